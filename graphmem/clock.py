@@ -1,0 +1,133 @@
+"""Time and new ids, injected everywhere so that tests never sleep and never guess.
+
+Inside graphmem a time is a timezone-aware UTC ``datetime``. Stored, it is text of fixed width,
+``2026-11-21T10:50:00.000000Z``, which sorts alike in SQL, Cypher and Qdrant.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
+
+from graphmem.errors import UsageError
+
+
+def stamp(moment: datetime) -> str:
+    """Stored form of a time: UTC, microseconds, fixed width."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def unstamp(text: str) -> datetime:
+    """The time that :func:`stamp` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def stamp_or_none(moment: datetime | None) -> str | None:
+    return None if moment is None else stamp(moment)
+
+
+def unstamp_or_none(text: str | None) -> datetime | None:
+    return None if text is None else unstamp(text)
+
+
+def parse_when(value: datetime | date | str, *, name: str = "time") -> datetime:
+    """A user's idea of a time, as UTC.
+
+    Takes a ``datetime``, a ``date`` (its first instant) or ISO 8601 text. What has no zone is
+    taken as UTC. Anything else is a :class:`UsageError` that names the argument.
+    """
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, date):
+        moment = datetime(value.year, value.month, value.day)
+    elif isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError as error:
+            raise UsageError(
+                f"{name}: {value!r} is not a date; write ISO 8601, for example 2026-11-21 or "
+                "2026-11-21T10:50:00+01:00 (UTC when no zone is given)"
+            ) from error
+    else:
+        raise UsageError(
+            f"{name}: expected a datetime, a date or ISO 8601 text, got {type(value).__name__}"
+        )
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise UsageError(f"{name}: {value!r} is outside the years 1 to 9999 in UTC") from error
+
+
+def parse_when_or_none(
+    value: datetime | date | str | None, *, name: str = "time"
+) -> datetime | None:
+    return None if value is None else parse_when(value, name=name)
+
+
+class Clock(Protocol):
+    """What time it is, and the next new id. Both only ever grow."""
+
+    def now(self) -> datetime:
+        """UTC now. Two calls never return the same instant in one process."""
+        ...
+
+    def new_id(self) -> str:
+        """A new UUID version 7 (RFC 9562 section 5.7) as text: sorts by time of creation."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock, made strictly monotonic within this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last_us = 0
+
+    def _tick(self) -> int:
+        with self._lock:
+            self._last_us = max(self._last_us + 1, time.time_ns() // 1000)
+            return self._last_us
+
+    def now(self) -> datetime:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._tick())
+
+    def new_id(self) -> str:
+        return uuid7(self._tick(), os.urandom(8))
+
+
+class ManualClock:
+    """A clock for tests and replays: starts where told, moves only when told (or 1 µs a call)."""
+
+    def __init__(self, start: datetime | str = "2026-01-01T00:00:00Z") -> None:
+        self._moment = parse_when(start)
+        self._count = 0
+
+    def now(self) -> datetime:
+        self._moment += timedelta(microseconds=1)
+        return self._moment
+
+    def new_id(self) -> str:
+        self._count += 1
+        us = (self._moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        return uuid7(us, self._count.to_bytes(8, "big"))
+
+    def advance(self, **kwargs: float) -> None:
+        """Move on by ``timedelta(**kwargs)``."""
+        self._moment += timedelta(**kwargs)
+
+
+def uuid7(us: int, random: bytes) -> str:
+    """UUID version 7 from microseconds since 1970 and 8 random bytes.
+
+    RFC 9562 section 6.2, method 3: the sub-millisecond fraction fills ``rand_a``.
+    """
+    ms, fraction = divmod(us, 1000)
+    value = (ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (fraction * 4096 // 1000) << 64
+    value |= 0b10 << 62 | int.from_bytes(random, "big") & (1 << 62) - 1
+    return str(uuid.UUID(int=value))

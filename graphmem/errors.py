@@ -1,0 +1,66 @@
+"""Every error that graphmem raises on purpose.
+
+::
+
+    GraphmemError
+    ├── UsageError (ValueError)        the call is wrong; nothing was stored
+    ├── NotFound (LookupError)         an id or a name that this scope does not hold
+    ├── BackendError                   a store said no
+    │   ├── Unavailable                try again later: the store is down, busy or in use
+    │   └── Rejected                   trying again will not help
+    └── ModelError                     an LLM or embedder could not do its work
+        ├── BadModelOutput             it answered, but not with what was asked for
+        └── BudgetExceeded             a ceiling on calls, tokens or money was reached
+
+A vendor's own exception is never raised to the user: adapters wrap it at the edge and keep it
+as ``__cause__``.
+"""
+
+from __future__ import annotations
+
+
+class GraphmemError(Exception):
+    """Base of every error raised on purpose. ``retryable`` says whether to try the same again."""
+
+    retryable = False
+
+
+class UsageError(GraphmemError, ValueError):
+    """The arguments, settings or query are wrong. Nothing was stored."""
+
+
+class NotFound(GraphmemError, LookupError):
+    """No such thing in this scope (it may exist in another; that is not revealed)."""
+
+
+class BackendError(GraphmemError):
+    """A ledger, graph or vector store failed."""
+
+
+class Unavailable(BackendError):
+    """The store cannot be reached, or another process holds it. Retryable."""
+
+    retryable = True
+
+
+class Rejected(BackendError):
+    """The store refused the request, or holds something that this version cannot use."""
+
+
+class ModelError(GraphmemError):
+    """An LLM or an embedder failed. Retryable unless it refused the request itself."""
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class BadModelOutput(ModelError):
+    """The model answered, but not with what was asked for, even after repair."""
+
+
+class BudgetExceeded(ModelError):
+    """A ceiling on calls, tokens or money was reached before the call."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=False)

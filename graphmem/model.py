@@ -1,0 +1,447 @@
+"""The values that graphmem speaks in. All are frozen; a change is a new value.
+
+The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Self, TypeAlias, overload
+
+from graphmem.clock import stamp, unstamp, unstamp_or_none
+from graphmem.errors import UsageError
+
+Metadata: TypeAlias = Mapping[str, Any]
+Action = Literal["ADD", "UPDATE", "DELETE", "NONE"]
+MemoryType = Literal["semantic", "episodic", "procedural"]
+HitKind = Literal["fact", "turn"]
+
+DEFAULT_PROJECT = "default"
+_LONGEST_ID = 256
+
+
+def to_json(value: Any) -> Any:
+    """A model value as plain JSON data: dataclasses become objects, times text."""
+    if isinstance(value, datetime):
+        return stamp(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_json(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose memory this is. ``wall`` (project and owner) is never crossed; the rest narrows.
+
+    The owner is the user when there is one, else the agent: what an agent remembers with a user
+    belongs to that user, what it remembers alone belongs to itself.
+    """
+
+    project_id: str = DEFAULT_PROJECT
+    user_id: str | None = None
+    agent_id: str | None = None
+    run_id: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("project_id", "user_id", "agent_id", "run_id"):
+            _check_id(name, getattr(self, name), required=name == "project_id")
+        if self.user_id is None and self.agent_id is None:
+            raise UsageError(
+                "a scope needs a user_id or an agent_id: give one on the call or when opening"
+            )
+
+    @property
+    def wall(self) -> str:
+        """``project/user:ada`` or ``project/agent:bot``; no two scopes share one by accident."""
+        project = self.project_id.replace("%", "%25").replace("/", "%2F")
+        kind, owner = ("user", self.user_id) if self.user_id else ("agent", self.agent_id)
+        return f"{project}/{kind}:{owner}"
+
+    @property
+    def narrow_agent_id(self) -> str | None:
+        """The agent a read is narrowed to, if it is not already the owner."""
+        return self.agent_id if self.user_id else None
+
+
+def _check_id(name: str, value: object, *, required: bool) -> None:
+    if value is None and not required:
+        return
+    if not isinstance(value, str):
+        raise UsageError(f"{name} must be text, got {type(value).__name__}")
+    if not value.strip() or len(value) > _LONGEST_ID:
+        raise UsageError(f"{name} must have 1 to {_LONGEST_ID} characters, got {len(value)}")
+    if any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
+        raise UsageError(f"{name} must not contain control characters or lone surrogates")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message or paragraph of an episode: verbatim, and searched as it stands."""
+
+    id: str
+    episode_id: str
+    ordinal: int
+    text: str
+    speaker: str | None = None
+    role: str = "user"
+    occurred_at: datetime | None = None
+    source_id: str | None = None
+    """The id that the source itself gives this turn, for example ``D1:3``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """Input as it was received. Never changed once journalled, only ``status`` moves on."""
+
+    id: str
+    scope: Scope
+    content: str
+    kind: Literal["text", "messages"]
+    content_hash: str
+    occurred_at: datetime
+    recorded_at: datetime
+    turns: tuple[Turn, ...] = ()
+    previous_id: str | None = None
+    """The episode before this one in the same scope (agent and run included)."""
+    idempotency_key: str | None = None
+    expires_at: datetime | None = None
+    memory_type: MemoryType = "semantic"
+    importance: float = 0.5
+    metadata: Metadata = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    infer: bool = True
+    time_given: bool = True
+    """Whether the caller said when it happened; otherwise ``occurred_at`` is when it arrived."""
+    status: Literal["pending", "done", "failed"] = "pending"
+    reason: str | None = None
+    """Why it is still pending, or failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A person, place, organization or thing that facts are about; one node of the graph."""
+
+    id: str
+    wall: str
+    name: str
+    kind: str
+    aliases: tuple[str, ...] = ()
+    summary: str | None = None
+    recorded_at: datetime | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            **{
+                **data,
+                "aliases": tuple(data["aliases"]),
+                "recorded_at": unstamp_or_none(data["recorded_at"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a fact came from: an episode, and the turn in it when one turn says it."""
+
+    episode_id: str
+    turn_id: str | None = None
+    agent_id: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One self-standing sentence, with when it held, when it was believed, and its sources.
+
+    ``valid_at <= t < invalid_at`` is when it held in the world; None is unbounded. A fact with a
+    ``type`` is also a relation from ``subject_id`` to ``object_id``.
+    """
+
+    id: str
+    scope: Scope
+    text: str
+    recorded_at: datetime
+    version: int = 1
+    retired_at: datetime | None = None
+    valid_at: datetime | None = None
+    invalid_at: datetime | None = None
+    expires_at: datetime | None = None
+    archived_at: datetime | None = None
+    subject_id: str | None = None
+    type: str | None = None
+    object_id: str | None = None
+    entity_ids: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    supersedes_id: str | None = None
+    memory_type: MemoryType = "semantic"
+    importance: float = 0.5
+    metadata: Metadata = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    @property
+    def agent_ids(self) -> tuple[str, ...]:
+        """Every agent that it was stated with."""
+        return _distinct(source.agent_id for source in self.sources)
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Every run that it was stated in."""
+        return _distinct(source.run_id for source in self.sources)
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Whether it had not ended, expired or been archived by then."""
+        ends = (self.invalid_at, self.expires_at, self.archived_at)
+        return not any(end is not None and end <= moment for end in ends)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        times = {
+            name: unstamp_or_none(data[name])
+            for name in ("retired_at", "valid_at", "invalid_at", "expires_at", "archived_at")
+        }
+        return cls(
+            **{
+                **data,
+                **times,
+                "recorded_at": unstamp(data["recorded_at"]),
+                "scope": Scope(**data["scope"]),
+                "entity_ids": tuple(data["entity_ids"]),
+                "sources": tuple(Source(**source) for source in data["sources"]),
+                "tags": tuple(data["tags"]),
+            }
+        )
+
+
+def _distinct(values: Iterator[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A fact's structured face, with names for reading."""
+
+    fact_id: str
+    subject_id: str
+    subject: str
+    type: str
+    object_id: str
+    object: str
+    fact: str
+    recorded_at: datetime
+    valid_at: datetime | None = None
+    invalid_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was done about one candidate: ADD, UPDATE, DELETE or NONE, to which fact and why."""
+
+    action: Action
+    reason: str
+    before: Fact | None = None
+    after: Fact | None = None
+
+    @property
+    def fact_id(self) -> str:
+        fact = self.after or self.before
+        if fact is None:
+            raise ValueError("a decision has a fact before, after, or both")
+        return fact.id
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What ``add`` did. ``status`` is ``done``, ``duplicate`` (nothing changed) or ``pending``
+    (safe in the ledger and searchable; ``reason`` says what is still to do, ``resume`` does it)."""
+
+    episode_id: str
+    status: Literal["done", "duplicate", "pending", "failed"]
+    decisions: tuple[Decision, ...] = ()
+    entity_ids: tuple[str, ...] = ()
+    model_calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    reason: str | None = None
+
+    @property
+    def fact_ids(self) -> tuple[str, ...]:
+        """Facts added or changed, in order, without repeats."""
+        return tuple(dict.fromkeys(d.fact_id for d in self.decisions if d.action != "NONE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a fact's history."""
+
+    seq: int
+    at: datetime
+    action: str
+    fact_id: str
+    reason: str
+    actor: str
+    episode_id: str | None
+    before: Fact | None
+    after: Fact | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmScore:
+    """What one arm said of a hit: its rank there (from 1), raw score, and share of the total."""
+
+    arm: str
+    rank: int
+    score: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One search result and its explanation."""
+
+    kind: HitKind
+    id: str
+    text: str
+    score: float
+    rank: int
+    arms: tuple[ArmScore, ...]
+    episode_id: str | None = None
+    turn_id: str | None = None
+    source_id: str | None = None
+    """The source's own id of the turn (``D1:3``), when it gave one."""
+    speaker: str | None = None
+    occurred_at: datetime | None = None
+    path: str | None = None
+    """How the graph led from the question's names to this hit."""
+    fact: Fact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(Sequence[Hit]):
+    """The hits of one search, best first, and what the question was understood to be about."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    seeds: tuple[Entity, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[index]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a path: from one entity to another, by a fact that both are in."""
+
+    source: Entity
+    target: Entity
+    fact_id: str
+    type: str | None
+    forward: bool
+    """Whether the relation reads from ``source`` to ``target``."""
+    fact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """How two entities connect."""
+
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        text = self.steps[0].source.name if self.steps else ""
+        for step in self.steps:
+            label = step.type or "is mentioned with"
+            arrow = f" -{label}→ " if step.forward else f" ←{label}- "
+            text += arrow + step.target.name
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """Some entities and the relations among them."""
+
+    entities: tuple[Entity, ...]
+    relations: tuple[Relation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of a timeline: a fact began, ended, or (undated) was stated."""
+
+    at: datetime
+    what: Literal["began", "ended", "stated"]
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A slice of a listing; pass ``next`` back as ``after`` for the following one."""
+
+    items: tuple[Fact, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a Cypher query returned. ``truncated`` says that the row limit cut it."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts in one scope, or in the whole store."""
+
+    episodes: int
+    pending: int
+    turns: int
+    facts: int
+    """Believed now, whether still valid or not."""
+    relations: int
+    entities: int
+    model_calls: int
+    tokens_in: int
+    tokens_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether each part works, and how far each projection lags behind the ledger (in events)."""
+
+    ok: bool
+    parts: Mapping[str, str]
+    lag: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The ledger compared with graph and vectors: how many of each, and every difference."""
+
+    ok: bool
+    checked: Mapping[str, int]
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a delete took away."""
+
+    episodes: int = 0
+    facts: int = 0
+    entities: int = 0

@@ -1,0 +1,285 @@
+"""The API, once: what the engine, its synchronous mirror and every client offer.
+
+Every call takes the scope as keywords: ``user_id``, ``agent_id``, ``run_id``, ``project_id``.
+What is not given falls back to what was given on opening. At least one of ``user_id`` and
+``agent_id`` is required. (project, owner) is a wall that no call sees across; agent and run narrow.
+Text given as a time is ISO 8601; without a zone it is taken as UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack
+
+from graphmem.model import (
+    Change,
+    Entity,
+    Episode,
+    Fact,
+    Health,
+    HitKind,
+    MemoryType,
+    Metadata,
+    Moment,
+    Page,
+    Path,
+    Receipt,
+    Relation,
+    Removal,
+    SearchResult,
+    Stats,
+    Subgraph,
+    Table,
+    Verification,
+)
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+When: TypeAlias = datetime | date | str
+Message: TypeAlias = Mapping[str, Any]
+"""``content`` (text) is required; ``role``, ``name`` (the speaker), ``occurred_at`` and ``id`` (the
+source's own id of this turn) are optional. Nothing else is read, and nothing else is refused."""
+Content: TypeAlias = str | Message | Sequence[Message]
+
+
+class ScopeArgs(TypedDict, total=False):
+    """The scope of one call; None or left out falls back to what was given on opening."""
+
+    user_id: str | None
+    agent_id: str | None
+    run_id: str | None
+    project_id: str | None
+
+
+class AddArgs(ScopeArgs, total=False):
+    """Everything else that :meth:`MemoryAPI.add` takes."""
+
+    metadata: Metadata | None
+    tags: Sequence[str]
+    memory_type: MemoryType
+    occurred_at: When | None
+    expires_at: When | None
+    importance: float
+    infer: bool
+    idempotency_key: str | None
+
+
+class MemoryAPI(Protocol):
+    """A memory: tell it things, ask it things."""
+
+    async def add(self, content: Content, **options: Unpack[AddArgs]) -> Receipt:
+        """Remember a text, a message or a list of messages as one episode.
+
+        When this returns, the episode is on disk and searchable. With ``infer`` (the default)
+        entities, relations and facts are drawn from it by the configured model or the rules; with
+        ``infer=False`` the text itself becomes the fact. ``occurred_at`` is when it happened and
+        what "yesterday" is counted from; without it, now. ``importance`` is 0 to 1. ``expires_at``
+        takes it out of every answer from then on. Adding the same again (same scope, and the same
+        ``idempotency_key``, or the same content and time) changes nothing.
+
+        Raises :class:`~graphmem.errors.UsageError` on bad input, with nothing stored. A model
+        that fails does not raise: the receipt is ``pending`` and :meth:`resume` goes on.
+        """
+        ...
+
+    async def add_many(
+        self,
+        contents: Iterable[Content | Mapping[str, Any]],
+        *,
+        progress: Callable[[int], None] | None = None,
+        **options: Unpack[AddArgs],
+    ) -> int:
+        """Remember many, in order, with bounded memory; returns how many were new.
+
+        An item is what :meth:`add` takes, or a mapping with ``content`` being such and any of the
+        options of :meth:`add`, which override those given here. ``progress`` is called with the
+        number of items done so far. Safe to repeat after an interruption: what was already
+        remembered is passed over.
+        """
+        ...
+
+    async def update(
+        self,
+        fact_id: str,
+        text: str | None = None,
+        *,
+        metadata: Metadata | None = None,
+        tags: Sequence[str] | None = None,
+        importance: float | None = None,
+        valid_at: When | None = None,
+        invalid_at: When | None = None,
+        expires_at: When | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Fact:
+        """Change a fact; what is not given stays. The version before stays in its history."""
+        ...
+
+    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[ScopeArgs]) -> Removal:
+        """Forget a fact, or an episode with everything that only it supports.
+
+        A fact is retired: it answers nothing any more but stays in its history. An episode, or
+        anything with ``erase``, is removed for good, from history too.
+        """
+        ...
+
+    async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
+        """Erase all that this scope holds, for good, from the ledger, the graph and the vectors."""
+        ...
+
+    async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
+        """Go on with what is pending: episodes whose model call failed or never happened."""
+        ...
+
+    async def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        kinds: Sequence[HitKind] = ("fact", "turn"),
+        current: bool = True,
+        **scope: Unpack[ScopeArgs],
+    ) -> SearchResult:
+        """The facts and verbatim turns that answer a question best, each with its explanation.
+
+        Dense vectors, BM25 and the graph's neighbourhood of the names in the question, by fused
+        score. ``current=False`` brings what is no longer valid, has expired or is archived too.
+        """
+        ...
+
+    async def context(
+        self, query: str, *, budget_tokens: int = 1000, **scope: Unpack[ScopeArgs]
+    ) -> str:
+        """The same as dated lines of text with numbered sources, ready for a prompt, within a
+        budget (a token is counted as four characters)."""
+        ...
+
+    async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
+        """One fact. :class:`~graphmem.errors.NotFound` when this scope does not hold it."""
+        ...
+
+    async def get_all(
+        self,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        current: bool = True,
+        **scope: Unpack[ScopeArgs],
+    ) -> Page:
+        """Every fact, oldest first, a page at a time."""
+        ...
+
+    async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
+        """One episode with its turns, as it was received."""
+        ...
+
+    async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
+        """What happened to a fact, oldest first: before, after, why, from which episode."""
+        ...
+
+    async def entities(
+        self,
+        name: str | None = None,
+        *,
+        kind: str | None = None,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Entity]:
+        """People, places, organizations and things, by name; ``name`` filters by part of it."""
+        ...
+
+    async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
+        """One entity by id, name or alias."""
+        ...
+
+    async def relations(
+        self,
+        entity: str | None = None,
+        *,
+        type: str | None = None,
+        other: str | None = None,
+        current: bool = True,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Relation]:
+        """Typed relations: of one entity, of one type, between two; by when they began."""
+        ...
+
+    async def neighbours(
+        self,
+        entity: str,
+        *,
+        hops: int = 1,
+        limit: int = 50,
+        current: bool = True,
+        **scope: Unpack[ScopeArgs],
+    ) -> Subgraph:
+        """What surrounds an entity in the graph, up to ``limit`` entities."""
+        ...
+
+    async def paths(
+        self,
+        source: str,
+        target: str,
+        *,
+        max_hops: int = 4,
+        limit: int = 5,
+        current: bool = True,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Path]:
+        """How two entities connect: shortest paths first, through relations and shared facts."""
+        ...
+
+    async def timeline(
+        self,
+        entity: str | None = None,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Moment]:
+        """What began, ended or was stated when, oldest first."""
+        ...
+
+    async def cypher(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        max_rows: int = 1000,
+        timeout_s: float = 10.0,
+        **scope: Unpack[ScopeArgs],
+    ) -> Table:
+        """Read the graph in Cypher: read-only, and only inside this scope's wall."""
+        ...
+
+    async def to_networkx(
+        self, *, current: bool = True, **scope: Unpack[ScopeArgs]
+    ) -> nx.MultiDiGraph[str]:
+        """Entities and relations of the whole scope as a NetworkX graph."""
+        ...
+
+    async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
+        """Counts: of the scope given here or on opening, else of the whole store."""
+        ...
+
+    async def health(self) -> Health:
+        """Whether each part answers, and how far the projections lag."""
+        ...
+
+    async def verify(self) -> Verification:
+        """Compare ledger, graph and vectors, id by id."""
+        ...
+
+    async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
+        """Clear graph and vectors and make them anew from the ledger, then verify.
+
+        ``progress`` is called with events done and events in all.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Bring the projections up to date and let the folder go. Safe to call twice."""
+        ...

@@ -1,0 +1,31 @@
+"""What an embedder must do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from graphmem.ports.vectors import Vector
+
+
+class Embedder(Protocol):
+    """Texts to unit vectors."""
+
+    @property
+    def name(self) -> str:
+        """Names provider and model, for example ``wordllama:l2_supercat_256``; stored with the
+        vectors, so it must change whenever the vectors would."""
+        ...
+
+    async def size(self) -> int:
+        """Length of a vector. May ask the endpoint once."""
+        ...
+
+    async def embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> list[Vector]:
+        """One float32 vector of length 1 per text, in order. Splits into batches by itself.
+
+        :class:`~graphmem.errors.ModelError` when it cannot.
+        """
+        ...
+
+    async def close(self) -> None: ...

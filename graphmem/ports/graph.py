@@ -1,0 +1,112 @@
+"""What a graph store must do. It is a projection: it may be deleted and rebuilt at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from graphmem.model import Entity, Episode, Fact, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a projection got: the store it belongs to and the last event applied."""
+
+    store_id: str
+    applied_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class GraphChanges:
+    """A batch of events, folded. Applying it twice gives what applying it once gives.
+
+    ``facts`` replace whatever the graph holds of them: node, STATES, ABOUT, RELATES, SUPERSEDES.
+    ``episodes`` bring their NEXT edge (from ``previous_id``), ``mentions`` are pairs of episode id
+    and entity id. ``removed`` are ids of episodes, entities and facts, with all their edges.
+    Removals come first. Every id referred to is in the batch or already in the graph, save those
+    erased since: an edge with a missing end is left out.
+    """
+
+    episodes: tuple[Episode, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    mentions: tuple[tuple[str, str], ...] = ()
+    removed_episodes: tuple[str, ...] = ()
+    removed_entities: tuple[str, ...] = ()
+    removed_facts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A fact as seen from an entity: what traversal needs, nothing more."""
+
+    fact_id: str
+    entity_ids: tuple[str, ...]
+    subject_id: str | None
+    type: str | None
+    object_id: str | None
+    valid_at: str | None
+    invalid_at: str | None
+    """Times in stored form (see :mod:`graphmem.clock`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphDump:
+    """Everything one graph holds, in canonical order: equal content gives equal dumps.
+
+    A node is ``(label, id, properties)``; an edge is ``(type, from id, to id, properties)``.
+    Properties are sorted pairs, None left out. Used by ``verify`` and the contract suites.
+    """
+
+    nodes: tuple[tuple[str, str, tuple[tuple[str, object], ...]], ...]
+    edges: tuple[tuple[str, str, str, tuple[tuple[str, object], ...]], ...]
+
+
+class GraphStore(Protocol):
+    """One graph of episodes, entities and facts. Safe to call from many tasks at once."""
+
+    async def open(self, store_id: str) -> Mark:
+        """Open or create. A graph of another store or of another format is cleared first
+        (``applied_seq`` 0). :class:`~graphmem.errors.Unavailable` when it is held or unreachable.
+        """
+        ...
+
+    async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
+        """Apply a batch and move the mark, atomically."""
+        ...
+
+    async def expand(
+        self, wall: str, entity_ids: Sequence[str], *, limit: int
+    ) -> Mapping[str, tuple[Link, ...]]:
+        """The facts about each entity, at most ``limit`` each; unknown ids give no key.
+
+        The cost must depend on what is returned, not on what is stored.
+        """
+        ...
+
+    async def cypher(
+        self,
+        query: str,
+        parameters: Mapping[str, object],
+        *,
+        wall: str | None,
+        max_rows: int,
+        timeout_s: float,
+    ) -> Table:
+        """Run a read-only query inside one wall (None: the whole store, for administrators).
+
+        What cannot be proved to be read-only and inside the wall is a
+        :class:`~graphmem.errors.UsageError` with the reason.
+        """
+        ...
+
+    async def dump(self, wall: str | None = None) -> GraphDump:
+        """Everything, or everything inside one wall."""
+        ...
+
+    async def clear(self) -> None:
+        """Remove everything; the mark goes back to 0."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,120 @@
+"""What a language model must do, and what extraction gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from graphmem.model import Entity, Episode
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One question to a model, with the JSON schema that its answer must fit."""
+
+    system: str
+    user: str
+    schema_name: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's raw answer. ``calls`` counts requests that were answered (and are billed)."""
+
+    text: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    calls: int = 1
+
+
+class LLM(Protocol):
+    """A chat model that can be asked for JSON."""
+
+    @property
+    def name(self) -> str:
+        """Provider and model, for example ``openai:gpt-5-mini``."""
+        ...
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        """Ask once. The adapter chooses structured output, JSON mode or plain text by what the
+        server can do, retries what is retryable, and raises
+        :class:`~graphmem.errors.ModelError` for the rest."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateEntity:
+    """An entity as extracted, before it is known whether the store has it."""
+
+    name: str
+    kind: str = "thing"
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFact:
+    """A fact as extracted. Names refer to candidate entities (or are ones by themselves).
+
+    ``subject``, ``type`` and ``object`` are all set or all None. ``turns`` are the ordinals of the
+    turns that say it. ``retracts`` marks a statement that something no longer holds or never did:
+    with ``invalid_at`` the world changed then, without it belief was wrong.
+    """
+
+    text: str
+    subject: str | None = None
+    type: str | None = None
+    object: str | None = None
+    entities: tuple[str, ...] = ()
+    valid_at: datetime | None = None
+    invalid_at: datetime | None = None
+    importance: float | None = None
+    turns: tuple[int, ...] = ()
+    retracts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What was found in one episode, and the raw answer it was read from (kept in the ledger)."""
+
+    entities: tuple[CandidateEntity, ...]
+    facts: tuple[CandidateFact, ...]
+    extractor: str
+    """``rules`` or the model's name."""
+    version: str
+    """Version of the rules or of the prompt."""
+    raw: str | None = None
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    mentions: tuple[tuple[int, str], ...] = ()
+    """Which turn (ordinal) names which entity."""
+
+
+class Extractor(Protocol):
+    """Entities and facts from an episode: by a model, or by rules."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    async def extract(self, episode: Episode, known: Sequence[Entity]) -> Extraction:
+        """Find candidates. ``known`` are entities of this wall whose names occur in the text.
+
+        The scope's user is who says "I" in turns without a speaker.
+        :class:`~graphmem.errors.ModelError` when the model cannot; the episode stays pending.
+        """
+        ...
+
+    def read(self, raw: str, episode: Episode) -> Extraction:
+        """The same candidates from a raw answer kept earlier, without asking again."""
+        ...
+
+    async def close(self) -> None: ...

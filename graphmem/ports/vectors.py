@@ -1,0 +1,110 @@
+"""What a vector store must do. It is a projection: it may be deleted and rebuilt at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmem.ports.graph import Mark
+
+Vector = NDArray[np.float32]
+Collection = Literal["facts", "turns", "entities"]
+COLLECTIONS: tuple[Collection, ...] = ("facts", "turns", "entities")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One text with its dense vector. The store makes the BM25 vector from ``text`` itself.
+
+    Times are in stored form; ``agent_ids`` and ``run_ids`` are every agent and run it came from.
+    """
+
+    id: str
+    wall: str
+    text: str
+    dense: Vector
+    agent_ids: tuple[str, ...] = ()
+    run_ids: tuple[str, ...] = ()
+    invalid_at: str | None = None
+    expires_at: str | None = None
+    archived_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorChanges:
+    """A batch of events, folded. A point replaces the one with its id."""
+
+    points: Mapping[Collection, tuple[Point, ...]] = field(default_factory=dict)
+    removed: Mapping[Collection, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What a search may see: always one wall, narrowed by agent and run when they are given.
+
+    With ``ended_by`` (stored form), points whose ``invalid_at``, ``expires_at`` or ``archived_at``
+    is at or before it are left out.
+    """
+
+    wall: str
+    agent_id: str | None = None
+    run_id: str | None = None
+    ended_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorQuery:
+    """One arm's question: by ``dense`` vector (cosine) or by ``text`` (BM25). Exactly one is set.
+
+    IDF is computed inside the wall, so that nothing another owner stores moves a score.
+    """
+
+    collection: Collection
+    only: Only
+    limit: int
+    dense: Vector | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    id: str
+    score: float
+
+
+class VectorStore(Protocol):
+    """Collections ``facts``, ``turns`` and ``entities``. Safe to call from many tasks at once."""
+
+    async def open(self, store_id: str, embedder: str, size: int) -> Mark:
+        """Open or create. Points of another store or of another format are cleared first
+        (``applied_seq`` 0). Another embedder or vector size than it was made with is a
+        :class:`~graphmem.errors.UsageError` that says how to re-embed.
+        :class:`~graphmem.errors.Unavailable` when it is held or unreachable."""
+        ...
+
+    async def apply(self, changes: VectorChanges, applied_seq: int) -> None:
+        """Apply a batch, then move the mark. Idempotent: after a crash it is applied again."""
+        ...
+
+    async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
+        """Answer several queries in one go: for each, hits by falling score (ties by id)."""
+        ...
+
+    async def ids(self, collection: Collection, wall: str | None = None) -> set[str]:
+        """The ids of all points, or of all points inside one wall."""
+        ...
+
+    async def optimize(self) -> None:
+        """Build indexes over what has piled up. Slow; called in the background."""
+        ...
+
+    async def clear(self) -> None:
+        """Remove everything; the mark goes back to 0, and the next ``open`` may name another
+        embedder."""
+        ...
+
+    async def close(self) -> None: ...
