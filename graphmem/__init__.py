@@ -1,3 +1,39 @@
-"""graphmem: a graph-plus-vector knowledge memory engine."""
+"""graphmem: a graph-plus-vector knowledge memory engine.
+
+>>> from graphmem import Memory
+>>> with Memory("my-memory", user_id="ada") as memory:
+...     receipt = memory.add("I work at Acme.")
+...     [hit.text for hit in memory.search("Where does Ada work?")]
+
+:class:`Memory` is synchronous; :func:`open_memory` gives the asynchronous :class:`AsyncMemory`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from graphmem.engine import AsyncMemory
+    from graphmem.settings import Settings
+    from graphmem.sync import Memory
+    from graphmem.wiring import open_memory
+
+_WHERE = {
+    "AsyncMemory": "graphmem.engine",
+    "Memory": "graphmem.sync",
+    "Settings": "graphmem.settings",
+    "open_memory": "graphmem.wiring",
+}
+
+__all__ = ["AsyncMemory", "Memory", "Settings", "__version__", "open_memory"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first used, so that `import graphmem` stays quick.
+    if name not in _WHERE:
+        raise AttributeError(f"module 'graphmem' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_WHERE[name]), name)

@@ -48,15 +48,41 @@ class Rejected(BackendError):
 
 
 class ModelError(GraphmemError):
-    """An LLM or an embedder failed. Retryable unless it refused the request itself."""
+    """An LLM or an embedder failed. Retryable unless it refused the request itself.
 
-    def __init__(self, message: str, *, retryable: bool = True) -> None:
+    ``too_long`` says that the request, or its answer, is longer than the model takes: less at a
+    time may work.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True, too_long: bool = False) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.too_long = too_long
 
 
 class BadModelOutput(ModelError):
-    """The model answered, but not with what was asked for, even after repair."""
+    """The model answered, but not with what was asked for, even after repair.
+
+    ``partial`` is what there was of an answer; ``calls``, ``tokens_in`` and ``tokens_out`` are
+    what it cost all the same.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool = True,
+        too_long: bool = False,
+        partial: str = "",
+        calls: int = 0,
+        tokens_in: int = 0,
+        tokens_out: int = 0,
+    ) -> None:
+        super().__init__(message, retryable=retryable, too_long=too_long)
+        self.partial = partial
+        self.calls = calls
+        self.tokens_in = tokens_in
+        self.tokens_out = tokens_out
 
 
 class BudgetExceeded(ModelError):

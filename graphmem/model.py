@@ -170,6 +170,8 @@ class Fact:
     text: str
     recorded_at: datetime
     version: int = 1
+    stated_at: datetime | None = None
+    """When it was first said: the time of the turn or episode that says it."""
     retired_at: datetime | None = None
     valid_at: datetime | None = None
     invalid_at: datetime | None = None
@@ -205,7 +207,14 @@ class Fact:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         times = {
             name: unstamp_or_none(data[name])
-            for name in ("retired_at", "valid_at", "invalid_at", "expires_at", "archived_at")
+            for name in (
+                "stated_at",
+                "retired_at",
+                "valid_at",
+                "invalid_at",
+                "expires_at",
+                "archived_at",
+            )
         }
         return cls(
             **{
@@ -236,6 +245,7 @@ class Relation:
     object: str
     fact: str
     recorded_at: datetime
+    stated_at: datetime | None = None
     valid_at: datetime | None = None
     invalid_at: datetime | None = None
 

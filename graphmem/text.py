@@ -11,6 +11,11 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?[+#]*", re.UNICODE)
 _PARAGRAPH = re.compile(r"\n[ \t]*\n+")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+|(?<=[。！？])")
 _ARTICLES = frozenset({"a", "an", "the"})
+_TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam"})
+_LEGAL_FORMS = frozenset(
+    {"inc", "incorporated", "ltd", "limited", "llc", "corp", "corporation", "co", "gmbh", "ag"}
+    | {"plc", "sa", "bv", "oy", "ab", "srl", "kg"}
+)
 
 
 def fold(text: str) -> str:
@@ -34,6 +39,18 @@ def name_key(name: str) -> str:
     if len(parts) > 1 and parts[0] in _ARTICLES:
         parts = parts[1:]
     return " ".join(parts) or fold(name).strip()
+
+
+def name_keys(name: str) -> list[str]:
+    """Every key that a name can be found by, the plainest first: as it is; without a title
+    (``Dr``) and a legal form (``GmbH``); without spaces (``Face Book``)."""
+    key = name_key(name)
+    parts = key.split()
+    if len(parts) > 1 and parts[0] in _TITLES:
+        parts = parts[1:]
+    if len(parts) > 1 and parts[-1] in _LEGAL_FORMS:
+        parts = parts[:-1]
+    return list(dict.fromkeys((key, " ".join(parts), "".join(parts))))
 
 
 def text_key(text: str) -> str:

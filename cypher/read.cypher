@@ -1,0 +1,65 @@
+// What the adapters read. The same text runs on Kuzu, ladybug and Neo4j.
+
+// name: get_mark
+// Which store this graph belongs to, its format, and the last event applied.
+MATCH (s:Store {id: 'graphmem'}) RETURN s.store_id, s.applied_seq, s.format
+
+// name: get_episode
+// The scope of an episode; no row when it is not there.
+MATCH (n:Episode {id: $id}) RETURN n.scope
+
+// name: get_entity
+// The scope of an entity; no row when it is not there.
+MATCH (n:Entity {id: $id}) RETURN n.scope
+
+// name: get_fact
+// The scope of a fact and the ends of its relation; no row when it is not there.
+MATCH (n:Fact {id: $id}) RETURN n.scope, n.subject_id, n.object_id
+
+// name: known_episodes
+// Which of many episodes are there. Scans: for large batches only.
+UNWIND $ids AS id MATCH (n:Episode {id: id}) RETURN n.id, n.scope
+
+// name: known_entities
+// Which of many entities are there. Scans: for large batches only.
+UNWIND $ids AS id MATCH (n:Entity {id: id}) RETURN n.id, n.scope
+
+// name: known_facts
+// Which of many facts are there. Scans: for large batches only.
+UNWIND $ids AS id MATCH (n:Fact {id: id}) RETURN n.id, n.scope
+
+// name: mentioned
+// Whom an episode names already.
+MATCH (:Episode {id: $id})-[:MENTIONS]->(n:Entity) RETURN n.id
+
+// name: expand
+// The facts about an entity, inside its wall, no more than the limit, as its edges are stored.
+MATCH (e:Entity {id: $id})<-[r:ABOUT]-(:Fact)
+WHERE e.scope = $scope
+RETURN r.fact_id, r.entity_ids, r.subject_id, r.type, r.object_id, r.valid_at, r.invalid_at
+LIMIT $limit
+
+// name: dump_nodes
+// Every node but the mark.
+MATCH (n:Episode|Entity|Fact) RETURN n
+
+// name: dump_nodes_inside
+// Every node inside one wall.
+MATCH (n:Episode|Entity|Fact) WHERE n.scope = $scope RETURN n
+
+// name: dump_edges
+// Every edge.
+MATCH (a:Episode|Entity|Fact)-[r]->(b:Episode|Entity|Fact) RETURN a.id, b.id, r
+
+// name: dump_edges_inside
+// Every edge inside one wall.
+MATCH (a:Episode|Entity|Fact)-[r]->(b:Episode|Entity|Fact) WHERE a.scope = $scope
+RETURN a.id, b.id, r
+
+// name: show_tables
+// The tables that a database has. Kuzu and ladybug only.
+CALL show_tables() RETURN name
+
+// name: checkpoint
+// Fold the write-ahead log into the database file. Kuzu and ladybug only.
+CHECKPOINT

@@ -1,0 +1,131 @@
+// What the adapters write, one node or one edge a statement, found by primary key only: on Kuzu a
+// statement over a list of rows scans whole tables (see docs on engines), and this is what keeps
+// the cost of a write flat. The same text runs on Neo4j.
+//
+// An edge is made only between two ends of the same scope: this is what makes a scope on every
+// node of a query sufficient, and a missing end leaves the edge out.
+
+// name: set_mark
+// Where this graph got to.
+MERGE (s:Store {id: 'graphmem'})
+SET s.store_id = $store_id, s.applied_seq = $applied_seq, s.format = $format
+
+// name: create_episode
+// A new episode.
+CREATE (:Episode {
+  id: $id, scope: $scope, project_id: $project_id, user_id: $user_id, agent_id: $agent_id,
+  run_id: $run_id, kind: $kind, content: $content, occurred_at: $occurred_at,
+  recorded_at: $recorded_at, expires_at: $expires_at, memory_type: $memory_type,
+  importance: $importance, tags: $tags})
+
+// name: set_episode
+// An episode that is already there, as it is now.
+MATCH (n:Episode {id: $id})
+SET n.project_id = $project_id, n.user_id = $user_id, n.agent_id = $agent_id,
+  n.run_id = $run_id, n.kind = $kind, n.content = $content, n.occurred_at = $occurred_at,
+  n.recorded_at = $recorded_at, n.expires_at = $expires_at, n.memory_type = $memory_type,
+  n.importance = $importance, n.tags = $tags
+
+// name: create_entity
+// A new entity.
+CREATE (:Entity {
+  id: $id, scope: $scope, name: $name, kind: $kind, aliases: $aliases, summary: $summary,
+  recorded_at: $recorded_at})
+
+// name: set_entity
+// An entity that is already there, as it is now.
+MATCH (n:Entity {id: $id})
+SET n.name = $name, n.kind = $kind, n.aliases = $aliases, n.summary = $summary,
+  n.recorded_at = $recorded_at
+
+// name: create_fact
+// A new fact.
+CREATE (:Fact {
+  id: $id, scope: $scope, project_id: $project_id, user_id: $user_id, agent_id: $agent_id,
+  run_id: $run_id, text: $text, version: $version, valid_at: $valid_at,
+  invalid_at: $invalid_at, expires_at: $expires_at, archived_at: $archived_at,
+  recorded_at: $recorded_at, subject_id: $subject_id, type: $type, object_id: $object_id,
+  entity_ids: $entity_ids, memory_type: $memory_type, importance: $importance, tags: $tags})
+
+// name: set_fact
+// A fact that is already there, as it is now.
+MATCH (n:Fact {id: $id})
+SET n.project_id = $project_id, n.user_id = $user_id, n.agent_id = $agent_id,
+  n.run_id = $run_id, n.text = $text, n.version = $version, n.valid_at = $valid_at,
+  n.invalid_at = $invalid_at, n.expires_at = $expires_at, n.archived_at = $archived_at,
+  n.recorded_at = $recorded_at, n.subject_id = $subject_id, n.type = $type,
+  n.object_id = $object_id, n.entity_ids = $entity_ids, n.memory_type = $memory_type,
+  n.importance = $importance, n.tags = $tags
+
+// name: create_mentions
+// An episode names an entity.
+MATCH (a:Episode {id: $source}), (b:Entity {id: $target})
+WHERE a.scope = b.scope
+CREATE (a)-[:MENTIONS {scope: a.scope}]->(b)
+
+// name: create_states
+// An episode is a source of a fact.
+MATCH (a:Episode {id: $source}), (b:Fact {id: $target})
+WHERE a.scope = b.scope
+CREATE (a)-[:STATES {scope: a.scope}]->(b)
+
+// name: create_about
+// A fact is about an entity.
+MATCH (a:Fact {id: $source}), (b:Entity {id: $target})
+WHERE a.scope = b.scope
+CREATE (a)-[:ABOUT {
+  scope: a.scope, fact_id: $fact_id, entity_ids: $entity_ids, subject_id: $subject_id,
+  type: $type, object_id: $object_id, valid_at: $valid_at, invalid_at: $invalid_at}]->(b)
+
+// name: create_relates
+// One entity stands in a relation to another.
+MATCH (a:Entity {id: $source}), (b:Entity {id: $target})
+WHERE a.scope = b.scope AND a.scope = $scope
+CREATE (a)-[:RELATES {
+  scope: a.scope, type: $type, fact_id: $fact_id, fact: $fact, valid_at: $valid_at,
+  invalid_at: $invalid_at, expires_at: $expires_at, archived_at: $archived_at,
+  recorded_at: $recorded_at}]->(b)
+
+// name: create_supersedes
+// A fact takes the place of another.
+MATCH (a:Fact {id: $source}), (b:Fact {id: $target})
+WHERE a.scope = b.scope
+CREATE (a)-[:SUPERSEDES {scope: a.scope}]->(b)
+
+// name: create_next
+// An episode follows another.
+MATCH (a:Episode {id: $source}), (b:Episode {id: $target})
+WHERE a.scope = b.scope
+CREATE (a)-[:NEXT {scope: a.scope}]->(b)
+
+// name: drop_fact_about
+// Before a fact is written anew: what it was about.
+MATCH (:Fact {id: $id})-[r:ABOUT]->(:Entity) DELETE r
+
+// name: drop_fact_states
+// Before a fact is written anew: its sources.
+MATCH (:Fact {id: $id})<-[r:STATES]-(:Episode) DELETE r
+
+// name: drop_fact_supersedes
+// Before a fact is written anew: what it took the place of. What took its own place stays.
+MATCH (:Fact {id: $id})-[r:SUPERSEDES]->(:Fact) DELETE r
+
+// name: drop_fact_relates
+// Before a fact is written anew: its relation, between the ends that it had.
+MATCH (:Entity {id: $subject_id})-[r:RELATES {fact_id: $id}]->(:Entity {id: $object_id}) DELETE r
+
+// name: drop_episode_previous
+// Before an episode is written anew: its place after another.
+MATCH (:Episode {id: $id})<-[r:NEXT]-(:Episode) DELETE r
+
+// name: remove_episode
+// An episode and all its edges.
+MATCH (n:Episode {id: $id}) DETACH DELETE n
+
+// name: remove_entity
+// An entity and all its edges.
+MATCH (n:Entity {id: $id}) DETACH DELETE n
+
+// name: remove_fact
+// A fact and all its edges (drop_fact_relates goes before: that edge is between entities).
+MATCH (n:Fact {id: $id}) DETACH DELETE n

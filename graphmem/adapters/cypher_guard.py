@@ -1,0 +1,288 @@
+"""Lets through only Cypher that reads, and only inside one wall.
+
+How it is proved, in this order; whatever fails a step is refused with the reason:
+
+1. Our own lexer (``cypher_lexer``) is the only one that sees the user's text. It keeps no comment
+   and writes every string anew, so that no later reader can disagree about where one ends.
+2. Words that write, load, call or administer are refused wherever they stand as words; functions
+   are let through by a list.
+3. ``graphglot`` parses the rest into a tree, and every kind of node in that tree must be on the
+   list of those that were looked at and only read.
+4. Every node pattern is found twice: in the tree, and by the signs around it in the text. The two
+   must agree exactly. Into each of them goes ``scope: $__scope``.
+
+An edge never crosses the wall (the stores make none that does), so that a scope on every node
+pattern covers the edges and the nodes inside a variable-length path too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from graphmem.adapters.cypher_lexer import Token, masked, tokenize
+from graphmem.adapters.cypher_patterns import check_names, node_patterns, scoped_at
+from graphmem.clock import stamp
+from graphmem.errors import UsageError
+
+SCOPE_PARAMETER = "__scope"
+
+_LONGEST_QUERY = 20_000
+_DEEPEST = 24
+_FIRST_WORDS = ("MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN")
+
+_FORBIDDEN = frozenset(
+    "ALTER ANALYZE ATTACH BEGIN CALL CHECKPOINT COMMENT COMMIT COPY CREATE DELETE DETACH DROP "
+    "EXPLAIN EXPORT EXTENSION FINISH FOREACH GRANT IMPORT INSERT INSTALL LOAD MACRO MERGE PRAGMA "
+    "PROFILE PROJECT REMOVE RENAME REVOKE ROLLBACK SET SHOW START TRANSACTION UNINSTALL UPDATE "
+    "USE YIELD".split()
+)
+
+_FUNCTIONS = frozenset(
+    "abs all any avg ceil coalesce collect count endnode exists floor head keys label labels last "
+    "left length lower ltrim max min nodes none relationships rels reverse right round rtrim sign "
+    "single size sqrt startnode substring sum tail tolower toupper trim type upper".split()
+)
+"""Functions of values alone. Left out: whatever names internal ids (they count other scopes'
+rows), reads files or settings, converts types (a failure would quote the value), or makes much
+out of little (range, repeat, lpad)."""
+
+_BEFORE_PARENTHESIS = frozenset(
+    "AND AS ASC BY CASE CONTAINS DESC DISTINCT ELSE IN LIMIT MATCH NOT OR RETURN SKIP THEN UNION "
+    "UNWIND WHEN WHERE WITH XOR".split()
+)
+
+_TREE = frozenset(
+    """
+    AbbreviatedEdgePattern AggregateFunction AmbientLinearQueryStatement Anonymous
+    ArithmeticAbsoluteValueFunction ArithmeticFactor ArithmeticTerm ArithmeticValueExpression
+    Asterisk BindingVariableReference BooleanFactor BooleanLiteral BooleanTerm BooleanTest
+    BooleanValueExpression CaseAbbreviation CeilingFunction CharacterStringLiteral
+    CharacterStringValueExpression ComparisonPredicate ComparisonPredicatePart2
+    CompositeQueryExpression CypherChainedComparison CypherPatternComprehension
+    CypherPatternPredicate CypherSliceExpression CypherSubscriptExpression CypherWithStatement
+    ElementPatternFiller ElementPropertySpecification ElementVariableDeclaration ElseClause
+    ExistsPredicate Factor Field FieldList FieldsSpecification FixedQuantifier FloorFunction Fold
+    ForItem ForItemAlias ForStatement FullEdgeAnyDirection FullEdgePointingLeft
+    FullEdgePointingRight GeneralParameterReference GeneralQuantifier GeneralSetFunction
+    GeneralSetFunctionType GeneralValueSpecification GqlProgram GraphPattern
+    GraphPatternBindingTable GraphPatternWhereClause Identifier InPredicate IsLabelExpression
+    LabelExpression LabelName LabelTerm LimitClause ListComprehension ListElementList
+    ListPredicateFunction ListValueConstructorByEnumeration ListValueExpression
+    MatchStatementBlock ModulusExpression MultiCharacterTrimFunction NestedQuerySpecification
+    NodePattern Nodes NullLiteral NullPredicate NullPredicatePart2 NumericValueExpression
+    OffsetClause OptionalMatchStatement OptionalOperand OrderByAndPageStatement OrderByClause
+    OrderingSpecification ParenthesizedValueExpression PathLengthExpression PathPattern
+    EndNode Head Keys Labels Last StartNode Tail TypeFunc
+    PathPatternList PathTerm PathValueExpression PathVariableDeclaration PowerFunction
+    PrimitiveResultStatement ProcedureBody PropertyKeyValuePair PropertyKeyValuePairList
+    PropertyName PropertyReference QuantifiedPathPrimary QueryConjunction RecordConstructor
+    RegexMatchPredicate Relationships ReturnItem ReturnItemAlias ReturnItemList ReturnStatement
+    ReturnStatementBody ReverseFunc Round SearchedCase SearchedWhenClause SetOperator
+    SetQuantifier SignFunc SimpleCase SimpleLinearQueryStatement SimpleMatchStatement
+    SimpleWhenClause SingleCharacterTrimFunction Size SortSpecification SortSpecificationList
+    SquareRoot StatementBlock StringMatchPredicate Substring SubstringFunction Term ToLower
+    ToUpper TransactionActivity TrimOperands UnsignedInteger UnsignedNumericLiteral
+    WhenOperandList WhereClause
+    _Avg _CoalesceLeftParenListValueExpressionRightParen _CollectList _Count _CountAsterisk
+    _ExistsMatchStatementBlock _Max _Min _MultiplicativeFactor _OpBooleanTerm
+    _OrderByClauseOffsetClauseLimitClause _ProcedureSpecificationEndTransactionCommand
+    _ProgramActivitySessionCloseCommand _QueryConjunctionElement
+    _ReturnStatementOrderByAndPageStatement _SetQuantifierAsteriskGroupByClause
+    _SetQuantifierReturnItemListGroupByClause _SignedTerm
+    _SimpleLinearQueryStatementPrimitiveResultStatement _Sum
+    """.split()
+)
+"""The kinds of tree node that read and nothing else, by graphglot's names (0.14)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A query that was let through: its text for the database, and all its parameters."""
+
+    text: str
+    parameters: dict[str, Any]
+
+
+def guard(
+    query: str,
+    parameters: Mapping[str, object],
+    *,
+    wall: str | None,
+    max_rows: int,
+    timeout_s: float,
+) -> Guarded:
+    """The query as it may be run: read-only, and inside ``wall`` unless that is None.
+
+    A query without ``LIMIT`` gets one that is one row above ``max_rows``, so that the caller can
+    tell whether rows were cut. :class:`~graphmem.errors.UsageError` says why a query is refused.
+    """
+    _check_limits(query, max_rows, timeout_s)
+    text, tokens = _statement(query)
+    given = _parameters(tokens, parameters)
+    _check_words(tokens)
+    _check_functions(tokens)
+    tree = _tree(text, tokens)
+    kinds = {type(element).__name__ for element in tree.dfs()}
+    if unknown := sorted(kinds - _TREE):
+        raise UsageError(
+            f"Cypher: this console does not accept what is called {', '.join(unknown)} here; it "
+            "reads with MATCH, WHERE, WITH, UNWIND, RETURN, ORDER BY, SKIP, LIMIT and UNION"
+        )
+    found = node_patterns(tree, tokens)
+    if wall is not None:
+        check_names(tree, tokens, found)
+        given[SCOPE_PARAMETER] = wall
+    limited = _limited(text, tokens, max_rows)
+    if wall is not None:
+        for at, piece in sorted(scoped_at(tokens, found, SCOPE_PARAMETER), reverse=True):
+            limited = limited[:at] + piece + limited[at:]
+    if wall is not None and not found:
+        del given[SCOPE_PARAMETER]
+    return Guarded(limited, given)
+
+
+def _check_limits(query: str, max_rows: int, timeout_s: float) -> None:
+    if not isinstance(query, str):
+        raise UsageError(f"a Cypher query is text, got {type(query).__name__}")
+    if len(query) > _LONGEST_QUERY:
+        raise UsageError(
+            f"Cypher: the query has {len(query)} characters, the limit is {_LONGEST_QUERY}; "
+            "give long values as parameters"
+        )
+    if not isinstance(max_rows, int) or max_rows < 1:
+        raise UsageError(f"max_rows must be a whole number from 1, got {max_rows!r}")
+    if not timeout_s > 0:
+        raise UsageError(f"timeout_s must be above 0, got {timeout_s!r}")
+
+
+def _statement(query: str) -> tuple[str, list[Token]]:
+    """The text of the one statement and its tokens, without the semicolon that may end it."""
+    text, tokens = tokenize(query)
+    if tokens and tokens[-1].is_sign(";"):
+        text, tokens = text[: tokens[-1].start], tokens[:-1]
+    if any(token.is_sign(";") for token in tokens):
+        raise UsageError("Cypher: one statement at a time, without a semicolon inside")
+    if not tokens:
+        raise UsageError("Cypher: the query is empty")
+    depth = 0
+    for token in tokens:
+        depth += token.is_sign("([{") - token.is_sign(")]}")
+        if depth > _DEEPEST:
+            raise UsageError(f"Cypher: brackets are nested more than {_DEEPEST} deep")
+    return text, tokens
+
+
+def _parameters(tokens: list[Token], given: Mapping[str, object]) -> dict[str, Any]:
+    used = {token.value for token in tokens if token.kind == "parameter"}
+    if reserved := sorted(name for name in {*used, *given} if str(name).startswith("__")):
+        raise UsageError(f"Cypher: the parameter ${reserved[0]} is reserved; use another name")
+    if missing := sorted(used.difference(given)):
+        raise UsageError(f"Cypher: no value was given for the parameter ${missing[0]}")
+    if unused := sorted(set(given).difference(used)):
+        raise UsageError(f"Cypher: the query does not use the parameter ${unused[0]}")
+    return {name: _value(name, given[name]) for name in used}
+
+
+def _value(name: str, value: object) -> Any:
+    if isinstance(value, datetime):
+        return stamp(value)
+    if isinstance(value, list | tuple):
+        return [_value(name, item) for item in value]
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise UsageError(f"Cypher: the keys of the parameter ${name} must be text")
+        return {key: _value(name, item) for key, item in value.items()}
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise UsageError(f"Cypher: the parameter ${name} is beyond 64 bits")
+    if isinstance(value, str) and any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+        raise UsageError(f"Cypher: the parameter ${name} holds half a surrogate pair")
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise UsageError(
+        f"Cypher: the parameter ${name} is a {type(value).__name__}; give text, numbers, "
+        "booleans, times, lists or mappings"
+    )
+
+
+def _check_words(tokens: list[Token]) -> None:
+    if not tokens[0].is_word(*_FIRST_WORDS):
+        raise UsageError(
+            f"Cypher: a query begins with {', '.join(_FIRST_WORDS)}, not {tokens[0].value!r}; "
+            "this console only reads"
+        )
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        after_sign = before is not None and before.is_sign(".:|")
+        if token.kind == "word" and token.value.upper() in _FORBIDDEN and not after_sign:
+            raise UsageError(
+                f"Cypher: {token.value.upper()} is refused, this console only reads (as a name, "
+                f"write it in backticks: `{token.value}`)"
+            )
+        if before is not None and before.is_sign("."):
+            if token.is_sign("*"):
+                raise UsageError("Cypher: name the properties, or return the whole node")
+            if token.is_name and token.value.startswith("_"):
+                raise UsageError(f"Cypher: no property is called {token.value}")
+
+
+def _check_functions(tokens: list[Token]) -> None:
+    for at, token in enumerate(tokens[:-1]):
+        if not token.is_name or not tokens[at + 1].is_sign("("):
+            continue
+        dotted = at > 0 and tokens[at - 1].is_sign(".")
+        if token.kind == "word" and not dotted:
+            if token.value.lower() in _FUNCTIONS or token.value.upper() in _BEFORE_PARENTHESIS:
+                continue
+        raise UsageError(
+            f"Cypher: the function {token.value} is not on the list: "
+            f"{', '.join(sorted(_FUNCTIONS))}"
+        )
+
+
+@cache
+def _dialect() -> Any:
+    from graphglot.dialect import Dialect
+
+    return Dialect.get_or_raise("neo4j")
+
+
+def _tree(text: str, tokens: list[Token]) -> Any:
+    try:
+        programs = _dialect().parse(masked(text, _renamed(tokens)))
+    except Exception as error:  # what no parser understands is not proved safe, whatever it raises
+        first = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise UsageError(f"Cypher: this query is not understood: {first}") from error
+    if len(programs) != 1:
+        raise UsageError("Cypher: one statement at a time")
+    return programs[0]
+
+
+def _renamed(tokens: list[Token]) -> list[Token]:
+    """Tokens for the parser: parameters, properties and our functions under neutral names, as it
+    takes some of them for words of GQL."""
+    renamed = []
+    for at, token in enumerate(tokens):
+        property = token.kind == "word" and at > 0 and tokens[at - 1].is_sign(".")
+        function = token.kind == "word" and token.value.lower() == "label"
+        if token.kind == "parameter" or property or (function and at + 1 < len(tokens)):
+            renamed.append(Token("quoted", token.value, token.start, token.end))
+        else:
+            renamed.append(token)
+    return renamed
+
+
+def _limited(text: str, tokens: list[Token], max_rows: int) -> str:
+    """With a LIMIT at the end, where the query has none and one there means the whole of it."""
+    depth, tail = 0, -1
+    for at, token in enumerate(tokens):
+        depth += token.is_sign("([{") - token.is_sign(")]}")
+        if depth == 0 and token.is_word("RETURN"):
+            tail = at
+    words = {token.value.upper() for token in tokens[tail:] if token.kind == "word"}
+    union = any(token.is_word("UNION") for token in tokens)
+    if tail < 0 or union or words & {"LIMIT", "SKIP", "OFFSET"}:
+        return text
+    return f"{text} LIMIT {max_rows + 1}"

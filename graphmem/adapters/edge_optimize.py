@@ -1,0 +1,118 @@
+"""Optimizing a copy of a shard in a process of its own.
+
+The engine's ``optimize`` holds the interpreter's lock and the shard for as long as it takes: 2 s
+at 100,000 points, and 20 s or more where an HNSW graph is due. In this process that would stop
+searches, writes and the event loop alike.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import qdrant_edge
+
+from graphmem.errors import Rejected
+from graphmem.ports.vectors import Collection, Point
+
+_MOST_DELAYED = 20_000
+"""Points written meanwhile that are worth keeping to apply to the copy too."""
+_BLOCK = bytes(1024 * 1024)
+_PROGRAM = """
+import os, sys
+if hasattr(os, "nice"):
+    os.nice(10)
+import qdrant_edge
+shard = qdrant_edge.EdgeShard.load(sys.argv[1])
+shard.optimize()
+shard.flush()
+shard.close()
+"""
+
+Batch: TypeAlias = tuple[tuple[str, ...], tuple[Point, ...]]
+"""Removed ids, then points, of one write."""
+
+
+def can_start() -> bool:
+    """Whether there is an interpreter to start: not in a frozen or embedded program."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
+@dataclass(slots=True)
+class Optimizing:
+    """One shard's copy, the process that works on it, and the writes since it was copied."""
+
+    collection: Collection
+    folder: Path
+    process: subprocess.Popen[bytes]
+    delayed: list[Batch] = field(default_factory=list)
+    abandoned: bool = False
+    _count: int = 0
+
+    @classmethod
+    def start(cls, collection: Collection, source: Path, folder: Path) -> Optimizing:
+        """Copy a flushed shard that nobody writes to, and start."""
+        try:
+            copy_sparse(source, folder)
+            process = subprocess.Popen(  # noqa: S603 - this interpreter, a constant program
+                [sys.executable, "-P", "-c", _PROGRAM, str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C is the parent's to handle
+            )
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise Rejected(f"the vectors in {source} cannot be optimized: {error}") from error
+        return cls(collection, folder, process)
+
+    def note(self, batch: Batch) -> None:
+        """Remember a write for the copy. A flood of them makes the copy not worth keeping."""
+        self._count += len(batch[0]) + len(batch[1])
+        self.delayed.append(batch)
+        if self._count > _MOST_DELAYED:
+            self.abandon()
+
+    def wait(self) -> None:
+        """Block until the process is over; :class:`Rejected` when it failed by itself."""
+        _, said = self.process.communicate()
+        if self.process.returncode and not self.abandoned:
+            lines = said.decode("utf-8", "replace").strip().splitlines()
+            raise Rejected(f"optimizing vectors failed: {lines[-1] if lines else 'killed'}")
+
+    def abandon(self) -> None:
+        self.abandoned = True
+        self.delayed.clear()
+        self.process.kill()
+
+    def discard(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def copy_sparse(source: Path, target: Path) -> None:
+    """Copy a folder, leaving holes where files hold only zeros: the engine allocates 32 MiB at a
+    time, so most of a small shard is holes."""
+    for folder, _, files in os.walk(source):
+        place = target / Path(folder).relative_to(source)
+        place.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            with (Path(folder) / name).open("rb") as old, (place / name).open("wb") as new:
+                while block := old.read(len(_BLOCK)):
+                    if block == _BLOCK[: len(block)]:
+                        new.seek(len(block), os.SEEK_CUR)
+                    else:
+                        new.write(block)
+                new.truncate()
+
+
+def _environment() -> dict[str, str]:
+    """The child finds the engine where this process did."""
+    home = str(Path(qdrant_edge.__file__).parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (home, inherited)))}

@@ -1,0 +1,194 @@
+"""Extraction without a model: deterministic rules over plain English.
+
+What they find and what they cannot do is told in ``docs/rules.md``. Nothing is asked, nothing is
+downloaded, and the same episode always gives the same candidates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from graphmem.adapters.rules.names import Names, vocatives
+from graphmem.adapters.rules.read import Reader
+from graphmem.adapters.rules.scan import Sentence, sentences, titles
+from graphmem.adapters.rules.subjects import People, Voice
+from graphmem.model import Entity, Episode, Turn
+from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
+from graphmem.text import name_key, text_key
+
+NAME = "rules"
+VERSION = "1"
+_MACHINES = frozenset({"assistant", "system", "tool", "function", "developer"})
+_LONGEST_NAME = 8
+_FIRST_PERSON = frozenset("i i'm i've i'd i'll im my me mine myself we our us".split())
+_SELF = ("my name is ", "my name's ", "call me ", "i go by ")
+
+
+class RulesExtractor:
+    """Finds names, and relations that are stated plainly. Prefers missing one to inventing one."""
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    @property
+    def version(self) -> str:
+        return VERSION
+
+    async def extract(self, episode: Episode, known: Sequence[Entity]) -> Extraction:
+        """Candidates of an episode, off the event loop when it is long."""
+        if len(episode.content) > 20_000:
+            return await asyncio.to_thread(extract, episode, known)
+        return extract(episode, known)
+
+    def read(self, raw: str, episode: Episode) -> Extraction:
+        """Rules keep no raw answer: they are run again, without known entities."""
+        return extract(episode, ())
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def extract(episode: Episode, known: Sequence[Entity]) -> Extraction:
+    """All candidates of one episode."""
+    return _Episode(episode, known).run()
+
+
+class _Episode:
+    """One run over an episode: first its names, then its facts, then who is mentioned where."""
+
+    def __init__(self, episode: Episode, known: Sequence[Entity]) -> None:
+        self.episode = episode
+        self.names = Names()
+        for entity in known:
+            self.names.know(entity.name, entity.kind, entity.aliases)
+        self.known = {entity.name for entity in known}
+        self.turns = [(turn, list(sentences(turn.text))) for turn in episode.turns]
+        self.speakers: dict[int, str | None] = {}
+        self.facts: dict[tuple[str, bool], CandidateFact] = {}
+        self.mentions: dict[tuple[int, str], None] = {}
+
+    def run(self) -> Extraction:
+        self._hear_speakers()
+        self._see_names()
+        people = People(
+            self.names, frozenset(name for name in self.speakers.values() if name is not None)
+        )
+        for turn, parts in self.turns:
+            self._read(turn, parts, people)
+        for turn, parts in self.turns:
+            self._mention(turn, parts)
+        return Extraction(
+            entities=tuple(self._entities()),
+            facts=tuple(self.facts.values()),
+            extractor=NAME,
+            version=VERSION,
+            mentions=tuple(self.mentions),
+        )
+
+    def _hear_speakers(self) -> None:
+        owner = self.episode.scope.user_id
+        for turn, _ in self.turns:
+            name = turn.speaker.strip() if turn.speaker else None
+            if not name and turn.role not in _MACHINES:
+                name = owner
+            if name:
+                self.names.know(name, "person")
+                name = self.names.canonical_of(name)
+            self.speakers[turn.ordinal] = name or None
+
+    def _see_names(self) -> None:
+        """Names inside sentences first, so that a later one may open a sentence."""
+        said = set(self.speakers.values()) - {None}
+        for turn, parts in self.turns:
+            if turn.role in _MACHINES and not turn.speaker:
+                continue
+            others = said - {self.speakers[turn.ordinal]}
+            for sentence in parts:
+                self._introduce(turn, sentence)
+                if len(said) == 2 and len(others) == 1:
+                    self._nickname(sentence, str(next(iter(others))))
+                for span in self.names.find(sentence):
+                    self.names.see(span.name)
+                for _, _, title in titles(sentence):
+                    self.names.see(title, "thing")
+
+    def _introduce(self, turn: Turn, sentence: Sentence) -> None:
+        """ "My name is Ada": another name for the speaker."""
+        speaker = self.speakers[turn.ordinal]
+        low = sentence.text.lower()
+        for phrase in _SELF:
+            at = low.find(phrase)
+            if at < 0 or speaker is None or sentence.question:
+                continue
+            for span in self.names.find(sentence):
+                if span.start == at + len(phrase) and self.names.may_be_person(span.name):
+                    self.names.nickname(span.name, speaker)
+
+    def _nickname(self, sentence: Sentence, other: str) -> None:
+        """ "Hey Mel!" said to Melanie."""
+        first = other.split()[0]
+        for name in vocatives(sentence):
+            if 2 <= len(name) < len(first) and first.lower().startswith(name.lower()):
+                self.names.nickname(name, other)
+
+    def _read(self, turn: Turn, parts: list[Sentence], people: People) -> None:
+        speaker = self.speakers[turn.ordinal]
+        if turn.role in _MACHINES and speaker is None:
+            return
+        said_at = turn.occurred_at or self.episode.occurred_at
+        reader = Reader(Voice(people, speaker), said_at)
+        for sentence in parts:
+            for fact in reader.read(sentence):
+                self._keep(fact, turn)
+
+    def _keep(self, fact: CandidateFact, turn: Turn) -> None:
+        key = (text_key(fact.text), fact.retracts)
+        held = self.facts.get(key)
+        if held is None:
+            self.facts[key] = replace(fact, turns=(turn.ordinal,))
+        elif turn.ordinal not in held.turns:
+            self.facts[key] = replace(held, turns=(*held.turns, turn.ordinal))
+
+    def _mention(self, turn: Turn, parts: Iterable[Sentence]) -> None:
+        speaker = self.speakers[turn.ordinal]
+        for sentence in parts:
+            if speaker is not None and sentence.lows & _FIRST_PERSON:
+                self.mentions.setdefault((turn.ordinal, speaker))
+            for name in self._named_in(sentence):
+                self.mentions.setdefault((turn.ordinal, name))
+
+    def _named_in(self, sentence: Sentence) -> Iterable[str]:
+        """Canonical names that occur in a sentence, longest first at each word."""
+        tokens = sentence.tokens
+        keys = [name_key(token.text) for token in tokens]
+        at = 0
+        while at < len(tokens):
+            size = next(
+                (
+                    n
+                    for n in range(min(_LONGEST_NAME, len(tokens) - at), 0, -1)
+                    if self._names_at(sentence, keys, at, n)
+                ),
+                0,
+            )
+            if size:
+                yield self.names.canonical[" ".join(keys[at : at + size])]
+            at += size or 1
+
+    def _names_at(self, sentence: Sentence, keys: list[str], at: int, size: int) -> bool:
+        canonical = self.names.canonical.get(" ".join(keys[at : at + size]))
+        if canonical is None:
+            return False
+        # Will, May and Grace are also words
+        plain = not sentence.tokens[at].capital and not sentence.uncapped
+        return not (plain and canonical[:1].isupper() and self.names.is_person(canonical))
+
+    def _entities(self) -> Iterable[CandidateEntity]:
+        used = dict.fromkeys(name for _, name in self.mentions)
+        used |= dict.fromkeys(name for fact in self.facts.values() for name in fact.entities)
+        for name in used:
+            aliases = tuple(self.names.aliases.get(name, ()))
+            yield CandidateEntity(name, self.names.kind(name), aliases)

@@ -1,0 +1,280 @@
+"""The embedded graph store: Kuzu, or ladybug (its maintained fork) by the same code.
+
+What the engines do well and badly decides the shape of this file; measured, one thread, 100,000
+facts:
+
+- Only primary keys are looked up on the way of a write or of ``expand``. One node or edge costs
+  0.2 to 0.3 ms whatever is stored; ``MERGE`` of an edge, lists and other properties scan.
+- Many edges at once go by ``COPY`` (Kuzu only), twenty times faster. But rolling a COPY back loses
+  the whole table of edges (Kuzu 0.11.3), so COPY comes last in its transaction, with its ends
+  checked, and if even that fails the graph is emptied and says so until it is opened again.
+- The mark is a node of the graph, written in the same transaction as the batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from graphmem.adapters.cypher import Statement, statements
+from graphmem.adapters.cypher_guard import guard
+from graphmem.adapters.graph_rows import Edge, Node, dump_of
+from graphmem.adapters.kuzu_load import Loader
+from graphmem.adapters.kuzu_pool import EngineName, Interrupted, Pool, Session
+from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
+from graphmem.model import Table
+from graphmem.ports.graph import GraphChanges, GraphDump, Link, Mark
+
+FORMAT = 1
+"""Version of what the graph holds. A graph of another format is emptied and made anew."""
+
+_DEFAULT_POOL = 256 << 20
+_LOG_LIMIT = 16 << 20
+T = TypeVar("T")
+
+
+class KuzuGraph:
+    """A graph in one file, or in memory when ``path`` is None. See the port for the contract.
+
+    ``buffer_pool_bytes`` is the most memory that pages may take; a graph in memory must fit in it.
+    ``expand`` gives links in the order in which the engine stores them: as they were written, as
+    far as has been seen, but no promise of the engine.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        engine: EngineName = "kuzu",
+        buffer_pool_bytes: int = _DEFAULT_POOL,
+    ) -> None:
+        self._pool = Pool(path, engine, buffer_pool_bytes)
+        self._store_id = ""
+        self._lost: str | None = None
+
+    async def open(self, store_id: str) -> Mark:
+        """Open or create; see the port."""
+        await self._pool.open()
+        try:
+            mark = await self._pool.write(lambda writer: self._read_mark(writer), alone=True)
+            if mark is None or mark.store_id != store_id:
+                await self._empty(store_id)
+                mark = Mark(store_id, 0)
+        except BaseException:
+            await self._pool.close()
+            raise
+        self._store_id, self._lost = store_id, None
+        return mark
+
+    async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
+        """Apply a batch and move the mark in one transaction; see the port.
+
+        Not interrupted by cancellation: when this returns or raises, it is committed or undone.
+        """
+        self._check()
+        loader = Loader(changes, copies=self._pool.engine.copies)
+        job = self._transaction(lambda writer: self._write(writer, loader, applied_seq))
+        try:
+            await self._pool.write(job, alone=loader.bulky)
+        except BackendError:
+            if loader.copied:
+                await self._give_up()
+            raise
+        await self._fold_log()
+
+    async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+        """Fill an empty graph with rows as they are; the mark stays."""
+        self._check()
+        loader = Loader(GraphChanges(), copies=self._pool.engine.copies)
+        await self._pool.write(self._transaction(lambda w: loader.load(w, nodes, edges)))
+
+    async def expand(
+        self, wall: str, entity_ids: Sequence[str], *, limit: int
+    ) -> Mapping[str, tuple[Link, ...]]:
+        """One hop per entity, over edges alone; an entity without facts gives an empty tuple."""
+        self._check()
+        if limit < 0:
+            raise UsageError(f"limit must not be negative, got {limit}")
+        wanted = tuple(dict.fromkeys(entity_ids))
+        return await self._pool.read(lambda reader: _expand(reader, wall, wanted, limit))
+
+    async def cypher(
+        self,
+        query: str,
+        parameters: Mapping[str, object],
+        *,
+        wall: str | None,
+        max_rows: int,
+        timeout_s: float,
+    ) -> Table:
+        """Run a guarded query in a read-only transaction; see the port and ``cypher_guard``."""
+        self._check()
+        guarded = await asyncio.to_thread(
+            guard, query, parameters, wall=wall, max_rows=max_rows, timeout_s=timeout_s
+        )
+
+        def job(reader: Session) -> Table:
+            reader.run("BEGIN TRANSACTION READ ONLY")
+            columns, rows, more = reader.table(
+                guarded.text, guarded.parameters, max_rows=max_rows, timeout_s=timeout_s
+            )
+            reader.run("COMMIT")
+            return Table(tuple(columns), tuple(tuple(map(_plain, row)) for row in rows), more)
+
+        try:
+            return await self._pool.read(job)
+        except Interrupted as error:
+            raise UsageError(
+                f"the query did not finish within {timeout_s:g} s: narrow it, or give it more time"
+            ) from error
+        except Rejected as error:
+            raise UsageError(_query_error(error)) from error
+
+    async def dump(self, wall: str | None = None) -> GraphDump:
+        """Everything, or everything inside one wall, in canonical order."""
+        self._check()
+        suffix, scope = ("", {}) if wall is None else ("_inside", {"scope": wall})
+
+        def job(reader: Session) -> GraphDump:
+            reader.run("BEGIN TRANSACTION READ ONLY")
+            nodes = reader.run(_read(f"dump_nodes{suffix}"), scope)
+            edges = reader.run(_read(f"dump_edges{suffix}"), scope)
+            reader.run("COMMIT")
+            return dump_of(
+                ((n["_label"], n["id"], _properties(n, "id")) for (n,) in nodes),
+                ((r["_label"], a, b, _properties(r)) for a, b, r in edges),
+            )
+
+        return await self._pool.read(job)
+
+    async def clear(self) -> None:
+        """Remove everything; the mark goes back to 0."""
+        if not self._pool.is_open:
+            raise UsageError("the graph is not open: call open() first")
+        await self._empty(self._store_id)
+        self._lost = None
+
+    async def close(self) -> None:
+        """Let the file go. Safe to call twice."""
+        await self._pool.close()
+
+    def _check(self) -> None:
+        if self._lost is not None:
+            raise Unavailable(self._lost)
+
+    async def _empty(self, store_id: str) -> None:
+        def job(_: Session) -> None:
+            writer = self._pool.wipe()
+            self._transaction(lambda w: _create(w, store_id))(writer)
+
+        await self._pool.write(job, alone=True)
+
+    async def _give_up(self) -> None:
+        self._lost = (
+            "the graph was emptied because a bulk write failed half-way; open it again and it is "
+            "rebuilt from the ledger"
+        )
+        await self._empty(self._store_id)
+
+    async def _fold_log(self) -> None:
+        """Fold a long log into the file, when no read would have to wait for it."""
+        path = self._pool.path
+        if path is None or not self._pool.quiet:
+            return
+        log = Path(f"{path}.wal")
+        if log.exists() and log.stat().st_size > _LOG_LIMIT:
+            await self._pool.write(lambda w: w.run(_read("checkpoint")), alone=True)
+
+    def _write(self, writer: Session, loader: Loader, applied_seq: int) -> None:
+        loader.remove(writer)
+        loader.put_nodes(writer)
+        _set_mark(writer, self._store_id, applied_seq)
+        loader.put_edges(writer)
+
+    def _read_mark(self, writer: Session) -> Mark | None:
+        """The mark; None when the graph is new or of another format."""
+        tables = {name for (name,) in writer.run(_read("show_tables"))}
+        if not tables:
+            return None
+        if "Store" not in tables:
+            raise Rejected(
+                f"{self._pool.path} is a database, but not graphmem's: it holds "
+                f"{', '.join(sorted(tables))}. Name another file for the graph"
+            )
+        rows = writer.run(_read("get_mark"))
+        if not rows or rows[0][2] != FORMAT:
+            return None
+        return Mark(rows[0][0], rows[0][1])
+
+    @staticmethod
+    def _transaction(job: Callable[[Session], T]) -> Callable[[Session], T]:
+        def run(session: Session) -> T:
+            session.run("BEGIN TRANSACTION")
+            try:
+                value = job(session)
+                session.run("COMMIT")
+            except BaseException:
+                session.rollback()
+                raise
+            return value
+
+        return run
+
+
+def _read(name: str) -> str:
+    return statements("read.cypher")[name].text
+
+
+def _create(writer: Session, store_id: str) -> None:
+    tables: Iterable[Statement] = statements("schema.kuzu.cypher").values()
+    for table in tables:
+        writer.run(table.text)
+    _set_mark(writer, store_id, 0)
+
+
+def _set_mark(writer: Session, store_id: str, applied_seq: int) -> None:
+    mark = {"store_id": store_id, "applied_seq": applied_seq, "format": FORMAT}
+    writer.run(statements("write.cypher")["set_mark"].text, mark)
+
+
+def _expand(
+    reader: Session, wall: str, entity_ids: Sequence[str], limit: int
+) -> dict[str, tuple[Link, ...]]:
+    found: dict[str, tuple[Link, ...]] = {}
+    text, known = _read("expand"), _read("get_entity")
+    for entity_id in entity_ids:
+        rows = reader.run(text, {"id": entity_id, "scope": wall, "limit": limit})
+        if rows or reader.run(known, {"id": entity_id}) == [[wall]]:
+            found[entity_id] = tuple(Link(row[0], tuple(row[1]), *row[2:]) for row in rows)
+    return found
+
+
+def _properties(element: Mapping[str, Any], *without: str) -> dict[str, Any]:
+    return {k: v for k, v in element.items() if not k.startswith("_") and k not in without}
+
+
+def _plain(value: Any) -> Any:
+    """A value as the engine gives it, without the engine's own ids. A node or an edge becomes its
+    properties and its ``label``; a path becomes ``nodes`` and ``edges``."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"_nodes", "_rels"}:
+        return {"nodes": _plain(value["_nodes"]), "edges": _plain(value["_rels"])}
+    if "_label" in value:
+        rest = {k: _plain(v) for k, v in _properties(value).items() if v is not None}
+        return {"label": value["_label"], **rest}
+    return {k: _plain(v) for k, v in value.items()}
+
+
+def _query_error(error: Rejected) -> str:
+    """Why a query failed, without anything that the data held: an engine's conversion error
+    quotes the value that it stumbled on."""
+    message = str(error)
+    kind = message.partition(": ")[2].partition(" exception")[0]
+    if kind in ("Parser", "Binder", "Catalog", "Parameter"):
+        return f"the graph does not accept this query: {message}"
+    return f"the query failed while it ran ({kind or 'unknown'}): check its arithmetic and types"

@@ -1,0 +1,189 @@
+"""The one mapping from model values to nodes and edges, which every graph adapter writes.
+
+Because all adapters share it, two of them can differ only in how they store, never in what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from graphmem.clock import stamp, stamp_or_none
+from graphmem.model import Entity, Episode, Fact, Scope
+from graphmem.ports.graph import GraphDump
+
+NODE_LABELS = ("Episode", "Entity", "Fact")
+EDGE_ENDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "MENTIONS": ("Episode", "Entity"),
+        "STATES": ("Episode", "Fact"),
+        "ABOUT": ("Fact", "Entity"),
+        "RELATES": ("Entity", "Entity"),
+        "SUPERSEDES": ("Fact", "Fact"),
+        "NEXT": ("Episode", "Episode"),
+    }
+)
+"""Every type of edge, with the labels of where it starts and ends."""
+
+Properties = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node; ``properties`` hold ``scope`` but not ``id``. None is an absent property."""
+
+    label: str
+    id: str
+    properties: Properties
+
+    @property
+    def scope(self) -> str:
+        return str(self.properties["scope"])
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One edge. Its scope is that of its ends, which must be the same (and ``scope``, where the
+    properties hold it), or it is left out."""
+
+    type: str
+    source: str
+    target: str
+    properties: Properties
+
+
+def episode_node(episode: Episode) -> Node:
+    return Node(
+        "Episode",
+        episode.id,
+        {
+            **_scope(episode.scope),
+            "kind": episode.kind,
+            "content": episode.content,
+            "occurred_at": stamp(episode.occurred_at),
+            "recorded_at": stamp(episode.recorded_at),
+            "expires_at": stamp_or_none(episode.expires_at),
+            "memory_type": episode.memory_type,
+            "importance": float(episode.importance),
+            "tags": list(episode.tags),
+        },
+    )
+
+
+def entity_node(entity: Entity) -> Node:
+    return Node(
+        "Entity",
+        entity.id,
+        {
+            "scope": entity.wall,
+            "name": entity.name,
+            "kind": entity.kind,
+            "aliases": list(entity.aliases),
+            "summary": entity.summary,
+            "recorded_at": stamp_or_none(entity.recorded_at),
+        },
+    )
+
+
+def fact_node(fact: Fact) -> Node:
+    return Node(
+        "Fact",
+        fact.id,
+        {
+            **_scope(fact.scope),
+            "text": fact.text,
+            "version": fact.version,
+            **_times(fact),
+            "subject_id": fact.subject_id,
+            "type": fact.type,
+            "object_id": fact.object_id,
+            "entity_ids": list(about(fact)),
+            "memory_type": fact.memory_type,
+            "importance": float(fact.importance),
+            "tags": list(fact.tags),
+        },
+    )
+
+
+def about(fact: Fact) -> tuple[str, ...]:
+    """Every entity that a fact is about, its subject and object included, without repeats."""
+    ends = (end for end in (fact.subject_id, fact.object_id) if end is not None)
+    return tuple(dict.fromkeys((*fact.entity_ids, *ends)))
+
+
+def fact_edges(fact: Fact) -> list[Edge]:
+    """Every edge that a fact owns: sources, what it is about, its relation, what it replaced."""
+    entity_ids = about(fact)
+    link = {
+        "fact_id": fact.id,
+        "entity_ids": list(entity_ids),
+        "subject_id": fact.subject_id,
+        "type": fact.type,
+        "object_id": fact.object_id,
+        "valid_at": stamp_or_none(fact.valid_at),
+        "invalid_at": stamp_or_none(fact.invalid_at),
+    }
+    sources = dict.fromkeys(source.episode_id for source in fact.sources)
+    edges = [Edge("STATES", episode_id, fact.id, {}) for episode_id in sources]
+    edges += [Edge("ABOUT", fact.id, entity_id, link) for entity_id in entity_ids]
+    if fact.type is not None and fact.subject_id is not None and fact.object_id is not None:
+        face = {
+            "scope": fact.scope.wall,
+            "type": fact.type,
+            "fact_id": fact.id,
+            "fact": fact.text,
+            **_times(fact),
+        }
+        edges.append(Edge("RELATES", fact.subject_id, fact.object_id, face))
+    if fact.supersedes_id is not None:
+        edges.append(Edge("SUPERSEDES", fact.id, fact.supersedes_id, {}))
+    return edges
+
+
+def next_edges(episodes: Iterable[Episode]) -> list[Edge]:
+    return [
+        Edge("NEXT", episode.previous_id, episode.id, {})
+        for episode in episodes
+        if episode.previous_id is not None
+    ]
+
+
+def dump_of(
+    nodes: Iterable[tuple[str, str, Properties]],
+    edges: Iterable[tuple[str, str, str, Properties]],
+) -> GraphDump:
+    """Canonical form: sorted, absent and empty properties left out, lists as tuples."""
+    return GraphDump(
+        tuple(sorted(((a, b, _canonical(p)) for a, b, p in nodes), key=repr)),
+        tuple(sorted(((a, b, c, _canonical(p)) for a, b, c, p in edges), key=repr)),
+    )
+
+
+def _canonical(properties: Properties) -> tuple[tuple[str, object], ...]:
+    return tuple(
+        (name, tuple(value) if isinstance(value, list) else value)
+        for name, value in sorted(properties.items())
+        if value is not None and value != []
+    )
+
+
+def _scope(scope: Scope) -> dict[str, str | None]:
+    return {
+        "scope": scope.wall,
+        "project_id": scope.project_id,
+        "user_id": scope.user_id,
+        "agent_id": scope.agent_id,
+        "run_id": scope.run_id,
+    }
+
+
+def _times(fact: Fact) -> dict[str, str | None]:
+    return {
+        "valid_at": stamp_or_none(fact.valid_at),
+        "invalid_at": stamp_or_none(fact.invalid_at),
+        "expires_at": stamp_or_none(fact.expires_at),
+        "archived_at": stamp_or_none(fact.archived_at),
+        "recorded_at": stamp(fact.recorded_at),
+    }

@@ -1,0 +1,212 @@
+"""How a batch of changes becomes statements for Kuzu and ladybug, inside one transaction."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from graphmem.adapters.cypher import statements
+from graphmem.adapters.graph_rows import (
+    EDGE_ENDS,
+    Edge,
+    Node,
+    entity_node,
+    episode_node,
+    fact_edges,
+    fact_node,
+    next_edges,
+)
+from graphmem.adapters.kuzu_pool import Session
+from graphmem.errors import Rejected
+from graphmem.ports.graph import GraphChanges
+
+_BULK = 1000
+"""From this many of one kind, COPY is faster than single statements (0.3 ms each against 0.1 s)."""
+
+_KNOWN = {"Episode": "known_episodes", "Entity": "known_entities", "Fact": "known_facts"}
+
+
+class Loader:
+    """One batch on its way into the graph: :meth:`remove`, :meth:`put_nodes`, :meth:`put_edges`.
+
+    ``bulky`` says that it will COPY, for which no read may be in flight; ``copied`` that it has
+    begun to, after which the transaction must not be rolled back and go on being used.
+    """
+
+    def __init__(self, changes: GraphChanges, *, copies: bool) -> None:
+        self._changes = changes
+        self._copies = copies
+        self._nodes: dict[str, dict[str, Node]] = {
+            "Episode": {episode.id: episode_node(episode) for episode in changes.episodes},
+            "Entity": {entity.id: entity_node(entity) for entity in changes.entities},
+            "Fact": {fact.id: fact_node(fact) for fact in changes.facts},
+        }
+        facts = {fact.id: fact for fact in changes.facts}
+        self._edges = _by_type(
+            [
+                *next_edges({episode.id: episode for episode in changes.episodes}.values()),
+                *(edge for fact in facts.values() for edge in fact_edges(fact)),
+                *(Edge("MENTIONS", *pair, {}) for pair in dict.fromkeys(changes.mentions)),
+            ]
+        )
+        sizes = [len(found) for found in (*self._nodes.values(), *self._edges.values())]
+        self.bulky = copies and max(sizes, default=0) >= _BULK
+        self.copied = False
+        self._scopes: dict[str, dict[str, str]] = {label: {} for label in self._nodes}
+        """What is known to be in the graph: scope by label and id."""
+        self._created: set[str] = set()
+        """Episodes that this batch brought: they mention nobody yet."""
+
+    def remove(self, session: Session) -> None:
+        """Take away what is to be removed, with all its edges."""
+        for fact_id in dict.fromkeys(self._changes.removed_facts):
+            self._drop_relation(session, fact_id, self._stored(session, "Fact", fact_id))
+            session.run(_write("remove_fact"), {"id": fact_id})
+        for episode_id in dict.fromkeys(self._changes.removed_episodes):
+            session.run(_write("remove_episode"), {"id": episode_id})
+        for entity_id in dict.fromkeys(self._changes.removed_entities):
+            session.run(_write("remove_entity"), {"id": entity_id})
+
+    def put_nodes(self, session: Session) -> None:
+        """Create the nodes that are new, set those that are there and take their own edges."""
+        for label, nodes in self._nodes.items():
+            if self._copies and len(nodes) >= _BULK:
+                known = self._many(session, label, nodes)
+                stored = {id: self._stored(session, label, id) for id in known}
+            else:
+                rows = {id: self._stored(session, label, id) for id in nodes}
+                stored = {id: row for id, row in rows.items() if row is not None}
+            for id, row in stored.items():
+                self._set_node(session, nodes[id], row)
+            new = [node for id, node in nodes.items() if id not in stored]
+            self._create_nodes(session, label, new)
+            self._scopes[label].update((id, node.scope) for id, node in nodes.items())
+
+    def put_edges(self, session: Session) -> None:
+        """Create the edges of the batch; those with a missing end, or with ends in two scopes,
+        are left out. COPY comes last."""
+        self._edges["MENTIONS"] = self._new_mentions(session)
+        few = {type: edges for type, edges in self._edges.items() if not self._by_copy(edges)}
+        for type, edges in few.items():
+            for edge in edges:
+                session.run(
+                    _write(f"create_{type.lower()}"),
+                    {"source": edge.source, "target": edge.target, **edge.properties},
+                )
+        many = {type: edges for type, edges in self._edges.items() if type not in few}
+        ready = {type: self._with_ends(session, edges) for type, edges in many.items()}
+        for type, rows in ready.items():
+            self._copy(session, type, rows)
+
+    def load(self, session: Session, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+        """Fill an empty graph with rows."""
+        for node in nodes:
+            self._nodes[node.label][node.id] = node
+        for label, found in self._nodes.items():
+            self._create_nodes(session, label, list(found.values()))
+            self._scopes[label].update((id, node.scope) for id, node in found.items())
+            self._created.update(found if label == "Episode" else ())
+        self._edges = _by_type(edges)
+        self.put_edges(session)
+
+    def _by_copy(self, rows: Sequence[object]) -> bool:
+        return self._copies and len(rows) >= _BULK
+
+    def _stored(self, session: Session, label: str, id: str) -> list[Any] | None:
+        rows = session.run(_read(f"get_{label.lower()}"), {"id": id})
+        return rows[0] if rows else None
+
+    def _many(self, session: Session, label: str, ids: Iterable[str]) -> dict[str, str]:
+        wanted = list(ids)
+        if not wanted:
+            return {}
+        return {id: scope for id, scope in session.run(_read(_KNOWN[label]), {"ids": wanted})}
+
+    def _set_node(self, session: Session, node: Node, stored: list[Any] | None) -> None:
+        if stored is None or stored[0] != node.scope:
+            raise Rejected(f"the {node.label.lower()} {node.id} belongs to another scope")
+        if node.label == "Fact":
+            self._drop_relation(session, node.id, stored)
+            for name in ("drop_fact_about", "drop_fact_states", "drop_fact_supersedes"):
+                session.run(_write(name), {"id": node.id})
+        elif node.label == "Episode":
+            session.run(_write("drop_episode_previous"), {"id": node.id})
+        rest = {name: value for name, value in node.properties.items() if name != "scope"}
+        session.run(_write(f"set_{node.label.lower()}"), {"id": node.id, **rest})
+
+    def _drop_relation(self, session: Session, fact_id: str, stored: list[Any] | None) -> None:
+        if stored is not None and stored[1] is not None and stored[2] is not None:
+            ends = {"id": fact_id, "subject_id": stored[1], "object_id": stored[2]}
+            session.run(_write("drop_fact_relates"), ends)
+
+    def _create_nodes(self, session: Session, label: str, nodes: list[Node]) -> None:
+        if label == "Episode":
+            self._created.update(node.id for node in nodes)
+        if self._by_copy(nodes):
+            self._copy(session, label, [{"id": node.id, **node.properties} for node in nodes])
+            return
+        text = _write(f"create_{label.lower()}")
+        for node in nodes:
+            session.run(text, {"id": node.id, **node.properties})
+
+    def _new_mentions(self, session: Session) -> list[Edge]:
+        by_episode: dict[str, list[Edge]] = defaultdict(list)
+        for edge in self._edges.get("MENTIONS", ()):
+            by_episode[edge.source].append(edge)
+        new: list[Edge] = []
+        for episode_id, edges in by_episode.items():
+            known: set[str] = set()
+            if episode_id not in self._created:
+                known = {id for (id,) in session.run(_read("mentioned"), {"id": episode_id})}
+            new += [edge for edge in edges if edge.target not in known]
+        return new
+
+    def _with_ends(self, session: Session, edges: list[Edge]) -> list[dict[str, Any]]:
+        """Edges as rows for COPY, which fails on a missing end: only those whose ends are there,
+        in one scope."""
+        starts, ends = (self._scopes[label] for label in EDGE_ENDS[edges[0].type])
+        for label, side in zip(EDGE_ENDS[edges[0].type], ("source", "target"), strict=True):
+            known = self._scopes[label]
+            unknown = {getattr(edge, side) for edge in edges}.difference(known)
+            known.update(self._many(session, label, sorted(unknown)))
+        rows = []
+        for edge in edges:
+            scope = starts.get(edge.source)
+            wanted = edge.properties.get("scope", scope)
+            if scope is not None and scope == ends.get(edge.target) == wanted:
+                row = {"from": edge.source, "to": edge.target, "scope": scope}
+                rows.append({**row, **edge.properties})
+        return rows
+
+    def _copy(self, session: Session, table: str, rows: list[dict[str, Any]]) -> None:
+        """Bulk through a file of JSON lines: unlike CSV it keeps apart nothing, "" and []."""
+        if not rows:
+            return
+        handle, name = tempfile.mkstemp(suffix=".json", prefix="graphmem-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
+            self.copied = True
+            quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+            session.run(f"COPY {table} FROM '{quoted}'")
+        finally:
+            os.unlink(name)
+
+
+def _by_type(edges: Iterable[Edge]) -> dict[str, list[Edge]]:
+    found: dict[str, list[Edge]] = {type: [] for type in EDGE_ENDS}
+    for edge in edges:
+        found[edge.type].append(edge)
+    return found
+
+
+def _read(name: str) -> str:
+    return statements("read.cypher")[name].text
+
+
+def _write(name: str) -> str:
+    return statements("write.cypher")[name].text

@@ -1,0 +1,170 @@
+"""What an OpenAI-compatible endpoint's failures mean: whether to try again, and what to do.
+
+Kept apart from the adapters so that chat and embeddings say the same of the same failure. No
+message carries a key: what a server echoes is redacted, in the vendor's exception too.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from graphmem.errors import ModelError, UsageError
+
+_LONGEST_QUOTE = 300
+_RETRYABLE = frozenset({408, 409, 425, 429})
+_TOO_LONG = re.compile(
+    r"context.?length|maximum context|context.?window|context size|too many tokens|too long"
+    r"|too large|reduce the length|exceeds? the (?:available|maximum|model)",
+    re.IGNORECASE,
+)
+_ADVICE = {
+    401: "the key was refused: check OPENAI_API_KEY, or the key given for this endpoint",
+    403: "the key has no access to this model or endpoint",
+    404: "no such model or endpoint: check the model's name (on Ollama, pull it first) and that "
+    "the base URL is right (it usually ends in /v1)",
+    413: "the request is too large for the endpoint",
+    429: "the endpoint limits how fast it may be asked: try later, or ask less at a time",
+}
+
+
+def check_base_url(url: str) -> str:
+    """A base URL as the SDK wants it; a bare host gets ``/v1``, which all such servers use."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UsageError(
+            f"base URL {where(url)!r} is not an http(s) address; "
+            "for example http://localhost:11434/v1"
+        )
+    path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/embeddings")
+    return parts._replace(path=path or "/v1", fragment="").geturl()
+
+
+def where(url: str) -> str:
+    """A URL for messages: without user, password, query and fragment."""
+    parts = urlsplit(url.strip())
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def redact(text: str, key: str | None) -> str:
+    """``text`` without the key, short enough to quote."""
+    if key:
+        text = text.replace(key, "[key]")
+    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+
+
+def redact_vendor(error: Exception, key: str | None) -> None:
+    """Take the key out of a vendor's exception, which is kept as the cause and so printed."""
+    if key and key in str(error):
+        error.args = tuple(redact(a, key) if isinstance(a, str) else a for a in error.args)
+        if hasattr(error, "message"):
+            error.message = redact(str(error.message), key)
+
+
+def status_of(error: Exception) -> int | None:
+    """The HTTP status of a vendor's error; None when there was no response."""
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def said(error: Exception) -> str:
+    """What the server itself said, from OpenAI's error object or any other body."""
+    body = getattr(error, "body", None)
+    if isinstance(body, Mapping):
+        inner = body.get("error", body)
+        message = inner.get("message", inner) if isinstance(inner, Mapping) else inner
+        return str(message if not isinstance(message, Mapping) else dict(message))
+    if isinstance(body, str) and body.strip():
+        return body.strip()
+    return str(error)
+
+
+def code_of(error: Exception) -> str:
+    """OpenAI's error code and parameter name, joined for matching."""
+    return f"{getattr(error, 'code', None) or ''} {getattr(error, 'param', None) or ''}".strip()
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds that ``Retry-After`` asks for (RFC 9110 section 10.2.3), or OpenAI's millisecond
+    variant; None when absent or senseless."""
+    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        value = headers.get(name, "").strip()
+        if re.fullmatch(r"\d+(\.\d+)?", value):
+            return float(value) / scale
+    try:
+        moment = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def headers_of(error: BaseException) -> Mapping[str, str]:
+    """Headers of the response behind a vendor's error; empty when there was none."""
+    headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", {})
+    return headers
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same request may succeed in a moment: timeouts, lost connections, 408, 409,
+    425, 429 and 5xx; not a spent quota, nor what the server says not to retry."""
+    import openai
+
+    if isinstance(error, TimeoutError | openai.APIConnectionError):
+        return True
+    if not isinstance(error, openai.APIStatusError):
+        return False
+    if error.response.headers.get("x-should-retry") == "false" or _out_of_quota(error):
+        return False
+    return _may_pass(error.status_code)
+
+
+def explain(
+    error: Exception, *, name: str, url: str, key: str | None, timeout_s: float
+) -> ModelError:
+    """The :class:`~graphmem.errors.ModelError` for a vendor's error, saying what to do."""
+    import openai
+
+    redact_vendor(error, key)
+    if isinstance(error, TimeoutError | openai.APITimeoutError):
+        return ModelError(
+            f"{name}: no answer from {where(url)} within {timeout_s:g} s; "
+            "the model may be loading or busy: try later, or allow more time"
+        )
+    if isinstance(error, openai.APIConnectionError):
+        cause = redact(str(error.__cause__ or error), key)
+        return ModelError(
+            f"{name}: cannot reach {where(url)} ({cause}); is the server running there?"
+        )
+    status = status_of(error)
+    quote = redact(said(error), key)
+    if status is None:
+        return ModelError(
+            f"{name}: {where(url)} did not answer in OpenAI's format ({quote}); "
+            "check that the base URL is right (it usually ends in /v1)",
+            retryable=False,
+        )
+    too_long = status in {400, 413, 422} and bool(_TOO_LONG.search(f"{code_of(error)} {quote}"))
+    advice = _ADVICE.get(status, "")
+    if _out_of_quota(error):
+        advice = "the account has no credit left: add some, then resume"
+    elif too_long:
+        advice = "the text is longer than this model takes at once"
+    elif status >= 500:
+        advice = "the endpoint itself failed: try later"
+    asked = retry_after_s(headers_of(error))
+    if asked:
+        advice += f"{', ' if advice else ''}not before {asked:.0f} s have passed"
+    message = f"{name}: {where(url)} answered {status} ({quote})" + (advice and f"; {advice}")
+    return ModelError(message, retryable=_may_pass(status), too_long=too_long)
+
+
+def _may_pass(status: int) -> bool:
+    return status in _RETRYABLE or (status >= 500 and status not in {501, 505})
+
+
+def _out_of_quota(error: Exception) -> bool:
+    return "insufficient_quota" in code_of(error)

@@ -1,0 +1,106 @@
+"""What every vector adapter checks and derives, so that all refuse and understand alike."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+import numpy as np
+
+from graphmem.errors import UsageError
+from graphmem.ports.vectors import (
+    COLLECTIONS,
+    Only,
+    Point,
+    Scored,
+    Vector,
+    VectorChanges,
+    VectorQuery,
+)
+
+
+def check_embedding(embedder: str, size: int) -> None:
+    if not embedder or size < 1:
+        raise UsageError(f"an embedder needs a name and a size above 0, got {embedder!r}, {size}")
+
+
+def other_embedder(
+    place: str, *, stored: str, stored_size: int, embedder: str, size: int
+) -> UsageError:
+    """The error for vectors made by another model than the one now given."""
+    return UsageError(
+        f"the vectors in {place} were made with {stored} ({stored_size} numbers each); the "
+        f"embedder is now {embedder} ({size}). Open with {stored}, or re-embed everything with "
+        "the new one: rebuild (graphmem rebuild), or delete the vectors folder; nothing is lost, "
+        "the ledger has every text"
+    )
+
+
+def check_collection(name: str) -> None:
+    if name not in COLLECTIONS:
+        raise UsageError(f"no collection {name!r}; there are {', '.join(COLLECTIONS)}")
+
+
+def check_changes(changes: VectorChanges, size: int) -> None:
+    """:class:`UsageError` for the first thing that no store could hold as it is."""
+    for collection in (*changes.points, *changes.removed):
+        check_collection(collection)
+    for removed in changes.removed.values():
+        for point_id in removed:
+            check_id(point_id)
+    for batch in changes.points.values():
+        for point in batch:
+            check_id(point.id)
+            for text in (point.wall, *point.agent_ids, *point.run_ids):
+                check_scope(text)
+            check_dense(point.dense, size, point.id)
+
+
+def check_id(value: str) -> None:
+    """Ids are UUIDs in canonical form: what goes in is what comes out."""
+    try:
+        canonical = str(uuid.UUID(value)) == value
+    except ValueError:
+        canonical = False
+    if not canonical:
+        raise UsageError(f"a point's id must be a UUID in lower case with hyphens, got {value!r}")
+
+
+def check_scope(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{text!r} holds a lone surrogate and cannot name a scope") from error
+
+
+def check_dense(dense: Vector, size: int, what: str) -> None:
+    if dense.shape != (size,):
+        raise UsageError(f"{what}: the vector has shape {dense.shape}, the store holds ({size},)")
+    if not np.isfinite(dense).all():
+        raise UsageError(f"{what}: the vector holds infinite numbers or none at all (NaN)")
+
+
+def check_query(query: VectorQuery, size: int) -> None:
+    check_collection(query.collection)
+    check_only(query.only)
+    if (query.dense is None) == (query.text is None):
+        raise UsageError("a vector query is by a dense vector or by text: give exactly one")
+    if query.dense is not None:
+        check_dense(query.dense, size, "the query")
+
+
+def check_only(only: Only) -> None:
+    for text in (only.wall, only.agent_id, only.run_id):
+        if text is not None:
+            check_scope(text)
+
+
+def ended_at(point: Point) -> str | None:
+    """When it first ended, expired or was archived: the stored form sorts as text."""
+    ends = (point.invalid_at, point.expires_at, point.archived_at)
+    return min((end for end in ends if end is not None), default=None)
+
+
+def best(found: Iterable[Scored], limit: int) -> list[Scored]:
+    """The ``limit`` best by falling score, ties by id."""
+    return sorted(found, key=lambda hit: (-hit.score, hit.id))[: max(limit, 0)]

@@ -1,0 +1,405 @@
+"""One sentence to candidate facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from graphmem.adapters.rules.dates import When, find_dates
+from graphmem.adapters.rules.kin import relatives
+from graphmem.adapters.rules.phrases import Place, noun_phrases, quoted_titles
+from graphmem.adapters.rules.relations import PAIRS, Rule, Time, rules_for
+from graphmem.adapters.rules.scan import Sentence, clause_starts
+from graphmem.adapters.rules.slots import Slots, Thing
+from graphmem.adapters.rules.subjects import Subject, Voice
+from graphmem.adapters.rules.words import SENTENCE_BLOCKERS, VAGUE_HEADS
+from graphmem.ports.llm import CandidateFact
+
+_LONG_AGO = re.compile(
+    r"\bwhen\s+(?:I|he|she|we|they)\s+(?:was|were)\b|\bas an? (?:kid|child|teen|baby)|"
+    r"\b(?:years|ages|decades|long time) ago\b|\bonce\b|\bback (?:then|in the day)\b",
+    re.IGNORECASE,
+)
+_FAVOURITE = re.compile(
+    r"\b(?P<whose>my|our|[^\W\d_][\w-]*'s)\s+(?:all[- ]time\s+|absolute\s+)?favou?rite\s+"
+    r"(?P<what>[^\W\d_]+(?:\s+(?!is\b|are\b|was\b|has\b)[^\W\d_]+)?)\s+(?:is|are|has to be|has always been|would be)"
+    r"(?:\s+(?:probably|definitely|still|now|always|called|currently|actually|also))*(?=\s)",
+    re.IGNORECASE,
+)
+_IS_FAVOURITE = re.compile(
+    r"\s+(?:is|are)\s+(?:definitely\s+|still\s+|now\s+)?(?P<whose>my|[^\W\d_][\w-]*'s)\s+"
+    r"(?:all[- ]time\s+|absolute\s+)?favou?rite\s+(?P<what>[^\W\d_]+(?:\s[^\W\d_]+)?)\s*$",
+    re.IGNORECASE,
+)
+_EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
+_EXTRA_WORK = re.compile(r"\s+(?:at|for|with)(?=\s)", re.IGNORECASE)
+_WHO = re.compile(r",?\s+who(?=\s)", re.IGNORECASE)
+_PAST_TIMES = frozenset({"change", "event", "past", "end", "taste"})
+_UNTIL = frozenset({"until", "till", "to"})
+_ROLE_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_as")
+_WORK_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_at")
+_FROM_RULE = next(r for r in rules_for(frozenset({"hails"})) if r.type == "comes_from")
+_HOME = re.compile(
+    r"\b(?:my|our)\s+(?:(?:home|native)\s*(?:country|town|city)|hometown|homeland)"
+    r"(?:,|\s+of|\s+is)?\s+",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class Reader:
+    """Reads one turn's sentences in order. ``said_at`` is when the turn was said."""
+
+    voice: Voice
+    said_at: datetime
+
+    def read(self, sentence: Sentence) -> list[CandidateFact]:
+        """The facts that a sentence states plainly."""
+        names = self.voice.people.names
+        if not sentence.whole or sentence.shouted or not sentence.tokens:
+            return []
+        place = Place(sentence)
+        candidates = _opening_names(self.voice, sentence)
+        place = Place(
+            sentence, candidates, find_dates(sentence.text, self.said_at), quoted_titles(sentence)
+        )
+        facts = list(relatives(place, self.voice))
+        if not sentence.lows & SENTENCE_BLOCKERS:
+            facts += self._favourites(place)
+            facts += self._clauses(place)
+            facts += self._home(place)
+        for fact in facts:
+            for name in (fact.subject, fact.object):
+                if name is not None and name == fact.subject:
+                    names.see(name)
+        self.voice.heard(place)
+        return facts
+
+    def _clauses(self, place: Place) -> Iterator[CandidateFact]:
+        rules = rules_for(place.sentence.lows)
+        paired = any(t.low in {"and", "we"} for t in place.sentence.tokens)
+        if not rules and not paired:
+            return
+        text = place.sentence.text
+        last: Subject | None = None
+        steady = False
+        done: set[int] = set()
+        limit = text.rfind(",") if place.sentence.question else len(text)
+        for start, at, past in self._starts(place):
+            if at in done or start >= limit:
+                continue
+            subject = self.voice.subject(place, at)
+            if subject is None:
+                elided = last if at == start and _after_and(text, start) else None
+                found = self._elided(rules, place, elided, start, steady) if elided else []
+            else:
+                done.add(at)
+                found = self._say(rules, place, subject, subject.end, start, past)
+                found += self._relative(rules, place, subject)
+            if found:
+                last = subject or last
+                steady = all(fact.valid_at is None for fact in found)
+                yield from found
+            elif subject is not None:
+                last = subject
+
+    def _elided(
+        self, rules: list[Rule], place: Place, subject: Subject, start: int, steady: bool
+    ) -> list[CandidateFact]:
+        """ "Zoe lives in Oslo and works at Acme". "… and love" may be a noun: only after a state."""
+        verb = place.sentence.text[start:].split(" ", 1)[0]
+        if not steady and not verb.endswith(("s", "ed")):
+            rules = [rule for rule in rules if rule.time != "taste"]
+        return self._say(rules, place, subject, start - 1, start, False)
+
+    def _starts(self, place: Place) -> Iterator[tuple[int, int, bool]]:
+        """Clause starts, and past a phrase of time that opens the clause."""
+        text = place.sentence.text
+        for start, at, past in clause_starts(place.sentence):
+            yield start, at, past
+            when = place.date_at(at)
+            if when is not None and when.start == at:
+                rest = text[when.end :]
+                yield start, when.end + len(rest) - len(rest.lstrip(", ")), past
+
+    def _relative(self, rules: list[Rule], place: Place, subject: Subject) -> list[CandidateFact]:
+        match = _WHO.match(place.sentence.text, subject.end)
+        if match is None or subject.speaker:
+            return []
+        return self._say(rules, place, subject, match.end(), subject.end, False)
+
+    def _say(
+        self, rules: list[Rule], place: Place, subject: Subject, at: int, start: int, past: bool
+    ) -> list[CandidateFact]:
+        """What is said of a subject right after it."""
+        if subject.other is not None:
+            return self._pair(place, subject, at, start) or self._both(
+                rules, place, subject, at, start, past
+            )
+        found: list[CandidateFact] = []
+        types: set[tuple[str, Time]] = set()
+        for rule in rules:
+            if past and rule.time not in _PAST_TIMES or subject.plural and rule.slot == "person":
+                continue
+            made = self._apply(rule, place, subject, at, start)
+            if (
+                made
+                and (made[0].type or rule.type, rule.time) not in types
+                and not _covered(made, found)
+            ):
+                types.add((made[0].type or rule.type, rule.time))
+                found += made
+        return found
+
+    def _both(
+        self, rules: list[Rule], place: Place, subject: Subject, at: int, start: int, past: bool
+    ) -> list[CandidateFact]:
+        assert subject.other is not None  # noqa: S101 - the caller has looked
+        found: list[CandidateFact] = []
+        for name in (subject.name, subject.other):
+            one = replace(subject, name=name, other=None, plural=True)
+            found += self._say(rules, place, one, at, start, past)
+        return found
+
+    def _pair(self, place: Place, subject: Subject, at: int, start: int) -> list[CandidateFact]:
+        names = self.voice.people.names
+        text = place.sentence.text
+        for regex, kind, says, weight, time in PAIRS:
+            match = regex.match(text[at:])
+            if match is None or subject.other is None or subject.other == subject.name:
+                continue
+            rest = at + match.end()
+            if kind == "met" and not _ends(place, rest):
+                continue
+            one = names.see(subject.name, "person")
+            two = names.see(subject.other, "person")
+            rule = Rule(kind, "", "person", says, "", weight, time)
+            thing = Thing(two, two, "person", rest)
+            made = self._fact(rule, place, replace(subject, name=one), thing, start)
+            return [made] if made else []
+        return []
+
+    def _apply(
+        self, rule: Rule, place: Place, subject: Subject, at: int, start: int
+    ) -> list[CandidateFact]:
+        text = place.sentence.text
+        match = rule.regex.match(text, at)
+        if match is None:
+            return []
+        if rule.needs and not place.sentence.lows & frozenset(rule.needs.split()):
+            return []
+        if subject.unsure and not _agrees(text[at : match.end()]):
+            return []
+        names = self.voice.people.names
+        end = match.end()
+        if text[end - 1 : end] == " ":
+            end -= 1
+        made: list[CandidateFact] = []
+        things = Slots(names).read(rule, place, end, subject)
+        for thing in things:
+            fact = self._fact(rule, place, subject, thing, start)
+            if fact is None:
+                return []
+            made.append(fact)
+        if made:
+            if not subject.speaker:
+                names.see(subject.name, None if names.kind(subject.name) == "animal" else "person")
+            made += self._extra(rule, place, subject, things[-1], start)
+        return made
+
+    def _extra(
+        self, rule: Rule, place: Place, subject: Subject, thing: Thing, start: int
+    ) -> list[CandidateFact]:
+        """ "works at Acme as a nurse", "is a nurse at Acme": the other half."""
+        if rule.time not in {"state", "change"} or rule.type not in {"works_at", "works_as"}:
+            return []
+        regex, other = (
+            (_EXTRA_ROLE, _ROLE_RULE) if rule.type == "works_at" else (_EXTRA_WORK, _WORK_RULE)
+        )
+        match = regex.match(place.sentence.text, thing.end)
+        if match is None:
+            return []
+        other = replace(other, time=rule.time)
+        more = Slots(self.voice.people.names).read(other, place, match.end(), subject)
+        facts = (self._fact(other, place, subject, each, start) for each in more if each.name)
+        return [fact for fact in facts if fact is not None]
+
+    def _fact(
+        self, rule: Rule, place: Place, subject: Subject, thing: Thing, start: int
+    ) -> CandidateFact | None:
+        when, until = self._when(rule, place, start, thing.end)
+        if when is not None and when.future:
+            return None
+        text = rule.says.replace("{s}", subject.name).replace("{o}", thing.text)
+        valid_at, invalid_at, words = self._times(rule, place, thing, when, until)
+        name = None
+        if thing.name is not None:
+            name = self.voice.people.names.see(thing.name, thing.kind)
+            if name == subject.name:
+                return None
+        relation = (subject.name, thing.type or rule.type, name) if name else (None, None, None)
+        return CandidateFact(
+            text + words,
+            *relation,
+            entities=(subject.name, name) if name else (subject.name,),
+            valid_at=valid_at,
+            invalid_at=invalid_at,
+            importance=rule.weight,
+            retracts=rule.time == "end",
+        )
+
+    def _when(
+        self, rule: Rule, place: Place, start: int, end: int
+    ) -> tuple[When | None, When | None]:
+        """The phrases of time that belong to a clause: since when, until when."""
+        stop = min((s for s, _, _ in clause_starts(place.sentence) if s > end + 2), default=None)
+        text = place.sentence.text
+        if stop is not None and text[end:stop].strip() == ",":
+            stop = None
+        inside = [d for d in place.dates if d.start >= start and (stop is None or d.start < stop)]
+        lead = [d for d in place.dates if d.end <= start and not text[d.end : start].strip(" ,")]
+        known = [d for d in lead + inside if d.at is not None or d.future]
+        first = next((d for d in known if d.lead not in _UNTIL), None)
+        return first, next((d for d in known if d.lead in _UNTIL), None)
+
+    def _times(
+        self, rule: Rule, place: Place, thing: Thing, when: When | None, until: When | None
+    ) -> tuple[datetime | None, datetime | None, str]:
+        """(valid_at, invalid_at, words of time for the sentence)."""
+        at = when.at if when is not None else None
+        words = f" {when.text}" if when is not None and when.text else ""
+        lasting = when is not None and when.lasting
+        since = when is not None and (lasting or when.lead == "since")
+        if rule.time == "taste":
+            return None, None, ""
+        if rule.time == "state":
+            if not since or when is None:
+                return None, None, ""
+            return at, None, f" since {_plain_time(when)}"
+        if rule.time == "event":
+            return (None, None, "") if lasting else (at, None, words)
+        if rule.time == "past":
+            ended = until.at if until is not None and until.at is not None else self.said_at
+            start = None if lasting or (at is not None and at >= ended) else at
+            return start, ended, ""
+        if lasting:
+            at, words = None, ""
+        if rule.time == "end":
+            return None, at or self.said_at, words
+        if at is None and _LONG_AGO.search(place.sentence.text):
+            return None, None, ""
+        return at or self.said_at, None, words
+
+    def _home(self, place: Place) -> Iterator[CandidateFact]:
+        """ "My home country, Sweden"."""
+        speaker = self.voice.speaker
+        match = _HOME.search(place.sentence.text) if speaker is not None else None
+        if match is None or speaker is None:
+            return
+        subject = Subject(speaker, match.start(), speaker=True)
+        slots = Slots(self.voice.people.names)
+        for thing in slots.read(_FROM_RULE, place, match.end() - 1, subject):
+            fact = self._fact(_FROM_RULE, place, subject, thing, match.start())
+            if fact is not None:
+                yield fact
+
+    def _favourites(self, place: Place) -> Iterator[CandidateFact]:
+        text = place.sentence.text
+        if "avo" not in text or place.sentence.question:
+            return
+        for match in _FAVOURITE.finditer(text):
+            if match["what"].lower().split()[-1] in VAGUE_HEADS:
+                continue
+            owner = self._whose(place, match)
+            found = noun_phrases(
+                place, match.end(), gerund=True, listed=match["what"].endswith("s")
+            )
+            if owner is not None:
+                yield from (
+                    self._favourite(owner, match["what"], p.text, p.name)
+                    for p in found
+                    if not p.mine
+                )
+        for span in place.names:
+            if later := _IS_FAVOURITE.match(text, span.end):
+                owner = self._whose(place, later)
+                if owner is not None and owner != span.name:
+                    yield self._favourite(owner, later["what"], span.name, span.name)
+
+    def _whose(self, place: Place, match: re.Match[str]) -> str | None:
+        if match["whose"].lower() in {"my", "our"}:
+            return self.voice.speaker
+        names = self.voice.people.names
+        name = match["whose"][:-2]
+        sure = names.is_sure(name) or any(s.name == name for s in place.names)
+        return names.canonical_of(name) if sure and names.may_be_person(name) else None
+
+    def _favourite(self, owner: str, what: str, said: str, name: str) -> CandidateFact:
+        what = " ".join(what.lower().split())
+        single = (
+            what
+            if not what.endswith("s") or what.endswith("ss") or what in {"series"}
+            else what[:-1]
+        )
+        name = self.voice.people.names.see(name)
+        return CandidateFact(
+            f"{owner}'s favourite {single} is {said}",
+            owner,
+            "favourite_" + re.sub(r"\W+", "_", single),
+            name,
+            (owner, name),
+            importance=0.6,
+        )
+
+
+def _opening_names(voice: Voice, sentence: Sentence) -> list:  # type: ignore[type-arg]
+    """All names, and a lone capitalised opening word, which a pattern may prove to be one."""
+    from graphmem.adapters.rules.names import spans
+
+    return [
+        s
+        for s in spans(sentence)
+        if voice.people.names.is_sure(s.name) or not s.initial or _namelike(s.name)
+    ]
+
+
+def _namelike(word: str) -> bool:
+    return not word.lower().endswith(("ing", "ly", "tion", "ness", "ed")) and len(word) > 2
+
+
+def _agrees(verb: str) -> bool:
+    """The verb after an opening word is one that only a third person takes."""
+    first = re.split(r"\s+", verb.strip())
+    return any(
+        w.endswith(("s", "ed"))
+        or w in {"went", "met", "left", "bought", "got", "quit", "won", "founded", "grew", "began"}
+        for w in (word.lower() for word in first)
+    )
+
+
+def _covered(made: list[CandidateFact], found: list[CandidateFact]) -> bool:
+    """The same subject and object are already connected by a rule that came first."""
+    pairs = {(f.subject, f.object, f.retracts) for f in found if f.object is not None}
+    return all((f.subject, f.object, f.retracts) in pairs for f in made if f.object) and any(
+        f.object for f in made
+    )
+
+
+def _ends(place: Place, position: int) -> bool:
+    rest = place.sentence.text[position:].lstrip()
+    return not rest or not rest[0].isupper()
+
+
+def _plain_time(when: When) -> str:
+    words = when.text.removeprefix("in ").removeprefix("on ").removeprefix("the week of ")
+    if when.lasting and when.at is not None:
+        return (
+            str(when.at.year) if (when.at.month, when.at.day) == (1, 1) else f"{when.at:%Y-%m-%d}"
+        )
+    return words
+
+
+def _after_and(text: str, start: int) -> bool:
+    return bool(re.search(r"(?:\band|\bbut)\s+$", text[max(0, start - 6) : start], re.IGNORECASE))

@@ -1,0 +1,373 @@
+-- Every statement of the SQLite ledger, by name. Lists arrive as JSON text.
+
+-- name: setting
+-- A fact about the store itself.
+SELECT value FROM settings WHERE name = :name;
+
+-- name: remember_setting
+INSERT INTO settings (name, value) VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: same_key
+-- The episode with this idempotency key in this place.
+SELECT id FROM episodes WHERE place = :place AND idempotency_key = :key;
+
+-- name: same_content
+-- An earlier episode with this content in this place, that happened within a stretch of time.
+SELECT id FROM episodes
+WHERE place = :place AND content_hash = :content_hash AND time_given = :time_given
+  AND occurred_at >= :since AND occurred_at <= :until
+LIMIT 1;
+
+-- name: last_episode
+-- The newest episode in this place.
+SELECT id FROM episodes WHERE place = :place ORDER BY n DESC LIMIT 1;
+
+-- name: add_episode
+INSERT INTO episodes (id, wall, place, project_id, user_id, agent_id, run_id, kind, content,
+  content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, expires_at,
+  memory_type, importance, metadata, tags, infer, status, reason)
+VALUES (:id, :wall, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :content,
+  :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id, :idempotency_key,
+  :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status, :reason);
+
+-- name: add_turn
+INSERT INTO turns (id, episode_id, ordinal, wall, speaker, role, text, occurred_at, source_id)
+VALUES (:id, :episode_id, :ordinal, :wall, :speaker, :role, :text, :occurred_at, :source_id);
+
+-- name: set_status
+UPDATE episodes SET status = :status, reason = :reason WHERE id = :id;
+
+-- name: add_event
+INSERT INTO events (at, kind, id, action, wall, episode_id, actor, reason, after)
+VALUES (:at, :kind, :id, :action, :wall, :episode_id, :actor, :reason, :after);
+
+-- name: keep_extraction
+INSERT INTO extractions (episode_id, extractor, version, raw, calls, tokens_in, tokens_out)
+VALUES (:episode_id, :extractor, :version, :raw, :calls, :tokens_in, :tokens_out)
+ON CONFLICT (episode_id) DO UPDATE SET extractor = excluded.extractor, version = excluded.version,
+  raw = excluded.raw, calls = calls + excluded.calls, tokens_in = tokens_in + excluded.tokens_in,
+  tokens_out = tokens_out + excluded.tokens_out;
+
+-- name: extraction
+SELECT extractor, version, raw, calls, tokens_in, tokens_out
+FROM extractions WHERE episode_id = :episode_id;
+
+-- name: put_entity
+INSERT INTO entities (id, wall, name, key, kind, body)
+VALUES (:id, :wall, :name, :key, :kind, :body)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, kind = excluded.kind,
+  body = excluded.body;
+
+-- name: clear_aliases
+DELETE FROM aliases WHERE entity_id = :id;
+
+-- name: add_alias
+INSERT OR IGNORE INTO aliases (wall, key, entity_id) VALUES (:wall, :key, :id);
+
+-- name: add_mention
+INSERT OR IGNORE INTO mentions (turn_id, entity_id, episode_id)
+VALUES (:turn_id, :entity_id, :episode_id);
+
+-- name: version_now
+-- The present version number of a fact that is believed.
+SELECT version FROM facts WHERE wall = :wall AND id = :id AND retired_at IS NULL;
+
+-- name: add_fact
+INSERT INTO facts (id, version, wall, text_key, subject_id, type, object_id, recorded_at,
+  retired_at, ends_at, body)
+VALUES (:id, :version, :wall, :text_key, :subject_id, :type, :object_id, :recorded_at,
+  :retired_at, :ends_at, :body);
+
+-- name: replace_fact
+-- The same version with another body: a source came or went, belief did not change.
+UPDATE facts SET body = :body WHERE id = :id AND version = :version;
+
+-- name: retire_fact
+UPDATE facts SET retired_at = :retired_at, body = json_set(body, '$.retired_at', :retired_at)
+WHERE id = :id AND retired_at IS NULL;
+
+-- name: clear_fact_entities
+DELETE FROM fact_entities WHERE fact_id = :id;
+
+-- name: add_fact_entity
+INSERT OR IGNORE INTO fact_entities (entity_id, fact_id) VALUES (:entity_id, :fact_id);
+
+-- name: clear_sources
+DELETE FROM sources WHERE fact_id = :id;
+
+-- name: add_source
+INSERT OR IGNORE INTO sources (fact_id, episode_id, turn_id, agent_id, run_id)
+VALUES (:fact_id, :episode_id, :turn_id, :agent_id, :run_id);
+
+-- name: episodes
+-- Episodes of a wall, narrowed by agent, run and status, oldest first.
+SELECT * FROM episodes
+WHERE wall = :wall
+  AND (:agent_id IS NULL OR agent_id = :agent_id)
+  AND (:run_id IS NULL OR run_id = :run_id)
+  AND (:status IS NULL OR status = :status)
+ORDER BY n LIMIT :limit;
+
+-- name: episodes_unfinished
+-- As above, by way of the few that are not done.
+SELECT * FROM episodes
+WHERE status <> 'done' AND status = :status AND wall = :wall
+  AND (:agent_id IS NULL OR agent_id = :agent_id)
+  AND (:run_id IS NULL OR run_id = :run_id)
+ORDER BY n LIMIT :limit;
+
+-- name: episodes_by_id
+SELECT * FROM episodes WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY n;
+
+-- name: turns_of_episodes
+SELECT * FROM turns WHERE episode_id IN (SELECT value FROM json_each(:ids))
+ORDER BY episode_id, ordinal;
+
+-- name: turns_around
+-- Turns by id with their neighbours in the same episode.
+SELECT DISTINCT near.* FROM json_each(:ids) AS wanted
+JOIN turns AS hit ON hit.id = wanted.value AND hit.wall = :wall
+JOIN turns AS near ON near.episode_id = hit.episode_id
+  AND near.ordinal BETWEEN hit.ordinal - :around AND hit.ordinal + :around
+ORDER BY near.episode_id, near.ordinal;
+
+-- name: facts_of_wall
+SELECT body FROM facts AS f
+WHERE retired_at IS NULL AND wall = :wall AND (:after IS NULL OR id {past} :after) {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_by_id
+SELECT body FROM facts AS f
+WHERE retired_at IS NULL AND wall = :wall AND id IN (SELECT value FROM json_each(:ids)) {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_by_text
+SELECT body FROM facts AS f
+WHERE retired_at IS NULL AND wall = :wall AND text_key = :text_key {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_by_subject
+SELECT body FROM facts AS f
+WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND subject_id = :subject_id
+  AND (:type IS NULL OR type = :type) AND (:object_id IS NULL OR object_id = :object_id) {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_by_object
+SELECT body FROM facts AS f
+WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND object_id = :object_id
+  AND (:type IS NULL OR type = :type) {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_by_type
+SELECT body FROM facts AS f
+WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall
+  AND (:type IS NULL OR type = :type) {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_about
+-- Facts about one entity: the cost is that of the rows returned, however many it has.
+SELECT body FROM fact_entities AS about
+JOIN facts AS f ON f.id = about.fact_id AND f.retired_at IS NULL AND f.wall = :wall
+WHERE about.entity_id = :entity_id AND (:after IS NULL OR about.fact_id {past} :after) {filters}
+ORDER BY about.fact_id {order} LIMIT :limit;
+
+-- name: facts_from_episode
+SELECT body FROM facts AS f
+WHERE retired_at IS NULL AND wall = :wall
+  AND id IN (SELECT fact_id FROM sources WHERE episode_id = :episode_id) {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: fact_filters
+-- Appended to each of the above.
+AND (:current IS NULL OR f.ends_at IS NULL OR f.ends_at > :current)
+AND (NOT :relations_only OR f.type IS NOT NULL)
+AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
+  SELECT 1 FROM sources AS s WHERE s.fact_id = f.id
+    AND (:agent_id IS NULL OR s.agent_id = :agent_id)
+    AND (:run_id IS NULL OR s.run_id = :run_id)));
+
+-- name: entities_by_id
+SELECT body FROM entities
+WHERE wall = :wall AND id IN (SELECT value FROM json_each(:ids)) ORDER BY name, id LIMIT :limit;
+
+-- name: entities_by_key
+SELECT DISTINCT e.body, e.name, e.id FROM json_each(:keys) AS wanted
+JOIN aliases AS a ON a.wall = :wall AND a.key = wanted.value
+JOIN entities AS e ON e.id = a.entity_id
+ORDER BY e.name, e.id LIMIT :limit;
+
+-- name: entities_of_wall
+SELECT body FROM entities
+WHERE wall = :wall AND (name, id) > (:after_name, :after_id)
+  AND (:kind IS NULL OR kind = :kind)
+  AND (:contains IS NULL OR instr(key, :contains) > 0)
+ORDER BY name, id LIMIT :limit;
+
+-- name: history
+SELECT * FROM events WHERE id = :id AND kind = 'fact' AND wall = :wall ORDER BY seq;
+
+-- name: head
+SELECT coalesce(max(seq), 0) AS head FROM events;
+
+-- name: events
+SELECT seq, at, kind, id, action, wall, after FROM events
+WHERE seq > :after ORDER BY seq LIMIT :limit;
+
+-- name: existing_episode
+SELECT id FROM episodes WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: existing_entity
+SELECT id FROM entities WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: existing_fact
+SELECT id FROM facts WHERE retired_at IS NULL AND id IN (SELECT value FROM json_each(:ids));
+
+-- name: present_episode
+SELECT id FROM episodes WHERE :wall IS NULL OR wall = :wall;
+
+-- name: present_turn
+-- Turns of episodes stored as they are (no inference) are facts already.
+SELECT t.id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
+WHERE e.infer AND (:wall IS NULL OR t.wall = :wall);
+
+-- name: present_entity
+SELECT id FROM entities WHERE :wall IS NULL OR wall = :wall;
+
+-- name: present_fact
+SELECT id FROM facts WHERE retired_at IS NULL AND (:wall IS NULL OR wall = :wall);
+
+-- name: present_mention
+SELECT DISTINCT m.episode_id || ' ' || m.entity_id AS id FROM mentions AS m
+JOIN entities AS e ON e.id = m.entity_id WHERE :wall IS NULL OR e.wall = :wall;
+
+-- name: cached
+SELECT digest, vector FROM embeddings
+WHERE model = :model AND digest IN (SELECT value FROM json_each(:digests));
+
+-- name: cache
+INSERT OR IGNORE INTO embeddings (model, digest, vector) VALUES (:model, :digest, :vector);
+
+-- name: stats
+-- Counts of one wall narrowed by agent and run, or (no wall) of the whole store.
+WITH mine AS (
+  SELECT id, status FROM episodes
+  WHERE (:wall IS NULL OR wall = :wall)
+    AND (:agent_id IS NULL OR agent_id = :agent_id)
+    AND (:run_id IS NULL OR run_id = :run_id)
+), believed AS (
+  SELECT f.id, f.type FROM facts AS f
+  WHERE f.retired_at IS NULL AND (:wall IS NULL OR f.wall = :wall)
+    AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
+      SELECT 1 FROM sources AS s WHERE s.fact_id = f.id
+        AND (:agent_id IS NULL OR s.agent_id = :agent_id)
+        AND (:run_id IS NULL OR s.run_id = :run_id)))
+)
+SELECT
+  (SELECT count(*) FROM mine) AS episodes,
+  (SELECT count(*) FROM mine WHERE status = 'pending') AS pending,
+  (SELECT count(*) FROM turns WHERE episode_id IN (SELECT id FROM mine)) AS turns,
+  (SELECT count(*) FROM believed) AS facts,
+  (SELECT count(*) FROM believed WHERE type IS NOT NULL) AS relations,
+  (CASE WHEN :agent_id IS NULL AND :run_id IS NULL
+    THEN (SELECT count(*) FROM entities WHERE :wall IS NULL OR wall = :wall)
+    ELSE (SELECT count(*) FROM (
+      SELECT entity_id FROM mentions WHERE episode_id IN (SELECT id FROM mine)
+      UNION SELECT entity_id FROM fact_entities WHERE fact_id IN (SELECT id FROM believed)))
+  END) AS entities,
+  (SELECT coalesce(sum(calls), 0) FROM extractions
+    WHERE episode_id IN (SELECT id FROM mine)) AS model_calls,
+  (SELECT coalesce(sum(tokens_in), 0) FROM extractions
+    WHERE episode_id IN (SELECT id FROM mine)) AS tokens_in,
+  (SELECT coalesce(sum(tokens_out), 0) FROM extractions
+    WHERE episode_id IN (SELECT id FROM mine)) AS tokens_out;
+
+-- name: erase_targets
+-- Episodes of a scope: by id, or all that its agent and run narrow it to.
+SELECT id FROM episodes
+WHERE wall = :wall
+  AND (:agent_id IS NULL OR agent_id = :agent_id)
+  AND (:run_id IS NULL OR run_id = :run_id)
+  AND (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)));
+
+-- name: erase_facts_of_wall
+-- Of these facts, the ones in this wall, retired ones too.
+SELECT DISTINCT id FROM facts
+WHERE wall = :wall AND id IN (SELECT value FROM json_each(:ids));
+
+-- name: texts_of
+-- The texts that may have been embedded for these episodes, facts and entities.
+SELECT text FROM turns WHERE episode_id IN (SELECT value FROM json_each(:episodes))
+UNION SELECT body ->> '$.text' FROM facts WHERE id IN (SELECT value FROM json_each(:facts))
+UNION SELECT name FROM entities WHERE id IN (SELECT value FROM json_each(:entities));
+
+-- name: erase_facts_from
+-- Facts that these episodes support now, or once wrote, each with what is believed of it now.
+SELECT touched.id, now.body FROM (
+  SELECT fact_id AS id FROM sources WHERE episode_id IN (SELECT value FROM json_each(:episodes))
+  UNION
+  SELECT id FROM events
+  WHERE kind = 'fact' AND episode_id IN (SELECT value FROM json_each(:episodes))
+) AS touched
+LEFT JOIN facts AS now ON now.id = touched.id AND now.retired_at IS NULL;
+
+-- name: erase_orphans
+-- Entities of these that nothing mentions and no believed fact is about.
+SELECT id FROM entities
+WHERE id IN (SELECT value FROM json_each(:ids))
+  AND NOT EXISTS (SELECT 1 FROM mentions AS m WHERE m.entity_id = entities.id)
+  AND NOT EXISTS (SELECT 1 FROM fact_entities AS fe WHERE fe.entity_id = entities.id);
+
+-- name: entities_touched
+-- Entities that these episodes mention or these facts are about.
+SELECT entity_id AS id FROM mentions WHERE episode_id IN (SELECT value FROM json_each(:episodes))
+UNION
+SELECT entity_id FROM fact_entities WHERE fact_id IN (SELECT value FROM json_each(:facts));
+
+-- name: erase_facts
+DELETE FROM facts WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_fact_entities
+DELETE FROM fact_entities WHERE fact_id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_sources
+DELETE FROM sources WHERE fact_id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_mentions
+DELETE FROM mentions WHERE episode_id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_extractions
+DELETE FROM extractions WHERE episode_id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_turns
+DELETE FROM turns WHERE episode_id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_episodes
+DELETE FROM episodes WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_aliases
+DELETE FROM aliases WHERE entity_id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_entities
+DELETE FROM entities WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: forget_events
+-- What was erased leaves its history too: only that something was there stays.
+UPDATE events SET after = NULL, reason = '' WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: closings
+-- Changes that these episodes made to facts.
+SELECT e.id, e.seq, e.after FROM events AS e
+WHERE e.kind = 'fact' AND e.action = 'UPDATE'
+  AND e.episode_id IN (SELECT value FROM json_each(:episodes))
+ORDER BY e.seq DESC;
+
+-- name: state_before
+SELECT after FROM events
+WHERE id = :id AND kind = 'fact' AND seq < :seq AND after IS NOT NULL ORDER BY seq DESC LIMIT 1;
+
+-- name: erase_embeddings
+-- Cached vectors of erased texts.
+DELETE FROM embeddings
+WHERE model IN (SELECT DISTINCT model FROM embeddings)
+  AND digest IN (SELECT value FROM json_each(:digests));

@@ -1,0 +1,59 @@
+"""The command ``graphmem``: everything the API can do, for people and for scripts.
+
+Every command takes ``--json``: then one JSON value is all that goes to standard output, and notes,
+progress and errors (as JSON too) go to standard error. Exit codes are in
+:data:`graphmem.doors.cli.base.EXIT_CODES`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from graphmem.doors.cli import ask, care, demo, graph, tell
+from graphmem.doors.cli.base import BROKEN_PIPE, INTERRUPTED, cli, exit_code, report
+
+__all__ = ["cli", "main"]
+
+for module in (demo, tell, ask, graph, care):
+    for command in module.COMMANDS:
+        cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code: errors become one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # Stored text may hold what this terminal's encoding cannot; show it, do not fail.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        result = cli.main(arguments, prog_name="graphmem", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads us (head, less) has seen enough. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return BROKEN_PIPE
+    except (KeyboardInterrupt, click.Abort):
+        report("interrupted", kind="Interrupted", arguments=arguments)
+        return INTERRUPTED
+    except click.ClickException as error:
+        if isinstance(error, click.UsageError) and "--json" not in arguments:
+            error.show()
+        else:
+            report(error.format_message(), kind="UsageError", arguments=arguments)
+        return error.exit_code
+    except Exception as error:  # the outermost door: nothing is above it
+        if os.environ.get("GRAPHMEM_DEBUG") == "1":
+            raise
+        report(error, arguments=arguments)
+        return exit_code(error)
+    return result if isinstance(result, int) else 0

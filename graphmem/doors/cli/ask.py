@@ -1,0 +1,251 @@
+"""Commands that ask for facts and verbatim turns: search, context, facts, get, episode, history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graphmem.doors.cli.base import command, options
+from graphmem.doors.cli.output import (
+    FIXED,
+    RIGHT,
+    counted,
+    day,
+    emit,
+    note,
+    plain,
+    show,
+    shown,
+    table,
+    when,
+)
+from graphmem.model import Change, Fact, Hit, SearchResult
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+LIMIT = click.option(
+    "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many."
+)
+IDS = click.option("--ids", is_flag=True, help="Show the ids of facts too.")
+ALL = click.option(
+    "--all", "everything", is_flag=True, help="Also what has ended, expired or been archived."
+)
+
+
+@command("search")
+@click.argument("query")
+@LIMIT
+@click.option("--explain", is_flag=True, help="Show why each hit ranks where it does.")
+@click.option(
+    "--kinds",
+    type=click.Choice(["fact", "turn", "fact,turn"]),
+    default="fact,turn",
+    show_default=True,
+    help="Facts, verbatim turns, or both.",
+)
+@ALL
+@IDS
+def search(
+    query: str, *, limit: int, explain: bool, kinds: str, everything: bool, ids: bool
+) -> None:
+    """Find the facts and turns that answer QUERY best."""
+    with options().memory() as memory:
+        result = memory.search(
+            query,
+            limit=limit,
+            kinds=kinds.split(","),  # type: ignore[arg-type]
+            current=not everything,
+        )
+    if not shown(result):
+        show_hits(result, explain=explain, ids=ids)
+
+
+def show_hits(result: SearchResult, *, explain: bool = False, ids: bool = False) -> None:
+    """Hits as a table; with ``explain`` what the question is about, and each hit's arms."""
+    if explain and result.seeds:
+        names = ", ".join(f"{seed.name} ({seed.kind})" for seed in result.seeds)
+        show(plain(f"about: {names}"))
+    if not result.hits:
+        note("nothing found")
+        return
+    columns: list[str | tuple[str, dict[str, Any]]] = [
+        ("#", RIGHT),
+        ("score", RIGHT),
+        ("when", FIXED),
+        ("who", {}),
+        ("text", {"ratio": 1, "min_width": 24}),
+        ("source", FIXED),
+    ]
+    if ids:
+        columns.append(("id", {"min_width": 12}))
+    table(columns, [_hit_row(hit, explain, ids) for hit in result.hits])
+
+
+def _hit_row(hit: Hit, explain: bool, ids: bool) -> list[object]:
+    text: Text = plain(hit.text)
+    if explain:
+        text.append_text(plain("\n" + "\n".join(_reasons(hit)), "dim"))
+    fact = hit.fact
+    shown_at = hit.occurred_at or (fact.valid_at if fact else None)
+    row: list[object] = [
+        hit.rank,
+        f"{hit.score:.3f}",
+        day(shown_at),
+        hit.speaker or ("fact" if hit.kind == "fact" else ""),
+        text,
+        hit.source_id or "",
+    ]
+    return [*row, hit.id] if ids else row
+
+
+def _reasons(hit: Hit) -> list[str]:
+    arms = " · ".join(
+        f"{arm.arm} {arm.share:.0%} (rank {arm.rank}, {arm.score:.3g})" for arm in hit.arms
+    )
+    lines = [f"{hit.kind}: {arms}" if arms else hit.kind]
+    if hit.path:
+        lines.append(f"path: {hit.path}")
+    if hit.fact and (held := held_for(hit.fact)):
+        lines.append(held)
+    return lines
+
+
+def held_for(fact: Fact) -> str:
+    """``since …``, ``until …``, or both; empty when neither is known."""
+    parts = []
+    if fact.valid_at:
+        parts.append(f"since {day(fact.valid_at)}")
+    if fact.invalid_at:
+        parts.append(f"until {day(fact.invalid_at)}")
+    return " ".join(parts)
+
+
+@command("context")
+@click.argument("query")
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Tokens, counted as four characters each.",
+)
+def context(query: str, budget: int) -> None:
+    """Print what is known about QUERY, ready to be put into a prompt."""
+    with options().memory() as memory:
+        text = memory.context(query, budget_tokens=budget)
+    if not shown({"query": query, "context": text}):
+        click.echo(text)
+
+
+@command("facts")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
+)
+@click.option("--after", metavar="ID", help="Go on after this fact (as the last page says).")
+@ALL
+def facts(limit: int, after: str | None, everything: bool) -> None:
+    """List every fact, oldest first."""
+    with options().memory() as memory:
+        page = memory.get_all(limit=limit, after=after, current=not everything)
+    if shown(page):
+        return
+    table(
+        [("since", FIXED), ("until", FIXED), ("fact", {"ratio": 1, "min_width": 24}), "id"],
+        [(day(fact.valid_at), day(fact.invalid_at), fact.text, fact.id) for fact in page.items],
+    )
+    if page.next:
+        note(f"more: graphmem facts --after {page.next}")
+
+
+@command("get")
+@click.argument("fact_id")
+def get(fact_id: str) -> None:
+    """Show one fact with everything that is known about it."""
+    with options().memory() as memory:
+        fact = memory.get(fact_id)
+    if shown(fact):
+        return
+    rows: list[tuple[str, object]] = [
+        ("fact", fact.text),
+        ("id", f"{fact.id} (version {fact.version})"),
+        ("holds", held_for(fact) or "no dates known"),
+        ("recorded", when(fact.recorded_at)),
+    ]
+    optional: list[tuple[str, object]] = [
+        ("stated", when(fact.stated_at)),
+        ("expires", when(fact.expires_at)),
+        ("archived", when(fact.archived_at)),
+        ("relation", fact.type),
+        ("supersedes", fact.supersedes_id),
+        ("tags", ", ".join(fact.tags)),
+        ("metadata", ", ".join(f"{key}={value}" for key, value in fact.metadata.items())),
+    ]
+    rows += [(name, value) for name, value in optional if value]
+    rows += [("source", f"episode {source.episode_id}") for source in fact.sources]
+    table([("", {"style": "bold", "no_wrap": True}), ""], rows)
+
+
+@command("episode")
+@click.argument("episode_id")
+def episode(episode_id: str) -> None:
+    """Show one episode, turn by turn, as it was received."""
+    with options().memory() as memory:
+        found = memory.episode(episode_id)
+    if shown(found):
+        return
+    show(plain(f"{when(found.occurred_at)}  {found.id}  {found.status}", "bold"))
+    table(
+        ["who", ("text", {"ratio": 1, "min_width": 24}), ("source", FIXED)],
+        [(turn.speaker or turn.role, turn.text, turn.source_id) for turn in found.turns],
+    )
+
+
+@command("history")
+@click.argument("fact_id")
+def history(fact_id: str) -> None:
+    """Show what happened to a fact: before, after, why, and from which episode."""
+    with options().memory() as memory:
+        changes = memory.history(fact_id)
+    if options().json:
+        emit(changes)
+        return
+    show_changes(changes)
+    note(counted(len(changes), "change"))
+
+
+def show_changes(changes: list[Change]) -> None:
+    """A history as a table."""
+    table(
+        [
+            ("recorded", FIXED),
+            ("what", FIXED),
+            ("from → to", {"ratio": 1, "min_width": 24}),
+            ("why", {"min_width": 12}),
+            "by",
+        ],
+        [
+            (when(change.at), change.action, _change(change), change.reason, change.actor)
+            for change in changes
+        ],
+    )
+
+
+def _change(change: Change) -> str:
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return _version(after or before)
+    if _version(before) == _version(after):
+        return _version(after)
+    return f"{_version(before)} → {_version(after)}"
+
+
+def _version(fact: Fact | None) -> str:
+    if fact is None:
+        return "(erased)"
+    held = held_for(fact)
+    return f"{fact.text} ({held})" if held else fact.text
+
+
+COMMANDS = (search, context, facts, get, episode, history)

@@ -1,0 +1,227 @@
+"""What every command shares: the group, the options of all, opening a memory, errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graphmem import __version__
+from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError
+
+if TYPE_CHECKING:
+    from graphmem import Memory
+
+DEFAULT_STORE = "graphmem-store"
+
+EXIT_CODES: dict[type[BaseException], int] = {
+    UsageError: 2,
+    NotFound: 4,
+    Unavailable: 75,  # EX_TEMPFAIL: try again later
+    GraphmemError: 1,
+    Exception: 1,
+}
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+_SCOPE_HINT = "; on the command line: --user ID, or once and for all: export GRAPHMEM_USER=ID"
+_KEY = "graphmem.options"
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of an error: that of the nearest class in the table."""
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+def report(
+    error: Exception | str, *, arguments: Sequence[str] = (), kind: str | None = None
+) -> None:
+    """One line on standard error that says what is wrong (a JSON object with ``--json``)."""
+    message = explained(error)
+    if "--json" in arguments:
+        body = {
+            "type": kind or type(error).__name__,
+            "message": message,
+            "retryable": bool(getattr(error, "retryable", False)),
+        }
+        click.echo(json.dumps({"error": body}, ensure_ascii=False), err=True)
+        return
+    click.echo(f"error: {message}" if kind != "Interrupted" else message, err=True)
+
+
+def explained(error: Exception | str) -> str:
+    """The message of an error, in one line, with how to set on the command line what lacks."""
+    message = " ".join(str(error).split("\n")).strip()
+    if isinstance(error, str):
+        return message
+    if not isinstance(error, GraphmemError):
+        why = f"{type(error).__name__}: {message}" if message else type(error).__name__
+        return f"unexpected {why} (GRAPHMEM_DEBUG=1 shows where)"
+    if isinstance(error, UsageError) and message.startswith("a scope needs"):
+        return message + _SCOPE_HINT
+    return message
+
+
+@dataclass
+class Options:
+    """The options that every command takes, wherever they stood on the line."""
+
+    store: str = DEFAULT_STORE
+    user: str | None = None
+    agent: str | None = None
+    run: str | None = None
+    project: str | None = None
+    json: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.store).expanduser()
+
+    @contextmanager
+    def memory(self, *, create: bool = False, owned: bool = True) -> Iterator[Memory]:
+        """The memory that the options name, opened; closed at the end.
+
+        Only what stores something may ``create`` a folder: a question to a folder that is not
+        there is a mistake in its name. With ``owned`` a scope must have been given.
+        """
+        if (
+            not create
+            and not os.environ.get("GRAPHMEM_LEDGER")
+            and not _holds_something(self.folder)
+        ):
+            raise UsageError(
+                f"there is no store in {self.folder}: give its folder with --store (or "
+                "GRAPHMEM_STORE), or put something in: graphmem add, graphmem ingest"
+            )
+        if owned:
+            from graphmem.model import DEFAULT_PROJECT, Scope
+
+            Scope(self.project or DEFAULT_PROJECT, self.user, self.agent, self.run)
+        from graphmem import Memory
+
+        with Memory(
+            self.folder,
+            user_id=self.user,
+            agent_id=self.agent,
+            run_id=self.run,
+            project_id=self.project,
+        ) as memory:
+            yield memory
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def options() -> Options:
+    """The options of the command that is running."""
+    found = click.get_current_context().meta.setdefault(_KEY, Options())
+    assert isinstance(found, Options)  # noqa: S101 - for the type checker; only this module sets it
+    return found
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Remember a shared option; what stands nearer to the command wins."""
+    kept = context.meta.setdefault(_KEY, Options())
+    if value is not None and value is not False and parameter.name is not None:
+        setattr(kept, parameter.name.removeprefix("shared_"), value)
+
+
+def _shared(*, top: bool) -> list[click.Option]:
+    """The options of every command. The environment is read once, by the group."""
+
+    def option(flag: str, variable: str | None, text: str, **more: Any) -> click.Option:
+        return click.Option(
+            [flag, f"shared_{flag.lstrip('-')}"],
+            envvar=variable if top else None,
+            show_envvar=top,
+            expose_value=False,
+            callback=_keep,
+            help=text,
+            **more,
+        )
+
+    return [
+        option(
+            "--store",
+            "GRAPHMEM_STORE",
+            f"Folder that holds the memory (./{DEFAULT_STORE} unless given).",
+            metavar="FOLDER",
+        ),
+        option("--user", "GRAPHMEM_USER", "Whose memory it is.", metavar="ID"),
+        option("--agent", "GRAPHMEM_AGENT", "The agent that remembers.", metavar="ID"),
+        option("--run", "GRAPHMEM_RUN", "One run, or session, of it.", metavar="ID"),
+        option("--project", "GRAPHMEM_PROJECT", "The project it belongs to.", metavar="ID"),
+        option("--json", None, "Print JSON, and nothing else, on standard output.", is_flag=True),
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the shared options too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(_shared(top=False))
+
+
+class Group(click.Group):
+    """The group: its commands in the order in which they were added, with the shared options."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(_shared(top=True))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="graphmem %(version)s")
+def cli() -> None:
+    """A memory of facts, entities and relations, in one folder.
+
+    \b
+    graphmem demo                                   see what it does
+    graphmem --user ada add "Bo works at Acme."     tell it something
+    graphmem --user ada search "Where does Bo work?"
+
+    Exit codes: 0 done, 1 failed, 2 wrong call, 4 not found, 75 try again later, 130 interrupted.
+    """
+
+
+def command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with the shared options."""
+    return click.command(name, cls=Command, **settings)
+
+
+def pairs(values: Sequence[str], flag: str) -> dict[str, Any]:
+    """``key=value`` options as a mapping; a value that is JSON counts as what it says."""
+    found: dict[str, Any] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{flag}: {text!r} is not key=value")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+def piped() -> str | None:
+    """What was piped in, as text; None when standard input is a terminal."""
+    stream = sys.stdin
+    if stream is None or stream.isatty():
+        return None
+    from graphmem.doors.formats.streams import decoded
+
+    return "".join(decoded(sys.stdin.buffer, "standard input"))

@@ -1,0 +1,103 @@
+"""Commands that look after a store: stats, health, verify, rebuild."""
+
+from __future__ import annotations
+
+import click
+
+from graphmem.doors.cli.base import command, options
+from graphmem.doors.cli.output import RIGHT, console, note, plain, show, shown, table
+from graphmem.model import Stats, Verification
+
+_FAILED = 1
+
+
+@command("stats")
+def stats() -> None:
+    """Count what is stored: in your scope when one is given, else in the whole store."""
+    with options().memory(owned=False) as memory:
+        found = memory.stats()
+    if not shown(found):
+        show_stats(found)
+
+
+def show_stats(found: Stats) -> None:
+    """Counts as a table."""
+    rows = [
+        ("episodes", found.episodes),
+        ("pending", found.pending),
+        ("turns", found.turns),
+        ("facts", found.facts),
+        ("relations", found.relations),
+        ("entities", found.entities),
+        ("model calls", found.model_calls),
+        ("tokens in", found.tokens_in),
+        ("tokens out", found.tokens_out),
+    ]
+    table([("what", {}), ("how many", RIGHT)], [(name, f"{value:,}") for name, value in rows])
+    if found.pending:
+        note("pending episodes can be searched; their facts are still to be found: graphmem resume")
+
+
+@command("health")
+@click.pass_context
+def health(context: click.Context) -> None:
+    """Check that every part answers; exit code 1 when one does not."""
+    with options().memory(owned=False) as memory:
+        found = memory.health()
+    if not shown(found):
+        rows = [
+            (name, state, f"{found.lag[name]:,} events" if found.lag.get(name) else "")
+            for name, state in found.parts.items()
+        ]
+        table(["part", "state", ("behind", RIGHT)], rows)
+    if not found.ok:
+        context.exit(_FAILED)
+
+
+@command("verify")
+@click.pass_context
+def verify(context: click.Context) -> None:
+    """Compare ledger, graph and vectors; exit code 1 when they differ."""
+    with options().memory(owned=False) as memory:
+        found = memory.verify()
+    if not shown(found):
+        show_verification(found)
+    if not found.ok:
+        context.exit(_FAILED)
+
+
+def show_verification(found: Verification) -> None:
+    """What was compared, and every difference."""
+    rows = [(name, f"{value:,}") for name, value in found.checked.items()]
+    table([("checked", {}), ("how many", RIGHT)], rows)
+    for difference in found.differences:
+        show(plain(f"  {difference}", "red"))
+    if found.ok:
+        show(plain("no difference", "green"))
+    else:
+        note(
+            f"{len(found.differences):,} differences; graphmem rebuild makes graph and vectors anew"
+        )
+
+
+@command("rebuild")
+@click.pass_context
+def rebuild(context: click.Context) -> None:
+    """Make graph and vectors anew from the ledger, then verify."""
+    from rich.progress import Progress
+
+    with (
+        options().memory(owned=False) as memory,
+        Progress(console=console(error=True)) as bar,
+    ):
+        task = bar.add_task("rebuilding", total=None)
+        found = memory.rebuild(
+            progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    if not shown(found):
+        show_verification(found)
+    if not found.ok:
+        context.exit(_FAILED)
+
+
+COMMANDS = (stats, health, verify, rebuild)

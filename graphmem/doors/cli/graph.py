@@ -1,0 +1,354 @@
+"""Commands about entities and how they connect, down to Cypher and a picture."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graphmem.doors.cli.ask import ALL, IDS
+from graphmem.doors.cli.base import command, options, pairs, piped
+from graphmem.doors.cli.output import (
+    FIXED,
+    clean,
+    counted,
+    day,
+    emit,
+    note,
+    plain,
+    show,
+    shown,
+    table,
+    when,
+)
+from graphmem.errors import UsageError
+from graphmem.model import Entity, Moment, Relation, Subgraph, Table, to_json
+from graphmem.model import Path as Way
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+_WIDE: dict[str, Any] = {"ratio": 1, "min_width": 20}
+LIMIT = click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
+)
+
+
+@command("relations")
+@click.argument("entity", required=False)
+@click.option("--type", "type_", metavar="TYPE", help="Only this type, for example works_at.")
+@click.option("--other", metavar="ENTITY", help="Only those with this entity at the other end.")
+@LIMIT
+@ALL
+@IDS
+def relations(
+    entity: str | None,
+    *,
+    type_: str | None,
+    other: str | None,
+    limit: int,
+    everything: bool,
+    ids: bool,
+) -> None:
+    """List typed relations: of ENTITY, or all."""
+    with options().memory() as memory:
+        found = memory.relations(
+            entity, type=type_, other=other, limit=limit, current=not everything
+        )
+    if options().json:
+        emit(found)
+        return
+    show_relations(found, ids=ids)
+    if len(found) == limit:
+        note(f"the first {limit:,}; --limit shows more")
+
+
+def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = False) -> None:
+    """Relations as a table."""
+    if not found:
+        note("no relations")
+        return
+    columns: list[str | tuple[str, dict[str, Any]]] = [
+        "from",
+        ("relation", FIXED),
+        "to",
+        ("since", FIXED),
+        ("until", FIXED),
+        ("fact", _WIDE),
+    ]
+    rows: list[list[object]] = [
+        [r.subject, plain(r.type, "cyan"), r.object, day(r.valid_at), day(r.invalid_at), r.fact]
+        for r in found
+    ]
+    if ids:
+        columns.append("id")
+        for row, relation in zip(rows, found, strict=True):
+            row.append(relation.fact_id)
+    table(columns, rows)
+
+
+@command("entities")
+@click.argument("name", required=False)
+@click.option("--kind", metavar="KIND", help="Only this kind, for example person.")
+@LIMIT
+@IDS
+def entities(name: str | None, kind: str | None, limit: int, ids: bool) -> None:
+    """List entities, or those with NAME in their name."""
+    with options().memory() as memory:
+        found = memory.entities(name, kind=kind, limit=limit)
+    if options().json:
+        emit(found)
+        return
+    show_entities(found, ids=ids)
+    if len(found) == limit:
+        note(f"the first {limit:,}; --limit shows more")
+
+
+def show_entities(found: list[Entity] | tuple[Entity, ...], *, ids: bool = False) -> None:
+    """Entities as a table."""
+    if not found:
+        note("no entities")
+        return
+    rows = [
+        [e.name, e.kind, ", ".join(e.aliases), e.summary or "", *([e.id] if ids else [])]
+        for e in found
+    ]
+    table(["name", "kind", "also called", "about", *(["id"] if ids else [])], rows)
+
+
+@command("entity")
+@click.argument("name_or_id")
+def entity(name_or_id: str) -> None:
+    """Show one entity, by name, alias or id."""
+    with options().memory() as memory:
+        found = memory.entity(name_or_id)
+    if not shown(found):
+        show_entities([found], ids=True)
+
+
+@command("neighbours")
+@click.argument("entity")
+@click.option("--hops", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most entities."
+)
+@ALL
+def neighbours(entity: str, hops: int, limit: int, everything: bool) -> None:
+    """Show what surrounds ENTITY in the graph."""
+    with options().memory() as memory:
+        found = memory.neighbours(entity, hops=hops, limit=limit, current=not everything)
+    if shown(found):
+        return
+    show_entities(found.entities)
+    show_relations(found.relations)
+
+
+@command("paths")
+@click.argument("source")
+@click.argument("target")
+@click.option("--max-hops", type=click.IntRange(min=1), default=4, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=5, show_default=True, help="At most so many."
+)
+@ALL
+def paths(source: str, target: str, max_hops: int, limit: int, everything: bool) -> None:
+    """Show how SOURCE and TARGET connect, the shortest way first."""
+    with options().memory() as memory:
+        found = memory.paths(source, target, max_hops=max_hops, limit=limit, current=not everything)
+    if options().json:
+        emit([{**to_json(way), "text": str(way)} for way in found])
+        return
+    show_paths(found, max_hops)
+
+
+def show_paths(found: list[Way], max_hops: int = 4) -> None:
+    """Paths, each with the facts that make its steps."""
+    if not found:
+        note(f"no path of up to {counted(max_hops, 'step')}")
+        return
+    for way in found:
+        show(plain(str(way), "bold"))
+        for step in way.steps:
+            show(plain(f"    {step.fact}", "dim"))
+
+
+@command("timeline")
+@click.argument("entity", required=False)
+@click.option("--since", metavar="TIME", help="Only from then on.")
+@click.option("--until", metavar="TIME", help="Only before then.")
+@LIMIT
+@IDS
+def timeline(
+    entity: str | None, since: str | None, until: str | None, limit: int, ids: bool
+) -> None:
+    """Show what began, ended or was stated when: about ENTITY, or about everything."""
+    with options().memory() as memory:
+        found = memory.timeline(entity, since=since, until=until, limit=limit)
+    if options().json:
+        emit(found)
+        return
+    show_timeline(found, ids=ids)
+    if len(found) == limit:
+        note(f"the first {limit:,}; --limit shows more")
+
+
+_MOMENTS = {"began": "green", "ended": "red", "stated": "dim"}
+
+
+def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
+    """A timeline as a table."""
+    if not found:
+        note("nothing in this time")
+        return
+    table(
+        [("when", FIXED), ("what", FIXED), ("fact", _WIDE), *(["id"] if ids else [])],
+        [
+            [
+                when(moment.at),
+                plain(moment.what, _MOMENTS.get(moment.what, "")),
+                moment.fact.text,
+                *([moment.fact.id] if ids else []),
+            ]
+            for moment in found
+        ],
+    )
+
+
+@command("cypher")
+@click.argument("query", required=False)
+@click.option("--file", "file", type=click.Path(path_type=Path), help="Read the query from here.")
+@click.option("--param", "params", multiple=True, metavar="KEY=VALUE", help="For $KEY; several.")
+@click.option("--max-rows", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+def cypher(
+    query: str | None,
+    *,
+    file: Path | None,
+    params: tuple[str, ...],
+    max_rows: int,
+    timeout: float,
+    as_csv: bool,
+) -> None:
+    """Ask the graph in Cypher (read-only, inside your scope): QUERY, --file, or piped in."""
+    if as_csv and options().json:
+        raise UsageError("--csv or --json, not both")
+    text = _query(query, file)
+    with options().memory() as memory:
+        result = memory.cypher(text, pairs(params, "--param"), max_rows=max_rows, timeout_s=timeout)
+    if shown(result):
+        return
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(result.columns)
+        writer.writerows([_cell(value) for value in row] for row in result.rows)
+    else:
+        show_rows(result)
+    if result.truncated:
+        note(f"cut off after {max_rows:,} rows; --max-rows shows more")
+
+
+def _query(query: str | None, file: Path | None) -> str:
+    if query is not None and file is not None:
+        raise UsageError("a query or --file, not both")
+    if file is not None:
+        try:
+            return file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--file {file}: {error}") from error
+    text = piped() if query in (None, "-") else query
+    if text is None or not text.strip():
+        raise UsageError('no query: graphmem cypher "MATCH …", --file FILE, or pipe it in')
+    return text
+
+
+def show_rows(result: Table) -> None:
+    """What Cypher returned as a table."""
+    table(list(result.columns), [[_cell(value) for value in row] for row in result.rows])
+    note(counted(len(result.rows), "row"))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(to_json(value), ensure_ascii=False, default=str)
+
+
+@command("graph")
+@click.argument("entity", required=False)
+@click.option("--hops", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("graph.html"),
+    show_default=True,
+    help="Where to draw it: .html (to explore), .svg or .png.",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=150, show_default=True, help="Most entities."
+)
+@click.option("--current", is_flag=True, help="Leave out relations that have ended.")
+def graph(entity: str | None, hops: int, out: Path, limit: int, current: bool) -> None:
+    """Draw the graph around ENTITY, or all of it."""
+    from graphmem.doors.picture import picture_format
+
+    picture_format(out)  # refuses before anything is opened
+    shared = options()
+    with shared.memory() as memory:
+        whole: Subgraph | nx.MultiDiGraph[str]
+        if entity is None:
+            whole = memory.to_networkx(current=current)
+        else:
+            whole = memory.neighbours(entity, hops=hops, limit=limit, current=current)
+    owner = shared.user or shared.agent or ""
+    title = owner if entity is None else f"{entity}, {counted(hops, 'hop')}"
+    summary = draw(whole, out, title=title, limit=limit)
+    if not shown(summary):
+        show(plain(told(summary)))
+
+
+def draw(
+    whole: Subgraph | nx.MultiDiGraph[str], out: Path, *, title: str, limit: int
+) -> dict[str, Any]:
+    """Draw into a file (in place of the one before, whole or not at all); says what was drawn."""
+    from graphmem.doors.picture import picture_format, render, trimmed
+
+    chosen = trimmed(whole, limit)
+    data = render(chosen, picture_format(out), title=title)
+    beside = out.with_name(f".{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(data)
+        beside.replace(out)
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}") from error
+    return {
+        "file": str(out),
+        "entities": len(chosen.entities),
+        "relations": len(chosen.relations),
+        "left_out": _size(whole) - len(chosen.entities),
+    }
+
+
+def _size(whole: Subgraph | nx.MultiDiGraph[str]) -> int:
+    return len(whole.entities) if isinstance(whole, Subgraph) else len(whole)
+
+
+def told(summary: dict[str, Any]) -> str:
+    """What was drawn, for people."""
+    text = (
+        f"{clean(summary['file'])}: {counted(summary['entities'], 'entity', 'entities')}, "
+        f"{counted(summary['relations'], 'relation')}"
+    )
+    if summary["left_out"]:
+        text += f" ({summary['left_out']:,} without relations or beyond --limit left out)"
+    return text
+
+
+COMMANDS = (relations, entities, entity, neighbours, paths, timeline, cypher, graph)

@@ -1,0 +1,127 @@
+"""What commands print: JSON for scripts, tables for people, notes beside both.
+
+Stored text is shown, never obeyed: it is no markup to the tables, and control characters in it
+(which could move the cursor or rewrite a terminal's title) are made visible.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graphmem.doors.cli.base import options
+from graphmem.model import to_json
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_PLAIN_WIDTH = 120
+
+
+def emit(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2, default=str))
+
+
+def shown(value: Any) -> bool:
+    """Print the value as JSON when that was asked for; False when it is for the caller to show."""
+    if options().json:
+        emit(value)
+        return True
+    return False
+
+
+def note(message: str) -> None:
+    """A remark for people: on standard error, so that it is never mistaken for a result."""
+    click.echo(clean(message), err=True)
+
+
+def clean(text: str) -> str:
+    """Text with control characters (but line ends and tabs) made visible."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+
+
+def console(*, error: bool = False) -> Console:
+    """Where to print: as wide as the terminal, or a fixed width when piped."""
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    terminal = stream.isatty()
+    width = None if terminal or os.environ.get("COLUMNS") else _PLAIN_WIDTH
+    return Console(
+        file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False
+    )
+
+
+def plain(value: object, style: str = "") -> Text:
+    """A cell: text as it is, never read as markup."""
+    from rich.text import Text
+
+    return Text(clean("" if value is None else str(value)), style=style)
+
+
+def show(*parts: RenderableType) -> None:
+    """Print to standard output."""
+    out = console()
+    for part in parts:
+        out.print(part)
+
+
+def table(
+    columns: Sequence[str | tuple[str, dict[str, Any]]],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+) -> None:
+    """Print rows under their columns; long text wraps, nothing is cut off."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    grid = Table(
+        box=box.SIMPLE_HEAD if terminal else box.SIMPLE,
+        title=None if title is None else plain(title, "bold"),
+        title_justify="left",
+        header_style="bold",
+        pad_edge=False,
+        show_edge=False,
+    )
+    for column in columns:
+        name, settings = (column, {}) if isinstance(column, str) else column
+        grid.add_column(name, **{"overflow": "fold", **settings})
+    for row in rows:
+        grid.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
+    show(grid)
+
+
+FIXED: dict[str, Any] = {"no_wrap": True}
+RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
+
+
+def when(moment: datetime | None) -> str:
+    """A time as people read it: the day, and the minute unless it is midnight (UTC)."""
+    if moment is None:
+        return ""
+    if moment.hour == moment.minute == 0:
+        return moment.strftime("%Y-%m-%d")
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def day(moment: datetime | None) -> str:
+    """The day of a time (UTC)."""
+    return "" if moment is None else moment.strftime("%Y-%m-%d")
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """``1 fact``, ``2 facts``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

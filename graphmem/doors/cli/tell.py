@@ -1,0 +1,206 @@
+"""Commands that change what is remembered: add, ingest, update, delete, delete-all, resume."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from graphmem.doors import formats
+from graphmem.doors.cli.base import command, options, pairs, piped
+from graphmem.doors.cli.ingest import Ingest
+from graphmem.doors.cli.output import counted, emit, note, plain, show, shown
+from graphmem.errors import UsageError
+from graphmem.model import Receipt, Removal
+
+_STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
+
+
+@command("add")
+@click.argument("text", nargs=-1)
+@click.option("--at", metavar="TIME", help="When it happened (ISO 8601; UTC without a zone).")
+@click.option("--no-infer", is_flag=True, help="Keep the text itself as one fact.")
+@click.option("--tag", "tags", multiple=True, help="A tag; may be given several times.")
+@click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata; several times.")
+@click.option("--expires-at", metavar="TIME", help="From when on it answers nothing any more.")
+@click.option("--importance", type=float, help="From 0 to 1.")
+@click.option("--key", metavar="TEXT", help="The same key again changes nothing.")
+def add(
+    text: tuple[str, ...],
+    *,
+    at: str | None,
+    no_infer: bool,
+    tags: tuple[str, ...],
+    meta: tuple[str, ...],
+    expires_at: str | None,
+    importance: float | None,
+    key: str | None,
+) -> None:
+    """Remember TEXT (or what is piped in) as one episode."""
+    content = piped() if text in ((), ("-",)) else " ".join(text)
+    if content is None:
+        raise UsageError('nothing to add: graphmem add "…", or pipe a text in')
+    given: dict[str, Any] = {
+        "occurred_at": at,
+        "expires_at": expires_at,
+        "importance": importance,
+        "idempotency_key": key,
+        "metadata": pairs(meta, "--meta") or None,
+        "tags": tags or None,
+    }
+    with options().memory(create=True) as memory:
+        receipt = memory.add(
+            content, infer=not no_infer, **{k: v for k, v in given.items() if v is not None}
+        )
+    if not shown(receipt):
+        _show_receipt(receipt)
+
+
+def _show_receipt(receipt: Receipt) -> None:
+    if receipt.status == "duplicate":
+        show(plain(f"already remembered as episode {receipt.episode_id}; nothing changed"))
+        return
+    show(plain(f"remembered as episode {receipt.episode_id}"))
+    for decision in receipt.decisions:
+        fact = decision.after or decision.before
+        line = plain(f"  {decision.action:<6} ", _STYLES.get(decision.action, ""))
+        line.append_text(plain(fact.text if fact else ""))
+        line.append_text(plain(f"  ({decision.reason})", "dim"))
+        line.append_text(plain(f"  {decision.fact_id}", "dim"))
+        show(line)
+    if receipt.status in ("pending", "failed"):
+        note(
+            f"{receipt.status}: {receipt.reason or 'not extracted yet'}; its text is safe and can "
+            "be searched. Go on later with: graphmem resume"
+        )
+
+
+def _at(value: str | None) -> datetime | str | None:
+    if value is None or value == "mtime":
+        return value
+    from graphmem.clock import parse_when
+
+    return parse_when(value, name="--at")
+
+
+@command("ingest")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(formats.FORMATS),
+    help="What the files are; found out from name and content unless given.",
+)
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="When texts without a time of their own happened; 'mtime': when the file last changed.",
+)
+@click.option("--no-infer", is_flag=True, help="Keep each episode itself as one fact.")
+@click.option("--tag", "tags", multiple=True, help="A tag for all; may be given several times.")
+def ingest(
+    paths: tuple[Path, ...],
+    format: str | None,
+    at: str | None,
+    no_infer: bool,
+    tags: tuple[str, ...],
+) -> None:
+    """Remember files: notes, chat logs, a ChatGPT export; folders are searched for them.
+
+    What was ingested before is passed over, so an interrupted run goes on when repeated.
+    """
+    work = Ingest(paths, format, _at(at))
+    more: dict[str, Any] = {"tags": tags} if tags else {}
+    shared = options()
+    with shared.memory(create=True, owned=False) as memory:
+        summary = work.run(memory, infer=not no_infer, **more)
+    if not shown(summary):
+        show(plain(work.told(summary, shared.user)))
+
+
+@command("update")
+@click.argument("fact_id")
+@click.argument("text", required=False)
+@click.option("--meta", multiple=True, metavar="KEY=VALUE", help="New metadata; several times.")
+@click.option("--tag", "tags", multiple=True, help="New tags; several times.")
+@click.option("--importance", type=float, help="From 0 to 1.")
+@click.option("--valid-at", metavar="TIME", help="Since when it holds.")
+@click.option("--invalid-at", metavar="TIME", help="When it stopped holding.")
+@click.option("--expires-at", metavar="TIME", help="From when on it answers nothing any more.")
+def update(
+    fact_id: str,
+    text: str | None,
+    meta: tuple[str, ...],
+    tags: tuple[str, ...],
+    **rest: Any,
+) -> None:
+    """Change a fact; the version before stays in its history."""
+    given = {
+        **{name: value for name, value in rest.items() if value is not None},
+        **({"metadata": pairs(meta, "--meta")} if meta else {}),
+        **({"tags": tags} if tags else {}),
+    }
+    if text is None and not given:
+        raise UsageError("nothing to change: give a new text or an option")
+    with options().memory() as memory:
+        fact = memory.update(fact_id, text, **given)
+    if not shown(fact):
+        show(plain(f"version {fact.version} of {fact.id}: {fact.text}"))
+
+
+@command("delete")
+@click.argument("id")
+@click.option("--erase", is_flag=True, help="Remove a fact from its history too, for good.")
+def delete(id: str, erase: bool) -> None:
+    """Forget a fact (its history stays), or remove an episode and what only it supports."""
+    with options().memory() as memory:
+        removal = memory.delete(id, erase=erase)
+    if not shown(removal):
+        show(plain(_removed(removal)))
+
+
+def _removed(removal: Removal) -> str:
+    return (
+        f"removed {counted(removal.episodes, 'episode')}, {counted(removal.facts, 'fact')}, "
+        f"{counted(removal.entities, 'entity', 'entities')}"
+    )
+
+
+@command("delete-all")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete_all(yes: bool) -> None:
+    """Erase everything in this scope, for good: ledger, graph and vectors."""
+    shared = options()
+    names = ("project", "user", "agent", "run")
+    scope = ", ".join(f"{name} {getattr(shared, name)}" for name in names if getattr(shared, name))
+    with shared.memory() as memory:
+        if not yes:
+            if not sys.stdin.isatty():
+                raise UsageError(f"this would erase all of {scope} for good; say --yes to do it")
+            stats = memory.stats()
+            held = f"{counted(stats.episodes, 'episode')} and {counted(stats.facts, 'fact')}"
+            click.confirm(f"Erase all of {scope} ({held}) for good?", abort=True, err=True)
+        removal = memory.delete_all()
+    if not shown(removal):
+        show(plain(_removed(removal)))
+
+
+@command("resume")
+def resume() -> None:
+    """Go on with episodes whose extraction is pending (a model was down, or a run was stopped)."""
+    with options().memory() as memory:
+        receipts = memory.resume()
+    if options().json:
+        emit(receipts)
+        return
+    done = sum(receipt.status == "done" for receipt in receipts)
+    show(plain(f"{counted(done, 'episode')} done, {len(receipts) - done:,} still pending"))
+    for receipt in receipts:
+        if receipt.status != "done":
+            note(f"{receipt.episode_id}: {receipt.reason or receipt.status}")
+
+
+COMMANDS = (add, ingest, update, delete, delete_all, resume)

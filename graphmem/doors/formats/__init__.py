@@ -1,0 +1,240 @@
+"""The file formats that can be ingested, and how to read any of them as items for ``add_many``.
+
+======== ===================================================================== ==================
+format   what                                                                  an episode is
+======== ===================================================================== ==================
+text     a plain text file (``.txt``)                                          a file
+markdown a Markdown file (``.md``), with or without front matter               a file
+jsonl    messages or sessions, one a line, or as one JSON list                 a session, or a day
+chatgpt  a ChatGPT export: ``conversations.json`` or the zip file around it    a sitting
+locomo   LoCoMo conversations, each its own user                               a session
+======== ===================================================================== ==================
+
+Text is UTF-8, or UTF-16 with a byte-order mark. Reading is lazy: text files are read whole, the
+others a record at a time, whatever their size. A time without a zone is taken as UTC.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from graphmem.doors.formats.chatgpt import read_chatgpt
+from graphmem.doors.formats.items import Item
+from graphmem.doors.formats.jsonl import read_jsonl
+from graphmem.doors.formats.locomo import read_locomo
+from graphmem.doors.formats.streams import JsonStream, decoded
+from graphmem.doors.formats.text import read_markdown, read_text
+from graphmem.errors import UsageError
+
+__all__ = ["FORMATS", "Item", "Reader", "detect", "walk"]
+
+_Stream = Callable[[Iterator[str], str, datetime | None], Iterator[Item]]
+_Whole = Callable[[str, str, datetime | None], Iterator[Item]]
+
+_STREAMS: dict[str, _Stream] = {
+    "jsonl": read_jsonl,
+    "chatgpt": read_chatgpt,
+    "locomo": read_locomo,
+}
+_WHOLE: dict[str, _Whole] = {"text": read_text, "markdown": read_markdown}
+FORMATS = (*_WHOLE, *_STREAMS)
+
+_SUFFIXES = {
+    ".txt": "text",
+    ".text": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+_WALKED = frozenset({*_SUFFIXES, ".json"})
+_EXPORTED = re.compile(r"conversations(?:-\d+)?\.json")
+_LONGEST_TEXT = 64 << 20
+"""Bytes of a text file: a longer one is more likely a mistake than a note, and is read whole."""
+
+
+class Reader:
+    """The items of one file. Iterating twice reads it twice; ``bytes_read`` says how far it got.
+
+    ``at`` is when what has no time of its own happened: a time, or ``"mtime"`` for when the file
+    was last modified. Nothing is read before the first item is asked for.
+    """
+
+    def __init__(
+        self, path: Path, format: str | None = None, at: datetime | str | None = None
+    ) -> None:
+        if format is not None and format not in FORMATS:
+            raise UsageError(f"unknown format {format!r}; known: {', '.join(FORMATS)}")
+        self.path = path
+        self.format = format or detect(path)
+        self.bytes_total = _size(path)
+        self.bytes_read = 0
+        self._at = at
+
+    def __iter__(self) -> Iterator[Item]:
+        self.bytes_read = 0
+        at = self._when()
+        if self.format in _WHOLE:
+            yield from _WHOLE[self.format](self._text(), self.path.name, at)
+            return
+        for name, open_part in _parts(self.path):
+            with open_part() as stream:
+                counted = _Counted(stream, self)
+                yield from _STREAMS[self.format](decoded(counted, name), name, at)
+
+    def _when(self) -> datetime | None:
+        if self._at != "mtime":
+            if isinstance(self._at, str):
+                raise UsageError(f"at: {self._at!r} is neither a time nor 'mtime'")
+            return self._at
+        return datetime.fromtimestamp(int(self.path.stat().st_mtime), UTC)
+
+    def _text(self) -> str:
+        if self.bytes_total > _LONGEST_TEXT:
+            raise UsageError(
+                f"{self.path.name}: {self.bytes_total:,} bytes; a text file may have up to "
+                f"{_LONGEST_TEXT:,}: split it"
+            )
+        with _opened(self.path) as stream:
+            return "".join(decoded(_Counted(stream, self), self.path.name))
+
+
+def detect(path: Path) -> str:
+    """The format of a file, by its name for text and by its content for the rest.
+
+    :class:`UsageError` listing the formats when it is none of them.
+    """
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    if suffix in _SUFFIXES and suffix not in (".jsonl", ".ndjson"):
+        return _SUFFIXES[suffix]
+    if zipfile.is_zipfile(path):
+        _parts(path)  # refuses a zip file that is no export
+        return "chatgpt"
+    found = _format_of(_first_record(path))
+    if found is None:
+        raise UsageError(
+            f"{path}: cannot tell its format; say which with --format: {', '.join(FORMATS)}"
+        )
+    return found
+
+
+def _first_record(path: Path) -> object:
+    with _opened(path) as stream:
+        chunks = decoded(stream, path.name)
+        first = next(chunks, "")
+        if not first.lstrip().startswith(("[", "{")):
+            return None
+        return next(iter(JsonStream(_chain(first, chunks), path.name)), None)
+
+
+def _format_of(record: object) -> str | None:
+    if not isinstance(record, Mapping):
+        return None
+    if "mapping" in record:
+        return "chatgpt"
+    if isinstance(record.get("conversation"), Mapping):
+        return "locomo"
+    known = {"messages", "chat_messages", "turns", "content", "text", "message"}
+    return "jsonl" if known & record.keys() else None
+
+
+def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """The files to read, and whether each was named itself (or found in a folder that was).
+
+    Folders are searched for text, Markdown and JSON files, in order of name, hidden ones left out
+    and links to folders not followed. :class:`UsageError` for a path that does not exist and a
+    folder in which nothing is found.
+    """
+    for path in paths:
+        if not path.is_dir():
+            if not path.exists():
+                raise UsageError(f"{path}: no such file or folder")
+            yield path, True
+            continue
+        found = False
+        for folder, inner, names in os.walk(path):
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            for name in sorted(names):
+                if not name.startswith(".") and Path(name).suffix.lower() in _WALKED:
+                    found = True
+                    yield Path(folder, name), False
+        if not found:
+            kinds = ", ".join(sorted(_WALKED))
+            raise UsageError(f"{path}: no file to ingest in this folder (looked for {kinds})")
+
+
+_Opener = Callable[[], Any]
+
+
+def _parts(path: Path) -> list[tuple[str, _Opener]]:
+    """The streams of a file: itself, or the conversations inside a zipped export."""
+    if not zipfile.is_zipfile(path):
+        return [(path.name, lambda: _opened(path))]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = _exported(archive)
+    except zipfile.BadZipFile as error:
+        raise UsageError(f"{path}: a damaged zip file ({error})") from error
+    if not names:
+        raise UsageError(f"{path}: a zip file without conversations.json: not a ChatGPT export")
+    return [(f"{path.name}/{name}", _zipped(path, name)) for name in names]
+
+
+def _exported(archive: zipfile.ZipFile) -> list[str]:
+    return sorted(n for n in archive.namelist() if _EXPORTED.fullmatch(n.rpartition("/")[2]))
+
+
+def _zipped(path: Path, name: str) -> _Opener:
+    @contextmanager
+    def opened() -> Iterator[IO[bytes]]:
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open(name) as stream:
+                yield stream
+        except (zipfile.BadZipFile, RuntimeError) as error:  # damaged, or encrypted
+            raise UsageError(f"{path}: {name}: {error}") from error
+
+    return opened
+
+
+def _size(path: Path) -> int:
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        return sum(archive.getinfo(name).file_size for name in _exported(archive))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    with stream:
+        yield stream
+
+
+class _Counted:
+    """A stream that tells its reader how much of it was read."""
+
+    def __init__(self, stream: IO[bytes], reader: Reader) -> None:
+        self._stream = stream
+        self._reader = reader
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._reader.bytes_read += len(data)
+        return data
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest

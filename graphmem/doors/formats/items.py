@@ -1,0 +1,159 @@
+"""What every reader yields: items for ``Memory.add_many``, and the way long ones are cut.
+
+An item is a mapping with ``content`` (text, or a list of messages) and options of ``Memory.add``.
+Its ``idempotency_key`` comes from the format, the position and the content, never from the file's
+name: the same conversation read from a copy, or read again after an interruption, is passed over,
+and one that has grown since is not mistaken for what was there before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from graphmem.clock import parse_when, stamp
+from graphmem.errors import UsageError
+from graphmem.text import digest, paragraphs
+
+Item: TypeAlias = dict[str, Any]
+
+LONGEST_EPISODE = 200_000
+"""Characters of one episode: under the engine's limit of 1 MiB even at four bytes a character."""
+MOST_MESSAGES = 200
+"""Messages of one episode: what one look at a conversation should still take in."""
+
+_MILLISECONDS_FROM = 100_000_000_000
+"""A number of seconds this large would be the year 5138: such times count milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an item stands in its source, apart from the file's name."""
+
+    format: str
+    conversation: str | None = None
+    session: str | None = None
+    title: str | None = None
+
+
+def text_items(
+    text: str, at: datetime | None, position: Position, source: str, **options: Any
+) -> Iterator[Item]:
+    """One item for a text, or several when it is longer than an episode may be."""
+    if not text.strip():
+        return
+    parts = _text_parts(text)
+    for number, part in enumerate(parts, start=1):
+        numbered = _numbered(options, number) if len(parts) > 1 else options
+        yield _item(part, at, position, source, numbered)
+
+
+def message_items(
+    messages: Iterable[Item], at: datetime | None, position: Position, source: str, **options: Any
+) -> Iterator[Item]:
+    """One item for the messages of a session, or several when it is too long for one."""
+    part: list[Item] = []
+    size = number = 0
+    for message in _short_messages(messages):
+        length = len(message["content"])
+        if part and (len(part) == MOST_MESSAGES or size + length > LONGEST_EPISODE):
+            number += 1
+            yield _item(part, _began(part, at), position, source, _numbered(options, number))
+            part, size = [], 0
+        part.append(message)
+        size += length
+    if part:
+        numbered = _numbered(options, number + 1) if number else options
+        yield _item(part, _began(part, at), position, source, numbered)
+
+
+def _numbered(options: Mapping[str, Any], part: int) -> dict[str, Any]:
+    return {**options, "metadata": {"part": part, **options.get("metadata", {})}}
+
+
+def _began(messages: Sequence[Item], at: datetime | None) -> datetime | None:
+    """When a session without a time of its own began: at its first dated message."""
+    return at or next((m["occurred_at"] for m in messages if "occurred_at" in m), None)
+
+
+def _item(
+    content: str | list[Item],
+    at: datetime | None,
+    position: Position,
+    source: str,
+    options: Mapping[str, Any],
+) -> Item:
+    where = (position.format, position.conversation or "", position.session or "")
+    body = content if isinstance(content, str) else json.dumps(content, default=str, sort_keys=True)
+    key = digest(*where, body, stamp(at) if at else "")
+    metadata = {
+        "source": source,
+        "format": position.format,
+        "conversation": position.conversation,
+        "session": position.session,
+        "title": position.title,
+        **options.get("metadata", {}),
+    }
+    given = {name: value for name, value in options.items() if name != "metadata"}
+    item: Item = {
+        "content": content,
+        "metadata": {name: value for name, value in metadata.items() if value is not None},
+        "idempotency_key": f"{position.format}:{key[:40]}",
+        **given,
+    }
+    if at is not None:
+        item["occurred_at"] = at
+    return item
+
+
+def _text_parts(text: str) -> list[str]:
+    if len(text) <= LONGEST_EPISODE:
+        return [text]
+    parts: list[str] = []
+    held: list[str] = []
+    size = 0
+    for paragraph in paragraphs(text):
+        if held and size + len(paragraph) > LONGEST_EPISODE:
+            parts.append("\n\n".join(held))
+            held, size = [], 0
+        held.append(paragraph)
+        size += len(paragraph) + 2
+    return [*parts, "\n\n".join(held)]
+
+
+def _short_messages(messages: Iterable[Item]) -> Iterator[Item]:
+    for message in messages:
+        if not message["content"].strip():
+            continue
+        for number, part in enumerate(_text_parts(message["content"])):
+            again = {"id": f"{message['id']}#{number + 1}"} if number and "id" in message else {}
+            yield {**message, "content": part, **again}
+
+
+def moment(value: object, where: str) -> datetime | None:
+    """A time as files write it: ISO 8601 text, or seconds (or milliseconds) since 1970.
+
+    None and empty text are no time. Anything else is a :class:`UsageError` that names ``where``.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and not _is_number(value):
+        return parse_when(value, name=where)
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        seconds = float(value)
+        if abs(seconds) >= _MILLISECONDS_FROM:
+            seconds /= 1000
+        try:
+            return datetime.fromtimestamp(seconds, UTC)
+        except (OverflowError, OSError, ValueError) as error:
+            raise UsageError(f"{where}: {value!r} is not a time (seconds since 1970)") from error
+    raise UsageError(f"{where}: {value!r} is not a time; write ISO 8601 or seconds since 1970")
+
+
+def _is_number(text: str) -> bool:
+    """Whether text is seconds since 1970 (``1683550000.5``), and not a bare year or date."""
+    whole = text.strip().partition(".")[0]
+    return whole.isdigit() and len(whole) > 8  # eight digits are 20230508

@@ -1,0 +1,40 @@
+"""An embedder that never embeds the same text twice: vectors are kept in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphmem.ports.embed import Embedder
+from graphmem.ports.ledger import EmbeddingCache
+from graphmem.ports.vectors import Vector
+from graphmem.text import digest
+
+_QUERIES = 512
+
+
+class CachedEmbedder:
+    """Documents through the ledger's cache, queries through a small one in memory."""
+
+    def __init__(self, embedder: Embedder, cache: EmbeddingCache) -> None:
+        self._embedder = embedder
+        self._cache = cache
+        self._queries: dict[str, Vector] = {}
+
+    async def documents(self, texts: Sequence[str]) -> list[Vector]:
+        """A vector per text; what is not in the cache is embedded and put there."""
+        digests = [digest(text) for text in texts]
+        vectors = await self._cache.cached(self._embedder.name, list(dict.fromkeys(digests)))
+        missing = {d: text for d, text in zip(digests, texts, strict=True) if d not in vectors}
+        if missing:
+            made = await self._embedder.embed(list(missing.values()), "document")
+            new = dict(zip(missing, made, strict=True))
+            await self._cache.cache(self._embedder.name, new)
+            vectors |= new
+        return [vectors[d] for d in digests]
+
+    async def query(self, text: str) -> Vector:
+        if text not in self._queries:
+            if len(self._queries) >= _QUERIES:
+                del self._queries[next(iter(self._queries))]
+            self._queries[text] = (await self._embedder.embed([text], "query"))[0]
+        return self._queries[text]

@@ -1,0 +1,258 @@
+"""Raw input to an episode: checked, cut into turns, nothing stored yet."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast, get_args
+
+from graphmem.clock import Clock, parse_when, parse_when_or_none
+from graphmem.errors import UsageError
+from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
+from graphmem.ports.api import AddArgs, Content, Message
+from graphmem.text import digest, name_key, paragraphs
+
+_LONGEST_KEY = 512
+_ROLES_OF_THE_MACHINE = frozenset({"assistant", "system", "tool", "developer"})
+OPTIONS = frozenset(AddArgs.__annotations__) | frozenset(
+    {"user_id", "agent_id", "run_id", "project_id"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One message, checked."""
+
+    text: str
+    role: str
+    name: str | None
+    occurred_at: datetime | None
+    source_id: str | None
+
+
+def build_episode(
+    content: Content, options: Mapping[str, Any], scope: Scope, clock: Clock, *, max_bytes: int
+) -> Episode:
+    """An episode from what :meth:`~graphmem.ports.api.MemoryAPI.add` was given.
+
+    Raises :class:`UsageError` that names the argument and the remedy.
+    """
+    _check_options(options)
+    given = parse_when_or_none(options.get("occurred_at"), name="occurred_at")
+    if isinstance(content, str):
+        check_text(content, "content", max_bytes)
+        kind, raw = "text", content
+        said = [_Said(text, "user", None, None, None) for text in paragraphs(content)]
+    else:
+        kind, (raw, said) = "messages", _messages(content, max_bytes)
+    told = [each.occurred_at for each in said if each.occurred_at]
+    recorded_at = clock.now()
+    occurred_at = given or (told[0] if told else recorded_at)
+    episode_id = clock.new_id()
+    return Episode(
+        id=episode_id,
+        scope=scope,
+        content=raw,
+        kind=cast(Any, kind),
+        content_hash=digest(kind, raw),
+        occurred_at=occurred_at,
+        recorded_at=recorded_at,
+        turns=tuple(
+            Turn(
+                id=clock.new_id(),
+                episode_id=episode_id,
+                ordinal=ordinal,
+                text=each.text,
+                speaker=each.name or _speaker(each.role, scope),
+                role=each.role,
+                occurred_at=each.occurred_at or occurred_at,
+                source_id=each.source_id,
+            )
+            for ordinal, each in enumerate(said)
+        ),
+        idempotency_key=_key(options.get("idempotency_key")),
+        expires_at=parse_when_or_none(options.get("expires_at"), name="expires_at"),
+        memory_type=_memory_type(options.get("memory_type", "semantic")),
+        importance=check_importance(options.get("importance", 0.5)),
+        metadata=check_metadata(options.get("metadata")),
+        tags=check_tags(options.get("tags", ())),
+        infer=bool(options.get("infer", True)),
+        time_given=given is not None or bool(told),
+    )
+
+
+def split_item(item: object) -> tuple[Content, dict[str, Any]]:
+    """An item of ``add_many``: its content, and the options that it carries itself.
+
+    A mapping is a message by itself when it says who speaks (``role`` or ``name``) or has options
+    of no other kind; its options are taken out of it.
+    """
+    if not isinstance(item, Mapping):
+        return cast(Content, item), {}
+    if "content" not in item:
+        raise UsageError(f"an item needs content; this one has: {', '.join(map(str, item))}")
+    options = {str(key): value for key, value in item.items() if key in OPTIONS}
+    if isinstance(item["content"], str) and not {"role", "name", "id"} & set(item):
+        return item["content"], options
+    if isinstance(item["content"], str):
+        message = {key: value for key, value in item.items() if key not in OPTIONS}
+        if "occurred_at" in item:
+            message["occurred_at"] = item["occurred_at"]
+        return message, options
+    return cast(Content, item["content"]), options
+
+
+def check_text(text: object, name: str, max_bytes: int) -> str:
+    """Text that can be stored everywhere, or a :class:`UsageError`."""
+    if not isinstance(text, str):
+        raise UsageError(f"{name} must be text, got {type(text).__name__}")
+    if not text.strip():
+        raise UsageError(f"{name} is empty; there is nothing to remember")
+    if "\0" in text:
+        raise UsageError(f"{name} has a NUL character at {text.index(chr(0))}; remove it")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{name} has a lone surrogate at {error.start}; decode the input as UTF-8"
+        ) from error
+    if size > max_bytes:
+        raise UsageError(
+            f"{name} has {size:,} bytes, the limit is {max_bytes:,}: split it into several adds, "
+            "or raise GRAPHMEM_MAX_TEXT_BYTES"
+        )
+    return text
+
+
+def check_metadata(metadata: object) -> Metadata:
+    """Metadata as plain JSON data, or a :class:`UsageError`."""
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        raise UsageError(f"metadata must be a mapping, got {type(metadata).__name__}")
+    for key in metadata:
+        if not isinstance(key, str):
+            raise UsageError(f"metadata keys must be text, got {key!r}")
+    try:
+        text = json.dumps(dict(metadata), allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"metadata is not JSON: {error}") from error
+    return cast(Metadata, json.loads(text))
+
+
+def check_tags(tags: object) -> tuple[str, ...]:
+    if isinstance(tags, str) or not isinstance(tags, Sequence):
+        raise UsageError(f"tags must be a list of text, got {type(tags).__name__}")
+    for tag in tags:
+        check_text(tag, "a tag", _LONGEST_KEY)
+    return tuple(dict.fromkeys(tags))
+
+
+def name_part(name: object) -> str | None:
+    """A part of a name as names are compared, or None when none was given."""
+    return None if name is None else name_key(check_text(name, "name", _LONGEST_KEY))
+
+
+def check_importance(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UsageError(f"importance must be a number from 0 to 1, got {value!r}")
+    return float(value)
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    unknown = sorted(set(options) - OPTIONS)
+    if unknown:
+        known = ", ".join(sorted(OPTIONS))
+        raise UsageError(f"unknown option {', '.join(unknown)}; known are: {known}")
+    if not isinstance(options.get("infer", True), bool):
+        raise UsageError(f"infer must be True or False, got {options['infer']!r}")
+
+
+def _memory_type(value: object) -> MemoryType:
+    if value not in get_args(MemoryType):
+        known = ", ".join(get_args(MemoryType))
+        raise UsageError(f"memory_type {value!r} is unknown; known are: {known}")
+    return cast(MemoryType, value)
+
+
+def _key(key: object) -> str | None:
+    return None if key is None else check_text(key, "idempotency_key", _LONGEST_KEY)
+
+
+def _speaker(role: str, scope: Scope) -> str | None:
+    if role == "assistant":
+        return scope.agent_id or "assistant"
+    return None if role in _ROLES_OF_THE_MACHINE else scope.user_id or scope.agent_id
+
+
+def _messages(content: object, max_bytes: int) -> tuple[str, list[_Said]]:
+    """Messages as they came (JSON), and checked. One without text (a picture) is passed over."""
+    if isinstance(content, Mapping):
+        content = [content]
+    if isinstance(content, bytes) or not isinstance(content, Sequence):
+        raise UsageError(
+            "content must be text, a message or a list of messages, got " + type(content).__name__
+        )
+    said: list[_Said] = []
+    total = 0
+    for number, message in enumerate(content):
+        one = _message(message, f"message {number}", max_bytes)
+        if one is not None:
+            said.append(one)
+            total += len(one.text.encode())
+    if not said:
+        raise UsageError("content is empty; there is nothing to remember")
+    if total > max_bytes:
+        raise UsageError(
+            f"the messages have {total:,} bytes, the limit is {max_bytes:,}: split them into "
+            "several adds, or raise GRAPHMEM_MAX_TEXT_BYTES"
+        )
+    kept = [
+        {key: m.get(key) for key in ("role", "name", "content", "occurred_at", "id") if key in m}
+        for m in content
+    ]
+    return json.dumps(kept, ensure_ascii=False, default=str), said
+
+
+def _message(message: Message | object, where: str, max_bytes: int) -> _Said | None:
+    if not isinstance(message, Mapping):
+        raise UsageError(f"{where} must be a mapping with content, got {type(message).__name__}")
+    if "content" not in message:
+        raise UsageError(f"{where} has no content; it has: {', '.join(map(str, message))}")
+    text = _joined(message["content"], where)
+    if not text.strip():
+        return None
+    for key in ("role", "name", "id"):
+        if message.get(key) is not None:
+            check_text(message[key], f"{where}: {key}", _LONGEST_KEY)
+    when = message.get("occurred_at")
+    return _Said(
+        text=check_text(text, where, max_bytes),
+        role=message.get("role") or "user",
+        name=message.get("name"),
+        occurred_at=None if when is None else parse_when(when, name=f"{where}: occurred_at"),
+        source_id=message.get("id"),
+    )
+
+
+def _joined(content: object, where: str) -> str:
+    """Text, or the text parts of OpenAI's list of parts."""
+    if content is None:
+        return ""
+    if isinstance(content, Sequence) and not isinstance(content, str | bytes):
+        parts = [part.get("text", "") for part in content if isinstance(part, Mapping)]
+        content = "\n".join(part for part in parts if isinstance(part, str))
+    if not isinstance(content, str):
+        raise UsageError(f"{where}: content must be text, got {type(content).__name__}")
+    return content
+
+
+def importance_of(candidate: float | None, episode: Episode) -> float:
+    """A candidate's own importance when it has a usable one, else the episode's."""
+    if candidate is None or not math.isfinite(candidate):
+        return episode.importance
+    return min(1.0, max(0.0, candidate))

@@ -1,0 +1,185 @@
+"""The way of a write: journal → extract → resolve → decide → commit. Projection follows.
+
+From the journal on an episode is durable; whatever happens to the model afterwards leaves it
+pending, never lost and never half written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import weakref
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from graphmem.clock import Clock
+from graphmem.errors import ModelError
+from graphmem.ingest.decide import Believed, decide
+from graphmem.ingest.resolve import resolve
+from graphmem.model import Decision, Episode, Fact, Receipt
+from graphmem.ports.ledger import Commit, EntityQuery, Ledger
+from graphmem.ports.llm import CandidateFact, Extraction, Extractor
+from graphmem.text import name_keys_in
+
+_KNOWN_NAMES = 200
+
+
+class Ingest:
+    """Takes episodes through the stages. Decisions of one wall are made one after another."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        extractor: Extractor,
+        clock: Clock,
+        *,
+        duplicate_window_s: float,
+        at_once: int,
+    ) -> None:
+        self._ledger = ledger
+        self._extractor = extractor
+        self._clock = clock
+        self._window_s = duplicate_window_s
+        self._at_once = at_once
+        self._walls: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    async def add(self, episodes: Sequence[Episode]) -> list[Receipt]:
+        """Journal all, then take each through the stages; receipts in order."""
+        stored = await self._ledger.journal(episodes, self._window_s)
+        todo: dict[str, Episode] = {}
+        for asked, kept in zip(episodes, stored, strict=True):
+            # A repeated add of what is still pending is taken as a wish to go on with it.
+            if asked.id == kept.id or kept.status == "pending":
+                todo.setdefault(kept.id, kept)
+        receipts = {receipt.episode_id: receipt for receipt in await self._process(todo)}
+        results: list[Receipt] = []
+        for kept in stored:
+            fresh = receipts.pop(kept.id, None)
+            results.append(fresh or Receipt(kept.id, "duplicate", reason="remembered before"))
+        return results
+
+    async def resume(self, episodes: Sequence[Episode]) -> list[Receipt]:
+        """Take pending episodes on from where they stopped."""
+        return await self._process({episode.id: episode for episode in episodes})
+
+    async def _process(self, episodes: dict[str, Episode]) -> list[Receipt]:
+        """Extract a few ahead, commit in order: an older statement is decided before a newer."""
+        if not any(episode.infer for episode in episodes.values()):
+            return await self._commit_verbatim(list(episodes.values()))
+        waiting = iter(episodes.values())
+        ahead: deque[tuple[Episode, asyncio.Task[Extraction | ModelError]]] = deque()
+        receipts: list[Receipt] = []
+        try:
+            while True:
+                for episode in itertools.islice(waiting, self._at_once - len(ahead)):
+                    ahead.append((episode, asyncio.create_task(self._extract(episode))))
+                if not ahead:
+                    return receipts
+                episode, task = ahead[0]
+                receipts.append(await self._finish(episode, await task))
+                ahead.popleft()
+        finally:
+            for _, task in ahead:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
+
+    async def _extract(self, episode: Episode) -> Extraction | ModelError:
+        try:
+            return await self._candidates(episode) if episode.infer else _verbatim(episode)
+        except ModelError as error:
+            return error
+
+    async def _candidates(self, episode: Episode) -> Extraction:
+        kept = await self._ledger.extraction(episode.id)
+        if kept and kept.raw is not None:
+            found = self._extractor.read(kept.raw, episode)
+            return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
+        keys = name_keys_in(" ".join(f"{turn.speaker or ''} {turn.text}" for turn in episode.turns))
+        query = EntityQuery(episode.scope.wall, keys=tuple(keys), limit=_KNOWN_NAMES)
+        extraction = await self._extractor.extract(episode, await self._ledger.entities(query))
+        if extraction.raw is not None:
+            await self._ledger.keep_extraction(episode.id, extraction)
+        return extraction
+
+    async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
+        if isinstance(extraction, ModelError):
+            reason = str(extraction)
+            await self._ledger.postpone(episode.id, reason)
+            return Receipt(episode.id, "pending", reason=reason)
+        async with self._lock(episode.scope.wall):
+            believed = Believed(self._ledger, episode.scope.wall)
+            commit = await self._decide(episode, extraction, believed)
+            await self._ledger.commit([commit])
+        return _receipt(episode, commit, extraction)
+
+    async def _commit_verbatim(self, episodes: Sequence[Episode]) -> list[Receipt]:
+        """Texts stored as they are: one transaction a wall, each sees those before it."""
+        receipts: dict[str, Receipt] = {}
+        for wall in dict.fromkeys(episode.scope.wall for episode in episodes):
+            async with self._lock(wall):
+                believed = Believed(self._ledger, wall)
+                commits = []
+                for episode in (e for e in episodes if e.scope.wall == wall):
+                    extraction = _verbatim(episode)
+                    commits.append(await self._decide(episode, extraction, believed))
+                    receipts[episode.id] = _receipt(episode, commits[-1], extraction)
+                await self._ledger.commit(commits)
+        return [receipts[episode.id] for episode in episodes]
+
+    async def _decide(self, episode: Episode, extraction: Extraction, believed: Believed) -> Commit:
+        resolution = await resolve(extraction, episode, self._ledger, self._clock)
+        decisions = await decide(extraction.facts, resolution, episode, believed, self._clock)
+        turns = {turn.ordinal: turn.id for turn in episode.turns}
+        mentions = {
+            (turns[ordinal], entity.id)
+            for ordinal, name in extraction.mentions
+            if ordinal in turns and (entity := resolution.entity(name)) is not None
+        }
+        for fact in (decision.after for decision in decisions if decision.after):
+            mentions |= _mentions(fact, episode)
+        used = {id for _, id in mentions} | _about(decisions)
+        return Commit(
+            episode=episode,
+            decisions=decisions,
+            new_entities=tuple(entity for entity in resolution.new if entity.id in used),
+            renamed=resolution.changed,
+            mentions=tuple(sorted(mentions)),
+            extraction=extraction,
+        )
+
+    def _lock(self, wall: str) -> asyncio.Lock:
+        return self._walls.setdefault(wall, asyncio.Lock())
+
+
+def _verbatim(episode: Episode) -> Extraction:
+    """``infer=False``: a text is one fact, of messages each is one."""
+    if episode.kind == "text":
+        ordinals = tuple(turn.ordinal for turn in episode.turns)
+        facts = [CandidateFact(episode.content, turns=ordinals[:1])]
+    else:
+        facts = [CandidateFact(turn.text, turns=(turn.ordinal,)) for turn in episode.turns]
+    return Extraction(entities=(), facts=tuple(facts), extractor="none", version="1")
+
+
+def _mentions(fact: Fact, episode: Episode) -> set[tuple[str, str]]:
+    """A turn that states a fact names the entities that the fact is about."""
+    own = {turn.id for turn in episode.turns}
+    stating = [source.turn_id for source in fact.sources if source.turn_id in own]
+    return {(turn, entity) for turn in stating if turn for entity in fact.entity_ids}
+
+
+def _about(decisions: Sequence[Decision]) -> set[str]:
+    return {id for d in decisions for fact in (d.before, d.after) if fact for id in fact.entity_ids}
+
+
+def _receipt(episode: Episode, commit: Commit, extraction: Extraction) -> Receipt:
+    return Receipt(
+        episode_id=episode.id,
+        status="done",
+        decisions=commit.decisions,
+        entity_ids=tuple(sorted({entity for _, entity in commit.mentions})),
+        model_calls=extraction.calls,
+        tokens_in=extraction.tokens_in,
+        tokens_out=extraction.tokens_out,
+    )

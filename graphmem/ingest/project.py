@@ -1,0 +1,226 @@
+"""Events of the ledger to the graph and the vectors: the only writer of both.
+
+A batch of events is folded (the last state of each thing wins) and applied in one go with the
+``seq`` it ends at. Applying it again changes nothing, so a crash costs only repetition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from graphmem.clock import stamp_or_none
+from graphmem.embedding import CachedEmbedder
+from graphmem.model import Entity, Episode, Fact
+from graphmem.ports.graph import GraphChanges, GraphStore
+from graphmem.ports.ledger import Event, LedgerLog
+from graphmem.ports.vectors import Collection, Point, VectorChanges, VectorStore
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A batch of events as the present of each thing it touched, references checked."""
+
+    episodes: tuple[Episode, ...]
+    entities: tuple[Entity, ...]
+    facts: tuple[Fact, ...]
+    mentions: tuple[tuple[str, str], ...]
+    removed_episodes: tuple[str, ...]
+    removed_turns: tuple[str, ...]
+    removed_entities: tuple[str, ...]
+    removed_facts: tuple[str, ...]
+
+
+async def fold(events: Sequence[Event], log: LedgerLog) -> Folded:
+    """Fold a batch. References to what was erased since are left out: they have no other end."""
+    last = {(event.kind, event.id): event for event in events}
+    changed = {
+        kind: [e for (k, _), e in last.items() if k == kind and e.action not in {"ERASE", "DELETE"}]
+        for kind in ("episode", "entity", "fact", "mention")
+    }
+    gone = [event for event in last.values() if event.action in {"ERASE", "DELETE"}]
+    facts = [Fact.from_json(e.after) for e in changed["fact"] if e.after]
+    mentions = [
+        (event.id, entity)
+        for event in changed["mention"]
+        for entity in (event.after or {}).get("entity_ids", ())
+    ]
+    episodes = await log.episodes_by_id([event.id for event in changed["episode"]])
+    known = await _existing(facts, mentions, episodes, log)
+    return Folded(
+        episodes=tuple(
+            replace(e, previous_id=e.previous_id if e.previous_id in known else None)
+            for e in episodes
+        ),
+        entities=tuple(Entity.from_json(e.after) for e in changed["entity"] if e.after),
+        facts=tuple(_without_erased(fact, known) for fact in facts),
+        mentions=tuple((a, b) for a, b in mentions if a in known and b in known),
+        removed_episodes=tuple(e.id for e in gone if e.kind == "episode"),
+        removed_turns=tuple(
+            turn for e in gone if e.kind == "episode" for turn in (e.after or {})["turn_ids"]
+        ),
+        removed_entities=tuple(e.id for e in gone if e.kind == "entity"),
+        removed_facts=tuple(e.id for e in gone if e.kind == "fact"),
+    )
+
+
+async def _existing(
+    facts: Sequence[Fact],
+    mentions: Sequence[tuple[str, str]],
+    episodes: Sequence[Episode],
+    log: LedgerLog,
+) -> set[str]:
+    episode_ids = {source.episode_id for fact in facts for source in fact.sources}
+    episode_ids |= {episode for episode, _ in mentions}
+    episode_ids |= {e.previous_id for e in episodes if e.previous_id}
+    entity_ids = {id for fact in facts for id in fact.entity_ids} | {id for _, id in mentions}
+    fact_ids = {fact.supersedes_id for fact in facts if fact.supersedes_id}
+    return (
+        await log.existing("episode", sorted(episode_ids))
+        | await log.existing("entity", sorted(entity_ids))
+        | await log.existing("fact", sorted(fact_ids))
+    )
+
+
+def _without_erased(fact: Fact, known: set[str]) -> Fact:
+    related = fact.subject_id in known and fact.object_id in known
+    return replace(
+        fact,
+        entity_ids=tuple(id for id in fact.entity_ids if id in known),
+        sources=tuple(source for source in fact.sources if source.episode_id in known),
+        supersedes_id=fact.supersedes_id if fact.supersedes_id in known else None,
+        subject_id=fact.subject_id if related else None,
+        type=fact.type if related else None,
+        object_id=fact.object_id if related else None,
+    )
+
+
+class _Target(Protocol):
+    """Where a projection applies batches: the graph, or the vectors."""
+
+    async def __call__(self, folded: Folded, applied_seq: int) -> None: ...
+
+
+class Projection:
+    """Keeps one store in step with the ledger."""
+
+    def __init__(self, name: str, log: LedgerLog, target: _Target) -> None:
+        self.name = name
+        self.applied_seq = 0
+        self._log = log
+        self._target = target
+        self._lock = asyncio.Lock()
+
+    async def catch_up(self, progress: Callable[[int], None] | None = None) -> None:
+        """Apply every event up to the ledger's head; cheap when there is none."""
+        if self.applied_seq >= await self._log.head():
+            return
+        async with self._lock:
+            while self.applied_seq < await self._log.head():
+                events = await self._log.events(self.applied_seq, BATCH)
+                await self._target(await fold(events, self._log), events[-1].seq)
+                self.applied_seq = events[-1].seq
+                if progress is not None:
+                    progress(self.applied_seq)
+
+    async def start_over(self, clear: Callable[[], Awaitable[None]]) -> None:
+        """Clear the store and forget how far it got."""
+        async with self._lock:
+            await clear()
+            self.applied_seq = 0
+
+
+def graph_target(store: GraphStore) -> _Target:
+    async def apply(folded: Folded, applied_seq: int) -> None:
+        changes = GraphChanges(
+            episodes=folded.episodes,
+            entities=folded.entities,
+            facts=folded.facts,
+            mentions=folded.mentions,
+            removed_episodes=folded.removed_episodes,
+            removed_entities=folded.removed_entities,
+            removed_facts=folded.removed_facts,
+        )
+        await store.apply(changes, applied_seq)
+
+    return apply
+
+
+def vector_target(store: VectorStore, embedder: CachedEmbedder) -> _Target:
+    async def apply(folded: Folded, applied_seq: int) -> None:
+        drafts = _drafts(folded)
+        vectors = iter(await embedder.documents([draft.text for _, draft in drafts]))
+        points: dict[Collection, list[Point]] = {"facts": [], "turns": [], "entities": []}
+        for (collection, draft), dense in zip(drafts, vectors, strict=True):
+            points[collection].append(replace(draft, dense=dense))
+        changes = VectorChanges(
+            points={name: tuple(made) for name, made in points.items()},
+            removed={
+                "facts": folded.removed_facts,
+                "turns": folded.removed_turns,
+                "entities": folded.removed_entities,
+            },
+        )
+        await store.apply(changes, applied_seq)
+
+    return apply
+
+
+def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
+    """Points without their dense vectors yet. Turns stored as they are (no inference) are facts."""
+    import numpy as np
+
+    none = np.empty(0, dtype=np.float32)
+    drafts: list[tuple[Collection, Point]] = []
+    for episode in folded.episodes:
+        scope = episode.scope
+        drafts += [
+            (
+                "turns",
+                Point(
+                    id=turn.id,
+                    wall=scope.wall,
+                    text=turn.text,
+                    dense=none,
+                    agent_ids=(scope.agent_id,) if scope.agent_id else (),
+                    run_ids=(scope.run_id,) if scope.run_id else (),
+                    expires_at=stamp_or_none(episode.expires_at),
+                ),
+            )
+            for turn in episode.turns
+            if episode.infer
+        ]
+    drafts += [
+        (
+            "facts",
+            Point(
+                id=fact.id,
+                wall=fact.scope.wall,
+                text=fact.text,
+                dense=none,
+                agent_ids=fact.agent_ids,
+                run_ids=fact.run_ids,
+                invalid_at=stamp_or_none(fact.invalid_at),
+                expires_at=stamp_or_none(fact.expires_at),
+                archived_at=stamp_or_none(fact.archived_at),
+            ),
+        )
+        for fact in folded.facts
+    ]
+    drafts += [
+        (
+            "entities",
+            Point(
+                id=entity.id,
+                wall=entity.wall,
+                text=", ".join((entity.name, *entity.aliases)),
+                dense=none,
+            ),
+        )
+        for entity in folded.entities
+    ]
+    return drafts

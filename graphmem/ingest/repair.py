@@ -1,0 +1,209 @@
+"""JSON from what a model sent instead of JSON.
+
+Strict parsing first, then the likely damage in turn: thinking aloud, fences, text around the
+object, JSON inside a string, and at last `json_repair` for quotes, commas, Python literals and cut
+ends. What parses is searched for the two lists that were asked for, however deep they are wrapped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphmem.errors import BadModelOutput
+
+_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_UNOPENED_THINKING = re.compile(r"^.*?</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"(?:```|~~~)[ \t]*[\w-]*[ \t]*\n?(.*?)(?:```|~~~|\Z)", re.DOTALL)
+_FENCE_TAIL = re.compile(r"\s*(?:```|~~~)[^{}\[\]]*\Z")
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_OPENING = re.compile(r"[{\[]")
+_START = re.compile(
+    r"""\{\s*\\?["'“”]?(?:entities|facts|result|properties|data|output|answer)\b""", re.IGNORECASE
+)
+_DEEPEST = 5
+_MOST_EMBEDDED = 50
+
+_ENTITY_LISTS = ("entities", "nodes")
+_FACT_LISTS = (
+    "facts", "memories", "statements", "relations", "relationships", "triples", "triplets", "edges"
+)  # fmt: skip
+_FACT_KEYS = frozenset({"text", "fact", "statement", "subject", "predicate", "relation"})
+_ENTITY_KEYS = frozenset({"name", "entity", "entity_name"})
+
+
+def as_answer(raw: str) -> tuple[dict[str, list[Any]], bool]:
+    """The lists ``entities`` and ``facts`` that ``raw`` holds in some form, and whether it was cut
+    off in the middle of an item (which is then left out).
+
+    :class:`~graphmem.errors.BadModelOutput` when it holds neither, with why.
+    """
+    seen = False
+    for value, cut in _readings(raw):
+        seen = True
+        found = _find(value, _DEEPEST)
+        if found is not None:
+            return found, cut
+    if not raw.strip():
+        raise BadModelOutput("the answer was empty")
+    if not seen:
+        raise BadModelOutput("the answer is not JSON", partial=raw)
+    raise BadModelOutput("the answer has neither a list 'entities' nor a list 'facts'", partial=raw)
+
+
+def _readings(raw: str) -> Iterator[tuple[Any, bool]]:
+    """Values that ``raw`` may stand for, the most literal first, and whether it was cut."""
+    text = raw.strip().lstrip("\ufeff")
+    whole = _strict(text)
+    if whole:
+        yield whole[0], False
+    text = _UNOPENED_THINKING.sub("", _THINKING.sub("", text)).strip()
+    fenced = [match.group(1).strip() for match in _FENCE.finditer(text)]
+    parsed = [value for piece in fenced for value in _strict(piece)]
+    for values in (_strict(text), parsed, _embedded(text)):
+        if values:
+            yield values if len(values) > 1 else values[0], False
+    for piece in (*fenced, text):
+        yield from _mended(piece)
+
+
+def _strict(text: str) -> list[Any]:
+    """The one value that ``text`` is, or none."""
+    try:
+        return [json.loads(text, strict=False)]
+    except (ValueError, RecursionError):
+        return []
+
+
+def _embedded(text: str) -> list[Any]:
+    """Whole JSON values inside ``text``, from left to right, up to the first broken one.
+
+    Not beyond it: what parses inside a broken object is only a part of the answer.
+    """
+    decoder = json.JSONDecoder(strict=False)
+    found: list[Any] = []
+    opening = _START.search(text) or _OPENING.search(text)
+    while opening is not None and len(found) < _MOST_EMBEDDED:
+        try:
+            value, at = decoder.raw_decode(text, opening.start())
+        except (ValueError, RecursionError):
+            return []
+        found.append(value)
+        opening = _OPENING.search(text, at)
+    return found
+
+
+def _mended(text: str) -> Iterator[tuple[Any, bool]]:
+    opening = _START.search(text) or _OPENING.search(text)
+    if opening is None:
+        return
+    import json_repair
+
+    text, cut = _without_torn_end(text[opening.start() :])
+    try:
+        yield json_repair.loads(text, skip_json_loads=True), cut
+    except (ValueError, RecursionError, IndexError):  # its parser gives up on some nonsense
+        return
+
+
+def _without_torn_end(text: str) -> tuple[str, bool]:
+    """``text`` up to its last whole item, and whether there was a torn one after it.
+
+    Mending a torn item would make a fact of half a sentence.
+    """
+    end = max(text.rfind("}"), text.rfind("]")) + 1
+    if all(text.count(a) <= text.count(b) for a, b in ("{}", "[]")):
+        return text[:end], False  # what follows is talk
+    if not _ends_torn(_FENCE_TAIL.sub("", text).rstrip(", \n\t")):
+        return text[:end], False  # only the last brackets are missing
+    item = text.rfind("}") + 1 or text.rfind('",') + 1
+    return (text[:item] if item else text), True
+
+
+def _ends_torn(text: str) -> bool:
+    """Whether ``text`` ends inside a string, or inside an object that is an item of a list, or
+    where a value would follow."""
+    if not text.endswith(("}", "]")):
+        return True
+    stack: list[str] = []
+    for token in _TOKENS.finditer(text):
+        sign = token.group()
+        if sign in "{[":
+            stack.append(sign)
+        elif sign in "}]" and stack:
+            stack.pop()
+    return "[{" in "".join(stack)
+
+
+def _find(value: Any, depth: int) -> dict[str, list[Any]] | None:
+    """The answer inside ``value``: itself, or wrapped, doubly encoded, listed or spread out."""
+    if depth == 0:
+        return None
+    if isinstance(value, str):
+        values = _strict(value) or _embedded(value)
+        return _find(values if len(values) > 1 else values[0], depth - 1) if values else None
+    if isinstance(value, list):
+        return _from_list(value, depth)
+    return _from_object(value, depth) if isinstance(value, Mapping) else None
+
+
+def _from_object(value: Mapping[Any, Any], depth: int) -> dict[str, list[Any]] | None:
+    """The object itself, when it holds a list or is one item; else the first answer inside it."""
+    entities, facts = _lists(value, _ENTITY_LISTS), _lists(value, _FACT_LISTS)
+    if facts is None and value.keys() & _FACT_KEYS:
+        return {"entities": [], "facts": [value]}  # a fact has a list 'entities', too
+    if entities is not None or facts is not None:
+        return {"entities": entities or [], "facts": facts or []}
+    inner = (_find(item, depth - 1) for item in value.values() if item)
+    found = next((item for item in inner if item is not None), None)
+    if found is None and value.keys() & _ENTITY_KEYS:
+        return {"entities": [value], "facts": []}
+    return found
+
+
+def _from_list(value: list[Any], depth: int) -> dict[str, list[Any]] | None:
+    """A list of answers, or of entities and facts without their object; empty, an empty one."""
+    merged: dict[str, list[Any]] = {"entities": [], "facts": []}
+    useful = not value
+    for item in value:
+        found = _find(item, depth - 1) if isinstance(item, Mapping | list) else None
+        if found is not None:
+            useful = True
+            merged["entities"] += found["entities"]
+            merged["facts"] += found["facts"]
+    return merged if useful else None
+
+
+def _lists(value: Mapping[Any, Any], names: tuple[str, ...]) -> list[Any] | None:
+    """All items under these names; None when none of them holds a list."""
+    folded = {str(key).strip().casefold(): item for key, item in value.items()}
+    found = [_items(folded[name]) for name in names if name in folded]
+    lists = [items for items in found if items is not None]
+    return [item for items in lists for item in items] if lists else None
+
+
+def _items(value: Any) -> list[Any] | None:
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str):
+        inner = _strict(value)
+        return inner[0] if inner and isinstance(inner[0], list) else None
+    if isinstance(value, Mapping):
+        return _mapped(value)
+    return None
+
+
+def _mapped(value: Mapping[Any, Any]) -> list[Any] | None:
+    """``{"1": {…}}`` or ``{"Ada": {"kind": …}}`` as a list; one item by itself; not a schema."""
+    if value.keys() & (_FACT_KEYS | _ENTITY_KEYS):
+        return [value]
+    if "items" in value or value.get("type") == "array" or not value:
+        return _items(value["items"]) if isinstance(value.get("items"), list) else None
+    if not all(isinstance(item, Mapping) for item in value.values()):
+        return None
+    return [item if item.keys() & (_FACT_KEYS | _ENTITY_KEYS) else {"name": key, **item}
+            for key, item in value.items()]  # fmt: skip

@@ -1,0 +1,135 @@
+"""The background event loop that lets synchronous code use the asynchronous engine.
+
+One daemon thread runs one loop. A call waits for its coroutine; Ctrl-C cancels it and waits for
+the cancellation, so that nothing is left half done. It works inside a notebook's running loop,
+refuses after a fork (the thread did not come along) and from its own thread (it would deadlock).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import functools
+import inspect
+import os
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from graphmem.errors import UsageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_open_portals: weakref.WeakSet[Portal] = weakref.WeakSet()
+
+
+class Portal:
+    """A loop in a daemon thread. ``close`` ends it; safe to call twice."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="graphmem-portal", daemon=True)
+        self._thread.start()
+        _open_portals.add(self)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def call(self, coroutine: Coroutine[Any, Any, R]) -> R:
+        """Run to its end in the loop and return its result, or raise what it raised."""
+        try:
+            self._check()
+        except UsageError:
+            coroutine.close()
+            raise
+        done: concurrent.futures.Future[R] = concurrent.futures.Future()
+        tasks: list[asyncio.Task[R]] = []
+
+        def start() -> None:
+            tasks.append(self._loop.create_task(coroutine))
+            tasks[0].add_done_callback(lambda task: _pass_on(task, done))
+
+        self._loop.call_soon_threadsafe(start)
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            # Looked up in the loop: here the task may not exist yet.
+            self._loop.call_soon_threadsafe(lambda: tasks[0].cancel())  # noqa: PLW0108
+            # The task ends its cleanup before the interrupt goes on.
+            concurrent.futures.wait([done])
+            raise
+
+    def _check(self) -> None:
+        if os.getpid() != self._pid:
+            raise UsageError(
+                "this memory was opened before a fork and cannot be used in the child process; "
+                "open it again there (only one process at a time can hold a folder)"
+            )
+        if threading.current_thread() is self._thread:
+            raise UsageError(
+                "Memory was called from inside its own event loop; use AsyncMemory there"
+            )
+        if self._loop.is_closed():
+            raise UsageError("this memory is closed; open it again")
+
+    @property
+    def closed(self) -> bool:
+        return self._loop.is_closed()
+
+    def close(self) -> None:
+        """Cancel what still runs, wait for it, and end the thread."""
+        if self._loop.is_closed() or os.getpid() != self._pid:
+            return
+        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def _pass_on(task: asyncio.Task[R], done: concurrent.futures.Future[R]) -> None:
+    if task.cancelled():
+        done.set_exception(UsageError("the call was cancelled because the memory was closed"))
+    elif error := task.exception():
+        done.set_exception(error)
+    else:
+        done.set_result(task.result())
+
+
+async def _cancel_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+@atexit.register
+def _close_all() -> None:
+    for portal in list(_open_portals):
+        portal.close()
+
+
+class Mirror:
+    """A synchronous face: the asynchronous object, and the portal that it runs in."""
+
+    def __init__(self, portal: Portal, target: object) -> None:
+        self._portal = portal
+        self._async = target
+
+
+def mirror(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[Any, P], R]:
+    """The synchronous twin of an asynchronous method: same name, arguments and docstring."""
+
+    @functools.wraps(method)
+    def twin(self: Mirror, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        bound: Callable[P, Coroutine[Any, Any, R]] = getattr(self._async, method.__name__)
+        return self._portal.call(bound(*args, **kwargs))
+
+    twin.__doc__ = inspect.getdoc(method)
+    return twin

@@ -1,0 +1,79 @@
+"""Arms to one ranking: scores are scaled and summed, not ranks (rank fusion throws away how much
+better the better arm's first hits are; see docs/decisions).
+
+BM25 is scaled by its best score over facts and turns together; cosine from the worst to the best
+candidate; graph by its best. Weights are the measured ones of ``_WEIGHTS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphmem.model import ArmScore
+from graphmem.ports.vectors import Scored
+
+_WEIGHTS = {"bm25": 1.0, "dense": 0.4, "graph": 0.3, "neighbours": 0.6}
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of retrieving, with its hits over facts or turns, best first."""
+
+    name: str
+    hits: Sequence[Scored]
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A candidate with its total and what each arm gave."""
+
+    id: str
+    score: float
+    arms: tuple[ArmScore, ...]
+
+
+def fuse(arms: Sequence[Arm]) -> list[Fused]:
+    """All candidates of all arms by falling total; arms of one name are scaled together."""
+    spans = _spans(arms)
+    shares: dict[str, list[ArmScore]] = {}
+    for arm in arms:
+        low, high = spans[arm.name]
+        for rank, hit in enumerate(arm.hits, start=1):
+            scaled = (hit.score - low) / (high - low) if high > low else 1.0
+            share = _WEIGHTS[arm.name] * scaled
+            shares.setdefault(hit.id, []).append(ArmScore(arm.name, rank, hit.score, share))
+    return ordered([_total(id, found) for id, found in shares.items()])
+
+
+def with_neighbours(fused: Sequence[Fused], neighbours: Mapping[str, Sequence[str]]) -> list[Fused]:
+    """Add to each turn a part of what the better of the turns next to it has."""
+    own = {candidate.id: candidate.score for candidate in fused}
+    result = []
+    for one in fused:
+        best = max((own.get(id, 0.0) for id in neighbours.get(one.id, ())), default=0.0)
+        extra = ArmScore("neighbours", 1, best, _WEIGHTS["neighbours"] * best)
+        result.append(_total(one.id, [*one.arms, extra]) if best > 0 else one)
+    return ordered(result)
+
+
+def ordered(candidates: Sequence[Fused]) -> list[Fused]:
+    """By falling score; ties by id, which is by age."""
+    return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.id))
+
+
+def _total(id: str, arms: Sequence[ArmScore]) -> Fused:
+    return Fused(id, sum(arm.share for arm in arms), tuple(arms))
+
+
+def _spans(arms: Sequence[Arm]) -> dict[str, tuple[float, float]]:
+    """From what to what each arm's scores are scaled. Only cosine has no natural zero."""
+    spans: dict[str, tuple[float, float]] = {}
+    for arm in arms:
+        scores = [hit.score for hit in arm.hits]
+        if scores:
+            low, high = spans.get(arm.name, (min(scores), max(scores)))
+            spans[arm.name] = (min(low, *scores), max(high, *scores))
+        else:
+            spans.setdefault(arm.name, (0.0, 0.0))
+    return {name: (low if name == "dense" else 0.0, high) for name, (low, high) in spans.items()}

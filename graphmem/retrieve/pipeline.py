@@ -1,0 +1,217 @@
+"""The way of a read: seeds → arms → neighbourhood → fuse → hits, each with its explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from graphmem.clock import stamp_or_none
+from graphmem.embedding import CachedEmbedder
+from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Turn
+from graphmem.ports.graph import GraphStore
+from graphmem.ports.ledger import EntityQuery, FactQuery, LedgerReads
+from graphmem.ports.vectors import Collection, Only, Scored, VectorQuery, VectorStore
+from graphmem.retrieve.fuse import Arm, Fused, fuse, ordered, with_neighbours
+from graphmem.retrieve.spread import Reached, spread
+from graphmem.text import name_key, name_keys_in, words
+
+_FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
+_COLLECTIONS: dict[HitKind, Collection] = {"fact": "facts", "turn": "turns"}
+_MAX_SEEDS = 6
+_DEPTH = 50  # candidates of each arm
+_NEIGHBOURED = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, by whom, and what the answer may contain."""
+
+    text: str
+    scope: Scope
+    limit: int
+    kinds: Sequence[HitKind]
+    current: datetime | None
+    """Leave out what has ended, expired or been archived by then; None brings everything."""
+
+
+class Retrieve:
+    """Answers questions from projections that are up to date."""
+
+    def __init__(
+        self,
+        ledger: LedgerReads,
+        graph: GraphStore,
+        vectors: VectorStore,
+        embedder: CachedEmbedder,
+    ) -> None:
+        self._ledger = ledger
+        self._graph = graph
+        self._vectors = vectors
+        self._embedder = embedder
+
+    async def search(self, question: Question) -> SearchResult:
+        seeds = await self._seeds(question)
+        reached: list[Reached] = []
+        if "fact" in question.kinds:
+            weights = {seed.id: 1.0 for seed in seeds}
+            reached = await spread(self._graph, question.scope.wall, weights)
+        arms = await self._vector_arms(question)
+        graph = Arm("graph", [Scored(r.fact_id, r.score) for r in reached if r.score > 0])
+        turn_ids = {hit.id for arm in arms["turn"] for hit in arm.hits}
+        fused = fuse([*arms["fact"], *arms["turn"], graph])
+        facts = await self._facts(question, [c for c in fused if c.id not in turn_ids])
+        turns, fused = await self._turns(question, fused, turn_ids, facts)
+        paths = await self._paths(question, reached, facts)
+        hits: list[Hit] = []
+        for candidate in fused:
+            if candidate.id in facts:
+                fact = facts[candidate.id]
+                hits.append(_fact_hit(candidate, fact, turns, paths, len(hits) + 1))
+            elif candidate.id in turns:
+                hits.append(_turn_hit(candidate, turns[candidate.id], len(hits) + 1))
+            if len(hits) == question.limit:
+                break
+        return SearchResult(question.text, tuple(hits), tuple(seeds))
+
+    async def _seeds(self, question: Question) -> list[Entity]:
+        """Entities that the question names; the owner when it says "I"."""
+        keys = name_keys_in(question.text)
+        if question.scope.user_id and _FIRST_PERSON & set(words(question.text)):
+            keys.append(name_key(question.scope.user_id))
+        found = await self._ledger.entities(EntityQuery(question.scope.wall, keys=tuple(keys)))
+        # The longest names first: "New York Times" before "New York".
+        found.sort(key=lambda entity: (-len(name_key(entity.name)), entity.id))
+        return found[:_MAX_SEEDS]
+
+    async def _vector_arms(self, question: Question) -> dict[HitKind, list[Arm]]:
+        """Dense and BM25, over facts and turns, in one call to the store."""
+        scope = question.scope
+        only = Only(
+            scope.wall, scope.narrow_agent_id, scope.run_id, stamp_or_none(question.current)
+        )
+        dense = await self._embedder.query(question.text)
+        depth = max(_DEPTH, 2 * question.limit)
+        queries: list[VectorQuery] = []
+        for kind in question.kinds:
+            collection = _COLLECTIONS[kind]
+            queries += [
+                VectorQuery(collection, only, depth, dense=dense),
+                VectorQuery(collection, only, depth, text=question.text),
+            ]
+        answers = iter(await self._vectors.search(queries))
+        arms: dict[HitKind, list[Arm]] = {"fact": [], "turn": []}
+        for kind in question.kinds:
+            arms[kind] = [Arm("dense", next(answers)), Arm("bm25", next(answers))]
+        return arms
+
+    async def _facts(self, question: Question, fused: Sequence[Fused]) -> dict[str, Fact]:
+        """The best facts in full. The ledger has the last word on scope and validity."""
+        scope = question.scope
+        best = tuple(candidate.id for candidate in fused[: question.limit * 2])
+        if not best:
+            return {}
+        query = FactQuery(
+            scope.wall,
+            ids=best,
+            agent_id=scope.narrow_agent_id,
+            run_id=scope.run_id,
+            current=question.current,
+        )
+        return {fact.id: fact for fact in await self._ledger.facts(query)}
+
+    async def _turns(
+        self,
+        question: Question,
+        fused: list[Fused],
+        turn_ids: set[str],
+        facts: Mapping[str, Fact],
+    ) -> tuple[dict[str, Turn], list[Fused]]:
+        """The best turns and those that state the facts, in full; and the ranking with what a
+        turn's neighbours add."""
+        mine = [candidate for candidate in fused if candidate.id in turn_ids]
+        best = [candidate.id for candidate in mine[: max(_NEIGHBOURED, question.limit)]]
+        stating = {first for fact in facts.values() if (first := _first_turn(fact))}
+        if not best and not stating:
+            return {}, fused
+        wanted = [*best, *sorted(stating - set(best))]
+        around = await self._ledger.turns(question.scope.wall, wanted, around=1)
+        place = {(turn.episode_id, turn.ordinal): turn.id for turn in around}
+        neighbours = {
+            turn.id: [
+                place[beside]
+                for beside in (
+                    (turn.episode_id, turn.ordinal - 1),
+                    (turn.episode_id, turn.ordinal + 1),
+                )
+                if beside in place
+            ]
+            for turn in around
+        }
+        others = [candidate for candidate in fused if candidate.id not in turn_ids]
+        turns = {turn.id: turn for turn in around}
+        return turns, ordered([*others, *with_neighbours(mine, neighbours)])
+
+    async def _paths(
+        self, question: Question, reached: Sequence[Reached], facts: dict[str, Fact]
+    ) -> dict[str, str]:
+        """How the graph led to each fact, in names."""
+        ways = {r.fact_id: r.via for r in reached if r.via and r.fact_id in facts}
+        ids = {id for way in ways.values() for id in way}
+        ids |= {id for fact_id in ways for id in facts[fact_id].entity_ids}
+        if not ids:
+            return {}
+        query = EntityQuery(question.scope.wall, ids=tuple(sorted(ids)))
+        names = {entity.id: entity.name for entity in await self._ledger.entities(query)}
+        return {id: _path(facts[id], way, names) for id, way in ways.items()}
+
+
+def _path(fact: Fact, way: tuple[str, ...], names: dict[str, str]) -> str:
+    steps = [names.get(id, "?") for id in way]
+    if fact.subject_id and fact.object_id and fact.type:
+        if way[-1] == fact.subject_id:
+            steps.append(f"-{fact.type}→ {names.get(fact.object_id, '?')}")
+        elif way[-1] == fact.object_id:
+            steps.append(f"←{fact.type}- {names.get(fact.subject_id, '?')}")
+    return " ".join((" · ".join(steps[: len(way)]), *steps[len(way) :]))
+
+
+def _first_turn(fact: Fact) -> str | None:
+    return next((source.turn_id for source in fact.sources if source.turn_id), None)
+
+
+def _fact_hit(
+    candidate: Fused, fact: Fact, turns: Mapping[str, Turn], paths: Mapping[str, str], rank: int
+) -> Hit:
+    turn = turns.get(_first_turn(fact) or "")
+    return Hit(
+        kind="fact",
+        id=fact.id,
+        text=fact.text,
+        score=candidate.score,
+        rank=rank,
+        arms=candidate.arms,
+        episode_id=fact.sources[0].episode_id if fact.sources else None,
+        turn_id=turn.id if turn else None,
+        source_id=turn.source_id if turn else None,
+        speaker=turn.speaker if turn else None,
+        occurred_at=fact.stated_at,
+        path=paths.get(fact.id),
+        fact=fact,
+    )
+
+
+def _turn_hit(candidate: Fused, turn: Turn, rank: int) -> Hit:
+    return Hit(
+        kind="turn",
+        id=turn.id,
+        text=turn.text,
+        score=candidate.score,
+        rank=rank,
+        arms=candidate.arms,
+        episode_id=turn.episode_id,
+        turn_id=turn.id,
+        source_id=turn.source_id,
+        speaker=turn.speaker,
+        occurred_at=turn.occurred_at,
+    )

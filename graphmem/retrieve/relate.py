@@ -1,0 +1,307 @@
+"""Relationship queries: who, what, since when, how do these connect.
+
+What is asked by id, name or time comes from the ledger, which has indexes for it; what is asked
+by walking comes from the graph, hop by hop, so that every backend walks alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from graphmem.clock import stamp, stamp_or_none
+from graphmem.errors import NotFound
+from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Subgraph
+from graphmem.ports.graph import GraphStore, Link
+from graphmem.ports.ledger import EntityQuery, FactQuery, LedgerReads
+from graphmem.text import name_keys
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+_LINKS_PER_ENTITY = 200
+_WIDEST = 2000  # entities that a walk may reach
+_PAGE = 1000
+
+
+class Relate:
+    """Answers about entities and how they connect, inside one scope."""
+
+    def __init__(self, ledger: LedgerReads, graph: GraphStore) -> None:
+        self._ledger = ledger
+        self._graph = graph
+
+    async def entity(self, scope: Scope, name_or_id: str) -> Entity:
+        """By id, then by name or alias; of homonyms the one that was known first."""
+        by_id = await self._ledger.entities(EntityQuery(scope.wall, ids=(name_or_id,)))
+        if by_id:
+            return by_id[0]
+        for key in name_keys(name_or_id):
+            found = await self._ledger.entities(EntityQuery(scope.wall, keys=(key,)))
+            if found:
+                return min(found, key=lambda entity: entity.id)
+        raise NotFound(f"no entity {name_or_id!r} in this scope; entities() lists those it has")
+
+    async def names(self, scope: Scope, ids: Sequence[str]) -> dict[str, Entity]:
+        found: dict[str, Entity] = {}
+        for start in range(0, len(ids), _PAGE):
+            query = EntityQuery(scope.wall, ids=tuple(ids[start : start + _PAGE]), limit=_PAGE)
+            found |= {entity.id: entity for entity in await self._ledger.entities(query)}
+        return found
+
+    async def relations(
+        self,
+        scope: Scope,
+        entity: str | None,
+        *,
+        type: str | None,
+        other: str | None,
+        current: datetime | None,
+        limit: int,
+    ) -> list[Relation]:
+        one = (await self.entity(scope, entity)).id if entity is not None else None
+        two = (await self.entity(scope, other)).id if other is not None else None
+        sides = {(one, two), (two, one)} if one or two else {(None, None)}
+        found: dict[str, Fact] = {}
+        for subject_id, object_id in sorted(sides, key=str):
+            query = FactQuery(
+                scope.wall,
+                relation=(subject_id, type, object_id),
+                agent_id=scope.narrow_agent_id,
+                run_id=scope.run_id,
+                current=current,
+                limit=limit,
+            )
+            found |= {fact.id: fact for fact in await self._ledger.facts(query)}
+        facts = sorted(found.values(), key=lambda f: (_since(f), f.id))[:limit]
+        return await self.as_relations(scope, facts)
+
+    async def as_relations(self, scope: Scope, facts: Sequence[Fact]) -> list[Relation]:
+        ids = {id for fact in facts for id in (fact.subject_id, fact.object_id) if id}
+        entities = await self.names(scope, sorted(ids))
+        return [
+            Relation(
+                fact_id=fact.id,
+                subject_id=fact.subject_id,
+                subject=entities[fact.subject_id].name,
+                type=fact.type,
+                object_id=fact.object_id,
+                object=entities[fact.object_id].name,
+                fact=fact.text,
+                recorded_at=fact.recorded_at,
+                valid_at=fact.valid_at,
+                invalid_at=fact.invalid_at,
+            )
+            for fact in facts
+            if fact.subject_id in entities and fact.object_id in entities and fact.type
+        ]
+
+    async def neighbours(
+        self, scope: Scope, entity: str, hops: int, limit: int, current: datetime | None
+    ) -> Subgraph:
+        start = await self.entity(scope, entity)
+        seen = {start.id: None}
+        links: dict[str, Link] = {}
+        frontier = [start.id]
+        for _ in range(hops):
+            reached: dict[str, None] = {}
+            for found in (await self._expand(scope, frontier, current)).values():
+                for link in found:
+                    links[link.fact_id] = link
+                    reached |= dict.fromkeys(id for id in link.entity_ids if id not in seen)
+            frontier = list(reached)[: max(0, limit - len(seen))]
+            seen |= dict.fromkeys(frontier)
+            if not frontier:
+                break
+        inside = [link for link in links.values() if link.type and set(_ends(link)) <= set(seen)]
+        facts = await self._facts(scope, [link.fact_id for link in inside], current)
+        entities = await self.names(scope, list(seen))
+        return Subgraph(
+            tuple(entities[id] for id in seen if id in entities),
+            tuple(await self.as_relations(scope, facts)),
+        )
+
+    async def paths(
+        self,
+        scope: Scope,
+        source: str,
+        target: str,
+        *,
+        max_hops: int,
+        limit: int,
+        current: datetime | None,
+    ) -> list[Path]:
+        """Shortest first: breadth first from the source, every way to the target kept."""
+        start, end = await self.entity(scope, source), await self.entity(scope, target)
+        if start.id == end.id:
+            return []
+        routes: list[list[tuple[str, Link]]] = []
+        trails: dict[str, list[list[tuple[str, Link]]]] = {start.id: [[]]}
+        seen = {start.id}
+        for _ in range(max_hops):
+            expanded = await self._expand(scope, list(trails), current)
+            further: dict[str, list[list[tuple[str, Link]]]] = {}
+            for here, found in expanded.items():
+                for link in found:
+                    for there in link.entity_ids:
+                        if there not in seen:
+                            grown = [[*trail, (there, link)] for trail in trails[here]]
+                            further.setdefault(there, []).extend(grown[:limit])
+            routes += further.pop(end.id, [])
+            if len(routes) >= limit or not further or len(seen) > _WIDEST:
+                break
+            seen |= set(further)
+            trails = {id: found[:limit] for id, found in further.items()}
+        return await self._as_paths(scope, start, routes[:limit])
+
+    async def timeline(
+        self,
+        scope: Scope,
+        entity: str | None,
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        limit: int,
+    ) -> list[Moment]:
+        subject = (await self.entity(scope, entity)).id if entity is not None else None
+        facts = await self._every_fact(scope, subject, None)
+        moments = [moment for fact in facts for moment in _moments(fact)]
+        moments = [
+            m
+            for m in moments
+            if (since is None or m.at >= since) and (until is None or m.at < until)
+        ]
+        return sorted(moments, key=lambda m: (m.at, m.fact.id, m.what))[:limit]
+
+    async def to_networkx(self, scope: Scope, current: datetime | None) -> nx.MultiDiGraph[str]:
+        """Every entity as a node and every relation as an edge whose key is the fact's id."""
+        import networkx as nx
+
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        after: str | None = None
+        while True:
+            page = await self._ledger.entities(EntityQuery(scope.wall, limit=_PAGE, after=after))
+            for entity in page:
+                graph.add_node(
+                    entity.id, name=entity.name, kind=entity.kind, aliases=list(entity.aliases)
+                )
+            if len(page) < _PAGE:
+                break
+            after = f"{page[-1].name}\0{page[-1].id}"
+        for fact in await self._every_fact(scope, None, current):
+            if fact.type and fact.subject_id in graph and fact.object_id in graph:
+                graph.add_edge(
+                    fact.subject_id,
+                    fact.object_id,
+                    key=fact.id,
+                    type=fact.type,
+                    fact=fact.text,
+                    valid_at=stamp_or_none(fact.valid_at),
+                    invalid_at=stamp_or_none(fact.invalid_at),
+                )
+        return graph
+
+    async def _every_fact(
+        self, scope: Scope, entity_id: str | None, current: datetime | None
+    ) -> list[Fact]:
+        found: list[Fact] = []
+        after: str | None = None
+        while True:
+            query = FactQuery(
+                scope.wall,
+                entity_ids=(entity_id,) if entity_id else None,
+                agent_id=scope.narrow_agent_id,
+                run_id=scope.run_id,
+                current=current,
+                after=after,
+                limit=_PAGE,
+            )
+            page = await self._ledger.facts(query)
+            found += page
+            if len(page) < _PAGE:
+                return found
+            after = page[-1].id
+
+    async def _facts(
+        self, scope: Scope, ids: Sequence[str], current: datetime | None
+    ) -> list[Fact]:
+        query = FactQuery(
+            scope.wall,
+            ids=tuple(ids),
+            agent_id=scope.narrow_agent_id,
+            run_id=scope.run_id,
+            current=current,
+            limit=max(1, len(ids)),
+        )
+        return await self._ledger.facts(query)
+
+    async def _expand(
+        self, scope: Scope, ids: Sequence[str], current: datetime | None
+    ) -> dict[str, list[Link]]:
+        """Links from these entities, those that have ended or come from elsewhere left out."""
+        found = await self._graph.expand(scope.wall, ids, limit=_LINKS_PER_ENTITY)
+        allowed: set[str] | None = None
+        if scope.run_id or scope.narrow_agent_id:
+            wanted = sorted({link.fact_id for links in found.values() for link in links})
+            allowed = {fact.id for fact in await self._facts(scope, wanted, current)}
+        now = stamp(current) if current else None
+        return {
+            id: [
+                link
+                for link in links
+                if (now is None or link.invalid_at is None or link.invalid_at > now)
+                and (allowed is None or link.fact_id in allowed)
+            ]
+            for id, links in found.items()
+        }
+
+    async def _as_paths(
+        self, scope: Scope, start: Entity, routes: Sequence[Sequence[tuple[str, Link]]]
+    ) -> list[Path]:
+        ids = sorted({id for route in routes for id, _ in route} | {start.id})
+        entities = await self.names(scope, ids)
+        fact_ids = sorted({link.fact_id for route in routes for _, link in route})
+        facts = {fact.id: fact for fact in await self._facts(scope, fact_ids, None)}
+        return [Path(tuple(_steps(start, route, entities, facts))) for route in routes]
+
+
+def _steps(
+    start: Entity,
+    route: Sequence[tuple[str, Link]],
+    entities: Mapping[str, Entity],
+    facts: Mapping[str, Fact],
+) -> list[Step]:
+    steps = []
+    here = start
+    for id, link in route:
+        there = entities[id]
+        typed = set(_ends(link)) == {here.id, there.id}
+        steps.append(
+            Step(
+                source=here,
+                target=there,
+                fact_id=link.fact_id,
+                type=link.type if typed else None,
+                forward=not typed or link.subject_id == here.id,
+                fact=facts[link.fact_id].text if link.fact_id in facts else "",
+            )
+        )
+        here = there
+    return steps
+
+
+def _ends(link: Link) -> tuple[str, ...]:
+    return tuple(id for id in (link.subject_id, link.object_id) if id)
+
+
+def _since(fact: Fact) -> datetime:
+    return fact.valid_at or fact.stated_at or fact.recorded_at
+
+
+def _moments(fact: Fact) -> list[Moment]:
+    """When it began (or, undated, was stated), and when it ended."""
+    moments = [Moment(_since(fact), "began" if fact.valid_at else "stated", fact)]
+    if fact.invalid_at:
+        moments.append(Moment(fact.invalid_at, "ended", fact))
+    return moments

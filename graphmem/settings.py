@@ -1,0 +1,109 @@
+"""One object with every setting. Each is an environment variable too: ``GRAPHMEM_`` and its name.
+
+``docs/settings.md`` is the list for readers; a test holds it against this one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from graphmem.errors import UsageError
+
+PREFIX = "GRAPHMEM_"
+DEFAULT_MODEL = "openai:gpt-5-mini"
+# Read by the command line, not by the engine.
+_OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "DEBUG"})
+
+
+class Settings(BaseModel):
+    """What to run on. URLs choose the adapters; nothing given means embedded, in one folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ledger: str | None = Field(None, description="sqlite:///FILE or memory://")
+    graph: str | None = Field(None, description="kuzu:///FILE, ladybug:///FILE or memory://")
+    vectors: str | None = Field(None, description="qdrant-edge:///FOLDER or memory://")
+    llm: str | None = Field(
+        None,
+        description="none (rules), openai:MODEL or ollama:MODEL; without it none, "
+        f"or {DEFAULT_MODEL} when OPENAI_API_KEY is set",
+    )
+    embedder: str = Field(
+        "wordllama", description="wordllama, fastembed:MODEL, openai:MODEL or ollama:MODEL"
+    )
+    reembed: bool = Field(
+        False,
+        description="accept another embedder than the store was made with, and embed all again",
+    )
+    openai_api_key: SecretStr | None = Field(None, description="as OPENAI_API_KEY, which it beats")
+    openai_base_url: str | None = Field(
+        None, description="any OpenAI-compatible endpoint; as OPENAI_BASE_URL, which it beats"
+    )
+    llm_timeout_s: float = Field(60.0, gt=0, description="how long one model request may take")
+    llm_attempts: int = Field(4, ge=1, le=20, description="how often a model request is tried")
+    max_text_bytes: int = Field(
+        1024 * 1024, ge=1, description="the largest text or list of messages that add takes"
+    )
+    duplicate_window_s: float = Field(
+        86_400.0,
+        ge=0,
+        description="the same text without a time, added again within this, is a duplicate",
+    )
+    max_lag: int = Field(
+        2000, ge=1, description="events that may wait before graph and vectors follow by themselves"
+    )
+
+    @property
+    def model(self) -> str:
+        """The model to extract with, ``none`` for the rules."""
+        return self.llm or (DEFAULT_MODEL if self.openai_api_key else "none")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+        """From the environment, then from what is given here, which wins.
+
+        Unknown names and bad values are a :class:`UsageError` that lists what is known.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for variable, name in (
+            ("OPENAI_API_KEY", "openai_api_key"),
+            ("OPENAI_BASE_URL", "openai_base_url"),
+        ):
+            if environ.get(variable):
+                values[name] = environ[variable]
+        for variable, value in environ.items():
+            name = variable.removeprefix(PREFIX)
+            if variable.startswith(PREFIX) and name not in _OTHER_VARIABLES:
+                values[name.lower()] = value
+        try:
+            return cls(**{**values, **given})
+        except ValidationError as error:
+            raise UsageError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    """One line per problem. The value is left out: it may be a secret."""
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(sorted(Settings.model_fields))
+            lines.append(f"unknown setting {name} ({PREFIX}{name.upper()}); known are: {known}")
+        else:
+            lines.append(f"setting {name} ({PREFIX}{name.upper()}): {problem['msg']}")
+    return "; ".join(lines)
+
+
+def default_urls(folder: Path) -> dict[str, str]:
+    """Where a store in one folder keeps its parts."""
+    return {
+        "ledger": f"sqlite:///{folder / 'ledger.sqlite'}",
+        "graph": f"kuzu:///{folder / 'graph.kuzu'}",
+        "vectors": f"qdrant-edge:///{folder / 'vectors'}",
+    }
