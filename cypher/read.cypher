@@ -40,21 +40,20 @@ RETURN r.fact_id, r.entity_ids, r.subject_id, r.type, r.object_id, r.valid_at, r
 LIMIT $limit
 
 // name: dump_nodes
-// Every node but the mark.
-MATCH (n:Episode|Entity|Fact) RETURN n
+// Every node but the mark, which has no scope.
+MATCH (n) WHERE n.scope IS NOT NULL RETURN n
 
 // name: dump_nodes_inside
 // Every node inside one wall.
-MATCH (n:Episode|Entity|Fact) WHERE n.scope = $scope RETURN n
+MATCH (n) WHERE n.scope = $scope RETURN n
 
 // name: dump_edges
 // Every edge.
-MATCH (a:Episode|Entity|Fact)-[r]->(b:Episode|Entity|Fact) RETURN a.id, b.id, r
+MATCH (a)-[r]->(b) RETURN a.id, b.id, r
 
 // name: dump_edges_inside
 // Every edge inside one wall.
-MATCH (a:Episode|Entity|Fact)-[r]->(b:Episode|Entity|Fact) WHERE a.scope = $scope
-RETURN a.id, b.id, r
+MATCH (a)-[r]->(b) WHERE a.scope = $scope RETURN a.id, b.id, r
 
 // name: show_tables
 // The tables that a database has. Kuzu and ladybug only.

@@ -143,8 +143,8 @@ class KuzuGraph:
             edges = reader.run(_read(f"dump_edges{suffix}"), scope)
             reader.run("COMMIT")
             return dump_of(
-                ((n["_label"], n["id"], _properties(n, "id")) for (n,) in nodes),
-                ((r["_label"], a, b, _properties(r)) for a, b, r in edges),
+                ((_label(n), n["id"], _properties(n, "id")) for (n,) in nodes),
+                ((_label(r), a, b, _properties(r)) for a, b, r in edges),
             )
 
         return await self._pool.read(job)
@@ -251,6 +251,10 @@ def _expand(
     return found
 
 
+def _label(element: Mapping[str, Any]) -> str:
+    return str(element["_label"] if "_label" in element else element["_LABEL"])
+
+
 def _properties(element: Mapping[str, Any], *without: str) -> dict[str, Any]:
     return {k: v for k, v in element.items() if not k.startswith("_") and k not in without}
 
@@ -262,11 +266,12 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if not isinstance(value, dict):
         return value
-    if set(value) == {"_nodes", "_rels"}:
-        return {"nodes": _plain(value["_nodes"]), "edges": _plain(value["_rels"])}
-    if "_label" in value:
+    own = {k.lower(): v for k, v in value.items() if k.startswith("_")}  # ladybug shouts: _LABEL
+    if own.keys() == {"_nodes", "_rels"}:
+        return {"nodes": _plain(own["_nodes"]), "edges": _plain(own["_rels"])}
+    if own.keys() >= {"_id", "_label"}:
         rest = {k: _plain(v) for k, v in _properties(value).items() if v is not None}
-        return {"label": value["_label"], **rest}
+        return {"label": own["_label"], **rest}
     return {k: _plain(v) for k, v in value.items()}
 
 

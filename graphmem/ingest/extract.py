@@ -43,7 +43,7 @@ RELATION_TYPES = (
 _PARTS_KEY = "graphmem_parts"
 _MOST_HINTS = 100
 _SMALLEST_BUDGET = 200
-_SMALLEST_HALVED = 1000
+_SMALLEST_HALVED = 400
 _MOST_HALVINGS = 3
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -303,8 +303,7 @@ def _halves(lines: Sequence[_Line]) -> tuple[list[_Line], list[_Line]] | None:
     if len(lines) < 2:
         return None
     sizes = list(itertools.accumulate(len(line.text) for line in lines))
-    middle = bisect.bisect_left(sizes, sizes[-1] / 2)
-    middle = min(max(1, middle), len(lines) - 1)
+    middle = min(bisect.bisect_left(sizes, sizes[-1] / 2) + 1, len(lines) - 1)
     return list(lines[:middle]), list(lines[middle:])
 
 

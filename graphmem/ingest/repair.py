@@ -116,25 +116,23 @@ def _without_torn_end(text: str) -> tuple[str, bool]:
     end = max(text.rfind("}"), text.rfind("]")) + 1
     if all(text.count(a) <= text.count(b) for a, b in ("{}", "[]")):
         return text[:end], False  # what follows is talk
-    if not _ends_torn(_FENCE_TAIL.sub("", text).rstrip(", \n\t")):
-        return text[:end], False  # only the last brackets are missing
-    item = text.rfind("}") + 1 or text.rfind('",') + 1
-    return (text[:item] if item else text), True
-
-
-def _ends_torn(text: str) -> bool:
-    """Whether ``text`` ends inside a string, or inside an object that is an item of a list, or
-    where a value would follow."""
-    if not text.endswith(("}", "]")):
-        return True
-    stack: list[str] = []
+    signs, starts = "", list[int]()
+    read = 0
     for token in _TOKENS.finditer(text):
-        sign = token.group()
-        if sign in "{[":
-            stack.append(sign)
-        elif sign in "}]" and stack:
-            stack.pop()
-    return "[{" in "".join(stack)
+        read = token.end()
+        if token.group() in "{[":
+            signs, starts = signs + token.group(), [*starts, token.start()]
+        elif token.group() in "}]":
+            signs, starts = signs[:-1], starts[:-1]
+    # An open object in a list is a torn item; but a list that is the whole answer only wraps it.
+    item = signs.find("[{", signs.startswith("[{"))
+    if item >= 0:
+        return text[: starts[item + 1]], True
+    quote = text.find('"', read)
+    if quote >= 0:
+        return text[:quote], True
+    torn = not _FENCE_TAIL.sub("", text).rstrip(", \n\t").endswith(("}", "]"))
+    return (text if torn else text[:end]), torn
 
 
 def _find(value: Any, depth: int) -> dict[str, list[Any]] | None:

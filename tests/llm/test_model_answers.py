@@ -193,14 +193,29 @@ def test_a_torn_sentence_in_a_list_of_sentences_is_left_out() -> None:
     assert reading.cut
 
 
-@given(st.integers(min_value=0, max_value=len(TWO_FACTS)))
-def test_an_answer_cut_anywhere_never_tells_half_a_fact(end: int) -> None:
-    try:
-        reading = read(TWO_FACTS[:end])
-    except BadModelOutput:
-        return
-    whole = {fact.text for fact in read(TWO_FACTS).facts}
-    assert {fact.text for fact in reading.facts} <= whole
+FORMS = (
+    TWO_FACTS,
+    f"Here:\n```json\n{TWO_FACTS}\n```",
+    f"[{TWO_FACTS}]",
+    json.dumps({"result": json.loads(TWO_FACTS)}, indent=2),
+    json.dumps({"entities": [], "facts": json.loads(TWO_FACTS)["facts"]}),
+    json.dumps(json.loads(TWO_FACTS)["facts"]),
+    json.dumps({"facts": [fact["text"] for fact in json.loads(TWO_FACTS)["facts"]]}),
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_answer_cut_anywhere_never_tells_half_a_fact(form: str) -> None:
+    whole = {fact.text: fact for fact in read(form).facts}
+    assert len(whole) == 2
+    for end in range(len(form)):
+        try:
+            reading = read(form[:end])
+        except BadModelOutput:
+            continue
+        for found in reading.facts:
+            assert found == whole[found.text]
+        assert len(reading.facts) == 2 or reading.cut or form[:end].rstrip(", \n`").endswith("}")
 
 
 KEYS = st.sampled_from(["facts", "entities", "name", "text", "turns", "subject", "type", "x"])

@@ -34,7 +34,7 @@ from graphmem.testing.llm_server import (
 
 WHEN = datetime(2024, 5, 17, 18, 30, tzinfo=UTC)
 ADA = Entity(id="e1", wall="default/user:ada", name="Ada Park", kind="person")
-NOTHING = {"entities": [], "facts": []}
+NOTHING: dict[str, Any] = {"entities": [], "facts": []}
 
 
 def episode(*texts: str, **fields: Any) -> Episode:
@@ -101,7 +101,7 @@ def turns(request: Request) -> list[int]:
     return [line["turn"] for line in lines(request) if "turn" in line]
 
 
-# -- one call, and what comes of it -----------------------------------------------------------------
+# -- one call, and what comes of it ----------------------------------------------------------------
 
 
 async def test_scripted_facts_come_out_as_scripted_by_one_call() -> None:
@@ -178,7 +178,7 @@ async def test_an_episode_without_turns_is_read_from_its_content() -> None:
     assert got.facts[0].turns == (0,)
 
 
-# -- the prompt -------------------------------------------------------------------------------------
+# -- the prompt ------------------------------------------------------------------------------------
 
 
 async def test_the_model_is_told_who_when_and_what_is_known() -> None:
@@ -306,7 +306,7 @@ async def test_tokens_are_summed_over_both() -> None:
 
 async def test_a_second_useless_answer_is_an_error_that_tells_the_cost() -> None:
     with LocalModelServer([Usage("no idea", 10, 1), Usage("still none", 20, 2)]) as server:
-        with pytest.raises(BadModelOutput, match="openai:test-model: .*not JSON") as caught:
+        with pytest.raises(BadModelOutput, match=r"openai:test-model: .*not JSON") as caught:
             await extract(server, episode("I like tea"))
         assert len(server.chats) == 2
     error = caught.value
@@ -395,7 +395,7 @@ async def test_a_turn_longer_than_the_budget_keeps_its_number() -> None:
     told = episode("short", "long words " * 100)
     with LocalModelServer(answer=echo) as server:
         got = await extract(server, told, budget=500)
-        assert [turns(request) for request in server.chats] == [[0, 1], [1], [1]]
+        assert [turns(request) for request in server.chats] == [[0], [1], [1], [1]]
         for request in server.chats:
             assert sum(len(line.get("text", "")) for line in lines(request)) <= 500
     assert [f.text for f in got.facts] == ["Ada saw Town 0.", "Ada saw Town 1."]
@@ -469,9 +469,12 @@ async def test_a_cut_answer_about_little_is_kept_up_to_the_cut(
 
 
 async def test_a_cut_answer_without_a_whole_fact_is_an_error() -> None:
-    with LocalModelServer([Truncated('{"entities": [], "facts": [{"text": "Ada li')]) as server:
-        with pytest.raises(BadModelOutput, match="cut off") as caught:
-            await extract(server, episode("I like tea"))
+    torn = Truncated('{"entities": [], "facts": [{"text": "Ada li')
+    with (
+        LocalModelServer([torn]) as server,
+        pytest.raises(BadModelOutput, match="cut off") as caught,
+    ):
+        await extract(server, episode("I like tea"))
     assert caught.value.calls == 1
 
 

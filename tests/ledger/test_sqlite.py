@@ -1,0 +1,98 @@
+"""The SQLite ledger under the contract, and what is its own: files, versions, damage."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from graphmem.adapters.ledger_sqlite import SqliteLedger
+from graphmem.errors import Rejected, UsageError
+from graphmem.ports.ledger import FactQuery, Ledger
+from graphmem.testing.ledger import ADA, Draft, LedgerContract, store
+
+
+class TestOnDisk(LedgerContract):
+    @pytest.fixture
+    async def ledger(self, tmp_path: Path) -> AsyncIterator[Ledger]:
+        ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+        await ledger.open()
+        yield ledger
+        await ledger.close()
+
+
+class TestInMemory(LedgerContract):
+    @pytest.fixture
+    async def ledger(self) -> AsyncIterator[Ledger]:
+        ledger = SqliteLedger(None)
+        await ledger.open()
+        yield ledger
+        await ledger.close()
+
+
+async def test_reopening_finds_everything(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    draft = Draft()
+    ledger = SqliteLedger(path)
+    await ledger.open()
+    episode = draft.episode()
+    await store(ledger, episode, draft.fact(episode))
+    facts, head = await ledger.facts(FactQuery(ADA.wall)), await ledger.head()
+    await ledger.remember_setting("store_id", "s")
+    await ledger.close()
+    await ledger.close()
+    with pytest.raises(UsageError, match="closed"):
+        await ledger.stats()
+    again = SqliteLedger(path)
+    await again.open()
+    assert await again.facts(FactQuery(ADA.wall)) == facts
+    assert await again.head() == head
+    assert await again.setting("store_id") == "s"
+    assert await again.setting("unknown") is None
+    await again.close()
+
+
+async def test_a_newer_version_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = SqliteLedger(path)
+    await ledger.open()
+    await ledger.close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("PRAGMA user_version = 99")
+    raw.close()
+    newer = SqliteLedger(path)
+    with pytest.raises(Rejected, match="newer graphmem"):
+        await newer.open()
+    await newer.close()
+    raw = sqlite3.connect(path)
+    assert raw.execute("PRAGMA user_version").fetchone() == (99,)
+    raw.close()
+
+
+async def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as raw:
+        raw.execute("CREATE TABLE mine (x)")
+    raw.close()
+    noise = tmp_path / "noise.sqlite"
+    noise.write_bytes(b"not a database at all, whatever its name says" * 100)
+    for path, why in ((other, "something else"), (noise, "not a database")):
+        ledger = SqliteLedger(path)
+        with pytest.raises(Rejected, match=why):
+            await ledger.open()
+        await ledger.close()
+
+
+async def test_commits_are_flushed_to_disk(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    await ledger.open()
+    modes = await ledger._db.read(
+        lambda cur: [
+            cur._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "secure_delete")
+        ]
+    )
+    assert modes == ["wal", 2, 1]
+    await ledger.close()
