@@ -120,9 +120,7 @@ def _edge_after(tokens: list[Token], at: int) -> bool:
     )
 
 
-def _begins_path(
-    tokens: list[Token], at: int, closed_by: dict[int, int], found: set[int]
-) -> bool:
+def _begins_path(tokens: list[Token], at: int, closed_by: dict[int, int], found: set[int]) -> bool:
     before = at - 1
     if _sign(tokens, before, "=") and before > 1 and tokens[before - 1].is_name:
         before -= 2  # a named path: MATCH p = (

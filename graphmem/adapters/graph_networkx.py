@@ -7,6 +7,7 @@ Kuzu database.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
@@ -108,7 +109,7 @@ class NetworkXGraph:
         guard(query, parameters, wall=wall, max_rows=max_rows, timeout_s=timeout_s)
         from graphmem.adapters.graph_kuzu import KuzuGraph
 
-        copy = KuzuGraph(None)
+        copy = KuzuGraph(None, engine="ladybug" if "ladybug" in sys.modules else "kuzu")
         await copy.open("copy")
         try:
             await copy.load(*self._rows(wall))
@@ -159,24 +160,18 @@ class NetworkXGraph:
         """The node as it is now, without the edges that it owns."""
         key = (node.label, node.id)
         if key in self._graph:
-            owned = [
-                edge
-                for edge in (*self._graph.in_edges(key, keys=True), *self._graph.out_edges(key, keys=True))
-                if _owns(node.label, key, edge)
-            ]
-            self._graph.remove_edges_from(owned)
+            edges = (*self._graph.in_edges(key, keys=True), *self._graph.out_edges(key, keys=True))
+            self._graph.remove_edges_from([e for e in edges if _owns(node.label, key, e)])
             if node.label == "Fact":
                 self._drop_relation(node.id)
             self._graph.nodes[key].clear()
         self._graph.add_node(key, **node.properties)
 
     def _drop_relation(self, fact_id: str) -> None:
-        stale = [
-            (a, b, type)
-            for a, b, type in self._graph.edges(keys=True)
-            if type == f"RELATES {fact_id}"
-        ]
-        self._graph.remove_edges_from(stale)
+        data = self._graph.nodes.get(("Fact", fact_id), {})
+        edge = (("Entity", data.get("subject_id")), ("Entity", data.get("object_id")))
+        if self._graph.has_edge(*edge, f"RELATES {fact_id}"):
+            self._graph.remove_edge(*edge, f"RELATES {fact_id}")
 
     def _link(self, edges: Iterable[Edge]) -> None:
         """Edges whose ends are there, in one scope."""
@@ -186,7 +181,8 @@ class NetworkXGraph:
             if source not in self._graph or target not in self._graph:
                 continue
             scope = self._graph.nodes[source]["scope"]
-            if not scope == self._graph.nodes[target]["scope"] == edge.properties.get("scope", scope):
+            wanted = edge.properties.get("scope", scope)
+            if not scope == self._graph.nodes[target]["scope"] == wanted:
                 continue
             key = edge.type
             if edge.type == "RELATES":

@@ -93,10 +93,11 @@ class Loader:
         few = {type: edges for type, edges in self._edges.items() if not self._by_copy(edges)}
         for type, edges in few.items():
             for edge in edges:
-                session.run(
-                    _write(f"create_{type.lower()}"),
-                    {"source": edge.source, "target": edge.target, **edge.properties},
-                )
+                rest = edge.properties
+                if type != "RELATES":  # the others take their scope from their ends
+                    rest = {name: value for name, value in rest.items() if name != "scope"}
+                ends = {"source": edge.source, "target": edge.target}
+                session.run(_write(f"create_{type.lower()}"), {**ends, **rest})
         many = {type: edges for type, edges in self._edges.items() if type not in few}
         ready = {type: self._with_ends(session, edges) for type, edges in many.items()}
         for type, rows in ready.items():
