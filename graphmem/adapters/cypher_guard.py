@@ -30,32 +30,37 @@ from graphmem.errors import UsageError
 
 SCOPE_PARAMETER = "__scope"
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _LONGEST_QUERY = 20_000
 _DEEPEST = 24
 _FIRST_WORDS = ("MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN")
 
-_FORBIDDEN = frozenset(
+_FORBIDDEN = _words(
     "ALTER ANALYZE ATTACH BEGIN CALL CHECKPOINT COMMENT COMMIT COPY CREATE DELETE DETACH DROP "
     "EXPLAIN EXPORT EXTENSION FINISH FOREACH GRANT IMPORT INSERT INSTALL LOAD MACRO MERGE PRAGMA "
     "PROFILE PROJECT REMOVE RENAME REVOKE ROLLBACK SET SHOW START TRANSACTION UNINSTALL UPDATE "
-    "USE YIELD".split()
+    "USE YIELD"
 )
 
-_FUNCTIONS = frozenset(
+_FUNCTIONS = _words(
     "abs all any avg ceil coalesce collect count endnode exists floor head keys label labels last "
     "left length lower ltrim max min nodes none relationships rels reverse right round rtrim sign "
-    "single size sqrt startnode substring sum tail tolower toupper trim type upper".split()
+    "single size sqrt startnode substring sum tail tolower toupper trim type upper"
 )
 """Functions of values alone. Left out: whatever names internal ids (they count other scopes'
 rows), reads files or settings, converts types (a failure would quote the value), or makes much
 out of little (range, repeat, lpad)."""
 
-_BEFORE_PARENTHESIS = frozenset(
+_BEFORE_PARENTHESIS = _words(
     "AND AS ASC BY CASE CONTAINS DESC DISTINCT ELSE IN LIMIT MATCH NOT OR RETURN SKIP THEN UNION "
-    "UNWIND WHEN WHERE WITH XOR".split()
+    "UNWIND WHEN WHERE WITH XOR"
 )
 
-_TREE = frozenset(
+_TREE = _words(
     """
     AbbreviatedEdgePattern AggregateFunction AmbientLinearQueryStatement Anonymous
     ArithmeticAbsoluteValueFunction ArithmeticFactor ArithmeticTerm ArithmeticValueExpression
@@ -94,7 +99,7 @@ _TREE = frozenset(
     _ReturnStatementOrderByAndPageStatement _SetQuantifierAsteriskGroupByClause
     _SetQuantifierReturnItemListGroupByClause _SignedTerm
     _SimpleLinearQueryStatementPrimitiveResultStatement _Sum
-    """.split()
+    """
 )
 """The kinds of tree node that read and nothing else, by graphglot's names (0.14)."""
 
@@ -233,9 +238,9 @@ def _check_functions(tokens: list[Token]) -> None:
         if not token.is_name or not tokens[at + 1].is_sign("("):
             continue
         dotted = at > 0 and tokens[at - 1].is_sign(".")
-        if token.kind == "word" and not dotted:
-            if token.value.lower() in _FUNCTIONS or token.value.upper() in _BEFORE_PARENTHESIS:
-                continue
+        known = token.value.lower() in _FUNCTIONS or token.value.upper() in _BEFORE_PARENTHESIS
+        if token.kind == "word" and not dotted and known:
+            continue
         raise UsageError(
             f"Cypher: the function {token.value} is not on the list: "
             f"{', '.join(sorted(_FUNCTIONS))}"

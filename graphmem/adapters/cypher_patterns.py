@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from graphmem.adapters.cypher_lexer import Token
@@ -149,7 +150,7 @@ def _check_inside(inside: list[Token]) -> None:
             "conditions after WHERE"
         )
     depth = 0
-    for before, token in zip(rest, rest[1:], strict=False):
+    for before, token in pairwise(rest):
         depth += before.is_sign("([{") - before.is_sign(")]}")
         if depth == 1 and before.is_sign("{,") and token.value.lower() == "scope":
             raise UsageError("Cypher: the scope of a node is put in for you; leave it out")

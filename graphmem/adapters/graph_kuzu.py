@@ -58,7 +58,7 @@ class KuzuGraph:
         """Open or create; see the port."""
         await self._pool.open()
         try:
-            mark = await self._pool.write(lambda writer: self._read_mark(writer), alone=True)
+            mark = await self._pool.write(self._read_mark, alone=True)
             if mark is None or mark.store_id != store_id:
                 await self._empty(store_id)
                 mark = Mark(store_id, 0)
@@ -77,12 +77,13 @@ class KuzuGraph:
         loader = Loader(changes, copies=self._pool.engine.copies)
         job = self._transaction(lambda writer: self._write(writer, loader, applied_seq))
         try:
-            await self._pool.write(job, alone=loader.bulky)
+            log_bytes = await self._pool.write(job, alone=loader.bulky)
         except BackendError:
             if loader.copied:
                 await self._give_up()
             raise
-        await self._fold_log()
+        if log_bytes > _LOG_LIMIT and self._pool.quiet:  # no read would have to wait for it
+            await self._pool.write(lambda writer: writer.run(_read("checkpoint")), alone=True)
 
     async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Fill an empty graph with rows as they are; the mark stays."""
@@ -178,20 +179,13 @@ class KuzuGraph:
         )
         await self._empty(self._store_id)
 
-    async def _fold_log(self) -> None:
-        """Fold a long log into the file, when no read would have to wait for it."""
-        path = self._pool.path
-        if path is None or not self._pool.quiet:
-            return
-        log = Path(f"{path}.wal")
-        if log.exists() and log.stat().st_size > _LOG_LIMIT:
-            await self._pool.write(lambda w: w.run(_read("checkpoint")), alone=True)
-
-    def _write(self, writer: Session, loader: Loader, applied_seq: int) -> None:
+    def _write(self, writer: Session, loader: Loader, applied_seq: int) -> int:
+        """Write a batch and the mark; how long the log was before this one is committed."""
         loader.remove(writer)
         loader.put_nodes(writer)
         _set_mark(writer, self._store_id, applied_seq)
         loader.put_edges(writer)
+        return self._pool.log_bytes()
 
     def _read_mark(self, writer: Session) -> Mark | None:
         """The mark; None when the graph is new or of another format."""

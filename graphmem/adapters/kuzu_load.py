@@ -125,7 +125,7 @@ class Loader:
         wanted = list(ids)
         if not wanted:
             return {}
-        return {id: scope for id, scope in session.run(_read(_KNOWN[label]), {"ids": wanted})}
+        return dict(session.run(_read(_KNOWN[label]), {"ids": wanted}))
 
     def _set_node(self, session: Session, node: Node, stored: list[Any] | None) -> None:
         if stored is None or stored[0] != node.scope:

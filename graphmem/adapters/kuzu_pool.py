@@ -195,13 +195,15 @@ class Pool:
             return
         async with AsyncExitStack() as stack:
             await self._alone(stack)
-            if self._threads is None:
+            threads, self._threads = self._threads, None
+            if threads is None:  # another close was faster
                 return
             try:
-                await self._in_thread(self._stop, None)
+                await asyncio.shield(
+                    asyncio.get_running_loop().run_in_executor(threads, self._stop)
+                )
             finally:
-                self._threads.shutdown(wait=True)
-                self._threads = None
+                threads.shutdown(wait=True)
                 self._let_go()
 
     async def read(self, job: Callable[[Session], T]) -> T:
@@ -257,6 +259,11 @@ class Pool:
         if self.path is not None:
             for suffix in (".wal", ".shadow", ".tmp", ""):
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+    def log_bytes(self) -> int:
+        """Size of the write-ahead log. Blocks: for jobs only."""
+        log = None if self.path is None else Path(f"{self.path}.wal")
+        return log.stat().st_size if log is not None and log.exists() else 0
 
     def _check_open(self) -> None:
         if not self.is_open:

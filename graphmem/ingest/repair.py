@@ -30,6 +30,7 @@ _ENTITY_LISTS = ("entities", "nodes")
 _FACT_LISTS = (
     "facts", "memories", "statements", "relations", "relationships", "triples", "triplets", "edges"
 )  # fmt: skip
+_FACTS_BEGUN = re.compile(rf"(?:{'|'.join(_FACT_LISTS)})\W+[\[{{]", re.IGNORECASE)
 _FACT_KEYS = frozenset({"text", "fact", "statement", "subject", "predicate", "relation"})
 _ENTITY_KEYS = frozenset({"name", "entity", "entity_name"})
 
@@ -116,23 +117,27 @@ def _without_torn_end(text: str) -> tuple[str, bool]:
     end = max(text.rfind("}"), text.rfind("]")) + 1
     if all(text.count(a) <= text.count(b) for a, b in ("{}", "[]")):
         return text[:end], False  # what follows is talk
-    signs, starts = "", list[int]()
+    opened: list[tuple[str, int]] = []
     read = 0
     for token in _TOKENS.finditer(text):
         read = token.end()
         if token.group() in "{[":
-            signs, starts = signs + token.group(), [*starts, token.start()]
-        elif token.group() in "}]":
-            signs, starts = signs[:-1], starts[:-1]
-    # An open object in a list is a torn item; but a list that is the whole answer only wraps it.
-    item = signs.find("[{", signs.startswith("[{"))
+            opened.append((token.group(), token.start()))
+        elif token.group() in "}]" and opened:
+            opened.pop()
+    signs = "".join(sign for sign, _ in opened)
+    # An open object in a list is a torn item, unless it is the whole answer in a list of its own.
+    wrapped = signs.startswith("[{") and _START.match(text, opened[1][1])
+    item = signs.find("[{", 1 if wrapped else 0)
     if item >= 0:
-        return text[: starts[item + 1]], True
+        return text[: opened[item + 1][1]], True
     quote = text.find('"', read)
     if quote >= 0:
         return text[:quote], True
-    torn = not _FENCE_TAIL.sub("", text).rstrip(", \n\t").endswith(("}", "]"))
-    return (text if torn else text[:end]), torn
+    ends_whole = _FENCE_TAIL.sub("", text).rstrip(", \n\t").endswith(("}", "]"))
+    if ends_whole and (signs == "[" or _FACTS_BEGUN.search(text)):
+        return text[:end], False
+    return text, True
 
 
 def _find(value: Any, depth: int) -> dict[str, list[Any]] | None:

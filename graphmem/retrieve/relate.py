@@ -90,6 +90,7 @@ class Relate:
                 object=entities[fact.object_id].name,
                 fact=fact.text,
                 recorded_at=fact.recorded_at,
+                stated_at=fact.stated_at,
                 valid_at=fact.valid_at,
                 invalid_at=fact.invalid_at,
             )

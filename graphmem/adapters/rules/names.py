@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from graphmem.adapters.rules.scan import Sentence, Token
 from graphmem.adapters.rules.words import (
     LANGUAGES,
+    NATIONALITIES,
     NOT_NAMES,
     ORG_SUFFIXES,
     PLACE_SUFFIXES,
@@ -81,7 +82,7 @@ def _run(tokens: list[Token], index: int) -> int:
             and tokens[after].gap == " "
         ):
             after += 1
-        if after >= len(tokens) or tokens[after].gap not in {" ", " & "}:
+        if after >= len(tokens) or not _joined(tokens[after - 1], tokens[after]):
             break
         # "Ada for Christmas" is not one name; "Bank of America" is
         if after - last == 2 and tokens[last + 1].low in {"for", "the", "y"}:
@@ -90,6 +91,12 @@ def _run(tokens: list[Token], index: int) -> int:
             break
         last = after
     return last
+
+
+def _joined(before: Token, token: Token) -> bool:
+    """A space between, or the stop of an initial: "J. K. Rowling"."""
+    initial = token.gap == ". " and all(len(part) == 1 for part in before.text.split("."))
+    return token.gap in {" ", " & "} or initial
 
 
 def _trimmed(sentence: Sentence, first: int, last: int) -> Span | None:
@@ -104,7 +111,7 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> Span | None:
     run = tokens[first : last + 1]
     if all(token.low in NOT_NAMES or token.low in _CONNECTORS for token in run):
         return None
-    if len(run) == 1 and (len(run[0].text) < 2 or run[0].text[0].isdigit()):
+    if len(run) == 1 and (len(run[0].text) < 2 or run[0].low in NATIONALITIES):
         return None
     end = run[-1].end - (2 if run[-1].owns else 0)
     name = sentence.text[run[0].start : end]

@@ -82,10 +82,10 @@ def name_slot(place: Place, position: int) -> Phrase | None:
     index = _here(sentence, position)
     if index is None:
         return None
-    if sentence.tokens[index].low == "the" and index + 1 < len(sentence.tokens):
-        index += 1
     span = place.name_at(index)
-    if span is None:
+    if span is None and sentence.tokens[index].low == "the":
+        span = place.name_at(index + 1)
+    if span is None or span.owns:
         return None
     return Phrase(span.name, span.name, span.start, span.end, proper=True, whole=True)
 

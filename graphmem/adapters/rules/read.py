@@ -143,6 +143,8 @@ class Reader:
         for rule in rules:
             if past and rule.time not in _PAST_TIMES or subject.plural and rule.slot == "person":
                 continue
+            if found and rule.type == "did":
+                continue
             made = self._apply(rule, place, subject, at, start)
             if (
                 made
@@ -189,6 +191,8 @@ class Reader:
         if match is None:
             return []
         if rule.needs and not place.sentence.lows & frozenset(rule.needs.split()):
+            return []
+        if rule.unless and place.sentence.lows & frozenset(rule.unless.split()):
             return []
         if subject.unsure and not _agrees(text[at : match.end()]):
             return []

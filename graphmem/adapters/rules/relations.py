@@ -52,7 +52,9 @@ class Rule:
     weight: float = 0.5
     time: Time = "state"
     needs: str = ""
-    """One of these words must be in the clause."""
+    """One of these words must be in the sentence."""
+    unless: str = ""
+    """None of these words may be in the sentence."""
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
@@ -61,7 +63,7 @@ class Rule:
             text = text.replace(name, expansion.replace(" ", "\x00"))
         text = text.replace("~", rf"\s+(?:(?:{_ADVERBS.replace(' ', chr(0))})\s+){{0,3}}")
         return re.compile(
-            text.replace("\x00", " ").replace(" ", r"\s+") + r"(?=\W|$)", re.IGNORECASE
+            text.replace("\x00", " ").replace(" ", r"\s+") + r"(?:(?<=\s)|(?=\W|$))", re.IGNORECASE
         )
 
     @cached_property
@@ -119,7 +121,7 @@ _WORK = (
          "org", "{s} volunteers at {o}", "volunteer volunteers volunteering", 0.6),
     Rule("volunteers_at", "~volunteered (?:at|for|with)", "org", "{s} volunteered at {o}", "volunteered",
          0.6, "event"),
-    Rule("founded", "(?:<have>)?~(?:founded|co-founded|cofounded)", "thing", "{s} founded {o}",
+    Rule("founded", "(?:<have>)?~(?:founded|co-founded|cofounded)", "proper", "{s} founded {o}",
          "founded co-founded cofounded", 0.8, "event"),
     Rule("founded", r"~(?:started|opened|launched|set up|created) (?:my|our|his|her|their|a|an) "
          r"(?:(?!called|named)[\w-]+ ){1,4}(?:called|named)", "proper", "{s} founded {o}",
@@ -171,7 +173,7 @@ _PEOPLE = (
     Rule("married_to", "<have>~been married to", "person", "{s} is married to {o}", "married", 0.9),
     Rule("married_to", "(?:<have>)?~(?:got |was )?married(?: to)?", "person", "{s} married {o}", "married", 0.9,
          "change"),
-    Rule("engaged_to", "(?:<be>|~got|~became)~engaged to", "person", "{s} is engaged to {o}", "engaged", 0.8,
+    Rule("engaged_to", "(?:<be>|~got|~became)~engaged to", "person", "{s} got engaged to {o}", "engaged", 0.8,
          "change"),
     Rule("engaged_to", "~proposed to", "person", "{s} proposed to {o}", "proposed", 0.7, "event"),
     Rule("dating", "<be>~(?:dating|seeing|going out with|in a relationship with)", "person",
@@ -223,7 +225,8 @@ _TASTES = (
     Rule("dislikes", "~(?:dislike|dislikes)", "activity", "{s} dislikes {o}", "dislike dislikes", 0.6, "taste"),
     Rule("dislikes", "~(?:can't|cannot|can not|couldn't) stand", "activity", "{s} can't stand {o}", "stand", 0.6,
          "taste"),
-    Rule("dislikes", "<not>~(?:like|enjoy)", "activity", "{s} doesn't like {o}", "like enjoy", 0.6, "taste"),
+    Rule("dislikes", "<not>~(?:like|enjoy)", "activity", "{s} doesn't like {o}", "like enjoy", 0.6, "taste",
+         unless=_ANYMORE),
     Rule("prefers", "~prefers?", "activity", "{s} prefers {o}", "prefer prefers", 0.6, "taste"),
     Rule("allergic_to", "<be>~(?:allergic|intolerant) to", "thing", "{s} is allergic to {o}",
          "allergic intolerant", 0.9, "taste"),
@@ -315,7 +318,7 @@ PAIRS: tuple[tuple[re.Pattern[str], str, str, float, Time], ...] = tuple(
     for pattern, kind, says, weight, time in (
         (r"are\s+(?:now\s+|happily\s+)?married", "married_to", "{s} is married to {o}", 0.9, "state"),
         (r"(?:just\s+|finally\s+)?(?:got|were)\s+married", "married_to", "{s} married {o}", 0.9, "change"),
-        (r"are\s+(?:now\s+)?engaged|(?:just\s+)?got\s+engaged", "engaged_to", "{s} is engaged to {o}", 0.8, "change"),
+        (r"are\s+(?:now\s+)?engaged|(?:just\s+)?got\s+engaged", "engaged_to", "{s} got engaged to {o}", 0.8, "change"),
         (r"are\s+(?:now\s+)?(?:dating|a\s+couple|together)|started\s+dating", "dating", "{s} is dating {o}", 0.8, "state"),
         (r"(?:got\s+)?(?:divorced|separated)|are\s+(?:now\s+)?divorced|split\s+up", "married_to",
          "{s} is no longer married to {o}", 0.9, "end"),

@@ -12,6 +12,8 @@ from graphmem.adapters.rules.relations import Rule
 from graphmem.adapters.rules.subjects import Subject
 from graphmem.adapters.rules.words import (
     INSTRUMENTS,
+    KIN,
+    KIN_MODIFIERS,
     LANGUAGES,
     NOT_NAMES,
     NOT_PLACES,
@@ -21,6 +23,7 @@ from graphmem.adapters.rules.words import (
     PLACES,
     POSSESSIONS,
     SPORTS,
+    VAGUE_FIRST,
 )
 
 _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
@@ -121,7 +124,7 @@ class Slots:
         return [Thing(found[0].text, None, "organization", found[0].end)]
 
     def _person(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        found = name_list(place, at)
+        found = name_list(place, _past_kin(place, at))
         if not found or any(not self.names.may_be_person(p.name) for p in found):
             return []
         return [
@@ -134,8 +137,10 @@ class Slots:
         return self._things(noun_phrases(place, at), subject)
 
     def _activity(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        found = noun_phrases(place, at, gerund=True)
-        return self._things([_gerund(phrase) for phrase in found], subject)
+        found = [_gerund(phrase) for phrase in noun_phrases(place, at, gerund=True)]
+        if any(phrase.name.split()[0] in VAGUE_FIRST for phrase in found):
+            return []
+        return self._things(found, subject)
 
     def _things(self, found: list[Phrase], subject: Subject) -> list[Thing]:
         made = []
@@ -149,7 +154,8 @@ class Slots:
                 return []
             else:
                 name = _theirs(phrase.name)
-                made.append(Thing(_theirs(phrase.text), name, self.names.kind(name), phrase.end))
+                kind = self.names.kind(name) if phrase.proper else "thing"
+                made.append(Thing(_theirs(phrase.text), name, kind, phrase.end))
         return made
 
     def _title(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
@@ -164,13 +170,17 @@ class Slots:
     def _event(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
         """Something with a name is an entity; "a museum" is only part of the sentence."""
         if name_slot(place, at) is not None:
-            found = [p for p in name_list(place, at) if not self.names.is_person(p.name)]
+            found = name_list(place, at)
+            if any(self.names.is_person(p.name) for p in found) and "visited" not in rule.says:
+                return []
             return [self._named(place, p, self.names.kind(p.name)) for p in found]
         phrases = noun_phrases(place, at, listed=False)
         if not phrases or not phrases[0].determiner or phrases[0].mine:
             return []
         phrase = phrases[0]
-        return [Thing(phrase.text, phrase.name if phrase.proper else None, "event", phrase.end)]
+        kind = self.names.kind(phrase.name)
+        kind = "event" if kind == "thing" else kind
+        return [Thing(phrase.text, phrase.name if phrase.proper else None, kind, phrase.end)]
 
     def _role(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
         found = noun_phrases(place, at, listed=False)
@@ -296,6 +306,21 @@ def _closes(place: Place, end: int) -> bool:
         return True
     word = re.split(r"\W", rest, maxsplit=1)[0].lower()
     return word in NOT_NAMES or place.date_at(len(place.sentence.text) - len(rest)) is not None
+
+
+_KIN = re.compile(
+    r"\s+(?:(?:my|our|his|her)|[^\W\d_][\w-]*'s)\s+((?:[\w-]+\s+){0,2}?)([\w-]+),?(?=\s)",
+    re.IGNORECASE,
+)
+
+
+def _past_kin(place: Place, at: int) -> int:
+    """In "met my friend Sam", where Sam begins."""
+    match = _KIN.match(place.sentence.text, at)
+    if match is None or match.group(2).lower() not in KIN:
+        return at
+    fits = all(word in KIN_MODIFIERS for word in match.group(1).lower().split())
+    return match.end() if fits else at
 
 
 def _theirs(text: str) -> str:

@@ -17,7 +17,7 @@ from graphmem.adapters.rules.words import (
 
 _ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
 _WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
-_MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}?[\w-]+)(?=['\s])", re.IGNORECASE)
+_MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
 _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
 _AND = re.compile(r"\s+(?:and|&)\s+")
 # Somebody without a name: after one of these, "he" may be them.

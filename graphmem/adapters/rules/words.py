@@ -78,7 +78,7 @@ movies movie games game gaming sports food photo photos pic picture image note n
 questions reply re update summary todo warning error info example nope tho though plus minus
 best better worse worst little big small long short old new young early late hard easy fast slow
 full whole own able sunny rainy snowy cold hot warm deep high low strong special mental physical
-highly greatly fully simply nearly especially particularly generally specifically truly such
+poor alright highly greatly fully simply nearly especially particularly generally specifically truly such
 weird strange gosh god goodness jeez damn darn heck hell y'all yall ain't ma'am sir
 mr mrs ms dr prof monday mondays tuesday tuesdays wednesday wednesdays thursday thursdays friday
 fridays saturday saturdays sunday sundays january february march april june july august september
@@ -293,7 +293,12 @@ inc gmbh ltd llc corp corporation company co ag plc university college school ac
 hospital clinic bank foundation museum library church studio studios agency association society
 council ministry department laboratories labs lab group partners orchestra club union theatre
 theater charity publishing press records airlines motors pharmaceuticals technologies systems
-software consulting bakery café cafe restaurant diner
+software consulting center centre bakery café cafe restaurant diner
+""")
+NATIONALITIES = LANGUAGES | _set("""
+american british canadian european australian african asian mexican brazilian indian hawaiian swiss
+belgian austrian scottish egyptian israeli argentinian chilean colombian peruvian cuban kenyan
+nigerian pakistani iranian moroccan caribbean christian muslim jewish buddhist hindu catholic
 """)
 PLACE_SUFFIXES = _set("""
 street road avenue park city town village island islands lake river mountain mountains beach bay

@@ -1,0 +1,36 @@
+"""What every embedder does to vectors before it hands them out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmem.errors import ModelError
+from graphmem.ports.vectors import Vector
+
+
+def nothing(size: int) -> Vector:
+    """The vector of a text in which there is nothing to embed: the first axis. Any fixed one keeps
+    the cosine defined; such a text is as near to every other as chance has it."""
+    vector = np.zeros(size, dtype=np.float32)
+    vector[0] = 1.0
+    return vector
+
+
+def unit_rows(rows: NDArray[np.floating], name: str) -> list[Vector]:
+    """Each row at length 1. :class:`ModelError` for a row that is not finite or all zeros."""
+    wide = rows.astype(np.float64)
+    if not np.isfinite(wide).all():
+        raise ModelError(
+            f"{name}: a vector holds infinite numbers or none at all (NaN); the model or its "
+            "server is at fault: try another model, or a newer server",
+            retryable=False,
+        )
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    if not lengths.all():
+        raise ModelError(
+            f"{name}: a vector is all zeros, which is near to nothing; is this a model for "
+            "embeddings?",
+            retryable=False,
+        )
+    return list((wide / lengths).astype(np.float32))

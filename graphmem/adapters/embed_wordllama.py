@@ -1,0 +1,111 @@
+"""Static word vectors that come with the ``wordllama`` package: no key, no download, no GPU.
+
+The weights and the tokenizer are read from the installed package without importing it: the import
+takes 0.4 s, configures the logging of the whole program and would pad every text of a batch to
+the longest. The vectors are the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmem.adapters.bm25 import encodable
+from graphmem.adapters.embed_vectors import nothing, unit_rows
+from graphmem.errors import ModelError, UsageError
+from graphmem.ports.vectors import Vector
+
+_CONFIG = "l2_supercat"
+_SIZE = 256
+_INLINE_CHARACTERS = 2_000
+"""Up to here (0.3 ms) embedding is quicker than a change of threads is worth."""
+_LONG = 1_024
+"""Tokens above which equal ones are counted instead of gathered: a mebibyte stays small."""
+
+
+class WordLlamaEmbedder:
+    """An :class:`~graphmem.ports.embed.Embedder`: the mean of a text's token vectors, 256 numbers.
+
+    Loads at first use (0.1 s, in a thread), once even when several threads come at a time. An
+    empty text gets a fixed unit vector. Documents and queries are embedded alike.
+    """
+
+    def __init__(self) -> None:
+        self._loading = threading.Lock()
+        self._model: _Model | None = None
+
+    def __repr__(self) -> str:
+        return f"WordLlamaEmbedder({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        return f"wordllama:{_CONFIG}_{_SIZE}"
+
+    async def size(self) -> int:
+        return _SIZE
+
+    async def embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> list[Vector]:
+        if not texts:
+            return []
+        small = sum(map(len, texts)) <= _INLINE_CHARACTERS
+        if small and self._model is not None:
+            return self._embed_now(texts)
+        return await asyncio.to_thread(self._embed_now, texts)
+
+    async def close(self) -> None:
+        """Let the weights go; the next use loads them again."""
+        self._model = None
+
+    def _embed_now(self, texts: Sequence[str]) -> list[Vector]:
+        with self._loading:
+            model = self._model = self._model or _Model()
+        return model.embed([encodable(text) for text in texts], self.name)
+
+
+class _Model:
+    """The tokenizer and one row of weights per token."""
+
+    def __init__(self) -> None:
+        spec = find_spec("wordllama")
+        if spec is None or not spec.submodule_search_locations:
+            raise UsageError("the wordllama embedder needs its package: pip install wordllama")
+        home = Path(spec.submodule_search_locations[0])
+        try:
+            from safetensors import safe_open
+            from tokenizers import Tokenizer
+
+            names = home / "tokenizers" / f"{_CONFIG}_tokenizer_config.json"
+            weights = home / "weights" / f"{_CONFIG}_{_SIZE}.safetensors"
+            self._tokenizer = Tokenizer.from_file(str(names))
+            with safe_open(weights, framework="np") as file:
+                self._rows: NDArray[np.float16] = file.get_tensor("embedding.weight")
+        except Exception as error:
+            raise ModelError(
+                f"wordllama's model cannot be read from {home} ({error}); "
+                "install the package again: pip install --force-reinstall wordllama",
+                retryable=False,
+            ) from error
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def embed(self, texts: list[str], name: str) -> list[Vector]:
+        found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        means = np.stack([self._mean(encoding.ids) for encoding in found])
+        return unit_rows(means, name)
+
+    def _mean(self, tokens: list[int]) -> NDArray[np.float32]:
+        if not tokens:
+            return nothing(_SIZE)
+        if len(tokens) <= _LONG:
+            mean: NDArray[np.float32] = self._rows[tokens].mean(axis=0, dtype=np.float32)
+            return mean
+        kinds, counts = np.unique(tokens, return_counts=True)
+        total = counts.astype(np.float32) @ self._rows[kinds].astype(np.float32)
+        return (total / np.float32(len(tokens))).astype(np.float32)
