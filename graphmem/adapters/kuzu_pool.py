@@ -191,12 +191,10 @@ class Pool:
 
     async def close(self) -> None:
         """Wait for what runs, fold the log into the file, let the file go. Safe to call twice."""
-        if self._threads is None:
-            return
         async with AsyncExitStack() as stack:
             await self._alone(stack)
             threads, self._threads = self._threads, None
-            if threads is None:  # another close was faster
+            if threads is None:
                 return
             try:
                 await asyncio.shield(

@@ -11,40 +11,29 @@ server refuses it, the next one; what worked is remembered for the life of the i
 from __future__ import annotations
 
 import asyncio
-import importlib
-import ipaddress
 import json
 import logging
 import math
-import os
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from graphmem.adapters import openai_client
 from graphmem.adapters import openai_errors as failures
 from graphmem.errors import BadModelOutput, ModelError, UsageError
 from graphmem.ports.llm import Completion, Prompt
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-    from tenacity import RetryCallState
 
 _log = logging.getLogger(__name__)
 
-_OPENAI_URL = "https://api.openai.com/v1"
-_NO_KEY = "none"
-"""Sent where no key is needed: the SDK wants one, servers such as Ollama ignore it."""
 _FORMATS = ("json_schema", "json_object", "text")
 _FORMAT_WORDS = (
     "response_format", "response format", "json_schema", "json schema", "json_object",
     "json mode", "structured output", "guided", "grammar",
 )  # fmt: skip
 _MODEL_MISSING = re.compile(r"model_not_found|model\b.*\b(?:not found|does not exist|not exist)")
-_CONNECT_S = 10.0
-_FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 20.0
-_LONGEST_RETRY_AFTER_S = 60.0
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -75,7 +64,9 @@ class OpenAIChat:
             raise UsageError("timeout_s must be above 0 and max_attempts at least 1")
         self._model = model.strip()
         self._provider = provider
-        self._url, self._key = _endpoint(base_url, api_key)
+        self._url, self._key = openai_client.endpoint(
+            base_url, api_key, otherwise="use no model (GRAPHMEM_LLM=none)"
+        )
         self._timeout_s = float(timeout_s)
         self._max_attempts = max_attempts
         self._sleep = sleep
@@ -129,29 +120,10 @@ class OpenAIChat:
     async def _opened(self) -> AsyncOpenAI:
         async with self._opening:
             if self._client is None:
-                # The import takes half a second: not in the event loop.
-                openai = await asyncio.to_thread(importlib.import_module, "openai")
-                # A proxy set for the internet must not be asked for this machine's own servers.
-                direct = openai.DefaultAsyncHttpxClient(trust_env=False) if self._local else None
-                self._client = openai.AsyncOpenAI(
-                    base_url=self._url,
-                    api_key=self._key,
-                    max_retries=0,
-                    timeout=openai.Timeout(
-                        self._timeout_s, connect=min(_CONNECT_S, self._timeout_s)
-                    ),
-                    http_client=direct,
+                self._client = await openai_client.open_client(
+                    self._url, self._key, self._timeout_s
                 )
-            assert self._client is not None  # noqa: S101 - for the type checker
             return self._client
-
-    @property
-    def _local(self) -> bool:
-        host = urlsplit(self._url).hostname or ""
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost" or host.endswith(".localhost")
 
     async def _ask(
         self, client: AsyncOpenAI, prompt: Prompt, form: str, temperature: bool
@@ -159,7 +131,6 @@ class OpenAIChat:
         """One answer, as plain data, after retries; a :class:`ModelError` with the vendor's error
         as its cause when there is none."""
         import openai
-        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
         request = _request(self._model, prompt, form)
         if temperature:
@@ -174,28 +145,18 @@ class OpenAIChat:
                 raise self._not_openai(response.text)
             return data
 
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(_worth_waiting),
-            stop=stop_after_attempt(self._max_attempts),
-            wait=_wait,
-            before_sleep=self._tell,
-            sleep=self._sleep,
-            reraise=True,
-        )
         try:
-            return await retrying(once)
+            return await openai_client.with_retries(
+                once, max_attempts=self._max_attempts, sleep=self._pause
+            )
         except (openai.OpenAIError, TimeoutError) as error:
             raise failures.explain(
                 error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
             ) from error
 
-    def _tell(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        what = type(error).__name__
-        wait_s = state.upcoming_sleep
-        _log.info(
-            "%s: %s, attempt %d, again in %.1f s", self.name, what, state.attempt_number, wait_s
-        )
+    async def _pause(self, seconds: float) -> None:
+        _log.info("%s: no answer yet, asked again in %.1f s", self.name, seconds)
+        await self._sleep(seconds)
 
     def _not_openai(self, body: str) -> ModelError:
         quote = failures.redact(" ".join(body.split()), self._key)
@@ -244,23 +205,6 @@ class OpenAIChat:
         return Completion(text, str(answer.get("model") or self._model), tokens_in, tokens_out)
 
 
-def _endpoint(base_url: str | None, api_key: str | None) -> tuple[str, str]:
-    """URL and key to use. Only OpenAI itself is known to need a key; others get a stand-in."""
-    if base_url is None:
-        base_url = os.environ.get("OPENAI_BASE_URL") or _OPENAI_URL
-        api_key = api_key or os.environ.get("OPENAI_API_KEY")
-    url = failures.check_base_url(base_url)
-    key = (api_key or "").strip()
-    if not key and url.startswith(_OPENAI_URL):
-        raise UsageError(
-            "OpenAI needs a key: set OPENAI_API_KEY, or name another endpoint with "
-            "OPENAI_BASE_URL, or use no model (GRAPHMEM_LLM=none)"
-        )
-    if not key.isascii() or not key.isprintable():
-        raise UsageError("the API key holds characters that no key has; was it copied whole?")
-    return url, key or _NO_KEY
-
-
 def _request(model: str, prompt: Prompt, form: str) -> dict[str, Any]:
     system = prompt.system
     if form != "json_schema":
@@ -288,27 +232,6 @@ def _json_or_none(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
-
-
-def _worth_waiting(error: BaseException) -> bool:
-    """Retryable, unless the server asks for more patience than a call should have."""
-    if not failures.is_retryable(error):
-        return False
-    asked = failures.retry_after_s(failures.headers_of(error))
-    return asked is None or asked <= _LONGEST_RETRY_AFTER_S
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds before the next attempt: full jitter, but never less than the server asked for.
-
-    Full jitter as in M. Brooker, "Exponential Backoff and Jitter" (AWS Architecture Blog, 2015).
-    """
-    from tenacity import wait_random_exponential
-
-    jitter = wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S)(state)
-    error = state.outcome.exception() if state.outcome else None
-    asked = failures.retry_after_s(failures.headers_of(error)) if error else None
-    return jitter if asked is None else asked + min(jitter, 1.0)
 
 
 def _names_temperature(error: BaseException | None) -> bool:

@@ -1,4 +1,4 @@
-"""What a model answers to the extraction prompt: its schema, and candidates from what came.
+"""Candidates from what a model answered to the extraction prompt.
 
 Models break forms in many ways, so reading is lenient where the meaning is plain (a fenced,
 truncated or doubly encoded answer, ``Works At`` for ``works_at``) and goes item by item where it
@@ -8,231 +8,22 @@ is not: a bad item is dropped and counted, the rest is kept.
 from __future__ import annotations
 
 import dataclasses
-import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    WithJsonSchema,
-)
+from pydantic import ValidationError
 
-from graphmem.clock import parse_when
-from graphmem.errors import BadModelOutput, UsageError
+from graphmem.errors import BadModelOutput
+from graphmem.ingest.answer_form import EntityAnswer, FactAnswer
 from graphmem.ingest.repair import as_answer
 from graphmem.ports.llm import CandidateEntity, CandidateFact
-from graphmem.text import name_key, text_key, words
+from graphmem.text import name_key, text_key
 
-SCHEMA_NAME = "extraction"
-_LONGEST_TEXT = 1000
-_LONGEST_NAME = 200
-_LONGEST_KIND = 40
-_MOST_TYPE_WORDS = 8
 _MOST_ALIASES = 20
 _MOST_ITEMS = 1000
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_PART_OF_DATE = re.compile(r"(\d{4})(?:[-/](\d{1,2}))?(?:[-/](\d{1,2}))?")
-_AFTER_DATE = re.compile(r"\s*\(.*\)$")
-_ORDINAL = re.compile(r"\D*(\d{1,9})\D*")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_NOTHING = frozenset({"", "null", "none", "n/a", "na", "nil", "unknown", "undefined", "-"})
-_LEVELS = {"low": 0.2, "medium": 0.5, "moderate": 0.5, "high": 0.8, "critical": 1.0}
 _SPEAKER = frozenset({"i", "me", "my", "mine", "myself", "user", "speaker", "narrator"})
-_PRONOUNS = frozenset(
-    {
-        "we", "us", "our", "you", "your", "he", "him", "his", "she", "her", "they", "them",
-        "their", "it", "its", "this", "that",
-    }
-)  # fmt: skip
-_JOINERS = "\u200c\u200d"
-"""Zero-width joiners: not printable, but parts of words and of emoji."""
-
-
-# -- one field at a time ---------------------------------------------------------------------------
-
-
-def _text(value: Any) -> str | None:
-    """One line of clean text; None for what says nothing."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    text = "".join(c if c.isprintable() or c in _JOINERS else " " for c in str(value))
-    text = " ".join(text.split())
-    return None if text.casefold() in _NOTHING else text
-
-
-def _sentence(value: Any) -> str | None:
-    text = _text(value)
-    if text is not None and len(text) > _LONGEST_TEXT:
-        text = text[:_LONGEST_TEXT].rpartition(" ")[0] or text[:_LONGEST_TEXT]
-    return text
-
-
-def _name(value: Any) -> str | None:
-    if isinstance(value, Mapping):
-        value = value.get("name")
-    text = _text(value)
-    text = text.strip("\"'“”‘’`*").strip() if text else None
-    if not text or len(text) > _LONGEST_NAME or text in _PRONOUNS:  # "It" is also a novel
-        return None
-    return text if any(c.isalnum() or ord(c) > 0x2000 for c in text) else None
-
-
-def _names(value: Any) -> list[str]:
-    if isinstance(value, str):
-        value = value.split(",")
-    if isinstance(value, Mapping):
-        value = [value] if "name" in value else list(value)
-    found = [_name(item) for item in value] if isinstance(value, list) else []
-    return [name for name in found if name]
-
-
-def _kind(value: Any) -> str:
-    text = _text(value)
-    kind = "_".join(words(text)) if text else ""
-    return kind if 0 < len(kind) <= _LONGEST_KIND else "thing"
-
-
-def _type(value: Any) -> str | None:
-    """A relation's type in lower snake case: ``Works At``, ``worksAt`` and ``WORKS-AT`` are one."""
-    text = _text(value)
-    parts = words(_CAMEL.sub(" ", text).replace("_", " ")) if text else []
-    parts = [part.replace("'", "") for part in parts]
-    return "_".join(parts) if 0 < len(parts) <= _MOST_TYPE_WORDS else None
-
-
-def _moment(value: Any) -> datetime | None:
-    """ISO 8601, or a year, or a year and a month (their first instant); else None."""
-    text = _text(value)
-    if text is None:
-        return None
-    text = _AFTER_DATE.sub("", text)
-    whole = _PART_OF_DATE.fullmatch(text)
-    if whole:
-        year, month, day = (int(part or 1) for part in whole.groups())
-        text = f"{year:04}-{month:02}-{day:02}"
-    try:
-        return parse_when(text)
-    except UsageError:
-        return None
-
-
-def _importance(value: Any) -> float | None:
-    if isinstance(value, str):
-        level = _LEVELS.get(value.strip().casefold())
-        number = _NUMBER.search(value)
-        if level is not None or number is None:
-            return level
-        value = float(number.group()) / (100 if "%" in value else 1)
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        return None
-    return float(min(1, max(0, value)))
-
-
-def _ordinals(value: Any) -> list[int]:
-    found: list[int] = []
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, str):
-            number = _ORDINAL.fullmatch(item)  # "3", "turn 3", but not "D1:3"
-            found += [int(number.group(1))] if number else []
-        elif isinstance(item, int) and not isinstance(item, bool):
-            found.append(item)
-        elif isinstance(item, float) and item.is_integer():
-            found.append(int(item))
-    return found
-
-
-def _flag(value: Any) -> bool:
-    return (
-        value.strip().casefold() in {"true", "yes", "1"} if isinstance(value, str) else value == 1
-    )
-
-
-# -- the answer's form ---------------------------------------------------------------------------
-
-
-_DATE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})
-
-
-class EntityAnswer(BaseModel):
-    """An entity as the model writes it."""
-
-    name: Annotated[str, BeforeValidator(_name)] = Field(
-        validation_alias=AliasChoices("name", "entity", "entity_name")
-    )
-    kind: Annotated[str, BeforeValidator(_kind)] = Field(
-        default="thing", validation_alias=AliasChoices("kind", "type", "entity_type", "label")
-    )
-    aliases: Annotated[list[str], BeforeValidator(_names)] = []
-
-
-class FactAnswer(BaseModel):
-    """A fact as the model writes it."""
-
-    text: Annotated[str, BeforeValidator(_sentence)] = Field(
-        validation_alias=AliasChoices("text", "fact", "statement", "sentence", "memory", "content")
-    )
-    subject: Annotated[str | None, BeforeValidator(_name)] = Field(
-        default=None, validation_alias=AliasChoices("subject", "source", "head")
-    )
-    type: Annotated[str | None, BeforeValidator(_type)] = Field(
-        default=None,
-        validation_alias=AliasChoices("type", "relation", "predicate", "relationship"),
-    )
-    object: Annotated[str | None, BeforeValidator(_name)] = Field(
-        default=None, validation_alias=AliasChoices("object", "target", "tail")
-    )
-    entities: Annotated[list[str], BeforeValidator(_names)] = []
-    valid_at: Annotated[datetime | None, BeforeValidator(_moment), _DATE] = None
-    invalid_at: Annotated[datetime | None, BeforeValidator(_moment), _DATE] = None
-    importance: Annotated[float | None, BeforeValidator(_importance)] = None
-    turns: Annotated[list[int], BeforeValidator(_ordinals)] = Field(
-        default=[], validation_alias=AliasChoices("turns", "turn", "turn_ids")
-    )
-    retracts: Annotated[bool, BeforeValidator(_flag)] = False
-
-
-class Answer(BaseModel):
-    """The whole answer."""
-
-    entities: list[EntityAnswer]
-    facts: list[FactAnswer]
-
-
-def schema() -> dict[str, Any]:
-    """The answer's JSON schema, as strict structured output wants it: everything required,
-    nothing else allowed, no references, no keyword outside the common subset."""
-    whole = Answer.model_json_schema(by_alias=False)
-    strict: dict[str, Any] = _strict(whole, whole.get("$defs", {}))
-    return strict
-
-
-def _strict(node: Any, definitions: Mapping[str, Any]) -> Any:
-    if isinstance(node, list):
-        return [_strict(item, definitions) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if "$ref" in node:
-        return _strict(definitions[node["$ref"].rpartition("/")[2]], definitions)
-    kept = {k: v for k, v in node.items() if k not in {"$defs", "title", "default", "description"}}
-    if kept.get("type") == "object":
-        fields = {name: _strict(inner, definitions) for name, inner in kept["properties"].items()}
-        return {
-            "type": "object",
-            "properties": fields,
-            "required": list(fields),
-            "additionalProperties": False,
-        }
-    return {key: _strict(value, definitions) for key, value in kept.items()}
-
-
-# -- candidates ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

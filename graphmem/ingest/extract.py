@@ -19,14 +19,13 @@ from graphmem.clock import stamp
 from graphmem.errors import BadModelOutput, ModelError, UsageError
 from graphmem.ingest import prompts
 from graphmem.ingest.answer import (
-    SCHEMA_NAME,
     Reading,
     Voices,
     merge_entities,
     merge_facts,
     read_answer,
-    schema,
 )
+from graphmem.ingest.answer_form import SCHEMA_NAME, schema
 from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.llm import LLM, CandidateEntity, CandidateFact, Completion, Extraction, Prompt
 from graphmem.text import digest, paragraphs, words

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
-from graphmem.model import Entity, Episode, Fact
+from graphmem.model import Entity, Episode, Fact, Turn
 from graphmem.ports.graph import GraphChanges, GraphStore
 from graphmem.ports.ledger import Event, LedgerLog
 from graphmem.ports.vectors import Collection, Point, VectorChanges, VectorStore
@@ -170,6 +170,11 @@ def vector_target(store: VectorStore, embedder: CachedEmbedder) -> _Target:
     return apply
 
 
+def turn_text(turn: Turn) -> str:
+    """A turn as it is indexed: who says it is part of what can be asked for."""
+    return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
+
+
 def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
     """Points without their dense vectors yet. Turns stored as they are (no inference) are facts."""
     import numpy as np
@@ -184,7 +189,7 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
                 Point(
                     id=turn.id,
                     wall=scope.wall,
-                    text=turn.text,
+                    text=turn_text(turn),
                     dense=none,
                     agent_ids=(scope.agent_id,) if scope.agent_id else (),
                     run_ids=(scope.run_id,) if scope.run_id else (),

@@ -14,8 +14,7 @@ from typing import Any
 
 from graphmem.errors import BadModelOutput
 
-_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_UNOPENED_THINKING = re.compile(r"^.*?</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
+_THOUGHT = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _FENCE = re.compile(r"(?:```|~~~)[ \t]*[\w-]*[ \t]*\n?(.*?)(?:```|~~~|\Z)", re.DOTALL)
 _FENCE_TAIL = re.compile(r"\s*(?:```|~~~)[^{}\[\]]*\Z")
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
@@ -60,7 +59,7 @@ def _readings(raw: str) -> Iterator[tuple[Any, bool]]:
     whole = _strict(text)
     if whole:
         yield whole[0], False
-    text = _UNOPENED_THINKING.sub("", _THINKING.sub("", text)).strip()
+    text = text[max((end.end() for end in _THOUGHT.finditer(text)), default=0) :].strip()
     fenced = [match.group(1).strip() for match in _FENCE.finditer(text)]
     parsed = [value for piece in fenced for value in _strict(piece)]
     for values in (_strict(text), parsed, _embedded(text)):

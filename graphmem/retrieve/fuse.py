@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from graphmem.model import ArmScore
 from graphmem.ports.vectors import Scored
 
-_WEIGHTS = {"bm25": 1.0, "dense": 0.4, "graph": 0.3, "neighbours": 0.6}
+_WEIGHTS = {"bm25": 1.0, "dense": 0.4, "graph": 0.3, "neighbours": 0.6, "facts": 0.3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,21 @@ def with_neighbours(fused: Sequence[Fused], neighbours: Mapping[str, Sequence[st
         extra = ArmScore("neighbours", 1, best, _WEIGHTS["neighbours"] * best)
         result.append(_total(one.id, [*one.arms, extra]) if best > 0 else one)
     return ordered(result)
+
+
+def with_stated(
+    turns: Sequence[Fused], facts: Sequence[Fused], stating: Mapping[str, Sequence[str]]
+) -> list[Fused]:
+    """Add to each turn a part of the best fact that it states, graph and all."""
+    by_id = {turn.id: turn for turn in turns}
+    told: dict[str, Fused] = {}
+    for rank, fact in enumerate(facts, start=1):
+        for turn_id in stating.get(fact.id, ()):
+            if turn_id not in told:
+                arm = ArmScore("facts", rank, fact.score, _WEIGHTS["facts"] * fact.score)
+                own = by_id[turn_id].arms if turn_id in by_id else ()
+                told[turn_id] = _total(turn_id, [*own, arm])
+    return ordered([*told.values(), *(turn for turn in turns if turn.id not in told)])
 
 
 def ordered(candidates: Sequence[Fused]) -> list[Fused]:

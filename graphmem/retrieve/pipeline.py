@@ -12,14 +12,14 @@ from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Turn
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, FactQuery, LedgerReads
 from graphmem.ports.vectors import Collection, Only, Scored, VectorQuery, VectorStore
-from graphmem.retrieve.fuse import Arm, Fused, fuse, ordered, with_neighbours
+from graphmem.retrieve.fuse import Arm, Fused, fuse, ordered, with_neighbours, with_stated
 from graphmem.retrieve.spread import Reached, spread
 from graphmem.text import name_key, name_keys_in, words
 
 _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
 _COLLECTIONS: dict[HitKind, Collection] = {"fact": "facts", "turn": "turns"}
 _MAX_SEEDS = 6
-_DEPTH = 50  # candidates of each arm
+_DEPTH = 100  # candidates of each arm
 _NEIGHBOURED = 40
 
 
@@ -150,7 +150,10 @@ class Retrieve:
         }
         others = [candidate for candidate in fused if candidate.id not in turn_ids]
         turns = {turn.id: turn for turn in around}
-        return turns, ordered([*others, *with_neighbours(mine, neighbours)])
+        mine = with_neighbours(mine, neighbours)
+        if "turn" in question.kinds:
+            mine = with_stated(mine, [c for c in others if c.id in facts], _stating(facts))
+        return turns, ordered([*others, *mine])
 
     async def _paths(
         self, question: Question, reached: Sequence[Reached], facts: dict[str, Fact]
@@ -174,6 +177,14 @@ def _path(fact: Fact, way: tuple[str, ...], names: dict[str, str]) -> str:
         elif way[-1] == fact.object_id:
             steps.append(f"←{fact.type}- {names.get(fact.subject_id, '?')}")
     return " ".join((" · ".join(steps[: len(way)]), *steps[len(way) :]))
+
+
+def _stating(facts: Mapping[str, Fact]) -> dict[str, list[str]]:
+    """The turns that state each fact."""
+    return {
+        fact.id: [source.turn_id for source in fact.sources if source.turn_id]
+        for fact in facts.values()
+    }
 
 
 def _first_turn(fact: Fact) -> str | None:

@@ -13,6 +13,7 @@ from graphmem.adapters.rules.words import (
     KIN,
     KIN_MODIFIERS,
     KIN_PLURAL,
+    NEGATIONS,
     PETS,
     PETS_PLURAL,
     SENTENCE_BLOCKERS,
@@ -25,6 +26,7 @@ _IS_NAMED = re.compile(
     re.IGNORECASE,
 )
 _HAVE = frozenset("have have've i've got has had adopted met gotten".split())
+_DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
 # Kin that not everybody has.
 _TELLING = frozenset(
     """husband wife spouse fiancé fiancée fiance fiancee boyfriend girlfriend son daughter sister
@@ -74,7 +76,7 @@ def _unnamed(place: Place, voice: Voice, index: int, owner: str) -> Iterator[Can
     token = place.sentence.tokens[index]
     word = token.low
     mine = index > 0 and place.sentence.tokens[index - 1].low in {"my", "our"}
-    if not mine or place.sentence.question or place.sentence.lows & SENTENCE_BLOCKERS:
+    if not mine or place.sentence.question or place.sentence.lows & _DOUBTFUL:
         return
     if word not in _TELLING or voice.people.kin.get((owner, KIN_PLURAL.get(word, word))):
         return
@@ -149,7 +151,7 @@ def _after(place: Place, token: Token, *, plural: bool, speakers: frozenset[str]
         return []
     how = match.group().strip()
     at = match.end() + (1 if text[match.end() : match.end() + 1] == " " else 0)
-    found = name_list(place, at)
+    found = name_list(place, at, owning=True)
     if not found or found[0].start > at + 1:
         return []
     if how == "," and not _set_off(place, found[0], speakers):

@@ -32,7 +32,7 @@ _VERBISH = frozenset(
 # "expressing myself", "seeing how": the activity is not whole without what follows.
 _NEEDED = frozenset(
     """myself yourself ourselves themselves it this that these those them him you how what where who
-    when me us because""".split()
+    when me us""".split()
 )
 _PARTICLES = frozenset("up out around along down over".split())
 # After a lone "-ing", what may follow it without having been part of it.
@@ -76,8 +76,8 @@ class Place:
         return next((s for s in self.names if s.first == token), None)
 
 
-def name_slot(place: Place, position: int) -> Phrase | None:
-    """The name that stands right at a position, a leading "the" and a trailing country included."""
+def name_slot(place: Place, position: int, *, owning: bool = False) -> Phrase | None:
+    """The name that stands right at a position, after "the" too; with "'s" only if ``owning``."""
     sentence = place.sentence
     index = _here(sentence, position)
     if index is None:
@@ -85,15 +85,15 @@ def name_slot(place: Place, position: int) -> Phrase | None:
     span = place.name_at(index)
     if span is None and sentence.tokens[index].low == "the":
         span = place.name_at(index + 1)
-    if span is None or span.owns:
+    if span is None or (span.owns and not owning):
         return None
     return Phrase(span.name, span.name, span.start, span.end, proper=True, whole=True)
 
 
-def name_list(place: Place, position: int) -> list[Phrase]:
+def name_list(place: Place, position: int, *, owning: bool = False) -> list[Phrase]:
     """Names joined by commas and "and"."""
     found: list[Phrase] = []
-    while (phrase := name_slot(place, position)) is not None:
+    while (phrase := name_slot(place, position, owning=owning)) is not None:
         found.append(phrase)
         after = _after_joiner(place.sentence, phrase.end)
         if after is None:
@@ -191,6 +191,12 @@ def _phrase(place: Place, position: int, *, gerund: bool) -> Phrase | None:
     return _judge(place, taken)
 
 
+def _whose(tokens: list[Token], at: int) -> bool:
+    """ "with his friends": company, not part of the activity."""
+    company = {"my", "our", "his", "her", "their", "your", "the", "friends", "family", "others"}
+    return at < len(tokens) and tokens[at].low in company
+
+
 def _cut_short(place: Place, taken: list[Token]) -> bool:
     """A lone "caring" of "caring more about it", or the "creating a safe" of "a safe, warm place"."""
     sentence = place.sentence
@@ -228,7 +234,11 @@ def _take(place: Place, index: int, *, gerund: bool) -> list[Token]:
             if stop is NP_STOP_GERUND and token.low in _NEEDED:
                 return []
             break
-        if token.low == "with" and len(taken) > 1 and taken[-1].low not in _PARTICLES:
+        if (
+            token.low == "with"
+            and (_whose(tokens, at + 1) or len(taken) > 1)
+            and (taken[-1].low not in _PARTICLES)
+        ):
             break
         if len(taken) == _LONGEST:
             return []

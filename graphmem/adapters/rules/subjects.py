@@ -95,10 +95,25 @@ class Voice:
         names = self.people.names
         if not names.may_be_person(span.name) and names.kind(span.name) != "animal":
             return None
+        if span.owns and (relative := self._kin_of(place, span.last + 1)):
+            return relative
         end = span.end - 2 if span.owns else span.end
         unsure = span.initial and not names.is_sure(span.name)
         subject = Subject(names.canonical_of(span.name), end, unsure=unsure)
         return self._with_other(place, subject)
+
+    def _kin_of(self, place: Place, at: int) -> Subject | None:
+        """The Zoe of "Carla's sister Zoe"."""
+        tokens = place.sentence.tokens
+        while at < len(tokens) and tokens[at].low in KIN_MODIFIERS:
+            at += 1
+        if at >= len(tokens) or tokens[at].low not in KIN:
+            return None
+        span = place.name_at(at + 1)
+        if span is None or place.sentence.tokens[at + 1].gap != " ":
+            return None
+        end = span.end - 2 if span.owns else span.end
+        return Subject(self.people.names.canonical_of(span.name), end)
 
     def _my(self, place: Place, match: re.Match[str]) -> Subject | None:
         """ "My sister (Zoe)", with the name said here or earlier in the episode."""

@@ -102,7 +102,7 @@ def _hit_row(hit: Hit, explain: bool, ids: bool) -> list[object]:
 
 def _reasons(hit: Hit) -> list[str]:
     arms = " · ".join(
-        f"{arm.arm} {arm.share:.0%} (rank {arm.rank}, {arm.score:.3g})" for arm in hit.arms
+        f"{arm.arm} +{arm.share:.2f} (rank {arm.rank}, scored {arm.score:.3g})" for arm in hit.arms
     )
     lines = [f"{hit.kind}: {arms}" if arms else hit.kind]
     if hit.path:

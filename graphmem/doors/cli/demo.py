@@ -1,1 +1,171 @@
-COMMANDS = ()
+"""``graphmem demo``: remembers a conversation and asks it things, with the command for each."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphmem.doors.cli.ask import show_hits
+from graphmem.doors.cli.base import DEFAULT_STORE, command, options
+from graphmem.doors.cli.care import show_stats
+from graphmem.doors.cli.graph import (
+    draw,
+    show_paths,
+    show_relations,
+    show_rows,
+    show_timeline,
+    told,
+)
+from graphmem.doors.cli.output import counted, emit, plain, show
+from graphmem.doors.formats import Reader
+from graphmem.errors import UsageError
+
+if TYPE_CHECKING:
+    from graphmem import Memory
+
+FOLDER = "demo-memory"
+USER = "demo"
+_MARK = "this-is-a-demo"
+_CYPHER = (
+    "MATCH (p:Entity)-[r:RELATES]->(o:Entity) WHERE r.type = 'works_at' "
+    "RETURN p.name AS who, o.name AS company, substring(r.valid_at, 1, 10) AS since, "
+    "substring(r.invalid_at, 1, 10) AS until ORDER BY company, who"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One question: what it shows, the command that asks it, and how to ask and to show it."""
+
+    title: str
+    command: str
+    ask: Callable[[Memory], Any]
+    show: Callable[[Any], None]
+
+
+STEPS = (
+    Step(
+        "Who is Maya connected to, now?",
+        "relations Maya",
+        lambda memory: memory.relations("Maya"),
+        show_relations,
+    ),
+    Step(
+        "How do Maya and Duarte, who never met, connect?",
+        "paths Maya Duarte --max-hops 5 --limit 2",
+        lambda memory: memory.paths("Maya", "Duarte", max_hops=5, limit=2),
+        lambda found: show_paths(found, 5),
+    ),
+    Step(
+        "What changed for Tom? Nothing is overwritten: what has ended stays, with its dates.",
+        "timeline Tom",
+        lambda memory: memory.timeline("Tom"),
+        show_timeline,
+    ),
+    Step(
+        "A question in plain words, and why each answer ranks where it does",
+        'search "Where does Tom work now?" --limit 4 --explain',
+        lambda memory: memory.search("Where does Tom work now?", limit=4),
+        lambda found: show_hits(found, explain=True),
+    ),
+    Step(
+        "The graph itself, in Cypher",
+        f'cypher "{_CYPHER}"',
+        lambda memory: memory.cypher(_CYPHER),
+        show_rows,
+    ),
+    Step("What is stored", "stats", lambda memory: memory.stats(), show_stats),
+)
+
+
+@command("demo")
+def demo() -> None:
+    """See it work: a year of talk, remembered and asked about.
+
+    Needs no key, no server and no network. Writes into ./demo-memory (or --store), which it makes
+    anew each time; a folder that is not a demo's is never touched.
+    """
+    shared = options()
+    folder = Path(FOLDER) if shared.store == DEFAULT_STORE else shared.folder
+    conversation = _conversation()
+    _make_anew(folder)
+    results: list[dict[str, Any]] = []
+    with _memory(folder) as memory:
+        sessions = list(Reader(conversation, "jsonl"))
+        memory.add_many(sessions)
+        if not shared.json:
+            _show_start(folder, sessions)
+        for number, step in enumerate(STEPS, start=1):
+            found = step.ask(memory)
+            results.append({"command": f"graphmem {step.command}", "result": found})
+            if not shared.json:
+                _show_heading(f"{number}. {step.title}", step.command)
+                step.show(found)
+        pictures = list(_pictures(memory, folder))
+    if shared.json:
+        emit({"store": str(folder), "user": USER, "steps": results, "pictures": pictures})
+        return
+    _show_heading(f"{len(STEPS) + 1}. The picture", f"graph --out {folder / 'graph.html'}")
+    for picture in pictures:
+        show(plain(f"  {told(picture)}"))
+    show(plain(f"\nOpen {folder / 'graph.html'} in a browser: drag, zoom, point at things."))
+
+
+def _conversation() -> Path:
+    """The example: beside the package when installed, beside the sources in a checkout."""
+    beside = [Path(str(files("graphmem"))) / "examples", Path(__file__).parents[3] / "examples"]
+    for folder in beside:
+        if (folder / "conversation.jsonl").is_file():
+            return folder / "conversation.jsonl"
+    raise UsageError("the example conversation is missing from this installation")
+
+
+def _make_anew(folder: Path) -> None:
+    if folder.exists():
+        if not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MARK).is_file()):
+            raise UsageError(
+                f"{folder} holds something that is not a demo; give another folder: "
+                f"graphmem --store {FOLDER} demo"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / _MARK).write_text("Made by `graphmem demo`, which deletes and makes it anew.\n")
+
+
+def _memory(folder: Path) -> Memory:
+    """Embedded and without a model, whatever the environment says."""
+    from graphmem import Memory, Settings
+
+    return Memory(folder, user_id=USER, settings=Settings.load({}, llm="none"))
+
+
+def _show_start(folder: Path, sessions: list[dict[str, Any]]) -> None:
+    turns = sum(len(session["content"]) for session in sessions)
+    speakers = sorted({turn["name"] for session in sessions for turn in session["content"]})
+    first, last = (sessions[at]["occurred_at"].strftime("%B %Y") for at in (0, -1))
+    show(
+        plain(
+            f"{' and '.join(speakers)} talked {counted(len(sessions), 'time')} between {first} and "
+            f"{last}: {counted(turns, 'turn')}, remembered in {folder}/",
+            "bold",
+        ),
+        plain("No model, no server, no network. To ask it yourself:"),
+        plain(f"  export GRAPHMEM_STORE={folder} GRAPHMEM_USER={USER}", "cyan"),
+    )
+
+
+def _show_heading(title: str, text: str) -> None:
+    show(plain(f"\n{title}", "bold"), plain(f"$ graphmem {text}", "cyan"), plain(""))
+
+
+def _pictures(memory: Memory, folder: Path) -> Iterator[dict[str, Any]]:
+    whole = memory.to_networkx(current=False)
+    for name in ("graph.html", "graph.svg"):
+        yield draw(whole, folder / name, title="Maya and Tom", limit=80)
+
+
+COMMANDS = (demo,)

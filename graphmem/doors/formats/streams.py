@@ -137,8 +137,9 @@ class JsonStream:
                 raise self._error(error.msg, error.pos) from error
             except RecursionError as error:
                 raise self._error("nested too deeply") from error
-            cut = end == len(self._text) and not isinstance(value, dict | list | str)
-            if cut and self._more(_CHUNK):  # a number may go on in the next chunk
+            # A number near the end of what has been read (``0.``) may go on in the next chunk.
+            bare = not isinstance(value, dict | list | str)
+            if bare and end > len(self._text) - _NEAR_END and self._more(_CHUNK):
                 continue
             self._at = end
             return value

@@ -1,0 +1,98 @@
+"""Random writes, searches and reopenings of both stores against a dictionary."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from graphmem.adapters.vectors_edge import EdgeVectors
+from graphmem.adapters.vectors_memory import MemoryVectors
+from graphmem.ports.vectors import Only, Scored, VectorQuery, VectorStore
+from graphmem.testing.vectors import SIZE, TOLERANCE, drop, point, put, uid, unit, vector_machine
+
+
+def runs(count: int, steps: int) -> settings:
+    return settings(
+        max_examples=count,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def test_memory_against_a_dictionary() -> None:
+    machine = vector_machine(MemoryVectors)
+    run_state_machine_as_test(machine, settings=runs(60, 25))  # type: ignore[no-untyped-call]
+
+
+def test_edge_against_a_dictionary(tmp_path: Path) -> None:
+    def make() -> VectorStore:
+        return EdgeVectors(Path(tempfile.mkdtemp(dir=tmp_path)))
+
+    machine = vector_machine(make)
+    run_state_machine_as_test(machine, settings=runs(8, 25))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_edge_and_memory_agree_on_hundreds_of_points(tmp_path: Path, seed: int) -> None:
+    """Before and after optimizing for real (in the other process), with replacements and
+    removals in between."""
+    rng = random.Random(seed)
+    vocabulary = [f"word{n}s" for n in range(60)]
+    stores: list[VectorStore] = [EdgeVectors(tmp_path / "edge"), MemoryVectors()]
+    walls = [f"p/user:{n}" for n in range(3)]
+    for store in stores:
+        await store.open("store", "model", SIZE)
+    for seq in range(1, 9):
+        points = [
+            point(
+                rng.randrange(1, 4000),
+                " ".join(rng.choices(vocabulary, k=rng.randrange(9))),
+                wall=rng.choice(walls),
+                agent_ids=tuple(rng.sample(["a", "b"], rng.randrange(3))),
+                dense=unit(rng.randrange(900)),
+                invalid_at=rng.choice([None, f"2026-01-0{rng.randrange(1, 9)}T00:00:00.000000Z"]),
+            )
+            for _ in range(500)
+        ]
+        gone = [uid(rng.randrange(1, 4000)) for _ in range(60)]
+        for store in stores:
+            await store.apply(put(*points), seq * 2)
+            await store.apply(drop(*gone), seq * 2 + 1)
+        if seq in (5, 8):
+            await stores[0].optimize()
+        queries = [
+            VectorQuery(
+                "facts",
+                Only(rng.choice(walls), agent_id=agent, ended_by=ended),
+                20,
+                dense=None if text else unit(rng.randrange(10**6)),
+                text=text,
+            )
+            for text in (None, " ".join(rng.choices(vocabulary, k=4)), rng.choice(vocabulary))
+            for agent in (None, "a")
+            for ended in (None, "2026-01-04T00:00:00.000000Z")
+        ]
+        edge, memory = await asyncio.gather(*(store.search(queries) for store in stores))
+        for ours, exact in zip(edge, memory, strict=True):
+            agree(ours, exact)
+        for wall in (None, *walls):
+            assert await stores[0].ids("facts", wall) == await stores[1].ids("facts", wall)
+    for store in stores:
+        await store.close()
+
+
+def agree(ours: list[Scored], exact: list[Scored]) -> None:
+    """The same scores in the same places, and the same ids but where scores all but tie."""
+    assert len(ours) == len(exact)
+    for mine, theirs in zip(ours, exact, strict=True):
+        assert mine.score == pytest.approx(theirs.score, abs=TOLERANCE)
+    last = exact[-1].score if exact else 0.0
+    clear = {hit.id for hit in exact if hit.score > last + TOLERANCE}
+    assert clear <= {hit.id for hit in ours}
