@@ -11,9 +11,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, Self, TypeAlias
 
 import qdrant_edge
 
@@ -47,51 +48,58 @@ def can_start() -> bool:
 class Optimizing:
     """One shard's copy, the process that works on it, and the writes since it was copied."""
 
+    owner: object
+    """Which call started it: only that one's end may end it."""
     collection: Collection
     folder: Path
     process: subprocess.Popen[bytes]
+    said: IO[bytes]
     delayed: list[Batch] = field(default_factory=list)
     abandoned: bool = False
     _count: int = 0
 
     @classmethod
-    def start(cls, collection: Collection, source: Path, folder: Path) -> Optimizing:
+    def start(cls, owner: object, collection: Collection, source: Path, folder: Path) -> Self:
         """Copy a flushed shard that nobody writes to, and start."""
+        said = tempfile.TemporaryFile()  # a pipe would have to be read meanwhile
         try:
             copy_sparse(source, folder)
             process = subprocess.Popen(  # noqa: S603 - this interpreter, a constant program
                 [sys.executable, "-P", "-c", _PROGRAM, str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=said,
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C is the parent's to handle
             )
         except OSError as error:
+            said.close()
             shutil.rmtree(folder, ignore_errors=True)
             raise Rejected(f"the vectors in {source} cannot be optimized: {error}") from error
-        return cls(collection, folder, process)
+        return cls(owner, collection, folder, process, said)
 
-    def note(self, batch: Batch) -> None:
-        """Remember a write for the copy. A flood of them makes the copy not worth keeping."""
+    def note(self, batch: Batch) -> bool:
+        """Remember a write for the copy; False when there are so many that the copy is not worth
+        keeping."""
         self._count += len(batch[0]) + len(batch[1])
         self.delayed.append(batch)
-        if self._count > _MOST_DELAYED:
-            self.abandon()
+        return self._count <= _MOST_DELAYED
 
-    def wait(self) -> None:
-        """Block until the process is over; :class:`Rejected` when it failed by itself."""
-        _, said = self.process.communicate()
-        if self.process.returncode and not self.abandoned:
-            lines = said.decode("utf-8", "replace").strip().splitlines()
-            raise Rejected(f"optimizing vectors failed: {lines[-1] if lines else 'killed'}")
+    def failure(self) -> str | None:
+        """What the process died of; None when it did its work."""
+        if not self.process.wait():
+            return None
+        self.said.seek(0)
+        lines = self.said.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else f"it was killed ({self.process.returncode})"
 
     def abandon(self) -> None:
+        """Stop the process, if it runs, and remove the copy."""
         self.abandoned = True
         self.delayed.clear()
         self.process.kill()
-
-    def discard(self) -> None:
+        self.process.wait()
+        self.said.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -51,6 +51,7 @@ class KuzuGraph:
         buffer_pool_bytes: int = _DEFAULT_POOL,
     ) -> None:
         self._pool = Pool(path, engine, buffer_pool_bytes)
+        self._buffer_pool_bytes = buffer_pool_bytes
         self._store_id = ""
         self._lost: str | None = None
 
@@ -69,12 +70,13 @@ class KuzuGraph:
         return mark
 
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
-        """Apply a batch and move the mark in one transaction; see the port.
+        """Apply a batch and move the mark in one transaction; see the port. (A batch with more
+        text than a 32nd of the buffer pool takes several, the last of which moves the mark.)
 
         Not interrupted by cancellation: when this returns or raises, it is committed or undone.
         """
         self._check()
-        loader = Loader(changes, copies=self._pool.engine.copies)
+        loader = self._loader(changes)
         job = self._transaction(lambda writer: self._write(writer, loader, applied_seq))
         try:
             log_bytes = await self._pool.write(job, alone=loader.bulky)
@@ -88,7 +90,7 @@ class KuzuGraph:
     async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Fill an empty graph with rows as they are; the mark stays."""
         self._check()
-        loader = Loader(GraphChanges(), copies=self._pool.engine.copies)
+        loader = self._loader(GraphChanges())
         await self._pool.write(self._transaction(lambda w: loader.load(w, nodes, edges)))
 
     async def expand(
@@ -161,6 +163,10 @@ class KuzuGraph:
         """Let the file go. Safe to call twice."""
         await self._pool.close()
 
+    def _loader(self, changes: GraphChanges) -> Loader:
+        most_text = self._buffer_pool_bytes // 32
+        return Loader(changes, copies=self._pool.engine.copies, most_text=most_text)
+
     def _check(self) -> None:
         if self._lost is not None:
             raise Unavailable(self._lost)
@@ -183,8 +189,8 @@ class KuzuGraph:
         """Write a batch and the mark; how long the log was before this one is committed."""
         loader.remove(writer)
         loader.put_nodes(writer)
-        _set_mark(writer, self._store_id, applied_seq)
         loader.put_edges(writer)
+        _set_mark(writer, self._store_id, applied_seq)
         return self._pool.log_bytes()
 
     def _read_mark(self, writer: Session) -> Mark | None:

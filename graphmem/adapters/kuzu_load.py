@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from graphmem.adapters.cypher import statements
@@ -35,11 +35,17 @@ class Loader:
 
     ``bulky`` says that it will COPY, for which no read may be in flight; ``copied`` that it has
     begun to, after which the transaction must not be rolled back and go on being used.
+
+    What is not committed yet must fit into the engine's buffer pool. A batch with more than
+    ``most_text`` characters is therefore committed in several steps, the mark last: whoever is
+    killed between them applies the batch again, and that makes it whole.
     """
 
-    def __init__(self, changes: GraphChanges, *, copies: bool) -> None:
+    def __init__(self, changes: GraphChanges, *, copies: bool, most_text: int) -> None:
         self._changes = changes
         self._copies = copies
+        self._most_text = most_text
+        self._text = 0
         self._nodes: dict[str, dict[str, Node]] = {
             "Episode": {episode.id: episode_node(episode) for episode in changes.episodes},
             "Entity": {entity.id: entity_node(entity) for entity in changes.entities},
@@ -73,18 +79,25 @@ class Loader:
 
     def put_nodes(self, session: Session) -> None:
         """Create the nodes that are new, set those that are there and take their own edges."""
+        stored = {label: self._look_up(session, label) for label in self._nodes}
         for label, nodes in self._nodes.items():
-            if self._copies and len(nodes) >= _BULK:
-                known = self._many(session, label, nodes)
-                stored = {id: self._stored(session, label, id) for id in known}
-            else:
-                rows = {id: self._stored(session, label, id) for id in nodes}
-                stored = {id: row for id, row in rows.items() if row is not None}
-            for id, row in stored.items():
+            for id, row in stored[label].items():
+                if row[0] != nodes[id].scope:
+                    raise Rejected(f"the {label.lower()} {id} belongs to another scope")
+        for label, nodes in self._nodes.items():
+            for id, row in stored[label].items():
                 self._set_node(session, nodes[id], row)
-            new = [node for id, node in nodes.items() if id not in stored]
+            new = [node for id, node in nodes.items() if id not in stored[label]]
             self._create_nodes(session, label, new)
             self._scopes[label].update((id, node.scope) for id, node in nodes.items())
+
+    def _look_up(self, session: Session, label: str) -> dict[str, list[Any]]:
+        """The nodes of this batch that the graph has already."""
+        ids: Iterable[str] = self._nodes[label]
+        if self._by_copy(self._nodes[label]):
+            ids = self._many(session, label, ids)
+        rows = {id: self._stored(session, label, id) for id in ids}
+        return {id: row for id, row in rows.items() if row is not None}
 
     def put_edges(self, session: Session) -> None:
         """Create the edges of the batch; those with a missing end, or with ends in two scopes,
@@ -98,6 +111,7 @@ class Loader:
                     rest = {name: value for name, value in rest.items() if name != "scope"}
                 ends = {"source": edge.source, "target": edge.target}
                 session.run(_write(f"create_{type.lower()}"), {**ends, **rest})
+                self._count(session, rest)
         many = {type: edges for type, edges in self._edges.items() if type not in few}
         ready = {type: self._with_ends(session, edges) for type, edges in many.items()}
         for type, rows in ready.items():
@@ -114,7 +128,7 @@ class Loader:
         self._edges = _by_type(edges)
         self.put_edges(session)
 
-    def _by_copy(self, rows: Sequence[object]) -> bool:
+    def _by_copy(self, rows: Sized) -> bool:
         return self._copies and len(rows) >= _BULK
 
     def _stored(self, session: Session, label: str, id: str) -> list[Any] | None:
@@ -127,9 +141,7 @@ class Loader:
             return {}
         return dict(session.run(_read(_KNOWN[label]), {"ids": wanted}))
 
-    def _set_node(self, session: Session, node: Node, stored: list[Any] | None) -> None:
-        if stored is None or stored[0] != node.scope:
-            raise Rejected(f"the {node.label.lower()} {node.id} belongs to another scope")
+    def _set_node(self, session: Session, node: Node, stored: list[Any]) -> None:
         if node.label == "Fact":
             self._drop_relation(session, node.id, stored)
             for name in ("drop_fact_about", "drop_fact_states", "drop_fact_supersedes"):
@@ -138,6 +150,7 @@ class Loader:
             session.run(_write("drop_episode_previous"), {"id": node.id})
         rest = {name: value for name, value in node.properties.items() if name != "scope"}
         session.run(_write(f"set_{node.label.lower()}"), {"id": node.id, **rest})
+        self._count(session, rest)
 
     def _drop_relation(self, session: Session, fact_id: str, stored: list[Any] | None) -> None:
         if stored is not None and stored[1] is not None and stored[2] is not None:
@@ -153,6 +166,7 @@ class Loader:
         text = _write(f"create_{label.lower()}")
         for node in nodes:
             session.run(text, {"id": node.id, **node.properties})
+            self._count(session, node.properties)
 
     def _new_mentions(self, session: Session) -> list[Edge]:
         by_episode: dict[str, list[Edge]] = defaultdict(list)
@@ -184,18 +198,50 @@ class Loader:
         return rows
 
     def _copy(self, session: Session, table: str, rows: list[dict[str, Any]]) -> None:
-        """Bulk through a file of JSON lines: unlike CSV it keeps apart nothing, "" and []."""
-        if not rows:
-            return
-        handle, name = tempfile.mkstemp(suffix=".json", prefix="graphmem-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
+        for part in self._parts(rows):
             self.copied = True
-            quoted = name.replace("\\", "\\\\").replace("'", "\\'")
-            session.run(f"COPY {table} FROM '{quoted}'")
-        finally:
-            os.unlink(name)
+            _copy_rows(session, table, part)
+            self._count(session, *part)
+
+    def _parts(self, rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+        """Rows cut so that no part has much more text than is allowed."""
+        part: list[dict[str, Any]] = []
+        text = 0
+        for row in rows:
+            part.append(row)
+            text += _text_in(row)
+            if text > self._most_text:
+                yield part
+                part, text = [], 0
+        if part:
+            yield part
+
+    def _count(self, session: Session, *written: Mapping[str, Any]) -> None:
+        """Commit what has been written when it grows too much to be held back."""
+        self._text += sum(map(_text_in, written))
+        if self._text > self._most_text:
+            session.run("COMMIT")
+            self._text, self.copied = 0, False
+            session.run("BEGIN TRANSACTION")
+
+
+def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Bulk through a file of JSON lines: unlike CSV it keeps apart nothing, "" and []."""
+    handle, name = tempfile.mkstemp(suffix=".json", prefix="graphmem-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
+        quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+        session.run(f"COPY {table} FROM '{quoted}'")
+    finally:
+        os.unlink(name)
+
+
+def _text_in(properties: Mapping[str, Any]) -> int:
+    values = properties.values()
+    return sum(len(value) for value in values if isinstance(value, str)) + sum(
+        len(item) for value in values if isinstance(value, list) for item in value
+    )
 
 
 def _by_type(edges: Iterable[Edge]) -> dict[str, list[Edge]]:

@@ -18,10 +18,16 @@ from graphmem.ports.vectors import (
     VectorQuery,
 )
 
+LARGEST_SIZE = 65_536
+"""Numbers in a vector: the limit of a Qdrant server, kept by all."""
+
 
 def check_embedding(embedder: str, size: int) -> None:
-    if not embedder or size < 1:
-        raise UsageError(f"an embedder needs a name and a size above 0, got {embedder!r}, {size}")
+    if not embedder or not 1 <= size <= LARGEST_SIZE:
+        raise UsageError(
+            f"an embedder needs a name, and vectors of 1 to {LARGEST_SIZE} numbers; "
+            f"got {embedder!r} and {size}"
+        )
 
 
 def other_embedder(

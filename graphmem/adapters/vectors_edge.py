@@ -19,7 +19,7 @@ from graphmem.adapters import edge_mark, points
 from graphmem.adapters.edge_mark import EdgeMark
 from graphmem.adapters.edge_optimize import Optimizing, can_start
 from graphmem.adapters.edge_shard import Shard, damaged, in_use
-from graphmem.errors import UsageError
+from graphmem.errors import Rejected, UsageError
 from graphmem.ports.graph import Mark
 from graphmem.ports.vectors import (
     COLLECTIONS,
@@ -87,20 +87,20 @@ class EdgeVectors:
         """Merge, tidy and index what has piled up, in a process of its own: searches go on, writes
         wait only while a collection is copied. Cancelled, it leaves everything as it was.
         """
-        for collection in COLLECTIONS:
-            job = await self._write(self._begin_optimizing, collection)
-            if job is None:
-                continue
-            try:
-                await asyncio.to_thread(job.wait)
-            except BaseException:
-                job.abandon()
-                raise
-            finally:
-                if self._writer is not None:
-                    await asyncio.shield(self._write(self._end_optimizing, job))
-            if job.abandoned:
-                return
+        owner = object()
+        try:
+            for collection in COLLECTIONS:
+                job = await self._write(self._begin_optimizing, owner, collection)
+                if job is None:
+                    continue
+                await asyncio.to_thread(job.process.wait)
+                if job.abandoned:
+                    return
+                await self._write(self._end_optimizing, job)
+        finally:
+            # A thread may have started it although the call was cancelled before it knew.
+            if self._writer is not None:
+                await asyncio.shield(self._write(self._stop_optimizing, owner))
 
     async def clear(self) -> None:
         """See the port. Works on a folder that is open, closed or damaged; an open one stays open,
@@ -234,8 +234,9 @@ class EdgeVectors:
         with self._view:
             for name, shard in self._shards.items():
                 removed, batch = changes.removed.get(name, ()), changes.points.get(name, ())
-                if self._optimizing is not None and self._optimizing.collection == name:
-                    self._optimizing.note((removed, batch))
+                job = self._optimizing
+                if job and job.collection == name and not job.note((removed, batch)):
+                    self._stop_optimizing()
                 shard.remove(removed)
                 shard.put(batch)
                 changed[name] = changed.get(name, 0) + len(removed) + len(batch)
@@ -258,7 +259,7 @@ class EdgeVectors:
         self._mark.write(self._path, durable=True)
         self._unflushed = 0
 
-    def _begin_optimizing(self, name: Collection) -> Optimizing | None:
+    def _begin_optimizing(self, owner: object, name: Collection) -> Optimizing | None:
         """Start on one collection; None when there is nothing to do or it is done already."""
         mark = self._opened()
         if self._optimizing is not None or mark.changed.get(name, 0) < _WORTH_OPTIMIZING:
@@ -272,16 +273,15 @@ class EdgeVectors:
             return None
         shard.flush()
         folder = self._path / edge_mark.next_folder(self._path, name)
-        self._optimizing = Optimizing.start(name, shard.folder, folder)
+        self._optimizing = Optimizing.start(owner, name, shard.folder, folder)
         return self._optimizing
 
     def _end_optimizing(self, job: Optimizing) -> None:
-        """Put the optimized copy in force, with the writes since; or drop it."""
-        if self._optimizing is job:
-            self._optimizing = None
-        if job.abandoned or job.process.returncode != 0:
-            job.discard()
+        """Put the optimized copy in force, with the writes since."""
+        if job.abandoned:
             return
+        if (why := job.failure()) is not None:
+            raise Rejected(f"optimizing the vectors in {self._path} failed: {why}")
         fresh = Shard.load(job.folder)
         for removed, batch in job.delayed:
             fresh.remove(removed)
@@ -297,6 +297,8 @@ class EdgeVectors:
         mark.write(self._path, durable=True)
         with self._view:
             old, self._shards[name], self._mark = self._shards[name], fresh, mark
+        self._optimizing = None
+        job.said.close()
         old.close()
         edge_mark.erase_but(self._path, set(mark.folders.values()))
 
@@ -327,11 +329,12 @@ class EdgeVectors:
             finally:
                 self._let_go()
 
-    def _stop_optimizing(self) -> None:
-        job, self._optimizing = self._optimizing, None
-        if job is not None:
+    def _stop_optimizing(self, owner: object = None) -> None:
+        """Drop what is under way; with ``owner``, only if that call started it."""
+        job = self._optimizing
+        if job is not None and owner in (None, job.owner):
+            self._optimizing = None
             job.abandon()
-            job.discard()
 
     def _let_go(self) -> None:
         self._mark = None

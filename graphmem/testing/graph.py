@@ -52,7 +52,9 @@ AWKWARD = (
 """Texts that a store must give back as they were."""
 
 
-def episode(id: str, scope: Scope = ADA, *, previous_id: str | None = None, text: str = "") -> Episode:
+def episode(
+    id: str, scope: Scope = ADA, *, previous_id: str | None = None, text: str = ""
+) -> Episode:
     """An episode for tests."""
     return Episode(
         id=id,

@@ -50,7 +50,7 @@ ALL = click.option(
 def search(
     query: str, *, limit: int, explain: bool, kinds: str, everything: bool, ids: bool
 ) -> None:
-    """Find the facts and turns that answer QUERY best."""
+    """Find the facts and turns that answer best."""
     with options().memory() as memory:
         result = memory.search(
             query,
@@ -73,6 +73,7 @@ def show_hits(result: SearchResult, *, explain: bool = False, ids: bool = False)
     columns: list[str | tuple[str, dict[str, Any]]] = [
         ("#", RIGHT),
         ("score", RIGHT),
+        ("kind", FIXED),
         ("when", FIXED),
         ("who", {}),
         ("text", {"ratio": 1, "min_width": 24}),
@@ -92,8 +93,9 @@ def _hit_row(hit: Hit, explain: bool, ids: bool) -> list[object]:
     row: list[object] = [
         hit.rank,
         f"{hit.score:.3f}",
+        plain(hit.kind, "cyan" if hit.kind == "fact" else ""),
         day(shown_at),
-        hit.speaker or ("fact" if hit.kind == "fact" else ""),
+        hit.speaker or "",
         text,
         hit.source_id or "",
     ]
@@ -104,7 +106,7 @@ def _reasons(hit: Hit) -> list[str]:
     arms = " · ".join(
         f"{arm.arm} +{arm.share:.2f} (rank {arm.rank}, scored {arm.score:.3g})" for arm in hit.arms
     )
-    lines = [f"{hit.kind}: {arms}" if arms else hit.kind]
+    lines = [arms] if arms else []
     if hit.path:
         lines.append(f"path: {hit.path}")
     if hit.fact and (held := held_for(hit.fact)):
@@ -132,7 +134,7 @@ def held_for(fact: Fact) -> str:
     help="Tokens, counted as four characters each.",
 )
 def context(query: str, budget: int) -> None:
-    """Print what is known about QUERY, ready to be put into a prompt."""
+    """Print what is known, ready for a prompt."""
     with options().memory() as memory:
         text = memory.context(query, budget_tokens=budget)
     if not shown({"query": query, "context": text}):
@@ -162,7 +164,7 @@ def facts(limit: int, after: str | None, everything: bool) -> None:
 @command("get")
 @click.argument("fact_id")
 def get(fact_id: str) -> None:
-    """Show one fact with everything that is known about it."""
+    """Show one fact in full."""
     with options().memory() as memory:
         fact = memory.get(fact_id)
     if shown(fact):
@@ -190,7 +192,7 @@ def get(fact_id: str) -> None:
 @command("episode")
 @click.argument("episode_id")
 def episode(episode_id: str) -> None:
-    """Show one episode, turn by turn, as it was received."""
+    """Show one episode, turn by turn."""
     with options().memory() as memory:
         found = memory.episode(episode_id)
     if shown(found):
@@ -205,7 +207,7 @@ def episode(episode_id: str) -> None:
 @command("history")
 @click.argument("fact_id")
 def history(fact_id: str) -> None:
-    """Show what happened to a fact: before, after, why, and from which episode."""
+    """Show what happened to a fact, and why."""
     with options().memory() as memory:
         changes = memory.history(fact_id)
     if options().json:

@@ -13,7 +13,10 @@ _FAILED = 1
 
 @command("stats")
 def stats() -> None:
-    """Count what is stored: in your scope when one is given, else in the whole store."""
+    """Count what is stored.
+
+    In your scope when one is given, else in the whole store.
+    """
     with options().memory(owned=False) as memory:
         found = memory.stats()
     if not shown(found):
@@ -41,7 +44,10 @@ def show_stats(found: Stats) -> None:
 @command("health")
 @click.pass_context
 def health(context: click.Context) -> None:
-    """Check that every part answers; exit code 1 when one does not."""
+    """Check that every part answers.
+
+    The exit code is 1 when one does not.
+    """
     with options().memory(owned=False) as memory:
         found = memory.health()
     if not shown(found):
@@ -57,7 +63,10 @@ def health(context: click.Context) -> None:
 @command("verify")
 @click.pass_context
 def verify(context: click.Context) -> None:
-    """Compare ledger, graph and vectors; exit code 1 when they differ."""
+    """Compare ledger, graph and vectors.
+
+    The exit code is 1 when they differ.
+    """
     with options().memory(owned=False) as memory:
         found = memory.verify()
     if not shown(found):
@@ -83,7 +92,7 @@ def show_verification(found: Verification) -> None:
 @command("rebuild")
 @click.pass_context
 def rebuild(context: click.Context) -> None:
-    """Make graph and vectors anew from the ledger, then verify."""
+    """Make graph and vectors anew, then verify."""
     from rich.progress import Progress
 
     with (

@@ -32,8 +32,8 @@ USER = "demo"
 _MARK = "this-is-a-demo"
 _CYPHER = (
     "MATCH (p:Entity)-[r:RELATES]->(o:Entity) WHERE r.type = 'works_at' "
-    "RETURN p.name AS who, o.name AS company, substring(r.valid_at, 1, 10) AS since, "
-    "substring(r.invalid_at, 1, 10) AS until ORDER BY company, who"
+    "RETURN p.name AS who, o.name AS company, left(r.valid_at, 10) AS since, "
+    "left(r.invalid_at, 10) AS until ORDER BY company, who"
 )
 
 
@@ -68,8 +68,8 @@ STEPS = (
     ),
     Step(
         "A question in plain words, and why each answer ranks where it does",
-        'search "Where does Tom work now?" --limit 4 --explain',
-        lambda memory: memory.search("Where does Tom work now?", limit=4),
+        'search "Who is Tom married to?" --limit 3 --explain',
+        lambda memory: memory.search("Who is Tom married to?", limit=3),
         lambda found: show_hits(found, explain=True),
     ),
     Step(

@@ -54,7 +54,7 @@ def relations(
     everything: bool,
     ids: bool,
 ) -> None:
-    """List typed relations: of ENTITY, or all."""
+    """List typed relations, of an entity or all."""
     with options().memory() as memory:
         found = memory.relations(
             entity, type=type_, other=other, limit=limit, current=not everything
@@ -138,7 +138,7 @@ def entity(name_or_id: str) -> None:
 )
 @ALL
 def neighbours(entity: str, hops: int, limit: int, everything: bool) -> None:
-    """Show what surrounds ENTITY in the graph."""
+    """Show what surrounds an entity."""
     with options().memory() as memory:
         found = memory.neighbours(entity, hops=hops, limit=limit, current=not everything)
     if shown(found):
@@ -156,7 +156,10 @@ def neighbours(entity: str, hops: int, limit: int, everything: bool) -> None:
 )
 @ALL
 def paths(source: str, target: str, max_hops: int, limit: int, everything: bool) -> None:
-    """Show how SOURCE and TARGET connect, the shortest way first."""
+    """Show how two entities connect.
+
+    The shortest ways come first, each with the facts that make its steps.
+    """
     with options().memory() as memory:
         found = memory.paths(source, target, max_hops=max_hops, limit=limit, current=not everything)
     if options().json:
@@ -185,7 +188,11 @@ def show_paths(found: list[Way], max_hops: int = 4) -> None:
 def timeline(
     entity: str | None, since: str | None, until: str | None, limit: int, ids: bool
 ) -> None:
-    """Show what began, ended or was stated when: about ENTITY, or about everything."""
+    """Show what began or ended when.
+
+    About ENTITY, or about everything; what has no date of its own counts as stated when it was
+    said.
+    """
     with options().memory() as memory:
         found = memory.timeline(entity, since=since, until=until, limit=limit)
     if options().json:
@@ -234,7 +241,10 @@ def cypher(
     timeout: float,
     as_csv: bool,
 ) -> None:
-    """Ask the graph in Cypher (read-only, inside your scope): QUERY, --file, or piped in."""
+    """Ask the graph in Cypher, read-only.
+
+    The query is QUERY, the content of --file, or what is piped in; it sees only your scope.
+    """
     if as_csv and options().json:
         raise UsageError("--csv or --json, not both")
     text = _query(query, file)
@@ -248,6 +258,7 @@ def cypher(
         writer.writerows([_cell(value) for value in row] for row in result.rows)
     else:
         show_rows(result)
+        note(counted(len(result.rows), "row"))
     if result.truncated:
         note(f"cut off after {max_rows:,} rows; --max-rows shows more")
 
@@ -269,7 +280,6 @@ def _query(query: str | None, file: Path | None) -> str:
 def show_rows(result: Table) -> None:
     """What Cypher returned as a table."""
     table(list(result.columns), [[_cell(value) for value in row] for row in result.rows])
-    note(counted(len(result.rows), "row"))
 
 
 def _cell(value: object) -> str:
@@ -295,7 +305,7 @@ def _cell(value: object) -> str:
 )
 @click.option("--current", is_flag=True, help="Leave out relations that have ended.")
 def graph(entity: str | None, hops: int, out: Path, limit: int, current: bool) -> None:
-    """Draw the graph around ENTITY, or all of it."""
+    """Draw the graph: around an entity, or all."""
     from graphmem.doors.picture import picture_format
 
     picture_format(out)  # refuses before anything is opened

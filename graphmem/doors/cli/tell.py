@@ -39,7 +39,7 @@ def add(
     importance: float | None,
     key: str | None,
 ) -> None:
-    """Remember TEXT (or what is piped in) as one episode."""
+    """Remember a text, or what is piped in."""
     content = piped() if text in ((), ("-",)) else " ".join(text)
     if content is None:
         raise UsageError('nothing to add: graphmem add "…", or pipe a text in')
@@ -108,7 +108,9 @@ def ingest(
     no_infer: bool,
     tags: tuple[str, ...],
 ) -> None:
-    """Remember files: notes, chat logs, a ChatGPT export; folders are searched for them.
+    """Remember files: notes, chats, exports.
+
+    Plain text, Markdown, JSON Lines, a ChatGPT export (also zipped), LoCoMo; folders are searched.
 
     What was ingested before is passed over, so an interrupted run goes on when repeated.
     """
@@ -137,7 +139,7 @@ def update(
     tags: tuple[str, ...],
     **rest: Any,
 ) -> None:
-    """Change a fact; the version before stays in its history."""
+    """Change a fact; its history keeps the old."""
     given = {
         **{name: value for name, value in rest.items() if value is not None},
         **({"metadata": pairs(meta, "--meta")} if meta else {}),
@@ -155,7 +157,11 @@ def update(
 @click.argument("id")
 @click.option("--erase", is_flag=True, help="Remove a fact from its history too, for good.")
 def delete(id: str, erase: bool) -> None:
-    """Forget a fact (its history stays), or remove an episode and what only it supports."""
+    """Forget a fact, or remove an episode.
+
+    A fact stays in its history unless --erase is given; an episode goes for good, with every fact
+    that only it supports.
+    """
     with options().memory() as memory:
         removal = memory.delete(id, erase=erase)
     if not shown(removal):
@@ -172,7 +178,7 @@ def _removed(removal: Removal) -> str:
 @command("delete-all")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete_all(yes: bool) -> None:
-    """Erase everything in this scope, for good: ledger, graph and vectors."""
+    """Erase everything in this scope, for good."""
     shared = options()
     names = ("project", "user", "agent", "run")
     scope = ", ".join(f"{name} {getattr(shared, name)}" for name in names if getattr(shared, name))
@@ -190,7 +196,10 @@ def delete_all(yes: bool) -> None:
 
 @command("resume")
 def resume() -> None:
-    """Go on with episodes whose extraction is pending (a model was down, or a run was stopped)."""
+    """Go on with what is pending.
+
+    Episodes whose facts are still to be found, because a model was down or a run was stopped.
+    """
     with options().memory() as memory:
         receipts = memory.resume()
     if options().json:
