@@ -8,7 +8,7 @@ from typing import Any
 
 USERS = 20
 _STATED_EVERY = 5  # one sentence in five goes through the rules and into the graph
-_FIRST = [
+_FIRST = (
     "Ada",
     "Ben",
     "Cleo",
@@ -25,8 +25,8 @@ _FIRST = [
     "Nils",
     "Ola",
     "Pia",
-]
-_LAST = [
+)
+_LAST = (
     "Adler",
     "Brandt",
     "Costa",
@@ -39,22 +39,8 @@ _LAST = [
     "Jensen",
     "Kramer",
     "Lund",
-]
-_PLACES = [
-    "Lisbon",
-    "Porto",
-    "Bergen",
-    "Turin",
-    "Leeds",
-    "Ghent",
-    "Graz",
-    "Malmo",
-    "Nantes",
-    "Gdansk",
-    "Bern",
-    "Cork",
-]
-_FIRMS = [
+)
+_FIRMS = (
     "Arbor",
     "Beacon",
     "Cobalt",
@@ -65,8 +51,8 @@ _FIRMS = [
     "Harbor",
     "Indigo",
     "Juniper",
-]
-_TOPICS = [
+)
+_TOPICS = (
     "budget",
     "garden",
     "recipe",
@@ -87,8 +73,8 @@ _TOPICS = [
     "pottery",
     "choir",
     "marathon",
-]
-_VERBS = [
+)
+_VERBS = (
     "planned",
     "finished",
     "postponed",
@@ -97,8 +83,8 @@ _VERBS = [
     "prepared",
     "cancelled",
     "repeated",
-]
-_WHEN = ["on Monday", "before lunch", "after the storm", "in the evening", "last spring", "at noon"]
+)
+_WHEN = ("on Monday;before lunch;after the storm;in the evening;last spring;at noon").split(";")  # noqa: SIM905
 
 
 def user(number: int) -> str:

@@ -69,6 +69,9 @@ class _Episode:
         self.speakers: dict[int, str | None] = {}
         self.facts: dict[tuple[str, bool], CandidateFact] = {}
         self.mentions: dict[tuple[int, str], None] = {}
+        self.keys: dict[str, str] = {}
+        self.longest: dict[str, int] = {}
+        """First word of a name -> words in the longest name that begins with it."""
 
     def run(self) -> Extraction:
         self._hear_speakers()
@@ -78,6 +81,9 @@ class _Episode:
         )
         for turn, parts in self.turns:
             self._read(turn, parts, people)
+        for key in self.names.canonical:
+            first, size = key.partition(" ")[0], key.count(" ") + 1
+            self.longest[first] = min(max(size, self.longest.get(first, 0)), _LONGEST_NAME)
         for turn, parts in self.turns:
             self._mention(turn, parts)
         return Extraction(
@@ -163,13 +169,14 @@ class _Episode:
     def _named_in(self, sentence: Sentence) -> Iterable[str]:
         """Canonical names that occur in a sentence, longest first at each word."""
         tokens = sentence.tokens
-        keys = [name_key(token.text) for token in tokens]
+        keys = [self._key(token.text) for token in tokens]
         at = 0
         while at < len(tokens):
+            longest = self.longest.get(keys[at].partition(" ")[0], 0)
             size = next(
                 (
                     n
-                    for n in range(min(_LONGEST_NAME, len(tokens) - at), 0, -1)
+                    for n in range(min(longest, len(tokens) - at), 0, -1)
                     if self._names_at(sentence, keys, at, n)
                 ),
                 0,
@@ -177,6 +184,12 @@ class _Episode:
             if size:
                 yield self.names.canonical[" ".join(keys[at : at + size])]
             at += size or 1
+
+    def _key(self, word: str) -> str:
+        key = self.keys.get(word)
+        if key is None:
+            key = self.keys[word] = name_key(word)
+        return key
 
     def _names_at(self, sentence: Sentence, keys: list[str], at: int, size: int) -> bool:
         canonical = self.names.canonical.get(" ".join(keys[at : at + size]))

@@ -44,7 +44,8 @@ AWKWARD = (
     "true",
     "1.50",
     "2026-01-01",
-    "\x00\x01\x7f",
+    "\x00\x01 and more",
+    "\x01\x1b\x7f\x85",
     "}) DETACH DELETE n //",
     "$scope /* */ -- #",
     "x" * 70_000,
@@ -144,16 +145,11 @@ class GraphStoreContract:
         await store.close()
         await store.close()
 
-    async def test_opening_again_keeps_the_mark(self, graph: GraphStore) -> None:
+    async def test_opening_an_open_store(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 7)
         before = await graph.dump()
-        await graph.close()
         assert await graph.open("store") == Mark("store", 7)
         assert await graph.dump() == before
-
-    async def test_another_store_id_begins_anew(self, graph: GraphStore) -> None:
-        await graph.apply(SMALL, 7)
-        await graph.close()
         assert await graph.open("other") == Mark("other", 0)
         assert await graph.dump() == GraphDump((), ())
 
@@ -378,7 +374,6 @@ class GraphStoreContract:
             with pytest.raises(BackendError, match="another scope"):
                 await graph.apply(stolen, 2)
             assert await graph.dump() == before
-        await graph.close()
         assert await graph.open("store") == Mark("store", 1)
 
     async def test_expand(self, graph: GraphStore) -> None:
@@ -419,7 +414,7 @@ class GraphStoreContract:
         await graph.apply(
             GraphChanges(
                 episodes=tuple(episode(f"e{i}", text=t or "x") for i, t in enumerate(texts)),
-                entities=(entity("n1", name="it's"), entity("n2", aliases=(*AWKWARD[:16], "z"))),
+                entities=(entity("n1", name="it's"), entity("n2", aliases=(*AWKWARD[:17], "z"))),
                 facts=tuple(
                     replace(fact(f"f{i}", "n1", "n2"), text=t, tags=(t, "t"))
                     for i, t in enumerate(texts)
@@ -428,7 +423,7 @@ class GraphStoreContract:
             1,
         )
         dump = await graph.dump()
-        assert node_of(dump, "Entity", "n2")["aliases"] == (*AWKWARD[:16], "z")
+        assert node_of(dump, "Entity", "n2")["aliases"] == (*AWKWARD[:17], "z")
         facts = {id: dict(properties) for label, id, properties in dump.nodes if label == "Fact"}
         relations = {
             dict(found)["fact_id"]: dict(found)["fact"]
@@ -464,8 +459,6 @@ class GraphStoreContract:
         for part in _parts(large, 400):
             await other.apply(part, 1)
         assert await graph.dump() == await other.dump()
-        await graph.apply(large, 1)
-        assert await graph.dump() == await other.dump()
         await other.close()
 
     async def test_a_dump_of_one_wall(self, graph: GraphStore) -> None:
@@ -484,10 +477,8 @@ class GraphStoreContract:
         await graph.clear()
         assert await graph.dump() == GraphDump((), ())
         await graph.apply(SMALL, 3)
-        await graph.close()
         assert await graph.open("store") == Mark("store", 3)
         await graph.clear()
-        await graph.close()
         assert await graph.open("store") == Mark("store", 0)
 
     async def test_many_tasks_at_once(self, graph: GraphStore) -> None:
@@ -534,6 +525,19 @@ class GraphStoreContract:
 
 class PersistentGraphContract(GraphStoreContract):
     """For stores that another object, or another process, finds again."""
+
+    async def test_opening_again_keeps_the_mark(self, graph: GraphStore) -> None:
+        await graph.apply(SMALL, 7)
+        before = await graph.dump()
+        await graph.close()
+        assert await graph.open("store") == Mark("store", 7)
+        assert await graph.dump() == before
+
+    async def test_another_store_id_begins_anew(self, graph: GraphStore) -> None:
+        await graph.apply(SMALL, 7)
+        await graph.close()
+        assert await graph.open("other") == Mark("other", 0)
+        assert await graph.dump() == GraphDump((), ())
 
     async def test_another_object_finds_it(self, graph: GraphStore, tmp_path: Path) -> None:
         await graph.apply(SMALL, 9)

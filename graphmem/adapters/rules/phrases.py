@@ -127,7 +127,7 @@ def noun_phrases(
 ) -> list[Phrase]:
     """The thing at a position, or the things when they are a plain list."""
     first = _phrase(place, position, gerund=gerund)
-    if first is None:
+    if first is None or _restricted(place.sentence, first):
         return []
     found, pending = [first], list[Phrase]()
     at = first.end
@@ -147,6 +147,15 @@ def noun_phrases(
             found += pending
             pending = []
     return found
+
+
+def _restricted(sentence: Sentence, phrase: Phrase) -> bool:
+    """ "Games that …" are not just games."""
+    index = sentence.token_at(phrase.end)
+    if index >= len(sentence.tokens) or " " in phrase.name or phrase.determiner:
+        return False
+    after = sentence.tokens[index]
+    return after.gap == " " and after.low in {"that", "which", "who", "where", "whose"}
 
 
 def _ing(phrase: Phrase) -> bool:

@@ -260,6 +260,9 @@ class Reader:
         """The phrases of time that belong to a clause: since when, until when."""
         stop = min((s for s, _, _ in clause_starts(place.sentence) if s > end + 2), default=None)
         text = place.sentence.text
+        if stop is not None and place.date_at(stop + 6) is not None:
+            # "from 2010 until 2015": a date, not a clause
+            stop = None
         if stop is not None and text[end:stop].strip() == ",":
             stop = None
         inside = [d for d in place.dates if d.start >= start and (stop is None or d.start < stop)]

@@ -252,7 +252,7 @@ hour hours minute minutes morning night evening shot try one's piece pieces pic 
 photos story stories memories memory news issue issues question questions problem problems good bad
 new old big little great nice cool much many more most own first last next few some any every being
 team teams role roles game impact
-everywhere hard saying theme passion passions name names setup setting result win wins loss difference words word message
+everywhere hard saying theme call decision mistake choice effort promise turnout passion passions name names setup setting result win wins loss difference words word message
 """)
 # "the X" is concrete enough on its own only for these.
 PLAIN_THE = _set("""

@@ -1,0 +1,32 @@
+"""The engine: :class:`AsyncMemory`, which joins ledger, projections, write and read pipelines."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from graphmem.engine.care import Care
+from graphmem.engine.core import Parts
+from graphmem.engine.reads import Reads
+from graphmem.engine.writes import Writes
+from graphmem.ports.api import MemoryAPI
+
+__all__ = ["AsyncMemory", "Parts"]
+
+
+class AsyncMemory(Writes, Reads, Care, MemoryAPI):
+    """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
+
+    Every method is documented in :class:`~graphmem.ports.api.MemoryAPI`.
+    """
+
+    async def start(self, *, graph_seq: int, vectors_seq: int) -> Self:
+        """Take the projections' marks and catch up with the ledger."""
+        self._graph.applied_seq, self._vectors.applied_seq = graph_seq, vectors_seq
+        await self._follow()
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,71 @@
+"""The methods that look after the stores: counts, health, verification, rebuilding, closing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Unpack
+
+from graphmem.engine.core import Core
+from graphmem.errors import GraphmemError
+from graphmem.model import (
+    Health,
+    Stats,
+    Verification,
+)
+from graphmem.ports.api import ScopeArgs
+from graphmem.verify import verify
+
+
+class Care(Core):
+    """Looking after what is stored."""
+
+    async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
+        given = {**self._defaults, **{k: v for k, v in scope.items() if v is not None}}
+        owned = given.get("user_id") or given.get("agent_id")
+        return await self._parts.ledger.stats(self._scope(scope) if owned else None)
+
+    async def health(self) -> Health:
+        head = await self._parts.ledger.head()
+        lag = {p.name: head - p.applied_seq for p in (self._graph, self._vectors)}
+        parts = {"ledger": "ok"}
+        for projection in (self._graph, self._vectors):
+            try:
+                await projection.catch_up()
+                parts[projection.name] = "ok"
+            except GraphmemError as error:
+                parts[projection.name] = str(error)
+        settings = self._parts.settings
+        parts["extraction"] = self._parts.extractor.name
+        parts["embedder"] = self._parts.embedder.name
+        pending = (await self._parts.ledger.stats()).pending
+        parts["pending"] = str(pending)
+        ok = all(parts[p.name] == "ok" for p in (self._graph, self._vectors))
+        return Health(ok=ok and max(lag.values()) <= 2 * settings.max_lag, parts=parts, lag=lag)
+
+    async def verify(self) -> Verification:
+        await self._follow()
+        return await verify(self._parts.ledger, self._parts.graph, self._parts.vectors)
+
+    async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
+        head = await self._parts.ledger.head()
+        both = 2 * head
+
+        def reporter(already: int) -> Callable[[int], None] | None:
+            return None if progress is None else lambda done: progress(already + done, both)
+
+        await self._graph.start_over(self._parts.graph.clear)
+        await self._graph.catch_up(reporter(0))
+        await self._vectors.start_over(self._parts.vectors.clear)
+        await self._vectors.catch_up(reporter(head))
+        return await self.verify()
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._background:
+                await asyncio.gather(self._background, return_exceptions=True)
+        finally:
+            await self._close_parts()

@@ -1,0 +1,161 @@
+"""What every method of the engine rests on: its parts, the scope of a call, the projections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Unpack
+
+from graphmem.clock import Clock
+from graphmem.embedding import CachedEmbedder
+from graphmem.errors import NotFound, UsageError
+from graphmem.ingest import journal
+from graphmem.ingest.pipeline import Ingest
+from graphmem.ingest.project import Projection, graph_target, vector_target
+from graphmem.model import (
+    DEFAULT_PROJECT,
+    Episode,
+    Fact,
+    Scope,
+)
+from graphmem.ports.api import Content, ScopeArgs
+from graphmem.ports.embed import Embedder
+from graphmem.ports.graph import GraphStore
+from graphmem.ports.ledger import FactQuery, Ledger
+from graphmem.ports.llm import Extractor
+from graphmem.ports.vectors import VectorStore
+from graphmem.retrieve.pipeline import Retrieve
+from graphmem.retrieve.relate import Relate
+from graphmem.settings import Settings
+
+_SCOPE = ("user_id", "agent_id", "run_id", "project_id")
+_LARGEST_LIMIT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The adapters that an engine runs on, opened; ``release`` lets the folder go."""
+
+    ledger: Ledger
+    graph: GraphStore
+    vectors: VectorStore
+    embedder: Embedder
+    extractor: Extractor
+    clock: Clock
+    settings: Settings
+    extractions_at_once: int
+    release: Callable[[], None]
+
+
+class Core:
+    """The parts joined: ledger, projections, write and read pipelines."""
+
+    def __init__(self, parts: Parts, defaults: Mapping[str, str | None]) -> None:
+        self._parts = parts
+        self._defaults = dict(defaults)
+        self._embedder = CachedEmbedder(parts.embedder, parts.ledger)
+        self._ingest = Ingest(
+            parts.ledger,
+            parts.extractor,
+            parts.clock,
+            duplicate_window_s=parts.settings.duplicate_window_s,
+            at_once=parts.extractions_at_once,
+        )
+        self._retrieve = Retrieve(parts.ledger, parts.graph, parts.vectors, self._embedder)
+        self._relate = Relate(parts.ledger, parts.graph)
+        self._graph = Projection("graph", parts.ledger, graph_target(parts.graph))
+        self._vectors = Projection(
+            "vectors", parts.ledger, vector_target(parts.vectors, self._embedder)
+        )
+        self._background: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def _close_parts(self) -> None:
+        parts = self._parts
+        closing: list[Callable[[], Awaitable[None]]] = [
+            parts.extractor.close,
+            parts.embedder.close,
+            parts.vectors.close,
+            parts.graph.close,
+            parts.ledger.close,
+        ]
+        errors = [
+            error
+            for error in await asyncio.gather(
+                *(close() for close in closing), return_exceptions=True
+            )
+            if isinstance(error, BaseException)
+        ]
+        parts.release()
+        if errors:
+            raise errors[0]
+
+    def _scope(self, given: Mapping[str, Any]) -> Scope:
+        """The one place where a call's scope is made from what it and the opening gave."""
+        if self._closed:
+            raise UsageError("this memory is closed; open it again")
+        unknown = sorted(set(given) - set(_SCOPE))
+        if unknown:
+            raise UsageError(f"unknown argument {', '.join(unknown)}; a scope has {_SCOPE}")
+        values: dict[str, Any] = {"project_id": DEFAULT_PROJECT}
+        for source in (self._defaults, given):
+            values |= {name: source[name] for name in _SCOPE if source.get(name) is not None}
+        return Scope(**values)
+
+    def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:
+        where = self._scope({name: options[name] for name in _SCOPE if name in options})
+        limit = self._parts.settings.max_text_bytes
+        return journal.build_episode(content, options, where, self._parts.clock, max_bytes=limit)
+
+    async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
+        facts = await self._facts(self._scope(scope), checked_text(fact_id, "fact_id"))
+        if not facts:
+            raise NotFound(f"no fact {fact_id!r} in this scope")
+        return facts[0]
+
+    async def _facts(self, where: Scope, id: str) -> list[Fact]:
+        query = FactQuery(
+            where.wall, ids=(id,), agent_id=where.narrow_agent_id, run_id=where.run_id
+        )
+        return await self._parts.ledger.facts(query)
+
+    def _now(self, current: bool) -> datetime | None:
+        return self._parts.clock.now() if current else None
+
+    async def _follow(self) -> None:
+        """Bring both projections up to date: a read sees every write before it."""
+        head = await self._parts.ledger.head()
+        if min(self._graph.applied_seq, self._vectors.applied_seq) < head:
+            await asyncio.gather(self._graph.catch_up(), self._vectors.catch_up())
+
+    async def _keep_lag_bounded(self) -> None:
+        """When much is waiting, let the projections follow in the background, once at a time."""
+        head = await self._parts.ledger.head()
+        lag = head - min(self._graph.applied_seq, self._vectors.applied_seq)
+        most = self._parts.settings.max_lag
+        if lag > most and (self._background is None or self._background.done()):
+            if self._background is not None:
+                self._background.result()
+            self._background = asyncio.create_task(self._follow())
+        if lag > 4 * most and self._background is not None:
+            await asyncio.shield(self._background)
+
+
+def checked_text(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"{name} must be text, got {value!r}")
+    return value
+
+
+def checked_limit(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST_LIMIT:
+        raise UsageError(f"a limit is a whole number from 1 to {_LARGEST_LIMIT:,}, got {value!r}")
+    return value
+
+
+def checked_hops(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10:
+        raise UsageError(f"hops are a whole number from 1 to 10, got {value!r}")
+    return value

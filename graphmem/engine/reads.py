@@ -1,0 +1,217 @@
+"""The methods that ask: searches, relationship queries, Cypher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Unpack
+
+from graphmem.clock import parse_when_or_none
+from graphmem.engine.core import Core, checked_hops, checked_limit, checked_text
+from graphmem.errors import NotFound, UsageError
+from graphmem.ingest import journal
+from graphmem.model import (
+    Change,
+    Entity,
+    Episode,
+    HitKind,
+    Moment,
+    Page,
+    Path,
+    Relation,
+    SearchResult,
+    Subgraph,
+    Table,
+)
+from graphmem.ports.api import ScopeArgs, When
+from graphmem.ports.ledger import EntityQuery, FactQuery
+from graphmem.retrieve.context import write_context
+from graphmem.retrieve.pipeline import Question
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+class Reads(Core):
+    """Asking, in words, by relation, by path, in Cypher."""
+
+    async def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        kinds: Sequence[HitKind] = ("fact", "turn"),
+        current: bool = True,
+        **scope: Unpack[ScopeArgs],
+    ) -> SearchResult:
+        unknown = [kind for kind in kinds if kind not in {"fact", "turn"}]
+        if unknown or isinstance(kinds, str):
+            raise UsageError(f"kinds must be a list of fact and turn, got {kinds!r}")
+        question = Question(
+            journal.check_text(query, "query", self._parts.settings.max_text_bytes),
+            self._scope(scope),
+            checked_limit(limit),
+            tuple(dict.fromkeys(kinds)),
+            self._now(current),
+        )
+        await self._follow()
+        return await self._retrieve.search(question)
+
+    async def context(
+        self, query: str, *, budget_tokens: int = 1000, **scope: Unpack[ScopeArgs]
+    ) -> str:
+        if isinstance(budget_tokens, bool) or not isinstance(budget_tokens, int):
+            raise UsageError(f"budget_tokens must be a whole number, got {budget_tokens!r}")
+        if budget_tokens < 1:
+            raise UsageError(f"budget_tokens must be at least 1, got {budget_tokens}")
+        found = await self.search(query, limit=max(10, min(200, budget_tokens // 10)), **scope)
+        return write_context(found, budget_tokens)
+
+    async def get_all(
+        self,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        current: bool = True,
+        **scope: Unpack[ScopeArgs],
+    ) -> Page:
+        where = self._scope(scope)
+        query = FactQuery(
+            where.wall,
+            agent_id=where.narrow_agent_id,
+            run_id=where.run_id,
+            current=self._now(current),
+            after=after,
+            limit=checked_limit(limit) + 1,
+        )
+        facts = await self._parts.ledger.facts(query)
+        more = len(facts) > limit
+        return Page(tuple(facts[:limit]), facts[limit - 1].id if more else None)
+
+    async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
+        where = self._scope(scope)
+        found = await self._parts.ledger.episodes(
+            where, ids=[checked_text(episode_id, "episode_id")]
+        )
+        if not found:
+            raise NotFound(f"no episode {episode_id!r} in this scope")
+        return found[0]
+
+    async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
+        where = self._scope(scope)
+        changes = await self._parts.ledger.history(where.wall, checked_text(fact_id, "fact_id"))
+        if not changes:
+            raise NotFound(f"no fact {fact_id!r} in this scope, now or before")
+        return changes
+
+    async def entities(
+        self,
+        name: str | None = None,
+        *,
+        kind: str | None = None,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Entity]:
+        contains = journal.name_part(name)
+        query = EntityQuery(
+            self._scope(scope).wall, kind=kind, contains=contains, limit=checked_limit(limit)
+        )
+        return await self._parts.ledger.entities(query)
+
+    async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
+        return await self._relate.entity(self._scope(scope), checked_text(name_or_id, "name_or_id"))
+
+    async def relations(
+        self,
+        entity: str | None = None,
+        *,
+        type: str | None = None,
+        other: str | None = None,
+        current: bool = True,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Relation]:
+        return await self._relate.relations(
+            self._scope(scope),
+            entity,
+            type=type,
+            other=other,
+            current=self._now(current),
+            limit=checked_limit(limit),
+        )
+
+    async def neighbours(
+        self,
+        entity: str,
+        *,
+        hops: int = 1,
+        limit: int = 50,
+        current: bool = True,
+        **scope: Unpack[ScopeArgs],
+    ) -> Subgraph:
+        where = self._scope(scope)
+        await self._graph.catch_up()
+        return await self._relate.neighbours(
+            where, entity, checked_hops(hops), checked_limit(limit), self._now(current)
+        )
+
+    async def paths(
+        self,
+        source: str,
+        target: str,
+        *,
+        max_hops: int = 4,
+        limit: int = 5,
+        current: bool = True,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Path]:
+        where = self._scope(scope)
+        await self._graph.catch_up()
+        return await self._relate.paths(
+            where,
+            source,
+            target,
+            max_hops=checked_hops(max_hops),
+            limit=checked_limit(limit),
+            current=self._now(current),
+        )
+
+    async def timeline(
+        self,
+        entity: str | None = None,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Moment]:
+        return await self._relate.timeline(
+            self._scope(scope),
+            entity,
+            since=parse_when_or_none(since, name="since"),
+            until=parse_when_or_none(until, name="until"),
+            limit=checked_limit(limit),
+        )
+
+    async def cypher(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        max_rows: int = 1000,
+        timeout_s: float = 10.0,
+        **scope: Unpack[ScopeArgs],
+    ) -> Table:
+        wall = self._scope(scope).wall
+        await self._graph.catch_up()
+        return await self._parts.graph.cypher(
+            journal.check_text(query, "query", self._parts.settings.max_text_bytes),
+            parameters or {},
+            wall=wall,
+            max_rows=checked_limit(max_rows),
+            timeout_s=timeout_s,
+        )
+
+    async def to_networkx(
+        self, *, current: bool = True, **scope: Unpack[ScopeArgs]
+    ) -> nx.MultiDiGraph[str]:
+        return await self._relate.to_networkx(self._scope(scope), self._now(current))

@@ -1,0 +1,200 @@
+"""What calls return: receipts, hits, relations, paths, tables and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, overload
+
+from graphmem.model.stored import Decision, Entity, Fact, HitKind, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What ``add`` did. ``status`` is ``done``, ``duplicate`` (nothing changed) or ``pending``
+    (safe in the ledger and searchable; ``reason`` says what is still to do, ``resume`` does it)."""
+
+    episode_id: str
+    status: Literal["done", "duplicate", "pending", "failed"]
+    decisions: tuple[Decision, ...] = ()
+    entity_ids: tuple[str, ...] = ()
+    model_calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    reason: str | None = None
+
+    @property
+    def fact_ids(self) -> tuple[str, ...]:
+        """Facts added or changed, in order, without repeats."""
+        return tuple(dict.fromkeys(d.fact_id for d in self.decisions if d.action != "NONE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a fact's history."""
+
+    seq: int
+    at: datetime
+    action: str
+    fact_id: str
+    reason: str
+    actor: str
+    episode_id: str | None
+    before: Fact | None
+    after: Fact | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmScore:
+    """What one arm said of a hit: its rank there (from 1), raw score, and share of the total."""
+
+    arm: str
+    rank: int
+    score: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One search result and its explanation."""
+
+    kind: HitKind
+    id: str
+    text: str
+    score: float
+    rank: int
+    arms: tuple[ArmScore, ...]
+    episode_id: str | None = None
+    turn_id: str | None = None
+    source_id: str | None = None
+    """The source's own id of the turn (``D1:3``), when it gave one."""
+    speaker: str | None = None
+    occurred_at: datetime | None = None
+    path: str | None = None
+    """How the graph led from the question's names to this hit."""
+    fact: Fact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(Sequence[Hit]):
+    """The hits of one search, best first, and what the question was understood to be about."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    seeds: tuple[Entity, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[index]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a path: from one entity to another, by a fact that both are in."""
+
+    source: Entity
+    target: Entity
+    fact_id: str
+    type: str | None
+    forward: bool
+    """Whether the relation reads from ``source`` to ``target``."""
+    fact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """How two entities connect."""
+
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        text = self.steps[0].source.name if self.steps else ""
+        for step in self.steps:
+            label = step.type or "is mentioned with"
+            arrow = f" -{label}→ " if step.forward else f" ←{label}- "
+            text += arrow + step.target.name
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """Some entities and the relations among them."""
+
+    entities: tuple[Entity, ...]
+    relations: tuple[Relation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of a timeline: a fact began, ended, or (undated) was stated."""
+
+    at: datetime
+    what: Literal["began", "ended", "stated"]
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A slice of a listing; pass ``next`` back as ``after`` for the following one."""
+
+    items: tuple[Fact, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a Cypher query returned. ``truncated`` says that the row limit cut it."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts in one scope, or in the whole store."""
+
+    episodes: int
+    pending: int
+    turns: int
+    facts: int
+    """Believed now, whether still valid or not."""
+    relations: int
+    entities: int
+    model_calls: int
+    tokens_in: int
+    tokens_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether each part works, and how far each projection lags behind the ledger (in events)."""
+
+    ok: bool
+    parts: Mapping[str, str]
+    lag: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The ledger compared with graph and vectors: how many of each, and every difference."""
+
+    ok: bool
+    checked: Mapping[str, int]
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a delete took away."""
+
+    episodes: int = 0
+    facts: int = 0
+    entities: int = 0

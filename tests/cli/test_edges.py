@@ -1,0 +1,202 @@
+"""What surrounds the commands: errors, exit codes, pipes, start-up, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphmem.doors.cli.base import EXIT_CODES, exit_code
+from graphmem.errors import (
+    BackendError,
+    BudgetExceeded,
+    GraphmemError,
+    NotFound,
+    Unavailable,
+    UsageError,
+)
+from tests.cli.conftest import Run, child
+
+
+def test_exit_codes_follow_from_the_class() -> None:
+    assert exit_code(UsageError("x")) == 2
+    assert exit_code(NotFound("x")) == 4
+    assert exit_code(Unavailable("x")) == 75
+    assert exit_code(BackendError("x")) == exit_code(BudgetExceeded("x")) == 1
+    assert exit_code(ZeroDivisionError()) == 1
+    assert GraphmemError in EXIT_CODES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("search", "x"), 2, "give its folder with --store"),
+        (("--store", "elsewhere", "stats"), 2, "there is no store in elsewhere"),
+        (("add", "x"), 2, "export GRAPHMEM_USER=ID"),
+        (("--user", "ada", "add", "  "), 2, "error: "),
+        (("--user", "ada", "add", "x", "--at", "soon"), 2, "'soon' is not a date"),
+        (("--user", "ada", "add", "x", "--meta", "novalue"), 2, "'novalue' is not key=value"),
+        (("--user", "ada", "ingest", "missing.txt"), 2, "no such file or folder"),
+        (("--user", "ada", "cypher", "x", "--file", "y"), 2, "a query or --file, not both"),
+        (("ingest", "--format", "csv", "x"), 2, "Invalid value for '--format'"),
+        (("nonsense",), 2, "No such command"),
+    ],
+)
+def test_wrong_calls(graphmem: Run, arguments: tuple[str, ...], code: int, message: str) -> None:
+    ran = graphmem(*arguments)
+    assert ran.code == code
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+    assert ran.out == ""
+
+
+def test_a_wrong_call_makes_no_folder(graphmem: Run, tmp_path: Path) -> None:
+    graphmem("search", "x")
+    graphmem("add", "x")
+    graphmem("--user", "ada", "ingest", "missing.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_with_json_errors_are_json_too(graphmem: Run, ada: Run) -> None:
+    ran = ada("get", "no-such-id", "--json")
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.error["type"] == "NotFound"
+    assert ran.error["retryable"] is False
+    wrong = graphmem("stats", "--json", "--nonsense")
+    assert wrong.code == 2
+    assert wrong.error["type"] == "UsageError"
+
+
+def test_unknown_names_are_not_found(ada: Run) -> None:
+    for arguments in (("relations", "Zed"), ("neighbours", "Zed"), ("paths", "Bo", "Zed")):
+        ran = ada(*arguments)
+        assert ran.code == 4
+        assert "Zed" in ran.err
+
+
+def test_a_cypher_write_is_refused(ada: Run) -> None:
+    ran = ada("cypher", "MATCH (e:Entity) DETACH DELETE e")
+    assert ran.code == 2
+    assert "\n" not in ran.err.strip()
+    assert ada("entities", "--json").json
+
+
+def test_stored_text_is_shown_and_never_obeyed(graphmem: Run) -> None:
+    text = "[bold]Bo[/bold] says \x1b]0;pwned\x07 [image: x] :smile: \u202etxt"
+    graphmem("--user", "ada", "add", "--no-infer", text)
+    out = graphmem("--user", "ada", "search", "Bo says").out
+    assert "[bold]Bo[/bold]" in out
+    assert "[image: x] :smile:" in out
+    assert "\\x1b]0;pwned\\x07" in out
+    assert not set(out) & {"\x1b", "\x07", "\u202e"}
+
+
+def test_long_text_wraps_and_is_not_cut(graphmem: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    words = [f"word{n}" for n in range(120)]
+    graphmem("--user", "ada", "add", "--no-infer", " ".join(words))
+    out = graphmem("--user", "ada", "facts").out
+    assert all(word in out for word in words)
+    assert max(map(len, out.splitlines())) <= 70
+
+
+def test_an_unexpected_error_is_one_line_unless_debugging(
+    graphmem: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("q").mkdir()
+    monkeypatch.setattr("graphmem.doors.cli.graph.pairs", lambda *_: 1 / 0)
+    Path("s").mkdir()
+    graphmem("--store", "s", "--user", "ada", "add", "x y z")
+    arguments = ("--store", "s", "--user", "ada", "cypher", "MATCH (n:Entity) RETURN n.id")
+    ran = graphmem(*arguments)
+    assert ran.code == 1
+    assert ran.err == (
+        "error: unexpected ZeroDivisionError: division by zero (GRAPHMEM_DEBUG=1 shows where)\n"
+    )
+    monkeypatch.setenv("GRAPHMEM_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        graphmem(*arguments)
+
+
+def test_text_is_taken_from_a_pipe(tmp_path: Path) -> None:
+    ran = child("--user", "ada", "add", "--json", input="Bo works at Acme.")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["status"] == "done"
+    asked = child("--user", "ada", "cypher", "--csv", input="MATCH (e:Entity) RETURN count(e) > 0")
+    assert asked.stdout.splitlines()[1] in ("True", "true")
+    nothing = child("--user", "ada", "add", input="")
+    assert nothing.returncode == 2
+
+
+def test_help_starts_without_any_engine() -> None:
+    heavy = "kuzu numpy openai networkx wordllama qdrant_edge pydantic rich dateparser vl_convert"
+    code = (
+        "import sys\nfrom graphmem.doors.cli import run\n"
+        "assert run(['--help']) == run(['search', '--help']) == run(['--version']) == 0\n"
+        f"print('loaded:', *[name for name in {heavy.split()!r} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1].strip() == "loaded:"
+    assert "graphmem 0." in ran.stdout
+
+
+def test_every_command_and_option_has_a_help_text(graphmem: Run) -> None:
+    from graphmem.doors.cli import cli
+
+    for name, command in cli.commands.items():
+        assert command.help, name
+        ran = graphmem(name, "--help")
+        assert ran.code == 0
+        assert "--json" in ran.out
+        assert "..." not in cli.commands[name].get_short_help_str(limit=60), name
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(ada: Run) -> None:
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "graphmem.doors.cli", "--user", "ada", "facts", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        err = process.stderr.read()
+        process.stderr.close()
+        assert process.wait() == 141
+        assert err == ""
+
+
+def test_an_interrupted_ingest_goes_on_when_repeated(graphmem: Run, tmp_path: Path) -> None:
+    lines = [
+        {"id": f"s{n}", "occurred_at": "2024-01-01", "messages": [{"content": f"Bo likes tea {n}."}]}
+        for n in range(3000)
+    ]
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "graphmem.doors.cli", "--user", "ada", "ingest", "c.jsonl"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    ledger = tmp_path / "graphmem-store" / "ledger.sqlite-wal"
+    while process.poll() is None and not (ledger.exists() and ledger.stat().st_size > 200_000):
+        pass
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, err)
+    assert "Traceback" not in err
+    assert "the same command again goes on from there" in err
+    again = graphmem("--user", "ada", "ingest", "c.jsonl", "--json")
+    assert again.code == 0
+    assert 0 < again.json["already_known"] < 3000
+    assert again.json["new"] + again.json["already_known"] == 3000
+    assert graphmem("--user", "ada", "stats", "--json").json["episodes"] == 3000
+    assert graphmem("verify", "--json").json["ok"] is True
