@@ -61,7 +61,8 @@ class Optimizing:
     @classmethod
     def start(cls, owner: object, collection: Collection, source: Path, folder: Path) -> Self:
         """Copy a flushed shard that nobody writes to, and start."""
-        said = tempfile.TemporaryFile()  # a pipe would have to be read meanwhile
+        # A pipe would have to be read meanwhile; closed with the job.
+        said = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             copy_sparse(source, folder)
             process = subprocess.Popen(  # noqa: S603 - this interpreter, a constant program

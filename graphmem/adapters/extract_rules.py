@@ -14,6 +14,7 @@ from graphmem.adapters.rules.names import Names, vocatives
 from graphmem.adapters.rules.read import Reader
 from graphmem.adapters.rules.scan import Sentence, sentences, titles
 from graphmem.adapters.rules.subjects import People, Voice
+from graphmem.adapters.rules.words import word_set
 from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
 from graphmem.text import name_key, text_key
@@ -22,7 +23,11 @@ NAME = "rules"
 VERSION = "1"
 _MACHINES = frozenset({"assistant", "system", "tool", "function", "developer"})
 _LONGEST_NAME = 8
-_FIRST_PERSON = frozenset("i i'm i've i'd i'll im my me mine myself we our us".split())
+_FIRST_PERSON = word_set(
+    """
+    i i'm i've i'd i'll im my me mine myself we our us
+    """
+)
 _SELF = ("my name is ", "my name's ", "call me ", "i go by ")
 
 
@@ -135,7 +140,7 @@ class _Episode:
 
     def _nickname(self, sentence: Sentence, other: str) -> None:
         """ "Hey Mel!" said to Melanie."""
-        first = other.split()[0]
+        first = other.split(maxsplit=1)[0]
         for name in vocatives(sentence):
             if 2 <= len(name) < len(first) and first.lower().startswith(name.lower()):
                 self.names.nickname(name, other)

@@ -36,9 +36,9 @@ def other_embedder(
     """The error for vectors made by another model than the one now given."""
     return UsageError(
         f"the vectors in {place} were made with {stored} ({stored_size} numbers each); the "
-        f"embedder is now {embedder} ({size}). Open with {stored}, or re-embed everything with "
-        "the new one: rebuild (graphmem rebuild), or delete the vectors folder; nothing is lost, "
-        "the ledger has every text"
+        f"embedder is now {embedder} ({size}). Open with {stored} again, or re-embed everything: "
+        "rebuild with the new one (open once with GRAPHMEM_REEMBED=1), or delete the vectors "
+        "folder; nothing is lost, the ledger has every text"
     )
 
 

@@ -12,9 +12,10 @@ import weakref
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from graphmem.clock import Clock
-from graphmem.errors import ModelError
+from graphmem.errors import BadModelOutput, ModelError
 from graphmem.ingest.decide import Believed, decide
 from graphmem.ingest.resolve import resolve
 from graphmem.model import Decision, Episode, Fact, Receipt
@@ -104,14 +105,24 @@ class Ingest:
 
     async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
         if isinstance(extraction, ModelError):
-            reason = str(extraction)
-            await self._ledger.postpone(episode.id, reason)
-            return Receipt(episode.id, "pending", reason=reason)
+            return await self._postpone(episode, extraction)
         async with self._lock(episode.scope.wall):
             believed = Believed(self._ledger, episode.scope.wall)
             commit = await self._decide(episode, extraction, believed)
             await self._ledger.commit([commit])
-        return _receipt(episode, commit, extraction)
+        return _receipt(episode, "done", extraction, commit=commit)
+
+    async def _postpone(self, episode: Episode, error: ModelError) -> Receipt:
+        """Leave it pending, with the reason; what the failed answers cost is kept too."""
+        reason = str(error)
+        spent = Extraction((), (), self._extractor.name, self._extractor.version)
+        if isinstance(error, BadModelOutput):
+            spent = replace(
+                spent, calls=error.calls, tokens_in=error.tokens_in, tokens_out=error.tokens_out
+            )
+        await self._ledger.keep_extraction(episode.id, spent)
+        await self._ledger.postpone(episode.id, reason)
+        return _receipt(episode, "pending", spent, reason=reason)
 
     async def _commit_verbatim(self, episodes: Sequence[Episode]) -> list[Receipt]:
         """Texts stored as they are: one transaction a wall, each sees those before it."""
@@ -123,7 +134,7 @@ class Ingest:
                 for episode in (e for e in episodes if e.scope.wall == wall):
                     extraction = _verbatim(episode)
                     commits.append(await self._decide(episode, extraction, believed))
-                    receipts[episode.id] = _receipt(episode, commits[-1], extraction)
+                    receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
                 await self._ledger.commit(commits)
         return [receipts[episode.id] for episode in episodes]
 
@@ -173,13 +184,22 @@ def _about(decisions: Sequence[Decision]) -> set[str]:
     return {id for d in decisions for fact in (d.before, d.after) if fact for id in fact.entity_ids}
 
 
-def _receipt(episode: Episode, commit: Commit, extraction: Extraction) -> Receipt:
+def _receipt(
+    episode: Episode,
+    status: Literal["done", "pending"],
+    extraction: Extraction,
+    *,
+    commit: Commit | None = None,
+    reason: str | None = None,
+) -> Receipt:
+    mentions = commit.mentions if commit else ()
     return Receipt(
         episode_id=episode.id,
-        status="done",
-        decisions=commit.decisions,
-        entity_ids=tuple(sorted({entity for _, entity in commit.mentions})),
+        status=status,
+        decisions=commit.decisions if commit else (),
+        entity_ids=tuple(sorted({entity for _, entity in mentions})),
         model_calls=extraction.calls,
         tokens_in=extraction.tokens_in,
         tokens_out=extraction.tokens_out,
+        reason=reason,
     )

@@ -175,7 +175,11 @@ def test_a_reader_that_has_seen_enough_is_no_error(ada: Run) -> None:
 
 def test_an_interrupted_ingest_goes_on_when_repeated(graphmem: Run, tmp_path: Path) -> None:
     lines = [
-        {"id": f"s{n}", "occurred_at": "2024-01-01", "messages": [{"content": f"Bo likes tea {n}."}]}
+        {
+            "id": f"s{n}",
+            "occurred_at": "2024-01-01",
+            "messages": [{"content": f"Bo likes tea {n}."}],
+        }
         for n in range(3000)
     ]
     (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)))

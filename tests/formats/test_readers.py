@@ -79,7 +79,9 @@ def test_a_very_long_text_becomes_several_episodes_and_loses_no_word(tmp_path: P
 
 
 def test_front_matter_gives_date_title_and_tags(tmp_path: Path) -> None:
-    text = '---\ntitle: "Trip: Rome"\ndate: 2023-05-08\ntags:\n  - travel\n  - "#food"\n---\n\n# Hi\n'
+    text = (
+        '---\ntitle: "Trip: Rome"\ndate: 2023-05-08\ntags:\n  - travel\n  - "#food"\n---\n\n# Hi\n'
+    )
     (item,) = read(tmp_path / "n.md", text)
     assert item["content"] == "# Hi\n"
     assert item["occurred_at"] == datetime(2023, 5, 8, tzinfo=UTC)
@@ -125,9 +127,7 @@ def test_sessions(tmp_path: Path) -> None:
         "metadata": {"mood": "good"},
     }
     (item,) = read(tmp_path / "c.jsonl", json.dumps(line))
-    assert item["content"] == [
-        {"id": "s1:1", "name": "Ada", "content": "I moved.", "role": "user"}
-    ]
+    assert item["content"] == [{"id": "s1:1", "name": "Ada", "content": "I moved.", "role": "user"}]
     assert item["occurred_at"] == datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
     assert item["user_id"] == "ada"
     assert item["metadata"]["session"] == "s1"
@@ -323,7 +323,9 @@ def test_what_is_not_said_aloud_is_left_out(tmp_path: Path) -> None:
                 "user",
                 {"content_type": "multimodal_text", "parts": ["Look", picture, speech, None]},
             ),
-            node("7", "6", "assistant", "Nice \ue200cite\ue202turn0search1\ue201indeed【4†source】"),
+            node(
+                "7", "6", "assistant", "Nice \ue200cite\ue202turn0search1\ue201indeed【4†source】"
+            ),
         ),
     )
     assert said(item) == ["Look\n\n[image]\n\nspoken", "Nice indeed"]

@@ -252,7 +252,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
     folder = tmp_path / "vectors"
     rng = random.Random(11)
     acknowledged = 0
-    for _ in range(4):
+    for _ in range(3):
         with subprocess.Popen(
             [sys.executable, "-c", _WRITER, str(folder)], stdout=subprocess.PIPE, text=True
         ) as child:

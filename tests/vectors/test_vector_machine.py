@@ -28,7 +28,7 @@ def runs(count: int, steps: int) -> settings:
 
 def test_memory_against_a_dictionary() -> None:
     machine = vector_machine(MemoryVectors)
-    run_state_machine_as_test(machine, settings=runs(60, 25))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=runs(40, 20))
 
 
 def test_edge_against_a_dictionary(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_edge_against_a_dictionary(tmp_path: Path) -> None:
         return EdgeVectors(Path(tempfile.mkdtemp(dir=tmp_path)))
 
     machine = vector_machine(make)
-    run_state_machine_as_test(machine, settings=runs(8, 25))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=runs(4, 20))
 
 
 @pytest.mark.parametrize("seed", range(3))

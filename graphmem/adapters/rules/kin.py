@@ -17,6 +17,7 @@ from graphmem.adapters.rules.words import (
     PETS,
     PETS_PLURAL,
     SENTENCE_BLOCKERS,
+    word_set,
 )
 from graphmem.ports.llm import CandidateFact
 
@@ -25,17 +26,25 @@ _IS_NAMED = re.compile(
     r"\s*,?\s+named|\s*,?\s+called|\s+is|\s+are|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
     re.IGNORECASE,
 )
-_HAVE = frozenset("have have've i've got has had adopted met gotten".split())
+_HAVE = word_set(
+    """
+    have have've i've got has had adopted met gotten
+    """
+)
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
 # Kin that not everybody has.
-_TELLING = frozenset(
-    """husband wife spouse fiancé fiancée fiance fiancee boyfriend girlfriend son daughter sister
-    brother twin child kids children sons daughters sisters brothers siblings twins nephew niece
-    grandson granddaughter roommate flatmate""".split()
+_TELLING = word_set(
+    """
+    husband wife spouse fiancé fiancée fiance fiancee boyfriend girlfriend son daughter
+    sister brother twin child kids children sons daughters sisters brothers siblings twins
+    nephew niece grandson granddaughter roommate flatmate
+    """
 )
-_PET_MODIFIERS = frozenset(
-    """new old little big lovely cute adorable sweet beloved black white brown grey gray rescue baby
-    golden other two three four german shepherd ginger tabby late dear furry""".split()
+_PET_MODIFIERS = word_set(
+    """
+    new old little big lovely cute adorable sweet beloved black white brown grey gray rescue
+    baby golden other two three four german shepherd ginger tabby late dear furry
+    """
 )
 
 

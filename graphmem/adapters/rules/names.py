@@ -13,23 +13,37 @@ from graphmem.adapters.rules.words import (
     ORG_SUFFIXES,
     PLACE_SUFFIXES,
     PLACES,
+    word_set,
 )
 from graphmem.text import name_key, words
 
-_CONNECTORS = frozenset("of the de van von der den la le du del di da dos y & for".split())
-_NEVER = frozenset(
-    """i i'm i've i'd i'll im we we're we've my your you you're he she it it's they our this that
-    monday tuesday wednesday thursday friday saturday sunday january february march april may june
-    july august september october november december ok okay lol omg btw haha am pm mr mrs ms
-    mom mum dad mommy daddy mama papa grandma grandpa god and but so because to in on at with
-    if as or is are was mr mrs p.s ps asap fyi tv dm diy wow yay hey hi thanks""".split()
+_CONNECTORS = word_set(
+    """
+    of the de van von der den la le du del di da dos y & for
+    """
 )
-_TITLES = frozenset("dr prof professor mr mrs ms sir lady st".split())
+_NEVER = word_set(
+    """
+    i i'm i've i'd i'll im we we're we've my your you you're he she it it's they our this
+    that monday tuesday wednesday thursday friday saturday sunday january february march
+    april may june july august september october november december ok okay lol omg btw haha
+    am pm mr mrs ms mom mum dad mommy daddy mama papa grandma grandpa god and but so because
+    to in on at with if as or is are was mr mrs p.s ps asap fyi tv dm diy wow yay hey hi
+    thanks
+    """
+)
+_TITLES = word_set(
+    """
+    dr prof professor mr mrs ms sir lady st
+    """
+)
 _LONGEST = 6
-_GREETINGS = frozenset(
-    """hey hi hello thanks thank wow woah whoa congrats congratulations bye yeah yes yep sure
-    sorry dear cheers ok okay oh absolutely totally great cool nice you welcome agreed morning
-    night luck there well no right""".split()
+_GREETINGS = word_set(
+    """
+    hey hi hello thanks thank wow woah whoa congrats congratulations bye yeah yes yep sure
+    sorry dear cheers ok okay oh absolutely totally great cool nice you welcome agreed
+    morning night luck there well no right
+    """
 )
 
 

@@ -15,32 +15,47 @@ from graphmem.adapters.rules.words import (
     PLAIN_THE,
     VAGUE_FIRST,
     VAGUE_HEADS,
+    word_set,
 )
 
 _LONGEST = 6
-_QUANTIFIERS = frozenset("some all many different various lots of lot several my".split())
+_QUANTIFIERS = word_set(
+    """
+    some all many different various lots of lot several my
+    """
+)
 _INSIDE = frozenset({" ", " & ", "/", "-", " '", "' ", "'"})
 _ARTICLES = frozenset({"a", "an", "the"})
 _JOINERS = frozenset({"and", "or", "&"})
-_VERBISH = frozenset(
-    """am is are was were be have has had do does did go goes went get gets got make makes made
-    take takes took want wants try tries love loves like likes think thinks feel feels find finds
-    found can will hope know see saw keep help helps can't don't i'm it's let always even it's
-    work works started just then now lived moved left met bought use used watch hate hates enjoy
-    look looking spend give gave been play played really""".split()
+_VERBISH = word_set(
+    """
+    am is are was were be have has had do does did go goes went get gets got make makes made
+    take takes took want wants try tries love loves like likes think thinks feel feels find
+    finds found can will hope know see saw keep help helps can't don't i'm it's let always
+    even it's work works started just then now lived moved left met bought use used watch
+    hate hates enjoy look looking spend give gave been play played really
+    """
 )
 # "expressing myself", "seeing how": the activity is not whole without what follows.
-_NEEDED = frozenset(
-    """myself yourself ourselves themselves it this that these those them him you how what where who
-    when me us""".split()
+_NEEDED = word_set(
+    """
+    myself yourself ourselves themselves it this that these those them him you how what
+    where who when me us
+    """
 )
-_PARTICLES = frozenset("up out around along down over".split())
+_PARTICLES = word_set(
+    """
+    up out around along down over
+    """
+)
 # After a lone "-ing", what may follow it without having been part of it.
-_AFTER_GERUND = frozenset(
-    """too also now lately with because when since again together so as every before after while
-    whenever sometimes and or & but though tho""".split()
+_AFTER_GERUND = word_set(
+    """
+    too also now lately with because when since again together so as every before after
+    while whenever sometimes and or & but though tho
+    """
 )
-_OTHERS = frozenset("his her their your its".split())
+_OTHERS = frozenset(["his", "her", "their", "your", "its"])
 
 
 @dataclass(frozen=True, slots=True)

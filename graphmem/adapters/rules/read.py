@@ -9,6 +9,7 @@ from datetime import datetime
 
 from graphmem.adapters.rules.dates import When, find_dates
 from graphmem.adapters.rules.kin import relatives
+from graphmem.adapters.rules.names import Span, spans
 from graphmem.adapters.rules.phrases import Place, noun_phrases, quoted_titles
 from graphmem.adapters.rules.relations import PAIRS, Rule, Time, rules_for
 from graphmem.adapters.rules.scan import Sentence, clause_starts
@@ -60,7 +61,6 @@ class Reader:
         names = self.voice.people.names
         if not sentence.whole or sentence.shouted or not sentence.tokens:
             return []
-        place = Place(sentence)
         candidates = _opening_names(self.voice, sentence)
         place = Place(
             sentence, candidates, find_dates(sentence.text, self.said_at), quoted_titles(sentence)
@@ -71,9 +71,8 @@ class Reader:
             facts += self._clauses(place)
             facts += self._home(place)
         for fact in facts:
-            for name in (fact.subject, fact.object):
-                if name is not None and name == fact.subject:
-                    names.see(name)
+            if fact.subject is not None:
+                names.see(fact.subject)
         self.voice.heard(place)
         return facts
 
@@ -141,7 +140,9 @@ class Reader:
         found: list[CandidateFact] = []
         types: set[tuple[str, Time]] = set()
         for rule in rules:
-            if past and rule.time not in _PAST_TIMES or subject.plural and rule.slot == "person":
+            if (past and rule.time not in _PAST_TIMES) or (
+                subject.plural and rule.slot == "person"
+            ):
                 continue
             if found and rule.type == "did":
                 continue
@@ -361,15 +362,10 @@ class Reader:
         )
 
 
-def _opening_names(voice: Voice, sentence: Sentence) -> list:  # type: ignore[type-arg]
+def _opening_names(voice: Voice, sentence: Sentence) -> list[Span]:
     """All names, and a lone capitalised opening word, which a pattern may prove to be one."""
-    from graphmem.adapters.rules.names import spans
-
-    return [
-        s
-        for s in spans(sentence)
-        if voice.people.names.is_sure(s.name) or not s.initial or _namelike(s.name)
-    ]
+    sure = voice.people.names.is_sure
+    return [s for s in spans(sentence) if not s.initial or sure(s.name) or _namelike(s.name)]
 
 
 def _namelike(word: str) -> bool:

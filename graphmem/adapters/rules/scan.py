@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from graphmem.adapters.rules.words import FILLERS, NOT_NAMES, PAST_ONLY
+from graphmem.adapters.rules.words import FILLERS, NOT_NAMES, PAST_ONLY, word_set
 
 LONGEST = 500
 """Characters of one sentence; what is longer is cut at a space, and the rest only named from."""
@@ -171,8 +171,10 @@ def _tokens(text: str) -> Iterator[Token]:
         before = end
 
 
-_CONTRACTED = frozenset(
-    "it's that's he's she's there's here's what's who's where's how's when's why's let's".split()
+_CONTRACTED = word_set(
+    """
+    it's that's he's she's there's here's what's who's where's how's when's why's let's
+    """
 )
 
 

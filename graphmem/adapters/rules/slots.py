@@ -24,6 +24,7 @@ from graphmem.adapters.rules.words import (
     POSSESSIONS,
     SPORTS,
     VAGUE_FIRST,
+    word_set,
 )
 
 _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
@@ -31,10 +32,12 @@ _HOME = re.compile(r"\s+(?:my|our)\s+(?:home|native)\s*(?:country|town|city)[,\s
 _PLAIN_WORD = re.compile(r"\s+(?:the\s+)?([^\W\d_]+(?:\s+[^\W\d_]+)?)")
 _NAMED = re.compile(r"\s*,?\s+(?:named|called)\b", re.IGNORECASE)
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
-_DOUBLE = frozenset(
-    "run swim jog get sit cut put shop plan knit chat hit win begin dig hug".split()
+_DOUBLE = word_set(
+    """
+    run swim jog get sit cut put shop plan knit chat hit win begin dig hug
+    """
 )
-_COUNTS = frozenset("two three four five six".split())
+_COUNTS = frozenset(["two", "three", "four", "five", "six"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,10 @@ class Slots:
             return self._small_place(place, at)
         kind = self.names.kind(phrase.name)
         low = phrase.name.lower()
-        if kind in {"person", "animal"} or low in LANGUAGES and low not in PLACES:
+        if kind in {"person", "animal"} or (low in LANGUAGES and low not in PLACES):
             return []
         if rule.type == "comes_from" and (
-            kind == "organization" or phrase.name.isupper() and low not in PLACES
+            kind == "organization" or (phrase.name.isupper() and low not in PLACES)
         ):
             return []
         return [self._named(place, phrase, "organization" if kind == "organization" else "place")]

@@ -13,6 +13,7 @@ from graphmem.adapters.rules.words import (
     KIN_MODIFIERS,
     KIN_PLURAL,
     MALE_KIN,
+    word_set,
 )
 
 _ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
@@ -21,9 +22,11 @@ _MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", r
 _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
 _AND = re.compile(r"\s+(?:and|&)\s+")
 # Somebody without a name: after one of these, "he" may be them.
-_SOMEBODY = frozenset(
-    """guy man woman lady boy girl someone somebody person people friend friends colleague boss
-    coach teacher neighbour neighbor buddy doctor kid child baby they""".split()
+_SOMEBODY = word_set(
+    """
+    guy man woman lady boy girl someone somebody person people friend friends colleague boss
+    coach teacher neighbour neighbor buddy doctor kid child baby they
+    """
 ) | frozenset(KIN)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 
-def _set(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
     return frozenset(text.split())
 
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+)  # fmt: skip
 SEASONS = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}
 NUMBERS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "couple": 2, "three": 3, "few": 3, "four": 4, "five": 5,
@@ -20,7 +22,7 @@ NUMBERS = {
 
 # Capitalised without being a name: openers, courtesies, calendar words, and plain words that
 # often begin a sentence.
-NOT_NAMES = _set("""
+NOT_NAMES = word_set("""
 i i'm i've i'd i'll im ive me my mine we we're we've we'll we'd us our you you're you've you'll
 you'd your yours he he's his him she she's her hers it it's it'd it'll its they they're they've
 they'll they'd them their this that that's these those there there's here here's who who's whom
@@ -78,7 +80,8 @@ movies movie games game gaming sports food photo photos pic picture image note n
 questions reply re update summary todo warning error info example nope tho though plus minus
 best better worse worst little big small long short old new young early late hard easy fast slow
 full whole own able sunny rainy snowy cold hot warm deep high low strong special mental physical
-poor alright highly greatly fully simply nearly especially particularly generally specifically truly such
+poor alright highly greatly fully simply nearly especially particularly generally specifically
+truly such
 weird strange gosh god goodness jeez damn darn heck hell y'all yall ain't ma'am sir
 mr mrs ms dr prof monday mondays tuesday tuesdays wednesday wednesdays thursday thursdays friday
 fridays saturday saturdays sunday sundays january february march april june july august september
@@ -90,12 +93,12 @@ must've could've should've would've might've that'd what've what'd who'd where'd
 would've everyone's someone's else's user assistant system human ai
 """)
 
-FEMALE_KIN = _set("""
+FEMALE_KIN = word_set("""
 sister mother mom mum mommy mama wife girlfriend daughter aunt auntie niece grandmother grandma
 granny nana stepmother stepmom stepsister stepdaughter godmother fiancée fiancee sister-in-law
 mother-in-law daughter-in-law goddaughter granddaughter
 """)
-MALE_KIN = _set("""
+MALE_KIN = word_set("""
 brother father dad daddy papa husband boyfriend son uncle nephew grandfather grandpa granddad
 stepfather stepdad stepbrother stepson godfather fiancé fiance brother-in-law father-in-law
 son-in-law godson grandson
@@ -146,26 +149,27 @@ KIN_PLURAL = {
     "neighbors": "neighbor", "teammates": "teammate", "buddies": "buddy", "nieces": "niece",
     "nephews": "nephew", "aunts": "aunt", "uncles": "uncle", "flatmates": "flatmate",
 }  # fmt: skip
-KIN_MODIFIERS = _set("""
+KIN_MODIFIERS = word_set("""
 best good close dear old oldest eldest older elder big little younger youngest baby twin half
 teenage new great longtime childhood dearest beloved late lovely wonderful amazing long-time
 lifelong adorable favourite favorite piano guitar violin music yoga maths math english french
 work next-door former running gym college university school high-school three-year-old
 """)
 
-PETS = _set("""
+PETS = word_set("""
 dog puppy pup cat kitten kitty hamster rabbit bunny parrot bird horse pony turtle tortoise snake
 lizard gecko guinea-pig ferret goldfish fish hedgehog chicken goat iguana budgie labrador poodle
 beagle husky corgi terrier dachshund retriever bulldog
 """)
 PETS_PLURAL = {p + ("es" if p.endswith("fish") else "s"): p for p in PETS} | {
-    "puppies": "puppy", "ponies": "pony", "bunnies": "bunny", "kitties": "kitty", "huskies": "husky",
+    "puppies": "puppy", "ponies": "pony", "bunnies": "bunny", "kitties": "kitty",
+    "huskies": "husky",
 }  # fmt: skip
 
 POSSESSIONS = (
     PETS
     | frozenset(PETS_PLURAL)
-    | _set("""
+    | word_set("""
 car van truck motorcycle motorbike bike bicycle scooter boat sailboat kayak canoe caravan camper
 house flat apartment cottage cabin farm garden greenhouse allotment guitar piano violin cello drum
 drums ukulele keyboard saxophone trumpet flute banjo telescope camera laptop console bakery
@@ -174,17 +178,17 @@ tesla
 """)
 )
 
-INSTRUMENTS = _set("""
+INSTRUMENTS = word_set("""
 piano guitar violin cello drum drums ukulele keyboard keyboards saxophone sax trumpet flute banjo
 clarinet harp bass trombone viola oboe organ accordion harmonica mandolin bagpipes recorder synth
 percussion
 """)
-SPORTS = _set("""
+SPORTS = word_set("""
 football soccer basketball baseball tennis volleyball badminton hockey rugby cricket golf squash
 handball softball lacrosse chess poker bridge snooker billiards darts polo pickleball frisbee
 padel go
 """)
-LANGUAGES = _set("""
+LANGUAGES = word_set("""
 english german french spanish italian portuguese dutch swedish norwegian danish finnish icelandic
 polish czech slovak hungarian romanian bulgarian greek turkish russian ukrainian serbian croatian
 arabic hebrew persian farsi hindi urdu bengali punjabi tamil telugu marathi gujarati mandarin
@@ -192,7 +196,7 @@ cantonese chinese japanese korean vietnamese thai indonesian malay tagalog swahi
 zulu welsh irish gaelic catalan basque latin esperanto albanian estonian latvian lithuanian
 slovenian afrikaans nepali mongolian armenian georgian
 """)
-OCCUPATIONS = _set("""
+OCCUPATIONS = word_set("""
 nurse doctor physician surgeon dentist vet veterinarian pharmacist therapist counselor counsellor
 psychologist psychiatrist paramedic midwife physiotherapist nutritionist teacher professor lecturer
 tutor librarian principal researcher scientist biologist chemist physicist mathematician
@@ -212,7 +216,7 @@ anthropologist sociologist philosopher priest pastor minister rabbi imam
 """)
 
 # A phrase for a thing ends before one of these words.
-NP_STOP = _set("""
+NP_STOP = word_set("""
 in on at by from to into onto with without within about above across against along among around
 behind below beneath beside between beyond despite down during except inside near out outside over
 past per through throughout toward towards under up upon via for as than like since until till
@@ -227,20 +231,21 @@ ever just even still though tho lol haha btw please right away back once twice a
 myself yourself himself herself itself ourselves themselves especially actually instead not no
 everyone everybody got gets get getting helps helped makes made
 """)
-NP_STOP_GERUND = NP_STOP - _set("""
+NP_STOP_GERUND = NP_STOP - word_set("""
 in on at by from to into onto with about around across along through over up out for inside outside
 down near under like get got made
 """)
 
 # A phrase that begins with one of these points at something said before.
-VAGUE_FIRST = _set("""
+VAGUE_FIRST = word_set("""
 it it's its this that that's these those there here them him her his hers their theirs your yours
 you us me how what when where why who which whatever everything anything nothing something someone
-everyone anyone everywhere saying being having both either neither each such same one ones another all any more most
+everyone anyone everywhere saying being having both either neither each such same one ones another
+all any more most
 much many lots plenty other others few several enough so not no none every doing making getting
 knowing taking giving seeing putting letting hearing feeling thinking
 """)
-VAGUE_HEADS = _set("""
+VAGUE_HEADS = word_set("""
 thing things stuff way ways lot lots bit kind kinds sort sorts type types one ones part parts idea
 ideas point time times day days moment moments everything anything something nothing someone others
 other place places person people guy guys support help fact look vibe vibes feeling sound sounds
@@ -252,15 +257,16 @@ hour hours minute minutes morning night evening shot try one's piece pieces pic 
 photos story stories memories memory news issue issues question questions problem problems good bad
 new old big little great nice cool much many more most own first last next few some any every being
 team teams role roles game impact
-everywhere hard saying theme call decision mistake choice effort promise turnout passion passions name names setup setting result win wins loss difference words word message
+everywhere hard saying theme call decision mistake choice effort promise turnout passion passions
+name names setup setting result win wins loss difference words word message
 """)
 # "the X" is concrete enough on its own only for these.
-PLAIN_THE = _set("""
+PLAIN_THE = word_set("""
 beach sea ocean mountains outdoors countryside city gym theatre theater opera cinema piano guitar
 violin cello drums flute saxophone trumpet harp banjo clarinet rain snow sun desert forest woods
 """)
 
-MODALS = _set("""
+MODALS = word_set("""
 would could should might may must can could've should've would've will won't i'll he'll she'll
 we'll they'll i'd he'd she'd we'd they'd gonna gotta wanna want wants wanted hope hopes hoping
 hopefully plan plans planning planned thinking think thinks considering maybe perhaps probably
@@ -268,39 +274,40 @@ possibly almost nearly supposed tomorrow soon dreaming dream dreams dreamt dream
 someday eventually about-to intend intends trying try hate-to shall if unless whether
 someday-soon guess
 """)
-SENTENCE_BLOCKERS = _set("""
+SENTENCE_BLOCKERS = word_set("""
 if unless whether wish imagine suppose supposing pretend pretending pretended said says saying tells
 claims claimed asked asks heard rumour rumor joke joking kidding hypothetically someday would've
 """)
-NEGATIONS = _set("""
+NEGATIONS = word_set("""
 not never no none don't dont doesn't doesnt didn't didnt isn't aren't wasn't weren't haven't hasn't
 hadn't can't cannot couldn't won't wouldn't shouldn't ain't hardly barely rarely seldom neither nor
 without
 """)
 
 # Words that may stand between the start of a clause and its subject.
-FILLERS = _set("""
-yeah yes yep yup well so oh hey hi hello wow thanks btw actually also anyway honestly ok okay haha lol
+FILLERS = word_set("""
+yeah yes yep yup well so oh hey hi hello wow thanks btw actually also anyway honestly ok okay haha
+lol
 um and but then now currently recently lately plus nowadays basically luckily thankfully fortunately
 unfortunately finally today sure ah aww no nope because since cause though although while as anyways
 besides meanwhile originally personally apparently sadly yay guess what omg dude still
 
 """)
-PAST_ONLY = _set("when after before ever where until till")
+PAST_ONLY = word_set("when after before ever where until till")
 
-ORG_SUFFIXES = _set("""
+ORG_SUFFIXES = word_set("""
 inc gmbh ltd llc corp corporation company co ag plc university college school academy institute
 hospital clinic bank foundation museum library church studio studios agency association society
 council ministry department laboratories labs lab group partners orchestra club union theatre
 theater charity publishing press records airlines motors pharmaceuticals technologies systems
 software consulting center centre bakery café cafe restaurant diner
 """)
-NATIONALITIES = LANGUAGES | _set("""
+NATIONALITIES = LANGUAGES | word_set("""
 american british canadian european australian african asian mexican brazilian indian hawaiian swiss
 belgian austrian scottish egyptian israeli argentinian chilean colombian peruvian cuban kenyan
 nigerian pakistani iranian moroccan caribbean christian muslim jewish buddhist hindu catholic
 """)
-PLACE_SUFFIXES = _set("""
+PLACE_SUFFIXES = word_set("""
 street road avenue park city town village island islands lake river mountain mountains beach bay
 canyon valley county province square bridge castle airport station coast hills heights desert
 falls forest harbour harbor
@@ -314,7 +321,8 @@ egypt,england,estonia,ethiopia,finland,france,germany,ghana,greece,guatemala,hai
 india,indonesia,iran,iraq,ireland,israel,italy,jamaica,japan,kenya,kuwait,latvia,lebanon,lithuania,
 luxembourg,malaysia,malta,mexico,mongolia,morocco,nepal,netherlands,new zealand,nigeria,norway,
 pakistan,panama,paraguay,peru,philippines,poland,portugal,qatar,romania,russia,rwanda,saudi arabia,
-scotland,senegal,serbia,singapore,slovakia,slovenia,somalia,south africa,south korea,spain,sri lanka,
+scotland,senegal,serbia,singapore,slovakia,slovenia,somalia,south africa,south korea,spain,
+sri lanka,
 sudan,sweden,switzerland,syria,taiwan,tanzania,thailand,tunisia,turkey,uganda,uk,ukraine,
 united kingdom,united states,uruguay,usa,venezuela,vietnam,wales,zambia,zimbabwe,africa,america,
 antarctica,asia,europe,hawaii,alaska,arizona,california,colorado,florida,illinois,massachusetts,
@@ -323,7 +331,8 @@ quebec,amsterdam,athens,atlanta,auckland,bangkok,barcelona,beijing,belfast,berli
 bogotá,bologna,bordeaux,boston,bremen,bristol,brussels,bucharest,budapest,buenos aires,cairo,
 cape town,cardiff,chicago,cologne,copenhagen,cracow,dallas,delhi,denver,detroit,dresden,dubai,
 dublin,edinburgh,florence,frankfurt,galway,geneva,ghent,glasgow,gothenburg,granada,hamburg,hanoi,
-hanover,helsinki,hong kong,houston,istanbul,jakarta,jerusalem,johannesburg,karachi,kraków,kyiv,kyoto,
+hanover,helsinki,hong kong,houston,istanbul,jakarta,jerusalem,johannesburg,karachi,kraków,kyiv,
+kyoto,
 lagos,leeds,leipzig,lima,lisbon,liverpool,ljubljana,london,los angeles,lyon,madrid,malmö,manchester,
 manila,marseille,melbourne,mexico city,miami,milan,montreal,moscow,mumbai,munich,nairobi,naples,
 new york,new york city,nyc,nice,osaka,oslo,oxford,palermo,paris,philadelphia,porto,portland,prague,
@@ -334,7 +343,7 @@ zürich,zurich,the hague,new orleans,las vegas,austin,phoenix,salamanca,cork
 """.replace("\n", "").split(",")
 )
 # "i live in fear": what follows a place verb in all-lowercase text without being a place.
-NOT_PLACES = _set("""
+NOT_PLACES = word_set("""
 fear peace harmony pain hope exile poverty comfort sin luxury style town college school bed love
 denial constant my a an the his her our your their this that it here there where what which fact
 general case part person work home front back jail prison hospital dorms suburbs between and with

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "PictureFormat",
+    "bend_around",
     "drawing",
     "from_networkx",
     "picture_format",
@@ -124,7 +125,7 @@ def drawing(
     layout = arrange(boxes, [(link["source"], link["target"]) for link in links])
     for node, (x, y) in zip(nodes, layout.points, strict=True):
         node["x"], node["y"] = round(float(x), 1), round(float(y) - 9, 1)
-    _bend_around(nodes, links)
+    bend_around(nodes, links)
     for node in nodes:
         at = node["id"]
         near = {k["target"] for k in links if k["source"] == at}
@@ -200,7 +201,7 @@ def _link_info(relation: Relation) -> dict[str, Any]:
     return info
 
 
-def _bend_around(nodes: list[dict[str, Any]], links: list[dict[str, Any]]) -> None:
+def bend_around(nodes: list[dict[str, Any]], links: list[dict[str, Any]]) -> None:
     """Bend a straight link that would run through an entity which it has nothing to do with."""
     places = np.array([(node["x"], node["y"]) for node in nodes])
     reach = np.array([node["r"] + 5 for node in nodes])
