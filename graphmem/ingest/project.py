@@ -18,7 +18,7 @@ from graphmem.ports.graph import GraphChanges, GraphStore
 from graphmem.ports.ledger import Event, LedgerLog
 from graphmem.ports.vectors import Collection, Point, VectorChanges, VectorStore
 
-BATCH = 1000
+BATCH = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +175,12 @@ def turn_text(turn: Turn) -> str:
     return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
 
 
+def fact_text(fact: Fact) -> str:
+    """A fact as it is indexed: "moved to Berlin" is found by "lives in" too."""
+    relation = (fact.type or "").replace("_", " ")
+    return fact.text if relation in fact.text else f"{fact.text} ({relation})"
+
+
 def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
     """Points without their dense vectors yet. Turns stored as they are (no inference) are facts."""
     import numpy as np
@@ -205,7 +211,7 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
             Point(
                 id=fact.id,
                 wall=fact.scope.wall,
-                text=fact.text,
+                text=fact_text(fact),
                 dense=none,
                 agent_ids=fact.agent_ids,
                 run_ids=fact.run_ids,

@@ -98,8 +98,15 @@ def _place(candidate: CandidateEntity, known: _Known, wall: str, clock: Clock) -
         return
     aliases = _aliases((held.name, *held.aliases), (name, *candidate.aliases))
     kind = candidate.kind if held.kind == _VAGUE and candidate.kind else held.kind
-    if aliases or kind != held.kind:
-        held = replace(held, aliases=(*held.aliases, *aliases), kind=kind)
+    # A user id is often in lower case; a speaker's name tells how it is really written.
+    better = held.name.islower() and not name.islower() and name_key(name) == name_key(held.name)
+    if aliases or better or kind != held.kind:
+        held = replace(
+            held,
+            name=name if better else held.name,
+            aliases=(*held.aliases, *aliases),
+            kind=kind,
+        )
         known.put(held, keys)
     else:
         for key in keys:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from graphmem.ports.graph import Mark
 
-Vector = NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Text, so that naming the type does not import numpy.
+Vector: TypeAlias = "NDArray[np.float32]"
 Collection = Literal["facts", "turns", "entities"]
 COLLECTIONS: tuple[Collection, ...] = ("facts", "turns", "entities")
 

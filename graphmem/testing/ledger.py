@@ -210,15 +210,14 @@ class LedgerContract:
         both = replace(both, sources=(*both.sources, Source(two.id, two.turns[0].id, None, "r2")))
         await ledger.journal([two], 0)
         await store(ledger, one, first, both)
-        for narrowing, texts in (
-            ({}, ["first", "both"]),
-            ({"agent_id": "bot"}, ["first", "both"]),
-            ({"run_id": "r2"}, ["both"]),
-            ({"agent_id": "bot", "run_id": "r2"}, []),
-            ({"agent_id": "nobody"}, []),
+        for query, texts in (
+            (FactQuery(ADA.wall), ["first", "both"]),
+            (FactQuery(ADA.wall, agent_id="bot"), ["first", "both"]),
+            (FactQuery(ADA.wall, run_id="r2"), ["both"]),
+            (FactQuery(ADA.wall, agent_id="bot", run_id="r2"), []),
+            (FactQuery(ADA.wall, agent_id="nobody"), []),
         ):
-            found = await ledger.facts(FactQuery(ADA.wall, **narrowing))
-            assert [f.text for f in found] == texts, narrowing
+            assert [f.text for f in await ledger.facts(query)] == texts, query
         assert (await ledger.stats(replace(ADA, run_id="r2"))).facts == 1
         assert (await ledger.stats(replace(ADA, run_id="r2"))).episodes == 1
         assert (await ledger.stats(ADA)).episodes == 2

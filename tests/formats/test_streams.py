@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphmem.doors.formats import streams
@@ -39,6 +39,7 @@ def test_utf16_of_the_other_byte_order() -> None:
     assert text_of(b"\xfe\xff" + "Zoë 🙂".encode("utf-16-be")) == "Zoë 🙂"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(2, 9))
 def test_a_bad_byte_is_named_wherever_the_chunks_end(good: int, size: int) -> None:
     data = ("é" * good).encode() + b"\xff tail"
@@ -67,6 +68,7 @@ def test_lines_keep_their_numbers_and_only_newlines_end_them() -> None:
         ]
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, max_size=6), st.integers(1, 30), st.booleans())
 def test_a_list_is_read_as_its_elements(values: list[Any], size: int, indented: bool) -> None:
     text = json.dumps(values, indent=2 if indented else None)
@@ -75,6 +77,7 @@ def test_a_list_is_read_as_its_elements(values: list[Any], size: int, indented: 
         assert list(JsonStream(cut(text, size), "a.json")) == values
 
 
+@settings(deadline=None)
 @given(st.lists(JSON.filter(lambda v: not isinstance(v, list)), max_size=5), st.integers(1, 30))
 def test_values_after_one_another_are_read_one_by_one(values: list[Any], size: int) -> None:
     text = "\n".join(json.dumps(value, indent=1) for value in values)

@@ -109,7 +109,9 @@ def _lasting(text: str, said_at: datetime) -> Iterator[When]:
         yield When(match.start(), match.end(), ago and ago[0], lasting=True)
 
 
-def _resolve(match: re.Match[str], said_at: datetime) -> tuple[datetime | None, str] | None:
+def _resolve(  # noqa: PLR0911 - one return for each form of a date
+    match: re.Match[str], said_at: datetime
+) -> tuple[datetime | None, str] | None:
     """(instant, words for it); (None, …) for an unknown time; None when it is no time at all."""
     group = match.groupdict()
     if group["iso"]:
@@ -224,7 +226,9 @@ def _ago(number: str, unit: str, said_at: datetime) -> tuple[datetime | None, st
     return at, f"on {at:%Y-%m-%d}"
 
 
-def _which(which: str, what: str, said_at: datetime) -> tuple[datetime | None, str] | None:
+def _which(  # noqa: PLR0911 - as above
+    which: str, what: str, said_at: datetime
+) -> tuple[datetime | None, str] | None:
     if which in {"next", "coming"}:
         return None, "future"
     last = which != "this"
@@ -261,7 +265,9 @@ def _season(name: str, last: bool, said_at: datetime) -> tuple[datetime, str]:
     return _first(year, month), f"in {name} {year}"
 
 
-def _unit(what: str, last: bool, said_at: datetime) -> tuple[datetime | None, str] | None:
+def _unit(  # noqa: PLR0911 - as above
+    what: str, last: bool, said_at: datetime
+) -> tuple[datetime | None, str] | None:
     back = 1 if last else 0
     if what == "year":
         return _first(max(said_at.year - back, 1), 1), f"in {said_at.year - back}"

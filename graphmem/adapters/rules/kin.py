@@ -32,6 +32,7 @@ _HAVE = word_set(
     """
 )
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
+_AFTER_KIN = word_set("and but from in who at too now of she he so since for")
 # Kin that not everybody has.
 _TELLING = word_set(
     """
@@ -70,9 +71,9 @@ def _kin(
     found = _persons(place, voice, index, owner, plural=plural)
     if not found:
         yield from _unnamed(place, voice, index, owner)
-    for name in found:
+    for said in found:
         type_, weight = KIN[word]
-        name = names.see(names.canonical_of(name), "person")
+        name = names.see(names.canonical_of(said), "person")
         voice.people.name_kin(owner, word, name)
         label = _label(place, index, word)
         yield CandidateFact(
@@ -221,9 +222,7 @@ def _ends_phrase(place: Place, index: int) -> bool:
     if index + 1 >= len(tokens):
         return True
     after = tokens[index + 1]
-    return bool(after.gap.strip()) or after.low in {
-        "and", "but", "from", "in", "who", "at", "too", "now", "of", "she", "he", "so", "since", "for",
-    }  # fmt: skip
+    return bool(after.gap.strip()) or after.low in _AFTER_KIN
 
 
 def _pet(place: Place, voice: Voice, index: int, pet: str) -> Iterator[CandidateFact]:

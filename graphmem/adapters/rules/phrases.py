@@ -222,7 +222,7 @@ def _whose(tokens: list[Token], at: int) -> bool:
 
 
 def _cut_short(place: Place, taken: list[Token]) -> bool:
-    """A lone "caring" of "caring more about it", or the "creating a safe" of "a safe, warm place"."""
+    """A lone "caring" of "caring more about it"; "creating a safe" of "a safe, warm place"."""
     sentence = place.sentence
     index = sentence.token_at(taken[-1].end)
     if not taken[0].low.endswith("ing") or index >= len(sentence.tokens):

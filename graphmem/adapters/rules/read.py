@@ -8,30 +8,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from graphmem.adapters.rules.dates import When, find_dates
+from graphmem.adapters.rules.favourites import favourites
 from graphmem.adapters.rules.kin import relatives
 from graphmem.adapters.rules.names import Span, spans
-from graphmem.adapters.rules.phrases import Place, noun_phrases, quoted_titles
+from graphmem.adapters.rules.phrases import Place, quoted_titles
 from graphmem.adapters.rules.relations import PAIRS, Rule, Time, rules_for
 from graphmem.adapters.rules.scan import Sentence, clause_starts
 from graphmem.adapters.rules.slots import Slots, Thing
 from graphmem.adapters.rules.subjects import Subject, Voice
-from graphmem.adapters.rules.words import SENTENCE_BLOCKERS, VAGUE_HEADS
+from graphmem.adapters.rules.words import SENTENCE_BLOCKERS
 from graphmem.ports.llm import CandidateFact
 
 _LONG_AGO = re.compile(
     r"\bwhen\s+(?:I|he|she|we|they)\s+(?:was|were)\b|\bas an? (?:kid|child|teen|baby)|"
     r"\b(?:years|ages|decades|long time) ago\b|\bonce\b|\bback (?:then|in the day)\b",
-    re.IGNORECASE,
-)
-_FAVOURITE = re.compile(
-    r"\b(?P<whose>my|our|[^\W\d_][\w-]*'s)\s+(?:all[- ]time\s+|absolute\s+)?favou?rite\s+"
-    r"(?P<what>[^\W\d_]+(?:\s+(?!is\b|are\b|was\b|has\b)[^\W\d_]+)?)\s+(?:is|are|has to be|has always been|would be)"
-    r"(?:\s+(?:probably|definitely|still|now|always|called|currently|actually|also))*(?=\s)",
-    re.IGNORECASE,
-)
-_IS_FAVOURITE = re.compile(
-    r"\s+(?:is|are)\s+(?:definitely\s+|still\s+|now\s+)?(?P<whose>my|[^\W\d_][\w-]*'s)\s+"
-    r"(?:all[- ]time\s+|absolute\s+)?favou?rite\s+(?P<what>[^\W\d_]+(?:\s[^\W\d_]+)?)\s*$",
     re.IGNORECASE,
 )
 _EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
@@ -67,7 +57,7 @@ class Reader:
         )
         facts = list(relatives(place, self.voice))
         if not sentence.lows & SENTENCE_BLOCKERS:
-            facts += self._favourites(place)
+            facts += favourites(place, self.voice)
             facts += self._clauses(place)
             facts += self._home(place)
         for fact in facts:
@@ -92,10 +82,10 @@ class Reader:
             subject = self.voice.subject(place, at)
             if subject is None:
                 elided = last if at == start and _after_and(text, start) else None
-                found = self._elided(rules, place, elided, start, steady) if elided else []
+                found = self._elided(rules, place, elided, start, steady=steady) if elided else []
             else:
                 done.add(at)
-                found = self._say(rules, place, subject, subject.end, start, past)
+                found = self._say(rules, place, subject, subject.end, start, past=past)
                 found += self._relative(rules, place, subject)
             if found:
                 last = subject or last
@@ -105,13 +95,13 @@ class Reader:
                 last = subject
 
     def _elided(
-        self, rules: list[Rule], place: Place, subject: Subject, start: int, steady: bool
+        self, rules: list[Rule], place: Place, subject: Subject, start: int, *, steady: bool
     ) -> list[CandidateFact]:
-        """ "Zoe lives in Oslo and works at Acme". "… and love" may be a noun: only after a state."""
+        """ "Zoe lives in Oslo and works at Acme"; "and love" may be a noun: only after a state."""
         verb = place.sentence.text[start:].split(" ", 1)[0]
         if not steady and not verb.endswith(("s", "ed")):
             rules = [rule for rule in rules if rule.time != "taste"]
-        return self._say(rules, place, subject, start - 1, start, False)
+        return self._say(rules, place, subject, start - 1, start, past=False)
 
     def _starts(self, place: Place) -> Iterator[tuple[int, int, bool]]:
         """Clause starts, and past a phrase of time that opens the clause."""
@@ -130,12 +120,12 @@ class Reader:
         return self._say(rules, place, subject, match.end(), subject.end, False)
 
     def _say(
-        self, rules: list[Rule], place: Place, subject: Subject, at: int, start: int, past: bool
+        self, rules: list[Rule], place: Place, subject: Subject, at: int, start: int, *, past: bool
     ) -> list[CandidateFact]:
         """What is said of a subject right after it."""
         if subject.other is not None:
             return self._pair(place, subject, at, start) or self._both(
-                rules, place, subject, at, start, past
+                rules, place, subject, at, start, past=past
             )
         found: list[CandidateFact] = []
         types: set[tuple[str, Time]] = set()
@@ -157,13 +147,13 @@ class Reader:
         return found
 
     def _both(
-        self, rules: list[Rule], place: Place, subject: Subject, at: int, start: int, past: bool
+        self, rules: list[Rule], place: Place, subject: Subject, at: int, start: int, *, past: bool
     ) -> list[CandidateFact]:
         assert subject.other is not None  # noqa: S101 - the caller has looked
         found: list[CandidateFact] = []
         for name in (subject.name, subject.other):
             one = replace(subject, name=name, other=None, plural=True)
-            found += self._say(rules, place, one, at, start, past)
+            found += self._say(rules, place, one, at, start, past=past)
         return found
 
     def _pair(self, place: Place, subject: Subject, at: int, start: int) -> list[CandidateFact]:
@@ -272,7 +262,7 @@ class Reader:
         first = next((d for d in known if d.lead not in _UNTIL), None)
         return first, next((d for d in known if d.lead in _UNTIL), None)
 
-    def _times(
+    def _times(  # noqa: PLR0911 - one return for each kind of time
         self, rule: Rule, place: Place, thing: Thing, when: When | None, until: When | None
     ) -> tuple[datetime | None, datetime | None, str]:
         """(valid_at, invalid_at, words of time for the sentence)."""
@@ -312,54 +302,6 @@ class Reader:
             fact = self._fact(_FROM_RULE, place, subject, thing, match.start())
             if fact is not None:
                 yield fact
-
-    def _favourites(self, place: Place) -> Iterator[CandidateFact]:
-        text = place.sentence.text
-        if "avo" not in text or place.sentence.question:
-            return
-        for match in _FAVOURITE.finditer(text):
-            if match["what"].lower().split()[-1] in VAGUE_HEADS:
-                continue
-            owner = self._whose(place, match)
-            found = noun_phrases(
-                place, match.end(), gerund=True, listed=match["what"].endswith("s")
-            )
-            if owner is not None:
-                yield from (
-                    self._favourite(owner, match["what"], p.text, p.name)
-                    for p in found
-                    if not p.mine
-                )
-        for span in place.names:
-            if later := _IS_FAVOURITE.match(text, span.end):
-                owner = self._whose(place, later)
-                if owner is not None and owner != span.name:
-                    yield self._favourite(owner, later["what"], span.name, span.name)
-
-    def _whose(self, place: Place, match: re.Match[str]) -> str | None:
-        if match["whose"].lower() in {"my", "our"}:
-            return self.voice.speaker
-        names = self.voice.people.names
-        name = match["whose"][:-2]
-        sure = names.is_sure(name) or any(s.name == name for s in place.names)
-        return names.canonical_of(name) if sure and names.may_be_person(name) else None
-
-    def _favourite(self, owner: str, what: str, said: str, name: str) -> CandidateFact:
-        what = " ".join(what.lower().split())
-        single = (
-            what
-            if not what.endswith("s") or what.endswith("ss") or what in {"series"}
-            else what[:-1]
-        )
-        name = self.voice.people.names.see(name)
-        return CandidateFact(
-            f"{owner}'s favourite {single} is {said}",
-            owner,
-            "favourite_" + re.sub(r"\W+", "_", single),
-            name,
-            (owner, name),
-            importance=0.6,
-        )
 
 
 def _opening_names(voice: Voice, sentence: Sentence) -> list[Span]:

@@ -1,7 +1,7 @@
 """Relation patterns, as data. A pattern is matched right after a clause's subject.
 
-In a pattern a space is any space, ``~`` is a space and up to three adverbs, ``<be>`` is "am", "'s",
-"are" …, ``<have>`` is "have" or "'ve". The slot says what must follow; see ``read.Reader``. ``says``
+In a pattern a space is any space, ``~`` is a space and up to three adverbs, ``<be>`` is "am",
+"'s", "are" …, ``<have>`` is "have" or "'ve". The slot says what must follow; see ``read.Reader``. ``says``
 is the fact's sentence: ``{s}`` the subject, ``{o}`` the object.
 """
 
@@ -72,7 +72,10 @@ class Rule:
 
 
 _ANYMORE = "anymore longer more"
-_PAST_WORK = r"(?:quit|left|resigned from|retired from|(?:got|was|were) (?:fired|laid off|let go) (?:from|by))"
+_PAST_WORK = (
+    r"(?:quit|left|resigned from|retired from|"
+    r"(?:got|was|were) (?:fired|laid off|let go) (?:from|by))"
+)
 
 _WORK = (
     Rule("works_at", "~works? (?:at|for)", "org", "{s} works at {o}", "work works", 0.8),
@@ -80,10 +83,12 @@ _WORK = (
     Rule("works_at", "<be>~employed (?:at|by)", "org", "{s} works at {o}", "employed", 0.8),
     Rule("works_at", "<have>~(?:been working|worked) (?:at|for)", "org", "{s} works at {o}",
          "worked working", 0.8, needs="since for"),
-    Rule("works_at", "~(?:started|began) (?:working |work |out |a new job |my new job |a job |a new role "
+    Rule("works_at", "~(?:started|began) (?:working |work |out |a new job |my new job |a job "
+         "|a new role "
          "|a new position |an internship )?(?:at|with|for)", "org", "{s} started working at {o}",
          "started began", 0.8, "change"),
-    Rule("works_at", r"~(?:got|landed|took|accepted|found|have|has|got myself) (?:a |an |the |my )?(?:[\w-]+ ){0,2}"
+    Rule("works_at", r"~(?:got|landed|took|accepted|found|have|has|got myself) "
+         r"(?:a |an |the |my )?(?:[\w-]+ ){0,2}"
          "(?:job|position|role|internship) (?:at|with)", "org", "{s} got a job at {o}",
          "job position role internship", 0.8, "change"),
     Rule("works_at", "~(?:got |was |were )?hired (?:at|by)", "org", "{s} was hired by {o}",
@@ -104,7 +109,9 @@ _WORK = (
     Rule("works_at", "~stopped working (?:at|for)", "org", "{s} stopped working at {o}", "stopped",
          0.8,
          "end"),
-    Rule("works_at", f"(?:<have>)?~{_PAST_WORK} (?:<my> (?:old )?(?:job|position|role) (?:at|with) )?", "org",
+    Rule("works_at",
+         f"(?:<have>)?~{_PAST_WORK} "
+         "(?:<my> (?:old )?(?:job|position|role) (?:at|with) )?", "org",
          "{s} left {o}", "quit left resigned retired fired laid let", 0.8, "end"),
     Rule("works_as", "~works? as", "role", "{s} works as {o}", "work works", 0.8),
     Rule("works_as", "<be>~working as", "role", "{s} works as {o}", "working", 0.8),
@@ -146,9 +153,11 @@ _PLACES = (
     Rule("lives_in", "<have>~(?:been living|lived) in", "place", "{s} lives in {o}",
          "lived living", 0.9,
          needs="since for always whole"),
-    Rule("lives_in", "(?:<have>)?~(?:moved|relocated) (?:back |over |out |down |up |here |away |all the way )?"
+    Rule("lives_in", "(?:<have>)?~(?:moved|relocated) "
+         "(?:back |over |out |down |up |here |away |all the way )?"
          "(?:in )?to", "place", "{s} moved to {o}", "moved relocated", 0.9, "change"),
-    Rule("lives_in", r"(?:<have>)?~(?:moved|relocated) (?:back |over |here |away )?from (?:[\w'-]+ ){1,3}to", "place",
+    Rule("lives_in", r"(?:<have>)?~(?:moved|relocated) (?:back |over |here |away )?"
+         r"from (?:[\w'-]+ ){1,3}to", "place",
          "{s} moved to {o}", "moved relocated", 0.9, "change"),
     Rule("lives_in", "~settled (?:down )?in", "place", "{s} settled in {o}", "settled", 0.9,
          "change"),
@@ -162,6 +171,7 @@ _PLACES = (
          "moved",
          0.9, "end"),
     Rule("moved_from",
+
          "(?:<have>)?~(?:moved|relocated) (?:back |over |here |away )?(?:from|out of)", "place",
          "{s} moved from {o}", "moved relocated", 0.7, "event"),
     Rule("comes_from", "<be>~from", "place", "{s} comes from {o}", "from", 0.7),
@@ -175,12 +185,14 @@ _PLACES = (
          "grew raised", 0.7, "taste"),
     Rule("visited", "(?:<have>)?~(?:visited|toured|explored)", "event", "{s} visited {o}",
          "visited toured explored", 0.5, "event"),
-    Rule("visited", "~(?:went(?: back| over| down| up)?|travell?ed|flew|drove|took a trip|went on a trip|"
+    Rule("visited",
+         "~(?:went(?: back| over| down| up)?|travell?ed|flew|drove|took a trip|went on a trip|"
          "took a (?:solo |short |road )?trip|been) to", "event", "{s} went to {o}",
          "went traveled travelled flew drove trip", 0.5, "event"),
     Rule("visited", "<have>~been to", "proper", "{s} has been to {o}", "been", 0.5, "event"),
     Rule("visited", "~attended", "event", "{s} attended {o}", "attended", 0.5, "event"),
-    Rule("visited", "~(?:just )?got back from (?:a trip to |a vacation in |a holiday in |my trip to )?", "proper",
+    Rule("visited",
+         "~(?:just )?got back from (?:a trip to |a vacation in |a holiday in |my trip to )?", "proper",
          "{s} went to {o}", "back", 0.5, "event"),
 )  # fmt: skip
 
@@ -237,7 +249,8 @@ _TASTES = (
     Rule("likes", "<have>~always (?:loved|liked|enjoyed)", "activity", "{s} loves {o}",
          "loved liked enjoyed",
          0.6, "taste"),
-    Rule("likes", "<be>~(?:an? )?(?:big |huge |massive |total |true |real |lifelong |avid )?fans? of", "activity",
+    Rule("likes",
+         "<be>~(?:an? )?(?:big |huge |massive |total |true |real |lifelong |avid )?fans? of", "activity",
          "{s} is a fan of {o}", "fan fans", 0.5, "taste"),
     Rule("likes", "<be>~(?:fond of|keen on|crazy about|passionate about|obsessed with|addicted to|into|"
          "mad about|hooked on|in love with)", "activity", "{s} likes {o}",

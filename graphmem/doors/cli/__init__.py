@@ -36,8 +36,14 @@ def run(arguments: Sequence[str]) -> int:
             # Stored text may hold what this terminal's encoding cannot; show it, do not fail.
             stream.reconfigure(errors="backslashreplace")
     try:
-        result = cli.main(arguments, prog_name="graphmem", standalone_mode=False)
+        if "_GRAPHMEM_COMPLETE" in os.environ:
+            cli.main(prog_name="graphmem")  # a shell asks what could come next
+        # Not cli.main: it would turn a broken pipe into a plain failure.
+        with cli.make_context("graphmem", list(arguments)) as context:
+            cli.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as asked:
+        return asked.exit_code
     except BrokenPipeError:
         # Whoever reads us (head, less) has seen enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -56,4 +62,4 @@ def run(arguments: Sequence[str]) -> int:
             raise
         report(error, arguments=arguments)
         return exit_code(error)
-    return result if isinstance(result, int) else 0
+    return 0

@@ -52,10 +52,10 @@ class Ingest:
                 new = memory.add_many(self._read(), progress=progress, **given)
             except BaseException:
                 _stop(bar, task)
-                if self.done:
+                if self.items:
                     note(
-                        f"stopped after {self.done:,} of {total or 'unknown'}: all of it is safe; "
-                        "the same command again goes on from there"
+                        f"stopped after {self.done:,} of {total or 'unknown'} episodes; what was "
+                        "remembered is safe, and the same command again goes on from there"
                     )
                 raise
             bar.update(task, completed=self.items, total=self.items)
