@@ -11,8 +11,9 @@ from graphmem.adapters.rules.dates import When, find_dates
 from graphmem.adapters.rules.favourites import favourites
 from graphmem.adapters.rules.kin import relatives
 from graphmem.adapters.rules.names import Span, spans
+from graphmem.adapters.rules.patterns import PAIRS, rules_for
 from graphmem.adapters.rules.phrases import Place, quoted_titles
-from graphmem.adapters.rules.relations import PAIRS, Rule, Time, rules_for
+from graphmem.adapters.rules.relations import Rule, Time
 from graphmem.adapters.rules.scan import Sentence, clause_starts
 from graphmem.adapters.rules.slots import Slots, Thing
 from graphmem.adapters.rules.subjects import Subject, Voice
@@ -117,7 +118,7 @@ class Reader:
         match = _WHO.match(place.sentence.text, subject.end)
         if match is None or subject.speaker:
             return []
-        return self._say(rules, place, subject, match.end(), subject.end, False)
+        return self._say(rules, place, subject, match.end(), subject.end, past=False)
 
     def _say(
         self, rules: list[Rule], place: Place, subject: Subject, at: int, start: int, *, past: bool
