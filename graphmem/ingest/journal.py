@@ -40,7 +40,7 @@ def build_episode(
 
     Raises :class:`UsageError` that names the argument and the remedy.
     """
-    _check_options(options)
+    check_options(options)
     given = parse_when_or_none(options.get("occurred_at"), name="occurred_at")
     if isinstance(content, str):
         check_text(content, "content", max_bytes)
@@ -137,8 +137,10 @@ def check_metadata(metadata: object) -> Metadata:
         if not isinstance(key, str):
             raise UsageError(f"metadata keys must be text, got {key!r}")
     try:
-        text = json.dumps(dict(metadata), allow_nan=False)
+        text = json.dumps(dict(metadata), allow_nan=False, ensure_ascii=False)
         text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("metadata has a lone surrogate; decode the input as UTF-8") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"metadata is not JSON: {error}") from error
     return cast(Metadata, json.loads(text))
@@ -163,7 +165,8 @@ def check_importance(value: object) -> float:
     return float(value)
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any]) -> None:
+    """That every option is known and says what it may; what needs more is checked later."""
     unknown = sorted(set(options) - OPTIONS)
     if unknown:
         known = ", ".join(sorted(OPTIONS))
@@ -215,7 +218,14 @@ def _messages(content: object, max_bytes: int) -> tuple[str, list[_Said]]:
         {key: m.get(key) for key in ("role", "name", "content", "occurred_at", "id") if key in m}
         for m in content
     ]
-    return json.dumps(kept, ensure_ascii=False, default=str), said
+    raw = json.dumps(kept, ensure_ascii=False, default=str)
+    try:
+        raw.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            "the messages have a lone surrogate beside their text; decode the input as UTF-8"
+        ) from error
+    return raw, said
 
 
 def _message(message: Message | object, where: str, max_bytes: int) -> _Said | None:

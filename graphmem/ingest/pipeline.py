@@ -65,10 +65,16 @@ class Ingest:
         return await self._process({episode.id: episode for episode in episodes})
 
     async def _process(self, episodes: dict[str, Episode]) -> list[Receipt]:
+        """In order; what is stored as it is goes in one transaction as long as it lasts."""
+        receipts: list[Receipt] = []
+        for infer, run in itertools.groupby(episodes.values(), key=lambda episode: episode.infer):
+            take = self._infer if infer else self._commit_verbatim
+            receipts += await take(list(run))
+        return receipts
+
+    async def _infer(self, episodes: Sequence[Episode]) -> list[Receipt]:
         """Extract a few ahead, commit in order: an older statement is decided before a newer."""
-        if not any(episode.infer for episode in episodes.values()):
-            return await self._commit_verbatim(list(episodes.values()))
-        waiting = iter(episodes.values())
+        waiting = iter(episodes)
         ahead: deque[tuple[Episode, asyncio.Task[Extraction | ModelError]]] = deque()
         receipts: list[Receipt] = []
         try:
@@ -87,7 +93,7 @@ class Ingest:
 
     async def _extract(self, episode: Episode) -> Extraction | ModelError:
         try:
-            return await self._candidates(episode) if episode.infer else _verbatim(episode)
+            return await self._candidates(episode)
         except ModelError as error:
             return error
 

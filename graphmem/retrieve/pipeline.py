@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,12 +52,9 @@ class Retrieve:
         self._embedder = embedder
 
     async def search(self, question: Question) -> SearchResult:
-        seeds = await self._seeds(question)
-        reached: list[Reached] = []
-        if "fact" in question.kinds:
-            weights = {seed.id: 1.0 for seed in seeds}
-            reached = await spread(self._graph, question.scope.wall, weights)
-        arms = await self._vector_arms(question)
+        (seeds, reached), arms = await asyncio.gather(
+            self._graph_arm(question), self._vector_arms(question)
+        )
         graph = Arm("graph", [Scored(r.fact_id, r.score) for r in reached if r.score > 0])
         turn_ids = {hit.id for arm in arms["turn"] for hit in arm.hits}
         fused = fuse([*arms["fact"], *arms["turn"], graph])
@@ -73,6 +71,14 @@ class Retrieve:
             if len(hits) == question.limit:
                 break
         return SearchResult(question.text, tuple(hits), tuple(seeds))
+
+    async def _graph_arm(self, question: Question) -> tuple[list[Entity], list[Reached]]:
+        """What the question names, and the facts that the graph leads to from there."""
+        seeds = await self._seeds(question)
+        if "fact" not in question.kinds:
+            return seeds, []
+        weights = {seed.id: 1.0 for seed in seeds}
+        return seeds, await spread(self._graph, question.scope.wall, weights)
 
     async def _seeds(self, question: Question) -> list[Entity]:
         """Entities that the question names; the owner when it says "I"."""
