@@ -40,15 +40,16 @@ CREATE REL TABLE IF NOT EXISTS STATES(FROM Episode TO Fact, scope STRING)
 // name: about
 // The fact is about the entity. It repeats what traversal needs of the fact, so that one hop from
 // an entity reads edges alone and never looks a fact up (measured: 0.4 ms against 6 ms).
+// `entity_ids` is a JSON array as text: a list on an edge makes folding the log seven times slower.
 CREATE REL TABLE IF NOT EXISTS ABOUT(
-  FROM Fact TO Entity, scope STRING, fact_id STRING, entity_ids STRING[], subject_id STRING,
+  FROM Fact TO Entity, scope STRING, fact_id STRING, entity_ids STRING, subject_id STRING,
   type STRING, object_id STRING, valid_at STRING, invalid_at STRING)
 
 // name: relates
 // The structured face of a fact: subject to object, `type` being a verb phrase (works_at).
 CREATE REL TABLE IF NOT EXISTS RELATES(
   FROM Entity TO Entity, scope STRING, type STRING, fact_id STRING, fact STRING,
-  valid_at STRING, invalid_at STRING, expires_at STRING, archived_at STRING, recorded_at STRING)
+  valid_at STRING, invalid_at STRING, recorded_at STRING)
 
 // name: supersedes
 // The fact took the place of an older one.

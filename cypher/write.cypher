@@ -83,8 +83,7 @@ MATCH (a:Entity {id: $source}), (b:Entity {id: $target})
 WHERE a.scope = b.scope AND a.scope = $scope
 CREATE (a)-[:RELATES {
   scope: a.scope, type: $type, fact_id: $fact_id, fact: $fact, valid_at: $valid_at,
-  invalid_at: $invalid_at, expires_at: $expires_at, archived_at: $archived_at,
-  recorded_at: $recorded_at}]->(b)
+  invalid_at: $invalid_at, recorded_at: $recorded_at}]->(b)
 
 // name: create_supersedes
 // A fact takes the place of another.

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from graphmem.adapters.bm25 import encodable
-from graphmem.adapters.embed_vectors import unit_rows
+from graphmem.adapters.embed_vectors import fill_zeros, unit_rows
 from graphmem.errors import ModelError, UsageError
 from graphmem.ports.vectors import Vector
 
@@ -25,7 +25,8 @@ _BATCH = 32
 class FastEmbedEmbedder:
     """An :class:`~graphmem.ports.embed.Embedder` over one of fastembed's models.
 
-    Everything runs in a thread. Texts longer than the model takes are cut by its tokenizer.
+    Everything runs in a thread. Texts longer than the model takes are cut by its tokenizer; one
+    without a token gets a fixed unit vector.
     ``model_path`` names a folder that holds the model's files already; nothing is downloaded then.
     """
 
@@ -57,8 +58,9 @@ class FastEmbedEmbedder:
         self._model = None
 
     def _size_now(self) -> int:
-        self._check_known(self._package())
-        return int(self._package().get_embedding_size(self._name))
+        package = self._package()
+        self._check_known(package)
+        return int(package.get_embedding_size(self._name))
 
     def _embed_now(self, texts: list[str], kind: str) -> list[Vector]:
         model = self._loaded()
@@ -67,7 +69,7 @@ class FastEmbedEmbedder:
             rows = np.stack(list(ask(texts, batch_size=_BATCH)))
         except Exception as error:
             raise ModelError(f"{self.name}: embedding failed: {error}") from error
-        return unit_rows(rows, self.name)
+        return unit_rows(fill_zeros(rows), self.name)
 
     def _package(self) -> Any:
         try:

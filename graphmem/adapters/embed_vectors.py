@@ -34,3 +34,13 @@ def unit_rows(rows: NDArray[np.floating], name: str) -> list[Vector]:
             retryable=False,
         )
     return list((wide / lengths).astype(np.float32))
+
+
+def fill_zeros(rows: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Rows of zeros, which some models give for texts without a token, become :func:`nothing`."""
+    empty = ~rows.any(axis=1)
+    if not empty.any():
+        return rows
+    filled = rows.copy()
+    filled[empty] = nothing(rows.shape[1])
+    return filled

@@ -14,6 +14,7 @@ facts:
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -247,7 +248,9 @@ def _expand(
     for entity_id in entity_ids:
         rows = reader.run(text, {"id": entity_id, "scope": wall, "limit": limit})
         if rows or reader.run(known, {"id": entity_id}) == [[wall]]:
-            found[entity_id] = tuple(Link(row[0], tuple(row[1]), *row[2:]) for row in rows)
+            found[entity_id] = tuple(
+                Link(row[0], tuple(json.loads(row[1])), *row[2:]) for row in rows
+            )
     return found
 
 

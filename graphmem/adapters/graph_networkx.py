@@ -23,6 +23,7 @@ from graphmem.adapters.graph_rows import (
     episode_node,
     fact_edges,
     fact_node,
+    link_of,
     next_edges,
 )
 from graphmem.errors import Rejected, UsageError
@@ -88,7 +89,7 @@ class NetworkXGraph:
             key = ("Entity", entity_id)
             if key in self._graph and self._graph.nodes[key]["scope"] == wall:
                 links = (
-                    Link(entity_ids=tuple(data["entity_ids"]), **{n: data[n] for n in _LINK})
+                    link_of(data)
                     for _, _, type, data in self._graph.in_edges(key, keys=True, data=True)
                     if type == "ABOUT"
                 )
@@ -203,9 +204,6 @@ class NetworkXGraph:
             for source, target, type, data in self._graph.out_edges(key, keys=True, data=True)
         ]
         return nodes, edges
-
-
-_LINK = ("fact_id", "subject_id", "type", "object_id", "valid_at", "invalid_at")
 
 
 def _owns(label: str, key: _Key, edge: tuple[_Key, _Key, str]) -> bool:

@@ -5,6 +5,7 @@ Because all adapters share it, two of them can differ only in how they store, ne
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from typing import Any
 
 from graphmem.clock import stamp, stamp_or_none
 from graphmem.model import Entity, Episode, Fact, Scope
-from graphmem.ports.graph import GraphDump
+from graphmem.ports.graph import GraphDump, Link
 
 NODE_LABELS = ("Episode", "Entity", "Fact")
 EDGE_ENDS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -118,7 +119,7 @@ def fact_edges(fact: Fact) -> list[Edge]:
     entity_ids = about(fact)
     link = {
         "fact_id": fact.id,
-        "entity_ids": list(entity_ids),
+        "entity_ids": json.dumps(entity_ids, ensure_ascii=False),
         "subject_id": fact.subject_id,
         "type": fact.type,
         "object_id": fact.object_id,
@@ -134,12 +135,21 @@ def fact_edges(fact: Fact) -> list[Edge]:
             "type": fact.type,
             "fact_id": fact.id,
             "fact": fact.text,
-            **_times(fact),
+            "valid_at": stamp_or_none(fact.valid_at),
+            "invalid_at": stamp_or_none(fact.invalid_at),
+            "recorded_at": stamp(fact.recorded_at),
         }
         edges.append(Edge("RELATES", fact.subject_id, fact.object_id, face))
     if fact.supersedes_id is not None:
         edges.append(Edge("SUPERSEDES", fact.id, fact.supersedes_id, {}))
     return edges
+
+
+def link_of(properties: Properties) -> Link:
+    """What an ABOUT edge says of its fact."""
+    rest = ("fact_id", "subject_id", "type", "object_id", "valid_at", "invalid_at")
+    entity_ids = tuple(json.loads(properties["entity_ids"]))
+    return Link(entity_ids=entity_ids, **{name: properties[name] for name in rest})
 
 
 def next_edges(episodes: Iterable[Episode]) -> list[Edge]:

@@ -35,6 +35,7 @@ class SqliteLedger:
 
     async def open(self) -> None:
         await self._db.open()
+        self._head = await self._db.read(_head)
 
     async def close(self) -> None:
         await self._db.close()
@@ -55,8 +56,7 @@ class SqliteLedger:
             stored = [_journal_one(cur, episode, window_s) for episode in episodes]
             return stored, _head(cur)
 
-        stored, head = await self._db.write(work)
-        self._reached(head)
+        stored, _ = await self._db.write(work, lambda result: self._reached(result[1]))
         return stored
 
     async def commit(self, commits: Sequence[Commit]) -> int:
@@ -65,7 +65,7 @@ class SqliteLedger:
                 self._commit_one(cur, commit)
             return _head(cur)
 
-        return self._reached(await self._db.write(work))
+        return await self._db.write(work, self._reached)
 
     def _commit_one(self, cur: Cursor, commit: Commit) -> None:
         at = self._clock.now()
@@ -124,8 +124,10 @@ class SqliteLedger:
 
     async def erase(self, erasure: Erasure) -> Removal:
         at = self._clock.now()
-        removal, head = await self._db.write(lambda cur: (erase(cur, erasure, at), _head(cur)))
-        self._reached(head)
+        removal, _ = await self._db.write(
+            lambda cur: (erase(cur, erasure, at), _head(cur)),
+            lambda result: self._reached(result[1]),
+        )
         # What was erased must not survive in the write-ahead log either.
         await self._db.checkpoint()
         return removal
@@ -216,12 +218,11 @@ class SqliteLedger:
 
     async def head(self) -> int:
         # One process writes this file, so what it last wrote is the head.
-        return self._head or self._reached(await self._db.read(_head))
-
-    def _reached(self, seq: int) -> int:
-        # A read that began before a write may end after it: the head never goes back.
-        self._head = max(self._head, seq)
         return self._head
+
+    def _reached(self, seq: int) -> None:
+        # Called in the one writer's thread, as soon as the transaction is durable.
+        self._head = seq
 
     async def events(self, after: int, limit: int) -> list[Event]:
         values = {"after": after, "limit": limit}

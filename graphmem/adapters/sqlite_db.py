@@ -107,9 +107,22 @@ class Database:
         self._connections: list[sqlite3.Connection] = []
         self._closed = False
 
-    async def write(self, work: Callable[[Cursor], T]) -> T:
-        """Run ``work`` in one transaction: all of it is durable when this returns, or none."""
-        return await self._submit(self._writer, lambda: self._transaction(work))
+    async def write(
+        self, work: Callable[[Cursor], T], committed: Callable[[T], None] | None = None
+    ) -> T:
+        """Run ``work`` in one transaction: all of it is durable when this returns, or none.
+
+        ``committed`` is told the result in the writer's thread, even when the caller was cancelled
+        meanwhile and never sees it.
+        """
+
+        def whole() -> T:
+            result = self._transaction(work)
+            if committed is not None:
+                committed(result)
+            return result
+
+        return await self._submit(self._writer, whole)
 
     async def read(self, work: Callable[[Cursor], T]) -> T:
         """Run ``work`` on one consistent snapshot."""

@@ -32,6 +32,7 @@ from graphmem.settings import Settings
 
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
 _LARGEST_LIMIT = 10_000
+_LONGEST_NAME = 4096  # bytes of an id or a name that is looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +145,19 @@ class Core:
 
 
 def checked_text(value: object, name: str) -> str:
+    """An id or a name that can be looked up everywhere."""
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{name} must be text, got {value!r}")
-    return value
+    return journal.check_text(value, name, _LONGEST_NAME)
+
+
+def checked_text_or_none(value: object, name: str) -> str | None:
+    return None if value is None else checked_text(value, name)
+
+
+def checked_callback(value: object, name: str) -> None:
+    if value is not None and not callable(value):
+        raise UsageError(f"{name} must be a function, got {type(value).__name__}")
 
 
 def checked_limit(value: object) -> int:

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from graphmem.clock import parse_when_or_none
-from graphmem.engine.core import Core, checked_hops, checked_limit, checked_text
+from graphmem.engine.core import (
+    Core,
+    checked_hops,
+    checked_limit,
+    checked_text,
+    checked_text_or_none,
+)
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import journal
 from graphmem.model import (
@@ -43,8 +49,12 @@ class Reads(Core):
         current: bool = True,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
-        unknown = [kind for kind in kinds if kind not in {"fact", "turn"}]
-        if unknown or isinstance(kinds, str):
+        if (
+            isinstance(kinds, str)
+            or not isinstance(kinds, Sequence)
+            or any(kind not in ("fact", "turn") for kind in kinds)
+            or not kinds
+        ):
             raise UsageError(f"kinds must be a list of fact and turn, got {kinds!r}")
         question = Question(
             journal.check_text(query, "query", self._parts.settings.max_text_bytes),
@@ -80,7 +90,7 @@ class Reads(Core):
             agent_id=where.narrow_agent_id,
             run_id=where.run_id,
             current=self._now(current),
-            after=after,
+            after=checked_text_or_none(after, "after"),
             limit=checked_limit(limit) + 1,
         )
         facts = await self._parts.ledger.facts(query)
@@ -113,7 +123,10 @@ class Reads(Core):
     ) -> list[Entity]:
         contains = journal.name_part(name)
         query = EntityQuery(
-            self._scope(scope).wall, kind=kind, contains=contains, limit=checked_limit(limit)
+            self._scope(scope).wall,
+            kind=checked_text_or_none(kind, "kind"),
+            contains=contains,
+            limit=checked_limit(limit),
         )
         return await self._parts.ledger.entities(query)
 
@@ -132,9 +145,9 @@ class Reads(Core):
     ) -> list[Relation]:
         return await self._relate.relations(
             self._scope(scope),
-            entity,
-            type=type,
-            other=other,
+            checked_text_or_none(entity, "entity"),
+            type=checked_text_or_none(type, "type"),
+            other=checked_text_or_none(other, "other"),
             current=self._now(current),
             limit=checked_limit(limit),
         )
@@ -148,11 +161,10 @@ class Reads(Core):
         current: bool = True,
         **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
-        where = self._scope(scope)
+        where, start = self._scope(scope), checked_text(entity, "entity")
+        steps, most = checked_hops(hops), checked_limit(limit)
         await self._graph.catch_up()
-        return await self._relate.neighbours(
-            where, entity, checked_hops(hops), checked_limit(limit), self._now(current)
-        )
+        return await self._relate.neighbours(where, start, steps, most, self._now(current))
 
     async def paths(
         self,
@@ -165,14 +177,11 @@ class Reads(Core):
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
         where = self._scope(scope)
+        ends = checked_text(source, "source"), checked_text(target, "target")
+        steps, most = checked_hops(max_hops), checked_limit(limit)
         await self._graph.catch_up()
         return await self._relate.paths(
-            where,
-            source,
-            target,
-            max_hops=checked_hops(max_hops),
-            limit=checked_limit(limit),
-            current=self._now(current),
+            where, *ends, max_hops=steps, limit=most, current=self._now(current)
         )
 
     async def timeline(
@@ -186,7 +195,7 @@ class Reads(Core):
     ) -> list[Moment]:
         return await self._relate.timeline(
             self._scope(scope),
-            entity,
+            checked_text_or_none(entity, "entity"),
             since=parse_when_or_none(since, name="since"),
             until=parse_when_or_none(until, name="until"),
             limit=checked_limit(limit),
@@ -201,14 +210,15 @@ class Reads(Core):
         timeout_s: float = 10.0,
         **scope: Unpack[ScopeArgs],
     ) -> Table:
-        wall = self._scope(scope).wall
+        wall, most = self._scope(scope).wall, checked_limit(max_rows)
+        text = journal.check_text(query, "query", self._parts.settings.max_text_bytes)
+        if parameters is not None and not isinstance(parameters, Mapping):
+            raise UsageError(f"parameters must be a mapping, got {parameters!r}")
+        if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
+            raise UsageError(f"timeout_s must be a number of seconds, got {timeout_s!r}")
         await self._graph.catch_up()
         return await self._parts.graph.cypher(
-            journal.check_text(query, "query", self._parts.settings.max_text_bytes),
-            parameters or {},
-            wall=wall,
-            max_rows=checked_limit(max_rows),
-            timeout_s=timeout_s,
+            text, parameters or {}, wall=wall, max_rows=most, timeout_s=timeout_s
         )
 
     async def to_networkx(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from graphmem.clock import parse_when_or_none
-from graphmem.engine.core import Core, checked_text
+from graphmem.engine.core import Core, checked_callback, checked_text
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import journal
 from graphmem.model import (
@@ -41,12 +41,14 @@ class Writes(Core):
         progress: Callable[[int], None] | None = None,
         **options: Unpack[AddArgs],
     ) -> int:
+        checked_callback(progress, "progress")
+        journal.check_options(options)
         new = done = 0
         for chunk in _chunks(contents):
             episodes = []
             for number, item in enumerate(chunk, start=done):
-                content, own = journal.split_item(item)
                 try:
+                    content, own = journal.split_item(item)
                     episodes.append(self._episode(content, {**options, **own}))
                 except UsageError as error:
                     raise UsageError(f"item {number}: {error}") from error
@@ -126,6 +128,11 @@ class Writes(Core):
 
 
 def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise UsageError(
+            "add_many takes a list, or any iterable, of what add takes; "
+            f"got {type(items).__name__}: for one of them, use add"
+        )
     iterator = iter(items)
     while chunk := list(itertools.islice(iterator, _CHUNK)):
         yield chunk

@@ -18,7 +18,7 @@ from graphmem.ports.vectors import (
     VectorQuery,
     VectorStore,
 )
-from graphmem.testing.vectors import SIZE, check_hits, expected_scores, uid, unit
+from graphmem.testing.vector_points import SIZE, check_hits, expected_scores, uid, unit
 
 _T = TypeVar("_T")
 

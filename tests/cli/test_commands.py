@@ -33,11 +33,13 @@ def test_every_method_of_the_api_has_a_command() -> None:
 
 
 def test_add_says_what_it_found(graphmem: Run) -> None:
-    ran = graphmem("add", "--user", "ada", "Bo works at Acme.")
+    ran = graphmem("add", "--user", "ada", "Anna works at Acme.")
     assert ran.code == 0
     assert "remembered as episode" in ran.out
     assert "ADD" in ran.out
-    assert "Bo works at Acme" in ran.out
+    assert "Anna works at Acme" in ran.out
+    nothing = graphmem("add", "--user", "ada", "Hm, well.")
+    assert "no facts were found in it" in nothing.err
 
 
 def test_add_joins_words_takes_options_and_gives_json(graphmem: Run) -> None:
@@ -241,6 +243,17 @@ def test_ingesting_a_folder_leaves_out_what_it_cannot_read(graphmem: Run, tmp_pa
     assert ran.code == 0
     assert "left out: " in ran.err
     assert "1 episode from 1 file: 1 new" in ran.out
+
+
+def test_what_the_engine_refuses_is_named_by_its_file(graphmem: Run, tmp_path: Path) -> None:
+    lines = ['{"content": "fine", "session": "a"}', '{"content": "x", "session": "b", "tags": 3}']
+    (tmp_path / "c.jsonl").write_text("\n".join(lines))
+    ran = graphmem("ingest", "c.jsonl", "--user", "ada")
+    assert ran.code == 2
+    assert ran.err.splitlines()[-1].startswith("error: c.jsonl, b: ")
+    nobody = graphmem("ingest", "c.jsonl")
+    assert nobody.code == 2
+    assert "export GRAPHMEM_USER=ID" in nobody.err
 
 
 def test_bad_input_is_found_before_anything_is_stored(graphmem: Run, tmp_path: Path) -> None:

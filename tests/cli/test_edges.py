@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -173,6 +175,15 @@ def test_a_reader_that_has_seen_enough_is_no_error(ada: Run) -> None:
         assert err == ""
 
 
+def _episodes(ledger: Path) -> int:
+    """How many episodes a ledger in use holds; 0 while it is still being made."""
+    try:
+        with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
+            return int(database.execute("SELECT count(*) FROM episodes").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
 def test_an_interrupted_ingest_goes_on_when_repeated(graphmem: Run, tmp_path: Path) -> None:
     lines = [
         {
@@ -190,8 +201,8 @@ def test_an_interrupted_ingest_goes_on_when_repeated(graphmem: Run, tmp_path: Pa
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
-    ledger = tmp_path / "graphmem-store" / "ledger.sqlite-wal"
-    while process.poll() is None and not (ledger.exists() and ledger.stat().st_size > 200_000):
+    ledger = tmp_path / "graphmem-store" / "ledger.sqlite"
+    while process.poll() is None and _episodes(ledger) < 300:
         pass
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

@@ -21,7 +21,7 @@ from graphmem.adapters.edge_shard import Shard
 from graphmem.adapters.vectors_edge import EdgeVectors
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorChanges, VectorQuery
-from graphmem.testing.vectors import SIZE, WALL, drop, point, put, uid, unit
+from graphmem.testing.vector_points import SIZE, WALL, drop, point, put, uid, unit
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ _WRITER = """
 import asyncio, sys
 from pathlib import Path
 from graphmem.adapters.vectors_edge import EdgeVectors
-from graphmem.testing.vectors import SIZE, point, put, drop, uid
+from graphmem.testing.vector_points import SIZE, point, put, drop, uid
 
 async def main():
     store = EdgeVectors(Path(sys.argv[1]))

@@ -14,7 +14,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from graphmem.adapters.vectors_edge import EdgeVectors
 from graphmem.adapters.vectors_memory import MemoryVectors
 from graphmem.ports.vectors import Only, Scored, VectorQuery, VectorStore
-from graphmem.testing.vectors import SIZE, TOLERANCE, drop, point, put, uid, unit, vector_machine
+from graphmem.testing.vector_points import SIZE, TOLERANCE, drop, point, put, uid, unit
+from graphmem.testing.vectors import vector_machine
 
 
 def runs(count: int, steps: int) -> settings:

@@ -223,7 +223,9 @@ def _ago(number: str, unit: str, said_at: datetime) -> tuple[datetime | None, st
         at = _back(said_at, (said_at.weekday() - 5) % 7 + 7 * (count - 1))
         return at, f"on the weekend of {at:%Y-%m-%d}"
     at = _back(said_at, count * (7 if unit == "week" else 1))
-    return at, f"on {at:%Y-%m-%d}"
+    # "a few weeks ago" is no exact day, and the sentence must not claim one
+    about = "around" if number.lower() in {"few", "couple"} else "on"
+    return at, f"{about} {at:%Y-%m-%d}"
 
 
 def _which(  # noqa: PLR0911 - as above

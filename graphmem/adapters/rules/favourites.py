@@ -12,8 +12,8 @@ from graphmem.ports.llm import CandidateFact
 
 _FAVOURITE = re.compile(
     r"\b(?P<whose>my|our|[^\W\d_][\w-]*'s)\s+(?:all[- ]time\s+|absolute\s+)?favou?rite\s+"
-    r"(?P<what>[^\W\d_]+(?:\s+(?!is\b|are\b|was\b|has\b)[^\W\d_]+)?)\s+"
-    r"(?:is|are|has to be|has always been|would be)"
+    r"(?P<what>[^\W\d_]+(?:\s+(?!is\b|are\b|was\b|has\b|of\b)[^\W\d_]+)?)\s+"
+    r"(?:of all time\s+)?(?:is|are|has to be|has always been|would be)"
     r"(?:\s+(?:probably|definitely|still|now|always|called|currently|actually|also))*(?=\s)",
     re.IGNORECASE,
 )

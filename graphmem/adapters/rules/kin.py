@@ -120,7 +120,9 @@ def _owner(place: Place, voice: Voice, index: int, modifiers: frozenset[str]) ->
         mine = tokens[at - 1].low in _HAVE and any(
             t.low in {"i", "we", "i've", "we've"} for t in tokens[max(0, at - 3) : at]
         )
-        named = re.match(r"\s*,?\s+(?:named|called)\s", place.sentence.text[tokens[index].end :])
+        named = re.match(
+            r"\s*,?\s+(?:named|called)\s|,\s[A-Z]", place.sentence.text[tokens[index].end :]
+        )
         return voice.speaker if mine and named else None
     return None
 
@@ -175,7 +177,12 @@ def _after(place: Place, token: Token, *, plural: bool, speakers: frozenset[str]
 
 def _set_off(place: Place, phrase: Phrase, speakers: frozenset[str]) -> bool:
     """ ", Zoe," names her; ", Zoe!" or a speaker's name speaks to her."""
-    closed = place.sentence.text[phrase.end :].lstrip(" ")[:1] == ","
+    rest = place.sentence.text[phrase.end :].lstrip(" ")
+    closed = (
+        rest[:1] == ","
+        or rest.startswith("and ")
+        or (not rest and "my " not in place.sentence.text)
+    )
     return closed and phrase.name not in speakers
 
 

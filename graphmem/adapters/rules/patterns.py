@@ -6,9 +6,10 @@ import re
 
 from graphmem.adapters.rules.relations import Rule, Time
 
+_CLUBS = "choir club band team group guild orchestra society"
 _ANYMORE = "anymore longer more"
 _PAST_WORK = (
-    r"(?:quit|left|resigned from|retired from|"
+    r"(?:quit|resigned from|retired from|"
     r"(?:got|was|were) (?:fired|laid off|let go) (?:from|by))"
 )
 
@@ -48,6 +49,10 @@ _WORK = (
          f"(?:<have>)?~{_PAST_WORK} "
          "(?:<my> (?:old )?(?:job|position|role) (?:at|with) )?", "org",
          "{s} left {o}", "quit left resigned retired fired laid let", 0.8, "end"),
+    Rule("works_at", "(?:<have>)?~left <my> (?:old )?(?:job|position|role) (?:at|with)", "org",
+         "{s} left {o}", "left", 0.8, "end"),
+    Rule("works_at", "(?:<have>)?~left", "org", "{s} left {o}", "left", 0.8, "end",
+         unless=_CLUBS),
     Rule("works_as", "~works? as", "role", "{s} works as {o}", "work works", 0.8),
     Rule("works_as", "<be>~working as", "role", "{s} works as {o}", "working", 0.8),
     Rule("works_as", "<have>~(?:been working|worked) as", "role", "{s} works as {o}",
@@ -105,6 +110,7 @@ _PLACES = (
     Rule("lives_in", "(?:<have>)?~moved (?:away from|out of)", "place", "{s} moved away from {o}",
          "moved",
          0.9, "end"),
+    Rule("lives_in", "(?:<have>)?~left", "place", "{s} left {o}", "left", 0.9, "end"),
     Rule("moved_from",
 
          "(?:<have>)?~(?:moved|relocated) (?:back |over |here |away )?(?:from|out of)", "place",
@@ -114,7 +120,7 @@ _PLACES = (
          "come comes hail hails", 0.7),
     Rule("born_in", "<was>~born (?:and raised |and bred )?in", "place", "{s} was born in {o}",
          "born", 0.8,
-         "taste"),
+         "event"),
     Rule("grew_up_in", "(?:<have>)?~(?:grew up|was raised|were raised) (?:in|near)", "place",
          "{s} grew up in {o}",
          "grew raised", 0.7, "taste"),
@@ -270,7 +276,7 @@ _DOINGS = (
          "{s} is a member of {o}", "member belong belongs part", 0.6),
     Rule("member_of", "(?:<have>)?~joined", "org", "{s} joined {o}", "joined", 0.6, "change"),
     Rule("member_of", "(?:<have>)?~left", "org", "{s} left {o}", "left", 0.6, "end",
-         "choir club band team group orchestra society"),
+         _CLUBS),
     Rule("bought", "(?:<have>)?~(?:bought|purchased)(?: myself| ourselves)?", "owned",
          "{s} bought {o}",
          "bought purchased", 0.5, "event"),
@@ -324,36 +330,37 @@ RULES: tuple[Rule, ...] = (*_WORK, *_PLACES, *_PEOPLE, *_TASTES, *_DOINGS, *_EVE
 
 # Two people and what they are to each other: "Ada and Bob are married".
 _PAIRED = r"^\s+(?:{})(?=\W|$)"
+_PAIR_ROWS: tuple[tuple[str, str, str, float, Time], ...] = (
+    (r"are\s+(?:now\s+|happily\s+)?married", "married_to", "{s} is married to {o}", 0.9,
+    "state"),
+    (r"(?:just\s+|finally\s+)?(?:got|were)\s+married", "married_to", "{s} married {o}", 0.9,
+    "change"),
+    (r"are\s+(?:now\s+)?engaged|(?:just\s+)?got\s+engaged", "engaged_to",
+    "{s} got engaged to {o}", 0.8, "change"),
+    (r"are\s+(?:now\s+)?(?:dating|a\s+couple|together)|started\s+dating", "dating",
+    "{s} is dating {o}", 0.8, "state"),
+    (r"(?:got\s+)?(?:divorced|separated)|are\s+(?:now\s+)?divorced|split\s+up", "married_to",
+     "{s} is no longer married to {o}", 0.9, "end"),
+    (r"broke\s+up", "dating", "{s} and {o} broke up", 0.8, "end"),
+    (r"(?:are|have\s+been)\s+(?:very\s+)?(?:best\s+|good\s+|close\s+|old\s+)?friends|"
+     r"became\s+friends", "friend_of",
+     "{s} is a friend of {o}", 0.7, "state"),
+    (r"are\s+(?:sisters|brothers|siblings|twins)", "sibling_of", "{s} is a sibling of {o}",
+    0.8, "state"),
+    (r"are\s+(?:colleagues|coworkers|co-workers|workmates)|work\s+together", "colleague_of",
+     "{s} is a colleague of {o}", 0.6, "state"),
+    (r"are\s+cousins", "cousin_of", "{s} is a cousin of {o}", 0.7, "state"),
+    (r"are\s+(?:neighbours|neighbors)", "neighbour_of", "{s} is a neighbour of {o}", 0.5,
+    "state"),
+    (r"are\s+(?:roommates|flatmates|housemates)|live\s+together|moved\s+in\s+together",
+    "lives_with",
+     "{s} lives with {o}", 0.7, "state"),
+    (r"(?:first\s+)?met", "met", "{s} met {o}", 0.6, "event"),
+)  # fmt: skip
 PAIRS: tuple[tuple[re.Pattern[str], str, str, float, Time], ...] = tuple(
     (re.compile(_PAIRED.format(pattern), re.IGNORECASE), kind, says, weight, time)
-    for pattern, kind, says, weight, time in (
-        (r"are\s+(?:now\s+|happily\s+)?married", "married_to", "{s} is married to {o}", 0.9,
-        "state"),
-        (r"(?:just\s+|finally\s+)?(?:got|were)\s+married", "married_to", "{s} married {o}", 0.9,
-        "change"),
-        (r"are\s+(?:now\s+)?engaged|(?:just\s+)?got\s+engaged", "engaged_to",
-        "{s} got engaged to {o}", 0.8, "change"),
-        (r"are\s+(?:now\s+)?(?:dating|a\s+couple|together)|started\s+dating", "dating",
-        "{s} is dating {o}", 0.8, "state"),
-        (r"(?:got\s+)?(?:divorced|separated)|are\s+(?:now\s+)?divorced|split\s+up", "married_to",
-         "{s} is no longer married to {o}", 0.9, "end"),
-        (r"broke\s+up", "dating", "{s} and {o} broke up", 0.8, "end"),
-        (r"(?:are|have\s+been)\s+(?:very\s+)?(?:best\s+|good\s+|close\s+|old\s+)?friends|"
-         r"became\s+friends", "friend_of",
-         "{s} is a friend of {o}", 0.7, "state"),
-        (r"are\s+(?:sisters|brothers|siblings|twins)", "sibling_of", "{s} is a sibling of {o}",
-        0.8, "state"),
-        (r"are\s+(?:colleagues|coworkers|co-workers|workmates)|work\s+together", "colleague_of",
-         "{s} is a colleague of {o}", 0.6, "state"),
-        (r"are\s+cousins", "cousin_of", "{s} is a cousin of {o}", 0.7, "state"),
-        (r"are\s+(?:neighbours|neighbors)", "neighbour_of", "{s} is a neighbour of {o}", 0.5,
-        "state"),
-        (r"are\s+(?:roommates|flatmates|housemates)|live\s+together|moved\s+in\s+together",
-        "lives_with",
-         "{s} lives with {o}", 0.7, "state"),
-        (r"(?:first\s+)?met", "met", "{s} met {o}", 0.6, "event"),
-    )
-)  # fmt: skip
+    for pattern, kind, says, weight, time in _PAIR_ROWS
+)
 
 
 def _index() -> dict[str, tuple[Rule, ...]]:

@@ -179,7 +179,10 @@ def _ing(phrase: Phrase) -> bool:
 
 def _is_clause(sentence: Sentence, item: Phrase) -> bool:
     tokens = [t for t in sentence.tokens if item.start <= t.start < item.end]
-    return any(t.low in _VERBISH for t in tokens) or tokens[0].low.endswith("ed")
+    small = [t for t in tokens if not t.capital]
+    return any(t.low in _VERBISH or t.low.endswith("ed") for t in small[:1]) or any(
+        t.low in _VERBISH for t in small
+    )
 
 
 def _closed(place: Place, item: Phrase) -> bool:

@@ -235,10 +235,11 @@ class Reader:
             name = self.voice.people.names.see(thing.name, thing.kind)
             if name == subject.name:
                 return None
-        relation = (subject.name, thing.type or rule.type, name) if name else (None, None, None)
         return CandidateFact(
             text + words,
-            *relation,
+            subject=subject.name if name else None,
+            type=(thing.type or rule.type) if name else None,
+            object=name,
             entities=(subject.name, name) if name else (subject.name,),
             valid_at=valid_at,
             invalid_at=invalid_at,

@@ -30,7 +30,7 @@ from graphmem.adapters.rules.words import (
 _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
 _HOME = re.compile(r"\s+(?:my|our)\s+(?:home|native)\s*(?:country|town|city)[,\s]", re.IGNORECASE)
 _PLAIN_WORD = re.compile(r"\s+(?:the\s+)?([^\W\d_]+(?:\s+[^\W\d_]+)?)")
-_NAMED = re.compile(r"\s*,?\s+(?:named|called)\b", re.IGNORECASE)
+_NAMED = re.compile(r"\s*,?\s+(?:named|called)\b|,\s+[A-Z]")
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
 _DOUBLE = word_set(
     """
@@ -87,6 +87,8 @@ class Slots:
             return self._small_place(place, at)
         kind = self.names.kind(phrase.name)
         low = phrase.name.lower()
+        if rule.pattern.endswith("~left") and kind != "place":
+            return []
         if kind in {"person", "animal"} or (low in LANGUAGES and low not in PLACES):
             return []
         if rule.type == "comes_from" and (
@@ -116,15 +118,29 @@ class Slots:
     def _org(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
         phrase = name_slot(place, at)
         if phrase is not None:
-            if self.names.is_person(phrase.name) or phrase.name.lower() in LANGUAGES:
-                return []
-            if self.names.kind(phrase.name) == "place" and rule.type != "visited":
+            kind = self.names.kind(phrase.name)
+            # "I left Bob": only what is known to be one
+            sure = kind == "organization" or not rule.pattern.endswith("~left")
+            if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
                 return []
             return [self._named(place, phrase, "organization")]
         found = noun_phrases(place, at, listed=False)
-        if not found or found[0].mine or found[0].determiner not in {"a", "an"}:
+        if not found or found[0].mine:
             return []
-        return [Thing(found[0].text, None, "organization", found[0].end)]
+        first = found[0]
+        if first.determiner in {"a", "an"}:
+            return [Thing(first.text, None, "organization", first.end)]
+        return self._small_org(rule, place, first)
+
+    def _small_org(self, rule: Rule, place: Place, phrase: Phrase) -> list[Thing]:
+        """ "i work at globex", in a sentence without any capital."""
+        plain = not phrase.determiner and " " not in phrase.name and phrase.name not in NOT_NAMES
+        if not place.sentence.uncapped or rule.type != "works_at" or not plain:
+            return []
+        if not _closes(place, phrase.end):
+            return []
+        name = phrase.name.title()
+        return [Thing(name, name, "organization", phrase.end)]
 
     def _person(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
         found = name_list(place, _past_kin(place, at))

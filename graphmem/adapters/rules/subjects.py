@@ -141,7 +141,8 @@ class Voice:
                 stop = span.end - 2 if span.owns else span.end
                 if gap == ", ":
                     stop = sentence.text.index(",", span.end) + 1
-                return Subject(self.people.names.canonical_of(span.name), stop)
+                subject = Subject(self.people.names.canonical_of(span.name), stop)
+                return self._with_other(place, subject)
         name = self.people.the_kin(self.speaker, word)
         return Subject(name, end) if name else None
 

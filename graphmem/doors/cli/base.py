@@ -64,7 +64,7 @@ def explained(error: Exception | str) -> str:
     if not isinstance(error, GraphmemError):
         why = f"{type(error).__name__}: {message}" if message else type(error).__name__
         return f"unexpected {why} (GRAPHMEM_DEBUG=1 shows where)"
-    if isinstance(error, UsageError) and message.startswith("a scope needs"):
+    if isinstance(error, UsageError) and "a scope needs a user_id" in message:
         return message + _SCOPE_HINT
     return message
 
@@ -91,11 +91,8 @@ class Options:
         Only what stores something may ``create`` a folder: a question to a folder that is not
         there is a mistake in its name. With ``owned`` a scope must have been given.
         """
-        if (
-            not create
-            and not os.environ.get("GRAPHMEM_LEDGER")
-            and not _holds_something(self.folder)
-        ):
+        elsewhere = "://" in self.store or bool(os.environ.get("GRAPHMEM_LEDGER"))
+        if not create and not elsewhere and not _holds_something(self.folder):
             raise UsageError(
                 f"there is no store in {self.folder}: give its folder with --store (or "
                 "GRAPHMEM_STORE), or put something in: graphmem add, graphmem ingest"
@@ -107,7 +104,7 @@ class Options:
         from graphmem import Memory
 
         with Memory(
-            self.folder,
+            self.store if "://" in self.store else self.folder,
             user_id=self.user,
             agent_id=self.agent,
             run_id=self.run,
@@ -191,8 +188,8 @@ def cli() -> None:
 
     \b
     graphmem demo                                   see what it does
-    graphmem --user ada add "Bo works at Acme."     tell it something
-    graphmem --user ada search "Where does Bo work?"
+    graphmem --user ada add "Anna works at Acme."   tell it something
+    graphmem --user ada search "Where does Anna work?"
 
     Exit codes: 0 done, 1 failed, 2 wrong call, 4 not found, 75 try again later, 130 interrupted.
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,13 +15,16 @@ from graphmem.doors.formats import Item, Reader, walk
 from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
     from graphmem import Memory
 
 _COUNTED_UP_TO = 64 << 20
 """Bytes that are read through once beforehand: it finds bad input before anything is stored."""
 _USERS_NAMED = 5
+_RECENT = 1000
+"""Items whose origin is remembered, to name the one that is refused."""
+_ITEM = re.compile(r"item (\d+): ")
 
 
 class Ingest:
@@ -34,6 +39,7 @@ class Ingest:
         self.done = 0
         self.users: dict[str, None] = {}
         self._finished_bytes = 0
+        self._recent: deque[str] = deque(maxlen=_RECENT)
         self._reading: Reader | None = None
 
     def run(self, memory: Memory, **given: Any) -> dict[str, Any]:
@@ -50,13 +56,16 @@ class Ingest:
 
             try:
                 new = memory.add_many(self._read(), progress=progress, **given)
-            except BaseException:
-                _stop(bar, task)
+            except BaseException as error:
+                bar.stop_task(task)
+                bar.stop()
                 if self.items:
                     note(
                         f"stopped after {self.done:,} of {total or 'unknown'} episodes; what was "
                         "remembered is safe, and the same command again goes on from there"
                     )
+                if isinstance(error, UsageError) and (named := self._named(str(error))):
+                    raise UsageError(named) from error
                 raise
             bar.update(task, completed=self.items, total=self.items)
         seconds = time.monotonic() - began
@@ -87,6 +96,16 @@ class Ingest:
             lines.append(f'ask them: graphmem --user {asked} search "…"')
         return "\n".join(lines)
 
+    def _named(self, message: str) -> str | None:
+        """A message about ``item N`` with where that item came from instead."""
+        match = _ITEM.match(message)
+        if match is None:
+            return None
+        back = self.items - int(match[1])
+        if not 0 < back <= len(self._recent):
+            return None
+        return f"{self._recent[-back]}: {message[match.end() :]}"
+
     def _count(self) -> int | None:
         """How many items there are, when finding out is cheap."""
         if self.bytes_total > _COUNTED_UP_TO:
@@ -103,6 +122,7 @@ class Ingest:
         for reader in self.readers:
             self._reading = reader
             for item in reader:
+                self._recent.append(_where(reader, item))
                 self.items += 1
                 if isinstance(item.get("user_id"), str):
                     self.users[item["user_id"]] = None
@@ -128,6 +148,15 @@ def _readers(
         yield reader
     if not found:
         raise UsageError("nothing to ingest: no file with a format that is known")
+
+
+def _where(reader: Reader, item: Item) -> str:
+    notes = item["metadata"]
+    place = [str(reader.path)]
+    place += [str(notes[key]) for key in ("conversation", "session") if notes.get(key)]
+    if "part" in notes:
+        place.append(f"part {notes['part']}")
+    return ", ".join(place)
 
 
 def _bar() -> Progress:
@@ -159,8 +188,3 @@ def _bar() -> Progress:
         TimeRemainingColumn(),
         console=console(error=True),
     )
-
-
-def _stop(bar: Progress, task: TaskID) -> None:
-    bar.stop_task(task)
-    bar.stop()

@@ -71,6 +71,8 @@ def _show_receipt(receipt: Receipt) -> None:
         line.append_text(plain(f"  ({decision.reason})", "dim"))
         line.append_text(plain(f"  {decision.fact_id}", "dim"))
         show(line)
+    if receipt.status == "done" and not receipt.decisions:
+        note("no facts were found in it; the text itself can be searched")
     if receipt.status in ("pending", "failed"):
         note(
             f"{receipt.status}: {receipt.reason or 'not extracted yet'}; its text is safe and can "

@@ -131,7 +131,8 @@ class JsonStream:
                     "Unterminated string"
                 )
                 # Reading twice as much each time keeps the repeated attempts linear in all.
-                if unfinished and self._more(wanted):
+                if unfinished and not self._ended:
+                    self._more(wanted)
                     wanted *= 2
                     continue
                 raise self._error(error.msg, error.pos) from error
@@ -139,7 +140,8 @@ class JsonStream:
                 raise self._error("nested too deeply") from error
             # A number near the end of what has been read (``0.``) may go on in the next chunk.
             bare = not isinstance(value, dict | list | str)
-            if bare and end > len(self._text) - _NEAR_END and self._more(_CHUNK):
+            if bare and end > len(self._text) - _NEAR_END and not self._ended:
+                self._more(_CHUNK)
                 continue
             self._at = end
             return value

@@ -140,54 +140,56 @@ def _legend(titled: bool) -> dict[str, Any]:
     }
 
 
+_K, _X, _Y = "view[0]", "view[1]", "view[2]"
+# The geometry of a link, step by step; `moved` is named so that every drag shapes it anew.
+_SHAPE = (
+    ("sx", f"datum.datum.source.x * {_K} + {_X} + 0 * moved"),
+    ("sy", f"datum.datum.source.y * {_K} + {_Y}"),
+    ("tx", f"datum.datum.target.x * {_K} + {_X}"),
+    ("ty", f"datum.datum.target.y * {_K} + {_Y}"),
+    ("loop", "datum.datum.source.id === datum.datum.target.id"),
+    ("size", "sqrt(clamp(view[0], 0.25, 2.5))"),
+    ("far", "max(1, sqrt(pow(datum.tx - datum.sx, 2) + pow(datum.ty - datum.sy, 2)))"),
+    ("off", f"datum.datum.bend * 44 * {_K}"),
+    # The control point of the curve: beside the middle, or above a loop.
+    (
+        "cx",
+        "datum.loop ? datum.sx : (datum.sx + datum.tx) / 2"
+        " - (datum.ty - datum.sy) / datum.far * datum.off",
+    ),
+    (
+        "cy",
+        "datum.loop ? datum.sy - 60 : (datum.sy + datum.ty) / 2"
+        " + (datum.tx - datum.sx) / datum.far * datum.off",
+    ),
+    ("sa", "datum.loop ? -2.2 : atan2(datum.cy - datum.sy, datum.cx - datum.sx)"),
+    ("ta", "datum.loop ? -0.95 : atan2(datum.cy - datum.ty, datum.cx - datum.tx)"),
+    ("sr", "datum.datum.source.r * datum.size + 1"),
+    ("tr", "datum.datum.target.r * datum.size + 2"),
+    ("x1", "datum.sx + cos(datum.sa) * datum.sr"),
+    ("y1", "datum.sy + sin(datum.sa) * datum.sr"),
+    ("hx", "datum.tx + cos(datum.ta) * datum.tr"),
+    ("hy", "datum.ty + sin(datum.ta) * datum.tr"),
+    ("x2", "datum.tx + cos(datum.ta) * (datum.tr + 7)"),
+    ("y2", "datum.ty + sin(datum.ta) * (datum.tr + 7)"),
+    (
+        "path",
+        "'M' + datum.x1 + ',' + datum.y1 + (datum.loop"
+        " ? 'C' + (datum.sx - 46) + ',' + (datum.sy - 66) + ' ' + (datum.sx + 46) + ','"
+        " + (datum.sy - 66) + ' ' : 'Q' + datum.cx + ',' + datum.cy + ' ')"
+        " + datum.x2 + ',' + datum.y2",
+    ),
+    ("lx", "datum.loop ? datum.sx : (datum.x1 + 2 * datum.cx + datum.x2) / 4"),
+    ("ly", "datum.loop ? datum.sy - 58 : (datum.y1 + 2 * datum.cy + datum.y2) / 4"),
+    (
+        "turn",
+        "datum.loop ? 0 : 180 / PI * atan((datum.y2 - datum.y1) / (datum.x2 - datum.x1 || 1))",
+    ),
+)
+
+
 def _edges() -> dict[str, Any]:
     """Curves from rim to rim, with the geometry that heads and labels need kept on each."""
-    k, x, y = "view[0]", "view[1]", "view[2]"
-    # `moved` is named so that every drag shapes the links anew.
-    formulas = [
-        ("sx", f"datum.datum.source.x * {k} + {x} + 0 * moved"),
-        ("sy", f"datum.datum.source.y * {k} + {y}"),
-        ("tx", f"datum.datum.target.x * {k} + {x}"),
-        ("ty", f"datum.datum.target.y * {k} + {y}"),
-        ("loop", "datum.datum.source.id === datum.datum.target.id"),
-        ("size", "sqrt(clamp(view[0], 0.25, 2.5))"),
-        ("far", "max(1, sqrt(pow(datum.tx - datum.sx, 2) + pow(datum.ty - datum.sy, 2)))"),
-        ("off", f"datum.datum.bend * 44 * {k}"),
-        # The control point of the curve: beside the middle, or above a loop.
-        (
-            "cx",
-            "datum.loop ? datum.sx : (datum.sx + datum.tx) / 2"
-            " - (datum.ty - datum.sy) / datum.far * datum.off",
-        ),
-        (
-            "cy",
-            "datum.loop ? datum.sy - 60 : (datum.sy + datum.ty) / 2"
-            " + (datum.tx - datum.sx) / datum.far * datum.off",
-        ),
-        ("sa", "datum.loop ? -2.2 : atan2(datum.cy - datum.sy, datum.cx - datum.sx)"),
-        ("ta", "datum.loop ? -0.95 : atan2(datum.cy - datum.ty, datum.cx - datum.tx)"),
-        ("sr", "datum.datum.source.r * datum.size + 1"),
-        ("tr", "datum.datum.target.r * datum.size + 2"),
-        ("x1", "datum.sx + cos(datum.sa) * datum.sr"),
-        ("y1", "datum.sy + sin(datum.sa) * datum.sr"),
-        ("hx", "datum.tx + cos(datum.ta) * datum.tr"),
-        ("hy", "datum.ty + sin(datum.ta) * datum.tr"),
-        ("x2", "datum.tx + cos(datum.ta) * (datum.tr + 7)"),
-        ("y2", "datum.ty + sin(datum.ta) * (datum.tr + 7)"),
-        (
-            "path",
-            "'M' + datum.x1 + ',' + datum.y1 + (datum.loop"
-            " ? 'C' + (datum.sx - 46) + ',' + (datum.sy - 66) + ' ' + (datum.sx + 46) + ','"
-            " + (datum.sy - 66) + ' ' : 'Q' + datum.cx + ',' + datum.cy + ' ')"
-            " + datum.x2 + ',' + datum.y2",
-        ),
-        ("lx", "datum.loop ? datum.sx : (datum.x1 + 2 * datum.cx + datum.x2) / 4"),
-        ("ly", "datum.loop ? datum.sy - 58 : (datum.y1 + 2 * datum.cy + datum.y2) / 4"),
-        (
-            "turn",
-            "datum.loop ? 0 : 180 / PI * atan((datum.y2 - datum.y1) / (datum.x2 - datum.x1 || 1))",
-        ),
-    ]
     return {
         "type": "path",
         "name": "edges",
@@ -208,7 +210,7 @@ def _edges() -> dict[str, Any]:
                 "opacity": {"signal": f"!over || {_TOUCHED} ? 1 : 0.12"},
             },
         },
-        "transform": [{"type": "formula", "as": name, "expr": expr} for name, expr in formulas],
+        "transform": [{"type": "formula", "as": name, "expr": expr} for name, expr in _SHAPE],
     }
 
 
@@ -255,7 +257,6 @@ def _edge_labels() -> dict[str, Any]:
 
 
 def _node_marks() -> list[dict[str, Any]]:
-    k, x, y = "view[0]", "view[1]", "view[2]"
     near = "(!over || indexof(over.near, datum.id) >= 0)"
     circle = {
         "type": "symbol",
@@ -273,8 +274,8 @@ def _node_marks() -> list[dict[str, Any]]:
                 "size": {
                     "signal": "4 * pow(datum.r, 2) * clamp(view[0], 0.25, 2.5)",
                 },
-                "x": {"signal": f"datum.x * {k} + {x} + 0 * moved"},
-                "y": {"signal": f"datum.y * {k} + {y}"},
+                "x": {"signal": f"datum.x * {_K} + {_X} + 0 * moved"},
+                "y": {"signal": f"datum.y * {_K} + {_Y}"},
                 "opacity": {"signal": f"{near} ? 1 : 0.18"},
             },
         },
@@ -330,7 +331,12 @@ def _haloed(mark: dict[str, Any], *, baseline: str) -> dict[str, Any]:
 
 
 def _signals(drawing: Drawing) -> list[dict[str, Any]]:
-    """Pointer and wheel: dragging a node, moving the page, zooming about the pointer."""
+    """The window, pointer and wheel: dragging a node, moving the page, zooming."""
+    return [*_window(drawing), *_POINTER, _view(drawing)]
+
+
+def _view(drawing: Drawing) -> dict[str, Any]:
+    """Scale and offset of the page: fitted at first, then moved, or zoomed about the pointer."""
     wide, high = drawing.width + 2 * _MARGIN, drawing.height + 2 * _MARGIN
     scale = f"clamp(min(width / {wide}, (height - {_HEAD}) / {high}), 0.05, 1.6)"
     fitted = (
@@ -339,6 +345,26 @@ def _signals(drawing: Drawing) -> list[dict[str, Any]]:
     )
     factor = "clamp(pow(1.0015, -event.deltaY * pow(16, event.deltaMode)), 0.5, 2)"
     zoomed = f"clamp(view[0] * {factor}, 0.05, 8)"
+    return {
+        "name": "view",
+        "init": fitted,
+        "on": [
+            {"events": "window:resize, dblclick", "update": fitted},
+            {
+                "events": "[pointerdown, window:pointerup] > window:pointermove!",
+                "update": "down ? [view[0], down[2][1] + x() - down[0],"
+                " down[2][2] + y() - down[1]] : view",
+            },
+            {
+                "events": "wheel!",
+                "update": f"[{zoomed}, x() - (x() - view[1]) * {zoomed} / view[0],"
+                f" y() - (y() - view[2]) * {zoomed} / view[0]]",
+            },
+        ],
+    }
+
+
+def _window(drawing: Drawing) -> list[dict[str, Any]]:
     return [
         {
             "name": "width",
@@ -351,61 +377,48 @@ def _signals(drawing: Drawing) -> list[dict[str, Any]]:
             "on": [{"events": "window:resize", "update": "windowSize()[1]"}],
         },
         {"name": "link_labels", "update": f"view[0] > {0.7 if len(drawing.links) > 60 else 0.45}"},
-        {
-            "name": "held",
-            "value": None,
-            "on": [
-                {"events": "@circles:pointerdown", "update": "datum"},
-                {"events": "window:pointerup", "update": "null"},
-            ],
-        },
-        {
-            "name": "over",
-            "value": None,
-            "on": [
-                {"events": "@circles:pointerover", "update": "held || datum"},
-                {"events": "@circles:pointerout", "update": "held"},
-                {"events": "window:pointerup", "update": "null"},
-            ],
-        },
-        {
-            "name": "drag",
-            "value": None,
-            "on": [
-                {
-                    "events": "[@circles:pointerdown, window:pointerup] > window:pointermove!",
-                    "update": "[(x() - view[1]) / view[0], (y() - view[2]) / view[0]]",
-                }
-            ],
-        },
-        {
-            "name": "moved",
-            "value": 0,
-            "on": [{"events": {"signal": "drag"}, "update": "moved + 1"}],
-        },
-        {
-            "name": "down",
-            "value": None,
-            "on": [
-                {"events": "pointerdown", "update": "held ? null : [x(), y(), view]"},
-                {"events": "window:pointerup", "update": "null"},
-            ],
-        },
-        {
-            "name": "view",
-            "init": fitted,
-            "on": [
-                {"events": "window:resize, dblclick", "update": fitted},
-                {
-                    "events": "[pointerdown, window:pointerup] > window:pointermove!",
-                    "update": "down ? [view[0], down[2][1] + x() - down[0],"
-                    " down[2][2] + y() - down[1]] : view",
-                },
-                {
-                    "events": "wheel!",
-                    "update": f"[{zoomed}, x() - (x() - view[1]) * {zoomed} / view[0],"
-                    f" y() - (y() - view[2]) * {zoomed} / view[0]]",
-                },
-            ],
-        },
     ]
+
+
+_POINTER: tuple[dict[str, Any], ...] = (
+    {
+        "name": "held",
+        "value": None,
+        "on": [
+            {"events": "@circles:pointerdown", "update": "datum"},
+            {"events": "window:pointerup", "update": "null"},
+        ],
+    },
+    {
+        "name": "over",
+        "value": None,
+        "on": [
+            {"events": "@circles:pointerover", "update": "held || datum"},
+            {"events": "@circles:pointerout", "update": "held"},
+            {"events": "window:pointerup", "update": "null"},
+        ],
+    },
+    {
+        "name": "drag",
+        "value": None,
+        "on": [
+            {
+                "events": "[@circles:pointerdown, window:pointerup] > window:pointermove!",
+                "update": "[(x() - view[1]) / view[0], (y() - view[2]) / view[0]]",
+            }
+        ],
+    },
+    {
+        "name": "moved",
+        "value": 0,
+        "on": [{"events": {"signal": "drag"}, "update": "moved + 1"}],
+    },
+    {
+        "name": "down",
+        "value": None,
+        "on": [
+            {"events": "pointerdown", "update": "held ? null : [x(), y(), view]"},
+            {"events": "window:pointerup", "update": "null"},
+        ],
+    },
+)
