@@ -99,7 +99,9 @@ def _openai_embedder(name: str, settings: Settings) -> Embedder:
     from graphmem.adapters.embed_openai import OpenAIEmbedder
 
     base_url, api_key = _endpoint(name, settings)
-    return OpenAIEmbedder(_model(name), base_url=base_url, api_key=api_key)
+    return OpenAIEmbedder(
+        _model(name), base_url=base_url, api_key=api_key, provider=name.partition(":")[0]
+    )
 
 
 def _rules(_name: str, _: Settings) -> Extractor:

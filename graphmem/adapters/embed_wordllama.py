@@ -25,7 +25,7 @@ from graphmem.ports.vectors import Vector
 _CONFIG = "l2_supercat"
 _SIZE = 256
 _INLINE_CHARACTERS = 2_000
-"""Up to here (0.3 ms) embedding is quicker than a change of threads is worth."""
+"""Up to here embedding takes less than 1 ms: too little to change threads for."""
 _LONG = 1_024
 """Tokens above which equal ones are counted instead of gathered: a mebibyte stays small."""
 

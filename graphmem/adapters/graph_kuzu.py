@@ -21,10 +21,10 @@ from typing import Any, TypeVar
 
 from graphmem.adapters.cypher import Statement, statements
 from graphmem.adapters.cypher_guard import guard
-from graphmem.adapters.graph_rows import Edge, Node, dump_of
+from graphmem.adapters.graph_rows import Edge, Node, dump_of, merged, size_of
 from graphmem.adapters.kuzu_load import Loader
-from graphmem.adapters.kuzu_pool import EngineName, Interrupted, Pool, Session
-from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
+from graphmem.adapters.kuzu_pool import EngineName, Interrupted, Pool, Session, in_transaction
+from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
 from graphmem.ports.graph import GraphChanges, GraphDump, Link, Mark
 
@@ -33,6 +33,8 @@ FORMAT = 1
 
 _DEFAULT_POOL = 256 << 20
 _LOG_LIMIT = 16 << 20
+_GATHER_FROM = 1000
+_GATHER_ROWS = 60_000
 T = TypeVar("T")
 
 
@@ -55,11 +57,17 @@ class KuzuGraph:
         self._buffer_pool_bytes = buffer_pool_bytes
         self._store_id = ""
         self._lost: str | None = None
+        self._applying = asyncio.Lock()
+        self._backlog: GraphChanges | None = None
+        self._backlog_seq = self._written_seq = 0
 
     async def open(self, store_id: str) -> Mark:
         """Open or create; see the port."""
         await self._pool.open()
         try:
+            if self._backlog is not None:
+                async with self._applying:
+                    await self._write_backlog()
             mark = await self._pool.write(self._read_mark, alone=True)
             if mark is None or mark.store_id != store_id:
                 await self._empty(store_id)
@@ -71,38 +79,94 @@ class KuzuGraph:
         return mark
 
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
-        """Apply a batch and move the mark in one transaction; see the port. (A batch with more
-        text than a 32nd of the buffer pool takes several, the last of which moves the mark.)
+        """Apply a batch and move the mark in one transaction; see the port.
 
-        Not interrupted by cancellation: when this returns or raises, it is committed or undone.
+        Large batches that follow one another are gathered and written together before the next
+        read, or when they have become many: each COPY costs the engine a rewriting of what it
+        touches. A process killed before that finds the older mark, and applies them again. (More
+        text than a 32nd of the buffer pool takes several transactions, the mark in the last.)
+
+        Cancellation waits: when this ends, what was begun is committed or undone.
         """
         self._check()
-        loader = self._loader(changes)
-        job = self._transaction(lambda writer: self._write(writer, loader, applied_seq))
+        async with self._applying:
+            if changes.removed_facts or changes.removed_entities or changes.removed_episodes:
+                await self._write_backlog()
+            backlog = changes if self._backlog is None else merged(self._backlog, changes)
+            rows, characters = size_of(backlog)
+            if not self._pool.engine.copies or (self._backlog is None and rows < _GATHER_FROM):
+                await self._write(changes, applied_seq)
+                return
+            self._backlog, self._backlog_seq = backlog, applied_seq
+            if rows > _GATHER_ROWS or characters > self._buffer_pool_bytes // 8:
+                await self._write_backlog()
+
+    async def _read(self, job: Callable[[Session], T]) -> T:
+        """Run a job on a reading connection, after all that was applied before."""
+        self._check()
+        if self._backlog is not None:
+            async with self._applying:
+                await self._write_backlog()
+        return await self._pool.read(job)
+
+    async def _write_backlog(self) -> None:
+        backlog, self._backlog = self._backlog, None
+        if backlog is None:
+            return
+        written = False
+        try:
+            await self._write(backlog, self._backlog_seq)
+            written = True
+        except asyncio.CancelledError:
+            written = self._written_seq == self._backlog_seq
+            raise
+        finally:
+            if not written and self._lost is None:
+                self._lost = (
+                    "the graph could not write what it was given; open it again, and it goes on "
+                    "from where it got to"
+                )
+
+    async def _write(self, changes: GraphChanges, applied_seq: int) -> None:
+        most_text = self._buffer_pool_bytes // 32
+        loader = Loader(changes, copies=self._pool.engine.copies, most_text=most_text)
+
+        def batch(writer: Session) -> None:
+            loader.remove(writer)
+            loader.put_nodes(writer)
+            loader.put_edges(writer)
+            _set_mark(writer, self._store_id, applied_seq)
+
+        def job(writer: Session) -> int:
+            in_transaction(writer, batch)
+            self._written_seq, loader.copied = applied_seq, False
+            return self._pool.log_bytes()
+
         try:
             log_bytes = await self._pool.write(job, alone=loader.bulky)
-        except BackendError:
+        finally:
             if loader.copied:
                 await self._give_up()
-            raise
         if log_bytes > _LOG_LIMIT and self._pool.quiet:  # no read would have to wait for it
-            await self._pool.write(lambda writer: writer.run(_read("checkpoint")), alone=True)
+            await self._pool.write(lambda writer: writer.run(_text("checkpoint")), alone=True)
 
     async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Fill an empty graph with rows as they are; the mark stays."""
         self._check()
-        loader = self._loader(GraphChanges())
-        await self._pool.write(self._transaction(lambda w: loader.load(w, nodes, edges)))
+        most_text = self._buffer_pool_bytes // 32
+        loader = Loader(GraphChanges(), copies=self._pool.engine.copies, most_text=most_text)
+        await self._pool.write(
+            lambda writer: in_transaction(writer, lambda w: loader.load(w, nodes, edges))
+        )
 
     async def expand(
         self, wall: str, entity_ids: Sequence[str], *, limit: int
     ) -> Mapping[str, tuple[Link, ...]]:
         """One hop per entity, over edges alone; an entity without facts gives an empty tuple."""
-        self._check()
         if limit < 0:
             raise UsageError(f"limit must not be negative, got {limit}")
         wanted = tuple(dict.fromkeys(entity_ids))
-        return await self._pool.read(lambda reader: _expand(reader, wall, wanted, limit))
+        return await self._read(lambda reader: _expand(reader, wall, wanted, limit))
 
     async def cypher(
         self,
@@ -128,7 +192,7 @@ class KuzuGraph:
             return Table(tuple(columns), tuple(tuple(map(_plain, row)) for row in rows), more)
 
         try:
-            return await self._pool.read(job)
+            return await self._read(job)
         except Interrupted as error:
             raise UsageError(
                 f"the query did not finish within {timeout_s:g} s: narrow it, or give it more time"
@@ -138,44 +202,46 @@ class KuzuGraph:
 
     async def dump(self, wall: str | None = None) -> GraphDump:
         """Everything, or everything inside one wall, in canonical order."""
-        self._check()
         suffix, scope = ("", {}) if wall is None else ("_inside", {"scope": wall})
 
         def job(reader: Session) -> GraphDump:
             reader.run("BEGIN TRANSACTION READ ONLY")
-            nodes = reader.run(_read(f"dump_nodes{suffix}"), scope)
-            edges = reader.run(_read(f"dump_edges{suffix}"), scope)
+            nodes = reader.run(_text(f"dump_nodes{suffix}"), scope)
+            edges = reader.run(_text(f"dump_edges{suffix}"), scope)
             reader.run("COMMIT")
             return dump_of(
                 ((_label(n), n["id"], _properties(n, "id")) for (n,) in nodes),
                 ((_label(r), a, b, _properties(r)) for a, b, r in edges),
             )
 
-        return await self._pool.read(job)
+        return await self._read(job)
 
     async def clear(self) -> None:
         """Remove everything; the mark goes back to 0."""
-        if not self._pool.is_open:
-            raise UsageError("the graph is not open: call open() first")
-        await self._empty(self._store_id)
-        self._lost = None
+        async with self._applying:
+            self._backlog = None
+            await self._empty(self._store_id)
+            self._lost = None
 
     async def close(self) -> None:
-        """Let the file go. Safe to call twice."""
-        await self._pool.close()
-
-    def _loader(self, changes: GraphChanges) -> Loader:
-        most_text = self._buffer_pool_bytes // 32
-        return Loader(changes, copies=self._pool.engine.copies, most_text=most_text)
+        """Write what was gathered and let the file go. Safe to call twice."""
+        async with self._applying:
+            try:
+                if self._pool.is_open:
+                    await self._write_backlog()
+            finally:
+                await self._pool.close()
 
     def _check(self) -> None:
+        if not self._pool.is_open:
+            raise UsageError("the graph is not open: call open() first")
         if self._lost is not None:
             raise Unavailable(self._lost)
 
     async def _empty(self, store_id: str) -> None:
         def job(_: Session) -> None:
             writer = self._pool.wipe()
-            self._transaction(lambda w: _create(w, store_id))(writer)
+            in_transaction(writer, lambda w: _create(w, store_id))
 
         await self._pool.write(job, alone=True)
 
@@ -186,17 +252,9 @@ class KuzuGraph:
         )
         await self._empty(self._store_id)
 
-    def _write(self, writer: Session, loader: Loader, applied_seq: int) -> int:
-        """Write a batch and the mark; how long the log was before this one is committed."""
-        loader.remove(writer)
-        loader.put_nodes(writer)
-        loader.put_edges(writer)
-        _set_mark(writer, self._store_id, applied_seq)
-        return self._pool.log_bytes()
-
     def _read_mark(self, writer: Session) -> Mark | None:
         """The mark; None when the graph is new or of another format."""
-        tables = {name for (name,) in writer.run(_read("show_tables"))}
+        tables = {name for (name,) in writer.run(_text("show_tables"))}
         if not tables:
             return None
         if "Store" not in tables:
@@ -204,27 +262,13 @@ class KuzuGraph:
                 f"{self._pool.path} is a database, but not graphmem's: it holds "
                 f"{', '.join(sorted(tables))}. Name another file for the graph"
             )
-        rows = writer.run(_read("get_mark"))
+        rows = writer.run(_text("get_mark"))
         if not rows or rows[0][2] != FORMAT:
             return None
         return Mark(rows[0][0], rows[0][1])
 
-    @staticmethod
-    def _transaction(job: Callable[[Session], T]) -> Callable[[Session], T]:
-        def run(session: Session) -> T:
-            session.run("BEGIN TRANSACTION")
-            try:
-                value = job(session)
-                session.run("COMMIT")
-            except BaseException:
-                session.rollback()
-                raise
-            return value
 
-        return run
-
-
-def _read(name: str) -> str:
+def _text(name: str) -> str:
     return statements("read.cypher")[name].text
 
 
@@ -244,7 +288,7 @@ def _expand(
     reader: Session, wall: str, entity_ids: Sequence[str], limit: int
 ) -> dict[str, tuple[Link, ...]]:
     found: dict[str, tuple[Link, ...]] = {}
-    text, known = _read("expand"), _read("get_entity")
+    text, known = _text("expand"), _text("get_entity")
     for entity_id in entity_ids:
         rows = reader.run(text, {"id": entity_id, "scope": wall, "limit": limit})
         if rows or reader.run(known, {"id": entity_id}) == [[wall]]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from graphmem.clock import stamp, stamp_or_none
 from graphmem.model import Entity, Episode, Fact, Scope
-from graphmem.ports.graph import GraphDump, Link
+from graphmem.ports.graph import GraphChanges, GraphDump, Link
 
 NODE_LABELS = ("Episode", "Entity", "Fact")
 EDGE_ENDS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -158,6 +158,27 @@ def next_edges(episodes: Iterable[Episode]) -> list[Edge]:
         for episode in episodes
         if episode.previous_id is not None
     ]
+
+
+def merged(first: GraphChanges, second: GraphChanges) -> GraphChanges:
+    """Both batches as one. The second must not remove anything."""
+    episodes = {found.id: found for found in (*first.episodes, *second.episodes)}
+    entities = {found.id: found for found in (*first.entities, *second.entities)}
+    facts = {found.id: found for found in (*first.facts, *second.facts)}
+    return replace(
+        first,
+        episodes=tuple(episodes.values()),
+        entities=tuple(entities.values()),
+        facts=tuple(facts.values()),
+        mentions=tuple(dict.fromkeys((*first.mentions, *second.mentions))),
+    )
+
+
+def size_of(changes: GraphChanges) -> tuple[int, int]:
+    """How many nodes a batch writes, and about how many characters of text."""
+    nodes = len(changes.episodes) + len(changes.entities) + len(changes.facts)
+    texts = (*(e.content for e in changes.episodes), *(f.text for f in changes.facts))
+    return nodes, sum(map(len, texts))
 
 
 def dump_of(

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any, TypeVar
 
 from graphmem.adapters.cypher import statements
@@ -26,6 +26,8 @@ from graphmem.ports.graph import GraphChanges
 
 _BULK = 1000
 """From this many of one kind, COPY is faster than single statements (0.3 ms each against 0.1 s)."""
+
+_LONG = 10_000
 
 _Row = TypeVar("_Row", Node, Edge)
 
@@ -107,7 +109,7 @@ class Loader:
         self._edges["MENTIONS"] = self._new_mentions(session)
         ready: dict[str, list[dict[str, Any]]] = {}
         for type, edges in self._edges.items():
-            single, many = self._divided(edges, lambda edge: (edge.source, edge.target))
+            single, many = self._divided(edges)
             self._create_edges(session, type, single)
             ready[type] = self._with_ends(session, many)
         for type, rows in ready.items():
@@ -136,16 +138,12 @@ class Loader:
     def _by_copy(self, rows: Sized) -> bool:
         return self._copies and len(rows) >= _BULK
 
-    def _divided(
-        self, rows: Sequence[_Row], ids: Callable[[_Row], tuple[str, ...]]
-    ) -> tuple[list[_Row], list[_Row]]:
-        """What goes by single statements, and what goes by COPY, which loses text with NUL."""
+    def _divided(self, rows: Sequence[_Row]) -> tuple[list[_Row], list[_Row]]:
+        """What goes by single statements, and what goes by COPY."""
         if not self._by_copy(rows):
             return list(rows), []
-        single: list[_Row] = []
-        many: list[_Row] = []
-        for row in rows:
-            (single if _has_nul((*ids(row), *row.properties.values())) else many).append(row)
+        single = [row for row in rows if not _copyable(row.properties.values())]
+        many = [row for row in rows if _copyable(row.properties.values())]
         return single, many
 
     def _stored(self, session: Session, label: str, id: str) -> list[Any] | None:
@@ -177,7 +175,7 @@ class Loader:
     def _create_nodes(self, session: Session, label: str, nodes: list[Node]) -> None:
         if label == "Episode":
             self._created.update(node.id for node in nodes)
-        single, many = self._divided(nodes, lambda node: (node.id,))
+        single, many = self._divided(nodes)
         text = _write(f"create_{label.lower()}")
         for node in single:
             session.run(text, {"id": node.id, **node.properties})
@@ -255,11 +253,14 @@ def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) 
         os.unlink(name)
 
 
-def _has_nul(values: Iterable[object]) -> bool:
-    return any(
-        "\0" in value if isinstance(value, str) else isinstance(value, list) and _has_nul(value)
-        for value in values
-    )
+def _copyable(values: Iterable[object]) -> bool:
+    """Not long text, which COPY spends much memory on, nor text with NUL, which it loses."""
+    for value in values:
+        if isinstance(value, str) and (len(value) > _LONG or "\0" in value):
+            return False
+        if isinstance(value, list) and not _copyable(value):
+            return False
+    return True
 
 
 def _text_in(properties: Mapping[str, Any]) -> int:

@@ -143,6 +143,18 @@ class Session:
         self._connection.close()
 
 
+def in_transaction(session: Session, job: Callable[[Session], T]) -> T:
+    """Run a job in one transaction: committed when it returns, rolled back when it raises."""
+    session.run("BEGIN TRANSACTION")
+    try:
+        value = job(session)
+        session.run("COMMIT")
+    except BaseException:
+        session.rollback()
+        raise
+    return value
+
+
 def _translated(error: Exception, engine: str) -> BackendError:
     message = str(error).strip()
     if message == "Interrupted.":

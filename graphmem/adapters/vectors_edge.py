@@ -42,9 +42,10 @@ class EdgeVectors:
 
     Writes run in one thread and searches in another, and a search sees a write whole or not at
     all. A call that is cancelled while its write runs leaves the write to finish, mark included.
-    Searches are exact up to 64 MiB of vectors a wall (65,536 of 256 numbers); above that, once
-    optimized, HNSW finds nearly all of the nearest. Scores are exact always, and those of one wall
-    depend on nothing in another.
+    Searches are exact up to 64 MiB of vectors a wall (65,536 of 256 numbers). Above that, once
+    optimized, dense search goes by HNSW and may miss some of the nearest: on random vectors, the
+    hardest case, it missed most of them (see :mod:`graphmem.adapters.edge_shard`). Scores are
+    exact always, and those of one wall depend on nothing in another.
     """
 
     def __init__(self, path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from graphmem import Memory
 from graphmem.doors.cli.base import EXIT_CODES, exit_code
 from graphmem.errors import (
     BackendError,
@@ -215,3 +216,13 @@ def test_an_interrupted_ingest_goes_on_when_repeated(graphmem: Run, tmp_path: Pa
     assert again.json["new"] + again.json["already_known"] == 3000
     assert graphmem("--user", "ada", "stats", "--json").json["episodes"] == 3000
     assert graphmem("verify", "--json").json["ok"] is True
+
+
+def test_a_store_in_use_says_so_and_to_try_again(ada: Run, tmp_path: Path) -> None:
+    with Memory(tmp_path / "graphmem-store", user_id="ada"):
+        ran = child("--user", "ada", "stats", "--json")
+    assert (ran.returncode, ran.stdout) == (75, "")
+    error = json.loads(ran.stderr)["error"]
+    assert (error["type"], error["retryable"]) == ("Unavailable", True)
+    assert "graphmem-store" in error["message"]
+    assert ada("stats").code == 0
