@@ -108,7 +108,7 @@ def _edge_before(tokens: list[Token], at: int) -> bool:
     return (
         (_sign(tokens, at - 1, "-") and _sign(tokens, at - 2, "-]"))
         or (_sign(tokens, at - 1, ">") and _sign(tokens, at - 2, "-"))
-        or _sign(tokens, at - 1, "~")
+        or (_sign(tokens, at - 1, "~") and not _sign(tokens, at - 2, "="))
     )
 
 

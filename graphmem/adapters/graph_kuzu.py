@@ -33,8 +33,8 @@ FORMAT = 1
 
 _DEFAULT_POOL = 256 << 20
 _LOG_LIMIT = 16 << 20
-_GATHER_FROM = 1000
 _GATHER_ROWS = 60_000
+_COPY_FROM = 1000  # single statements take 0.3 ms each, a COPY 100 ms
 T = TypeVar("T")
 
 
@@ -42,6 +42,7 @@ class KuzuGraph:
     """A graph in one file, or in memory when ``path`` is None. See the port for the contract.
 
     ``buffer_pool_bytes`` is the most memory that pages may take; a graph in memory must fit in it.
+    ``copy_from`` is from how many nodes or edges of one kind COPY is used, where it is sound.
     ``expand`` gives links in the order in which the engine stores them: as they were written, as
     far as has been seen, but no promise of the engine.
     """
@@ -52,8 +53,10 @@ class KuzuGraph:
         *,
         engine: EngineName = "kuzu",
         buffer_pool_bytes: int = _DEFAULT_POOL,
+        copy_from: int = _COPY_FROM,
     ) -> None:
         self._pool = Pool(path, engine, buffer_pool_bytes)
+        self._copy_from = copy_from if self._pool.engine.copies else None
         self._buffer_pool_bytes = buffer_pool_bytes
         self._store_id = ""
         self._lost: str | None = None
@@ -94,7 +97,8 @@ class KuzuGraph:
                 await self._write_backlog()
             backlog = changes if self._backlog is None else merged(self._backlog, changes)
             rows, characters = size_of(backlog)
-            if not self._pool.engine.copies or (self._backlog is None and rows < _GATHER_FROM):
+            few = self._copy_from is None or (self._backlog is None and rows < self._copy_from)
+            if few:
                 await self._write(changes, applied_seq)
                 return
             self._backlog, self._backlog_seq = backlog, applied_seq
@@ -128,8 +132,7 @@ class KuzuGraph:
                 )
 
     async def _write(self, changes: GraphChanges, applied_seq: int) -> None:
-        most_text = self._buffer_pool_bytes // 32
-        loader = Loader(changes, copies=self._pool.engine.copies, most_text=most_text)
+        loader = self._loader(changes)
 
         def batch(writer: Session) -> None:
             loader.remove(writer)
@@ -153,8 +156,7 @@ class KuzuGraph:
     async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Fill an empty graph with rows as they are; the mark stays."""
         self._check()
-        most_text = self._buffer_pool_bytes // 32
-        loader = Loader(GraphChanges(), copies=self._pool.engine.copies, most_text=most_text)
+        loader = self._loader(GraphChanges())
         await self._pool.write(
             lambda writer: in_transaction(writer, lambda w: loader.load(w, nodes, edges))
         )
@@ -231,6 +233,10 @@ class KuzuGraph:
                     await self._write_backlog()
             finally:
                 await self._pool.close()
+
+    def _loader(self, changes: GraphChanges) -> Loader:
+        most_text = self._buffer_pool_bytes // 32
+        return Loader(changes, copy_from=self._copy_from, most_text=most_text)
 
     def _check(self) -> None:
         if not self._pool.is_open:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from graphmem.engine.care import Care
-from graphmem.engine.core import Parts
+from graphmem.engine.core import INDEXED_SEQ, Parts
 from graphmem.engine.reads import Reads
 from graphmem.engine.writes import Writes
 from graphmem.ports.api import MemoryAPI
@@ -22,6 +22,7 @@ class AsyncMemory(Writes, Reads, Care, MemoryAPI):
     async def start(self, *, graph_seq: int, vectors_seq: int) -> Self:
         """Take the projections' marks and catch up with the ledger."""
         self._graph.applied_seq, self._vectors.applied_seq = graph_seq, vectors_seq
+        self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)
         await self._follow()
         return self
 

@@ -64,6 +64,7 @@ class Care(Core):
         def reporter(already: int) -> Callable[[int], None] | None:
             return None if progress is None else lambda done: progress(already + done, both)
 
+        self._indexed_seq = 0
         await self._graph.start_over(self._parts.graph.clear)
         await self._graph.catch_up(reporter(0))
         await self._vectors.start_over(self._parts.vectors.clear)
@@ -75,7 +76,10 @@ class Care(Core):
             return
         self._closed = True
         try:
-            if self._background:
-                await asyncio.gather(self._background, return_exceptions=True)
+            if self._indexing:
+                self._indexing.cancel()
+            running = [task for task in (self._background, self._indexing) if task]
+            # What the background could not do, the next opening does.
+            await asyncio.gather(*running, return_exceptions=True)
         finally:
             await self._close_parts()

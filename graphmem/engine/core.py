@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Any, Unpack
 
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
-from graphmem.errors import NotFound, UsageError
+from graphmem.errors import GraphmemError, NotFound, UsageError
 from graphmem.ingest import journal
 from graphmem.ingest.pipeline import Ingest
 from graphmem.ingest.project import Projection, graph_target, vector_target
@@ -31,6 +32,9 @@ from graphmem.retrieve.relate import Relate
 from graphmem.settings import Settings
 
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
+_log = logging.getLogger("graphmem")
+INDEXED_SEQ = "indexed_seq"  # ledger setting: up to which event the vectors are indexed
+_INDEX_EVERY = 20_000  # events
 _LARGEST_LIMIT = 10_000
 _LONGEST_NAME = 4096  # bytes of an id or a name that is looked up
 
@@ -71,6 +75,8 @@ class Core:
             "vectors", parts.ledger, vector_target(parts.vectors, self._embedder)
         )
         self._background: asyncio.Task[None] | None = None
+        self._indexing: asyncio.Task[None] | None = None
+        self._indexed_seq = 0
         self._closed = False
 
     async def _close_parts(self) -> None:
@@ -142,6 +148,23 @@ class Core:
             self._background = asyncio.create_task(self._follow())
         if lag > 4 * most and self._background is not None:
             await asyncio.shield(self._background)
+        self._keep_indexed()
+
+    def _keep_indexed(self) -> None:
+        """Index the vectors in the background once about half of them are new since last time."""
+        applied = self._vectors.applied_seq
+        idle = self._indexing is None or self._indexing.done()
+        if idle and applied - self._indexed_seq >= max(_INDEX_EVERY, applied // 2):
+            self._indexed_seq = applied
+            self._indexing = asyncio.create_task(self._index(applied))
+
+    async def _index(self, applied: int) -> None:
+        try:
+            await self._parts.vectors.optimize()
+            await self._parts.ledger.remember_setting(INDEXED_SEQ, str(applied))
+        except GraphmemError as error:
+            # Searches stay right without it, only slower; the next time tries again.
+            _log.warning("the vectors could not be indexed: %s", error)
 
 
 def checked_text(value: object, name: str) -> str:

@@ -1,0 +1,24 @@
+"""The graph contract on ladybug. Not collected with the others: ladybug and kuzu must never be
+loaded into one process, so ``test_ladybug.py`` runs this file in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphmem.adapters.graph_kuzu import KuzuGraph
+from graphmem.ports.graph import GraphStore
+from graphmem.testing.graph import GraphStoreContract, PersistentGraphContract
+from tests.graph.congruence import congruence_machine
+
+
+class TestLadybugOnDisk(PersistentGraphContract):
+    def make(self, folder: Path) -> GraphStore:
+        return KuzuGraph(folder / "graph.lbug", engine="ladybug", buffer_pool_bytes=128 << 20)
+
+
+class TestLadybugInMemory(GraphStoreContract):
+    def make(self, folder: Path) -> GraphStore:
+        return KuzuGraph(None, engine="ladybug", buffer_pool_bytes=128 << 20)
+
+
+TestCongruence = congruence_machine(lambda: KuzuGraph(None, engine="ladybug"), examples=15).TestCase
