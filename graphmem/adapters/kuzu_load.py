@@ -24,6 +24,28 @@ from graphmem.adapters.kuzu_pool import Session
 from graphmem.errors import Rejected
 from graphmem.ports.graph import GraphChanges
 
+_EDGES_OF = {
+    "Episode": (
+        "drop_episode_previous",
+        "drop_episode_next",
+        "drop_episode_states",
+        "drop_episode_mentions",
+    ),
+    "Entity": (
+        "drop_entity_mentions",
+        "drop_entity_about",
+        "drop_entity_relates_from",
+        "drop_entity_relates_to",
+    ),
+    "Fact": (
+        "drop_fact_about",
+        "drop_fact_states",
+        "drop_fact_supersedes",
+        "drop_fact_superseded",
+    ),
+}
+"""What empties a node of its edges before it is removed."""
+
 _LONG = 10_000
 
 _Row = TypeVar("_Row", Node, Edge)
@@ -71,12 +93,17 @@ class Loader:
     def remove(self, session: Session) -> None:
         """Take away what is to be removed, with all its edges."""
         for fact_id in dict.fromkeys(self._changes.removed_facts):
-            self._drop_relation(session, fact_id, self._stored(session, "Fact", fact_id))
-            session.run(_write("remove_fact"), {"id": fact_id})
-        for episode_id in dict.fromkeys(self._changes.removed_episodes):
-            session.run(_write("remove_episode"), {"id": episode_id})
-        for entity_id in dict.fromkeys(self._changes.removed_entities):
-            session.run(_write("remove_entity"), {"id": entity_id})
+            stored = self._stored(session, "Fact", fact_id)
+            if stored is not None:
+                self._drop_relation(session, fact_id, stored)
+                _drop(session, "Fact", fact_id)
+        for label, ids in (
+            ("Episode", self._changes.removed_episodes),
+            ("Entity", self._changes.removed_entities),
+        ):
+            for id in dict.fromkeys(ids):
+                if self._stored(session, label, id) is not None:
+                    _drop(session, label, id)
 
     def put_nodes(self, session: Session) -> None:
         """Create the nodes that are new, set those that are there and take their own edges."""
@@ -164,8 +191,8 @@ class Loader:
         session.run(_write(f"set_{node.label.lower()}"), {"id": node.id, **rest})
         self._count(session, rest)
 
-    def _drop_relation(self, session: Session, fact_id: str, stored: list[Any] | None) -> None:
-        if stored is not None and stored[1] is not None and stored[2] is not None:
+    def _drop_relation(self, session: Session, fact_id: str, stored: list[Any]) -> None:
+        if stored[1] is not None and stored[2] is not None:
             ends = {"id": fact_id, "subject_id": stored[1], "object_id": stored[2]}
             session.run(_write("drop_fact_relates"), ends)
 
@@ -236,6 +263,11 @@ class Loader:
             session.run("COMMIT")
             self._text, self.copied = 0, False
             session.run("BEGIN TRANSACTION")
+
+
+def _drop(session: Session, label: str, id: str) -> None:
+    for name in (*_EDGES_OF[label], f"remove_{label.lower()}"):
+        session.run(_write(name), {"id": id})
 
 
 def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -326,6 +326,19 @@ def _within(episode: Episode, wanted: Mapping[str, Any]) -> bool:
     )
 
 
+# By which of subject, type and object are given.
+_RELATION_WAYS = {
+    (True, True, True): "facts_by_triple",
+    (True, True, False): "facts_by_subject_type",
+    (True, False, True): "facts_by_subject_object",
+    (True, False, False): "facts_by_subject",
+    (False, True, True): "facts_by_object_type",
+    (False, False, True): "facts_by_object",
+    (False, True, False): "facts_by_type",
+    (False, False, False): "facts_related",
+}
+
+
 def _ways_in(query: FactQuery) -> list[tuple[str, dict[str, Any]]]:
     """The statement for the first key that the query gives, with its values."""
     values: dict[str, Any] = {
@@ -344,8 +357,8 @@ def _ways_in(query: FactQuery) -> list[tuple[str, dict[str, Any]]]:
     if query.relation is not None:
         subject_id, type, object_id = query.relation
         values |= {"subject_id": subject_id, "type": type, "object_id": object_id}
-        way = "subject" if subject_id else "object" if object_id else "type"
-        return [(f"facts_by_{way}", values)]
+        given = (subject_id is not None, type is not None, object_id is not None)
+        return [(_RELATION_WAYS[given], values)]
     if query.entity_ids is not None:
         return [("facts_about", {**values, "entity_id": id}) for id in query.entity_ids]
     if query.source_episode is not None:

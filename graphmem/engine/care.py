@@ -23,9 +23,8 @@ class Care(Core):
     """Looking after what is stored."""
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
-        given = {**self._defaults, **{k: v for k, v in scope.items() if v is not None}}
-        owned = given.get("user_id") or given.get("agent_id")
-        return await self._parts.ledger.stats(self._scope(scope) if owned else None)
+        given = any(v is not None for v in (*self._defaults.values(), *scope.values()))
+        return await self._parts.ledger.stats(self._scope(scope) if given else None)
 
     async def health(self) -> Health:
         head = await self._parts.ledger.head()

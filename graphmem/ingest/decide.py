@@ -35,7 +35,8 @@ FUNCTIONAL = frozenset(
 """Relations that have one object at a time."""
 
 _NEAR = 96.0  # rapidfuzz ratio, 0 to 100, from which two sentences are one
-_LOOK_BACK = 64  # newest facts of an entity that a sentence is compared with
+_NEAR_WORD = 80.0  # and from which two words of them are
+_LOOK_BACK = 32  # newest facts of an entity that a sentence is compared with
 _NEGATIONS = frozenset({"not", "no", "never", "without", "nobody", "nothing"})
 _NUMBER = re.compile(r"\d+")
 
@@ -61,9 +62,14 @@ class Believed:
         key = text_key(text)
         return await self._find(FactQuery(self._wall, text_key=key), key)
 
-    async def with_relation(self, subject_id: str, type: str) -> list[Fact]:
-        query = FactQuery(self._wall, relation=(subject_id, type, None), newest_first=True)
-        return await self._find(query, (subject_id, type))
+    async def with_relation(
+        self, subject_id: str, type: str, object_id: str | None = None
+    ) -> list[Fact]:
+        """Facts with this subject and type, and this object when it is given."""
+        triple = (subject_id, type, object_id)
+        query = FactQuery(self._wall, relation=triple, newest_first=True)
+        found = await self._find(query, (subject_id, type))
+        return [fact for fact in found if object_id in {None, fact.object_id}]
 
     async def about(self, entity_ids: tuple[str, ...]) -> list[Fact]:
         """The newest facts about exactly these entities."""
@@ -154,8 +160,7 @@ def _relation(fact: Fact) -> tuple[str | None, str | None, str | None]:
 async def _retract(fact: Fact, believed: Believed) -> list[Decision]:
     """End, or withdraw, what the candidate says no longer (or never) held."""
     if fact.subject_id and fact.type:
-        held = await believed.with_relation(fact.subject_id, fact.type)
-        held = [old for old in held if old.object_id == fact.object_id]
+        held = await believed.with_relation(fact.subject_id, fact.type, fact.object_id)
     else:
         held = await believed.with_text(fact.text)
     at = fact.invalid_at
@@ -193,7 +198,7 @@ async def _known_already(fact: Fact, believed: Believed) -> Decision | None:
 async def _same_relation(fact: Fact, believed: Believed) -> list[Fact]:
     if not (fact.subject_id and fact.type):
         return []
-    return await believed.with_relation(fact.subject_id, fact.type)
+    return await believed.with_relation(fact.subject_id, fact.type, fact.object_id)
 
 
 async def _near(fact: Fact, believed: Believed) -> list[Fact]:
@@ -203,8 +208,19 @@ async def _near(fact: Fact, believed: Believed) -> list[Fact]:
     return [
         old
         for old in await believed.about(fact.entity_ids)
-        if _marks(old.text) == marks and fuzz.ratio(text_key(old.text), key) >= _NEAR
+        if _marks(old.text) == marks and _alike(text_key(old.text), key)
     ]
+
+
+def _alike(one: str, other: str) -> bool:
+    """Spelled nearly the same as a whole and word by word: in a long sentence a single word that
+    differs (north, south) changes little of it, and all that it says."""
+    if fuzz.ratio(one, other) < _NEAR:
+        return False
+    left, right = one.split(), other.split()
+    return len(left) == len(right) and all(
+        a == b or fuzz.ratio(a, b) >= _NEAR_WORD for a, b in zip(left, right, strict=True)
+    )
 
 
 def _marks(text: str) -> tuple[list[str], frozenset[str]]:
@@ -216,9 +232,14 @@ def _corroborate(old: Fact, fact: Fact, reason: str) -> Decision:
     new = tuple(source for source in fact.sources if source not in old.sources)
     after = replace(old, sources=(*old.sources, *new))
     if old.type is not None and old.valid_at is None and fact.valid_at is not None:
-        after = replace(after, valid_at=fact.valid_at, version=old.version + 1)
-        return Decision("UPDATE", f"{reason}; now dated", before=old, after=after)
-    return Decision("NONE", reason, before=old, after=after)
+        reason += "; now dated"
+        after = replace(after, valid_at=fact.valid_at)
+    if old.expires_at and (fact.expires_at is None or fact.expires_at > old.expires_at):
+        reason += "; kept for longer"
+        after = replace(after, expires_at=fact.expires_at)
+    if replace(after, sources=old.sources) == old:
+        return Decision("NONE", reason, before=old, after=after)
+    return Decision("UPDATE", reason, before=old, after=replace(after, version=old.version + 1))
 
 
 async def _add(fact: Fact, believed: Believed) -> list[Decision]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
-from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Turn
+from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Source, Turn
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, FactQuery, LedgerReads
 from graphmem.ports.vectors import Collection, Only, Scored, VectorQuery, VectorStore
@@ -20,7 +20,7 @@ from graphmem.text import name_key, name_keys_in, words
 _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
 _COLLECTIONS: dict[HitKind, Collection] = {"fact": "facts", "turn": "turns"}
 _MAX_SEEDS = 6
-_DEPTH = 100  # candidates of each arm
+_DEPTH = 50  # candidates of each arm
 _NEIGHBOURED = 40
 
 
@@ -65,7 +65,14 @@ class Retrieve:
         for candidate in fused:
             if candidate.id in facts:
                 fact = facts[candidate.id]
-                hits.append(_fact_hit(candidate, fact, turns, paths, len(hits) + 1))
+                source = _first_source(fact, question.scope)
+                turn = turns.get(source.turn_id or "") if source else None
+                hits.append(
+                    replace(
+                        _fact_hit(candidate, fact, source, turn, len(hits) + 1),
+                        path=paths.get(fact.id),
+                    )
+                )
             elif candidate.id in turns:
                 hits.append(_turn_hit(candidate, turns[candidate.id], len(hits) + 1))
             if len(hits) == question.limit:
@@ -137,7 +144,7 @@ class Retrieve:
         turn's neighbours add."""
         mine = [candidate for candidate in fused if candidate.id in turn_ids]
         best = [candidate.id for candidate in mine[: max(_NEIGHBOURED, question.limit)]]
-        stating = {first for fact in facts.values() if (first := _first_turn(fact))}
+        stating = {first for fact in facts.values() if (first := _first_turn(fact, question.scope))}
         if not best and not stating:
             return {}, fused
         wanted = [*best, *sorted(stating - set(best))]
@@ -158,7 +165,8 @@ class Retrieve:
         turns = {turn.id: turn for turn in around}
         mine = with_neighbours(mine, neighbours)
         if "turn" in question.kinds:
-            mine = with_stated(mine, [c for c in others if c.id in facts], _stating(facts))
+            stated = [c for c in others if c.id in facts]
+            mine = with_stated(mine, stated, _stating(facts, turns, turn_ids))
         return turns, ordered([*others, *mine])
 
     async def _paths(
@@ -185,22 +193,46 @@ def _path(fact: Fact, way: tuple[str, ...], names: dict[str, str]) -> str:
     return " ".join((" · ".join(steps[: len(way)]), *steps[len(way) :]))
 
 
-def _stating(facts: Mapping[str, Fact]) -> dict[str, list[str]]:
-    """The turns that state each fact."""
+def _stating(
+    facts: Mapping[str, Fact], turns: Mapping[str, Turn], found: set[str]
+) -> dict[str, list[str]]:
+    """The turns that state each fact and may be shown: those that were found, and those of facts
+    from one episode alone, which is then inside the scope and has not expired, as the fact has
+    not. A fact that says all of its turn (no inference) needs no turn beside it."""
     return {
-        fact.id: [source.turn_id for source in fact.sources if source.turn_id]
+        fact.id: [
+            turn_id
+            for turn_id in (source.turn_id for source in fact.sources if source.turn_id)
+            if turn_id in found
+            or (
+                turn_id in turns
+                and turns[turn_id].text not in fact.text
+                and len({source.episode_id for source in fact.sources}) == 1
+            )
+        ]
         for fact in facts.values()
     }
 
 
-def _first_turn(fact: Fact) -> str | None:
-    return next((source.turn_id for source in fact.sources if source.turn_id), None)
+def _first_source(fact: Fact, scope: Scope) -> Source | None:
+    """The first source, with a turn if there is one, inside what the search is narrowed to."""
+    within = [
+        source
+        for source in fact.sources
+        if scope.narrow_agent_id in {None, source.agent_id}
+        and scope.run_id in {None, source.run_id}
+    ]
+    return next((source for source in within if source.turn_id), within[0] if within else None)
+
+
+def _first_turn(fact: Fact, scope: Scope) -> str | None:
+    source = _first_source(fact, scope)
+    return source.turn_id if source else None
 
 
 def _fact_hit(
-    candidate: Fused, fact: Fact, turns: Mapping[str, Turn], paths: Mapping[str, str], rank: int
+    candidate: Fused, fact: Fact, source: Source | None, turn: Turn | None, rank: int
 ) -> Hit:
-    turn = turns.get(_first_turn(fact) or "")
     return Hit(
         kind="fact",
         id=fact.id,
@@ -208,12 +240,11 @@ def _fact_hit(
         score=candidate.score,
         rank=rank,
         arms=candidate.arms,
-        episode_id=fact.sources[0].episode_id if fact.sources else None,
+        episode_id=source.episode_id if source else None,
         turn_id=turn.id if turn else None,
         source_id=turn.source_id if turn else None,
         speaker=turn.speaker if turn else None,
         occurred_at=fact.stated_at,
-        path=paths.get(fact.id),
         fact=fact,
     )
 

@@ -17,6 +17,7 @@ _DAMPING = 0.5
 _ROUNDS = 12
 _LINKS_PER_ENTITY = 48
 _SECOND_HOP = 4
+_ENOUGH = 32  # facts reached at the first hop that make a second one needless
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,9 @@ async def spread(graph: GraphStore, wall: str, seeds: Mapping[str, float]) -> li
         return []
     near = dict(await graph.expand(wall, list(seeds), limit=_LINKS_PER_ENTITY))
     scores = _pagerank(near, seeds)
+    first = {link.fact_id for links in near.values() for link in links}
     further = [id for id in _best_entities(scores, near) if id not in near][:_SECOND_HOP]
-    if further:
+    if further and len(first) < _ENOUGH:
         near.update(await graph.expand(wall, further, limit=_LINKS_PER_ENTITY))
         scores = _pagerank(near, seeds)
     facts = {link.fact_id: link for links in near.values() for link in links}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from graphmem.adapters.ledger_sqlite import SqliteLedger
+from graphmem.adapters.sqlite_db import STATEMENTS
 from graphmem.errors import Rejected, UsageError
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.testing.ledger import ADA, Draft, LedgerContract, store
@@ -96,3 +99,40 @@ async def test_commits_are_flushed_to_disk(tmp_path: Path) -> None:
     )
     assert modes == ["wal", 2, 1]
     await ledger.close()
+
+
+def test_no_lookup_walks_a_whole_wall(tmp_path: Path) -> None:
+    """The cost of a read must not grow with what is stored: each way in has its own index."""
+    expected = {
+        "facts_by_id": "facts_now (wall=? AND id=?)",
+        "facts_by_text": "facts_by_text (wall=? AND text_key=?)",
+        "facts_by_subject": "facts_by_subject (wall=? AND subject_id=?",
+        "facts_by_subject_type": "facts_by_subject (wall=? AND subject_id=? AND type=?)",
+        "facts_by_triple": "facts_by_subject (wall=? AND subject_id=? AND type=? AND object_id=?)",
+        "facts_by_subject_object": "facts_by_object (wall=? AND object_id=?",
+        "facts_by_object": "facts_by_object (wall=? AND object_id=?",
+        "facts_by_object_type": "facts_by_object (wall=? AND object_id=? AND type=?)",
+        "facts_by_type": "facts_by_type (wall=? AND type=?)",
+        "facts_about": "PRIMARY KEY (entity_id=?",
+        "facts_from_episode": "facts_now (wall=? AND id=?)",
+        "entities_by_id": "PRIMARY KEY (id=?)",
+        "entities_by_key": "PRIMARY KEY (wall=? AND key=?)",
+        "same_content": "episodes_by_content (place=? AND content_hash=?",
+        "same_key": "episodes_by_key (place=? AND idempotency_key=?)",
+        "last_episode": "episodes_by_place (place=?)",
+        "turns_around": "(episode_id=? AND ordinal>? AND ordinal<?)",
+    }
+    raw = sqlite3.connect(tmp_path / "plans.sqlite")
+    raw.executescript(
+        resources.files("graphmem.adapters.sql").joinpath("sqlite_001.sql").read_text()
+    )
+    for name, index in expected.items():
+        sql = (
+            STATEMENTS.ordered(name, newest_first=True)
+            if name.startswith("facts_")
+            else STATEMENTS[name]
+        )
+        values = dict.fromkeys(re.findall(r":(\w+)", sql))
+        plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+        assert any(index in step for step in plan), (name, plan)
+    raw.close()

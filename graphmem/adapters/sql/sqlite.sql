@@ -143,32 +143,56 @@ WHERE retired_at IS NULL AND wall = :wall AND id IN (SELECT value FROM json_each
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_text
-SELECT body FROM facts AS f
+SELECT body FROM facts AS f INDEXED BY facts_by_text
 WHERE retired_at IS NULL AND wall = :wall AND text_key = :text_key {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_subject
-SELECT body FROM facts AS f
+-- Named indexes: left alone, SQLite walks the whole wall to save itself the sorting.
+SELECT body FROM facts AS f INDEXED BY facts_by_subject
+WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND subject_id = :subject_id {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_by_subject_type
+SELECT body FROM facts AS f INDEXED BY facts_by_subject
+WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND type = :type {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_by_subject_object
+SELECT body FROM facts AS f INDEXED BY facts_by_object
+WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND object_id = :object_id {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_by_triple
+SELECT body FROM facts AS f INDEXED BY facts_by_subject
 WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND subject_id = :subject_id
-  AND (:type IS NULL OR type = :type) AND (:object_id IS NULL OR object_id = :object_id) {filters}
+  AND type = :type AND object_id = :object_id {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_object
-SELECT body FROM facts AS f
-WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND object_id = :object_id
-  AND (:type IS NULL OR type = :type) {filters}
+SELECT body FROM facts AS f INDEXED BY facts_by_object
+WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND object_id = :object_id {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_by_object_type
+SELECT body FROM facts AS f INDEXED BY facts_by_object
+WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND object_id = :object_id AND type = :type {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_type
-SELECT body FROM facts AS f
-WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall
-  AND (:type IS NULL OR type = :type) {filters}
+SELECT body FROM facts AS f INDEXED BY facts_by_type
+WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND type = :type {filters}
+ORDER BY id {order} LIMIT :limit;
+
+-- name: facts_related
+SELECT body FROM facts AS f INDEXED BY facts_by_type
+WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_about
 -- Facts about one entity: the cost is that of the rows returned, however many it has.
 SELECT body FROM fact_entities AS about
-JOIN facts AS f ON f.id = about.fact_id AND f.retired_at IS NULL AND f.wall = :wall
+CROSS JOIN facts AS f ON f.id = about.fact_id AND f.retired_at IS NULL AND f.wall = :wall
 WHERE about.entity_id = :entity_id AND (:after IS NULL OR about.fact_id {past} :after) {filters}
 ORDER BY about.fact_id {order} LIMIT :limit;
 
@@ -188,8 +212,9 @@ AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
     AND (:run_id IS NULL OR s.run_id = :run_id)));
 
 -- name: entities_by_id
+-- The plus signs keep SQLite from walking the whole wall by name to save itself the sorting.
 SELECT body FROM entities
-WHERE wall = :wall AND id IN (SELECT value FROM json_each(:ids)) ORDER BY name, id LIMIT :limit;
+WHERE id IN (SELECT value FROM json_each(:ids)) AND +wall = :wall ORDER BY +name, +id LIMIT :limit;
 
 -- name: entities_by_key
 SELECT DISTINCT e.body, e.name, e.id FROM json_each(:keys) AS wanted

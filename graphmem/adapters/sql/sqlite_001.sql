@@ -107,7 +107,7 @@ CREATE TABLE facts (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX facts_now ON facts (wall, id) WHERE retired_at IS NULL;
 CREATE INDEX facts_by_text ON facts (wall, text_key) WHERE retired_at IS NULL;
-CREATE INDEX facts_by_subject ON facts (wall, subject_id, type, id)
+CREATE INDEX facts_by_subject ON facts (wall, subject_id, type, object_id, id)
   WHERE retired_at IS NULL AND type IS NOT NULL;
 CREATE INDEX facts_by_object ON facts (wall, object_id, type, id)
   WHERE retired_at IS NULL AND type IS NOT NULL;
