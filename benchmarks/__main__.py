@@ -41,12 +41,12 @@ def _fill(memory: Memory, first: int, last: int) -> float:
     """Items a second, until graph and vectors have them too."""
 
     def show(done: int) -> None:
-        print(f"\r  remembering {first + done:,} of {last:,}", end="", file=sys.stderr)
+        if done % 6400 == 0:
+            print(f"  {first + done:,} of {last:,} remembered", file=sys.stderr)
 
     start = time.perf_counter()
     memory.add_many(corpus.items(first, last, seed=first), progress=show)
     memory.search("anything", user_id=corpus.user(0))
-    print(file=sys.stderr)
     return (last - first) / (time.perf_counter() - start)
 
 
@@ -54,11 +54,11 @@ def _measure(memory: Memory, size: int) -> dict[str, Any]:
     rng = random.Random(size)
 
     def add(number: int) -> None:
-        text = corpus.note(rng, size * 10 + number)
-        memory.add(text, infer=False, user_id=corpus.user(number))
+        text = corpus.note(rng, (size * 10 + number) * corpus.STATED_EVERY)
+        memory.add(text, infer=False, user_id=corpus.user(size * 10 + number))
 
     def search(number: int) -> None:
-        memory.search(corpus.question(rng), user_id=corpus.user(number))
+        memory.search(corpus.question(rng, number), user_id=corpus.user(number))
 
     def write_and_read(number: int) -> None:
         add(_ADDS + number)

@@ -1,133 +1,89 @@
-"""Made-up memory of many users: plain notes, and sentences that state relations."""
+"""Made-up memory of many users: plain notes, and sentences that state relations.
+
+Words follow Zipf's law over a vocabulary of a few thousand, as words in conversations do (the
+frequency of a word falls with its rank); each user has people and firms of their own, and a few of
+them are in most of what is told.
+"""
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from typing import Any
 
 USERS = 20
-_STATED_EVERY = 5  # one sentence in five goes through the rules and into the graph
-_FIRST = (
-    "Ada",
-    "Ben",
-    "Cleo",
-    "Dan",
-    "Eva",
-    "Finn",
-    "Gia",
-    "Hugo",
-    "Ida",
-    "Jan",
-    "Kim",
-    "Leo",
-    "Mia",
-    "Nils",
-    "Ola",
-    "Pia",
-)
-_LAST = (
-    "Adler",
-    "Brandt",
-    "Costa",
-    "Duarte",
-    "Ekberg",
-    "Falk",
-    "Greco",
-    "Holm",
-    "Ivers",
-    "Jensen",
-    "Kramer",
-    "Lund",
-)
-_FIRMS = (
-    "Arbor",
-    "Beacon",
-    "Cobalt",
-    "Delta",
-    "Ember",
-    "Fathom",
-    "Granite",
-    "Harbor",
-    "Indigo",
-    "Juniper",
-)
-_TOPICS = (
-    "budget",
-    "garden",
-    "recipe",
-    "bicycle",
-    "concert",
-    "lecture",
-    "invoice",
-    "holiday",
-    "painting",
-    "workshop",
-    "training",
-    "harvest",
-    "kitchen",
-    "balcony",
-    "novel",
-    "chess",
-    "sailing",
-    "pottery",
-    "choir",
-    "marathon",
-)
-_VERBS = (
-    "planned",
-    "finished",
-    "postponed",
-    "discussed",
-    "enjoyed",
-    "prepared",
-    "cancelled",
-    "repeated",
-)
-_WHEN = ("on Monday;before lunch;after the storm;in the evening;last spring;at noon").split(";")  # noqa: SIM905
+STATED_EVERY = 5  # one sentence in five goes through the rules and into the graph
+_WORDS = 4000
+_PEOPLE = 60  # of each user
+_STARTS = ["b", "br", "c", "cl", "d", "f", "fl", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t"]
+_MIDDLES = ["a", "e", "i", "o", "u", "ai", "ea", "ou"]
+_ENDS = ["ck", "d", "l", "m", "n", "nd", "r", "rt", "s", "st", "t", "x"]
+_VERBS = ["planned", "finished", "postponed", "discussed", "enjoyed", "prepared", "cancelled"]
+
+
+def _syllables() -> Iterator[str]:
+    single = [a + b + c for a, b, c in itertools.product(_STARTS, _MIDDLES, _ENDS)]
+    yield from single
+    for one, two in itertools.product(single[::7], single[::11]):
+        yield one + two
+
+
+def _vocabulary() -> list[str]:
+    words = list(itertools.islice(_syllables(), _WORDS))
+    random.Random(0).shuffle(words)
+    return words
+
+
+_VOCABULARY = _vocabulary()
+_ZIPF = list(itertools.accumulate(1 / rank for rank in range(1, _WORDS + 1)))
+_POPULAR = list(itertools.accumulate(1 / rank for rank in range(1, _PEOPLE + 1)))
 
 
 def user(number: int) -> str:
     return f"user-{number % USERS:02}"
 
 
+def _words(rng: random.Random, count: int) -> list[str]:
+    return rng.choices(_VOCABULARY, cum_weights=_ZIPF, k=count)
+
+
+def _person(rng: random.Random, owner: int) -> str:
+    """One of the owner's people, the popular ones most often."""
+    (rank,) = rng.choices(range(_PEOPLE), cum_weights=_POPULAR)
+    first, last = divmod(owner % USERS * _PEOPLE + rank, 50)
+    return f"{_VOCABULARY[-1 - first].title()} {_VOCABULARY[-200 - last].title()}"
+
+
 def note(rng: random.Random, number: int) -> str:
     """A sentence of everyday words; the number keeps any two apart."""
-    return (
-        f"{rng.choice(_FIRST)} {rng.choice(_VERBS)} the {rng.choice(_TOPICS)} with "
-        f"{rng.choice(_FIRST)} {rng.choice(_LAST)} {rng.choice(_WHEN)}, entry {number}"
-    )
+    owner = number // STATED_EVERY
+    told = " ".join(_words(rng, rng.randint(6, 12)))
+    return f"{_person(rng, owner)} {rng.choice(_VERBS)} {told}, entry {number}"
 
 
 def stated(rng: random.Random, number: int) -> str:
-    """A sentence that the rules read a relation from; people and firms grow with the store."""
-    person = f"{rng.choice(_FIRST)} {rng.choice(_LAST)}{_suffix(number)}"
+    """A sentence that the rules read a relation from."""
+    owner = number // STATED_EVERY
     if rng.random() < 0.5:
-        return f"{person} works at {rng.choice(_FIRMS)} {rng.choice(_LAST)}."
-    return f"{person} likes {rng.choice(_TOPICS)} and {rng.choice(_TOPICS)}."
-
-
-def _suffix(number: int) -> str:
-    return "" if number % 3 else f"-{_LAST[number // 3 % len(_LAST)]}"
+        return f"{_person(rng, owner)} is {_person(rng, owner)}'s friend."
+    return f"{_person(rng, owner)} likes {_words(rng, 1)[0]}."
 
 
 def items(first: int, last: int, seed: int) -> Iterator[dict[str, Any]]:
     """What ``add_many`` takes, numbers ``first`` up to ``last``; the users take turns."""
     rng = random.Random(seed)
     for number in range(first, last):
-        plain = number % _STATED_EVERY != 0
-        text = note(rng, number) if plain else stated(rng, number)
+        plain = number % STATED_EVERY != 0
         yield {
-            "content": text,
-            "user_id": user(number // _STATED_EVERY),
+            "content": note(rng, number) if plain else stated(rng, number),
+            "user_id": user(number // STATED_EVERY),
             "infer": not plain,
             "idempotency_key": f"n{number}",
         }
 
 
-def question(rng: random.Random) -> str:
-    """Words of the corpus, half of them with a name that is an entity."""
-    topic, person = rng.choice(_TOPICS), f"{rng.choice(_FIRST)} {rng.choice(_LAST)}"
-    if rng.random() < 0.5:
-        return f"What did {person} do about the {topic}?"
-    return f"Who {rng.choice(_VERBS)} the {topic} {rng.choice(_WHEN)}?"
+def question(rng: random.Random, owner: int) -> str:
+    """About one of the owner's people and two words of the vocabulary."""
+    about = " ".join(_words(rng, 2))
+    return f"What did {_person(rng, owner)} say about the {about}?"

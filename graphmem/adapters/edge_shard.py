@@ -34,7 +34,7 @@ _SLICE = 64
 """Points a call: the interpreter is held for about 3 ms."""
 _PAGE = 2000
 _FULL_SCAN_KIB = 131_072
-_MOST_TIES = 4096
+_MOST_TIES = 512
 
 
 def engine_config(size: int) -> Any:

@@ -32,6 +32,7 @@ FORMAT = 1
 """Version of what the graph holds. A graph of another format is emptied and made anew."""
 
 _DEFAULT_POOL = 256 << 20
+_POOL_FOR_COPY = 128 << 20  # below, even a small COPY runs out of memory
 _LOG_LIMIT = 16 << 20
 _GATHER_ROWS = 60_000
 _COPY_FROM = 1000  # single statements take 0.3 ms each, a COPY 100 ms
@@ -56,7 +57,8 @@ class KuzuGraph:
         copy_from: int = _COPY_FROM,
     ) -> None:
         self._pool = Pool(path, engine, buffer_pool_bytes)
-        self._copy_from = copy_from if self._pool.engine.copies else None
+        copies = self._pool.engine.copies and buffer_pool_bytes >= _POOL_FOR_COPY
+        self._copy_from = copy_from if copies else None
         self._buffer_pool_bytes = buffer_pool_bytes
         self._store_id = ""
         self._lost: str | None = None

@@ -13,6 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filelock import BaseFileLock, FileLock, Timeout
+
 from graphmem.errors import Rejected, Unavailable, UsageError
 
 T = TypeVar("T")
@@ -106,6 +108,7 @@ class Database:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._closed = False
+        self._lock: BaseFileLock | None = None
 
     async def write(
         self, work: Callable[[Cursor], T], committed: Callable[[T], None] | None = None
@@ -129,6 +132,7 @@ class Database:
         return await self._submit(self._reader, lambda: self._snapshot(work))
 
     async def open(self) -> None:
+        self._hold()
         await self._submit(self._writer, self._migrate)
 
     async def checkpoint(self) -> None:
@@ -146,6 +150,24 @@ class Database:
             await asyncio.to_thread(pool.shutdown)
         for connection in self._connections:
             connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _hold(self) -> None:
+        """Hold the file: SQLite would let others write it too, behind this one's back."""
+        if self.path is None or self._lock is not None:
+            return
+        lock = FileLock(f"{self.path}.lock", thread_local=False)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise Unavailable(
+                f"the ledger {self.path} is in use: close the other one, or name another file"
+            ) from None
+        except OSError as error:
+            raise UsageError(f"the ledger {self.path} cannot be opened: {error}") from error
+        self._lock = lock
 
     async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         if self._closed:
