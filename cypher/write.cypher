@@ -113,18 +113,52 @@ MATCH (:Fact {id: $id})-[r:SUPERSEDES]->(:Fact) DELETE r
 // Before a fact is written anew: its relation, between the ends that it had.
 MATCH (:Entity {id: $subject_id})-[r:RELATES {fact_id: $id}]->(:Entity {id: $object_id}) DELETE r
 
+// name: drop_fact_superseded
+// Before a fact is removed: what took its place no longer points to it.
+MATCH (:Fact {id: $id})<-[r:SUPERSEDES]-(:Fact) DELETE r
+
 // name: drop_episode_previous
-// Before an episode is written anew: its place after another.
+// Before an episode is written anew or removed: its place after another.
 MATCH (:Episode {id: $id})<-[r:NEXT]-(:Episode) DELETE r
 
+// name: drop_episode_next
+// Before an episode is removed: the one after it.
+MATCH (:Episode {id: $id})-[r:NEXT]->(:Episode) DELETE r
+
+// name: drop_episode_states
+// Before an episode is removed: the facts that it stated.
+MATCH (:Episode {id: $id})-[r:STATES]->(:Fact) DELETE r
+
+// name: drop_episode_mentions
+// Before an episode is removed: the entities that it named.
+MATCH (:Episode {id: $id})-[r:MENTIONS]->(:Entity) DELETE r
+
+// name: drop_entity_mentions
+// Before an entity is removed: the episodes that named it.
+MATCH (:Entity {id: $id})<-[r:MENTIONS]-(:Episode) DELETE r
+
+// name: drop_entity_about
+// Before an entity is removed: the facts about it.
+MATCH (:Entity {id: $id})<-[r:ABOUT]-(:Fact) DELETE r
+
+// name: drop_entity_relates_from
+// Before an entity is removed: its relations to others.
+MATCH (:Entity {id: $id})-[r:RELATES]->(:Entity) DELETE r
+
+// name: drop_entity_relates_to
+// Before an entity is removed: relations of others to it.
+MATCH (:Entity {id: $id})<-[r:RELATES]-(:Entity) DELETE r
+
 // name: remove_episode
-// An episode and all its edges.
-MATCH (n:Episode {id: $id}) DETACH DELETE n
+// An episode. Its edges are dropped before, type by type, because DETACH DELETE is not sound in
+// Kuzu 0.11.3: it can leave edges behind for whoever reads from their other end, and its replay
+// from the log after a kill can lose edges of others (found by the congruence and kill tests).
+MATCH (n:Episode {id: $id}) DELETE n
 
 // name: remove_entity
-// An entity and all its edges.
-MATCH (n:Entity {id: $id}) DETACH DELETE n
+// An entity, its edges having been dropped.
+MATCH (n:Entity {id: $id}) DELETE n
 
 // name: remove_fact
-// A fact and all its edges (drop_fact_relates goes before: that edge is between entities).
-MATCH (n:Fact {id: $id}) DETACH DELETE n
+// A fact, its edges having been dropped.
+MATCH (n:Fact {id: $id}) DELETE n

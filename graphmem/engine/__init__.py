@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Self
 
 from graphmem.engine.care import Care
@@ -31,3 +32,9 @@ class AsyncMemory(Writes, Reads, Care, MemoryAPI):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+for _name, _promised in vars(MemoryAPI).items():
+    if inspect.iscoroutinefunction(_promised):
+        # Each is documented once, where it is promised; `help` finds it here too.
+        getattr(AsyncMemory, _name).__doc__ = inspect.getdoc(_promised)

@@ -23,10 +23,12 @@ class Care(Core):
     """Looking after what is stored."""
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
+        self._check_open()
         given = any(v is not None for v in (*self._defaults.values(), *scope.values()))
         return await self._parts.ledger.stats(self._scope(scope) if given else None)
 
     async def health(self) -> Health:
+        self._check_open()
         head = await self._parts.ledger.head()
         lag = {p.name: head - p.applied_seq for p in (self._graph, self._vectors)}
         parts = {"ledger": "ok"}
@@ -45,6 +47,7 @@ class Care(Core):
         return Health(ok=ok and max(lag.values()) <= 2 * settings.max_lag, parts=parts, lag=lag)
 
     async def verify(self) -> Verification:
+        self._check_open()
         parts = self._parts
         for _ in range(_TRIES):
             head = await parts.ledger.head()
@@ -56,6 +59,7 @@ class Care(Core):
         return found
 
     async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
+        self._check_open()
         checked_callback(progress, "progress")
         head = await self._parts.ledger.head()
         both = 2 * head

@@ -99,10 +99,13 @@ class Core:
         if errors:
             raise errors[0]
 
-    def _scope(self, given: Mapping[str, Any]) -> Scope:
-        """The one place where a call's scope is made from what it and the opening gave."""
+    def _check_open(self) -> None:
         if self._closed:
             raise UsageError("this memory is closed; open it again")
+
+    def _scope(self, given: Mapping[str, Any]) -> Scope:
+        """The one place where a call's scope is made from what it and the opening gave."""
+        self._check_open()
         unknown = sorted(set(given) - set(_SCOPE))
         if unknown:
             raise UsageError(f"unknown argument {', '.join(unknown)}; a scope has {_SCOPE}")

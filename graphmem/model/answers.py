@@ -47,7 +47,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ArmScore:
-    """What one arm said of a hit: its rank there (from 1), raw score, and share of the total."""
+    """What one arm said of a hit: its rank there (from 1), raw score, and share of the total.
+
+    A share is negative for what speaks against a turn: ``asks`` and ``outdated``.
+    """
 
     arm: str
     rank: int
@@ -74,6 +77,8 @@ class Hit:
     path: str | None = None
     """How the graph led from the question's names to this hit."""
     fact: Fact | None = None
+    outdated: str | None = None
+    """For a turn: what it says that has ended since, as ``lives_in until 2025-02-01``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,5 +28,6 @@ def _line(hit: Hit) -> str:
     who = f"{hit.speaker}: " if hit.kind == "turn" and hit.speaker else ""
     ended = hit.fact.invalid_at if hit.fact else None
     until = f" (until {ended:%Y-%m-%d})" if ended else ""
+    until += f" (outdated: {hit.outdated})" if hit.outdated else ""
     source = f" (source {hit.source_id})" if hit.source_id else ""
     return f"[{hit.rank}] {day}{who}{' '.join(hit.text.split())}{until}{source}"

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from graphmem.model import ArmScore
 from graphmem.ports.vectors import Scored
 
-_WEIGHTS = {"bm25": 1.0, "dense": 0.4, "graph": 0.3, "neighbours": 0.6, "facts": 0.3}
+_WEIGHTS = {
+    "bm25": 1.0,
+    "dense": 0.4,
+    "graph": 0.3,
+    "neighbours": 0.6,
+    "facts": 0.3,
+    "about": 0.4,
+    "asks": -0.25,
+    "present": 0.8,
+    "outdated": -0.8,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,24 @@ def with_stated(
                 own = by_id[turn_id].arms if turn_id in by_id else ()
                 told[turn_id] = _total(turn_id, [*own, arm])
     return ordered([*told.values(), *(turn for turn in turns if turn.id not in told)])
+
+
+def extra(arm: str, score: float, rank: int = 1) -> ArmScore:
+    """What an arm that scores from 0 to 1 gives."""
+    return ArmScore(arm, rank, score, _WEIGHTS[arm] * score)
+
+
+def with_extras(
+    candidates: Sequence[Fused], extras: Mapping[str, Sequence[ArmScore]]
+) -> list[Fused]:
+    """Add to each candidate what further arms give; what only they bring is a candidate too."""
+    own = {candidate.id: candidate for candidate in candidates}
+    changed = {
+        id: _total(id, [*(own[id].arms if id in own else ()), *arms])
+        for id, arms in extras.items()
+        if arms
+    }
+    return ordered([*(c for c in candidates if c.id not in changed), *changed.values()])
 
 
 def ordered(candidates: Sequence[Fused]) -> list[Fused]:

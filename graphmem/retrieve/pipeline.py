@@ -13,7 +13,16 @@ from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Sour
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, FactQuery, LedgerReads
 from graphmem.ports.vectors import Collection, Only, Scored, VectorQuery, VectorStore
-from graphmem.retrieve.fuse import Arm, Fused, fuse, ordered, with_neighbours, with_stated
+from graphmem.retrieve.fuse import (
+    Arm,
+    Fused,
+    fuse,
+    ordered,
+    with_extras,
+    with_neighbours,
+    with_stated,
+)
+from graphmem.retrieve.signals import fact_extras, outdated_turns, turn_extras
 from graphmem.retrieve.spread import Reached, spread
 from graphmem.text import name_key, name_keys_in, words
 
@@ -22,6 +31,8 @@ _COLLECTIONS: dict[HitKind, Collection] = {"fact": "facts", "turn": "turns"}
 _MAX_SEEDS = 6
 _DEPTH = 50  # candidates of each arm
 _NEIGHBOURED = 40
+_PAST = 20  # best facts of any time
+_ENDED = 5  # of them, those that have ended and are followed up
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +63,20 @@ class Retrieve:
         self._embedder = embedder
 
     async def search(self, question: Question) -> SearchResult:
-        (seeds, reached), arms = await asyncio.gather(
+        (seeds, reached), (arms, past) = await asyncio.gather(
             self._graph_arm(question), self._vector_arms(question)
         )
         graph = Arm("graph", [Scored(r.fact_id, r.score) for r in reached if r.score > 0])
         turn_ids = {hit.id for arm in arms["turn"] for hit in arm.hits}
         fused = fuse([*arms["fact"], *arms["turn"], graph])
         facts = await self._facts(question, [c for c in fused if c.id not in turn_ids])
+        ended, present = await self._superseded(question, past, facts)
+        facts |= {fact.id: fact for fact, _ in present}
+        seed_ids = {seed.id for seed in seeds}
+        fused = with_extras(fused, fact_extras(facts.values(), seed_ids, present))
         turns, fused = await self._turns(question, fused, turn_ids, facts)
+        fused = with_extras(fused, turn_extras(turns, fused, seeds, ended))
+        outdated = outdated_turns(ended)
         paths = await self._paths(question, reached, facts)
         hits: list[Hit] = []
         for candidate in fused:
@@ -74,7 +91,8 @@ class Retrieve:
                     )
                 )
             elif candidate.id in turns:
-                hits.append(_turn_hit(candidate, turns[candidate.id], len(hits) + 1))
+                hit = _turn_hit(candidate, turns[candidate.id], len(hits) + 1)
+                hits.append(replace(hit, outdated=outdated.get(hit.id)))
             if len(hits) == question.limit:
                 break
         return SearchResult(question.text, tuple(hits), tuple(seeds))
@@ -97,8 +115,11 @@ class Retrieve:
         found.sort(key=lambda entity: (-len(name_key(entity.name)), entity.id))
         return found[:_MAX_SEEDS]
 
-    async def _vector_arms(self, question: Question) -> dict[HitKind, list[Arm]]:
-        """Dense and BM25, over facts and turns, in one call to the store."""
+    async def _vector_arms(
+        self, question: Question
+    ) -> tuple[dict[HitKind, list[Arm]], list[Scored]]:
+        """Dense and BM25, over facts and turns, in one call to the store; and the best facts of
+        any time, for what the question would have found before it changed."""
         scope = question.scope
         only = Only(
             scope.wall, scope.narrow_agent_id, scope.run_id, stamp_or_none(question.current)
@@ -112,11 +133,52 @@ class Retrieve:
                 VectorQuery(collection, only, depth, dense=dense),
                 VectorQuery(collection, only, depth, text=question.text),
             ]
+        if question.current is not None:
+            ever = replace(only, ended_by=None)
+            queries.append(VectorQuery("facts", ever, _PAST, text=question.text))
         answers = iter(await self._vectors.search(queries))
         arms: dict[HitKind, list[Arm]] = {"fact": [], "turn": []}
         for kind in question.kinds:
             arms[kind] = [Arm("dense", next(answers)), Arm("bm25", next(answers))]
-        return arms
+        return arms, next(answers, [])
+
+    async def _superseded(
+        self, question: Question, past: Sequence[Scored], facts: Mapping[str, Fact]
+    ) -> tuple[list[tuple[Fact, float]], list[tuple[Fact, float]]]:
+        """What would have been found but has ended, and what holds in its stead; with the score
+        (0 to 1) that the ended one would have had."""
+        now, scope = question.current, question.scope
+        scores = {hit.id: hit.score / past[0].score for hit in past if hit.id not in facts}
+        if now is None or not scores:
+            return [], []
+        found = await self._ledger.facts(
+            FactQuery(
+                scope.wall,
+                ids=tuple(scores),
+                agent_id=scope.narrow_agent_id,
+                run_id=scope.run_id,
+            )
+        )
+        ended = [
+            (fact, scores[fact.id])
+            for fact in sorted(found, key=lambda fact: -scores[fact.id])
+            if fact.invalid_at is not None and fact.invalid_at <= now
+        ][:_ENDED]
+        present: dict[str, tuple[Fact, float]] = {}
+        for subject_id, type in dict.fromkeys((f.subject_id, f.type) for f, _ in ended if f.type):
+            score = max(s for f, s in ended if (f.subject_id, f.type) == (subject_id, type))
+            query = FactQuery(
+                scope.wall,
+                relation=(subject_id, type, None),
+                agent_id=scope.narrow_agent_id,
+                run_id=scope.run_id,
+                current=now,
+                newest_first=True,
+                limit=_ENDED,
+            )
+            for fact in await self._ledger.facts(query):
+                present[fact.id] = (fact, score)
+        return ended, list(present.values())
 
     async def _facts(self, question: Question, fused: Sequence[Fused]) -> dict[str, Fact]:
         """The best facts in full. The ledger has the last word on scope and validity."""

@@ -7,7 +7,6 @@ import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -67,7 +66,31 @@ class OnLoop:
         self._runner.close()
 
 
-def child(code: str, *arguments: str, environ: Mapping[str, str] | None = None) -> list[str]:
+class InProject:
+    """A memory of the user ada in a project of its own, inside a store that others use too."""
+
+    def __init__(self, memory: Memory, name: str) -> None:
+        self._memory = memory
+        self._project = f"{hash(name) & 0xFFFF_FFFF:x}"
+
+    @property
+    def as_memory(self) -> Memory:
+        """It has every method of it, by construction; a checker cannot see that."""
+        return cast(Memory, self)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._memory, name)
+        if name in {"health", "verify", "rebuild", "close"}:
+            return method
+
+        def call(*args: Any, **options: Any) -> Any:
+            project = self._project + (options.pop("project_id", None) or "")
+            return method(*args, **{"user_id": "ada", **options, "project_id": project})
+
+        return call
+
+
+def child(code: str, *arguments: str) -> list[str]:
     """The command of a Python program as a process of its own."""
     return [sys.executable, "-u", "-X", "faulthandler", "-c", code, *arguments]
 

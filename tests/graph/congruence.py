@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -128,14 +128,17 @@ def congruence_machine(
             assert all(edge[1][0] == edge[2][0] for edge in dump.edges)
 
         def teardown(self) -> None:
-            self.compare()
-            self.runner.run(self.store.close())
-            self.runner.close()
+            try:
+                self.compare()
+            finally:
+                self.runner.run(self.store.close())
+                self.runner.close()
 
     Congruence.TestCase.settings = settings(
         max_examples=examples,
         stateful_step_count=12,
         deadline=None,
+        phases=[Phase.explicit, Phase.generate],  # shrinking a whole history takes minutes
         suppress_health_check=list(HealthCheck),
     )
     return Congruence

@@ -5,5 +5,5 @@ from __future__ import annotations
 from graphmem.adapters.graph_kuzu import KuzuGraph
 from tests.graph.congruence import congruence_machine
 
-TestSingleStatements = congruence_machine(lambda: KuzuGraph(None), examples=20).TestCase
-TestCopies = congruence_machine(lambda: KuzuGraph(None, copy_from=2), examples=20).TestCase
+TestSingleStatements = congruence_machine(lambda: KuzuGraph(None), examples=25).TestCase
+TestCopies = congruence_machine(lambda: KuzuGraph(None, copy_from=2), examples=25).TestCase

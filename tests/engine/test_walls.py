@@ -1,0 +1,267 @@
+"""No call in one scope returns, counts, changes or reveals anything of another (law 3)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graphmem import AsyncMemory, open_memory
+from graphmem.errors import NotFound, UsageError
+from graphmem.model import Scope, to_json
+from graphmem.ports.api import ScopeArgs
+
+NASTY = (
+    "a", "A", " a", "a ", "a/user:b", "a/agent:b", "user:b", "agent:b", "b", "%2F", "%252F", "%",
+    "a%2Fuser:b", "a%25", "/", "//", ":", "default", "default/user:a", "None", "null", "*", "_",
+    "'", '"', "\\", "' OR '1'='1", "a}) RETURN n //", "$wall", "á", "a\u0301", "ａ", "日本",
+    "🙂", "a\u200b", "\u00a0a", "-1", "0", "true", "[]", "{}", "a,b", "x" * 256,
+)  # fmt: skip
+_IDS = st.sampled_from(NASTY) | st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6
+).filter(lambda text: bool(text.strip()))
+_OWNERS = st.tuples(_IDS, st.sampled_from(["user_id", "agent_id"]), _IDS)
+_CANARY = re.compile(r"[Cc]anary(\d+)x")
+
+
+@dataclass(frozen=True)
+class Home:
+    """One wall, what it was told, and what it holds."""
+
+    scope: ScopeArgs
+    episode: str
+    fact: str
+    entity: str
+
+
+def scope_of(owner: tuple[str, str, str]) -> ScopeArgs:
+    project, kind, id = owner
+    return {"project_id": project, kind: id}  # type: ignore[misc]
+
+
+async def settle(memory: AsyncMemory, number: int, scope: ScopeArgs) -> Home:
+    """Every wall is told the same words, but for its own canary."""
+    receipt = await memory.add(
+        f"Bob Canary{number}x lives in Oslo. Bob Canary{number}x knows Zoë.",
+        occurred_at="2024-01-01",
+        idempotency_key="the same key",
+        metadata={"of": f"canary{number}x"},
+        **scope,
+    )
+    assert receipt.status == "done", "no duplicate of another wall's"
+    entity = await memory.entity(f"Bob Canary{number}x", **scope)
+    return Home(scope, receipt.episode_id, receipt.fact_ids[0], entity.id)
+
+
+async def everything(memory: AsyncMemory, scope: ScopeArgs, number: int) -> dict[str, Any]:
+    """The answer of every method that reads."""
+    name = f"Bob Canary{number}x"
+    question = "Where does Bob Canary live? Oslo Zoë"
+    cypher = (
+        "MATCH (e:Entity) RETURN e.name, e.scope",
+        "MATCH (f:Fact)-[:ABOUT]->(e:Entity) RETURN f.text, e.name, f.scope",
+        "MATCH (e:Episode) RETURN e.content, e.project_id, e.user_id",
+        "MATCH (a:Entity)-[r:RELATES]->(b:Entity) RETURN a.name, r.fact, b.name",
+        "MATCH (n) RETURN count(n)",
+    )
+    graph = await memory.to_networkx(current=False, **scope)
+    return {
+        "search": await memory.search(question, limit=1000, current=False, **scope),
+        "context": await memory.context(question, budget_tokens=10_000, **scope),
+        "get_all": await memory.get_all(current=False, limit=1000, **scope),
+        "entities": await memory.entities(limit=1000, **scope),
+        "by name": await memory.entities("canary", limit=1000, **scope),
+        "entity": await memory.entity("Oslo", **scope),
+        "relations": await memory.relations(current=False, limit=1000, **scope),
+        "of Oslo": await memory.relations("Oslo", current=False, **scope),
+        "neighbours": await memory.neighbours("Oslo", hops=5, limit=1000, **scope),
+        "paths": await memory.paths("Oslo", "Zoë", limit=100, **scope),
+        "timeline": await memory.timeline(limit=1000, **scope),
+        "of Zoë": await memory.timeline("Zoë", **scope),
+        "networkx": [list(graph.nodes(data=True)), list(graph.edges(data=True))],
+        "cypher": [await memory.cypher(query, **scope) for query in cypher],
+        "stats": await memory.stats(**scope),
+        "history": [
+            await memory.history(fact.id, **scope)
+            for fact in (await memory.get_all(current=False, **scope)).items
+        ],
+        "resume": await memory.resume(**scope),
+        "self": await memory.entity(name, **scope),
+    }
+
+
+async def check(memory: AsyncMemory, homes: Sequence[Home]) -> None:
+    for number, home in enumerate(homes):
+        found = await everything(memory, home.scope, number)
+        for method, answer in found.items():
+            shown = {int(n) for n in _CANARY.findall(json.dumps(to_json(answer), default=str))}
+            assert shown <= {number}, f"{method} of {home.scope} shows {shown - {number}}"
+        stats = found["stats"]
+        assert (stats.episodes, stats.turns, stats.facts, stats.entities) == (1, 1, 2, 3)
+        assert len(found["entities"]) == 3
+        assert len(found["get_all"].items) == len(found["relations"]) == 2
+        assert {hit.kind for hit in found["search"]} == {"fact", "turn"}
+        assert len(found["search"]) == 3
+        counted = found["cypher"][-1].rows[0][0]
+        assert counted == stats.episodes + stats.facts + stats.entities
+        wall = Scope(**home.scope).wall  # type: ignore[arg-type]
+        assert {row[1] for row in found["cypher"][0].rows} == {wall}
+
+
+async def trespass(memory: AsyncMemory, mine: Home, other: Home) -> None:
+    """By another wall's ids nothing is found, changed or deleted."""
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: memory.get(other.fact, **mine.scope),
+        lambda: memory.history(other.fact, **mine.scope),
+        lambda: memory.episode(other.episode, **mine.scope),
+        lambda: memory.update(other.fact, "changed", **mine.scope),
+        lambda: memory.delete(other.fact, **mine.scope),
+        lambda: memory.delete(other.fact, erase=True, **mine.scope),
+        lambda: memory.delete(other.episode, **mine.scope),
+        lambda: memory.delete(other.episode, erase=True, **mine.scope),
+        lambda: memory.entity(other.entity, **mine.scope),
+        lambda: memory.relations(other.entity, **mine.scope),
+        lambda: memory.relations("Oslo", other=other.entity, **mine.scope),
+        lambda: memory.neighbours(other.entity, **mine.scope),
+        lambda: memory.paths("Oslo", other.entity, **mine.scope),
+        lambda: memory.timeline(other.entity, **mine.scope),
+    ]
+    for call in calls:
+        with pytest.raises(NotFound):
+            await call()
+    page = await memory.get_all(after=other.fact, current=False, **mine.scope)
+    assert other.fact not in {fact.id for fact in page.items}
+
+
+async def live(memory: AsyncMemory, scopes: Sequence[ScopeArgs]) -> None:
+    homes = [await settle(memory, number, scope) for number, scope in enumerate(scopes)]
+    await check(memory, homes)
+    for mine, other in zip(homes, [*homes[1:], homes[0]], strict=True):
+        await trespass(memory, mine, other)
+    await check(memory, homes)
+    gone = homes[0]
+    assert (await memory.delete_all(**gone.scope)).episodes == 1
+    assert (await memory.stats(**gone.scope)).episodes == 0
+    for number, home in enumerate(homes[1:], start=1):
+        assert (await memory.get(home.fact, **home.scope)).text.startswith(f"Bob Canary{number}x")
+    assert (await memory.verify()).ok
+
+
+@given(st.lists(_OWNERS, min_size=2, max_size=4, unique=True))
+@settings(
+    max_examples=12, deadline=None, derandomize=True, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+async def test_any_names(owners: list[tuple[str, str, str]]) -> None:
+    async with await open_memory("memory://") as memory:
+        await live(memory, [scope_of(owner) for owner in owners])
+
+
+async def test_nasty_names_in_one_folder(tmp_path: Path) -> None:
+    """As projects, as users and as agents; embedded stores."""
+    owners = [
+        *(("default", "user_id", name) for name in NASTY),
+        *(("default", "agent_id", name) for name in NASTY[:12]),
+        *((name, "user_id", "b") for name in NASTY[:20]),
+    ]
+    async with await open_memory(tmp_path / "store") as memory:
+        scopes = [scope_of(owner) for owner in owners]
+        homes = [await settle(memory, number, scope) for number, scope in enumerate(scopes)]
+        await check_quickly(memory, homes)
+        assert (await memory.stats()).episodes == len(owners)
+        assert (await memory.rebuild()).ok
+        await check_quickly(memory, homes)
+
+
+async def check_quickly(memory: AsyncMemory, homes: Sequence[Home]) -> None:
+    """The methods that ask the graph and the vectors, which know walls by themselves."""
+    for number, home in enumerate(homes):
+        found = [
+            await memory.search("Bob Canary Oslo", limit=1000, current=False, **home.scope),
+            await memory.neighbours("Oslo", hops=3, **home.scope),
+            await memory.cypher("MATCH (e:Entity) RETURN e.name", **home.scope),
+            await memory.stats(**home.scope),
+        ]
+        shown = {int(n) for n in _CANARY.findall(json.dumps(to_json(found), default=str))}
+        assert shown == {number}, home.scope
+        assert len(found[0]) == len(found[2].rows) == 3  # type: ignore[arg-type,union-attr]
+
+
+def test_walls_of_different_owners_are_never_spelled_alike() -> None:
+    walls: dict[str, tuple[str, str, str]] = {}
+    for project in NASTY:
+        for kind in ("user_id", "agent_id"):
+            for owner in NASTY:
+                wall = Scope(**scope_of((project, kind, owner))).wall  # type: ignore[arg-type]
+                assert walls.setdefault(wall, (project, kind, owner)) == (project, kind, owner)
+
+
+@given(_OWNERS, _OWNERS)
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+def test_nor_are_any_two(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
+    same = Scope(**scope_of(one)).wall == Scope(**scope_of(other)).wall  # type: ignore[arg-type]
+    assert same == (one == other)
+
+
+async def test_cypher_cannot_reach_over_a_wall() -> None:
+    async with await open_memory("memory://") as memory:
+        homes = [await settle(memory, n, {"user_id": f"u{n}"}) for n in range(2)]
+        tricks = (
+            "MATCH (e:Entity) WHERE e.scope = 'default/user:u1' RETURN e.name",
+            "MATCH (e) WHERE e.scope <> 'x' OR true RETURN e.name",
+            "MATCH (a:Entity), (b:Entity) RETURN a.name, b.name",
+            "MATCH (a:Entity)-[*1..3]-(b) RETURN a.name, b.id",
+            "MATCH (e:Entity {scope: 'default/user:u1'}) RETURN e.name",
+            "MATCH (e:Entity) RETURN e.name UNION MATCH (f:Entity) RETURN f.name",
+            "MATCH (e:Entity) WHERE EXISTS { MATCH (f:Fact) WHERE f.text CONTAINS 'Canary1x' }"
+            " RETURN e.name",
+            "MATCH (e:Entity) WITH count(e) AS n MATCH (f:Fact) RETURN n, f.text",
+            "MATCH ()-[r:RELATES]->() RETURN r.fact",
+            "MATCH p = (a)-[:RELATES]->(b) RETURN p",
+            "MATCH (e:Entity {id: $id}) RETURN e.name",
+            "OPTIONAL MATCH (e:Entity {id: $id}) RETURN e.name",
+        )
+        for query in tricks:
+            parameters = {"id": homes[1].entity} if "$id" in query else None
+            try:
+                found = await memory.cypher(query, parameters, user_id="u0")
+            except UsageError:
+                continue
+            assert "anary1x" not in json.dumps(to_json(found), default=str), query
+
+
+async def test_agent_and_run_narrow_inside_a_wall() -> None:
+    async with await open_memory("memory://", user_id="ada") as memory:
+        for agent in ("x", "y", None):
+            for run in ("1", "2", None):
+                await memory.add(
+                    f"Note of {agent} in {run}.", infer=False, agent_id=agent, run_id=run
+                )
+
+        async def count(**scope: Any) -> int:
+            found = len((await memory.get_all(**scope)).items)
+            stats = await memory.stats(**scope)
+            assert found == stats.facts == stats.episodes
+            assert found == len(await memory.search("note", limit=100, **scope))
+            return found
+
+        assert await count() == 9
+        assert await count(agent_id="x") == 3
+        assert await count(run_id="1") == 3
+        assert await count(agent_id="x", run_id="1") == 1
+        assert await count(agent_id="z") == 0
+        assert await count(user_id="x") == 0
+        with pytest.raises(UsageError, match="user_id or an agent_id"):
+            Scope(run_id="1")
+        async with await open_memory("memory://", agent_id="x") as alone:
+            await alone.add("Mine.", infer=False, user_id="ada")
+            await alone.add("Mine.", infer=False)
+            assert (await alone.stats()).facts == 1
+            assert (await alone.stats(user_id="ada")).facts == 1

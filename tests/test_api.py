@@ -1,0 +1,145 @@
+"""One API (law 8): the protocol, the engine, its mirror and the command line."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from typing import Any
+
+import pytest
+
+from graphmem import AsyncMemory, Memory
+from graphmem.doors.cli import cli
+from graphmem.ports.api import AddArgs, MemoryAPI, ScopeArgs
+
+METHODS = sorted(
+    name
+    for name, value in vars(MemoryAPI).items()
+    if inspect.iscoroutinefunction(value) and not name.startswith("_")
+)
+COMMANDS = {
+    "add": "add",
+    "add_many": "ingest",
+    "update": "update",
+    "delete": "delete",
+    "delete_all": "delete-all",
+    "resume": "resume",
+    "search": "search",
+    "context": "context",
+    "get": "get",
+    "get_all": "facts",
+    "episode": "episode",
+    "history": "history",
+    "entities": "entities",
+    "entity": "entity",
+    "relations": "relations",
+    "neighbours": "neighbours",
+    "paths": "paths",
+    "timeline": "timeline",
+    "cypher": "cypher",
+    "to_networkx": "graph",
+    "stats": "stats",
+    "health": "health",
+    "verify": "verify",
+    "rebuild": "rebuild",
+}
+WITHOUT_COMMAND = {"close": "each command opens the store, and closes it when it is done"}
+
+
+def test_there_is_something_to_compare() -> None:
+    assert {"add", "search", "close"} <= set(METHODS)
+    assert len(METHODS) >= 25
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_engine_has_it(name: str) -> None:
+    promised, kept = getattr(MemoryAPI, name), getattr(AsyncMemory, name)
+    assert inspect.iscoroutinefunction(kept)
+    assert kept is not promised, "it is not only inherited"
+    assert inspect.signature(kept) == inspect.signature(promised)
+    assert inspect.getdoc(kept) == inspect.getdoc(promised)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_mirror_has_it(name: str) -> None:
+    promised, kept = getattr(MemoryAPI, name), getattr(Memory, name)
+    assert not inspect.iscoroutinefunction(kept)
+    assert inspect.signature(kept) == inspect.signature(promised)
+    assert inspect.getdoc(kept) == inspect.getdoc(promised)
+    assert kept.__name__ == name
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_command_line_has_it_or_says_why_not(name: str) -> None:
+    assert (name in COMMANDS) != (name in WITHOUT_COMMAND)
+    if name in COMMANDS:
+        command = cli.commands[COMMANDS[name]]
+        assert command.help or command.short_help
+
+
+def test_neither_face_has_more_than_the_protocol() -> None:
+    opening = {"start"}
+    for face in (AsyncMemory, Memory):
+        public = {name for name, _ in inspect.getmembers(face) if not name.startswith("_")}
+        assert public - opening == set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_is_documented_and_typed(name: str) -> None:
+    method = getattr(MemoryAPI, name)
+    assert len(inspect.getdoc(method) or "") > 20
+    signature = inspect.signature(method)
+    assert signature.return_annotation is not inspect.Signature.empty
+    parameters = list(signature.parameters.values())[1:]
+    assert all(p.annotation is not inspect.Parameter.empty for p in parameters)
+    scoped = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    assert scoped == (name not in {"health", "verify", "rebuild", "close"})
+
+
+def test_options_are_what_the_engine_takes() -> None:
+    from graphmem.ingest.journal import OPTIONS
+
+    assert frozenset(typing.get_type_hints(AddArgs)) == OPTIONS
+    assert set(ScopeArgs.__annotations__) == {"user_id", "agent_id", "run_id", "project_id"}
+
+
+def test_the_package_names_what_it_offers() -> None:
+    import graphmem
+
+    for name in graphmem.__all__:
+        assert getattr(graphmem, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Mammory'"):
+        graphmem.Mammory  # noqa: B018  # type: ignore[attr-defined]
+
+
+def test_answers_are_frozen_and_become_json() -> None:
+    import dataclasses
+    import json
+
+    from graphmem.model import answers, stored, to_json
+
+    with Memory("memory://", user_id="ada") as memory:
+        receipt = memory.add("Bob Stone works at Acme.", occurred_at="2024-01-01", tags=["x"])
+        values: list[Any] = [
+            receipt,
+            memory.search("Acme"),
+            memory.get_all(),
+            memory.episode(receipt.episode_id),
+            memory.history(receipt.fact_ids[0]),
+            memory.entities(),
+            memory.relations(),
+            memory.neighbours("Acme"),
+            memory.paths("Bob Stone", "Acme"),
+            memory.timeline(),
+            memory.cypher("MATCH (e:Entity) RETURN e.name, e.aliases"),
+            memory.stats(),
+            memory.health(),
+            memory.verify(),
+            memory.delete_all(),
+        ]
+    for value in values:
+        assert json.loads(json.dumps(to_json(value))) == to_json(value)
+    for module in (answers, stored):
+        for kind in vars(module).values():
+            if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__:
+                assert kind.__dataclass_params__.frozen  # type: ignore[union-attr]
