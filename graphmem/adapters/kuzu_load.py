@@ -21,7 +21,7 @@ from graphmem.adapters.graph_rows import (
     next_edges,
 )
 from graphmem.adapters.kuzu_pool import Session
-from graphmem.errors import Rejected
+from graphmem.errors import Rejected, Unavailable
 from graphmem.ports.graph import GraphChanges
 
 _EDGES_OF = {
@@ -56,12 +56,14 @@ _KNOWN = {"Episode": "known_episodes", "Entity": "known_entities", "Fact": "know
 class Loader:
     """One batch on its way into the graph: :meth:`remove`, :meth:`put_nodes`, :meth:`put_edges`.
 
-    From ``copy_from`` of one kind on (None: never) it goes by COPY. ``bulky`` says that it will COPY, for which no read may be in flight; ``copied`` that it has
-    begun to, after which the transaction must not be rolled back and go on being used.
+    A batch is one transaction, but for two cases: what is not committed must fit into the buffer
+    pool, so text beyond ``most_text`` characters is committed in between; and rows created singly
+    before a COPY into the same table are committed before it (else Kuzu 0.11.3 takes one row for
+    another). The mark comes last, so whoever is killed in between applies the batch again.
 
-    What is not committed yet must fit into the engine's buffer pool. A batch with more than
-    ``most_text`` characters is therefore committed in several steps, the mark last: whoever is
-    killed between them applies the batch again, and that makes it whole.
+    From ``copy_from`` of one kind on (None: never) rows go by COPY. ``bulky`` says that this batch
+    has such, and no read may be in flight; ``copied`` that a COPY is not committed: rolled back,
+    it loses the rows of others too (Kuzu 0.11.3), and the graph must not be used any more.
     """
 
     def __init__(self, changes: GraphChanges, *, copy_from: int | None, most_text: int) -> None:
@@ -132,10 +134,14 @@ class Loader:
         are left out. COPY comes last."""
         self._edges["MENTIONS"] = self._new_mentions(session)
         ready: dict[str, list[dict[str, Any]]] = {}
+        mixed = False
         for type, edges in self._edges.items():
             single, many = self._divided(edges)
             self._create_edges(session, type, single)
             ready[type] = self._with_ends(session, many)
+            mixed |= bool(single and many)
+        if mixed:
+            self._commit(session)
         for type, rows in ready.items():
             self._copy(session, type, rows)
 
@@ -204,6 +210,8 @@ class Loader:
         for node in single:
             session.run(text, {"id": node.id, **node.properties})
             self._count(session, node.properties)
+        if single and many:
+            self._commit(session)
         self._copy(session, label, [{"id": node.id, **node.properties} for node in many])
 
     def _new_mentions(self, session: Session) -> list[Edge]:
@@ -260,9 +268,12 @@ class Loader:
         """Commit what has been written when it grows too much to be held back."""
         self._text += sum(map(_text_in, written))
         if self._text > self._most_text:
-            session.run("COMMIT")
-            self._text, self.copied = 0, False
-            session.run("BEGIN TRANSACTION")
+            self._commit(session)
+
+    def _commit(self, session: Session) -> None:
+        session.run("COMMIT")
+        self._text, self.copied = 0, False
+        session.run("BEGIN TRANSACTION")
 
 
 def _drop(session: Session, label: str, id: str) -> None:
@@ -272,10 +283,16 @@ def _drop(session: Session, label: str, id: str) -> None:
 
 def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Bulk through a file of JSON lines: unlike CSV it keeps apart nothing, "" and []."""
-    handle, name = tempfile.mkstemp(suffix=".json", prefix="graphmem-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
+        handle, name = tempfile.mkstemp(suffix=".json", prefix="graphmem-")
+    except OSError as error:
+        raise Unavailable(f"no temporary file for a bulk write: {error}") from error
+    try:
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
+        except OSError as error:
+            raise Unavailable(f"the temporary file {name} for a bulk write: {error}") from error
         quoted = name.replace("\\", "\\\\").replace("'", "\\'")
         session.run(f"COPY {table} FROM '{quoted}'")
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
 import os
 import re
 import subprocess
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from graphmem.ports.api import MemoryAPI
 from graphmem.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -87,3 +90,16 @@ def test_nothing_names_a_place_it_was_made_in() -> None:
         path = ROOT / name
         if path.suffix in {".py", ".md", ".toml", ".txt", ".sql", ".cypher", ".yml", ""}:
             assert not places.search(path.read_text(errors="replace")), name
+
+
+def test_the_api_page_is_generated_and_complete() -> None:
+    spec = importlib.util.spec_from_file_location("make_api", ROOT / "docs" / "make_api.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = (ROOT / "docs" / "api.md").read_text()
+    assert text == module.page(), "run: python docs/make_api.py"
+    for name, method in vars(MemoryAPI).items():
+        if not name.startswith("_") and inspect.isfunction(method):
+            assert f"### {name}\n" in text

@@ -18,6 +18,7 @@ from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError
 
 if TYPE_CHECKING:
     from graphmem import Memory
+    from graphmem.model import Scope
 
 DEFAULT_STORE = "graphmem-store"
 
@@ -33,6 +34,8 @@ BROKEN_PIPE = 141
 
 _SCOPE_HINT = "; on the command line: --user ID, or once and for all: export GRAPHMEM_USER=ID"
 _KEY = "graphmem.options"
+_GUARD = "\0"  # no argument of a process can hold one
+_TEXTS = frozenset({"text", "query"})
 
 
 def exit_code(error: BaseException) -> int:
@@ -84,23 +87,34 @@ class Options:
     def folder(self) -> Path:
         return Path(self.store).expanduser()
 
+    @property
+    def owner(self) -> str:
+        """The scope in words: ``user 'ada', run 'x'``."""
+        names = ("user", "agent", "run", "project")
+        return ", ".join(f"{name} {value!r}" for name in names if (value := getattr(self, name)))
+
+    def scope(self) -> Scope:
+        """The scope that was given; :class:`~graphmem.errors.UsageError` when there is none."""
+        from graphmem.model import DEFAULT_PROJECT, Scope
+
+        return Scope(self.project or DEFAULT_PROJECT, self.user, self.agent, self.run)
+
     @contextmanager
     def memory(self, *, create: bool = False, owned: bool = True) -> Iterator[Memory]:
         """The memory that the options name, opened; closed at the end.
 
         Only what stores something may ``create`` a folder: a question to a folder that is not
-        there is a mistake in its name. With ``owned`` a scope must have been given.
+        there is a mistake in its name. With ``owned`` a scope must have been given, which is
+        found out before anything is opened.
         """
+        if owned:
+            self.scope()
         elsewhere = "://" in self.store or bool(os.environ.get("GRAPHMEM_LEDGER"))
         if not create and not elsewhere and not _holds_something(self.folder):
             raise UsageError(
                 f"there is no store in {self.folder}: give its folder with --store (or "
                 "GRAPHMEM_STORE), or put something in: graphmem add, graphmem ingest"
             )
-        if owned:
-            from graphmem.model import DEFAULT_PROJECT, Scope
-
-            Scope(self.project or DEFAULT_PROJECT, self.user, self.agent, self.run)
         from graphmem import Memory
 
         with Memory(
@@ -161,11 +175,47 @@ def _shared(*, top: bool) -> list[click.Option]:
 
 
 class Command(click.Command):
-    """A command that takes the shared options too."""
+    """A command that takes the shared options too.
+
+    A text that begins with a dash (``"- buy milk"``) is a text, as long as there is a space in it
+    and it is no option of this command.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(_shared(top=False))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            rest = super().parse_args(ctx, self._guarded(ctx, args))
+        except click.NoSuchOption as error:
+            if any(param.name in _TEXTS for param in self.params):
+                error.message += " (a text that begins with a dash goes after --)"
+            raise
+        for name in _TEXTS & ctx.params.keys():
+            ctx.params[name] = _unguarded(ctx.params[name])
+        return rest
+
+    def _guarded(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments, with a mark before each text that the parser would take for options."""
+        known = {flag: param for param in self.get_params(ctx) for flag in param.opts}
+        guarded: list[str] = []
+        value_of: click.Parameter | None = None
+        for at, arg in enumerate(args):
+            if arg == "--":
+                return [*guarded, *args[at:]]
+            text = value_of is None and arg.startswith("-") and " " in arg
+            guarded.append(_GUARD + arg if text and arg.partition("=")[0] not in known else arg)
+            found = None if value_of else known.get(arg)
+            takes_value = isinstance(found, click.Option) and not (found.is_flag or found.count)
+            value_of = found if takes_value else None
+        return guarded
+
+
+def _unguarded(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_unguarded(part) for part in value)
+    return value.removeprefix(_GUARD) if isinstance(value, str) else value
 
 
 class Group(click.Group):
@@ -198,6 +248,19 @@ def cli() -> None:
 def command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """A command with the shared options."""
     return click.command(name, cls=Command, **settings)
+
+
+def at_time(flag: str, text: str) -> Callable[..., Any]:
+    """An option that takes a time; what is no time is refused by the name of the option."""
+
+    def parsed(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+        if value is None:
+            return None
+        from graphmem.clock import parse_when
+
+        return parse_when(value, name=flag)
+
+    return click.option(flag, metavar="TIME", callback=parsed, help=text)
 
 
 def pairs(values: Sequence[str], flag: str) -> dict[str, Any]:

@@ -11,47 +11,80 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphmem.doors.cli.output import console, counted, note
-from graphmem.doors.formats import Item, Reader, walk
-from graphmem.errors import UsageError
+from graphmem.doors.formats import Item, Reader, Unreadable, walk
+from graphmem.errors import GraphmemError, UsageError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from graphmem import Memory
+    from graphmem.doors.cli.base import Options
 
 _COUNTED_UP_TO = 64 << 20
 """Bytes that are read through once beforehand: it finds bad input before anything is stored."""
-_USERS_NAMED = 5
+_NAMED = 5
+"""Users, or files, that are named before the rest is only hinted at."""
+_MOST_COUNTED = 100
+"""Users whose episodes are counted when an ingest stops."""
 _RECENT = 1000
 """Items whose origin is remembered, to name the one that is refused."""
 _ITEM = re.compile(r"item (\d+): ")
 
 
 class Ingest:
-    """Files to ingest. Bad paths and formats are refused when it is made."""
+    """Files to ingest. Bad paths and formats are refused when it is made.
+
+    Of several files, those that are no text or of no known format are left out with a warning; a
+    file that was given by itself must be right.
+    """
 
     def __init__(
         self, paths: Sequence[Path], format: str | None, at: datetime | str | None
     ) -> None:
-        self.readers = list(_readers(paths, format, at))
+        self.left_out: dict[Path, None] = {}
+        self._several = len(paths) > 1 or any(path.is_dir() for path in paths)
+        self.readers = list(self._readers(paths, format, at))
         self.bytes_total = sum(reader.bytes_total for reader in self.readers)
         self.items = 0
-        self.done = 0
         self.users: dict[str, None] = {}
+        self._total: int | None = None
+        self._given: dict[Path, int] = {}
+        self._undated: dict[Path, None] = {}
+        self._shared = False
         self._finished_bytes = 0
         self._recent: deque[str] = deque(maxlen=_RECENT)
         self._reading: Reader | None = None
 
+    def check(self, shared: Options) -> None:
+        """Refuse, before a store is opened, what cannot be read and what belongs to nobody.
+
+        An item that names its own user or agent needs no scope; every other one does. Much input
+        is not read through beforehand: there each file's first item answers for the rest.
+        """
+        total = 0
+        whole = self.bytes_total <= _COUNTED_UP_TO
+        if shared.user or shared.agent:
+            shared.scope()
+        for reader in self.readers:
+            for item in self._items(reader):
+                total += 1
+                if not (item.get("user_id") or item.get("agent_id")):
+                    shared.scope()
+                if not whole:
+                    break
+        self._total = total if whole else None
+        if self.readers and all(reader.path in self.left_out for reader in self.readers):
+            raise _nothing()
+
     def run(self, memory: Memory, **given: Any) -> dict[str, Any]:
         """Ingest all; returns the summary. What stops it leaves what was done, and says so."""
-        total = self._count()
+        total = self._total
         began = time.monotonic()
         bar = _bar()
         with bar:
             task = bar.add_task("remembering", total=total)
 
             def progress(done: int) -> None:
-                self.done = done
                 bar.update(task, completed=done, total=total or self._estimate())
 
             try:
@@ -59,18 +92,18 @@ class Ingest:
             except BaseException as error:
                 bar.stop_task(task)
                 bar.stop()
-                if self.items:
-                    note(
-                        f"stopped after {self.done:,} of {total or 'unknown'} episodes; what was "
-                        "remembered is safe, and the same command again goes on from there"
-                    )
+                self._stopped(memory)
                 if isinstance(error, UsageError) and (named := self._named(str(error))):
                     raise UsageError(named) from error
                 raise
             bar.update(task, completed=self.items, total=self.items)
         seconds = time.monotonic() - began
+        self._warn(new)
         return {
-            "files": len(self.readers),
+            "files": sum(count > 0 for count in self._given.values()),
+            "left_out": [str(path) for path in self.left_out],
+            "empty": [str(path) for path, count in self._given.items() if not count],
+            "undated": [str(path) for path in self._undated],
             "episodes": self.items,
             "new": new,
             "already_known": self.items - new,
@@ -85,16 +118,47 @@ class Ingest:
             f"{summary['new']:,} new, {summary['already_known']:,} already known, "
             f"in {summary['seconds']:.1f} s"
         ]
+        if summary["empty"]:
+            lines.append(f"nothing in {listed(summary['empty'])}")
+        if summary["left_out"]:
+            left_out = counted(len(summary["left_out"]), "file")
+            lines.append(f"{left_out} left out: {listed(summary['left_out'])}")
         users = summary["users"]
         if users:
-            named = ", ".join(users[:_USERS_NAMED]) + (", …" if len(users) > _USERS_NAMED else "")
-            lines.append(f"each for its own user: {named}")
+            lines.append(f"each for its own user: {listed(users)}")
             if user is not None and user not in users:
                 lines.append(f"(these files name their users; --user {user} was not used)")
         asked = users[0] if users else user
         if asked and summary["episodes"]:
             lines.append(f'ask them: graphmem --user {asked} search "…"')
         return "\n".join(lines)
+
+    def _warn(self, new: int) -> None:
+        if self._undated and new:
+            one = len(self._undated) == 1
+            note(
+                f"{counted(len(self._undated), 'file')} {'has' if one else 'have'} no date: "
+                f"{'it is' if one else 'they are'} taken as said today; --at DATE or --at mtime "
+                f"dates {'it' if one else 'them'}"
+            )
+
+    def _stopped(self, memory: Memory) -> None:
+        """Say how many episodes are remembered: as the store counts them, not the progress bar."""
+        if len(self.users) > _MOST_COUNTED:
+            note("stopped; what was remembered is safe: the same command again goes on from there")
+            return
+        try:
+            held = sum(memory.stats(user_id=user).episodes for user in self.users)
+            if self._shared:
+                held += memory.stats().episodes
+        except GraphmemError:
+            note("stopped; what was remembered is safe: the same command again goes on from there")
+            return
+        if held:
+            note(
+                f"stopped; {counted(held, 'episode')} {'is' if held == 1 else 'are'} remembered "
+                "and safe, and the same command again goes on from there"
+            )
 
     def _named(self, message: str) -> str | None:
         """A message about ``item N`` with where that item came from instead."""
@@ -106,12 +170,6 @@ class Ingest:
             return None
         return f"{self._recent[-back]}: {message[match.end() :]}"
 
-    def _count(self) -> int | None:
-        """How many items there are, when finding out is cheap."""
-        if self.bytes_total > _COUNTED_UP_TO:
-            return None
-        return sum(1 for reader in self.readers for _ in reader)
-
     def _estimate(self) -> int | None:
         read = self._finished_bytes + (self._reading.bytes_read if self._reading else 0)
         if not read or not self.bytes_total:
@@ -120,34 +178,85 @@ class Ingest:
 
     def _read(self) -> Iterator[Item]:
         for reader in self.readers:
+            if reader.path in self.left_out:
+                continue
             self._reading = reader
-            for item in reader:
+            given = 0
+            for item in self._items(reader):
                 self._recent.append(_where(reader, item))
                 self.items += 1
-                if isinstance(item.get("user_id"), str):
-                    self.users[item["user_id"]] = None
+                given += 1
+                self._remark(reader, item)
                 yield item
+            if reader.path not in self.left_out:
+                self._given[reader.path] = given
             self._finished_bytes += reader.bytes_total
             self._reading = None
 
+    def _remark(self, reader: Reader, item: Item) -> None:
+        user = item.get("user_id")
+        if isinstance(user, str):
+            self.users[user] = None
+        else:
+            self._shared = True
+        if "occurred_at" not in item:
+            self._undated[reader.path] = None
 
-def _readers(
-    paths: Sequence[Path], format: str | None, at: datetime | str | None
-) -> Iterator[Reader]:
-    found = False
-    for path, named in walk(paths):
+    def _items(self, reader: Reader) -> Iterator[Item]:
+        """The items of a file; none, and a warning, when it is one of several and no text."""
+        started = False
         try:
-            reader = Reader(path, format, at)
-        except UsageError as error:
-            # In a folder there may be anything; what was named must be right.
-            if named:
+            for item in reader:
+                started = True
+                yield item
+        except Unreadable as error:
+            if started or not self._several:
                 raise
-            note(f"left out: {error}")
-            continue
-        found = True
-        yield reader
-    if not found:
-        raise UsageError("nothing to ingest: no file with a format that is known")
+            self._leave_out(reader.path, error)
+
+    def _leave_out(self, path: Path, error: UsageError) -> None:
+        if path not in self.left_out:
+            self.left_out[path] = None
+            why = str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
+            note(f"left out: {path}: {why}")
+
+    def _readers(
+        self, paths: Sequence[Path], format: str | None, at: datetime | str | None
+    ) -> Iterator[Reader]:
+        found = False
+        for path in paths:
+            try:
+                for file, named in walk([path]):
+                    if reader := self._reader(file, named, format, at):
+                        found = True
+                        yield reader
+            except Unreadable as error:  # a folder with nothing in it
+                if len(paths) == 1:
+                    raise
+                self._leave_out(path, error)
+        if not found:
+            raise _nothing()
+
+    def _reader(
+        self, path: Path, named: bool, format: str | None, at: datetime | str | None
+    ) -> Reader | None:
+        try:
+            return Reader(path, format, at)
+        except UsageError as error:
+            # In a folder there may be anything; what was named must be right, if it is text.
+            if named and not (self._several and isinstance(error, Unreadable)):
+                raise
+            self._leave_out(path, error)
+            return None
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and a mark when there are more."""
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+
+
+def _nothing() -> UsageError:
+    return UsageError("nothing to ingest: no file with a format that is known")
 
 
 def _where(reader: Reader, item: Item) -> str:

@@ -29,11 +29,11 @@ from graphmem.doors.formats.chatgpt import read_chatgpt
 from graphmem.doors.formats.items import Item
 from graphmem.doors.formats.jsonl import read_jsonl
 from graphmem.doors.formats.locomo import read_locomo
-from graphmem.doors.formats.streams import JsonStream, decoded
+from graphmem.doors.formats.streams import JsonStream, Unreadable, decoded
 from graphmem.doors.formats.text import read_markdown, read_text
 from graphmem.errors import UsageError
 
-__all__ = ["FORMATS", "Item", "Reader", "detect", "walk"]
+__all__ = ["FORMATS", "Item", "Reader", "Unreadable", "detect", "walk"]
 
 _Stream = Callable[[Iterator[str], str, datetime | None], Iterator[Item]]
 _Whole = Callable[[str, str, datetime | None], Iterator[Item]]
@@ -109,7 +109,7 @@ class Reader:
 def detect(path: Path) -> str:
     """The format of a file, by its name for text and by its content for the rest.
 
-    :class:`UsageError` listing the formats when it is none of them.
+    :class:`Unreadable` listing the formats when it is none of them.
     """
     suffix = path.suffix.lower()
     if not path.is_file():
@@ -121,7 +121,7 @@ def detect(path: Path) -> str:
         return "chatgpt"
     found = _format_of(_first_record(path))
     if found is None:
-        raise UsageError(
+        raise Unreadable(
             f"{path}: cannot tell its format; say which with --format: {', '.join(FORMATS)}"
         )
     return found
@@ -151,8 +151,8 @@ def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     """The files to read, and whether each was named itself (or found in a folder that was).
 
     Folders are searched for text, Markdown and JSON files, in order of name, hidden ones left out
-    and links to folders not followed. :class:`UsageError` for a path that does not exist and a
-    folder in which nothing is found.
+    and links to folders not followed. :class:`UsageError` for a path that does not exist,
+    :class:`Unreadable` for a folder in which nothing is found.
     """
     for path in paths:
         if not path.is_dir():
@@ -169,7 +169,7 @@ def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
                     yield Path(folder, name), False
         if not found:
             kinds = ", ".join(sorted(_WALKED))
-            raise UsageError(f"{path}: no file to ingest in this folder (looked for {kinds})")
+            raise Unreadable(f"{path}: no file to ingest in this folder (looked for {kinds})")
 
 
 _Opener = Callable[[], Any]
@@ -183,9 +183,9 @@ def _parts(path: Path) -> list[tuple[str, _Opener]]:
         with zipfile.ZipFile(path) as archive:
             names = _exported(archive)
     except zipfile.BadZipFile as error:
-        raise UsageError(f"{path}: a damaged zip file ({error})") from error
+        raise Unreadable(f"{path}: a damaged zip file ({error})") from error
     if not names:
-        raise UsageError(f"{path}: a zip file without conversations.json: not a ChatGPT export")
+        raise Unreadable(f"{path}: a zip file without conversations.json: not a ChatGPT export")
     return [(f"{path.name}/{name}", _zipped(path, name)) for name in names]
 
 

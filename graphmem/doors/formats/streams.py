@@ -21,6 +21,10 @@ _NEAR_END = 64
 """An error this close to the end of what has been read may be a value cut by the chunk."""
 
 
+class Unreadable(UsageError):
+    """A file that is nothing to ingest: no text, or of no format that is known."""
+
+
 class Readable(Protocol):
     """Anything with ``read``."""
 
@@ -30,7 +34,7 @@ class Readable(Protocol):
 def decoded(stream: Readable, name: str, size: int = _CHUNK) -> Iterator[str]:
     """The text of a stream in chunks: UTF-8, or UTF-16 when it starts with its byte-order mark.
 
-    :class:`UsageError` naming the file and the byte when it is neither.
+    :class:`Unreadable` naming the file and the byte when it is neither.
     """
     data = stream.read(size)
     encoding, at = "utf-8", 0
@@ -46,7 +50,7 @@ def decoded(stream: Readable, name: str, size: int = _CHUNK) -> Iterator[str]:
             text = decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
             byte = at - waiting + error.start
-            raise UsageError(
+            raise Unreadable(
                 f"{name}: not {encoding.upper()} text at byte {byte} ({error.reason}); "
                 "save it as UTF-8 and try again"
             ) from error

@@ -1,0 +1,62 @@
+"""Writes docs/api.md from the docstrings of the API: ``python docs/make_api.py``."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+from graphmem.ports.api import AddArgs, MemoryAPI, ScopeArgs
+
+_GROUPS = {
+    "Write": "add add_many update delete delete_all resume",
+    "Read": "search context get get_all episode history",
+    "Relationships": "entities entity relations neighbours paths timeline cypher to_networkx",
+    "Care": "stats health verify rebuild close",
+}
+_ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
+
+
+def _plain(text: str) -> str:
+    """Docstring markup to Markdown."""
+    return _ROLE.sub(r"`\1`", text).replace("``", "`")
+
+
+def _signature(name: str) -> str:
+    signature = inspect.signature(getattr(MemoryAPI, name))
+    shown = []
+    for parameter in list(signature.parameters.values())[1:]:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            shown.append("**options" if parameter.name == "options" else "**scope")
+        elif parameter.default is parameter.empty:
+            shown.append(parameter.name)
+        else:
+            shown.append(f"{parameter.name}={parameter.default!r}")
+    return f"{name}({', '.join(shown)}) → {signature.return_annotation}"
+
+
+def page() -> str:
+    """The whole page."""
+    scope = ", ".join(f"`{name}`" for name in ScopeArgs.__annotations__)
+    options = ", ".join(
+        f"`{n}`" for n in AddArgs.__annotations__ if n not in ScopeArgs.__annotations__
+    )
+    parts = [
+        "# The API",
+        "`Memory(folder, user_id=…)` has these methods; `await open_memory(folder, user_id=…)` gives "
+        "an `AsyncMemory` with the same ones to await. `help(Memory.add)` shows this too.",
+        f"`**scope` is any of {scope}; what is not given falls back to what was given on opening. "
+        f"`**options` of `add` and `add_many` is that, and any of {options}.",
+        "What comes back are frozen values, described in `graphmem.model`; errors are one tree, "
+        "described in `graphmem.errors`.",
+    ]
+    for group, names in _GROUPS.items():
+        parts.append(f"## {group}")
+        for name in names.split():
+            parts.append(f"### {name}\n\n`{_signature(name)}`")
+            parts.append(_plain(inspect.getdoc(getattr(MemoryAPI, name)) or ""))
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("api.md").write_text(page(), encoding="utf-8")

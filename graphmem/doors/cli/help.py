@@ -1,0 +1,76 @@
+"""What to say when there is no answer: that nothing is stored yet, or which name was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from graphmem.doors.cli.base import options
+from graphmem.doors.cli.output import note
+from graphmem.errors import NotFound
+
+if TYPE_CHECKING:
+    from graphmem import Memory
+
+_CLOSE = 70
+"""From 0 to 100: how alike a name must be to be suggested."""
+_SUGGESTED = 3
+_MOST_NAMES = 10_000
+_API_HINT = "entities() lists those it has"
+
+
+@contextmanager
+def asking() -> Iterator[Memory]:
+    """The memory that the options name, to ask it something.
+
+    A name that is not found is answered with those that are like it, in this scope only.
+    """
+    with options().memory() as memory:
+        try:
+            yield memory
+        except NotFound as error:
+            raise NotFound(_explained(memory, str(error))) from error
+
+
+def _explained(memory: Memory, message: str) -> str:
+    if nothing_stored(memory):
+        return f"{message.partition(';')[0]}: {_nothing()}"
+    if _API_HINT not in message:
+        return message
+    shell = message.replace(_API_HINT, "`graphmem entities` lists those it has")
+    asked = message.partition("no entity ")[2].rpartition(" in this scope")[0]
+    likely = _like(memory, asked[1:-1])
+    return f"{shell}; did you mean {' or '.join(likely)}?" if likely else shell
+
+
+def _like(memory: Memory, asked: str) -> list[str]:
+    """The names (and aliases) in this scope that are most like the one asked for."""
+    from rapidfuzz import fuzz, process, utils
+
+    found = memory.entities(limit=_MOST_NAMES)
+    names = dict.fromkeys(name for entity in found for name in (entity.name, *entity.aliases))
+    best = process.extract(
+        asked,
+        list(names),
+        scorer=fuzz.WRatio,
+        processor=utils.default_process,
+        limit=_SUGGESTED,
+        score_cutoff=_CLOSE,
+    )
+    return [name for name, _, _ in best]
+
+
+def nothing_stored(memory: Memory) -> bool:
+    """Whether the scope of the options holds no episode."""
+    return memory.stats().episodes == 0
+
+
+def say_if_empty(memory: Memory, answer: object) -> None:
+    """After an empty answer: say so when nothing is stored in this scope. Names no other scope."""
+    if not answer and nothing_stored(memory):
+        note(_nothing())
+
+
+def _nothing() -> str:
+    return f"nothing is stored for {options().owner} yet (is the name right?)"
