@@ -38,13 +38,12 @@ def _signature(name: str) -> str:
 def page() -> str:
     """The whole page."""
     scope = ", ".join(f"`{name}`" for name in ScopeArgs.__annotations__)
-    options = ", ".join(
-        f"`{n}`" for n in AddArgs.__annotations__ if n not in ScopeArgs.__annotations__
-    )
+    own = [name for name in AddArgs.__annotations__ if name not in ScopeArgs.__annotations__]
+    options = ", ".join(f"`{name}`" for name in own)
     parts = [
         "# The API",
-        "`Memory(folder, user_id=…)` has these methods; `await open_memory(folder, user_id=…)` gives "
-        "an `AsyncMemory` with the same ones to await. `help(Memory.add)` shows this too.",
+        "`Memory(folder, user_id=…)` has these methods; `await open_memory(folder, user_id=…)` "
+        "gives an `AsyncMemory` with the same ones to await. `help(Memory.add)` shows this too.",
         f"`**scope` is any of {scope}; what is not given falls back to what was given on opening. "
         f"`**options` of `add` and `add_many` is that, and any of {options}.",
         "What comes back are frozen values, described in `graphmem.model`; errors are one tree, "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from graphmem.doors.cli.base import command, options
+from graphmem.doors.cli.help import asking, say_if_empty
 from graphmem.doors.cli.output import (
     FIXED,
+    NUMBER,
     RIGHT,
     counted,
     day,
@@ -20,7 +23,9 @@ from graphmem.doors.cli.output import (
     table,
     when,
 )
-from graphmem.model import Change, Fact, Hit, SearchResult
+from graphmem.doors.cli.sources import labels, own_label
+from graphmem.errors import UsageError
+from graphmem.model import Change, Fact, Hit, SearchResult, to_json
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -34,8 +39,16 @@ ALL = click.option(
 )
 
 
+def _question(words: tuple[str, ...], name: str) -> str:
+    """The words of a question as one text."""
+    text = " ".join(words)
+    if not text.strip():
+        raise UsageError(f'nothing to ask: graphmem {name} "…"')
+    return text
+
+
 @command("search")
-@click.argument("query")
+@click.argument("query", nargs=-1)
 @LIMIT
 @click.option("--explain", is_flag=True, help="Show why each hit ranks where it does.")
 @click.option(
@@ -48,22 +61,43 @@ ALL = click.option(
 @ALL
 @IDS
 def search(
-    query: str, *, limit: int, explain: bool, kinds: str, everything: bool, ids: bool
+    query: tuple[str, ...],
+    *,
+    limit: int,
+    explain: bool,
+    kinds: str,
+    everything: bool,
+    ids: bool,
 ) -> None:
     """Find the facts and turns that answer best."""
-    with options().memory() as memory:
+    question = _question(query, "search")
+    with asking() as memory:
         result = memory.search(
-            query,
+            question,
             limit=limit,
             kinds=kinds.split(","),  # type: ignore[arg-type]
             current=not everything,
         )
-    if not shown(result):
-        show_hits(result, explain=explain, ids=ids)
+        sources = labels(memory, result)
+        say_if_empty(memory, result)
+    if options().json:
+        hits = [{**to_json(hit), "source": sources[hit.id] or None} for hit in result]
+        emit({**to_json(result), "hits": hits})
+        return
+    show_hits(result, explain=explain, ids=ids, sources=sources)
 
 
-def show_hits(result: SearchResult, *, explain: bool = False, ids: bool = False) -> None:
-    """Hits as a table; with ``explain`` what the question is about, and each hit's arms."""
+def show_hits(
+    result: SearchResult,
+    *,
+    explain: bool = False,
+    ids: bool = False,
+    sources: Mapping[str, str] | None = None,
+) -> None:
+    """Hits as a table; with ``explain`` what the question is about, and each hit's arms.
+
+    ``sources`` says, by the id of a hit, what to call its source.
+    """
     if explain and result.seeds:
         names = ", ".join(f"{seed.name} ({seed.kind})" for seed in result.seeds)
         show(plain(f"about: {names}"))
@@ -71,35 +105,35 @@ def show_hits(result: SearchResult, *, explain: bool = False, ids: bool = False)
         note("nothing found")
         return
     columns: list[str | tuple[str, dict[str, Any]]] = [
-        ("#", RIGHT),
+        NUMBER,
         ("score", RIGHT),
         ("kind", FIXED),
         ("when", FIXED),
-        ("who", {}),
-        ("text", {"ratio": 1, "min_width": 24}),
-        ("source", FIXED),
+        "who",
+        ("text", {"ratio": 1, "min_width": 20}),
+        ("source", {"max_width": 24}),
     ]
-    if ids:
-        columns.append(("id", {"min_width": 12}))
-    table(columns, [_hit_row(hit, explain, ids) for hit in result.hits])
+    if sources is None:
+        sources = {hit.id: own_label(hit) for hit in result}
+    rows = [_hit_row(hit, explain, sources[hit.id]) for hit in result]
+    table(columns, rows, ids=[hit.id for hit in result] if ids else ())
 
 
-def _hit_row(hit: Hit, explain: bool, ids: bool) -> list[object]:
+def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
     text: Text = plain(hit.text)
     if explain:
         text.append_text(plain("\n" + "\n".join(_reasons(hit)), "dim"))
     fact = hit.fact
     shown_at = hit.occurred_at or (fact.valid_at if fact else None)
-    row: list[object] = [
+    return [
         hit.rank,
         f"{hit.score:.3f}",
         plain(hit.kind, "cyan" if hit.kind == "fact" else ""),
         day(shown_at),
         hit.speaker or "",
         text,
-        hit.source_id or "",
+        source,
     ]
-    return [*row, hit.id] if ids else row
 
 
 def _reasons(hit: Hit) -> list[str]:
@@ -125,7 +159,7 @@ def held_for(fact: Fact) -> str:
 
 
 @command("context")
-@click.argument("query")
+@click.argument("query", nargs=-1)
 @click.option(
     "--budget",
     type=click.IntRange(min=1),
@@ -133,11 +167,13 @@ def held_for(fact: Fact) -> str:
     show_default=True,
     help="Tokens, counted as four characters each.",
 )
-def context(query: str, budget: int) -> None:
+def context(query: tuple[str, ...], budget: int) -> None:
     """Print what is known, ready for a prompt."""
-    with options().memory() as memory:
-        text = memory.context(query, budget_tokens=budget)
-    if not shown({"query": query, "context": text}):
+    question = _question(query, "context")
+    with asking() as memory:
+        text = memory.context(question, budget_tokens=budget)
+        say_if_empty(memory, text)
+    if not shown({"query": question, "context": text}):
         click.echo(text)
 
 
@@ -149,13 +185,15 @@ def context(query: str, budget: int) -> None:
 @ALL
 def facts(limit: int, after: str | None, everything: bool) -> None:
     """List every fact, oldest first."""
-    with options().memory() as memory:
+    with asking() as memory:
         page = memory.get_all(limit=limit, after=after, current=not everything)
+        say_if_empty(memory, page.items or after)
     if shown(page):
         return
     table(
-        [("since", FIXED), ("until", FIXED), ("fact", {"ratio": 1, "min_width": 24}), "id"],
-        [(day(fact.valid_at), day(fact.invalid_at), fact.text, fact.id) for fact in page.items],
+        [("since", FIXED), ("until", FIXED), ("fact", {"ratio": 1, "min_width": 24})],
+        [(day(fact.valid_at), day(fact.invalid_at), fact.text) for fact in page.items],
+        ids=[fact.id for fact in page.items],
     )
     if page.next:
         note(f"more: graphmem facts --after {page.next}")
@@ -165,7 +203,7 @@ def facts(limit: int, after: str | None, everything: bool) -> None:
 @click.argument("fact_id")
 def get(fact_id: str) -> None:
     """Show one fact in full."""
-    with options().memory() as memory:
+    with asking() as memory:
         fact = memory.get(fact_id)
     if shown(fact):
         return
@@ -193,7 +231,7 @@ def get(fact_id: str) -> None:
 @click.argument("episode_id")
 def episode(episode_id: str) -> None:
     """Show one episode, turn by turn."""
-    with options().memory() as memory:
+    with asking() as memory:
         found = memory.episode(episode_id)
     if shown(found):
         return
@@ -208,7 +246,7 @@ def episode(episode_id: str) -> None:
 @click.argument("fact_id")
 def history(fact_id: str) -> None:
     """Show what happened to a fact, and why."""
-    with options().memory() as memory:
+    with asking() as memory:
         changes = memory.history(fact_id)
     if options().json:
         emit(changes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -154,8 +156,25 @@ def _show_start(folder: Path, sessions: list[dict[str, Any]]) -> None:
             "bold",
         ),
         plain("No model, no server, no network. To ask it yourself:"),
-        plain(f"  export GRAPHMEM_STORE={folder} GRAPHMEM_USER={USER}", "cyan"),
+        *(plain(f"  {line}", "cyan") for line in _preparation(folder)),
     )
+
+
+def _preparation(folder: Path) -> Iterator[str]:
+    """What to type before the commands shown can be repeated."""
+    scripts = Path(sys.prefix, "bin")
+    activate = scripts / "activate"
+    if sys.prefix != sys.base_prefix and not _on_path(scripts) and activate.is_file():
+        here = Path.cwd()
+        near = activate.relative_to(here) if activate.is_relative_to(here) else activate
+        yield f". {shlex.quote(str(near))}"
+    yield f"export GRAPHMEM_STORE={shlex.quote(str(folder))} GRAPHMEM_USER={USER}"
+
+
+def _on_path(scripts: Path) -> bool:
+    """Whether typing ``graphmem`` runs the one in this folder (a link to it counts too)."""
+    found = shutil.which("graphmem")
+    return found is not None and Path(found).resolve() == (scripts / "graphmem").resolve()
 
 
 def _show_heading(title: str, text: str) -> None:

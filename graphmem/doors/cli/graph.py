@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from graphmem.doors.cli.ask import ALL, IDS
-from graphmem.doors.cli.base import command, options, pairs, piped
+from graphmem.doors.cli.base import at_time, command, options, pairs, piped
+from graphmem.doors.cli.help import asking, say_if_empty
 from graphmem.doors.cli.output import (
     FIXED,
     clean,
@@ -55,10 +57,11 @@ def relations(
     ids: bool,
 ) -> None:
     """List typed relations, of an entity or all."""
-    with options().memory() as memory:
+    with asking() as memory:
         found = memory.relations(
             entity, type=type_, other=other, limit=limit, current=not everything
         )
+        say_if_empty(memory, found)
     if options().json:
         emit(found)
         return
@@ -84,11 +87,7 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
         [r.subject, plain(r.type, "cyan"), r.object, day(r.valid_at), day(r.invalid_at), r.fact]
         for r in found
     ]
-    if ids:
-        columns.append("id")
-        for row, relation in zip(rows, found, strict=True):
-            row.append(relation.fact_id)
-    table(columns, rows)
+    table(columns, rows, ids=[relation.fact_id for relation in found] if ids else ())
 
 
 @command("entities")
@@ -98,8 +97,9 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
 @IDS
 def entities(name: str | None, kind: str | None, limit: int, ids: bool) -> None:
     """List entities, or those with NAME in their name."""
-    with options().memory() as memory:
+    with asking() as memory:
         found = memory.entities(name, kind=kind, limit=limit)
+        say_if_empty(memory, found)
     if options().json:
         emit(found)
         return
@@ -113,18 +113,16 @@ def show_entities(found: list[Entity] | tuple[Entity, ...], *, ids: bool = False
     if not found:
         note("no entities")
         return
-    rows = [
-        [e.name, e.kind, ", ".join(e.aliases), e.summary or "", *([e.id] if ids else [])]
-        for e in found
-    ]
-    table(["name", "kind", "also called", "about", *(["id"] if ids else [])], rows)
+    rows = [[e.name, e.kind, ", ".join(e.aliases), e.summary or ""] for e in found]
+    columns = ["name", ("kind", FIXED), "also called", "about"]
+    table(columns, rows, ids=[entity.id for entity in found] if ids else ())
 
 
 @command("entity")
 @click.argument("name_or_id")
 def entity(name_or_id: str) -> None:
     """Show one entity, by name, alias or id."""
-    with options().memory() as memory:
+    with asking() as memory:
         found = memory.entity(name_or_id)
     if not shown(found):
         show_entities([found], ids=True)
@@ -139,7 +137,7 @@ def entity(name_or_id: str) -> None:
 @ALL
 def neighbours(entity: str, hops: int, limit: int, everything: bool) -> None:
     """Show what surrounds an entity."""
-    with options().memory() as memory:
+    with asking() as memory:
         found = memory.neighbours(entity, hops=hops, limit=limit, current=not everything)
     if shown(found):
         return
@@ -160,7 +158,7 @@ def paths(source: str, target: str, max_hops: int, limit: int, everything: bool)
 
     The shortest ways come first, each with the facts that make its steps.
     """
-    with options().memory() as memory:
+    with asking() as memory:
         found = memory.paths(source, target, max_hops=max_hops, limit=limit, current=not everything)
     if options().json:
         emit([{**to_json(way), "text": str(way)} for way in found])
@@ -181,20 +179,21 @@ def show_paths(found: list[Way], max_hops: int = 4) -> None:
 
 @command("timeline")
 @click.argument("entity", required=False)
-@click.option("--since", metavar="TIME", help="Only from then on.")
-@click.option("--until", metavar="TIME", help="Only before then.")
+@at_time("--since", "Only from then on.")
+@at_time("--until", "Only before then.")
 @LIMIT
 @IDS
 def timeline(
-    entity: str | None, since: str | None, until: str | None, limit: int, ids: bool
+    entity: str | None, since: datetime | None, until: datetime | None, limit: int, ids: bool
 ) -> None:
     """Show what began or ended when.
 
     About ENTITY, or about everything; what has no date of its own counts as stated when it was
     said.
     """
-    with options().memory() as memory:
+    with asking() as memory:
         found = memory.timeline(entity, since=since, until=until, limit=limit)
+        say_if_empty(memory, found)
     if options().json:
         emit(found)
         return
@@ -212,16 +211,12 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
         note("nothing in this time")
         return
     table(
-        [("when", FIXED), ("what", FIXED), ("fact", _WIDE), *(["id"] if ids else [])],
+        [("when", FIXED), ("what", FIXED), ("fact", _WIDE)],
         [
-            [
-                when(moment.at),
-                plain(moment.what, _MOMENTS.get(moment.what, "")),
-                moment.fact.text,
-                *([moment.fact.id] if ids else []),
-            ]
+            [when(moment.at), plain(moment.what, _MOMENTS.get(moment.what, "")), moment.fact.text]
             for moment in found
         ],
+        ids=[moment.fact.id for moment in found] if ids else (),
     )
 
 
@@ -248,8 +243,9 @@ def cypher(
     if as_csv and options().json:
         raise UsageError("--csv or --json, not both")
     text = _query(query, file)
-    with options().memory() as memory:
+    with asking() as memory:
         result = memory.cypher(text, pairs(params, "--param"), max_rows=max_rows, timeout_s=timeout)
+        say_if_empty(memory, result.rows)
     if shown(result):
         return
     if as_csv:
@@ -309,13 +305,16 @@ def graph(entity: str | None, hops: int, out: Path, limit: int, current: bool) -
     from graphmem.doors.picture import picture_format
 
     picture_format(out)  # refuses before anything is opened
+    if not out.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {out.parent}")
     shared = options()
-    with shared.memory() as memory:
+    with asking() as memory:
         whole: Subgraph | nx.MultiDiGraph[str]
         if entity is None:
             whole = memory.to_networkx(current=current)
         else:
             whole = memory.neighbours(entity, hops=hops, limit=limit, current=current)
+        say_if_empty(memory, _size(whole))
     owner = shared.user or shared.agent or ""
     title = owner if entity is None else f"{entity}, {counted(hops, 'hop')}"
     summary = draw(whole, out, title=title, limit=limit)
@@ -333,7 +332,6 @@ def draw(
     data = render(chosen, picture_format(out), title=title)
     beside = out.with_name(f".{out.name}.part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(data)
         beside.replace(out)
     except OSError as error:

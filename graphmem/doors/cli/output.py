@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PLAIN_WIDTH = 120
+_WIDE_ENOUGH = 120
+"""Columns from which on a table has room for ids."""
+_UNBROKEN = 16
+"""Characters of a word up to which its column is made wide enough for it."""
 
 
 def emit(value: Any) -> None:
@@ -81,13 +85,27 @@ def table(
     rows: Iterable[Sequence[object]],
     *,
     title: str | None = None,
+    ids: Sequence[str] = (),
 ) -> None:
-    """Print rows under their columns; long text wraps, nothing is cut off."""
+    """Print rows under their columns; long text wraps, nothing is cut off.
+
+    No column is narrower than its longest word, if that is not very long. With ``ids``, one a row,
+    these are a last column where there is room for it, else numbered lines below the table.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     terminal = sys.stdout.isatty()
+    rows = [list(row) for row in rows]
+    columns = list(columns)
+    below = bool(ids) and console().width < _WIDE_ENOUGH
+    if ids and not below:
+        columns.append(("id", FIXED))
+        rows = [[*row, id] for row, id in zip(rows, ids, strict=True)]
+    elif below and columns[0] != NUMBER:
+        columns.insert(0, NUMBER)
+        rows = [[number, *row] for number, row in enumerate(rows, start=1)]
     grid = Table(
         box=box.SIMPLE_HEAD if terminal else box.SIMPLE,
         title=None if title is None else plain(title, "bold"),
@@ -96,16 +114,24 @@ def table(
         pad_edge=False,
         show_edge=False,
     )
-    for column in columns:
+    cells = [[cell if isinstance(cell, Text) else plain(cell) for cell in row] for row in rows]
+    for at, column in enumerate(columns):
         name, settings = (column, {}) if isinstance(column, str) else column
-        grid.add_column(name, **{"overflow": "fold", **settings})
-    for row in rows:
-        grid.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
+        words = [word for row in cells for word in (*row[at].plain.split(), name)]
+        word = min(max(map(len, words), default=1), _UNBROKEN)
+        grid.add_column(name, **{"overflow": "fold", "min_width": word, **settings})
+    for row in cells:
+        grid.add_row(*row)
     show(grid)
+    if below:
+        # One line each, however narrow the terminal: an id that is cut in two cannot be copied.
+        for number, id in enumerate(ids, start=1):
+            click.echo(f"{number:>4}  {clean(id)}")
 
 
 FIXED: dict[str, Any] = {"no_wrap": True}
 RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
+NUMBER: tuple[str, dict[str, Any]] = ("#", RIGHT)
 
 
 def when(moment: datetime | None) -> str:

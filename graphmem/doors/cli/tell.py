@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from graphmem.doors import formats
-from graphmem.doors.cli.base import command, options, pairs, piped
+from graphmem.doors.cli.base import at_time, command, options, pairs, piped
+from graphmem.doors.cli.help import asking
 from graphmem.doors.cli.ingest import Ingest
 from graphmem.doors.cli.output import counted, emit, note, plain, show, shown
 from graphmem.errors import UsageError
@@ -21,21 +22,21 @@ _STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 
 @command("add")
 @click.argument("text", nargs=-1)
-@click.option("--at", metavar="TIME", help="When it happened (ISO 8601; UTC without a zone).")
+@at_time("--at", "When it happened (ISO 8601; UTC without a zone).")
 @click.option("--no-infer", is_flag=True, help="Keep the text itself as one fact.")
 @click.option("--tag", "tags", multiple=True, help="A tag; may be given several times.")
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata; several times.")
-@click.option("--expires-at", metavar="TIME", help="From when on it answers nothing any more.")
+@at_time("--expires-at", "From when on it answers nothing any more.")
 @click.option("--importance", type=float, help="From 0 to 1.")
 @click.option("--key", metavar="TEXT", help="The same key again changes nothing.")
 def add(
     text: tuple[str, ...],
     *,
-    at: str | None,
+    at: datetime | None,
     no_infer: bool,
     tags: tuple[str, ...],
     meta: tuple[str, ...],
-    expires_at: str | None,
+    expires_at: datetime | None,
     importance: float | None,
     key: str | None,
 ) -> None:
@@ -114,11 +115,14 @@ def ingest(
 
     Plain text, Markdown, JSON Lines, a ChatGPT export (also zipped), LoCoMo; folders are searched.
 
+    Of several files, those that are no text are left out, with a warning.
+
     What was ingested before is passed over, so an interrupted run goes on when repeated.
     """
     work = Ingest(paths, format, _at(at))
     more: dict[str, Any] = {"tags": tags} if tags else {}
     shared = options()
+    work.check(shared)
     with shared.memory(create=True, owned=False) as memory:
         summary = work.run(memory, infer=not no_infer, **more)
     if not shown(summary):
@@ -131,9 +135,9 @@ def ingest(
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="New metadata; several times.")
 @click.option("--tag", "tags", multiple=True, help="New tags; several times.")
 @click.option("--importance", type=float, help="From 0 to 1.")
-@click.option("--valid-at", metavar="TIME", help="Since when it holds.")
-@click.option("--invalid-at", metavar="TIME", help="When it stopped holding.")
-@click.option("--expires-at", metavar="TIME", help="From when on it answers nothing any more.")
+@at_time("--valid-at", "Since when it holds.")
+@at_time("--invalid-at", "When it stopped holding.")
+@at_time("--expires-at", "From when on it answers nothing any more.")
 def update(
     fact_id: str,
     text: str | None,
@@ -149,7 +153,7 @@ def update(
     }
     if text is None and not given:
         raise UsageError("nothing to change: give a new text or an option")
-    with options().memory() as memory:
+    with asking() as memory:
         fact = memory.update(fact_id, text, **given)
     if not shown(fact):
         show(plain(f"version {fact.version} of {fact.id}: {fact.text}"))
@@ -164,7 +168,7 @@ def delete(id: str, erase: bool) -> None:
     A fact stays in its history unless --erase is given; an episode goes for good, with every fact
     that only it supports.
     """
-    with options().memory() as memory:
+    with asking() as memory:
         removal = memory.delete(id, erase=erase)
     if not shown(removal):
         show(plain(_removed(removal)))
