@@ -9,10 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from graphmem.adapters.rules.names import Names, vocatives
+from graphmem.adapters.rules.kin import pet_names
+from graphmem.adapters.rules.losses import Losses
+from graphmem.adapters.rules.names import Names, Span, spans, vocatives
 from graphmem.adapters.rules.read import Reader
 from graphmem.adapters.rules.scan import Sentence, sentences, titles
+from graphmem.adapters.rules.selves import akin, first_names, introduced
 from graphmem.adapters.rules.subjects import People, Voice
 from graphmem.adapters.rules.words import word_set
 from graphmem.model import Entity, Episode, Turn
@@ -28,7 +32,6 @@ _FIRST_PERSON = word_set(
     i i'm i've i'd i'll im my me mine myself we our us
     """
 )
-_SELF = ("my name is ", "my name's ", "call me ", "i go by ")
 
 
 class RulesExtractor:
@@ -74,6 +77,8 @@ class _Episode:
         self.speakers: dict[int, str | None] = {}
         self.facts: dict[tuple[str, bool], CandidateFact] = {}
         self.mentions: dict[tuple[int, str], None] = {}
+        self.singles: dict[str, None] = {}
+        """Names of one word."""
         self.keys: dict[str, str] = {}
         self.longest: dict[str, int] = {}
         """First word of a name -> words in the longest name that begins with it."""
@@ -81,11 +86,14 @@ class _Episode:
     def run(self) -> Extraction:
         self._hear_speakers()
         self._see_names()
-        people = People(
-            self.names, frozenset(name for name in self.speakers.values() if name is not None)
-        )
-        for turn, parts in self.turns:
-            self._read(turn, parts, people)
+        self._read_all()
+        short = first_names(self.names, self.singles, self.names.fixed)
+        if short:
+            # who "Ben" is shows only once "Ben Okafor" is known to be a person
+            for first, full in short.items():
+                self.names.nickname(first, full)
+            self.facts.clear()
+            self._read_all()
         for key in self.names.canonical:
             first, size = key.partition(" ")[0], key.count(" ") + 1
             self.longest[first] = min(max(size, self.longest.get(first, 0)), _LONGEST_NAME)
@@ -99,12 +107,20 @@ class _Episode:
             mentions=tuple(self.mentions),
         )
 
+    def _read_all(self) -> None:
+        said = frozenset(name for name in self.speakers.values() if name is not None)
+        people, losses = People(self.names, said), Losses(frozenset(self.known))
+        for turn, parts in self.turns:
+            self._read(turn, parts, people, losses)
+
     def _hear_speakers(self) -> None:
         owner = self.episode.scope.user_id
         for turn, _ in self.turns:
             name = turn.speaker.strip() if turn.speaker else None
-            if not name and turn.role not in _MACHINES:
-                name = owner
+            if _is_machine(turn):
+                name = None
+            elif not name or name.lower() == "user":
+                name = owner or name
             if name:
                 self.names.know(name, "person")
                 name = self.names.canonical_of(name)
@@ -114,11 +130,16 @@ class _Episode:
         """Names inside sentences first, so that a later one may open a sentence."""
         said = set(self.speakers.values()) - {None}
         for turn, parts in self.turns:
-            if turn.role in _MACHINES and not turn.speaker:
+            if _is_machine(turn):
                 continue
             others = said - {self.speakers[turn.ordinal]}
             for sentence in parts:
-                self._introduce(turn, sentence)
+                found = spans(sentence)
+                self.singles |= dict.fromkeys(s.name for s in found if s.first == s.last)
+                for pet in pet_names(sentence, found):
+                    if pet not in said:
+                        self.names.see(pet, "animal")
+                self._introduce(turn, sentence, found)
                 if len(said) == 2 and len(others) == 1:
                     self._nickname(sentence, str(next(iter(others))))
                 for span in self.names.find(sentence):
@@ -126,17 +147,15 @@ class _Episode:
                 for _, _, title in titles(sentence):
                     self.names.see(title, "thing")
 
-    def _introduce(self, turn: Turn, sentence: Sentence) -> None:
-        """ "My name is Ada": another name for the speaker."""
+    def _introduce(self, turn: Turn, sentence: Sentence, found: list[Span]) -> None:
+        """ "My name is Ada", "I'm Ada Berg": another name for the speaker."""
         speaker = self.speakers[turn.ordinal]
-        low = sentence.text.lower()
-        for phrase in _SELF:
-            at = low.find(phrase)
-            if at < 0 or speaker is None or sentence.question:
-                continue
-            for span in self.names.find(sentence):
-                if span.start == at + len(phrase) and self.names.may_be_person(span.name):
-                    self.names.nickname(span.name, speaker)
+        if speaker is None or not sentence.lows & _FIRST_PERSON:
+            return
+        name = introduced(self.names, found, sentence)
+        # a speaker with a name of their own who says "I'm Batman" is not to be believed
+        if name is not None and (not turn.speaker or akin(name, speaker)):
+            self.names.nickname(name, speaker)
 
     def _nickname(self, sentence: Sentence, other: str) -> None:
         """ "Hey Mel!" said to Melanie."""
@@ -145,23 +164,33 @@ class _Episode:
             if 2 <= len(name) < len(first) and first.lower().startswith(name.lower()):
                 self.names.nickname(name, other)
 
-    def _read(self, turn: Turn, parts: list[Sentence], people: People) -> None:
+    def _read(self, turn: Turn, parts: list[Sentence], people: People, losses: Losses) -> None:
         speaker = self.speakers[turn.ordinal]
-        if turn.role in _MACHINES and speaker is None:
+        if _is_machine(turn):
             return
         said_at = turn.occurred_at or self.episode.occurred_at
-        reader = Reader(Voice(people, speaker), said_at)
+        reader = Reader(Voice(people, speaker), said_at, losses)
         for sentence in parts:
             for fact in reader.read(sentence):
                 self._keep(fact, turn)
 
     def _keep(self, fact: CandidateFact, turn: Turn) -> None:
+        if fact.retracts and fact.invalid_at is not None:
+            self._close(fact, fact.invalid_at)
         key = (text_key(fact.text), fact.retracts)
         held = self.facts.get(key)
         if held is None:
             self.facts[key] = replace(fact, turns=(turn.ordinal,))
         elif turn.ordinal not in held.turns:
             self.facts[key] = replace(held, turns=(*held.turns, turn.ordinal))
+
+    def _close(self, end: CandidateFact, at: datetime) -> None:
+        """End what this episode itself said earlier: told as true today, over since yesterday."""
+        triple = (end.subject, end.type, end.object)
+        for key, held in self.facts.items():
+            still = held.invalid_at is None and held.valid_at is None and not held.retracts
+            if still and triple[0] and (held.subject, held.type, held.object) == triple:
+                self.facts[key] = replace(held, invalid_at=at)
 
     def _mention(self, turn: Turn, parts: Iterable[Sentence]) -> None:
         speaker = self.speakers[turn.ordinal]
@@ -210,3 +239,9 @@ class _Episode:
         for name in used:
             aliases = tuple(self.names.aliases.get(name, ()))
             yield CandidateEntity(name, self.names.kind(name), aliases)
+
+
+def _is_machine(turn: Turn) -> bool:
+    """An assistant, a tool and the like, that is not given a name of its own."""
+    label = (turn.speaker or "").strip().lower()
+    return label in _MACHINES or (not label and turn.role in _MACHINES)

@@ -166,11 +166,24 @@ async def _retract(fact: Fact, believed: Believed) -> list[Decision]:
     at = fact.invalid_at
     if at is None:
         return [Decision("DELETE", "withdrawn by a later statement", before=old) for old in held]
+    ended = [(old, _end(old, fact, at)) for old in held]
     return [
-        Decision("UPDATE", "said to have ended", before=old, after=_closed(old, at))
-        for old in held
-        if _open_at(old, at) and _since(old) <= at
+        Decision("UPDATE", "said to have ended", before=old, after=_closed(old, end))
+        for old, end in ended
+        if end is not None and _open_at(old, end)
     ]
+
+
+def _end(old: Fact, told: Fact, at: datetime) -> datetime | None:
+    """When the known fact ended by what was told, None when that speaks of another time.
+
+    An end is often vague ("in May" is the first of May): what was still said to hold after it,
+    without a date of its own, ended at the earliest when it was said.
+    """
+    if old.valid_at is not None:
+        return at if old.valid_at <= at else None
+    said = told.stated_at or told.recorded_at
+    return max(at, _since(old)) if _since(old) <= said else None
 
 
 def _closed(fact: Fact, at: datetime) -> Fact:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from graphmem.adapters.rules.names import Span
 from graphmem.adapters.rules.phrases import Phrase, Place, name_list
-from graphmem.adapters.rules.scan import Token
+from graphmem.adapters.rules.scan import Sentence, Token
 from graphmem.adapters.rules.subjects import Voice
 from graphmem.adapters.rules.words import (
     KIN,
@@ -244,6 +244,7 @@ def _pet(place: Place, voice: Voice, index: int, pet: str) -> Iterator[Candidate
         if names.canonical_of(name) in voice.people.speakers or len(name.split()) > 2:
             return
         name = names.see(names.canonical_of(name), "animal")
+        voice.people.owners.setdefault(name, set()).add(owner)
         yield CandidateFact(
             f"{owner} has a {pet} named {name}",
             owner,
@@ -252,3 +253,22 @@ def _pet(place: Place, voice: Voice, index: int, pet: str) -> Iterator[Candidate
             (owner, name),
             importance=0.7,
         )
+
+
+def pet_names(sentence: Sentence, found: Iterable[Span]) -> Iterator[str]:
+    """The Mochi of "my cat Mochi" and of "a cat named Mochi", before anything is read."""
+    if not sentence.lows & PETS:
+        return
+    tokens = sentence.tokens
+    for span in found:
+        at = span.first - 1
+        named = at > 0 and tokens[at].low in {"named", "called"}
+        pet = at - 1 if named else at
+        if pet < 1 or tokens[pet].low not in PETS or span.last - span.first > 1:
+            continue
+        whose = any(
+            t.low in {"my", "our"} or (named and t.low in {"a", "an"})
+            for t in tokens[max(0, pet - 3) : pet]
+        )
+        if whose and _plain(tokens[span.first]):
+            yield span.name

@@ -188,7 +188,8 @@ class Names:
         self.sure.add(key)
         guess = kind or kind_of(canonical)
         now = self.kinds.get(canonical)
-        if now is None or (now == "thing" and guess != "thing" and canonical not in self.fixed):
+        settled = canonical in self.fixed and kind != "animal"
+        if now is None or (now == "thing" and guess != "thing" and not settled):
             self.kinds[canonical] = guess
         return canonical
 

@@ -27,6 +27,10 @@ _WORK = (
          r"(?:a |an |the |my )?(?:[\w-]+ ){0,2}"
          "(?:job|position|role|internship) (?:at|with)", "org", "{s} got a job at {o}",
          "job position role internship", 0.8, "change"),
+    Rule("works_at", "~starts? (?:working |work |my new job |a new job |a job )?(?:at|with|for)",
+         "org", "{s} started working at {o}", "start starts", 0.8, "change", dated=True),
+    Rule("works_at", "<have>~been at", "proper", "{s} works at {o}", "been", 0.8,
+         needs="since for", unless="university college school academy", dated=True),
     Rule("works_at", "~(?:got |was |were )?hired (?:at|by)", "org", "{s} was hired by {o}",
          "hired", 0.8,
          "change"),
@@ -78,9 +82,10 @@ _WORK = (
          0.6, "event"),
     Rule("founded", "(?:<have>)?~(?:founded|co-founded|cofounded)", "proper", "{s} founded {o}",
          "founded co-founded cofounded", 0.8, "event"),
-    Rule("founded", r"~(?:started|opened|launched|set up|created) (?:my|our|his|her|their|a|an) "
+    Rule("founded", r"~(?:started|opened|launched|set up|created|founded|co-founded) "
+         r"(?:my|our|his|her|their|a|an) "
          r"(?:(?!called|named)[\w-]+ ){1,4}(?:called|named)", "proper", "{s} founded {o}",
-         "started opened launched set created", 0.8, "event"),
+         "started opened launched set created founded co-founded", 0.8, "event"),
     Rule("owns", r"~(?:own|owns|run|runs) (?:my|our|his|her|their|a|an) "
          r"(?:(?!called|named)[\w-]+ ){1,4}(?:called|named)", "proper", "{s} owns {o}",
          "own owns run runs", 0.7),
@@ -147,7 +152,6 @@ _PEOPLE = (
     Rule("engaged_to", "(?:<be>|~got|~became)~engaged to", "person", "{s} got engaged to {o}",
          "engaged", 0.8,
          "change"),
-    Rule("engaged_to", "~proposed to", "person", "{s} proposed to {o}", "proposed", 0.7, "event"),
     Rule("dating", "<be>~(?:dating|seeing|going out with|in a relationship with)", "person",
          "{s} is dating {o}", "dating seeing going relationship", 0.8),
     Rule("dating", "<have>~been (?:dating|seeing|together with)", "person", "{s} is dating {o}",
@@ -165,6 +169,11 @@ _PEOPLE = (
     Rule("friend_of", "<be>~(?:good |best |close |old )?friends with", "person",
          "{s} is a friend of {o}",
          "friends", 0.7),
+    Rule("friend_of", "<be>~(?:no longer (?:good |best |close )?friends|done being friends) with",
+         "person", "{s} is no longer a friend of {o}", "friends", 0.7, "end"),
+    Rule("friend_of", "<be>~not (?:good |best |close )?friends with|~stopped being friends with",
+         "person", "{s} is no longer a friend of {o}", "friends", 0.7, "end",
+         "anymore more longer stopped"),
     Rule("friend_of", "~became (?:good |best |close )?friends with", "person",
          "{s} became friends with {o}",
          "friends", 0.7, "change"),
@@ -345,6 +354,8 @@ _PAIR_ROWS: tuple[tuple[str, str, str, float, Time], ...] = (
     (r"(?:are|have\s+been)\s+(?:very\s+)?(?:best\s+|good\s+|close\s+|old\s+)?friends|"
      r"became\s+friends", "friend_of",
      "{s} is a friend of {o}", 0.7, "state"),
+    (r"are\s+no\s+longer\s+(?:best\s+|good\s+|close\s+)?friends|stopped\s+being\s+friends",
+     "friend_of", "{s} is no longer a friend of {o}", 0.7, "end"),
     (r"are\s+(?:sisters|brothers|siblings|twins)", "sibling_of", "{s} is a sibling of {o}",
     0.8, "state"),
     (r"are\s+(?:colleagues|coworkers|co-workers|workmates)|work\s+together", "colleague_of",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from graphmem.adapters.rules.bonds import birthdays, consequences, proposals
 from graphmem.adapters.rules.dates import When, find_dates
 from graphmem.adapters.rules.favourites import favourites
 from graphmem.adapters.rules.kin import relatives
+from graphmem.adapters.rules.losses import Losses
 from graphmem.adapters.rules.names import Span, spans
 from graphmem.adapters.rules.patterns import PAIRS, rules_for
 from graphmem.adapters.rules.phrases import Place, quoted_titles
@@ -46,6 +48,7 @@ class Reader:
 
     voice: Voice
     said_at: datetime
+    losses: Losses = field(default_factory=Losses)
 
     def read(self, sentence: Sentence) -> list[CandidateFact]:
         """The facts that a sentence states plainly."""
@@ -56,11 +59,15 @@ class Reader:
         place = Place(
             sentence, candidates, find_dates(sentence.text, self.said_at), quoted_titles(sentence)
         )
-        facts = list(relatives(place, self.voice))
+        bonds = list(relatives(place, self.voice))
+        facts = self.losses.read(place, self.voice, self.said_at, bonds)
+        facts += proposals(place, self.voice, self.said_at)
         if not sentence.lows & SENTENCE_BLOCKERS:
             facts += favourites(place, self.voice)
             facts += self._clauses(place)
             facts += self._home(place)
+            facts += birthdays(place, self.voice, self.said_at)
+        facts += [more for fact in facts for more in consequences(fact)]
         for fact in facts:
             if fact.subject is not None:
                 names.see(fact.subject)
@@ -228,6 +235,8 @@ class Reader:
         when, until = self._when(rule, place, start, thing.end)
         if when is not None and when.future:
             return None
+        if rule.dated and not _day_or_year(when, place):
+            return None
         text = rule.says.replace("{s}", subject.name).replace("{o}", thing.text)
         valid_at, invalid_at, words = self._times(rule, place, thing, when, until)
         name = None
@@ -337,6 +346,12 @@ def _covered(made: list[CandidateFact], found: list[CandidateFact]) -> bool:
 def _ends(place: Place, position: int) -> bool:
     rest = place.sentence.text[position:].lstrip()
     return not rest or not rest[0].isupper()
+
+
+def _day_or_year(when: When | None, place: Place) -> bool:
+    """ "On 4 March" may be the next one; with its year, or as "today", it is certain."""
+    said = place.sentence.text[when.start : when.end] if when is not None else ""
+    return bool(re.search(r"\d{4}|\byears?\b|\btoday\b", said, re.IGNORECASE))
 
 
 def _plain_time(when: When) -> str:

@@ -55,6 +55,8 @@ class Rule:
     """One of these words must be in the sentence."""
     unless: str = ""
     """None of these words may be in the sentence."""
+    dated: bool = False
+    """Only with a phrase of time that says the year or the day: "since 2019", "today"."""
 
     @cached_property
     def regex(self) -> re.Pattern[str]:

@@ -70,7 +70,10 @@ class Slots:
         phrase = name_slot(place, at)
         if phrase is None or self.names.is_person(phrase.name):
             return []
-        kind = "organization" if rule.type in {"founded", "owns"} else self.names.kind(phrase.name)
+        kind = self.names.kind(phrase.name)
+        if rule.type == "works_at" and (kind == "place" or phrase.name.lower() in LANGUAGES):
+            return []
+        kind = "organization" if rule.type in {"founded", "owns", "works_at"} else kind
         return [self._named(place, phrase, kind)]
 
     def _named(self, place: Place, phrase: Phrase, kind: str) -> Thing:
@@ -120,7 +123,10 @@ class Slots:
         if phrase is not None:
             kind = self.names.kind(phrase.name)
             # "I left Bob": only what is known to be one
-            sure = kind == "organization" or not rule.pattern.endswith("~left")
+            # "I left Meridian in May and founded …" speaks of a job; "I left Bob" does not
+            founded = place.sentence.lows & {"founded", "co-founded", "cofounded"}
+            career = founded and rule.type == "works_at" and place.date_at(phrase.end + 1)
+            sure = kind == "organization" or career or not rule.pattern.endswith("~left")
             if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
                 return []
             return [self._named(place, phrase, "organization")]

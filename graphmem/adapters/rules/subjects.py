@@ -52,6 +52,8 @@ class People:
     speakers: frozenset[str] = frozenset()
     kin: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     gender: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, set[str]] = field(default_factory=dict)
+    """A pet's name -> whose pet it was said to be."""
 
     def name_kin(self, owner: str, word: str, name: str) -> None:
         """Remember that ``owner``'s ``word`` is ``name``."""

@@ -300,7 +300,8 @@ inc gmbh ltd llc corp corporation company co ag plc university college school ac
 hospital clinic bank foundation museum library church studio studios agency association society
 council ministry department laboratories labs lab group partners orchestra club union theatre
 theater charity publishing press records airlines motors pharmaceuticals technologies systems
-software choir band guild team consulting center centre bakery café cafe restaurant diner
+software health robotics energy media industries insurance ventures analytics pharma
+choir band guild team consulting center centre bakery café cafe restaurant diner
 """)
 NATIONALITIES = LANGUAGES | word_set("""
 american british canadian european australian african asian mexican brazilian indian hawaiian swiss
