@@ -31,6 +31,8 @@ class Portal:
 
     def __init__(self) -> None:
         self._pid = os.getpid()
+        self._closing = False
+        self._lock = threading.Lock()  # a call is begun before the closing, or refused
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="graphmem-portal", daemon=True)
         self._thread.start()
@@ -42,11 +44,6 @@ class Portal:
 
     def call(self, coroutine: Coroutine[Any, Any, R]) -> R:
         """Run to its end in the loop and return its result, or raise what it raised."""
-        try:
-            self._check()
-        except UsageError:
-            coroutine.close()
-            raise
         done: concurrent.futures.Future[R] = concurrent.futures.Future()
         tasks: list[asyncio.Task[R]] = []
 
@@ -54,7 +51,14 @@ class Portal:
             tasks.append(self._loop.create_task(coroutine))
             tasks[0].add_done_callback(lambda task: _pass_on(task, done))
 
-        self._loop.call_soon_threadsafe(start)
+        try:
+            self._check()
+            with self._lock:
+                self._check()
+                self._loop.call_soon_threadsafe(start)
+        except UsageError:
+            coroutine.close()
+            raise
         try:
             return done.result()
         except KeyboardInterrupt:
@@ -74,17 +78,21 @@ class Portal:
             raise UsageError(
                 "Memory was called from inside its own event loop; use AsyncMemory there"
             )
-        if self._loop.is_closed():
+        if self._closing:
             raise UsageError("this memory is closed; open it again")
 
     @property
     def closed(self) -> bool:
-        return self._loop.is_closed()
+        return self._closing
 
     def close(self) -> None:
         """Cancel what still runs, wait for it, and end the thread."""
-        if self._loop.is_closed() or os.getpid() != self._pid:
+        if os.getpid() != self._pid:
             return
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
         asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

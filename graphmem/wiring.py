@@ -287,7 +287,9 @@ async def _open_stores(parts: Parts) -> tuple[Mark, Mark]:
             f"this store was made with the embedder {made_with}, not {name}: open it with "
             "GRAPHMEM_EMBEDDER as it was, or once with GRAPHMEM_REEMBED=1 to embed all again"
         )
-    size = await parts.embedder.size()
+    known = await ledger.setting("embedder_size") if made_with == name else None
+    # A store can be opened, and told things, while its embedder cannot be reached.
+    size = int(known) if known else await parts.embedder.size()
     graph_mark = await parts.graph.open(store_id)
     try:
         vectors_mark = await parts.vectors.open(store_id, name, size)
@@ -297,6 +299,7 @@ async def _open_stores(parts: Parts) -> tuple[Mark, Mark]:
         await parts.vectors.clear()
         vectors_mark = await parts.vectors.open(store_id, name, size)
     await ledger.remember_setting("embedder", name)
+    await ledger.remember_setting("embedder_size", str(size))
     return graph_mark, vectors_mark
 
 

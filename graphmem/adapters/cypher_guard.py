@@ -96,6 +96,7 @@ _TREE = _words(
     _ExistsMatchStatementBlock _Max _Min _MultiplicativeFactor _OpBooleanTerm
     _OrderByClauseOffsetClauseLimitClause _ProcedureSpecificationEndTransactionCommand
     _ProgramActivitySessionCloseCommand _QueryConjunctionElement
+    _OffsetClauseLimitClause ParenthesizedBooleanValueExpression
     _ReturnStatementOrderByAndPageStatement _SetQuantifierAsteriskGroupByClause
     _SetQuantifierReturnItemListGroupByClause _SignedTerm
     _SimpleLinearQueryStatementPrimitiveResultStatement _Sum
@@ -225,6 +226,10 @@ def _check_words(tokens: list[Token]) -> None:
             raise UsageError(
                 f"Cypher: {token.value.upper()} is refused, this console only reads (as a name, "
                 f"write it in backticks: `{token.value}`)"
+            )
+        if before is not None and before.is_word("COUNT") and token.is_sign("{"):
+            raise UsageError(
+                "Cypher: COUNT { } is not understood here; write OPTIONAL MATCH and count( )"
             )
         if before is not None and before.is_sign("."):
             if token.is_sign("*"):

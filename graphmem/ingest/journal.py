@@ -110,7 +110,7 @@ def check_text(text: object, name: str, max_bytes: int) -> str:
     if not isinstance(text, str):
         raise UsageError(f"{name} must be text, got {type(text).__name__}")
     if not text.strip():
-        raise UsageError(f"{name} is empty; there is nothing to remember")
+        raise UsageError(f"{name} is empty: it needs at least one word")
     if "\0" in text:
         raise UsageError(f"{name} has a NUL character at {text.index(chr(0))}; remove it")
     try:
@@ -208,7 +208,7 @@ def _messages(content: object, max_bytes: int) -> tuple[str, list[_Said]]:
             said.append(one)
             total += len(one.text.encode())
     if not said:
-        raise UsageError("content is empty; there is nothing to remember")
+        raise UsageError("content is empty: it needs at least one word")
     if total > max_bytes:
         raise UsageError(
             f"the messages have {total:,} bytes, the limit is {max_bytes:,}: split them into "

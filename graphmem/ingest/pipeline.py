@@ -44,6 +44,7 @@ class Ingest:
         self._window_s = duplicate_window_s
         self._at_once = at_once
         self._walls: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def add(self, episodes: Sequence[Episode]) -> list[Receipt]:
         """Journal all, then take each through the stages; receipts in order."""
@@ -53,7 +54,7 @@ class Ingest:
             # A repeated add of what is still pending is taken as a wish to go on with it.
             if asked.id == kept.id or kept.status == "pending":
                 todo.setdefault(kept.id, kept)
-        receipts = {receipt.episode_id: receipt for receipt in await self._process(todo)}
+        receipts = {receipt.episode_id: receipt for receipt in await self._once(todo)}
         results: list[Receipt] = []
         for kept in stored:
             fresh = receipts.pop(kept.id, None)
@@ -62,7 +63,29 @@ class Ingest:
 
     async def resume(self, episodes: Sequence[Episode]) -> list[Receipt]:
         """Take pending episodes on from where they stopped."""
-        return await self._process({episode.id: episode for episode in episodes})
+        return await self._once({episode.id: episode for episode in episodes})
+
+    async def _once(self, episodes: dict[str, Episode]) -> list[Receipt]:
+        """Process what no other call is at; wait for what others are at, and say how it ended."""
+        others = {id: self._under_way[id] for id in episodes if id in self._under_way}
+        mine = {id: episode for id, episode in episodes.items() if id not in others}
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._under_way |= dict.fromkeys(mine, ended)
+        try:
+            receipts = await self._process(mine) if mine else []
+        finally:
+            for id in mine:
+                del self._under_way[id]
+            ended.set_result(None)
+        # Only now: nobody waits for what is waiting itself.
+        for other in others.values():
+            await asyncio.shield(other)
+        for episode in await self._ledger.episodes_by_id(list(others)) if others else []:
+            if episode.status == "done":
+                receipts.append(Receipt(episode.id, "duplicate", reason="remembered before"))
+            else:
+                receipts.append(Receipt(episode.id, episode.status, reason=episode.reason))
+        return receipts
 
     async def _process(self, episodes: dict[str, Episode]) -> list[Receipt]:
         """In order; what is stored as it is goes in one transaction as long as it lasts."""

@@ -38,7 +38,8 @@ def test_exit_codes_follow_from_the_class() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("search", "x"), 2, "give its folder with --store"),
+        (("--user", "ada", "search", "x"), 2, "give its folder with --store"),
+        (("search", "x"), 2, "export GRAPHMEM_USER=ID"),
         (("--store", "elsewhere", "stats"), 2, "there is no store in elsewhere"),
         (("add", "x"), 2, "export GRAPHMEM_USER=ID"),
         (("--user", "ada", "add", "  "), 2, "error: "),
@@ -209,7 +210,11 @@ def test_an_interrupted_ingest_goes_on_when_repeated(graphmem: Run, tmp_path: Pa
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     assert "Traceback" not in err
-    assert "the same command again goes on from there" in err
+    held = graphmem("--user", "ada", "stats", "--json").json["episodes"]
+    assert (
+        f"stopped; {held:,} episodes are remembered and safe, "
+        "and the same command again goes on from there"
+    ) in err
     again = graphmem("--user", "ada", "ingest", "c.jsonl", "--json")
     assert again.code == 0
     assert 0 < again.json["already_known"] < 3000

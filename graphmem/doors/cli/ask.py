@@ -110,8 +110,8 @@ def show_hits(
         ("kind", FIXED),
         ("when", FIXED),
         "who",
-        ("text", {"ratio": 1, "min_width": 20}),
-        ("source", {"max_width": 24}),
+        "text",
+        "source",
     ]
     if sources is None:
         sources = {hit.id: own_label(hit) for hit in result}
@@ -191,7 +191,7 @@ def facts(limit: int, after: str | None, everything: bool) -> None:
     if shown(page):
         return
     table(
-        [("since", FIXED), ("until", FIXED), ("fact", {"ratio": 1, "min_width": 24})],
+        [("since", FIXED), ("until", FIXED), "fact"],
         [(day(fact.valid_at), day(fact.invalid_at), fact.text) for fact in page.items],
         ids=[fact.id for fact in page.items],
     )
@@ -237,7 +237,7 @@ def episode(episode_id: str) -> None:
         return
     show(plain(f"{when(found.occurred_at)}  {found.id}  {found.status}", "bold"))
     table(
-        ["who", ("text", {"ratio": 1, "min_width": 24}), ("source", FIXED)],
+        ["who", "text", ("source", FIXED)],
         [(turn.speaker or turn.role, turn.text, turn.source_id) for turn in found.turns],
     )
 
@@ -261,8 +261,8 @@ def show_changes(changes: list[Change]) -> None:
         [
             ("recorded", FIXED),
             ("what", FIXED),
-            ("from → to", {"ratio": 1, "min_width": 24}),
-            ("why", {"min_width": 12}),
+            "from → to",
+            "why",
             "by",
         ],
         [

@@ -189,9 +189,14 @@ class Command(click.Command):
         try:
             rest = super().parse_args(ctx, self._guarded(ctx, args))
         except click.NoSuchOption as error:
-            if any(param.name in _TEXTS for param in self.params):
-                error.message += " (a text that begins with a dash goes after --)"
-            raise
+            if not any(param.name in _TEXTS for param in self.params):
+                raise
+            raise click.NoSuchOption(
+                error.option_name,
+                f"{error.message.rstrip('.')} (a text that begins with a dash goes after --)",
+                error.possibilities,
+                ctx,
+            ) from error
         for name in _TEXTS & ctx.params.keys():
             ctx.params[name] = _unguarded(ctx.params[name])
         return rest

@@ -34,7 +34,6 @@ from graphmem.model import Path as Way
 if TYPE_CHECKING:
     import networkx as nx
 
-_WIDE: dict[str, Any] = {"ratio": 1, "min_width": 20}
 LIMIT = click.option(
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
 )
@@ -81,7 +80,7 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
         "to",
         ("since", FIXED),
         ("until", FIXED),
-        ("fact", _WIDE),
+        "fact",
     ]
     rows: list[list[object]] = [
         [r.subject, plain(r.type, "cyan"), r.object, day(r.valid_at), day(r.invalid_at), r.fact]
@@ -114,8 +113,8 @@ def show_entities(found: list[Entity] | tuple[Entity, ...], *, ids: bool = False
         note("no entities")
         return
     rows = [[e.name, e.kind, ", ".join(e.aliases), e.summary or ""] for e in found]
-    columns = ["name", ("kind", FIXED), "also called", "about"]
-    table(columns, rows, ids=[entity.id for entity in found] if ids else ())
+    columns: list[str | tuple[str, dict[str, Any]]] = ["name", ("kind", FIXED), "also called"]
+    table([*columns, "about"], rows, ids=[entity.id for entity in found] if ids else ())
 
 
 @command("entity")
@@ -211,7 +210,7 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
         note("nothing in this time")
         return
     table(
-        [("when", FIXED), ("what", FIXED), ("fact", _WIDE)],
+        [("when", FIXED), ("what", FIXED), "fact"],
         [
             [when(moment.at), plain(moment.what, _MOMENTS.get(moment.what, "")), moment.fact.text]
             for moment in found

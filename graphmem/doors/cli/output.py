@@ -27,6 +27,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 _PLAIN_WIDTH = 120
 _WIDE_ENOUGH = 120
 """Columns from which on a table has room for ids."""
+_GAP = 3
+"""Columns of a terminal between two columns of a table."""
 _UNBROKEN = 16
 """Characters of a word up to which its column is made wide enough for it."""
 
@@ -115,11 +117,13 @@ def table(
         show_edge=False,
     )
     cells = [[cell if isinstance(cell, Text) else plain(cell) for cell in row] for row in rows]
-    for at, column in enumerate(columns):
-        name, settings = (column, {}) if isinstance(column, str) else column
-        words = [word for row in cells for word in (*row[at].plain.split(), name)]
-        word = min(max(map(len, words), default=1), _UNBROKEN)
-        grid.add_column(name, **{"overflow": "fold", "min_width": word, **settings})
+    named = [(column, {}) if isinstance(column, str) else column for column in columns]
+    texts = [[name, *(row[at].plain for row in cells)] for at, (name, _) in enumerate(named)]
+    fixed = [bool(settings.get("no_wrap")) for _, settings in named]
+    for (name, settings), width in zip(named, _widths(texts, fixed, console().width), strict=True):
+        # A fixed column that has to be narrower than its cells would be cut off: it wraps then.
+        wrap = {} if width is None else {"width": width[0], "no_wrap": width[1]}
+        grid.add_column(name, **{"overflow": "fold", **settings, **wrap})
     for row in cells:
         grid.add_row(*row)
     show(grid)
@@ -127,6 +131,41 @@ def table(
         # One line each, however narrow the terminal: an id that is cut in two cannot be copied.
         for number, id in enumerate(ids, start=1):
             click.echo(f"{number:>4}  {clean(id)}")
+
+
+def _widths(
+    texts: Sequence[Sequence[str]], fixed: Sequence[bool], room: int
+) -> list[tuple[int, bool]] | list[None]:
+    """How wide each column is and whether it stays on one line; nothing to set if all have room.
+
+    Every column has room for its longest word (or for all, when it is fixed); what is left is
+    shared evenly by those that want more.
+    """
+    wanted = [_longest(line for t in column for line in t.splitlines()) for column in texts]
+    room -= _GAP * (len(texts) - 1)
+    if sum(wanted) <= room:
+        return [None] * len(texts)
+    words = [_longest(word for t in column for word in t.split()) for column in texts]
+    least = [
+        want if one_line else min(word, _UNBROKEN)
+        for want, word, one_line in zip(wanted, words, fixed, strict=True)
+    ]
+    if (short := sum(least) - room) > 0:
+        return [(max(1, width - -(-short * width // sum(least))), False) for width in least]
+    spare = room - sum(least)
+    widths = list(least)
+    hungry = sorted(range(len(texts)), key=lambda at: wanted[at] - least[at])
+    for waiting, at in enumerate(hungry):
+        more = min(wanted[at] - least[at], spare // (len(hungry) - waiting))
+        widths[at] += more
+        spare -= more
+    return list(zip(widths, fixed, strict=True))
+
+
+def _longest(texts: Iterable[str]) -> int:
+    from rich.cells import cell_len
+
+    return max((cell_len(text.expandtabs()) for text in texts), default=1) or 1
 
 
 FIXED: dict[str, Any] = {"no_wrap": True}
