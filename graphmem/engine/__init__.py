@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from typing import Self
 
 from graphmem.engine.care import Care
 from graphmem.engine.core import INDEXED_SEQ, Parts
 from graphmem.engine.reads import Reads
 from graphmem.engine.writes import Writes
+from graphmem.errors import ModelError
 from graphmem.ports.api import MemoryAPI
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["AsyncMemory", "Parts"]
 
@@ -24,7 +28,11 @@ class AsyncMemory(Writes, Reads, Care, MemoryAPI):
         """Take the projections' marks and catch up with the ledger."""
         self._graph.applied_seq, self._vectors.applied_seq = graph_seq, vectors_seq
         self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)
-        await self._follow()
+        try:
+            await self._follow()
+        except ModelError as error:
+            # An embedder that is down: the calls that need it will say so.
+            _log.warning("vectors lag behind: %s", error)
         return self
 
     async def __aenter__(self) -> Self:

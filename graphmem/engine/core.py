@@ -140,15 +140,20 @@ class Core:
         if min(self._graph.applied_seq, self._vectors.applied_seq) < head:
             await asyncio.gather(self._graph.catch_up(), self._vectors.catch_up())
 
+    async def _try_to_follow(self) -> None:
+        """The same where nobody reads yet: what is stored is stored, and health says the rest."""
+        try:
+            await self._follow()
+        except GraphmemError as error:
+            _log.warning("graph or vectors lag behind: %s", error)
+
     async def _keep_lag_bounded(self) -> None:
         """When much is waiting, let the projections follow in the background, once at a time."""
         head = await self._parts.ledger.head()
         lag = head - min(self._graph.applied_seq, self._vectors.applied_seq)
         most = self._parts.settings.max_lag
         if lag > most and (self._background is None or self._background.done()):
-            if self._background is not None:
-                self._background.result()
-            self._background = asyncio.create_task(self._follow())
+            self._background = asyncio.create_task(self._try_to_follow())
         if lag > 4 * most and self._background is not None:
             await asyncio.shield(self._background)
         self._keep_indexed()
