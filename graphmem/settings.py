@@ -44,7 +44,9 @@ class Settings(BaseModel):
     openai_base_url: str | None = Field(
         None, description="any OpenAI-compatible endpoint; as OPENAI_BASE_URL, which it beats"
     )
-    llm_timeout_s: float = Field(60.0, gt=0, description="how long one model request may take")
+    llm_timeout_s: float = Field(
+        60.0, gt=0, le=86_400, description="how long one model request may take"
+    )
     llm_attempts: int = Field(4, ge=1, le=20, description="how often a model request is tried")
     max_text_bytes: int = Field(
         1024 * 1024, ge=1, description="the largest text or list of messages that add takes"
@@ -52,6 +54,7 @@ class Settings(BaseModel):
     duplicate_window_s: float = Field(
         86_400.0,
         ge=0,
+        le=100 * 366 * 86_400,
         description="the same text without a time, added again within this, is a duplicate",
     )
     max_lag: int = Field(

@@ -20,7 +20,11 @@ _LEGAL_FORMS = frozenset(
 
 def fold(text: str) -> str:
     """Case, width and accents removed: ``Zoë`` and ``ZOE`` fold alike."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    if text.isascii():
+        return text.lower()
+    # Some letters have a plain form only after the first step (𝐁), some only after the second.
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    decomposed = unicodedata.normalize("NFKD", plain)
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 

@@ -100,7 +100,12 @@ def _openai_embedder(name: str, settings: Settings) -> Embedder:
 
     base_url, api_key = _endpoint(name, settings)
     return OpenAIEmbedder(
-        _model(name), base_url=base_url, api_key=api_key, provider=name.partition(":")[0]
+        _model(name),
+        base_url=base_url,
+        api_key=api_key,
+        timeout_s=settings.llm_timeout_s,
+        max_attempts=settings.llm_attempts,
+        provider=name.partition(":")[0],
     )
 
 
@@ -166,13 +171,22 @@ def _make(kind: str, url: str, settings: Settings) -> Any:
     known = dict(_KNOWN[kind])
     for entry in metadata.entry_points(group=f"graphmem.{kind}"):
         if entry.name not in known and entry.name == scheme:
-            known[scheme] = entry.load()
+            known[scheme] = _loaded(entry, kind, url)
     if scheme not in known:
         names = sorted(
             {*known, *(entry.name for entry in metadata.entry_points(group=f"graphmem.{kind}"))}
         )
         raise UsageError(f"unknown {kind} {url!r}; known are: {', '.join(names)}")
     return known[scheme](url, settings)
+
+
+def _loaded(entry: metadata.EntryPoint, kind: str, url: str) -> Factory:
+    try:
+        factory: Factory = entry.load()
+    except (ImportError, AttributeError) as error:
+        owner = entry.dist.name if entry.dist else "an installed package"
+        raise UsageError(f"the {kind} {url!r} of {owner} cannot be loaded: {error}") from error
+    return factory
 
 
 def _urls(folder: str | Path | None, settings: Settings) -> tuple[dict[str, str], Path | None]:

@@ -172,8 +172,8 @@ class Loader:
         """What goes by single statements, and what goes by COPY."""
         if not self._by_copy(rows):
             return list(rows), []
-        single = [row for row in rows if not _copyable((*_ids(row), *row.properties.values()))]
-        many = [row for row in rows if _copyable((*_ids(row), *row.properties.values()))]
+        many = [row for row in rows if _copies(row)]
+        single = [row for row in rows if not _copies(row)]
         return single, many
 
     def _stored(self, session: Session, label: str, id: str) -> list[Any] | None:
@@ -301,6 +301,10 @@ def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) 
 
 def _ids(row: Node | Edge) -> tuple[str, ...]:
     return (row.id,) if isinstance(row, Node) else (row.source, row.target)
+
+
+def _copies(row: Node | Edge) -> bool:
+    return _copyable((*_ids(row), *row.properties.values()))
 
 
 def _copyable(values: Iterable[object]) -> bool:

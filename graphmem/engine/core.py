@@ -75,6 +75,7 @@ class Core:
             "vectors", parts.ledger, vector_target(parts.vectors, self._embedder)
         )
         self._background: asyncio.Task[None] | None = None
+        self._following = True
         self._indexing: asyncio.Task[None] | None = None
         self._indexed_seq = 0
         self._closed = False
@@ -144,7 +145,9 @@ class Core:
         """The same where nobody reads yet: what is stored is stored, and health says the rest."""
         try:
             await self._follow()
+            self._following = True
         except GraphmemError as error:
+            self._following = False
             _log.warning("graph or vectors lag behind: %s", error)
 
     async def _keep_lag_bounded(self) -> None:
@@ -154,7 +157,8 @@ class Core:
         most = self._parts.settings.max_lag
         if lag > most and (self._background is None or self._background.done()):
             self._background = asyncio.create_task(self._try_to_follow())
-        if lag > 4 * most and self._background is not None:
+        # A store or an embedder that is down must not hold up what needs neither.
+        if lag > 4 * most and self._background is not None and self._following:
             await asyncio.shield(self._background)
         self._keep_indexed()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -150,10 +151,8 @@ class TestOneCall:
         server.script(ANSWER)
         chosen = settings(server)
         async with await open_memory("memory://", user_id="ada", settings=chosen) as memory:
-            receipts = await asyncio.gather(
-                *(memory.add(TEXT, occurred_at="2024-06-01") for _ in range(4)), memory.resume()
-            )
-            told = [receipt for receipt in receipts[:4] if not isinstance(receipt, list)]
+            adds = [memory.add(TEXT, occurred_at="2024-06-01") for _ in range(4)]
+            told, _ = await asyncio.gather(asyncio.gather(*adds), memory.resume())
             assert sorted(receipt.status for receipt in told) == ["done", *["duplicate"] * 3]
             assert len(server.chats) == 1
             assert (await memory.stats()).pending == 0
@@ -276,19 +275,23 @@ class TestFaults:
             assert receipt.status == "pending"
             assert gone.base_url.removesuffix("/v1") in str(receipt.reason)
             assert memory.search("chess")[0].kind == "turn"
-        with LocalModelServer([ANSWER]) as back:
-            with Memory(folder, user_id="ada", settings=settings(back)) as memory:
-                assert memory.stats().pending == 1
-                assert [r.status for r in memory.resume()] == ["done"]
-                as_scripted(memory)
+        with (
+            LocalModelServer([ANSWER]) as back,
+            Memory(folder, user_id="ada", settings=settings(back)) as memory,
+        ):
+            assert memory.stats().pending == 1
+            assert [r.status for r in memory.resume()] == ["done"]
+            as_scripted(memory)
         with Memory(folder, user_id="ada") as memory:
             as_scripted(memory)
             assert memory.add(TEXT, occurred_at="2024-06-01").status == "duplicate"
 
     def test_the_rules_can_finish_what_a_model_began(self, tmp_path: Path) -> None:
-        with LocalModelServer([Status(500)]) as server:
-            with Memory(tmp_path / "s", user_id="ada", settings=settings(server)) as memory:
-                assert memory.add("Bob Stone works at Acme.").status == "pending"
+        with (
+            LocalModelServer([Status(500)]) as server,
+            Memory(tmp_path / "s", user_id="ada", settings=settings(server)) as memory,
+        ):
+            assert memory.add("Bob Stone works at Acme.").status == "pending"
         with Memory(tmp_path / "s", user_id="ada") as memory:
             assert [r.status for r in memory.resume()] == ["done"]
             assert [r.type for r in memory.relations()] == ["works_at"]
@@ -377,7 +380,7 @@ class TestEmbedder:
     @staticmethod
     def chosen(server: LocalModelServer, **more: Any) -> Settings:
         given = {"embedder": "openai:embed-small", "openai_base_url": server.base_url}
-        return Settings.load({}, **{**given, "llm": "none", **more})
+        return Settings.load({}, **{**given, "llm": "none", "llm_attempts": 1, **more})
 
     def test_everything_is_embedded_once(self, server: LocalModelServer, tmp_path: Path) -> None:
         folder = tmp_path / "store"
@@ -484,8 +487,6 @@ async def check_all(memory: AsyncMemory) -> None:
 
 
 def test_closing_does_not_wait_for_a_model_that_hangs(server: LocalModelServer) -> None:
-    import threading
-
     server.script(Hang())
     memory = Memory("memory://", user_id="ada", settings=settings(server))
     ended: list[BaseException] = []

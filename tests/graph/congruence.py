@@ -49,8 +49,8 @@ def _batch(draw: Callable[[st.SearchStrategy[Any]], Any], world: _World) -> Grap
         return found[0] if found else None
 
     removed = {kind: some(kind, 2) for kind in live if draw(st.integers(0, 4)) == 0}
-    for kind, ids in removed.items():
-        live[kind][:] = [id for id in live[kind] if id not in ids]
+    for kind, gone in removed.items():
+        live[kind][:] = [id for id in live[kind] if id not in gone]
     again = {kind: some(kind, 2) for kind in live}
     fresh = {kind: [world.new(wall, kind) for _ in range(draw(st.integers(0, 3)))] for kind in live}
     ids = {kind: list(dict.fromkeys(again[kind] + fresh[kind])) for kind in live}

@@ -1,0 +1,277 @@
+"""Times, ids, words, names, sentences and values: what everything else rests on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import string
+import threading
+import uuid
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphmem.clock import (
+    ManualClock,
+    SystemClock,
+    parse_when,
+    parse_when_or_none,
+    stamp,
+    stamp_or_none,
+    unstamp,
+    unstamp_or_none,
+)
+from graphmem.errors import BadModelOutput, GraphmemError, ModelError, Unavailable, UsageError
+from graphmem.model import Entity, Fact, Scope, Source, to_json
+from graphmem.model.answers import Path, SearchResult
+from graphmem.text import (
+    digest,
+    fold,
+    name_key,
+    name_keys,
+    name_keys_in,
+    paragraphs,
+    sentences,
+    text_key,
+    words,
+)
+
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+TEXTS = st.text(max_size=200)
+
+
+class TestTimes:
+    @given(MOMENTS)
+    def test_stored_and_read_again(self, moment: datetime) -> None:
+        assert unstamp(stamp(moment)) == moment
+        assert len(stamp(moment)) == 27
+
+    @given(MOMENTS, MOMENTS)
+    def test_stored_text_sorts_as_time_does(self, one: datetime, other: datetime) -> None:
+        assert (stamp(one) < stamp(other)) == (one < other)
+
+    def test_none_stays_none(self) -> None:
+        assert [stamp_or_none(None), unstamp_or_none(None), parse_when_or_none(None)] == [None] * 3
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "2024-03-01",
+            " 2024-03-01 ",
+            "2024-03-01T00:00:00Z",
+            "2024-03-01T05:30:00+05:30",
+            "20240301",
+            "2024-W09-5",
+            date(2024, 3, 1),
+            datetime(2024, 3, 1),
+            datetime(2024, 2, 29, 23, tzinfo=timezone(timedelta(hours=-1))),
+        ],
+    )
+    def test_what_is_a_time(self, value: Any) -> None:
+        assert parse_when(value) == datetime(2024, 3, 1, tzinfo=UTC)
+        assert parse_when(value).tzinfo is UTC
+
+    @pytest.mark.parametrize(
+        "value", ["", "today", "2024", "1.3.2024", "2023-02-29", 7, None, b"x"]
+    )
+    def test_what_is_none(self, value: Any) -> None:
+        with pytest.raises(UsageError, match=r"^birthday: "):
+            parse_when(value, name="birthday")
+
+
+class TestClocks:
+    def test_the_system_clock_only_grows_from_any_thread(self) -> None:
+        clock = SystemClock()
+        seen: list[datetime] = []
+        ids: list[str] = []
+
+        def work() -> None:
+            for _ in range(500):
+                seen.append(clock.now())
+                ids.append(clock.new_id())
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(set(seen)) == len(set(ids)) == 2000
+        own = [clock.now() for _ in range(100)]
+        assert own == sorted(set(own))
+
+    def test_ids_are_uuids_of_version_7_in_order(self) -> None:
+        clock = SystemClock()
+        ids = [clock.new_id() for _ in range(2000)]
+        assert ids == sorted(ids)
+        assert {(uuid.UUID(id).version, uuid.UUID(id).variant) for id in ids} == {
+            (7, uuid.RFC_4122)
+        }
+        ms = uuid.UUID(ids[0]).int >> 80
+        assert abs(ms / 1000 - clock.now().timestamp()) < 60
+
+    def test_the_manual_clock_moves_only_when_told(self) -> None:
+        clock, twin = ManualClock("2026-01-01"), ManualClock("2026-01-01")
+        assert [clock.now() for _ in range(3)] == [twin.now() for _ in range(3)]
+        assert [clock.new_id() for _ in range(3)] == [twin.new_id() for _ in range(3)]
+        clock.advance(days=2)
+        assert clock.now().date() == date(2026, 1, 3)
+        later = [clock.new_id() for _ in range(5)]
+        assert later == sorted(set(later))
+        assert later[0] > twin.new_id()
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("Zoë", "ZOE"),
+            ("The Beatles", "beatles"),
+            ("São  Paulo", "sao paulo"),
+            ("Ada's", "Ada"),
+            ("Ada’s", "ada"),
+            ("C++", "c++"),
+            ("ﬁne", "fine"),
+            ("Straße", "STRASSE"),
+            ("A.B.C.", "a b c"),
+            ("𝐁𝐨𝐛", "bob"),
+            ("℡", "tel"),
+            ("İzmir", "izmir"),
+            ("ΟΔΥΣΣΕΎΣ", "οδυσσευς"),
+        ],
+    )
+    def test_spelled_alike(self, one: str, other: str) -> None:
+        assert name_key(one) == name_key(other)
+
+    @pytest.mark.parametrize(
+        ("one", "other"), [("C", "C++"), ("C++", "C#"), ("1984", "1985"), ("The", "A"), ("❤", "★")]
+    )
+    def test_spelled_otherwise(self, one: str, other: str) -> None:
+        assert name_key(one) != name_key(other)
+
+    def test_every_key_a_name_is_found_by(self) -> None:
+        assert name_keys("Dr. Bob Stone") == ["dr bob stone", "bob stone", "bobstone"]
+        assert name_keys("Acme GmbH") == ["acme gmbh", "acme"]
+        assert name_keys("Dr") == ["dr"]
+        assert name_keys("Co") == ["co"]
+
+    def test_every_run_of_words_is_a_name_to_look_for(self) -> None:
+        found = name_keys_in("Where does Bob Stone live?", longest=2)
+        assert {"bob", "bob stone", "where does", "live"} <= set(found)
+        assert len(found) == len(set(found)) == 9
+
+    @given(TEXTS)
+    def test_keys_are_fixed_points(self, text: str) -> None:
+        assert name_key(name_key(text)) == name_key(text) or not words(text)
+        assert fold(fold(text)) == fold(text)
+        assert text_key(text_key(text)) == text_key(text) or not words(text)
+
+    @given(TEXTS)
+    def test_a_name_of_anything_has_a_key(self, text: str) -> None:
+        assert bool(name_key(text)) == bool(fold(text).strip())
+
+
+class TestText:
+    def test_sentences(self) -> None:
+        assert sentences("One. Two!  Three?\nFour… 五。六。") == [
+            *("One.", "Two!", "Three?", "Four…"),
+            *("五。", "六。"),
+        ]
+        assert sentences("") == sentences(" \n ") == []
+
+    def test_paragraphs(self) -> None:
+        assert paragraphs("One\ntwo.\n \n\nThree.\n") == ["One\ntwo.", "Three."]
+
+    @given(st.text(string.ascii_letters + " .!\n", max_size=400), st.integers(5, 50))
+    def test_long_ones_are_cut_without_loss(self, text: str, longest: int) -> None:
+        pieces = paragraphs(text, longest=longest)
+        assert all(0 < len(piece) <= longest for piece in pieces)
+        assert "".join("".join(pieces).split()) == "".join(text.split())
+
+    @given(TEXTS, st.integers(1, 50))
+    def test_pieces_of_anything_are_short_enough(self, text: str, longest: int) -> None:
+        assert all(len(piece) <= longest for piece in paragraphs(text, longest=longest))
+
+    @given(st.lists(TEXTS, max_size=4), st.lists(TEXTS, max_size=4))
+    def test_digests_differ_as_lists_do(self, one: list[str], other: list[str]) -> None:
+        assert (digest(*one) == digest(*other)) == (one == other)
+
+    def test_digests_take_what_utf8_does_not(self) -> None:
+        assert len(digest("\ud800")) == 64
+
+
+class TestValues:
+    def test_a_scope_names_its_wall(self) -> None:
+        assert Scope(user_id="ada").wall == "default/user:ada"
+        assert Scope("p/q%", user_id="a/b").wall == "p%2Fq%25/user:a/b"
+        assert Scope(agent_id="bot").wall == "default/agent:bot"
+        both = Scope(user_id="ada", agent_id="bot", run_id="r")
+        assert (both.wall, both.narrow_agent_id) == ("default/user:ada", "bot")
+        assert Scope(agent_id="bot").narrow_agent_id is None
+
+    @pytest.mark.parametrize("value", ["", " ", "x" * 257, "a\nb", "\ud800", 7, b"x"])
+    @pytest.mark.parametrize("name", ["project_id", "user_id", "agent_id", "run_id"])
+    def test_what_no_scope_is_made_of(self, name: str, value: Any) -> None:
+        with pytest.raises(UsageError, match=name):
+            Scope(**{"user_id": "ada", name: value})
+
+    def test_values_become_json_and_come_back(self) -> None:
+        when = datetime(2024, 3, 1, 12, 0, 0, 7, tzinfo=UTC)
+        fact = Fact(
+            id="f",
+            scope=Scope(user_id="ada", run_id="r"),
+            text="Zoë 🙂",
+            recorded_at=when,
+            valid_at=when,
+            entity_ids=("a", "b"),
+            sources=(Source("e", "t"), Source("e2")),
+            metadata={"x": [1, {"y": None}]},
+            tags=("t",),
+        )
+        assert Fact.from_json(json.loads(json.dumps(to_json(fact)))) == fact
+        entity = Entity("a", "w", "Zoë", "person", ("Z",), None, when)
+        assert Entity.from_json(json.loads(json.dumps(to_json(entity)))) == entity
+
+    def test_a_fact_holds_until_its_first_end(self) -> None:
+        day = datetime(2024, 3, 1, tzinfo=UTC)
+        fact = Fact("f", Scope(user_id="a"), "x", day)
+        assert fact.holds_at(day)
+        for ended in (
+            dataclasses.replace(fact, invalid_at=day),
+            dataclasses.replace(fact, expires_at=day),
+            dataclasses.replace(fact, archived_at=day),
+        ):
+            assert not ended.holds_at(day)
+            assert ended.holds_at(day - timedelta(microseconds=1))
+
+    def test_a_result_is_a_sequence(self) -> None:
+        result = SearchResult("q", ())
+        assert (len(result), list(result), result[:3]) == (0, [], ())
+        with pytest.raises(IndexError):
+            result[0]
+        assert str(Path(())) == ""
+
+
+class TestErrors:
+    def test_one_tree(self) -> None:
+        from graphmem import errors
+
+        kinds = [
+            kind
+            for kind in vars(errors).values()
+            if isinstance(kind, type) and issubclass(kind, Exception)
+        ]
+        assert len(kinds) == 9
+        assert all(issubclass(kind, GraphmemError) for kind in kinds)
+        assert all(kind.__name__ in (errors.__doc__ or "") for kind in kinds)
+        assert issubclass(errors.UsageError, ValueError)
+        assert issubclass(errors.NotFound, LookupError)
+
+    def test_each_says_whether_to_try_again(self) -> None:
+        assert Unavailable("x").retryable
+        assert not UsageError("x").retryable
+        assert ModelError("x").retryable
+        assert not ModelError("x", retryable=False).retryable
+        assert BadModelOutput("x", calls=2, tokens_in=3).calls == 2
