@@ -17,13 +17,14 @@ pattern covers the edges and the nodes inside a variable-length path too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from graphmem.adapters.cypher_lexer import Token, masked, tokenize
+from graphmem.adapters.cypher_parser import TooMuch, parse
 from graphmem.adapters.cypher_patterns import check_names, node_patterns, scoped_at
 from graphmem.clock import stamp
 from graphmem.errors import UsageError
@@ -127,8 +128,34 @@ def guard(
     tell whether rows were cut. :class:`~graphmem.errors.UsageError` says why a query is refused.
     """
     _check_limits(query, max_rows, timeout_s)
+    read = _read(query)
+    given = _parameters(read.tokens, parameters)
+    text = _limited(read.text, read.tokens, max_rows)
+    if wall is None:
+        return Guarded(text, given)
+    if read.only_unscoped is not None:
+        raise UsageError(read.only_unscoped)
+    if read.patterns:
+        given[SCOPE_PARAMETER] = wall
+    for at, piece in sorted(scoped_at(read.tokens, read.patterns, SCOPE_PARAMETER), reverse=True):
+        text = text[:at] + piece + text[at:]
+    return Guarded(text, given)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a query is found to be, whoever asks it."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    patterns: tuple[tuple[int, int], ...]
+    only_unscoped: str | None
+    """Why it may not be run inside a wall, if it may not."""
+
+
+@lru_cache(maxsize=256)
+def _read(query: str) -> _Reading:
     text, tokens = _statement(query)
-    given = _parameters(tokens, parameters)
     _check_words(tokens)
     _check_functions(tokens)
     tree = _tree(text, tokens)
@@ -138,17 +165,12 @@ def guard(
             f"Cypher: this console does not accept what is called {', '.join(unknown)} here; it "
             "reads with MATCH, WHERE, WITH, UNWIND, RETURN, ORDER BY, SKIP, LIMIT and UNION"
         )
-    found = node_patterns(tree, tokens)
-    if wall is not None:
-        check_names(tree, tokens, found)
-        given[SCOPE_PARAMETER] = wall
-    limited = _limited(text, tokens, max_rows)
-    if wall is not None:
-        for at, piece in sorted(scoped_at(tokens, found, SCOPE_PARAMETER), reverse=True):
-            limited = limited[:at] + piece + limited[at:]
-    if wall is not None and not found:
-        del given[SCOPE_PARAMETER]
-    return Guarded(limited, given)
+    patterns = node_patterns(tree, tokens)
+    try:
+        check_names(tree, tokens, patterns)
+    except UsageError as error:
+        return _Reading(text, tuple(tokens), tuple(patterns), str(error))
+    return _Reading(text, tuple(tokens), tuple(patterns), None)
 
 
 def _check_limits(query: str, max_rows: int, timeout_s: float) -> None:
@@ -182,7 +204,7 @@ def _statement(query: str) -> tuple[str, list[Token]]:
     return text, tokens
 
 
-def _parameters(tokens: list[Token], given: Mapping[str, object]) -> dict[str, Any]:
+def _parameters(tokens: Sequence[Token], given: Mapping[str, object]) -> dict[str, Any]:
     used = {token.value for token in tokens if token.kind == "parameter"}
     if reserved := sorted(name for name in {*used, *given} if str(name).startswith("__")):
         raise UsageError(f"Cypher: the parameter ${reserved[0]} is reserved; use another name")
@@ -252,16 +274,11 @@ def _check_functions(tokens: list[Token]) -> None:
         )
 
 
-@cache
-def _dialect() -> Any:
-    from graphglot.dialect import Dialect
-
-    return Dialect.get_or_raise("neo4j")
-
-
 def _tree(text: str, tokens: list[Token]) -> Any:
     try:
-        programs = _dialect().parse(masked(text, _renamed(tokens)))
+        programs = parse(masked(text, _renamed(tokens)))
+    except TooMuch as error:
+        raise UsageError("Cypher: the query is too long or too deeply nested") from error
     except Exception as error:  # what no parser understands is not proved safe, whatever it raises
         first = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise UsageError(f"Cypher: this query is not understood: {first}") from error
@@ -284,7 +301,7 @@ def _renamed(tokens: list[Token]) -> list[Token]:
     return renamed
 
 
-def _limited(text: str, tokens: list[Token], max_rows: int) -> str:
+def _limited(text: str, tokens: Sequence[Token], max_rows: int) -> str:
     """With a LIMIT at the end, where the query has none and one there means the whole of it."""
     depth, tail = 0, -1
     for at, token in enumerate(tokens):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -53,7 +54,7 @@ def check_names(tree: Any, tokens: list[Token], patterns: list[Pattern]) -> None
 
 
 def scoped_at(
-    tokens: list[Token], patterns: list[Pattern], parameter: str
+    tokens: Sequence[Token], patterns: Sequence[Pattern], parameter: str
 ) -> list[tuple[int, str]]:
     """Where in the text what is to be put in, so that every pattern carries the scope."""
     pieces = []

@@ -30,7 +30,7 @@ def test_embedded_stores(tmp_path: Path) -> None:
         folder = tmp_path / f"store{next(numbers)}"
         return lambda: open_memory(folder)
 
-    run_state_machine_as_test(memory_machine(new_opener), settings=runs(6, 20))
+    run_state_machine_as_test(memory_machine(new_opener), settings=runs(4, 20))
 
 
 def test_stores_in_memory() -> None:
@@ -41,7 +41,7 @@ def test_stores_in_memory() -> None:
 
     machine = memory_machine(new_opener)
     machine.reopen = lambda self: None  # type: ignore[method-assign]
-    run_state_machine_as_test(machine, settings=runs(25, 30))
+    run_state_machine_as_test(machine, settings=runs(15, 30))
 
 
 async def test_a_replay_notices_what_ids_do_not_show(tmp_path: Path) -> None:

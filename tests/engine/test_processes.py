@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from graphmem import Memory, Settings
+from graphmem import AsyncMemory, Memory, Settings
 from graphmem.errors import Unavailable, UsageError
 from graphmem.model import Stats
+from graphmem.testing.machine import replay_differences
 from tests.engine.helpers import child, child_environment, run_child
 
 _ADD = """
@@ -126,6 +127,9 @@ def check_store(folder: Path, ones: set[str], many: set[int], *, resume: bool) -
             assert memory.stats().pending == 0
             assert memory.resume() == []
             assert memory.verify().ok
+            engine = memory._async
+            assert isinstance(engine, AsyncMemory)
+            assert memory._portal.call(replay_differences(engine)) == []
         homes = [r.subject for r in memory.relations(type="lives_in", limit=10_000)]
         assert homes.count("Bob Stone") <= 1, "decisions are whole: never two open homes"
 

@@ -94,6 +94,27 @@ def test_without_a_wall_nothing_is_put_in_but_it_still_only_reads() -> None:
             guarded(query, None)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "MATCH (a) WHERE " + "NOT (" * 20 + "a.id = 'x'" + ")" * 20 + " RETURN a",
+        "MATCH (a) WHERE "
+        + " OR ".join(f"(a.id = '{i}' AND a.x = 1)" for i in range(90))
+        + " RETURN a",
+        "RETURN " + "[" * 20 + "1" + "]" * 20,
+        "RETURN " + "CASE WHEN true THEN " * 20 + "1" + " END" * 20,
+        "MATCH (a) WHERE " + "EXISTS { MATCH (a)--(b) WHERE " * 8 + "true" + "}" * 8 + " RETURN a",
+    ],
+)
+def test_nesting_is_parsed_in_reasonable_work(query: str) -> None:
+    assert guarded(query).endswith("LIMIT 10")
+
+
+def test_what_would_take_too_much_work_is_refused() -> None:
+    with pytest.raises(UsageError, match="too long or too deeply nested"):
+        guarded("RETURN " + " + ".join("((1))" for _ in range(1500)))
+
+
 def test_parameters() -> None:
     let = guard(
         "RETURN $a, $b", {"a": "x", "b": [1, {"c": None}]}, wall="w", max_rows=9, timeout_s=1
@@ -212,8 +233,9 @@ def test_a_string_means_to_the_database_what_it_meant_to_the_guard(
 ) -> None:
     for quote in "'\"":
         literal = text.replace("\\", "\\\\").replace(quote, "\\" + quote)
-        query = guarded(f"RETURN {quote}{literal}{quote} AS x")
-        result = connection.execute(query)
+        query = f"RETURN {quote}{literal}{quote} AS x"
+        let = guard(query, {}, wall="w", max_rows=9, timeout_s=1)
+        result = connection.execute(let.text)
         assert isinstance(result, kuzu.QueryResult)
         assert result.get_all() == [[text]]
         result.close()
