@@ -17,6 +17,7 @@ from graphmem.model import (
     Metadata,
     Receipt,
     Removal,
+    Scope,
 )
 from graphmem.ports.api import AddArgs, Content, ScopeArgs, When
 from graphmem.ports.ledger import Commit, Erasure
@@ -86,32 +87,48 @@ class Writes(Core):
         changes = {name: value for name, value in given.items() if value is not None}
         if not changes:
             raise UsageError("update was given nothing to change")
-        before = await self.get(fact_id, **scope)
-        after = replace(before, **changes)
-        if after.valid_at and after.invalid_at and after.invalid_at < after.valid_at:
-            raise UsageError("invalid_at is before valid_at")
-        if after == before:
-            return before
-        decision = Decision("UPDATE", "changed by hand", before=before, after=after)
-        await self._parts.ledger.commit([Commit(None, (decision,), actor="user")])
-        return await self.get(fact_id, **scope)
+        async with self._ingest.deciding(self._scope(scope).wall):
+            before = await self.get(fact_id, **scope)
+            after = replace(before, **changes)
+            if after.valid_at and after.invalid_at and after.invalid_at < after.valid_at:
+                raise UsageError("invalid_at is before valid_at")
+            if after == before:
+                return before
+            decision = Decision("UPDATE", "changed by hand", before=before, after=after)
+            await self._parts.ledger.commit([Commit(None, (decision,), actor="user")])
+            return await self.get(fact_id, **scope)
 
     async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[ScopeArgs]) -> Removal:
         where = self._scope(scope)
         ledger = self._parts.ledger
-        if await ledger.episodes(where, ids=[checked_text(id, "id")]):
-            return await ledger.erase(Erasure(where, episode_ids=(id,)))
-        facts = await self._facts(where, id)
-        if erase and (facts or await ledger.history(where.wall, id)):
-            return await ledger.erase(Erasure(where, fact_ids=(id,)))
-        if not facts:
-            raise NotFound(f"no fact or episode {id!r} in this scope")
-        decision = Decision("DELETE", "deleted by hand", before=facts[0])
-        await ledger.commit([Commit(None, (decision,), actor="user")])
-        return Removal(facts=1)
+        checked_text(id, "id")
+        async with self._ingest.deciding(where.wall):
+            if await ledger.episodes(where, ids=[id]):
+                return await ledger.erase(Erasure(where, episode_ids=(id,)))
+            facts = await self._facts(where, id)
+            if erase and (facts or await self._was_here(where, id)):
+                return await ledger.erase(Erasure(where, fact_ids=(id,)))
+            if not facts:
+                raise NotFound(f"no fact or episode {id!r} in this scope")
+            decision = Decision("DELETE", "deleted by hand", before=facts[0])
+            await ledger.commit([Commit(None, (decision,), actor="user")])
+            return Removal(facts=1)
+
+    async def _was_here(self, where: Scope, fact_id: str) -> bool:
+        """Whether a retired fact came from this scope, agent and run included."""
+        changes = await self._parts.ledger.history(where.wall, fact_id)
+        states = [state for change in changes for state in (change.before, change.after) if state]
+        return any(
+            where.narrow_agent_id in {None, source.agent_id}
+            and where.run_id in {None, source.run_id}
+            for state in states[-1:]
+            for source in state.sources
+        )
 
     async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
-        return await self._parts.ledger.erase(Erasure(self._scope(scope)))
+        where = self._scope(scope)
+        async with self._ingest.deciding(where.wall):
+            return await self._parts.ledger.erase(Erasure(where))
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
         where = self._scope(scope)

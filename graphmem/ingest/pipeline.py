@@ -24,6 +24,7 @@ from graphmem.ports.llm import CandidateFact, Extraction, Extractor
 from graphmem.text import name_keys_in
 
 _KNOWN_NAMES = 200
+_ERASED = "erased before it was finished"
 
 
 class Ingest:
@@ -133,9 +134,11 @@ class Ingest:
         return extraction
 
     async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
-        if isinstance(extraction, ModelError):
-            return await self._postpone(episode, extraction)
-        async with self._lock(episode.scope.wall):
+        async with self.deciding(episode.scope.wall):
+            if not await self._ledger.existing("episode", [episode.id]):
+                return Receipt(episode.id, "failed", reason=_ERASED)
+            if isinstance(extraction, ModelError):
+                return await self._postpone(episode, extraction)
             believed = Believed(self._ledger, episode.scope.wall)
             commit = await self._decide(episode, extraction, believed)
             await self._ledger.commit([commit])
@@ -157,10 +160,15 @@ class Ingest:
         """Texts stored as they are: one transaction a wall, each sees those before it."""
         receipts: dict[str, Receipt] = {}
         for wall in dict.fromkeys(episode.scope.wall for episode in episodes):
-            async with self._lock(wall):
+            async with self.deciding(wall):
                 believed = Believed(self._ledger, wall)
                 commits = []
-                for episode in (e for e in episodes if e.scope.wall == wall):
+                here = [episode for episode in episodes if episode.scope.wall == wall]
+                present = await self._ledger.existing("episode", [episode.id for episode in here])
+                for episode in here:
+                    if episode.id not in present:
+                        receipts[episode.id] = Receipt(episode.id, "failed", reason=_ERASED)
+                        continue
                     extraction = _verbatim(episode)
                     commits.append(await self._decide(episode, extraction, believed))
                     receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
@@ -188,7 +196,8 @@ class Ingest:
             extraction=extraction,
         )
 
-    def _lock(self, wall: str) -> asyncio.Lock:
+    def deciding(self, wall: str) -> asyncio.Lock:
+        """Held while something is decided about a wall, or changed or erased in it by hand."""
         return self._walls.setdefault(wall, asyncio.Lock())
 
 

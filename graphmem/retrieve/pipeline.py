@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -63,9 +62,10 @@ class Retrieve:
         self._embedder = embedder
 
     async def search(self, question: Question) -> SearchResult:
-        (seeds, reached), (arms, past) = await asyncio.gather(
-            self._graph_arm(question), self._vector_arms(question)
-        )
+        # One after the other: the embedded engines hold the interpreter while they work, so that
+        # side by side they only wait for each other.
+        seeds, reached = await self._graph_arm(question)
+        arms, past = await self._vector_arms(question)
         graph = Arm("graph", [Scored(r.fact_id, r.score) for r in reached if r.score > 0])
         turn_ids = {hit.id for arm in arms["turn"] for hit in arm.hits}
         fused = fuse([*arms["fact"], *arms["turn"], graph])

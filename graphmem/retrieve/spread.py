@@ -15,7 +15,7 @@ from graphmem.ports.graph import GraphStore, Link
 
 _DAMPING = 0.5
 _ROUNDS = 12
-_LINKS_PER_ENTITY = 48
+_LINKS_PER_ENTITY = 32
 _SECOND_HOP = 4
 _ENOUGH = 32  # facts reached at the first hop that make a second one needless
 

@@ -14,117 +14,35 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from graphmem.clock import stamp
 from graphmem.errors import BackendError, UsageError
-from graphmem.model import Entity, Episode, Fact, Scope, Source, Table
 from graphmem.ports.graph import GraphChanges, GraphDump, GraphStore, Mark
-
-MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ADA = Scope(project_id="p", user_id="ada", agent_id="bot", run_id="r1")
-BOB = Scope(project_id="p", user_id="bob")
-
-AWKWARD = (
-    "plain",
-    "it's \"quoted\" `back` 'twice''",
-    "comma, semicolon; pipe| tab\tline\nreturn\r\nend",
-    "back\\slash \\n \\u0041 \\",
-    "",
-    " ",
-    "ünïcode 漢字 😀 \u2028 e\u0301",
-    "[a, b]",
-    "{a: 1}",
-    "null",
-    "true",
-    "1.50",
-    "2026-01-01",
-    "\x00\x01 and more",
-    "\x01\x1b\x7f\x85",
-    "}) DETACH DELETE n //",
-    "$scope /* */ -- #",
-    "x" * 70_000,
+from graphmem.testing.graph_cypher import CypherContract
+from graphmem.testing.graph_samples import (
+    ADA,
+    AWKWARD,
+    BOB,
+    MOMENT,
+    SMALL,
+    edges_of,
+    entity,
+    episode,
+    fact,
+    large,
+    node_of,
+    parts,
+    removal_of_large,
 )
-"""Texts that a store must give back as they were."""
 
 
-def episode(
-    id: str, scope: Scope = ADA, *, previous_id: str | None = None, text: str = ""
-) -> Episode:
-    """An episode for tests."""
-    return Episode(
-        id=id,
-        scope=scope,
-        content=text or f"content of {id}",
-        kind="text",
-        content_hash=id,
-        occurred_at=MOMENT,
-        recorded_at=MOMENT + timedelta(seconds=1),
-        previous_id=previous_id,
-    )
-
-
-def entity(id: str, scope: Scope = ADA, *, name: str = "", aliases: tuple[str, ...] = ()) -> Entity:
-    """An entity for tests."""
-    return Entity(id, scope.wall, name or f"name of {id}", "person", aliases, None, MOMENT)
-
-
-def fact(
-    id: str,
-    subject: str | None = None,
-    object: str | None = None,
-    *,
-    scope: Scope = ADA,
-    about: Iterable[str] = (),
-    sources: Iterable[str] = (),
-    supersedes: str | None = None,
-    text: str = "",
-) -> Fact:
-    """A fact for tests; with subject and object it is a relation of type ``knows``."""
-    ends = tuple(end for end in (subject, object) if end is not None)
-    return Fact(
-        id=id,
-        scope=scope,
-        text=text or f"text of {id}",
-        recorded_at=MOMENT,
-        subject_id=subject,
-        type="knows" if subject and object else None,
-        object_id=object,
-        entity_ids=tuple(dict.fromkeys((*ends, *about))),
-        sources=tuple(Source(episode_id) for episode_id in sources),
-        supersedes_id=supersedes,
-    )
-
-
-SMALL = GraphChanges(
-    episodes=(episode("e1"), episode("e2", previous_id="e1")),
-    entities=(entity("n1"), entity("n2"), entity("n3")),
-    facts=(
-        fact("f1", "n1", "n2", sources=["e1"]),
-        fact("f2", "n1", "n3", sources=["e1", "e2"], supersedes="f1"),
-        fact("f3", about=["n2"], sources=["e2"]),
-    ),
-    mentions=(("e1", "n1"), ("e1", "n2"), ("e2", "n1")),
-)
-"""A small graph with every kind of node and edge."""
-
-
-def edges_of(dump: GraphDump, type: str | None = None) -> set[tuple[str, str, str]]:
-    """Edges as (type, from, to)."""
-    return {edge[:3] for edge in dump.edges if type in (None, edge[0])}
-
-
-def node_of(dump: GraphDump, label: str, id: str) -> dict[str, object]:
-    """A node's properties."""
-    return next(dict(found[2]) for found in dump.nodes if found[:2] == (label, id))
-
-
-class GraphStoreContract:
+class GraphStoreContract(CypherContract):
     """The tests; ``make`` gives a new, unopened store, ``folder`` is where it may keep files."""
 
     @abstractmethod
@@ -452,11 +370,11 @@ class GraphStoreContract:
     async def test_one_large_batch_equals_many_small_ones(
         self, graph: GraphStore, tmp_path: Path
     ) -> None:
-        large = _large(1300)
-        await graph.apply(large, 1)
+        batch = large(1300)
+        await graph.apply(batch, 1)
         other = self.make(tmp_path / "other")
         await other.open("store")
-        for part in _parts(large, 400):
+        for part in parts(batch, 400):
             await other.apply(part, 1)
         assert await graph.dump() == await other.dump()
         await other.close()
@@ -501,14 +419,14 @@ class GraphStoreContract:
         await graph.apply(SMALL, 1)
         before = await graph.dump()
         for turns in range(6):
-            task = asyncio.ensure_future(graph.apply(_large(20), 2))
+            task = asyncio.ensure_future(graph.apply(large(20), 2))
             for _ in range(turns):
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             dump = await graph.dump()
             assert len(dump.nodes) in (len(before.nodes), len(before.nodes) + 60)
-            await graph.apply(_removal(20), 1)
+            await graph.apply(removal_of_large(20), 1)
             assert await graph.dump() == before
 
     async def test_a_cancelled_read_is_cancelled(self, graph: GraphStore) -> None:
@@ -521,103 +439,6 @@ class GraphStoreContract:
             (outcome,) = await asyncio.gather(task, return_exceptions=True)
             assert not cancelling or isinstance(outcome, asyncio.CancelledError)
             assert len((await graph.expand(ADA.wall, ["n1"], limit=5))["n1"]) == 2
-
-    async def ask(self, graph: GraphStore, query: str, **parameters: object) -> Table:
-        """A query inside Ada's wall."""
-        return await graph.cypher(query, parameters, wall=ADA.wall, max_rows=50, timeout_s=30)
-
-    async def test_cypher_reads_inside_the_wall(self, graph: GraphStore) -> None:
-        await graph.apply(SMALL, 1)
-        await graph.apply(GraphChanges(entities=(entity("m1", BOB, name="Bob's"),)), 2)
-        query = "MATCH (e:Entity) RETURN e.id AS id, e.name AS name ORDER BY id"
-        mine = await self.ask(graph, query)
-        assert mine.columns == ("id", "name")
-        assert mine.rows == (("n1", "name of n1"), ("n2", "name of n2"), ("n3", "name of n3"))
-        assert not mine.truncated
-        theirs = await graph.cypher(query, {}, wall=BOB.wall, max_rows=50, timeout_s=30)
-        assert theirs.rows == (("m1", "Bob's"),)
-        all_of_them = await graph.cypher(query, {}, wall=None, max_rows=50, timeout_s=30)
-        assert [id for id, _ in all_of_them.rows] == ["m1", "n1", "n2", "n3"]
-
-    async def test_cypher_gives_plain_values(self, graph: GraphStore) -> None:
-        await graph.apply(SMALL, 1)
-        table = await self.ask(
-            graph,
-            "MATCH p = (a:Entity {id: 'n1'})-[r:RELATES]->(b:Entity {id: 'n2'}) RETURN a, r, p",
-        )
-        ((a, r, p),) = table.rows
-        assert a == {
-            "label": "Entity",
-            "id": "n1",
-            "scope": ADA.wall,
-            "name": "name of n1",
-            "kind": "person",
-            "aliases": [],
-            "recorded_at": stamp(MOMENT),
-        }
-        assert (r["label"], r["fact_id"], r["type"]) == ("RELATES", "f1", "knows")
-        assert [node["id"] for node in p["nodes"]] == ["n1", "n2"]
-        assert [edge["fact_id"] for edge in p["edges"]] == ["f1"]
-        assert not [key for found in (a, r) for key in found if key.startswith("_")]
-
-    async def test_cypher_takes_parameters(self, graph: GraphStore) -> None:
-        await graph.apply(GraphChanges(entities=tuple(entity(t) for t in AWKWARD if t)), 1)
-        for text in filter(None, AWKWARD):
-            table = await self.ask(graph, "MATCH (e:Entity {id: $id}) RETURN e.id", id=text)
-            assert table.rows == ((text,),)
-        with pytest.raises(UsageError, match=r"no value was given for the parameter \$id"):
-            await self.ask(graph, "MATCH (e:Entity {id: $id}) RETURN e.id")
-        with pytest.raises(UsageError, match=r"does not use the parameter \$other"):
-            await self.ask(graph, "RETURN $id", id=1, other=2)
-
-    async def test_cypher_cuts_what_is_too_much(self, graph: GraphStore) -> None:
-        await graph.apply(SMALL, 1)
-        for query in (
-            "MATCH (e:Entity) RETURN e.id",
-            "MATCH (e:Entity) RETURN e.id LIMIT 9",
-            "MATCH (e:Entity) RETURN e.id UNION ALL MATCH (e:Entity) RETURN e.id",
-        ):
-            table = await graph.cypher(query, {}, wall=ADA.wall, max_rows=2, timeout_s=30)
-            assert (len(table.rows), table.truncated) == (2, True)
-        whole = await graph.cypher(
-            "MATCH (e:Entity) RETURN e.id", {}, wall=ADA.wall, max_rows=3, timeout_s=30
-        )
-        assert (len(whole.rows), whole.truncated) == (3, False)
-
-    @pytest.mark.parametrize(
-        "query",
-        [
-            "CREATE (:Entity {id: 'x'})",
-            "MATCH (e:Entity) SET e.name = 'x'",
-            "MATCH (e:Entity) DETACH DELETE e",
-            "MERGE (e:Entity {id: 'x'}) RETURN e",
-            "DROP TABLE Fact",
-            "RETURN 1; MATCH (n) DELETE n",
-            "MATCH (e:Store) RETURN e",
-            "MATCH (e:Entity {scope: 'p/user:bob'}) RETURN e",
-            "RETURN $__scope",
-            "MATCH (e",
-            "",
-        ],
-    )
-    async def test_cypher_refuses(self, graph: GraphStore, query: str) -> None:
-        await graph.apply(SMALL, 1)
-        before = await graph.dump()
-        with pytest.raises(UsageError, match="Cypher"):
-            await self.ask(graph, query)
-        assert await graph.dump() == before
-
-    async def test_a_cypher_failure_tells_no_data(self, graph: GraphStore) -> None:
-        await graph.apply(SMALL, 1)
-        for query in (
-            "MATCH (e:Entity) RETURN 1 / (size(e.id) - 2)",
-            "MATCH (e:Entity) WHERE e.name + 1 > 2 RETURN e.id",
-            "MATCH (e:Entity) RETURN e.nothing",
-        ):
-            with pytest.raises(UsageError) as caught:
-                await self.ask(graph, query)
-            assert "name of" not in str(caught.value)
-        assert (await self.ask(graph, "RETURN 1 AS one")).rows == ((1,),)
 
 
 class PersistentGraphContract(GraphStoreContract):
@@ -645,44 +466,3 @@ class PersistentGraphContract(GraphStoreContract):
         assert await other.dump() == before
         assert len((await other.expand(ADA.wall, ["n1"], limit=5))["n1"]) == 2
         await other.close()
-
-
-def _large(size: int) -> GraphChanges:
-    names = [f"L{i}" for i in range(size)]
-    return GraphChanges(
-        episodes=tuple(
-            episode(f"e{n}", previous_id=f"e{before}" if before else None)
-            for before, n in zip([None, *names], names, strict=False)
-        ),
-        entities=tuple(entity(f"n{n}") for n in names),
-        facts=tuple(
-            fact(
-                f"f{n}",
-                f"n{n}",
-                f"n{names[i // 2]}",
-                sources=[f"e{n}", "nowhere"],
-                supersedes=f"f{names[i - 1]}" if i % 3 == 0 and i else None,
-            )
-            for i, n in enumerate(names)
-        ),
-        mentions=tuple((f"e{n}", f"n{names[i // 3]}") for i, n in enumerate(names)),
-    )
-
-
-def _removal(size: int) -> GraphChanges:
-    large = _large(size)
-    return GraphChanges(
-        removed_episodes=tuple(found.id for found in large.episodes),
-        removed_entities=tuple(found.id for found in large.entities),
-        removed_facts=tuple(found.id for found in large.facts),
-    )
-
-
-def _parts(whole: GraphChanges, size: int) -> Iterable[GraphChanges]:
-    for at in range(0, len(whole.facts), size):
-        yield GraphChanges(
-            episodes=whole.episodes[at : at + size],
-            entities=whole.entities[at : at + size],
-            facts=whole.facts[at : at + size],
-            mentions=whole.mentions[at : at + size],
-        )

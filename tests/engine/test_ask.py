@@ -189,8 +189,16 @@ def test_narrowing_shows_only_what_was_said_there(memory: Memory) -> None:
     assert memory.paths("Bob Stone", "Acme", run_id="r3") == []
     assert [m.fact.text for m in memory.timeline(run_id="r3")] == ["Carol Reed works at Acme"]
     assert memory.to_networkx(run_id="r3").number_of_edges() == 1
+    fact = memory.relations("Bob Stone")[0].fact_id
+    for erase in (False, True):
+        with pytest.raises(NotFound):
+            memory.delete(fact, erase=erase, run_id="r3")
+        with pytest.raises(NotFound):
+            memory.get(fact, run_id="r3")
+    memory.delete(fact, run_id="r1")
     with pytest.raises(NotFound):
-        memory.get(memory.relations("Bob Stone")[0].fact_id, run_id="r3")
+        memory.delete(fact, erase=True, run_id="r3")
+    assert memory.delete(fact, erase=True, run_id="r2").facts == 1
 
 
 def test_what_expired_is_not_shown_beside_a_fact_that_lives_on(memory: Memory) -> None:

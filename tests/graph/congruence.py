@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from graphmem.adapters.graph_networkx import NetworkXGraph
 from graphmem.ports.graph import GraphChanges, GraphStore
-from graphmem.testing.graph import ADA, BOB, MOMENT, entity, episode, fact
+from graphmem.testing.graph_samples import ADA, BOB, MOMENT, entity, episode, fact
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 

@@ -16,7 +16,7 @@ from graphmem.adapters.graph_networkx import NetworkXGraph
 from graphmem.clock import stamp
 from graphmem.model import Fact, Table
 from graphmem.ports.graph import GraphChanges
-from graphmem.testing.graph import ADA, BOB, MOMENT, entity, episode, fact
+from graphmem.testing.graph_samples import ADA, BOB, MOMENT, entity, episode, fact
 
 FILES = ("schema.kuzu.cypher", "write.cypher", "read.cypher", "inspect.cypher")
 ROOT = Path(__file__).parents[2]

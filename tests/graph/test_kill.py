@@ -12,7 +12,7 @@ import pytest
 from graphmem.adapters.graph_kuzu import KuzuGraph
 from graphmem.adapters.graph_networkx import NetworkXGraph
 from graphmem.ports.graph import GraphChanges
-from graphmem.testing.graph import ADA, entity, episode, fact
+from graphmem.testing.graph_samples import ADA, entity, episode, fact
 
 
 def batch(i: int) -> GraphChanges:

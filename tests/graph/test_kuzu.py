@@ -13,7 +13,7 @@ import pytest
 from graphmem.adapters.graph_kuzu import KuzuGraph
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.graph import GraphChanges, GraphDump, Mark
-from graphmem.testing.graph import ADA, SMALL, entity, fact
+from graphmem.testing.graph_samples import ADA, SMALL, entity, fact
 
 MANY = GraphChanges(
     entities=(entity("hub"),), facts=tuple(fact(f"m{i}", "hub", "hub") for i in range(1500))

@@ -43,8 +43,10 @@ INSERT INTO events (at, kind, id, action, wall, episode_id, actor, reason, after
 VALUES (:at, :kind, :id, :action, :wall, :episode_id, :actor, :reason, :after);
 
 -- name: keep_extraction
+-- Of an episode that was erased while it was extracted, nothing is kept.
 INSERT INTO extractions (episode_id, extractor, version, raw, calls, tokens_in, tokens_out)
-VALUES (:episode_id, :extractor, :version, :raw, :calls, :tokens_in, :tokens_out)
+SELECT :episode_id, :extractor, :version, :raw, :calls, :tokens_in, :tokens_out
+WHERE EXISTS (SELECT 1 FROM episodes WHERE id = :episode_id)
 ON CONFLICT (episode_id) DO UPDATE SET extractor = excluded.extractor, version = excluded.version,
   raw = excluded.raw, calls = calls + excluded.calls, tokens_in = tokens_in + excluded.tokens_in,
   tokens_out = tokens_out + excluded.tokens_out;

@@ -1,0 +1,150 @@
+"""Episodes, entities and facts for tests of graph stores, and texts that stores trip over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from graphmem.model import Entity, Episode, Fact, Scope, Source
+from graphmem.ports.graph import GraphChanges, GraphDump
+
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ADA = Scope(project_id="p", user_id="ada", agent_id="bot", run_id="r1")
+BOB = Scope(project_id="p", user_id="bob")
+
+AWKWARD = (
+    "plain",
+    "it's \"quoted\" `back` 'twice''",
+    "comma, semicolon; pipe| tab\tline\nreturn\r\nend",
+    "back\\slash \\n \\u0041 \\",
+    "",
+    " ",
+    "ünïcode 漢字 😀 \u2028 e\u0301",
+    "[a, b]",
+    "{a: 1}",
+    "null",
+    "true",
+    "1.50",
+    "2026-01-01",
+    "\x00\x01 and more",
+    "\x01\x1b\x7f\x85",
+    "}) DETACH DELETE n //",
+    "$scope /* */ -- #",
+    "x" * 70_000,
+)
+"""Texts that a store must give back as they were."""
+
+
+def episode(
+    id: str, scope: Scope = ADA, *, previous_id: str | None = None, text: str = ""
+) -> Episode:
+    """An episode for tests."""
+    return Episode(
+        id=id,
+        scope=scope,
+        content=text or f"content of {id}",
+        kind="text",
+        content_hash=id,
+        occurred_at=MOMENT,
+        recorded_at=MOMENT + timedelta(seconds=1),
+        previous_id=previous_id,
+    )
+
+
+def entity(id: str, scope: Scope = ADA, *, name: str = "", aliases: tuple[str, ...] = ()) -> Entity:
+    """An entity for tests."""
+    return Entity(id, scope.wall, name or f"name of {id}", "person", aliases, None, MOMENT)
+
+
+def fact(
+    id: str,
+    subject: str | None = None,
+    object: str | None = None,
+    *,
+    scope: Scope = ADA,
+    about: Iterable[str] = (),
+    sources: Iterable[str] = (),
+    supersedes: str | None = None,
+    text: str = "",
+) -> Fact:
+    """A fact for tests; with subject and object it is a relation of type ``knows``."""
+    ends = tuple(end for end in (subject, object) if end is not None)
+    return Fact(
+        id=id,
+        scope=scope,
+        text=text or f"text of {id}",
+        recorded_at=MOMENT,
+        subject_id=subject,
+        type="knows" if subject and object else None,
+        object_id=object,
+        entity_ids=tuple(dict.fromkeys((*ends, *about))),
+        sources=tuple(Source(episode_id) for episode_id in sources),
+        supersedes_id=supersedes,
+    )
+
+
+SMALL = GraphChanges(
+    episodes=(episode("e1"), episode("e2", previous_id="e1")),
+    entities=(entity("n1"), entity("n2"), entity("n3")),
+    facts=(
+        fact("f1", "n1", "n2", sources=["e1"]),
+        fact("f2", "n1", "n3", sources=["e1", "e2"], supersedes="f1"),
+        fact("f3", about=["n2"], sources=["e2"]),
+    ),
+    mentions=(("e1", "n1"), ("e1", "n2"), ("e2", "n1")),
+)
+"""A small graph with every kind of node and edge."""
+
+
+def edges_of(dump: GraphDump, type: str | None = None) -> set[tuple[str, str, str]]:
+    """Edges as (type, from, to)."""
+    return {edge[:3] for edge in dump.edges if type in (None, edge[0])}
+
+
+def node_of(dump: GraphDump, label: str, id: str) -> dict[str, object]:
+    """A node's properties."""
+    return next(dict(found[2]) for found in dump.nodes if found[:2] == (label, id))
+
+
+def large(size: int) -> GraphChanges:
+    """A batch of ``size`` episodes, entities and facts, with all their edges."""
+    names = [f"L{i}" for i in range(size)]
+    return GraphChanges(
+        episodes=tuple(
+            episode(f"e{n}", previous_id=f"e{before}" if before else None)
+            for before, n in zip([None, *names], names, strict=False)
+        ),
+        entities=tuple(entity(f"n{n}") for n in names),
+        facts=tuple(
+            fact(
+                f"f{n}",
+                f"n{n}",
+                f"n{names[i // 2]}",
+                sources=[f"e{n}", "nowhere"],
+                supersedes=f"f{names[i - 1]}" if i % 3 == 0 and i else None,
+            )
+            for i, n in enumerate(names)
+        ),
+        mentions=tuple((f"e{n}", f"n{names[i // 3]}") for i, n in enumerate(names)),
+    )
+
+
+def removal_of_large(size: int) -> GraphChanges:
+    """What takes :func:`large` away again."""
+    batch = large(size)
+    return GraphChanges(
+        removed_episodes=tuple(found.id for found in batch.episodes),
+        removed_entities=tuple(found.id for found in batch.entities),
+        removed_facts=tuple(found.id for found in batch.facts),
+    )
+
+
+def parts(whole: GraphChanges, size: int) -> Iterable[GraphChanges]:
+    """A batch cut into smaller ones."""
+    for at in range(0, len(whole.facts), size):
+        yield GraphChanges(
+            episodes=whole.episodes[at : at + size],
+            entities=whole.entities[at : at + size],
+            facts=whole.facts[at : at + size],
+            mentions=whole.mentions[at : at + size],
+        )
