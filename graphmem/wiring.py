@@ -252,11 +252,12 @@ async def open_memory(
     urls, held = _urls(folder, settings)
     extractor: Extractor = _make("llm", settings.model, settings)
     embedder: Embedder = _make("embedder", settings.embedder, settings)
+    ledger: Ledger = _make("ledger", urls["ledger"], settings)
+    graph: GraphStore = _make("graph", urls["graph"], settings)
+    vectors: VectorStore = _make("vectors", urls["vectors"], settings)
+    # Only now: what is named wrongly leaves no folder behind.
     release = _hold(held) if held else _nothing
     with _undo(release):
-        ledger: Ledger = _make("ledger", urls["ledger"], settings)
-        graph: GraphStore = _make("graph", urls["graph"], settings)
-        vectors: VectorStore = _make("vectors", urls["vectors"], settings)
         parts = Parts(
             ledger=ledger,
             graph=graph,

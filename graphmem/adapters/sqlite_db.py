@@ -92,8 +92,8 @@ class Cursor:
 class Database:
     """One SQLite file in WAL mode: one writer thread, a few readers.
 
-    Every call runs in a thread of its own pool and cannot be cut short: a cancelled caller
-    leaves a transaction that still commits or rolls back as a whole.
+    Every call runs in a thread of its own pool and cannot be cut short: a cancelled write is
+    waited for, and has committed or rolled back as a whole when the cancellation goes on.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -125,7 +125,16 @@ class Database:
                 committed(result)
             return result
 
-        return await self._submit(self._writer, whole)
+        self._check_open()
+        future = asyncio.get_running_loop().run_in_executor(self._writer, whole)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            # Whoever decides next must read what this left, so it is left first.
+            await asyncio.wait([future])
+            if not future.cancelled():
+                future.exception()
+            raise
 
     async def read(self, work: Callable[[Cursor], T]) -> T:
         """Run ``work`` on one consistent snapshot."""
@@ -169,9 +178,12 @@ class Database:
             raise UsageError(f"the ledger {self.path} cannot be opened: {error}") from error
         self._lock = lock
 
-    async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    def _check_open(self) -> None:
         if self._closed:
             raise UsageError("this memory is closed; open it again")
+
+    async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        self._check_open()
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
     def _transaction(self, work: Callable[[Cursor], T]) -> T:

@@ -340,6 +340,20 @@ def _calls(memory: Any, fact: str) -> list[Callable[[], Any]]:
     ]
 
 
+async def test_what_was_cancelled_is_known_to_what_comes_next() -> None:
+    """A cancelled decision is made or not made, but never half seen by the next one."""
+    rng = random.Random(3)
+    async with await open_memory("memory://", user_id="ada") as memory:
+        for number in range(60):
+            day = f"20{10 + number // 12}-{1 + number % 12:02}-01"
+            telling = memory.add(f"Bob Stone moved to City{number}.", occurred_at=day)
+            await cut_short(telling, rng.random() * 0.004)
+            await memory.add(f"Bob Stone moved to Town{number}.", occurred_at=f"{day[:8]}15")
+            homes = [r.object for r in await memory.relations(type="lives_in")]
+            assert homes == [f"Town{number}"]
+        assert await replay_differences(memory) == []
+
+
 async def cut_short(job: Coroutine[Any, Any, object], after_s: float) -> None:
     task = asyncio.ensure_future(job)
     await asyncio.wait([task], timeout=after_s)
