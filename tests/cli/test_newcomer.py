@@ -321,3 +321,11 @@ def test_the_demo_says_how_to_get_the_command_on_the_path(
     monkeypatch.setenv("PATH", os.defpath)
     monkeypatch.setattr(sys, "base_prefix", sys.prefix)
     assert "activate" not in graphmem("demo").out
+
+
+def test_search_says_what_is_outdated(graphmem: Run) -> None:
+    graphmem("--user", "ada", "add", "I live in Paris.", "--at", "2024-01-15")
+    graphmem("--user", "ada", "add", "I moved to Berlin last month.", "--at", "2025-03-02")
+    found = graphmem("--user", "ada", "search", "Where do I live?", "--explain")
+    assert "outdated: lives_in until 2025-02-01" in found.out
+    assert "outdated -" in found.out

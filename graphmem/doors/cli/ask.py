@@ -121,6 +121,8 @@ def show_hits(
 
 def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
     text: Text = plain(hit.text)
+    if hit.outdated:
+        text.append_text(plain(f"\noutdated: {hit.outdated}", "yellow"))
     if explain:
         text.append_text(plain("\n" + "\n".join(_reasons(hit)), "dim"))
     fact = hit.fact
@@ -138,7 +140,7 @@ def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
 
 def _reasons(hit: Hit) -> list[str]:
     arms = " · ".join(
-        f"{arm.arm} +{arm.share:.2f} (rank {arm.rank}, scored {arm.score:.3g})" for arm in hit.arms
+        f"{arm.arm} {arm.share:+.2f} (rank {arm.rank}, scored {arm.score:.3g})" for arm in hit.arms
     )
     lines = [arms] if arms else []
     if hit.path:
