@@ -21,4 +21,4 @@ class TestLadybugInMemory(GraphStoreContract):
         return KuzuGraph(None, engine="ladybug", buffer_pool_bytes=128 << 20)
 
 
-TestCongruence = congruence_machine(lambda: KuzuGraph(None, engine="ladybug"), examples=15).TestCase
+TestCongruence = congruence_machine(lambda: KuzuGraph(None, engine="ladybug"), examples=8).TestCase

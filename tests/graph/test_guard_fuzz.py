@@ -19,7 +19,7 @@ from graphmem.model import Scope
 from graphmem.ports.graph import GraphChanges
 from graphmem.testing.graph_samples import ADA, BOB, entity, episode, fact
 
-ATTEMPTS = 2000
+ATTEMPTS = 1500
 CANARY = "CANARY"
 
 

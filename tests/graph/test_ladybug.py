@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.timeout(400)
 def test_the_contract_on_ladybug() -> None:
     file = Path(__file__).with_name("ladybug_contract.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
@@ -19,7 +22,7 @@ def test_the_contract_on_ladybug() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=380,
     )
     passed = re.search(r"^(\d+) passed in", done.stdout, re.MULTILINE)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
