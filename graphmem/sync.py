@@ -80,7 +80,8 @@ class Memory(Mirror):
     _close = mirror(MemoryAPI.close)
 
     def close(self) -> None:
-        """Bring the projections up to date and let the folder go. Safe to call twice."""
+        """Let the folder go; what graph and vectors still lack, the next opening gives them. Safe
+        to call twice."""
         if not self._portal.closed:
             try:
                 self._close()

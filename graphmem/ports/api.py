@@ -281,5 +281,6 @@ class MemoryAPI(Protocol):
         ...
 
     async def close(self) -> None:
-        """Bring the projections up to date and let the folder go. Safe to call twice."""
+        """Let the folder go; what graph and vectors still lack, the next opening gives them. Safe
+        to call twice."""
         ...
