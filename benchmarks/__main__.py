@@ -26,7 +26,7 @@ _ADDS = 300
 _SEARCHES = 400
 
 
-def _timed(calls: int, call: Callable[[int], object]) -> dict[str, float]:
+def timed(calls: int, call: Callable[[int], object]) -> dict[str, float]:
     """Median and 95th percentile of single calls, in milliseconds."""
     took = []
     for number in range(calls):
@@ -37,7 +37,7 @@ def _timed(calls: int, call: Callable[[int], object]) -> dict[str, float]:
     return {"p50_ms": cuts[49], "p95_ms": cuts[94], "max_ms": max(took)}
 
 
-def _fill(memory: Memory, first: int, last: int) -> float:
+def fill(memory: Memory, first: int, last: int) -> float:
     """Items a second, until graph and vectors have them too."""
 
     def show(done: int) -> None:
@@ -64,14 +64,14 @@ def _measure(memory: Memory, size: int) -> dict[str, Any]:
         add(_ADDS + number)
         search(number)
 
-    adds = _timed(_ADDS, add)
+    adds = timed(_ADDS, add)
     search(0)  # what the adds left to project is not this search's to pay for
-    _timed(corpus.USERS, search)
+    timed(corpus.USERS, search)
     return {
         "facts": memory.stats().facts,
         "add": adds,
-        "search": _timed(_SEARCHES, search),
-        "add_then_search": _timed(100, write_and_read),
+        "search": timed(_SEARCHES, search),
+        "add_then_search": timed(100, write_and_read),
     }
 
 
@@ -104,7 +104,7 @@ def run(sizes: list[int], folder: Path) -> dict[str, Any]:
     reached = 0
     for size in sizes:
         with Memory(folder, settings=Settings.load({})) as memory:
-            rate = _fill(memory, reached, size)
+            rate = fill(memory, reached, size)
             row = {**_measure(memory, size), "add_many_per_s": rate}
         row["open_and_close_s"] = _open_time(folder)
         row["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -7,6 +7,7 @@
     ├── NotFound (LookupError)         an id or a name that this scope does not hold
     ├── BackendError                   a store said no
     │   ├── Unavailable                try again later: the store is down, busy or in use
+    │   │   └── Conflict               another writer was first: read again, decide again
     │   └── Rejected                   trying again will not help
     └── ModelError                     an LLM or embedder could not do its work
         ├── BadModelOutput             it answered, but not with what was asked for
@@ -41,6 +42,10 @@ class Unavailable(BackendError):
     """The store cannot be reached, or another process holds it. Retryable."""
 
     retryable = True
+
+
+class Conflict(Unavailable):
+    """What was decided rested on something that changed meanwhile. Nothing was written."""
 
 
 class Rejected(BackendError):

@@ -25,9 +25,30 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ledger: str | None = Field(None, description="sqlite:///FILE or memory://")
-    graph: str | None = Field(None, description="kuzu:///FILE, ladybug:///FILE or memory://")
-    vectors: str | None = Field(None, description="qdrant-edge:///FOLDER or memory://")
+    # Not shown: a URL may hold a password.
+    ledger: str | None = Field(
+        None,
+        repr=False,
+        description="sqlite:///FILE, postgresql://HOST/DATABASE[?schema=NAME] or memory://",
+    )
+    ledger_password: SecretStr | None = Field(
+        None, description="of PostgreSQL, when the URL does not hold it"
+    )
+    graph: str | None = Field(
+        None,
+        repr=False,
+        description="kuzu:///FILE, ladybug:///FILE, neo4j://HOST[:PORT][/DATABASE] or memory://",
+    )
+    graph_user: str | None = Field(None, description="of Neo4j, when the URL does not hold it")
+    graph_password: SecretStr | None = Field(
+        None, description="of Neo4j, when the URL does not hold it"
+    )
+    vectors: str | None = Field(
+        None,
+        repr=False,
+        description="qdrant-edge:///FOLDER, http://HOST:PORT[?prefix=NAME] or memory://",
+    )
+    vectors_api_key: SecretStr | None = Field(None, description="of a Qdrant server or cloud")
     llm: str | None = Field(
         None,
         description="none (rules), openai:MODEL or ollama:MODEL; without it none, "
@@ -88,6 +109,15 @@ class Settings(BaseModel):
             return cls(**{**values, **given})
         except ValidationError as error:
             raise UsageError(_explain(error)) from None
+
+
+def redacted(url: str) -> str:
+    """A URL as it may be shown: without the password, and without what follows the ``?``."""
+    scheme, mark, rest = url.partition("://")
+    rest = rest.partition("?")[0]
+    who, at, where = rest.rpartition("@")
+    user = who.partition(":")[0]
+    return f"{scheme}{mark}{user}{at}{where}"
 
 
 def _explain(error: ValidationError) -> str:

@@ -16,16 +16,18 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from filelock import FileLock, Timeout
+from pydantic import SecretStr
 
 from graphmem.clock import Clock, SystemClock
-from graphmem.engine import AsyncMemory, Parts
+from graphmem.engine import AsyncMemory, Opened, Parts
+from graphmem.engine.move import check_complete
 from graphmem.errors import GraphmemError, Unavailable, UsageError
 from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
-from graphmem.settings import Settings, default_urls
+from graphmem.settings import Settings, default_urls, redacted
 
 Factory: TypeAlias = Callable[[str, Settings], Any]
 
@@ -37,7 +39,9 @@ def _path(url: str) -> Path:
     """The file of ``scheme:///relative`` or ``scheme:////absolute``."""
     path = url.partition("://")[2]
     if not path.startswith("/") or not path.strip("/"):
-        raise UsageError(f"{url}: expected scheme:///relative/path or scheme:////absolute/path")
+        raise UsageError(
+            f"{redacted(url)}: expected scheme:///relative/path or scheme:////absolute/path"
+        )
     return Path(path[1:])
 
 
@@ -51,6 +55,42 @@ def _sqlite_memory(_url: str, _: Settings) -> Ledger:
     from graphmem.adapters.ledger_sqlite import SqliteLedger
 
     return SqliteLedger(None)
+
+
+def _postgres(url: str, settings: Settings) -> Ledger:
+    with _extra("postgres", url):
+        from graphmem.adapters.ledger_postgres import PostgresLedger
+
+    return PostgresLedger(url, password=_secret(settings.ledger_password))
+
+
+def _neo4j(url: str, settings: Settings) -> GraphStore:
+    with _extra("neo4j", url):
+        from graphmem.adapters.graph_neo4j import Neo4jGraph
+
+    return Neo4jGraph(url, user=settings.graph_user, password=_secret(settings.graph_password))
+
+
+def _qdrant(url: str, settings: Settings) -> VectorStore:
+    with _extra("qdrant", url):
+        from graphmem.adapters.vectors_qdrant import QdrantVectors
+
+    return QdrantVectors(url, api_key=_secret(settings.vectors_api_key))
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return None if value is None else value.get_secret_value()
+
+
+@contextlib.contextmanager
+def _extra(name: str, url: str) -> Iterator[None]:
+    """Say which extra brings a package that is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{redacted(url)} needs the package {error.name}: pip install 'graphmem[{name}]'"
+        ) from error
 
 
 def _kuzu(url: str, _: Settings) -> GraphStore:
@@ -132,9 +172,28 @@ def _openai_model(name: str, settings: Settings) -> Extractor:
 
 
 _KNOWN: Mapping[str, Mapping[str, Factory]] = {
-    "ledger": {"sqlite": _sqlite, "memory": _sqlite_memory},
-    "graph": {"kuzu": _kuzu, "ladybug": _ladybug, "memory": _networkx},
-    "vectors": {"qdrant-edge": _edge, "memory": _memory_vectors},
+    "ledger": {
+        "sqlite": _sqlite,
+        "postgresql": _postgres,
+        "postgres": _postgres,
+        "memory": _sqlite_memory,
+    },
+    "graph": {
+        "kuzu": _kuzu,
+        "ladybug": _ladybug,
+        **{
+            f"{protocol}{security}": _neo4j
+            for protocol in ("neo4j", "bolt")
+            for security in ("", "+s", "+ssc")
+        },
+        "memory": _networkx,
+    },
+    "vectors": {
+        "qdrant-edge": _edge,
+        "http": _qdrant,
+        "https": _qdrant,
+        "memory": _memory_vectors,
+    },
     "embedder": {
         "wordllama": _wordllama,
         "fastembed": _fastembed,
@@ -176,8 +235,24 @@ def _make(kind: str, url: str, settings: Settings) -> Any:
         names = sorted(
             {*known, *(entry.name for entry in metadata.entry_points(group=f"graphmem.{kind}"))}
         )
-        raise UsageError(f"unknown {kind} {url!r}; known are: {', '.join(names)}")
+        raise UsageError(
+            f"unknown {kind} {redacted(url)!r}; known are: {', '.join(names)}"
+        )
     return known[scheme](url, settings)
+
+
+def kind_of(url: str) -> str:
+    """Which part of a store a URL can only be the place of: ledger, graph or vectors."""
+    scheme = url.partition(":")[0].strip().lower()
+    kinds = [
+        kind
+        for kind in ("ledger", "graph", "vectors")
+        if scheme in {*_KNOWN[kind], *metadata.entry_points(group=f"graphmem.{kind}").names}
+    ]
+    if len(kinds) != 1:
+        what = " or ".join(kinds) if kinds else "ledger, graph or vectors"
+        raise UsageError(f"{redacted(url)!r} could not be told to be a place of {what}")
+    return kinds[0]
 
 
 def _loaded(entry: metadata.EntryPoint, kind: str, url: str) -> Factory:
@@ -185,7 +260,9 @@ def _loaded(entry: metadata.EntryPoint, kind: str, url: str) -> Factory:
         factory: Factory = entry.load()
     except (ImportError, AttributeError) as error:
         owner = entry.dist.name if entry.dist else "an installed package"
-        raise UsageError(f"the {kind} {url!r} of {owner} cannot be loaded: {error}") from error
+        raise UsageError(
+            f"the {kind} {redacted(url)!r} of {owner} cannot be loaded: {error}"
+        ) from error
     return factory
 
 
@@ -242,11 +319,13 @@ async def open_memory(
     project_id: str | None = None,
     settings: Settings | None = None,
     clock: Clock | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> AsyncMemory:
     """Open a memory, creating it if there is none, and catch its projections up.
 
     ``folder`` holds everything; ``memory://`` keeps nothing; without one the settings name all
     parts. The ids are defaults for every call. ``settings`` default to the environment's.
+    ``progress`` is told which projection catches up, how many events are done, and of how many.
     """
     settings = settings or Settings.load()
     urls, held = _urls(folder, settings)
@@ -278,24 +357,22 @@ async def open_memory(
         }
         memory = AsyncMemory(parts, defaults)
         try:
-            marks = await _open_stores(parts)
-            return await memory.start(
-                graph_seq=marks[0].applied_seq, vectors_seq=marks[1].applied_seq
-            )
+            return await memory.start(await _open_stores(parts), progress)
         except BaseException:
             with contextlib.suppress(GraphmemError):
                 await memory.close()
             raise
 
 
-async def _open_stores(parts: Parts) -> tuple[Mark, Mark]:
+async def _open_stores(parts: Parts) -> Opened:
     """The ledger first: a folder of a newer version or another embedder is left untouched."""
     ledger = parts.ledger
     await ledger.open()
+    await check_complete(ledger)
     store_id = await ledger.setting("store_id")
     if store_id is None:
-        store_id = parts.clock.new_id()
-        await ledger.remember_setting("store_id", store_id)
+        # Once: another process may open the same new store at the same time.
+        store_id = await ledger.remember_setting("store_id", parts.clock.new_id(), once=True)
     made_with, name = await ledger.setting("embedder"), parts.embedder.name
     if made_with not in {None, name} and not parts.settings.reembed:
         raise UsageError(
@@ -305,17 +382,24 @@ async def _open_stores(parts: Parts) -> tuple[Mark, Mark]:
     known = await ledger.setting("embedder_size") if made_with == name else None
     # A store can be opened, and told things, while its embedder cannot be reached.
     size = int(known) if known else await parts.embedder.size()
-    graph_mark = await parts.graph.open(store_id)
+
+    async def open_graph() -> Mark:
+        return await parts.graph.open(store_id)
+
+    async def open_vectors() -> Mark:
+        return await parts.vectors.open(store_id, name, size)
+
+    graph_mark = await open_graph()
     try:
-        vectors_mark = await parts.vectors.open(store_id, name, size)
+        vectors_mark = await open_vectors()
     except UsageError:
         if not parts.settings.reembed:
             raise
         await parts.vectors.clear()
-        vectors_mark = await parts.vectors.open(store_id, name, size)
+        vectors_mark = await open_vectors()
     await ledger.remember_setting("embedder", name)
     await ledger.remember_setting("embedder_size", str(size))
-    return graph_mark, vectors_mark
+    return Opened(graph_mark, vectors_mark, open_graph, open_vectors)
 
 
 @contextlib.contextmanager

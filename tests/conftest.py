@@ -1,10 +1,13 @@
-"""No test sees a setting of the machine that it runs on."""
+"""No test sees a setting of the machine that it runs on; real servers are started once per run."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from tests.servers import Neo4jServer, PostgresServer, running
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +15,29 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("GRAPHMEM_", "OPENAI_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def neo4j_uri() -> Iterator[str]:
+    """A real Neo4j: the one that NEO4J_URI names, which the tests will empty, or one of our own."""
+    if given := os.environ.get("NEO4J_URI"):
+        yield given
+        return
+    with running(Neo4jServer) as server:
+        yield server.uri
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL: the one that POSTGRES_URL names, or one of our own."""
+    if given := os.environ.get("POSTGRES_URL"):
+        yield given
+        return
+    with running(PostgresServer) as server:
+        yield server.uri
+
+
+@pytest.fixture(scope="session")
+def qdrant_url() -> str | None:
+    """A real Qdrant server, where QDRANT_URL names one; no registry carries its program."""
+    return os.environ.get("QDRANT_URL")

@@ -37,8 +37,8 @@ def other_embedder(
     return UsageError(
         f"the vectors in {place} were made with {stored} ({stored_size} numbers each); the "
         f"embedder is now {embedder} ({size}). Open with {stored} again, or re-embed everything: "
-        "rebuild with the new one (open once with GRAPHMEM_REEMBED=1), or delete the vectors "
-        "folder; nothing is lost, the ledger has every text"
+        "rebuild with the new one (open once with GRAPHMEM_REEMBED=1); nothing is lost, the ledger "
+        "has every text"
     )
 
 

@@ -4,92 +4,81 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
+import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from graphmem.adapters.ledger_statements import Statements, migrations, sql_file
+from graphmem.adapters.ledger_steps import (
+    Ask,
+    Log,
+    Rows,
+    Steps,
+    Tell,
+    Values,
+    Work,
+    ask,
+    ask_all,
+)
 from graphmem.errors import Rejected, Unavailable, UsageError
 
 T = TypeVar("T")
 
 _APPLICATION_ID = 0x67726D65  # "grme": tells our files from other SQLite files
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _READERS = 2
 
 
-def _sql(name: str) -> str:
-    return resources.files("graphmem.adapters.sql").joinpath(name).read_text("utf-8")
-
-
-def load_statements(text: str) -> dict[str, str]:
-    """Statements by the name above each (``-- name: x``)."""
-    parts = _NAME.split(text)
-    return {
-        name: body.strip().removesuffix(";")
-        for name, body in zip(parts[1::2], parts[2::2], strict=True)
-    }
-
-
-class Statements:
-    """The ledger's named statements, with the fact queries filled in both directions."""
-
-    def __init__(self) -> None:
-        loaded = load_statements(_sql("sqlite.sql"))
-        filters = loaded.pop("fact_filters")
-        self._plain = {name: sql for name, sql in loaded.items() if "{" not in sql}
-        self._ordered = {
-            (name, newest): sql.format(
-                filters=filters.partition("\n")[2],
-                order="DESC" if newest else "ASC",
-                past="<" if newest else ">",
-            )
-            for name, sql in loaded.items()
-            if "{" in sql
-            for newest in (False, True)
-        }
-
-    def __getitem__(self, name: str) -> str:
-        return self._plain[name]
-
-    def ordered(self, name: str, *, newest_first: bool) -> str:
-        return self._ordered[name, newest_first]
-
-
-STATEMENTS = Statements()
+STATEMENTS = Statements("sqlite.sql")
 
 
 class Cursor:
-    """Runs named statements on one connection."""
+    """Runs steps on one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def run(self, name: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
-        return self._connection.execute(STATEMENTS[name], values or {}).fetchall()
+    def run(self, steps: Steps[T]) -> T:
+        try:
+            request = next(steps)
+            while True:
+                if isinstance(request, Tell):
+                    self.tell(request.name, request.rows)
+                    request = steps.send([])
+                else:
+                    request = steps.send([self.ask(one) for one in request])
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
-    def run_ordered(
-        self, name: str, values: Mapping[str, Any], *, newest_first: bool
-    ) -> list[sqlite3.Row]:
-        statement = STATEMENTS.ordered(name, newest_first=newest_first)
-        return self._connection.execute(statement, values).fetchall()
+    def ask(self, ask: Ask) -> Rows:
+        statement = STATEMENTS[ask.name, ask.newest_first]
+        found: list[Any] = self._connection.execute(statement, _bound(ask.values)).fetchall()
+        return found
 
-    def run_many(self, name: str, rows: list[dict[str, Any]]) -> None:
+    def tell(self, name: str, rows: Sequence[Values]) -> None:
         if rows:
-            self._connection.executemany(STATEMENTS[name], rows)
-
-    def insert(self, name: str, values: Mapping[str, Any]) -> int:
-        """Run an insert and return the new row's number."""
-        return self._connection.execute(STATEMENTS[name], values).lastrowid or 0
+            lists = any(type(value) is list for value in rows[0].values())
+            bound = map(_bound, rows) if lists else rows
+            self._connection.executemany(STATEMENTS[name, False], bound)
 
 
-class Database:
+def _bound(values: Values) -> Values:
+    """Lists as JSON text, which the statements take apart."""
+    if any(type(value) is list for value in values.values()):
+        return {
+            name: json.dumps(value) if type(value) is list else value
+            for name, value in values.items()
+        }
+    return values
+
+
+class SqliteDatabase:
     """One SQLite file in WAL mode: one writer thread, a few readers.
 
     Every call runs in a thread of its own pool and cannot be cut short: a cancelled write is
@@ -108,25 +97,28 @@ class Database:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._closed = False
+        self._head = 0
         self._lock: BaseFileLock | None = None
 
+    @property
+    def shared(self) -> bool:
+        return False
+
+    @contextlib.asynccontextmanager
+    async def alone(self, _name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        # The file is held already.
+        yield _nothing
+
+    async def head(self) -> int:
+        # One process writes this file, so what it last wrote is the head.
+        return self._head
+
     async def write(
-        self, work: Callable[[Cursor], T], committed: Callable[[T], None] | None = None
-    ) -> T:
-        """Run ``work`` in one transaction: all of it is durable when this returns, or none.
-
-        ``committed`` is told the result in the writer's thread, even when the caller was cancelled
-        meanwhile and never sees it.
-        """
-
-        def whole() -> T:
-            result = self._transaction(work)
-            if committed is not None:
-                committed(result)
-            return result
-
+        self, work: Work[T], _landed: Callable[[], Steps[bool]] | None = None
+    ) -> tuple[T, int]:
+        """Run steps in one transaction: all of it is durable when this returns, or none."""
         self._check_open()
-        future = asyncio.get_running_loop().run_in_executor(self._writer, whole)
+        future = asyncio.get_running_loop().run_in_executor(self._writer, self._transaction, work)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -136,16 +128,20 @@ class Database:
                 future.exception()
             raise
 
-    async def read(self, work: Callable[[Cursor], T]) -> T:
-        """Run ``work`` on one consistent snapshot."""
-        return await self._submit(self._reader, lambda: self._snapshot(work))
+    async def ask(self, *asks: Ask) -> list[Rows]:
+        return await self._submit(self._reader, lambda: self._answer(asks))
+
+    async def read(self, begin: Callable[[], Steps[T]]) -> T:
+        """Run steps on one consistent snapshot."""
+        return await self._submit(self._reader, lambda: self._snapshot(begin))
 
     async def open(self) -> None:
         self._hold()
         await self._submit(self._writer, self._migrate)
+        self._head = await self.read(_head)
 
-    async def checkpoint(self) -> None:
-        """Move the write-ahead log into the file and cut it to nothing."""
+    async def erased(self) -> None:
+        """What was erased must not survive in the write-ahead log either: cut it to nothing."""
         await self._submit(
             self._writer,
             lambda: self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(),
@@ -186,25 +182,37 @@ class Database:
         self._check_open()
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
-    def _transaction(self, work: Callable[[Cursor], T]) -> T:
+    def _transaction(self, work: Work[T]) -> tuple[T, int]:
         connection = self._connection()
         with self._errors():
             connection.execute("BEGIN IMMEDIATE")
             try:
-                result = work(Cursor(connection))
+                cursor, log = Cursor(connection), Log()
+                result = cursor.run(work(log))
+                cursor.tell("add_event", log.number(self._head))
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-            return result
+            # In the one writer's thread, as soon as it is durable: the caller may be gone.
+            self._head = max(self._head, log.seq)
+            return result, self._head
 
-    def _snapshot(self, work: Callable[[Cursor], T]) -> T:
+    def _answer(self, asks: Sequence[Ask]) -> list[Rows]:
+        if len(asks) != 1:
+            return self._snapshot(lambda: ask_all(asks))
+        # One statement is a snapshot by itself.
+        connection = self._connection()
+        with self._errors():
+            return [Cursor(connection).ask(asks[0])]
+
+    def _snapshot(self, begin: Callable[[], Steps[T]]) -> T:
         connection = self._connection()
         with self._errors():
             connection.execute("BEGIN")
             try:
-                return work(Cursor(connection))
+                return Cursor(connection).run(begin())
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
@@ -231,11 +239,7 @@ class Database:
             return connection
 
     def _migrate(self) -> None:
-        scripts = sorted(
-            entry.name
-            for entry in resources.files("graphmem.adapters.sql").iterdir()
-            if re.fullmatch(r"sqlite_\d{3}\.sql", entry.name)
-        )
+        scripts = migrations("sqlite")
         connection = self._connection()
         with self._errors():
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -251,7 +255,7 @@ class Database:
             for number, script in enumerate(scripts[version:], start=version + 1):
                 # executescript commits what is open, so the transaction is part of the script.
                 connection.executescript(
-                    f"BEGIN IMMEDIATE;\n{_sql(script)}\n"
+                    f"BEGIN IMMEDIATE;\n{sql_file(script)}\n"
                     f"PRAGMA application_id = {_APPLICATION_ID};\n"
                     f"PRAGMA user_version = {number};\nCOMMIT;"
                 )
@@ -261,6 +265,10 @@ class Database:
         """Wrap what SQLite raises; the cause is kept."""
         try:
             yield
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                "text with a lone surrogate cannot be stored or looked up; decode it as UTF-8"
+            ) from error
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise Unavailable(f"the ledger {self.path} is busy: {error}") from error
@@ -269,3 +277,12 @@ class Database:
             raise Rejected(f"the ledger {self.path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise Rejected(f"the ledger {self.path} cannot be used: {error}") from error
+
+
+def _head() -> Steps[int]:
+    found = yield from ask("head")
+    return int(found[0]["head"])
+
+
+async def _nothing() -> None:
+    """What is held by a lock on the file cannot be lost."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Callable
 from typing import Self
 
 from graphmem.engine.care import Care
-from graphmem.engine.core import INDEXED_SEQ, Parts
+from graphmem.engine.core import INDEXED_SEQ, Opened, Parts
 from graphmem.engine.reads import Reads
 from graphmem.engine.writes import Writes
 from graphmem.errors import ModelError
@@ -15,7 +16,7 @@ from graphmem.ports.api import MemoryAPI
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["AsyncMemory", "Parts"]
+__all__ = ["AsyncMemory", "Opened", "Parts"]
 
 
 class AsyncMemory(Writes, Reads, Care, MemoryAPI):
@@ -24,12 +25,16 @@ class AsyncMemory(Writes, Reads, Care, MemoryAPI):
     Every method is documented in :class:`~graphmem.ports.api.MemoryAPI`.
     """
 
-    async def start(self, *, graph_seq: int, vectors_seq: int) -> Self:
-        """Take the projections' marks and catch up with the ledger."""
-        self._graph.applied_seq, self._vectors.applied_seq = graph_seq, vectors_seq
+    async def start(
+        self, opened: Opened, progress: Callable[[str, int, int], None] | None = None
+    ) -> Self:
+        """Take the projections' marks and catch up with the ledger. ``progress`` is told which of
+        them, how many events are done, and of how many."""
+        self._graph.begin(opened.graph, opened.graph_again)
+        self._vectors.begin(opened.vectors, opened.vectors_again)
         self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)
         try:
-            await self._follow()
+            await self._follow(progress)
         except ModelError as error:
             # An embedder that is down: the calls that need it will say so.
             _log.warning("vectors lag behind: %s", error)

@@ -23,7 +23,7 @@ from graphmem.model import (
 )
 from graphmem.ports.api import Content, ScopeArgs
 from graphmem.ports.embed import Embedder
-from graphmem.ports.graph import GraphStore
+from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
@@ -52,6 +52,16 @@ class Parts:
     settings: Settings
     extractions_at_once: int
     release: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """How far graph and vectors were when they were opened, and how to read that anew."""
+
+    graph: Mark
+    vectors: Mark
+    graph_again: Callable[[], Awaitable[Mark]]
+    vectors_again: Callable[[], Awaitable[Mark]]
 
 
 class Core:
@@ -135,11 +145,17 @@ class Core:
     def _now(self, current: bool) -> datetime | None:
         return self._parts.clock.now() if current else None
 
-    async def _follow(self) -> None:
+    async def _follow(self, progress: Callable[[str, int, int], None] | None = None) -> None:
         """Bring both projections up to date: a read sees every write before it."""
         head = await self._parts.ledger.head()
+
+        def reporter(name: str) -> Callable[[int], None] | None:
+            return None if progress is None else lambda done: progress(name, done, max(done, head))
+
         if min(self._graph.applied_seq, self._vectors.applied_seq) < head:
-            await asyncio.gather(self._graph.catch_up(), self._vectors.catch_up())
+            await asyncio.gather(
+                *(p.catch_up(reporter(p.name)) for p in (self._graph, self._vectors))
+            )
 
     async def _try_to_follow(self) -> None:
         """The same where nobody reads yet: what is stored is stored, and health says the rest."""

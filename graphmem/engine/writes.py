@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Unpack
 
 from graphmem.clock import parse_when_or_none
@@ -87,7 +88,8 @@ class Writes(Core):
         changes = {name: value for name, value in given.items() if value is not None}
         if not changes:
             raise UsageError("update was given nothing to change")
-        async with self._ingest.deciding(self._scope(scope).wall):
+
+        async def attempt() -> Fact:
             before = await self.get(fact_id, **scope)
             after = replace(before, **changes)
             if after.valid_at and after.invalid_at and after.invalid_at < after.valid_at:
@@ -95,24 +97,36 @@ class Writes(Core):
             if after == before:
                 return before
             decision = Decision("UPDATE", "changed by hand", before=before, after=after)
-            await self._parts.ledger.commit([Commit(None, (decision,), actor="user")])
+            await self._parts.ledger.commit([self._by_hand(decision)])
             return await self.get(fact_id, **scope)
+
+        return await self._ingest.decided(self._scope(scope).wall, attempt)
 
     async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[ScopeArgs]) -> Removal:
         where = self._scope(scope)
         ledger = self._parts.ledger
         checked_text(id, "id")
-        async with self._ingest.deciding(where.wall):
+
+        async def attempt() -> Removal:
             if await ledger.episodes(where, ids=[id]):
-                return await ledger.erase(Erasure(where, episode_ids=(id,)))
+                return await ledger.erase(
+                    Erasure(where, episode_ids=(id,), at=self._parts.clock.now())
+                )
             facts = await self._facts(where, id)
             if erase and (facts or await self._was_here(where, id)):
-                return await ledger.erase(Erasure(where, fact_ids=(id,)))
+                return await ledger.erase(
+                    Erasure(where, fact_ids=(id,), at=self._parts.clock.now())
+                )
             if not facts:
                 raise NotFound(f"no fact or episode {id!r} in this scope")
             decision = Decision("DELETE", "deleted by hand", before=facts[0])
-            await ledger.commit([Commit(None, (decision,), actor="user")])
+            await ledger.commit([self._by_hand(decision)])
             return Removal(facts=1)
+
+        return await self._ingest.decided(where.wall, attempt)
+
+    def _by_hand(self, decision: Decision) -> Commit:
+        return Commit(None, (decision,), actor="user", at=self._parts.clock.now())
 
     async def _was_here(self, where: Scope, fact_id: str) -> bool:
         """Whether a retired fact came from this scope, agent and run included."""
@@ -127,8 +141,8 @@ class Writes(Core):
 
     async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
         where = self._scope(scope)
-        async with self._ingest.deciding(where.wall):
-            return await self._parts.ledger.erase(Erasure(where))
+        erase = partial(self._parts.ledger.erase, Erasure(where, at=self._parts.clock.now()))
+        return await self._ingest.decided(where.wall, erase)
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
         where = self._scope(scope)

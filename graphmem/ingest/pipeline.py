@@ -10,21 +10,27 @@ import asyncio
 import itertools
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from graphmem.clock import Clock
-from graphmem.errors import BadModelOutput, ModelError
+from graphmem.errors import BadModelOutput, Conflict, ModelError
 from graphmem.ingest.decide import Believed, decide
 from graphmem.ingest.resolve import resolve
 from graphmem.model import Decision, Episode, Fact, Receipt
-from graphmem.ports.ledger import Commit, EntityQuery, Ledger
+from graphmem.ports.ledger import Commit, EntityQuery, Ledger, Standing
 from graphmem.ports.llm import CandidateFact, Extraction, Extractor
 from graphmem.text import name_keys_in
 
 _KNOWN_NAMES = 200
 _ERASED = "erased before it was finished"
+_KNOWN = "remembered before"
+_TRIES = 100  # each lost one is another process's gain
+T = TypeVar("T")
 
 
 class Ingest:
@@ -59,7 +65,7 @@ class Ingest:
         results: list[Receipt] = []
         for kept in stored:
             fresh = receipts.pop(kept.id, None)
-            results.append(fresh or Receipt(kept.id, "duplicate", reason="remembered before"))
+            results.append(fresh or Receipt(kept.id, "duplicate", reason=_KNOWN))
         return results
 
     async def resume(self, episodes: Sequence[Episode]) -> list[Receipt]:
@@ -83,7 +89,7 @@ class Ingest:
             await asyncio.shield(other)
         for episode in await self._ledger.episodes_by_id(list(others)) if others else []:
             if episode.status == "done":
-                receipts.append(Receipt(episode.id, "duplicate", reason="remembered before"))
+                receipts.append(Receipt(episode.id, "duplicate", reason=_KNOWN))
             else:
                 receipts.append(Receipt(episode.id, episode.status, reason=episode.reason))
         return receipts
@@ -134,15 +140,20 @@ class Ingest:
         return extraction
 
     async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
-        async with self.deciding(episode.scope.wall):
-            if not await self._ledger.existing("episode", [episode.id]):
-                return Receipt(episode.id, "failed", reason=_ERASED)
+        wall = episode.scope.wall
+
+        async def attempt() -> Receipt:
+            standing = await self._ledger.standing(wall, [episode.id])
+            if ended := _ended(episode, standing):
+                return ended
             if isinstance(extraction, ModelError):
                 return await self._postpone(episode, extraction)
-            believed = Believed(self._ledger, episode.scope.wall)
+            believed = Believed(self._ledger, wall)
             commit = await self._decide(episode, extraction, believed)
-            await self._ledger.commit([commit])
-        return _receipt(episode, "done", extraction, commit=commit)
+            await self._ledger.commit([commit], since={wall: standing.seq})
+            return _receipt(episode, "done", extraction, commit=commit)
+
+        return await self.decided(wall, attempt)
 
     async def _postpone(self, episode: Episode, error: ModelError) -> Receipt:
         """Leave it pending, with the reason; what the failed answers cost is kept too."""
@@ -160,20 +171,24 @@ class Ingest:
         """Texts stored as they are: one transaction a wall, each sees those before it."""
         receipts: dict[str, Receipt] = {}
         for wall in dict.fromkeys(episode.scope.wall for episode in episodes):
-            async with self.deciding(wall):
-                believed = Believed(self._ledger, wall)
-                commits = []
-                here = [episode for episode in episodes if episode.scope.wall == wall]
-                present = await self._ledger.existing("episode", [episode.id for episode in here])
-                for episode in here:
-                    if episode.id not in present:
-                        receipts[episode.id] = Receipt(episode.id, "failed", reason=_ERASED)
-                        continue
-                    extraction = _verbatim(episode)
-                    commits.append(await self._decide(episode, extraction, believed))
-                    receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
-                await self._ledger.commit(commits)
+            here = [episode for episode in episodes if episode.scope.wall == wall]
+            receipts |= await self.decided(wall, partial(self._verbatim_once, wall, here))
         return [receipts[episode.id] for episode in episodes]
+
+    async def _verbatim_once(self, wall: str, episodes: Sequence[Episode]) -> dict[str, Receipt]:
+        standing = await self._ledger.standing(wall, [episode.id for episode in episodes])
+        believed = Believed(self._ledger, wall)
+        receipts: dict[str, Receipt] = {}
+        commits = []
+        for episode in episodes:
+            if ended := _ended(episode, standing):
+                receipts[episode.id] = ended
+                continue
+            extraction = _verbatim(episode)
+            commits.append(await self._decide(episode, extraction, believed))
+            receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
+        await self._ledger.commit(commits, since={wall: standing.seq})
+        return receipts
 
     async def _decide(self, episode: Episode, extraction: Extraction, believed: Believed) -> Commit:
         resolution = await resolve(extraction, episode, self._ledger, self._clock)
@@ -194,11 +209,25 @@ class Ingest:
             renamed=resolution.changed,
             mentions=tuple(sorted(mentions)),
             extraction=extraction,
+            at=self._clock.now(),
         )
 
-    def deciding(self, wall: str) -> asyncio.Lock:
-        """Held while something is decided about a wall, or changed or erased in it by hand."""
-        return self._walls.setdefault(wall, asyncio.Lock())
+    async def decided(self, wall: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Decide something about a wall, or change or erase in it by hand: one after another, and
+        once more when another process, which shares the ledger, came in between."""
+        once_more = AsyncRetrying(
+            retry=retry_if_exception_type(Conflict), stop=stop_after_attempt(_TRIES), reraise=True
+        )
+        async with self._walls.setdefault(wall, asyncio.Lock()):
+            return await once_more(attempt)
+
+
+def _ended(episode: Episode, standing: Standing) -> Receipt | None:
+    """The receipt of an episode that others erased or finished meanwhile."""
+    status = standing.statuses.get(episode.id)
+    if status is None:
+        return Receipt(episode.id, "failed", reason=_ERASED)
+    return Receipt(episode.id, "duplicate", reason=_KNOWN) if status == "done" else None
 
 
 def _verbatim(episode: Episode) -> Extraction:

@@ -7,15 +7,16 @@ A batch of events is folded (the last state of each thing wins) and applied in o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
 from graphmem.model import Entity, Episode, Fact, Turn
-from graphmem.ports.graph import GraphChanges, GraphStore
-from graphmem.ports.ledger import Event, LedgerLog
+from graphmem.ports.graph import GraphChanges, GraphStore, Mark
+from graphmem.ports.ledger import Event, Ledger, LedgerLog
 from graphmem.ports.vectors import Collection, Point, VectorChanges, VectorStore
 
 BATCH = 5000
@@ -106,32 +107,51 @@ class _Target(Protocol):
 
 
 class Projection:
-    """Keeps one store in step with the ledger."""
+    """Keeps one store in step with the ledger.
 
-    def __init__(self, name: str, log: LedgerLog, target: _Target) -> None:
+    Where several processes share a ledger one of them projects at a time, and each reads how far
+    the others got before it goes on from there.
+    """
+
+    def __init__(self, name: str, ledger: Ledger, target: _Target) -> None:
         self.name = name
         self.applied_seq = 0
-        self._log = log
+        self._ledger = ledger
         self._target = target
+        self._mark: Callable[[], Awaitable[Mark]] | None = None
         self._lock = asyncio.Lock()
+
+    def begin(self, mark: Mark, again: Callable[[], Awaitable[Mark]]) -> None:
+        """Go on from ``mark``; ``again`` reads it anew from the store."""
+        self.applied_seq = mark.applied_seq
+        self._mark = again if self._ledger.shared else None
 
     async def catch_up(self, progress: Callable[[int], None] | None = None) -> None:
         """Apply every event up to the ledger's head; cheap when there is none."""
-        if self.applied_seq >= await self._log.head():
+        if self.applied_seq >= await self._ledger.head():
             return
-        async with self._lock:
-            while self.applied_seq < await self._log.head():
-                events = await self._log.events(self.applied_seq, BATCH)
-                await self._target(await fold(events, self._log), events[-1].seq)
+        async with self._alone() as still_alone:
+            if self._mark is not None:
+                self.applied_seq = (await self._mark()).applied_seq
+            while self.applied_seq < await self._ledger.head():
+                events = await self._ledger.events(self.applied_seq, BATCH)
+                folded = await fold(events, self._ledger)
+                await still_alone()
+                await self._target(folded, events[-1].seq)
                 self.applied_seq = events[-1].seq
                 if progress is not None:
                     progress(self.applied_seq)
 
     async def start_over(self, clear: Callable[[], Awaitable[None]]) -> None:
         """Clear the store and forget how far it got."""
-        async with self._lock:
+        async with self._alone():
             await clear()
             self.applied_seq = 0
+
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        async with self._lock, self._ledger.alone(f"project {self.name}") as still_alone:
+            yield still_alone
 
 
 def graph_target(store: GraphStore) -> _Target:

@@ -69,6 +69,10 @@ class GraphStore(Protocol):
     async def open(self, store_id: str) -> Mark:
         """Open or create. A graph of another store or of another format is cleared first
         (``applied_seq`` 0). :class:`~graphmem.errors.Unavailable` when it is held or unreachable.
+
+        Opening again is cheap and reads the mark anew. A server, which others may use too, clears
+        another store's graph only when told so; otherwise that is a
+        :class:`~graphmem.errors.UsageError` that says how.
         """
         ...
 
@@ -79,7 +83,8 @@ class GraphStore(Protocol):
     async def expand(
         self, wall: str, entity_ids: Sequence[str], *, limit: int
     ) -> Mapping[str, tuple[Link, ...]]:
-        """The facts about each entity, at most ``limit`` each; unknown ids give no key.
+        """The facts about each entity, the first ``limit`` in order of their ids (the oldest, as
+        ids are made); unknown ids give no key.
 
         The cost must depend on what is returned, not on what is stored.
         """

@@ -6,7 +6,8 @@ It is read in four ways, each a small protocol; an adapter implements them all a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -41,6 +42,8 @@ class Commit:
     mentions: tuple[tuple[str, str], ...] = ()
     extraction: Extraction | None = None
     actor: str = "graphmem"
+    at: datetime | None = None
+    """When it is recorded; without it, now by the ledger's own clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,26 @@ class Erasure:
     scope: Scope
     episode_ids: tuple[str, ...] | None = None
     fact_ids: tuple[str, ...] | None = None
+    at: datetime | None = None
+    """When it is recorded; without it, now by the ledger's own clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decisions about a wall rest on.
+
+    ``seq`` is the last event that changed what is believed in it (an episode that was only
+    journalled changes nothing); 0 when there is none. ``statuses`` are those of the episodes asked
+    for; erased ones are missing.
+    """
+
+    seq: int
+    statuses: Mapping[str, str]
+
+
+Row = Mapping[str, Any]
+"""A row of the ledger as any ledger can take it: text, whole numbers, floats, bytes, truth values
+and None by the name of their column."""
 
 
 class LedgerWrites(Protocol):
@@ -128,11 +151,15 @@ class LedgerWrites(Protocol):
         """
         ...
 
-    async def commit(self, commits: Sequence[Commit]) -> int:
+    async def commit(
+        self, commits: Sequence[Commit], *, since: Mapping[str, int] | None = None
+    ) -> int:
         """Write what was decided, mark each episode done, append the events; one transaction.
 
-        Returns the last ``seq``. A decision whose ``before`` is no longer the present version is
-        :class:`~graphmem.errors.Unavailable` (decide again), and nothing is written.
+        Returns the last ``seq``. A decision whose ``before`` is no longer the present version, a
+        wall of ``since`` in which something changed after that ``seq`` (see :class:`Standing`),
+        or an episode that has been erased or is done already, is
+        :class:`~graphmem.errors.Conflict` (decide again), and nothing is written.
         """
         ...
 
@@ -174,6 +201,10 @@ class LedgerReads(Protocol):
 
     async def history(self, wall: str, fact_id: str) -> list[Change]:
         """Everything that happened to a fact, oldest first; empty when unknown here."""
+        ...
+
+    async def standing(self, wall: str, episode_ids: Sequence[str] = ()) -> Standing:
+        """How far a wall is, and the statuses of these episodes, as one consistent reading."""
         ...
 
     async def extraction(self, episode_id: str) -> Extraction | None:
@@ -224,8 +255,49 @@ class EmbeddingCache(Protocol):
     async def cache(self, model: str, vectors: Mapping[str, Vector]) -> None: ...
 
 
-class Ledger(LedgerWrites, LedgerReads, LedgerLog, EmbeddingCache, Protocol):
+class LedgerCopy(Protocol):
+    """The rows as they are, to move a whole ledger to another place or kind of ledger."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Every table that holds something, the referred to before the referring. The same names
+        and columns in every ledger of one version."""
+        ...
+
+    async def rows(self, table: str, after: str | None, limit: int) -> tuple[list[Row], str | None]:
+        """Up to ``limit`` rows in a fixed order, and where to go on (None: that was all).
+
+        ``after`` is what the call before gave; what is there stays in its place meanwhile.
+        """
+        ...
+
+    async def load(self, table: str, rows: Sequence[Row], after: str | None) -> None:
+        """Add rows as they are and note ``after`` (see :meth:`loaded`), in one transaction. Rows
+        that are there already are replaced by themselves: repeating a call changes nothing."""
+        ...
+
+    async def loaded(self, table: str) -> str | None:
+        """The last ``after`` that :meth:`load` noted for the table; ``''`` when it is complete,
+        None when nothing was loaded."""
+        ...
+
+
+class Ledger(LedgerWrites, LedgerReads, LedgerLog, LedgerCopy, EmbeddingCache, Protocol):
     """All of it, and the store's own facts (``store_id``, ``embedder``)."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may write it at the same time."""
+        ...
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]:
+        """Hold a name of this store among all processes; waits while another holds it.
+
+        It gives a check: awaited, it is :class:`~graphmem.errors.Unavailable` when the hold was
+        lost (the connection broke), so that work under it can stop. A name is not to be held twice
+        by one process. Where the ledger is not shared there is nothing to hold.
+        """
+        ...
 
     async def open(self) -> None:
         """Open or create, and migrate. A newer version's store is
@@ -236,6 +308,8 @@ class Ledger(LedgerWrites, LedgerReads, LedgerLog, EmbeddingCache, Protocol):
         """A fact about the store itself."""
         ...
 
-    async def remember_setting(self, name: str, value: str) -> None: ...
+    async def remember_setting(self, name: str, value: str, *, once: bool = False) -> str:
+        """Set it, or (``once``) only when nothing is set; returns what is set then."""
+        ...
 
     async def close(self) -> None: ...

@@ -85,7 +85,11 @@ class VectorStore(Protocol):
         """Open or create. Points of another store or of another format are cleared first
         (``applied_seq`` 0). Another embedder or vector size than it was made with is a
         :class:`~graphmem.errors.UsageError` that says how to re-embed.
-        :class:`~graphmem.errors.Unavailable` when it is held or unreachable."""
+        :class:`~graphmem.errors.Unavailable` when it is held or unreachable.
+
+        Opening again is cheap and reads the mark anew. A server, which others may use too, clears
+        another store's points only when told so; otherwise that is a
+        :class:`~graphmem.errors.UsageError` that says how."""
         ...
 
     async def apply(self, changes: VectorChanges, applied_seq: int) -> None:

@@ -11,70 +11,22 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from graphmem.clock import ManualClock
 from graphmem.errors import Unavailable
-from graphmem.ingest.journal import build_episode
-from graphmem.model import Decision, Entity, Episode, Fact, Scope, Source
+from graphmem.model import Decision, Entity, Fact, Source
 from graphmem.ports.ledger import Commit, EntityQuery, Erasure, FactQuery, Ledger
 from graphmem.ports.llm import Extraction
+from graphmem.testing.ledger_copy import CopyContract
+from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
+from graphmem.testing.ledger_writers import WritersContract
 from graphmem.text import text_key
 
-ADA = Scope(user_id="ada")
-BOB = Scope(user_id="bob")
-_DAY_S = 86_400.0
+__all__ = ["ADA", "BOB", "Draft", "LedgerContract", "store"]
 
 
-class Draft:
-    """Makes episodes, entities and facts with one clock."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-
-    def episode(
-        self, text: str = "Ada works at Acme.", scope: Scope = ADA, **options: object
-    ) -> Episode:
-        return build_episode(text, options, scope, self.clock, max_bytes=10_000)
-
-    def entity(self, name: str, scope: Scope = ADA, *aliases: str) -> Entity:
-        return Entity(
-            self.clock.new_id(), scope.wall, name, "thing", aliases, None, self.clock.now()
-        )
-
-    def fact(
-        self, episode: Episode, *about: Entity, text: str = "Ada works at Acme", **more: object
-    ) -> Fact:
-        scope = episode.scope
-        fact = Fact(
-            id=self.clock.new_id(),
-            scope=scope,
-            text=text,
-            recorded_at=self.clock.now(),
-            entity_ids=tuple(entity.id for entity in about),
-            sources=(Source(episode.id, episode.turns[0].id, scope.agent_id, scope.run_id),),
-        )
-        if len(about) == 2:
-            fact = replace(fact, subject_id=about[0].id, type="works_at", object_id=about[1].id)
-        return replace(fact, **more)  # type: ignore[arg-type]
-
-
-async def store(
-    ledger: Ledger, episode: Episode, *facts: Fact, entities: tuple[Entity, ...] = ()
-) -> Episode:
-    """Journal an episode and commit facts and entities from it; every fact's entities mentioned."""
-    (kept,) = await ledger.journal([episode], _DAY_S)
-    turn = kept.turns[0].id
-    mentions = tuple((turn, id) for id in sorted({id for f in facts for id in f.entity_ids}))
-    decisions = tuple(Decision("ADD", "new", after=fact) for fact in facts)
-    await ledger.commit([Commit(kept, decisions, entities, mentions=mentions)])
-    return kept
-
-
-class LedgerContract:
-    """Subclass it, give ``ledger`` (open, empty) and, when it can be reopened, ``reopen``."""
-
-    @pytest.fixture
-    def draft(self) -> Draft:
-        return Draft()
+class LedgerContract(WritersContract, CopyContract):
+    """Subclass it and give three ledgers, open: ``ledger`` (empty), ``second`` (the same store as
+    another process would open it, or the same object where one process is all) and ``another``
+    (another empty store of the same kind)."""
 
     async def test_a_journalled_episode_is_there_with_its_turns(
         self, ledger: Ledger, draft: Draft
@@ -82,7 +34,7 @@ class LedgerContract:
         episode = draft.episode(
             "First part.\n\nSecond part.", tags=["a"], metadata={"x": [1, None]}
         )
-        (kept,) = await ledger.journal([episode], _DAY_S)
+        (kept,) = await ledger.journal([episode], DAY_S)
         assert kept == episode
         assert await ledger.episodes(ADA) == [episode]
         assert await ledger.episodes(ADA, status="pending") == [episode]
@@ -104,7 +56,7 @@ class LedgerContract:
         first = draft.episode("hello", idempotency_key="k")
         timed = draft.episode("timed", occurred_at="2024-05-01")
         loose = draft.episode("loose")
-        await ledger.journal([first, timed, loose], _DAY_S)
+        await ledger.journal([first, timed, loose], DAY_S)
         head = await ledger.head()
         again = await ledger.journal(
             [
@@ -112,14 +64,14 @@ class LedgerContract:
                 draft.episode("timed", occurred_at="2024-05-01"),
                 draft.episode("loose"),
             ],
-            _DAY_S,
+            DAY_S,
         )
         assert [e.id for e in again] == [first.id, timed.id, loose.id]
         assert await ledger.head() == head
 
     async def test_what_is_no_repeat_is_kept(self, ledger: Ledger, draft: Draft) -> None:
         await ledger.journal(
-            [draft.episode("hello", occurred_at="2024-05-01"), draft.episode("loose")], _DAY_S
+            [draft.episode("hello", occurred_at="2024-05-01"), draft.episode("loose")], DAY_S
         )
         draft.clock.advance(days=2)
         others = [
@@ -128,7 +80,7 @@ class LedgerContract:
             draft.episode("hello", BOB, occurred_at="2024-05-01"),
             draft.episode("hello", replace(ADA, run_id="r"), occurred_at="2024-05-01"),
         ]
-        assert [e.id for e in await ledger.journal(others, _DAY_S)] == [e.id for e in others]
+        assert [e.id for e in await ledger.journal(others, DAY_S)] == [e.id for e in others]
 
     async def test_repeats_within_one_batch_are_seen(self, ledger: Ledger, draft: Draft) -> None:
         made = [draft.episode("same", occurred_at="2024-05-01") for _ in range(3)]

@@ -104,3 +104,13 @@ def check_hits(hits: Sequence[Scored], expected: Mapping[str, float], limit: int
     left_out = expected.keys() - {hit.id for hit in hits}
     if hits and left_out:
         assert hits[-1].score >= max(expected[i] for i in left_out) - TOLERANCE
+
+
+def check_same(after: Sequence[Sequence[Scored]], before: Sequence[Sequence[Scored]]) -> None:
+    """The same hits in the same order; scores to the rounding of a differently cut product."""
+    assert [[hit.id for hit in hits] for hits in after] == [
+        [hit.id for hit in hits] for hits in before
+    ]
+    for now, then in zip(after, before, strict=True):
+        for hit, was in zip(now, then, strict=True):
+            assert hit.score == pytest.approx(was.score, abs=1e-6)

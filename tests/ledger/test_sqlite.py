@@ -5,34 +5,50 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import AsyncIterator
-from importlib import resources
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from graphmem.adapters.ledger_sqlite import SqliteLedger
-from graphmem.adapters.sqlite_db import STATEMENTS
+from graphmem.adapters.ledger_statements import migrations, sql_file
+from graphmem.adapters.sqlite_db import STATEMENTS, SqliteDatabase
 from graphmem.errors import Rejected, UsageError
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.testing.ledger import ADA, Draft, LedgerContract, store
+from tests.ledger.conftest import opened
 
 
-class TestOnDisk(LedgerContract):
+class OneProcess(LedgerContract):
+    """What a second process would open is the same object: there is one process."""
+
+    @pytest.fixture
+    def second(self, ledger: Ledger) -> Ledger:
+        return ledger
+
+
+class TestOnDisk(OneProcess):
     @pytest.fixture
     async def ledger(self, tmp_path: Path) -> AsyncIterator[Ledger]:
-        ledger = SqliteLedger(tmp_path / "ledger.sqlite")
-        await ledger.open()
-        yield ledger
-        await ledger.close()
+        async with opened(SqliteLedger(tmp_path / "ledger.sqlite")) as ledger:
+            yield ledger
+
+    @pytest.fixture
+    async def another(self, tmp_path: Path) -> AsyncIterator[Ledger]:
+        async with opened(SqliteLedger(tmp_path / "another.sqlite")) as ledger:
+            yield ledger
 
 
-class TestInMemory(LedgerContract):
+class TestInMemory(OneProcess):
     @pytest.fixture
     async def ledger(self) -> AsyncIterator[Ledger]:
-        ledger = SqliteLedger(None)
-        await ledger.open()
-        yield ledger
-        await ledger.close()
+        async with opened(SqliteLedger(None)) as ledger:
+            yield ledger
+
+    @pytest.fixture
+    async def another(self) -> AsyncIterator[Ledger]:
+        async with opened(SqliteLedger(None)) as ledger:
+            yield ledger
 
 
 async def test_reopening_finds_everything(tmp_path: Path) -> None:
@@ -91,13 +107,14 @@ async def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 async def test_commits_are_flushed_to_disk(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.sqlite")
     await ledger.open()
-    modes = await ledger._db.read(
-        lambda cur: [
-            cur._connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("journal_mode", "synchronous", "secure_delete")
-        ]
-    )
-    assert modes == ["wal", 2, 1]
+    database = cast(SqliteDatabase, ledger._db)
+
+    def modes() -> list[object]:
+        names = ("journal_mode", "synchronous", "secure_delete")
+        connection = database._connection()
+        return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+    assert await database._submit(database._writer, modes) == ["wal", 2, 1]
     await ledger.close()
 
 
@@ -123,15 +140,11 @@ def test_no_lookup_walks_a_whole_wall(tmp_path: Path) -> None:
         "turns_around": "(episode_id=? AND ordinal>? AND ordinal<?)",
     }
     raw = sqlite3.connect(tmp_path / "plans.sqlite")
-    raw.executescript(
-        resources.files("graphmem.adapters.sql").joinpath("sqlite_001.sql").read_text()
-    )
+    for script in migrations("sqlite"):
+        raw.executescript(sql_file(script))
     for name, index in expected.items():
-        sql = (
-            STATEMENTS.ordered(name, newest_first=True)
-            if name.startswith("facts_")
-            else STATEMENTS[name]
-        )
+        both_ways = (name, True) in STATEMENTS
+        sql = STATEMENTS[name, both_ways]
         values = dict.fromkeys(re.findall(r":(\w+)", sql))
         plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
         assert any(index in step for step in plan), (name, plan)

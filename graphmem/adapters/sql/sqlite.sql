@@ -4,7 +4,11 @@
 -- A fact about the store itself.
 SELECT value FROM settings WHERE name = :name;
 
--- name: remember_setting
+-- name: set_setting_once
+-- Only when nothing is set.
+INSERT INTO settings (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING;
+
+-- name: set_setting
 INSERT INTO settings (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
@@ -35,12 +39,21 @@ VALUES (:id, :wall, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :c
 INSERT INTO turns (id, episode_id, ordinal, wall, speaker, role, text, occurred_at, source_id)
 VALUES (:id, :episode_id, :ordinal, :wall, :speaker, :role, :text, :occurred_at, :source_id);
 
--- name: set_status
-UPDATE episodes SET status = :status, reason = :reason WHERE id = :id;
+-- name: set_done
+UPDATE episodes SET status = 'done', reason = NULL WHERE id = :id;
+
+-- name: postpone
+-- What another process has finished meanwhile stays so.
+UPDATE episodes SET status = :status, reason = :reason WHERE id = :id AND status <> 'done';
+
+-- name: statuses
+-- Of these episodes, in one wall or (no wall) anywhere.
+SELECT id, status FROM episodes
+WHERE id IN (SELECT value FROM json_each(:ids)) AND (:wall IS NULL OR wall = :wall);
 
 -- name: add_event
-INSERT INTO events (at, kind, id, action, wall, episode_id, actor, reason, after)
-VALUES (:at, :kind, :id, :action, :wall, :episode_id, :actor, :reason, :after);
+INSERT INTO events (seq, at, kind, id, action, wall, episode_id, actor, reason, after)
+VALUES (:seq, :at, :kind, :id, :action, :wall, :episode_id, :actor, :reason, :after);
 
 -- name: keep_extraction
 -- Of an episode that was erased while it was extracted, nothing is kept.
@@ -71,9 +84,10 @@ INSERT OR IGNORE INTO aliases (wall, key, entity_id) VALUES (:wall, :key, :id);
 INSERT OR IGNORE INTO mentions (turn_id, entity_id, episode_id)
 VALUES (:turn_id, :entity_id, :episode_id);
 
--- name: version_now
--- The present version number of a fact that is believed.
-SELECT version FROM facts WHERE wall = :wall AND id = :id AND retired_at IS NULL;
+-- name: facts_now
+-- The present versions of those of these facts that are believed.
+SELECT id, version, wall, body FROM facts
+WHERE id IN (SELECT value FROM json_each(:ids)) AND retired_at IS NULL;
 
 -- name: add_fact
 INSERT INTO facts (id, version, wall, text_key, subject_id, type, object_id, recorded_at,
@@ -86,7 +100,7 @@ VALUES (:id, :version, :wall, :text_key, :subject_id, :type, :object_id, :record
 UPDATE facts SET body = :body WHERE id = :id AND version = :version;
 
 -- name: retire_fact
-UPDATE facts SET retired_at = :retired_at, body = json_set(body, '$.retired_at', :retired_at)
+UPDATE facts SET retired_at = :retired_at, body = :body
 WHERE id = :id AND retired_at IS NULL;
 
 -- name: clear_fact_entities
@@ -234,6 +248,11 @@ ORDER BY name, id LIMIT :limit;
 -- name: history
 SELECT * FROM events WHERE id = :id AND kind = 'fact' AND wall = :wall ORDER BY seq;
 
+-- name: changed_last
+-- The last event that changed what is believed in a wall: a journalled episode does not.
+SELECT coalesce(max(seq), 0) AS seq FROM events
+WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD');
+
 -- name: head
 SELECT coalesce(max(seq), 0) AS head FROM events;
 
@@ -310,23 +329,28 @@ SELECT
     WHERE episode_id IN (SELECT id FROM mine)) AS tokens_out;
 
 -- name: erase_targets
--- Episodes of a scope: by id, or all that its agent and run narrow it to.
+-- Episodes of a scope: all that its agent and run narrow it to.
 SELECT id FROM episodes
 WHERE wall = :wall
   AND (:agent_id IS NULL OR agent_id = :agent_id)
-  AND (:run_id IS NULL OR run_id = :run_id)
-  AND (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)));
+  AND (:run_id IS NULL OR run_id = :run_id);
+
+-- name: erase_targets_by_id
+-- Of these episodes, those of a scope. The plus sign keeps SQLite from walking the whole wall.
+SELECT id FROM episodes
+WHERE id IN (SELECT value FROM json_each(:ids)) AND +wall = :wall
+  AND (:agent_id IS NULL OR agent_id = :agent_id)
+  AND (:run_id IS NULL OR run_id = :run_id);
 
 -- name: erase_facts_of_wall
 -- Of these facts, the ones in this wall, retired ones too.
 SELECT DISTINCT id FROM facts
 WHERE wall = :wall AND id IN (SELECT value FROM json_each(:ids));
 
--- name: texts_of
--- The texts that may have been embedded for these episodes, facts and entities.
-SELECT text FROM turns WHERE episode_id IN (SELECT value FROM json_each(:episodes))
-UNION SELECT body ->> '$.text' FROM facts WHERE id IN (SELECT value FROM json_each(:facts))
-UNION SELECT name FROM entities WHERE id IN (SELECT value FROM json_each(:entities));
+-- name: bodies_of
+-- Every version of these facts, and these entities: their texts may have been embedded.
+SELECT body FROM facts WHERE id IN (SELECT value FROM json_each(:facts))
+UNION ALL SELECT body FROM entities WHERE id IN (SELECT value FROM json_each(:entities));
 
 -- name: erase_facts_from
 -- Facts that these episodes support now, or once wrote, each with what is believed of it now.
@@ -398,3 +422,23 @@ WHERE id = :id AND kind = 'fact' AND seq < :seq AND after IS NOT NULL ORDER BY s
 DELETE FROM embeddings
 WHERE model IN (SELECT DISTINCT model FROM embeddings)
   AND digest IN (SELECT value FROM json_each(:digests));
+
+-- name: first
+-- The first rows of a table, as they are.
+SELECT {columns} FROM {table} ORDER BY {key} LIMIT :limit;
+
+-- name: next
+-- The rows after one that was read.
+SELECT {columns} FROM {table} WHERE ({key}) > ({after}) ORDER BY {key} LIMIT :limit;
+
+-- name: load
+-- A row as it is in another ledger; one that is there is replaced by itself.
+INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT {conflict};
+
+-- name: note_loaded
+-- Up to where a table has been loaded.
+INSERT INTO loads (name, after) VALUES (:name, :after)
+ON CONFLICT (name) DO UPDATE SET after = excluded.after;
+
+-- name: loaded
+SELECT after FROM loads WHERE name = :name;

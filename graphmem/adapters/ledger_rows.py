@@ -1,16 +1,23 @@
-"""Rows of the SQLite ledger to values and back."""
+"""Rows of a ledger to values and back."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
 from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn, to_json
-from graphmem.ports.ledger import Event
-from graphmem.text import text_key
+from graphmem.ports.ledger import Event, Row
+from graphmem.text import name_key, text_key
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """What a machine said, without what not every database takes as text: NUL and surrogates."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def as_json(value: object) -> str:
@@ -67,6 +74,32 @@ def turn_row(turn: Turn, wall: str) -> dict[str, Any]:
     }
 
 
+def entity_row(entity: Entity) -> dict[str, Any]:
+    return {
+        "id": entity.id,
+        "wall": entity.wall,
+        "name": entity.name,
+        "key": name_key(entity.name),
+        "kind": entity.kind,
+        "body": as_json(entity),
+    }
+
+
+def source_rows(fact: Fact) -> list[dict[str, Any]]:
+    """A fact's sources, each once."""
+    found = {(source.episode_id, source.turn_id or ""): source for source in reversed(fact.sources)}
+    return [
+        {
+            "fact_id": fact.id,
+            "episode_id": episode_id,
+            "turn_id": turn_id,
+            "agent_id": source.agent_id,
+            "run_id": source.run_id,
+        }
+        for (episode_id, turn_id), source in found.items()
+    ]
+
+
 def fact_row(fact: Fact) -> dict[str, Any]:
     ends = [end for end in (fact.invalid_at, fact.expires_at, fact.archived_at) if end is not None]
     return {
@@ -84,7 +117,7 @@ def fact_row(fact: Fact) -> dict[str, Any]:
     }
 
 
-def to_turn(row: sqlite3.Row) -> Turn:
+def to_turn(row: Row) -> Turn:
     return Turn(
         id=row["id"],
         episode_id=row["episode_id"],
@@ -97,7 +130,7 @@ def to_turn(row: sqlite3.Row) -> Turn:
     )
 
 
-def to_episode(row: sqlite3.Row, turns: Sequence[Turn]) -> Episode:
+def to_episode(row: Row, turns: Sequence[Turn]) -> Episode:
     return Episode(
         id=row["id"],
         scope=Scope(row["project_id"], row["user_id"], row["agent_id"], row["run_id"]),
@@ -121,6 +154,26 @@ def to_episode(row: sqlite3.Row, turns: Sequence[Turn]) -> Episode:
     )
 
 
+def retired(body: str, retired_at: str) -> str:
+    """A fact's body with the end of belief in it."""
+    return as_json({**json.loads(body), "retired_at": retired_at})
+
+
+def turn_texts(row: Row) -> set[str]:
+    """A turn's text, alone and with who says it: as it may have been embedded."""
+    return {row["text"], f"{row['speaker']}: {row['text']}"}
+
+
+def body_texts(body: str) -> set[str]:
+    """A fact's text, alone and with its relation, or an entity's names: as they may have been
+    embedded."""
+    data = json.loads(body)
+    if "text" not in data:
+        return {data["name"], ", ".join((data["name"], *data["aliases"]))}
+    relation = (data["type"] or "").replace("_", " ")
+    return {data["text"], f"{data['text']} ({relation})"}
+
+
 def to_fact(body: str) -> Fact:
     return Fact.from_json(json.loads(body))
 
@@ -129,7 +182,7 @@ def to_entity(body: str) -> Entity:
     return Entity.from_json(json.loads(body))
 
 
-def to_event(row: sqlite3.Row) -> Event:
+def to_event(row: Row) -> Event:
     after: Mapping[str, Any] | None = json.loads(row["after"]) if row["after"] else None
     return Event(
         seq=row["seq"],
@@ -142,7 +195,7 @@ def to_event(row: sqlite3.Row) -> Event:
     )
 
 
-def to_changes(rows: Sequence[sqlite3.Row]) -> list[Change]:
+def to_changes(rows: Sequence[Row]) -> list[Change]:
     """History from events: what a change began from is what the one before it left."""
     changes: list[Change] = []
     before: Fact | None = None

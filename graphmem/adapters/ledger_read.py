@@ -1,0 +1,128 @@
+"""How a ledger is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphmem.adapters import ledger_rows as rows
+from graphmem.adapters.ledger_steps import Ask, Rows, Steps, ask
+from graphmem.clock import stamp_or_none
+from graphmem.model import Episode, Fact, Scope, Turn
+from graphmem.ports.ledger import EntityQuery, FactQuery, Standing
+
+# By which of subject, type and object are given.
+_RELATION_WAYS = {
+    (True, True, True): "facts_by_triple",
+    (True, True, False): "facts_by_subject_type",
+    (True, False, True): "facts_by_subject_object",
+    (True, False, False): "facts_by_subject",
+    (False, True, True): "facts_by_object_type",
+    (False, False, True): "facts_by_object",
+    (False, True, False): "facts_by_type",
+    (False, False, False): "facts_related",
+}
+
+
+def narrowed(scope: Scope | None) -> dict[str, Any]:
+    """A scope as the statements take it; none is the whole store."""
+    return {
+        "wall": scope.wall if scope else None,
+        "agent_id": scope.narrow_agent_id if scope else None,
+        "run_id": scope.run_id if scope else None,
+    }
+
+
+def episodes(scope: Scope, status: str | None, limit: int) -> Steps[list[Episode]]:
+    values = {**narrowed(scope), "status": status, "limit": limit}
+    unfinished = status in {"pending", "failed"}
+    found = yield from ask("episodes_unfinished" if unfinished else "episodes", **values)
+    turns = (yield from ask("turns_of_episodes", ids=[row["id"] for row in found])) if found else []
+    return with_turns(found, turns)
+
+
+def by_id(ids: Sequence[str]) -> list[Ask]:
+    """Asks for what :func:`with_turns` makes episodes of."""
+    wanted = {"ids": list(ids)}
+    return [Ask("episodes_by_id", wanted), Ask("turns_of_episodes", wanted)]
+
+
+def with_turns(found: Rows, turns: Rows) -> list[Episode]:
+    by_episode: dict[str, list[Turn]] = {row["id"]: [] for row in found}
+    for row in turns:
+        if row["episode_id"] in by_episode:
+            by_episode[row["episode_id"]].append(rows.to_turn(row))
+    return [rows.to_episode(row, by_episode[row["id"]]) for row in found]
+
+
+def within(episode: Episode, scope: Scope, status: str | None) -> bool:
+    """Whether an episode is in a scope's wall, narrowed by its agent and run, with that status."""
+    return (
+        episode.scope.wall == scope.wall
+        and scope.narrow_agent_id in {None, episode.scope.agent_id}
+        and scope.run_id in {None, episode.scope.run_id}
+        and status in {None, episode.status}
+    )
+
+
+def facts_of(query: FactQuery, answers: Sequence[Rows]) -> list[Fact]:
+    """The facts that the answers to :func:`ways_in` hold."""
+    bodies = [row["body"] for answer in answers for row in answer]
+    # Several entities are asked for one by one and may share facts.
+    found = {fact.id: fact for fact in map(rows.to_fact, bodies)}
+    ordered = sorted(found.values(), key=lambda fact: fact.id, reverse=query.newest_first)
+    return ordered[: query.limit]
+
+
+def ways_in(query: FactQuery) -> list[Ask]:
+    """The statements for the first key that the query gives."""
+    values: dict[str, Any] = {
+        "wall": query.wall,
+        "agent_id": query.agent_id,
+        "run_id": query.run_id,
+        "current": stamp_or_none(query.current),
+        "relations_only": query.relations_only,
+        "after": query.after,
+        "limit": query.limit,
+    }
+
+    def ask(name: str, **more: Any) -> Ask:
+        return Ask(name, {**values, **more}, query.newest_first)
+
+    if query.ids is not None:
+        return [ask("facts_by_id", ids=list(query.ids))]
+    if query.text_key is not None:
+        return [ask("facts_by_text", text_key=query.text_key)]
+    if query.relation is not None:
+        subject_id, type, object_id = query.relation
+        given = (subject_id is not None, type is not None, object_id is not None)
+        name = _RELATION_WAYS[given]
+        return [ask(name, subject_id=subject_id, type=type, object_id=object_id)]
+    if query.entity_ids is not None:
+        return [ask("facts_about", entity_id=id) for id in dict.fromkeys(query.entity_ids)]
+    if query.source_episode is not None:
+        return [ask("facts_from_episode", episode_id=query.source_episode)]
+    return [ask("facts_of_wall")]
+
+
+def entities(query: EntityQuery) -> Ask:
+    name, _, after_id = (query.after or "").partition("\0")
+    values: dict[str, Any] = {"wall": query.wall, "limit": query.limit}
+    if query.ids is not None:
+        return Ask("entities_by_id", {**values, "ids": list(query.ids)})
+    if query.keys is not None:
+        return Ask("entities_by_key", {**values, "keys": list(query.keys)})
+    values |= {"kind": query.kind, "contains": query.contains}
+    return Ask("entities_of_wall", {**values, "after_name": name, "after_id": after_id})
+
+
+def standing(wall: str, episode_ids: Sequence[str]) -> list[Ask]:
+    """Asks for what :func:`standing_of` reads."""
+    statuses = Ask("statuses", {"wall": wall, "ids": list(episode_ids)})
+    return [Ask("changed_last", {"wall": wall}), *([statuses] if episode_ids else [])]
+
+
+def standing_of(answers: Sequence[Rows]) -> Standing:
+    changed, *statuses = answers
+    known = {row["id"]: row["status"] for found in statuses for row in found}
+    return Standing(changed[0]["seq"], known)

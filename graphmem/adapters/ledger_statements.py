@@ -1,0 +1,85 @@
+"""The named statements of one database, from ``sql/`` and, for copying, from the tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import resources
+
+from graphmem.adapters.ledger_copy import TABLES, Table
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def sql_file(name: str) -> str:
+    return resources.files("graphmem.adapters.sql").joinpath(name).read_text("utf-8")
+
+
+def migrations(database: str) -> list[str]:
+    """The files of a database's schema, in the order of their numbers."""
+    return sorted(
+        entry.name
+        for entry in resources.files("graphmem.adapters.sql").iterdir()
+        if re.fullmatch(rf"{database}_\d{{3}}\.sql", entry.name)
+    )
+
+
+def load_statements(text: str) -> dict[str, str]:
+    """Statements by the name above each (``-- name: x``)."""
+    parts = _NAME.split(text)
+    return {
+        name: body.strip().removesuffix(";")
+        for name, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+class Statements:
+    """A ledger's statements by name and direction; parameters are written ``:name``.
+
+    The queries of facts are filled in both directions, those that copy for each table.
+    """
+
+    def __init__(self, file: str) -> None:
+        loaded = load_statements(sql_file(file))
+        filters = loaded.pop("fact_filters").partition("\n")[2]
+        self._copies = {name: loaded.pop(name) for name in ("first", "next", "load")}
+        self._by_name: dict[tuple[str, bool], str] = {}
+        for name, sql in loaded.items():
+            for newest in (False, True) if "{" in sql else (False,):
+                order, past = ("DESC", "<") if newest else ("ASC", ">")
+                filled = sql.format(filters=filters, order=order, past=past) if "{" in sql else sql
+                self._by_name[name, newest] = filled
+        for table in TABLES.values():
+            self._add_copying(table)
+
+    def _add_copying(self, table: Table) -> None:
+        others = [column for column in table.columns if column not in table.key]
+        if others:
+            replaced = ", ".join(f"{column} = excluded.{column}" for column in others)
+            conflict = f"({', '.join(table.key)}) DO UPDATE SET {replaced}"
+        else:
+            conflict = "DO NOTHING"
+        parts = {
+            "table": table.name,
+            "columns": ", ".join(table.columns),
+            "key": ", ".join(table.key),
+            "after": ", ".join(f":after_{column}" for column in table.key),
+            "values": ", ".join(f":{column}" for column in table.columns),
+            "conflict": conflict,
+        }
+        for name, sql in self._copies.items():
+            self._by_name[f"{name}_{table.name}", False] = sql.format(**parts)
+
+    @property
+    def names(self) -> set[str]:
+        return {name for name, _ in self._by_name}
+
+    def items(self) -> Iterator[tuple[tuple[str, bool], str]]:
+        """Each statement with its name and whether it is the one for newest first."""
+        yield from self._by_name.items()
+
+    def __contains__(self, key: tuple[str, bool]) -> bool:
+        return key in self._by_name
+
+    def __getitem__(self, key: tuple[str, bool]) -> str:
+        return self._by_name[key]

@@ -1,0 +1,112 @@
+"""A ledger's work without I/O: generators that ask for named statements and are given rows.
+
+What a ledger does is written once, as steps; a driver runs them on its database. SQLite's runs
+each statement as it comes. PostgreSQL's sends what needs no answer along with the next question,
+so that a write costs a few round trips, however many statements it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from graphmem.clock import stamp
+
+T = TypeVar("T")
+
+Values: TypeAlias = Mapping[str, Any]
+"""A statement's parameters. A list goes in as a list: each driver has its own way with it."""
+Rows: TypeAlias = Sequence[Mapping[str, Any]]
+
+
+class Ask(NamedTuple):
+    """One statement whose rows are wanted. ``newest_first`` is for those written both ways."""
+
+    name: str
+    values: Values
+    newest_first: bool = False
+
+
+class Tell(NamedTuple):
+    """One statement for each of these rows of values; nothing comes back."""
+
+    name: str
+    rows: Sequence[Values]
+
+
+Steps: TypeAlias = Generator[Sequence[Ask] | Tell, list[Rows], T]
+
+
+def ask(name: str, /, **values: Any) -> Steps[Rows]:
+    """The rows of one statement."""
+    (found,) = yield [Ask(name, values)]
+    return found
+
+
+def ask_all(asks: Sequence[Ask]) -> Steps[list[Rows]]:
+    """The rows of several statements, in one go."""
+    return (yield asks) if asks else []
+
+
+def tell(name: str, *given: Values) -> Steps[None]:
+    """Run a statement for each row of values; an error may come with a later step."""
+    if given:
+        yield Tell(name, given)
+
+
+class Log:
+    """The events of one transaction. They get their ``seq`` at its end, without gaps."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.seq = 0
+        """The ledger's head after the transaction."""
+
+    def append(
+        self,
+        *,
+        at: datetime,
+        kind: str,
+        id: str,
+        action: str,
+        wall: str,
+        episode_id: str | None,
+        actor: str,
+        reason: str = "",
+        after: str | None = None,
+    ) -> None:
+        """``after`` is JSON."""
+        self.rows.append(
+            {
+                "at": stamp(at),
+                "kind": kind,
+                "id": id,
+                "action": action,
+                "wall": wall,
+                "episode_id": episode_id,
+                "actor": actor,
+                "reason": reason,
+                "after": after,
+            }
+        )
+
+    def number(self, head: int) -> list[dict[str, Any]]:
+        """The rows of ``add_event``, numbered on from ``head``."""
+        for seq, row in enumerate(self.rows, start=head + 1):
+            row["seq"] = seq
+        self.seq = max(self.seq, head + len(self.rows))
+        return self.rows
+
+
+Work: TypeAlias = Callable[[Log], Steps[T]]
+"""Begins the steps of one transaction; called again for each time that it is tried."""
+
+
+def logged(log: Log) -> Steps[bool]:
+    """Whether the last event that a transaction numbered is in the ledger: it was committed."""
+    if not log.rows or "seq" not in log.rows[-1]:
+        return False
+    last = log.rows[-1]
+    found = yield from ask("events", after=last["seq"] - 1, limit=1)
+    return bool(found) and all(found[0][key] == last[key] for key in found[0].keys())  # noqa: SIM118

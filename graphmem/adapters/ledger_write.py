@@ -1,0 +1,310 @@
+"""How a ledger is written: episodes journalled, decisions committed, each with its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from graphmem.adapters import ledger_rows as rows
+from graphmem.adapters.ledger_read import by_id, with_turns
+from graphmem.adapters.ledger_steps import Ask, Log, Steps, ask_all, tell
+from graphmem.clock import stamp
+from graphmem.errors import Conflict
+from graphmem.model import Decision, Entity, Episode, Fact
+from graphmem.ports.ledger import Commit
+from graphmem.ports.llm import Extraction
+from graphmem.text import name_keys
+
+# Journalling
+
+
+def journal(log: Log, episodes: Sequence[Episode], window_s: float) -> Steps[list[Episode]]:
+    """Store what is new; give for each the one that is stored."""
+    stored: list[Episode] = []
+    for run in _runs(episodes):
+        stored += yield from _journal_run(log, run, window_s)
+    return stored
+
+
+def _runs(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
+    """Consecutive episodes of which none can repeat another: these are looked up in one go."""
+    run: list[Episode] = []
+    seen: set[tuple[str, str, str]] = set()
+    for episode in episodes:
+        place = rows.place(episode.scope)
+        marks = {(place, "content", episode.content_hash)}
+        if episode.idempotency_key is not None:
+            marks.add((place, "key", episode.idempotency_key))
+        if marks & seen:
+            yield run
+            run, seen = [], set()
+        run.append(episode)
+        seen |= marks
+    if run:
+        yield run
+
+
+def _journal_run(log: Log, run: Sequence[Episode], window_s: float) -> Steps[list[Episode]]:
+    places = list(dict.fromkeys(rows.place(episode.scope) for episode in run))
+    found = yield from ask_all(
+        [_repeated(episode, window_s) for episode in run]
+        + [Ask("last_episode", {"place": place}) for place in places]
+    )
+    repeated = [earlier[0]["id"] if earlier else None for earlier in found[: len(run)]]
+    last = {
+        place: newest[0]["id"] if newest else None
+        for place, newest in zip(places, found[len(run) :], strict=True)
+    }
+    ids = sorted({id for id in repeated if id is not None})
+    known: dict[str, Episode] = {}
+    if ids:
+        earlier = with_turns(*(yield from ask_all(by_id(ids))))
+        known = {episode.id: episode for episode in earlier}
+    stored: list[Episode] = []
+    for asked, id in zip(run, repeated, strict=True):
+        if id is not None:
+            stored.append(known[id])
+            continue
+        place = rows.place(asked.scope)
+        episode = replace(asked, previous_id=last[place])
+        last[place] = episode.id
+        stored.append(episode)
+        log.append(
+            at=episode.recorded_at,
+            kind="episode",
+            id=episode.id,
+            action="ADD",
+            wall=episode.scope.wall,
+            episode_id=episode.id,
+            actor="graphmem",
+        )
+    new = [episode for episode, id in zip(stored, repeated, strict=True) if id is None]
+    yield from tell("add_episode", *map(rows.episode_row, new))
+    yield from tell(
+        "add_turn", *(rows.turn_row(turn, e.scope.wall) for e in new for turn in e.turns)
+    )
+    return stored
+
+
+def _repeated(episode: Episode, window_s: float) -> Ask:
+    """Asks for the earlier episode that this one would repeat."""
+    place = rows.place(episode.scope)
+    if episode.idempotency_key is not None:
+        return Ask("same_key", {"place": place, "key": episode.idempotency_key})
+    window = timedelta(0) if episode.time_given else timedelta(seconds=window_s)
+    values = {
+        "place": place,
+        "content_hash": episode.content_hash,
+        "time_given": episode.time_given,
+        "since": stamp(episode.occurred_at - window),
+        "until": stamp(episode.occurred_at + window),
+    }
+    return Ask("same_content", values)
+
+
+# Committing
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """The version of a fact that is believed."""
+
+    version: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class _By:
+    """Who writes, when, because of what."""
+
+    at: datetime
+    episode_id: str | None
+    actor: str
+
+
+def commit(
+    log: Log, commits: Sequence[Commit], since: Mapping[str, int], at: Sequence[datetime]
+) -> Steps[None]:
+    """Check that what was decided on still stands, then write it; ``at`` is for each its time."""
+    present = yield from _check(commits, since)
+    for one, moment in zip(commits, at, strict=True):
+        episode = one.episode
+        by = _By(moment, episode.id if episode else None, one.actor)
+        yield from _put_entities(log, one, by)
+        if episode and one.mentions:
+            yield from _put_mentions(log, one, by, episode)
+        for decision in one.decisions:
+            yield from _put_fact(log, decision, present, by)
+        if episode and one.extraction and one.extraction.raw is None:
+            yield from keep_extraction(episode.id, one.extraction)
+    yield from tell("set_done", *({"id": one.episode.id} for one in commits if one.episode))
+
+
+def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[str, _Now]]:
+    """Raise :class:`Conflict` when an episode or a wall is not as it was; give the facts that the
+    decisions change."""
+    walls = list(since)
+    episodes = [commit.episode.id for commit in commits if commit.episode]
+    before = [d.before for commit in commits for d in commit.decisions if d.before is not None]
+    ids = sorted({fact.id for fact in before})
+    asks = [Ask("changed_last", {"wall": wall}) for wall in walls]
+    if episodes:
+        asks.append(Ask("statuses", {"ids": episodes, "wall": None}))
+    if ids:
+        asks.append(Ask("facts_now", {"ids": ids}))
+    found = yield from ask_all(asks)
+    for wall, changed in zip(walls, found, strict=False):
+        if changed[0]["seq"] > since[wall]:
+            raise Conflict("something changed in this scope meanwhile; decide again")
+    if episodes:
+        statuses = {row["id"]: row["status"] for row in found[len(walls)]}
+        for id in episodes:
+            if statuses.get(id, "done") == "done":
+                what = "is done already" if id in statuses else "has been erased"
+                raise Conflict(f"episode {id} {what}; decide again")
+            statuses[id] = "done"  # two commits of one episode in one go
+    now = found[-1] if ids else []
+    return {
+        row["id"]: _Now(row["version"], row["body"])
+        for row in now
+        if row["wall"] in {fact.scope.wall for fact in before if fact.id == row["id"]}
+    }
+
+
+def _put_entities(log: Log, commit: Commit, by: _By) -> Steps[None]:
+    entities = commit.new_entities + commit.renamed
+    put = [rows.entity_row(entity) for entity in entities]
+    yield from tell("put_entity", *put)
+    yield from tell("clear_aliases", *({"id": entity.id} for entity in commit.renamed))
+    aliases = [
+        {"wall": entity.wall, "key": key, "id": entity.id}
+        for entity in entities
+        for key in sorted(_keys(entity))
+    ]
+    yield from tell("add_alias", *aliases)
+    for entity, row in zip(entities, put, strict=True):
+        log.append(
+            at=by.at,
+            kind="entity",
+            id=entity.id,
+            action="ADD" if entity in commit.new_entities else "UPDATE",
+            wall=entity.wall,
+            episode_id=by.episode_id,
+            actor=by.actor,
+            after=row["body"],
+        )
+
+
+def _keys(entity: Entity) -> set[str]:
+    return {key for name in (entity.name, *entity.aliases) for key in name_keys(name)}
+
+
+def _put_mentions(log: Log, commit: Commit, by: _By, episode: Episode) -> Steps[None]:
+    named = [
+        {"turn_id": turn, "entity_id": entity, "episode_id": episode.id}
+        for turn, entity in commit.mentions
+    ]
+    yield from tell("add_mention", *named)
+    log.append(
+        at=by.at,
+        kind="mention",
+        id=episode.id,
+        action="ADD",
+        wall=episode.scope.wall,
+        episode_id=episode.id,
+        actor=by.actor,
+        after=rows.as_json({"entity_ids": sorted({entity for _, entity in commit.mentions})}),
+    )
+
+
+def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: _By) -> Steps[None]:
+    """Write a decision. NONE notes a new source, and writes nothing when there is none."""
+    before, after = decision.before, decision.after
+    if decision.action == "NONE" and after == before:
+        return
+    if before is not None and (
+        before.id not in present or present[before.id].version != before.version
+    ):
+        raise Conflict(f"fact {before.id} changed meanwhile; decide again")
+    body: str | None = None
+    if decision.action == "NONE" and after is not None:
+        body = rows.as_json(after)
+        yield from tell("replace_fact", {"id": after.id, "version": after.version, "body": body})
+        present[after.id] = _Now(after.version, body)
+        yield from _index(after, fresh=False)
+    elif decision.action == "DELETE" and before is not None:
+        yield from _retire(before, present.pop(before.id), by)
+        yield from _clear_index(before.id)
+    elif after is not None:
+        if before is not None:
+            yield from _retire(before, present[before.id], by)
+            after = replace(after, version=before.version + 1)
+        after = replace(after, recorded_at=by.at, retired_at=None)
+        row = rows.fact_row(after)
+        body = row["body"]
+        yield from tell("add_fact", row)
+        present[after.id] = _Now(after.version, row["body"])
+        yield from _index(after, fresh=before is None)
+    fact = after or before
+    if fact is None:
+        return
+    log.append(
+        at=by.at,
+        kind="fact",
+        id=fact.id,
+        action=decision.action,
+        wall=fact.scope.wall,
+        episode_id=by.episode_id,
+        actor=by.actor,
+        reason=decision.reason,
+        after=body,
+    )
+
+
+def _retire(fact: Fact, now: _Now, by: _By) -> Steps[None]:
+    retired_at = stamp(by.at)
+    body = rows.retired(now.body, retired_at)
+    yield from tell("retire_fact", {"id": fact.id, "retired_at": retired_at, "body": body})
+
+
+def _index(fact: Fact, *, fresh: bool) -> Steps[None]:
+    """Bring the lookups by entity and by source in line with the present version."""
+    if not fresh:
+        yield from _clear_index(fact.id)
+    about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
+    yield from tell("add_fact_entity", *about)
+    yield from tell("add_source", *rows.source_rows(fact))
+
+
+def _clear_index(fact_id: str) -> Steps[None]:
+    yield from tell("clear_fact_entities", {"id": fact_id})
+    yield from tell("clear_sources", {"id": fact_id})
+
+
+def change_facts(log: Log, decisions: Sequence[Decision], at: datetime, actor: str) -> Steps[None]:
+    """Write decisions that come from no episode."""
+    yield from commit(log, [Commit(None, tuple(decisions), actor=actor)], {}, [at])
+
+
+def keep_extraction(episode_id: str, extraction: Extraction) -> Steps[None]:
+    """Keep an answer, and add its cost to what the episode has cost before."""
+    if extraction.calls or extraction.raw is not None:
+        values = {
+            "episode_id": episode_id,
+            "extractor": extraction.extractor,
+            "version": extraction.version,
+            "raw": None if extraction.raw is None else rows.storable(extraction.raw),
+            "calls": extraction.calls,
+            "tokens_in": extraction.tokens_in,
+            "tokens_out": extraction.tokens_out,
+        }
+        yield from tell("keep_extraction", values)
+
+
+def postpone(episode_id: str, reason: str, *, failed: bool) -> Steps[None]:
+    status = "failed" if failed else "pending"
+    values: dict[str, Any] = {"id": episode_id, "status": status, "reason": rows.storable(reason)}
+    # What another process has finished meanwhile stays so.
+    yield from tell("postpone", values)

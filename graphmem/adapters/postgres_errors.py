@@ -1,0 +1,61 @@
+"""What PostgreSQL and its driver raise, as graphmem's errors. The cause is kept."""
+
+from __future__ import annotations
+
+import psycopg
+
+from graphmem.errors import BackendError, GraphmemError, Rejected, Unavailable, UsageError
+
+# SQLSTATE classes and codes, from the appendix "PostgreSQL Error Codes" of its manual.
+# A standby that was the primary before is one more reason to connect anew.
+_GONE = ("08", "57P01", "57P02", "57P03", "57P05", "25P03", "53300", "25006")
+_AGAIN = ("40001", "40P01")
+_LATER = ("53", "58", "57014", "55P03", "40", "57")
+_NOT_LET_IN = ("28", "3D000", "42501", "3F000")
+
+
+class Lost(Exception):
+    """Internal: this attempt came to nothing, another may not. ``error`` is what it becomes when
+    nobody tries again."""
+
+    def __init__(self, error: BackendError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def is_passing(error: Exception, *, closed: bool) -> bool:
+    """Whether the connection went, or the server asks for another try."""
+    if isinstance(error, TimeoutError):
+        return True
+    if not isinstance(error, psycopg.Error):
+        return False
+    state = error.sqlstate or ""
+    return closed or state.startswith((*_GONE, *_AGAIN))
+
+
+def explained(error: Exception, where: str) -> GraphmemError:
+    """An error of the driver as one of ours. No value that was stored is quoted."""
+    if isinstance(error, UnicodeEncodeError):
+        return UsageError(
+            "text with a lone surrogate cannot be stored or looked up; decode it as UTF-8"
+        )
+    state = getattr(error, "sqlstate", None) or ""
+    said = _first_line(error)
+    if isinstance(error, psycopg.DataError) and not state:
+        return UsageError(f"this cannot be stored or looked up in the ledger {where}: {said}")
+    if state.startswith(_NOT_LET_IN):
+        return UsageError(f"the ledger {where} cannot be used: {said}")
+    silent = isinstance(error, TimeoutError)
+    broken = not state and isinstance(error, psycopg.OperationalError)
+    if silent or broken or state.startswith((*_GONE, *_LATER)):
+        said = "no answer in time" if silent else said
+        return Unavailable(f"the ledger {where} cannot be reached or is busy: {said}")
+    return Rejected(f"the ledger {where}: {said}")
+
+
+def _first_line(error: Exception) -> str:
+    """What happened, without the details, which may quote values."""
+    diagnosis = getattr(error, "diag", None)
+    primary = diagnosis.message_primary if diagnosis is not None else None
+    text = primary or str(error) or type(error).__name__
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())[:500]

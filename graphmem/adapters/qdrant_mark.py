@@ -1,0 +1,73 @@
+"""Which store the collections of a Qdrant server belong to, and how far they got.
+
+The mark is a point of its own in ``<prefix>_mark``: read and replaced in one step by every server,
+where the metadata of a collection is neither there before 1.16 nor cheap to change in a cluster.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from graphmem.errors import Rejected
+
+FORMAT = 1
+"""Raised when a point is stored differently: older collections are then made anew."""
+
+MARK_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "graphmem:mark"))
+
+
+def new_epoch() -> str:
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class QdrantMark:
+    """``epoch`` changes whenever the collections are made anew: who still writes for an earlier one
+    is told so, and cannot move the mark. Not ``ready`` means that they are being made.
+
+    ``corpus_idf``: the server counts words inside the wall (1.19 and later, one shard); otherwise
+    points carry their words, and the adapter counts.
+    """
+
+    store_id: str
+    embedder: str
+    size: int
+    corpus_idf: bool
+    applied_seq: int = 0
+    ready: bool = False
+    format: int = FORMAT
+    epoch: str = field(default_factory=new_epoch)
+
+    @classmethod
+    def parse(cls, payload: Mapping[str, Any] | None, place: str) -> Self:
+        held = dict(payload or {})
+        if held.get("format") != FORMAT and isinstance(held.get("store_id"), str):
+            # Of another version of graphmem: whose it is, is all that can be said of it.
+            return cls(held["store_id"], "", 0, corpus_idf=False, format=0)
+        try:
+            mark = cls(**held)
+        except TypeError:
+            mark = None
+        kinds = {
+            "store_id": str, "embedder": str, "size": int, "corpus_idf": bool,
+            "applied_seq": int, "ready": bool, "epoch": str,
+        }  # fmt: skip
+        if mark is None or any(
+            type(getattr(mark, name)) is not kind for name, kind in kinds.items()
+        ):
+            raise Rejected(
+                f"the mark of the vectors at {place} holds something else; they are only a "
+                "projection: choose another ?prefix=NAME, and they are made anew from the ledger"
+            )
+        return mark
+
+    def payload(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def description(self) -> dict[str, Any]:
+        """For the collections' metadata, where people look."""
+        named = ("store_id", "embedder", "size", "format")
+        return {"graphmem": {name: getattr(self, name) for name in named}}

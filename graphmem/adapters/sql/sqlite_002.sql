@@ -1,0 +1,9 @@
+-- For many writers: what changed in a wall since something was decided about it.
+CREATE INDEX IF NOT EXISTS events_by_wall ON events (wall, seq)
+  WHERE kind <> 'episode' OR action <> 'ADD';
+
+-- For moving house: up to where each table has been loaded from another ledger.
+CREATE TABLE IF NOT EXISTS loads (
+  name TEXT PRIMARY KEY,
+  after TEXT NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,149 @@
+"""The cost of a read must not grow with what is stored: PostgreSQL's plans over 50,000 facts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from graphmem.adapters.ledger_statements import migrations, sql_file
+from graphmem.adapters.postgres_db import _SQL
+from tests.ledger.conftest import fresh_schema
+
+_FILL = """
+INSERT INTO episodes SELECT n, 'e' || n, w, w || 'p', 'p', 'u', NULL, NULL, 'text', 'c', 'h' || n,
+  '2026-' || lpad(n::text, 8, '0'), false, '2026', NULL, 'k' || n, NULL, 'semantic', 0.5, '{}',
+  '[]', true, CASE WHEN n % 1000 = 0 THEN 'pending' ELSE 'done' END, NULL
+FROM (SELECT n, 'w' || n % 5 AS w FROM generate_series(1, 50000) AS n);
+INSERT INTO turns SELECT 't' || n, 'e' || n, 0, 'w' || n % 5, NULL, 'user', 'text', NULL, NULL
+FROM generate_series(1, 50000) AS n;
+INSERT INTO entities SELECT 'n' || n, 'w' || n % 5, 'name ' || n, 'name ' || n, 'thing', '{}'
+FROM generate_series(1, 20000) AS n;
+INSERT INTO aliases SELECT wall, key, id FROM entities;
+INSERT INTO facts SELECT 'f' || n, 1, 'w' || n % 5, 'text ' || n, 'n' || n % 20000 + 1,
+  'type_' || n % 300, 'n' || n % 7000 + 1, '2026', NULL, NULL, '{}'
+FROM generate_series(1, 50000) AS n;
+INSERT INTO fact_entities SELECT 'n' || n % 20000 + 1, 'f' || n FROM generate_series(1, 50000) AS n;
+INSERT INTO sources SELECT 'f' || n, 'e' || n, 't' || n, NULL, NULL
+FROM generate_series(1, 50000) AS n;
+INSERT INTO mentions SELECT 't' || n, 'n' || n % 20000 + 1, 'e' || n
+FROM generate_series(1, 50000) AS n;
+INSERT INTO events SELECT n, '2026', 'fact', 'f' || n, 'ADD', 'w' || n % 5, 'e' || n, 'a', '', '{}'
+FROM generate_series(1, 50000) AS n;
+INSERT INTO embeddings SELECT 'm', 'd' || n, '\\x00' FROM generate_series(1, 20000) AS n;
+ANALYZE;
+"""
+_VALUES: dict[str, Any] = {
+    "wall": "w1",
+    "ids": ["f11", "e11", "t11", "n11"],
+    "facts": ["f11"],
+    "episodes": ["e11"],
+    "entities": ["n11"],
+    "keys": ["name 11", "name 16"],
+    "digests": ["d1", "d2"],
+    "id": "f11",
+    "seq": 40_000,
+    "model": "m",
+    "text_key": "text 11",
+    "subject_id": "n12",
+    "object_id": "n12",
+    "type": "type_11",
+    "entity_id": "n12",
+    "episode_id": "e11",
+    "place": "w1p",
+    "key": "k11",
+    "content_hash": "h11",
+    "time_given": False,
+    "since": "2026",
+    "until": "2027",
+    "after": None,
+    "limit": 1000,
+    "relations_only": False,
+    "around": 1,
+    "status": "pending",
+    "version": 1,
+    "retired_at": "2026",
+    "body": "{}",
+    "reason": None,
+}
+_FEW = {
+    *("same_key", "same_content", "last_episode", "statuses", "facts_now", "changed_last"),
+    *("facts_by_id", "facts_by_text", "facts_by_subject", "facts_by_subject_type"),
+    *("facts_by_triple", "facts_by_subject_object", "facts_by_object", "facts_by_object_type"),
+    *("facts_by_type", "facts_about", "facts_from_episode", "entities_by_id", "entities_by_key"),
+    *("episodes_by_id", "turns_of_episodes", "turns_around", "episodes_unfinished", "history"),
+    *("head", "extraction", "existing_episode", "existing_entity", "existing_fact", "cached"),
+    *("erase_targets_by_id", "erase_facts_of_wall", "bodies_of", "erase_facts_from"),
+    *("erase_orphans", "entities_touched", "erase_facts", "erase_fact_entities", "erase_sources"),
+    *("erase_mentions", "erase_turns", "erase_episodes", "erase_aliases", "erase_entities"),
+    *("erase_embeddings", "forget_events", "closings", "state_before", "retire_fact"),
+    *("replace_fact", "set_done", "postpone", "clear_aliases", "clear_sources"),
+    "clear_fact_entities",
+}
+_PAGES: dict[str, dict[str, Any]] = {
+    "facts_of_wall": {"after": "f2"},
+    "facts_related": {},
+    "entities_of_wall": {"after_name": "name 2", "after_id": "x"},
+    "episodes": {"status": None},
+    "events": {"after": 45_000},
+    "next_episodes": {"after_n": 45_000},
+    "next_facts": {"after_id": "f2", "after_version": 1},
+    "next_aliases": {"after_entity_id": "n5", "after_key": "x", "after_wall": ""},
+    "next_sources": {"after_fact_id": "f5", "after_episode_id": "x", "after_turn_id": "x"},
+}
+
+
+@pytest.fixture(scope="module")
+def filled(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
+    with fresh_schema(postgres_url) as url:
+        _, _, schema = url.partition("?schema=")
+        with psycopg.connect(postgres_url, autocommit=True) as raw:
+            raw.execute(f"CREATE SCHEMA {schema}; SET search_path TO {schema}".encode())
+            for script in migrations("postgres"):
+                raw.execute(sql_file(script).encode())
+            raw.execute(_FILL.encode())
+            yield raw
+
+
+def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from steps(inner)
+
+
+def looked_at(raw: psycopg.Connection[Any], name: str, values: dict[str, Any]) -> int:
+    """How many rows the statement looked at in tables and indexes, and threw away."""
+    newest = (name, True) in _SQL
+    sql = b"EXPLAIN (ANALYZE, FORMAT JSON) " + _SQL[name, newest]
+    with raw.transaction(force_rollback=True):
+        raw.execute("SET LOCAL session_replication_role = replica")  # no foreign keys: plans alone
+        ((plan,),) = raw.execute(sql, values).fetchall()
+    return sum(
+        int(
+            (step.get("Actual Rows", 0) + step.get("Rows Removed by Filter", 0))
+            * step["Actual Loops"]
+        )
+        for step in steps(plan[0]["Plan"])
+        if "Scan" in step["Node Type"] and "Subquery" not in step["Node Type"]
+    )
+
+
+@pytest.mark.parametrize("name", sorted(_FEW))
+def test_a_lookup_reads_little_more_than_it_finds(
+    filled: psycopg.Connection[Any], name: str
+) -> None:
+    assert looked_at(filled, name, _missing_as_none(_VALUES)) <= 500
+
+
+@pytest.mark.parametrize("name", sorted(_PAGES))
+def test_a_page_reads_little_more_than_the_page(filled: psycopg.Connection[Any], name: str) -> None:
+    values = _missing_as_none({**_VALUES, "limit": 20, **_PAGES[name]})
+    assert looked_at(filled, name, values) <= 200
+
+
+def _missing_as_none(values: dict[str, Any]) -> dict[str, Any]:
+    others = ("agent_id", "run_id", "current", "kind", "contains")
+    return {**dict.fromkeys(others), "name": str(uuid.uuid4()), **values}

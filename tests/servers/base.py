@@ -1,0 +1,121 @@
+"""One server process: started, waited for, killed, started again, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+PASSWORD = "for-tests-only"
+_READY_S = 90.0
+_STOP_S = 30.0
+
+
+class ServerMissing(RuntimeError):
+    """What a server needs is not on this machine; the message says what."""
+
+
+class Server:
+    """A server in a folder of its own, which goes when it is stopped for good."""
+
+    name = "server"
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"graphmem-{self.name}-"))
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        """The address with user and password, as a setting takes it."""
+        raise NotImplementedError
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def ready(self) -> bool:
+        """Whether it answers as a client would want."""
+        raise NotImplementedError
+
+    def listening(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    @property
+    def owner(self) -> int | None:
+        """The user to run as, when it may not be this one."""
+        return None
+
+    def start(self) -> None:
+        """Start, or start again where it was killed, and wait until it answers."""
+        self._log = (self.folder / "output.log").open("ab")
+        self._process = subprocess.Popen(
+            self.command(),
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C in the terminal is for the tests
+            user=self.owner,
+        )
+        deadline = time.monotonic() + _READY_S
+        while not (self.listening() and self.ready()):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = (self.folder / "output.log").read_text(errors="replace")[-3000:]
+                self.kill()
+                raise RuntimeError(f"{self.name} did not start:\n{said}")
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """As a power cut would: no goodbye."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it, and remove what it stored: nothing is left that a goodbye could save."""
+        self._end(signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(how)
+            try:
+                self._process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+        self._process = None
+        if self._log is not None:
+            self._log.close()
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(kind: Callable[[], Server]) -> Iterator[Server]:
+    """A started server. Where it cannot be had the tests are skipped, but fail in CI."""
+    try:
+        server = kind()
+    except ServerMissing as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
