@@ -20,7 +20,8 @@ from graphmem.adapters.rules.selves import akin, first_names, introduced
 from graphmem.adapters.rules.subjects import People, Voice
 from graphmem.adapters.rules.words import word_set
 from graphmem.model import Entity, Episode, Turn
-from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
+from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
+from graphmem.ports.options import ExtractionOptions
 from graphmem.text import name_key, text_key
 
 NAME = "rules"
@@ -45,8 +46,17 @@ class RulesExtractor:
     def version(self) -> str:
         return VERSION
 
-    async def extract(self, episode: Episode, known: Sequence[Entity]) -> Extraction:
-        """Candidates of an episode, off the event loop when it is long."""
+    async def extract(
+        self,
+        episode: Episode,
+        known: Sequence[Entity],
+        *,
+        options: ExtractionOptions | None = None,
+        begun: str | None = None,
+        keep: Keep | None = None,
+    ) -> Extraction:
+        """Candidates of an episode, off the event loop when it is long. The rules have no options,
+        and no answers to keep or to go on from."""
         if len(episode.content) > 20_000:
             return await asyncio.to_thread(extract, episode, known)
         return extract(episode, known)

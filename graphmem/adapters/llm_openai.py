@@ -4,8 +4,12 @@ How an answer in JSON is had depends on the server. The strictest way is tried f
 server refuses it, the next one; what worked is remembered for the life of the instance:
 
 1. ``json_schema`` (strict): the server holds the model to the schema
-2. ``json_object``: the server promises JSON, the prompt carries the schema
-3. plain text: the prompt carries the schema
+2. ``json_object`` with a schema beside it: llama.cpp makes a grammar of it, others pass it over
+3. ``json_object``: the server promises JSON, the prompt carries the schema
+4. plain text: the prompt carries the schema
+
+In the same way a parameter that is refused (``temperature``, ``seed``, the limit of the answer's
+tokens under either of its names) is left out from then on.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import logging
 import math
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphmem.adapters import openai_client
@@ -28,13 +33,28 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FORMATS = ("json_schema", "json_object", "text")
-_FORMAT_WORDS = (
-    "response_format", "response format", "json_schema", "json schema", "json_object",
-    "json mode", "structured output", "guided", "grammar",
-)  # fmt: skip
+_FORMS = ("json_schema", "json_object with schema", "json_object", "text")
+_LIMITS = ("max_tokens", "max_completion_tokens")
 _MODEL_MISSING = re.compile(r"model_not_found|model\b.*\b(?:not found|does not exist|not exist)")
 _CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How to ask this server: in which form, and with which parameters."""
+
+    parameters: tuple[tuple[str, Any], ...]
+    form: int = 0
+    renamed: bool = False
+    """Whether the answer's limit goes by its other name."""
+
+    def without(self, name: str) -> _Way:
+        """Without a parameter that was refused. The answer's limit goes by its other name once."""
+        kept = tuple(pair for pair in self.parameters if pair[0] != name)
+        if name in _LIMITS and not self.renamed:
+            other = _LIMITS[1 - _LIMITS.index(name)]
+            kept = (*kept, (other, dict(self.parameters)[name]))
+        return replace(self, parameters=kept, renamed=self.renamed or name in _LIMITS)
 
 
 class OpenAIChat:
@@ -44,7 +64,8 @@ class OpenAIChat:
     when no ``base_url`` is given (a key is never sent to an endpoint it was not meant for).
     ``timeout_s`` is for one attempt, of which there are at most ``max_attempts`` while the failure
     is one that may pass; between them it waits with exponential jitter, or as long as the server
-    asks, through ``sleep``. Use an instance from one event loop.
+    asks, through ``sleep``. ``max_tokens`` limits an answer, ``seed`` is for servers that repeat
+    themselves by it; neither is sent unless given. Use an instance from one event loop.
     """
 
     def __init__(
@@ -56,12 +77,16 @@ class OpenAIChat:
         timeout_s: float = 60,
         max_attempts: int = 4,
         provider: str = "openai",
+        max_tokens: int | None = None,
+        seed: int | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if not model.strip():
             raise UsageError("the model has no name; write for example openai:gpt-5-mini")
         if timeout_s <= 0 or max_attempts < 1:
             raise UsageError("timeout_s must be above 0 and max_attempts at least 1")
+        if max_tokens is not None and max_tokens < 1:
+            raise UsageError("max_tokens must be at least 1")
         self._model = model.strip()
         self._provider = provider
         self._url, self._key = openai_client.endpoint(
@@ -72,8 +97,9 @@ class OpenAIChat:
         self._sleep = sleep
         self._client: AsyncOpenAI | None = None
         self._opening = asyncio.Lock()
-        self._format = 0
-        self._temperature = True
+        limit = _LIMITS[self._url.startswith(openai_client.OPENAI_URL)]
+        given = {"temperature": 0, "seed": seed, limit: max_tokens}
+        self._way = _Way(tuple((name, v) for name, v in given.items() if v is not None))
 
     def __repr__(self) -> str:
         return f"OpenAIChat({self.name!r}, base_url={failures.where(self._url)!r})"
@@ -91,24 +117,20 @@ class OpenAIChat:
         could not be asked.
         """
         client = await self._opened()
-        chosen, temperature = self._format, self._temperature
+        way = self._way
         while True:
             try:
-                answer = await self._ask(client, prompt, _FORMATS[chosen], temperature)
+                answer = await self._ask(client, prompt, way)
             except ModelError as error:
-                refused = error.__cause__
-                if temperature and _names_temperature(refused):
-                    temperature = False
-                elif _refuses_format(refused, _FORMATS[chosen]):
-                    chosen += 1
-                    _log.info("%s: no structured output by %s", self.name, _FORMATS[chosen - 1])
-                else:
+                other = _other_way(way, error.__cause__)
+                if other is None:
                     raise
+                _log.info("%s: asked in another way: %s", self.name, _difference(way, other))
+                way = other
             else:
                 # Only what worked is remembered: a server that is down for all formats, or does
                 # not have the model, says nothing of what it can do.
-                self._format = max(self._format, chosen)
-                self._temperature = self._temperature and temperature
+                self._way = way
                 return self._completion(prompt, answer)
 
     async def close(self) -> None:
@@ -125,16 +147,12 @@ class OpenAIChat:
                 )
             return self._client
 
-    async def _ask(
-        self, client: AsyncOpenAI, prompt: Prompt, form: str, temperature: bool
-    ) -> dict[str, Any]:
+    async def _ask(self, client: AsyncOpenAI, prompt: Prompt, way: _Way) -> dict[str, Any]:
         """One answer, as plain data, after retries; a :class:`ModelError` with the vendor's error
         as its cause when there is none."""
         import openai
 
-        request = _request(self._model, prompt, form)
-        if temperature:
-            request["temperature"] = 0
+        request = _request(self._model, prompt, way)
 
         async def once() -> dict[str, Any]:
             async with asyncio.timeout(self._timeout_s):
@@ -173,7 +191,7 @@ class OpenAIChat:
             raise self._not_openai(str(answer["error"]))
         choice = _dict(choices[0]) if isinstance(choices, list) and choices else {}
         message = _dict(choice.get("message"))
-        text = _text_of(message.get("content"))
+        text = _said(message)
         tokens_in, tokens_out = _tokens(answer.get("usage"), prompt, text)
 
         def bad(why: str, *, retryable: bool, too_long: bool = False) -> BadModelOutput:
@@ -205,7 +223,8 @@ class OpenAIChat:
         return Completion(text, str(answer.get("model") or self._model), tokens_in, tokens_out)
 
 
-def _request(model: str, prompt: Prompt, form: str) -> dict[str, Any]:
+def _request(model: str, prompt: Prompt, way: _Way) -> dict[str, Any]:
+    form = _FORMS[way.form]
     system = prompt.system
     if form != "json_schema":
         schema = json.dumps(prompt.schema, ensure_ascii=False)
@@ -222,9 +241,33 @@ def _request(model: str, prompt: Prompt, form: str) -> dict[str, Any]:
     if form == "json_schema":
         wanted = {"name": prompt.schema_name, "strict": True, "schema": prompt.schema}
         request["response_format"] = {"type": form, "json_schema": wanted}
+    elif form == "json_object with schema":
+        request["response_format"] = {"type": "json_object", "schema": prompt.schema}
     elif form == "json_object":
         request["response_format"] = {"type": form}
-    return request
+    return request | dict(way.parameters)
+
+
+def _other_way(way: _Way, error: BaseException | None) -> _Way | None:
+    """Another way to ask, when the server refused something about this one."""
+    if not isinstance(error, Exception):
+        return None
+    for name, _ in way.parameters:
+        if failures.refuses(error, name):
+            return way.without(name)
+    form = _FORMS[way.form]
+    if form == "text" or not _refuses_form(error):
+        return None
+    # Refused for the schema beside it, a json_object may do; refused altogether, none does.
+    alone = form != "json_object with schema" or "schema" in failures.said(error).lower()
+    return replace(way, form=way.form + (1 if alone else 2))
+
+
+def _difference(way: _Way, other: _Way) -> str:
+    if way.form != other.form:
+        return f"no {_FORMS[way.form]}"
+    (gone,) = {name for name, _ in way.parameters} - {name for name, _ in other.parameters}
+    return f"no {gone}"
 
 
 def _json_or_none(text: str) -> Any:
@@ -234,32 +277,36 @@ def _json_or_none(text: str) -> Any:
         return None
 
 
-def _names_temperature(error: BaseException | None) -> bool:
-    return _refusal_text(error, {400, 422}).find("temperature") >= 0
-
-
-def _refuses_format(error: BaseException | None, form: str) -> bool:
-    """Whether a server that was asked for ``form`` said that it cannot do that.
-
-    400 and 422 have to name it. 404 and 501 may mean that as well, unless the model is missing.
-    """
-    if form == "text" or not isinstance(error, Exception):
-        return False
+def _refuses_form(error: Exception) -> bool:
+    """Whether a server said that it cannot do the form that it was asked for. 404 and 501 may mean
+    that as well, unless the model is missing."""
     if failures.status_of(error) in {404, 501}:
         missing = f"{failures.code_of(error)} {failures.said(error)}".lower()
         return not _MODEL_MISSING.search(missing)
-    text = _refusal_text(error, {400, 422})
-    return any(word in text for word in _FORMAT_WORDS)
-
-
-def _refusal_text(error: BaseException | None, statuses: set[int]) -> str:
-    if not isinstance(error, Exception) or failures.status_of(error) not in statuses:
-        return ""
-    return f"{failures.code_of(error)} {failures.said(error)}".lower()
+    return failures.refuses_format(error)
 
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _said(message: dict[str, Any]) -> str:
+    """What a message says: its content; without any, what it would call a tool with, or what a
+    server took for reasoning. Text that cannot be stored is replaced."""
+    text = _text_of(message.get("content"))
+    if not text.strip():
+        calls = message.get("tool_calls")
+        functions = (
+            [_dict(_dict(call).get("function")) for call in calls or ()]
+            if isinstance(calls, list)
+            else []
+        )
+        functions.append(_dict(message.get("function_call")))
+        arguments = (function.get("arguments") for function in functions)
+        others = (*arguments, message.get("reasoning_content"), message.get("reasoning"))
+        found = (json.dumps(o) if isinstance(o, dict) else _text_of(o) for o in others)
+        text = next((said for said in found if "{" in said), text)
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 def _text_of(content: Any) -> str:

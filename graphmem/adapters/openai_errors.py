@@ -17,8 +17,18 @@ from graphmem.errors import ModelError, UsageError
 _LONGEST_QUOTE = 300
 _RETRYABLE = frozenset({408, 409, 425, 429})
 _TOO_LONG = re.compile(
-    r"context.?length|maximum context|context.?window|context size|too many tokens|too long"
-    r"|too large|reduce the length|exceeds? the (?:available|maximum|model)",
+    r"context.?length|maximum context|context.?window|context.?size|too many tokens|too long"
+    r"|too large|reduce the length|exceeds? the (?:available|maximum|model)|must have less than",
+    re.IGNORECASE,
+)
+_OVERFLOW = re.compile(r"context.?(?:length|window|size)", re.IGNORECASE)
+_FORMAT = re.compile(
+    r"response.?format|json.?schema|json.?object|json.?mode|structured.?output|guided|grammar",
+    re.IGNORECASE,
+)
+_REFUSED = re.compile(
+    r"unsupported|not supported|not support|unknown|unrecogni[sz]ed|unexpected|not permitted"
+    r"|invalid|must be|cannot|could not|failed to|not allowed|extra|only",
     re.IGNORECASE,
 )
 _ADVICE = {
@@ -87,6 +97,31 @@ def code_of(error: Exception) -> str:
     return f"{getattr(error, 'code', None) or ''} {getattr(error, 'param', None) or ''}".strip()
 
 
+def refuses_format(error: Exception) -> bool:
+    """Whether a server says that it cannot do the form of answer that was asked for. llama.cpp says
+    some of it with status 500."""
+    if status_of(error) not in {400, 422, 500}:
+        return False
+    text = f"{code_of(error)} {said(error)}"
+    return bool(_FORMAT.search(text)) and (status_of(error) != 500 or bool(_REFUSED.search(text)))
+
+
+def refuses(error: Exception, parameter: str) -> bool:
+    """Whether a server says that it does not take this parameter, or not with this value."""
+    if status_of(error) not in {400, 422}:
+        return False
+    return bool(re.search(rf"\b{parameter}\b", f"{code_of(error)} {said(error)}", re.IGNORECASE))
+
+
+def too_long(error: Exception) -> bool:
+    """Whether a server says that the request is longer than the model takes."""
+    status = status_of(error)
+    text = f"{code_of(error)} {said(error)}"
+    if status in {400, 413, 422}:
+        return bool(_TOO_LONG.search(text))
+    return status == 500 and bool(_OVERFLOW.search(text))
+
+
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Seconds that ``Retry-After`` asks for (RFC 9110 section 10.2.3), or OpenAI's millisecond
     variant; None when absent or senseless."""
@@ -119,6 +154,8 @@ def is_retryable(error: BaseException) -> bool:
         return False
     if error.response.headers.get("x-should-retry") == "false" or _out_of_quota(error):
         return False
+    if refuses_format(error) or too_long(error):
+        return False
     return _may_pass(error.status_code)
 
 
@@ -147,11 +184,11 @@ def explain(
             "check that the base URL is right (it usually ends in /v1)",
             retryable=False,
         )
-    too_long = status in {400, 413, 422} and bool(_TOO_LONG.search(f"{code_of(error)} {quote}"))
+    overflow = too_long(error)
     advice = _ADVICE.get(status, "")
     if _out_of_quota(error):
         advice = "the account has no credit left: add some, then resume"
-    elif too_long:
+    elif overflow:
         advice = "the text is longer than this model takes at once"
     elif status >= 500:
         advice = "the endpoint itself failed: try later"
@@ -159,7 +196,7 @@ def explain(
     if asked:
         advice += f"{', ' if advice else ''}not before {asked:.0f} s have passed"
     message = f"{name}: {where(url)} answered {status} ({quote})" + (advice and f"; {advice}")
-    return ModelError(message, retryable=_may_pass(status), too_long=too_long)
+    return ModelError(message, retryable=_may_pass(status) and not overflow, too_long=overflow)
 
 
 def _may_pass(status: int) -> bool:

@@ -16,10 +16,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from graphmem.errors import BadModelOutput
-from graphmem.ingest.answer_form import EntityAnswer, FactAnswer
+from graphmem.ingest.answer_form import EntityAnswer, FactAnswer, snake_keys
 from graphmem.ingest.repair import as_answer
-from graphmem.ports.llm import CandidateEntity, CandidateFact
-from graphmem.text import name_key, text_key
+from graphmem.ports.llm import CandidateEntity, CandidateFact, Modality
+from graphmem.text import name_key, text_key, words
 
 _MOST_ALIASES = 20
 _MOST_ITEMS = 1000
@@ -28,10 +28,12 @@ _SPEAKER = frozenset({"i", "me", "my", "mine", "myself", "user", "speaker", "nar
 
 @dataclass(frozen=True, slots=True)
 class Voices:
-    """Who speaks: by turn ordinal, and the one whose memory it is."""
+    """Who speaks: by turn ordinal, the one whose memory it is, and which turns an assistant or a
+    tool says that is somebody else."""
 
     by_turn: Mapping[int, str]
     owner: str
+    machine: frozenset[int] = frozenset()
 
     def of(self, turns: Iterable[int]) -> str:
         """The one speaker of these turns; the owner when there is no turn, or several speak."""
@@ -57,8 +59,9 @@ def read_answer(raw: str, voices: Voices) -> Reading:
     answer that says that there is nothing to remember is not bad.
     """
     found, cut = as_answer(raw)
-    entities = [_entity(item, voices) for item in found["entities"]]
-    facts = [_fact(item, voices) for item in found["facts"]]
+    entities = [read_entity(item, voices) for item in found["entities"]]
+    listed = frozenset(name_key(entity.name) for entity in entities if entity)
+    facts = [_fact(item, voices, listed) for item in found["facts"]]
     kept = merge_entities(item for item in entities if item)[:_MOST_ITEMS]
     stated = merge_facts(_renamed((item for item in facts if item), kept))[:_MOST_ITEMS]
     dropped = entities.count(None) + facts.count(None)
@@ -69,9 +72,12 @@ def read_answer(raw: str, voices: Voices) -> Reading:
     return Reading(kept, stated, dropped, cut)
 
 
-def _entity(item: Any, voices: Voices) -> CandidateEntity | None:
+def read_entity(item: Any, voices: Voices) -> CandidateEntity | None:
+    """An entity from an object or a bare name; None for what is neither."""
     try:
-        read = EntityAnswer.model_validate({"name": item} if isinstance(item, str) else item)
+        read = EntityAnswer.model_validate(
+            {"name": item} if isinstance(item, str) else _keyed(item)
+        )
     except ValidationError:
         return None
     name = _resolved(read.name, voices.owner)
@@ -79,23 +85,31 @@ def _entity(item: Any, voices: Voices) -> CandidateEntity | None:
     return CandidateEntity(name, read.kind, tuple(aliases[:_MOST_ALIASES]))
 
 
-def _fact(item: Any, voices: Voices) -> CandidateFact | None:
+def _keyed(item: Any) -> Any:
+    return snake_keys(item) if isinstance(item, Mapping) else item
+
+
+def _fact(item: Any, voices: Voices, listed: frozenset[str]) -> CandidateFact | None:
     read = _validated(item)
     if read is None:
         return None
-    turns = tuple(sorted({turn for turn in read.turns if turn in voices.by_turn}))
-    if not turns and len(voices.by_turn) == 1:
-        turns = tuple(voices.by_turn)
+    turns = turns_of(read.turns, voices)
     speaker = voices.of(turns)
     named = [_resolved(name, speaker) for name in read.entities]
     subject, object_ = (name and _resolved(name, speaker) for name in (read.subject, read.object))
+    value = read.value
+    if object_ and name_key(object_) not in listed and not any(c.isalpha() for c in object_):
+        named = [name for name in named if name != object_]
+        object_, value = None, value or object_  # an amount or a date is nothing by itself
     named = [name for name in (subject, object_, *named) if name]
-    related = subject and object_ and read.type and name_key(subject) != name_key(object_)
+    type = _bare(read.type, subject, object_ or value)
+    related = subject and object_ and type and name_key(subject) != name_key(object_)
+    described = subject and value and type and not object_
     valid_at, invalid_at = _span(read.valid_at, read.invalid_at)
     return CandidateFact(
         text=read.text,
-        subject=subject if related else None,
-        type=read.type if related else None,
+        subject=subject if related or described else None,
+        type=type if related or described else None,
         object=object_ if related else None,
         entities=_distinct(named),
         valid_at=valid_at,
@@ -103,7 +117,39 @@ def _fact(item: Any, voices: Voices) -> CandidateFact | None:
         importance=read.importance,
         turns=turns,
         retracts=read.retracts,
+        modality=_modality(read.modality, named, turns, voices),
+        value=value if described else None,
     )
+
+
+def turns_of(given: Iterable[int], voices: Voices) -> tuple[int, ...]:
+    """Those of the turns that there are; the only one there is when none of them is."""
+    turns = tuple(sorted({turn for turn in given if turn in voices.by_turn}))
+    return tuple(voices.by_turn) if not turns and len(voices.by_turn) == 1 else turns
+
+
+def _modality(
+    given: Modality, named: Sequence[str], turns: Sequence[int], voices: Voices
+) -> Modality:
+    """What an assistant says as so of others than itself is hearsay: the user did not say it."""
+    if given != "stated" or not turns or not voices.machine.issuperset(turns):
+        return given
+    own = {name_key(voices.by_turn[turn]) for turn in turns}
+    return "stated" if own & {name_key(name) for name in named} else "hearsay"
+
+
+def _bare(type: str | None, subject: str | None, object_: str | None) -> str | None:
+    """A type without the names that some models write into it: ``works_at`` of
+    ``ada_works_at_acme``."""
+    if type is None:
+        return None
+    parts = type.split("_")
+    first, last = words(subject or ""), words(object_ or "")
+    if first and parts[: len(first)] == first:
+        parts = parts[len(first) :]
+    if last and parts[-len(last) :] == last:
+        parts = parts[: -len(last)]
+    return "_".join(parts) or None
 
 
 def _validated(item: Any) -> FactAnswer | None:
@@ -114,6 +160,7 @@ def _validated(item: Any) -> FactAnswer | None:
         item = dict(zip(("subject", "type", "object"), item, strict=True))
     if not isinstance(item, Mapping):
         return None
+    item = snake_keys(item)
     try:
         return FactAnswer.model_validate(item)
     except ValidationError:
@@ -124,6 +171,8 @@ def _validated(item: Any) -> FactAnswer | None:
         return None
     if not (read.subject and read.type and read.object):
         return None
+    if read.modality != "stated":
+        return None  # a plain sentence would say that it is so
     sentence = f"{read.subject} {read.type.replace('_', ' ')} {read.object}."
     return read.model_copy(update={"text": sentence})
 
@@ -157,9 +206,9 @@ def merge_entities(entities: Iterable[CandidateEntity]) -> tuple[CandidateEntity
 
 def merge_facts(facts: Iterable[CandidateFact]) -> tuple[CandidateFact, ...]:
     """One candidate a sentence; what one spelling of it lacks is taken from the other."""
-    merged: dict[tuple[str, bool], CandidateFact] = {}
+    merged: dict[tuple[str, bool, str], CandidateFact] = {}
     for fact in facts:
-        key = (text_key(fact.text), fact.retracts)
+        key = (text_key(fact.text), fact.retracts, fact.modality)
         first = merged.get(key)
         merged[key] = fact if first is None else _joined(first, fact)
     return tuple(merged.values())
@@ -176,6 +225,7 @@ def _joined(first: CandidateFact, again: CandidateFact) -> CandidateFact:
         subject=related.subject,
         type=related.type,
         object=related.object,
+        value=related.value,
         entities=_distinct((*first.entities, *again.entities)),
         valid_at=valid_at,
         invalid_at=invalid_at,
@@ -188,16 +238,7 @@ def _renamed(
     facts: Iterable[CandidateFact], entities: Sequence[CandidateEntity]
 ) -> Iterator[CandidateFact]:
     """Facts that call an entity by its listed name where they used another spelling or alias."""
-    names: dict[str, str] = {}
-    shared: set[str] = set()
-    for entity in entities:
-        for alias in entity.aliases:
-            key = name_key(alias)
-            if names.setdefault(key, entity.name) != entity.name:
-                shared.add(key)
-    for key in shared:
-        del names[key]
-    names |= {name_key(entity.name): entity.name for entity in entities}
+    names = {**_by_alias(entities), **{name_key(entity.name): entity.name for entity in entities}}
     for fact in facts:
         subject, object_ = (
             name and names.get(name_key(name), name) for name in (fact.subject, fact.object)
@@ -208,8 +249,47 @@ def _renamed(
             subject=None if same else subject,
             type=None if same else fact.type,
             object=None if same else object_,
+            value=None if same else fact.value,
             entities=_distinct(names.get(name_key(name), name) for name in fact.entities),
         )
+
+
+def _by_alias(entities: Sequence[CandidateEntity]) -> dict[str, str]:
+    """Whose name each alias stands for, where it stands for one only."""
+    names: dict[str, str] = {}
+    shared: set[str] = set()
+    for entity in entities:
+        for alias in entity.aliases:
+            key = name_key(alias)
+            if names.setdefault(key, entity.name) != entity.name:
+                shared.add(key)
+    return {key: name for key, name in names.items() if key not in shared}
+
+
+def merge_readings(readings: Sequence[Reading]) -> Reading:
+    """Several answers about parts of one episode as one.
+
+    An entity that one part lists by what is an alias of a single other one of the same kind is
+    that one.
+    """
+    if len(readings) == 1:
+        return readings[0]
+    listed = merge_entities(e for reading in readings for e in reading.entities)
+    kinds = {entity.name: entity.kind for entity in listed}
+    aliases = _by_alias(listed)
+    unified = (
+        dataclasses.replace(entity, name=full, aliases=(*entity.aliases, entity.name))
+        if (full := aliases.get(name_key(entity.name)))
+        and kinds[full] == entity.kind
+        and name_key(full) not in aliases
+        else entity
+        for entity in listed
+    )
+    entities = merge_entities(unified)
+    facts = _renamed((fact for reading in readings for fact in reading.facts), entities)
+    return Reading(
+        entities, merge_facts(facts), dropped=sum(reading.dropped for reading in readings)
+    )
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:

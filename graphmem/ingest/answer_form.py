@@ -6,24 +6,27 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from graphmem.clock import parse_when
-from graphmem.errors import UsageError
+from graphmem.ingest.answer_dates import read_date
+from graphmem.ports.llm import Modality
 from graphmem.text import words
 
 SCHEMA_NAME = "extraction"
+PROCEDURE_SCHEMA_NAME = "procedures"
 _LONGEST_TEXT = 1000
 _LONGEST_NAME = 200
+_LONGEST_VALUE = 200
+_MOST_STEPS = 200
 _LONGEST_KIND = 40
 _MOST_TYPE_WORDS = 8
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_PART_OF_DATE = re.compile(r"(\d{4})(?:[-/](\d{1,2}))?(?:[-/](\d{1,2}))?")
-_AFTER_DATE = re.compile(r"\s*\(.*\)$")
 _ORDINAL = re.compile(r"\D*(\d{1,9})\D*")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_STEP_NUMBER = re.compile(r"^(?:step\s*)?\d{1,3}\s*[.):-]\s+", re.IGNORECASE)
+_STEP_KEYS = ("text", "step", "action", "description", "instruction")
 _NOTHING = frozenset({"", "null", "none", "n/a", "na", "nil", "unknown", "undefined", "-"})
 _LEVELS = {"low": 0.2, "medium": 0.5, "moderate": 0.5, "high": 0.8, "critical": 1.0}
 _PRONOUNS = frozenset(
@@ -32,6 +35,14 @@ _PRONOUNS = frozenset(
         "their", "it", "its", "this", "that",
     }
 )  # fmt: skip
+_MODALITIES: dict[str, Modality] = {
+    "plan": "planned", "future": "planned", "intend": "planned", "intention": "planned",
+    "wish": "planned", "reported": "hearsay", "rumour": "hearsay", "rumor": "hearsay",
+    "hypothesis": "hypothetical", "conditional": "hypothetical", "possible": "hypothetical",
+    "uncertain": "hypothetical", "maybe": "hypothetical", "negative": "negated",
+    "negation": "negated", "denied": "negated", "false": "negated",
+}  # fmt: skip
+_MODALITIES |= {name: name for name in get_args(Modality)}
 _JOINERS = "\u200c\u200d"
 """Zero-width joiners: not printable, but parts of words and of emoji."""
 
@@ -89,19 +100,9 @@ def _type(value: Any) -> str | None:
 
 
 def _moment(value: Any) -> datetime | None:
-    """ISO 8601, or a year, or a year and a month (their first instant); else None."""
+    """A date or a part of one (its first instant); else None."""
     text = _text(value)
-    if text is None:
-        return None
-    text = _AFTER_DATE.sub("", text)
-    whole = _PART_OF_DATE.fullmatch(text)
-    if whole:
-        year, month, day = (int(part or 1) for part in whole.groups())
-        text = f"{year:04}-{month:02}-{day:02}"
-    try:
-        return parse_when(text)
-    except UsageError:
-        return None
+    return None if text is None else read_date(text)
 
 
 def _importance(value: Any) -> float | None:
@@ -135,10 +136,48 @@ def _flag(value: Any) -> bool:
     )
 
 
+def _modality(value: Any) -> Modality:
+    """The modality meant; what cannot be understood is taken as stated."""
+    parts = words(value.replace("_", " ")) if isinstance(value, str) else []
+    found = (m for part in parts for key, m in _MODALITIES.items() if part.startswith(key))
+    return next(found, "stated")
+
+
+def _value(value: Any) -> str | None:
+    text = _text(value)
+    return text if text and len(text) <= _LONGEST_VALUE else None
+
+
+def _steps(value: Any) -> list[str]:
+    """Steps in order: a list of texts or of objects with one, or a numbered object."""
+    if isinstance(value, str):
+        value = value.splitlines()
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return []
+    texts = (
+        next((item[key] for key in _STEP_KEYS if key in item), None)
+        if isinstance(item, Mapping)
+        else item
+        for item in value[:_MOST_STEPS]
+    )
+    found = [_sentence(text) for text in texts]
+    return [_STEP_NUMBER.sub("", text) for text in found if text]
+
+
+def snake_keys(item: Mapping[Any, Any]) -> dict[str, Any]:
+    """An item whose keys are in lower snake case, whatever case the model wrote them in."""
+    exact = {key: value for key, value in item.items() if isinstance(key, str)}
+    folded = {"_".join(words(_CAMEL.sub(" ", k).replace("_", " "))): v for k, v in exact.items()}
+    return {**folded, **exact}
+
+
 # -- the answer's form ---------------------------------------------------------------------------
 
 
 _DATE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})
+_MODALITY = WithJsonSchema({"type": "string", "enum": list(get_args(Modality))})
 
 
 class EntityAnswer(BaseModel):
@@ -169,6 +208,7 @@ class FactAnswer(BaseModel):
     object: Annotated[str | None, BeforeValidator(_name)] = Field(
         default=None, validation_alias=AliasChoices("object", "target", "tail")
     )
+    value: Annotated[str | None, BeforeValidator(_value)] = None
     entities: Annotated[list[str], BeforeValidator(_names)] = []
     valid_at: Annotated[datetime | None, BeforeValidator(_moment), _DATE] = None
     invalid_at: Annotated[datetime | None, BeforeValidator(_moment), _DATE] = None
@@ -177,6 +217,25 @@ class FactAnswer(BaseModel):
         default=[], validation_alias=AliasChoices("turns", "turn", "turn_ids")
     )
     retracts: Annotated[bool, BeforeValidator(_flag)] = False
+    modality: Annotated[Modality, BeforeValidator(_modality), _MODALITY] = Field(
+        default="stated", validation_alias=AliasChoices("modality", "mood", "certainty", "status")
+    )
+
+
+class ProcedureAnswer(BaseModel):
+    """A procedure as the model writes it."""
+
+    title: Annotated[str | None, BeforeValidator(_sentence)] = Field(
+        default=None, validation_alias=AliasChoices("title", "name", "goal", "procedure", "text")
+    )
+    steps: Annotated[list[str], BeforeValidator(_steps)] = Field(
+        validation_alias=AliasChoices("steps", "actions", "instructions"), min_length=1
+    )
+    entities: Annotated[list[str], BeforeValidator(_names)] = []
+    importance: Annotated[float | None, BeforeValidator(_importance)] = None
+    turns: Annotated[list[int], BeforeValidator(_ordinals)] = Field(
+        default=[], validation_alias=AliasChoices("turns", "turn", "turn_ids")
+    )
 
 
 class Answer(BaseModel):
@@ -186,12 +245,22 @@ class Answer(BaseModel):
     facts: list[FactAnswer]
 
 
-def schema() -> dict[str, Any]:
+class Procedures(BaseModel):
+    """The whole answer about an agent's steps."""
+
+    entities: list[EntityAnswer]
+    procedures: list[ProcedureAnswer]
+
+
+def schema(form: type[BaseModel] = Answer) -> dict[str, Any]:
     """The answer's JSON schema, as strict structured output wants it: everything required,
     nothing else allowed, no references, no keyword outside the common subset."""
-    whole = Answer.model_json_schema(by_alias=False)
+    whole = form.model_json_schema(by_alias=False)
     strict: dict[str, Any] = _strict(whole, whole.get("$defs", {}))
     return strict
+
+
+_NOT_STRICT = frozenset({"$defs", "title", "default", "description", "minItems"})
 
 
 def _strict(node: Any, definitions: Mapping[str, Any]) -> Any:
@@ -201,7 +270,7 @@ def _strict(node: Any, definitions: Mapping[str, Any]) -> Any:
         return node
     if "$ref" in node:
         return _strict(definitions[node["$ref"].rpartition("/")[2]], definitions)
-    kept = {k: v for k, v in node.items() if k not in {"$defs", "title", "default", "description"}}
+    kept = {k: v for k, v in node.items() if k not in _NOT_STRICT}
     if kept.get("type") == "object":
         fields = {name: _strict(inner, definitions) for name, inner in kept["properties"].items()}
         return {

@@ -115,7 +115,13 @@ def _to_fact(
     said = [turns[number] for number in candidate.turns if number in turns]
     scope = episode.scope
     turn_ids: list[str | None] = [turn.id for turn in said]
-    related = subject is not None and object is not None and candidate.type is not None
+    # What is only planned, told by others or denied is a sentence, not a relation that holds.
+    related = (
+        subject is not None
+        and object is not None
+        and candidate.type is not None
+        and candidate.modality == "stated"
+    )
     return Fact(
         id=clock.new_id(),
         scope=scope,

@@ -1,98 +1,132 @@
 """Entities and facts from an episode, by a language model: one structured call per episode.
 
 Only an episode longer than the budget, or one whose answer outgrew the model, is asked about in
-parts, split between turns. What the turns say is data: every turn is one line of JSON between two
-markers that hold a digest of the text itself, which the text therefore cannot contain.
+parts, cut between turns. Each answer can be kept as it comes, so that no part is paid for twice.
 """
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from graphmem.clock import stamp
 from graphmem.errors import BadModelOutput, ModelError, UsageError
-from graphmem.ingest import prompts
-from graphmem.ingest.answer import (
-    Reading,
-    Voices,
-    merge_entities,
-    merge_facts,
-    read_answer,
-)
-from graphmem.ingest.answer_form import SCHEMA_NAME, schema
+from graphmem.ingest.answer import Reading, Voices, merge_readings, read_answer
+from graphmem.ingest.asking import Asking, turns_of, voices_of
+from graphmem.ingest.parts import START, Part, Place, part_from
+from graphmem.ingest.procedure import merge_procedures, read_procedures
+from graphmem.ingest.repair import repeats
 from graphmem.model import Entity, Episode, Turn
-from graphmem.ports.llm import LLM, CandidateEntity, CandidateFact, Completion, Extraction, Prompt
-from graphmem.text import digest, paragraphs, words
+from graphmem.ports.llm import (
+    LLM,
+    CandidateEntity,
+    CandidateFact,
+    Completion,
+    Extraction,
+    Keep,
+    Prompt,
+)
+from graphmem.ports.options import ExtractionOptions
+from graphmem.text import words
 
 _log = logging.getLogger(__name__)
 
-RELATION_TYPES = (
-    "works_at", "works_as", "studies_at", "lives_in", "moved_to", "born_in", "comes_from",
-    "visited", "married_to", "engaged_to", "dating", "partner_of", "parent_of", "child_of",
-    "sibling_of", "friend_of", "colleague_of", "knows", "manages", "founded", "member_of",
-    "part_of", "located_in", "owns", "created", "uses", "likes", "dislikes", "interested_in",
-    "plays", "speaks", "attended", "plans_to_visit", "teaches", "mentors",
-)  # fmt: skip
 _PARTS_KEY = "graphmem_parts"
-_MOST_HINTS = 100
+_BUDGET = 48_000
 _SMALLEST_BUDGET = 200
-_SMALLEST_HALVED = 400
-_MOST_HALVINGS = 3
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MOST_CUT = 3  # a cut answer is paid for: asked for in smaller parts this often
+_CHARACTERS_PER_TOKEN = 3  # fewer than usual, to be safe
+_ANSWERS_SHARE = 2  # half of what is left of a context is for the answer
+_MOST_CHARACTERS_PER_TOKEN = 10  # no tokenizer makes less of a text than this
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A turn, or a piece of one that is longer than the budget."""
-
-    turn: Turn
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One answered question."""
+class _Answered:
+    """One answered question: what came, what it was about, and where that ends."""
 
     raw: str
     reading: Reading
+    end: Place
+    context: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
-class _Spent:
-    """What an extraction has cost so far, failed answers included."""
+class _Cost:
+    """What an extraction has cost so far, failed answers included; and since it was last kept."""
 
     calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
 
-    def add(self, cost: Completion | BadModelOutput) -> None:
+    def add(self, cost: Completion | BadModelOutput | _Cost) -> None:
         self.calls += cost.calls
         self.tokens_in += cost.tokens_in
         self.tokens_out += cost.tokens_out
 
 
+@dataclass(slots=True)
+class _Work:
+    """One extraction under way."""
+
+    episode: Episode
+    turns: tuple[Turn, ...]
+    voices: Voices
+    asking: Asking
+    hints: list[tuple[str, str]]
+    size: int
+    done: list[_Answered] = field(default_factory=list)
+    fresh: _Cost = field(default_factory=_Cost)
+    """Since it was last kept."""
+    spent: _Cost = field(default_factory=_Cost)
+
+    @property
+    def at(self) -> Place:
+        return self.done[-1].end if self.done else START
+
+    def add(self, answered: _Answered) -> None:
+        self.done.append(answered)
+        self.hints += [(found.name, found.kind) for found in answered.reading.entities]
+
+
 class ModelExtractor:
     """An :class:`~graphmem.ports.llm.Extractor` that asks a model.
 
-    ``prompt_version`` names the prompt in the ledger; by default it is derived from the prompt's
-    text. ``budget`` is how many characters of turns one call may carry.
+    ``prompt_version`` names the prompt in the ledger; by default it is derived from the prompts'
+    text and the ``options``. ``budget`` is how many characters of turns one call may carry;
+    ``context_tokens``, what the model takes in and gives out together, makes it smaller where need
+    be. What a server refuses as too long makes it smaller, too, for as long as this lives.
     """
 
     def __init__(
-        self, llm: LLM, *, prompt_version: str | None = None, budget: int = 48_000
+        self,
+        llm: LLM,
+        *,
+        prompt_version: str | None = None,
+        budget: int = _BUDGET,
+        context_tokens: int | None = None,
+        options: ExtractionOptions | None = None,
     ) -> None:
         if budget < _SMALLEST_BUDGET:
             raise UsageError(f"the budget must be at least {_SMALLEST_BUDGET} characters")
         self._llm = llm
-        self._version = prompt_version or prompts.version("extract", "extract_again")
-        self._budget = budget
-        self._schema = schema()
+        self._options = options or ExtractionOptions()
+        self._asking = Asking(self._options)
+        self._version = prompt_version
+        self._budget = min(budget, self._asking_budget(context_tokens, budget))
+
+    def _asking_budget(self, context_tokens: int | None, budget: int) -> int:
+        if context_tokens is None:
+            return budget
+        left = context_tokens * _CHARACTERS_PER_TOKEN - self._asking.size
+        if left // _ANSWERS_SHARE < _SMALLEST_BUDGET:
+            needed = self._asking.size // _CHARACTERS_PER_TOKEN + 2 * _SMALLEST_BUDGET
+            raise UsageError(
+                f"a context of {context_tokens} tokens is too small for the prompt; it needs about "
+                f"{needed}"
+            )
+        return left // _ANSWERS_SHARE
 
     @property
     def name(self) -> str:
@@ -101,126 +135,178 @@ class ModelExtractor:
 
     @property
     def version(self) -> str:
-        """The prompt's version."""
-        return self._version
+        """The version of prompts and options."""
+        return self._version or self._asking.version
 
     async def close(self) -> None:
         await self._llm.close()
 
-    async def extract(self, episode: Episode, known: Sequence[Entity]) -> Extraction:
+    async def extract(
+        self,
+        episode: Episode,
+        known: Sequence[Entity],
+        *,
+        options: ExtractionOptions | None = None,
+        begun: str | None = None,
+        keep: Keep | None = None,
+    ) -> Extraction:
         """See :class:`~graphmem.ports.llm.Extractor`.
 
+        ``options`` are this call's own and go before those of the extractor. ``begun`` is a raw
+        answer kept earlier of which :meth:`read` made something that is not ``complete``: only what
+        it lacks is asked. ``keep`` is given every answer as soon as it can be used, with what it
+        cost since the last; what is returned counts everything that this call cost.
+
         An answer that cannot be used is asked for once more, with the reason; the second time it
-        is :class:`~graphmem.errors.BadModelOutput`, which then carries what all of it cost.
+        is :class:`~graphmem.errors.BadModelOutput`, which then carries what was paid and not kept.
         """
-        spent = _Spent()
-        hints = [(entity.name, entity.kind) for entity in known]
-        parts: list[_Part] = []
+        asking = self._asking
+        if options is not None:
+            asking = Asking(options.over(self._options))
+        work = _Work(
+            episode=episode,
+            turns=turns_of(episode),
+            voices=voices_of(episode),
+            asking=asking,
+            hints=[(entity.name, entity.kind) for entity in known],
+            size=self._budget,
+        )
+        for answered in _begun(begun, episode, work.voices):
+            work.add(answered)
         try:
-            for lines in _split(_lines(episode, self._budget), self._budget):
-                for part in await self._answers(episode, lines, hints, spent):
-                    parts.append(part)
-                    hints += [(found.name, found.kind) for found in part.reading.entities]
+            while (part := part_from(work.turns, work.at, work.size)) is not None:
+                work.add(await self._answered(work, part))
+                if keep is not None:
+                    await keep(self._to_keep(work))
         except BadModelOutput as error:
-            error.calls, error.tokens_in = spent.calls, spent.tokens_in
-            error.tokens_out = spent.tokens_out
+            left = work.fresh if keep is not None else work.spent
+            error.calls, error.tokens_in = left.calls, left.tokens_in
+            error.tokens_out = left.tokens_out
             raise
-        raws = [part.raw for part in parts]
-        found = self._extraction(episode, [part.reading for part in parts], _joined(raws))
+        found = self._extraction(episode, work.done, _joined(work.done, complete=True))
         return replace(
-            found, calls=spent.calls, tokens_in=spent.tokens_in, tokens_out=spent.tokens_out
+            found,
+            version=self._version or asking.version,
+            calls=work.spent.calls,
+            tokens_in=work.spent.tokens_in,
+            tokens_out=work.spent.tokens_out,
         )
 
     def read(self, raw: str, episode: Episode) -> Extraction:
         """See :class:`~graphmem.ports.llm.Extractor`. Costs nothing, and so counts no calls."""
-        voices = _voices(episode)
-        readings = [read_answer(part, voices) for part in _parts_of(raw)]
-        return self._extraction(episode, readings, raw)
+        answers, complete = _parts_of(raw)
+        voices = voices_of(episode)
+        done = [_reread(answer, episode, voices) for answer in answers]
+        return replace(self._extraction(episode, done, raw), complete=complete)
 
-    def _extraction(self, episode: Episode, readings: Sequence[Reading], raw: str) -> Extraction:
-        entities = merge_entities(e for reading in readings for e in reading.entities)
-        facts = merge_facts(f for reading in readings for f in reading.facts)
-        dropped = sum(reading.dropped for reading in readings)
-        if dropped:
+    def _extraction(self, episode: Episode, done: Sequence[_Answered], raw: str) -> Extraction:
+        merged = _merged(episode, done)
+        if merged.dropped:
             _log.warning(
                 "%s: %d items of the answer for episode %s could not be used, %d could",
-                self.name, dropped, episode.id, len(entities) + len(facts),
-            )  # fmt: skip
+                self.name,
+                merged.dropped,
+                episode.id,
+                len(merged.entities) + len(merged.facts),
+            )
         return Extraction(
-            entities=entities,
-            facts=facts,
+            entities=merged.entities,
+            facts=merged.facts,
             extractor=self.name,
             version=self.version,
             raw=raw,
-            mentions=_mentions(_turns(episode), entities, facts),
+            mentions=_mentions(turns_of(episode), merged.entities, merged.facts),
         )
 
-    async def _answers(
-        self,
-        episode: Episode,
-        lines: Sequence[_Line],
-        hints: Sequence[tuple[str, str]],
-        spent: _Spent,
-        halvings: int = _MOST_HALVINGS,
-    ) -> list[_Part]:
-        """The answer for these lines; for each half when the model cannot take or tell it all."""
-        try:
-            return [await self._answer(episode, lines, hints, spent)]
-        except ModelError as error:
-            if not error.too_long:
-                raise
-            halves = _halves(lines) if halvings else None
-            if halves is None:
-                return [self._salvaged(episode, error)]
-        _log.info("%s: episode %s is asked about in parts", self.name, episode.id)
-        known = list(hints)
-        parts: list[_Part] = []
-        for half in halves:
-            parts += await self._answers(episode, half, known, spent, halvings - 1)
-            known += [(e.name, e.kind) for part in parts for e in part.reading.entities]
-        return parts
+    def _to_keep(self, work: _Work) -> Extraction:
+        complete = part_from(work.turns, work.at, work.size) is None
+        cost, work.fresh = work.fresh, _Cost()
+        return Extraction(
+            entities=(),
+            facts=(),
+            extractor=self.name,
+            version=self._version or work.asking.version,
+            raw=_joined(work.done, complete=complete),
+            calls=cost.calls,
+            tokens_in=cost.tokens_in,
+            tokens_out=cost.tokens_out,
+            complete=complete,
+        )
 
-    def _salvaged(self, episode: Episode, error: ModelError) -> _Part:
+    async def _answered(self, work: _Work, part: Part) -> _Answered:
+        """The answer about the part, or about a smaller one that begins where it does when the
+        model cannot take, or tell, it all."""
+        cuts, learnt = 0, False
+        while True:
+            try:
+                answered = await self._answer(work, part)
+            except ModelError as error:
+                if not error.too_long:
+                    raise
+                cuts += isinstance(error, BadModelOutput)
+                learnt |= not isinstance(error, BadModelOutput)
+                size = part.size // 2
+                smaller = part_from(work.turns, work.at, size)
+                if size < _SMALLEST_BUDGET or cuts > _MOST_CUT or smaller is None:
+                    return self._salvaged(work, part, error)
+                _log.info("%s: episode %s is asked about in parts", self.name, work.episode.id)
+                work.size, part = size, smaller
+            else:
+                if learnt:
+                    self._budget = min(self._budget, work.size)
+                return answered
+
+    def _salvaged(self, work: _Work, part: Part, error: ModelError) -> _Answered:
         """What a cut-off answer says before the cut, when nothing smaller can be asked."""
         partial = error.partial if isinstance(error, BadModelOutput) else ""
         try:
-            reading = read_answer(partial, _voices(episode))
+            reading = _read(work.episode)(partial, work.voices)
         except BadModelOutput:
             raise error from None
         if not reading.facts:
             raise error
-        _log.warning("%s: the answer for episode %s was cut off", self.name, episode.id)
-        return _Part(partial, reading)
+        _log.warning("%s: the answer for episode %s was cut off", self.name, work.episode.id)
+        return _Answered(partial, reading, part.end, part.only_context)
 
-    async def _answer(
-        self,
-        episode: Episode,
-        lines: Sequence[_Line],
-        hints: Sequence[tuple[str, str]],
-        spent: _Spent,
-    ) -> _Part:
-        prompt = self._prompt(episode, lines, hints)
-        voices = _voices(episode)
+    async def _answer(self, work: _Work, part: Part) -> _Answered:
+        prompt = work.asking.prompt(work.episode, part, work.hints)
         try:
-            return await self._ask(prompt, voices, spent)
+            return await self._ask(work, part, prompt)
         except BadModelOutput as error:
-            if not error.retryable:
+            looped = repeats(error.partial)
+            if not error.retryable and not looped:
                 raise
-            again = prompts.load("extract_again").substitute(problem=error)
-            _log.info("%s: episode %s is asked about again: %s", self.name, episode.id, error)
-        return await self._ask(replace(prompt, user=f"{prompt.user}\n\n{again}"), voices, spent)
+            problem = "it repeated itself until it was cut off" if looped else str(error)
+            _log.info("%s: episode %s is asked about again: %s", self.name, work.episode.id, error)
+        try:
+            return await self._ask(work, part, work.asking.again(prompt, problem))
+        except BadModelOutput as error:
+            if repeats(error.partial):
+                return self._salvaged(work, part, error)
+            raise
 
-    async def _ask(self, prompt: Prompt, voices: Voices, spent: _Spent) -> _Part:
+    async def _ask(self, work: _Work, part: Part, prompt: Prompt) -> _Answered:
         try:
             completion = await self._llm.complete(prompt)
         except BadModelOutput as error:
-            spent.add(error)
+            work.fresh.add(error)
+            work.spent.add(error)
             raise
-        spent.add(completion)
+        work.fresh.add(completion)
+        work.spent.add(completion)
         try:
-            reading = read_answer(completion.text, voices)
+            reading = _read(work.episode)(completion.text, work.voices)
         except BadModelOutput as error:
-            raise BadModelOutput(f"{self.name}: {error}", partial=error.partial) from error
+            asked = len(prompt.system) + len(prompt.user)
+            # Some servers drop what does not fit, the instructions first, and say nothing.
+            starved = completion.tokens_in * _MOST_CHARACTERS_PER_TOKEN < asked
+            why = f"{self.name}: {error}"
+            if starved:
+                why += (
+                    f"; the server read only {completion.tokens_in} tokens of a prompt of "
+                    f"{asked:,} characters: give it a larger context"
+                )
+            raise BadModelOutput(why, too_long=starved, partial=error.partial) from error
         if reading.cut:
             raise BadModelOutput(
                 f"{self.name}: the answer was cut off in the middle",
@@ -228,131 +314,72 @@ class ModelExtractor:
                 too_long=True,
                 partial=completion.text,
             )
-        return _Part(completion.text, reading)
-
-    def _prompt(
-        self, episode: Episode, lines: Sequence[_Line], hints: Sequence[tuple[str, str]]
-    ) -> Prompt:
-        shown = list(_data(episode, lines, hints))
-        boundary = digest(*shown)[:16]
-        system = prompts.load("extract").substitute(
-            boundary=boundary, types=", ".join(RELATION_TYPES)
-        )
-        user = "\n".join((f"BEGIN {boundary}", *shown, f"END {boundary}"))
-        return Prompt(system, user, SCHEMA_NAME, self._schema)
+        return _Answered(completion.text, reading, part.end, part.only_context)
 
 
-# -- what the model is shown -----------------------------------------------------------------------
-
-
-def _turns(episode: Episode) -> tuple[Turn, ...]:
-    if episode.turns:
-        return episode.turns
-    return (Turn(episode.id, episode.id, 0, episode.content),)
-
-
-def _speaker(episode: Episode, turn: Turn) -> str:
-    """Who says "I" in a turn. Without a speaker it is the scope's user, or its agent."""
-    if turn.speaker:
-        return turn.speaker
-    scope = episode.scope
-    if turn.role == "user":
-        return scope.user_id or scope.agent_id or turn.role
-    return (scope.agent_id if turn.role == "assistant" else None) or turn.role
-
-
-def _voices(episode: Episode) -> Voices:
-    owner = episode.scope.user_id or episode.scope.agent_id or "user"
-    return Voices({t.ordinal: _speaker(episode, t) for t in _turns(episode)}, owner)
-
-
-def _lines(episode: Episode, budget: int) -> list[_Line]:
-    return [
-        _Line(turn, text)
-        for turn in _turns(episode)
-        for text in (
-            [turn.text] if len(turn.text) <= budget else paragraphs(turn.text, longest=budget)
-        )
-        if text.strip()
-    ]
-
-
-def _split(lines: Sequence[_Line], budget: int) -> Iterator[list[_Line]]:
-    """Runs of lines of at most ``budget`` characters together; nothing for an empty episode."""
-    held: list[_Line] = []
-    size = 0
-    for line in lines:
-        if held and size + len(line.text) > budget:
-            yield held
-            held, size = [], 0
-        held.append(line)
-        size += len(line.text)
-    if held:
-        yield held
-
-
-def _halves(lines: Sequence[_Line]) -> tuple[list[_Line], list[_Line]] | None:
-    """Two runs of about the same length; a single long line is cut. None: as small as can be."""
-    if sum(len(line.text) for line in lines) < _SMALLEST_HALVED:
-        return None
-    if len(lines) == 1:
-        turn, text = lines[0].turn, lines[0].text
-        pieces = paragraphs(text, longest=max(1, len(text) // 2))
-        lines = [_Line(turn, piece) for piece in pieces]
-    if len(lines) < 2:
-        return None
-    sizes = list(itertools.accumulate(len(line.text) for line in lines))
-    middle = min(bisect.bisect_left(sizes, sizes[-1] / 2) + 1, len(lines) - 1)
-    return list(lines[:middle]), list(lines[middle:])
-
-
-def _data(
-    episode: Episode, lines: Sequence[_Line], hints: Sequence[tuple[str, str]]
-) -> Iterator[str]:
-    scope = episode.scope
-    yield _json({
-        "about": {
-            "user": scope.user_id,
-            "agent": scope.agent_id,
-            "happened_at": stamp(episode.occurred_at)[:19] + "Z",
-        }
-    })  # fmt: skip
-    yield _json({"known": list(dict.fromkeys(hints))[-_MOST_HINTS:]})
-    for line in lines:
-        turn = line.turn
-        said_at = turn.occurred_at or episode.occurred_at
-        yield _json({
-            "turn": turn.ordinal,
-            "speaker": _speaker(episode, turn),
-            "role": turn.role,
-            "said_at": f"{stamp(said_at)[:19]}Z",
-            "weekday": _WEEKDAYS[said_at.weekday()],
-            "text": line.text,
-        })  # fmt: skip
-
-
-def _json(value: Any) -> str:
-    """One line of JSON, without characters that UTF-8 or a line reader would stumble over."""
-    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
-    return "".join(f"\\u{ord(c):04x}" if c in "\u0085\u2028\u2029" else c for c in text)
+def _read(episode: Episode) -> Any:
+    return read_procedures if episode.memory_type == "procedural" else read_answer
 
 
 # -- several answers as one ------------------------------------------------------------------------
 
 
-def _joined(raws: Sequence[str]) -> str:
+def _merged(episode: Episode, done: Sequence[_Answered]) -> Reading:
+    """What the answers say together. A fact that a part has from its context alone was asked for
+    with the part before."""
+    readings = [
+        replace(
+            one.reading,
+            facts=tuple(
+                fact
+                for fact in one.reading.facts
+                if not fact.turns or not one.context.issuperset(fact.turns)
+            ),
+        )
+        for one in done
+    ]
+    if not readings:
+        return Reading((), ())
+    merged = merge_readings(readings)
+    if episode.memory_type == "procedural":
+        return replace(merged, facts=merge_procedures(merged.facts))
+    return merged
+
+
+def _joined(done: Sequence[_Answered], *, complete: bool) -> str:
     """One text for the ledger that :func:`_parts_of` takes apart again."""
-    return raws[0] if len(raws) == 1 else json.dumps({_PARTS_KEY: list(raws)}, ensure_ascii=False)
+    if len(done) == 1 and complete:
+        return done[0].raw
+    parts = [
+        {"answer": one.raw, "end": list(one.end), "context": sorted(one.context)} for one in done
+    ]
+    return json.dumps({_PARTS_KEY: parts, "complete": complete}, ensure_ascii=False)
 
 
-def _parts_of(raw: str) -> list[str]:
+def _parts_of(raw: str) -> tuple[list[dict[str, Any]], bool]:
+    """The answers in a kept text, and whether they are all."""
+    whole = [{"answer": raw}], True
     if not raw.startswith(f'{{"{_PARTS_KEY}"'):
-        return [raw]
+        return whole
     try:
-        parts = json.loads(raw)[_PARTS_KEY]
-    except (ValueError, KeyError):
-        return [raw]
-    return [part for part in parts if isinstance(part, str)]
+        kept = json.loads(raw)
+        parts, complete = list(kept[_PARTS_KEY]), bool(kept.get("complete", True))
+    except (ValueError, KeyError, TypeError):
+        return whole
+    answers = [part if isinstance(part, dict) else {"answer": part} for part in parts]
+    return answers, complete
+
+
+def _begun(raw: str | None, episode: Episode, voices: Voices) -> list[_Answered]:
+    answers, complete = _parts_of(raw) if raw is not None else ([], False)
+    return [] if complete else [_reread(answer, episode, voices) for answer in answers]
+
+
+def _reread(part: dict[str, Any], episode: Episode, voices: Voices) -> _Answered:
+    raw = str(part["answer"])
+    index, offset = part.get("end", START)
+    context = frozenset(part.get("context", ()))
+    return _Answered(raw, _read(episode)(raw, voices), (index, offset), context)
 
 
 def _mentions(

@@ -20,6 +20,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 from graphmem.clock import Clock
 from graphmem.errors import BadModelOutput, Conflict, ModelError
 from graphmem.ingest.decide import Believed, decide
+from graphmem.ingest.procedure import as_procedures
+from graphmem.ingest.recalled import readable
 from graphmem.ingest.resolve import resolve
 from graphmem.model import Decision, Episode, Fact, Receipt
 from graphmem.ports.ledger import Commit, EntityQuery, Ledger, Standing
@@ -128,16 +130,22 @@ class Ingest:
             return error
 
     async def _candidates(self, episode: Episode) -> Extraction:
+        episode = readable(episode)
         kept = await self._ledger.extraction(episode.id)
+        begun = None
         if kept and kept.raw is not None:
             found = self._extractor.read(kept.raw, episode)
-            return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
+            if found.complete:
+                return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
+            begun = kept.raw
         keys = name_keys_in(" ".join(f"{turn.speaker or ''} {turn.text}" for turn in episode.turns))
         query = EntityQuery(episode.scope.wall, keys=tuple(keys), limit=_KNOWN_NAMES)
-        extraction = await self._extractor.extract(episode, await self._ledger.entities(query))
-        if extraction.raw is not None:
-            await self._ledger.keep_extraction(episode.id, extraction)
-        return extraction
+        known = await self._ledger.entities(query)
+        keep = partial(self._ledger.keep_extraction, episode.id)
+        found = await self._extractor.extract(episode, known, begun=begun, keep=keep)
+        if episode.memory_type == "procedural" and found.raw is None:
+            return as_procedures(episode, found)
+        return found
 
     async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
         wall = episode.scope.wall

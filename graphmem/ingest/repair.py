@@ -7,6 +7,7 @@ ends. What parses is searched for the two lists that were asked for, however dee
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -20,17 +21,31 @@ _FENCE_TAIL = re.compile(r"\s*(?:```|~~~)[^{}\[\]]*\Z")
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _OPENING = re.compile(r"[{\[]")
 _START = re.compile(
-    r"""\{\s*\\?["'“”]?(?:entities|facts|result|properties|data|output|answer)\b""", re.IGNORECASE
+    r"""\{\s*\\?["'“”]?(?:entities|facts|procedures|result|properties|data|output|answer)\b""",
+    re.IGNORECASE,
 )
 _DEEPEST = 5
 _MOST_EMBEDDED = 50
+_LONGEST_MENDED = 200_000
+"""Characters of a broken answer that are mended: a model's own limit is far below."""
+_DEEPEST_MENDED = 100
+"""Brackets inside one another: more are noise, over which mending takes very long."""
+_SHORT = 200
+_LOOP_SHOWN = 4000
+_LONGEST_LOOP = 800
+_LOOPS = 4
+_LEAST_LOOPED = 60
 
 _ENTITY_LISTS = ("entities", "nodes")
 _FACT_LISTS = (
-    "facts", "memories", "statements", "relations", "relationships", "triples", "triplets", "edges"
+    "facts", "memories", "statements", "relations", "relationships", "triples", "triplets", "edges",
+    "procedures",
 )  # fmt: skip
 _FACTS_BEGUN = re.compile(rf"(?:{'|'.join(_FACT_LISTS)})\W+[\[{{]", re.IGNORECASE)
-_FACT_KEYS = frozenset({"text", "fact", "statement", "subject", "predicate", "relation"})
+_LIST_NAMED = re.compile("|".join((*_ENTITY_LISTS, *_FACT_LISTS)), re.IGNORECASE)
+_FACT_KEYS = frozenset(
+    {"text", "fact", "statement", "subject", "predicate", "relation", "steps", "actions"}
+)
 _ENTITY_KEYS = frozenset({"name", "entity", "entity_name"})
 
 
@@ -44,13 +59,30 @@ def as_answer(raw: str) -> tuple[dict[str, list[Any]], bool]:
     for value, cut in _readings(raw):
         seen = True
         found = _find(value, _DEEPEST)
-        if found is not None:
+        if found is not None and (any(found.values()) or _says_nothing(raw)):
             return found, cut
     if not raw.strip():
         raise BadModelOutput("the answer was empty")
     if not seen:
         raise BadModelOutput("the answer is not JSON", partial=raw)
-    raise BadModelOutput("the answer has neither a list 'entities' nor a list 'facts'", partial=raw)
+    raise BadModelOutput("the answer has none of the lists asked for", partial=raw)
+
+
+def _says_nothing(raw: str) -> bool:
+    """Whether an answer without any item means that there is nothing to remember: it names a list,
+    or is an empty one; noise may hold a pair of brackets, too."""
+    return bool(_LIST_NAMED.search(raw)) or len(raw) <= _SHORT
+
+
+def repeats(raw: str) -> bool:
+    """Whether an answer ends in the same text over and over, as a model does that is caught in a
+    loop."""
+    tail = raw[-_LOOP_SHOWN:]
+    return any(
+        size * times <= len(tail) and tail.endswith(tail[-size:] * times)
+        for size in range(1, _LONGEST_LOOP + 1)
+        for times in (max(_LOOPS, -(-_LEAST_LOOPED // size)),)
+    )
 
 
 def _readings(raw: str) -> Iterator[tuple[Any, bool]]:
@@ -72,9 +104,22 @@ def _readings(raw: str) -> Iterator[tuple[Any, bool]]:
 def _strict(text: str) -> list[Any]:
     """The one value that ``text`` is, or none."""
     try:
-        return [json.loads(text, strict=False)]
+        return [json.loads(text, strict=False, object_pairs_hook=_object)]
     except (ValueError, RecursionError):
         return []
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which a key that comes twice loses nothing: its lists are joined, and what says
+    nothing does not replace what does."""
+    made: dict[str, Any] = {}
+    for key, value in pairs:
+        held = made.get(key)
+        if isinstance(held, list) and isinstance(value, list):
+            made[key] = [*held, *value]
+        elif not held or value:
+            made[key] = value
+    return made
 
 
 def _embedded(text: str) -> list[Any]:
@@ -82,7 +127,7 @@ def _embedded(text: str) -> list[Any]:
 
     Not beyond it: what parses inside a broken object is only a part of the answer.
     """
-    decoder = json.JSONDecoder(strict=False)
+    decoder = json.JSONDecoder(strict=False, object_pairs_hook=_object)
     found: list[Any] = []
     opening = _START.search(text) or _OPENING.search(text)
     while opening is not None and len(found) < _MOST_EMBEDDED:
@@ -97,7 +142,7 @@ def _embedded(text: str) -> list[Any]:
 
 def _mended(text: str) -> Iterator[tuple[Any, bool]]:
     opening = _START.search(text) or _OPENING.search(text)
-    if opening is None:
+    if opening is None or len(text) > _LONGEST_MENDED or _depth(text) > _DEEPEST_MENDED:
         return
     import json_repair
 
@@ -106,6 +151,11 @@ def _mended(text: str) -> Iterator[tuple[Any, bool]]:
         yield json_repair.loads(text, skip_json_loads=True), cut
     except (ValueError, RecursionError, IndexError):  # its parser gives up on some nonsense
         return
+
+
+def _depth(text: str) -> int:
+    steps = (1 if sign in "{[" else -1 for sign in re.findall(r"[{}\[\]]", text))
+    return max(itertools.accumulate(steps), default=0)
 
 
 def _without_torn_end(text: str) -> tuple[str, bool]:
@@ -154,13 +204,14 @@ def _find(value: Any, depth: int) -> dict[str, list[Any]] | None:
 def _from_object(value: Mapping[Any, Any], depth: int) -> dict[str, list[Any]] | None:
     """The object itself, when it holds a list or is one item; else the first answer inside it."""
     entities, facts = _lists(value, _ENTITY_LISTS), _lists(value, _FACT_LISTS)
-    if facts is None and value.keys() & _FACT_KEYS:
+    keys = _keys(value)
+    if facts is None and keys & _FACT_KEYS:
         return {"entities": [], "facts": [value]}  # a fact has a list 'entities', too
     if entities is not None or facts is not None:
         return {"entities": entities or [], "facts": facts or []}
     inner = (_find(item, depth - 1) for item in value.values() if item)
     found = next((item for item in inner if item is not None), None)
-    if found is None and value.keys() & _ENTITY_KEYS:
+    if found is None and keys & _ENTITY_KEYS:
         return {"entities": [value], "facts": []}
     return found
 
@@ -201,11 +252,15 @@ def _items(value: Any) -> list[Any] | None:
 
 def _mapped(value: Mapping[Any, Any]) -> list[Any] | None:
     """``{"1": {…}}`` or ``{"Ada": {"kind": …}}`` as a list; one item by itself; not a schema."""
-    if value.keys() & (_FACT_KEYS | _ENTITY_KEYS):
+    if _keys(value) & (_FACT_KEYS | _ENTITY_KEYS):
         return [value]
     if "items" in value or value.get("type") == "array" or not value:
         return _items(value["items"]) if isinstance(value.get("items"), list) else None
     if not all(isinstance(item, Mapping) for item in value.values()):
         return None
-    return [item if item.keys() & (_FACT_KEYS | _ENTITY_KEYS) else {"name": key, **item}
+    return [item if _keys(item) & (_FACT_KEYS | _ENTITY_KEYS) else {"name": key, **item}
             for key, item in value.items()]  # fmt: skip
+
+
+def _keys(value: Mapping[Any, Any]) -> set[str]:
+    return {str(key).strip().casefold() for key in value}

@@ -250,9 +250,14 @@ class MemoryAPI(Protocol):
         *,
         max_rows: int = 1000,
         timeout_s: float = 10.0,
+        all_scopes: bool = False,
         **scope: Unpack[ScopeArgs],
     ) -> Table:
-        """Read the graph in Cypher: read-only, and only inside this scope's wall."""
+        """Read the graph in Cypher: read-only, and only inside this scope's wall.
+
+        ``all_scopes=True`` is for administrators: read-only too, but over everyone's graph. No
+        scope may be given with it; those given on opening are set aside.
+        """
         ...
 
     async def to_networkx(

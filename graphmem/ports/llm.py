@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from graphmem.model import Entity, Episode
+from graphmem.ports.options import ExtractionOptions
+
+Modality = Literal["stated", "planned", "hearsay", "hypothetical", "negated"]
+"""How a thing is said: as so; as meant to be; as told by others, or by an assistant of somebody
+else; as one that may be or would be; as not so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,13 @@ class CandidateEntity:
 class CandidateFact:
     """A fact as extracted. Names refer to candidate entities (or are ones by themselves).
 
-    ``subject``, ``type`` and ``object`` are all set or all None. ``turns`` are the ordinals of the
-    turns that say it. ``retracts`` marks a statement that something no longer holds or never did:
-    with ``invalid_at`` the world changed then, without it belief was wrong.
+    A relation has ``subject``, ``type`` and ``object``; an attribute (age, colour, price) has
+    ``subject``, ``type`` and ``value``; a plain sentence has none of the four. ``turns`` are the
+    ordinals of the turns that say it. ``retracts`` marks a statement that something no longer holds
+    or never did: with ``invalid_at`` the world changed then, without it belief was wrong.
+
+    Only what is ``stated`` is believed as it stands. The ``text`` always says how it is meant ("Ada
+    plans to …", "Ada does not …"); ``subject``, ``type`` and ``object`` name the bare relation.
     """
 
     text: str
@@ -76,6 +85,8 @@ class CandidateFact:
     importance: float | None = None
     turns: tuple[int, ...] = ()
     retracts: bool = False
+    modality: Modality = "stated"
+    value: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,12 @@ class Extraction:
     tokens_out: int = 0
     mentions: tuple[tuple[int, str], ...] = ()
     """Which turn (ordinal) names which entity."""
+    complete: bool = True
+    """False for what is read from the first answers about a long episode, the rest not asked."""
+
+
+Keep: TypeAlias = Callable[[Extraction], Awaitable[None]]
+"""Takes a raw answer as soon as it is there, with what it cost since the last one."""
 
 
 class Extractor(Protocol):
@@ -105,8 +122,21 @@ class Extractor(Protocol):
     @property
     def version(self) -> str: ...
 
-    async def extract(self, episode: Episode, known: Sequence[Entity]) -> Extraction:
+    async def extract(
+        self,
+        episode: Episode,
+        known: Sequence[Entity],
+        *,
+        options: ExtractionOptions | None = None,
+        begun: str | None = None,
+        keep: Keep | None = None,
+    ) -> Extraction:
         """Find candidates. ``known`` are entities of this wall whose names occur in the text.
+
+        ``options`` are this call's own. ``begun`` is a raw answer kept earlier of which
+        :meth:`read` made something that is not ``complete``: only what it lacks is asked. ``keep``
+        is given every raw answer as soon as it can be used; what is returned counts the cost of
+        them all.
 
         The scope's user is who says "I" in turns without a speaker.
         :class:`~graphmem.errors.ModelError` when the model cannot; the episode stays pending.

@@ -55,6 +55,15 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Says:
+    """A message with other fields than its content: ``tool_calls``, ``reasoning_content``."""
+
+    content: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    finish_reason: str = "stop"
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """``answer`` with these token counts instead of counted ones."""
 
@@ -65,9 +74,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A whole response body as it stands, for what no provider should send."""
+    """A whole response body as it stands, for what no provider should send; ``bytes`` for what is
+    not even text."""
 
-    text: str
+    text: str | bytes
     status: int = 200
     content_type: str = "application/json"
 
@@ -90,6 +100,7 @@ Answer: TypeAlias = (
     | Truncated
     | Empty
     | Refusal
+    | Says
     | Usage
     | Body
     | Delay

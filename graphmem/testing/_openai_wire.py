@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from graphmem.testing._llm_profiles import PROFILES, Profile
 from graphmem.text import words
 
 _CREATED = 1_767_225_600
@@ -52,6 +53,8 @@ class Rules:
     api_key: str | None = None
     models: tuple[str, ...] | None = None
     max_batch: int = 2048
+    context_tokens: int | None = None
+    profile: Profile = PROFILES["openai"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Message:
     content: str | None
     finish_reason: str = "stop"
     refusal: str | None = field(default=None)
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Other fields of the message: ``tool_calls``, ``reasoning_content``."""
 
 
 async def read_head(reader: asyncio.StreamReader) -> Head | None:
@@ -102,12 +107,12 @@ def json_or_none(body: bytes) -> Any:
 
 def response(
     status: int,
-    body: str,
+    body: str | bytes,
     headers: Mapping[str, str] | None = None,
     content_type: str = "application/json",
 ) -> bytes:
     """A whole HTTP/1.1 response."""
-    data = body.encode()
+    data = body if isinstance(body, bytes) else body.encode()
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
@@ -117,8 +122,15 @@ def response(
     return "\r\n".join(lines).encode("latin-1") + data
 
 
-def error_object(status: int, message: str, param: str | None, code: str | None) -> dict[str, Any]:
+def error_object(
+    status: int, message: str, param: str | None, code: str | None, *, flat: bool = False
+) -> dict[str, Any]:
+    """An error as OpenAI sends it, or (``flat``) as vLLM did, without an object around it."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
+    if flat:
+        return {
+            "object": "error", "message": message, "type": kind, "param": param, "code": status
+        }  # fmt: skip
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
@@ -142,11 +154,10 @@ def _refusals(
     if not isinstance(body.get("model"), str):
         yield Refused(400, "you must provide a model parameter", "model")
     if rules.models is not None and body["model"] not in rules.models:
-        message = f"The model `{body['model']}` does not exist or you do not have access to it."
-        yield Refused(404, message, code="model_not_found")
+        yield Refused(404, rules.profile.no_model.format(body["model"]), code="model_not_found")
     for name in rules.refuses:
         if name in body:
-            message = f"Unsupported parameter: '{name}' is not supported with this model."
+            message = rules.profile.no_parameter.format(name)
             yield Refused(rules.refusal_status, message, name, "unsupported_parameter")
     special = _embedding_refusals if path == "/v1/embeddings" else _chat_refusals
     yield from special(rules, body)
@@ -168,13 +179,21 @@ def _chat_refusals(rules: Rules, body: Mapping[str, Any]) -> Iterator[Refused]:
         yield Refused(400, "'messages' must be a list of at least one message", "messages")
     if body.get("stream"):
         yield Refused(400, "this test server does not stream", "stream")
+    if isinstance(messages, list) and rules.context_tokens and rules.profile.overflow:
+        asked = _asked_tokens(messages) + int(body.get("max_tokens") or 0)
+        if asked > rules.context_tokens:
+            message = rules.profile.overflow.format(limit=rules.context_tokens, asked=asked)
+            yield Refused(400, message, "messages", rules.profile.overflow_code)
     wanted = body.get("response_format")
     if wanted is None:
         return
     kind = wanted.get("type") if isinstance(wanted, dict) else None
     if kind not in rules.supports:
-        message = f"Invalid parameter: 'response_format' of type '{kind}' is not supported."
+        message = rules.profile.no_format.format(kind)
         yield Refused(rules.refusal_status, message, "response_format", "unsupported_value")
+    if "schema" in wanted and not rules.profile.schema_beside:
+        message = "Unknown parameter: 'response_format.schema'."
+        yield Refused(400, message, "response_format.schema", "unknown_parameter")
     if kind == "json_object" and "json" not in json.dumps(messages).lower():
         message = "'messages' must contain the word 'json' to use 'response_format' 'json_object'."
         yield Refused(400, message, "messages")
@@ -222,11 +241,13 @@ def completion(
     counts: tuple[int, int] | None,
     *,
     usage: bool,
+    context_tokens: int | None = None,
 ) -> dict[str, Any]:
     """A ``chat.completion`` object; without a message, one without choices."""
     choices = []
     if message is not None:
         said = {"role": "assistant", "content": message.content, "refusal": message.refusal}
+        said |= message.more
         choices = [{"index": 0, "message": said, "finish_reason": message.finish_reason}]
     body = {
         "id": "chatcmpl-local",
@@ -237,8 +258,9 @@ def completion(
     }
     if usage:
         text = (message.content or "") if message else ""
-        asked = sum(len(str(m.get("content", ""))) for m in request["messages"])
-        tokens_in, tokens_out = counts or (_tokens(asked), _tokens(len(text)))
+        asked = _asked_tokens(request["messages"])
+        asked = min(asked, context_tokens or asked)  # a server that drops what does not fit
+        tokens_in, tokens_out = counts or (asked, _tokens(len(text)))
         body["usage"] = {
             "prompt_tokens": tokens_in,
             "completion_tokens": tokens_out,
@@ -299,6 +321,11 @@ def _base64(vector: Sequence[float]) -> str:
     if sys.byteorder == "big":
         data.byteswap()
     return base64.b64encode(data.tobytes()).decode()
+
+
+def _asked_tokens(messages: Sequence[Any]) -> int:
+    contents = (m.get("content", "") for m in messages if isinstance(m, dict))
+    return _tokens(sum(len(str(content)) for content in contents))
 
 
 def _tokens(characters: int) -> int:

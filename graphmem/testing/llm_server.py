@@ -23,9 +23,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from graphmem.testing import _openai_wire as wire
+from graphmem.testing._llm_profiles import PROFILES, Format
 from graphmem.testing._llm_script import (
     Answer,
     Body,
@@ -35,12 +36,14 @@ from graphmem.testing._llm_script import (
     Hang,
     Refusal,
     Request,
+    Says,
     Status,
     Truncated,
     Usage,
 )
 
 __all__ = [
+    "PROFILES",
     "Answer",
     "Body",
     "Delay",
@@ -51,12 +54,12 @@ __all__ = [
     "LocalModelServer",
     "Refusal",
     "Request",
+    "Says",
     "Status",
     "Truncated",
     "Usage",
 ]
 
-Format = Literal["json_schema", "json_object", "text"]
 _LONGEST_BODY = 64 * 1024 * 1024
 
 
@@ -73,26 +76,33 @@ class LocalModelServer:
         *,
         answer: Callable[[Request], Answer] | None = None,
         embedding_answers: Iterable[Answer] = (),
-        supports: Sequence[Format] = ("json_schema", "json_object", "text"),
-        refuses: Sequence[str] = (),
-        refusal_status: int = 400,
+        profile: str = "openai",
+        context_tokens: int | None = None,
+        supports: Sequence[Format] | None = None,
+        refuses: Sequence[str] | None = None,
+        refusal_status: int | None = None,
         api_key: str | None = None,
         models: Sequence[str] | None = None,
         dimension: int = 256,
         max_batch: int = 2048,
         usage: bool = True,
     ) -> None:
-        """``refuses`` are parameters (``temperature``) answered with ``refusal_status``, as are
+        """``profile`` is the kind of server to play (a key of ``PROFILES``); ``context_tokens``, at
+        four characters each, is what it takes at once. What follows overrides the profile:
+        ``refuses`` are parameters (``temperature``) answered with ``refusal_status``, as are
         formats outside ``supports``. ``api_key`` and ``models`` (None: any) are what it accepts;
         ``max_batch`` limits the inputs of one embeddings request; without ``usage`` no token
         counts are sent."""
         self._answers: deque[Answer] = deque(answers)
         self._answer = answer
         self._embedding_answers: deque[Answer] = deque(embedding_answers)
+        plays = PROFILES[profile]
         self._rules = wire.Rules(
-            supports=tuple(supports),
-            refuses=tuple(refuses),
-            refusal_status=refusal_status,
+            supports=tuple(plays.supports if supports is None else supports),
+            refuses=tuple(plays.refuses if refuses is None else refuses),
+            refusal_status=refusal_status or plays.refusal_status,
+            context_tokens=context_tokens,
+            profile=plays,
             api_key=api_key,
             models=None if models is None else tuple(models),
             max_batch=max_batch,
@@ -314,7 +324,13 @@ class LocalModelServer:
             headers = dict(answer.headers)
             if answer.retry_after is not None:
                 headers["Retry-After"] = str(answer.retry_after)
-            error = wire.error_object(answer.code, answer.message, answer.param, answer.error_code)
+            error = wire.error_object(
+                answer.code,
+                answer.message,
+                answer.param,
+                answer.error_code,
+                flat=self._rules.profile.flat_errors,
+            )
             return wire.response(answer.code, json.dumps(error), headers)
         if isinstance(answer, Body):
             return wire.response(answer.status, answer.text, content_type=answer.content_type)
@@ -325,7 +341,13 @@ class LocalModelServer:
         counts = None
         if isinstance(answer, Usage):
             counts, answer = (answer.tokens_in, answer.tokens_out), answer.answer
-        body = wire.completion(request.json, _message(answer), counts, usage=self._usage)
+        body = wire.completion(
+            request.json,
+            _message(answer),
+            counts,
+            usage=self._usage,
+            context_tokens=self._rules.context_tokens,
+        )
         return wire.response(200, json.dumps(body))
 
 
@@ -342,11 +364,12 @@ def _message(answer: Answer) -> wire.Message | None:
             return wire.Message(json.dumps(answer, ensure_ascii=False))
         case Truncated():
             return wire.Message(answer.text, finish_reason="length")
+        case Says():
+            return wire.Message(answer.content, answer.finish_reason, more=answer.more)
         case Empty():
             return None if answer.no_choices else wire.Message(None)
-        case Refusal(filtered=True):
-            return wire.Message(None, finish_reason="content_filter")
         case Refusal():
-            return wire.Message(None, refusal=answer.text)
+            ended, said = ("content_filter", None) if answer.filtered else ("stop", answer.text)
+            return wire.Message(None, finish_reason=ended, refusal=said)
         case _:
             raise TypeError(f"{type(answer).__name__} cannot be a model's answer here")

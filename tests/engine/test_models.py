@@ -259,7 +259,7 @@ class TestPaidOnce:
             ledger = memory._parts.ledger
             whole = ledger.commit
 
-            async def fails(commits: list[Commit]) -> int:
+            async def fails(commits: list[Commit], **_: object) -> int:
                 raise Unavailable("the disk is full")
 
             monkeypatch.setattr(ledger, "commit", fails)
@@ -303,7 +303,7 @@ import os, sys
 from graphmem import Memory, Settings
 from graphmem.adapters.ledger_sqlite import SqliteLedger
 
-async def dies(self, commits):
+async def dies(self, commits, **_):
     os._exit(9)
 
 SqliteLedger.commit = dies

@@ -26,7 +26,7 @@ class Scripted:
     name = "scripted"
     version = "1"
 
-    async def extract(self, episode: Episode, known: Sequence[Entity]) -> Extraction:
+    async def extract(self, episode: Episode, known: Sequence[Entity], **_: object) -> Extraction:
         return self.answers.pop(0)
 
     def read(self, raw: str, episode: Episode) -> Extraction:

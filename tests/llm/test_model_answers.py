@@ -28,12 +28,14 @@ GOOD: dict[str, Any] = {
             "subject": "Ada Park",
             "type": "works_at",
             "object": "Fjord Labs",
+            "value": None,
             "entities": ["Ada Park", "Fjord Labs"],
             "valid_at": "2024-03",
             "invalid_at": None,
             "importance": 0.8,
             "turns": [2],
             "retracts": False,
+            "modality": "stated",
         }
     ],
 }

@@ -67,7 +67,7 @@ INSERT INTO extractions (episode_id, extractor, version, raw, calls, tokens_in, 
 SELECT :episode_id, :extractor, :version, :raw, :calls, :tokens_in, :tokens_out
 WHERE EXISTS (SELECT 1 FROM episodes WHERE id = :episode_id)
 ON CONFLICT (episode_id) DO UPDATE SET extractor = excluded.extractor, version = excluded.version,
-  raw = excluded.raw, calls = extractions.calls + excluded.calls, tokens_in = extractions.tokens_in + excluded.tokens_in,
+  raw = coalesce(excluded.raw, extractions.raw), calls = extractions.calls + excluded.calls, tokens_in = extractions.tokens_in + excluded.tokens_in,
   tokens_out = extractions.tokens_out + excluded.tokens_out;
 
 -- name: extraction

@@ -2,20 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from string import Template
 
+from graphmem.errors import UsageError
 from graphmem.text import digest
+
+PLACEHOLDERS = {
+    "extract": frozenset({"boundary", "kinds", "types", "configuration"}),
+    "procedure": frozenset({"boundary", "kinds", "configuration"}),
+    "extract_again": frozenset({"problem"}),
+}
+"""Every prompt, and what it may hold: see ``README.md`` beside the prompts."""
+_REQUIRED = frozenset({"boundary", "configuration", "problem"})
+_LONGEST = 100_000
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The prompts of one store or call, checked."""
+
+    templates: dict[str, Template]
+
+    def fill(self, name: str, **values: str) -> str:
+        """The prompt with its placeholders filled in."""
+        wanted = PLACEHOLDERS[name]
+        return self.templates[name].substitute({key: values[key] for key in wanted})
+
+    @property
+    def size(self) -> int:
+        """Characters of the longest, without what is filled in."""
+        return max(len(template.template) for template in self.templates.values())
+
+    def version(self, *more: str) -> str:
+        """A short version of them all and what else they are filled with, for example
+        ``extract-1f2e3d4c``."""
+        texts = (self.templates[name].template for name in PLACEHOLDERS)
+        return f"extract-{digest(*texts, *more)[:8]}"
+
+
+def load(folder: str | None = None) -> Prompts:
+    """The prompts of a folder, with the built-in ones for those that it does not have.
+
+    Raises :class:`~graphmem.errors.UsageError` when the folder has none, or one of them a
+    placeholder that nothing fills.
+    """
+    if folder is None:
+        return _built_in()
+    return Prompts({**_built_in().templates, **_own(Path(folder).expanduser())})
 
 
 @cache
-def load(name: str) -> Template:
-    """The prompt in the file ``NAME.md``, with ``$placeholders``."""
-    text = resources.files(__name__).joinpath(f"{name}.md").read_text(encoding="utf-8")
-    return Template(text.strip())
+def _built_in() -> Prompts:
+    room = resources.files(__name__)
+    texts = {name: room.joinpath(f"{name}.md").read_text(encoding="utf-8") for name in PLACEHOLDERS}
+    return Prompts({name: Template(text.strip()) for name, text in texts.items()})
 
 
-def version(*names: str) -> str:
-    """A short version of prompts taken together, for example ``extract-1f2e3d4c``."""
-    return f"{names[0]}-{digest(*(load(name).template for name in names))[:8]}"
+def _own(folder: Path) -> dict[str, Template]:
+    found: dict[str, Template] = {}
+    for name in PLACEHOLDERS:
+        path = folder / f"{name}.md"
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"the prompt {path} cannot be read: {error}") from error
+        found[name] = _checked(Template(text.strip()), name, path)
+    if not found:
+        names = ", ".join(f"{name}.md" for name in PLACEHOLDERS)
+        raise UsageError(f"{folder} has no prompt; a folder of prompts has one of {names}")
+    return found
+
+
+def _checked(template: Template, name: str, path: Path) -> Template:
+    known = PLACEHOLDERS[name]
+    listed = ", ".join(f"${key}" for key in sorted(known))
+    if len(template.template) > _LONGEST:
+        raise UsageError(f"the prompt {path} has more than {_LONGEST:,} characters")
+    if not template.is_valid():
+        raise UsageError(
+            f"the prompt {path} has a $ that begins no placeholder: write $$ for a dollar sign; "
+            f"placeholders are {listed}"
+        )
+    used = set(template.get_identifiers())
+    if unknown := used - known:
+        wrong = ", ".join(f"${key}" for key in sorted(unknown))
+        raise UsageError(f"the prompt {path} has {wrong}; placeholders are {listed}")
+    if missing := (known & _REQUIRED) - used:
+        wrong = ", ".join(f"${key}" for key in sorted(missing))
+        raise UsageError(f"the prompt {path} lacks {wrong}, which it must have")
+    return template
