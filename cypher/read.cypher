@@ -1,4 +1,5 @@
-// What the adapters read. The same text runs on Kuzu, ladybug and Neo4j.
+// What the adapters read, one node a statement. The same text runs on Kuzu, ladybug and Neo4j;
+// what Neo4j is asked in another way is in `read.neo4j.cypher`.
 
 // name: get_mark
 // Which store this graph belongs to, its format, and the last event applied.
@@ -33,10 +34,11 @@ UNWIND $ids AS id MATCH (n:Fact {id: id}) RETURN n.id, n.scope
 MATCH (:Episode {id: $id})-[:MENTIONS]->(n:Entity) RETURN n.id
 
 // name: expand
-// The facts about an entity, inside its wall, no more than the limit, as its edges are stored.
+// The facts about an entity, inside its wall, the first by id, no more than the limit.
 MATCH (e:Entity {id: $id})<-[r:ABOUT]-(:Fact)
 WHERE e.scope = $scope
 RETURN r.fact_id, r.entity_ids, r.subject_id, r.type, r.object_id, r.valid_at, r.invalid_at
+ORDER BY r.fact_id
 LIMIT $limit
 
 // name: dump_nodes

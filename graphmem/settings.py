@@ -114,10 +114,10 @@ class Settings(BaseModel):
 def redacted(url: str) -> str:
     """A URL as it may be shown: without the password, and without what follows the ``?``."""
     scheme, mark, rest = url.partition("://")
-    rest = rest.partition("?")[0]
+    # The last @: a password may hold a ? or an @ that should have been escaped.
     who, at, where = rest.rpartition("@")
     user = who.partition(":")[0]
-    return f"{scheme}{mark}{user}{at}{where}"
+    return f"{scheme}{mark}{user}{at}{where.partition('?')[0]}"
 
 
 def _explain(error: ValidationError) -> str:

@@ -44,8 +44,6 @@ class KuzuGraph:
 
     ``buffer_pool_bytes`` is the most memory that pages may take; a graph in memory must fit in it.
     ``copy_from`` is from how many nodes or edges of one kind COPY is used, where it is sound.
-    ``expand`` gives links in the order in which the engine stores them: as they were written, as
-    far as has been seen, but no promise of the engine.
     """
 
     def __init__(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 
 import networkx as nx
 
@@ -35,10 +34,7 @@ _Key = tuple[str, str]
 
 
 class NetworkXGraph:
-    """A graph store that lives as long as the object does; see the port for the contract.
-
-    ``expand`` gives links in the order in which they were written.
-    """
+    """A graph store that lives as long as the object does; see the port for the contract."""
 
     def __init__(self) -> None:
         self._graph: nx.MultiDiGraph[_Key] = nx.MultiDiGraph()
@@ -93,7 +89,7 @@ class NetworkXGraph:
                     for _, _, type, data in self._graph.in_edges(key, keys=True, data=True)
                     if type == "ABOUT"
                 )
-                found[entity_id] = tuple(islice(links, limit))
+                found[entity_id] = tuple(sorted(links, key=lambda link: link.fact_id))[:limit]
         return found
 
     async def cypher(

@@ -160,6 +160,44 @@ def next_edges(episodes: Iterable[Episode]) -> list[Edge]:
     ]
 
 
+def nodes_of(changes: GraphChanges) -> dict[str, dict[str, Node]]:
+    """The nodes that a batch writes, by label and id. Of repeats the last counts."""
+    return {
+        "Episode": {episode.id: episode_node(episode) for episode in changes.episodes},
+        "Entity": {entity.id: entity_node(entity) for entity in changes.entities},
+        "Fact": {fact.id: fact_node(fact) for fact in changes.facts},
+    }
+
+
+def edges_of(changes: GraphChanges) -> dict[str, list[Edge]]:
+    """The edges that a batch writes, by type, without repeats."""
+    episodes = {episode.id: episode for episode in changes.episodes}
+    facts = {fact.id: fact for fact in changes.facts}
+    return by_type(
+        [
+            *next_edges(episodes.values()),
+            *(edge for fact in facts.values() for edge in fact_edges(fact)),
+            *(Edge("MENTIONS", *pair, {}) for pair in dict.fromkeys(changes.mentions)),
+        ]
+    )
+
+
+def by_type(edges: Iterable[Edge]) -> dict[str, list[Edge]]:
+    """Edges by their type, every type being there."""
+    found: dict[str, list[Edge]] = {type: [] for type in EDGE_ENDS}
+    for edge in edges:
+        found[edge.type].append(edge)
+    return found
+
+
+def text_in(properties: Properties) -> int:
+    """How many characters of text a node or an edge carries."""
+    values = properties.values()
+    return sum(len(value) for value in values if isinstance(value, str)) + sum(
+        len(item) for value in values if isinstance(value, list) for item in value
+    )
+
+
 def merged(first: GraphChanges, second: GraphChanges) -> GraphChanges:
     """Both batches as one. The second must not remove anything."""
     episodes = {found.id: found for found in (*first.episodes, *second.episodes)}

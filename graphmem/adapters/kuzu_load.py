@@ -14,11 +14,10 @@ from graphmem.adapters.graph_rows import (
     EDGE_ENDS,
     Edge,
     Node,
-    entity_node,
-    episode_node,
-    fact_edges,
-    fact_node,
-    next_edges,
+    by_type,
+    edges_of,
+    nodes_of,
+    text_in,
 )
 from graphmem.adapters.kuzu_pool import Session
 from graphmem.errors import Rejected, Unavailable
@@ -71,19 +70,8 @@ class Loader:
         self._copy_from = copy_from
         self._most_text = most_text
         self._text = 0
-        self._nodes: dict[str, dict[str, Node]] = {
-            "Episode": {episode.id: episode_node(episode) for episode in changes.episodes},
-            "Entity": {entity.id: entity_node(entity) for entity in changes.entities},
-            "Fact": {fact.id: fact_node(fact) for fact in changes.facts},
-        }
-        facts = {fact.id: fact for fact in changes.facts}
-        self._edges = _by_type(
-            [
-                *next_edges({episode.id: episode for episode in changes.episodes}.values()),
-                *(edge for fact in facts.values() for edge in fact_edges(fact)),
-                *(Edge("MENTIONS", *pair, {}) for pair in dict.fromkeys(changes.mentions)),
-            ]
-        )
+        self._nodes = nodes_of(changes)
+        self._edges = edges_of(changes)
         sizes = [len(found) for found in (*self._nodes.values(), *self._edges.values())]
         self.bulky = copy_from is not None and max(sizes) >= copy_from
         self.copied = False
@@ -162,7 +150,7 @@ class Loader:
             self._create_nodes(session, label, list(found.values()))
             self._scopes[label].update((id, node.scope) for id, node in found.items())
             self._created.update(found if label == "Episode" else ())
-        self._edges = _by_type(edges)
+        self._edges = by_type(edges)
         self.put_edges(session)
 
     def _by_copy(self, rows: Sized) -> bool:
@@ -257,7 +245,7 @@ class Loader:
         text = 0
         for row in rows:
             part.append(row)
-            text += _text_in(row)
+            text += text_in(row)
             if text > self._most_text:
                 yield part
                 part, text = [], 0
@@ -266,7 +254,7 @@ class Loader:
 
     def _count(self, session: Session, *written: Mapping[str, Any]) -> None:
         """Commit what has been written when it grows too much to be held back."""
-        self._text += sum(map(_text_in, written))
+        self._text += sum(map(text_in, written))
         if self._text > self._most_text:
             self._commit(session)
 
@@ -315,20 +303,6 @@ def _copyable(values: Iterable[object]) -> bool:
         if isinstance(value, list) and not _copyable(value):
             return False
     return True
-
-
-def _text_in(properties: Mapping[str, Any]) -> int:
-    values = properties.values()
-    return sum(len(value) for value in values if isinstance(value, str)) + sum(
-        len(item) for value in values if isinstance(value, list) for item in value
-    )
-
-
-def _by_type(edges: Iterable[Edge]) -> dict[str, list[Edge]]:
-    found: dict[str, list[Edge]] = {type: [] for type in EDGE_ENDS}
-    for edge in edges:
-        found[edge.type].append(edge)
-    return found
 
 
 def _read(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from graphmem.model import Entity, Episode, Fact, Scope, Source
@@ -33,6 +34,57 @@ AWKWARD = (
     "x" * 70_000,
 )
 """Texts that a store must give back as they were."""
+
+HOSTILE = (
+    "'",
+    '"',
+    "`",
+    "``",
+    "'' OR 1=1",
+    "\\",
+    "\\'",
+    "\\u0027",
+    "\\u0060",
+    "\\U0001F600",
+    "'}) MATCH (n) DETACH DELETE n //",
+    '"}) MATCH (n) DETACH DELETE n //',
+    "`) MATCH (n) DETACH DELETE n //",
+    "`]->() DELETE r //",
+    "') RETURN 1 UNION MATCH (n) RETURN n.name //",
+    "// comment",
+    "/* comment */",
+    "*/ RETURN 1 /*",
+    "; DROP TABLE Fact;",
+    "MATCH",
+    "DETACH DELETE",
+    "RETURN",
+    "NULL",
+    "CALL db.labels()",
+    "LOAD CSV FROM 'file:///etc/x' AS l",
+    "$scope",
+    "$__scope",
+    "{scope}",
+    "%s",
+    "{0}",
+    "${jndi:ldap://x}",
+    "p/user:bob",
+    "scope",
+    "_entity",
+    "__x",
+    "\u2028\u2029",
+    "\u202e\u200b",
+    "\ufeff",
+    "😀👩‍👩‍👧",
+    "\x00",
+    "a\x00b",
+    "\r\n\t",
+    "ﷺ" * 30,
+    "'\"`;//*/" * 4000,
+)
+"""Texts that would do harm if a store took any part of them for Cypher."""
+
+AWKWARD_IDS = tuple(text for text in AWKWARD if 0 < len(text) <= 256)
+"""Ids that a store must take: an id is never empty, and short enough for an index."""
 
 
 def episode(
@@ -127,6 +179,33 @@ def large(size: int) -> GraphChanges:
         ),
         mentions=tuple((f"e{n}", f"n{names[i // 3]}") for i, n in enumerate(names)),
     )
+
+
+def hostile_changes() -> GraphChanges:
+    """Every text of :data:`HOSTILE` as a name, an alias, a type, a text, a tag and a content."""
+    return GraphChanges(
+        episodes=tuple(episode(f"he{i}", text=text) for i, text in enumerate(HOSTILE)),
+        entities=tuple(
+            replace(entity(f"h{i}", name=text, aliases=(text, "t")), kind=text, summary=text)
+            for i, text in enumerate(HOSTILE)
+        ),
+        facts=tuple(
+            replace(
+                fact(f"hf{i}", f"h{i}", "h0", sources=[f"he{i}"], text=text),
+                type=text,
+                tags=(text,),
+            )
+            for i, text in enumerate(HOSTILE)
+        ),
+        mentions=tuple((f"he{i}", f"h{i}") for i in range(len(HOSTILE))),
+    )
+
+
+def single_changes(changes: GraphChanges) -> Iterable[GraphChanges]:
+    """A batch as many of one node each."""
+    yield from (GraphChanges(episodes=(found,)) for found in changes.episodes)
+    yield from (GraphChanges(entities=(found,)) for found in changes.entities)
+    yield from (GraphChanges(facts=(found,)) for found in changes.facts)
 
 
 def removal_of_large(size: int) -> GraphChanges:

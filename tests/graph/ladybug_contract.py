@@ -5,7 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+
 from graphmem.adapters.graph_kuzu import KuzuGraph
+from graphmem.adapters.graph_neo4j import Neo4jGraph
 from graphmem.ports.graph import GraphStore
 from graphmem.testing.graph import GraphStoreContract, PersistentGraphContract
 from tests.graph.congruence import congruence_machine
@@ -21,4 +25,15 @@ class TestLadybugInMemory(GraphStoreContract):
         return KuzuGraph(None, engine="ladybug", buffer_pool_bytes=128 << 20)
 
 
-TestCongruence = congruence_machine(lambda: KuzuGraph(None, engine="ladybug"), examples=8).TestCase
+TestCongruence = congruence_machine(
+    lambda: [KuzuGraph(None, engine="ladybug")], examples=8
+).TestCase
+
+
+@pytest.mark.timeout(300)
+def test_ladybug_and_neo4j(neo4j_uri: str) -> None:
+    machine = congruence_machine(
+        lambda: [KuzuGraph(None, engine="ladybug"), Neo4jGraph(neo4j_uri, replace=True)],
+        examples=6,
+    )
+    run_state_machine_as_test(machine, settings=machine.TestCase.settings)

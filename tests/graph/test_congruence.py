@@ -1,9 +1,25 @@
-"""Kuzu and NetworkX, told the same, hold the same: by single statements, and by COPY."""
+"""Kuzu, Neo4j and NetworkX, told the same, hold the same and answer the same; Kuzu by single
+statements and by COPY. Ladybug is compared in a process of its own: ``ladybug_contract.py``."""
 
 from __future__ import annotations
 
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+
+from graphmem.adapters.cypher import statements
 from graphmem.adapters.graph_kuzu import KuzuGraph
+from graphmem.adapters.graph_neo4j import Neo4jGraph
 from tests.graph.congruence import congruence_machine
 
-TestSingleStatements = congruence_machine(lambda: KuzuGraph(None), examples=25).TestCase
-TestCopies = congruence_machine(lambda: KuzuGraph(None, copy_from=2), examples=25).TestCase
+TestSingleStatements = congruence_machine(lambda: [KuzuGraph(None)], examples=15).TestCase
+TestCopies = congruence_machine(lambda: [KuzuGraph(None, copy_from=2)], examples=15).TestCase
+
+
+@pytest.mark.timeout(300)
+def test_kuzu_and_neo4j(neo4j_uri: str) -> None:
+    machine = congruence_machine(
+        lambda: [KuzuGraph(None), Neo4jGraph(neo4j_uri, replace=True)], examples=8
+    )
+    run_state_machine_as_test(machine, settings=machine.TestCase.settings)
+    # An answer without rows would compare nothing.
+    assert len(+machine.filled) > len(statements("inspect.cypher")) / 2, machine.filled
