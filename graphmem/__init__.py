@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graphmem.engine import AsyncMemory
+    from graphmem.moving import migrate, migrate_memory
     from graphmem.settings import Settings
     from graphmem.sync import Memory
     from graphmem.wiring import open_memory
@@ -24,10 +25,20 @@ _WHERE = {
     "AsyncMemory": "graphmem.engine",
     "Memory": "graphmem.sync",
     "Settings": "graphmem.settings",
+    "migrate": "graphmem.moving",
+    "migrate_memory": "graphmem.moving",
     "open_memory": "graphmem.wiring",
 }
 
-__all__ = ["AsyncMemory", "Memory", "Settings", "__version__", "open_memory"]
+__all__ = [
+    "AsyncMemory",
+    "Memory",
+    "Settings",
+    "__version__",
+    "migrate",
+    "migrate_memory",
+    "open_memory",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,36 +10,52 @@ How it is proved, in this order; whatever fails a step is refused with the reaso
    list of those that were looked at and only read.
 4. Every node pattern is found twice: in the tree, and by the signs around it in the text. The two
    must agree exactly. Into each of them goes ``scope: $__scope``.
+5. Where a database is free to evaluate the rest of a query before that scope, its dialect puts
+   barriers in, so that a failure cannot depend on what another scope holds either
+   (``cypher_order``, ``cypher_dialect``).
 
 An edge never crosses the wall (the stores make none that does), so that a scope on every node
 pattern covers the edges and the nodes inside a variable-length path too.
+
+Out of scope: how long a query takes, which other scopes can always influence.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
+from graphmem.adapters.cypher_dialect import KUZU, Dialect
 from graphmem.adapters.cypher_lexer import Token, masked, tokenize
+from graphmem.adapters.cypher_order import Order, order_of
 from graphmem.adapters.cypher_parser import TooMuch, parse
-from graphmem.adapters.cypher_patterns import check_names, node_patterns, scoped_at
+from graphmem.adapters.cypher_patterns import (
+    SCOPE_PARAMETER,
+    Pattern,
+    check_names,
+    closing_brackets,
+    node_patterns,
+    scoped_at,
+)
 from graphmem.clock import stamp
 from graphmem.errors import UsageError
-
-SCOPE_PARAMETER = "__scope"
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+_EXPECTED = re.compile(r"Expected one of \[[^\]]*\]\.")
 _LONGEST_QUERY = 20_000
 _DEEPEST = 24
 _FIRST_WORDS = ("MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN")
 
+_SHORTEST = ("SHORTEST", "SHORTESTPATH", "ALLSHORTESTPATHS")
 _FORBIDDEN = _words(
     "ALTER ANALYZE ATTACH BEGIN CALL CHECKPOINT COMMENT COMMIT COPY CREATE DELETE DETACH DROP "
     "EXPLAIN EXPORT EXTENSION FINISH FOREACH GRANT IMPORT INSERT INSTALL LOAD MACRO MERGE PRAGMA "
@@ -61,11 +77,18 @@ _BEFORE_PARENTHESIS = _words(
     "UNWIND WHEN WHERE WITH XOR"
 )
 
+_OWN_WORDS = _BEFORE_PARENTHESIS | _words(
+    "ALL ANY ASCENDING COUNT DESCENDING END ENDS EXISTS FALSE IS NONE NULL OFFSET OPTIONAL ORDER "
+    "SINGLE STARTS TRUE"
+)
+_SHORT = 3  # no word of GQL is as short, but for those above
+
 _TREE = _words(
     """
     AbbreviatedEdgePattern AggregateFunction AmbientLinearQueryStatement Anonymous
     ArithmeticAbsoluteValueFunction ArithmeticFactor ArithmeticTerm ArithmeticValueExpression
     Asterisk BindingVariableReference BooleanFactor BooleanLiteral BooleanTerm BooleanTest
+    CardinalityExpression
     BooleanValueExpression CaseAbbreviation CeilingFunction CharacterStringLiteral
     CharacterStringValueExpression ComparisonPredicate ComparisonPredicatePart2
     CompositeQueryExpression CypherChainedComparison CypherPatternComprehension
@@ -94,13 +117,14 @@ _TREE = _words(
     ToUpper TransactionActivity TrimOperands UnsignedInteger UnsignedNumericLiteral
     WhenOperandList WhereClause
     _Avg _CoalesceLeftParenListValueExpressionRightParen _CollectList _Count _CountAsterisk
-    _ExistsMatchStatementBlock _Max _Min _MultiplicativeFactor _OpBooleanTerm
+    _ExistsGraphPattern _ExistsMatchStatementBlock _Max _Min _MultiplicativeFactor _OpBooleanTerm
     _OrderByClauseOffsetClauseLimitClause _ProcedureSpecificationEndTransactionCommand
     _ProgramActivitySessionCloseCommand _QueryConjunctionElement
     _OffsetClauseLimitClause ParenthesizedBooleanValueExpression
     _ReturnStatementOrderByAndPageStatement _SetQuantifierAsteriskGroupByClause
     _SetQuantifierReturnItemListGroupByClause _SignedTerm
-    _SimpleLinearQueryStatementPrimitiveResultStatement _Sum
+    _SimpleLinearQueryStatementPrimitiveResultStatement _SizeLeftParenListValueExpressionRightParen
+    _Sum
     """
 )
 """The kinds of tree node that read and nothing else, by graphglot's names (0.14)."""
@@ -121,6 +145,7 @@ def guard(
     wall: str | None,
     max_rows: int,
     timeout_s: float,
+    dialect: Dialect = KUZU,
 ) -> Guarded:
     """The query as it may be run: read-only, and inside ``wall`` unless that is None.
 
@@ -129,26 +154,37 @@ def guard(
     """
     _check_limits(query, max_rows, timeout_s)
     read = _read(query)
+    _check_dialect(read.tokens, dialect)
     given = _parameters(read.tokens, parameters)
-    text = _limited(read.text, read.tokens, max_rows)
+    limit = _limit(read.tokens, max_rows)
     if wall is None:
-        return Guarded(text, given)
+        return Guarded(read.text + limit, given)
     if read.only_unscoped is not None:
         raise UsageError(read.only_unscoped)
     if read.patterns:
         given[SCOPE_PARAMETER] = wall
-    for at, piece in sorted(scoped_at(read.tokens, read.patterns, SCOPE_PARAMETER), reverse=True):
-        text = text[:at] + piece + text[at:]
-    return Guarded(text, given)
+    barriers = dialect.barriers(read.order, read.tokens)
+    # A name goes before a scope that is put in at the same place.
+    pieces = [*barriers, *scoped_at(read.tokens, read.patterns)]
+    return Guarded(_with(read.text, pieces) + limit, given)
+
+
+def _with(text: str, pieces: Sequence[tuple[int, str]]) -> str:
+    parts, at = [], 0
+    for place, piece in sorted(pieces, key=lambda piece: piece[0]):
+        parts += [text[at:place], piece]
+        at = place
+    return "".join((*parts, text[at:]))
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a query is found to be, whoever asks it."""
+    """What a query is found to be, whoever asks it and wherever."""
 
     text: str
     tokens: tuple[Token, ...]
-    patterns: tuple[tuple[int, int], ...]
+    patterns: tuple[Pattern, ...]
+    order: Order
     only_unscoped: str | None
     """Why it may not be run inside a wall, if it may not."""
 
@@ -158,19 +194,22 @@ def _read(query: str) -> _Reading:
     text, tokens = _statement(query)
     _check_words(tokens)
     _check_functions(tokens)
-    tree = _tree(text, tokens)
-    kinds = {type(element).__name__ for element in tree.dfs()}
+    closing = closing_brackets(tokens)
+    tree = _tree(text, tokens, closing)
+    kinds = {type(element).__name__ for element in tree}
     if unknown := sorted(kinds - _TREE):
         raise UsageError(
             f"Cypher: this console does not accept what is called {', '.join(unknown)} here; it "
             "reads with MATCH, WHERE, WITH, UNWIND, RETURN, ORDER BY, SKIP, LIMIT and UNION"
         )
-    patterns = node_patterns(tree, tokens)
+    patterns = node_patterns(tree, tokens, closing)
+    order = order_of(tree, text, tokens, patterns, closing)
+    refused = None
     try:
         check_names(tree, tokens, patterns)
     except UsageError as error:
-        return _Reading(text, tuple(tokens), tuple(patterns), str(error))
-    return _Reading(text, tuple(tokens), tuple(patterns), None)
+        refused = str(error)
+    return _Reading(text, tuple(tokens), tuple(patterns), order, refused)
 
 
 def _check_limits(query: str, max_rows: int, timeout_s: float) -> None:
@@ -249,15 +288,25 @@ def _check_words(tokens: list[Token]) -> None:
                 f"Cypher: {token.value.upper()} is refused, this console only reads (as a name, "
                 f"write it in backticks: `{token.value}`)"
             )
-        if before is not None and before.is_word("COUNT") and token.is_sign("{"):
+        if token.is_word(*_SHORTEST) and not after_sign:
             raise UsageError(
-                "Cypher: COUNT { } is not understood here; write OPTIONAL MATCH and count( )"
+                "Cypher: shortest paths are not accepted here, the databases write them too "
+                "differently; Memory.paths and `graphmem paths` find them"
             )
+        if token.is_name and token.value.startswith("__"):
+            raise UsageError(f"Cypher: the name {token.value} is reserved; use another one")
         if before is not None and before.is_sign("."):
             if token.is_sign("*"):
                 raise UsageError("Cypher: name the properties, or return the whole node")
             if token.is_name and token.value.startswith("_"):
                 raise UsageError(f"Cypher: no property is called {token.value}")
+
+
+def _check_dialect(tokens: Sequence[Token], dialect: Dialect) -> None:
+    for token, after in pairwise(tokens):
+        instead = dialect.instead.get(token.value.lower()) if token.kind == "word" else None
+        if instead is not None and after.is_sign("("):
+            raise UsageError(f"Cypher: {dialect.name} has no {token.value}( ); write {instead}")
 
 
 def _check_functions(tokens: list[Token]) -> None:
@@ -274,35 +323,73 @@ def _check_functions(tokens: list[Token]) -> None:
         )
 
 
-def _tree(text: str, tokens: list[Token]) -> Any:
+def _tree(text: str, tokens: list[Token], closing: Mapping[int, int]) -> list[Any]:
+    """Every element of what the parser makes of the query, in which the places are its own.
+
+    The parser does not know COUNT { … }: it is given a number instead, and the inside as a query
+    of its own, in its place.
+    """
+    readable = masked(text, _renamed(tokens))
+    counts = {
+        at: closing[at + 1]
+        for at, (token, after) in enumerate(pairwise(tokens))
+        if token.is_word("COUNT") and after.is_sign("{")
+    }
+    found = _parsed(_without_counts(readable, tokens, counts, 0, len(tokens)))
+    for at, closes in counts.items():
+        body = _without_counts(readable, tokens, counts, at + 2, closes)
+        opened = tokens[at + 1].end
+        if not tokens[at + 2].is_word("MATCH"):
+            body = f"{body[: opened - 6]}MATCH {body[opened:]}"
+        found += _parsed(f"{body} RETURN 0")
+    return found
+
+
+def _without_counts(
+    text: str, tokens: Sequence[Token], counts: Mapping[int, int], first: int, stop: int
+) -> str:
+    """The text of a stretch of tokens at its place, each COUNT { … } in it being a number."""
+    start, end = tokens[first].start, tokens[stop].start if stop < len(tokens) else len(text)
+    kept = " " * start + text[start:end]
+    reached = first
+    for at, closes in counts.items():
+        if reached <= at < stop:  # one inside another goes with it
+            here, there = tokens[at].start, tokens[closes].end
+            kept = f"{kept[:here]}0{' ' * (there - here - 1)}{kept[there:]}"
+            reached = closes
+    return kept
+
+
+def _parsed(text: str) -> list[Any]:
     try:
-        programs = parse(masked(text, _renamed(tokens)))
+        programs = parse(text)
     except TooMuch as error:
         raise UsageError("Cypher: the query is too long or too deeply nested") from error
     except Exception as error:  # what no parser understands is not proved safe, whatever it raises
         first = (str(error).strip().splitlines() or ["no reason given"])[0]
-        raise UsageError(f"Cypher: this query is not understood: {first}") from error
+        reason = _EXPECTED.sub("something else is expected.", first)
+        raise UsageError(f"Cypher: this query is not understood: {reason}") from error
     if len(programs) != 1:
         raise UsageError("Cypher: one statement at a time")
-    return programs[0]
+    return list(programs[0].dfs())
 
 
 def _renamed(tokens: list[Token]) -> list[Token]:
-    """Tokens for the parser: parameters, properties and our functions under neutral names, as it
-    takes some of them for words of GQL."""
+    """Tokens for the parser: every word that is not Cypher's own, or a function it knows, under a
+    neutral name, as it takes many of them (NEXT, nothing, year) for words of GQL."""
     renamed = []
     for at, token in enumerate(tokens):
-        property = token.kind == "word" and at > 0 and tokens[at - 1].is_sign(".")
-        function = token.kind == "word" and token.value.lower() == "label"
-        if token.kind == "parameter" or property or (function and at + 1 < len(tokens)):
-            renamed.append(Token("quoted", token.value, token.start, token.end))
-        else:
-            renamed.append(token)
+        named = at > 0 and tokens[at - 1].is_sign(".:")
+        called = at + 1 < len(tokens) and tokens[at + 1].is_sign("(")
+        known = token.value.upper() in _OWN_WORDS or called or len(token.value) < _SHORT
+        name = token.kind == "word" and (named or not known or token.is_word("LABEL"))
+        hidden = Token("quoted", token.value, token.start, token.end)
+        renamed.append(hidden if name or token.kind == "parameter" else token)
     return renamed
 
 
-def _limited(text: str, tokens: Sequence[Token], max_rows: int) -> str:
-    """With a LIMIT at the end, where the query has none and one there means the whole of it."""
+def _limit(tokens: Sequence[Token], max_rows: int) -> str:
+    """A LIMIT for the end, where the query has none and one there means the whole of it."""
     depth, tail = 0, -1
     for at, token in enumerate(tokens):
         depth += token.is_sign("([{") - token.is_sign(")]}")
@@ -311,5 +398,5 @@ def _limited(text: str, tokens: Sequence[Token], max_rows: int) -> str:
     words = {token.value.upper() for token in tokens[tail:] if token.kind == "word"}
     union = any(token.is_word("UNION") for token in tokens)
     if tail < 0 or union or words & {"LIMIT", "SKIP", "OFFSET"}:
-        return text
-    return f"{text} LIMIT {max_rows + 1}"
+        return ""
+    return f" LIMIT {max_rows + 1}"

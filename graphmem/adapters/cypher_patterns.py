@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -10,19 +10,21 @@ from graphmem.adapters.cypher_lexer import Token
 from graphmem.adapters.graph_rows import EDGE_ENDS, NODE_LABELS
 from graphmem.errors import UsageError
 
+SCOPE_PARAMETER = "__scope"
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 
 Pattern = tuple[int, int]
 """The tokens at which a node pattern opens and closes."""
 
 
-def node_patterns(tree: Any, tokens: list[Token]) -> list[Pattern]:
+def node_patterns(
+    tree: Sequence[Any], tokens: list[Token], closing: Mapping[int, int]
+) -> list[Pattern]:
     """Every node pattern. UsageError when the tree and the signs in the text do not agree."""
-    closing = _pairs(tokens)
     by_signs = _by_signs(tokens, closing)
     starts = {token.start: at for at, token in enumerate(tokens)}
     in_tree = set()
-    for element in tree.dfs():
+    for element in tree:
         if type(element).__name__ == "NodePattern":
             first, last = element._start_token, element._end_token
             opens = None if first is None else starts.get(first.start)
@@ -35,11 +37,11 @@ def node_patterns(tree: Any, tokens: list[Token]) -> list[Pattern]:
     return sorted((opens, closing[opens]) for opens in in_tree)
 
 
-def check_names(tree: Any, tokens: list[Token], patterns: list[Pattern]) -> None:
+def check_names(tree: Sequence[Any], tokens: list[Token], patterns: list[Pattern]) -> None:
     """UsageError for a label or type that the graph does not have, and for a scope of one's own."""
     by_start = {token.start: token for token in tokens}
     known = {*NODE_LABELS, *EDGE_ENDS}
-    for element in tree.dfs():
+    for element in tree:
         if type(element).__name__ == "LabelName":
             token = by_start.get(element._start_token.start)
             if token is None:
@@ -53,23 +55,21 @@ def check_names(tree: Any, tokens: list[Token], patterns: list[Pattern]) -> None
         _check_inside(tokens[opens + 1 : closes])
 
 
-def scoped_at(
-    tokens: Sequence[Token], patterns: Sequence[Pattern], parameter: str
-) -> list[tuple[int, str]]:
+def scoped_at(tokens: Sequence[Token], patterns: Sequence[Pattern]) -> list[tuple[int, str]]:
     """Where in the text what is to be put in, so that every pattern carries the scope."""
     pieces = []
     for opens, closes in patterns:
         inside = tokens[opens + 1 : closes]
         braces = [at for at, token in enumerate(inside) if token.is_sign("{")]
         if not braces:
-            pieces.append((tokens[closes].start, f" {{scope: ${parameter}}}"))
+            pieces.append((tokens[closes].start, f" {{scope: ${SCOPE_PARAMETER}}}"))
             continue
         comma = "" if inside[braces[0] + 1].is_sign("}") else ", "
-        pieces.append((inside[braces[0]].end, f"scope: ${parameter}{comma}"))
+        pieces.append((inside[braces[0]].end, f"scope: ${SCOPE_PARAMETER}{comma}"))
     return pieces
 
 
-def _pairs(tokens: list[Token]) -> dict[int, int]:
+def closing_brackets(tokens: Sequence[Token]) -> dict[int, int]:
     """Which bracket closes which."""
     pairs: dict[int, int] = {}
     open_at: list[int] = []
@@ -85,7 +85,7 @@ def _pairs(tokens: list[Token]) -> dict[int, int]:
     return pairs
 
 
-def _by_signs(tokens: list[Token], closing: dict[int, int]) -> set[int]:
+def _by_signs(tokens: list[Token], closing: Mapping[int, int]) -> set[int]:
     """The opening parentheses of all that could be a node pattern to any reader of Cypher: after
     MATCH, beside what looks like an edge, or in a list after such a one."""
     closed_by = {closes: opens for opens, closes in closing.items()}

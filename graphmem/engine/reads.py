@@ -208,9 +208,16 @@ class Reads(Core):
         *,
         max_rows: int = 1000,
         timeout_s: float = 10.0,
+        all_scopes: bool = False,
         **scope: Unpack[ScopeArgs],
     ) -> Table:
-        wall, most = self._scope(scope).wall, checked_limit(max_rows)
+        self._check_open()
+        if not isinstance(all_scopes, bool):
+            raise UsageError(f"all_scopes is True or False, got {all_scopes!r}")
+        if all_scopes and scope:
+            raise UsageError("all_scopes reads every scope: give no user, agent, run or project")
+        wall = None if all_scopes else self._scope(scope).wall
+        most = checked_limit(max_rows)
         text = journal.check_text(query, "query", self._parts.settings.max_text_bytes)
         if parameters is not None and not isinstance(parameters, Mapping):
             raise UsageError(f"parameters must be a mapping, got {parameters!r}")

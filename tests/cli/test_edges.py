@@ -113,7 +113,7 @@ def test_an_unexpected_error_is_one_line_unless_debugging(
     graphmem: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("q").mkdir()
-    monkeypatch.setattr("graphmem.doors.cli.graph.pairs", lambda *_: 1 / 0)
+    monkeypatch.setattr("graphmem.doors.cli.cypher.pairs", lambda *_: 1 / 0)
     Path("s").mkdir()
     graphmem("--store", "s", "--user", "ada", "add", "x y z")
     arguments = ("--store", "s", "--user", "ada", "cypher", "MATCH (n:Entity) RETURN n.id")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from graphmem import Memory, Settings
 from graphmem.errors import ModelError, UsageError
@@ -30,6 +31,10 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "max_text_bytes": ("99", 99),
     "duplicate_window_s": ("0", 0.0),
     "max_lag": ("5", 5),
+    "graph_user": ("neo4j", "neo4j"),
+    "graph_password": (SECRET, SecretStr(SECRET)),
+    "ledger_password": (SECRET, SecretStr(SECRET)),
+    "vectors_api_key": (SECRET, SecretStr(SECRET)),
 }
 
 
@@ -116,9 +121,9 @@ class TestAdapters:
     @pytest.mark.parametrize(
         ("kind", "known"),
         [
-            ("ledger", "memory, sqlite"),
+            ("ledger", "memory, postgres, postgresql, sqlite"),
             ("graph", "kuzu, ladybug, memory"),
-            ("vectors", "memory, qdrant-edge"),
+            ("vectors", "http, https, memory, qdrant-edge"),
             ("embedder", "fastembed, ollama, openai, wordllama"),
             ("llm", "none, ollama, openai"),
         ],
@@ -216,7 +221,7 @@ def _note(kind, value):
 
 class Shouts:
     name, version = "shouts:loud", "1"
-    async def extract(self, episode, known):
+    async def extract(self, episode, known, **_):
         facts = (CandidateFact(turn.text.upper(), turns=(turn.ordinal,)) for turn in episode.turns)
         return Extraction((), tuple(facts), self.name, self.version)
     def read(self, raw, episode):
@@ -298,7 +303,7 @@ class TestThirdParties:
     def test_they_are_among_those_that_are_known(self, third_party: list[Any]) -> None:
         assert third_party == []
         settings = Settings.load({}, graph="nobodys://x")
-        with pytest.raises(UsageError, match="known are: kuzu, ladybug, memory, mine"):
+        with pytest.raises(UsageError, match="kuzu, ladybug, memory, mine, neo4j"):
             Memory("memory://", user_id="ada", settings=settings)
 
     def test_they_cannot_take_a_name_that_is_taken(

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
 
 import pytest
 
-from graphmem.adapters.cypher import statements
+from graphmem.adapters.cypher import Parameter, named_statements, statements
 from graphmem.adapters.graph_kuzu import KuzuGraph
+from graphmem.adapters.graph_neo4j import Neo4jGraph
 from graphmem.adapters.graph_networkx import NetworkXGraph
 from graphmem.clock import stamp
 from graphmem.model import Fact, Table
-from graphmem.ports.graph import GraphChanges
+from graphmem.ports.graph import GraphChanges, GraphStore
 from graphmem.testing.graph_samples import ADA, BOB, MOMENT, entity, episode, fact
 
-FILES = ("schema.kuzu.cypher", "write.cypher", "read.cypher", "inspect.cypher")
+T = TypeVar("T", bound=GraphStore)
 ROOT = Path(__file__).parents[2]
+FILES = sorted(path.name for path in (ROOT / "cypher").glob("*.cypher"))
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -33,12 +38,12 @@ def test_every_statement_is_named_and_described(file: str) -> None:
         assert "//" not in statement.text
 
 
-@pytest.mark.parametrize("file", ["write.cypher", "read.cypher"])
+@pytest.mark.parametrize("file", [f for f in FILES if f.startswith(("read", "write"))])
 def test_no_statement_is_left_over(file: str) -> None:
     code = "".join(path.read_text() for path in (ROOT / "graphmem/adapters").glob("*.py"))
     for name in statements(file):
         verb, _, rest = name.partition("_")
-        by_label = verb in ("create", "set", "get", "remove", "dump") and rest
+        by_label = verb in ("create", "set", "get", "remove", "dump", "put") and rest
         assert f'"{name}"' in code or by_label, name
 
 
@@ -72,6 +77,8 @@ def _story() -> GraphChanges:
     moved = relation("f2", "ada", "lives_in", "oslo", "Ada lives in Oslo", "e2", "e3")
     works = relation("f3", "ada", "works_with", "bo", "Ada works with Bo", "e2")
     other = relation("f4", "bo", "lives_in", "oslo", "Bo lives in Oslo", "e3")
+    cy = relation("f6", "ada", "knows", "cy", "Ada knows Cy", "e3")
+    home = relation("f7", "cy", "lives_in", "oslo", "Cy lives in Oslo", "e3")
     also = relation("f5", "bo", "lives_in", "rome", "Bo lives in Rome", "e3")
     later = MOMENT + timedelta(days=30)
     return GraphChanges(
@@ -82,13 +89,14 @@ def _story() -> GraphChanges:
             episode("e4", previous_id="e3", text="Hello."),
         ),
         entities=tuple(
-            replace(entity(id, name=name), kind=kind)
+            replace(entity(id, name=name, aliases=("Bobby",) * (id == "bo")), kind=kind)
             for id, name, kind in (
                 ("ada", "Ada", "person"),
                 ("bo", "Bo", "person"),
                 ("rome", "Rome", "place"),
                 ("oslo", "Oslo", "place"),
                 ("eve", "Eve", "person"),
+                ("cy", "Cy", "animal"),
             )
         ),
         facts=(
@@ -97,6 +105,9 @@ def _story() -> GraphChanges:
             replace(works, expires_at=later + timedelta(days=9)),
             other,
             also,
+            replace(cy, invalid_at=later),
+            home,
+            fact("f8", about=["rome"], text="Nobody said this"),
         ),
         mentions=(("e2", "ada"), ("e2", "bo"), ("e3", "bo"), ("e3", "ada"), ("e4", "ada")),
     )
@@ -115,19 +126,24 @@ GIVEN = {
 
 ANSWERS: dict[str, object] = {
     "overview": ("person", 3),
+    "by_month": ("2026-03", 4),
     "who_is": "Ada lives in Oslo",
+    "also_called": ("Bo", "person", ["Bobby"]),
     "relations_of": ("Ada", "works_with", "Bo", None, None),
-    "most_connected": ("Ada", "person", 3),
-    "relation_types": ("lives_in", 4, 1),
+    "most_connected": ("Ada", "person", 4),
+    "relation_types": ("lives_in", 5, 1),
     "who_has": "Rome",
     "state_at": ("Ada", "lives_in", "Rome", stamp(MOMENT)),
     "changed_since": "Ada lives in Oslo",
     "learned_since": None,
     "timeline_of": "Ada lives in Rome",
+    "ended": ("Ada", "lives_in", "Rome", stamp(MOMENT), stamp(MOMENT + timedelta(days=30))),
     "superseded": "Ada lives in Oslo",
     "contradictions": ("Bo", "lives_in", "Oslo", "Rome"),
     "facts_of_episode": "Ada works with Bo",
     "sources_of_fact": "I moved to Oslo and work with Bo.",
+    "episodes_about": ("e4", stamp(MOMENT), "Hello."),
+    "what_came_next": ("e1", "e2", "e3", "Bo lives in Oslo as I do."),
     "well_supported": ("Ada lives in Oslo", 2),
     "latest_episodes": ("e2", stamp(MOMENT), 2),
     "silent_episodes": ("e4", stamp(MOMENT)),
@@ -135,7 +151,9 @@ ANSWERS: dict[str, object] = {
     "in_common": ("Oslo", "lives_in", "lives_in"),
     "shared_facts": "Ada works with Bo",
     "within_two_steps": ("Bo", "Rome"),
+    "between_them": ("Ada", "knows", "Cy", "lives_in", "Oslo", "lives_in", "Bo"),
     "orphans": ("Eve", "person"),
+    "without_source": "Nobody said this",
     "ending_soon": "Ada works with Bo",
     "most_important": "Bo lives in Oslo",
 }
@@ -146,20 +164,25 @@ ANSWERS: dict[str, object] = {
 async def graph() -> AsyncIterator[KuzuGraph]:
     store = KuzuGraph(None)
     await store.open("store")
-    await store.apply(_story(), 1)
-    await store.apply(GraphChanges(entities=(entity("x", BOB, name="Ada"),)), 2)
-    yield store
+    yield await _filled(store)
     await store.close()
 
 
-async def _answer(store: KuzuGraph | NetworkXGraph, name: str) -> Table:
-    query = statements("inspect.cypher")[name].text
-    given = {key: value for key, value in GIVEN.items() if re.search(rf"\${key}\b", query)}
-    return await store.cypher(query, given, wall=ADA.wall, max_rows=100, timeout_s=30)
+async def _filled(store: T) -> T:
+    await store.apply(_story(), 1)
+    await store.apply(GraphChanges(entities=(entity("x", BOB, name="Ada"),)), 2)
+    return store
+
+
+async def _answer(store: GraphStore, name: str) -> Table:
+    query = statements("inspect.cypher")[name]
+    given = {parameter.name: GIVEN[parameter.name] for parameter in query.parameters}
+    return await store.cypher(query.text, given, wall=ADA.wall, max_rows=100, timeout_s=30)
 
 
 def test_the_whole_tour_is_known_here() -> None:
     assert list(statements("inspect.cypher")) == list(ANSWERS)
+    assert len(ANSWERS) >= 20
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -174,15 +197,62 @@ async def test_the_tour(graph: KuzuGraph, name: str) -> None:
         assert any(expected in row for row in table.rows), table.rows
 
 
-async def test_the_tour_says_which_parameters_it_takes() -> None:
+async def test_the_tour_gives_the_same_on_neo4j_and_in_memory(
+    graph: KuzuGraph, neo4j_uri: str
+) -> None:
+    for other in (Neo4jGraph(neo4j_uri, replace=True), NetworkXGraph()):
+        await other.open("store")
+        await other.clear()  # a server may hold what another test left
+        try:
+            await _filled(other)
+            for name in ANSWERS:
+                assert await _answer(other, name) == await _answer(graph, name), name
+        finally:
+            await other.close()
+
+
+def test_the_tour_says_which_parameters_it_takes() -> None:
     for name, statement in statements("inspect.cypher").items():
-        for parameter in set(re.findall(r"\$\w+", statement.text)):
-            assert parameter in statement.description, name
+        used = set(re.findall(r"\$(\w+)", statement.text))
+        assert used == {parameter.name for parameter in statement.parameters}, name
+        assert "$" not in statement.description, name
 
 
-async def test_the_memory_backend_answers_the_tour_too() -> None:
-    store = NetworkXGraph()
-    await store.open("store")
-    await store.apply(_story(), 1)
-    assert ("Bo", "lives_in", "Oslo", "Rome") in (await _answer(store, "contradictions")).rows
-    await store.close()
+def test_parameters_are_read_from_the_comment() -> None:
+    source = (
+        "// name: one\n// What?\n// $a: text. Whose.\n// $b: time = now. When on.\nRETURN $a, $b\n"
+    )
+    (found,) = named_statements(source, "x").values()
+    assert found.description == "What?"
+    assert found.parameters == (
+        Parameter("a", "text", None, "Whose."),
+        Parameter("b", "time", "now", "When on."),
+    )
+
+
+@pytest.fixture(scope="module")
+def make_tour() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_tour", ROOT / "docs" / "make_tour.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+async def test_the_guide_shows_what_the_tour_gives(
+    make_tour: ModuleType, tmp_path: Path, neo4j_uri: str
+) -> None:
+    on_neo4j = {"graph": f"{neo4j_uri}?replace=1"}
+    told = []
+    for folder, settings in (("kuzu", {}), ("neo4j", on_neo4j)):
+        memory = await make_tour.remembered(tmp_path / folder, **settings)
+        try:
+            answers = await make_tour.answers(memory)
+        finally:
+            await memory.close()
+        assert sum(bool(table.rows) for _, table in answers.values()) >= 20
+        told.append(make_tour.told(answers))
+    assert told[0] == told[1]
+    guide = (ROOT / "cypher" / "README.md").read_text("utf-8")
+    assert guide == make_tour.page(told[0]), "run python docs/make_tour.py"

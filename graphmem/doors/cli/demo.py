@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from graphmem.doors.cli.ask import show_hits
 from graphmem.doors.cli.base import DEFAULT_STORE, command, options
 from graphmem.doors.cli.care import show_stats
+from graphmem.doors.cli.cypher_output import show_rows
 from graphmem.doors.cli.graph import (
     draw,
     show_paths,
     show_relations,
-    show_rows,
     show_timeline,
     told,
 )

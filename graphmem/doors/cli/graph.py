@@ -1,10 +1,7 @@
-"""Commands about entities and how they connect, down to Cypher and a picture."""
+"""Commands about entities and how they connect, and a picture of it."""
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem.doors.cli.ask import ALL, IDS
-from graphmem.doors.cli.base import at_time, command, options, pairs, piped
+from graphmem.doors.cli.base import at_time, command, options
 from graphmem.doors.cli.help import asking, say_if_empty
 from graphmem.doors.cli.output import (
     FIXED,
@@ -28,7 +25,7 @@ from graphmem.doors.cli.output import (
     when,
 )
 from graphmem.errors import UsageError
-from graphmem.model import Entity, Moment, Relation, Subgraph, Table, to_json
+from graphmem.model import Entity, Moment, Relation, Subgraph, to_json
 from graphmem.model import Path as Way
 
 if TYPE_CHECKING:
@@ -219,72 +216,6 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
     )
 
 
-@command("cypher")
-@click.argument("query", required=False)
-@click.option("--file", "file", type=click.Path(path_type=Path), help="Read the query from here.")
-@click.option("--param", "params", multiple=True, metavar="KEY=VALUE", help="For $KEY; several.")
-@click.option("--max-rows", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
-def cypher(
-    query: str | None,
-    *,
-    file: Path | None,
-    params: tuple[str, ...],
-    max_rows: int,
-    timeout: float,
-    as_csv: bool,
-) -> None:
-    """Ask the graph in Cypher, read-only.
-
-    The query is QUERY, the content of --file, or what is piped in; it sees only your scope.
-    """
-    if as_csv and options().json:
-        raise UsageError("--csv or --json, not both")
-    text = _query(query, file)
-    with asking() as memory:
-        result = memory.cypher(text, pairs(params, "--param"), max_rows=max_rows, timeout_s=timeout)
-        say_if_empty(memory, result.rows)
-    if shown(result):
-        return
-    if as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(result.columns)
-        writer.writerows([_cell(value) for value in row] for row in result.rows)
-    else:
-        show_rows(result)
-        note(counted(len(result.rows), "row"))
-    if result.truncated:
-        note(f"cut off after {max_rows:,} rows; --max-rows shows more")
-
-
-def _query(query: str | None, file: Path | None) -> str:
-    if query is not None and file is not None:
-        raise UsageError("a query or --file, not both")
-    if file is not None:
-        try:
-            return file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"--file {file}: {error}") from error
-    text = piped() if query in (None, "-") else query
-    if text is None or not text.strip():
-        raise UsageError('no query: graphmem cypher "MATCH …", --file FILE, or pipe it in')
-    return text
-
-
-def show_rows(result: Table) -> None:
-    """What Cypher returned as a table."""
-    table(list(result.columns), [[_cell(value) for value in row] for row in result.rows])
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    return json.dumps(to_json(value), ensure_ascii=False, default=str)
-
-
 @command("graph")
 @click.argument("entity", required=False)
 @click.option("--hops", type=click.IntRange(min=1), default=2, show_default=True)
@@ -358,4 +289,4 @@ def told(summary: dict[str, Any]) -> str:
     return text
 
 
-COMMANDS = (relations, entities, entity, neighbours, paths, timeline, cypher, graph)
+COMMANDS = (relations, entities, entity, neighbours, paths, timeline, graph)

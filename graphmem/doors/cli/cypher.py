@@ -1,0 +1,151 @@
+"""The command ``graphmem cypher``: one query, a named one of the tour, or a prompt."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graphmem.doors.cli.base import command, options, pairs, piped
+from graphmem.doors.cli.cypher_output import FORMATS, print_result
+from graphmem.doors.cli.help import asking, say_if_empty
+from graphmem.doors.cli.output import emit, note, shown, table
+from graphmem.doors.cli.tour import listing, named, now, read, values
+from graphmem.errors import UsageError
+
+if TYPE_CHECKING:
+    from graphmem import Memory
+
+
+@command("cypher")
+@click.argument("query", required=False)
+@click.option("--name", metavar="NAME", help="Run this query of the tour, or of --file.")
+@click.option("--queries", is_flag=True, help="List the queries of the tour.")
+@click.option("--file", "file", type=click.Path(path_type=Path), help="Read the query from here.")
+@click.option("--param", "params", multiple=True, metavar="KEY=VALUE", help="For $KEY; several.")
+@click.option("--params", "more", metavar="JSON", help='For several: \'{"name": "Ada"}\'.')
+@click.option(
+    "--format", "format_", type=click.Choice([*FORMATS]), help="How to print rows (table)."
+)
+@click.option("--csv", "as_csv", is_flag=True, help="The same as --format csv.")
+@click.option("--max-rows", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds.")
+@click.option("--all-scopes", is_flag=True, help="As administrator: read everyone's graph.")
+def cypher(
+    query: str | None,
+    *,
+    name: str | None,
+    queries: bool,
+    file: Path | None,
+    params: tuple[str, ...],
+    more: str | None,
+    format_: str | None,
+    as_csv: bool,
+    max_rows: int,
+    timeout: float,
+    all_scopes: bool,
+) -> None:
+    """Ask the graph in Cypher, read-only.
+
+    The query is QUERY, the content of --file, a named one, or what is piped in; without any, a
+    prompt opens. It sees only your scope.
+    """
+    chosen = _format(format_, as_csv=as_csv)
+    if queries:
+        _show_tour()
+        return
+    given = {**_json(more), **(_texts(params) if name else pairs(params, "--param"))}
+    text = _text(query, file, name)
+    if text is not None and name is not None:
+        given = values(named(name, file), given, now=now())
+    with _opened(all_scopes=all_scopes) as memory:
+        limits: dict[str, Any] = {
+            "max_rows": max_rows,
+            "timeout_s": timeout,
+            "all_scopes": all_scopes,
+        }
+        if text is None:
+            from graphmem.doors.cli.cypher_prompt import Prompt
+
+            Prompt(memory, limits, format=chosen, parameters=given).run()
+            return
+        result = memory.cypher(text, given, **limits)
+        if not all_scopes:
+            say_if_empty(memory, result.rows)
+    if not (options().json and shown(result)):
+        print_result(result, chosen)
+
+
+def _format(format_: str | None, *, as_csv: bool) -> str:
+    if as_csv and format_ not in (None, "csv"):
+        raise UsageError(f"--csv or --format {format_}, not both")
+    if options().json and (as_csv or format_ is not None):
+        raise UsageError(f"--json or {'--csv' if as_csv else '--format'}, not both")
+    return "csv" if as_csv else format_ or "table"
+
+
+def _show_tour() -> None:
+    rows = list(listing())
+    columns = ("name", "what it answers", "parameters")
+    if options().json:
+        emit([dict(zip(("name", "answers", "parameters"), row, strict=True)) for row in rows])
+        return
+    table(columns, rows)
+    note("run one: graphmem cypher --name who_is --param name=Ada")
+
+
+def _json(text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"--params is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError('--params takes a JSON object: \'{"name": "Ada"}\'')
+    return found
+
+
+def _texts(params: tuple[str, ...]) -> dict[str, str]:
+    """``key=value`` as text: a named query takes no other kind."""
+    pairs(params, "--param")
+    return {key: value for key, _, value in (text.partition("=") for text in params)}
+
+
+def _text(query: str | None, file: Path | None, name: str | None) -> str | None:
+    """The query that was asked for; None when it is to be typed in."""
+    if query is not None and (file is not None or name is not None):
+        raise UsageError(f"a query or {'--file' if file else '--name'}, not both")
+    if name is not None:
+        return named(name, file).text
+    if file is not None:
+        return read(file)
+    text = piped() if query in (None, "-") else query
+    if query is None and text is None and sys.stdout.isatty() and not options().json:
+        return None
+    if text is None or not text.strip():
+        raise UsageError(
+            'no query: graphmem cypher "MATCH …", --name NAME (--queries lists them), --file FILE, '
+            "or pipe it in"
+        )
+    return text
+
+
+@contextmanager
+def _opened(*, all_scopes: bool) -> Iterator[Memory]:
+    """The memory that the options name; an administrator needs no scope."""
+    if all_scopes:
+        note("reading every scope, as administrator")
+        with options().memory(owned=False) as memory:
+            yield memory
+    else:
+        with asking() as memory:
+            yield memory
+
+
+COMMANDS = (cypher,)

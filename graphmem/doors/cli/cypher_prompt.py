@@ -1,0 +1,202 @@
+"""The prompt of ``graphmem cypher``: queries over several lines, commands, a history."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graphmem.adapters.cypher import statements
+from graphmem.adapters.cypher_lexer import tokenize
+from graphmem.doors.cli.base import options, report
+from graphmem.doors.cli.cypher_output import FORMATS, print_result
+from graphmem.doors.cli.output import note, table
+from graphmem.doors.cli.tour import listing, named, now, values
+from graphmem.errors import GraphmemError, UsageError
+
+if TYPE_CHECKING:
+    from graphmem import Memory
+
+HELP = """\
+A query ends with ; or an empty line. It only reads. Ctrl-C drops it, Ctrl-D leaves.
+:queries            the tour: queries that have a name
+:run NAME           run one of them; :NAME is the same
+:params             the parameters; :params {"name": "Ada"} sets them anew
+:param KEY=VALUE    set one; :param KEY takes it away
+:format NAME        table, csv or json
+:help  :quit"""
+
+_HISTORY = 1000
+_FIRST, _MORE = "graphmem> ", "     ...> "
+
+
+class Prompt:
+    """Reads, asks and prints until told to quit. Errors are said, and it goes on."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        limits: Mapping[str, Any],
+        *,
+        format: str,
+        parameters: Mapping[str, Any],
+    ) -> None:
+        self._memory, self._limits = memory, limits
+        self._format = format
+        self._parameters = dict(parameters)
+
+    def run(self) -> None:
+        """Until ``:quit`` or the end of the input."""
+        note("Cypher, read-only. :help says what can be done here, :queries lists a tour.")
+        with _history():
+            for text in _texts():
+                try:
+                    if text.startswith(":"):
+                        if self._command(text) is False:
+                            return
+                    else:
+                        self._ask(text, self._used(text))
+                except GraphmemError as error:
+                    report(error)
+                except KeyboardInterrupt:
+                    note("interrupted")
+
+    def _ask(self, text: str, parameters: Mapping[str, Any]) -> None:
+        print_result(self._memory.cypher(text, parameters, **self._limits), self._format)
+
+    def _used(self, text: str) -> dict[str, Any]:
+        """Of the parameters that were set, those that the query names."""
+        _, tokens = tokenize(text)
+        names = {token.value for token in tokens if token.kind == "parameter"}
+        return {name: value for name, value in self._parameters.items() if name in names}
+
+    def _command(self, line: str) -> bool:
+        """Do what a line that begins with a colon says; False is the end."""
+        word, _, rest = line.removesuffix(";").strip().partition(" ")
+        rest = rest.strip()
+        if word in (":quit", ":exit", ":q"):
+            return False
+        if word == ":help":
+            click.echo(HELP)
+        elif word == ":queries":
+            table(("name", "what it answers", "parameters"), list(listing()))
+        elif word == ":params":
+            self._set_all(rest)
+        elif word == ":param":
+            self._set_one(rest)
+        elif word == ":format":
+            if rest not in FORMATS:
+                raise UsageError(f":format takes {', '.join(FORMATS)}")
+            self._format = rest
+        elif word == ":run" or word[1:] in statements("inspect.cypher"):
+            self._run(rest if word == ":run" else word[1:])
+        else:
+            raise UsageError(f"there is no command {word}; :help lists them")
+        return True
+
+    def _run(self, name: str) -> None:
+        query = named(name)
+        given = {
+            p.name: self._parameters[p.name] for p in query.parameters if p.name in self._parameters
+        }
+        try:
+            parameters = values(query, given, now=now())
+        except UsageError as error:
+            raise UsageError(str(error).replace("with --param", "with :param KEY=VALUE")) from error
+        self._ask(query.text, parameters)
+
+    def _set_all(self, text: str) -> None:
+        if text:
+            try:
+                found = json.loads(text)
+            except ValueError as error:
+                raise UsageError(f":params takes a JSON object: {error}") from error
+            if not isinstance(found, dict):
+                raise UsageError(':params takes a JSON object: {"name": "Ada"}')
+            self._parameters = found
+        click.echo(json.dumps(self._parameters, ensure_ascii=False))
+
+    def _set_one(self, text: str) -> None:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not key.isidentifier():
+            raise UsageError(":param takes KEY=VALUE")
+        if not equals:
+            self._parameters.pop(key, None)
+            return
+        try:
+            self._parameters[key] = json.loads(value)
+        except ValueError:
+            self._parameters[key] = value
+
+
+def _texts() -> Iterator[str]:
+    """Whole queries, and lines that begin with a colon."""
+    lines: list[str] = []
+    while True:
+        try:
+            line = input(_MORE if lines else _FIRST)
+        except EOFError:
+            click.echo()
+            return
+        except KeyboardInterrupt:
+            click.echo()
+            lines = []
+            continue
+        if not lines and line.startswith(":"):
+            yield line
+            continue
+        lines.append(line)
+        if not line.strip() or line.rstrip().endswith(";"):
+            text, lines = "\n".join(lines).strip(), []
+            if text:
+                yield text
+
+
+@contextlib.contextmanager
+def _history() -> Iterator[None]:
+    """What was typed before, from the memory's folder, and back there at the end.
+
+    It may hold names and words of what is stored: only its owner can read it. Where it cannot be
+    read or written, or Python has no readline, there is none.
+    """
+    readline = _readline()
+    file = _history_file()
+    if readline is None:
+        yield
+        return
+    readline.clear_history()
+    with contextlib.suppress(OSError):
+        readline.read_history_file(file)
+    try:
+        yield
+    finally:
+        readline.set_history_length(_HISTORY)
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+            readline.write_history_file(file)
+
+
+def _readline() -> ModuleType | None:
+    if not sys.stdin.isatty():
+        return None
+    try:
+        import readline
+    except ImportError:  # Windows
+        return None
+    return readline
+
+
+def _history_file() -> Path:
+    folder = options().folder
+    if folder.is_dir():
+        return folder / "cypher_history"
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "graphmem" / "cypher_history"

@@ -1,0 +1,127 @@
+"""The parts of a memory put together, from URLs and settings."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from graphmem.clock import Clock, SystemClock
+from graphmem.engine import AsyncMemory, Opened, Parts
+from graphmem.engine.move import check_complete
+from graphmem.errors import GraphmemError, UsageError
+from graphmem.ports.embed import Embedder
+from graphmem.ports.graph import GraphStore, Mark
+from graphmem.ports.ledger import Ledger
+from graphmem.ports.llm import Extractor
+from graphmem.ports.vectors import VectorStore
+from graphmem.settings import Settings
+from graphmem.wiring.adapters import kind_of, make
+from graphmem.wiring.places import hold, urls_of
+
+__all__ = ["kind_of", "open_memory"]
+
+
+async def open_memory(
+    folder: str | Path | None = None,
+    *,
+    user_id: str | None = None,
+    agent_id: str | None = None,
+    run_id: str | None = None,
+    project_id: str | None = None,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> AsyncMemory:
+    """Open a memory, creating it if there is none, and catch its projections up.
+
+    ``folder`` holds everything; ``memory://`` keeps nothing; without one the settings name all
+    parts. The ids are defaults for every call. ``settings`` default to the environment's.
+    ``progress`` is told which projection catches up, how many events are done, and of how many.
+    """
+    settings = settings or Settings.load()
+    urls, held = urls_of(folder, settings)
+    extractor: Extractor = make("llm", settings.model, settings)
+    embedder: Embedder = make("embedder", settings.embedder, settings)
+    ledger: Ledger = make("ledger", urls["ledger"], settings)
+    graph: GraphStore = make("graph", urls["graph"], settings)
+    vectors: VectorStore = make("vectors", urls["vectors"], settings)
+    # Only now: what is named wrongly leaves no folder behind.
+    release = hold(held) if held else _nothing
+    with _undo(release):
+        parts = Parts(
+            ledger=ledger,
+            graph=graph,
+            vectors=vectors,
+            embedder=embedder,
+            extractor=extractor,
+            clock=clock or SystemClock(),
+            settings=settings,
+            # The rules are quick and know names from the episode before; a model is slow.
+            extractions_at_once=1 if extractor.name == "rules" else 4,
+            release=release,
+        )
+        defaults = {
+            "user_id": user_id,
+            "agent_id": agent_id,
+            "run_id": run_id,
+            "project_id": project_id,
+        }
+        memory = AsyncMemory(parts, defaults)
+        try:
+            return await memory.start(await _open_stores(parts), progress)
+        except BaseException:
+            with contextlib.suppress(GraphmemError):
+                await memory.close()
+            raise
+
+
+async def _open_stores(parts: Parts) -> Opened:
+    """The ledger first: a folder of a newer version or another embedder is left untouched."""
+    ledger = parts.ledger
+    await ledger.open()
+    await check_complete(ledger)
+    store_id = await ledger.setting("store_id")
+    if store_id is None:
+        # Once: another process may open the same new store at the same time.
+        store_id = await ledger.remember_setting("store_id", parts.clock.new_id(), once=True)
+    made_with, name = await ledger.setting("embedder"), parts.embedder.name
+    if made_with not in {None, name} and not parts.settings.reembed:
+        raise UsageError(
+            f"this store was made with the embedder {made_with}, not {name}: open it with "
+            "GRAPHMEM_EMBEDDER as it was, or once with GRAPHMEM_REEMBED=1 to embed all again"
+        )
+    known = await ledger.setting("embedder_size") if made_with == name else None
+    # A store can be opened, and told things, while its embedder cannot be reached.
+    size = int(known) if known else await parts.embedder.size()
+
+    async def open_graph() -> Mark:
+        return await parts.graph.open(store_id)
+
+    async def open_vectors() -> Mark:
+        return await parts.vectors.open(store_id, name, size)
+
+    graph_mark = await open_graph()
+    try:
+        vectors_mark = await open_vectors()
+    except UsageError:
+        if not parts.settings.reembed:
+            raise
+        await parts.vectors.clear()
+        vectors_mark = await open_vectors()
+    await ledger.remember_setting("embedder", name)
+    await ledger.remember_setting("embedder_size", str(size))
+    return Opened(graph_mark, vectors_mark, open_graph, open_vectors)
+
+
+@contextlib.contextmanager
+def _undo(release: Callable[[], None]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        release()
+        raise
+
+
+def _nothing() -> None:
+    """There is no folder to let go."""

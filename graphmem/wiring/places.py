@@ -1,0 +1,58 @@
+"""Where a store is: its URLs, and the folder that one process holds at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from graphmem.errors import Unavailable, UsageError
+from graphmem.settings import Settings, default_urls
+
+MEMORY = "memory://"
+
+
+def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, str], Path | None]:
+    """Where ledger, graph and vectors are; and the folder, when anything is in it."""
+    given = {
+        kind: url
+        for kind in ("ledger", "graph", "vectors")
+        if (url := getattr(settings, kind)) is not None
+    }
+    if str(folder) == MEMORY:
+        return {**dict.fromkeys(("ledger", "graph", "vectors"), MEMORY), **given}, None
+    missing = [kind for kind in ("ledger", "graph", "vectors") if kind not in given]
+    if missing and folder is not None:
+        path = Path(folder).expanduser().absolute()
+        return {**default_urls(path), **given}, path
+    if missing:
+        raise UsageError(
+            "give a folder, as in Memory('my-memory'), or the missing URLs: "
+            + ", ".join(f"GRAPHMEM_{kind.upper()}" for kind in missing)
+        )
+    return given, None
+
+
+def hold(folder: Path) -> Callable[[], None]:
+    """Hold the folder for this process, or say who does."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be used as a memory folder: {error}") from error
+    lock = FileLock(folder / "lock", thread_local=False)
+    owner = folder / "owner"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        pid = owner.read_text().strip() if owner.exists() else "unknown"
+        who = "this process itself" if pid == str(os.getpid()) else f"another process (pid {pid})"
+        raise Unavailable(
+            f"{folder} is open in {who}: close that memory first, or use another folder; "
+            "one process at a time can hold an embedded store"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be used as a memory folder: {error}") from error
+    owner.write_text(str(os.getpid()))
+    return lock.release
