@@ -7,15 +7,24 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from graphmem.nicknames import formal_names
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?[+#]*", re.UNICODE)
 _PARAGRAPH = re.compile(r"\n[ \t]*\n+")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+|(?<=[。！？])")
+_SIGNED = re.compile(r"\s*([-−–+])\s?\d")
+_MEASURE = re.compile(r"(?<=\d)\s?[%°‰$€£¥]|[$€£¥](?=\s?\d)")
+_DIGITS_APART = re.compile(r"\d \d")
 _ARTICLES = frozenset({"a", "an", "the"})
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam"})
 _LEGAL_FORMS = frozenset(
     {"inc", "incorporated", "ltd", "limited", "llc", "corp", "corporation", "co", "gmbh", "ag"}
-    | {"plc", "sa", "bv", "oy", "ab", "srl", "kg"}
+    | {"plc", "sa", "bv", "oy", "ab", "srl", "kg", "pty", "pte", "nv", "spa", "kk", "lp"}
+    | {"llp", "oyj", "asa", "aps", "sarl"}
 )
+_ABBREVIATED = {"st": "saint", "mt": "mount", "ft": "fort"}
+_GENERATIONS = frozenset({"jr", "junior", "sr", "senior", "ii", "iii", "iv"})
+_LONGEST_PERSON = 5
 
 
 def fold(text: str) -> str:
@@ -29,32 +38,104 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Folded words in order; a possessive ``'s`` is not part of its word."""
+    """Folded words in order; a possessive ``'s`` is not part of its word (``80's`` is ``80s``)."""
     found = (match.group().replace("’", "'") for match in _WORD.finditer(fold(text)))
-    return [word.removesuffix("'s") for word in found]
+    return [
+        word.replace("'", "") if word[0].isdigit() else word.removesuffix("'s") for word in found
+    ]
 
 
 def name_key(name: str) -> str:
     """What two spellings of one name share: folded words without a leading article.
 
-    ``C``, ``C++`` and ``C#`` stay apart. A name of symbols alone is its folded self.
+    ``C``, ``C++`` and ``C#`` stay apart, and so do ``9``, ``-9`` and ``9 %``. A name of symbols
+    alone is its folded self.
     """
     parts = words(name)
     if len(parts) > 1 and parts[0] in _ARTICLES:
         parts = parts[1:]
-    return " ".join(parts) or fold(name).strip()
+    return " ".join([*parts, *_measures(name)]) or fold(name).strip()
+
+
+def _measures(name: str) -> list[str]:
+    """The signs that make another amount of a number."""
+    signs = {match.group().strip() for match in _MEASURE.finditer(name)}
+    sign = _SIGNED.match(name)
+    return (
+        [sign.group(1).replace("−", "-").replace("–", "-"), *sorted(signs)]
+        if sign
+        else sorted(signs)
+    )
 
 
 def name_keys(name: str) -> list[str]:
-    """Every key that a name can be found by, the plainest first: as it is; without a title
-    (``Dr``) and a legal form (``GmbH``); without spaces (``Face Book``)."""
+    """Every key that a name can be found by, the plainest first: as it is; without titles
+    (``Dr``) and legal forms (``GmbH``, ``& Co. KG``); with ``St`` and the like written out and
+    without ``and``; without spaces (``Face Book``)."""
     key = name_key(name)
-    parts = key.split()
-    if len(parts) > 1 and parts[0] in _TITLES:
+    parts = core_words(name)
+    bare = " ".join(parts)
+    plain = [_ABBREVIATED.get(word, word) for word in parts if word != "and"] or parts
+    # "A and B" is not "AB": only names of several longer words are the same without "and"
+    short = sum(len(word) > 2 for word in plain) < 2
+    written = bare if short else " ".join(plain)
+    # 1.5 is not 15
+    joined = "".join(parts) if not _DIGITS_APART.search(bare) else bare
+    return list(dict.fromkeys((key, bare, written, joined)))
+
+
+def core_words(name: str) -> list[str]:
+    """The folded words of a name without titles before it and legal forms after it."""
+    parts = name_key(name).split()
+    while len(parts) > 1 and parts[0] in _TITLES:
         parts = parts[1:]
-    if len(parts) > 1 and parts[-1] in _LEGAL_FORMS:
+    while len(parts) > 1 and parts[-1] in _LEGAL_FORMS:
         parts = parts[:-1]
-    return list(dict.fromkeys((key, " ".join(parts), "".join(parts))))
+    return parts
+
+
+def alias_keys(name: str, kind: str = "thing") -> list[str]:
+    """What a ledger files a name under: its :func:`name_keys`, and, when it may be a person's, its
+    :func:`name_hints`."""
+    hints = name_hints(name) if kind in {"person", "thing"} else []
+    return [*name_keys(name), *hints]
+
+
+def name_hints(name: str) -> list[str]:
+    """Keys that names of one person may share; to be looked at, not to be trusted.
+
+    ``~g`` a given name, ``~s`` a surname, ``~n`` a given name written out with the surname (``Bob
+    Stone``, ``Robert Stone``), ``~i`` its initial with the surname (``J. Smith``). No name key
+    begins with ``~``. A name of one word has the first two only; one of more than five has none.
+    """
+    given, _, surname, _ = person_parts(name)
+    if not given:
+        return []
+    formal = formal_names(given)
+    if not surname:
+        return [*(f"~g {full}" for full in formal), f"~s {given}"]
+    if len(given) == 1:
+        return [f"~s {surname}", f"~i {given} {surname}"]
+    hints = [f"~g {full}" for full in formal]
+    hints += [f"~s {surname}"]
+    hints += [f"~n {full} {surname}" for full in formal]
+    initials = sorted({full[0] for full in (given, *formal)})
+    return [*hints, *(f"~i {initial} {surname}" for initial in initials)]
+
+
+def person_parts(name: str) -> tuple[str, tuple[str, ...], str, str]:
+    """A name read as a person's: given name, middle names, surname, generation (``jr``). All empty
+    when it has more than five words or one with a digit."""
+    parts = core_words(name)
+    generation = ""
+    if len(parts) > 2 and parts[-1] in _GENERATIONS:
+        generation = {"junior": "jr", "senior": "sr"}.get(parts[-1], parts[-1])
+        parts = parts[:-1]
+    if not 0 < len(parts) <= _LONGEST_PERSON or any(c.isdigit() for word in parts for c in word):
+        return "", (), "", ""
+    if len(parts) == 1:
+        return parts[0], (), "", ""
+    return parts[0], tuple(parts[1:-1]), parts[-1], generation
 
 
 def text_key(text: str) -> str:

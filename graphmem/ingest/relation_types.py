@@ -1,0 +1,357 @@
+"""Relation types: one name for each, which way round, and how many objects at a time.
+
+People, models and rules name one relation in many ways (``resides_in``, ``is living in``,
+``employs``). :func:`normal` gives the one type that is stored. :class:`RelationTypes` knows how a
+type behaves: by what the user declared, else by what was learned (:func:`learned`), else by these
+tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from graphmem.ingest.statements import Statement
+from graphmem.ingest.timeline import Shape, Target, span
+from graphmem.text import words
+
+Count = Literal["one", "usually_one", "many"]
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+_ONE = frozenset({"born_in", "born_on", "died_in", "died_on", "married_to", "named_after"})
+"""One object at a time, whatever is said."""
+
+_USUALLY_ONE = frozenset(
+    {
+        "lives_in",
+        "works_at",
+        "works_as",
+        "engaged_to",
+        "studies_at",
+        "dating",
+        "headquartered_in",
+        "based_in",
+    }
+)
+"""One at a time, unless two are told to hold at once: some have two homes, or two jobs."""
+
+_SYMMETRIC = frozenset(
+    {
+        "married_to", "engaged_to", "divorced_from", "dating", "partner_of", "sibling_of",
+        "twin_of", "stepsibling_of", "sibling_in_law_of", "cousin_of", "related_to", "friend_of",
+        "knows", "met", "lives_with", "works_with", "colleague_of", "neighbour_of", "roommate_of",
+        "classmate_of", "borders", "same_as", "rival_of",
+    }
+)  # fmt: skip
+
+_EVENTS = frozenset(
+    {
+        "visited", "met", "attended", "bought", "sold", "won", "graduated_from", "moved_from",
+        "moved_out_of", "resigned_from", "fired_from", "retired_from", "divorced_from", "gave",
+        "received", "watched", "read", "played_against", "travelled_to", "ran", "lost", "gave_to",
+    }
+)  # fmt: skip
+"""Something that happened: it may happen again, and each time is a fact of its own."""
+
+_ENDS = {
+    "divorced_from": ("married_to", "engaged_to"),
+    "married_to": ("engaged_to", "dating"),
+    "broke_up_with": ("dating", "engaged_to", "partner_of"),
+    "moved_from": ("lives_in",),
+    "moved_out_of": ("lives_in",),
+    "resigned_from": ("works_at",),
+    "fired_from": ("works_at",),
+    "retired_from": ("works_at",),
+    "graduated_from": ("studies_at",),
+}
+"""What else, between the same two, is over when this is so."""
+
+_SAME = {
+    "lives_in": "live_in lives_at live_at reside_in resides_in resides_at living_in living_at "
+    "dwells_in home_is_in moved_to moves_to relocated_to settled_in has_home_in "
+    "lives_in_city home_city residence resident_of hometown_now",
+    "works_at": "work_at works_for work_for working_at working_for employed_by employed_at "
+    "employee_of has_job_at joined_company started_at started_working_at hired_by works_in_company "
+    "job_at employer",
+    "works_as": "work_as working_as employed_as profession occupation has_job job_is job_title "
+    "has_occupation has_profession",
+    "studies_at": "study_at studying_at student_at student_of_school enrolled_at enrolled_in",
+    "married_to": "spouse_of husband_of wife_of wed wedded_to spouse husband wife has_spouse "
+    "has_husband has_wife got_married_to marries married",
+    "engaged_to": "fiance_of fiancee_of betrothed_to fiance fiancee got_engaged_to",
+    "divorced_from": "divorced ex_spouse_of ex_husband_of ex_wife_of got_divorced_from "
+    "separated_from",
+    "dating": "in_relationship_with in_a_relationship_with boyfriend_of girlfriend_of "
+    "has_boyfriend has_girlfriend goes_out_with going_out_with",
+    "broke_up_with": "split_up_with split_from",
+    "parent_of": "mother_of father_of mom_of mum_of dad_of has_child has_son has_daughter "
+    "gave_birth_to has_kid",
+    "sibling_of": "brother_of sister_of has_sibling has_brother has_sister siblings_with",
+    "grandparent_of": "grandmother_of grandfather_of has_grandchild",
+    "friend_of": "friends_with friend has_friend good_friend_of close_friend_of best_friend_of "
+    "befriended friends",
+    "knows": "know known_to acquainted_with acquaintance_of",
+    "neighbour_of": "neighbor_of neighbours_with lives_next_to lives_next_door_to",
+    "colleague_of": "coworker_of co_worker_of colleagues_with",
+    "has_pet": "has_dog has_cat owns_pet pet_owner_of",
+    "owns": "own owner_of possesses",
+    "likes": "like loves enjoys enjoy fond_of likes_to favours is_fan_of fan_of",
+    "dislikes": "dislike hates hate does_not_like doesnt_like",
+    "speaks": "speak speaks_language fluent_in",
+    "born_in": "birthplace birth_place place_of_birth born_at",
+    "born_on": "birthday date_of_birth birth_date",
+    "died_in": "place_of_death",
+    "died_on": "date_of_death death_date",
+    "comes_from": "come_from native_of originally_from from hails_from",
+    "member_of": "belongs_to part_of_group joined joins in_group",
+    "manages": "manager_of boss_of supervises leads supervisor_of",
+    "founded": "founder_of co_founded cofounded established set_up co_founder_of",
+    "located_in": "situated_in lies_in found_in located_at is_in",
+    "part_of": "contained_in component_of",
+    "capital_of": "seat_of_government_of",
+    "visited": "visits visit went_to travelled_to traveled_to been_to has_been_to trip_to",
+    "attended": "attends attend took_part_in participated_in",
+    "graduated_from": "alumnus_of alumna_of alma_mater degree_from",
+    "moved_from": "relocated_from left_home_in",
+    "resigned_from": "left_job_at left_company stepped_down_from quit_job_at",
+    "fired_from": "laid_off_from laid_off_by dismissed_from fired_by",
+    "allergic_to": "has_allergy_to has_allergy allergy",
+    "headquartered_in": "headquarters_in has_headquarters_in hq_in",
+    "authored": "author_of wrote writer_of",
+    "directed": "director_of",
+    "created": "creator_of made invented",
+    "wants": "want wishes_for would_like",
+    "uses": "use",
+    "plays": "play",
+    "teaches": "teach teacher_of",
+}
+
+_TURNED = {
+    "works_at": "employs employer_of has_employee hired hires",
+    "parent_of": "child_of son_of daughter_of kid_of has_parent has_mother has_father mother "
+    "father raised_by",
+    "grandparent_of": "grandchild_of grandson_of granddaughter_of has_grandparent "
+    "has_grandmother has_grandfather",
+    "has_pet": "pet_of dog_of cat_of",
+    "owns": "owned_by belongs_to_owner property_of",
+    "manages": "managed_by reports_to supervised_by has_boss has_manager works_under",
+    "founded": "founded_by established_by co_founded_by has_founder",
+    "authored": "written_by authored_by has_author",
+    "directed": "directed_by has_director",
+    "created": "created_by made_by invented_by",
+    "likes": "liked_by loved_by",
+    "part_of": "contains includes consists_of has_part",
+    "capital_of": "has_capital",
+    "member_of": "has_member",
+    "teaches": "taught_by student_of",
+    "godparent_of": "godchild_of",
+    "stepparent_of": "stepchild_of",
+    "parent_in_law_of": "child_in_law_of",
+    "uses": "used_by",
+    "bought": "bought_by sold_to",
+}
+
+_PAST = {
+    "lived_in": "lives_in", "resided_in": "lives_in", "lived_at": "lives_in",
+    "worked_at": "works_at", "worked_for": "works_at", "former_employee_of": "works_at",
+    "worked_as": "works_as", "studied_at": "studies_at", "dated": "dating",
+    "owned": "owns", "liked": "likes", "loved": "likes",
+    "disliked": "dislikes", "hated": "dislikes",
+    "knew": "knows", "managed": "manages", "played": "plays", "spoke": "speaks",
+    "taught": "teaches",
+    "had_pet": "has_pet", "worked_with": "works_with", "lived_with": "lives_with",
+    "played_for": "plays_for", "volunteered_at": "volunteers_at", "wanted": "wants",
+    "belonged_to": "member_of", "used": "uses",
+}  # fmt: skip
+"""A past form tells that it is over (``worked_at``), unless the form names an event."""
+
+_LEADING = (
+    "is_", "are_", "am_", "was_", "were_", "be_", "been_", "being_", "has_been_", "have_been_",
+    "had_been_", "currently_", "now_", "still_", "recently_", "officially_", "also_", "the_", "a_",
+    "an_", "got_", "just_", "has_just_", "has_", "have_",
+)  # fmt: skip
+_OVER = ("used_to_", "formerly_", "previously_", "once_", "no_longer_", "ex_", "former_")
+_WAS = ("was_", "were_", "had_been_")
+
+_KNOWN: dict[str, tuple[str, bool]] = {
+    **{word: (type, True) for type, same in _TURNED.items() for word in same.split()},
+    **{word: (type, False) for type, same in _SAME.items() for word in same.split()},
+    **{type: (type, False) for type in (*_SAME, *_TURNED, *_PAST.values(), *_ENDS)},
+    **{type: (type, False) for type in (*_ONE, *_USUALLY_ONE, *_SYMMETRIC, *_EVENTS)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """A type in its one form. ``turned``: subject and object are to be swapped. ``past``: the word
+    itself says that it is over (give it an end when none is told)."""
+
+    type: str
+    turned: bool = False
+    past: bool = False
+
+
+def snake(type: str) -> str:
+    """``Works At``, ``worksAt`` and ``WORKS-AT`` as ``works_at``; ``""`` when there is no word."""
+    parts = words(_CAMEL.sub(" ", type).replace("_", " "))
+    return "_".join(part.replace("'", "") for part in parts)
+
+
+def normal(type: str, known: Mapping[str, str] | None = None) -> Normal:
+    """The one form of a relation's type. What no table knows stays as it is, in snake case.
+
+    ``known`` are the user's own synonyms, which go first: a word, and the type that it stands for
+    (``-type`` when subject and object change places).
+    """
+    name = snake(type)
+    own = (known or {}).get(name)
+    if own is not None:
+        return Normal(own.removeprefix("-"), turned=own.startswith("-"))
+    past = False
+    for _ in range(4):  # "has_just_been_..." at the longest
+        if name in _KNOWN:
+            found, turned = _KNOWN[name]
+            return Normal(found, turned, past and found not in _EVENTS)
+        if name in _PAST:
+            return Normal(_PAST[name], past=True)
+        lead = next((p for p in (*_OVER, *_LEADING) if name.startswith(p) and name != p), None)
+        if lead is None or len(name) <= len(lead):
+            break
+        past = past or lead in _OVER or (lead in _WAS and _stative(name.removeprefix(lead)))
+        name = name.removeprefix(lead)
+    if name in _KNOWN:
+        found, turned = _KNOWN[name]
+        return Normal(found, turned, past and found not in _EVENTS)
+    return Normal(snake(type))
+
+
+def _stative(name: str) -> bool:
+    """Whether "was …" says that it is over: "was living in", but not "was born in"."""
+    found = _KNOWN.get(name, (name, False))[0]
+    return found not in _EVENTS and found not in {"born_in", "born_on", "founded", "authored"}
+
+
+@dataclass(frozen=True, slots=True)
+class RelationTypes:
+    """How each type behaves. ``declared`` (by the user, True for one object at a time) goes before
+    ``learned``, and that before what is built in."""
+
+    declared: Mapping[str, bool] = field(default_factory=dict)
+    learned: Mapping[str, bool] = field(default_factory=dict)
+
+    def count(self, type: str) -> Count:
+        """How many objects at a time."""
+        for said in (self.declared, self.learned):
+            if type in said:
+                return "one" if said[type] else "many"
+        if type in _ONE:
+            return "one"
+        return "usually_one" if type in _USUALLY_ONE else "many"
+
+    def shape(self, type: str | None) -> Shape:
+        """How the statements of one cell are to be folded."""
+        if type is None:
+            return Shape()
+        count = self.count(type)
+        return Shape(
+            functional=count != "many",
+            symmetric=type in _SYMMETRIC,
+            event=count == "many" and type in _EVENTS,
+            soft=count == "usually_one",
+        )
+
+    @staticmethod
+    def symmetric(type: str) -> bool:
+        return type in _SYMMETRIC
+
+    @staticmethod
+    def ends(type: str) -> Sequence[str]:
+        """Types that are over between the same two when this holds (``divorced_from`` ends
+        ``married_to``): each is to be stated as an end of its own."""
+        return _ENDS.get(type, ())
+
+
+# -- learning --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What cells of one type show: subjects with two objects in one turn or at overlapping told
+    times (``together``), and subjects whose objects follow each other by told ends (``handed``)."""
+
+    together: int = 0
+    handed: int = 0
+
+    def __add__(self, other: Evidence) -> Evidence:
+        return Evidence(self.together + other.together, self.handed + other.handed)
+
+    def __sub__(self, other: Evidence) -> Evidence:
+        return Evidence(self.together - other.together, self.handed - other.handed)
+
+
+_ENOUGH = 20
+_AT_MOST_TOGETHER = 0.02
+_TOO_MANY_TOGETHER = 0.2
+
+
+def evidence(statements: Sequence[Statement]) -> Evidence:
+    """What the statements of one subject and type show. The sum over subjects decides."""
+    plain = _plain(statements)
+    if len({s.object_id for s in plain}) < 2:
+        return Evidence()
+    if together(plain, symmetric=False) or _overlapping(plain):
+        return Evidence(together=1)
+    ended = {s.object_id for s in statements if s.kind == "end"}
+    ended |= {s.object_id for s in plain if s.invalid_at is not None}
+    return Evidence(handed=1 if ended & {s.object_id for s in plain} else 0)
+
+
+def learned(counts: Mapping[str, Evidence]) -> dict[str, bool]:
+    """Types that the data shows to have one object at a time (True) or several (False).
+
+    Conservative: one at a time takes twenty subjects that went from one object to another and no
+    more than one in fifty with two at once; several, twenty with a fifth or more at once. Of the
+    rest nothing is said.
+    """
+    found = {}
+    for type in sorted(counts):
+        seen = counts[type]
+        total = seen.together + seen.handed
+        if total < _ENOUGH:
+            continue
+        share = seen.together / total
+        if share <= _AT_MOST_TOGETHER:
+            found[type] = True
+        elif share >= _TOO_MANY_TOGETHER:
+            found[type] = False
+    return found
+
+
+def together(statements: Sequence[Statement], *, symmetric: bool) -> bool:
+    """Whether one turn names two objects, from the same time and both still open."""
+    seen: dict[tuple[object, ...], set[Target]] = {}
+    for s in _plain(statements):
+        if s.invalid_at is None:
+            place = (s.episode_id, s.turn, s.subject_id, s.valid_at)
+            seen.setdefault(place, set()).add(Shape(symmetric=symmetric).target(s))
+    return any(len(targets) > 1 for targets in seen.values())
+
+
+def _plain(statements: Iterable[Statement]) -> list[Statement]:
+    return [s for s in statements if s.kind == "assert" and s.modality == "stated" and s.object_id]
+
+
+def _overlapping(plain: Sequence[Statement]) -> bool:
+    """Whether two objects held at once by dates that were told on both sides."""
+    told = [
+        (start, end, s.object_id)
+        for s in plain
+        for start, end in [span(s)]
+        if s.valid_at is not None and start is not None and end is not None
+    ]
+    return any(
+        a[2] != b[2] and a[0] < b[1] and b[0] < a[1] for n, a in enumerate(told) for b in told[:n]
+    )

@@ -1,0 +1,357 @@
+"""Where plainly stated claims stand in time: runs of one target, and who closes whom.
+
+A *target* is what a claim is about beyond its subject (the object; both ends of a symmetric
+relation; a sentence). A *run* is a stretch in which one target held. Runs that share a *slot* (the
+subject of a single-valued relation) are rivals: they never overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from graphmem.ingest.statements import Edit, Statement, period_end, refines
+from graphmem.text import text_key
+
+Target = tuple[str, str]
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How the relation of a cell behaves. ``soft``: functional, but two hold at once when one turn
+    says both, or when both are told with their beginning and end."""
+
+    functional: bool = False
+    symmetric: bool = False
+    event: bool = False
+    soft: bool = False
+
+    def target(self, statement: Statement) -> Target:
+        if statement.type is None:
+            return ("", text_key(statement.text))
+        ends = (statement.subject_id or "", statement.object_id or "")
+        return (min(ends), max(ends)) if self.symmetric else ends
+
+    def rivals(self, one: Target, other: Target) -> bool:
+        """Whether these two cannot hold at the same time."""
+        if not self.functional or one == other:
+            return False
+        return bool(set(one) & set(other)) if self.symmetric else one[0] == other[0]
+
+    def exclude(self, one: Claim, other: Claim) -> bool:
+        """Whether these two claims cannot both be."""
+        return self.rivals(one.target, other.target) and not (
+            self.soft and told_together(one, other)
+        )
+
+    def meant(self, statement: Statement, target: Target) -> bool:
+        """Whether an end or a withdrawal speaks of this target."""
+        if statement.type is None or statement.object_id is not None:
+            return self.target(statement) == target
+        return statement.subject_id in (target if self.symmetric else target[:1])
+
+
+def said(statement: Statement) -> tuple[Any, ...]:
+    """The order of what was said. Nothing in it depends on the order of arrival, but for the id
+    that tells exact repeats apart."""
+    return (
+        statement.stated_at,
+        statement.turn,
+        statement.ordinal,
+        text_key(statement.text),
+        statement.text,
+        statement.id,
+    )
+
+
+def span(statement: Statement) -> tuple[datetime | None, datetime | None]:
+    """From when to when it claims to hold. Without a date it holds from when it was said, unless
+    it says that it was over by then: then nobody knows from when."""
+    start, end = statement.valid_at, statement.invalid_at
+    if start is not None and end is not None and end <= start:
+        start, end = (start, None) if start == end else (None, end)
+    if start is None and (end is None or end > statement.stated_at):
+        start = statement.stated_at
+    return start, end
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A plain assertion in its place. Without ``start`` it held just before ``anchor``."""
+
+    statement: Statement
+    target: Target
+    start: datetime | None
+    end: datetime | None
+    anchor: datetime
+    dated: bool
+    edit: Edit | None = None
+
+    @property
+    def key(self) -> tuple[datetime, bool]:
+        return (self.anchor, self.start is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something ended at ``at``. ``hand`` is an end set by a person."""
+
+    statement: Statement
+    at: datetime
+    dated: bool
+    hand: bool = False
+
+
+def told_together(one: Claim, other: Claim) -> bool:
+    """Whether two claims are told as holding at the same time."""
+    a, b = one.statement, other.statement
+    if (a.episode_id, a.turn) == (b.episode_id, b.turn):
+        return one.key == other.key and one.end == other.end
+    return all(claim.dated and claim.end is not None for claim in (one, other))
+
+
+Marks = dict[Target, list[Mark]]
+
+
+@dataclass(slots=True)
+class Run:
+    """A stretch of one target; its neighbours settle ``since`` and ``until`` for good."""
+
+    target: Target
+    claims: list[Claim]
+    support: list[Statement] = field(default_factory=list)
+    """Hearsay that it confirms."""
+    marks: list[Mark] = field(default_factory=list)
+    since: datetime | None = None
+    until: datetime | None = None
+    dated: bool = True
+    """Whether ``since`` is a date that was told (or follows from one)."""
+    why: str | None = None
+    closer: Run | None = None
+    resumed: bool = False
+
+    def settle(self) -> None:
+        """Its own start and end, before its neighbours are looked at."""
+        edits = [c.edit for c in self.claims if c.edit and c.edit.valid_at]
+        starts = [c for c in self.claims if c.start is not None]
+        if edits:
+            self.since = max(edits, key=lambda e: (e.at, e.id)).valid_at
+        elif starts:
+            self.since, self.dated = _earliest(starts)
+        ends = self.marks + [m for c in self.claims if (m := own_mark(c))]
+        if ends:
+            chosen = _end(ends)
+            self.until = chosen.at
+            self.why = "set by hand" if chosen.hand else "said to have ended"
+
+    @property
+    def hand_end(self) -> datetime | None:
+        return max((m.at for c in self.claims if (m := own_mark(c)) and m.hand), default=None)
+
+    @property
+    def begins(self) -> datetime:
+        return LONG_AGO if self.since is None else self.since
+
+    def attested(self) -> datetime:
+        """When it was last said to hold, with a date of its own and no end."""
+        open_ = [c.statement.stated_at for c in self.claims if c.end is None and c.start]
+        return max((self.begins, *open_))
+
+    def covers(self, moment: datetime) -> bool:
+        return self.begins <= moment and (self.until is None or moment < self.until)
+
+
+def own_mark(claim: Claim) -> Mark | None:
+    """The end that the claim itself tells."""
+    if claim.end is None:
+        return None
+    hand = claim.edit is not None and claim.edit.invalid_at is not None
+    return Mark(claim.statement, claim.end, dated=True, hand=hand)
+
+
+def _earliest(claims: Sequence[Claim]) -> tuple[datetime, bool]:
+    """The first start, and whether it is a told date. A vague date gives way to a finer one within
+    it, unless something undated was said to hold before that."""
+    first = min(claims, key=lambda c: (c.anchor, not c.dated))
+    if not first.dated:
+        return first.anchor, False
+    known = min((c.anchor for c in claims if not c.dated), default=None)
+    start = first.anchor
+    fine = sorted({c.anchor for c in claims if c.dated and (known is None or c.anchor <= known)})
+    for moment in fine:
+        if refines(moment, start):
+            start = moment
+    return start, True
+
+
+def _end(marks: Sequence[Mark]) -> Mark:
+    """By hand before told, dated before undated; the last said date, as exact as it is known. A
+    denial ends what is open: what has ended by then it does not prolong."""
+    first = min((m.at for m in marks if m.statement.modality != "negated"), default=None)
+    marks = [m for m in marks if m.statement.modality != "negated" or not first or m.at < first]
+    best = [m for m in marks if m.hand] or [m for m in marks if m.dated]
+    if not best:
+        return min(marks, key=lambda m: (m.at, said(m.statement)))
+    best.sort(key=lambda m: (said(m.statement), m.at))
+    chosen = best[-1]
+    for mark in sorted(marks, key=lambda m: (said(m.statement), m.at)):
+        if not chosen.hand and refines(mark.at, chosen.at):
+            chosen = mark
+    return chosen
+
+
+# -- placing ---------------------------------------------------------------------------------------
+
+
+def claim_of(statement: Statement, shape: Shape, edit: Edit | None) -> Claim:
+    start, end = span(statement)
+    dated = statement.valid_at is not None and start is not None
+    if edit is not None and edit.valid_at is not None:
+        start, dated = edit.valid_at, True
+    if edit is not None and edit.invalid_at is not None:
+        end = edit.invalid_at
+        start = None if start is not None and start >= end else start
+    elif start is not None and end is not None and end <= start:
+        end = None
+    anchor = start if start is not None else end
+    if anchor is None:
+        raise ValueError("a claim has a start, an end, or was said at some time")
+    return Claim(statement, shape.target(statement), start, end, anchor, dated, edit)
+
+
+def mark_of(statement: Statement) -> Mark:
+    """When an end, or a plain denial, says that something was over."""
+    told = statement.invalid_at if statement.kind == "end" else None
+    told = told or statement.valid_at
+    if told is None:
+        return Mark(statement, statement.stated_at, dated=False)
+    # "No longer" comes from some with the day it was said as its date.
+    dated = abs(statement.stated_at - told) >= timedelta(days=1)
+    return Mark(statement, told, dated)
+
+
+def said_before(one: Statement, other: Statement, *, same_turn: bool) -> bool:
+    """Whether ``one`` was said first. What speaks of something presupposes it: at the same time in
+    two episodes, the end or withdrawal (``other``) comes second."""
+    if one.stated_at != other.stated_at:
+        return one.stated_at < other.stated_at
+    if one.episode_id != other.episode_id:
+        return True
+    return one.turn < other.turn or (same_turn and one.turn == other.turn)
+
+
+def before_their_end(claims: Sequence[Claim], marks: Marks) -> Iterator[Claim]:
+    """Claims, and undated ones that were still said after what ended them as it was told later:
+    they held before that end, from nobody knows when."""
+    for claim in claims:
+        if claim.start is None or claim.dated or claim.end is not None:
+            yield claim
+            continue
+        ends = [
+            mark.at
+            for mark in marks.get(claim.target, ())
+            if mark.at <= claim.start
+            and said_before(claim.statement, mark.statement, same_turn=True)
+        ]
+        at = max(ends, default=None)
+        if at is None or any(_restarts(other, claim, at) for other in claims):
+            yield claim
+        else:
+            yield replace(claim, start=None, anchor=at)
+
+
+def _restarts(other: Claim, claim: Claim, end: datetime) -> bool:
+    """Whether ``other`` dates a beginning after ``end`` that the claim may speak of."""
+    return other.target == claim.target and other.dated and end < other.anchor <= claim.anchor
+
+
+def marks_for(endings: Iterable[Statement], claims: Sequence[Claim], shape: Shape) -> Marks:
+    """What is said to have ended, by target. An end that falls on the very date of the start it
+    ends ("began in May, ended in May") moves to the end of that vague date, or to when it was
+    said."""
+    found: Marks = {}
+    by_target: dict[Target, list[Claim]] = {}
+    for claim in claims:
+        by_target.setdefault(claim.target, []).append(claim)
+    for statement in endings:
+        for target, own in by_target.items():
+            if shape.meant(statement, target):
+                found.setdefault(target, []).append(_not_empty(mark_of(statement), own))
+    return found
+
+
+def _not_empty(mark: Mark, own: Sequence[Claim]) -> Mark:
+    ends_other = any(claim.anchor < mark.at for claim in own)
+    if ends_other or not any(claim.dated and claim.start == mark.at for claim in own):
+        return mark
+    told, vague = mark.statement.stated_at, period_end(mark.at)
+    later = [moment for moment in (vague, told) if moment > mark.at]
+    return replace(mark, at=min(later)) if later else mark
+
+
+def place(
+    claims: Sequence[Claim], marks: Marks, shape: Shape
+) -> tuple[list[Run], list[Claim], set[str]]:
+    """Runs in order of time; claims that another of the same date corrects; and the ids of the
+    statements that ended anything."""
+    kept, corrected = _uncorrected(claims, shape)
+    runs: list[Run] = []
+    latest: dict[Target, Run] = {}
+    for claim in sorted(kept, key=lambda c: (c.key, said(c.statement))):
+        run = latest.get(claim.target)
+        if run is None or _broken(run, claim, marks.get(claim.target, ()), shape):
+            run = Run(claim.target, [])
+            runs.append(run)
+        run.claims.append(claim)
+        for target in [t for t, r in latest.items() if shape.exclude(r.claims[-1], claim)]:
+            del latest[target]
+        latest[claim.target] = run
+    used: set[str] = set()
+    for target, mark in ((t, m) for t, found in marks.items() for m in found):
+        begun = [r for r in runs if r.target == target and _begun(r.claims[0], mark.at)]
+        if begun:
+            begun[-1].marks.append(mark)
+            used.add(mark.statement.id)
+    for run in runs:
+        run.settle()
+    return runs, corrected, used
+
+
+def _begun(first: Claim, moment: datetime) -> bool:
+    return first.anchor < moment or (first.start is None and first.anchor == moment)
+
+
+def _uncorrected(claims: Sequence[Claim], shape: Shape) -> tuple[list[Claim], list[Claim]]:
+    """Of rivals from the very same date the last said is right; repeats of it stay with it."""
+    kept: list[Claim] = []
+    corrected: list[Claim] = []
+    holds: dict[tuple[datetime, bool], list[Claim]] = {}
+    for claim in sorted(claims, key=lambda c: said(c.statement), reverse=True):
+        there = holds.setdefault(claim.key, [])
+        if any(shape.exclude(claim, other) for other in there):
+            corrected.append(claim)
+        else:
+            there.append(claim)
+            kept.append(claim)
+    return kept, corrected
+
+
+def _broken(run: Run, claim: Claim, marks: Sequence[Mark], shape: Shape) -> bool:
+    """Whether the claim speaks of another stretch than the run before it."""
+    if shape.event and claim.dated:
+        dates = {c.anchor for c in run.claims if c.dated}
+        if not any(
+            d == claim.anchor or refines(claim.anchor, d) or refines(d, claim.anchor) for d in dates
+        ):
+            return True
+    first = run.claims[0]
+    own = [m for c in run.claims if (m := own_mark(c))]
+    after = [m.at for m in (*own, *marks) if m.at > first.anchor or first.start is None]
+    if claim.start is None:
+        return first.start is not None and any(
+            at < claim.anchor and not refines(claim.anchor, at) for at in after
+        )
+    return any(at <= claim.start for at in after)

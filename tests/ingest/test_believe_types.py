@@ -1,0 +1,154 @@
+"""Relation types: one form, how many objects, and what the data shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphmem.ingest.believe import fold
+from graphmem.ingest.relation_types import (
+    Evidence,
+    Normal,
+    RelationTypes,
+    evidence,
+    learned,
+    normal,
+    snake,
+)
+from tests.ingest.statement_maker import Teller, shown
+
+
+@pytest.mark.parametrize(
+    ("said", "type"),
+    [
+        ("resides_in", "lives_in"),
+        ("is living in", "lives_in"),
+        ("Lives At", "lives_in"),
+        ("livesIn", "lives_in"),
+        ("currently_lives_in", "lives_in"),
+        ("has been employed by", "works_at"),
+        ("is_an_employee_of", "works_at"),
+        ("WORKS-FOR", "works_at"),
+        ("is the wife of", "married_to"),
+        ("is_a_member_of", "member_of"),
+        ("has_pet", "has_pet"),
+        ("has population of", "has_population_of"),
+        ("was born in", "born_in"),
+        ("brother_of", "sibling_of"),
+        ("collects", "collects"),
+        ("is", "is"),
+    ],
+)
+def test_one_form(said: str, type: str) -> None:
+    assert normal(said) == Normal(type)
+    assert normal(type) == Normal(type), "the form is its own"
+
+
+@pytest.mark.parametrize(
+    ("said", "type"),
+    [
+        ("employs", "works_at"),
+        ("child_of", "parent_of"),
+        ("is the daughter of", "parent_of"),
+        ("was founded by", "founded"),
+        ("owned_by", "owns"),
+        ("is managed by", "manages"),
+    ],
+)
+def test_the_other_way_round(said: str, type: str) -> None:
+    assert normal(said) == Normal(type, turned=True)
+
+
+@pytest.mark.parametrize("said", ["lived_in", "used to live in", "formerly_lives_in", "resided_in"])
+def test_a_form_that_says_it_is_over(said: str) -> None:
+    assert normal(said) == Normal("lives_in", past=True)
+
+
+def test_an_event_in_the_past_is_not_over() -> None:
+    assert normal("went_to") == Normal("visited")
+    assert normal("has been to") == Normal("visited")
+
+
+def test_synonyms_of_the_user_go_first() -> None:
+    own = {"pilots": "flies", "flown_by": "-flies", "likes": "adores"}
+    assert normal("Pilots", own) == Normal("flies")
+    assert normal("flown by", own) == Normal("flies", turned=True)
+    assert normal("likes", own) == Normal("adores")
+
+
+def test_snake() -> None:
+    assert [snake(t) for t in ("Works At", "worksAt", "WORKS-AT", " ", "isn't")] == [
+        "works_at", "works_at", "works_at", "", "isnt",
+    ]  # fmt: skip
+
+
+def test_how_many_at_a_time() -> None:
+    types = RelationTypes(declared={"likes": True, "born_in": False}, learned={"captain_of": True})
+    assert types.count("likes") == "one"
+    assert types.count("born_in") == "many"
+    assert types.count("captain_of") == "one"
+    assert types.count("works_at") == "usually_one"
+    assert types.count("knows") == "many"
+
+
+def test_two_jobs_in_one_breath_are_two_jobs() -> None:
+    t, shape = Teller("works_at"), RelationTypes().shape("works_at")
+    both = [t("Acme", "2024-01-01", episode_id="e"), t("Bolt", "2024-01-01", episode_id="e")]
+    assert shown(fold(both, shape)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
+    again = [*both, t("Acme", "2024-02-01")]
+    assert shown(fold(again, shape)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
+    change = [*again, t("Cog", "2024-03-01")]
+    assert shown(fold(change, shape)) == [
+        "Acme 2024-01-01..2024-03-01", "Bolt 2024-01-01..2024-03-01", "Cog 2024-03-01..",
+    ]  # fmt: skip
+
+
+def test_two_jobs_by_their_dates() -> None:
+    t, shape = Teller("works_at"), RelationTypes().shape("works_at")
+    told = [
+        t("Acme", "2024-01-01", since="2016-01-01", until="2021-01-01"),
+        t("Bolt", "2024-01-02", since="2018-01-01", until="2023-01-01"),
+    ]
+    assert shown(fold(told, shape)) == [
+        "Acme 2016-01-01..2021-01-01", "Bolt 2018-01-01..2023-01-01",
+    ]  # fmt: skip
+    assert not RelationTypes().shape("married_to").soft, "nobody is told to have two of these"
+
+
+def test_what_ends_what() -> None:
+    assert "married_to" in RelationTypes.ends("divorced_from")
+    assert RelationTypes.ends("likes") == ()
+
+
+def test_shapes() -> None:
+    types = RelationTypes()
+    assert types.shape("visited").event
+    assert types.shape("married_to").symmetric
+    assert types.shape(None) == types.shape("owns")
+
+
+def test_learning_takes_much_and_clear() -> None:
+    counts = {
+        "captain_of": Evidence(together=0, handed=20),
+        "mayor_of": Evidence(together=0, handed=19),
+        "plays": Evidence(together=6, handed=14),
+        "sings": Evidence(together=2, handed=18),
+    }
+    assert learned(counts) == {"captain_of": True, "plays": False}
+
+
+def test_what_a_cell_shows() -> None:
+    t = Teller("captain_of")
+    handed = [
+        t("Reds", "2020-01-01"),
+        t("Reds", "2021-01-01", kind="end"),
+        t("Blues", "2021-02-01"),
+    ]
+    assert evidence(handed) == Evidence(handed=1)
+    assert evidence(handed[:1]) == Evidence()
+    both = [t("Reds", "2020-01-01", episode_id="e"), t("Blues", "2020-01-01", episode_id="e")]
+    assert evidence(both) == Evidence(together=1)
+    spans = [
+        t("Reds", "2020-01-01", since="2010-01-01", until="2014-01-01"),
+        t("Blues", "2020-01-02", since="2012-01-01", until="2015-01-01"),
+    ]
+    assert evidence(spans) == Evidence(together=1)

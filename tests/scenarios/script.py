@@ -1,0 +1,77 @@
+"""The scripted model: for each step of a scenario, the answer that a good model would give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from graphmem.clock import stamp
+from graphmem.ingest.answer_form import SCHEMA_NAME
+from graphmem.testing.llm_server import Answer, Request, Status
+from tests.scenarios.data import Statement, Step
+
+# What the objects of a relation are; its subjects are people. A step's ``kinds`` say otherwise.
+_KINDS = {
+    "organization": "works_at studies_at member_of founded volunteers_at plays_for",
+    "place": "lives_in born_in comes_from visited moved_from grew_up_in",
+    "person": "married_to engaged_to dating knows sibling_of parent_of child_of friend_of "
+    "colleague_of manages lives_with mentors met cousin_of divorced_from",
+    "animal": "has_pet",
+    "topic": "works_as speaks learns studies",
+}
+_KIND_OF_OBJECT = {type: kind for kind, types in _KINDS.items() for type in types.split()}
+
+
+class Script:
+    """Answers a request by the turn that it shows; anything else is refused."""
+
+    def __init__(self, told: Sequence[Step]) -> None:
+        self._steps = [step for step in told if step.turns]
+
+    def __call__(self, request: Request) -> Answer:
+        asked = request.json.get("response_format", {}).get("json_schema", {}).get("name")
+        text = request.text()
+        for step in self._steps:
+            if asked == SCHEMA_NAME and all(part in text for part in _shown(step)):
+                return answer(step)
+        return Status(400, "this scenario has no answer for this request")
+
+
+def _shown(step: Step) -> list[str]:
+    """What a request about a step shows: when it happened, and each of its turns."""
+    said = [json.dumps(said.text, ensure_ascii=False) for said in step.turns]
+    return [f'"happened_at": "{stamp(step.at)[:19]}Z"', *said]
+
+
+def answer(step: Step) -> dict[str, Any]:
+    """The answer for one step, in the form that the prompt asks for."""
+    kinds: dict[str, str] = {}
+    for said in step.statements:
+        kinds.setdefault(said.subject, "person")
+        if said.object is not None:
+            kinds.setdefault(said.object, _KIND_OF_OBJECT.get(said.type, "thing"))
+    kinds |= step.kinds
+    return {
+        "entities": [
+            {"name": name, "kind": kind, "aliases": list(step.aliases.get(name, ()))}
+            for name, kind in kinds.items()
+        ],
+        "facts": [_fact(said) for said in step.statements],
+    }
+
+
+def _fact(said: Statement) -> dict[str, Any]:
+    return {
+        "text": said.sentence,
+        "subject": said.subject,
+        "type": said.type,
+        "object": said.object,
+        "entities": list(said.names),
+        "valid_at": said.since,
+        "invalid_at": said.ended or said.until,
+        "importance": 0.5,
+        "turns": [said.turn],
+        "retracts": said.retracts,
+        "modality": said.modality,
+    }
