@@ -66,6 +66,13 @@ class FactQuery:
     agent_id: str | None = None
     run_id: str | None = None
     current: datetime | None = None
+    at: datetime | None = None
+    """Only what held at that moment of the world's time: begun (its ``valid_at``, else when it was
+    first stated; unbounded when only its end is known), and not ended, expired or archived."""
+    known_at: datetime | None = None
+    """Read what was believed at that moment, in the version it had then, instead of now."""
+    stated_only: bool = False
+    """Leave out what is only planned, hearsay, supposed or denied."""
     relations_only: bool = False
     newest_first: bool = False
     after: str | None = None
@@ -84,6 +91,8 @@ class EntityQuery:
     kind: str | None = None
     contains: str | None = None
     """Only names whose key contains this key."""
+    known_at: datetime | None = None
+    """Only entities that were known at that moment (with the names they have now)."""
     limit: int = 1000
     after: str | None = None
     """Only entities after this name, in order of name then id (``name``, NUL, ``id``)."""
