@@ -66,10 +66,13 @@ ORDER BY subject, object, coalesce(since, ''), coalesce(until, '')
 LIMIT 100
 
 // name: state_at
-// Which relations held at a moment?
+// Which relations held at a moment? What has no date began when it was first said; what was said to
+// be over already has no beginning that is known.
 // $at: time = now. The moment.
 MATCH (a:Entity)-[r:RELATES]->(b:Entity)
-WHERE (r.valid_at IS NULL OR r.valid_at <= $at) AND (r.invalid_at IS NULL OR r.invalid_at > $at)
+WHERE (coalesce(r.valid_at, r.stated_at) <= $at
+    OR (r.valid_at IS NULL AND r.invalid_at <= r.stated_at))
+  AND (r.invalid_at IS NULL OR r.invalid_at > $at)
 RETURN a.name AS subject, r.type AS relation, b.name AS object, r.valid_at AS since
 ORDER BY subject, relation, object, coalesce(since, '')
 LIMIT 100

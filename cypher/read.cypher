@@ -37,7 +37,8 @@ MATCH (:Episode {id: $id})-[:MENTIONS]->(n:Entity) RETURN n.id
 // The facts about an entity, inside its wall, the first by id, no more than the limit.
 MATCH (e:Entity {id: $id})<-[r:ABOUT]-(:Fact)
 WHERE e.scope = $scope
-RETURN r.fact_id, r.entity_ids, r.subject_id, r.type, r.object_id, r.valid_at, r.invalid_at
+RETURN r.fact_id, r.entity_ids, r.subject_id, r.type, r.object_id, r.valid_at, r.invalid_at,
+  r.stated_at, r.modality
 ORDER BY r.fact_id
 LIMIT $limit
 

@@ -13,7 +13,8 @@ WHERE e.scope = $scope
 RETURN id, COLLECT {
   MATCH ()-[r:ABOUT]->()
   WHERE r._entity = id AND r.fact_id >= ''
-  RETURN [r.fact_id, r.entity_ids, r.subject_id, r.type, r.object_id, r.valid_at, r.invalid_at]
+  RETURN [r.fact_id, r.entity_ids, r.subject_id, r.type, r.object_id, r.valid_at, r.invalid_at,
+    r.stated_at, r.modality]
   ORDER BY r._entity, r.fact_id
   LIMIT $limit
 } AS links

@@ -45,7 +45,8 @@ CREATE (:Fact {
   run_id: $run_id, text: $text, version: $version, valid_at: $valid_at,
   invalid_at: $invalid_at, expires_at: $expires_at, archived_at: $archived_at,
   recorded_at: $recorded_at, subject_id: $subject_id, type: $type, object_id: $object_id,
-  entity_ids: $entity_ids, memory_type: $memory_type, importance: $importance, tags: $tags})
+  entity_ids: $entity_ids, memory_type: $memory_type, importance: $importance, tags: $tags,
+  stated_at: $stated_at, modality: $modality, planned_for: $planned_for})
 
 // name: set_fact
 // A fact that is already there, as it is now.
@@ -55,7 +56,8 @@ SET n.project_id = $project_id, n.user_id = $user_id, n.agent_id = $agent_id,
   n.invalid_at = $invalid_at, n.expires_at = $expires_at, n.archived_at = $archived_at,
   n.recorded_at = $recorded_at, n.subject_id = $subject_id, n.type = $type,
   n.object_id = $object_id, n.entity_ids = $entity_ids, n.memory_type = $memory_type,
-  n.importance = $importance, n.tags = $tags
+  n.importance = $importance, n.tags = $tags, n.stated_at = $stated_at,
+  n.modality = $modality, n.planned_for = $planned_for
 
 // name: create_mentions
 // An episode names an entity.
@@ -75,7 +77,8 @@ MATCH (a:Fact {id: $source}), (b:Entity {id: $target})
 WHERE a.scope = b.scope
 CREATE (a)-[:ABOUT {
   scope: a.scope, fact_id: $fact_id, entity_ids: $entity_ids, subject_id: $subject_id,
-  type: $type, object_id: $object_id, valid_at: $valid_at, invalid_at: $invalid_at}]->(b)
+  type: $type, object_id: $object_id, valid_at: $valid_at, invalid_at: $invalid_at,
+  stated_at: $stated_at, modality: $modality}]->(b)
 
 // name: create_relates
 // One entity stands in a relation to another.
@@ -83,7 +86,7 @@ MATCH (a:Entity {id: $source}), (b:Entity {id: $target})
 WHERE a.scope = b.scope AND a.scope = $scope
 CREATE (a)-[:RELATES {
   scope: a.scope, type: $type, fact_id: $fact_id, fact: $fact, valid_at: $valid_at,
-  invalid_at: $invalid_at, recorded_at: $recorded_at}]->(b)
+  invalid_at: $invalid_at, recorded_at: $recorded_at, stated_at: $stated_at}]->(b)
 
 // name: create_supersedes
 // A fact takes the place of another.
@@ -130,7 +133,7 @@ MATCH (:Episode {id: $id})-[r:NEXT]->(:Episode) DELETE r
 MATCH (:Episode {id: $id})-[r:STATES]->(:Fact) DELETE r
 
 // name: drop_episode_mentions
-// Before an episode is removed: the entities that it named.
+// Before an episode is removed, or what it names is told anew: the entities that it named.
 MATCH (:Episode {id: $id})-[r:MENTIONS]->(:Entity) DELETE r
 
 // name: drop_entity_mentions

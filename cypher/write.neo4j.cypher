@@ -72,6 +72,12 @@ UNWIND $entities AS id
 MATCH (n:Entity {id: id})
 DETACH DELETE n
 
+// name: drop_mentions
+// Before what episodes name is told anew.
+UNWIND $renewed AS id
+MATCH (:Episode {id: id})-[r:MENTIONS]->()
+DELETE r
+
 // name: put_episodes
 // Episodes as they are now.
 UNWIND $episodes AS row

@@ -6,12 +6,14 @@ import inspect
 import re
 from pathlib import Path
 
-from graphmem.ports.api import AddArgs, MemoryAPI, ScopeArgs
+from graphmem.ports.api import AddArgs, MemoryAPI, RelateArgs, ScopeArgs
 
 _GROUPS = {
-    "Write": "add add_many update delete delete_all resume",
+    "Write": "add add_many relate relate_many unrelate update delete delete_all undo merge unmerge "
+    "resume",
     "Read": "search context get get_all episode history",
-    "Relationships": "entities entity relations neighbours paths timeline cypher to_networkx",
+    "Relationships": "entities entity relations neighbours paths timeline as_of diff cypher "
+    "to_networkx",
     "Care": "stats health verify rebuild close",
 }
 _ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
@@ -37,15 +39,19 @@ def _signature(name: str) -> str:
 
 def page() -> str:
     """The whole page."""
-    scope = ", ".join(f"`{name}`" for name in ScopeArgs.__annotations__)
-    own = [name for name in AddArgs.__annotations__ if name not in ScopeArgs.__annotations__]
-    options = ", ".join(f"`{name}`" for name in own)
+    in_scope = ScopeArgs.__annotations__
+    scope = ", ".join(f"`{name}`" for name in in_scope)
+    options, related = (
+        ", ".join(f"`{name}`" for name in args.__annotations__ if name not in in_scope)
+        for args in (AddArgs, RelateArgs)
+    )
     parts = [
         "# The API",
         "`Memory(folder, user_id=…)` has these methods; `await open_memory(folder, user_id=…)` "
         "gives an `AsyncMemory` with the same ones to await. `help(Memory.add)` shows this too.",
         f"`**scope` is any of {scope}; what is not given falls back to what was given on opening. "
-        f"`**options` of `add` and `add_many` is that, and any of {options}.",
+        f"`**options` of `add` and `add_many` is that, and any of {options}; of `relate_many` "
+        f"{related}.",
         "What comes back are frozen values, described in `graphmem.model`; errors are one tree, "
         "described in `graphmem.errors`.",
     ]

@@ -8,13 +8,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from graphmem.errors import UsageError
 
 PREFIX = "GRAPHMEM_"
+LONGEST_ANSWER = 8192  # tokens
+Spendable = Literal["calls", "tokens", "micros"]
+Span = Literal["call", "day", "store"]
+_SPANS: tuple[Span, ...] = ("call", "day", "store")
+_SPENDABLE: Mapping[Spendable, str] = {"calls": "calls", "tokens": "tokens", "micros": "money"}
 DEFAULT_MODEL = "openai:gpt-5-mini"
 # Read by the command line, not by the engine.
 _OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "DEBUG"})
@@ -69,6 +74,42 @@ class Settings(BaseModel):
         60.0, gt=0, le=86_400, description="how long one model request may take"
     )
     llm_attempts: int = Field(4, ge=1, le=20, description="how often a model request is tried")
+    llm_answer_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="the longest answer of a model; without it the server's own limit, or "
+        f"{LONGEST_ANSWER:,} when there is a ceiling on tokens or money",
+    )
+    max_calls_per_call: int | None = Field(
+        None, ge=0, description="model calls that reading one episode may take"
+    )
+    max_tokens_per_call: int | None = Field(
+        None, ge=0, description="tokens, in and out, that reading one episode may take"
+    )
+    max_money_per_call: float | None = Field(
+        None, ge=0, description="money that reading one episode may cost"
+    )
+    max_calls_per_day: int | None = Field(
+        None, ge=0, description="model calls on one day (UTC), of all who share the store"
+    )
+    max_tokens_per_day: int | None = Field(
+        None, ge=0, description="tokens on one day (UTC), of all who share the store"
+    )
+    max_money_per_day: float | None = Field(
+        None, ge=0, description="money on one day (UTC), of all who share the store"
+    )
+    max_calls_per_store: int | None = Field(
+        None, ge=0, description="model calls of this store, ever"
+    )
+    max_tokens_per_store: int | None = Field(None, ge=0, description="tokens of this store, ever")
+    max_money_per_store: float | None = Field(
+        None, ge=0, description="money that this store may cost, ever"
+    )
+    prices: str | None = Field(
+        None,
+        description="JSON file with what models cost, for ceilings on money; without it the table "
+        "that comes with graphmem, which holds examples only",
+    )
     max_text_bytes: int = Field(
         1024 * 1024, ge=1, description="the largest text or list of messages that add takes"
     )
@@ -86,6 +127,23 @@ class Settings(BaseModel):
     def model(self) -> str:
         """The model to extract with, ``none`` for the rules."""
         return self.llm or (DEFAULT_MODEL if self.openai_api_key else "none")
+
+    @property
+    def ceilings(self) -> tuple[tuple[Span, Spendable, float], ...]:
+        """The ceilings that are set: per what (call, day, store), on what, and how much."""
+        found: list[tuple[Span, Spendable, float]] = []
+        for per in _SPANS:
+            for what, name in _SPENDABLE.items():
+                most = getattr(self, f"max_{name}_per_{per}")
+                if most is not None:
+                    found.append((per, what, float(most)))
+        return tuple(found)
+
+    @property
+    def answer_limit(self) -> int | None:
+        """The longest answer to ask for; None is the server's own."""
+        measured = any(what != "calls" for _, what, _ in self.ceilings)
+        return self.llm_answer_tokens or (LONGEST_ANSWER if measured else None)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

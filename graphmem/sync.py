@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
+import inspect
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from graphmem.clock import Clock
 from graphmem.portal import Mirror, Portal, mirror
-from graphmem.ports.api import MemoryAPI
+from graphmem.ports.api import MemoryAPI, When
+from graphmem.ports.views import ViewAPI
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
+
+
+class View(Mirror):
+    """A memory at a moment, to be read: see :meth:`Memory.as_of`. The methods are those of
+    :class:`~graphmem.ports.views.ViewAPI`, without ``await``."""
+
+    def __init__(self, portal: Portal, target: ViewAPI) -> None:
+        super().__init__(portal, target)
+        self._view = target
+
+    def __repr__(self) -> str:
+        return repr(self._view)
+
+    @property
+    def valid_at(self) -> datetime | None:
+        """The moment of the world's time; None for what held when it was known."""
+        return self._view.valid_at
+
+    @property
+    def known_at(self) -> datetime | None:
+        """The moment whose knowledge counts; None for now."""
+        return self._view.known_at
+
+    search = mirror(ViewAPI.search)
+    context = mirror(ViewAPI.context)
+    get = mirror(ViewAPI.get)
+    get_all = mirror(ViewAPI.get_all)
+    episode = mirror(ViewAPI.episode)
+    history = mirror(ViewAPI.history)
+    entities = mirror(ViewAPI.entities)
+    entity = mirror(ViewAPI.entity)
+    relations = mirror(ViewAPI.relations)
+    neighbours = mirror(ViewAPI.neighbours)
+    paths = mirror(ViewAPI.paths)
+    timeline = mirror(ViewAPI.timeline)
+    cypher = mirror(ViewAPI.cypher)
+    to_networkx = mirror(ViewAPI.to_networkx)
 
 
 class Memory(Mirror):
@@ -51,12 +91,19 @@ class Memory(Mirror):
             portal.close()
             raise
         super().__init__(portal, opened)
+        self._opened = opened
 
     add = mirror(MemoryAPI.add)
     add_many = mirror(MemoryAPI.add_many)
+    relate = mirror(MemoryAPI.relate)
+    relate_many = mirror(MemoryAPI.relate_many)
+    unrelate = mirror(MemoryAPI.unrelate)
     update = mirror(MemoryAPI.update)
     delete = mirror(MemoryAPI.delete)
     delete_all = mirror(MemoryAPI.delete_all)
+    undo = mirror(MemoryAPI.undo)
+    merge = mirror(MemoryAPI.merge)
+    unmerge = mirror(MemoryAPI.unmerge)
     resume = mirror(MemoryAPI.resume)
     search = mirror(MemoryAPI.search)
     context = mirror(MemoryAPI.context)
@@ -70,12 +117,18 @@ class Memory(Mirror):
     neighbours = mirror(MemoryAPI.neighbours)
     paths = mirror(MemoryAPI.paths)
     timeline = mirror(MemoryAPI.timeline)
+    diff = mirror(MemoryAPI.diff)
     cypher = mirror(MemoryAPI.cypher)
     to_networkx = mirror(MemoryAPI.to_networkx)
     stats = mirror(MemoryAPI.stats)
     health = mirror(MemoryAPI.health)
     verify = mirror(MemoryAPI.verify)
     rebuild = mirror(MemoryAPI.rebuild)
+
+    def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> View:
+        return View(self._portal, self._opened.as_of(valid_at, known_at))
+
+    as_of.__doc__ = inspect.getdoc(MemoryAPI.as_of)
 
     _close = mirror(MemoryAPI.close)
 

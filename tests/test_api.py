@@ -10,19 +10,29 @@ import pytest
 
 from graphmem import AsyncMemory, Memory
 from graphmem.doors.cli import cli
-from graphmem.ports.api import AddArgs, MemoryAPI, ScopeArgs
+from graphmem.engine.view import View as AsyncView
+from graphmem.ports.api import AddArgs, MemoryAPI, RelateArgs, ScopeArgs
+from graphmem.ports.views import ViewAPI
+from graphmem.sync import View
 
 METHODS = sorted(
     name
     for name, value in vars(MemoryAPI).items()
     if inspect.iscoroutinefunction(value) and not name.startswith("_")
 )
+READS = sorted(name for name, value in vars(ViewAPI).items() if inspect.iscoroutinefunction(value))
 COMMANDS = {
     "add": "add",
     "add_many": "ingest",
+    "relate": "relate",
+    "relate_many": "ingest",
+    "unrelate": "unrelate",
     "update": "update",
     "delete": "delete",
     "delete_all": "delete-all",
+    "undo": "undo",
+    "merge": "merge",
+    "unmerge": "unmerge",
     "resume": "resume",
     "search": "search",
     "context": "context",
@@ -36,6 +46,7 @@ COMMANDS = {
     "neighbours": "neighbours",
     "paths": "paths",
     "timeline": "timeline",
+    "diff": "diff",
     "cypher": "cypher",
     "to_networkx": "graph",
     "stats": "stats",
@@ -48,7 +59,8 @@ WITHOUT_COMMAND = {"close": "each command opens the store, and closes it when it
 
 def test_there_is_something_to_compare() -> None:
     assert {"add", "search", "close"} <= set(METHODS)
-    assert len(METHODS) >= 25
+    assert len(METHODS) >= 32
+    assert {"search", "relations", "timeline"} <= set(READS)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -81,7 +93,45 @@ def test_neither_face_has_more_than_the_protocol() -> None:
     opening = {"start"}
     for face in (AsyncMemory, Memory):
         public = {name for name, _ in inspect.getmembers(face) if not name.startswith("_")}
-        assert public - opening == set(METHODS)
+        assert public - opening == {*METHODS, "as_of"}
+    for seen in (AsyncView, View):
+        public = {name for name, _ in inspect.getmembers(seen) if not name.startswith("_")}
+        assert public - {"lens", "ledger", "told"} == {*READS, "valid_at", "known_at"}
+
+
+def test_a_view_is_had_the_same_way_from_both_faces() -> None:
+    promised = inspect.signature(MemoryAPI.as_of)
+    for face in (AsyncMemory, Memory):
+        kept = inspect.signature(face.as_of)
+        assert kept.parameters == promised.parameters
+        assert inspect.getdoc(face.as_of) == inspect.getdoc(MemoryAPI.as_of)
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_view_has_every_read_with_its_arguments(name: str) -> None:
+    now = dict(inspect.signature(getattr(MemoryAPI, name)).parameters)
+    for parameter in ("current", "all_scopes"):
+        now.pop(parameter, None)
+    promised = getattr(ViewAPI, name)
+    assert dict(inspect.signature(promised).parameters) == now
+    for kept in (getattr(AsyncView, name), getattr(View, name)):
+        assert inspect.signature(kept) == inspect.signature(promised)
+        assert inspect.getdoc(kept) == inspect.getdoc(promised)
+
+
+def test_only_what_looks_after_the_store_is_no_view() -> None:
+    reads = set(METHODS) - set(READS)
+    assert reads == {
+        "add", "add_many", "relate", "relate_many", "unrelate", "update", "delete", "delete_all",
+        "undo", "merge", "unmerge", "resume", "diff", "stats", "health", "verify", "rebuild",
+        "close",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted({*READS, "to_networkx"}))
+def test_the_command_line_asks_of_another_moment(name: str) -> None:
+    flags = {flag for param in cli.commands[COMMANDS[name]].params for flag in param.opts}
+    assert {"--as-of", "--known-at"} <= flags
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -100,6 +150,9 @@ def test_options_are_what_the_engine_takes() -> None:
     from graphmem.ingest.journal import OPTIONS
 
     assert frozenset(typing.get_type_hints(AddArgs)) == OPTIONS
+    from graphmem.ingest.given import OPTIONS as RELATED
+
+    assert frozenset(typing.get_type_hints(RelateArgs)) == RELATED
     assert set(ScopeArgs.__annotations__) == {"user_id", "agent_id", "run_id", "project_id"}
 
 
@@ -131,6 +184,10 @@ def test_answers_are_frozen_and_become_json() -> None:
             memory.neighbours("Acme"),
             memory.paths("Bob Stone", "Acme"),
             memory.timeline(),
+            memory.relate("Bob Stone", "lives_in", "Oslo", valid_at="2024-05-01"),
+            memory.unrelate("Bob Stone", "lives_in", invalid_at="2024-06-01"),
+            memory.diff("2023-01-01", "2024-05-15"),
+            memory.as_of("2024-05-15").relations(),
             memory.cypher("MATCH (e:Entity) RETURN e.name, e.aliases"),
             memory.stats(),
             memory.health(),

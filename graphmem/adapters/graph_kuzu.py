@@ -28,7 +28,7 @@ from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
 from graphmem.ports.graph import GraphChanges, GraphDump, Link, Mark
 
-FORMAT = 1
+FORMAT = 2
 """Version of what the graph holds. A graph of another format is emptied and made anew."""
 
 _DEFAULT_POOL = 256 << 20
@@ -93,7 +93,12 @@ class KuzuGraph:
         """
         self._check()
         async with self._applying:
-            if changes.removed_facts or changes.removed_entities or changes.removed_episodes:
+            if (
+                changes.removed_facts
+                or changes.removed_entities
+                or changes.removed_episodes
+                or changes.renewed_mentions
+            ):
                 await self._write_backlog()
             backlog = changes if self._backlog is None else merged(self._backlog, changes)
             rows, characters = size_of(backlog)

@@ -65,6 +65,8 @@ class NetworkXGraph:
         self._check_walls(nodes, removed)
         for key in removed:
             self._remove(key)
+        for id in changes.renewed_mentions:
+            self._forget_mentions(("Episode", id))
         for node in nodes:
             self._put(node)
         self._link(next_edges(changes.episodes))
@@ -152,6 +154,11 @@ class NetworkXGraph:
             self._drop_relation(key[1])
         if key in self._graph:
             self._graph.remove_node(key)
+
+    def _forget_mentions(self, key: _Key) -> None:
+        if key in self._graph:
+            edges = list(self._graph.out_edges(key, keys=True))
+            self._graph.remove_edges_from([edge for edge in edges if edge[2] == "MENTIONS"])
 
     def _put(self, node: Node) -> None:
         """The node as it is now, without the edges that it owns."""

@@ -104,6 +104,9 @@ def fact_node(fact: Fact) -> Node:
             "memory_type": fact.memory_type,
             "importance": float(fact.importance),
             "tags": list(fact.tags),
+            "stated_at": stamp_or_none(fact.stated_at),
+            "modality": fact.modality,
+            "planned_for": stamp_or_none(fact.planned_for),
         },
     )
 
@@ -125,11 +128,15 @@ def fact_edges(fact: Fact) -> list[Edge]:
         "object_id": fact.object_id,
         "valid_at": stamp_or_none(fact.valid_at),
         "invalid_at": stamp_or_none(fact.invalid_at),
+        "stated_at": stamp_or_none(fact.stated_at),
+        "modality": fact.modality,
     }
     sources = dict.fromkeys(source.episode_id for source in fact.sources)
     edges = [Edge("STATES", episode_id, fact.id, {}) for episode_id in sources]
     edges += [Edge("ABOUT", fact.id, entity_id, link) for entity_id in entity_ids]
-    if fact.type is not None and fact.subject_id is not None and fact.object_id is not None:
+    # What is planned, hearsay, supposed or denied is a fact, but no relation that holds.
+    stated = fact.modality == "stated"
+    if stated and fact.type and fact.subject_id is not None and fact.object_id is not None:
         face = {
             "scope": fact.scope.wall,
             "type": fact.type,
@@ -138,6 +145,7 @@ def fact_edges(fact: Fact) -> list[Edge]:
             "valid_at": stamp_or_none(fact.valid_at),
             "invalid_at": stamp_or_none(fact.invalid_at),
             "recorded_at": stamp(fact.recorded_at),
+            "stated_at": stamp_or_none(fact.stated_at),
         }
         edges.append(Edge("RELATES", fact.subject_id, fact.object_id, face))
     if fact.supersedes_id is not None:
@@ -147,9 +155,13 @@ def fact_edges(fact: Fact) -> list[Edge]:
 
 def link_of(properties: Properties) -> Link:
     """What an ABOUT edge says of its fact."""
-    rest = ("fact_id", "subject_id", "type", "object_id", "valid_at", "invalid_at")
+    rest = ("fact_id", "subject_id", "type", "object_id", "valid_at", "invalid_at", "stated_at")
     entity_ids = tuple(json.loads(properties["entity_ids"]))
-    return Link(entity_ids=entity_ids, **{name: properties[name] for name in rest})
+    return Link(
+        entity_ids=entity_ids,
+        modality=properties["modality"],
+        **{name: properties[name] for name in rest},
+    )
 
 
 def next_edges(episodes: Iterable[Episode]) -> list[Edge]:

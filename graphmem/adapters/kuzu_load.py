@@ -94,6 +94,8 @@ class Loader:
             for id in dict.fromkeys(ids):
                 if self._stored(session, label, id) is not None:
                     _drop(session, label, id)
+        for id in dict.fromkeys(self._changes.renewed_mentions):
+            session.run(_write("drop_episode_mentions"), {"id": id})
 
     def put_nodes(self, session: Session) -> None:
         """Create the nodes that are new, set those that are there and take their own edges."""

@@ -11,7 +11,7 @@ from graphmem.adapters.ledger_steps import Log, Rows, Steps, tell
 from graphmem.errors import UsageError
 from graphmem.ports.ledger import Row
 
-_TRUTHS = frozenset({"time_given", "infer"})
+_TRUTHS = frozenset({"time_given", "infer", "undone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ TABLES: Mapping[str, Table] = {
             "episode_id",
             "episode_id extractor version raw calls tokens_in tokens_out",
         ),
-        _table("entities", "id", "id wall name key kind body"),
+        _table("entities", "id", "id wall name key kind body merged_into gone_at"),
         _table("aliases", "entity_id key wall", "wall key entity_id"),
         _table("mentions", "turn_id entity_id", "turn_id entity_id episode_id"),
         _table(
             "facts",
             "id version",
             "id version wall text_key subject_id type object_id recorded_at retired_at ends_at "
-            "body",
+            "body begins_at modality",
         ),
         _table("fact_entities", "entity_id fact_id", "entity_id fact_id"),
         _table(
@@ -63,8 +63,23 @@ TABLES: Mapping[str, Table] = {
             "fact_id episode_id turn_id",
             "fact_id episode_id turn_id agent_id run_id",
         ),
+        _table("past_entities", "entity_id fact_id", "entity_id fact_id"),
+        _table(
+            "past_sources",
+            "fact_id episode_id turn_id",
+            "fact_id episode_id turn_id agent_id run_id",
+        ),
+        _table(
+            "statements",
+            "id",
+            "id wall episode_id subject_id type object_id text_key undone body",
+        ),
+        _table("supports", "statement_id fact_id", "statement_id fact_id"),
+        _table("edits", "id", "id wall fact_id at undone body"),
+        _table("merges", "id", "id wall kept_id gone_id at undone body"),
         _table("events", "seq", "seq at kind id action wall episode_id actor reason after"),
         _table("embeddings", "model digest", "model digest vector"),
+        _table("spend", "day model wall", "day model wall calls tokens_in tokens_out micros"),
     )
 }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from graphmem.adapters import ledger_rows as rows
+from graphmem.adapters.ledger_names import forget_merged, forget_names
 from graphmem.adapters.ledger_read import narrowed
-from graphmem.adapters.ledger_steps import Ask, Log, Rows, Steps, ask, ask_all, tell
-from graphmem.adapters.ledger_write import change_facts
+from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
+from graphmem.adapters.ledger_write import change_facts, check_since
 from graphmem.model import Decision, Fact, Removal
 from graphmem.ports.ledger import Erasure
 from graphmem.text import digest
@@ -20,15 +21,10 @@ _ACTOR = "user"
 def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
     """Remove episodes (or single facts) with everything that only they support."""
     wall = erasure.scope.wall
-    episodes: set[str] = set()
-    kept: list[Fact] = []
-    if erasure.fact_ids is None:
-        episodes = yield from _episodes(erasure)
-        facts, kept = yield from _unsupported(episodes)
-        kept = yield from _reopen(episodes, kept)
-    else:
-        wanted = list(erasure.fact_ids)
-        facts = _ids((yield from ask("erase_facts_of_wall", wall=wall, ids=wanted)))
+    if erasure.since is not None:
+        yield from check_since({wall: erasure.since})
+    target = yield from _target(erasure)
+    episodes, facts = target.episodes, target.facts
     if not episodes and not facts:
         return Removal()
     lists = {"episodes": sorted(episodes), "facts": sorted(facts)}
@@ -37,15 +33,18 @@ def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
     )
     touched = sorted(_ids(about))
     bodies = yield from ask("bodies_of", facts=lists["facts"], entities=touched)
-    yield from _remove(lists)
-    changes = [
-        Decision("UPDATE", "a source was erased", before=fact, after=_without(fact, episodes))
-        for fact in kept
-    ]
-    yield from change_facts(log, changes, at, _ACTOR)
+    yield from _scrub_edits(target)
+    yield from _remove(lists, target)
+    yield from change_facts(log, _changes(erasure, target), at, _ACTOR)
+    yield from _scrub_versions(target)
     entities = _ids((yield from ask("erase_orphans", ids=touched)))
-    for name in ("erase_aliases", "erase_entities"):
+    by = By(at, None, _ACTOR)
+    yield from forget_merged(log, entities, wall, by)
+    for name in ("erase_merges", "erase_aliases", "erase_entities"):
         yield from tell(name, {"ids": sorted(entities)})
+    yield from forget_names(
+        log, lists["episodes"], wall, by, reason="a source was erased", erase=True
+    )
     yield from tell("erase_embeddings", {"digests": _digests(turns, bodies)})
     yield from tell("forget_events", {"ids": sorted(episodes | facts | entities)})
     # Ids alone, which projections need to follow; the text is gone.
@@ -67,6 +66,94 @@ def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
     return Removal(episodes=len(episodes), facts=len(facts), entities=len(entities))
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What an erasure takes: episodes, statements, and facts that nothing else supports; and what
+    it only touches: facts that others support, as they are to be without decisions."""
+
+    episodes: set[str]
+    statements: set[str]
+    facts: set[str]
+    kept: list[Fact]
+
+
+def _target(erasure: Erasure) -> Steps[_Target]:
+    wall = erasure.scope.wall
+    episodes: set[str] = set()
+    kept: list[Fact] = []
+    if erasure.fact_ids is None:
+        episodes = yield from _episodes(erasure)
+        facts, kept = yield from _unsupported(episodes)
+        kept = yield from _reopen(episodes, kept)
+        wanted = {"ids": sorted(episodes), "wall": wall, "undone_too": True}
+        statements = _ids((yield from ask("statements_of_episodes", **wanted)))
+    else:
+        wanted_facts = list(erasure.fact_ids)
+        facts = _ids((yield from ask("erase_facts_of_wall", wall=wall, ids=wanted_facts)))
+        versions = yield from ask("versions_of", ids=sorted(facts))
+        statements = {id for row in versions for id in rows.to_fact(row["body"]).statement_ids}
+        statements |= facts  # of what was believed before there were statements
+        facts |= yield from _resting_only_on(statements)
+    return _Target(episodes, statements, facts, [fact for fact in kept if fact.id not in facts])
+
+
+def _resting_only_on(statements: set[str]) -> Steps[set[str]]:
+    """Facts that rest, or rested, on nothing but these."""
+    made = yield from ask("facts_made_of", ids=sorted(statements))
+    return {
+        fact.id
+        for fact in (rows.to_fact(row["body"]) for row in made)
+        if fact.statement_ids and statements.issuperset(fact.statement_ids)
+    }
+
+
+def _changes(erasure: Erasure, target: _Target) -> list[Decision]:
+    """What is believed without it: as decided and, where nothing was, without the sources."""
+    decided = [d for d in erasure.decisions if d.fact_id not in target.facts]
+    told = {decision.fact_id for decision in decided}
+    return decided + [
+        Decision(
+            "UPDATE", "a source was erased", before=fact, after=_without(fact, target.episodes)
+        )
+        for fact in target.kept
+        if fact.id not in told
+    ]
+
+
+def _scrub_edits(target: _Target) -> Steps[None]:
+    """An edit goes with the last of the statements that it was laid over."""
+    gone = []
+    for row in (yield from ask("edits_of_statements", ids=sorted(target.statements))):
+        edit = rows.to_edit(row["body"])
+        left = frozenset(edit.statement_ids) - target.statements
+        if not left:
+            gone.append(row["id"])
+        elif left != frozenset(edit.statement_ids):
+            body = rows.edit_row(replace(edit, statement_ids=left), "")["body"]
+            yield from tell("replace_edit", {"id": row["id"], "body": body})
+    yield from tell("erase_edits", {"ids": gone})
+
+
+def _scrub_versions(target: _Target) -> Steps[None]:
+    """Of facts that stay, no version may tell what an erased statement said."""
+    touched = _ids((yield from ask("facts_resting_on", ids=sorted(target.statements))))
+    touched -= target.facts
+    now: dict[str, str] = {}
+    for row in (yield from ask("versions_of", ids=sorted(touched))):
+        if row["retired_at"] is None:
+            now[row["id"]] = row["body"]
+        elif not target.statements.isdisjoint(rows.to_fact(row["body"]).statement_ids):
+            yield from tell("erase_version", {"id": row["id"], "version": row["version"]})
+    for row in (yield from ask("events_of", ids=sorted(touched))):
+        if not target.statements.isdisjoint(rows.to_fact(row["after"]).statement_ids):
+            # The present in its place, not nothing: projections replay the events in order.
+            after = now.get(row["id"])
+            yield from tell("replace_event", {"seq": row["seq"], "after": after})
+    yield from tell(
+        "erase_supports", {"ids": sorted(target.statements), "facts": sorted(target.facts)}
+    )
+
+
 def _ids(found: Rows) -> set[str]:
     return {row["id"] for row in found}
 
@@ -82,9 +169,17 @@ def _digests(turns: Rows, bodies: Rows) -> list[str]:
     return sorted(map(digest, texts))
 
 
-def _remove(lists: Mapping[str, list[str]]) -> Steps[None]:
-    for name in ("erase_fact_entities", "erase_sources", "erase_facts"):
+def _remove(lists: Mapping[str, list[str]], target: _Target) -> Steps[None]:
+    for name in (
+        "erase_fact_entities",
+        "erase_sources",
+        "erase_past_entities",
+        "erase_edits_of",
+        "erase_facts",
+    ):
         yield from tell(name, {"ids": lists["facts"]})
+    yield from tell("erase_past_sources", lists)
+    yield from tell("erase_statements", {"ids": sorted(target.statements)})
     for name in ("erase_mentions", "erase_extractions", "erase_turns", "erase_episodes"):
         yield from tell(name, {"ids": lists["episodes"]})
 

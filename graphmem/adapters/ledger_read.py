@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphmem.adapters import ledger_rows as rows
@@ -74,35 +75,52 @@ def facts_of(query: FactQuery, answers: Sequence[Rows]) -> list[Fact]:
     return ordered[: query.limit]
 
 
+def as_known(facts: Sequence[Fact], episodes: Collection[str]) -> list[Fact]:
+    """Without sources that only came later: a repetition makes no new version."""
+    return [
+        replace(fact, sources=tuple(s for s in fact.sources if s.episode_id in episodes))
+        for fact in facts
+    ]
+
+
 def ways_in(query: FactQuery) -> list[Ask]:
-    """The statements for the first key that the query gives."""
+    """The statements for the first key that the query gives: of what is believed and, for another
+    time, of what was believed then."""
     values: dict[str, Any] = {
         "wall": query.wall,
         "agent_id": query.agent_id,
         "run_id": query.run_id,
         "current": stamp_or_none(query.current),
+        "at": stamp_or_none(query.at),
+        "known_at": stamp_or_none(query.known_at),
+        "stated_only": query.stated_only,
         "relations_only": query.relations_only,
         "after": query.after,
         "limit": query.limit,
     }
+    asks = [Ask(name, {**values, **more}, query.newest_first) for name, more in _ways(query)]
+    if query.known_at is not None:
+        asks += [one._replace(name=f"{one.name}_then") for one in asks]
+    return asks
 
-    def ask(name: str, **more: Any) -> Ask:
-        return Ask(name, {**values, **more}, query.newest_first)
 
+def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
     if query.ids is not None:
-        return [ask("facts_by_id", ids=list(query.ids))]
-    if query.text_key is not None:
-        return [ask("facts_by_text", text_key=query.text_key)]
-    if query.relation is not None:
+        yield "facts_by_id", {"ids": list(query.ids)}
+    elif query.text_key is not None:
+        yield "facts_by_text", {"text_key": query.text_key}
+    elif query.relation is not None:
         subject_id, type, object_id = query.relation
         given = (subject_id is not None, type is not None, object_id is not None)
-        name = _RELATION_WAYS[given]
-        return [ask(name, subject_id=subject_id, type=type, object_id=object_id)]
-    if query.entity_ids is not None:
-        return [ask("facts_about", entity_id=id) for id in dict.fromkeys(query.entity_ids)]
-    if query.source_episode is not None:
-        return [ask("facts_from_episode", episode_id=query.source_episode)]
-    return [ask("facts_of_wall")]
+        relation = {"subject_id": subject_id, "type": type, "object_id": object_id}
+        yield _RELATION_WAYS[given], relation
+    elif query.entity_ids is not None:
+        for id in dict.fromkeys(query.entity_ids):
+            yield "facts_about", {"entity_id": id}
+    elif query.source_episode is not None:
+        yield "facts_from_episode", {"episode_id": query.source_episode}
+    else:
+        yield "facts_of_wall", {}
 
 
 def entities(query: EntityQuery) -> Ask:

@@ -5,12 +5,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
-from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn, to_json
+from graphmem.model import (
+    Change,
+    Edit,
+    Entity,
+    Episode,
+    Fact,
+    Merge,
+    Scope,
+    Statement,
+    Turn,
+    to_json,
+)
 from graphmem.ports.ledger import Event, Row
-from graphmem.text import name_key, text_key
+from graphmem.text import alias_keys, name_key, text_key
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -85,6 +98,13 @@ def entity_row(entity: Entity) -> dict[str, Any]:
     }
 
 
+def alias_rows(entity: Entity) -> list[dict[str, Any]]:
+    """Every key that an entity can be found by."""
+    names = (entity.name, *entity.aliases)
+    keys = {key for name in names for key in alias_keys(name, entity.kind)}
+    return [{"wall": entity.wall, "key": key, "id": entity.id} for key in sorted(keys)]
+
+
 def source_rows(fact: Fact) -> list[dict[str, Any]]:
     """A fact's sources, each once."""
     found = {(source.episode_id, source.turn_id or ""): source for source in reversed(fact.sources)}
@@ -112,9 +132,55 @@ def fact_row(fact: Fact) -> dict[str, Any]:
         "object_id": fact.object_id,
         "recorded_at": stamp(fact.recorded_at),
         "retired_at": stamp_or_none(fact.retired_at),
+        "begins_at": stamp_or_none(_begins(fact)),
         "ends_at": stamp(min(ends)) if ends else None,
+        "modality": fact.modality,
         "body": as_json(fact),
     }
+
+
+def _begins(fact: Fact) -> datetime | None:
+    """From when it is known to hold; None when all that is known is that it ended."""
+    said = fact.stated_at or fact.recorded_at
+    over = fact.invalid_at is not None and fact.invalid_at <= said
+    return fact.valid_at or (None if over else said)
+
+
+def statement_row(statement: Statement, wall: str) -> dict[str, Any]:
+    value = None if statement.value is None else "=" + text_key(statement.value)
+    return {
+        "id": statement.id,
+        "wall": wall,
+        "episode_id": statement.episode_id,
+        "subject_id": statement.subject_id,
+        "type": statement.type,
+        "object_id": statement.object_id or value,
+        "text_key": statement.key if statement.key is not None else text_key(statement.text),
+        "body": as_json(statement),
+    }
+
+
+def edit_row(edit: Edit, wall: str) -> dict[str, Any]:
+    return {
+        "id": edit.id,
+        "wall": wall,
+        "fact_id": edit.fact_id,
+        "at": stamp(edit.at),
+        "body": as_json(replace(edit, statement_ids=tuple(sorted(edit.statement_ids)))),
+    }
+
+
+def to_statement(row: Row) -> Statement:
+    return Statement.from_json(json.loads(row["body"]))
+
+
+def to_edit(body: str) -> Edit:
+    return Edit.from_json(json.loads(body))
+
+
+def to_merge(row: Row) -> Merge:
+    before, gone = to_entity(row["body"]), to_entity(row["gone"])
+    return Merge(row["id"], row["kept_id"], row["gone_id"], unstamp(row["at"]), before, gone)
 
 
 def to_turn(row: Row) -> Turn:
@@ -200,19 +266,26 @@ def to_changes(rows: Sequence[Row]) -> list[Change]:
     changes: list[Change] = []
     before: Fact | None = None
     for row in rows:
-        after = to_fact(row["after"]) if row["after"] else None
-        changes.append(
-            Change(
-                seq=row["seq"],
-                at=unstamp(row["at"]),
-                action=row["action"],
-                fact_id=row["id"],
-                reason=row["reason"],
-                actor=row["actor"],
-                episode_id=row["episode_id"],
-                before=before,
-                after=after,
-            )
-        )
-        before = after
+        changes.append(to_change(row, before))
+        before = changes[-1].after
     return changes
+
+
+def to_change(row: Row, before: Fact | None) -> Change:
+    """A change of a fact; one of an entity is told without its content."""
+    return Change(
+        seq=row["seq"],
+        at=unstamp(row["at"]),
+        action=row["action"],
+        fact_id=row["id"],
+        reason=row["reason"],
+        actor=row["actor"],
+        episode_id=row["episode_id"],
+        before=before,
+        after=to_fact_or_none(row, row["after"]),
+    )
+
+
+def to_fact_or_none(row: Row, body: str | None) -> Fact | None:
+    """A fact's body in an event; None in that of anything else."""
+    return to_fact(body) if body and row["kind"] == "fact" else None

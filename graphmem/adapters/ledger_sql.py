@@ -7,21 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
+from graphmem.adapters import ledger_believe as believing
 from graphmem.adapters import ledger_copy as copying
 from graphmem.adapters import ledger_read as reading
 from graphmem.adapters import ledger_rows as rows
+from graphmem.adapters import ledger_spend as spending
+from graphmem.adapters import ledger_then as past
 from graphmem.adapters import ledger_write as writing
 from graphmem.adapters.ledger_erase import erase
 from graphmem.adapters.ledger_steps import Ask, Log, Rows, Steps, Work, ask, tell
-from graphmem.clock import Clock, SystemClock
-from graphmem.model import Change, Entity, Episode, Fact, Removal, Scope, Stats, Turn
-from graphmem.ports.ledger import Commit, EntityQuery, Erasure, Event, FactQuery, Row, Standing
+from graphmem.clock import Clock, SystemClock, stamp
+from graphmem.model import Change, Entity, Episode, Fact, Merge, Removal, Scope, Stats, Turn
+from graphmem.ports.ledger import (
+    Ceiling,
+    Charge,
+    Commit,
+    EntityQuery,
+    Erasure,
+    Event,
+    FactQuery,
+    Hand,
+    Row,
+    Standing,
+    StatementQuery,
+    Told,
+)
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
+
+_ALIASES, _ALIASES_NOW = "alias_keys", "2"
+_REFILED = 1000  # entities whose names are filed anew in one transaction
 
 T = TypeVar("T")
 Kind = Literal["episode", "turn", "entity", "fact", "mention"]
@@ -81,6 +102,15 @@ class SqlLedger:
 
     async def open(self) -> None:
         await self._db.open()
+        if await self.setting(_ALIASES) != _ALIASES_NOW:
+            await self._refile()
+
+    async def _refile(self) -> None:
+        """Names filed as an older version did would not be found."""
+        after: str | None = ""
+        while after is not None:
+            after, _ = await self._db.write(partial(_refile, after))
+        await self.remember_setting(_ALIASES, _ALIASES_NOW)
 
     async def close(self) -> None:
         await self._db.close()
@@ -162,9 +192,31 @@ class SqlLedger:
         return [rows.to_turn(row) for row in found]
 
     async def facts(self, query: FactQuery) -> list[Fact]:
-        return reading.facts_of(query, await self._db.ask(*reading.ways_in(query)))
+        found = reading.facts_of(query, await self._db.ask(*reading.ways_in(query)))
+        if query.known_at is None or not found:
+            return found
+        ids = sorted({source.episode_id for fact in found for source in fact.sources})
+        then = await self._rows("existing_by_recorded", ids=ids, known_at=stamp(query.known_at))
+        return reading.as_known(found, {row["id"] for row in then})
+
+    async def statements(self, query: StatementQuery) -> Told:
+        return await self._db.read(lambda: believing.statements(query))
+
+    async def merges(self, wall: str, entity_id: str) -> list[Merge]:
+        found = await self._rows("merges_of", wall=wall, id=entity_id)
+        return [rows.to_merge(row) for row in found]
+
+    async def by_hand(self, wall: str, seq: int) -> tuple[Change, Hand] | None:
+        found = await self._db.read(lambda: believing.by_hand(wall, seq))
+        if found is None:
+            return None
+        event, before, hand = found
+        return rows.to_change(event, rows.to_fact_or_none(event, before)), hand
 
     async def entities(self, query: EntityQuery) -> list[Entity]:
+        if query.known_at is not None:
+            (then,) = await self._db.ask(past.entities(query))
+            return past.entities_of(query, then)
         (found,) = await self._db.ask(reading.entities(query))
         return [rows.to_entity(row["body"]) for row in found]
 
@@ -187,8 +239,16 @@ class SqlLedger:
     async def head(self) -> int:
         return await self._db.head()
 
-    async def events(self, after: int, limit: int) -> list[Event]:
-        return [rows.to_event(row) for row in await self._rows("events", after=after, limit=limit)]
+    async def events(
+        self, after: int, limit: int, *, wall: str | None = None, until: datetime | None = None
+    ) -> list[Event]:
+        if wall is None or until is None:
+            found = await self._rows("events", after=after, limit=limit)
+        else:
+            found = await self._rows(
+                "events_of_wall", after=after, limit=limit, wall=wall, until=stamp(until)
+            )
+        return [rows.to_event(row) for row in found]
 
     async def existing(
         self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]
@@ -214,6 +274,15 @@ class SqlLedger:
         if new:
             await self._db.write(lambda _: tell("cache", *new))
 
+    # What models cost
+
+    async def charge(self, charge: Charge, ceilings: Sequence[Ceiling] = ()) -> Ceiling | None:
+        return (await self._db.write(lambda _: spending.charge(charge, ceilings)))[0]
+
+    async def charges(self, wall: str | None = None) -> list[Charge]:
+        (found,) = await self._db.ask(spending.charges(wall))
+        return spending.charges_of(found)
+
     # Copying
 
     @property
@@ -236,3 +305,7 @@ class SqlLedger:
     async def loaded(self, table: str) -> str | None:
         found = await self._rows("loaded", name=copying.table_named(table).name)
         return found[0]["after"] if found else None
+
+
+def _refile(after: str, _: Log) -> Steps[str | None]:
+    return believing.refile(after, _REFILED)

@@ -11,6 +11,20 @@ from graphmem.adapters.ledger_copy import TABLES, Table
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
+_NOW = {
+    "believed": "f.retired_at IS NULL",
+    "then": "",
+    "about": "fact_entities",
+    "sources": "sources",
+}
+_THEN = {
+    "believed": "f.retired_at IS NOT NULL AND f.retired_at > :known_at",
+    "then": "_past",
+    "about": "past_entities",
+    "sources": "past_sources",
+}
+
+
 def sql_file(name: str) -> str:
     return resources.files("graphmem.adapters.sql").joinpath(name).read_text("utf-8")
 
@@ -36,7 +50,8 @@ def load_statements(text: str) -> dict[str, str]:
 class Statements:
     """A ledger's statements by name and direction; parameters are written ``:name``.
 
-    The queries of facts are filled in both directions, those that copy for each table.
+    The queries of facts are filled in both directions and, with ``_then`` to the name, for what is
+    believed no more; those that copy for each table.
     """
 
     def __init__(self, file: str) -> None:
@@ -47,8 +62,13 @@ class Statements:
         for name, sql in loaded.items():
             for newest in (False, True) if "{" in sql else (False,):
                 order, past = ("DESC", "<") if newest else ("ASC", ">")
-                filled = sql.format(filters=filters, order=order, past=past) if "{" in sql else sql
-                self._by_name[name, newest] = filled
+                self._by_name[name, newest] = sql
+                if "{" not in sql:
+                    continue
+                for suffix, words in (("", _NOW), ("_then", _THEN)):
+                    found = filters.format(**words)
+                    filled = sql.format(filters=found, order=order, past=past, **words)
+                    self._by_name[name + suffix, newest] = filled
         for table in TABLES.values():
             self._add_copying(table)
 

@@ -55,6 +55,14 @@ def tell(name: str, *given: Values) -> Steps[None]:
         yield Tell(name, given)
 
 
+class By(NamedTuple):
+    """Who writes, when, because of what."""
+
+    at: datetime
+    episode_id: str | None
+    actor: str
+
+
 class Log:
     """The events of one transaction. They get their ``seq`` at its end, without gaps."""
 

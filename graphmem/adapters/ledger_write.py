@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from graphmem.adapters import ledger_believe as believing
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters.ledger_read import by_id, with_turns
-from graphmem.adapters.ledger_steps import Ask, Log, Steps, ask_all, tell
+from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask_all, tell
 from graphmem.clock import stamp
 from graphmem.errors import Conflict
-from graphmem.model import Decision, Entity, Episode, Fact
-from graphmem.ports.ledger import Commit
+from graphmem.model import Decision, Episode, Fact
+from graphmem.ports.ledger import TAKEN_UP, Commit
 from graphmem.ports.llm import Extraction
-from graphmem.text import name_keys
 
 # Journalling
 
@@ -65,7 +65,12 @@ def _journal_run(log: Log, run: Sequence[Episode], window_s: float) -> Steps[lis
     stored: list[Episode] = []
     for asked, id in zip(run, repeated, strict=True):
         if id is not None:
-            stored.append(known[id])
+            kept = known[id]
+            if kept.status == "undone":
+                by = By(asked.recorded_at, kept.id, "graphmem")
+                yield from believing.take_up(log, {"id": id, "wall": kept.scope.wall}, by)
+                kept = known[id] = replace(kept, status="pending", reason=TAKEN_UP)
+            stored.append(kept)
             continue
         place = rows.place(asked.scope)
         episode = replace(asked, previous_id=last[place])
@@ -115,15 +120,6 @@ class _Now:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class _By:
-    """Who writes, when, because of what."""
-
-    at: datetime
-    episode_id: str | None
-    actor: str
-
-
 def commit(
     log: Log, commits: Sequence[Commit], since: Mapping[str, int], at: Sequence[datetime]
 ) -> Steps[None]:
@@ -131,15 +127,43 @@ def commit(
     present = yield from _check(commits, since)
     for one, moment in zip(commits, at, strict=True):
         episode = one.episode
-        by = _By(moment, episode.id if episode else None, one.actor)
+        by = By(moment, episode.id if episode else None, one.actor)
+        wall = _wall(one)
+        if one.merge is not None and wall is not None:
+            yield from believing.put_merge(log, one.merge, wall, by)
+        if one.undone is not None and one.undone.merge_id is not None and wall is not None:
+            yield from believing.undo_merge(log, one.undone.merge_id, wall, by)
         yield from _put_entities(log, one, by)
         if episode and one.mentions:
             yield from _put_mentions(log, one, by, episode)
         for decision in one.decisions:
             yield from _put_fact(log, decision, present, by)
+        yield from believing.put_statements(one)
+        if wall is not None:
+            yield from _by_hand(log, one, wall, by)
         if episode and one.extraction and one.extraction.raw is None:
             yield from keep_extraction(episode.id, one.extraction)
     yield from tell("set_done", *({"id": one.episode.id} for one in commits if one.episode))
+
+
+def _wall(commit: Commit) -> str | None:
+    """The one wall that it writes in, None when it writes nothing."""
+    if commit.episode is not None:
+        return commit.episode.scope.wall
+    if commit.wall is not None:
+        return commit.wall
+    facts = (fact for d in commit.decisions for fact in (d.before, d.after) if fact)
+    entities = (entity.wall for entity in (*commit.new_entities, *commit.renamed))
+    return next(iter((*(fact.scope.wall for fact in facts), *entities)), None)
+
+
+def _by_hand(log: Log, commit: Commit, wall: str, by: By) -> Steps[None]:
+    """Edits, and what counts no more."""
+    yield from believing.put_edits(commit, wall)
+    if commit.undone is not None and commit.undone.edit_id is not None:
+        yield from tell("undo_edit", {"id": commit.undone.edit_id})
+    if commit.undone is not None and commit.undone.episode_id is not None:
+        yield from believing.undo_episode(log, commit.undone.episode_id, wall, by)
 
 
 def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[str, _Now]]:
@@ -155,9 +179,7 @@ def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[st
     if ids:
         asks.append(Ask("facts_now", {"ids": ids}))
     found = yield from ask_all(asks)
-    for wall, changed in zip(walls, found, strict=False):
-        if changed[0]["seq"] > since[wall]:
-            raise Conflict("something changed in this scope meanwhile; decide again")
+    _check_walls(since, found)
     if episodes:
         statuses = {row["id"]: row["status"] for row in found[len(walls)]}
         for id in episodes:
@@ -173,17 +195,24 @@ def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[st
     }
 
 
-def _put_entities(log: Log, commit: Commit, by: _By) -> Steps[None]:
+def check_since(since: Mapping[str, int]) -> Steps[None]:
+    """Raise :class:`Conflict` when a wall is not as it was."""
+    found = yield from ask_all([Ask("changed_last", {"wall": wall}) for wall in since])
+    _check_walls(since, found)
+
+
+def _check_walls(since: Mapping[str, int], found: Sequence[Rows]) -> None:
+    for wall, changed in zip(since, found, strict=False):
+        if changed[0]["seq"] > since[wall]:
+            raise Conflict("something changed in this scope meanwhile; decide again")
+
+
+def _put_entities(log: Log, commit: Commit, by: By) -> Steps[None]:
     entities = commit.new_entities + commit.renamed
     put = [rows.entity_row(entity) for entity in entities]
     yield from tell("put_entity", *put)
     yield from tell("clear_aliases", *({"id": entity.id} for entity in commit.renamed))
-    aliases = [
-        {"wall": entity.wall, "key": key, "id": entity.id}
-        for entity in entities
-        for key in sorted(_keys(entity))
-    ]
-    yield from tell("add_alias", *aliases)
+    yield from tell("add_alias", *(row for entity in entities for row in rows.alias_rows(entity)))
     for entity, row in zip(entities, put, strict=True):
         log.append(
             at=by.at,
@@ -193,15 +222,12 @@ def _put_entities(log: Log, commit: Commit, by: _By) -> Steps[None]:
             wall=entity.wall,
             episode_id=by.episode_id,
             actor=by.actor,
+            reason=commit.reasons.get(entity.id, ""),
             after=row["body"],
         )
 
 
-def _keys(entity: Entity) -> set[str]:
-    return {key for name in (entity.name, *entity.aliases) for key in name_keys(name)}
-
-
-def _put_mentions(log: Log, commit: Commit, by: _By, episode: Episode) -> Steps[None]:
+def _put_mentions(log: Log, commit: Commit, by: By, episode: Episode) -> Steps[None]:
     named = [
         {"turn_id": turn, "entity_id": entity, "episode_id": episode.id}
         for turn, entity in commit.mentions
@@ -211,7 +237,8 @@ def _put_mentions(log: Log, commit: Commit, by: _By, episode: Episode) -> Steps[
         at=by.at,
         kind="mention",
         id=episode.id,
-        action="ADD",
+        # What was taken up again may have mentioned others before.
+        action="REPLACE" if episode.reason == TAKEN_UP else "ADD",
         wall=episode.scope.wall,
         episode_id=episode.id,
         actor=by.actor,
@@ -219,7 +246,7 @@ def _put_mentions(log: Log, commit: Commit, by: _By, episode: Episode) -> Steps[
     )
 
 
-def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: _By) -> Steps[None]:
+def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) -> Steps[None]:
     """Write a decision. NONE notes a new source, and writes nothing when there is none."""
     before, after = decision.before, decision.after
     if decision.action == "NONE" and after == before:
@@ -263,10 +290,12 @@ def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: _By) -
     )
 
 
-def _retire(fact: Fact, now: _Now, by: _By) -> Steps[None]:
+def _retire(fact: Fact, now: _Now, by: By) -> Steps[None]:
     retired_at = stamp(by.at)
     body = rows.retired(now.body, retired_at)
     yield from tell("retire_fact", {"id": fact.id, "retired_at": retired_at, "body": body})
+    yield from tell("note_past_entities", {"id": fact.id})
+    yield from tell("note_past_sources", {"id": fact.id})
 
 
 def _index(fact: Fact, *, fresh: bool) -> Steps[None]:
@@ -275,6 +304,7 @@ def _index(fact: Fact, *, fresh: bool) -> Steps[None]:
         yield from _clear_index(fact.id)
     about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
     yield from tell("add_fact_entity", *about)
+    yield from believing.put_support(fact)
     yield from tell("add_source", *rows.source_rows(fact))
 
 

@@ -48,6 +48,7 @@ class Batch:
             "episodes": _distinct(changes.removed_episodes),
             "entities": _distinct(changes.removed_entities),
             "facts": _distinct(changes.removed_facts),
+            "renewed": _distinct(changes.renewed_mentions),
         }
         self.removes = any(self.removed.values())
 
@@ -106,8 +107,10 @@ def put_text() -> str:
 
 @cache
 def remove_text() -> str:
-    """Everything that removes nodes, as one statement."""
-    return _together("drop_relates", "remove_facts", "remove_episodes", "remove_entities")
+    """Everything that removes nodes, and mentions that are told anew, as one statement."""
+    return _together(
+        "drop_relates", "remove_facts", "remove_episodes", "remove_entities", "drop_mentions"
+    )
 
 
 @cache

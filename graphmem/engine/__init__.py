@@ -8,18 +8,19 @@ from collections.abc import Callable
 from typing import Self
 
 from graphmem.engine.care import Care
-from graphmem.engine.core import INDEXED_SEQ, Opened, Parts
+from graphmem.engine.core import INDEXED_SEQ, Opened, Parts, Scratch
 from graphmem.engine.reads import Reads
+from graphmem.engine.relating import Relating
 from graphmem.engine.writes import Writes
 from graphmem.errors import ModelError
 from graphmem.ports.api import MemoryAPI
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["AsyncMemory", "Opened", "Parts"]
+__all__ = ["AsyncMemory", "Opened", "Parts", "Scratch"]
 
 
-class AsyncMemory(Writes, Reads, Care, MemoryAPI):
+class AsyncMemory(Writes, Relating, Reads, Care, MemoryAPI):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
 
     Every method is documented in :class:`~graphmem.ports.api.MemoryAPI`.
@@ -48,6 +49,6 @@ class AsyncMemory(Writes, Reads, Care, MemoryAPI):
 
 
 for _name, _promised in vars(MemoryAPI).items():
-    if inspect.iscoroutinefunction(_promised):
+    if inspect.isfunction(_promised) and not _name.startswith("_"):
         # Each is documented once, where it is promised; `help` finds it here too.
         getattr(AsyncMemory, _name).__doc__ = inspect.getdoc(_promised)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Unpack
 
 from graphmem.engine.core import Core, checked_callback
 from graphmem.errors import GraphmemError
+from graphmem.ingest.governor import spend_of, wall_digest
 from graphmem.model import (
     Health,
     Stats,
@@ -25,7 +27,12 @@ class Care(Core):
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
         self._check_open()
         given = any(v is not None for v in (*self._defaults.values(), *scope.values()))
-        return await self._parts.ledger.stats(self._scope(scope) if given else None)
+        where = self._scope(scope) if given else None
+        found = await self._parts.ledger.stats(where)
+        if where is not None and (where.narrow_agent_id or where.run_id):
+            return found
+        charges = await self._parts.ledger.charges(wall_digest(where.wall) if where else None)
+        return replace(found, spend=tuple(map(spend_of, charges)))
 
     async def health(self) -> Health:
         self._check_open()

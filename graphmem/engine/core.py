@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Unpack
 
 from graphmem.clock import Clock
@@ -27,6 +26,7 @@ from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
+from graphmem.retrieve.lens import Lens
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
 from graphmem.settings import Settings
@@ -37,6 +37,14 @@ INDEXED_SEQ = "indexed_seq"  # ledger setting: up to which event the vectors are
 _INDEX_EVERY = 20_000  # events
 _LARGEST_LIMIT = 10_000
 _LONGEST_NAME = 4096  # bytes of an id or a name that is looked up
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """A graph and vectors that are kept nowhere, not opened yet."""
+
+    graph: GraphStore
+    vectors: VectorStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,8 @@ class Parts:
     settings: Settings
     extractions_at_once: int
     release: Callable[[], None]
+    scratch: Callable[[], Scratch]
+    """A graph and vectors that live in memory, for what is not to be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +152,18 @@ class Core:
         )
         return await self._parts.ledger.facts(query)
 
-    def _now(self, current: bool) -> datetime | None:
-        return self._parts.clock.now() if current else None
+    async def _holds(
+        self, where: Scope, subject: str, type: str, object: str | None, *, now: bool
+    ) -> bool:
+        """Whether such a relation is believed; with ``now``, whether it has not ended."""
+        lens = Lens(current=self._parts.clock.now() if now else None)
+        try:
+            found = await self._relate.relations(
+                where, subject, type=type, other=object, lens=lens, limit=1
+            )
+        except NotFound:
+            return False
+        return bool(found)
 
     async def _follow(self, progress: Callable[[str, int, int], None] | None = None) -> None:
         """Bring both projections up to date: a read sees every write before it."""
@@ -215,6 +235,15 @@ def checked_limit(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST_LIMIT:
         raise UsageError(f"a limit is a whole number from 1 to {_LARGEST_LIMIT:,}, got {value!r}")
     return value
+
+
+def checked_budget(value: object) -> int:
+    """How many hits may be looked at for a context of so many tokens."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageError(f"budget_tokens must be a whole number, got {value!r}")
+    if value < 1:
+        raise UsageError(f"budget_tokens must be at least 1, got {value}")
+    return max(10, min(200, value // 10))
 
 
 def checked_hops(value: object) -> int:

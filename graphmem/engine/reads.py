@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Unpack
 
-from graphmem.clock import parse_when_or_none
+from graphmem.clock import parse_when, parse_when_or_none
+from graphmem.engine.asking import Asking
 from graphmem.engine.core import (
-    Core,
+    checked_budget,
     checked_hops,
     checked_limit,
     checked_text,
     checked_text_or_none,
 )
-from graphmem.errors import NotFound, UsageError
-from graphmem.ingest import journal
+from graphmem.engine.diffing import differences
+from graphmem.engine.view import View
+from graphmem.errors import UsageError
 from graphmem.model import (
     Change,
+    Difference,
     Entity,
     Episode,
     HitKind,
@@ -28,16 +32,14 @@ from graphmem.model import (
     Subgraph,
     Table,
 )
-from graphmem.ports.api import ScopeArgs, When
-from graphmem.ports.ledger import EntityQuery, FactQuery
+from graphmem.ports.api import AtMoment, ScopeArgs, When
 from graphmem.retrieve.context import write_context
-from graphmem.retrieve.pipeline import Question
 
 if TYPE_CHECKING:
     import networkx as nx
 
 
-class Reads(Core):
+class Reads(Asking):
     """Asking, in words, by relation, by path, in Cypher."""
 
     async def search(
@@ -49,32 +51,15 @@ class Reads(Core):
         current: bool = True,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
-        if (
-            isinstance(kinds, str)
-            or not isinstance(kinds, Sequence)
-            or any(kind not in ("fact", "turn") for kind in kinds)
-            or not kinds
-        ):
-            raise UsageError(f"kinds must be a list of fact and turn, got {kinds!r}")
-        question = Question(
-            journal.check_text(query, "query", self._parts.settings.max_text_bytes),
-            self._scope(scope),
-            checked_limit(limit),
-            tuple(dict.fromkeys(kinds)),
-            self._now(current),
-        )
+        question = self._question(query, limit, kinds, self._lens(current), self._scope(scope))
         await self._follow()
         return await self._retrieve.search(question)
 
     async def context(
         self, query: str, *, budget_tokens: int = 1000, **scope: Unpack[ScopeArgs]
     ) -> str:
-        if isinstance(budget_tokens, bool) or not isinstance(budget_tokens, int):
-            raise UsageError(f"budget_tokens must be a whole number, got {budget_tokens!r}")
-        if budget_tokens < 1:
-            raise UsageError(f"budget_tokens must be at least 1, got {budget_tokens}")
-        found = await self.search(query, limit=max(10, min(200, budget_tokens // 10)), **scope)
-        return write_context(found, budget_tokens)
+        most = checked_budget(budget_tokens)
+        return write_context(await self.search(query, limit=most, **scope), budget_tokens)
 
     async def get_all(
         self,
@@ -85,33 +70,13 @@ class Reads(Core):
         **scope: Unpack[ScopeArgs],
     ) -> Page:
         where = self._scope(scope)
-        query = FactQuery(
-            where.wall,
-            agent_id=where.narrow_agent_id,
-            run_id=where.run_id,
-            current=self._now(current),
-            after=checked_text_or_none(after, "after"),
-            limit=checked_limit(limit) + 1,
-        )
-        facts = await self._parts.ledger.facts(query)
-        more = len(facts) > limit
-        return Page(tuple(facts[:limit]), facts[limit - 1].id if more else None)
+        return await self._page(self._parts.ledger, where, self._lens(current), after, limit)
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
-        where = self._scope(scope)
-        found = await self._parts.ledger.episodes(
-            where, ids=[checked_text(episode_id, "episode_id")]
-        )
-        if not found:
-            raise NotFound(f"no episode {episode_id!r} in this scope")
-        return found[0]
+        return await self._one_episode(self._parts.ledger, self._scope(scope), episode_id)
 
     async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
-        where = self._scope(scope)
-        changes = await self._parts.ledger.history(where.wall, checked_text(fact_id, "fact_id"))
-        if not changes:
-            raise NotFound(f"no fact {fact_id!r} in this scope, now or before")
-        return changes
+        return await self._changes(self._parts.ledger, self._scope(scope), fact_id)
 
     async def entities(
         self,
@@ -121,14 +86,7 @@ class Reads(Core):
         limit: int = 100,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
-        contains = journal.name_part(name)
-        query = EntityQuery(
-            self._scope(scope).wall,
-            kind=checked_text_or_none(kind, "kind"),
-            contains=contains,
-            limit=checked_limit(limit),
-        )
-        return await self._parts.ledger.entities(query)
+        return await self._listed(self._parts.ledger, self._scope(scope), name, kind, limit)
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
         return await self._relate.entity(self._scope(scope), checked_text(name_or_id, "name_or_id"))
@@ -148,7 +106,7 @@ class Reads(Core):
             checked_text_or_none(entity, "entity"),
             type=checked_text_or_none(type, "type"),
             other=checked_text_or_none(other, "other"),
-            current=self._now(current),
+            lens=self._lens(current),
             limit=checked_limit(limit),
         )
 
@@ -164,7 +122,7 @@ class Reads(Core):
         where, start = self._scope(scope), checked_text(entity, "entity")
         steps, most = checked_hops(hops), checked_limit(limit)
         await self._graph.catch_up()
-        return await self._relate.neighbours(where, start, steps, most, self._now(current))
+        return await self._relate.neighbours(where, start, steps, most, self._lens(current))
 
     async def paths(
         self,
@@ -181,7 +139,7 @@ class Reads(Core):
         steps, most = checked_hops(max_hops), checked_limit(limit)
         await self._graph.catch_up()
         return await self._relate.paths(
-            where, *ends, max_hops=steps, limit=most, current=self._now(current)
+            where, *ends, max_hops=steps, limit=most, lens=self._lens(current)
         )
 
     async def timeline(
@@ -196,10 +154,44 @@ class Reads(Core):
         return await self._relate.timeline(
             self._scope(scope),
             checked_text_or_none(entity, "entity"),
-            since=parse_when_or_none(since, name="since"),
-            until=parse_when_or_none(until, name="until"),
+            after=parse_when_or_none(since, name="since"),
+            before=parse_when_or_none(until, name="until"),
             limit=checked_limit(limit),
         )
+
+    def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> View:
+        self._check_open()
+        return View(
+            self,
+            parse_when_or_none(valid_at, name="valid_at"),
+            parse_when_or_none(known_at, name="known_at"),
+        )
+
+    async def diff(
+        self,
+        a: When | AtMoment,
+        b: When | AtMoment,
+        entity: str | None = None,
+        *,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Difference]:
+        where = self._scope(scope)
+        one, two = (self._state(state, name) for state, name in ((a, "a"), (b, "b")))
+        about = checked_text_or_none(entity, "entity")
+        return await differences(one, two, where, about, checked_limit(limit))
+
+    def _state(self, state: When | AtMoment, name: str) -> View:
+        """A moment, or a view of this memory or its mirror, as a view of this memory."""
+        if isinstance(state, datetime | date | str):
+            return View(self, parse_when(state, name=name), None)
+        try:
+            valid_at, known_at = state.valid_at, state.known_at
+        except AttributeError:
+            raise UsageError(
+                f"{name} must be a moment or a view (see as_of), got {type(state).__name__}"
+            ) from None
+        return View(self, valid_at, known_at)
 
     async def cypher(
         self,
@@ -217,18 +209,14 @@ class Reads(Core):
         if all_scopes and scope:
             raise UsageError("all_scopes reads every scope: give no user, agent, run or project")
         wall = None if all_scopes else self._scope(scope).wall
+        text, values = self._checked_query(query, parameters, timeout_s)
         most = checked_limit(max_rows)
-        text = journal.check_text(query, "query", self._parts.settings.max_text_bytes)
-        if parameters is not None and not isinstance(parameters, Mapping):
-            raise UsageError(f"parameters must be a mapping, got {parameters!r}")
-        if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
-            raise UsageError(f"timeout_s must be a number of seconds, got {timeout_s!r}")
         await self._graph.catch_up()
         return await self._parts.graph.cypher(
-            text, parameters or {}, wall=wall, max_rows=most, timeout_s=timeout_s
+            text, values, wall=wall, max_rows=most, timeout_s=timeout_s
         )
 
     async def to_networkx(
         self, *, current: bool = True, **scope: Unpack[ScopeArgs]
     ) -> nx.MultiDiGraph[str]:
-        return await self._relate.to_networkx(self._scope(scope), self._now(current))
+        return await self._relate.to_networkx(self._scope(scope), self._lens(current))

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Unpack
 
-from graphmem.clock import parse_when_or_none
-from graphmem.engine.core import Core, checked_callback, checked_text
-from graphmem.errors import NotFound, UsageError
+from graphmem.engine.amending import Amending
+from graphmem.engine.core import checked_callback
+from graphmem.errors import UsageError
 from graphmem.ingest import journal
 from graphmem.model import (
-    Decision,
-    Fact,
-    Metadata,
     Receipt,
-    Removal,
-    Scope,
 )
-from graphmem.ports.api import AddArgs, Content, ScopeArgs, When
-from graphmem.ports.ledger import Commit, Erasure
+from graphmem.ports.api import AddArgs, Content, ScopeArgs
 
 _CHUNK = 64  # items of add_many that are journalled in one transaction
 _PENDING = 100  # pending episodes that resume takes at a time
 
 
-class Writes(Core):
-    """Adding, changing, forgetting."""
+class Writes(Amending):
+    """Adding, and going on with what is pending."""
 
     async def add(self, content: Content, **options: Unpack[AddArgs]) -> Receipt:
         episode = self._episode(content, options)
@@ -61,88 +53,6 @@ class Writes(Core):
             if progress is not None:
                 progress(done)
         return new
-
-    async def update(
-        self,
-        fact_id: str,
-        text: str | None = None,
-        *,
-        metadata: Metadata | None = None,
-        tags: Sequence[str] | None = None,
-        importance: float | None = None,
-        valid_at: When | None = None,
-        invalid_at: When | None = None,
-        expires_at: When | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> Fact:
-        limit = self._parts.settings.max_text_bytes
-        given: dict[str, Any] = {
-            "text": None if text is None else journal.check_text(text, "text", limit),
-            "metadata": None if metadata is None else journal.check_metadata(metadata),
-            "tags": None if tags is None else journal.check_tags(tags),
-            "importance": None if importance is None else journal.check_importance(importance),
-            "valid_at": parse_when_or_none(valid_at, name="valid_at"),
-            "invalid_at": parse_when_or_none(invalid_at, name="invalid_at"),
-            "expires_at": parse_when_or_none(expires_at, name="expires_at"),
-        }
-        changes = {name: value for name, value in given.items() if value is not None}
-        if not changes:
-            raise UsageError("update was given nothing to change")
-
-        async def attempt() -> Fact:
-            before = await self.get(fact_id, **scope)
-            after = replace(before, **changes)
-            if after.valid_at and after.invalid_at and after.invalid_at < after.valid_at:
-                raise UsageError("invalid_at is before valid_at")
-            if after == before:
-                return before
-            decision = Decision("UPDATE", "changed by hand", before=before, after=after)
-            await self._parts.ledger.commit([self._by_hand(decision)])
-            return await self.get(fact_id, **scope)
-
-        return await self._ingest.decided(self._scope(scope).wall, attempt)
-
-    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[ScopeArgs]) -> Removal:
-        where = self._scope(scope)
-        ledger = self._parts.ledger
-        checked_text(id, "id")
-
-        async def attempt() -> Removal:
-            if await ledger.episodes(where, ids=[id]):
-                return await ledger.erase(
-                    Erasure(where, episode_ids=(id,), at=self._parts.clock.now())
-                )
-            facts = await self._facts(where, id)
-            if erase and (facts or await self._was_here(where, id)):
-                return await ledger.erase(
-                    Erasure(where, fact_ids=(id,), at=self._parts.clock.now())
-                )
-            if not facts:
-                raise NotFound(f"no fact or episode {id!r} in this scope")
-            decision = Decision("DELETE", "deleted by hand", before=facts[0])
-            await ledger.commit([self._by_hand(decision)])
-            return Removal(facts=1)
-
-        return await self._ingest.decided(where.wall, attempt)
-
-    def _by_hand(self, decision: Decision) -> Commit:
-        return Commit(None, (decision,), actor="user", at=self._parts.clock.now())
-
-    async def _was_here(self, where: Scope, fact_id: str) -> bool:
-        """Whether a retired fact came from this scope, agent and run included."""
-        changes = await self._parts.ledger.history(where.wall, fact_id)
-        states = [state for change in changes for state in (change.before, change.after) if state]
-        return any(
-            where.narrow_agent_id in {None, source.agent_id}
-            and where.run_id in {None, source.run_id}
-            for state in states[-1:]
-            for source in state.sources
-        )
-
-    async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
-        where = self._scope(scope)
-        erase = partial(self._parts.ledger.erase, Erasure(where, at=self._parts.clock.now()))
-        return await self._ingest.decided(where.wall, erase)
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
         where = self._scope(scope)

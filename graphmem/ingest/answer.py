@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from graphmem.errors import BadModelOutput
 from graphmem.ingest.answer_form import EntityAnswer, FactAnswer, snake_keys
 from graphmem.ingest.repair import as_answer
-from graphmem.ports.llm import CandidateEntity, CandidateFact, Modality
+from graphmem.model import Modality
+from graphmem.ports.llm import CandidateEntity, CandidateFact
 from graphmem.text import name_key, text_key, words
 
 _MOST_ALIASES = 20
@@ -105,11 +106,13 @@ def _fact(item: Any, voices: Voices, listed: frozenset[str]) -> CandidateFact | 
     type = _bare(read.type, subject, object_ or value)
     related = subject and object_ and type and name_key(subject) != name_key(object_)
     described = subject and value and type and not object_
+    # "Out of work": what is taken back is every object.
+    emptied = subject and type and read.retracts and not read.object and not value
     valid_at, invalid_at = _span(read.valid_at, read.invalid_at)
     return CandidateFact(
         text=read.text,
-        subject=subject if related or described else None,
-        type=type if related or described else None,
+        subject=subject if related or described or emptied else None,
+        type=type if related or described or emptied else None,
         object=object_ if related else None,
         entities=_distinct(named),
         valid_at=valid_at,

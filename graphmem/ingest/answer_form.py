@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from graphmem.ingest.answer_dates import read_date
-from graphmem.ports.llm import Modality
+from graphmem.model import Modality
 from graphmem.text import words
 
 SCHEMA_NAME = "extraction"

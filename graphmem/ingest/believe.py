@@ -40,7 +40,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from graphmem.ingest.closing import close
-from graphmem.ingest.statements import Account, Belief, Edit, Folded, Statement
+from graphmem.ingest.statements import (
+    Account,
+    Belief,
+    Edit,
+    Folded,
+    Statement,
+    object_key,
+    sentence_key,
+)
 from graphmem.ingest.timeline import (
     LONG_AGO,
     Claim,
@@ -73,10 +81,10 @@ def cells(statement: Statement, shape: Shape) -> tuple[Cell, ...]:
     ``(type, subject, "")``, which belongs to every cell of that type and subject.
     """
     if statement.type is None or statement.subject_id is None:
-        return (("", text_key(statement.text)),)
+        return (("", sentence_key(statement)),)
     subject, object_ = shape.target(statement)
     if not shape.functional:
-        if statement.object_id is None:
+        if object_key(statement) is None:
             return ((statement.type, statement.subject_id, ""),)
         return ((statement.type, subject, object_),)
     if shape.symmetric:
@@ -291,7 +299,7 @@ def _of_stand(held: Stand, edits: dict[str, Edit]) -> Belief:
 def _text(statements: Sequence[Statement]) -> str:
     """The wording that tells most: the longest of a fair length, then the first said."""
     fair = [s for s in statements if len(s.text) <= _LONGEST_TEXT] or statements
-    return max(fair, key=lambda s: len(text_key(s.text))).text
+    return min(fair, key=lambda s: (-len(text_key(s.text)), s.stated_at, s.turn, s.id)).text
 
 
 def _entities(statements: Sequence[Statement]) -> tuple[str, ...]:

@@ -1,13 +1,11 @@
-"""What to do about each candidate fact: ADD, UPDATE, DELETE or NONE. Deterministic, and a reason.
+"""What to do about what was said: ADD, UPDATE, DELETE or NONE, of which fact and why.
 
-In order, for each candidate:
+Nothing is decided by itself: the statements of every cell that is touched are read, folded into
+what is believed (:mod:`graphmem.ingest.believe`), and compared with the facts that rest on them
+(:mod:`graphmem.ingest.reconcile`). So the order in which statements arrive does not matter, and
+to take an episode, an edit or a merge back is to fold without it.
 
-1. A retraction ends the relation it names (``invalid_at`` given), or withdraws belief in it.
-2. The same sentence, or the same relation still open, is known already: NONE, one more source.
-3. A near-identical sentence about the same entities is known already: NONE, one more source.
-4. A newer statement of a single-valued relation closes the older one and supersedes it; one that
-   arrives late is filed before the one that is known.
-5. Everything else is new.
+A sentence that is nearly the same as a known one about the same entities corroborates it.
 
 Reasons name facts by id, never by their text: a text may be erased later.
 """
@@ -15,24 +13,21 @@ Reasons name facts by id, never by their text: a text may be erased later.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from rapidfuzz import fuzz
 
 from graphmem.clock import Clock
-from graphmem.ingest.journal import importance_of
-from graphmem.ingest.resolve import Resolution
-from graphmem.model import Decision, Entity, Episode, Fact, Source
-from graphmem.ports.ledger import FactQuery, LedgerReads
-from graphmem.ports.llm import CandidateFact
+from graphmem.ingest.believe import Cell, cells, fold
+from graphmem.ingest.facts import action_of, fact_of, held, joined
+from graphmem.ingest.merges import with_merges
+from graphmem.ingest.reconcile import Held, reconcile
+from graphmem.ingest.relation_types import RelationTypes
+from graphmem.ingest.statements import Folded, sentence_key
+from graphmem.model import Decision, Edit, Fact, Statement
+from graphmem.ports.ledger import FactQuery, LedgerReads, Place, StatementQuery, Told
 from graphmem.text import text_key, words
-
-FUNCTIONAL = frozenset(
-    {"lives_in", "works_at", "works_as", "married_to", "engaged_to", "born_in", "born_on"}
-)
-"""Relations that have one object at a time."""
 
 _NEAR = 96.0  # rapidfuzz ratio, 0 to 100, from which two sentences are one
 _NEAR_WORD = 80.0  # and from which two words of them are
@@ -41,194 +36,351 @@ _NEGATIONS = frozenset({"not", "no", "never", "without", "nobody", "nothing"})
 _NUMBER = re.compile(r"\d+")
 
 
-class Believed:
-    """What one wall believes, as it will be after the decisions made so far in this batch."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Statements as they are to be stored, and what is to be done because of them."""
 
-    def __init__(self, ledger: LedgerReads, wall: str) -> None:
+    statements: tuple[Statement, ...]
+    decisions: tuple[Decision, ...]
+
+
+class Believed:
+    """What one wall believes, as far as it was read, as it will be after the decisions so far."""
+
+    def __init__(self, ledger: LedgerReads, wall: str, types: RelationTypes, clock: Clock) -> None:
         self._ledger = ledger
         self._wall = wall
-        self._present: dict[str, Fact | None] = {}
-        self._added: dict[object, list[str]] = {}
+        self._types = types
+        self._clock = clock
+        self._said: dict[str, Statement] = {}
+        self._facts: dict[str, Fact] = {}
+        """Present and retired, in their last version."""
+        self._edits: dict[str, Edit] = {}
+        self._merged: dict[str, str] = {}
+        self._resolved: dict[str, str | None] = {}
+        """Merges that were made, or undone, here."""
+        self._read: set[Cell] = set()
+        self._seen: dict[str, Statement] = {}
+        """Statements as they read with the merges."""
+        self._by_cell: dict[Cell, set[str]] = {}
+        self._resting: dict[str, set[str]] = {}
+        """Statement id -> ids of the facts that rest, or rested, on it."""
+        self._loose: dict[Cell, set[str]] = {}
+        """Facts that rested on what was dropped from a cell."""
 
-    def note(self, decision: Decision) -> None:
-        """Take a decision into account from here on."""
-        self._present[decision.fact_id] = decision.after
-        if decision.action == "ADD" and decision.after is not None:
-            fact = decision.after
-            for key in (text_key(fact.text), (fact.subject_id, fact.type), fact.entity_ids):
-                self._added.setdefault(key, []).append(fact.id)
+    # What comes and goes
 
-    async def with_text(self, text: str) -> list[Fact]:
-        key = text_key(text)
-        return await self._find(FactQuery(self._wall, text_key=key), key)
+    async def take(self, new: Sequence[Statement], *, fresh: Collection[str] = ()) -> Taken:
+        """Take statements in. ``fresh`` are entities that nothing was ever said of."""
+        await self.expect(new)
+        keyed = [await self._known_sentence(s, fresh) for s in new]
+        for statement in keyed:
+            self._said[statement.id] = statement
+        self._view(keyed)
+        return Taken(tuple(keyed), tuple(await self._settle(self._cells(s.id for s in keyed))))
 
-    async def with_relation(
-        self, subject_id: str, type: str, object_id: str | None = None
-    ) -> list[Fact]:
-        """Facts with this subject and type, and this object when it is given."""
-        triple = (subject_id, type, object_id)
-        query = FactQuery(self._wall, relation=triple, newest_first=True)
-        found = await self._find(query, (subject_id, type))
-        return [fact for fact in found if object_id in {None, fact.object_id}]
+    async def drop(self, ids: Iterable[str]) -> list[Decision]:
+        """What is to be done when these statements count no more; they have been read."""
+        gone = [id for id in ids if id in self._said]
+        touched = self._cells(gone)
+        await self._read_cells(touched)
+        for id in gone:
+            for cell in self._cells([id]):
+                self._loose.setdefault(cell, set()).update(self._resting.get(id, ()))
+                self._by_cell[cell].discard(id)
+            del self._said[id], self._seen[id]
+        return await self._settle(touched)
 
-    async def about(self, entity_ids: tuple[str, ...]) -> list[Fact]:
-        """The newest facts about exactly these entities."""
-        query = FactQuery(self._wall, entity_ids=entity_ids, newest_first=True, limit=_LOOK_BACK)
-        found = await self._find(query, entity_ids)
-        return [fact for fact in found if set(fact.entity_ids) == set(entity_ids)]
+    async def lay(self, edit: Edit) -> list[Decision]:
+        """What is to be done about an edit by hand, or another state of it; its statements have
+        been read."""
+        self._edits[edit.id] = edit
+        return await self._settle(self._cells(edit.statement_ids))
 
-    async def _find(self, query: FactQuery, key: object) -> list[Fact]:
-        stored = {fact.id: fact for fact in await self._ledger.facts(query)}
-        ids = dict.fromkeys((*stored, *self._added.get(key, ())))
-        found = [self._present.get(id, stored.get(id)) for id in ids]
-        return [fact for fact in found if fact is not None]
+    async def lift(self, edit: Edit) -> list[Decision]:
+        """What is to be done when an edit counts no more."""
+        self._edits.pop(edit.id, None)
+        return await self._settle(self._cells(edit.statement_ids))
 
+    async def see(self, merged: Mapping[str, str | None]) -> list[Decision]:
+        """What is to be done when these entities stand for those (None: for themselves); what is
+        said of any of them has been read."""
+        touched = self._cells(self._said)
+        for id, into in merged.items():
+            self._resolved[id] = into
+            self._resolved |= {other: into for other, one in self._merged.items() if one == id}
+        self._resolved |= merged
+        self._merge({})
+        self._view(self._said.values(), anew=True)
+        return await self._settle(list(dict.fromkeys([*touched, *self._cells(self._said)])))
 
-async def decide(
-    candidates: Sequence[CandidateFact],
-    resolution: Resolution,
-    episode: Episode,
-    believed: Believed,
-    clock: Clock,
-) -> tuple[Decision, ...]:
-    """None to a few decisions per candidate, in order; each sees those before it."""
-    decisions: list[Decision] = []
-    for candidate in candidates:
-        fact = _to_fact(candidate, resolution, episode, clock)
-        if candidate.retracts:
-            made = await _retract(fact, believed)
-        else:
-            known = await _known_already(fact, believed)
-            made = [known] if known else await _add(fact, believed)
-        for decision in made:
-            believed.note(decision)
-        decisions += made
-    return tuple(decisions)
+    def _merge(self, told: Mapping[str, str]) -> bool:
+        """Learn which entities stand for others, unless that was settled here; whether any do."""
+        before = dict(self._merged)
+        self._merged = {
+            id: into
+            for id, into in {**before, **told, **self._resolved}.items()
+            if into is not None
+        }
+        return self._merged != before
 
+    # Reading
 
-def _to_fact(
-    candidate: CandidateFact, resolution: Resolution, episode: Episode, clock: Clock
-) -> Fact:
-    subject, object = resolution.entity(candidate.subject), resolution.entity(candidate.object)
-    named = [subject, object, *(resolution.entity(name) for name in candidate.entities)]
-    turns = {turn.ordinal: turn for turn in episode.turns}
-    said = [turns[number] for number in candidate.turns if number in turns]
-    scope = episode.scope
-    turn_ids: list[str | None] = [turn.id for turn in said]
-    # What is only planned, told by others or denied is a sentence, not a relation that holds.
-    related = (
-        subject is not None
-        and object is not None
-        and candidate.type is not None
-        and candidate.modality == "stated"
-    )
-    return Fact(
-        id=clock.new_id(),
-        scope=scope,
-        text=candidate.text.strip(),
-        recorded_at=clock.now(),
-        stated_at=(said[0].occurred_at if said else None) or episode.occurred_at,
-        valid_at=candidate.valid_at,
-        invalid_at=candidate.invalid_at,
-        expires_at=episode.expires_at,
-        subject_id=subject.id if subject and related else None,
-        type=candidate.type if related else None,
-        object_id=object.id if object and related else None,
-        entity_ids=_ids(named),
-        sources=tuple(
-            Source(episode.id, turn_id, scope.agent_id, scope.run_id)
-            for turn_id in (turn_ids or [None])
-        ),
-        memory_type=episode.memory_type,
-        importance=importance_of(candidate.importance, episode),
-        metadata=episode.metadata,
-        tags=episode.tags,
-    )
+    async def load(self, query: StatementQuery) -> list[Statement]:
+        """Read what a query finds, and all that can touch it."""
+        told = await self._ledger.statements(query)
+        self._learn(told)
+        await self._read_cells(self._cells(s.id for s in told.statements))
+        return list(told.statements)
 
+    async def read_sentences(self, texts: Iterable[str]) -> None:
+        """Read, in one go, what these plain sentences are going to touch."""
+        await self._read_cells({("", text_key(text)) for text in texts})
 
-def _ids(entities: Iterable[Entity | None]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(entity.id for entity in entities if entity is not None))
+    async def recall(self, query: StatementQuery) -> tuple[Statement, ...]:
+        """What once counted, with the facts and edits that it had: to be taken in again."""
+        told = await self._ledger.statements(query)
+        self._learn(replace(told, statements=()))
+        return told.statements
 
+    async def expect(self, statements: Iterable[Statement]) -> None:
+        """Read, in one go, what these are going to touch."""
+        wanted = {cell for s in statements for cell in cells(s, self._types.shape(s.type))}
+        await self._read_cells(wanted)
 
-def _since(fact: Fact) -> datetime:
-    """From when a fact is known to hold: its own date, else when it was said."""
-    return fact.valid_at or fact.stated_at or fact.recorded_at
+    async def _read_cells(self, wanted: Collection[Cell]) -> None:
+        """Read these cells; of mutual single-valued relations all that hang together."""
+        todo = set(wanted) - self._read
+        while todo:
+            self._read |= todo
+            query = StatementQuery(
+                self._wall,
+                places=tuple(sorted({p for c in todo for p in self._places(c)}, key=repr)),
+                sentences=tuple(sorted(cell[1] for cell in todo if not cell[0])),
+            )
+            told = await self._ledger.statements(query)
+            self._learn(told)
+            linked = (s.id for s in told.statements if self._chained(s.type))
+            todo = set(self._cells(linked)) - self._read
 
+    def _chained(self, type: str | None) -> bool:
+        shape = self._types.shape(type)
+        return shape.functional and shape.symmetric
 
-def _open_at(fact: Fact, moment: datetime) -> bool:
-    return fact.invalid_at is None or fact.invalid_at > moment
+    def _places(self, cell: Cell) -> Iterator[Place]:
+        type, *ends = cell
+        if not type:
+            return
+        symmetric = self._types.symmetric(type)
+        if len(ends) == 1 or not ends[1]:
+            yield type, ends[0], None
+            if symmetric:
+                yield type, None, ends[0]
+            return
+        yield type, ends[0], ends[1]
+        if symmetric:
+            yield type, ends[1], ends[0]
 
+    def _learn(self, told: Told) -> None:
+        """Take in what was read; what was decided since it was stored stays."""
+        self._edits |= {e.id: e for e in told.edits if e.id not in self._edits}
+        for fact in told.facts:
+            if fact.id not in self._facts:
+                self._rest(fact)
+        anew = self._merge(told.merged)
+        new = [s for s in told.statements if s.id not in self._said]
+        self._said |= {s.id: s for s in new}
+        self._view(self._said.values() if anew else new, anew=anew)
 
-def _relation(fact: Fact) -> tuple[str | None, str | None, str | None]:
-    return fact.subject_id, fact.type, fact.object_id
+    def _rest(self, fact: Fact) -> None:
+        self._facts[fact.id] = fact
+        for id in held(fact).belief.statement_ids:
+            self._resting.setdefault(id, set()).add(fact.id)
 
+    def _view(self, statements: Iterable[Statement], *, anew: bool = False) -> None:
+        """See statements with the merges, and file them by cell."""
+        if anew:
+            self._seen.clear()
+            self._by_cell.clear()
+        for seen in with_merges(statements, self._merged):
+            self._seen[seen.id] = seen
+            for cell in cells(seen, self._types.shape(seen.type)):
+                self._by_cell.setdefault(cell, set()).add(seen.id)
 
-async def _retract(fact: Fact, believed: Believed) -> list[Decision]:
-    """End, or withdraw, what the candidate says no longer (or never) held."""
-    if fact.subject_id and fact.type:
-        held = await believed.with_relation(fact.subject_id, fact.type, fact.object_id)
-    else:
-        held = await believed.with_text(fact.text)
-    at = fact.invalid_at
-    if at is None:
-        return [Decision("DELETE", "withdrawn by a later statement", before=old) for old in held]
-    ended = [(old, _end(old, fact, at)) for old in held]
-    return [
-        Decision("UPDATE", "said to have ended", before=old, after=_closed(old, end))
-        for old, end in ended
-        if end is not None and _open_at(old, end)
-    ]
+    def _cells(self, ids: Iterable[str]) -> list[Cell]:
+        """The cells of these statements, in their order."""
+        found = (
+            cell
+            for id in ids
+            if (seen := self._seen.get(id)) is not None
+            for cell in cells(seen, self._types.shape(seen.type))
+        )
+        return list(dict.fromkeys(found))
 
+    # Deciding
 
-def _end(old: Fact, told: Fact, at: datetime) -> datetime | None:
-    """When the known fact ended by what was told, None when that speaks of another time.
+    async def _settle(self, touched: Sequence[Cell]) -> list[Decision]:
+        """Fold what hangs together with these cells, and say what changes."""
+        await self._read_cells(touched)
+        groups = self._groups(touched)
+        within = {id for group in groups for id in group}
+        edits = [e for e in self._edits.values() if not within.isdisjoint(e.statement_ids)]
+        folded = joined(self._fold(group, edits) for group in groups)
+        facts = self._at_stake(within, touched)
+        present = {fact.id: fact for fact in facts if fact.retired_at is None}
+        steps = reconcile(
+            map(held, present.values()),
+            folded,
+            self._clock.new_id,
+            retired=(held(fact) for fact in facts if fact.retired_at is not None),
+            taken=(id for id, fact in self._facts.items() if fact.retired_at is None),
+        )
+        decisions: list[Decision] = []
+        followed = {
+            s.after.supersedes_id: s.fact_id for s in steps if s.after and s.after.supersedes_id
+        }
+        for step in steps:
+            before = present.get(step.fact_id) if step.before is not None else None
+            after = None if step.after is None else self._fact(step.after, edits)
+            reason = step.reason
+            if before and after and before.invalid_at != after.invalid_at and after.invalid_at:
+                by = followed.get(step.fact_id)
+                reason += f"; superseded by {by}" if by else ""
+            decisions += self._decided(reason, before, after)
+        told = {step.fact_id for step in steps}
+        for id, fact in present.items():
+            if id not in told and fact.statement_ids:
+                decisions += self._decided("set by hand", fact, self._fact(held(fact), edits))
+        self._loose.clear()
+        return decisions
 
-    An end is often vague ("in May" is the first of May): what was still said to hold after it,
-    without a date of its own, ended at the earliest when it was said.
-    """
-    if old.valid_at is not None:
-        return at if old.valid_at <= at else None
-    said = told.stated_at or told.recorded_at
-    return max(at, _since(old)) if _since(old) <= said else None
+    def _fold(self, group: Collection[str], edits: Sequence[Edit]) -> Folded:
+        own = [self._seen[id] for id in sorted(group)]
+        over = [edit for edit in edits if not set(group).isdisjoint(edit.statement_ids)]
+        return fold(own, self._types.shape(own[0].type), edits=over)
 
+    def _fact(self, what: Held, edits: Sequence[Edit]) -> Fact:
+        said = {id: self._seen[id] for id in what.belief.statement_ids}
+        return fact_of(what, said, edits, self._facts.get(what.fact_id), self._clock.now())
 
-def _closed(fact: Fact, at: datetime) -> Fact:
-    return replace(fact, invalid_at=at, version=fact.version + 1)
+    def _decided(self, reason: str, before: Fact | None, after: Fact | None) -> list[Decision]:
+        if before == after:
+            return []
+        if before is not None and after is not None and _longer(before, after):
+            reason += "; kept for longer"
+        action = action_of(before, after)
+        if after is not None and action == "UPDATE":
+            after = replace(after, version=after.version + 1)
+        if after is not None:
+            self._rest(after)
+        elif before is not None:
+            self._rest(replace(before, retired_at=self._clock.now()))
+        return [Decision(action, reason, before, after)]
 
+    def _at_stake(self, within: Collection[str], touched: Sequence[Cell]) -> list[Fact]:
+        """Facts, present or retired, that rest on these statements, or rested on what was dropped
+        here and rest on nothing else."""
+        ids = {fact for id in within for fact in self._resting.get(id, ())}
+        loose = {fact for cell in touched for fact in self._loose.get(cell, ())}
+        found = []
+        for id in sorted(ids | loose):
+            own = set(held(self._facts[id]).belief.statement_ids)
+            alone = id in loose and own.isdisjoint(self._seen)
+            if alone or not own.isdisjoint(within):
+                found.append(self._facts[id])
+        return found
 
-async def _known_already(fact: Fact, believed: Believed) -> Decision | None:
-    """The decision that notes its source when it is known, else None."""
-    since = _since(fact)
-    for reason, known in (
-        ("the same sentence is known", await believed.with_text(fact.text)),
-        ("the same relation is known", await _same_relation(fact, believed)),
-        ("nearly the same sentence is known", await _near(fact, believed)),
-    ):
-        for old in known:
-            # The same relation may begin again after it ended; that is a new fact.
-            if _relation(old) != _relation(fact) or not _open_at(old, since):
+    def _groups(self, touched: Sequence[Cell]) -> list[set[str]]:
+        """The statements by way of these cells, those that can touch each other together."""
+        groups: list[set[str]] = []
+        for cell in touched:
+            group = self._group(cell)
+            if not group:
                 continue
-            if fact.invalid_at is not None and fact.invalid_at != old.invalid_at:
-                continue
-            return _corroborate(old, fact, reason)
-    return None
+            for other in [g for g in groups if not g.isdisjoint(group)]:
+                groups.remove(other)
+                group |= other
+            groups.append(group)
+        return groups
+
+    def _group(self, cell: Cell) -> set[str]:
+        type = cell[0]
+        shape = self._types.shape(type or None)
+        found = set(self._by_cell.get(cell, ()))
+        if type and not shape.functional:
+            if not cell[2]:
+                return found | self._all_of(type, cell[1])
+            for end in cell[1:] if shape.symmetric else cell[1:2]:
+                found |= self._by_cell.get((type, end, ""), set())
+        elif type and shape.symmetric:
+            todo, near = {cell}, set[Cell]()
+            while todo:
+                near |= todo
+                found |= {id for one in todo for id in self._by_cell.get(one, ())}
+                todo = set(self._cells(found)) - near
+        return found
+
+    def _all_of(self, type: str, end: str) -> set[str]:
+        """Every object of a subject and type, for what speaks of them all."""
+        symmetric = self._types.symmetric(type)
+        return {
+            id
+            for cell, ids in self._by_cell.items()
+            if cell[0] == type and (cell[1] == end or (symmetric and end in cell[1:]))
+            for id in ids
+        }
+
+    # Sentences that are nearly the same
+
+    async def _known_sentence(self, said: Statement, fresh: Collection[str]) -> Statement:
+        """The statement with the key of the known sentence that it repeats, if it does."""
+        if said.type is not None:
+            return said
+        key = sentence_key(said)
+        if self._by_cell.get(("", key)):
+            return said
+        known = [f for f in self._plain_facts(said) if text_key(f.text) == key]
+        known = known or await self._near(said, fresh)
+        for fact in known:
+            await self._read_cells({("", text_key(fact.text))})
+            for id in held(fact).belief.statement_ids:
+                if id in self._seen and self._seen[id].type is None:
+                    return replace(said, key=sentence_key(self._seen[id]))
+        return said
+
+    def _plain_facts(self, said: Statement) -> list[Fact]:
+        return [
+            fact
+            for fact in self._facts.values()
+            if fact.type is None and fact.retired_at is None and fact.modality == said.modality
+        ]
+
+    async def _near(self, said: Statement, fresh: Collection[str]) -> list[Fact]:
+        about = set(said.entity_ids)
+        if not about:
+            return []
+        stored: list[Fact] = []
+        if about.isdisjoint(fresh):
+            query = FactQuery(
+                self._wall, entity_ids=said.entity_ids, newest_first=True, limit=_LOOK_BACK
+            )
+            stored = await self._ledger.facts(query)
+        here = self._plain_facts(said)
+        stored = [f for f in stored if f.id not in self._facts and f.type is None]
+        key, marks = text_key(said.text), _marks(said.text)
+        return [
+            fact
+            for fact in (*here, *stored)
+            if set(fact.entity_ids) == about
+            and fact.modality == said.modality
+            and _marks(fact.text) == marks
+            and _alike(text_key(fact.text), key)
+        ]
 
 
-async def _same_relation(fact: Fact, believed: Believed) -> list[Fact]:
-    if not (fact.subject_id and fact.type):
-        return []
-    return await believed.with_relation(fact.subject_id, fact.type, fact.object_id)
-
-
-async def _near(fact: Fact, believed: Believed) -> list[Fact]:
-    if not fact.entity_ids:
-        return []
-    key, marks = text_key(fact.text), _marks(fact.text)
-    return [
-        old
-        for old in await believed.about(fact.entity_ids)
-        if _marks(old.text) == marks and _alike(text_key(old.text), key)
-    ]
+def _longer(before: Fact, after: Fact) -> bool:
+    ends = before.expires_at, after.expires_at
+    return ends[0] is not None and (ends[1] is None or ends[1] > ends[0])
 
 
 def _alike(one: str, other: str) -> bool:
@@ -245,41 +397,3 @@ def _alike(one: str, other: str) -> bool:
 def _marks(text: str) -> tuple[list[str], frozenset[str]]:
     """What makes two similar sentences differ after all: numbers and negations."""
     return _NUMBER.findall(text), _NEGATIONS & frozenset(words(text.replace("n't", " not")))
-
-
-def _corroborate(old: Fact, fact: Fact, reason: str) -> Decision:
-    new = tuple(source for source in fact.sources if source not in old.sources)
-    after = replace(old, sources=(*old.sources, *new))
-    if old.type is not None and old.valid_at is None and fact.valid_at is not None:
-        reason += "; now dated"
-        after = replace(after, valid_at=fact.valid_at)
-    if old.expires_at and (fact.expires_at is None or fact.expires_at > old.expires_at):
-        reason += "; kept for longer"
-        after = replace(after, expires_at=fact.expires_at)
-    if replace(after, sources=old.sources) == old:
-        return Decision("NONE", reason, before=old, after=after)
-    return Decision("UPDATE", reason, before=old, after=replace(after, version=old.version + 1))
-
-
-async def _add(fact: Fact, believed: Believed) -> list[Decision]:
-    """Add it; a single-valued relation takes its place in time among the others."""
-    if fact.type not in FUNCTIONAL or fact.subject_id is None:
-        return [Decision("ADD", "new", after=fact)]
-    since = _since(fact)
-    others = [
-        old
-        for old in await believed.with_relation(fact.subject_id, fact.type)
-        if old.object_id != fact.object_id
-    ]
-    reason = "new"
-    later = [_since(old) for old in others if _since(old) > since]
-    if later:
-        ends = min(later)
-        fact = replace(fact, invalid_at=min(ends, fact.invalid_at or ends))
-        reason = "new; it was said of an earlier time than what is known"
-    earlier = [old for old in others if _since(old) <= since and _open_at(old, since)]
-    if earlier:
-        fact = replace(fact, supersedes_id=max(earlier, key=_since).id)
-    why = f"{fact.type} has one value at a time; superseded by {fact.id}"
-    closings = [Decision("UPDATE", why, before=old, after=_closed(old, since)) for old in earlier]
-    return [*closings, Decision("ADD", reason, after=fact)]

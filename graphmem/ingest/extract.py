@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -115,6 +115,10 @@ class ModelExtractor:
         self._asking = Asking(self._options)
         self._version = prompt_version
         self._budget = min(budget, self._asking_budget(context_tokens, budget))
+
+    def through(self, wrap: Callable[[LLM], LLM]) -> None:
+        """Ask the model through ``wrap`` from now on."""
+        self._llm = wrap(self._llm)
 
     def _asking_budget(self, context_tokens: int | None, budget: int) -> int:
         if context_tokens is None:

@@ -8,25 +8,15 @@ is to drop the record; what was said in between stays with the entity that it wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 from graphmem.errors import UsageError
-from graphmem.ingest.statements import Statement
 from graphmem.model import Entity
+from graphmem.model.naming import without_names
+from graphmem.model.statements import Merge, Statement
 from graphmem.text import name_key
 
 _VAGUE = "thing"
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """``gone_id`` is ``kept_id``, a person said ``at`` that time."""
-
-    id: str
-    kept_id: str
-    gone_id: str
-    at: datetime
 
 
 def merge_map(merges: Iterable[Merge]) -> dict[str, str]:
@@ -89,3 +79,11 @@ def merged_entity(kept: Entity, gone: Sequence[Entity]) -> Entity:
         kind=kinds[0] if kinds else kept.kind,
         summary=kept.summary or next((e.summary for e in gone if e.summary), None),
     )
+
+
+def unmerged_entity(kept: Entity, merge: Merge) -> Entity:
+    """The kept entity without what it had from the one that was merged into it."""
+    before, gone = merge.before, merge.gone
+    if before is None or gone is None:
+        raise ValueError(f"the merge {merge.id} was not read from a ledger")
+    return without_names(kept, before, merged_entity(before, [gone]))

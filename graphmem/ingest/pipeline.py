@@ -19,17 +19,28 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from graphmem.clock import Clock
 from graphmem.errors import BadModelOutput, Conflict, ModelError
-from graphmem.ingest.decide import Believed, decide
+from graphmem.ingest.decide import Believed
+from graphmem.ingest.given import given
 from graphmem.ingest.procedure import as_procedures
 from graphmem.ingest.recalled import readable
+from graphmem.ingest.relation_types import RelationTypes
 from graphmem.ingest.resolve import resolve
-from graphmem.model import Decision, Episode, Fact, Receipt
-from graphmem.ports.ledger import Commit, EntityQuery, Ledger, Standing
+from graphmem.ingest.stating import statements_of
+from graphmem.model import Episode, Receipt, Statement
+from graphmem.ports.ledger import (
+    TAKEN_UP,
+    Commit,
+    EntityQuery,
+    Ledger,
+    Standing,
+    StatementQuery,
+)
 from graphmem.ports.llm import CandidateFact, Extraction, Extractor
 from graphmem.text import name_keys_in
 
 _KNOWN_NAMES = 200
 _ERASED = "erased before it was finished"
+_UNDONE = "undone before it was finished"
 _KNOWN = "remembered before"
 _TRIES = 100  # each lost one is another process's gain
 T = TypeVar("T")
@@ -46,12 +57,14 @@ class Ingest:
         *,
         duplicate_window_s: float,
         at_once: int,
+        types: RelationTypes | None = None,
     ) -> None:
         self._ledger = ledger
         self._extractor = extractor
         self._clock = clock
         self._window_s = duplicate_window_s
         self._at_once = at_once
+        self._types = types or RelationTypes()
         self._walls: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
@@ -92,6 +105,8 @@ class Ingest:
         for episode in await self._ledger.episodes_by_id(list(others)) if others else []:
             if episode.status == "done":
                 receipts.append(Receipt(episode.id, "duplicate", reason=_KNOWN))
+            elif episode.status == "undone":
+                receipts.append(Receipt(episode.id, "failed", reason=_UNDONE))
             else:
                 receipts.append(Receipt(episode.id, episode.status, reason=episode.reason))
         return receipts
@@ -130,6 +145,8 @@ class Ingest:
             return error
 
     async def _candidates(self, episode: Episode) -> Extraction:
+        if episode.kind == "statements":
+            return given(episode)
         episode = readable(episode)
         kept = await self._ledger.extraction(episode.id)
         begun = None
@@ -156,7 +173,7 @@ class Ingest:
                 return ended
             if isinstance(extraction, ModelError):
                 return await self._postpone(episode, extraction)
-            believed = Believed(self._ledger, wall)
+            believed = self.believed(wall)
             commit = await self._decide(episode, extraction, believed)
             await self._ledger.commit([commit], since={wall: standing.seq})
             return _receipt(episode, "done", extraction, commit=commit)
@@ -185,7 +202,8 @@ class Ingest:
 
     async def _verbatim_once(self, wall: str, episodes: Sequence[Episode]) -> dict[str, Receipt]:
         standing = await self._ledger.standing(wall, [episode.id for episode in episodes])
-        believed = Believed(self._ledger, wall)
+        believed = self.believed(wall)
+        await believed.read_sentences(fact.text for e in episodes for fact in _verbatim(e).facts)
         receipts: dict[str, Receipt] = {}
         commits = []
         for episode in episodes:
@@ -198,24 +216,38 @@ class Ingest:
         await self._ledger.commit(commits, since={wall: standing.seq})
         return receipts
 
+    def believed(self, wall: str) -> Believed:
+        """What a wall believes, to decide about it."""
+        return Believed(self._ledger, wall, self._types, self._clock)
+
     async def _decide(self, episode: Episode, extraction: Extraction, believed: Believed) -> Commit:
         resolution = await resolve(extraction, episode, self._ledger, self._clock)
-        decisions = await decide(extraction.facts, resolution, episode, believed, self._clock)
+        said = statements_of(extraction.facts, resolution, episode, self._types, self._clock)
+        if episode.reason == TAKEN_UP:
+            # With the ids that it had before, so that its facts come back as themselves.
+            query = StatementQuery(episode.scope.wall, episode_ids=(episode.id,), undone_too=True)
+            before = {_place(one): one.id for one in await believed.recall(query)}
+            said = [replace(one, id=before.get(_place(one), one.id)) for one in said]
+        fresh = {entity.id for entity in resolution.new}
+        taken = await believed.take(said, fresh=fresh)
         turns = {turn.ordinal: turn.id for turn in episode.turns}
         mentions = {
             (turns[ordinal], entity.id)
             for ordinal, name in extraction.mentions
             if ordinal in turns and (entity := resolution.entity(name)) is not None
         }
-        for fact in (decision.after for decision in decisions if decision.after):
-            mentions |= _mentions(fact, episode)
-        used = {id for _, id in mentions} | _about(decisions)
+        for statement in taken.statements:
+            mentions |= _mentions(statement, episode)
+        used = {id for _, id in mentions}
+        used |= {id for statement in taken.statements for id in statement.entity_ids}
         return Commit(
             episode=episode,
-            decisions=decisions,
+            decisions=taken.decisions,
             new_entities=tuple(entity for entity in resolution.new if entity.id in used),
             renamed=resolution.changed,
             mentions=tuple(sorted(mentions)),
+            reasons={choice.entity_id: choice.reason for choice in resolution.choices},
+            statements=taken.statements,
             extraction=extraction,
             at=self._clock.now(),
         )
@@ -235,6 +267,8 @@ def _ended(episode: Episode, standing: Standing) -> Receipt | None:
     status = standing.statuses.get(episode.id)
     if status is None:
         return Receipt(episode.id, "failed", reason=_ERASED)
+    if status == "undone":
+        return Receipt(episode.id, "failed", reason=_UNDONE)
     return Receipt(episode.id, "duplicate", reason=_KNOWN) if status == "done" else None
 
 
@@ -248,15 +282,15 @@ def _verbatim(episode: Episode) -> Extraction:
     return Extraction(entities=(), facts=tuple(facts), extractor="none", version="1")
 
 
-def _mentions(fact: Fact, episode: Episode) -> set[tuple[str, str]]:
-    """A turn that states a fact names the entities that the fact is about."""
+def _place(statement: Statement) -> tuple[object, ...]:
+    return statement.turn, statement.ordinal, statement.type, statement.kind, statement.text
+
+
+def _mentions(statement: Statement, episode: Episode) -> set[tuple[str, str]]:
+    """A turn that says something names the entities that it is about."""
     own = {turn.id for turn in episode.turns}
-    stating = [source.turn_id for source in fact.sources if source.turn_id in own]
-    return {(turn, entity) for turn in stating if turn for entity in fact.entity_ids}
-
-
-def _about(decisions: Sequence[Decision]) -> set[str]:
-    return {id for d in decisions for fact in (d.before, d.after) if fact for id in fact.entity_ids}
+    stating = [source.turn_id for source in statement.sources if source.turn_id in own]
+    return {(turn, entity) for turn in stating if turn for entity in statement.entity_ids}
 
 
 def _receipt(
@@ -276,5 +310,5 @@ def _receipt(
         model_calls=extraction.calls,
         tokens_in=extraction.tokens_in,
         tokens_out=extraction.tokens_out,
-        reason=reason,
+        reason=reason or extraction.reason,
     )

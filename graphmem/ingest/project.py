@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
 from graphmem.model import Entity, Episode, Fact, Turn
 from graphmem.ports.graph import GraphChanges, GraphStore, Mark
-from graphmem.ports.ledger import Event, Ledger, LedgerLog
+from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.vectors import Collection, Point, VectorChanges, VectorStore
 
 BATCH = 5000
@@ -34,9 +34,21 @@ class Folded:
     removed_turns: tuple[str, ...]
     removed_entities: tuple[str, ...]
     removed_facts: tuple[str, ...]
+    renewed_mentions: tuple[str, ...] = ()
+    """Episodes that mention now what ``mentions`` has of them, and nothing else."""
 
 
-async def fold(events: Sequence[Event], log: LedgerLog) -> Folded:
+class There(Protocol):
+    """What a fold asks: what is still there of what events speak of."""
+
+    async def existing(
+        self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]
+    ) -> set[str]: ...
+
+    async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]: ...
+
+
+async def fold(events: Sequence[Event], log: There) -> Folded:
     """Fold a batch. References to what was erased since are left out: they have no other end."""
     last = {(event.kind, event.id): event for event in events}
     changed = {
@@ -60,6 +72,7 @@ async def fold(events: Sequence[Event], log: LedgerLog) -> Folded:
         entities=tuple(Entity.from_json(e.after) for e in changed["entity"] if e.after),
         facts=tuple(_without_erased(fact, known) for fact in facts),
         mentions=tuple((a, b) for a, b in mentions if a in known and b in known),
+        renewed_mentions=tuple(e.id for e in changed["mention"] if e.action == "REPLACE"),
         removed_episodes=tuple(e.id for e in gone if e.kind == "episode"),
         removed_turns=tuple(
             turn for e in gone if e.kind == "episode" for turn in (e.after or {})["turn_ids"]
@@ -73,7 +86,7 @@ async def _existing(
     facts: Sequence[Fact],
     mentions: Sequence[tuple[str, str]],
     episodes: Sequence[Episode],
-    log: LedgerLog,
+    log: There,
 ) -> set[str]:
     episode_ids = {source.episode_id for fact in facts for source in fact.sources}
     episode_ids |= {episode for episode, _ in mentions}
@@ -161,6 +174,7 @@ def graph_target(store: GraphStore) -> _Target:
             entities=folded.entities,
             facts=folded.facts,
             mentions=folded.mentions,
+            renewed_mentions=folded.renewed_mentions,
             removed_episodes=folded.removed_episodes,
             removed_entities=folded.removed_entities,
             removed_facts=folded.removed_facts,

@@ -7,7 +7,7 @@ before it: no step names a fact that does not exist yet, and rivals do not overl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphmem.ingest.statements import Account, Belief, Folded
@@ -57,19 +57,21 @@ def reconcile(
     new_id: Callable[[], str],
     *,
     retired: Iterable[Held] = (),
+    taken: Iterable[str] = (),
 ) -> tuple[Step, ...]:
     """What to do so that ``existing`` (all facts of the cell) becomes what was folded.
 
     A new fact takes back the id of a ``retired`` one that rested on the same statements (an undone
     withdrawal), else that of its first statement, so that ids do not depend on what came and went;
-    ``new_id`` is asked only when one statement supports two facts.
+    ``new_id`` is asked only when one statement supports two facts, or that id is ``taken`` by a
+    fact of another cell.
 
     Order: what is deleted; what ends earlier or begins later; what is new, the superseded first;
     all other changes. What is exactly as it was is not mentioned.
     """
     have = {held.fact_id: held for held in existing}
     plan = _matched(have, folded.beliefs)
-    _name(plan, folded.beliefs, {held.fact_id: held for held in retired}, new_id)
+    _name(plan, folded.beliefs, {held.fact_id: held for held in retired}, new_id, set(taken))
     target = {plan.ids[n]: _held(n, belief, plan.ids) for n, belief in enumerate(folded.beliefs)}
     gone = [have[id] for id in sorted(have) if id not in plan.kept]
     deleted = [Step("DELETE", _why_gone(h, target, folded.accounts), h, None) for h in gone]
@@ -119,10 +121,11 @@ def _name(
     beliefs: Sequence[Belief],
     retired: Mapping[str, Held],
     new_id: Callable[[], str],
+    others: Collection[str],
 ) -> None:
     """Ids for beliefs that are no fact yet."""
     back = _matched({id: h for id, h in retired.items() if id not in plan.kept}, beliefs)
-    taken = {*plan.ids, *retired}
+    taken = {*plan.ids, *retired, *others}
     for n, belief in enumerate(beliefs):
         if plan.ids[n]:
             continue

@@ -241,6 +241,8 @@ class RelationTypes:
 
     declared: Mapping[str, bool] = field(default_factory=dict)
     learned: Mapping[str, bool] = field(default_factory=dict)
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+    """The user's own (see :func:`normal`)."""
 
     def count(self, type: str) -> Count:
         """How many objects at a time."""

@@ -144,12 +144,11 @@ class _Resolver:
         """Read what the names may mean: by their keys, then by their hints."""
         names = [n for c in candidates for n in (c.name, *c.aliases)]
         keys = {key for name in names for key in name_keys(name)} | self._owner_keys()
-        if keys:
-            await self._read(keys)
         hints = {h for c in candidates if _may_be_person(c) for h in sought_keys(c.name)}
-        if not hints:
+        if not keys | hints:
             return
-        if await self._read(hints) >= _MOST_READ:  # one crowded hint may have hidden others
+        if await self._read(keys | hints) >= _MOST_READ:  # one crowded hint may have hidden others
+            await self._read(keys)
             for hint in sorted(hints):
                 await self._read({hint}, limit=_MOST_ALIKE)
         self.crowded = {h for h in hints if len(self.filed.get(h, ())) >= _MOST_ALIKE}

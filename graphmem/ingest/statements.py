@@ -1,8 +1,8 @@
 """What was said, as it is kept for good, and what is believed because of it.
 
-A :class:`Statement` never changes. A :class:`Belief` is computed from all statements of its cell
+A statement never changes. A :class:`Belief` is computed from all statements of its cell
 (:mod:`graphmem.ingest.believe`), so an episode is undone by computing without its statements, and
-an edit by hand is kept by computing with its :class:`Edit`.
+an edit by hand is kept by computing with its edit.
 """
 
 from __future__ import annotations
@@ -12,57 +12,27 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from graphmem.model import Source
+from graphmem.model import Modality, Source
+from graphmem.model.statements import Edit, Statement, StatementKind
+from graphmem.text import text_key
 
-Modality = Literal["stated", "planned", "hearsay", "hypothetical", "negated"]
-StatementKind = Literal["assert", "end", "withdraw"]
+__all__ = [
+    "Account",
+    "Belief",
+    "Edit",
+    "Folded",
+    "Modality",
+    "Outcome",
+    "Statement",
+    "StatementKind",
+    "object_key",
+    "period_end",
+    "refines",
+    "sentence_key",
+]
+
+
 Outcome = Literal["believed", "ends", "withdrawn", "withdraws", "corrected", "pending"]
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One thing that one episode says, about resolved entities.
-
-    ``kind``: ``assert`` says that it holds; ``end`` that it no longer does (from ``invalid_at``,
-    else ``valid_at``, else when it was said); ``withdraw`` that it never did. A statement without
-    ``type`` is a plain sentence. An ``end`` or ``withdraw`` without ``object_id`` means every
-    object. ``turn`` and ``ordinal`` are its place within its episode.
-    """
-
-    id: str
-    episode_id: str
-    text: str
-    stated_at: datetime
-    turn: int = 0
-    ordinal: int = 0
-    subject_id: str | None = None
-    type: str | None = None
-    object_id: str | None = None
-    entity_ids: tuple[str, ...] = ()
-    valid_at: datetime | None = None
-    invalid_at: datetime | None = None
-    kind: StatementKind = "assert"
-    modality: Modality = "stated"
-    importance: float = 0.5
-    sources: tuple[Source, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """What a person set by hand on the fact that then rested on ``statement_ids``.
-
-    What is None was not touched. ``drop`` is a deletion by hand: those statements are believed no
-    more; the same said again later is.
-    """
-
-    id: str
-    statement_ids: frozenset[str]
-    at: datetime
-    text: str | None = None
-    valid_at: datetime | None = None
-    invalid_at: datetime | None = None
-    importance: float | None = None
-    drop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +82,18 @@ class Folded:
 
     beliefs: tuple[Belief, ...] = ()
     accounts: Mapping[str, Account] = field(default_factory=dict)
+
+
+def sentence_key(statement: Statement) -> str:
+    """What two wordings of one sentence share."""
+    return statement.key if statement.key is not None else text_key(statement.text)
+
+
+def object_key(statement: Statement) -> str | None:
+    """What it says of its subject: an entity's id, or an attribute's value."""
+    if statement.object_id is None and statement.value is not None:
+        return "=" + text_key(statement.value)
+    return statement.object_id
 
 
 # -- vague dates -----------------------------------------------------------------------------------

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graphmem.ingest.statements import Edit, Statement, period_end, refines
+from graphmem.ingest.statements import (
+    Edit,
+    Statement,
+    object_key,
+    period_end,
+    refines,
+    sentence_key,
+)
 from graphmem.text import text_key
 
 Target = tuple[str, str]
@@ -31,8 +38,8 @@ class Shape:
 
     def target(self, statement: Statement) -> Target:
         if statement.type is None:
-            return ("", text_key(statement.text))
-        ends = (statement.subject_id or "", statement.object_id or "")
+            return ("", sentence_key(statement))
+        ends = (statement.subject_id or "", object_key(statement) or "")
         return (min(ends), max(ends)) if self.symmetric else ends
 
     def rivals(self, one: Target, other: Target) -> bool:
@@ -49,7 +56,7 @@ class Shape:
 
     def meant(self, statement: Statement, target: Target) -> bool:
         """Whether an end or a withdrawal speaks of this target."""
-        if statement.type is None or statement.object_id is not None:
+        if statement.type is None or object_key(statement) is not None:
             return self.target(statement) == target
         return statement.subject_id in (target if self.symmetric else target[:1])
 

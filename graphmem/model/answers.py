@@ -138,11 +138,32 @@ class Subgraph:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One line of a timeline: a fact began, ended, or (undated) was stated."""
+    """One line of a timeline: a fact began, ended, or (undated) was stated.
+
+    What is not plainly stated begins and ends nothing: it stands there once, with how it was meant;
+    a plan at the date that it is for.
+    """
 
     at: datetime
-    what: Literal["began", "ended", "stated"]
+    what: Literal["began", "ended", "stated", "planned", "hearsay", "hypothetical", "negated"]
     fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One fact that is in one of two states and not in the other.
+
+    ``began`` and ``ended``: the world moved on, and both states know of it. ``learned`` and
+    ``withdrawn``: what is known changed. ``at`` is when, in the world's time or, for the latter
+    two, when it was recorded; None when that is not known.
+    """
+
+    what: Literal["began", "ended", "learned", "withdrawn"]
+    at: datetime | None
+    fact: Fact
+    reason: str
+    episode_id: str | None = None
+    """The episode that brought the change about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +184,19 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Spend:
+    """What one model was asked, and cost, on one day (UTC). ``cost`` is in the currency of the
+    price table; 0 where it has no price."""
+
+    day: str
+    model: str
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """Counts in one scope, or in the whole store."""
 
@@ -176,6 +210,9 @@ class Stats:
     model_calls: int
     tokens_in: int
     tokens_out: int
+    spend: tuple[Spend, ...] = ()
+    """By day and model. Embedding is done for all together: it is counted in the whole store's
+    only. Empty for a scope narrowed to an agent or a run."""
 
 
 @dataclass(frozen=True, slots=True)

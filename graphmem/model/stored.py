@@ -15,6 +15,9 @@ Metadata: TypeAlias = Mapping[str, Any]
 Action = Literal["ADD", "UPDATE", "DELETE", "NONE"]
 MemoryType = Literal["semantic", "episodic", "procedural"]
 HitKind = Literal["fact", "turn"]
+Modality = Literal["stated", "planned", "hearsay", "hypothetical", "negated"]
+"""How a thing is said: as so; as meant to be; as told by others, or by an assistant of somebody
+else; as one that may be or would be; as not so."""
 
 DEFAULT_PROJECT = "default"
 _LONGEST_ID = 256
@@ -100,7 +103,8 @@ class Episode:
     id: str
     scope: Scope
     content: str
-    kind: Literal["text", "messages"]
+    kind: Literal["text", "messages", "statements"]
+    """``statements`` are given as they are (JSON), not to be read from a text."""
     content_hash: str
     occurred_at: datetime
     recorded_at: datetime
@@ -116,7 +120,8 @@ class Episode:
     infer: bool = True
     time_given: bool = True
     """Whether the caller said when it happened; otherwise ``occurred_at`` is when it arrived."""
-    status: Literal["pending", "done", "failed"] = "pending"
+    status: Literal["pending", "done", "failed", "undone"] = "pending"
+    """``undone``: taken back; it is kept, and nothing that it says counts."""
     reason: str | None = None
     """Why it is still pending, or failed."""
 
@@ -184,6 +189,12 @@ class Fact:
     importance: float = 0.5
     metadata: Metadata = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    modality: Modality = "stated"
+    """How it is meant; only what is ``stated`` is a relation that holds."""
+    planned_for: datetime | None = None
+    """The date of a plan."""
+    statement_ids: tuple[str, ...] = ()
+    """What was said that it rests on, in the order said."""
 
     @property
     def agent_ids(self) -> tuple[str, ...]:
@@ -213,6 +224,8 @@ class Fact:
                 "archived_at",
             )
         }
+        # Facts of older stores lack what came later.
+        times["planned_for"] = unstamp_or_none(data.get("planned_for"))
         return cls(
             **{
                 **data,
@@ -222,6 +235,7 @@ class Fact:
                 "entity_ids": tuple(data["entity_ids"]),
                 "sources": tuple(Source(**source) for source in data["sources"]),
                 "tags": tuple(data["tags"]),
+                "statement_ids": tuple(data.get("statement_ids", ())),
             }
         )
 
@@ -245,6 +259,7 @@ class Relation:
     stated_at: datetime | None = None
     valid_at: datetime | None = None
     invalid_at: datetime | None = None
+    modality: Modality = "stated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack
 
 from graphmem.model import (
     Change,
+    Difference,
     Entity,
     Episode,
     Fact,
@@ -21,6 +22,7 @@ from graphmem.model import (
     HitKind,
     MemoryType,
     Metadata,
+    Modality,
     Moment,
     Page,
     Path,
@@ -37,11 +39,27 @@ from graphmem.model import (
 if TYPE_CHECKING:
     import networkx as nx
 
+    from graphmem.ports.views import ViewAPI
+
 When: TypeAlias = datetime | date | str
 Message: TypeAlias = Mapping[str, Any]
 """``content`` (text) is required; ``role``, ``name`` (the speaker), ``occurred_at`` and ``id`` (the
 source's own id of this turn) are optional. Nothing else is read, and nothing else is refused."""
 Content: TypeAlias = str | Message | Sequence[Message]
+
+
+class AtMoment(Protocol):
+    """A view (see :meth:`MemoryAPI.as_of`), or its synchronous mirror: what it is of."""
+
+    @property
+    def valid_at(self) -> datetime | None:
+        """The moment of the world's time; None for what held when it was known."""
+        ...
+
+    @property
+    def known_at(self) -> datetime | None:
+        """The moment whose knowledge counts; None for now."""
+        ...
 
 
 class ScopeArgs(TypedDict, total=False):
@@ -63,6 +81,22 @@ class AddArgs(ScopeArgs, total=False):
     expires_at: When | None
     importance: float
     infer: bool
+    idempotency_key: str | None
+
+
+class RelateArgs(ScopeArgs, total=False):
+    """Everything else that :meth:`MemoryAPI.relate` takes, for all rows of one call."""
+
+    fact: str | None
+    valid_at: When | None
+    invalid_at: When | None
+    occurred_at: When | None
+    modality: Modality
+    subject_kind: str | None
+    object_kind: str | None
+    metadata: Metadata | None
+    tags: Sequence[str]
+    importance: float | None
     idempotency_key: str | None
 
 
@@ -100,6 +134,72 @@ class MemoryAPI(Protocol):
         """
         ...
 
+    async def relate(
+        self,
+        subject: str,
+        type: str,
+        object: str,
+        *,
+        fact: str | None = None,
+        valid_at: When | None = None,
+        invalid_at: When | None = None,
+        occurred_at: When | None = None,
+        modality: Modality = "stated",
+        subject_kind: str | None = None,
+        object_kind: str | None = None,
+        metadata: Metadata | None = None,
+        tags: Sequence[str] = (),
+        importance: float | None = None,
+        idempotency_key: str | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Receipt:
+        """Remember one relation that is known already, without a model: an episode like any other.
+
+        It goes the same way as what is told in words: names are resolved, and it is decided against
+        what is known, so that it may close, be closed by or corroborate other facts. ``type`` is a
+        verb phrase (``works_at``). ``fact`` is the sentence to keep; without it one is made of the
+        three. ``valid_at`` and ``invalid_at`` are when it held; ``occurred_at`` when it was said,
+        without it now. ``modality`` is how it is meant; what is not ``stated`` is kept and found as
+        a fact, but is no relation. A kind (``person``, ``place``, …) tells homonyms apart.
+        """
+        ...
+
+    async def relate_many(
+        self,
+        rows: Iterable[Mapping[str, Any] | Sequence[Any]],
+        *,
+        progress: Callable[[int], None] | None = None,
+        **options: Unpack[RelateArgs],
+    ) -> int:
+        """:meth:`relate` for many, in order, with bounded memory; returns how many were new.
+
+        A row is a mapping with ``subject``, ``type``, ``object`` and any of the options of
+        :meth:`relate`, which override those given here; or the three by themselves, with
+        ``valid_at`` and ``invalid_at`` after them if need be. A table (pandas, polars, Arrow) is
+        taken row by row. An empty cell, or NaN, is one not given. Safe to repeat after an
+        interruption, as :meth:`add_many` is. A bad row is a
+        :class:`~graphmem.errors.UsageError` that says which (rows before it may be stored).
+        """
+        ...
+
+    async def unrelate(
+        self,
+        subject: str,
+        type: str,
+        object: str | None = None,
+        *,
+        invalid_at: When | None = None,
+        occurred_at: When | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Receipt:
+        """Take a relation back; without ``object`` every one of this subject and type.
+
+        With ``invalid_at`` the world changed: it held until then. Without it belief was wrong: it
+        never was so, and what it had closed is open again. An episode like any other, that
+        :meth:`undo` undoes. ``occurred_at`` is when this was said, without it now.
+        """
+        ...
+
     async def update(
         self,
         fact_id: str,
@@ -126,6 +226,29 @@ class MemoryAPI(Protocol):
 
     async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
         """Erase all that this scope holds, for good, from the ledger, the graph and the vectors."""
+        ...
+
+    async def undo(self, id: str, **scope: Unpack[ScopeArgs]) -> Removal:
+        """Take back what one episode, or one change by hand, did: the state without it.
+
+        ``id`` is an episode's, or that of a change as :meth:`history` shows it (an update, a
+        deletion, a merge). What an episode stated counts no more, unless others state it too; what
+        it had closed is open again. It stays in the ledger as ``undone``, and history tells it;
+        adding the same again takes it up again. Returns what is believed no longer.
+        """
+        ...
+
+    async def merge(self, entity: str, other: str, **scope: Unpack[ScopeArgs]) -> Entity:
+        """Say that two entities (by id or name) are one; ``other`` becomes part of ``entity``.
+
+        What is known of both is decided anew as of one, and both names lead to it. Nothing is lost:
+        :meth:`unmerge` parts them again.
+        """
+        ...
+
+    async def unmerge(self, entity_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
+        """Part what :meth:`merge` joined: the entity with this id, which had become part of
+        another, stands by itself again, with all that was said of it. Returns it."""
         ...
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
@@ -203,7 +326,10 @@ class MemoryAPI(Protocol):
         limit: int = 100,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
-        """Typed relations: of one entity, of one type, between two; by when they began."""
+        """Typed relations: of one entity, of one type, between two; by when they began.
+
+        Only what is stated: plans, hearsay, suppositions and denials are facts, but no relations.
+        """
         ...
 
     async def neighbours(
@@ -240,7 +366,42 @@ class MemoryAPI(Protocol):
         limit: int = 100,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
-        """What began, ended or was stated when, oldest first."""
+        """What began, ended or was stated when, oldest first; plans at the date they are for."""
+        ...
+
+    def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> ViewAPI:
+        """What held at a moment, as known now or at another moment: a view that can only be read.
+
+        It has every reading method of this one, with the same arguments but ``current``, and is
+        good for as long as this is open. With ``valid_at``: what held then in the world (begun,
+        and not ended, expired or archived). With ``known_at``: what was believed then; nothing that
+        was recorded later shows, be it an episode, a name or an end. With ``known_at`` alone: what
+        the same question would have been answered then. At least one must be given.
+
+        ``valid_at`` alone costs what the same read costs now. With ``known_at``, reads by id, name
+        and relation ask the ledger for the versions of then; the first ``search``, ``context``,
+        ``neighbours``, ``paths`` or ``cypher`` makes graph and vectors of this (project, owner) as
+        they were, in memory, once for each view: that takes time and room in proportion to what
+        the owner had by then.
+        """
+        ...
+
+    async def diff(
+        self,
+        a: When | AtMoment,
+        b: When | AtMoment,
+        entity: str | None = None,
+        *,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Difference]:
+        """What is so in state ``b`` and not in ``a``, or the reverse, oldest first, with reasons.
+
+        A moment stands for :meth:`as_of` that moment of the world's time, as known now; pass two
+        views to compare what was known. ``entity`` narrows it to what is about it. Only stated
+        facts count. What both began and ended in between is in neither state: see
+        :meth:`timeline` for that.
+        """
         ...
 
     async def cypher(
@@ -267,7 +428,8 @@ class MemoryAPI(Protocol):
         ...
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
-        """Counts: of the scope given here or on opening, else of the whole store."""
+        """Counts, and what models cost by day: of the scope given here or on opening, else of the
+        whole store."""
         ...
 
     async def health(self) -> Health:

@@ -23,8 +23,9 @@ class GraphChanges:
 
     ``facts`` replace whatever the graph holds of them: node, STATES, ABOUT, RELATES, SUPERSEDES.
     ``episodes`` bring their NEXT edge (from ``previous_id``), ``mentions`` are pairs of episode id
-    and entity id. ``removed`` are ids of episodes, entities and facts, with all their edges.
-    Removals come first. Every id referred to is in the batch or already in the graph, save those
+    and entity id; ``renewed_mentions`` are episodes that mention nothing else from here on.
+    ``removed`` are ids of episodes, entities and facts, with all their edges. Removals come first.
+    Every id referred to is in the batch or already in the graph, save those
     erased since: an edge with a missing end is left out.
     """
 
@@ -32,6 +33,7 @@ class GraphChanges:
     entities: tuple[Entity, ...] = ()
     facts: tuple[Fact, ...] = ()
     mentions: tuple[tuple[str, str], ...] = ()
+    renewed_mentions: tuple[str, ...] = ()
     removed_episodes: tuple[str, ...] = ()
     removed_entities: tuple[str, ...] = ()
     removed_facts: tuple[str, ...] = ()
@@ -49,6 +51,8 @@ class Link:
     valid_at: str | None
     invalid_at: str | None
     """Times in stored form (see :mod:`graphmem.clock`)."""
+    stated_at: str | None = None
+    modality: str = "stated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,31 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from graphmem.model import (
     Change,
     Decision,
+    Edit,
     Entity,
     Episode,
     Fact,
+    Merge,
     Removal,
     Scope,
+    Statement,
     Stats,
     Turn,
 )
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
+TAKEN_UP = "taken up again after it was undone"
+"""The reason of an episode that is pending because it was told again after it was undone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Everything one episode changes, decided: written in one transaction or not at all.
+    """Everything one episode (or one act by hand) changes, decided: written in one transaction or
+    not at all.
 
     ``renamed`` are entities that gained an alias, a kind or a name. ``mentions`` are pairs of turn
-    id and entity id.
+    id and entity id. ``reasons`` say by entity id why a name was taken to mean it, where that was
+    not plain.
     """
 
     episode: Episode | None
@@ -40,10 +48,83 @@ class Commit:
     new_entities: tuple[Entity, ...] = ()
     renamed: tuple[Entity, ...] = ()
     mentions: tuple[tuple[str, str], ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    statements: tuple[Statement, ...] = ()
+    """What the episode says; those that were kept of it before are replaced."""
+    edits: tuple[Edit, ...] = ()
+    undone: Undone | None = None
+    merge: Merge | None = None
+    """From here on ``gone_id`` is not seen any more; ``renamed`` has the entity that both are."""
     extraction: Extraction | None = None
     actor: str = "graphmem"
+    wall: str | None = None
+    """Where it is by hand."""
     at: datetime | None = None
     """When it is recorded; without it, now by the ledger's own clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What no longer counts: an episode, an edit or a merge by id. All of it is kept.
+
+    The statements of an undone episode are not read any more, its status is ``undone``, and what
+    only it mentioned goes. After an undone merge the entity that was gone is there again.
+    """
+
+    episode_id: str | None = None
+    edit_id: str | None = None
+    merge_id: str | None = None
+
+
+Place: TypeAlias = tuple[str, str | None, str | None]
+"""Type, subject id, object key (see :class:`StatementQuery`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementQuery:
+    """Which statements to read: those of any of these. Undone ones are never read.
+
+    ``places`` are (type, subject, object): all of a subject and type when the object is None; with
+    an object (an entity's id, or ``=`` and an attribute's key) those about it or about no object;
+    all about an object when the subject is None. Entity ids stand for all that are merged into
+    them. ``sentences`` are text keys, of statements or of present facts that rest on them.
+    """
+
+    wall: str
+    places: tuple[Place, ...] = ()
+    sentences: tuple[str, ...] = ()
+    episode_ids: tuple[str, ...] = ()
+    scope: Scope | None = None
+    """All that its agent and run narrow it to."""
+    statement_ids: tuple[str, ...] = ()
+    fact_ids: tuple[str, ...] = ()
+    """What these facts rest on, or have rested on."""
+    entity_ids: tuple[str, ...] = ()
+    """With one of these as subject or object, or under a present fact about them."""
+    undone_too: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Statements, and what was made of them.
+
+    ``facts`` are those that rest on them, each in its last version: present, or retired when it has
+    ``retired_at``. ``edits`` are laid over them. ``merged`` names for each entity id in all of that
+    the one that it stands for, where it is another.
+    """
+
+    statements: tuple[Statement, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    merged: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What was done by hand at one time: the edit or the merge."""
+
+    edit: Edit | None = None
+    merge: Merge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +173,8 @@ class EntityQuery:
     contains: str | None = None
     """Only names whose key contains this key."""
     known_at: datetime | None = None
-    """Only entities that were known at that moment (with the names they have now)."""
+    """Read the entities as they were at that moment, with the names that they had then. By ids it
+    costs what these need, otherwise a reading of every entity that the wall ever had."""
     limit: int = 1000
     after: str | None = None
     """Only entities after this name, in order of name then id (``name``, NUL, ``id``)."""
@@ -126,6 +208,11 @@ class Erasure:
     scope: Scope
     episode_ids: tuple[str, ...] | None = None
     fact_ids: tuple[str, ...] | None = None
+    decisions: tuple[Decision, ...] = ()
+    """What is believed without what is erased. A fact that they do not name and that others still
+    support loses the erased sources, no more."""
+    since: int | None = None
+    """The ``seq`` of the wall that the decisions rest on (see :class:`Standing`)."""
     at: datetime | None = None
     """When it is recorded; without it, now by the ledger's own clock."""
 
@@ -156,7 +243,8 @@ class LedgerWrites(Protocol):
 
         Returns for each the stored episode: itself (with ``previous_id`` set), or the earlier one
         it repeats — the same scope and idempotency key; or the same scope, content and given
-        time; or, when no time was given, the same scope and content within ``window_s``.
+        time; or, when no time was given, the same scope and content within ``window_s``. One that
+        was undone is pending again, with the reason :data:`TAKEN_UP`.
         """
         ...
 
@@ -181,7 +269,10 @@ class LedgerWrites(Protocol):
         ...
 
     async def erase(self, erasure: Erasure) -> Removal:
-        """Remove for good, from history too; append events so that projections follow."""
+        """Remove for good, from history too; append events so that projections follow.
+
+        :class:`~graphmem.errors.Conflict` as for ``commit``.
+        """
         ...
 
 
@@ -208,6 +299,19 @@ class LedgerReads(Protocol):
 
     async def entities(self, query: EntityQuery) -> list[Entity]: ...
 
+    async def statements(self, query: StatementQuery) -> Told:
+        """Statements by their places, with what was made of them, as one consistent reading."""
+        ...
+
+    async def merges(self, wall: str, entity_id: str) -> list[Merge]:
+        """The merges that made an entity what it is (it was kept, or is gone), oldest first."""
+        ...
+
+    async def by_hand(self, wall: str, seq: int) -> tuple[Change, Hand] | None:
+        """A change of a fact or entity by its ``seq``, with the act by hand that made it, if one
+        did and it still counts; None when there is no such change here."""
+        ...
+
     async def history(self, wall: str, fact_id: str) -> list[Change]:
         """Everything that happened to a fact, oldest first; empty when unknown here."""
         ...
@@ -233,8 +337,11 @@ class LedgerLog(Protocol):
         """The last ``seq``; 0 when nothing was ever written."""
         ...
 
-    async def events(self, after: int, limit: int) -> list[Event]:
-        """Events with ``seq`` above ``after``, in order."""
+    async def events(
+        self, after: int, limit: int, *, wall: str | None = None, until: datetime | None = None
+    ) -> list[Event]:
+        """Events with ``seq`` above ``after``, in order: all, or (``wall`` and ``until``, both) one
+        wall's up to a moment."""
         ...
 
     async def existing(
@@ -264,6 +371,45 @@ class EmbeddingCache(Protocol):
     async def cache(self, model: str, vectors: Mapping[str, Vector]) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What was asked of a model, or given back (below zero), on a day (UTC, ``2026-11-21``).
+
+    ``wall`` is the digest of a wall, empty for what is done for all alike; ``micros`` is money in
+    millionths.
+    """
+
+    day: str
+    model: str
+    wall: str = ""
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    micros: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The most that may be spent, in all or on one day: calls, tokens or millionths of money."""
+
+    what: Literal["calls", "tokens", "micros"]
+    per: Literal["day", "store"]
+    most: int
+
+
+class SpendBook(Protocol):
+    """What models cost, of all processes that share the ledger."""
+
+    async def charge(self, charge: Charge, ceilings: Sequence[Ceiling] = ()) -> Ceiling | None:
+        """Note it, unless one of the ceilings would be broken; that one is returned then. One
+        transaction: two processes cannot both take what is left."""
+        ...
+
+    async def charges(self, wall: str | None = None) -> list[Charge]:
+        """By day and model: of one wall (its digest), or of all."""
+        ...
+
+
 class LedgerCopy(Protocol):
     """The rows as they are, to move a whole ledger to another place or kind of ledger."""
 
@@ -291,7 +437,7 @@ class LedgerCopy(Protocol):
         ...
 
 
-class Ledger(LedgerWrites, LedgerReads, LedgerLog, LedgerCopy, EmbeddingCache, Protocol):
+class Ledger(LedgerWrites, LedgerReads, LedgerLog, LedgerCopy, EmbeddingCache, SpendBook, Protocol):
     """All of it, and the store's own facts (``store_id``, ``embedder``)."""
 
     @property

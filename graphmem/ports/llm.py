@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from graphmem.model import Entity, Episode
+from graphmem.model import Entity, Episode, Modality
 from graphmem.ports.options import ExtractionOptions
-
-Modality = Literal["stated", "planned", "hearsay", "hypothetical", "negated"]
-"""How a thing is said: as so; as meant to be; as told by others, or by an assistant of somebody
-else; as one that may be or would be; as not so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +103,8 @@ class Extraction:
     """Which turn (ordinal) names which entity."""
     complete: bool = True
     """False for what is read from the first answers about a long episode, the rest not asked."""
+    reason: str | None = None
+    """Why it was not read as it should have been: what the receipt tells."""
 
 
 Keep: TypeAlias = Callable[[Extraction], Awaitable[None]]

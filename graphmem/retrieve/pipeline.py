@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
 from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Source, Turn
 from graphmem.ports.graph import GraphStore
-from graphmem.ports.ledger import EntityQuery, FactQuery, LedgerReads
+from graphmem.ports.ledger import EntityQuery
 from graphmem.ports.vectors import Collection, Only, Scored, VectorQuery, VectorStore
 from graphmem.retrieve.fuse import (
     Arm,
@@ -21,6 +20,7 @@ from graphmem.retrieve.fuse import (
     with_neighbours,
     with_stated,
 )
+from graphmem.retrieve.lens import Known, Lens
 from graphmem.retrieve.signals import fact_extras, outdated_turns, turn_extras
 from graphmem.retrieve.spread import Reached, spread
 from graphmem.text import name_key, name_keys_in, words
@@ -29,6 +29,7 @@ _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
 _COLLECTIONS: dict[HitKind, Collection] = {"fact": "facts", "turn": "turns"}
 _MAX_SEEDS = 6
 _DEPTH = 50  # candidates of each arm
+_DEEPER = 4
 _NEIGHBOURED = 40
 _PAST = 20  # best facts of any time
 _ENDED = 5  # of them, those that have ended and are followed up
@@ -42,8 +43,14 @@ class Question:
     scope: Scope
     limit: int
     kinds: Sequence[HitKind]
-    current: datetime | None
-    """Leave out what has ended, expired or been archived by then; None brings everything."""
+    lens: Lens
+    """Which facts may be seen."""
+
+    @property
+    def depth(self) -> int:
+        """Candidates of each arm. At a moment there must be more of them: the vectors know when a
+        fact ended, not when it began."""
+        return max(_DEPTH, 2 * self.limit) * (_DEEPER if self.lens.at else 1)
 
 
 class Retrieve:
@@ -51,7 +58,7 @@ class Retrieve:
 
     def __init__(
         self,
-        ledger: LedgerReads,
+        ledger: Known,
         graph: GraphStore,
         vectors: VectorStore,
         embedder: CachedEmbedder,
@@ -75,6 +82,7 @@ class Retrieve:
         seed_ids = {seed.id for seed in seeds}
         fused = with_extras(fused, fact_extras(facts.values(), seed_ids, present))
         turns, fused = await self._turns(question, fused, turn_ids, facts)
+        fused = _said_by_then(question, fused, facts, turns)
         fused = with_extras(fused, turn_extras(turns, fused, seeds, ended))
         outdated = outdated_turns(ended)
         paths = await self._paths(question, reached, facts)
@@ -122,10 +130,10 @@ class Retrieve:
         any time, for what the question would have found before it changed."""
         scope = question.scope
         only = Only(
-            scope.wall, scope.narrow_agent_id, scope.run_id, stamp_or_none(question.current)
+            scope.wall, scope.narrow_agent_id, scope.run_id, stamp_or_none(question.lens.moment)
         )
         dense = await self._embedder.query(question.text)
-        depth = max(_DEPTH, 2 * question.limit)
+        depth = question.depth
         queries: list[VectorQuery] = []
         for kind in question.kinds:
             collection = _COLLECTIONS[kind]
@@ -133,7 +141,7 @@ class Retrieve:
                 VectorQuery(collection, only, depth, dense=dense),
                 VectorQuery(collection, only, depth, text=question.text),
             ]
-        if question.current is not None:
+        if question.lens.moment is not None:
             ever = replace(only, ended_by=None)
             queries.append(VectorQuery("facts", ever, _PAST, text=question.text))
         answers = iter(await self._vectors.search(queries))
@@ -147,18 +155,11 @@ class Retrieve:
     ) -> tuple[list[tuple[Fact, float]], list[tuple[Fact, float]]]:
         """What would have been found but has ended, and what holds in its stead; with the score
         (0 to 1) that the ended one would have had."""
-        now, scope = question.current, question.scope
+        now, scope = question.lens.moment, question.scope
         scores = {hit.id: hit.score / past[0].score for hit in past if hit.id not in facts}
         if now is None or not scores:
             return [], []
-        found = await self._ledger.facts(
-            FactQuery(
-                scope.wall,
-                ids=tuple(scores),
-                agent_id=scope.narrow_agent_id,
-                run_id=scope.run_id,
-            )
-        )
+        found = await self._ledger.facts(Lens().query(scope, ids=tuple(scores), stated_only=True))
         ended = [
             (fact, scores[fact.id])
             for fact in sorted(found, key=lambda fact: -scores[fact.id])
@@ -167,12 +168,10 @@ class Retrieve:
         present: dict[str, tuple[Fact, float]] = {}
         for subject_id, type in dict.fromkeys((f.subject_id, f.type) for f, _ in ended if f.type):
             score = max(s for f, s in ended if (f.subject_id, f.type) == (subject_id, type))
-            query = FactQuery(
-                scope.wall,
+            query = question.lens.query(
+                scope,
                 relation=(subject_id, type, None),
-                agent_id=scope.narrow_agent_id,
-                run_id=scope.run_id,
-                current=now,
+                stated_only=True,
                 newest_first=True,
                 limit=_ENDED,
             )
@@ -182,17 +181,12 @@ class Retrieve:
 
     async def _facts(self, question: Question, fused: Sequence[Fused]) -> dict[str, Fact]:
         """The best facts in full. The ledger has the last word on scope and validity."""
-        scope = question.scope
-        best = tuple(candidate.id for candidate in fused[: question.limit * 2])
+        # At a moment many of the best may not have begun yet: the vectors know ends only.
+        most = len(fused) if question.lens.at else question.limit * 2
+        best = tuple(candidate.id for candidate in fused[:most])
         if not best:
             return {}
-        query = FactQuery(
-            scope.wall,
-            ids=best,
-            agent_id=scope.narrow_agent_id,
-            run_id=scope.run_id,
-            current=question.current,
-        )
+        query = question.lens.query(question.scope, ids=best, limit=len(best))
         return {fact.id: fact for fact in await self._ledger.facts(query)}
 
     async def _turns(
@@ -243,6 +237,22 @@ class Retrieve:
         query = EntityQuery(question.scope.wall, ids=tuple(sorted(ids)))
         names = {entity.id: entity.name for entity in await self._ledger.entities(query)}
         return {id: _path(facts[id], way, names) for id, way in ways.items()}
+
+
+def _said_by_then(
+    question: Question, fused: list[Fused], facts: Mapping[str, Fact], turns: Mapping[str, Turn]
+) -> list[Fused]:
+    """At a moment: without the turns of later, but those that state what held then."""
+    at = question.lens.at
+    if at is None:
+        return fused
+    stating = {source.turn_id for fact in facts.values() for source in fact.sources}
+    later = {
+        turn.id
+        for turn in turns.values()
+        if turn.occurred_at and turn.occurred_at > at and turn.id not in stating
+    }
+    return [candidate for candidate in fused if candidate.id not in later]
 
 
 def _path(fact: Fact, way: tuple[str, ...], names: dict[str, str]) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from graphmem.clock import stamp, stamp_or_none
+from graphmem.clock import stamp_or_none
 from graphmem.errors import NotFound
 from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Subgraph
 from graphmem.ports.graph import GraphStore, Link
-from graphmem.ports.ledger import EntityQuery, FactQuery, LedgerReads
+from graphmem.ports.ledger import EntityQuery
+from graphmem.retrieve.lens import Known, Lens
 from graphmem.text import name_keys
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _PAGE = 1000
 class Relate:
     """Answers about entities and how they connect, inside one scope."""
 
-    def __init__(self, ledger: LedgerReads, graph: GraphStore) -> None:
+    def __init__(self, ledger: Known, graph: GraphStore) -> None:
         self._ledger = ledger
         self._graph = graph
 
@@ -57,7 +58,7 @@ class Relate:
         *,
         type: str | None,
         other: str | None,
-        current: datetime | None,
+        lens: Lens,
         limit: int,
     ) -> list[Relation]:
         one = (await self.entity(scope, entity)).id if entity is not None else None
@@ -65,13 +66,8 @@ class Relate:
         sides = {(one, two), (two, one)} if one or two else {(None, None)}
         found: dict[str, Fact] = {}
         for subject_id, object_id in sorted(sides, key=str):
-            query = FactQuery(
-                scope.wall,
-                relation=(subject_id, type, object_id),
-                agent_id=scope.narrow_agent_id,
-                run_id=scope.run_id,
-                current=current,
-                limit=limit,
+            query = lens.query(
+                scope, relation=(subject_id, type, object_id), stated_only=True, limit=limit
             )
             found |= {fact.id: fact for fact in await self._ledger.facts(query)}
         facts = sorted(found.values(), key=lambda f: (_since(f), f.id))[:limit]
@@ -93,13 +89,14 @@ class Relate:
                 stated_at=fact.stated_at,
                 valid_at=fact.valid_at,
                 invalid_at=fact.invalid_at,
+                modality=fact.modality,
             )
             for fact in facts
             if fact.subject_id in entities and fact.object_id in entities and fact.type
         ]
 
     async def neighbours(
-        self, scope: Scope, entity: str, hops: int, limit: int, current: datetime | None
+        self, scope: Scope, entity: str, hops: int, limit: int, lens: Lens
     ) -> Subgraph:
         start = await self.entity(scope, entity)
         seen = {start.id: None}
@@ -107,7 +104,7 @@ class Relate:
         frontier = [start.id]
         for _ in range(hops):
             reached: dict[str, None] = {}
-            for found in (await self._expand(scope, frontier, current)).values():
+            for found in (await self._expand(scope, frontier, lens)).values():
                 for link in found:
                     links[link.fact_id] = link
                     reached |= dict.fromkeys(id for id in link.entity_ids if id not in seen)
@@ -116,7 +113,7 @@ class Relate:
             if not frontier:
                 break
         inside = [link for link in links.values() if link.type and set(_ends(link)) <= set(seen)]
-        facts = await self._facts(scope, [link.fact_id for link in inside], current)
+        facts = await self._facts(scope, [link.fact_id for link in inside], lens)
         entities = await self.names(scope, list(seen))
         return Subgraph(
             tuple(entities[id] for id in seen if id in entities),
@@ -131,7 +128,7 @@ class Relate:
         *,
         max_hops: int,
         limit: int,
-        current: datetime | None,
+        lens: Lens,
     ) -> list[Path]:
         """Shortest first: breadth first from the source, every way to the target kept."""
         start, end = await self.entity(scope, source), await self.entity(scope, target)
@@ -141,7 +138,7 @@ class Relate:
         trails: dict[str, list[list[tuple[str, Link]]]] = {start.id: [[]]}
         seen = {start.id}
         for _ in range(max_hops):
-            expanded = await self._expand(scope, list(trails), current)
+            expanded = await self._expand(scope, list(trails), lens)
             further: dict[str, list[list[tuple[str, Link]]]] = {}
             for here, found in expanded.items():
                 for link in found:
@@ -161,21 +158,21 @@ class Relate:
         scope: Scope,
         entity: str | None,
         *,
-        since: datetime | None,
-        until: datetime | None,
+        after: datetime | None,
+        before: datetime | None,
         limit: int,
     ) -> list[Moment]:
         subject = (await self.entity(scope, entity)).id if entity is not None else None
-        facts = await self._every_fact(scope, subject, None)
-        moments = [moment for fact in facts for moment in _moments(fact)]
+        facts = await self.every_fact(scope, subject, Lens())
         moments = [
-            m
-            for m in moments
-            if (since is None or m.at >= since) and (until is None or m.at < until)
+            moment
+            for fact in facts
+            for moment in _moments(fact)
+            if (after is None or moment.at >= after) and (before is None or moment.at < before)
         ]
         return sorted(moments, key=lambda m: (m.at, m.fact.id, m.what))[:limit]
 
-    async def to_networkx(self, scope: Scope, current: datetime | None) -> nx.MultiDiGraph[str]:
+    async def to_networkx(self, scope: Scope, lens: Lens) -> nx.MultiDiGraph[str]:
         """Every entity as a node and every relation as an edge whose key is the fact's id."""
         import networkx as nx
 
@@ -190,7 +187,7 @@ class Relate:
             if len(page) < _PAGE:
                 break
             after = f"{page[-1].name}\0{page[-1].id}"
-        for fact in await self._every_fact(scope, None, current):
+        for fact in await self.every_fact(scope, None, lens, stated_only=True):
             if fact.type and fact.subject_id in graph and fact.object_id in graph:
                 graph.add_edge(
                     fact.subject_id,
@@ -203,18 +200,17 @@ class Relate:
                 )
         return graph
 
-    async def _every_fact(
-        self, scope: Scope, entity_id: str | None, current: datetime | None
+    async def every_fact(
+        self, scope: Scope, entity_id: str | None, lens: Lens, *, stated_only: bool = False
     ) -> list[Fact]:
+        """All facts, or all about one entity, a page at a time."""
         found: list[Fact] = []
         after: str | None = None
         while True:
-            query = FactQuery(
-                scope.wall,
+            query = lens.query(
+                scope,
                 entity_ids=(entity_id,) if entity_id else None,
-                agent_id=scope.narrow_agent_id,
-                run_id=scope.run_id,
-                current=current,
+                stated_only=stated_only,
                 after=after,
                 limit=_PAGE,
             )
@@ -224,35 +220,23 @@ class Relate:
                 return found
             after = page[-1].id
 
-    async def _facts(
-        self, scope: Scope, ids: Sequence[str], current: datetime | None
-    ) -> list[Fact]:
-        query = FactQuery(
-            scope.wall,
-            ids=tuple(ids),
-            agent_id=scope.narrow_agent_id,
-            run_id=scope.run_id,
-            current=current,
-            limit=max(1, len(ids)),
-        )
+    async def _facts(self, scope: Scope, ids: Sequence[str], lens: Lens) -> list[Fact]:
+        query = lens.query(scope, ids=tuple(ids), stated_only=True, limit=max(1, len(ids)))
         return await self._ledger.facts(query)
 
-    async def _expand(
-        self, scope: Scope, ids: Sequence[str], current: datetime | None
-    ) -> dict[str, list[Link]]:
-        """Links from these entities, those that have ended or come from elsewhere left out."""
+    async def _expand(self, scope: Scope, ids: Sequence[str], lens: Lens) -> dict[str, list[Link]]:
+        """Links from these entities; those that are not to be seen, or come from elsewhere, left
+        out."""
         found = await self._graph.expand(scope.wall, ids, limit=_LINKS_PER_ENTITY)
         allowed: set[str] | None = None
         if scope.run_id or scope.narrow_agent_id:
             wanted = sorted({link.fact_id for links in found.values() for link in links})
-            allowed = {fact.id for fact in await self._facts(scope, wanted, current)}
-        now = stamp(current) if current else None
+            allowed = {fact.id for fact in await self._facts(scope, wanted, lens)}
         return {
             id: [
                 link
                 for link in links
-                if (now is None or link.invalid_at is None or link.invalid_at > now)
-                and (allowed is None or link.fact_id in allowed)
+                if lens.shows(link) and (allowed is None or link.fact_id in allowed)
             ]
             for id, links in found.items()
         }
@@ -263,7 +247,7 @@ class Relate:
         ids = sorted({id for route in routes for id, _ in route} | {start.id})
         entities = await self.names(scope, ids)
         fact_ids = sorted({link.fact_id for route in routes for _, link in route})
-        facts = {fact.id: fact for fact in await self._facts(scope, fact_ids, None)}
+        facts = {fact.id: fact for fact in await self._facts(scope, fact_ids, Lens())}
         return [Path(tuple(_steps(start, route, entities, facts))) for route in routes]
 
 
@@ -301,7 +285,10 @@ def _since(fact: Fact) -> datetime:
 
 
 def _moments(fact: Fact) -> list[Moment]:
-    """When it began (or, undated, was stated), and when it ended."""
+    """When it began (or, undated, was stated), and when it ended; of what is not stated, when it is
+    meant for, else when it was said."""
+    if fact.modality != "stated":
+        return [Moment(fact.planned_for or _since(fact), fact.modality, fact)]
     moments = [Moment(_since(fact), "began" if fact.valid_at else "stated", fact)]
     if fact.invalid_at:
         moments.append(Moment(fact.invalid_at, "ended", fact))

@@ -124,6 +124,7 @@ class GraphStoreContract(CypherContract):
             importance=1,
             memory_type="episodic",
             tags=("work", "a, b"),
+            stated_at=MOMENT - timedelta(days=1),
         )
         people = (entity("n1", aliases=("A", "it's, B")), entity("n2"))
         await graph.apply(GraphChanges(entities=people, facts=(whole,)), 1)
@@ -148,12 +149,26 @@ class GraphStoreContract(CypherContract):
             "memory_type": "episodic",
             "importance": 1.0,
             "tags": ("work", "a, b"),
+            "stated_at": "2026-02-28T12:00:00.000000Z",
+            "modality": "stated",
         }
         assert node_of(dump, "Entity", "n1")["aliases"] == ("A", "it's, B")
         relates = next(dict(edge[3]) for edge in dump.edges if edge[0] == "RELATES")
         assert relates["fact"] == "text of f1"
         assert relates["scope"] == "p/user:ada"
         assert relates["invalid_at"] == "2026-03-02T12:00:00.000000Z"
+        assert relates["stated_at"] == "2026-02-28T12:00:00.000000Z"
+
+    async def test_what_is_not_stated_is_a_fact_but_no_relation(self, graph: GraphStore) -> None:
+        plan = replace(fact("f1", "n1", "n2"), modality="planned", planned_for=MOMENT)
+        people = (entity("n1"), entity("n2"))
+        await graph.apply(GraphChanges(entities=people, facts=(plan,)), 1)
+        dump = await graph.dump()
+        assert node_of(dump, "Fact", "f1")["modality"] == "planned"
+        assert node_of(dump, "Fact", "f1")["planned_for"] == stamp(MOMENT)
+        assert {edge[0] for edge in dump.edges} == {"ABOUT"}
+        (link,) = (await graph.expand(plan.scope.wall, ["n1"], limit=9))["n1"]
+        assert link.modality == "planned"
 
     async def test_every_element_carries_the_scope(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
@@ -172,6 +187,20 @@ class GraphStoreContract(CypherContract):
         await graph.apply(twice, 1)
         dump = await graph.dump()
         assert len([edge for edge in dump.edges if edge[0] == "MENTIONS"]) == 3
+
+    async def test_renewed_mentions_take_the_place_of_the_old(self, graph: GraphStore) -> None:
+        await graph.apply(SMALL, 1)
+        before = await graph.dump()
+        (first, *_) = (edge for edge in before.edges if edge[0] == "MENTIONS")
+        episode, other = first[1], "n3"
+        renewed = GraphChanges(mentions=((episode, other),), renewed_mentions=(episode,))
+        for seq in (2, 3):
+            await graph.apply(renewed, seq)
+            dump = await graph.dump()
+            found = [edge[1:3] for edge in dump.edges if edge[0] == "MENTIONS"]
+            kept = [e[1:3] for e in before.edges if e[0] == "MENTIONS" and e[1] != episode]
+            assert sorted(found) == sorted([(episode, other), *kept])
+            assert dump.nodes == before.nodes
 
     async def test_a_replaced_fact_leaves_no_stale_edge(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)

@@ -11,8 +11,17 @@ import pytest
 from graphmem.adapters.ledger_sqlite import SqliteLedger
 from graphmem.errors import UsageError
 from graphmem.ingest.project import fact_text, turn_text
-from graphmem.model import Decision, Scope
-from graphmem.ports.ledger import Commit, EntityQuery, Erasure, FactQuery, Ledger, Row
+from graphmem.model import Decision, Edit, Merge, Scope, Statement
+from graphmem.ports.ledger import (
+    Charge,
+    Commit,
+    EntityQuery,
+    Erasure,
+    FactQuery,
+    Ledger,
+    Row,
+    StatementQuery,
+)
 from graphmem.ports.llm import Extraction
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
 from graphmem.text import digest, name_key, text_key
@@ -219,8 +228,24 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
     changed = replace(fact, text="changed", invalid_at=draft.clock.now())
     update = Decision("UPDATE", "changed", before=fact, after=changed)
     await ledger.commit([Commit(None, (update,), actor="user")])
+    wrote = Statement("s", three.id, "four", three.occurred_at, scope=BOB, metadata={"x": "\0'"})
+    believed = draft.fact(three, text="four", statement_ids=("s",))
+    edit = Edit("e", ("s",), draft.clock.now(), text="4", fact_id=believed.id)
+    await ledger.commit(
+        [
+            Commit(three, (Decision("ADD", "new", after=believed),), statements=(wrote,)),
+            Commit(None, edits=(edit,), wall=BOB.wall),
+            Commit(
+                None,
+                merge=Merge("m", ada.id, bob.id, draft.clock.now(), before=ada),
+                renamed=(replace(ada, aliases=("B",)),),
+            ),
+        ]
+    )
+    (four,) = await ledger.journal([draft.episode("five", BOB)], 0)
+    await ledger.charge(Charge("2026-01-01", "m", calls=1, tokens_in=2, micros=3))
     raw = Extraction((), (), "m", "v", raw="{}", calls=1, tokens_in=2, tokens_out=3)
-    await ledger.keep_extraction(three.id, raw)
+    await ledger.keep_extraction(four.id, raw)
     await ledger.cache("m", {f"d{n}": np.arange(n, n + 4, dtype=np.float32) for n in range(6)})
 
 
@@ -238,6 +263,9 @@ async def _answers(ledger: Ledger) -> list[object]:
         await ledger.standing(ADA.wall),
         await ledger.events(0, 1000),
         await ledger.present("mention"),
+        await ledger.statements(StatementQuery(BOB.wall, scope=BOB)),
+        await ledger.charges(),
+        await ledger.merges(ADA.wall, facts[0].entity_ids[0]),
         await ledger.setting("store_id"),
         {digest: vector.tolist() for digest, vector in vectors.items()},
     ]

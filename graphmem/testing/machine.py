@@ -168,6 +168,7 @@ class _Held:
                 self.retire(decision.fact_id)
             elif decision.after is not None:
                 self.facts[decision.fact_id] = decision.after
+                self.retired.discard(decision.fact_id)
 
     def retire(self, id: str) -> None:
         del self.facts[id]
@@ -274,6 +275,38 @@ class MemoryMachine(RuleBasedStateMachine):
         self.held.erase({id})
         self.learn(user)
 
+    @precondition(lambda self: bool(self.held.places))
+    @rule(which=_WHICH)
+    def undo_episode(self, which: int) -> None:
+        (user, *_), id = sorted(self.held.places.items(), key=repr)[which % len(self.held.places)]
+        assert self.run(self.memory.undo(id, user_id=user)).episodes == 1
+        self.held.erase({id})
+        self.held.retired.clear()  # what it had withdrawn is believed again
+        self.learn(user)
+
+    @precondition(lambda self: bool(self.held.facts))
+    @rule(which=_WHICH)
+    def delete_and_undo(self, which: int) -> None:
+        fact = self.pick(which)
+        user = str(fact.scope.user_id)
+        self.run(self.memory.delete(fact.id, user_id=user))
+        change = self.run(self.memory.history(fact.id, user_id=user))[-1]
+        self.run(self.memory.undo(str(change.seq), user_id=user))
+        assert _essence(self.run(self.memory.get(fact.id, user_id=user))) == _essence(fact)
+
+    @precondition(lambda self: bool(self.held.facts))
+    @rule(which=_WHICH)
+    def merge_and_unmerge(self, which: int) -> None:
+        user = str(self.pick(which).scope.user_id)
+        known = self.run(self.memory.entities(user_id=user))
+        if len(known) < 2:
+            return
+        kept, gone = known[which % len(known)], known[(which + 1) % len(known)]
+        self.run(self.memory.merge(kept.id, gone.id, user_id=user))
+        assert self.run(replay_differences(self.memory)) == []
+        assert self.run(self.memory.unmerge(gone.id, user_id=user)) == gone
+        assert self.run(self.memory.entities(user_id=user)) == known
+
     @rule(user=_WHOSE, run=_WHERE)
     def delete_all(self, user: str, run: str | None) -> None:
         gone = self.held.episodes(user, run)
@@ -358,7 +391,7 @@ class MemoryMachine(RuleBasedStateMachine):
         facts = {fact.id: fact for fact in self.stored(user)}
         ledger = self.memory._parts.ledger
         episodes = self.run(ledger.episodes(Scope(user_id=user), limit=10_000))
-        for episode in episodes:
+        for episode in (one for one in episodes if one.status != "undone"):
             day = str(episode.occurred_at.date())
             self.held.places[user, episode.scope.run_id, episode.content, day] = episode.id
         known = self.held.of(user)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from graphmem.clock import Clock, SystemClock
-from graphmem.engine import AsyncMemory, Opened, Parts
+from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.engine.move import check_complete
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.ports.embed import Embedder
@@ -17,7 +18,8 @@ from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
 from graphmem.settings import Settings
 from graphmem.wiring.adapters import kind_of, make
-from graphmem.wiring.places import hold, urls_of
+from graphmem.wiring.governing import govern_embedder, govern_extractor, governor_of
+from graphmem.wiring.places import MEMORY, hold, urls_of
 
 __all__ = ["kind_of", "open_memory"]
 
@@ -46,6 +48,11 @@ async def open_memory(
     ledger: Ledger = make("ledger", urls["ledger"], settings)
     graph: GraphStore = make("graph", urls["graph"], settings)
     vectors: VectorStore = make("vectors", urls["vectors"], settings)
+    clock = clock or SystemClock()
+    rules: Extractor = make("llm", "none", settings)
+    governor = governor_of(ledger, clock, settings)
+    extractor = govern_extractor(extractor, rules, governor)
+    embedder = govern_embedder(embedder, governor)
     # Only now: what is named wrongly leaves no folder behind.
     release = hold(held) if held else _nothing
     with _undo(release):
@@ -55,11 +62,12 @@ async def open_memory(
             vectors=vectors,
             embedder=embedder,
             extractor=extractor,
-            clock=clock or SystemClock(),
+            clock=clock,
             settings=settings,
             # The rules are quick and know names from the episode before; a model is slow.
             extractions_at_once=1 if extractor.name == "rules" else 4,
             release=release,
+            scratch=partial(_scratch, settings),
         )
         defaults = {
             "user_id": user_id,
@@ -74,6 +82,12 @@ async def open_memory(
             with contextlib.suppress(GraphmemError):
                 await memory.close()
             raise
+
+
+def _scratch(settings: Settings) -> Scratch:
+    graph: GraphStore = make("graph", MEMORY, settings)
+    vectors: VectorStore = make("vectors", MEMORY, settings)
+    return Scratch(graph, vectors)
 
 
 async def _open_stores(parts: Parts) -> Opened:

@@ -161,6 +161,7 @@ def _openai_model(name: str, settings: Settings) -> Extractor:
         timeout_s=settings.llm_timeout_s,
         max_attempts=settings.llm_attempts,
         provider=name.partition(":")[0],
+        max_tokens=settings.answer_limit,
     )
     return ModelExtractor(chat)
 

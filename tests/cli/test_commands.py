@@ -26,7 +26,14 @@ def first_fact(ada: Run, word: str) -> str:
 
 
 def test_every_method_of_the_api_has_a_command() -> None:
-    other = {"add_many": "ingest", "get_all": "facts", "to_networkx": "graph", "close": None}
+    other = {
+        "add_many": "ingest",
+        "relate_many": "ingest",
+        "get_all": "facts",
+        "to_networkx": "graph",
+        "as_of": None,  # options of whatever reads
+        "close": None,
+    }
     methods = [name for name in vars(MemoryAPI) if not name.startswith("_")]
     names = [other.get(name, name.replace("_", "-")) for name in methods]
     assert {name for name in names if name} <= set(cli.commands)

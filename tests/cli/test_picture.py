@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import networkx as nx
@@ -37,7 +38,7 @@ def entity(id: str, name: str | None = None, kind: str = "person") -> Entity:
     return Entity(id, "w", name or id.upper(), kind)
 
 
-def relation(source: str, target: str, type: str = "knows", **times: datetime) -> Relation:
+def relation(source: str, target: str, type: str = "knows", **times: Any) -> Relation:
     return Relation(
         fact_id=f"{source}{type}{target}",
         subject_id=source,

@@ -212,6 +212,7 @@ class TestLife:
         with Memory(folder, user_id="ada") as memory:
             memory.add("Tea.")
         raw = sqlite3.connect(folder / "ledger.sqlite")
+        (version,) = raw.execute("PRAGMA user_version").fetchone()
         raw.execute("PRAGMA user_version = 99")
         raw.close()
         for _ in range(2):
@@ -219,7 +220,7 @@ class TestLife:
                 Memory(folder, user_id="ada")
         raw = sqlite3.connect(folder / "ledger.sqlite")
         assert raw.execute("SELECT count(*) FROM episodes").fetchone() == (1,)
-        raw.execute("PRAGMA user_version = 1")
+        raw.execute(f"PRAGMA user_version = {version}")
         raw.close()
         with Memory(folder, user_id="ada") as memory:
             assert memory.stats().episodes == 1

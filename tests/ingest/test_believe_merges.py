@@ -7,9 +7,9 @@ import pytest
 from graphmem.clock import parse_when
 from graphmem.errors import UsageError
 from graphmem.ingest.believe import fold
-from graphmem.ingest.merges import Merge, merge_map, merged_entity, with_merges
+from graphmem.ingest.merges import merge_map, merged_entity, with_merges
 from graphmem.ingest.timeline import Shape
-from graphmem.model import Entity
+from graphmem.model import Entity, Merge
 from tests.ingest.statement_maker import Teller, shown
 
 

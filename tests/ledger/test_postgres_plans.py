@@ -26,6 +26,22 @@ INSERT INTO aliases SELECT wall, key, id FROM entities;
 INSERT INTO facts SELECT 'f' || n, 1, 'w' || n % 5, 'text ' || n, 'n' || n % 20000 + 1,
   'type_' || n % 300, 'n' || n % 7000 + 1, '2026', NULL, NULL, '{}'
 FROM generate_series(1, 50000) AS n;
+INSERT INTO facts SELECT 'f' || n, 0, 'w' || n % 5, 'text ' || n, 'n' || n % 20000 + 1,
+  'type_' || n % 300, 'n' || n % 7000 + 1, '2026', '2027', NULL, '{}'
+FROM generate_series(1, 50000) AS n;
+INSERT INTO past_entities SELECT 'n' || n % 20000 + 1, 'f' || n
+FROM generate_series(1, 50000) AS n;
+INSERT INTO past_sources SELECT 'f' || n, 'e' || n, 't' || n, NULL, NULL
+FROM generate_series(1, 50000) AS n;
+INSERT INTO statements SELECT 's' || n, 'w' || n % 5, 'e' || n, 'n' || n % 20000 + 1,
+  'type_' || n % 300, 'n' || n % 7000 + 1, 'text ' || n, false, '{}'
+FROM generate_series(1, 50000) AS n;
+INSERT INTO supports SELECT 's' || n, 'f' || n FROM generate_series(1, 50000) AS n;
+INSERT INTO edits SELECT 'd' || n, 'w' || n % 5, 'f' || n, '2026-' || n, false, '{}'
+FROM generate_series(1, 20000) AS n;
+INSERT INTO merges SELECT 'm' || n, 'w' || n % 5, 'n' || n, 'n' || n + 1, '2026-' || n, false, '{}'
+FROM generate_series(1, 5000) AS n;
+UPDATE entities SET merged_into = 'n' || substr(id, 2)::int + 1 WHERE right(id, 2) = '77';
 INSERT INTO fact_entities SELECT 'n' || n % 20000 + 1, 'f' || n FROM generate_series(1, 50000) AS n;
 INSERT INTO sources SELECT 'f' || n, 'e' || n, 't' || n, NULL, NULL
 FROM generate_series(1, 50000) AS n;
@@ -68,6 +84,15 @@ _VALUES: dict[str, Any] = {
     "retired_at": "2026",
     "body": "{}",
     "reason": None,
+    "at": "2026-11",
+    "known_at": "2026-05",
+    "stated_only": False,
+    "undone_too": False,
+    "types": ["type_11", "type_11"],
+    "subjects": ["n12", "n12"],
+    "objects": ["n12", "n13"],
+    "statement_id": "s11",
+    "fact_id": "f11",
 }
 _FEW = {
     *("same_key", "same_content", "last_episode", "statuses", "facts_now", "changed_last"),
@@ -81,7 +106,19 @@ _FEW = {
     *("erase_mentions", "erase_turns", "erase_episodes", "erase_aliases", "erase_entities"),
     *("erase_embeddings", "forget_events", "closings", "state_before", "retire_fact"),
     *("replace_fact", "set_done", "postpone", "clear_aliases", "clear_sources"),
-    "clear_fact_entities",
+    *("clear_fact_entities", "statements_by_subject", "statements_by_triple"),
+    *("statements_by_object", "statements_by_text", "statements_of_episodes", "statements_by_id"),
+    *("statements_of_facts", "statements_of_entities", "facts_made_of", "edits_over", "merged_of"),
+    *("set_undone", "set_episode_undone", "clear_mentions", "episode_after", "turns_of_episode"),
+    *("undo_edit", "undo_merge", "merges_of", "merge_by_id", "merged_away", "mentions_of"),
+    *("event_by_seq", "event_before", "edits_at", "merges_at", "existing_by_recorded"),
+    *("named_by", "entities_now", "entity_events", "merges_bodies", "merges_away"),
+    *("erase_statements", "erase_supports", "erase_edits_of", "edits_of_statements"),
+    *("erase_edits", "erase_merges", "erase_past_entities", "erase_past_sources"),
+    *("facts_resting_on", "versions_of", "events_of", "drop_statements_of", "note_past_entities"),
+    *("note_past_sources", "entity_body", "set_pending"),
+    *("facts_by_id_then", "facts_by_text_then", "facts_by_subject_then", "facts_about_then"),
+    *("facts_by_object_then", "facts_by_triple_then", "facts_from_episode_then"),
 }
 _PAGES: dict[str, dict[str, Any]] = {
     "facts_of_wall": {"after": "f2"},

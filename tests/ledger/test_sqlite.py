@@ -13,8 +13,10 @@ import pytest
 from graphmem.adapters.ledger_sqlite import SqliteLedger
 from graphmem.adapters.ledger_statements import migrations, sql_file
 from graphmem.adapters.sqlite_db import STATEMENTS, SqliteDatabase
+from graphmem.clock import parse_when
 from graphmem.errors import Rejected, UsageError
-from graphmem.ports.ledger import FactQuery, Ledger
+from graphmem.model import Source
+from graphmem.ports.ledger import EntityQuery, FactQuery, Ledger, StatementQuery
 from graphmem.testing.ledger import ADA, Draft, LedgerContract, store
 from tests.ledger.conftest import opened
 
@@ -71,6 +73,57 @@ async def test_reopening_finds_everything(tmp_path: Path) -> None:
     assert await again.setting("store_id") == "s"
     assert await again.setting("unknown") is None
     await again.close()
+
+
+async def test_an_older_store_believes_what_it_did(tmp_path: Path) -> None:
+    """Its facts become statements of their own; its names are filed as they are looked up now."""
+    path = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(path) as raw:
+        raw.executescript(sql_file("sqlite_001.sql") + sql_file("sqlite_002.sql"))
+        raw.executescript("PRAGMA user_version = 2; PRAGMA application_id = 1735552357;")
+        raw.executescript(_OLDER)
+    raw.close()
+    ledger = SqliteLedger(path)
+    await ledger.open()
+    (fact,) = await ledger.facts(FactQuery(ADA.wall))
+    assert (fact.text, fact.modality, fact.statement_ids) == ("Bob is at Acme", "stated", ())
+    told = await ledger.statements(StatementQuery(ADA.wall, places=(("works_at", "b", None),)))
+    assert [(s.id, s.episode_id) for s in told.statements] == [("f", "e1"), ("f:2", "e2")]
+    assert [s.sources for s in told.statements] == [(Source("e1", "t1"),), (Source("e2", "t2"),)]
+    assert told.statements[0].metadata == {"a": {"b": [1]}}
+    assert told.statements[0].scope == ADA
+    assert told.facts == (fact,)
+    day = parse_when("2024-01-01")
+    assert await ledger.facts(FactQuery(ADA.wall, at=day)) == [fact]
+    assert await ledger.facts(FactQuery(ADA.wall, at=parse_when("2023-12-31"))) == []
+    hint = EntityQuery(ADA.wall, keys=("~n robert stone",))
+    assert [entity.name for entity in await ledger.entities(hint)] == ["Bob Stone"]
+    await ledger.close()
+
+
+_OLDER = """
+INSERT INTO episodes (n, id, wall, place, project_id, user_id, kind, content, content_hash,
+  occurred_at, time_given, recorded_at, memory_type, importance, metadata, tags, infer, status)
+SELECT n, 'e' || n, 'default/user:ada', 'p', 'default', 'ada', 'text', 'x', 'h' || n,
+  '2024-01-01T00:00:00.000000Z', 1, '2024-01-01T00:00:00.000000Z', 'semantic', 0.5, '{}', '[]', 1,
+  'done' FROM (SELECT 1 AS n UNION SELECT 2);
+INSERT INTO entities VALUES ('b', 'default/user:ada', 'Bob Stone', 'bob stone', 'person',
+  '{"id":"b","wall":"default/user:ada","name":"Bob Stone","kind":"person","aliases":[],
+    "summary":null,"recorded_at":null}');
+INSERT INTO aliases VALUES ('default/user:ada', 'bob stone', 'b');
+INSERT INTO facts VALUES ('f', 1, 'default/user:ada', 'bob is at acme', 'b', 'works_at', 'a',
+  '2024-01-02T00:00:00.000000Z', NULL, NULL,
+  '{"id":"f","scope":{"project_id":"default","user_id":"ada","agent_id":null,"run_id":null},
+    "text":"Bob is at Acme","recorded_at":"2024-01-02T00:00:00.000000Z","version":1,
+    "stated_at":"2024-01-01T00:00:00.000000Z","retired_at":null,"valid_at":null,
+    "invalid_at":null,"expires_at":null,"archived_at":null,"subject_id":"b","type":"works_at",
+    "object_id":"a","entity_ids":["b","a"],"sources":[
+      {"episode_id":"e1","turn_id":"t1","agent_id":null,"run_id":null},
+      {"episode_id":"e2","turn_id":"t2","agent_id":null,"run_id":null}],
+    "supersedes_id":null,"memory_type":"semantic","importance":0.5,
+    "metadata":{"a":{"b":[1]}},"tags":["t"]}');
+INSERT INTO sources VALUES ('f', 'e1', 't1', NULL, NULL), ('f', 'e2', 't2', NULL, NULL);
+"""
 
 
 async def test_a_newer_version_is_refused_untouched(tmp_path: Path) -> None:

@@ -88,14 +88,13 @@ def _moment(expect: Expect) -> str:
 
 def _believed(memory: Any, expect: Expect) -> list[_Held]:
     """Plain belief, without plans, hearsay and the like."""
-    if expect.is_present:
-        relations = memory.relations(limit=_MOST, user_id=expect.user)
-    else:
+    view = memory
+    if not expect.is_present:
         view = memory.as_of(valid_at=expect.valid_at, known_at=expect.known_at)
-        relations = view.relations(limit=_MOST, user_id=expect.user)
+    relations = view.relations(limit=_MOST, user_id=expect.user)
     names = {
         entity.id: frozenset(name_key(name) for name in (entity.name, *entity.aliases))
-        for entity in memory.entities(limit=_MOST, user_id=expect.user)
+        for entity in view.entities(limit=_MOST, user_id=expect.user)
     }
     return [
         _Held(relation, names[relation.subject_id], names[relation.object_id])

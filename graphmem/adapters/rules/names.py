@@ -129,8 +129,11 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> Span | None:
         return None
     end = run[-1].end - (2 if run[-1].owns else 0)
     name = sentence.text[run[0].start : end]
+    # "Dr" is no part of the name, but stands where it begins.
+    if first > 0 and tokens[first - 1].low in _TITLES and run[0].gap in {" ", ". "}:
+        first -= 1
     return Span(
-        run[0].start,
+        tokens[first].start,
         run[-1].end,
         name,
         first,

@@ -39,6 +39,10 @@ VALUES (:id, :wall, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :c
 INSERT INTO turns (id, episode_id, ordinal, wall, speaker, role, text, occurred_at, source_id)
 VALUES (:id, :episode_id, :ordinal, :wall, :speaker, :role, :text, :occurred_at, :source_id);
 
+-- name: set_pending
+-- An undone episode is taken up again.
+UPDATE episodes SET status = 'pending', reason = :reason WHERE id = :id;
+
 -- name: set_done
 UPDATE episodes SET status = 'done', reason = NULL WHERE id = :id;
 
@@ -91,9 +95,9 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND retired_at IS NULL;
 
 -- name: add_fact
 INSERT INTO facts (id, version, wall, text_key, subject_id, type, object_id, recorded_at,
-  retired_at, ends_at, body)
+  retired_at, begins_at, ends_at, modality, body)
 VALUES (:id, :version, :wall, :text_key, :subject_id, :type, :object_id, :recorded_at,
-  :retired_at, :ends_at, :body);
+  :retired_at, :begins_at, :ends_at, :modality, :body);
 
 -- name: replace_fact
 -- The same version with another body: a source came or went, belief did not change.
@@ -102,6 +106,14 @@ UPDATE facts SET body = :body WHERE id = :id AND version = :version;
 -- name: retire_fact
 UPDATE facts SET retired_at = :retired_at, body = :body
 WHERE id = :id AND retired_at IS NULL;
+
+-- name: note_past_entities
+INSERT OR IGNORE INTO past_entities (entity_id, fact_id)
+SELECT entity_id, fact_id FROM fact_entities WHERE fact_id = :id;
+
+-- name: note_past_sources
+INSERT OR IGNORE INTO past_sources (fact_id, episode_id, turn_id, agent_id, run_id)
+SELECT fact_id, episode_id, turn_id, agent_id, run_id FROM sources WHERE fact_id = :id;
 
 -- name: clear_fact_entities
 DELETE FROM fact_entities WHERE fact_id = :id;
@@ -148,101 +160,353 @@ JOIN turns AS near ON near.episode_id = hit.episode_id
   AND near.ordinal BETWEEN hit.ordinal - :around AND hit.ordinal + :around
 ORDER BY near.episode_id, near.ordinal;
 
+-- name: add_statement
+INSERT INTO statements (id, wall, episode_id, subject_id, type, object_id, text_key, undone, body)
+VALUES (:id, :wall, :episode_id, :subject_id, :type, :object_id, :text_key, 0, :body)
+ON CONFLICT (id) DO UPDATE SET subject_id = excluded.subject_id, type = excluded.type,
+  object_id = excluded.object_id, text_key = excluded.text_key, undone = excluded.undone,
+  body = excluded.body;
+
+-- name: drop_statements_of
+-- What an episode said when it was last read, before what it says now.
+DELETE FROM statements WHERE episode_id = :id;
+
+-- name: add_support
+INSERT OR IGNORE INTO supports (statement_id, fact_id) VALUES (:statement_id, :fact_id);
+
+-- name: statements_by_subject
+SELECT s.* FROM json_each(:subjects) AS a
+JOIN json_each(:types) AS b ON b.key = a.key
+JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+WHERE NOT s.undone;
+
+-- name: statements_by_triple
+-- Those about no object speak of every object.
+SELECT s.* FROM json_each(:subjects) AS a
+JOIN json_each(:types) AS b ON b.key = a.key
+JOIN json_each(:objects) AS c ON c.key = a.key
+JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+  AND (s.object_id = c.value OR s.object_id IS NULL)
+WHERE NOT s.undone;
+
+-- name: statements_by_object
+SELECT s.* FROM json_each(:objects) AS a
+JOIN json_each(:types) AS b ON b.key = a.key
+JOIN statements AS s ON s.wall = :wall AND s.object_id = a.value AND s.type = b.value
+WHERE NOT s.undone;
+
+-- name: statements_by_text
+-- Of these sentences, and those that a fact worded so rests on.
+SELECT s.* FROM statements AS s
+WHERE s.wall = :wall AND s.text_key IN (SELECT value FROM json_each(:keys)) AND NOT s.undone
+UNION
+SELECT s.* FROM facts AS f JOIN supports AS p ON p.fact_id = f.id
+JOIN statements AS s ON s.id = p.statement_id
+WHERE f.retired_at IS NULL AND f.wall = :wall AND f.text_key IN (SELECT value FROM json_each(:keys)) AND f.type IS NULL AND NOT s.undone;
+
+-- name: statements_of_episodes
+SELECT s.* FROM statements AS s
+WHERE s.episode_id IN (SELECT value FROM json_each(:ids)) AND s.wall = :wall AND (:undone_too OR NOT s.undone);
+
+-- name: statements_of_scope
+SELECT s.* FROM episodes AS e JOIN statements AS s ON s.episode_id = e.id
+WHERE e.wall = :wall AND NOT s.undone
+  AND (:agent_id IS NULL OR e.agent_id = :agent_id)
+  AND (:run_id IS NULL OR e.run_id = :run_id);
+
+-- name: statements_by_id
+SELECT s.* FROM statements AS s WHERE s.id IN (SELECT value FROM json_each(:ids)) AND s.wall = :wall AND NOT s.undone;
+
+-- name: statements_of_facts
+SELECT s.* FROM statements AS s
+WHERE s.id IN (SELECT statement_id FROM supports WHERE fact_id IN (SELECT value FROM json_each(:ids)))
+  AND s.wall = :wall AND NOT s.undone;
+
+-- name: statements_of_entities
+-- Said of these entities, or under a present fact about them.
+SELECT s.* FROM statements AS s
+WHERE s.wall = :wall AND NOT s.undone AND s.subject_id IN (SELECT value FROM json_each(:ids))
+UNION
+SELECT s.* FROM statements AS s
+WHERE s.wall = :wall AND NOT s.undone AND s.object_id IN (SELECT value FROM json_each(:ids))
+UNION
+SELECT s.* FROM fact_entities AS about JOIN supports AS p ON p.fact_id = about.fact_id
+JOIN statements AS s ON s.id = p.statement_id
+WHERE about.entity_id IN (SELECT value FROM json_each(:ids)) AND s.wall = :wall AND NOT s.undone;
+
+-- name: facts_made_of
+-- The last version of each fact that rests, or has rested, on these statements.
+SELECT f.body, f.retired_at FROM facts AS f
+WHERE f.id IN (SELECT fact_id FROM supports WHERE statement_id IN (SELECT value FROM json_each(:ids)))
+  AND f.version = (SELECT max(v.version) FROM facts AS v WHERE v.id = f.id);
+
+-- name: edits_over
+SELECT e.body FROM edits AS e
+WHERE e.fact_id IN (SELECT fact_id FROM supports WHERE statement_id IN (SELECT value FROM json_each(:ids)))
+  AND NOT e.undone;
+
+-- name: merged_of
+-- Of these entities, those that stand for another, and those that stand for one of these.
+SELECT id, merged_into FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND merged_into IS NOT NULL
+UNION
+SELECT id, merged_into FROM entities WHERE merged_into IN (SELECT value FROM json_each(:ids));
+
+-- name: set_undone
+-- An episode's statements and its mentions count no more.
+UPDATE statements SET undone = 1 WHERE episode_id = :id;
+
+-- name: set_episode_undone
+UPDATE episodes SET status = 'undone', reason = NULL WHERE id = :id;
+
+-- name: clear_mentions
+DELETE FROM mentions WHERE episode_id = :id;
+
+-- name: episode_after
+-- The one that follows an episode in its place.
+SELECT next.id FROM episodes AS next JOIN episodes AS e ON e.place = next.place AND next.n > e.n
+WHERE e.id = :id AND next.previous_id = :id ORDER BY next.n LIMIT 1;
+
+-- name: turns_of_episode
+SELECT id FROM turns WHERE episode_id = :id;
+
+-- name: add_edit
+INSERT INTO edits (id, wall, fact_id, at, undone, body)
+VALUES (:id, :wall, :fact_id, :at, 0, :body);
+
+-- name: undo_edit
+UPDATE edits SET undone = 1 WHERE id = :id;
+
+-- name: add_merge
+INSERT INTO merges (id, wall, kept_id, gone_id, at, undone, body)
+VALUES (:id, :wall, :kept_id, :gone_id, :at, 0, :body);
+
+-- name: undo_merge
+UPDATE merges SET undone = 1 WHERE id = :id;
+
+-- name: merges_of
+-- The merges that an entity was kept or gone in, and that still count.
+SELECT m.id, m.kept_id, m.gone_id, m.at, m.body, e.body AS gone
+FROM merges AS m JOIN entities AS e ON e.id = m.gone_id
+WHERE m.wall = :wall AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
+ORDER BY m.at, m.id;
+
+-- name: merge_by_id
+SELECT id, wall, kept_id, gone_id, at, body FROM merges WHERE id = :id AND NOT undone;
+
+-- name: merged_away
+-- Entities that this one now stands for.
+SELECT id FROM entities WHERE merged_into = :id;
+
+-- name: stand_for
+UPDATE entities SET merged_into = :into, gone_at = :gone_at WHERE id = :id;
+
+-- name: set_gone
+UPDATE entities SET gone_at = :gone_at WHERE id = :id;
+
+-- name: entity_body
+SELECT body FROM entities WHERE id = :id;
+
+-- name: mentions_of
+-- Episodes that mention one of these entities, each with all that it mentions.
+SELECT m.episode_id, coalesce(e.merged_into, e.id) AS entity_id
+FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
+WHERE m.episode_id IN (SELECT episode_id FROM mentions WHERE entity_id IN (SELECT value FROM json_each(:ids)))
+GROUP BY m.episode_id, coalesce(e.merged_into, e.id) ORDER BY 1, 2;
+
+-- name: event_by_seq
+SELECT * FROM events WHERE seq = :seq AND wall = :wall AND kind IN ('fact', 'entity');
+
+-- name: event_before
+SELECT after FROM events WHERE id = :id AND seq < :seq AND wall = :wall ORDER BY seq DESC LIMIT 1;
+
+-- name: edits_at
+SELECT body FROM edits WHERE wall = :wall AND at = :at AND NOT undone;
+
+-- name: merges_at
+SELECT m.id, m.kept_id, m.gone_id, m.at, m.body, e.body AS gone
+FROM merges AS m JOIN entities AS e ON e.id = m.gone_id
+WHERE m.wall = :wall AND m.at = :at AND NOT m.undone;
+
+-- name: all_entities
+SELECT id, wall, body FROM entities WHERE id > :after ORDER BY id LIMIT :limit;
+
+-- name: existing_by_recorded
+-- Of these episodes, those that had arrived by then.
+SELECT id FROM episodes WHERE id IN (SELECT value FROM json_each(:ids)) AND recorded_at <= :known_at;
+
+-- name: named_by
+-- What these episodes made of entities: each state that they left, with the one before it.
+SELECT e.id, e.after, (
+  SELECT b.after FROM events AS b
+  WHERE b.id = e.id AND b.kind = 'entity' AND b.seq < e.seq ORDER BY b.seq DESC LIMIT 1) AS before
+FROM events AS e
+WHERE e.episode_id IN (SELECT value FROM json_each(:ids)) AND e.kind = 'entity' AND e.after IS NOT NULL ORDER BY e.seq DESC;
+
+-- name: entities_now
+SELECT id, body FROM entities WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: entity_events
+SELECT seq, after FROM events WHERE id = :id AND kind = 'entity' AND after IS NOT NULL;
+
+-- name: replace_event
+UPDATE events SET after = :after, reason = '' WHERE seq = :seq;
+
+-- name: merges_bodies
+SELECT id, body FROM merges WHERE kept_id = :id;
+
+-- name: replace_merge
+UPDATE merges SET body = :body WHERE id = :id;
+
+-- name: merges_away
+-- Of these entities, what each was merged into, and the kept one before that and now.
+SELECT m.gone_id, m.kept_id, m.body, k.body AS kept, g.body AS gone FROM merges AS m
+JOIN entities AS k ON k.id = m.kept_id JOIN entities AS g ON g.id = m.gone_id
+WHERE NOT m.undone AND m.gone_id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_statements
+DELETE FROM statements WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_supports
+DELETE FROM supports WHERE statement_id IN (SELECT value FROM json_each(:ids)) OR fact_id IN (SELECT value FROM json_each(:facts));
+
+-- name: erase_edits_of
+-- Edits of these facts, or of what rests on nothing any more.
+DELETE FROM edits WHERE fact_id IN (SELECT value FROM json_each(:ids));
+
+-- name: edits_of_statements
+SELECT e.id, e.body FROM edits AS e
+WHERE e.fact_id IN (SELECT fact_id FROM supports WHERE statement_id IN (SELECT value FROM json_each(:ids)));
+
+-- name: replace_edit
+UPDATE edits SET body = :body WHERE id = :id;
+
+-- name: erase_edits
+DELETE FROM edits WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_merges
+DELETE FROM merges WHERE kept_id IN (SELECT value FROM json_each(:ids)) OR gone_id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_past_entities
+DELETE FROM past_entities WHERE fact_id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_past_sources
+DELETE FROM past_sources WHERE fact_id IN (SELECT value FROM json_each(:facts)) OR episode_id IN (SELECT value FROM json_each(:episodes));
+
+-- name: facts_resting_on
+SELECT DISTINCT fact_id AS id FROM supports WHERE statement_id IN (SELECT value FROM json_each(:ids));
+
+-- name: versions_of
+SELECT id, version, retired_at, body FROM facts WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: erase_version
+DELETE FROM facts WHERE id = :id AND version = :version;
+
+-- name: events_of
+SELECT seq, id, after FROM events WHERE id IN (SELECT value FROM json_each(:ids)) AND kind = 'fact' AND after IS NOT NULL;
+
 -- name: facts_of_wall
+-- This and the following come twice: as they are, of what is believed, and with `_then`, of
+-- versions that are believed no more but were at some time.
 SELECT body FROM facts AS f
-WHERE retired_at IS NULL AND wall = :wall AND (:after IS NULL OR id {past} :after) {filters}
+WHERE {believed} AND wall = :wall AND (:after IS NULL OR id {past} :after) {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_id
 SELECT body FROM facts AS f
-WHERE retired_at IS NULL AND wall = :wall AND id IN (SELECT value FROM json_each(:ids)) {filters}
+WHERE {believed} AND wall = :wall AND id IN (SELECT value FROM json_each(:ids)) {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_text
-SELECT body FROM facts AS f INDEXED BY facts_by_text
-WHERE retired_at IS NULL AND wall = :wall AND text_key = :text_key {filters}
+SELECT body FROM facts AS f INDEXED BY facts{then}_by_text
+WHERE {believed} AND wall = :wall AND text_key = :text_key {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_subject
 -- Named indexes: left alone, SQLite walks the whole wall to save itself the sorting.
-SELECT body FROM facts AS f INDEXED BY facts_by_subject
-WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND subject_id = :subject_id {filters}
+SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
+WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_subject_type
-SELECT body FROM facts AS f INDEXED BY facts_by_subject
-WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND type = :type {filters}
+SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
+WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND type = :type {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_subject_object
-SELECT body FROM facts AS f INDEXED BY facts_by_object
-WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND object_id = :object_id {filters}
+SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
+WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND object_id = :object_id {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_triple
-SELECT body FROM facts AS f INDEXED BY facts_by_subject
-WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND subject_id = :subject_id
+SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
+WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id
   AND type = :type AND object_id = :object_id {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_object
-SELECT body FROM facts AS f INDEXED BY facts_by_object
-WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND object_id = :object_id {filters}
+SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
+WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND object_id = :object_id {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_object_type
-SELECT body FROM facts AS f INDEXED BY facts_by_object
-WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND object_id = :object_id AND type = :type {filters}
+SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
+WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND object_id = :object_id AND type = :type {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_type
-SELECT body FROM facts AS f INDEXED BY facts_by_type
-WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall AND type = :type {filters}
+SELECT body FROM facts AS f INDEXED BY facts{then}_by_type
+WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND type = :type {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_related
-SELECT body FROM facts AS f INDEXED BY facts_by_type
-WHERE retired_at IS NULL AND type IS NOT NULL AND wall = :wall {filters}
+SELECT body FROM facts AS f INDEXED BY facts{then}_by_type
+WHERE {believed} AND f.type IS NOT NULL AND wall = :wall {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_about
 -- Facts about one entity: the cost is that of the rows returned, however many it has.
-SELECT body FROM fact_entities AS about
-CROSS JOIN facts AS f ON f.id = about.fact_id AND f.retired_at IS NULL AND f.wall = :wall
+SELECT body FROM {about} AS about
+CROSS JOIN facts AS f ON f.id = about.fact_id AND {believed} AND f.wall = :wall
 WHERE about.entity_id = :entity_id AND (:after IS NULL OR about.fact_id {past} :after) {filters}
 ORDER BY about.fact_id {order} LIMIT :limit;
 
 -- name: facts_from_episode
 SELECT body FROM facts AS f
-WHERE retired_at IS NULL AND wall = :wall
-  AND id IN (SELECT fact_id FROM sources WHERE episode_id = :episode_id) {filters}
+WHERE {believed} AND wall = :wall
+  AND id IN (SELECT fact_id FROM {sources} WHERE episode_id = :episode_id) {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: fact_filters
 -- Appended to each of the above.
 AND (:current IS NULL OR f.ends_at IS NULL OR f.ends_at > :current)
 AND (NOT :relations_only OR f.type IS NOT NULL)
+AND (NOT :stated_only OR f.modality = 'stated')
+AND (:at IS NULL OR ((f.begins_at IS NULL OR f.begins_at <= :at) AND (f.ends_at IS NULL OR f.ends_at > :at)))
+AND (:known_at IS NULL OR f.recorded_at <= :known_at)
 AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
-  SELECT 1 FROM sources AS s WHERE s.fact_id = f.id
+  SELECT 1 FROM {sources} AS s WHERE s.fact_id = f.id
     AND (:agent_id IS NULL OR s.agent_id = :agent_id)
     AND (:run_id IS NULL OR s.run_id = :run_id)));
 
 -- name: entities_by_id
 -- The plus signs keep SQLite from walking the whole wall by name to save itself the sorting.
-SELECT body FROM entities
-WHERE id IN (SELECT value FROM json_each(:ids)) AND +wall = :wall ORDER BY +name, +id LIMIT :limit;
+SELECT body FROM entities AS e
+WHERE id IN (SELECT value FROM json_each(:ids)) AND +wall = :wall AND e.gone_at IS NULL
+ORDER BY +name, +id LIMIT :limit;
 
 -- name: entities_by_key
 SELECT DISTINCT e.body, e.name, e.id FROM json_each(:keys) AS wanted
 JOIN aliases AS a ON a.wall = :wall AND a.key = wanted.value
 JOIN entities AS e ON e.id = a.entity_id
+WHERE e.gone_at IS NULL
 ORDER BY e.name, e.id LIMIT :limit;
 
 -- name: entities_of_wall
-SELECT body FROM entities
+SELECT body FROM entities AS e
 WHERE wall = :wall AND (name, id) > (:after_name, :after_id)
   AND (:kind IS NULL OR kind = :kind)
   AND (:contains IS NULL OR instr(key, :contains) > 0)
+  AND e.gone_at IS NULL
 ORDER BY name, id LIMIT :limit;
 
 -- name: history
@@ -260,31 +524,65 @@ SELECT coalesce(max(seq), 0) AS head FROM events;
 SELECT seq, at, kind, id, action, wall, after FROM events
 WHERE seq > :after ORDER BY seq LIMIT :limit;
 
+-- name: spend_total
+-- What was spent on a day, or (no day) ever.
+SELECT calls, tokens_in + tokens_out AS tokens, micros FROM spend
+WHERE day = :day AND model = '' AND wall = '*';
+
+-- name: spend
+-- What was spent by day and model, of one wall or of all.
+SELECT day, model, coalesce(:wall, '') AS wall, CAST(sum(calls) AS bigint) AS calls,
+  CAST(sum(tokens_in) AS bigint) AS tokens_in, CAST(sum(tokens_out) AS bigint) AS tokens_out,
+  CAST(sum(micros) AS bigint) AS micros
+FROM spend WHERE wall <> '*' AND (:wall IS NULL OR wall = :wall)
+GROUP BY day, model ORDER BY day, model;
+
+-- name: add_spend
+INSERT INTO spend (day, model, wall, calls, tokens_in, tokens_out, micros)
+VALUES (:day, :model, :wall, :calls, :tokens_in, :tokens_out, :micros)
+ON CONFLICT (day, model, wall) DO UPDATE SET calls = spend.calls + excluded.calls,
+  tokens_in = spend.tokens_in + excluded.tokens_in,
+  tokens_out = spend.tokens_out + excluded.tokens_out, micros = spend.micros + excluded.micros;
+
+-- name: entities_then
+-- What became of every entity of a wall, up to a moment.
+SELECT id, action, after FROM events
+WHERE wall = :wall AND kind = 'entity' AND at <= :known_at ORDER BY seq;
+
+-- name: entities_then_by_id
+SELECT e.id, e.action, e.after FROM json_each(:ids) AS wanted JOIN events AS e ON e.id = wanted.value
+WHERE e.wall = :wall AND e.kind = 'entity' AND e.at <= :known_at ORDER BY e.seq;
+
+-- name: events_of_wall
+-- The events of one wall up to a moment.
+SELECT seq, at, kind, id, action, wall, after FROM events
+WHERE wall = :wall AND seq > :after AND at <= :until ORDER BY seq LIMIT :limit;
+
 -- name: existing_episode
-SELECT id FROM episodes WHERE id IN (SELECT value FROM json_each(:ids));
+SELECT id FROM episodes WHERE id IN (SELECT value FROM json_each(:ids)) AND status <> 'undone';
 
 -- name: existing_entity
-SELECT id FROM entities WHERE id IN (SELECT value FROM json_each(:ids));
+SELECT id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND gone_at IS NULL;
 
 -- name: existing_fact
 SELECT id FROM facts WHERE retired_at IS NULL AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: present_episode
-SELECT id FROM episodes WHERE :wall IS NULL OR wall = :wall;
+SELECT id FROM episodes WHERE status <> 'undone' AND (:wall IS NULL OR wall = :wall);
 
 -- name: present_turn
 -- Turns of episodes stored as they are (no inference) are facts already.
 SELECT t.id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
-WHERE e.infer AND (:wall IS NULL OR t.wall = :wall);
+WHERE e.infer AND e.status <> 'undone' AND (:wall IS NULL OR t.wall = :wall);
 
 -- name: present_entity
-SELECT id FROM entities WHERE :wall IS NULL OR wall = :wall;
+SELECT id FROM entities WHERE gone_at IS NULL AND (:wall IS NULL OR wall = :wall);
 
 -- name: present_fact
 SELECT id FROM facts WHERE retired_at IS NULL AND (:wall IS NULL OR wall = :wall);
 
 -- name: present_mention
-SELECT DISTINCT m.episode_id || ' ' || m.entity_id AS id FROM mentions AS m
+SELECT DISTINCT m.episode_id || ' ' || coalesce(e.merged_into, e.id) AS id FROM mentions AS m
 JOIN entities AS e ON e.id = m.entity_id WHERE :wall IS NULL OR e.wall = :wall;
 
 -- name: cached
@@ -298,11 +596,11 @@ INSERT OR IGNORE INTO embeddings (model, digest, vector) VALUES (:model, :digest
 -- Counts of one wall narrowed by agent and run, or (no wall) of the whole store.
 WITH mine AS (
   SELECT id, status FROM episodes
-  WHERE (:wall IS NULL OR wall = :wall)
+  WHERE status <> 'undone' AND (:wall IS NULL OR wall = :wall)
     AND (:agent_id IS NULL OR agent_id = :agent_id)
     AND (:run_id IS NULL OR run_id = :run_id)
 ), believed AS (
-  SELECT f.id, f.type FROM facts AS f
+  SELECT f.id, f.type, f.modality FROM facts AS f
   WHERE f.retired_at IS NULL AND (:wall IS NULL OR f.wall = :wall)
     AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
       SELECT 1 FROM sources AS s WHERE s.fact_id = f.id
@@ -314,11 +612,12 @@ SELECT
   (SELECT count(*) FROM mine WHERE status = 'pending') AS pending,
   (SELECT count(*) FROM turns WHERE episode_id IN (SELECT id FROM mine)) AS turns,
   (SELECT count(*) FROM believed) AS facts,
-  (SELECT count(*) FROM believed WHERE type IS NOT NULL) AS relations,
+  (SELECT count(*) FROM believed WHERE type IS NOT NULL AND modality = 'stated') AS relations,
   (CASE WHEN :agent_id IS NULL AND :run_id IS NULL
-    THEN (SELECT count(*) FROM entities WHERE :wall IS NULL OR wall = :wall)
+    THEN (SELECT count(*) FROM entities WHERE gone_at IS NULL AND (:wall IS NULL OR wall = :wall))
     ELSE (SELECT count(*) FROM (
-      SELECT entity_id FROM mentions WHERE episode_id IN (SELECT id FROM mine)
+      SELECT coalesce(e.merged_into, e.id) FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
+        WHERE m.episode_id IN (SELECT id FROM mine)
       UNION SELECT entity_id FROM fact_entities WHERE fact_id IN (SELECT id FROM believed)))
   END) AS entities,
   (SELECT coalesce(sum(calls), 0) FROM extractions
@@ -364,14 +663,17 @@ LEFT JOIN facts AS now ON now.id = touched.id AND now.retired_at IS NULL;
 
 -- name: erase_orphans
 -- Entities of these that nothing mentions and no believed fact is about.
-SELECT id FROM entities
+SELECT id, merged_into FROM entities
 WHERE id IN (SELECT value FROM json_each(:ids))
   AND NOT EXISTS (SELECT 1 FROM mentions AS m WHERE m.entity_id = entities.id)
-  AND NOT EXISTS (SELECT 1 FROM fact_entities AS fe WHERE fe.entity_id = entities.id);
+  AND NOT EXISTS (SELECT 1 FROM fact_entities AS fe WHERE fe.entity_id = entities.id)
+  AND NOT EXISTS (SELECT 1 FROM entities AS e WHERE e.merged_into = entities.id);
 
 -- name: entities_touched
--- Entities that these episodes mention or these facts are about.
+-- Entities that these episodes mention, or have brought, or these facts are about.
 SELECT entity_id AS id FROM mentions WHERE episode_id IN (SELECT value FROM json_each(:episodes))
+UNION
+SELECT id FROM events WHERE episode_id IN (SELECT value FROM json_each(:episodes)) AND kind = 'entity'
 UNION
 SELECT entity_id FROM fact_entities WHERE fact_id IN (SELECT value FROM json_each(:facts));
 

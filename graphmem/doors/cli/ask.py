@@ -23,6 +23,7 @@ from graphmem.doors.cli.output import (
     table,
     when,
 )
+from graphmem.doors.cli.past import in_the_past, reader
 from graphmem.doors.cli.sources import labels, own_label
 from graphmem.errors import UsageError
 from graphmem.model import Change, Fact, Hit, SearchResult, to_json
@@ -59,6 +60,7 @@ def _question(words: tuple[str, ...], name: str) -> str:
     help="Facts, verbatim turns, or both.",
 )
 @ALL
+@in_the_past
 @IDS
 def search(
     query: tuple[str, ...],
@@ -72,12 +74,8 @@ def search(
     """Find the facts and turns that answer best."""
     question = _question(query, "search")
     with asking() as memory:
-        result = memory.search(
-            question,
-            limit=limit,
-            kinds=kinds.split(","),  # type: ignore[arg-type]
-            current=not everything,
-        )
+        seen, current = reader(memory, everything=everything)
+        result = seen.search(question, limit=limit, kinds=kinds.split(","), **current)
         sources = labels(memory, result)
         say_if_empty(memory, result)
     if options().json:
@@ -120,7 +118,7 @@ def show_hits(
 
 
 def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
-    text: Text = plain(hit.text)
+    text: Text = marked(hit.fact) if hit.fact else plain(hit.text)
     if hit.outdated:
         text.append_text(plain(f"\noutdated: {hit.outdated}", "yellow"))
     if explain:
@@ -150,6 +148,14 @@ def _reasons(hit: Hit) -> list[str]:
     return lines
 
 
+def marked(fact: Fact) -> Text:
+    """A fact's sentence, with how it is meant when it is not plainly stated."""
+    text = plain(fact.text)
+    if fact.modality != "stated":
+        text.append_text(plain(f"  ({fact.modality})", "yellow"))
+    return text
+
+
 def held_for(fact: Fact) -> str:
     """``since …``, ``until …``, or both; empty when neither is known."""
     parts = []
@@ -169,11 +175,12 @@ def held_for(fact: Fact) -> str:
     show_default=True,
     help="Tokens, counted as four characters each.",
 )
+@in_the_past
 def context(query: tuple[str, ...], budget: int) -> None:
     """Print what is known, ready for a prompt."""
     question = _question(query, "context")
     with asking() as memory:
-        text = memory.context(question, budget_tokens=budget)
+        text = reader(memory)[0].context(question, budget_tokens=budget)
         say_if_empty(memory, text)
     if not shown({"query": question, "context": text}):
         click.echo(text)
@@ -185,16 +192,18 @@ def context(query: tuple[str, ...], budget: int) -> None:
 )
 @click.option("--after", metavar="ID", help="Go on after this fact (as the last page says).")
 @ALL
+@in_the_past
 def facts(limit: int, after: str | None, everything: bool) -> None:
     """List every fact, oldest first."""
     with asking() as memory:
-        page = memory.get_all(limit=limit, after=after, current=not everything)
+        seen, current = reader(memory, everything=everything)
+        page = seen.get_all(limit=limit, after=after, **current)
         say_if_empty(memory, page.items or after)
     if shown(page):
         return
     table(
         [("since", FIXED), ("until", FIXED), "fact"],
-        [(day(fact.valid_at), day(fact.invalid_at), fact.text) for fact in page.items],
+        [(day(fact.valid_at), day(fact.invalid_at), marked(fact)) for fact in page.items],
         ids=[fact.id for fact in page.items],
     )
     if page.next:
@@ -203,10 +212,11 @@ def facts(limit: int, after: str | None, everything: bool) -> None:
 
 @command("get")
 @click.argument("fact_id")
+@in_the_past
 def get(fact_id: str) -> None:
     """Show one fact in full."""
     with asking() as memory:
-        fact = memory.get(fact_id)
+        fact = reader(memory)[0].get(fact_id)
     if shown(fact):
         return
     rows: list[tuple[str, object]] = [
@@ -219,6 +229,8 @@ def get(fact_id: str) -> None:
         ("stated", when(fact.stated_at)),
         ("expires", when(fact.expires_at)),
         ("archived", when(fact.archived_at)),
+        ("meant", fact.modality if fact.modality != "stated" else None),
+        ("planned for", when(fact.planned_for)),
         ("relation", fact.type),
         ("supersedes", fact.supersedes_id),
         ("tags", ", ".join(fact.tags)),
@@ -231,10 +243,11 @@ def get(fact_id: str) -> None:
 
 @command("episode")
 @click.argument("episode_id")
+@in_the_past
 def episode(episode_id: str) -> None:
     """Show one episode, turn by turn."""
     with asking() as memory:
-        found = memory.episode(episode_id)
+        found = reader(memory)[0].episode(episode_id)
     if shown(found):
         return
     show(plain(f"{when(found.occurred_at)}  {found.id}  {found.status}", "bold"))
@@ -246,10 +259,11 @@ def episode(episode_id: str) -> None:
 
 @command("history")
 @click.argument("fact_id")
+@in_the_past
 def history(fact_id: str) -> None:
     """Show what happened to a fact, and why."""
     with asking() as memory:
-        changes = memory.history(fact_id)
+        changes = reader(memory)[0].history(fact_id)
     if options().json:
         emit(changes)
         return
@@ -271,6 +285,7 @@ def show_changes(changes: list[Change]) -> None:
             (when(change.at), change.action, _change(change), change.reason, change.actor)
             for change in changes
         ],
+        ids=[str(change.seq) for change in changes],
     )
 
 

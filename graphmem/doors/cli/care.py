@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from graphmem.doors.cli.base import command, options
-from graphmem.doors.cli.output import RIGHT, console, note, plain, show, shown, table
+from graphmem.doors.cli.output import FIXED, RIGHT, console, note, plain, show, shown, table
 from graphmem.model import Stats, Verification
 
 _FAILED = 1
@@ -37,6 +37,29 @@ def show_stats(found: Stats) -> None:
         ("tokens out", found.tokens_out),
     ]
     table([("what", {}), ("how many", RIGHT)], [(name, f"{value:,}") for name, value in rows])
+    if found.spend:
+        table(
+            [
+                ("day", FIXED),
+                "model",
+                ("calls", RIGHT),
+                ("in", RIGHT),
+                ("out", RIGHT),
+                ("cost", RIGHT),
+            ],
+            [
+                (
+                    s.day,
+                    s.model,
+                    f"{s.calls:,}",
+                    f"{s.tokens_in:,}",
+                    f"{s.tokens_out:,}",
+                    f"{s.cost:.4f}",
+                )
+                for s in found.spend
+            ],
+            title="what models were asked, by day; costs by the price table",
+        )
     if found.pending:
         note("pending episodes can be searched; their facts are still to be found: graphmem resume")
 

@@ -15,6 +15,7 @@ from graphmem.doors.cli.base import command, options, pairs, piped
 from graphmem.doors.cli.cypher_output import FORMATS, print_result
 from graphmem.doors.cli.help import asking, say_if_empty
 from graphmem.doors.cli.output import emit, note, shown, table
+from graphmem.doors.cli.past import in_the_past, moments, reader
 from graphmem.doors.cli.tour import listing, named, now, read, values
 from graphmem.errors import UsageError
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--max-rows", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds.")
 @click.option("--all-scopes", is_flag=True, help="As administrator: read everyone's graph.")
+@in_the_past
 def cypher(
     query: str | None,
     *,
@@ -74,7 +76,11 @@ def cypher(
 
             Prompt(memory, limits, format=chosen, parameters=given).run()
             return
-        result = memory.cypher(text, given, **limits)
+        if moments():
+            if all_scopes:
+                raise UsageError("--all-scopes, or --as-of and --known-at: not both")
+            del limits["all_scopes"]
+        result = reader(memory)[0].cypher(text, given, **limits)
         if not all_scopes:
             say_if_empty(memory, result.rows)
     if not (options().json and shown(result)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.ask import ALL, IDS
+from graphmem.doors.cli.ask import ALL, IDS, marked
 from graphmem.doors.cli.base import at_time, command, options
 from graphmem.doors.cli.help import asking, say_if_empty
 from graphmem.doors.cli.output import (
@@ -24,6 +24,7 @@ from graphmem.doors.cli.output import (
     table,
     when,
 )
+from graphmem.doors.cli.past import in_the_past, moments, reader
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Moment, Relation, Subgraph, to_json
 from graphmem.model import Path as Way
@@ -42,6 +43,7 @@ LIMIT = click.option(
 @click.option("--other", metavar="ENTITY", help="Only those with this entity at the other end.")
 @LIMIT
 @ALL
+@in_the_past
 @IDS
 def relations(
     entity: str | None,
@@ -54,9 +56,8 @@ def relations(
 ) -> None:
     """List typed relations, of an entity or all."""
     with asking() as memory:
-        found = memory.relations(
-            entity, type=type_, other=other, limit=limit, current=not everything
-        )
+        seen, current = reader(memory, everything=everything)
+        found = seen.relations(entity, type=type_, other=other, limit=limit, **current)
         say_if_empty(memory, found)
     if options().json:
         emit(found)
@@ -90,11 +91,12 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
 @click.argument("name", required=False)
 @click.option("--kind", metavar="KIND", help="Only this kind, for example person.")
 @LIMIT
+@in_the_past
 @IDS
 def entities(name: str | None, kind: str | None, limit: int, ids: bool) -> None:
     """List entities, or those with NAME in their name."""
     with asking() as memory:
-        found = memory.entities(name, kind=kind, limit=limit)
+        found = reader(memory)[0].entities(name, kind=kind, limit=limit)
         say_if_empty(memory, found)
     if options().json:
         emit(found)
@@ -116,10 +118,11 @@ def show_entities(found: list[Entity] | tuple[Entity, ...], *, ids: bool = False
 
 @command("entity")
 @click.argument("name_or_id")
+@in_the_past
 def entity(name_or_id: str) -> None:
     """Show one entity, by name, alias or id."""
     with asking() as memory:
-        found = memory.entity(name_or_id)
+        found = reader(memory)[0].entity(name_or_id)
     if not shown(found):
         show_entities([found], ids=True)
 
@@ -131,10 +134,12 @@ def entity(name_or_id: str) -> None:
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most entities."
 )
 @ALL
+@in_the_past
 def neighbours(entity: str, hops: int, limit: int, everything: bool) -> None:
     """Show what surrounds an entity."""
     with asking() as memory:
-        found = memory.neighbours(entity, hops=hops, limit=limit, current=not everything)
+        seen, current = reader(memory, everything=everything)
+        found = seen.neighbours(entity, hops=hops, limit=limit, **current)
     if shown(found):
         return
     show_entities(found.entities)
@@ -149,13 +154,15 @@ def neighbours(entity: str, hops: int, limit: int, everything: bool) -> None:
     "--limit", type=click.IntRange(min=1), default=5, show_default=True, help="At most so many."
 )
 @ALL
+@in_the_past
 def paths(source: str, target: str, max_hops: int, limit: int, everything: bool) -> None:
     """Show how two entities connect.
 
     The shortest ways come first, each with the facts that make its steps.
     """
     with asking() as memory:
-        found = memory.paths(source, target, max_hops=max_hops, limit=limit, current=not everything)
+        seen, current = reader(memory, everything=everything)
+        found = seen.paths(source, target, max_hops=max_hops, limit=limit, **current)
     if options().json:
         emit([{**to_json(way), "text": str(way)} for way in found])
         return
@@ -178,6 +185,7 @@ def show_paths(found: list[Way], max_hops: int = 4) -> None:
 @at_time("--since", "Only from then on.")
 @at_time("--until", "Only before then.")
 @LIMIT
+@in_the_past
 @IDS
 def timeline(
     entity: str | None, since: datetime | None, until: datetime | None, limit: int, ids: bool
@@ -188,7 +196,7 @@ def timeline(
     said.
     """
     with asking() as memory:
-        found = memory.timeline(entity, since=since, until=until, limit=limit)
+        found = reader(memory)[0].timeline(entity, since=since, until=until, limit=limit)
         say_if_empty(memory, found)
     if options().json:
         emit(found)
@@ -199,6 +207,7 @@ def timeline(
 
 
 _MOMENTS = {"began": "green", "ended": "red", "stated": "dim"}
+_MEANT = "yellow"
 
 
 def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
@@ -207,13 +216,19 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
         note("nothing in this time")
         return
     table(
-        [("when", FIXED), ("what", FIXED), "fact"],
+        [("when", FIXED), ("what", FIXED), ("until", FIXED), "fact"],
         [
-            [when(moment.at), plain(moment.what, _MOMENTS.get(moment.what, "")), moment.fact.text]
+            [when(moment.at), plain(moment.what, _MOMENTS.get(moment.what, _MEANT)), *_told(moment)]
             for moment in found
         ],
         ids=[moment.fact.id for moment in found] if ids else (),
     )
+
+
+def _told(moment: Moment) -> list[object]:
+    """When what began ended again, and the sentence."""
+    began = moment.what != "ended"
+    return [day(moment.fact.invalid_at) if began else "", marked(moment.fact)]
 
 
 @command("graph")
@@ -230,6 +245,7 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
     "--limit", type=click.IntRange(min=1), default=150, show_default=True, help="Most entities."
 )
 @click.option("--current", is_flag=True, help="Leave out relations that have ended.")
+@in_the_past
 def graph(entity: str | None, hops: int, out: Path, limit: int, current: bool) -> None:
     """Draw the graph: around an entity, or all."""
     from graphmem.doors.picture import picture_format
@@ -240,10 +256,11 @@ def graph(entity: str | None, hops: int, out: Path, limit: int, current: bool) -
     shared = options()
     with asking() as memory:
         whole: Subgraph | nx.MultiDiGraph[str]
+        seen, more = (memory, {"current": current}) if not moments() else reader(memory)
         if entity is None:
-            whole = memory.to_networkx(current=current)
+            whole = seen.to_networkx(**more)
         else:
-            whole = memory.neighbours(entity, hops=hops, limit=limit, current=current)
+            whole = seen.neighbours(entity, hops=hops, limit=limit, **more)
         say_if_empty(memory, _size(whole))
     owner = shared.user or shared.agent or ""
     title = owner if entity is None else f"{entity}, {counted(hops, 'hop')}"

@@ -28,7 +28,7 @@ _MOST_COUNTED = 100
 """Users whose episodes are counted when an ingest stops."""
 _RECENT = 1000
 """Items whose origin is remembered, to name the one that is refused."""
-_ITEM = re.compile(r"item (\d+): ")
+_ITEM = re.compile(r"(item|row) (\d+): ")
 
 
 class Ingest:
@@ -50,6 +50,7 @@ class Ingest:
         self._total: int | None = None
         self._given: dict[Path, int] = {}
         self._undated: dict[Path, None] = {}
+        self._told = 0
         self._shared = False
         self._finished_bytes = 0
         self._recent: deque[str] = deque(maxlen=_RECENT)
@@ -85,10 +86,13 @@ class Ingest:
             task = bar.add_task("remembering", total=total)
 
             def progress(done: int) -> None:
-                bar.update(task, completed=done, total=total or self._estimate())
+                bar.update(task, completed=self._told + done, total=total or self._estimate())
 
             try:
-                new = memory.add_many(self._read(), progress=progress, **given)
+                new = memory.add_many(self._read(triples=False), progress=progress, **given)
+                self._told = self.items
+                rows = {name: value for name, value in given.items() if name != "infer"}
+                new += memory.relate_many(self._read(triples=True), progress=progress, **rows)
             except BaseException as error:
                 bar.stop_task(task)
                 bar.stop()
@@ -165,7 +169,8 @@ class Ingest:
         match = _ITEM.match(message)
         if match is None:
             return None
-        back = self.items - int(match[1])
+        counted_from = 0 if match[1] == "item" else 1
+        back = self.items - self._told - (int(match[2]) - counted_from)
         if not 0 < back <= len(self._recent):
             return None
         return f"{self._recent[-back]}: {message[match.end() :]}"
@@ -176,9 +181,9 @@ class Ingest:
             return None
         return max(self.items, round(self.items * self.bytes_total / read))
 
-    def _read(self) -> Iterator[Item]:
+    def _read(self, *, triples: bool) -> Iterator[Item]:
         for reader in self.readers:
-            if reader.path in self.left_out:
+            if reader.path in self.left_out or (reader.format == "triples") != triples:
                 continue
             self._reading = reader
             given = 0
@@ -199,7 +204,7 @@ class Ingest:
             self.users[user] = None
         else:
             self._shared = True
-        if "occurred_at" not in item:
+        if "occurred_at" not in item and reader.format != "triples":
             self._undated[reader.path] = None
 
     def _items(self, reader: Reader) -> Iterator[Item]:

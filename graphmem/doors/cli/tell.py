@@ -57,10 +57,11 @@ def add(
             content, infer=not no_infer, **{k: v for k, v in given.items() if v is not None}
         )
     if not shown(receipt):
-        _show_receipt(receipt)
+        show_receipt(receipt)
 
 
-def _show_receipt(receipt: Receipt) -> None:
+def show_receipt(receipt: Receipt) -> None:
+    """What was remembered, and what was decided."""
     if receipt.status == "duplicate":
         show(plain(f"already remembered as episode {receipt.episode_id}; nothing changed"))
         return
@@ -72,6 +73,8 @@ def _show_receipt(receipt: Receipt) -> None:
         line.append_text(plain(f"  ({decision.reason})", "dim"))
         line.append_text(plain(f"  {decision.fact_id}", "dim"))
         show(line)
+    if receipt.status == "done" and receipt.reason:
+        note(receipt.reason)
     if receipt.status == "done" and not receipt.decisions:
         note("no facts were found in it; the text itself can be searched")
     if receipt.status in ("pending", "failed"):
@@ -113,7 +116,8 @@ def ingest(
 ) -> None:
     """Remember files: notes, chats, exports.
 
-    Plain text, Markdown, JSON Lines, a ChatGPT export (also zipped), LoCoMo; folders are searched.
+    Plain text, Markdown, JSON Lines, a ChatGPT export (also zipped), LoCoMo, and relations as rows
+    (--format triples: .csv, .tsv or .jsonl with subject, type and object); folders are searched.
 
     Of several files, those that are no text are left out, with a warning.
 

@@ -8,6 +8,7 @@ markdown a Markdown file (``.md``), with or without front matter               a
 jsonl    messages or sessions, one a line, or as one JSON list                 a session, or a day
 chatgpt  a ChatGPT export: ``conversations.json`` or the zip file around it    a sitting
 locomo   LoCoMo conversations, each its own user                               a session
+triples  relations as rows of CSV, TSV or JSON Lines, with named columns       a row
 ======== ===================================================================== ==================
 
 Text is UTF-8, or UTF-16 with a byte-order mark. Reading is lazy: text files are read whole, the
@@ -29,8 +30,9 @@ from graphmem.doors.formats.chatgpt import read_chatgpt
 from graphmem.doors.formats.items import Item
 from graphmem.doors.formats.jsonl import read_jsonl
 from graphmem.doors.formats.locomo import read_locomo
-from graphmem.doors.formats.streams import JsonStream, Unreadable, decoded
+from graphmem.doors.formats.streams import JsonStream, Unreadable, decoded, lines
 from graphmem.doors.formats.text import read_markdown, read_text
+from graphmem.doors.formats.triples import is_header, is_triple, read_triples
 from graphmem.errors import UsageError
 
 __all__ = ["FORMATS", "Item", "Reader", "Unreadable", "detect", "walk"]
@@ -42,6 +44,7 @@ _STREAMS: dict[str, _Stream] = {
     "jsonl": read_jsonl,
     "chatgpt": read_chatgpt,
     "locomo": read_locomo,
+    "triples": read_triples,
 }
 _WHOLE: dict[str, _Whole] = {"text": read_text, "markdown": read_markdown}
 FORMATS = (*_WHOLE, *_STREAMS)
@@ -53,7 +56,10 @@ _SUFFIXES = {
     ".markdown": "markdown",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".csv": "triples",
+    ".tsv": "triples",
 }
+_ROWS = frozenset({".csv", ".tsv"})
 _WALKED = frozenset({*_SUFFIXES, ".json"})
 _EXPORTED = re.compile(r"conversations(?:-\d+)?\.json")
 _LONGEST_TEXT = 64 << 20
@@ -114,8 +120,10 @@ def detect(path: Path) -> str:
     suffix = path.suffix.lower()
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
-    if suffix in _SUFFIXES and suffix not in (".jsonl", ".ndjson"):
+    if suffix in _SUFFIXES and suffix not in {".jsonl", ".ndjson", *_ROWS}:
         return _SUFFIXES[suffix]
+    if suffix in _ROWS and is_header(_first_line(path)):
+        return "triples"
     if zipfile.is_zipfile(path):
         _parts(path)  # refuses a zip file that is no export
         return "chatgpt"
@@ -136,6 +144,11 @@ def _first_record(path: Path) -> object:
         return next(iter(JsonStream(_chain(first, chunks), path.name)), None)
 
 
+def _first_line(path: Path) -> str:
+    with _opened(path) as stream:
+        return next((line for _, line in lines(decoded(stream, path.name)) if line.strip()), "")
+
+
 def _format_of(record: object) -> str | None:
     if not isinstance(record, Mapping):
         return None
@@ -143,6 +156,8 @@ def _format_of(record: object) -> str | None:
         return "chatgpt"
     if isinstance(record.get("conversation"), Mapping):
         return "locomo"
+    if is_triple(record):
+        return "triples"
     known = {"messages", "chat_messages", "turns", "content", "text", "message"}
     return "jsonl" if known & record.keys() else None
 

@@ -52,7 +52,7 @@ def read_jsonl(chunks: Iterator[str], name: str, at: datetime | None) -> Iterato
     group: list[Item] = []
     held: tuple[object, ...] | None = None
     options: dict[str, Any] = {}
-    for where, record in _records(chunks, name):
+    for where, record in records(chunks, name):
         found = _first(record, _MESSAGES)
         if found is not None:
             yield from _grouped(group, held, options, name, at)
@@ -188,7 +188,7 @@ def _first(record: Mapping[str, Any], keys: Sequence[str]) -> Any:
     return next((record[key] for key in keys if record.get(key) not in (None, "")), None)
 
 
-def _records(chunks: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def records(chunks: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each record with where it stands: lines, unless the file is a list or spread over lines."""
     for where, value in _values(chunks, name):
         if not isinstance(value, Mapping):

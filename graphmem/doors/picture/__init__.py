@@ -242,7 +242,9 @@ def from_networkx(graph: nx.MultiDiGraph[str]) -> Subgraph:
             object=names[target],
             fact=str(data.get("fact") or ""),
             recorded_at=_EPOCH,
-            **{name: _moment(data.get(name)) for name in ("stated_at", "valid_at", "invalid_at")},
+            stated_at=_moment(data.get("stated_at")),
+            valid_at=_moment(data.get("valid_at")),
+            invalid_at=_moment(data.get("invalid_at")),
         )
         for source, target, data in graph.edges(data=True)
     )

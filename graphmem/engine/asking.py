@@ -1,0 +1,103 @@
+"""What reads of the present and of the past share: arguments checked, the ledger asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphmem.engine.core import (
+    Core,
+    checked_limit,
+    checked_text,
+    checked_text_or_none,
+)
+from graphmem.errors import NotFound, UsageError
+from graphmem.ingest import journal
+from graphmem.model import Change, Entity, Episode, Fact, HitKind, Page, Scope
+from graphmem.ports.ledger import EntityQuery
+from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.pipeline import Question, Retrieve
+from graphmem.retrieve.relate import Relate
+
+
+class Asking(Core):
+    """Reads of any ledger-like thing, seen through a lens."""
+
+    async def _walking(self) -> Relate:
+        """Relationship queries over a graph that holds every write before this."""
+        await self._graph.catch_up()
+        return self._relate
+
+    async def _searching(self) -> Retrieve:
+        """Search over projections that hold every write before this."""
+        await self._follow()
+        return self._retrieve
+
+    def _lens(self, current: bool) -> Lens:
+        return Lens(current=self._parts.clock.now() if current else None)
+
+    def _question(
+        self, query: str, limit: int, kinds: Sequence[HitKind], lens: Lens, where: Scope
+    ) -> Question:
+        if (
+            isinstance(kinds, str)
+            or not isinstance(kinds, Sequence)
+            or any(kind not in ("fact", "turn") for kind in kinds)
+            or not kinds
+        ):
+            raise UsageError(f"kinds must be a list of fact and turn, got {kinds!r}")
+        return Question(
+            journal.check_text(query, "query", self._parts.settings.max_text_bytes),
+            where,
+            checked_limit(limit),
+            tuple(dict.fromkeys(kinds)),
+            lens,
+        )
+
+    def _checked_query(
+        self, query: str, parameters: Mapping[str, Any] | None, timeout_s: float
+    ) -> tuple[str, Mapping[str, Any]]:
+        text = journal.check_text(query, "query", self._parts.settings.max_text_bytes)
+        if parameters is not None and not isinstance(parameters, Mapping):
+            raise UsageError(f"parameters must be a mapping, got {parameters!r}")
+        if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
+            raise UsageError(f"timeout_s must be a number of seconds, got {timeout_s!r}")
+        return text, parameters or {}
+
+    async def _one_fact(self, ledger: Known, where: Scope, fact_id: str) -> Fact:
+        found = await ledger.facts(Lens().query(where, ids=(checked_text(fact_id, "fact_id"),)))
+        if not found:
+            raise NotFound(f"no fact {fact_id!r} in this scope")
+        return found[0]
+
+    async def _page(
+        self, ledger: Known, where: Scope, lens: Lens, after: str | None, limit: int
+    ) -> Page:
+        query = lens.query(
+            where, after=checked_text_or_none(after, "after"), limit=checked_limit(limit) + 1
+        )
+        facts = await ledger.facts(query)
+        return Page(tuple(facts[:limit]), facts[limit - 1].id if len(facts) > limit else None)
+
+    async def _one_episode(self, ledger: Known, where: Scope, id: str) -> Episode:
+        found = await ledger.episodes(where, ids=[checked_text(id, "episode_id")])
+        if not found:
+            raise NotFound(f"no episode {id!r} in this scope")
+        return found[0]
+
+    async def _changes(self, ledger: Known, where: Scope, fact_id: str) -> list[Change]:
+        changes = await ledger.history(where.wall, checked_text(fact_id, "fact_id"))
+        if not changes:
+            raise NotFound(f"no fact {fact_id!r} in this scope, now or before")
+        return changes
+
+    async def _listed(
+        self, ledger: Known, where: Scope, name: str | None, kind: str | None, limit: int
+    ) -> list[Entity]:
+        query = EntityQuery(
+            where.wall,
+            kind=checked_text_or_none(kind, "kind"),
+            contains=journal.name_part(name),
+            limit=checked_limit(limit),
+        )
+        return await ledger.entities(query)

@@ -1,0 +1,268 @@
+"""A memory at a moment, to be read: see :meth:`graphmem.ports.api.MemoryAPI.as_of`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Unpack
+
+from graphmem.clock import parse_when_or_none, stamp
+from graphmem.engine.asking import Asking
+from graphmem.engine.core import (
+    checked_budget,
+    checked_hops,
+    checked_limit,
+    checked_text,
+    checked_text_or_none,
+)
+from graphmem.engine.past import LedgerThen, Past, build
+from graphmem.errors import UsageError
+from graphmem.model import (
+    Change,
+    Entity,
+    Episode,
+    Fact,
+    HitKind,
+    Moment,
+    Page,
+    Path,
+    Relation,
+    Scope,
+    SearchResult,
+    Subgraph,
+    Table,
+)
+from graphmem.ports.api import ScopeArgs, When
+from graphmem.ports.views import ViewAPI
+from graphmem.retrieve.context import write_context
+from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.relate import Relate
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+class View(ViewAPI):
+    """Reads of one memory, as of a moment. Every method is documented in
+    :class:`~graphmem.ports.views.ViewAPI`."""
+
+    def __init__(
+        self, memory: Asking, valid_at: datetime | None, known_at: datetime | None
+    ) -> None:
+        if valid_at is None and known_at is None:
+            raise UsageError("as_of needs valid_at, known_at or both; for now, ask without it")
+        self._memory = memory
+        self._valid_at = valid_at
+        self._known_at = known_at
+        # What was known then but not asked for a date is what would have been answered then.
+        self._lens = Lens(at=valid_at) if valid_at else Lens(current=known_at)
+        ledger = memory._parts.ledger
+        self._ledger: Known = ledger
+        if known_at is not None:
+            final = known_at < memory._parts.clock.now()
+            self._ledger = LedgerThen(ledger, known_at, final=final)
+        self._told = Relate(self._ledger, memory._parts.graph)
+        self._pasts: dict[str, Past] = {}
+        self._building = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        said = [
+            f"{name}={stamp(moment)}"
+            for name, moment in (("valid_at", self._valid_at), ("known_at", self._known_at))
+            if moment is not None
+        ]
+        return f"View({', '.join(said)})"
+
+    @property
+    def valid_at(self) -> datetime | None:
+        return self._valid_at
+
+    @property
+    def known_at(self) -> datetime | None:
+        return self._known_at
+
+    @property
+    def lens(self) -> Lens:
+        """Which facts it shows, by the world's time."""
+        return self._lens
+
+    @property
+    def ledger(self) -> Known:
+        """What was known."""
+        return self._ledger
+
+    @property
+    def told(self) -> Relate:
+        """Relationship queries that do not walk the graph."""
+        return self._told
+
+    async def _past(self, where: Scope) -> Past | None:
+        """Graph and vectors of then; None when those of now will do."""
+        if self._known_at is None:
+            return None
+        parts = self._memory._parts
+        async with self._building:
+            found = self._pasts.get(where.wall)
+            head = await parts.ledger.head()
+            # By a moment that is still to come, more may be recorded.
+            if found is None or not (found.final or found.head == head):
+                made = parts.scratch()
+                self._pasts[where.wall] = await build(
+                    parts.ledger,
+                    parts.embedder,
+                    (made.graph, made.vectors),
+                    wall=where.wall,
+                    known_at=self._known_at,
+                    head=head,
+                    final=self._known_at < parts.clock.now(),
+                )
+            return self._pasts[where.wall]
+
+    async def _walked(self, where: Scope) -> Relate:
+        past = await self._past(where)
+        return past.relate if past else await self._memory._walking()
+
+    async def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        kinds: Sequence[HitKind] = ("fact", "turn"),
+        **scope: Unpack[ScopeArgs],
+    ) -> SearchResult:
+        where = self._memory._scope(scope)
+        question = self._memory._question(query, limit, kinds, self._lens, where)
+        past = await self._past(where)
+        retrieve = past.retrieve if past else await self._memory._searching()
+        return await retrieve.search(question)
+
+    async def context(
+        self, query: str, *, budget_tokens: int = 1000, **scope: Unpack[ScopeArgs]
+    ) -> str:
+        most = checked_budget(budget_tokens)
+        return write_context(await self.search(query, limit=most, **scope), budget_tokens)
+
+    async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
+        return await self._memory._one_fact(self._ledger, self._memory._scope(scope), fact_id)
+
+    async def get_all(
+        self, *, limit: int = 100, after: str | None = None, **scope: Unpack[ScopeArgs]
+    ) -> Page:
+        where = self._memory._scope(scope)
+        return await self._memory._page(self._ledger, where, self._lens, after, limit)
+
+    async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
+        where = self._memory._scope(scope)
+        return await self._memory._one_episode(self._ledger, where, episode_id)
+
+    async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
+        return await self._memory._changes(self._ledger, self._memory._scope(scope), fact_id)
+
+    async def entities(
+        self,
+        name: str | None = None,
+        *,
+        kind: str | None = None,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Entity]:
+        where = self._memory._scope(scope)
+        return await self._memory._listed(self._ledger, where, name, kind, limit)
+
+    async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
+        where = self._memory._scope(scope)
+        return await self._told.entity(where, checked_text(name_or_id, "name_or_id"))
+
+    async def relations(
+        self,
+        entity: str | None = None,
+        *,
+        type: str | None = None,
+        other: str | None = None,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Relation]:
+        return await self._told.relations(
+            self._memory._scope(scope),
+            checked_text_or_none(entity, "entity"),
+            type=checked_text_or_none(type, "type"),
+            other=checked_text_or_none(other, "other"),
+            lens=self._lens,
+            limit=checked_limit(limit),
+        )
+
+    async def neighbours(
+        self, entity: str, *, hops: int = 1, limit: int = 50, **scope: Unpack[ScopeArgs]
+    ) -> Subgraph:
+        where, start = self._memory._scope(scope), checked_text(entity, "entity")
+        steps, most = checked_hops(hops), checked_limit(limit)
+        relate = await self._walked(where)
+        return await relate.neighbours(where, start, steps, most, self._lens)
+
+    async def paths(
+        self,
+        source: str,
+        target: str,
+        *,
+        max_hops: int = 4,
+        limit: int = 5,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Path]:
+        where = self._memory._scope(scope)
+        ends = checked_text(source, "source"), checked_text(target, "target")
+        steps, most = checked_hops(max_hops), checked_limit(limit)
+        relate = await self._walked(where)
+        return await relate.paths(where, *ends, max_hops=steps, limit=most, lens=self._lens)
+
+    async def timeline(
+        self,
+        entity: str | None = None,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        limit: int = 100,
+        **scope: Unpack[ScopeArgs],
+    ) -> list[Moment]:
+        before = parse_when_or_none(until, name="until")
+        if self._valid_at is not None:
+            own = self._valid_at + timedelta(microseconds=1)
+            before = own if before is None else min(before, own)
+        return await self._told.timeline(
+            self._memory._scope(scope),
+            checked_text_or_none(entity, "entity"),
+            after=parse_when_or_none(since, name="since"),
+            before=before,
+            limit=checked_limit(limit),
+        )
+
+    async def cypher(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        max_rows: int = 1000,
+        timeout_s: float = 10.0,
+        **scope: Unpack[ScopeArgs],
+    ) -> Table:
+        where = self._memory._scope(scope)
+        text, values = self._memory._checked_query(query, parameters, timeout_s)
+        most = checked_limit(max_rows)
+        past = await self._past(where)
+        if past is None:
+            raise UsageError(
+                "a view without known_at has no graph of its own: the graph of now holds every "
+                "date; ask it with memory.cypher, and say in the query which ones count"
+            )
+        return await past.graph.cypher(
+            text, values, wall=where.wall, max_rows=most, timeout_s=timeout_s
+        )
+
+    async def to_networkx(self, **scope: Unpack[ScopeArgs]) -> nx.MultiDiGraph[str]:
+        return await self._told.to_networkx(self._memory._scope(scope), self._lens)
+
+
+for _name, _promised in vars(ViewAPI).items():
+    if inspect.iscoroutinefunction(_promised):
+        getattr(View, _name).__doc__ = inspect.getdoc(_promised)

@@ -1,0 +1,269 @@
+"""Statements that are given as they are: no model, no rules. To an episode, and back to candidates.
+
+The episode's content is one JSON object, the same text for the same statement, so that a repeated
+one is found out as any repeated episode is. Its one turn is the sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast, get_args
+
+from graphmem.clock import Clock, parse_when_or_none, stamp_or_none, unstamp_or_none
+from graphmem.errors import UsageError
+from graphmem.ingest import journal
+from graphmem.ingest.relation_types import normal, snake
+from graphmem.model import Episode, Modality, Scope, Turn
+from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
+from graphmem.text import digest
+
+EXTRACTOR = "given"
+VERSION = "1"
+
+_LONGEST_NAME = 200
+_LONGEST_TYPE = 100
+_LONGEST_KEY = 512
+_LONGEST_FACT = 8192
+_SCOPE = ("user_id", "agent_id", "run_id", "project_id")
+OPTIONS = frozenset(
+    {"fact", "valid_at", "invalid_at", "occurred_at", "modality", "subject_kind", "object_kind"}
+    | {"metadata", "tags", "importance", "idempotency_key", *_SCOPE}
+)
+"""What :meth:`~graphmem.ports.api.MemoryAPI.relate` takes beside the three."""
+
+_KINDS: Mapping[str, tuple[str | None, str | None]] = {
+    "works_at": ("person", "organization"),
+    "works_as": ("person", None),
+    "studies_at": ("person", "organization"),
+    "lives_in": ("person", "place"),
+    "born_in": ("person", "place"),
+    "born_on": ("person", None),
+    "comes_from": ("person", "place"),
+    "visited": ("person", None),
+    "speaks": ("person", None),
+    "headquartered_in": ("organization", "place"),
+    "founded": ("person", None),
+    "has_pet": ("person", "animal"),
+} | dict.fromkeys(
+    (
+        "married_to", "engaged_to", "divorced_from", "dating", "sibling_of", "cousin_of",
+        "parent_of", "child_of", "friend_of", "colleague_of", "neighbour_of", "roommate_of",
+        "lives_with",
+    ),
+    ("person", "person"),
+)  # fmt: skip
+"""What the ends of a relation are, nearly always; used where no kind is given."""
+
+_IS = frozenset(
+    {"married_to", "engaged_to", "allergic_to", "related_to", "located_in", "based_in"}
+    | {"headquartered_in", "interested_in", "afraid_of", "fond_of", "responsible_for"}
+    | {"enrolled_in", "enrolled_at", "known_to", "connected_to", "member_at", "part_of"}
+)
+_WAS = frozenset({"born_in", "born_on", "born_at", "named_after"})
+_THE = frozenset({"capital_of", "head_of"})
+_MEANT: Mapping[str, str] = {
+    "stated": "{}",
+    "planned": "It is planned that {}",
+    "hearsay": "It is said that {}",
+    "hypothetical": "It may be that {}",
+    "negated": "It is not so that {}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One statement, checked. Without ``object``, only to be taken back: of every object."""
+
+    subject: str
+    type: str
+    object: str | None
+    fact: str
+    valid_at: datetime | None = None
+    invalid_at: datetime | None = None
+    modality: Modality = "stated"
+    subject_kind: str | None = None
+    object_kind: str | None = None
+    retracts: bool = False
+
+
+def checked(
+    subject: object,
+    type: object,
+    object_: object,
+    options: Mapping[str, Any],
+    *,
+    retracts: bool = False,
+) -> Given:
+    """The statement, or :class:`~graphmem.errors.UsageError` that names what is wrong."""
+    names = [_name(subject, "subject")]
+    if object_ is not None or not retracts:
+        names.append(_name(object_, "object"))
+    kind_of = _type(type)
+    modality = _modality(options.get("modality") or "stated")
+    since = parse_when_or_none(options.get("valid_at"), name="valid_at")
+    until = parse_when_or_none(options.get("invalid_at"), name="invalid_at")
+    if since and until and until < since:
+        raise UsageError("invalid_at is before valid_at")
+    told = options.get("fact")
+    other = names[1] if len(names) > 1 else None
+    fact = (
+        sentence(names[0], kind_of, other, modality, retracts=retracts, ended=until is not None)
+        if told is None
+        else journal.check_text(told, "fact", _LONGEST_FACT)
+    )
+    kinds = [_kind(options.get(name), name) for name in ("subject_kind", "object_kind")]
+    return Given(
+        names[0], kind_of, other, fact, since, until, modality, kinds[0], kinds[1], retracts
+    )
+
+
+def content_of(given: Given) -> str:
+    """The statement as the content of an episode."""
+    data = {
+        "subject": given.subject,
+        "type": given.type,
+        "object": given.object,
+        "fact": given.fact,
+        "valid_at": stamp_or_none(given.valid_at),
+        "invalid_at": stamp_or_none(given.invalid_at),
+        "modality": given.modality,
+        "subject_kind": given.subject_kind,
+        "object_kind": given.object_kind,
+        "retracts": given.retracts or None,
+    }
+    kept = {name: value for name, value in data.items() if value is not None}
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True)
+
+
+def build_episode(
+    given: Given, options: Mapping[str, Any], scope: Scope, clock: Clock, *, max_bytes: int
+) -> Episode:
+    """An episode of kind ``statements``; raises as :func:`checked` does."""
+    content = journal.check_text(content_of(given), "the statement", max_bytes)
+    told = parse_when_or_none(options.get("occurred_at"), name="occurred_at")
+    importance = options.get("importance")
+    key = options.get("idempotency_key")
+    tags = options.get("tags")
+    recorded_at = clock.now()
+    episode_id = clock.new_id()
+    occurred_at = told or recorded_at
+    turn = Turn(clock.new_id(), episode_id, 0, given.fact, occurred_at=occurred_at)
+    return Episode(
+        id=episode_id,
+        scope=scope,
+        content=content,
+        kind="statements",
+        content_hash=digest("statements", content),
+        occurred_at=occurred_at,
+        recorded_at=recorded_at,
+        turns=(turn,),
+        idempotency_key=(
+            None if key is None else journal.check_text(key, "idempotency_key", _LONGEST_KEY)
+        ),
+        importance=journal.check_importance(0.5 if importance is None else importance),
+        metadata=journal.check_metadata(options.get("metadata")),
+        tags=journal.check_tags(() if tags is None else tags),
+        time_given=told is not None,
+    )
+
+
+def given(episode: Episode) -> Extraction:
+    """The candidates of an episode of kind ``statements``."""
+    data = json.loads(episode.content)
+    subject, object_ = data["subject"], data.get("object")
+    names = [name for name in (subject, object_) if name is not None]
+    plain = normal(data["type"])
+    first, second = _KINDS.get(plain.type, (None, None))
+    if plain.turned:
+        first, second = second, first
+    kinds = (data.get("subject_kind") or first, data.get("object_kind") or second)
+    entities = [
+        CandidateEntity(name, kind or "thing") for name, kind in zip(names, kinds, strict=False)
+    ]
+    fact = CandidateFact(
+        text=data["fact"],
+        subject=subject,
+        type=data["type"],
+        object=object_,
+        entities=tuple(names),
+        valid_at=unstamp_or_none(data.get("valid_at")),
+        invalid_at=unstamp_or_none(data.get("invalid_at")),
+        turns=(0,),
+        retracts=bool(data.get("retracts")),
+        modality=data["modality"],
+    )
+    return Extraction(
+        entities=tuple(entities),
+        facts=(fact,),
+        extractor=EXTRACTOR,
+        version=VERSION,
+        mentions=tuple((0, name) for name in names),
+    )
+
+
+def sentence(
+    subject: str,
+    type: str,
+    object_: str | None,
+    modality: str = "stated",
+    *,
+    retracts: bool = False,
+    ended: bool = False,
+) -> str:
+    """A sentence for a relation that came without one: ``Ada works at Acme.``"""
+    other = "any of those named before" if object_ is None else object_
+    said = f"{subject} {_phrase(type)} {other}"
+    if retracts:
+        said = f"It {'is no longer' if ended else 'was never'} so that {said}"
+    return _MEANT[modality].format(said) + ("" if said.endswith((".", "!", "?")) else ".")
+
+
+def _phrase(type: str) -> str:
+    """``works_at`` as ``works at``, ``friend_of`` as ``is a friend of``."""
+    said = type.replace("_", " ")
+    if type in _IS or said.startswith("part of") or said.split(" ")[0].endswith("ing"):
+        return f"is {said}"
+    if type in _WAS or type.endswith("_by"):
+        return f"was {said}"
+    if type in _THE:
+        return f"is the {said}"
+    noun, of, rest = type.rpartition("_of")
+    if of and noun and not rest and not noun.endswith(("s", "ed")):
+        return f"is {'an' if noun[0] in 'aeiou' else 'a'} {said}"
+    return said
+
+
+def _name(value: object, what: str) -> str:
+    text = " ".join(journal.check_text(value, what, 4 * _LONGEST_NAME).split())
+    if len(text) > _LONGEST_NAME:
+        raise UsageError(f"{what} has {len(text)} characters; a name has at most {_LONGEST_NAME}")
+    return text
+
+
+def _type(value: object) -> str:
+    """``works at`` and ``worksAt`` as ``works_at``; synonyms become one where it is decided."""
+    text = journal.check_text(value, "type", 4 * _LONGEST_TYPE)
+    name = snake(text)
+    if not name or len(name) > _LONGEST_TYPE:
+        raise UsageError(
+            f"type {text!r} is no relation; write a verb phrase of up to {_LONGEST_TYPE} "
+            "characters, for example works_at"
+        )
+    return name
+
+
+def _modality(value: object) -> Modality:
+    if value not in get_args(Modality):
+        known = ", ".join(get_args(Modality))
+        raise UsageError(f"modality {value!r} is unknown; known are: {known}")
+    return cast(Modality, value)
+
+
+def _kind(value: object, what: str) -> str | None:
+    if value is None:
+        return None
+    text = journal.check_text(value, what, _LONGEST_TYPE)
+    return snake(text) or text.strip().lower()

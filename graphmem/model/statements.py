@@ -1,0 +1,120 @@
+"""What was said, as it is kept for good, and what a person set or joined by hand.
+
+Facts are computed from these: from all statements that can touch each other, with the edits laid
+over them and the merges seen through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from graphmem.clock import unstamp, unstamp_or_none
+from graphmem.model.stored import Entity, MemoryType, Metadata, Modality, Scope, Source
+
+StatementKind = Literal["assert", "end", "withdraw"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing that one episode says, about resolved entities. It never changes.
+
+    ``kind``: ``assert`` says that it holds; ``end`` that it no longer does (from ``invalid_at``,
+    else ``valid_at``, else when it was said); ``withdraw`` that it never did. A statement without
+    ``type`` is a plain sentence; an attribute has a ``value`` in place of the object. An ``end`` or
+    ``withdraw`` without either means every object. ``turn`` and ``ordinal`` are its place within
+    its episode. ``key`` is the key of the sentence that it repeats in other words.
+    """
+
+    id: str
+    episode_id: str
+    text: str
+    stated_at: datetime
+    turn: int = 0
+    ordinal: int = 0
+    subject_id: str | None = None
+    type: str | None = None
+    object_id: str | None = None
+    value: str | None = None
+    entity_ids: tuple[str, ...] = ()
+    valid_at: datetime | None = None
+    invalid_at: datetime | None = None
+    kind: StatementKind = "assert"
+    modality: Modality = "stated"
+    importance: float = 0.5
+    sources: tuple[Source, ...] = ()
+    key: str | None = None
+    scope: Scope | None = None
+    """Of its episode; what is stored always has it."""
+    expires_at: datetime | None = None
+    memory_type: MemoryType = "semantic"
+    metadata: Metadata = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            **{
+                **data,
+                "stated_at": unstamp(data["stated_at"]),
+                "valid_at": unstamp_or_none(data["valid_at"]),
+                "invalid_at": unstamp_or_none(data["invalid_at"]),
+                "expires_at": unstamp_or_none(data["expires_at"]),
+                "entity_ids": tuple(data["entity_ids"]),
+                "sources": tuple(Source(**source) for source in data["sources"]),
+                "scope": Scope(**data["scope"]) if data["scope"] else None,
+                "tags": tuple(data["tags"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a person set by hand on the fact that then rested on ``statement_ids``.
+
+    What is None was not touched. ``drop`` is a deletion by hand: those statements are believed no
+    more; the same said again later is.
+    """
+
+    id: str
+    statement_ids: Collection[str]
+    at: datetime
+    text: str | None = None
+    valid_at: datetime | None = None
+    invalid_at: datetime | None = None
+    importance: float | None = None
+    drop: bool = False
+    metadata: Metadata | None = None
+    tags: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+    fact_id: str = ""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            **{
+                **data,
+                "statement_ids": frozenset(data["statement_ids"]),
+                "at": unstamp(data["at"]),
+                "valid_at": unstamp_or_none(data["valid_at"]),
+                "invalid_at": unstamp_or_none(data["invalid_at"]),
+                "expires_at": unstamp_or_none(data["expires_at"]),
+                "tags": None if data["tags"] is None else tuple(data["tags"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """``gone_id`` is ``kept_id``, a person said ``at`` that time."""
+
+    id: str
+    kept_id: str
+    gone_id: str
+    at: datetime
+    before: Entity | None = None
+    """The kept one as it was."""
+    gone: Entity | None = None
+    """The other, as it is by itself; when read."""

@@ -1,0 +1,399 @@
+"""What a ledger must do with what was said: statements, edits, merges, undoing, other times."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from graphmem.errors import Conflict
+from graphmem.model import Decision, Edit, Entity, Episode, Fact, Merge, Statement
+from graphmem.ports.ledger import (
+    TAKEN_UP,
+    Commit,
+    EntityQuery,
+    Erasure,
+    FactQuery,
+    Ledger,
+    StatementQuery,
+    Undone,
+)
+from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft
+from graphmem.text import text_key
+
+
+def said(draft: Draft, episode: Episode, *about: Entity, **more: object) -> Statement:
+    """A statement of an episode: a relation when it is about two, else a sentence."""
+    statement = Statement(
+        id=draft.clock.new_id(),
+        episode_id=episode.id,
+        text=episode.content,
+        stated_at=episode.occurred_at,
+        entity_ids=tuple(entity.id for entity in about),
+        scope=episode.scope,
+    )
+    if len(about) == 2:
+        statement = replace(
+            statement, subject_id=about[0].id, type="works_at", object_id=about[1].id
+        )
+    return replace(statement, **more)  # type: ignore[arg-type]
+
+
+async def tell(
+    ledger: Ledger,
+    draft: Draft,
+    text: str,
+    *about: Entity,
+    new: tuple[Entity, ...] = (),
+    **more: object,
+) -> tuple[Episode, Statement, Fact]:
+    """Journal and commit an episode that says one thing, and the fact that it comes to."""
+    (episode,) = await ledger.journal([draft.episode(text)], DAY_S)
+    statement = said(draft, episode, *about, **more)
+    fact = draft.fact(episode, *about, text=text, id=statement.id, statement_ids=(statement.id,))
+    if statement.modality != "stated":
+        fact = replace(fact, modality=statement.modality)
+    turn = episode.turns[0].id
+    await ledger.commit(
+        [
+            Commit(
+                episode,
+                (Decision("ADD", "new", after=fact),),
+                new,
+                mentions=tuple((turn, entity.id) for entity in about),
+                statements=(statement,),
+                at=draft.clock.now(),
+            )
+        ]
+    )
+    (stored,) = await ledger.facts(FactQuery(ADA.wall, ids=(fact.id,)))
+    return episode, statement, stored
+
+
+class BelieveContract:
+    """Part of :class:`~graphmem.testing.ledger.LedgerContract`."""
+
+    async def test_every_way_in_to_statements(self, ledger: Ledger, draft: Draft) -> None:
+        ada, acme, bob = draft.entity("Ada"), draft.entity("Acme"), draft.entity("Bob")
+        one, works, fact = await tell(ledger, draft, "Ada works.", ada, acme, new=(ada, acme, bob))
+        two, left, _ = await tell(ledger, draft, "Ada left.", ada, acme, object_id=None, kind="end")
+        _, tall, _ = await tell(
+            ledger, draft, "Bob is tall.", bob, subject_id=bob.id, type="height", value="Two m"
+        )
+        _, rain, loose = await tell(ledger, draft, "It rained.")
+        wall = ADA.wall
+        expected = {
+            StatementQuery(wall, places=(("works_at", ada.id, None),)): [works, left],
+            StatementQuery(wall, places=(("works_at", ada.id, acme.id),)): [works, left],
+            StatementQuery(wall, places=(("works_at", ada.id, bob.id),)): [left],
+            StatementQuery(wall, places=(("works_at", None, acme.id),)): [works],
+            StatementQuery(wall, places=(("lives_in", ada.id, None),)): [],
+            StatementQuery(wall, places=(("height", bob.id, "=two m"),)): [tall],
+            StatementQuery(wall, sentences=(text_key("it rained"),)): [rain],
+            StatementQuery(wall, episode_ids=(one.id, two.id)): [works, left],
+            StatementQuery(wall, scope=ADA): [works, left, tall, rain],
+            StatementQuery(wall, scope=replace(ADA, run_id="r")): [],
+            StatementQuery(wall, statement_ids=(rain.id,)): [rain],
+            StatementQuery(wall, fact_ids=(fact.id, loose.id)): [works, rain],
+            StatementQuery(wall, entity_ids=(acme.id,)): [works, left],
+            StatementQuery(wall): [],
+            StatementQuery(BOB.wall, episode_ids=(one.id,)): [],
+            StatementQuery(BOB.wall, places=(("works_at", ada.id, None),)): [],
+            StatementQuery(BOB.wall, sentences=(text_key("it rained"),)): [],
+        }
+        for query, statements in expected.items():
+            told = await ledger.statements(query)
+            assert list(told.statements) == statements, query
+        told = await ledger.statements(StatementQuery(wall, statement_ids=(works.id,)))
+        assert (told.facts, told.edits, told.merged) == ((fact,), (), {})
+
+    async def test_what_rests_on_a_statement_is_told_in_its_last_version(
+        self, ledger: Ledger, draft: Draft
+    ) -> None:
+        _, rain, fact = await tell(ledger, draft, "It rained.")
+        worded = replace(fact, text="It poured.", version=2)
+        update = Decision("UPDATE", "worded anew", before=fact, after=worded)
+        edit = Edit(draft.clock.new_id(), (rain.id,), draft.clock.now(), text="It poured.",
+                    metadata={"a": 1}, tags=("x",), fact_id=fact.id)  # fmt: skip
+        await ledger.commit(
+            [Commit(None, (update,), edits=(edit,), wall=ADA.wall, at=edit.at, actor="user")]
+        )
+        # A sentence is found by the words of the fact that it supports, too.
+        told = await ledger.statements(StatementQuery(ADA.wall, sentences=("it poured",)))
+        (now,) = await ledger.facts(FactQuery(ADA.wall))
+        assert (told.statements, told.facts) == ((rain,), (now,))
+        (found,) = told.edits
+        assert replace(found, statement_ids=tuple(found.statement_ids)) == edit
+        seq = (await ledger.history(ADA.wall, fact.id))[-1].seq
+        change = await ledger.by_hand(ADA.wall, seq)
+        assert change is not None
+        assert (change[0].before, change[0].after) == (fact, now)
+        assert change[1].edit == found
+        assert await ledger.by_hand(BOB.wall, seq) is None
+        await ledger.commit(
+            [
+                Commit(None, (Decision("DELETE", "gone", before=now),), wall=ADA.wall),
+                Commit(None, wall=ADA.wall, undone=Undone(edit_id=edit.id)),
+            ]
+        )
+        told = await ledger.statements(StatementQuery(ADA.wall, statement_ids=(rain.id,)))
+        assert told.edits == ()
+        assert [(f.id, f.version, f.retired_at is None) for f in told.facts] == [
+            (fact.id, 2, False)
+        ]
+        again = replace(fact, version=3)
+        await ledger.commit([Commit(None, (Decision("ADD", "back", after=again),))])
+        assert [f.version for f in await ledger.facts(FactQuery(ADA.wall))] == [3]
+        actions = [c.action for c in await ledger.history(ADA.wall, fact.id)]
+        assert actions == ["ADD", "UPDATE", "DELETE", "ADD"]
+
+    async def test_an_undone_episode_is_kept_and_counts_no_more(
+        self, ledger: Ledger, draft: Draft
+    ) -> None:
+        ada, acme = draft.entity("Ada"), draft.entity("Acme")
+        await tell(ledger, draft, "Ada waved.", ada, new=(ada,))
+        renamed = replace(ada, aliases=("Countess",))
+        (episode,) = await ledger.journal(
+            [draft.episode("She works.", occurred_at="2024-01-01")], 0
+        )
+        (following,) = await ledger.journal([draft.episode("Later.")], 0)
+        statement = said(draft, episode, ada, acme)
+        fact = draft.fact(episode, ada, acme, id=statement.id, statement_ids=(statement.id,))
+        turn = episode.turns[0].id
+        await ledger.commit(
+            [
+                Commit(
+                    episode,
+                    (Decision("ADD", "new", after=fact),),
+                    (acme,),
+                    (renamed,),
+                    ((turn, ada.id), (turn, acme.id)),
+                    statements=(statement,),
+                    at=draft.clock.now(),
+                )
+            ]
+        )
+        (stored,) = await ledger.facts(FactQuery(ADA.wall, ids=(fact.id,)))
+        known = draft.clock.now()
+        head = await ledger.head()
+        gone = Commit(
+            None,
+            (Decision("DELETE", "undone", before=stored),),
+            wall=ADA.wall,
+            undone=Undone(episode_id=episode.id),
+            at=draft.clock.now(),
+            actor="user",
+        )
+        await ledger.commit([gone])
+        events = [(e.kind, e.action, e.id) for e in await ledger.events(head, 100)]
+        assert events == [
+            ("fact", "DELETE", fact.id),
+            ("entity", "DELETE", acme.id),
+            ("entity", "UPDATE", ada.id),
+            ("episode", "DELETE", episode.id),
+        ]
+        assert await ledger.entities(EntityQuery(ADA.wall)) == [ada]
+        assert await ledger.entities(EntityQuery(ADA.wall, keys=("countess",))) == []
+        then = await ledger.entities(EntityQuery(ADA.wall, known_at=known))
+        assert [entity.name for entity in then] == ["Acme", "Ada"]
+        assert {e.id: e.status for e in await ledger.episodes(ADA)}[episode.id] == "undone"
+        assert await ledger.present("episode") >= {following.id}
+        assert episode.id not in await ledger.present("episode")
+        assert turn not in await ledger.present("turn")
+        assert await ledger.existing("episode", [episode.id]) == set()
+        assert (await ledger.stats(ADA)).episodes == 2
+        query = StatementQuery(ADA.wall, episode_ids=(episode.id,))
+        assert (await ledger.statements(query)).statements == ()
+        told = await ledger.statements(replace(query, undone_too=True))
+        assert told.statements == (statement,)
+        assert [f.id for f in told.facts] == [fact.id]
+        head = await ledger.head()
+        (again,) = await ledger.journal([draft.episode("She works.", occurred_at="2024-01-01")], 0)
+        assert (again.id, again.status, again.reason) == (episode.id, "pending", TAKEN_UP)
+        events = [(e.kind, e.action, e.id) for e in await ledger.events(head, 100)]
+        assert events == [("episode", "ADD", episode.id), ("episode", "ADD", following.id)]
+        await ledger.erase(Erasure(ADA, episode_ids=(episode.id,)))
+        assert (await ledger.statements(replace(query, undone_too=True))).statements == ()
+        assert acme.id not in await ledger.existing("entity", [acme.id])
+        assert "works" not in repr([await ledger.rows(t, None, 100) for t in ledger.tables])
+
+    async def test_merged_entities_are_one_until_they_are_parted(
+        self, ledger: Ledger, draft: Draft
+    ) -> None:
+        ada, countess, acme = (draft.entity(name) for name in ("Ada", "Countess", "Acme"))
+        one, works, fact = await tell(ledger, draft, "Ada works.", ada, acme, new=(ada, acme))
+        two, other, _ = await tell(ledger, draft, "She works.", countess, acme, new=(countess,))
+        both = replace(ada, aliases=("Countess",))
+        merge = Merge(draft.clock.new_id(), ada.id, countess.id, draft.clock.now(), before=ada)
+        head = await ledger.head()
+        await ledger.commit(
+            [Commit(None, renamed=(both,), merge=merge, wall=ADA.wall, at=merge.at, actor="user")]
+        )
+        events = {(e.kind, e.action, e.id) for e in await ledger.events(head, 100)}
+        assert events == {
+            ("entity", "DELETE", countess.id),
+            ("mention", "REPLACE", two.id),
+            ("entity", "UPDATE", ada.id),
+        }
+        assert await ledger.entities(EntityQuery(ADA.wall, keys=("countess",))) == [both]
+        assert await ledger.present("mention") == {
+            f"{episode} {id}" for episode in (one.id, two.id) for id in (ada.id, acme.id)
+        }
+        query = StatementQuery(ADA.wall, places=(("works_at", ada.id, None),))
+        told = await ledger.statements(query)
+        assert (told.statements, told.merged) == ((works, other), {countess.id: ada.id})
+        found = await ledger.merges(ADA.wall, countess.id)
+        assert found == await ledger.merges(ADA.wall, ada.id) == [replace(merge, gone=countess)]
+        assert await ledger.merges(BOB.wall, ada.id) == []
+        await ledger.commit(
+            [Commit(None, renamed=(ada,), wall=ADA.wall, undone=Undone(merge_id=merge.id))]
+        )
+        assert await ledger.entities(EntityQuery(ADA.wall)) == [acme, ada, countess]
+        assert (await ledger.statements(query)).statements == (works,)
+        assert await ledger.merges(ADA.wall, ada.id) == []
+        assert f"{two.id} {countess.id}" in await ledger.present("mention")
+        assert fact.id in await ledger.present("fact")
+
+    async def test_facts_of_another_time(self, ledger: Ledger, draft: Draft) -> None:
+        ada, acme = draft.entity("Ada"), draft.entity("Acme")
+        before = draft.clock.now()
+        _, _, works = await tell(ledger, draft, "Ada works.", ada, acme, new=(ada, acme))
+        first = draft.clock.now()
+        end = draft.clock.now() + timedelta(hours=1)
+        worded = replace(works, text="Ada toils.", invalid_at=end, version=2)
+        update = Decision("UPDATE", "worded anew", before=works, after=worded)
+        await ledger.commit([Commit(None, (update,), at=draft.clock.now())])
+        (now,) = await ledger.facts(FactQuery(ADA.wall))
+        second = draft.clock.now()
+        gone = Commit(None, (Decision("DELETE", "wrong", before=now),), at=draft.clock.now())
+        await ledger.commit([gone])
+        last = draft.clock.now()
+        ways = [
+            FactQuery(ADA.wall),
+            FactQuery(ADA.wall, ids=(works.id,)),
+            FactQuery(ADA.wall, relation=(ada.id, None, None)),
+            FactQuery(ADA.wall, relation=(ada.id, "works_at", None)),
+            FactQuery(ADA.wall, relation=(ada.id, None, acme.id)),
+            FactQuery(ADA.wall, relation=(ada.id, "works_at", acme.id)),
+            FactQuery(ADA.wall, relation=(None, "works_at", acme.id)),
+            FactQuery(ADA.wall, relation=(None, None, acme.id)),
+            FactQuery(ADA.wall, relation=(None, "works_at", None)),
+            FactQuery(ADA.wall, relation=(None, None, None)),
+            FactQuery(ADA.wall, entity_ids=(acme.id, ada.id), newest_first=True),
+            FactQuery(ADA.wall, source_episode=works.sources[0].episode_id),
+        ]
+        for way in ways:
+            for moment, text in (
+                (before, None),
+                (first, works.text),
+                (second, "Ada toils."),
+                (last, None),
+            ):
+                found = await ledger.facts(replace(way, known_at=moment))
+                assert [fact.text for fact in found] == ([text] if text else []), (way, moment)
+        for text, moment in ((works.text, first), ("Ada toils.", second)):
+            query = FactQuery(ADA.wall, text_key=text_key(text))
+            assert len(await ledger.facts(replace(query, known_at=moment))) == 1
+            assert await ledger.facts(replace(query, known_at=before)) == []
+        held = replace(ways[0], known_at=second)
+        assert works.stated_at is None
+        assert len(await ledger.facts(replace(held, at=now.recorded_at))) == 1
+        assert await ledger.facts(replace(held, at=now.invalid_at)) == []
+        early = works.recorded_at - timedelta(days=1)
+        assert await ledger.facts(replace(held, at=early)) == []
+        assert await ledger.entities(EntityQuery(ADA.wall, known_at=early)) == []
+        assert len(await ledger.entities(EntityQuery(ADA.wall, known_at=last))) == 2
+
+    async def test_a_repetition_is_not_known_before_it_came(
+        self, ledger: Ledger, draft: Draft
+    ) -> None:
+        one, _, fact = await tell(ledger, draft, "It rained.")
+        moment = draft.clock.now()
+        two, _, other = await tell(ledger, draft, "It rained, again.")
+        more = replace(fact, sources=(*fact.sources, *other.sources))
+        await ledger.commit([Commit(None, (Decision("NONE", "again", before=fact, after=more),))])
+        query = FactQuery(ADA.wall, ids=(fact.id,))
+        (now,), (then,) = (
+            await ledger.facts(query),
+            await ledger.facts(replace(query, known_at=moment)),
+        )
+        assert [s.episode_id for s in now.sources] == [one.id, two.id]
+        assert [s.episode_id for s in then.sources] == [one.id]
+
+    async def test_when_it_held(self, ledger: Ledger, draft: Draft) -> None:
+        episode = draft.episode(occurred_at="2024-06-01")
+        (episode,) = await ledger.journal([episode], 0)
+        day = episode.occurred_at
+        ago = [day - timedelta(days=n) for n in range(4)]
+        facts = {
+            "dated": draft.fact(episode, text="dated", stated_at=day, valid_at=ago[2]),
+            "said": draft.fact(episode, text="said", stated_at=day),
+            "over": draft.fact(episode, text="over", stated_at=day, invalid_at=ago[1]),
+            "plan": draft.fact(episode, text="plan", stated_at=ago[3], modality="planned"),
+        }
+        await ledger.commit(
+            [Commit(episode, tuple(Decision("ADD", "new", after=f) for f in facts.values()))]
+        )
+        for moment, texts in (
+            (ago[3], ["over", "plan"]),
+            (ago[2], ["dated", "over", "plan"]),
+            (ago[1], ["dated", "plan"]),
+            (day, ["dated", "plan", "said"]),
+        ):
+            found = await ledger.facts(FactQuery(ADA.wall, at=moment))
+            assert sorted(fact.text for fact in found) == texts, moment
+            plain = await ledger.facts(FactQuery(ADA.wall, at=moment, stated_only=True))
+            assert sorted(f.text for f in plain) == [text for text in texts if text != "plan"]
+
+    async def test_an_erasure_leaves_nothing_of_what_was_said(
+        self, ledger: Ledger, draft: Draft
+    ) -> None:
+        ada = draft.entity("Ada")
+        one, plain, fact = await tell(ledger, draft, "Ada waved.", ada, new=(ada,))
+        two, secret, other = await tell(ledger, draft, "Ada secretly waved.", ada)
+        renamed = replace(ada, aliases=("Secretive",))
+        worded = replace(
+            fact,
+            text=secret.text,
+            sources=(*fact.sources, *other.sources),
+            statement_ids=(plain.id, secret.id),
+            version=2,
+        )
+        edit = Edit(draft.clock.new_id(), (secret.id,), draft.clock.now(), text="secret",
+                    fact_id=other.id)  # fmt: skip
+        (three,) = await ledger.journal([draft.episode("secret name")], 0)
+        await ledger.commit(
+            [
+                Commit(
+                    three,
+                    (
+                        Decision("DELETE", "one", before=other),
+                        Decision("UPDATE", "worded anew", before=fact, after=worded),
+                    ),
+                    renamed=(renamed,),
+                    edits=(edit,),
+                    mentions=((three.turns[0].id, ada.id),),
+                )
+            ]
+        )
+        (now,) = await ledger.facts(FactQuery(ADA.wall))
+        back = replace(now, text=plain.text, sources=fact.sources, statement_ids=(plain.id,))
+        decision = Decision("UPDATE", "a source was erased", before=now, after=back)
+        since = (await ledger.standing(ADA.wall)).seq
+        erasure = Erasure(ADA, episode_ids=(two.id, three.id), decisions=(decision,), since=since)
+        with pytest.raises(Conflict):
+            await ledger.erase(replace(erasure, since=since - 1))
+        removal = await ledger.erase(erasure)
+        assert (removal.episodes, removal.facts) == (2, 1)
+        (left,) = await ledger.facts(FactQuery(ADA.wall))
+        assert (left.text, left.sources, left.statement_ids) == (
+            plain.text, fact.sources, (plain.id,),
+        )  # fmt: skip
+        assert await ledger.entities(EntityQuery(ADA.wall)) == [ada]
+        for table in ledger.tables:
+            rows, _ = await ledger.rows(table, None, 1000)
+            assert "secret" not in repr(rows).lower(), table
+            assert secret.id not in repr(rows) or table == "events", table
+        assert (await ledger.history(ADA.wall, left.id))[-1].after == left
+        assert one.id in {s.episode_id for s in left.sources}

@@ -1,0 +1,40 @@
+"""The governor put before the model and the embedder."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from graphmem.clock import Clock
+from graphmem.ingest.governor import Governed, GovernedEmbedder, GovernedLLM, Governor
+from graphmem.ingest.prices import load
+from graphmem.ports.embed import Embedder
+from graphmem.ports.ledger import Ledger
+from graphmem.ports.llm import Extractor
+from graphmem.settings import Settings
+
+
+def governor_of(ledger: Ledger, clock: Clock, settings: Settings) -> Governor:
+    """By the ceilings of the settings, on the book of the ledger."""
+    return Governor(ledger, clock, settings, load(settings.prices))
+
+
+def govern_extractor(extractor: Extractor, rules: Extractor, governor: Governor) -> Extractor:
+    """Asked within the ceilings; the rules, which cost nothing, take over at one. With a ceiling
+    on money, a model without a checked price is :class:`~graphmem.errors.UsageError`."""
+    if extractor.name == rules.name:
+        return extractor
+    governor.check([extractor.name])
+    from graphmem.ingest.extract import ModelExtractor
+
+    own = isinstance(extractor, ModelExtractor)
+    if isinstance(extractor, ModelExtractor):
+        extractor.through(partial(GovernedLLM, governor=governor))
+    return Governed(extractor, rules, governor, books=not own)
+
+
+def govern_embedder(embedder: Embedder, governor: Governor) -> Embedder:
+    """Asked within the ceilings, too, unless it runs here and costs nothing."""
+    if not governor.counts(embedder.name):
+        return embedder
+    governor.check([embedder.name])
+    return GovernedEmbedder(embedder, governor)
