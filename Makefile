@@ -24,7 +24,7 @@ demo: setup
 	$(BIN)/graphmem demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

@@ -14,10 +14,12 @@ import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
 
+from graphmem.adapters import cypher_guard
 from graphmem.adapters.cypher_dialect import KUZU, NEO4J, Dialect
 from graphmem.adapters.cypher_guard import guard
 from graphmem.adapters.graph_kuzu import KuzuGraph
@@ -41,8 +43,16 @@ def _given(query: str) -> dict[str, object]:
     return {"name": f"{CANARY} 1"} if "$name" in query else {}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def readings() -> Iterator[None]:
+    """The guard keeps its last readings of queries; here it keeps all, as each is asked often."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cypher_guard, "_read", cache(cypher_guard._read.__wrapped__))
+        yield
+
+
 @pytest.fixture(scope="module")
-def let_through() -> Callable[[Dialect], list[str]]:
+def let_through(readings: None) -> Callable[[Dialect], list[str]]:
     """The attempts that the guard lets through. One reading of a query serves all dialects."""
     found: dict[str, list[str]] = {KUZU.name: [], NEO4J.name: []}
     generator = Generator(SEED)
