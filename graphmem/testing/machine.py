@@ -161,11 +161,13 @@ class _Held:
     facts: dict[str, Fact] = field(default_factory=dict)
     """As decided; times of recording are the store's business."""
     retired: set[str] = field(default_factory=set)
+    undone: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Episodes that count no more, and are erased with the rest: user and run by id."""
 
     def take(self, receipt: Receipt) -> None:
         for decision in receipt.decisions:
             if decision.action == "DELETE":
-                self.retire(decision.fact_id)
+                del self.facts[decision.fact_id]
             elif decision.after is not None:
                 self.facts[decision.fact_id] = decision.after
                 self.retired.discard(decision.fact_id)
@@ -233,6 +235,7 @@ class MemoryMachine(RuleBasedStateMachine):
         assert receipt.status == ("done" if known is None else "duplicate")
         assert known in {None, receipt.episode_id}
         self.held.places[user, run, text, day] = receipt.episode_id
+        self.held.undone.pop(receipt.episode_id, None)
         self.held.take(receipt)
 
     @rule(user=_WHOSE, run=_WHERE, texts=st.lists(_TEXTS, max_size=5), day=_DAYS)
@@ -256,6 +259,7 @@ class MemoryMachine(RuleBasedStateMachine):
         assert after.importance == importance
         assert after.text == (fact.text if text is None else text)
         self.held.facts[fact.id] = after
+        self.learn(user)
 
     @precondition(lambda self: bool(self.held.facts))
     @rule(which=_WHICH, erase=st.booleans())
@@ -266,6 +270,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.held.retire(fact.id)
         if erase:
             self.held.retired.discard(fact.id)
+        self.learn(str(fact.scope.user_id))
 
     @precondition(lambda self: bool(self.held.places))
     @rule(which=_WHICH)
@@ -278,10 +283,11 @@ class MemoryMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.held.places))
     @rule(which=_WHICH)
     def undo_episode(self, which: int) -> None:
-        (user, *_), id = sorted(self.held.places.items(), key=repr)[which % len(self.held.places)]
+        places = sorted(self.held.places.items(), key=repr)
+        (user, run, *_), id = places[which % len(places)]
         assert self.run(self.memory.undo(id, user_id=user)).episodes == 1
         self.held.erase({id})
-        self.held.retired.clear()  # what it had withdrawn is believed again
+        self.held.undone[id] = (user, run)
         self.learn(user)
 
     @precondition(lambda self: bool(self.held.facts))
@@ -309,10 +315,16 @@ class MemoryMachine(RuleBasedStateMachine):
 
     @rule(user=_WHOSE, run=_WHERE)
     def delete_all(self, user: str, run: str | None) -> None:
-        gone = self.held.episodes(user, run)
+        undone = {
+            id
+            for id, (whose, where) in self.held.undone.items()
+            if whose == user and run in {None, where}
+        }
+        gone = self.held.episodes(user, run) | undone
         removal = self.run(self.memory.delete_all(user_id=user, run_id=run))
         assert removal.episodes == len(gone)
         self.held.erase(gone)
+        self.held.undone = {id: place for id, place in self.held.undone.items() if id not in gone}
         self.learn(user)
 
     @rule()
@@ -345,7 +357,9 @@ class MemoryMachine(RuleBasedStateMachine):
         for user in _USERS:
             facts = {fact.id: fact for fact in self.stored(user)}
             expected = self.held.of(user)
-            assert facts.keys() == expected.keys()
+            more = [facts[id] for id in facts.keys() - expected.keys()]
+            less = [expected[id] for id in expected.keys() - facts.keys()]
+            assert (more, less) == ([], [])
             for id, fact in facts.items():
                 assert _essence(fact) == _essence(expected[id])
             stats = self.run(self.memory.stats(user_id=user))
@@ -385,23 +399,26 @@ class MemoryMachine(RuleBasedStateMachine):
         return self.held.facts[sorted(self.held.facts)[which % len(self.held.facts)]]
 
     def learn(self, user: str) -> None:
-        """Take on what receipts did not tell: what ``add_many`` decided, what an erasure reopened.
+        """Take on what receipts did not tell: what ``add_many`` decided, what is believed again, or
+        as one, since something else went.
 
-        Only that: a fact that should have gone, or stayed, is still noticed."""
+        Only that: what has gone must have been retired, with its reason in its history."""
         facts = {fact.id: fact for fact in self.stored(user)}
         ledger = self.memory._parts.ledger
         episodes = self.run(ledger.episodes(Scope(user_id=user), limit=10_000))
-        for episode in (one for one in episodes if one.status != "undone"):
+        for episode in episodes:
+            if episode.status == "undone":
+                continue
+            self.held.undone.pop(episode.id, None)
             day = str(episode.occurred_at.date())
             self.held.places[user, episode.scope.run_id, episode.content, day] = episode.id
         known = self.held.of(user)
-        assert known.keys() <= facts.keys()
-        new = facts.keys() - known.keys()
-        assert not new & self.held.retired
-        for id in new:
-            self.held.facts[id] = facts[id]
-        for id in known:
-            self.held.facts[id] = facts[id]
+        for id in known.keys() - facts.keys():
+            last = self.run(self.memory.history(id, user_id=user))[-1]
+            assert (last.action, bool(last.reason), last.after) == ("DELETE", True, None)
+            del self.held.facts[id]
+        assert not (facts.keys() - known.keys()) & self.held.retired
+        self.held.facts |= facts
 
 
 async def _opened(opener: Opener) -> AsyncMemory:

@@ -19,7 +19,7 @@ def about_bob(text: str) -> CandidateFact:
 class TestKnownAlready:
     async def test_the_same_sentence_gains_a_source(self, bench: Bench) -> None:
         one = await bench.tell(about_bob("Bob Stone likes tea"))
-        two = await bench.tell(about_bob("Bob  Stone likes the tea!"))
+        two = await bench.tell(about_bob("Bob  Stone likes the tea!"), at="2025-01-02")
         assert (actions(one), actions(two)) == (["ADD"], ["NONE"])
         assert reasons(two) == ["said again"]
         (fact,) = await bench.facts()

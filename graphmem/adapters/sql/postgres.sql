@@ -281,7 +281,7 @@ DELETE FROM mentions WHERE episode_id = :id;
 -- name: episode_after
 -- The one that follows an episode in its place.
 SELECT next.id FROM episodes AS next JOIN episodes AS e ON e.place = next.place AND next.n > e.n
-WHERE e.id = :id AND next.previous_id = :id ORDER BY next.n LIMIT 1;
+WHERE e.id = :id AND next.previous_id = :id AND next.status <> 'undone' ORDER BY next.n LIMIT 1;
 
 -- name: turns_of_episode
 SELECT id FROM turns WHERE episode_id = :id;
