@@ -15,6 +15,7 @@ from tests.servers import PostgresServer, running
 async def start(url: str, name: str, count: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.ledger.writer", url, name, str(count)),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -50,9 +51,9 @@ async def test_two_processes_lose_and_double_nothing(schema_url: str) -> None:
     count = 45
     # Both find no schema: they make it together, too.
     writers = [await start(schema_url, name, count) for name in ("a", "b")]
-    outputs = await asyncio.gather(*(writer.communicate() for writer in writers))
+    outputs = await asyncio.gather(*(writer.communicate(b"go\n") for writer in writers))
     assert [writer.returncode for writer in writers] == [0, 0], outputs
-    said = [line for out, _ in outputs for line in out.decode().splitlines()]
+    said = [line for out, _ in outputs for line in out.decode().splitlines()[1:]]
     await check_whole(schema_url, said, ["a", "b"], count)
 
 
@@ -61,6 +62,13 @@ async def test_what_was_acknowledged_survives_a_killed_server() -> None:
     with running(PostgresServer) as server:
         url = f"{server.uri}?patience_s=60"
         writers = [await start(url, name, count) for name in ("a", "b")]
+        # A server that goes away is not waited for by who has yet to open it.
+        for writer in writers:
+            assert writer.stdout is not None
+            assert await writer.stdout.readline() == b"opened\n"
+        for writer in writers:
+            assert writer.stdin is not None
+            writer.stdin.write(b"go\n")
         said: list[str] = []
 
         async def listen(writer: asyncio.subprocess.Process, killing: asyncio.Event) -> None:

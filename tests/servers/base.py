@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+import psutil
 import pytest
 
 PASSWORD = "for-tests-only"
@@ -78,22 +78,23 @@ class Server:
 
     def kill(self) -> None:
         """As a power cut would: no goodbye."""
-        self._end(signal.SIGKILL)
+        self._end()
 
     def stop(self) -> None:
         """End it, and remove what it stored: nothing is left that a goodbye could save."""
-        self._end(signal.SIGKILL)
+        self._end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _end(self, how: signal.Signals) -> None:
+    def _end(self) -> None:
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(how)
-            try:
-                self._process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+            # The first goes before the others, which it would start anew.
+            own = psutil.Process(self._process.pid)
+            all_of_it = [own, *own.children(recursive=True)]
+            for process in all_of_it:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self._process.wait(_STOP_S)
+            psutil.wait_procs(all_of_it, timeout=_STOP_S)
         self._process = None
         if self._log is not None:
             self._log.close()
