@@ -151,10 +151,15 @@ class Connection:
                 return await session.execute_read(work)
 
     async def define(self, text: str) -> None:
-        """A statement of the schema, which takes no parameters and stands alone."""
-        with mapped(str(self.target)):
+        """A statement of the schema, which takes no parameters and stands alone. It may be tried
+        again: two that define the same at once can lock each other out."""
+
+        async def attempt() -> None:
             async with self._session(WRITE_ACCESS) as session:
                 await (await session.run(Query(text))).consume()
+
+        with mapped(str(self.target)):
+            await self._again(attempt)
 
     @asynccontextmanager
     async def _session(self, access: str, fetch_size: int = _FETCH) -> AsyncIterator[AsyncSession]:

@@ -32,7 +32,9 @@ class Care(Core):
         if where is not None and (where.narrow_agent_id or where.run_id):
             return found
         charges = await self._parts.ledger.charges(wall_digest(where.wall) if where else None)
-        return replace(found, spend=tuple(map(spend_of, charges)))
+        # What was booked for a call that never came to be is given back, and leaves an empty line.
+        spent = [c for c in charges if c.calls or c.tokens_in or c.tokens_out or c.micros]
+        return replace(found, spend=tuple(map(spend_of, spent)))
 
     async def health(self) -> Health:
         self._check_open()

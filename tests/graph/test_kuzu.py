@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from graphmem.adapters import graph_kuzu
 from graphmem.adapters.graph_kuzu import KuzuGraph
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.graph import GraphChanges, GraphDump, Mark
@@ -93,7 +94,7 @@ async def test_another_format_is_begun_anew(
     await graph.open("store")
     await graph.apply(SMALL, 4)
     await graph.close()
-    monkeypatch.setattr("graphmem.adapters.graph_kuzu.FORMAT", 2)
+    monkeypatch.setattr("graphmem.adapters.graph_kuzu.FORMAT", graph_kuzu.FORMAT + 1)
     assert await graph.open("store") == Mark("store", 0)
     assert await graph.dump() == GraphDump((), ())
     await graph.close()

@@ -16,7 +16,7 @@ from neo4j.time import Date, DateTime, Duration, Time
 
 from graphmem.adapters import neo4j_batch
 from graphmem.adapters.cypher import statements
-from graphmem.adapters.graph_neo4j import Neo4jGraph
+from graphmem.adapters.graph_neo4j import FORMAT, Neo4jGraph
 from graphmem.adapters.graph_networkx import NetworkXGraph
 from graphmem.adapters.neo4j_connection import Connection
 from graphmem.adapters.neo4j_values import plain
@@ -144,7 +144,7 @@ async def test_two_open_a_new_database_at_once(uri: str) -> None:
     rivals = [Neo4jGraph(uri, replace=True) for _ in range(2)]
     await asyncio.gather(*(g.open(f"s{i}") for i, g in enumerate(rivals)), return_exceptions=True)
     marks_left = await run(uri, "MATCH (s:Store) RETURN s.format, s.applied_seq")
-    assert marks_left == [[1, 0]]
+    assert marks_left == [[FORMAT, 0]]
     for graph in (*graphs, *rivals):
         await graph.close()
 
