@@ -1,8 +1,8 @@
 """One of several processes that write a ledger at once: ``writer URL NAME COUNT``.
 
 Each text has a key that another process may use too. Every episode is committed with one fact,
-decided again as long as somebody else was first. It opens, says so, waits for a line of input (or its end)
-and begins. What was acknowledged is printed, a line each.
+decided again as long as somebody else was first. It opens, says so, waits for a line of
+input (or its end) and begins. What was acknowledged is printed, a line each.
 """
 
 from __future__ import annotations
