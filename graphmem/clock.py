@@ -7,6 +7,7 @@ Inside graphmem a time is a timezone-aware UTC ``datetime``. Stored, it is text 
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 import uuid
@@ -14,6 +15,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
 from graphmem.errors import UsageError
+
+_MONTH_OR_YEAR = re.compile(r"\d{4}(-\d\d)?", re.ASCII)
 
 
 def stamp(moment: datetime) -> str:
@@ -37,8 +40,9 @@ def unstamp_or_none(text: str | None) -> datetime | None:
 def parse_when(value: datetime | date | str, *, name: str = "time") -> datetime:
     """A user's idea of a time, as UTC.
 
-    Takes a ``datetime``, a ``date`` (its first instant) or ISO 8601 text. What has no zone is
-    taken as UTC. Anything else is a :class:`UsageError` that names the argument.
+    Takes a ``datetime``, a ``date`` or ISO 8601 text, also a month or a year alone (``2024-05``,
+    ``2024``): of a span of time its first instant. What has no zone is taken as UTC. Anything else
+    is a :class:`UsageError` that names the argument.
     """
     if isinstance(value, datetime):
         moment = value
@@ -46,10 +50,10 @@ def parse_when(value: datetime | date | str, *, name: str = "time") -> datetime:
         moment = datetime(value.year, value.month, value.day)
     elif isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value.strip())
+            moment = datetime.fromisoformat(_day(value.strip()))
         except ValueError as error:
             raise UsageError(
-                f"{name}: {value!r} is not a date; write ISO 8601, for example 2026-11-21 or "
+                f"{name}: {value!r} is not a date; write ISO 8601, as in 2026-11, 2026-11-21 or "
                 "2026-11-21T10:50:00+01:00 (UTC when no zone is given)"
             ) from error
     else:
@@ -62,6 +66,11 @@ def parse_when(value: datetime | date | str, *, name: str = "time") -> datetime:
         return moment.astimezone(UTC)
     except OverflowError as error:
         raise UsageError(f"{name}: {value!r} is outside the years 1 to 9999 in UTC") from error
+
+
+def _day(text: str) -> str:
+    """The first day of a month or year that stands alone."""
+    return f"{text}-01-01"[:10] if _MONTH_OR_YEAR.fullmatch(text) else text
 
 
 def parse_when_or_none(

@@ -52,7 +52,8 @@ def name_key(name: str) -> str:
     alone is its folded self.
     """
     parts = words(name)
-    if len(parts) > 1 and parts[0] in _ARTICLES:
+    # "The A Team" keeps both: the key of a key is that key.
+    if len(parts) > 1 and parts[0] in _ARTICLES and parts[1] not in _ARTICLES:
         parts = parts[1:]
     return " ".join([*parts, *_measures(name)]) or fold(name).strip()
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from graphmem.clock import (
@@ -65,6 +65,7 @@ class TestTimes:
             "2024-03-01T05:30:00+05:30",
             "20240301",
             "2024-W09-5",
+            "2024-03",
             date(2024, 3, 1),
             datetime(2024, 3, 1),
             datetime(2024, 2, 29, 23, tzinfo=timezone(timedelta(hours=-1))),
@@ -74,8 +75,11 @@ class TestTimes:
         assert parse_when(value) == datetime(2024, 3, 1, tzinfo=UTC)
         assert parse_when(value).tzinfo is UTC
 
+    def test_a_year_is_its_first_instant(self) -> None:
+        assert parse_when(" 2024") == datetime(2024, 1, 1, tzinfo=UTC)
+
     @pytest.mark.parametrize(
-        "value", ["", "today", "2024", "1.3.2024", "2023-02-29", 7, None, b"x"]
+        "value", ["", "today", "202", "2024-13", "2024-3", "1.3.2024", "2023-02-29", 7, None, b"x"]
     )
     def test_what_is_none(self, value: Any) -> None:
         with pytest.raises(UsageError, match=r"^birthday: "):
@@ -163,6 +167,8 @@ class TestNames:
         assert len(found) == len(set(found)) == 9
 
     @given(TEXTS)
+    @example("The A Team")
+    @example("-a  5 %")
     def test_keys_are_fixed_points(self, text: str) -> None:
         assert name_key(name_key(text)) == name_key(text) or not words(text)
         assert fold(fold(text)) == fold(text)

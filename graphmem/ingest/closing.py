@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from graphmem.ingest.statements import period_end
-from graphmem.ingest.timeline import Run, Shape, told_together
+from graphmem.ingest.timeline import Run, Shape, said, told_together
 
 
 def close(runs: Sequence[Run], shape: Shape) -> tuple[list[Run], list[Run]]:
@@ -70,13 +70,23 @@ def _boundary(run: Run, later: Run) -> datetime:
 
 
 def _resumed(run: Run, nearest: Run, shape: Shape, todo: Sequence[Run]) -> Run | None:
-    """What goes on of ``run`` after ``nearest`` ended, when it was said to hold after that end."""
+    """What goes on of ``run`` after ``nearest`` ended, when it was said to hold after that end, and
+    either knowing of it or beside an interruption that was told with its end."""
     end = nearest.until
     if end is None or run.target == nearest.target or run.since is None:
         return None
     if run.until is not None and run.until <= end:
         return None
-    still = [c for c in run.claims if c.dated and c.end is None and c.statement.stated_at >= end]
+    whole = any(claim.end is not None for claim in nearest.claims)
+    still = [
+        claim
+        for claim in run.claims
+        if claim.dated
+        and claim.end is None
+        and claim.statement.stated_at >= end
+        # What was only given up later had taken the place of what was said before.
+        and (whole or all(said(m.statement) < said(claim.statement) for m in nearest.marks))
+    ]
     if not still:
         return None
     after = [r for r in todo if r is not nearest and _apart(run, r, shape)]

@@ -179,10 +179,10 @@ def test_a_bad_row_is_named_and_its_chunk_not_stored(plain: Memory, rows: Any, t
         (("Ada", "likes", "x" * 201), {}, "at most 200"),
         (("Ada", "likes", "tea\0"), {}, "NUL"),
         (("Ada", "likes", "tea"), {"modality": "perhaps"}, "modality 'perhaps' is unknown"),
-        (("Ada", "likes", "tea"), {"valid_at": "2024", "invalid_at": "2023"}, "valid_at: '2024'"),
+        (("Ada", "likes", "tea"), {"valid_at": "2024-13"}, "valid_at: '2024-13'"),
         (
             ("Ada", "likes", "tea"),
-            {"valid_at": "2024-01-01", "invalid_at": "2023-01-01"},
+            {"valid_at": "2024", "invalid_at": "2023-11"},
             "before valid_at",
         ),
         (("Ada", "likes", "tea"), {"importance": 2}, "importance"),
