@@ -80,6 +80,11 @@ class Settings(BaseModel):
         description="the longest answer of a model; without it the server's own limit, or "
         f"{LONGEST_ANSWER:,} when there is a ceiling on tokens or money",
     )
+    ask_doubts: bool = Field(
+        True,
+        description="ask the model once more about an episode when it is in doubt whom a name "
+        "means, or whether something new takes the place of something known",
+    )
     max_calls_per_call: int | None = Field(
         None, ge=0, description="model calls that reading one episode may take"
     )

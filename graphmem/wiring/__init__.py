@@ -18,7 +18,12 @@ from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
 from graphmem.settings import Settings
 from graphmem.wiring.adapters import kind_of, make
-from graphmem.wiring.governing import govern_embedder, govern_extractor, governor_of
+from graphmem.wiring.governing import (
+    doubter_of,
+    govern_embedder,
+    govern_extractor,
+    governor_of,
+)
 from graphmem.wiring.places import MEMORY, hold, urls_of
 
 __all__ = ["kind_of", "open_memory"]
@@ -68,6 +73,7 @@ async def open_memory(
             extractions_at_once=1 if extractor.name == "rules" else 4,
             release=release,
             scratch=partial(_scratch, settings),
+            doubter=doubter_of(extractor, governor, settings),
         )
         defaults = {
             "user_id": user_id,
