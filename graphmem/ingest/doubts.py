@@ -172,8 +172,15 @@ class _Look:
         ]
         pairs = []
         for fact in known:
-            like = alikeness(said.text, fact.text, names)
-            if like is not None and not _occasions(said, fact) and begun(said) != known_from(fact):
+            if begun(said) == known_from(fact):
+                continue  # neither can have come after the other
+            mine = without_date(said.text, said.valid_at)
+            theirs = without_date(fact.text, fact.valid_at)
+            dated = said.valid_at is not None and fact.valid_at is not None
+            if dated and same_sentence(mine, theirs):
+                continue  # two occasions
+            like = alikeness(mine, theirs, names)
+            if like is not None:
                 pairs.append(PairDoubt(said, fact, like))
         return sorted(pairs, key=lambda pair: -pair.like)[:_MOST_ALIKE]
 
@@ -229,14 +236,6 @@ def _open(said: Statement) -> bool:
     """Whether it says plainly that something holds, without saying until when."""
     plain = said.kind == "assert" and said.modality == "stated" and said.invalid_at is None
     return plain and said.memory_type != "procedural"
-
-
-def _occasions(said: Statement, fact: Fact) -> bool:
-    """Whether two sentences differ in nothing but the date that each of them has."""
-    if said.valid_at is None or fact.valid_at is None or said.valid_at == fact.valid_at:
-        return False
-    mine, known = without_date(said.text, said.valid_at), without_date(fact.text, fact.valid_at)
-    return same_sentence(mine, known)
 
 
 # -- what follows ----------------------------------------------------------------------------------

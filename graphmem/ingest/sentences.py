@@ -42,8 +42,8 @@ def alikeness(one: str, other: str, names: Iterable[str]) -> float | None:
 
 
 def without_date(text: str, moment: datetime | None) -> str:
-    """The key of a text without what it says of a date that is known: two sentences that are the
-    same but for that tell of two occasions."""
+    """The key of a text without the parts of a date that is known from elsewhere: they tell no two
+    sentences apart."""
     if moment is None:
         return text_key(text)
     told = {str(moment.year), str(moment.day), str(moment.month), f"{moment:%B}", f"{moment:%b}"}
