@@ -49,7 +49,7 @@ _PAIR_WORDS = {
     "different": 3, "none": 3,
 }  # fmt: skip
 _NAME_WORDS = {"none": 0, "nobody": 0}
-_ONE_NUMBER = re.compile(r"\D*(\d{1,4})\D*")
+_ONE_NUMBER = re.compile(r"[^0-9]*([0-9]{1,4})[^0-9]*")
 
 
 class _Answered(BaseModel):
@@ -278,15 +278,17 @@ def _number(value: Any) -> int | None:
     if isinstance(value, str):
         found = _ONE_NUMBER.fullmatch(value)
         return int(found.group(1)) if found else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if value == int(value) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _told(value: Any, words: Mapping[str, int]) -> int | None:
-    """The number that was answered, or that a word stands for."""
-    plain = value.strip(" .\"'").casefold() if isinstance(value, str) else value
-    return words.get(plain) if isinstance(plain, str) and plain in words else _number(value)
+    """The number that was answered, by itself or as the word for it."""
+    if not isinstance(value, str):
+        return _number(value)
+    plain = value.strip(" .\"'").casefold()
+    return words.get(plain, int(plain) if re.fullmatch("[0-9]{1,4}", plain) else None)
 
 
 def _verdicts(answers: Iterable[tuple[Any, Any]], questions: Sequence[Question]) -> Verdicts:

@@ -35,6 +35,8 @@ def alikeness(one: str, other: str, names: Iterable[str]) -> float | None:
     added to theirs."""
     shared = {word for name in names for word in words(name)}
     left, right = ([w for w in words(text) if w not in shared] for text in (one, other))
+    if not _plain(left) or not _plain(right):
+        return None
     like = fuzz.token_sort_ratio(_plain(left), _plain(right))
     if _marks(one) != _marks(other):
         return 100 + like if like >= _ALIKE_BUT else None
