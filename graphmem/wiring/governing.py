@@ -35,7 +35,7 @@ def govern_extractor(extractor: Extractor, rules: Extractor, governor: Governor)
 
 def doubter_of(extractor: Extractor, governor: Governor, settings: Settings) -> Doubter | None:
     """Asks the model of the governed extractor about what stays in doubt, if there is one and the
-    settings want it."""
+    settings want it. An extractor that is registered by others has no model to be asked."""
     from graphmem.ingest.extract import ModelExtractor
 
     inner = extractor.extractor if isinstance(extractor, Governed) else extractor

@@ -3,8 +3,11 @@ twice."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
+import threading
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -463,6 +466,43 @@ class TestPaidOnce:
         assert _believed(memory) == ["Bob Stone has 3 cats in his house."]
         assert len(server.chats) == 3
         assert memory.verify().ok
+
+
+class TestMeanwhile:
+    """Others may change what is known while the model is asked: the wall is not held."""
+
+    @pytest.mark.parametrize("how", ["erased", "undone", "all erased"])
+    async def test_what_is_known_goes(self, how: str) -> None:
+        gone = threading.Event()
+        scripted = deque([CATS, MORE_CATS])
+
+        def answer(request: Request) -> Answer:
+            if asked_for(request) == "extraction":
+                return scripted.popleft()
+            assert gone.wait(timeout=20)
+            return answers(1)
+
+        with LocalModelServer(answer=answer) as thinking:
+            chosen = settings(thinking)
+            async with await open_memory("memory://", user_id="ada", settings=chosen) as memory:
+                first = await memory.add("Bob has 2 cats.", occurred_at="2024-01-01")
+                task = asyncio.create_task(memory.add("Three.", occurred_at="2024-06-01"))
+                assert await asyncio.to_thread(thinking.wait_until, lambda s: len(s.chats) == 3)
+                if how == "undone":
+                    await memory.undo(first.episode_id)
+                elif how == "erased":
+                    await memory.delete(first.episode_id)
+                else:
+                    await memory.delete_all()
+                gone.set()
+                receipt = await task
+                left = [one.text for one in (await memory.get_all()).items]
+                if how == "all erased":
+                    assert (receipt.status, receipt.decisions, left) == ("failed", (), [])
+                else:
+                    assert (receipt.status, receipt.model_calls) == ("done", 2)
+                    assert left == ["Bob Stone has 3 cats in his house."]
+                assert await replay_differences(memory) == []
 
 
 _DIES = """
