@@ -23,7 +23,7 @@ from graphmem.ingest.asking import Asking, about, as_line, turn_shown, turns_of
 from graphmem.ingest.doubts import Doubts, PairDoubt, Settled, Verdicts, begun, known_from
 from graphmem.ingest.governor import Governor
 from graphmem.ingest.repair import readings
-from graphmem.ingest.resolve import NameDoubt
+from graphmem.ingest.resolution import NameDoubt
 from graphmem.model import Episode, Fact, Turn
 from graphmem.ports.llm import LLM, CandidateFact, Completion, Extraction, Prompt
 from graphmem.text import name_key

@@ -15,7 +15,7 @@ from graphmem.clock import Clock
 from graphmem.ingest.doubter import Asked, Doubter, with_verdicts, without_verdicts
 from graphmem.ingest.doubts import Doubts, Verdicts, apply, explained, gather
 from graphmem.ingest.relation_types import RelationTypes
-from graphmem.ingest.resolve import Resolution
+from graphmem.ingest.resolution import Resolution
 from graphmem.model import Decision, Episode, Statement
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extraction

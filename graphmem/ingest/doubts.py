@@ -1,8 +1,8 @@
 """What stays in doubt about an episode, and what follows when a model settles it.
 
 Two things the structure cannot tell. Which known entity a name means that several have, or of which
-it is only a part (:class:`~graphmem.ingest.resolve.NameDoubt`). And whether something new takes the
-place of something known, repeats it, or stands beside it (:class:`PairDoubt`): a plain sentence
+it is only a part (:class:`~graphmem.ingest.resolution.NameDoubt`). And whether something new takes
+the place of something known, repeats it, or stands beside it (:class:`PairDoubt`): a plain sentence
 that is alike a known one about the same entities, and another object of a relation of which nobody
 has said whether it has one at a time.
 
@@ -20,7 +20,7 @@ from typing import Literal
 
 from graphmem.clock import Clock
 from graphmem.ingest.relation_types import RelationTypes
-from graphmem.ingest.resolve import THE_MODEL_CHOSE, NameDoubt, Resolution
+from graphmem.ingest.resolution import THE_MODEL_CHOSE, NameDoubt, Resolution
 from graphmem.ingest.sentences import alikeness, same_sentence, without_date
 from graphmem.ingest.statements import object_key, sentence_key
 from graphmem.model import Decision, Fact, Statement

@@ -5,8 +5,9 @@ article, a title (``Dr``), a legal form (``GmbH``) or the space in ``Face Book``
 agree. Persons are also known by a short form or an initial with the surname (``Bob Stone``,
 ``J. Smith``), when only one is like that; and by a part of the name (``John``), when the context
 points to one: who or what else is named with it, now and before. What fits several equally is
-nobody of them: it becomes an entity of its own, with the reason (:class:`Choice`), unless a model
-was asked (:class:`NameDoubt`) and knows which. "Another John" is another.
+nobody of them: it becomes an entity of its own, with the reason
+(:class:`~graphmem.ingest.resolution.Choice`), unless a model was asked
+(:class:`~graphmem.ingest.resolution.NameDoubt`) and knows which. "Another John" is another.
 
 The ledger is read by keys and ids only, a fixed number of rows at the most, so the cost of a write
 does not grow with what is stored.
@@ -32,6 +33,13 @@ from graphmem.ingest.likeness import (
     written_case,
 )
 from graphmem.ingest.relation_types import normal
+from graphmem.ingest.resolution import (
+    NONE_OF_THEM,
+    THE_MODEL_CHOSE,
+    Choice,
+    NameDoubt,
+    Resolution,
+)
 from graphmem.model import Entity, Episode, Fact
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, Extraction
@@ -53,8 +61,6 @@ _SEVERAL = "several fit equally"
 _PART_ONLY = "only a part of the name is the same, and nothing else"
 _IN_DOUBT = frozenset({_SEVERAL, _PART_ONLY})
 """Why a name stands for nobody who is known, though it may: what a model can be asked about."""
-THE_MODEL_CHOSE = "the model chose"
-NONE_OF_THEM = "the model said that it is none of those known"
 
 
 class Known(Protocol):
@@ -63,44 +69,6 @@ class Known(Protocol):
     async def entities(self, query: EntityQuery) -> list[Entity]: ...
 
     async def facts(self, query: FactQuery) -> list[Fact]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How a name was resolved where it was not plain, and which others it might have meant."""
-
-    name: str
-    entity_id: str
-    reason: str
-    others: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class NameDoubt:
-    """A name that stands for nobody known, and known entities that it may mean, the likelier
-    first."""
-
-    name: str
-    kind: str
-    entities: tuple[Entity, ...]
-
-    @property
-    def key(self) -> str:
-        return name_key(self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """Every name of an extraction with its entity, and which entities are new or changed."""
-
-    by_key: dict[str, Entity]
-    new: tuple[Entity, ...] = ()
-    changed: tuple[Entity, ...] = ()
-    choices: tuple[Choice, ...] = ()
-    doubts: tuple[NameDoubt, ...] = ()
-
-    def entity(self, name: str | None) -> Entity | None:
-        return None if name is None else self.by_key.get(name_key(name))
 
 
 async def resolve(

@@ -10,7 +10,8 @@ import pytest
 from graphmem.clock import ManualClock, parse_when
 from graphmem.ingest.journal import build_episode
 from graphmem.ingest.likeness import kinds_agree, likeness, personal
-from graphmem.ingest.resolve import Resolution, resolve
+from graphmem.ingest.resolution import Resolution
+from graphmem.ingest.resolve import resolve
 from graphmem.model import Entity, Fact, Scope
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction

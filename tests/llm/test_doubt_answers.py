@@ -11,7 +11,7 @@ import pytest
 from graphmem.clock import parse_when
 from graphmem.ingest.doubter import Question, read, with_verdicts, without_verdicts
 from graphmem.ingest.doubts import PairDoubt, Verdicts
-from graphmem.ingest.resolve import NameDoubt
+from graphmem.ingest.resolution import NameDoubt
 from graphmem.ingest.sentences import alikeness, same_sentence, without_date
 from graphmem.model import Entity, Fact, Scope, Statement
 
