@@ -29,7 +29,7 @@ from graphmem.ports.ledger import FactQuery, LedgerReads, StatementQuery
 _MOST_NAMES = 10
 _MOST_PAIRS = 10
 _MOST_ALIKE = 2  # known sentences that one new one is compared with
-_LOOK_BACK = 32  # newest facts about the same that are looked at
+_LOOK_BACK = 200  # newest facts about the same that are looked at: little beside asking a model
 _FACTS_SHOWN = 3  # newest facts of an entity that tell who it is
 
 Settled = Literal["replaces", "replaced", "same", "beside"]
