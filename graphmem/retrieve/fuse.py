@@ -68,7 +68,7 @@ def rank(
     ids: Sequence[str], arms: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]
 ) -> Ranking:
     """Candidates by the weighted sum of what the arms say of them."""
-    names = [name for name in arms if weights[name]]
+    names = list(arms)
     values = np.stack([arms[name] for name in names]) if ids else np.zeros((len(names), 0))
     given = np.array([weights[name] for name in names])
     shares = values.astype(np.float64) * given[:, None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
@@ -72,6 +72,10 @@ class Candidates:
     facts: Mapping[str, Fact]
     turns: Mapping[str, Turn]
     ranking: Ranking
+    seeds: Sequence[Entity] = ()
+    reached: Sequence[Reached] = ()
+    outdated: Mapping[str, str] = field(default_factory=dict)
+    """What turns say that has ended."""
 
 
 class Retrieve:
@@ -99,17 +103,9 @@ class Retrieve:
         self._reader = Reader(self._ledger, self._words)
 
     async def search(self, question: Question) -> SearchResult:
-        # One after the other: the embedded engines hold the interpreter while they work, so that
-        # side by side they only wait for each other.
-        seeds, reached = await self._graph_arm(question)
-        arms = await self._vector_arms(question)
-        facts = await self._facts(question, arms, reached)
-        ended, present = await self._superseded(question, arms.past, facts)
-        facts |= {fact.id: fact for fact, _ in present}
-        known = extras.of_facts(facts.values(), reached, {seed.id for seed in seeds}, present)
-        ranked = await self._rank(question, arms, facts, known, ended)
-        outdated = extras.outdated_turns(ended)
-        paths = await self._paths(question, reached, ranked)
+        ranked = await self.candidates(question)
+        facts = ranked.facts
+        paths = await self._paths(question, ranked)
         hits: list[Hit] = []
         for place in ranked.ranking.order:
             row, score = ranked.rows[place], float(ranked.ranking.totals[place])
@@ -128,11 +124,25 @@ class Retrieve:
             else:
                 turn = ranked.turns[row.id]
                 hits.append(
-                    turn_hit(turn, why, score=score, rank=at, outdated=outdated.get(turn.id))
+                    turn_hit(turn, why, score=score, rank=at, outdated=ranked.outdated.get(turn.id))
                 )
             if len(hits) == question.limit:
                 break
-        return SearchResult(question.text, tuple(hits), tuple(seeds))
+        return SearchResult(question.text, tuple(hits), tuple(ranked.seeds))
+
+    async def candidates(self, question: Question) -> Candidates:
+        """All that is ranked for a question, with what every signal says of it."""
+        # One after the other: the embedded engines hold the interpreter while they work, so that
+        # side by side they only wait for each other.
+        seeds, reached = await self._graph_arm(question)
+        arms = await self._vector_arms(question)
+        facts = await self._facts(question, arms, reached)
+        ended, present = await self._superseded(question, arms.past, facts)
+        facts |= {fact.id: fact for fact, _ in present}
+        known = extras.of_facts(facts.values(), reached, {seed.id for seed in seeds}, present)
+        ranked = await self._rank(question, arms, facts, known, ended)
+        told = extras.outdated_turns(ended)
+        return replace(ranked, seeds=seeds, reached=reached, outdated=told)
 
     def _may_show(self, question: Question, row: Row, ranked: Candidates) -> bool:
         """Of the kind that is asked for; and at a moment, not said later, unless it states what
@@ -295,11 +305,11 @@ class Retrieve:
         return Candidates(rows, facts, turns, rank(ids, columns, weights))
 
     async def _paths(
-        self, question: Question, reached: Sequence[Reached], ranked: Candidates
+        self, question: Question, ranked: Candidates
     ) -> dict[str, str]:
         """How the graph led to each fact, in names."""
         facts = ranked.facts
-        ways = {r.fact_id: r.via for r in reached if r.via and r.fact_id in facts}
+        ways = {r.fact_id: r.via for r in ranked.reached if r.via and r.fact_id in facts}
         ids = {id for way in ways.values() for id in way}
         ids |= {id for fact_id in ways for id in facts[fact_id].entity_ids}
         if not ids:
