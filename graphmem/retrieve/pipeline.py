@@ -29,11 +29,11 @@ _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
 _MAX_SEEDS = 6
 _DEPTH = 50  # candidates of each arm
 _WINDOWS = 150  # of the arm that finds most
-_DENSE = 200  # whose nearness is known; the first of them are candidates
+_DENSE = 120  # whose nearness is known; the first of them are candidates
 _SESSIONS = 50
 _DEEPER = 4
-_FACTS = 30  # looked at closely, and of those that only the graph leads to
-_GRAPH = 20
+_FACTS = 20  # looked at closely, and of those that only the graph leads to
+_GRAPH = 12
 _PAST = 20  # best facts of any time
 _ENDED = 5  # of them, those that have ended and are followed up
 
@@ -90,6 +90,7 @@ class Retrieve:
         vectors: VectorStore,
         embedder: CachedEmbedder,
         words: WordVectors,
+        *,
         weights: Weights | None = None,
     ) -> None:
         self._ledger = ledger
@@ -118,9 +119,7 @@ class Retrieve:
                 source = first_source(fact, question.scope)
                 turn = ranked.turns.get(source.turn_id or "") if source else None
                 hits.append(
-                    fact_hit(
-                        fact, source, turn, why, score=score, rank=at, path=paths.get(fact.id)
-                    )
+                    fact_hit(fact, source, turn, why, score=score, rank=at, path=paths.get(fact.id))
                 )
             else:
                 turn = ranked.turns[row.id]
@@ -329,8 +328,10 @@ def _stating(
             if turn_id in turns
             and (
                 turns[turn_id].episode_id in seen
-                or turns[turn_id].text not in fact.text
-                and len({source.episode_id for source in fact.sources}) == 1
+                or (
+                    turns[turn_id].text not in fact.text
+                    and len({source.episode_id for source in fact.sources}) == 1
+                )
             )
         ]
         for fact in facts.values()
