@@ -27,7 +27,9 @@ from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.options import ExtractionOptions
 from graphmem.ports.vectors import VectorStore
+from graphmem.ports.words import WordVectors
 from graphmem.retrieve.lens import Lens
+from graphmem.retrieve.nearby import Nearby
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
 from graphmem.settings import Settings
@@ -56,6 +58,8 @@ class Parts:
     graph: GraphStore
     vectors: VectorStore
     embedder: Embedder
+    words: WordVectors
+    """How near single words are, whatever the embedder is."""
     extractor: Extractor
     clock: Clock
     settings: Settings
@@ -92,12 +96,13 @@ class Core:
             at_once=parts.extractions_at_once,
             options=parts.extraction,
         )
-        self._retrieve = Retrieve(parts.ledger, parts.graph, parts.vectors, self._embedder)
         self._relate = Relate(parts.ledger, parts.graph)
         self._graph = Projection("graph", parts.ledger, graph_target(parts.graph))
         self._vectors = Projection(
             "vectors", parts.ledger, vector_target(parts.vectors, self._embedder)
         )
+        near = Nearby(parts.graph, lambda: self._graph.applied_seq)
+        self._retrieve = Retrieve(parts.ledger, near, parts.vectors, self._embedder, parts.words)
         self._background: asyncio.Task[None] | None = None
         self._following = True
         self._indexing: asyncio.Task[None] | None = None
