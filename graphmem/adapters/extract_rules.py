@@ -15,14 +15,14 @@ from graphmem.adapters.rules.kin import pet_names
 from graphmem.adapters.rules.losses import Losses
 from graphmem.adapters.rules.names import GREETINGS, Names, Span, spans, vocatives
 from graphmem.adapters.rules.read import Reader
-from graphmem.adapters.rules.scan import Sentence, heading, sentences, titles
+from graphmem.adapters.rules.scan import Sentence, sentences, titles
 from graphmem.adapters.rules.selves import akin, first_names, introduced
 from graphmem.adapters.rules.subjects import People, Voice
 from graphmem.adapters.rules.words import word_set
 from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
 from graphmem.ports.options import ExtractionOptions
-from graphmem.text import name_key, text_key
+from graphmem.text import heading, name_key, text_key
 
 NAME = "rules"
 VERSION = "1"
@@ -140,7 +140,7 @@ class _Episode:
     def _see_heading(self) -> None:
         """What a document is about is named above it, capitals or not."""
         first = self.episode.turns[0] if self.episode.kind == "text" and self.turns else None
-        title = heading(first.text) if first and not first.speaker else None
+        title = heading(first.text) if first else None
         if first is None or title is None:
             return
         opening = title.split(maxsplit=1)[0].lower()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve.lens import Known
-from graphmem.text import words
+from graphmem.text import heading, name_key, words
 
 AROUND = 2
 """Turns on each side that tell what a turn is about."""
@@ -65,6 +65,12 @@ class Read:
         """There is a question in it."""
         self.length = min(1.0, text.count(" ") / _FULL)
         """From 0 to 1, as are the following."""
+
+    @cached_property
+    def title(self) -> str:
+        """The key of what it says that it is about; empty when it does not say."""
+        found = heading(self._text) if self.turn is not None and self.turn.ordinal == 0 else None
+        return name_key(found) if found else ""
 
     @cached_property
     def names(self) -> float:
@@ -145,7 +151,9 @@ class Reader:
                 read = Read(turn.text, self.vocabulary.rows(text), turn)
                 self._turns[wall, turn.id] = self._places[turn.episode_id, turn.ordinal] = read
             self._centred.update((wall, id) for id in missing)
-        return self._with_neighbours([self._turns[wall, id] for id in ids if (wall, id) in self._turns])
+        return self._with_neighbours(
+            [self._turns[wall, id] for id in ids if (wall, id) in self._turns]
+        )
 
     def _with_neighbours(self, centres: Sequence[Read]) -> list[Read]:
         places: dict[tuple[str, int], Read] = {}

@@ -44,9 +44,6 @@ _BREAK = re.compile(
 )
 _QUOTED = re.compile(r'"([^"\n]{1,120})"')
 _WORD_OR_GAP = re.compile(r"([\w']+)[,.!:]*\s+")
-_HEADING = re.compile(r"\s*#{0,6}\s*([^\n]{2,100}?)[ \t*_]*\n\s*(?=\S[^\n]{39})")
-_APART = re.compile(r"\s*\([^()]*\)$")  # "Mercury (planet)": which Mercury, no part of its name
-_HEADING_WORDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,24 +157,6 @@ def titles(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
             and not inside.isupper() | any(p in {"I", "I'm", "You", "You're"} for p in parts)
         ):
             yield start, end, inside
-
-
-def heading(text: str) -> str | None:
-    """What a text says that it is about: its first line, when that is a title above prose.
-
-    A title is short, begins with a capital or a digit, and does not end as a sentence or a
-    greeting does. What follows it in brackets only tells namesakes apart, and is left out.
-    """
-    match = _HEADING.match(text)
-    if match is None:
-        return None
-    line = _APART.sub("", match.group(1).translate(_STRAIGHT)).strip()
-    if not line or not (line[0].isupper() or line[0].isdigit() or line[0] in "\"'"):
-        return None
-    parts = line.split()
-    if line[-1] in ".!?,;:" or len(parts) > _HEADING_WORDS or _UNUSABLE.search(line):
-        return None
-    return line.strip("\"'") or None
 
 
 def _tokens(text: str) -> Iterator[Token]:
