@@ -16,6 +16,9 @@ _SIGNED = re.compile(r"\s*([-−–+])\s?\d")
 _MEASURE = re.compile(r"(?<=\d)\s?[%°‰$€£¥]|[$€£¥](?=\s?\d)")
 _LONE_SIGNS = re.compile(r"(?:\s[-+%°‰$€£¥])+\s*$")
 _DIGITS_APART = re.compile(r"\d \d")
+_HEADING = re.compile(r"\s*#{0,6}\s*([^\n]{2,100}?)[ \t*_]*\n\s*(?=\S[^\n]{39})")
+_APART = re.compile(r"\s*\([^()]*\)$")
+_HEADING_WORDS = 10
 _ARTICLES = frozenset({"a", "an", "the"})
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam"})
 _LEGAL_FORMS = frozenset(
@@ -170,6 +173,22 @@ def name_keys_in(text: str, *, longest: int = 4) -> list[str]:
 def sentences(text: str) -> list[str]:
     """Sentences, roughly: split after end punctuation and at line breaks."""
     return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
+
+
+def heading(text: str) -> str | None:
+    """What a text says that it is about: its first line, when that is a title above prose.
+
+    A title is short, begins with a capital or a digit, and does not end as a sentence or a
+    greeting does. Brackets behind it, as in "Mercury (planet)", only tell namesakes apart and are
+    left out.
+    """
+    match = _HEADING.match(text)
+    if match is None:
+        return None
+    line = _APART.sub("", match.group(1)).strip("\"'“”‘’ ")
+    if not line or not (line[0].isupper() or line[0].isdigit()) or line[-1] in ".!?,;:":
+        return None
+    return line if len(line.split()) <= _HEADING_WORDS else None
 
 
 def paragraphs(text: str, *, longest: int = 2000) -> list[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters.ledger_steps import Ask, Rows, Steps, ask
 from graphmem.clock import stamp_or_none
 from graphmem.model import Episode, Fact, Scope, Turn
-from graphmem.ports.ledger import EntityQuery, FactQuery, Standing
+from graphmem.ports.ledger import EntityQuery, FactQuery, Mentions, Standing
 
 # By which of subject, type and object are given.
 _RELATION_WAYS = {
@@ -132,6 +134,39 @@ def entities(query: EntityQuery) -> Ask:
         return Ask("entities_by_key", {**values, "keys": list(query.keys)})
     values |= {"kind": query.kind, "contains": query.contains}
     return Ask("entities_of_wall", {**values, "after_name": name, "after_id": after_id})
+
+
+def mentions(
+    scope: Scope,
+    turn_ids: Sequence[str],
+    entity_ids: Sequence[str],
+    current: datetime | None,
+    most: int,
+) -> list[Ask]:
+    """Asks for what :func:`mentions_of` reads."""
+    asks = [Ask("named_in", {"wall": scope.wall, "ids": list(turn_ids)})] if turn_ids else []
+    if entity_ids:
+        wanted = {"wall": scope.wall, "ids": list(entity_ids), "most": most}
+        narrow = {**narrowed(scope), "current": stamp_or_none(current)}
+        asks += [Ask("turns_naming", {**narrow, **wanted}), Ask("facts_naming", wanted)]
+    return asks
+
+
+def mentions_of(asks: Sequence[Ask], answers: Sequence[Rows]) -> Mentions:
+    found = {ask.name: answer for ask, answer in zip(asks, answers, strict=True)}
+    entities: dict[str, list[str]] = {}
+    for row in found.get("named_in", ()):
+        entities.setdefault(row["turn_id"], []).append(row["entity_id"])
+    turns: dict[str, list[str]] = {}
+    for row in found.get("turns_naming", ()):
+        turns.setdefault(row["entity_id"], []).extend(json.loads(row["ids"]))
+    return Mentions(
+        entities={turn: tuple(named) for turn, named in entities.items()},
+        turns={entity: tuple(dict.fromkeys(ids)) for entity, ids in turns.items()},
+        facts={
+            row["entity_id"]: tuple(json.loads(row["ids"])) for row in found.get("facts_naming", ())
+        },
+    )
 
 
 def standing(wall: str, episode_ids: Sequence[str]) -> list[Ask]:

@@ -33,6 +33,7 @@ from graphmem.ports.ledger import (
     Event,
     FactQuery,
     Hand,
+    Mentions,
     Row,
     Standing,
     StatementQuery,
@@ -190,6 +191,18 @@ class SqlLedger:
     async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
         found = await self._rows("turns_around", wall=wall, ids=list(ids), around=around)
         return [rows.to_turn(row) for row in found]
+
+    async def mentions(
+        self,
+        scope: Scope,
+        *,
+        turn_ids: Sequence[str] = (),
+        entity_ids: Sequence[str] = (),
+        current: datetime | None = None,
+        most: int = 100,
+    ) -> Mentions:
+        asks = reading.mentions(scope, turn_ids, entity_ids, current, most)
+        return reading.mentions_of(asks, await self._db.ask(*asks)) if asks else Mentions()
 
     async def facts(self, query: FactQuery) -> list[Fact]:
         found = reading.facts_of(query, await self._db.ask(*reading.ways_in(query)))

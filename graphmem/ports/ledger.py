@@ -181,6 +181,16 @@ class EntityQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class Mentions:
+    """Who is named where: by turn id the entities that it names; by entity id the turns that name
+    it and the facts about it, newest first."""
+
+    entities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    turns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One change of the ledger, as projections read it.
 
@@ -293,6 +303,20 @@ class LedgerReads(Protocol):
 
     async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
         """Turns by id, each with up to ``around`` neighbours before and after, in order."""
+        ...
+
+    async def mentions(
+        self,
+        scope: Scope,
+        *,
+        turn_ids: Sequence[str] = (),
+        entity_ids: Sequence[str] = (),
+        current: datetime | None = None,
+        most: int = 100,
+    ) -> Mentions:
+        """Whom these turns name; and where these entities are named: up to ``most`` turns and
+        facts of each, ids alone. Turns are those of the scope's agent and run that have not
+        expired by ``current``; facts are not looked at. What is in another wall has no key."""
         ...
 
     async def facts(self, query: FactQuery) -> list[Fact]: ...

@@ -43,6 +43,8 @@ class Asked:
     content: tuple[str, ...]
     sequence: tuple[str, ...]
     """The same with repeats: neighbours here are pairs that a text may have too."""
+    words: tuple[str, ...]
+    """All of them."""
     who_or_where: bool
     when: bool
     how_many: bool
@@ -73,6 +75,7 @@ def take_apart(text: str) -> Asked:
     return Asked(
         content=tuple(dict.fromkeys(sequence)),
         sequence=sequence,
+        words=tuple(parts),
         who_or_where=first in {"who", "where", "which"} or bool({"who", "where"} & said),
         when=bool({"when", "date"} & said) or "how long" in lower or "what day" in lower,
         how_many=_AMOUNT.search(lower) is not None,

@@ -25,16 +25,22 @@ class Arm:
 
 def first_look(arms: Sequence[Arm]) -> list[str]:
     """All candidates of all arms, roughly best first: which of them to look at more closely."""
+    return list(first_scores(arms))
+
+
+def first_scores(arms: Sequence[Arm]) -> dict[str, float]:
+    """The same with how good they look, best first."""
     totals: dict[str, float] = {}
     for arm in arms:
         if not arm.hits:
             continue
-        low = arm.hits[-1].score if arm.name == "dense" else 0.0
-        span = max(arm.hits[0].score - low, 1e-9)
+        scores = [hit.score for hit in arm.hits]
+        low = min(scores) if arm.name == "dense" else 0.0
+        span = max(max(scores) - low, 1e-9)
         for hit in arm.hits:
             share = _FIRST_LOOK[arm.name] * (hit.score - low) / span
             totals[hit.id] = totals.get(hit.id, 0.0) + share
-    return sorted(totals, key=lambda id: (-totals[id], id))
+    return {id: totals[id] for id in sorted(totals, key=lambda id: (-totals[id], id))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from graphmem.clock import stamp
 from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn
 from graphmem.ports.graph import Link
-from graphmem.ports.ledger import EntityQuery, FactQuery
+from graphmem.ports.ledger import EntityQuery, FactQuery, Mentions
 
 
 class Known(Protocol):
@@ -22,6 +22,16 @@ class Known(Protocol):
     async def entities(self, query: EntityQuery) -> list[Entity]: ...
 
     async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]: ...
+
+    async def mentions(
+        self,
+        scope: Scope,
+        *,
+        turn_ids: Sequence[str] = (),
+        entity_ids: Sequence[str] = (),
+        current: datetime | None = None,
+        most: int = 100,
+    ) -> Mentions: ...
 
     async def episodes(
         self,

@@ -7,6 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+import numpy as np
+from numpy.typing import NDArray
+
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
 from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Turn
@@ -15,18 +18,21 @@ from graphmem.ports.vectors import Only, Scored, VectorQuery, VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve import extras
 from graphmem.retrieve.asked import take_apart
-from graphmem.retrieve.fuse import Arm, Ranking, first_look, rank
+from graphmem.retrieve.fuse import Arm, Ranking, first_look, first_scores, rank
 from graphmem.retrieve.hits import fact_hit, first_source, first_turn, path_in_words, turn_hit
 from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.links import Links, gather, with_keys
 from graphmem.retrieve.nearby import Expands
 from graphmem.retrieve.reading import Reader
 from graphmem.retrieve.signals import Found, Row, measure
 from graphmem.retrieve.spread import Reached, spread
+from graphmem.retrieve.together import holders, together
 from graphmem.retrieve.weights import Weights, shipped
 from graphmem.text import name_key, name_keys_in, words
 
 _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
 _MAX_SEEDS = 6
+_LONGEST_NAME = 8  # words; titles are long
 _DEPTH = 50  # candidates of each arm
 _WINDOWS = 150  # of the arm that finds most
 _DENSE = 120  # whose nearness is known; the first of them are candidates
@@ -137,8 +143,10 @@ class Retrieve:
         facts = await self._facts(question, arms, reached)
         ended, present = await self._superseded(question, arms.past, facts)
         facts |= {fact.id: fact for fact, _ in present}
+        links = await self._links(question, arms, facts, seeds)
+        facts = {**links.facts, **facts}
         known = extras.of_facts(facts.values(), reached, {seed.id for seed in seeds}, present)
-        ranked = await self._rank(question, arms, facts, known, ended)
+        ranked = await self._rank(question, arms, links, facts, known, ended)
         told = extras.outdated_turns(ended)
         return replace(ranked, seeds=seeds, reached=reached, outdated=told)
 
@@ -163,7 +171,7 @@ class Retrieve:
 
     async def _seeds(self, question: Question) -> list[Entity]:
         """Entities that the question names; the owner when it says "I"."""
-        keys = name_keys_in(question.text)
+        keys = name_keys_in(question.text, longest=_LONGEST_NAME)
         if question.scope.user_id and _FIRST_PERSON & set(words(question.text)):
             keys.append(name_key(question.scope.user_id))
         found = await self._ledger.entities(EntityQuery(question.scope.wall, keys=tuple(keys)))
@@ -189,9 +197,8 @@ class Retrieve:
             ),
             "session": replace(by_words, collection="sessions", limit=max(_SESSIONS, depth)),
         }
-        if "fact" in question.kinds:
-            queries["fact near"] = replace(near, collection="facts", limit=depth)
-            queries["fact words"] = by_words
+        queries["fact near"] = replace(near, collection="facts", limit=depth)
+        queries["fact words"] = by_words
         if question.lens.moment is not None:
             queries["past"] = replace(by_words, only=replace(only, ended_by=None), limit=_PAST)
         answers = dict(
@@ -249,8 +256,6 @@ class Retrieve:
         self, question: Question, arms: _Arms, reached: Sequence[Reached]
     ) -> dict[str, Fact]:
         """The best facts in full. The ledger has the last word on scope and validity."""
-        if "fact" not in question.kinds:
-            return {}
         graph = [one.fact_id for one in reached[:_GRAPH] if one.score > 0]
         # At a moment many of the best may not have begun yet: the vectors know ends only.
         most = sys.maxsize if question.lens.at else max(_FACTS, 2 * question.limit)
@@ -260,10 +265,51 @@ class Retrieve:
         query = question.lens.query(question.scope, ids=wanted, limit=len(wanted))
         return {fact.id: fact for fact in await self._ledger.facts(query)}
 
+    async def _links(
+        self,
+        question: Question,
+        arms: _Arms,
+        facts: Mapping[str, Fact],
+        seeds: Sequence[Entity],
+    ) -> Links:
+        """What the graph leads to from the best turns and facts."""
+        scores = first_scores(
+            [
+                Arm(
+                    "bm25",
+                    [
+                        Scored(id, arms.found.bm25[id])
+                        for id in arms.candidates["turn"]
+                        if id in arms.found.bm25
+                    ],
+                ),
+                Arm(
+                    "dense",
+                    [
+                        Scored(id, arms.found.dense[id])
+                        for id in arms.candidates["turn"]
+                        if id in arms.found.dense
+                    ],
+                ),
+            ]
+        )
+        best = {id: place for place, id in enumerate(arms.candidates["fact"])}
+        ordered = sorted(facts.values(), key=lambda fact: best.get(fact.id, len(best)))
+        return await gather(
+            self._ledger, question.scope, question.lens, turns=scores, facts=ordered, seeds=seeds
+        )
+
+    async def _with_titles(self, question: Question, rows: Sequence[Row], links: Links) -> Links:
+        """With the names of what links texts, where a text has a title that it may be."""
+        if not any(row.read.title for row in rows):
+            return links
+        return await with_keys(self._ledger, question.scope, links, holders(rows, links))
+
     async def _rank(
         self,
         question: Question,
         arms: _Arms,
+        links: Links,
         facts: Mapping[str, Fact],
         known: extras.Extras,
         ended: Sequence[tuple[Fact, float]],
@@ -273,7 +319,7 @@ class Retrieve:
             self.forget()
         reader, asked = self._reader, take_apart(question.text)
         await reader.vocabulary.learn([asked.sequence])
-        found = arms.candidates["turn"]
+        found = [*arms.candidates["turn"], *links.turns]
         first = {fact.id: first_turn(fact, question.scope) for fact in facts.values()}
         wanted = dict.fromkeys([*found, *filter(None, first.values())])
         read = await reader.turns(question.scope.wall, list(wanted))
@@ -293,10 +339,19 @@ class Retrieve:
         ]
         ids = [row.id for row in rows]
         given = {**known, **extras.of_turns(known, stating, ended)}
-        columns = {
-            **measure(asked, rows, arms.found, reader.vocabulary),
-            **extras.columns(given, ids),
-        }
+        measured = measure(asked, rows, arms.found, reader.vocabulary)
+        links = await self._with_titles(question, rows, links)
+        answers = together(
+            asked.words,
+            rows,
+            measured.near,
+            measured.rarity,
+            _first(measured.columns),
+            links,
+            facts,
+            arms.found.dense,
+        )
+        columns = {**measured.columns, **extras.columns(given, ids), **answers.columns}
         weights = {**self.weights.signals, **self.weights.arms}
         return Candidates(rows, facts, turns, rank(ids, columns, weights))
 
@@ -313,6 +368,13 @@ class Retrieve:
         query = EntityQuery(question.scope.wall, ids=tuple(sorted(named)))
         names = {entity.id: entity.name for entity in await self._ledger.entities(query)}
         return {id: path_in_words(facts[id], way, names) for id, way in ways.items()}
+
+
+def _first(columns: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """How good each candidate is at first sight: by its words and its meaning as a whole."""
+    first = columns["bm25"] + 0.4 * columns["dense"]
+    highest = float(first.max(initial=0))
+    return first / highest if highest > 0 else first
 
 
 def _stating(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve.lens import Known
-from graphmem.text import words
+from graphmem.text import heading, name_key, words
 
 AROUND = 2
 """Turns on each side that tell what a turn is about."""
@@ -178,6 +178,12 @@ class Read:
         """There is a question in it."""
         self.length = min(1.0, text.count(" ") / _FULL)
         """From 0 to 1, as are the following."""
+
+    @cached_property
+    def title(self) -> str:
+        """The key of what it says that it is about; empty when it does not say."""
+        found = heading(self._text) if self.turn is not None and self.turn.ordinal == 0 else None
+        return name_key(found) if found else ""
 
     @cached_property
     def names(self) -> float:

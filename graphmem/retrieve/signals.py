@@ -55,10 +55,18 @@ class Row:
     shown: bool = True
 
 
-def measure(
-    asked: Asked, rows: Sequence[Row], found: Found, vocabulary: Vocabulary
-) -> dict[str, Numbers]:
-    """Each signal over all rows, most from 0 to 1. Turns must come before facts, in order."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """``columns``: each signal over all rows, most from 0 to 1. ``near``: for each word asked for
+    and each row, how near its nearest word is; ``rarity``: how rare each of these words is here."""
+
+    columns: dict[str, Numbers]
+    near: Numbers
+    rarity: Numbers
+
+
+def measure(asked: Asked, rows: Sequence[Row], found: Found, vocabulary: Vocabulary) -> Measured:
+    """What every signal says of every row. Turns must come before facts, in order."""
     places = _Places(rows)
     own = [row.read for row in rows]
     context = [row.beside or row.read for row in rows]
@@ -66,12 +74,16 @@ def measure(
     named = speakers_named(asked.content, speakers)
     names = {word for speaker in speakers for word in speaker.lower().split()}
     wanted = [word for word in asked.content if word not in names]
-    return {
+    near = _nearest(wanted, own, vocabulary)
+    holders = (near > _SAME).sum(axis=1)
+    rarity = np.log1p((_TEXTS - holders + 0.5).clip(0.5) / (holders + 0.5))[:, None]
+    columns = {
         **_flags(asked, own, context, named),
         **_stored(rows, found, places),
-        **_meaning(wanted, own, places, vocabulary),
+        **_meaning(near, rarity, places),
         "pairs": _pairs(asked, own, vocabulary),
     }
+    return Measured(columns, near, rarity)
 
 
 class _Places:
@@ -174,12 +186,7 @@ def _stored(rows: Sequence[Row], found: Found, places: _Places) -> dict[str, Num
     }
 
 
-def _meaning(
-    wanted: Sequence[str], own: Sequence[Read], places: _Places, vocabulary: Vocabulary
-) -> dict[str, Numbers]:
-    near = _nearest(wanted, own, vocabulary)
-    holders = (near > _SAME).sum(axis=1)
-    rarity = np.log1p((_TEXTS - holders + 0.5).clip(0.5) / (holders + 0.5))[:, None]
+def _meaning(near: Numbers, rarity: Numbers, places: _Places) -> dict[str, Numbers]:
     around = np.maximum(places.beside(near, -1), places.beside(near, 1))
     window = np.maximum(near, _BESIDE * around)
     window = np.maximum(window, window[:, places.context])

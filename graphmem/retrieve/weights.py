@@ -13,7 +13,7 @@ from graphmem.errors import UsageError
 from graphmem.retrieve.signals import SIGNALS
 
 _SHIPPED = Path(__file__).with_name("weights.json")
-ARMS = ("graph", "facts", "about", "present", "outdated")
+ARMS = ("named", "linked", "spread", "graph", "facts", "about", "present", "outdated")
 
 
 @dataclass(frozen=True, slots=True)

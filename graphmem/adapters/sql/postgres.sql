@@ -173,6 +173,33 @@ JOIN turns AS near ON near.episode_id = hit.episode_id
 WHERE hit.id = ANY(:ids::text[]) AND hit.wall = :wall
 ORDER BY near.episode_id, near.ordinal;
 
+-- name: named_in
+-- The entities that turns name, each as the one that it stands for now.
+SELECT DISTINCT m.turn_id, coalesce(e.merged_into, e.id) AS entity_id FROM mentions AS m
+JOIN entities AS e ON e.id = m.entity_id AND e.wall = :wall
+WHERE m.turn_id = ANY(:ids::text[]) ORDER BY 1, 2;
+
+-- name: turns_naming
+-- For each entity, and each that it stands for, the newest turns that name it, as JSON.
+WITH wanted (id, entity_id) AS (
+  SELECT id, id FROM entities WHERE id = ANY(:ids::text[]) AND wall = :wall
+  UNION ALL
+  SELECT id, merged_into FROM entities WHERE merged_into = ANY(:ids::text[]) AND wall = :wall)
+SELECT entity_id, coalesce((SELECT json_agg(turn_id)::text FROM (
+  SELECT m.turn_id FROM mentions AS m JOIN episodes AS e ON e.id = m.episode_id
+  WHERE m.entity_id = wanted.id
+    AND (:agent_id::text IS NULL OR e.agent_id = :agent_id)
+    AND (:run_id::text IS NULL OR e.run_id = :run_id)
+    AND (:current::text IS NULL OR e.expires_at IS NULL OR e.expires_at > :current)
+  ORDER BY m.episode_id DESC LIMIT :most) AS newest), '[]') AS ids FROM wanted;
+
+-- name: facts_naming
+-- For each entity the newest facts about it, as JSON.
+SELECT wanted.id AS entity_id, coalesce((SELECT json_agg(fact_id)::text FROM (
+  SELECT fact_id FROM fact_entities WHERE entity_id = wanted.id
+  ORDER BY fact_id DESC LIMIT :most) AS newest), '[]') AS ids FROM entities AS wanted
+WHERE wanted.id = ANY(:ids::text[]) AND wanted.wall = :wall;
+
 -- name: add_statement
 INSERT INTO statements (id, wall, episode_id, subject_id, type, object_id, text_key, undone, body)
 VALUES (:id, :wall, :episode_id, :subject_id, :type, :object_id, :text_key, false, :body)

@@ -161,6 +161,33 @@ JOIN turns AS near ON near.episode_id = hit.episode_id
   AND near.ordinal BETWEEN hit.ordinal - :around AND hit.ordinal + :around
 ORDER BY near.episode_id, near.ordinal;
 
+-- name: named_in
+-- The entities that turns name, each as the one that it stands for now.
+SELECT DISTINCT m.turn_id, coalesce(e.merged_into, e.id) AS entity_id
+FROM json_each(:ids) AS wanted CROSS JOIN mentions AS m ON m.turn_id = wanted.value
+CROSS JOIN entities AS e ON e.id = m.entity_id WHERE +e.wall = :wall ORDER BY 1, 2;
+
+-- name: turns_naming
+-- For each entity, and each that it stands for, the newest turns that name it, as JSON.
+WITH wanted (id, entity_id) AS (
+  SELECT id, id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND +wall = :wall
+  UNION ALL
+  SELECT id, merged_into FROM entities
+  WHERE merged_into IN (SELECT value FROM json_each(:ids)) AND +wall = :wall)
+SELECT entity_id, (SELECT json_group_array(turn_id) FROM (
+  SELECT m.turn_id FROM mentions AS m JOIN episodes AS e ON e.id = m.episode_id
+  WHERE m.entity_id = wanted.id
+    AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
+    AND (:current IS NULL OR e.expires_at IS NULL OR e.expires_at > :current)
+  ORDER BY m.episode_id DESC LIMIT :most)) AS ids FROM wanted;
+
+-- name: facts_naming
+-- For each entity the newest facts about it, as JSON.
+SELECT value AS entity_id, (SELECT json_group_array(fact_id) FROM (
+  SELECT fact_id FROM fact_entities WHERE entity_id = wanted.value
+  ORDER BY fact_id DESC LIMIT :most)) AS ids FROM json_each(:ids) AS wanted
+WHERE EXISTS (SELECT 1 FROM entities WHERE id = wanted.value AND +wall = :wall);
+
 -- name: add_statement
 INSERT INTO statements (id, wall, episode_id, subject_id, type, object_id, text_key, undone, body)
 VALUES (:id, :wall, :episode_id, :subject_id, :type, :object_id, :text_key, 0, :body)
