@@ -9,6 +9,7 @@ from typing import Any
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters.ledger_steps import Ask, Rows, Steps, ask
 from graphmem.clock import stamp_or_none
+from graphmem.filters import And, Test, Where
 from graphmem.model import Episode, Fact, Scope, Turn
 from graphmem.ports.ledger import EntityQuery, FactQuery, Standing
 
@@ -23,6 +24,15 @@ _RELATION_WAYS = {
     (False, True, False): "facts_by_type",
     (False, False, False): "facts_related",
 }
+
+_FILTER_WAYS = (
+    ("episode", "facts_from_episode", "episode_id"),
+    ("subject", "facts_about", "entity_id"),
+    ("object", "facts_about", "entity_id"),
+    ("about", "facts_about", "entity_id"),
+    ("type", "facts_by_type", "type"),
+)
+_MOST_WAYS = 50
 
 
 def narrowed(scope: Scope | None) -> dict[str, Any]:
@@ -98,7 +108,10 @@ def ways_in(query: FactQuery) -> list[Ask]:
         "after": query.after,
         "limit": query.limit,
     }
-    asks = [Ask(name, {**values, **more}, query.newest_first) for name, more in _ways(query)]
+    asks = [
+        Ask(name, {**values, **more}, query.newest_first, query.where)
+        for name, more in _ways(query)
+    ]
     if query.known_at is not None:
         asks += [one._replace(name=f"{one.name}_then") for one in asks]
     return asks
@@ -120,7 +133,26 @@ def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
     elif query.source_episode is not None:
         yield "facts_from_episode", {"episode_id": query.source_episode}
     else:
-        yield "facts_of_wall", {}
+        yield from _way_of_filter(query)
+
+
+def _way_of_filter(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
+    """By what must hold of every fact that passes the filter, the narrowest first; else all facts
+    of the wall, in order."""
+    musts = {test.field: test.values for test in _musts(query.where)}
+    for field, name, parameter in _FILTER_WAYS:
+        values = musts.get(field, ())
+        if 0 < len(values) <= _MOST_WAYS:
+            for value in values:
+                yield name, {parameter: value}
+            return
+    yield "facts_of_wall", {}
+
+
+def _musts(where: Where | None) -> Iterator[Test]:
+    for part in where.parts if isinstance(where, And) else (where,):
+        if isinstance(part, Test) and part.op == "in":
+            yield part
 
 
 def entities(query: EntityQuery) -> Ask:
@@ -131,7 +163,8 @@ def entities(query: EntityQuery) -> Ask:
     if query.keys is not None:
         return Ask("entities_by_key", {**values, "keys": list(query.keys)})
     values |= {"kind": query.kind, "contains": query.contains}
-    return Ask("entities_of_wall", {**values, "after_name": name, "after_id": after_id})
+    values |= {"after_name": name, "after_id": after_id}
+    return Ask("entities_of_wall", values, where=query.where)
 
 
 def standing(wall: str, episode_ids: Sequence[str]) -> list[Ask]:

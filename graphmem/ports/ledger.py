@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
+from graphmem.filters import Where
 from graphmem.model import (
     Change,
     Decision,
@@ -159,6 +160,10 @@ class FactQuery:
     after: str | None = None
     """Only facts after this id in the chosen order (paging)."""
     limit: int = 1000
+    where: Where | None = None
+    """A filter on top, with entities by id and times fixed. Without another way in, an ``about``,
+    ``subject``, ``object``, ``type``, ``episode`` or ``tag`` that must hold is the way in; what
+    has none of them is looked for among all facts of the wall, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +183,8 @@ class EntityQuery:
     limit: int = 1000
     after: str | None = None
     """Only entities after this name, in order of name then id (``name``, NUL, ``id``)."""
+    where: Where | None = None
+    """A filter on top; ids and keys do without."""
 
 
 @dataclass(frozen=True, slots=True)

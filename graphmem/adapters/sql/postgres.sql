@@ -503,7 +503,9 @@ AND (:known_at::text IS NULL OR f.recorded_at <= :known_at)
 AND ((:agent_id::text IS NULL AND :run_id::text IS NULL) OR EXISTS (
   SELECT 1 FROM {sources} AS s WHERE s.fact_id = f.id
     AND (:agent_id::text IS NULL OR s.agent_id = :agent_id)
-    AND (:run_id::text IS NULL OR s.run_id = :run_id)));
+    AND (:run_id::text IS NULL OR s.run_id = :run_id)))
+AND (:after::text IS NULL OR f.id {past} :after)
+/*where*/;
 
 -- name: entities_by_id
 SELECT body FROM entities AS e
@@ -525,6 +527,7 @@ WHERE wall = :wall AND left(name, 100) >= left(:after_name, 100)
   AND (:kind::text IS NULL OR kind = :kind)
   AND (:contains::text IS NULL OR strpos(key, :contains) > 0)
   AND e.gone_at IS NULL
+  /*where*/
 ORDER BY left(name, 100), name, id LIMIT :limit;
 
 -- name: history

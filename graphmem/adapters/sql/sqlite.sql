@@ -486,7 +486,9 @@ AND (:known_at IS NULL OR f.recorded_at <= :known_at)
 AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
   SELECT 1 FROM {sources} AS s WHERE s.fact_id = f.id
     AND (:agent_id IS NULL OR s.agent_id = :agent_id)
-    AND (:run_id IS NULL OR s.run_id = :run_id)));
+    AND (:run_id IS NULL OR s.run_id = :run_id)))
+AND (:after IS NULL OR f.id {past} :after)
+/*where*/;
 
 -- name: entities_by_id
 -- The plus signs keep SQLite from walking the whole wall by name to save itself the sorting.
@@ -507,6 +509,7 @@ WHERE wall = :wall AND (name, id) > (:after_name, :after_id)
   AND (:kind IS NULL OR kind = :kind)
   AND (:contains IS NULL OR instr(key, :contains) > 0)
   AND e.gone_at IS NULL
+  /*where*/
 ORDER BY name, id LIMIT :limit;
 
 -- name: history
