@@ -24,7 +24,7 @@ from graphmem.filters.tree import (
     none_of,
     same,
 )
-from graphmem.text import words
+from graphmem.text import name_key, words
 
 Sign = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "contains"]
 Given: TypeAlias = str | int | float | bool | datetime | date | None
@@ -111,6 +111,8 @@ def _value(field: Field, given: Given) -> Scalar:
                 f"{near(text, field.choices)}"
             )
         return text.lower()
+    if field.holds == "text":
+        return name_key(text)
     if field.holds == "type":
         return "_".join(words(text.replace("_", " "))) or text
     return text
