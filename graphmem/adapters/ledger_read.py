@@ -11,7 +11,7 @@ from graphmem.adapters.ledger_steps import Ask, Rows, Steps, ask
 from graphmem.clock import stamp_or_none
 from graphmem.filters import And, Test, Where
 from graphmem.model import Episode, Fact, Scope, Turn
-from graphmem.ports.ledger import EntityQuery, FactQuery, Standing
+from graphmem.ports.ledger import EntityQuery, FactQuery, Origins, Standing
 
 # By which of subject, type and object are given.
 _RELATION_WAYS = {
@@ -82,7 +82,7 @@ def facts_of(query: FactQuery, answers: Sequence[Rows]) -> list[Fact]:
     # Several entities are asked for one by one and may share facts.
     found = {fact.id: fact for fact in map(rows.to_fact, bodies)}
     ordered = sorted(found.values(), key=lambda fact: fact.id, reverse=query.newest_first)
-    return ordered[: query.limit]
+    return ordered if query.limit_each else ordered[: query.limit]
 
 
 def as_known(facts: Sequence[Fact], episodes: Collection[str]) -> list[Fact]:
@@ -177,3 +177,25 @@ def standing_of(answers: Sequence[Rows]) -> Standing:
     changed, *statuses = answers
     known = {row["id"]: row["status"] for found in statuses for row in found}
     return Standing(changed[0]["seq"], known)
+
+
+def origins(
+    turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+) -> list[Ask]:
+    """Asks for what :func:`origins_of` reads."""
+    wanted = {"speakers": turn_ids, "episode_kinds": episode_ids, "turn_mentions": mentioning}
+    return [Ask(name, {"ids": list(ids)}) for name, ids in wanted.items() if ids]
+
+
+def origins_of(answers: Sequence[Rows]) -> Origins:
+    mentions: dict[str, list[tuple[str, str]]] = {}
+    speakers: dict[str, str] = {}
+    kinds: dict[str, str] = {}
+    for row in (row for found in answers for row in found):
+        if row["what"] == "speaker":
+            speakers[row["id"]] = row["value"]
+        elif row["what"] == "kind":
+            kinds[row["id"]] = row["value"]
+        else:
+            mentions.setdefault(row["id"], []).append((row["value"], row["stands_for"]))
+    return Origins(speakers, kinds, {id: tuple(found) for id, found in mentions.items()})

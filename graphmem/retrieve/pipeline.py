@@ -20,7 +20,7 @@ from graphmem.retrieve.fuse import (
     with_neighbours,
     with_stated,
 )
-from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.lens import Known, Lens, of_kind
 from graphmem.retrieve.signals import fact_extras, outdated_turns, turn_extras
 from graphmem.retrieve.spread import Reached, spread
 from graphmem.text import name_key, name_keys_in, words
@@ -111,7 +111,14 @@ class Retrieve:
         if "fact" not in question.kinds:
             return seeds, []
         weights = {seed.id: 1.0 for seed in seeds}
-        return seeds, await spread(self._graph, question.scope.wall, weights)
+        reached = await spread(self._graph, question.scope.wall, weights)
+        if question.lens.where is None or not reached:
+            return seeds, reached
+        # What does not pass must not take the place of what does.
+        ids = tuple(one.fact_id for one in reached)
+        found = await self._ledger.facts(question.lens.query(question.scope, ids=ids, limit=len(ids)))
+        passed = {fact.id for fact in found}
+        return seeds, [one for one in reached if one.fact_id in passed]
 
     async def _seeds(self, question: Question) -> list[Entity]:
         """Entities that the question names; the owner when it says "I"."""
@@ -129,6 +136,7 @@ class Retrieve:
         """Dense and BM25, over facts and turns, in one call to the store; and the best facts of
         any time, for what the question would have found before it changed."""
         scope = question.scope
+        where = question.lens.where
         only = Only(
             scope.wall, scope.narrow_agent_id, scope.run_id, stamp_or_none(question.lens.moment)
         )
@@ -137,12 +145,13 @@ class Retrieve:
         queries: list[VectorQuery] = []
         for kind in question.kinds:
             collection = _COLLECTIONS[kind]
+            seen = replace(only, where=of_kind(where, kind))
             queries += [
-                VectorQuery(collection, only, depth, dense=dense),
-                VectorQuery(collection, only, depth, text=question.text),
+                VectorQuery(collection, seen, depth, dense=dense),
+                VectorQuery(collection, seen, depth, text=question.text),
             ]
         if question.lens.moment is not None:
-            ever = replace(only, ended_by=None)
+            ever = replace(only, ended_by=None, where=of_kind(where, "fact"))
             queries.append(VectorQuery("facts", ever, _PAST, text=question.text))
         answers = iter(await self._vectors.search(queries))
         arms: dict[HitKind, list[Arm]] = {"fact": [], "turn": []}
@@ -222,7 +231,8 @@ class Retrieve:
         mine = with_neighbours(mine, neighbours)
         if "turn" in question.kinds:
             stated = [c for c in others if c.id in facts]
-            mine = with_stated(mine, stated, _stating(facts, turns, turn_ids))
+            shown = turns if question.lens.where is None else {}
+            mine = with_stated(mine, stated, _stating(facts, shown, turn_ids))
         return turns, ordered([*others, *mine])
 
     async def _paths(

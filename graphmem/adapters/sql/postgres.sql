@@ -593,6 +593,19 @@ SELECT id FROM entities WHERE id = ANY(:ids::text[]) AND gone_at IS NULL;
 -- name: existing_fact
 SELECT id FROM facts WHERE retired_at IS NULL AND id = ANY(:ids::text[]);
 
+-- name: speakers
+SELECT 'speaker' AS what, id, speaker AS value FROM turns
+WHERE id = ANY(:ids::text[]) AND speaker IS NOT NULL;
+
+-- name: episode_kinds
+SELECT 'kind' AS what, id, kind AS value FROM episodes WHERE id = ANY(:ids::text[]);
+
+-- name: turn_mentions
+-- What the turns of these episodes mention: as written down, and what that stands for.
+SELECT 'mention' AS what, m.turn_id AS id, e.id AS value, coalesce(e.merged_into, e.id) AS stands_for
+FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
+WHERE m.episode_id = ANY(:ids::text[]);
+
 -- name: present_episode
 SELECT id FROM episodes WHERE status <> 'undone' AND (:wall::text IS NULL OR wall = :wall);
 

@@ -570,6 +570,19 @@ SELECT id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND gone
 -- name: existing_fact
 SELECT id FROM facts WHERE retired_at IS NULL AND id IN (SELECT value FROM json_each(:ids));
 
+-- name: speakers
+SELECT 'speaker' AS what, id, speaker AS value FROM turns
+WHERE id IN (SELECT value FROM json_each(:ids)) AND speaker IS NOT NULL;
+
+-- name: episode_kinds
+SELECT 'kind' AS what, id, kind AS value FROM episodes WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: turn_mentions
+-- What the turns of these episodes mention: as written down, and what that stands for.
+SELECT 'mention' AS what, m.turn_id AS id, e.id AS value, coalesce(e.merged_into, e.id) AS stands_for
+FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
+WHERE m.episode_id IN (SELECT value FROM json_each(:ids));
+
 -- name: present_episode
 SELECT id FROM episodes WHERE status <> 'undone' AND (:wall IS NULL OR wall = :wall);
 
