@@ -160,17 +160,23 @@ class _Writing(Generic[C]):
         return make.joined(should=parts) if isinstance(where, Or) else make.joined(must=parts)
 
     def _test(self, test: Test) -> C:
-        if test.path:
-            return self._metadata(test)
-        if test.field == "valid_at":
-            given = self._has("valid_at")
-            return given if test.op == "exists" else self._all(given, self._begun(test))
-        if test.field == "begins_at":
-            return self._begun(test)
+        own = {
+            "metadata": self._metadata,
+            "valid_at": self._valid,
+            "begins_at": self._begun,
+            "importance": self._importance,
+        }
+        if test.field in own:
+            return own[test.field](test)
         if test.field in {*TIMES, "ended_at"}:
             return self._time(test.field, test)
-        if test.field == IMPORTANCE:
-            return self._importance(test)
+        return self._word(test)
+
+    def _valid(self, test: Test) -> C:
+        given = self._has("valid_at")
+        return given if test.op == "exists" else self._all(given, self._begun(test))
+
+    def _word(self, test: Test) -> C:
         if test.op == "exists":
             return self._exists(test.field)
         if test.field in _LISTS:

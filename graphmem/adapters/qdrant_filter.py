@@ -22,9 +22,7 @@ def indexes(plain: dict[str, Any]) -> dict[str, Any]:
     inside = f"{point_fields.NUMBERS}[]"
     return {
         point_fields.LABELS: whole,
-        **{
-            name: models.DatetimeIndexParams(type=moment, **plain) for name in point_fields.TIMES
-        },
+        **{name: models.DatetimeIndexParams(type=moment, **plain) for name in point_fields.TIMES},
         point_fields.IMPORTANCE: models.FloatIndexParams(type=number, **plain),
         f"{inside}.{point_fields.NUMBER_KEY}": whole,
         f"{inside}.{point_fields.NUMBER}": models.FloatIndexParams(type=number, **plain),

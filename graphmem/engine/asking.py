@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphmem.engine.core import (
@@ -12,12 +13,15 @@ from graphmem.engine.core import (
     checked_text_or_none,
 )
 from graphmem.errors import NotFound, UsageError
+from graphmem.filters import Filter, Read, parse
+from graphmem.filters.tree import FALSE
 from graphmem.ingest import journal
 from graphmem.model import Change, Entity, Episode, Fact, HitKind, Page, Scope
 from graphmem.ports.ledger import EntityQuery
-from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.lens import Known, Lens, of_kind
 from graphmem.retrieve.pipeline import Question, Retrieve
 from graphmem.retrieve.relate import Relate
+from graphmem.retrieve.where import resolved
 
 
 class Asking(Core):
@@ -36,6 +40,21 @@ class Asking(Core):
     def _lens(self, current: bool) -> Lens:
         return Lens(current=self._parts.clock.now() if current else None)
 
+    async def _filtered(
+        self,
+        lens: Lens,
+        where: Filter | None,
+        ledger: Known,
+        here: Scope,
+        read: Read = "facts",
+    ) -> Lens:
+        """The lens with a filter, checked, its names looked up in the scope."""
+        tree = None if where is None else parse(where, read)
+        if tree is None:
+            return lens
+        now = lens.moment or self._parts.clock.now()
+        return replace(lens, where=await resolved(tree, ledger, here, now))
+
     def _question(
         self, query: str, limit: int, kinds: Sequence[HitKind], lens: Lens, where: Scope
     ) -> Question:
@@ -50,7 +69,7 @@ class Asking(Core):
             journal.check_text(query, "query", self._parts.settings.max_text_bytes),
             where,
             checked_limit(limit),
-            tuple(dict.fromkeys(kinds)),
+            tuple(kind for kind in dict.fromkeys(kinds) if of_kind(lens.where, kind) != FALSE),
             lens,
         )
 
@@ -92,12 +111,20 @@ class Asking(Core):
         return changes
 
     async def _listed(
-        self, ledger: Known, where: Scope, name: str | None, kind: str | None, limit: int
+        self,
+        ledger: Known,
+        here: Scope,
+        name: str | None,
+        kind: str | None,
+        limit: int,
+        *,
+        where: Filter | None,
     ) -> list[Entity]:
         query = EntityQuery(
-            where.wall,
+            here.wall,
             kind=checked_text_or_none(kind, "kind"),
             contains=journal.name_part(name),
             limit=checked_limit(limit),
+            where=(await self._filtered(Lens(), where, ledger, here, "entities")).where,
         )
         return await ledger.entities(query)

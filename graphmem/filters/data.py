@@ -25,7 +25,6 @@ from graphmem.filters.tree import (
     Op,
     Or,
     Scalar,
-    Test,
     Where,
     all_of,
     any_of,

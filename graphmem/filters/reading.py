@@ -37,7 +37,7 @@ _BARE = re.compile(r"""[^\s()\[\],"']+""")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?\Z")
 _SINGLE = re.compile(r"\\(.)", re.DOTALL)
 _SIGNS: dict[str, Sign] = {
-    **{sign: sign for sign in ("=", "!=", "<", "<=", ">", ">=", "in", "not in", "contains")},  # type: ignore[dict-item]
+    **{sign: sign for sign in ("=", "!=", "<", "<=", ">", ">=", "in", "not in", "contains")},
     "==": "=",
     ":": "=",
 }

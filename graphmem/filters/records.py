@@ -14,9 +14,7 @@ from graphmem.text import name_key, name_keys
 Values = dict[str, tuple[Scalar, ...]]
 
 
-def fact_record(
-    fact: Fact, *, speakers: Iterable[str] = (), sources: Iterable[str] = ()
-) -> Record:
+def fact_record(fact: Fact, *, speakers: Iterable[str] = (), sources: Iterable[str] = ()) -> Record:
     """``speakers`` and ``sources`` are those of its turns and episodes (kinds, such as
     ``messages``), which the fact itself does not say."""
     ends = [end for end in (fact.invalid_at, fact.expires_at, fact.archived_at) if end]

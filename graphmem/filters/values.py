@@ -37,9 +37,7 @@ _ORDER: dict[str, Op] = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _ORDERED = frozenset({"time", "number", "any"})
 
 
-def compared(
-    field: Field, path: tuple[str, ...], sign: Sign, values: Sequence[Given]
-) -> Where:
+def compared(field: Field, path: tuple[str, ...], sign: Sign, values: Sequence[Given]) -> Where:
     """What ``field sign value`` means. :class:`UsageError` for what the field cannot be asked."""
     if sign in {"!=", "not in"}:
         return none_of(compared(field, path, "=" if sign == "!=" else "in", values))
@@ -148,17 +146,13 @@ def _stretch(text: str, name: str) -> tuple[str, str] | None:
         return _from_to(name, text, (year, first, 1), 3)
     if not (found := _MONTH.match(text)):
         return None
-    year, month, day = (int(part) if part else None for part in found.groups())
-    if year is None or month is None:
-        return _from_to(name, text, (year or 1, 1, 1), 12)
-    if day is None:
-        return _from_to(name, text, (year, month, 1), 1)
-    return _from_to(name, text, (year, month, day), 0)
+    parts = [int(part) for part in found.groups() if part]
+    months = {1: 12, 2: 1, 3: 0}[len(parts)]
+    one, two, three = (*parts, 1, 1)[:3]
+    return _from_to(name, text, (one, two, three), months)
 
 
-def _from_to(
-    name: str, text: str, begin: tuple[int, int, int], months: int
-) -> tuple[str, str]:
+def _from_to(name: str, text: str, begin: tuple[int, int, int], months: int) -> tuple[str, str]:
     """So many months from a day on; none is that day."""
     try:
         start = datetime(*begin, tzinfo=UTC)
@@ -166,9 +160,7 @@ def _from_to(
         raise UsageError(f"{name}: {text!r} is not a date ({error})") from error
     days = 1
     if months:
-        days = sum(
-            calendar.monthrange(start.year, start.month + step)[1] for step in range(months)
-        )
+        days = sum(calendar.monthrange(start.year, start.month + step)[1] for step in range(months))
     return stamp(start), _after(start, timedelta(days=days))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from graphmem.clock import stamp_or_none
@@ -40,7 +40,7 @@ class Folded:
     """Episodes that mention now what ``mentions`` has of them, and nothing else."""
     turned: tuple[Episode, ...] = ()
     """Episodes whose turns are to be written: new ones, and those that mention something else."""
-    origins: Origins = Origins({}, {}, {})
+    origins: Origins = field(default_factory=lambda: Origins({}, {}, {}))
 
 
 class There(Protocol):
@@ -104,7 +104,9 @@ async def _origins(
     """Where the facts come from; what is in the batch itself need not be asked for."""
     speakers = {t.id: t.speaker for e in episodes for t in e.turns if t.speaker}
     kinds: dict[str, str] = {episode.id: episode.kind for episode in episodes}
-    sources = [source for fact in facts for source in fact.sources if source.episode_id not in kinds]
+    sources = [
+        source for fact in facts for source in fact.sources if source.episode_id not in kinds
+    ]
     found = await log.origins(
         sorted({source.turn_id for source in sources if source.turn_id}),
         sorted({source.episode_id for source in sources}),

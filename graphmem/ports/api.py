@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack
 
+from graphmem.filters import Filter
 from graphmem.model import (
     Change,
     Difference,
@@ -262,6 +263,7 @@ class MemoryAPI(Protocol):
         limit: int = 10,
         kinds: Sequence[HitKind] = ("fact", "turn"),
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         """The facts and verbatim turns that answer a question best, each with its explanation.
@@ -272,7 +274,12 @@ class MemoryAPI(Protocol):
         ...
 
     async def context(
-        self, query: str, *, budget_tokens: int = 1000, **scope: Unpack[ScopeArgs]
+        self,
+        query: str,
+        *,
+        budget_tokens: int = 1000,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> str:
         """The same as dated lines of text with numbered sources, ready for a prompt, within a
         budget (a token is counted as four characters)."""
@@ -288,6 +295,7 @@ class MemoryAPI(Protocol):
         limit: int = 100,
         after: str | None = None,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
         """Every fact, oldest first, a page at a time."""
@@ -307,6 +315,7 @@ class MemoryAPI(Protocol):
         *,
         kind: str | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
         """People, places, organizations and things, by name; ``name`` filters by part of it."""
@@ -324,6 +333,7 @@ class MemoryAPI(Protocol):
         other: str | None = None,
         current: bool = True,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
         """Typed relations: of one entity, of one type, between two; by when they began.
@@ -339,6 +349,7 @@ class MemoryAPI(Protocol):
         hops: int = 1,
         limit: int = 50,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
         """What surrounds an entity in the graph, up to ``limit`` entities."""
@@ -352,6 +363,7 @@ class MemoryAPI(Protocol):
         max_hops: int = 4,
         limit: int = 5,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
         """How two entities connect: shortest paths first, through relations and shared facts."""
@@ -364,6 +376,7 @@ class MemoryAPI(Protocol):
         since: When | None = None,
         until: When | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
         """What began, ended or was stated when, oldest first; plans at the date they are for."""
@@ -422,7 +435,11 @@ class MemoryAPI(Protocol):
         ...
 
     async def to_networkx(
-        self, *, current: bool = True, **scope: Unpack[ScopeArgs]
+        self,
+        *,
+        current: bool = True,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> nx.MultiDiGraph[str]:
         """Entities and relations of the whole scope as a NetworkX graph."""
         ...

@@ -116,7 +116,9 @@ class Retrieve:
             return seeds, reached
         # What does not pass must not take the place of what does.
         ids = tuple(one.fact_id for one in reached)
-        found = await self._ledger.facts(question.lens.query(question.scope, ids=ids, limit=len(ids)))
+        found = await self._ledger.facts(
+            question.lens.query(question.scope, ids=ids, limit=len(ids))
+        )
         passed = {fact.id for fact in found}
         return seeds, [one for one in reached if one.fact_id in passed]
 

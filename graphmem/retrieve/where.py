@@ -22,10 +22,7 @@ async def resolved(where: Where, ledger: Known, scope: Scope, now: datetime) -> 
     An id or a name that this scope does not hold is :class:`~graphmem.errors.NotFound`.
     """
     wanted = {
-        str(value): None
-        for test in tests(where)
-        if test.field in _NAMED
-        for value in test.values
+        str(value): None for test in tests(where) if test.field in _NAMED for value in test.values
     }
     ids = {value: await _ids(ledger, scope, value) for value in wanted}
 
@@ -45,6 +42,4 @@ async def _ids(ledger: Known, scope: Scope, name_or_id: str) -> list[str]:
     for key in name_keys(name_or_id):
         if found := await ledger.entities(EntityQuery(scope.wall, keys=(key,))):
             return sorted(entity.id for entity in found)
-    raise NotFound(
-        f"where: no entity {name_or_id!r} in this scope; entities() lists those it has"
-    )
+    raise NotFound(f"where: no entity {name_or_id!r} in this scope; entities() lists those it has")

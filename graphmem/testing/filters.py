@@ -20,7 +20,7 @@ SPEAKERS = ["Ada", "Bob", "Zoë O'Hara", None]
 KINDS = ["text", "messages", "messages", "statements"]
 TAGS = ["work", "home", "a b", 'say "hi"', "été"]
 TYPES = ["works_at", "lives_in", "knows"]
-_METADATA: list[Scalar | None | list[Any]] = [
+_METADATA: list[Scalar | list[Any] | None] = [
     1, 1.0, 1.5, True, False, "1", "true", "x", "a b", "2024-05-01", None, [1, "x"], [], -3,
 ]  # fmt: skip
 _KEYS = ["n", "a key", "ключ"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -14,6 +15,7 @@ from graphmem.model import Decision, Entity, Episode, Fact, Scope, Turn
 from graphmem.ports.ledger import Commit, EntityQuery, FactQuery, Ledger
 from graphmem.testing import filters
 from graphmem.testing.ledger_draft import ADA, BOB
+from graphmem.testing.vector_points import uid
 
 _FACTS = 60
 _FILTERS = 150
@@ -110,7 +112,7 @@ class LedgerFilters:
         one, two = filters.ENTITIES[:2]
         late = stamp(filters.START + timedelta(days=200))
         where = Test("occurred_at", "lt", (late,))
-        ways = [
+        ways: list[tuple[FactQuery, Callable[[Fact], object]]] = [
             (FactQuery(ADA.wall, ids=tuple(f.id for f in facts)), lambda f: True),
             (FactQuery(ADA.wall, entity_ids=(one, two)), lambda f: {one, two} & {*f.entity_ids}),
             (FactQuery(ADA.wall, relation=(one, None, None)), lambda f: f.subject_id == one),
@@ -127,7 +129,7 @@ class LedgerFilters:
             assert expected
 
     async def test_a_filter_reads_what_was_believed_then(self, ledger: Ledger) -> None:
-        (fact,) = (await fill(ledger, Random(10), 1))
+        (fact,) = await fill(ledger, Random(10), 1)
         later = fact.recorded_at + timedelta(days=1)
         new = replace(fact, tags=("new",), metadata={"n": 2})
         decision = Decision("UPDATE", "by hand", before=fact, after=new)
@@ -157,10 +159,10 @@ class LedgerFilters:
 
     async def test_entities_are_filtered_alike(self, ledger: Ledger) -> None:
         entities = [
-            Entity(filters.uid(1), ADA.wall, "Robert Stone", "person", ("Bob",), None,
+            Entity(uid(1), ADA.wall, "Robert Stone", "person", ("Bob",), None,
                    filters.START),
-            Entity(filters.uid(2), ADA.wall, "Acme 100% GmbH", "organization"),
-            Entity(filters.uid(3), BOB.wall, "Bob", "person"),
+            Entity(uid(2), ADA.wall, "Acme 100% GmbH", "organization"),
+            Entity(uid(3), BOB.wall, "Bob", "person"),
         ]  # fmt: skip
         for entity in entities:
             await ledger.commit([Commit(None, new_entities=(entity,), wall=entity.wall)])
