@@ -11,13 +11,14 @@ from graphmem.filters.tree import at_time, changed
 from graphmem.model import Scope
 from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.lens import Known
-from graphmem.text import name_keys
+from graphmem.text import core_words, name_hints, name_keys
 
 _NAMED = frozenset(field.name for field in FIELDS["facts"].values() if field.holds == "name")
 
 
 async def resolved(where: Where, ledger: Known, scope: Scope, now: datetime) -> Where:
-    """The filter with entities by id: every entity that a name can mean.
+    """The filter with entities by id: every entity that a name can mean. When nothing is called so,
+    one word means everybody with that given name or surname.
 
     An id or a name that this scope does not hold is :class:`~graphmem.errors.NotFound`.
     """
@@ -42,4 +43,11 @@ async def _ids(ledger: Known, scope: Scope, name_or_id: str) -> list[str]:
     for key in name_keys(name_or_id):
         if found := await ledger.entities(EntityQuery(scope.wall, keys=(key,))):
             return sorted(entity.id for entity in found)
+    if hints := _parts_of_names(name_or_id):
+        if found := await ledger.entities(EntityQuery(scope.wall, keys=hints)):
+            return sorted(entity.id for entity in found)
     raise NotFound(f"where: no entity {name_or_id!r} in this scope; entities() lists those it has")
+
+
+def _parts_of_names(name: str) -> tuple[str, ...]:
+    return tuple(name_hints(name)) if len(core_words(name)) == 1 else ()
