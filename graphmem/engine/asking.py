@@ -16,8 +16,23 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Filter, Read, parse
 from graphmem.filters.tree import FALSE
 from graphmem.ingest import journal
-from graphmem.model import Change, Entity, Episode, Fact, HitKind, Page, Scope
+from graphmem.model import (
+    Change,
+    Citation,
+    Context,
+    Entity,
+    Episode,
+    Explanation,
+    Fact,
+    Hit,
+    HitKind,
+    Page,
+    Scope,
+    SearchResult,
+)
 from graphmem.ports.ledger import EntityQuery
+from graphmem.retrieve.context import write_context
+from graphmem.retrieve.explain import explain
 from graphmem.retrieve.lens import Known, Lens, of_kind
 from graphmem.retrieve.pipeline import Question, Retrieve
 from graphmem.retrieve.relate import Relate
@@ -82,6 +97,42 @@ class Asking(Core):
         if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
             raise UsageError(f"timeout_s must be a number of seconds, got {timeout_s!r}")
         return text, parameters or {}
+
+    async def _context(
+        self,
+        ledger: Known,
+        here: Scope,
+        found: SearchResult,
+        past: Sequence[Hit],
+        *,
+        lens: Lens,
+        budget_tokens: int,
+    ) -> Context:
+        """Hits as text; ``past`` are facts of any time."""
+        facts = [hit.fact for hit in (*found, *past) if hit.fact]
+        ids = dict.fromkeys(
+            id for fact in facts for id in (fact.subject_id, *fact.entity_ids) if id
+        )
+        query = EntityQuery(here.wall, ids=tuple(ids), limit=max(1, len(ids)))
+        names = {e.id: e for e in await ledger.entities(query)} if ids else {}
+        now = lens.moment or self._parts.clock.now()
+        return await write_context(
+            found,
+            past,
+            seeds=found.seeds,
+            names=names,
+            tokens=self._parts.tokens,
+            budget_tokens=budget_tokens,
+            now=now,
+        )
+
+    async def _explained(
+        self, ledger: Known, here: Scope, cited: str | Hit | Citation
+    ) -> Explanation:
+        hit = cited.hit if isinstance(cited, Citation) else cited
+        if isinstance(hit, Hit):
+            return await explain(ledger, here, checked_text(hit.id, "id"), hit)
+        return await explain(ledger, here, checked_text(hit, "cited"))
 
     async def _one_fact(self, ledger: Known, where: Scope, fact_id: str) -> Fact:
         found = await ledger.facts(Lens().query(where, ids=(checked_text(fact_id, "fact_id"),)))

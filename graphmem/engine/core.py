@@ -25,6 +25,7 @@ from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
+from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.retrieve.lens import Lens
 from graphmem.retrieve.pipeline import Retrieve
@@ -60,6 +61,7 @@ class Parts:
     settings: Settings
     extractions_at_once: int
     release: Callable[[], None]
+    tokens: TokenCounter
     scratch: Callable[[], Scratch]
     """A graph and vectors that live in memory, for what is not to be kept."""
 

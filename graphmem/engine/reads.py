@@ -21,9 +21,13 @@ from graphmem.errors import UsageError
 from graphmem.filters import Filter
 from graphmem.model import (
     Change,
+    Citation,
+    Context,
     Difference,
     Entity,
     Episode,
+    Explanation,
+    Hit,
     HitKind,
     Moment,
     Page,
@@ -34,11 +38,13 @@ from graphmem.model import (
     Table,
 )
 from graphmem.ports.api import AtMoment, ScopeArgs, When
-from graphmem.retrieve.context import write_context
 from graphmem.retrieve.lens import Lens
 
 if TYPE_CHECKING:
     import networkx as nx
+
+
+_PAST = 5  # facts of any time that a context looks at, at least
 
 
 class Reads(Asking):
@@ -67,11 +73,25 @@ class Reads(Asking):
         budget_tokens: int = 1000,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
-    ) -> str:
+    ) -> Context:
         most = checked_budget(budget_tokens)
-        return write_context(
-            await self.search(query, limit=most, where=where, **scope), budget_tokens
+        here = self._scope(scope)
+        found = await self.search(query, limit=most, where=where, **scope)
+        past = await self.search(
+            query,
+            limit=max(_PAST, most // 4),
+            kinds=("fact",),
+            current=False,
+            where=where,
+            **scope,
         )
+        lens = self._lens(True)
+        return await self._context(
+            self._parts.ledger, here, found, past.hits, lens=lens, budget_tokens=budget_tokens
+        )
+
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+        return await self._explained(self._parts.ledger, self._scope(scope), cited)
 
     async def get_all(
         self,

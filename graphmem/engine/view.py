@@ -22,9 +22,13 @@ from graphmem.errors import UsageError
 from graphmem.filters import Filter, Read
 from graphmem.model import (
     Change,
+    Citation,
+    Context,
     Entity,
     Episode,
+    Explanation,
     Fact,
+    Hit,
     HitKind,
     Moment,
     Page,
@@ -37,7 +41,6 @@ from graphmem.model import (
 )
 from graphmem.ports.api import ScopeArgs, When
 from graphmem.ports.views import ViewAPI
-from graphmem.retrieve.context import write_context
 from graphmem.retrieve.lens import Known, Lens
 from graphmem.retrieve.relate import Relate
 
@@ -151,11 +154,16 @@ class View(ViewAPI):
         budget_tokens: int = 1000,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
-    ) -> str:
+    ) -> Context:
         most = checked_budget(budget_tokens)
-        return write_context(
-            await self.search(query, limit=most, where=where, **scope), budget_tokens
+        here = self._memory._scope(scope)
+        found = await self.search(query, limit=most, where=where, **scope)
+        return await self._memory._context(
+            self._ledger, here, found, (), lens=self._lens, budget_tokens=budget_tokens
         )
+
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+        return await self._memory._explained(self._ledger, self._memory._scope(scope), cited)
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
         return await self._memory._one_fact(self._ledger, self._memory._scope(scope), fact_id)

@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack
 from graphmem.filters import Filter
 from graphmem.model import (
     Change,
+    Citation,
+    Context,
     Difference,
     Entity,
     Episode,
+    Explanation,
     Fact,
     Health,
+    Hit,
     HitKind,
     MemoryType,
     Metadata,
@@ -270,6 +274,10 @@ class MemoryAPI(Protocol):
 
         Dense vectors, BM25 and the graph's neighbourhood of the names in the question, by fused
         score. ``current=False`` brings what is no longer valid, has expired or is archived too.
+
+        ``where`` keeps only what passes a filter, text or data, before anything is counted or
+        ranked: ``tag = work and occurred_at >= 2024-05`` is ``{"tag": "work", "occurred_at":
+        {"gte": "2024-05"}}`` (docs/filters.md has the language).
         """
         ...
 
@@ -280,9 +288,22 @@ class MemoryAPI(Protocol):
         budget_tokens: int = 1000,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
-    ) -> str:
-        """The same as dated lines of text with numbered sources, ready for a prompt, within a
-        budget (a token is counted as four characters)."""
+    ) -> Context:
+        """What :meth:`search` finds, as text ready for a prompt, never over a budget of tokens.
+
+        Grouped under the entities that it is about, dated, what holds before what has ended, each
+        line with a number: ``[1] 2025-03-01 Ada moved to Berlin``. What comes back is a string that
+        also has ``citations``, and ``cited(1)``, which :meth:`explain` explains; and ``tokens``,
+        counted by the tokenizer that comes with wordllama (Llama 2's; newer ones make fewer of the
+        same text, as a rule). The same memory gives the same text.
+        """
+        ...
+
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+        """Why a memory says something: the fact, what it is about, who said it when (word for
+        word), and what has happened to it. ``cited`` is a hit, a citation of :meth:`context`, or
+        the id of a fact or a turn. :class:`~graphmem.errors.NotFound` when this scope does not hold
+        it."""
         ...
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
@@ -298,7 +319,7 @@ class MemoryAPI(Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
-        """Every fact, oldest first, a page at a time."""
+        """Every fact, oldest first, a page at a time; those that pass a filter (see :meth:`search`)."""
         ...
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
@@ -318,7 +339,9 @@ class MemoryAPI(Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
-        """People, places, organizations and things, by name; ``name`` filters by part of it."""
+        """People, places, organizations and things, by name; ``name`` filters by part of it.
+
+        A filter here is over ``name``, ``kind`` and ``recorded_at``."""
         ...
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
@@ -339,6 +362,7 @@ class MemoryAPI(Protocol):
         """Typed relations: of one entity, of one type, between two; by when they began.
 
         Only what is stated: plans, hearsay, suppositions and denials are facts, but no relations.
+        ``where`` is a filter over the facts that they are (see :meth:`search`).
         """
         ...
 
@@ -352,7 +376,8 @@ class MemoryAPI(Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
-        """What surrounds an entity in the graph, up to ``limit`` entities."""
+        """What surrounds an entity in the graph, up to ``limit`` entities; with ``where``, by ways
+        whose facts pass a filter (see :meth:`search`)."""
         ...
 
     async def paths(
@@ -366,7 +391,8 @@ class MemoryAPI(Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
-        """How two entities connect: shortest paths first, through relations and shared facts."""
+        """How two entities connect: shortest paths first, through relations and shared facts (with
+        ``where``, those that pass a filter; see :meth:`search`)."""
         ...
 
     async def timeline(
@@ -379,7 +405,9 @@ class MemoryAPI(Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
-        """What began, ended or was stated when, oldest first; plans at the date they are for."""
+        """What began, ended or was stated when, oldest first; plans at the date they are for.
+
+        ``where`` is a filter over the facts (see :meth:`search`)."""
         ...
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> ViewAPI:
@@ -441,7 +469,8 @@ class MemoryAPI(Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> nx.MultiDiGraph[str]:
-        """Entities and relations of the whole scope as a NetworkX graph."""
+        """Entities and relations of the whole scope as a NetworkX graph; of the relations, those
+        that pass a filter (see :meth:`search`)."""
         ...
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:

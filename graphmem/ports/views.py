@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from graphmem.filters import Filter
 from graphmem.model import (
     Change,
+    Citation,
+    Context,
     Entity,
     Episode,
+    Explanation,
     Fact,
+    Hit,
     HitKind,
     Moment,
     Page,
@@ -52,8 +56,12 @@ class ViewAPI(AtMoment, Protocol):
         budget_tokens: int = 1000,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
-    ) -> str:
+    ) -> Context:
         """The same as text for a prompt."""
+        ...
+
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+        """Where something that was known came from."""
         ...
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:

@@ -17,7 +17,7 @@ from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
 from graphmem.settings import Settings
-from graphmem.wiring.adapters import kind_of, make
+from graphmem.wiring.adapters import kind_of, make, token_counter
 from graphmem.wiring.governing import govern_embedder, govern_extractor, governor_of
 from graphmem.wiring.places import MEMORY, hold, urls_of
 
@@ -67,6 +67,7 @@ async def open_memory(
             # The rules are quick and know names from the episode before; a model is slow.
             extractions_at_once=1 if extractor.name == "rules" else 4,
             release=release,
+            tokens=token_counter(),
             scratch=partial(_scratch, settings),
         )
         defaults = {
