@@ -129,9 +129,8 @@ class Context(str):
     def cited(self, number: int) -> Citation:
         """What ``[number]`` stands for; :class:`~graphmem.errors.UsageError` when there is none."""
         if not 1 <= number <= len(self.citations):
-            raise UsageError(
-                f"there is no [{number}] in this context, which has {len(self.citations)}"
-            )
+            count = len(self.citations)
+            raise UsageError(f"there is no [{number}] in this context, which has {count}")
         return self.citations[number - 1]
 
 

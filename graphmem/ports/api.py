@@ -319,7 +319,8 @@ class MemoryAPI(Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
-        """Every fact, oldest first, a page at a time; those that pass a filter (see :meth:`search`)."""
+        """Every fact, oldest first, a page at a time; those that pass a filter (see
+        :meth:`search`)."""
         ...
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:

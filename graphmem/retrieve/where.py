@@ -43,9 +43,10 @@ async def _ids(ledger: Known, scope: Scope, name_or_id: str) -> list[str]:
     for key in name_keys(name_or_id):
         if found := await ledger.entities(EntityQuery(scope.wall, keys=(key,))):
             return sorted(entity.id for entity in found)
-    if hints := _parts_of_names(name_or_id):
-        if found := await ledger.entities(EntityQuery(scope.wall, keys=hints)):
-            return sorted(entity.id for entity in found)
+    hints = _parts_of_names(name_or_id)
+    found = await ledger.entities(EntityQuery(scope.wall, keys=hints)) if hints else []
+    if found:
+        return sorted(entity.id for entity in found)
     raise NotFound(f"where: no entity {name_or_id!r} in this scope; entities() lists those it has")
 
 
