@@ -110,7 +110,7 @@ class Citation:
 
 
 class Context(str):
-    """A text for a prompt that knows what its citations stand for. It is a string like any other."""
+    """A text for a prompt, a string like any other, that knows what its citations stand for."""
 
     __slots__ = ("citations", "tokens")
 

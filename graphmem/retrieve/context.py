@@ -59,10 +59,12 @@ async def write_context(
 
 
 def _distinct(hits: Sequence[Hit]) -> list[Hit]:
-    """Each sentence once, in order."""
+    """Each sentence once, in order; as a fact rather than as what was said, for its dates."""
     found: dict[str, Hit] = {}
     for hit in hits:
-        found.setdefault(text_key(hit.text), hit)
+        key = text_key(hit.text)
+        if key not in found or (found[key].fact is None and hit.fact is not None):
+            found[key] = hit
     return list(found.values())
 
 

@@ -7,7 +7,8 @@ from random import Random
 from typing import Any
 
 from graphmem.clock import stamp
-from graphmem.filters import Test, Where
+from graphmem.filters import Record, Test, Where
+from graphmem.filters.records import fact_record
 from graphmem.filters.tree import Op, Scalar, all_of, any_of, none_of
 from graphmem.model import Fact, Scope, Source
 from graphmem.testing.vector_points import uid
@@ -89,6 +90,12 @@ def origins(of: Fact) -> dict[str, list[str]]:
     }
 
 
+def record(random: Random) -> Record:
+    """A sample fact, as a filter sees it."""
+    sample = fact(random, 1)
+    return fact_record(sample, **origins(sample))
+
+
 def where(random: Random, depth: int = 3) -> Where:
     """Any filter over sample facts."""
     choice = random.random()
@@ -136,7 +143,9 @@ def _test(random: Random) -> Test:
         return Test(field, random.choice([order, "in"]), values)
     if random.random() < 0.4:
         return Test(field, order, (random.choice([0, 1, 1.5, -3, 2.0]),), _path(random))
-    plain = [value for value in _METADATA if isinstance(value, str | int | float | bool)]
+    # 1.0 is 1, and a filter says it once.
+    plain = [v for v in _METADATA if isinstance(v, str | int | float) and not isinstance(v, list)]
+    plain = [value for value in plain if not (type(value) is float and value == 1)]
     return Test(field, "in", tuple(random.sample(plain, random.randrange(1, 4))), _path(random))
 
 

