@@ -50,7 +50,7 @@ def payload(record: Record) -> dict[str, Any]:
     """A record as payload, without what points hold for other reasons."""
     if not record:
         return {}
-    made: dict[str, Any] = {LABELS: list(dict.fromkeys(_labels(record)))}
+    made: dict[str, Any] = {LABELS: list(_labels(record))}
     for field in TIMES:
         if values := record.get(field):
             made[field] = values[0]
@@ -62,8 +62,11 @@ def payload(record: Record) -> dict[str, Any]:
     importance = record.get("importance", (_USUAL_IMPORTANCE,))[0]
     if importance != _USUAL_IMPORTANCE:
         made[IMPORTANCE] = importance
-    if numbers := list(_numbers(record)):
-        made[NUMBERS] = numbers
+    described = [key for key in record if key.startswith("metadata")]
+    if described:
+        made[LABELS] += _described(record, described)
+        if numbers := list(_numbers(record, described)):
+            made[NUMBERS] = numbers
     return made
 
 
@@ -80,28 +83,29 @@ def _labels(record: Record) -> Iterator[int]:
         for value in record.get(field, ()):
             if value != usual:
                 yield label(field, value)
-    for key, values in record.items():
-        if key.startswith("metadata"):
-            yield label("?", key)
-            for value in values:
-                yield label(key, value)
 
 
-def _numbers(record: Record) -> Iterator[dict[str, Any]]:
-    for key, values in record.items():
-        if key.startswith("metadata"):
-            for value in values:
-                if isinstance(value, int | float) and not isinstance(value, bool):
-                    yield {NUMBER_KEY: label("#", key), NUMBER: float(value)}
+def _described(record: Record, keys: Sequence[str]) -> Iterator[int]:
+    for key in keys:
+        yield label("?", key)
+        for value in dict.fromkeys((type(value), value) for value in record[key]):
+            yield label(key, value[1])
 
 
-@lru_cache(maxsize=20_000)
+def _numbers(record: Record, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for key in keys:
+        for value in record[key]:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                yield {NUMBER_KEY: label("#", key), NUMBER: float(value)}
+
+
 def _hashed(key: str, kind: str, text: str) -> int:
     data = "\0".join((key, kind, text)).encode("utf-8", "surrogatepass")
     # 53 bits: every part of the way, JavaScript included, keeps them apart.
     return 1024 + (int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") >> 12)
 
 
+@lru_cache(maxsize=50_000, typed=True)
 def label(key: str, value: Scalar) -> int:
     """The number of a field's value; of equal numbers it is the same."""
     if isinstance(value, bool):

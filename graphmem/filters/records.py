@@ -18,6 +18,7 @@ def fact_record(fact: Fact, *, speakers: Iterable[str] = (), sources: Iterable[s
     """``speakers`` and ``sources`` are those of its turns and episodes (kinds, such as
     ``messages``), which the fact itself does not say."""
     ends = [end for end in (fact.invalid_at, fact.expires_at, fact.archived_at) if end]
+    since, said = begun(fact), _times(fact.stated_at)
     found: Values = {
         "kind": ("fact",),
         "about": fact.entity_ids,
@@ -28,11 +29,11 @@ def fact_record(fact: Fact, *, speakers: Iterable[str] = (), sources: Iterable[s
         "memory_type": (fact.memory_type,),
         "modality": (fact.modality,),
         "importance": (float(fact.importance),),
-        "occurred_at": _times(fact.stated_at),
+        "occurred_at": said,
         "recorded_at": _times(fact.recorded_at),
         "valid_at": _times(fact.valid_at),
         "invalid_at": _times(fact.invalid_at),
-        "begins_at": _times(begun(fact)),
+        "begins_at": said if since is fact.stated_at else _times(since),
         "ended_at": _times(min(ends, default=None)),
         "speaker": tuple(dict.fromkeys(speakers)),
         "source": tuple(dict.fromkeys(sources)),
@@ -80,6 +81,8 @@ def entity_record(entity: Entity) -> Record:
 
 def metadata_record(metadata: Mapping[str, Any]) -> Values:
     """Every text, number and truth value by its path; those of a list under the list's."""
+    if not metadata:
+        return {}
     found: dict[str, list[Scalar]] = {}
     for path, value in _leaves(metadata, ()):
         found.setdefault(key_of("metadata", path), []).append(value)
