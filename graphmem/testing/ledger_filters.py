@@ -17,8 +17,8 @@ from graphmem.testing import filters
 from graphmem.testing.ledger_draft import ADA, BOB
 from graphmem.testing.vector_points import uid
 
-_FACTS = 60
-_FILTERS = 150
+_FACTS = 50
+_FILTERS = 100
 
 
 def _episodes(scope: Scope) -> list[Episode]:

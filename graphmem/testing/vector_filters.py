@@ -12,8 +12,8 @@ from graphmem.ports.vectors import Only, Point, VectorQuery, VectorStore
 from graphmem.testing import filters
 from graphmem.testing.vector_points import OTHER, WALL, check_hits, expected_scores, put, unit
 
-_POINTS = 60
-_FILTERS = 120
+_POINTS = 50
+_FILTERS = 80
 
 
 def _where(random: Random) -> Where:
