@@ -39,6 +39,7 @@ class View(Mirror):
 
     search = mirror(ViewAPI.search)
     context = mirror(ViewAPI.context)
+    explain = mirror(ViewAPI.explain)
     get = mirror(ViewAPI.get)
     get_all = mirror(ViewAPI.get_all)
     episode = mirror(ViewAPI.episode)
@@ -111,6 +112,7 @@ class Memory(Mirror):
     resume = mirror(MemoryAPI.resume)
     search = mirror(MemoryAPI.search)
     context = mirror(MemoryAPI.context)
+    explain = mirror(MemoryAPI.explain)
     get = mirror(MemoryAPI.get)
     get_all = mirror(MemoryAPI.get_all)
     episode = mirror(MemoryAPI.episode)

@@ -36,6 +36,7 @@ COMMANDS = {
     "resume": "resume",
     "search": "search",
     "context": "context",
+    "explain": "explain",
     "get": "get",
     "get_all": "facts",
     "episode": "episode",

@@ -24,7 +24,7 @@ from typing import Any, Self
 import numpy as np
 import qdrant_edge as edge
 
-from graphmem.adapters import bm25, points
+from graphmem.adapters import bm25, edge_filter, point_fields, points
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import Only, Point, Scored, Vector, VectorQuery
 
@@ -68,6 +68,7 @@ class Shard:
                 "agent_ids": edge.KeywordIndexParams(enable_hnsw=False),
                 "run_ids": edge.KeywordIndexParams(enable_hnsw=False),
                 "ended_at": edge.DatetimeIndexParams(enable_hnsw=False),
+                **edge_filter.indexes(),
             }
             for name, params in indexes.items():
                 shard._engine.update(edge.UpdateOperation.create_field_index(name, params))
@@ -184,7 +185,7 @@ def damaged(folder: Path, why: str) -> Rejected:
 
 
 def _engine_point(point: Point) -> Any:
-    payload: dict[str, Any] = {"wall": point.wall}
+    payload: dict[str, Any] = {"wall": point.wall, **point_fields.payload(point.fields)}
     if point.agent_ids:
         payload["agent_ids"] = list(point.agent_ids)
     if point.run_ids:
@@ -213,11 +214,13 @@ def _inside(wall: str) -> Any:
 
 
 def _filter(only: Only) -> Any:
-    must = [_is("wall", only.wall)]
+    must: list[Any] = [_is("wall", only.wall)]
     if only.agent_id is not None:
         must.append(_is("agent_ids", only.agent_id))
     if only.run_id is not None:
         must.append(_is("run_ids", only.run_id))
+    if only.where is not None:
+        must.append(edge_filter.condition(only.where))
     if only.ended_by is None:
         return edge.Filter(must=must)
     ended = edge.FieldCondition("ended_at", range=edge.RangeDateTime(lte=only.ended_by))

@@ -34,6 +34,7 @@ from graphmem.ports.ledger import (
     FactQuery,
     Hand,
     Mentions,
+    Origins,
     Row,
     Standing,
     StatementQuery,
@@ -269,6 +270,13 @@ class SqlLedger:
         if not ids:
             return set()
         return {row["id"] for row in await self._rows(f"existing_{kind}", ids=list(ids))}
+
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins:
+        return reading.origins_of(
+            await self._db.ask(*reading.origins(turn_ids, episode_ids, mentioning))
+        )
 
     async def present(self, kind: Kind, wall: str | None = None) -> set[str]:
         return {row["id"] for row in await self._rows(f"present_{kind}", wall=wall)}

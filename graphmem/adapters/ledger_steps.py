@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from graphmem.clock import stamp
+from graphmem.filters import Where
 
 T = TypeVar("T")
 
@@ -26,6 +27,8 @@ class Ask(NamedTuple):
     name: str
     values: Values
     newest_first: bool = False
+    where: Where | None = None
+    """A filter for the statements that have a place for one."""
 
 
 class Tell(NamedTuple):

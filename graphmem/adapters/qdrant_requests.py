@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from qdrant_client import models
 
-from graphmem.adapters import bm25, points
+from graphmem.adapters import bm25, point_fields, points, qdrant_filter
 from graphmem.adapters.qdrant_url import QdrantOptions
 from graphmem.errors import UsageError
 from graphmem.ports.vectors import Only, Point, Vector
@@ -101,6 +101,7 @@ def indexes(version: tuple[int, int], *, corpus_idf: bool) -> dict[str, Any]:
         "agent_ids": models.KeywordIndexParams(type=keyword, **plain),
         "run_ids": models.KeywordIndexParams(type=keyword, **plain),
         "ended_at": models.DatetimeIndexParams(type=moment, **plain),
+        **qdrant_filter.indexes(plain),
     }
     if not corpus_idf:
         for name in TERMS.values():
@@ -149,7 +150,7 @@ def _upsert(made: list[models.PointStruct]) -> models.UpsertOperation:
 def _struct(
     point: Point, terms: Mapping[str, bm25.Sparse], *, with_terms: bool
 ) -> models.PointStruct:
-    payload: dict[str, Any] = {"wall": point.wall}
+    payload: dict[str, Any] = {"wall": point.wall, **point_fields.payload(point.fields)}
     if point.agent_ids:
         payload["agent_ids"] = list(point.agent_ids)
     if point.run_ids:
@@ -188,11 +189,13 @@ def inside(wall: str, *more: models.Condition) -> models.Filter:
 
 def narrowed(only: Only) -> models.Filter:
     """The points that a search may see."""
-    more = []
+    more: list[models.Condition] = []
     if only.agent_id is not None:
         more.append(is_value("agent_ids", only.agent_id))
     if only.run_id is not None:
         more.append(is_value("run_ids", only.run_id))
+    if only.where is not None:
+        more.append(qdrant_filter.condition(only.where))
     seen = inside(only.wall, *more)
     if only.ended_by is not None:
         try:

@@ -57,8 +57,9 @@ class Cursor:
             return result
 
     def ask(self, ask: Ask) -> Rows:
-        statement = STATEMENTS[ask.name, ask.newest_first]
-        found: list[Any] = self._connection.execute(statement, _bound(ask.values)).fetchall()
+        statement, more = STATEMENTS.filtered(ask)
+        values = _bound({**ask.values, **more} if more else ask.values)
+        found: list[Any] = self._connection.execute(statement, values).fetchall()
         return found
 
     def tell(self, name: str, rows: Sequence[Values]) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from graphmem.adapters import bm25, points
 from graphmem.errors import UsageError
+from graphmem.filters import matches
 from graphmem.ports.graph import Mark
 from graphmem.ports.vectors import (
     COLLECTIONS,
@@ -197,6 +198,7 @@ def _seen(point: Point, only: Only) -> bool:
         (only.agent_id is None or only.agent_id in point.agent_ids)
         and (only.run_id is None or only.run_id in point.run_ids)
         and (only.ended_by is None or end is None or end > only.ended_by)
+        and (only.where is None or matches(only.where, point.fields))
     )
 
 

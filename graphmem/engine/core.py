@@ -26,6 +26,7 @@ from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.options import ExtractionOptions
+from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve.lens import Lens
@@ -67,6 +68,7 @@ class Parts:
     extraction: ExtractionOptions
     """The store's, which those of a call go before."""
     release: Callable[[], None]
+    tokens: TokenCounter
     scratch: Callable[[], Scratch]
     """A graph and vectors that live in memory, for what is not to be kept."""
 

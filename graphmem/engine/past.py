@@ -13,7 +13,7 @@ from graphmem.ingest.project import BATCH, fold, graph_target, vector_target
 from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn
 from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore
-from graphmem.ports.ledger import EntityQuery, Event, FactQuery, Ledger, Mentions
+from graphmem.ports.ledger import EntityQuery, Event, FactQuery, Ledger, Mentions, Origins
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve.pipeline import Retrieve
@@ -179,6 +179,12 @@ class _LogThen:
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
         return [replace(e, status="done") for e in await self._ledger.episodes_by_id(ids)]
+
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins:
+        # Which mentions count, the events of then say.
+        return await self._ledger.origins(turn_ids, episode_ids, mentioning)
 
 
 def _whole(event: Event) -> bool:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
+from graphmem.filters import Record
+from graphmem.filters.records import fact_record, turn_record
 from graphmem.model import Entity, Episode, Fact, Turn
 from graphmem.ports.graph import GraphChanges, GraphStore, Mark
-from graphmem.ports.ledger import Event, Ledger
+from graphmem.ports.ledger import Event, Ledger, Origins
 from graphmem.ports.vectors import COLLECTIONS, Collection, Point, VectorChanges, VectorStore
 
 BATCH = 5000
@@ -38,6 +40,9 @@ class Folded:
     removed_facts: tuple[str, ...]
     renewed_mentions: tuple[str, ...] = ()
     """Episodes that mention now what ``mentions`` has of them, and nothing else."""
+    turned: tuple[Episode, ...] = ()
+    """Episodes whose turns are to be written: new ones, and those that mention something else."""
+    origins: Origins = field(default_factory=lambda: Origins({}, {}, {}))
 
 
 class There(Protocol):
@@ -48,6 +53,10 @@ class There(Protocol):
     ) -> set[str]: ...
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]: ...
+
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins: ...
 
 
 async def fold(events: Sequence[Event], log: There) -> Folded:
@@ -64,8 +73,13 @@ async def fold(events: Sequence[Event], log: There) -> Folded:
         for event in changed["mention"]
         for entity in (event.after or {}).get("entity_ids", ())
     ]
-    episodes = await log.episodes_by_id([event.id for event in changed["episode"]])
+    new = {event.id for event in changed["episode"]}
+    turned = await log.episodes_by_id(
+        list(dict.fromkeys(e.id for kind in ("episode", "mention") for e in changed[kind]))
+    )
+    episodes = [episode for episode in turned if episode.id in new]
     known = await _existing(facts, mentions, episodes, log)
+    mentioning = sorted({a for a, b in mentions if a in known and b in known})
     return Folded(
         episodes=tuple(
             replace(e, previous_id=e.previous_id if e.previous_id in known else None)
@@ -81,7 +95,26 @@ async def fold(events: Sequence[Event], log: There) -> Folded:
         ),
         removed_entities=tuple(e.id for e in gone if e.kind == "entity"),
         removed_facts=tuple(e.id for e in gone if e.kind == "fact"),
+        turned=tuple(e for e in turned if e.id in new or e.id in known),
+        origins=await _origins(facts, turned, mentioning, log),
     )
+
+
+async def _origins(
+    facts: Sequence[Fact], episodes: Sequence[Episode], mentioning: Sequence[str], log: There
+) -> Origins:
+    """Where the facts come from; what is in the batch itself need not be asked for."""
+    speakers = {t.id: t.speaker for e in episodes for t in e.turns if t.speaker}
+    kinds: dict[str, str] = {episode.id: episode.kind for episode in episodes}
+    sources = [
+        source for fact in facts for source in fact.sources if source.episode_id not in kinds
+    ]
+    found = await log.origins(
+        sorted({source.turn_id for source in sources if source.turn_id}),
+        sorted({source.episode_id for source in sources}),
+        mentioning,
+    )
+    return Origins({**found.speakers, **speakers}, {**found.kinds, **kinds}, found.mentions)
 
 
 async def _existing(
@@ -220,12 +253,32 @@ def fact_text(fact: Fact) -> str:
     return fact.text if relation in fact.text else f"{fact.text} ({relation})"
 
 
+def _fact_fields(fact: Fact, origins: Origins) -> Record:
+    turns = (source.turn_id or "" for source in fact.sources)
+    return fact_record(
+        fact,
+        speakers=(origins.speakers[turn] for turn in turns if turn in origins.speakers),
+        sources=(
+            origins.kinds[source.episode_id]
+            for source in fact.sources
+            if source.episode_id in origins.kinds
+        ),
+    )
+
+
+def _about(turn: Turn, origins: Origins, mentioned: set[tuple[str, str]]) -> list[str]:
+    """What a turn mentions, by the ids that count in this batch: those of its events."""
+    ids = (id for pair in origins.mentions.get(turn.id, ()) for id in pair)
+    return [id for id in ids if (turn.episode_id, id) in mentioned]
+
+
 def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
     """Points without their dense vectors yet. Turns stored as they are (no inference) are facts."""
     drafts: list[tuple[Collection, Point]] = []
-    for episode in folded.episodes:
+    mentioned = set(folded.mentions)
+    for episode in folded.turned:
         if episode.infer and episode.turns:
-            drafts += _conversation(episode)
+            drafts += _conversation(episode, folded.origins, mentioned)
     drafts += [
         (
             "facts",
@@ -239,6 +292,7 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
                 invalid_at=stamp_or_none(fact.invalid_at),
                 expires_at=stamp_or_none(fact.expires_at),
                 archived_at=stamp_or_none(fact.archived_at),
+                fields=_fact_fields(fact, folded.origins),
             ),
         )
         for fact in folded.facts
@@ -258,11 +312,13 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
     return drafts
 
 
-def _conversation(episode: Episode) -> list[tuple[Collection, Point]]:
+def _conversation(
+    episode: Episode, origins: Origins, mentioned: set[tuple[str, str]]
+) -> list[tuple[Collection, Point]]:
     """A point for each turn, with the turns beside it as its window, and one for all of them."""
     scope, texts = episode.scope, [turn_text(turn) for turn in episode.turns]
 
-    def point(id: str, text: str, window: str | None = None) -> Point:
+    def point(id: str, text: str, window: str | None, fields: Record) -> Point:
         return Point(
             id=id,
             wall=scope.wall,
@@ -272,10 +328,19 @@ def _conversation(episode: Episode) -> list[tuple[Collection, Point]]:
             agent_ids=(scope.agent_id,) if scope.agent_id else (),
             run_ids=(scope.run_id,) if scope.run_id else (),
             expires_at=stamp_or_none(episode.expires_at),
+            fields=fields,
         )
 
     made: list[tuple[Collection, Point]] = [
-        ("turns", point(turn.id, texts[at], "\n".join(texts[max(0, at - 1) : at + 2])))
+        (
+            "turns",
+            point(
+                turn.id,
+                texts[at],
+                "\n".join(texts[max(0, at - 1) : at + 2]),
+                turn_record(turn, episode, _about(turn, origins, mentioned)),
+            ),
+        )
         for at, turn in enumerate(episode.turns)
     ]
-    return [*made, ("sessions", point(episode.id, "\n".join(texts)))]
+    return [*made, ("sessions", point(episode.id, "\n".join(texts), None, {}))]

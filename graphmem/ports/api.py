@@ -12,13 +12,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack
 
+from graphmem.filters import Filter
 from graphmem.model import (
     Change,
+    Citation,
+    Context,
     Difference,
     Entity,
     Episode,
+    Explanation,
     Fact,
     Health,
+    Hit,
     HitKind,
     MemoryType,
     Metadata,
@@ -264,20 +269,43 @@ class MemoryAPI(Protocol):
         limit: int = 10,
         kinds: Sequence[HitKind] = ("fact", "turn"),
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         """The facts and verbatim turns that answer a question best, each with its explanation.
 
         Dense vectors, BM25 and the graph's neighbourhood of the names in the question, by fused
         score. ``current=False`` brings what is no longer valid, has expired or is archived too.
+
+        ``where`` keeps only what passes a filter, text or data, before anything is counted or
+        ranked: ``tag = work and occurred_at >= 2024-05`` is ``{"tag": "work", "occurred_at":
+        {"gte": "2024-05"}}`` (docs/filters.md has the language).
         """
         ...
 
     async def context(
-        self, query: str, *, budget_tokens: int = 1000, **scope: Unpack[ScopeArgs]
-    ) -> str:
-        """The same as dated lines of text with numbered sources, ready for a prompt, within a
-        budget (a token is counted as four characters)."""
+        self,
+        query: str,
+        *,
+        budget_tokens: int = 1000,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Context:
+        """What :meth:`search` finds, as text ready for a prompt, never over a budget of tokens.
+
+        Grouped under the entities that it is about, dated, what holds before what has ended, each
+        line with a number: ``[1] 2025-03-01 Ada moved to Berlin``. What comes back is a string that
+        also has ``citations``, and ``cited(1)``, which :meth:`explain` explains; and ``tokens``,
+        counted by the tokenizer that comes with wordllama (Llama 2's; newer ones make fewer of the
+        same text, as a rule). The same memory gives the same text.
+        """
+        ...
+
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+        """Why a memory says something: the fact, what it is about, who said it when (word for
+        word), and what has happened to it. ``cited`` is a hit, a citation of :meth:`context`, or
+        the id of a fact or a turn. :class:`~graphmem.errors.NotFound` when this scope does not hold
+        it."""
         ...
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
@@ -290,9 +318,11 @@ class MemoryAPI(Protocol):
         limit: int = 100,
         after: str | None = None,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
-        """Every fact, oldest first, a page at a time."""
+        """Every fact, oldest first, a page at a time; those that pass a filter (see
+        :meth:`search`)."""
         ...
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
@@ -309,9 +339,12 @@ class MemoryAPI(Protocol):
         *,
         kind: str | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
-        """People, places, organizations and things, by name; ``name`` filters by part of it."""
+        """People, places, organizations and things, by name; ``name`` filters by part of it.
+
+        A filter here is over ``name``, ``kind`` and ``recorded_at``."""
         ...
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
@@ -326,11 +359,13 @@ class MemoryAPI(Protocol):
         other: str | None = None,
         current: bool = True,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
         """Typed relations: of one entity, of one type, between two; by when they began.
 
         Only what is stated: plans, hearsay, suppositions and denials are facts, but no relations.
+        ``where`` is a filter over the facts that they are (see :meth:`search`).
         """
         ...
 
@@ -341,9 +376,11 @@ class MemoryAPI(Protocol):
         hops: int = 1,
         limit: int = 50,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
-        """What surrounds an entity in the graph, up to ``limit`` entities."""
+        """What surrounds an entity in the graph, up to ``limit`` entities; with ``where``, by ways
+        whose facts pass a filter (see :meth:`search`)."""
         ...
 
     async def paths(
@@ -354,9 +391,11 @@ class MemoryAPI(Protocol):
         max_hops: int = 4,
         limit: int = 5,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
-        """How two entities connect: shortest paths first, through relations and shared facts."""
+        """How two entities connect: shortest paths first, through relations and shared facts (with
+        ``where``, those that pass a filter; see :meth:`search`)."""
         ...
 
     async def timeline(
@@ -366,9 +405,12 @@ class MemoryAPI(Protocol):
         since: When | None = None,
         until: When | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
-        """What began, ended or was stated when, oldest first; plans at the date they are for."""
+        """What began, ended or was stated when, oldest first; plans at the date they are for.
+
+        ``where`` is a filter over the facts (see :meth:`search`)."""
         ...
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> ViewAPI:
@@ -424,9 +466,14 @@ class MemoryAPI(Protocol):
         ...
 
     async def to_networkx(
-        self, *, current: bool = True, **scope: Unpack[ScopeArgs]
+        self,
+        *,
+        current: bool = True,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> nx.MultiDiGraph[str]:
-        """Entities and relations of the whole scope as a NetworkX graph."""
+        """Entities and relations of the whole scope as a NetworkX graph; of the relations, those
+        that pass a filter (see :meth:`search`)."""
         ...
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:

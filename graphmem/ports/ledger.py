@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
+from graphmem.filters import Where
 from graphmem.model import (
     Change,
     Decision,
@@ -159,6 +160,12 @@ class FactQuery:
     after: str | None = None
     """Only facts after this id in the chosen order (paging)."""
     limit: int = 1000
+    limit_each: bool = False
+    """The limit is for each of ``entity_ids``, not for all of them together."""
+    where: Where | None = None
+    """A filter on top, with entities by id and times fixed. Without another way in, an ``about``,
+    ``subject``, ``object``, ``type``, ``episode`` or ``tag`` that must hold is the way in; what
+    has none of them is looked for among all facts of the wall, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +185,8 @@ class EntityQuery:
     limit: int = 1000
     after: str | None = None
     """Only entities after this name, in order of name then id (``name``, NUL, ``id``)."""
+    where: Where | None = None
+    """A filter on top; ids and keys do without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +247,16 @@ class Standing:
 
     seq: int
     statuses: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """What facts and turns come from: who said each turn, what kind each episode is of, and what
+    each turn mentions (the entity's id as it was written down, and the one that it stands for)."""
+
+    speakers: Mapping[str, str]
+    kinds: Mapping[str, str]
+    mentions: Mapping[str, tuple[tuple[str, str], ...]]
 
 
 Row = Mapping[str, Any]
@@ -378,6 +397,13 @@ class LedgerLog(Protocol):
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
         """Episodes with their turns, whatever their scope: for projections only."""
+        ...
+
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins:
+        """Speakers of these turns, kinds of these episodes, and the mentions of the turns of the
+        last ones; whatever their scope: for projections only."""
         ...
 
     async def present(

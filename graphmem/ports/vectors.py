@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from graphmem.filters import Record, Where
 from graphmem.ports.graph import Mark
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Point:
     invalid_at: str | None = None
     expires_at: str | None = None
     archived_at: str | None = None
+    fields: Record = field(default_factory=dict)
+    """What a filter sees of it (see :mod:`graphmem.filters.records`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,15 @@ class Only:
     """What a search may see: always one wall, narrowed by agent and run when they are given.
 
     With ``ended_by`` (stored form), points whose ``invalid_at``, ``expires_at`` or ``archived_at``
-    is at or before it are left out.
+    is at or before it are left out; with ``where`` those that do not
+    pass it. It does not ask for ``kind``: the collection is that.
     """
 
     wall: str
     agent_id: str | None = None
     run_id: str | None = None
     ended_by: str | None = None
+    where: Where | None = None
 
 
 @dataclass(frozen=True, slots=True)

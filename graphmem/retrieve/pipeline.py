@@ -20,7 +20,7 @@ from graphmem.retrieve import extras
 from graphmem.retrieve.asked import take_apart
 from graphmem.retrieve.fuse import Arm, Ranking, first_look, first_scores, rank
 from graphmem.retrieve.hits import fact_hit, first_source, first_turn, path_in_words, turn_hit
-from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.lens import Known, Lens, of_kind
 from graphmem.retrieve.links import Links, gather, with_keys
 from graphmem.retrieve.nearby import Expands
 from graphmem.retrieve.reading import Reader
@@ -167,7 +167,16 @@ class Retrieve:
         if "fact" not in question.kinds:
             return seeds, []
         weights = {seed.id: 1.0 for seed in seeds}
-        return seeds, await spread(self._graph, question.scope.wall, weights)
+        reached = await spread(self._graph, question.scope.wall, weights)
+        if question.lens.where is None or not reached:
+            return seeds, reached
+        # What does not pass must not take the place of what does.
+        ids = tuple(one.fact_id for one in reached)
+        found = await self._ledger.facts(
+            question.lens.query(question.scope, ids=ids, limit=len(ids))
+        )
+        passed = {fact.id for fact in found}
+        return seeds, [one for one in reached if one.fact_id in passed]
 
     async def _seeds(self, question: Question) -> list[Entity]:
         """Entities that the question names; the owner when it says "I"."""
@@ -184,23 +193,35 @@ class Retrieve:
         words around turns, and of whole sessions; and the best facts of any time, for what the
         question would have found before it changed."""
         scope, depth = question.scope, question.depth
+        where = question.lens.where
         only = Only(
             scope.wall, scope.narrow_agent_id, scope.run_id, stamp_or_none(question.lens.moment)
         )
         dense = await self._embedder.query(question.text)
-        by_words = VectorQuery("facts", only, depth, text=question.text)
-        near = VectorQuery("turns", only, max(_DENSE, depth), dense=dense)
+        # Sessions only tell about their turns, and so need not pass.
+        only_facts = replace(only, where=of_kind(where, "fact"))
+        only_turns = replace(only, where=of_kind(where, "turn"))
+        by_words = VectorQuery("facts", only_facts, depth, text=question.text)
+        near = VectorQuery("turns", only_turns, max(_DENSE, depth), dense=dense)
         queries = {
             "turn near": near,
             "window": replace(
-                by_words, collection="turns", limit=max(_WINDOWS, depth), around=True
+                by_words,
+                collection="turns",
+                only=only_turns,
+                limit=max(_WINDOWS, depth),
+                around=True,
             ),
-            "session": replace(by_words, collection="sessions", limit=max(_SESSIONS, depth)),
+            "session": replace(
+                by_words, collection="sessions", only=only, limit=max(_SESSIONS, depth)
+            ),
         }
-        queries["fact near"] = replace(near, collection="facts", limit=depth)
+        queries["fact near"] = replace(near, collection="facts", only=only_facts, limit=depth)
         queries["fact words"] = by_words
         if question.lens.moment is not None:
-            queries["past"] = replace(by_words, only=replace(only, ended_by=None), limit=_PAST)
+            queries["past"] = replace(
+                by_words, only=replace(only_facts, ended_by=None), limit=_PAST
+            )
         answers = dict(
             zip(queries, await self._vectors.search(list(queries.values())), strict=True)
         )
@@ -329,8 +350,15 @@ class Retrieve:
         stating = _stating(facts, turns, seen)
         shown = {id for ids in stating.values() for id in ids}
         by_turn = {one.turn.id: one for one in read if one.turn}
+        passed = None if question.lens.where is None else set(arms.candidates["turn"])
         rows = [
-            Row(turn.id, by_turn[turn.id], shown=turn.episode_id in seen or turn.id in shown)
+            Row(
+                turn.id,
+                by_turn[turn.id],
+                shown=turn.episode_id in seen or turn.id in shown
+                if passed is None
+                else turn.id in passed,
+            )
             for turn in turns.values()
         ]
         rows += [

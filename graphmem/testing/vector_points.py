@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from graphmem.adapters import bm25
+from graphmem.filters import matches
 from graphmem.ports.vectors import (
     Collection,
     Only,
@@ -95,6 +96,7 @@ def _visible(p: Point, only: Only) -> bool:
         (only.agent_id is None or only.agent_id in p.agent_ids)
         and (only.run_id is None or only.run_id in p.run_ids)
         and (only.ended_by is None or all(end > only.ended_by for end in ends))
+        and (only.where is None or matches(only.where, p.fields))
     )
 
 

@@ -33,6 +33,7 @@ from graphmem.ports.vectors import (
     VectorQuery,
     VectorStore,
 )
+from graphmem.testing.vector_filters import VectorFilters
 from graphmem.testing.vector_points import (
     OTHER,
     SIZE,
@@ -50,7 +51,7 @@ from graphmem.testing.vector_points import (
 # -- the contract --------------------------------------------------------------------------------
 
 
-class VectorStoreContract(ABC):
+class VectorStoreContract(VectorFilters, ABC):
     """What every :class:`~graphmem.ports.vectors.VectorStore` must do."""
 
     pytestmark: ClassVar[Any] = pytest.mark.asyncio

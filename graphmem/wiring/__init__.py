@@ -20,7 +20,7 @@ from graphmem.ports.options import ExtractionOptions
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.settings import Settings
-from graphmem.wiring.adapters import kind_of, make, word_vectors
+from graphmem.wiring.adapters import kind_of, make, token_counter, word_vectors
 from graphmem.wiring.governing import govern_embedder, govern_extractor, governor_of
 from graphmem.wiring.places import MEMORY, hold, urls_of
 
@@ -78,6 +78,7 @@ async def open_memory(
             # The rules are quick and know names from the episode before; a model is slow.
             extractions_at_once=1 if extractor.name == "rules" else 4,
             release=release,
+            tokens=token_counter(),
             scratch=partial(_scratch, settings),
         )
         defaults = {

@@ -21,6 +21,7 @@ from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extractor
+from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.settings import Settings, redacted
@@ -116,6 +117,13 @@ def _memory_vectors(_url: str, _: Settings) -> VectorStore:
     from graphmem.adapters.vectors_memory import MemoryVectors
 
     return MemoryVectors()
+
+
+def token_counter() -> TokenCounter:
+    """What budgets of tokens are counted with."""
+    from graphmem.adapters.tokens_wordllama import WordLlamaTokens
+
+    return WordLlamaTokens()
 
 
 def _wordllama(_name: str, _: Settings) -> Embedder:

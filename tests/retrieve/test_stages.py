@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphmem.adapters.graph_networkx import NetworkXGraph
-from graphmem.model import Entity, Fact, Hit, Scope, SearchResult, Source
+from graphmem.adapters.tokens_wordllama import WordLlamaTokens
+from graphmem.model import Context, Entity, Fact, Hit, Scope, SearchResult, Source
 from graphmem.ports.graph import GraphChanges, Link
 from graphmem.ports.vectors import Scored
 from graphmem.retrieve.context import write_context
@@ -24,6 +26,7 @@ from graphmem.retrieve.spread import spread
 
 ADA = Scope(user_id="ada")
 WHEN = datetime(2024, 3, 1, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 _SCORES = st.floats(0, 100, allow_nan=False)
 _HITS = st.lists(st.builds(Scored, st.sampled_from("abcdefgh"), _SCORES), max_size=8).map(
@@ -157,30 +160,48 @@ class TestContext:
             "q",
             (
                 hit(1, "I like\n tea.", speaker="Bob", source_id="D1:3"),
-                hit(2, "Bob likes tea", kind="fact", occurred_at=datetime(2020, 1, 1, tzinfo=UTC)),
+                hit(2, "Bob likes tea", kind="fact", fact=replace(fact("f"), stated_at=LONG_AGO)),
                 hit(3, "Undated.", occurred_at=None),
             ),
         )
-        assert write_context(result, 100).splitlines() == [
-            "[3] Undated.",
-            "[2] 2020-01-01 Bob likes tea",
-            "[1] 2024-03-01 Bob: I like tea. (source D1:3)",
+        assert asyncio.run(written(result, 100)).splitlines() == [
+            "## Other",
+            "[1] 2020-01-01 Bob likes tea",
+            "## Said",
+            "[2] Undated.",
+            "[3] 2024-03-01 Bob: I like tea.",
         ]
 
-    def test_a_fact_that_ended_says_so(self) -> None:
+    def test_a_fact_that_ended_says_so_and_stands_after_what_holds(self) -> None:
         ended = replace(fact("f"), invalid_at=WHEN)
-        result = SearchResult("q", (hit(1, "Bob lives in Oslo", kind="fact", fact=ended),))
-        assert write_context(result, 100).endswith("Bob lives in Oslo (until 2024-03-01)")
+        holds = replace(fact("g"), text="Bob lives in Rome", valid_at=WHEN)
+        result = SearchResult("q", (
+            hit(1, "Bob lives in Oslo", kind="fact", fact=ended),
+            hit(2, "Bob lives in Rome", kind="fact", fact=holds),
+        ))  # fmt: skip
+        lines = asyncio.run(written(result, 100)).splitlines()
+        assert lines[1].endswith("Bob lives in Rome")
+        assert lines[2].endswith("Bob lives in Oslo (until 2024-03-01)")
 
     def test_the_same_text_once(self) -> None:
         result = SearchResult("q", (hit(1, "Tea."), hit(2, "Tea."), hit(3, "Rum.")))
-        assert len(write_context(result, 100).splitlines()) == 2
+        assert len(asyncio.run(written(result, 100)).splitlines()) == 3
 
+    @settings(deadline=None)
     @given(st.lists(st.text(min_size=1, max_size=80), max_size=12), st.integers(1, 120))
     def test_the_budget_holds_and_what_fits_is_in(self, texts: list[str], budget: int) -> None:
         result = SearchResult("q", tuple(hit(n, text) for n, text in enumerate(texts, start=1)))
-        written = write_context(result, budget)
-        assert len(written) <= 4 * budget
-        if texts:
-            line = f"[1] 2024-03-01 {' '.join(texts[0].split())}"
-            assert (line in written) == (len(line) + 1 <= 4 * budget)
+        context = asyncio.run(written(result, budget))
+        (used,) = asyncio.run(TOKENS.count([context]))
+        assert used == context.tokens <= budget
+        if texts and budget == 120 and len(texts[0]) < 10:
+            assert f"2024-03-01 {' '.join(texts[0].split())}" in context
+
+
+TOKENS = WordLlamaTokens()
+
+
+async def written(result: SearchResult, budget: int) -> Context:
+    return await write_context(
+        result, (), seeds=(), names={}, tokens=TOKENS, budget_tokens=budget, now=WHEN
+    )

@@ -531,7 +531,9 @@ AND (:known_at::text IS NULL OR f.recorded_at <= :known_at)
 AND ((:agent_id::text IS NULL AND :run_id::text IS NULL) OR EXISTS (
   SELECT 1 FROM {sources} AS s WHERE s.fact_id = f.id
     AND (:agent_id::text IS NULL OR s.agent_id = :agent_id)
-    AND (:run_id::text IS NULL OR s.run_id = :run_id)));
+    AND (:run_id::text IS NULL OR s.run_id = :run_id)))
+AND (:after::text IS NULL OR f.id {past} :after)
+/*where*/;
 
 -- name: entities_by_id
 SELECT body FROM entities AS e
@@ -553,6 +555,7 @@ WHERE wall = :wall AND left(name, 100) >= left(:after_name, 100)
   AND (:kind::text IS NULL OR kind = :kind)
   AND (:contains::text IS NULL OR strpos(key, :contains) > 0)
   AND e.gone_at IS NULL
+  /*where*/
 ORDER BY left(name, 100), name, id LIMIT :limit;
 
 -- name: history
@@ -617,6 +620,19 @@ SELECT id FROM entities WHERE id = ANY(:ids::text[]) AND gone_at IS NULL;
 
 -- name: existing_fact
 SELECT id FROM facts WHERE retired_at IS NULL AND id = ANY(:ids::text[]);
+
+-- name: speakers
+SELECT 'speaker' AS what, id, speaker AS value FROM turns
+WHERE id = ANY(:ids::text[]) AND speaker IS NOT NULL;
+
+-- name: episode_kinds
+SELECT 'kind' AS what, id, kind AS value FROM episodes WHERE id = ANY(:ids::text[]);
+
+-- name: turn_mentions
+-- What the turns of these episodes mention: as written down, and what that stands for.
+SELECT 'mention' AS what, m.turn_id AS id, e.id AS value, coalesce(e.merged_into, e.id) AS stands_for
+FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
+WHERE m.episode_id = ANY(:ids::text[]);
 
 -- name: present_episode
 SELECT id FROM episodes WHERE status <> 'undone' AND (:wall::text IS NULL OR wall = :wall);

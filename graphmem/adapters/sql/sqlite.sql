@@ -514,7 +514,9 @@ AND (:known_at IS NULL OR f.recorded_at <= :known_at)
 AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
   SELECT 1 FROM {sources} AS s WHERE s.fact_id = f.id
     AND (:agent_id IS NULL OR s.agent_id = :agent_id)
-    AND (:run_id IS NULL OR s.run_id = :run_id)));
+    AND (:run_id IS NULL OR s.run_id = :run_id)))
+AND (:after IS NULL OR f.id {past} :after)
+/*where*/;
 
 -- name: entities_by_id
 -- The plus signs keep SQLite from walking the whole wall by name to save itself the sorting.
@@ -535,6 +537,7 @@ WHERE wall = :wall AND (name, id) > (:after_name, :after_id)
   AND (:kind IS NULL OR kind = :kind)
   AND (:contains IS NULL OR instr(key, :contains) > 0)
   AND e.gone_at IS NULL
+  /*where*/
 ORDER BY name, id LIMIT :limit;
 
 -- name: history
@@ -594,6 +597,19 @@ SELECT id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND gone
 
 -- name: existing_fact
 SELECT id FROM facts WHERE retired_at IS NULL AND id IN (SELECT value FROM json_each(:ids));
+
+-- name: speakers
+SELECT 'speaker' AS what, id, speaker AS value FROM turns
+WHERE id IN (SELECT value FROM json_each(:ids)) AND speaker IS NOT NULL;
+
+-- name: episode_kinds
+SELECT 'kind' AS what, id, kind AS value FROM episodes WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: turn_mentions
+-- What the turns of these episodes mention: as written down, and what that stands for.
+SELECT 'mention' AS what, m.turn_id AS id, e.id AS value, coalesce(e.merged_into, e.id) AS stands_for
+FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
+WHERE m.episode_id IN (SELECT value FROM json_each(:ids));
 
 -- name: present_episode
 SELECT id FROM episodes WHERE status <> 'undone' AND (:wall IS NULL OR wall = :wall);

@@ -268,6 +268,18 @@ def at_time(flag: str, text: str) -> Callable[..., Any]:
     return click.option(flag, metavar="TIME", callback=parsed, help=text)
 
 
+WHERE = click.option(
+    "--where",
+    metavar="FILTER",
+    help="Only what passes, for example 'tag = work and occurred_at >= 2024-05'.",
+)
+
+
+def filtered(where: str | None) -> dict[str, Any]:
+    """The argument ``where`` of a read, where a filter was given."""
+    return {} if where is None else {"where": where}
+
+
 def pairs(values: Sequence[str], flag: str) -> dict[str, Any]:
     """``key=value`` options as a mapping; a value that is JSON counts as what it says."""
     found: dict[str, Any] = {}
