@@ -103,7 +103,9 @@ class TestMeasure:
         assert signals["meaning"] == signals["meaning_window"] == [0, 0]
 
     async def test_words_near_in_meaning_count(self, told: Told) -> None:
-        rows = await told.turns([("Ada", "The weather is cold")], [("Ada", "We bought an automobile")])
+        rows = await told.turns(
+            [("Ada", "The weather is cold")], [("Ada", "We bought an automobile")]
+        )
         meaning = (await told.ask("Which car?", rows))["meaning"]
         assert meaning[1] == 1
         assert meaning[0] < 0.5
@@ -112,7 +114,12 @@ class TestMeasure:
         self, told: Told
     ) -> None:
         rows = await told.turns(
-            [("Ada", "Which lamp is it?"), ("Bob", "The green one"), ("Ada", "Fine"), ("Bob", "Bye")],
+            [
+                ("Ada", "Which lamp is it?"),
+                ("Bob", "The green one"),
+                ("Ada", "Fine"),
+                ("Bob", "Bye"),
+            ],
             [("Ada", "Good morning")],
         )
         signals = await told.ask("lamp", rows)
@@ -150,7 +157,9 @@ class TestMeasure:
         assert signals["meaning_beyond"] == [0, 0, 0, 0], "a fact is nobody's neighbour"
 
     async def test_pairs_of_words(self, told: Told) -> None:
-        rows = await told.turns([("Ada", "red lamp"), ("Ada", "lamp red"), ("Bob", "a red, old lamp")])
+        rows = await told.turns(
+            [("Ada", "red lamp"), ("Ada", "lamp red"), ("Bob", "a red, old lamp")]
+        )
         assert (await told.ask("the red lamp", rows))["pairs"] == [1, 0, 0]
 
     async def test_kinds_of_answers_only_where_they_are_asked_for(self, told: Told) -> None:
@@ -199,7 +208,13 @@ def place(hits: Sequence[Hit], text: str) -> int:
 
 class TestSearch:
     def test_an_answer_that_has_none_of_the_words(self, memory: Memory) -> None:
-        say(memory, "2023-05-08", "How was the pottery class?", "Great, I made a blue bowl.", "Nice.")
+        say(
+            memory,
+            "2023-05-08",
+            "How was the pottery class?",
+            "Great, I made a blue bowl.",
+            "Nice.",
+        )
         say(memory, "2023-06-08", "I am reading a novel.", "Which one?", "An old one.")
         say(memory, "2023-07-08", "The garden is full of bees.", "Lovely!", "It is.")
         hits = memory.search("What came out of the pottery class?", kinds=["turn"])
@@ -230,7 +245,9 @@ class TestSearch:
         assert "Old reply." not in {hit.text for hit in memory.search("lamp", limit=50)}
 
     def test_what_was_erased_is_forgotten(self, memory: Memory) -> None:
-        gone = memory.add([{"name": "Ada", "content": "The lamp."}, {"name": "Bob", "content": "Ok."}])
+        gone = memory.add(
+            [{"name": "Ada", "content": "The lamp."}, {"name": "Bob", "content": "Ok."}]
+        )
         say(memory, "2023-05-08", "A lamp again.", "Yes.")
         assert "Ok." in {hit.text for hit in memory.search("lamp", limit=50)}
         memory.delete(gone.episode_id, erase=True)
