@@ -11,19 +11,9 @@ from graphmem.retrieve.reading import STOP_WORDS
 from graphmem.text import words
 
 _MONTHS = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+]  # fmt: skip
 _SEASONS = {
     "spring": (3, 4, 5),
     "summer": (6, 7, 8),

@@ -108,7 +108,8 @@ class Retrieve:
         self.weights = weights or shipped()
 
     def forget(self) -> None:
-        """Keep nothing of the texts that were read for ranking."""
+        """Keep nothing of the texts that were read for ranking: some were erased, or there are
+        enough."""
         self._reader = Reader(self._ledger, self._words)
 
     async def search(self, question: Question) -> SearchResult:
