@@ -5,6 +5,7 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 
 from graphmem.model.answers import (
     ArmScore,
+    AtATime,
     Change,
     Difference,
     Health,
@@ -13,6 +14,7 @@ from graphmem.model.answers import (
     Page,
     Path,
     Receipt,
+    RelationType,
     Removal,
     SearchResult,
     Spend,
@@ -22,7 +24,7 @@ from graphmem.model.answers import (
     Table,
     Verification,
 )
-from graphmem.model.statements import Edit, Merge, Statement, StatementKind
+from graphmem.model.statements import Edit, Merge, Statement, StatementKind, TypeRule
 from graphmem.model.stored import (
     DEFAULT_PROJECT,
     Action,
@@ -45,6 +47,7 @@ __all__ = [
     "DEFAULT_PROJECT",
     "Action",
     "ArmScore",
+    "AtATime",
     "Change",
     "Decision",
     "Difference",
@@ -64,6 +67,7 @@ __all__ = [
     "Path",
     "Receipt",
     "Relation",
+    "RelationType",
     "Removal",
     "Scope",
     "SearchResult",
@@ -76,6 +80,7 @@ __all__ = [
     "Subgraph",
     "Table",
     "Turn",
+    "TypeRule",
     "Verification",
     "to_json",
 ]
