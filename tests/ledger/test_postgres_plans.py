@@ -116,7 +116,7 @@ _FEW = {
     *("erase_statements", "erase_supports", "erase_edits_of", "edits_of_statements"),
     *("erase_edits", "erase_merges", "erase_past_entities", "erase_past_sources"),
     *("facts_resting_on", "versions_of", "events_of", "drop_statements_of", "note_past_entities"),
-    *("note_past_sources", "entity_body", "set_pending"),
+    *("note_past_sources", "entity_body", "set_pending", "type_rules"),
     *("facts_by_id_then", "facts_by_text_then", "facts_by_subject_then", "facts_about_then"),
     *("facts_by_object_then", "facts_by_triple_then", "facts_from_episode_then"),
 }
@@ -126,6 +126,12 @@ _PAGES: dict[str, dict[str, Any]] = {
     "entities_of_wall": {"after_name": "name 2", "after_id": "x"},
     "episodes": {"status": None},
     "events": {"after": 45_000},
+    "sayings": {
+        "types": ["type_1", "type_2"],
+        "after_wall": "w2",
+        "after_subject": "n2",
+        "after_type": "",
+    },
     "next_episodes": {"after_n": 45_000},
     "next_facts": {"after_id": "f2", "after_version": 1},
     "next_aliases": {"after_entity_id": "n5", "after_key": "x", "after_wall": ""},

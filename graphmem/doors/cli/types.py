@@ -29,8 +29,7 @@ def types() -> None:
 
 @command("declare-type")
 @click.argument("type_", metavar="TYPE")
-@click.option("--one", "single_valued", flag_value=True, type=bool, help="One object at a time.")
-@click.option("--many", "single_valued", flag_value=False, type=bool, help="Several at a time.")
+@click.option("--one/--many", "single_valued", default=None, help="How many objects at a time.")
 @click.option("--same-as", metavar="OTHER", help="Another word for OTHER.")
 @click.option("--inverse-of", metavar="OTHER", help="OTHER with its ends changed.")
 def declare_type(
