@@ -10,6 +10,7 @@ from typing import Any, Self
 from graphmem.clock import Clock
 from graphmem.portal import Mirror, Portal, mirror
 from graphmem.ports.api import MemoryAPI, When
+from graphmem.ports.options import ExtractionOptions
 from graphmem.ports.views import ViewAPI
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
@@ -59,8 +60,9 @@ class Memory(Mirror):
     ...     receipt = memory.add("I moved to Lisbon last month.")
 
     ``folder`` is created when it is new; ``memory://`` keeps nothing. The ids are defaults for
-    every call. ``settings`` default to the environment's (``GRAPHMEM_*``). The methods are those
-    of :class:`~graphmem.ports.api.MemoryAPI`, without ``await``.
+    every call. ``settings`` default to the environment's (``GRAPHMEM_*``). ``extraction`` says how
+    a model is to read what is told, unless a call says otherwise. The methods are those of
+    :class:`~graphmem.ports.api.MemoryAPI`, without ``await``.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Memory(Mirror):
         run_id: str | None = None,
         project_id: str | None = None,
         settings: Settings | None = None,
+        extraction: ExtractionOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
         portal = Portal()
@@ -84,6 +87,7 @@ class Memory(Mirror):
                     run_id=run_id,
                     project_id=project_id,
                     settings=settings,
+                    extraction=extraction,
                     clock=clock,
                 )
             )

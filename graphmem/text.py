@@ -14,6 +14,7 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n+")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+|(?<=[。！？])")
 _SIGNED = re.compile(r"\s*([-−–+])\s?\d")
 _MEASURE = re.compile(r"(?<=\d)\s?[%°‰$€£¥]|[$€£¥](?=\s?\d)")
+_LONE_SIGNS = re.compile(r"(?:\s[-+%°‰$€£¥])+\s*$")
 _DIGITS_APART = re.compile(r"\d \d")
 _ARTICLES = frozenset({"a", "an", "the"})
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam"})
@@ -59,14 +60,13 @@ def name_key(name: str) -> str:
 
 
 def _measures(name: str) -> list[str]:
-    """The signs that make another amount of a number."""
+    """The signs that make another amount of a number; where a key has them, at its end, too."""
+    if not any(character.isdigit() for character in name):
+        return []
     signs = {match.group().strip() for match in _MEASURE.finditer(name)}
-    sign = _SIGNED.match(name)
-    return (
-        [sign.group(1).replace("−", "-").replace("–", "-"), *sorted(signs)]
-        if sign
-        else sorted(signs)
-    )
+    if signed := _SIGNED.match(name):
+        signs.add(signed.group(1).replace("−", "-").replace("–", "-"))
+    return sorted(signs.union(*(match.group().split() for match in _LONE_SIGNS.finditer(name))))
 
 
 def name_keys(name: str) -> list[str]:

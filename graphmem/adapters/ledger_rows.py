@@ -68,6 +68,7 @@ def episode_row(episode: Episode) -> dict[str, Any]:
         "metadata": as_json(episode.metadata),
         "tags": as_json(episode.tags),
         "infer": episode.infer,
+        "extraction": None if episode.extraction is None else as_json(episode.extraction),
         "status": episode.status,
         "reason": episode.reason,
     }
@@ -214,6 +215,7 @@ def to_episode(row: Row, turns: Sequence[Turn]) -> Episode:
         metadata=json.loads(row["metadata"]),
         tags=tuple(json.loads(row["tags"])),
         infer=bool(row["infer"]),
+        extraction=None if row["extraction"] is None else json.loads(row["extraction"]),
         time_given=bool(row["time_given"]),
         status=row["status"],
         reason=row["reason"],

@@ -25,6 +25,7 @@ from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
+from graphmem.ports.options import ExtractionOptions
 from graphmem.ports.vectors import VectorStore
 from graphmem.retrieve.lens import Lens
 from graphmem.retrieve.pipeline import Retrieve
@@ -59,6 +60,8 @@ class Parts:
     clock: Clock
     settings: Settings
     extractions_at_once: int
+    extraction: ExtractionOptions
+    """The store's, which those of a call go before."""
     release: Callable[[], None]
     scratch: Callable[[], Scratch]
     """A graph and vectors that live in memory, for what is not to be kept."""
@@ -87,6 +90,7 @@ class Core:
             parts.clock,
             duplicate_window_s=parts.settings.duplicate_window_s,
             at_once=parts.extractions_at_once,
+            options=parts.extraction,
         )
         self._retrieve = Retrieve(parts.ledger, parts.graph, parts.vectors, self._embedder)
         self._relate = Relate(parts.ledger, parts.graph)

@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from graphmem.clock import Clock
-from graphmem.errors import BadModelOutput, Conflict, ModelError
+from graphmem.errors import BadModelOutput, Conflict, ModelError, UsageError
 from graphmem.ingest.decide import Believed
 from graphmem.ingest.given import given
 from graphmem.ingest.procedure import as_procedures
@@ -36,6 +36,7 @@ from graphmem.ports.ledger import (
     StatementQuery,
 )
 from graphmem.ports.llm import CandidateFact, Extraction, Extractor
+from graphmem.ports.options import ExtractionOptions
 from graphmem.text import name_keys_in
 
 _KNOWN_NAMES = 200
@@ -57,6 +58,7 @@ class Ingest:
         *,
         duplicate_window_s: float,
         at_once: int,
+        options: ExtractionOptions | None = None,
     ) -> None:
         self._ledger = ledger
         self._extractor = extractor
@@ -64,6 +66,7 @@ class Ingest:
         self._window_s = duplicate_window_s
         self._at_once = at_once
         self._types, self._types_seq = RelationTypes(), 0
+        self._options = options or ExtractionOptions()
         self._walls: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
@@ -142,6 +145,8 @@ class Ingest:
             return await self._candidates(episode)
         except ModelError as error:
             return error
+        except UsageError as error:  # a prompt of its own that was there when it was told
+            return ModelError(str(error), retryable=False)
 
     async def _candidates(self, episode: Episode) -> Extraction:
         if episode.kind == "statements":
@@ -158,10 +163,18 @@ class Ingest:
         query = EntityQuery(episode.scope.wall, keys=tuple(keys), limit=_KNOWN_NAMES)
         known = await self._ledger.entities(query)
         keep = partial(self._ledger.keep_extraction, episode.id)
-        found = await self._extractor.extract(episode, known, begun=begun, keep=keep)
+        found = await self._extractor.extract(
+            episode, known, options=self._options_of(episode), begun=begun, keep=keep
+        )
         if episode.memory_type == "procedural" and found.raw is None:
             return as_procedures(episode, found)
         return found
+
+    def _options_of(self, episode: Episode) -> ExtractionOptions:
+        """Those of the call that told it, over the store's."""
+        if episode.extraction is None:
+            return self._options
+        return ExtractionOptions.from_json(episode.extraction).over(self._options)
 
     async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
         wall = episode.scope.wall

@@ -120,6 +120,8 @@ class Episode:
     infer: bool = True
     time_given: bool = True
     """Whether the caller said when it happened; otherwise ``occurred_at`` is when it arrived."""
+    extraction: Metadata | None = None
+    """How this call asked for it to be extracted: its own ``ExtractionOptions``, as JSON."""
     status: Literal["pending", "done", "failed", "undone"] = "pending"
     """``undone``: taken back; it is kept, and nothing that it says counts."""
     reason: str | None = None

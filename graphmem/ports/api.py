@@ -36,6 +36,7 @@ from graphmem.model import (
     Table,
     Verification,
 )
+from graphmem.ports.options import ExtractionOptions
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -82,6 +83,7 @@ class AddArgs(ScopeArgs, total=False):
     expires_at: When | None
     importance: float
     infer: bool
+    extraction: ExtractionOptions | None
     idempotency_key: str | None
 
 

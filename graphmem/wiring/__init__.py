@@ -11,10 +11,12 @@ from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.engine.move import check_complete
 from graphmem.errors import GraphmemError, UsageError
+from graphmem.ingest.journal import check_extraction
 from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extractor
+from graphmem.ports.options import ExtractionOptions
 from graphmem.ports.vectors import VectorStore
 from graphmem.settings import Settings
 from graphmem.wiring.adapters import kind_of, make
@@ -32,6 +34,7 @@ async def open_memory(
     run_id: str | None = None,
     project_id: str | None = None,
     settings: Settings | None = None,
+    extraction: ExtractionOptions | None = None,
     clock: Clock | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> AsyncMemory:
@@ -39,9 +42,13 @@ async def open_memory(
 
     ``folder`` holds everything; ``memory://`` keeps nothing; without one the settings name all
     parts. The ids are defaults for every call. ``settings`` default to the environment's.
+    ``extraction`` says how a model is to read what is told, unless a call says otherwise; what it
+    leaves out is as in the settings.
     ``progress`` is told which projection catches up, how many events are done, and of how many.
     """
     settings = settings or Settings.load()
+    extraction = (extraction or ExtractionOptions()).over(_extraction(settings))
+    check_extraction(extraction)
     urls, held = urls_of(folder, settings)
     extractor: Extractor = make("llm", settings.model, settings)
     embedder: Embedder = make("embedder", settings.embedder, settings)
@@ -64,6 +71,7 @@ async def open_memory(
             extractor=extractor,
             clock=clock,
             settings=settings,
+            extraction=extraction,
             # The rules are quick and know names from the episode before; a model is slow.
             extractions_at_once=1 if extractor.name == "rules" else 4,
             release=release,
@@ -82,6 +90,15 @@ async def open_memory(
             with contextlib.suppress(GraphmemError):
                 await memory.close()
             raise
+
+
+def _extraction(settings: Settings) -> ExtractionOptions:
+    return ExtractionOptions(
+        instructions=settings.instructions,
+        entity_types=settings.entity_types,
+        relation_types=settings.relation_types,
+        prompts=settings.prompts,
+    )
 
 
 def _scratch(settings: Settings) -> Scratch:

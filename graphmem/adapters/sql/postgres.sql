@@ -36,10 +36,11 @@ ORDER BY n DESC LIMIT 1;
 -- name: add_episode
 INSERT INTO episodes (n, id, wall, place, project_id, user_id, agent_id, run_id, kind, content,
   content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, expires_at,
-  memory_type, importance, metadata, tags, infer, status, reason)
+  memory_type, importance, metadata, tags, infer, status, reason, extraction)
 VALUES ((SELECT coalesce(max(n), 0) + 1 FROM episodes), :id, :wall, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :content,
   :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id, :idempotency_key,
-  :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status, :reason);
+  :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status, :reason,
+  :extraction);
 
 -- name: add_turn
 INSERT INTO turns (id, episode_id, ordinal, wall, speaker, role, text, occurred_at, source_id)
