@@ -211,7 +211,7 @@ def standing(wall: str, episode_ids: Sequence[str]) -> list[Ask]:
 def standing_of(answers: Sequence[Rows]) -> Standing:
     changed, *statuses = answers
     known = {row["id"]: row["status"] for found in statuses for row in found}
-    return Standing(changed[0]["seq"], known)
+    return Standing(changed[0]["seq"], known, changed[0]["types_seq"])
 
 
 def origins(

@@ -5,7 +5,7 @@ What to do is in steps (:mod:`graphmem.adapters.ledger_steps`); a :class:`Databa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
@@ -19,11 +19,23 @@ from graphmem.adapters import ledger_read as reading
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters import ledger_spend as spending
 from graphmem.adapters import ledger_then as past
+from graphmem.adapters import ledger_types as ruling
 from graphmem.adapters import ledger_write as writing
 from graphmem.adapters.ledger_erase import erase
 from graphmem.adapters.ledger_steps import Ask, Log, Rows, Steps, Work, ask, tell
 from graphmem.clock import Clock, SystemClock, stamp
-from graphmem.model import Change, Entity, Episode, Fact, Merge, Removal, Scope, Stats, Turn
+from graphmem.model import (
+    Change,
+    Entity,
+    Episode,
+    Fact,
+    Merge,
+    Removal,
+    Scope,
+    Stats,
+    Turn,
+    TypeRule,
+)
 from graphmem.ports.ledger import (
     Ceiling,
     Charge,
@@ -40,6 +52,7 @@ from graphmem.ports.ledger import (
     StatementQuery,
     Told,
 )
+from graphmem.ports.ledger_types import Saying, TypeUse
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
@@ -247,6 +260,25 @@ class SqlLedger:
     async def stats(self, scope: Scope | None = None) -> Stats:
         found = await self._rows("stats", **reading.narrowed(scope))
         return Stats(**dict(found[0]))
+
+    # Relation types
+
+    async def type_rules(self) -> tuple[int, list[TypeRule]]:
+        return ruling.rules_of(await self._rows("type_rules"))
+
+    async def type_uses(self, scope: Scope | None = None) -> list[TypeUse]:
+        (found,) = await self._db.ask(ruling.uses(scope))
+        return ruling.uses_of(found)
+
+    async def sayings(
+        self, types: Collection[str], after: Saying | None, limit: int
+    ) -> list[Saying]:
+        (found,) = await self._db.ask(ruling.sayings(types, after, limit))
+        return ruling.sayings_of(found)
+
+    async def count_sayings(self, types: Collection[str]) -> int:
+        found = await self._rows("count_sayings", types=sorted(types))
+        return int(found[0]["count"])
 
     # The log
 

@@ -11,6 +11,7 @@ from graphmem.adapters import ledger_believe as believing
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters.ledger_read import by_id, with_turns
 from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask_all, tell
+from graphmem.adapters.ledger_types import put_rules
 from graphmem.clock import stamp
 from graphmem.errors import Conflict
 from graphmem.model import Decision, Episode, Fact
@@ -141,6 +142,7 @@ def commit(
         yield from believing.put_statements(one)
         if wall is not None:
             yield from _by_hand(log, one, wall, by)
+        put_rules(log, one.types, by)
         if episode and one.extraction and one.extraction.raw is None:
             yield from keep_extraction(episode.id, one.extraction)
     yield from tell("set_done", *({"id": one.episode.id} for one in commits if one.episode))

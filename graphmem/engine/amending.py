@@ -81,7 +81,7 @@ class Amending(Core):
     async def _edit(self, fact: Fact, reason: str, **changes: Any) -> None:
         """Lay an edit over a fact; what it touches makes room."""
         wall, clock = fact.scope.wall, self._parts.clock
-        standing = await self._parts.ledger.standing(wall)
+        standing = await self._ingest.standing(wall)
         believed = self._ingest.believed(wall)
         await believed.load(StatementQuery(wall, fact_ids=(fact.id,)))
         ids = frozenset(held(fact).belief.statement_ids)
@@ -122,7 +122,7 @@ class Amending(Core):
     async def _erase(self, erasure: Erasure, query: StatementQuery) -> Removal:
         """Erase what a query finds, and believe what the rest says."""
         wall = erasure.scope.wall
-        standing = await self._parts.ledger.standing(wall)
+        standing = await self._ingest.standing(wall)
         believed = self._ingest.believed(wall)
         found = await believed.load(query)
         decisions = await believed.drop(statement.id for statement in found)
@@ -178,7 +178,7 @@ class Amending(Core):
             if kept.id == gone.id:
                 raise UsageError(f"{names[0]!r} and {names[1]!r} are one entity already")
             clock, ledger = self._parts.clock, self._parts.ledger
-            standing = await ledger.standing(where.wall)
+            standing = await self._ingest.standing(where.wall)
             merge = Merge(clock.new_id(), kept.id, gone.id, clock.now(), before=kept)
             believed = self._ingest.believed(where.wall)
             await believed.load(StatementQuery(where.wall, entity_ids=(kept.id, gone.id)))
@@ -213,7 +213,7 @@ class Amending(Core):
     async def _part(self, where: Scope, merge: Merge) -> Entity:
         """Undo a merge; gives the entity that is there again."""
         ledger, wall = self._parts.ledger, where.wall
-        standing = await ledger.standing(wall)
+        standing = await self._ingest.standing(wall)
         found = await ledger.entities(EntityQuery(wall, ids=(merge.kept_id,)))
         if not found or merge.gone is None:
             raise UsageError(f"{merge.kept_id} is itself one with another: unmerge that first")
@@ -265,7 +265,7 @@ class Amending(Core):
         if episode.status == "undone":
             raise UsageError(f"episode {episode.id} is undone already; add it again to take it up")
         ledger, wall = self._parts.ledger, where.wall
-        standing, head = await ledger.standing(wall), await ledger.head()
+        standing, head = await self._ingest.standing(wall), await ledger.head()
         believed = self._ingest.believed(wall)
         found = await believed.load(StatementQuery(wall, episode_ids=(episode.id,)))
         decisions = await believed.drop(statement.id for statement in found)
@@ -293,7 +293,7 @@ class Amending(Core):
         edit = hand.edit
         if not await self._was_here(where, edit.fact_id):
             raise NotFound(f"no change {seq} in this scope")
-        standing = await ledger.standing(wall)
+        standing = await self._ingest.standing(wall)
         believed = self._ingest.believed(wall)
         await believed.load(StatementQuery(wall, fact_ids=(edit.fact_id,)))
         decisions = await believed.lift(edit)

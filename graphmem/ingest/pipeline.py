@@ -58,7 +58,6 @@ class Ingest:
         *,
         duplicate_window_s: float,
         at_once: int,
-        types: RelationTypes | None = None,
         options: ExtractionOptions | None = None,
     ) -> None:
         self._ledger = ledger
@@ -66,7 +65,7 @@ class Ingest:
         self._clock = clock
         self._window_s = duplicate_window_s
         self._at_once = at_once
-        self._types = types or RelationTypes()
+        self._types, self._types_seq = RelationTypes(), 0
         self._options = options or ExtractionOptions()
         self._walls: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._under_way: dict[str, asyncio.Future[None]] = {}
@@ -181,7 +180,7 @@ class Ingest:
         wall = episode.scope.wall
 
         async def attempt() -> Receipt:
-            standing = await self._ledger.standing(wall, [episode.id])
+            standing = await self.standing(wall, [episode.id])
             if ended := _ended(episode, standing):
                 return ended
             if isinstance(extraction, ModelError):
@@ -214,7 +213,7 @@ class Ingest:
         return [receipts[episode.id] for episode in episodes]
 
     async def _verbatim_once(self, wall: str, episodes: Sequence[Episode]) -> dict[str, Receipt]:
-        standing = await self._ledger.standing(wall, [episode.id for episode in episodes])
+        standing = await self.standing(wall, [episode.id for episode in episodes])
         believed = self.believed(wall)
         await believed.read_sentences(fact.text for e in episodes for fact in _verbatim(e).facts)
         receipts: dict[str, Receipt] = {}
@@ -228,6 +227,24 @@ class Ingest:
             receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
         await self._ledger.commit(commits, since={wall: standing.seq})
         return receipts
+
+    async def standing(self, wall: str, episode_ids: Sequence[str] = ()) -> Standing:
+        """What is to be decided on from here: how far the wall is, and how relation types behave.
+
+        Their rules are read only when they have changed. Those may be newer than the standing, but
+        then what is decided is a :class:`~graphmem.errors.Conflict`.
+        """
+        standing = await self._ledger.standing(wall, episode_ids)
+        if standing.types_seq > self._types_seq:
+            seq, rules = await self._ledger.type_rules()
+            if seq > self._types_seq:
+                self._types, self._types_seq = RelationTypes.ruled(rules), seq
+        return standing
+
+    @property
+    def types(self) -> RelationTypes:
+        """How relation types behave, as far as :meth:`standing` has read."""
+        return self._types
 
     def believed(self, wall: str) -> Believed:
         """What a wall believes, to decide about it."""

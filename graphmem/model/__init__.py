@@ -5,6 +5,7 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 
 from graphmem.model.answers import (
     ArmScore,
+    AtATime,
     Change,
     Citation,
     Context,
@@ -17,6 +18,7 @@ from graphmem.model.answers import (
     Path,
     Quote,
     Receipt,
+    RelationType,
     Removal,
     SearchResult,
     Spend,
@@ -26,7 +28,7 @@ from graphmem.model.answers import (
     Table,
     Verification,
 )
-from graphmem.model.statements import Edit, Merge, Statement, StatementKind
+from graphmem.model.statements import Edit, Merge, Statement, StatementKind, TypeRule
 from graphmem.model.stored import (
     DEFAULT_PROJECT,
     Action,
@@ -49,6 +51,7 @@ __all__ = [
     "DEFAULT_PROJECT",
     "Action",
     "ArmScore",
+    "AtATime",
     "Change",
     "Citation",
     "Context",
@@ -72,6 +75,7 @@ __all__ = [
     "Quote",
     "Receipt",
     "Relation",
+    "RelationType",
     "Removal",
     "Scope",
     "SearchResult",
@@ -84,6 +88,7 @@ __all__ = [
     "Subgraph",
     "Table",
     "Turn",
+    "TypeRule",
     "Verification",
     "to_json",
 ]

@@ -257,6 +257,33 @@ class Spend:
     cost: float = 0.0
 
 
+AtATime = Literal["one", "usually_one", "many"]
+"""How many objects a relation has at a time. ``usually_one``: one, unless two are told to hold at
+once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelationType:
+    """A relation type, how it behaves, and how often it was said.
+
+    ``because`` says where that is from; ``default`` is for a type that nothing is known of. One
+    that stands for another (``same_as``, with subject and object changed when it is ``inverse``)
+    behaves as that does. ``statements`` and ``subjects`` count what was said with this very type,
+    ended or not. Not ``settled``: some of its facts are still to be decided anew, because that was
+    cut short.
+    """
+
+    type: str
+    at_a_time: AtATime
+    because: Literal["declared", "learned", "built_in", "default"]
+    symmetric: bool = False
+    same_as: str | None = None
+    inverse: bool = False
+    statements: int = 0
+    subjects: int = 0
+    settled: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """Counts in one scope, or in the whole store."""

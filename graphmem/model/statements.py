@@ -107,6 +107,28 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeRule:
+    """What is known of one relation type beside the built-in tables; it holds for the whole store.
+
+    ``declared`` is what a person said and ``learned`` what the data shows: True for one object at a
+    time, False for several, None for nothing. ``same_as`` is the type that it stands for, with
+    subject and object changing places when it is ``inverse``. ``unsettled`` names the types whose
+    facts are still to be decided anew because of it.
+    """
+
+    type: str
+    declared: bool | None = None
+    learned: bool | None = None
+    same_as: str | None = None
+    inverse: bool = False
+    unsettled: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(**{**data, "unsettled": tuple(data["unsettled"])})
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
     """``gone_id`` is ``kept_id``, a person said ``at`` that time."""
 

@@ -26,7 +26,9 @@ from graphmem.model import (
     Statement,
     Stats,
     Turn,
+    TypeRule,
 )
+from graphmem.ports.ledger_types import LedgerTypes
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
@@ -56,6 +58,9 @@ class Commit:
     undone: Undone | None = None
     merge: Merge | None = None
     """From here on ``gone_id`` is not seen any more; ``renamed`` has the entity that both are."""
+    types: tuple[TypeRule, ...] = ()
+    """What holds of these relation types from here on, in every wall (see
+    :data:`~graphmem.ports.ledger_types.ALL_WALLS`)."""
     extraction: Extraction | None = None
     actor: str = "graphmem"
     wall: str | None = None
@@ -209,7 +214,7 @@ class Event:
 
     seq: int
     at: datetime
-    kind: Literal["episode", "entity", "fact", "mention"]
+    kind: Literal["episode", "entity", "fact", "mention", "type"]
     id: str
     action: str
     wall: str
@@ -240,13 +245,15 @@ class Erasure:
 class Standing:
     """What decisions about a wall rest on.
 
-    ``seq`` is the last event that changed what is believed in it (an episode that was only
-    journalled changes nothing); 0 when there is none. ``statuses`` are those of the episodes asked
-    for; erased ones are missing.
+    ``seq`` is the last event that changed what is believed in it, or how it is decided (an episode
+    that was only journalled changes nothing); 0 when there is none. ``statuses`` are those of the
+    episodes asked for; erased ones are missing. ``types_seq`` is the last event that changed a rule
+    of a relation type.
     """
 
     seq: int
     statuses: Mapping[str, str]
+    types_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -490,7 +497,16 @@ class LedgerCopy(Protocol):
         ...
 
 
-class Ledger(LedgerWrites, LedgerReads, LedgerLog, LedgerCopy, EmbeddingCache, SpendBook, Protocol):
+class Ledger(
+    LedgerWrites,
+    LedgerReads,
+    LedgerTypes,
+    LedgerLog,
+    LedgerCopy,
+    EmbeddingCache,
+    SpendBook,
+    Protocol,
+):
     """All of it, and the store's own facts (``store_id``, ``embedder``)."""
 
     @property

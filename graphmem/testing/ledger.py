@@ -19,13 +19,16 @@ from graphmem.testing.ledger_believe import BelieveContract
 from graphmem.testing.ledger_copy import CopyContract
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
 from graphmem.testing.ledger_filters import LedgerFilters
+from graphmem.testing.ledger_types import TypesContract
 from graphmem.testing.ledger_writers import WritersContract
 from graphmem.text import text_key
 
 __all__ = ["ADA", "BOB", "Draft", "LedgerContract", "store"]
 
 
-class LedgerContract(WritersContract, CopyContract, BelieveContract, LedgerFilters):
+class LedgerContract(
+    WritersContract, CopyContract, BelieveContract, LedgerFilters, TypesContract
+):
     """Subclass it and give three ledgers, open: ``ledger`` (empty), ``second`` (the same store as
     another process would open it, or the same object where one process is all) and ``another``
     (another empty store of the same kind)."""

@@ -544,9 +544,43 @@ ORDER BY name, id LIMIT :limit;
 SELECT * FROM events WHERE id = :id AND kind = 'fact' AND wall = :wall ORDER BY seq;
 
 -- name: changed_last
--- The last event that changed what is believed in a wall: a journalled episode does not.
-SELECT coalesce(max(seq), 0) AS seq FROM events
-WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD');
+-- The last event that changed what is believed in a wall, or how every wall is decided (the rule of
+-- a relation type, in no wall): a journalled episode does not.
+SELECT max(here.seq, types.seq) AS seq, types.seq AS types_seq
+FROM (
+  SELECT coalesce(max(seq), 0) AS seq FROM events
+  WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD')
+) AS here, (
+  SELECT coalesce(max(seq), 0) AS seq FROM events
+  WHERE wall = '' AND (kind <> 'episode' OR action <> 'ADD')
+) AS types;
+
+-- name: type_rules
+-- Every rule that a relation type had: the last one holds.
+SELECT seq, id, after FROM events WHERE wall = '' AND kind = 'type' ORDER BY seq;
+
+-- name: type_uses
+-- How often each type was said, and of how many.
+SELECT type, count(*) AS statements, count(DISTINCT subject_id) AS subjects FROM statements
+WHERE type IS NOT NULL AND NOT undone AND (:wall IS NULL OR wall = :wall)
+  AND ((:agent_id IS NULL AND :run_id IS NULL) OR episode_id IN (
+    SELECT id FROM episodes WHERE wall = :wall
+      AND (:agent_id IS NULL OR agent_id = :agent_id) AND (:run_id IS NULL OR run_id = :run_id)
+  ))
+GROUP BY type ORDER BY type;
+
+-- name: sayings
+-- Where these types were said, each place once; from the index alone.
+SELECT DISTINCT wall, subject_id, type FROM statements
+WHERE subject_id IS NOT NULL AND type IN (SELECT value FROM json_each(:types))
+  AND (wall, subject_id, type) > (:after_wall, :after_subject, :after_type)
+ORDER BY wall, subject_id, type LIMIT :limit;
+
+-- name: count_sayings
+SELECT count(*) AS count FROM (
+  SELECT DISTINCT wall, subject_id, type FROM statements
+  WHERE subject_id IS NOT NULL AND type IN (SELECT value FROM json_each(:types))
+);
 
 -- name: head
 SELECT coalesce(max(seq), 0) AS head FROM events;
