@@ -21,7 +21,8 @@ def put_statements(commit: Commit) -> Steps[None]:
     """What an episode says, in place of what it said when it was read before."""
     episode = commit.episode
     if episode is not None:
-        yield from tell("drop_statements_of", {"id": episode.id})
+        if episode.reason == TAKEN_UP:
+            yield from tell("drop_statements_of", {"id": episode.id})
         put = [rows.statement_row(s, episode.scope.wall) for s in commit.statements]
         yield from tell("add_statement", *put)
 

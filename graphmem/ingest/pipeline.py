@@ -7,10 +7,11 @@ pending, never lost and never half written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal, TypeVar
@@ -26,6 +27,7 @@ from graphmem.ingest.recalled import readable
 from graphmem.ingest.relation_types import RelationTypes
 from graphmem.ingest.resolve import resolve
 from graphmem.ingest.stating import statements_of
+from graphmem.ingest.verbatim import as_told, sentences_of, unheard, verbatim
 from graphmem.model import Episode, Receipt, Statement
 from graphmem.ports.ledger import (
     TAKEN_UP,
@@ -35,13 +37,14 @@ from graphmem.ports.ledger import (
     Standing,
     StatementQuery,
 )
-from graphmem.ports.llm import CandidateFact, Extraction, Extractor
+from graphmem.ports.llm import Extraction, Extractor
 from graphmem.text import name_keys_in
 
 _KNOWN_NAMES = 200
 _ERASED = "erased before it was finished"
 _UNDONE = "undone before it was finished"
 _KNOWN = "remembered before"
+_FEW = 64
 _TRIES = 100  # each lost one is another process's gain
 T = TypeVar("T")
 
@@ -193,28 +196,57 @@ class Ingest:
         return _receipt(episode, "pending", spent, reason=reason)
 
     async def _commit_verbatim(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Texts stored as they are: one transaction a wall, each sees those before it."""
+        """Texts stored as they are: all in one transaction, each sees those before it."""
         receipts: dict[str, Receipt] = {}
-        for wall in dict.fromkeys(episode.scope.wall for episode in episodes):
-            here = [episode for episode in episodes if episode.scope.wall == wall]
-            receipts |= await self.decided(wall, partial(self._verbatim_once, wall, here))
+        walls = dict.fromkeys(episode.scope.wall for episode in episodes)
+        try:
+            receipts = await self._decided_once(walls, partial(self._verbatim_once, episodes))
+        except Conflict:
+            # Others write here too, and the less is decided at a time the less comes in between.
+            for wall in walls:
+                here = [episode for episode in episodes if episode.scope.wall == wall]
+                for start in range(0, len(here), _FEW):
+                    few = here[start : start + _FEW]
+                    receipts |= await self.decided(wall, partial(self._verbatim_once, few))
         return [receipts[episode.id] for episode in episodes]
 
-    async def _verbatim_once(self, wall: str, episodes: Sequence[Episode]) -> dict[str, Receipt]:
-        standing = await self._ledger.standing(wall, [episode.id for episode in episodes])
-        believed = self.believed(wall)
-        await believed.read_sentences(fact.text for e in episodes for fact in _verbatim(e).facts)
+    async def _verbatim_once(self, episodes: Sequence[Episode]) -> dict[str, Receipt]:
         receipts: dict[str, Receipt] = {}
+        commits: list[Commit] = []
+        since: dict[str, int] = {}
+        by_wall: dict[str, list[Episode]] = {}
+        for episode in episodes:
+            by_wall.setdefault(episode.scope.wall, []).append(episode)
+        for wall, here in by_wall.items():
+            standing = await self._ledger.standing(wall, [episode.id for episode in here])
+            since[wall] = standing.seq
+            todo = []
+            for episode in here:
+                if ended := _ended(episode, standing):
+                    receipts[episode.id] = ended
+                else:
+                    todo.append(episode)
+            commits += await self._verbatim_in(wall, todo)
+        await self._ledger.commit(commits, since=since)
+        for commit in commits:
+            if commit.episode is not None and commit.extraction is not None:
+                receipt = _receipt(commit.episode, "done", commit.extraction, commit=commit)
+                receipts[commit.episode.id] = receipt
+        return receipts
+
+    async def _verbatim_in(self, wall: str, episodes: Sequence[Episode]) -> list[Commit]:
+        """What texts come to in one wall: what was never heard as it is told, the rest decided."""
+        said = {episode.id: sentences_of(episode) for episode in episodes}
+        believed = self.believed(wall)
+        known = await believed.read_sentences(key for keys in said.values() for key in keys)
+        new = unheard(said.values(), known)
         commits = []
         for episode in episodes:
-            if ended := _ended(episode, standing):
-                receipts[episode.id] = ended
-                continue
-            extraction = _verbatim(episode)
-            commits.append(await self._decide(episode, extraction, believed))
-            receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
-        await self._ledger.commit(commits, since={wall: standing.seq})
-        return receipts
+            if episode.reason != TAKEN_UP and new.issuperset(said[episode.id]):
+                commits.append(as_told(episode, self._clock))
+            else:
+                commits.append(await self._decide(episode, verbatim(episode), believed))
+        return commits
 
     def believed(self, wall: str) -> Believed:
         """What a wall believes, to decide about it."""
@@ -261,6 +293,13 @@ class Ingest:
         async with self._walls.setdefault(wall, asyncio.Lock()):
             return await once_more(attempt)
 
+    async def _decided_once(self, walls: Iterable[str], attempt: Callable[[], Awaitable[T]]) -> T:
+        """The same for several walls, and only one attempt."""
+        async with contextlib.AsyncExitStack() as held:
+            for wall in sorted(walls):  # in one order, so that no two wait for each other
+                await held.enter_async_context(self._walls.setdefault(wall, asyncio.Lock()))
+            return await attempt()
+
 
 def _ended(episode: Episode, standing: Standing) -> Receipt | None:
     """The receipt of an episode that others erased or finished meanwhile."""
@@ -270,16 +309,6 @@ def _ended(episode: Episode, standing: Standing) -> Receipt | None:
     if status == "undone":
         return Receipt(episode.id, "failed", reason=_UNDONE)
     return Receipt(episode.id, "duplicate", reason=_KNOWN) if status == "done" else None
-
-
-def _verbatim(episode: Episode) -> Extraction:
-    """``infer=False``: a text is one fact, of messages each is one."""
-    if episode.kind == "text":
-        ordinals = tuple(turn.ordinal for turn in episode.turns)
-        facts = [CandidateFact(episode.content, turns=ordinals[:1])]
-    else:
-        facts = [CandidateFact(turn.text, turns=(turn.ordinal,)) for turn in episode.turns]
-    return Extraction(entities=(), facts=tuple(facts), extractor="none", version="1")
 
 
 def _place(statement: Statement) -> tuple[object, ...]:
