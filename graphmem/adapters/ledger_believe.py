@@ -29,8 +29,11 @@ def put_statements(commit: Commit) -> Steps[None]:
 
 def put_support(fact: Fact) -> Steps[None]:
     """Which statements a fact rests on; a fact of older days is its own."""
-    found = [{"statement_id": id, "fact_id": fact.id} for id in fact.statement_ids]
-    yield from tell("add_support", *found)
+    yield from tell("add_support", *support_rows(fact))
+
+
+def support_rows(fact: Fact) -> list[Row]:
+    return [{"statement_id": id, "fact_id": fact.id} for id in fact.statement_ids]
 
 
 def put_edits(commit: Commit, wall: str) -> Steps[None]:

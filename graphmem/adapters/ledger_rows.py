@@ -25,6 +25,7 @@ from graphmem.model import (
 from graphmem.ports.ledger import Event, Row
 from graphmem.text import alias_keys, name_key, text_key
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -34,7 +35,7 @@ def storable(text: str) -> str:
 
 
 def as_json(value: object) -> str:
-    return json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
+    return _encode(to_json(value))
 
 
 def place(scope: Scope) -> str:

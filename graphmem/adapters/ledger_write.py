@@ -125,25 +125,82 @@ def commit(
 ) -> Steps[None]:
     """Check that what was decided on still stands, then write it; ``at`` is for each its time."""
     present = yield from _check(commits, since)
+    plain: list[tuple[Commit, By]] = []
     for one, moment in zip(commits, at, strict=True):
-        episode = one.episode
-        by = By(moment, episode.id if episode else None, one.actor)
-        wall = _wall(one)
-        if one.merge is not None and wall is not None:
-            yield from believing.put_merge(log, one.merge, wall, by)
-        if one.undone is not None and one.undone.merge_id is not None and wall is not None:
-            yield from believing.undo_merge(log, one.undone.merge_id, wall, by)
-        yield from _put_entities(log, one, by)
-        if episode and one.mentions:
-            yield from _put_mentions(log, one, by, episode)
+        by = By(moment, one.episode.id if one.episode else None, one.actor)
+        if _is_plain(one):
+            plain.append((one, by))
+            continue
+        yield from _write_plain(log, plain, present)
+        plain.clear()
+        yield from _write(log, one, by, present)
+    yield from _write_plain(log, plain, present)
+    done = [one.episode.id for one in commits if one.episode]
+    if done:
+        yield from tell("set_done", {"ids": done})
+
+
+def _is_plain(commit: Commit) -> bool:
+    """Whether it only brings sentences that nothing stands beside, as most of a bulk load does."""
+    return (
+        commit.episode is not None
+        and commit.episode.reason != TAKEN_UP
+        and not (commit.new_entities or commit.renamed or commit.mentions or commit.edits)
+        and commit.merge is None
+        and commit.undone is None
+        and all(
+            d.action == "ADD" and d.before is None and d.after is not None and not d.after.entity_ids
+            for d in commit.decisions
+        )
+    )
+
+
+def _write_plain(
+    log: Log, commits: Sequence[tuple[Commit, By]], present: dict[str, _Now]
+) -> Steps[None]:
+    """The same as :func:`_write` of each, with one statement a table."""
+    facts, supports, sources, statements = [], [], [], []
+    for one, by in commits:
+        if one.episode is None:
+            continue
         for decision in one.decisions:
-            yield from _put_fact(log, decision, present, by)
-        yield from believing.put_statements(one)
-        if wall is not None:
-            yield from _by_hand(log, one, wall, by)
-        if episode and one.extraction and one.extraction.raw is None:
-            yield from keep_extraction(episode.id, one.extraction)
-    yield from tell("set_done", *({"id": one.episode.id} for one in commits if one.episode))
+            if decision.after is None:
+                continue
+            fact = replace(decision.after, recorded_at=by.at, retired_at=None)
+            row = rows.fact_row(fact)
+            facts.append(row)
+            present[fact.id] = _Now(fact.version, row["body"])
+            supports += believing.support_rows(fact)
+            sources += rows.source_rows(fact)
+            _log_fact(log, fact, decision, by, row["body"])
+        wall = one.episode.scope.wall
+        statements += [rows.statement_row(s, wall) for s in one.statements]
+    yield from tell("add_fact", *facts)
+    yield from tell("add_support", *supports)
+    yield from tell("add_source", *sources)
+    yield from tell("add_statement", *statements)
+    for one, _ in commits:
+        if one.episode and one.extraction and one.extraction.raw is None:
+            yield from keep_extraction(one.episode.id, one.extraction)
+
+
+def _write(log: Log, one: Commit, by: By, present: dict[str, _Now]) -> Steps[None]:
+    episode = one.episode
+    wall = _wall(one)
+    if one.merge is not None and wall is not None:
+        yield from believing.put_merge(log, one.merge, wall, by)
+    if one.undone is not None and one.undone.merge_id is not None and wall is not None:
+        yield from believing.undo_merge(log, one.undone.merge_id, wall, by)
+    yield from _put_entities(log, one, by)
+    if episode and one.mentions:
+        yield from _put_mentions(log, one, by, episode)
+    for decision in one.decisions:
+        yield from _put_fact(log, decision, present, by)
+    yield from believing.put_statements(one)
+    if wall is not None:
+        yield from _by_hand(log, one, wall, by)
+    if episode and one.extraction and one.extraction.raw is None:
+        yield from keep_extraction(episode.id, one.extraction)
 
 
 def _wall(commit: Commit) -> str | None:
@@ -275,8 +332,11 @@ def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) ->
         present[after.id] = _Now(after.version, row["body"])
         yield from _index(after, fresh=before is None)
     fact = after or before
-    if fact is None:
-        return
+    if fact is not None:
+        _log_fact(log, fact, decision, by, body)
+
+
+def _log_fact(log: Log, fact: Fact, decision: Decision, by: By, body: str | None) -> None:
     log.append(
         at=by.at,
         kind="fact",

@@ -26,6 +26,7 @@ from graphmem.adapters.ledger_steps import (
     ask,
     ask_all,
 )
+from graphmem.adapters.sqlite_many import insert_many
 from graphmem.errors import Rejected, Unavailable, UsageError
 
 T = TypeVar("T")
@@ -64,8 +65,10 @@ class Cursor:
     def tell(self, name: str, rows: Sequence[Values]) -> None:
         if rows:
             lists = any(type(value) is list for value in rows[0].values())
-            bound = map(_bound, rows) if lists else rows
-            self._connection.executemany(STATEMENTS[name, False], bound)
+            bound = list(map(_bound, rows)) if lists else rows
+            statement = STATEMENTS[name, False]
+            done = insert_many(self._connection, statement, bound)
+            self._connection.executemany(statement, bound[done:])
 
 
 def _bound(values: Values) -> Values:
@@ -228,7 +231,11 @@ class SqliteDatabase:
     def _connect(self) -> sqlite3.Connection:
         with self._errors():
             connection = sqlite3.connect(
-                self.path or ":memory:", isolation_level=None, check_same_thread=False, timeout=30
+                self.path or ":memory:",
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=30,
+                cached_statements=512,
             )
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")

@@ -44,7 +44,7 @@ VALUES (:id, :episode_id, :ordinal, :wall, :speaker, :role, :text, :occurred_at,
 UPDATE episodes SET status = 'pending', reason = :reason WHERE id = :id;
 
 -- name: set_done
-UPDATE episodes SET status = 'done', reason = NULL WHERE id = :id;
+UPDATE episodes SET status = 'done', reason = NULL WHERE id IN (SELECT value FROM json_each(:ids));
 
 -- name: postpone
 -- What another process has finished meanwhile stays so.
