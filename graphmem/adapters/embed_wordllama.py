@@ -48,6 +48,10 @@ class WordLlamaEmbedder:
     def name(self) -> str:
         return f"wordllama:{_CONFIG}_{_SIZE}"
 
+    @property
+    def kept(self) -> bool:
+        return False  # 60 µs a text, and a mebibyte for a thousand of them on disk
+
     async def size(self) -> int:
         return _SIZE
 

@@ -79,6 +79,10 @@ class Database(Protocol):
 
     async def head(self) -> int: ...
 
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        """See :meth:`~graphmem.ports.ledger.LedgerLog.fresh`."""
+        ...
+
     async def erased(self) -> None:
         """Called after an erasure: nothing of it may be left beside the tables."""
         ...
@@ -249,6 +253,9 @@ class SqlLedger:
                 "events_of_wall", after=after, limit=limit, wall=wall, until=stamp(until)
             )
         return [rows.to_event(row) for row in found]
+
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        return self._db.fresh(after, limit)
 
     async def existing(
         self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]

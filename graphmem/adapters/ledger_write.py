@@ -84,6 +84,7 @@ def _journal_run(log: Log, run: Sequence[Episode], window_s: float) -> Steps[lis
             wall=episode.scope.wall,
             episode_id=episode.id,
             actor="graphmem",
+            value=episode,
         )
     new = [episode for episode, id in zip(stored, repeated, strict=True) if id is None]
     yield from tell("add_episode", *map(rows.episode_row, new))
@@ -149,7 +150,10 @@ def _is_plain(commit: Commit) -> bool:
         and commit.merge is None
         and commit.undone is None
         and all(
-            d.action == "ADD" and d.before is None and d.after is not None and not d.after.entity_ids
+            d.action == "ADD"
+            and d.before is None
+            and d.after is not None
+            and not d.after.entity_ids
             for d in commit.decisions
         )
     )
@@ -347,6 +351,7 @@ def _log_fact(log: Log, fact: Fact, decision: Decision, by: By, body: str | None
         actor=by.actor,
         reason=decision.reason,
         after=body,
+        value=fact if body is not None else None,
     )
 
 

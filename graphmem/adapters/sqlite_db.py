@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from graphmem.adapters.ledger_fresh import Fresh
 from graphmem.adapters.ledger_statements import Statements, migrations, sql_file
 from graphmem.adapters.ledger_steps import (
     Ask,
@@ -28,6 +29,7 @@ from graphmem.adapters.ledger_steps import (
 )
 from graphmem.adapters.sqlite_many import insert_many
 from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.ports.ledger import Event
 
 T = TypeVar("T")
 
@@ -101,6 +103,7 @@ class SqliteDatabase:
         self._connections: list[sqlite3.Connection] = []
         self._closed = False
         self._head = 0
+        self._fresh = Fresh()
         self._lock: BaseFileLock | None = None
 
     @property
@@ -115,6 +118,9 @@ class SqliteDatabase:
     async def head(self) -> int:
         # One process writes this file, so what it last wrote is the head.
         return self._head
+
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        return self._fresh.after(after, limit)
 
     async def write(
         self, work: Work[T], _landed: Callable[[], Steps[bool]] | None = None
@@ -145,6 +151,7 @@ class SqliteDatabase:
 
     async def erased(self) -> None:
         """What was erased must not survive in the write-ahead log either: cut it to nothing."""
+        self._fresh.clear()
         await self._submit(
             self._writer,
             lambda: self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(),
@@ -200,6 +207,7 @@ class SqliteDatabase:
                 raise
             # In the one writer's thread, as soon as it is durable: the caller may be gone.
             self._head = max(self._head, log.seq)
+            self._fresh.add(log)
             return result, self._head
 
     def _answer(self, asks: Sequence[Ask]) -> list[Rows]:

@@ -53,9 +53,7 @@ def as_told(episode: Episode, clock: Clock) -> Commit:
     statements, decisions = [], []
     for ordinal, candidate in enumerate(extraction.facts):
         turn = turns[candidate.turns[0]] if candidate.turns else None
-        sources = (
-            Source(episode.id, turn.id if turn else None, scope.agent_id, scope.run_id),
-        )
+        sources = (Source(episode.id, turn.id if turn else None, scope.agent_id, scope.run_id),)
         statement = Statement(
             id=clock.new_id(),
             episode_id=episode.id,

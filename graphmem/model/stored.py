@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Literal, Self, TypeAlias
 
 from graphmem.clock import stamp, unstamp, unstamp_or_none
@@ -27,12 +26,15 @@ _LONGEST_ID = 256
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-@lru_cache(maxsize=256)
+_fields_of: dict[type, tuple[str, ...] | None] = {}
+
+
 def _field_names(kind: type) -> tuple[str, ...] | None:
     """The names of a dataclass's fields, None of any other type."""
-    if not dataclasses.is_dataclass(kind):
-        return None
-    return tuple(field.name for field in dataclasses.fields(kind))
+    if kind not in _fields_of:
+        found = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else None
+        _fields_of[kind] = None if found is None else tuple(field.name for field in found)
+    return _fields_of[kind]
 
 
 def to_json(value: Any) -> Any:

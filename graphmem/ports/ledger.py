@@ -195,6 +195,9 @@ class Event:
     action: str
     wall: str
     after: Mapping[str, Any] | None = None
+    value: Episode | Fact | None = None
+    """What it became as a value, where it came from :meth:`LedgerLog.fresh`; ``after`` is not
+    filled in then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +345,11 @@ class LedgerLog(Protocol):
     ) -> list[Event]:
         """Events with ``seq`` above ``after``, in order: all, or (``wall`` and ``until``, both) one
         wall's up to a moment."""
+        ...
+
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        """The same events from memory, as far as this process wrote them lately and nobody else
+        writes; empty when they are not all at hand: read them then."""
         ...
 
     async def existing(
