@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
@@ -18,7 +17,9 @@ from graphmem.errors import UsageError
 
 def stamp(moment: datetime) -> str:
     """Stored form of a time: UTC, microseconds, fixed width."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def unstamp(text: str) -> datetime:
@@ -130,4 +131,5 @@ def uuid7(us: int, random: bytes) -> str:
     ms, fraction = divmod(us, 1000)
     value = (ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (fraction * 4096 // 1000) << 64
     value |= 0b10 << 62 | int.from_bytes(random, "big") & (1 << 62) - 1
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

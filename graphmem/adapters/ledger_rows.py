@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
@@ -38,6 +39,7 @@ def as_json(value: object) -> str:
     return _encode(to_json(value))
 
 
+@lru_cache(maxsize=1024)
 def place(scope: Scope) -> str:
     """The full scope as one text: what duplicates are looked for in."""
     return json.dumps(
@@ -156,9 +158,14 @@ def statement_row(statement: Statement, wall: str) -> dict[str, Any]:
         "subject_id": statement.subject_id,
         "type": statement.type,
         "object_id": statement.object_id or value,
-        "text_key": statement.key if statement.key is not None else text_key(statement.text),
+        "text_key": sentence_of(statement),
         "body": as_json(statement),
     }
+
+
+def sentence_of(statement: Statement) -> str:
+    """The key that a statement's sentence is filed under."""
+    return statement.key if statement.key is not None else text_key(statement.text)
 
 
 def edit_row(edit: Edit, wall: str) -> dict[str, Any]:

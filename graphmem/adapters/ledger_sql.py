@@ -135,10 +135,15 @@ class SqlLedger:
 
     # Writes
 
-    async def journal(self, episodes: Sequence[Episode], window_s: float) -> list[Episode]:
+    async def journal(
+        self, episodes: Sequence[Episode], window_s: float, *, told: Sequence[Commit] = ()
+    ) -> list[Episode]:
         if not episodes:
             return []
-        stored, _ = await self._db.write(lambda log: writing.journal(log, episodes, window_s))
+        at = [commit.at or self._clock.now() for commit in told]
+        stored, _ = await self._db.write(
+            lambda log: writing.journal(log, episodes, window_s, list(zip(told, at, strict=True)))
+        )
         return stored
 
     async def commit(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphmem.adapters import ledger_believe as believing
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters.ledger_read import by_id, with_turns
-from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask_all, tell
+from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
 from graphmem.clock import stamp
 from graphmem.errors import Conflict
 from graphmem.model import Decision, Episode, Fact
@@ -20,11 +20,18 @@ from graphmem.ports.llm import Extraction
 # Journalling
 
 
-def journal(log: Log, episodes: Sequence[Episode], window_s: float) -> Steps[list[Episode]]:
+Told: TypeAlias = tuple[Commit, datetime]
+"""A commit of plain sentences, and its time."""
+
+
+def journal(
+    log: Log, episodes: Sequence[Episode], window_s: float, told: Sequence[Told] = ()
+) -> Steps[list[Episode]]:
     """Store what is new; give for each the one that is stored."""
+    by_id = {commit.episode.id: (commit, at) for commit, at in told if commit.episode is not None}
     stored: list[Episode] = []
     for run in _runs(episodes):
-        stored += yield from _journal_run(log, run, window_s)
+        stored += yield from _journal_run(log, run, window_s, by_id)
     return stored
 
 
@@ -46,7 +53,9 @@ def _runs(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
         yield run
 
 
-def _journal_run(log: Log, run: Sequence[Episode], window_s: float) -> Steps[list[Episode]]:
+def _journal_run(
+    log: Log, run: Sequence[Episode], window_s: float, told: Mapping[str, Told]
+) -> Steps[list[Episode]]:
     places = list(dict.fromkeys(rows.place(episode.scope) for episode in run))
     found = yield from ask_all(
         [_repeated(episode, window_s) for episode in run]
@@ -62,6 +71,8 @@ def _journal_run(log: Log, run: Sequence[Episode], window_s: float) -> Steps[lis
     if ids:
         earlier = with_turns(*(yield from ask_all(by_id(ids))))
         known = {episode.id: episode for episode in earlier}
+    fresh = [told[e.id] for e, id in zip(run, repeated, strict=True) if not id and e.id in told]
+    unheard = yield from _unheard(fresh)
     stored: list[Episode] = []
     for asked, id in zip(run, repeated, strict=True):
         if id is not None:
@@ -73,7 +84,8 @@ def _journal_run(log: Log, run: Sequence[Episode], window_s: float) -> Steps[lis
             stored.append(kept)
             continue
         place = rows.place(asked.scope)
-        episode = replace(asked, previous_id=last[place])
+        status = "done" if asked.id in unheard else asked.status
+        episode = replace(asked, previous_id=last[place], status=status)
         last[place] = episode.id
         stored.append(episode)
         log.append(
@@ -91,7 +103,34 @@ def _journal_run(log: Log, run: Sequence[Episode], window_s: float) -> Steps[lis
     yield from tell(
         "add_turn", *(rows.turn_row(turn, e.scope.wall) for e in new for turn in e.turns)
     )
+    plain = [(commit, By(at, id, commit.actor)) for id, (commit, at) in unheard.items()]
+    yield from _write_plain(log, plain, {})
     return stored
+
+
+def _unheard(told: Sequence[Told]) -> Steps[dict[str, Told]]:
+    """By episode, those of which no sentence was heard before in its wall."""
+    if not told:
+        return {}
+    said: dict[str, tuple[str, list[str]]] = {}
+    for commit, _ in told:
+        if commit.episode is not None:
+            keys = [rows.sentence_of(statement) for statement in commit.statements]
+            said[commit.episode.id] = (commit.episode.scope.wall, keys)
+    pairs = sorted({(wall, key) for wall, keys in said.values() for key in keys})
+    walls, keys = [wall for wall, _ in pairs], [key for _, key in pairs]
+    known = yield from ask("heard", walls=walls, keys=keys)
+    heard = {(row["wall"], row["key"]) for row in known}
+    found: dict[str, Told] = {}
+    for one in told:
+        if one[0].episode is None:
+            continue
+        wall, own = said[one[0].episode.id]
+        mine = {(wall, key) for key in own}
+        if len(mine) == len(own) and heard.isdisjoint(mine):
+            found[one[0].episode.id] = one
+        heard |= mine
+    return found
 
 
 def _repeated(episode: Episode, window_s: float) -> Ask:

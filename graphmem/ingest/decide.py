@@ -133,14 +133,9 @@ class Believed:
         await self._read_cells(self._cells(s.id for s in told.statements))
         return list(told.statements)
 
-    async def read_sentences(self, keys: Iterable[str]) -> set[str]:
-        """Read, in one go, what plain sentences with these keys are going to touch; give the keys
-        of all that was found."""
-        await self._read_cells({("", key) for key in keys})
-        known = {text_key(fact.text) for fact in self._facts.values()}
-        for statement in self._said.values():
-            known |= {sentence_key(statement), text_key(statement.text)}
-        return known
+    async def read_sentences(self, texts: Iterable[str]) -> None:
+        """Read, in one go, what these plain sentences are going to touch."""
+        await self._read_cells({("", text_key(text)) for text in texts})
 
     async def recall(self, query: StatementQuery) -> tuple[Statement, ...]:
         """What once counted, with the facts and edits that it had: to be taken in again."""

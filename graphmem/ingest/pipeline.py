@@ -7,11 +7,10 @@ pending, never lost and never half written.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal, TypeVar
@@ -27,7 +26,7 @@ from graphmem.ingest.recalled import readable
 from graphmem.ingest.relation_types import RelationTypes
 from graphmem.ingest.resolve import resolve
 from graphmem.ingest.stating import statements_of
-from graphmem.ingest.verbatim import as_told, sentences_of, unheard, verbatim
+from graphmem.ingest.verbatim import as_told, verbatim
 from graphmem.model import Episode, Receipt, Statement
 from graphmem.ports.ledger import (
     TAKEN_UP,
@@ -44,7 +43,6 @@ _KNOWN_NAMES = 200
 _ERASED = "erased before it was finished"
 _UNDONE = "undone before it was finished"
 _KNOWN = "remembered before"
-_FEW = 64
 _TRIES = 100  # each lost one is another process's gain
 T = TypeVar("T")
 
@@ -72,14 +70,20 @@ class Ingest:
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def add(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Journal all, then take each through the stages; receipts in order."""
-        stored = await self._ledger.journal(episodes, self._window_s)
+        """Journal all, then take each through the stages; receipts in order. A text that is kept
+        as it is, and says what was never heard, is done with the journal."""
+        told = {e.id: as_told(e, self._clock) for e in episodes if not e.infer}
+        stored = await self._ledger.journal(episodes, self._window_s, told=list(told.values()))
         todo: dict[str, Episode] = {}
+        receipts: dict[str, Receipt] = {}
         for asked, kept in zip(episodes, stored, strict=True):
+            if asked.id == kept.id and kept.status == "done":
+                commit = told[kept.id]
+                receipts[kept.id] = _receipt(kept, "done", verbatim(kept), commit=commit)
             # A repeated add of what is still pending is taken as a wish to go on with it.
-            if asked.id == kept.id or kept.status == "pending":
+            elif asked.id == kept.id or kept.status == "pending":
                 todo.setdefault(kept.id, kept)
-        receipts = {receipt.episode_id: receipt for receipt in await self._once(todo)}
+        receipts |= {receipt.episode_id: receipt for receipt in await self._once(todo)}
         results: list[Receipt] = []
         for kept in stored:
             fresh = receipts.pop(kept.id, None)
@@ -196,57 +200,28 @@ class Ingest:
         return _receipt(episode, "pending", spent, reason=reason)
 
     async def _commit_verbatim(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Texts stored as they are: all in one transaction, each sees those before it."""
+        """Texts stored as they are: one transaction a wall, each sees those before it."""
         receipts: dict[str, Receipt] = {}
-        walls = dict.fromkeys(episode.scope.wall for episode in episodes)
-        try:
-            receipts = await self._decided_once(walls, partial(self._verbatim_once, episodes))
-        except Conflict:
-            # Others write here too, and the less is decided at a time the less comes in between.
-            for wall in walls:
-                here = [episode for episode in episodes if episode.scope.wall == wall]
-                for start in range(0, len(here), _FEW):
-                    few = here[start : start + _FEW]
-                    receipts |= await self.decided(wall, partial(self._verbatim_once, few))
+        for wall in dict.fromkeys(episode.scope.wall for episode in episodes):
+            here = [episode for episode in episodes if episode.scope.wall == wall]
+            receipts |= await self.decided(wall, partial(self._verbatim_once, wall, here))
         return [receipts[episode.id] for episode in episodes]
 
-    async def _verbatim_once(self, episodes: Sequence[Episode]) -> dict[str, Receipt]:
-        receipts: dict[str, Receipt] = {}
-        commits: list[Commit] = []
-        since: dict[str, int] = {}
-        by_wall: dict[str, list[Episode]] = {}
-        for episode in episodes:
-            by_wall.setdefault(episode.scope.wall, []).append(episode)
-        for wall, here in by_wall.items():
-            standing = await self._ledger.standing(wall, [episode.id for episode in here])
-            since[wall] = standing.seq
-            todo = []
-            for episode in here:
-                if ended := _ended(episode, standing):
-                    receipts[episode.id] = ended
-                else:
-                    todo.append(episode)
-            commits += await self._verbatim_in(wall, todo)
-        await self._ledger.commit(commits, since=since)
-        for commit in commits:
-            if commit.episode is not None and commit.extraction is not None:
-                receipt = _receipt(commit.episode, "done", commit.extraction, commit=commit)
-                receipts[commit.episode.id] = receipt
-        return receipts
-
-    async def _verbatim_in(self, wall: str, episodes: Sequence[Episode]) -> list[Commit]:
-        """What texts come to in one wall: what was never heard as it is told, the rest decided."""
-        said = {episode.id: sentences_of(episode) for episode in episodes}
+    async def _verbatim_once(self, wall: str, episodes: Sequence[Episode]) -> dict[str, Receipt]:
+        standing = await self._ledger.standing(wall, [episode.id for episode in episodes])
         believed = self.believed(wall)
-        known = await believed.read_sentences(key for keys in said.values() for key in keys)
-        new = unheard(said.values(), known)
+        await believed.read_sentences(fact.text for e in episodes for fact in verbatim(e).facts)
+        receipts: dict[str, Receipt] = {}
         commits = []
         for episode in episodes:
-            if episode.reason != TAKEN_UP and new.issuperset(said[episode.id]):
-                commits.append(as_told(episode, self._clock))
-            else:
-                commits.append(await self._decide(episode, verbatim(episode), believed))
-        return commits
+            if ended := _ended(episode, standing):
+                receipts[episode.id] = ended
+                continue
+            extraction = verbatim(episode)
+            commits.append(await self._decide(episode, extraction, believed))
+            receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
+        await self._ledger.commit(commits, since={wall: standing.seq})
+        return receipts
 
     def believed(self, wall: str) -> Believed:
         """What a wall believes, to decide about it."""
@@ -292,13 +267,6 @@ class Ingest:
         )
         async with self._walls.setdefault(wall, asyncio.Lock()):
             return await once_more(attempt)
-
-    async def _decided_once(self, walls: Iterable[str], attempt: Callable[[], Awaitable[T]]) -> T:
-        """The same for several walls, and only one attempt."""
-        async with contextlib.AsyncExitStack() as held:
-            for wall in sorted(walls):  # in one order, so that no two wait for each other
-                await held.enter_async_context(self._walls.setdefault(wall, asyncio.Lock()))
-            return await attempt()
 
 
 def _ended(episode: Episode, standing: Standing) -> Receipt | None:

@@ -1,21 +1,19 @@
 """``infer=False``: a text kept as it is, one fact without extraction.
 
 Such a text names no entity and no date, so it touches nothing but the same sentence told before.
-Where there is none, what the fold over statements would come to is plain, and is written down here
-without it: that is what makes a bulk load fast. A test holds the two ways to the same result.
+Where there is none, what the fold over statements would come to is plain. It is written down here
+without reading anything, and the ledger takes it along with the journal when it finds that nothing
+was heard of it: that is what makes such an add, and a bulk load of them, fast. A test holds the two
+ways to the same result.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-
 from graphmem.clock import Clock
 from graphmem.ingest.journal import importance_of
 from graphmem.model import Decision, Episode, Fact, Source, Statement
-from graphmem.ports.ledger import TAKEN_UP, Commit
+from graphmem.ports.ledger import Commit
 from graphmem.ports.llm import CandidateFact, Extraction
-from graphmem.text import text_key
 
 
 def verbatim(episode: Episode) -> Extraction:
@@ -28,24 +26,8 @@ def verbatim(episode: Episode) -> Extraction:
     return Extraction(entities=(), facts=tuple(facts), extractor="none", version="1")
 
 
-def sentences_of(episode: Episode) -> list[str]:
-    """The keys of what it says."""
-    if episode.kind == "text":
-        return [text_key(episode.content)]
-    return [text_key(turn.text) for turn in episode.turns]
-
-
-def unheard(said: Iterable[Sequence[str]], known: Iterable[str]) -> set[str]:
-    """Which of these sentences, told by several episodes, are told once and were not known."""
-    counted = Counter(key for keys in said for key in keys)
-    return {key for key, times in counted.items() if times == 1}.difference(known)
-
-
 def as_told(episode: Episode, clock: Clock) -> Commit:
-    """What an episode comes to when nothing that it says was ever heard. It is not one
-    that is :data:`~graphmem.ports.ledger.TAKEN_UP`."""
-    if episode.reason == TAKEN_UP:
-        raise ValueError(f"episode {episode.id} was heard before")
+    """What a new episode comes to if nothing that it says was ever heard."""
     extraction = verbatim(episode)
     turns = {turn.ordinal: turn for turn in episode.turns}
     importance = importance_of(None, episode)

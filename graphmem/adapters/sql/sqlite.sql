@@ -204,6 +204,14 @@ SELECT s.* FROM facts AS f JOIN supports AS p ON p.fact_id = f.id
 JOIN statements AS s ON s.id = p.statement_id
 WHERE f.retired_at IS NULL AND f.wall = :wall AND f.text_key IN (SELECT value FROM json_each(:keys)) AND f.type IS NULL AND NOT s.undone;
 
+-- name: heard
+-- Which of these sentences, each in its wall, were told or are what a present fact says.
+SELECT w.value AS wall, k.value AS key FROM json_each(:keys) AS k
+JOIN json_each(:walls) AS w ON w.key = k.key
+WHERE EXISTS (SELECT 1 FROM statements AS s WHERE s.wall = w.value AND s.text_key = k.value)
+  OR EXISTS (SELECT 1 FROM facts AS f
+    WHERE f.retired_at IS NULL AND f.wall = w.value AND f.text_key = k.value);
+
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
 WHERE s.episode_id IN (SELECT value FROM json_each(:ids)) AND s.wall = :wall AND (:undone_too OR NOT s.undone);
