@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from graphmem.adapters import ledger_believe as believing
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters.ledger_read import by_id, with_turns
-from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
+from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask_all, tell
 from graphmem.clock import stamp
 from graphmem.errors import Conflict
 from graphmem.model import Decision, Episode, Fact
@@ -72,7 +73,8 @@ def _journal_run(
         earlier = with_turns(*(yield from ask_all(by_id(ids))))
         known = {episode.id: episode for episode in earlier}
     fresh = [told[e.id] for e, id in zip(run, repeated, strict=True) if not id and e.id in told]
-    unheard = yield from _unheard(fresh)
+    keys: dict[str, str] = {}
+    unheard = yield from _unheard(fresh, keys)
     stored: list[Episode] = []
     for asked, id in zip(run, repeated, strict=True):
         if id is not None:
@@ -104,32 +106,32 @@ def _journal_run(
         "add_turn", *(rows.turn_row(turn, e.scope.wall) for e in new for turn in e.turns)
     )
     plain = [(commit, By(at, id, commit.actor)) for id, (commit, at) in unheard.items()]
-    yield from _write_plain(log, plain, {})
+    yield from _write_plain(log, plain, {}, keys)
     return stored
 
 
-def _unheard(told: Sequence[Told]) -> Steps[dict[str, Told]]:
-    """By episode, those of which no sentence was heard before in its wall."""
-    if not told:
-        return {}
-    said: dict[str, tuple[str, list[str]]] = {}
-    for commit, _ in told:
-        if commit.episode is not None:
-            keys = [rows.sentence_of(statement) for statement in commit.statements]
-            said[commit.episode.id] = (commit.episode.scope.wall, keys)
-    pairs = sorted({(wall, key) for wall, keys in said.values() for key in keys})
-    walls, keys = [wall for wall, _ in pairs], [key for _, key in pairs]
-    known = yield from ask("heard", walls=walls, keys=keys)
-    heard = {(row["wall"], row["key"]) for row in known}
-    found: dict[str, Told] = {}
+def _unheard(told: Sequence[Told], keys: dict[str, str]) -> Steps[dict[str, Told]]:
+    """By episode, those of which no sentence was heard before in its wall. Notes in ``keys`` the
+    key of each statement."""
+    by_wall: dict[str, list[Told]] = {}
     for one in told:
-        if one[0].episode is None:
-            continue
-        wall, own = said[one[0].episode.id]
-        mine = {(wall, key) for key in own}
-        if len(mine) == len(own) and heard.isdisjoint(mine):
-            found[one[0].episode.id] = one
-        heard |= mine
+        for statement in one[0].statements:
+            keys[statement.id] = rows.sentence_of(statement)
+        by_wall.setdefault(_wall(one[0]) or "", []).append(one)
+    asks = []
+    for wall, here in by_wall.items():
+        wanted = {keys[s.id] for commit, _ in here for s in commit.statements}
+        asks.append(Ask("heard", {"wall": wall, "keys": sorted(wanted)}))
+    known = yield from ask_all(asks)
+    found: dict[str, Told] = {}
+    for here, rows_heard in zip(by_wall.values(), known, strict=True):
+        heard = {row["key"] for row in rows_heard}
+        for one in here:
+            said = [keys[s.id] for s in one[0].statements]
+            once = len(set(said)) == len(said) and heard.isdisjoint(said)
+            if once and one[0].episode is not None:
+                found[one[0].episode.id] = one
+            heard.update(said)
     return found
 
 
@@ -199,25 +201,32 @@ def _is_plain(commit: Commit) -> bool:
 
 
 def _write_plain(
-    log: Log, commits: Sequence[tuple[Commit, By]], present: dict[str, _Now]
+    log: Log,
+    commits: Sequence[tuple[Commit, By]],
+    present: dict[str, _Now],
+    keys: Mapping[str, str] = MappingProxyType({}),
 ) -> Steps[None]:
-    """The same as :func:`_write` of each, with one statement a table."""
+    """The same as :func:`_write` of each, with one statement a table. ``keys`` are those of
+    statements, as far as they are known."""
     facts, supports, sources, statements = [], [], [], []
     for one, by in commits:
         if one.episode is None:
             continue
+        texts = {s.text: keys[s.id] for s in one.statements if s.id in keys and s.key is None}
         for decision in one.decisions:
             if decision.after is None:
                 continue
-            fact = replace(decision.after, recorded_at=by.at, retired_at=None)
-            row = rows.fact_row(fact)
+            fact = decision.after
+            if fact.recorded_at != by.at or fact.retired_at is not None:
+                fact = replace(fact, recorded_at=by.at, retired_at=None)
+            row = rows.fact_row(fact, key=texts.get(fact.text))
             facts.append(row)
             present[fact.id] = _Now(fact.version, row["body"])
             supports += believing.support_rows(fact)
             sources += rows.source_rows(fact)
             _log_fact(log, fact, decision, by, row["body"])
         wall = one.episode.scope.wall
-        statements += [rows.statement_row(s, wall) for s in one.statements]
+        statements += [rows.statement_row(s, wall, key=keys.get(s.id)) for s in one.statements]
     yield from tell("add_fact", *facts)
     yield from tell("add_support", *supports)
     yield from tell("add_source", *sources)
@@ -357,7 +366,7 @@ def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) ->
         raise Conflict(f"fact {before.id} changed meanwhile; decide again")
     body: str | None = None
     if decision.action == "NONE" and after is not None:
-        body = rows.as_json(after)
+        body = rows.as_body(after)
         yield from tell("replace_fact", {"id": after.id, "version": after.version, "body": body})
         present[after.id] = _Now(after.version, body)
         yield from _index(after, fresh=False)

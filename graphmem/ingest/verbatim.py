@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from graphmem.clock import Clock
 from graphmem.ingest.journal import importance_of
-from graphmem.model import Decision, Episode, Fact, Source, Statement
+from graphmem.model import Decision, Episode, Fact, Source, Statement, Turn
 from graphmem.ports.ledger import Commit
 from graphmem.ports.llm import CandidateFact, Extraction
 
@@ -28,37 +28,19 @@ def verbatim(episode: Episode) -> Extraction:
 
 def as_told(episode: Episode, clock: Clock) -> Commit:
     """What a new episode comes to if nothing that it says was ever heard."""
-    extraction = verbatim(episode)
-    turns = {turn.ordinal: turn for turn in episode.turns}
+    at = clock.now()
     importance = importance_of(None, episode)
-    scope = episode.scope
     statements, decisions = [], []
-    for ordinal, candidate in enumerate(extraction.facts):
-        turn = turns[candidate.turns[0]] if candidate.turns else None
-        sources = (Source(episode.id, turn.id if turn else None, scope.agent_id, scope.run_id),)
-        statement = Statement(
-            id=clock.new_id(),
-            episode_id=episode.id,
-            text=candidate.text.strip(),
-            stated_at=(turn.occurred_at if turn else None) or episode.occurred_at,
-            turn=turn.ordinal if turn else 0,
-            ordinal=ordinal,
-            importance=importance,
-            sources=sources,
-            scope=scope,
-            expires_at=episode.expires_at,
-            memory_type=episode.memory_type,
-            metadata=episode.metadata,
-            tags=episode.tags,
-        )
+    for ordinal, (text, turn) in enumerate(_told(episode)):
+        statement = _statement(episode, text, turn, ordinal, importance, clock.new_id())
         fact = Fact(
             id=statement.id,
-            scope=scope,
-            text=statement.text,
-            recorded_at=clock.now(),
+            scope=episode.scope,
+            text=text,
+            recorded_at=at,
             stated_at=statement.stated_at,
             expires_at=episode.expires_at,
-            sources=sources,
+            sources=statement.sources,
             memory_type=episode.memory_type,
             importance=importance,
             metadata=episode.metadata,
@@ -67,10 +49,32 @@ def as_told(episode: Episode, clock: Clock) -> Commit:
         )
         statements.append(statement)
         decisions.append(Decision("ADD", "new", None, fact))
-    return Commit(
-        episode=episode,
-        decisions=tuple(decisions),
-        statements=tuple(statements),
-        extraction=extraction,
-        at=clock.now(),
+    return Commit(episode=episode, decisions=tuple(decisions), statements=tuple(statements), at=at)
+
+
+def _told(episode: Episode) -> list[tuple[str, Turn | None]]:
+    """What it says, each with the turn that says it."""
+    if episode.kind == "text":
+        return [(episode.content.strip(), episode.turns[0] if episode.turns else None)]
+    return [(turn.text.strip(), turn) for turn in episode.turns]
+
+
+def _statement(
+    episode: Episode, text: str, turn: Turn | None, ordinal: int, importance: float, id: str
+) -> Statement:
+    scope = episode.scope
+    return Statement(
+        id=id,
+        episode_id=episode.id,
+        text=text,
+        stated_at=(turn.occurred_at if turn else None) or episode.occurred_at,
+        turn=turn.ordinal if turn else 0,
+        ordinal=ordinal,
+        importance=importance,
+        sources=(Source(episode.id, turn.id if turn else None, scope.agent_id, scope.run_id),),
+        scope=scope,
+        expires_at=episode.expires_at,
+        memory_type=episode.memory_type,
+        metadata=episode.metadata,
+        tags=episode.tags,
     )

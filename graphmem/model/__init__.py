@@ -39,6 +39,7 @@ from graphmem.model.stored import (
     Source,
     Turn,
     to_json,
+    to_sparse,
 )
 
 __all__ = [
@@ -78,4 +79,5 @@ __all__ = [
     "Turn",
     "Verification",
     "to_json",
+    "to_sparse",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self, TypeAlias
 
-from graphmem.clock import stamp, unstamp, unstamp_or_none
+from graphmem.clock import stamp, unstamp_or_none
 from graphmem.errors import UsageError
 
 Metadata: TypeAlias = Mapping[str, Any]
@@ -23,6 +23,10 @@ DEFAULT_PROJECT = "default"
 _LONGEST_ID = 256
 
 
+_TIMES = (
+    *("recorded_at", "stated_at", "retired_at", "valid_at", "invalid_at", "expires_at"),
+    *("archived_at", "planned_for"),
+)
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -56,6 +60,36 @@ def to_json(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [to_json(item) for item in value]
     return value
+
+
+def to_sparse(value: Any) -> dict[str, Any]:
+    """A dataclass as plain JSON data without what is None or an empty tuple or mapping: as its
+    fields are by default. Inside the values of its fields nothing is left out."""
+    found: dict[str, Any] = {}
+    for name in _field_names(type(value)) or ():
+        item = getattr(value, name)
+        if type(item) in _PLAIN:
+            if item is not None:
+                found[name] = item
+        elif item not in ((), {}):
+            found[name] = to_sparse(item) if isinstance(item, Scope) else to_json(item)
+    return found
+
+
+def from_sparse(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that facts and statements share, as values, as far as they are there."""
+    found = dict(data)
+    for name in _TIMES:
+        if name in found:
+            found[name] = unstamp_or_none(found[name])
+    if found.get("scope"):
+        found["scope"] = Scope(**found["scope"])
+    for name in ("entity_ids", "tags"):
+        if name in found:
+            found[name] = tuple(found[name])
+    if "sources" in found:
+        found["sources"] = tuple(Source(**source) for source in found["sources"])
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +196,10 @@ class Entity:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return cls(
-            **{
-                **data,
-                "aliases": tuple(data["aliases"]),
-                "recorded_at": unstamp_or_none(data["recorded_at"]),
-            }
-        )
+        """What is missing is as by default."""
+        recorded_at = unstamp_or_none(data.get("recorded_at"))
+        aliases = tuple(data.get("aliases", ()))
+        return cls(**{**data, "aliases": aliases, "recorded_at": recorded_at})
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,31 +266,11 @@ class Fact:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        times = {
-            name: unstamp_or_none(data[name])
-            for name in (
-                "stated_at",
-                "retired_at",
-                "valid_at",
-                "invalid_at",
-                "expires_at",
-                "archived_at",
-            )
-        }
-        # Facts of older stores lack what came later.
-        times["planned_for"] = unstamp_or_none(data.get("planned_for"))
-        return cls(
-            **{
-                **data,
-                **times,
-                "recorded_at": unstamp(data["recorded_at"]),
-                "scope": Scope(**data["scope"]),
-                "entity_ids": tuple(data["entity_ids"]),
-                "sources": tuple(Source(**source) for source in data["sources"]),
-                "tags": tuple(data["tags"]),
-                "statement_ids": tuple(data.get("statement_ids", ())),
-            }
-        )
+        """What is missing is as by default."""
+        found = from_sparse(data)
+        if "statement_ids" in found:
+            found["statement_ids"] = tuple(found["statement_ids"])
+        return cls(**found)
 
 
 def _distinct(values: Iterator[str | None]) -> tuple[str, ...]:

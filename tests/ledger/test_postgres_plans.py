@@ -91,7 +91,6 @@ _VALUES: dict[str, Any] = {
     "types": ["type_11", "type_11"],
     "subjects": ["n12", "n12"],
     "objects": ["n12", "n13"],
-    "walls": ["w1", "w1"],
     "statement_id": "s11",
     "fact_id": "f11",
 }

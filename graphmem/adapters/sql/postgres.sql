@@ -221,12 +221,16 @@ WHERE f.retired_at IS NULL AND f.wall = :wall AND hashtextextended(f.text_key, 0
   AND f.text_key = ANY(:keys::text[]) AND f.type IS NULL AND NOT s.undone;
 
 -- name: heard
--- Which of these sentences, each in its wall, were told or are what a present fact says.
-SELECT w.wall, w.key FROM unnest(:walls::text[], :keys::text[]) AS w (wall, key)
-WHERE EXISTS (SELECT 1 FROM statements AS s WHERE s.wall = w.wall
-    AND hashtextextended(s.text_key, 0) = hashtextextended(w.key, 0) AND s.text_key = w.key)
-  OR EXISTS (SELECT 1 FROM facts AS f WHERE f.retired_at IS NULL AND f.wall = w.wall
-    AND hashtextextended(f.text_key, 0) = hashtextextended(w.key, 0) AND f.text_key = w.key);
+-- Which of these sentences were told in a wall, or are what a present fact says.
+SELECT text_key AS key FROM statements
+WHERE wall = :wall AND hashtextextended(text_key, 0) = ANY(
+    SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
+  AND text_key = ANY(:keys::text[])
+UNION
+SELECT text_key AS key FROM facts
+WHERE retired_at IS NULL AND wall = :wall AND hashtextextended(text_key, 0) = ANY(
+    SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
+  AND text_key = ANY(:keys::text[]);
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s

@@ -205,12 +205,12 @@ JOIN statements AS s ON s.id = p.statement_id
 WHERE f.retired_at IS NULL AND f.wall = :wall AND f.text_key IN (SELECT value FROM json_each(:keys)) AND f.type IS NULL AND NOT s.undone;
 
 -- name: heard
--- Which of these sentences, each in its wall, were told or are what a present fact says.
-SELECT w.value AS wall, k.value AS key FROM json_each(:keys) AS k
-JOIN json_each(:walls) AS w ON w.key = k.key
-WHERE EXISTS (SELECT 1 FROM statements AS s WHERE s.wall = w.value AND s.text_key = k.value)
-  OR EXISTS (SELECT 1 FROM facts AS f
-    WHERE f.retired_at IS NULL AND f.wall = w.value AND f.text_key = k.value);
+-- Which of these sentences were told in a wall, or are what a present fact says.
+SELECT text_key AS key FROM statements
+WHERE wall = :wall AND text_key IN (SELECT value FROM json_each(:keys))
+UNION
+SELECT text_key AS key FROM facts
+WHERE retired_at IS NULL AND wall = :wall AND text_key IN (SELECT value FROM json_each(:keys));
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
