@@ -25,71 +25,20 @@ _YEARS_PER_MILLION = 4
 _WORDS = 30_000
 _CAST = {"person": 80, "place": 40, "firm": 20, "thing": 120}
 """How many of each kind a user knows."""
-_STARTS = [
-    "b",
-    "br",
-    "c",
-    "ch",
-    "cl",
-    "d",
-    "dr",
-    "f",
-    "fl",
-    "g",
-    "gr",
-    "h",
-    "j",
-    "k",
-    "l",
-    "m",
-    "n",
-    "p",
-    "pr",
-    "qu",
-    "r",
-    "s",
-    "sh",
-    "st",
-    "t",
-    "th",
-    "tr",
-    "v",
-    "w",
-    "z",
-]
-_MIDDLES = ["a", "e", "i", "o", "u", "ai", "ea", "oo", "ou"]
-_ENDS = [
-    "ck",
-    "d",
-    "l",
-    "ll",
-    "m",
-    "n",
-    "nd",
-    "ng",
-    "r",
-    "rd",
-    "rn",
-    "rt",
-    "s",
-    "st",
-    "t",
-    "th",
-    "x",
-]
-_DID = [
-    "planned",
-    "finished",
-    "postponed",
-    "discussed",
-    "enjoyed",
-    "prepared",
-    "cancelled",
-    "repaired",
-    "sold",
-    "found",
-]
-_KIN = ["sister", "brother", "neighbour", "doctor", "teacher", "colleague", "cousin", "friend"]
+_STARTS = (
+    *("b", "br", "c", "ch", "cl", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m"),
+    *("n", "p", "pr", "qu", "r", "s", "sh", "st", "t", "th", "tr", "v", "w", "z"),
+)
+_MIDDLES = ("a", "e", "i", "o", "u", "ai", "ea", "oo", "ou")
+_ENDS = (
+    *("ck", "d", "l", "ll", "m", "n", "nd", "ng", "r", "rd", "rn", "rt", "s", "st"),
+    *("t", "th", "x"),
+)
+_DID = (
+    *("planned", "finished", "postponed", "discussed", "enjoyed", "prepared", "cancelled"),
+    *("repaired", "sold", "found"),
+)
+_KIN = ("sister", "brother", "neighbour", "doctor", "teacher", "colleague", "cousin", "friend")
 _LIFE = {
     "home": "I live in {place} now",
     "work": "I work at {firm} now",
