@@ -10,11 +10,13 @@ import os
 import threading
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 from graphmem.errors import UsageError
 
 
+@lru_cache(maxsize=256)
 def stamp(moment: datetime) -> str:
     """Stored form of a time: UTC, microseconds, fixed width."""
     if moment.tzinfo is not UTC:

@@ -31,8 +31,9 @@ def journal(
     """Store what is new; give for each the one that is stored."""
     by_id = {commit.episode.id: (commit, at) for commit, at in told if commit.episode is not None}
     stored: list[Episode] = []
+    heard: dict[str, set[str]] = {}
     for run in _runs(episodes):
-        stored += yield from _journal_run(log, run, window_s, by_id)
+        stored += yield from _journal_run(log, run, window_s, (by_id, heard))
     return stored
 
 
@@ -55,8 +56,12 @@ def _runs(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
 
 
 def _journal_run(
-    log: Log, run: Sequence[Episode], window_s: float, told: Mapping[str, Told]
+    log: Log,
+    run: Sequence[Episode],
+    window_s: float,
+    given: tuple[Mapping[str, Told], dict[str, set[str]]],
 ) -> Steps[list[Episode]]:
+    told, heard = given
     places = list(dict.fromkeys(rows.place(episode.scope) for episode in run))
     found = yield from ask_all(
         [_repeated(episode, window_s) for episode in run]
@@ -74,7 +79,7 @@ def _journal_run(
         known = {episode.id: episode for episode in earlier}
     fresh = [told[e.id] for e, id in zip(run, repeated, strict=True) if not id and e.id in told]
     keys: dict[str, str] = {}
-    unheard = yield from _unheard(fresh, keys)
+    unheard = yield from _unheard(fresh, keys, heard)
     stored: list[Episode] = []
     for asked, id in zip(run, repeated, strict=True):
         if id is not None:
@@ -110,9 +115,11 @@ def _journal_run(
     return stored
 
 
-def _unheard(told: Sequence[Told], keys: dict[str, str]) -> Steps[dict[str, Told]]:
+def _unheard(
+    told: Sequence[Told], keys: dict[str, str], heard: dict[str, set[str]]
+) -> Steps[dict[str, Told]]:
     """By episode, those of which no sentence was heard before in its wall. Notes in ``keys`` the
-    key of each statement."""
+    key of each statement, and in ``heard``, by wall, all that is heard here."""
     by_wall: dict[str, list[Told]] = {}
     for one in told:
         for statement in one[0].statements:
@@ -124,14 +131,15 @@ def _unheard(told: Sequence[Told], keys: dict[str, str]) -> Steps[dict[str, Told
         asks.append(Ask("heard", {"wall": wall, "keys": sorted(wanted)}))
     known = yield from ask_all(asks)
     found: dict[str, Told] = {}
-    for here, rows_heard in zip(by_wall.values(), known, strict=True):
-        heard = {row["key"] for row in rows_heard}
+    for (wall, here), rows_heard in zip(by_wall.items(), known, strict=True):
+        before = heard.setdefault(wall, set())
+        before.update(row["key"] for row in rows_heard)
         for one in here:
             said = [keys[s.id] for s in one[0].statements]
-            once = len(set(said)) == len(said) and heard.isdisjoint(said)
+            once = len(set(said)) == len(said) and before.isdisjoint(said)
             if once and one[0].episode is not None:
                 found[one[0].episode.id] = one
-            heard.update(said)
+            before.update(said)
     return found
 
 

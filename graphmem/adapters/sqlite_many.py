@@ -15,7 +15,9 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-_INSERT = re.compile(r"\A(?P<head>[^()]*\bINSERT\b.*?\bVALUES\s*)(?P<row>\([^()]*\))", re.DOTALL)
+_INSERT = re.compile(
+    r"\A(?P<head>(?:--[^\n]*\n)*\s*INSERT\b.*?\bVALUES\s*)(?P<row>\([^()]*\))", re.DOTALL
+)
 _NAME = re.compile(r":(\w+)")
 _SIZES = (128, 16)
 """Rows a statement. Few sizes, so that the prepared statements are found again."""

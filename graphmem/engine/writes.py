@@ -16,7 +16,7 @@ from graphmem.model import (
 from graphmem.ports.api import AddArgs, Content, ScopeArgs
 
 _CHUNK = 64  # items of add_many that are journalled in one transaction
-_LARGEST_CHUNK = 512  # the same in a long load of items that nothing is extracted from
+_LARGEST_CHUNK = 1024  # the same in a long load of items that nothing is extracted from
 _PENDING = 100  # pending episodes that resume takes at a time
 
 

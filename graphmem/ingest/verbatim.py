@@ -29,10 +29,9 @@ def verbatim(episode: Episode) -> Extraction:
 def as_told(episode: Episode, clock: Clock) -> Commit:
     """What a new episode comes to if nothing that it says was ever heard."""
     at = clock.now()
-    importance = importance_of(None, episode)
     statements, decisions = [], []
     for ordinal, (text, turn) in enumerate(_told(episode)):
-        statement = _statement(episode, text, turn, ordinal, importance, clock.new_id())
+        statement = _statement(clock.new_id(), episode, text, turn, ordinal)
         fact = Fact(
             id=statement.id,
             scope=episode.scope,
@@ -42,7 +41,7 @@ def as_told(episode: Episode, clock: Clock) -> Commit:
             expires_at=episode.expires_at,
             sources=statement.sources,
             memory_type=episode.memory_type,
-            importance=importance,
+            importance=statement.importance,
             metadata=episode.metadata,
             tags=episode.tags,
             statement_ids=(statement.id,),
@@ -59,9 +58,7 @@ def _told(episode: Episode) -> list[tuple[str, Turn | None]]:
     return [(turn.text.strip(), turn) for turn in episode.turns]
 
 
-def _statement(
-    episode: Episode, text: str, turn: Turn | None, ordinal: int, importance: float, id: str
-) -> Statement:
+def _statement(id: str, episode: Episode, text: str, turn: Turn | None, ordinal: int) -> Statement:
     scope = episode.scope
     return Statement(
         id=id,
@@ -70,7 +67,7 @@ def _statement(
         stated_at=(turn.occurred_at if turn else None) or episode.occurred_at,
         turn=turn.ordinal if turn else 0,
         ordinal=ordinal,
-        importance=importance,
+        importance=importance_of(None, episode),
         sources=(Source(episode.id, turn.id if turn else None, scope.agent_id, scope.run_id),),
         scope=scope,
         expires_at=episode.expires_at,
