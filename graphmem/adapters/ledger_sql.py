@@ -21,6 +21,7 @@ from graphmem.adapters import ledger_spend as spending
 from graphmem.adapters import ledger_then as past
 from graphmem.adapters import ledger_write as writing
 from graphmem.adapters.ledger_erase import erase
+from graphmem.adapters.ledger_journal import journal
 from graphmem.adapters.ledger_steps import Ask, Log, Rows, Steps, Work, ask, tell
 from graphmem.clock import Clock, SystemClock, stamp
 from graphmem.model import Change, Entity, Episode, Fact, Merge, Removal, Scope, Stats, Turn
@@ -142,7 +143,7 @@ class SqlLedger:
             return []
         at = [commit.at or self._clock.now() for commit in told]
         stored, _ = await self._db.write(
-            lambda log: writing.journal(log, episodes, window_s, list(zip(told, at, strict=True)))
+            lambda log: journal(log, episodes, window_s, list(zip(told, at, strict=True)))
         )
         return stored
 

@@ -51,9 +51,10 @@ class Writes(Amending):
             receipts = await self._ingest.add(episodes)
             new += sum(receipt.status != "duplicate" for receipt in receipts)
             done += len(chunk)
-            await self._keep_lag_bounded()
+            await self._keep_lag_bounded(loading=as_told)
             if progress is not None:
                 progress(done)
+        self._keep_indexed()
         return new
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
