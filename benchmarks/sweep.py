@@ -64,15 +64,17 @@ def fill(plan: Plan, first: int, last: int) -> dict[str, float]:
     """Add items ``first`` up to ``last`` and wait until graph and vectors have them; items that
     are there already are passed over. Says on the way how far it is."""
     began = noted = time.perf_counter()
+    worked = spent = time.process_time()
     done = first
 
     def show(count: int) -> None:
-        nonlocal noted, done
+        nonlocal noted, done, spent
         if (count + first) // _NOTED_EVERY > done // _NOTED_EVERY:
-            now = time.perf_counter()
-            print(json.dumps({"reached": first + count, "s": now - noted}), flush=True)
-            noted = now
-        done = first + count
+            now, cpu = time.perf_counter(), time.process_time()
+            some = first + count - done
+            each = {"per_s": some / (now - noted), "cpu_us": 1e6 * (cpu - spent) / some}
+            print(json.dumps({"reached": first + count, **each}), flush=True)
+            noted, spent, done = now, cpu, first + count
 
     told = (item.as_added() for item in lives.items(first, last, seed=plan.seed, users=plan.users))
     with Memory(plan.store, settings=Settings.load({})) as memory:
@@ -83,6 +85,7 @@ def fill(plan: Plan, first: int, last: int) -> dict[str, float]:
         if behind := {part: lag for part, lag in memory.health().lag.items() if lag}:
             raise SystemExit(f"after a search these still lag behind the ledger: {behind}")
     return {
+        "cpu_us_per_item": 1e6 * (time.process_time() - worked) / (last - first),
         "add_many_per_s": (last - first) / (caught_up - began),
         "add_many_s": added - began,
         "caught_up_after_s": caught_up - added,
@@ -156,13 +159,14 @@ def run(plan: Plan, sizes: list[int]) -> dict[str, Any]:
         if size in rows or state["reached"] > size:
             continue
         row: dict[str, Any] = {"size": size, "load": os.getloadavg()[0]}
+        steps = state.setdefault("steps", [])
         begun = state["reached"]
         for said in _child(plan, "fill", begun, size):
             if "reached" in said:
                 state["reached"] = said["reached"]
                 _keep(plan, state)
-                rate = _NOTED_EVERY / max(said["s"], 1e-9)
-                print(f"  {said['reached']:,} of {size:,}, {rate:,.0f}/s", file=sys.stderr)
+                steps.append(said)
+                _show(said, size)
             else:
                 row |= said
         for said in _child(plan, "measure", begun, size):
@@ -173,6 +177,14 @@ def run(plan: Plan, sizes: list[int]) -> dict[str, Any]:
         _keep(plan, state)
         print(table(state).splitlines()[-1], file=sys.stderr)
     return state
+
+
+def _show(said: dict[str, Any], size: int) -> None:
+    rate, cpu = said["per_s"], said["cpu_us"]
+    print(
+        f"  {said['reached']:,} of {size:,}: {rate:,.0f} a second, {cpu:,.0f} µs of processor each",
+        file=sys.stderr,
+    )
 
 
 def _state(plan: Plan) -> dict[str, Any]:
@@ -187,7 +199,7 @@ def _state(plan: Plan) -> dict[str, Any]:
         return state
     machine = {"machine": platform.machine(), "cores": os.cpu_count()}
     versions = {"python": platform.python_version(), "date": datetime.now(UTC).date().isoformat()}
-    return {"plan": plan.as_json(), **machine, **versions, "reached": 0, "rows": []}
+    return {"plan": plan.as_json(), **machine, **versions, "reached": 0, "rows": [], "steps": []}
 
 
 def _keep(plan: Plan, state: dict[str, Any]) -> None:
@@ -221,9 +233,9 @@ def _disk_mib(store: Path) -> dict[str, float]:
 def table(state: dict[str, Any]) -> str:
     """The figures as Markdown."""
     lines = [
-        "| items | facts | add_many /s | peak MiB filling | peak MiB reading | open s | "
+        "| items | facts | add_many /s | CPU µs an item | peak MiB filling | peak MiB reading | open s | "
         "first search s | add p50 / p95 ms | search p50 / p95 ms | answered at 10 | disk MiB |",
-        "|---" * 11 + "|",
+        "|---" * 12 + "|",
     ]
     for row in state["rows"]:
         add, search = row["add"], row["search"]
@@ -232,6 +244,7 @@ def table(state: dict[str, Any]) -> str:
             f"{row['size']:,}",
             f"{row['facts']:,}",
             f"{row['add_many_per_s']:,.0f}",
+            f"{row['cpu_us_per_item']:,.0f}",
             f"{row['fill_peak_mib']:,.0f}",
             f"{row['read_peak_mib']:,.0f}",
             f"{row['open_s']:.2f}",
