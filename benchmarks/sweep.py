@@ -233,8 +233,9 @@ def _disk_mib(store: Path) -> dict[str, float]:
 def table(state: dict[str, Any]) -> str:
     """The figures as Markdown."""
     lines = [
-        "| items | facts | add_many /s | CPU µs an item | peak MiB filling | peak MiB reading | open s | "
-        "first search s | add p50 / p95 ms | search p50 / p95 ms | answered at 10 | disk MiB |",
+        "| items | facts | add_many /s | CPU µs an item | peak MiB filling | peak MiB reading | "
+        "open s | first search s | add p50 / p95 ms | search p50 / p95 ms | answered at 10 | "
+        "disk MiB |",
         "|---" * 12 + "|",
     ]
     for row in state["rows"]:
