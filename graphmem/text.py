@@ -43,7 +43,10 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Folded words in order; a possessive ``'s`` is not part of its word (``80's`` is ``80s``)."""
-    found = (match.group().replace("’", "'") for match in _WORD.finditer(fold(text)))
+    folded = fold(text).replace("’", "'")
+    found = _WORD.findall(folded)
+    if "'" not in folded:
+        return found
     return [
         word.replace("'", "") if word[0].isdigit() else word.removesuffix("'s") for word in found
     ]

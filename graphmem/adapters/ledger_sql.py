@@ -22,6 +22,7 @@ from graphmem.adapters import ledger_then as past
 from graphmem.adapters import ledger_types as ruling
 from graphmem.adapters import ledger_write as writing
 from graphmem.adapters.ledger_erase import erase
+from graphmem.adapters.ledger_journal import journal
 from graphmem.adapters.ledger_steps import Ask, Log, Rows, Steps, Work, ask, tell
 from graphmem.clock import Clock, SystemClock, stamp
 from graphmem.model import (
@@ -94,6 +95,10 @@ class Database(Protocol):
 
     async def head(self) -> int: ...
 
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        """See :meth:`~graphmem.ports.ledger.LedgerLog.fresh`."""
+        ...
+
     async def erased(self) -> None:
         """Called after an erasure: nothing of it may be left beside the tables."""
         ...
@@ -146,10 +151,15 @@ class SqlLedger:
 
     # Writes
 
-    async def journal(self, episodes: Sequence[Episode], window_s: float) -> list[Episode]:
+    async def journal(
+        self, episodes: Sequence[Episode], window_s: float, *, told: Sequence[Commit] = ()
+    ) -> list[Episode]:
         if not episodes:
             return []
-        stored, _ = await self._db.write(lambda log: writing.journal(log, episodes, window_s))
+        at = [commit.at or self._clock.now() for commit in told]
+        stored, _ = await self._db.write(
+            lambda log: journal(log, episodes, window_s, list(zip(told, at, strict=True)))
+        )
         return stored
 
     async def commit(
@@ -295,6 +305,9 @@ class SqlLedger:
                 "events_of_wall", after=after, limit=limit, wall=wall, until=stamp(until)
             )
         return [rows.to_event(row) for row in found]
+
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        return self._db.fresh(after, limit)
 
     async def existing(
         self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]

@@ -19,6 +19,7 @@ from graphmem.adapters.postgres_pool import Connection, Cursor, Pool
 from graphmem.adapters.postgres_schema import check_version, migrate
 from graphmem.adapters.postgres_url import Place
 from graphmem.errors import BackendError, Rejected, Unavailable
+from graphmem.ports.ledger import Event
 
 T = TypeVar("T")
 
@@ -149,6 +150,9 @@ class PostgresDatabase:
 
     async def erased(self) -> None:
         """PostgreSQL's vacuum takes away what is no longer seen; nothing is kept beside it."""
+
+    def fresh(self, _after: int, _limit: int) -> list[Event]:
+        return []  # others write too
 
     async def head(self) -> int:
         ((found,),) = await self.ask(Ask("head", {}))

@@ -197,8 +197,11 @@ class Core:
             self._following = False
             _log.warning("graph or vectors lag behind: %s", error)
 
-    async def _keep_lag_bounded(self) -> None:
-        """When much is waiting, let the projections follow in the background, once at a time."""
+    async def _keep_lag_bounded(self, *, loading: bool = False) -> None:
+        """When much is waiting, let the projections follow in the background, once at a time.
+
+        While a load goes on the vectors are not indexed: what comes meanwhile would make it vain.
+        """
         head = await self._parts.ledger.head()
         lag = head - min(self._graph.applied_seq, self._vectors.applied_seq)
         most = self._parts.settings.max_lag
@@ -207,7 +210,8 @@ class Core:
         # A store or an embedder that is down must not hold up what needs neither.
         if lag > 4 * most and self._background is not None and self._following:
             await asyncio.shield(self._background)
-        self._keep_indexed()
+        if not loading:
+            self._keep_indexed()
 
     def _keep_indexed(self) -> None:
         """Index the vectors in the background once about half of them are new since last time."""

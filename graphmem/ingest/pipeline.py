@@ -26,6 +26,7 @@ from graphmem.ingest.recalled import readable
 from graphmem.ingest.relation_types import RelationTypes
 from graphmem.ingest.resolve import resolve
 from graphmem.ingest.stating import statements_of
+from graphmem.ingest.verbatim import as_told, verbatim
 from graphmem.model import Episode, Receipt, Statement
 from graphmem.ports.ledger import (
     TAKEN_UP,
@@ -35,7 +36,7 @@ from graphmem.ports.ledger import (
     Standing,
     StatementQuery,
 )
-from graphmem.ports.llm import CandidateFact, Extraction, Extractor
+from graphmem.ports.llm import Extraction, Extractor
 from graphmem.ports.options import ExtractionOptions
 from graphmem.text import name_keys_in
 
@@ -71,14 +72,20 @@ class Ingest:
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def add(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Journal all, then take each through the stages; receipts in order."""
-        stored = await self._ledger.journal(episodes, self._window_s)
+        """Journal all, then take each through the stages; receipts in order. A text that is kept
+        as it is, and says what was never heard, is done with the journal."""
+        told = {e.id: as_told(e, self._clock) for e in episodes if not e.infer}
+        stored = await self._ledger.journal(episodes, self._window_s, told=list(told.values()))
         todo: dict[str, Episode] = {}
+        receipts: dict[str, Receipt] = {}
         for asked, kept in zip(episodes, stored, strict=True):
+            if asked.id == kept.id and kept.status == "done":
+                commit = told[kept.id]
+                receipts[kept.id] = _receipt(kept, "done", verbatim(kept), commit=commit)
             # A repeated add of what is still pending is taken as a wish to go on with it.
-            if asked.id == kept.id or kept.status == "pending":
+            elif asked.id == kept.id or kept.status == "pending":
                 todo.setdefault(kept.id, kept)
-        receipts = {receipt.episode_id: receipt for receipt in await self._once(todo)}
+        receipts |= {receipt.episode_id: receipt for receipt in await self._once(todo)}
         results: list[Receipt] = []
         for kept in stored:
             fresh = receipts.pop(kept.id, None)
@@ -215,14 +222,14 @@ class Ingest:
     async def _verbatim_once(self, wall: str, episodes: Sequence[Episode]) -> dict[str, Receipt]:
         standing = await self.standing(wall, [episode.id for episode in episodes])
         believed = self.believed(wall)
-        await believed.read_sentences(fact.text for e in episodes for fact in _verbatim(e).facts)
+        await believed.read_sentences(fact.text for e in episodes for fact in verbatim(e).facts)
         receipts: dict[str, Receipt] = {}
         commits = []
         for episode in episodes:
             if ended := _ended(episode, standing):
                 receipts[episode.id] = ended
                 continue
-            extraction = _verbatim(episode)
+            extraction = verbatim(episode)
             commits.append(await self._decide(episode, extraction, believed))
             receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
         await self._ledger.commit(commits, since={wall: standing.seq})
@@ -300,16 +307,6 @@ def _ended(episode: Episode, standing: Standing) -> Receipt | None:
     if status == "undone":
         return Receipt(episode.id, "failed", reason=_UNDONE)
     return Receipt(episode.id, "duplicate", reason=_KNOWN) if status == "done" else None
-
-
-def _verbatim(episode: Episode) -> Extraction:
-    """``infer=False``: a text is one fact, of messages each is one."""
-    if episode.kind == "text":
-        ordinals = tuple(turn.ordinal for turn in episode.turns)
-        facts = [CandidateFact(episode.content, turns=ordinals[:1])]
-    else:
-        facts = [CandidateFact(turn.text, turns=(turn.ordinal,)) for turn in episode.turns]
-    return Extraction(entities=(), facts=tuple(facts), extractor="none", version="1")
 
 
 def _place(statement: Statement) -> tuple[object, ...]:

@@ -67,22 +67,20 @@ async def fold(events: Sequence[Event], log: There) -> Folded:
         for kind in ("episode", "entity", "fact", "mention")
     }
     gone = [event for event in last.values() if event.action in {"ERASE", "DELETE"}]
-    facts = [Fact.from_json(e.after) for e in changed["fact"] if e.after]
+    facts = [fact for e in changed["fact"] if (fact := _fact(e)) is not None]
     mentions = [
         (event.id, entity)
         for event in changed["mention"]
         for entity in (event.after or {}).get("entity_ids", ())
     ]
     new = {event.id for event in changed["episode"]}
-    turned = await log.episodes_by_id(
-        list(dict.fromkeys(e.id for kind in ("episode", "mention") for e in changed[kind]))
-    )
+    turned = await _episodes([*changed["episode"], *changed["mention"]], log)
     episodes = [episode for episode in turned if episode.id in new]
     known = await _existing(facts, mentions, episodes, log)
     mentioning = sorted({a for a, b in mentions if a in known and b in known})
     return Folded(
         episodes=tuple(
-            replace(e, previous_id=e.previous_id if e.previous_id in known else None)
+            e if e.previous_id is None or e.previous_id in known else replace(e, previous_id=None)
             for e in episodes
         ),
         entities=tuple(Entity.from_json(e.after) for e in changed["entity"] if e.after),
@@ -117,6 +115,21 @@ async def _origins(
     return Origins({**found.speakers, **speakers}, {**found.kinds, **kinds}, found.mentions)
 
 
+def _fact(event: Event) -> Fact | None:
+    if isinstance(event.value, Fact):
+        return event.value
+    return Fact.from_json(event.after) if event.after else None
+
+
+async def _episodes(events: Sequence[Event], log: There) -> list[Episode]:
+    """Those that are not erased, in the order in which they came."""
+    at_hand = {e.id: e.value for e in events if isinstance(e.value, Episode)}
+    wanted = [event.id for event in events if event.id not in at_hand]
+    found = {one.id: one for one in await log.episodes_by_id(wanted)} if wanted else {}
+    found |= at_hand
+    return [found[id] for id in dict.fromkeys(event.id for event in events) if id in found]
+
+
 async def _existing(
     facts: Sequence[Fact],
     mentions: Sequence[tuple[str, str]],
@@ -128,15 +141,28 @@ async def _existing(
     episode_ids |= {e.previous_id for e in episodes if e.previous_id}
     entity_ids = {id for fact in facts for id in fact.entity_ids} | {id for _, id in mentions}
     fact_ids = {fact.supersedes_id for fact in facts if fact.supersedes_id}
-    return (
-        await log.existing("episode", sorted(episode_ids))
-        | await log.existing("entity", sorted(entity_ids))
-        | await log.existing("fact", sorted(fact_ids))
-    )
+    # What has just been read is there; what is erased meanwhile, a later event takes away.
+    here = {episode.id for episode in episodes}
+    known = here & episode_ids
+    if rest := episode_ids - here:
+        known |= await log.existing("episode", sorted(rest))
+    if entity_ids:
+        known |= await log.existing("entity", sorted(entity_ids))
+    if fact_ids:
+        known |= await log.existing("fact", sorted(fact_ids))
+    return known
 
 
 def _without_erased(fact: Fact, known: set[str]) -> Fact:
     related = fact.subject_id in known and fact.object_id in known
+    plain = fact.subject_id is None and fact.type is None and fact.object_id is None
+    if (
+        (related or plain)
+        and known.issuperset(fact.entity_ids)
+        and known.issuperset(source.episode_id for source in fact.sources)
+        and (fact.supersedes_id is None or fact.supersedes_id in known)
+    ):
+        return fact
     return replace(
         fact,
         entity_ids=tuple(id for id in fact.entity_ids if id in known),
@@ -182,7 +208,8 @@ class Projection:
             if self._mark is not None:
                 self.applied_seq = (await self._mark()).applied_seq
             while self.applied_seq < await self._ledger.head():
-                events = await self._ledger.events(self.applied_seq, BATCH)
+                events = self._ledger.fresh(self.applied_seq, BATCH)
+                events = events or await self._ledger.events(self.applied_seq, BATCH)
                 folded = await fold(events, self._ledger)
                 await still_alone()
                 await self._target(folded, events[-1].seq)

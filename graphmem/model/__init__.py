@@ -45,6 +45,7 @@ from graphmem.model.stored import (
     Source,
     Turn,
     to_json,
+    to_sparse,
 )
 
 __all__ = [
@@ -91,4 +92,5 @@ __all__ = [
     "TypeRule",
     "Verification",
     "to_json",
+    "to_sparse",
 ]

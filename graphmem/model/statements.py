@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from graphmem.clock import unstamp, unstamp_or_none
-from graphmem.model.stored import Entity, MemoryType, Metadata, Modality, Scope, Source
+from graphmem.model.stored import Entity, MemoryType, Metadata, Modality, Scope, Source, from_sparse
 
 StatementKind = Literal["assert", "end", "withdraw"]
 
@@ -55,19 +55,8 @@ class Statement:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return cls(
-            **{
-                **data,
-                "stated_at": unstamp(data["stated_at"]),
-                "valid_at": unstamp_or_none(data["valid_at"]),
-                "invalid_at": unstamp_or_none(data["invalid_at"]),
-                "expires_at": unstamp_or_none(data["expires_at"]),
-                "entity_ids": tuple(data["entity_ids"]),
-                "sources": tuple(Source(**source) for source in data["sources"]),
-                "scope": Scope(**data["scope"]) if data["scope"] else None,
-                "tags": tuple(data["tags"]),
-            }
-        )
+        """What is missing is as by default."""
+        return cls(**from_sparse(data))
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,8 +137,9 @@ class MemoryAPI(Protocol):
 
         An item is what :meth:`add` takes, or a mapping with ``content`` being such and any of the
         options of :meth:`add`, which override those given here. ``progress`` is called with the
-        number of items done so far. Safe to repeat after an interruption: what was already
-        remembered is passed over.
+        number of items done so far, at first after every 64, in a long load with ``infer=False``
+        after up to 1,024. Safe to repeat after an interruption: what was already remembered is
+        passed over.
         """
         ...
 

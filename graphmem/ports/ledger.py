@@ -219,6 +219,9 @@ class Event:
     action: str
     wall: str
     after: Mapping[str, Any] | None = None
+    value: Episode | Fact | None = None
+    """What it became as a value, where it came from :meth:`LedgerLog.fresh`; ``after`` is not
+    filled in then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,13 +277,20 @@ and None by the name of their column."""
 class LedgerWrites(Protocol):
     """The only ways to change what is stored."""
 
-    async def journal(self, episodes: Sequence[Episode], window_s: float) -> list[Episode]:
+    async def journal(
+        self, episodes: Sequence[Episode], window_s: float, *, told: Sequence[Commit] = ()
+    ) -> list[Episode]:
         """Store episodes with their turns, durably, in one transaction; status ``pending``.
 
         Returns for each the stored episode: itself (with ``previous_id`` set), or the earlier one
         it repeats — the same scope and idempotency key; or the same scope, content and given
         time; or, when no time was given, the same scope and content within ``window_s``. One that
         was undone is pending again, with the reason :data:`TAKEN_UP`.
+
+        ``told`` are commits of nothing but plain sentences, for some of the episodes. Where the
+        episode is new, and no sentence of its commit was heard in its wall (of no statement and
+        no present fact), the commit is written in the same transaction, and the episode comes
+        back ``done``. Else it is journalled like the others, and that commit is not looked at.
         """
         ...
 
@@ -392,6 +402,11 @@ class LedgerLog(Protocol):
     ) -> list[Event]:
         """Events with ``seq`` above ``after``, in order: all, or (``wall`` and ``until``, both) one
         wall's up to a moment."""
+        ...
+
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        """The same events from memory, as far as this process wrote them lately and nobody else
+        writes; empty when they are not all at hand: read them then."""
         ...
 
     async def existing(

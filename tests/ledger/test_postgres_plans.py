@@ -119,7 +119,7 @@ _FEW = {
     *("erase_statements", "erase_supports", "erase_edits_of", "edits_of_statements"),
     *("erase_edits", "erase_merges", "erase_past_entities", "erase_past_sources"),
     *("facts_resting_on", "versions_of", "events_of", "drop_statements_of", "note_past_entities"),
-    *("note_past_sources", "entity_body", "set_pending", "type_rules"),
+    *("note_past_sources", "entity_body", "set_pending", "type_rules", "heard"),
     *("speakers", "episode_kinds", "turn_mentions"),
     *("facts_by_id_then", "facts_by_text_then", "facts_by_subject_then", "facts_about_then"),
     *("facts_by_object_then", "facts_by_triple_then", "facts_from_episode_then"),

@@ -51,7 +51,7 @@ VALUES (:id, :episode_id, :ordinal, :wall, :speaker, :role, :text, :occurred_at,
 UPDATE episodes SET status = 'pending', reason = :reason WHERE id = :id;
 
 -- name: set_done
-UPDATE episodes SET status = 'done', reason = NULL WHERE id = :id;
+UPDATE episodes SET status = 'done', reason = NULL WHERE id = ANY(:ids::text[]);
 
 -- name: postpone
 -- What another process has finished meanwhile stays so.
@@ -247,6 +247,18 @@ JOIN statements AS s ON s.id = p.statement_id
 WHERE f.retired_at IS NULL AND f.wall = :wall AND hashtextextended(f.text_key, 0) = ANY(
     SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
   AND f.text_key = ANY(:keys::text[]) AND f.type IS NULL AND NOT s.undone;
+
+-- name: heard
+-- Which of these sentences were told in a wall, or are what a present fact says.
+SELECT text_key AS key FROM statements
+WHERE wall = :wall AND hashtextextended(text_key, 0) = ANY(
+    SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
+  AND text_key = ANY(:keys::text[])
+UNION
+SELECT text_key AS key FROM facts
+WHERE retired_at IS NULL AND wall = :wall AND hashtextextended(text_key, 0) = ANY(
+    SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
+  AND text_key = ANY(:keys::text[]);
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s

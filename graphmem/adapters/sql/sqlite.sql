@@ -45,7 +45,7 @@ VALUES (:id, :episode_id, :ordinal, :wall, :speaker, :role, :text, :occurred_at,
 UPDATE episodes SET status = 'pending', reason = :reason WHERE id = :id;
 
 -- name: set_done
-UPDATE episodes SET status = 'done', reason = NULL WHERE id = :id;
+UPDATE episodes SET status = 'done', reason = NULL WHERE id IN (SELECT value FROM json_each(:ids));
 
 -- name: postpone
 -- What another process has finished meanwhile stays so.
@@ -231,6 +231,14 @@ UNION
 SELECT s.* FROM facts AS f JOIN supports AS p ON p.fact_id = f.id
 JOIN statements AS s ON s.id = p.statement_id
 WHERE f.retired_at IS NULL AND f.wall = :wall AND f.text_key IN (SELECT value FROM json_each(:keys)) AND f.type IS NULL AND NOT s.undone;
+
+-- name: heard
+-- Which of these sentences were told in a wall, or are what a present fact says.
+SELECT text_key AS key FROM statements
+WHERE wall = :wall AND text_key IN (SELECT value FROM json_each(:keys))
+UNION
+SELECT text_key AS key FROM facts
+WHERE retired_at IS NULL AND wall = :wall AND text_key IN (SELECT value FROM json_each(:keys));
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
