@@ -11,7 +11,7 @@ from graphmem.adapters.ledger_names import forget_merged, forget_names
 from graphmem.adapters.ledger_read import narrowed
 from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
 from graphmem.adapters.ledger_write import change_facts, check_since
-from graphmem.model import Decision, Fact, Removal
+from graphmem.model import Decision, Fact, Removal, Statement
 from graphmem.ports.ledger import Erasure
 from graphmem.text import digest
 
@@ -34,6 +34,7 @@ def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
     touched = sorted(_ids(about))
     bodies = yield from ask("bodies_of", facts=lists["facts"], entities=touched)
     yield from _scrub_edits(target)
+    yield from _scrub_keys(target, wall)
     yield from _remove(lists, target)
     yield from change_facts(log, _changes(erasure, target), at, _ACTOR)
     yield from _scrub_versions(target)
@@ -132,6 +133,21 @@ def _scrub_edits(target: _Target) -> Steps[None]:
             body = rows.edit_row(replace(edit, statement_ids=left), "")["body"]
             yield from tell("replace_edit", {"id": row["id"], "body": body})
     yield from tell("erase_edits", {"ids": gone})
+
+
+def _scrub_keys(target: _Target, wall: str) -> Steps[None]:
+    """A statement that repeats, or ends, an erased sentence in other words has that sentence's key:
+    a digest takes its place, unless one that stays says the sentence itself."""
+    found = yield from ask("statements_like", ids=sorted(target.statements))
+    by_key: dict[str, list[Statement]] = {}
+    for row in found:
+        by_key.setdefault(row["text_key"], []).append(rows.to_statement(row))
+    for key, staying in by_key.items():
+        if all(statement.key == key for statement in staying):
+            anew = (replace(one, key=f"#{digest(key)[:32]}") for one in staying)
+            put = (rows.statement_row(one, wall) for one in anew)
+            kept = [{name: row[name] for name in ("id", "text_key", "body")} for row in put]
+            yield from tell("replace_statement", *kept)
 
 
 def _scrub_versions(target: _Target) -> Steps[None]:

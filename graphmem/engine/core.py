@@ -12,6 +12,7 @@ from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
 from graphmem.errors import GraphmemError, NotFound, UsageError
 from graphmem.ingest import journal
+from graphmem.ingest.doubter import Doubter
 from graphmem.ingest.pipeline import Ingest
 from graphmem.ingest.project import Projection, graph_target, vector_target
 from graphmem.model import (
@@ -71,6 +72,8 @@ class Parts:
     tokens: TokenCounter
     scratch: Callable[[], Scratch]
     """A graph and vectors that live in memory, for what is not to be kept."""
+    doubter: Doubter | None = None
+    """Who is asked about what stays in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Core:
             duplicate_window_s=parts.settings.duplicate_window_s,
             at_once=parts.extractions_at_once,
             options=parts.extraction,
+            doubter=parts.doubter,
         )
         self._relate = Relate(parts.ledger, parts.graph)
         self._graph = Projection("graph", parts.ledger, graph_target(parts.graph))

@@ -8,7 +8,7 @@ what the store's owner adds to it stands there between marks of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphmem.clock import stamp
@@ -58,17 +58,24 @@ class Asking:
         """The question about one part. ``hints`` are names and kinds of known entities."""
         procedural = episode.memory_type == "procedural"
         shown = list(_data(episode, part, hints))
+        name = PROCEDURE_SCHEMA_NAME if procedural else SCHEMA_NAME
+        text = "procedure" if procedural else "extract"
+        return self.framed(text, shown, name, self._schemas[procedural])
+
+    def framed(
+        self, text: str, shown: Sequence[str], schema_name: str, schema: Mapping[str, Any]
+    ) -> Prompt:
+        """A prompt by its name, about lines of data between marks that they cannot contain."""
         boundary = digest(*shown)[:16]
         system = self._prompts.fill(
-            "procedure" if procedural else "extract",
+            text,
             boundary=boundary,
             kinds=self._kinds,
             types=self._types,
             configuration=self._configuration,
         )
         user = "\n".join((f"BEGIN {boundary}", *shown, f"END {boundary}"))
-        name = PROCEDURE_SCHEMA_NAME if procedural else SCHEMA_NAME
-        return Prompt(system, user, name, self._schemas[procedural])
+        return Prompt(system, user, schema_name, schema)
 
     def again(self, prompt: Prompt, problem: str) -> Prompt:
         """The same question, and why its answer could not be used."""
@@ -154,30 +161,38 @@ def _told(guides: Sequence[TypeGuide]) -> Iterator[str]:
 
 
 def _data(episode: Episode, part: Part, hints: Sequence[tuple[str, str]]) -> Iterator[str]:
-    scope = episode.scope
-    yield _json({
-        "about": {
-            "user": scope.user_id,
-            "agent": scope.agent_id,
-            "happened_at": stamp(episode.occurred_at)[:19] + "Z",
-        }
-    })  # fmt: skip
-    yield _json({"known": list(dict.fromkeys(hints))[-_MOST_HINTS:]})
+    yield as_line(about(episode))
+    yield as_line({"known": list(dict.fromkeys(hints))[-_MOST_HINTS:]})
     for piece in part.pieces:
-        turn = piece.turn
-        said_at = turn.occurred_at or episode.occurred_at
-        line = {
-            "turn": turn.ordinal,
-            "speaker": _speaker(episode, turn),
-            "role": turn.role,
-            "said_at": f"{stamp(said_at)[:19]}Z",
-            "weekday": _WEEKDAYS[said_at.weekday()],
-            "text": piece.text,
+        line = turn_shown(episode, piece.turn, piece.text)
+        yield as_line({**line, "context": True} if piece.context else line)
+
+
+def about(episode: Episode) -> dict[str, Any]:
+    """Whose episode it is, and when it happened."""
+    return {
+        "about": {
+            "user": episode.scope.user_id,
+            "agent": episode.scope.agent_id,
+            "happened_at": f"{stamp(episode.occurred_at)[:19]}Z",
         }
-        yield _json({**line, "context": True} if piece.context else line)
+    }
 
 
-def _json(value: Any) -> str:
+def turn_shown(episode: Episode, turn: Turn, text: str) -> dict[str, Any]:
+    """A turn as a model is shown it, with its text or a part of it."""
+    said_at = turn.occurred_at or episode.occurred_at
+    return {
+        "turn": turn.ordinal,
+        "speaker": _speaker(episode, turn),
+        "role": turn.role,
+        "said_at": f"{stamp(said_at)[:19]}Z",
+        "weekday": _WEEKDAYS[said_at.weekday()],
+        "text": text,
+    }
+
+
+def as_line(value: Any) -> str:
     """One line of JSON, without characters that UTF-8 or a line reader would stumble over."""
     text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
     return "".join(f"\\u{ord(c):04x}" if c in "\u0085\u2028\u2029" else c for c in text)

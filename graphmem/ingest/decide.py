@@ -12,11 +12,8 @@ Reasons name facts by id, never by their text: a text may be erased later.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from rapidfuzz import fuzz
 
 from graphmem.clock import Clock
 from graphmem.ingest.believe import Cell, cells, fold
@@ -24,16 +21,13 @@ from graphmem.ingest.facts import action_of, fact_of, held, joined
 from graphmem.ingest.merges import with_merges
 from graphmem.ingest.reconcile import Held, reconcile
 from graphmem.ingest.relation_types import RelationTypes
+from graphmem.ingest.sentences import same_sentence
 from graphmem.ingest.statements import Folded, sentence_key
 from graphmem.model import Decision, Edit, Fact, Statement
 from graphmem.ports.ledger import FactQuery, LedgerReads, Place, StatementQuery, Told
-from graphmem.text import text_key, words
+from graphmem.text import text_key
 
-_NEAR = 96.0  # rapidfuzz ratio, 0 to 100, from which two sentences are one
-_NEAR_WORD = 80.0  # and from which two words of them are
 _LOOK_BACK = 32  # newest facts of an entity that a sentence is compared with
-_NEGATIONS = frozenset({"not", "no", "never", "without", "nobody", "nothing"})
-_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,33 +381,15 @@ class Believed:
             stored = await self._ledger.facts(query)
         here = self._plain_facts(said)
         stored = [f for f in stored if f.id not in self._facts and f.type is None]
-        key, marks = text_key(said.text), _marks(said.text)
         return [
             fact
             for fact in (*here, *stored)
             if set(fact.entity_ids) == about
             and fact.modality == said.modality
-            and _marks(fact.text) == marks
-            and _alike(text_key(fact.text), key)
+            and same_sentence(fact.text, said.text)
         ]
 
 
 def _longer(before: Fact, after: Fact) -> bool:
     ends = before.expires_at, after.expires_at
     return ends[0] is not None and (ends[1] is None or ends[1] > ends[0])
-
-
-def _alike(one: str, other: str) -> bool:
-    """Spelled nearly the same as a whole and word by word: in a long sentence a single word that
-    differs (north, south) changes little of it, and all that it says."""
-    if fuzz.ratio(one, other) < _NEAR:
-        return False
-    left, right = one.split(), other.split()
-    return len(left) == len(right) and all(
-        a == b or fuzz.ratio(a, b) >= _NEAR_WORD for a, b in zip(left, right, strict=True)
-    )
-
-
-def _marks(text: str) -> tuple[list[str], frozenset[str]]:
-    """What makes two similar sentences differ after all: numbers and negations."""
-    return _NUMBER.findall(text), _NEGATIONS & frozenset(words(text.replace("n't", " not")))

@@ -117,6 +117,16 @@ class ModelExtractor:
         self._version = prompt_version
         self._budget = min(budget, self._asking_budget(context_tokens, budget))
 
+    @property
+    def llm(self) -> LLM:
+        """The model that is asked."""
+        return self._llm
+
+    @property
+    def asking(self) -> Asking:
+        """How it is asked."""
+        return self._asking
+
     def through(self, wrap: Callable[[LLM], LLM]) -> None:
         """Ask the model through ``wrap`` from now on."""
         self._llm = wrap(self._llm)

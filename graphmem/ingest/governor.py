@@ -121,9 +121,13 @@ class Governor:
         return model.startswith(_PAID) or self._prices.of(model) is not None
 
     @contextlib.contextmanager
-    def call(self, wall: str) -> Iterator[None]:
-        """What is asked inside is for one call, and for this wall."""
-        token = _current.set(_Call(wall_digest(wall)))
+    def call(self, wall: str, spent: Completion | None = None) -> Iterator[None]:
+        """What is asked inside is for one call, and for this wall. ``spent`` is what the call has
+        cost so far (its text is not read)."""
+        current = _Call(wall_digest(wall))
+        if spent is not None:
+            current.add(self._charge(spent.model, spent.calls, spent.tokens_in, spent.tokens_out))
+        token = _current.set(current)
         try:
             yield
         finally:
@@ -281,6 +285,11 @@ class Governed:
         self._rules = rules
         self._governor = governor
         self._books = books
+
+    @property
+    def extractor(self) -> Extractor:
+        """The one that is governed."""
+        return self._extractor
 
     @property
     def name(self) -> str:

@@ -20,6 +20,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 from graphmem.clock import Clock
 from graphmem.errors import BadModelOutput, Conflict, ModelError, UsageError
 from graphmem.ingest.decide import Believed
+from graphmem.ingest.doubter import Doubter, without_verdicts
+from graphmem.ingest.doubting import Doubting
 from graphmem.ingest.given import given
 from graphmem.ingest.procedure import as_procedures
 from graphmem.ingest.recalled import readable
@@ -60,6 +62,7 @@ class Ingest:
         duplicate_window_s: float,
         at_once: int,
         options: ExtractionOptions | None = None,
+        doubter: Doubter | None = None,
     ) -> None:
         self._ledger = ledger
         self._extractor = extractor
@@ -68,6 +71,7 @@ class Ingest:
         self._at_once = at_once
         self._types, self._types_seq = RelationTypes(), 0
         self._options = options or ExtractionOptions()
+        self._doubter = doubter
         self._walls: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
@@ -162,7 +166,7 @@ class Ingest:
         kept = await self._ledger.extraction(episode.id)
         begun = None
         if kept and kept.raw is not None:
-            found = self._extractor.read(kept.raw, episode)
+            found = self._extractor.read(without_verdicts(kept.raw)[0], episode)
             if found.complete:
                 return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
             begun = kept.raw
@@ -185,19 +189,42 @@ class Ingest:
 
     async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
         wall = episode.scope.wall
+        doubting = self._doubting(episode, extraction)
 
-        async def attempt() -> Receipt:
+        async def attempt() -> Receipt | None:
             standing = await self.standing(wall, [episode.id])
             if ended := _ended(episode, standing):
                 return ended
             if isinstance(extraction, ModelError):
                 return await self._postpone(episode, extraction)
             believed = self.believed(wall)
-            commit = await self._decide(episode, extraction, believed)
+            commit = await self._decide(episode, extraction, believed, doubting)
+            if doubting is not None and doubting.open:
+                return None
             await self._ledger.commit([commit], since={wall: standing.seq})
-            return _receipt(episode, "done", extraction, commit=commit)
+            told = extraction if doubting is None else doubting.counted(extraction)
+            return _receipt(episode, "done", told, commit=commit)
 
-        return await self.decided(wall, attempt)
+        while (receipt := await self.decided(wall, attempt)) is None:
+            if doubting is not None:  # not while the wall is held: a model is slow
+                await doubting.ask()
+        return receipt
+
+    def _doubting(self, episode: Episode, extraction: Extraction | ModelError) -> Doubting | None:
+        """Only what a model has read is worth asking it about."""
+        doubter = self._doubter
+        if doubter is None or isinstance(extraction, ModelError):
+            return None
+        if extraction.extractor != doubter.name:
+            return None
+        return Doubting(
+            doubter,
+            episode,
+            extraction,
+            ledger=self._ledger,
+            types=self._types,
+            clock=self._clock,
+        )
 
     async def _postpone(self, episode: Episode, error: ModelError) -> Receipt:
         """Leave it pending, with the reason; what the failed answers cost is kept too."""
@@ -257,9 +284,18 @@ class Ingest:
         """What a wall believes, to decide about it."""
         return Believed(self._ledger, wall, self._types, self._clock)
 
-    async def _decide(self, episode: Episode, extraction: Extraction, believed: Believed) -> Commit:
-        resolution = await resolve(extraction, episode, self._ledger, self._clock)
+    async def _decide(
+        self,
+        episode: Episode,
+        extraction: Extraction,
+        believed: Believed,
+        doubting: Doubting | None = None,
+    ) -> Commit:
+        chosen = doubting.names if doubting else {}
+        resolution = await resolve(extraction, episode, self._ledger, self._clock, chosen=chosen)
         said = statements_of(extraction.facts, resolution, episode, self._types, self._clock)
+        if doubting is not None:
+            said = await doubting.over(resolution, said)
         if episode.reason == TAKEN_UP:
             # With the ids that it had before, so that its facts come back as themselves.
             query = StatementQuery(episode.scope.wall, episode_ids=(episode.id,), undone_too=True)
@@ -277,9 +313,12 @@ class Ingest:
             mentions |= _mentions(statement, episode)
         used = {id for _, id in mentions}
         used |= {id for statement in taken.statements for id in statement.entity_ids}
+        decisions = taken.decisions
+        if doubting is not None:
+            decisions = doubting.explained(decisions, taken.statements, resolution)
         return Commit(
             episode=episode,
-            decisions=taken.decisions,
+            decisions=decisions,
             new_entities=tuple(entity for entity in resolution.new if entity.id in used),
             renamed=resolution.changed,
             mentions=tuple(sorted(mentions)),

@@ -186,6 +186,9 @@ _KNOWN: dict[str, tuple[str, bool]] = {
 }
 
 
+_BEHAVED = frozenset(type for type, _ in _KNOWN.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Normal:
     """A type in its one form. ``turned``: subject and object are to be swapped. ``past``: the word
@@ -321,6 +324,11 @@ class RelationTypes:
         if type in _ONE:
             return False
         return type not in _EVENTS and type not in _USUALLY_ONE if one else True
+
+    def known(self, type: str) -> bool:
+        """Whether anybody has said how it behaves: the user, the data, or the tables here. One
+        that is not known counts as having many objects."""
+        return type in self.declared or type in self.learned or type in _BEHAVED
 
     def shape(self, type: str | None) -> Shape:
         """How the statements of one cell are to be folded."""

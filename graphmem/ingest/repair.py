@@ -56,7 +56,7 @@ def as_answer(raw: str) -> tuple[dict[str, list[Any]], bool]:
     :class:`~graphmem.errors.BadModelOutput` when it holds neither, with why.
     """
     seen = False
-    for value, cut in _readings(raw):
+    for value, cut in readings(raw):
         seen = True
         found = _find(value, _DEEPEST)
         if found is not None and (any(found.values()) or _says_nothing(raw)):
@@ -85,7 +85,7 @@ def repeats(raw: str) -> bool:
     )
 
 
-def _readings(raw: str) -> Iterator[tuple[Any, bool]]:
+def readings(raw: str) -> Iterator[tuple[Any, bool]]:
     """Values that ``raw`` may stand for, the most literal first, and whether it was cut."""
     text = raw.strip().lstrip("\ufeff")
     whole = _strict(text)

@@ -5,8 +5,9 @@ article, a title (``Dr``), a legal form (``GmbH``) or the space in ``Face Book``
 agree. Persons are also known by a short form or an initial with the surname (``Bob Stone``,
 ``J. Smith``), when only one is like that; and by a part of the name (``John``), when the context
 points to one: who or what else is named with it, now and before. What fits several equally is
-nobody of them: it becomes an entity of its own, with the reason, to be merged by hand or by a model
-later (:class:`Choice`). "Another John" is another.
+nobody of them: it becomes an entity of its own, with the reason
+(:class:`~graphmem.ingest.resolution.Choice`), unless a model was asked
+(:class:`~graphmem.ingest.resolution.NameDoubt`) and knows which. "Another John" is another.
 
 The ledger is read by keys and ids only, a fixed number of rows at the most, so the cost of a write
 does not grow with what is stored.
@@ -15,7 +16,7 @@ does not grow with what is stored.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -32,6 +33,13 @@ from graphmem.ingest.likeness import (
     written_case,
 )
 from graphmem.ingest.relation_types import normal
+from graphmem.ingest.resolution import (
+    NONE_OF_THEM,
+    THE_MODEL_CHOSE,
+    Choice,
+    NameDoubt,
+    Resolution,
+)
 from graphmem.model import Entity, Episode, Fact
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, Extraction
@@ -49,6 +57,10 @@ _OF_PERSONS = frozenset(
 )
 """Relations whose subject is a person, nearly always."""
 _LIKENESS = ("same", "full", "short", "no")
+_SEVERAL = "several fit equally"
+_PART_ONLY = "only a part of the name is the same, and nothing else"
+_IN_DOUBT = frozenset({_SEVERAL, _PART_ONLY})
+"""Why a name stands for nobody who is known, though it may: what a model can be asked about."""
 
 
 class Known(Protocol):
@@ -59,35 +71,21 @@ class Known(Protocol):
     async def facts(self, query: FactQuery) -> list[Fact]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How a name was resolved where it was not plain, and which others it might have meant."""
-
-    name: str
-    entity_id: str
-    reason: str
-    others: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """Every name of an extraction with its entity, and which entities are new or changed."""
-
-    by_key: dict[str, Entity]
-    new: tuple[Entity, ...] = ()
-    changed: tuple[Entity, ...] = ()
-    choices: tuple[Choice, ...] = ()
-
-    def entity(self, name: str | None) -> Entity | None:
-        return None if name is None else self.by_key.get(name_key(name))
-
-
 async def resolve(
-    extraction: Extraction, episode: Episode, ledger: Known, clock: Clock
+    extraction: Extraction,
+    episode: Episode,
+    ledger: Known,
+    clock: Clock,
+    *,
+    chosen: Mapping[str, str] | None = None,
 ) -> Resolution:
-    """Match every name that the extraction uses; make an entity for each that is unknown."""
+    """Match every name that the extraction uses; make an entity for each that is unknown.
+
+    ``chosen`` says by name key which entity a name that is in doubt means (its id; ``""`` for none
+    of those known). It is not asked about a name that is plain.
+    """
     candidates = _candidates(extraction)
-    work = _Resolver(episode, ledger, clock, extraction)
+    work = _Resolver(episode, ledger, clock, extraction, chosen or {})
     await work.look_up(candidates)
     # Fuller names first, so that "John" finds the John Smith of the same episode.
     for candidate in sorted(candidates, key=lambda c: -len(core_words(c.name))):
@@ -127,6 +125,7 @@ class _Resolver:
     ledger: Known
     clock: Clock
     extraction: Extraction
+    chosen: Mapping[str, str]
     entities: dict[str, Entity] = field(default_factory=dict)
     """By id: from the ledger, or new in this episode, as they are by now."""
     filed: dict[str, list[str]] = field(default_factory=dict)
@@ -136,6 +135,7 @@ class _Resolver:
     placed: dict[str, str] = field(default_factory=dict)
     """Name key -> entity id, for the names of this episode."""
     choices: list[Choice] = field(default_factory=list)
+    doubts: list[NameDoubt] = field(default_factory=list)
     surroundings: dict[str, tuple[frozenset[str], datetime]] = field(default_factory=dict)
     crowded: set[str] = field(default_factory=set)
     """Hints that too many entities share."""
@@ -178,6 +178,8 @@ class _Resolver:
             return
         matches = self._matches(candidate)
         chosen, reason = await self._choose(candidate, matches)
+        if reason in _IN_DOUBT:
+            chosen, reason = self._settled(candidate, matches, reason)
         others = tuple(m.entity.id for m in matches if m.entity is not chosen)
         learn = True
         if chosen is None:
@@ -190,6 +192,24 @@ class _Resolver:
         self.placed[key] = chosen.id
         if reason:
             self.choices.append(Choice(candidate.name, chosen.id, reason, others))
+
+    def _settled(
+        self, candidate: CandidateEntity, matches: list[_Match], reason: str
+    ) -> tuple[Entity | None, str]:
+        """What a model said of a name that is in doubt; without that a doubt is noted."""
+        told = self.chosen.get(name_key(candidate.name))
+        if told == "":
+            return None, NONE_OF_THEM
+        meant = next((m.entity for m in matches if m.entity.id == told), None)
+        if meant is not None:
+            return meant, THE_MODEL_CHOSE
+        known = [m for m in matches if m.entity.id not in self.new]
+        known.sort(key=lambda m: m.latest, reverse=True)
+        known.sort(key=lambda m: (-m.shared, _LIKENESS.index(m.like)))
+        if known and told is None:
+            entities = tuple(m.entity for m in known[:_MOST_WEIGHED])
+            self.doubts.append(NameDoubt(candidate.name, candidate.kind, entities))
+        return None, reason
 
     def _matches(self, candidate: CandidateEntity) -> list[_Match]:
         """Entities that the name, one of its aliases or (for persons) a part of it may mean."""
@@ -255,12 +275,12 @@ class _Resolver:
         if len(named) == 1:
             return named[0].entity, "the only one of just that name"
         if len(weighed) > 1:
-            return None, "several fit equally"
+            return None, _SEVERAL
         if best.like == "same":
             return best.entity, "the only one like it"
         if is_part(candidate.name) and (best.owner or self._acts_as_person(candidate)):
             return best.entity, "the only one whose name has that part"
-        return None, "only a part of the name is the same, and nothing else"
+        return None, _PART_ONLY
 
     async def _weigh(self, match: _Match, candidate: CandidateEntity) -> None:
         """Count what the entity and the name have around them in common."""
@@ -404,6 +424,7 @@ class _Resolver:
             tuple(self.entities[id] for id in self.new),
             tuple(self.entities[id] for id in self.changed),
             tuple(self.choices),
+            tuple(self.doubts),
         )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from graphmem.clock import Clock
 from graphmem.ingest.journal import importance_of
 from graphmem.ingest.relation_types import RelationTypes, normal
-from graphmem.ingest.resolve import Resolution
+from graphmem.ingest.resolution import Resolution
 from graphmem.ingest.statements import period_end
 from graphmem.model import Entity, Episode, Source, Statement, StatementKind
 from graphmem.ports.llm import CandidateFact

@@ -21,7 +21,12 @@ from graphmem.ports.vectors import VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.settings import Settings
 from graphmem.wiring.adapters import kind_of, make, token_counter, word_vectors
-from graphmem.wiring.governing import govern_embedder, govern_extractor, governor_of
+from graphmem.wiring.governing import (
+    doubter_of,
+    govern_embedder,
+    govern_extractor,
+    governor_of,
+)
 from graphmem.wiring.places import MEMORY, hold, urls_of
 
 __all__ = ["kind_of", "open_memory"]
@@ -80,6 +85,7 @@ async def open_memory(
             release=release,
             tokens=token_counter(),
             scratch=partial(_scratch, settings),
+            doubter=doubter_of(extractor, governor, settings),
         )
         defaults = {
             "user_id": user_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from graphmem.clock import Clock
+from graphmem.ingest.doubter import Doubter
 from graphmem.ingest.governor import Governed, GovernedEmbedder, GovernedLLM, Governor
 from graphmem.ingest.prices import load
 from graphmem.ports.embed import Embedder
@@ -30,6 +31,17 @@ def govern_extractor(extractor: Extractor, rules: Extractor, governor: Governor)
     if isinstance(extractor, ModelExtractor):
         extractor.through(partial(GovernedLLM, governor=governor))
     return Governed(extractor, rules, governor, books=not own)
+
+
+def doubter_of(extractor: Extractor, governor: Governor, settings: Settings) -> Doubter | None:
+    """Asks the model of the governed extractor about what stays in doubt, if there is one and the
+    settings want it. An extractor that is registered by others has no model to be asked."""
+    from graphmem.ingest.extract import ModelExtractor
+
+    inner = extractor.extractor if isinstance(extractor, Governed) else extractor
+    if not settings.ask_doubts or not isinstance(inner, ModelExtractor):
+        return None
+    return Doubter(inner.llm, inner.asking, governor)
 
 
 def govern_embedder(embedder: Embedder, governor: Governor) -> Embedder:

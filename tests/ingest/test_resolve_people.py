@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import pytest
 
 from graphmem.clock import ManualClock, parse_when
 from graphmem.ingest.journal import build_episode
 from graphmem.ingest.likeness import kinds_agree, likeness, personal
-from graphmem.ingest.resolve import Resolution, resolve
+from graphmem.ingest.resolution import Resolution
+from graphmem.ingest.resolve import resolve
 from graphmem.model import Entity, Fact, Scope
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
@@ -45,11 +47,12 @@ class Book:
         text: str = "Something.",
         at: str = "2025-01-01",
         entities: tuple[CandidateEntity, ...] = (),
+        chosen: Mapping[str, str] | None = None,
     ) -> Resolution:
         options = {"occurred_at": at}
         episode = build_episode(text, options, ADA, self.clock, max_bytes=10_000)
         extraction = Extraction(entities, facts, "scripted", "1")
-        found = await resolve(extraction, episode, self, self.clock)
+        found = await resolve(extraction, episode, self, self.clock, chosen=chosen)
         for entity in (*found.new, *found.changed):
             self.known[entity.id] = entity
             for name in (entity.name, *entity.aliases):
@@ -134,6 +137,29 @@ async def test_a_first_name_goes_where_the_context_points() -> None:
     assert await book.who(says("John", "works_at", "Acme"), name="John") == "John Miller"
     assert await book.who(says("John", "likes", "Tea"), name="John") == "John", "either or none"
     assert await book.who(says("John", "works_at", "Bolt"), name="John") == "John Baker"
+
+
+async def test_a_choice_is_made_among_those_that_it_may_mean() -> None:
+    john = says("John", "works_at", "Initech")
+    for told in (None, "elsewhere", "", "town", "smith", "miller"):
+        book = Book()
+        ids = {}
+        for name in ("John Smith", "John Miller", "Johnstown"):
+            found = await book.tell(CandidateFact(f"{name}.", entities=(name,)))
+            ids[name.split()[-1].removeprefix("Johns").lower()] = found.new[0].id
+        chosen = None if told is None else {"john": ids.get(told, told)}
+        found = await book.tell(john, chosen=chosen)
+        meant = found.entity("John")
+        assert meant is not None
+        (choice,) = [one for one in found.choices if one.name == "John"]
+        assert choice.entity_id == meant.id
+        if told in {"smith", "miller"}:
+            assert (meant.id, choice.reason) == (ids[told], "the model chose")
+            assert "John" not in meant.aliases, "the next John may be another"
+        else:
+            assert meant in found.new
+        asked = [{entity.id for entity in doubt.entities} for doubt in found.doubts]
+        assert asked == ([] if told is not None else [{ids["smith"], ids["miller"]}])
 
 
 async def test_the_full_name_in_the_same_episode() -> None:

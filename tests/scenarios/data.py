@@ -73,7 +73,9 @@ class Said:
 class Step:
     """One episode: when it happened and what was said; or, with ``undo``, an episode undone.
 
-    ``arrives`` is when the memory is told, which may be long after it happened.
+    ``arrives`` is when the memory is told, which may be long after it happened. ``means`` and
+    ``replaces`` are what a model says when it is asked about what is in doubt: whom a name means
+    (``""``: nobody known), and the sentences of which it took, or lost, the place.
     """
 
     at: datetime
@@ -84,6 +86,8 @@ class Step:
     aliases: Mapping[str, tuple[str, ...]]
     kinds: Mapping[str, str]
     undo: int | None
+    means: Mapping[str, str]
+    replaces: tuple[str, ...]
 
     @property
     def content(self) -> str | list[dict[str, str]]:
@@ -186,7 +190,7 @@ def _said(raw: Mapping[str, Any]) -> Said:
 
 
 def _step(raw: Mapping[str, Any], user: str) -> Step:
-    _checked(raw, "at arrives user text by role turns statements aliases kinds undo")
+    _checked(raw, "at arrives user text by role turns statements aliases kinds undo means replaces")
     turns = raw.get("turns")
     if turns is None and "text" in raw:
         turns = [{key: raw[key] for key in ("text", "by", "role") if key in raw}]
@@ -199,6 +203,8 @@ def _step(raw: Mapping[str, Any], user: str) -> Step:
         aliases={name: tuple(more) for name, more in raw.get("aliases", {}).items()},
         kinds=raw.get("kinds", {}),
         undo=raw.get("undo"),
+        means=raw.get("means", {}),
+        replaces=tuple(raw.get("replaces", ())),
     )
 
 

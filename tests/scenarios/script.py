@@ -35,6 +35,8 @@ class Script:
         for step in self._steps:
             if asked == SCHEMA_NAME and all(part in text for part in _shown(step)):
                 return answer(step)
+            if asked == "doubts" and f'"happened_at": "{stamp(step.at)[:19]}Z"' in text:
+                return settled(step, text)
         return Status(400, "this scenario has no answer for this request")
 
 
@@ -59,6 +61,20 @@ def answer(step: Step) -> dict[str, Any]:
         ],
         "facts": [_fact(said) for said in step.statements],
     }
+
+
+def settled(step: Step, text: str) -> dict[str, Any]:
+    """The answer about what is in doubt about one step; of what it does not tell, that nothing
+    does."""
+    lines = [json.loads(line) for line in text.split("\n") if line.startswith('{"question"')]
+    return {"answers": [{"question": q["question"], "answer": _choice(step, q)} for q in lines]}
+
+
+def _choice(step: Step, question: dict[str, Any]) -> int:
+    if "name" in question:
+        meant = step.means.get(question["name"])
+        return next((c["number"] for c in question["choices"] if c["name"] == meant), 0)
+    return 1 if question["earlier"]["text"] in step.replaces else 3
 
 
 def _fact(said: Statement) -> dict[str, Any]:

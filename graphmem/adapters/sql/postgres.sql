@@ -420,6 +420,15 @@ SELECT m.gone_id, m.kept_id, m.body, k.body AS kept, g.body AS gone FROM merges 
 JOIN entities AS k ON k.id = m.kept_id JOIN entities AS g ON g.id = m.gone_id
 WHERE NOT m.undone AND m.gone_id = ANY(:ids::text[]);
 
+-- name: statements_like
+-- Others with the key of one of these sentences.
+SELECT DISTINCT s.id, s.text_key, s.body FROM statements AS gone
+JOIN statements AS s ON s.wall = gone.wall AND s.text_key = gone.text_key
+WHERE gone.id = ANY(:ids::text[]) AND s.id <> ALL(:ids::text[]);
+
+-- name: replace_statement
+UPDATE statements SET text_key = :text_key, body = :body WHERE id = :id;
+
 -- name: erase_statements
 DELETE FROM statements WHERE id = ANY(:ids::text[]);
 

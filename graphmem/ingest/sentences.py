@@ -1,0 +1,72 @@
+"""Two plain sentences: whether they say the same, and how alike they are.
+
+Likeness is in percent (0 to 100), by `rapidfuzz <https://rapidfuzz.github.io/RapidFuzz/>`_.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from rapidfuzz import fuzz
+
+from graphmem.text import text_key, words
+
+_NEAR = 96.0  # from which two sentences are one
+_NEAR_WORD = 80.0  # and from which two words of them are
+_ALIKE = 72.0  # from which two sentences may be about one thing
+_ALIKE_BUT = 60.0  # the same where a number or a negation tells them apart
+_NEGATIONS = frozenset({"not", "no", "never", "without", "nobody", "nothing"})
+_NUMBER = re.compile(r"\d+")
+
+
+def same_sentence(one: str, other: str) -> bool:
+    """Spelled nearly the same as a whole and word by word (in a long sentence a single word that
+    differs, north and south, changes little of it, and all that it says), with the same numbers
+    and negations."""
+    left, right = text_key(one), text_key(other)
+    return left == right or (_marks(one) == _marks(other) and _spelled_alike(left, right))
+
+
+def alikeness(one: str, other: str, names: Iterable[str]) -> float | None:
+    """How alike two sentences are that are not the same, what both are about (``names``) left out;
+    None when they are not alike. Those that a number or a negation tells apart come first: 100 is
+    added to theirs."""
+    shared = {word for name in names for word in words(name)}
+    left, right = ([w for w in words(text) if w not in shared] for text in (one, other))
+    if not _plain(left) or not _plain(right):
+        return None
+    like = fuzz.token_sort_ratio(_plain(left), _plain(right))
+    if _marks(one) != _marks(other):
+        return 100 + like if like >= _ALIKE_BUT else None
+    return like if like >= _ALIKE else None
+
+
+def without_date(text: str, moment: datetime | None) -> str:
+    """The key of a text without the parts of a date that is known from elsewhere: they tell no two
+    sentences apart."""
+    if moment is None:
+        return text_key(text)
+    told = {str(moment.year), str(moment.day), str(moment.month), f"{moment:%B}", f"{moment:%b}"}
+    told |= {f"{moment.month:02}", f"{moment.day:02}"}
+    folded = {part.casefold() for part in told}
+    return " ".join(word for word in text_key(text).split() if word not in folded)
+
+
+def _plain(parts: list[str]) -> str:
+    return " ".join(part for part in parts if not part.isdigit())
+
+
+def _spelled_alike(one: str, other: str) -> bool:
+    if fuzz.ratio(one, other) < _NEAR:
+        return False
+    left, right = one.split(), other.split()
+    return len(left) == len(right) and all(
+        a == b or fuzz.ratio(a, b) >= _NEAR_WORD for a, b in zip(left, right, strict=True)
+    )
+
+
+def _marks(text: str) -> tuple[list[str], frozenset[str]]:
+    """What makes two similar sentences differ after all: numbers and negations."""
+    return _NUMBER.findall(text), _NEGATIONS & frozenset(words(text.replace("n't", " not")))
