@@ -119,6 +119,11 @@ class Settings(BaseModel):
         le=100 * 366 * 86_400,
         description="the same text without a time, added again within this, is a duplicate",
     )
+    search_without: str = Field(
+        "",
+        description="arms to leave out of every search, with commas (`graph`, `dense`, …): shows "
+        "what each is worth",
+    )
     max_lag: int = Field(
         2000, ge=1, description="events that may wait before graph and vectors follow by themselves"
     )

@@ -26,6 +26,7 @@ from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
+from graphmem.retrieve.fuse import checked_arms
 from graphmem.retrieve.lens import Lens
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
@@ -88,7 +89,13 @@ class Core:
             duplicate_window_s=parts.settings.duplicate_window_s,
             at_once=parts.extractions_at_once,
         )
-        self._retrieve = Retrieve(parts.ledger, parts.graph, parts.vectors, self._embedder)
+        self._retrieve = Retrieve(
+            parts.ledger,
+            parts.graph,
+            parts.vectors,
+            self._embedder,
+            checked_arms(parts.settings.search_without),
+        )
         self._relate = Relate(parts.ledger, parts.graph)
         self._graph = Projection("graph", parts.ledger, graph_target(parts.graph))
         self._vectors = Projection(

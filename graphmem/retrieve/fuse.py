@@ -7,9 +7,10 @@ candidate; graph by its best. Weights are the measured ones of ``_WEIGHTS``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from graphmem.errors import UsageError
 from graphmem.model import ArmScore
 from graphmem.ports.vectors import Scored
 
@@ -24,6 +25,24 @@ _WEIGHTS = {
     "present": 0.8,
     "outdated": -0.8,
 }
+ARMS = tuple(_WEIGHTS)
+"""Every arm and signal that can give a share, by name."""
+
+
+def checked_arms(names: str) -> frozenset[str]:
+    """Names with commas as a set; :class:`~graphmem.errors.UsageError` for one that is no arm."""
+    wanted = {name.strip() for name in names.split(",") if name.strip()}
+    if unknown := sorted(wanted - set(ARMS)):
+        raise UsageError(f"no arm {', '.join(unknown)}; known are: {', '.join(ARMS)}")
+    return frozenset(wanted)
+
+
+def without_arms(candidates: Sequence[Fused], names: Set[str]) -> list[Fused]:
+    """The candidates as if these arms did not exist; what only they brought is gone."""
+    if not names:
+        return list(candidates)
+    kept = ((c.id, [arm for arm in c.arms if arm.arm not in names]) for c in candidates)
+    return ordered([_total(id, arms) for id, arms in kept if arms])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from graphmem.clock import stamp_or_none
@@ -19,6 +19,7 @@ from graphmem.retrieve.fuse import (
     with_extras,
     with_neighbours,
     with_stated,
+    without_arms,
 )
 from graphmem.retrieve.lens import Known, Lens
 from graphmem.retrieve.signals import fact_extras, outdated_turns, turn_extras
@@ -62,11 +63,15 @@ class Retrieve:
         graph: GraphStore,
         vectors: VectorStore,
         embedder: CachedEmbedder,
+        without: Set[str] = frozenset(),
     ) -> None:
+        """``without`` names arms to leave out (see :data:`~graphmem.retrieve.fuse.ARMS`): what
+        they are worth shows when they are gone."""
         self._ledger = ledger
         self._graph = graph
         self._vectors = vectors
         self._embedder = embedder
+        self._without = without
 
     async def search(self, question: Question) -> SearchResult:
         # One after the other: the embedded engines hold the interpreter while they work, so that
@@ -75,15 +80,16 @@ class Retrieve:
         arms, past = await self._vector_arms(question)
         graph = Arm("graph", [Scored(r.fact_id, r.score) for r in reached if r.score > 0])
         turn_ids = {hit.id for arm in arms["turn"] for hit in arm.hits}
-        fused = fuse([*arms["fact"], *arms["turn"], graph])
+        found = [*arms["fact"], *arms["turn"], graph]
+        fused = fuse([arm for arm in found if arm.name not in self._without])
         facts = await self._facts(question, [c for c in fused if c.id not in turn_ids])
         ended, present = await self._superseded(question, past, facts)
         facts |= {fact.id: fact for fact, _ in present}
         seed_ids = {seed.id for seed in seeds}
-        fused = with_extras(fused, fact_extras(facts.values(), seed_ids, present))
+        fused = self._left(with_extras(fused, fact_extras(facts.values(), seed_ids, present)))
         turns, fused = await self._turns(question, fused, turn_ids, facts)
-        fused = _said_by_then(question, fused, facts, turns)
-        fused = with_extras(fused, turn_extras(turns, fused, seeds, ended))
+        fused = _said_by_then(question, self._left(fused), facts, turns)
+        fused = self._left(with_extras(fused, turn_extras(turns, fused, seeds, ended)))
         outdated = outdated_turns(ended)
         paths = await self._paths(question, reached, facts)
         hits: list[Hit] = []
@@ -105,10 +111,13 @@ class Retrieve:
                 break
         return SearchResult(question.text, tuple(hits), tuple(seeds))
 
+    def _left(self, fused: Sequence[Fused]) -> list[Fused]:
+        return without_arms(fused, self._without)
+
     async def _graph_arm(self, question: Question) -> tuple[list[Entity], list[Reached]]:
         """What the question names, and the facts that the graph leads to from there."""
         seeds = await self._seeds(question)
-        if "fact" not in question.kinds:
+        if "fact" not in question.kinds or "graph" in self._without:
             return seeds, []
         weights = {seed.id: 1.0 for seed in seeds}
         return seeds, await spread(self._graph, question.scope.wall, weights)

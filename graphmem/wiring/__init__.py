@@ -34,16 +34,18 @@ async def open_memory(
     settings: Settings | None = None,
     clock: Clock | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    extractor: Extractor | None = None,
 ) -> AsyncMemory:
     """Open a memory, creating it if there is none, and catch its projections up.
 
     ``folder`` holds everything; ``memory://`` keeps nothing; without one the settings name all
     parts. The ids are defaults for every call. ``settings`` default to the environment's.
     ``progress`` is told which projection catches up, how many events are done, and of how many.
+    ``extractor`` takes the place of the one that the settings name.
     """
     settings = settings or Settings.load()
     urls, held = urls_of(folder, settings)
-    extractor: Extractor = make("llm", settings.model, settings)
+    extractor = extractor or make("llm", settings.model, settings)
     embedder: Embedder = make("embedder", settings.embedder, settings)
     ledger: Ledger = make("ledger", urls["ledger"], settings)
     graph: GraphStore = make("graph", urls["graph"], settings)
