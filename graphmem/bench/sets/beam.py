@@ -131,7 +131,9 @@ def _anchor(batch: list[Mapping[str, Any]]) -> datetime | None:
             try:
                 return datetime.strptime(str(written), _ANCHOR).replace(tzinfo=UTC)
             except ValueError as error:
-                raise UsageError(f"time_anchor {written!r}: not a day like March-15-2024") from error
+                raise UsageError(
+                    f"time_anchor {written!r}: not a day like March-15-2024"
+                ) from error
     return None
 
 

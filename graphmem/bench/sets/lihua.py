@@ -33,7 +33,9 @@ def load(path: Path, **_: Any) -> Dataset:
     texts, files = _texts(root)
     if not texts:
         raise UsageError(f"{root}: no chats: neither text files nor LiHuaWorld.zip below it")
-    items, sessions, undated = [], {}, 0
+    items: list[dict[str, Any]] = []
+    sessions: dict[str, str] = {}
+    undated = 0
     for name, text in texts:
         stamp = _stamp(name, text)
         if stamp is None:
@@ -140,4 +142,6 @@ def _rows(queries: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"{queries.name}, question {number}", row
         return
     value = read_json(queries)
-    yield from rows(list(value.values()) if isinstance(value, Mapping) else value, queries, "question")
+    yield from rows(
+        list(value.values()) if isinstance(value, Mapping) else value, queries, "question"
+    )

@@ -38,9 +38,7 @@ def load(path: Path, **_: Any) -> Dataset:
     return Dataset("locomo", "turn", tuple(corpora), _notes(malformed), digest_of([path]))
 
 
-def _question(
-    row: Any, where: str, sample: str, turns: set[str], malformed: list[str]
-) -> Asked:
+def _question(row: Any, where: str, sample: str, turns: set[str], malformed: list[str]) -> Asked:
     number = int(where.rpartition(" ")[2])
     gold = set()
     for text in row.get("evidence") or ():

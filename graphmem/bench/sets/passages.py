@@ -3,8 +3,8 @@
 A file of questions, and beside it one of passages: ``musique.json`` and ``musique_corpus.json``.
 All passages are one corpus, and every question is asked over all of them. Gold are the passages
 that a question needs: MuSiQue's ``is_supporting`` paragraphs (by title and text), the others'
-titles in ``supporting_facts``. A file of triples that a model extracted from the passages (HippoRAG's
-``openie_…json``) can be given as extraction.
+titles in ``supporting_facts``. A file of triples that a model extracted from the passages
+(HippoRAG's ``openie_…json``) can be given as extraction.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ _ONE_OWNER = "passages"
 _PARTS = 3
 
 
-def load(path: Path, *, name: str, corpus: Path | None = None, triples: Path | None = None,
-         **_: Any) -> Dataset:
+def load(
+    path: Path, *, name: str, corpus: Path | None = None, triples: Path | None = None, **_: Any
+) -> Dataset:
     """Read questions and passages; ``corpus`` is found beside the questions when not given."""
     beside = corpus or path.with_name(f"{path.stem}_corpus.json")
     if not beside.is_file():
