@@ -233,9 +233,14 @@ class Measuring:
                 count += 1
                 self.progress("answering", count, len(done) + len(left))
 
-        async with self._memory(self.plan.variants[0]) as memory, asyncio.TaskGroup() as group:
-            for corpus, question in left:
-                group.create_task(one(memory, corpus, question))
+        async with self._memory(self.plan.variants[0]) as memory:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for corpus, question in left:
+                        group.create_task(one(memory, corpus, question))
+            except ExceptionGroup as several:
+                # The first says what is wrong; the others say it again.
+                raise several.exceptions[0] from None
 
     async def _unit(self, memory: AsyncMemory, corpus: Corpus, hit: Hit) -> str | None:
         if self.data.unit == "turn":

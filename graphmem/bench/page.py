@@ -50,7 +50,7 @@ _ALWAYS = (
 _OF_SET = {
     "locomo": (
         "LoCoMo: question category 5 (adversarial) is measured here like the others, by the turn "
-        "that it is about; many publications leave it out. A picture's caption is part of its turn. "
+        "that it is about; many publications leave it out. A caption is part of its turn. "
         "What fusion weights were fitted on must be known to read a figure: on the conversations "
         "that they came from they flatter.",
     ),
