@@ -155,7 +155,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
     child.communicate()
     before = list(Folder(out).lines())
     assert SOME <= len(before) < 1000
-    with lines.open("ab") as stream:
+    with (out / "questions.jsonl").open("ab") as stream:
         stream.write(b'{"variant": "all", "id": "talk')
     assert bench("run", "locomo", path, "--out", out) == 0
     after = list(Folder(out).lines())
