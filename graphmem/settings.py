@@ -119,6 +119,11 @@ class Settings(BaseModel):
         le=100 * 366 * 86_400,
         description="the same text without a time, added again within this, is a duplicate",
     )
+    search_weights: str | None = Field(
+        None,
+        description="JSON file with how much each signal of a search counts; without it "
+        "the one that comes with graphmem",
+    )
     search_without: str = Field(
         "",
         description="arms to leave out of every search, with commas (`graph`, `dense`, …): shows "

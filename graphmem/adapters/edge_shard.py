@@ -30,6 +30,7 @@ from graphmem.ports.vectors import Only, Point, Scored, Vector, VectorQuery
 
 _DENSE = "dense"
 _BM25 = "bm25"
+_WINDOW = "window"
 _SLICE = 64
 """Points a call: the interpreter is held for about 3 ms."""
 _PAGE = 2000
@@ -41,7 +42,10 @@ def engine_config(size: int) -> Any:
     """The configuration of a new shard."""
     return edge.EdgeConfig(
         vectors={_DENSE: edge.EdgeVectorParams(size=size, distance=edge.Distance.Cosine)},
-        sparse_vectors={_BM25: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+        sparse_vectors={
+            name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
+            for name in (_BM25, _WINDOW)
+        },
         hnsw_config=edge.HnswIndexConfig(
             m=0, ef_construct=128, full_scan_threshold=_FULL_SCAN_KIB, payload_m=16
         ),
@@ -98,10 +102,11 @@ class Shard:
             asked = edge.Query.Nearest(_array(query.dense), using=_DENSE)
             params = None
         else:
+            words = _WINDOW if query.around else _BM25
             indices, values = bm25.query(query.text or "")
             if not indices:
                 return []
-            asked = edge.Query.Nearest(edge.SparseVector(indices, values), using=_BM25)
+            asked = edge.Query.Nearest(edge.SparseVector(indices, values), using=words)
             params = edge.SearchParams(idf=edge.IdfParams(corpus=_inside(query.only.wall)))
         seen = _filter(query.only)
         # The engine breaks ties as it likes: ask for more until the last place is not shared.
@@ -186,10 +191,11 @@ def _engine_point(point: Point) -> Any:
         payload["run_ids"] = list(point.run_ids)
     if (end := points.ended_at(point)) is not None:
         payload["ended_at"] = end
-    vectors: dict[str, Any] = {
-        _DENSE: _array(point.dense),
-        _BM25: edge.SparseVector(*bm25.document(point.text)),
-    }
+    vectors: dict[str, Any] = {_BM25: edge.SparseVector(*bm25.document(point.text))}
+    if point.dense is not None:
+        vectors[_DENSE] = _array(point.dense)
+    if point.window is not None:
+        vectors[_WINDOW] = edge.SparseVector(*bm25.document(point.window))
     return edge.Point(point.id, vectors, payload)
 
 

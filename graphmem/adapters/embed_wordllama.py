@@ -26,6 +26,7 @@ _CONFIG = "l2_supercat"
 _SIZE = 256
 _INLINE_CHARACTERS = 2_000
 """Up to here embedding takes less than 1 ms: too little to change threads for."""
+_INLINE_WORDS = 200
 _LONG = 1_024
 """Tokens above which equal ones are counted instead of gathered: a mebibyte stays small."""
 
@@ -59,14 +60,31 @@ class WordLlamaEmbedder:
             return self._embed_now(texts)
         return await asyncio.to_thread(self._embed_now, texts)
 
+    @property
+    def width(self) -> int:
+        """See :class:`~graphmem.ports.words.WordVectors`."""
+        return _SIZE
+
+    async def word_vectors(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """See :class:`~graphmem.ports.words.WordVectors`."""
+        if self._model is not None and len(words) <= _INLINE_WORDS:
+            return self._words_now(words)
+        return await asyncio.to_thread(self._words_now, words)
+
     async def close(self) -> None:
         """Let the weights go; the next use loads them again."""
         self._model = None
 
     def _embed_now(self, texts: Sequence[str]) -> list[Vector]:
+        return self._loaded().embed([encodable(text) for text in texts], self.name)
+
+    def _words_now(self, words: Sequence[str]) -> NDArray[np.float32]:
+        return self._loaded().words([encodable(word) for word in words])
+
+    def _loaded(self) -> _Model:
         with self._loading:
-            model = self._model = self._model or _Model()
-        return model.embed([encodable(text) for text in texts], self.name)
+            self._model = self._model or _Model()
+            return self._model
 
 
 class _Model:
@@ -99,6 +117,17 @@ class _Model:
         found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         means = np.stack([self._mean(encoding.ids) for encoding in found])
         return unit_rows(means, name)
+
+    def words(self, words: list[str]) -> NDArray[np.float32]:
+        """As they stand inside a sentence, after a space."""
+        if not words:
+            return np.zeros((0, _SIZE), dtype=np.float32)
+        asked = [f" {word}" for word in words]
+        found = self._tokenizer.encode_batch_fast(asked, add_special_tokens=False)
+        means = np.stack([self._mean(encoding.ids) for encoding in found])
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = means / np.maximum(lengths, np.float32(1e-9))
+        return unit
 
     def _mean(self, tokens: list[int]) -> NDArray[np.float32]:
         if not tokens:

@@ -45,7 +45,7 @@ _ALIASES, _ALIASES_NOW = "alias_keys", "2"
 _REFILED = 1000  # entities whose names are filed anew in one transaction
 
 T = TypeVar("T")
-Kind = Literal["episode", "turn", "entity", "fact", "mention"]
+Kind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
 class Database(Protocol):

@@ -59,7 +59,8 @@ def check_changes(changes: VectorChanges, size: int) -> None:
             check_id(point.id)
             for text in (point.wall, *point.agent_ids, *point.run_ids):
                 check_scope(text)
-            check_dense(point.dense, size, point.id)
+            if point.dense is not None:
+                check_dense(point.dense, size, point.id)
 
 
 def check_id(value: str) -> None:
@@ -91,6 +92,8 @@ def check_query(query: VectorQuery, size: int) -> None:
     check_only(query.only)
     if (query.dense is None) == (query.text is None):
         raise UsageError("a vector query is by a dense vector or by text: give exactly one")
+    if query.around and query.text is None:
+        raise UsageError("what stands around a point is asked for by text")
     if query.dense is not None:
         check_dense(query.dense, size, "the query")
 

@@ -19,7 +19,7 @@ from graphmem.bench.runs import ALL, Line, Run
 from graphmem.engine import AsyncMemory
 from graphmem.errors import UsageError
 from graphmem.model import Hit, HitKind
-from graphmem.retrieve.fuse import ARMS, checked_arms
+from graphmem.retrieve.weights import ARMS, GROUPS, checked_arms
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
 
@@ -270,7 +270,7 @@ def variants(without: Sequence[str], ablate: bool) -> tuple[frozenset[str], ...]
     if without and ablate:
         raise UsageError("--ablate leaves out each arm by itself: give it without --without")
     if ablate:
-        return (frozenset(), *(frozenset({arm}) for arm in ARMS))
+        return (frozenset(), *(frozenset({arm}) for arm in dict.fromkeys((*GROUPS, *ARMS))))
     return (checked_arms(",".join(without)),)
 
 

@@ -26,10 +26,11 @@ from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
-from graphmem.retrieve.fuse import checked_arms
+from graphmem.ports.words import WordVectors
 from graphmem.retrieve.lens import Lens
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
+from graphmem.retrieve.weights import weights_of
 from graphmem.settings import Settings
 
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
@@ -56,6 +57,8 @@ class Parts:
     graph: GraphStore
     vectors: VectorStore
     embedder: Embedder
+    words: WordVectors
+    """How near single words are, whatever the embedder is."""
     extractor: Extractor
     clock: Clock
     settings: Settings
@@ -94,7 +97,8 @@ class Core:
             parts.graph,
             parts.vectors,
             self._embedder,
-            checked_arms(parts.settings.search_without),
+            parts.words,
+            weights_of(parts.settings.search_weights, parts.settings.search_without),
         )
         self._relate = Relate(parts.ledger, parts.graph)
         self._graph = Projection("graph", parts.ledger, graph_target(parts.graph))

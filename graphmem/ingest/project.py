@@ -17,9 +17,11 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.model import Entity, Episode, Fact, Turn
 from graphmem.ports.graph import GraphChanges, GraphStore, Mark
 from graphmem.ports.ledger import Event, Ledger
-from graphmem.ports.vectors import Collection, Point, VectorChanges, VectorStore
+from graphmem.ports.vectors import COLLECTIONS, Collection, Point, VectorChanges, VectorStore
 
 BATCH = 5000
+_BY_WORDS: frozenset[Collection] = frozenset({"sessions"})
+"""Too long for one vector to stand for: what embedding them costs, it is not worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +189,18 @@ def graph_target(store: GraphStore) -> _Target:
 def vector_target(store: VectorStore, embedder: CachedEmbedder) -> _Target:
     async def apply(folded: Folded, applied_seq: int) -> None:
         drafts = _drafts(folded)
-        vectors = iter(await embedder.documents([draft.text for _, draft in drafts]))
-        points: dict[Collection, list[Point]] = {"facts": [], "turns": [], "entities": []}
-        for (collection, draft), dense in zip(drafts, vectors, strict=True):
-            points[collection].append(replace(draft, dense=dense))
+        embedded = [draft.text for name, draft in drafts if name not in _BY_WORDS]
+        vectors = iter(await embedder.documents(embedded))
+        points: dict[Collection, list[Point]] = {name: [] for name in COLLECTIONS}
+        for name, draft in drafts:
+            dense = None if name in _BY_WORDS else next(vectors)
+            points[name].append(replace(draft, dense=dense))
         changes = VectorChanges(
             points={name: tuple(made) for name, made in points.items()},
             removed={
                 "facts": folded.removed_facts,
                 "turns": folded.removed_turns,
+                "sessions": folded.removed_episodes,
                 "entities": folded.removed_entities,
             },
         )
@@ -217,28 +222,10 @@ def fact_text(fact: Fact) -> str:
 
 def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
     """Points without their dense vectors yet. Turns stored as they are (no inference) are facts."""
-    import numpy as np
-
-    none = np.empty(0, dtype=np.float32)
     drafts: list[tuple[Collection, Point]] = []
     for episode in folded.episodes:
-        scope = episode.scope
-        drafts += [
-            (
-                "turns",
-                Point(
-                    id=turn.id,
-                    wall=scope.wall,
-                    text=turn_text(turn),
-                    dense=none,
-                    agent_ids=(scope.agent_id,) if scope.agent_id else (),
-                    run_ids=(scope.run_id,) if scope.run_id else (),
-                    expires_at=stamp_or_none(episode.expires_at),
-                ),
-            )
-            for turn in episode.turns
-            if episode.infer
-        ]
+        if episode.infer and episode.turns:
+            drafts += _conversation(episode)
     drafts += [
         (
             "facts",
@@ -246,7 +233,7 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
                 id=fact.id,
                 wall=fact.scope.wall,
                 text=fact_text(fact),
-                dense=none,
+                dense=None,
                 agent_ids=fact.agent_ids,
                 run_ids=fact.run_ids,
                 invalid_at=stamp_or_none(fact.invalid_at),
@@ -263,9 +250,32 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
                 id=entity.id,
                 wall=entity.wall,
                 text=", ".join((entity.name, *entity.aliases)),
-                dense=none,
+                dense=None,
             ),
         )
         for entity in folded.entities
     ]
     return drafts
+
+
+def _conversation(episode: Episode) -> list[tuple[Collection, Point]]:
+    """A point for each turn, with the turns beside it as its window, and one for all of them."""
+    scope, texts = episode.scope, [turn_text(turn) for turn in episode.turns]
+
+    def point(id: str, text: str, window: str | None = None) -> Point:
+        return Point(
+            id=id,
+            wall=scope.wall,
+            text=text,
+            dense=None,
+            window=window,
+            agent_ids=(scope.agent_id,) if scope.agent_id else (),
+            run_ids=(scope.run_id,) if scope.run_id else (),
+            expires_at=stamp_or_none(episode.expires_at),
+        )
+
+    made: list[tuple[Collection, Point]] = [
+        ("turns", point(turn.id, texts[at], "\n".join(texts[max(0, at - 1) : at + 2])))
+        for at, turn in enumerate(episode.turns)
+    ]
+    return [*made, ("sessions", point(episode.id, "\n".join(texts)))]

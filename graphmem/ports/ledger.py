@@ -357,9 +357,12 @@ class LedgerLog(Protocol):
         ...
 
     async def present(
-        self, kind: Literal["episode", "turn", "entity", "fact", "mention"], wall: str | None = None
+        self,
+        kind: Literal["episode", "turn", "session", "entity", "fact", "mention"],
+        wall: str | None = None,
     ) -> set[str]:
-        """Ids of all that a projection should hold (mentions as ``episode id entity id``)."""
+        """Ids of all that a projection should hold (mentions as ``episode id entity id``; sessions
+        are the episodes whose turns are searched)."""
         ...
 
 

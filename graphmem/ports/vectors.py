@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 # Text, so that naming the type does not import numpy.
 Vector: TypeAlias = "NDArray[np.float32]"
-Collection = Literal["facts", "turns", "entities"]
-COLLECTIONS: tuple[Collection, ...] = ("facts", "turns", "entities")
+Collection = Literal["facts", "turns", "sessions", "entities"]
+COLLECTIONS: tuple[Collection, ...] = ("facts", "turns", "sessions", "entities")
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One text with its dense vector. The store makes the BM25 vector from ``text`` itself.
+    """One text with its dense vector. The store makes the BM25 vectors, of ``text`` and of
+    ``window``, itself.
 
     Times are in stored form; ``agent_ids`` and ``run_ids`` are every agent and run it came from.
     """
@@ -28,7 +29,10 @@ class Point:
     id: str
     wall: str
     text: str
-    dense: Vector
+    dense: Vector | None
+    """Without one it is found by words only."""
+    window: str | None = None
+    """The text with what stands around it, found by its words apart from ``text``."""
     agent_ids: tuple[str, ...] = ()
     run_ids: tuple[str, ...] = ()
     invalid_at: str | None = None
@@ -63,6 +67,7 @@ class VectorQuery:
     """One arm's question: by ``dense`` vector (cosine) or by ``text`` (BM25). Exactly one is set.
 
     IDF is computed inside the wall, so that nothing another owner stores moves a score.
+    ``around`` asks for the words of the points' windows, and counts them among those that have one.
     """
 
     collection: Collection
@@ -70,6 +75,7 @@ class VectorQuery:
     limit: int
     dense: Vector | None = None
     text: str | None = None
+    around: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class Scored:
 
 
 class VectorStore(Protocol):
-    """Collections ``facts``, ``turns`` and ``entities``. Safe to call from many tasks at once."""
+    """Collections ``facts``, ``turns``, ``sessions`` and ``entities``. Safe to call from many tasks at once."""
 
     async def open(self, store_id: str, embedder: str, size: int) -> Mark:
         """Open or create. Points of another store or of another format are cleared first

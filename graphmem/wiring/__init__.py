@@ -16,8 +16,9 @@ from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
+from graphmem.ports.words import WordVectors
 from graphmem.settings import Settings
-from graphmem.wiring.adapters import kind_of, make
+from graphmem.wiring.adapters import kind_of, make, word_vectors
 from graphmem.wiring.governing import govern_embedder, govern_extractor, governor_of
 from graphmem.wiring.places import MEMORY, hold, urls_of
 
@@ -47,6 +48,7 @@ async def open_memory(
     urls, held = urls_of(folder, settings)
     extractor = extractor or make("llm", settings.model, settings)
     embedder: Embedder = make("embedder", settings.embedder, settings)
+    words: WordVectors = word_vectors(embedder)
     ledger: Ledger = make("ledger", urls["ledger"], settings)
     graph: GraphStore = make("graph", urls["graph"], settings)
     vectors: VectorStore = make("vectors", urls["vectors"], settings)
@@ -63,6 +65,7 @@ async def open_memory(
             graph=graph,
             vectors=vectors,
             embedder=embedder,
+            words=words,
             extractor=extractor,
             clock=clock,
             settings=settings,

@@ -22,6 +22,7 @@ from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import LLM, Extractor
 from graphmem.ports.vectors import VectorStore
+from graphmem.ports.words import WordVectors
 from graphmem.settings import Settings, redacted
 
 Factory: TypeAlias = Callable[[str, Settings], Any]
@@ -238,6 +239,14 @@ def make(kind: str, url: str, settings: Settings) -> Any:
         )
         raise UsageError(f"unknown {kind} {redacted(url)!r}; known are: {', '.join(names)}")
     return known[scheme](url, settings)
+
+
+def word_vectors(embedder: Embedder) -> WordVectors:
+    """The words of the built-in model: of the embedder itself, when it is that, so that its
+    weights are loaded once."""
+    from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
+
+    return embedder if isinstance(embedder, WordLlamaEmbedder) else WordLlamaEmbedder()
 
 
 def kind_of(url: str) -> str:

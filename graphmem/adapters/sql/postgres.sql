@@ -598,6 +598,12 @@ SELECT id FROM episodes WHERE status <> 'undone' AND (:wall::text IS NULL OR wal
 SELECT t.id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
 WHERE e.infer AND e.status <> 'undone' AND (:wall::text IS NULL OR t.wall = :wall);
 
+-- name: present_session
+-- Episodes whose turns are searched as one text.
+SELECT id FROM episodes
+WHERE infer AND status <> 'undone' AND (:wall::text IS NULL OR wall = :wall)
+  AND EXISTS (SELECT 1 FROM turns WHERE turns.episode_id = episodes.id);
+
 -- name: present_entity
 SELECT id FROM entities WHERE gone_at IS NULL AND (:wall::text IS NULL OR wall = :wall);
 
