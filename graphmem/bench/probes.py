@@ -9,12 +9,10 @@ it (the facts, where no turn does). The questions are the same each time for the
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from graphmem.bench.metrics import distinct, mean, percentile, scores
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Fact, Turn
 from graphmem.text import digest, words
@@ -27,12 +25,13 @@ Kind = Literal["relation", "half"]
 _READ_FACTS = 20_000
 _PAGE = 1000
 _FEWEST_WORDS = 6
-_SHOWN = 10
-_KS = (1, 5, 10)
 _COMMON = frozenset(
-    "a an and are as at be been but by did do does for from had has have he her him his how i in is "
-    "it its just me my not of on or our she so some than that the their them then there they this "
-    "to up us very was we were what when which who will with would you your really also about".split()
+    {"a", "about", "also", "an", "and", "are", "as", "at", "be", "been", "but", "by", "did", "do"}
+    | {"does", "for", "from", "had", "has", "have", "he", "her", "him", "his", "how", "i", "in"}
+    | {"is", "it", "its", "just", "me", "my", "not", "of", "on", "or", "our", "really", "she"}
+    | {"so", "some", "than", "that", "the", "their", "them", "then", "there", "they", "this"}
+    | {"to", "up", "us", "very", "was", "we", "were", "what", "when", "which", "who", "will"}
+    | {"with", "would", "you", "your"}
 )
 _ASKED: Mapping[str, tuple[str, str]] = {
     # Type: how its object is asked for, and how its subject.
@@ -78,45 +77,27 @@ class Probe:
     half: Literal[0, 1]
 
 
-def probes(memory: Memory, count: int, **scope: Any) -> list[Probe]:
-    """At most ``count`` probes, as many of each kind as there are, from the oldest 20,000 facts.
+def probes(memory: Memory, count: int) -> list[Probe]:
+    """At most ``count`` probes, as many of each kind as there are, from the oldest 20,000 facts of
+    the scope that the memory was opened with.
 
-    :class:`~graphmem.errors.UsageError` when the scope holds nothing to ask about.
+    :class:`~graphmem.errors.UsageError` when it holds nothing to ask about.
     """
-    facts = list(_facts(memory, scope))
+    facts = list(_facts(memory))
     rng = random.Random(0)  # noqa: S311 - a sample, no secret
     rng.shuffle(facts)
-    related = list(_relations(facts, memory, count // 2, scope))
-    halves = list(_halves(facts, memory, count - len(related), scope))
+    related = list(_relations(facts, memory, count // 2))
+    halves = list(_halves(facts, memory, count - len(related)))
     found = [*related, *halves]
     if not found:
         raise UsageError("nothing to ask about: this scope holds no facts (is the name right?)")
     return found
 
 
-def measured(memory: Memory, asked: Sequence[Probe], **scope: Any) -> dict[str, Any]:
-    """Recall per kind of probe, and latency. Nothing is written."""
-    rows: dict[str, list[dict[str, float]]] = {}
-    ms = []
-    memory.search("anything", limit=_SHOWN, **scope)  # what is read once is not a search's to pay
-    for probe in asked:
-        began = time.perf_counter()
-        hits = memory.search(probe.text, limit=_SHOWN, **scope)
-        ms.append((time.perf_counter() - began) * 1000)
-        ranked = distinct([hit.turn_id or hit.id for hit in hits])
-        found = scores(ranked, probe.gold, _KS)
-        for kind in ("overall", probe.kind):
-            rows.setdefault(kind, []).append(found)
-    return {
-        "probes": {kind: {"questions": len(found), **mean(found)} for kind, found in rows.items()},
-        "search_ms": {"p50": percentile(ms, 0.5), "p95": percentile(ms, 0.95)},
-    }
-
-
-def _facts(memory: Memory, scope: Mapping[str, Any]) -> Iterable[Fact]:
+def _facts(memory: Memory) -> Iterable[Fact]:
     after, read = None, 0
     while read < _READ_FACTS:
-        page = memory.get_all(limit=_PAGE, after=after, **scope)
+        page = memory.get_all(limit=_PAGE, after=after)
         yield from page.items
         read += len(page.items)
         after = page.next
@@ -124,9 +105,7 @@ def _facts(memory: Memory, scope: Mapping[str, Any]) -> Iterable[Fact]:
             return
 
 
-def _relations(
-    facts: Sequence[Fact], memory: Memory, count: int, scope: Mapping[str, Any]
-) -> Iterable[Probe]:
+def _relations(facts: Sequence[Fact], memory: Memory, count: int) -> Iterable[Probe]:
     """One end asked for, every other time the other one; all that say such a thing are gold."""
     related = [f for f in facts if f.subject_id and f.type and f.object_id]
     seen: set[tuple[str, str, int]] = set()
@@ -143,7 +122,7 @@ def _relations(
             if other.type == fact.type and named == (other.object_id if end else other.subject_id)
         ]
         try:
-            name = memory.entity(str(named), **scope).name
+            name = memory.entity(str(named)).name
         except NotFound:  # forgotten since the facts were read
             continue
         form = _ASKED.get(str(fact.type), _OTHER)[end]
@@ -153,9 +132,7 @@ def _relations(
             return
 
 
-def _halves(
-    facts: Sequence[Fact], memory: Memory, count: int, scope: Mapping[str, Any]
-) -> Iterable[Probe]:
+def _halves(facts: Sequence[Fact], memory: Memory, count: int) -> Iterable[Probe]:
     done: set[str] = set()
     made = 0
     for fact in facts:
@@ -163,12 +140,12 @@ def _halves(
             if episode_id in done:
                 continue
             done.add(episode_id)
-            episode = memory.episode(episode_id, **scope)
+            episode = memory.episode(episode_id)
             turns = sorted(episode.turns, key=lambda turn: digest(turn.id))
             for turn in turns[: max(1, count // 50)]:
                 if (text := half_of(turn)) and made < count:
                     made += 1
-                    yield Probe("half", text, _gold_of(turn, fact, facts), _half(fact))
+                    yield Probe("half", text, frozenset({turn.id}), _half(fact))
         if made >= count:
             return
 
@@ -182,11 +159,6 @@ def half_of(turn: Turn) -> str | None:
     kept = [word for at, word in enumerate(told) if at % 2 == 0 or word in names]
     who = f" {turn.speaker}" if turn.speaker else ""
     return f"What was it that{who} said about {', '.join(kept)}?"
-
-
-def _gold_of(turn: Turn, fact: Fact, facts: Sequence[Fact]) -> frozenset[str]:
-    """The turn; and the facts that are this turn's text, where they name no turn."""
-    return frozenset({turn.id, *(f.id for f in (fact,) if f.text == turn.text)})
 
 
 def _units(facts: Iterable[Fact]) -> Iterable[str]:

@@ -207,3 +207,20 @@ def peers_table(result: Mapping[str, Any]) -> str:
             ]
         )
     return table(head, rows)
+
+
+def own_table(result: Mapping[str, Any]) -> str:
+    """How well a store finds its own facts again."""
+    head = ["probes", "questions", "recall@1", "recall@5", "recall@10"]
+    rows = [
+        [kind, f"{row['questions']:,}", *(_share(row[f"recall@{k}"]) for k in (1, 5, 10))]
+        for kind, row in result["probes"].items()
+    ]
+    ms = result["search_ms"]
+    lines = [table(head, rows), f"search p50 / p95: {ms['p50']:.1f} / {ms['p95']:.1f} ms"]
+    lines += [f"for example: {text}" for text in result["examples"]]
+    if tuned := result.get("tuned"):
+        change = _difference(tuned["held_out_recall@5"])
+        verdict = "" if tuned["written"] else ": no better, so nothing was written"
+        lines.append(f"tuned on one half, recall@5 on the other: {change}{verdict}")
+    return "\n\n".join(lines)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.base import command, subgroup
+from graphmem.doors.cli.base import command, options, subgroup
 from graphmem.doors.cli.output import console, note, shown
 from graphmem.errors import UsageError
 
@@ -27,18 +27,48 @@ _FILE = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-@subgroup("bench")
-def bench() -> None:
+@subgroup("bench", invoke_without_command=True)
+@click.option("--on", type=_FOLDER, help="Your own store: questions are made from what it holds.")
+@click.option("--probes", default=200, show_default=True, help="With --on: how many questions.")
+@click.option("--tune", type=_FILE, help="With --on: find weights on half of it, and write them.")
+@click.pass_context
+def bench(context: click.Context, on: Path | None, probes: int, tune: Path | None) -> None:
     """Measure what search finds, and what it costs.
 
     \b
+    graphmem bench --on my-memory --user ada
     graphmem bench run locomo PATH/locomo10.json
     graphmem bench run musique PATH/musique.json --triples PATH/openie_musique.json --ablate
     graphmem bench compare bench-locomo other-run
 
     Data sets are read in their published formats from any path; nothing is downloaded. A run that
     was stopped goes on when the same command is given again.
+
+    With --on, a store of yours is only read: the questions come from its own facts and turns, in
+    other words, and nothing is written to it.
     """
+    if on is None:
+        if context.invoked_subcommand is None:
+            click.echo(context.get_help())
+        return
+    if context.invoked_subcommand is not None:
+        raise UsageError("--on measures your own store: give it without a further command")
+    _own(on, probes, tune)
+
+
+def _own(folder: Path, count: int, tune: Path | None) -> None:
+    """Recall and latency on a store's own facts."""
+    from graphmem.bench.own import measure_own
+    from graphmem.bench.tables import own_table
+
+    shared = options()
+    shared.store = str(folder)
+    with shared.memory() as memory, progress_shown() as progress:
+        found = measure_own(memory, count, tune=tune, progress=progress)
+    if not shown(found):
+        click.echo(own_table(found))
+        if found.get("tuned", {}).get("written"):
+            note(f"written: {tune}; to use it: export GRAPHMEM_SEARCH_WEIGHTS={tune}")
 
 
 @command("run")
