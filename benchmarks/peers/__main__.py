@@ -104,8 +104,12 @@ def measure(engine: str, job: dict[str, Any], python: Path) -> list[dict[str, An
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    told = list(episodes(max(options.sizes)))
-    asked = [q for size in sorted(options.sizes) for q in questions(told[:size], options.searches)]
+    told = list(episodes(max(options.sizes), options.facts_per_episode))
+    asked = [
+        question
+        for size in sorted(options.sizes, reverse=True)
+        for question in questions([t for t in told if t["facts"] <= size], options.searches)
+    ]
     rows = []
     with ScriptedServer() as server:
         job = {
@@ -130,19 +134,25 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def command(options: argparse.Namespace) -> str:
     sizes = " ".join(map(str, sorted(options.sizes)))
-    return f"python -m benchmarks.peers --sizes {sizes} --budget-s {options.budget_s:g}"
+    per_episode = f"--facts-per-episode {options.facts_per_episode}"
+    return (
+        f"python -m benchmarks.peers --sizes {sizes} {per_episode} --budget-s {options.budget_s:g}"
+    )
 
 
 def notes(rows: list[dict[str, Any]], options: argparse.Namespace) -> list[str]:
     """What must be known to read the table."""
     found = [
-        "One episode is one sentence with one fact, over 20 users; a question names a person, what "
-        "was done and two of five words. An answer counts when the entry is among ten hits.",
+        f"One episode is {options.facts_per_episode} sentences with a fact each, over 20 users; a "
+        "question names a person, what was done and two of five words. It counts as found when its "
+        "sentence is among ten hits (for graphmem, facts and turns together).",
         "All engines ask the same local endpoint for embeddings (wordllama, 256 numbers) and for "
         "the model, which answers at once from a script; `graphmem, as it comes` asks neither: "
         "rules, and the embedder in its own process.",
         "mem0 keeps its vectors in its embedded Qdrant, without its optional language extra; "
-        "graphiti its graph in embedded Kuzu, searched by its default hybrid search.",
+        "graphiti its graph in embedded Kuzu, searched by its default hybrid search. graphiti's "
+        "driver for Kuzu lacked two things in this release, which were put in here (see "
+        "`benchmarks/peers/engines.py`).",
     ]
     for engine in options.engines:
         mine = [row for row in rows if row["engine"] == engine]
@@ -150,7 +160,8 @@ def notes(rows: list[dict[str, Any]], options: argparse.Namespace) -> list[str]:
             found.append(f"{engine} ended before the first size.")
         elif mine[-1]["facts"] < max(options.sizes):
             found.append(
-                f"{engine} was stopped after {options.budget_s:g} s, at {mine[-1]['facts']:,} facts."
+                f"{engine} was stopped after {options.budget_s:g} s of telling, at "
+                f"{mine[-1]['facts']:,} facts."
             )
         hosts = sorted({host for row in mine for host in row["reached_out"]})
         if hosts:
@@ -163,6 +174,7 @@ def notes(rows: list[dict[str, Any]], options: argparse.Namespace) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 50_000])
+    parser.add_argument("--facts-per-episode", type=int, default=10)
     parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=list(ENGINES))
     parser.add_argument("--searches", type=int, default=200, help="questions at each size")
     parser.add_argument(
@@ -175,6 +187,7 @@ def main() -> None:
     print(peers_table(result))
     print("\n".join(f"- {note}" for note in result["notes"]))
     if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 

@@ -50,26 +50,26 @@ async def run(job: dict[str, Any]) -> None:
     engine = kind(Path(job["folder"]), job["base_url"])
     await engine.open()
     version = metadata.version(kind.package) if job["version"] is None else job["version"]
-    told = 0
+    told = facts = 0
     deadline = time.monotonic() + job["budget_s"]
     for size in job["sizes"]:
         before, began, start = counts(job["base_url"]), time.monotonic(), told
-        for episode in job["episodes"][told:size]:
-            if time.monotonic() > deadline:
+        for episode in job["episodes"][told:]:
+            if time.monotonic() > deadline or episode["facts"] > size:
                 break
-            await engine.add(episode["text"], episode["user"])
-            told += 1
+            await engine.add(" ".join(episode["sentences"]), episode["user"])
+            told, facts = told + 1, episode["facts"]
         await engine.settle()
         seconds, after = time.monotonic() - began, counts(job["base_url"])
         if told == start:
             break
-        asked = [q for q in job["questions"] if q["entry"] < told][: job["searches"]]
+        asked = [q for q in job["questions"] if q["entry"] < facts][: job["searches"]]
         done = told - start
         row = {
             "engine": job["engine"],
             "version": version,
-            "facts": told,
-            "stopped_by_budget": told < size,
+            "facts": facts,
+            "episodes": told,
             "episodes_per_s": done / seconds,
             "model_calls_per_episode": (after["calls"] - before["calls"]) / done,
             "tokens_per_episode": (after["tokens"] - before["tokens"]) / done,
@@ -78,7 +78,7 @@ async def run(job: dict[str, Any]) -> None:
             "reached_out": sorted(reached_out),
         }
         print(json.dumps(row), flush=True)
-        if told < size:
+        if facts < size:
             break
     await engine.close()
 

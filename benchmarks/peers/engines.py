@@ -107,10 +107,25 @@ class Graphiti(Engine):
     async def open(self) -> None:
         from graphiti_core import Graphiti as Core
         from graphiti_core.cross_encoder.client import CrossEncoderClient
+        from graphiti_core.driver.driver import GraphProvider
         from graphiti_core.driver.kuzu_driver import KuzuDriver
         from graphiti_core.embedder.openai import OpenAIEmbedder, OpenAIEmbedderConfig
+        from graphiti_core.graph_queries import get_fulltext_indices
         from graphiti_core.llm_client.config import LLMConfig
         from graphiti_core.llm_client.openai_generic_client import OpenAIGenericClient
+
+        class Mended(KuzuDriver):  # type: ignore[misc] # there is no package here to check
+            """This release's driver lacks what its own engine asks of it: the name of a database,
+            of which Kuzu has one, and the full-text indices that its search reads."""
+
+            _database = ""
+
+            def clone(self, database: str) -> Any:
+                return self
+
+            async def build_indices_and_constraints(self, delete_existing: bool = False) -> None:
+                for query in get_fulltext_indices(GraphProvider.KUZU):
+                    await self.execute_query(query)
 
         class Unused(CrossEncoderClient):  # type: ignore[misc] # there is no package here to check
             """The plain hybrid search ranks without one."""
@@ -128,7 +143,7 @@ class Graphiti(Engine):
             base_url=self.base_url,
         )
         self._graphiti = Core(
-            graph_driver=KuzuDriver(db=str(self.folder / "graph.kuzu")),
+            graph_driver=Mended(db=str(self.folder / "graph.kuzu")),
             llm_client=OpenAIGenericClient(config=llm),
             embedder=OpenAIEmbedder(config=embedder),
             cross_encoder=Unused(),

@@ -25,11 +25,11 @@ SENTENCE = re.compile(
 
 
 class Told(TypedDict):
-    """One episode."""
+    """One episode: the sentences of one user, and how many facts that makes with those before."""
 
-    number: int
     user: str
-    text: str
+    sentences: list[str]
+    facts: int
 
 
 class Question(TypedDict):
@@ -45,29 +45,35 @@ def _person(number: int) -> str:
     return f"{_SYLLABLES[-1 - first].title()} {_SYLLABLES[last].title()}"
 
 
-def episodes(count: int) -> Iterator[Told]:
-    """The first so many: the same ones each time, whatever the count."""
+def episodes(facts: int, per_episode: int) -> Iterator[Told]:
+    """So many facts, the same ones each time, a few to an episode."""
     rng = random.Random(0)
-    for number in range(count):
+    for number, first in enumerate(range(0, facts, per_episode)):
         user = number % USERS
-        one, two = rng.sample(range(_PEOPLE), 2)
-        about = " ".join(rng.choices(_WORDS, weights=_COMMONNESS, k=5))
-        names = (_person(user * _PEOPLE + one), rng.choice(VERBS), _person(user * _PEOPLE + two))
+        entries = range(first, min(facts, first + per_episode))
         yield {
-            "number": number,
             "user": f"user{user:02}",
-            "text": f"{' '.join(names)} about the {about}, entry {number}.",
+            "sentences": [_sentence(rng, user, entry) for entry in entries],
+            "facts": entries[-1] + 1,
         }
+
+
+def _sentence(rng: random.Random, user: int, entry: int) -> str:
+    one, two = rng.sample(range(_PEOPLE), 2)
+    about = " ".join(rng.choices(_WORDS, weights=_COMMONNESS, k=5))
+    names = (_person(user * _PEOPLE + one), rng.choice(VERBS), _person(user * _PEOPLE + two))
+    return f"{' '.join(names)} about the {about}, entry {entry}."
 
 
 def questions(told: list[Told], count: int) -> list[Question]:
     """Who did what about two of the words, of entries spread over all that was told."""
     rng = random.Random(1)
+    all_told = [(one["user"], text) for one in told for text in one["sentences"]]
     asked: list[Question] = []
-    for entry in rng.sample(told, min(count, len(told))):
-        match = SENTENCE.fullmatch(entry["text"])
+    for user, sentence in rng.sample(all_told, min(count, len(all_told))):
+        match = SENTENCE.fullmatch(sentence)
         assert match is not None
         words = match[4].split()
         text = f"Whom has {match[1]} {match[2]} about {words[1]} and {words[3]}?"
-        asked.append({"user": entry["user"], "text": text, "entry": entry["number"]})
+        asked.append({"user": user, "text": text, "entry": int(match[5])})
     return asked

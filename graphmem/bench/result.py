@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ def summed_up(run: Run) -> dict[str, Any]:
         raise UsageError(f"{run.folder}: no question has been asked yet")
     result: dict[str, Any] = {
         **held,
-        "date": datetime.now(UTC).date().isoformat(),
         "variants": {name: _variant(found) for name, found in lines.items()},
         "answers": _answers(run, next(iter(lines.values()))),
         "intervals": {

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class Run:
         if self.folder.exists() and any(self.folder.iterdir()):
             raise UsageError(f"{self.folder} holds something that is not a run: give another --out")
         self.folder.mkdir(parents=True, exist_ok=True)
-        held = {"plan": dict(plan)}
+        held = {"plan": dict(plan), "date": datetime.now(UTC).date().isoformat()}
         self.keep(held)
         return held
 
@@ -124,6 +125,10 @@ class Run:
 
     def finish(self, result: Mapping[str, Any]) -> None:
         _write(self._result, result)
+
+    @property
+    def finished(self) -> bool:
+        return self._result.is_file()
 
     def result(self) -> dict[str, Any]:
         """The result; :class:`UsageError` when the run has none yet."""

@@ -120,6 +120,8 @@ def run(name: str, path: Path, **given: Any) -> None:
     other = lines_of(given["against"]) if given["against"] else None
     folder = given["out"] or Path(f"bench-{name}")
     measured = Run(folder)
+    if measured.finished:
+        note(f"{folder} was finished before; to measure anew, remove it or give another --out")
     answering = _answering(settings, given["judge"]) if given["answer"] else None
     with progress_shown() as progress:
         measuring = Measuring(
