@@ -27,6 +27,7 @@ _SIZE = 256
 _INLINE_CHARACTERS = 2_000
 """Up to here embedding takes less than 1 ms: too little to change threads for."""
 _INLINE_WORDS = 200
+_ONE_BY_ONE = 16
 _LONG = 1_024
 """Tokens above which equal ones are counted instead of gathered: a mebibyte stays small."""
 
@@ -114,20 +115,24 @@ class _Model:
         self._tokenizer.no_truncation()
 
     def embed(self, texts: list[str], name: str) -> list[Vector]:
-        found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        means = np.stack([self._mean(encoding.ids) for encoding in found])
-        return unit_rows(means, name)
+        return unit_rows(self._means(texts), name)
 
     def words(self, words: list[str]) -> NDArray[np.float32]:
         """As they stand inside a sentence, after a space."""
         if not words:
             return np.zeros((0, _SIZE), dtype=np.float32)
-        asked = [f" {word}" for word in words]
-        found = self._tokenizer.encode_batch_fast(asked, add_special_tokens=False)
-        means = np.stack([self._mean(encoding.ids) for encoding in found])
+        means = self._means([f" {word}" for word in words])
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         unit: NDArray[np.float32] = means / np.maximum(lengths, np.float32(1e-9))
         return unit
+
+    def _means(self, texts: list[str]) -> NDArray[np.float32]:
+        if len(texts) <= _ONE_BY_ONE:
+            # A batch goes to a pool of threads, which takes longer to wake than a text to read.
+            found = [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
+        else:
+            found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return np.stack([self._mean(encoding.ids) for encoding in found])
 
     def _mean(self, tokens: list[int]) -> NDArray[np.float32]:
         if not tokens:

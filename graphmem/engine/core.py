@@ -28,6 +28,7 @@ from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve.lens import Lens
+from graphmem.retrieve.nearby import Nearby
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
 from graphmem.retrieve.weights import weights_of
@@ -92,18 +93,15 @@ class Core:
             duplicate_window_s=parts.settings.duplicate_window_s,
             at_once=parts.extractions_at_once,
         )
-        self._retrieve = Retrieve(
-            parts.ledger,
-            parts.graph,
-            parts.vectors,
-            self._embedder,
-            parts.words,
-            weights_of(parts.settings.search_weights, parts.settings.search_without),
-        )
         self._relate = Relate(parts.ledger, parts.graph)
         self._graph = Projection("graph", parts.ledger, graph_target(parts.graph))
         self._vectors = Projection(
             "vectors", parts.ledger, vector_target(parts.vectors, self._embedder)
+        )
+        near = Nearby(parts.graph, lambda: self._graph.applied_seq)
+        weights = weights_of(parts.settings.search_weights, parts.settings.search_without)
+        self._retrieve = Retrieve(
+            parts.ledger, near, parts.vectors, self._embedder, parts.words, weights
         )
         self._background: asyncio.Task[None] | None = None
         self._following = True

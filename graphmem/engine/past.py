@@ -15,6 +15,7 @@ from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, Event, FactQuery, Ledger
 from graphmem.ports.vectors import VectorStore
+from graphmem.ports.words import WordVectors
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
 from graphmem.text import alias_keys
@@ -98,6 +99,7 @@ class Past:
 async def build(
     ledger: Ledger,
     embedder: Embedder,
+    words: WordVectors,
     stores: tuple[GraphStore, VectorStore],
     *,
     wall: str,
@@ -120,7 +122,7 @@ async def build(
         graph=graph,
         vectors=vectors,
         relate=Relate(then, graph),
-        retrieve=Retrieve(then, graph, vectors, cached),
+        retrieve=Retrieve(then, graph, vectors, cached, words),
         head=head,
         final=final,
     )

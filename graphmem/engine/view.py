@@ -112,6 +112,7 @@ class View(ViewAPI):
                 self._pasts[where.wall] = await build(
                     parts.ledger,
                     parts.embedder,
+                    parts.words,
                     (made.graph, made.vectors),
                     wall=where.wall,
                     known_at=self._known_at,

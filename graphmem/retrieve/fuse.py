@@ -52,16 +52,20 @@ class Ranking:
     order: Sequence[int]
     """Places in ``ids``, best first; ties by id, which is by age."""
 
-    def explained(self, place: int) -> tuple[ArmScore, ...]:
-        """What every arm that mattered to a candidate gave; the shares add up to its score."""
-        given = np.flatnonzero(self.shares[:, place])
-        ranks = 1 + (self.values[given] > self.values[given, place][:, None]).sum(axis=1)
-        return tuple(
-            ArmScore(
-                self.names[at], int(rank), float(self.values[at, place]), float(self.shares[at, place])
+    def explained(self, places: Sequence[int]) -> list[tuple[ArmScore, ...]]:
+        """What every arm that mattered gave to these candidates; a candidate's shares add up to its
+        score."""
+        if not places:
+            return []
+        chosen = self.values[:, list(places)]
+        ranks = (1 + (self.values[:, None, :] > chosen[:, :, None]).sum(axis=2)).T.tolist()
+        values, shares = chosen.T.tolist(), self.shares[:, list(places)].T.tolist()
+        return [
+            tuple(
+                ArmScore(*said) for said in zip(self.names, *of, strict=True) if said[3]
             )
-            for at, rank in zip(given, ranks, strict=True)
-        )
+            for of in zip(ranks, values, shares, strict=True)
+        ]
 
 
 def rank(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
 from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Turn
-from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery
 from graphmem.ports.vectors import Only, Scored, VectorQuery, VectorStore
 from graphmem.ports.words import WordVectors
@@ -18,6 +18,7 @@ from graphmem.retrieve.asked import take_apart
 from graphmem.retrieve.fuse import Arm, Ranking, first_look, rank
 from graphmem.retrieve.hits import fact_hit, first_source, first_turn, path_in_words, turn_hit
 from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.nearby import Expands
 from graphmem.retrieve.reading import Reader
 from graphmem.retrieve.signals import Found, Row, measure
 from graphmem.retrieve.spread import Reached, spread
@@ -31,7 +32,8 @@ _WINDOWS = 150  # of the arm that finds most
 _DENSE = 200  # whose nearness is known; the first of them are candidates
 _SESSIONS = 50
 _DEEPER = 4
-_FACTS = 40  # looked at closely
+_FACTS = 30  # looked at closely, and of those that only the graph leads to
+_GRAPH = 20
 _PAST = 20  # best facts of any time
 _ENDED = 5  # of them, those that have ended and are followed up
 
@@ -90,7 +92,7 @@ class Retrieve:
     def __init__(
         self,
         ledger: Known,
-        graph: GraphStore,
+        graph: Expands,
         vectors: VectorStore,
         embedder: CachedEmbedder,
         words: WordVectors,
@@ -110,16 +112,15 @@ class Retrieve:
 
     async def search(self, question: Question) -> SearchResult:
         ranked = await self.candidates(question)
-        facts = ranked.facts
-        paths = await self._paths(question, ranked)
+        order, rows = ranked.ranking.order, ranked.rows
+        may = (place for place in order if self._may_show(question, rows[place], ranked))
+        places = list(islice(may, question.limit))
+        paths = await self._paths(question, ranked, [rows[place].id for place in places])
         hits: list[Hit] = []
-        for place in ranked.ranking.order:
-            row, score = ranked.rows[place], float(ranked.ranking.totals[place])
-            if not self._may_show(question, row, ranked):
-                continue
-            why, at = ranked.ranking.explained(place), len(hits) + 1
-            if row.id in facts:
-                fact = facts[row.id]
+        for place, why in zip(places, ranked.ranking.explained(places), strict=True):
+            row, score, at = rows[place], float(ranked.ranking.totals[place]), len(hits) + 1
+            if row.id in ranked.facts:
+                fact = ranked.facts[row.id]
                 source = first_source(fact, question.scope)
                 turn = ranked.turns.get(source.turn_id or "") if source else None
                 hits.append(
@@ -130,8 +131,6 @@ class Retrieve:
                 hits.append(
                     turn_hit(turn, why, score=score, rank=at, outdated=ranked.outdated.get(turn.id))
                 )
-            if len(hits) == question.limit:
-                break
         return SearchResult(question.text, tuple(hits), tuple(ranked.seeds))
 
     async def candidates(self, question: Question) -> Candidates:
@@ -190,7 +189,6 @@ class Retrieve:
         near = VectorQuery("turns", only, max(_DENSE, depth), dense=dense)
         queries = {
             "turn near": near,
-            "turn words": replace(by_words, collection="turns"),
             "window": replace(
                 by_words, collection="turns", limit=max(_WINDOWS, depth), around=True
             ),
@@ -209,7 +207,7 @@ class Retrieve:
         def scores(*names: str) -> dict[str, float]:
             return {hit.id: hit.score for name in names for hit in answers.get(name, ())}
 
-        turns = [*answers["window"], *answers["turn words"], *answers["turn near"][:depth]]
+        turns = [*answers["window"], *answers["turn near"][:depth]]
         facts = [
             Arm("dense", answers.get("fact near", [])),
             Arm("bm25", answers.get("fact words", [])),
@@ -217,9 +215,8 @@ class Retrieve:
         return _Arms(
             {"turn": list(dict.fromkeys(hit.id for hit in turns)), "fact": first_look(facts)},
             Found(
-                bm25=scores("turn words", "fact words"),
+                bm25=scores("window", "fact words"),
                 dense=scores("turn near", "fact near"),
-                window=scores("window"),
                 session=scores("session"),
             ),
             answers.get("past", []),
@@ -260,10 +257,10 @@ class Retrieve:
         """The best facts in full. The ledger has the last word on scope and validity."""
         if "fact" not in question.kinds:
             return {}
-        graph = [one.fact_id for one in reached if one.score > 0]
+        graph = [one.fact_id for one in reached[:_GRAPH] if one.score > 0]
         # At a moment many of the best may not have begun yet: the vectors know ends only.
         most = sys.maxsize if question.lens.at else max(_FACTS, 2 * question.limit)
-        wanted = tuple(dict.fromkeys([*arms.candidates["fact"][:most], *graph[:most]]))
+        wanted = tuple(dict.fromkeys([*arms.candidates["fact"][:most], *graph]))
         if not wanted:
             return {}
         query = question.lens.query(question.scope, ids=wanted, limit=len(wanted))
@@ -309,15 +306,17 @@ class Retrieve:
         weights = {**self.weights.signals, **self.weights.arms}
         return Candidates(rows, facts, turns, rank(ids, columns, weights))
 
-    async def _paths(self, question: Question, ranked: Candidates) -> dict[str, str]:
-        """How the graph led to each fact, in names."""
-        facts = ranked.facts
+    async def _paths(
+        self, question: Question, ranked: Candidates, ids: Collection[str]
+    ) -> dict[str, str]:
+        """How the graph led to each of these facts, in names."""
+        facts = {id: ranked.facts[id] for id in ids if id in ranked.facts}
         ways = {r.fact_id: r.via for r in ranked.reached if r.via and r.fact_id in facts}
-        ids = {id for way in ways.values() for id in way}
-        ids |= {id for fact_id in ways for id in facts[fact_id].entity_ids}
-        if not ids:
+        named = {id for way in ways.values() for id in way}
+        named |= {id for fact_id in ways for id in facts[fact_id].entity_ids}
+        if not named:
             return {}
-        query = EntityQuery(question.scope.wall, ids=tuple(sorted(ids)))
+        query = EntityQuery(question.scope.wall, ids=tuple(sorted(named)))
         names = {entity.id: entity.name for entity in await self._ledger.entities(query)}
         return {id: path_in_words(facts[id], way, names) for id, way in ways.items()}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,22 +50,33 @@ _MOST_NAMES = 3
 _FULL = 40  # words from which on a text is no longer short
 
 
-@dataclass(frozen=True, slots=True)
 class Read:
     """A text as ranking needs it. ``words`` are rows of the vocabulary, in order, without stop
-    words; the first is always :data:`_NOTHING`."""
+    words; the first is always :data:`_NOTHING`. What only some questions ask for is looked for
+    when one does."""
 
-    words: NDArray[np.int32]
-    asks: bool
-    """It is a question."""
-    questions: bool
-    """There is a question in it."""
-    names: float
-    times: float
-    numbers: float
-    length: float
-    """All from 0 to 1."""
-    turn: Turn | None = None
+    def __init__(self, text: str, words: NDArray[np.int32], turn: Turn | None) -> None:
+        self._text = text
+        self.words = words
+        self.turn = turn
+        self.asks = text.rstrip().endswith("?")
+        """It is a question."""
+        self.questions = "?" in text
+        """There is a question in it."""
+        self.length = min(1.0, text.count(" ") / _FULL)
+        """From 0 to 1, as are the following."""
+
+    @cached_property
+    def names(self) -> float:
+        return min(_MOST_NAMES, len(_NAME.findall(self._text))) / _MOST_NAMES
+
+    @cached_property
+    def times(self) -> float:
+        return float(_TIME.search(self._text) is not None)
+
+    @cached_property
+    def numbers(self) -> float:
+        return float(_NUMBER.search(self._text) is not None)
 
 
 class Vocabulary:
@@ -131,7 +142,7 @@ class Reader:
             split = [content_words(turn.text) for turn in new]
             await self.vocabulary.learn(split)
             for turn, text in zip(new, split, strict=True):
-                read = self._read(turn.text, text, turn)
+                read = Read(turn.text, self.vocabulary.rows(text), turn)
                 self._turns[wall, turn.id] = self._places[turn.episode_id, turn.ordinal] = read
             self._centred.update((wall, id) for id in missing)
         return self._with_neighbours([self._turns[wall, id] for id in ids if (wall, id) in self._turns])
@@ -153,20 +164,8 @@ class Reader:
         split = [content_words(fact.text) for fact in new]
         await self.vocabulary.learn(split)
         for fact, text in zip(new, split, strict=True):
-            self._facts[fact.id, fact.version] = self._read(fact.text, text, None)
+            self._facts[fact.id, fact.version] = Read(fact.text, self.vocabulary.rows(text), None)
         return [self._facts[fact.id, fact.version] for fact in facts]
-
-    def _read(self, text: str, split: Sequence[str], turn: Turn | None) -> Read:
-        return Read(
-            words=self.vocabulary.rows(split),
-            asks=text.rstrip().endswith("?"),
-            questions="?" in text,
-            names=min(_MOST_NAMES, len(_NAME.findall(text))) / _MOST_NAMES,
-            times=float(_TIME.search(text) is not None),
-            numbers=float(_NUMBER.search(text) is not None),
-            length=min(1.0, text.count(" ") / _FULL),
-            turn=turn,
-        )
 
 
 def content_words(text: str) -> list[str]:

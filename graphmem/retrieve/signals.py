@@ -7,7 +7,7 @@ words and by what surrounds the turn that states it. Words count as near as they
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,20 +28,19 @@ _TEXTS = 1_000
 """How many texts there are, for how rare a word is: the ratio of rare to frequent matters."""
 
 SIGNALS = (
-    "bm25", "dense", "meaning", "pairs", "names", "times", "numbers", "length", "asks",
-    "beside", "window", "session", "meaning_window", "meaning_beside", "meaning_beyond",
-    "meaning_session", "meaning_best", "dense_window", "dense_session",
-    "month", "year", "speaker", "answers",
+    "bm25", "session", "dense", "dense_window", "dense_session",
+    "meaning", "meaning_window", "meaning_beyond", "meaning_session", "meaning_best", "pairs",
+    "names", "times", "numbers", "length", "month", "year", "speaker", "answers", "asks",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the stores said, by id: of a fact or turn, or (``session``) of an episode."""
+    """What the stores said, by id: of a fact (its own words), of a turn with those beside it, or
+    (``session``) of an episode. ``dense`` is of the text alone."""
 
     bm25: Mapping[str, float] = field(default_factory=dict)
     dense: Mapping[str, float] = field(default_factory=dict)
-    window: Mapping[str, float] = field(default_factory=dict)
     session: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -79,27 +78,40 @@ class _Places:
     """Where each row stands: the rows before and after it, its turn's row, its session."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        turns = [row.read.turn for row in rows]
-        at = {
-            (turn.episode_id, turn.ordinal): n for n, turn in enumerate(turns) if turn is not None
-        }
         self.size = len(rows)
-        self.context = np.arange(self.size)
-        self.steps: dict[int, NDArray[np.intp]] = {
-            step: np.full(self.size, -1, dtype=np.intp) for step in (-2, -1, 1, 2)
-        }
-        self.session = np.arange(self.size)
-        self.episodes = [""] * self.size
-        first: dict[str, int] = {}
-        for n, row in enumerate(rows):
-            turn = turns[n] or (row.beside.turn if row.beside else None)
+        turns = [row.read.turn for row in rows]
+        number: dict[str, int] = {}
+        alone = -1
+        sessions: list[int] = []
+        ordinals: list[int] = []
+        self.episodes: list[str] = []
+        for row, own in zip(rows, turns, strict=True):
+            turn = own or (row.beside.turn if row.beside else None)
             if turn is None:
-                continue
-            self.context[n] = at.get((turn.episode_id, turn.ordinal), n)
-            self.session[n] = first.setdefault(turn.episode_id, n)
-            self.episodes[n] = turn.episode_id
-            for step, there in self.steps.items():
-                there[n] = at.get((turn.episode_id, turn.ordinal + step), -1)
+                sessions.append(alone)
+                alone -= 1
+            else:
+                sessions.append(number.setdefault(turn.episode_id, len(number)))
+            self.episodes.append(turn.episode_id if turn else "")
+            # Facts come last, and are nobody's neighbours.
+            ordinals.append(own.ordinal if own else -10)
+        # From 0 on, those of their own after all others.
+        session = np.array(sessions, dtype=np.intp)
+        self.session = np.where(session < 0, len(number) - 1 - session, session)
+        self.steps = {step: self._further(np.array(ordinals), step) for step in (-2, -1, 1, 2)}
+        at = {turn.id: n for n, turn in enumerate(turns) if turn is not None}
+        self.context = np.arange(self.size)
+        for n, row in enumerate(rows):
+            if row.beside is not None and row.beside.turn is not None:
+                self.context[n] = at.get(row.beside.turn.id, n)
+
+    def _further(self, ordinals: NDArray[np.intp], step: int) -> NDArray[np.intp]:
+        """For each row the row so many turns further, -1 where there is none."""
+        here = np.arange(self.size)
+        there = np.clip(here + step, 0, max(self.size - 1, 0))
+        same = (self.session[there] == self.session) & (ordinals[there] == ordinals + step)
+        found: NDArray[np.intp] = np.where(same & (ordinals >= 0), there, -1)
+        return found
 
     def beside(self, values: Numbers, step: int) -> Numbers:
         """The values of the rows so many turns further; 0 where there are none."""
@@ -122,44 +134,38 @@ class _Places:
 def _flags(
     asked: Asked, own: Sequence[Read], context: Sequence[Read], named: set[str]
 ) -> dict[str, Numbers]:
-    def each(values: Sequence[float], wanted: bool = True) -> Numbers:
-        return np.array(values if wanted else [0.0] * len(own), dtype=np.float32)
+    def each(values: Iterable[float], wanted: bool = True) -> Numbers:
+        return np.fromiter(values, np.float32, len(own)) if wanted else nothing
 
+    nothing = np.zeros(len(own), dtype=np.float32)
     times = [read.turn.occurred_at if read.turn else None for read in context]
+    said = (r.turn is not None and r.turn.speaker in named for r in context)
     return {
-        "names": each([read.names for read in own], asked.who_or_where),
-        "times": each([read.times for read in own], asked.when),
-        "numbers": each([read.numbers for read in own], asked.how_many),
-        "length": each([read.length for read in own]),
-        "asks": each([read.asks for read in own]),
-        "month": each([asked.month_of(at) for at in times], bool(asked.months)),
-        "year": each([asked.year_of(at) for at in times], bool(asked.years)),
-        "speaker": each(
-            [float(r.turn is not None and r.turn.speaker in named) for r in context],
-            len(named) == 1,
-        ),
+        "names": each((read.names for read in own), asked.who_or_where),
+        "times": each((read.times for read in own), asked.when),
+        "numbers": each((read.numbers for read in own), asked.how_many),
+        "length": each(read.length for read in own),
+        "asks": each(read.asks for read in own),
+        "month": each((asked.month_of(at) for at in times), bool(asked.months)),
+        "year": each((asked.year_of(at) for at in times), bool(asked.years)),
+        "speaker": each(said, len(named) == 1),
     }
 
 
 def _stored(rows: Sequence[Row], found: Found, places: _Places) -> dict[str, Numbers]:
     ids = [row.id for row in rows]
-    bm25 = _of(found.bm25, ids)
-    context = np.array(places.context)
-    window = _of(found.window, ids)[context]
-    session = _of(found.session, places.episodes)
+    own, context = _of(found.bm25, ids), places.context
+    window, session = own[context], _of(found.session, places.episodes)
     # What is not indexed as part of a conversation is its own window and session.
     alone = (window == 0) & (session == 0)
-    window, session = np.where(alone, bm25, window), np.where(alone, bm25, session)
+    window, session = np.where(alone, own, window), np.where(alone, own, session)
     lowest = min(found.dense.values(), default=0.0)
     near = np.maximum(_of(found.dense, ids, lowest) - np.float32(lowest), 0)
     near_window = (near[context] + places.beside(near, -1) + places.beside(near, 1)) / 3
-    beside = np.maximum(places.beside(bm25, -1), places.beside(bm25, 1))
     asking = np.array([float(row.read.questions) for row in rows], dtype=np.float32)
     return {
-        "bm25": _scaled(bm25),
-        "window": _scaled(window),
+        "bm25": _scaled(window),
         "session": _scaled(session),
-        "beside": beside / max(float(bm25.max(initial=0)), 1e-6),
         "dense": _scaled(near),
         "dense_window": _scaled(near_window),
         "dense_session": _scaled(places.best_of_session(near, 1)),
@@ -181,11 +187,8 @@ def _meaning(
     best = np.zeros_like(near)
     np.maximum.at(best, (slice(None), places.session), window)
     beyond = np.maximum(places.beside(whole, -2), places.beside(whole, 2))
-    beside = np.maximum(places.beside(mine, -1), places.beside(mine, 1))
-    highest = max(float(mine.max(initial=0)), 1e-6)
     return {
-        "meaning": mine / highest,
-        "meaning_beside": beside / highest,
+        "meaning": _scaled(mine),
         "meaning_window": _scaled(whole),
         "meaning_beyond": _scaled(beyond),
         "meaning_session": _scaled((rarity * best[:, places.session]).sum(axis=0)),
