@@ -187,20 +187,27 @@ class Measuring:
         asked: Asked,
         turns: int,
     ) -> Line:
+        # Only of the first variant is it said how long a search for ten hits takes.
+        timed = variant == variant_name(self.plan.variants[0])
         began = time.perf_counter()
         shown = await memory.search(
-            asked.text, user_id=corpus.id, limit=SHOWN, kinds=self.plan.kinds
+            asked.text,
+            user_id=corpus.id,
+            limit=SHOWN if timed else self.plan.limit,
+            kinds=self.plan.kinds,
         )
         ms = (time.perf_counter() - began) * 1000
-        found = await memory.search(
-            asked.text, user_id=corpus.id, limit=self.plan.limit, kinds=self.plan.kinds
-        )
+        found = shown
+        if timed and self.plan.limit != SHOWN:
+            found = await memory.search(
+                asked.text, user_id=corpus.id, limit=self.plan.limit, kinds=self.plan.kinds
+            )
         units = [await self._unit(memory, corpus, hit) for hit in found]
         ranked = distinct([unit for unit in units if unit])
         sessions = distinct(
             [corpus.session_of[unit] for unit in ranked if unit in corpus.session_of]
         )
-        said = sum(len(hit.text) for hit in shown)
+        said = sum(len(hit.text) for hit in shown[:SHOWN])
         return Line(
             variant,
             asked.id,

@@ -100,18 +100,25 @@ def _counts(told: Mapping[str, Any]) -> str:
 
 
 def ablation(intervals: Mapping[str, Any]) -> str:
-    """What changes when an arm is left out, per category, with 95 % intervals."""
-    rows = []
+    """What changes when an arm is left out, per category, with 95 % intervals. Where nothing
+    changes at all, that is said below."""
+    names = ("recall@5", "recall@10", "session hit@1")
+    rows, same = [], []
     for variant, categories in intervals.items():
+        before = len(rows)
         for category, metrics in categories.items():
-            if not metrics:
-                continue
-            shown = [
-                _difference(metrics.get(name))
-                for name in ("recall@5", "recall@10", "session hit@1")
-            ]
-            rows.append([variant, category, *shown])
-    return table(["", "category", "recall@5", "recall@10", "session hit@1"], rows)
+            if any(_changes(metrics.get(name)) for name in names):
+                rows.append([variant, category, *(_difference(metrics.get(n)) for n in names)])
+        if len(rows) == before:
+            same.append(variant)
+    parts = [table(["", "category", *names], rows)] if rows else []
+    if same:
+        parts.append(f"No change at all: {'; '.join(same)}.")
+    return "\n\n".join(parts)
+
+
+def _changes(value: Mapping[str, Any] | None) -> bool:
+    return value is not None and any(value[end] != 0 for end in ("mean", "low", "high"))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

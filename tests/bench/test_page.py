@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from graphmem.bench.tables import ablation
 from graphmem.doors.cli import run
 from tests.bench import files
 
@@ -64,3 +65,17 @@ def test_what_is_no_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "neither a run's result nor" in capsys.readouterr().err
     assert run(["bench", "page", str(tmp_path), "--out", str(tmp_path / "p.md")]) == 2
     assert "no finished run in this folder" in capsys.readouterr().err
+
+
+def test_what_changes_nothing_is_told_in_one_line() -> None:
+    none = {"mean": 0.0, "low": 0.0, "high": 0.0, "n": 3, "sure": False}
+    less = {"mean": -0.2, "low": -0.3, "high": -0.1, "n": 3, "sure": True}
+    text = ablation(
+        {
+            "without a": {"overall": {"recall@5": less}, "x": {"recall@5": none}},
+            "without b": {"overall": {"recall@5": none}},
+        }
+    )
+    assert "| without a | overall | **−0.200 [−0.300, −0.100]** |" in text
+    assert "| without a | x |" not in text
+    assert text.endswith("No change at all: without b.")
