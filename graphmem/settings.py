@@ -150,6 +150,16 @@ class Settings(BaseModel):
         le=100 * 366 * 86_400,
         description="the same text without a time, added again within this, is a duplicate",
     )
+    search_weights: str | None = Field(
+        None,
+        description="JSON file with how much each signal of a search counts; without it "
+        "the one that comes with graphmem",
+    )
+    search_without: str = Field(
+        "",
+        description="arms to leave out of every search, with commas (`graph`, `dense`, …): shows "
+        "what each is worth",
+    )
     max_lag: int = Field(
         2000, ge=1, description="events that may wait before graph and vectors follow by themselves"
     )

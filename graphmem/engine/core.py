@@ -34,6 +34,7 @@ from graphmem.retrieve.lens import Lens
 from graphmem.retrieve.nearby import Nearby
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
+from graphmem.retrieve.weights import weights_of
 from graphmem.settings import Settings
 
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
@@ -108,7 +109,10 @@ class Core:
             "vectors", parts.ledger, vector_target(parts.vectors, self._embedder)
         )
         near = Nearby(parts.graph, lambda: self._graph.applied_seq)
-        self._retrieve = Retrieve(parts.ledger, near, parts.vectors, self._embedder, parts.words)
+        weights = weights_of(parts.settings.search_weights, parts.settings.search_without)
+        self._retrieve = Retrieve(
+            parts.ledger, near, parts.vectors, self._embedder, parts.words, weights=weights
+        )
         self._background: asyncio.Task[None] | None = None
         self._following = True
         self._indexing: asyncio.Task[None] | None = None

@@ -44,6 +44,12 @@ _PAST = 20  # best facts of any time
 _ENDED = 5  # of them, those that have ended and are followed up
 
 
+_ARM_OF = {
+    **dict.fromkeys(("turn near", "fact near"), "dense"),
+    **dict.fromkeys(("turn words", "fact words", "window", "session"), "bm25"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked, by whom, and what the answer may contain."""
@@ -165,7 +171,7 @@ class Retrieve:
     async def _graph_arm(self, question: Question) -> tuple[list[Entity], list[Reached]]:
         """What the question names, and the facts that the graph leads to from there."""
         seeds = await self._seeds(question)
-        if "fact" not in question.kinds:
+        if "fact" not in question.kinds or "graph" in self.weights.left_out:
             return seeds, []
         weights = {seed.id: 1.0 for seed in seeds}
         reached = await spread(self._graph, question.scope.wall, weights)
@@ -226,6 +232,7 @@ class Retrieve:
         answers = dict(
             zip(queries, await self._vectors.search(list(queries.values())), strict=True)
         )
+        answers |= {name: [] for name in queries if _ARM_OF.get(name) in self.weights.left_out}
 
         def scores(*names: str) -> dict[str, float]:
             return {hit.id: hit.score for name in names for hit in answers.get(name, ())}
@@ -295,6 +302,8 @@ class Retrieve:
         seeds: Sequence[Entity],
     ) -> Links:
         """What the graph leads to from the best turns and facts."""
+        if "graph" in self.weights.left_out:
+            return Links()
         scores = first_scores(
             [
                 Arm(

@@ -43,6 +43,7 @@ async def open_memory(
     extraction: ExtractionOptions | None = None,
     clock: Clock | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    extractor: Extractor | None = None,
 ) -> AsyncMemory:
     """Open a memory, creating it if there is none, and catch its projections up.
 
@@ -51,12 +52,13 @@ async def open_memory(
     ``extraction`` says how a model is to read what is told, unless a call says otherwise; what it
     leaves out is as in the settings.
     ``progress`` is told which projection catches up, how many events are done, and of how many.
+    ``extractor`` takes the place of the one that the settings name.
     """
     settings = settings or Settings.load()
     extraction = (extraction or ExtractionOptions()).over(_extraction(settings))
     check_extraction(extraction)
     urls, held = urls_of(folder, settings)
-    extractor: Extractor = make("llm", settings.model, settings)
+    extractor = extractor or make("llm", settings.model, settings)
     embedder: Embedder = make("embedder", settings.embedder, settings)
     words: WordVectors = word_vectors(embedder)
     ledger: Ledger = make("ledger", urls["ledger"], settings)

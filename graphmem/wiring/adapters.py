@@ -20,7 +20,7 @@ from graphmem.errors import UsageError
 from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger
-from graphmem.ports.llm import Extractor
+from graphmem.ports.llm import LLM, Extractor
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.words import WordVectors
@@ -159,11 +159,16 @@ def _rules(_name: str, _: Settings) -> Extractor:
 
 
 def _openai_model(name: str, settings: Settings) -> Extractor:
-    from graphmem.adapters.llm_openai import OpenAIChat
     from graphmem.ingest.extract import ModelExtractor
 
+    return ModelExtractor(_openai_chat(name, settings))
+
+
+def _openai_chat(name: str, settings: Settings) -> LLM:
+    from graphmem.adapters.llm_openai import OpenAIChat
+
     base_url, api_key = _endpoint(name, settings)
-    chat = OpenAIChat(
+    return OpenAIChat(
         _model(name),
         base_url=base_url,
         api_key=api_key,
@@ -172,7 +177,6 @@ def _openai_model(name: str, settings: Settings) -> Extractor:
         provider=name.partition(":")[0],
         max_tokens=settings.answer_limit,
     )
-    return ModelExtractor(chat)
 
 
 _KNOWN: Mapping[str, Mapping[str, Factory]] = {
@@ -205,6 +209,8 @@ _KNOWN: Mapping[str, Mapping[str, Factory]] = {
         "ollama": _openai_embedder,
     },
     "llm": {"none": _rules, "openai": _openai_model, "ollama": _openai_model},
+    # The bare model, for what is no extraction.
+    "chat": {"openai": _openai_chat, "ollama": _openai_chat},
 }
 
 

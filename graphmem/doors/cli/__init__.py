@@ -15,6 +15,7 @@ import click
 
 from graphmem.doors.cli import (
     ask,
+    bench,
     care,
     cypher,
     demo,
@@ -29,7 +30,7 @@ from graphmem.doors.cli.base import BROKEN_PIPE, INTERRUPTED, cli, exit_code, re
 
 __all__ = ["cli", "main"]
 
-for module in (demo, tell, relate, ask, graph, past, cypher, types, care, migrate):
+for module in (demo, tell, relate, ask, graph, past, cypher, types, care, migrate, bench):
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -227,13 +227,20 @@ class Group(click.Group):
     """The group: its commands in the order in which they were added, with the shared options."""
 
     command_class = Command
+    _top = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_shared(top=True))
+        self.params.extend(_shared(top=self._top))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+
+class Subgroup(Group):
+    """A group within the group."""
+
+    _top = False
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -253,6 +260,11 @@ def cli() -> None:
 def command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """A command with the shared options."""
     return click.command(name, cls=Command, **settings)
+
+
+def subgroup(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Subgroup]:
+    """A command with commands of its own, and the shared options."""
+    return click.group(name, cls=Subgroup, **settings)
 
 
 def at_time(flag: str, text: str) -> Callable[..., Any]:
