@@ -32,6 +32,8 @@ _PAIRS = 4
 _SHARPLY = 4  # the power by which lesser pairs of facts start with less
 _TURNS = 30  # the best turns, with which spreading starts too
 _TURNS_WEIGH = 0.01  # against the best pair of facts
+_TALK = 0.1  # what links count in conversations
+_LONG = 25  # words, stop words not counted, from which on a text is prose
 _DECADES = 2.0  # of PageRank that are told apart
 _LITTLE, _ENOUGH = 0.25, 0.45
 """Facts that cover less of the question say nothing of where to go on from; more, all."""
@@ -59,11 +61,38 @@ def together(
     """``question`` in all its words; ``near`` is (its content words, rows), ``rarity`` a weight for
     each of these words; ``first`` how good each row is by words and meaning alone, 0 to 1."""
     named = _named(question, rows)
+    prose = _prose(rows)
     weights = (rarity / max(float(rarity.sum()), 1e-9)).astype(np.float32)
     covers = near * weights.reshape(-1, 1)
     linked, partners = _linked(rows, covers, first + _NAMED * named, links)
     spread = _spread(rows, covers, first + _NAMED * named, links, facts, dense)
-    return Together({"named": named, "linked": linked, "spread": spread}, partners)
+    likely = np.median(linked[prose > _TALK]) if (prose > _TALK).any() else 0.0
+    above = np.where(prose > _TALK, np.maximum(0, linked - likely), linked).astype(np.float32)
+    return Together(
+        {"named": named, "linked": above * prose, "spread": spread * prose}, partners
+    )
+
+
+def _prose(rows: Sequence[Row]) -> Numbers:
+    """1 for texts by one voice that have a title or are long, and for facts from such; a part for
+    turns of a conversation, where who is named hardly ever links what is said."""
+    voices: dict[str, set[str | None]] = {}
+    reads = [row.beside or row.read for row in rows]
+    for read in reads:
+        if read.turn is not None:
+            voices.setdefault(read.turn.episode_id, set()).add(read.turn.speaker)
+    alone = {episode for episode, heard in voices.items() if len(heard) == 1}
+    return np.array(
+        [
+            1.0
+            if read.turn is not None
+            and read.turn.episode_id in alone
+            and (read.title or len(read.words) > _LONG)
+            else _TALK
+            for read in reads
+        ],
+        dtype=np.float32,
+    )
 
 
 def _named(question: Sequence[str], rows: Sequence[Row]) -> Numbers:
