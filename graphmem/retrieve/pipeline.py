@@ -153,7 +153,7 @@ class Retrieve:
         links = await self._links(question, arms, facts, seeds)
         facts = {**links.facts, **facts}
         known = extras.of_facts(facts.values(), reached, {seed.id for seed in seeds}, present)
-        ranked = await self._rank(question, arms, links, facts, known, ended)
+        ranked = await self._rank(question, arms, links, facts, known=known, ended=ended)
         told = extras.outdated_turns(ended)
         return replace(ranked, seeds=seeds, reached=reached, outdated=told)
 
@@ -342,6 +342,7 @@ class Retrieve:
         arms: _Arms,
         links: Links,
         facts: Mapping[str, Fact],
+        *,
         known: extras.Extras,
         ended: Sequence[tuple[Fact, float]],
     ) -> Candidates:
@@ -382,12 +383,12 @@ class Retrieve:
         answers = together(
             asked.words,
             rows,
-            measured.near,
-            measured.rarity,
-            _first(measured.columns),
-            links,
-            facts,
-            arms.found.dense,
+            near=measured.near,
+            rarity=measured.rarity,
+            first=_first(measured.columns),
+            links=links,
+            facts=facts,
+            dense=arms.found.dense,
         )
         columns = {**measured.columns, **extras.columns(given, ids), **answers.columns}
         weights = {**self.weights.signals, **self.weights.arms}
@@ -410,8 +411,8 @@ class Retrieve:
 
 def _first(columns: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
     """How good each candidate is at first sight: by its words and its meaning as a whole."""
-    first = columns["bm25"] + 0.4 * columns["dense"]
-    highest = float(first.max(initial=0))
+    first: NDArray[np.float32] = columns["bm25"] + np.float32(0.4) * columns["dense"]
+    highest = first.max(initial=np.float32(0))
     return first / highest if highest > 0 else first
 
 

@@ -51,6 +51,7 @@ class Together:
 def together(
     question: Sequence[str],
     rows: Sequence[Row],
+    *,
     near: Numbers,
     rarity: Numbers,
     first: Numbers,
@@ -65,12 +66,10 @@ def together(
     weights = (rarity / max(float(rarity.sum()), 1e-9)).astype(np.float32)
     covers = near * weights.reshape(-1, 1)
     linked, partners = _linked(rows, covers, first + _NAMED * named, links)
-    spread = _spread(rows, covers, first + _NAMED * named, links, facts, dense)
+    spread = _spread(rows, covers, first + _NAMED * named, links=links, facts=facts, dense=dense)
     likely = np.median(linked[prose > _TALK]) if (prose > _TALK).any() else 0.0
     above = np.where(prose > _TALK, np.maximum(0, linked - likely), linked).astype(np.float32)
-    return Together(
-        {"named": named, "linked": above * prose, "spread": spread * prose}, partners
-    )
+    return Together({"named": named, "linked": above * prose, "spread": spread * prose}, partners)
 
 
 def _prose(rows: Sequence[Row]) -> Numbers:
@@ -159,6 +158,7 @@ def _spread(
     rows: Sequence[Row],
     covers: Numbers,
     first: Numbers,
+    *,
     links: Links,
     facts: Mapping[str, Fact],
     dense: Mapping[str, float],
