@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: setup demo test check bench clean help
+.PHONY: setup demo test check bench peers clean help
 
 help:
 	@echo "make demo   remember a conversation, ask it questions, draw its graph"
 	@echo "make test   the whole test suite"
 	@echo "make check  lint, formatting, types, import layers"
-	@echo "make bench  speed of writes and searches as a store grows"
+	@echo "make bench  speed as a store grows; quality on the data sets in DATA (../shared/data)"
+	@echo "make peers  the same things told to other engines, each in an environment of its own"
 
 setup: $(READY)
 
@@ -32,8 +33,25 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Any of these can be given: make bench LOCOMO=PATH/locomo10.json
+DATA ?= ../shared/data
+RUNS ?= bench-runs
+LOCOMO ?= $(wildcard $(DATA)/locomo/locomo*.json)
+MUSIQUE ?= $(filter-out %_corpus.json,$(wildcard $(DATA)/musique/musique*.json))
+TRIPLES ?= $(wildcard $(DATA)/musique/openie*.json)
+HOTPOTQA ?= $(filter-out %_corpus.json,$(wildcard $(DATA)/hotpotqa/hotpotqa*.json))
+RUN = $(BIN)/graphmem bench run
+
 bench: setup
 	$(BIN)/python -m benchmarks
+	$(if $(LOCOMO),$(RUN) locomo $(LOCOMO) --ablate --out $(RUNS)/locomo)
+	$(if $(HOTPOTQA),$(RUN) hotpotqa $(HOTPOTQA) --ablate --out $(RUNS)/hotpotqa)
+	$(if $(MUSIQUE),$(RUN) musique $(MUSIQUE) --ablate --out $(RUNS)/musique)
+	$(if $(MUSIQUE),$(if $(TRIPLES),$(RUN) musique $(MUSIQUE) --triples $(TRIPLES) --ablate \
+	  --out $(RUNS)/musique-given))
+
+peers: setup
+	$(BIN)/python -m benchmarks.peers --json $(RUNS)/peers.json
 
 clean:
 	rm -rf .venv build dist demo-memory .pytest_cache .mypy_cache .ruff_cache .hypothesis

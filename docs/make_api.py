@@ -11,10 +11,10 @@ from graphmem.ports.api import AddArgs, MemoryAPI, RelateArgs, ScopeArgs
 _GROUPS = {
     "Write": "add add_many relate relate_many unrelate update delete delete_all undo merge unmerge "
     "resume",
-    "Read": "search context get get_all episode history",
+    "Read": "search context explain get get_all episode history",
     "Relationships": "entities entity relations neighbours paths timeline as_of diff cypher "
     "to_networkx",
-    "Care": "stats health verify rebuild close",
+    "Care": "relation_types declare_type learn_types stats health verify rebuild close",
 }
 _ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
 

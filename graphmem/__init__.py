@@ -17,14 +17,17 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from graphmem.engine import AsyncMemory
     from graphmem.moving import migrate, migrate_memory
+    from graphmem.ports.options import ExtractionOptions, TypeGuide
     from graphmem.settings import Settings
     from graphmem.sync import Memory
     from graphmem.wiring import open_memory
 
 _WHERE = {
     "AsyncMemory": "graphmem.engine",
+    "ExtractionOptions": "graphmem.ports.options",
     "Memory": "graphmem.sync",
     "Settings": "graphmem.settings",
+    "TypeGuide": "graphmem.ports.options",
     "migrate": "graphmem.moving",
     "migrate_memory": "graphmem.moving",
     "open_memory": "graphmem.wiring",
@@ -32,8 +35,10 @@ _WHERE = {
 
 __all__ = [
     "AsyncMemory",
+    "ExtractionOptions",
     "Memory",
     "Settings",
+    "TypeGuide",
     "__version__",
     "migrate",
     "migrate_memory",

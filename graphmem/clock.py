@@ -10,8 +10,8 @@ import os
 import re
 import threading
 import time
-import uuid
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 from graphmem.errors import UsageError
@@ -19,9 +19,12 @@ from graphmem.errors import UsageError
 _MONTH_OR_YEAR = re.compile(r"\d{4}(-\d\d)?", re.ASCII)
 
 
+@lru_cache(maxsize=256)
 def stamp(moment: datetime) -> str:
     """Stored form of a time: UTC, microseconds, fixed width."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def unstamp(text: str) -> datetime:
@@ -139,4 +142,5 @@ def uuid7(us: int, random: bytes) -> str:
     ms, fraction = divmod(us, 1000)
     value = (ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (fraction * 4096 // 1000) << 64
     value |= 0b10 << 62 | int.from_bytes(random, "big") & (1 << 62) - 1
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

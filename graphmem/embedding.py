@@ -1,4 +1,4 @@
-"""An embedder that never embeds the same text twice: vectors are kept in the ledger."""
+"""An embedder that never pays for the same text twice: vectors are kept in the ledger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ class CachedEmbedder:
         self._queries: dict[str, Vector] = {}
 
     async def documents(self, texts: Sequence[str]) -> list[Vector]:
-        """A vector per text; what is not in the cache is embedded and put there."""
+        """A vector per text; what is not in the cache is embedded and put there. Vectors that cost
+        next to nothing are made anew: a text that comes twice in one call is embedded once."""
+        if not self._embedder.kept:
+            distinct = list(dict.fromkeys(texts))
+            made = await self._embedder.embed(distinct, "document")
+            if len(distinct) == len(texts):
+                return made
+            by_text = dict(zip(distinct, made, strict=True))
+            return [by_text[text] for text in texts]
         digests = [digest(text) for text in texts]
         vectors = await self._cache.cached(self._embedder.name, list(dict.fromkeys(digests)))
         missing = {d: text for d, text in zip(digests, texts, strict=True) if d not in vectors}

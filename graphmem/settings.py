@@ -8,9 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 
 from graphmem.errors import UsageError
 
@@ -20,6 +28,12 @@ Spendable = Literal["calls", "tokens", "micros"]
 Span = Literal["call", "day", "store"]
 _SPANS: tuple[Span, ...] = ("call", "day", "store")
 _SPENDABLE: Mapping[Spendable, str] = {"calls": "calls", "tokens": "tokens", "micros": "money"}
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda given: given.split(",") if isinstance(given, str) else given),
+    AfterValidator(lambda given: tuple(name.strip() for name in given if name.strip())),
+]
+"""Text with commas, or a list."""
 DEFAULT_MODEL = "openai:gpt-5-mini"
 # Read by the command line, not by the engine.
 _OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "DEBUG"})
@@ -80,6 +94,18 @@ class Settings(BaseModel):
         description="the longest answer of a model; without it the server's own limit, or "
         f"{LONGEST_ANSWER:,} when there is a ceiling on tokens or money",
     )
+    instructions: str = Field(
+        "", description="what a model is told to take down, and how to word it"
+    )
+    entity_types: Names = Field(
+        (), description="kinds of entities that a model is to prefer, with commas between them"
+    )
+    relation_types: Names = Field(
+        (), description="types of relations that a model is to prefer, with commas between them"
+    )
+    prompts: str | None = Field(
+        None, description="folder with prompts of your own; graphmem prompts FOLDER makes one"
+    )
     ask_doubts: bool = Field(
         True,
         description="ask the model once more about an episode when it is in doubt whom a name "
@@ -123,6 +149,16 @@ class Settings(BaseModel):
         ge=0,
         le=100 * 366 * 86_400,
         description="the same text without a time, added again within this, is a duplicate",
+    )
+    search_weights: str | None = Field(
+        None,
+        description="JSON file with how much each signal of a search counts; without it "
+        "the one that comes with graphmem",
+    )
+    search_without: str = Field(
+        "",
+        description="arms to leave out of every search, with commas (`graph`, `dense`, …): shows "
+        "what each is worth",
     )
     max_lag: int = Field(
         2000, ge=1, description="events that may wait before graph and vectors follow by themselves"

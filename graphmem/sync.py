@@ -10,6 +10,7 @@ from typing import Any, Self
 from graphmem.clock import Clock
 from graphmem.portal import Mirror, Portal, mirror
 from graphmem.ports.api import MemoryAPI, When
+from graphmem.ports.options import ExtractionOptions
 from graphmem.ports.views import ViewAPI
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
@@ -38,6 +39,7 @@ class View(Mirror):
 
     search = mirror(ViewAPI.search)
     context = mirror(ViewAPI.context)
+    explain = mirror(ViewAPI.explain)
     get = mirror(ViewAPI.get)
     get_all = mirror(ViewAPI.get_all)
     episode = mirror(ViewAPI.episode)
@@ -59,8 +61,9 @@ class Memory(Mirror):
     ...     receipt = memory.add("I moved to Lisbon last month.")
 
     ``folder`` is created when it is new; ``memory://`` keeps nothing. The ids are defaults for
-    every call. ``settings`` default to the environment's (``GRAPHMEM_*``). The methods are those
-    of :class:`~graphmem.ports.api.MemoryAPI`, without ``await``.
+    every call. ``settings`` default to the environment's (``GRAPHMEM_*``). ``extraction`` says how
+    a model is to read what is told, unless a call says otherwise. The methods are those of
+    :class:`~graphmem.ports.api.MemoryAPI`, without ``await``.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Memory(Mirror):
         run_id: str | None = None,
         project_id: str | None = None,
         settings: Settings | None = None,
+        extraction: ExtractionOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
         portal = Portal()
@@ -84,6 +88,7 @@ class Memory(Mirror):
                     run_id=run_id,
                     project_id=project_id,
                     settings=settings,
+                    extraction=extraction,
                     clock=clock,
                 )
             )
@@ -107,6 +112,7 @@ class Memory(Mirror):
     resume = mirror(MemoryAPI.resume)
     search = mirror(MemoryAPI.search)
     context = mirror(MemoryAPI.context)
+    explain = mirror(MemoryAPI.explain)
     get = mirror(MemoryAPI.get)
     get_all = mirror(MemoryAPI.get_all)
     episode = mirror(MemoryAPI.episode)
@@ -120,6 +126,9 @@ class Memory(Mirror):
     diff = mirror(MemoryAPI.diff)
     cypher = mirror(MemoryAPI.cypher)
     to_networkx = mirror(MemoryAPI.to_networkx)
+    relation_types = mirror(MemoryAPI.relation_types)
+    declare_type = mirror(MemoryAPI.declare_type)
+    learn_types = mirror(MemoryAPI.learn_types)
     stats = mirror(MemoryAPI.stats)
     health = mirror(MemoryAPI.health)
     verify = mirror(MemoryAPI.verify)

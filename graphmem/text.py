@@ -14,7 +14,11 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n+")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+|(?<=[。！？])")
 _SIGNED = re.compile(r"\s*([-−–+])\s?\d")
 _MEASURE = re.compile(r"(?<=\d)\s?[%°‰$€£¥]|[$€£¥](?=\s?\d)")
+_LONE_SIGNS = re.compile(r"(?:\s[-+%°‰$€£¥])+\s*$")
 _DIGITS_APART = re.compile(r"\d \d")
+_HEADING = re.compile(r"\s*#{0,6}\s*([^\n]{2,100}?)[ \t*_]*\n\s*(?=\S[^\n]{39})")
+_APART = re.compile(r"\s*\([^()]*\)$")
+_HEADING_WORDS = 10
 _ARTICLES = frozenset({"a", "an", "the"})
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam"})
 _LEGAL_FORMS = frozenset(
@@ -39,7 +43,10 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Folded words in order; a possessive ``'s`` is not part of its word (``80's`` is ``80s``)."""
-    found = (match.group().replace("’", "'") for match in _WORD.finditer(fold(text)))
+    folded = fold(text).replace("’", "'")
+    found = _WORD.findall(folded)
+    if "'" not in folded:
+        return found
     return [
         word.replace("'", "") if word[0].isdigit() else word.removesuffix("'s") for word in found
     ]
@@ -59,14 +66,13 @@ def name_key(name: str) -> str:
 
 
 def _measures(name: str) -> list[str]:
-    """The signs that make another amount of a number."""
+    """The signs that make another amount of a number; where a key has them, at its end, too."""
+    if not any(character.isdigit() for character in name):
+        return []
     signs = {match.group().strip() for match in _MEASURE.finditer(name)}
-    sign = _SIGNED.match(name)
-    return (
-        [sign.group(1).replace("−", "-").replace("–", "-"), *sorted(signs)]
-        if sign
-        else sorted(signs)
-    )
+    if signed := _SIGNED.match(name):
+        signs.add(signed.group(1).replace("−", "-").replace("–", "-"))
+    return sorted(signs.union(*(match.group().split() for match in _LONE_SIGNS.finditer(name))))
 
 
 def name_keys(name: str) -> list[str]:
@@ -170,6 +176,22 @@ def name_keys_in(text: str, *, longest: int = 4) -> list[str]:
 def sentences(text: str) -> list[str]:
     """Sentences, roughly: split after end punctuation and at line breaks."""
     return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
+
+
+def heading(text: str) -> str | None:
+    """What a text says that it is about: its first line, when that is a title above prose.
+
+    A title is short, begins with a capital or a digit, and does not end as a sentence or a
+    greeting does. Brackets behind it, as in "Mercury (planet)", only tell namesakes apart and are
+    left out.
+    """
+    match = _HEADING.match(text)
+    if match is None:
+        return None
+    line = _APART.sub("", match.group(1)).strip("\"'“”‘’ ")
+    if not line or not (line[0].isupper() or line[0].isdigit()) or line[-1] in ".!?,;:":
+        return None
+    return line if len(line.split()) <= _HEADING_WORDS else None
 
 
 def paragraphs(text: str, *, longest: int = 2000) -> list[str]:

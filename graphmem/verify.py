@@ -10,7 +10,12 @@ from graphmem.ports.ledger import Ledger
 from graphmem.ports.vectors import COLLECTIONS, Collection, VectorStore
 
 _SHOWN = 5
-_KINDS: dict[Collection, str] = {"facts": "fact", "turns": "turn", "entities": "entity"}
+_KINDS: dict[Collection, str] = {
+    "facts": "fact",
+    "turns": "turn",
+    "sessions": "session",
+    "entities": "entity",
+}
 
 
 async def verify(ledger: Ledger, graph: GraphStore, vectors: VectorStore) -> Verification:
@@ -18,6 +23,7 @@ async def verify(ledger: Ledger, graph: GraphStore, vectors: VectorStore) -> Ver
     expected = {
         "fact": await ledger.present("fact"),
         "turn": await ledger.present("turn"),
+        "session": await ledger.present("session"),
         "entity": await ledger.present("entity"),
         "episode": await ledger.present("episode"),
         "mention": await ledger.present("mention"),

@@ -36,6 +36,7 @@ COMMANDS = {
     "resume": "resume",
     "search": "search",
     "context": "context",
+    "explain": "explain",
     "get": "get",
     "get_all": "facts",
     "episode": "episode",
@@ -49,6 +50,9 @@ COMMANDS = {
     "diff": "diff",
     "cypher": "cypher",
     "to_networkx": "graph",
+    "relation_types": "types",
+    "declare_type": "declare-type",
+    "learn_types": "learn-types",
     "stats": "stats",
     "health": "health",
     "verify": "verify",
@@ -123,7 +127,8 @@ def test_only_what_looks_after_the_store_is_no_view() -> None:
     reads = set(METHODS) - set(READS)
     assert reads == {
         "add", "add_many", "relate", "relate_many", "unrelate", "update", "delete", "delete_all",
-        "undo", "merge", "unmerge", "resume", "diff", "stats", "health", "verify", "rebuild",
+        "undo", "merge", "unmerge", "resume", "diff", "relation_types", "declare_type",
+        "learn_types", "stats", "health", "verify", "rebuild",
         "close",
     }  # fmt: skip
 
@@ -143,7 +148,9 @@ def test_every_method_is_documented_and_typed(name: str) -> None:
     parameters = list(signature.parameters.values())[1:]
     assert all(p.annotation is not inspect.Parameter.empty for p in parameters)
     scoped = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-    assert scoped == (name not in {"health", "verify", "rebuild", "close"})
+    assert scoped == (
+        name not in {"declare_type", "learn_types", "health", "verify", "rebuild", "close"}
+    )
 
 
 def test_options_are_what_the_engine_takes() -> None:
@@ -189,6 +196,9 @@ def test_answers_are_frozen_and_become_json() -> None:
             memory.diff("2023-01-01", "2024-05-15"),
             memory.as_of("2024-05-15").relations(),
             memory.cypher("MATCH (e:Entity) RETURN e.name, e.aliases"),
+            memory.declare_type("lives_in", single_valued=True),
+            memory.learn_types(),
+            memory.relation_types(),
             memory.stats(),
             memory.health(),
             memory.verify(),

@@ -15,7 +15,7 @@ from typing import Any, Self
 from graphmem.adapters.edge_shard import damaged
 from graphmem.ports.vectors import COLLECTIONS, Collection
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a point is stored differently: an older folder is then cleared and filled anew."""
 
 _FILE = "mark.json"

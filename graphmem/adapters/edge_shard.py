@@ -24,12 +24,13 @@ from typing import Any, Self
 import numpy as np
 import qdrant_edge as edge
 
-from graphmem.adapters import bm25, points
+from graphmem.adapters import bm25, edge_filter, point_fields, points
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import Only, Point, Scored, Vector, VectorQuery
 
 _DENSE = "dense"
 _BM25 = "bm25"
+_WINDOW = "window"
 _SLICE = 64
 """Points a call: the interpreter is held for about 3 ms."""
 _PAGE = 2000
@@ -41,7 +42,10 @@ def engine_config(size: int) -> Any:
     """The configuration of a new shard."""
     return edge.EdgeConfig(
         vectors={_DENSE: edge.EdgeVectorParams(size=size, distance=edge.Distance.Cosine)},
-        sparse_vectors={_BM25: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+        sparse_vectors={
+            name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
+            for name in (_BM25, _WINDOW)
+        },
         hnsw_config=edge.HnswIndexConfig(
             m=0, ef_construct=128, full_scan_threshold=_FULL_SCAN_KIB, payload_m=16
         ),
@@ -64,6 +68,7 @@ class Shard:
                 "agent_ids": edge.KeywordIndexParams(enable_hnsw=False),
                 "run_ids": edge.KeywordIndexParams(enable_hnsw=False),
                 "ended_at": edge.DatetimeIndexParams(enable_hnsw=False),
+                **edge_filter.indexes(),
             }
             for name, params in indexes.items():
                 shard._engine.update(edge.UpdateOperation.create_field_index(name, params))
@@ -95,13 +100,14 @@ class Shard:
         if query.limit < 1:
             return []
         if query.dense is not None:
-            asked = edge.Query.Nearest(_array(query.dense), using=_DENSE)
+            asked = edge.Query.Nearest(_numbers(query.dense), using=_DENSE)
             params = None
         else:
+            words = _WINDOW if query.around else _BM25
             indices, values = bm25.query(query.text or "")
             if not indices:
                 return []
-            asked = edge.Query.Nearest(edge.SparseVector(indices, values), using=_BM25)
+            asked = edge.Query.Nearest(edge.SparseVector(indices, values), using=words)
             params = edge.SearchParams(idf=edge.IdfParams(corpus=_inside(query.only.wall)))
         seen = _filter(query.only)
         # The engine breaks ties as it likes: ask for more until the last place is not shared.
@@ -179,23 +185,26 @@ def damaged(folder: Path, why: str) -> Rejected:
 
 
 def _engine_point(point: Point) -> Any:
-    payload: dict[str, Any] = {"wall": point.wall}
+    payload: dict[str, Any] = {"wall": point.wall, **point_fields.payload(point.fields)}
     if point.agent_ids:
         payload["agent_ids"] = list(point.agent_ids)
     if point.run_ids:
         payload["run_ids"] = list(point.run_ids)
     if (end := points.ended_at(point)) is not None:
         payload["ended_at"] = end
-    vectors: dict[str, Any] = {
-        _DENSE: _array(point.dense),
-        _BM25: edge.SparseVector(*bm25.document(point.text)),
-    }
+    vectors: dict[str, Any] = {_BM25: edge.SparseVector(*bm25.document(point.text))}
+    if point.dense is not None:
+        vectors[_DENSE] = _numbers(point.dense)
+    if point.window is not None:
+        vectors[_WINDOW] = edge.SparseVector(*bm25.document(point.window))
     return edge.Point(point.id, vectors, payload)
 
 
-def _array(dense: Vector) -> Any:
-    """The engine takes arrays without a list in between, which its type stub does not say."""
-    return np.asarray(dense, dtype=np.float32)
+def _numbers(dense: Vector) -> list[float]:
+    """The engine takes arrays too, and reads them more slowly than a list (15 µs, 9 µs with the
+    making of the list)."""
+    numbers: list[float] = np.asarray(dense, dtype=np.float32).tolist()
+    return numbers
 
 
 def _is(key: str, value: str) -> Any:
@@ -207,11 +216,13 @@ def _inside(wall: str) -> Any:
 
 
 def _filter(only: Only) -> Any:
-    must = [_is("wall", only.wall)]
+    must: list[Any] = [_is("wall", only.wall)]
     if only.agent_id is not None:
         must.append(_is("agent_ids", only.agent_id))
     if only.run_id is not None:
         must.append(_is("run_ids", only.run_id))
+    if only.where is not None:
+        must.append(edge_filter.condition(only.where))
     if only.ended_by is None:
         return edge.Filter(must=must)
     ended = edge.FieldCondition("ended_at", range=edge.RangeDateTime(lte=only.ended_by))

@@ -45,6 +45,10 @@ class FastEmbedEmbedder:
     def name(self) -> str:
         return f"fastembed:{self._name}"
 
+    @property
+    def kept(self) -> bool:
+        return True
+
     async def size(self) -> int:
         return await asyncio.to_thread(self._size_now)
 

@@ -81,6 +81,10 @@ class OpenAIEmbedder:
         asked = "" if self._dimensions is None else f"@{self._dimensions}"
         return f"{self._provider}:{self._model}{asked}"
 
+    @property
+    def kept(self) -> bool:
+        return True
+
     async def size(self) -> int:
         """The length of a vector. Asks the endpoint once, unless ``dimensions`` were given."""
         if self._size is None:

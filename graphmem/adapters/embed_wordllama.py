@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,8 @@ _CONFIG = "l2_supercat"
 _SIZE = 256
 _INLINE_CHARACTERS = 2_000
 """Up to here embedding takes less than 1 ms: too little to change threads for."""
+_INLINE_WORDS = 200
+_ONE_BY_ONE = 16
 _LONG = 1_024
 """Tokens above which equal ones are counted instead of gathered: a mebibyte stays small."""
 
@@ -48,6 +51,10 @@ class WordLlamaEmbedder:
     def name(self) -> str:
         return f"wordllama:{_CONFIG}_{_SIZE}"
 
+    @property
+    def kept(self) -> bool:
+        return False  # 60 µs a text, and a mebibyte for a thousand of them on disk
+
     async def size(self) -> int:
         return _SIZE
 
@@ -59,14 +66,31 @@ class WordLlamaEmbedder:
             return self._embed_now(texts)
         return await asyncio.to_thread(self._embed_now, texts)
 
+    @property
+    def width(self) -> int:
+        """See :class:`~graphmem.ports.words.WordVectors`."""
+        return _SIZE
+
+    async def word_vectors(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """See :class:`~graphmem.ports.words.WordVectors`."""
+        if self._model is not None and len(words) <= _INLINE_WORDS:
+            return self._words_now(words)
+        return await asyncio.to_thread(self._words_now, words)
+
     async def close(self) -> None:
         """Let the weights go; the next use loads them again."""
         self._model = None
 
     def _embed_now(self, texts: Sequence[str]) -> list[Vector]:
+        return self._loaded().embed([encodable(text) for text in texts], self.name)
+
+    def _words_now(self, words: Sequence[str]) -> NDArray[np.float32]:
+        return self._loaded().words([encodable(word) for word in words])
+
+    def _loaded(self) -> _Model:
         with self._loading:
-            model = self._model = self._model or _Model()
-        return model.embed([encodable(text) for text in texts], self.name)
+            self._model = self._model or _Model()
+            return self._model
 
 
 class _Model:
@@ -92,20 +116,47 @@ class _Model:
                 "install the package again: pip install --force-reinstall wordllama",
                 retryable=False,
             ) from error
+        self._wide = np.empty(self._rows.shape, dtype=np.float32)
+        self._ready = np.zeros(len(self._rows), dtype=np.bool_)
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
 
     def embed(self, texts: list[str], name: str) -> list[Vector]:
-        found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        means = np.stack([self._mean(encoding.ids) for encoding in found])
-        return unit_rows(means, name)
+        return unit_rows(self._means(texts), name)
+
+    def words(self, words: list[str]) -> NDArray[np.float32]:
+        """As they stand inside a sentence, after a space."""
+        if not words:
+            return np.zeros((0, _SIZE), dtype=np.float32)
+        means = self._means([f" {word}" for word in words])
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = means / np.maximum(lengths, np.float32(1e-9))
+        return unit
+
+    def _means(self, texts: list[str]) -> NDArray[np.float32]:
+        if len(texts) <= _ONE_BY_ONE:
+            # A batch goes to a pool of threads, which takes longer to wake than a text to read.
+            found = [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
+        else:
+            found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        tokens = [encoding.ids for encoding in found]
+        self._widen(tokens)
+        return np.stack([self._mean(ids) for ids in tokens])
+
+    def _widen(self, tokens: list[list[int]]) -> None:
+        """Have the rows of these tokens ready in single precision: converting them again for each
+        text took most of the time. The memory of rows that never come is never touched."""
+        used = np.unique(np.fromiter(chain.from_iterable(tokens), np.int64))
+        new = used[~self._ready[used]]
+        self._wide[new] = self._rows[new]
+        self._ready[new] = True
 
     def _mean(self, tokens: list[int]) -> NDArray[np.float32]:
         if not tokens:
             return nothing(_SIZE)
         if len(tokens) <= _LONG:
-            mean: NDArray[np.float32] = self._rows[tokens].mean(axis=0, dtype=np.float32)
+            mean: NDArray[np.float32] = self._wide[tokens].mean(axis=0)
             return mean
         kinds, counts = np.unique(tokens, return_counts=True)
-        total = counts.astype(np.float32) @ self._rows[kinds].astype(np.float32)
+        total = counts.astype(np.float32) @ self._wide[kinds]
         return (total / np.float32(len(tokens))).astype(np.float32)

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from graphmem.adapters.rules.kin import pet_names
 from graphmem.adapters.rules.losses import Losses
-from graphmem.adapters.rules.names import Names, Span, spans, vocatives
+from graphmem.adapters.rules.names import GREETINGS, Names, Span, spans, vocatives
 from graphmem.adapters.rules.read import Reader
 from graphmem.adapters.rules.scan import Sentence, sentences, titles
 from graphmem.adapters.rules.selves import akin, first_names, introduced
@@ -22,7 +22,7 @@ from graphmem.adapters.rules.words import word_set
 from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
 from graphmem.ports.options import ExtractionOptions
-from graphmem.text import name_key, text_key
+from graphmem.text import heading, name_key, text_key
 
 NAME = "rules"
 VERSION = "1"
@@ -95,6 +95,7 @@ class _Episode:
 
     def run(self) -> Extraction:
         self._hear_speakers()
+        self._see_heading()
         self._see_names()
         self._read_all()
         short = first_names(self.names, self.singles, self.names.fixed)
@@ -135,6 +136,16 @@ class _Episode:
                 self.names.know(name, "person")
                 name = self.names.canonical_of(name)
             self.speakers[turn.ordinal] = name or None
+
+    def _see_heading(self) -> None:
+        """What a document is about is named above it, capitals or not."""
+        first = self.episode.turns[0] if self.episode.kind == "text" and self.turns else None
+        title = heading(first.text) if first else None
+        if first is None or title is None:
+            return
+        opening = title.split(maxsplit=1)[0].lower()
+        if opening not in GREETINGS and not _FIRST_PERSON.intersection(title.lower().split()):
+            self.mentions.setdefault((first.ordinal, self.names.see(title)))
 
     def _see_names(self) -> None:
         """Names inside sentences first, so that a later one may open a sentence."""

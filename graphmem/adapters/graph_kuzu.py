@@ -61,14 +61,15 @@ class KuzuGraph:
         self._store_id = ""
         self._lost: str | None = None
         self._applying = asyncio.Lock()
-        self._backlog: GraphChanges | None = None
+        self._backlog: list[GraphChanges] = []
+        self._backlog_size = (0, 0)
         self._backlog_seq = self._written_seq = 0
 
     async def open(self, store_id: str) -> Mark:
         """Open or create; see the port."""
         await self._pool.open()
         try:
-            if self._backlog is not None:
+            if self._backlog:
                 async with self._applying:
                     await self._write_backlog()
             mark = await self._pool.write(self._read_mark, alone=True)
@@ -100,31 +101,34 @@ class KuzuGraph:
                 or changes.renewed_mentions
             ):
                 await self._write_backlog()
-            backlog = changes if self._backlog is None else merged(self._backlog, changes)
-            rows, characters = size_of(backlog)
-            few = self._copy_from is None or (self._backlog is None and rows < self._copy_from)
+            rows, characters = (
+                sum(both) for both in zip(self._backlog_size, size_of(changes), strict=True)
+            )
+            few = self._copy_from is None or (not self._backlog and rows < self._copy_from)
             if few:
                 await self._write(changes, applied_seq)
                 return
-            self._backlog, self._backlog_seq = backlog, applied_seq
+            self._backlog.append(changes)
+            self._backlog_size, self._backlog_seq = (rows, characters), applied_seq
             if rows > _GATHER_ROWS or characters > self._buffer_pool_bytes // 8:
                 await self._write_backlog()
 
     async def _read(self, job: Callable[[Session], T]) -> T:
         """Run a job on a reading connection, after all that was applied before."""
         self._check()
-        if self._backlog is not None:
+        if self._backlog:
             async with self._applying:
                 await self._write_backlog()
         return await self._pool.read(job)
 
     async def _write_backlog(self) -> None:
-        backlog, self._backlog = self._backlog, None
-        if backlog is None:
+        backlog = self._backlog
+        self._backlog, self._backlog_size = [], (0, 0)
+        if not backlog:
             return
         written = False
         try:
-            await self._write(backlog, self._backlog_seq)
+            await self._write(merged(backlog), self._backlog_seq)
             written = True
         except asyncio.CancelledError:
             written = self._written_seq == self._backlog_seq
@@ -226,7 +230,7 @@ class KuzuGraph:
     async def clear(self) -> None:
         """Remove everything; the mark goes back to 0."""
         async with self._applying:
-            self._backlog = None
+            self._backlog, self._backlog_size = [], (0, 0)
             await self._empty(self._store_id)
             self._lost = None
 

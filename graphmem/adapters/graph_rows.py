@@ -6,7 +6,7 @@ Because all adapters share it, two of them can differ only in how they store, ne
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -210,17 +210,19 @@ def text_in(properties: Properties) -> int:
     )
 
 
-def merged(first: GraphChanges, second: GraphChanges) -> GraphChanges:
-    """Both batches as one. The second must not remove anything."""
-    episodes = {found.id: found for found in (*first.episodes, *second.episodes)}
-    entities = {found.id: found for found in (*first.entities, *second.entities)}
-    facts = {found.id: found for found in (*first.facts, *second.facts)}
+def merged(batches: Sequence[GraphChanges]) -> GraphChanges:
+    """All batches as one, the later of repeats. Only the first may remove anything."""
+    if len(batches) == 1:
+        return batches[0]
+    episodes = {found.id: found for batch in batches for found in batch.episodes}
+    entities = {found.id: found for batch in batches for found in batch.entities}
+    facts = {found.id: found for batch in batches for found in batch.facts}
     return replace(
-        first,
+        batches[0],
         episodes=tuple(episodes.values()),
         entities=tuple(entities.values()),
         facts=tuple(facts.values()),
-        mentions=tuple(dict.fromkeys((*first.mentions, *second.mentions))),
+        mentions=tuple(dict.fromkeys(pair for batch in batches for pair in batch.mentions)),
     )
 
 

@@ -21,15 +21,19 @@ def put_statements(commit: Commit) -> Steps[None]:
     """What an episode says, in place of what it said when it was read before."""
     episode = commit.episode
     if episode is not None:
-        yield from tell("drop_statements_of", {"id": episode.id})
+        if episode.reason == TAKEN_UP:
+            yield from tell("drop_statements_of", {"id": episode.id})
         put = [rows.statement_row(s, episode.scope.wall) for s in commit.statements]
         yield from tell("add_statement", *put)
 
 
 def put_support(fact: Fact) -> Steps[None]:
     """Which statements a fact rests on; a fact of older days is its own."""
-    found = [{"statement_id": id, "fact_id": fact.id} for id in fact.statement_ids]
-    yield from tell("add_support", *found)
+    yield from tell("add_support", *support_rows(fact))
+
+
+def support_rows(fact: Fact) -> list[Row]:
+    return [{"statement_id": id, "fact_id": fact.id} for id in fact.statement_ids]
 
 
 def put_edits(commit: Commit, wall: str) -> Steps[None]:

@@ -36,7 +36,7 @@ TABLES: Mapping[str, Table] = {
             "n",
             "n id wall place project_id user_id agent_id run_id kind content content_hash "
             "occurred_at time_given recorded_at previous_id idempotency_key expires_at "
-            "memory_type importance metadata tags infer status reason",
+            "memory_type importance metadata tags infer status reason extraction",
         ),
         _table(
             "turns",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters.ledger_steps import Ask, Rows, Steps, ask
 from graphmem.clock import stamp_or_none
+from graphmem.filters import And, Test, Where
 from graphmem.model import Episode, Fact, Scope, Turn
-from graphmem.ports.ledger import EntityQuery, FactQuery, Standing
+from graphmem.ports.ledger import EntityQuery, FactQuery, Mentions, Origins, Standing
 
 # By which of subject, type and object are given.
 _RELATION_WAYS = {
@@ -23,6 +26,15 @@ _RELATION_WAYS = {
     (False, True, False): "facts_by_type",
     (False, False, False): "facts_related",
 }
+
+_FILTER_WAYS = (
+    ("episode", "facts_from_episode", "episode_id"),
+    ("subject", "facts_about", "entity_id"),
+    ("object", "facts_about", "entity_id"),
+    ("about", "facts_about", "entity_id"),
+    ("type", "facts_by_type", "type"),
+)
+_MOST_WAYS = 50
 
 
 def narrowed(scope: Scope | None) -> dict[str, Any]:
@@ -72,7 +84,7 @@ def facts_of(query: FactQuery, answers: Sequence[Rows]) -> list[Fact]:
     # Several entities are asked for one by one and may share facts.
     found = {fact.id: fact for fact in map(rows.to_fact, bodies)}
     ordered = sorted(found.values(), key=lambda fact: fact.id, reverse=query.newest_first)
-    return ordered[: query.limit]
+    return ordered if query.limit_each else ordered[: query.limit]
 
 
 def as_known(facts: Sequence[Fact], episodes: Collection[str]) -> list[Fact]:
@@ -98,7 +110,10 @@ def ways_in(query: FactQuery) -> list[Ask]:
         "after": query.after,
         "limit": query.limit,
     }
-    asks = [Ask(name, {**values, **more}, query.newest_first) for name, more in _ways(query)]
+    asks = [
+        Ask(name, {**values, **more}, query.newest_first, query.where)
+        for name, more in _ways(query)
+    ]
     if query.known_at is not None:
         asks += [one._replace(name=f"{one.name}_then") for one in asks]
     return asks
@@ -120,7 +135,26 @@ def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
     elif query.source_episode is not None:
         yield "facts_from_episode", {"episode_id": query.source_episode}
     else:
-        yield "facts_of_wall", {}
+        yield from _way_of_filter(query)
+
+
+def _way_of_filter(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
+    """By what must hold of every fact that passes the filter, the narrowest first; else all facts
+    of the wall, in order."""
+    musts = {test.field: test.values for test in _musts(query.where)}
+    for field, name, parameter in _FILTER_WAYS:
+        values = musts.get(field, ())
+        if 0 < len(values) <= _MOST_WAYS:
+            for value in values:
+                yield name, {parameter: value}
+            return
+    yield "facts_of_wall", {}
+
+
+def _musts(where: Where | None) -> Iterator[Test]:
+    for part in where.parts if isinstance(where, And) else (where,):
+        if isinstance(part, Test) and part.op == "in":
+            yield part
 
 
 def entities(query: EntityQuery) -> Ask:
@@ -131,7 +165,41 @@ def entities(query: EntityQuery) -> Ask:
     if query.keys is not None:
         return Ask("entities_by_key", {**values, "keys": list(query.keys)})
     values |= {"kind": query.kind, "contains": query.contains}
-    return Ask("entities_of_wall", {**values, "after_name": name, "after_id": after_id})
+    values |= {"after_name": name, "after_id": after_id}
+    return Ask("entities_of_wall", values, where=query.where)
+
+
+def mentions(
+    scope: Scope,
+    turn_ids: Sequence[str],
+    entity_ids: Sequence[str],
+    current: datetime | None,
+    most: int,
+) -> list[Ask]:
+    """Asks for what :func:`mentions_of` reads."""
+    asks = [Ask("named_in", {"wall": scope.wall, "ids": list(turn_ids)})] if turn_ids else []
+    if entity_ids:
+        wanted = {"wall": scope.wall, "ids": list(entity_ids), "most": most}
+        narrow = {**narrowed(scope), "current": stamp_or_none(current)}
+        asks += [Ask("turns_naming", {**narrow, **wanted}), Ask("facts_naming", wanted)]
+    return asks
+
+
+def mentions_of(asks: Sequence[Ask], answers: Sequence[Rows]) -> Mentions:
+    found = {ask.name: answer for ask, answer in zip(asks, answers, strict=True)}
+    entities: dict[str, list[str]] = {}
+    for row in found.get("named_in", ()):
+        entities.setdefault(row["turn_id"], []).append(row["entity_id"])
+    turns: dict[str, list[str]] = {}
+    for row in found.get("turns_naming", ()):
+        turns.setdefault(row["entity_id"], []).extend(json.loads(row["ids"]))
+    return Mentions(
+        entities={turn: tuple(named) for turn, named in entities.items()},
+        turns={entity: tuple(dict.fromkeys(ids)) for entity, ids in turns.items()},
+        facts={
+            row["entity_id"]: tuple(json.loads(row["ids"])) for row in found.get("facts_naming", ())
+        },
+    )
 
 
 def standing(wall: str, episode_ids: Sequence[str]) -> list[Ask]:
@@ -143,4 +211,26 @@ def standing(wall: str, episode_ids: Sequence[str]) -> list[Ask]:
 def standing_of(answers: Sequence[Rows]) -> Standing:
     changed, *statuses = answers
     known = {row["id"]: row["status"] for found in statuses for row in found}
-    return Standing(changed[0]["seq"], known)
+    return Standing(changed[0]["seq"], known, changed[0]["types_seq"])
+
+
+def origins(
+    turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+) -> list[Ask]:
+    """Asks for what :func:`origins_of` reads."""
+    wanted = {"speakers": turn_ids, "episode_kinds": episode_ids, "turn_mentions": mentioning}
+    return [Ask(name, {"ids": list(ids)}) for name, ids in wanted.items() if ids]
+
+
+def origins_of(answers: Sequence[Rows]) -> Origins:
+    mentions: dict[str, list[tuple[str, str]]] = {}
+    speakers: dict[str, str] = {}
+    kinds: dict[str, str] = {}
+    for row in (row for found in answers for row in found):
+        if row["what"] == "speaker":
+            speakers[row["id"]] = row["value"]
+        elif row["what"] == "kind":
+            kinds[row["id"]] = row["value"]
+        else:
+            mentions.setdefault(row["id"], []).append((row["value"], row["stands_for"]))
+    return Origins(speakers, kinds, {id: tuple(found) for id, found in mentions.items()})

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
@@ -21,10 +22,12 @@ from graphmem.model import (
     Statement,
     Turn,
     to_json,
+    to_sparse,
 )
 from graphmem.ports.ledger import Event, Row
 from graphmem.text import alias_keys, name_key, text_key
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -33,10 +36,16 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
+def as_body(value: Fact | Statement | Entity) -> str:
+    """As JSON without what is as by default."""
+    return _encode(to_sparse(value))
+
+
 def as_json(value: object) -> str:
-    return json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
+    return _encode(to_json(value))
 
 
+@lru_cache(maxsize=1024)
 def place(scope: Scope) -> str:
     """The full scope as one text: what duplicates are looked for in."""
     return json.dumps(
@@ -68,6 +77,7 @@ def episode_row(episode: Episode) -> dict[str, Any]:
         "metadata": as_json(episode.metadata),
         "tags": as_json(episode.tags),
         "infer": episode.infer,
+        "extraction": None if episode.extraction is None else as_json(episode.extraction),
         "status": episode.status,
         "reason": episode.reason,
     }
@@ -94,7 +104,7 @@ def entity_row(entity: Entity) -> dict[str, Any]:
         "name": entity.name,
         "key": name_key(entity.name),
         "kind": entity.kind,
-        "body": as_json(entity),
+        "body": as_body(entity),
     }
 
 
@@ -120,13 +130,14 @@ def source_rows(fact: Fact) -> list[dict[str, Any]]:
     ]
 
 
-def fact_row(fact: Fact) -> dict[str, Any]:
+def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
+    """``key`` is the key of its text, where that is known already."""
     ends = [end for end in (fact.invalid_at, fact.expires_at, fact.archived_at) if end is not None]
     return {
         "id": fact.id,
         "version": fact.version,
         "wall": fact.scope.wall,
-        "text_key": text_key(fact.text),
+        "text_key": text_key(fact.text) if key is None else key,
         "subject_id": fact.subject_id,
         "type": fact.type,
         "object_id": fact.object_id,
@@ -135,7 +146,7 @@ def fact_row(fact: Fact) -> dict[str, Any]:
         "begins_at": stamp_or_none(_begins(fact)),
         "ends_at": stamp(min(ends)) if ends else None,
         "modality": fact.modality,
-        "body": as_json(fact),
+        "body": as_body(fact),
     }
 
 
@@ -146,7 +157,8 @@ def _begins(fact: Fact) -> datetime | None:
     return fact.valid_at or (None if over else said)
 
 
-def statement_row(statement: Statement, wall: str) -> dict[str, Any]:
+def statement_row(statement: Statement, wall: str, *, key: str | None = None) -> dict[str, Any]:
+    """``key`` is :func:`sentence_of` it, where that is known already."""
     value = None if statement.value is None else "=" + text_key(statement.value)
     return {
         "id": statement.id,
@@ -155,9 +167,14 @@ def statement_row(statement: Statement, wall: str) -> dict[str, Any]:
         "subject_id": statement.subject_id,
         "type": statement.type,
         "object_id": statement.object_id or value,
-        "text_key": statement.key if statement.key is not None else text_key(statement.text),
-        "body": as_json(statement),
+        "text_key": sentence_of(statement) if key is None else key,
+        "body": as_body(statement),
     }
+
+
+def sentence_of(statement: Statement) -> str:
+    """The key that a statement's sentence is filed under."""
+    return statement.key if statement.key is not None else text_key(statement.text)
 
 
 def edit_row(edit: Edit, wall: str) -> dict[str, Any]:
@@ -214,6 +231,7 @@ def to_episode(row: Row, turns: Sequence[Turn]) -> Episode:
         metadata=json.loads(row["metadata"]),
         tags=tuple(json.loads(row["tags"])),
         infer=bool(row["infer"]),
+        extraction=None if row["extraction"] is None else json.loads(row["extraction"]),
         time_given=bool(row["time_given"]),
         status=row["status"],
         reason=row["reason"],
@@ -235,8 +253,8 @@ def body_texts(body: str) -> set[str]:
     embedded."""
     data = json.loads(body)
     if "text" not in data:
-        return {data["name"], ", ".join((data["name"], *data["aliases"]))}
-    relation = (data["type"] or "").replace("_", " ")
+        return {data["name"], ", ".join((data["name"], *data.get("aliases", ())))}
+    relation = (data.get("type") or "").replace("_", " ")
     return {data["text"], f"{data['text']} ({relation})"}
 
 

@@ -5,7 +5,7 @@ What to do is in steps (:mod:`graphmem.adapters.ledger_steps`); a :class:`Databa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
@@ -19,11 +19,24 @@ from graphmem.adapters import ledger_read as reading
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters import ledger_spend as spending
 from graphmem.adapters import ledger_then as past
+from graphmem.adapters import ledger_types as ruling
 from graphmem.adapters import ledger_write as writing
 from graphmem.adapters.ledger_erase import erase
+from graphmem.adapters.ledger_journal import journal
 from graphmem.adapters.ledger_steps import Ask, Log, Rows, Steps, Work, ask, tell
 from graphmem.clock import Clock, SystemClock, stamp
-from graphmem.model import Change, Entity, Episode, Fact, Merge, Removal, Scope, Stats, Turn
+from graphmem.model import (
+    Change,
+    Entity,
+    Episode,
+    Fact,
+    Merge,
+    Removal,
+    Scope,
+    Stats,
+    Turn,
+    TypeRule,
+)
 from graphmem.ports.ledger import (
     Ceiling,
     Charge,
@@ -33,11 +46,14 @@ from graphmem.ports.ledger import (
     Event,
     FactQuery,
     Hand,
+    Mentions,
+    Origins,
     Row,
     Standing,
     StatementQuery,
     Told,
 )
+from graphmem.ports.ledger_types import Saying, TypeUse
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
@@ -45,7 +61,7 @@ _ALIASES, _ALIASES_NOW = "alias_keys", "2"
 _REFILED = 1000  # entities whose names are filed anew in one transaction
 
 T = TypeVar("T")
-Kind = Literal["episode", "turn", "entity", "fact", "mention"]
+Kind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
 class Database(Protocol):
@@ -78,6 +94,10 @@ class Database(Protocol):
         ...
 
     async def head(self) -> int: ...
+
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        """See :meth:`~graphmem.ports.ledger.LedgerLog.fresh`."""
+        ...
 
     async def erased(self) -> None:
         """Called after an erasure: nothing of it may be left beside the tables."""
@@ -131,10 +151,15 @@ class SqlLedger:
 
     # Writes
 
-    async def journal(self, episodes: Sequence[Episode], window_s: float) -> list[Episode]:
+    async def journal(
+        self, episodes: Sequence[Episode], window_s: float, *, told: Sequence[Commit] = ()
+    ) -> list[Episode]:
         if not episodes:
             return []
-        stored, _ = await self._db.write(lambda log: writing.journal(log, episodes, window_s))
+        at = [commit.at or self._clock.now() for commit in told]
+        stored, _ = await self._db.write(
+            lambda log: journal(log, episodes, window_s, list(zip(told, at, strict=True)))
+        )
         return stored
 
     async def commit(
@@ -191,6 +216,18 @@ class SqlLedger:
         found = await self._rows("turns_around", wall=wall, ids=list(ids), around=around)
         return [rows.to_turn(row) for row in found]
 
+    async def mentions(
+        self,
+        scope: Scope,
+        *,
+        turn_ids: Sequence[str] = (),
+        entity_ids: Sequence[str] = (),
+        current: datetime | None = None,
+        most: int = 100,
+    ) -> Mentions:
+        asks = reading.mentions(scope, turn_ids, entity_ids, current, most)
+        return reading.mentions_of(asks, await self._db.ask(*asks)) if asks else Mentions()
+
     async def facts(self, query: FactQuery) -> list[Fact]:
         found = reading.facts_of(query, await self._db.ask(*reading.ways_in(query)))
         if query.known_at is None or not found:
@@ -234,6 +271,25 @@ class SqlLedger:
         found = await self._rows("stats", **reading.narrowed(scope))
         return Stats(**dict(found[0]))
 
+    # Relation types
+
+    async def type_rules(self) -> tuple[int, list[TypeRule]]:
+        return ruling.rules_of(await self._rows("type_rules"))
+
+    async def type_uses(self, scope: Scope | None = None) -> list[TypeUse]:
+        (found,) = await self._db.ask(ruling.uses(scope))
+        return ruling.uses_of(found)
+
+    async def sayings(
+        self, types: Collection[str], after: Saying | None, limit: int
+    ) -> list[Saying]:
+        (found,) = await self._db.ask(ruling.sayings(types, after, limit))
+        return ruling.sayings_of(found)
+
+    async def count_sayings(self, types: Collection[str]) -> int:
+        found = await self._rows("count_sayings", types=sorted(types))
+        return int(found[0]["count"])
+
     # The log
 
     async def head(self) -> int:
@@ -250,12 +306,22 @@ class SqlLedger:
             )
         return [rows.to_event(row) for row in found]
 
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        return self._db.fresh(after, limit)
+
     async def existing(
         self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]
     ) -> set[str]:
         if not ids:
             return set()
         return {row["id"] for row in await self._rows(f"existing_{kind}", ids=list(ids))}
+
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins:
+        return reading.origins_of(
+            await self._db.ask(*reading.origins(turn_ids, episode_ids, mentioning))
+        )
 
     async def present(self, kind: Kind, wall: str | None = None) -> set[str]:
         return {row["id"] for row in await self._rows(f"present_{kind}", wall=wall)}

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib import resources
+from typing import Any
 
 from graphmem.adapters.ledger_copy import TABLES, Table
+from graphmem.adapters.ledger_steps import Ask
+from graphmem.adapters.ledger_where import Conditions, Thing, postgres_path, sqlite_path
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -66,11 +69,20 @@ class Statements:
                 if "{" not in sql:
                     continue
                 for suffix, words in (("", _NOW), ("_then", _THEN)):
-                    found = filters.format(**words)
+                    found = filters.format(past=past, **words)
                     filled = sql.format(filters=found, order=order, past=past, **words)
                     self._by_name[name + suffix, newest] = filled
         for table in TABLES.values():
             self._add_copying(table)
+        dialect = file.removesuffix(".sql")
+        pieces = load_statements(sql_file(f"{dialect}_where.sql"))
+        path = sqlite_path if dialect == "sqlite" else postgres_path
+        self._conditions = Conditions(pieces, path)
+
+    def filtered(self, ask: Ask) -> tuple[str, dict[str, Any]]:
+        """The statement that is asked for with its filter in place, and the filter's values."""
+        thing: Thing = "entity" if ask.name.startswith("entities") else "fact"
+        return self._conditions.put(self._by_name[ask.name, ask.newest_first], thing, ask.where)
 
     def _add_copying(self, table: Table) -> None:
         others = [column for column in table.columns if column not in table.key]

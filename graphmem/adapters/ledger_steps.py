@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from graphmem.clock import stamp
+from graphmem.filters import Where
+from graphmem.model import Episode, Fact
 
 T = TypeVar("T")
 
@@ -26,6 +28,8 @@ class Ask(NamedTuple):
     name: str
     values: Values
     newest_first: bool = False
+    where: Where | None = None
+    """A filter for the statements that have a place for one."""
 
 
 class Tell(NamedTuple):
@@ -68,6 +72,8 @@ class Log:
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
+        self.values: list[Episode | Fact | None] = []
+        """For each row what it says as a value, where that is at hand."""
         self.seq = 0
         """The ledger's head after the transaction."""
 
@@ -83,8 +89,10 @@ class Log:
         actor: str,
         reason: str = "",
         after: str | None = None,
+        value: Episode | Fact | None = None,
     ) -> None:
-        """``after`` is JSON."""
+        """``after`` is JSON, ``value`` the same as a value."""
+        self.values.append(value)
         self.rows.append(
             {
                 "at": stamp(at),

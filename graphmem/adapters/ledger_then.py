@@ -5,6 +5,8 @@ from __future__ import annotations
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters.ledger_steps import Ask, Rows
 from graphmem.clock import stamp_or_none
+from graphmem.filters import matches
+from graphmem.filters.records import entity_record
 from graphmem.model import Entity
 from graphmem.ports.ledger import EntityQuery
 from graphmem.text import alias_keys, name_key
@@ -45,4 +47,5 @@ def _asked(query: EntityQuery, entity: Entity) -> bool:
         (entity.name, entity.id) > (name, id)
         and query.kind in {None, entity.kind}
         and (query.contains is None or query.contains in name_key(entity.name))
+        and (query.where is None or matches(query.where, entity_record(entity)))
     )

@@ -1,115 +1,22 @@
-"""How a ledger is written: episodes journalled, decisions committed, each with its events."""
+"""How decisions are committed, each with its events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from graphmem.adapters import ledger_believe as believing
 from graphmem.adapters import ledger_rows as rows
-from graphmem.adapters.ledger_read import by_id, with_turns
 from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask_all, tell
+from graphmem.adapters.ledger_types import put_rules
 from graphmem.clock import stamp
 from graphmem.errors import Conflict
 from graphmem.model import Decision, Episode, Fact
 from graphmem.ports.ledger import TAKEN_UP, Commit
 from graphmem.ports.llm import Extraction
-
-# Journalling
-
-
-def journal(log: Log, episodes: Sequence[Episode], window_s: float) -> Steps[list[Episode]]:
-    """Store what is new; give for each the one that is stored."""
-    stored: list[Episode] = []
-    for run in _runs(episodes):
-        stored += yield from _journal_run(log, run, window_s)
-    return stored
-
-
-def _runs(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
-    """Consecutive episodes of which none can repeat another: these are looked up in one go."""
-    run: list[Episode] = []
-    seen: set[tuple[str, str, str]] = set()
-    for episode in episodes:
-        place = rows.place(episode.scope)
-        marks = {(place, "content", episode.content_hash)}
-        if episode.idempotency_key is not None:
-            marks.add((place, "key", episode.idempotency_key))
-        if marks & seen:
-            yield run
-            run, seen = [], set()
-        run.append(episode)
-        seen |= marks
-    if run:
-        yield run
-
-
-def _journal_run(log: Log, run: Sequence[Episode], window_s: float) -> Steps[list[Episode]]:
-    places = list(dict.fromkeys(rows.place(episode.scope) for episode in run))
-    found = yield from ask_all(
-        [_repeated(episode, window_s) for episode in run]
-        + [Ask("last_episode", {"place": place}) for place in places]
-    )
-    repeated = [earlier[0]["id"] if earlier else None for earlier in found[: len(run)]]
-    last = {
-        place: newest[0]["id"] if newest else None
-        for place, newest in zip(places, found[len(run) :], strict=True)
-    }
-    ids = sorted({id for id in repeated if id is not None})
-    known: dict[str, Episode] = {}
-    if ids:
-        earlier = with_turns(*(yield from ask_all(by_id(ids))))
-        known = {episode.id: episode for episode in earlier}
-    stored: list[Episode] = []
-    for asked, id in zip(run, repeated, strict=True):
-        if id is not None:
-            kept = known[id]
-            if kept.status == "undone":
-                by = By(asked.recorded_at, kept.id, "graphmem")
-                yield from believing.take_up(log, {"id": id, "wall": kept.scope.wall}, by)
-                kept = known[id] = replace(kept, status="pending", reason=TAKEN_UP)
-            stored.append(kept)
-            continue
-        place = rows.place(asked.scope)
-        episode = replace(asked, previous_id=last[place])
-        last[place] = episode.id
-        stored.append(episode)
-        log.append(
-            at=episode.recorded_at,
-            kind="episode",
-            id=episode.id,
-            action="ADD",
-            wall=episode.scope.wall,
-            episode_id=episode.id,
-            actor="graphmem",
-        )
-    new = [episode for episode, id in zip(stored, repeated, strict=True) if id is None]
-    yield from tell("add_episode", *map(rows.episode_row, new))
-    yield from tell(
-        "add_turn", *(rows.turn_row(turn, e.scope.wall) for e in new for turn in e.turns)
-    )
-    return stored
-
-
-def _repeated(episode: Episode, window_s: float) -> Ask:
-    """Asks for the earlier episode that this one would repeat."""
-    place = rows.place(episode.scope)
-    if episode.idempotency_key is not None:
-        return Ask("same_key", {"place": place, "key": episode.idempotency_key})
-    window = timedelta(0) if episode.time_given else timedelta(seconds=window_s)
-    values = {
-        "place": place,
-        "content_hash": episode.content_hash,
-        "time_given": episode.time_given,
-        "since": stamp(episode.occurred_at - window),
-        "until": stamp(episode.occurred_at + window),
-    }
-    return Ask("same_content", values)
-
-
-# Committing
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,28 +32,97 @@ def commit(
 ) -> Steps[None]:
     """Check that what was decided on still stands, then write it; ``at`` is for each its time."""
     present = yield from _check(commits, since)
+    plain: list[tuple[Commit, By]] = []
     for one, moment in zip(commits, at, strict=True):
-        episode = one.episode
-        by = By(moment, episode.id if episode else None, one.actor)
-        wall = _wall(one)
-        if one.merge is not None and wall is not None:
-            yield from believing.put_merge(log, one.merge, wall, by)
-        if one.undone is not None and one.undone.merge_id is not None and wall is not None:
-            yield from believing.undo_merge(log, one.undone.merge_id, wall, by)
-        yield from _put_entities(log, one, by)
-        if episode and one.mentions:
-            yield from _put_mentions(log, one, by, episode)
+        by = By(moment, one.episode.id if one.episode else None, one.actor)
+        if _is_plain(one):
+            plain.append((one, by))
+            continue
+        yield from write_plain(log, plain, present)
+        plain.clear()
+        yield from _write(log, one, by, present)
+    yield from write_plain(log, plain, present)
+    done = [one.episode.id for one in commits if one.episode]
+    if done:
+        yield from tell("set_done", {"ids": done})
+
+
+def _is_plain(commit: Commit) -> bool:
+    """Whether it only brings sentences that nothing stands beside, as most of a bulk load does."""
+    return (
+        commit.episode is not None
+        and commit.episode.reason != TAKEN_UP
+        and not (commit.new_entities or commit.renamed or commit.mentions or commit.edits)
+        and not commit.types
+        and commit.merge is None
+        and commit.undone is None
+        and all(
+            d.action == "ADD"
+            and d.before is None
+            and d.after is not None
+            and not d.after.entity_ids
+            for d in commit.decisions
+        )
+    )
+
+
+def write_plain(
+    log: Log,
+    commits: Sequence[tuple[Commit, By]],
+    present: dict[str, _Now],
+    keys: Mapping[str, str] = MappingProxyType({}),
+) -> Steps[None]:
+    """The same as :func:`_write` of each, with one statement a table. ``keys`` are those of
+    statements, as far as they are known."""
+    facts, supports, sources, statements = [], [], [], []
+    for one, by in commits:
+        if one.episode is None:
+            continue
+        texts = {s.text: keys[s.id] for s in one.statements if s.id in keys and s.key is None}
         for decision in one.decisions:
-            yield from _put_fact(log, decision, present, by)
-        yield from believing.put_statements(one)
-        if wall is not None:
-            yield from _by_hand(log, one, wall, by)
-        if episode and one.extraction and one.extraction.raw is None:
-            yield from keep_extraction(episode.id, one.extraction)
-    yield from tell("set_done", *({"id": one.episode.id} for one in commits if one.episode))
+            if decision.after is None:
+                continue
+            fact = decision.after
+            if fact.recorded_at != by.at or fact.retired_at is not None:
+                fact = replace(fact, recorded_at=by.at, retired_at=None)
+            row = rows.fact_row(fact, key=texts.get(fact.text))
+            facts.append(row)
+            present[fact.id] = _Now(fact.version, row["body"])
+            supports += believing.support_rows(fact)
+            sources += rows.source_rows(fact)
+            _log_fact(log, fact, decision, by, row["body"])
+        wall = one.episode.scope.wall
+        statements += [rows.statement_row(s, wall, key=keys.get(s.id)) for s in one.statements]
+    yield from tell("add_fact", *facts)
+    yield from tell("add_support", *supports)
+    yield from tell("add_source", *sources)
+    yield from tell("add_statement", *statements)
+    for one, _ in commits:
+        if one.episode and one.extraction and one.extraction.raw is None:
+            yield from keep_extraction(one.episode.id, one.extraction)
 
 
-def _wall(commit: Commit) -> str | None:
+def _write(log: Log, one: Commit, by: By, present: dict[str, _Now]) -> Steps[None]:
+    episode = one.episode
+    wall = wall_of(one)
+    if one.merge is not None and wall is not None:
+        yield from believing.put_merge(log, one.merge, wall, by)
+    if one.undone is not None and one.undone.merge_id is not None and wall is not None:
+        yield from believing.undo_merge(log, one.undone.merge_id, wall, by)
+    yield from _put_entities(log, one, by)
+    if episode and one.mentions:
+        yield from _put_mentions(log, one, by, episode)
+    for decision in one.decisions:
+        yield from _put_fact(log, decision, present, by)
+    yield from believing.put_statements(one)
+    if wall is not None:
+        yield from _by_hand(log, one, wall, by)
+    put_rules(log, one.types, by)
+    if episode and one.extraction and one.extraction.raw is None:
+        yield from keep_extraction(episode.id, one.extraction)
+
+
+def wall_of(commit: Commit) -> str | None:
     """The one wall that it writes in, None when it writes nothing."""
     if commit.episode is not None:
         return commit.episode.scope.wall
@@ -257,7 +233,7 @@ def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) ->
         raise Conflict(f"fact {before.id} changed meanwhile; decide again")
     body: str | None = None
     if decision.action == "NONE" and after is not None:
-        body = rows.as_json(after)
+        body = rows.as_body(after)
         yield from tell("replace_fact", {"id": after.id, "version": after.version, "body": body})
         present[after.id] = _Now(after.version, body)
         yield from _index(after, fresh=False)
@@ -275,8 +251,11 @@ def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) ->
         present[after.id] = _Now(after.version, row["body"])
         yield from _index(after, fresh=before is None)
     fact = after or before
-    if fact is None:
-        return
+    if fact is not None:
+        _log_fact(log, fact, decision, by, body)
+
+
+def _log_fact(log: Log, fact: Fact, decision: Decision, by: By, body: str | None) -> None:
     log.append(
         at=by.at,
         kind="fact",
@@ -287,6 +266,7 @@ def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) ->
         actor=by.actor,
         reason=decision.reason,
         after=body,
+        value=fact if body is not None else None,
     )
 
 

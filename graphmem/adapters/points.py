@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,6 +20,9 @@ from graphmem.ports.vectors import (
 
 LARGEST_SIZE = 65_536
 """Numbers in a vector: the limit of a Qdrant server, kept by all."""
+
+
+_CANONICAL = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def check_embedding(embedder: str, size: int) -> None:
@@ -55,20 +58,23 @@ def check_changes(changes: VectorChanges, size: int) -> None:
         for point_id in removed:
             check_id(point_id)
     for batch in changes.points.values():
+        scopes = {t for point in batch for t in (point.wall, *point.agent_ids, *point.run_ids)}
+        for text in scopes:
+            check_scope(text)
         for point in batch:
             check_id(point.id)
-            for text in (point.wall, *point.agent_ids, *point.run_ids):
-                check_scope(text)
-            check_dense(point.dense, size, point.id)
+        vectors = [point.dense for point in batch if point.dense is not None]
+        if not all(vector.shape == (size,) for vector in vectors) or (
+            vectors and not np.isfinite(np.stack(vectors)).all()
+        ):
+            for point in batch:
+                if point.dense is not None:
+                    check_dense(point.dense, size, point.id)
 
 
 def check_id(value: str) -> None:
     """Ids are UUIDs in canonical form: what goes in is what comes out."""
-    try:
-        canonical = str(uuid.UUID(value)) == value
-    except ValueError:
-        canonical = False
-    if not canonical:
+    if not _CANONICAL.fullmatch(value):
         raise UsageError(f"a point's id must be a UUID in lower case with hyphens, got {value!r}")
 
 
@@ -91,6 +97,8 @@ def check_query(query: VectorQuery, size: int) -> None:
     check_only(query.only)
     if (query.dense is None) == (query.text is None):
         raise UsageError("a vector query is by a dense vector or by text: give exactly one")
+    if query.around and query.text is None:
+        raise UsageError("what stands around a point is asked for by text")
     if query.dense is not None:
         check_dense(query.dense, size, "the query")
 

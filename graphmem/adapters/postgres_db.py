@@ -19,6 +19,7 @@ from graphmem.adapters.postgres_pool import Connection, Cursor, Pool
 from graphmem.adapters.postgres_schema import check_version, migrate
 from graphmem.adapters.postgres_url import Place
 from graphmem.errors import BackendError, Rejected, Unavailable
+from graphmem.ports.ledger import Event
 
 T = TypeVar("T")
 
@@ -38,6 +39,14 @@ def _translated(sql: str) -> bytes:
 
 
 _SQL = {key: _translated(sql) for key, sql in STATEMENTS.items()}
+
+
+def written(ask: Ask) -> tuple[bytes, Values]:
+    """A statement as psycopg takes it, and its values."""
+    if ask.where is None:
+        return _SQL[ask.name, ask.newest_first], ask.values
+    sql, more = STATEMENTS.filtered(ask)
+    return _translated(sql), {**ask.values, **more}
 
 
 class _Landed(Exception):
@@ -96,10 +105,7 @@ class _Session:
         return [await cursor.fetchall() for cursor in cursors]
 
     async def send(self, asks: Sequence[Ask]) -> list[Cursor]:
-        return [
-            await self._connection.execute(_SQL[one.name, one.newest_first], one.values)
-            for one in asks
-        ]
+        return [await self._connection.execute(*written(one)) for one in asks]
 
     async def tell(self, name: str, rows: Sequence[Values]) -> None:
         statement = _SQL[name, False]
@@ -145,6 +151,9 @@ class PostgresDatabase:
     async def erased(self) -> None:
         """PostgreSQL's vacuum takes away what is no longer seen; nothing is kept beside it."""
 
+    def fresh(self, _after: int, _limit: int) -> list[Event]:
+        return []  # others write too
+
     async def head(self) -> int:
         ((found,),) = await self.ask(Ask("head", {}))
         return int(found["head"])
@@ -165,8 +174,7 @@ class PostgresDatabase:
                     return [await cursor.fetchall() for cursor in cursors]
                 # One statement is a snapshot by itself.
                 async with asyncio.timeout(self._answer_s):
-                    sql = _SQL[asks[0].name, asks[0].newest_first]
-                    return [await (await connection.execute(sql, asks[0].values)).fetchall()]
+                    return [await (await connection.execute(*written(asks[0]))).fetchall()]
 
     async def read(self, begin: Callable[[], Steps[T]]) -> T:
         async def once() -> T:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from graphmem.errors import Rejected
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a point is stored differently: older collections are then made anew."""
 
 MARK_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "graphmem:mark"))

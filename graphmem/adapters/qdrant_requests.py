@@ -5,19 +5,22 @@ Heavy to import; only what has to talk to a server imports it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from qdrant_client import models
 
-from graphmem.adapters import bm25, points
+from graphmem.adapters import bm25, point_fields, points, qdrant_filter
 from graphmem.adapters.qdrant_url import QdrantOptions
 from graphmem.errors import UsageError
 from graphmem.ports.vectors import Only, Point, Vector
 
 DENSE = "dense"
 BM25 = "bm25"
+WINDOW = "window"
+TERMS = {BM25: "terms", WINDOW: "window_terms"}
+"""The payload that has the words of each sparse vector, where the server cannot count them."""
 _FULL_SCAN_KIB = 131_072
 """As in the embedded store: below 128 MiB of vectors in a wall, search is exact."""
 _MOST_BYTES = 8 * 1024 * 1024
@@ -46,10 +49,11 @@ def collection(size: int, options: QdrantOptions, *, corpus_idf: bool) -> dict[s
             )
         },
         "sparse_vectors_config": {
-            BM25: models.SparseVectorParams(
+            name: models.SparseVectorParams(
                 modifier=models.Modifier.IDF if corpus_idf else None,
                 index=models.SparseIndexParams(on_disk=True) if options.on_disk else None,
             )
+            for name in (BM25, WINDOW)
         },
         "hnsw_config": models.HnswConfigDiff(
             m=0,
@@ -97,11 +101,13 @@ def indexes(version: tuple[int, int], *, corpus_idf: bool) -> dict[str, Any]:
         "agent_ids": models.KeywordIndexParams(type=keyword, **plain),
         "run_ids": models.KeywordIndexParams(type=keyword, **plain),
         "ended_at": models.DatetimeIndexParams(type=moment, **plain),
+        **qdrant_filter.indexes(plain),
     }
     if not corpus_idf:
-        made["terms"] = models.IntegerIndexParams(
-            type=models.IntegerIndexType.INTEGER, lookup=True, range=False, **plain
-        )
+        for name in TERMS.values():
+            made[name] = models.IntegerIndexParams(
+                type=models.IntegerIndexType.INTEGER, lookup=True, range=False, **plain
+            )
     return made
 
 
@@ -116,8 +122,10 @@ def operations(
     made: list[models.PointStruct] = []
     weight = 0
     for point in {point.id: point for point in batch}.values():
-        terms = bm25.document(point.text)
-        more = _weight(point, len(terms[0]))
+        terms = {BM25: bm25.document(point.text)}
+        if point.window is not None:
+            terms[WINDOW] = bm25.document(point.window)
+        more = _weight(point, sum(len(indices) for indices, _ in terms.values()))
         if made and (weight + more > _MOST_BYTES or len(made) >= _MOST_POINTS):
             yield [*pending, _upsert(made)]
             pending, made, weight = [], [], 0
@@ -131,28 +139,31 @@ def operations(
 
 def _weight(point: Point, terms: int) -> int:
     names = len(point.wall) + sum(map(len, (*point.agent_ids, *point.run_ids)))
-    return _POINT_BYTES + point.dense.size * _NUMBER_BYTES + terms * _TERM_BYTES + 6 * names
+    size = 0 if point.dense is None else point.dense.size
+    return _POINT_BYTES + size * _NUMBER_BYTES + terms * _TERM_BYTES + 6 * names
 
 
 def _upsert(made: list[models.PointStruct]) -> models.UpsertOperation:
     return models.UpsertOperation(upsert=models.PointsList(points=made))
 
 
-def _struct(point: Point, terms: bm25.Sparse, *, with_terms: bool) -> models.PointStruct:
-    indices, values = terms
-    payload: dict[str, Any] = {"wall": point.wall}
+def _struct(
+    point: Point, terms: Mapping[str, bm25.Sparse], *, with_terms: bool
+) -> models.PointStruct:
+    payload: dict[str, Any] = {"wall": point.wall, **point_fields.payload(point.fields)}
     if point.agent_ids:
         payload["agent_ids"] = list(point.agent_ids)
     if point.run_ids:
         payload["run_ids"] = list(point.run_ids)
     if (end := points.ended_at(point)) is not None:
         payload["ended_at"] = end
-    if with_terms and indices:
-        payload["terms"] = list(indices)
-    vector: dict[str, Any] = {
-        DENSE: numbers(point.dense),
-        BM25: models.SparseVector(indices=indices, values=values),
-    }
+    vector: dict[str, Any] = {}
+    if point.dense is not None:
+        vector[DENSE] = numbers(point.dense)
+    for name, (indices, values) in terms.items():
+        vector[name] = models.SparseVector(indices=indices, values=values)
+        if with_terms and indices:
+            payload[TERMS[name]] = list(indices)
     return models.PointStruct(id=point.id, vector=vector, payload=payload)
 
 
@@ -165,17 +176,26 @@ def is_value(key: str, value: str | int) -> models.FieldCondition:
     return models.FieldCondition(key=key, match=models.MatchValue(value=value))
 
 
-def inside(wall: str, *more: models.FieldCondition) -> models.Filter:
+def holding(using: str, term: int | None) -> models.Condition:
+    """The points that have such a sparse vector, or such a word in it."""
+    if term is None:
+        return models.HasVectorCondition(has_vector=using)
+    return is_value(TERMS[using], term)
+
+
+def inside(wall: str, *more: models.Condition) -> models.Filter:
     return models.Filter(must=[is_value("wall", wall), *more])
 
 
 def narrowed(only: Only) -> models.Filter:
     """The points that a search may see."""
-    more = []
+    more: list[models.Condition] = []
     if only.agent_id is not None:
         more.append(is_value("agent_ids", only.agent_id))
     if only.run_id is not None:
         more.append(is_value("run_ids", only.run_id))
+    if only.where is not None:
+        more.append(qdrant_filter.condition(only.where))
     seen = inside(only.wall, *more)
     if only.ended_by is not None:
         try:

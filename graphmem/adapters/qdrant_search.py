@@ -65,7 +65,7 @@ async def search(
 ) -> list[list[Scored]]:
     """Best first, ties by id. More than 4,096 hits that tie at the limit are cut anyhow."""
     jobs = [_dense(server, query) if query.dense is not None else _text(query) for query in queries]
-    texts = [job for job in jobs if job.using == requests.BM25 and job.hits is None]
+    texts = [job for job in jobs if job.using in requests.TERMS and job.hits is None]
     if corpus_idf:
         for job in texts:
             corpus = models.IdfCorpusParams(corpus=requests.inside(job.query.only.wall))
@@ -99,7 +99,8 @@ def _dense(server: QdrantServer, query: VectorQuery) -> _Job:
 
 def _text(query: VectorQuery) -> _Job:
     indices, values = bm25.query(query.text or "") if query.limit >= 1 else ([], [])
-    job = _Job(query, requests.BM25, hits=None if indices else [])
+    using = requests.WINDOW if query.around else requests.BM25
+    job = _Job(query, using, hits=None if indices else [])
     job.vector = models.SparseVector(indices=indices, values=values)
     return job
 
@@ -107,26 +108,26 @@ def _text(query: VectorQuery) -> _Job:
 async def _weigh(server: QdrantServer, jobs: Sequence[_Job]) -> None:
     """Multiply each query's weights by ``ln(1 + (N - n + 0.5) / (n + 0.5))``, N points of the wall
     of which n have the word: Qdrant's formula. Words that nobody has are left out."""
-    wanted: set[tuple[Collection, str, int | None]] = set()
+    wanted: set[tuple[Collection, str, str, int | None]] = set()
     for job in jobs:
         home = (job.query.collection, job.query.only.wall)
-        wanted.add((*home, None))
-        wanted.update((*home, term) for term in job.vector.indices)
+        wanted.add((*home, job.using, None))
+        wanted.update((*home, job.using, term) for term in job.vector.indices)
     turn = asyncio.Semaphore(_COUNTS_AT_ONCE)
 
-    async def count(kind: Collection, wall: str, term: int | None) -> int:
-        with_term = [] if term is None else [requests.is_value("terms", term)]
+    async def count(kind: Collection, wall: str, using: str, term: int | None) -> int:
+        counted = requests.holding(using, term)
         async with turn:
-            return await server.count(kind, requests.inside(wall, *with_term))
+            return await server.count(kind, requests.inside(wall, counted))
 
     asked = list(wanted)
     counts = dict(zip(asked, await asyncio.gather(*(count(*key) for key in asked)), strict=True))
     for job in jobs:
         kind, wall = job.query.collection, job.query.only.wall
-        total = counts[kind, wall, None]
+        total = counts[kind, wall, job.using, None]
         weights: dict[int, float] = {}
         for term, value in zip(job.vector.indices, job.vector.values, strict=True):
-            holders = counts[kind, wall, term]
+            holders = counts[kind, wall, job.using, term]
             if holders:
                 # A point may come or go between two counts.
                 rest = max(total - holders, 0)

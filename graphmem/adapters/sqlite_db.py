@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from graphmem.adapters.ledger_fresh import Fresh
 from graphmem.adapters.ledger_statements import Statements, migrations, sql_file
 from graphmem.adapters.ledger_steps import (
     Ask,
@@ -26,7 +27,9 @@ from graphmem.adapters.ledger_steps import (
     ask,
     ask_all,
 )
+from graphmem.adapters.sqlite_many import insert_many
 from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.ports.ledger import Event
 
 T = TypeVar("T")
 
@@ -57,15 +60,18 @@ class Cursor:
             return result
 
     def ask(self, ask: Ask) -> Rows:
-        statement = STATEMENTS[ask.name, ask.newest_first]
-        found: list[Any] = self._connection.execute(statement, _bound(ask.values)).fetchall()
+        statement, more = STATEMENTS.filtered(ask)
+        values = _bound({**ask.values, **more} if more else ask.values)
+        found: list[Any] = self._connection.execute(statement, values).fetchall()
         return found
 
     def tell(self, name: str, rows: Sequence[Values]) -> None:
         if rows:
             lists = any(type(value) is list for value in rows[0].values())
-            bound = map(_bound, rows) if lists else rows
-            self._connection.executemany(STATEMENTS[name, False], bound)
+            bound = list(map(_bound, rows)) if lists else rows
+            statement = STATEMENTS[name, False]
+            done = insert_many(self._connection, statement, bound)
+            self._connection.executemany(statement, bound[done:])
 
 
 def _bound(values: Values) -> Values:
@@ -98,6 +104,7 @@ class SqliteDatabase:
         self._connections: list[sqlite3.Connection] = []
         self._closed = False
         self._head = 0
+        self._fresh = Fresh()
         self._lock: BaseFileLock | None = None
 
     @property
@@ -112,6 +119,9 @@ class SqliteDatabase:
     async def head(self) -> int:
         # One process writes this file, so what it last wrote is the head.
         return self._head
+
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        return self._fresh.after(after, limit)
 
     async def write(
         self, work: Work[T], _landed: Callable[[], Steps[bool]] | None = None
@@ -142,6 +152,7 @@ class SqliteDatabase:
 
     async def erased(self) -> None:
         """What was erased must not survive in the write-ahead log either: cut it to nothing."""
+        self._fresh.clear()
         await self._submit(
             self._writer,
             lambda: self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(),
@@ -197,6 +208,7 @@ class SqliteDatabase:
                 raise
             # In the one writer's thread, as soon as it is durable: the caller may be gone.
             self._head = max(self._head, log.seq)
+            self._fresh.add(log)
             return result, self._head
 
     def _answer(self, asks: Sequence[Ask]) -> list[Rows]:
@@ -228,7 +240,11 @@ class SqliteDatabase:
     def _connect(self) -> sqlite3.Connection:
         with self._errors():
             connection = sqlite3.connect(
-                self.path or ":memory:", isolation_level=None, check_same_thread=False, timeout=30
+                self.path or ":memory:",
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=30,
+                cached_statements=512,
             )
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
@@ -236,6 +252,8 @@ class SqliteDatabase:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA cache_size = -65536")
+            # 64 MiB: what a bulk load writes again and again goes to its place once.
+            connection.execute("PRAGMA wal_autocheckpoint = 16384")
             return connection
 
     def _migrate(self) -> None:

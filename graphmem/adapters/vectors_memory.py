@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from graphmem.adapters import bm25, points
 from graphmem.errors import UsageError
+from graphmem.filters import matches
 from graphmem.ports.graph import Mark
 from graphmem.ports.vectors import (
     COLLECTIONS,
@@ -25,47 +26,65 @@ from graphmem.ports.vectors import (
 
 
 @dataclass(slots=True)
-class _Wall:
-    """One wall's points in one collection, with what is derived from them on demand."""
+class _Words:
+    """Which points have which word, with its weight there."""
 
-    points: dict[str, Point] = field(default_factory=dict)
     postings: dict[int, dict[str, float]] = field(default_factory=dict)
     terms: dict[str, list[int]] = field(default_factory=dict)
-    matrix: tuple[list[str], NDArray[np.float32]] | None = None
 
-    def put(self, point: Point) -> None:
-        self.remove(point.id)
-        self.points[point.id] = point
-        indices, weights = bm25.document(point.text)
-        self.terms[point.id] = indices
+    def put(self, point_id: str, text: str) -> None:
+        indices, weights = bm25.document(text)
+        self.terms[point_id] = indices
         for index, weight in zip(indices, weights, strict=True):
-            self.postings.setdefault(index, {})[point.id] = weight
+            self.postings.setdefault(index, {})[point_id] = weight
 
     def remove(self, point_id: str) -> None:
-        self.matrix = None
-        if self.points.pop(point_id, None) is None:
-            return
-        for index in self.terms.pop(point_id):
+        for index in self.terms.pop(point_id, ()):
             weights = self.postings[index]
             del weights[point_id]
             if not weights:
                 del self.postings[index]
 
+
+@dataclass(slots=True)
+class _Wall:
+    """One wall's points in one collection, with what is derived from them on demand."""
+
+    points: dict[str, Point] = field(default_factory=dict)
+    words: _Words = field(default_factory=_Words)
+    windows: _Words = field(default_factory=_Words)
+    matrix: tuple[list[str], NDArray[np.float32]] | None = None
+
+    def put(self, point: Point) -> None:
+        self.remove(point.id)
+        self.points[point.id] = point
+        self.words.put(point.id, point.text)
+        if point.window is not None:
+            self.windows.put(point.id, point.window)
+
+    def remove(self, point_id: str) -> None:
+        self.matrix = None
+        if self.points.pop(point_id, None) is not None:
+            self.words.remove(point_id)
+            self.windows.remove(point_id)
+
     def by_vector(self, dense: Vector) -> list[Scored]:
         if self.matrix is None:
-            rows = np.stack([_unit(point.dense) for point in self.points.values()])
-            self.matrix = list(self.points), rows
+            by_id = {p.id: _unit(p.dense) for p in self.points.values() if p.dense is not None}
+            none = np.empty((0, len(dense)), dtype=np.float32)
+            self.matrix = list(by_id), np.stack(list(by_id.values())) if by_id else none
         ids, rows = self.matrix
         scores: list[float] = (rows @ _unit(dense)).tolist()
         return [Scored(*pair) for pair in zip(ids, scores, strict=True)]
 
-    def by_text(self, text: str) -> list[Scored]:
+    def by_text(self, text: str, *, around: bool) -> list[Scored]:
         """BM25 with Qdrant's IDF: ``ln(1 + (N - n + 0.5) / (n + 0.5))``, N and n in the wall."""
         totals: dict[str, float] = {}
+        words = self.windows if around else self.words
         for index, asked in zip(*bm25.query(text), strict=True):
-            weights = self.postings.get(index, {})
+            weights = words.postings.get(index, {})
             count = len(weights)
-            idf = math.log1p((len(self.points) - count + 0.5) / (count + 0.5))
+            idf = math.log1p((len(words.terms) - count + 0.5) / (count + 0.5))
             for point_id, weight in weights.items():
                 totals[point_id] = totals.get(point_id, 0.0) + asked * weight * idf
         return [Scored(*pair) for pair in totals.items()]
@@ -149,7 +168,7 @@ class MemoryVectors:
         if query.dense is not None:
             hits = wall.by_vector(query.dense)
         else:
-            hits = wall.by_text(query.text or "")
+            hits = wall.by_text(query.text or "", around=query.around)
         seen = (hit for hit in hits if _seen(wall.points[hit.id], query.only))
         return points.best(seen, query.limit)
 
@@ -179,6 +198,7 @@ def _seen(point: Point, only: Only) -> bool:
         (only.agent_id is None or only.agent_id in point.agent_ids)
         and (only.run_id is None or only.run_id in point.run_ids)
         and (only.ended_by is None or end is None or end > only.ended_by)
+        and (only.where is None or matches(only.where, point.fields))
     )
 
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from graphmem.engine.care import Care
 from graphmem.engine.core import INDEXED_SEQ, Opened, Parts, Scratch
+from graphmem.engine.declaring import Declaring
 from graphmem.engine.reads import Reads
 from graphmem.engine.relating import Relating
 from graphmem.engine.writes import Writes
@@ -20,7 +21,7 @@ _log = logging.getLogger(__name__)
 __all__ = ["AsyncMemory", "Opened", "Parts", "Scratch"]
 
 
-class AsyncMemory(Writes, Relating, Reads, Care, MemoryAPI):
+class AsyncMemory(Writes, Relating, Reads, Declaring, Care, MemoryAPI):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
 
     Every method is documented in :class:`~graphmem.ports.api.MemoryAPI`.

@@ -81,7 +81,7 @@ class Amending(Core):
     async def _edit(self, fact: Fact, reason: str, **changes: Any) -> None:
         """Lay an edit over a fact; what it touches makes room."""
         wall, clock = fact.scope.wall, self._parts.clock
-        standing = await self._parts.ledger.standing(wall)
+        standing = await self._ingest.standing(wall)
         believed = self._ingest.believed(wall)
         await believed.load(StatementQuery(wall, fact_ids=(fact.id,)))
         ids = frozenset(held(fact).belief.statement_ids)
@@ -122,11 +122,11 @@ class Amending(Core):
     async def _erase(self, erasure: Erasure, query: StatementQuery) -> Removal:
         """Erase what a query finds, and believe what the rest says."""
         wall = erasure.scope.wall
-        standing = await self._parts.ledger.standing(wall)
+        standing = await self._ingest.standing(wall)
         believed = self._ingest.believed(wall)
         found = await believed.load(query)
         decisions = await believed.drop(statement.id for statement in found)
-        return await self._parts.ledger.erase(
+        removal = await self._parts.ledger.erase(
             replace(
                 erasure,
                 decisions=_because("a source was erased", decisions),
@@ -134,6 +134,8 @@ class Amending(Core):
                 at=self._parts.clock.now(),
             )
         )
+        self._retrieve.forget()
+        return removal
 
     async def _erase_fact(self, where: Scope, id: str) -> Removal:
         wall = where.wall
@@ -161,7 +163,9 @@ class Amending(Core):
             erase = partial(self._parts.ledger.erase, erasure)
         else:
             erase = partial(self._erase, erasure, StatementQuery(where.wall, scope=where))
-        return await self._ingest.decided(where.wall, erase)
+        removal = await self._ingest.decided(where.wall, erase)
+        self._retrieve.forget()
+        return removal
 
     # Two entities that are one
 
@@ -174,7 +178,7 @@ class Amending(Core):
             if kept.id == gone.id:
                 raise UsageError(f"{names[0]!r} and {names[1]!r} are one entity already")
             clock, ledger = self._parts.clock, self._parts.ledger
-            standing = await ledger.standing(where.wall)
+            standing = await self._ingest.standing(where.wall)
             merge = Merge(clock.new_id(), kept.id, gone.id, clock.now(), before=kept)
             believed = self._ingest.believed(where.wall)
             await believed.load(StatementQuery(where.wall, entity_ids=(kept.id, gone.id)))
@@ -209,7 +213,7 @@ class Amending(Core):
     async def _part(self, where: Scope, merge: Merge) -> Entity:
         """Undo a merge; gives the entity that is there again."""
         ledger, wall = self._parts.ledger, where.wall
-        standing = await ledger.standing(wall)
+        standing = await self._ingest.standing(wall)
         found = await ledger.entities(EntityQuery(wall, ids=(merge.kept_id,)))
         if not found or merge.gone is None:
             raise UsageError(f"{merge.kept_id} is itself one with another: unmerge that first")
@@ -261,7 +265,7 @@ class Amending(Core):
         if episode.status == "undone":
             raise UsageError(f"episode {episode.id} is undone already; add it again to take it up")
         ledger, wall = self._parts.ledger, where.wall
-        standing, head = await ledger.standing(wall), await ledger.head()
+        standing, head = await self._ingest.standing(wall), await ledger.head()
         believed = self._ingest.believed(wall)
         found = await believed.load(StatementQuery(wall, episode_ids=(episode.id,)))
         decisions = await believed.drop(statement.id for statement in found)
@@ -289,7 +293,7 @@ class Amending(Core):
         edit = hand.edit
         if not await self._was_here(where, edit.fact_id):
             raise NotFound(f"no change {seq} in this scope")
-        standing = await ledger.standing(wall)
+        standing = await self._ingest.standing(wall)
         believed = self._ingest.believed(wall)
         await believed.load(StatementQuery(wall, fact_ids=(edit.fact_id,)))
         decisions = await believed.lift(edit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphmem.engine.core import (
@@ -12,12 +13,30 @@ from graphmem.engine.core import (
     checked_text_or_none,
 )
 from graphmem.errors import NotFound, UsageError
+from graphmem.filters import Filter, Read, parse
+from graphmem.filters.tree import FALSE
 from graphmem.ingest import journal
-from graphmem.model import Change, Entity, Episode, Fact, HitKind, Page, Scope
+from graphmem.model import (
+    Change,
+    Citation,
+    Context,
+    Entity,
+    Episode,
+    Explanation,
+    Fact,
+    Hit,
+    HitKind,
+    Page,
+    Scope,
+    SearchResult,
+)
 from graphmem.ports.ledger import EntityQuery
-from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.context import write_context
+from graphmem.retrieve.explain import explain
+from graphmem.retrieve.lens import Known, Lens, of_kind
 from graphmem.retrieve.pipeline import Question, Retrieve
 from graphmem.retrieve.relate import Relate
+from graphmem.retrieve.where import resolved
 
 
 class Asking(Core):
@@ -36,6 +55,21 @@ class Asking(Core):
     def _lens(self, current: bool) -> Lens:
         return Lens(current=self._parts.clock.now() if current else None)
 
+    async def _filtered(
+        self,
+        lens: Lens,
+        where: Filter | None,
+        ledger: Known,
+        here: Scope,
+        read: Read = "facts",
+    ) -> Lens:
+        """The lens with a filter, checked, its names looked up in the scope."""
+        tree = None if where is None else parse(where, read)
+        if tree is None:
+            return lens
+        now = lens.moment or self._parts.clock.now()
+        return replace(lens, where=await resolved(tree, ledger, here, now))
+
     def _question(
         self, query: str, limit: int, kinds: Sequence[HitKind], lens: Lens, where: Scope
     ) -> Question:
@@ -50,7 +84,7 @@ class Asking(Core):
             journal.check_text(query, "query", self._parts.settings.max_text_bytes),
             where,
             checked_limit(limit),
-            tuple(dict.fromkeys(kinds)),
+            tuple(kind for kind in dict.fromkeys(kinds) if of_kind(lens.where, kind) != FALSE),
             lens,
         )
 
@@ -63,6 +97,42 @@ class Asking(Core):
         if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
             raise UsageError(f"timeout_s must be a number of seconds, got {timeout_s!r}")
         return text, parameters or {}
+
+    async def _context(
+        self,
+        ledger: Known,
+        here: Scope,
+        found: SearchResult,
+        past: Sequence[Hit],
+        *,
+        lens: Lens,
+        budget_tokens: int,
+    ) -> Context:
+        """Hits as text; ``past`` are facts of any time."""
+        facts = [hit.fact for hit in (*found, *past) if hit.fact]
+        ids = dict.fromkeys(
+            id for fact in facts for id in (fact.subject_id, *fact.entity_ids) if id
+        )
+        query = EntityQuery(here.wall, ids=tuple(ids), limit=max(1, len(ids)))
+        names = {e.id: e for e in await ledger.entities(query)} if ids else {}
+        now = lens.moment or self._parts.clock.now()
+        return await write_context(
+            found,
+            past,
+            seeds=found.seeds,
+            names=names,
+            tokens=self._parts.tokens,
+            budget_tokens=budget_tokens,
+            now=now,
+        )
+
+    async def _explained(
+        self, ledger: Known, here: Scope, cited: str | Hit | Citation
+    ) -> Explanation:
+        hit = cited.hit if isinstance(cited, Citation) else cited
+        if isinstance(hit, Hit):
+            return await explain(ledger, here, checked_text(hit.id, "id"), hit)
+        return await explain(ledger, here, checked_text(hit, "cited"))
 
     async def _one_fact(self, ledger: Known, where: Scope, fact_id: str) -> Fact:
         found = await ledger.facts(Lens().query(where, ids=(checked_text(fact_id, "fact_id"),)))
@@ -92,12 +162,20 @@ class Asking(Core):
         return changes
 
     async def _listed(
-        self, ledger: Known, where: Scope, name: str | None, kind: str | None, limit: int
+        self,
+        ledger: Known,
+        here: Scope,
+        name: str | None,
+        kind: str | None,
+        limit: int,
+        *,
+        where: Filter | None,
     ) -> list[Entity]:
         query = EntityQuery(
-            where.wall,
+            here.wall,
             kind=checked_text_or_none(kind, "kind"),
             contains=journal.name_part(name),
             limit=checked_limit(limit),
+            where=(await self._filtered(Lens(), where, ledger, here, "entities")).where,
         )
         return await ledger.entities(query)

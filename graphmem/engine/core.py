@@ -26,10 +26,15 @@ from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
+from graphmem.ports.options import ExtractionOptions
+from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
+from graphmem.ports.words import WordVectors
 from graphmem.retrieve.lens import Lens
+from graphmem.retrieve.nearby import Nearby
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
+from graphmem.retrieve.weights import weights_of
 from graphmem.settings import Settings
 
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
@@ -56,11 +61,16 @@ class Parts:
     graph: GraphStore
     vectors: VectorStore
     embedder: Embedder
+    words: WordVectors
+    """How near single words are, whatever the embedder is."""
     extractor: Extractor
     clock: Clock
     settings: Settings
     extractions_at_once: int
+    extraction: ExtractionOptions
+    """The store's, which those of a call go before."""
     release: Callable[[], None]
+    tokens: TokenCounter
     scratch: Callable[[], Scratch]
     """A graph and vectors that live in memory, for what is not to be kept."""
     doubter: Doubter | None = None
@@ -90,13 +100,18 @@ class Core:
             parts.clock,
             duplicate_window_s=parts.settings.duplicate_window_s,
             at_once=parts.extractions_at_once,
+            options=parts.extraction,
             doubter=parts.doubter,
         )
-        self._retrieve = Retrieve(parts.ledger, parts.graph, parts.vectors, self._embedder)
         self._relate = Relate(parts.ledger, parts.graph)
         self._graph = Projection("graph", parts.ledger, graph_target(parts.graph))
         self._vectors = Projection(
             "vectors", parts.ledger, vector_target(parts.vectors, self._embedder)
+        )
+        near = Nearby(parts.graph, lambda: self._graph.applied_seq)
+        weights = weights_of(parts.settings.search_weights, parts.settings.search_without)
+        self._retrieve = Retrieve(
+            parts.ledger, near, parts.vectors, self._embedder, parts.words, weights=weights
         )
         self._background: asyncio.Task[None] | None = None
         self._following = True
@@ -190,8 +205,11 @@ class Core:
             self._following = False
             _log.warning("graph or vectors lag behind: %s", error)
 
-    async def _keep_lag_bounded(self) -> None:
-        """When much is waiting, let the projections follow in the background, once at a time."""
+    async def _keep_lag_bounded(self, *, loading: bool = False) -> None:
+        """When much is waiting, let the projections follow in the background, once at a time.
+
+        While a load goes on the vectors are not indexed: what comes meanwhile would make it vain.
+        """
         head = await self._parts.ledger.head()
         lag = head - min(self._graph.applied_seq, self._vectors.applied_seq)
         most = self._parts.settings.max_lag
@@ -200,7 +218,8 @@ class Core:
         # A store or an embedder that is down must not hold up what needs neither.
         if lag > 4 * most and self._background is not None and self._following:
             await asyncio.shield(self._background)
-        self._keep_indexed()
+        if not loading:
+            self._keep_indexed()
 
     def _keep_indexed(self) -> None:
         """Index the vectors in the background once about half of them are new since last time."""

@@ -13,8 +13,9 @@ from graphmem.ingest.project import BATCH, fold, graph_target, vector_target
 from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn
 from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore
-from graphmem.ports.ledger import EntityQuery, Event, FactQuery, Ledger
+from graphmem.ports.ledger import EntityQuery, Event, FactQuery, Ledger, Mentions, Origins
 from graphmem.ports.vectors import VectorStore
+from graphmem.ports.words import WordVectors
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
 from graphmem.text import alias_keys
@@ -60,6 +61,27 @@ class LedgerThen:
         # Whoever asks has the ids from what was known.
         return await self._ledger.turns(wall, ids, around=around)
 
+    async def mentions(
+        self,
+        scope: Scope,
+        *,
+        turn_ids: Sequence[str] = (),
+        entity_ids: Sequence[str] = (),
+        current: datetime | None = None,
+        most: int = 100,
+    ) -> Mentions:
+        """What was told by then, by the names that it is known by now."""
+        found = await self._ledger.mentions(
+            scope, turn_ids=turn_ids, entity_ids=entity_ids, current=current, most=most
+        )
+        wanted = sorted({turn for held in found.turns.values() for turn in held})
+        turns = await self._ledger.turns(scope.wall, wanted) if wanted else []
+        ids = sorted({turn.episode_id for turn in turns})
+        then = {episode.id for episode in await self.episodes(scope, ids=ids, limit=len(ids))}
+        known = {turn.id for turn in turns if turn.episode_id in then}
+        kept = {id: tuple(t for t in held if t in known) for id, held in found.turns.items()}
+        return replace(found, turns=kept)
+
     async def episodes(
         self,
         scope: Scope,
@@ -98,6 +120,7 @@ class Past:
 async def build(
     ledger: Ledger,
     embedder: Embedder,
+    words: WordVectors,
     stores: tuple[GraphStore, VectorStore],
     *,
     wall: str,
@@ -120,7 +143,7 @@ async def build(
         graph=graph,
         vectors=vectors,
         relate=Relate(then, graph),
-        retrieve=Retrieve(then, graph, vectors, cached),
+        retrieve=Retrieve(then, graph, vectors, cached, words),
         head=head,
         final=final,
     )
@@ -156,6 +179,12 @@ class _LogThen:
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
         return [replace(e, status="done") for e in await self._ledger.episodes_by_id(ids)]
+
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins:
+        # Which mentions count, the events of then say.
+        return await self._ledger.origins(turn_ids, episode_ids, mentioning)
 
 
 def _whole(event: Event) -> bool:

@@ -18,11 +18,16 @@ from graphmem.engine.core import (
 from graphmem.engine.diffing import differences
 from graphmem.engine.view import View
 from graphmem.errors import UsageError
+from graphmem.filters import Filter
 from graphmem.model import (
     Change,
+    Citation,
+    Context,
     Difference,
     Entity,
     Episode,
+    Explanation,
+    Hit,
     HitKind,
     Moment,
     Page,
@@ -33,10 +38,13 @@ from graphmem.model import (
     Table,
 )
 from graphmem.ports.api import AtMoment, ScopeArgs, When
-from graphmem.retrieve.context import write_context
+from graphmem.retrieve.lens import Lens
 
 if TYPE_CHECKING:
     import networkx as nx
+
+
+_PAST = 5  # facts of any time that a context looks at, at least
 
 
 class Reads(Asking):
@@ -49,17 +57,41 @@ class Reads(Asking):
         limit: int = 10,
         kinds: Sequence[HitKind] = ("fact", "turn"),
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
-        question = self._question(query, limit, kinds, self._lens(current), self._scope(scope))
+        here = self._scope(scope)
+        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here, "search")
+        question = self._question(query, limit, kinds, lens, here)
         await self._follow()
         return await self._retrieve.search(question)
 
     async def context(
-        self, query: str, *, budget_tokens: int = 1000, **scope: Unpack[ScopeArgs]
-    ) -> str:
+        self,
+        query: str,
+        *,
+        budget_tokens: int = 1000,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Context:
         most = checked_budget(budget_tokens)
-        return write_context(await self.search(query, limit=most, **scope), budget_tokens)
+        here = self._scope(scope)
+        found = await self.search(query, limit=most, where=where, **scope)
+        past = await self.search(
+            query,
+            limit=max(_PAST, most // 4),
+            kinds=("fact",),
+            current=False,
+            where=where,
+            **scope,
+        )
+        lens = self._lens(True)
+        return await self._context(
+            self._parts.ledger, here, found, past.hits, lens=lens, budget_tokens=budget_tokens
+        )
+
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+        return await self._explained(self._parts.ledger, self._scope(scope), cited)
 
     async def get_all(
         self,
@@ -67,10 +99,12 @@ class Reads(Asking):
         limit: int = 100,
         after: str | None = None,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
-        where = self._scope(scope)
-        return await self._page(self._parts.ledger, where, self._lens(current), after, limit)
+        here = self._scope(scope)
+        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here)
+        return await self._page(self._parts.ledger, here, lens, after, limit)
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
         return await self._one_episode(self._parts.ledger, self._scope(scope), episode_id)
@@ -84,9 +118,12 @@ class Reads(Asking):
         *,
         kind: str | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
-        return await self._listed(self._parts.ledger, self._scope(scope), name, kind, limit)
+        return await self._listed(
+            self._parts.ledger, self._scope(scope), name, kind, limit, where=where
+        )
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
         return await self._relate.entity(self._scope(scope), checked_text(name_or_id, "name_or_id"))
@@ -99,14 +136,17 @@ class Reads(Asking):
         other: str | None = None,
         current: bool = True,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
+        here = self._scope(scope)
+        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here)
         return await self._relate.relations(
-            self._scope(scope),
+            here,
             checked_text_or_none(entity, "entity"),
             type=checked_text_or_none(type, "type"),
             other=checked_text_or_none(other, "other"),
-            lens=self._lens(current),
+            lens=lens,
             limit=checked_limit(limit),
         )
 
@@ -117,12 +157,14 @@ class Reads(Asking):
         hops: int = 1,
         limit: int = 50,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
-        where, start = self._scope(scope), checked_text(entity, "entity")
+        here, start = self._scope(scope), checked_text(entity, "entity")
         steps, most = checked_hops(hops), checked_limit(limit)
+        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here)
         await self._graph.catch_up()
-        return await self._relate.neighbours(where, start, steps, most, self._lens(current))
+        return await self._relate.neighbours(here, start, steps, most, lens)
 
     async def paths(
         self,
@@ -132,15 +174,15 @@ class Reads(Asking):
         max_hops: int = 4,
         limit: int = 5,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
-        where = self._scope(scope)
+        here = self._scope(scope)
         ends = checked_text(source, "source"), checked_text(target, "target")
         steps, most = checked_hops(max_hops), checked_limit(limit)
+        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here)
         await self._graph.catch_up()
-        return await self._relate.paths(
-            where, *ends, max_hops=steps, limit=most, lens=self._lens(current)
-        )
+        return await self._relate.paths(here, *ends, max_hops=steps, limit=most, lens=lens)
 
     async def timeline(
         self,
@@ -149,14 +191,17 @@ class Reads(Asking):
         since: When | None = None,
         until: When | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
+        here = self._scope(scope)
         return await self._relate.timeline(
-            self._scope(scope),
+            here,
             checked_text_or_none(entity, "entity"),
             after=parse_when_or_none(since, name="since"),
             before=parse_when_or_none(until, name="until"),
             limit=checked_limit(limit),
+            lens=await self._filtered(Lens(), where, self._parts.ledger, here),
         )
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> View:
@@ -176,10 +221,10 @@ class Reads(Asking):
         limit: int = 100,
         **scope: Unpack[ScopeArgs],
     ) -> list[Difference]:
-        where = self._scope(scope)
+        here = self._scope(scope)
         one, two = (self._state(state, name) for state, name in ((a, "a"), (b, "b")))
         about = checked_text_or_none(entity, "entity")
-        return await differences(one, two, where, about, checked_limit(limit))
+        return await differences(one, two, here, about, checked_limit(limit))
 
     def _state(self, state: When | AtMoment, name: str) -> View:
         """A moment, or a view of this memory or its mirror, as a view of this memory."""
@@ -217,6 +262,12 @@ class Reads(Asking):
         )
 
     async def to_networkx(
-        self, *, current: bool = True, **scope: Unpack[ScopeArgs]
+        self,
+        *,
+        current: bool = True,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> nx.MultiDiGraph[str]:
-        return await self._relate.to_networkx(self._scope(scope), self._lens(current))
+        here = self._scope(scope)
+        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here)
+        return await self._relate.to_networkx(here, lens)

@@ -123,9 +123,14 @@ class Relating(Core):
         if said.modality != "stated" or (said.invalid_at and not said.retracts):
             return False
         where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
-        plain = normal(said.type).type
+        await self._ingest.standing(where.wall)  # it may have been declared another type meanwhile
+        form = normal(said.type)
+        meant = self._ingest.types.meant(form.type)
+        ends = said.subject, said.object
+        if said.object is not None and form.turned != meant.turned:
+            ends = said.object, said.subject
         never = said.retracts and said.invalid_at is None
-        held = await self._holds(where, said.subject, plain, said.object, now=not never)
+        held = await self._holds(where, ends[0], meant.type, ends[1], now=not never)
         return held == said.retracts
 
 

@@ -19,11 +19,16 @@ from graphmem.engine.core import (
 )
 from graphmem.engine.past import LedgerThen, Past, build
 from graphmem.errors import UsageError
+from graphmem.filters import Filter, Read
 from graphmem.model import (
     Change,
+    Citation,
+    Context,
     Entity,
     Episode,
+    Explanation,
     Fact,
+    Hit,
     HitKind,
     Moment,
     Page,
@@ -36,7 +41,6 @@ from graphmem.model import (
 )
 from graphmem.ports.api import ScopeArgs, When
 from graphmem.ports.views import ViewAPI
-from graphmem.retrieve.context import write_context
 from graphmem.retrieve.lens import Known, Lens
 from graphmem.retrieve.relate import Relate
 
@@ -98,30 +102,34 @@ class View(ViewAPI):
         """Relationship queries that do not walk the graph."""
         return self._told
 
-    async def _past(self, where: Scope) -> Past | None:
+    async def _past(self, here: Scope) -> Past | None:
         """Graph and vectors of then; None when those of now will do."""
         if self._known_at is None:
             return None
         parts = self._memory._parts
         async with self._building:
-            found = self._pasts.get(where.wall)
+            found = self._pasts.get(here.wall)
             head = await parts.ledger.head()
             # By a moment that is still to come, more may be recorded.
             if found is None or not (found.final or found.head == head):
                 made = parts.scratch()
-                self._pasts[where.wall] = await build(
+                self._pasts[here.wall] = await build(
                     parts.ledger,
                     parts.embedder,
+                    parts.words,
                     (made.graph, made.vectors),
-                    wall=where.wall,
+                    wall=here.wall,
                     known_at=self._known_at,
                     head=head,
                     final=self._known_at < parts.clock.now(),
                 )
-            return self._pasts[where.wall]
+            return self._pasts[here.wall]
 
-    async def _walked(self, where: Scope) -> Relate:
-        past = await self._past(where)
+    async def _filtered(self, where: Filter | None, here: Scope, read: Read = "facts") -> Lens:
+        return await self._memory._filtered(self._lens, where, self._ledger, here, read)
+
+    async def _walked(self, here: Scope) -> Relate:
+        past = await self._past(here)
         return past.relate if past else await self._memory._walking()
 
     async def search(
@@ -130,32 +138,52 @@ class View(ViewAPI):
         *,
         limit: int = 10,
         kinds: Sequence[HitKind] = ("fact", "turn"),
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
-        where = self._memory._scope(scope)
-        question = self._memory._question(query, limit, kinds, self._lens, where)
-        past = await self._past(where)
+        here = self._memory._scope(scope)
+        lens = await self._filtered(where, here, "search")
+        question = self._memory._question(query, limit, kinds, lens, here)
+        past = await self._past(here)
         retrieve = past.retrieve if past else await self._memory._searching()
         return await retrieve.search(question)
 
     async def context(
-        self, query: str, *, budget_tokens: int = 1000, **scope: Unpack[ScopeArgs]
-    ) -> str:
+        self,
+        query: str,
+        *,
+        budget_tokens: int = 1000,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Context:
         most = checked_budget(budget_tokens)
-        return write_context(await self.search(query, limit=most, **scope), budget_tokens)
+        here = self._memory._scope(scope)
+        found = await self.search(query, limit=most, where=where, **scope)
+        return await self._memory._context(
+            self._ledger, here, found, (), lens=self._lens, budget_tokens=budget_tokens
+        )
+
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+        return await self._memory._explained(self._ledger, self._memory._scope(scope), cited)
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
         return await self._memory._one_fact(self._ledger, self._memory._scope(scope), fact_id)
 
     async def get_all(
-        self, *, limit: int = 100, after: str | None = None, **scope: Unpack[ScopeArgs]
+        self,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> Page:
-        where = self._memory._scope(scope)
-        return await self._memory._page(self._ledger, where, self._lens, after, limit)
+        here = self._memory._scope(scope)
+        lens = await self._filtered(where, here)
+        return await self._memory._page(self._ledger, here, lens, after, limit)
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
-        where = self._memory._scope(scope)
-        return await self._memory._one_episode(self._ledger, where, episode_id)
+        here = self._memory._scope(scope)
+        return await self._memory._one_episode(self._ledger, here, episode_id)
 
     async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
         return await self._memory._changes(self._ledger, self._memory._scope(scope), fact_id)
@@ -166,14 +194,15 @@ class View(ViewAPI):
         *,
         kind: str | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
-        where = self._memory._scope(scope)
-        return await self._memory._listed(self._ledger, where, name, kind, limit)
+        here = self._memory._scope(scope)
+        return await self._memory._listed(self._ledger, here, name, kind, limit, where=where)
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
-        where = self._memory._scope(scope)
-        return await self._told.entity(where, checked_text(name_or_id, "name_or_id"))
+        here = self._memory._scope(scope)
+        return await self._told.entity(here, checked_text(name_or_id, "name_or_id"))
 
     async def relations(
         self,
@@ -182,24 +211,33 @@ class View(ViewAPI):
         type: str | None = None,
         other: str | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
+        here = self._memory._scope(scope)
         return await self._told.relations(
-            self._memory._scope(scope),
+            here,
             checked_text_or_none(entity, "entity"),
             type=checked_text_or_none(type, "type"),
             other=checked_text_or_none(other, "other"),
-            lens=self._lens,
+            lens=await self._filtered(where, here),
             limit=checked_limit(limit),
         )
 
     async def neighbours(
-        self, entity: str, *, hops: int = 1, limit: int = 50, **scope: Unpack[ScopeArgs]
+        self,
+        entity: str,
+        *,
+        hops: int = 1,
+        limit: int = 50,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
-        where, start = self._memory._scope(scope), checked_text(entity, "entity")
+        here, start = self._memory._scope(scope), checked_text(entity, "entity")
         steps, most = checked_hops(hops), checked_limit(limit)
-        relate = await self._walked(where)
-        return await relate.neighbours(where, start, steps, most, self._lens)
+        lens = await self._filtered(where, here)
+        relate = await self._walked(here)
+        return await relate.neighbours(here, start, steps, most, lens)
 
     async def paths(
         self,
@@ -208,13 +246,15 @@ class View(ViewAPI):
         *,
         max_hops: int = 4,
         limit: int = 5,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
-        where = self._memory._scope(scope)
+        here = self._memory._scope(scope)
         ends = checked_text(source, "source"), checked_text(target, "target")
         steps, most = checked_hops(max_hops), checked_limit(limit)
-        relate = await self._walked(where)
-        return await relate.paths(where, *ends, max_hops=steps, limit=most, lens=self._lens)
+        lens = await self._filtered(where, here)
+        relate = await self._walked(here)
+        return await relate.paths(here, *ends, max_hops=steps, limit=most, lens=lens)
 
     async def timeline(
         self,
@@ -223,18 +263,22 @@ class View(ViewAPI):
         since: When | None = None,
         until: When | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
         before = parse_when_or_none(until, name="until")
         if self._valid_at is not None:
             own = self._valid_at + timedelta(microseconds=1)
             before = own if before is None else min(before, own)
+        here = self._memory._scope(scope)
+        only = await self._filtered(where, here)
         return await self._told.timeline(
-            self._memory._scope(scope),
+            here,
             checked_text_or_none(entity, "entity"),
             after=parse_when_or_none(since, name="since"),
             before=before,
             limit=checked_limit(limit),
+            lens=Lens(where=only.where),
         )
 
     async def cypher(
@@ -246,21 +290,27 @@ class View(ViewAPI):
         timeout_s: float = 10.0,
         **scope: Unpack[ScopeArgs],
     ) -> Table:
-        where = self._memory._scope(scope)
+        here = self._memory._scope(scope)
         text, values = self._memory._checked_query(query, parameters, timeout_s)
         most = checked_limit(max_rows)
-        past = await self._past(where)
+        past = await self._past(here)
         if past is None:
             raise UsageError(
                 "a view without known_at has no graph of its own: the graph of now holds every "
                 "date; ask it with memory.cypher, and say in the query which ones count"
             )
         return await past.graph.cypher(
-            text, values, wall=where.wall, max_rows=most, timeout_s=timeout_s
+            text, values, wall=here.wall, max_rows=most, timeout_s=timeout_s
         )
 
-    async def to_networkx(self, **scope: Unpack[ScopeArgs]) -> nx.MultiDiGraph[str]:
-        return await self._told.to_networkx(self._memory._scope(scope), self._lens)
+    async def to_networkx(
+        self,
+        *,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> nx.MultiDiGraph[str]:
+        here = self._memory._scope(scope)
+        return await self._told.to_networkx(here, await self._filtered(where, here))
 
 
 for _name, _promised in vars(ViewAPI).items():

@@ -16,6 +16,7 @@ from graphmem.model import (
 from graphmem.ports.api import AddArgs, Content, ScopeArgs
 
 _CHUNK = 64  # items of add_many that are journalled in one transaction
+_LARGEST_CHUNK = 1024  # the same in a long load of items that nothing is extracted from
 _PENDING = 100  # pending episodes that resume takes at a time
 
 
@@ -38,7 +39,8 @@ class Writes(Amending):
         checked_callback(progress, "progress")
         journal.check_options(options)
         new = done = 0
-        for chunk in _chunks(contents):
+        as_told = not options.get("infer", True)
+        for chunk in _chunks(contents, as_told=as_told):
             episodes = []
             for number, item in enumerate(chunk, start=done):
                 try:
@@ -49,9 +51,10 @@ class Writes(Amending):
             receipts = await self._ingest.add(episodes)
             new += sum(receipt.status != "duplicate" for receipt in receipts)
             done += len(chunk)
-            await self._keep_lag_bounded()
+            await self._keep_lag_bounded(loading=as_told)
             if progress is not None:
                 progress(done)
+        self._keep_indexed()
         return new
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
@@ -68,12 +71,17 @@ class Writes(Amending):
             receipts |= {r.episode_id: r for r in await self._ingest.resume(todo)}
 
 
-def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
+def _chunks(items: Iterable[Any], *, as_told: bool) -> Iterator[list[Any]]:
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
         raise UsageError(
             "add_many takes a list, or any iterable, of what add takes; "
             f"got {type(items).__name__}: for one of them, use add"
         )
     iterator = iter(items)
-    while chunk := list(itertools.islice(iterator, _CHUNK)):
+    size, done = _CHUNK, 0
+    while chunk := list(itertools.islice(iterator, size)):
         yield chunk
+        done += len(chunk)
+        if as_told:
+            # The longer the load, the less it matters what a fault in one chunk takes with it.
+            size = min(_LARGEST_CHUNK, max(_CHUNK, done // 8))

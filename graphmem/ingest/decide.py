@@ -108,6 +108,21 @@ class Believed:
         self._view(self._said.values(), anew=True)
         return await self._settle(list(dict.fromkeys([*touched, *self._cells(self._said)])))
 
+    async def anew(self, query: StatementQuery) -> list[Decision]:
+        """What is to be done about what a query finds, whose types behave otherwise than before."""
+        await self.load(query)
+        asked: set[str] = set()
+        # A fact may rest on what was one type with theirs before.
+        while more := self._unread() - asked:
+            asked |= more
+            await self.load(StatementQuery(self._wall, statement_ids=tuple(sorted(more))))
+        return await self._settle(self._cells(self._said))
+
+    def _unread(self) -> set[str]:
+        """What present facts rest on that was not read."""
+        present = [fact for fact in self._facts.values() if fact.retired_at is None]
+        return {id for f in present for id in held(f).belief.statement_ids} - set(self._said)
+
     def _merge(self, told: Mapping[str, str]) -> bool:
         """Learn which entities stand for others, unless that was settled here; whether any do."""
         before = dict(self._merged)
@@ -139,7 +154,8 @@ class Believed:
 
     async def expect(self, statements: Iterable[Statement]) -> None:
         """Read, in one go, what these are going to touch."""
-        wanted = {cell for s in statements for cell in cells(s, self._types.shape(s.type))}
+        seen = self._types.read(statements)
+        wanted = {cell for s in seen for cell in cells(s, self._types.shape(s.type))}
         await self._read_cells(wanted)
 
     async def _read_cells(self, wanted: Collection[Cell]) -> None:
@@ -154,11 +170,12 @@ class Believed:
             )
             told = await self._ledger.statements(query)
             self._learn(told)
-            linked = (s.id for s in told.statements if self._chained(s.type))
+            linked = (s.id for s in told.statements if self._chained(s.id))
             todo = set(self._cells(linked)) - self._read
 
-    def _chained(self, type: str | None) -> bool:
-        shape = self._types.shape(type)
+    def _chained(self, id: str) -> bool:
+        seen = self._seen.get(id)
+        shape = self._types.shape(seen.type if seen else None)
         return shape.functional and shape.symmetric
 
     def _places(self, cell: Cell) -> Iterator[Place]:
@@ -166,14 +183,17 @@ class Believed:
         if not type:
             return
         symmetric = self._types.symmetric(type)
-        if len(ends) == 1 or not ends[1]:
-            yield type, ends[0], None
-            if symmetric:
-                yield type, None, ends[0]
-            return
-        yield type, ends[0], ends[1]
-        if symmetric:
-            yield type, ends[1], ends[0]
+        for form in self._types.forms(type):
+            # Turned, one about no object is still about its subject.
+            both = symmetric or form.turned
+            if len(ends) == 1 or not ends[1]:
+                yield form.type, ends[0], None
+                if both:
+                    yield form.type, None, ends[0]
+                continue
+            yield form.type, ends[0], ends[1]
+            if both:
+                yield form.type, ends[1], ends[0]
 
     def _learn(self, told: Told) -> None:
         """Take in what was read; what was decided since it was stored stays."""
@@ -192,11 +212,11 @@ class Believed:
             self._resting.setdefault(id, set()).add(fact.id)
 
     def _view(self, statements: Iterable[Statement], *, anew: bool = False) -> None:
-        """See statements with the merges, and file them by cell."""
+        """See statements with the merges and what stands for what, and file them by cell."""
         if anew:
             self._seen.clear()
             self._by_cell.clear()
-        for seen in with_merges(statements, self._merged):
+        for seen in with_merges(self._types.read(statements), self._merged):
             self._seen[seen.id] = seen
             for cell in cells(seen, self._types.shape(seen.type)):
                 self._by_cell.setdefault(cell, set()).add(seen.id)

@@ -113,6 +113,7 @@ class ModelExtractor:
         self._llm = llm
         self._options = options or ExtractionOptions()
         self._asking = Asking(self._options)
+        self._others: dict[ExtractionOptions, Asking] = {}
         self._version = prompt_version
         self._budget = min(budget, self._asking_budget(context_tokens, budget))
 
@@ -129,6 +130,15 @@ class ModelExtractor:
     def through(self, wrap: Callable[[LLM], LLM]) -> None:
         """Ask the model through ``wrap`` from now on."""
         self._llm = wrap(self._llm)
+
+    def _asking_with(self, options: ExtractionOptions) -> Asking:
+        """How a call with these options asks; read anew only when they are others than before."""
+        wanted = options.over(self._options)
+        if wanted == self._options:
+            return self._asking
+        if wanted not in self._others:
+            self._others = {wanted: Asking(wanted)}
+        return self._others[wanted]
 
     def _asking_budget(self, context_tokens: int | None, budget: int) -> int:
         if context_tokens is None:
@@ -174,9 +184,7 @@ class ModelExtractor:
         An answer that cannot be used is asked for once more, with the reason; the second time it
         is :class:`~graphmem.errors.BadModelOutput`, which then carries what was paid and not kept.
         """
-        asking = self._asking
-        if options is not None:
-            asking = Asking(options.over(self._options))
+        asking = self._asking if options is None else self._asking_with(options)
         work = _Work(
             episode=episode,
             turns=turns_of(episode),

@@ -249,6 +249,10 @@ class GovernedEmbedder:
     def name(self) -> str:
         return self._embedder.name
 
+    @property
+    def kept(self) -> bool:
+        return self._embedder.kept
+
     async def size(self) -> int:
         return await self._embedder.size()
 

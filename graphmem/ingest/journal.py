@@ -11,8 +11,10 @@ from typing import Any, cast, get_args
 
 from graphmem.clock import Clock, parse_when, parse_when_or_none
 from graphmem.errors import UsageError
+from graphmem.ingest import prompts
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.ports.api import AddArgs, Content, Message
+from graphmem.ports.options import ExtractionOptions
 from graphmem.text import digest, name_key, paragraphs
 
 _LONGEST_KEY = 512
@@ -80,6 +82,7 @@ def build_episode(
         metadata=check_metadata(options.get("metadata")),
         tags=check_tags(options.get("tags", ())),
         infer=bool(options.get("infer", True)),
+        extraction=_extraction(options.get("extraction")),
         time_given=given is not None or bool(told),
     )
 
@@ -180,6 +183,21 @@ def _memory_type(value: object) -> MemoryType:
         known = ", ".join(get_args(MemoryType))
         raise UsageError(f"memory_type {value!r} is unknown; known are: {known}")
     return cast(MemoryType, value)
+
+
+def _extraction(options: object) -> Metadata | None:
+    """This call's own, if any; checked now, for what cannot be used would be found out too late."""
+    if options is None:
+        return None
+    if not isinstance(options, ExtractionOptions):
+        raise UsageError(f"extraction must be ExtractionOptions(…), got {type(options).__name__}")
+    check_extraction(options)
+    return options.to_json()
+
+
+def check_extraction(options: ExtractionOptions) -> None:
+    """That the prompts can be read, or a :class:`UsageError`."""
+    prompts.load(None if options.prompts is None else str(options.prompts))
 
 
 def _key(key: object) -> str | None:

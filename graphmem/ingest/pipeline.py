@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from graphmem.clock import Clock
-from graphmem.errors import BadModelOutput, Conflict, ModelError
+from graphmem.errors import BadModelOutput, Conflict, ModelError, UsageError
 from graphmem.ingest.decide import Believed
 from graphmem.ingest.doubter import Doubter, without_verdicts
 from graphmem.ingest.doubting import Doubting
@@ -28,6 +28,7 @@ from graphmem.ingest.recalled import readable
 from graphmem.ingest.relation_types import RelationTypes
 from graphmem.ingest.resolve import resolve
 from graphmem.ingest.stating import statements_of
+from graphmem.ingest.verbatim import as_told, verbatim
 from graphmem.model import Episode, Receipt, Statement
 from graphmem.ports.ledger import (
     TAKEN_UP,
@@ -37,7 +38,8 @@ from graphmem.ports.ledger import (
     Standing,
     StatementQuery,
 )
-from graphmem.ports.llm import CandidateFact, Extraction, Extractor
+from graphmem.ports.llm import Extraction, Extractor
+from graphmem.ports.options import ExtractionOptions
 from graphmem.text import name_keys_in
 
 _KNOWN_NAMES = 200
@@ -59,7 +61,7 @@ class Ingest:
         *,
         duplicate_window_s: float,
         at_once: int,
-        types: RelationTypes | None = None,
+        options: ExtractionOptions | None = None,
         doubter: Doubter | None = None,
     ) -> None:
         self._ledger = ledger
@@ -67,20 +69,27 @@ class Ingest:
         self._clock = clock
         self._window_s = duplicate_window_s
         self._at_once = at_once
-        self._types = types or RelationTypes()
+        self._types, self._types_seq = RelationTypes(), 0
+        self._options = options or ExtractionOptions()
         self._doubter = doubter
         self._walls: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def add(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Journal all, then take each through the stages; receipts in order."""
-        stored = await self._ledger.journal(episodes, self._window_s)
+        """Journal all, then take each through the stages; receipts in order. A text that is kept
+        as it is, and says what was never heard, is done with the journal."""
+        told = {e.id: as_told(e, self._clock) for e in episodes if not e.infer}
+        stored = await self._ledger.journal(episodes, self._window_s, told=list(told.values()))
         todo: dict[str, Episode] = {}
+        receipts: dict[str, Receipt] = {}
         for asked, kept in zip(episodes, stored, strict=True):
+            if asked.id == kept.id and kept.status == "done":
+                commit = told[kept.id]
+                receipts[kept.id] = _receipt(kept, "done", verbatim(kept), commit=commit)
             # A repeated add of what is still pending is taken as a wish to go on with it.
-            if asked.id == kept.id or kept.status == "pending":
+            elif asked.id == kept.id or kept.status == "pending":
                 todo.setdefault(kept.id, kept)
-        receipts = {receipt.episode_id: receipt for receipt in await self._once(todo)}
+        receipts |= {receipt.episode_id: receipt for receipt in await self._once(todo)}
         results: list[Receipt] = []
         for kept in stored:
             fresh = receipts.pop(kept.id, None)
@@ -147,6 +156,8 @@ class Ingest:
             return await self._candidates(episode)
         except ModelError as error:
             return error
+        except UsageError as error:  # a prompt of its own that was there when it was told
+            return ModelError(str(error), retryable=False)
 
     async def _candidates(self, episode: Episode) -> Extraction:
         if episode.kind == "statements":
@@ -163,17 +174,25 @@ class Ingest:
         query = EntityQuery(episode.scope.wall, keys=tuple(keys), limit=_KNOWN_NAMES)
         known = await self._ledger.entities(query)
         keep = partial(self._ledger.keep_extraction, episode.id)
-        found = await self._extractor.extract(episode, known, begun=begun, keep=keep)
+        found = await self._extractor.extract(
+            episode, known, options=self._options_of(episode), begun=begun, keep=keep
+        )
         if episode.memory_type == "procedural" and found.raw is None:
             return as_procedures(episode, found)
         return found
+
+    def _options_of(self, episode: Episode) -> ExtractionOptions:
+        """Those of the call that told it, over the store's."""
+        if episode.extraction is None:
+            return self._options
+        return ExtractionOptions.from_json(episode.extraction).over(self._options)
 
     async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
         wall = episode.scope.wall
         doubting = self._doubting(episode, extraction)
 
         async def attempt() -> Receipt | None:
-            standing = await self._ledger.standing(wall, [episode.id])
+            standing = await self.standing(wall, [episode.id])
             if ended := _ended(episode, standing):
                 return ended
             if isinstance(extraction, ModelError):
@@ -228,20 +247,38 @@ class Ingest:
         return [receipts[episode.id] for episode in episodes]
 
     async def _verbatim_once(self, wall: str, episodes: Sequence[Episode]) -> dict[str, Receipt]:
-        standing = await self._ledger.standing(wall, [episode.id for episode in episodes])
+        standing = await self.standing(wall, [episode.id for episode in episodes])
         believed = self.believed(wall)
-        await believed.read_sentences(fact.text for e in episodes for fact in _verbatim(e).facts)
+        await believed.read_sentences(fact.text for e in episodes for fact in verbatim(e).facts)
         receipts: dict[str, Receipt] = {}
         commits = []
         for episode in episodes:
             if ended := _ended(episode, standing):
                 receipts[episode.id] = ended
                 continue
-            extraction = _verbatim(episode)
+            extraction = verbatim(episode)
             commits.append(await self._decide(episode, extraction, believed))
             receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
         await self._ledger.commit(commits, since={wall: standing.seq})
         return receipts
+
+    async def standing(self, wall: str, episode_ids: Sequence[str] = ()) -> Standing:
+        """What is to be decided on from here: how far the wall is, and how relation types behave.
+
+        Their rules are read only when they have changed. Those may be newer than the standing, but
+        then what is decided is a :class:`~graphmem.errors.Conflict`.
+        """
+        standing = await self._ledger.standing(wall, episode_ids)
+        if standing.types_seq > self._types_seq:
+            seq, rules = await self._ledger.type_rules()
+            if seq > self._types_seq:
+                self._types, self._types_seq = RelationTypes.ruled(rules), seq
+        return standing
+
+    @property
+    def types(self) -> RelationTypes:
+        """How relation types behave, as far as :meth:`standing` has read."""
+        return self._types
 
     def believed(self, wall: str) -> Believed:
         """What a wall believes, to decide about it."""
@@ -309,16 +346,6 @@ def _ended(episode: Episode, standing: Standing) -> Receipt | None:
     if status == "undone":
         return Receipt(episode.id, "failed", reason=_UNDONE)
     return Receipt(episode.id, "duplicate", reason=_KNOWN) if status == "done" else None
-
-
-def _verbatim(episode: Episode) -> Extraction:
-    """``infer=False``: a text is one fact, of messages each is one."""
-    if episode.kind == "text":
-        ordinals = tuple(turn.ordinal for turn in episode.turns)
-        facts = [CandidateFact(episode.content, turns=ordinals[:1])]
-    else:
-        facts = [CandidateFact(turn.text, turns=(turn.ordinal,)) for turn in episode.turns]
-    return Extraction(entities=(), facts=tuple(facts), extractor="none", version="1")
 
 
 def _place(statement: Statement) -> tuple[object, ...]:

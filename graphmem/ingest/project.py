@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
+from graphmem.filters import Record
+from graphmem.filters.records import fact_record, turn_record
 from graphmem.model import Entity, Episode, Fact, Turn
 from graphmem.ports.graph import GraphChanges, GraphStore, Mark
-from graphmem.ports.ledger import Event, Ledger
-from graphmem.ports.vectors import Collection, Point, VectorChanges, VectorStore
+from graphmem.ports.ledger import Event, Ledger, Origins
+from graphmem.ports.vectors import COLLECTIONS, Collection, Point, VectorChanges, VectorStore
 
 BATCH = 5000
+_BY_WORDS: frozenset[Collection] = frozenset({"sessions"})
+"""Too long for one vector to stand for: what embedding them costs, it is not worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,9 @@ class Folded:
     removed_facts: tuple[str, ...]
     renewed_mentions: tuple[str, ...] = ()
     """Episodes that mention now what ``mentions`` has of them, and nothing else."""
+    turned: tuple[Episode, ...] = ()
+    """Episodes whose turns are to be written: new ones, and those that mention something else."""
+    origins: Origins = field(default_factory=lambda: Origins({}, {}, {}))
 
 
 class There(Protocol):
@@ -47,6 +54,10 @@ class There(Protocol):
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]: ...
 
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins: ...
+
 
 async def fold(events: Sequence[Event], log: There) -> Folded:
     """Fold a batch. References to what was erased since are left out: they have no other end."""
@@ -56,17 +67,20 @@ async def fold(events: Sequence[Event], log: There) -> Folded:
         for kind in ("episode", "entity", "fact", "mention")
     }
     gone = [event for event in last.values() if event.action in {"ERASE", "DELETE"}]
-    facts = [Fact.from_json(e.after) for e in changed["fact"] if e.after]
+    facts = [fact for e in changed["fact"] if (fact := _fact(e)) is not None]
     mentions = [
         (event.id, entity)
         for event in changed["mention"]
         for entity in (event.after or {}).get("entity_ids", ())
     ]
-    episodes = await log.episodes_by_id([event.id for event in changed["episode"]])
+    new = {event.id for event in changed["episode"]}
+    turned = await _episodes([*changed["episode"], *changed["mention"]], log)
+    episodes = [episode for episode in turned if episode.id in new]
     known = await _existing(facts, mentions, episodes, log)
+    mentioning = sorted({a for a, b in mentions if a in known and b in known})
     return Folded(
         episodes=tuple(
-            replace(e, previous_id=e.previous_id if e.previous_id in known else None)
+            e if e.previous_id is None or e.previous_id in known else replace(e, previous_id=None)
             for e in episodes
         ),
         entities=tuple(Entity.from_json(e.after) for e in changed["entity"] if e.after),
@@ -79,7 +93,41 @@ async def fold(events: Sequence[Event], log: There) -> Folded:
         ),
         removed_entities=tuple(e.id for e in gone if e.kind == "entity"),
         removed_facts=tuple(e.id for e in gone if e.kind == "fact"),
+        turned=tuple(e for e in turned if e.id in new or e.id in known),
+        origins=await _origins(facts, turned, mentioning, log),
     )
+
+
+async def _origins(
+    facts: Sequence[Fact], episodes: Sequence[Episode], mentioning: Sequence[str], log: There
+) -> Origins:
+    """Where the facts come from; what is in the batch itself need not be asked for."""
+    speakers = {t.id: t.speaker for e in episodes for t in e.turns if t.speaker}
+    kinds: dict[str, str] = {episode.id: episode.kind for episode in episodes}
+    sources = [
+        source for fact in facts for source in fact.sources if source.episode_id not in kinds
+    ]
+    found = await log.origins(
+        sorted({source.turn_id for source in sources if source.turn_id}),
+        sorted({source.episode_id for source in sources}),
+        mentioning,
+    )
+    return Origins({**found.speakers, **speakers}, {**found.kinds, **kinds}, found.mentions)
+
+
+def _fact(event: Event) -> Fact | None:
+    if isinstance(event.value, Fact):
+        return event.value
+    return Fact.from_json(event.after) if event.after else None
+
+
+async def _episodes(events: Sequence[Event], log: There) -> list[Episode]:
+    """Those that are not erased, in the order in which they came."""
+    at_hand = {e.id: e.value for e in events if isinstance(e.value, Episode)}
+    wanted = [event.id for event in events if event.id not in at_hand]
+    found = {one.id: one for one in await log.episodes_by_id(wanted)} if wanted else {}
+    found |= at_hand
+    return [found[id] for id in dict.fromkeys(event.id for event in events) if id in found]
 
 
 async def _existing(
@@ -93,15 +141,28 @@ async def _existing(
     episode_ids |= {e.previous_id for e in episodes if e.previous_id}
     entity_ids = {id for fact in facts for id in fact.entity_ids} | {id for _, id in mentions}
     fact_ids = {fact.supersedes_id for fact in facts if fact.supersedes_id}
-    return (
-        await log.existing("episode", sorted(episode_ids))
-        | await log.existing("entity", sorted(entity_ids))
-        | await log.existing("fact", sorted(fact_ids))
-    )
+    # What has just been read is there; what is erased meanwhile, a later event takes away.
+    here = {episode.id for episode in episodes}
+    known = here & episode_ids
+    if rest := episode_ids - here:
+        known |= await log.existing("episode", sorted(rest))
+    if entity_ids:
+        known |= await log.existing("entity", sorted(entity_ids))
+    if fact_ids:
+        known |= await log.existing("fact", sorted(fact_ids))
+    return known
 
 
 def _without_erased(fact: Fact, known: set[str]) -> Fact:
     related = fact.subject_id in known and fact.object_id in known
+    plain = fact.subject_id is None and fact.type is None and fact.object_id is None
+    if (
+        (related or plain)
+        and known.issuperset(fact.entity_ids)
+        and known.issuperset(source.episode_id for source in fact.sources)
+        and (fact.supersedes_id is None or fact.supersedes_id in known)
+    ):
+        return fact
     return replace(
         fact,
         entity_ids=tuple(id for id in fact.entity_ids if id in known),
@@ -147,7 +208,8 @@ class Projection:
             if self._mark is not None:
                 self.applied_seq = (await self._mark()).applied_seq
             while self.applied_seq < await self._ledger.head():
-                events = await self._ledger.events(self.applied_seq, BATCH)
+                events = self._ledger.fresh(self.applied_seq, BATCH)
+                events = events or await self._ledger.events(self.applied_seq, BATCH)
                 folded = await fold(events, self._ledger)
                 await still_alone()
                 await self._target(folded, events[-1].seq)
@@ -187,15 +249,18 @@ def graph_target(store: GraphStore) -> _Target:
 def vector_target(store: VectorStore, embedder: CachedEmbedder) -> _Target:
     async def apply(folded: Folded, applied_seq: int) -> None:
         drafts = _drafts(folded)
-        vectors = iter(await embedder.documents([draft.text for _, draft in drafts]))
-        points: dict[Collection, list[Point]] = {"facts": [], "turns": [], "entities": []}
-        for (collection, draft), dense in zip(drafts, vectors, strict=True):
-            points[collection].append(replace(draft, dense=dense))
+        embedded = [draft.text for name, draft in drafts if name not in _BY_WORDS]
+        vectors = iter(await embedder.documents(embedded))
+        points: dict[Collection, list[Point]] = {name: [] for name in COLLECTIONS}
+        for name, draft in drafts:
+            dense = None if name in _BY_WORDS else next(vectors)
+            points[name].append(replace(draft, dense=dense))
         changes = VectorChanges(
             points={name: tuple(made) for name, made in points.items()},
             removed={
                 "facts": folded.removed_facts,
                 "turns": folded.removed_turns,
+                "sessions": folded.removed_episodes,
                 "entities": folded.removed_entities,
             },
         )
@@ -215,30 +280,32 @@ def fact_text(fact: Fact) -> str:
     return fact.text if relation in fact.text else f"{fact.text} ({relation})"
 
 
+def _fact_fields(fact: Fact, origins: Origins) -> Record:
+    turns = (source.turn_id or "" for source in fact.sources)
+    return fact_record(
+        fact,
+        speakers=(origins.speakers[turn] for turn in turns if turn in origins.speakers),
+        sources=(
+            origins.kinds[source.episode_id]
+            for source in fact.sources
+            if source.episode_id in origins.kinds
+        ),
+    )
+
+
+def _about(turn: Turn, origins: Origins, mentioned: set[tuple[str, str]]) -> list[str]:
+    """What a turn mentions, by the ids that count in this batch: those of its events."""
+    ids = (id for pair in origins.mentions.get(turn.id, ()) for id in pair)
+    return [id for id in ids if (turn.episode_id, id) in mentioned]
+
+
 def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
     """Points without their dense vectors yet. Turns stored as they are (no inference) are facts."""
-    import numpy as np
-
-    none = np.empty(0, dtype=np.float32)
     drafts: list[tuple[Collection, Point]] = []
-    for episode in folded.episodes:
-        scope = episode.scope
-        drafts += [
-            (
-                "turns",
-                Point(
-                    id=turn.id,
-                    wall=scope.wall,
-                    text=turn_text(turn),
-                    dense=none,
-                    agent_ids=(scope.agent_id,) if scope.agent_id else (),
-                    run_ids=(scope.run_id,) if scope.run_id else (),
-                    expires_at=stamp_or_none(episode.expires_at),
-                ),
-            )
-            for turn in episode.turns
-            if episode.infer
-        ]
+    mentioned = set(folded.mentions)
+    for episode in folded.turned:
+        if episode.infer and episode.turns:
+            drafts += _conversation(episode, folded.origins, mentioned)
     drafts += [
         (
             "facts",
@@ -246,12 +313,13 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
                 id=fact.id,
                 wall=fact.scope.wall,
                 text=fact_text(fact),
-                dense=none,
+                dense=None,
                 agent_ids=fact.agent_ids,
                 run_ids=fact.run_ids,
                 invalid_at=stamp_or_none(fact.invalid_at),
                 expires_at=stamp_or_none(fact.expires_at),
                 archived_at=stamp_or_none(fact.archived_at),
+                fields=_fact_fields(fact, folded.origins),
             ),
         )
         for fact in folded.facts
@@ -263,9 +331,43 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
                 id=entity.id,
                 wall=entity.wall,
                 text=", ".join((entity.name, *entity.aliases)),
-                dense=none,
+                dense=None,
             ),
         )
         for entity in folded.entities
     ]
     return drafts
+
+
+def _conversation(
+    episode: Episode, origins: Origins, mentioned: set[tuple[str, str]]
+) -> list[tuple[Collection, Point]]:
+    """A point for each turn, with the turns beside it as its window, and one for all of them."""
+    scope, texts = episode.scope, [turn_text(turn) for turn in episode.turns]
+
+    def point(id: str, text: str, window: str | None, fields: Record) -> Point:
+        return Point(
+            id=id,
+            wall=scope.wall,
+            text=text,
+            dense=None,
+            window=window,
+            agent_ids=(scope.agent_id,) if scope.agent_id else (),
+            run_ids=(scope.run_id,) if scope.run_id else (),
+            expires_at=stamp_or_none(episode.expires_at),
+            fields=fields,
+        )
+
+    made: list[tuple[Collection, Point]] = [
+        (
+            "turns",
+            point(
+                turn.id,
+                texts[at],
+                "\n".join(texts[max(0, at - 1) : at + 2]),
+                turn_record(turn, episode, _about(turn, origins, mentioned)),
+            ),
+        )
+        for at, turn in enumerate(episode.turns)
+    ]
+    return [*made, ("sessions", point(episode.id, "\n".join(texts), None, {}))]

@@ -7,7 +7,7 @@ its marks:
 - a block between ``<memories>`` and ``</memories>``, or any tag whose name has the word memory,
   memories, recalled or graphmem in it (``<user_memory>``, ``<retrieved-memories>``)
 - lines as :func:`graphmem.retrieve.context.write_context` writes them: a number in brackets and
-  a date (``[3] 2024-05-17 …``)
+  a date (``[3] 2024-05-17 …``), with the heading above the first of them (``## Name``)
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from graphmem.model import Episode, Turn
 
 _TAG = re.compile(r"<(/?)([a-z_-]{1,60})(?:\s[^<>\n]{0,200})?>", re.IGNORECASE)
 _RECALLS = frozenset({"memory", "memories", "recalled", "graphmem"})
-_LINE = re.compile(r"^[ \t]*(?:[>*-][ \t]+)?\[\d{1,4}\] \d{4}-\d{2}-\d{2} \S[^\n]*$", re.MULTILINE)
+_LINE = re.compile(
+    r"^(?:## [^\n]{1,300}\n)?[ \t]*(?:[>*-][ \t]+)?\[\d{1,4}\] \d{4}-\d{2}-\d{2} \S[^\n]*$",
+    re.MULTILINE,
+)
 _MARK = re.compile(r"memor|recalled|graphmem|\] \d{4}-", re.IGNORECASE)
 
 

@@ -2,22 +2,24 @@
 
 People, models and rules name one relation in many ways (``resides_in``, ``is living in``,
 ``employs``). :func:`normal` gives the one type that is stored. :class:`RelationTypes` knows how a
-type behaves: by what the user declared, else by what was learned (:func:`learned`), else by these
-tables.
+type behaves: by what was declared, else by what was learned (:mod:`graphmem.ingest.learning`), else
+by these tables.
+
+A statement keeps the type that it was said with. What was declared the same as another type is seen
+as that when it is read, as merged entities are: so it does not matter when that was declared, and
+to take it back is to read without it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
-from graphmem.ingest.statements import Statement
-from graphmem.ingest.timeline import Shape, Target, span
+from graphmem.ingest.timeline import Shape
+from graphmem.model import AtATime, Statement, TypeRule
 from graphmem.text import words
-
-Count = Literal["one", "usually_one", "many"]
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -203,16 +205,9 @@ def snake(type: str) -> str:
     return "_".join(part.replace("'", "") for part in parts)
 
 
-def normal(type: str, known: Mapping[str, str] | None = None) -> Normal:
-    """The one form of a relation's type. What no table knows stays as it is, in snake case.
-
-    ``known`` are the user's own synonyms, which go first: a word, and the type that it stands for
-    (``-type`` when subject and object change places).
-    """
+def normal(type: str) -> Normal:
+    """The one form of a relation's type. What no table knows stays as it is, in snake case."""
     name = snake(type)
-    own = (known or {}).get(name)
-    if own is not None:
-        return Normal(own.removeprefix("-"), turned=own.startswith("-"))
     past = False
     for _ in range(4):  # "has_just_been_..." at the longest
         if name in _KNOWN:
@@ -237,6 +232,17 @@ def _stative(name: str) -> bool:
     return found not in _EVENTS and found not in {"born_in", "born_on", "founded", "authored"}
 
 
+Because = Literal["declared", "learned", "built_in", "default"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A type as it is stored that stands for another; ``turned``: subject and object change."""
+
+    type: str
+    turned: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class RelationTypes:
     """How each type behaves. ``declared`` (by the user, True for one object at a time) goes before
@@ -244,17 +250,80 @@ class RelationTypes:
 
     declared: Mapping[str, bool] = field(default_factory=dict)
     learned: Mapping[str, bool] = field(default_factory=dict)
-    synonyms: Mapping[str, str] = field(default_factory=dict)
-    """The user's own (see :func:`normal`)."""
+    synonyms: Mapping[str, Form] = field(default_factory=dict)
+    """What stands for what; it may stand for another itself, but never in a circle."""
+    _forms: Mapping[str, tuple[Form, ...]] = field(init=False, repr=False, compare=False)
 
-    def count(self, type: str) -> Count:
-        """How many objects at a time."""
-        for said in (self.declared, self.learned):
-            if type in said:
-                return "one" if said[type] else "many"
+    def __post_init__(self) -> None:
+        forms: dict[str, list[Form]] = {}
+        for type in sorted(self.synonyms):
+            meant = self.meant(type)
+            forms.setdefault(meant.type, [Form(meant.type)]).append(Form(type, meant.turned))
+        object.__setattr__(self, "_forms", {type: tuple(all) for type, all in forms.items()})
+
+    @classmethod
+    def ruled(cls, rules: Iterable[TypeRule]) -> Self:
+        """By what was declared and learned, each type's last rule."""
+        rules = list(rules)
+        return cls(
+            {r.type: r.declared for r in rules if r.declared is not None},
+            {r.type: r.learned for r in rules if r.learned is not None},
+            {r.type: Form(r.same_as, r.inverse) for r in rules if r.same_as is not None},
+        )
+
+    # What stands for what
+
+    def meant(self, type: str) -> Form:
+        """The type that a stored one stands for in the end: itself, unless declared otherwise."""
+        turned = False
+        while (form := self.synonyms.get(type)) is not None:
+            type, turned = form.type, turned != form.turned
+        return Form(type, turned)
+
+    def forms(self, type: str) -> tuple[Form, ...]:
+        """What is stored that stands for this type, itself first."""
+        return self._forms.get(type) or (Form(type),)
+
+    def read(self, statements: Iterable[Statement]) -> list[Statement]:
+        """Statements as they read with what stands for what. One without an object has none that
+        its subject could change places with."""
+        if not self.synonyms:
+            return list(statements)
+        return [self._read(s) if s.type in self.synonyms else s for s in statements]
+
+    def _read(self, s: Statement) -> Statement:
+        form = self.meant(s.type or "")
+        if not form.turned or s.object_id is None:
+            return replace(s, type=form.type)
+        return replace(s, type=form.type, subject_id=s.object_id, object_id=s.subject_id)
+
+    # How a type behaves
+
+    def count(self, type: str) -> AtATime:
+        """How many objects at a time. What was learned is a rule with exceptions."""
+        return self.explained(type)[0]
+
+    def explained(self, type: str) -> tuple[AtATime, Because]:
+        """How many objects at a time, and where that is from."""
+        type = self.meant(type).type
+        if type in self.declared:
+            return ("one" if self.declared[type] else "many"), "declared"
+        if type in self.learned:
+            return ("usually_one" if self.learned[type] else "many"), "learned"
         if type in _ONE:
-            return "one"
-        return "usually_one" if type in _USUALLY_ONE else "many"
+            return "one", "built_in"
+        if type in _USUALLY_ONE:
+            return "usually_one", "built_in"
+        known = type in _SYMMETRIC or type in _EVENTS or type in _KNOWN
+        return "many", "built_in" if known else "default"
+
+    @staticmethod
+    def learnable(type: str, *, one: bool) -> bool:
+        """Whether the data may say so of it: what has one by its meaning has one whatever is said,
+        and what happens may happen again."""
+        if type in _ONE:
+            return False
+        return type not in _EVENTS and type not in _USUALLY_ONE if one else True
 
     def known(self, type: str) -> bool:
         """Whether anybody has said how it behaves: the user, the data, or the tables here. One
@@ -265,6 +334,7 @@ class RelationTypes:
         """How the statements of one cell are to be folded."""
         if type is None:
             return Shape()
+        type = self.meant(type).type
         count = self.count(type)
         return Shape(
             functional=count != "many",
@@ -282,86 +352,3 @@ class RelationTypes:
         """Types that are over between the same two when this holds (``divorced_from`` ends
         ``married_to``): each is to be stated as an end of its own."""
         return _ENDS.get(type, ())
-
-
-# -- learning --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What cells of one type show: subjects with two objects in one turn or at overlapping told
-    times (``together``), and subjects whose objects follow each other by told ends (``handed``)."""
-
-    together: int = 0
-    handed: int = 0
-
-    def __add__(self, other: Evidence) -> Evidence:
-        return Evidence(self.together + other.together, self.handed + other.handed)
-
-    def __sub__(self, other: Evidence) -> Evidence:
-        return Evidence(self.together - other.together, self.handed - other.handed)
-
-
-_ENOUGH = 20
-_AT_MOST_TOGETHER = 0.02
-_TOO_MANY_TOGETHER = 0.2
-
-
-def evidence(statements: Sequence[Statement]) -> Evidence:
-    """What the statements of one subject and type show. The sum over subjects decides."""
-    plain = _plain(statements)
-    if len({s.object_id for s in plain}) < 2:
-        return Evidence()
-    if together(plain, symmetric=False) or _overlapping(plain):
-        return Evidence(together=1)
-    ended = {s.object_id for s in statements if s.kind == "end"}
-    ended |= {s.object_id for s in plain if s.invalid_at is not None}
-    return Evidence(handed=1 if ended & {s.object_id for s in plain} else 0)
-
-
-def learned(counts: Mapping[str, Evidence]) -> dict[str, bool]:
-    """Types that the data shows to have one object at a time (True) or several (False).
-
-    Conservative: one at a time takes twenty subjects that went from one object to another and no
-    more than one in fifty with two at once; several, twenty with a fifth or more at once. Of the
-    rest nothing is said.
-    """
-    found = {}
-    for type in sorted(counts):
-        seen = counts[type]
-        total = seen.together + seen.handed
-        if total < _ENOUGH:
-            continue
-        share = seen.together / total
-        if share <= _AT_MOST_TOGETHER:
-            found[type] = True
-        elif share >= _TOO_MANY_TOGETHER:
-            found[type] = False
-    return found
-
-
-def together(statements: Sequence[Statement], *, symmetric: bool) -> bool:
-    """Whether one turn names two objects, from the same time and both still open."""
-    seen: dict[tuple[object, ...], set[Target]] = {}
-    for s in _plain(statements):
-        if s.invalid_at is None:
-            place = (s.episode_id, s.turn, s.subject_id, s.valid_at)
-            seen.setdefault(place, set()).add(Shape(symmetric=symmetric).target(s))
-    return any(len(targets) > 1 for targets in seen.values())
-
-
-def _plain(statements: Iterable[Statement]) -> list[Statement]:
-    return [s for s in statements if s.kind == "assert" and s.modality == "stated" and s.object_id]
-
-
-def _overlapping(plain: Sequence[Statement]) -> bool:
-    """Whether two objects held at once by dates that were told on both sides."""
-    told = [
-        (start, end, s.object_id)
-        for s in plain
-        for start, end in [span(s)]
-        if s.valid_at is not None and start is not None and end is not None
-    ]
-    return any(
-        a[2] != b[2] and a[0] < b[1] and b[0] < a[1] for n, a in enumerate(told) for b in told[:n]
-    )

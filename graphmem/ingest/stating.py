@@ -56,7 +56,7 @@ class _Candidate:
         self._ordinal = ordinal
         self._episode = episode
         self._types = types
-        form = normal(candidate.type, types.synonyms) if candidate.type else None
+        form = normal(candidate.type) if candidate.type else None
         ends = (candidate.subject, candidate.object)
         if form is not None and form.turned and candidate.object is not None:
             ends = (candidate.object, candidate.subject)

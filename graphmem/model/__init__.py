@@ -5,14 +5,20 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 
 from graphmem.model.answers import (
     ArmScore,
+    AtATime,
     Change,
+    Citation,
+    Context,
     Difference,
+    Explanation,
     Health,
     Hit,
     Moment,
     Page,
     Path,
+    Quote,
     Receipt,
+    RelationType,
     Removal,
     SearchResult,
     Spend,
@@ -22,7 +28,7 @@ from graphmem.model.answers import (
     Table,
     Verification,
 )
-from graphmem.model.statements import Edit, Merge, Statement, StatementKind
+from graphmem.model.statements import Edit, Merge, Statement, StatementKind, TypeRule
 from graphmem.model.stored import (
     DEFAULT_PROJECT,
     Action,
@@ -39,18 +45,23 @@ from graphmem.model.stored import (
     Source,
     Turn,
     to_json,
+    to_sparse,
 )
 
 __all__ = [
     "DEFAULT_PROJECT",
     "Action",
     "ArmScore",
+    "AtATime",
     "Change",
+    "Citation",
+    "Context",
     "Decision",
     "Difference",
     "Edit",
     "Entity",
     "Episode",
+    "Explanation",
     "Fact",
     "Health",
     "Hit",
@@ -62,8 +73,10 @@ __all__ = [
     "Moment",
     "Page",
     "Path",
+    "Quote",
     "Receipt",
     "Relation",
+    "RelationType",
     "Removal",
     "Scope",
     "SearchResult",
@@ -76,6 +89,8 @@ __all__ = [
     "Subgraph",
     "Table",
     "Turn",
+    "TypeRule",
     "Verification",
     "to_json",
+    "to_sparse",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, overload
+from typing import Any, Literal, Self, overload
 
+from graphmem.errors import UsageError
 from graphmem.model.stored import Decision, Entity, Fact, HitKind, Relation
 
 
@@ -98,6 +99,66 @@ class SearchResult(Sequence[Hit]):
     def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
     def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
         return self.hits[index]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What ``[number]`` in a context stands for."""
+
+    number: int
+    hit: Hit
+
+
+class Context(str):
+    """A text for a prompt, a string like any other, that knows what its citations stand for."""
+
+    __slots__ = ("citations", "tokens")
+
+    citations: tuple[Citation, ...]
+    """In the order of their numbers, from 1."""
+    tokens: int
+    """How long it is, by the tokenizer that its budget was counted with."""
+
+    @classmethod
+    def of(cls, text: str, citations: tuple[Citation, ...], tokens: int) -> Self:
+        made = cls(text)
+        made.citations = citations
+        made.tokens = tokens
+        return made
+
+    def cited(self, number: int) -> Citation:
+        """What ``[number]`` stands for; :class:`~graphmem.errors.UsageError` when there is none."""
+        if not 1 <= number <= len(self.citations):
+            count = len(self.citations)
+            raise UsageError(f"there is no [{number}] in this context, which has {count}")
+        return self.citations[number - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What one source says: a turn as it was received, or the whole episode where none is named."""
+
+    episode_id: str
+    turn_id: str | None
+    text: str
+    speaker: str | None = None
+    occurred_at: datetime | None = None
+    source_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a memory says something: the fact, what it is about, who said it when, and what happened
+    to it since. ``hit`` is there when one was asked about, with why it ranked where it did."""
+
+    kind: HitKind
+    id: str
+    text: str
+    hit: Hit | None
+    fact: Fact | None
+    about: tuple[Entity, ...]
+    quotes: tuple[Quote, ...]
+    history: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +255,33 @@ class Spend:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+
+
+AtATime = Literal["one", "usually_one", "many"]
+"""How many objects a relation has at a time. ``usually_one``: one, unless two are told to hold at
+once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelationType:
+    """A relation type, how it behaves, and how often it was said.
+
+    ``because`` says where that is from; ``default`` is for a type that nothing is known of. One
+    that stands for another (``same_as``, with subject and object changed when it is ``inverse``)
+    behaves as that does. ``statements`` and ``subjects`` count what was said with this very type,
+    ended or not. Not ``settled``: some of its facts are still to be decided anew, because that was
+    cut short.
+    """
+
+    type: str
+    at_a_time: AtATime
+    because: Literal["declared", "learned", "built_in", "default"]
+    symmetric: bool = False
+    same_as: str | None = None
+    inverse: bool = False
+    statements: int = 0
+    subjects: int = 0
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from graphmem.clock import unstamp, unstamp_or_none
-from graphmem.model.stored import Entity, MemoryType, Metadata, Modality, Scope, Source
+from graphmem.model.stored import Entity, MemoryType, Metadata, Modality, Scope, Source, from_sparse
 
 StatementKind = Literal["assert", "end", "withdraw"]
 
@@ -55,19 +55,8 @@ class Statement:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return cls(
-            **{
-                **data,
-                "stated_at": unstamp(data["stated_at"]),
-                "valid_at": unstamp_or_none(data["valid_at"]),
-                "invalid_at": unstamp_or_none(data["invalid_at"]),
-                "expires_at": unstamp_or_none(data["expires_at"]),
-                "entity_ids": tuple(data["entity_ids"]),
-                "sources": tuple(Source(**source) for source in data["sources"]),
-                "scope": Scope(**data["scope"]) if data["scope"] else None,
-                "tags": tuple(data["tags"]),
-            }
-        )
+        """What is missing is as by default."""
+        return cls(**from_sparse(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +93,28 @@ class Edit:
                 "tags": None if data["tags"] is None else tuple(data["tags"]),
             }
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRule:
+    """What is known of one relation type beside the built-in tables; it holds for the whole store.
+
+    ``declared`` is what a person said and ``learned`` what the data shows: True for one object at a
+    time, False for several, None for nothing. ``same_as`` is the type that it stands for, with
+    subject and object changing places when it is ``inverse``. ``unsettled`` names the types whose
+    facts are still to be decided anew because of it.
+    """
+
+    type: str
+    declared: bool | None = None
+    learned: bool | None = None
+    same_as: str | None = None
+    inverse: bool = False
+    unsettled: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(**{**data, "unsettled": tuple(data["unsettled"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self, TypeAlias
 
-from graphmem.clock import stamp, unstamp, unstamp_or_none
+from graphmem.clock import stamp, unstamp_or_none
 from graphmem.errors import UsageError
 
 Metadata: TypeAlias = Mapping[str, Any]
@@ -23,17 +23,73 @@ DEFAULT_PROJECT = "default"
 _LONGEST_ID = 256
 
 
+_TIMES = (
+    *("recorded_at", "stated_at", "retired_at", "valid_at", "invalid_at", "expires_at"),
+    *("archived_at", "planned_for"),
+)
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+_fields_of: dict[type, tuple[str, ...] | None] = {}
+
+
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    """The names of a dataclass's fields, None of any other type."""
+    if kind not in _fields_of:
+        found = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else None
+        _fields_of[kind] = None if found is None else tuple(field.name for field in found)
+    return _fields_of[kind]
+
+
 def to_json(value: Any) -> Any:
     """A model value as plain JSON data: dataclasses become objects, times text."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
     if isinstance(value, datetime):
         return stamp(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    names = _field_names(kind)
+    if names is not None:
+        found = {}
+        for name in names:
+            item = getattr(value, name)
+            found[name] = item if type(item) in _PLAIN else to_json(item)
+        return found
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [to_json(item) for item in value]
     return value
+
+
+def to_sparse(value: Any) -> dict[str, Any]:
+    """A dataclass as plain JSON data without what is None or an empty tuple or mapping: as its
+    fields are by default. Inside the values of its fields nothing is left out."""
+    found: dict[str, Any] = {}
+    for name in _field_names(type(value)) or ():
+        item = getattr(value, name)
+        if type(item) in _PLAIN:
+            if item is not None:
+                found[name] = item
+        elif item not in ((), {}):
+            found[name] = to_sparse(item) if isinstance(item, Scope) else to_json(item)
+    return found
+
+
+def from_sparse(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that facts and statements share, as values, as far as they are there."""
+    found = dict(data)
+    for name in _TIMES:
+        if name in found:
+            found[name] = unstamp_or_none(found[name])
+    if found.get("scope"):
+        found["scope"] = Scope(**found["scope"])
+    for name in ("entity_ids", "tags"):
+        if name in found:
+            found[name] = tuple(found[name])
+    if "sources" in found:
+        found["sources"] = tuple(Source(**source) for source in found["sources"])
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +176,8 @@ class Episode:
     infer: bool = True
     time_given: bool = True
     """Whether the caller said when it happened; otherwise ``occurred_at`` is when it arrived."""
+    extraction: Metadata | None = None
+    """How this call asked for it to be extracted: its own ``ExtractionOptions``, as JSON."""
     status: Literal["pending", "done", "failed", "undone"] = "pending"
     """``undone``: taken back; it is kept, and nothing that it says counts."""
     reason: str | None = None
@@ -140,13 +198,10 @@ class Entity:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return cls(
-            **{
-                **data,
-                "aliases": tuple(data["aliases"]),
-                "recorded_at": unstamp_or_none(data["recorded_at"]),
-            }
-        )
+        """What is missing is as by default."""
+        recorded_at = unstamp_or_none(data.get("recorded_at"))
+        aliases = tuple(data.get("aliases", ()))
+        return cls(**{**data, "aliases": aliases, "recorded_at": recorded_at})
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,31 +268,11 @@ class Fact:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        times = {
-            name: unstamp_or_none(data[name])
-            for name in (
-                "stated_at",
-                "retired_at",
-                "valid_at",
-                "invalid_at",
-                "expires_at",
-                "archived_at",
-            )
-        }
-        # Facts of older stores lack what came later.
-        times["planned_for"] = unstamp_or_none(data.get("planned_for"))
-        return cls(
-            **{
-                **data,
-                **times,
-                "recorded_at": unstamp(data["recorded_at"]),
-                "scope": Scope(**data["scope"]),
-                "entity_ids": tuple(data["entity_ids"]),
-                "sources": tuple(Source(**source) for source in data["sources"]),
-                "tags": tuple(data["tags"]),
-                "statement_ids": tuple(data.get("statement_ids", ())),
-            }
-        )
+        """What is missing is as by default."""
+        found = from_sparse(data)
+        if "statement_ids" in found:
+            found["statement_ids"] = tuple(found["statement_ids"])
+        return cls(**found)
 
 
 def _distinct(values: Iterator[str | None]) -> tuple[str, ...]:

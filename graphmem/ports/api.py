@@ -12,13 +12,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack
 
+from graphmem.filters import Filter
 from graphmem.model import (
     Change,
+    Citation,
+    Context,
     Difference,
     Entity,
     Episode,
+    Explanation,
     Fact,
     Health,
+    Hit,
     HitKind,
     MemoryType,
     Metadata,
@@ -28,6 +33,7 @@ from graphmem.model import (
     Path,
     Receipt,
     Relation,
+    RelationType,
     Removal,
     SearchResult,
     Stats,
@@ -35,6 +41,7 @@ from graphmem.model import (
     Table,
     Verification,
 )
+from graphmem.ports.options import ExtractionOptions
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -81,6 +88,7 @@ class AddArgs(ScopeArgs, total=False):
     expires_at: When | None
     importance: float
     infer: bool
+    extraction: ExtractionOptions | None
     idempotency_key: str | None
 
 
@@ -129,8 +137,9 @@ class MemoryAPI(Protocol):
 
         An item is what :meth:`add` takes, or a mapping with ``content`` being such and any of the
         options of :meth:`add`, which override those given here. ``progress`` is called with the
-        number of items done so far. Safe to repeat after an interruption: what was already
-        remembered is passed over.
+        number of items done so far, at first after every 64, in a long load with ``infer=False``
+        after up to 1,024. Safe to repeat after an interruption: what was already remembered is
+        passed over.
         """
         ...
 
@@ -262,20 +271,43 @@ class MemoryAPI(Protocol):
         limit: int = 10,
         kinds: Sequence[HitKind] = ("fact", "turn"),
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         """The facts and verbatim turns that answer a question best, each with its explanation.
 
         Dense vectors, BM25 and the graph's neighbourhood of the names in the question, by fused
         score. ``current=False`` brings what is no longer valid, has expired or is archived too.
+
+        ``where`` keeps only what passes a filter, text or data, before anything is counted or
+        ranked: ``tag = work and occurred_at >= 2024-05`` is ``{"tag": "work", "occurred_at":
+        {"gte": "2024-05"}}`` (docs/filters.md has the language).
         """
         ...
 
     async def context(
-        self, query: str, *, budget_tokens: int = 1000, **scope: Unpack[ScopeArgs]
-    ) -> str:
-        """The same as dated lines of text with numbered sources, ready for a prompt, within a
-        budget (a token is counted as four characters)."""
+        self,
+        query: str,
+        *,
+        budget_tokens: int = 1000,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Context:
+        """What :meth:`search` finds, as text ready for a prompt, never over a budget of tokens.
+
+        Grouped under the entities that it is about, dated, what holds before what has ended, each
+        line with a number: ``[1] 2025-03-01 Ada moved to Berlin``. What comes back is a string that
+        also has ``citations``, and ``cited(1)``, which :meth:`explain` explains; and ``tokens``,
+        counted by the tokenizer that comes with wordllama (Llama 2's; newer ones make fewer of the
+        same text, as a rule). The same memory gives the same text.
+        """
+        ...
+
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+        """Why a memory says something: the fact, what it is about, who said it when (word for
+        word), and what has happened to it. ``cited`` is a hit, a citation of :meth:`context`, or
+        the id of a fact or a turn. :class:`~graphmem.errors.NotFound` when this scope does not hold
+        it."""
         ...
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
@@ -288,9 +320,11 @@ class MemoryAPI(Protocol):
         limit: int = 100,
         after: str | None = None,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
-        """Every fact, oldest first, a page at a time."""
+        """Every fact, oldest first, a page at a time; those that pass a filter (see
+        :meth:`search`)."""
         ...
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
@@ -307,9 +341,12 @@ class MemoryAPI(Protocol):
         *,
         kind: str | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
-        """People, places, organizations and things, by name; ``name`` filters by part of it."""
+        """People, places, organizations and things, by name; ``name`` filters by part of it.
+
+        A filter here is over ``name``, ``kind`` and ``recorded_at``."""
         ...
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
@@ -324,11 +361,13 @@ class MemoryAPI(Protocol):
         other: str | None = None,
         current: bool = True,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
         """Typed relations: of one entity, of one type, between two; by when they began.
 
         Only what is stated: plans, hearsay, suppositions and denials are facts, but no relations.
+        ``where`` is a filter over the facts that they are (see :meth:`search`).
         """
         ...
 
@@ -339,9 +378,11 @@ class MemoryAPI(Protocol):
         hops: int = 1,
         limit: int = 50,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
-        """What surrounds an entity in the graph, up to ``limit`` entities."""
+        """What surrounds an entity in the graph, up to ``limit`` entities; with ``where``, by ways
+        whose facts pass a filter (see :meth:`search`)."""
         ...
 
     async def paths(
@@ -352,9 +393,11 @@ class MemoryAPI(Protocol):
         max_hops: int = 4,
         limit: int = 5,
         current: bool = True,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
-        """How two entities connect: shortest paths first, through relations and shared facts."""
+        """How two entities connect: shortest paths first, through relations and shared facts (with
+        ``where``, those that pass a filter; see :meth:`search`)."""
         ...
 
     async def timeline(
@@ -364,9 +407,12 @@ class MemoryAPI(Protocol):
         since: When | None = None,
         until: When | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
-        """What began, ended or was stated when, oldest first; plans at the date they are for."""
+        """What began, ended or was stated when, oldest first; plans at the date they are for.
+
+        ``where`` is a filter over the facts (see :meth:`search`)."""
         ...
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> ViewAPI:
@@ -422,9 +468,65 @@ class MemoryAPI(Protocol):
         ...
 
     async def to_networkx(
-        self, *, current: bool = True, **scope: Unpack[ScopeArgs]
+        self,
+        *,
+        current: bool = True,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> nx.MultiDiGraph[str]:
-        """Entities and relations of the whole scope as a NetworkX graph."""
+        """Entities and relations of the whole scope as a NetworkX graph; of the relations, those
+        that pass a filter (see :meth:`search`)."""
+        ...
+
+    async def relation_types(self, **scope: Unpack[ScopeArgs]) -> list[RelationType]:
+        """The types of relations that were said, most often first: how many objects each has at a
+        time, and why (declared, learned, built in, or nothing known).
+
+        They are counted in the scope given here or on opening, else in the whole store. What was
+        declared is listed even where it was never said.
+        """
+        ...
+
+    async def declare_type(
+        self,
+        type: str,
+        *,
+        single_valued: bool | None = None,
+        same_as: str | None = None,
+        inverse_of: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> RelationType:
+        """Say how a relation type behaves, for the whole store; what was said is decided anew by
+        it.
+
+        ``single_valued``: True when a subject has one object at a time (a newer one ends the
+        older), False when it may have several. ``same_as``: it is another word for that type;
+        ``inverse_of``: the same with subject and object changed (``driven_by`` for ``drives``).
+        What was said keeps its own word and is seen as that type, however long before or after it
+        was said; what a word implies beside itself (``divorced_from`` ends ``married_to``) stays
+        with the word. Give one of the three; none takes back what was declared of this type. A
+        declaration goes before what was learned and what is built in.
+
+        It is stored when this returns, survives reopening, and holds for every process on the same
+        ledger from its next decision on. ``progress`` is called with places done and places in all.
+        If it is cut short, the same call again finishes it. History shows each fact that changed,
+        with the reason; to take the declaration back leads to what was believed without it.
+        """
+        ...
+
+    async def learn_types(
+        self, *, progress: Callable[[int, int], None] | None = None
+    ) -> list[RelationType]:
+        """Learn from all that is stored which types have one object at a time, and decide anew what
+        that touches; returns the types of which something else is known now.
+
+        A type is taken to have one when at least twenty subjects went from one object to another by
+        told ends, and no more than one in fifty of them had two at once; two that are told
+        together, or with the dates of both, still count as two. It is taken to have several when a
+        fifth or more had. What was declared stays. This reads all that was said of the types that
+        were said often: call it now and then. To call it again gives the same, and finishes what
+        was cut short. ``progress`` is as for :meth:`declare_type`; it counts anew for each step.
+        """
         ...
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:

@@ -17,6 +17,12 @@ class Embedder(Protocol):
         vectors, so it must change whenever the vectors would."""
         ...
 
+    @property
+    def kept(self) -> bool:
+        """Whether the ledger keeps its vectors, so that no text is embedded twice: true, unless
+        making a vector costs no more than reading it back."""
+        ...
+
     async def size(self) -> int:
         """Length of a vector. May ask the endpoint once."""
         ...

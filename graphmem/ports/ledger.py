@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
+from graphmem.filters import Where
 from graphmem.model import (
     Change,
     Decision,
@@ -25,7 +26,9 @@ from graphmem.model import (
     Statement,
     Stats,
     Turn,
+    TypeRule,
 )
+from graphmem.ports.ledger_types import LedgerTypes
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
@@ -55,6 +58,9 @@ class Commit:
     undone: Undone | None = None
     merge: Merge | None = None
     """From here on ``gone_id`` is not seen any more; ``renamed`` has the entity that both are."""
+    types: tuple[TypeRule, ...] = ()
+    """What holds of these relation types from here on, in every wall (see
+    :data:`~graphmem.ports.ledger_types.ALL_WALLS`)."""
     extraction: Extraction | None = None
     actor: str = "graphmem"
     wall: str | None = None
@@ -159,6 +165,12 @@ class FactQuery:
     after: str | None = None
     """Only facts after this id in the chosen order (paging)."""
     limit: int = 1000
+    limit_each: bool = False
+    """The limit is for each of ``entity_ids``, not for all of them together."""
+    where: Where | None = None
+    """A filter on top, with entities by id and times fixed. Without another way in, an ``about``,
+    ``subject``, ``object``, ``type``, ``episode`` or ``tag`` that must hold is the way in; what
+    has none of them is looked for among all facts of the wall, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +190,18 @@ class EntityQuery:
     limit: int = 1000
     after: str | None = None
     """Only entities after this name, in order of name then id (``name``, NUL, ``id``)."""
+    where: Where | None = None
+    """A filter on top; ids and keys do without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """Who is named where: by turn id the entities that it names; by entity id the turns that name
+    it and the facts about it, newest first."""
+
+    entities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    turns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +214,14 @@ class Event:
 
     seq: int
     at: datetime
-    kind: Literal["episode", "entity", "fact", "mention"]
+    kind: Literal["episode", "entity", "fact", "mention", "type"]
     id: str
     action: str
     wall: str
     after: Mapping[str, Any] | None = None
+    value: Episode | Fact | None = None
+    """What it became as a value, where it came from :meth:`LedgerLog.fresh`; ``after`` is not
+    filled in then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +248,25 @@ class Erasure:
 class Standing:
     """What decisions about a wall rest on.
 
-    ``seq`` is the last event that changed what is believed in it (an episode that was only
-    journalled changes nothing); 0 when there is none. ``statuses`` are those of the episodes asked
-    for; erased ones are missing.
+    ``seq`` is the last event that changed what is believed in it, or how it is decided (an episode
+    that was only journalled changes nothing); 0 when there is none. ``statuses`` are those of the
+    episodes asked for; erased ones are missing. ``types_seq`` is the last event that changed a rule
+    of a relation type.
     """
 
     seq: int
     statuses: Mapping[str, str]
+    types_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """What facts and turns come from: who said each turn, what kind each episode is of, and what
+    each turn mentions (the entity's id as it was written down, and the one that it stands for)."""
+
+    speakers: Mapping[str, str]
+    kinds: Mapping[str, str]
+    mentions: Mapping[str, tuple[tuple[str, str], ...]]
 
 
 Row = Mapping[str, Any]
@@ -238,13 +277,20 @@ and None by the name of their column."""
 class LedgerWrites(Protocol):
     """The only ways to change what is stored."""
 
-    async def journal(self, episodes: Sequence[Episode], window_s: float) -> list[Episode]:
+    async def journal(
+        self, episodes: Sequence[Episode], window_s: float, *, told: Sequence[Commit] = ()
+    ) -> list[Episode]:
         """Store episodes with their turns, durably, in one transaction; status ``pending``.
 
         Returns for each the stored episode: itself (with ``previous_id`` set), or the earlier one
         it repeats — the same scope and idempotency key; or the same scope, content and given
         time; or, when no time was given, the same scope and content within ``window_s``. One that
         was undone is pending again, with the reason :data:`TAKEN_UP`.
+
+        ``told`` are commits of nothing but plain sentences, for some of the episodes. Where the
+        episode is new, and no sentence of its commit was heard in its wall (of no statement and
+        no present fact), the commit is written in the same transaction, and the episode comes
+        back ``done``. Else it is journalled like the others, and that commit is not looked at.
         """
         ...
 
@@ -293,6 +339,20 @@ class LedgerReads(Protocol):
 
     async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
         """Turns by id, each with up to ``around`` neighbours before and after, in order."""
+        ...
+
+    async def mentions(
+        self,
+        scope: Scope,
+        *,
+        turn_ids: Sequence[str] = (),
+        entity_ids: Sequence[str] = (),
+        current: datetime | None = None,
+        most: int = 100,
+    ) -> Mentions:
+        """Whom these turns name; and where these entities are named: up to ``most`` turns and
+        facts of each, ids alone. Turns are those of the scope's agent and run that have not
+        expired by ``current``; facts are not looked at. What is in another wall has no key."""
         ...
 
     async def facts(self, query: FactQuery) -> list[Fact]: ...
@@ -344,6 +404,11 @@ class LedgerLog(Protocol):
         wall's up to a moment."""
         ...
 
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        """The same events from memory, as far as this process wrote them lately and nobody else
+        writes; empty when they are not all at hand: read them then."""
+        ...
+
     async def existing(
         self,
         kind: Literal["episode", "entity", "fact"],
@@ -356,10 +421,20 @@ class LedgerLog(Protocol):
         """Episodes with their turns, whatever their scope: for projections only."""
         ...
 
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins:
+        """Speakers of these turns, kinds of these episodes, and the mentions of the turns of the
+        last ones; whatever their scope: for projections only."""
+        ...
+
     async def present(
-        self, kind: Literal["episode", "turn", "entity", "fact", "mention"], wall: str | None = None
+        self,
+        kind: Literal["episode", "turn", "session", "entity", "fact", "mention"],
+        wall: str | None = None,
     ) -> set[str]:
-        """Ids of all that a projection should hold (mentions as ``episode id entity id``)."""
+        """Ids of all that a projection should hold (mentions as ``episode id entity id``; sessions
+        are the episodes whose turns are searched)."""
         ...
 
 
@@ -437,7 +512,16 @@ class LedgerCopy(Protocol):
         ...
 
 
-class Ledger(LedgerWrites, LedgerReads, LedgerLog, LedgerCopy, EmbeddingCache, SpendBook, Protocol):
+class Ledger(
+    LedgerWrites,
+    LedgerReads,
+    LedgerTypes,
+    LedgerLog,
+    LedgerCopy,
+    EmbeddingCache,
+    SpendBook,
+    Protocol,
+):
     """All of it, and the store's own facts (``store_id``, ``embedder``)."""
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from graphmem.filters import Record, Where
 from graphmem.ports.graph import Mark
 
 if TYPE_CHECKING:
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
 
 # Text, so that naming the type does not import numpy.
 Vector: TypeAlias = "NDArray[np.float32]"
-Collection = Literal["facts", "turns", "entities"]
-COLLECTIONS: tuple[Collection, ...] = ("facts", "turns", "entities")
+Collection = Literal["facts", "turns", "sessions", "entities"]
+COLLECTIONS: tuple[Collection, ...] = ("facts", "turns", "sessions", "entities")
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One text with its dense vector. The store makes the BM25 vector from ``text`` itself.
+    """One text with its dense vector. The store makes the BM25 vectors, of ``text`` and of
+    ``window``, itself.
 
     Times are in stored form; ``agent_ids`` and ``run_ids`` are every agent and run it came from.
     """
@@ -28,12 +30,17 @@ class Point:
     id: str
     wall: str
     text: str
-    dense: Vector
+    dense: Vector | None
+    """Without one it is found by words only."""
+    window: str | None = None
+    """The text with what stands around it, found by its words apart from ``text``."""
     agent_ids: tuple[str, ...] = ()
     run_ids: tuple[str, ...] = ()
     invalid_at: str | None = None
     expires_at: str | None = None
     archived_at: str | None = None
+    fields: Record = field(default_factory=dict)
+    """What a filter sees of it (see :mod:`graphmem.filters.records`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +56,15 @@ class Only:
     """What a search may see: always one wall, narrowed by agent and run when they are given.
 
     With ``ended_by`` (stored form), points whose ``invalid_at``, ``expires_at`` or ``archived_at``
-    is at or before it are left out.
+    is at or before it are left out; with ``where`` those that do not
+    pass it. It does not ask for ``kind``: the collection is that.
     """
 
     wall: str
     agent_id: str | None = None
     run_id: str | None = None
     ended_by: str | None = None
+    where: Where | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class VectorQuery:
     """One arm's question: by ``dense`` vector (cosine) or by ``text`` (BM25). Exactly one is set.
 
     IDF is computed inside the wall, so that nothing another owner stores moves a score.
+    ``around`` asks for the words of the points' windows, counted among those that have one.
     """
 
     collection: Collection
@@ -70,6 +80,7 @@ class VectorQuery:
     limit: int
     dense: Vector | None = None
     text: str | None = None
+    around: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,8 @@ class Scored:
 
 
 class VectorStore(Protocol):
-    """Collections ``facts``, ``turns`` and ``entities``. Safe to call from many tasks at once."""
+    """Collections ``facts``, ``turns``, ``sessions`` and ``entities``. Safe to call from many tasks
+    at once."""
 
     async def open(self, store_id: str, embedder: str, size: int) -> Mark:
         """Open or create. Points of another store or of another format are cleared first

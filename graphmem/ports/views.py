@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
+from graphmem.filters import Filter
 from graphmem.model import (
     Change,
+    Citation,
+    Context,
     Entity,
     Episode,
+    Explanation,
     Fact,
+    Hit,
     HitKind,
     Moment,
     Page,
@@ -38,15 +43,25 @@ class ViewAPI(AtMoment, Protocol):
         *,
         limit: int = 10,
         kinds: Sequence[HitKind] = ("fact", "turn"),
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         """The facts that held, and the turns that had been said by then or state one of them."""
         ...
 
     async def context(
-        self, query: str, *, budget_tokens: int = 1000, **scope: Unpack[ScopeArgs]
-    ) -> str:
+        self,
+        query: str,
+        *,
+        budget_tokens: int = 1000,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Context:
         """The same as text for a prompt."""
+        ...
+
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+        """Where something that was known came from."""
         ...
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
@@ -55,7 +70,12 @@ class ViewAPI(AtMoment, Protocol):
         ...
 
     async def get_all(
-        self, *, limit: int = 100, after: str | None = None, **scope: Unpack[ScopeArgs]
+        self,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> Page:
         """Every fact that held, oldest first, a page at a time."""
         ...
@@ -74,6 +94,7 @@ class ViewAPI(AtMoment, Protocol):
         *,
         kind: str | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
         """The entities that were known, by the names that they had."""
@@ -90,13 +111,20 @@ class ViewAPI(AtMoment, Protocol):
         type: str | None = None,
         other: str | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
         """The relations that held."""
         ...
 
     async def neighbours(
-        self, entity: str, *, hops: int = 1, limit: int = 50, **scope: Unpack[ScopeArgs]
+        self,
+        entity: str,
+        *,
+        hops: int = 1,
+        limit: int = 50,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
         """What surrounded an entity."""
         ...
@@ -108,6 +136,7 @@ class ViewAPI(AtMoment, Protocol):
         *,
         max_hops: int = 4,
         limit: int = 5,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
         """How two entities connected."""
@@ -120,6 +149,7 @@ class ViewAPI(AtMoment, Protocol):
         since: When | None = None,
         until: When | None = None,
         limit: int = 100,
+        where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
         """What had begun, ended or been stated, up to the moment of the view."""
@@ -141,6 +171,11 @@ class ViewAPI(AtMoment, Protocol):
         """
         ...
 
-    async def to_networkx(self, **scope: Unpack[ScopeArgs]) -> nx.MultiDiGraph[str]:
+    async def to_networkx(
+        self,
+        *,
+        where: Filter | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> nx.MultiDiGraph[str]:
         """The entities that were known and the relations that held, as a NetworkX graph."""
         ...

@@ -1,33 +1,138 @@
-"""Hits as text for a prompt: dated lines with numbered sources, within a budget of tokens."""
+"""Hits as text for a prompt: grouped by what they are about, dated, cited, within a budget."""
 
 from __future__ import annotations
 
-from graphmem.model import Hit, SearchResult
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-_CHARACTERS_PER_TOKEN = 4
+from graphmem.model import Citation, Context, Entity, Hit
+from graphmem.ports.tokens import TokenCounter
+from graphmem.text import text_key
 
-
-def write_context(found: SearchResult, budget_tokens: int) -> str:
-    """The best hits that fit, each once, oldest first; ``[n]`` is the hit's rank in the search."""
-    left = budget_tokens * _CHARACTERS_PER_TOKEN
-    chosen: list[tuple[Hit, str]] = []
-    seen: set[str] = set()
-    for hit in found:
-        line = _line(hit)
-        if hit.text in seen or len(line) + 1 > left:
-            continue
-        seen.add(hit.text)
-        chosen.append((hit, line))
-        left -= len(line) + 1
-    chosen.sort(key=lambda pair: (str(pair[0].occurred_at or ""), pair[0].rank))
-    return "\n".join(line for _, line in chosen)
+_SAID = "Said"
+_OTHER = "Other"
 
 
-def _line(hit: Hit) -> str:
-    day = f"{hit.occurred_at:%Y-%m-%d} " if hit.occurred_at else ""
-    who = f"{hit.speaker}: " if hit.kind == "turn" and hit.speaker else ""
+async def write_context(
+    hits: Sequence[Hit],
+    past: Sequence[Hit],
+    *,
+    seeds: Sequence[Entity],
+    names: Mapping[str, Entity],
+    tokens: TokenCounter,
+    budget_tokens: int,
+    now: datetime,
+) -> Context:
+    """The best hits that fit, each sentence once; then, if there is room, of ``past`` (facts of any
+    time) what has ended.
+
+    Facts stand under the entity that they are about: one that was asked about (``seeds``) if there
+    is one, else their subject. What was said stands last. Under a heading what holds comes before
+    what does not any more, the older before the newer. Every line is ``[n] date text``; the numbers
+    go through the text in order. The same hits give the same text.
+    """
+    order = [seed.id for seed in seeds]
+    chosen = _distinct([*hits, *(hit for hit in past if _over(hit, now))])
+    headings = {hit.id: _heading(hit, order, names) for hit in chosen}
+    widest = len(str(len(chosen)))
+    lines = [_line(hit, int("9" * widest)) for hit in chosen]
+    titles = list(dict.fromkeys(headings.values()))
+    counts = await tokens.count([f"{text}\n" for text in (*lines, *map(_title, titles))])
+    costs = dict(zip((*(hit.id for hit in chosen), *titles), counts, strict=True))
+    kept: list[Hit] = []
+    left = budget_tokens
+    begun: set[str] = set()
+    for hit in chosen:
+        title = headings[hit.id]
+        cost = costs[hit.id] + (0 if title in begun else costs[title])
+        if cost <= left:
+            begun.add(title)
+            kept.append(hit)
+            left -= cost
+    while True:
+        context = _written(kept, headings, now)
+        (used,) = await tokens.count([str(context)])
+        if used <= budget_tokens:
+            return Context.of(str(context), context.citations, used)
+        # A tokenizer may count a whole text higher than its lines; never over the budget.
+        kept.pop()
+
+
+def _distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """Each sentence once, in order; as a fact rather than as what was said, for its dates."""
+    found: dict[str, Hit] = {}
+    for hit in hits:
+        key = text_key(hit.text)
+        if key not in found or (found[key].fact is None and hit.fact is not None):
+            found[key] = hit
+    return list(found.values())
+
+
+def _over(hit: Hit, now: datetime) -> bool:
     ended = hit.fact.invalid_at if hit.fact else None
-    until = f" (until {ended:%Y-%m-%d})" if ended else ""
-    until += f" (outdated: {hit.outdated})" if hit.outdated else ""
-    source = f" (source {hit.source_id})" if hit.source_id else ""
-    return f"[{hit.rank}] {day}{who}{' '.join(hit.text.split())}{until}{source}"
+    return ended is not None and ended <= now
+
+
+def _heading(hit: Hit, asked: Sequence[str], names: Mapping[str, Entity]) -> str:
+    if hit.fact is None:
+        return _SAID
+    fact = hit.fact
+    about = [*(id for id in asked if id in fact.entity_ids), fact.subject_id, *fact.entity_ids]
+    return next((names[id].name for id in about if id and id in names), _OTHER)
+
+
+def _written(kept: Sequence[Hit], headings: Mapping[str, str], now: datetime) -> Context:
+    groups: dict[str, list[Hit]] = {}
+    for hit in kept:
+        groups.setdefault(headings[hit.id], []).append(hit)
+    last = {_OTHER: 1, _SAID: 2}
+    lines: list[str] = []
+    citations: list[Citation] = []
+    for heading in sorted(groups, key=lambda heading: last.get(heading, 0)):
+        lines.append(_title(heading))
+        for hit in sorted(
+            groups[heading], key=lambda hit: (_ended(hit, now), _when(hit), hit.rank)
+        ):
+            citations.append(Citation(len(citations) + 1, hit))
+            lines.append(_line(hit, len(citations)))
+    return Context.of("\n".join(lines), tuple(citations), 0)
+
+
+def _title(heading: str) -> str:
+    return f"## {' '.join(heading.split())}"
+
+
+def _ended(hit: Hit, now: datetime) -> bool:
+    return bool(hit.outdated) or _over(hit, now)
+
+
+def _when(hit: Hit) -> str:
+    return str(_date(hit) or "")
+
+
+def _date(hit: Hit) -> datetime | None:
+    fact = hit.fact
+    if fact is None:
+        return hit.occurred_at
+    return fact.valid_at or fact.stated_at or fact.recorded_at
+
+
+def _line(hit: Hit, number: int) -> str:
+    date = _date(hit)
+    day = f" {date:%Y-%m-%d}" if date else ""
+    who = f"{hit.speaker}: " if hit.kind == "turn" and hit.speaker else ""
+    return f"[{number}]{day} {who}{' '.join(hit.text.split())}{_notes(hit)}"
+
+
+def _notes(hit: Hit) -> str:
+    """What must not be missed: that it is over, or not meant as so."""
+    notes = []
+    if hit.fact is not None:
+        if hit.fact.modality != "stated":
+            due = hit.fact.planned_for
+            notes.append(hit.fact.modality + (f" for {due:%Y-%m-%d}" if due else ""))
+        if hit.fact.invalid_at:
+            notes.append(f"until {hit.fact.invalid_at:%Y-%m-%d}")
+    if hit.outdated:
+        notes.append(f"outdated: {hit.outdated}")
+    return f" ({'; '.join(notes)})" if notes else ""

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from graphmem.clock import stamp
-from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn
+from graphmem.filters import Where
+from graphmem.filters.tree import known
+from graphmem.model import Change, Entity, Episode, Fact, HitKind, Scope, Turn
 from graphmem.ports.graph import Link
-from graphmem.ports.ledger import EntityQuery, FactQuery
+from graphmem.ports.ledger import EntityQuery, FactQuery, Mentions
 
 
 class Known(Protocol):
@@ -22,6 +24,16 @@ class Known(Protocol):
     async def entities(self, query: EntityQuery) -> list[Entity]: ...
 
     async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]: ...
+
+    async def mentions(
+        self,
+        scope: Scope,
+        *,
+        turn_ids: Sequence[str] = (),
+        entity_ids: Sequence[str] = (),
+        current: datetime | None = None,
+        most: int = 100,
+    ) -> Mentions: ...
 
     async def episodes(
         self,
@@ -42,6 +54,8 @@ class Lens:
 
     current: datetime | None = None
     at: datetime | None = None
+    where: Where | None = None
+    """A filter that facts must pass, resolved (see :mod:`graphmem.retrieve.where`)."""
 
     def query(self, scope: Scope, **more: Any) -> FactQuery:
         """A question to the ledger about a scope, seen so."""
@@ -51,6 +65,7 @@ class Lens:
             run_id=scope.run_id,
             current=self.current,
             at=self.at,
+            where=of_kind(self.where, "fact"),
             **more,
         )
 
@@ -70,6 +85,11 @@ class Lens:
             return False
         start = _start(link.valid_at, link.stated_at, link.invalid_at)
         return self.at is None or start is None or start <= seen_at
+
+
+def of_kind(where: Where | None, kind: HitKind) -> Where | None:
+    """A filter over things that are all facts, or all turns."""
+    return None if where is None else known(where, kind=(kind,))
 
 
 def since(fact: Fact) -> datetime | None:

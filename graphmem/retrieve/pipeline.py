@@ -1,38 +1,53 @@
-"""The way of a read: seeds → arms → neighbourhood → fuse → hits, each with its explanation."""
+"""The way of a read: seeds → arms → candidates → signals → one ranking → hits, explained."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
-from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Source, Turn
-from graphmem.ports.graph import GraphStore
+from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Turn
 from graphmem.ports.ledger import EntityQuery
-from graphmem.ports.vectors import Collection, Only, Scored, VectorQuery, VectorStore
-from graphmem.retrieve.fuse import (
-    Arm,
-    Fused,
-    fuse,
-    ordered,
-    with_extras,
-    with_neighbours,
-    with_stated,
-)
-from graphmem.retrieve.lens import Known, Lens
-from graphmem.retrieve.signals import fact_extras, outdated_turns, turn_extras
+from graphmem.ports.vectors import Only, Scored, VectorQuery, VectorStore
+from graphmem.ports.words import WordVectors
+from graphmem.retrieve import extras
+from graphmem.retrieve.asked import take_apart
+from graphmem.retrieve.fuse import Arm, Ranking, first_look, first_scores, rank
+from graphmem.retrieve.hits import fact_hit, first_source, first_turn, path_in_words, turn_hit
+from graphmem.retrieve.lens import Known, Lens, of_kind
+from graphmem.retrieve.links import Links, gather, with_keys
+from graphmem.retrieve.nearby import Expands
+from graphmem.retrieve.reading import Reader
+from graphmem.retrieve.signals import Found, Row, measure
 from graphmem.retrieve.spread import Reached, spread
+from graphmem.retrieve.together import holders, together
+from graphmem.retrieve.weights import Weights, shipped
 from graphmem.text import name_key, name_keys_in, words
 
 _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
-_COLLECTIONS: dict[HitKind, Collection] = {"fact": "facts", "turn": "turns"}
 _MAX_SEEDS = 6
+_LONGEST_NAME = 8  # words; titles are long
 _DEPTH = 50  # candidates of each arm
+_WINDOWS = 150  # of the arm that finds most
+_DENSE = 120  # whose nearness is known; the first of them are candidates
+_SESSIONS = 50
 _DEEPER = 4
-_NEIGHBOURED = 40
+_FACTS = 20  # looked at closely, and of those that only the graph leads to
+_GRAPH = 12
 _PAST = 20  # best facts of any time
 _ENDED = 5  # of them, those that have ended and are followed up
+
+
+_ARM_OF = {
+    **dict.fromkeys(("turn near", "fact near"), "dense"),
+    **dict.fromkeys(("turn words", "fact words", "window", "session"), "bm25"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,69 +68,126 @@ class Question:
         return max(_DEPTH, 2 * self.limit) * (_DEEPER if self.lens.at else 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Arms:
+    """What the vectors found: of each kind the candidates, roughly best first."""
+
+    candidates: Mapping[HitKind, Sequence[str]]
+    found: Found
+    past: Sequence[Scored]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Everything that is ranked, as the ranking sees it."""
+
+    rows: Sequence[Row]
+    """Turns in order, then facts."""
+    facts: Mapping[str, Fact]
+    turns: Mapping[str, Turn]
+    ranking: Ranking
+    seeds: Sequence[Entity] = ()
+    reached: Sequence[Reached] = ()
+    outdated: Mapping[str, str] = field(default_factory=dict)
+    """What turns say that has ended."""
+
+
 class Retrieve:
     """Answers questions from projections that are up to date."""
 
     def __init__(
         self,
         ledger: Known,
-        graph: GraphStore,
+        graph: Expands,
         vectors: VectorStore,
         embedder: CachedEmbedder,
+        words: WordVectors,
+        *,
+        weights: Weights | None = None,
     ) -> None:
         self._ledger = ledger
         self._graph = graph
         self._vectors = vectors
         self._embedder = embedder
+        self._words = words
+        self._reader = Reader(ledger, words)
+        self.weights = weights or shipped()
+
+    def forget(self) -> None:
+        """Keep nothing of the texts that were read for ranking: some were erased, or there are
+        enough."""
+        self._reader = Reader(self._ledger, self._words)
 
     async def search(self, question: Question) -> SearchResult:
+        ranked = await self.candidates(question)
+        order, rows = ranked.ranking.order, ranked.rows
+        may = (place for place in order if self._may_show(question, rows[place], ranked))
+        places = list(islice(may, question.limit))
+        paths = await self._paths(question, ranked, [rows[place].id for place in places])
+        hits: list[Hit] = []
+        for place, why in zip(places, ranked.ranking.explained(places), strict=True):
+            row, score, at = rows[place], float(ranked.ranking.totals[place]), len(hits) + 1
+            if row.id in ranked.facts:
+                fact = ranked.facts[row.id]
+                source = first_source(fact, question.scope)
+                turn = ranked.turns.get(source.turn_id or "") if source else None
+                hits.append(
+                    fact_hit(fact, source, turn, why, score=score, rank=at, path=paths.get(fact.id))
+                )
+            else:
+                turn = ranked.turns[row.id]
+                hits.append(
+                    turn_hit(turn, why, score=score, rank=at, outdated=ranked.outdated.get(turn.id))
+                )
+        return SearchResult(question.text, tuple(hits), tuple(ranked.seeds))
+
+    async def candidates(self, question: Question) -> Candidates:
+        """All that is ranked for a question, with what every signal says of it."""
         # One after the other: the embedded engines hold the interpreter while they work, so that
         # side by side they only wait for each other.
         seeds, reached = await self._graph_arm(question)
-        arms, past = await self._vector_arms(question)
-        graph = Arm("graph", [Scored(r.fact_id, r.score) for r in reached if r.score > 0])
-        turn_ids = {hit.id for arm in arms["turn"] for hit in arm.hits}
-        fused = fuse([*arms["fact"], *arms["turn"], graph])
-        facts = await self._facts(question, [c for c in fused if c.id not in turn_ids])
-        ended, present = await self._superseded(question, past, facts)
+        arms = await self._vector_arms(question)
+        facts = await self._facts(question, arms, reached)
+        ended, present = await self._superseded(question, arms.past, facts)
         facts |= {fact.id: fact for fact, _ in present}
-        seed_ids = {seed.id for seed in seeds}
-        fused = with_extras(fused, fact_extras(facts.values(), seed_ids, present))
-        turns, fused = await self._turns(question, fused, turn_ids, facts)
-        fused = _said_by_then(question, fused, facts, turns)
-        fused = with_extras(fused, turn_extras(turns, fused, seeds, ended))
-        outdated = outdated_turns(ended)
-        paths = await self._paths(question, reached, facts)
-        hits: list[Hit] = []
-        for candidate in fused:
-            if candidate.id in facts:
-                fact = facts[candidate.id]
-                source = _first_source(fact, question.scope)
-                turn = turns.get(source.turn_id or "") if source else None
-                hits.append(
-                    replace(
-                        _fact_hit(candidate, fact, source, turn, len(hits) + 1),
-                        path=paths.get(fact.id),
-                    )
-                )
-            elif candidate.id in turns:
-                hit = _turn_hit(candidate, turns[candidate.id], len(hits) + 1)
-                hits.append(replace(hit, outdated=outdated.get(hit.id)))
-            if len(hits) == question.limit:
-                break
-        return SearchResult(question.text, tuple(hits), tuple(seeds))
+        links = await self._links(question, arms, facts, seeds)
+        facts = {**links.facts, **facts}
+        known = extras.of_facts(facts.values(), reached, {seed.id for seed in seeds}, present)
+        ranked = await self._rank(question, arms, links, facts, known=known, ended=ended)
+        told = extras.outdated_turns(ended)
+        return replace(ranked, seeds=seeds, reached=reached, outdated=told)
+
+    def _may_show(self, question: Question, row: Row, ranked: Candidates) -> bool:
+        """Of the kind that is asked for; and at a moment, not said later, unless it states what
+        held then."""
+        kind = "fact" if row.id in ranked.facts else "turn"
+        if not row.shown or kind not in question.kinds:
+            return False
+        at, turn = question.lens.at, ranked.turns.get(row.id)
+        if at is None or turn is None or turn.occurred_at is None or turn.occurred_at <= at:
+            return True
+        return any(turn.id == source.turn_id for f in ranked.facts.values() for source in f.sources)
 
     async def _graph_arm(self, question: Question) -> tuple[list[Entity], list[Reached]]:
         """What the question names, and the facts that the graph leads to from there."""
         seeds = await self._seeds(question)
-        if "fact" not in question.kinds:
+        if "fact" not in question.kinds or "graph" in self.weights.left_out:
             return seeds, []
         weights = {seed.id: 1.0 for seed in seeds}
-        return seeds, await spread(self._graph, question.scope.wall, weights)
+        reached = await spread(self._graph, question.scope.wall, weights)
+        if question.lens.where is None or not reached:
+            return seeds, reached
+        # What does not pass must not take the place of what does.
+        ids = tuple(one.fact_id for one in reached)
+        found = await self._ledger.facts(
+            question.lens.query(question.scope, ids=ids, limit=len(ids))
+        )
+        passed = {fact.id for fact in found}
+        return seeds, [one for one in reached if one.fact_id in passed]
 
     async def _seeds(self, question: Question) -> list[Entity]:
         """Entities that the question names; the owner when it says "I"."""
-        keys = name_keys_in(question.text)
+        keys = name_keys_in(question.text, longest=_LONGEST_NAME)
         if question.scope.user_id and _FIRST_PERSON & set(words(question.text)):
             keys.append(name_key(question.scope.user_id))
         found = await self._ledger.entities(EntityQuery(question.scope.wall, keys=tuple(keys)))
@@ -123,32 +195,62 @@ class Retrieve:
         found.sort(key=lambda entity: (-len(name_key(entity.name)), entity.id))
         return found[:_MAX_SEEDS]
 
-    async def _vector_arms(
-        self, question: Question
-    ) -> tuple[dict[HitKind, list[Arm]], list[Scored]]:
-        """Dense and BM25, over facts and turns, in one call to the store; and the best facts of
-        any time, for what the question would have found before it changed."""
-        scope = question.scope
+    async def _vector_arms(self, question: Question) -> _Arms:
+        """All that the store is asked, in one call: facts and turns, by meaning and by words; the
+        words around turns, and of whole sessions; and the best facts of any time, for what the
+        question would have found before it changed."""
+        scope, depth = question.scope, question.depth
+        where = question.lens.where
         only = Only(
             scope.wall, scope.narrow_agent_id, scope.run_id, stamp_or_none(question.lens.moment)
         )
         dense = await self._embedder.query(question.text)
-        depth = question.depth
-        queries: list[VectorQuery] = []
-        for kind in question.kinds:
-            collection = _COLLECTIONS[kind]
-            queries += [
-                VectorQuery(collection, only, depth, dense=dense),
-                VectorQuery(collection, only, depth, text=question.text),
-            ]
+        # Sessions only tell about their turns, and so need not pass.
+        only_facts = replace(only, where=of_kind(where, "fact"))
+        only_turns = replace(only, where=of_kind(where, "turn"))
+        by_words = VectorQuery("facts", only_facts, depth, text=question.text)
+        near = VectorQuery("turns", only_turns, max(_DENSE, depth), dense=dense)
+        queries = {
+            "turn near": near,
+            "window": replace(
+                by_words,
+                collection="turns",
+                only=only_turns,
+                limit=max(_WINDOWS, depth),
+                around=True,
+            ),
+            "session": replace(
+                by_words, collection="sessions", only=only, limit=max(_SESSIONS, depth)
+            ),
+        }
+        queries["fact near"] = replace(near, collection="facts", only=only_facts, limit=depth)
+        queries["fact words"] = by_words
         if question.lens.moment is not None:
-            ever = replace(only, ended_by=None)
-            queries.append(VectorQuery("facts", ever, _PAST, text=question.text))
-        answers = iter(await self._vectors.search(queries))
-        arms: dict[HitKind, list[Arm]] = {"fact": [], "turn": []}
-        for kind in question.kinds:
-            arms[kind] = [Arm("dense", next(answers)), Arm("bm25", next(answers))]
-        return arms, next(answers, [])
+            queries["past"] = replace(
+                by_words, only=replace(only_facts, ended_by=None), limit=_PAST
+            )
+        answers = dict(
+            zip(queries, await self._vectors.search(list(queries.values())), strict=True)
+        )
+        answers |= {name: [] for name in queries if _ARM_OF.get(name) in self.weights.left_out}
+
+        def scores(*names: str) -> dict[str, float]:
+            return {hit.id: hit.score for name in names for hit in answers.get(name, ())}
+
+        turns = [*answers["window"], *answers["turn near"][:depth]]
+        facts = [
+            Arm("dense", answers.get("fact near", [])),
+            Arm("bm25", answers.get("fact words", [])),
+        ]
+        return _Arms(
+            {"turn": list(dict.fromkeys(hit.id for hit in turns)), "fact": first_look(facts)},
+            Found(
+                bm25=scores("window", "fact words"),
+                dense=scores("turn near", "fact near"),
+                session=scores("session"),
+            ),
+            answers.get("past", []),
+        )
 
     async def _superseded(
         self, question: Question, past: Sequence[Scored], facts: Mapping[str, Fact]
@@ -179,94 +281,143 @@ class Retrieve:
                 present[fact.id] = (fact, score)
         return ended, list(present.values())
 
-    async def _facts(self, question: Question, fused: Sequence[Fused]) -> dict[str, Fact]:
+    async def _facts(
+        self, question: Question, arms: _Arms, reached: Sequence[Reached]
+    ) -> dict[str, Fact]:
         """The best facts in full. The ledger has the last word on scope and validity."""
+        graph = [one.fact_id for one in reached[:_GRAPH] if one.score > 0]
         # At a moment many of the best may not have begun yet: the vectors know ends only.
-        most = len(fused) if question.lens.at else question.limit * 2
-        best = tuple(candidate.id for candidate in fused[:most])
-        if not best:
+        most = sys.maxsize if question.lens.at else max(_FACTS, 2 * question.limit)
+        wanted = tuple(dict.fromkeys([*arms.candidates["fact"][:most], *graph]))
+        if not wanted:
             return {}
-        query = question.lens.query(question.scope, ids=best, limit=len(best))
+        query = question.lens.query(question.scope, ids=wanted, limit=len(wanted))
         return {fact.id: fact for fact in await self._ledger.facts(query)}
 
-    async def _turns(
+    async def _links(
         self,
         question: Question,
-        fused: list[Fused],
-        turn_ids: set[str],
+        arms: _Arms,
         facts: Mapping[str, Fact],
-    ) -> tuple[dict[str, Turn], list[Fused]]:
-        """The best turns and those that state the facts, in full; and the ranking with what a
-        turn's neighbours add."""
-        mine = [candidate for candidate in fused if candidate.id in turn_ids]
-        best = [candidate.id for candidate in mine[: max(_NEIGHBOURED, question.limit)]]
-        stating = {first for fact in facts.values() if (first := _first_turn(fact, question.scope))}
-        if not best and not stating:
-            return {}, fused
-        wanted = [*best, *sorted(stating - set(best))]
-        around = await self._ledger.turns(question.scope.wall, wanted, around=1)
-        place = {(turn.episode_id, turn.ordinal): turn.id for turn in around}
-        neighbours = {
-            turn.id: [
-                place[beside]
-                for beside in (
-                    (turn.episode_id, turn.ordinal - 1),
-                    (turn.episode_id, turn.ordinal + 1),
-                )
-                if beside in place
+        seeds: Sequence[Entity],
+    ) -> Links:
+        """What the graph leads to from the best turns and facts."""
+        if "graph" in self.weights.left_out:
+            return Links()
+        scores = first_scores(
+            [
+                Arm(
+                    "bm25",
+                    [
+                        Scored(id, arms.found.bm25[id])
+                        for id in arms.candidates["turn"]
+                        if id in arms.found.bm25
+                    ],
+                ),
+                Arm(
+                    "dense",
+                    [
+                        Scored(id, arms.found.dense[id])
+                        for id in arms.candidates["turn"]
+                        if id in arms.found.dense
+                    ],
+                ),
             ]
-            for turn in around
-        }
-        others = [candidate for candidate in fused if candidate.id not in turn_ids]
-        turns = {turn.id: turn for turn in around}
-        mine = with_neighbours(mine, neighbours)
-        if "turn" in question.kinds:
-            stated = [c for c in others if c.id in facts]
-            mine = with_stated(mine, stated, _stating(facts, turns, turn_ids))
-        return turns, ordered([*others, *mine])
+        )
+        best = {id: place for place, id in enumerate(arms.candidates["fact"])}
+        ordered = sorted(facts.values(), key=lambda fact: best.get(fact.id, len(best)))
+        return await gather(
+            self._ledger, question.scope, question.lens, turns=scores, facts=ordered, seeds=seeds
+        )
+
+    async def _with_titles(self, question: Question, rows: Sequence[Row], links: Links) -> Links:
+        """With the names of what links texts, where a text has a title that it may be."""
+        if not any(row.read.title for row in rows):
+            return links
+        return await with_keys(self._ledger, question.scope, links, holders(rows, links))
+
+    async def _rank(
+        self,
+        question: Question,
+        arms: _Arms,
+        links: Links,
+        facts: Mapping[str, Fact],
+        *,
+        known: extras.Extras,
+        ended: Sequence[tuple[Fact, float]],
+    ) -> Candidates:
+        """Candidates with what stands beside them, measured and weighed."""
+        if self._reader.full:
+            self.forget()
+        reader, asked = self._reader, take_apart(question.text)
+        await reader.vocabulary.learn([asked.sequence])
+        found = [*arms.candidates["turn"], *links.turns]
+        first = {fact.id: first_turn(fact, question.scope) for fact in facts.values()}
+        wanted = dict.fromkeys([*found, *filter(None, first.values())])
+        read = await reader.turns(question.scope.wall, list(wanted))
+        read_facts = await reader.facts(list(facts.values()))
+        turns = {one.turn.id: one.turn for one in read if one.turn}
+        seen = {turns[id].episode_id for id in found if id in turns}
+        stating = _stating(facts, turns, seen)
+        shown = {id for ids in stating.values() for id in ids}
+        by_turn = {one.turn.id: one for one in read if one.turn}
+        passed = None if question.lens.where is None else set(arms.candidates["turn"])
+        rows = [
+            Row(
+                turn.id,
+                by_turn[turn.id],
+                shown=turn.episode_id in seen or turn.id in shown
+                if passed is None
+                else turn.id in passed,
+            )
+            for turn in turns.values()
+        ]
+        rows += [
+            Row(fact.id, text, by_turn.get(first[fact.id] or ""))
+            for fact, text in zip(facts.values(), read_facts, strict=True)
+        ]
+        ids = [row.id for row in rows]
+        given = {**known, **extras.of_turns(known, stating, ended)}
+        measured = measure(asked, rows, arms.found, reader.vocabulary)
+        links = await self._with_titles(question, rows, links)
+        answers = together(
+            asked.words,
+            rows,
+            near=measured.near,
+            rarity=measured.rarity,
+            first=_first(measured.columns),
+            links=links,
+            facts=facts,
+            dense=arms.found.dense,
+        )
+        columns = {**measured.columns, **extras.columns(given, ids), **answers.columns}
+        weights = {**self.weights.signals, **self.weights.arms}
+        return Candidates(rows, facts, turns, rank(ids, columns, weights))
 
     async def _paths(
-        self, question: Question, reached: Sequence[Reached], facts: dict[str, Fact]
+        self, question: Question, ranked: Candidates, ids: Collection[str]
     ) -> dict[str, str]:
-        """How the graph led to each fact, in names."""
-        ways = {r.fact_id: r.via for r in reached if r.via and r.fact_id in facts}
-        ids = {id for way in ways.values() for id in way}
-        ids |= {id for fact_id in ways for id in facts[fact_id].entity_ids}
-        if not ids:
+        """How the graph led to each of these facts, in names."""
+        facts = {id: ranked.facts[id] for id in ids if id in ranked.facts}
+        ways = {r.fact_id: r.via for r in ranked.reached if r.via and r.fact_id in facts}
+        named = {id for way in ways.values() for id in way}
+        named |= {id for fact_id in ways for id in facts[fact_id].entity_ids}
+        if not named:
             return {}
-        query = EntityQuery(question.scope.wall, ids=tuple(sorted(ids)))
+        query = EntityQuery(question.scope.wall, ids=tuple(sorted(named)))
         names = {entity.id: entity.name for entity in await self._ledger.entities(query)}
-        return {id: _path(facts[id], way, names) for id, way in ways.items()}
+        return {id: path_in_words(facts[id], way, names) for id, way in ways.items()}
 
 
-def _said_by_then(
-    question: Question, fused: list[Fused], facts: Mapping[str, Fact], turns: Mapping[str, Turn]
-) -> list[Fused]:
-    """At a moment: without the turns of later, but those that state what held then."""
-    at = question.lens.at
-    if at is None:
-        return fused
-    stating = {source.turn_id for fact in facts.values() for source in fact.sources}
-    later = {
-        turn.id
-        for turn in turns.values()
-        if turn.occurred_at and turn.occurred_at > at and turn.id not in stating
-    }
-    return [candidate for candidate in fused if candidate.id not in later]
-
-
-def _path(fact: Fact, way: tuple[str, ...], names: dict[str, str]) -> str:
-    steps = [names.get(id, "?") for id in way]
-    if fact.subject_id and fact.object_id and fact.type:
-        if way[-1] == fact.subject_id:
-            steps.append(f"-{fact.type}→ {names.get(fact.object_id, '?')}")
-        elif way[-1] == fact.object_id:
-            steps.append(f"←{fact.type}- {names.get(fact.subject_id, '?')}")
-    return " ".join((" · ".join(steps[: len(way)]), *steps[len(way) :]))
+def _first(columns: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """How good each candidate is at first sight: by its words and its meaning as a whole."""
+    first: NDArray[np.float32] = columns["bm25"] + np.float32(0.4) * columns["dense"]
+    highest = first.max(initial=np.float32(0))
+    return first / highest if highest > 0 else first
 
 
 def _stating(
-    facts: Mapping[str, Fact], turns: Mapping[str, Turn], found: set[str]
+    facts: Mapping[str, Fact], turns: Mapping[str, Turn], seen: set[str]
 ) -> dict[str, list[str]]:
     """The turns that state each fact and may be shown: those that were found, and those of facts
     from one episode alone, which is then inside the scope and has not expired, as the fact has
@@ -275,63 +426,14 @@ def _stating(
         fact.id: [
             turn_id
             for turn_id in (source.turn_id for source in fact.sources if source.turn_id)
-            if turn_id in found
-            or (
-                turn_id in turns
-                and turns[turn_id].text not in fact.text
-                and len({source.episode_id for source in fact.sources}) == 1
+            if turn_id in turns
+            and (
+                turns[turn_id].episode_id in seen
+                or (
+                    turns[turn_id].text not in fact.text
+                    and len({source.episode_id for source in fact.sources}) == 1
+                )
             )
         ]
         for fact in facts.values()
     }
-
-
-def _first_source(fact: Fact, scope: Scope) -> Source | None:
-    """The first source, with a turn if there is one, inside what the search is narrowed to."""
-    within = [
-        source
-        for source in fact.sources
-        if scope.narrow_agent_id in {None, source.agent_id}
-        and scope.run_id in {None, source.run_id}
-    ]
-    return next((source for source in within if source.turn_id), within[0] if within else None)
-
-
-def _first_turn(fact: Fact, scope: Scope) -> str | None:
-    source = _first_source(fact, scope)
-    return source.turn_id if source else None
-
-
-def _fact_hit(
-    candidate: Fused, fact: Fact, source: Source | None, turn: Turn | None, rank: int
-) -> Hit:
-    return Hit(
-        kind="fact",
-        id=fact.id,
-        text=fact.text,
-        score=candidate.score,
-        rank=rank,
-        arms=candidate.arms,
-        episode_id=source.episode_id if source else None,
-        turn_id=turn.id if turn else None,
-        source_id=turn.source_id if turn else None,
-        speaker=turn.speaker if turn else None,
-        occurred_at=fact.stated_at,
-        fact=fact,
-    )
-
-
-def _turn_hit(candidate: Fused, turn: Turn, rank: int) -> Hit:
-    return Hit(
-        kind="turn",
-        id=turn.id,
-        text=turn.text,
-        score=candidate.score,
-        rank=rank,
-        arms=candidate.arms,
-        episode_id=turn.episode_id,
-        turn_id=turn.id,
-        source_id=turn.source_id,
-        speaker=turn.speaker,
-        occurred_at=turn.occurred_at,
-    )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LINKS_PER_ENTITY = 200
 _WIDEST = 2000  # entities that a walk may reach
 _PAGE = 1000
+_ASKED_AT_ONCE = 100  # entities whose facts are asked for in one go
 
 
 class Relate:
@@ -161,9 +162,10 @@ class Relate:
         after: datetime | None,
         before: datetime | None,
         limit: int,
+        lens: Lens | None = None,
     ) -> list[Moment]:
         subject = (await self.entity(scope, entity)).id if entity is not None else None
-        facts = await self.every_fact(scope, subject, Lens())
+        facts = await self.every_fact(scope, subject, lens or Lens())
         moments = [
             moment
             for fact in facts
@@ -227,6 +229,8 @@ class Relate:
     async def _expand(self, scope: Scope, ids: Sequence[str], lens: Lens) -> dict[str, list[Link]]:
         """Links from these entities; those that are not to be seen, or come from elsewhere, left
         out."""
+        if lens.where is not None:
+            return await self._filtered(scope, ids, lens)
         found = await self._graph.expand(scope.wall, ids, limit=_LINKS_PER_ENTITY)
         allowed: set[str] | None = None
         if scope.run_id or scope.narrow_agent_id:
@@ -240,6 +244,22 @@ class Relate:
             ]
             for id, links in found.items()
         }
+
+    async def _filtered(
+        self, scope: Scope, ids: Sequence[str], lens: Lens
+    ) -> dict[str, list[Link]]:
+        """The same, of those that pass a filter: the ledger filters before it counts, which the
+        graph does not."""
+        found: dict[str, list[Link]] = {}
+        for start in range(0, len(ids), _ASKED_AT_ONCE):
+            some = tuple(ids[start : start + _ASKED_AT_ONCE])
+            query = lens.query(
+                scope, entity_ids=some, stated_only=True, limit=_LINKS_PER_ENTITY, limit_each=True
+            )
+            for link in map(_link, await self._ledger.facts(query)):
+                for id in set(link.entity_ids) & set(some):
+                    found.setdefault(id, []).append(link)
+        return {id: links[:_LINKS_PER_ENTITY] for id, links in found.items()}
 
     async def _as_paths(
         self, scope: Scope, start: Entity, routes: Sequence[Sequence[tuple[str, Link]]]
@@ -274,6 +294,20 @@ def _steps(
         )
         here = there
     return steps
+
+
+def _link(fact: Fact) -> Link:
+    return Link(
+        fact_id=fact.id,
+        entity_ids=tuple(sorted(fact.entity_ids)),
+        subject_id=fact.subject_id,
+        type=fact.type,
+        object_id=fact.object_id,
+        valid_at=stamp_or_none(fact.valid_at),
+        invalid_at=stamp_or_none(fact.invalid_at),
+        stated_at=stamp_or_none(fact.stated_at),
+        modality=fact.modality,
+    )
 
 
 def _ends(link: Link) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphmem.ports.graph import GraphStore, Link
+from graphmem.ports.graph import Link
+from graphmem.retrieve.nearby import Expands
 
 _DAMPING = 0.5
 _ROUNDS = 12
@@ -29,7 +30,7 @@ class Reached:
     via: tuple[str, ...]
 
 
-async def spread(graph: GraphStore, wall: str, seeds: Mapping[str, float]) -> list[Reached]:
+async def spread(graph: Expands, wall: str, seeds: Mapping[str, float]) -> list[Reached]:
     """Facts near the seeds (entity id to weight), by falling score."""
     if not seeds:
         return []

@@ -43,7 +43,8 @@ _POINTS = st.builds(
     id=_NUMBERS.map(uid),
     wall=_WALLS,
     text=_TEXTS,
-    dense=st.integers(0, 12).map(unit),
+    dense=st.one_of(st.none(), *[st.integers(0, 12).map(unit)] * 3),
+    window=st.one_of(st.none(), _TEXTS),
     agent_ids=_SOME_NAMES,
     run_ids=_SOME_NAMES,
     invalid_at=_ENDS,
@@ -106,6 +107,7 @@ class VectorMachine(RuleBasedStateMachine):
     def ask(self, collection: Collection, only: Only, limit: int, text: str, seed: int) -> None:
         queries = [
             VectorQuery(collection, only, limit, text=text),
+            VectorQuery(collection, only, limit, text=text, around=True),
             VectorQuery(collection, only, limit, dense=unit(seed)),
         ]
         for query, hits in zip(queries, self.run(self.store.search(queries)), strict=True):

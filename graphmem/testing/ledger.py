@@ -12,19 +12,22 @@ import numpy as np
 import pytest
 
 from graphmem.errors import Unavailable
+from graphmem.ingest.verbatim import as_told
 from graphmem.model import Decision, Entity, Fact, Source
-from graphmem.ports.ledger import Commit, EntityQuery, Erasure, FactQuery, Ledger
+from graphmem.ports.ledger import Commit, EntityQuery, Erasure, FactQuery, Ledger, StatementQuery
 from graphmem.ports.llm import Extraction
 from graphmem.testing.ledger_believe import BelieveContract
 from graphmem.testing.ledger_copy import CopyContract
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
+from graphmem.testing.ledger_filters import LedgerFilters
+from graphmem.testing.ledger_types import TypesContract
 from graphmem.testing.ledger_writers import WritersContract
 from graphmem.text import text_key
 
 __all__ = ["ADA", "BOB", "Draft", "LedgerContract", "store"]
 
 
-class LedgerContract(WritersContract, CopyContract, BelieveContract):
+class LedgerContract(WritersContract, CopyContract, BelieveContract, LedgerFilters, TypesContract):
     """Subclass it and give three ledgers, open: ``ledger`` (empty), ``second`` (the same store as
     another process would open it, or the same object where one process is all) and ``another``
     (another empty store of the same kind)."""
@@ -87,6 +90,79 @@ class LedgerContract(WritersContract, CopyContract, BelieveContract):
         made = [draft.episode("same", occurred_at="2024-05-01") for _ in range(3)]
         assert {e.id for e in await ledger.journal(made, 0)} == {made[0].id}
         assert len(await ledger.episodes(ADA)) == 1
+
+    async def test_what_was_never_heard_is_done_with_the_journal(
+        self, ledger: Ledger, draft: Draft
+    ) -> None:
+        made = [
+            draft.episode("Tea is good", infer=False),
+            draft.episode("Rain today", infer=False),
+            draft.episode("the tea is GOOD!", infer=False, occurred_at="2024-01-01"),
+            draft.episode("Tea is good", BOB, infer=False),
+            draft.episode("Bob lives in Oslo."),
+        ]
+        told = [as_told(episode, draft.clock) for episode in made[:4]]
+        stored = await ledger.journal(made, 0, told=told)
+        assert [e.status for e in stored] == ["done", "done", "pending", "done", "pending"]
+        assert [e.previous_id for e in stored[:3]] == [None, made[0].id, made[1].id]
+        assert [e.status for e in await ledger.episodes_by_id([e.id for e in made])] == [
+            e.status for e in stored
+        ]
+        facts = await ledger.facts(FactQuery(ADA.wall))
+        assert facts == [d.after for commit in told[:2] for d in commit.decisions]
+        found = await ledger.statements(StatementQuery(ADA.wall, sentences=("tea is good",)))
+        assert found.statements == told[0].statements
+        assert found.facts == (facts[0],)
+        (history,) = await ledger.history(ADA.wall, facts[0].id)
+        assert (history.action, history.episode_id) == ("ADD", made[0].id)
+        kinds = [(e.kind, e.id) for e in await ledger.events(0, 100)]
+        assert kinds == [
+            *(("episode", e.id) for e in made),
+            *(("fact", told[n].statements[0].id) for n in (0, 1, 3)),
+        ]
+        assert await ledger.journal([made[0]], 0, told=told[:1]) == [stored[0]]
+        assert await ledger.head() == len(kinds), "a repeat changes nothing"
+
+    async def test_a_sentence_that_was_heard_waits_for_its_decision(
+        self, ledger: Ledger, draft: Draft
+    ) -> None:
+        episode = draft.episode()
+        await store(ledger, episode, draft.fact(episode, text="It rained."))
+        again = draft.episode("it rained", infer=False)
+        (kept,) = await ledger.journal([again], 0, told=[as_told(again, draft.clock)])
+        assert kept.status == "pending"
+        twice = draft.episode([{"content": "Yes."}, {"content": "yes"}], infer=False)
+        (kept,) = await ledger.journal([twice], 0, told=[as_told(twice, draft.clock)])
+        assert kept.status == "pending"
+        assert len(await ledger.facts(FactQuery(ADA.wall))) == 1
+
+    async def test_fresh_events_are_those_that_are_read(self, ledger: Ledger, draft: Draft) -> None:
+        """From memory, or not at all."""
+        told = draft.episode("Tea is good", infer=False)
+        await ledger.journal([told], 0, told=[as_told(told, draft.clock)])
+        episode = draft.episode()
+        ada = draft.entity("Ada")
+        await store(ledger, episode, draft.fact(episode, ada), entities=(ada,))
+        for after in range(await ledger.head() + 1):
+            events = await ledger.events(after, 4)
+            fresh = ledger.fresh(after, 4)
+            if ledger.shared:
+                assert fresh == []
+                continue
+            assert [(e.seq, e.kind, e.id, e.action, e.wall) for e in fresh] == [
+                (e.seq, e.kind, e.id, e.action, e.wall) for e in events
+            ]
+            for one, read in zip(fresh, events, strict=True):
+                if isinstance(one.value, Fact):
+                    assert one.value == Fact.from_json(read.after or {})
+                elif one.value is not None:
+                    assert [replace(one.value, status="done")] == await ledger.episodes_by_id(
+                        [one.id]
+                    )
+                else:
+                    assert one.after == read.after
+        await ledger.erase(Erasure(ADA, episode_ids=(told.id,)))
+        assert "Tea" not in repr(ledger.fresh(0, 100))
 
     async def test_a_commit_is_read_back_whole(self, ledger: Ledger, draft: Draft) -> None:
         episode = draft.episode()

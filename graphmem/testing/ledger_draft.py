@@ -7,6 +7,7 @@ from dataclasses import replace
 from graphmem.clock import ManualClock
 from graphmem.ingest.journal import build_episode
 from graphmem.model import Decision, Entity, Episode, Fact, Scope, Source
+from graphmem.ports.api import Content
 from graphmem.ports.ledger import Commit, Ledger
 
 ADA = Scope(user_id="ada")
@@ -21,7 +22,7 @@ class Draft:
         self.clock = ManualClock()
 
     def episode(
-        self, text: str = "Ada works at Acme.", scope: Scope = ADA, **options: object
+        self, text: Content = "Ada works at Acme.", scope: Scope = ADA, **options: object
     ) -> Episode:
         return build_episode(text, options, scope, self.clock, max_bytes=2_000_000)
 

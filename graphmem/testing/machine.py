@@ -146,6 +146,7 @@ _SENTENCES = (
     "The kettle is blue; the cup holds 13 sips.",
 )
 _TEXTS = st.sampled_from(_SENTENCES)
+_TYPES = ("lives_in", "works_at", "likes")
 _DAYS = st.integers(1, 28).map(lambda day: f"2024-02-{day:02}")
 _WHOSE = st.sampled_from(_USERS)
 _WHERE = st.sampled_from(_RUNS)
@@ -312,6 +313,18 @@ class MemoryMachine(RuleBasedStateMachine):
         assert self.run(replay_differences(self.memory)) == []
         assert self.run(self.memory.unmerge(gone.id, user_id=user)) == gone
         assert self.run(self.memory.entities(user_id=user)) == known
+
+    @rule(type=st.sampled_from(_TYPES), one=st.sampled_from((True, False, None)))
+    def declare_type(self, type: str, one: bool | None) -> None:
+        self.run(self.memory.declare_type(type, single_valued=one))
+        for user in _USERS:
+            self.learn(user)
+
+    @rule(other=st.sampled_from((*_TYPES, None)))
+    def declare_the_same(self, other: str | None) -> None:
+        self.run(self.memory.declare_type("knows", same_as=other))
+        for user in _USERS:
+            self.learn(user)
 
     @rule(user=_WHOSE, run=_WHERE)
     def delete_all(self, user: str, run: str | None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from graphmem.adapters import bm25
+from graphmem.filters import matches
 from graphmem.ports.vectors import (
     Collection,
     Only,
@@ -54,9 +55,9 @@ def expected_scores(points: Iterable[Point], query: VectorQuery) -> dict[str, fl
     """What a search must find, by brute force over all points of one collection."""
     inside = [p for p in points if p.wall == query.only.wall]
     if query.dense is not None:
-        scores = {p.id: _cosine(p.dense, query.dense) for p in inside}
+        scores = {p.id: _cosine(p.dense, query.dense) for p in inside if p.dense is not None}
     else:
-        scores = _bm25_scores(inside, query.text or "")
+        scores = _bm25_scores(inside, query.text or "", around=query.around)
     return {p.id: scores[p.id] for p in inside if p.id in scores and _visible(p, query.only)}
 
 
@@ -65,8 +66,13 @@ def _cosine(a: Vector, b: Vector) -> float:
     return float(np.dot(a.astype(np.float64), b.astype(np.float64))) / lengths if lengths else 0.0
 
 
-def _bm25_scores(inside: Sequence[Point], text: str) -> dict[str, float]:
-    documents = {p.id: dict(zip(*bm25.document(p.text), strict=True)) for p in inside}
+def _bm25_scores(inside: Sequence[Point], text: str, *, around: bool) -> dict[str, float]:
+    read = {p.id: p.window if around else p.text for p in inside}
+    documents = {
+        id: dict(zip(*bm25.document(text), strict=True))
+        for id, text in read.items()
+        if text is not None
+    }
     asked = dict(zip(*bm25.query(text), strict=True))
     scores: dict[str, float] = {}
     for point_id, weights in documents.items():
@@ -90,6 +96,7 @@ def _visible(p: Point, only: Only) -> bool:
         (only.agent_id is None or only.agent_id in p.agent_ids)
         and (only.run_id is None or only.run_id in p.run_ids)
         and (only.ended_by is None or all(end > only.ended_by for end in ends))
+        and (only.where is None or matches(only.where, p.fields))
     )
 
 

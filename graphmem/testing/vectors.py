@@ -33,6 +33,7 @@ from graphmem.ports.vectors import (
     VectorQuery,
     VectorStore,
 )
+from graphmem.testing.vector_filters import VectorFilters
 from graphmem.testing.vector_points import (
     OTHER,
     SIZE,
@@ -50,7 +51,7 @@ from graphmem.testing.vector_points import (
 # -- the contract --------------------------------------------------------------------------------
 
 
-class VectorStoreContract(ABC):
+class VectorStoreContract(VectorFilters, ABC):
     """What every :class:`~graphmem.ports.vectors.VectorStore` must do."""
 
     pytestmark: ClassVar[Any] = pytest.mark.asyncio
@@ -107,7 +108,9 @@ class VectorStoreContract(ABC):
             assert await store.ids(collection) == {uid(number + 1)}
         queries = [VectorQuery(c, Only(WALL), 5, text="words") for c in COLLECTIONS]
         answers = await store.search(queries)
-        assert [[hit.id for hit in answer] for answer in answers] == [[uid(1)], [uid(2)], [uid(3)]]
+        assert [[hit.id for hit in answer] for answer in answers] == [
+            [uid(number + 1)] for number in range(len(COLLECTIONS))
+        ]
 
     async def test_a_point_replaces_the_one_with_its_id_whole(self, store: VectorStore) -> None:
         first = point(1, "apples", agent_ids=("a",), run_ids=("r",), invalid_at="2025-01-01")
@@ -207,6 +210,39 @@ class VectorStoreContract(ABC):
         for text in ("", "   ", "😀", "?!", "the of a", "zyxxy", "\x00"):
             assert await self.found(store, text) == set()
 
+    async def test_windows_are_found_apart_from_texts(self, store: VectorStore) -> None:
+        points = [
+            point(1, "apples", window="apples and pears"),
+            point(2, "pears", window="apples and pears pears plums"),
+            point(3, "plums"),
+        ]
+        theirs = [point(10 + n, "plums", window="plums", wall=OTHER) for n in range(5)]
+        await store.apply(put(*points, *theirs), 1)
+        for words in ("pears", "plums and apples", "figs"):
+            for around in (False, True):
+                query = VectorQuery("facts", Only(WALL), 10, text=words, around=around)
+                check_hits((await store.search([query]))[0], expected_scores(points, query), 10)
+        await store.apply(put(point(1, "apples", window="figs")), 2)
+        await store.apply(drop(uid(2)), 3)
+        left = [point(1, "apples", window="figs"), points[2]]
+        for words in ("figs", "pears", "plums"):
+            query = VectorQuery("facts", Only(WALL), 10, text=words, around=True)
+            check_hits((await store.search([query]))[0], expected_scores(left, query), 10)
+
+    async def test_a_point_without_a_vector_is_found_by_words_only(
+        self, store: VectorStore
+    ) -> None:
+        points = [replace(point(1, "tea"), dense=None), point(2, "tea")]
+        await store.apply(put(*points), 1)
+        assert await self.found(store, "tea") == {uid(1), uid(2)}
+        query = VectorQuery("facts", Only(WALL), 10, dense=unit(2))
+        check_hits((await store.search([query]))[0], {uid(2): 1.0}, 10)
+        await store.apply(put(replace(point(2, "tea"), dense=None)), 2)
+        assert await store.search([query]) == [[]]
+        again = await self.reopen(store)
+        assert await again.ids("facts") == {uid(1), uid(2)}
+        await again.close()
+
     async def test_ties_are_in_order_of_id_and_cut_there(self, store: VectorStore) -> None:
         same = unit(5)
         points = [point(n, "tied words", dense=same) for n in range(1, 61)]
@@ -228,6 +264,7 @@ class VectorStoreContract(ABC):
         for wrong in (
             base,
             replace(base, text="a", dense=unit(1)),
+            replace(base, dense=unit(1), around=True),
             replace(base, dense=unit(1, SIZE - 1)),
             replace(base, text="a", collection="places"),  # type: ignore[arg-type]
         ):

@@ -11,13 +11,16 @@ from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.engine.move import check_complete
 from graphmem.errors import GraphmemError, UsageError
+from graphmem.ingest.journal import check_extraction
 from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extractor
+from graphmem.ports.options import ExtractionOptions
 from graphmem.ports.vectors import VectorStore
+from graphmem.ports.words import WordVectors
 from graphmem.settings import Settings
-from graphmem.wiring.adapters import kind_of, make
+from graphmem.wiring.adapters import kind_of, make, token_counter, word_vectors
 from graphmem.wiring.governing import (
     doubter_of,
     govern_embedder,
@@ -37,19 +40,27 @@ async def open_memory(
     run_id: str | None = None,
     project_id: str | None = None,
     settings: Settings | None = None,
+    extraction: ExtractionOptions | None = None,
     clock: Clock | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    extractor: Extractor | None = None,
 ) -> AsyncMemory:
     """Open a memory, creating it if there is none, and catch its projections up.
 
     ``folder`` holds everything; ``memory://`` keeps nothing; without one the settings name all
     parts. The ids are defaults for every call. ``settings`` default to the environment's.
+    ``extraction`` says how a model is to read what is told, unless a call says otherwise; what it
+    leaves out is as in the settings.
     ``progress`` is told which projection catches up, how many events are done, and of how many.
+    ``extractor`` takes the place of the one that the settings name.
     """
     settings = settings or Settings.load()
+    extraction = (extraction or ExtractionOptions()).over(_extraction(settings))
+    check_extraction(extraction)
     urls, held = urls_of(folder, settings)
-    extractor: Extractor = make("llm", settings.model, settings)
+    extractor = extractor or make("llm", settings.model, settings)
     embedder: Embedder = make("embedder", settings.embedder, settings)
+    words: WordVectors = word_vectors(embedder)
     ledger: Ledger = make("ledger", urls["ledger"], settings)
     graph: GraphStore = make("graph", urls["graph"], settings)
     vectors: VectorStore = make("vectors", urls["vectors"], settings)
@@ -66,12 +77,15 @@ async def open_memory(
             graph=graph,
             vectors=vectors,
             embedder=embedder,
+            words=words,
             extractor=extractor,
             clock=clock,
             settings=settings,
+            extraction=extraction,
             # The rules are quick and know names from the episode before; a model is slow.
             extractions_at_once=1 if extractor.name == "rules" else 4,
             release=release,
+            tokens=token_counter(),
             scratch=partial(_scratch, settings),
             doubter=doubter_of(extractor, governor, settings),
         )
@@ -88,6 +102,15 @@ async def open_memory(
             with contextlib.suppress(GraphmemError):
                 await memory.close()
             raise
+
+
+def _extraction(settings: Settings) -> ExtractionOptions:
+    return ExtractionOptions(
+        instructions=settings.instructions,
+        entity_types=settings.entity_types,
+        relation_types=settings.relation_types,
+        prompts=settings.prompts,
+    )
 
 
 def _scratch(settings: Settings) -> Scratch:

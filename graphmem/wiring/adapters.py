@@ -20,8 +20,10 @@ from graphmem.errors import UsageError
 from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger
-from graphmem.ports.llm import Extractor
+from graphmem.ports.llm import LLM, Extractor
+from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
+from graphmem.ports.words import WordVectors
 from graphmem.settings import Settings, redacted
 
 Factory: TypeAlias = Callable[[str, Settings], Any]
@@ -117,6 +119,13 @@ def _memory_vectors(_url: str, _: Settings) -> VectorStore:
     return MemoryVectors()
 
 
+def token_counter() -> TokenCounter:
+    """What budgets of tokens are counted with."""
+    from graphmem.adapters.tokens_wordllama import WordLlamaTokens
+
+    return WordLlamaTokens()
+
+
 def _wordllama(_name: str, _: Settings) -> Embedder:
     from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
 
@@ -150,11 +159,16 @@ def _rules(_name: str, _: Settings) -> Extractor:
 
 
 def _openai_model(name: str, settings: Settings) -> Extractor:
-    from graphmem.adapters.llm_openai import OpenAIChat
     from graphmem.ingest.extract import ModelExtractor
 
+    return ModelExtractor(_openai_chat(name, settings))
+
+
+def _openai_chat(name: str, settings: Settings) -> LLM:
+    from graphmem.adapters.llm_openai import OpenAIChat
+
     base_url, api_key = _endpoint(name, settings)
-    chat = OpenAIChat(
+    return OpenAIChat(
         _model(name),
         base_url=base_url,
         api_key=api_key,
@@ -163,7 +177,6 @@ def _openai_model(name: str, settings: Settings) -> Extractor:
         provider=name.partition(":")[0],
         max_tokens=settings.answer_limit,
     )
-    return ModelExtractor(chat)
 
 
 _KNOWN: Mapping[str, Mapping[str, Factory]] = {
@@ -196,6 +209,8 @@ _KNOWN: Mapping[str, Mapping[str, Factory]] = {
         "ollama": _openai_embedder,
     },
     "llm": {"none": _rules, "openai": _openai_model, "ollama": _openai_model},
+    # The bare model, for what is no extraction.
+    "chat": {"openai": _openai_chat, "ollama": _openai_chat},
 }
 
 
@@ -232,6 +247,14 @@ def make(kind: str, url: str, settings: Settings) -> Any:
         )
         raise UsageError(f"unknown {kind} {redacted(url)!r}; known are: {', '.join(names)}")
     return known[scheme](url, settings)
+
+
+def word_vectors(embedder: Embedder) -> WordVectors:
+    """The words of the built-in model: of the embedder itself, when it is that, so that its
+    weights are loaded once."""
+    from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
+
+    return embedder if isinstance(embedder, WordLlamaEmbedder) else WordLlamaEmbedder()
 
 
 def kind_of(url: str) -> str:

@@ -105,26 +105,6 @@ class TestSearch:
             assert id not in {hit.id for hit in memory.search(f"parcel {number}")}
 
 
-class TestContext:
-    def test_dated_lines_oldest_first_with_numbered_sources(self, story: Memory) -> None:
-        text = story.context("Where does Ada Lovelace live?")
-        lines = text.splitlines()
-        assert any(line.endswith("2025-03-01 Ada Lovelace moved to Berlin") for line in lines)
-        dates = [line.split()[1] for line in lines]
-        assert dates == sorted(dates)
-        ranks = sorted(int(line[1 : line.index("]")]) for line in lines)
-        assert ranks == sorted(set(ranks))
-        hits = story.search("Where does Ada Lovelace live?", limit=100)
-        for line in lines:
-            assert hits[int(line[1 : line.index("]")]) - 1].text in line
-
-    @pytest.mark.parametrize("budget", [1, 10, 15, 40, 100, 1000])
-    def test_the_budget_holds(self, story: Memory, budget: int) -> None:
-        text = story.context("Ada Lovelace", budget_tokens=budget)
-        assert len(text) <= 4 * budget
-        assert bool(text) == (budget >= 15)
-
-
 class TestListings:
     def test_pages_are_complete_and_in_order(self, memory: Memory) -> None:
         memory.add_many([f"Note {number}." for number in range(25)], infer=False)

@@ -111,7 +111,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "key number": ({"idempotency_key": 7}, "idempotency_key must be text"),
     "key long": ({"idempotency_key": "k" * 513}, "idempotency_key has 513 bytes"),
     "date none such": ({"occurred_at": "2025-02-30"}, "occurred_at: '2025-02-30' is not a date"),
-    "date words": ({"occurred_at": "yesterday"}, "ISO 8601, for example 2026-11-21"),
+    "date words": ({"occurred_at": "yesterday"}, "ISO 8601, as in 2026-11, 2026-11-21"),
     "date number": ({"occurred_at": 1732186200}, "occurred_at: expected a datetime.*got int"),
     "date blank": ({"occurred_at": ""}, "occurred_at: '' is not a date"),
     "date too early": (

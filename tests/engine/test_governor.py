@@ -278,6 +278,7 @@ async def test_what_was_booked_for_a_call_that_never_ended_stays_booked() -> Non
 
 class _Embedder:
     name = "openai:embedding"
+    kept = True
 
     async def size(self) -> int:
         return 2

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from graphmem.ingest.believe import fold
-from graphmem.ingest.relation_types import (
-    Evidence,
-    Normal,
-    RelationTypes,
-    evidence,
-    learned,
-    normal,
-    snake,
-)
+from graphmem.ingest.learning import Evidence, evidence, learned
+from graphmem.ingest.relation_types import Form, Normal, RelationTypes, normal, snake
 from tests.ingest.statement_maker import Teller, shown
 
 
@@ -68,11 +63,33 @@ def test_an_event_in_the_past_is_not_over() -> None:
     assert normal("has been to") == Normal("visited")
 
 
-def test_synonyms_of_the_user_go_first() -> None:
-    own = {"pilots": "flies", "flown_by": "-flies", "likes": "adores"}
-    assert normal("Pilots", own) == Normal("flies")
-    assert normal("flown by", own) == Normal("flies", turned=True)
-    assert normal("likes", own) == Normal("adores")
+def test_what_stands_for_what() -> None:
+    own = {
+        "pilots": Form("flies"),
+        "flown_by": Form("pilots", True),
+        "steers": Form("flown_by", True),
+    }
+    types = RelationTypes(declared={"flies": True}, synonyms=own)
+    assert types.meant("pilots") == Form("flies")
+    assert types.meant("flown_by") == Form("flies", turned=True)
+    assert types.meant("steers") == Form("flies"), "turned twice"
+    assert types.meant("likes") == Form("likes")
+    assert types.count("flown_by") == "one"
+    assert set(types.forms("flies")) == {
+        Form("flies"), Form("pilots"), Form("flown_by", True), Form("steers"),
+    }  # fmt: skip
+    assert types.forms("likes") == (Form("likes"),)
+
+
+def test_statements_are_read_as_what_they_stand_for() -> None:
+    t = Teller("flown_by")
+    said = t("Kite", "2024-01-01")
+    types = RelationTypes(synonyms={"flown_by": Form("flies", True)})
+    (seen,) = types.read([said])
+    assert (seen.subject_id, seen.type, seen.object_id) == ("Kite", "flies", said.subject_id)
+    (plain,) = types.read([replace(said, object_id=None, value="blue")])
+    assert (plain.subject_id, plain.type) == (said.subject_id, "flies"), "nothing to change with"
+    assert RelationTypes().read([said]) == [said]
 
 
 def test_snake() -> None:
@@ -85,7 +102,12 @@ def test_how_many_at_a_time() -> None:
     types = RelationTypes(declared={"likes": True, "born_in": False}, learned={"captain_of": True})
     assert types.count("likes") == "one"
     assert types.count("born_in") == "many"
-    assert types.count("captain_of") == "one"
+    assert types.count("captain_of") == "usually_one", "what was learned has exceptions"
+    assert types.explained("likes") == ("one", "declared")
+    assert types.explained("captain_of") == ("usually_one", "learned")
+    assert types.explained("married_to") == ("one", "built_in")
+    assert types.explained("owns") == ("many", "built_in")
+    assert types.explained("juggles") == ("many", "default")
     assert types.count("works_at") == "usually_one"
     assert types.count("knows") == "many"
 
@@ -152,3 +174,27 @@ def test_what_a_cell_shows() -> None:
         t("Blues", "2020-01-02", since="2012-01-01", until="2015-01-01"),
     ]
     assert evidence(spans) == Evidence(together=1)
+
+
+def test_dates_that_overlap_surely() -> None:
+    t = Teller("captain_of")
+    until = t("Reds", "2024-01-01", since="2010-01-01", until="2014-01-01")
+    assert evidence([until, t("Blues", "2024-01-02", since="2012-01-01")]) == Evidence(together=1)
+    vague = t("Blues", "2024-01-02", since="2014-01-01")
+    assert evidence([until, vague]) == Evidence(handed=1)
+    within = t("Reds", "2024-01-01", since="2010-01-01", until="2014-05-10")
+    assert evidence([within, vague]) == Evidence(handed=1), "some time in 2014"
+    ended = [
+        t("Reds", "2024-01-01", since="2010-01-01"),
+        t("Reds", "2024-02-01", since="2014-01-01", kind="end"),
+    ]
+    assert evidence([*ended, t("Blues", "2024-01-02", since="2012-01-01")]) == Evidence(together=1)
+    assert evidence([*ended, vague]) == Evidence(handed=1)
+
+
+def test_what_the_data_may_not_say() -> None:
+    assert not RelationTypes.learnable("born_in", one=False), "it has one by its meaning"
+    assert not RelationTypes.learnable("visited", one=True), "it may happen again"
+    assert not RelationTypes.learnable("lives_in", one=True), "it is known to, with exceptions"
+    assert RelationTypes.learnable("lives_in", one=False)
+    assert RelationTypes.learnable("juggles", one=True)

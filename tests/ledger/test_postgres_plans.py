@@ -9,8 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from graphmem.adapters.ledger_read import ways_in
 from graphmem.adapters.ledger_statements import migrations, sql_file
-from graphmem.adapters.postgres_db import _SQL
+from graphmem.adapters.postgres_db import _SQL, written
+from graphmem.filters import parse
+from graphmem.ports.ledger import FactQuery
 from tests.ledger.conftest import fresh_schema
 
 _FILL = """
@@ -123,7 +126,8 @@ _FEW = {
     ),
     *("erase_edits", "erase_merges", "erase_past_entities", "erase_past_sources"),
     *("facts_resting_on", "versions_of", "events_of", "drop_statements_of", "note_past_entities"),
-    *("note_past_sources", "entity_body", "set_pending"),
+    *("note_past_sources", "entity_body", "set_pending", "type_rules", "heard"),
+    *("speakers", "episode_kinds", "turn_mentions"),
     *("facts_by_id_then", "facts_by_text_then", "facts_by_subject_then", "facts_about_then"),
     *("facts_by_object_then", "facts_by_triple_then", "facts_from_episode_then"),
 }
@@ -133,6 +137,12 @@ _PAGES: dict[str, dict[str, Any]] = {
     "entities_of_wall": {"after_name": "name 2", "after_id": "x"},
     "episodes": {"status": None},
     "events": {"after": 45_000},
+    "sayings": {
+        "types": ["type_1", "type_2"],
+        "after_wall": "w2",
+        "after_subject": "n2",
+        "after_type": "",
+    },
     "next_episodes": {"after_n": 45_000},
     "next_facts": {"after_id": "f2", "after_version": 1},
     "next_aliases": {"after_entity_id": "n5", "after_key": "x", "after_wall": ""},
@@ -160,8 +170,11 @@ def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def looked_at(raw: psycopg.Connection[Any], name: str, values: dict[str, Any]) -> int:
     """How many rows the statement looked at in tables and indexes, and threw away."""
-    newest = (name, True) in _SQL
-    sql = b"EXPLAIN (ANALYZE, FORMAT JSON) " + _SQL[name, newest]
+    return looked_at_sql(raw, _SQL[name, (name, True) in _SQL], values)
+
+
+def looked_at_sql(raw: psycopg.Connection[Any], statement: bytes, values: dict[str, Any]) -> int:
+    sql = b"EXPLAIN (ANALYZE, FORMAT JSON) " + statement
     with raw.transaction(force_rollback=True):
         raw.execute("SET LOCAL session_replication_role = replica")  # no foreign keys: plans alone
         ((plan,),) = raw.execute(sql, values).fetchall()
@@ -191,3 +204,25 @@ def test_a_page_reads_little_more_than_the_page(filled: psycopg.Connection[Any],
 def _missing_as_none(values: dict[str, Any]) -> dict[str, Any]:
     others = ("agent_id", "run_id", "current", "kind", "contains")
     return {**dict.fromkeys(others), "name": str(uuid.uuid4()), **values}
+
+
+@pytest.mark.parametrize(
+    ("where", "most"),
+    [
+        ("about = n12", 500),
+        ("subject = n12 and tag = work", 500),
+        ("type = type_11 and occurred_at < 2025", 500),
+        (
+            "episode in (e11, e12) or tag = work",
+            10_500,
+        ),  # nothing that must hold: one wall, in order
+        ("episode in (e11, e12) and not tag = work", 500),
+    ],
+)
+def test_a_filter_goes_by_what_must_hold(
+    filled: psycopg.Connection[Any], where: str, most: int
+) -> None:
+    query = FactQuery("w1", where=parse(where), limit=20)
+    for ask in ways_in(query):
+        sql, values = written(ask)
+        assert looked_at_sql(filled, sql, _missing_as_none({**_VALUES, **values})) <= most

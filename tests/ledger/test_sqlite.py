@@ -12,9 +12,11 @@ import pytest
 
 from graphmem.adapters.ledger_sqlite import SqliteLedger
 from graphmem.adapters.ledger_statements import migrations, sql_file
+from graphmem.adapters.ledger_steps import Ask
 from graphmem.adapters.sqlite_db import STATEMENTS, SqliteDatabase
 from graphmem.clock import parse_when
 from graphmem.errors import Rejected, UsageError
+from graphmem.filters import parse
 from graphmem.model import Source
 from graphmem.ports.ledger import EntityQuery, FactQuery, Ledger, StatementQuery
 from graphmem.testing.ledger import ADA, Draft, LedgerContract, store
@@ -201,4 +203,9 @@ def test_no_lookup_walks_a_whole_wall(tmp_path: Path) -> None:
         values = dict.fromkeys(re.findall(r":(\w+)", sql))
         plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
         assert any(index in step for step in plan), (name, plan)
+        if name.startswith("facts_"):
+            where = parse("tag = work and not metadata.n > 1 or speaker = Ada")
+            sql, more = STATEMENTS.filtered(Ask(name, {}, both_ways, where))
+            filtered = raw.execute(f"EXPLAIN QUERY PLAN {sql}", {**values, **dict.fromkeys(more)})
+            assert any(index in row[3] for row in filtered), name
     raw.close()

@@ -13,6 +13,7 @@ from typing import ClassVar
 import pytest
 import pytest_asyncio
 
+from graphmem.adapters import qdrant_mark
 from graphmem.adapters.vectors_qdrant import QdrantVectors
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorQuery, VectorStore
@@ -116,7 +117,7 @@ async def test_what_a_collection_is_made_of(server: QdrantHttp) -> None:
     assert (facts["hnsw_config"]["m"], facts["hnsw_config"]["payload_m"]) == (0, 16)
     # Two shards would count words each for itself: here the adapter counts.
     assert "modifier" not in facts["sparse_vectors"]["bm25"]
-    named = {"store_id": "store", "embedder": "model", "size": SIZE, "format": 1}
+    named = {"store_id": "store", "embedder": "model", "size": SIZE, "format": qdrant_mark.FORMAT}
     assert facts["metadata"] == {"graphmem": named}
     index = next(a for a in server.asked if a.name == "PUT /collections/mine_facts/index")
     assert b'"is_tenant":true' in index.body

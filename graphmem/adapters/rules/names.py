@@ -38,7 +38,7 @@ _TITLES = word_set(
     """
 )
 _LONGEST = 6
-_GREETINGS = word_set(
+GREETINGS = word_set(
     """
     hey hi hello thanks thank wow woah whoa congrats congratulations bye yeah yes yep sure
     sorry dear cheers ok okay oh absolutely totally great cool nice you welcome agreed
@@ -118,7 +118,7 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> Span | None:
     tokens = sentence.tokens
     at_start = first == 0
     if at_start:
-        while first < last and tokens[first].low in NOT_NAMES | _GREETINGS:
+        while first < last and tokens[first].low in NOT_NAMES | GREETINGS:
             first += 1
             while first < last and not tokens[first].capital:
                 first += 1
@@ -250,7 +250,7 @@ def vocatives(sentence: Sentence) -> Iterator[str]:
     for span in spans(sentence):
         before = tokens[span.first - 1] if span.first else None
         after = tokens[span.last + 1] if span.last + 1 < len(tokens) else None
-        greeted = before is not None and before.low in _GREETINGS and span.first <= 3
+        greeted = before is not None and before.low in GREETINGS and span.first <= 3
         set_off = "," in tokens[span.first].gap and (after is None or "," in after.gap)
         opens = span.first == 0 and after is not None and "," in after.gap
         if (greeted or set_off or opens) and not span.owns:

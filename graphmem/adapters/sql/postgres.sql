@@ -36,10 +36,11 @@ ORDER BY n DESC LIMIT 1;
 -- name: add_episode
 INSERT INTO episodes (n, id, wall, place, project_id, user_id, agent_id, run_id, kind, content,
   content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, expires_at,
-  memory_type, importance, metadata, tags, infer, status, reason)
+  memory_type, importance, metadata, tags, infer, status, reason, extraction)
 VALUES ((SELECT coalesce(max(n), 0) + 1 FROM episodes), :id, :wall, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :content,
   :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id, :idempotency_key,
-  :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status, :reason);
+  :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status, :reason,
+  :extraction);
 
 -- name: add_turn
 INSERT INTO turns (id, episode_id, ordinal, wall, speaker, role, text, occurred_at, source_id)
@@ -50,7 +51,7 @@ VALUES (:id, :episode_id, :ordinal, :wall, :speaker, :role, :text, :occurred_at,
 UPDATE episodes SET status = 'pending', reason = :reason WHERE id = :id;
 
 -- name: set_done
-UPDATE episodes SET status = 'done', reason = NULL WHERE id = :id;
+UPDATE episodes SET status = 'done', reason = NULL WHERE id = ANY(:ids::text[]);
 
 -- name: postpone
 -- What another process has finished meanwhile stays so.
@@ -172,6 +173,33 @@ JOIN turns AS near ON near.episode_id = hit.episode_id
 WHERE hit.id = ANY(:ids::text[]) AND hit.wall = :wall
 ORDER BY near.episode_id, near.ordinal;
 
+-- name: named_in
+-- The entities that turns name, each as the one that it stands for now.
+SELECT DISTINCT m.turn_id, coalesce(e.merged_into, e.id) AS entity_id FROM mentions AS m
+JOIN entities AS e ON e.id = m.entity_id AND e.wall = :wall
+WHERE m.turn_id = ANY(:ids::text[]) ORDER BY 1, 2;
+
+-- name: turns_naming
+-- For each entity, and each that it stands for, the newest turns that name it, as JSON.
+WITH wanted (id, entity_id) AS (
+  SELECT id, id FROM entities WHERE id = ANY(:ids::text[]) AND wall = :wall
+  UNION ALL
+  SELECT id, merged_into FROM entities WHERE merged_into = ANY(:ids::text[]) AND wall = :wall)
+SELECT entity_id, coalesce((SELECT json_agg(turn_id)::text FROM (
+  SELECT m.turn_id FROM mentions AS m JOIN episodes AS e ON e.id = m.episode_id
+  WHERE m.entity_id = wanted.id
+    AND (:agent_id::text IS NULL OR e.agent_id = :agent_id)
+    AND (:run_id::text IS NULL OR e.run_id = :run_id)
+    AND (:current::text IS NULL OR e.expires_at IS NULL OR e.expires_at > :current)
+  ORDER BY m.episode_id DESC LIMIT :most) AS newest), '[]') AS ids FROM wanted;
+
+-- name: facts_naming
+-- For each entity the newest facts about it, as JSON.
+SELECT wanted.id AS entity_id, coalesce((SELECT json_agg(fact_id)::text FROM (
+  SELECT fact_id FROM fact_entities WHERE entity_id = wanted.id
+  ORDER BY fact_id DESC LIMIT :most) AS newest), '[]') AS ids FROM entities AS wanted
+WHERE wanted.id = ANY(:ids::text[]) AND wanted.wall = :wall;
+
 -- name: add_statement
 INSERT INTO statements (id, wall, episode_id, subject_id, type, object_id, text_key, undone, body)
 VALUES (:id, :wall, :episode_id, :subject_id, :type, :object_id, :text_key, false, :body)
@@ -219,6 +247,18 @@ JOIN statements AS s ON s.id = p.statement_id
 WHERE f.retired_at IS NULL AND f.wall = :wall AND hashtextextended(f.text_key, 0) = ANY(
     SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
   AND f.text_key = ANY(:keys::text[]) AND f.type IS NULL AND NOT s.undone;
+
+-- name: heard
+-- Which of these sentences were told in a wall, or are what a present fact says.
+SELECT text_key AS key FROM statements
+WHERE wall = :wall AND hashtextextended(text_key, 0) = ANY(
+    SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
+  AND text_key = ANY(:keys::text[])
+UNION
+SELECT text_key AS key FROM facts
+WHERE retired_at IS NULL AND wall = :wall AND hashtextextended(text_key, 0) = ANY(
+    SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
+  AND text_key = ANY(:keys::text[]);
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
@@ -512,7 +552,9 @@ AND (:known_at::text IS NULL OR f.recorded_at <= :known_at)
 AND ((:agent_id::text IS NULL AND :run_id::text IS NULL) OR EXISTS (
   SELECT 1 FROM {sources} AS s WHERE s.fact_id = f.id
     AND (:agent_id::text IS NULL OR s.agent_id = :agent_id)
-    AND (:run_id::text IS NULL OR s.run_id = :run_id)));
+    AND (:run_id::text IS NULL OR s.run_id = :run_id)))
+AND (:after::text IS NULL OR f.id {past} :after)
+/*where*/;
 
 -- name: entities_by_id
 SELECT body FROM entities AS e
@@ -534,15 +576,51 @@ WHERE wall = :wall AND left(name, 100) >= left(:after_name, 100)
   AND (:kind::text IS NULL OR kind = :kind)
   AND (:contains::text IS NULL OR strpos(key, :contains) > 0)
   AND e.gone_at IS NULL
+  /*where*/
 ORDER BY left(name, 100), name, id LIMIT :limit;
 
 -- name: history
 SELECT * FROM events WHERE id = :id AND kind = 'fact' AND wall = :wall ORDER BY seq;
 
 -- name: changed_last
--- The last event that changed what is believed in a wall: a journalled episode does not.
-SELECT coalesce(max(seq), 0) AS seq FROM events
-WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD');
+-- The last event that changed what is believed in a wall, or how every wall is decided (the rule of
+-- a relation type, in no wall): a journalled episode does not.
+SELECT greatest(here.seq, types.seq) AS seq, types.seq AS types_seq
+FROM (
+  SELECT coalesce(max(seq), 0) AS seq FROM events
+  WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD')
+) AS here, (
+  SELECT coalesce(max(seq), 0) AS seq FROM events
+  WHERE wall = '' AND (kind <> 'episode' OR action <> 'ADD')
+) AS types;
+
+-- name: type_rules
+-- Every rule that a relation type had: the last one holds.
+SELECT seq, id, after FROM events WHERE wall = '' AND kind = 'type' ORDER BY seq;
+
+-- name: type_uses
+-- How often each type was said, and of how many.
+SELECT type, count(*) AS statements, count(DISTINCT subject_id) AS subjects FROM statements
+WHERE type IS NOT NULL AND NOT undone AND (:wall::text IS NULL OR wall = :wall)
+  AND ((:agent_id::text IS NULL AND :run_id::text IS NULL) OR episode_id IN (
+    SELECT id FROM episodes WHERE wall = :wall
+      AND (:agent_id::text IS NULL OR agent_id = :agent_id)
+      AND (:run_id::text IS NULL OR run_id = :run_id)
+  ))
+GROUP BY type ORDER BY type;
+
+-- name: sayings
+-- Where these types were said, each place once; in the order of the index.
+SELECT DISTINCT wall, subject_id, type FROM statements
+WHERE subject_id IS NOT NULL AND type = ANY(:types::text[])
+  AND (wall, subject_id, type) > (:after_wall, :after_subject, :after_type)
+ORDER BY wall, subject_id, type LIMIT :limit;
+
+-- name: count_sayings
+SELECT count(*) AS count FROM (
+  SELECT DISTINCT wall, subject_id, type FROM statements
+  WHERE subject_id IS NOT NULL AND type = ANY(:types::text[])
+) AS places;
 
 -- name: lock
 -- What every writing transaction takes first: one writes at a time, so that events become visible
@@ -599,6 +677,19 @@ SELECT id FROM entities WHERE id = ANY(:ids::text[]) AND gone_at IS NULL;
 -- name: existing_fact
 SELECT id FROM facts WHERE retired_at IS NULL AND id = ANY(:ids::text[]);
 
+-- name: speakers
+SELECT 'speaker' AS what, id, speaker AS value FROM turns
+WHERE id = ANY(:ids::text[]) AND speaker IS NOT NULL;
+
+-- name: episode_kinds
+SELECT 'kind' AS what, id, kind AS value FROM episodes WHERE id = ANY(:ids::text[]);
+
+-- name: turn_mentions
+-- What the turns of these episodes mention: as written down, and what that stands for.
+SELECT 'mention' AS what, m.turn_id AS id, e.id AS value, coalesce(e.merged_into, e.id) AS stands_for
+FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
+WHERE m.episode_id = ANY(:ids::text[]);
+
 -- name: present_episode
 SELECT id FROM episodes WHERE status <> 'undone' AND (:wall::text IS NULL OR wall = :wall);
 
@@ -606,6 +697,12 @@ SELECT id FROM episodes WHERE status <> 'undone' AND (:wall::text IS NULL OR wal
 -- Turns of episodes stored as they are (no inference) are facts already.
 SELECT t.id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
 WHERE e.infer AND e.status <> 'undone' AND (:wall::text IS NULL OR t.wall = :wall);
+
+-- name: present_session
+-- Episodes whose turns are searched as one text.
+SELECT id FROM episodes
+WHERE infer AND status <> 'undone' AND (:wall::text IS NULL OR wall = :wall)
+  AND EXISTS (SELECT 1 FROM turns WHERE turns.episode_id = episodes.id);
 
 -- name: present_entity
 SELECT id FROM entities WHERE gone_at IS NULL AND (:wall::text IS NULL OR wall = :wall);

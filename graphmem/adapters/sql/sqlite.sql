@@ -30,10 +30,11 @@ SELECT id FROM episodes WHERE place = :place ORDER BY n DESC LIMIT 1;
 -- name: add_episode
 INSERT INTO episodes (id, wall, place, project_id, user_id, agent_id, run_id, kind, content,
   content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, expires_at,
-  memory_type, importance, metadata, tags, infer, status, reason)
+  memory_type, importance, metadata, tags, infer, status, reason, extraction)
 VALUES (:id, :wall, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :content,
   :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id, :idempotency_key,
-  :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status, :reason);
+  :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status, :reason,
+  :extraction);
 
 -- name: add_turn
 INSERT INTO turns (id, episode_id, ordinal, wall, speaker, role, text, occurred_at, source_id)
@@ -44,7 +45,7 @@ VALUES (:id, :episode_id, :ordinal, :wall, :speaker, :role, :text, :occurred_at,
 UPDATE episodes SET status = 'pending', reason = :reason WHERE id = :id;
 
 -- name: set_done
-UPDATE episodes SET status = 'done', reason = NULL WHERE id = :id;
+UPDATE episodes SET status = 'done', reason = NULL WHERE id IN (SELECT value FROM json_each(:ids));
 
 -- name: postpone
 -- What another process has finished meanwhile stays so.
@@ -160,6 +161,33 @@ JOIN turns AS near ON near.episode_id = hit.episode_id
   AND near.ordinal BETWEEN hit.ordinal - :around AND hit.ordinal + :around
 ORDER BY near.episode_id, near.ordinal;
 
+-- name: named_in
+-- The entities that turns name, each as the one that it stands for now.
+SELECT DISTINCT m.turn_id, coalesce(e.merged_into, e.id) AS entity_id
+FROM json_each(:ids) AS wanted CROSS JOIN mentions AS m ON m.turn_id = wanted.value
+CROSS JOIN entities AS e ON e.id = m.entity_id WHERE +e.wall = :wall ORDER BY 1, 2;
+
+-- name: turns_naming
+-- For each entity, and each that it stands for, the newest turns that name it, as JSON.
+WITH wanted (id, entity_id) AS (
+  SELECT id, id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND +wall = :wall
+  UNION ALL
+  SELECT id, merged_into FROM entities
+  WHERE merged_into IN (SELECT value FROM json_each(:ids)) AND +wall = :wall)
+SELECT entity_id, (SELECT json_group_array(turn_id) FROM (
+  SELECT m.turn_id FROM mentions AS m JOIN episodes AS e ON e.id = m.episode_id
+  WHERE m.entity_id = wanted.id
+    AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
+    AND (:current IS NULL OR e.expires_at IS NULL OR e.expires_at > :current)
+  ORDER BY m.episode_id DESC LIMIT :most)) AS ids FROM wanted;
+
+-- name: facts_naming
+-- For each entity the newest facts about it, as JSON.
+SELECT value AS entity_id, (SELECT json_group_array(fact_id) FROM (
+  SELECT fact_id FROM fact_entities WHERE entity_id = wanted.value
+  ORDER BY fact_id DESC LIMIT :most)) AS ids FROM json_each(:ids) AS wanted
+WHERE EXISTS (SELECT 1 FROM entities WHERE id = wanted.value AND +wall = :wall);
+
 -- name: add_statement
 INSERT INTO statements (id, wall, episode_id, subject_id, type, object_id, text_key, undone, body)
 VALUES (:id, :wall, :episode_id, :subject_id, :type, :object_id, :text_key, 0, :body)
@@ -203,6 +231,14 @@ UNION
 SELECT s.* FROM facts AS f JOIN supports AS p ON p.fact_id = f.id
 JOIN statements AS s ON s.id = p.statement_id
 WHERE f.retired_at IS NULL AND f.wall = :wall AND f.text_key IN (SELECT value FROM json_each(:keys)) AND f.type IS NULL AND NOT s.undone;
+
+-- name: heard
+-- Which of these sentences were told in a wall, or are what a present fact says.
+SELECT text_key AS key FROM statements
+WHERE wall = :wall AND text_key IN (SELECT value FROM json_each(:keys))
+UNION
+SELECT text_key AS key FROM facts
+WHERE retired_at IS NULL AND wall = :wall AND text_key IN (SELECT value FROM json_each(:keys));
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
@@ -495,7 +531,9 @@ AND (:known_at IS NULL OR f.recorded_at <= :known_at)
 AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
   SELECT 1 FROM {sources} AS s WHERE s.fact_id = f.id
     AND (:agent_id IS NULL OR s.agent_id = :agent_id)
-    AND (:run_id IS NULL OR s.run_id = :run_id)));
+    AND (:run_id IS NULL OR s.run_id = :run_id)))
+AND (:after IS NULL OR f.id {past} :after)
+/*where*/;
 
 -- name: entities_by_id
 -- The plus signs keep SQLite from walking the whole wall by name to save itself the sorting.
@@ -516,15 +554,50 @@ WHERE wall = :wall AND (name, id) > (:after_name, :after_id)
   AND (:kind IS NULL OR kind = :kind)
   AND (:contains IS NULL OR instr(key, :contains) > 0)
   AND e.gone_at IS NULL
+  /*where*/
 ORDER BY name, id LIMIT :limit;
 
 -- name: history
 SELECT * FROM events WHERE id = :id AND kind = 'fact' AND wall = :wall ORDER BY seq;
 
 -- name: changed_last
--- The last event that changed what is believed in a wall: a journalled episode does not.
-SELECT coalesce(max(seq), 0) AS seq FROM events
-WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD');
+-- The last event that changed what is believed in a wall, or how every wall is decided (the rule of
+-- a relation type, in no wall): a journalled episode does not.
+SELECT max(here.seq, types.seq) AS seq, types.seq AS types_seq
+FROM (
+  SELECT coalesce(max(seq), 0) AS seq FROM events
+  WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD')
+) AS here, (
+  SELECT coalesce(max(seq), 0) AS seq FROM events
+  WHERE wall = '' AND (kind <> 'episode' OR action <> 'ADD')
+) AS types;
+
+-- name: type_rules
+-- Every rule that a relation type had: the last one holds.
+SELECT seq, id, after FROM events WHERE wall = '' AND kind = 'type' ORDER BY seq;
+
+-- name: type_uses
+-- How often each type was said, and of how many.
+SELECT type, count(*) AS statements, count(DISTINCT subject_id) AS subjects FROM statements
+WHERE type IS NOT NULL AND NOT undone AND (:wall IS NULL OR wall = :wall)
+  AND ((:agent_id IS NULL AND :run_id IS NULL) OR episode_id IN (
+    SELECT id FROM episodes WHERE wall = :wall
+      AND (:agent_id IS NULL OR agent_id = :agent_id) AND (:run_id IS NULL OR run_id = :run_id)
+  ))
+GROUP BY type ORDER BY type;
+
+-- name: sayings
+-- Where these types were said, each place once; from the index alone.
+SELECT DISTINCT wall, subject_id, type FROM statements
+WHERE subject_id IS NOT NULL AND type IN (SELECT value FROM json_each(:types))
+  AND (wall, subject_id, type) > (:after_wall, :after_subject, :after_type)
+ORDER BY wall, subject_id, type LIMIT :limit;
+
+-- name: count_sayings
+SELECT count(*) AS count FROM (
+  SELECT DISTINCT wall, subject_id, type FROM statements
+  WHERE subject_id IS NOT NULL AND type IN (SELECT value FROM json_each(:types))
+);
 
 -- name: head
 SELECT coalesce(max(seq), 0) AS head FROM events;
@@ -576,6 +649,19 @@ SELECT id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND gone
 -- name: existing_fact
 SELECT id FROM facts WHERE retired_at IS NULL AND id IN (SELECT value FROM json_each(:ids));
 
+-- name: speakers
+SELECT 'speaker' AS what, id, speaker AS value FROM turns
+WHERE id IN (SELECT value FROM json_each(:ids)) AND speaker IS NOT NULL;
+
+-- name: episode_kinds
+SELECT 'kind' AS what, id, kind AS value FROM episodes WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: turn_mentions
+-- What the turns of these episodes mention: as written down, and what that stands for.
+SELECT 'mention' AS what, m.turn_id AS id, e.id AS value, coalesce(e.merged_into, e.id) AS stands_for
+FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
+WHERE m.episode_id IN (SELECT value FROM json_each(:ids));
+
 -- name: present_episode
 SELECT id FROM episodes WHERE status <> 'undone' AND (:wall IS NULL OR wall = :wall);
 
@@ -583,6 +669,12 @@ SELECT id FROM episodes WHERE status <> 'undone' AND (:wall IS NULL OR wall = :w
 -- Turns of episodes stored as they are (no inference) are facts already.
 SELECT t.id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
 WHERE e.infer AND e.status <> 'undone' AND (:wall IS NULL OR t.wall = :wall);
+
+-- name: present_session
+-- Episodes whose turns are searched as one text.
+SELECT id FROM episodes
+WHERE infer AND status <> 'undone' AND (:wall IS NULL OR wall = :wall)
+  AND EXISTS (SELECT 1 FROM turns WHERE turns.episode_id = episodes.id);
 
 -- name: present_entity
 SELECT id FROM entities WHERE gone_at IS NULL AND (:wall IS NULL OR wall = :wall);

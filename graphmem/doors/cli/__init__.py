@@ -13,12 +13,24 @@ from collections.abc import Sequence
 
 import click
 
-from graphmem.doors.cli import ask, care, cypher, demo, graph, migrate, past, relate, tell
+from graphmem.doors.cli import (
+    ask,
+    bench,
+    care,
+    cypher,
+    demo,
+    graph,
+    migrate,
+    past,
+    relate,
+    tell,
+    types,
+)
 from graphmem.doors.cli.base import BROKEN_PIPE, INTERRUPTED, cli, exit_code, report
 
 __all__ = ["cli", "main"]
 
-for module in (demo, tell, relate, ask, graph, past, cypher, care, migrate):
+for module in (demo, tell, relate, ask, graph, past, cypher, types, care, migrate, bench):
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.base import command, options
+from graphmem.doors.cli.base import WHERE, command, filtered, options
 from graphmem.doors.cli.help import asking, say_if_empty
 from graphmem.doors.cli.output import (
     FIXED,
@@ -60,6 +60,7 @@ def _question(words: tuple[str, ...], name: str) -> str:
     help="Facts, verbatim turns, or both.",
 )
 @ALL
+@WHERE
 @in_the_past
 @IDS
 def search(
@@ -69,13 +70,15 @@ def search(
     explain: bool,
     kinds: str,
     everything: bool,
+    where: str | None,
     ids: bool,
 ) -> None:
     """Find the facts and turns that answer best."""
     question = _question(query, "search")
     with asking() as memory:
         seen, current = reader(memory, everything=everything)
-        result = seen.search(question, limit=limit, kinds=kinds.split(","), **current)
+        narrowed = {**current, **filtered(where)}
+        result = seen.search(question, limit=limit, kinds=kinds.split(","), **narrowed)
         sources = labels(memory, result)
         say_if_empty(memory, result)
     if options().json:
@@ -173,17 +176,52 @@ def held_for(fact: Fact) -> str:
     type=click.IntRange(min=1),
     default=1000,
     show_default=True,
-    help="Tokens, counted as four characters each.",
+    help="The most tokens that it may have.",
 )
+@click.option("--sources", is_flag=True, help="Say below what each number stands for, by id.")
+@WHERE
 @in_the_past
-def context(query: tuple[str, ...], budget: int) -> None:
+def context(query: tuple[str, ...], *, budget: int, sources: bool, where: str | None) -> None:
     """Print what is known, ready for a prompt."""
     question = _question(query, "context")
     with asking() as memory:
-        text = reader(memory)[0].context(question, budget_tokens=budget)
+        seen = reader(memory)[0]
+        text = seen.context(question, budget_tokens=budget, **filtered(where))
         say_if_empty(memory, text)
-    if not shown({"query": question, "context": text}):
-        click.echo(text)
+    if options().json:
+        cited = [{"number": c.number, "kind": c.hit.kind, "id": c.hit.id} for c in text.citations]
+        emit({"query": question, "context": text, "tokens": text.tokens, "citations": cited})
+        return
+    click.echo(text)
+    if sources:
+        for citation in text.citations:
+            note(f"[{citation.number}] {citation.hit.kind} {citation.hit.id}")
+
+
+@command("explain")
+@click.argument("id")
+@in_the_past
+def explain(id: str) -> None:
+    """Show why a memory says something.
+
+    ID is that of a fact or a turn, as search --ids and context --sources show it: who said it,
+    when, word for word, and what has happened to it since.
+    """
+    with asking() as memory:
+        found = reader(memory)[0].explain(id)
+    if shown(found):
+        return
+    show(plain(found.text, "bold"))
+    if found.fact and (held := held_for(found.fact)):
+        show(plain(f"held {held}"))
+    if found.about:
+        show(plain("about: " + ", ".join(f"{e.name} ({e.kind})" for e in found.about)))
+    table(
+        [("said", FIXED), "who", "text", ("source", FIXED)],
+        [(day(q.occurred_at), q.speaker or "", q.text, q.source_id or "") for q in found.quotes],
+    )
+    if found.history:
+        show_changes(list(found.history))
 
 
 @command("facts")
@@ -192,12 +230,13 @@ def context(query: tuple[str, ...], budget: int) -> None:
 )
 @click.option("--after", metavar="ID", help="Go on after this fact (as the last page says).")
 @ALL
+@WHERE
 @in_the_past
-def facts(limit: int, after: str | None, everything: bool) -> None:
+def facts(*, limit: int, after: str | None, everything: bool, where: str | None) -> None:
     """List every fact, oldest first."""
     with asking() as memory:
         seen, current = reader(memory, everything=everything)
-        page = seen.get_all(limit=limit, after=after, **current)
+        page = seen.get_all(limit=limit, after=after, **current, **filtered(where))
         say_if_empty(memory, page.items or after)
     if shown(page):
         return
@@ -305,4 +344,4 @@ def _version(fact: Fact | None) -> str:
     return f"{fact.text} ({held})" if held else fact.text
 
 
-COMMANDS = (search, context, facts, get, episode, history)
+COMMANDS = (search, context, explain, facts, get, episode, history)

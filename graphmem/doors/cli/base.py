@@ -227,13 +227,20 @@ class Group(click.Group):
     """The group: its commands in the order in which they were added, with the shared options."""
 
     command_class = Command
+    _top = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_shared(top=True))
+        self.params.extend(_shared(top=self._top))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+
+class Subgroup(Group):
+    """A group within the group."""
+
+    _top = False
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -255,6 +262,11 @@ def command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.
     return click.command(name, cls=Command, **settings)
 
 
+def subgroup(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Subgroup]:
+    """A command with commands of its own, and the shared options."""
+    return click.group(name, cls=Subgroup, **settings)
+
+
 def at_time(flag: str, text: str) -> Callable[..., Any]:
     """An option that takes a time; what is no time is refused by the name of the option."""
 
@@ -266,6 +278,18 @@ def at_time(flag: str, text: str) -> Callable[..., Any]:
         return parse_when(value, name=flag)
 
     return click.option(flag, metavar="TIME", callback=parsed, help=text)
+
+
+WHERE = click.option(
+    "--where",
+    metavar="FILTER",
+    help="Only what passes, for example 'tag = work and occurred_at >= 2024-05'.",
+)
+
+
+def filtered(where: str | None) -> dict[str, Any]:
+    """The argument ``where`` of a read, where a filter was given."""
+    return {} if where is None else {"where": where}
 
 
 def pairs(values: Sequence[str], flag: str) -> dict[str, Any]:

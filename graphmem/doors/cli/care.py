@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from graphmem.doors.cli.base import command, options
 from graphmem.doors.cli.output import FIXED, RIGHT, console, note, plain, show, shown, table
+from graphmem.ingest.prompts import copy as copy_prompts
 from graphmem.model import Stats, Verification
 
 _FAILED = 1
@@ -132,4 +135,19 @@ def rebuild(context: click.Context) -> None:
         context.exit(_FAILED)
 
 
-COMMANDS = (stats, health, verify, rebuild)
+@command("prompts")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def prompts(folder: Path) -> None:
+    """Copy what models are asked with into FOLDER, to be changed there.
+
+    Name the folder in GRAPHMEM_PROMPTS. Files that are there already are left as they are.
+    """
+    written = copy_prompts(folder)
+    if shown([str(path) for path in written]):
+        return
+    for path in written:
+        show(plain(str(path)))
+    note(f"{len(written)} written; use them with GRAPHMEM_PROMPTS={folder}")
+
+
+COMMANDS = (stats, health, verify, rebuild, prompts)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem.doors.cli.ask import ALL, IDS, marked
-from graphmem.doors.cli.base import at_time, command, options
+from graphmem.doors.cli.base import WHERE, at_time, command, filtered, options
 from graphmem.doors.cli.help import asking, say_if_empty
 from graphmem.doors.cli.output import (
     FIXED,
@@ -43,6 +43,7 @@ LIMIT = click.option(
 @click.option("--other", metavar="ENTITY", help="Only those with this entity at the other end.")
 @LIMIT
 @ALL
+@WHERE
 @in_the_past
 @IDS
 def relations(
@@ -52,12 +53,15 @@ def relations(
     other: str | None,
     limit: int,
     everything: bool,
+    where: str | None,
     ids: bool,
 ) -> None:
     """List typed relations, of an entity or all."""
     with asking() as memory:
         seen, current = reader(memory, everything=everything)
-        found = seen.relations(entity, type=type_, other=other, limit=limit, **current)
+        found = seen.relations(
+            entity, type=type_, other=other, limit=limit, **current, **filtered(where)
+        )
         say_if_empty(memory, found)
     if options().json:
         emit(found)
@@ -91,12 +95,15 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
 @click.argument("name", required=False)
 @click.option("--kind", metavar="KIND", help="Only this kind, for example person.")
 @LIMIT
+@WHERE
 @in_the_past
 @IDS
-def entities(name: str | None, kind: str | None, limit: int, ids: bool) -> None:
+def entities(
+    name: str | None, *, kind: str | None, limit: int, where: str | None, ids: bool
+) -> None:
     """List entities, or those with NAME in their name."""
     with asking() as memory:
-        found = reader(memory)[0].entities(name, kind=kind, limit=limit)
+        found = reader(memory)[0].entities(name, kind=kind, limit=limit, **filtered(where))
         say_if_empty(memory, found)
     if options().json:
         emit(found)
@@ -134,12 +141,13 @@ def entity(name_or_id: str) -> None:
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most entities."
 )
 @ALL
+@WHERE
 @in_the_past
-def neighbours(entity: str, hops: int, limit: int, everything: bool) -> None:
+def neighbours(entity: str, *, hops: int, limit: int, everything: bool, where: str | None) -> None:
     """Show what surrounds an entity."""
     with asking() as memory:
         seen, current = reader(memory, everything=everything)
-        found = seen.neighbours(entity, hops=hops, limit=limit, **current)
+        found = seen.neighbours(entity, hops=hops, limit=limit, **current, **filtered(where))
     if shown(found):
         return
     show_entities(found.entities)
@@ -154,15 +162,20 @@ def neighbours(entity: str, hops: int, limit: int, everything: bool) -> None:
     "--limit", type=click.IntRange(min=1), default=5, show_default=True, help="At most so many."
 )
 @ALL
+@WHERE
 @in_the_past
-def paths(source: str, target: str, max_hops: int, limit: int, everything: bool) -> None:
+def paths(
+    source: str, target: str, *, max_hops: int, limit: int, everything: bool, where: str | None
+) -> None:
     """Show how two entities connect.
 
     The shortest ways come first, each with the facts that make its steps.
     """
     with asking() as memory:
         seen, current = reader(memory, everything=everything)
-        found = seen.paths(source, target, max_hops=max_hops, limit=limit, **current)
+        found = seen.paths(
+            source, target, max_hops=max_hops, limit=limit, **current, **filtered(where)
+        )
     if options().json:
         emit([{**to_json(way), "text": str(way)} for way in found])
         return
@@ -185,10 +198,17 @@ def show_paths(found: list[Way], max_hops: int = 4) -> None:
 @at_time("--since", "Only from then on.")
 @at_time("--until", "Only before then.")
 @LIMIT
+@WHERE
 @in_the_past
 @IDS
 def timeline(
-    entity: str | None, since: datetime | None, until: datetime | None, limit: int, ids: bool
+    entity: str | None,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    where: str | None,
+    ids: bool,
 ) -> None:
     """Show what began or ended when.
 
@@ -196,7 +216,9 @@ def timeline(
     said.
     """
     with asking() as memory:
-        found = reader(memory)[0].timeline(entity, since=since, until=until, limit=limit)
+        found = reader(memory)[0].timeline(
+            entity, since=since, until=until, limit=limit, **filtered(where)
+        )
         say_if_empty(memory, found)
     if options().json:
         emit(found)
@@ -245,8 +267,11 @@ def _told(moment: Moment) -> list[object]:
     "--limit", type=click.IntRange(min=1), default=150, show_default=True, help="Most entities."
 )
 @click.option("--current", is_flag=True, help="Leave out relations that have ended.")
+@WHERE
 @in_the_past
-def graph(entity: str | None, hops: int, out: Path, limit: int, current: bool) -> None:
+def graph(
+    entity: str | None, *, hops: int, out: Path, limit: int, current: bool, where: str | None
+) -> None:
     """Draw the graph: around an entity, or all."""
     from graphmem.doors.picture import picture_format
 
@@ -257,6 +282,7 @@ def graph(entity: str | None, hops: int, out: Path, limit: int, current: bool) -
     with asking() as memory:
         whole: Subgraph | nx.MultiDiGraph[str]
         seen, more = (memory, {"current": current}) if not moments() else reader(memory)
+        more |= filtered(where)
         if entity is None:
             whole = seen.to_networkx(**more)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -15,7 +15,7 @@ from graphmem.doors.cli.help import asking
 from graphmem.doors.cli.ingest import Ingest
 from graphmem.doors.cli.output import counted, emit, note, plain, show, shown
 from graphmem.errors import UsageError
-from graphmem.model import Receipt, Removal
+from graphmem.model import MemoryType, Receipt, Removal
 
 _STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 
@@ -29,6 +29,11 @@ _STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 @at_time("--expires-at", "From when on it answers nothing any more.")
 @click.option("--importance", type=float, help="From 0 to 1.")
 @click.option("--key", metavar="TEXT", help="The same key again changes nothing.")
+@click.option(
+    "--memory-type",
+    type=click.Choice(get_args(MemoryType)),
+    help="procedural: steps, kept as an ordered whole.",
+)
 def add(
     text: tuple[str, ...],
     *,
@@ -39,6 +44,7 @@ def add(
     expires_at: datetime | None,
     importance: float | None,
     key: str | None,
+    memory_type: str | None,
 ) -> None:
     """Remember a text, or what is piped in."""
     content = piped() if text in ((), ("-",)) else " ".join(text)
@@ -49,6 +55,7 @@ def add(
         "expires_at": expires_at,
         "importance": importance,
         "idempotency_key": key,
+        "memory_type": memory_type,
         "metadata": pairs(meta, "--meta") or None,
         "tags": tags or None,
     }

@@ -56,6 +56,26 @@ def load(folder: str | None = None) -> Prompts:
     return Prompts({**_built_in().templates, **_own(Path(folder).expanduser())})
 
 
+def copy(folder: Path) -> list[Path]:
+    """Put the built-in prompts, and what they may hold, into a folder to be changed there.
+
+    Files that are there already are left as they are. :class:`~graphmem.errors.UsageError` when
+    it cannot be written.
+    """
+    room = resources.files(__name__)
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (*(f"{name}.md" for name in PLACEHOLDERS), "README.md"):
+            path = folder / name
+            if not path.exists():
+                path.write_text(room.joinpath(name).read_text(encoding="utf-8"), encoding="utf-8")
+                written.append(path)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return written
+
+
 @cache
 def _built_in() -> Prompts:
     room = resources.files(__name__)

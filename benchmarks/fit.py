@@ -1,0 +1,195 @@
+"""Find how much each signal of a search should count: ``python -m benchmarks.fit LOCOMO.json``.
+
+Every question of a LoCoMo file is asked, and what each signal says of every candidate is noted. The
+weights are those under which a softmax over a question's candidates gives most to its evidence
+(listwise, as ListNet's top one probability: Cao et al. 2007); none may change its sign. With
+``--folds`` each conversation is measured with weights from all the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmem import Settings, open_memory
+from graphmem.doors.formats.locomo import read_locomo
+from graphmem.engine import AsyncMemory
+from graphmem.model import Scope
+from graphmem.retrieve.pipeline import Candidates
+from graphmem.retrieve.signals import SIGNALS
+from graphmem.retrieve.weights import ARMS, Weights, shipped
+
+_NAMES = (*SIGNALS, *ARMS)
+_AGAINST = frozenset({"asks", "outdated"})
+_SET_BY_HAND = frozenset({"present", "outdated"})
+"""No conversation set asks often enough for what has changed."""
+_EVIDENCE = re.compile(r"D\d+:\d+")
+_STEPS = 300
+_RATE = 0.1
+_DECAY = 1e-3
+_SHARPNESS = 20.0
+"""By what a score is multiplied in the softmax: the weights of the signals add up to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question: what the signals (rows) say of each candidate (columns)."""
+
+    conversation: str
+    category: int
+    values: NDArray[np.float32]
+    sources: tuple[str, ...]
+    """The turn that each candidate is or states."""
+    gold: frozenset[str]
+
+
+def questions(path: Path) -> Iterator[tuple[str, str, int, frozenset[str]]]:
+    """Conversation, question, category and evidence of each that has any."""
+    for sample in json.loads(path.read_text("utf-8")):
+        for asked in sample["qa"]:
+            gold = frozenset(_EVIDENCE.findall(" ".join(asked["evidence"])))
+            if gold:
+                yield sample["sample_id"], asked["question"], int(asked["category"]), gold
+
+
+async def gather(paths: Sequence[Path], folder: Path) -> list[Asked]:
+    """All questions, asked of a memory that was told the conversations."""
+    found = []
+    memory = await open_memory(folder, settings=Settings.load({}))
+    try:
+        for path in paths:
+            texts = iter([path.read_text("utf-8")])
+            await memory.add_many([dict(item) for item in read_locomo(texts, path.name, None)])
+            for count, (user, text, category, gold) in enumerate(questions(path)):
+                if count % 100 == 0:
+                    print(f"  {path.name}: {count} questions asked", file=sys.stderr)
+                found.append(_noted(await _candidates(memory, text, user), user, category, gold))
+    finally:
+        await memory.close()
+    return found
+
+
+async def _candidates(memory: AsyncMemory, text: str, user: str) -> Candidates:
+    retrieve = await memory._searching()
+    lens = memory._lens(current=True)
+    question = memory._question(text, 10, ("fact", "turn"), lens, Scope(user_id=user))
+    return await retrieve.candidates(question)
+
+
+def _noted(ranked: Candidates, user: str, category: int, gold: frozenset[str]) -> Asked:
+    shown = [at for at, row in enumerate(ranked.rows) if row.shown]
+    turns = [(ranked.rows[at].beside or ranked.rows[at].read).turn for at in shown]
+    by_name = dict(zip(ranked.ranking.names, ranked.ranking.values, strict=True))
+    values = np.stack([by_name[name] for name in _NAMES])[:, shown]
+    sources = tuple((turn.source_id or "") if turn else "" for turn in turns)
+    return Asked(user, category, values.astype(np.float32), sources, gold)
+
+
+def measured(asked: Sequence[Asked], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Recall at 5, recall at 10 and session hit at 1, over the distinct turns."""
+    rows = []
+    for one in asked:
+        order = np.argsort(-(weights @ one.values), kind="stable")[:60]
+        turns = list(dict.fromkeys(one.sources[at] for at in order))[:10]
+        sessions = {turn.partition(":")[0] for turn in one.gold}
+        rows.append(
+            (
+                len(one.gold & set(turns[:5])) / len(one.gold),
+                len(one.gold & set(turns)) / len(one.gold),
+                bool(turns) and turns[0].partition(":")[0] in sessions,
+            )
+        )
+    mean: NDArray[np.float64] = np.array(rows, dtype=np.float64).mean(axis=0)
+    return mean
+
+
+def fit(asked: Sequence[Asked], start: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights by gradient descent (Adam) from ``start``, signs kept."""
+    known = [one for one in asked if one.gold.intersection(one.sources)]
+    widest = max(one.values.shape[1] for one in known)
+    values = np.zeros((len(known), len(_NAMES), widest), dtype=np.float32)
+    target = np.zeros((len(known), widest), dtype=np.float32)
+    outside = np.full((len(known), widest), -np.inf, dtype=np.float32)
+    for at, one in enumerate(known):
+        width = one.values.shape[1]
+        values[at, :, :width] = one.values
+        target[at, :width] = [source in one.gold for source in one.sources]
+        outside[at, :width] = 0.0
+    target /= target.sum(axis=1, keepdims=True)
+    learnt = np.array([name not in _SET_BY_HAND for name in _NAMES])
+    sign = np.array([-1.0 if name in _AGAINST else 1.0 for name in _NAMES])
+    weights, mean, spread = start * _SHARPNESS, np.zeros(len(start)), np.zeros(len(start))
+    for step in range(1, _STEPS + 1):
+        scores = np.einsum("s,qsc->qc", weights.astype(np.float32), values) + outside
+        scores -= scores.max(axis=1, keepdims=True)
+        share = np.exp(scores)
+        share /= share.sum(axis=1, keepdims=True)
+        slope = np.einsum("qsc,qc->s", values, share - target) / len(known) + _DECAY * weights
+        slope = np.where(learnt, slope, 0.0)
+        mean, spread = 0.9 * mean + 0.1 * slope, 0.99 * spread + 0.01 * slope**2
+        move = (mean / (1 - 0.9**step)) / (np.sqrt(spread / (1 - 0.99**step)) + 1e-8)
+        weights = weights - _RATE * move
+        weights = np.where(weights * sign < 0, 0.0, weights)
+    in_all = sum(w for name, w in zip(_NAMES, weights, strict=True) if name in SIGNALS and w > 0)
+    return np.where(learnt, weights / in_all, start)
+
+
+def as_weights(found: NDArray[np.float64]) -> Weights:
+    by_name = {name: round(float(w), 4) for name, w in zip(_NAMES, found, strict=True)}
+    return Weights({n: by_name[n] for n in SIGNALS}, {n: by_name[n] for n in ARMS})
+
+
+def as_numbers(weights: Weights) -> NDArray[np.float64]:
+    by_name = {**weights.signals, **weights.arms}
+    return np.array([by_name[name] for name in _NAMES])
+
+
+def report(asked: Sequence[Asked], *, folds: bool) -> tuple[dict[str, Any], Weights]:
+    """What the shipped weights give, what fitted ones give, and what those of other folds give."""
+    start = as_numbers(shipped())
+    found = as_weights(fit(asked, start))
+    result: dict[str, Any] = {
+        "questions": len(asked),
+        "shipped": measured(asked, start).round(4).tolist(),
+        "fitted": measured(asked, as_numbers(found)).round(4).tolist(),
+    }
+    if folds:
+        held = {}
+        for name in sorted({one.conversation for one in asked}):
+            others = [one for one in asked if one.conversation != name]
+            mine = [one for one in asked if one.conversation == name]
+            held[name] = measured(mine, fit(others, start)).round(4).tolist()
+            print(f"  {name}: {held[name]}", file=sys.stderr)
+        result["held out"] = held
+        result["held out, mean"] = np.mean(list(held.values()), axis=0).round(4).tolist()
+    return result, found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description=__doc__)
+    parser.add_argument("locomo", type=Path, nargs="+", help="files in LoCoMo's format")
+    parser.add_argument("--folds", action="store_true", help="hold out each conversation in turn")
+    parser.add_argument("--write", type=Path, help="put the weights into this file")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        asked = asyncio.run(gather(options.locomo, Path(folder) / "memory"))
+    result, found = report(asked, folds=options.folds)
+    print(json.dumps(result, indent=2))
+    if options.write:
+        written = {"signals": found.signals, "arms": found.arms}
+        options.write.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

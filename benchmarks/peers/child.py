@@ -1,0 +1,111 @@
+"""One engine, in its own virtual environment: told, asked and timed. Standard library only.
+
+Reads the job as JSON from standard input; writes a line of JSON for each size it reaches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import resource
+import statistics
+import sys
+import time
+import urllib.request
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.engines import ENGINES
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "", None})
+_ENTRY = re.compile(r"entry (\d+)\b")
+_LIMIT = 10
+reached_out: set[str] = set()
+
+
+def guard(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse, and note, every attempt to reach beyond this machine."""
+    host: Any = None
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    host = host.decode() if isinstance(host, bytes) else host
+    if host not in _LOOPBACK:
+        reached_out.add(str(host))
+        raise ConnectionRefusedError(f"{host}: nothing beyond this machine is to be reached")
+
+
+def counts(base_url: str) -> dict[str, int]:
+    with urllib.request.urlopen(f"{base_url}/stats") as answer:
+        found: dict[str, int] = json.load(answer)
+        return found
+
+
+async def run(job: dict[str, Any]) -> None:
+    kind = ENGINES[job["engine"]]
+    engine = kind(Path(job["folder"]), job["base_url"])
+    await engine.open()
+    version = metadata.version(kind.package) if job["version"] is None else job["version"]
+    told = facts = 0
+    deadline = time.monotonic() + job["budget_s"]
+    for size in job["sizes"]:
+        before, began, start = counts(job["base_url"]), time.monotonic(), told
+        for episode in job["episodes"][told:]:
+            if time.monotonic() > deadline or episode["facts"] > size:
+                break
+            await engine.add(" ".join(episode["sentences"]), episode["user"])
+            told, facts = told + 1, episode["facts"]
+        await engine.settle()
+        seconds, after = time.monotonic() - began, counts(job["base_url"])
+        if told == start:
+            break
+        asked = [q for q in job["questions"] if q["entry"] < facts][: job["searches"]]
+        done = told - start
+        row = {
+            "engine": job["engine"],
+            "version": version,
+            "facts": facts,
+            "episodes": told,
+            "episodes_per_s": done / seconds,
+            "model_calls_per_episode": (after["calls"] - before["calls"]) / done,
+            "tokens_per_episode": (after["tokens"] - before["tokens"]) / done,
+            **await asked_of(engine, asked),
+            "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "reached_out": sorted(reached_out),
+        }
+        print(json.dumps(row), flush=True)
+        if facts < size:
+            break
+    await engine.close()
+
+
+async def asked_of(engine: Any, asked: list[dict[str, Any]]) -> dict[str, Any]:
+    for question in asked[:5]:
+        await engine.search(question["text"], question["user"], _LIMIT)
+    took, hits = [], 0
+    for question in asked:
+        start = time.perf_counter()
+        texts = await engine.search(question["text"], question["user"], _LIMIT)
+        took.append((time.perf_counter() - start) * 1000)
+        entries = {int(n) for text in texts[:_LIMIT] for n in _ENTRY.findall(text)}
+        hits += question["entry"] in entries
+    cuts = statistics.quantiles(took, n=20)
+    return {
+        "search_ms": {"p50": statistics.median(took), "p95": cuts[18]},
+        "recall@10": hits / len(asked),
+        "questions": len(asked),
+    }
+
+
+def main() -> None:
+    sys.addaudithook(guard)
+    logging.disable(logging.WARNING)
+    asyncio.run(run(json.load(sys.stdin)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Filters in the words of the embedded engine, and the indexes that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import qdrant_edge as edge
+
+from graphmem.adapters import point_fields
+from graphmem.filters import Where
+
+
+def indexes() -> dict[str, Any]:
+    """The indexes of what filters ask for most; what is rarer is looked up in the payload of the
+    wall's points."""
+    return {
+        point_fields.LABELS: edge.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False),
+        "occurred_at": edge.DatetimeIndexParams(enable_hnsw=False),
+    }
+
+
+def condition(where: Where) -> Any:
+    return point_fields.condition(where, _EdgeConditions())
+
+
+class _EdgeConditions:
+    def labelled(self, field: str, values: Sequence[Any]) -> Any:
+        match = edge.MatchAny(list(values)) if len(values) > 1 else edge.MatchValue(values[0])
+        return edge.FieldCondition(field, match=match)
+
+    def time(self, field: str, bounds: dict[str, str]) -> Any:
+        return edge.FieldCondition(field, range=edge.RangeDateTime(**bounds))
+
+    def number(self, field: str, bounds: dict[str, float]) -> Any:
+        return edge.FieldCondition(field, range=edge.RangeFloat(**bounds))
+
+    def empty(self, field: str) -> Any:
+        return edge.IsEmptyCondition(field)
+
+    def nested(self, field: str, parts: Sequence[Any]) -> Any:
+        return edge.NestedCondition(field, edge.Filter(must=list(parts)))
+
+    def joined(
+        self,
+        must: Sequence[Any] = (),
+        should: Sequence[Any] = (),
+        must_not: Sequence[Any] = (),
+    ) -> Any:
+        return edge.Filter(
+            must=list(must) or None, should=list(should) or None, must_not=list(must_not) or None
+        )

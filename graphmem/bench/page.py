@@ -1,0 +1,164 @@
+"""The results page: every figure with its command, machine, versions and date."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphmem.bench.runs import Run, read_object
+from graphmem.bench.tables import line_chart, markdown, peers_table, plots
+from graphmem.errors import UsageError
+
+_TITLES = {
+    "locomo": "LoCoMo",
+    "longmemeval": "LongMemEval",
+    "musique": "MuSiQue",
+    "hotpotqa": "HotpotQA",
+    "2wiki": "2WikiMultihopQA",
+    "beam": "BEAM",
+    "lihua": "LiHua-World",
+}
+_EXTRACTED = {
+    "rules": "entities and facts by the rules, no model",
+    "none": "nothing extracted: each text is one fact",
+    "given": "the triples that come with the data set as extraction",
+    "model": "entities and facts by a model",
+}
+_HEAD = """# Benchmarks
+
+Made by `graphmem bench page` from result files; not edited by hand. How to measure these sets, or
+your own data, is in `graphmem bench --help`.
+
+Nothing here asks a model while searching. **recall@k** is the mean share of a question's gold
+units (turns or passages) among the first k distinct ones; a fact counts for the turn or passage
+that states it. **all@k** is the share of questions whose whole gold is there, **hit@1** that whose
+first unit is gold, **ndcg@k** has binary gains. A session stands where its best unit stands.
+Intervals are 95 %, by a paired bootstrap over questions; in bold where zero lies outside. Latency
+is of one search for ten hits, the embedding of the question included, one at a time.
+"""
+_ALWAYS = (
+    "Memory engines mostly publish how many answers of a large model a large model accepts, after "
+    "it read what was retrieved. That is another quantity than recall, and moves with the models.",
+    "The bootstrap takes questions as independent. Those about one conversation are not quite: the "
+    "true intervals are wider.",
+    "Latency, rates and memory are of the machine named with them, whose load at that time is "
+    "given. Compare ratios inside one run rather than milliseconds between machines.",
+    "Tokens are counted as four characters each, not by any model's tokenizer.",
+)
+_OF_SET = {
+    "locomo": (
+        "LoCoMo: question category 5 (adversarial) is measured here like the others, by the turn "
+        "that it is about; many publications leave it out. A caption is part of its turn. "
+        "What fusion weights were fitted on must be known to read a figure: on the conversations "
+        "that they came from they flatter.",
+    ),
+    "longmemeval": (
+        "LongMemEval: the published retrieval figures index what the user said only; here both "
+        "sides are indexed. Questions that cannot be answered are left out in both.",
+    ),
+    "musique": (
+        "MuSiQue, HotpotQA, 2WikiMultihopQA: HippoRAG's figures are over 1,000 questions and "
+        "11,656, 9,811 and 6,119 passages, with a 7-billion-parameter embedder and a model that "
+        "filters at query time. A part of a set has fewer passages to confuse, and is easier.",
+    ),
+    "beam": (
+        "BEAM: published scores are of answers against rubrics; here it is whether the messages "
+        "named as sources were found.",
+    ),
+    "lihua": ("LiHua-World: published scores are of answers; here it is the conversations found.",),
+    "peers": (
+        "The other engines ran with a scripted model (see their table): it extracts what a fixed "
+        "script extracts. That makes calls, tokens, rates and latency comparable; what each finds "
+        "with a good model is not measured here.",
+    ),
+}
+_OF_SET["hotpotqa"] = _OF_SET["2wiki"] = _OF_SET["musique"]
+
+
+def write_page(files: Sequence[Path], out: Path) -> list[Path]:
+    """Write the page and its pictures beside it; returns the pictures.
+
+    ``files`` are folders of runs and JSON files of other measurements (``peers``), in the order of
+    the page. :class:`~graphmem.errors.UsageError` names one that is neither.
+    """
+    results = [_read(file) for file in files]
+    pictures: list[Path] = []
+    sections = []
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for number, result in enumerate(results, start=1):
+        sections.append(_section(result, out, f"{out.stem}-{number}", pictures))
+    kinds = [_kind(result) for result in results]
+    reasons = [*_ALWAYS, *(text for kind in kinds for text in _OF_SET.get(kind, ()))]
+    notes = "\n".join(f"- {text}" for text in dict.fromkeys(reasons))
+    compared = f"## What is not comparable\n\n{notes}\n"
+    out.write_text("\n".join([_HEAD, *sections, compared]), encoding="utf-8")
+    return pictures
+
+
+def _read(file: Path) -> dict[str, Any]:
+    if file.is_dir():
+        return Run(file).result()
+    found = read_object(file)
+    if "variants" not in found and "peers" not in found:
+        raise UsageError(f"{file}: neither a run's result nor a measurement of peers")
+    return found
+
+
+def _kind(result: Mapping[str, Any]) -> str:
+    return "peers" if "peers" in result else str(result["plan"]["data"])
+
+
+def _section(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:
+    if "peers" in result:
+        return _peers(result, out, stem, pictures)
+    plan = result["plan"]
+    title = _TITLES.get(plan["data"], plan["data"])
+    left_out = "" if "all" in plan["variants"] else f", {plan['variants'][0]}"
+    parts = [
+        f"## {title}: {_EXTRACTED[plan['extract']]}{left_out}\n",
+        _measured(plan["command"], plan, result["date"]),
+        markdown(result),
+    ]
+    drawn = out.parent / f".{stem}"
+    drawn.mkdir()
+    try:
+        for picture in plots(result, drawn):
+            kept = out.parent / f"{stem}-{picture.name}"
+            shutil.move(picture, kept)
+            pictures.append(kept)
+            parts.append(f"![{title}: {picture.stem}]({kept.name})\n")
+    finally:
+        shutil.rmtree(drawn)
+    return "\n".join(parts)
+
+
+def _measured(command: str, plan: Mapping[str, Any], date: str) -> str:
+    machine = plan["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in plan["versions"].items())
+    return (
+        f"`{command}`\n\n"
+        f"{date}; {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+        f"{machine['system']}, Python {machine['python']}; {versions}; "
+        f"embedder {plan.get('embedder', 'wordllama')}.\n"
+    )
+
+
+def _peers(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:
+    parts = [
+        "## Other engines in the same run\n",
+        _measured(result["command"], result, result["date"]),
+        peers_table(result),
+        "\n".join(f"- {note}" for note in result.get("notes", ())) + "\n",
+    ]
+    series: dict[str, list[tuple[float, float]]] = {}
+    for row in result["peers"]:
+        series.setdefault(row["engine"], []).append((row["facts"], row["search_ms"]["p50"]))
+    picture = line_chart(series, "facts", "search p50, ms", logarithmic=True)
+    if picture is not None:
+        kept = out.parent / f"{stem}-latency.svg"
+        kept.write_text(picture, encoding="utf-8")
+        pictures.append(kept)
+        parts.append(f"![Latency against size]({kept.name})\n")
+    return "\n".join(parts)

@@ -1,0 +1,160 @@
+"""From the lines of a run to its result: metrics per variant and category, intervals, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from graphmem.bench.metrics import Scores, mean, paired, percentile, scores
+from graphmem.bench.runs import ALL, Line, Run, read_object
+from graphmem.errors import UsageError
+
+OVERALL = "overall"
+_COMPARED = ("recall@5", "recall@10", "ndcg@10", "hit@1")
+_COMPARED_SESSIONS = ("hit@1", "recall@5")
+_CURVE = 20
+
+
+def summed_up(run: Run) -> dict[str, Any]:
+    """The result of a run whose questions have all been asked, written to its folder."""
+    held = read_object(run.folder / "run.json")
+    lines = by_variant(run.lines())
+    if not lines:
+        raise UsageError(f"{run.folder}: no question has been asked yet")
+    result: dict[str, Any] = {
+        **held,
+        "variants": {name: _variant(found) for name, found in lines.items()},
+        "answers": _answers(run, next(iter(lines.values()))),
+        "intervals": {
+            name: compare(lines[ALL], found, flip=True)
+            for name, found in lines.items()
+            if ALL in lines and name != ALL
+        },
+    }
+    run.finish(result)
+    return result
+
+
+def by_variant(lines: Iterable[Line]) -> dict[str, list[Line]]:
+    """Lines by variant, in the order asked."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        found.setdefault(line.variant, []).append(line)
+    return found
+
+
+def _variant(lines: Sequence[Line]) -> dict[str, Any]:
+    categories = sorted({line.category for line in lines})
+    groups = {OVERALL: lines, **{c: [x for x in lines if x.category == c] for c in categories}}
+    units = {name: _measured(group, _unit_scores) for name, group in groups.items()}
+    sessions = {name: _measured(group, _session_scores) for name, group in groups.items()}
+    ms = [line.ms for line in lines]
+    return {
+        "questions": len(lines),
+        "units": {name: found for name, found in units.items() if found["questions"]},
+        "sessions": {name: found for name, found in sessions.items() if found["questions"]},
+        "curve": _curve(lines),
+        "search_ms": {"p50": percentile(ms, 0.5), "p95": percentile(ms, 0.95)},
+        "tokens": sum(line.tokens for line in lines) / len(lines),
+        "by_size": _by_size(lines),
+    }
+
+
+def _measured(lines: Sequence[Line], score: Callable[[Line], Scores | None]) -> dict[str, Any]:
+    found = [scored for line in lines if (scored := score(line)) is not None]
+    return {"questions": len(found), **mean(found)}
+
+
+def _unit_scores(line: Line) -> Scores | None:
+    return scores(line.ranked, line.gold) if line.gold else None
+
+
+def _session_scores(line: Line) -> Scores | None:
+    return scores(line.ranked_sessions, line.gold_sessions) if line.gold_sessions else None
+
+
+def _answers(run: Run, lines: Sequence[Line]) -> dict[str, dict[str, float]]:
+    """The mean of each score of the model's answers, per category."""
+    category = {line.id: line.category for line in lines}
+    found: dict[str, dict[str, list[float]]] = {}
+    for id, answer in run.answers().items():
+        measured = {**answer["scores"], "context_tokens": answer["context_tokens"]}
+        for group in (OVERALL, category.get(id, "other")):
+            for name, value in measured.items():
+                found.setdefault(group, {}).setdefault(name, []).append(float(value))
+    return {
+        group: {name: sum(values) / len(values) for name, values in metrics.items()}
+        for group, metrics in sorted(found.items(), key=lambda pair: (pair[0] != OVERALL, pair[0]))
+    }
+
+
+def _curve(lines: Sequence[Line]) -> dict[str, list[float]]:
+    """Recall at each k up to 20."""
+    ks = range(1, _CURVE + 1)
+    units = mean([scores(line.ranked, line.gold, ks) for line in lines if line.gold])
+    sessions = mean(
+        [scores(x.ranked_sessions, x.gold_sessions, ks) for x in lines if x.gold_sessions]
+    )
+    return {
+        kind: [found[f"recall@{k}"] for k in ks]
+        for kind, found in (("units", units), ("sessions", sessions))
+        if found
+    }
+
+
+def _by_size(lines: Sequence[Line]) -> list[dict[str, float]]:
+    """Latency by how many turns the corpus has."""
+    sizes = sorted({line.corpus_turns for line in lines})
+    return [
+        {
+            "turns": size,
+            "p50": percentile([line.ms for line in lines if line.corpus_turns == size], 0.5),
+            "p95": percentile([line.ms for line in lines if line.corpus_turns == size], 0.95),
+        }
+        for size in sizes
+    ]
+
+
+def compare(
+    ours: Sequence[Line], theirs: Sequence[Line], *, flip: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Ours minus theirs, per category and metric, with 95 % intervals over shared questions.
+
+    With ``flip`` it reads as what leaving something out of ours to get theirs costs: theirs minus
+    ours.
+    """
+    categories = (OVERALL, *sorted({line.category for line in ours}))
+    found: dict[str, dict[str, Any]] = {}
+    for category in categories:
+        chosen = [
+            [line for line in lines if category in (OVERALL, line.category)]
+            for lines in (ours, theirs)
+        ]
+        differences: dict[str, Any] = {}
+        for prefix, score, names in (
+            ("", _unit_scores, _COMPARED),
+            ("session ", _session_scores, _COMPARED_SESSIONS),
+        ):
+            tables = [_table(lines, score) for lines in (reversed(chosen) if flip else chosen)]
+            for name in names:
+                interval = paired(*({id: row[name] for id, row in t.items()} for t in tables))
+                if interval is not None:
+                    differences[prefix + name] = {**asdict(interval), "sure": interval.sure}
+        found[category] = differences
+    return found
+
+
+def _table(lines: Sequence[Line], score: Callable[[Line], Scores | None]) -> dict[str, Scores]:
+    return {line.id: found for line in lines if (found := score(line)) is not None}
+
+
+def lines_of(folder: Path, variant: str = ALL) -> list[Line]:
+    """The lines of one variant of a run; of its only one when it has no such."""
+    found = by_variant(Run(folder).lines())
+    if not found:
+        raise UsageError(f"{folder}: no run in this folder (no questions.jsonl)")
+    if variant not in found and len(found) > 1:
+        raise UsageError(f"{folder}: no variant {variant!r}; it has {', '.join(found)}")
+    return found.get(variant) or next(iter(found.values()))

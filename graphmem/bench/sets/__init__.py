@@ -1,0 +1,44 @@
+"""The data sets that can be run, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from graphmem.bench.data import Dataset
+from graphmem.bench.sets import beam, lihua, locomo, longmemeval, passages
+from graphmem.errors import UsageError
+
+SETS: Mapping[str, Callable[..., Dataset]] = {
+    "locomo": locomo.load,
+    "longmemeval": longmemeval.load,
+    "musique": partial(passages.load, name="musique"),
+    "hotpotqa": partial(passages.load, name="hotpotqa"),
+    "2wiki": partial(passages.load, name="2wiki"),
+    "beam": beam.load,
+    "lihua": lihua.load,
+}
+
+
+def load(
+    name: str, path: Path, *, corpus: Path | None = None, triples: Path | None = None
+) -> Dataset:
+    """Read a data set from a path of the user's.
+
+    ``corpus`` (the passages, when they do not lie beside the questions) and ``triples`` (a model's
+    extraction of them) are for the sets of passages. :class:`UsageError` names what cannot be read.
+    """
+    if name not in SETS:
+        raise UsageError(f"unknown data set {name!r}; known are: {', '.join(SETS)}")
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    for file in (corpus, triples):
+        if file is not None and not file.is_file():
+            raise UsageError(f"{file}: no such file")
+    if (corpus or triples) and name not in {"musique", "hotpotqa", "2wiki"}:
+        raise UsageError(f"--corpus and --triples are for sets of passages, not for {name}")
+    found = SETS[name](path, corpus=corpus, triples=triples)
+    if not any(corpus.questions for corpus in found.corpora):
+        raise UsageError(f"{path}: no question in it")
+    return found

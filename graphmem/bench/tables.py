@@ -1,0 +1,234 @@
+"""Results as Markdown tables and as plots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphmem.bench.result import OVERALL
+from graphmem.bench.runs import ALL
+
+_UNITS = ("recall@2", "recall@5", "recall@10", "all@10", "ndcg@10", "hit@1")
+_SESSIONS = ("hit@1", "recall@5", "recall@10")
+_WIDTH, _HEIGHT = 460, 280
+
+Series = Mapping[str, Sequence[tuple[float, float]]]
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """The whole result of a run."""
+    parts = [quality(result)]
+    if answers := _answers(result):
+        parts.append(answers)
+    parts.append(costs(result))
+    if result.get("intervals"):
+        parts.append(ablation(result["intervals"]))
+    notes = result["plan"]["notes"]
+    if notes:
+        parts.append("\n".join(f"- {note}" for note in notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def main_variant(result: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The variant with every arm; of a run without it the only one."""
+    variants = result["variants"]
+    name = ALL if ALL in variants else next(iter(variants))
+    return name, variants[name]
+
+
+def quality(result: Mapping[str, Any]) -> str:
+    """Metrics per category, units and sessions side by side."""
+    _, found = main_variant(result)
+    unit = result["plan"]["unit"]
+    names = [OVERALL, *(n for n in found["units"] | found["sessions"] if n != OVERALL)]
+    with_units, with_sessions = bool(found["units"]), bool(found["sessions"])
+    head = ["category", "questions"]
+    head += [f"{unit} {name}" for name in _UNITS] if with_units else []
+    head += [f"session {name}" for name in _SESSIONS] if with_sessions else []
+    rows = []
+    for name in names:
+        units, sessions = found["units"].get(name, {}), found["sessions"].get(name, {})
+        count = units.get("questions") or sessions.get("questions") or 0
+        cells = [name, f"{count:,}"]
+        cells += [_share(units.get(metric)) for metric in _UNITS] if with_units else []
+        cells += [_share(sessions.get(metric)) for metric in _SESSIONS] if with_sessions else []
+        rows.append(cells)
+    if not (with_units or with_sessions):
+        return f"{found['questions']:,} questions, none with gold to be found."
+    return table(head, rows)
+
+
+def _answers(result: Mapping[str, Any]) -> str:
+    scored = result.get("answers") or {}
+    names = sorted({metric for row in scored.values() for metric in row})
+    rows = [
+        [name, *(_score(metric, row.get(metric)) for metric in names)]
+        for name, row in scored.items()
+    ]
+    return table(["answers", *names], rows) if rows else ""
+
+
+def costs(result: Mapping[str, Any]) -> str:
+    """What it took: time, memory, tokens."""
+    _, found = main_variant(result)
+    told = result.get("ingest", {})
+    seconds, turns = told.get("seconds"), told.get("turns", 0)
+    peak = result.get("peak_memory_mib")
+    rows = [
+        [
+            "search p50 / p95",
+            f"{found['search_ms']['p50']:.1f} / {found['search_ms']['p95']:.1f} ms",
+        ],
+        ["tokens of ten hits", f"{found['tokens']:.0f}"],
+        ["turns, facts, relations, entities", _counts(told)],
+        [
+            "remembered",
+            f"{turns / seconds:,.0f} turns/s" if seconds else "stopped and gone on with",
+        ],
+        ["model calls, tokens", f"{told.get('model_calls', 0):,}, {told.get('tokens', 0):,}"],
+        ["peak memory", f"{peak:,.0f} MiB" if peak else "unknown"],
+        ["store on disk", f"{told.get('store_mib', 0):,.0f} MiB"],
+        ["load of the machine", str(told.get("load_average"))],
+    ]
+    return table(["", "measured"], rows)
+
+
+def _counts(told: Mapping[str, Any]) -> str:
+    return ", ".join(f"{told.get(n, 0):,}" for n in ("turns", "facts", "relations", "entities"))
+
+
+def ablation(intervals: Mapping[str, Any]) -> str:
+    """What changes when an arm is left out, per category, with 95 % intervals. Where nothing
+    changes at all, that is said below."""
+    names = ("recall@5", "recall@10", "session hit@1")
+    rows: list[list[str]] = []
+    same: list[str] = []
+    for variant, categories in intervals.items():
+        before = len(rows)
+        for category, metrics in categories.items():
+            if any(_changes(metrics.get(name)) for name in names):
+                rows.append([variant, category, *(_difference(metrics.get(n)) for n in names)])
+        if len(rows) == before:
+            same.append(variant)
+    parts = [table(["", "category", *names], rows)] if rows else []
+    if same:
+        parts.append(f"No change at all: {'; '.join(same)}.")
+    return "\n\n".join(parts)
+
+
+def _changes(value: Mapping[str, Any] | None) -> bool:
+    return value is not None and any(value[end] != 0 for end in ("mean", "low", "high"))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _score(metric: str, value: float | None) -> str:
+    return _share(value) if value is None or not metric.endswith("tokens") else f"{value:,.0f}"
+
+
+def _difference(value: Mapping[str, Any] | None) -> str:
+    """``−0.021 [−0.034, −0.008]``, in bold when zero lies outside."""
+    if value is None:
+        return ""
+    text = f"{value['mean']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]".replace("-", "−")
+    return f"**{text}**" if value["sure"] else text
+
+
+def plots(result: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Quality against k, and latency against size, as SVG files; none without ``graphmem[viz]``."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for variant, found in result["variants"].items():
+        for kind, values in found["curve"].items():
+            name = f"{result['plan']['unit']}s" if kind == "units" else kind
+            label = name if variant == ALL else f"{name}, {variant}"
+            if variant == ALL or kind == "units":
+                curves[label] = [(k + 1, value) for k, value in enumerate(values)]
+    sizes = main_variant(result)[1]["by_size"]
+    drawn = {"quality.svg": (curves, "k", "recall@k", False)}
+    if len(sizes) > 1:
+        latency = {p: [(row["turns"], row[p]) for row in sizes] for p in ("p50", "p95")}
+        drawn["latency.svg"] = (latency, "turns of one owner", "search, ms", True)
+    written = []
+    for file, (series, x, y, logarithmic) in drawn.items():
+        picture = line_chart(series, x, y, logarithmic=logarithmic)
+        if picture is not None and series:
+            (folder / file).write_text(picture, encoding="utf-8")
+            written.append(folder / file)
+    return written
+
+
+def line_chart(series: Series, x: str, y: str, *, logarithmic: bool = False) -> str | None:
+    """Lines over a common x as SVG; None without the package that draws (``graphmem[viz]``)."""
+    try:
+        import vl_convert
+    except ModuleNotFoundError:
+        return None
+    values = [{"x": a, "y": b, "line": name} for name, points in series.items() for a, b in points]
+    spec = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "data": {"values": values},
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "mark": {"type": "line", "point": True, "clip": True},
+        "encoding": {
+            "x": {
+                "field": "x",
+                "type": "quantitative",
+                "title": x,
+                "scale": {"type": "log" if logarithmic else "linear", "zero": False},
+            },
+            "y": {"field": "y", "type": "quantitative", "title": y},
+            "color": {"field": "line", "type": "nominal", "title": None, "sort": list(series)},
+        },
+    }
+    return str(vl_convert.vegalite_to_svg(json.dumps(spec), allowed_base_urls=[]))
+
+
+def peers_table(result: Mapping[str, Any]) -> str:
+    """Engines side by side at each size."""
+    head = ["facts", "engine", "version", "episodes/s", "calls/episode", "tokens/episode"]
+    head += ["search p50 / p95 ms", "recall@10", "peak MiB"]
+    rows = []
+    for row in sorted(result["peers"], key=lambda row: (row["facts"], row["search_ms"]["p50"])):
+        calls, tokens = row["model_calls_per_episode"], row["tokens_per_episode"]
+        rows.append(
+            [
+                f"{row['facts']:,}",
+                row["engine"],
+                row["version"],
+                f"{row['episodes_per_s']:,.1f}",
+                f"{calls:.2f}",
+                f"{tokens:,.0f}",
+                f"{row['search_ms']['p50']:.1f} / {row['search_ms']['p95']:.1f}",
+                _share(row["recall@10"]),
+                f"{row['peak_memory_mib']:,.0f}",
+            ]
+        )
+    return table(head, rows)
+
+
+def own_table(result: Mapping[str, Any]) -> str:
+    """How well a store finds its own facts again."""
+    head = ["probes", "questions", "recall@1", "recall@5", "recall@10"]
+    rows = [
+        [kind, f"{row['questions']:,}", *(_share(row[f"recall@{k}"]) for k in (1, 5, 10))]
+        for kind, row in result["probes"].items()
+    ]
+    ms = result["search_ms"]
+    lines = [table(head, rows), f"search p50 / p95: {ms['p50']:.1f} / {ms['p95']:.1f} ms"]
+    lines += [f"for example: {text}" for text in result["examples"]]
+    if tuned := result.get("tuned"):
+        change = _difference(tuned["held_out_recall@5"])
+        verdict = "" if tuned["written"] else ": no better, so nothing was written"
+        lines.append(f"tuned on one half, recall@5 on the other: {change}{verdict}")
+    return "\n\n".join(lines)

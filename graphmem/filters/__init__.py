@@ -1,0 +1,49 @@
+"""One small filter language for every read: see :mod:`graphmem.filters.reading` for its text form
+and :mod:`graphmem.filters.data` for its data form; both give the tree of
+:mod:`graphmem.filters.tree`, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from graphmem.errors import UsageError
+from graphmem.filters.data import as_data, as_text, read_data
+from graphmem.filters.fields import FIELDS, Field, Read
+from graphmem.filters.reading import read_text
+from graphmem.filters.tree import And, Not, Or, Record, Test, Where, matches, tests
+
+Filter: TypeAlias = str | Mapping[str, Any]
+
+_LONGEST = 20_000
+_MOST_TESTS = 200
+_MOST_VALUES = 2_000
+
+
+def parse(where: Filter, read: Read = "search") -> Where | None:
+    """A filter in either form as a tree; None for an empty one.
+
+    :class:`~graphmem.errors.UsageError` says what is wrong and where, names what is spelt alike,
+    and refuses fields that the read does not have.
+    """
+    if isinstance(where, str):
+        if len(where) > _LONGEST:
+            raise UsageError(f"where has {len(where):,} characters, the limit is {_LONGEST:,}")
+        tree = read_text(where, read) if where.strip() else None
+    elif isinstance(where, Mapping):
+        tree = read_data(where, read) if where else None
+    else:
+        raise UsageError(f"where must be text or a mapping, got {type(where).__name__}")
+    if tree is not None:
+        found = list(tests(tree))
+        if len(found) > _MOST_TESTS:
+            raise UsageError(f"where has {len(found)} tests, the limit is {_MOST_TESTS}")
+        if (count := sum(len(test.values) for test in found)) > _MOST_VALUES:
+            raise UsageError(f"where has {count} values, the limit is {_MOST_VALUES:,}")
+    return tree
+
+
+__all__ = [
+    "FIELDS", "And", "Field", "Filter", "Not", "Or", "Read", "Record", "Test", "Where", "as_data",
+    "as_text", "matches", "parse", "tests",
+]  # fmt: skip

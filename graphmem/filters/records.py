@@ -1,0 +1,117 @@
+"""What a filter sees of a fact, a turn and an entity: their values by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from graphmem.clock import stamp
+from graphmem.filters.tree import Record, Scalar, key_of
+from graphmem.model import Entity, Episode, Fact, Turn
+from graphmem.text import name_key, name_keys
+
+Values = dict[str, tuple[Scalar, ...]]
+
+
+def fact_record(fact: Fact, *, speakers: Iterable[str] = (), sources: Iterable[str] = ()) -> Record:
+    """``speakers`` and ``sources`` are those of its turns and episodes (kinds, such as
+    ``messages``), which the fact itself does not say."""
+    ends = [end for end in (fact.invalid_at, fact.expires_at, fact.archived_at) if end]
+    since, said = begun(fact), _times(fact.stated_at)
+    found: Values = {
+        "kind": ("fact",),
+        "about": fact.entity_ids,
+        "subject": _one(fact.subject_id),
+        "object": _one(fact.object_id),
+        "type": _one(fact.type),
+        "tag": tuple(fact.tags),
+        "memory_type": (fact.memory_type,),
+        "modality": (fact.modality,),
+        "importance": (float(fact.importance),),
+        "occurred_at": said,
+        "recorded_at": _times(fact.recorded_at),
+        "valid_at": _times(fact.valid_at),
+        "invalid_at": _times(fact.invalid_at),
+        "begins_at": said if since is fact.stated_at else _times(since),
+        "ended_at": _times(min(ends, default=None)),
+        "speaker": tuple(dict.fromkeys(speakers)),
+        "source": tuple(dict.fromkeys(sources)),
+        "episode": tuple(dict.fromkeys(source.episode_id for source in fact.sources)),
+        "agent": fact.agent_ids,
+        "run": fact.run_ids,
+        **metadata_record(fact.metadata),
+    }
+    return {key: values for key, values in found.items() if values}
+
+
+def turn_record(turn: Turn, episode: Episode, about: Iterable[str] = ()) -> Record:
+    """``about`` are the ids of the entities that the turn mentions. A turn holds from when it was
+    said."""
+    said = _times(turn.occurred_at or episode.occurred_at)
+    found: Values = {
+        "kind": ("turn",),
+        "about": tuple(dict.fromkeys(about)),
+        "tag": tuple(episode.tags),
+        "memory_type": (episode.memory_type,),
+        "importance": (float(episode.importance),),
+        "occurred_at": said,
+        "recorded_at": _times(episode.recorded_at),
+        "begins_at": said,
+        "ended_at": _times(episode.expires_at),
+        "speaker": _one(turn.speaker),
+        "source": (episode.kind,),
+        "episode": (episode.id,),
+        "agent": _one(episode.scope.agent_id),
+        "run": _one(episode.scope.run_id),
+        **metadata_record(episode.metadata),
+    }
+    return {key: values for key, values in found.items() if values}
+
+
+def entity_record(entity: Entity) -> Record:
+    names = (entity.name, *entity.aliases)
+    keys = dict.fromkeys(key for name in names for key in (name_key(name), *name_keys(name)))
+    return {
+        "name": tuple(keys),
+        "kind": (entity.kind,),
+        "recorded_at": _times(entity.recorded_at),
+    }
+
+
+def metadata_record(metadata: Mapping[str, Any]) -> Values:
+    """Every text, number and truth value by its path; those of a list under the list's."""
+    if not metadata:
+        return {}
+    found: dict[str, list[Scalar]] = {}
+    for path, value in _leaves(metadata, ()):
+        found.setdefault(key_of("metadata", path), []).append(value)
+    return {key: tuple(values) for key, values in found.items()}
+
+
+def _leaves(
+    held: Mapping[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Scalar]]:
+    for key, value in held.items():
+        here = (*path, str(key))
+        if isinstance(value, Mapping):
+            yield from _leaves(value, here)
+            continue
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, str | int | float | bool):
+                yield here, one
+
+
+def begun(fact: Fact) -> datetime | None:
+    """From when it is known to hold; None when all that is known is that it ended."""
+    said = fact.stated_at or fact.recorded_at
+    over = fact.invalid_at is not None and fact.invalid_at <= said
+    return fact.valid_at or (None if over else said)
+
+
+def _one(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
+
+
+def _times(moment: datetime | None) -> tuple[str, ...]:
+    return () if moment is None else (stamp(moment),)

@@ -1,0 +1,200 @@
+"""A value as a field takes it, and a comparison as the tests that stand for it."""
+
+from __future__ import annotations
+
+import calendar
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, TypeAlias
+
+from graphmem.clock import parse_when, stamp, unstamp
+from graphmem.errors import UsageError
+from graphmem.filters.fields import Field, near
+from graphmem.filters.tree import (
+    FALSE,
+    NOW,
+    Op,
+    Scalar,
+    Test,
+    Where,
+    all_of,
+    any_of,
+    none_of,
+    same,
+)
+from graphmem.text import name_key, words
+
+Sign = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "contains"]
+Given: TypeAlias = str | int | float | bool | datetime | date | None
+
+_LONGEST = 4096
+_MONTH = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?\Z")
+_QUARTER = re.compile(r"(\d{4})-?[qQ]([1-4])\Z")
+_INSTANT = timedelta(microseconds=1)
+_ORDER: dict[str, Op] = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
+_ORDERED = frozenset({"time", "number", "any"})
+
+
+def compared(field: Field, path: tuple[str, ...], sign: Sign, values: Sequence[Given]) -> Where:
+    """What ``field sign value`` means. :class:`UsageError` for what the field cannot be asked."""
+    if sign in {"!=", "not in"}:
+        return none_of(compared(field, path, "=" if sign == "!=" else "in", values))
+    if sign in _ORDER and field.holds not in _ORDERED:
+        raise UsageError(f"{field.name} has no order: use =, != or in, not {sign}")
+    if sign == "contains" and field.holds != "text":
+        if field.holds not in {"word", "name"}:
+            raise UsageError(f"{field.name} cannot be searched in: use =, != or in, not contains")
+        sign = "in"
+    if field.holds == "holding":
+        if sign not in {"=", "in"}:
+            raise UsageError("write holding now, or holding at TIME")
+        return any_of([_holding(value) for value in values])
+    if field.holds == "time":
+        return any_of([_in_time(field.name, sign, value) for value in values])
+    plain = _distinct([_value(field, value) for value in values])
+    if field.holds in {"number", "any"}:
+        _check_order(field, sign, plain)
+    if sign in _ORDER:
+        return Test(field.name, _ORDER[sign], plain, path)
+    if sign == "contains":
+        return any_of([Test(field.name, "contains", (value,), path) for value in plain])
+    return Test(field.name, "in", plain, path) if plain else FALSE
+
+
+def exists(field: Field, path: tuple[str, ...]) -> Where:
+    """Whether there is any value."""
+    if field.holds == "holding":
+        raise UsageError("write holding now, or holding at TIME")
+    return Test(field.name, "exists", (), path)
+
+
+def _distinct(values: Sequence[Scalar]) -> tuple[Scalar, ...]:
+    found: list[Scalar] = []
+    for value in values:
+        if not any(same(value, other) for other in found):
+            found.append(value)
+    return tuple(found)
+
+
+def _check_order(field: Field, sign: Sign, values: Sequence[Scalar]) -> None:
+    if sign in _ORDER and any(isinstance(value, str | bool) for value in values):
+        raise UsageError(
+            f"{field.name} is compared by {sign} with numbers only; keep a date that you want to "
+            "compare as a number, or use occurred_at"
+        )
+
+
+def _value(field: Field, given: Given) -> Scalar:
+    if isinstance(given, float) and not math.isfinite(given):
+        raise UsageError(f"{field.name}: {given!r} is no number that can be compared")
+    if field.holds == "number":
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            raise UsageError(f"{field.name} is a number, got {given!r}")
+        return given
+    if field.holds == "any":
+        if isinstance(given, datetime | date) or given is None:
+            raise UsageError(f"metadata holds text, numbers and truth values, got {given!r}")
+        return _clean(field, given) if isinstance(given, str) else given
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        given = str(given)
+    if not isinstance(given, str) or not given.strip():
+        raise UsageError(f"{field.name} is text, got {given!r}")
+    text = _clean(field, given)
+    if field.holds == "choice":
+        if text.lower() not in field.choices:
+            raise UsageError(
+                f"{field.name} is {' or '.join(field.choices)}, not {text!r}"
+                f"{near(text, field.choices)}"
+            )
+        return text.lower()
+    if field.holds == "text":
+        return name_key(text)
+    if field.holds == "type":
+        return "_".join(words(text.replace("_", " "))) or text
+    return text
+
+
+def _clean(field: Field, text: str) -> str:
+    if len(text) > _LONGEST:
+        raise UsageError(f"{field.name}: the value has {len(text):,} characters of {_LONGEST:,}")
+    if any(c == "\0" or 0xD800 <= ord(c) <= 0xDFFF for c in text):
+        raise UsageError(f"{field.name}: the value holds a character that no text can hold")
+    return text
+
+
+def span(value: Given, name: str) -> tuple[str, str]:
+    """A time, or a stretch of it (a year, a quarter, a month, a day), in stored form: from its
+    beginning to the beginning of what follows."""
+    if isinstance(value, bool) or not isinstance(value, str | datetime | date):
+        raise UsageError(f"{name} is a time, got {value!r}; write it as 2024, 2024-05, 2024-05-17")
+    if isinstance(value, str):
+        text = value.strip()
+        if text.lower() == NOW:
+            return NOW, NOW
+        if stretch := _stretch(text, name):
+            return stretch
+    start = parse_when(value, name=name)
+    whole_day = isinstance(value, date) and not isinstance(value, datetime)
+    return stamp(start), _after(start, timedelta(days=1) if whole_day else _INSTANT)
+
+
+def _stretch(text: str, name: str) -> tuple[str, str] | None:
+    if found := _QUARTER.match(text):
+        year, first = int(found[1]), 3 * int(found[2]) - 2
+        return _from_to(name, text, (year, first, 1), 3)
+    if not (found := _MONTH.match(text)):
+        return None
+    parts = [int(part) for part in found.groups() if part]
+    months = {1: 12, 2: 1, 3: 0}[len(parts)]
+    one, two, three = (*parts, 1, 1)[:3]
+    return _from_to(name, text, (one, two, three), months)
+
+
+def _from_to(name: str, text: str, begin: tuple[int, int, int], months: int) -> tuple[str, str]:
+    """So many months from a day on; none is that day."""
+    try:
+        start = datetime(*begin, tzinfo=UTC)
+    except ValueError as error:
+        raise UsageError(f"{name}: {text!r} is not a date ({error})") from error
+    days = 1
+    if months:
+        days = sum(calendar.monthrange(start.year, start.month + step)[1] for step in range(months))
+    return stamp(start), _after(start, timedelta(days=days))
+
+
+def _after(start: datetime, length: timedelta) -> str:
+    try:
+        return stamp(start + length)
+    except OverflowError:
+        return stamp(datetime.max.replace(tzinfo=UTC))
+
+
+def _in_time(name: str, sign: Sign, value: Given) -> Where:
+    """A stretch of time is before, in or after another as a whole: ``> 2024-05`` is from June."""
+    begin, end = span(value, name)
+    if begin == NOW:
+        op = _ORDER.get(sign)
+        if op is None:
+            raise UsageError(f"{name}: compare with now by <, <=, > or >=")
+        return Test(name, op, (NOW,))
+    if end == _after(unstamp(begin), _INSTANT):
+        return Test(name, _ORDER.get(sign, "in"), (begin,))
+    from_begin, to_end = Test(name, "gte", (begin,)), Test(name, "lt", (end,))
+    if sign in {"=", "in"}:
+        return all_of([from_begin, to_end])
+    return {
+        "<": Test(name, "lt", (begin,)),
+        "<=": to_end,
+        ">": Test(name, "gte", (end,)),
+        ">=": from_begin,
+    }[sign]
+
+
+def _holding(value: Given) -> Where:
+    """Begun before the end of that time and not ended by its beginning; what nobody knows the
+    beginning of has begun."""
+    begin, end = span(value, "holding")
+    begun = Test("begins_at", "gt", (NOW,)) if begin == NOW else Test("begins_at", "gte", (end,))
+    return all_of([none_of(begun), none_of(Test("ended_at", "lte", (begin,)))])

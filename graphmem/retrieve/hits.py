@@ -1,0 +1,79 @@
+"""Candidates as hits: with their source, and in words how they were reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphmem.model import ArmScore, Fact, Hit, Scope, Source, Turn
+
+
+def path_in_words(fact: Fact, way: tuple[str, ...], names: Mapping[str, str]) -> str:
+    steps = [names.get(id, "?") for id in way]
+    if fact.subject_id and fact.object_id and fact.type:
+        if way[-1] == fact.subject_id:
+            steps.append(f"-{fact.type}→ {names.get(fact.object_id, '?')}")
+        elif way[-1] == fact.object_id:
+            steps.append(f"←{fact.type}- {names.get(fact.subject_id, '?')}")
+    return " ".join((" · ".join(steps[: len(way)]), *steps[len(way) :]))
+
+
+def first_source(fact: Fact, scope: Scope) -> Source | None:
+    """The first source, with a turn if there is one, inside what the search is narrowed to."""
+    within = [
+        source
+        for source in fact.sources
+        if scope.narrow_agent_id in {None, source.agent_id}
+        and scope.run_id in {None, source.run_id}
+    ]
+    return next((source for source in within if source.turn_id), within[0] if within else None)
+
+
+def first_turn(fact: Fact, scope: Scope) -> str | None:
+    source = first_source(fact, scope)
+    return source.turn_id if source else None
+
+
+def fact_hit(
+    fact: Fact,
+    source: Source | None,
+    turn: Turn | None,
+    arms: tuple[ArmScore, ...],
+    *,
+    score: float,
+    rank: int,
+    path: str | None,
+) -> Hit:
+    return Hit(
+        kind="fact",
+        id=fact.id,
+        text=fact.text,
+        score=score,
+        rank=rank,
+        arms=arms,
+        episode_id=source.episode_id if source else None,
+        turn_id=turn.id if turn else None,
+        source_id=turn.source_id if turn else None,
+        speaker=turn.speaker if turn else None,
+        occurred_at=fact.stated_at,
+        path=path,
+        fact=fact,
+    )
+
+
+def turn_hit(
+    turn: Turn, arms: tuple[ArmScore, ...], *, score: float, rank: int, outdated: str | None
+) -> Hit:
+    return Hit(
+        kind="turn",
+        id=turn.id,
+        text=turn.text,
+        score=score,
+        rank=rank,
+        arms=arms,
+        episode_id=turn.episode_id,
+        turn_id=turn.id,
+        source_id=turn.source_id,
+        speaker=turn.speaker,
+        occurred_at=turn.occurred_at,
+        outdated=outdated,
+    )

@@ -1,0 +1,254 @@
+"""Which texts answer a question together: arms of the graph over turns and facts.
+
+A question that takes two steps is answered by two texts that name the same: each covers some of its
+words, and both together cover more than any other two do. ``linked`` is what a text covers with its
+best partner. ``spread`` starts at the facts of the best pairs and follows the graph on from them.
+``named`` are texts about what the question names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmem.model import Fact
+from graphmem.retrieve.links import FACT_HUB, HUB, Links
+from graphmem.retrieve.pagerank import pagerank
+from graphmem.retrieve.signals import Row
+
+Numbers = NDArray[np.float32]
+
+_BEST = 30  # texts that are looked at for partners
+_NAMED = 0.5  # against the words, when they are chosen
+_COMMON = 0.05  # less for each e-fold of texts that name what links two
+_ABOUT = 0.15  # more when the link is what one of them is about
+_NEAR = 0.1  # how much nearness as a whole counts beside the words of a fact
+_PAIRS = 4
+_SHARPLY = 4  # the power by which lesser pairs of facts start with less
+_TURNS = 30  # the best turns, with which spreading starts too
+_TURNS_WEIGH = 0.01  # against the best pair of facts
+_TALK = 0.1  # what links count in conversations
+_LONG = 25  # words, stop words not counted, from which on a text is prose
+_DECADES = 2.0  # of PageRank that are told apart
+_LITTLE, _ENOUGH = 0.25, 0.45
+"""Facts that cover less of the question say nothing of where to go on from; more, all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """``columns`` by arm: one value a row. ``partners`` has for each row of a found pair the other
+    row and what links them."""
+
+    columns: Mapping[str, Numbers]
+    partners: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+
+
+def together(
+    question: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    near: Numbers,
+    rarity: Numbers,
+    first: Numbers,
+    links: Links,
+    facts: Mapping[str, Fact],
+    dense: Mapping[str, float],
+) -> Together:
+    """``question`` in all its words; ``near`` is (its content words, rows), ``rarity`` a weight for
+    each of these words; ``first`` how good each row is by words and meaning alone, 0 to 1."""
+    named = _named(question, rows)
+    prose = _prose(rows)
+    weights = (rarity / max(float(rarity.sum()), 1e-9)).astype(np.float32)
+    covers = near * weights.reshape(-1, 1)
+    linked, partners = _linked(rows, covers, first + _NAMED * named, links)
+    spread = _spread(rows, covers, first + _NAMED * named, links=links, facts=facts, dense=dense)
+    likely = np.median(linked[prose > _TALK]) if (prose > _TALK).any() else 0.0
+    above = np.where(prose > _TALK, np.maximum(0, linked - likely), linked).astype(np.float32)
+    return Together({"named": named, "linked": above * prose, "spread": spread * prose}, partners)
+
+
+def _prose(rows: Sequence[Row]) -> Numbers:
+    """1 for texts by one voice that have a title or are long, and for facts from such; a part for
+    turns of a conversation, where who is named hardly ever links what is said."""
+    voices: dict[str, set[str | None]] = {}
+    reads = [row.beside or row.read for row in rows]
+    for read in reads:
+        if read.turn is not None:
+            voices.setdefault(read.turn.episode_id, set()).add(read.turn.speaker)
+    alone = {episode for episode, heard in voices.items() if len(heard) == 1}
+    return np.array(
+        [
+            1.0
+            if read.turn is not None
+            and read.turn.episode_id in alone
+            and (read.title or len(read.words) > _LONG)
+            else _TALK
+            for read in reads
+        ],
+        dtype=np.float32,
+    )
+
+
+def _named(question: Sequence[str], rows: Sequence[Row]) -> Numbers:
+    """Texts whose title is in the question, the longest first; namesakes share."""
+    asked = f" {' '.join(question)} "
+    titles = Counter(row.read.title for row in rows if row.read.title)
+    found: dict[str, float] = {}
+    for title in sorted(titles, key=lambda title: (-len(title), title)):
+        if f" {title} " in asked:
+            asked = asked.replace(f" {title} ", " · ")
+            found[title] = titles[title] ** -0.5
+    return np.array([found.get(row.read.title, 0.0) for row in rows], dtype=np.float32)
+
+
+def holders(rows: Sequence[Row], links: Links) -> dict[str, list[int]]:
+    """By entity the rows that name it, of entities that link: not hubs, nor what one names."""
+    by_entity: dict[str, list[int]] = {}
+    for n, row in enumerate(rows):
+        for entity in links.mentions.entities.get(row.id, ()):
+            by_entity.setdefault(entity, []).append(n)
+    return {
+        entity: held
+        for entity, held in by_entity.items()
+        if len(held) > 1 and 1 < len(links.mentions.turns.get(entity, ())) <= HUB
+    }
+
+
+def _linked(
+    rows: Sequence[Row], covers: Numbers, first: Numbers, links: Links
+) -> tuple[Numbers, dict[int, tuple[int, str]]]:
+    """What of the question each row covers with its best partner, and who that is."""
+    linked = np.zeros(len(rows), dtype=np.float32)
+    chosen = set(np.argsort(-first, kind="stable")[:_BEST].tolist())
+    ones: list[int] = []
+    others: list[int] = []
+    entities: list[str] = []
+    less: list[float] = []
+    for entity, held in holders(rows, links).items():
+        common = _COMMON * float(np.log(len(links.mentions.turns[entity])))
+        keys = links.keys.get(entity, frozenset())
+        for one in chosen.intersection(held):
+            for other in held:
+                if other != one:
+                    ones.append(one)
+                    others.append(other)
+                    entities.append(entity)
+                    less.append(common - _ABOUT * (rows[other].read.title in keys))
+    if not ones:
+        return linked, {}
+    worth = np.maximum(covers[:, ones], covers[:, others]).sum(axis=0) - np.array(less)
+    partners: dict[int, tuple[int, str]] = {}
+    for place in np.argsort(-worth, kind="stable").tolist():
+        if worth[place] <= 0:
+            break
+        one, other = ones[place], others[place]
+        for mine, theirs in ((one, other), (other, one)):
+            if mine not in partners:
+                linked[mine] = worth[place]
+                partners[mine] = (theirs, entities[place])
+    return linked, partners
+
+
+def _spread(
+    rows: Sequence[Row],
+    covers: Numbers,
+    first: Numbers,
+    *,
+    links: Links,
+    facts: Mapping[str, Fact],
+    dense: Mapping[str, float],
+) -> Numbers:
+    """How much of what starts at the best pairs of facts reaches each turn, on a logarithmic scale;
+    nothing when no two facts cover enough of the question."""
+    nothing = np.zeros(len(rows), dtype=np.float32)
+    pairs = _fact_pairs(rows, covers, links, facts, dense)
+    trust = (max((cover for cover, *_ in pairs), default=0.0) - _LITTLE) / (_ENOUGH - _LITTLE)
+    if trust <= 0:
+        return nothing
+    turns = {row.id: n for n, row in enumerate(rows) if row.id not in facts}
+    links_of = links.mentions
+    best = max(worth for _, worth, _ in pairs)
+    seeds: dict[str, float] = {}
+    for _, worth, pair in pairs:
+        for fact in pair:
+            for entity in fact.entity_ids:
+                share = max(0.0, worth / best) ** _SHARPLY / max(
+                    1, len(links_of.turns.get(entity, ()))
+                )
+                seeds[entity] = seeds.get(entity, 0.0) + share
+    highest = max(seeds.values(), default=0.0)
+    if highest <= 0:
+        return nothing
+    near_seeds = {turn for entity in seeds for turn in links_of.turns.get(entity, ())}
+    seeds = {entity: share / highest for entity, share in seeds.items()}
+    order = sorted(turns, key=lambda id: (-first[turns[id]], id))[:_TURNS]
+    top = max(float(first.max(initial=0)), 1e-9)
+    edges = [
+        (turn, entity)
+        for turn in turns
+        if turn in near_seeds or turn in order
+        for entity in links_of.entities.get(turn, ())
+    ]
+    edges += [
+        ends
+        for fact in facts.values()
+        if not seeds.keys().isdisjoint(fact.entity_ids)
+        for ends in combinations(fact.entity_ids, 2)
+    ]
+    degrees = {
+        entity: len(links_of.turns[entity]) + len(links_of.facts.get(entity, ()))
+        for entity in links_of.turns
+    }
+    seeds |= {turn: _TURNS_WEIGH * float(first[turns[turn]]) / top for turn in order}
+    reached = pagerank(edges, seeds, degrees)
+    found = np.array([reached.get(row.id, 0.0) if row.id in turns else 0.0 for row in rows])
+    scale = np.log10(np.maximum(found / max(float(found.max(initial=0)), 1e-12), 1e-9))
+    return (min(1.0, trust) * np.maximum(0.0, 1 + scale / _DECADES)).astype(np.float32)
+
+
+def _fact_pairs(
+    rows: Sequence[Row],
+    covers: Numbers,
+    links: Links,
+    facts: Mapping[str, Fact],
+    dense: Mapping[str, float],
+) -> list[tuple[float, float, tuple[Fact, Fact]]]:
+    """The best pairs of facts about the same: what they cover, what they are worth, they."""
+    here = [n for n, row in enumerate(rows) if row.id in facts and facts[row.id].entity_ids]
+    if not here:
+        return []
+    low = min((dense[rows[n].id] for n in here if rows[n].id in dense), default=0.0)
+    near = {n: dense.get(rows[n].id, low) for n in here}
+    own = covers.sum(axis=0)
+    by_entity: dict[str, list[int]] = {}
+    for n in here:
+        for entity in facts[rows[n].id].entity_ids:
+            by_entity.setdefault(entity, []).append(n)
+    chosen = sorted(here, key=lambda n: (-own[n] - 0.3 * near[n], n))[:40]
+    found = {
+        (min(one, other), max(one, other)): None
+        for one in chosen
+        for entity in facts[rows[one].id].entity_ids
+        if len(links.mentions.facts.get(entity, ())) <= FACT_HUB
+        for other in by_entity[entity]
+    }
+    if not found:
+        return []
+    ones, others = np.array(list(found), dtype=np.intp).T
+    cover = np.maximum(covers[:, ones], covers[:, others]).sum(axis=0)
+    nearness = np.array([near[a] + near[b] for a, b in found])
+    worth = cover + _NEAR * nearness
+    best = np.argsort(-worth, kind="stable")[:_PAIRS].tolist()
+    return [
+        (
+            float(cover[at]),
+            float(worth[at]),
+            (facts[rows[ones[at]].id], facts[rows[others[at]].id]),
+        )
+        for at in best
+    ]

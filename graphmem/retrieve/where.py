@@ -1,0 +1,54 @@
+"""A filter made ready for one read: the time of the call put in, names looked up in its scope."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from graphmem.clock import stamp
+from graphmem.errors import NotFound
+from graphmem.filters import FIELDS, Test, Where, tests
+from graphmem.filters.tree import at_time, changed
+from graphmem.model import Scope
+from graphmem.ports.ledger import EntityQuery
+from graphmem.retrieve.lens import Known
+from graphmem.text import core_words, name_hints, name_keys
+
+_NAMED = frozenset(field.name for field in FIELDS["facts"].values() if field.holds == "name")
+
+
+async def resolved(where: Where, ledger: Known, scope: Scope, now: datetime) -> Where:
+    """The filter with entities by id: every entity that a name can mean. When nothing is called so,
+    one word means everybody with that given name or surname.
+
+    An id or a name that this scope does not hold is :class:`~graphmem.errors.NotFound`.
+    """
+    wanted = {
+        str(value): None for test in tests(where) if test.field in _NAMED for value in test.values
+    }
+    ids = {value: await _ids(ledger, scope, value) for value in wanted}
+
+    def put(test: Test) -> Where:
+        if test.field not in _NAMED or test.op != "in":
+            return test
+        found = dict.fromkeys(id for value in test.values for id in ids[str(value)])
+        return Test(test.field, "in", tuple(found))
+
+    return changed(at_time(where, stamp(now)), put)
+
+
+async def _ids(ledger: Known, scope: Scope, name_or_id: str) -> list[str]:
+    by_id = await ledger.entities(EntityQuery(scope.wall, ids=(name_or_id,)))
+    if by_id:
+        return [name_or_id]
+    for key in name_keys(name_or_id):
+        if found := await ledger.entities(EntityQuery(scope.wall, keys=(key,))):
+            return sorted(entity.id for entity in found)
+    hints = _parts_of_names(name_or_id)
+    found = await ledger.entities(EntityQuery(scope.wall, keys=hints)) if hints else []
+    if found:
+        return sorted(entity.id for entity in found)
+    raise NotFound(f"where: no entity {name_or_id!r} in this scope; entities() lists those it has")
+
+
+def _parts_of_names(name: str) -> tuple[str, ...]:
+    return tuple(name_hints(name)) if len(core_words(name)) == 1 else ()

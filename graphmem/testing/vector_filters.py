@@ -1,0 +1,75 @@
+"""The contract of a vector store about filters: a part of its contract suite."""
+
+from __future__ import annotations
+
+from random import Random
+
+from graphmem.clock import stamp_or_none
+from graphmem.filters import Where, matches
+from graphmem.filters.records import fact_record
+from graphmem.filters.tree import FALSE, TRUE, known
+from graphmem.ports.vectors import Only, Point, VectorQuery, VectorStore
+from graphmem.testing import filters
+from graphmem.testing.vector_points import OTHER, WALL, check_hits, expected_scores, put, unit
+
+_POINTS = 50
+_FILTERS = 80
+
+
+def _where(random: Random) -> Where:
+    """What a hit is, the collection says."""
+    return known(filters.where(random), kind=("fact",))
+
+
+def points(random: Random, count: int = _POINTS) -> list[Point]:
+    """Sample facts as points, some of them in another wall."""
+    made = []
+    for number in range(1, count + 1):
+        fact = filters.fact(random, number)
+        made.append(
+            Point(
+                id=fact.id,
+                wall=WALL if number % 5 else OTHER,
+                text=fact.text,
+                dense=unit(number),
+                agent_ids=fact.agent_ids,
+                run_ids=fact.run_ids,
+                invalid_at=stamp_or_none(fact.invalid_at),
+                expires_at=stamp_or_none(fact.expires_at),
+                archived_at=stamp_or_none(fact.archived_at),
+                fields=fact_record(fact, **filters.origins(fact)),
+            )
+        )
+    return made
+
+
+class VectorFilters:
+    """Filters mean what :func:`~graphmem.filters.matches` says, and never widen a scope."""
+
+    async def test_filters_mean_the_same_as_in_python(self, store: VectorStore) -> None:
+        random = Random(6)
+        held = points(random)
+        await store.apply(put(*held), 1)
+        for tree in [TRUE, FALSE, *(_where(random) for _ in range(_FILTERS))]:
+            only = Only(WALL, where=tree)
+            dense = VectorQuery("facts", only, 5, dense=unit(1000))
+            text = VectorQuery("facts", only, 100, text="words")
+            found = await store.search([dense, text])
+            check_hits(found[0], expected_scores(held, dense), 5)
+            passing = {p.id for p in held if p.wall == WALL and matches(tree, p.fields)}
+            assert {hit.id for hit in found[1]} == passing, tree
+
+    async def test_filters_narrow_on_top_of_scope_and_ends(self, store: VectorStore) -> None:
+        random = Random(7)
+        held = points(random)
+        await store.apply(put(*held), 1)
+        for _ in range(_FILTERS // 4):
+            only = Only(
+                random.choice([WALL, OTHER]),
+                agent_id=random.choice([None, "bot"]),
+                run_id=random.choice([None, "run 1"]),
+                ended_by=random.choice([None, "2024-06-01T00:00:00.000000Z"]),
+                where=_where(random),
+            )
+            query = VectorQuery("facts", only, 100, text="words")
+            check_hits((await store.search([query]))[0], expected_scores(held, query), 100)
