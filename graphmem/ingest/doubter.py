@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel
 
 from graphmem.clock import stamp
-from graphmem.errors import BadModelOutput, ModelError
+from graphmem.errors import BadModelOutput, ModelError, UsageError
 from graphmem.ingest.answer_form import schema, snake_keys
 from graphmem.ingest.asking import Asking, about, as_line, turn_shown, turns_of
 from graphmem.ingest.doubts import Doubts, PairDoubt, Settled, Verdicts, begun, known_from
@@ -26,6 +26,7 @@ from graphmem.ingest.repair import readings
 from graphmem.ingest.resolution import NameDoubt
 from graphmem.model import Episode, Fact, Turn
 from graphmem.ports.llm import LLM, CandidateFact, Completion, Extraction, Prompt
+from graphmem.ports.options import ExtractionOptions
 from graphmem.text import name_key
 
 Question: TypeAlias = NameDoubt | PairDoubt
@@ -80,7 +81,9 @@ class Asked:
 class Doubter:
     """Asks one model about the doubts of an episode, within the ceilings."""
 
-    def __init__(self, llm: LLM, asking: Asking, governor: Governor) -> None:
+    def __init__(
+        self, llm: LLM, asking: Callable[[ExtractionOptions], Asking], governor: Governor
+    ) -> None:
         self._llm = llm
         self._asking = asking
         self._governor = governor
@@ -90,14 +93,24 @@ class Doubter:
         """The model's name."""
         return self._llm.name
 
-    async def ask(self, episode: Episode, doubts: Doubts, extraction: Extraction) -> Asked:
+    async def ask(
+        self,
+        episode: Episode,
+        doubts: Doubts,
+        extraction: Extraction,
+        options: ExtractionOptions,
+    ) -> Asked:
         """The verdicts on these doubts about an episode from which this was extracted.
 
         An answer of which nothing can be used is asked for once more, with the reason. Nothing is
         raised for a model that fails: what is missing has a reason.
         """
         shown, questions = _shown(episode, doubts, extraction.facts)
-        prompt = self._asking.framed("doubts", shown, _SCHEMA_NAME, _SCHEMA)
+        try:
+            asking = self._asking(options)
+        except UsageError as error:  # a prompt of its own that was there when it was told
+            return Asked(reason=f"{error}{_WITHOUT}")
+        prompt = asking.framed("doubts", shown, _SCHEMA_NAME, _SCHEMA)
         spent = Completion(
             "", self.name, extraction.tokens_in, extraction.tokens_out, extraction.calls
         )
@@ -110,7 +123,7 @@ class Doubter:
                 if not again or not problem.retryable:
                     return replace(asked, reason=f"{problem}{_WITHOUT}")
                 _log.info("%s: asked again about episode %s: %s", self.name, episode.id, problem)
-                prompt = self._asking.again(prompt, str(problem))
+                prompt = asking.again(prompt, str(problem))
         return asked
 
     async def _once(

@@ -19,6 +19,7 @@ from graphmem.ingest.resolution import Resolution
 from graphmem.model import Decision, Episode, Statement
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extraction
+from graphmem.ports.options import ExtractionOptions
 
 
 class Doubting:
@@ -33,6 +34,7 @@ class Doubting:
         ledger: Ledger,
         types: RelationTypes,
         clock: Clock,
+        options: ExtractionOptions,
     ) -> None:
         self._doubter = doubter
         self._episode = episode
@@ -40,6 +42,7 @@ class Doubting:
         self._ledger = ledger
         self._types = types
         self._clock = clock
+        self._options = options
         self._asked: Asked | None = None
         self._open = Doubts()
 
@@ -75,7 +78,9 @@ class Doubting:
         if verdicts is not None:
             self._asked = Asked(verdicts)
             return
-        self._asked = await self._doubter.ask(self._episode, self._open, self._extraction)
+        self._asked = await self._doubter.ask(
+            self._episode, self._open, self._extraction, self._options
+        )
         if not self._asked.calls:
             return
         spent = Extraction(

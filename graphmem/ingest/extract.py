@@ -122,16 +122,11 @@ class ModelExtractor:
         """The model that is asked."""
         return self._llm
 
-    @property
-    def asking(self) -> Asking:
-        """How it is asked."""
-        return self._asking
-
     def through(self, wrap: Callable[[LLM], LLM]) -> None:
         """Ask the model through ``wrap`` from now on."""
         self._llm = wrap(self._llm)
 
-    def _asking_with(self, options: ExtractionOptions) -> Asking:
+    def asking(self, options: ExtractionOptions) -> Asking:
         """How a call with these options asks; read anew only when they are others than before."""
         wanted = options.over(self._options)
         if wanted == self._options:
@@ -184,7 +179,7 @@ class ModelExtractor:
         An answer that cannot be used is asked for once more, with the reason; the second time it
         is :class:`~graphmem.errors.BadModelOutput`, which then carries what was paid and not kept.
         """
-        asking = self._asking if options is None else self._asking_with(options)
+        asking = self._asking if options is None else self.asking(options)
         work = _Work(
             episode=episode,
             turns=turns_of(episode),

@@ -224,6 +224,7 @@ class Ingest:
             ledger=self._ledger,
             types=self._types,
             clock=self._clock,
+            options=self._options_of(episode),
         )
 
     async def _postpone(self, episode: Episode, error: ModelError) -> Receipt:

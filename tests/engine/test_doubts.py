@@ -16,6 +16,7 @@ import pytest
 
 from graphmem import AsyncMemory, Memory, open_memory
 from graphmem.errors import Conflict
+from graphmem.ingest.prompts import copy
 from graphmem.ports.ledger import Commit
 from graphmem.testing.llm_server import (
     Answer,
@@ -368,6 +369,15 @@ class TestWhenItIsAsked:
         memory.relate("Bob Stone", "drives", "Fiat", occurred_at="2024-01-01")
         memory.add("Bob Stone drives a Skoda.", infer=False)
         assert server.requests == []
+
+    def test_with_a_prompt_of_one_s_own(self, server: LocalModelServer, tmp_path: Path) -> None:
+        copy(tmp_path)
+        (tmp_path / "doubts.md").write_text("Mind the mark $boundary, and be brief.")
+        chosen = settings(server, prompts=str(tmp_path))
+        with Memory("memory://", user_id="ada", settings=chosen) as memory:
+            _cats(memory, server, answers(1))
+            assert server.chats[-1].text("system").startswith("Mind the mark ")
+            assert len(_believed(memory)) == 1
 
     @pytest.mark.parametrize(
         "ceiling", [{"max_calls_per_call": 1}, {"max_calls_per_day": 2}, {"max_calls_per_store": 2}]
