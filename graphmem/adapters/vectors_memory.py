@@ -69,9 +69,9 @@ class _Wall:
 
     def by_vector(self, dense: Vector) -> list[Scored]:
         if self.matrix is None:
-            rows = {p.id: _unit(p.dense) for p in self.points.values() if p.dense is not None}
-            empty = np.empty((0, len(dense)), dtype=np.float32)
-            self.matrix = list(rows), np.stack(list(rows.values())) if rows else empty
+            by_id = {p.id: _unit(p.dense) for p in self.points.values() if p.dense is not None}
+            none = np.empty((0, len(dense)), dtype=np.float32)
+            self.matrix = list(by_id), np.stack(list(by_id.values())) if by_id else none
         ids, rows = self.matrix
         scores: list[float] = (rows @ _unit(dense)).tolist()
         return [Scored(*pair) for pair in zip(ids, scores, strict=True)]

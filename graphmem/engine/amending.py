@@ -126,7 +126,7 @@ class Amending(Core):
         believed = self._ingest.believed(wall)
         found = await believed.load(query)
         decisions = await believed.drop(statement.id for statement in found)
-        return await self._parts.ledger.erase(
+        removal = await self._parts.ledger.erase(
             replace(
                 erasure,
                 decisions=_because("a source was erased", decisions),
@@ -134,6 +134,8 @@ class Amending(Core):
                 at=self._parts.clock.now(),
             )
         )
+        self._retrieve.forget()
+        return removal
 
     async def _erase_fact(self, where: Scope, id: str) -> Removal:
         wall = where.wall
@@ -161,7 +163,9 @@ class Amending(Core):
             erase = partial(self._parts.ledger.erase, erasure)
         else:
             erase = partial(self._erase, erasure, StatementQuery(where.wall, scope=where))
-        return await self._ingest.decided(where.wall, erase)
+        removal = await self._ingest.decided(where.wall, erase)
+        self._retrieve.forget()
+        return removal
 
     # Two entities that are one
 

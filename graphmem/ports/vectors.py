@@ -67,7 +67,7 @@ class VectorQuery:
     """One arm's question: by ``dense`` vector (cosine) or by ``text`` (BM25). Exactly one is set.
 
     IDF is computed inside the wall, so that nothing another owner stores moves a score.
-    ``around`` asks for the words of the points' windows, and counts them among those that have one.
+    ``around`` asks for the words of the points' windows, counted among those that have one.
     """
 
     collection: Collection
@@ -85,7 +85,8 @@ class Scored:
 
 
 class VectorStore(Protocol):
-    """Collections ``facts``, ``turns``, ``sessions`` and ``entities``. Safe to call from many tasks at once."""
+    """Collections ``facts``, ``turns``, ``sessions`` and ``entities``. Safe to call from many tasks
+    at once."""
 
     async def open(self, store_id: str, embedder: str, size: int) -> Mark:
         """Open or create. Points of another store or of another format are cleared first

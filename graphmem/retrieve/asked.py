@@ -10,9 +10,10 @@ from datetime import datetime
 from graphmem.retrieve.reading import STOP_WORDS
 from graphmem.text import words
 
-_MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
+_MONTHS = [
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+]  # fmt: skip
 _SEASONS = {
     "spring": (3, 4, 5),
     "summer": (6, 7, 8),
@@ -20,7 +21,7 @@ _SEASONS = {
     "fall": (9, 10, 11),
     "winter": (12, 1, 2),
 }
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _OTHER_YEAR = 0.3
 _AMOUNT = re.compile(r"\bhow (?:many|much|long|old|often|far)\b")
 

@@ -77,7 +77,9 @@ def rank(
 ) -> Ranking:
     """Candidates by the weighted sum of what the arms say of them."""
     names = list(arms)
-    values = np.stack([arms[name] for name in names]) if ids else np.zeros((len(names), 0))
+    values = np.zeros((len(names), len(ids)), dtype=np.float32)
+    for at, name in enumerate(names):
+        values[at] = arms[name]
     given = np.array([weights[name] for name in names])
     shares = values.astype(np.float64) * given[:, None]
     totals = shares.sum(axis=0)

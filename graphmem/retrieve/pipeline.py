@@ -35,11 +35,11 @@ _MAX_SEEDS = 6
 _LONGEST_NAME = 8  # words; titles are long
 _DEPTH = 50  # candidates of each arm
 _WINDOWS = 150  # of the arm that finds most
-_DENSE = 200  # whose nearness is known; the first of them are candidates
+_DENSE = 120  # whose nearness is known; the first of them are candidates
 _SESSIONS = 50
 _DEEPER = 4
-_FACTS = 30  # looked at closely, and of those that only the graph leads to
-_GRAPH = 20
+_FACTS = 20  # looked at closely, and of those that only the graph leads to
+_GRAPH = 12
 _PAST = 20  # best facts of any time
 _ENDED = 5  # of them, those that have ended and are followed up
 
@@ -96,6 +96,7 @@ class Retrieve:
         vectors: VectorStore,
         embedder: CachedEmbedder,
         words: WordVectors,
+        *,
         weights: Weights | None = None,
     ) -> None:
         self._ledger = ledger
@@ -107,7 +108,8 @@ class Retrieve:
         self.weights = weights or shipped()
 
     def forget(self) -> None:
-        """Keep nothing of the texts that were read for ranking."""
+        """Keep nothing of the texts that were read for ranking: some were erased, or there are
+        enough."""
         self._reader = Reader(self._ledger, self._words)
 
     async def search(self, question: Question) -> SearchResult:
@@ -389,8 +391,10 @@ def _stating(
             if turn_id in turns
             and (
                 turns[turn_id].episode_id in seen
-                or turns[turn_id].text not in fact.text
-                and len({source.episode_id for source in fact.sources}) == 1
+                or (
+                    turns[turn_id].text not in fact.text
+                    and len({source.episode_id for source in fact.sources}) == 1
+                )
             )
         ]
         for fact in facts.values()

@@ -168,9 +168,10 @@ def _stored(rows: Sequence[Row], found: Found, places: _Places) -> dict[str, Num
     ids = [row.id for row in rows]
     own, context = _of(found.bm25, ids), places.context
     window, session = own[context], _of(found.session, places.episodes)
-    # What is not indexed as part of a conversation is its own window and session.
-    alone = (window == 0) & (session == 0)
-    window, session = np.where(alone, own, window), np.where(alone, own, session)
+    # A fact that is not from an indexed conversation is its own window and session.
+    fact = np.array([row.read.turn is None for row in rows], dtype=bool)
+    window = np.where(fact & (window == 0), own, window)
+    session = np.where(fact & (session == 0), own, session)
     lowest = min(found.dense.values(), default=0.0)
     near = np.maximum(_of(found.dense, ids, lowest) - np.float32(lowest), 0)
     near_window = (near[context] + places.beside(near, -1) + places.beside(near, 1)) / 3
@@ -181,7 +182,7 @@ def _stored(rows: Sequence[Row], found: Found, places: _Places) -> dict[str, Num
         "dense": _scaled(near),
         "dense_window": _scaled(near_window),
         "dense_session": _scaled(places.best_of_session(near, 1)),
-        "answers": places.beside(asking, -1),
+        "answers": places.beside(asking, -1)[context],
     }
 
 
@@ -191,14 +192,14 @@ def _meaning(near: Numbers, rarity: Numbers, places: _Places) -> dict[str, Numbe
     window = np.maximum(window, window[:, places.context])
     mine = (rarity * near).sum(axis=0)
     whole = (rarity * window).sum(axis=0)
-    best = np.zeros_like(near)
-    np.maximum.at(best, (slice(None), places.session), window)
-    beyond = np.maximum(places.beside(whole, -2), places.beside(whole, 2))
+    best = np.zeros_like(window.T)
+    np.maximum.at(best, places.session, window.T)
+    beyond = np.maximum(places.beside(whole, -2), places.beside(whole, 2))[places.context]
     return {
         "meaning": _scaled(mine),
         "meaning_window": _scaled(whole),
         "meaning_beyond": _scaled(beyond),
-        "meaning_session": _scaled((rarity * best[:, places.session]).sum(axis=0)),
+        "meaning_session": _scaled((rarity * best[places.session].T).sum(axis=0)),
         "meaning_best": _scaled(places.best_of_session(whole, _BEST_OF_SESSION)),
     }
 

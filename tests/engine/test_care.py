@@ -87,6 +87,7 @@ class TestCounts:
                 "graph MENTIONS edges": 16,
                 "vectors facts": stats.facts,
                 "vectors turns": stats.turns - 1,
+                "vectors sessions": stats.episodes - 1,
                 "vectors entities": stats.entities,
             }
 

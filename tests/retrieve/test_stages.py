@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphmem.adapters.graph_networkx import NetworkXGraph
 from graphmem.model import Entity, Fact, Hit, Scope, SearchResult, Source
-from graphmem.ports.graph import GraphChanges
+from graphmem.ports.graph import GraphChanges, Link
 from graphmem.ports.vectors import Scored
 from graphmem.retrieve.context import write_context
-from graphmem.retrieve.fuse import Arm, Fused, fuse, ordered, with_neighbours, with_stated
+from graphmem.retrieve.fuse import Arm, first_look, rank
+from graphmem.retrieve.nearby import Nearby
 from graphmem.retrieve.spread import spread
 
 ADA = Scope(user_id="ada")
@@ -27,55 +29,51 @@ _SCORES = st.floats(0, 100, allow_nan=False)
 _HITS = st.lists(st.builds(Scored, st.sampled_from("abcdefgh"), _SCORES), max_size=8).map(
     lambda hits: sorted({hit.id: hit for hit in hits}.values(), key=lambda h: (-h.score, h.id))
 )
-_ARMS = st.lists(st.builds(Arm, st.sampled_from(["bm25", "dense", "graph"]), _HITS), max_size=5)
+_ARMS = st.lists(st.builds(Arm, st.sampled_from(["bm25", "dense"]), _HITS), max_size=5)
 
 
-class TestFuse:
+class TestFirstLook:
     @given(_ARMS)
-    def test_every_candidate_once_with_the_sum_of_its_arms(self, arms: list[Arm]) -> None:
-        fused = fuse(arms)
-        assert {one.id for one in fused} == {hit.id for arm in arms for hit in arm.hits}
-        assert len({one.id for one in fused}) == len(fused)
-        assert fused == ordered(fused)
-        for one in fused:
-            assert math.isclose(one.score, sum(arm.share for arm in one.arms), abs_tol=1e-12)
-            assert all(math.isfinite(arm.share) and arm.share >= 0 for arm in one.arms)
-            for said in one.arms:
-                assert any(
-                    arm.name == said.arm and arm.hits[said.rank - 1] == Scored(one.id, said.score)
-                    for arm in arms
-                    if len(arm.hits) >= said.rank
-                )
+    def test_every_candidate_once(self, arms: list[Arm]) -> None:
+        found = first_look(arms)
+        assert len(set(found)) == len(found)
+        assert set(found) == {hit.id for arm in arms for hit in arm.hits}
+
+    def test_what_two_arms_find_comes_first(self) -> None:
+        words = Arm("bm25", [Scored("a", 3.0), Scored("b", 2.9), Scored("c", 1.0)])
+        near = Arm("dense", [Scored("b", 0.9), Scored("d", 0.1)])
+        assert first_look([words, near]) == ["b", "a", "c", "d"]
+
+
+class TestRank:
+    @given(st.lists(st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4), max_size=5))
+    def test_shares_add_up_and_order_falls(self, rows: list[list[float]]) -> None:
+        ids = list("dbca")
+        arms = {f"arm {n}": np.array(row, dtype=np.float32) for n, row in enumerate(rows)}
+        ranking = rank(ids, arms, {name: n - 1.5 for n, name in enumerate(arms)})
+        places = list(ranking.order)
+        assert sorted(places) == [0, 1, 2, 3]
+        keys = [(-ranking.totals[place], ids[place]) for place in places]
+        assert keys == sorted(keys)
+        for place, why in zip(places, ranking.explained(places), strict=True):
+            assert math.isclose(sum(a.share for a in why), ranking.totals[place], abs_tol=1e-9)
+            for said in why:
+                values = arms[said.arm]
+                assert said.score == values[place]
+                assert said.rank == 1 + int((values > values[place]).sum())
 
     def test_scores_count_and_not_ranks_alone(self) -> None:
         """The lead of an arm's first hit is kept."""
-        close = fuse([Arm("bm25", [Scored("a", 10.0), Scored("b", 9.9)])])
-        far = fuse([Arm("bm25", [Scored("a", 10.0), Scored("b", 1.0)])])
-        assert close[0].score == far[0].score
-        assert close[1].score > far[1].score
+        close = rank(["a", "b"], {"x": np.array([1.0, 0.99], dtype=np.float32)}, {"x": 1.0})
+        far = rank(["a", "b"], {"x": np.array([1.0, 0.1], dtype=np.float32)}, {"x": 1.0})
+        assert close.totals[0] == far.totals[0]
+        assert close.totals[1] > far.totals[1]
 
-    def test_facts_and_turns_of_one_arm_share_a_scale(self) -> None:
-        fused = fuse([Arm("bm25", [Scored("fact", 2.0)]), Arm("bm25", [Scored("turn", 8.0)])])
-        assert [one.id for one in fused] == ["turn", "fact"]
-        assert fused[1].score == fused[0].score / 4
-
-    def test_ties_are_broken_by_age(self) -> None:
-        fused = fuse([Arm("bm25", [Scored("b", 1.0), Scored("a", 1.0)])])
-        assert [one.id for one in fused] == ["a", "b"]
-        assert fuse([]) == fuse([Arm("bm25", [])]) == []
-
-    def test_a_turn_gains_from_the_better_one_beside_it(self) -> None:
-        turns = [Fused("a", 0.2, ()), Fused("b", 1.0, ()), Fused("c", 0.1, ())]
-        beside = {"a": ["b"], "b": ["a", "c"], "c": ["b"]}
-        found = {one.id: one for one in with_neighbours(turns, beside)}
-        assert found["a"].arms[-1].arm == "neighbours"
-        assert found["a"].arms[-1].score == 1.0
-        assert found["b"].arms[-1].score == 0.2
-
-    def test_a_turn_gains_from_the_best_fact_that_it_states(self) -> None:
-        facts = [Fused("f1", 2.0, ()), Fused("f2", 1.0, ())]
-        found = with_stated([Fused("t1", 0.0, ())], facts, {"f1": ["t1"], "f2": ["t1", "t2"]})
-        assert [(one.id, one.arms[-1].rank) for one in found] == [("t1", 1), ("t2", 2)]
+    def test_ties_are_broken_by_age_and_nothing_is_nothing(self) -> None:
+        same = rank(["b", "a"], {"x": np.ones(2, dtype=np.float32)}, {"x": 1.0})
+        assert [same.ids[place] for place in same.order] == ["a", "b"]
+        none = rank([], {"x": np.zeros(0, dtype=np.float32)}, {"x": 1.0})
+        assert (list(none.order), none.explained([])) == ([], [])
 
 
 def fact(id: str, *about: str) -> Fact:
@@ -120,6 +118,32 @@ class TestSpread:
         assert await spread(graph, ADA.wall, {}) == []
         assert await spread(graph, ADA.wall, {"nobody": 1.0}) == []
         assert await spread(graph, Scope(user_id="eve").wall, {"a": 1.0}) == []
+
+
+class TestNearby:
+    async def test_it_answers_as_the_graph_does_and_asks_once(self, graph: NetworkXGraph) -> None:
+        asked: list[list[str]] = []
+
+        class Counted:
+            async def expand(
+                self, wall: str, entity_ids: Sequence[str], *, limit: int
+            ) -> Mapping[str, tuple[Link, ...]]:
+                asked.append(list(entity_ids))
+                return await graph.expand(wall, entity_ids, limit=limit)
+
+        seq = 1
+        near = Nearby(Counted(), lambda: seq)
+        for names in (["a", "b"], ["b", "nobody"], ["a", "nobody"]):
+            expected = await graph.expand(ADA.wall, names, limit=5)
+            assert await near.expand(ADA.wall, names, limit=5) == expected
+        assert asked == [["a", "b"], ["nobody"]]
+        await near.expand("default/user:eve", ["a"], limit=5)
+        await near.expand(ADA.wall, ["a"], limit=6)
+        assert asked[2:] == [["a"], ["a"]], "walls and limits are apart"
+        await graph.apply(GraphChanges(facts=(fact("ad", "a", "d"),)), 2)
+        seq = 2
+        found = await near.expand(ADA.wall, ["a"], limit=5)
+        assert "ad" in {link.fact_id for link in found["a"]}
 
 
 def hit(rank: int, text: str, **fields: Any) -> Hit:

@@ -1,0 +1,266 @@
+"""What speaks for a candidate: read from texts, measured row by row, and seen in whole searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphmem import Memory, Settings
+from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
+from graphmem.adapters.ledger_sqlite import SqliteLedger
+from graphmem.errors import UsageError
+from graphmem.model import Hit, Turn
+from graphmem.retrieve.asked import speakers_named, take_apart
+from graphmem.retrieve.reading import Read, Vocabulary, content_words
+from graphmem.retrieve.signals import SIGNALS, Found, Row, measure
+from graphmem.retrieve.weights import ARMS, Weights, shipped
+
+MAY = datetime(2023, 5, 8, tzinfo=UTC)
+
+
+class TestAsked:
+    def test_kinds_of_questions(self) -> None:
+        assert take_apart("Who gave Ada the lamp?").who_or_where
+        assert take_apart("When did she leave?").when
+        assert take_apart("How long was the trip?").when
+        assert take_apart("How many lamps does Ada have?").how_many
+        plain = take_apart("What does Ada like?")
+        assert not (plain.who_or_where or plain.when or plain.how_many)
+        assert plain.content == ("ada", "like")
+
+    @pytest.mark.parametrize(
+        ("text", "months", "years"),
+        [
+            ("What happened in May 2023?", {5}, {2023}),
+            ("May I ask what happened?", set(), set()),
+            ("What did they do last summer?", {6, 7, 8}, set()),
+            ("Where was Ada in January 2022 and March?", {1, 3}, {2022}),
+            ("What is 20231?", set(), set()),
+        ],
+    )
+    def test_dates(self, text: str, months: set[int], years: set[int]) -> None:
+        asked = take_apart(text)
+        assert (asked.months, asked.years) == (months, years)
+
+    def test_a_month_of_another_year_counts_less(self) -> None:
+        asked = take_apart("What happened in May 2022?")
+        assert 0 < asked.month_of(MAY) < asked.month_of(MAY.replace(year=2022)) == 1
+        assert asked.month_of(MAY.replace(month=6)) == asked.month_of(None) == 0
+
+    def test_speakers_are_named_by_any_word_of_their_name(self) -> None:
+        said = take_apart("What did Bob's sister cook?").content
+        assert speakers_named(said, {"Bob Stone", "Carol Reed"}) == {"Bob Stone"}
+
+
+class Told:
+    """Rows for one question, measured with the built-in word vectors."""
+
+    def __init__(self) -> None:
+        self.vocabulary = Vocabulary(WordLlamaEmbedder())
+
+    async def turns(self, *sessions: Sequence[tuple[str, str]]) -> list[Row]:
+        rows = []
+        for number, session in enumerate(sessions):
+            for ordinal, (speaker, text) in enumerate(session):
+                id = f"{number}:{ordinal}"
+                turn = Turn(id, f"s{number}", ordinal, text, speaker, occurred_at=MAY)
+                rows.append(Row(id, await self.read(text, turn)))
+        return rows
+
+    async def read(self, text: str, turn: Turn | None = None) -> Read:
+        words = content_words(text)
+        await self.vocabulary.learn([words])
+        return Read(text, self.vocabulary.rows(words), turn)
+
+    async def ask(
+        self, question: str, rows: Sequence[Row], found: Found | None = None
+    ) -> dict[str, list[float]]:
+        asked = take_apart(question)
+        await self.vocabulary.learn([asked.sequence])
+        measured = measure(asked, rows, found or Found(), self.vocabulary)
+        assert set(measured) == set(SIGNALS)
+        assert all(len(column) == len(rows) for column in measured.values())
+        assert all(np.isfinite(column).all() for column in measured.values())
+        return {name: column.tolist() for name, column in measured.items()}
+
+
+@pytest.fixture(scope="module")
+def told() -> Told:
+    return Told()
+
+
+class TestMeasure:
+    async def test_nothing_to_measure(self, told: Told) -> None:
+        assert await told.ask("What?", []) == {name: [] for name in SIGNALS}
+
+    async def test_a_question_without_a_word_of_meaning(self, told: Told) -> None:
+        rows = await told.turns([("Ada", "It is"), ("Bob", "?")])
+        signals = await told.ask("what is it", rows)
+        assert signals["meaning"] == signals["meaning_window"] == [0, 0]
+
+    async def test_words_near_in_meaning_count(self, told: Told) -> None:
+        rows = await told.turns(
+            [("Ada", "The weather is cold")], [("Ada", "We bought an automobile")]
+        )
+        meaning = (await told.ask("Which car?", rows))["meaning"]
+        assert meaning[1] == 1
+        assert meaning[0] < 0.5
+
+    async def test_what_stands_beside_a_turn_counts_and_ends_with_the_session(
+        self, told: Told
+    ) -> None:
+        rows = await told.turns(
+            [
+                ("Ada", "Which lamp is it?"),
+                ("Bob", "The green one"),
+                ("Ada", "Fine"),
+                ("Bob", "Bye"),
+            ],
+            [("Ada", "Good morning")],
+        )
+        signals = await told.ask("lamp", rows)
+        assert signals["meaning"] == [1, 0, 0, 0, 0]
+        first, beside, further, last, other = signals["meaning_window"]
+        assert first == 1 > beside > further == last == other == 0
+        assert signals["meaning_beyond"][2] == 1
+        assert signals["meaning_beyond"][4] == 0
+        assert signals["meaning_session"] == [1, 1, 1, 1, 0]
+        assert signals["answers"] == [0, 1, 0, 0, 0]
+        assert signals["asks"] == [1, 0, 0, 0, 0]
+
+    async def test_only_the_named_speaker_is_meant(self, told: Told) -> None:
+        rows = await told.turns([("Ada", "I like tea"), ("Bob", "I like rum")])
+        assert (await told.ask("What does Ada like?", rows))["speaker"] == [1, 0]
+        assert (await told.ask("What do Ada and Bob like?", rows))["speaker"] == [0, 0]
+        assert (await told.ask("Who likes tea?", rows))["speaker"] == [0, 0]
+
+    async def test_a_fact_stands_where_its_turn_does(self, told: Told) -> None:
+        rows = await told.turns([("Ada", "Nice lamp!"), ("Bob", "I moved to Oslo")])
+        fact = Row("f", await told.read("Bob lives in Oslo"), beside=rows[1].read)
+        alone = Row("g", await told.read("Nobody lives in Oslo"))
+        found = Found(
+            bm25={"0:1": 4.0, "f": 9.0, "g": 3.0},
+            session={"s0": 2.0},
+            dense={"0:0": 0.5, "0:1": 0.7, "f": 0.9, "g": 0.5},
+        )
+        signals = await told.ask("Who lives in Oslo?", [*rows, fact, alone], found)
+        assert signals["bm25"] == [0, 1, 1, 0.75]
+        assert signals["session"] == [pytest.approx(2 / 3)] * 3 + [1]
+        assert signals["speaker"][1] == signals["speaker"][2]
+        assert signals["dense"][2] == 1 > signals["dense"][1] > signals["dense"][3] == 0
+        assert signals["meaning"][2] == 1
+        assert signals["answers"] == [0, 0, 0, 0]
+        assert signals["meaning_beyond"] == [0, 0, 0, 0], "a fact is nobody's neighbour"
+
+    async def test_pairs_of_words(self, told: Told) -> None:
+        rows = await told.turns(
+            [("Ada", "red lamp"), ("Ada", "lamp red"), ("Bob", "a red, old lamp")]
+        )
+        assert (await told.ask("the red lamp", rows))["pairs"] == [1, 0, 0]
+
+    async def test_kinds_of_answers_only_where_they_are_asked_for(self, told: Told) -> None:
+        rows = await told.turns([("Ada", "Bob left on Monday, with two bags, for Oslo")])
+        for question, signal in (
+            ("When did he leave?", "times"),
+            ("How many bags?", "numbers"),
+            ("Where did he go?", "names"),
+        ):
+            signals = await told.ask(question, rows)
+            asked = {name: signals[name][0] > 0 for name in ("times", "numbers", "names")}
+            assert asked == {name: name == signal for name in asked}
+
+
+class TestWeights:
+    def test_the_shipped_ones_are_complete_and_of_one_scale(self) -> None:
+        weights = shipped()
+        assert set(weights.signals) == set(SIGNALS)
+        assert set(weights.arms) == set(ARMS)
+        assert sum(w for w in weights.signals.values() if w > 0) == pytest.approx(1, abs=0.01)
+        assert {n for n, w in weights.signals.items() if w < 0} <= {"asks"}
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"signals": {"x": 1}, "arms": {}}'])
+    def test_a_file_without_them_is_an_error_that_names_it(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "w.json").write_text(text)
+        with pytest.raises(UsageError, match=r"w\.json"):
+            Weights.read(tmp_path / "w.json")
+
+
+@pytest.fixture
+def memory() -> Iterator[Memory]:
+    with Memory("memory://", user_id="ada", settings=Settings.load({})) as memory:
+        yield memory
+
+
+def say(memory: Memory, when: str, *said: str) -> None:
+    names = ("Ada", "Bob")
+    memory.add(
+        [{"name": names[n % 2], "content": text} for n, text in enumerate(said)], occurred_at=when
+    )
+
+
+def place(hits: Sequence[Hit], text: str) -> int:
+    return next(n for n, hit in enumerate(hits) if hit.text.startswith(text))
+
+
+class TestSearch:
+    def test_an_answer_that_has_none_of_the_words(self, memory: Memory) -> None:
+        say(
+            memory,
+            "2023-05-08",
+            "How was the pottery class?",
+            "Great, I made a blue bowl.",
+            "Nice.",
+        )
+        say(memory, "2023-06-08", "I am reading a novel.", "Which one?", "An old one.")
+        say(memory, "2023-07-08", "The garden is full of bees.", "Lovely!", "It is.")
+        hits = memory.search("What came out of the pottery class?", kinds=["turn"])
+        assert place(hits, "Great, I made") <= 1
+        assert {"session", "meaning_window", "answers"} <= {
+            arm.arm for arm in hits[place(hits, "Great, I made")].arms
+        }
+
+    def test_the_month_that_is_asked_for(self, memory: Memory) -> None:
+        for month in ("03", "04", "05"):
+            say(memory, f"2023-{month}-10", f"I went hiking again, tour {month}.", "Good for you.")
+        hits = memory.search("Where did Ada go hiking in April?", kinds=["turn"])
+        assert hits[0].text.startswith("I went hiking again, tour 04")
+
+    def test_runs_and_expiry_hold_for_what_stands_beside(self, memory: Memory) -> None:
+        memory.add(
+            [{"name": "Ada", "content": "The lamp."}, {"name": "Bob", "content": "Secret reply."}],
+            run_id="one",
+        )
+        memory.add([{"name": "Ada", "content": "The lamp."}], run_id="two")
+        memory.add(
+            [{"name": "Ada", "content": "The lamp."}, {"name": "Bob", "content": "Old reply."}],
+            occurred_at="2020-01-01",
+            expires_at="2020-02-01",
+        )
+        texts = {hit.text for hit in memory.search("lamp", limit=50, run_id="two")}
+        assert texts == {"The lamp."}
+        assert "Old reply." not in {hit.text for hit in memory.search("lamp", limit=50)}
+
+    def test_what_was_erased_is_forgotten(self, memory: Memory) -> None:
+        gone = memory.add(
+            [{"name": "Ada", "content": "The lamp."}, {"name": "Bob", "content": "Ok."}]
+        )
+        say(memory, "2023-05-08", "A lamp again.", "Yes.")
+        assert "Ok." in {hit.text for hit in memory.search("lamp", limit=50)}
+        memory.delete(gone.episode_id, erase=True)
+        found = {hit.text for hit in memory.search("lamp", limit=50)}
+        assert found == {"A lamp again.", "Yes."}
+
+
+async def test_texts_are_read_once_and_a_full_reader_is_replaced(tmp_path: Path) -> None:
+    from graphmem.retrieve.reading import Reader
+
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    await ledger.open()
+    reader = Reader(ledger, WordLlamaEmbedder())
+    assert await reader.turns("default/user:ada", ["unknown"]) == []
+    assert not reader.full
+    await ledger.close()
