@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ _NAMED = 0.5  # against the words, when they are chosen
 _COMMON = 0.05  # less for each e-fold of texts that name what links two
 _ABOUT = 0.15  # more when the link is what one of them is about
 _NEAR = 0.1  # how much nearness as a whole counts beside the words of a fact
+_FACTS = 20  # that are looked at for partners
 _PAIRS = 4
 _SHARPLY = 4  # the power by which lesser pairs of facts start with less
 _TURNS = 30  # the best turns, with which spreading starts too
@@ -61,20 +63,23 @@ def together(
 ) -> Together:
     """``question`` in all its words; ``near`` is (its content words, rows), ``rarity`` a weight for
     each of these words; ``first`` how good each row is by words and meaning alone, 0 to 1."""
-    named = _named(question, rows)
-    prose = _prose(rows)
+    named, prose = _named(question, rows), _prose(rows)
+    written = prose == 1
     weights = (rarity / max(float(rarity.sum()), 1e-9)).astype(np.float32)
     covers = near * weights.reshape(-1, 1)
-    linked, partners = _linked(rows, covers, first + _NAMED * named, links)
-    spread = _spread(rows, covers, first + _NAMED * named, links=links, facts=facts, dense=dense)
-    likely = np.median(linked[prose > _TALK]) if (prose > _TALK).any() else 0.0
-    above = np.where(prose > _TALK, np.maximum(0, linked - likely), linked).astype(np.float32)
-    return Together({"named": named, "linked": above * prose, "spread": spread * prose}, partners)
+    likely = first + _NAMED * named
+    linked, partners = np.zeros_like(first), {}
+    if written.any():
+        linked, partners = _linked(rows, covers, likely, links)
+        linked = np.where(written, np.maximum(0, linked - np.median(linked[written])), 0)
+    spread = _spread(rows, covers, likely, links=links, facts=facts, dense=dense) * prose
+    columns = {"named": named, "linked": linked.astype(np.float32), "spread": spread}
+    return Together(columns, partners)
 
 
 def _prose(rows: Sequence[Row]) -> Numbers:
-    """1 for texts by one voice that have a title or are long, and for facts from such; a part for
-    turns of a conversation, where who is named hardly ever links what is said."""
+    """1 for texts by one voice that have a title or are long; less for turns of a conversation and
+    short notes, where what is named hardly ever links what is said."""
     voices: dict[str, set[str | None]] = {}
     reads = [row.beside or row.read for row in rows]
     for read in reads:
@@ -107,16 +112,15 @@ def _named(question: Sequence[str], rows: Sequence[Row]) -> Numbers:
 
 
 def holders(rows: Sequence[Row], links: Links) -> dict[str, list[int]]:
-    """By entity the rows that name it, of entities that link: not hubs, nor what one names."""
-    by_entity: dict[str, list[int]] = {}
-    for n, row in enumerate(rows):
-        for entity in links.mentions.entities.get(row.id, ()):
-            by_entity.setdefault(entity, []).append(n)
-    return {
-        entity: held
-        for entity, held in by_entity.items()
-        if len(held) > 1 and 1 < len(links.mentions.turns.get(entity, ())) <= HUB
+    """By entity the turns (as rows) that name it, of entities that link: no hubs, and not what only
+    one of them names."""
+    places = {row.id: n for n, row in enumerate(rows)}
+    found = {
+        entity: [places[turn] for turn in turns if turn in places]
+        for entity, turns in links.mentions.turns.items()
+        if 1 < len(turns) <= HUB
     }
+    return {entity: held for entity, held in found.items() if len(held) > 1}
 
 
 def _linked(
@@ -125,32 +129,32 @@ def _linked(
     """What of the question each row covers with its best partner, and who that is."""
     linked = np.zeros(len(rows), dtype=np.float32)
     chosen = set(np.argsort(-first, kind="stable")[:_BEST].tolist())
-    ones: list[int] = []
-    others: list[int] = []
+    pairs: list[tuple[int, int]] = []
     entities: list[str] = []
     less: list[float] = []
     for entity, held in holders(rows, links).items():
-        common = _COMMON * float(np.log(len(links.mentions.turns[entity])))
+        common = _COMMON * log(len(links.mentions.turns[entity]))
         keys = links.keys.get(entity, frozenset())
+        about = {n: common - _ABOUT * (rows[n].read.title in keys) for n in held}
         for one in chosen.intersection(held):
-            for other in held:
-                if other != one:
-                    ones.append(one)
-                    others.append(other)
-                    entities.append(entity)
-                    less.append(common - _ABOUT * (rows[other].read.title in keys))
-    if not ones:
+            pairs += [(one, other) for other in held if other != one]
+            less += [about[other] for other in held if other != one]
+            entities += [entity] * (len(held) - 1)
+    if not pairs:
         return linked, {}
+    ones, others = np.array(pairs, dtype=np.intp).T
     worth = np.maximum(covers[:, ones], covers[:, others]).sum(axis=0) - np.array(less)
-    partners: dict[int, tuple[int, str]] = {}
-    for place in np.argsort(-worth, kind="stable").tolist():
-        if worth[place] <= 0:
-            break
-        one, other = ones[place], others[place]
-        for mine, theirs in ((one, other), (other, one)):
-            if mine not in partners:
-                linked[mine] = worth[place]
-                partners[mine] = (theirs, entities[place])
+    # Each pair counts for both of its texts; the best of each text is the first in this order.
+    mine, theirs = np.concatenate([ones, others]), np.concatenate([others, ones])
+    order = np.argsort(-np.concatenate([worth, worth]), kind="stable")
+    found, places = np.unique(mine[order], return_index=True)
+    best = order[places]
+    linked[found] = np.maximum(0.0, worth[best % len(worth)])
+    partners = {
+        int(row): (int(theirs[at]), entities[at % len(worth)])
+        for row, at in zip(found, best, strict=True)
+        if linked[row] > 0
+    }
     return linked, partners
 
 
@@ -229,7 +233,7 @@ def _fact_pairs(
     for n in here:
         for entity in facts[rows[n].id].entity_ids:
             by_entity.setdefault(entity, []).append(n)
-    chosen = sorted(here, key=lambda n: (-own[n] - 0.3 * near[n], n))[:40]
+    chosen = sorted(here, key=lambda n: (-own[n] - 0.3 * near[n], n))[:_FACTS]
     found = {
         (min(one, other), max(one, other)): None
         for one in chosen
