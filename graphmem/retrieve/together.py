@@ -68,7 +68,7 @@ def together(
     weights = (rarity / max(float(rarity.sum()), 1e-9)).astype(np.float32)
     covers = near * weights.reshape(-1, 1)
     likely = first + _NAMED * named
-    linked, partners = np.zeros_like(first), {}
+    linked, partners = np.zeros_like(first), dict[int, tuple[int, str]]()
     if written.any():
         linked, partners = _linked(rows, covers, likely, links)
         linked = np.where(written, np.maximum(0, linked - np.median(linked[written])), 0)
