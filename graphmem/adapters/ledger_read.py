@@ -211,7 +211,7 @@ def standing(wall: str, episode_ids: Sequence[str]) -> list[Ask]:
 def standing_of(answers: Sequence[Rows]) -> Standing:
     changed, *statuses = answers
     known = {row["id"]: row["status"] for found in statuses for row in found}
-    return Standing(changed[0]["seq"], known, changed[0]["types_seq"])
+    return Standing(changed_seq(changed), known, changed[0]["types_seq"])
 
 
 def origins(
@@ -234,3 +234,8 @@ def origins_of(answers: Sequence[Rows]) -> Origins:
         else:
             mentions.setdefault(row["id"], []).append((row["value"], row["stands_for"]))
     return Origins(speakers, kinds, {id: tuple(found) for id, found in mentions.items()})
+
+
+def changed_seq(found: Rows) -> int:
+    """From the rows of ``changed_last``: a change for every wall is one in this."""
+    return int(max(found[0]["seq"], found[0]["types_seq"]))

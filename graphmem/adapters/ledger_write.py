@@ -10,6 +10,7 @@ from typing import Any
 
 from graphmem.adapters import ledger_believe as believing
 from graphmem.adapters import ledger_rows as rows
+from graphmem.adapters.ledger_read import changed_seq
 from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask_all, tell
 from graphmem.adapters.ledger_types import put_rules
 from graphmem.clock import stamp
@@ -179,7 +180,7 @@ def check_since(since: Mapping[str, int]) -> Steps[None]:
 
 def _check_walls(since: Mapping[str, int], found: Sequence[Rows]) -> None:
     for wall, changed in zip(since, found, strict=False):
-        if changed[0]["seq"] > since[wall]:
+        if changed_seq(changed) > since[wall]:
             raise Conflict("something changed in this scope meanwhile; decide again")
 
 

@@ -308,6 +308,8 @@ class Believed:
         """The statements by way of these cells, those that can touch each other together."""
         groups: list[set[str]] = []
         for cell in touched:
+            if self._joined(cell, groups):
+                continue
             group = self._group(cell)
             if not group:
                 continue
@@ -316,6 +318,14 @@ class Believed:
                 group |= other
             groups.append(group)
         return groups
+
+    def _joined(self, cell: Cell, groups: Sequence[set[str]]) -> bool:
+        """Whether a cell of a mutual single-valued relation hangs together with one before it."""
+        shape = self._types.shape(cell[0] or None)
+        if not (shape.functional and shape.symmetric):
+            return False
+        own = self._by_cell.get(cell, set())
+        return any(own <= group for group in groups)
 
     def _group(self, cell: Cell) -> set[str]:
         type = cell[0]
@@ -327,11 +337,12 @@ class Believed:
             for end in cell[1:] if shape.symmetric else cell[1:2]:
                 found |= self._by_cell.get((type, end, ""), set())
         elif type and shape.symmetric:
-            todo, near = {cell}, set[Cell]()
+            todo, near, new = {cell}, set[Cell](), set(found)
             while todo:
                 near |= todo
-                found |= {id for one in todo for id in self._by_cell.get(one, ())}
-                todo = set(self._cells(found)) - near
+                new |= {id for one in todo for id in self._by_cell.get(one, ())} - found
+                found |= new
+                todo, new = set(self._cells(new)) - near, set()
         return found
 
     def _all_of(self, type: str, end: str) -> set[str]:

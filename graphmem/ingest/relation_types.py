@@ -320,10 +320,10 @@ class RelationTypes:
     @staticmethod
     def learnable(type: str, *, one: bool) -> bool:
         """Whether the data may say so of it: what has one by its meaning has one whatever is said,
-        and what happens may happen again."""
-        if type in _ONE:
-            return False
-        return type not in _EVENTS and type not in _USUALLY_ONE if one else True
+        what happens may happen again, and what is mutual would tie everybody to everybody."""
+        if one:
+            return type not in _ONE | _USUALLY_ONE | _EVENTS | _SYMMETRIC
+        return type not in _ONE
 
     def known(self, type: str) -> bool:
         """Whether anybody has said how it behaves: the user, the data, or the tables here. One

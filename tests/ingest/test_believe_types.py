@@ -196,5 +196,6 @@ def test_what_the_data_may_not_say() -> None:
     assert not RelationTypes.learnable("born_in", one=False), "it has one by its meaning"
     assert not RelationTypes.learnable("visited", one=True), "it may happen again"
     assert not RelationTypes.learnable("lives_in", one=True), "it is known to, with exceptions"
+    assert not RelationTypes.learnable("knows", one=True), "mutual"
     assert RelationTypes.learnable("lives_in", one=False)
     assert RelationTypes.learnable("juggles", one=True)

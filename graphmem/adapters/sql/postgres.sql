@@ -583,16 +583,15 @@ ORDER BY left(name, 100), name, id LIMIT :limit;
 SELECT * FROM events WHERE id = :id AND kind = 'fact' AND wall = :wall ORDER BY seq;
 
 -- name: changed_last
--- The last event that changed what is believed in a wall, or how every wall is decided (the rule of
--- a relation type, in no wall): a journalled episode does not.
-SELECT greatest(here.seq, types.seq) AS seq, types.seq AS types_seq
-FROM (
-  SELECT coalesce(max(seq), 0) AS seq FROM events
-  WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD')
-) AS here, (
-  SELECT coalesce(max(seq), 0) AS seq FROM events
-  WHERE wall = '' AND (kind <> 'episode' OR action <> 'ADD')
-) AS types;
+-- The last event that changed what is believed in a wall (a journalled episode does not), and the
+-- last that changed how every wall is decided: the rule of a relation type, in no wall.
+SELECT
+  coalesce((
+    SELECT max(seq) FROM events WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD')
+  ), 0) AS seq,
+  coalesce((
+    SELECT max(seq) FROM events WHERE wall = '' AND (kind <> 'episode' OR action <> 'ADD')
+  ), 0) AS types_seq;
 
 -- name: type_rules
 -- Every rule that a relation type had: the last one holds.
