@@ -143,7 +143,7 @@ def command(options: argparse.Namespace) -> str:
 def notes(rows: list[dict[str, Any]], options: argparse.Namespace) -> list[str]:
     """What must be known to read the table."""
     found = [
-        f"One episode is {options.facts_per_episode} sentences with a fact each, over 20 users; a "
+        f"One episode is {options.facts_per_episode} messages with a fact each, over 20 users; a "
         "question names a person, what was done and two of five words. It counts as found when its "
         "sentence is among ten hits (for graphmem, facts and turns together).",
         "All engines ask the same local endpoint for embeddings (wordllama, 256 numbers) and for "

@@ -57,7 +57,7 @@ async def run(job: dict[str, Any]) -> None:
         for episode in job["episodes"][told:]:
             if time.monotonic() > deadline or episode["facts"] > size:
                 break
-            await engine.add(" ".join(episode["sentences"]), episode["user"])
+            await engine.add(episode["sentences"], episode["user"])
             told, facts = told + 1, episode["facts"]
         await engine.settle()
         seconds, after = time.monotonic() - began, counts(job["base_url"])

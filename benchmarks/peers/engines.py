@@ -43,8 +43,9 @@ class Graphmem(Engine):
         )
         self._memory = await open_memory(self.folder / "memory", settings=settings)
 
-    async def add(self, text: str, user: str) -> None:
-        await self._memory.add(text, user_id=user, occurred_at=self.now())
+    async def add(self, sentences: list[str], user: str) -> None:
+        messages = [{"content": sentence, "name": user} for sentence in sentences]
+        await self._memory.add(messages, user_id=user, occurred_at=self.now())
 
     async def settle(self) -> None:
         await self._memory.search("anything", user_id="user00")
@@ -88,8 +89,9 @@ class Mem0(Engine):
         made = AsyncMemory.from_config(config)
         self._memory = await made if asyncio.iscoroutine(made) else made
 
-    async def add(self, text: str, user: str) -> None:
-        await self._memory.add(text, user_id=user)
+    async def add(self, sentences: list[str], user: str) -> None:
+        messages = [{"role": "user", "content": sentence} for sentence in sentences]
+        await self._memory.add(messages, user_id=user)
 
     async def search(self, text: str, user: str, limit: int) -> list[str]:
         found = await self._memory.search(text, filters={"user_id": user}, top_k=limit)
@@ -150,12 +152,12 @@ class Graphiti(Engine):
         )
         await self._graphiti.build_indices_and_constraints()
 
-    async def add(self, text: str, user: str) -> None:
+    async def add(self, sentences: list[str], user: str) -> None:
         from graphiti_core.nodes import EpisodeType
 
         await self._graphiti.add_episode(
             name=f"episode {self.told}",
-            episode_body=text,
+            episode_body="\n".join(sentences),
             source=EpisodeType.text,
             source_description="note",
             reference_time=self.now(),

@@ -9,7 +9,9 @@ from itertools import product
 from typing import TypedDict
 
 USERS = 20
-VERBS = ("advised", "hired", "taught", "thanked", "visited")
+VERBS = ("advised", "phoned", "praised", "thanked", "visited")
+"""Things that can be done again and again: what replaces or ends another fact is no question of
+finding it."""
 _PEOPLE = 40  # of each user
 _STARTS = ("b", "br", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v")
 _MIDDLES = ("a", "e", "i", "o", "u", "ai", "ou")

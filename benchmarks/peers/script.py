@@ -79,8 +79,10 @@ def _graphiti_extraction(schema: str, prompt: str) -> dict[str, Any]:
 
 
 def _graphmem_extraction(prompt: str) -> dict[str, Any]:
-    matches = list(SENTENCE.finditer(prompt))
-    names = dict.fromkeys(name for match in matches for name in (match[1], match[3]))
+    """Each turn is a line of JSON."""
+    turns = [json.loads(line) for line in prompt.splitlines() if line.startswith('{"turn"')]
+    found = [(turn["turn"], match) for turn in turns for match in SENTENCE.finditer(turn["text"])]
+    names = dict.fromkeys(name for _, match in found for name in (match[1], match[3]))
     return {
         "entities": [{"name": name, "kind": "person", "aliases": []} for name in names],
         "facts": [
@@ -93,11 +95,11 @@ def _graphmem_extraction(prompt: str) -> dict[str, Any]:
                 "valid_at": None,
                 "invalid_at": None,
                 "importance": 0.5,
-                "turns": [0],
+                "turns": [turn],
                 "retracts": False,
                 "modality": "stated",
             }
-            for match in matches
+            for turn, match in found
         ],
     }
 
