@@ -103,7 +103,8 @@ def ablation(intervals: Mapping[str, Any]) -> str:
     """What changes when an arm is left out, per category, with 95 % intervals. Where nothing
     changes at all, that is said below."""
     names = ("recall@5", "recall@10", "session hit@1")
-    rows, same = [], []
+    rows: list[list[str]] = []
+    same = []
     for variant, categories in intervals.items():
         before = len(rows)
         for category, metrics in categories.items():

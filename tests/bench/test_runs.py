@@ -91,7 +91,9 @@ def test_an_arm_left_out_gives_no_share(tmp_path: Path) -> None:
     from graphmem import Memory
 
     with Memory(
-        tmp_path / "store", user_id="ada", settings=Settings.load({}, search_without="meaning, about")
+        tmp_path / "store",
+        user_id="ada",
+        settings=Settings.load({}, search_without="meaning, about"),
     ) as memory:
         memory.add("Bo works at Acme. Bo lives in Paris.")
         hits = memory.search("Where does Bo work?")
