@@ -104,7 +104,7 @@ def ablation(intervals: Mapping[str, Any]) -> str:
     changes at all, that is said below."""
     names = ("recall@5", "recall@10", "session hit@1")
     rows: list[list[str]] = []
-    same: list[str] = []
+    same = []
     for variant, categories in intervals.items():
         before = len(rows)
         for category, metrics in categories.items():
