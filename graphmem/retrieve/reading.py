@@ -21,7 +21,7 @@ from graphmem.text import heading, name_key, words
 AROUND = 2
 """Turns on each side that tell what a turn is about."""
 _MOST_READ = 30_000  # texts kept; about 1 KiB each
-_MOST_WORDS = 65_536  # different words kept; 32 MiB of vectors
+_MOST_WORDS = 65_536  # different words kept; 64 MiB of vectors
 _LONGEST = 400  # words of one text that are looked at
 _NOTHING = 0
 """The word that stands first in every text, near to none."""
@@ -95,14 +95,14 @@ class Vocabulary:
     def __init__(self, source: WordVectors) -> None:
         self._source = source
         self._index: dict[str, int] = {}
-        self._vectors = np.zeros((1024, source.width), dtype=np.float16)
+        self._vectors = np.zeros((1024, source.width), dtype=np.float32)
         self._filled = _NOTHING + 1
 
     def __len__(self) -> int:
         return self._filled
 
     def vectors(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self._vectors[rows].astype(np.float32)
+        found: NDArray[np.float32] = self._vectors[rows]
         return found
 
     async def learn(self, texts: Iterable[Sequence[str]]) -> None:
