@@ -32,8 +32,8 @@ from graphmem.retrieve.weights import ARMS, Weights, shipped
 
 _NAMES = (*SIGNALS, *ARMS)
 _AGAINST = frozenset({"asks", "outdated"})
-_SET_BY_HAND = frozenset({"present", "outdated"})
-"""No conversation set asks often enough for what has changed."""
+_SET_BY_HAND = frozenset({"present", "outdated", "named", "linked", "spread"})
+"""No conversation set asks often enough for what has changed; the others judge passages."""
 _EVIDENCE = re.compile(r"D\d+:\d+")
 _STEPS = 300
 _RATE = 0.1

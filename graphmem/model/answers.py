@@ -76,7 +76,8 @@ class Hit:
     speaker: str | None = None
     occurred_at: datetime | None = None
     path: str | None = None
-    """How the graph led from the question's names to this hit."""
+    """How the graph led to this hit: to a fact from the question's names; to a turn from the text
+    that answers with it, over what both name."""
     fact: Fact | None = None
     outdated: str | None = None
     """For a turn: what it says that has ended since, as ``lives_in until 2025-02-01``."""

@@ -58,6 +58,11 @@ class Ranking:
     order: Sequence[int]
     """Places in ``ids``, best first; ties by id, which is by age."""
 
+    def given(self, name: str) -> NDArray[np.float32]:
+        """What one arm says of each candidate."""
+        found: NDArray[np.float32] = self.values[self.names.index(name)]
+        return found
+
     def explained(self, places: Sequence[int]) -> list[tuple[ArmScore, ...]]:
         """What every arm that mattered gave to these candidates; a candidate's shares add up to its
         score."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import shorten
 
 from graphmem.model import ArmScore, Fact, Hit, Scope, Source, Turn
+
+_BEGINNING = 60
 
 
 def path_in_words(fact: Fact, way: tuple[str, ...], names: Mapping[str, str]) -> str:
@@ -15,6 +18,11 @@ def path_in_words(fact: Fact, way: tuple[str, ...], names: Mapping[str, str]) ->
         elif way[-1] == fact.object_id:
             steps.append(f"←{fact.type}- {names.get(fact.subject_id, '?')}")
     return " ".join((" · ".join(steps[: len(way)]), *steps[len(way) :]))
+
+
+def beginning(text: str) -> str:
+    """The first words of a text, on one line: enough to know it by."""
+    return shorten(next(iter(text.strip().splitlines()), ""), _BEGINNING, placeholder="…")
 
 
 def first_source(fact: Fact, scope: Scope) -> Source | None:
@@ -61,7 +69,13 @@ def fact_hit(
 
 
 def turn_hit(
-    turn: Turn, arms: tuple[ArmScore, ...], *, score: float, rank: int, outdated: str | None
+    turn: Turn,
+    arms: tuple[ArmScore, ...],
+    *,
+    score: float,
+    rank: int,
+    path: str | None,
+    outdated: str | None,
 ) -> Hit:
     return Hit(
         kind="turn",
@@ -75,5 +89,6 @@ def turn_hit(
         source_id=turn.source_id,
         speaker=turn.speaker,
         occurred_at=turn.occurred_at,
+        path=path,
         outdated=outdated,
     )

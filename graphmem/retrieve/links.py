@@ -18,7 +18,7 @@ from graphmem.text import name_keys
 HUB = 100
 """An entity that more turns name links none of them."""
 FACT_HUB = 50
-_BEST_TURNS = 20  # whose entities are followed
+BEST_TURNS = 20  # whose entities are followed
 _BEST_FACTS = 40
 _KNOWN_TURNS = 80  # of which it is known whom they name
 _ENTITIES = 200  # that are looked at
@@ -52,7 +52,7 @@ async def gather(
     seeds: Sequence[Entity],
 ) -> Links:
     """Links around the best ``turns`` (with their first score, best first) and ``facts``."""
-    first = list(turns)[:_BEST_TURNS]
+    first = list(turns)[:BEST_TURNS]
     known = await ledger.mentions(scope, turn_ids=list(turns)[:_KNOWN_TURNS])
     by_turns = _promise(((id, turns[id]) for id in first), known.entities)
     about = {fact.id: fact.entity_ids for fact in facts[:_BEST_FACTS]}

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-
-import numpy as np
-from numpy.typing import NDArray
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
@@ -19,14 +16,21 @@ from graphmem.ports.words import WordVectors
 from graphmem.retrieve import extras
 from graphmem.retrieve.asked import take_apart
 from graphmem.retrieve.fuse import Arm, Ranking, first_look, first_scores, rank
-from graphmem.retrieve.hits import fact_hit, first_source, first_turn, path_in_words, turn_hit
+from graphmem.retrieve.hits import (
+    beginning,
+    fact_hit,
+    first_source,
+    first_turn,
+    path_in_words,
+    turn_hit,
+)
 from graphmem.retrieve.lens import Known, Lens, of_kind
-from graphmem.retrieve.links import Links, gather, with_keys
+from graphmem.retrieve.links import BEST_TURNS, Links, gather, with_keys
 from graphmem.retrieve.nearby import Expands
 from graphmem.retrieve.reading import Reader
-from graphmem.retrieve.signals import Found, Row, measure
+from graphmem.retrieve.signals import Found, Row, measure, nearness
 from graphmem.retrieve.spread import Reached, spread
-from graphmem.retrieve.together import holders, together
+from graphmem.retrieve.together import Pool, holders, prose, together
 from graphmem.retrieve.weights import Weights, shipped
 from graphmem.text import name_key, name_keys_in, words
 
@@ -90,6 +94,8 @@ class Candidates:
     reached: Sequence[Reached] = ()
     outdated: Mapping[str, str] = field(default_factory=dict)
     """What turns say that has ended."""
+    partners: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+    """By row the row that answers together with it, and the entity that both name."""
 
 
 class Retrieve:
@@ -123,7 +129,7 @@ class Retrieve:
         order, rows = ranked.ranking.order, ranked.rows
         may = (place for place in order if self._may_show(question, rows[place], ranked))
         places = list(islice(may, question.limit))
-        paths = await self._paths(question, ranked, [rows[place].id for place in places])
+        paths = await self._paths(question, ranked, places)
         hits: list[Hit] = []
         for place, why in zip(places, ranked.ranking.explained(places), strict=True):
             row, score, at = rows[place], float(ranked.ranking.totals[place]), len(hits) + 1
@@ -137,7 +143,14 @@ class Retrieve:
             else:
                 turn = ranked.turns[row.id]
                 hits.append(
-                    turn_hit(turn, why, score=score, rank=at, outdated=ranked.outdated.get(turn.id))
+                    turn_hit(
+                        turn,
+                        why,
+                        score=score,
+                        rank=at,
+                        path=paths.get(turn.id),
+                        outdated=ranked.outdated.get(turn.id),
+                    )
                 )
         return SearchResult(question.text, tuple(hits), tuple(ranked.seeds))
 
@@ -304,26 +317,16 @@ class Retrieve:
         """What the graph leads to from the best turns and facts."""
         if "graph" in self.weights.left_out:
             return Links()
-        scores = first_scores(
-            [
-                Arm(
-                    "bm25",
-                    [
-                        Scored(id, arms.found.bm25[id])
-                        for id in arms.candidates["turn"]
-                        if id in arms.found.bm25
-                    ],
-                ),
-                Arm(
-                    "dense",
-                    [
-                        Scored(id, arms.found.dense[id])
-                        for id in arms.candidates["turn"]
-                        if id in arms.found.dense
-                    ],
-                ),
-            ]
-        )
+        found, turns = arms.found, arms.candidates["turn"]
+        look = [
+            Arm(name, [Scored(id, scores[id]) for id in turns if id in scores])
+            for name, scores in (("bm25", found.bm25), ("dense", found.dense))
+        ]
+        scores = first_scores(look)
+        if not prose(
+            await self._reader.turns(question.scope.wall, list(scores)[:BEST_TURNS])
+        ).any():
+            return Links()
         best = {id: place for place, id in enumerate(arms.candidates["fact"])}
         ordered = sorted(facts.values(), key=lambda fact: best.get(fact.id, len(best)))
         return await gather(
@@ -378,42 +381,39 @@ class Retrieve:
         ]
         ids = [row.id for row in rows]
         given = {**known, **extras.of_turns(known, stating, ended)}
-        measured = measure(asked, rows, arms.found, reader.vocabulary)
+        near = nearness(asked, rows, reader.vocabulary)
+        measured = measure(asked, rows, arms.found, reader.vocabulary, near)
         links = await self._with_titles(question, rows, links)
-        answers = together(
-            asked.words,
-            rows,
-            near=measured.near,
-            rarity=measured.rarity,
-            first=_first(measured.columns),
-            links=links,
-            facts=facts,
-            dense=arms.found.dense,
-        )
-        columns = {**measured.columns, **extras.columns(given, ids), **answers.columns}
+        pool = Pool(rows, facts, near, arms.found.dense, links)
+        answers = together(asked.words, pool, measured)
+        columns = {**measured, **extras.columns(given, ids), **answers.columns}
         weights = {**self.weights.signals, **self.weights.arms}
-        return Candidates(rows, facts, turns, rank(ids, columns, weights))
+        ranking = rank(ids, columns, weights)
+        return Candidates(rows, facts, turns, ranking, partners=answers.partners)
 
     async def _paths(
-        self, question: Question, ranked: Candidates, ids: Collection[str]
+        self, question: Question, ranked: Candidates, places: Sequence[int]
     ) -> dict[str, str]:
-        """How the graph led to each of these facts, in names."""
+        """How the graph led to each of these: to a fact from what the question names, to a turn
+        from another that names the same."""
+        ids = {ranked.rows[place].id for place in places}
         facts = {id: ranked.facts[id] for id in ids if id in ranked.facts}
         ways = {r.fact_id: r.via for r in ranked.reached if r.via and r.fact_id in facts}
+        linked = ranked.ranking.given("linked")
+        bridges = {p: ranked.partners[p] for p in places if p in ranked.partners and linked[p] > 0}
         named = {id for way in ways.values() for id in way}
         named |= {id for fact_id in ways for id in facts[fact_id].entity_ids}
+        named |= {entity for _, entity in bridges.values()}
         if not named:
             return {}
         query = EntityQuery(question.scope.wall, ids=tuple(sorted(named)))
         names = {entity.id: entity.name for entity in await self._ledger.entities(query)}
-        return {id: path_in_words(facts[id], way, names) for id, way in ways.items()}
-
-
-def _first(columns: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """How good each candidate is at first sight: by its words and its meaning as a whole."""
-    first: NDArray[np.float32] = columns["bm25"] + np.float32(0.4) * columns["dense"]
-    highest = first.max(initial=np.float32(0))
-    return first / highest if highest > 0 else first
+        paths = {id: path_in_words(facts[id], way, names) for id, way in ways.items()}
+        for place, (partner, entity) in bridges.items():
+            told = ranked.turns.get(ranked.rows[partner].id)
+            if told is not None:
+                paths[ranked.rows[place].id] = f"{beginning(told.text)} · {names.get(entity, '?')}"
+        return paths
 
 
 def _stating(

@@ -55,35 +55,45 @@ class Row:
     shown: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """``columns``: each signal over all rows, most from 0 to 1. ``near``: for each word asked for
-    and each row, how near its nearest word is; ``rarity``: how rare each of these words is here."""
-
-    columns: dict[str, Numbers]
-    near: Numbers
-    rarity: Numbers
-
-
-def measure(asked: Asked, rows: Sequence[Row], found: Found, vocabulary: Vocabulary) -> Measured:
-    """What every signal says of every row. Turns must come before facts, in order."""
+def measure(
+    asked: Asked,
+    rows: Sequence[Row],
+    found: Found,
+    vocabulary: Vocabulary,
+    near: Numbers | None = None,
+) -> dict[str, Numbers]:
+    """Each signal over all rows, most from 0 to 1. Turns must come before facts, in order.
+    ``near`` is what :func:`nearness` gives, when that is known already."""
     places = _Places(rows)
     own = [row.read for row in rows]
     context = [row.beside or row.read for row in rows]
-    speakers = {read.turn.speaker for read in context if read.turn and read.turn.speaker}
-    named = speakers_named(asked.content, speakers)
-    names = {word for speaker in speakers for word in speaker.lower().split()}
-    wanted = [word for word in asked.content if word not in names]
-    near = _nearest(wanted, own, vocabulary)
-    holders = (near > _SAME).sum(axis=1)
-    rarity = np.log1p((_TEXTS - holders + 0.5).clip(0.5) / (holders + 0.5))[:, None]
-    columns = {
-        **_flags(asked, own, context, named),
+    near = nearness(asked, rows, vocabulary) if near is None else near
+    return {
+        **_flags(asked, own, context, speakers_named(asked.content, _speakers(rows))),
         **_stored(rows, found, places),
-        **_meaning(near, rarity, places),
+        **_meaning(near, places),
         "pairs": _pairs(asked, own, vocabulary),
     }
-    return Measured(columns, near, rarity)
+
+
+def nearness(asked: Asked, rows: Sequence[Row], vocabulary: Vocabulary) -> Numbers:
+    """For each word that is asked for (names of speakers are not) and each row, how near the row's
+    nearest word is."""
+    names = {word for speaker in _speakers(rows) for word in speaker.lower().split()}
+    wanted = [word for word in asked.content if word not in names]
+    return _nearest(wanted, [row.read for row in rows], vocabulary)
+
+
+def rarity(near: Numbers) -> Numbers:
+    """How rare each word is among the rows, as a column."""
+    holders = (near > _SAME).sum(axis=1)
+    rare: Numbers = np.log1p((_TEXTS - holders + 0.5).clip(0.5) / (holders + 0.5))[:, None]
+    return rare
+
+
+def _speakers(rows: Sequence[Row]) -> set[str]:
+    context = [row.beside or row.read for row in rows]
+    return {read.turn.speaker for read in context if read.turn and read.turn.speaker}
 
 
 class _Places:
@@ -186,12 +196,13 @@ def _stored(rows: Sequence[Row], found: Found, places: _Places) -> dict[str, Num
     }
 
 
-def _meaning(near: Numbers, rarity: Numbers, places: _Places) -> dict[str, Numbers]:
+def _meaning(near: Numbers, places: _Places) -> dict[str, Numbers]:
+    rare = rarity(near)
     around = np.maximum(places.beside(near, -1), places.beside(near, 1))
     window = np.maximum(near, _BESIDE * around)
     window = np.maximum(window, window[:, places.context])
-    mine = (rarity * near).sum(axis=0)
-    whole = (rarity * window).sum(axis=0)
+    mine = (rare * near).sum(axis=0)
+    whole = (rare * window).sum(axis=0)
     best = np.zeros_like(window.T)
     np.maximum.at(best, places.session, window.T)
     beyond = np.maximum(places.beside(whole, -2), places.beside(whole, 2))[places.context]
@@ -199,7 +210,7 @@ def _meaning(near: Numbers, rarity: Numbers, places: _Places) -> dict[str, Numbe
         "meaning": _scaled(mine),
         "meaning_window": _scaled(whole),
         "meaning_beyond": _scaled(beyond),
-        "meaning_session": _scaled((rarity * best[places.session].T).sum(axis=0)),
+        "meaning_session": _scaled((rare * best[places.session].T).sum(axis=0)),
         "meaning_best": _scaled(places.best_of_session(whole, _BEST_OF_SESSION)),
     }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from math import log
 
@@ -18,13 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphmem.model import Fact
+from graphmem.ports.ledger import Mentions
 from graphmem.retrieve.links import FACT_HUB, HUB, Links
 from graphmem.retrieve.pagerank import pagerank
-from graphmem.retrieve.signals import Row
+from graphmem.retrieve.reading import Read
+from graphmem.retrieve.signals import Row, rarity
 
 Numbers = NDArray[np.float32]
 
 _BEST = 30  # texts that are looked at for partners
+_DENSE = 0.4  # nearness as a whole against words, when texts are chosen to look at
 _NAMED = 0.5  # against the words, when they are chosen
 _COMMON = 0.05  # less for each e-fold of texts that name what links two
 _ABOUT = 0.15  # more when the link is what one of them is about
@@ -34,7 +37,6 @@ _PAIRS = 4
 _SHARPLY = 4  # the power by which lesser pairs of facts start with less
 _TURNS = 30  # the best turns, with which spreading starts too
 _TURNS_WEIGH = 0.01  # against the best pair of facts
-_TALK = 0.1  # what links count in conversations
 _LONG = 25  # words, stop words not counted, from which on a text is prose
 _DECADES = 2.0  # of PageRank that are told apart
 _LITTLE, _ENOUGH = 0.25, 0.45
@@ -42,61 +44,71 @@ _LITTLE, _ENOUGH = 0.25, 0.45
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """The candidates: turns and then ``facts`` as ``rows``; how ``near`` they are to each word that
+    is asked for; how near the store found some of them (``dense``); and their ``links``."""
+
+    rows: Sequence[Row]
+    facts: Mapping[str, Fact]
+    near: Numbers
+    dense: Mapping[str, float]
+    links: Links
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """``columns`` by arm: one value a row. ``partners`` has for each row of a found pair the other
-    row and what links them."""
+    row and the entity that links them."""
 
     columns: Mapping[str, Numbers]
-    partners: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+    partners: Mapping[int, tuple[int, str]]
 
 
-def together(
-    question: Sequence[str],
-    rows: Sequence[Row],
-    *,
-    near: Numbers,
-    rarity: Numbers,
-    first: Numbers,
-    links: Links,
-    facts: Mapping[str, Fact],
-    dense: Mapping[str, float],
-) -> Together:
-    """``question`` in all its words; ``near`` is (its content words, rows), ``rarity`` a weight for
-    each of these words; ``first`` how good each row is by words and meaning alone, 0 to 1."""
-    named, prose = _named(question, rows), _prose(rows)
-    written = prose == 1
-    weights = (rarity / max(float(rarity.sum()), 1e-9)).astype(np.float32)
-    covers = near * weights.reshape(-1, 1)
-    likely = first + _NAMED * named
-    linked, partners = np.zeros_like(first), dict[int, tuple[int, str]]()
-    if written.any():
-        linked, partners = _linked(rows, covers, likely, links)
-        linked = np.where(written, np.maximum(0, linked - np.median(linked[written])), 0)
-    spread = _spread(rows, covers, likely, links=links, facts=facts, dense=dense) * prose
-    columns = {"named": named, "linked": linked.astype(np.float32), "spread": spread}
-    return Together(columns, partners)
+def together(question: Sequence[str], pool: Pool, measured: Mapping[str, Numbers]) -> Together:
+    """What the arms say; ``question`` is in all its words, ``measured`` what the signals say."""
+    named = _named(question, pool.rows)
+    reads = [row.read if row.read.turn else None for row in pool.rows]
+    written = prose(reads)
+    if not written.any():
+        nothing = np.zeros(len(pool.rows), dtype=np.float32)
+        return Together({"named": nothing, "linked": nothing, "spread": nothing}, {})
+    rare = rarity(pool.near)
+    covers = pool.near * (rare / max(float(rare.sum()), 1e-9)).astype(np.float32)
+    likely = _first(measured) + _NAMED * named
+    linked, partners = _linked(pool, covers, likely)
+    # What is usual for passages here says nothing, beside turns of conversations least of all.
+    linked = np.maximum(linked - np.float32(np.median(linked[written])), 0) * written
+    spread = _spread(pool, covers, likely) * written
+    return Together({"named": named * written, "linked": linked, "spread": spread}, partners)
 
 
-def _prose(rows: Sequence[Row]) -> Numbers:
-    """1 for texts by one voice that have a title or are long; less for turns of a conversation and
-    short notes, where what is named hardly ever links what is said."""
+def prose(reads: Sequence[Read | None]) -> NDArray[np.bool_]:
+    """Which of these turns are passages: by one voice alone in their episode, with a title or long.
+
+    In conversations and short notes what is named hardly ever links what is said: there these arms
+    cost more than they bring (measured on LoCoMo). Facts are no passages: what they are from is.
+    """
     voices: dict[str, set[str | None]] = {}
-    reads = [row.beside or row.read for row in rows]
     for read in reads:
-        if read.turn is not None:
+        if read is not None and read.turn is not None:
             voices.setdefault(read.turn.episode_id, set()).add(read.turn.speaker)
-    alone = {episode for episode, heard in voices.items() if len(heard) == 1}
     return np.array(
         [
-            1.0
-            if read.turn is not None
-            and read.turn.episode_id in alone
-            and (read.title or len(read.words) > _LONG)
-            else _TALK
+            read is not None
+            and read.turn is not None
+            and len(voices[read.turn.episode_id]) == 1
+            and (bool(read.title) or len(read.words) > _LONG)
             for read in reads
         ],
-        dtype=np.float32,
+        dtype=np.bool_,
     )
+
+
+def _first(columns: Mapping[str, Numbers]) -> Numbers:
+    """How good each row is at first sight, by its words and its meaning as a whole: 0 to 1."""
+    first: Numbers = columns["bm25"] + np.float32(_DENSE) * columns["dense"]
+    first /= np.float32(max(float(first.max(initial=0)), 1e-9))
+    return first
 
 
 def _named(question: Sequence[str], rows: Sequence[Row]) -> Numbers:
@@ -124,9 +136,10 @@ def holders(rows: Sequence[Row], links: Links) -> dict[str, list[int]]:
 
 
 def _linked(
-    rows: Sequence[Row], covers: Numbers, first: Numbers, links: Links
+    pool: Pool, covers: Numbers, first: Numbers
 ) -> tuple[Numbers, dict[int, tuple[int, str]]]:
     """What of the question each row covers with its best partner, and who that is."""
+    rows, links = pool.rows, pool.links
     linked = np.zeros(len(rows), dtype=np.float32)
     chosen = set(np.argsort(-first, kind="stable")[:_BEST].tolist())
     pairs: list[tuple[int, int]] = []
@@ -158,71 +171,53 @@ def _linked(
     return linked, partners
 
 
-def _spread(
-    rows: Sequence[Row],
-    covers: Numbers,
-    first: Numbers,
-    *,
-    links: Links,
-    facts: Mapping[str, Fact],
-    dense: Mapping[str, float],
-) -> Numbers:
+def _spread(pool: Pool, covers: Numbers, first: Numbers) -> Numbers:
     """How much of what starts at the best pairs of facts reaches each turn, on a logarithmic scale;
     nothing when no two facts cover enough of the question."""
-    nothing = np.zeros(len(rows), dtype=np.float32)
-    pairs = _fact_pairs(rows, covers, links, facts, dense)
+    rows, known = pool.rows, pool.links.mentions
+    pairs = _fact_pairs(pool, covers)
     trust = (max((cover for cover, *_ in pairs), default=0.0) - _LITTLE) / (_ENOUGH - _LITTLE)
-    if trust <= 0:
-        return nothing
-    turns = {row.id: n for n, row in enumerate(rows) if row.id not in facts}
-    links_of = links.mentions
-    best = max(worth for _, worth, _ in pairs)
-    seeds: dict[str, float] = {}
-    for _, worth, pair in pairs:
-        for fact in pair:
-            for entity in fact.entity_ids:
-                share = max(0.0, worth / best) ** _SHARPLY / max(
-                    1, len(links_of.turns.get(entity, ()))
-                )
-                seeds[entity] = seeds.get(entity, 0.0) + share
-    highest = max(seeds.values(), default=0.0)
-    if highest <= 0:
-        return nothing
-    near_seeds = {turn for entity in seeds for turn in links_of.turns.get(entity, ())}
-    seeds = {entity: share / highest for entity, share in seeds.items()}
-    order = sorted(turns, key=lambda id: (-first[turns[id]], id))[:_TURNS]
-    top = max(float(first.max(initial=0)), 1e-9)
-    edges = [
-        (turn, entity)
-        for turn in turns
-        if turn in near_seeds or turn in order
-        for entity in links_of.entities.get(turn, ())
-    ]
+    seeds = _seeds(pairs, known) if trust > 0 else {}
+    if not seeds:
+        return np.zeros(len(rows), dtype=np.float32)
+    turns = {row.id: n for n, row in enumerate(rows) if row.id not in pool.facts}
+    best = sorted(turns, key=lambda id: (-first[turns[id]], id))[:_TURNS]
+    near = {turn for entity in seeds for turn in known.turns.get(entity, ())} | {*best}
+    edges = [(turn, one) for turn in turns if turn in near for one in known.entities.get(turn, ())]
     edges += [
         ends
-        for fact in facts.values()
+        for fact in pool.facts.values()
         if not seeds.keys().isdisjoint(fact.entity_ids)
         for ends in combinations(fact.entity_ids, 2)
     ]
-    degrees = {
-        entity: len(links_of.turns[entity]) + len(links_of.facts.get(entity, ()))
-        for entity in links_of.turns
-    }
-    seeds |= {turn: _TURNS_WEIGH * float(first[turns[turn]]) / top for turn in order}
+    degrees = {one: len(held) + len(known.facts.get(one, ())) for one, held in known.turns.items()}
+    top = max(float(first.max(initial=0)), 1e-9)
+    seeds |= {turn: _TURNS_WEIGH * float(first[turns[turn]]) / top for turn in best}
     reached = pagerank(edges, seeds, degrees)
     found = np.array([reached.get(row.id, 0.0) if row.id in turns else 0.0 for row in rows])
     scale = np.log10(np.maximum(found / max(float(found.max(initial=0)), 1e-12), 1e-9))
-    return (min(1.0, trust) * np.maximum(0.0, 1 + scale / _DECADES)).astype(np.float32)
+    spread: Numbers = min(1.0, trust) * np.maximum(0.0, 1 + scale / _DECADES).astype(np.float32)
+    return spread
 
 
-def _fact_pairs(
-    rows: Sequence[Row],
-    covers: Numbers,
-    links: Links,
-    facts: Mapping[str, Fact],
-    dense: Mapping[str, float],
-) -> list[tuple[float, float, tuple[Fact, Fact]]]:
-    """The best pairs of facts about the same: what they cover, what they are worth, they."""
+def _seeds(
+    pairs: Sequence[tuple[float, float, tuple[Fact, Fact]]], known: Mentions
+) -> dict[str, float]:
+    """Entities of the best pairs, the rarer the more; the most is 1."""
+    best = max(worth for _, worth, _ in pairs)
+    seeds: dict[str, float] = {}
+    for _, worth, pair in pairs:
+        for entity in (id for fact in pair for id in fact.entity_ids):
+            share = max(0.0, worth / best) ** _SHARPLY / max(1, len(known.turns.get(entity, ())))
+            seeds[entity] = seeds.get(entity, 0.0) + share
+    highest = max(seeds.values(), default=0.0)
+    return {entity: share / highest for entity, share in seeds.items()} if highest > 0 else {}
+
+
+def _fact_pairs(pool: Pool, covers: Numbers) -> list[tuple[float, float, tuple[Fact, Fact]]]:
+    """The best pairs of facts about the same: what they cover, what they are worth, they. A fact is
+    a pair with itself."""
+    rows, facts, dense = pool.rows, pool.facts, pool.dense
     here = [n for n, row in enumerate(rows) if row.id in facts and facts[row.id].entity_ids]
     if not here:
         return []
@@ -233,12 +228,12 @@ def _fact_pairs(
     for n in here:
         for entity in facts[rows[n].id].entity_ids:
             by_entity.setdefault(entity, []).append(n)
-    chosen = sorted(here, key=lambda n: (-own[n] - 0.3 * near[n], n))[:_FACTS]
+    chosen = sorted(here, key=lambda n: (-own[n] - _DENSE * near[n], n))[:_FACTS]
     found = {
         (min(one, other), max(one, other)): None
         for one in chosen
         for entity in facts[rows[one].id].entity_ids
-        if len(links.mentions.facts.get(entity, ())) <= FACT_HUB
+        if len(pool.links.mentions.facts.get(entity, ())) <= FACT_HUB
         for other in by_entity[entity]
     }
     if not found:

@@ -6,7 +6,7 @@ The suite writes through the port alone and reads back through it; nothing is mo
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -179,6 +179,44 @@ class LedgerContract(WritersContract, CopyContract, BelieveContract, LedgerFilte
         for key in ("acme", "acme inc", "acmeinc"):
             query = EntityQuery(ADA.wall, keys=(key,))
             assert await ledger.entities(query) == ([acme] if key != "acmeinc" else [])
+
+    async def test_who_is_named_where(self, ledger: Ledger, draft: Draft) -> None:
+        ada, acme = draft.entity("Ada"), draft.entity("Acme")
+        bobs = draft.entity("Bob", BOB)
+        run = replace(ADA, run_id="r")
+        brief = {"expires_at": "2030-01-01"}
+        episodes = [
+            draft.episode("Ada works at Acme."),
+            draft.episode("Ada waved.", run),
+            draft.episode("Acme grew.", **brief),
+            draft.episode("Bob waved.", BOB),
+        ]
+        about = [(ada, acme), (ada,), (acme,), (bobs,)]
+        made = [draft.fact(e, *who, text=e.content) for e, who in zip(episodes, about, strict=True)]
+        new = [(ada, acme), (), (), (bobs,)]
+        for episode, fact, entities in zip(episodes, made, new, strict=True):
+            await store(ledger, episode, fact, entities=entities)
+        works, waved, grew, bob = (episode.turns[0].id for episode in episodes)
+
+        found = await ledger.mentions(ADA, turn_ids=[works, waved, bob, draft.clock.new_id()])
+        assert found.entities == {works: tuple(sorted((ada.id, acme.id))), waved: (ada.id,)}
+        assert (found.turns, found.facts) == ({}, {})
+
+        wanted = [ada.id, acme.id, bobs.id]
+        found = await ledger.mentions(ADA, entity_ids=wanted)
+        assert found.turns == {ada.id: (waved, works), acme.id: (grew, works)}
+        assert found.facts == {
+            ada.id: (made[1].id, made[0].id),
+            acme.id: (made[2].id, made[0].id),
+        }
+        newest = await ledger.mentions(ADA, entity_ids=wanted, most=1)
+        assert newest.turns == {ada.id: (waved,), acme.id: (grew,)}
+        inside = await ledger.mentions(run, entity_ids=wanted)
+        assert inside.turns == {ada.id: (waved,), acme.id: ()}
+        later = await ledger.mentions(
+            ADA, entity_ids=[acme.id], current=datetime(2031, 1, 1, tzinfo=UTC)
+        )
+        assert later.turns == {acme.id: (works,)}
 
     async def test_every_way_in_to_facts(self, ledger: Ledger, draft: Draft) -> None:
         episode = draft.episode()

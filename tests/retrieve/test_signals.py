@@ -82,10 +82,10 @@ class Told:
         asked = take_apart(question)
         await self.vocabulary.learn([asked.sequence])
         measured = measure(asked, rows, found or Found(), self.vocabulary)
-        assert set(measured.columns) == set(SIGNALS)
-        assert all(len(column) == len(rows) for column in measured.columns.values())
-        assert all(np.isfinite(column).all() for column in measured.columns.values())
-        return {name: column.tolist() for name, column in measured.columns.items()}
+        assert set(measured) == set(SIGNALS)
+        assert all(len(column) == len(rows) for column in measured.values())
+        assert all(np.isfinite(column).all() for column in measured.values())
+        return {name: column.tolist() for name, column in measured.items()}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,45 @@
+"""Attention handed on along links."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphmem.retrieve.pagerank import pagerank
+
+_LINKS = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=12)
+_SEEDS = st.dictionaries(st.sampled_from("abcdef"), st.floats(0.1, 9), min_size=1)
+
+
+@given(_LINKS, _SEEDS)
+def test_nothing_comes_from_nothing(links: list[tuple[str, str]], seeds: dict[str, float]) -> None:
+    scores = pagerank(links, seeds, {})
+    assert scores.keys() == {*seeds, *(end for link in links for end in link)}
+    assert all(score >= 0 for score in scores.values())
+    assert sum(scores.values()) <= 1 + 1e-9
+
+
+def test_no_seed_no_attention() -> None:
+    assert pagerank([("a", "b")], {}, {}) == {}
+    assert pagerank([("a", "b")], {"a": 0.0}, {}) == {}
+
+
+def test_half_of_it_goes_on_and_comes_back() -> None:
+    scores = pagerank([("a", "b")], {"a": 3.0}, {})
+    assert math.isclose(scores["a"], 2 / 3, abs_tol=0.01)
+    assert math.isclose(scores["b"], 1 / 3, abs_tol=0.01)
+
+
+def test_the_nearer_the_more() -> None:
+    scores = pagerank([("a", "b"), ("b", "c"), ("c", "d")], {"a": 1.0}, {})
+    assert scores["a"] > scores["b"] > scores["c"] > scores["d"] > 0
+
+
+@pytest.mark.parametrize("degree", [10, 100])
+def test_a_hub_hands_on_little_even_when_most_of_it_is_not_here(degree: int) -> None:
+    links = [("seed", "hub"), ("hub", "far"), ("seed", "rare"), ("rare", "near")]
+    scores = pagerank(links, {"seed": 1.0}, {"hub": degree})
+    assert scores["far"] < scores["near"] * 3 / degree
