@@ -12,11 +12,21 @@ from graphmem.filters import Where
 
 
 def indexes() -> dict[str, Any]:
-    """The indexes of what filters ask for most; what is rarer is looked up in the payload of the
-    wall's points."""
+    """All that filters ask for but ``recorded_at``: every point has that and few ask for it, so it
+    is looked up in the payload of the wall's points."""
+    whole = edge.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False)
+    moment = edge.DatetimeIndexParams(enable_hnsw=False)
+    number = edge.FloatIndexParams(enable_hnsw=False)
+    inside = f"{point_fields.NUMBERS}[]"
     return {
-        point_fields.LABELS: edge.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False),
-        "occurred_at": edge.DatetimeIndexParams(enable_hnsw=False),
+        point_fields.LABELS: whole,
+        "occurred_at": moment,
+        # Few points have these, and an index costs nothing for those that do not.
+        "begins_at": moment,
+        "invalid_at": moment,
+        point_fields.IMPORTANCE: number,
+        f"{inside}.{point_fields.NUMBER_KEY}": whole,
+        f"{inside}.{point_fields.NUMBER}": number,
     }
 
 
