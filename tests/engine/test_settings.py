@@ -38,6 +38,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "entity_types": ("dish, pan", ("dish", "pan")),
     "relation_types": ("contains,", ("contains",)),
     "prompts": ("my-prompts", "my-prompts"),
+    "search_weights": ("weights.json", "weights.json"),
+    "search_without": ("graph,dense", "graph,dense"),
     "max_text_bytes": ("99", 99),
     "duplicate_window_s": ("0", 0.0),
     "max_lag": ("5", 5),
