@@ -32,7 +32,6 @@ class Doubting:
         extraction: Extraction,
         *,
         ledger: Ledger,
-        types: RelationTypes,
         clock: Clock,
         options: ExtractionOptions,
     ) -> None:
@@ -40,7 +39,6 @@ class Doubting:
         self._episode = episode
         self._extraction = extraction
         self._ledger = ledger
-        self._types = types
         self._clock = clock
         self._options = options
         self._asked: Asked | None = None
@@ -60,13 +58,16 @@ class Doubting:
     def _verdicts(self) -> Verdicts:
         return self._asked.verdicts if self._asked else Verdicts()
 
-    async def over(self, resolution: Resolution, said: Sequence[Statement]) -> list[Statement]:
-        """What the episode says, with what is settled; before that, doubts are noted."""
+    async def over(
+        self, resolution: Resolution, said: Sequence[Statement], types: RelationTypes
+    ) -> list[Statement]:
+        """What the episode says, with what is settled; before that, doubts are noted. ``types`` are
+        as they stand for this decision."""
         wall = self._episode.scope.wall
         if self._asked is None:
             now = self._clock.now()
             self._open = await gather(
-                resolution, said, self._ledger, wall=wall, types=self._types, now=now
+                resolution, said, self._ledger, wall=wall, types=types, now=now
             )
             return list(said)
         return await apply(self._verdicts, said, self._ledger, wall=wall, clock=self._clock)

@@ -188,7 +188,7 @@ class _Look:
         """Another object of a relation that has, as far as is known, one: with two at once it is
         plain that it can have several."""
         new: dict[tuple[str, str], list[Statement]] = {}
-        for one in said:
+        for one in self.types.read(said):
             if one.type is not None and one.subject_id is not None and _open(one):
                 new.setdefault((one.subject_id, one.type), []).append(one)
         found = []

@@ -222,7 +222,6 @@ class Ingest:
             episode,
             extraction,
             ledger=self._ledger,
-            types=self._types,
             clock=self._clock,
             options=self._options_of(episode),
         )
@@ -296,7 +295,7 @@ class Ingest:
         resolution = await resolve(extraction, episode, self._ledger, self._clock, chosen=chosen)
         said = statements_of(extraction.facts, resolution, episode, self._types, self._clock)
         if doubting is not None:
-            said = await doubting.over(resolution, said)
+            said = await doubting.over(resolution, said, self._types)
         if episode.reason == TAKEN_UP:
             # With the ids that it had before, so that its facts come back as themselves.
             query = StatementQuery(episode.scope.wall, episode_ids=(episode.id,), undone_too=True)
