@@ -17,6 +17,18 @@ MATCH (n:Entity {id: $id}) RETURN n.scope
 // The scope of a fact and the ends of its relation; no row when it is not there.
 MATCH (n:Fact {id: $id}) RETURN n.scope, n.subject_id, n.object_id
 
+// name: whole_fact
+// A fact as it is stored; no row when it is not there.
+MATCH (n:Fact {id: $id}) RETURN n
+
+// name: stated_by
+// The episodes that a fact comes from.
+MATCH (e:Episode)-[:STATES]->(:Fact {id: $id}) RETURN e.id
+
+// name: took_place_of
+// The facts that a fact took the place of.
+MATCH (:Fact {id: $id})-[:SUPERSEDES]->(o:Fact) RETURN o.id
+
 // name: known_episodes
 // Which of many episodes are there. Scans: for large batches only.
 UNWIND $ids AS id MATCH (n:Episode {id: id}) RETURN n.id, n.scope

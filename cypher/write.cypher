@@ -59,6 +59,10 @@ SET n.project_id = $project_id, n.user_id = $user_id, n.agent_id = $agent_id,
   n.importance = $importance, n.tags = $tags, n.stated_at = $stated_at,
   n.modality = $modality, n.planned_for = $planned_for
 
+// name: set_fact_property
+// One property of a fact that is already there; PROPERTY is its name.
+MATCH (n:Fact {id: $id}) SET n.PROPERTY = $value
+
 // name: create_mentions
 // An episode names an entity.
 MATCH (a:Episode {id: $source}), (b:Entity {id: $target})

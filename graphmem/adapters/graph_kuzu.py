@@ -31,7 +31,7 @@ from graphmem.ports.graph import GraphChanges, GraphDump, Link, Mark
 FORMAT = 2
 """Version of what the graph holds. A graph of another format is emptied and made anew."""
 
-_DEFAULT_POOL = 256 << 20
+_DEFAULT_POOL = 512 << 20
 _POOL_FOR_COPY = 128 << 20  # below, even a small COPY runs out of memory
 _LOG_LIMIT = 16 << 20
 _GATHER_ROWS = 60_000
@@ -152,6 +152,10 @@ class KuzuGraph:
         def job(writer: Session) -> int:
             in_transaction(writer, batch)
             self._written_seq, loader.copied = applied_seq, False
+            if loader.bulky:
+                # What is not in its place yet is held in the buffer pool, and the log does not
+                # tell how much that is.
+                writer.run(_text("checkpoint"))
             return self._pool.log_bytes()
 
         try:
