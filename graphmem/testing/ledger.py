@@ -108,11 +108,10 @@ class LedgerContract(WritersContract, CopyContract, BelieveContract):
         ada, acme = draft.entity("Ada"), draft.entity("Acme")
         bobs = draft.entity("Bob", BOB)
         run = replace(ADA, run_id="r")
-        brief = {"expires_at": "2030-01-01"}
         episodes = [
             draft.episode("Ada works at Acme."),
             draft.episode("Ada waved.", run),
-            draft.episode("Acme grew.", **brief),
+            draft.episode("Acme grew.", expires_at="2030-01-01"),
             draft.episode("Bob waved.", BOB),
         ]
         about = [(ada, acme), (ada,), (acme,), (bobs,)]
