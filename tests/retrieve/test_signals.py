@@ -29,7 +29,7 @@ class TestAsked:
         assert take_apart("How long was the trip?").when
         assert take_apart("How many lamps does Ada have?").how_many
         plain = take_apart("What does Ada like?")
-        assert not (plain.who_or_where or plain.when or plain.how_many)
+        assert (plain.who_or_where, plain.when, plain.how_many) == (False, False, False)
         assert plain.content == ("ada", "like")
 
     @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ class TestAsked:
     )
     def test_dates(self, text: str, months: set[int], years: set[int]) -> None:
         asked = take_apart(text)
-        assert (asked.months, asked.years) == (months, years)
+        assert (set(asked.months), set(asked.years)) == (months, years)
 
     def test_a_month_of_another_year_counts_less(self) -> None:
         asked = take_apart("What happened in May 2022?")
