@@ -187,14 +187,14 @@ def mentions(
 
 def mentions_of(asks: Sequence[Ask], answers: Sequence[Rows]) -> Mentions:
     found = {ask.name: answer for ask, answer in zip(asks, answers, strict=True)}
-    entities: dict[str, list[str]] = {}
-    for row in found.get("named_in", ()):
-        entities.setdefault(row["turn_id"], []).append(row["entity_id"])
     turns: dict[str, list[str]] = {}
     for row in found.get("turns_naming", ()):
         turns.setdefault(row["entity_id"], []).extend(json.loads(row["ids"]))
     return Mentions(
-        entities={turn: tuple(named) for turn, named in entities.items()},
+        entities={
+            row["turn_id"]: tuple(sorted({*json.loads(row["ids"])}))
+            for row in found.get("named_in", ())
+        },
         turns={entity: tuple(dict.fromkeys(ids)) for entity, ids in turns.items()},
         facts={
             row["entity_id"]: tuple(json.loads(row["ids"])) for row in found.get("facts_naming", ())

@@ -20,8 +20,8 @@ HUB = 100
 FACT_HUB = 50
 BEST_TURNS = 20  # whose entities are followed
 _BEST_FACTS = 40
-_KNOWN_TURNS = 80  # of which it is known whom they name
-_ENTITIES = 200  # that are looked at
+_KNOWN_TURNS = 30  # of which it is known whom they name
+_ENTITIES = 120  # that are looked at
 _FOLLOWED = 24  # entities whose other turns become candidates
 _TURNS_EACH = 16
 _FOLLOWED_BY_FACTS = 16
@@ -66,10 +66,11 @@ async def gather(
     mentions = replace(held, entities=known.entities)
     promise = {id: by_turns.get(id, 0.0) for id in wanted} | {seed.id: _SEED for seed in seeds}
     new = _followed(promise, mentions.turns, HUB, _FOLLOWED, _TURNS_EACH)
-    new |= _followed(by_facts, mentions.turns, HUB, _FOLLOWED_BY_FACTS, _TURNS_EACH // 2)
+    from_facts = _followed(by_facts, mentions.turns, HUB, _FOLLOWED_BY_FACTS, _TURNS_EACH // 2)
+    new |= from_facts
     more = _followed(by_facts, mentions.facts, FACT_HUB, _FOLLOWED_BY_FACTS, _FACTS_EACH)
     found = await _facts(ledger, scope, lens, [id for id in more if id not in about])
-    unknown = [id for id in new if id not in known.entities]
+    unknown = [id for id in from_facts if id not in known.entities]
     further = await ledger.mentions(scope, turn_ids=unknown) if unknown else Mentions()
     mentions = replace(mentions, entities={**known.entities, **further.entities})
     return Links(

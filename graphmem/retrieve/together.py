@@ -66,13 +66,12 @@ class Together:
 
 def together(question: Sequence[str], pool: Pool, measured: Mapping[str, Numbers]) -> Together:
     """What the arms say; ``question`` is in all its words, ``measured`` what the signals say."""
-    named = _named(question, pool.rows)
     reads = [row.read if row.read.turn else None for row in pool.rows]
     written = prose(reads)
     if not written.any():
         nothing = np.zeros(len(pool.rows), dtype=np.float32)
         return Together({"named": nothing, "linked": nothing, "spread": nothing}, {})
-    rare = rarity(pool.near)
+    named, rare = _named(question, pool.rows), rarity(pool.near)
     covers = pool.near * (rare / max(float(rare.sum()), 1e-9)).astype(np.float32)
     likely = _first(measured) + _NAMED * named
     linked, partners = _linked(pool, covers, likely)

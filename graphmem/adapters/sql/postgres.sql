@@ -174,10 +174,10 @@ WHERE hit.id = ANY(:ids::text[]) AND hit.wall = :wall
 ORDER BY near.episode_id, near.ordinal;
 
 -- name: named_in
--- The entities that turns name, each as the one that it stands for now.
-SELECT DISTINCT m.turn_id, coalesce(e.merged_into, e.id) AS entity_id FROM mentions AS m
+-- The entities that turns name, each as the one that it stands for now, as JSON.
+SELECT m.turn_id, json_agg(coalesce(e.merged_into, e.id))::text AS ids FROM mentions AS m
 JOIN entities AS e ON e.id = m.entity_id AND e.wall = :wall
-WHERE m.turn_id = ANY(:ids::text[]) ORDER BY 1, 2;
+WHERE m.turn_id = ANY(:ids::text[]) GROUP BY m.turn_id;
 
 -- name: turns_naming
 -- For each entity, and each that it stands for, the newest turns that name it, as JSON.

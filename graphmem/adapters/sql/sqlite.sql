@@ -162,10 +162,10 @@ JOIN turns AS near ON near.episode_id = hit.episode_id
 ORDER BY near.episode_id, near.ordinal;
 
 -- name: named_in
--- The entities that turns name, each as the one that it stands for now.
-SELECT DISTINCT m.turn_id, coalesce(e.merged_into, e.id) AS entity_id
+-- The entities that turns name, each as the one that it stands for now, as JSON.
+SELECT m.turn_id, json_group_array(coalesce(e.merged_into, e.id)) AS ids
 FROM json_each(:ids) AS wanted CROSS JOIN mentions AS m ON m.turn_id = wanted.value
-CROSS JOIN entities AS e ON e.id = m.entity_id WHERE +e.wall = :wall ORDER BY 1, 2;
+CROSS JOIN entities AS e ON e.id = m.entity_id WHERE +e.wall = :wall GROUP BY m.turn_id;
 
 -- name: turns_naming
 -- For each entity, and each that it stands for, the newest turns that name it, as JSON.
