@@ -93,7 +93,7 @@ async def test_another_format_is_begun_anew(
     await graph.open("store")
     await graph.apply(SMALL, 4)
     await graph.close()
-    monkeypatch.setattr("graphmem.adapters.graph_kuzu.FORMAT", 2)
+    monkeypatch.setattr("graphmem.adapters.graph_kuzu.FORMAT", 99)
     assert await graph.open("store") == Mark("store", 0)
     assert await graph.dump() == GraphDump((), ())
     await graph.close()
