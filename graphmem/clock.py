@@ -15,6 +15,8 @@ from typing import Protocol
 
 from graphmem.errors import UsageError
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @lru_cache(maxsize=256)
 def stamp(moment: datetime) -> str:
@@ -98,7 +100,7 @@ class SystemClock:
             return self._last_us
 
     def now(self) -> datetime:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._tick())
+        return _EPOCH + timedelta(microseconds=self._tick())
 
     def new_id(self) -> str:
         return uuid7(self._tick(), os.urandom(8))
@@ -117,7 +119,7 @@ class ManualClock:
 
     def new_id(self) -> str:
         self._count += 1
-        us = (self._moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        us = (self._moment - _EPOCH) // timedelta(microseconds=1)
         return uuid7(us, self._count.to_bytes(8, "big"))
 
     def advance(self, **kwargs: float) -> None:
