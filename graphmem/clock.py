@@ -16,6 +16,7 @@ from typing import Protocol
 
 from graphmem.errors import UsageError
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTH_OR_YEAR = re.compile(r"\d{4}(-\d\d)?", re.ASCII)
 
 
@@ -107,7 +108,7 @@ class SystemClock:
             return self._last_us
 
     def now(self) -> datetime:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._tick())
+        return _EPOCH + timedelta(microseconds=self._tick())
 
     def new_id(self) -> str:
         return uuid7(self._tick(), os.urandom(8))
@@ -126,7 +127,7 @@ class ManualClock:
 
     def new_id(self) -> str:
         self._count += 1
-        us = (self._moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        us = (self._moment - _EPOCH) // timedelta(microseconds=1)
         return uuid7(us, self._count.to_bytes(8, "big"))
 
     def advance(self, **kwargs: float) -> None:

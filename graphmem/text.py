@@ -199,6 +199,8 @@ def paragraphs(text: str, *, longest: int = 2000) -> list[str]:
 
     A longer one is cut between sentences, a sentence longer than that between words.
     """
+    if "\n" not in text and 0 < len(text) <= longest:
+        return [text.strip()] if text.strip() else []
     return [
         piece
         for paragraph in _PARAGRAPH.split(text)

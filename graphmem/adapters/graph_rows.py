@@ -113,27 +113,27 @@ def fact_node(fact: Fact) -> Node:
 
 def about(fact: Fact) -> tuple[str, ...]:
     """Every entity that a fact is about, its subject and object included, without repeats."""
-    ends = (end for end in (fact.subject_id, fact.object_id) if end is not None)
+    ends = [end for end in (fact.subject_id, fact.object_id) if end is not None]
     return tuple(dict.fromkeys((*fact.entity_ids, *ends)))
 
 
 def fact_edges(fact: Fact) -> list[Edge]:
     """Every edge that a fact owns: sources, what it is about, its relation, what it replaced."""
-    entity_ids = about(fact)
-    link = {
-        "fact_id": fact.id,
-        "entity_ids": json.dumps(entity_ids, ensure_ascii=False),
-        "subject_id": fact.subject_id,
-        "type": fact.type,
-        "object_id": fact.object_id,
-        "valid_at": stamp_or_none(fact.valid_at),
-        "invalid_at": stamp_or_none(fact.invalid_at),
-        "stated_at": stamp_or_none(fact.stated_at),
-        "modality": fact.modality,
-    }
-    sources = dict.fromkeys(source.episode_id for source in fact.sources)
+    sources = dict.fromkeys([source.episode_id for source in fact.sources])
     edges = [Edge("STATES", episode_id, fact.id, {}) for episode_id in sources]
-    edges += [Edge("ABOUT", fact.id, entity_id, link) for entity_id in entity_ids]
+    if entity_ids := about(fact):
+        link = {
+            "fact_id": fact.id,
+            "entity_ids": json.dumps(entity_ids, ensure_ascii=False),
+            "subject_id": fact.subject_id,
+            "type": fact.type,
+            "object_id": fact.object_id,
+            "valid_at": stamp_or_none(fact.valid_at),
+            "invalid_at": stamp_or_none(fact.invalid_at),
+            "stated_at": stamp_or_none(fact.stated_at),
+            "modality": fact.modality,
+        }
+        edges += [Edge("ABOUT", fact.id, entity_id, link) for entity_id in entity_ids]
     # What is planned, hearsay, supposed or denied is a fact, but no relation that holds.
     stated = fact.modality == "stated"
     if stated and fact.type and fact.subject_id is not None and fact.object_id is not None:

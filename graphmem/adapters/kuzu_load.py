@@ -214,7 +214,8 @@ class Loader:
         node = self._nodes["Fact"][id]
         if node.properties["entity_ids"] or node.properties["type"]:
             return False
-        stored = session.run(_read("whole_fact"), {"id": id})[0][0]
+        (row,) = session.run(_read("whole_fact"), {"id": id})
+        stored = dict(zip(node.properties, row, strict=True))
         if stored["entity_ids"] or stored["type"]:
             return False
         for name, value in node.properties.items():
