@@ -30,6 +30,7 @@ def test_every_method_of_the_api_has_a_command() -> None:
         "add_many": "ingest",
         "relate_many": "ingest",
         "get_all": "facts",
+        "relation_types": "types",
         "to_networkx": "graph",
         "as_of": None,  # options of whatever reads
         "close": None,

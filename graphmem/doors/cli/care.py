@@ -138,7 +138,7 @@ def rebuild(context: click.Context) -> None:
 @command("prompts")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def prompts(folder: Path) -> None:
-    """Copy what models are asked with into FOLDER, to be changed there.
+    """Copy the prompts of models to FOLDER, to change them.
 
     Name the folder in GRAPHMEM_PROMPTS. Files that are there already are left as they are.
     """
