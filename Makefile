@@ -43,7 +43,7 @@ HOTPOTQA ?= $(filter-out %_corpus.json,$(wildcard $(DATA)/hotpotqa/hotpotqa*.jso
 RUN = $(BIN)/graphmem bench run
 
 bench: setup
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.sweep --sizes 1000 10000
 	$(if $(LOCOMO),$(RUN) locomo $(LOCOMO) --ablate --out $(RUNS)/locomo)
 	$(if $(HOTPOTQA),$(RUN) hotpotqa $(HOTPOTQA) --ablate --out $(RUNS)/hotpotqa)
 	$(if $(MUSIQUE),$(RUN) musique $(MUSIQUE) --ablate --out $(RUNS)/musique)

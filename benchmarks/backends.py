@@ -17,6 +17,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 import psycopg
 
 from benchmarks import corpus
-from benchmarks.__main__ import fill, timed
+from benchmarks.sweep import timed
 from graphmem import Memory, Settings
 from tests.servers import Neo4jServer, PostgresServer, Server
 
@@ -33,6 +34,19 @@ _READS = 300
 _MEASURES = ("add", "search", "neighbours", "paths")
 _REPLACE = "replace=1"
 _SCHEMA = "graphmem_bench"
+
+
+def fill(memory: Memory, first: int, last: int) -> float:
+    """Items a second, until graph and vectors have them too."""
+
+    def show(done: int) -> None:
+        if done % 6400 == 0:
+            print(f"  {first + done:,} of {last:,} remembered", file=sys.stderr)
+
+    start = time.perf_counter()
+    memory.add_many(corpus.items(first, last, seed=first), progress=show)
+    memory.search("anything", user_id=corpus.user(0))
+    return (last - first) / (time.perf_counter() - start)
 
 
 def combinations() -> dict[str, dict[str, str]]:

@@ -26,7 +26,7 @@ from graphmem import Settings, open_memory
 from graphmem.doors.formats.locomo import read_locomo
 from graphmem.engine import AsyncMemory
 from graphmem.model import Scope
-from graphmem.retrieve.pipeline import Candidates
+from graphmem.retrieve.question import Candidates
 from graphmem.retrieve.signals import SIGNALS
 from graphmem.retrieve.weights import ARMS, Weights, shipped
 

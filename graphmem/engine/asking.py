@@ -34,7 +34,8 @@ from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.context import write_context
 from graphmem.retrieve.explain import explain
 from graphmem.retrieve.lens import Known, Lens, of_kind
-from graphmem.retrieve.pipeline import Question, Retrieve
+from graphmem.retrieve.pipeline import Retrieve
+from graphmem.retrieve.question import Question
 from graphmem.retrieve.relate import Relate
 from graphmem.retrieve.where import resolved
 

@@ -92,3 +92,26 @@ def turn_hit(
         path=path,
         outdated=outdated,
     )
+
+
+def stating_turns(
+    facts: Mapping[str, Fact], turns: Mapping[str, Turn], seen: set[str]
+) -> dict[str, list[str]]:
+    """The turns that state each fact and may be shown: those that were found, and those of facts
+    from one episode alone, which is then inside the scope and has not expired, as the fact has
+    not. A fact that says all of its turn (no inference) needs no turn beside it."""
+    return {
+        fact.id: [
+            turn_id
+            for turn_id in (source.turn_id for source in fact.sources if source.turn_id)
+            if turn_id in turns
+            and (
+                turns[turn_id].episode_id in seen
+                or (
+                    turns[turn_id].text not in fact.text
+                    and len({source.episode_id for source in fact.sources}) == 1
+                )
+            )
+        ]
+        for fact in facts.values()
+    }

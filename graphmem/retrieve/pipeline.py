@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
-from graphmem.model import Entity, Fact, Hit, HitKind, Scope, SearchResult, Turn
+from graphmem.model import Entity, Fact, Hit, HitKind, SearchResult
 from graphmem.ports.ledger import EntityQuery
 from graphmem.ports.vectors import Only, Scored, VectorQuery, VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve import extras
 from graphmem.retrieve.asked import take_apart
-from graphmem.retrieve.fuse import Arm, Ranking, first_look, first_scores, rank
+from graphmem.retrieve.fuse import Arm, first_look, first_scores, rank
 from graphmem.retrieve.hits import (
     beginning,
     fact_hit,
     first_source,
     first_turn,
     path_in_words,
+    stating_turns,
     turn_hit,
 )
 from graphmem.retrieve.lens import Known, Lens, of_kind
 from graphmem.retrieve.links import BEST_TURNS, Links, gather, with_keys
 from graphmem.retrieve.nearby import Expands
+from graphmem.retrieve.question import Candidates, Question
 from graphmem.retrieve.reading import Reader
 from graphmem.retrieve.signals import Found, Row, measure, nearness
 from graphmem.retrieve.spread import Reached, spread
@@ -37,11 +39,9 @@ from graphmem.text import name_key, name_keys_in, words
 _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
 _MAX_SEEDS = 6
 _LONGEST_NAME = 8  # words; titles are long
-_DEPTH = 50  # candidates of each arm
 _WINDOWS = 150  # of the arm that finds most
 _DENSE = 120  # whose nearness is known; the first of them are candidates
 _SESSIONS = 50
-_DEEPER = 4
 _FACTS = 20  # looked at closely, and of those that only the graph leads to
 _GRAPH = 12
 _PAST = 20  # best facts of any time
@@ -50,26 +50,8 @@ _ENDED = 5  # of them, those that have ended and are followed up
 
 _ARM_OF = {
     **dict.fromkeys(("turn near", "fact near"), "dense"),
-    **dict.fromkeys(("turn words", "fact words", "window", "session"), "bm25"),
+    **dict.fromkeys(("fact words", "window", "session"), "bm25"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, by whom, and what the answer may contain."""
-
-    text: str
-    scope: Scope
-    limit: int
-    kinds: Sequence[HitKind]
-    lens: Lens
-    """Which facts may be seen."""
-
-    @property
-    def depth(self) -> int:
-        """Candidates of each arm. At a moment there must be more of them: the vectors know when a
-        fact ended, not when it began."""
-        return max(_DEPTH, 2 * self.limit) * (_DEEPER if self.lens.at else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +61,6 @@ class _Arms:
     candidates: Mapping[HitKind, Sequence[str]]
     found: Found
     past: Sequence[Scored]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Everything that is ranked, as the ranking sees it."""
-
-    rows: Sequence[Row]
-    """Turns in order, then facts."""
-    facts: Mapping[str, Fact]
-    turns: Mapping[str, Turn]
-    ranking: Ranking
-    seeds: Sequence[Entity] = ()
-    reached: Sequence[Reached] = ()
-    outdated: Mapping[str, str] = field(default_factory=dict)
-    """What turns say that has ended."""
-    partners: Mapping[int, tuple[int, str]] = field(default_factory=dict)
-    """By row the row that answers together with it, and the entity that both name."""
 
 
 class Retrieve:
@@ -361,7 +326,7 @@ class Retrieve:
         read_facts = await reader.facts(list(facts.values()))
         turns = {one.turn.id: one.turn for one in read if one.turn}
         seen = {turns[id].episode_id for id in found if id in turns}
-        stating = _stating(facts, turns, seen)
+        stating = stating_turns(facts, turns, seen)
         shown = {id for ids in stating.values() for id in ids}
         by_turn = {one.turn.id: one for one in read if one.turn}
         passed = None if question.lens.where is None else set(arms.candidates["turn"])
@@ -414,26 +379,3 @@ class Retrieve:
             if told is not None:
                 paths[ranked.rows[place].id] = f"{beginning(told.text)} · {names.get(entity, '?')}"
         return paths
-
-
-def _stating(
-    facts: Mapping[str, Fact], turns: Mapping[str, Turn], seen: set[str]
-) -> dict[str, list[str]]:
-    """The turns that state each fact and may be shown: those that were found, and those of facts
-    from one episode alone, which is then inside the scope and has not expired, as the fact has
-    not. A fact that says all of its turn (no inference) needs no turn beside it."""
-    return {
-        fact.id: [
-            turn_id
-            for turn_id in (source.turn_id for source in fact.sources if source.turn_id)
-            if turn_id in turns
-            and (
-                turns[turn_id].episode_id in seen
-                or (
-                    turns[turn_id].text not in fact.text
-                    and len({source.episode_id for source in fact.sources}) == 1
-                )
-            )
-        ]
-        for fact in facts.values()
-    }

@@ -10,10 +10,20 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+from hypothesis import HealthCheck, settings
+
 from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.model import Stats
 
 ROOT = Path(__file__).parents[2]
+LAW = settings(
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+"""For laws that open a memory for every example."""
 
 STORY = (
     ("Ada Lovelace works at Acme.", "2024-01-10"),

@@ -73,3 +73,20 @@ def as_scripted(memory: Memory) -> None:
 async def check_all(memory: AsyncMemory) -> None:
     assert (await memory.verify()).ok
     assert await replay_differences(memory) == []
+
+
+DIES = """
+import os, sys
+from graphmem import Memory, Settings
+from graphmem.adapters.ledger_sqlite import SqliteLedger
+
+async def dies(self, commits, **_):
+    os._exit(9)
+
+SqliteLedger.commit = dies
+chosen = Settings.load({}, llm="openai:test-model", openai_base_url=sys.argv[2])
+memory = Memory(sys.argv[1], user_id="ada", settings=chosen)
+print("opened", flush=True)
+memory.add(sys.argv[3], occurred_at="2024-06-01")
+"""
+"""A program of its own that is gone at its first commit; what it is told: folder, server, text."""

@@ -31,7 +31,7 @@ from graphmem.testing.llm_server import (
 )
 from graphmem.testing.machine import replay_differences
 from tests.engine.helpers import child, child_environment
-from tests.engine.model_script import NOTHING, fact, settings
+from tests.engine.model_script import DIES, NOTHING, fact, settings
 
 
 def person(name: str, *aliases: str) -> dict[str, Any]:
@@ -450,7 +450,7 @@ class TestPaidOnce:
         with Memory(folder, user_id="ada", settings=settings(server)) as memory:
             memory.add("Bob Stone has 2 cats in his house.", occurred_at="2024-01-01")
         killed = subprocess.run(
-            child(_DIES, str(folder), server.base_url),
+            child(DIES, str(folder), server.base_url, "Bob Stone has 3 cats in his house."),
             env=child_environment(),
             capture_output=True,
             text=True,
@@ -513,19 +513,3 @@ class TestMeanwhile:
                     assert (receipt.status, receipt.model_calls) == ("done", 2)
                     assert left == ["Bob Stone has 3 cats in his house."]
                 assert await replay_differences(memory) == []
-
-
-_DIES = """
-import os, sys
-from graphmem import Memory, Settings
-from graphmem.adapters.ledger_sqlite import SqliteLedger
-
-async def dies(self, commits, **_):
-    os._exit(9)
-
-SqliteLedger.commit = dies
-chosen = Settings.load({}, llm="openai:test-model", openai_base_url=sys.argv[2])
-memory = Memory(sys.argv[1], user_id="ada", settings=chosen)
-print("opened", flush=True)
-memory.add("Bob Stone has 3 cats in his house.", occurred_at="2024-06-01")
-"""

@@ -28,7 +28,7 @@ from graphmem.testing.llm_server import (
 )
 from graphmem.testing.machine import replay_differences
 from tests.engine.helpers import child, child_environment
-from tests.engine.model_script import ANSWER, NOTHING, TEXT, as_scripted, settings
+from tests.engine.model_script import ANSWER, DIES, NOTHING, TEXT, as_scripted, settings
 
 
 @pytest.fixture
@@ -281,7 +281,7 @@ class TestPaidOnce:
         server.script(ANSWER)
         folder = tmp_path / "store"
         killed = subprocess.run(
-            child(_DIES, str(folder), server.base_url),
+            child(DIES, str(folder), server.base_url, TEXT),
             env=child_environment(),
             capture_output=True,
             text=True,
@@ -296,19 +296,3 @@ class TestPaidOnce:
             assert [r.status for r in memory.resume()] == ["done"]
             as_scripted(memory)
         assert len(server.chats) == 1
-
-
-_DIES = """
-import os, sys
-from graphmem import Memory, Settings
-from graphmem.adapters.ledger_sqlite import SqliteLedger
-
-async def dies(self, commits, **_):
-    os._exit(9)
-
-SqliteLedger.commit = dies
-chosen = Settings.load({}, llm="openai:test-model", openai_base_url=sys.argv[2])
-memory = Memory(sys.argv[1], user_id="ada", settings=chosen)
-print("opened", flush=True)
-memory.add("Bob moved to Lisbon in May, and he plays chess with Carol.", occurred_at="2024-06-01")
-"""

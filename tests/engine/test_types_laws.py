@@ -9,21 +9,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphmem import AsyncMemory, open_memory
 from graphmem.clock import ManualClock
 from graphmem.model import Relation
 from graphmem.testing.machine import replay_differences, unfolded
+from tests.engine.helpers import LAW
 
-LAW = settings(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 TYPES = ("drives", "steers", "driven_by", "lives_in", "knows")
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphmem import AsyncMemory, Memory, open_memory
@@ -18,7 +18,7 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.model import Fact, Removal
 from graphmem.ports.graph import GraphDump
 from graphmem.testing.machine import replay_differences, unfolded
-from tests.engine.helpers import NOTHING, facts_of, tell_story
+from tests.engine.helpers import LAW, NOTHING, facts_of, tell_story
 
 
 class TestEpisode:
@@ -160,13 +160,6 @@ TEXTS = (
 )
 EPISODES = st.lists(
     st.tuples(st.sampled_from(TEXTS), st.integers(0, 40)), min_size=1, max_size=6, unique=True
-)
-LAW = settings(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
 )
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 

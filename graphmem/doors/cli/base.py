@@ -267,8 +267,9 @@ def subgroup(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Subgr
     return click.group(name, cls=Subgroup, **settings)
 
 
-def at_time(flag: str, text: str) -> Callable[..., Any]:
-    """An option that takes a time; what is no time is refused by the name of the option."""
+def at_time(flag: str, text: str, *, also: str | None = None) -> Callable[..., Any]:
+    """An option that takes a time; what is no time is refused by the name of the option. ``also``
+    is another name for it."""
 
     def parsed(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
         if value is None:
@@ -277,7 +278,8 @@ def at_time(flag: str, text: str) -> Callable[..., Any]:
 
         return parse_when(value, name=flag)
 
-    return click.option(flag, metavar="TIME", callback=parsed, help=text)
+    flags = [flag, also] if also else [flag]
+    return click.option(*flags, metavar="TIME", callback=parsed, help=text)
 
 
 WHERE = click.option(

@@ -20,8 +20,8 @@ from graphmem.model import Modality
 @click.argument("type_", metavar="TYPE")
 @click.argument("object_", metavar="OBJECT")
 @click.option("--fact", metavar="TEXT", help="The sentence to keep; else one is made.")
-@at_time("--valid-at", "Since when it holds.")
-@at_time("--invalid-at", "Until when it held.")
+@at_time("--valid-at", "Since when it holds.", also="--since")
+@at_time("--invalid-at", "Until when it held.", also="--until")
 @at_time("--at", "When it was said (ISO 8601; UTC without a zone).")
 @click.option("--modality", type=click.Choice(get_args(Modality)), help="How it is meant.")
 @click.option("--subject-kind", metavar="KIND", help="What SUBJECT is, for example person.")
@@ -63,7 +63,7 @@ def relate(
 @click.argument("subject")
 @click.argument("type_", metavar="TYPE")
 @click.argument("object_", metavar="OBJECT", required=False)
-@at_time("--invalid-at", "It held until then; without it, it never was so.")
+@at_time("--invalid-at", "It held until then; without it, it never was so.", also="--until")
 @at_time("--at", "When this was said (ISO 8601; UTC without a zone).")
 def unrelate(
     subject: str,
