@@ -4,7 +4,7 @@ vectors are made anew at the new place. The source is only read."""
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -200,8 +200,10 @@ async def _settle(
             progress("verify", 1, 1)
     finally:
         await memory.close()
-    # With a head beyond it somebody works with the new store already.
-    if head < copied.head or (head == copied.head and stats != copied.stats):
+    # With a head beyond it somebody works with the new store already. What was spent is not the
+    # ledger's to count: it is told by the memory, and opening the copy may have added to it.
+    held = replace(stats, spend=copied.stats.spend)
+    if head < copied.head or (head == copied.head and held != copied.stats):
         raise Rejected(
             f"the copy does not hold what the source held: {stats} up to event {head:,} instead of "
             f"{copied.stats} up to event {copied.head:,}"

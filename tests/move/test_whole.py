@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from graphmem import Memory, migrate, migrate_memory, open_memory
-from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
+from graphmem import Memory, Settings, migrate, migrate_memory, open_memory
 from graphmem.engine.move import ledger_of
+from graphmem.testing.llm_server import LocalModelServer
 from tests.engine.helpers import NOTHING, child, child_environment
 from tests.move.helpers import (
     answers,
@@ -98,15 +97,21 @@ class TestWhole:
             assert memory.verify().ok
             assert memory.rebuild().ok
 
-    def test_nothing_is_embedded_twice(
-        self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async def embed(*_: Any) -> Any:
-            raise AssertionError("a vector that the source has was made again")
-
-        everything(source)  # which makes them
-        monkeypatch.setattr(WordLlamaEmbedder, "embed", embed)
-        check(migrate(source, tmp_path / "to"))
+    def test_nothing_is_paid_for_twice(self, tmp_path: Path) -> None:
+        with LocalModelServer() as server:
+            given = {"embedder": "openai:embed-small", "openai_base_url": server.base_url}
+            settings = Settings.load({}, llm="none", **given)
+            with Memory(tmp_path / "from", settings=settings) as memory:
+                fill(memory)
+                assert memory.verify().ok
+                stats = memory.stats()
+            paid = len(server.embeddings)
+            assert stats.spend
+            source, target = tmp_path / "from", tmp_path / "to"
+            moved = migrate(source, target, source_settings=settings, target_settings=settings)
+            check(moved)
+            assert moved.stats == stats
+            assert len(server.embeddings) == paid, "the ledger takes its vectors along"
 
     def test_long_texts_go_in_small_batches(self, tmp_path: Path) -> None:
         with Memory(tmp_path / "long", user_id="ada") as memory:
