@@ -8,6 +8,8 @@ What the engine does, measured (release 0.9, 2 cores):
   and costs up to 0.5 ms at 100,000 points over 20 walls. N includes points without any word.
 - With ``m=0`` and ``payload_m`` only the walls get HNSW graphs, and only those larger than the
   full-scan threshold: ``optimize`` at 100,000 points over 20 walls took 2 s instead of 62 s.
+- Words: scoring the points of one wall one by one takes 0.13 µs each; the index takes 0.03 µs for
+  each point of all walls (1.0 ms against 3.0 ms in walls of 2,000 to 8,000 of 100,000).
 - Below the threshold a search reads the wall's vectors one by one, which is exact: 2.8 ms at 45,000
   vectors of 256 numbers. HNSW took 1.0 ms there and found 26 % of the 50 nearest among random
   vectors (72 % in 3.4 ms with ef 512); on the vectors of real texts it was not measured.
@@ -35,6 +37,8 @@ _SLICE = 64
 """Points a call: the interpreter is held for about 3 ms."""
 _PAGE = 2000
 _FULL_SCAN_KIB = 131_072
+_SPARSE_SCAN = 20_000
+"""Points of a wall up to which they are scored one by one."""
 _MOST_TIES = 512
 
 
@@ -43,7 +47,9 @@ def engine_config(size: int) -> Any:
     return edge.EdgeConfig(
         vectors={_DENSE: edge.EdgeVectorParams(size=size, distance=edge.Distance.Cosine)},
         sparse_vectors={
-            name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
+            name: edge.EdgeSparseVectorParams(
+                modifier=edge.Modifier.Idf, full_scan_threshold=_SPARSE_SCAN
+            )
             for name in (_BM25, _WINDOW)
         },
         hnsw_config=edge.HnswIndexConfig(
@@ -226,6 +232,8 @@ def _filter(only: Only) -> Any:
     if only.ended_by is None:
         return edge.Filter(must=must)
     ended = edge.FieldCondition("ended_at", range=edge.RangeDateTime(lte=only.ended_by))
+    if only.past:
+        return edge.Filter(must=[*must, ended])
     return edge.Filter(must=must, must_not=[ended])
 
 

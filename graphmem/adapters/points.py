@@ -107,6 +107,8 @@ def check_only(only: Only) -> None:
     for text in (only.wall, only.agent_id, only.run_id):
         if text is not None:
             check_scope(text)
+    if only.past and only.ended_by is None:
+        raise UsageError("what is past is told by ended_by: give a time")
 
 
 def ended_at(point: Point) -> str | None:

@@ -196,11 +196,15 @@ def narrowed(only: Only) -> models.Filter:
         more.append(is_value("run_ids", only.run_id))
     if only.where is not None:
         more.append(qdrant_filter.condition(only.where))
+    if only.ended_by is None:
+        return inside(only.wall, *more)
+    try:
+        by_then = models.DatetimeRange(lte=only.ended_by)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise UsageError(f"ended_by is not a time: {only.ended_by!r}") from error
+    ended = models.FieldCondition(key="ended_at", range=by_then)
+    if only.past:
+        return inside(only.wall, *more, ended)
     seen = inside(only.wall, *more)
-    if only.ended_by is not None:
-        try:
-            ended = models.DatetimeRange(lte=only.ended_by)  # type: ignore[arg-type]
-        except ValueError as error:
-            raise UsageError(f"ended_by is not a time: {only.ended_by!r}") from error
-        seen.must_not = [models.FieldCondition(key="ended_at", range=ended)]
+    seen.must_not = [ended]
     return seen

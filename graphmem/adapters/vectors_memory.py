@@ -197,7 +197,7 @@ def _seen(point: Point, only: Only) -> bool:
     return (
         (only.agent_id is None or only.agent_id in point.agent_ids)
         and (only.run_id is None or only.run_id in point.run_ids)
-        and (only.ended_by is None or end is None or end > only.ended_by)
+        and (only.ended_by is None or (end is None or end > only.ended_by) != only.past)
         and (only.where is None or matches(only.where, point.fields))
     )
 

@@ -37,6 +37,7 @@ class AsyncMemory(Writes, Relating, Reads, Declaring, Care, MemoryAPI):
         self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)
         try:
             await self._follow(progress)
+            self._keep_indexed()
         except ModelError as error:
             # An embedder that is down: the calls that need it will say so.
             _log.warning("vectors lag behind: %s", error)

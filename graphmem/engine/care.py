@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Unpack
 
-from graphmem.engine.core import Core, checked_callback
+from graphmem.engine.core import INDEXED_SEQ, Core, checked_callback
 from graphmem.errors import GraphmemError
 from graphmem.ingest.governor import spend_of, wall_digest
 from graphmem.model import (
@@ -77,10 +77,12 @@ class Care(Core):
             return None if progress is None else lambda done: progress(already + done, both)
 
         self._indexed_seq = 0
+        await self._parts.ledger.remember_setting(INDEXED_SEQ, "0")
         await self._graph.start_over(self._parts.graph.clear)
         await self._graph.catch_up(reporter(0))
         await self._vectors.start_over(self._parts.vectors.clear)
         await self._vectors.catch_up(reporter(head))
+        await self._end_load()
         return await self.verify()
 
     async def close(self) -> None:

@@ -225,9 +225,21 @@ class Core:
         """Index the vectors in the background once about half of them are new since last time."""
         applied = self._vectors.applied_seq
         idle = self._indexing is None or self._indexing.done()
-        if idle and applied - self._indexed_seq >= max(_INDEX_EVERY, applied // 2):
+        if idle and self._due_to_index(applied):
             self._indexed_seq = applied
             self._indexing = asyncio.create_task(self._index(applied))
+
+    def _due_to_index(self, seq: int) -> bool:
+        return seq - self._indexed_seq >= max(_INDEX_EVERY, seq // 2)
+
+    async def _end_load(self) -> None:
+        """A load that has brought enough to index them ends with its vectors in place and indexed:
+        a process that only loads would be gone before the background has done it."""
+        if self._due_to_index(await self._parts.ledger.head()):
+            await self._try_to_follow()
+            self._keep_indexed()
+            if self._indexing is not None:
+                await asyncio.shield(self._indexing)
 
     async def _index(self, applied: int) -> None:
         try:

@@ -54,7 +54,7 @@ class Writes(Amending):
             await self._keep_lag_bounded(loading=as_told)
             if progress is not None:
                 progress(done)
-        self._keep_indexed()
+        await self._end_load()
         return new
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, Self, TypeAlias
 
 from graphmem.clock import stamp, unstamp_or_none
@@ -21,6 +23,7 @@ else; as one that may be or would be; as not so."""
 
 DEFAULT_PROJECT = "default"
 _LONGEST_ID = 256
+_UNFIT = re.compile("[\x00-\x1f\ud800-\udfff]")
 
 
 _TIMES = (
@@ -83,7 +86,7 @@ def from_sparse(data: Mapping[str, Any]) -> dict[str, Any]:
         if name in found:
             found[name] = unstamp_or_none(found[name])
     if found.get("scope"):
-        found["scope"] = Scope(**found["scope"])
+        found["scope"] = _scope(**found["scope"])
     for name in ("entity_ids", "tags"):
         if name in found:
             found[name] = tuple(found[name])
@@ -126,6 +129,12 @@ class Scope:
         return self.agent_id if self.user_id else None
 
 
+@lru_cache(maxsize=1024)
+def _scope(**names: str | None) -> Scope:
+    """The same scope again: most of what is read together belongs to one."""
+    return Scope(**names)  # type: ignore[arg-type]
+
+
 def _check_id(name: str, value: object, *, required: bool) -> None:
     if value is None and not required:
         return
@@ -133,7 +142,7 @@ def _check_id(name: str, value: object, *, required: bool) -> None:
         raise UsageError(f"{name} must be text, got {type(value).__name__}")
     if not value.strip() or len(value) > _LONGEST_ID:
         raise UsageError(f"{name} must have 1 to {_LONGEST_ID} characters, got {len(value)}")
-    if any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
+    if _UNFIT.search(value):
         raise UsageError(f"{name} must not contain control characters or lone surrogates")
 
 

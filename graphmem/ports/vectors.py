@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from graphmem.filters import Record, Where
 from graphmem.ports.graph import Mark
@@ -56,14 +56,15 @@ class Only:
     """What a search may see: always one wall, narrowed by agent and run when they are given.
 
     With ``ended_by`` (stored form), points whose ``invalid_at``, ``expires_at`` or ``archived_at``
-    is at or before it are left out; with ``where`` those that do not
-    pass it. It does not ask for ``kind``: the collection is that.
+    is at or before it are left out, or with ``past`` those of which none is; with ``where`` those
+    that do not pass it. It does not ask for ``kind``: the collection is that.
     """
 
     wall: str
     agent_id: str | None = None
     run_id: str | None = None
     ended_by: str | None = None
+    past: bool = False
     where: Where | None = None
 
 
@@ -83,8 +84,9 @@ class VectorQuery:
     around: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
+    """A hit; a search makes hundreds, so it is a plain tuple."""
+
     id: str
     score: float
 

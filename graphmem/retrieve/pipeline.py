@@ -60,7 +60,8 @@ class _Arms:
 
     candidates: Mapping[HitKind, Sequence[str]]
     found: Found
-    past: Sequence[Scored]
+    past: Mapping[str, float]
+    """Facts that have ended and would be among the best, by how near to the best (0 to 1)."""
 
 
 class Retrieve:
@@ -126,7 +127,7 @@ class Retrieve:
         seeds, reached = await self._graph_arm(question)
         arms = await self._vector_arms(question)
         facts = await self._facts(question, arms, reached)
-        ended, present = await self._superseded(question, arms.past, facts)
+        ended, present = await self._superseded(question, arms.past)
         facts |= {fact.id: fact for fact, _ in present}
         links = await self._links(question, arms, facts, seeds)
         facts = {**links.facts, **facts}
@@ -175,7 +176,7 @@ class Retrieve:
 
     async def _vector_arms(self, question: Question) -> _Arms:
         """All that the store is asked, in one call: facts and turns, by meaning and by words; the
-        words around turns, and of whole sessions; and the best facts of any time, for what the
+        words around turns, and of whole sessions; and the best facts that have ended, for what the
         question would have found before it changed."""
         scope, depth = question.scope, question.depth
         where = question.lens.where
@@ -204,12 +205,11 @@ class Retrieve:
         queries["fact near"] = replace(near, collection="facts", only=only_facts, limit=depth)
         queries["fact words"] = by_words
         if question.lens.moment is not None:
-            queries["past"] = replace(
-                by_words, only=replace(only_facts, ended_by=None), limit=_PAST
-            )
+            queries["past"] = replace(by_words, only=replace(only_facts, past=True), limit=_PAST)
         answers = dict(
             zip(queries, await self._vectors.search(list(queries.values())), strict=True)
         )
+        past = _among_the_best(answers.get("past", []), answers["fact words"])
         answers |= {name: [] for name in queries if _ARM_OF.get(name) in self.weights.left_out}
 
         def scores(*names: str) -> dict[str, float]:
@@ -227,16 +227,15 @@ class Retrieve:
                 dense=scores("turn near", "fact near"),
                 session=scores("session"),
             ),
-            answers.get("past", []),
+            past,
         )
 
     async def _superseded(
-        self, question: Question, past: Sequence[Scored], facts: Mapping[str, Fact]
+        self, question: Question, scores: Mapping[str, float]
     ) -> tuple[list[tuple[Fact, float]], list[tuple[Fact, float]]]:
         """What would have been found but has ended, and what holds in its stead; with the score
         (0 to 1) that the ended one would have had."""
         now, scope = question.lens.moment, question.scope
-        scores = {hit.id: hit.score / past[0].score for hit in past if hit.id not in facts}
         if now is None or not scores:
             return [], []
         found = await self._ledger.facts(Lens().query(scope, ids=tuple(scores), stated_only=True))
@@ -288,9 +287,10 @@ class Retrieve:
             for name, scores in (("bm25", found.bm25), ("dense", found.dense))
         ]
         scores = first_scores(look)
-        if not prose(
-            await self._reader.turns(question.scope.wall, list(scores)[:BEST_TURNS])
-        ).any():
+        # All in one call; only the best are asked for again.
+        await self._reader.turns(question.scope.wall, turns)
+        first = await self._reader.turns(question.scope.wall, list(scores)[:BEST_TURNS])
+        if not prose(first).any():
             return Links()
         best = {id: place for place, id in enumerate(arms.candidates["fact"])}
         ordered = sorted(facts.values(), key=lambda fact: best.get(fact.id, len(best)))
@@ -379,3 +379,10 @@ class Retrieve:
             if told is not None:
                 paths[ranked.rows[place].id] = f"{beginning(told.text)} · {names.get(entity, '?')}"
         return paths
+
+
+def _among_the_best(ended: Sequence[Scored], holding: Sequence[Scored]) -> dict[str, float]:
+    """What has ended of the best :data:`_PAST` of all, as a share of the best one's score."""
+    best = sorted((*ended, *holding), key=lambda hit: (-hit.score, hit.id))[:_PAST]
+    gone = {hit.id for hit in ended}
+    return {hit.id: hit.score / best[0].score for hit in best if hit.id in gone}

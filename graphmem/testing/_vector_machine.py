@@ -57,7 +57,7 @@ _ONLY = st.builds(
     agent_id=st.one_of(st.none(), st.none(), _NAMES),
     run_id=st.one_of(st.none(), st.none(), _NAMES),
     ended_by=_ENDS,
-)
+) | st.builds(Only, wall=_WALLS, ended_by=_TIMES, past=st.just(True))
 
 
 class VectorMachine(RuleBasedStateMachine):

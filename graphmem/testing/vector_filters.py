@@ -14,6 +14,8 @@ from graphmem.testing.vector_points import OTHER, WALL, check_hits, expected_sco
 
 _POINTS = 50
 _FILTERS = 80
+_MOMENT = "2024-06-01T00:00:00.000000Z"
+_WHEN: tuple[tuple[str | None, bool], ...] = ((None, False), (_MOMENT, False), (_MOMENT, True))
 
 
 def _where(random: Random) -> Where:
@@ -64,11 +66,13 @@ class VectorFilters:
         held = points(random)
         await store.apply(put(*held), 1)
         for _ in range(_FILTERS // 4):
+            ended_by, past = random.choice(_WHEN)
             only = Only(
                 random.choice([WALL, OTHER]),
                 agent_id=random.choice([None, "bot"]),
                 run_id=random.choice([None, "run 1"]),
-                ended_by=random.choice([None, "2024-06-01T00:00:00.000000Z"]),
+                ended_by=ended_by,
+                past=past,
                 where=_where(random),
             )
             query = VectorQuery("facts", only, 100, text="words")

@@ -95,7 +95,7 @@ def _visible(p: Point, only: Only) -> bool:
     return (
         (only.agent_id is None or only.agent_id in p.agent_ids)
         and (only.run_id is None or only.run_id in p.run_ids)
-        and (only.ended_by is None or all(end > only.ended_by for end in ends))
+        and (only.ended_by is None or all(end > only.ended_by for end in ends) != only.past)
         and (only.where is None or matches(only.where, p.fields))
     )
 

@@ -294,6 +294,8 @@ class VectorStoreContract(VectorFilters, ABC):
         for moment in ends:
             left = {p.id for p, end in zip(points, ends, strict=False) if end > moment} | {uid(9)}
             assert await self.found(store, "words", ended_by=moment) == left
+            gone = {p.id for p in points} - left
+            assert await self.found(store, "words", ended_by=moment, past=True) == gone
         assert len(await self.found(store, "words")) == 6
 
     async def test_the_first_of_several_ends_counts(self, store: VectorStore) -> None:
@@ -304,8 +306,9 @@ class VectorStoreContract(VectorFilters, ABC):
         }
         await store.apply(put(point(1, **ends)), 1)
         before, at = "2025-12-31T23:59:59.999999Z", "2026-01-01T00:00:00.000000Z"
-        assert await self.found(store, "words", ended_by=before) == {uid(1)}
-        assert await self.found(store, "words", ended_by=at) == set()
+        for end, there in ((before, {uid(1)}), (at, set())):
+            assert await self.found(store, "words", ended_by=end) == there
+            assert await self.found(store, "words", ended_by=end, past=True) == {uid(1)} - there
 
     # -- scope --
 

@@ -150,7 +150,7 @@ def every_query(rng: random.Random) -> list[VectorQuery]:
     return [
         VectorQuery(
             kind,
-            Only(wall, agent_id=agent, run_id=run, ended_by=ended),
+            Only(wall, agent_id=agent, run_id=run, ended_by=ended, past=past),
             limit,
             dense=None if text else unit(rng.randrange(1000)),
             text=text,
@@ -159,7 +159,7 @@ def every_query(rng: random.Random) -> list[VectorQuery]:
         for wall in (*WALLS, "p/user:nobody")
         for agent in (None, "a")
         for run in (None, "r")
-        for ended in (None, rng.choice(MOMENTS))
+        for ended, past in ((None, False), (rng.choice(MOMENTS), rng.random() < 0.5))
         for limit in (rng.choice((3, 10)), 100)
         for text in (None, " ".join(rng.choices(VOCABULARY, k=rng.randrange(1, 4))))
     ]
