@@ -68,23 +68,26 @@ class Item(NamedTuple):
         }
 
 
-def items(first: int, last: int, *, seed: int = 0, users: int | None = None) -> Iterator[Item]:
+def items(
+    first: int, last: int, *, seed: int = 0, users: int | None = None, alike: bool = False
+) -> Iterator[Item]:
     """Numbers ``first`` up to ``last``, in order of time; the same whatever part is asked for.
-    Without ``users`` there are more and more of them, up to 2,000 with a million items."""
+    Without ``users`` there are more and more of them, up to 2,000 with a million items. ``alike``
+    lets all of them say about as much."""
     for block in range(first // BLOCK, -(-last // BLOCK)):
-        for item in _block(block, seed, users):
+        for item in _block(block, seed, users, alike):
             if first <= item.number < last:
                 yield item
 
 
 def question(
-    number: int, size: int, *, seed: int = 0, users: int | None = None
+    number: int, size: int, *, seed: int = 0, users: int | None = None, alike: bool = False
 ) -> tuple[str, str, str]:
     """A question about something that was said among the first ``size`` items: the user who asks,
     the question, and the text that answers it. One of a few words of the text, not in its order."""
     rng = random.Random(f"{seed} question {number}")
     told = rng.randrange(size)
-    (item,) = items(told, told + 1, seed=seed, users=users)
+    (item,) = items(told, told + 1, seed=seed, users=users, alike=alike)
     words = [word.strip(".,") for word in item.text.split()]
     named = [word for word in words if word[0].isupper()][:2]
     rare = sorted((word for word in words if word.islower()), key=len)[-3:]
@@ -92,12 +95,12 @@ def question(
     return item.user, f"What about {' '.join([*rare, *named])}?", item.text
 
 
-def _block(block: int, seed: int, users: int | None) -> Iterator[Item]:
+def _block(block: int, seed: int, users: int | None, alike: bool) -> Iterator[Item]:
     rng = random.Random(f"{seed} block {block}")
     number = block * BLOCK
     end = number + BLOCK
     while number < end:
-        user = _user(rng, users or _users_by(number))
+        user = _user(rng, users or _users_by(number), alike)
         # A million takes some years; within a session minutes go by.
         at = _BEGIN + timedelta(days=365.25 * _YEARS_PER_MILLION * number / 1e6)
         length = min(end - number, 2 + int(rng.paretovariate(1.3) * 3))
@@ -108,9 +111,9 @@ def _block(block: int, seed: int, users: int | None) -> Iterator[Item]:
         number += length
 
 
-def _user(rng: random.Random, known: int) -> int:
+def _user(rng: random.Random, known: int, alike: bool) -> int:
     """Some talk every day, most now and then."""
-    return int(known * rng.random() ** 2.2)
+    return int(known * rng.random() ** (1.0 if alike else 2.2))
 
 
 def _users_by(number: int) -> int:

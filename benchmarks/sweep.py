@@ -44,6 +44,7 @@ class Plan:
     folder: Path
     seed: int
     users: int | None
+    alike: bool = False
 
     @property
     def store(self) -> Path:
@@ -54,7 +55,7 @@ class Plan:
         return self.folder / "sweep.json"
 
     def as_json(self) -> dict[str, Any]:
-        return {"seed": self.seed, "users": self.users}
+        return {"seed": self.seed, "users": self.users, "alike": self.alike}
 
 
 # In a process of its own
@@ -76,7 +77,7 @@ def fill(plan: Plan, first: int, last: int) -> dict[str, float]:
             print(json.dumps({"reached": first + count, **each}), flush=True)
             noted, spent, done = now, cpu, first + count
 
-    told = (item.as_added() for item in lives.items(first, last, seed=plan.seed, users=plan.users))
+    told = (item.as_added() for item in lives.items(first, last, **plan.as_json()))
     with Memory(plan.store, settings=Settings.load({})) as memory:
         memory.add_many(told, infer=False, progress=show)
         added = time.perf_counter()
@@ -141,7 +142,7 @@ def timed(calls: int, call: Callable[[int], object]) -> dict[str, float]:
 
 
 def _question(plan: Plan, number: int, size: int) -> tuple[str, str, str]:
-    return lives.question(number, size, seed=plan.seed, users=plan.users)
+    return lives.question(number, size, **plan.as_json())
 
 
 def _peak_mib() -> float:
@@ -265,6 +266,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep the store and the figures here")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--users", type=int, help="so many; else more and more as it grows")
+    parser.add_argument("--alike", action="store_true", help="users who all say about as much")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -272,7 +274,7 @@ def main() -> None:
         _as_child(*options.child)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        plan = Plan(options.folder or Path(scratch), options.seed, options.users)
+        plan = Plan(options.folder or Path(scratch), options.seed, options.users, options.alike)
         state = run(plan, options.sizes)
     print(table(state))
     if options.json:
@@ -281,7 +283,7 @@ def main() -> None:
 
 def _as_child(what: str, work: str) -> None:
     given = json.loads(work)
-    plan = Plan(Path(given["folder"]), given["seed"], given["users"])
+    plan = Plan(Path(given["folder"]), given["seed"], given["users"], given["alike"])
     if what == "fill":
         print(json.dumps(fill(plan, given["first"], given["last"])), flush=True)
     else:

@@ -28,7 +28,7 @@ _SIZE = 256
 _INLINE_CHARACTERS = 2_000
 """Up to here embedding takes less than 1 ms: too little to change threads for."""
 _INLINE_WORDS = 200
-_ONE_BY_ONE = 16
+_ONE_BY_ONE = 64
 _LONG = 1_024
 """Tokens above which equal ones are counted instead of gathered: a mebibyte stays small."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -122,10 +123,9 @@ class Retrieve:
 
     async def candidates(self, question: Question) -> Candidates:
         """All that is ranked for a question, with what every signal says of it."""
-        # One after the other: the embedded engines hold the interpreter while they work, so that
-        # side by side they only wait for each other.
-        seeds, reached = await self._graph_arm(question)
-        arms = await self._vector_arms(question)
+        (seeds, reached), arms = await asyncio.gather(
+            self._graph_arm(question), self._vector_arms(question)
+        )
         facts = await self._facts(question, arms, reached)
         ended, present = await self._superseded(question, arms.past)
         facts |= {fact.id: fact for fact, _ in present}

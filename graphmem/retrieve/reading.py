@@ -111,16 +111,14 @@ class Vocabulary:
         if not new:
             return
         vectors = await self._source.word_vectors(new)
-        for word, vector in zip(new, vectors, strict=True):
-            if word not in self._index:  # another search may have met it meanwhile
-                self._add(word, vector)
-
-    def _add(self, word: str, vector: NDArray[np.float32]) -> None:
-        if self._filled == len(self._vectors):
+        end = self._filled + len(new)
+        while end > len(self._vectors):
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
-        self._vectors[self._filled] = vector
-        self._index[word] = self._filled
-        self._filled += 1
+        self._vectors[self._filled : end] = vectors
+        # Another search may have met one of them meanwhile: texts that it read keep its row.
+        for row, word in enumerate(new, start=self._filled):
+            self._index.setdefault(word, row)
+        self._filled = end
 
     def rows(self, text: Sequence[str]) -> NDArray[np.int32]:
         """The words of a text that was learnt, :data:`_NOTHING` before them."""

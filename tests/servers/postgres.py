@@ -64,6 +64,8 @@ class PostgresServer(Server):
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "port": str(self.port),
+            # In its folder: what a killed server leaves in the system's shared memory stays there.
+            "dynamic_shared_memory_type": "mmap",
         }
         chosen = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(self._bin / "postgres"), "-D", str(self._data), *chosen]
