@@ -160,6 +160,14 @@ class Settings(BaseModel):
         description="arms to leave out of every search, with commas (`graph`, `dense`, …): shows "
         "what each is worth",
     )
+    reranker: str = Field(
+        "none",
+        description="fastembed:MODEL, openai:MODEL or ollama:MODEL: a model that reads the best "
+        "hits of every search again",
+    )
+    reranked_hits: int = Field(
+        30, ge=1, le=200, description="how many of the best hits a reranker reads"
+    )
     max_lag: int = Field(
         2000, ge=1, description="events that may wait before graph and vectors follow by themselves"
     )

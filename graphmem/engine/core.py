@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Unpack
 
 from graphmem.clock import Clock
@@ -27,6 +28,7 @@ from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.options import ExtractionOptions
+from graphmem.ports.rerank import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.words import WordVectors
@@ -75,6 +77,8 @@ class Parts:
     """A graph and vectors that live in memory, for what is not to be kept."""
     doubter: Doubter | None = None
     """Who is asked about what stays in doubt."""
+    reranker: Reranker | None = None
+    """Who reads the best hits again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +114,14 @@ class Core:
         )
         near = Nearby(parts.graph, lambda: self._graph.applied_seq)
         weights = weights_of(parts.settings.search_weights, parts.settings.search_without)
-        self._retrieve = Retrieve(
-            parts.ledger, near, parts.vectors, self._embedder, parts.words, weights=weights
+        self._retriever = partial(
+            Retrieve,
+            words=parts.words,
+            weights=weights,
+            reranker=parts.reranker,
+            reread=parts.settings.reranked_hits if parts.reranker else 0,
         )
+        self._retrieve = self._retriever(parts.ledger, near, parts.vectors, self._embedder)
         self._background: asyncio.Task[None] | None = None
         self._following = True
         self._indexing: asyncio.Task[None] | None = None
@@ -128,6 +137,8 @@ class Core:
             parts.graph.close,
             parts.ledger.close,
         ]
+        if parts.reranker is not None:
+            closing.append(parts.reranker.close)
         errors = [
             error
             for error in await asyncio.gather(

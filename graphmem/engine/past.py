@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -15,7 +15,6 @@ from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, Event, FactQuery, Ledger, Mentions, Origins
 from graphmem.ports.vectors import VectorStore
-from graphmem.ports.words import WordVectors
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
 from graphmem.text import alias_keys
@@ -120,7 +119,7 @@ class Past:
 async def build(
     ledger: Ledger,
     embedder: Embedder,
-    words: WordVectors,
+    retriever: Callable[..., Retrieve],
     stores: tuple[GraphStore, VectorStore],
     *,
     wall: str,
@@ -143,7 +142,7 @@ async def build(
         graph=graph,
         vectors=vectors,
         relate=Relate(then, graph),
-        retrieve=Retrieve(then, graph, vectors, cached, words),
+        retrieve=retriever(then, graph, vectors, cached),
         head=head,
         final=final,
     )

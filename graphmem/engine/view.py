@@ -116,7 +116,7 @@ class View(ViewAPI):
                 self._pasts[here.wall] = await build(
                     parts.ledger,
                     parts.embedder,
-                    parts.words,
+                    self._memory._retriever,
                     (made.graph, made.vectors),
                     wall=here.wall,
                     known_at=self._known_at,

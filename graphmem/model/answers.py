@@ -90,6 +90,8 @@ class SearchResult(Sequence[Hit]):
     query: str
     hits: tuple[Hit, ...]
     seeds: tuple[Entity, ...] = ()
+    reason: str | None = None
+    """Why it was not ranked as it should have been: the reranker could not be asked."""
 
     def __len__(self) -> int:
         return len(self.hits)

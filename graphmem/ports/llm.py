@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from graphmem.model import Entity, Episode, Modality
 from graphmem.ports.options import ExtractionOptions
@@ -32,6 +32,7 @@ class Completion:
     calls: int = 1
 
 
+@runtime_checkable
 class LLM(Protocol):
     """A chat model that can be asked for JSON."""
 

@@ -63,6 +63,22 @@ class Ranking:
         found: NDArray[np.float32] = self.values[self.names.index(name)]
         return found
 
+    def moved(self, arm: str, values: Mapping[int, float], shares: Mapping[int, float]) -> Ranking:
+        """With one more arm, that says something of some places only."""
+        said, share = np.zeros(len(self.ids), dtype=np.float32), np.zeros(len(self.ids))
+        for place, value in values.items():
+            said[place], share[place] = value, shares[place]
+        totals = self.totals + share
+        order = sorted(range(len(self.ids)), key=lambda at: (-totals[at], self.ids[at]))
+        return Ranking(
+            self.ids,
+            [*self.names, arm],
+            np.vstack([self.values, said]),
+            np.vstack([self.shares, share]),
+            totals,
+            order,
+        )
+
     def explained(self, places: Sequence[int]) -> list[tuple[ArmScore, ...]]:
         """What every arm that mattered gave to these candidates; a candidate's shares add up to its
         score."""

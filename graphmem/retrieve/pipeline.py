@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,8 +11,10 @@ from itertools import islice
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
+from graphmem.errors import ModelError
 from graphmem.model import Entity, Fact, Hit, HitKind, SearchResult
 from graphmem.ports.ledger import EntityQuery
+from graphmem.ports.rerank import Reranker
 from graphmem.ports.vectors import Only, Scored, VectorQuery, VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve import extras
@@ -31,11 +34,14 @@ from graphmem.retrieve.links import BEST_TURNS, Links, gather, with_keys
 from graphmem.retrieve.nearby import Expands
 from graphmem.retrieve.question import Candidates, Question
 from graphmem.retrieve.reading import Reader
+from graphmem.retrieve.rerank import as_read, reordered
 from graphmem.retrieve.signals import Found, Row, measure, nearness
 from graphmem.retrieve.spread import Reached, spread
 from graphmem.retrieve.together import Pool, holders, prose, together
 from graphmem.retrieve.weights import Weights, shipped
 from graphmem.text import name_key, name_keys_in, words
+
+_log = logging.getLogger(__name__)
 
 _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
 _MAX_SEEDS = 6
@@ -77,6 +83,8 @@ class Retrieve:
         words: WordVectors,
         *,
         weights: Weights | None = None,
+        reranker: Reranker | None = None,
+        reread: int = 0,
     ) -> None:
         self._ledger = ledger
         self._graph = graph
@@ -85,6 +93,8 @@ class Retrieve:
         self._words = words
         self._reader = Reader(ledger, words)
         self.weights = weights or shipped()
+        self._reranker = reranker
+        self._reread = reread
 
     def forget(self) -> None:
         """Keep nothing of the texts that were read for ranking: some were erased, or there are
@@ -95,7 +105,9 @@ class Retrieve:
         ranked = await self.candidates(question)
         order, rows = ranked.ranking.order, ranked.rows
         may = (place for place in order if self._may_show(question, rows[place], ranked))
-        places = list(islice(may, question.limit))
+        places = list(islice(may, max(question.limit, self._reread)))
+        ranked, places, reason = await self._read_again(question, ranked, places)
+        places = places[: question.limit]
         paths = await self._paths(question, ranked, places)
         hits: list[Hit] = []
         for place, why in zip(places, ranked.ranking.explained(places), strict=True):
@@ -119,7 +131,24 @@ class Retrieve:
                         outdated=ranked.outdated.get(turn.id),
                     )
                 )
-        return SearchResult(question.text, tuple(hits), tuple(ranked.seeds))
+        return SearchResult(question.text, tuple(hits), tuple(ranked.seeds), reason)
+
+    async def _read_again(
+        self, question: Question, ranked: Candidates, places: list[int]
+    ) -> tuple[Candidates, list[int], str | None]:
+        """The best as a reranker has them, where there is one; as they were, and why, when it
+        cannot be asked."""
+        if self._reranker is None or not places:
+            return ranked, places, None
+        first, rest = places[: self._reread], places[self._reread :]
+        texts = [as_read(ranked.rows[place]) for place in first]
+        try:
+            scores = await self._reranker.scores(question.text, texts, wall=question.scope.wall)
+        except ModelError as error:
+            _log.warning("hits stay as they were: %s", error)
+            return ranked, places, f"{error}; the hits are in the order that they had without it"
+        ranking, first = reordered(ranked.ranking, first, scores)
+        return replace(ranked, ranking=ranking), [*first, *rest], None
 
     async def candidates(self, question: Question) -> Candidates:
         """All that is ranked for a question, with what every signal says of it."""

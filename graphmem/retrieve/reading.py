@@ -60,7 +60,7 @@ class Read:
     when one does."""
 
     def __init__(self, text: str, words: NDArray[np.int32], turn: Turn | None) -> None:
-        self._text = text
+        self.text = text
         self.words = words
         self.turn = turn
         self.asks = text.rstrip().endswith("?")
@@ -73,20 +73,20 @@ class Read:
     @cached_property
     def title(self) -> str:
         """The key of what it says that it is about; empty when it does not say."""
-        found = heading(self._text) if self.turn is not None and self.turn.ordinal == 0 else None
+        found = heading(self.text) if self.turn is not None and self.turn.ordinal == 0 else None
         return name_key(found) if found else ""
 
     @cached_property
     def names(self) -> float:
-        return min(_MOST_NAMES, len(_NAME.findall(self._text))) / _MOST_NAMES
+        return min(_MOST_NAMES, len(_NAME.findall(self.text))) / _MOST_NAMES
 
     @cached_property
     def times(self) -> float:
-        return float(_TIME.search(self._text) is not None)
+        return float(_TIME.search(self.text) is not None)
 
     @cached_property
     def numbers(self) -> float:
-        return float(_NUMBER.search(self._text) is not None)
+        return float(_NUMBER.search(self.text) is not None)
 
 
 class Vocabulary:

@@ -26,6 +26,7 @@ from graphmem.wiring.governing import (
     govern_embedder,
     govern_extractor,
     governor_of,
+    reranker_of,
 )
 from graphmem.wiring.places import MEMORY, hold, urls_of
 
@@ -69,6 +70,7 @@ async def open_memory(
     governor = governor_of(ledger, clock, settings)
     extractor = govern_extractor(extractor, rules, governor)
     embedder = govern_embedder(embedder, governor)
+    reranker = reranker_of(governor, settings)
     # Only now: what is named wrongly leaves no folder behind.
     release = hold(held) if held else _nothing
     with _undo(release):
@@ -88,6 +90,7 @@ async def open_memory(
             tokens=token_counter(),
             scratch=partial(_scratch, settings),
             doubter=doubter_of(extractor, governor, settings),
+            reranker=reranker,
         )
         defaults = {
             "user_id": user_id,

@@ -1,9 +1,9 @@
 """From URLs to adapters: the only place that names them. Each is imported when it is chosen.
 
 Third parties register theirs as entry points in the groups ``graphmem.ledger``,
-``graphmem.graph``, ``graphmem.vectors``, ``graphmem.embedder`` and ``graphmem.llm``: the name is
-the URL's scheme, the object a function of the URL and the settings that returns the adapter
-(``graphmem.llm``: an :class:`~graphmem.ports.llm.Extractor`).
+``graphmem.graph``, ``graphmem.vectors``, ``graphmem.embedder``, ``graphmem.reranker`` and
+``graphmem.llm``: the name is the URL's scheme, the object a function of the URL and the settings
+that returns the adapter (``graphmem.llm``: an :class:`~graphmem.ports.llm.Extractor`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import LLM, Extractor
+from graphmem.ports.rerank import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.words import WordVectors
@@ -152,6 +153,16 @@ def _openai_embedder(name: str, settings: Settings) -> Embedder:
     )
 
 
+def _no_reranker(_name: str, _: Settings) -> None:
+    return None
+
+
+def _fastembed_reranker(name: str, _: Settings) -> Reranker:
+    from graphmem.adapters.rerank_fastembed import FastEmbedReranker
+
+    return FastEmbedReranker(_model(name))
+
+
 def _rules(_name: str, _: Settings) -> Extractor:
     from graphmem.adapters.extract_rules import RulesExtractor
 
@@ -178,6 +189,9 @@ def _openai_chat(name: str, settings: Settings) -> LLM:
         max_tokens=settings.answer_limit,
     )
 
+
+CHATS: Mapping[str, Factory] = {"openai": _openai_chat, "ollama": _openai_chat}
+"""The bare model, for what is no extraction."""
 
 _KNOWN: Mapping[str, Mapping[str, Factory]] = {
     "ledger": {
@@ -209,8 +223,8 @@ _KNOWN: Mapping[str, Mapping[str, Factory]] = {
         "ollama": _openai_embedder,
     },
     "llm": {"none": _rules, "openai": _openai_model, "ollama": _openai_model},
-    # The bare model, for what is no extraction.
-    "chat": {"openai": _openai_chat, "ollama": _openai_chat},
+    "reranker": {"none": _no_reranker, "fastembed": _fastembed_reranker, **CHATS},
+    "chat": CHATS,
 }
 
 

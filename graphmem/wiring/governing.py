@@ -1,4 +1,4 @@
-"""The governor put before the model and the embedder."""
+"""The governor put before the model, the embedder and the reranker."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from graphmem.ingest.governor import Governed, GovernedEmbedder, GovernedLLM, Go
 from graphmem.ingest.prices import load
 from graphmem.ports.embed import Embedder
 from graphmem.ports.ledger import Ledger
-from graphmem.ports.llm import Extractor
+from graphmem.ports.llm import LLM, Extractor
+from graphmem.ports.rerank import Reranker
+from graphmem.retrieve.rerank import ModelReranker
 from graphmem.settings import Settings
+from graphmem.wiring.adapters import make
 
 
 def governor_of(ledger: Ledger, clock: Clock, settings: Settings) -> Governor:
@@ -42,6 +45,16 @@ def doubter_of(extractor: Extractor, governor: Governor, settings: Settings) -> 
     if not settings.ask_doubts or not isinstance(inner, ModelExtractor):
         return None
     return Doubter(inner.llm, inner.asking, governor)
+
+
+def reranker_of(governor: Governor, settings: Settings) -> Reranker | None:
+    """The reranker that the settings name, None when they name none; a chat model is asked within
+    the ceilings."""
+    found: Reranker | LLM | None = make("reranker", settings.reranker, settings)
+    if isinstance(found, LLM):
+        governor.check([found.name])
+        return ModelReranker(GovernedLLM(found, governor), governor.call)
+    return found
 
 
 def govern_embedder(embedder: Embedder, governor: Governor) -> Embedder:

@@ -42,6 +42,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "search_without": ("graph,dense", "graph,dense"),
     "max_text_bytes": ("99", 99),
     "duplicate_window_s": ("0", 0.0),
+    "reranker": ("fastembed:x/y", "fastembed:x/y"),
+    "reranked_hits": ("7", 7),
     "max_lag": ("5", 5),
     "graph_user": ("neo4j", "neo4j"),
     "graph_password": (SECRET, SecretStr(SECRET)),

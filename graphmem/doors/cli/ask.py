@@ -102,6 +102,8 @@ def show_hits(
     if explain and result.seeds:
         names = ", ".join(f"{seed.name} ({seed.kind})" for seed in result.seeds)
         show(plain(f"about: {names}"))
+    if result.reason:
+        note(result.reason)
     if not result.hits:
         note("nothing found")
         return
