@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 
 from graphmem.retrieve.reading import STOP_WORDS
 from graphmem.text import words
@@ -22,6 +22,12 @@ _SEASONS = {
     "winter": (12, 1, 2),
 }
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_RELATIVE = re.compile(
+    r"\b(last|this|next) (week|month|year|" + "|".join((*_SEASONS, *_MONTHS)) + r")\b"
+)
+_AGO = re.compile(r"\b(a|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2}) years? ago\b")
+_COUNTS = ("a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_DAYS = {"today": 0, "yesterday": 1}
 _OTHER_YEAR = 0.3
 _AMOUNT = re.compile(r"\bhow (?:many|much|long|old|often|far)\b")
 
@@ -52,7 +58,8 @@ class Asked:
         return float(at is not None and at.year in self.years)
 
 
-def take_apart(text: str) -> Asked:
+def take_apart(text: str, now: datetime | None = None) -> Asked:
+    """A question taken apart; with ``now`` it is known which summer is the last one."""
     parts = words(text)
     sequence = tuple(word for word in parts if word not in STOP_WORDS)
     first, said, lower = (parts or [""])[0], set(parts), text.lower()
@@ -62,6 +69,11 @@ def take_apart(text: str) -> Asked:
     for season, inside in _SEASONS.items():
         if season in said:
             months.update(inside)
+    years = {int(year) for year in _YEAR.findall(text)}
+    if now is not None and now.year not in {MINYEAR, MAXYEAR}:
+        for more_months, more_years in _relative(lower, said, now):
+            months |= more_months
+            years |= more_years
     return Asked(
         content=tuple(dict.fromkeys(sequence)),
         sequence=sequence,
@@ -70,8 +82,48 @@ def take_apart(text: str) -> Asked:
         when=bool({"when", "date"} & said) or "how long" in lower or "what day" in lower,
         how_many=_AMOUNT.search(lower) is not None,
         months=frozenset(months),
-        years=frozenset(int(year) for year in _YEAR.findall(text)),
+        years=frozenset(years),
     )
+
+
+def _relative(
+    lower: str, said: Collection[str], now: datetime
+) -> Iterator[tuple[set[int], set[int]]]:
+    """The months and years of each time that is told from now on."""
+    for word, days in _DAYS.items():
+        if word in said:
+            yield _days_off(now, -days)
+    for which, span in _RELATIVE.findall(lower):
+        step = {"last": -1, "this": 0, "next": 1}[which]
+        if span == "year":
+            yield set(), {now.year + step}
+        elif span == "week":
+            yield _days_off(now, 7 * step)
+        elif span == "month":
+            number = now.year * 12 + now.month - 1 + step
+            yield {number % 12 + 1}, {number // 12}
+        else:
+            yield _occurrence(_SEASONS.get(span) or (_MONTHS.index(span) + 1,), step, now)
+    for count in _AGO.findall(lower):
+        number = int(count) if count.isdigit() else max(1, _COUNTS.index(count))
+        yield set(), {now.year - number}
+
+
+def _days_off(now: datetime, days: int) -> tuple[set[int], set[int]]:
+    then = now + timedelta(days=days)
+    return {then.month}, {then.year}
+
+
+def _occurrence(span: tuple[int, ...], step: int, now: datetime) -> tuple[set[int], set[int]]:
+    """Which years some months are in, the last time, this time or the next time that they come. A
+    winter begins in the year before that in which it ends."""
+    first, last = span[0], span[-1]
+    begins = 1 if first > last else 0
+    # The year in which the one that is on, or the next to come, ends.
+    end = now.year + (now.month > last)
+    on = now.month in span
+    end += {-1: -1, 0: 0 if on or now.month < first else -1, 1: 1 if on else 0}[step]
+    return set(span), set(range(end - begins, end + 1))
 
 
 def speakers_named(asked: Collection[str], speakers: Collection[str]) -> set[str]:

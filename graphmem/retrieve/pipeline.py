@@ -346,7 +346,7 @@ class Retrieve:
         """Candidates with what stands beside them, measured and weighed."""
         if self._reader.full:
             self.forget()
-        reader, asked = self._reader, take_apart(question.text)
+        reader, asked = self._reader, take_apart(question.text, question.lens.moment)
         await reader.vocabulary.learn([asked.sequence])
         found = [*arms.candidates["turn"], *links.turns]
         first = {fact.id: first_turn(fact, question.scope) for fact in facts.values()}

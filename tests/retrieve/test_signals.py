@@ -46,6 +46,34 @@ class TestAsked:
         asked = take_apart(text)
         assert (set(asked.months), set(asked.years)) == (months, years)
 
+    @pytest.mark.parametrize(
+        ("now", "said", "months", "years"),
+        [
+            ("2026-11-21", "last summer", {6, 7, 8}, {2026}),
+            ("2026-07-04", "last summer", {6, 7, 8}, {2025}),
+            ("2026-07-04", "this summer", {6, 7, 8}, {2026}),
+            ("2026-07-04", "next summer", {6, 7, 8}, {2027}),
+            ("2026-01-15", "last winter", {12, 1, 2}, {2024, 2025}),
+            ("2026-01-15", "this winter", {12, 1, 2}, {2025, 2026}),
+            ("2026-07-04", "last winter", {12, 1, 2}, {2025, 2026}),
+            ("2026-01-15", "last July", {7}, {2025}),
+            ("2026-11-21", "next May", {5}, {2027}),
+            ("2026-11-21", "last year", set(), {2025}),
+            ("2026-11-21", "two years ago", set(), {2024}),
+            ("2026-11-21", "a year ago, or 11 years ago", set(), {2025, 2015}),
+            ("2026-01-15", "last month", {12}, {2025}),
+            ("2026-01-01", "yesterday", {12}, {2025}),
+            ("2026-03-03", "last week", {2}, {2026}),
+            ("2026-03-03", "at last", set(), set()),
+            ("0001-01-01", "yesterday", set(), set()),
+        ],
+    )
+    def test_times_told_from_now(
+        self, now: str, said: str, months: set[int], years: set[int]
+    ) -> None:
+        asked = take_apart(f"What did Ada do {said}?", datetime.fromisoformat(now))
+        assert (set(asked.months), set(asked.years)) == (months, years)
+
     def test_a_month_of_another_year_counts_less(self) -> None:
         asked = take_apart("What happened in May 2022?")
         assert 0 < asked.month_of(MAY) < asked.month_of(MAY.replace(year=2022)) == 1
@@ -222,6 +250,14 @@ class TestSearch:
         assert {"session", "meaning_window", "answers"} <= {
             arm.arm for arm in hits[place(hits, "Great, I made")].arms
         }
+
+    def test_the_year_that_is_told_from_now(self, memory: Memory) -> None:
+        for year in (2021, 2022, 2023):
+            say(memory, f"{year}-06-10", f"I went hiking again, tour {year}.", "Good for you.")
+        then = memory.as_of(valid_at="2023-12-01")
+        for said, year in (("this year", 2023), ("last year", 2022), ("two years ago", 2021)):
+            hits = then.search(f"Where did Ada go hiking {said}?", kinds=["turn"])
+            assert place(hits, "I went hiking") == place(hits, f"I went hiking again, tour {year}")
 
     def test_the_month_that_is_asked_for(self, memory: Memory) -> None:
         for month in ("03", "04", "05"):
