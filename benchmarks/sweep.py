@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import resource
 import statistics
@@ -30,6 +29,8 @@ from typing import Any
 
 from benchmarks import lives
 from graphmem import Memory, Settings
+from graphmem.bench.machine import machine, versions
+from graphmem.bench.tables import sweep_table
 
 _ADDS = 200
 _SEARCHES = 400
@@ -53,6 +54,12 @@ class Plan:
     @property
     def figures(self) -> Path:
         return self.folder / "sweep.json"
+
+    @property
+    def command(self) -> str:
+        users = f" --users {self.users}" if self.users else ""
+        alike = " --alike" if self.alike else ""
+        return f"python -m benchmarks.sweep --seed {self.seed}{users}{alike}"
 
     def as_json(self) -> dict[str, Any]:
         return {"seed": self.seed, "users": self.users, "alike": self.alike}
@@ -176,7 +183,7 @@ def run(plan: Plan, sizes: list[int]) -> dict[str, Any]:
         state["rows"].append(row)
         state["reached"] = size
         _keep(plan, state)
-        print(table(state).splitlines()[-1], file=sys.stderr)
+        print(sweep_table(state).splitlines()[-1], file=sys.stderr)
     return state
 
 
@@ -198,9 +205,16 @@ def _state(plan: Plan) -> dict[str, Any]:
                 "the same --seed and --users"
             )
         return state
-    machine = {"machine": platform.machine(), "cores": os.cpu_count()}
-    versions = {"python": platform.python_version(), "date": datetime.now(UTC).date().isoformat()}
-    return {"plan": plan.as_json(), **machine, **versions, "reached": 0, "rows": [], "steps": []}
+    return {
+        "command": plan.command,
+        "plan": plan.as_json(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+        "reached": 0,
+        "rows": [],
+        "steps": [],
+    }
 
 
 def _keep(plan: Plan, state: dict[str, Any]) -> None:
@@ -231,35 +245,6 @@ def _disk_mib(store: Path) -> dict[str, float]:
     return {part: round(size, 1) for part, size in sorted(taken.items())}
 
 
-def table(state: dict[str, Any]) -> str:
-    """The figures as Markdown."""
-    lines = [
-        "| items | facts | add_many /s | CPU µs an item | peak MiB filling | peak MiB reading | "
-        "open s | first search s | add p50 / p95 ms | search p50 / p95 ms | answered at 10 | "
-        "disk MiB |",
-        "|---" * 12 + "|",
-    ]
-    for row in state["rows"]:
-        add, search = row["add"], row["search"]
-        disk = ", ".join(f"{part} {size:,.0f}" for part, size in row["disk_mib"].items())
-        cells = [
-            f"{row['size']:,}",
-            f"{row['facts']:,}",
-            f"{row['add_many_per_s']:,.0f}",
-            f"{row['cpu_us_per_item']:,.0f}",
-            f"{row['fill_peak_mib']:,.0f}",
-            f"{row['read_peak_mib']:,.0f}",
-            f"{row['open_s']:.2f}",
-            f"{row['first_search_s']:.2f}",
-            f"{add['p50_ms']:.2f} / {add['p95_ms']:.2f}",
-            f"{search['p50_ms']:.1f} / {search['p95_ms']:.1f}",
-            f"{row['answered']:.2f}",
-            disk,
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sweep", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="items")
@@ -276,7 +261,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         plan = Plan(options.folder or Path(scratch), options.seed, options.users, options.alike)
         state = run(plan, options.sizes)
-    print(table(state))
+    print(sweep_table(state))
     if options.json:
         options.json.write_text(json.dumps(state, indent=2), "utf-8")
 

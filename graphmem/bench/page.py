@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphmem.bench.runs import Run, read_object
-from graphmem.bench.tables import line_chart, markdown, peers_table, plots
+from graphmem.bench.tables import line_chart, markdown, peers_table, plots, sweep_table
 from graphmem.errors import UsageError
 
 _TITLES = {
@@ -80,8 +80,8 @@ _OF_SET["hotpotqa"] = _OF_SET["2wiki"] = _OF_SET["musique"]
 def write_page(files: Sequence[Path], out: Path) -> list[Path]:
     """Write the page and its pictures beside it; returns the pictures.
 
-    ``files`` are folders of runs and JSON files of other measurements (``peers``), in the order of
-    the page. :class:`~graphmem.errors.UsageError` names one that is neither.
+    ``files`` are folders of runs and JSON files of other measurements (of peers, of a sweep), in
+    the order of the page. :class:`~graphmem.errors.UsageError` names one that is neither.
     """
     results = [_read(file) for file in files]
     pictures: list[Path] = []
@@ -101,18 +101,23 @@ def _read(file: Path) -> dict[str, Any]:
     if file.is_dir():
         return Run(file).result()
     found = read_object(file)
-    if "variants" not in found and "peers" not in found:
-        raise UsageError(f"{file}: neither a run's result nor a measurement of peers")
+    if not {"variants", "peers", "rows"} & set(found):
+        raise UsageError(f"{file}: neither a run's result, nor one of peers or of a sweep")
     return found
 
 
 def _kind(result: Mapping[str, Any]) -> str:
-    return "peers" if "peers" in result else str(result["plan"]["data"])
+    for kind in ("peers", "rows"):
+        if kind in result:
+            return kind
+    return str(result["plan"]["data"])
 
 
 def _section(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:
     if "peers" in result:
         return _peers(result, out, stem, pictures)
+    if "rows" in result:
+        return _sweep(result, out, stem, pictures)
     plan = result["plan"]
     title = _TITLES.get(plan["data"], plan["data"])
     left_out = "" if "all" in plan["variants"] else f", {plan['variants'][0]}"
@@ -155,10 +160,43 @@ def _peers(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]
     series: dict[str, list[tuple[float, float]]] = {}
     for row in result["peers"]:
         series.setdefault(row["engine"], []).append((row["facts"], row["search_ms"]["p50"]))
-    picture = line_chart(series, "facts", "search p50, ms", logarithmic=True)
-    if picture is not None:
-        kept = out.parent / f"{stem}-latency.svg"
-        kept.write_text(picture, encoding="utf-8")
-        pictures.append(kept)
-        parts.append(f"![Latency against size]({kept.name})\n")
+    parts += _drawn(series, "search p50, ms", out, stem, pictures)
     return "\n".join(parts)
+
+
+def _sweep(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:
+    plan = result["plan"]
+    users = f"{plan['users']} users" if plan["users"] else "more and more users"
+    said = "who say about as much" if plan["alike"] else "of whom some say very much"
+    parts = [
+        f"## One store as it grows: {users}, {said}\n",
+        _measured(result["command"], result, result["date"]),
+        sweep_table(result),
+        "Made-up lives (`benchmarks/lives.py`), told with `infer=False`; single calls one at a "
+        "time, in a process that has just opened the store. `answered` is the share of questions "
+        "whose fact is among ten hits.\n",
+    ]
+    series = {
+        f"{call} {cut}": [(row["facts"], row[call][f"{cut}_ms"]) for row in result["rows"]]
+        for call in ("search", "add")
+        for cut in ("p50", "p95")
+    }
+    parts += _drawn(series, "ms", out, stem, pictures)
+    return "\n".join(parts)
+
+
+def _drawn(
+    series: Mapping[str, list[tuple[float, float]]],
+    measure: str,
+    out: Path,
+    stem: str,
+    pictures: list[Path],
+) -> list[str]:
+    """A picture of latency against size, where there is more than one size."""
+    picture = line_chart(series, "facts", measure, logarithmic=True)
+    if picture is None:
+        return []
+    kept = out.parent / f"{stem}-latency.svg"
+    kept.write_text(picture, encoding="utf-8")
+    pictures.append(kept)
+    return [f"![Latency against size]({kept.name})\n"]

@@ -217,6 +217,33 @@ def peers_table(result: Mapping[str, Any]) -> str:
     return table(head, rows)
 
 
+def sweep_table(result: Mapping[str, Any]) -> str:
+    """One store at each size that it grew through."""
+    head = ["items", "facts", "add_many /s", "CPU µs an item", "peak MiB filling"]
+    head += ["peak MiB reading", "open s", "first search s", "add p50 / p95 ms"]
+    head += ["search p50 / p95 ms", "answered at 10", "disk MiB"]
+    rows = []
+    for row in result["rows"]:
+        add, search = row["add"], row["search"]
+        rows.append(
+            [
+                f"{row['size']:,}",
+                f"{row['facts']:,}",
+                f"{row['add_many_per_s']:,.0f}",
+                f"{row['cpu_us_per_item']:,.0f}",
+                f"{row['fill_peak_mib']:,.0f}",
+                f"{row['read_peak_mib']:,.0f}",
+                f"{row['open_s']:.2f}",
+                f"{row['first_search_s']:.2f}",
+                f"{add['p50_ms']:.2f} / {add['p95_ms']:.2f}",
+                f"{search['p50_ms']:.1f} / {search['p95_ms']:.1f}",
+                f"{row['answered']:.2f}",
+                ", ".join(f"{part} {size:,.0f}" for part, size in row["disk_mib"].items()),
+            ]
+        )
+    return table(head, rows)
+
+
 def own_table(result: Mapping[str, Any]) -> str:
     """How well a store finds its own facts again."""
     head = ["probes", "questions", "recall@1", "recall@5", "recall@10"]

@@ -62,7 +62,7 @@ def test_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_no_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     strange = files.write(tmp_path, "x.json", json.dumps({"a": 1}))
     assert run(["bench", "page", str(strange), "--out", str(tmp_path / "p.md")]) == 2
-    assert "neither a run's result nor" in capsys.readouterr().err
+    assert "neither a run's result, nor" in capsys.readouterr().err
     assert run(["bench", "page", str(tmp_path), "--out", str(tmp_path / "p.md")]) == 2
     assert "no finished run in this folder" in capsys.readouterr().err
 

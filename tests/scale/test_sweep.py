@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks import lives, sweep
 from graphmem import Memory, Settings
+from graphmem.bench.page import write_page
+from graphmem.bench.tables import sweep_table
 
 
 def test_a_sweep_is_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,8 +26,13 @@ def test_a_sweep_is_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert [row["size"] for row in both["rows"]] == [60, 90]
     assert both["rows"][0] == row, "what was measured is not measured again"
     assert json.loads(plan.figures.read_text()) == both
-    lines = sweep.table(both).splitlines()
+    lines = sweep_table(both).splitlines()
     assert len(lines) == 4
+    (picture,) = write_page([plan.figures], tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text("utf-8")
+    assert lines[-1] in page
+    assert "`python -m benchmarks.sweep --seed 3 --users 4`" in page
+    assert f"({picture.name})" in page
     assert "| 90 |" in lines[-1]
     assert "| 90 |" in capsys.readouterr().err
     with Memory(plan.store, settings=Settings.load({})) as memory:
