@@ -14,9 +14,10 @@ from graphmem.filters import Where
 def indexes() -> dict[str, Any]:
     """All that filters ask for but ``recorded_at``: every point has that and few ask for it, so it
     is looked up in the payload of the wall's points."""
-    whole = edge.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False)
-    moment = edge.DatetimeIndexParams(enable_hnsw=False)
-    number = edge.FloatIndexParams(enable_hnsw=False)
+    plain: dict[str, Any] = {"enable_hnsw": False, "on_disk": True}
+    whole = edge.IntegerIndexParams(lookup=True, range=False, **plain)
+    moment = edge.DatetimeIndexParams(**plain)
+    number = edge.FloatIndexParams(**plain)
     inside = f"{point_fields.NUMBERS}[]"
     return {
         point_fields.LABELS: whole,

@@ -251,8 +251,8 @@ class SqliteDatabase:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
-            # A gibibyte: a page that the system has is read without a call (half of a lookup).
-            connection.execute("PRAGMA mmap_size = 1073741824")
+            # 512 MiB: a page that the system has is read without a call (half of a lookup).
+            connection.execute("PRAGMA mmap_size = 536870912")
             connection.execute("PRAGMA cache_size = -65536")
             # 64 MiB: what a bulk load writes again and again goes to its place once.
             connection.execute("PRAGMA wal_autocheckpoint = 16384")
