@@ -24,10 +24,8 @@ $(READY): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/graphmem demo
 
-# Thousands of stores of 30 MB and more are made and removed: where memory can hold them, it takes
-# half the time.
-SCRATCH ?= $(shell $(PYTHON) -c 'import os, shutil; d = "/dev/shm"; \
-  print(d if os.access(d, os.W_OK) and shutil.disk_usage(d).free > 8 << 30 else "")' 2>/dev/null)
+# A folder in memory, where there is one with room.
+SCRATCH ?= $(shell $(PYTHON) tests/scratch.py)
 
 test: setup
 	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n logical --dist loadfile
