@@ -1,22 +1,25 @@
-"""A cross-encoder on this machine, through Qdrant's ``fastembed`` (ONNX, no PyTorch).
-
-An extra: ``pip install graphmem[fastembed]``. The model is downloaded at first use.
-"""
+"""A cross-encoder on this machine, through Qdrant's ``fastembed``."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphmem.adapters.bm25 import encodable
-from graphmem.errors import ModelError, UsageError
+from graphmem.adapters.fastembed_model import FastEmbedModel
+from graphmem.errors import ModelError
 
 DEFAULT_MODEL = "Xenova/ms-marco-MiniLM-L-6-v2"
 _BATCH = 16
+
+
+def _package() -> Any:
+    from fastembed.rerank.cross_encoder import TextCrossEncoder
+
+    return TextCrossEncoder
 
 
 class FastEmbedReranker:
@@ -27,19 +30,21 @@ class FastEmbedReranker:
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, *, model_path: str | None = None) -> None:
-        self._name = model.strip()
-        self._path = model_path
-        self._loading = threading.Lock()
-        self._model: Any = None
-        if not self._name:
-            raise UsageError(f"the model has no name; write for example fastembed:{DEFAULT_MODEL}")
+        self._model = FastEmbedModel(
+            model,
+            model_path,
+            kind="reranker",
+            package=_package,
+            example=DEFAULT_MODEL,
+            instead="search without a reranker (GRAPHMEM_RERANKER=none)",
+        )
 
     def __repr__(self) -> str:
         return f"FastEmbedReranker({self.name!r})"
 
     @property
     def name(self) -> str:
-        return f"fastembed:{self._name}"
+        return self._model.name
 
     async def scores(self, question: str, texts: Sequence[str], *, wall: str) -> list[float]:
         if not texts:
@@ -48,10 +53,10 @@ class FastEmbedReranker:
 
     async def close(self) -> None:
         """Let the model go; the next use loads it again."""
-        self._model = None
+        self._model.let_go()
 
     def _scores_now(self, question: str, texts: list[str]) -> list[float]:
-        model = self._loaded()
+        model = self._model.loaded()
         try:
             given = [encodable(text) for text in texts]
             found = np.array(list(model.rerank(encodable(question), given, batch_size=_BATCH)))
@@ -60,30 +65,6 @@ class FastEmbedReranker:
         if found.shape != (len(texts),) or not np.isfinite(found).all():
             raise ModelError(f"{self.name}: the model gave no number for some of the texts")
         # The model's own numbers have no bounds.
-        shares: list[float] = (1 / (1 + np.exp(-found.astype(np.float64)))).tolist()
+        bounded = found.astype(np.float64).clip(-50, 50)
+        shares: list[float] = (1 / (1 + np.exp(-bounded))).tolist()
         return shares
-
-    def _loaded(self) -> Any:
-        with self._loading:
-            if self._model is None:
-                try:
-                    from fastembed.rerank.cross_encoder import TextCrossEncoder
-                except ImportError as error:
-                    raise UsageError(
-                        f"{self.name} needs the fastembed package: pip install graphmem[fastembed]"
-                    ) from error
-                known = [entry["model"] for entry in TextCrossEncoder.list_supported_models()]
-                if self._name.lower() not in {name.lower() for name in known}:
-                    raise UsageError(
-                        f"fastembed has no reranker {self._name!r}; it has {', '.join(known)}"
-                    )
-                given: dict[str, Any] = {"specific_model_path": self._path} if self._path else {}
-                try:
-                    self._model = TextCrossEncoder(model_name=self._name, **given)
-                except Exception as error:
-                    raise ModelError(
-                        f"{self.name}: the model could not be loaded ({error}). It is downloaded "
-                        "at first use, which needs a network: try again with one, or search "
-                        "without a reranker (GRAPHMEM_RERANKER=none)"
-                    ) from error
-            return self._model
