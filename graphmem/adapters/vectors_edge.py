@@ -6,6 +6,7 @@ A folder holds ``mark.json`` and one shard per collection. One process at a time
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable, Sequence
@@ -296,12 +297,15 @@ class EdgeVectors:
             old = self._shards[name]
             old.close()
             try:
-                fresh = Shard.load(job.folder)
-                for removed, batch in job.delayed:
-                    fresh.remove(removed)
-                    fresh.put(batch)
-                fresh.flush()
-                mark.write(self._path, durable=True)
+                with contextlib.ExitStack() as undo:
+                    fresh = Shard.load(job.folder)
+                    undo.callback(fresh.close)
+                    for removed, batch in job.delayed:
+                        fresh.remove(removed)
+                        fresh.put(batch)
+                    fresh.flush()
+                    mark.write(self._path, durable=True)
+                    undo.pop_all()
             except BaseException:
                 self._shards[name] = Shard.load(old.folder)
                 raise

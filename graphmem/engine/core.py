@@ -250,7 +250,8 @@ class Core:
             await self._try_to_follow()
             self._keep_indexed()
             if self._indexing is not None:
-                await asyncio.shield(self._indexing)
+                # What becomes of it is its own to tell, also when the memory is closed meanwhile.
+                await asyncio.wait([self._indexing])
 
     async def _index(self, applied: int) -> None:
         try:
