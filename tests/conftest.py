@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.servers import Neo4jServer, PostgresServer, running
+
+# A shell that starts us in the background ignores Ctrl-C for us and for every program that we
+# start; the tests that press Ctrl-C on such a program need it to listen.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
