@@ -128,7 +128,7 @@ class _Model:
         """As they stand inside a sentence, after a space."""
         if not words:
             return np.zeros((0, _SIZE), dtype=np.float32)
-        means = self._means([f" {word}" for word in words])
+        means = self._of_tokens(self._tokens_of(words))
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         unit: NDArray[np.float32] = means / np.maximum(lengths, np.float32(1e-9))
         return unit
@@ -139,7 +139,18 @@ class _Model:
             found = [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
         else:
             found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        tokens = [encoding.ids for encoding in found]
+        return self._of_tokens([encoding.ids for encoding in found])
+
+    def _tokens_of(self, words: list[str]) -> list[list[int]]:
+        """All in one call, each for itself."""
+        spaced = [f" {word}" for word in words]
+        found = self._tokenizer.encode(spaced, is_pretokenized=True, add_special_tokens=False)
+        tokens: list[list[int]] = [[] for _ in words]
+        for token, word in zip(found.ids, found.word_ids, strict=True):
+            tokens[word].append(token)
+        return tokens
+
+    def _of_tokens(self, tokens: list[list[int]]) -> NDArray[np.float32]:
         self._widen(tokens)
         if all(tokens) and sum(map(len, tokens)) <= _LONG:
             return self._means_at_once(tokens)
@@ -155,10 +166,11 @@ class _Model:
     def _widen(self, tokens: list[list[int]]) -> None:
         """Have the rows of these tokens ready in single precision: converting them again for each
         text took most of the time. The memory of rows that never come is never touched."""
-        used = np.unique(np.fromiter(chain.from_iterable(tokens), np.int64))
+        used = np.fromiter(chain.from_iterable(tokens), np.int64)
         new = used[~self._ready[used]]
-        self._wide[new] = self._rows[new]
-        self._ready[new] = True
+        if new.size:
+            self._wide[new] = self._rows[new]
+            self._ready[new] = True
 
     def _mean(self, tokens: list[int]) -> NDArray[np.float32]:
         if not tokens:

@@ -352,7 +352,7 @@ class Retrieve:
         first = {fact.id: first_turn(fact, question.scope) for fact in facts.values()}
         wanted = dict.fromkeys([*found, *filter(None, first.values())])
         read = await reader.turns(question.scope.wall, list(wanted))
-        read_facts = await reader.facts(list(facts.values()))
+        read_facts = await reader.facts(list(facts.values()), read)
         turns = {one.turn.id: one.turn for one in read if one.turn}
         seen = {turns[id].episode_id for id in found if id in turns}
         stating = stating_turns(facts, turns, seen)

@@ -203,24 +203,31 @@ DELETE FROM statements WHERE episode_id = :id;
 INSERT OR IGNORE INTO supports (statement_id, fact_id) VALUES (:statement_id, :fact_id);
 
 -- name: statements_by_subject
+-- "CROSS JOIN" keeps this order: the other way round the whole wall would be read.
 SELECT s.* FROM json_each(:subjects) AS a
-JOIN json_each(:types) AS b ON b.key = a.key
-JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+CROSS JOIN json_each(:types) AS b ON b.key = a.key
+CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
 WHERE NOT s.undone;
 
 -- name: statements_by_triple
 -- Those about no object speak of every object.
 SELECT s.* FROM json_each(:subjects) AS a
-JOIN json_each(:types) AS b ON b.key = a.key
-JOIN json_each(:objects) AS c ON c.key = a.key
-JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
-  AND (s.object_id = c.value OR s.object_id IS NULL)
+CROSS JOIN json_each(:types) AS b ON b.key = a.key
+CROSS JOIN json_each(:objects) AS c ON c.key = a.key
+CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+  AND s.object_id = c.value
+WHERE NOT s.undone
+UNION ALL
+SELECT s.* FROM json_each(:subjects) AS a
+CROSS JOIN json_each(:types) AS b ON b.key = a.key
+CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+  AND s.object_id IS NULL
 WHERE NOT s.undone;
 
 -- name: statements_by_object
 SELECT s.* FROM json_each(:objects) AS a
-JOIN json_each(:types) AS b ON b.key = a.key
-JOIN statements AS s ON s.wall = :wall AND s.object_id = a.value AND s.type = b.value
+CROSS JOIN json_each(:types) AS b ON b.key = a.key
+CROSS JOIN statements AS s ON s.wall = :wall AND s.object_id = a.value AND s.type = b.value
 WHERE NOT s.undone;
 
 -- name: statements_by_text
@@ -242,7 +249,7 @@ WHERE retired_at IS NULL AND wall = :wall AND text_key IN (SELECT value FROM jso
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
-WHERE s.episode_id IN (SELECT value FROM json_each(:ids)) AND s.wall = :wall AND (:undone_too OR NOT s.undone);
+WHERE s.episode_id IN (SELECT value FROM json_each(:ids)) AND +s.wall = :wall AND (:undone_too OR NOT s.undone);
 
 -- name: statements_of_scope
 SELECT s.* FROM episodes AS e JOIN statements AS s ON s.episode_id = e.id
@@ -251,24 +258,24 @@ WHERE e.wall = :wall AND NOT s.undone
   AND (:run_id IS NULL OR e.run_id = :run_id);
 
 -- name: statements_by_id
-SELECT s.* FROM statements AS s WHERE s.id IN (SELECT value FROM json_each(:ids)) AND s.wall = :wall AND NOT s.undone;
+SELECT s.* FROM statements AS s WHERE s.id IN (SELECT value FROM json_each(:ids)) AND +s.wall = :wall AND NOT s.undone;
 
 -- name: statements_of_facts
 SELECT s.* FROM statements AS s
 WHERE s.id IN (SELECT statement_id FROM supports WHERE fact_id IN (SELECT value FROM json_each(:ids)))
-  AND s.wall = :wall AND NOT s.undone;
+  AND +s.wall = :wall AND NOT s.undone;
 
 -- name: statements_of_entities
 -- Said of these entities, or under a present fact about them.
-SELECT s.* FROM statements AS s
-WHERE s.wall = :wall AND NOT s.undone AND s.subject_id IN (SELECT value FROM json_each(:ids))
+SELECT s.* FROM json_each(:ids) AS a
+CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value WHERE NOT s.undone
 UNION
-SELECT s.* FROM statements AS s
-WHERE s.wall = :wall AND NOT s.undone AND s.object_id IN (SELECT value FROM json_each(:ids))
+SELECT s.* FROM json_each(:ids) AS a
+CROSS JOIN statements AS s ON s.wall = :wall AND s.object_id = a.value WHERE NOT s.undone
 UNION
 SELECT s.* FROM fact_entities AS about JOIN supports AS p ON p.fact_id = about.fact_id
 JOIN statements AS s ON s.id = p.statement_id
-WHERE about.entity_id IN (SELECT value FROM json_each(:ids)) AND s.wall = :wall AND NOT s.undone;
+WHERE about.entity_id IN (SELECT value FROM json_each(:ids)) AND +s.wall = :wall AND NOT s.undone;
 
 -- name: facts_made_of
 -- The last version of each fact that rests, or has rested, on these statements.
@@ -323,7 +330,7 @@ UPDATE merges SET undone = 1 WHERE id = :id;
 -- The merges that an entity was kept or gone in, and that still count.
 SELECT m.id, m.kept_id, m.gone_id, m.at, m.body, e.body AS gone
 FROM merges AS m JOIN entities AS e ON e.id = m.gone_id
-WHERE m.wall = :wall AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
+WHERE +m.wall = :wall AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
 ORDER BY m.at, m.id;
 
 -- name: merge_by_id
@@ -558,7 +565,7 @@ WHERE wall = :wall AND (name, id) > (:after_name, :after_id)
 ORDER BY name, id LIMIT :limit;
 
 -- name: history
-SELECT * FROM events WHERE id = :id AND kind = 'fact' AND wall = :wall ORDER BY seq;
+SELECT * FROM events WHERE id = :id AND kind = 'fact' AND +wall = :wall ORDER BY seq;
 
 -- name: changed_last
 -- The last event that changed what is believed in a wall (a journalled episode does not), and the
