@@ -147,7 +147,8 @@ class _Model:
         found = self._tokenizer.encode(spaced, is_pretokenized=True, add_special_tokens=False)
         tokens: list[list[int]] = [[] for _ in words]
         for token, word in zip(found.ids, found.word_ids, strict=True):
-            tokens[word].append(token)
+            if word is not None:
+                tokens[word].append(token)
         return tokens
 
     def _of_tokens(self, tokens: list[list[int]]) -> NDArray[np.float32]:

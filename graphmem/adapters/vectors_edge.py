@@ -80,8 +80,8 @@ class EdgeVectors:
         await self._write(self._apply_now, changes, applied_seq)
 
     async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
-        # The engine holds the interpreter's lock while it searches, so another thread would give
-        # nobody anything to do meanwhile, and cost the way there and back. Only waiting is worth one.
+        # The engine holds the interpreter's lock while it searches: another thread would let nobody
+        # do anything meanwhile, and cost the way there and back. Only waiting is worth one.
         if not self._view.acquire(blocking=False):
             return await self._read(self._search_now, tuple(queries))
         try:
