@@ -42,7 +42,7 @@ from graphmem.settings import Settings
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
 _log = logging.getLogger("graphmem")
 INDEXED_SEQ = "indexed_seq"  # ledger setting: up to which event the vectors are indexed
-_INDEX_EVERY = 20_000  # events
+_INDEX_EVERY = 5_000  # events: fewer are searched as fast one by one
 _LARGEST_LIMIT = 10_000
 _LONGEST_NAME = 4096  # bytes of an id or a name that is looked up
 
