@@ -94,7 +94,12 @@ class Opened:
 class Core:
     """The parts joined: ledger, projections, write and read pipelines."""
 
-    def __init__(self, parts: Parts, defaults: Mapping[str, str | None]) -> None:
+    def __init__(
+        self, parts: Parts, defaults: Mapping[str, str | None] | None = None, **given: object
+    ) -> None:
+        # Whoever knows Memory(folder, user_id=…) tries the same here, where opening is awaited.
+        if not isinstance(parts, Parts) or defaults is None or given:
+            raise UsageError("an AsyncMemory is opened so: await graphmem.open_memory(folder, …)")
         self._parts = parts
         self._defaults = dict(defaults)
         self._embedder = CachedEmbedder(parts.embedder, parts.ledger)
