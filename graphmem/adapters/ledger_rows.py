@@ -45,6 +45,16 @@ def as_json(value: object) -> str:
     return _encode(to_json(value))
 
 
+def as_array(values: Sequence[object]) -> str:
+    """Plain values as a JSON array."""
+    return _encode(values)
+
+
+def _small(value: Sequence[object] | Mapping[str, Any], empty: str) -> str:
+    """As JSON; mostly there is nothing in it."""
+    return as_json(value) if value else empty
+
+
 @lru_cache(maxsize=1024)
 def place(scope: Scope) -> str:
     """The full scope as one text: what duplicates are looked for in."""
@@ -74,8 +84,8 @@ def episode_row(episode: Episode) -> dict[str, Any]:
         "expires_at": stamp_or_none(episode.expires_at),
         "memory_type": episode.memory_type,
         "importance": episode.importance,
-        "metadata": as_json(episode.metadata),
-        "tags": as_json(episode.tags),
+        "metadata": _small(episode.metadata, "{}"),
+        "tags": _small(episode.tags, "[]"),
         "infer": episode.infer,
         "extraction": None if episode.extraction is None else as_json(episode.extraction),
         "status": episode.status,
