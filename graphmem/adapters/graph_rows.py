@@ -204,10 +204,13 @@ def by_type(edges: Iterable[Edge]) -> dict[str, list[Edge]]:
 
 def text_in(properties: Properties) -> int:
     """How many characters of text a node or an edge carries."""
-    values = properties.values()
-    return sum(len(value) for value in values if isinstance(value, str)) + sum(
-        len(item) for value in values if isinstance(value, list) for item in value
-    )
+    found = 0
+    for value in properties.values():
+        if type(value) is str:
+            found += len(value)
+        elif type(value) is list and value:
+            found += sum(map(len, value))
+    return found
 
 
 def merged(batches: Sequence[GraphChanges]) -> GraphChanges:

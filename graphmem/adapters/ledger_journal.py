@@ -135,11 +135,11 @@ def _earlier(
     places = list(dict.fromkeys(rows.place(episode.scope) for episode in run))
     asks = [Ask("last_episode", {"places": places})]
     if keyed:
-        wanted = [(rows.place(run[at].scope), run[at].idempotency_key) for at in keyed]
-        asks.append(Ask("same_key", {"asked": _as_asked(wanted)}))
+        keys = [(rows.place(run[at].scope), run[at].idempotency_key) for at in keyed]
+        asks.append(Ask("same_key", {"asked": _as_asked(keys)}))
     if others:
-        wanted = [_content(run[at], window_s) for at in others]
-        asks.append(Ask("same_content", {"asked": _as_asked(wanted)}))
+        contents = [_content(run[at], window_s) for at in others]
+        asks.append(Ask("same_content", {"asked": _as_asked(contents)}))
     newest, *found = yield from ask_all(asks)
     repeated: list[str | None] = [None] * len(run)
     for numbers, earlier in zip([each for each in (keyed, others) if each], found, strict=True):

@@ -10,6 +10,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
 from graphmem.model import (
     Change,
@@ -27,13 +29,17 @@ from graphmem.model import (
 from graphmem.ports.ledger import Event, Row
 from graphmem.text import alias_keys, name_key, text_key
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encoder = msgspec.json.Encoder()
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
     """What a machine said, without what not every database takes as text: NUL and surrogates."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _encode(value: object) -> str:
+    return _encoder.encode(value).decode()
 
 
 def as_body(value: Fact | Statement | Entity) -> str:

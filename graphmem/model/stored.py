@@ -59,6 +59,8 @@ def to_json(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
+    if kind is tuple or kind is list:
+        return [item if type(item) in _PLAIN else to_json(item) for item in value]
     if isinstance(value, datetime):
         return stamp(value)
     read = _reader(kind)
@@ -66,9 +68,8 @@ def to_json(value: Any) -> Any:
         return {name: it if type(it) in _PLAIN else to_json(it) for name, it in read(value)}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [to_json(item) for item in value]
-    return value
+    several = isinstance(value, list | tuple | set | frozenset)  # a named tuple, too
+    return [to_json(item) for item in value] if several else value
 
 
 def to_sparse(value: Any) -> dict[str, Any]:
@@ -291,12 +292,12 @@ class Fact:
     @property
     def agent_ids(self) -> tuple[str, ...]:
         """Every agent that it was stated with."""
-        return _distinct(source.agent_id for source in self.sources)
+        return _distinct([source.agent_id for source in self.sources])
 
     @property
     def run_ids(self) -> tuple[str, ...]:
         """Every run that it was stated in."""
-        return _distinct(source.run_id for source in self.sources)
+        return _distinct([source.run_id for source in self.sources])
 
     def holds_at(self, moment: datetime) -> bool:
         """Whether it had not ended, expired or been archived by then."""
@@ -312,8 +313,8 @@ class Fact:
         return cls(**found)
 
 
-def _distinct(values: Iterator[str | None]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(value for value in values if value is not None))
+def _distinct(values: list[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([value for value in values if value is not None]))
 
 
 @dataclass(frozen=True, slots=True)
