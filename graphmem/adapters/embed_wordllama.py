@@ -150,7 +150,8 @@ class _Model:
             sums = np.empty((len(tokens), _SIZE), dtype=np.float32)
             for number, end in enumerate(ends.tolist()):
                 sums[number] = self._sum(flat[end - lengths[number] : end])
-        means: NDArray[np.float32] = sums / np.maximum(lengths, 1).astype(np.float32)[:, None]
+        counts = np.maximum(lengths, 1)[:, None]
+        means: NDArray[np.float32] = np.divide(sums, counts, dtype=np.float32, casting="unsafe")
         return means
 
     def _widen(self, tokens: NDArray[np.intp]) -> None:

@@ -19,6 +19,7 @@ from graphmem.adapters.graph_rows import (
     by_type,
     edges_of,
     nodes_of,
+    stated_in,
     text_in,
 )
 from graphmem.adapters.kuzu_pool import Session
@@ -84,12 +85,7 @@ class Loader:
         """Episodes that this batch brought: they mention nobody yet."""
         self._there: dict[str, tuple[set[str], set[str]]] = {}
         """By fact that kept its edges, what states it, and what it took the place of."""
-        self._owned: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
-        """By fact, the same as it is to be."""
-        for edge in self._edges["STATES"] if self.bulky else ():
-            self._owned[edge.target][0].add(edge.source)
-        for edge in self._edges["SUPERSEDES"] if self.bulky else ():
-            self._owned[edge.source][1].add(edge.target)
+        self._facts = {fact.id: fact for fact in changes.facts} if self.bulky else {}
 
     def remove(self, session: Session) -> None:
         """Take away what is to be removed, with all its edges."""
@@ -229,11 +225,11 @@ class Loader:
                 session.run(text, {"id": id, "value": value})
         sources = {source for (source,) in session.run(_read("stated_by"), {"id": id})}
         before = {other for (other,) in session.run(_read("took_place_of"), {"id": id})}
-        states, supersedes = self._owned[id]
-        if not sources <= states:
+        fact = self._facts[id]
+        if not sources.issubset(stated_in(fact)):
             session.run(_write("drop_fact_states"), {"id": id})
             sources = set()
-        if not before <= supersedes:
+        if not before <= {fact.supersedes_id}:
             session.run(_write("drop_fact_supersedes"), {"id": id})
             before = set()
         self._there[id] = (sources, before)
