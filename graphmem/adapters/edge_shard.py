@@ -221,9 +221,9 @@ def damaged(folder: Path, why: str) -> Rejected:
 def _engine_point(point: Point) -> Any:
     payload: dict[str, Any] = {"wall": point.wall, **point_fields.payload(point.fields)}
     if point.agent_ids:
-        payload["agent_ids"] = list(point.agent_ids)
+        payload["agent_ids"] = point_fields.one_or_many(point.agent_ids)
     if point.run_ids:
-        payload["run_ids"] = list(point.run_ids)
+        payload["run_ids"] = point_fields.one_or_many(point.run_ids)
     if (end := points.ended_at(point)) is not None:
         payload["ended_at"] = end
     vectors: dict[str, Any] = {_BM25: edge.SparseVector(*bm25.document(point.text))}

@@ -13,19 +13,32 @@ INSERT INTO settings (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: same_key
--- The episode with this idempotency key in this place.
-SELECT id FROM episodes WHERE place = :place AND idempotency_key = :key;
+-- Of each that is asked for (its place and key, as JSON) the episode that has it, by its number there.
+SELECT a.key AS at, e.id FROM json_each(:asked) AS a CROSS JOIN episodes AS e
+WHERE e.place = json_extract(a.value, '$[0]') AND e.idempotency_key = json_extract(a.value, '$[1]');
 
 -- name: same_content
--- An earlier episode with this content in this place, that happened within a stretch of time.
-SELECT id FROM episodes
-WHERE place = :place AND content_hash = :content_hash AND time_given = :time_given
-  AND occurred_at >= :since AND occurred_at <= :until
-LIMIT 1;
+-- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
+-- episode with this content in this place, that happened within this stretch of time.
+SELECT at, id FROM (
+  SELECT a.key AS at, (
+    SELECT e.id FROM episodes AS e
+    WHERE e.place = json_extract(a.value, '$[0]')
+      AND e.content_hash = json_extract(a.value, '$[1]')
+      AND e.time_given = json_extract(a.value, '$[2]')
+      AND e.occurred_at >= json_extract(a.value, '$[3]')
+      AND e.occurred_at <= json_extract(a.value, '$[4]')
+    ORDER BY e.occurred_at LIMIT 1) AS id
+  FROM json_each(:asked) AS a)
+WHERE id IS NOT NULL;
 
 -- name: last_episode
--- The newest episode in this place.
-SELECT id FROM episodes WHERE place = :place ORDER BY n DESC LIMIT 1;
+-- The newest episode in each of these places.
+SELECT place, id FROM (
+  SELECT a.value AS place, (
+    SELECT e.id FROM episodes AS e WHERE e.place = a.value ORDER BY e.n DESC LIMIT 1) AS id
+  FROM json_each(:places) AS a)
+WHERE id IS NOT NULL;
 
 -- name: add_episode
 INSERT INTO episodes (id, wall, place, project_id, user_id, agent_id, run_id, kind, content,
@@ -240,12 +253,15 @@ JOIN statements AS s ON s.id = p.statement_id
 WHERE f.retired_at IS NULL AND f.wall = :wall AND f.text_key IN (SELECT value FROM json_each(:keys)) AND f.type IS NULL AND NOT s.undone;
 
 -- name: heard
--- Which of these sentences were told in a wall, or are what a present fact says.
-SELECT text_key AS key FROM statements
-WHERE wall = :wall AND text_key IN (SELECT value FROM json_each(:keys))
-UNION
-SELECT text_key AS key FROM facts
-WHERE retired_at IS NULL AND wall = :wall AND text_key IN (SELECT value FROM json_each(:keys));
+-- Which of these sentences (wall and key, as JSON) were told in their wall, or are what a present
+-- fact says.
+SELECT wall, key FROM (
+  SELECT json_extract(a.value, '$[0]') AS wall, json_extract(a.value, '$[1]') AS key
+  FROM json_each(:asked) AS a) AS w
+WHERE EXISTS (SELECT 1 FROM statements AS s WHERE s.wall = w.wall AND s.text_key = w.key)
+  OR EXISTS (
+    SELECT 1 FROM facts AS f
+    WHERE f.retired_at IS NULL AND f.wall = w.wall AND f.text_key = w.key);
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
