@@ -19,7 +19,7 @@ import pytest
 from graphmem.adapters import edge_mark, edge_optimize, vectors_edge
 from graphmem.adapters.edge_shard import Shard
 from graphmem.adapters.vectors_edge import EdgeVectors
-from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorChanges, VectorQuery
 from graphmem.testing.vector_points import SIZE, WALL, drop, point, put, uid, unit
 
@@ -365,6 +365,28 @@ async def test_a_failed_optimization_says_so_and_leaves_the_store_working(
     assert await store.ids("facts") == {uid(1)}
     folders = {path.name for path in store._path.iterdir() if path.is_dir()}
     assert folders == {f"{name}-1" for name in COLLECTIONS}
+
+
+@pytest.mark.usefixtures("worth_it")
+async def test_a_mark_that_cannot_be_written_leaves_the_old_shard_in_force(
+    store: EdgeVectors,
+) -> None:
+    await store.apply(put(*(point(n, "old") for n in range(1, 60))), 1)
+    in_the_way = store._path / "mark.json.new"
+    in_the_way.mkdir()
+    with pytest.raises(BackendError, match=r"mark\.json\.new"):
+        await store.optimize()
+    assert len(await facts_with(store, "old")) == 59, "searched as before"
+    folders = {path.name for path in store._path.iterdir() if path != in_the_way and path.is_dir()}
+    assert folders == {f"{name}-1" for name in COLLECTIONS}, "the copy is gone"
+    in_the_way.rmdir()
+    await store.apply(put(point(100, "new")), 2)
+    await store.optimize()
+    assert mark_of(store._path)["changed"]["facts"] == 0
+    await store.close()
+    assert (await store.open("store", "model", SIZE)).applied_seq == 2
+    assert await facts_with(store, "new") == {uid(100)}
+    assert len(await facts_with(store, "old")) == 59
 
 
 @pytest.mark.usefixtures("worth_it")
