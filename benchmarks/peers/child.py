@@ -1,4 +1,5 @@
-"""One engine, in its own virtual environment: told, asked and timed. Standard library only.
+"""One engine, in its own virtual environment: told, asked and timed. Beside what it is about,
+it needs the standard library and the client that all of them need.
 
 Reads the job as JSON from standard input; writes a line of JSON for each size it reaches.
 """
@@ -6,7 +7,6 @@ Reads the job as JSON from standard input; writes a line of JSON for each size i
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import logging
 import re
@@ -14,7 +14,6 @@ import resource
 import statistics
 import sys
 import time
-import urllib.parse
 import urllib.request
 from importlib import metadata
 from pathlib import Path
@@ -48,19 +47,17 @@ def counts(base_url: str) -> dict[str, float]:
         return found
 
 
-def embedding_ms(base_url: str) -> float:
-    """What one text costs to be embedded over there, as a client that keeps its connection sees it:
-    the median of a few texts that nobody else asks for."""
-    address = urllib.parse.urlsplit(base_url)
-    line = http.client.HTTPConnection(str(address.hostname), address.port)
+async def embedding_ms(base_url: str) -> float:
+    """What one text costs to be embedded over there by the client that all engines use: the median
+    of a few texts that nobody else asks for."""
+    from openai import AsyncOpenAI
+
     took = []
-    for number in range(_PROBES):
-        body = json.dumps({"model": "wordllama", "input": f"probe {number}"})
-        start = time.perf_counter()
-        line.request("POST", f"{address.path}/embeddings", body)
-        line.getresponse().read()
-        took.append((time.perf_counter() - start) * 1000)
-    line.close()
+    async with AsyncOpenAI(base_url=base_url, api_key="none") as client:
+        for number in range(_PROBES):
+            start = time.perf_counter()
+            await client.embeddings.create(model="wordllama", input=f"probe {number}")
+            took.append((time.perf_counter() - start) * 1000)
     return statistics.median(took)
 
 
@@ -123,7 +120,7 @@ async def asked_of(engine: Any, asked: list[dict[str, Any]], base_url: str) -> d
     return {
         "search_ms": {"p50": statistics.median(took), "p95": cuts[18]},
         "embedded_per_search": embedded,
-        "embedding_ms": embedding_ms(base_url) * embedded,
+        "embedding_ms": await embedding_ms(base_url) * embedded,
         "recall@10": hits / len(asked),
         "questions": len(asked),
     }
