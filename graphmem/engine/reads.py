@@ -152,7 +152,7 @@ class Reads(Asking):
         return await self._relate.relations(
             here,
             checked_text_or_none(entity, "entity"),
-            type=checked_text_or_none(type, "type"),
+            types=await self._types_meant(checked_text_or_none(type, "type")),
             other=checked_text_or_none(other, "other"),
             lens=lens,
             limit=checked_limit(limit),
