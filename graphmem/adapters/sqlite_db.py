@@ -302,11 +302,13 @@ class SqliteDatabase:
             raise Rejected(f"the ledger {self.path} cannot be used: {error}") from error
 
 
-def _full(path: str | Path) -> bool:
+def _full(path: Path | None) -> bool:
     """Whether the disk has no room for what SQLite writes beside a ledger: it says only "disk I/O
     error" where the file that all readers share cannot grow."""
+    if path is None:
+        return False
     try:
-        return shutil.disk_usage(Path(path).parent).free < _LEAST_ROOM
+        return shutil.disk_usage(path.parent).free < _LEAST_ROOM
     except OSError:
         return False
 

@@ -47,6 +47,8 @@ def _check_folder(folder: object) -> None:
         raise UsageError("the folder's name is empty; write . for this one")
     if "\0" in folder:
         raise UsageError("the folder's name has a NUL character")
+    if folder == ":memory:":
+        raise UsageError(f"':memory:' is how SQLite calls it; write {MEMORY}")
     if "://" in folder and folder != MEMORY:
         raise UsageError(
             f"{folder!r} is no folder: give one, or {MEMORY}; the URLs of ledger, graph and "

@@ -412,6 +412,7 @@ def test_a_key_chooses_the_model_and_never_the_embedder() -> None:
         (7, "a folder is text or a path, got int"),
         (b"store", "a folder is text or a path, got bytes"),
         ("a\0b", "NUL"),
+        (":memory:", "write memory://"),
         ("kuzu:///graph", "is no folder: give one, or memory://"),
         ("postgresql://ann@db/graphmem", "GRAPHMEM_LEDGER"),
     ],
