@@ -87,7 +87,10 @@ def costs(result: Mapping[str, Any]) -> str:
             "remembered",
             f"{turns / seconds:,.0f} turns/s" if seconds else "stopped and gone on with",
         ],
-        ["model calls, tokens", f"{told.get('model_calls', 0):,}, {told.get('tokens', 0):,}"],
+        [
+            "model calls, tokens to remember",
+            f"{told.get('model_calls', 0):,}, {told.get('tokens', 0):,}",
+        ],
         ["peak memory", f"{peak:,.0f} MiB" if peak else "unknown"],
         ["store on disk", f"{told.get('store_mib', 0):,.0f} MiB"],
         ["load of the machine", str(told.get("load_average"))],

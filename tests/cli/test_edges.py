@@ -278,3 +278,16 @@ def test_interrupted_while_it_loads() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "interrupted\n")
+
+
+def test_without_a_standard_output(ada: Run) -> None:
+    """What nobody can read is written nowhere: ``graphmem facts >&-``."""
+    command = f"exec {sys.executable} -m graphmem.doors.cli --user ada facts >&-"
+    ran = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_what_bench_is_told_is_checked_before_it_asks(ada: Run) -> None:
+    ran = ada("bench", "--on", "graphmem-store", "--tune", "nowhere/w.json")
+    assert (ran.code, ran.err) == (2, "error: --tune nowhere/w.json: there is no folder nowhere\n")
+    assert "0 is not in the range" in ada("bench", "--on", "graphmem-store", "--probes", "0").err
