@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from graphmem.adapters import edge_mark, edge_optimize, vectors_edge
-from graphmem.adapters.edge_shard import Shard
+from graphmem.adapters.edge_shard import Shard, engine_errors
 from graphmem.adapters.vectors_edge import EdgeVectors
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorChanges, VectorQuery
@@ -417,6 +417,13 @@ def test_copying_leaves_holes_and_changes_nothing(tmp_path: Path) -> None:
     for name, content in contents.items():
         assert (tmp_path / "c" / "b" / name).read_bytes() == content
     assert (tmp_path / "c" / "b" / "zeros").stat().st_blocks == 0
+
+
+def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
+    """In the engine's own words, as seen: rebuilding would not help, room would."""
+    told = "Failed to flush: IO Error: failed to write to file `x`: No space left on device"
+    with pytest.raises(Unavailable, match="the disk is full"), engine_errors(tmp_path):
+        raise Exception(f"Service runtime error: {told} (os error 28)")  # noqa: TRY002
 
 
 # -- calls at the wrong time ---------------------------------------------------------------------
