@@ -240,10 +240,14 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(lines)
 
 
+LEDGER_FILE = "ledger.sqlite"
+"""The ledger of a store in one folder: what is not there can be made again from it."""
+
+
 def default_urls(folder: Path) -> dict[str, str]:
     """Where a store in one folder keeps its parts."""
     return {
-        "ledger": f"sqlite:///{folder / 'ledger.sqlite'}",
+        "ledger": f"sqlite:///{folder / LEDGER_FILE}",
         "graph": f"kuzu:///{folder / 'graph.kuzu'}",
         "vectors": f"qdrant-edge:///{folder / 'vectors'}",
     }

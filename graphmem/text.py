@@ -194,11 +194,17 @@ def heading(text: str) -> str | None:
     return line if len(line.split()) <= _HEADING_WORDS else None
 
 
+def unix_lines(text: str) -> str:
+    """Text whose lines end in ``\\n`` alone, whatever they ended in."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
 def paragraphs(text: str, *, longest: int = 2000) -> list[str]:
     """Paragraphs (blank-line separated) of at most ``longest`` characters.
 
     A longer one is cut between sentences, a sentence longer than that between words.
     """
+    text = unix_lines(text)
     if "\n" not in text and 0 < len(text) <= longest:
         return [text.strip()] if text.strip() else []
     return [

@@ -149,6 +149,10 @@ def notes(rows: list[dict[str, Any]], options: argparse.Namespace) -> list[str]:
         "All engines ask the same local endpoint for embeddings (wordllama, 256 numbers) and for "
         "the model, which answers at once from a script; `graphmem, as it comes` asks neither: "
         "rules, and the embedder in its own process.",
+        "A search is timed from the call to the answer, the request for the question's vector "
+        "included; `of it embedding` is what such a request takes from the same process by "
+        "OpenAI's client, which all of them use, times the vectors asked for. Before it is timed "
+        "an engine has finished what its adds left to do, which counts as telling.",
         "mem0 keeps its vectors in its embedded Qdrant, without its optional language extra; "
         "graphiti its graph in embedded Kuzu, searched by its default hybrid search. graphiti's "
         "driver for Kuzu lacked two things in this release, which were put in here (see "

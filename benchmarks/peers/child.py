@@ -1,4 +1,5 @@
-"""One engine, in its own virtual environment: told, asked and timed. Standard library only.
+"""One engine, in its own virtual environment: told, asked and timed. Beside what it is about,
+it needs the standard library and the client that all of them need.
 
 Reads the job as JSON from standard input; writes a line of JSON for each size it reaches.
 """
@@ -23,6 +24,7 @@ from benchmarks.peers.engines import ENGINES
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "", None})
 _ENTRY = re.compile(r"entry (\d+)\b")
 _LIMIT = 10
+_PROBES = 50
 reached_out: set[str] = set()
 
 
@@ -39,10 +41,24 @@ def guard(event: str, arguments: tuple[Any, ...]) -> None:
         raise ConnectionRefusedError(f"{host}: nothing beyond this machine is to be reached")
 
 
-def counts(base_url: str) -> dict[str, int]:
+def counts(base_url: str) -> dict[str, float]:
     with urllib.request.urlopen(f"{base_url}/stats") as answer:
-        found: dict[str, int] = json.load(answer)
+        found: dict[str, float] = json.load(answer)
         return found
+
+
+async def embedding_ms(base_url: str) -> float:
+    """What one text costs to be embedded over there by the client that all engines use: the median
+    of a few texts that nobody else asks for."""
+    from openai import AsyncOpenAI
+
+    took = []
+    async with AsyncOpenAI(base_url=base_url, api_key="none") as client:
+        for number in range(_PROBES):
+            start = time.perf_counter()
+            await client.embeddings.create(model="wordllama", input=f"probe {number}")
+            took.append((time.perf_counter() - start) * 1000)
+    return statistics.median(took)
 
 
 async def run(job: dict[str, Any]) -> None:
@@ -51,6 +67,7 @@ async def run(job: dict[str, Any]) -> None:
     await engine.open()
     version = metadata.version(kind.package) if job["version"] is None else job["version"]
     told = facts = 0
+    before_now: set[str] = set()
     deadline = time.monotonic() + job["budget_s"]
     for size in job["sizes"]:
         before, began, start = counts(job["base_url"]), time.monotonic(), told
@@ -63,7 +80,10 @@ async def run(job: dict[str, Any]) -> None:
         seconds, after = time.monotonic() - began, counts(job["base_url"])
         if told == start:
             break
-        asked = [q for q in job["questions"] if q["entry"] < facts][: job["searches"]]
+        # None that was asked at a smaller size: an engine may remember its vector.
+        fresh = [q for q in job["questions"] if q["entry"] < facts and q["text"] not in before_now]
+        asked = fresh[: job["searches"]]
+        before_now |= {q["text"] for q in asked}
         done = told - start
         row = {
             "engine": job["engine"],
@@ -73,7 +93,7 @@ async def run(job: dict[str, Any]) -> None:
             "episodes_per_s": done / seconds,
             "model_calls_per_episode": (after["calls"] - before["calls"]) / done,
             "tokens_per_episode": (after["tokens"] - before["tokens"]) / done,
-            **await asked_of(engine, asked),
+            **await asked_of(engine, asked, job["base_url"]),
             "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "reached_out": sorted(reached_out),
         }
@@ -83,19 +103,24 @@ async def run(job: dict[str, Any]) -> None:
     await engine.close()
 
 
-async def asked_of(engine: Any, asked: list[dict[str, Any]]) -> dict[str, Any]:
+async def asked_of(engine: Any, asked: list[dict[str, Any]], base_url: str) -> dict[str, Any]:
+    # Warmed up with other words: a question that was asked before may be remembered.
     for question in asked[:5]:
-        await engine.search(question["text"], question["user"], _LIMIT)
-    took, hits = [], 0
+        await engine.search(f"First of all: {question['text']}", question["user"], _LIMIT)
+    took, hits, before = [], 0, counts(base_url)
     for question in asked:
         start = time.perf_counter()
         texts = await engine.search(question["text"], question["user"], _LIMIT)
         took.append((time.perf_counter() - start) * 1000)
         entries = {int(n) for text in texts[:_LIMIT] for n in _ENTRY.findall(text)}
         hits += question["entry"] in entries
+    after = counts(base_url)
     cuts = statistics.quantiles(took, n=20)
+    embedded = (after["embedded"] - before["embedded"]) / len(asked)
     return {
         "search_ms": {"p50": statistics.median(took), "p95": cuts[18]},
+        "embedded_per_search": embedded,
+        "embedding_ms": await embedding_ms(base_url) * embedded,
         "recall@10": hits / len(asked),
         "questions": len(asked),
     }

@@ -48,7 +48,9 @@ class Graphmem(Engine):
         await self._memory.add(messages, user_id=user, occurred_at=self.now())
 
     async def settle(self) -> None:
-        await self._memory.search("anything", user_id="user00")
+        await self._memory.search("anything", user_id="user00")  # applies what is not applied yet
+        if self._memory._indexing is not None:  # begun in the background, by itself
+            await self._memory._indexing
 
     async def search(self, text: str, user: str, limit: int) -> list[str]:
         return [hit.text for hit in await self._memory.search(text, user_id=user, limit=limit)]

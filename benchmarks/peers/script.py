@@ -12,6 +12,7 @@ import json
 import math
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -55,7 +56,8 @@ def answer(schema: str, prompt: str) -> dict[str, Any]:
     if schema == "BatchEdgeTimestamps":
         count = len(SENTENCE.findall(prompt))
         return {"timestamps": [{"valid_at": None, "invalid_at": None}] * count}
-    return _graphmem_extraction(prompt)
+    doubts = [json.loads(line) for line in prompt.splitlines() if line.startswith('{"question"')]
+    return _graphmem_verdicts(doubts) if doubts else _graphmem_extraction(prompt)
 
 
 def _graphiti_extraction(schema: str, prompt: str) -> dict[str, Any]:
@@ -104,13 +106,27 @@ def _graphmem_extraction(prompt: str) -> dict[str, Any]:
     }
 
 
+_BOTH_HOLD = 3
+
+
+def _graphmem_verdicts(doubts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Each question is a line of JSON. A name means whoever bears exactly that name, or nobody
+    known; any two statements here are two occasions."""
+    answers = []
+    for doubt in doubts:
+        same = [c["number"] for c in doubt.get("choices", ()) if c["name"] == doubt["name"]]
+        told = (same[0] if len(same) == 1 else 0) if "name" in doubt else _BOTH_HOLD
+        answers.append({"question": doubt["question"], "answer": told})
+    return {"answers": answers}
+
+
 class ScriptedServer:
     """The endpoint, on a free port of this machine, from ``with``."""
 
     def __init__(self) -> None:
         self._embedder = WordLlamaEmbedder()
         self._lock = threading.Lock()
-        self.counts = {"calls": 0, "tokens": 0, "embedded": 0}
+        self.counts: dict[str, float] = {"calls": 0, "tokens": 0, "embedded": 0, "embedding_ms": 0}
         self.unknown: set[str] = set()
         outer = self
 
@@ -180,9 +196,11 @@ class ScriptedServer:
     def embeddings(self, body: dict[str, Any]) -> dict[str, Any]:
         given = body["input"]
         texts = [given] if isinstance(given, str) else list(given)
+        began = time.perf_counter()
         with self._lock:
             vectors = asyncio.run(self._embedder.embed(texts, "document"))
             self.counts["embedded"] += len(texts)
+            self.counts["embedding_ms"] += (time.perf_counter() - began) * 1000
         packed = body.get("encoding_format") == "base64"
         rows = [
             {

@@ -21,6 +21,7 @@ What the engine does, measured (release 0.9, 2 cores):
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -185,6 +186,9 @@ def _asked(query: VectorQuery) -> _Asked | None:
     return _Asked(query.limit, near, _filter(query.only), params)
 
 
+_NO_ROOM = f"(os error {errno.ENOSPC})"
+
+
 @contextmanager
 def engine_errors(folder: Path) -> Iterator[None]:
     """The engine raises bare ``Exception``, and panics for some damage: told apart by text."""
@@ -197,6 +201,10 @@ def engine_errors(folder: Path) -> Iterator[None]:
     except Exception as error:
         if "WouldBlock" in str(error):
             raise in_use(folder) from error
+        if _NO_ROOM in str(error):
+            raise Unavailable(
+                f"the vectors in {folder} cannot be written: the disk is full"
+            ) from error
         raise damaged(folder, str(error)) from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":

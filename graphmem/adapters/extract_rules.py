@@ -133,9 +133,19 @@ class _Episode:
             elif not name or name.lower() == "user":
                 name = owner or name
             if name:
+                self._spell(name)
                 self.names.know(name, "person")
                 name = self.names.canonical_of(name)
             self.speakers[turn.ordinal] = name or None
+
+    def _spell(self, name: str) -> None:
+        """Somebody is called so, in these letters."""
+        before = self.names.spell(name)
+        if before is None:
+            return
+        self.speakers = {n: name if s == before else s for n, s in self.speakers.items()}
+        if before in self.known:
+            self.known = self.known - {before} | {name}
 
     def _see_heading(self) -> None:
         """What a document is about is named above it, capitals or not."""
@@ -176,6 +186,7 @@ class _Episode:
         name = introduced(self.names, found, sentence)
         # a speaker with a name of their own who says "I'm Batman" is not to be believed
         if name is not None and (not turn.speaker or akin(name, speaker)):
+            self._spell(name)
             self.names.nickname(name, speaker)
 
     def _nickname(self, sentence: Sentence, other: str) -> None:

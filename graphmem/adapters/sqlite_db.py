@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 _APPLICATION_ID = 0x67726D65  # "grme": tells our files from other SQLite files
 _READERS = 2
+_LEAST_ROOM = 1 << 20  # bytes
 
 
 STATEMENTS = Statements("sqlite.sql")
@@ -295,10 +297,22 @@ class SqliteDatabase:
             if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise Unavailable(f"the ledger {self.path} is busy: {error}") from error
             if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-                raise Unavailable(f"the ledger {self.path} cannot be written: {error}") from error
+                why = "the disk is full" if _full(self.path) else error
+                raise Unavailable(f"the ledger {self.path} cannot be written: {why}") from error
             raise Rejected(f"the ledger {self.path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise Rejected(f"the ledger {self.path} cannot be used: {error}") from error
+
+
+def _full(path: Path | None) -> bool:
+    """Whether the disk has no room for what SQLite writes beside a ledger: it says only "disk I/O
+    error" where the file that all readers share cannot grow."""
+    if path is None:
+        return False
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_ROOM
+    except OSError:
+        return False
 
 
 def _head() -> Steps[int]:

@@ -20,7 +20,7 @@ from graphmem.adapters import edge_mark, points
 from graphmem.adapters.edge_mark import EdgeMark
 from graphmem.adapters.edge_optimize import Optimizing, can_start
 from graphmem.adapters.edge_shard import Shard, damaged, in_use
-from graphmem.errors import Rejected, UsageError
+from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.graph import Mark
 from graphmem.ports.vectors import (
     COLLECTIONS,
@@ -151,7 +151,10 @@ class EdgeVectors:
     ) -> _T:
         if pool is None:
             raise self._not_open()
-        return await asyncio.get_running_loop().run_in_executor(pool, job, *args)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, job, *args)
+        except OSError as error:  # a full disk, a folder that went away
+            raise Unavailable(f"the vectors in {self._path} cannot be used now: {error}") from error
 
     def _not_open(self) -> UsageError:
         return UsageError(f"the vector store in {self._path} is not open")

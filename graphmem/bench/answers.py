@@ -59,11 +59,11 @@ class Answers:
             self._model, _ANSWER, f"{user}Question: {asked.text}", "answer", {"type": "string"}
         )
         answer = str(said.get("answer", ""))
-        verdict, more = await self._judged(asked, answer)
+        verdict, more, unjudged = await self._judged(asked, answer)
         scores = {"judge": verdict} if verdict is not None else {}
         if asked.unanswerable or asked.answer is not None:
             scores["f1"] = token_f1(answer, asked)
-        reason = said.get("reason")
+        reason = said.get("reason") or unjudged
         cost = {key: spent[key] + more[key] for key in spent}
         return {
             "answer": answer,
@@ -77,7 +77,11 @@ class Answers:
         if self._judge is not self._model:
             await self._judge.close()
 
-    async def _judged(self, asked: Asked, answer: str) -> tuple[float | None, Counter[str]]:
+    async def _judged(
+        self, asked: Asked, answer: str
+    ) -> tuple[float | None, Counter[str], str | None]:
+        """The verdict, what it cost, and why there is none that can be used, if so: that counts as
+        wrong."""
         if asked.rubric:
             points = "\n".join(f"{n}. {text}" for n, text in enumerate(asked.rubric, start=1))
             kind = {"type": "array", "items": {"type": "boolean"}}
@@ -85,14 +89,20 @@ class Answers:
             said, spent = await _ask(self._judge, _RUBRIC, text, "met", kind)
             met = said.get("met")
             share = [bool(point) for point in met] if isinstance(met, list) else []
-            return sum(share[: len(asked.rubric)]) / len(asked.rubric), spent
+            why = None if isinstance(met, list) else _no_verdict(said)
+            return sum(share[: len(asked.rubric)]) / len(asked.rubric), spent, why
         if asked.unanswerable:
-            return float(declines(answer)), Counter()
+            return float(declines(answer)), Counter(), None
         if asked.answer is None:
-            return None, Counter()
+            return None, Counter(), None
         text = f"Question: {asked.text}\nRight answer: {asked.answer}\nCandidate: {answer}"
         said, spent = await _ask(self._judge, _JUDGE, text, "correct", {"type": "boolean"})
-        return float(said.get("correct") is True), spent
+        why = None if isinstance(said.get("correct"), bool) else _no_verdict(said)
+        return float(said.get("correct") is True), spent, why
+
+
+def _no_verdict(said: Mapping[str, Any]) -> str:
+    return f"no verdict: {said.get('reason', 'the judge gave none')}"
 
 
 async def _ask(

@@ -76,11 +76,16 @@ def _session_scores(line: Line) -> Scores | None:
 
 
 def _answers(run: Run, lines: Sequence[Line]) -> dict[str, dict[str, float]]:
-    """The mean of each score of the model's answers, per category."""
+    """The mean of each score of the model's answers, per category; ``unusable`` is the share for
+    which the model, or the judge, gave nothing that could be read, which counts as wrong."""
     category = {line.id: line.category for line in lines}
     found: dict[str, dict[str, list[float]]] = {}
     for id, answer in run.answers().items():
-        measured = {**answer["scores"], "context_tokens": answer["context_tokens"]}
+        measured = {
+            **answer["scores"],
+            "context_tokens": answer["context_tokens"],
+            "unusable": "reason" in answer,
+        }
         for group in (OVERALL, category.get(id, "other")):
             for name, value in measured.items():
                 found.setdefault(group, {}).setdefault(name, []).append(float(value))

@@ -87,7 +87,10 @@ def costs(result: Mapping[str, Any]) -> str:
             "remembered",
             f"{turns / seconds:,.0f} turns/s" if seconds else "stopped and gone on with",
         ],
-        ["model calls, tokens", f"{told.get('model_calls', 0):,}, {told.get('tokens', 0):,}"],
+        [
+            "model calls, tokens to remember",
+            f"{told.get('model_calls', 0):,}, {told.get('tokens', 0):,}",
+        ],
         ["peak memory", f"{peak:,.0f} MiB" if peak else "unknown"],
         ["store on disk", f"{told.get('store_mib', 0):,.0f} MiB"],
         ["load of the machine", str(told.get("load_average"))],
@@ -197,7 +200,7 @@ def line_chart(series: Series, x: str, y: str, *, logarithmic: bool = False) -> 
 def peers_table(result: Mapping[str, Any]) -> str:
     """Engines side by side at each size."""
     head = ["facts", "engine", "version", "episodes/s", "calls/episode", "tokens/episode"]
-    head += ["search p50 / p95 ms", "recall@10", "peak MiB"]
+    head += ["search p50 / p95 ms", "of it embedding", "recall@10", "peak MiB"]
     rows = []
     for row in sorted(result["peers"], key=lambda row: (row["facts"], row["search_ms"]["p50"])):
         calls, tokens = row["model_calls_per_episode"], row["tokens_per_episode"]
@@ -210,6 +213,7 @@ def peers_table(result: Mapping[str, Any]) -> str:
                 f"{calls:.2f}",
                 f"{tokens:,.0f}",
                 f"{row['search_ms']['p50']:.1f} / {row['search_ms']['p95']:.1f}",
+                f"{row['embedding_ms']:.1f}" if "embedding_ms" in row else "",
                 _share(row["recall@10"]),
                 f"{row['peak_memory_mib']:,.0f}",
             ]

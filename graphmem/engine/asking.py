@@ -16,6 +16,7 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Filter, Read, parse
 from graphmem.filters.tree import FALSE
 from graphmem.ingest import journal
+from graphmem.ingest.relation_types import RelationTypes, normal
 from graphmem.model import (
     Change,
     Citation,
@@ -70,6 +71,14 @@ class Asking(Core):
             return lens
         now = lens.moment or self._parts.clock.now()
         return replace(lens, where=await resolved(tree, ledger, here, now))
+
+    async def _types_meant(self, type: str | None) -> list[str] | None:
+        """The types that are stored for this one, however it is written: itself, and what was
+        declared to stand for the same."""
+        if type is None:
+            return None
+        types = RelationTypes.ruled((await self._parts.ledger.type_rules())[1])
+        return [form.type for form in types.forms(types.meant(normal(type).type).type)]
 
     def _question(
         self, query: str, limit: int, kinds: Sequence[HitKind], lens: Lens, where: Scope

@@ -199,7 +199,7 @@ class Core:
         lens = Lens(current=self._parts.clock.now() if now else None)
         try:
             found = await self._relate.relations(
-                where, subject, type=type, other=object, lens=lens, limit=1
+                where, subject, types=(type,), other=object, lens=lens, limit=1
             )
         except NotFound:
             return False

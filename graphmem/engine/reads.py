@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,7 +18,7 @@ from graphmem.engine.core import (
 )
 from graphmem.engine.diffing import differences
 from graphmem.engine.view import View
-from graphmem.errors import UsageError
+from graphmem.errors import BudgetExceeded, UsageError
 from graphmem.filters import Filter
 from graphmem.model import (
     Change,
@@ -39,6 +40,7 @@ from graphmem.model import (
 )
 from graphmem.ports.api import AtMoment, ScopeArgs, When
 from graphmem.retrieve.lens import Lens
+from graphmem.retrieve.question import Question
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -62,9 +64,17 @@ class Reads(Asking):
     ) -> SearchResult:
         here = self._scope(scope)
         lens = await self._filtered(self._lens(current), where, self._parts.ledger, here, "search")
-        question = self._question(query, limit, kinds, lens, here)
-        await self._follow()
-        return await self._retrieve.search(question)
+        return await self._found(self._question(query, limit, kinds, lens, here))
+
+    async def _found(self, question: Question) -> SearchResult:
+        behind = None
+        try:
+            await self._follow()
+        except BudgetExceeded as error:
+            behind = f"{error}; what was told since is not searched yet"
+        found = await self._retrieve.search(question)
+        reasons = filter(None, (behind, found.reason))
+        return replace(found, reason="; ".join(dict.fromkeys(reasons)) or None)
 
     async def context(
         self,
@@ -77,14 +87,12 @@ class Reads(Asking):
         most = checked_budget(budget_tokens)
         here = self._scope(scope)
         found = await self.search(query, limit=most, where=where, **scope)
-        past = await self.search(
-            query,
-            limit=max(_PAST, most // 4),
-            kinds=("fact",),
-            current=False,
-            where=where,
-            **scope,
+        any_time = await self._filtered(
+            self._lens(False), where, self._parts.ledger, here, "search"
         )
+        extra = self._question(query, max(_PAST, most // 4), ("fact",), any_time, here)
+        # What has ended only fills what room is left: it is not worth asking a reranker again.
+        past = await self._found(replace(extra, reread=False))
         lens = self._lens(True)
         return await self._context(
             self._parts.ledger, here, found, past.hits, lens=lens, budget_tokens=budget_tokens
@@ -144,7 +152,7 @@ class Reads(Asking):
         return await self._relate.relations(
             here,
             checked_text_or_none(entity, "entity"),
-            type=checked_text_or_none(type, "type"),
+            types=await self._types_meant(checked_text_or_none(type, "type")),
             other=checked_text_or_none(other, "other"),
             lens=lens,
             limit=checked_limit(limit),

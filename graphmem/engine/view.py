@@ -218,7 +218,7 @@ class View(ViewAPI):
         return await self._told.relations(
             here,
             checked_text_or_none(entity, "entity"),
-            type=checked_text_or_none(type, "type"),
+            types=await self._memory._types_meant(checked_text_or_none(type, "type")),
             other=checked_text_or_none(other, "other"),
             lens=await self._filtered(where, here),
             limit=checked_limit(limit),

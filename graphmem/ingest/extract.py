@@ -6,50 +6,43 @@ parts, cut between turns. Each answer can be kept as it comes, so that no part i
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from graphmem.errors import BadModelOutput, ModelError, UsageError
-from graphmem.ingest.answer import Reading, Voices, merge_readings, read_answer
+from graphmem.ingest.answer import Voices
+from graphmem.ingest.answered import (
+    Answered,
+    begun_with,
+    joined,
+    mentions,
+    parts_of,
+    read_together,
+    reader_of,
+    reread,
+)
 from graphmem.ingest.asking import Asking, turns_of, voices_of
 from graphmem.ingest.parts import START, Part, Place, part_from
-from graphmem.ingest.procedure import merge_procedures, read_procedures
 from graphmem.ingest.repair import repeats
 from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.llm import (
     LLM,
-    CandidateEntity,
-    CandidateFact,
     Completion,
     Extraction,
     Keep,
     Prompt,
 )
 from graphmem.ports.options import ExtractionOptions
-from graphmem.text import words
 
 _log = logging.getLogger(__name__)
 
-_PARTS_KEY = "graphmem_parts"
 _BUDGET = 48_000
 _SMALLEST_BUDGET = 200
 _MOST_CUT = 3  # a cut answer is paid for: asked for in smaller parts this often
 _CHARACTERS_PER_TOKEN = 3  # fewer than usual, to be safe
 _ANSWERS_SHARE = 2  # half of what is left of a context is for the answer
 _MOST_CHARACTERS_PER_TOKEN = 10  # no tokenizer makes less of a text than this
-
-
-@dataclass(frozen=True, slots=True)
-class _Answered:
-    """One answered question: what came, what it was about, and where that ends."""
-
-    raw: str
-    reading: Reading
-    end: Place
-    context: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -76,7 +69,7 @@ class _Work:
     asking: Asking
     hints: list[tuple[str, str]]
     size: int
-    done: list[_Answered] = field(default_factory=list)
+    done: list[Answered] = field(default_factory=list)
     fresh: _Cost = field(default_factory=_Cost)
     """Since it was last kept."""
     spent: _Cost = field(default_factory=_Cost)
@@ -85,7 +78,7 @@ class _Work:
     def at(self) -> Place:
         return self.done[-1].end if self.done else START
 
-    def add(self, answered: _Answered) -> None:
+    def add(self, answered: Answered) -> None:
         self.done.append(answered)
         self.hints += [(found.name, found.kind) for found in answered.reading.entities]
 
@@ -188,7 +181,7 @@ class ModelExtractor:
             hints=[(entity.name, entity.kind) for entity in known],
             size=self._budget,
         )
-        for answered in _begun(begun, episode, work.voices):
+        for answered in begun_with(begun, episode, work.voices):
             work.add(answered)
         try:
             while (part := part_from(work.turns, work.at, work.size)) is not None:
@@ -200,7 +193,7 @@ class ModelExtractor:
             error.calls, error.tokens_in = left.calls, left.tokens_in
             error.tokens_out = left.tokens_out
             raise
-        found = self._extraction(episode, work.done, _joined(work.done, complete=True))
+        found = self._extraction(episode, work.done, joined(work.done, complete=True))
         return replace(
             found,
             version=self._version or asking.version,
@@ -211,13 +204,13 @@ class ModelExtractor:
 
     def read(self, raw: str, episode: Episode) -> Extraction:
         """See :class:`~graphmem.ports.llm.Extractor`. Costs nothing, and so counts no calls."""
-        answers, complete = _parts_of(raw)
+        answers, complete = parts_of(raw)
         voices = voices_of(episode)
-        done = [_reread(answer, episode, voices) for answer in answers]
+        done = [reread(answer, episode, voices) for answer in answers]
         return replace(self._extraction(episode, done, raw), complete=complete)
 
-    def _extraction(self, episode: Episode, done: Sequence[_Answered], raw: str) -> Extraction:
-        merged = _merged(episode, done)
+    def _extraction(self, episode: Episode, done: Sequence[Answered], raw: str) -> Extraction:
+        merged = read_together(episode, done)
         if merged.dropped:
             _log.warning(
                 "%s: %d items of the answer for episode %s could not be used, %d could",
@@ -232,7 +225,7 @@ class ModelExtractor:
             extractor=self.name,
             version=self.version,
             raw=raw,
-            mentions=_mentions(turns_of(episode), merged.entities, merged.facts),
+            mentions=mentions(turns_of(episode), merged.entities, merged.facts),
         )
 
     def _to_keep(self, work: _Work) -> Extraction:
@@ -243,14 +236,14 @@ class ModelExtractor:
             facts=(),
             extractor=self.name,
             version=self._version or work.asking.version,
-            raw=_joined(work.done, complete=complete),
+            raw=joined(work.done, complete=complete),
             calls=cost.calls,
             tokens_in=cost.tokens_in,
             tokens_out=cost.tokens_out,
             complete=complete,
         )
 
-    async def _answered(self, work: _Work, part: Part) -> _Answered:
+    async def _answered(self, work: _Work, part: Part) -> Answered:
         """The answer about the part, or about a smaller one that begins where it does when the
         model cannot take, or tell, it all."""
         cuts, learnt = 0, False
@@ -273,19 +266,19 @@ class ModelExtractor:
                     self._budget = min(self._budget, work.size)
                 return answered
 
-    def _salvaged(self, work: _Work, part: Part, error: ModelError) -> _Answered:
+    def _salvaged(self, work: _Work, part: Part, error: ModelError) -> Answered:
         """What a cut-off answer says before the cut, when nothing smaller can be asked."""
         partial = error.partial if isinstance(error, BadModelOutput) else ""
         try:
-            reading = _read(work.episode)(partial, work.voices)
+            reading = reader_of(work.episode)(partial, work.voices)
         except BadModelOutput:
             raise error from None
         if not reading.facts:
             raise error
         _log.warning("%s: the answer for episode %s was cut off", self.name, work.episode.id)
-        return _Answered(partial, reading, part.end, part.only_context)
+        return Answered(partial, reading, part.end, part.only_context)
 
-    async def _answer(self, work: _Work, part: Part) -> _Answered:
+    async def _answer(self, work: _Work, part: Part) -> Answered:
         prompt = work.asking.prompt(work.episode, part, work.hints)
         try:
             return await self._ask(work, part, prompt)
@@ -302,7 +295,7 @@ class ModelExtractor:
                 return self._salvaged(work, part, error)
             raise
 
-    async def _ask(self, work: _Work, part: Part, prompt: Prompt) -> _Answered:
+    async def _ask(self, work: _Work, part: Part, prompt: Prompt) -> Answered:
         try:
             completion = await self._llm.complete(prompt)
         except BadModelOutput as error:
@@ -312,7 +305,7 @@ class ModelExtractor:
         work.fresh.add(completion)
         work.spent.add(completion)
         try:
-            reading = _read(work.episode)(completion.text, work.voices)
+            reading = reader_of(work.episode)(completion.text, work.voices)
         except BadModelOutput as error:
             asked = len(prompt.system) + len(prompt.user)
             # Some servers drop what does not fit, the instructions first, and say nothing.
@@ -331,84 +324,4 @@ class ModelExtractor:
                 too_long=True,
                 partial=completion.text,
             )
-        return _Answered(completion.text, reading, part.end, part.only_context)
-
-
-def _read(episode: Episode) -> Any:
-    return read_procedures if episode.memory_type == "procedural" else read_answer
-
-
-# -- several answers as one ------------------------------------------------------------------------
-
-
-def _merged(episode: Episode, done: Sequence[_Answered]) -> Reading:
-    """What the answers say together. A fact that a part has from its context alone was asked for
-    with the part before."""
-    readings = [
-        replace(
-            one.reading,
-            facts=tuple(
-                fact
-                for fact in one.reading.facts
-                if not fact.turns or not one.context.issuperset(fact.turns)
-            ),
-        )
-        for one in done
-    ]
-    if not readings:
-        return Reading((), ())
-    merged = merge_readings(readings)
-    if episode.memory_type == "procedural":
-        return replace(merged, facts=merge_procedures(merged.facts))
-    return merged
-
-
-def _joined(done: Sequence[_Answered], *, complete: bool) -> str:
-    """One text for the ledger that :func:`_parts_of` takes apart again."""
-    if len(done) == 1 and complete:
-        return done[0].raw
-    parts = [
-        {"answer": one.raw, "end": list(one.end), "context": sorted(one.context)} for one in done
-    ]
-    return json.dumps({_PARTS_KEY: parts, "complete": complete}, ensure_ascii=False)
-
-
-def _parts_of(raw: str) -> tuple[list[dict[str, Any]], bool]:
-    """The answers in a kept text, and whether they are all."""
-    whole = [{"answer": raw}], True
-    if not raw.startswith(f'{{"{_PARTS_KEY}"'):
-        return whole
-    try:
-        kept = json.loads(raw)
-        parts, complete = list(kept[_PARTS_KEY]), bool(kept.get("complete", True))
-    except (ValueError, KeyError, TypeError):
-        return whole
-    answers = [part if isinstance(part, dict) else {"answer": part} for part in parts]
-    return answers, complete
-
-
-def _begun(raw: str | None, episode: Episode, voices: Voices) -> list[_Answered]:
-    answers, complete = _parts_of(raw) if raw is not None else ([], False)
-    return [] if complete else [_reread(answer, episode, voices) for answer in answers]
-
-
-def _reread(part: dict[str, Any], episode: Episode, voices: Voices) -> _Answered:
-    raw = str(part["answer"])
-    index, offset = part.get("end", START)
-    context = frozenset(part.get("context", ()))
-    return _Answered(raw, _read(episode)(raw, voices), (index, offset), context)
-
-
-def _mentions(
-    turns: Sequence[Turn], entities: Sequence[CandidateEntity], facts: Sequence[CandidateFact]
-) -> tuple[tuple[int, str], ...]:
-    """Which turn names which entity: by its name or an alias in the text or as the speaker, or by
-    a fact that the turn states about it."""
-    found = {(turn, name): None for fact in facts for turn in fact.turns for name in fact.entities}
-    for turn in turns:
-        text = f" {' '.join(words(turn.text))} . {' '.join(words(turn.speaker or ''))} "
-        for entity in entities:
-            keys = (" ".join(words(name)) for name in (entity.name, *entity.aliases))
-            if any(key and f" {key} " in text for key in keys):
-                found[turn.ordinal, entity.name] = None
-    return tuple(sorted(found))
+        return Answered(completion.text, reading, part.end, part.only_context)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast, get_args
 
 from graphmem.clock import Clock, parse_when, parse_when_or_none
@@ -15,11 +17,14 @@ from graphmem.ingest import prompts
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.ports.api import AddArgs, Content, Message
 from graphmem.ports.options import ExtractionOptions
-from graphmem.text import digest, name_key, paragraphs
+from graphmem.text import digest, name_key, paragraphs, unix_lines
 
 _LONGEST_KEY = 512
 _MEMORY_TYPES = get_args(MemoryType)
 _ROLES_OF_THE_MACHINE = frozenset({"assistant", "system", "tool", "developer"})
+_OF_A_MESSAGE = frozenset({"role", "name", "content", "occurred_at", "id"})
+_MISSPELT = 0.85
+"""How alike a key must be to a known one to be it misspelt (``created_at`` is less than .7)."""
 OPTIONS = frozenset(AddArgs.__annotations__) | frozenset(
     {"user_id", "agent_id", "run_id", "project_id"}
 )
@@ -99,6 +104,7 @@ def split_item(item: object) -> tuple[Content, dict[str, Any]]:
         return cast(Content, item), {}
     if "content" not in item:
         raise UsageError(f"an item needs content; this one has: {', '.join(map(str, item))}")
+    _check_spelling(item, OPTIONS, "an item")
     options = {str(key): value for key, value in item.items() if key in OPTIONS}
     if isinstance(item["content"], str) and not {"role", "name", "id"} & set(item):
         return item["content"], options
@@ -254,7 +260,9 @@ def _message(message: Message | object, where: str, max_bytes: int) -> _Said | N
     if not isinstance(message, Mapping):
         raise UsageError(f"{where} must be a mapping with content, got {type(message).__name__}")
     if "content" not in message:
-        raise UsageError(f"{where} has no content; it has: {', '.join(map(str, message))}")
+        has = ", ".join(map(str, message)) or "nothing"
+        raise UsageError(f"{where} has no content; it has: {has}")
+    _check_spelling(message, _OF_A_MESSAGE, where)
     text = _joined(message["content"], where)
     if not text.strip():
         return None
@@ -263,7 +271,7 @@ def _message(message: Message | object, where: str, max_bytes: int) -> _Said | N
             check_text(message[key], f"{where}: {key}", _LONGEST_KEY)
     when = message.get("occurred_at")
     return _Said(
-        text=check_text(text, where, max_bytes),
+        text=unix_lines(check_text(text, where, max_bytes)),
         role=message.get("role") or "user",
         name=message.get("name"),
         occurred_at=None if when is None else parse_when(when, name=f"{where}: occurred_at"),
@@ -271,12 +279,33 @@ def _message(message: Message | object, where: str, max_bytes: int) -> _Said | N
     )
 
 
+def _check_spelling(given: Mapping[Any, Any], known: frozenset[str], where: str) -> None:
+    """That no key is a known one misspelt: a message may have others of its own (``tool_calls``),
+    but a date under ``occured_at`` would be passed over without a word."""
+    for key in given:
+        if isinstance(key, str) and key not in known and key not in _OF_A_MESSAGE:
+            near = _meant(key, known)
+            if near is not None:
+                raise UsageError(f"{where} has {key!r} (did you mean {near}?)")
+
+
+@lru_cache(maxsize=256)
+def _meant(key: str, known: frozenset[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(key, sorted(known), n=1, cutoff=_MISSPELT)), None)
+
+
 def _joined(content: object, where: str) -> str:
     """Text, or the text parts of OpenAI's list of parts."""
     if content is None:
         return ""
     if isinstance(content, Sequence) and not isinstance(content, str | bytes):
-        parts = [part.get("text", "") for part in content if isinstance(part, Mapping)]
+        strange = next((part for part in content if not isinstance(part, Mapping | str)), None)
+        if strange is not None:
+            raise UsageError(
+                f"{where}: a part of its content must be text, or a mapping with text, "
+                f"got {type(strange).__name__}"
+            )
+        parts = [part if isinstance(part, str) else part.get("text", "") for part in content]
         content = "\n".join(part for part in parts if isinstance(part, str))
     if not isinstance(content, str):
         raise UsageError(f"{where}: content must be text, got {type(content).__name__}")

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from graphmem.clock import Clock
@@ -31,6 +31,15 @@ from graphmem.ingest.likeness import (
     sought_keys,
     written_as_name,
     written_case,
+)
+from graphmem.ingest.matching import (
+    LIKENESS,
+    NEVER,
+    Match,
+    alike,
+    candidates_of,
+    may_be_person,
+    new_names,
 )
 from graphmem.ingest.relation_types import normal
 from graphmem.ingest.resolution import (
@@ -45,18 +54,15 @@ from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, Extraction
 from graphmem.text import core_words, name_hints, name_key, name_keys
 
-_LONGEST_NAME = 200
 _MOST_ALIKE = 50  # entities that a loose key may lead to; beyond that it tells nothing
 _MOST_READ = 1000
 _MOST_WEIGHED = 8  # entities whose surroundings are read for one name
 _LOOK_BACK = 32  # newest facts of an entity that count as its surroundings
-_NEVER = datetime.min.replace(tzinfo=UTC)
 _OF_PERSONS = frozenset(
     {"works_at", "works_as", "lives_in", "married_to", "engaged_to", "dating", "friend_of"}
     | {"sibling_of", "parent_of", "colleague_of", "has_pet", "speaks", "studies_at", "plays"}
 )
 """Relations whose subject is a person, nearly always."""
-_LIKENESS = ("same", "full", "short", "no")
 _SEVERAL = "several fit equally"
 _PART_ONLY = "only a part of the name is the same, and nothing else"
 _IN_DOUBT = frozenset({_SEVERAL, _PART_ONLY})
@@ -84,39 +90,13 @@ async def resolve(
     ``chosen`` says by name key which entity a name that is in doubt means (its id; ``""`` for none
     of those known). It is not asked about a name that is plain.
     """
-    candidates = _candidates(extraction)
+    candidates = candidates_of(extraction)
     work = _Resolver(episode, ledger, clock, extraction, chosen or {})
     await work.look_up(candidates)
     # Fuller names first, so that "John" finds the John Smith of the same episode.
     for candidate in sorted(candidates, key=lambda c: -len(core_words(c.name))):
         await work.place(candidate)
     return work.result()
-
-
-def _candidates(extraction: Extraction) -> list[CandidateEntity]:
-    """Entities as given, then every other name in the facts and mentions. Blank ones are gone."""
-    named = {name_key(c.name) for c in extraction.entities}
-    others = [
-        name
-        for fact in extraction.facts
-        for name in (fact.subject, fact.object, *fact.entities)
-        if name is not None
-    ] + [name for _, name in extraction.mentions]
-    extra = [CandidateEntity(name) for name in others if name_key(name) not in named]
-    usable = [*extraction.entities, *extra]
-    return [c for c in usable if name_key(c.name) and len(c.name) <= _LONGEST_NAME]
-
-
-@dataclass(slots=True)
-class _Match:
-    """An entity that a name may mean."""
-
-    entity: Entity
-    like: str
-    by_alias: bool
-    shared: int = 0
-    owner: bool = False
-    latest: datetime = _NEVER
 
 
 @dataclass(slots=True)
@@ -144,7 +124,7 @@ class _Resolver:
         """Read what the names may mean: by their keys, then by their hints."""
         names = [n for c in candidates for n in (c.name, *c.aliases)]
         keys = {key for name in names for key in name_keys(name)} | self._owner_keys()
-        hints = {h for c in candidates if _may_be_person(c) for h in sought_keys(c.name)}
+        hints = {h for c in candidates if may_be_person(c) for h in sought_keys(c.name)}
         if not keys | hints:
             return
         if await self._read(keys | hints) >= _MOST_READ:  # one crowded hint may have hidden others
@@ -194,7 +174,7 @@ class _Resolver:
             self.choices.append(Choice(candidate.name, chosen.id, reason, others))
 
     def _settled(
-        self, candidate: CandidateEntity, matches: list[_Match], reason: str
+        self, candidate: CandidateEntity, matches: list[Match], reason: str
     ) -> tuple[Entity | None, str]:
         """What a model said of a name that is in doubt; without that a doubt is noted."""
         told = self.chosen.get(name_key(candidate.name))
@@ -205,19 +185,19 @@ class _Resolver:
             return meant, THE_MODEL_CHOSE
         known = [m for m in matches if m.entity.id not in self.new]
         known.sort(key=lambda m: m.latest, reverse=True)
-        known.sort(key=lambda m: (-m.shared, _LIKENESS.index(m.like)))
+        known.sort(key=lambda m: (-m.shared, LIKENESS.index(m.like)))
         if known and told is None:
             entities = tuple(m.entity for m in known[:_MOST_WEIGHED])
             self.doubts.append(NameDoubt(candidate.name, candidate.kind, entities))
         return None, reason
 
-    def _matches(self, candidate: CandidateEntity) -> list[_Match]:
+    def _matches(self, candidate: CandidateEntity) -> list[Match]:
         """Entities that the name, one of its aliases or (for persons) a part of it may mean."""
         ids: dict[str, bool] = {}
         for name in (candidate.name, *candidate.aliases):
             for key in name_keys(name):
                 ids |= {id: True for id in self.filed.get(key, ()) if id not in ids}
-        if _may_be_person(candidate):
+        if may_be_person(candidate):
             for hint in sought_keys(candidate.name):
                 if hint not in self.crowded:
                     ids |= {id: False for id in self.filed.get(hint, ()) if id not in ids}
@@ -230,15 +210,15 @@ class _Resolver:
             if not kinds_agree(entity.kind, candidate.kind) or self._related(entity, candidate):
                 continue
             if exact:
-                matches.append(_alike(entity, candidate))
+                matches.append(alike(entity, candidate))
             elif written_as_name(entity.name) and (personal(entity.name, entity.kind) or person):
                 like = likeness(entity.name, candidate.name)
                 if like != "no":
-                    matches.append(_Match(entity, like, by_alias=False))
+                    matches.append(Match(entity, like, by_alias=False))
         return sorted(matches, key=lambda m: m.entity.id)
 
     async def _choose(
-        self, candidate: CandidateEntity, matches: list[_Match]
+        self, candidate: CandidateEntity, matches: list[Match]
     ) -> tuple[Entity | None, str]:
         """The entity meant, if one is, and why where it is not plain."""
         if not matches:
@@ -261,11 +241,11 @@ class _Resolver:
         return await self._by_context(candidate, matches, named)
 
     async def _by_context(
-        self, candidate: CandidateEntity, matches: list[_Match], named: list[_Match]
+        self, candidate: CandidateEntity, matches: list[Match], named: list[Match]
     ) -> tuple[Entity | None, str]:
         """Of several, or where only a part of the name is the same: the one that is named with
         what is named here, of those the one named last."""
-        weighed = sorted(matches, key=lambda m: _LIKENESS.index(m.like))[:_MOST_WEIGHED]
+        weighed = sorted(matches, key=lambda m: LIKENESS.index(m.like))[:_MOST_WEIGHED]
         for match in weighed:
             await self._weigh(match, candidate)
         best = max(weighed, key=lambda m: (m.shared, m.owner, m.latest))
@@ -282,7 +262,7 @@ class _Resolver:
             return best.entity, "the only one whose name has that part"
         return None, _PART_ONLY
 
-    async def _weigh(self, match: _Match, candidate: CandidateEntity) -> None:
+    async def _weigh(self, match: Match, candidate: CandidateEntity) -> None:
         """Count what the entity and the name have around them in common."""
         around, match.latest = await self._surroundings(match.entity.id)
         owners = self._owners()
@@ -330,10 +310,10 @@ class _Resolver:
             facts = await self.ledger.facts(query) if id not in self.new else []
             around = frozenset(e for fact in facts for e in fact.entity_ids if e != id)
             said = [fact.stated_at or fact.recorded_at for fact in facts]
-            self.surroundings[id] = (around, max(said, default=_NEVER))
+            self.surroundings[id] = (around, max(said, default=NEVER))
         return self.surroundings[id]
 
-    async def _common_noun(self, candidate: CandidateEntity, match: _Match) -> bool:
+    async def _common_noun(self, candidate: CandidateEntity, match: Match) -> bool:
         """Whether a single word of unknown kind is written in another case than the known name
         (``Buffalo`` and ``buffalo``, ``SAM`` and ``Sam``), in a text that has both cases, while
         nothing that is named with it speaks for their being one."""
@@ -375,7 +355,7 @@ class _Resolver:
         pattern = re.compile(rf"\b(?:an?other|a different|a second)\s+{re.escape(name)}\b", re.I)
         return any(pattern.search(turn.text) for turn in self.episode.turns)
 
-    def _make(self, candidate: CandidateEntity, *, avoid: Sequence[_Match]) -> Entity:
+    def _make(self, candidate: CandidateEntity, *, avoid: Sequence[Match]) -> Entity:
         name = " ".join(candidate.name.split())
         known = {key for m in avoid for n in (m.entity.name, *m.entity.aliases)
                  for key in name_keys(n)}  # fmt: skip
@@ -385,7 +365,7 @@ class _Resolver:
             wall=self.episode.scope.wall,
             name=name,
             kind=candidate.kind or VAGUE,
-            aliases=_aliases((name,), fresh),
+            aliases=new_names((name,), fresh),
             recorded_at=self.clock.now(),
         )
         self.new[entity.id] = None
@@ -396,7 +376,7 @@ class _Resolver:
         """What the candidate adds to the entity: aliases, a plain kind, the way it is written."""
         name = " ".join(candidate.name.split())
         named = (name, *candidate.aliases) if learn else candidate.aliases
-        aliases = _aliases((held.name, *held.aliases), named)
+        aliases = new_names((held.name, *held.aliases), named)
         kind = candidate.kind if held.kind == VAGUE and candidate.kind else held.kind
         # A user id is often in lower case; a speaker's name tells how it is really written.
         better = (
@@ -426,32 +406,3 @@ class _Resolver:
             tuple(self.choices),
             tuple(self.doubts),
         )
-
-
-def _alike(entity: Entity, candidate: CandidateEntity) -> _Match:
-    """How an entity that a name was found by is like that name, and whether by an alias."""
-    keys = {key for name in (candidate.name, *candidate.aliases) for key in name_keys(name)}
-    own = keys.intersection(name_keys(entity.name))
-    shared = [n for n in (entity.name, *entity.aliases) if keys.intersection(name_keys(n))]
-    like = min(
-        (likeness(n, m) for n in shared for m in (candidate.name, *candidate.aliases)),
-        key=_LIKENESS.index,
-        default="same",
-    )
-    return _Match(entity, like, by_alias=not own)
-
-
-def _may_be_person(candidate: CandidateEntity) -> bool:
-    return candidate.kind in {VAGUE, "", "person"}
-
-
-def _aliases(have: Sequence[str], more: Iterable[str]) -> tuple[str, ...]:
-    """Names among ``more`` that no name in ``have`` is spelled like."""
-    seen = {name_key(name) for name in have}
-    new = []
-    for name in more:
-        key = name_key(name)
-        if key and key not in seen and len(name) <= _LONGEST_NAME:
-            seen.add(key)
-            new.append(name)
-    return tuple(new)

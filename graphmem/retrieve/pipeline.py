@@ -11,11 +11,11 @@ from itertools import islice
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
-from graphmem.errors import ModelError
+from graphmem.errors import BudgetExceeded, ModelError
 from graphmem.model import Entity, Fact, Hit, HitKind, SearchResult
 from graphmem.ports.ledger import EntityQuery
 from graphmem.ports.rerank import Reranker
-from graphmem.ports.vectors import Only, Scored, VectorQuery, VectorStore
+from graphmem.ports.vectors import Only, Scored, Vector, VectorQuery, VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve import extras
 from graphmem.retrieve.asked import take_apart
@@ -69,6 +69,8 @@ class _Arms:
     found: Found
     past: Mapping[str, float]
     """Facts that have ended and would be among the best, by how near to the best (0 to 1)."""
+    reason: str | None = None
+    """Why nothing was looked for by meaning, if so."""
 
 
 class Retrieve:
@@ -138,8 +140,8 @@ class Retrieve:
     ) -> tuple[Candidates, list[int], str | None]:
         """The best as a reranker has them, where there is one; as they were, and why, when it
         cannot be asked."""
-        if self._reranker is None or not places:
-            return ranked, places, None
+        if self._reranker is None or not places or not question.reread:
+            return ranked, places, ranked.reason
         first, rest = places[: self._reread], places[self._reread :]
         texts = [as_read(ranked.rows[place]) for place in first]
         try:
@@ -148,7 +150,7 @@ class Retrieve:
             _log.warning("hits stay as they were: %s", error)
             return ranked, places, f"{error}; the hits are in the order that they had without it"
         ranking, first = reordered(ranked.ranking, first, scores)
-        return replace(ranked, ranking=ranking), [*first, *rest], None
+        return replace(ranked, ranking=ranking), [*first, *rest], ranked.reason
 
     async def candidates(self, question: Question) -> Candidates:
         """All that is ranked for a question, with what every signal says of it."""
@@ -165,7 +167,7 @@ class Retrieve:
         known = extras.of_facts(facts.values(), reached, {seed.id for seed in seeds}, present)
         ranked = await self._rank(question, arms, links, facts, known=known, ended=ended)
         told = extras.outdated_turns(ended)
-        return replace(ranked, seeds=seeds, reached=reached, outdated=told)
+        return replace(ranked, seeds=seeds, reached=reached, outdated=told, reason=arms.reason)
 
     def _may_show(self, question: Question, row: Row, ranked: Candidates) -> bool:
         """Of the kind that is asked for; and at a moment, not said later, unless it states what
@@ -213,14 +215,12 @@ class Retrieve:
         only = Only(
             scope.wall, scope.narrow_agent_id, scope.run_id, stamp_or_none(question.lens.moment)
         )
-        dense = await self._embedder.query(question.text)
+        dense, reason = await self._meaning(question)
         # Sessions only tell about their turns, and so need not pass.
         only_facts = replace(only, where=of_kind(where, "fact"))
         only_turns = replace(only, where=of_kind(where, "turn"))
         by_words = VectorQuery("facts", only_facts, depth, text=question.text)
-        near = VectorQuery("turns", only_turns, max(_DENSE, depth), dense=dense)
         queries = {
-            "turn near": near,
             "window": replace(
                 by_words,
                 collection="turns",
@@ -232,7 +232,10 @@ class Retrieve:
                 by_words, collection="sessions", only=only, limit=max(_SESSIONS, depth)
             ),
         }
-        queries["fact near"] = replace(near, collection="facts", only=only_facts, limit=depth)
+        if dense is not None:
+            near = VectorQuery("turns", only_turns, max(_DENSE, depth), dense=dense)
+            queries["turn near"] = near
+            queries["fact near"] = replace(near, collection="facts", only=only_facts, limit=depth)
         queries["fact words"] = by_words
         if question.lens.moment is not None:
             queries["past"] = replace(by_words, only=replace(only_facts, past=True), limit=_PAST)
@@ -245,7 +248,7 @@ class Retrieve:
         def scores(*names: str) -> dict[str, float]:
             return {hit.id: hit.score for name in names for hit in answers.get(name, ())}
 
-        turns = [*answers["window"], *answers["turn near"][:depth]]
+        turns = [*answers["window"], *answers.get("turn near", [])[:depth]]
         facts = [
             Arm("dense", answers.get("fact near", [])),
             Arm("bm25", answers.get("fact words", [])),
@@ -258,7 +261,16 @@ class Retrieve:
                 session=scores("session"),
             ),
             past,
+            reason,
         )
+
+    async def _meaning(self, question: Question) -> tuple[Vector | None, str | None]:
+        """The question's vector; none, and why, when no more may be spent on one."""
+        try:
+            return await self._embedder.query(question.text), None
+        except BudgetExceeded as error:
+            _log.warning("searched by words alone: %s", error)
+            return None, f"{error}; searched by words alone"
 
     async def _superseded(
         self, question: Question, scores: Mapping[str, float]

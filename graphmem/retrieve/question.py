@@ -25,6 +25,8 @@ class Question:
     kinds: Sequence[HitKind]
     lens: Lens
     """Which facts may be seen."""
+    reread: bool = True
+    """Whether a reranker, where there is one, reads the best again."""
 
     @property
     def depth(self) -> int:
@@ -48,3 +50,5 @@ class Candidates:
     """What turns say that has ended."""
     partners: Mapping[int, tuple[int, str]] = field(default_factory=dict)
     """By row the row that answers together with it, and the entity that both name."""
+    reason: str | None = None
+    """Why a part of it was not looked for, if so."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import product
 from typing import TYPE_CHECKING
 
 from graphmem.clock import stamp_or_none
@@ -57,16 +58,17 @@ class Relate:
         scope: Scope,
         entity: str | None,
         *,
-        type: str | None,
+        types: Sequence[str] | None,
         other: str | None,
         lens: Lens,
         limit: int,
     ) -> list[Relation]:
+        """Of any of these types, as they are stored; the earliest first."""
         one = (await self.entity(scope, entity)).id if entity is not None else None
         two = (await self.entity(scope, other)).id if other is not None else None
         sides = {(one, two), (two, one)} if one or two else {(None, None)}
         found: dict[str, Fact] = {}
-        for subject_id, object_id in sorted(sides, key=str):
+        for (subject_id, object_id), type in product(sorted(sides, key=str), types or (None,)):
             query = lens.query(
                 scope, relation=(subject_id, type, object_id), stated_only=True, limit=limit
             )

@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from hypothesis import strategies as st
@@ -30,9 +29,10 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.engine import AsyncMemory
 from graphmem.errors import NotFound
 from graphmem.ingest.project import Projection, graph_target, vector_target
-from graphmem.model import Fact, Receipt, Scope
+from graphmem.model import Fact, Scope
 from graphmem.ports.graph import GraphDump
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorQuery, VectorStore
+from graphmem.testing._machine_held import Held, essence
 
 _T = TypeVar("_T")
 
@@ -153,55 +153,6 @@ _WHERE = st.sampled_from(_RUNS)
 _WHICH = st.integers(0, 10_000)
 
 
-@dataclass(slots=True)
-class _Held:
-    """What the store should hold, by wall."""
-
-    places: dict[tuple[str, str | None, str, str], str] = field(default_factory=dict)
-    """(user, run, text, day) to the episode that first said it there."""
-    facts: dict[str, Fact] = field(default_factory=dict)
-    """As decided; times of recording are the store's business."""
-    retired: set[str] = field(default_factory=set)
-    undone: dict[str, tuple[str, str | None]] = field(default_factory=dict)
-    """Episodes that count no more, and are erased with the rest: user and run by id."""
-
-    def take(self, receipt: Receipt) -> None:
-        for decision in receipt.decisions:
-            if decision.action == "DELETE":
-                del self.facts[decision.fact_id]
-            elif decision.after is not None:
-                self.facts[decision.fact_id] = decision.after
-                self.retired.discard(decision.fact_id)
-
-    def retire(self, id: str) -> None:
-        del self.facts[id]
-        self.retired.add(id)
-
-    def erase(self, episodes: set[str]) -> None:
-        """An episode goes, and every fact whose last source it was."""
-        self.places = {place: id for place, id in self.places.items() if id not in episodes}
-        self.facts = {
-            id: fact
-            for id, fact in self.facts.items()
-            if any(source.episode_id not in episodes for source in fact.sources)
-        }
-
-    def of(self, user: str) -> dict[str, Fact]:
-        return {id: fact for id, fact in self.facts.items() if fact.scope.user_id == user}
-
-    def episodes(self, user: str, run: str | None = None) -> set[str]:
-        return {
-            id
-            for (whose, where, *_), id in self.places.items()
-            if whose == user and (run is None or where == run)
-        }
-
-
-def _essence(fact: Fact) -> tuple[object, ...]:
-    """What a decision settles, and erasure of another episode does not change."""
-    return fact.text, fact.subject_id, fact.type, fact.object_id, fact.entity_ids, fact.importance
-
-
 class MemoryMachine(RuleBasedStateMachine):
     """One store, used at random by two users, beside what it should hold."""
 
@@ -212,7 +163,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.opener = type(self).new_opener()
         self.memory = self.run(_opened(self.opener))
-        self.held = _Held()
+        self.held = Held()
 
     def run(self, call: Coroutine[Any, Any, _T]) -> _T:
         return self.runner.run(call)
@@ -299,7 +250,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.run(self.memory.delete(fact.id, user_id=user))
         change = self.run(self.memory.history(fact.id, user_id=user))[-1]
         self.run(self.memory.undo(str(change.seq), user_id=user))
-        assert _essence(self.run(self.memory.get(fact.id, user_id=user))) == _essence(fact)
+        assert essence(self.run(self.memory.get(fact.id, user_id=user))) == essence(fact)
 
     @precondition(lambda self: bool(self.held.facts))
     @rule(which=_WHICH)
@@ -374,7 +325,7 @@ class MemoryMachine(RuleBasedStateMachine):
             less = [expected[id] for id in expected.keys() - facts.keys()]
             assert (more, less) == ([], [])
             for id, fact in facts.items():
-                assert _essence(fact) == _essence(expected[id])
+                assert essence(fact) == essence(expected[id])
             stats = self.run(self.memory.stats(user_id=user))
             assert stats.episodes == len(self.held.episodes(user))
             assert (stats.facts, stats.pending) == (len(expected), 0)

@@ -21,6 +21,7 @@ def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, st
         for kind in ("ledger", "graph", "vectors")
         if (url := getattr(settings, kind)) is not None
     }
+    _check_folder(folder)
     if str(folder) == MEMORY:
         return {**dict.fromkeys(("ledger", "graph", "vectors"), MEMORY), **given}, None
     missing = [kind for kind in ("ledger", "graph", "vectors") if kind not in given]
@@ -33,6 +34,26 @@ def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, st
             + ", ".join(f"GRAPHMEM_{kind.upper()}" for kind in missing)
         )
     return given, None
+
+
+def _check_folder(folder: object) -> None:
+    """That it can name a folder: ``""`` would be where the program happens to run, and a URL a
+    folder with a colon in its name."""
+    if folder is None or isinstance(folder, os.PathLike):
+        return
+    if not isinstance(folder, str):
+        raise UsageError(f"a folder is text or a path, got {type(folder).__name__}")
+    if not folder.strip():
+        raise UsageError("the folder's name is empty; write . for this one")
+    if "\0" in folder:
+        raise UsageError("the folder's name has a NUL character")
+    if folder == ":memory:":
+        raise UsageError(f"':memory:' is how SQLite calls it; write {MEMORY}")
+    if "://" in folder and folder != MEMORY:
+        raise UsageError(
+            f"{folder!r} is no folder: give one, or {MEMORY}; the URLs of ledger, graph and "
+            "vectors are settings (GRAPHMEM_LEDGER, GRAPHMEM_GRAPH, GRAPHMEM_VECTORS)"
+        )
 
 
 def hold(folder: Path) -> Callable[[], None]:
@@ -54,5 +75,9 @@ def hold(folder: Path) -> Callable[[], None]:
         ) from None
     except OSError as error:
         raise UsageError(f"{folder} cannot be used as a memory folder: {error}") from error
-    owner.write_text(str(os.getpid()))
+    try:
+        owner.write_text(str(os.getpid()))
+    except OSError as error:
+        lock.release()
+        raise UsageError(f"{folder} cannot be used as a memory folder: {error}") from error
     return lock.release

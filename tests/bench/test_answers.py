@@ -83,6 +83,8 @@ def test_answers_are_scored(tmp_path: Path, model: LocalModelServer) -> None:
     assert len(lines) == 6
     refused = next(line for line in lines if line["answer"] == "")
     assert "the model refused" in refused["reason"]
+    assert answers["overall"]["unusable"] == pytest.approx(1 / 6)
+    assert "| unusable |" in (out / "result.md").read_text()
     # Six questions are answered; of the one that cannot be, no verdict is needed.
     assert len(model.chats) == 11
     assert run(command) == 0
@@ -101,6 +103,26 @@ def test_a_model_that_is_down_stops_the_run_which_goes_on_later(
         assert run(command) == 1
     assert run(command) == 0
     assert json.loads((out / "result.json").read_text())["answers"]["overall"]["judge"] > 0
+
+
+def test_a_verdict_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mumble(request: Request) -> Any:
+        marks = "mark answers" in request.json["messages"][0]["content"]
+        return {"correct": "perhaps"} if marks else {"answer": "Petrel"}
+
+    out = tmp_path / "run"
+    with LocalModelServer(answer=mumble) as server:
+        monkeypatch.setenv("GRAPHMEM_LLM", "openai:test-model")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        path = files.locomo(tmp_path)
+        assert run(["bench", "run", "locomo", str(path), "--out", str(out), "--answer"]) == 0
+    lines = [json.loads(line) for line in (out / "answers.jsonl").read_text().splitlines()]
+    judged = [line for line in lines if line.get("reason")]
+    assert len(judged) == 5, "of the one that cannot be answered no verdict is needed"
+    assert {line["reason"] for line in judged} == {"no verdict: the judge gave none"}
+    assert all(line["scores"]["judge"] == 0 for line in judged)
 
 
 def test_a_rubric_is_judged_point_by_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,19 @@ def test_the_model_reads_what_is_new_only() -> None:
     assert answer("NodeResolutions", same)["entity_resolutions"][0]["duplicate_candidate_id"] == -1
 
 
+def test_the_model_answers_what_graphmem_is_in_doubt_about() -> None:
+    turn = {"turn": 0, "text": sentence(3)}
+    choices = [{"number": 1, "name": "Ba Ck"}, {"number": 2, "name": "Ba Dert"}]
+    lines = [
+        turn,
+        {"question": 1, "name": "Ba Dert", "choices": choices},
+        {"question": 2, "name": "Ba", "choices": choices},
+        {"question": 3, "earlier": {"text": "x"}, "later": {"text": "y"}},
+    ]
+    answers = answer("", "\n".join(map(json.dumps, lines)))["answers"]
+    assert [(one["question"], one["answer"]) for one in answers] == [(1, 2), (2, 0), (3, 3)]
+
+
 def ask(url: str, body: dict[str, Any]) -> dict[str, Any]:
     request = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
     with urllib.request.urlopen(request) as answered:
@@ -89,6 +102,9 @@ def test_graphmem_in_the_run(tmp_path: Path, engine: str) -> None:
     first, second = result["peers"]
     assert (first["facts"], second["facts"], second["episodes"]) == (20, 40, 4)
     assert second["recall@10"] == 1
+    # A question's vector is asked for once, and not at all where the embedder is at home.
+    assert second["embedded_per_search"] == (1 if engine == "graphmem" else 0)
+    assert (second["embedding_ms"] > 0) == (engine == "graphmem")
     assert second["model_calls_per_episode"] == (1 if engine == "graphmem" else 0)
     assert second["reached_out"] == []
     assert "| 40 | graphmem" in done.stdout

@@ -231,3 +231,63 @@ def test_a_store_in_use_says_so_and_to_try_again(ada: Run, tmp_path: Path) -> No
     assert (error["type"], error["retryable"]) == ("Unavailable", True)
     assert "graphmem-store" in error["message"]
     assert ada("stats").code == 0
+
+
+def test_a_folder_without_a_store_stays_as_it_is(graphmem: Run, tmp_path: Path) -> None:
+    """A question creates nothing, also where something else lies."""
+    (tmp_path / "notes.txt").write_text("Bo likes tea.")
+    for call in (("search", "tea"), ("stats",), ("bench", "--on", ".")):
+        ran = graphmem("--user", "ada", "--store", ".", *call)
+        assert (ran.code, ran.out) == (2, "")
+        assert "there is no store in ." in ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_stores_are_not_ingested(ada: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Bo likes tea.")
+    ran = ada("ingest", ".", "--json")
+    assert (ran.code, ran.json["files"], ran.json["left_out"]) == (0, 1, [])
+    ran = ada("ingest", "")
+    assert (ran.code, ran.err) == (2, "error: a path is empty; write . for this folder\n")
+
+
+def test_a_bad_line_is_named_with_its_folder(ada: Run, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "c.jsonl").write_text('{"content": "Tea."}\n{"content": 7}\n')
+    ran = ada("ingest", "old")
+    assert ran.code == 2
+    assert ran.err == "error: old/c.jsonl, line 2: 'content' must be text, got int\n"
+
+
+def test_lines_end_alike_whatever_they_ended_in(graphmem: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_bytes(b"Bo likes tea.\r\n\r\nBo lives in Rome.\r\nIt rains.\r\n")
+    assert graphmem("--user", "ada", "ingest", "c.txt").code == 0
+    hits = graphmem("--user", "ada", "search", "Bo", "--kinds", "turn", "--json").json["hits"]
+    assert sorted(hit["text"] for hit in hits) == ["Bo likes tea.", "Bo lives in Rome.\nIt rains."]
+
+
+def test_interrupted_while_it_loads() -> None:
+    """Ctrl-C before there is anything to stop: one word and the code, no traceback."""
+    stop = "import sys; sys.meta_path.insert(0, type('F', (), {'find_spec': staticmethod(stop)}))"
+    code = (
+        "def stop(name, *rest):\n"
+        "    if name == 'click': raise KeyboardInterrupt\n"
+        f"{stop}\n"
+        "from graphmem.doors.start import main\n"
+        "main()\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "interrupted\n")
+
+
+def test_without_a_standard_output(ada: Run) -> None:
+    """What nobody can read is written nowhere: ``graphmem facts >&-``."""
+    command = f"exec {sys.executable} -m graphmem.doors.cli --user ada facts >&-"
+    ran = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_what_bench_is_told_is_checked_before_it_asks(ada: Run) -> None:
+    ran = ada("bench", "--on", "graphmem-store", "--tune", "nowhere/w.json")
+    assert (ran.code, ran.err) == (2, "error: --tune nowhere/w.json: there is no folder nowhere\n")
+    assert "0 is not in the range" in ada("bench", "--on", "graphmem-store", "--probes", "0").err

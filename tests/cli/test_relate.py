@@ -184,3 +184,23 @@ def test_undo_merge_and_unmerge(ada: Run) -> None:
     assert ("Bo", "likes", "tea") in _held(ada)
     assert ada("unmerge", beau["id"], "--json").json["name"] == "Beau"
     assert ("Beau", "likes", "tea") in _held(ada)
+
+
+def test_what_could_not_be_done_is_said(ada: Run) -> None:
+    assert "no such relation is believed" in ada("unrelate", "Bo", "likes", "tea").err
+    assert "did you mean works_at?" in ada("relations", "--type", "work_at").err
+    assert "Bo and bo are one entity" in ada("paths", "Bo", "bo").err
+    ran = ada("diff", "2025-01", "2024-01")
+    assert (ran.code, ran.err) == (
+        2,
+        "error: 2025-01 is after 2024-01: the earlier moment comes first\n",
+    )
+
+
+def test_what_was_merged_can_be_parted_by_what_is_shown(ada: Run) -> None:
+    ran = ada("merge", "Bo", "Cleo")
+    command = ran.err.splitlines()[-1].partition("graphmem ")[2].split()
+    assert ada(*command).code == 0
+    assert ada("entity", "Cleo").out.split()[-2:] != []
+    assert "also called" in ada("entities").out
+    assert {row["name"] for row in ada("entities", "--json").json} >= {"Bo", "Cleo"}

@@ -65,6 +65,8 @@ CONTENT: dict[str, tuple[Any, str]] = {
         [{"content": [{"type": "text", "text": "Tea."}, {"type": "x", "x": "\ud800"}]}],
         "lone surrogate",
     ),
+    "number in a message": ([{"content": ["Tea.", 7]}], "a part of its content must be text.*int"),
+    "misspelt": ([{"content": "Tea.", "occured_at": "2024"}], "did you mean occurred_at"),
     "role": ([{"content": "Tea.", "role": 7}], "message 0: role must be text, got int"),
     "name": ([{"content": "Tea.", "name": ""}], "message 0: name is empty"),
     "id": ([{"content": "Tea."}, {"content": "Tea.", "id": 7}], "message 1: id must be text"),

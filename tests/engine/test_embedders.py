@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,25 @@ class TestEmbedder:
             health = memory.health()
             assert (health.ok, health.parts["graph"]) == (False, "ok")
             assert "embed-small" in health.parts["vectors"]
+
+    def test_at_a_ceiling_words_alone_answer(
+        self, server: LocalModelServer, tmp_path: Path
+    ) -> None:
+        capped = self.chosen(server, max_calls_per_day=8)
+        with Memory(tmp_path / "store", user_id="ada", settings=capped) as memory:
+            memory.add("Bob Stone works at Acme.")
+            found = [memory.search(f"Bob Stone, {n}") for n in range(9)]
+            assert found[0].reason is None
+            assert found[-1].reason is not None
+            assert re.search(r"calls per day \(8\).*; searched by words alone", found[-1].reason)
+            assert found[-1][0].text == found[0][0].text
+            assert not {"dense", "dense_window"} & {arm.arm for arm in found[-1][0].arms}
+            assert "Bob Stone" in str(memory.context("Where is Bob Stone?"))
+            memory.add("Carol Reed works at Acme.")
+            later = memory.search("Carol Reed")
+            assert later.reason is not None
+            assert "what was told since is not searched yet" in later.reason
+            assert later.reason.count("calls per day") == 2
 
     def test_a_first_opening_needs_it(self, tmp_path: Path) -> None:
         with LocalModelServer() as server:

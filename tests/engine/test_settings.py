@@ -402,3 +402,25 @@ def test_a_key_chooses_the_model_and_never_the_embedder() -> None:
         health = memory.health()
         assert health.parts["extraction"] == DEFAULT_MODEL
         assert health.parts["embedder"].startswith("wordllama")
+
+
+@pytest.mark.parametrize(
+    ("folder", "why"),
+    [
+        ("", "the folder's name is empty"),
+        (" ", "the folder's name is empty"),
+        (7, "a folder is text or a path, got int"),
+        (b"store", "a folder is text or a path, got bytes"),
+        ("a\0b", "NUL"),
+        (":memory:", "write memory://"),
+        ("kuzu:///graph", "is no folder: give one, or memory://"),
+        ("postgresql://ann@db/graphmem", "GRAPHMEM_LEDGER"),
+    ],
+)
+def test_what_is_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Any, why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=why), Memory(folder, user_id="ada"):
+        raise AssertionError("opened")
+    assert list(tmp_path.iterdir()) == []

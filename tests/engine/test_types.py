@@ -40,6 +40,27 @@ ONE_OPEN = [
 ]
 
 
+def test_a_type_is_asked_for_in_any_form(plain: Memory) -> None:
+    """As it is written, as what stands for it, as what it stands for; from either side."""
+    plain.relate("Ada", "drives", "Fiat", valid_at="2020-01-01")
+    plain.relate("Ada", "steers", "Saab", valid_at="2021-01-01")
+    plain.relate("Saab", "steered_by", "Bob", valid_at="2022-01-01")
+    plain.relate("Ada", "works_at", "Acme")
+    plain.declare_type("steers", same_as="drives")
+    plain.declare_type("steered_by", inverse_of="steers")
+    told = ["Fiat", "Saab"]
+    for type in ("drives", "Drives", "steers", "steered by"):
+        found = plain.relations("Ada", type=type)
+        assert [relation.object for relation in found] == told, type
+        assert len(plain.relations(type=type)) == 3
+        assert len(plain.relations("Saab", type=type)) == 2
+        assert len(plain.relations(type=type, limit=2)) == 2
+        then = plain.as_of("2020-06-01").relations(type=type)
+        assert [relation.object for relation in then] == ["Fiat"]
+    assert [r.object for r in plain.relations("Ada", type="employed by")] == ["Acme"]
+    assert plain.relations(type="flies") == []
+
+
 class TestDeclared:
     def test_before_or_after(self, plain: Memory) -> None:
         cars(plain)

@@ -57,6 +57,16 @@ def order(result: SearchResult) -> list[str]:
     return list(dict.fromkeys(hit.text for hit in result))
 
 
+def test_a_context_is_read_again_once(
+    server_of: Callable[[Any], LocalModelServer], tmp_path: Path
+) -> None:
+    server = server_of(oven_first)
+    with told(tmp_path / "read", server) as memory:
+        context = memory.context("What did Ada bake?")
+        assert _TEXTS[3] in str(context)
+        assert [spend.calls for spend in memory.stats().spend] == [1]
+
+
 def test_a_chat_model_orders_the_best(
     server_of: Callable[[Any], LocalModelServer], tmp_path: Path
 ) -> None:

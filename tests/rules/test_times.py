@@ -52,6 +52,11 @@ from tests.rules.helpers import SAID_AT, ask, episode
         ("on 3 March", "2024-03-03"),
         ("on December 24th", "2023-12-24"),
         ("on 2023-05-08", "2023-05-08"),
+        ("on 31/12/2023", "2023-12-31"),
+        ("on 12/31/2023", "2023-12-31"),
+        ("on 3.4.2023", "2023-04-03"),
+        ("on 04/04/2023", "2023-04-04"),
+        ("on 03/04/2023", "2023-03-04"),
     ],
 )
 def test_resolves_to_the_earliest_instant(phrase: str, day: str) -> None:
@@ -72,6 +77,9 @@ def test_knows_the_future(phrase: str) -> None:
         "1999 things",
         "call 2024567",
         "30 February 2023",
+        "on 2023-02-30",
+        "on 30/02/2023",
+        "on 13/13/2023",
         "on Friday",
         "may 5",
     ],

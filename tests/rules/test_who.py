@@ -56,6 +56,23 @@ def test_a_speaker_gives_their_name(text: str, name: str) -> None:
     assert not any(name in (f.subject, f.object) for f in found.facts)
 
 
+@pytest.mark.parametrize(
+    ("speaker", "text"),
+    [
+        (None, "My name is Elena. I live in Oslo."),
+        ("elena", "I'm Elena. I live in Oslo."),
+        ("Elena", "I live in Oslo."),
+    ],
+)
+@pytest.mark.parametrize("known", [(), (Entity("1", "w", "elena", "person", ("Lena",)),)])
+def test_a_user_id_is_written_as_its_bearer_writes_it(
+    speaker: str | None, text: str, known: tuple[Entity, ...]
+) -> None:
+    found = extract(episode((speaker, text), scope=ELENA), known)
+    assert [fact.text for fact in found.facts] == ["Elena lives in Oslo"]
+    assert {entity.name for entity in found.entities} == {"Elena", "Oslo"}
+
+
 def test_a_name_that_is_the_users_own_is_no_second_one() -> None:
     assert aliases(episode((None, "I'm Elena."), scope=ELENA)) == {}
     assert aliases(episode((None, "I'm Elena Varga."), scope=ELENA)) == {"elena": ("Elena Varga",)}

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from graphmem.adapters import edge_mark, edge_optimize, vectors_edge
-from graphmem.adapters.edge_shard import Shard
+from graphmem.adapters.edge_shard import Shard, engine_errors
 from graphmem.adapters.vectors_edge import EdgeVectors
-from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorChanges, VectorQuery
 from graphmem.testing.vector_points import SIZE, WALL, drop, point, put, uid, unit
 
@@ -368,6 +368,28 @@ async def test_a_failed_optimization_says_so_and_leaves_the_store_working(
 
 
 @pytest.mark.usefixtures("worth_it")
+async def test_a_mark_that_cannot_be_written_leaves_the_old_shard_in_force(
+    store: EdgeVectors,
+) -> None:
+    await store.apply(put(*(point(n, "old") for n in range(1, 60))), 1)
+    in_the_way = store._path / "mark.json.new"
+    in_the_way.mkdir()
+    with pytest.raises(BackendError, match=r"mark\.json\.new"):
+        await store.optimize()
+    assert len(await facts_with(store, "old")) == 59, "searched as before"
+    folders = {path.name for path in store._path.iterdir() if path != in_the_way and path.is_dir()}
+    assert folders == {f"{name}-1" for name in COLLECTIONS}, "the copy is gone"
+    in_the_way.rmdir()
+    await store.apply(put(point(100, "new")), 2)
+    await store.optimize()
+    assert mark_of(store._path)["changed"]["facts"] == 0
+    await store.close()
+    assert (await store.open("store", "model", SIZE)).applied_seq == 2
+    assert await facts_with(store, "new") == {uid(100)}
+    assert len(await facts_with(store, "old")) == 59
+
+
+@pytest.mark.usefixtures("worth_it")
 async def test_without_an_interpreter_to_start_it_optimizes_in_place(
     store: EdgeVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -395,6 +417,13 @@ def test_copying_leaves_holes_and_changes_nothing(tmp_path: Path) -> None:
     for name, content in contents.items():
         assert (tmp_path / "c" / "b" / name).read_bytes() == content
     assert (tmp_path / "c" / "b" / "zeros").stat().st_blocks == 0
+
+
+def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
+    """In the engine's own words, as seen: rebuilding would not help, room would."""
+    told = "Failed to flush: IO Error: failed to write to file `x`: No space left on device"
+    with pytest.raises(Unavailable, match="the disk is full"), engine_errors(tmp_path):
+        raise Exception(f"Service runtime error: {told} (os error 28)")  # noqa: TRY002
 
 
 # -- calls at the wrong time ---------------------------------------------------------------------

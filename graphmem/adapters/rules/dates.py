@@ -33,6 +33,7 @@ _SEASON = r"(?:" + "|".join(SEASONS) + r")"
 _PHRASES = re.compile(
     r"\b(?:(?P<lead>since|in|on|from|during|back in|early in|late in|around|until|till|to)\s+)?(?:"
     rf"(?P<iso>{_YEAR}-\d\d-\d\d)\b"
+    rf"|(?P<numeric>\d{{1,2}}(?P<sign>[/.])\d{{1,2}}(?P=sign){_YEAR})\b"
     rf"|(?:the\s+)?(?P<d1>{_DAY})(?:\s+of)?\s+(?P<m1>{_MONTH}),?\s+(?P<y1>{_YEAR})\b"
     rf"|(?P<m2>{_MONTH})\s+(?P<d2>{_DAY}),?\s+(?P<y2>{_YEAR})\b"
     rf"|(?:the\s+)?(?P<d3>{_DAY})(?:\s+of)?\s+(?P<m3>{_MONTH})(?=\W|$)(?!,?\s+{_YEAR}\b)"
@@ -109,13 +110,18 @@ def _lasting(text: str, said_at: datetime) -> Iterator[When]:
         yield When(match.start(), match.end(), ago and ago[0], lasting=True)
 
 
+_UNKNOWN = (None, "unknown")
+
+
 def _resolve(  # noqa: PLR0911 - one return for each form of a date
     match: re.Match[str], said_at: datetime
 ) -> tuple[datetime | None, str] | None:
     """(instant, words for it); (None, …) for an unknown time; None when it is no time at all."""
     group = match.groupdict()
     if group["iso"]:
-        return _day(*(int(part) for part in group["iso"].split("-")))
+        return _day(*(int(part) for part in group["iso"].split("-"))) or _UNKNOWN
+    if group["numeric"]:
+        return _numeric(group["numeric"], group["sign"])
     for index in "12":
         if group[f"m{index}"]:
             return _day(int(group[f"y{index}"]), _month(group[f"m{index}"]), group[f"d{index}"])
@@ -151,10 +157,21 @@ def _bare(group: dict[str, str | None], said_at: datetime) -> tuple[datetime | N
         if not weekday[0].isupper():
             return None
         # "on Friday" may be the one before or the one to come
-        return None, "unknown"
+        return _UNKNOWN
     if year and lead and lead != "on":
         return _first(int(year), 1), f"in {year}"
     return None
+
+
+def _numeric(parts: str, sign: str) -> tuple[datetime | None, str]:
+    """``31.12.2023`` is day and month; ``31/12/2023`` and ``12/31/2023`` are what only one of them
+    can be, and ``04/03/2023`` is vague: around the earlier of the two days."""
+    one, two, year = (int(part) for part in parts.split(sign))
+    days = [_day(year, two, one), None if sign == "." else _day(year, one, two)]
+    found = sorted({day for day in days if day is not None})
+    if len(found) < 2:
+        return found[0] if found else _UNKNOWN
+    return found[0][0], f"around {found[0][0]:%Y-%m-%d}"
 
 
 def _month(name: str) -> int:

@@ -184,6 +184,23 @@ class Names:
                 self.canonical.setdefault(key, canonical)
                 self.sure.add(key)
 
+    def spell(self, name: str) -> str | None:
+        """Write as its bearer does a name that is known in small letters, as a user id often is;
+        the spelling that this takes the place of, if it does."""
+        key = name_key(name)
+        held = self.canonical.get(key)
+        if held is None or name.islower() or not held.islower() or name_key(held) != key:
+            return None
+        self.canonical = {k: name if v == held else v for k, v in self.canonical.items()}
+        if held in self.kinds:
+            self.kinds[name] = self.kinds.pop(held)
+        if held in self.aliases:
+            self.aliases[name] = self.aliases.pop(held)
+        if held in self.fixed:
+            self.fixed.remove(held)
+            self.fixed.add(name)
+        return held
+
     def see(self, name: str, kind: str | None = None) -> str:
         """Register a name and return its canonical spelling. A definite kind replaces "thing"."""
         key = name_key(name)

@@ -1,5 +1,5 @@
 """``python -m graphmem.doors.cli``: the same as ``graphmem``."""
 
-from graphmem.doors.cli import main
+from graphmem.doors.start import main
 
 main()

@@ -110,7 +110,7 @@ class Options:
         if owned:
             self.scope()
         elsewhere = "://" in self.store or bool(os.environ.get("GRAPHMEM_LEDGER"))
-        if not create and not elsewhere and not _holds_something(self.folder):
+        if not create and not elsewhere and not holds_store(self.folder):
             raise UsageError(
                 f"there is no store in {self.folder}: give its folder with --store (or "
                 "GRAPHMEM_STORE), or put something in: graphmem add, graphmem ingest"
@@ -127,8 +127,11 @@ class Options:
             yield memory
 
 
-def _holds_something(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
+def holds_store(folder: Path) -> bool:
+    """Whether a folder holds a ledger, without which there is nothing to read."""
+    from graphmem.settings import LEDGER_FILE
+
+    return (folder / LEDGER_FILE).is_file()
 
 
 def options() -> Options:

@@ -29,7 +29,13 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 @subgroup("bench", invoke_without_command=True)
 @click.option("--on", type=_FOLDER, help="Your own store: questions are made from what it holds.")
-@click.option("--probes", default=200, show_default=True, help="With --on: how many questions.")
+@click.option(
+    "--probes",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="With --on: how many questions.",
+)
 @click.option("--tune", type=_FILE, help="With --on: find weights on half of it, and write them.")
 @click.pass_context
 def bench(context: click.Context, on: Path | None, probes: int, tune: Path | None) -> None:
@@ -61,6 +67,8 @@ def _own(folder: Path, count: int, tune: Path | None) -> None:
     from graphmem.bench.own import measure_own
     from graphmem.bench.tables import own_table
 
+    if tune is not None and not tune.parent.is_dir():
+        raise UsageError(f"--tune {tune}: there is no folder {tune.parent}")
     shared = options()
     shared.store = str(folder)
     with shared.memory() as memory, progress_shown() as progress:
@@ -141,7 +149,8 @@ def run(name: str, path: Path, **given: Any) -> None:
         note("no plots: pip install 'graphmem[viz]' draws them")
     if not shown(result):
         click.echo(text)
-        note(f"written to {folder}: result.json, result.md {' '.join(p.name for p in pictures)}")
+        names = ("result.json", "result.md", *(picture.name for picture in pictures))
+        note(f"written to {folder}: {', '.join(names)}")
 
 
 def _plan(data: Dataset, path: Path, given: dict[str, Any], settings: Settings) -> Plan:

@@ -10,7 +10,7 @@ import click
 
 from graphmem.doors.cli.ask import ALL, IDS, marked
 from graphmem.doors.cli.base import WHERE, at_time, command, filtered, options
-from graphmem.doors.cli.help import asking, say_if_empty
+from graphmem.doors.cli.help import asking, say_if_empty, say_if_no_type
 from graphmem.doors.cli.output import (
     FIXED,
     clean,
@@ -63,6 +63,8 @@ def relations(
             entity, type=type_, other=other, limit=limit, **current, **filtered(where)
         )
         say_if_empty(memory, found)
+        if type_ is not None and not found:
+            say_if_no_type(memory, type_)
     if options().json:
         emit(found)
         return
@@ -176,6 +178,8 @@ def paths(
         found = seen.paths(
             source, target, max_hops=max_hops, limit=limit, **current, **filtered(where)
         )
+        if not found and seen.entity(source).id == seen.entity(target).id:
+            note(f"{source} and {target} are one entity")
     if options().json:
         emit([{**to_json(way), "text": str(way)} for way in found])
         return

@@ -72,5 +72,18 @@ def say_if_empty(memory: Memory, answer: object) -> None:
         note(_nothing())
 
 
+def say_if_no_type(memory: Memory, type: str) -> None:
+    """After an empty answer about a relation type: which ones are said here that are like it."""
+    from rapidfuzz import process, utils
+
+    said = [known.type for known in memory.relation_types() if known.statements]
+    if said and type not in said:
+        best = process.extract(
+            type, said, processor=utils.default_process, limit=_SUGGESTED, score_cutoff=_CLOSE
+        )
+        like = f"; did you mean {' or '.join(name for name, _, _ in best)}?" if best else ""
+        note(f"nothing here has the type {type!r}{like}")
+
+
 def _nothing() -> str:
     return f"nothing is stored for {options().owner} yet (is the name right?)"

@@ -214,10 +214,14 @@ class Ingest:
             for item in reader:
                 started = True
                 yield item
-        except Unreadable as error:
-            if started or not self._several:
-                raise
-            self._leave_out(reader.path, error)
+        except UsageError as error:
+            if isinstance(error, Unreadable) and self._several and not started:
+                self._leave_out(reader.path, error)
+                return
+            if str(error).startswith(reader.path.name) and reader.path.name != str(reader.path):
+                # The name alone does not tell which file it is in a tree of folders.
+                raise UsageError(f"{reader.path.parent / str(error)}") from error
+            raise
 
     def _leave_out(self, path: Path, error: UsageError) -> None:
         if path not in self.left_out:

@@ -83,6 +83,10 @@ def diff(
     \b
     graphmem diff 2024-01-01 2024-06-01
     """
+    from graphmem.clock import parse_when
+
+    if parse_when(a, name="the first moment") > parse_when(b, name="the second moment"):
+        raise UsageError(f"{a} is after {b}: the earlier moment comes first")
     with asking() as memory:
         before, after = memory.as_of(a, known_at_a), memory.as_of(b, known_at_b)
         found = memory.diff(before, after, entity, limit=limit)

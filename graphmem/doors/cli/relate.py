@@ -10,7 +10,7 @@ import click
 from graphmem.doors.cli.base import at_time, command, options, pairs
 from graphmem.doors.cli.graph import show_entities
 from graphmem.doors.cli.help import asking
-from graphmem.doors.cli.output import counted, plain, show, shown
+from graphmem.doors.cli.output import counted, note, plain, show, shown
 from graphmem.doors.cli.tell import show_receipt
 from graphmem.model import Modality
 
@@ -79,8 +79,13 @@ def unrelate(
     """
     with asking() as memory:
         receipt = memory.unrelate(subject, type_, object_, invalid_at=invalid_at, occurred_at=at)
-    if not shown(receipt):
-        show_receipt(receipt)
+    if shown(receipt):
+        return
+    if receipt.status == "done" and not receipt.decisions:
+        show(plain(f"remembered as episode {receipt.episode_id}"))
+        note("nothing is taken back by it: no such relation is believed (graphmem relations)")
+        return
+    show_receipt(receipt)
 
 
 @command("undo")
@@ -106,9 +111,11 @@ def merge(entity: str, other: str) -> None:
     OTHER becomes part of ENTITY; unmerge parts them again.
     """
     with asking() as memory:
+        part = memory.entity(other)
         found = memory.merge(entity, other)
     if not shown(found):
         show_entities([found], ids=True)
+        note(f"to part them again: graphmem unmerge {part.id}")
 
 
 @command("unmerge")

@@ -99,8 +99,17 @@ def _at(value: str | None) -> datetime | str | None:
     return parse_when(value, name="--at")
 
 
+def _paths(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[Path, ...]:
+    """Paths as they were given; an empty one would be the folder that one stands in."""
+    if not all(values):
+        raise UsageError("a path is empty; write . for this folder")
+    return tuple(map(Path, values))
+
+
 @command("ingest")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, callback=_paths)
 @click.option(
     "--format",
     "format",

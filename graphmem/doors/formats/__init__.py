@@ -165,10 +165,12 @@ def _format_of(record: object) -> str | None:
 def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     """The files to read, and whether each was named itself (or found in a folder that was).
 
-    Folders are searched for text, Markdown and JSON files, in order of name, hidden ones left out
-    and links to folders not followed. :class:`UsageError` for a path that does not exist,
+    Folders are searched for text, Markdown and JSON files, in order of name, hidden ones and stores
+    left out and links to folders not followed. :class:`UsageError` for a path that does not exist,
     :class:`Unreadable` for a folder in which nothing is found.
     """
+    from graphmem.settings import LEDGER_FILE
+
     for path in paths:
         if not path.is_dir():
             if not path.exists():
@@ -177,6 +179,9 @@ def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
             continue
         found = False
         for folder, inner, names in os.walk(path):
+            if LEDGER_FILE in names:  # a memory, perhaps the very one that this goes into
+                inner[:] = []
+                continue
             inner[:] = sorted(name for name in inner if not name.startswith("."))
             for name in sorted(names):
                 if not name.startswith(".") and Path(name).suffix.lower() in _WALKED:

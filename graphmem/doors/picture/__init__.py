@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from graphmem.clock import stamp, unstamp
+from graphmem.doors.picture.drawing import Drawing
 from graphmem.doors.picture.layout import arrange
 from graphmem.doors.picture.page import page
-from graphmem.doors.picture.spec import Drawing, vega_spec
+from graphmem.doors.picture.spec import vega_spec
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Relation, Subgraph
 

@@ -7,11 +7,11 @@ that arrowheads and labels follow when a node is dragged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-_MARGIN = 36
-_HEAD = 58  # room for title and legend above the graph
+from graphmem.doors.picture.drawing import HEAD, MARGIN, Drawing
+from graphmem.doors.picture.moving import signals
+
 _FONT = "DejaVu Sans, Segoe UI, Helvetica Neue, Arial, sans-serif"
 _INK = "#23303d"
 _QUIET = "#66727f"
@@ -41,18 +41,6 @@ _LABELS_ON_PAPER = 120
 """More links than this, and their labels would hide the graph."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """Nodes and links with places and sizes, in a frame of ``width`` by ``height``."""
-
-    nodes: list[dict[str, Any]]
-    links: list[dict[str, Any]]
-    kinds: list[str]
-    title: str
-    width: int
-    height: int
-
-
 def vega_spec(drawing: Drawing, *, interactive: bool) -> dict[str, Any]:
     """The specification: of a still picture, or of one that can be dragged and zoomed."""
     nodes: dict[str, Any] = {"name": "nodes", "values": drawing.nodes}
@@ -79,15 +67,15 @@ def vega_spec(drawing: Drawing, *, interactive: bool) -> dict[str, Any]:
         "marks": [_edges(), _heads(), _edge_labels(), *_node_marks()],
     }
     if interactive:
-        spec["signals"] = _signals(drawing)
+        spec["signals"] = signals(drawing)
         nodes["on"] = [{"trigger": "drag", "modify": "held", "values": "{x: drag[0], y: drag[1]}"}]
         return spec
-    spec["width"] = max(drawing.width + 2 * _MARGIN, 480)
-    spec["height"] = drawing.height + 2 * _MARGIN + _HEAD
+    spec["width"] = max(drawing.width + 2 * MARGIN, 480)
+    spec["height"] = drawing.height + 2 * MARGIN + HEAD
     left = (spec["width"] - drawing.width) / 2
     many = len(drawing.links) > _LABELS_ON_PAPER
     spec["signals"] = [
-        {"name": "view", "value": [1, left, _MARGIN + _HEAD]},
+        {"name": "view", "value": [1, left, MARGIN + HEAD]},
         {"name": "over", "value": None},
         {"name": "link_labels", "value": not many},
         {"name": "moved", "value": 0},
@@ -328,97 +316,3 @@ def _haloed(mark: dict[str, Any], *, baseline: str) -> dict[str, Any]:
             },
         ],
     }
-
-
-def _signals(drawing: Drawing) -> list[dict[str, Any]]:
-    """The window, pointer and wheel: dragging a node, moving the page, zooming."""
-    return [*_window(drawing), *_POINTER, _view(drawing)]
-
-
-def _view(drawing: Drawing) -> dict[str, Any]:
-    """Scale and offset of the page: fitted at first, then moved, or zoomed about the pointer."""
-    wide, high = drawing.width + 2 * _MARGIN, drawing.height + 2 * _MARGIN
-    scale = f"clamp(min(width / {wide}, (height - {_HEAD}) / {high}), 0.05, 1.6)"
-    fitted = (
-        f"[{scale}, (width - {drawing.width} * {scale}) / 2,"
-        f" {_HEAD} + (height - {_HEAD} - {drawing.height} * {scale}) / 2]"
-    )
-    factor = "clamp(pow(1.0015, -event.deltaY * pow(16, event.deltaMode)), 0.5, 2)"
-    zoomed = f"clamp(view[0] * {factor}, 0.05, 8)"
-    return {
-        "name": "view",
-        "init": fitted,
-        "on": [
-            {"events": "window:resize, dblclick", "update": fitted},
-            {
-                "events": "[pointerdown, window:pointerup] > window:pointermove!",
-                "update": "down ? [view[0], down[2][1] + x() - down[0],"
-                " down[2][2] + y() - down[1]] : view",
-            },
-            {
-                "events": "wheel!",
-                "update": f"[{zoomed}, x() - (x() - view[1]) * {zoomed} / view[0],"
-                f" y() - (y() - view[2]) * {zoomed} / view[0]]",
-            },
-        ],
-    }
-
-
-def _window(drawing: Drawing) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": "width",
-            "init": "windowSize()[0]",
-            "on": [{"events": "window:resize", "update": "windowSize()[0]"}],
-        },
-        {
-            "name": "height",
-            "init": "windowSize()[1]",
-            "on": [{"events": "window:resize", "update": "windowSize()[1]"}],
-        },
-        {"name": "link_labels", "update": f"view[0] > {0.7 if len(drawing.links) > 60 else 0.45}"},
-    ]
-
-
-_POINTER: tuple[dict[str, Any], ...] = (
-    {
-        "name": "held",
-        "value": None,
-        "on": [
-            {"events": "@circles:pointerdown", "update": "datum"},
-            {"events": "window:pointerup", "update": "null"},
-        ],
-    },
-    {
-        "name": "over",
-        "value": None,
-        "on": [
-            {"events": "@circles:pointerover", "update": "held || datum"},
-            {"events": "@circles:pointerout", "update": "held"},
-            {"events": "window:pointerup", "update": "null"},
-        ],
-    },
-    {
-        "name": "drag",
-        "value": None,
-        "on": [
-            {
-                "events": "[@circles:pointerdown, window:pointerup] > window:pointermove!",
-                "update": "[(x() - view[1]) / view[0], (y() - view[2]) / view[0]]",
-            }
-        ],
-    },
-    {
-        "name": "moved",
-        "value": 0,
-        "on": [{"events": {"signal": "drag"}, "update": "moved + 1"}],
-    },
-    {
-        "name": "down",
-        "value": None,
-        "on": [
-            {"events": "pointerdown", "update": "held ? null : [x(), y(), view]"},
-            {"events": "window:pointerup", "update": "null"},
-        ],
-    },
-)
