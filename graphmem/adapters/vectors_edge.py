@@ -92,7 +92,7 @@ class EdgeVectors:
     async def ids(self, collection: Collection, wall: str | None = None) -> set[str]:
         return await self._read(self._ids_now, collection, wall)
 
-    async def optimize(self) -> None:
+    async def optimize(self) -> bool:
         """Merge, tidy and index what has piled up, in a process of its own: searches go on until
         the result is loaded (1.5 s for a million points), writes wait while a collection is copied,
         too. Cancelled, it leaves everything as it was.
@@ -105,8 +105,9 @@ class EdgeVectors:
                     continue
                 await asyncio.to_thread(job.process.wait)
                 if job.abandoned:
-                    return
+                    return False
                 await self._write(self._end_optimizing, job)
+            return True
         finally:
             # A thread may have started it although the call was cancelled before it knew.
             if self._writer is not None:

@@ -181,9 +181,10 @@ class MemoryVectors:
         held = self._walls[collection].get(wall)
         return set(held.points) if held else set()
 
-    async def optimize(self) -> None:
+    async def optimize(self) -> bool:
         """Nothing to do: every search is exact."""
         self._check_open()
+        return True
 
     async def clear(self) -> None:
         self._empty()

@@ -106,9 +106,10 @@ class QdrantVectors:
         _, server = self._opened()
         return await server.ids(collection, wall)
 
-    async def optimize(self) -> None:
+    async def optimize(self) -> bool:
         """Nothing to do: a server builds its indexes by itself, beside the work."""
         self._opened()
+        return True
 
     async def clear(self) -> None:
         """See the port. Works after an ``open`` that failed, too, but clears the points of another

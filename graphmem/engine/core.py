@@ -247,8 +247,8 @@ class Core:
         applied = self._vectors.applied_seq
         idle = self._indexing is None or self._indexing.done()
         if idle and self._due_to_index(applied):
-            self._indexed_seq = applied
-            self._indexing = asyncio.create_task(self._index(applied))
+            before, self._indexed_seq = self._indexed_seq, applied
+            self._indexing = asyncio.create_task(self._index(before, applied))
 
     def _due_to_index(self, seq: int) -> bool:
         return seq - self._indexed_seq >= max(_INDEX_EVERY, seq // 2)
@@ -263,10 +263,13 @@ class Core:
                 # What becomes of it is its own to tell, also when the memory is closed meanwhile.
                 await asyncio.wait([self._indexing])
 
-    async def _index(self, applied: int) -> None:
+    async def _index(self, before: int, applied: int) -> None:
         try:
-            await self._parts.vectors.optimize()
-            await self._parts.ledger.remember_setting(INDEXED_SEQ, str(applied))
+            if await self._parts.vectors.optimize():
+                await self._parts.ledger.remember_setting(INDEXED_SEQ, str(applied))
+            elif self._indexed_seq == applied:
+                # Given up, as at the beginning of a load: its end is to do it.
+                self._indexed_seq = before
         except GraphmemError as error:
             # Searches stay right without it, only slower; the next time tries again.
             _log.warning("the vectors could not be indexed: %s", error)

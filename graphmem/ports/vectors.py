@@ -118,8 +118,9 @@ class VectorStore(Protocol):
         """The ids of all points, or of all points inside one wall."""
         ...
 
-    async def optimize(self) -> None:
-        """Build indexes over what has piled up. Slow; called in the background."""
+    async def optimize(self) -> bool:
+        """Build indexes over what has piled up; False when so much was written meanwhile that it
+        was given up. Slow; called in the background."""
         ...
 
     async def clear(self) -> None:

@@ -17,9 +17,10 @@ def indexed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     done: list[Path] = []
     optimize = EdgeVectors.optimize
 
-    async def noted(self: EdgeVectors) -> None:
-        await optimize(self)
+    async def noted(self: EdgeVectors) -> bool:
+        whole = await optimize(self)
         done.append(self._path)
+        return whole
 
     monkeypatch.setattr(core, "_INDEX_EVERY", 100)
     monkeypatch.setattr(EdgeVectors, "optimize", noted)
@@ -56,3 +57,21 @@ async def test_what_was_left_unindexed_is_caught_up_with(
         assert memory._indexing is None
         assert (await memory.rebuild()).ok
     assert len(indexed) == 2, "vectors that were made anew are indexed anew"
+
+
+async def test_what_was_given_up_for_a_load_is_done_at_its_end(
+    indexed: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun at opening, it is given up when much comes: that does not count as done."""
+    optimize, given_up = EdgeVectors.optimize, [True]
+
+    async def at_first_given_up(self: EdgeVectors) -> bool:
+        return False if given_up and given_up.pop() else await optimize(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(core, "_INDEX_EVERY", 100_000)
+        load(tmp_path, 0, 200)
+    monkeypatch.setattr(EdgeVectors, "optimize", at_first_given_up)
+    load(tmp_path, 200, 230)
+    assert not given_up
+    assert len(indexed) == 1, "by the end of the load, though it brought little"
