@@ -324,7 +324,13 @@ class Retrieve:
         best = {id: place for place, id in enumerate(arms.candidates["fact"])}
         ordered = sorted(facts.values(), key=lambda fact: best.get(fact.id, len(best)))
         return await gather(
-            self._ledger, question.scope, question.lens, turns=scores, facts=ordered, seeds=seeds
+            self._ledger,
+            question.scope,
+            question.lens,
+            turns=scores,
+            facts=ordered,
+            seeds=seeds,
+            question=question.text,
         )
 
     async def _with_titles(self, question: Question, rows: Sequence[Row], links: Links) -> Links:
