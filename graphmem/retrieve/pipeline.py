@@ -386,7 +386,8 @@ class Retrieve:
         links = await self._with_titles(question, rows, links)
         pool = Pool(rows, facts, near, arms.found.dense, links)
         answers = together(asked.words, pool, measured)
-        columns = {**measured, **extras.columns(given, ids), **answers.columns}
+        known_too = extras.columns(given, ids, measured["meaning"])
+        columns = {**measured, **known_too, **answers.columns}
         weights = {**self.weights.signals, **self.weights.arms}
         ranking = rank(ids, columns, weights)
         return Candidates(rows, facts, turns, ranking, partners=answers.partners)

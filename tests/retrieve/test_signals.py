@@ -247,7 +247,7 @@ class TestSearch:
         say(memory, "2023-07-08", "The garden is full of bees.", "Lovely!", "It is.")
         hits = memory.search("What came out of the pottery class?", kinds=["turn"])
         assert place(hits, "Great, I made") <= 1
-        assert {"session", "meaning_window", "answers"} <= {
+        assert {"session", "meaning_answer", "answers"} <= {
             arm.arm for arm in hits[place(hits, "Great, I made")].arms
         }
 
