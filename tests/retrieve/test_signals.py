@@ -87,7 +87,7 @@ class TestAsked:
         ],
     )
     def test_days(self, text: str, days: set[tuple[int, int]]) -> None:
-        assert take_apart(text).days == days
+        assert set(take_apart(text).days) == days
 
     def test_a_day_is_of_the_year_that_is_named(self) -> None:
         assert take_apart("And on 8 May?").day_of(MAY) == 1
@@ -109,7 +109,7 @@ class TestAsked:
     )
     def test_events(self, text: str, event: set[str], side: int) -> None:
         asked = take_apart(text)
-        assert (asked.event, asked.side) == (event, side)
+        assert (set(asked.event), asked.side) == (event, side)
 
     def test_a_month_of_another_year_counts_less(self) -> None:
         asked = take_apart("What happened in May 2022?")
