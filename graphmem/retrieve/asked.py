@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 
@@ -22,12 +22,17 @@ _SEASONS = {
     "winter": (12, 1, 2),
 }
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_NAMED_MONTH = "|".join(_MONTHS)
+_DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_NAMED_MONTH})\b")
+_MONTH_FIRST = re.compile(rf"\b({_NAMED_MONTH}) (?:the )?(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)")
+_IN_NUMBERS = re.compile(r"\b(?:19|20)\d\d-(\d\d)-(\d\d)\b")
 _RELATIVE = re.compile(
     r"\b(last|this|next) (week|month|year|" + "|".join((*_SEASONS, *_MONTHS)) + r")\b"
 )
 _AGO = re.compile(r"\b(a|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2}) years? ago\b")
 _COUNTS = ("a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _DAYS = {"today": 0, "yesterday": 1}
+_SIDES = {"before": -1, "after": 1, "since": 1}
 _OTHER_YEAR = 0.3
 _AMOUNT = re.compile(r"\bhow (?:many|much|long|old|often|far)\b")
 
@@ -46,6 +51,19 @@ class Asked:
     how_many: bool
     months: frozenset[int]
     years: frozenset[int]
+    days: frozenset[tuple[int, int]] = frozenset()
+    """Month and day of each day that is named."""
+
+    event: frozenset[str] = frozenset()
+    """The words of what the question calls earlier or later than what it asks for."""
+    side: int = 0
+    """-1 when that was ``before`` the event, 1 when it was ``after`` it or ``since``."""
+
+    def day_of(self, at: datetime | None) -> float:
+        """1 on a day that the question names; never in another year than that which it names."""
+        if at is None or (at.month, at.day) not in self.days:
+            return 0.0
+        return float(not self.years or at.year in self.years)
 
     def month_of(self, at: datetime | None) -> float:
         """1 when a time is in a month that the question names; less in another year than that
@@ -70,10 +88,17 @@ def take_apart(text: str, now: datetime | None = None) -> Asked:
         if season in said:
             months.update(inside)
     years = {int(year) for year in _YEAR.findall(text)}
+    days = _days_named(lower)
+    months |= {month for month, _ in days}
     if now is not None and now.year not in {MINYEAR, MAXYEAR}:
         for more_months, more_years in _relative(lower, said, now):
             months |= more_months
             years |= more_years
+        for word, ago in _DAYS.items():
+            if word in said:
+                then = now - timedelta(days=ago)
+                days.add((then.month, then.day))
+    event, side = _event(parts)
     return Asked(
         content=tuple(dict.fromkeys(sequence)),
         sequence=sequence,
@@ -83,7 +108,28 @@ def take_apart(text: str, now: datetime | None = None) -> Asked:
         how_many=_AMOUNT.search(lower) is not None,
         months=frozenset(months),
         years=frozenset(years),
+        days=frozenset(days),
+        event=event,
+        side=side,
     )
+
+
+def _event(parts: Sequence[str]) -> tuple[frozenset[str], int]:
+    """What stands behind the last "before" or "after", when that is more than a date."""
+    at = max((n for n, word in enumerate(parts) if word in _SIDES), default=-1)
+    if at < 0:
+        return frozenset(), 0
+    event = {word for word in parts[at + 1 :] if word not in STOP_WORDS and word not in _MONTHS}
+    event = {word for word in event if not word[0].isdigit()}
+    return frozenset(event), _SIDES[parts[at]] if event else 0
+
+
+def _days_named(lower: str) -> set[tuple[int, int]]:
+    """Month and day of each date: 7 May, May 7th, 2023-05-07."""
+    named = [(_MONTHS.index(month) + 1, int(day)) for day, month in _DAY_FIRST.findall(lower)]
+    named += [(_MONTHS.index(month) + 1, int(day)) for month, day in _MONTH_FIRST.findall(lower)]
+    named += [(int(month), int(day)) for month, day in _IN_NUMBERS.findall(lower)]
+    return {(month, day) for month, day in named if 1 <= month <= 12 and 1 <= day <= 31}
 
 
 def _relative(

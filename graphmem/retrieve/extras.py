@@ -12,6 +12,7 @@ from graphmem.model import Fact
 from graphmem.retrieve.spread import Reached
 
 _MENTIONED = 0.4  # of what being its subject is worth
+_BY_NAME = frozenset({"about", "graph"})
 
 Extras = dict[str, dict[str, float]]
 """By arm: what each candidate gets, from 0 to 1."""
@@ -54,11 +55,16 @@ def of_turns(
     return {"facts": told, "outdated": outdated}
 
 
-def columns(extras: Extras, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    return {
+def columns(
+    extras: Extras, ids: Sequence[str], meant: NDArray[np.float32]
+) -> dict[str, NDArray[np.float32]]:
+    """One value a row. That a fact is about whom the question names counts as far as the rest of
+    the question is ``meant`` (0 to 1) by it, and that sharply: much else is about them too."""
+    found = {
         arm: np.array([given.get(id, 0.0) for id in ids], dtype=np.float32)
         for arm, given in extras.items()
     }
+    return {arm: v * meant**2 if arm in _BY_NAME else v for arm, v in found.items()}
 
 
 def outdated_turns(ended: Sequence[tuple[Fact, float]]) -> dict[str, str]:

@@ -13,7 +13,8 @@ from math import log2
 from graphmem.model import Entity, Fact, Scope
 from graphmem.ports.ledger import EntityQuery, Mentions
 from graphmem.retrieve.lens import Known, Lens
-from graphmem.text import name_keys
+from graphmem.retrieve.reading import STOP_WORDS
+from graphmem.text import name_keys, words
 
 HUB = 100
 """An entity that more turns name links none of them."""
@@ -40,6 +41,7 @@ class Links:
     keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By entity id the keys of its names, of those that may be what a text is about."""
     seeds: frozenset[str] = frozenset()
+    """Entities that the question writes as names."""
 
 
 async def gather(
@@ -50,8 +52,10 @@ async def gather(
     turns: Mapping[str, float],
     facts: Sequence[Fact],
     seeds: Sequence[Entity],
+    question: str,
 ) -> Links:
-    """Links around the best ``turns`` (with their first score, best first) and ``facts``."""
+    """Links around the best ``turns`` (with their first score, best first) and ``facts``, and
+    around what the question names (``seeds``)."""
     first = list(turns)[:BEST_TURNS]
     known = await ledger.mentions(scope, turn_ids=list(turns)[:_KNOWN_TURNS])
     by_turns = _promise(((id, turns[id]) for id in first), known.entities)
@@ -77,8 +81,29 @@ async def gather(
         mentions,
         turns=[id for id in new if id not in turns],
         facts=found,
-        seeds=frozenset(seed.id for seed in seeds),
+        seeds=written_as_names(question, seeds),
     )
+
+
+def written_as_names(question: str, entities: Iterable[Entity]) -> frozenset[str]:
+    """Ids of the entities that a question writes as names: with a capital, unless it has none at
+    all. The longest come first, and no words are read twice: who asks for the "New York Times" does
+    not name New York, and "which city" no city."""
+    parts = [(words(part), part) for part in question.split()]
+    capitals = {
+        said[0]
+        for said, part in parts
+        if said and said[0] not in STOP_WORDS and any(map(str.isupper, part))
+    }
+    asked = f" {' '.join(words(question))} "
+    keys = {entity.id: sorted(keys_of(entity), key=len, reverse=True) for entity in entities}
+    named: set[str] = set()
+    for id in sorted(keys, key=lambda id: (-len(keys[id][0]), id)):
+        for key in keys[id]:
+            if f" {key} " in asked and (not capitals or capitals.intersection(key.split())):
+                asked = asked.replace(f" {key} ", " · ")
+                named.add(id)
+    return frozenset(named)
 
 
 async def with_keys(ledger: Known, scope: Scope, links: Links, ids: Iterable[str]) -> Links:

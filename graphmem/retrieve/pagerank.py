@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_DAMPING = 0.5
-_ROUNDS = 8  # of the rest, less than 0.5 % is still on its way
+DAMPING = 0.7
+"""What a node hands on of what it has; the rest goes back to the seeds."""
+_ROUNDS = 12  # of the rest, less than 2 % is still on its way
 
 
 def pagerank(
@@ -38,9 +39,9 @@ def pagerank(
     source, target = np.concatenate([one, two]), np.concatenate([two, one])
     here = np.bincount(source, minlength=len(at))
     real = np.array([degrees.get(node, 0) for node in at])
-    share = _DAMPING / np.maximum(np.maximum(here, real), 1)
+    share = DAMPING / np.maximum(np.maximum(here, real), 1)
     scores: NDArray[np.float64] = start
     for _ in range(_ROUNDS):
         handed = np.bincount(target, weights=(scores * share)[source], minlength=len(at))
-        scores = (1 - _DAMPING) * start + handed
+        scores = (1 - DAMPING) * start + handed
     return dict(zip(at, scores.tolist(), strict=True))

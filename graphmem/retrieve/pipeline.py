@@ -337,7 +337,13 @@ class Retrieve:
         best = {id: place for place, id in enumerate(arms.candidates["fact"])}
         ordered = sorted(facts.values(), key=lambda fact: best.get(fact.id, len(best)))
         return await gather(
-            self._ledger, question.scope, question.lens, turns=scores, facts=ordered, seeds=seeds
+            self._ledger,
+            question.scope,
+            question.lens,
+            turns=scores,
+            facts=ordered,
+            seeds=seeds,
+            question=question.text,
         )
 
     async def _with_titles(self, question: Question, rows: Sequence[Row], links: Links) -> Links:
@@ -393,7 +399,8 @@ class Retrieve:
         links = await self._with_titles(question, rows, links)
         pool = Pool(rows, facts, near, arms.found.dense, links)
         answers = together(asked.words, pool, measured)
-        columns = {**measured, **extras.columns(given, ids), **answers.columns}
+        known_too = extras.columns(given, ids, measured["meaning"])
+        columns = {**measured, **known_too, **answers.columns}
         weights = {**self.weights.signals, **self.weights.arms}
         ranking = rank(ids, columns, weights)
         return Candidates(rows, facts, turns, ranking, partners=answers.partners)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +19,22 @@ from graphmem.retrieve.reading import Read, Vocabulary
 
 Numbers = NDArray[np.float32]
 
-_NEAR = 0.35
+_NEAR = 0.3
 """Words less alike than this have nothing to do with each other."""
 _SAME = 0.95
 _BESIDE = 0.8
 """What a word counts that stands in the turn before or after."""
 _BEST_OF_SESSION = 4
+_THAT_EVENT = 0.5
+"""Of the words for an event, so much must be in a text and beside it to tell when it was."""
 _TEXTS = 1_000
 """How many texts there are, for how rare a word is: the ratio of rare to frequent matters."""
 
 SIGNALS = (
     "bm25", "session", "dense", "dense_window", "dense_session",
-    "meaning", "meaning_window", "meaning_beyond", "meaning_session", "meaning_best", "pairs",
-    "names", "times", "numbers", "length", "month", "year", "speaker", "answers", "asks",
+    "meaning", "meaning_window", "meaning_beyond", "meaning_session", "meaning_best",
+    "meaning_answer", "pairs", "names", "times", "numbers", "length", "day", "month", "year",
+    "event", "speaker", "answers", "asks",
 )  # fmt: skip
 
 
@@ -68,10 +72,12 @@ def measure(
     own = [row.read for row in rows]
     context = [row.beside or row.read for row in rows]
     near = nearness(asked, rows, vocabulary) if near is None else near
+    times = [read.turn.occurred_at if read.turn else None for read in context]
     return {
-        **_flags(asked, own, context, speakers_named(asked.content, _speakers(rows))),
+        **_flags(asked, own, context, times, speakers_named(asked.content, _speakers(rows))),
         **_stored(rows, found, places),
-        **_meaning(near, places),
+        **_meaning(near, places, own),
+        "event": _event(asked, _wanted(asked, rows), near, places, times),
         "pairs": _pairs(asked, own, vocabulary),
     }
 
@@ -79,9 +85,12 @@ def measure(
 def nearness(asked: Asked, rows: Sequence[Row], vocabulary: Vocabulary) -> Numbers:
     """For each word that is asked for (names of speakers are not) and each row, how near the row's
     nearest word is."""
+    return _nearest(_wanted(asked, rows), [row.read for row in rows], vocabulary)
+
+
+def _wanted(asked: Asked, rows: Sequence[Row]) -> list[str]:
     names = {word for speaker in _speakers(rows) for word in speaker.lower().split()}
-    wanted = [word for word in asked.content if word not in names]
-    return _nearest(wanted, [row.read for row in rows], vocabulary)
+    return [word for word in asked.content if word not in names]
 
 
 def rarity(near: Numbers) -> Numbers:
@@ -154,13 +163,16 @@ class _Places:
 
 
 def _flags(
-    asked: Asked, own: Sequence[Read], context: Sequence[Read], named: set[str]
+    asked: Asked,
+    own: Sequence[Read],
+    context: Sequence[Read],
+    times: Sequence[datetime | None],
+    named: set[str],
 ) -> dict[str, Numbers]:
     def each(values: Iterable[float], wanted: bool = True) -> Numbers:
         return np.fromiter(values, np.float32, len(own)) if wanted else nothing
 
     nothing = np.zeros(len(own), dtype=np.float32)
-    times = [read.turn.occurred_at if read.turn else None for read in context]
     said = (r.turn is not None and r.turn.speaker in named for r in context)
     return {
         "names": each((read.names for read in own), asked.who_or_where),
@@ -168,6 +180,7 @@ def _flags(
         "numbers": each((read.numbers for read in own), asked.how_many),
         "length": each(read.length for read in own),
         "asks": each(read.asks for read in own),
+        "day": each((asked.day_of(at) for at in times), bool(asked.days)),
         "month": each((asked.month_of(at) for at in times), bool(asked.months)),
         "year": each((asked.year_of(at) for at in times), bool(asked.years)),
         "speaker": each(said, len(named) == 1),
@@ -196,8 +209,12 @@ def _stored(rows: Sequence[Row], found: Found, places: _Places) -> dict[str, Num
     }
 
 
-def _meaning(near: Numbers, places: _Places) -> dict[str, Numbers]:
+def _meaning(near: Numbers, places: _Places, own: Sequence[Read]) -> dict[str, Numbers]:
     rare = rarity(near)
+    # Who answers leaves out what was asked: the words of the question count as the answer's own.
+    asking = np.array([read.questions for read in own], dtype=np.float32)
+    answer = np.maximum(near, places.beside(near * asking, -1))
+    answer = np.maximum(answer, answer[:, places.context])
     around = np.maximum(places.beside(near, -1), places.beside(near, 1))
     window = np.maximum(near, _BESIDE * around)
     window = np.maximum(window, window[:, places.context])
@@ -212,7 +229,34 @@ def _meaning(near: Numbers, places: _Places) -> dict[str, Numbers]:
         "meaning_beyond": _scaled(beyond),
         "meaning_session": _scaled((rare * best[places.session].T).sum(axis=0)),
         "meaning_best": _scaled(places.best_of_session(whole, _BEST_OF_SESSION)),
+        "meaning_answer": _scaled((rare * answer).sum(axis=0)),
     }
+
+
+def _event(
+    asked: Asked,
+    wanted: Sequence[str],
+    near: Numbers,
+    places: _Places,
+    times: Sequence[datetime | None],
+) -> Numbers:
+    """1 for what is from the side of an event that the question says: before or after the moment of
+    the text that tells most of it."""
+    side = np.zeros(places.size, dtype=np.float32)
+    about = [n for n, word in enumerate(wanted) if word in asked.event]
+    if not asked.side or not about or not places.size:
+        return side
+    rare = rarity(near)[about]
+    told = near[about]
+    told = np.maximum(told, _BESIDE * np.maximum(places.beside(told, -1), places.beside(told, 1)))
+    covered = (rare * told).sum(axis=0)
+    best = int(np.argmax(covered))
+    then = times[best]
+    if then is None or covered[best] < _THAT_EVENT * float(rare.sum()):
+        return side
+    for n, at in enumerate(times):
+        side[n] = at is not None and (at <= then if asked.side < 0 else at >= then)
+    return side
 
 
 def _nearest(wanted: Sequence[str], own: Sequence[Read], vocabulary: Vocabulary) -> Numbers:

@@ -2,7 +2,8 @@
 
 A question that takes two steps is answered by two texts that name the same: each covers some of its
 words, and both together cover more than any other two do. ``linked`` is what a text covers with its
-best partner. ``spread`` starts at the facts of the best pairs and follows the graph on from them.
+best partner. ``spread`` starts at the facts of the best pairs and at what the question names, and
+follows the graph on from there.
 ``named`` are texts about what the question names.
 """
 
@@ -41,6 +42,7 @@ _LONG = 25  # words, stop words not counted, from which on a text is prose
 _DECADES = 2.0  # of PageRank that are told apart
 _LITTLE, _ENOUGH = 0.25, 0.45
 """Facts that cover less of the question say nothing of where to go on from; more, all."""
+_BY_NAME = 0.4  # of that trust, when only a name says where to start
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,24 +173,23 @@ def _linked(
 
 
 def _spread(pool: Pool, covers: Numbers, first: Numbers) -> Numbers:
-    """How much of what starts at the best pairs of facts reaches each turn, on a logarithmic scale;
-    nothing when no two facts cover enough of the question."""
+    """How much of what starts at the best pairs of facts, and at the names that are asked about,
+    reaches each turn, on a logarithmic scale; nothing when there is neither a name nor two facts
+    that cover enough of the question."""
     rows, known = pool.rows, pool.links.mentions
     pairs = _fact_pairs(pool, covers)
     trust = (max((cover for cover, *_ in pairs), default=0.0) - _LITTLE) / (_ENOUGH - _LITTLE)
     seeds = _seeds(pairs, known) if trust > 0 else {}
+    names = {id: len(known.turns.get(id, ())) for id in sorted(pool.links.seeds)}
+    for name, count in names.items():
+        if 0 < count <= HUB:
+            seeds[name] = seeds.get(name, 0.0) + 1 / count
+            trust = max(trust, _BY_NAME)
     if not seeds:
         return np.zeros(len(rows), dtype=np.float32)
     turns = {row.id: n for n, row in enumerate(rows) if row.id not in pool.facts}
     best = sorted(turns, key=lambda id: (-first[turns[id]], id))[:_TURNS]
-    near = {turn for entity in seeds for turn in known.turns.get(entity, ())} | {*best}
-    edges = [(turn, one) for turn in turns if turn in near for one in known.entities.get(turn, ())]
-    edges += [
-        ends
-        for fact in pool.facts.values()
-        if not seeds.keys().isdisjoint(fact.entity_ids)
-        for ends in combinations(fact.entity_ids, 2)
-    ]
+    edges = _edges(pool, turns, best, seeds)
     degrees = {one: len(held) + len(known.facts.get(one, ())) for one, held in known.turns.items()}
     top = max(float(first.max(initial=0)), 1e-9)
     seeds |= {turn: _TURNS_WEIGH * float(first[turns[turn]]) / top for turn in best}
@@ -197,6 +198,28 @@ def _spread(pool: Pool, covers: Numbers, first: Numbers) -> Numbers:
     scale = np.log10(np.maximum(found / max(float(found.max(initial=0)), 1e-12), 1e-9))
     spread: Numbers = min(1.0, trust) * np.maximum(0.0, 1 + scale / _DECADES).astype(np.float32)
     return spread
+
+
+def _edges(
+    pool: Pool, turns: Mapping[str, int], best: Sequence[str], seeds: Mapping[str, float]
+) -> list[tuple[str, str]]:
+    """Who is named where, of the best turns, of those that name a seed, and of what more than one
+    turn names; and which entities a seed shares a fact with."""
+    known = pool.links.mentions
+    near = {turn for entity in seeds for turn in known.turns.get(entity, ())} | {*best}
+    found = {
+        (turn, one): None for turn in turns if turn in near for one in known.entities.get(turn, ())
+    }
+    for entity, held in known.turns.items():
+        if len(held) <= HUB and (len(held) > 1 or entity in seeds):
+            found |= {(turn, entity): None for turn in held if turn in turns}
+    between = [
+        ends
+        for fact in pool.facts.values()
+        if not seeds.keys().isdisjoint(fact.entity_ids)
+        for ends in combinations(fact.entity_ids, 2)
+    ]
+    return [*found, *between]
 
 
 def _seeds(

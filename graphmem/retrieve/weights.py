@@ -22,9 +22,9 @@ GROUPS: Mapping[str, frozenset[str]] = {
         name
         for name in SIGNALS
         if name in {"beside", "window", "session"}
-        or name.endswith(("_window", "_beside", "_beyond", "_session", "_best"))
+        or name.endswith(("_window", "_beside", "_beyond", "_session", "_best", "_answer"))
     ),
-    "dates": frozenset({"month", "year", "times"}),
+    "dates": frozenset({"day", "month", "year", "event", "times"}),
     "graph": frozenset({"graph", "named", "linked", "spread"}),
 }
 """Signals that are one arm: left out together. The first two and the last bring candidates too."""

@@ -14,6 +14,7 @@ from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
 from graphmem.adapters.ledger_sqlite import SqliteLedger
 from graphmem.errors import UsageError
 from graphmem.model import Hit, Turn
+from graphmem.retrieve import extras
 from graphmem.retrieve.asked import speakers_named, take_apart
 from graphmem.retrieve.reading import Read, Vocabulary, content_words
 from graphmem.retrieve.signals import SIGNALS, Found, Row, measure
@@ -74,6 +75,42 @@ class TestAsked:
         asked = take_apart(f"What did Ada do {said}?", datetime.fromisoformat(now))
         assert (set(asked.months), set(asked.years)) == (months, years)
 
+    @pytest.mark.parametrize(
+        ("text", "days"),
+        [
+            ("What happened on 8 May 2023?", {(5, 8)}),
+            ("And on the 8th of May, or on June 1st?", {(5, 8), (6, 1)}),
+            ("What was said on 2023-05-08?", {(5, 8)}),
+            ("What happened in May 2023?", set()),
+            ("Was it 99 May?", set()),
+            ("What happened at May 8:30?", set()),
+        ],
+    )
+    def test_days(self, text: str, days: set[tuple[int, int]]) -> None:
+        assert set(take_apart(text).days) == days
+
+    def test_a_day_is_of_the_year_that_is_named(self) -> None:
+        assert take_apart("And on 8 May?").day_of(MAY) == 1
+        assert take_apart("And on 8 May 2023?").day_of(MAY) == 1
+        assert take_apart("And on 8 May 2022?").day_of(MAY) == 0
+        assert take_apart("And on 9 May?").day_of(MAY) == 0
+        assert take_apart("And yesterday?", MAY.replace(day=9)).day_of(MAY) == 1
+        assert take_apart("And on 8 May?").day_of(None) == 0
+
+    @pytest.mark.parametrize(
+        ("text", "event", "side"),
+        [
+            ("Where did Ada live before the move to Oslo?", {"move", "oslo"}, -1),
+            ("What has she played since her wedding?", {"wedding"}, 1),
+            ("What did she do after that?", set(), 0),
+            ("What did she do before May 2023?", set(), 0),
+            ("What does Ada play?", set(), 0),
+        ],
+    )
+    def test_events(self, text: str, event: set[str], side: int) -> None:
+        asked = take_apart(text)
+        assert (set(asked.event), asked.side) == (event, side)
+
     def test_a_month_of_another_year_counts_less(self) -> None:
         asked = take_apart("What happened in May 2022?")
         assert 0 < asked.month_of(MAY) < asked.month_of(MAY.replace(year=2022)) == 1
@@ -91,11 +128,13 @@ class Told:
         self.vocabulary = Vocabulary(WordLlamaEmbedder())
 
     async def turns(self, *sessions: Sequence[tuple[str, str]]) -> list[Row]:
+        """One session a day, from the eighth of May on."""
         rows = []
         for number, session in enumerate(sessions):
+            when = MAY.replace(day=MAY.day + number)
             for ordinal, (speaker, text) in enumerate(session):
                 id = f"{number}:{ordinal}"
-                turn = Turn(id, f"s{number}", ordinal, text, speaker, occurred_at=MAY)
+                turn = Turn(id, f"s{number}", ordinal, text, speaker, occurred_at=when)
                 rows.append(Row(id, await self.read(text, turn)))
         return rows
 
@@ -160,6 +199,33 @@ class TestMeasure:
         assert signals["answers"] == [0, 1, 0, 0, 0]
         assert signals["asks"] == [1, 0, 0, 0, 0]
 
+    async def test_an_answer_has_the_words_of_its_question(self, told: Told) -> None:
+        rows = await told.turns(
+            [("Ada", "Which lamp is it?"), ("Bob", "The green one"), ("Ada", "Fine")],
+            [("Ada", "A lamp stood there"), ("Bob", "The green one")],
+        )
+        signals = await told.ask("lamp", rows)
+        assert signals["meaning_answer"] == [1, 1, 0, 1, 0]
+
+    async def test_the_day_that_is_named(self, told: Told) -> None:
+        rows = await told.turns([("Ada", "Good morning")], [("Ada", "Good morning")])
+        assert (await told.ask("What was said on 9 May 2023?", rows))["day"] == [0, 1]
+        assert (await told.ask("What was said in May 2023?", rows))["day"] == [0, 0]
+
+    async def test_before_and_after_what_memory_knows_the_time_of(self, told: Told) -> None:
+        rows = await told.turns(
+            [("Ada", "I play the flute")],
+            [("Ada", "Our wedding was lovely!")],
+            [("Ada", "I play the drums")],
+        )
+        for question, event in (
+            ("What did she play before the wedding?", [1, 1, 0]),
+            ("What does she play since the wedding?", [0, 1, 1]),
+            ("What did she play before the earthquake?", [0, 0, 0]),
+            ("What does she play?", [0, 0, 0]),
+        ):
+            assert (await told.ask(question, rows))["event"] == event
+
     async def test_only_the_named_speaker_is_meant(self, told: Told) -> None:
         rows = await told.turns([("Ada", "I like tea"), ("Bob", "I like rum")])
         assert (await told.ask("What does Ada like?", rows))["speaker"] == [1, 0]
@@ -200,6 +266,13 @@ class TestMeasure:
             signals = await told.ask(question, rows)
             asked = {name: signals[name][0] > 0 for name in ("times", "numbers", "names")}
             assert asked == {name: name == signal for name in asked}
+
+
+def test_being_about_whom_is_asked_counts_as_the_rest_is_meant() -> None:
+    given = {"about": {"a": 1.0, "b": 1.0}, "present": {"b": 1.0}}
+    columns = extras.columns(given, ["a", "b", "c"], np.array([1.0, 0.5, 1.0], dtype=np.float32))
+    assert columns["about"].tolist() == [1, 0.25, 0]
+    assert columns["present"].tolist() == [0, 1, 0]
 
 
 class TestWeights:
@@ -247,7 +320,7 @@ class TestSearch:
         say(memory, "2023-07-08", "The garden is full of bees.", "Lovely!", "It is.")
         hits = memory.search("What came out of the pottery class?", kinds=["turn"])
         assert place(hits, "Great, I made") <= 1
-        assert {"session", "meaning_window", "answers"} <= {
+        assert {"session", "meaning_answer", "answers"} <= {
             arm.arm for arm in hits[place(hits, "Great, I made")].arms
         }
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from graphmem import Memory, Settings
-from graphmem.model import SearchResult
+from graphmem.model import Entity, SearchResult
+from graphmem.retrieve.links import written_as_names
 
 DOCUMENTS = {
     "Orlan Bridge": "Orlan Bridge is a stone bridge over the river Teskel. It was drawn by the "
@@ -96,3 +97,30 @@ def test_facts_given_as_they_are_lead_on_from_the_best_pair() -> None:
         for title in ("Orlan Bridge", "Mirela Dvorsak", "Halmstead"):
             assert "spread" in {arm.arm for arm in reached[title].arms}
         assert titles(found)[0] in {"Orlan Bridge", "Mirela Dvorsak"}
+
+
+def test_a_name_that_is_asked_about_leads_on() -> None:
+    with Memory("memory://", user_id="ada", settings=Settings.load({})) as memory:
+        for title, text in DOCUMENTS.items():
+            memory.add(f"{title}\n{text}")
+        found = memory.search("What is the town near Mirela Dvorsak known for?", kinds=["turn"])
+        spread = [hit for hit in found if "spread" in {arm.arm for arm in hit.arms}]
+        assert {"Mirela Dvorsak", "Halmstead"} <= {*titles(SearchResult("", tuple(spread)))}
+
+
+@pytest.mark.parametrize(
+    ("question", "named"),
+    [
+        ("Which city does the New York Times come from?", {"New York Times"}),
+        ("Who reads the new york times in a city?", {"New York Times", "city"}),
+        ("Is York a city?", {"York"}),
+        ("York lies where?", {"York"}),
+        ("Which city lies north of New York?", {"New York"}),
+    ],
+)
+def test_what_a_question_writes_as_a_name(question: str, named: set[str]) -> None:
+    known = [
+        Entity(id=name, wall="default/ada", name=name, kind="thing")
+        for name in ("New York Times", "New York", "York", "city")
+    ]
+    assert written_as_names(question, known) == named
