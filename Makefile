@@ -28,7 +28,8 @@ demo: setup
 SCRATCH ?= $(shell $(PYTHON) tests/scratch.py)
 
 test: setup
-	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n logical --dist loadfile
+	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n logical --dist loadfile \
+	  --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff check .

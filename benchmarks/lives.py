@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -48,6 +49,9 @@ _LIFE = {
 """What changes in a user's life, each for some months or years."""
 
 
+_RELATED = re.compile(r"(?P<one>.+), who I met in .+, is (?P<other>.+)'s (?P<kin>\w+)\.")
+
+
 class Item(NamedTuple):
     """One thing said, in one session of one user."""
 
@@ -65,6 +69,20 @@ class Item(NamedTuple):
             "run_id": self.session,
             "occurred_at": self.occurred_at,
             "idempotency_key": f"n{self.number}",
+        }
+
+    def as_related(self) -> dict[str, Any] | None:
+        """What ``relate_many`` takes, where it says how two people are related."""
+        told = _RELATED.fullmatch(self.text)
+        if told is None:
+            return None
+        return {
+            "subject": told["one"],
+            "type": f"{told['kin']}_of",
+            "object": told["other"],
+            "user_id": self.user,
+            "occurred_at": self.occurred_at,
+            "idempotency_key": f"r{self.number}",
         }
 
 

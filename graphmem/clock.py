@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTH_OR_YEAR = re.compile(r"\d{4}(-\d\d)?", re.ASCII)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=8192)  # a load stamps a few times an item, each in several stages
 def stamp(moment: datetime) -> str:
     """Stored form of a time: UTC, microseconds, fixed width."""
     if moment.tzinfo is not UTC:
@@ -104,7 +104,8 @@ class SystemClock:
 
     def _tick(self) -> int:
         with self._lock:
-            self._last_us = max(self._last_us + 1, time.time_ns() // 1000)
+            now, last = time.time_ns() // 1000, self._last_us
+            self._last_us = now if now > last else last + 1
             return self._last_us
 
     def now(self) -> datetime:
@@ -141,7 +142,6 @@ def uuid7(us: int, random: bytes) -> str:
     RFC 9562 section 6.2, method 3: the sub-millisecond fraction fills ``rand_a``.
     """
     ms, fraction = divmod(us, 1000)
-    value = (ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (fraction * 4096 // 1000) << 64
-    value |= 0b10 << 62 | int.from_bytes(random, "big") & (1 << 62) - 1
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    time = f"{ms & (1 << 48) - 1:012x}"
+    rest = f"{0b10 << 62 | int.from_bytes(random, 'big') & (1 << 62) - 1:016x}"
+    return f"{time[:8]}-{time[8:]}-7{fraction * 4096 // 1000:03x}-{rest[:4]}-{rest[4:]}"

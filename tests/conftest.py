@@ -16,6 +16,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_FIRST = ("graph/test_guard_fuzz", "graph/test_neo4j", "engine/test_servers", "graph/test_ladybug")
+"""Files that take minutes, most of them waiting: begun last, they would keep one processor busy
+while the others have nothing left to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not any(part in str(item.path) for part in _FIRST))
+
+
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):

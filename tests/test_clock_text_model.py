@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
+import pickle
 import string
 import threading
 import uuid
@@ -25,7 +27,7 @@ from graphmem.clock import (
     unstamp_or_none,
 )
 from graphmem.errors import BadModelOutput, GraphmemError, ModelError, Unavailable, UsageError
-from graphmem.model import Entity, Fact, Scope, Source, to_json
+from graphmem.model import Entity, Fact, Scope, Source, scope_of, to_json
 from graphmem.model.answers import Path, SearchResult
 from graphmem.text import (
     digest,
@@ -261,6 +263,27 @@ class TestValues:
         with pytest.raises(IndexError):
             result[0]
         assert str(Path(())) == ""
+
+
+class TestScopes:
+    def test_a_wall_is_not_part_of_a_scope(self) -> None:
+        scope = Scope(user_id="ada", run_id="r")
+        assert scope.wall == "default/user:ada"
+        assert to_json(scope).keys() == {"project_id", "user_id", "agent_id", "run_id"}
+        assert scope == Scope(user_id="ada", run_id="r")
+        assert "wall" not in repr(scope)
+
+    def test_a_copy_has_its_own_wall(self) -> None:
+        scope = Scope(user_id="ada")
+        assert scope.wall
+        assert pickle.loads(pickle.dumps(scope)).wall == scope.wall
+        assert copy.deepcopy(scope).wall == scope.wall
+        assert dataclasses.replace(scope, user_id="bob").wall == "default/user:bob"
+
+    def test_the_same_names_are_the_same_scope(self) -> None:
+        assert scope_of(user_id="ada", run_id="r") == Scope(user_id="ada", run_id="r")
+        with pytest.raises(UsageError, match="needs a user_id"):
+            scope_of(run_id="r")
 
 
 class TestErrors:

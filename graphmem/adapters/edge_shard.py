@@ -24,6 +24,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -106,34 +107,26 @@ class Shard:
             for some in _slices(ids, _PAGE):
                 self._engine.update(edge.UpdateOperation.delete_points(some))
 
-    def search(self, query: VectorQuery) -> list[Scored]:
-        """Best first, ties by id. More than 4,096 hits that tie at the limit are cut anyhow."""
-        if query.limit < 1:
-            return []
-        if query.dense is not None:
-            asked = edge.Query.Nearest(_numbers(query.dense), using=_DENSE)
-            params = None
-        else:
-            words = _WINDOW if query.around else _BM25
-            indices, values = bm25.query(query.text or "")
-            if not indices:
-                return []
-            asked = edge.Query.Nearest(edge.SparseVector(indices, values), using=words)
-            params = edge.SearchParams(idf=edge.IdfParams(corpus=_inside(query.only.wall)))
-        seen = _filter(query.only)
+    def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
+        """For each query the best first, ties by id. More than 4,096 hits that tie at the limit are
+        cut anyhow."""
+        found: list[list[Scored]] = [[] for _ in queries]
+        asked = {place: one for place, query in enumerate(queries) if (one := _asked(query))}
         # The engine breaks ties as it likes: ask for more until the last place is not shared.
         extra = 8
-        while True:
-            request = edge.QueryRequest(
-                limit=query.limit + extra, query=asked, filter=seen, params=params
-            )
+        while asked:
+            batch = [asked[place].request(extra) for place in asked]
             with engine_errors(self.folder):
-                found = self._engine.query(request)
-            complete = len(found) < query.limit + extra
-            if complete or found[-1].score < found[query.limit - 1].score or extra > _MOST_TIES:
-                hits = (Scored(str(hit.id), float(hit.score)) for hit in found)
-                return points.best(hits, query.limit)
+                answers = self._engine.query_batch(edge.QueryBatchRequest(batch))
+            for (place, one), hits in zip(list(asked.items()), answers, strict=True):
+                limit = one.limit
+                complete = len(hits) < limit + extra
+                if complete or hits[-1].score < hits[limit - 1].score or extra > _MOST_TIES:
+                    scored = (Scored(str(hit.id), float(hit.score)) for hit in hits)
+                    found[place] = points.best(scored, limit)
+                    del asked[place]
             extra *= 8
+        return found
 
     def ids(self, wall: str | None) -> set[str]:
         inside = None if wall is None else _inside(wall)
@@ -160,6 +153,37 @@ class Shard:
     def close(self) -> None:
         with engine_errors(self.folder):
             self._engine.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query as the engine understands it."""
+
+    limit: int
+    query: Any
+    filter: Any
+    params: Any = None
+
+    def request(self, extra: int) -> Any:
+        return edge.QueryRequest(
+            limit=self.limit + extra, query=self.query, filter=self.filter, params=self.params
+        )
+
+
+def _asked(query: VectorQuery) -> _Asked | None:
+    """None where nothing can be found."""
+    if query.limit < 1:
+        return None
+    if query.dense is not None:
+        near = edge.Query.Nearest(_numbers(query.dense), using=_DENSE)
+        return _Asked(query.limit, near, _filter(query.only))
+    indices, values = bm25.query(query.text or "")
+    if not indices:
+        return None
+    words = _WINDOW if query.around else _BM25
+    near = edge.Query.Nearest(edge.SparseVector(indices, values), using=words)
+    params = edge.SearchParams(idf=edge.IdfParams(corpus=_inside(query.only.wall)))
+    return _Asked(query.limit, near, _filter(query.only), params)
 
 
 _NO_ROOM = f"(os error {errno.ENOSPC})"
@@ -205,9 +229,9 @@ def damaged(folder: Path, why: str) -> Rejected:
 def _engine_point(point: Point) -> Any:
     payload: dict[str, Any] = {"wall": point.wall, **point_fields.payload(point.fields)}
     if point.agent_ids:
-        payload["agent_ids"] = list(point.agent_ids)
+        payload["agent_ids"] = point_fields.one_or_many(point.agent_ids)
     if point.run_ids:
-        payload["run_ids"] = list(point.run_ids)
+        payload["run_ids"] = point_fields.one_or_many(point.run_ids)
     if (end := points.ended_at(point)) is not None:
         payload["ended_at"] = end
     vectors: dict[str, Any] = {_BM25: edge.SparseVector(*bm25.document(point.text))}

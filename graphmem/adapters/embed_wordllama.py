@@ -128,7 +128,7 @@ class _Model:
         """As they stand inside a sentence, after a space."""
         if not words:
             return np.zeros((0, _SIZE), dtype=np.float32)
-        means = self._means([f" {word}" for word in words])
+        means = self._of_tokens(self._tokens_of(words))
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         unit: NDArray[np.float32] = means / np.maximum(lengths, np.float32(1e-9))
         return unit
@@ -139,33 +139,50 @@ class _Model:
             found = [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
         else:
             found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        tokens = [encoding.ids for encoding in found]
-        self._widen(tokens)
-        if all(tokens) and sum(map(len, tokens)) <= _LONG:
-            return self._means_at_once(tokens)
-        return np.stack([self._mean(ids) for ids in tokens])
+        return self._of_tokens([encoding.ids for encoding in found])
 
-    def _means_at_once(self, tokens: list[list[int]]) -> NDArray[np.float32]:
-        """The same for many short texts, none of them empty: single words above all."""
+    def _tokens_of(self, words: list[str]) -> list[list[int]]:
+        """All in one call, each for itself."""
+        spaced = [f" {word}" for word in words]
+        found = self._tokenizer.encode(spaced, is_pretokenized=True, add_special_tokens=False)
+        tokens: list[list[int]] = [[] for _ in words]
+        for token, word in zip(found.ids, found.word_ids, strict=True):
+            if word is not None:
+                tokens[word].append(token)
+        return tokens
+
+    def _of_tokens(self, tokens: list[list[int]]) -> NDArray[np.float32]:
         lengths = np.fromiter(map(len, tokens), np.intp, len(tokens))
-        rows = self._wide[np.fromiter(chain.from_iterable(tokens), np.intp, lengths.sum())]
-        sums = np.add.reduceat(rows, np.cumsum(lengths) - lengths, axis=0)
-        return (sums / lengths[:, None]).astype(np.float32)
+        flat = np.fromiter(chain.from_iterable(tokens), np.intp, lengths.sum())
+        self._widen(flat)
+        ends = np.cumsum(lengths)
+        if all(tokens) and len(flat) <= _LONG:
+            sums = np.add.reduceat(self._wide[flat], ends - lengths, axis=0)
+        else:
+            sums = np.empty((len(tokens), _SIZE), dtype=np.float32)
+            for number, end in enumerate(ends.tolist()):
+                sums[number] = self._sum(flat[end - lengths[number] : end])
+        counts = np.maximum(lengths, 1)[:, None]
+        means: NDArray[np.float32] = np.divide(sums, counts, dtype=np.float32, casting="unsafe")
+        return means
 
-    def _widen(self, tokens: list[list[int]]) -> None:
+    def _widen(self, tokens: NDArray[np.intp]) -> None:
         """Have the rows of these tokens ready in single precision: converting them again for each
         text took most of the time. The memory of rows that never come is never touched."""
-        used = np.unique(np.fromiter(chain.from_iterable(tokens), np.int64))
-        new = used[~self._ready[used]]
-        self._wide[new] = self._rows[new]
-        self._ready[new] = True
+        new = tokens[~self._ready[tokens]]
+        if new.size:
+            new = np.unique(new)
+            self._wide[new] = self._rows[new]
+            self._ready[new] = True
 
-    def _mean(self, tokens: list[int]) -> NDArray[np.float32]:
-        if not tokens:
+    def _sum(self, tokens: NDArray[np.intp]) -> NDArray[np.float32]:
+        if not len(tokens):
             return nothing(_SIZE)
+        total: NDArray[np.float32]
         if len(tokens) <= _LONG:
-            mean: NDArray[np.float32] = self._wide[tokens].mean(axis=0)
-            return mean
-        kinds, counts = np.unique(tokens, return_counts=True)
-        total = counts.astype(np.float32) @ self._wide[kinds]
-        return (total / np.float32(len(tokens))).astype(np.float32)
+            rows = self._wide.take(tokens, axis=0)  # half of the time that [tokens] takes
+            total = np.add.reduce(rows, axis=0)
+        else:
+            kinds, counts = np.unique(tokens, return_counts=True)
+            total = counts.astype(np.float32) @ self._wide[kinds]
+        return total

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from graphmem.adapters.cypher import Statement, statements
 from graphmem.adapters.cypher_guard import guard
-from graphmem.adapters.graph_rows import Edge, Node, dump_of, merged, size_of
+from graphmem.adapters.graph_rows import Edge, Node, dump_of, merged, most_of_a_kind, size_of
 from graphmem.adapters.kuzu_load import Loader
 from graphmem.adapters.kuzu_pool import EngineName, Interrupted, Pool, Session, in_transaction
 from graphmem.errors import Rejected, Unavailable, UsageError
@@ -141,16 +141,13 @@ class KuzuGraph:
                 )
 
     async def _write(self, changes: GraphChanges, applied_seq: int) -> None:
-        loader = self._loader(changes)
-
-        def batch(writer: Session) -> None:
-            loader.remove(writer)
-            loader.put_nodes(writer)
-            loader.put_edges(writer)
-            _set_mark(writer, self._store_id, applied_seq)
+        begun: list[Loader] = []
 
         def job(writer: Session) -> int:
-            in_transaction(writer, batch)
+            # Made here: of a large batch that takes seconds, in which the program's loop goes on.
+            loader = self._loader(changes)
+            begun.append(loader)
+            in_transaction(writer, lambda w: self._put(loader, w, applied_seq))
             self._written_seq, loader.copied = applied_seq, False
             if loader.bulky:
                 # What is not in its place yet is held in the buffer pool, and the log does not
@@ -158,13 +155,20 @@ class KuzuGraph:
                 writer.run(_text("checkpoint"))
             return self._pool.log_bytes()
 
+        bulky = self._copy_from is not None and most_of_a_kind(changes) >= self._copy_from
         try:
-            log_bytes = await self._pool.write(job, alone=loader.bulky)
+            log_bytes = await self._pool.write(job, alone=bulky)
         finally:
-            if loader.copied:
+            if any(loader.copied for loader in begun):
                 await self._give_up()
         if log_bytes > _LOG_LIMIT and self._pool.quiet:  # no read would have to wait for it
             await self._pool.write(lambda writer: writer.run(_text("checkpoint")), alone=True)
+
+    def _put(self, loader: Loader, writer: Session, applied_seq: int) -> None:
+        loader.remove(writer)
+        loader.put_nodes(writer)
+        loader.put_edges(writer)
+        _set_mark(writer, self._store_id, applied_seq)
 
     async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Fill an empty graph with rows as they are; the mark stays."""

@@ -114,13 +114,17 @@ def fact_node(fact: Fact) -> Node:
 def about(fact: Fact) -> tuple[str, ...]:
     """Every entity that a fact is about, its subject and object included, without repeats."""
     ends = [end for end in (fact.subject_id, fact.object_id) if end is not None]
-    return tuple(dict.fromkeys((*fact.entity_ids, *ends)))
+    return tuple(dict.fromkeys((*fact.entity_ids, *ends))) if ends or fact.entity_ids else ()
+
+
+def stated_in(fact: Fact) -> list[str]:
+    """The episodes that are a fact's sources, without repeats."""
+    return list(dict.fromkeys([source.episode_id for source in fact.sources]))
 
 
 def fact_edges(fact: Fact) -> list[Edge]:
     """Every edge that a fact owns: sources, what it is about, its relation, what it replaced."""
-    sources = dict.fromkeys([source.episode_id for source in fact.sources])
-    edges = [Edge("STATES", episode_id, fact.id, {}) for episode_id in sources]
+    edges = [Edge("STATES", episode_id, fact.id, {}) for episode_id in stated_in(fact)]
     if entity_ids := about(fact):
         link = {
             "fact_id": fact.id,
@@ -204,10 +208,13 @@ def by_type(edges: Iterable[Edge]) -> dict[str, list[Edge]]:
 
 def text_in(properties: Properties) -> int:
     """How many characters of text a node or an edge carries."""
-    values = properties.values()
-    return sum(len(value) for value in values if isinstance(value, str)) + sum(
-        len(item) for value in values if isinstance(value, list) for item in value
-    )
+    found = 0
+    for value in properties.values():
+        if type(value) is str:
+            found += len(value)
+        elif type(value) is list and value:
+            found += sum(map(len, value))
+    return found
 
 
 def merged(batches: Sequence[GraphChanges]) -> GraphChanges:
@@ -231,6 +238,20 @@ def size_of(changes: GraphChanges) -> tuple[int, int]:
     nodes = len(changes.episodes) + len(changes.entities) + len(changes.facts)
     texts = (*(e.content for e in changes.episodes), *(f.text for f in changes.facts))
     return nodes, sum(map(len, texts))
+
+
+def most_of_a_kind(changes: GraphChanges) -> int:
+    """No fewer than the nodes of any label and the edges of any type that a batch writes; told
+    without making them."""
+    facts = changes.facts
+    return max(
+        len(changes.episodes),
+        len(changes.entities),
+        len(facts),
+        len(changes.mentions),
+        sum([len(fact.sources) for fact in facts]),
+        sum([len(fact.entity_ids) + 2 for fact in facts if fact.entity_ids or fact.type]),
+    )
 
 
 def dump_of(

@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any, TypeVar
 
+import msgspec
+
 from graphmem.adapters.cypher import statements
 from graphmem.adapters.graph_rows import (
     EDGE_ENDS,
@@ -17,6 +19,7 @@ from graphmem.adapters.graph_rows import (
     by_type,
     edges_of,
     nodes_of,
+    stated_in,
     text_in,
 )
 from graphmem.adapters.kuzu_pool import Session
@@ -46,6 +49,7 @@ _EDGES_OF = {
 """What empties a node of its edges before it is removed."""
 
 _LONG = 10_000
+_encode = msgspec.json.Encoder().encode
 
 _Row = TypeVar("_Row", Node, Edge)
 
@@ -81,12 +85,7 @@ class Loader:
         """Episodes that this batch brought: they mention nobody yet."""
         self._there: dict[str, tuple[set[str], set[str]]] = {}
         """By fact that kept its edges, what states it, and what it took the place of."""
-        self._owned: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
-        """By fact, the same as it is to be."""
-        for edge in self._edges["STATES"] if self.bulky else ():
-            self._owned[edge.target][0].add(edge.source)
-        for edge in self._edges["SUPERSEDES"] if self.bulky else ():
-            self._owned[edge.source][1].add(edge.target)
+        self._facts = {fact.id: fact for fact in changes.facts} if self.bulky else {}
 
     def remove(self, session: Session) -> None:
         """Take away what is to be removed, with all its edges."""
@@ -182,8 +181,10 @@ class Loader:
         """What goes by single statements, and what goes by COPY."""
         if not self._by_copy(rows):
             return list(rows), []
-        many = [row for row in rows if _copies(row)]
-        single = [row for row in rows if not _copies(row)]
+        single: list[_Row] = []
+        many: list[_Row] = []
+        for row in rows:
+            (many if _copies(row) else single).append(row)
         return single, many
 
     def _stored(self, session: Session, label: str, id: str) -> list[Any] | None:
@@ -224,11 +225,11 @@ class Loader:
                 session.run(text, {"id": id, "value": value})
         sources = {source for (source,) in session.run(_read("stated_by"), {"id": id})}
         before = {other for (other,) in session.run(_read("took_place_of"), {"id": id})}
-        states, supersedes = self._owned[id]
-        if not sources <= states:
+        fact = self._facts[id]
+        if not sources.issubset(stated_in(fact)):
             session.run(_write("drop_fact_states"), {"id": id})
             sources = set()
-        if not before <= supersedes:
+        if not before <= {fact.supersedes_id}:
             session.run(_write("drop_fact_supersedes"), {"id": id})
             before = set()
         self._there[id] = (sources, before)
@@ -283,27 +284,30 @@ class Loader:
         return rows
 
     def _copy(self, session: Session, table: str, rows: list[dict[str, Any]]) -> None:
-        for part in self._parts(rows):
+        for part, text in self._parts(rows):
             self.copied = True
             _copy_rows(session, table, part)
-            self._count(session, *part)
+            self._add(session, text)
 
-    def _parts(self, rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-        """Rows cut so that no part has much more text than is allowed."""
+    def _parts(self, rows: list[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], int]]:
+        """Rows cut so that no part has much more text than is allowed, each with how much it is."""
         part: list[dict[str, Any]] = []
         text = 0
         for row in rows:
             part.append(row)
             text += text_in(row)
             if text > self._most_text:
-                yield part
+                yield part, text
                 part, text = [], 0
         if part:
-            yield part
+            yield part, text
 
-    def _count(self, session: Session, *written: Mapping[str, Any]) -> None:
+    def _count(self, session: Session, written: Mapping[str, Any]) -> None:
+        self._add(session, text_in(written))
+
+    def _add(self, session: Session, text: int) -> None:
         """Commit what has been written when it grows too much to be held back."""
-        self._text += sum(map(text_in, written))
+        self._text += text
         if self._text > self._most_text:
             self._commit(session)
 
@@ -326,8 +330,8 @@ def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) 
         raise Unavailable(f"no temporary file for a bulk write: {error}") from error
     try:
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
+            with os.fdopen(handle, "wb") as file:
+                file.writelines(map(_line, rows))
         except OSError as error:
             raise Unavailable(f"the temporary file {name} for a bulk write: {error}") from error
         quoted = name.replace("\\", "\\\\").replace("'", "\\'")
@@ -336,20 +340,27 @@ def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) 
         os.unlink(name)
 
 
+def _line(row: Mapping[str, Any]) -> bytes:
+    """A row as a line of JSON in ASCII."""
+    line = _encode(row)
+    return (line if line.isascii() else json.dumps(row).encode()) + b"\n"
+
+
 def _ids(row: Node | Edge) -> tuple[str, ...]:
     return (row.id,) if isinstance(row, Node) else (row.source, row.target)
 
 
 def _copies(row: Node | Edge) -> bool:
-    return _copyable((*_ids(row), *row.properties.values()))
+    return _copyable(_ids(row)) and _copyable(row.properties.values())
 
 
 def _copyable(values: Iterable[object]) -> bool:
     """Not long text, which COPY spends much memory on, nor text with NUL, which it loses."""
     for value in values:
-        if isinstance(value, str) and (len(value) > _LONG or "\0" in value):
-            return False
-        if isinstance(value, list) and not _copyable(value):
+        if type(value) is str:
+            if len(value) > _LONG or "\0" in value:
+                return False
+        elif type(value) is list and value and not _copyable(value):
             return False
     return True
 

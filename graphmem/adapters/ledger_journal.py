@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from typing import TypeAlias
 from graphmem.adapters import ledger_believe as believing
 from graphmem.adapters import ledger_rows as rows
 from graphmem.adapters.ledger_read import by_id, with_turns
-from graphmem.adapters.ledger_steps import Ask, By, Log, Steps, ask_all, tell
+from graphmem.adapters.ledger_steps import Ask, By, Log, Steps, ask, ask_all, tell
 from graphmem.adapters.ledger_write import wall_of, write_plain
 from graphmem.clock import stamp
 from graphmem.model import Episode
@@ -57,16 +57,7 @@ def _journal_run(
     given: tuple[Mapping[str, Told], dict[str, set[str]]],
 ) -> Steps[list[Episode]]:
     told, heard = given
-    places = list(dict.fromkeys(rows.place(episode.scope) for episode in run))
-    found = yield from ask_all(
-        [_repeated(episode, window_s) for episode in run]
-        + [Ask("last_episode", {"place": place}) for place in places]
-    )
-    repeated = [earlier[0]["id"] if earlier else None for earlier in found[: len(run)]]
-    last = {
-        place: newest[0]["id"] if newest else None
-        for place, newest in zip(places, found[len(run) :], strict=True)
-    }
+    repeated, last = yield from _earlier(run, window_s)
     ids = sorted({id for id in repeated if id is not None})
     known: dict[str, Episode] = {}
     if ids:
@@ -87,7 +78,7 @@ def _journal_run(
             continue
         place = rows.place(asked.scope)
         status = "done" if asked.id in unheard else asked.status
-        episode = replace(asked, previous_id=last[place], status=status)
+        episode = replace(asked, previous_id=last.get(place), status=status)
         last[place] = episode.id
         stored.append(episode)
         log.append(
@@ -115,40 +106,56 @@ def _unheard(
 ) -> Steps[dict[str, Told]]:
     """By episode, those of which no sentence was heard before in its wall. Notes in ``keys`` the
     key of each statement, and in ``heard``, by wall, all that is heard here."""
-    by_wall: dict[str, list[Told]] = {}
-    for one in told:
-        for statement in one[0].statements:
-            keys[statement.id] = rows.sentence_of(statement)
-        by_wall.setdefault(wall_of(one[0]) or "", []).append(one)
-    asks = []
-    for wall, here in by_wall.items():
-        wanted = {keys[s.id] for commit, _ in here for s in commit.statements}
-        asks.append(Ask("heard", {"wall": wall, "keys": sorted(wanted)}))
-    known = yield from ask_all(asks)
+    walls = [wall_of(commit) or "" for commit, _ in told]
+    asked = set()
+    for (commit, _), wall in zip(told, walls, strict=True):
+        for statement in commit.statements:
+            key = keys[statement.id] = rows.sentence_of(statement)
+            asked.add((wall, key))
+    for row in (yield from ask("heard", asked=_as_asked(sorted(asked)))) if asked else ():
+        heard.setdefault(row["wall"], set()).add(row["key"])
     found: dict[str, Told] = {}
-    for (wall, here), rows_heard in zip(by_wall.items(), known, strict=True):
+    for one, wall in zip(told, walls, strict=True):
         before = heard.setdefault(wall, set())
-        before.update(row["key"] for row in rows_heard)
-        for one in here:
-            said = [keys[s.id] for s in one[0].statements]
-            once = len(set(said)) == len(said) and before.isdisjoint(said)
-            if once and one[0].episode is not None:
-                found[one[0].episode.id] = one
-            before.update(said)
+        said = [keys[s.id] for s in one[0].statements]
+        once = len(set(said)) == len(said) and before.isdisjoint(said)
+        if once and one[0].episode is not None:
+            found[one[0].episode.id] = one
+        before.update(said)
     return found
 
 
-def _repeated(episode: Episode, window_s: float) -> Ask:
-    """Asks for the earlier episode that this one would repeat."""
-    place = rows.place(episode.scope)
-    if episode.idempotency_key is not None:
-        return Ask("same_key", {"place": place, "key": episode.idempotency_key})
+def _earlier(
+    run: Sequence[Episode], window_s: float
+) -> Steps[tuple[list[str | None], dict[str, str]]]:
+    """For each episode the earlier one that it would repeat, and by place the newest: three
+    questions, however many episodes there are."""
+    keyed = [at for at, episode in enumerate(run) if episode.idempotency_key is not None]
+    others = [at for at, episode in enumerate(run) if episode.idempotency_key is None]
+    places = list(dict.fromkeys(rows.place(episode.scope) for episode in run))
+    asks = [Ask("last_episode", {"places": places})]
+    if keyed:
+        keys = [(rows.place(run[at].scope), run[at].idempotency_key) for at in keyed]
+        asks.append(Ask("same_key", {"asked": _as_asked(keys)}))
+    if others:
+        contents = [_content(run[at], window_s) for at in others]
+        asks.append(Ask("same_content", {"asked": _as_asked(contents)}))
+    newest, *found = yield from ask_all(asks)
+    repeated: list[str | None] = [None] * len(run)
+    for numbers, earlier in zip([each for each in (keyed, others) if each], found, strict=True):
+        for row in earlier:
+            repeated[numbers[row["at"]]] = row["id"]
+    return repeated, {row["place"]: row["id"] for row in newest}
+
+
+def _content(episode: Episode, window_s: float) -> tuple[object, ...]:
+    """What ``same_content`` is asked for."""
     window = timedelta(0) if episode.time_given else timedelta(seconds=window_s)
-    values = {
-        "place": place,
-        "content_hash": episode.content_hash,
-        "time_given": episode.time_given,
-        "since": stamp(episode.occurred_at - window),
-        "until": stamp(episode.occurred_at + window),
-    }
-    return Ask("same_content", values)
+    since, until = stamp(episode.occurred_at - window), stamp(episode.occurred_at + window)
+    place = rows.place(episode.scope)
+    return place, episode.content_hash, episode.time_given, since, until
+
+
+def _as_asked(wanted: Iterable[tuple[object, ...]]) -> list[str]:
+    """Tuples as statements take many of them: each as JSON text."""
+    return [rows.as_array(one) for one in wanted]

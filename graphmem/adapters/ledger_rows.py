@@ -10,6 +10,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
 from graphmem.model import (
     Change,
@@ -27,13 +29,17 @@ from graphmem.model import (
 from graphmem.ports.ledger import Event, Row
 from graphmem.text import alias_keys, name_key, text_key
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encoder = msgspec.json.Encoder()
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
     """What a machine said, without what not every database takes as text: NUL and surrogates."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _encode(value: object) -> str:
+    return _encoder.encode(value).decode()
 
 
 def as_body(value: Fact | Statement | Entity) -> str:
@@ -43,6 +49,16 @@ def as_body(value: Fact | Statement | Entity) -> str:
 
 def as_json(value: object) -> str:
     return _encode(to_json(value))
+
+
+def as_array(values: Sequence[object]) -> str:
+    """Plain values as a JSON array."""
+    return _encode(values)
+
+
+def _small(value: Sequence[object] | Mapping[str, Any], empty: str) -> str:
+    """As JSON; mostly there is nothing in it."""
+    return as_json(value) if value else empty
 
 
 @lru_cache(maxsize=1024)
@@ -74,8 +90,8 @@ def episode_row(episode: Episode) -> dict[str, Any]:
         "expires_at": stamp_or_none(episode.expires_at),
         "memory_type": episode.memory_type,
         "importance": episode.importance,
-        "metadata": as_json(episode.metadata),
-        "tags": as_json(episode.tags),
+        "metadata": _small(episode.metadata, "{}"),
+        "tags": _small(episode.tags, "[]"),
         "infer": episode.infer,
         "extraction": None if episode.extraction is None else as_json(episode.extraction),
         "status": episode.status,

@@ -19,8 +19,10 @@ _INSERT = re.compile(
     r"\A(?P<head>(?:--[^\n]*\n)*\s*INSERT\b.*?\bVALUES\s*)(?P<row>\([^()]*\))", re.DOTALL
 )
 _NAME = re.compile(r":(\w+)")
-_SIZES = (128, 16)
+_SIZES = (1024, 128, 16)
 """Rows a statement. Few sizes, so that the prepared statements are found again."""
+_MOST_VALUES = 32_000
+"""Values a statement: SQLite takes 32,766."""
 
 
 class _Insert(NamedTuple):
@@ -39,7 +41,7 @@ def insert_many(
     insert = _insert(statement)
     if insert is None:
         return done
-    for size in _SIZES:
+    for size in insert.by_size:
         while len(rows) - done >= size:
             some = rows[done : done + size]
             values = tuple(chain.from_iterable(map(insert.pick, some)))
@@ -58,5 +60,6 @@ def _insert(statement: str) -> _Insert | None:
     if len(names) < 2 or _NAME.search(tail):
         return None
     row = _NAME.sub("?", found["row"])
-    by_size = {size: found["head"] + ", ".join([row] * size) + tail for size in _SIZES}
+    sizes = (min(size, _MOST_VALUES // len(names)) for size in _SIZES)
+    by_size = {size: found["head"] + ", ".join([row] * size) + tail for size in sizes}
     return _Insert(by_size, itemgetter(*names))

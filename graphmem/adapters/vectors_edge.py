@@ -80,7 +80,14 @@ class EdgeVectors:
         await self._write(self._apply_now, changes, applied_seq)
 
     async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
-        return await self._read(self._search_now, tuple(queries))
+        # The engine holds the interpreter's lock while it searches: another thread would let nobody
+        # do anything meanwhile, and cost the way there and back. Only waiting is worth one.
+        if not self._view.acquire(blocking=False):
+            return await self._read(self._search_now, tuple(queries))
+        try:
+            return self._search_held(queries)
+        finally:
+            self._view.release()
 
     async def ids(self, collection: Collection, wall: str | None = None) -> set[str]:
         return await self._read(self._ids_now, collection, wall)
@@ -154,12 +161,22 @@ class EdgeVectors:
 
     # -- in the reading thread -----------------------------------------------------------------
 
-    def _search_now(self, queries: tuple[VectorQuery, ...]) -> list[list[Scored]]:
+    def _search_now(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
         with self._view:
-            size = self._opened().size
-            for query in queries:
-                points.check_query(query, size)
-            return [self._shards[query.collection].search(query) for query in queries]
+            return self._search_held(queries)
+
+    def _search_held(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
+        size = self._opened().size
+        for query in queries:
+            points.check_query(query, size)
+        of: dict[Collection, list[int]] = {}
+        for place, query in enumerate(queries):
+            of.setdefault(query.collection, []).append(place)
+        found: dict[int, list[Scored]] = {}
+        for name, places in of.items():
+            hits = self._shards[name].search([queries[place] for place in places])
+            found.update(zip(places, hits, strict=True))
+        return [found[place] for place in range(len(queries))]
 
     def _ids_now(self, collection: Collection, wall: str | None) -> set[str]:
         points.check_collection(collection)

@@ -223,7 +223,7 @@ def peers_table(result: Mapping[str, Any]) -> str:
 
 def sweep_table(result: Mapping[str, Any]) -> str:
     """One store at each size that it grew through."""
-    head = ["items", "facts", "add_many /s", "CPU µs an item", "peak MiB filling"]
+    head = ["items", "facts", "relations", "add_many /s", "CPU µs an item", "peak MiB filling"]
     head += ["peak MiB reading", "open s", "first search s", "add p50 / p95 ms"]
     head += ["search p50 / p95 ms", "answered at 10", "disk MiB"]
     rows = []
@@ -233,6 +233,7 @@ def sweep_table(result: Mapping[str, Any]) -> str:
             [
                 f"{row['size']:,}",
                 f"{row['facts']:,}",
+                f"{row['relations']:,}",
                 f"{row['add_many_per_s']:,.0f}",
                 f"{row['cpu_us_per_item']:,.0f}",
                 f"{row['fill_peak_mib']:,.0f}",

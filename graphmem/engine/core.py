@@ -21,6 +21,7 @@ from graphmem.model import (
     Episode,
     Fact,
     Scope,
+    scope_of,
 )
 from graphmem.ports.api import Content, ScopeArgs
 from graphmem.ports.embed import Embedder
@@ -40,9 +41,10 @@ from graphmem.retrieve.weights import weights_of
 from graphmem.settings import Settings
 
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
+_SCOPE_NAMES = frozenset(_SCOPE)
 _log = logging.getLogger("graphmem")
 INDEXED_SEQ = "indexed_seq"  # ledger setting: up to which event the vectors are indexed
-_INDEX_EVERY = 20_000  # events
+_INDEX_EVERY = 5_000  # events: fewer are searched as fast one by one
 _LARGEST_LIMIT = 10_000
 _LONGEST_NAME = 4096  # bytes of an id or a name that is looked up
 
@@ -94,7 +96,12 @@ class Opened:
 class Core:
     """The parts joined: ledger, projections, write and read pipelines."""
 
-    def __init__(self, parts: Parts, defaults: Mapping[str, str | None]) -> None:
+    def __init__(
+        self, parts: Parts, defaults: Mapping[str, str | None] | None = None, **given: object
+    ) -> None:
+        # Whoever knows Memory(folder, user_id=…) tries the same here, where opening is awaited.
+        if not isinstance(parts, Parts) or defaults is None or given:
+            raise UsageError("an AsyncMemory is opened so: await graphmem.open_memory(folder, …)")
         self._parts = parts
         self._defaults = dict(defaults)
         self._embedder = CachedEmbedder(parts.embedder, parts.ledger)
@@ -157,13 +164,16 @@ class Core:
     def _scope(self, given: Mapping[str, Any]) -> Scope:
         """The one place where a call's scope is made from what it and the opening gave."""
         self._check_open()
-        unknown = sorted(set(given) - set(_SCOPE))
-        if unknown:
+        if not given.keys() <= _SCOPE_NAMES:
+            unknown = sorted(set(given) - _SCOPE_NAMES)
             raise UsageError(f"unknown argument {', '.join(unknown)}; a scope has {_SCOPE}")
         values: dict[str, Any] = {"project_id": DEFAULT_PROJECT}
         for source in (self._defaults, given):
-            values |= {name: source[name] for name in _SCOPE if source.get(name) is not None}
-        return Scope(**values)
+            for name, value in source.items():
+                if value is not None:
+                    values[name] = value
+        plain = all(type(value) is str for value in values.values())
+        return scope_of(**values) if plain else Scope(**values)
 
     def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:
         where = self._scope({name: options[name] for name in _SCOPE if name in options})

@@ -17,31 +17,35 @@ Values = dict[str, tuple[Scalar, ...]]
 def fact_record(fact: Fact, *, speakers: Iterable[str] = (), sources: Iterable[str] = ()) -> Record:
     """``speakers`` and ``sources`` are those of its turns and episodes (kinds, such as
     ``messages``), which the fact itself does not say."""
-    ends = [end for end in (fact.invalid_at, fact.expires_at, fact.archived_at) if end]
     since, said = begun(fact), _times(fact.stated_at)
     found: Values = {
         "kind": ("fact",),
-        "about": fact.entity_ids,
-        "subject": _one(fact.subject_id),
-        "object": _one(fact.object_id),
-        "type": _one(fact.type),
-        "tag": tuple(fact.tags),
         "memory_type": (fact.memory_type,),
         "modality": (fact.modality,),
         "importance": (float(fact.importance),),
         "occurred_at": said,
         "recorded_at": _times(fact.recorded_at),
-        "valid_at": _times(fact.valid_at),
-        "invalid_at": _times(fact.invalid_at),
         "begins_at": said if since is fact.stated_at else _times(since),
-        "ended_at": _times(min(ends, default=None)),
         "speaker": tuple(dict.fromkeys(speakers)),
         "source": tuple(dict.fromkeys(sources)),
-        "episode": tuple(dict.fromkeys(source.episode_id for source in fact.sources)),
+        "episode": tuple(dict.fromkeys([source.episode_id for source in fact.sources])),
         "agent": fact.agent_ids,
         "run": fact.run_ids,
         **metadata_record(fact.metadata),
     }
+    if fact.entity_ids or fact.type is not None or fact.subject_id or fact.object_id:
+        found["about"] = tuple(fact.entity_ids)
+        found["subject"] = _one(fact.subject_id)
+        found["object"] = _one(fact.object_id)
+        found["type"] = _one(fact.type)
+    if fact.tags:
+        found["tag"] = tuple(fact.tags)
+    if fact.valid_at is not None:
+        found["valid_at"] = _times(fact.valid_at)
+    ends = [end for end in (fact.invalid_at, fact.expires_at, fact.archived_at) if end is not None]
+    if ends:
+        found["invalid_at"] = _times(fact.invalid_at)
+        found["ended_at"] = _times(min(ends))
     return {key: values for key, values in found.items() if values}
 
 

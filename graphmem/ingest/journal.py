@@ -20,6 +20,7 @@ from graphmem.ports.options import ExtractionOptions
 from graphmem.text import digest, name_key, paragraphs, unix_lines
 
 _LONGEST_KEY = 512
+_MEMORY_TYPES = get_args(MemoryType)
 _ROLES_OF_THE_MACHINE = frozenset({"assistant", "system", "tool", "developer"})
 _OF_A_MESSAGE = frozenset({"role", "name", "content", "occurred_at", "id"})
 _MISSPELT = 0.85
@@ -59,6 +60,19 @@ def build_episode(
     recorded_at = clock.now()
     occurred_at = given or (told[0] if told else recorded_at)
     episode_id = clock.new_id()
+    turns = [
+        Turn(
+            clock.new_id(),
+            episode_id,
+            ordinal,
+            each.text,
+            each.name or _speaker(each.role, scope),
+            each.role,
+            each.occurred_at or occurred_at,
+            each.source_id,
+        )
+        for ordinal, each in enumerate(said)
+    ]
     return Episode(
         id=episode_id,
         scope=scope,
@@ -67,19 +81,7 @@ def build_episode(
         content_hash=digest(kind, raw),
         occurred_at=occurred_at,
         recorded_at=recorded_at,
-        turns=tuple(
-            Turn(
-                id=clock.new_id(),
-                episode_id=episode_id,
-                ordinal=ordinal,
-                text=each.text,
-                speaker=each.name or _speaker(each.role, scope),
-                role=each.role,
-                occurred_at=each.occurred_at or occurred_at,
-                source_id=each.source_id,
-            )
-            for ordinal, each in enumerate(said)
-        ),
+        turns=tuple(turns),
         idempotency_key=_key(options.get("idempotency_key")),
         expires_at=parse_when_or_none(options.get("expires_at"), name="expires_at"),
         memory_type=_memory_type(options.get("memory_type", "semantic")),
@@ -123,7 +125,7 @@ def check_text(text: object, name: str, max_bytes: int) -> str:
     if "\0" in text:
         raise UsageError(f"{name} has a NUL character at {text.index(chr(0))}; remove it")
     try:
-        size = len(text.encode())
+        size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError as error:
         raise UsageError(
             f"{name} has a lone surrogate at {error.start}; decode the input as UTF-8"
@@ -158,6 +160,8 @@ def check_metadata(metadata: object) -> Metadata:
 def check_tags(tags: object) -> tuple[str, ...]:
     if isinstance(tags, str) or not isinstance(tags, Sequence):
         raise UsageError(f"tags must be a list of text, got {type(tags).__name__}")
+    if not tags:
+        return ()
     for tag in tags:
         check_text(tag, "a tag", _LONGEST_KEY)
     return tuple(dict.fromkeys(tags))
@@ -176,8 +180,8 @@ def check_importance(value: object) -> float:
 
 def check_options(options: Mapping[str, Any]) -> None:
     """That every option is known and says what it may; what needs more is checked later."""
-    unknown = sorted(set(options) - OPTIONS)
-    if unknown:
+    if not options.keys() <= OPTIONS:
+        unknown = sorted(set(options) - OPTIONS)
         known = ", ".join(sorted(OPTIONS))
         raise UsageError(f"unknown option {', '.join(unknown)}; known are: {known}")
     if not isinstance(options.get("infer", True), bool):
@@ -185,8 +189,8 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def _memory_type(value: object) -> MemoryType:
-    if value not in get_args(MemoryType):
-        known = ", ".join(get_args(MemoryType))
+    if value not in _MEMORY_TYPES:
+        known = ", ".join(_MEMORY_TYPES)
         raise UsageError(f"memory_type {value!r} is unknown; known are: {known}")
     return cast(MemoryType, value)
 

@@ -7,10 +7,11 @@ pending, never lost and never half written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal, TypeVar
@@ -84,8 +85,7 @@ class Ingest:
         receipts: dict[str, Receipt] = {}
         for asked, kept in zip(episodes, stored, strict=True):
             if asked.id == kept.id and kept.status == "done":
-                commit = told[kept.id]
-                receipts[kept.id] = _receipt(kept, "done", verbatim(kept), commit=commit)
+                receipts[kept.id] = Receipt(kept.id, "done", told[kept.id].decisions)
             # A repeated add of what is still pending is taken as a wish to go on with it.
             elif asked.id == kept.id or kept.status == "pending":
                 todo.setdefault(kept.id, kept)
@@ -239,27 +239,31 @@ class Ingest:
         return _receipt(episode, "pending", spent, reason=reason)
 
     async def _commit_verbatim(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Texts stored as they are: one transaction a wall, each sees those before it."""
-        receipts: dict[str, Receipt] = {}
-        for wall in dict.fromkeys(episode.scope.wall for episode in episodes):
-            here = [episode for episode in episodes if episode.scope.wall == wall]
-            receipts |= await self.decided(wall, partial(self._verbatim_once, wall, here))
+        """Texts stored as they are: decided wall by wall, each sees those before it, and written
+        in one transaction."""
+        by_wall: dict[str, list[Episode]] = {}
+        for episode in episodes:
+            by_wall.setdefault(episode.scope.wall, []).append(episode)
+        receipts = await self._decided(sorted(by_wall), partial(self._verbatim_once, by_wall))
         return [receipts[episode.id] for episode in episodes]
 
-    async def _verbatim_once(self, wall: str, episodes: Sequence[Episode]) -> dict[str, Receipt]:
-        standing = await self.standing(wall, [episode.id for episode in episodes])
-        believed = self.believed(wall)
-        await believed.read_sentences(fact.text for e in episodes for fact in verbatim(e).facts)
+    async def _verbatim_once(self, by_wall: Mapping[str, Sequence[Episode]]) -> dict[str, Receipt]:
         receipts: dict[str, Receipt] = {}
-        commits = []
-        for episode in episodes:
-            if ended := _ended(episode, standing):
-                receipts[episode.id] = ended
-                continue
-            extraction = verbatim(episode)
-            commits.append(await self._decide(episode, extraction, believed))
-            receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
-        await self._ledger.commit(commits, since={wall: standing.seq})
+        commits: list[Commit] = []
+        since: dict[str, int] = {}
+        for wall, here in by_wall.items():
+            standing = await self.standing(wall, [episode.id for episode in here])
+            since[wall] = standing.seq
+            believed = self.believed(wall)
+            await believed.read_sentences(fact.text for e in here for fact in verbatim(e).facts)
+            for episode in here:
+                if ended := _ended(episode, standing):
+                    receipts[episode.id] = ended
+                    continue
+                extraction = verbatim(episode)
+                commits.append(await self._decide(episode, extraction, believed))
+                receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
+        await self._ledger.commit(commits, since=since)
         return receipts
 
     async def standing(self, wall: str, episode_ids: Sequence[str] = ()) -> Standing:
@@ -331,10 +335,16 @@ class Ingest:
     async def decided(self, wall: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """Decide something about a wall, or change or erase in it by hand: one after another, and
         once more when another process, which shares the ledger, came in between."""
+        return await self._decided([wall], attempt)
+
+    async def _decided(self, walls: Sequence[str], attempt: Callable[[], Awaitable[T]]) -> T:
+        """The same about several walls, in the order in which all take them."""
         once_more = AsyncRetrying(
             retry=retry_if_exception_type(Conflict), stop=stop_after_attempt(_TRIES), reraise=True
         )
-        async with self._walls.setdefault(wall, asyncio.Lock()):
+        async with contextlib.AsyncExitStack() as held:
+            for wall in walls:
+                await held.enter_async_context(self._walls.setdefault(wall, asyncio.Lock()))
             return await once_more(attempt)
 
 

@@ -44,6 +44,7 @@ from graphmem.model.stored import (
     Scope,
     Source,
     Turn,
+    scope_of,
     to_json,
     to_sparse,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "Turn",
     "TypeRule",
     "Verification",
+    "scope_of",
     "to_json",
     "to_sparse",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Literal, Self, TypeAlias
 
 from graphmem.clock import stamp, unstamp_or_none
@@ -33,15 +34,24 @@ _TIMES = (
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-_fields_of: dict[type, tuple[str, ...] | None] = {}
+_Reader: TypeAlias = Callable[[Any], Iterator[tuple[str, Any]]]
+_readers: dict[type, _Reader | None] = {}
 
 
-def _field_names(kind: type) -> tuple[str, ...] | None:
-    """The names of a dataclass's fields, None of any other type."""
-    if kind not in _fields_of:
-        found = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else None
-        _fields_of[kind] = None if found is None else tuple(field.name for field in found)
-    return _fields_of[kind]
+def _reader(kind: type) -> _Reader | None:
+    """What gives the names and values of a dataclass's fields, None for any other type."""
+    if kind not in _readers:
+        _readers[kind] = _reader_of(kind) if dataclasses.is_dataclass(kind) else None
+    return _readers[kind]
+
+
+def _reader_of(kind: type) -> _Reader:
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    if len(names) < 2:
+        return lambda value: ((name, getattr(value, name)) for name in names)
+    # All of them in one step: a fact has 24, and a load turns two such values into text an item.
+    values = attrgetter(*names)
+    return lambda value: zip(names, values(value), strict=True)
 
 
 def to_json(value: Any) -> Any:
@@ -49,33 +59,35 @@ def to_json(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
+    if kind is tuple or kind is list:
+        return [item if type(item) in _PLAIN else to_json(item) for item in value]
     if isinstance(value, datetime):
         return stamp(value)
-    names = _field_names(kind)
-    if names is not None:
-        found = {}
-        for name in names:
-            item = getattr(value, name)
-            found[name] = item if type(item) in _PLAIN else to_json(item)
-        return found
+    read = _reader(kind)
+    if read is not None:
+        return {name: it if type(it) in _PLAIN else to_json(it) for name, it in read(value)}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [to_json(item) for item in value]
-    return value
+    several = isinstance(value, list | tuple | set | frozenset)  # a named tuple, too
+    return [to_json(item) for item in value] if several else value
 
 
 def to_sparse(value: Any) -> dict[str, Any]:
     """A dataclass as plain JSON data without what is None or an empty tuple or mapping: as its
     fields are by default. Inside the values of its fields nothing is left out."""
+    read = _reader(type(value))
     found: dict[str, Any] = {}
-    for name in _field_names(type(value)) or ():
-        item = getattr(value, name)
-        if type(item) in _PLAIN:
+    for name, item in read(value) if read is not None else ():
+        kind = type(item)
+        if kind in _PLAIN:
             if item is not None:
                 found[name] = item
-        elif item not in ((), {}):
-            found[name] = to_sparse(item) if isinstance(item, Scope) else to_json(item)
+        elif kind is datetime:
+            found[name] = stamp(item)
+        elif kind is Scope:
+            found[name] = to_sparse(item)
+        elif item or item not in ((), {}):
+            found[name] = to_json(item)
     return found
 
 
@@ -86,7 +98,7 @@ def from_sparse(data: Mapping[str, Any]) -> dict[str, Any]:
         if name in found:
             found[name] = unstamp_or_none(found[name])
     if found.get("scope"):
-        found["scope"] = _scope(**found["scope"])
+        found["scope"] = scope_of(**found["scope"])
     for name in ("entity_ids", "tags"):
         if name in found:
             found[name] = tuple(found[name])
@@ -95,8 +107,15 @@ def from_sparse(data: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+class _Walled:
+    """Where a scope keeps its wall: not a field, so it is neither compared nor stored."""
+
+    __slots__ = ("_wall",)
+    _wall: str
+
+
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(_Walled):
     """Whose memory this is. ``wall`` (project and owner) is never crossed; the rest narrows.
 
     The owner is the user when there is one, else the agent: what an agent remembers with a user
@@ -119,9 +138,14 @@ class Scope:
     @property
     def wall(self) -> str:
         """``project/user:ada`` or ``project/agent:bot``; no two scopes share one by accident."""
-        project = self.project_id.replace("%", "%25").replace("/", "%2F")
-        kind, owner = ("user", self.user_id) if self.user_id else ("agent", self.agent_id)
-        return f"{project}/{kind}:{owner}"
+        try:
+            return self._wall
+        except AttributeError:  # asked for the first time, or since it was copied
+            project = self.project_id.replace("%", "%25").replace("/", "%2F")
+            kind, owner = ("user", self.user_id) if self.user_id else ("agent", self.agent_id)
+            wall = f"{project}/{kind}:{owner}"
+            object.__setattr__(self, "_wall", wall)
+            return wall
 
     @property
     def narrow_agent_id(self) -> str | None:
@@ -130,9 +154,14 @@ class Scope:
 
 
 @lru_cache(maxsize=1024)
-def _scope(**names: str | None) -> Scope:
-    """The same scope again: most of what is read together belongs to one."""
-    return Scope(**names)  # type: ignore[arg-type]
+def scope_of(
+    project_id: str = DEFAULT_PROJECT,
+    user_id: str | None = None,
+    agent_id: str | None = None,
+    run_id: str | None = None,
+) -> Scope:
+    """The same scope again: most of what is read or written together belongs to one."""
+    return Scope(project_id, user_id, agent_id, run_id)
 
 
 def _check_id(name: str, value: object, *, required: bool) -> None:
@@ -263,12 +292,12 @@ class Fact:
     @property
     def agent_ids(self) -> tuple[str, ...]:
         """Every agent that it was stated with."""
-        return _distinct(source.agent_id for source in self.sources)
+        return _distinct([source.agent_id for source in self.sources])
 
     @property
     def run_ids(self) -> tuple[str, ...]:
         """Every run that it was stated in."""
-        return _distinct(source.run_id for source in self.sources)
+        return _distinct([source.run_id for source in self.sources])
 
     def holds_at(self, moment: datetime) -> bool:
         """Whether it had not ended, expired or been archived by then."""
@@ -284,8 +313,8 @@ class Fact:
         return cls(**found)
 
 
-def _distinct(values: Iterator[str | None]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(value for value in values if value is not None))
+def _distinct(values: list[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([value for value in values if value is not None]))
 
 
 @dataclass(frozen=True, slots=True)

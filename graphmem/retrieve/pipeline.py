@@ -154,8 +154,10 @@ class Retrieve:
 
     async def candidates(self, question: Question) -> Candidates:
         """All that is ranked for a question, with what every signal says of it."""
-        (seeds, reached), arms = await asyncio.gather(
-            self._graph_arm(question), self._vector_arms(question)
+        seeds = await self._seeds(question)
+        # The graph first: it looks on by itself while the vectors are asked.
+        reached, arms = await asyncio.gather(
+            self._graph_arm(question, seeds), self._vector_arms(question)
         )
         facts = await self._facts(question, arms, reached)
         ended, present = await self._superseded(question, arms.past)
@@ -178,22 +180,21 @@ class Retrieve:
             return True
         return any(turn.id == source.turn_id for f in ranked.facts.values() for source in f.sources)
 
-    async def _graph_arm(self, question: Question) -> tuple[list[Entity], list[Reached]]:
-        """What the question names, and the facts that the graph leads to from there."""
-        seeds = await self._seeds(question)
+    async def _graph_arm(self, question: Question, seeds: Sequence[Entity]) -> list[Reached]:
+        """The facts that the graph leads to from what the question names."""
         if "fact" not in question.kinds or "graph" in self.weights.left_out:
-            return seeds, []
+            return []
         weights = {seed.id: 1.0 for seed in seeds}
         reached = await spread(self._graph, question.scope.wall, weights)
         if question.lens.where is None or not reached:
-            return seeds, reached
+            return reached
         # What does not pass must not take the place of what does.
         ids = tuple(one.fact_id for one in reached)
         found = await self._ledger.facts(
             question.lens.query(question.scope, ids=ids, limit=len(ids))
         )
         passed = {fact.id for fact in found}
-        return seeds, [one for one in reached if one.fact_id in passed]
+        return [one for one in reached if one.fact_id in passed]
 
     async def _seeds(self, question: Question) -> list[Entity]:
         """Entities that the question names; the owner when it says "I"."""
@@ -364,7 +365,7 @@ class Retrieve:
         first = {fact.id: first_turn(fact, question.scope) for fact in facts.values()}
         wanted = dict.fromkeys([*found, *filter(None, first.values())])
         read = await reader.turns(question.scope.wall, list(wanted))
-        read_facts = await reader.facts(list(facts.values()))
+        read_facts = await reader.facts(list(facts.values()), read)
         turns = {one.turn.id: one.turn for one in read if one.turn}
         seen = {turns[id].episode_id for id in found if id in turns}
         stating = stating_turns(facts, turns, seen)

@@ -169,12 +169,15 @@ class Reader:
                     places[episode, at] = near
         return [places[place] for place in sorted(places)]
 
-    async def facts(self, facts: Sequence[Fact]) -> list[Read]:
+    async def facts(self, facts: Sequence[Fact], turns: Iterable[Read] = ()) -> list[Read]:
+        """``turns`` have been read; a fact that was told in just these words need not be."""
         new = [fact for fact in facts if (fact.id, fact.version) not in self._facts]
-        split = [content_words(fact.text) for fact in new]
-        await self.vocabulary.learn(split)
-        for fact, text in zip(new, split, strict=True):
-            self._facts[fact.id, fact.version] = Read(fact.text, self.vocabulary.rows(text), None)
+        words = {read.text: read.words for read in turns} if new else {}
+        split = {fact.text: content_words(fact.text) for fact in new if fact.text not in words}
+        await self.vocabulary.learn(split.values())
+        words |= {text: self.vocabulary.rows(found) for text, found in split.items()}
+        for fact in new:
+            self._facts[fact.id, fact.version] = Read(fact.text, words[fact.text], None)
         return [self._facts[fact.id, fact.version] for fact in facts]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graphmem import Memory, Settings, open_memory
+from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.errors import NotFound, UsageError
 from graphmem.testing.machine import replay_differences
 from tests.engine.helpers import OnLoop, tell_story
@@ -362,3 +362,11 @@ def test_a_text_just_within_the_limit(plain: Memory) -> None:
     assert receipt.status == "done"
     assert plain.get(receipt.fact_ids[0]).text == text.strip()
     assert plain.search("tea")[0].id == receipt.fact_ids[0]
+
+
+@pytest.mark.parametrize("given", [("folder",), (None, {})])
+def test_an_async_memory_says_how_it_is_opened(given: Any) -> None:
+    with pytest.raises(UsageError, match=r"await graphmem\.open_memory"):
+        AsyncMemory(*given)
+    with pytest.raises(UsageError, match=r"await graphmem\.open_memory"):
+        AsyncMemory(*given, user_id="ada")

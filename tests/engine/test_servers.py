@@ -212,7 +212,7 @@ def _survives(server: Server, memory: Memory) -> None:
     assert memory.stats().pending == 0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_neo4j_killed_in_the_middle(tmp_path: Path) -> None:
     with running(Neo4jServer) as server:
         settings = Settings.load(graph=server.uri, max_lag=20)

@@ -9,6 +9,7 @@ import pytest
 
 from graphmem.adapters.graph_kuzu import KuzuGraph
 from graphmem.adapters.graph_networkx import NetworkXGraph
+from graphmem.adapters.graph_rows import edges_of, most_of_a_kind, nodes_of
 from graphmem.model import Episode, Fact, Source
 from graphmem.ports.graph import GraphChanges
 from graphmem.testing.graph_samples import ADA, entity, episode, fact
@@ -64,3 +65,10 @@ async def test_a_load_gives_what_single_changes_give(seed: int) -> None:
     assert await loaded.dump() == await single.dump() == await plain.dump()
     for graph in (loaded, single, plain):
         await graph.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_batch_has_no_more_of_a_kind_than_is_told_beforehand(seed: int) -> None:
+    for changes in batches(seed):
+        made = [*nodes_of(changes).values(), *edges_of(changes).values()]
+        assert most_of_a_kind(changes) >= max(map(len, made))

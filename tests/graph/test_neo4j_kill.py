@@ -15,7 +15,7 @@ from graphmem.testing.graph_samples import ADA, large
 from tests.graph.test_kill import batch
 from tests.servers import Neo4jServer, Server, running
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")

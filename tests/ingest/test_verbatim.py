@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphmem.adapters.ledger_sqlite import SqliteLedger
+from graphmem.adapters.ledger_steps import Ask, Rows
+from graphmem.adapters.sqlite_db import Cursor
 from graphmem.clock import ManualClock
 from graphmem.ingest.journal import build_episode
 from graphmem.ingest.pipeline import Ingest
@@ -152,4 +154,71 @@ async def test_it_is_done_with_the_journal() -> None:
     assert [d.action for d in other.decisions] == ["ADD"]
     facts = await ledger.facts(FactQuery(BOB.wall))
     assert [(f.text, len(f.sources)) for f in facts] == [("Tea is good", 2), ("Rain today", 1)]
+    await ledger.close()
+
+
+async def test_a_chunk_asks_as_much_as_one_episode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was told before, came last and was heard is asked for all of a chunk together, and
+    each gets the answer that is its own."""
+    asked: list[str] = []
+    answer = Cursor.ask
+
+    def counted(self: Cursor, ask: Ask) -> Rows:
+        asked.append(ask.name)
+        return answer(self, ask)
+
+    monkeypatch.setattr(Cursor, "ask", counted)
+    ledger = SqliteLedger(None)
+    await ledger.open()
+    clock = ManualClock("2026-01-01")
+
+    def told(user: str, text: str, key: str | None) -> Episode:
+        options = {"infer": False, "occurred_at": "2024-01-01", "idempotency_key": key}
+        return build_episode(text, options, Scope(user_id=user), clock, max_bytes=100)
+
+    first = [told(f"u{n % 3}", f"text {n}", f"k{n}" if n % 2 else None) for n in range(12)]
+    await ledger.journal(first, 0)
+    asked.clear()
+    again = [told(f"u{n % 3}", f"text {n}", f"k{n}" if n % 2 else None) for n in range(12)]
+    other = [told(f"u{(n + 1) % 3}", f"text {n}", f"k{n}" if n % 2 else None) for n in range(12)]
+    stored = await ledger.journal([*again, *other], 0)
+    assert [e.id for e in stored[:12]] == [e.id for e in first]
+    assert [e.id for e in stored[12:]] == [e.id for e in other]
+    assert [e.previous_id for e in stored[12:15]] == [first[n].id for n in (10, 11, 9)]
+    # One run of 24, for none of them repeats another of its place.
+    names = ["last_episode", "same_key", "same_content", "episodes_by_id", "turns_of_episodes"]
+    assert [name for name in asked if name != "statuses"] == names
+    await ledger.close()
+
+
+async def test_what_several_walls_hear_again_is_one_transaction() -> None:
+    ledger = SqliteLedger(None)
+    await ledger.open()
+    clock = ManualClock("2026-01-01")
+    ingest = Ingest(ledger, Scripted(), clock, duplicate_window_s=0, at_once=1)
+
+    def all_say(text: str) -> list[Episode]:
+        return [
+            build_episode(text, {"infer": False}, Scope(user_id=f"u{n}"), clock, max_bytes=100)
+            for n in range(5)
+        ]
+
+    await ingest.add(all_say("Tea is good"))
+    clock.advance(days=1)
+    before = await ledger.head()
+    transactions = 0
+    commit = ledger.commit
+
+    async def counted(*given: Any, **options: Any) -> int:
+        nonlocal transactions
+        transactions += 1
+        return await commit(*given, **options)
+
+    ledger.commit = counted  # type: ignore[method-assign]
+    receipts = await ingest.add(all_say("the tea is GOOD"))
+    assert [[d.reason for d in r.decisions] for r in receipts] == [["said again"]] * 5
+    assert transactions == 1
+    events = await ledger.events(before, 100)
+    assert [e.kind for e in events] == ["episode"] * 5 + ["fact"] * 5
+    assert len({e.wall for e in events}) == 5
     await ledger.close()

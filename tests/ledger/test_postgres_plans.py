@@ -72,12 +72,7 @@ _VALUES: dict[str, Any] = {
     "type": "type_11",
     "entity_id": "n12",
     "episode_id": "e11",
-    "place": "w1p",
-    "key": "k11",
-    "content_hash": "h11",
-    "time_given": False,
-    "since": "2026",
-    "until": "2027",
+    "places": ["w1p", "w2p"],
     "after": None,
     "limit": 1000,
     "relations_only": False,
@@ -96,6 +91,11 @@ _VALUES: dict[str, Any] = {
     "objects": ["n12", "n13"],
     "statement_id": "s11",
     "fact_id": "f11",
+}
+_ASKED = {
+    "same_key": ['["w1p", "k11"]', '["w1p", "k16"]'],
+    "same_content": ['["w1p", "h11", false, "2026", "2027"]'],
+    "heard": ['["w1", "text 11"]', '["w2", "text 11"]'],
 }
 _FEW = {
     *("same_key", "same_content", "last_episode", "statuses", "facts_now", "changed_last"),
@@ -192,7 +192,8 @@ def looked_at_sql(raw: psycopg.Connection[Any], statement: bytes, values: dict[s
 def test_a_lookup_reads_little_more_than_it_finds(
     filled: psycopg.Connection[Any], name: str
 ) -> None:
-    assert looked_at(filled, name, _missing_as_none(_VALUES)) <= 500
+    values = {**_VALUES, "asked": _ASKED.get(name)}
+    assert looked_at(filled, name, _missing_as_none(values)) <= 500
 
 
 @pytest.mark.parametrize("name", sorted(_PAGES))

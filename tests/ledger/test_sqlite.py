@@ -218,3 +218,44 @@ def test_a_disk_without_room_is_known(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sqlite_db, "_LEAST_ROOM", 1 << 62)
     assert sqlite_db._full(tmp_path / "ledger.sqlite")
     assert not sqlite_db._full(tmp_path / "gone" / "ledger.sqlite")
+
+
+WALKS = {
+    "episodes",  # what is listed, page by page
+    "facts_of_wall",
+    "facts_of_wall_then",
+    "statements_of_scope",
+    "erase_targets",
+    "entities_then",  # a whole past
+    "entities_then_by_id",
+    "type_uses",  # how often each type is said, and moving what one says to another
+    "count_sayings",
+    "type_rules",  # few, in a wall of their own
+    "changed_last",  # the end of an index
+    "spend",
+    "stats",
+    "erase_facts_from",
+    "erase_embeddings",
+}
+"""What is there to read a whole wall, or all."""
+
+
+def test_no_other_statement_walks_either(tmp_path: Path) -> None:
+    """A new one that does must be named above, with its reason."""
+    raw = sqlite3.connect(tmp_path / "plans.sqlite")
+    for script in migrations("sqlite"):
+        raw.executescript(sql_file(script))
+    tables = {row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    walks: dict[str, list[str]] = {}
+    for (name, _), sql in STATEMENTS.items():
+        if name in WALKS or name.startswith(("first_", "next_", "present_")):
+            continue
+        named = dict(re.findall(r"(?:FROM|JOIN) (\w+) AS (\w+)", sql))
+        real = tables | {alias for table, alias in named.items() if table in tables}
+        values = dict.fromkeys(re.findall(r"(?<!:):(\w+)", sql))
+        for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", values):
+            step = re.match(r"(SCAN|SEARCH) (\w+)(.*)", row[3])
+            if step and step[2] in real and (step[1] == "SCAN" or step[3].endswith("(wall=?)")):
+                walks.setdefault(name, []).append(row[3])
+    assert walks == {}
+    raw.close()

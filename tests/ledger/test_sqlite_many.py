@@ -25,7 +25,7 @@ def rows(count: int) -> list[dict[str, object]]:
     return [{"b": f"text {n}", "unused": n, "a": n} for n in range(count)]
 
 
-@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 128, 129, 300])
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 128, 129, 300, 1024, 2600])
 def test_all_that_go_together_are_stored(connection: sqlite3.Connection, count: int) -> None:
     done = insert_many(connection, INSERT, rows(count))
     assert count - 16 < done <= count
@@ -50,6 +50,18 @@ def test_other_statements_are_left_alone(connection: sqlite3.Connection) -> None
         INSERT + " ON CONFLICT (a) DO UPDATE SET b = :b",
     ):
         assert insert_many(connection, statement, rows(40)) == 0
+
+
+def test_no_statement_has_more_values_than_the_engine_takes() -> None:
+    connection = sqlite3.connect(":memory:")
+    columns = [f"c{n}" for n in range(60)]
+    connection.execute(f"CREATE TABLE wide ({', '.join(columns)})")
+    values = ", ".join(f":{column}" for column in columns)
+    wide = [dict.fromkeys(columns, n) for n in range(1100)]
+    done = insert_many(connection, f"INSERT INTO wide VALUES ({values})", wide)
+    assert connection.execute("SELECT count(*), max(c59) FROM wide").fetchone() == (done, done - 1)
+    assert done >= 1100 - 15
+    connection.close()
 
 
 def test_what_a_bulk_load_writes_goes_together() -> None:

@@ -78,3 +78,13 @@ def test_a_question_has_its_answer(number: int) -> None:
     assert set(question.removeprefix("What about ").rstrip("?").split()) <= {
         word.strip(".,") for word in answer.split()
     }
+
+
+def test_what_is_related_is_said_so() -> None:
+    told = [(item, row) for item in lives.items(0, 2000) if (row := item.as_related())]
+    assert len(told) > 60
+    for item, row in told:
+        kin = row["type"].removesuffix("_of")
+        assert item.text.startswith(row["subject"])
+        assert item.text.endswith(f" is {row['object']}'s {kin}.")
+        assert row["user_id"] == item.user

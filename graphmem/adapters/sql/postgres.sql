@@ -15,23 +15,35 @@ INSERT INTO settings (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: same_key
--- The episode with this idempotency key in this place.
-SELECT id FROM episodes WHERE hashtextextended(place, 0) = hashtextextended(:place, 0) AND place = :place
-  AND idempotency_key = :key;
+-- Of each that is asked for (its place and key, as JSON) the episode that has it, by its number there.
+SELECT a.n - 1 AS at, e.id
+FROM unnest(:asked::text[]) WITH ORDINALITY AS a (value, n)
+CROSS JOIN LATERAL (
+  SELECT id FROM episodes
+  WHERE hashtextextended(place, 0) = hashtextextended(a.value::jsonb ->> 0, 0)
+    AND place = a.value::jsonb ->> 0 AND idempotency_key = a.value::jsonb ->> 1
+  LIMIT 1) AS e;
 
 -- name: same_content
--- An earlier episode with this content in this place, that happened within a stretch of time.
-SELECT id FROM episodes
-WHERE hashtextextended(place, 0) = hashtextextended(:place, 0) AND place = :place
-  AND content_hash = :content_hash AND time_given = :time_given
-  AND occurred_at >= :since AND occurred_at <= :until
-ORDER BY occurred_at LIMIT 1;
+-- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
+-- episode with this content in this place, that happened within this stretch of time.
+SELECT a.n - 1 AS at, e.id
+FROM unnest(:asked::text[]) WITH ORDINALITY AS a (value, n)
+CROSS JOIN LATERAL (
+  SELECT id FROM episodes
+  WHERE hashtextextended(place, 0) = hashtextextended(a.value::jsonb ->> 0, 0)
+    AND place = a.value::jsonb ->> 0 AND content_hash = a.value::jsonb ->> 1
+    AND time_given = (a.value::jsonb ->> 2)::boolean
+    AND occurred_at >= a.value::jsonb ->> 3 AND occurred_at <= a.value::jsonb ->> 4
+  ORDER BY occurred_at LIMIT 1) AS e;
 
 -- name: last_episode
--- The newest episode in this place.
-SELECT id FROM episodes
-WHERE hashtextextended(place, 0) = hashtextextended(:place, 0) AND place = :place
-ORDER BY n DESC LIMIT 1;
+-- The newest episode in each of these places.
+SELECT a.place, e.id FROM unnest(:places::text[]) AS a (place)
+CROSS JOIN LATERAL (
+  SELECT id FROM episodes
+  WHERE hashtextextended(place, 0) = hashtextextended(a.place, 0) AND place = a.place
+  ORDER BY n DESC LIMIT 1) AS e;
 
 -- name: add_episode
 INSERT INTO episodes (n, id, wall, place, project_id, user_id, agent_id, run_id, kind, content,
@@ -249,16 +261,19 @@ WHERE f.retired_at IS NULL AND f.wall = :wall AND hashtextextended(f.text_key, 0
   AND f.text_key = ANY(:keys::text[]) AND f.type IS NULL AND NOT s.undone;
 
 -- name: heard
--- Which of these sentences were told in a wall, or are what a present fact says.
-SELECT text_key AS key FROM statements
-WHERE wall = :wall AND hashtextextended(text_key, 0) = ANY(
-    SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
-  AND text_key = ANY(:keys::text[])
-UNION
-SELECT text_key AS key FROM facts
-WHERE retired_at IS NULL AND wall = :wall AND hashtextextended(text_key, 0) = ANY(
-    SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
-  AND text_key = ANY(:keys::text[]);
+-- Which of these sentences (wall and key, as JSON) were told in their wall, or are what a present
+-- fact says.
+SELECT w.wall, w.key FROM (
+  SELECT a.value::jsonb ->> 0 AS wall, a.value::jsonb ->> 1 AS key
+  FROM unnest(:asked::text[]) AS a (value)) AS w
+WHERE EXISTS (
+    SELECT 1 FROM statements AS s
+    WHERE s.wall = w.wall AND hashtextextended(s.text_key, 0) = hashtextextended(w.key, 0)
+      AND s.text_key = w.key)
+  OR EXISTS (
+    SELECT 1 FROM facts AS f
+    WHERE f.retired_at IS NULL AND f.wall = w.wall
+      AND hashtextextended(f.text_key, 0) = hashtextextended(w.key, 0) AND f.text_key = w.key);
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s

@@ -13,19 +13,32 @@ INSERT INTO settings (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: same_key
--- The episode with this idempotency key in this place.
-SELECT id FROM episodes WHERE place = :place AND idempotency_key = :key;
+-- Of each that is asked for (its place and key, as JSON) the episode that has it, by its number there.
+SELECT a.key AS at, e.id FROM json_each(:asked) AS a CROSS JOIN episodes AS e
+WHERE e.place = json_extract(a.value, '$[0]') AND e.idempotency_key = json_extract(a.value, '$[1]');
 
 -- name: same_content
--- An earlier episode with this content in this place, that happened within a stretch of time.
-SELECT id FROM episodes
-WHERE place = :place AND content_hash = :content_hash AND time_given = :time_given
-  AND occurred_at >= :since AND occurred_at <= :until
-LIMIT 1;
+-- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
+-- episode with this content in this place, that happened within this stretch of time.
+SELECT at, id FROM (
+  SELECT a.key AS at, (
+    SELECT e.id FROM episodes AS e
+    WHERE e.place = json_extract(a.value, '$[0]')
+      AND e.content_hash = json_extract(a.value, '$[1]')
+      AND e.time_given = json_extract(a.value, '$[2]')
+      AND e.occurred_at >= json_extract(a.value, '$[3]')
+      AND e.occurred_at <= json_extract(a.value, '$[4]')
+    ORDER BY e.occurred_at LIMIT 1) AS id
+  FROM json_each(:asked) AS a)
+WHERE id IS NOT NULL;
 
 -- name: last_episode
--- The newest episode in this place.
-SELECT id FROM episodes WHERE place = :place ORDER BY n DESC LIMIT 1;
+-- The newest episode in each of these places.
+SELECT place, id FROM (
+  SELECT a.value AS place, (
+    SELECT e.id FROM episodes AS e WHERE e.place = a.value ORDER BY e.n DESC LIMIT 1) AS id
+  FROM json_each(:places) AS a)
+WHERE id IS NOT NULL;
 
 -- name: add_episode
 INSERT INTO episodes (id, wall, place, project_id, user_id, agent_id, run_id, kind, content,
@@ -203,24 +216,31 @@ DELETE FROM statements WHERE episode_id = :id;
 INSERT OR IGNORE INTO supports (statement_id, fact_id) VALUES (:statement_id, :fact_id);
 
 -- name: statements_by_subject
+-- "CROSS JOIN" keeps this order: the other way round the whole wall would be read.
 SELECT s.* FROM json_each(:subjects) AS a
-JOIN json_each(:types) AS b ON b.key = a.key
-JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+CROSS JOIN json_each(:types) AS b ON b.key = a.key
+CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
 WHERE NOT s.undone;
 
 -- name: statements_by_triple
 -- Those about no object speak of every object.
 SELECT s.* FROM json_each(:subjects) AS a
-JOIN json_each(:types) AS b ON b.key = a.key
-JOIN json_each(:objects) AS c ON c.key = a.key
-JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
-  AND (s.object_id = c.value OR s.object_id IS NULL)
+CROSS JOIN json_each(:types) AS b ON b.key = a.key
+CROSS JOIN json_each(:objects) AS c ON c.key = a.key
+CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+  AND s.object_id = c.value
+WHERE NOT s.undone
+UNION ALL
+SELECT s.* FROM json_each(:subjects) AS a
+CROSS JOIN json_each(:types) AS b ON b.key = a.key
+CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+  AND s.object_id IS NULL
 WHERE NOT s.undone;
 
 -- name: statements_by_object
 SELECT s.* FROM json_each(:objects) AS a
-JOIN json_each(:types) AS b ON b.key = a.key
-JOIN statements AS s ON s.wall = :wall AND s.object_id = a.value AND s.type = b.value
+CROSS JOIN json_each(:types) AS b ON b.key = a.key
+CROSS JOIN statements AS s ON s.wall = :wall AND s.object_id = a.value AND s.type = b.value
 WHERE NOT s.undone;
 
 -- name: statements_by_text
@@ -233,16 +253,19 @@ JOIN statements AS s ON s.id = p.statement_id
 WHERE f.retired_at IS NULL AND f.wall = :wall AND f.text_key IN (SELECT value FROM json_each(:keys)) AND f.type IS NULL AND NOT s.undone;
 
 -- name: heard
--- Which of these sentences were told in a wall, or are what a present fact says.
-SELECT text_key AS key FROM statements
-WHERE wall = :wall AND text_key IN (SELECT value FROM json_each(:keys))
-UNION
-SELECT text_key AS key FROM facts
-WHERE retired_at IS NULL AND wall = :wall AND text_key IN (SELECT value FROM json_each(:keys));
+-- Which of these sentences (wall and key, as JSON) were told in their wall, or are what a present
+-- fact says.
+SELECT wall, key FROM (
+  SELECT json_extract(a.value, '$[0]') AS wall, json_extract(a.value, '$[1]') AS key
+  FROM json_each(:asked) AS a) AS w
+WHERE EXISTS (SELECT 1 FROM statements AS s WHERE s.wall = w.wall AND s.text_key = w.key)
+  OR EXISTS (
+    SELECT 1 FROM facts AS f
+    WHERE f.retired_at IS NULL AND f.wall = w.wall AND f.text_key = w.key);
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
-WHERE s.episode_id IN (SELECT value FROM json_each(:ids)) AND s.wall = :wall AND (:undone_too OR NOT s.undone);
+WHERE s.episode_id IN (SELECT value FROM json_each(:ids)) AND +s.wall = :wall AND (:undone_too OR NOT s.undone);
 
 -- name: statements_of_scope
 SELECT s.* FROM episodes AS e JOIN statements AS s ON s.episode_id = e.id
@@ -251,24 +274,24 @@ WHERE e.wall = :wall AND NOT s.undone
   AND (:run_id IS NULL OR e.run_id = :run_id);
 
 -- name: statements_by_id
-SELECT s.* FROM statements AS s WHERE s.id IN (SELECT value FROM json_each(:ids)) AND s.wall = :wall AND NOT s.undone;
+SELECT s.* FROM statements AS s WHERE s.id IN (SELECT value FROM json_each(:ids)) AND +s.wall = :wall AND NOT s.undone;
 
 -- name: statements_of_facts
 SELECT s.* FROM statements AS s
 WHERE s.id IN (SELECT statement_id FROM supports WHERE fact_id IN (SELECT value FROM json_each(:ids)))
-  AND s.wall = :wall AND NOT s.undone;
+  AND +s.wall = :wall AND NOT s.undone;
 
 -- name: statements_of_entities
 -- Said of these entities, or under a present fact about them.
-SELECT s.* FROM statements AS s
-WHERE s.wall = :wall AND NOT s.undone AND s.subject_id IN (SELECT value FROM json_each(:ids))
+SELECT s.* FROM json_each(:ids) AS a
+CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value WHERE NOT s.undone
 UNION
-SELECT s.* FROM statements AS s
-WHERE s.wall = :wall AND NOT s.undone AND s.object_id IN (SELECT value FROM json_each(:ids))
+SELECT s.* FROM json_each(:ids) AS a
+CROSS JOIN statements AS s ON s.wall = :wall AND s.object_id = a.value WHERE NOT s.undone
 UNION
 SELECT s.* FROM fact_entities AS about JOIN supports AS p ON p.fact_id = about.fact_id
 JOIN statements AS s ON s.id = p.statement_id
-WHERE about.entity_id IN (SELECT value FROM json_each(:ids)) AND s.wall = :wall AND NOT s.undone;
+WHERE about.entity_id IN (SELECT value FROM json_each(:ids)) AND +s.wall = :wall AND NOT s.undone;
 
 -- name: facts_made_of
 -- The last version of each fact that rests, or has rested, on these statements.
@@ -323,7 +346,7 @@ UPDATE merges SET undone = 1 WHERE id = :id;
 -- The merges that an entity was kept or gone in, and that still count.
 SELECT m.id, m.kept_id, m.gone_id, m.at, m.body, e.body AS gone
 FROM merges AS m JOIN entities AS e ON e.id = m.gone_id
-WHERE m.wall = :wall AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
+WHERE +m.wall = :wall AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
 ORDER BY m.at, m.id;
 
 -- name: merge_by_id
@@ -558,7 +581,7 @@ WHERE wall = :wall AND (name, id) > (:after_name, :after_id)
 ORDER BY name, id LIMIT :limit;
 
 -- name: history
-SELECT * FROM events WHERE id = :id AND kind = 'fact' AND wall = :wall ORDER BY seq;
+SELECT * FROM events WHERE id = :id AND kind = 'fact' AND +wall = :wall ORDER BY seq;
 
 -- name: changed_last
 -- The last event that changed what is believed in a wall (a journalled episode does not), and the
