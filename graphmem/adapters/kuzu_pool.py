@@ -9,7 +9,9 @@ started always ends (committed or rolled back) before its caller sees the cancel
 from __future__ import annotations
 
 import asyncio
+import errno
 import importlib
+import os
 import sys
 import threading
 import time
@@ -27,6 +29,7 @@ T = TypeVar("T")
 
 _READERS = 3
 _ADDRESS_SPACE = 1 << 38  # 256 GiB of addresses, not memory; the default of 8 TiB fits few times
+_NO_ROOM = os.strerror(errno.ENOSPC)
 _held: set[Path] = set()
 _held_lock = threading.Lock()
 
@@ -161,6 +164,8 @@ def _translated(error: Exception, engine: str) -> BackendError:
         return Interrupted("interrupted")
     if "uffer manager" in message or "uffer pool" in message or isinstance(error, MemoryError):
         return Unavailable(f"{engine} ran out of memory; give it a larger buffer pool: {message}")
+    if _NO_ROOM in message:
+        return Unavailable(f"{engine} cannot write, the disk is full: {message}")
     return Rejected(f"{engine}: {message}")
 
 
@@ -361,7 +366,7 @@ def _opening_failed(error: Exception, path: Path | None, engine: str) -> Backend
     message = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
     if path is not None and "Could not set lock" in message:
         return _in_use(path, "by another process")
-    if isinstance(error, PermissionError) or "ermission denied" in message:
+    if isinstance(error, PermissionError) or "ermission denied" in message or _NO_ROOM in message:
         return Unavailable(f"the graph {path} cannot be opened: {message}")
     return Rejected(
         f"the graph {path} cannot be opened by {engine}: {message}. It holds nothing that the "

@@ -9,8 +9,9 @@ it (the facts, where no turn does). The questions are the same each time for the
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from graphmem.errors import NotFound, UsageError
@@ -74,7 +75,8 @@ class Probe:
     kind: Kind
     text: str
     gold: frozenset[str]
-    half: Literal[0, 1]
+    source: str
+    half: Literal[0, 1] = 0
 
 
 def probes(memory: Memory, count: int) -> list[Probe]:
@@ -91,7 +93,20 @@ def probes(memory: Memory, count: int) -> list[Probe]:
     found = [*related, *halves]
     if not found:
         raise UsageError("nothing to ask about: this scope holds no facts (is the name right?)")
-    return found
+    return _shared_out(found)
+
+
+def _shared_out(found: Sequence[Probe]) -> list[Probe]:
+    """In two halves of about as many probes, those of one source in the same one: the sources with
+    most of them first, each to the half that has fewer."""
+    of_each = Counter(probe.source for probe in found)
+    halves: dict[str, Literal[0, 1]] = {}
+    held = [0, 0]
+    for source, count in sorted(of_each.items(), key=lambda pair: (-pair[1], pair[0])):
+        half: Literal[0, 1] = 0 if held[0] <= held[1] else 1
+        halves[source] = half
+        held[half] += count
+    return [replace(probe, half=halves[probe.source]) for probe in found]
 
 
 def _facts(memory: Memory) -> Iterable[Fact]:
@@ -127,7 +142,7 @@ def _relations(facts: Sequence[Fact], memory: Memory, count: int) -> Iterable[Pr
             continue
         form = _ASKED.get(str(fact.type), _OTHER)[end]
         text = form.format(name, str(fact.type).replace("_", " "))
-        yield Probe("relation", text, frozenset(_units(alike)), _half(fact))
+        yield Probe("relation", text, frozenset(_units(alike)), _source(fact))
         if len(seen) >= count:
             return
 
@@ -145,7 +160,7 @@ def _halves(facts: Sequence[Fact], memory: Memory, count: int) -> Iterable[Probe
             for turn in turns[: max(1, count // 50)]:
                 if (text := half_of(turn)) and made < count:
                     made += 1
-                    yield Probe("half", text, frozenset({turn.id}), _half(fact))
+                    yield Probe("half", text, frozenset({turn.id}), _source(fact))
         if made >= count:
             return
 
@@ -167,7 +182,6 @@ def _units(facts: Iterable[Fact]) -> Iterable[str]:
         yield from turns or [fact.id]
 
 
-def _half(fact: Fact) -> Literal[0, 1]:
-    """By its first source, so that what one source says is in one half."""
-    source = fact.sources[0].episode_id if fact.sources else fact.id
-    return 1 if int(digest(source)[:2], 16) % 2 else 0
+def _source(fact: Fact) -> str:
+    """Its first one: what one source says is in one half."""
+    return fact.sources[0].episode_id if fact.sources else fact.id

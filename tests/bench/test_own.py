@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,10 @@ def test_probes_leave_out_the_answer_and_are_the_same_each_time(tmp_path: Path) 
     assert any(text.startswith(("Who employs", "Who has a job with")) for text in texts)
     assert not any("Bo" in text.split() and "Borealis" in text for text in texts)
     assert all(probe.gold for probe in made)
-    assert {probe.half for probe in made} == {0, 1}
+    sizes = Counter(probe.half for probe in made)
+    most = max(Counter(probe.source for probe in made).values())
+    assert abs(sizes[0] - sizes[1]) <= most, "as even as whole sources can be"
+    assert len({(probe.source, probe.half) for probe in made}) == len({p.source for p in made})
 
 
 def test_half_of_a_turn() -> None:

@@ -188,7 +188,7 @@ def test_undo_merge_and_unmerge(ada: Run) -> None:
 
 def test_what_could_not_be_done_is_said(ada: Run) -> None:
     assert "no such relation is believed" in ada("unrelate", "Bo", "likes", "tea").err
-    assert "did you mean works_at?" in ada("relations", "--type", "work_at").err
+    assert "did you mean works_at?" in ada("relations", "--type", "wroks_at").err
     assert "Bo and bo are one entity" in ada("paths", "Bo", "bo").err
     ran = ada("diff", "2025-01", "2024-01")
     assert (ran.code, ran.err) == (
@@ -204,3 +204,15 @@ def test_what_was_merged_can_be_parted_by_what_is_shown(ada: Run) -> None:
     assert ada("entity", "Cleo").out.split()[-2:] != []
     assert "also called" in ada("entities").out
     assert {row["name"] for row in ada("entities", "--json").json} >= {"Bo", "Cleo"}
+
+
+def test_a_fact_that_was_deleted_leads_to_its_history(ada: Run) -> None:
+    (id, *_) = (item["id"] for item in ada("facts", "--json").json["items"])
+    assert f"it is a fact: graphmem history {id}" in ada("undo", id).err
+    assert ada("delete", id).code == 0
+    ran = ada("get", id)
+    assert (ran.code, f"believed no more: graphmem history {id}" in ran.err) == (4, True)
+    change = ada("history", id, "--json").json[-1]["seq"]
+    assert ada("undo", str(change)).code == 0
+    assert ada("get", id).code == 0
+    assert ada("get", "nope").err == "error: no fact 'nope' in this scope\n"

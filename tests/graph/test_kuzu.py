@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graphmem.adapters import graph_kuzu
+from graphmem.adapters import graph_kuzu, kuzu_pool
 from graphmem.adapters.graph_kuzu import KuzuGraph
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.graph import GraphChanges, GraphDump, Mark
@@ -191,3 +191,12 @@ async def test_a_slow_query_is_stopped_and_the_graph_goes_on(tmp_path: Path) -> 
     )
     assert table.rows == (("text of late",),)
     await graph.close()
+
+
+def test_a_full_disk_can_be_tried_again(tmp_path: Path) -> None:
+    """In the engine's own words, as seen on a full disk."""
+    told = RuntimeError("IO exception: Cannot write to file. Error: No space left on device")
+    assert isinstance(kuzu_pool._translated(told, "kuzu"), Unavailable)
+    opening = kuzu_pool._opening_failed(told, tmp_path, "kuzu")
+    assert isinstance(opening, Unavailable)
+    assert "delete it" not in str(opening)

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from graphmem.adapters import sqlite_db
 from graphmem.adapters.ledger_sqlite import SqliteLedger
 from graphmem.adapters.ledger_statements import migrations, sql_file
 from graphmem.adapters.ledger_steps import Ask
@@ -209,6 +210,14 @@ def test_no_lookup_walks_a_whole_wall(tmp_path: Path) -> None:
             filtered = raw.execute(f"EXPLAIN QUERY PLAN {sql}", {**values, **dict.fromkeys(more)})
             assert any(index in row[3] for row in filtered), name
     raw.close()
+
+
+def test_a_disk_without_room_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not sqlite_db._full(tmp_path / "ledger.sqlite")
+    assert not sqlite_db._full(None)
+    monkeypatch.setattr(sqlite_db, "_LEAST_ROOM", 1 << 62)
+    assert sqlite_db._full(tmp_path / "ledger.sqlite")
+    assert not sqlite_db._full(tmp_path / "gone" / "ledger.sqlite")
 
 
 WALKS = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from graphmem.doors.cli.base import options
 from graphmem.doors.cli.output import note
-from graphmem.errors import NotFound
+from graphmem.errors import GraphmemError, NotFound
 
 if TYPE_CHECKING:
     from graphmem import Memory
@@ -17,6 +18,7 @@ _CLOSE = 70
 """From 0 to 100: how alike a name must be to be suggested."""
 _SUGGESTED = 3
 _MOST_NAMES = 10_000
+_NO_SUCH = re.compile(r"no (fact|episode or change) '([^']+)' in this scope$")
 _API_HINT = "entities() lists those it has"
 
 
@@ -37,11 +39,27 @@ def _explained(memory: Memory, message: str) -> str:
     if nothing_stored(memory):
         return f"{message.partition(';')[0]}: {_nothing()}"
     if _API_HINT not in message:
-        return message
+        return message + _of_a_fact(memory, message)
     shell = message.replace(_API_HINT, "`graphmem entities` lists those it has")
     asked = message.partition("no entity ")[2].rpartition(" in this scope")[0]
     likely = _like(memory, asked[1:-1])
     return f"{shell}; did you mean {' or '.join(likely)}?" if likely else shell
+
+
+def _of_a_fact(memory: Memory, message: str) -> str:
+    """What to do with the id of a fact that is believed no more, or that is no change."""
+    match = _NO_SUCH.match(message)
+    if match is None:
+        return ""
+    try:
+        changes = memory.history(match[2])
+    except GraphmemError:
+        return ""
+    if match[1] == "fact" and any(change.action == "DELETE" for change in changes):
+        return f"; it is believed no more: graphmem history {match[2]} tells why"
+    if match[1] == "episode or change":
+        return f"; it is a fact: graphmem history {match[2]} has the ids of its changes"
+    return ""
 
 
 def _like(memory: Memory, asked: str) -> list[str]:
