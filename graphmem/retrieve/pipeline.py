@@ -6,20 +6,20 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
-from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
-from graphmem.errors import BudgetExceeded, ModelError
-from graphmem.model import Entity, Fact, Hit, HitKind, SearchResult
+from graphmem.errors import ModelError
+from graphmem.model import Entity, Fact, Hit, SearchResult
 from graphmem.ports.ledger import EntityQuery
 from graphmem.ports.rerank import Reranker
-from graphmem.ports.vectors import Only, Scored, Vector, VectorQuery, VectorStore
+from graphmem.ports.vectors import Scored, VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve import extras
+from graphmem.retrieve.arms import Arms, vector_arms
 from graphmem.retrieve.asked import take_apart
-from graphmem.retrieve.fuse import Arm, first_look, first_scores, rank
+from graphmem.retrieve.fuse import Arm, first_scores, rank
 from graphmem.retrieve.hits import (
     beginning,
     fact_hit,
@@ -29,13 +29,13 @@ from graphmem.retrieve.hits import (
     stating_turns,
     turn_hit,
 )
-from graphmem.retrieve.lens import Known, Lens, of_kind
+from graphmem.retrieve.lens import Known, Lens
 from graphmem.retrieve.links import BEST_TURNS, Links, gather, with_keys
 from graphmem.retrieve.nearby import Expands
 from graphmem.retrieve.question import Candidates, Question
 from graphmem.retrieve.reading import Reader
 from graphmem.retrieve.rerank import as_read, reordered
-from graphmem.retrieve.signals import Found, Row, measure, nearness
+from graphmem.retrieve.signals import Row, measure, nearness
 from graphmem.retrieve.spread import Reached, spread
 from graphmem.retrieve.together import Pool, holders, prose, together
 from graphmem.retrieve.weights import Weights, shipped
@@ -46,31 +46,9 @@ _log = logging.getLogger(__name__)
 _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
 _MAX_SEEDS = 6
 _LONGEST_NAME = 8  # words; titles are long
-_WINDOWS = 150  # of the arm that finds most
-_DENSE = 120  # whose nearness is known; the first of them are candidates
-_SESSIONS = 50
 _FACTS = 20  # looked at closely, and of those that only the graph leads to
 _GRAPH = 12
-_PAST = 20  # best facts of any time
 _ENDED = 5  # of them, those that have ended and are followed up
-
-
-_ARM_OF = {
-    **dict.fromkeys(("turn near", "fact near"), "dense"),
-    **dict.fromkeys(("fact words", "window", "session"), "bm25"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Arms:
-    """What the vectors found: of each kind the candidates, roughly best first."""
-
-    candidates: Mapping[HitKind, Sequence[str]]
-    found: Found
-    past: Mapping[str, float]
-    """Facts that have ended and would be among the best, by how near to the best (0 to 1)."""
-    reason: str | None = None
-    """Why nothing was looked for by meaning, if so."""
 
 
 class Retrieve:
@@ -157,7 +135,8 @@ class Retrieve:
         seeds = await self._seeds(question)
         # The graph first: it looks on by itself while the vectors are asked.
         reached, arms = await asyncio.gather(
-            self._graph_arm(question, seeds), self._vector_arms(question)
+            self._graph_arm(question, seeds),
+            vector_arms(self._vectors, self._embedder, question, left_out=self.weights.left_out),
         )
         facts = await self._facts(question, arms, reached)
         ended, present = await self._superseded(question, arms.past)
@@ -206,72 +185,6 @@ class Retrieve:
         found.sort(key=lambda entity: (-len(name_key(entity.name)), entity.id))
         return found[:_MAX_SEEDS]
 
-    async def _vector_arms(self, question: Question) -> _Arms:
-        """All that the store is asked, in one call: facts and turns, by meaning and by words; the
-        words around turns, and of whole sessions; and the best facts that have ended, for what the
-        question would have found before it changed."""
-        scope, depth = question.scope, question.depth
-        where = question.lens.where
-        only = Only(
-            scope.wall, scope.narrow_agent_id, scope.run_id, stamp_or_none(question.lens.moment)
-        )
-        dense, reason = await self._meaning(question)
-        # Sessions only tell about their turns, and so need not pass.
-        only_facts = replace(only, where=of_kind(where, "fact"))
-        only_turns = replace(only, where=of_kind(where, "turn"))
-        by_words = VectorQuery("facts", only_facts, depth, text=question.text)
-        queries = {
-            "window": replace(
-                by_words,
-                collection="turns",
-                only=only_turns,
-                limit=max(_WINDOWS, depth),
-                around=True,
-            ),
-            "session": replace(
-                by_words, collection="sessions", only=only, limit=max(_SESSIONS, depth)
-            ),
-        }
-        if dense is not None:
-            near = VectorQuery("turns", only_turns, max(_DENSE, depth), dense=dense)
-            queries["turn near"] = near
-            queries["fact near"] = replace(near, collection="facts", only=only_facts, limit=depth)
-        queries["fact words"] = by_words
-        if question.lens.moment is not None:
-            queries["past"] = replace(by_words, only=replace(only_facts, past=True), limit=_PAST)
-        answers = dict(
-            zip(queries, await self._vectors.search(list(queries.values())), strict=True)
-        )
-        past = _among_the_best(answers.get("past", []), answers["fact words"])
-        answers |= {name: [] for name in queries if _ARM_OF.get(name) in self.weights.left_out}
-
-        def scores(*names: str) -> dict[str, float]:
-            return {hit.id: hit.score for name in names for hit in answers.get(name, ())}
-
-        turns = [*answers["window"], *answers.get("turn near", [])[:depth]]
-        facts = [
-            Arm("dense", answers.get("fact near", [])),
-            Arm("bm25", answers.get("fact words", [])),
-        ]
-        return _Arms(
-            {"turn": list(dict.fromkeys(hit.id for hit in turns)), "fact": first_look(facts)},
-            Found(
-                bm25=scores("window", "fact words"),
-                dense=scores("turn near", "fact near"),
-                session=scores("session"),
-            ),
-            past,
-            reason,
-        )
-
-    async def _meaning(self, question: Question) -> tuple[Vector | None, str | None]:
-        """The question's vector; none, and why, when no more may be spent on one."""
-        try:
-            return await self._embedder.query(question.text), None
-        except BudgetExceeded as error:
-            _log.warning("searched by words alone: %s", error)
-            return None, f"{error}; searched by words alone"
-
     async def _superseded(
         self, question: Question, scores: Mapping[str, float]
     ) -> tuple[list[tuple[Fact, float]], list[tuple[Fact, float]]]:
@@ -301,7 +214,7 @@ class Retrieve:
         return ended, list(present.values())
 
     async def _facts(
-        self, question: Question, arms: _Arms, reached: Sequence[Reached]
+        self, question: Question, arms: Arms, reached: Sequence[Reached]
     ) -> dict[str, Fact]:
         """The best facts in full. The ledger has the last word on scope and validity."""
         graph = [one.fact_id for one in reached[:_GRAPH] if one.score > 0]
@@ -316,7 +229,7 @@ class Retrieve:
     async def _links(
         self,
         question: Question,
-        arms: _Arms,
+        arms: Arms,
         facts: Mapping[str, Fact],
         seeds: Sequence[Entity],
     ) -> Links:
@@ -355,7 +268,7 @@ class Retrieve:
     async def _rank(
         self,
         question: Question,
-        arms: _Arms,
+        arms: Arms,
         links: Links,
         facts: Mapping[str, Fact],
         *,
@@ -428,10 +341,3 @@ class Retrieve:
             if told is not None:
                 paths[ranked.rows[place].id] = f"{beginning(told.text)} · {names.get(entity, '?')}"
         return paths
-
-
-def _among_the_best(ended: Sequence[Scored], holding: Sequence[Scored]) -> dict[str, float]:
-    """What has ended of the best :data:`_PAST` of all, as a share of the best one's score."""
-    best = sorted((*ended, *holding), key=lambda hit: (-hit.score, hit.id))[:_PAST]
-    gone = {hit.id for hit in ended}
-    return {hit.id: hit.score / best[0].score for hit in best if hit.id in gone}
