@@ -12,7 +12,9 @@ from graphmem.model import Fact
 from graphmem.retrieve.spread import Reached
 
 _MENTIONED = 0.4  # of what being its subject is worth
-_BY_NAME = frozenset({"about", "graph"})
+_ANYWAY = {"about": 0.0, "graph": 0.25}
+"""What is left of these arms for a fact that means nothing of the rest of the question: the graph
+also brings what shares no word with it."""
 
 Extras = dict[str, dict[str, float]]
 """By arm: what each candidate gets, from 0 to 1."""
@@ -64,7 +66,10 @@ def columns(
         arm: np.array([given.get(id, 0.0) for id in ids], dtype=np.float32)
         for arm, given in extras.items()
     }
-    return {arm: v * meant**2 if arm in _BY_NAME else v for arm, v in found.items()}
+    for arm, least in _ANYWAY.items():
+        if arm in found:
+            found[arm] = found[arm] * (least + (1 - least) * meant**2)
+    return found
 
 
 def outdated_turns(ended: Sequence[tuple[Fact, float]]) -> dict[str, str]:

@@ -269,9 +269,14 @@ class TestMeasure:
 
 
 def test_being_about_whom_is_asked_counts_as_the_rest_is_meant() -> None:
-    given = {"about": {"a": 1.0, "b": 1.0}, "present": {"b": 1.0}}
-    columns = extras.columns(given, ["a", "b", "c"], np.array([1.0, 0.5, 1.0], dtype=np.float32))
-    assert columns["about"].tolist() == [1, 0.25, 0]
+    given = {
+        "about": {"a": 1.0, "b": 1.0},
+        "graph": dict.fromkeys("ab", 1.0),
+        "present": {"b": 1.0},
+    }
+    columns = extras.columns(given, ["a", "b", "c"], np.array([1.0, 0.0, 1.0], dtype=np.float32))
+    assert columns["about"].tolist() == [1, 0, 0]
+    assert columns["graph"].tolist() == [1, 0.25, 0]
     assert columns["present"].tolist() == [0, 1, 0]
 
 
