@@ -91,10 +91,10 @@ async def gather(paths: Sequence[Path], folder: Path) -> list[Asked]:
 
 
 async def _candidates(memory: AsyncMemory, text: str, user: str) -> Candidates:
-    retrieve = await memory._searching()
+    await memory._follow()
     lens = memory._lens(current=True)
     question = memory._question(text, _LIMIT, ("fact", "turn"), lens, Scope(user_id=user))
-    return await retrieve.candidates(question)
+    return await memory._retrieve.candidates(question)
 
 
 def _noted(ranked: Candidates, user: str, category: int, gold: frozenset[str]) -> Asked:

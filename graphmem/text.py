@@ -31,6 +31,12 @@ _GENERATIONS = frozenset({"jr", "junior", "sr", "senior", "ii", "iii", "iv"})
 _LONGEST_PERSON = 5
 
 
+def plain(text: str) -> str:
+    """The same as text and nothing else: a column of a table gives texts of a type of their own,
+    which not every encoder takes."""
+    return text if type(text) is str else str.__str__(text)
+
+
 def fold(text: str) -> str:
     """Case, width and accents removed: ``Zoë`` and ``ZOE`` fold alike."""
     if text.isascii():

@@ -192,7 +192,8 @@ class KuzuGraph:
         found = await asyncio.gather(
             *(self._read(partial(_expand, wall, part, limit)) for part in parts)
         )
-        return {id: links for one in found for id, links in one.items()}
+        links = {id: links for one in found for id, links in one.items()}
+        return {id: links[id] for id in wanted if id in links}
 
     async def cypher(
         self,

@@ -114,7 +114,8 @@ class Neo4jGraph:
         rows = await self._server.ask(
             _read("expand"), {"ids": wanted, "scope": wall, "limit": limit}
         )
-        return {id: tuple(map(_link, links)) for id, links in rows}
+        found = {id: tuple(map(_link, links)) for id, links in rows}
+        return {id: found[id] for id in wanted if id in found}
 
     async def cypher(
         self,

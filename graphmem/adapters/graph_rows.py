@@ -250,8 +250,12 @@ def most_of_a_kind(changes: GraphChanges) -> int:
         len(facts),
         len(changes.mentions),
         sum([len(fact.sources) for fact in facts]),
-        sum([len(fact.entity_ids) + 2 for fact in facts if fact.entity_ids or fact.type]),
+        sum([len(fact.entity_ids) + 2 for fact in facts if _about(fact)]),
     )
+
+
+def _about(fact: Fact) -> bool:
+    return bool(fact.entity_ids or fact.type or fact.subject_id or fact.object_id)
 
 
 def dump_of(

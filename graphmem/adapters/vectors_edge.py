@@ -106,7 +106,8 @@ class EdgeVectors:
                 await asyncio.to_thread(job.process.wait)
                 if job.abandoned:
                     return False
-                await self._write(self._end_optimizing, job)
+                if not await self._write(self._end_optimizing, job):
+                    return False
             return True
         finally:
             # A thread may have started it although the call was cancelled before it knew.
@@ -300,10 +301,11 @@ class EdgeVectors:
         self._optimizing = Optimizing.start(owner, name, shard.folder, folder)
         return self._optimizing
 
-    def _end_optimizing(self, job: Optimizing) -> None:
-        """Put the optimized copy in force, with the writes since."""
+    def _end_optimizing(self, job: Optimizing) -> bool:
+        """Put the optimized copy in force, with the writes since; False when one that came in
+        between has given it up."""
         if job.abandoned:
-            return
+            return False
         if (why := job.failure()) is not None:
             raise Rejected(f"optimizing the vectors in {self._path} failed: {why}")
         mark, name = self._opened(), job.collection
@@ -334,6 +336,7 @@ class EdgeVectors:
         self._optimizing = None
         job.said.close()
         edge_mark.erase_but(self._path, set(mark.folders.values()))
+        return True
 
     def _clear_now(self) -> None:
         """Works closed too, so that what cannot be opened can be made anew."""

@@ -12,7 +12,7 @@ from graphmem.engine.core import (
     checked_text,
     checked_text_or_none,
 )
-from graphmem.errors import NotFound, UsageError
+from graphmem.errors import BudgetExceeded, NotFound, UsageError
 from graphmem.filters import Filter, Read, parse
 from graphmem.filters.tree import FALSE
 from graphmem.ingest import journal
@@ -35,7 +35,6 @@ from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.context import write_context
 from graphmem.retrieve.explain import explain
 from graphmem.retrieve.lens import Known, Lens, of_kind
-from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.question import Question
 from graphmem.retrieve.relate import Relate
 from graphmem.retrieve.where import resolved
@@ -49,10 +48,17 @@ class Asking(Core):
         await self._graph.catch_up()
         return self._relate
 
-    async def _searching(self) -> Retrieve:
-        """Search over projections that hold every write before this."""
-        await self._follow()
-        return self._retrieve
+    async def _found(self, question: Question) -> SearchResult:
+        """Search over projections that hold every write before this, as far as what may be spent
+        on an embedder goes."""
+        behind = None
+        try:
+            await self._follow()
+        except BudgetExceeded as error:
+            behind = f"{error}; what was told since is not searched yet"
+        found = await self._retrieve.search(question)
+        reasons = filter(None, (behind, found.reason))
+        return replace(found, reason="; ".join(dict.fromkeys(reasons)) or None)
 
     def _lens(self, current: bool) -> Lens:
         return Lens(current=self._parts.clock.now() if current else None)

@@ -39,6 +39,7 @@ from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
 from graphmem.retrieve.weights import weights_of
 from graphmem.settings import Settings
+from graphmem.text import plain
 
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
 _SCOPE_NAMES = frozenset(_SCOPE)
@@ -171,9 +172,9 @@ class Core:
         for source in (self._defaults, given):
             for name, value in source.items():
                 if value is not None:
-                    values[name] = value
-        plain = all(type(value) is str for value in values.values())
-        return scope_of(**values) if plain else Scope(**values)
+                    values[name] = plain(value) if isinstance(value, str) else value
+        right = all(type(value) is str for value in values.values())
+        return scope_of(**values) if right else Scope(**values)
 
     def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:
         where = self._scope({name: options[name] for name in _SCOPE if name in options})
@@ -213,9 +214,11 @@ class Core:
             return None if progress is None else lambda done: progress(name, done, max(done, head))
 
         if min(self._graph.applied_seq, self._vectors.applied_seq) < head:
-            await asyncio.gather(
-                *(p.catch_up(reporter(p.name)) for p in (self._graph, self._vectors))
-            )
+            both = (p.catch_up(reporter(p.name)) for p in (self._graph, self._vectors))
+            # Where one cannot go on, the other is waited for: who reads all the same sees it whole.
+            for ended in await asyncio.gather(*both, return_exceptions=True):
+                if isinstance(ended, BaseException):
+                    raise ended
 
     async def _try_to_follow(self) -> None:
         """The same where nobody reads yet: what is stored is stored, and health says the rest."""
@@ -258,10 +261,11 @@ class Core:
         a process that only loads would be gone before the background has done it."""
         if self._due_to_index(await self._parts.ledger.head()):
             await self._try_to_follow()
-            self._keep_indexed()
-            if self._indexing is not None:
-                # What becomes of it is its own to tell, also when the memory is closed meanwhile.
-                await asyncio.wait([self._indexing])
+            for _ in range(2):  # one that began before the load may be given up because of it
+                self._keep_indexed()
+                if self._indexing is not None:
+                    # What becomes of it is its own to tell, also when the memory is closed.
+                    await asyncio.wait([self._indexing])
 
     async def _index(self, before: int, applied: int) -> None:
         try:

@@ -18,7 +18,7 @@ from graphmem.engine.core import (
 )
 from graphmem.engine.diffing import differences
 from graphmem.engine.view import View
-from graphmem.errors import BudgetExceeded, UsageError
+from graphmem.errors import UsageError
 from graphmem.filters import Filter
 from graphmem.model import (
     Change,
@@ -40,7 +40,6 @@ from graphmem.model import (
 )
 from graphmem.ports.api import AtMoment, ScopeArgs, When
 from graphmem.retrieve.lens import Lens
-from graphmem.retrieve.question import Question
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -65,16 +64,6 @@ class Reads(Asking):
         here = self._scope(scope)
         lens = await self._filtered(self._lens(current), where, self._parts.ledger, here, "search")
         return await self._found(self._question(query, limit, kinds, lens, here))
-
-    async def _found(self, question: Question) -> SearchResult:
-        behind = None
-        try:
-            await self._follow()
-        except BudgetExceeded as error:
-            behind = f"{error}; what was told since is not searched yet"
-        found = await self._retrieve.search(question)
-        reasons = filter(None, (behind, found.reason))
-        return replace(found, reason="; ".join(dict.fromkeys(reasons)) or None)
 
     async def context(
         self,

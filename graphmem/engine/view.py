@@ -145,8 +145,7 @@ class View(ViewAPI):
         lens = await self._filtered(where, here, "search")
         question = self._memory._question(query, limit, kinds, lens, here)
         past = await self._past(here)
-        retrieve = past.retrieve if past else await self._memory._searching()
-        return await retrieve.search(question)
+        return await (past.retrieve.search if past else self._memory._found)(question)
 
     async def context(
         self,

@@ -17,7 +17,7 @@ from graphmem.ingest import prompts
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.ports.api import AddArgs, Content, Message
 from graphmem.ports.options import ExtractionOptions
-from graphmem.text import digest, name_key, paragraphs, unix_lines
+from graphmem.text import digest, name_key, paragraphs, plain, unix_lines
 
 _LONGEST_KEY = 512
 _MEMORY_TYPES = get_args(MemoryType)
@@ -51,7 +51,7 @@ def build_episode(
     check_options(options)
     given = parse_when_or_none(options.get("occurred_at"), name="occurred_at")
     if isinstance(content, str):
-        check_text(content, "content", max_bytes)
+        content = check_text(content, "content", max_bytes)
         kind, raw = "text", content
         said = [_Said(text, "user", None, None, None) for text in paragraphs(content)]
     else:
@@ -135,7 +135,7 @@ def check_text(text: object, name: str, max_bytes: int) -> str:
             f"{name} has {size:,} bytes, the limit is {max_bytes:,}: split it into several adds, "
             "or raise GRAPHMEM_MAX_TEXT_BYTES"
         )
-    return text
+    return plain(text)
 
 
 def check_metadata(metadata: object) -> Metadata:
@@ -162,9 +162,7 @@ def check_tags(tags: object) -> tuple[str, ...]:
         raise UsageError(f"tags must be a list of text, got {type(tags).__name__}")
     if not tags:
         return ()
-    for tag in tags:
-        check_text(tag, "a tag", _LONGEST_KEY)
-    return tuple(dict.fromkeys(tags))
+    return tuple(dict.fromkeys(check_text(tag, "a tag", _LONGEST_KEY) for tag in tags))
 
 
 def name_part(name: object) -> str | None:
@@ -266,16 +264,18 @@ def _message(message: Message | object, where: str, max_bytes: int) -> _Said | N
     text = _joined(message["content"], where)
     if not text.strip():
         return None
-    for key in ("role", "name", "id"):
-        if message.get(key) is not None:
-            check_text(message[key], f"{where}: {key}", _LONGEST_KEY)
+    named = {
+        key: check_text(message[key], f"{where}: {key}", _LONGEST_KEY)
+        for key in ("role", "name", "id")
+        if message.get(key) is not None
+    }
     when = message.get("occurred_at")
     return _Said(
         text=unix_lines(check_text(text, where, max_bytes)),
-        role=message.get("role") or "user",
-        name=message.get("name"),
+        role=named.get("role", "user"),
+        name=named.get("name"),
         occurred_at=None if when is None else parse_when(when, name=f"{where}: occurred_at"),
-        source_id=message.get("id"),
+        source_id=named.get("id"),
     )
 
 

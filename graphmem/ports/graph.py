@@ -87,8 +87,8 @@ class GraphStore(Protocol):
     async def expand(
         self, wall: str, entity_ids: Sequence[str], *, limit: int
     ) -> Mapping[str, tuple[Link, ...]]:
-        """The facts about each entity, the first ``limit`` in order of their ids (the oldest, as
-        ids are made); unknown ids give no key.
+        """The facts about each entity, in the order in which they are asked for, the first
+        ``limit`` in order of their ids (the oldest, as ids are made); unknown ids give no key.
 
         The cost must depend on what is returned, not on what is stored.
         """

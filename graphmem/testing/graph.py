@@ -81,6 +81,8 @@ class GraphStoreContract(WritesContract, CypherContract):
     async def test_expand(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         found = await graph.expand(ADA.wall, ["n1", "n2", "nobody", "n1"], limit=10)
+        turned = await graph.expand(ADA.wall, ["n2", "nobody", "n1"], limit=10)
+        assert (list(found), list(turned)) == (["n1", "n2"], ["n2", "n1"])  # as they were asked
         assert {id: {link.fact_id for link in links} for id, links in found.items()} == {
             "n1": {"f1", "f2"},
             "n2": {"f1", "f3"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -370,3 +371,27 @@ def test_an_async_memory_says_how_it_is_opened(given: Any) -> None:
         AsyncMemory(*given)
     with pytest.raises(UsageError, match=r"await graphmem\.open_memory"):
         AsyncMemory(*given, user_id="ada")
+
+
+class Column(str):
+    """A text of a type of its own, as a table's column gives them."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("where", ["memory://", "folder"])
+def test_texts_of_other_types_are_texts(where: str, tmp_path: Path) -> None:
+    place = where if "://" in where else str(tmp_path / where)
+    with Memory(place, user_id=Column("bob"), settings=Settings.load({})) as memory:
+        options: Any = {"tags": [Column("a")], "idempotency_key": Column("k")}
+        memory.add(Column("Ada works at Acme."), metadata={"a": Column("b")}, **options)
+        said = {"content": "Hello.", "role": "user", "name": "Bob", "id": "1"}
+        memory.add([{key: Column(value) for key, value in said.items()}])
+        memory.relate(Column("Ada"), Column("likes"), Column("tea"), tags=[Column("x")])
+        kept = memory.add(Column("As it is."), infer=False, tags=[Column("y")])
+        fact = kept.decisions[0].after
+        assert fact is not None
+        memory.update(fact.id, text=Column("As it was."), tags=[Column("z")])
+        assert memory.search(Column("As it was")).hits
+        assert {relation.object for relation in memory.relations("Ada")} == {"Acme", "tea"}
+        assert memory.verify().ok

@@ -121,6 +121,7 @@ class TestEmbedder:
             assert later.reason is not None
             assert "what was told since is not searched yet" in later.reason
             assert later.reason.count("calls per day") == 2
+            assert memory.as_of("2100-01-01").search("Carol Reed").reason == later.reason
 
     def test_a_first_opening_needs_it(self, tmp_path: Path) -> None:
         with LocalModelServer() as server:
