@@ -58,14 +58,6 @@ RETURN r.fact_id, r.entity_ids, r.subject_id, r.type, r.object_id, r.valid_at, r
 ORDER BY r.fact_id
 LIMIT $limit
 
-// name: expand_some
-// The same in no order, for the many entities that have no more than the limit: half the time.
-MATCH (e:Entity {id: $id})<-[r:ABOUT]-(:Fact)
-WHERE e.scope = $scope
-RETURN r.fact_id, r.entity_ids, r.subject_id, r.type, r.object_id, r.valid_at, r.invalid_at,
-  r.stated_at, r.modality
-LIMIT $limit
-
 // name: dump_nodes
 // Every node but the mark, which has no scope.
 MATCH (n) WHERE n.scope IS NOT NULL RETURN n

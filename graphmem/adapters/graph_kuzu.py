@@ -319,7 +319,8 @@ def _expand(
     wall: str, entity_ids: Sequence[str], limit: int, reader: Session
 ) -> dict[str, tuple[Link, ...]]:
     found: dict[str, tuple[Link, ...]] = {}
-    some, known = _text("expand_some"), _text("get_entity")
+    some = statements("read.kuzu.cypher")["expand_some"].text
+    known = _text("get_entity")
     for entity_id in entity_ids:
         asked = {"id": entity_id, "scope": wall, "limit": limit}
         rows = sorted(reader.run(some, {**asked, "limit": limit + 1}), key=itemgetter(0))
