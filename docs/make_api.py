@@ -6,7 +6,8 @@ import inspect
 import re
 from pathlib import Path
 
-from graphmem.ports.api import AddArgs, MemoryAPI, RelateArgs, ScopeArgs
+from graphmem.ports.api import MemoryAPI
+from graphmem.ports.arguments import AddArgs, RelateArgs, ScopeArgs
 
 _GROUPS = {
     "Write": "add add_many relate relate_many unrelate update delete delete_all undo merge unmerge "

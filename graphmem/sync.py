@@ -9,7 +9,8 @@ from typing import Any, Self
 
 from graphmem.clock import Clock
 from graphmem.portal import Mirror, Portal, mirror
-from graphmem.ports.api import MemoryAPI, When
+from graphmem.ports.api import MemoryAPI
+from graphmem.ports.arguments import When
 from graphmem.ports.options import ExtractionOptions
 from graphmem.ports.views import ViewAPI
 from graphmem.settings import Settings

@@ -11,7 +11,8 @@ import pytest
 from graphmem import AsyncMemory, Memory
 from graphmem.doors.cli import cli
 from graphmem.engine.view import View as AsyncView
-from graphmem.ports.api import AddArgs, MemoryAPI, RelateArgs, ScopeArgs
+from graphmem.ports.api import MemoryAPI
+from graphmem.ports.arguments import AddArgs, RelateArgs, ScopeArgs
 from graphmem.ports.views import ViewAPI
 from graphmem.sync import View
 

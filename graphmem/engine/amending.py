@@ -28,7 +28,7 @@ from graphmem.model import (
     Removal,
     Scope,
 )
-from graphmem.ports.api import ScopeArgs, When
+from graphmem.ports.arguments import ScopeArgs, When
 from graphmem.ports.ledger import Commit, EntityQuery, Erasure, StatementQuery, Undone
 
 _EVENTS = 10_000  # of one commit that are looked through

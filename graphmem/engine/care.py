@@ -15,7 +15,7 @@ from graphmem.model import (
     Stats,
     Verification,
 )
-from graphmem.ports.api import ScopeArgs
+from graphmem.ports.arguments import ScopeArgs
 from graphmem.verify import verify
 
 _TRIES = 10  # to find a moment without writes, when there are many

@@ -23,7 +23,7 @@ from graphmem.model import (
     Scope,
     scope_of,
 )
-from graphmem.ports.api import Content, ScopeArgs
+from graphmem.ports.arguments import Content, ScopeArgs
 from graphmem.ports.embed import Embedder
 from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger

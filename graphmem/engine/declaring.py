@@ -12,7 +12,7 @@ from graphmem.ingest import ruling
 from graphmem.ingest.learning import learned, observed
 from graphmem.ingest.relation_types import RelationTypes
 from graphmem.model import RelationType, Scope, TypeRule
-from graphmem.ports.api import ScopeArgs
+from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import Commit, StatementQuery
 from graphmem.ports.ledger_types import ALL_WALLS, Saying, TypeUse
 

@@ -38,7 +38,7 @@ from graphmem.model import (
     Subgraph,
     Table,
 )
-from graphmem.ports.api import AtMoment, ScopeArgs, When
+from graphmem.ports.arguments import AtMoment, ScopeArgs, When
 from graphmem.retrieve.lens import Lens
 
 if TYPE_CHECKING:

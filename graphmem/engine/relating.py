@@ -14,7 +14,7 @@ from graphmem.ingest import given as statements
 from graphmem.ingest.given import Given
 from graphmem.ingest.relation_types import normal
 from graphmem.model import Episode, Metadata, Modality, Receipt
-from graphmem.ports.api import RelateArgs, ScopeArgs, When
+from graphmem.ports.arguments import RelateArgs, ScopeArgs, When
 
 _CHUNK = 64  # rows that are journalled in one transaction
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")

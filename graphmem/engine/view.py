@@ -39,7 +39,7 @@ from graphmem.model import (
     Subgraph,
     Table,
 )
-from graphmem.ports.api import ScopeArgs, When
+from graphmem.ports.arguments import ScopeArgs, When
 from graphmem.ports.views import ViewAPI
 from graphmem.retrieve.lens import Known, Lens
 from graphmem.retrieve.relate import Relate

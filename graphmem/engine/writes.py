@@ -13,7 +13,7 @@ from graphmem.ingest import journal
 from graphmem.model import (
     Receipt,
 )
-from graphmem.ports.api import AddArgs, Content, ScopeArgs
+from graphmem.ports.arguments import AddArgs, Content, ScopeArgs
 
 _CHUNK = 64  # items of add_many that are journalled in one transaction
 _LARGEST_CHUNK = 1024  # the same in a long load of items that nothing is extracted from

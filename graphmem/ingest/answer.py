@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from graphmem.errors import BadModelOutput
-from graphmem.ingest.answer_form import EntityAnswer, FactAnswer, snake_keys
+from graphmem.ingest.model_form import EntityAnswer, FactAnswer, snake_keys
 from graphmem.ingest.repair import as_answer
 from graphmem.model import Modality
 from graphmem.ports.llm import CandidateEntity, CandidateFact

@@ -14,7 +14,7 @@ from typing import Any
 from graphmem.clock import stamp
 from graphmem.ingest import prompts
 from graphmem.ingest.answer import Voices
-from graphmem.ingest.answer_form import (
+from graphmem.ingest.model_form import (
     PROCEDURE_SCHEMA_NAME,
     SCHEMA_NAME,
     Procedures,

@@ -18,10 +18,10 @@ from pydantic import BaseModel
 
 from graphmem.clock import stamp
 from graphmem.errors import BadModelOutput, ModelError, UsageError
-from graphmem.ingest.answer_form import schema, snake_keys
 from graphmem.ingest.asking import Asking, about, as_line, turn_shown, turns_of
 from graphmem.ingest.doubts import Doubts, PairDoubt, Settled, Verdicts, begun, known_from
 from graphmem.ingest.governor import Governor
+from graphmem.ingest.model_form import schema, snake_keys
 from graphmem.ingest.repair import readings
 from graphmem.ingest.resolution import NameDoubt
 from graphmem.model import Episode, Fact, Turn

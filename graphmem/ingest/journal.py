@@ -15,7 +15,7 @@ from graphmem.clock import Clock, parse_when, parse_when_or_none
 from graphmem.errors import UsageError
 from graphmem.ingest import prompts
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
-from graphmem.ports.api import AddArgs, Content, Message
+from graphmem.ports.arguments import AddArgs, Content, Message
 from graphmem.ports.options import ExtractionOptions
 from graphmem.text import digest, name_key, paragraphs, plain, unix_lines
 

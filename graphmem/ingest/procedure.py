@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from graphmem.errors import BadModelOutput
 from graphmem.ingest.answer import Reading, Voices, merge_entities, read_entity, turns_of
-from graphmem.ingest.answer_form import ProcedureAnswer, snake_keys
+from graphmem.ingest.model_form import ProcedureAnswer, snake_keys
 from graphmem.ingest.repair import as_answer
 from graphmem.model import Episode
 from graphmem.ports.llm import CandidateFact, Extraction

@@ -9,8 +9,7 @@ Text given as a time is ISO 8601; without a zone it is taken as UTC.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from graphmem.filters import Filter
 from graphmem.model import (
@@ -25,7 +24,6 @@ from graphmem.model import (
     Health,
     Hit,
     HitKind,
-    MemoryType,
     Metadata,
     Modality,
     Moment,
@@ -41,71 +39,12 @@ from graphmem.model import (
     Table,
     Verification,
 )
-from graphmem.ports.options import ExtractionOptions
+from graphmem.ports.arguments import AddArgs, AtMoment, Content, RelateArgs, ScopeArgs, When
 
 if TYPE_CHECKING:
     import networkx as nx
 
     from graphmem.ports.views import ViewAPI
-
-When: TypeAlias = datetime | date | str
-Message: TypeAlias = Mapping[str, Any]
-"""``content`` (text) is required; ``role``, ``name`` (the speaker), ``occurred_at`` and ``id`` (the
-source's own id of this turn) are optional. Nothing else is read, and nothing else is refused."""
-Content: TypeAlias = str | Message | Sequence[Message]
-
-
-class AtMoment(Protocol):
-    """A view (see :meth:`MemoryAPI.as_of`), or its synchronous mirror: what it is of."""
-
-    @property
-    def valid_at(self) -> datetime | None:
-        """The moment of the world's time; None for what held when it was known."""
-        ...
-
-    @property
-    def known_at(self) -> datetime | None:
-        """The moment whose knowledge counts; None for now."""
-        ...
-
-
-class ScopeArgs(TypedDict, total=False):
-    """The scope of one call; None or left out falls back to what was given on opening."""
-
-    user_id: str | None
-    agent_id: str | None
-    run_id: str | None
-    project_id: str | None
-
-
-class AddArgs(ScopeArgs, total=False):
-    """Everything else that :meth:`MemoryAPI.add` takes."""
-
-    metadata: Metadata | None
-    tags: Sequence[str]
-    memory_type: MemoryType
-    occurred_at: When | None
-    expires_at: When | None
-    importance: float
-    infer: bool
-    extraction: ExtractionOptions | None
-    idempotency_key: str | None
-
-
-class RelateArgs(ScopeArgs, total=False):
-    """Everything else that :meth:`MemoryAPI.relate` takes, for all rows of one call."""
-
-    fact: str | None
-    valid_at: When | None
-    invalid_at: When | None
-    occurred_at: When | None
-    modality: Modality
-    subject_kind: str | None
-    object_kind: str | None
-    metadata: Metadata | None
-    tags: Sequence[str]
-    importance: float | None
-    idempotency_key: str | None
 
 
 class MemoryAPI(Protocol):

@@ -24,7 +24,7 @@ from graphmem.model import (
     Subgraph,
     Table,
 )
-from graphmem.ports.api import AtMoment, ScopeArgs, When
+from graphmem.ports.arguments import AtMoment, ScopeArgs, When
 
 if TYPE_CHECKING:
     import networkx as nx

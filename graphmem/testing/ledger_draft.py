@@ -7,7 +7,7 @@ from dataclasses import replace
 from graphmem.clock import ManualClock
 from graphmem.ingest.journal import build_episode
 from graphmem.model import Decision, Entity, Episode, Fact, Scope, Source
-from graphmem.ports.api import Content
+from graphmem.ports.arguments import Content
 from graphmem.ports.ledger import Commit, Ledger
 
 ADA = Scope(user_id="ada")

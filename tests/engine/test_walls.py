@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from graphmem import AsyncMemory, open_memory
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Scope, Table, to_json
-from graphmem.ports.api import ScopeArgs
+from graphmem.ports.arguments import ScopeArgs
 
 NASTY = (
     "a", "A", " a", "a ", "a/user:b", "a/agent:b", "user:b", "agent:b", "b", "%2F", "%252F", "%",

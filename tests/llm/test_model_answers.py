@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from graphmem.errors import BadModelOutput
 from graphmem.ingest.answer import Reading, Voices, read_answer
-from graphmem.ingest.answer_form import schema
+from graphmem.ingest.model_form import schema
 from graphmem.ports.llm import CandidateFact
 from graphmem.testing._openai_wire import strict_problems
 

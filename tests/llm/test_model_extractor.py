@@ -15,9 +15,9 @@ import pytest
 from graphmem.adapters.llm_openai import OpenAIChat
 from graphmem.errors import BadModelOutput, ModelError, UsageError
 from graphmem.ingest import prompts
-from graphmem.ingest.answer_form import Answer as AnswerForm
-from graphmem.ingest.answer_form import Procedures, schema
 from graphmem.ingest.extract import ModelExtractor
+from graphmem.ingest.model_form import Answer as AnswerForm
+from graphmem.ingest.model_form import Procedures, schema
 from graphmem.model import Scope
 from graphmem.ports.llm import CandidateFact
 from graphmem.testing.llm_server import (

@@ -23,14 +23,14 @@ from graphmem.doors.cli import (
     migrate,
     past,
     relate,
-    tell,
     types,
+    write,
 )
 from graphmem.doors.cli.base import BROKEN_PIPE, INTERRUPTED, cli, exit_code, report
 
 __all__ = ["cli", "main"]
 
-for module in (demo, tell, relate, ask, graph, past, cypher, types, care, migrate, bench):
+for module in (demo, write, relate, ask, graph, past, cypher, types, care, migrate, bench):
     for command in module.COMMANDS:
         cli.add_command(command)
 

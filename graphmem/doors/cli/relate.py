@@ -11,7 +11,7 @@ from graphmem.doors.cli.base import at_time, command, options, pairs
 from graphmem.doors.cli.graph import show_entities
 from graphmem.doors.cli.help import asking
 from graphmem.doors.cli.output import counted, note, plain, show, shown
-from graphmem.doors.cli.tell import show_receipt
+from graphmem.doors.cli.write import show_receipt
 from graphmem.model import Modality
 
 
