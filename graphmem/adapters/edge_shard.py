@@ -122,7 +122,7 @@ class Shard:
                 limit = one.limit
                 complete = len(hits) < limit + extra
                 if complete or hits[-1].score < hits[limit - 1].score or extra > _MOST_TIES:
-                    scored = (Scored(str(hit.id), float(hit.score)) for hit in hits)
+                    scored = [Scored(str(hit.id), hit.score) for hit in hits]
                     found[place] = points.best(scored, limit)
                     del asked[place]
             extra *= 8

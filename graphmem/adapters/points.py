@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from operator import itemgetter
 
 import numpy as np
 
@@ -119,4 +120,6 @@ def ended_at(point: Point) -> str | None:
 
 def best(found: Iterable[Scored], limit: int) -> list[Scored]:
     """The ``limit`` best by falling score, ties by id."""
-    return sorted(found, key=lambda hit: (-hit.score, hit.id))[: max(limit, 0)]
+    # Twice by one column each, which takes less than once by both turned into one.
+    by_id = sorted(found, key=itemgetter(0))
+    return sorted(by_id, key=itemgetter(1), reverse=True)[: max(limit, 0)]

@@ -255,8 +255,9 @@ class SqliteDatabase:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
-            # 512 MiB: a page that the system has is read without a call (half of a lookup).
-            connection.execute("PRAGMA mmap_size = 536870912")
+            # 128 MiB: a page that the system has is read without a call (half of a lookup). Every
+            # connection maps its own, which counts as memory of this process.
+            connection.execute("PRAGMA mmap_size = 134217728")
             connection.execute("PRAGMA cache_size = -65536")
             # 64 MiB: what a bulk load writes again and again goes to its place once.
             connection.execute("PRAGMA wal_autocheckpoint = 8192")

@@ -104,5 +104,6 @@ def rank(
     given = np.array([weights[name] for name in names])
     shares = values.astype(np.float64) * given[:, None]
     totals = shares.sum(axis=0)
-    order = sorted(range(len(ids)), key=lambda at: (-totals[at], ids[at]))
+    by_id = sorted(range(len(ids)), key=ids.__getitem__)
+    order = sorted(by_id, key=totals.tolist().__getitem__, reverse=True)
     return Ranking(ids, names, values, shares, totals, order)

@@ -27,13 +27,13 @@ def beginning(text: str) -> str:
 
 def first_source(fact: Fact, scope: Scope) -> Source | None:
     """The first source, with a turn if there is one, inside what the search is narrowed to."""
-    within = [
-        source
-        for source in fact.sources
-        if scope.narrow_agent_id in {None, source.agent_id}
-        and scope.run_id in {None, source.run_id}
-    ]
-    return next((source for source in within if source.turn_id), within[0] if within else None)
+    agent, run, first = scope.narrow_agent_id, scope.run_id, None
+    for source in fact.sources:
+        if agent in (None, source.agent_id) and run in (None, source.run_id):
+            if source.turn_id:
+                return source
+            first = first or source
+    return first
 
 
 def first_turn(fact: Fact, scope: Scope) -> str | None:

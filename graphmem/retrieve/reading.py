@@ -144,6 +144,13 @@ class Reader:
 
     async def turns(self, wall: str, ids: Sequence[str]) -> list[Read]:
         """These turns and those up to :data:`AROUND` beside them, in order inside an episode."""
+        await self.read(wall, ids)
+        return self._with_neighbours(
+            [self._turns[wall, id] for id in ids if (wall, id) in self._turns]
+        )
+
+    async def read(self, wall: str, ids: Iterable[str]) -> None:
+        """Read what :meth:`turns` will be asked for, all in one call."""
         while missing := [id for id in ids if (wall, id) not in self._centred]:
             found = await self._ledger.turns(wall, missing, around=AROUND)
             new = [turn for turn in found if (wall, turn.id) not in self._turns]
@@ -153,9 +160,6 @@ class Reader:
                 read = Read(turn.text, self.vocabulary.rows(text), turn)
                 self._turns[wall, turn.id] = self._places[turn.episode_id, turn.ordinal] = read
             self._centred.update((wall, id) for id in missing)
-        return self._with_neighbours(
-            [self._turns[wall, id] for id in ids if (wall, id) in self._turns]
-        )
 
     def _with_neighbours(self, centres: Sequence[Read]) -> list[Read]:
         places: dict[tuple[str, int], Read] = {}

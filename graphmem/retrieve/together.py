@@ -89,20 +89,20 @@ def prose(reads: Sequence[Read | None]) -> NDArray[np.bool_]:
     In conversations and short notes what is named hardly ever links what is said: there these arms
     cost more than they bring (measured on LoCoMo). Facts are no passages: what they are from is.
     """
-    voices: dict[str, set[str | None]] = {}
-    for read in reads:
+    likely = np.zeros(len(reads), dtype=np.bool_)
+    for place, read in enumerate(reads):
         if read is not None and read.turn is not None:
-            voices.setdefault(read.turn.episode_id, set()).add(read.turn.speaker)
-    return np.array(
-        [
-            read is not None
-            and read.turn is not None
-            and len(voices[read.turn.episode_id]) == 1
-            and (bool(read.title) or len(read.words) > _LONG)
-            for read in reads
-        ],
-        dtype=np.bool_,
-    )
+            likely[place] = len(read.words) > _LONG or bool(read.title)
+    if not likely.any():
+        return likely
+    turns = [read.turn if read is not None else None for read in reads]
+    voices: dict[str, set[str | None]] = {}
+    for turn in turns:
+        if turn is not None:
+            voices.setdefault(turn.episode_id, set()).add(turn.speaker)
+    alone = [turn is not None and len(voices[turn.episode_id]) == 1 for turn in turns]
+    written: NDArray[np.bool_] = likely & alone
+    return written
 
 
 def _first(columns: Mapping[str, Numbers]) -> Numbers:
