@@ -13,8 +13,8 @@ from graphmem.engine.core import (
     checked_text_or_none,
 )
 from graphmem.errors import BudgetExceeded, NotFound, UsageError
-from graphmem.filters import Filter, Read, parse
-from graphmem.filters.tree import FALSE
+from graphmem.filters import Filter, Read, Test, Where, parse, tests
+from graphmem.filters.tree import FALSE, changed
 from graphmem.ingest import journal
 from graphmem.ingest.relation_types import RelationTypes, normal
 from graphmem.model import (
@@ -76,7 +76,21 @@ class Asking(Core):
         if tree is None:
             return lens
         now = lens.moment or self._parts.clock.now()
-        return replace(lens, where=await resolved(tree, ledger, here, now))
+        meant = await self._with_types_meant(tree)
+        return replace(lens, where=await resolved(meant, ledger, here, now))
+
+    async def _with_types_meant(self, where: Where) -> Where:
+        """The filter with every type that is stored for one that it names."""
+        named = {str(value) for t in tests(where) if t.field == "type" for value in t.values}
+        stored = {type: await self._types_meant(type) or () for type in sorted(named)}
+
+        def put(test: Test) -> Where:
+            if test.field != "type" or test.op != "in":
+                return test
+            types = dict.fromkeys(type for value in test.values for type in stored[str(value)])
+            return replace(test, values=tuple(types))
+
+        return changed(where, put) if named else where
 
     async def _types_meant(self, type: str | None) -> list[str] | None:
         """The types that are stored for this one, however it is written: itself, and what was

@@ -119,7 +119,7 @@ def _date(hit: Hit) -> datetime | None:
 
 def _line(hit: Hit, number: int) -> str:
     date = _date(hit)
-    day = f" {date:%Y-%m-%d}" if date else ""
+    day = f" {date.date()}" if date else ""
     who = f"{hit.speaker}: " if hit.kind == "turn" and hit.speaker else ""
     return f"[{number}]{day} {who}{' '.join(hit.text.split())}{_notes(hit)}"
 
@@ -130,9 +130,9 @@ def _notes(hit: Hit) -> str:
     if hit.fact is not None:
         if hit.fact.modality != "stated":
             due = hit.fact.planned_for
-            notes.append(hit.fact.modality + (f" for {due:%Y-%m-%d}" if due else ""))
+            notes.append(hit.fact.modality + (f" for {due.date()}" if due else ""))
         if hit.fact.invalid_at:
-            notes.append(f"until {hit.fact.invalid_at:%Y-%m-%d}")
+            notes.append(f"until {hit.fact.invalid_at.date()}")
     if hit.outdated:
         notes.append(f"outdated: {hit.outdated}")
     return f" ({'; '.join(notes)})" if notes else ""

@@ -75,7 +75,7 @@ def columns(
 def outdated_turns(ended: Sequence[tuple[Fact, float]]) -> dict[str, str]:
     """What each turn says that has ended, and when."""
     return {
-        source.turn_id: f"{fact.type or fact.text} until {fact.invalid_at:%Y-%m-%d}"
+        source.turn_id: f"{fact.type or fact.text} until {fact.invalid_at.date()}"
         for fact, _ in ended
         for source in fact.sources
         if source.turn_id and fact.invalid_at

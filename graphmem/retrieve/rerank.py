@@ -89,4 +89,4 @@ def as_read(row: Row) -> str:
     if turn is None:
         return row.read.text
     said = f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
-    return f"{said} ({turn.occurred_at:%Y-%m-%d})" if turn.occurred_at else said
+    return f"{said} ({turn.occurred_at.date()})" if turn.occurred_at else said

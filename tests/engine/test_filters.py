@@ -268,3 +268,17 @@ def test_a_changed_tag_is_found_by_its_new_name(plain: Memory) -> None:
     assert not plain.search("parcel", where="tag = old")
     assert plain.search("parcel", where="tag = new and metadata.n = 1")
     assert [fact.id for fact in plain.get_all(where="tag = new").items] == [id]
+
+
+def test_a_type_stands_for_what_was_declared_to_be_the_same(plain: Memory) -> None:
+    plain.relate("Ann", "toils_for", "Acme", user_id="ada")
+    plain.relate("Bea", "works_at", "Acme", user_id="ada")
+    asked: dict[str, Any] = {"user_id": "ada"}
+    assert len(plain.get_all(where="type = toils_for", **asked).items) == 1
+    plain.declare_type("toils_for", same_as="works_at")
+    for type in ("toils_for", '"toils for"', "works_at"):
+        for where in (f"type = {type}", f"type in ({type}, likes)"):
+            found = plain.get_all(where=where, **asked).items
+            assert {fact.text for fact in found} == {"Ann toils for Acme.", "Bea works at Acme."}
+            assert len(plain.search("Acme", where=where, **asked).hits) == 2
+        assert not plain.get_all(where=f"type exists and not type = {type}", **asked).items

@@ -47,3 +47,9 @@ def test_facts_about_whom_is_asked_beat_those_about_others(memory: Memory) -> No
 def test_a_question_is_not_an_answer(memory: Memory) -> None:
     (asked,) = [hit for hit in memory.search("live in Paris") if hit.text.endswith("?")]
     assert [arm.share < 0 for arm in asked.arms if arm.arm == "asks"] == [True]
+
+
+def test_a_day_of_long_ago_is_written_with_its_four_digits() -> None:
+    with Memory("memory://", user_id="ada", settings=Settings.load({})) as memory:
+        memory.relate("Rome", "rules", "Gaul", valid_at="0052-09-01", invalid_at="0406-12-31")
+        assert "until 0406-12-31" in memory.context("Who rules Gaul?")

@@ -171,7 +171,7 @@ def _numeric(parts: str, sign: str) -> tuple[datetime | None, str]:
     found = sorted({day for day in days if day is not None})
     if len(found) < 2:
         return found[0] if found else _UNKNOWN
-    return found[0][0], f"around {found[0][0]:%Y-%m-%d}"
+    return found[0][0], f"around {found[0][0].date()}"
 
 
 def _month(name: str) -> int:
@@ -192,7 +192,7 @@ def _day(year: int, month: int, day: str | int) -> tuple[datetime, str] | None:
         at = datetime(year, month, number, tzinfo=UTC)
     except ValueError:
         return None
-    return at, f"on {at:%Y-%m-%d}"
+    return at, f"on {at.date()}"
 
 
 def _latest_day(month: int, day: str, said_at: datetime) -> tuple[datetime, str] | None:
@@ -212,7 +212,7 @@ def _plain(word: str, said_at: datetime) -> tuple[datetime | None, str]:
         return None, "future"
     days = {"yesterday": 1, "last night": 1, "the day before yesterday": 2}.get(word, 0)
     at = _back(said_at, days)
-    return at, f"on {at:%Y-%m-%d}"
+    return at, f"on {at.date()}"
 
 
 def _back(moment: datetime, days: int) -> datetime:
@@ -238,11 +238,11 @@ def _ago(number: str, unit: str, said_at: datetime) -> tuple[datetime | None, st
         return _month_of(at.year, at.month)
     if unit == "weekend":
         at = _back(said_at, (said_at.weekday() - 5) % 7 + 7 * (count - 1))
-        return at, f"on the weekend of {at:%Y-%m-%d}"
+        return at, f"on the weekend of {at.date()}"
     at = _back(said_at, count * (7 if unit == "week" else 1))
     # "a few weeks ago" is no exact day, and the sentence must not claim one
     about = "around" if number.lower() in {"few", "couple"} else "on"
-    return at, f"{about} {at:%Y-%m-%d}"
+    return at, f"{about} {at.date()}"
 
 
 def _which(  # noqa: PLR0911 - as above
@@ -253,7 +253,7 @@ def _which(  # noqa: PLR0911 - as above
     last = which != "this"
     if what in {"night", "morning", "afternoon", "evening"}:
         at = _back(said_at, 1 if last else 0)
-        return at, f"on {at:%Y-%m-%d}"
+        return at, f"on {at.date()}"
     if what in WEEKDAYS:
         return _weekday(WEEKDAYS.index(what), last, said_at)
     if what in _SHORT_DAYS:
@@ -272,7 +272,7 @@ def _weekday(index: int, last: bool, said_at: datetime) -> tuple[datetime | None
     if not last:
         return None, "unknown"
     at = _back(said_at, (said_at.weekday() - index - 1) % 7 + 1)
-    return at, f"on {at:%Y-%m-%d}"
+    return at, f"on {at.date()}"
 
 
 def _season(name: str, last: bool, said_at: datetime) -> tuple[datetime, str]:
@@ -295,13 +295,13 @@ def _unit(  # noqa: PLR0911 - as above
         return _month_of(at.year, at.month)
     if what == "week":
         at = _back(said_at, said_at.weekday() + 7 * back)
-        return at, f"in the week of {at:%Y-%m-%d}"
+        return at, f"in the week of {at.date()}"
     if what == "weekend":
         if not last:
             return None, "unknown"
         at = _back(said_at, (said_at.weekday() - 5) % 7 or 7)
         at = at if said_at.weekday() != 6 else _back(said_at, 8)
-        return at, f"on the weekend of {at:%Y-%m-%d}"
+        return at, f"on the weekend of {at.date()}"
     if what == "day":
         return None, "unknown"
     return None

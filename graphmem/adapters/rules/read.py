@@ -357,9 +357,7 @@ def _day_or_year(when: When | None, place: Place) -> bool:
 def _plain_time(when: When) -> str:
     words = when.text.removeprefix("in ").removeprefix("on ").removeprefix("the week of ")
     if when.lasting and when.at is not None:
-        return (
-            str(when.at.year) if (when.at.month, when.at.day) == (1, 1) else f"{when.at:%Y-%m-%d}"
-        )
+        return str(when.at.year) if (when.at.month, when.at.day) == (1, 1) else str(when.at.date())
     return words
 
 

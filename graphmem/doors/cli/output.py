@@ -178,13 +178,13 @@ def when(moment: datetime | None) -> str:
     if moment is None:
         return ""
     if moment.hour == moment.minute == 0:
-        return moment.strftime("%Y-%m-%d")
-    return moment.strftime("%Y-%m-%d %H:%M")
+        return moment.date().isoformat()
+    return f"{moment.date()} {moment:%H:%M}"
 
 
 def day(moment: datetime | None) -> str:
     """The day of a time (UTC)."""
-    return "" if moment is None else moment.strftime("%Y-%m-%d")
+    return "" if moment is None else moment.date().isoformat()
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
