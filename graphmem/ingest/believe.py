@@ -299,7 +299,8 @@ def _of_stand(held: Stand, edits: dict[str, Edit]) -> Belief:
 def _text(statements: Sequence[Statement]) -> str:
     """The wording that tells most: the longest of a fair length, then the first said."""
     fair = [s for s in statements if len(s.text) <= _LONGEST_TEXT] or statements
-    return min(fair, key=lambda s: (-len(text_key(s.text)), s.stated_at, s.turn, s.id)).text
+    length = {text: len(text_key(text)) for text in {s.text for s in fair}}
+    return min(fair, key=lambda s: (-length[s.text], s.stated_at, s.turn, s.id)).text
 
 
 def _entities(statements: Sequence[Statement]) -> tuple[str, ...]:

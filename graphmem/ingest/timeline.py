@@ -68,10 +68,28 @@ def said(statement: Statement) -> tuple[Any, ...]:
         statement.stated_at,
         statement.turn,
         statement.ordinal,
-        text_key(statement.text),
-        statement.text,
+        _Wording(statement.text),
         statement.id,
     )
+
+
+class _Wording:
+    """A text among others: by its key, then as it stands. Only what was said at the very same
+    moment is compared by that, so no key is made before."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Wording) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __lt__(self, other: _Wording) -> bool:
+        return (text_key(self._text), self._text) < (text_key(other._text), other._text)
 
 
 def span(statement: Statement) -> tuple[datetime | None, datetime | None]:
@@ -139,6 +157,37 @@ class Run:
     why: str | None = None
     closer: Run | None = None
     resumed: bool = False
+    _ends: set[datetime] = field(default_factory=set)
+    """Of its claims, of those that come after its beginning."""
+    _dates: set[datetime] = field(default_factory=set)
+
+    def take(self, claim: Claim) -> None:
+        """One more claim, the last of them."""
+        self.claims.append(claim)
+        if claim.end is not None and self._ended_by(claim.end):
+            self._ends.add(claim.end)
+        if claim.dated:
+            self._dates.add(claim.anchor)
+
+    def _ended_by(self, moment: datetime) -> bool:
+        first = self.claims[0]
+        return first.start is None or moment > first.anchor
+
+    def broken_by(self, claim: Claim, marks: Sequence[Mark], shape: Shape) -> bool:
+        """Whether the claim, which comes after all of this run, speaks of another stretch."""
+        if shape.event and claim.dated and not self._dated_as(claim.anchor):
+            return True
+        ends = self._ends.union(m.at for m in marks if self._ended_by(m.at))
+        if claim.start is None:
+            return self.claims[0].start is not None and any(
+                at < claim.anchor and not refines(claim.anchor, at) for at in ends
+            )
+        return any(at <= claim.start for at in ends)
+
+    def _dated_as(self, moment: datetime) -> bool:
+        return moment in self._dates or any(
+            refines(moment, date) or refines(date, moment) for date in self._dates
+        )
 
     def settle(self) -> None:
         """Its own start and end, before its neighbours are looked at."""
@@ -309,10 +358,10 @@ def place(
     latest: dict[Target, Run] = {}
     for claim in sorted(kept, key=lambda c: (c.key, said(c.statement))):
         run = latest.get(claim.target)
-        if run is None or _broken(run, claim, marks.get(claim.target, ()), shape):
+        if run is None or run.broken_by(claim, marks.get(claim.target, ()), shape):
             run = Run(claim.target, [])
             runs.append(run)
-        run.claims.append(claim)
+        run.take(claim)
         for target in [t for t, r in latest.items() if shape.exclude(r.claims[-1], claim)]:
             del latest[target]
         latest[claim.target] = run
@@ -333,6 +382,8 @@ def _begun(first: Claim, moment: datetime) -> bool:
 
 def _uncorrected(claims: Sequence[Claim], shape: Shape) -> tuple[list[Claim], list[Claim]]:
     """Of rivals from the very same date the last said is right; repeats of it stay with it."""
+    if not shape.functional:
+        return list(claims), []
     kept: list[Claim] = []
     corrected: list[Claim] = []
     holds: dict[tuple[datetime, bool], list[Claim]] = {}
@@ -344,21 +395,3 @@ def _uncorrected(claims: Sequence[Claim], shape: Shape) -> tuple[list[Claim], li
             there.append(claim)
             kept.append(claim)
     return kept, corrected
-
-
-def _broken(run: Run, claim: Claim, marks: Sequence[Mark], shape: Shape) -> bool:
-    """Whether the claim speaks of another stretch than the run before it."""
-    if shape.event and claim.dated:
-        dates = {c.anchor for c in run.claims if c.dated}
-        if not any(
-            d == claim.anchor or refines(claim.anchor, d) or refines(d, claim.anchor) for d in dates
-        ):
-            return True
-    first = run.claims[0]
-    own = [m for c in run.claims if (m := own_mark(c))]
-    after = [m.at for m in (*own, *marks) if m.at > first.anchor or first.start is None]
-    if claim.start is None:
-        return first.start is not None and any(
-            at < claim.anchor and not refines(claim.anchor, at) for at in after
-        )
-    return any(at <= claim.start for at in after)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import pytest
 
 from graphmem.clock import parse_when
@@ -417,3 +420,29 @@ def test_cells() -> None:
 
 def full(date: str) -> str:
     return f"{date}-01-01"[:10] if len(date) == 4 else f"{date}-01"[:10]
+
+
+def steps(said: int, shape: Shape, *, until: str | None = None, dated: bool = False) -> int:
+    """How many calls the fold of so many tellings of the same takes."""
+    t = Teller()
+    days = [f"20{n // 336:02}-{n // 28 % 12 + 1:02}-{n % 28 + 1:02}" for n in range(said)]
+    told = [t("Oslo", day, since=day if dated else None, until=until) for day in days]
+    count = 0
+
+    def called(_frame: object, event: str, _: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(called)
+    try:
+        fold(told, shape)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("shape", [Shape(), Shape(functional=True), Shape(event=True)])
+@pytest.mark.parametrize("told", [{}, {"dated": True}, {"until": "2090-01-01"}])
+def test_what_is_said_again_and_again_costs_its_number(shape: Shape, told: Any) -> None:
+    """Twice as many tellings take about twice the work, not four times."""
+    assert steps(800, shape, **told) < 3 * steps(400, shape, **told)
