@@ -116,11 +116,11 @@ class Core:
             doubter=parts.doubter,
         )
         self._relate = Relate(parts.ledger, parts.graph)
-        self._graph = Projection("graph", parts.ledger, graph_target(parts.graph))
+        near = Nearby(parts.graph)
+        self._graph = Projection("graph", parts.ledger, graph_target(parts.graph), near.forget)
         self._vectors = Projection(
             "vectors", parts.ledger, vector_target(parts.vectors, self._embedder)
         )
-        near = Nearby(parts.graph, lambda: self._graph.applied_seq)
         weights = weights_of(parts.settings.search_weights, parts.settings.search_without)
         self._retriever = partial(
             Retrieve,

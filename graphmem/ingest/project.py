@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -187,8 +187,16 @@ class Projection:
     the others got before it goes on from there.
     """
 
-    def __init__(self, name: str, ledger: Ledger, target: _Target) -> None:
+    def __init__(
+        self,
+        name: str,
+        ledger: Ledger,
+        target: _Target,
+        changed: Callable[[Set[str] | None], None] | None = None,
+    ) -> None:
+        """``changed`` is told in which walls the store holds something else; None: in any."""
         self.name = name
+        self._changed = changed or (lambda _: None)
         self.applied_seq = 0
         self._ledger = ledger
         self._target = target
@@ -206,7 +214,9 @@ class Projection:
             return
         async with self._alone() as still_alone:
             if self._mark is not None:
-                self.applied_seq = (await self._mark()).applied_seq
+                before, self.applied_seq = self.applied_seq, (await self._mark()).applied_seq
+                if self.applied_seq != before:
+                    self._changed(None)
             while self.applied_seq < await self._ledger.head():
                 events = self._ledger.fresh(self.applied_seq, BATCH)
                 events = events or await self._ledger.events(self.applied_seq, BATCH)
@@ -214,6 +224,7 @@ class Projection:
                 await still_alone()
                 await self._target(folded, events[-1].seq)
                 self.applied_seq = events[-1].seq
+                self._changed({event.wall for event in events})
                 if progress is not None:
                     progress(self.applied_seq)
 
@@ -222,6 +233,7 @@ class Projection:
         async with self._alone():
             await clear()
             self.applied_seq = 0
+            self._changed(None)
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:

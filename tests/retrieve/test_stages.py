@@ -134,8 +134,7 @@ class TestNearby:
                 asked.append(list(entity_ids))
                 return await graph.expand(wall, entity_ids, limit=limit)
 
-        seq = 1
-        near = Nearby(Counted(), lambda: seq)
+        near = Nearby(Counted())
         for names in (["a", "b"], ["b", "nobody"], ["a", "nobody"]):
             expected = await graph.expand(ADA.wall, names, limit=5)
             assert await near.expand(ADA.wall, names, limit=5) == expected
@@ -144,9 +143,47 @@ class TestNearby:
         await near.expand(ADA.wall, ["a"], limit=6)
         assert asked[2:] == [["a"], ["a"]], "walls and limits are apart"
         await graph.apply(GraphChanges(facts=(fact("ad", "a", "d"),)), 2)
-        seq = 2
+        near.forget({"default/user:eve"})
+        await near.expand(ADA.wall, ["a"], limit=5)
+        assert len(asked) == 4, "another wall's changes are nothing to this one"
+        near.forget({ADA.wall})
         found = await near.expand(ADA.wall, ["a"], limit=5)
         assert "ad" in {link.fact_id for link in found["a"]}
+
+    async def test_what_was_read_before_a_change_is_not_kept_after_it(
+        self, graph: NetworkXGraph
+    ) -> None:
+        go_on = asyncio.Event()
+
+        class Slow:
+            async def expand(
+                self, wall: str, entity_ids: Sequence[str], *, limit: int
+            ) -> Mapping[str, tuple[Link, ...]]:
+                found = await graph.expand(wall, entity_ids, limit=limit)
+                await go_on.wait()
+                return found
+
+        near = Nearby(Slow())
+        for walls in ({ADA.wall}, None):
+            go_on.clear()
+            reading = asyncio.ensure_future(near.expand(ADA.wall, ["a"], limit=50))
+            await asyncio.sleep(0)
+            id = f"new{walls is None}"
+            await graph.apply(GraphChanges(facts=(fact(id, "a", "d"),)), 2)
+            near.forget(walls)
+            go_on.set()
+            assert id not in {link.fact_id for link in (await reading)["a"]}
+            found = await near.expand(ADA.wall, ["a"], limit=50)
+            assert id in {link.fact_id for link in found["a"]}
+
+    async def test_it_holds_no_more_than_so_much(
+        self, graph: NetworkXGraph, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("graphmem.retrieve.nearby._MOST_LINKS", 20)
+        near = Nearby(graph)
+        for n in range(100):
+            await near.expand(ADA.wall, ["a", f"nobody{n}"], limit=50)
+            assert sum(map(len, near._known.values())) <= 22
 
 
 def hit(rank: int, text: str, **fields: Any) -> Hit:
