@@ -81,24 +81,25 @@ class Asking(Core):
 
     async def _with_types_meant(self, where: Where) -> Where:
         """The filter with every type that is stored for one that it names."""
-        named = {str(value) for t in tests(where) if t.field == "type" for value in t.values}
-        stored = {type: await self._types_meant(type) or () for type in sorted(named)}
+        if not any(test.field == "type" and test.values for test in tests(where)):
+            return where
+        rules = await self._type_rules()
 
         def put(test: Test) -> Where:
             if test.field != "type" or test.op != "in":
                 return test
-            types = dict.fromkeys(type for value in test.values for type in stored[str(value)])
-            return replace(test, values=tuple(types))
+            stored = (type for value in test.values for type in _stored_for(str(value), rules))
+            return replace(test, values=tuple(dict.fromkeys(stored)))
 
-        return changed(where, put) if named else where
+        return changed(where, put)
 
     async def _types_meant(self, type: str | None) -> list[str] | None:
         """The types that are stored for this one, however it is written: itself, and what was
         declared to stand for the same."""
-        if type is None:
-            return None
-        types = RelationTypes.ruled((await self._parts.ledger.type_rules())[1])
-        return [form.type for form in types.forms(types.meant(normal(type).type).type)]
+        return None if type is None else _stored_for(type, await self._type_rules())
+
+    async def _type_rules(self) -> RelationTypes:
+        return RelationTypes.ruled((await self._parts.ledger.type_rules())[1])
 
     def _question(
         self, query: str, limit: int, kinds: Sequence[HitKind], lens: Lens, where: Scope
@@ -209,3 +210,7 @@ class Asking(Core):
             where=(await self._filtered(Lens(), where, ledger, here, "entities")).where,
         )
         return await ledger.entities(query)
+
+
+def _stored_for(type: str, rules: RelationTypes) -> list[str]:
+    return [form.type for form in rules.forms(rules.meant(normal(type).type).type)]

@@ -214,9 +214,9 @@ class Projection:
             return
         async with self._alone() as still_alone:
             if self._mark is not None:
-                before, self.applied_seq = self.applied_seq, (await self._mark()).applied_seq
-                if self.applied_seq != before:
-                    self._changed(None)
+                self.applied_seq = (await self._mark()).applied_seq
+                # Others may have written, or made the store anew, which leaves the mark as it was.
+                self._changed(None)
             while self.applied_seq < await self._ledger.head():
                 events = self._ledger.fresh(self.applied_seq, BATCH)
                 events = events or await self._ledger.events(self.applied_seq, BATCH)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from graphmem.ingest.statements import (
@@ -158,7 +159,9 @@ class Run:
     closer: Run | None = None
     resumed: bool = False
     _ends: set[datetime] = field(default_factory=set)
-    """Of its claims, of those that come after its beginning."""
+    """That its claims tell, after its beginning."""
+    _soonest: datetime | None = None
+    """The first of them."""
     _dates: set[datetime] = field(default_factory=set)
 
     def take(self, claim: Claim) -> None:
@@ -166,6 +169,7 @@ class Run:
         self.claims.append(claim)
         if claim.end is not None and self._ended_by(claim.end):
             self._ends.add(claim.end)
+            self._soonest = min(claim.end, self._soonest or claim.end)
         if claim.dated:
             self._dates.add(claim.anchor)
 
@@ -177,12 +181,14 @@ class Run:
         """Whether the claim, which comes after all of this run, speaks of another stretch."""
         if shape.event and claim.dated and not self._dated_as(claim.anchor):
             return True
-        ends = self._ends.union(m.at for m in marks if self._ended_by(m.at))
+        marked = (m.at for m in marks if self._ended_by(m.at))
         if claim.start is None:
             return self.claims[0].start is not None and any(
-                at < claim.anchor and not refines(claim.anchor, at) for at in ends
+                at < claim.anchor and not refines(claim.anchor, at)
+                for at in chain(self._ends, marked)
             )
-        return any(at <= claim.start for at in ends)
+        ended = self._soonest is not None and self._soonest <= claim.start
+        return ended or any(at <= claim.start for at in marked)
 
     def _dated_as(self, moment: datetime) -> bool:
         return moment in self._dates or any(

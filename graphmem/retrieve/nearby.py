@@ -7,7 +7,7 @@ from typing import Protocol
 
 from graphmem.ports.graph import Link
 
-_MOST_LINKS = 200_000  # kept; about 400 bytes each
+_MOST_LINKS = 200_000  # kept, and entities that were asked for; about 400 bytes each
 
 
 class Expands(Protocol):
