@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Set
 
 import pytest
 
@@ -12,6 +13,7 @@ from graphmem.adapters.vectors_memory import MemoryVectors
 from graphmem.embedding import CachedEmbedder
 from graphmem.ingest import project
 from graphmem.ingest.project import Projection, fold, graph_target, vector_target
+from graphmem.ports.graph import Mark
 from graphmem.ports.vectors import COLLECTIONS, Collection
 
 
@@ -139,3 +141,33 @@ async def test_progress_rises_to_the_head(monkeypatch: pytest.MonkeyPatch) -> No
         assert told[-1] == await memory._parts.ledger.head()
         await stores.projections[0].catch_up(told.append)
         assert len(told) == len(set(told)), "there is nothing left to tell"
+
+
+async def test_it_says_in_which_walls_a_store_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with await open_memory("memory://") as memory:
+        ledger = memory._parts.ledger
+        stores = Stores(memory)
+        await stores.open()
+        told: list[Set[str] | None] = []
+        following = Projection("graph", ledger, graph_target(stores.graph), told.append)
+        await memory.add("Bob lives in Oslo.", user_id="ada")
+        await memory.add("Carol lives in Rome.", user_id="eve")
+        await following.catch_up()
+        assert told == [{"default/user:ada", "default/user:eve"}]
+        receipt = await memory.add("Bob lives in Bonn.", user_id="ada")
+        await memory.delete(receipt.episode_id, user_id="ada")
+        await following.catch_up()
+        assert told[1:] == [{"default/user:ada"}]
+        await following.start_over(stores.graph.clear)
+        assert told[2:] == [None]
+        # Where others write too, one of them may have made the store anew, mark and all.
+        monkeypatch.setattr(type(ledger), "shared", True)
+        mark = await stores.graph.open("s")
+
+        async def again() -> Mark:
+            return mark
+
+        following.begin(mark, again)
+        await memory.add("Carol lives in Bonn.", user_id="eve")
+        await following.catch_up()
+        assert told[3] is None
