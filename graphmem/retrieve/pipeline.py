@@ -135,12 +135,17 @@ class Retrieve:
         if self._reader.full:
             self.forget()
         seeds = await self._seeds(question)
-        # The graph first: it looks on by itself while the vectors are asked and texts are read.
-        reached, (arms, facts) = await asyncio.gather(
-            self._graph_arm(question, seeds), self._vector_arms(question)
+        # The graph first: it looks on by itself while the vectors are asked, and only then. While
+        # Python runs, each of its steps waits long for the interpreter.
+        reached, arms = await asyncio.gather(
+            self._graph_arm(question, seeds),
+            vector_arms(self._vectors, self._embedder, question, left_out=self.weights.left_out),
         )
-        graph = [one.fact_id for one in reached[:_GRAPH] if one.score > 0]
-        facts |= await self._facts(question, [id for id in graph if id not in facts])
+        facts = await self._facts(question, arms, reached)
+        turns = [first_turn(fact, question.scope) for fact in facts.values()]
+        await self._reader.read(
+            question.scope.wall, [*arms.candidates["turn"], *filter(None, turns)]
+        )
         ended, present = await self._superseded(question, arms.past)
         facts |= {fact.id: fact for fact, _ in present}
         links = await self._links(question, arms, facts, seeds)
@@ -160,18 +165,6 @@ class Retrieve:
         if at is None or turn is None or turn.occurred_at is None or turn.occurred_at <= at:
             return True
         return any(turn.id == source.turn_id for f in ranked.facts.values() for source in f.sources)
-
-    async def _vector_arms(self, question: Question) -> tuple[Arms, dict[str, Fact]]:
-        """What the vectors find: the best facts in full, and the texts of turns read."""
-        left_out, scope = self.weights.left_out, question.scope
-        arms = await vector_arms(self._vectors, self._embedder, question, left_out=left_out)
-        # At a moment many of the best may not have begun yet: the vectors know ends only.
-        most = sys.maxsize if question.lens.at else max(_FACTS, 2 * question.limit)
-        facts = await self._facts(question, arms.candidates["fact"][:most])
-        turns = [first_turn(fact, scope) for fact in facts.values()]
-        wanted = dict.fromkeys([*arms.candidates["turn"], *filter(None, turns)])
-        await self._reader.read(scope.wall, wanted)
-        return arms, facts
 
     async def _graph_arm(self, question: Question, seeds: Sequence[Entity]) -> list[Reached]:
         """The facts that the graph leads to from what the question names."""
@@ -227,11 +220,17 @@ class Retrieve:
                 present[fact.id] = (fact, score)
         return ended, list(present.values())
 
-    async def _facts(self, question: Question, ids: Sequence[str]) -> dict[str, Fact]:
-        """Facts in full. The ledger has the last word on scope and validity."""
-        if not ids:
+    async def _facts(
+        self, question: Question, arms: Arms, reached: Sequence[Reached]
+    ) -> dict[str, Fact]:
+        """The best facts in full. The ledger has the last word on scope and validity."""
+        graph = [one.fact_id for one in reached[:_GRAPH] if one.score > 0]
+        # At a moment many of the best may not have begun yet: the vectors know ends only.
+        most = sys.maxsize if question.lens.at else max(_FACTS, 2 * question.limit)
+        wanted = tuple(dict.fromkeys([*arms.candidates["fact"][:most], *graph]))
+        if not wanted:
             return {}
-        query = question.lens.query(question.scope, ids=tuple(ids), limit=len(ids))
+        query = question.lens.query(question.scope, ids=wanted, limit=len(wanted))
         return {fact.id: fact for fact in await self._ledger.facts(query)}
 
     async def _links(
