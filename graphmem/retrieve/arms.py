@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 _WINDOWS = 150  # of the arm that finds most
 _DENSE = 120  # whose nearness is known; the first of them are candidates
 _SESSIONS = 50
+_TURNS = 100  # candidates, whose texts are read with those around them
 _PAST = 20  # best facts of any time
 
 _ARM_OF = {
@@ -56,10 +57,11 @@ async def vector_arms(
     def scores(*names: str) -> dict[str, float]:
         return {hit.id: hit.score for name in names for hit in answers.get(name, ())}
 
-    turns = [*answers["window"], *answers.get("turn near", [])[: question.depth]]
+    near = answers.get("turn near", [])[: question.depth]
+    turns = first_look([Arm("bm25", answers["window"]), Arm("dense", near)])
     facts = [Arm("dense", answers.get("fact near", [])), Arm("bm25", answers["fact words"])]
     return Arms(
-        {"turn": list(dict.fromkeys(hit.id for hit in turns)), "fact": first_look(facts)},
+        {"turn": turns[: max(_TURNS, question.depth)], "fact": first_look(facts)},
         Found(
             bm25=scores("window", "fact words"),
             dense=scores("turn near", "fact near"),
