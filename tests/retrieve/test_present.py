@@ -53,3 +53,11 @@ def test_a_day_of_long_ago_is_written_with_its_four_digits() -> None:
     with Memory("memory://", user_id="ada", settings=Settings.load({})) as memory:
         memory.relate("Rome", "rules", "Gaul", valid_at="0052-09-01", invalid_at="0406-12-31")
         assert "until 0406-12-31" in memory.context("Who rules Gaul?")
+
+
+def test_as_many_hits_as_are_asked_for() -> None:
+    with Memory("memory://", user_id="ada", settings=Settings.load({})) as memory:
+        memory.add([{"content": f"I saw a heron, number {n}."} for n in range(150)])
+        for limit in (10, 120, 150):
+            found = memory.search("heron", limit=limit, kinds=["turn"])
+            assert len({hit.turn_id for hit in found}) == limit
