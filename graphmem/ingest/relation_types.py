@@ -45,7 +45,8 @@ _SYMMETRIC = frozenset(
         "married_to", "engaged_to", "divorced_from", "dating", "partner_of", "sibling_of",
         "twin_of", "stepsibling_of", "sibling_in_law_of", "cousin_of", "related_to", "friend_of",
         "knows", "met", "lives_with", "works_with", "colleague_of", "neighbour_of", "roommate_of",
-        "classmate_of", "borders", "same_as", "rival_of",
+        "classmate_of", "borders", "same_as", "rival_of", "merged_with", "partners_with",
+        "competes_with",
     }
 )  # fmt: skip
 
@@ -54,6 +55,7 @@ _EVENTS = frozenset(
         "visited", "met", "attended", "bought", "sold", "won", "graduated_from", "moved_from",
         "moved_out_of", "resigned_from", "fired_from", "retired_from", "divorced_from", "gave",
         "received", "watched", "read", "played_against", "travelled_to", "ran", "lost", "gave_to",
+        "acquired", "merged_with",
     }
 )  # fmt: skip
 """Something that happened: it may happen again, and each time is a fact of its own."""
@@ -126,7 +128,9 @@ _SAME = {
     "directed": "director_of",
     "created": "creator_of made invented",
     "wants": "want wishes_for would_like",
-    "uses": "use",
+    "uses": "use using utilizes utilises",
+    "depends_on": "depend_on relies_on rely_on requires dependent_on",
+    "acquired": "acquires took_over bought_company",
     "plays": "play",
     "teaches": "teach teacher_of",
 }
@@ -153,6 +157,8 @@ _TURNED = {
     "stepparent_of": "stepchild_of",
     "parent_in_law_of": "child_in_law_of",
     "uses": "used_by",
+    "depends_on": "required_by",
+    "acquired": "acquired_by taken_over_by",
     "bought": "bought_by sold_to",
 }
 

@@ -34,6 +34,54 @@ WORK = [
     ("I opened a café called Second Cup Theory.", "Ada founded Second Cup Theory"),
     ("I volunteer at the Harbour Museum.", "Ada volunteers_at Harbour Museum"),
 ]
+TEAMS = [
+    ("I report to Priya Shah.", "Ada reports_to Priya Shah"),
+    ("Ben Toll reports to Priya Shah.", "Ben Toll reports_to Priya Shah"),
+    ("I'm reporting to Bob now.", "Ada reports_to Bob"),
+    ("I no longer report to Bob.", "-Ada reports_to Bob"),
+    ("I don't report to Bob anymore.", "-Ada reports_to Bob"),
+    ("Ben Toll manages Rui Costa and Lena.", "Ben Toll manages Rui Costa"),
+    ("Ben Toll manages Rui Costa and Lena.", "Ben Toll manages Lena"),
+    ("Priya leads the Orion team.", "Priya manages Orion team"),
+    ("Priya took over the Orion team in May.", "Priya manages Orion team"),
+    ("The Orion team is led by Priya.", "Orion team managed_by Priya"),
+    ("Ben Toll is Rui Costa's manager.", "Ben Toll manages Rui Costa"),
+    ("Harriet is now my boss.", "Harriet manages Ada"),
+    ("Ben joined Acme as a designer in 2021.", "Ben works_at Acme"),
+    ("Ben joined Acme as a designer in 2021.", "Ben works_as designer"),
+    ("Ben joined the Riverside Choir as a singer.", "Ben member_of Riverside Choir"),
+]
+POSTS = [
+    ("Ben Toll is currently the CTO of Acme.", "Ben Toll works_as CTO"),
+    ("Ben Toll is currently the CTO of Acme.", "Ben Toll works_at Acme"),
+    ("Acme's CEO is Ben Toll.", "Ben Toll works_as CEO"),
+    ("Acme's new CEO, Ben Toll, called me.", "Ben Toll works_at Acme"),
+    ("The head of sales at Acme is Ben Toll.", "Ben Toll works_as head of sales"),
+    ("I'm the head of engineering at Globex.", "Ada works_as head of engineering"),
+    ("Ben was appointed CFO of Globex in 2022.", "Ben works_as CFO"),
+    ("Anna Lund, the CFO of Globex, resigned.", "Anna Lund works_at Globex"),
+    ("Ben is co-founder of Blue Lantern.", "Ben founded Blue Lantern"),
+    ("Zoe is the treasurer of the Riverside Choir.", "Zoe member_of Riverside Choir"),
+]
+COMPANIES = [
+    ("IBM acquired Red Hat in 2019.", "IBM acquired Red Hat"),
+    ("Acme is headquartered in Oslo.", "Acme headquartered_in Oslo"),
+    ("I work at Acme. Acme is based in Oslo.", "Acme based_in Oslo"),
+    ("I work at Acme. Acme hired Bob in May.", "Acme hired Bob"),
+    ("Red Hat was acquired by IBM.", "Red Hat acquired_by IBM"),
+    ("Acme was founded by Ben Toll and Anna Lund in 1999.", "Acme founded_by Ben Toll"),
+    ("Acme was founded by Ben Toll and Anna Lund in 1999.", "Acme founded_by Anna Lund"),
+    ("Orion depends on Atlas.", "Orion depends_on Atlas"),
+    ("Our Orion service uses Redis and Kafka.", "Orion uses Redis"),
+    ("Our Orion service uses Redis and Kafka.", "Orion uses Kafka"),
+    ("Orion no longer uses Redis.", "-Orion uses Redis"),
+    ("Orion runs on Kubernetes.", "Orion built_on Kubernetes"),
+    ("I use Notion for notes.", "Ada uses Notion"),
+    ("The Orion project is owned by Ben Toll.", "Orion owned_by Ben Toll"),
+    ("Ben owns the Orion project.", "Ben owns Orion"),
+    ("Oslo is the capital of Norway.", "Oslo capital_of Norway"),
+    ("Python is used by Acme.", "Python used_by Acme"),
+]
 PLACES = [
     ("I live in Lyon.", "Ada lives_in Lyon"),
     ("I'm based in São Paulo.", "Ada lives_in São Paulo"),
@@ -93,6 +141,9 @@ PEOPLE = [
     ("Our two dogs Rex and Bo are asleep.", "Ada has_pet Bo"),
     ("We adopted a cat, Luna.", "Ada has_pet Luna"),
     ("We have two kids, Max and Ruby.", "Ruby child_of Ada"),
+    ("Mara has two kids, Max and Ruby.", "Ruby child_of Mara"),
+    ("Mara has a son named Max.", "Max child_of Mara"),
+    ("Anna is now my sister in law.", "Anna sibling_in_law_of Ada"),
     ("My husband Tom and I moved to Oslo.", "Tom lives_in Oslo"),
     ("I have a hamster.", "Ada has_pet Ada's hamster"),
 ]
@@ -146,7 +197,10 @@ DOINGS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "wanted"), [*WORK, *PLACES, *PEOPLE, *TASTES, *DOINGS])
+ALL = [*WORK, *TEAMS, *POSTS, *COMPANIES, *PLACES, *PEOPLE, *TASTES, *DOINGS]
+
+
+@pytest.mark.parametrize(("text", "wanted"), ALL)
 def test_finds(text: str, wanted: str) -> None:
     assert wanted in facts(text)
 
@@ -180,7 +234,21 @@ NOTHING = [
     "Bob isn't my brother.",
     "I'm not a nurse.",
     "I'm not from Ghana.",
+    "Ben isn't the CEO of Acme.",
+    "I don't report to Bob.",
+    "Orion doesn't use Redis.",
+    "Who is the CEO of Acme?",
+    "I want to be the CEO of Acme.",
+    "Orion will use Redis.",
+    "Bob said Acme acquired Nordbank.",
+    "Maybe Acme acquired Nordbank.",
     # objects that say nothing
+    "I use it every day.",
+    "I manage somehow.",
+    "We depend on each other.",
+    "He was the manager of our shop.",
+    "That depends on Monday.",
+    "The CEO of the company is nice.",
     "I love it.",
     "I love this!",
     "I like that.",

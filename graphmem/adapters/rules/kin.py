@@ -31,7 +31,9 @@ _HAVE = word_set(
     have have've i've got has had adopted met gotten
     """
 )
+_CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|,\s[A-Z]")
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
+_STILL = word_set("now currently still also actually really officially")
 _AFTER_KIN = word_set("and but from in who at too now of she he so since for")
 # Kin that not everybody has.
 _TELLING = word_set(
@@ -116,15 +118,20 @@ def _owner(place: Place, voice: Voice, index: int, modifiers: frozenset[str]) ->
         return _named_owner(place, voice, at)
     if token.low in {"his", "her"}:
         return voice.pronoun(place, token.start, "he" if token.low == "his" else "she")
-    if token.low in {"a", "an", "two", "three", "another"} and at and voice.speaker is not None:
-        mine = tokens[at - 1].low in _HAVE and any(
-            t.low in {"i", "we", "i've", "we've"} for t in tokens[max(0, at - 3) : at]
-        )
-        named = re.match(
-            r"\s*,?\s+(?:named|called)\s|,\s[A-Z]", place.sentence.text[tokens[index].end :]
-        )
-        return voice.speaker if mine and named else None
+    if token.low in {"a", "an", "two", "three", "another"} and at and tokens[at - 1].low in _HAVE:
+        named = _CALLED.match(place.sentence.text, tokens[index].end)
+        return _haver(place, voice, at - 1) if named else None
     return None
+
+
+def _haver(place: Place, voice: Voice, at: int) -> str | None:
+    """Who has: the "I" or the name before a "have"."""
+    tokens = place.sentence.tokens
+    if voice.speaker is not None and any(
+        t.low in {"i", "we", "i've", "we've"} for t in tokens[max(0, at - 2) : at + 1]
+    ):
+        return voice.speaker
+    return _named_owner(place, voice, at - 1) if at and _plain(tokens[at]) else None
 
 
 def _plain(token: Token) -> bool:
@@ -197,9 +204,13 @@ def _before(place: Place, voice: Voice, index: int) -> Span | None:
         and not tokens[at].owns
     ):
         at -= 1
+    owner = next((s for s in place.names if s.owns and s.first <= at <= s.last), None)
+    at = owner.first if owner else at
     if at == 0:
         return None
     span = None
+    while at > 1 and tokens[at - 1].low in _STILL and _plain(tokens[at - 1]):
+        at -= 1
     verb = tokens[at - 1]
     if verb.low in {"is", "was"} and at >= 2 and _plain(verb) and _plain(tokens[at]):
         span = _ending(place, at - 2)

@@ -27,6 +27,7 @@ _NEVER = word_set(
     i i'm i've i'd i'll im we we're we've my your you you're he she it it's they our this
     that monday tuesday wednesday thursday friday saturday sunday january february march
     april may june july august september october november december ok okay lol omg btw haha
+    ceo cto cfo coo cio cmo cpo ciso vp
     am pm mr mrs ms mom mum dad mommy daddy mama papa grandma grandpa god and but so because
     to in on at with if as or is are was mr mrs p.s ps asap fyi tv dm diy wow yay hey hi
     thanks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from graphmem.adapters.rules.affairs import AFFAIRS
 from graphmem.adapters.rules.relations import Rule, Time
 
 _CLUBS = "choir club band team group guild orchestra society"
@@ -31,6 +32,8 @@ _WORK = (
          "org", "{s} started working at {o}", "start starts", 0.8, "change", dated=True),
     Rule("works_at", "<have>~been at", "proper", "{s} works at {o}", "been", 0.8,
          needs="since for", unless="university college school academy", dated=True),
+    Rule("works_at", r"(?:<have>)?~joined(?= [^,;]{1,60}? as (?:an?|the|its|their) )", "org",
+         "{s} joined {o}", "joined", 0.8, "change", unless=_CLUBS),
     Rule("works_at", "~(?:got |was |were )?hired (?:at|by)", "org", "{s} was hired by {o}",
          "hired", 0.8,
          "change"),
@@ -335,7 +338,9 @@ _EVENTS = (
          0.8, "event"),
 )  # fmt: skip
 
-RULES: tuple[Rule, ...] = (*_WORK, *_PLACES, *_PEOPLE, *_TASTES, *_DOINGS, *_EVENTS)
+RULES: tuple[Rule, ...] = (
+    *_WORK, *_PLACES, *_PEOPLE, *_TASTES, *_DOINGS, *AFFAIRS, *_EVENTS,
+)  # fmt: skip
 
 # Two people and what they are to each other: "Ada and Bob are married".
 _PAIRED = r"^\s+(?:{})(?=\W|$)"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphmem.adapters.rules.dates import When
 from graphmem.adapters.rules.names import Span
@@ -55,6 +56,11 @@ _AFTER_GERUND = word_set(
     while whenever sometimes and or & but though tho
     """
 )
+_WHAT = re.compile(
+    r"\s+(?:(?P<team>team|department|group|squad|division)|project|app|service|platform|product|"
+    r"library|company|system|website|startup|firm)(?=\W|$)",
+    re.IGNORECASE,
+)
 _OTHERS = frozenset(["his", "her", "their", "your", "its"])
 
 
@@ -103,6 +109,16 @@ def name_slot(place: Place, position: int, *, owning: bool = False) -> Phrase | 
     if span is None or (span.owns and not owning):
         return None
     return Phrase(span.name, span.name, span.start, span.end, proper=True, whole=True)
+
+
+def named_thing(place: Place, position: int) -> Phrase | None:
+    """A name with what it is said to be: "Orion team" is a name, "Orion project" is Orion."""
+    phrase = name_slot(place, position)
+    match = _WHAT.match(place.sentence.text, phrase.end) if phrase else None
+    if phrase is None or match is None:
+        return phrase
+    name = f"{phrase.name} {match['team'].lower()}" if match["team"] else phrase.name
+    return replace(phrase, text=name, name=name, end=match.end(), whole=False)
 
 
 def name_list(place: Place, position: int, *, owning: bool = False) -> list[Phrase]:

@@ -15,6 +15,7 @@ from graphmem.adapters.rules.losses import Losses
 from graphmem.adapters.rules.names import Span, spans
 from graphmem.adapters.rules.patterns import PAIRS, rules_for
 from graphmem.adapters.rules.phrases import Place, quoted_titles
+from graphmem.adapters.rules.posts import posts
 from graphmem.adapters.rules.relations import Rule, Time
 from graphmem.adapters.rules.scan import Sentence, clause_starts
 from graphmem.adapters.rules.slots import Slots, Thing
@@ -64,6 +65,7 @@ class Reader:
         facts += proposals(place, self.voice, self.said_at)
         if not sentence.lows & SENTENCE_BLOCKERS:
             facts += favourites(place, self.voice)
+            facts += self._posts(place)
             facts += self._clauses(place)
             facts += self._home(place)
             facts += birthdays(place, self.voice, self.said_at)
@@ -87,7 +89,7 @@ class Reader:
         for start, at, past in self._starts(place):
             if at in done or start >= limit:
                 continue
-            subject = self.voice.subject(place, at)
+            subject = self.voice.subject(place, at) or self.voice.thing(place, at)
             if subject is None:
                 elided = last if at == start and _after_and(text, start) else None
                 found = self._elided(rules, place, elided, start, steady=steady) if elided else []
@@ -142,7 +144,7 @@ class Reader:
                 subject.plural and rule.slot == "person"
             ):
                 continue
-            if found and rule.type == "did":
+            if (found and rule.type == "did") or not self._fits(rule, subject):
                 continue
             made = self._apply(rule, place, subject, at, start)
             if (
@@ -153,6 +155,19 @@ class Reader:
                 types.add((made[0].type or rule.type, rule.time))
                 found += made
         return found
+
+    def _fits(self, rule: Rule, subject: Subject) -> bool:
+        """Whether a rule may be said of what its subject is."""
+        if rule.of == "any":
+            return True
+        if subject.speaker or subject.plural:
+            return rule.of == "person"
+        kind = self.voice.people.names.kind(subject.name)
+        if rule.of == "person":
+            return not subject.thing
+        if rule.of == "organization":
+            return kind == "organization" or (kind == "thing" and rule.proves)
+        return kind not in {"person", "animal"}
 
     def _both(
         self, rules: list[Rule], place: Place, subject: Subject, at: int, start: int, *, past: bool
@@ -202,15 +217,24 @@ class Reader:
         made: list[CandidateFact] = []
         things = Slots(names).read(rule, place, end, subject)
         for thing in things:
-            fact = self._fact(rule, place, subject, thing, start)
+            # What is told of the last is told of all: "founded by Ada and Bob in 1999".
+            of_all = replace(thing, end=things[-1].end)
+            fact = self._fact(rule, place, subject, of_all, start)
             if fact is None:
                 return []
             made.append(fact)
         if made:
             if not subject.speaker:
-                names.see(subject.name, None if names.kind(subject.name) == "animal" else "person")
+                names.see(subject.name, self._proven(rule, subject))
             made += self._extra(rule, place, subject, things[-1], start)
         return made
+
+    def _proven(self, rule: Rule, subject: Subject) -> str | None:
+        """What kind of thing a subject is, of which this is said."""
+        if rule.of == "person":
+            animal = self.voice.people.names.kind(subject.name) == "animal"
+            return None if animal else "person"
+        return "organization" if rule.proves else None
 
     def _extra(
         self, rule: Rule, place: Place, subject: Subject, thing: Thing, start: int
@@ -301,6 +325,12 @@ class Reader:
             return None, None, ""
         return at or self.said_at, None, words
 
+    def _posts(self, place: Place) -> Iterator[CandidateFact]:
+        for held in posts(place, self.voice):
+            fact = self._fact(held.rule, place, held.subject, held.thing, held.start)
+            if fact is not None:
+                yield fact
+
     def _home(self, place: Place) -> Iterator[CandidateFact]:
         """ "My home country, Sweden"."""
         speaker = self.voice.speaker
@@ -330,7 +360,20 @@ def _agrees(verb: str) -> bool:
     first = re.split(r"\s+", verb.strip())
     return any(
         w.endswith(("s", "ed"))
-        or w in {"went", "met", "left", "bought", "got", "quit", "won", "founded", "grew", "began"}
+        or w
+        in {
+            "went",
+            "met",
+            "left",
+            "bought",
+            "got",
+            "quit",
+            "won",
+            "founded",
+            "grew",
+            "began",
+            "took",
+        }
         for w in (word.lower() for word in first)
     )
 

@@ -14,8 +14,10 @@ from typing import Literal
 
 Slot = Literal[
     "place", "org", "person", "thing", "activity", "role", "pet", "owned", "language", "game",
-    "title", "proper", "event", "diet", "done", "going", "date",
+    "title", "proper", "event", "diet", "done", "going", "date", "led", "company", "name",
+    "names",
 ]  # fmt: skip
+Of = Literal["person", "any", "organization", "thing"]
 Time = Literal["state", "change", "event", "past", "end", "taste"]
 
 _ADVERBS = (
@@ -57,6 +59,11 @@ class Rule:
     """None of these words may be in the sentence."""
     dated: bool = False
     """Only with a phrase of time that says the year or the day: "since 2019", "today"."""
+    of: Of = "person"
+    """Of whom it may be said. A name of which nothing is known may be any of them, except an
+    organization; of a person, it is a person then."""
+    proves: bool = False
+    """A name of which nothing is known is an organization when this is said of it."""
 
     @cached_property
     def regex(self) -> re.Pattern[str]:

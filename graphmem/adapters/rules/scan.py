@@ -22,6 +22,7 @@ _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _INLINE = re.compile(r"`[^`\n]{1,200}`")
 _URL = re.compile(r"(?:\bhttps?://|\bwww\.)\S+", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_IN_LAW = re.compile(r"\b((?:sister|brother|mother|father|son|daughter)s?) in law\b", re.IGNORECASE)
 _MARKUP = re.compile(r"[*_#>|~^]{1,9}|[\u200b-\u200f\ufeff\u00ad]")
 _STRAIGHT = str.maketrans(
     {"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
@@ -108,7 +109,7 @@ def clean(text: str) -> str:
     text = _UNUSABLE.sub(_SKIP, text)
     if "`" in text:
         text = _INLINE.sub(_SKIP, _FENCE.sub(_SKIP, text))
-    text = _URL.sub(_SKIP, text)
+    text = _IN_LAW.sub(r"\1-in-law", _URL.sub(_SKIP, text))
     if "@" in text:
         text = _EMAIL.sub(_SKIP, text)
     return _MARKUP.sub("", text)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphmem.adapters.rules.names import Names
-from graphmem.adapters.rules.phrases import Phrase, Place, name_list, name_slot, noun_phrases
+from graphmem.adapters.rules.phrases import (
+    Phrase,
+    Place,
+    name_list,
+    name_slot,
+    named_thing,
+    noun_phrases,
+)
 from graphmem.adapters.rules.relations import Rule
 from graphmem.adapters.rules.subjects import Subject
 from graphmem.adapters.rules.words import (
@@ -158,6 +165,40 @@ class Slots:
             if (name := self.names.canonical_of(p.name)) != subject.name
         ]
 
+    def _names(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """All that is listed and has a name, people left out."""
+        found = self._proper(rule, place, at, subject)
+        more = name_list(place, at) if found else []
+        rest = [p for p in more if p.start > found[0].end and not self.names.is_person(p.name)]
+        return found + [self._named(place, p, self.names.kind(p.name)) for p in rest]
+
+    def _led(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """People, or a team or project that has a name."""
+        phrase = named_thing(place, at)
+        if phrase is None:
+            return self._person(rule, place, at, subject)
+        if not phrase.whole or not self.names.may_be_person(phrase.name):
+            kind = self.names.kind(phrase.name)
+            return [Thing(f"the {phrase.name}", phrase.name, kind, phrase.end)]
+        return [
+            replace(one, kind=self.names.kind(one.text))
+            for one in self._person(rule, place, at, subject)
+        ]
+
+    def _company(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        phrase = named_thing(place, at)
+        if phrase is None or self.names.kind(phrase.name) in {"person", "animal", "place"}:
+            return []
+        return [self._named(place, phrase, "organization")]
+
+    def _name(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """Anybody or anything that has a name."""
+        phrase = named_thing(place, at)
+        if phrase is None:
+            return []
+        name = self.names.canonical_of(phrase.name)
+        return [Thing(name, name, self.names.kind(name), phrase.end)]
+
     def _thing(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
         return self._things(noun_phrases(place, at), subject)
 
@@ -277,7 +318,8 @@ class Slots:
         if _NAMED.match(place.sentence.text, phrase.end):
             return []
         if phrase.proper:
-            return [Thing(phrase.text, phrase.name, self.names.kind(phrase.name), phrase.end)]
+            whole = named_thing(place, at) or phrase
+            return [Thing(phrase.text, whole.name, self.names.kind(whole.name), phrase.end)]
         name = f"{subject.name}'s {phrase.name}" if rule.type == "owns" else None
         return [Thing(phrase.text, name, "thing", phrase.end)]
 

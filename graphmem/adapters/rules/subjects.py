@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from graphmem.adapters.rules.names import Names
-from graphmem.adapters.rules.phrases import Place
+from graphmem.adapters.rules.phrases import Place, named_thing
 from graphmem.adapters.rules.words import (
     FEMALE_KIN,
     KIN,
@@ -21,6 +21,7 @@ _WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
 _MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
 _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
 _AND = re.compile(r"\s+(?:and|&)\s+")
+_THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 # Somebody without a name: after one of these, "he" may be them.
 _SOMEBODY = word_set(
     """
@@ -42,6 +43,8 @@ class Subject:
     """"We": only what is true of each of them is true of the speaker."""
     unsure: bool = False
     """A lone capitalised word that opens the sentence."""
+    thing: bool = False
+    """No person, as far as is known: a company, a project."""
 
 
 @dataclass
@@ -91,6 +94,19 @@ class Voice:
             name = self.pronoun(place, position, match["who"].lower())
             return Subject(name, match.end()) if name else None
         return self._named(place, position)
+
+    def thing(self, place: Place, position: int) -> Subject | None:
+        """The company, team or project that stands at a position, or None."""
+        opened = _THE.match(place.sentence.text, position)
+        at = opened.end() if opened else position
+        found = named_thing(place, at)
+        names = self.people.names
+        if found is None or names.kind(found.name) in {"person", "animal"}:
+            return None
+        span = place.name_at(place.sentence.token_at(at))
+        initial = span is not None and span.initial and not names.is_sure(span.name)
+        name = names.canonical_of(found.name)
+        return Subject(name, found.end, unsure=initial, thing=True)
 
     def _named(self, place: Place, position: int) -> Subject | None:
         index = place.sentence.token_at(position)
