@@ -34,7 +34,7 @@ class Walk:
         self, scope: Scope, ids: Sequence[str], lens: Lens, *, enough: int = _FEW
     ) -> dict[str, list[Link]]:
         """Links from each of these entities that are to be seen, newest first: all, or of who has
-        very many as many as lead to more than ``enough`` entities, out of the newest
+        very many as many as lead to ``enough`` entities, out of the newest
         10,000."""
         step = self._by_graph if lens.where is None else self._by_ledger
         found, hubs = await step(scope, ids, lens)
@@ -56,25 +56,25 @@ class Walk:
         """Ways from one entity to another, shortest first: breadth first from the end with fewer
         links. What stands beside the other end is known from there, so that it is found however
         many links it has itself."""
-        ends = [source, target]
+        ends = (source, target)
         near = await self.links(scope, ends, lens)
         if all(len(near.get(id, ())) >= _FEW for id in ends):
             near = await self.links(scope, ends, lens, enough=_MOST)
         start, end = sorted(ends, key=lambda id: len(near.get(id, ())))
         beside = _by_entity(near.get(end, ()))
+        all_beside = len(near.get(end, ())) < _FEW
         routes: list[Route] = []
         trails: dict[str, list[Route]] = {start: [[]]}
         seen = {start}
         for hop in range(max_hops):
-            expanded = await self.links(scope, list(trails), lens) if hop else near
-            further: dict[str, list[Route]] = {}
-            for here, trail in trails.items():
-                found = (*expanded.get(here, ()), *beside.get(here, ()))
-                for link in {link.fact_id: link for link in found}.values():
-                    for there in link.entity_ids:
-                        if there not in seen:
-                            grown = [[*way, (there, link)] for way in trail[:limit]]
-                            further.setdefault(there, []).extend(grown)
+            arrived = _onward(trails, beside, seen, limit).get(end, [])
+            # Then nobody else stands there, and the widest step need not be taken.
+            if all_beside and (len(routes) + len(arrived) >= limit or hop + 1 == max_hops):
+                routes += arrived
+                break
+            step = await self.links(scope, list(trails), lens) if hop else near
+            links = {id: [*step.get(id, ()), *beside.get(id, ())] for id in trails}
+            further = _onward(trails, links, seen, limit)
             routes += further.pop(end, [])
             if len(routes) >= limit or not further or len(seen) > _WIDEST:
                 break
@@ -132,7 +132,7 @@ class Walk:
         found: list[Link] = []
         reached: set[str] = set()
         after: str | None = None
-        while len(reached) <= enough and len(found) < most:
+        while len(reached) < enough and len(found) < most:
             query = lens.query(
                 scope,
                 entity_ids=(id,),
@@ -148,6 +148,23 @@ class Walk:
                 break
             after = page[-1].fact_id
         return found
+
+
+def _onward(
+    trails: Mapping[str, Sequence[Route]],
+    links: Mapping[str, Sequence[Link]],
+    seen: Collection[str],
+    limit: int,
+) -> dict[str, list[Route]]:
+    """The trails one step on, by whither they lead, where nobody was before."""
+    further: dict[str, list[Route]] = {}
+    for here, ways in trails.items():
+        for link in {link.fact_id: link for link in links.get(here, ())}.values():
+            for there in link.entity_ids:
+                if there not in seen:
+                    grown = [[*way, (there, link)] for way in ways[:limit]]
+                    further.setdefault(there, []).extend(grown)
+    return further
 
 
 def _by_entity(links: Sequence[Link]) -> Mapping[str, list[Link]]:
