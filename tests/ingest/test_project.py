@@ -183,6 +183,7 @@ async def test_a_rebuild_that_is_given_up_loses_nothing(
     told = [(f"Person{n}", "lives_in", f"Town{n}") for n in range(40)]
     async with await open_memory(tmp_path / "m", user_id="ada") as memory:
         await memory.relate_many(told)
+        assert (await memory.verify()).ok, "and both stores hold all of it"
         begun, part = asyncio.Event(), getattr(memory._parts, store)
         clear = type(part).clear
 
@@ -193,7 +194,7 @@ async def test_a_rebuild_that_is_given_up_loses_nothing(
         monkeypatch.setattr(type(part), "clear", seen)
         rebuilding = asyncio.ensure_future(memory.rebuild())
         await begun.wait()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.005)  # the thread is at work
         rebuilding.cancel()
         with pytest.raises(asyncio.CancelledError):
             await rebuilding
