@@ -47,6 +47,13 @@ def fold(text: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
+_IRREGULAR = {
+    "bought": "buy", "built": "build", "led": "lead", "met": "meet", "ran": "run", "won": "win",
+    "taught": "teach", "written": "write", "wrote": "write", "spoke": "speak", "sold": "sell",
+    "went": "go", "gave": "give", "children": "child", "wives": "wife",
+}  # fmt: skip
+
+
 def words(text: str) -> list[str]:
     """Folded words in order; a possessive ``'s`` is not part of its word (``80's`` is ``80s``)."""
     folded = fold(text).replace("’", "'")
@@ -56,6 +63,15 @@ def words(text: str) -> list[str]:
     return [
         word.replace("'", "") if word[0].isdigit() else word.removesuffix("'s") for word in found
     ]
+
+
+def stem(word: str) -> str:
+    """What the forms of an English word share, roughly: works, worked and working are ``work``."""
+    word = _IRREGULAR.get(word, word)
+    for ending in ("ing", "ied", "ies", "ed", "es", "s", "y", "e"):
+        if word.endswith(ending) and len(word) > len(ending) + 2 and not word.endswith("ss"):
+            return word.removesuffix(ending).removesuffix("e")
+    return word
 
 
 def name_key(name: str) -> str:

@@ -16,6 +16,7 @@ from graphmem.ingest import journal
 from graphmem.ingest.doubter import Doubter
 from graphmem.ingest.pipeline import Ingest
 from graphmem.ingest.project import Projection, graph_target, vector_target
+from graphmem.ingest.speech import SpokenTypes
 from graphmem.model import (
     DEFAULT_PROJECT,
     Episode,
@@ -125,6 +126,7 @@ class Core:
         self._retriever = partial(
             Retrieve,
             words=parts.words,
+            speech=SpokenTypes(),
             weights=weights,
             reranker=parts.reranker,
             reread=parts.settings.reranked_hits if parts.reranker else 0,

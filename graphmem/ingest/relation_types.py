@@ -232,6 +232,14 @@ def normal(type: str) -> Normal:
     return Normal(snake(type))
 
 
+def named_so(type: str) -> list[tuple[str, bool]]:
+    """Every name that :func:`normal` reads as this type, and whether it is turned by it; itself
+    first."""
+    same = [(name, False) for name in _SAME.get(type, "").split()]
+    turned = [(name, True) for name in _TURNED.get(type, "").split()]
+    return [(type, False), *same, *turned]
+
+
 def _stative(name: str) -> bool:
     """Whether "was …" says that it is over: "was living in", but not "was born in"."""
     found = _KNOWN.get(name, (name, False))[0]
