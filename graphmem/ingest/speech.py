@@ -32,6 +32,7 @@ _BESIDE = {
     "likes": "has_hobby",
     "founded": "start create",
     "has_pet": "has_animal",
+    "member_of": "works_at has_job has_employer",
     "comes_from": "from has_country",
 }
 """What else a question may call them; in the form of a type's name."""
