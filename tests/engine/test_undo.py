@@ -18,7 +18,7 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.model import Fact, Removal
 from graphmem.ports.graph import GraphDump
 from graphmem.testing.machine import replay_differences, unfolded
-from tests.engine.helpers import LAW, NOTHING, facts_of, tell_story
+from tests.engine.helpers import LAW, NOTHING, facts_of, mixed, tell_story
 
 
 class TestEpisode:
@@ -247,8 +247,7 @@ def test_any_order_of_arrival_is_believed_alike(told: list[tuple[str, int]], ord
     plain = _clear(told)
 
     async def law() -> None:
-        shuffled = list(plain)
-        order.shuffle(shuffled)
+        shuffled = mixed(plain, order, lambda one: one[1])
         async with await _open() as one, await _open() as other:
             await _tell(one, plain)
             await _tell(other, shuffled)
@@ -339,3 +338,13 @@ def _essence(fact: Fact) -> tuple[object, ...]:
         fact.id, fact.text, fact.valid_at, fact.invalid_at, fact.tags, fact.metadata,
         fact.importance, fact.sources, fact.entity_ids, fact.statement_ids,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "then"), [("Zara", "Acme"), ("Acme", "Zara")])
+async def test_of_what_is_said_on_one_day_the_later_counts(first: str, then: str) -> None:
+    async with await _open() as memory:
+        await memory.add(f"Lena works at {first}.", occurred_at="2024-01-01")
+        receipt = await memory.add(f"Lena works at {then}.", occurred_at="2024-01-01")
+        assert receipt.decisions, "nothing is dropped without a word"
+        (now,) = await memory.relations("Lena")
+        assert now.object == then
