@@ -209,6 +209,7 @@ def test_a_conversation_on_several_days(tmp_path: Path) -> None:
         "https://a.org: x\nhttps://b.org: y\n",
         "what he said: no\nwhat she said: yes\n",
         "w" * 1_000_000 + ": x\n" + "W: " * 100_000,
+        " " * 200_000 + "x\n" + "A" + " " * 200_000 + "b: x\n" + "*" * 200_000 + "a",
     ],
 )
 def test_what_is_no_conversation(tmp_path: Path, text: str) -> None:

@@ -38,6 +38,8 @@ _LINE = re.compile(
     rf"(?::{_UNWRAP}(?=[ \t]|$)|[ \t]+[-–—](?=[ \t]))[ \t]*",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"[0-9]")
+_LONGEST_LABEL = 40
 _HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+(.*)")
 _FENCE = re.compile(r"[ ]{0,3}(?:```|~~~)")
 
@@ -140,6 +142,8 @@ def _entry(line: str, now: _Reading) -> tuple[datetime, str] | None:
     Only where a line is one of its own: in a list, or in a paragraph that begins with a date. What
     stands further down in a paragraph may be the end of a sentence.
     """
+    if not _DIGIT.search(line, 0, _LONGEST_LABEL):
+        return None
     if match := _LINE.match(line):
         at = _date(match)
         rest = line[match.end() :]

@@ -30,10 +30,14 @@ _SPOKEN = re.compile(
 )
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?(?:\.\d+)?(?:[ ]?([AaPp])\.?[Mm]\.?)?$")
 _HEADING = re.compile(r"[ ]{0,3}#{1,6}[ \t]")
-_SKIPPED = re.compile(r"\s*(?:[-*_=](?:[ ]?[-*_=]){2,}|```.*)?\s*")
+_SKIPPED = re.compile(r"(?:[-*_=](?:[ ]?[-*_=]){2,}|```.*)?")
 """Nothing, a rule, or a fence."""
 _PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
 _SHARE = 2 / 3
+_SAMPLE = 1 << 20
+"""Characters of a long text that speak for the rest."""
+_LONGEST_HEAD = 200
+"""Characters within which a speaker's colon stands; most lines have none."""
 _FEW_WORDS = 3
 _LIST = 3
 _MOST_WORDS = 4
@@ -75,7 +79,7 @@ _LABELS = frozenset(_NOBODY.split())
 
 def is_transcript(text: str, name: str) -> bool:
     """Whether a text is a conversation of speakers that it names."""
-    bodies = [part.text for part in dated_parts(body_of(text, name))]
+    bodies = [part.text for part in dated_parts(body_of(text, name)[:_SAMPLE])]
     speakers: Counter[str] = Counter()
     said: list[re.Match[str]] = []
     lines = blocks = opened = 0
@@ -128,7 +132,7 @@ def _messages(body: str, at: datetime | None) -> Iterator[Item]:
             if match := _spoken(line):
                 yield from _finished(held)
                 held = _begun(match, day)
-            elif _SKIPPED.fullmatch(line):
+            elif _SKIPPED.fullmatch(line.strip()):
                 if held:
                     held["lines"].append("")
             elif _goes_on(held, line, day):
@@ -191,6 +195,8 @@ def _when(time: str | None, day: datetime | None) -> datetime | None:
 
 
 def _spoken(line: str) -> re.Match[str] | None:
+    if ":" not in (begun := line[:_LONGEST_HEAD]) and "：" not in begun:
+        return None
     match = _SPOKEN.match(line)
     return match if match and _is_name(match["name"]) else None
 
@@ -201,7 +207,7 @@ def _labelled(line: str) -> bool:
 
 
 def _passed_over(line: str) -> bool:
-    return bool(_HEADING.match(line) or _SKIPPED.fullmatch(line))
+    return bool(_HEADING.match(line) or _SKIPPED.fullmatch(line.strip()))
 
 
 def _is_label(name: str) -> bool:
