@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from graphmem.ingest.relation_types import RelationTypes, named_so
+from graphmem.ingest.relation_types import BEHAVED, RelationTypes, named_so
 from graphmem.ports.speech import Way
 from graphmem.text import stem
 
@@ -47,8 +47,20 @@ class SpokenTypes:
     def ways(self, type: str) -> Mapping[str, frozenset[Way]]:
         return _ways(type)
 
+    def types(self, stem: str) -> frozenset[str]:
+        return _types().get(stem, frozenset())
+
     def mutual(self, type: str) -> bool:
         return RelationTypes.symmetric(type)
+
+
+@lru_cache(maxsize=1)
+def _types() -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for type in sorted(BEHAVED):
+        for word in _ways(type):
+            found.setdefault(word, set()).add(type)
+    return {word: frozenset(types) for word, types in found.items()}
 
 
 @lru_cache(maxsize=4096)

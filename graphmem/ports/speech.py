@@ -37,6 +37,10 @@ class Speech(Protocol):
         """Word stems (see :func:`graphmem.text.stem`) that name this relation type."""
         ...
 
+    def types(self, stem: str) -> frozenset[str]:
+        """The types known beforehand that a word names."""
+        ...
+
     def mutual(self, type: str) -> bool:
         """Whether it holds both ways."""
         ...

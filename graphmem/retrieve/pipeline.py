@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -38,7 +39,7 @@ from graphmem.retrieve.question import Candidates, Question
 from graphmem.retrieve.reading import Reader
 from graphmem.retrieve.rerank import as_read, reordered
 from graphmem.retrieve.signals import Row, measure, nearness
-from graphmem.retrieve.spread import Reached, spread
+from graphmem.retrieve.spread import LINKS_PER_ENTITY, Reached, spread
 from graphmem.retrieve.together import Pool, holders, prose, together
 from graphmem.retrieve.wanted import Wanted
 from graphmem.retrieve.weights import Weights, shipped
@@ -242,10 +243,31 @@ class Retrieve:
         # At a moment many of the best may not have begun yet: the vectors know ends only.
         most = sys.maxsize if question.lens.at else max(_FACTS, 2 * question.limit)
         ids = tuple(dict.fromkeys([*arms.candidates["fact"][:most], *graph]))
-        if not ids:
-            return {}
-        query = question.lens.query(question.scope, ids=ids, limit=len(ids))
-        return {fact.id: fact for fact in await self._ledger.facts(query)}
+        found = await self._of_hubs(question, reached, wanted)
+        if ids:
+            query = question.lens.query(question.scope, ids=ids, limit=len(ids))
+            found += await self._ledger.facts(query)
+        return {fact.id: fact for fact in found}
+
+    async def _of_hubs(
+        self, question: Question, reached: Sequence[Reached], wanted: Wanted
+    ) -> list[Fact]:
+        """The relations that are asked for of whom so much is known that the graph was not read
+        to its end."""
+        told = Counter(one.via[0] for one in reached if len(one.via) == 1)
+        ends = [
+            ends
+            for hub, count in told.items()
+            if count >= LINKS_PER_ENTITY
+            for type in wanted.types
+            for ends in ((hub, type, None), (None, type, hub))
+        ]
+        asked = (
+            question.lens.query(question.scope, relation=one, newest_first=True, limit=_GRAPH)
+            for one in ends
+        )
+        found = await asyncio.gather(*map(self._ledger.facts, asked))
+        return [fact for facts in found for fact in facts]
 
     async def _links(
         self,

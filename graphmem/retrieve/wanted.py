@@ -16,6 +16,7 @@ from graphmem.text import name_key, stem, words
 
 _OWN = frozenset({"i", "me", "my", "mine", "myself", "we", "our", "us"})
 _BRIDGE = 0.4  # of what leads to the answer, and of what holds the other way round
+_OTHERWISE = 0.3  # of a fact of the same relation without the noun that others of it have
 _NOBODY = -1
 _LESS = 0.25
 """Of each word of the question that neither names the relation nor is in the fact: what more is
@@ -44,10 +45,20 @@ class Wanted:
         """Whether a word of the question names this relation."""
         return type is not None and bool(self._seeds) and bool(self._ways(type))
 
+    @property
+    def types(self) -> list[str]:
+        """The types known beforehand that the question names."""
+        return sorted({type for word in self._said for type in self._speech.types(word)})
+
     def scores(self, facts: Collection[Fact]) -> dict[str, float]:
         """What answers, from 0 to 1, by fact id."""
         asked = [fact for fact in facts if self.asks(fact.type)]
-        direct = {fact.id: score for fact in asked if (score := self._side(fact)) > 0}
+        worded = {fact.type for fact in asked if self._worded(fact)}
+        direct = {
+            fact.id: score * (1.0 if fact.type not in worded or self._worded(fact) else _OTHERWISE)
+            for fact in asked
+            if (score := self._side(fact)) > 0
+        }
         bridges = {fact.id for fact in asked if fact.id in direct and self._nouns(fact)}
         further: dict[str, float] = {}
         for fact in asked:
@@ -81,6 +92,10 @@ class Wanted:
             rest -= self._ways(fact.type or "").keys()
             rest -= {stem(word) for word in words(fact.text)}
         return _LESS ** len(rest)
+
+    def _worded(self, fact: Fact) -> bool:
+        """Whether it has the very noun of the question: a sibling may be a sister or a brother."""
+        return not self._nouns(fact).isdisjoint(stem(word) for word in words(fact.text))
 
     def _side(self, fact: Fact) -> float:
         """How well a fact of a relation that is asked for says it of whom the question names."""

@@ -77,6 +77,27 @@ def test_what_more_is_asked_counts_against_it(memory: Memory) -> None:
     assert {arm.arm: arm.score for arm in told.arms}["relation"] < 0.1
 
 
+def test_a_sister_is_no_brother() -> None:
+    with Memory("memory://", user_id="ada") as memory:
+        memory.add("My sister Zoe lives in Bergen. My brother Tom lives in Oslo. I live in Paris.")
+        for whose, where in (("my sister", "Zoe"), ("my brother", "Tom"), ("Ada's sister", "Zoe")):
+            first, second, *_ = memory.search(f"Where does {whose} live?", kinds=["fact"]).hits
+            assert first.text.startswith(f"{where} lives in")
+            assert first.score > second.score + 0.1
+        assert memory.search("Where do I live?").hits[0].text == "ada lives in Paris"
+        assert memory.search("Who is my brother?").hits[0].text == "Tom is ada's brother"
+
+
+def test_of_whom_much_is_known() -> None:
+    with Memory("memory://", user_id="ada") as memory:
+        memory.add("I moved to Rotterdam.")
+        memory.relate_many([("ada", "visited", f"Place{n}") for n in range(200)])
+        memory.add("My boss Harriet is strict.")
+        memory.relate_many([("ada", "knows", f"Person{n}") for n in range(200)])
+        assert memory.search("Where do I live?").hits[0].text.startswith("ada moved to Rotterdam")
+        assert memory.search("Who is my boss?").hits[0].text == "Harriet is ada's boss"
+
+
 def test_part_of_two_names_is_nobody() -> None:
     with Memory("memory://", user_id="u") as memory:
         memory.relate("Rui Costa", "lives_in", "Oslo")
