@@ -90,12 +90,11 @@ def test_a_sister_is_no_brother() -> None:
 
 def test_of_whom_much_is_known() -> None:
     with Memory("memory://", user_id="ada") as memory:
+        memory.relate_many([("ada", "visited", f"Place{n}") for n in range(100)])
+        memory.relate_many([(f"Person{n}", "lives_in", f"Town{n}") for n in range(100)])
         memory.add("I moved to Rotterdam.")
-        memory.relate_many([("ada", "visited", f"Place{n}") for n in range(200)])
-        memory.add("My boss Harriet is strict.")
-        memory.relate_many([("ada", "knows", f"Person{n}") for n in range(200)])
+        memory.relate_many([("ada", "knows", f"Person{n}") for n in range(100)])
         assert memory.search("Where do I live?").hits[0].text.startswith("ada moved to Rotterdam")
-        assert memory.search("Who is my boss?").hits[0].text == "Harriet is ada's boss"
 
 
 def test_part_of_two_names_is_nobody() -> None:
