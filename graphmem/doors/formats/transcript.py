@@ -39,7 +39,6 @@ _SAMPLE = 1 << 20
 _LONGEST_HEAD = 200
 """Characters within which a speaker's colon stands; most lines have none."""
 _FEW_WORDS = 3
-_LIST = 3
 _MOST_WORDS = 4
 _PARTICLES = frozenset(
     {"al", "bin", "da", "de", "del", "della", "den", "der", "di", "dos", "du", "el", "ibn", "la"}
@@ -95,9 +94,9 @@ def is_transcript(text: str, name: str) -> bool:
     spoken = speakers.total()
     if spoken < 2 or (spoken < lines * _SHARE and opened < blocks * _SHARE):
         return False
-    # Where many lines have nobody come back it may be a list: "Colour: red", "Engine: petrol".
+    # Where nobody comes back it may be a list: "Colour: red", "Engine: petrol".
     talking = sum(map(_is_talk, said))
-    return len(speakers) < max(spoken, _LIST) or talking * 2 >= spoken
+    return len(speakers) < spoken or talking * 2 >= spoken
 
 
 def _is_talk(line: re.Match[str]) -> bool:
