@@ -264,3 +264,20 @@ def test_what_one_scope_knows_another_does_not(memory: Memory) -> None:
     receipt = memory.add("Tea.", infer=False)
     with pytest.raises(NotFound):
         memory.get(receipt.fact_ids[0], user_id="bob")
+
+
+def test_what_somebody_speaks_under_stays_their_name(plain: Memory) -> None:
+    for day, text in (("01", "Hana Sato here. I live in Oslo."), ("02", "I moved to Bergen.")):
+        plain.add([{"name": "Hana", "content": text}], occurred_at=f"2024-{day}-01")
+    hana = plain.entity("Hana")
+    assert (hana.name, hana.aliases) == ("Hana Sato", ("Hana",))
+    assert [r.object for r in plain.relations("Hana")] == ["Bergen"]
+
+
+def test_a_short_form_that_others_call_a_speaker_by(plain: Memory) -> None:
+    said = (("Melanie", "I live in Oslo."), ("Caro", "Mel works at Acme."))
+    plain.add([{"name": name, "content": text} for name, text in said])
+    assert {r.type for r in plain.relations("Melanie")} == {"lives_in", "works_at"}
+    said = (("Mike", "I live in Oslo."), ("Michael", "I live in Rome."))
+    plain.add([{"name": name, "content": text} for name, text in said])
+    assert plain.entity("Mike") != plain.entity("Michael")

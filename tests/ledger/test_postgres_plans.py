@@ -115,7 +115,8 @@ _FEW = {
     *("set_undone", "set_episode_undone", "clear_mentions", "episode_after", "turns_of_episode"),
     *("undo_edit", "undo_merge", "merges_of", "merge_by_id", "merged_away", "mentions_of"),
     *("event_by_seq", "event_before", "edits_at", "merges_at", "existing_by_recorded"),
-    *("named_by", "entities_now", "entity_events", "merges_bodies", "merges_away"),
+    *("named_by", "entities_now", "entity_events", "merges_bodies", "one_with"),
+    *("merges_from", "merges_into", "still_told"),
     *(
         "statements_like",
         "replace_statement",
