@@ -306,6 +306,9 @@ class SqlLedger:
             )
         return [rows.to_event(row) for row in found]
 
+    async def erased(self, wall: str, after: int) -> bool:
+        return bool(await self._rows("erased", wall=wall, after=after))
+
     def fresh(self, after: int, limit: int) -> list[Event]:
         return self._db.fresh(after, limit)
 

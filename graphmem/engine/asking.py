@@ -35,6 +35,7 @@ from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.context import write_context
 from graphmem.retrieve.explain import explain
 from graphmem.retrieve.lens import Known, Lens, of_kind
+from graphmem.retrieve.narrow import told_facts, told_history
 from graphmem.retrieve.question import Question
 from graphmem.retrieve.relate import Relate
 from graphmem.retrieve.where import resolved
@@ -166,7 +167,8 @@ class Asking(Core):
         return await explain(ledger, here, checked_text(hit, "cited"))
 
     async def _one_fact(self, ledger: Known, where: Scope, fact_id: str) -> Fact:
-        found = await ledger.facts(Lens().query(where, ids=(checked_text(fact_id, "fact_id"),)))
+        query = Lens().query(where, ids=(checked_text(fact_id, "fact_id"),))
+        found = await told_facts(ledger, where, query)
         if not found:
             raise NotFound(f"no fact {fact_id!r} in this scope")
         return found[0]
@@ -177,7 +179,7 @@ class Asking(Core):
         query = lens.query(
             where, after=checked_text_or_none(after, "after"), limit=checked_limit(limit) + 1
         )
-        facts = await ledger.facts(query)
+        facts = await told_facts(ledger, where, query)
         return Page(tuple(facts[:limit]), facts[limit - 1].id if len(facts) > limit else None)
 
     async def _one_episode(self, ledger: Known, where: Scope, id: str) -> Episode:
@@ -187,7 +189,7 @@ class Asking(Core):
         return found[0]
 
     async def _changes(self, ledger: Known, where: Scope, fact_id: str) -> list[Change]:
-        changes = await ledger.history(where.wall, checked_text(fact_id, "fact_id"))
+        changes = await told_history(ledger, where, checked_text(fact_id, "fact_id"))
         if not changes:
             raise NotFound(f"no fact {fact_id!r} in this scope, now or before")
         return changes

@@ -35,6 +35,7 @@ from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve.lens import Lens
+from graphmem.retrieve.narrow import told_here
 from graphmem.retrieve.nearby import Nearby
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relate import Relate
@@ -184,10 +185,11 @@ class Core:
         return journal.build_episode(content, options, where, self._parts.clock, max_bytes=limit)
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
-        facts = await self._facts(self._scope(scope), checked_text(fact_id, "fact_id"))
-        if not facts:
-            raise NotFound(f"no fact {fact_id!r} in this scope")
-        return facts[0]
+        where = self._scope(scope)
+        for fact in await self._facts(where, checked_text(fact_id, "fact_id")):
+            if (told := told_here(fact, where)) is not None:
+                return told
+        raise NotFound(f"no fact {fact_id!r} in this scope")
 
     async def _facts(self, where: Scope, id: str) -> list[Fact]:
         query = FactQuery(

@@ -9,6 +9,7 @@ from graphmem.engine.view import View
 from graphmem.errors import NotFound
 from graphmem.model import Change, Difference, Fact, Scope
 from graphmem.retrieve.lens import Lens, since
+from graphmem.retrieve.narrow import told_history
 
 _PAGE = 1000
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -65,7 +66,7 @@ def _went(fact: Fact, later: Fact | None) -> Difference:
 
 async def _explained(one: Difference, b: View, where: Scope) -> Difference:
     """With the reason that the decision gave, where history has one for this."""
-    changes = await b.ledger.history(where.wall, one.fact.id)
+    changes = await told_history(b.ledger, where, one.fact.id)
     change = _cause(one, changes)
     if change is None:
         return one

@@ -31,7 +31,7 @@ class LedgerThen:
         self._ledger = ledger
         self._known_at = known_at
         self._final = final
-        self._named: dict[str, dict[str, list[Entity]]] = {}
+        self._named: dict[str, tuple[int, dict[str, list[Entity]]]] = {}
 
     async def facts(self, query: FactQuery) -> list[Fact]:
         found = await self._ledger.facts(replace(query, known_at=self._known_at))
@@ -41,9 +41,11 @@ class LedgerThen:
         if query.keys is None or not self._final:
             return await self._ledger.entities(replace(query, known_at=self._known_at))
         # By name every entity of then has to be read: once is enough.
-        if query.wall not in self._named:
-            self._named[query.wall] = await self._by_key(query.wall)
-        by_key = self._named[query.wall]
+        seq, by_key = self._named.get(query.wall, (0, None))
+        head = await self._ledger.head()
+        if by_key is None or await erased(self._ledger, query.wall, seq, head):
+            by_key = await self._by_key(query.wall)
+        self._named[query.wall] = head, by_key
         found = {entity.id: entity for key in query.keys for entity in by_key.get(key, ())}
         return sorted(found.values(), key=lambda e: (e.name, e.id))[: query.limit]
 
@@ -102,6 +104,12 @@ class LedgerThen:
         return replace(fact, retired_at=None) if later else fact
 
 
+async def erased(ledger: Ledger, wall: str, seq: int, head: int) -> bool:
+    """Whether what was read of a wall when the ledger was at ``seq`` may hold what is erased now,
+    when it is at ``head``."""
+    return seq != head and await ledger.erased(wall, seq)
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """One wall as it was: what walks and searches it."""
@@ -111,7 +119,7 @@ class Past:
     relate: Relate
     retrieve: Retrieve
     head: int
-    """How far the ledger was when this was made."""
+    """How far the ledger was when this was made, or last seen to hold nothing that is erased."""
     final: bool
     """Whether nothing can be recorded any more by the moment that it is of."""
 

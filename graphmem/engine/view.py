@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,7 +18,7 @@ from graphmem.engine.core import (
     checked_text,
     checked_text_or_none,
 )
-from graphmem.engine.past import LedgerThen, Past, build
+from graphmem.engine.past import LedgerThen, Past, build, erased
 from graphmem.errors import UsageError
 from graphmem.filters import Filter, Read
 from graphmem.model import (
@@ -111,9 +112,12 @@ class View(ViewAPI):
             found = self._pasts.get(here.wall)
             head = await parts.ledger.head()
             # By a moment that is still to come, more may be recorded.
-            if found is None or not (found.final or found.head == head):
+            if found is not None and found.head != head:
+                stays = found.final and not await erased(parts.ledger, here.wall, found.head, head)
+                found = replace(found, head=head) if stays else None
+            if found is None:
                 made = parts.scratch()
-                self._pasts[here.wall] = await build(
+                found = await build(
                     parts.ledger,
                     parts.embedder,
                     self._memory._retriever,
@@ -123,7 +127,8 @@ class View(ViewAPI):
                     head=head,
                     final=self._known_at < parts.clock.now(),
                 )
-            return self._pasts[here.wall]
+            self._pasts[here.wall] = found
+            return found
 
     async def _filtered(self, where: Filter | None, here: Scope, read: Read = "facts") -> Lens:
         return await self._memory._filtered(self._lens, where, self._ledger, here, read)

@@ -271,7 +271,8 @@ class MemoryAPI(Protocol):
         ...
 
     async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
-        """What happened to a fact, oldest first: before, after, why, from which episode."""
+        """What happened to a fact, oldest first: before, after, why, from which episode. Narrowed
+        to an agent or a run: while that held it; of what others told, only what it changed."""
         ...
 
     async def entities(

@@ -203,6 +203,11 @@ class LedgerLog(Protocol):
         wall's up to a moment."""
         ...
 
+    async def erased(self, wall: str, after: int) -> bool:
+        """Whether something was erased from a wall by an event above ``after``, by whomever: what
+        was read before may hold it."""
+        ...
+
     def fresh(self, after: int, limit: int) -> list[Event]:
         """The same events from memory, as far as this process wrote them lately and nobody else
         writes; empty when they are not all at hand: read them then."""

@@ -6,14 +6,14 @@ from graphmem.errors import NotFound
 from graphmem.model import Entity, Explanation, Fact, Hit, Quote, Scope, Turn
 from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.narrow import told_facts, told_history
 
 
 async def explain(ledger: Known, scope: Scope, id: str, hit: Hit | None = None) -> Explanation:
     """By the id of a fact or a turn. What this scope does not hold is
-    :class:`~graphmem.errors.NotFound`; sources outside an agent or run that it is narrowed to are
-    not told."""
-    for fact in await ledger.facts(Lens().query(scope, ids=(id,))):
-        history = await ledger.history(scope.wall, id)
+    :class:`~graphmem.errors.NotFound`; sources and changes outside an agent or run that it is
+    narrowed to are not told."""
+    for fact in await told_facts(ledger, scope, Lens().query(scope, ids=(id,))):
         return Explanation(
             kind="fact",
             id=id,
@@ -22,7 +22,7 @@ async def explain(ledger: Known, scope: Scope, id: str, hit: Hit | None = None) 
             fact=fact,
             about=await _about(ledger, scope, fact),
             quotes=await _quotes(ledger, scope, fact),
-            history=tuple(history),
+            history=tuple(await told_history(ledger, scope, id)),
         )
     for turn in await ledger.turns(scope.wall, [id]):
         if await ledger.episodes(scope, ids=[turn.episode_id]):

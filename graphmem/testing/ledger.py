@@ -226,8 +226,13 @@ class LedgerContract(
         await store(ledger, mine, draft.fact(mine))
         await store(ledger, theirs, draft.fact(theirs, bob), entities=(bob,))
         before = await ledger.facts(FactQuery(BOB.wall))
+        head = await ledger.head()
+        assert not await ledger.erased(ADA.wall, 0)
         removal = await ledger.erase(Erasure(ADA))
         assert (removal.episodes, removal.facts) == (1, 1)
+        assert await ledger.erased(ADA.wall, head)
+        assert not await ledger.erased(BOB.wall, 0)
+        assert not await ledger.erased(ADA.wall, await ledger.head())
         assert await ledger.facts(FactQuery(BOB.wall)) == before
         assert await ledger.entities(EntityQuery(BOB.wall)) == [bob]
         none = await ledger.erase(Erasure(ADA, fact_ids=(before[0].id,)))

@@ -196,6 +196,55 @@ def test_what_was_erased_is_nowhere(told: Told) -> None:
     assert view.cypher("MATCH (e:Entity {name: 'Bob Stone'}) RETURN e.name").rows == ()
 
 
+def _tells(view: Any, secret: str) -> bool:
+    """Whether any read of a view, by its words, name or in the graph, tells it."""
+    asked = (
+        [hit.text for hit in view.search(secret)],
+        view.context(secret),
+        view.entities(),
+        view.cypher("MATCH (n) RETURN n.text, n.name").rows,
+    )
+    try:
+        view.entity(secret)
+    except NotFound:
+        return secret in repr(asked)
+    return True
+
+
+def test_what_is_erased_is_gone_from_a_view_that_is_open(told: Told) -> None:
+    memory = told.memory
+    view = memory.as_of(known_at=told["berlin"])
+    assert _tells(view, "Bob Stone")
+    memory.relate("Eve", "likes", "tea")
+    assert _tells(view, "Bob Stone")  # nothing was erased
+    memory.delete(told.episodes["bob"])
+    assert not _tells(view, "Bob Stone")
+    assert _tells(view, "Ada Lovelace")
+    memory.delete(told.episodes["acme"])
+    memory.delete_all()
+    assert not _tells(view, "Ada Lovelace")
+
+
+def test_what_another_process_erases_is_gone_from_a_view_too(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    from graphmem import Settings
+
+    given = Settings.load({}, ledger=f"{postgres_url}?schema=as_of_erased")
+    clock = ManualClock("2024-01-01T00:00:00Z")
+    with (
+        Memory(tmp_path / "one", user_id="ada", settings=given, clock=clock) as memory,
+        Memory(tmp_path / "two", user_id="ada", settings=given, clock=clock) as other,
+    ):
+        memory.relate("Ada", "lives_in", "Paris")
+        then = clock.now()
+        clock.advance(days=1)
+        view = memory.as_of(known_at=then)
+        assert _tells(view, "Paris")
+        other.delete_all()
+        assert not _tells(view, "Paris")
+
+
 def test_a_view_sees_its_own_scope_only(told: Told) -> None:
     memory = told.memory
     memory.add("Rolf Hahn lives in Rome.", occurred_at="2020-01-01", user_id="eve")

@@ -181,6 +181,48 @@ def test_narrowing_shows_only_what_was_said_there(memory: Memory) -> None:
     assert memory.delete(fact, erase=True, run_id="r2").facts == 1
 
 
+def _narrow(name: str, where: str) -> ScopeArgs:
+    return {"run_id": f"in {where}"} if name == "run_id" else {"agent_id": f"in {where}"}
+
+
+@pytest.mark.parametrize("name", ["run_id", "agent_id"])
+def test_narrowing_hides_what_was_told_elsewhere_of_the_same_fact(
+    memory: Memory, name: str
+) -> None:
+    here, there, nowhere = (_narrow(name, where) for where in ("here", "there", "nowhere"))
+    first = memory.add("Zoe lives in Lisbon.", **there)
+    (fact,) = first.fact_ids
+    for ask in (memory.history, memory.explain, memory.get):
+        with pytest.raises(NotFound):
+            ask(fact, **here)
+    memory.add("Zoe lives in Lisbon.", **here)
+    moved = memory.add("Zoe moved to Rome.", **there)
+    memory.update(fact, tags=["home"], **here)
+
+    explained = memory.explain(fact, **here)
+    told = (
+        explained,
+        memory.history(fact, **here),
+        memory.get(fact, **here),
+        memory.get_all(current=False, **here),
+    )
+    for secret in (first.episode_id, moved.episode_id, "in there"):
+        assert secret not in repr(told)
+        assert secret in repr(memory.explain(fact))
+    said, ended, edited = memory.history(fact, **here)
+    assert (said.action, said.before, said.reason) == ("NONE", None, "said again")
+    assert ended.after is not None
+    assert (ended.action, ended.episode_id) == ("UPDATE", None)
+    assert ended.after.invalid_at is not None
+    assert (edited.actor, edited.after) == ("user", memory.get(fact, **here))
+    assert tuple(memory.history(fact, **here)) == explained.history
+    assert len(memory.history(fact)) == 4
+    memory.delete(fact)
+    assert memory.history(fact, **here)[-1].action == "DELETE"
+    with pytest.raises(NotFound):
+        memory.history(fact, **nowhere)
+
+
 def test_what_expired_is_not_shown_beside_a_fact_that_lives_on(memory: Memory) -> None:
     """The same was said once for a while and once for good."""
     old = memory.add(

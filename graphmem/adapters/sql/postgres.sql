@@ -694,6 +694,11 @@ WHERE e.wall = :wall AND e.kind = 'entity' AND e.at <= :known_at ORDER BY e.seq;
 SELECT seq, at, kind, id, action, wall, after FROM events
 WHERE wall = :wall AND seq > :after AND at <= :until ORDER BY seq LIMIT :limit;
 
+-- name: erased
+-- One row if something of a wall was erased after an event.
+SELECT 1 AS found FROM events
+WHERE wall = :wall AND seq > :after AND action = 'ERASE' LIMIT 1;
+
 -- name: existing_episode
 SELECT id FROM episodes WHERE id = ANY(:ids::text[]) AND status <> 'undone';
 
