@@ -19,6 +19,7 @@ _DIGITS_APART = re.compile(r"\d \d")
 _HEADING = re.compile(r"\s*#{0,6}\s*([^\n]{2,100}?)[ \t*_]*\n\s*(?=\S[^\n]{39})")
 _APART = re.compile(r"\s*\([^()]*\)$")
 _HEADING_WORDS = 10
+_CLOSING = " .!…:;,。！｡；，"
 _ARTICLES = frozenset({"a", "an", "the"})
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam"})
 _LEGAL_FORMS = frozenset(
@@ -168,7 +169,27 @@ def person_parts(name: str) -> tuple[str, tuple[str, ...], str, str]:
 
 
 def text_key(text: str) -> str:
-    """What two spellings of one sentence share: folded words in order, no articles."""
+    """What a sentence shares with those that say the same word for word: all but capitals, the
+    width of white space and closing punctuation. A question is not its answer, so its mark counts.
+    """
+    written = text if text.isascii() else unicodedata.normalize("NFC", text).replace("’", "'")
+    lowered = " ".join(written.lower().split())
+    if not lowered.isascii():
+        lowered = unicodedata.normalize("NFC", lowered)
+    return lowered.rstrip(_CLOSING) or lowered
+
+
+def value_key(value: str) -> str:
+    """What two spellings of an attribute's value share: as a sentence, without an article before
+    it (``a nurse``, ``nurse``)."""
+    key = text_key(value)
+    first, _, rest = key.partition(" ")
+    return rest if rest and first in _ARTICLES else key
+
+
+def loose_key(text: str) -> str:
+    """The folded words of a text in order, no articles: what it tells, and what older ledgers filed
+    values under. The same for a value and for its :func:`value_key`."""
     parts = [word for word in words(text) if word not in _ARTICLES]
     return " ".join(parts) or fold(text).strip()
 

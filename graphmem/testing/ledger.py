@@ -96,7 +96,7 @@ class LedgerContract(
         made = [
             draft.episode("Tea is good", infer=False),
             draft.episode("Rain today", infer=False),
-            draft.episode("the tea is GOOD!", infer=False, occurred_at="2024-01-01"),
+            draft.episode("tea  is GOOD!", infer=False, occurred_at="2024-01-01"),
             draft.episode("Tea is good", BOB, infer=False),
             draft.episode("Bob lives in Oslo."),
         ]

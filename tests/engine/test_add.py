@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -91,6 +91,27 @@ def test_without_inference_the_text_itself_is_the_fact(memory: Memory) -> None:
     )
     assert [memory.get(id).text for id in two.fact_ids] == ["One thing.", "Another thing."]
     assert memory.search("another thing")[0].source_id == "m2"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("It is 5 degrees.", "It is -5 degrees.", "It is +5 degrees."),
+        ("a > b", "a < b", "a b"),
+        ("Vote: 👍", "Vote: 👎"),
+        ("Plan was chosen.", "Plan A was chosen.", "The plan was chosen."),
+        ("x=1", "x!=1", "x 1"),
+        ("Résumé sent.", "Resume sent."),
+        ("Bob left", "Bob left?"),
+        ("10² m", "102 m"),
+    ],
+)
+def test_what_differs_in_a_sign_is_another_text(memory: Memory, texts: Sequence[str]) -> None:
+    for text in texts:
+        assert [d.action for d in memory.add(text, infer=False).decisions] == ["ADD"], text
+    assert facts_of(memory) == list(texts)
+    again = [memory.add(f" {text.swapcase()} ", infer=False).decisions for text in texts]
+    assert [d.reason for (d,) in again] == ["said again"] * len(texts)
 
 
 def test_every_option_reaches_the_fact(memory: Memory) -> None:
