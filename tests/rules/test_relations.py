@@ -252,6 +252,7 @@ NOTHING = [
     # objects that say nothing
     "I use it every day.",
     "I manage somehow.",
+    "I lead Bible study on Sundays.",
     "We depend on each other.",
     "He was the manager of our shop.",
     "That depends on Monday.",
