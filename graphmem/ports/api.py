@@ -322,8 +322,10 @@ class MemoryAPI(Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
-        """What surrounds an entity in the graph, up to ``limit`` entities; with ``where``, by ways
-        whose facts pass a filter (see :meth:`search`)."""
+        """What surrounds an entity in the graph, up to ``limit`` entities, itself included, those
+        of the newest facts first; with ``where``, by ways whose facts pass a filter (see
+        :meth:`search`). At each step the newest 10,000 facts about entities with more than 200 are
+        looked at, of those that are to be seen."""
         ...
 
     async def paths(
@@ -338,7 +340,9 @@ class MemoryAPI(Protocol):
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
         """How two entities connect: shortest paths first, through relations and shared facts (with
-        ``where``, those that pass a filter; see :meth:`search`)."""
+        ``where``, those that pass a filter; see :meth:`search`). Of an entity in between that has
+        more than 200 such facts, some hundreds are followed, the newest, and those that lead to
+        either end."""
         ...
 
     async def timeline(

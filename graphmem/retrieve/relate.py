@@ -1,7 +1,8 @@
 """Relationship queries: who, what, since when, how do these connect.
 
 What is asked by id, name or time comes from the ledger, which has indexes for it; what is asked
-by walking comes from the graph, hop by hop, so that every backend walks alike.
+by walking comes from the graph, hop by hop, so that every backend walks alike (see
+:mod:`graphmem.retrieve.walk`).
 """
 
 from __future__ import annotations
@@ -17,15 +18,13 @@ from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Su
 from graphmem.ports.graph import GraphStore, Link
 from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.walk import Route, Walk
 from graphmem.text import name_keys
 
 if TYPE_CHECKING:
     import networkx as nx
 
-_LINKS_PER_ENTITY = 200
-_WIDEST = 2000  # entities that a walk may reach
 _PAGE = 1000
-_ASKED_AT_ONCE = 100  # entities whose facts are asked for in one go
 
 
 class Relate:
@@ -33,7 +32,7 @@ class Relate:
 
     def __init__(self, ledger: Known, graph: GraphStore) -> None:
         self._ledger = ledger
-        self._graph = graph
+        self._walk = Walk(ledger, graph)
 
     async def entity(self, scope: Scope, name_or_id: str) -> Entity:
         """By id, then by name or alias; of homonyms the one that was known first."""
@@ -107,7 +106,8 @@ class Relate:
         frontier = [start.id]
         for _ in range(hops):
             reached: dict[str, None] = {}
-            for found in (await self._expand(scope, frontier, lens)).values():
+            near = await self._walk.links(scope, frontier, lens, enough=limit)
+            for found in near.values():
                 for link in found:
                     links[link.fact_id] = link
                     reached |= dict.fromkeys(id for id in link.entity_ids if id not in seen)
@@ -116,7 +116,7 @@ class Relate:
             if not frontier:
                 break
         inside = [link for link in links.values() if link.type and set(_ends(link)) <= set(seen)]
-        facts = await self._facts(scope, [link.fact_id for link in inside], lens)
+        facts = await self._walk.stated(scope, [link.fact_id for link in inside], lens)
         entities = await self.names(scope, list(seen))
         return Subgraph(
             tuple(entities[id] for id in seen if id in entities),
@@ -133,28 +133,14 @@ class Relate:
         limit: int,
         lens: Lens,
     ) -> list[Path]:
-        """Shortest first: breadth first from the source, every way to the target kept."""
+        """Shortest first."""
         start, end = await self.entity(scope, source), await self.entity(scope, target)
         if start.id == end.id:
             return []
-        routes: list[list[tuple[str, Link]]] = []
-        trails: dict[str, list[list[tuple[str, Link]]]] = {start.id: [[]]}
-        seen = {start.id}
-        for _ in range(max_hops):
-            expanded = await self._expand(scope, list(trails), lens)
-            further: dict[str, list[list[tuple[str, Link]]]] = {}
-            for here, found in expanded.items():
-                for link in found:
-                    for there in link.entity_ids:
-                        if there not in seen:
-                            grown = [[*trail, (there, link)] for trail in trails[here]]
-                            further.setdefault(there, []).extend(grown[:limit])
-            routes += further.pop(end.id, [])
-            if len(routes) >= limit or not further or len(seen) > _WIDEST:
-                break
-            seen |= set(further)
-            trails = {id: found[:limit] for id, found in further.items()}
-        return await self._as_paths(scope, start, routes[:limit])
+        routes = await self._walk.routes(
+            scope, start.id, end.id, max_hops=max_hops, limit=limit, lens=lens
+        )
+        return await self._as_paths(scope, start, routes)
 
     async def timeline(
         self,
@@ -224,58 +210,17 @@ class Relate:
                 return found
             after = page[-1].id
 
-    async def _facts(self, scope: Scope, ids: Sequence[str], lens: Lens) -> list[Fact]:
-        query = lens.query(scope, ids=tuple(ids), stated_only=True, limit=max(1, len(ids)))
-        return await self._ledger.facts(query)
-
-    async def _expand(self, scope: Scope, ids: Sequence[str], lens: Lens) -> dict[str, list[Link]]:
-        """Links from these entities; those that are not to be seen, or come from elsewhere, left
-        out."""
-        if lens.where is not None:
-            return await self._filtered(scope, ids, lens)
-        found = await self._graph.expand(scope.wall, ids, limit=_LINKS_PER_ENTITY)
-        allowed: set[str] | None = None
-        if scope.run_id or scope.narrow_agent_id:
-            wanted = sorted({link.fact_id for links in found.values() for link in links})
-            allowed = {fact.id for fact in await self._facts(scope, wanted, lens)}
-        return {
-            id: [
-                link
-                for link in links
-                if lens.shows(link) and (allowed is None or link.fact_id in allowed)
-            ]
-            for id, links in found.items()
-        }
-
-    async def _filtered(
-        self, scope: Scope, ids: Sequence[str], lens: Lens
-    ) -> dict[str, list[Link]]:
-        """The same, of those that pass a filter: the ledger filters before it counts, which the
-        graph does not."""
-        found: dict[str, list[Link]] = {}
-        for start in range(0, len(ids), _ASKED_AT_ONCE):
-            some = tuple(ids[start : start + _ASKED_AT_ONCE])
-            query = lens.query(
-                scope, entity_ids=some, stated_only=True, limit=_LINKS_PER_ENTITY, limit_each=True
-            )
-            for link in map(_link, await self._ledger.facts(query)):
-                for id in set(link.entity_ids) & set(some):
-                    found.setdefault(id, []).append(link)
-        return {id: links[:_LINKS_PER_ENTITY] for id, links in found.items()}
-
-    async def _as_paths(
-        self, scope: Scope, start: Entity, routes: Sequence[Sequence[tuple[str, Link]]]
-    ) -> list[Path]:
+    async def _as_paths(self, scope: Scope, start: Entity, routes: Sequence[Route]) -> list[Path]:
         ids = sorted({id for route in routes for id, _ in route} | {start.id})
         entities = await self.names(scope, ids)
         fact_ids = sorted({link.fact_id for route in routes for _, link in route})
-        facts = {fact.id: fact for fact in await self._facts(scope, fact_ids, Lens())}
+        facts = {fact.id: fact for fact in await self._walk.stated(scope, fact_ids, Lens())}
         return [Path(tuple(_steps(start, route, entities, facts))) for route in routes]
 
 
 def _steps(
     start: Entity,
-    route: Sequence[tuple[str, Link]],
+    route: Route,
     entities: Mapping[str, Entity],
     facts: Mapping[str, Fact],
 ) -> list[Step]:
@@ -296,20 +241,6 @@ def _steps(
         )
         here = there
     return steps
-
-
-def _link(fact: Fact) -> Link:
-    return Link(
-        fact_id=fact.id,
-        entity_ids=tuple(sorted(fact.entity_ids)),
-        subject_id=fact.subject_id,
-        type=fact.type,
-        object_id=fact.object_id,
-        valid_at=stamp_or_none(fact.valid_at),
-        invalid_at=stamp_or_none(fact.invalid_at),
-        stated_at=stamp_or_none(fact.stated_at),
-        modality=fact.modality,
-    )
 
 
 def _ends(link: Link) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from graphmem import Memory
+from graphmem.clock import ManualClock
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Relation
 
@@ -236,3 +238,72 @@ def test_the_whole_scope_as_networkx(story: Memory) -> None:
     assert edge["type"] == "married_to"
     assert story.get(key).text == edge["fact"] == "Bob Stone is married to Carol Reed"
     assert story.to_networkx().number_of_edges() == len(story.relations())
+
+
+@pytest.mark.parametrize("where", [None, "importance >= 0"])
+def test_walks_keep_to_what_has_not_expired_and_is_not_archived(where: str | None) -> None:
+    clock = ManualClock("2024-03-01")
+    with Memory("memory://", user_id="ada", clock=clock) as memory:
+        short = memory.relate("Ada", "friend_of", "Bob").fact_ids[0]
+        memory.relate("Bob", "friend_of", "Cy")
+        (way,) = memory.paths("Ada", "Cy", where=where)
+        assert str(way) == "Ada -friend_of→ Bob -friend_of→ Cy"
+        before = clock.now()
+        memory.update(short, expires_at="2024-03-05")
+        clock.advance(days=10)
+        for view in (memory, memory.as_of("2024-03-10"), memory.as_of(known_at=clock.now())):
+            assert _around(view, "Ada", where=where) == {"Ada"}
+            assert _around(view, "Bob", where=where) == {"Bob", "Cy"}
+            assert view.paths("Ada", "Cy", where=where) == []
+        assert len(memory.paths("Ada", "Cy", current=False, where=where)) == 1
+        assert len(memory.as_of(before).paths("Ada", "Cy", where=where)) == 1
+        assert len(memory.as_of(known_at=before).paths("Ada", "Cy", where=where)) == 1
+
+
+class TestHubs:
+    def test_what_holds_is_found_behind_what_has_ended(self, memory: Memory) -> None:
+        memory.relate_many(
+            {"subject": "Hub", "type": "met", "object": f"P{i}", "valid_at": "2020-01-01",
+             "invalid_at": "2021-01-01"}
+            for i in range(200)
+        )  # fmt: skip
+        memory.relate("Hub", "met", "Old")
+        memory.relate("Old", "met", "Far")
+        assert _around(memory, "Hub") == {"Hub", "Old"}
+        assert len(memory.paths("Hub", "Old")) == len(memory.paths("Old", "Hub")) == 1
+        (way,) = memory.paths("Hub", "Far")
+        assert str(way) == "Hub -met→ Old -met→ Far"
+        everyone = {"Hub", *(f"P{i}" for i in range(200))}
+        assert _around(memory, "Hub", limit=999, current=False) == everyone | {"Old"}
+        if isinstance(memory, Memory):
+            assert _around(memory.as_of("2020-06-01"), "Hub", limit=999) == everyone
+
+    def test_runs_and_limits_are_looked_at_before_anything_is_cut(self, memory: Memory) -> None:
+        memory.relate("Hub", "met", "First", run_id="r1")
+        rows = [{"subject": "Hub", "type": "met", "object": f"P{i}"} for i in range(260)]
+        memory.relate_many(rows, run_id="r2")
+        memory.relate_many({**row, "subject": "Axle"} for row in rows)
+        assert _around(memory, "Hub", run_id="r1") == {"Hub", "First"}
+        everyone = {"Hub", "First", *(f"P{i}" for i in range(260))}
+        assert _around(memory, "Hub", limit=1000) == everyone
+        for limit in (1, 50, 230):
+            assert len(_around(memory, "Hub", limit=limit)) == limit
+        for a, b in (("Hub", "First"), ("First", "Hub")):
+            (way,) = memory.paths(a, b, max_hops=1)
+            assert [str(step.source.name) for step in way.steps] == [a]
+        assert len(memory.paths("Hub", "Axle", limit=300)) == 260
+        for a, b in (("First", "Axle"), ("Axle", "First")):
+            way = memory.paths(a, b)[0]
+            assert (way.steps[0].source.name, way.steps[-1].target.name) == (a, b)
+            assert len(way.steps) == 3
+
+    def test_who_is_met_again_and_again_hides_nobody(self, memory: Memory) -> None:
+        memory.relate("Hub", "met", "Once")
+        memory.relate_many(
+            {"subject": "Hub", "type": f"met_{i}", "object": "Often"} for i in range(250)
+        )
+        assert _around(memory, "Hub") == {"Hub", "Once", "Often"}
+
+
+def _around(memory: Any, name: str, **options: Any) -> set[str]:
+    return {entity.name for entity in memory.neighbours(name, **options).entities}
