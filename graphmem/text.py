@@ -19,6 +19,10 @@ _DIGITS_APART = re.compile(r"\d \d")
 _HEADING = re.compile(r"\s*#{0,6}\s*([^\n]{2,100}?)[ \t*_]*\n\s*(?=\S[^\n]{39})")
 _APART = re.compile(r"\s*\([^()]*\)$")
 _HEADING_WORDS = 10
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, range(0xFE00, 0xFE10))
+)
+_UNSEEN_KINDS = frozenset({"Cc", "Cf"})
 _CLOSING = " .!…:;,。！｡；，"
 _ARTICLES = frozenset({"a", "an", "the"})
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam"})
@@ -36,6 +40,17 @@ def plain(text: str) -> str:
     """The same as text and nothing else: a column of a table gives texts of a type of their own,
     which not every encoder takes."""
     return text if type(text) is str else str.__str__(text)
+
+
+def blank(text: str) -> bool:
+    """Whether there is nothing in it to be seen: white space, joiners, marks of byte order and
+    direction, fillers, variation selectors. What no store takes (NUL) is not nothing."""
+    return all(
+        character.isspace()
+        or character in _UNSEEN
+        or (unicodedata.category(character) in _UNSEEN_KINDS and character != "\0")
+        for character in text
+    )
 
 
 def fold(text: str) -> str:
@@ -249,11 +264,11 @@ def paragraphs(text: str, *, longest: int = 2000) -> list[str]:
     """
     text = unix_lines(text)
     if "\n" not in text and 0 < len(text) <= longest:
-        return [text.strip()] if text.strip() else []
+        return [] if blank(text) else [text.strip()]
     return [
         piece
         for paragraph in _PARAGRAPH.split(text)
-        if paragraph.strip()
+        if not blank(paragraph)
         for piece in _pieces(paragraph.strip(), longest)
     ]
 
