@@ -222,8 +222,13 @@ def check_extraction(options: ExtractionOptions) -> None:
     prompts.load(None if options.prompts is None else str(options.prompts))
 
 
+def check_key(key: object) -> str:
+    """An idempotency key, or a :class:`UsageError`."""
+    return check_text(key, "idempotency_key", _LONGEST_KEY)
+
+
 def _key(key: object) -> str | None:
-    return None if key is None else check_text(key, "idempotency_key", _LONGEST_KEY)
+    return None if key is None else check_key(key)
 
 
 def _speaker(role: str, scope: Scope) -> str | None:

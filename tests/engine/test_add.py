@@ -190,6 +190,24 @@ class TestDuplicates:
         assert memory.add("Tea.", run_id="r1").status == "done"
         assert memory.add("Tea.", user_id="bob").status == "done"
 
+    def test_keys_are_known_once_they_were_told(self, memory: Memory) -> None:
+        assert memory.known_keys(["k"]) == frozenset()
+        gone = memory.add("Tea.", idempotency_key="k").episode_id
+        back = memory.add("Rum.", idempotency_key="l").episode_id
+        assert memory.known_keys({"k", "l", "m"}) == {"k", "l"}
+        assert memory.known_keys(["k"] * 25_000) == {"k"}
+        assert memory.known_keys([]) == frozenset()
+        assert memory.known_keys(["k"], user_id="bob") == frozenset()
+        assert memory.known_keys(["k"], run_id="r") == frozenset()
+        memory.delete(gone)
+        memory.undo(back)
+        assert memory.known_keys(["k", "l"]) == frozenset()
+        assert memory.add("Rum.", idempotency_key="l").episode_id == back
+        assert memory.known_keys(["k", "l"]) == {"l"}
+        for bad in ("k", None, 7, [7], [""], ["k" * 513]):
+            with pytest.raises(UsageError):
+                memory.known_keys(bad)  # type: ignore[arg-type]
+
     def test_same_key_whatever_the_content(self, memory: Memory) -> None:
         first = memory.add("Tea.", idempotency_key="k")
         again = memory.add("Coffee.", idempotency_key="k")

@@ -299,6 +299,7 @@ def test_every_read_refuses_what_it_does_not_know(memory: Any) -> None:
         lambda **x: memory.cypher("MATCH (e:Entity) RETURN e.name", **x),
         lambda **x: memory.to_networkx(**x),
         lambda **x: memory.stats(**x),
+        lambda **x: memory.known_keys(["k"], **x),
         lambda **x: memory.delete("x", **x),
         lambda **x: memory.delete_all(**x),
         lambda **x: memory.resume(**x),

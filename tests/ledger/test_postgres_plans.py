@@ -61,7 +61,8 @@ _VALUES: dict[str, Any] = {
     "facts": ["f11"],
     "episodes": ["e11"],
     "entities": ["n11"],
-    "keys": ["name 11", "name 16"],
+    "keys": ["name 11", "name 16", "k11"],
+    "place": "w1p",
     "digests": ["d1", "d2"],
     "id": "f11",
     "seq": 40_000,
@@ -99,6 +100,7 @@ _ASKED = {
 }
 _FEW = {
     *("same_key", "same_content", "last_episode", "statuses", "facts_now", "changed_last"),
+    "known_keys",
     *("facts_by_id", "facts_by_text", "facts_by_subject", "facts_by_subject_type"),
     *("facts_by_triple", "facts_by_subject_object", "facts_by_object", "facts_by_object_type"),
     *("facts_by_type", "facts_about", "facts_from_episode", "entities_by_id", "entities_by_key"),

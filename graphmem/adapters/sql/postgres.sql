@@ -24,6 +24,15 @@ CROSS JOIN LATERAL (
     AND place = a.value::jsonb ->> 0 AND idempotency_key = a.value::jsonb ->> 1
   LIMIT 1) AS e;
 
+-- name: known_keys
+-- Those of these keys that an episode in this place has; an undone one would be taken up again.
+SELECT a.key FROM unnest(:keys::text[]) AS a (key)
+CROSS JOIN LATERAL (
+  SELECT id FROM episodes
+  WHERE hashtextextended(place, 0) = hashtextextended(:place, 0)
+    AND place = :place AND idempotency_key = a.key AND status <> 'undone'
+  LIMIT 1) AS e;
+
 -- name: same_content
 -- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
 -- episode with this content in this place, that happened within this stretch of time.

@@ -17,6 +17,11 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 SELECT a.key AS at, e.id FROM json_each(:asked) AS a CROSS JOIN episodes AS e
 WHERE e.place = json_extract(a.value, '$[0]') AND e.idempotency_key = json_extract(a.value, '$[1]');
 
+-- name: known_keys
+-- Those of these keys that an episode in this place has; an undone one would be taken up again.
+SELECT e.idempotency_key AS key FROM json_each(:keys) AS a CROSS JOIN episodes AS e
+WHERE e.place = :place AND e.idempotency_key = a.value AND e.status <> 'undone';
+
 -- name: same_content
 -- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
 -- episode with this content in this place, that happened within this stretch of time.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphmem.doors.cli.grown import WINDOW, untold, windows
 from graphmem.doors.cli.output import console, counted, note
 from graphmem.doors.formats import Item, Reader, Unreadable, walk
 from graphmem.errors import GraphmemError, UsageError
@@ -26,7 +27,7 @@ _NAMED = 5
 """Users, or files, that are named before the rest is only hinted at."""
 _MOST_COUNTED = 100
 """Users whose episodes are counted when an ingest stops."""
-_RECENT = 1000
+_RECENT = WINDOW
 """Items whose origin is remembered, to name the one that is refused."""
 _ITEM = re.compile(r"(item|row) (\d+): ")
 
@@ -54,6 +55,7 @@ class Ingest:
         self._undated: dict[Path, None] = {}
         self._told = 0
         self._shared = False
+        self._scoped = self._own_scopes = False
         self._finished_bytes = 0
         self._recent: deque[str] = deque(maxlen=_RECENT)
         self._reading: Reader | None = None
@@ -66,13 +68,16 @@ class Ingest:
         """
         total = 0
         whole = self.bytes_total <= _COUNTED_UP_TO
-        if shared.user or shared.agent:
+        self._scoped = bool(shared.user or shared.agent)
+        if self._scoped:
             shared.scope()
         for reader in self.readers:
             found = 0
             for item in self._items(reader):
                 found += 1
-                if not (item.get("user_id") or item.get("agent_id")):
+                if item.get("user_id") or item.get("agent_id"):
+                    self._own_scopes = True
+                else:
                     shared.scope()
                 if not whole:
                     break
@@ -93,8 +98,7 @@ class Ingest:
                 bar.update(task, completed=self._told + done, total=total or self._estimate())
 
             try:
-                new = memory.add_many(self._read(triples=False), progress=progress, **given)
-                self._told = self.items
+                new = self._tell(memory, progress, given)
                 rows = {name: value for name, value in given.items() if name != "infer"}
                 new += memory.relate_many(self._read(triples=True), progress=progress, **rows)
             except BaseException as error:
@@ -119,6 +123,28 @@ class Ingest:
             "users": list(self.users),
             "seconds": round(seconds, 3),
         }
+
+    def _tell(self, memory: Memory, progress: Callable[[int], None], given: dict[str, Any]) -> int:
+        """Remember what is no row; returns how many items were new."""
+        items = self._read(triples=False)
+        if len(self.readers) == 1 and self._nothing_told(memory):
+            new = memory.add_many(items, progress=progress, **given)
+            self._told = self.items
+            return new
+        new = 0
+        for window in windows(items):
+            new += memory.add_many(untold(memory, window), progress=progress, **given)
+            self._told += len(window)
+        return new
+
+    def _nothing_told(self, memory: Memory) -> bool:
+        """Whether the scopes that this goes into are empty, as far as that is cheap to say."""
+        if self._scoped and self._own_scopes:
+            return False
+        try:
+            return memory.stats().episodes == 0
+        except UsageError:  # a project or run alone, in which each item names its user
+            return False
 
     def told(self, summary: dict[str, Any], user: str | None) -> str:
         """The summary as people read it."""

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from graphmem.doors.formats.chatgpt import read_chatgpt
-from graphmem.doors.formats.items import Item
+from graphmem.doors.formats.items import Conversation, Item
 from graphmem.doors.formats.journal import is_journal, read_journal
 from graphmem.doors.formats.jsonl import is_message, read_jsonl
 from graphmem.doors.formats.locomo import read_locomo
@@ -43,7 +43,7 @@ from graphmem.doors.formats.triples import is_header, is_triple, read_triples
 from graphmem.doors.formats.whatsapp import is_whatsapp, read_whatsapp
 from graphmem.errors import UsageError
 
-__all__ = ["FORMATS", "Item", "Reader", "Unreadable", "detect", "walk"]
+__all__ = ["FORMATS", "Conversation", "Item", "Reader", "Unreadable", "detect", "walk"]
 
 _Stream = Callable[[Iterator[str], str, datetime | None], Iterator[Item]]
 _Whole = Callable[[str, str, datetime | None], Iterator[Item]]
