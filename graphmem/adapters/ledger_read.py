@@ -83,8 +83,13 @@ def facts_of(query: FactQuery, answers: Sequence[Rows]) -> list[Fact]:
     bodies = [row["body"] for answer in answers for row in answer]
     # Several entities are asked for one by one and may share facts.
     found = {fact.id: fact for fact in map(rows.to_fact, bodies)}
-    ordered = sorted(found.values(), key=lambda fact: fact.id, reverse=query.newest_first)
+    order = rows.by_begin if query.earliest_first else _by_id
+    ordered = sorted(found.values(), key=order, reverse=query.newest_first)
     return ordered if query.limit_each else ordered[: query.limit]
+
+
+def _by_id(fact: Fact) -> str:
+    return fact.id
 
 
 def as_known(facts: Sequence[Fact], episodes: Collection[str]) -> list[Fact]:
@@ -128,7 +133,7 @@ def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
         subject_id, type, object_id = query.relation
         given = (subject_id is not None, type is not None, object_id is not None)
         relation = {"subject_id": subject_id, "type": type, "object_id": object_id}
-        yield _RELATION_WAYS[given], relation
+        yield _RELATION_WAYS[given] + ("_earliest" if query.earliest_first else ""), relation
     elif query.entity_ids is not None:
         for id in dict.fromkeys(query.entity_ids):
             yield "facts_about", {"entity_id": id}

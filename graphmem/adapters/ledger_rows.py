@@ -148,7 +148,7 @@ def source_rows(fact: Fact) -> list[dict[str, Any]]:
 
 def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
     """``key`` is the key of its text, where that is known already."""
-    ends = [end for end in (fact.invalid_at, fact.expires_at, fact.archived_at) if end is not None]
+    ends = _ends(fact)
     return {
         "id": fact.id,
         "version": fact.version,
@@ -164,6 +164,15 @@ def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
         "modality": fact.modality,
         "body": as_body(fact),
     }
+
+
+def by_begin(fact: Fact) -> tuple[datetime, str]:
+    """Its place among relations, the earliest first: as `_earliest` in the statements."""
+    return _begins(fact) or min(_ends(fact)), fact.id
+
+
+def _ends(fact: Fact) -> list[datetime]:
+    return [end for end in (fact.invalid_at, fact.expires_at, fact.archived_at) if end is not None]
 
 
 def _begins(fact: Fact) -> datetime | None:

@@ -20,6 +20,7 @@ _NOW = {
     "about": "fact_entities",
     "sources": "sources",
 }
+_BEGUN = {"": "", "_earliest": "coalesce(f.begins_at, f.ends_at), "}
 _THEN = {
     "believed": "f.retired_at IS NOT NULL AND f.retired_at > :known_at",
     "then": "_past",
@@ -54,7 +55,7 @@ class Statements:
     """A ledger's statements by name and direction; parameters are written ``:name``.
 
     The queries of facts are filled in both directions and, with ``_then`` to the name, for what is
-    believed no more; those that copy for each table.
+    believed no more, those of relations also with ``_earliest``; those that copy for each table.
     """
 
     def __init__(self, file: str) -> None:
@@ -70,8 +71,11 @@ class Statements:
                     continue
                 for suffix, words in (("", _NOW), ("_then", _THEN)):
                     found = filters.format(past=past, **words)
-                    filled = sql.format(filters=found, order=order, past=past, **words)
-                    self._by_name[name + suffix, newest] = filled
+                    for first, begun in _BEGUN.items() if "{begun}" in sql else (("", ""),):
+                        filled = sql.format(
+                            filters=found, order=order, past=past, begun=begun, **words
+                        )
+                        self._by_name[name + first + suffix, newest] = filled
         for table in TABLES.values():
             self._add_copying(table)
         dialect = file.removesuffix(".sql")

@@ -313,7 +313,8 @@ class MemoryAPI(Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
-        """Typed relations: of one entity, of one type, between two; by when they began.
+        """Typed relations: of one entity, of one type, between two; by when they began, the
+        ``limit`` earliest.
 
         Only what is stated: plans, hearsay, suppositions and denials are facts, but no relations.
         ``type`` may be written in any way (``works at``) and brings what was declared to mean the

@@ -151,6 +151,9 @@ class FactQuery:
     """Leave out what is only planned, hearsay, supposed or denied."""
     relations_only: bool = False
     newest_first: bool = False
+    earliest_first: bool = False
+    """With ``relation`` and without ``after``: by when they began, else (only that is known of
+    them) ended, then by id. The cost is that of all that the relation brings."""
     after: str | None = None
     """Only facts after this id in the chosen order (paging)."""
     limit: int = 1000

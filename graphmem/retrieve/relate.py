@@ -17,7 +17,7 @@ from graphmem.errors import NotFound
 from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Subgraph
 from graphmem.ports.graph import GraphStore, Link
 from graphmem.ports.ledger import EntityQuery
-from graphmem.retrieve.lens import Known, Lens
+from graphmem.retrieve.lens import Known, Lens, since
 from graphmem.retrieve.walk import Route, Walk
 from graphmem.text import name_keys
 
@@ -69,10 +69,14 @@ class Relate:
         found: dict[str, Fact] = {}
         for (subject_id, object_id), type in product(sorted(sides, key=str), types or (None,)):
             query = lens.query(
-                scope, relation=(subject_id, type, object_id), stated_only=True, limit=limit
+                scope,
+                relation=(subject_id, type, object_id),
+                stated_only=True,
+                earliest_first=True,
+                limit=limit,
             )
             found |= {fact.id: fact for fact in await self._ledger.facts(query)}
-        facts = sorted(found.values(), key=lambda f: (_since(f), f.id))[:limit]
+        facts = sorted(found.values(), key=_by_begin)[:limit]
         return await self.as_relations(scope, facts)
 
     async def as_relations(self, scope: Scope, facts: Sequence[Fact]) -> list[Relation]:
@@ -245,6 +249,12 @@ def _steps(
 
 def _ends(link: Link) -> tuple[str, ...]:
     return tuple(id for id in (link.subject_id, link.object_id) if id)
+
+
+def _by_begin(fact: Fact) -> tuple[datetime, str]:
+    """The ledger's order, earliest first: by when it began, else ended."""
+    ends = (fact.invalid_at, fact.expires_at, fact.archived_at)
+    return since(fact) or min(end for end in ends if end is not None), fact.id
 
 
 def _since(fact: Fact) -> datetime:

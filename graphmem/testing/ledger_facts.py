@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -101,6 +102,36 @@ class FactsContract:
         }
         for query, facts in expected.items():
             assert [f.id for f in await ledger.facts(query)] == [f.id for f in facts], query
+
+    async def test_relations_by_when_they_began(self, ledger: Ledger, draft: Draft) -> None:
+        episode = draft.episode()
+        ada, acme = draft.entity("Ada"), draft.entity("Acme")
+        years = (2020, None, 2000, 2010)
+        made = [
+            draft.fact(
+                episode,
+                ada,
+                acme,
+                text=f"told {year}",
+                valid_at=datetime(year, 1, 1, tzinfo=UTC) if year else None,
+                invalid_at=None if year else datetime(2005, 1, 1, tzinfo=UTC),
+            )
+            for year in years
+        ]
+        await store(ledger, episode, *made, entities=(ada, acme))
+        earliest = [made[2].id, made[1].id, made[3].id, made[0].id]
+        for subject, type, object in product((ada.id, None), ("works_at", None), (acme.id, None)):
+            for known_at in (None, datetime(2099, 1, 1, tzinfo=UTC)):
+                for limit in range(1, 5):
+                    query = FactQuery(
+                        ADA.wall,
+                        relation=(subject, type, object),
+                        earliest_first=True,
+                        known_at=known_at,
+                        limit=limit,
+                    )
+                    found = await ledger.facts(query)
+                    assert [fact.id for fact in found] == earliest[:limit], query
 
     async def test_current_leaves_out_what_has_ended(self, ledger: Ledger, draft: Draft) -> None:
         now = draft.clock.now()

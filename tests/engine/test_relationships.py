@@ -85,6 +85,18 @@ class TestRelations:
             with pytest.raises(NotFound, match="Nobody"):
                 ask()
 
+    def test_the_limit_leaves_the_earliest(self, memory: Memory) -> None:
+        for year, city in ((2020, "Rome"), (2010, "Oslo"), (2000, "Bonn"), (2005, "Pisa")):
+            memory.relate("Zed", "visited", city, valid_at=f"{year}-01-01")
+        memory.relate("Ann", "visited", "Zed", valid_at="1990-01-01")
+        asked: list[dict[str, Any]] = [{}, {"entity": "Zed"}, {"type": "visited"}]
+        for options in (*asked, {"entity": "Zed", "type": "visited"}):
+            ordered = [r.fact_id for r in memory.relations(**options)]
+            assert len(ordered) == 5
+            for limit in range(1, 5):
+                cut = [r.fact_id for r in memory.relations(**options, limit=limit)]
+                assert cut == ordered[:limit]
+
 
 class TestWalks:
     def test_neighbours_hop_by_hop(self, story: Memory) -> None:

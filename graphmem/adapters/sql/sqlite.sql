@@ -491,7 +491,8 @@ SELECT seq, id, after FROM events WHERE id IN (SELECT value FROM json_each(:ids)
 
 -- name: facts_of_wall
 -- This and the following come twice: as they are, of what is believed, and with `_then`, of
--- versions that are believed no more but were at some time.
+-- versions that are believed no more but were at some time. Those of relations, up to facts_related,
+-- also with `_earliest`: by when they began, else (only that is known of them) ended.
 SELECT body FROM facts AS f
 WHERE {believed} AND wall = :wall AND (:after IS NULL OR id {past} :after) {filters}
 ORDER BY id {order} LIMIT :limit;
@@ -510,43 +511,43 @@ ORDER BY id {order} LIMIT :limit;
 -- Named indexes: left alone, SQLite walks the whole wall to save itself the sorting.
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
 WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id {filters}
-ORDER BY id {order} LIMIT :limit;
+ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_subject_type
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
 WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND type = :type {filters}
-ORDER BY id {order} LIMIT :limit;
+ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_subject_object
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
 WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND object_id = :object_id {filters}
-ORDER BY id {order} LIMIT :limit;
+ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_triple
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
 WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id
   AND type = :type AND object_id = :object_id {filters}
-ORDER BY id {order} LIMIT :limit;
+ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_object
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
 WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND object_id = :object_id {filters}
-ORDER BY id {order} LIMIT :limit;
+ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_object_type
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
 WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND object_id = :object_id AND type = :type {filters}
-ORDER BY id {order} LIMIT :limit;
+ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_type
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_type
 WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND type = :type {filters}
-ORDER BY id {order} LIMIT :limit;
+ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_related
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_type
 WHERE {believed} AND f.type IS NOT NULL AND wall = :wall {filters}
-ORDER BY id {order} LIMIT :limit;
+ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_about
 -- Facts about one entity: the cost is that of the rows returned, however many it has.
