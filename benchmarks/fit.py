@@ -36,7 +36,9 @@ Numbers = NDArray[np.float32]
 
 _NAMES = (*SIGNALS, *ARMS)
 _AGAINST = frozenset({"asks", "outdated"})
-_SET_BY_HAND = frozenset({"present", "outdated", "about", "graph", "named", "linked", "spread"})
+_SET_BY_HAND = frozenset(
+    {"present", "outdated", "about", "graph", "relation", "named", "linked", "spread"}
+)
 """No conversation set asks often enough for what has changed, and in one of two people who is named
 tells little; the others judge passages."""
 _EVIDENCE = re.compile(r"D\d+:\d+")

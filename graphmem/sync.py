@@ -101,6 +101,7 @@ class Memory(Mirror):
 
     add = mirror(MemoryAPI.add)
     add_many = mirror(MemoryAPI.add_many)
+    known_keys = mirror(MemoryAPI.known_keys)
     relate = mirror(MemoryAPI.relate)
     relate_many = mirror(MemoryAPI.relate_many)
     unrelate = mirror(MemoryAPI.unrelate)

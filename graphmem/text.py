@@ -19,6 +19,11 @@ _DIGITS_APART = re.compile(r"\d \d")
 _HEADING = re.compile(r"\s*#{0,6}\s*([^\n]{2,100}?)[ \t*_]*\n\s*(?=\S[^\n]{39})")
 _APART = re.compile(r"\s*\([^()]*\)$")
 _HEADING_WORDS = 10
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, range(0xFE00, 0xFE10))
+)
+_UNSEEN_KINDS = frozenset({"Cc", "Cf"})
+_CLOSING = " .!…:;,。！｡；，"
 _ARTICLES = frozenset({"a", "an", "the"})
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam"})
 _LEGAL_FORMS = frozenset(
@@ -37,6 +42,17 @@ def plain(text: str) -> str:
     return text if type(text) is str else str.__str__(text)
 
 
+def blank(text: str) -> bool:
+    """Whether there is nothing in it to be seen: white space, joiners, marks of byte order and
+    direction, fillers, variation selectors. What no store takes (NUL) is not nothing."""
+    return all(
+        character.isspace()
+        or character in _UNSEEN
+        or (unicodedata.category(character) in _UNSEEN_KINDS and character != "\0")
+        for character in text
+    )
+
+
 def fold(text: str) -> str:
     """Case, width and accents removed: ``Zoë`` and ``ZOE`` fold alike."""
     if text.isascii():
@@ -45,6 +61,13 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).casefold()
     decomposed = unicodedata.normalize("NFKD", plain)
     return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+_IRREGULAR = {
+    "bought": "buy", "built": "build", "led": "lead", "met": "meet", "ran": "run", "won": "win",
+    "taught": "teach", "written": "write", "wrote": "write", "spoke": "speak", "sold": "sell",
+    "went": "go", "gave": "give", "children": "child", "wives": "wife",
+}  # fmt: skip
 
 
 def words(text: str) -> list[str]:
@@ -56,6 +79,15 @@ def words(text: str) -> list[str]:
     return [
         word.replace("'", "") if word[0].isdigit() else word.removesuffix("'s") for word in found
     ]
+
+
+def stem(word: str) -> str:
+    """What the forms of an English word share, roughly: works, worked and working are ``work``."""
+    word = _IRREGULAR.get(word, word)
+    for ending in ("ing", "ied", "ies", "ed", "es", "s", "y", "e"):
+        if word.endswith(ending) and len(word) > len(ending) + 2 and not word.endswith("ss"):
+            return word.removesuffix(ending).removesuffix("e")
+    return word
 
 
 def name_key(name: str) -> str:
@@ -152,7 +184,27 @@ def person_parts(name: str) -> tuple[str, tuple[str, ...], str, str]:
 
 
 def text_key(text: str) -> str:
-    """What two spellings of one sentence share: folded words in order, no articles."""
+    """What a sentence shares with those that say the same word for word: all but capitals, the
+    width of white space and closing punctuation. A question is not its answer, so its mark counts.
+    """
+    written = text if text.isascii() else unicodedata.normalize("NFC", text).replace("’", "'")
+    lowered = " ".join(written.lower().split())
+    if not lowered.isascii():
+        lowered = unicodedata.normalize("NFC", lowered)
+    return lowered.rstrip(_CLOSING) or lowered
+
+
+def value_key(value: str) -> str:
+    """What two spellings of an attribute's value share: as a sentence, without an article before
+    it (``a nurse``, ``nurse``)."""
+    key = text_key(value)
+    first, _, rest = key.partition(" ")
+    return rest if rest and first in _ARTICLES else key
+
+
+def loose_key(text: str) -> str:
+    """The folded words of a text in order, no articles: what it tells, and what older ledgers filed
+    values under. The same for a value and for its :func:`value_key`."""
     parts = [word for word in words(text) if word not in _ARTICLES]
     return " ".join(parts) or fold(text).strip()
 
@@ -212,11 +264,11 @@ def paragraphs(text: str, *, longest: int = 2000) -> list[str]:
     """
     text = unix_lines(text)
     if "\n" not in text and 0 < len(text) <= longest:
-        return [text.strip()] if text.strip() else []
+        return [] if blank(text) else [text.strip()]
     return [
         piece
         for paragraph in _PARAGRAPH.split(text)
-        if paragraph.strip()
+        if not blank(paragraph)
         for piece in _pieces(paragraph.strip(), longest)
     ]
 

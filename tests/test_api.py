@@ -59,7 +59,10 @@ COMMANDS = {
     "verify": "verify",
     "rebuild": "rebuild",
 }
-WITHOUT_COMMAND = {"close": "each command opens the store, and closes it when it is done"}
+WITHOUT_COMMAND = {
+    "close": "each command opens the store, and closes it when it is done",
+    "known_keys": "ingest asks for those of a conversation's beginnings",
+}
 
 
 def test_there_is_something_to_compare() -> None:
@@ -127,10 +130,9 @@ def test_a_view_has_every_read_with_its_arguments(name: str) -> None:
 def test_only_what_looks_after_the_store_is_no_view() -> None:
     reads = set(METHODS) - set(READS)
     assert reads == {
-        "add", "add_many", "relate", "relate_many", "unrelate", "update", "delete", "delete_all",
-        "undo", "merge", "unmerge", "resume", "diff", "relation_types", "declare_type",
-        "learn_types", "stats", "health", "verify", "rebuild",
-        "close",
+        "add", "add_many", "known_keys", "relate", "relate_many", "unrelate", "update", "delete",
+        "delete_all", "undo", "merge", "unmerge", "resume", "diff", "relation_types",
+        "declare_type", "learn_types", "stats", "health", "verify", "rebuild", "close",
     }  # fmt: skip
 
 

@@ -32,12 +32,14 @@ from graphmem.model.answers import Path, SearchResult
 from graphmem.text import (
     digest,
     fold,
+    loose_key,
     name_key,
     name_keys,
     name_keys_in,
     paragraphs,
     sentences,
     text_key,
+    value_key,
     words,
 )
 
@@ -177,7 +179,22 @@ class TestNames:
     def test_keys_are_fixed_points(self, text: str) -> None:
         assert name_key(name_key(text)) == name_key(text) or not words(text)
         assert fold(fold(text)) == fold(text)
-        assert text_key(text_key(text)) == text_key(text) or not words(text)
+        assert text_key(text_key(text)) == text_key(text)
+        assert bool(text_key(text)) == bool(text.strip())
+
+    @pytest.mark.parametrize(
+        "other", ["BOB’S  café is open", " bob's cafe\u0301\nis OPEN!! ", "Bob's café is open …"]
+    )
+    def test_one_sentence(self, other: str) -> None:
+        assert text_key(other) == text_key("Bob's café is open.")
+
+    def test_one_value(self) -> None:
+        assert value_key("A nurse.") == value_key("nurse")
+        assert len({value_key(value) for value in ("A", "A-", "A+", "-5", "5", "the")}) == 6
+
+    @given(TEXTS)
+    def test_a_value_of_an_older_ledger_is_found(self, text: str) -> None:
+        assert loose_key(value_key(text)) == loose_key(text) or not words(text)
 
     @given(TEXTS)
     def test_a_name_of_anything_has_a_key(self, text: str) -> None:

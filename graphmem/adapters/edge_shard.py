@@ -32,7 +32,7 @@ from typing import Any, Self
 import numpy as np
 import qdrant_edge as edge
 
-from graphmem.adapters import bm25, edge_filter, point_fields, points
+from graphmem.adapters import bm25, edge_filter, edge_room, point_fields, points
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import Only, Point, Scored, Vector, VectorQuery
 
@@ -98,6 +98,7 @@ class Shard:
         """Insert or replace."""
         with engine_errors(self.folder):
             for some in _slices({point.id: point for point in batch}.values()):
+                edge_room.need_to_write(self.folder)
                 made = [_engine_point(point) for point in some]
                 self._engine.update(edge.UpdateOperation.upsert_points(made))
 
@@ -105,6 +106,7 @@ class Shard:
         """Delete; unknown ids are passed over."""
         with engine_errors(self.folder):
             for some in _slices(ids, _PAGE):
+                edge_room.need_to_write(self.folder)
                 self._engine.update(edge.UpdateOperation.delete_points(some))
 
     def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:

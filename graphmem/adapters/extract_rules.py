@@ -16,7 +16,7 @@ from graphmem.adapters.rules.losses import Losses
 from graphmem.adapters.rules.names import GREETINGS, Names, Span, spans, vocatives
 from graphmem.adapters.rules.read import Reader
 from graphmem.adapters.rules.scan import Sentence, sentences, titles
-from graphmem.adapters.rules.selves import akin, first_names, introduced
+from graphmem.adapters.rules.selves import akin, called, first_names, introduced
 from graphmem.adapters.rules.subjects import People, Voice
 from graphmem.adapters.rules.words import word_set
 from graphmem.model import Entity, Episode, Turn
@@ -171,6 +171,8 @@ class _Episode:
                     if pet not in said:
                         self.names.see(pet, "animal")
                 self._introduce(turn, sentence, found)
+                for alias, name in called(self.names, found, sentence):
+                    self.names.nickname(alias, name)
                 if len(said) == 2 and len(others) == 1:
                     self._nickname(sentence, str(next(iter(others))))
                 for span in self.names.find(sentence):

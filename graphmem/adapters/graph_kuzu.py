@@ -124,6 +124,8 @@ class KuzuGraph:
         return await self._pool.read(job)
 
     async def _write_backlog(self) -> None:
+        if self._backlog:
+            self._pool.need_room()
         backlog = self._backlog
         self._backlog, self._backlog_size = [], (0, 0)
         if not backlog:
@@ -144,6 +146,7 @@ class KuzuGraph:
 
     async def _write(self, changes: GraphChanges, applied_seq: int) -> None:
         begun: list[Loader] = []
+        self._pool.need_room()
 
         def job(writer: Session) -> int:
             # Made here: of a large batch that takes seconds, in which the program's loop goes on.

@@ -17,11 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from graphmem.adapters.disk_room import MIB, need
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 
 EngineName = Literal["kuzu", "ladybug"]
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 _READERS = 3
 _ADDRESS_SPACE = 1 << 38  # 256 GiB of addresses, not memory; the default of 8 TiB fits few times
+_LEAST_ROOM = 32 * MIB
+"""A write that the disk cuts short leaves the engine unable to go on, and it may crash."""
 _NO_ROOM = os.strerror(errno.ENOSPC)
 _held: set[Path] = set()
 _held_lock = threading.Lock()
@@ -275,6 +278,11 @@ class Pool:
             for suffix in (".wal", ".shadow", ".tmp", ""):
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
+    def need_room(self) -> None:
+        """Unavailable when the disk is nearly full; to be asked before anything is written."""
+        if self.path is not None:
+            need(self.path.parent, _LEAST_ROOM, f"the graph {self.path}, to be written,")
+
     def log_bytes(self) -> int:
         """Size of the write-ahead log. Blocks: for jobs only."""
         log = None if self.path is None else Path(f"{self.path}.wal")
@@ -332,7 +340,10 @@ class Pool:
         if self._writer is not None:
             try:
                 if checkpoint:
-                    self._writer.run("CHECKPOINT")
+                    # Without room the log stays, and is played when the graph is opened.
+                    with suppress(Unavailable):
+                        self.need_room()
+                        self._writer.run("CHECKPOINT")
             finally:
                 for session in (*self._idle, self._writer):
                     session.close()

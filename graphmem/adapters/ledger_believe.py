@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphmem.adapters import ledger_rows as rows
+from graphmem.adapters.ledger_merged import set_aside, unspoken
 from graphmem.adapters.ledger_names import forget_names
 from graphmem.adapters.ledger_read import narrowed
 from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
@@ -60,11 +61,11 @@ def put_merge(log: Log, merge: Merge, wall: str, by: By) -> Steps[None]:
     yield from _mention_anew(log, away, wall, by)
 
 
-def undo_merge(log: Log, merge_id: str, wall: str, by: By) -> Steps[None]:
-    """The entity that was gone is there again, with all that it stood for before."""
+def undo_merge(log: Log, merge_id: str, wall: str, by: By) -> Steps[tuple[str, ...]]:
+    """The entity that was gone is there again, with all that it stood for before. Gives the two."""
     found = yield from ask("merge_by_id", id=merge_id)
     if not found or found[0]["wall"] != wall:
-        return
+        return ()
     gone_id = found[0]["gone_id"]
     yield from tell("undo_merge", {"id": merge_id})
     away = yield from _below(gone_id, wall)
@@ -74,6 +75,7 @@ def undo_merge(log: Log, merge_id: str, wall: str, by: By) -> Steps[None]:
     body = (yield from ask("entity_body", id=gone_id))[0]["body"]
     _log_entity(log, gone_id, wall, by, action="ADD", reason=_PARTED, body=body)
     yield from _mention_anew(log, [gone_id, *away], wall, by)
+    return found[0]["kept_id"], gone_id
 
 
 def _below(id: str, wall: str) -> Steps[list[str]]:
@@ -140,14 +142,11 @@ def undo_episode(log: Log, id: str, wall: str, by: By) -> Steps[None]:
     )
     for name in ("set_undone", "set_episode_undone", "clear_mentions"):
         yield from tell(name, {"id": id})
-    found = yield from ask("erase_orphans", ids=sorted(_ids(named)))
-    orphans = sorted(row["id"] for row in found if row["merged_into"] is None)
-    yield from tell("set_gone", *({"id": id, "gone_at": stamp(by.at)} for id in orphans))
-    for orphan in orphans:
-        _log_entity(
-            log, orphan, wall, by, action="DELETE", reason="undone: nothing else speaks of it"
-        )
-    yield from forget_names(log, [id], wall, by, reason="undone", erase=False)
+    left = yield from unspoken(_ids(named))
+    aside = [one for one, into in left.items() if into is None]
+    # With the episode's id: who erases it later finds by that what it took along.
+    yield from set_aside(log, aside, wall, by._replace(episode_id=id))
+    yield from forget_names(log, [id], by, reason="undone", erase=False)
     log.append(
         at=by.at,
         kind="episode",

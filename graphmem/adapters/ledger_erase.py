@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from graphmem.adapters import ledger_rows as rows
-from graphmem.adapters.ledger_names import forget_merged, forget_names
+from graphmem.adapters.ledger_merged import (
+    erase_entities,
+    forget_embeddings,
+    log_erased,
+    unspoken,
+)
+from graphmem.adapters.ledger_names import forget_names
 from graphmem.adapters.ledger_read import narrowed
 from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
 from graphmem.adapters.ledger_write import change_facts, check_since
@@ -31,39 +37,27 @@ def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
     turns, about = yield from ask_all(
         [Ask("turns_of_episodes", {"ids": lists["episodes"]}), Ask("entities_touched", lists)]
     )
-    touched = sorted(_ids(about))
+    touched = sorted(_ids((yield from ask("one_with", ids=sorted(_ids(about))))))
     bodies = yield from ask("bodies_of", facts=lists["facts"], entities=touched)
     yield from _scrub_edits(target)
     yield from _scrub_keys(target, wall)
     yield from _remove(lists, target)
     yield from change_facts(log, _changes(erasure, target), at, _ACTOR)
     yield from _scrub_versions(target)
-    entities = _ids((yield from ask("erase_orphans", ids=touched)))
+    entities = set((yield from unspoken(touched)))
     by = By(at, None, _ACTOR)
-    yield from forget_merged(log, entities, wall, by)
-    for name in ("erase_merges", "erase_aliases", "erase_entities"):
-        yield from tell(name, {"ids": sorted(entities)})
-    yield from forget_names(
-        log, lists["episodes"], wall, by, reason="a source was erased", erase=True
-    )
-    yield from tell("erase_embeddings", {"digests": _digests(turns, bodies)})
-    yield from tell("forget_events", {"ids": sorted(episodes | facts | entities)})
-    # Ids alone, which projections need to follow; the text is gone.
+    yield from erase_entities(log, entities, by)
+    yield from forget_names(log, lists["episodes"], by, reason="a source was erased", erase=True)
+    texts = {text for row in turns for text in rows.turn_texts(row)}
+    yield from forget_embeddings(texts, bodies)
+    yield from tell("forget_events", {"ids": sorted(episodes | facts)})
     own: dict[str, list[str]] = {id: [] for id in episodes}
     for row in turns:
         own[row["episode_id"]].append(row["id"])
-    for kind, ids in (("fact", facts), ("entity", entities), ("episode", episodes)):
-        for id in sorted(ids):
-            log.append(
-                at=at,
-                kind=kind,
-                id=id,
-                action="ERASE",
-                wall=wall,
-                episode_id=None,
-                actor=_ACTOR,
-                after=rows.as_json({"turn_ids": own[id]}) if kind == "episode" else None,
-            )
+    log_erased(log, "fact", dict.fromkeys(facts), wall, by)
+    log_erased(log, "entity", dict.fromkeys(entities), wall, by)
+    turn_ids = {id: rows.as_json({"turn_ids": ids}) for id, ids in own.items()}
+    log_erased(log, "episode", turn_ids, wall, by)
     return Removal(episodes=len(episodes), facts=len(facts), entities=len(entities))
 
 
@@ -176,13 +170,6 @@ def _ids(found: Rows) -> set[str]:
 
 def _without(fact: Fact, episodes: Collection[str]) -> Fact:
     return replace(fact, sources=tuple(s for s in fact.sources if s.episode_id not in episodes))
-
-
-def _digests(turns: Rows, bodies: Rows) -> list[str]:
-    """Of the texts that may have been embedded for what is erased."""
-    texts = {text for row in turns for text in rows.turn_texts(row)}
-    texts |= {text for row in bodies for text in rows.body_texts(row["body"])}
-    return sorted(map(digest, texts))
 
 
 def _remove(lists: Mapping[str, list[str]], target: _Target) -> Steps[None]:

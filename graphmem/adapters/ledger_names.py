@@ -12,61 +12,47 @@ from graphmem.model.naming import without_names
 
 
 def forget_names(
-    log: Log, episodes: Sequence[str], wall: str, by: By, *, reason: str, erase: bool
+    log: Log, episodes: Sequence[str], by: By, *, reason: str, erase: bool
 ) -> Steps[None]:
     """Take from entities the aliases, kinds and spellings that these episodes brought; with
     ``erase`` from their history too."""
     brought = yield from ask("named_by", ids=list(episodes))
     ids = sorted({row["id"] for row in brought})
-    now = {e["id"]: rows.to_entity(e["body"]) for e in (yield from ask("entities_now", ids=ids))}
-    for id, entity in now.items():
+    for row in (yield from ask("entities_now", ids=ids)):
+        id, entity = row["id"], rows.to_entity(row["body"])
         after = entity
-        for row in (row for row in brought if row["id"] == id):
-            before = rows.to_entity(row["before"]) if row["before"] else None
-            after = without_names(after, before, rows.to_entity(row["after"]))
+        for one in (one for one in brought if one["id"] == id):
+            before = rows.to_entity(one["before"]) if one["before"] else None
+            after = without_names(after, before, rows.to_entity(one["after"]))
         if after == entity:
             continue
-        yield from put_anew(log, after, wall, by, reason)
+        yield from put_anew(log, after, by, reason, seen=row["gone_at"] is None)
         if erase:
             gone = {entity.name, *entity.aliases} - {after.name, *after.aliases}
-            yield from _scrub(id, gone)
+            yield from scrub(id, gone)
 
 
-def forget_merged(log: Log, ids: Collection[str], wall: str, by: By) -> Steps[None]:
-    """Take from entities the names of those, about to be erased, that were merged into them."""
-    for row in (yield from ask("merges_away", ids=sorted(ids))):
-        if row["kept_id"] in ids:
-            continue
-        before, gone = rows.to_entity(row["body"]), rows.to_entity(row["gone"])
-        kept = rows.to_entity(row["kept"])
-        own = {before.name, *before.aliases}
-        theirs = {gone.name, *gone.aliases} - own
-        after = replace(kept, aliases=tuple(a for a in kept.aliases if a not in theirs))
-        if after != kept:
-            yield from put_anew(log, after, wall, by, "one that it stood for was erased")
-            yield from _scrub(kept.id, theirs)
-
-
-def put_anew(log: Log, entity: Entity, wall: str, by: By, reason: str) -> Steps[None]:
-    """An entity as it is now, with its names filed and its event."""
+def put_anew(log: Log, entity: Entity, by: By, reason: str, *, seen: bool) -> Steps[None]:
+    """An entity as it is now, with its names filed and, where it is seen, its event."""
     row = rows.entity_row(entity)
     yield from tell("put_entity", row)
     yield from tell("clear_aliases", {"id": entity.id})
     yield from tell("add_alias", *rows.alias_rows(entity))
-    log.append(
-        at=by.at,
-        kind="entity",
-        id=entity.id,
-        action="UPDATE",
-        wall=wall,
-        episode_id=by.episode_id,
-        actor=by.actor,
-        reason=reason,
-        after=row["body"],
-    )
+    if seen:
+        log.append(
+            at=by.at,
+            kind="entity",
+            id=entity.id,
+            action="UPDATE",
+            wall=entity.wall,
+            episode_id=by.episode_id,
+            actor=by.actor,
+            reason=reason,
+            after=row["body"],
+        )
 
 
-def _scrub(id: str, names: Collection[str]) -> Steps[None]:
+def scrub(id: str, names: Collection[str]) -> Steps[None]:
     """Take names out of an entity's history, which keeps its shape: projections replay it."""
     for row in (yield from ask("entity_events", id=id)):
         then = rows.to_entity(row["after"])

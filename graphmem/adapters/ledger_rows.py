@@ -27,7 +27,7 @@ from graphmem.model import (
     to_sparse,
 )
 from graphmem.ports.ledger import Event, Row
-from graphmem.text import alias_keys, name_key, text_key
+from graphmem.text import alias_keys, name_key, text_key, value_key
 
 _encoder = msgspec.json.Encoder()
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -184,7 +184,7 @@ def _begins(fact: Fact) -> datetime | None:
 
 def statement_row(statement: Statement, wall: str, *, key: str | None = None) -> dict[str, Any]:
     """``key`` is :func:`sentence_of` it, where that is known already."""
-    value = None if statement.value is None else "=" + text_key(statement.value)
+    value = None if statement.value is None else "=" + value_key(statement.value)
     return {
         "id": statement.id,
         "wall": wall,

@@ -271,6 +271,12 @@ class SqlLedger:
         found = await self._rows("stats", **reading.narrowed(scope))
         return Stats(**dict(found[0]))
 
+    async def known_keys(self, scope: Scope, keys: Collection[str]) -> set[str]:
+        if not keys:
+            return set()
+        found = await self._rows("known_keys", place=rows.place(scope), keys=list(keys))
+        return {row["key"] for row in found}
+
     # Relation types
 
     async def type_rules(self) -> tuple[int, list[TypeRule]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from graphmem.adapters import ledger_believe as believing
 from graphmem.adapters import ledger_rows as rows
+from graphmem.adapters.ledger_merged import let_go
 from graphmem.adapters.ledger_read import changed_seq
 from graphmem.adapters.ledger_steps import Ask, By, Log, Rows, Steps, ask_all, tell
 from graphmem.adapters.ledger_types import put_rules
@@ -108,8 +109,9 @@ def _write(log: Log, one: Commit, by: By, present: dict[str, _Now]) -> Steps[Non
     wall = wall_of(one)
     if one.merge is not None and wall is not None:
         yield from believing.put_merge(log, one.merge, wall, by)
+    parted: tuple[str, ...] = ()
     if one.undone is not None and one.undone.merge_id is not None and wall is not None:
-        yield from believing.undo_merge(log, one.undone.merge_id, wall, by)
+        parted = yield from believing.undo_merge(log, one.undone.merge_id, wall, by)
     yield from _put_entities(log, one, by)
     if episode and one.mentions:
         yield from _put_mentions(log, one, by, episode)
@@ -118,6 +120,8 @@ def _write(log: Log, one: Commit, by: By, present: dict[str, _Now]) -> Steps[Non
     yield from believing.put_statements(one)
     if wall is not None:
         yield from _by_hand(log, one, wall, by)
+        if parted:
+            yield from let_go(log, parted, wall, by)
     put_rules(log, one.types, by)
     if episode and one.extraction and one.extraction.raw is None:
         yield from keep_extraction(episode.id, one.extraction)

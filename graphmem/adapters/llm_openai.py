@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _FORMS = ("json_schema", "json_object with schema", "json_object", "text")
+_MOST_TOKENS = 2**53
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _MODEL_MISSING = re.compile(r"model_not_found|model\b.*\b(?:not found|does not exist|not exist)")
 _CHARACTERS_PER_TOKEN = 4
@@ -318,12 +319,15 @@ def _text_of(content: Any) -> str:
 
 
 def _tokens(usage: Any, prompt: Prompt, text: str) -> tuple[int, int]:
-    """Tokens in and out as the server counted them; where it did not, estimated."""
+    """Tokens in and out as the server counted them; where it did not, estimated. What no count can
+    be is the nearest that can, for it is summed up and stored."""
     counts = _dict(usage)
 
     def count(name: str, characters: int) -> int:
         given = counts.get(name)
-        return given if isinstance(given, int) else math.ceil(characters / _CHARACTERS_PER_TOKEN)
+        if isinstance(given, int) and not isinstance(given, bool):
+            return min(max(given, 0), _MOST_TOKENS)
+        return math.ceil(characters / _CHARACTERS_PER_TOKEN)
 
     asked = len(prompt.system) + len(prompt.user)
     return count("prompt_tokens", asked), count("completion_tokens", len(text))

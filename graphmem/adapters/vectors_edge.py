@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
-from graphmem.adapters import edge_mark, points
+from graphmem.adapters import edge_mark, edge_room, points
 from graphmem.adapters.edge_mark import EdgeMark
 from graphmem.adapters.edge_optimize import Optimizing, can_start
 from graphmem.adapters.edge_shard import Shard, damaged, in_use
@@ -234,6 +234,7 @@ class EdgeVectors:
         self._lock = lock
 
     def _start_anew(self, store_id: str, embedder: str, size: int) -> None:
+        edge_room.need_to_start_anew(self._path, len(COLLECTIONS))
         edge_mark.erase(self._path)
         shards: dict[Collection, Shard] = {}
         for name in COLLECTIONS:
@@ -247,7 +248,9 @@ class EdgeVectors:
     def _go_on(self, mark: EdgeMark) -> None:
         edge_mark.erase_but(self._path, set(mark.folders.values()))
         for name in COLLECTIONS:
-            self._shards[name] = Shard.load(self._path / mark.folders[name])
+            folder = self._path / mark.folders[name]
+            edge_room.need_to_load(folder)
+            self._shards[name] = Shard.load(folder)
         self._mark = dataclasses.replace(
             mark, applied_seq=mark.believed_seq, boot=edge_mark.boot_id()
         )
@@ -290,6 +293,7 @@ class EdgeVectors:
         if self._optimizing is not None or mark.changed.get(name, 0) < _WORTH_OPTIMIZING:
             return None
         shard = self._shards[name]
+        edge_room.need_to_optimize(shard.folder)
         if not can_start():
             with self._view:
                 shard.optimize()
@@ -308,6 +312,7 @@ class EdgeVectors:
             return False
         if (why := job.failure()) is not None:
             raise Rejected(f"optimizing the vectors in {self._path} failed: {why}")
+        edge_room.need_to_load(job.folder)
         mark, name = self._opened(), job.collection
         late = sum(len(removed) + len(batch) for removed, batch in job.delayed)
         mark = dataclasses.replace(
@@ -341,6 +346,8 @@ class EdgeVectors:
     def _clear_now(self) -> None:
         """Works closed too, so that what cannot be opened can be made anew."""
         mark = self._mark
+        if mark is not None:
+            edge_room.need_to_start_anew(self._path, len(COLLECTIONS))
         with self._view:
             if mark is None:
                 self._hold()

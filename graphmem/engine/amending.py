@@ -216,7 +216,11 @@ class Amending(Core):
         standing = await self._ingest.standing(wall)
         found = await ledger.entities(EntityQuery(wall, ids=(merge.kept_id,)))
         if not found or merge.gone is None:
-            raise UsageError(f"{merge.kept_id} is itself one with another: unmerge that first")
+            if any(
+                one.gone_id == merge.kept_id for one in await ledger.merges(wall, merge.kept_id)
+            ):
+                raise UsageError(f"{merge.kept_id} is itself one with another: unmerge that first")
+            raise NotFound(f"nothing is known any more of {merge.kept_id}, or what is one with it")
         others = [
             other.gone
             for other in await ledger.merges(wall, merge.kept_id)

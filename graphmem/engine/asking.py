@@ -40,6 +40,8 @@ from graphmem.retrieve.question import Question
 from graphmem.retrieve.relate import Relate
 from graphmem.retrieve.where import resolved
 
+_LONGEST_QUERY_S = 10_000_000
+
 
 class Asking(Core):
     """Reads of any ledger-like thing, seen through a lens."""
@@ -128,6 +130,8 @@ class Asking(Core):
             raise UsageError(f"parameters must be a mapping, got {parameters!r}")
         if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
             raise UsageError(f"timeout_s must be a number of seconds, got {timeout_s!r}")
+        if not timeout_s <= _LONGEST_QUERY_S:
+            raise UsageError(f"timeout_s must be at most {_LONGEST_QUERY_S:,} seconds")
         return text, parameters or {}
 
     async def _context(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Unpack
@@ -16,6 +16,7 @@ from graphmem.ingest import journal
 from graphmem.ingest.doubter import Doubter
 from graphmem.ingest.pipeline import Ingest
 from graphmem.ingest.project import Projection, graph_target, vector_target
+from graphmem.ingest.speech import SpokenTypes
 from graphmem.model import (
     DEFAULT_PROJECT,
     Episode,
@@ -126,6 +127,7 @@ class Core:
         self._retriever = partial(
             Retrieve,
             words=parts.words,
+            speech=SpokenTypes(),
             weights=weights,
             reranker=parts.reranker,
             reread=parts.settings.reranked_hits if parts.reranker else 0,
@@ -290,6 +292,13 @@ def checked_text(value: object, name: str) -> str:
 
 def checked_text_or_none(value: object, name: str) -> str | None:
     return None if value is None else checked_text(value, name)
+
+
+def checked_keys(values: object) -> list[str]:
+    """Idempotency keys, each once."""
+    if isinstance(values, str | bytes) or not isinstance(values, Collection):
+        raise UsageError(f"keys must be a list of text, got {type(values).__name__}")
+    return list(dict.fromkeys(journal.check_key(value) for value in values))
 
 
 def checked_callback(value: object, name: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Unpack
@@ -12,6 +13,7 @@ from graphmem.engine.asking import Asking
 from graphmem.engine.core import (
     checked_budget,
     checked_hops,
+    checked_keys,
     checked_limit,
     checked_text,
     checked_text_or_none,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
+_KEYS = 10_000  # idempotency keys that are looked up at a time
 _PAST = 5  # facts of any time that a context looks at, at least
 
 
@@ -105,6 +108,13 @@ class Reads(Asking):
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
         return await self._one_episode(self._parts.ledger, self._scope(scope), episode_id)
+
+    async def known_keys(self, keys: Collection[str], **scope: Unpack[ScopeArgs]) -> frozenset[str]:
+        here, asked = self._scope(scope), iter(checked_keys(keys))
+        found: set[str] = set()
+        while part := list(itertools.islice(asked, _KEYS)):
+            found |= await self._parts.ledger.known_keys(here, part)
+        return frozenset(found)
 
     async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
         return await self._changes(self._parts.ledger, self._scope(scope), fact_id)

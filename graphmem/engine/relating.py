@@ -96,7 +96,8 @@ class Relating(Core):
                 except UsageError as error:
                     raise UsageError(f"row {number}: {error}") from error
             receipts = await self._ingest.add(episodes)
-            new += sum(receipt.status != "duplicate" for receipt in receipts)
+            # One that is pending since an earlier call has the id that it was given then.
+            new += len({r.episode_id for r in receipts}.intersection(e.id for e in episodes))
             done += len(chunk)
             await self._keep_lag_bounded()
             if progress is not None:

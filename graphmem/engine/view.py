@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 
 from graphmem.clock import parse_when_or_none, stamp
@@ -47,6 +47,8 @@ from graphmem.retrieve.relate import Relate
 
 if TYPE_CHECKING:
     import networkx as nx
+
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class View(ViewAPI):
@@ -271,7 +273,7 @@ class View(ViewAPI):
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
         before = parse_when_or_none(until, name="until")
-        if self._valid_at is not None:
+        if self._valid_at is not None and self._valid_at < _LAST:
             own = self._valid_at + timedelta(microseconds=1)
             before = own if before is None else min(before, own)
         here = self._memory._scope(scope)

@@ -49,7 +49,8 @@ class Writes(Amending):
                 except UsageError as error:
                     raise UsageError(f"item {number}: {error}") from error
             receipts = await self._ingest.add(episodes)
-            new += sum(receipt.status != "duplicate" for receipt in receipts)
+            # One that is pending since an earlier call has the id that it was given then.
+            new += len({r.episode_id for r in receipts}.intersection(e.id for e in episodes))
             done += len(chunk)
             await self._keep_lag_bounded(loading=as_told)
             if progress is not None:

@@ -18,6 +18,7 @@ the language are written in any case. ``and`` binds closer than ``or``, ``not`` 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -214,7 +215,9 @@ def meant_by(text: str, field: Field) -> Given:
     """A value without quotes: a number or a truth value where the field can hold one."""
     if field.holds in {"number", "any"} and _NUMBER.match(text):
         number = float(text)
-        return int(text) if text.lstrip("-").isdigit() else number
+        # More digits than a float holds are more than Python reads, too.
+        whole = math.isfinite(number) and text.lstrip("-").isdigit()
+        return int(text) if whole else number
     if field.holds == "any" and text.lower() in {"true", "false"}:
         return text.lower() == "true"
     return text

@@ -30,6 +30,7 @@ Sign = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "contains"]
 Given: TypeAlias = str | int | float | bool | datetime | date | None
 
 _LONGEST = 4096
+_LARGEST = 2**63 - 1
 _MONTH = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?\Z")
 _QUARTER = re.compile(r"(\d{4})-?[qQ]([1-4])\Z")
 _INSTANT = timedelta(microseconds=1)
@@ -89,6 +90,8 @@ def _check_order(field: Field, sign: Sign, values: Sequence[Scalar]) -> None:
 def _value(field: Field, given: Given) -> Scalar:
     if isinstance(given, float) and not math.isfinite(given):
         raise UsageError(f"{field.name}: {given!r} is no number that can be compared")
+    if isinstance(given, int) and abs(given) > _LARGEST:
+        raise UsageError(f"{field.name}: a whole number is compared up to {_LARGEST:,} only")
     if field.holds == "number":
         if isinstance(given, bool) or not isinstance(given, int | float):
             raise UsageError(f"{field.name} is a number, got {given!r}")

@@ -30,8 +30,9 @@ class Answered:
     context: frozenset[int] = frozenset()
 
 
-def reader_of(episode: Episode) -> Any:
-    return read_procedures if episode.memory_type == "procedural" else read_answer
+def read_as(episode: Episode, raw: str, voices: Voices) -> Reading:
+    read = read_procedures if episode.memory_type == "procedural" else read_answer
+    return read(raw, voices)
 
 
 def read_together(episode: Episode, done: Sequence[Answered]) -> Reading:
@@ -80,8 +81,8 @@ def parts_of(raw: str) -> tuple[list[dict[str, Any]], bool]:
     return answers, complete
 
 
-def begun_with(raw: str | None, episode: Episode, voices: Voices) -> list[Answered]:
-    answers, complete = parts_of(raw) if raw is not None else ([], False)
+def begun_with(raw: str, episode: Episode, voices: Voices) -> list[Answered]:
+    answers, complete = parts_of(raw)
     return [] if complete else [reread(answer, episode, voices) for answer in answers]
 
 
@@ -89,7 +90,7 @@ def reread(part: dict[str, Any], episode: Episode, voices: Voices) -> Answered:
     raw = str(part["answer"])
     index, offset = part.get("end", START)
     context = frozenset(part.get("context", ()))
-    return Answered(raw, reader_of(episode)(raw, voices), (index, offset), context)
+    return Answered(raw, read_as(episode, raw, voices), (index, offset), context)
 
 
 def mentions(

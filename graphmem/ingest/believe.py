@@ -63,7 +63,7 @@ from graphmem.ingest.timeline import (
 )
 from graphmem.ingest.unsure import Stand, stand
 from graphmem.model import Source
-from graphmem.text import text_key
+from graphmem.text import loose_key, text_key
 
 Cell = tuple[str, ...]
 MANY = Shape()
@@ -299,7 +299,7 @@ def _of_stand(held: Stand, edits: dict[str, Edit]) -> Belief:
 def _text(statements: Sequence[Statement]) -> str:
     """The wording that tells most: the longest of a fair length, then the first said."""
     fair = [s for s in statements if len(s.text) <= _LONGEST_TEXT] or statements
-    length = {text: len(text_key(text)) for text in {s.text for s in fair}}
+    length = {text: len(loose_key(text)) for text in {s.text for s in fair}}
     return min(fair, key=lambda s: (-length[s.text], s.stated_at, s.turn, s.id)).text
 
 

@@ -25,7 +25,7 @@ from graphmem.ingest.sentences import same_sentence
 from graphmem.ingest.statements import Folded, sentence_key
 from graphmem.model import Decision, Edit, Fact, Statement
 from graphmem.ports.ledger import FactQuery, LedgerReads, Place, StatementQuery, Told
-from graphmem.text import text_key
+from graphmem.text import loose_key, text_key
 
 _LOOK_BACK = 32  # newest facts of an entity that a sentence is compared with
 
@@ -194,6 +194,8 @@ class Believed:
             yield form.type, ends[0], ends[1]
             if both:
                 yield form.type, ends[1], ends[0]
+            if ends[1].startswith("="):
+                yield form.type, ends[0], "=" + loose_key(ends[1][1:])  # of an older ledger
 
     def _learn(self, told: Told) -> None:
         """Take in what was read; what was decided since it was stored stays."""

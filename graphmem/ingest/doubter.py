@@ -22,7 +22,7 @@ from graphmem.ingest.asking import Asking, about, as_line, turn_shown, turns_of
 from graphmem.ingest.doubts import Doubts, PairDoubt, Settled, Verdicts, begun, known_from
 from graphmem.ingest.governor import Governor
 from graphmem.ingest.model_form import schema, snake_keys
-from graphmem.ingest.repair import readings
+from graphmem.ingest.repair import aside, readings
 from graphmem.ingest.resolution import NameDoubt
 from graphmem.model import Episode, Fact, Turn
 from graphmem.ports.llm import LLM, CandidateFact, Completion, Extraction, Prompt
@@ -136,7 +136,7 @@ class Doubter:
         except ModelError as error:
             return asked, _Problem(str(error), retryable=False)
         asked = _cost(asked, answer)
-        verdicts = read(answer.text, questions)
+        verdicts = await aside(lambda raw: read(raw, questions), answer.text)
         if not verdicts:
             why = f"{self.name}: the answer has no number for any of the questions"
             return asked, _Problem(why, retryable=True)

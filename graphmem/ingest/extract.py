@@ -11,20 +11,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphmem.errors import BadModelOutput, ModelError, UsageError
-from graphmem.ingest.answer import Voices
+from graphmem.ingest.answer import Reading, Voices
 from graphmem.ingest.answered import (
     Answered,
     begun_with,
     joined,
     mentions,
     parts_of,
+    read_as,
     read_together,
-    reader_of,
     reread,
 )
 from graphmem.ingest.asking import Asking, turns_of, voices_of
 from graphmem.ingest.parts import START, Part, Place, part_from
-from graphmem.ingest.repair import repeats
+from graphmem.ingest.repair import aside, repeats
 from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.llm import (
     LLM,
@@ -77,6 +77,9 @@ class _Work:
     @property
     def at(self) -> Place:
         return self.done[-1].end if self.done else START
+
+    def read(self, raw: str) -> Reading:
+        return read_as(self.episode, raw, self.voices)
 
     def add(self, answered: Answered) -> None:
         self.done.append(answered)
@@ -181,8 +184,9 @@ class ModelExtractor:
             hints=[(entity.name, entity.kind) for entity in known],
             size=self._budget,
         )
-        for answered in begun_with(begun, episode, work.voices):
-            work.add(answered)
+        if begun is not None:
+            for answered in await aside(lambda raw: begun_with(raw, episode, work.voices), begun):
+                work.add(answered)
         try:
             while (part := part_from(work.turns, work.at, work.size)) is not None:
                 work.add(await self._answered(work, part))
@@ -258,7 +262,7 @@ class ModelExtractor:
                 size = part.size // 2
                 smaller = part_from(work.turns, work.at, size)
                 if size < _SMALLEST_BUDGET or cuts > _MOST_CUT or smaller is None:
-                    return self._salvaged(work, part, error)
+                    return await self._salvaged(work, part, error)
                 _log.info("%s: episode %s is asked about in parts", self.name, work.episode.id)
                 work.size, part = size, smaller
             else:
@@ -266,11 +270,11 @@ class ModelExtractor:
                     self._budget = min(self._budget, work.size)
                 return answered
 
-    def _salvaged(self, work: _Work, part: Part, error: ModelError) -> Answered:
+    async def _salvaged(self, work: _Work, part: Part, error: ModelError) -> Answered:
         """What a cut-off answer says before the cut, when nothing smaller can be asked."""
         partial = error.partial if isinstance(error, BadModelOutput) else ""
         try:
-            reading = reader_of(work.episode)(partial, work.voices)
+            reading = await aside(work.read, partial)
         except BadModelOutput:
             raise error from None
         if not reading.facts:
@@ -292,7 +296,7 @@ class ModelExtractor:
             return await self._ask(work, part, work.asking.again(prompt, problem))
         except BadModelOutput as error:
             if repeats(error.partial):
-                return self._salvaged(work, part, error)
+                return await self._salvaged(work, part, error)
             raise
 
     async def _ask(self, work: _Work, part: Part, prompt: Prompt) -> Answered:
@@ -305,7 +309,7 @@ class ModelExtractor:
         work.fresh.add(completion)
         work.spent.add(completion)
         try:
-            reading = reader_of(work.episode)(completion.text, work.voices)
+            reading = await aside(work.read, completion.text)
         except BadModelOutput as error:
             asked = len(prompt.system) + len(prompt.user)
             # Some servers drop what does not fit, the instructions first, and say nothing.

@@ -25,7 +25,6 @@ VERSION = "1"
 
 _LONGEST_NAME = 200
 _LONGEST_TYPE = 100
-_LONGEST_KEY = 512
 _LONGEST_FACT = 8192
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
 OPTIONS = frozenset(
@@ -160,9 +159,7 @@ def build_episode(
         occurred_at=occurred_at,
         recorded_at=recorded_at,
         turns=(turn,),
-        idempotency_key=(
-            None if key is None else journal.check_text(key, "idempotency_key", _LONGEST_KEY)
-        ),
+        idempotency_key=(None if key is None else journal.check_key(key)),
         importance=journal.check_importance(0.5 if importance is None else importance),
         metadata=journal.check_metadata(options.get("metadata")),
         tags=journal.check_tags(() if tags is None else tags),

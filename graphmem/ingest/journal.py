@@ -17,9 +17,10 @@ from graphmem.ingest import prompts
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.ports.arguments import AddArgs, Content, Message
 from graphmem.ports.options import ExtractionOptions
-from graphmem.text import digest, name_key, paragraphs, plain, unix_lines
+from graphmem.text import blank, digest, name_key, paragraphs, plain, unix_lines
 
 _LONGEST_KEY = 512
+_DEEPEST_METADATA = 100
 _MEMORY_TYPES = get_args(MemoryType)
 _ROLES_OF_THE_MACHINE = frozenset({"assistant", "system", "tool", "developer"})
 _OF_A_MESSAGE = frozenset({"role", "name", "content", "occurred_at", "id"})
@@ -120,7 +121,7 @@ def check_text(text: object, name: str, max_bytes: int) -> str:
     """Text that can be stored everywhere, or a :class:`UsageError`."""
     if not isinstance(text, str):
         raise UsageError(f"{name} must be text, got {type(text).__name__}")
-    if not text.strip():
+    if blank(text):
         raise UsageError(f"{name} is empty: it needs at least one word")
     if "\0" in text:
         raise UsageError(f"{name} has a NUL character at {text.index(chr(0))}; remove it")
@@ -154,7 +155,20 @@ def check_metadata(metadata: object) -> Metadata:
         raise UsageError("metadata has a lone surrogate; decode the input as UTF-8") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"metadata is not JSON: {error}") from error
-    return cast(Metadata, json.loads(text))
+    plain = json.loads(text)
+    if _deeper(plain, _DEEPEST_METADATA):
+        raise UsageError(
+            f"metadata is nested more than {_DEEPEST_METADATA} deep: flatten it, or keep the whole "
+            "as one JSON text"
+        )
+    return cast(Metadata, plain)
+
+
+def _deeper(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper(item, levels - 1) for item in inner)
 
 
 def check_tags(tags: object) -> tuple[str, ...]:
@@ -208,8 +222,13 @@ def check_extraction(options: ExtractionOptions) -> None:
     prompts.load(None if options.prompts is None else str(options.prompts))
 
 
+def check_key(key: object) -> str:
+    """An idempotency key, or a :class:`UsageError`."""
+    return check_text(key, "idempotency_key", _LONGEST_KEY)
+
+
 def _key(key: object) -> str | None:
-    return None if key is None else check_text(key, "idempotency_key", _LONGEST_KEY)
+    return None if key is None else check_key(key)
 
 
 def _speaker(role: str, scope: Scope) -> str | None:
@@ -244,13 +263,15 @@ def _messages(content: object, max_bytes: int) -> tuple[str, list[_Said]]:
         {key: m.get(key) for key in ("role", "name", "content", "occurred_at", "id") if key in m}
         for m in content
     ]
-    raw = json.dumps(kept, ensure_ascii=False, default=str)
     try:
+        raw = json.dumps(kept, ensure_ascii=False, default=str)
         raw.encode()
     except UnicodeEncodeError as error:
         raise UsageError(
             "the messages have a lone surrogate beside their text; decode the input as UTF-8"
         ) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UsageError(f"the messages are not JSON beside their text: {error}") from error
     return raw, said
 
 
@@ -262,7 +283,7 @@ def _message(message: Message | object, where: str, max_bytes: int) -> _Said | N
         raise UsageError(f"{where} has no content; it has: {has}")
     _check_spelling(message, _OF_A_MESSAGE, where)
     text = _joined(message["content"], where)
-    if not text.strip():
+    if blank(text):
         return None
     named = {
         key: check_text(message[key], f"{where}: {key}", _LONGEST_KEY)

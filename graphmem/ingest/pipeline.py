@@ -27,6 +27,7 @@ from graphmem.ingest.given import given
 from graphmem.ingest.procedure import as_procedures
 from graphmem.ingest.recalled import readable
 from graphmem.ingest.relation_types import RelationTypes
+from graphmem.ingest.repair import aside
 from graphmem.ingest.resolve import resolve
 from graphmem.ingest.stating import statements_of
 from graphmem.ingest.verbatim import as_told, verbatim
@@ -166,7 +167,8 @@ class Ingest:
         kept = await self._ledger.extraction(episode.id)
         begun = None
         if kept and kept.raw is not None:
-            found = self._extractor.read(without_verdicts(kept.raw)[0], episode)
+            raw, _ = without_verdicts(kept.raw)
+            found = await aside(lambda raw: self._extractor.read(raw, episode), raw)
             if found.complete:
                 return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
             begun = kept.raw

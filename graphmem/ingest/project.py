@@ -229,11 +229,18 @@ class Projection:
                     progress(self.applied_seq)
 
     async def start_over(self, clear: Callable[[], Awaitable[None]]) -> None:
-        """Clear the store and forget how far it got."""
+        """Clear the store and forget how far it got, also where this is given up on the way: what
+        was begun in a thread goes on, and whoever writes next has to know that nothing is there."""
         async with self._alone():
-            await clear()
             self.applied_seq = 0
-            self._changed(None)
+            clearing = asyncio.ensure_future(clear())
+            try:
+                await asyncio.shield(clearing)
+            except asyncio.CancelledError:
+                await asyncio.wait([clearing])
+                raise
+            finally:
+                self._changed(None)
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:

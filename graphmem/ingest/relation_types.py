@@ -192,7 +192,8 @@ _KNOWN: dict[str, tuple[str, bool]] = {
 }
 
 
-_BEHAVED = frozenset(type for type, _ in _KNOWN.values())
+BEHAVED = frozenset(type for type, _ in _KNOWN.values())
+"""The types that these tables know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,14 @@ def normal(type: str) -> Normal:
         found, turned = _KNOWN[name]
         return Normal(found, turned, past and found not in _EVENTS)
     return Normal(snake(type))
+
+
+def named_so(type: str) -> list[tuple[str, bool]]:
+    """Every name that :func:`normal` reads as this type, and whether it is turned by it; itself
+    first."""
+    same = [(name, False) for name in _SAME.get(type, "").split()]
+    turned = [(name, True) for name in _TURNED.get(type, "").split()]
+    return [(type, False), *same, *turned]
 
 
 def _stative(name: str) -> bool:
@@ -334,7 +343,7 @@ class RelationTypes:
     def known(self, type: str) -> bool:
         """Whether anybody has said how it behaves: the user, the data, or the tables here. One
         that is not known counts as having many objects."""
-        return type in self.declared or type in self.learned or type in _BEHAVED
+        return type in self.declared or type in self.learned or type in BEHAVED
 
     def shape(self, type: str | None) -> Shape:
         """How the statements of one cell are to be folded."""

@@ -7,18 +7,22 @@ ends. What parses is searched for the two lists that were asked for, however dee
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self, SupportsIndex, TypeVar
 
 from graphmem.errors import BadModelOutput
 
+T = TypeVar("T")
+
 _THOUGHT = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _FENCE = re.compile(r"(?:```|~~~)[ \t]*[\w-]*[ \t]*\n?(.*?)(?:```|~~~|\Z)", re.DOTALL)
-_FENCE_TAIL = re.compile(r"\s*(?:```|~~~)[^{}\[\]]*\Z")
-_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_FENCE_SIGN = re.compile("```|~~~")
+_STRING_OR_SIGN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*("?)|[{}\[\]]', re.DOTALL)
+_SIGN = re.compile(r"[{}\[\]]")
 _OPENING = re.compile(r"[{\[]")
 _START = re.compile(
     r"""\{\s*\\?["'“”]?(?:entities|facts|procedures|result|properties|data|output|answer)\b""",
@@ -30,7 +34,10 @@ _LONGEST_MENDED = 200_000
 """Characters of a broken answer that are mended: a model's own limit is far below."""
 _DEEPEST_MENDED = 100
 """Brackets inside one another: more are noise, over which mending takes very long."""
+_MOST_LOOKS = 20
+"""At each character while mending, on average: what comes from models takes about 3."""
 _SHORT = 200
+_LONG = 4_000
 _LOOP_SHOWN = 4000
 _LONGEST_LOOP = 800
 _LOOPS = 4
@@ -66,6 +73,12 @@ def as_answer(raw: str) -> tuple[dict[str, list[Any]], bool]:
     if not seen:
         raise BadModelOutput("the answer is not JSON", partial=raw)
     raise BadModelOutput("the answer has none of the lists asked for", partial=raw)
+
+
+async def aside(read: Callable[[str], T], raw: str) -> T:
+    """What ``read`` makes of an answer: of a long one in another thread, for the loop has others to
+    serve while it is mended."""
+    return read(raw) if len(raw) <= _LONG else await asyncio.to_thread(read, raw)
 
 
 def _says_nothing(raw: str) -> bool:
@@ -148,14 +161,43 @@ def _mended(text: str) -> Iterator[tuple[Any, bool]]:
 
     text, cut = _without_torn_end(text[opening.start() :])
     try:
-        yield json_repair.loads(text, skip_json_loads=True), cut
+        yield json_repair.loads(_Read(text), skip_json_loads=True), cut
     except (ValueError, RecursionError, IndexError):  # its parser gives up on some nonsense
         return
 
 
+class _Read(str):
+    """Text that can be looked into so many times and no more. What is not JSON at all has the
+    mender look ahead from every quote, which takes it minutes for an answer of 40 KB."""
+
+    __slots__ = ("left",)
+    left: int
+
+    def __new__(cls, text: str) -> Self:
+        made = super().__new__(cls, text)
+        made.left = _MOST_LOOKS * max(len(text), _LONG)
+        return made
+
+    def __getitem__(self, at: SupportsIndex | slice[Any, Any, Any]) -> str:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("too far from JSON to be mended")
+        return super().__getitem__(at)
+
+
 def _depth(text: str) -> int:
-    steps = (1 if sign in "{[" else -1 for sign in re.findall(r"[{}\[\]]", text))
+    steps = (1 if sign in "{[" else -1 for sign in _SIGN.findall(text))
     return max(itertools.accumulate(steps), default=0)
+
+
+def _tokens(text: str) -> Iterator[re.Match[str]]:
+    """Whole strings and, outside of them, brackets. A quote that nothing closes is no string, and
+    no quote after it is: each of them would be read to the end of the text for nothing."""
+    for token in _STRING_OR_SIGN.finditer(text):
+        if token.group(1) == "" and token.group()[0] == '"':
+            yield from _SIGN.finditer(text, token.start())
+            return
+        yield token
 
 
 def _without_torn_end(text: str) -> tuple[str, bool]:
@@ -168,7 +210,7 @@ def _without_torn_end(text: str) -> tuple[str, bool]:
         return text[:end], False  # what follows is talk
     opened: list[tuple[str, int]] = []
     read = 0
-    for token in _TOKENS.finditer(text):
+    for token in _tokens(text):
         read = token.end()
         if token.group() in "{[":
             opened.append((token.group(), token.start()))
@@ -183,7 +225,8 @@ def _without_torn_end(text: str) -> tuple[str, bool]:
     quote = text.find('"', read)
     if quote >= 0:
         return text[:quote], True
-    ends_whole = _FENCE_TAIL.sub("", text).rstrip(", \n\t").endswith(("}", "]"))
+    talk = _FENCE_SIGN.split(text[end:], maxsplit=1)[0].strip(", \t\r\n")
+    ends_whole = not talk and not _OPENING.search(text, end)
     if ends_whole and (signs == "[" or _FACTS_BEGUN.search(text)):
         return text[:end], False
     return text, True

@@ -166,8 +166,9 @@ class _Resolver:
             chosen = self._make(candidate, avoid=matches)
         else:
             like = next(m.like for m in matches if m.entity is chosen)
-            # A part of a name is not its alias: the next "John" may be another.
-            learn = like != "short" or not is_part(candidate.name)
+            # A part of a name is not its alias: the next "John" may be another. What somebody
+            # speaks under is one: they are asked for by it.
+            learn = like != "short" or not is_part(candidate.name) or key in self._owner_keys()
             self._enrich(chosen, candidate, learn=learn)
         self.placed[key] = chosen.id
         if reason:
@@ -213,7 +214,7 @@ class _Resolver:
                 matches.append(alike(entity, candidate))
             elif written_as_name(entity.name) and (personal(entity.name, entity.kind) or person):
                 like = likeness(entity.name, candidate.name)
-                if like != "no":
+                if like != "no" and not self._told_apart(entity, candidate):
                     matches.append(Match(entity, like, by_alias=False))
         return sorted(matches, key=lambda m: m.entity.id)
 
@@ -340,6 +341,17 @@ class _Resolver:
                 if self.placed.get(other) == id:
                     return True
         return False
+
+    def _told_apart(self, entity: Entity, candidate: CandidateEntity) -> bool:
+        """Whether the text uses both a given name and a short form of it (``Mike`` and
+        ``Michael``), which makes them two: unless one of them speaks, whom others call so."""
+        if not (is_part(entity.name) and is_part(candidate.name)):
+            return False
+        key = name_key(candidate.name)
+        said = {name_key(c.name) for c in candidates_of(self.extraction)} - {key}
+        others = said & {name_key(name) for name in (entity.name, *entity.aliases)}
+        speak = {name_key(turn.speaker) for turn in self.episode.turns if turn.speaker}
+        return bool(others) and len({key, *others} & speak) != 1
 
     def _acts_as_person(self, candidate: CandidateEntity) -> bool:
         """Whether it is a person by its kind, or by what is said of it."""

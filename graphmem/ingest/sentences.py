@@ -11,7 +11,7 @@ from datetime import datetime
 
 from rapidfuzz import fuzz
 
-from graphmem.text import text_key, words
+from graphmem.text import fold, text_key, words
 
 _NEAR = 96.0  # from which two sentences are one
 _NEAR_WORD = 80.0  # and from which two words of them are
@@ -19,14 +19,20 @@ _ALIKE = 72.0  # from which two sentences may be about one thing
 _ALIKE_BUT = 60.0  # the same where a number or a negation tells them apart
 _NEGATIONS = frozenset({"not", "no", "never", "without", "nobody", "nothing"})
 _NUMBER = re.compile(r"\d+")
+_ARTICLE = re.compile(r"(?:^\s*(?:The|An|A)|\b(?:the|an|a))\s")
+"""A capital A within a sentence is a name (plan A)."""
+_POINTS = ".,:;!?…()[]\"'"
+_SIGN = re.compile(r"[^\w\s.,:;!?…()\[\]'\"‘’“”–—-]|[-−–](?=\d)|!=")
+"""What is neither a word nor its punctuation: symbols, emoji, and the minus of a number."""
 
 
 def same_sentence(one: str, other: str) -> bool:
-    """Spelled nearly the same as a whole and word by word (in a long sentence a single word that
-    differs, north and south, changes little of it, and all that it says), with the same numbers
-    and negations."""
-    left, right = text_key(one), text_key(other)
-    return left == right or (_marks(one) == _marks(other) and _spelled_alike(left, right))
+    """Word for word the same, or spelled nearly the same as a whole and word by word (in a long
+    sentence a single word that differs, north and south, changes little of it, and all that it
+    says), articles and accents aside, with the same numbers, signs and negations."""
+    if text_key(one) == text_key(other):
+        return True
+    return _marks(one) == _marks(other) and _spelled_alike(_bare(one), _bare(other))
 
 
 def alikeness(one: str, other: str, names: Iterable[str]) -> float | None:
@@ -51,11 +57,15 @@ def without_date(text: str, moment: datetime | None) -> str:
     told = {str(moment.year), str(moment.day), str(moment.month), f"{moment:%B}", f"{moment:%b}"}
     told |= {f"{moment.month:02}", f"{moment.day:02}"}
     folded = {part.casefold() for part in told}
-    return " ".join(word for word in text_key(text).split() if word not in folded)
+    return " ".join(w for w in text_key(text).split() if w.strip(_POINTS) not in folded)
 
 
 def _plain(parts: list[str]) -> str:
     return " ".join(part for part in parts if not part.isdigit())
+
+
+def _bare(text: str) -> str:
+    return fold(text_key(_ARTICLE.sub("", text)))
 
 
 def _spelled_alike(one: str, other: str) -> bool:
@@ -67,6 +77,7 @@ def _spelled_alike(one: str, other: str) -> bool:
     )
 
 
-def _marks(text: str) -> tuple[list[str], frozenset[str]]:
-    """What makes two similar sentences differ after all: numbers and negations."""
-    return _NUMBER.findall(text), _NEGATIONS & frozenset(words(text.replace("n't", " not")))
+def _marks(text: str) -> tuple[list[str], list[str], frozenset[str]]:
+    """What makes two similar sentences differ after all: numbers, signs and negations."""
+    negations = _NEGATIONS & frozenset(words(text.replace("n't", " not")))
+    return _NUMBER.findall(text), _SIGN.findall(text), negations

@@ -14,7 +14,7 @@ from typing import Literal
 
 from graphmem.model import Modality, Source
 from graphmem.model.statements import Edit, Statement, StatementKind
-from graphmem.text import text_key
+from graphmem.text import text_key, value_key
 
 __all__ = [
     "Account",
@@ -92,7 +92,7 @@ def sentence_key(statement: Statement) -> str:
 def object_key(statement: Statement) -> str | None:
     """What it says of its subject: an entity's id, or an attribute's value."""
     if statement.object_id is None and statement.value is not None:
-        return "=" + text_key(statement.value)
+        return "=" + value_key(statement.value)
     return statement.object_id
 
 

@@ -63,10 +63,11 @@ class Shape:
 
 
 def said(statement: Statement) -> tuple[Any, ...]:
-    """The order of what was said. Nothing in it depends on the order of arrival, but for the id
-    that tells exact repeats apart."""
+    """The order of what was said. Only what was said at the very same moment, as when no more than
+    the day is known, goes by the order of arrival: ids rise with the time."""
     return (
         statement.stated_at,
+        statement.episode_id,
         statement.turn,
         statement.ordinal,
         _Wording(statement.text),

@@ -8,7 +8,7 @@ Text given as a time is ISO 8601; without a zone it is taken as UTC.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from graphmem.filters import Filter
@@ -79,6 +79,15 @@ class MemoryAPI(Protocol):
         number of items done so far, at first after every 64, in a long load with ``infer=False``
         after up to 1,024. Safe to repeat after an interruption: what was already remembered is
         passed over.
+        """
+        ...
+
+    async def known_keys(self, keys: Collection[str], **scope: Unpack[ScopeArgs]) -> frozenset[str]:
+        """Those of these idempotency keys under which something was told in this scope.
+
+        To :meth:`add` anything under one of them again changes nothing. What was deleted or undone
+        is not among them: it can be told again. The scope is meant exactly, agent and run included,
+        as when a text repeats.
         """
         ...
 

@@ -6,7 +6,7 @@ It is read in four ways, each a small protocol; an adapter implements them all a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Literal, Protocol
@@ -58,6 +58,7 @@ __all__ = [
     "Hand",
     "Ledger",
     "LedgerCopy",
+    "LedgerKeys",
     "LedgerLog",
     "LedgerReads",
     "LedgerWrites",
@@ -189,6 +190,15 @@ class LedgerReads(Protocol):
         ...
 
 
+class LedgerKeys(Protocol):
+    """What was told already, by the keys that it was told under."""
+
+    async def known_keys(self, scope: Scope, keys: Collection[str]) -> set[str]:
+        """Those of these idempotency keys under which ``journal`` would find an earlier episode of
+        exactly this scope that stands: neither erased nor undone."""
+        ...
+
+
 class LedgerLog(Protocol):
     """What projections follow."""
 
@@ -293,6 +303,7 @@ class LedgerCopy(Protocol):
 class Ledger(
     LedgerWrites,
     LedgerReads,
+    LedgerKeys,
     LedgerTypes,
     LedgerLog,
     LedgerCopy,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -14,6 +15,7 @@ from graphmem.errors import ModelError
 from graphmem.model import Entity, Fact, Hit, SearchResult
 from graphmem.ports.ledger import EntityQuery
 from graphmem.ports.rerank import Reranker
+from graphmem.ports.speech import Speech
 from graphmem.ports.vectors import Scored, VectorStore
 from graphmem.ports.words import WordVectors
 from graphmem.retrieve import extras
@@ -31,13 +33,15 @@ from graphmem.retrieve.hits import (
 )
 from graphmem.retrieve.lens import Known, Lens
 from graphmem.retrieve.links import BEST_TURNS, Links, gather, with_keys
+from graphmem.retrieve.named import named_whole_or_alone, part_names
 from graphmem.retrieve.nearby import Expands
 from graphmem.retrieve.question import Candidates, Question
 from graphmem.retrieve.reading import Reader
 from graphmem.retrieve.rerank import as_read, reordered
 from graphmem.retrieve.signals import Row, measure, nearness
-from graphmem.retrieve.spread import Reached, spread
+from graphmem.retrieve.spread import LINKS_PER_ENTITY, Reached, spread
 from graphmem.retrieve.together import Pool, holders, prose, together
+from graphmem.retrieve.wanted import Wanted
 from graphmem.retrieve.weights import Weights, shipped
 from graphmem.text import name_key, name_keys_in, words
 
@@ -62,6 +66,7 @@ class Retrieve:
         embedder: CachedEmbedder,
         words: WordVectors,
         *,
+        speech: Speech,
         weights: Weights | None = None,
         reranker: Reranker | None = None,
         reread: int = 0,
@@ -71,6 +76,7 @@ class Retrieve:
         self._vectors = vectors
         self._embedder = embedder
         self._words = words
+        self._speech = speech
         self._reader = Reader(ledger, words)
         self.weights = weights or shipped()
         self._reranker = reranker
@@ -137,11 +143,12 @@ class Retrieve:
         seeds = await self._seeds(question)
         # The graph first: it looks on by itself while the vectors are asked, and only then. While
         # Python runs, each of its steps waits long for the interpreter.
+        wanted = Wanted(question.text, seeds, question.scope.user_id, self._speech)
         reached, arms = await asyncio.gather(
-            self._graph_arm(question, seeds),
+            self._graph_arm(question, seeds, wanted),
             vector_arms(self._vectors, self._embedder, question, left_out=self.weights.left_out),
         )
-        facts = await self._facts(question, arms, reached)
+        facts = await self._facts(question, arms, reached, wanted)
         turns = [first_turn(fact, question.scope) for fact in facts.values()]
         await self._reader.read(
             question.scope.wall, [*arms.candidates["turn"], *filter(None, turns)]
@@ -151,6 +158,7 @@ class Retrieve:
         links = await self._links(question, arms, facts, seeds)
         facts = {**links.facts, **facts}
         known = extras.of_facts(facts.values(), reached, {seed.id for seed in seeds}, present)
+        known["relation"] = wanted.scores(facts.values())
         ranked = await self._rank(question, arms, links, facts, known=known, ended=ended)
         told = extras.outdated_turns(ended)
         return replace(ranked, seeds=seeds, reached=reached, outdated=told, reason=arms.reason)
@@ -166,12 +174,14 @@ class Retrieve:
             return True
         return any(turn.id == source.turn_id for f in ranked.facts.values() for source in f.sources)
 
-    async def _graph_arm(self, question: Question, seeds: Sequence[Entity]) -> list[Reached]:
+    async def _graph_arm(
+        self, question: Question, seeds: Sequence[Entity], wanted: Wanted
+    ) -> list[Reached]:
         """The facts that the graph leads to from what the question names."""
         if "fact" not in question.kinds or "graph" in self.weights.left_out:
             return []
         weights = {seed.id: 1.0 for seed in seeds}
-        reached = await spread(self._graph, question.scope.wall, weights)
+        reached = await spread(self._graph, question.scope.wall, weights, asks=wanted.asks)
         if question.lens.where is None or not reached:
             return reached
         # What does not pass must not take the place of what does.
@@ -187,7 +197,10 @@ class Retrieve:
         keys = name_keys_in(question.text, longest=_LONGEST_NAME)
         if question.scope.user_id and _FIRST_PERSON & set(words(question.text)):
             keys.append(name_key(question.scope.user_id))
-        found = await self._ledger.entities(EntityQuery(question.scope.wall, keys=tuple(keys)))
+        parts = part_names(question.text)
+        asked = dict.fromkeys([*keys, *(hint for hints in parts.values() for hint in hints)])
+        found = await self._ledger.entities(EntityQuery(question.scope.wall, keys=tuple(asked)))
+        found = named_whole_or_alone(found, set(keys), parts)
         # The longest names first: "New York Times" before "New York".
         found.sort(key=lambda entity: (-len(name_key(entity.name)), entity.id))
         return found[:_MAX_SEEDS]
@@ -221,17 +234,40 @@ class Retrieve:
         return ended, list(present.values())
 
     async def _facts(
-        self, question: Question, arms: Arms, reached: Sequence[Reached]
+        self, question: Question, arms: Arms, reached: Sequence[Reached], wanted: Wanted
     ) -> dict[str, Fact]:
         """The best facts in full. The ledger has the last word on scope and validity."""
-        graph = [one.fact_id for one in reached[:_GRAPH] if one.score > 0]
+        near = [one for one in reached if one.score > 0]
+        asked = [one for one in near if wanted.asks(one.type)]
+        graph = [one.fact_id for one in (*asked[:_GRAPH], *near[:_GRAPH])]
         # At a moment many of the best may not have begun yet: the vectors know ends only.
         most = sys.maxsize if question.lens.at else max(_FACTS, 2 * question.limit)
-        wanted = tuple(dict.fromkeys([*arms.candidates["fact"][:most], *graph]))
-        if not wanted:
-            return {}
-        query = question.lens.query(question.scope, ids=wanted, limit=len(wanted))
-        return {fact.id: fact for fact in await self._ledger.facts(query)}
+        ids = tuple(dict.fromkeys([*arms.candidates["fact"][:most], *graph]))
+        found = await self._of_hubs(question, reached, wanted)
+        if ids:
+            query = question.lens.query(question.scope, ids=ids, limit=len(ids))
+            found += await self._ledger.facts(query)
+        return {fact.id: fact for fact in found}
+
+    async def _of_hubs(
+        self, question: Question, reached: Sequence[Reached], wanted: Wanted
+    ) -> list[Fact]:
+        """The relations that are asked for of whom so much is known that the graph was not read
+        to its end."""
+        told = Counter(one.via[0] for one in reached if len(one.via) == 1)
+        ends = [
+            ends
+            for hub, count in told.items()
+            if count >= LINKS_PER_ENTITY
+            for type in wanted.types
+            for ends in ((hub, type, None), (None, type, hub))
+        ]
+        asked = (
+            question.lens.query(question.scope, relation=one, newest_first=True, limit=_GRAPH)
+            for one in ends
+        )
+        found = await asyncio.gather(*map(self._ledger.facts, asked))
+        return [fact for facts in found for fact in facts]
 
     async def _links(
         self,

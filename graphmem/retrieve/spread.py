@@ -8,7 +8,7 @@ as far as it is needed and no further: the seeds' facts, then those of the best 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphmem.ports.graph import Link
@@ -16,7 +16,7 @@ from graphmem.retrieve.nearby import Expands
 
 _DAMPING = 0.5
 _ROUNDS = 12
-_LINKS_PER_ENTITY = 32
+LINKS_PER_ENTITY = 32
 _SECOND_HOP = 4
 _ENOUGH = 32  # facts reached at the first hop that make a second one needless
 
@@ -28,21 +28,35 @@ class Reached:
     fact_id: str
     score: float
     via: tuple[str, ...]
+    type: str | None = None
 
 
-async def spread(graph: Expands, wall: str, seeds: Mapping[str, float]) -> list[Reached]:
-    """Facts near the seeds (entity id to weight), by falling score."""
+async def spread(
+    graph: Expands,
+    wall: str,
+    seeds: Mapping[str, float],
+    *,
+    asks: Callable[[str | None], bool] = lambda _: False,
+) -> list[Reached]:
+    """Facts near the seeds (entity id to weight), by falling score. Whom a relation that the
+    question ``asks`` for leads to is looked around first."""
     if not seeds:
         return []
-    near = dict(await graph.expand(wall, list(seeds), limit=_LINKS_PER_ENTITY))
+    near = dict(await graph.expand(wall, list(seeds), limit=LINKS_PER_ENTITY))
     scores = _pagerank(near, seeds)
     first = {link.fact_id for links in near.values() for link in links}
-    further = [id for id in _best_entities(scores, near) if id not in near][:_SECOND_HOP]
-    if further and len(first) < _ENOUGH:
-        near.update(await graph.expand(wall, further, limit=_LINKS_PER_ENTITY))
+    led = {
+        id for links in near.values() for link in links if asks(link.type) for id in link.entity_ids
+    }
+    best = [id for id in _best_entities(scores, near) if id not in near]
+    further = sorted(best, key=lambda id: id not in led)[:_SECOND_HOP]
+    if further and (len(first) < _ENOUGH or led):
+        near.update(await graph.expand(wall, further, limit=LINKS_PER_ENTITY))
         scores = _pagerank(near, seeds)
     facts = {link.fact_id: link for links in near.values() for link in links}
-    reached = [Reached(id, scores[id], _via(link, seeds, near)) for id, link in facts.items()]
+    reached = [
+        Reached(id, scores[id], _via(link, seeds, near), link.type) for id, link in facts.items()
+    ]
     return sorted(reached, key=lambda r: (-r.score, r.fact_id))
 
 

@@ -13,7 +13,9 @@ from graphmem.errors import UsageError
 from graphmem.retrieve.signals import SIGNALS
 
 _SHIPPED = Path(__file__).with_name("weights.json")
-ARMS = ("named", "linked", "spread", "graph", "facts", "about", "present", "outdated")
+ARMS = (
+    "named", "linked", "spread", "graph", "relation", "facts", "about", "present", "outdated",
+)  # fmt: skip
 GROUPS: Mapping[str, frozenset[str]] = {
     "bm25": frozenset({"bm25", "beside", "window", "session"}),
     "dense": frozenset({"dense", "dense_window", "dense_session"}),
@@ -25,7 +27,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
         or name.endswith(("_window", "_beside", "_beyond", "_session", "_best", "_answer"))
     ),
     "dates": frozenset({"day", "month", "year", "event", "times"}),
-    "graph": frozenset({"graph", "named", "linked", "spread"}),
+    "graph": frozenset({"graph", "relation", "named", "linked", "spread"}),
 }
 """Signals that are one arm: left out together. The first two and the last bring candidates too."""
 

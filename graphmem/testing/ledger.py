@@ -11,7 +11,15 @@ import numpy as np
 
 from graphmem.ingest.verbatim import as_told
 from graphmem.model import Decision, Entity, Fact, Source
-from graphmem.ports.ledger import Commit, EntityQuery, Erasure, FactQuery, Ledger, StatementQuery
+from graphmem.ports.ledger import (
+    Commit,
+    EntityQuery,
+    Erasure,
+    FactQuery,
+    Ledger,
+    StatementQuery,
+    Undone,
+)
 from graphmem.ports.llm import Extraction
 from graphmem.testing.ledger_believe import BelieveContract
 from graphmem.testing.ledger_copy import CopyContract
@@ -72,6 +80,44 @@ class LedgerContract(
         assert [e.id for e in again] == [first.id, timed.id, loose.id]
         assert await ledger.head() == head
 
+    async def test_keys_are_known_where_they_were_told(self, ledger: Ledger, draft: Draft) -> None:
+        run = replace(ADA, run_id="r")
+        await ledger.journal(
+            [
+                draft.episode("one", idempotency_key="k'1"),
+                draft.episode("two", idempotency_key="ключ"),
+                draft.episode("three"),
+                draft.episode("four", run, idempotency_key="of the run"),
+                draft.episode("five", BOB, idempotency_key="of bob"),
+            ],
+            0,
+        )
+        asked = ["k'1", "ключ", "k", "K'1", "k'1", "of the run", "of bob"]
+        assert await ledger.known_keys(ADA, asked) == {"k'1", "ключ"}
+        assert await ledger.known_keys(run, asked) == {"of the run"}
+        assert await ledger.known_keys(BOB, frozenset(asked)) == {"of bob"}
+        assert await ledger.known_keys(replace(ADA, agent_id="bot"), asked) == set()
+        assert await ledger.known_keys(replace(ADA, project_id="other"), asked) == set()
+        assert await ledger.known_keys(ADA, ["x"] * 3) == set()
+        assert await ledger.known_keys(ADA, []) == set()
+        many = {f"key {number}": "t" for number in range(2000)} | {"ключ": "t"}
+        assert await ledger.known_keys(ADA, many) == {"ключ"}
+
+    async def test_keys_of_what_is_gone_are_not_known(self, ledger: Ledger, draft: Draft) -> None:
+        kept, gone, undone = await ledger.journal(
+            [draft.episode(text, idempotency_key=text) for text in ("kept", "gone", "undone")], 0
+        )
+        asked = ["kept", "gone", "undone"]
+        await ledger.postpone(kept.id, "no model", failed=True)
+        assert await ledger.known_keys(ADA, asked) == set(asked)
+        await ledger.erase(Erasure(ADA, episode_ids=(gone.id,)))
+        await ledger.commit([Commit(undone)])
+        await ledger.commit([Commit(None, wall=ADA.wall, undone=Undone(episode_id=undone.id))])
+        assert await ledger.known_keys(ADA, asked) == {"kept"}
+        again = await ledger.journal([draft.episode("x", idempotency_key="undone")], 0)
+        assert [episode.id for episode in again] == [undone.id]
+        assert await ledger.known_keys(ADA, asked) == {"kept", "undone"}
+
     async def test_what_is_no_repeat_is_kept(self, ledger: Ledger, draft: Draft) -> None:
         await ledger.journal(
             [draft.episode("hello", occurred_at="2024-05-01"), draft.episode("loose")], DAY_S
@@ -96,7 +142,7 @@ class LedgerContract(
         made = [
             draft.episode("Tea is good", infer=False),
             draft.episode("Rain today", infer=False),
-            draft.episode("the tea is GOOD!", infer=False, occurred_at="2024-01-01"),
+            draft.episode("tea  is GOOD!", infer=False, occurred_at="2024-01-01"),
             draft.episode("Tea is good", BOB, infer=False),
             draft.episode("Bob lives in Oslo."),
         ]

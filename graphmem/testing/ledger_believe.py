@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -254,6 +255,42 @@ class BelieveContract:
         assert await ledger.merges(ADA.wall, ada.id) == []
         assert f"{two.id} {countess.id}" in await ledger.present("mention")
         assert fact.id in await ledger.present("fact")
+
+    @pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+    async def test_what_was_merged_is_erased_in_any_order(
+        self, ledger: Ledger, draft: Draft, order: tuple[int, ...]
+    ) -> None:
+        names = ("Alpha", "Bravo", "Carol")
+        alone = [draft.entity(name) for name in names]
+        told = [await tell(ledger, draft, f"{e.name} works.", e, new=(e,)) for e in alone]
+        now = list(alone)
+        for kept, gone in ((1, 2), (0, 1)):  # Carol is Bravo, who is Alpha
+            merge = Merge(
+                draft.clock.new_id(),
+                alone[kept].id,
+                alone[gone].id,
+                draft.clock.now(),
+                before=now[kept],
+            )
+            aliases = (now[gone].name, *now[gone].aliases)
+            now[kept] = replace(now[kept], aliases=aliases)
+            await ledger.commit(
+                [Commit(None, renamed=(now[kept],), merge=merge, wall=ADA.wall, at=merge.at)]
+            )
+        left = set(names)
+        for which in order:
+            await ledger.erase(Erasure(ADA, episode_ids=(told[which][0].id,)))
+            left.discard(names[which])
+            found = await ledger.entities(EntityQuery(ADA.wall))
+            # One that others were merged into stays for them, and what it is called.
+            kept = max((names.index(name) for name in left), default=-1)
+            stay = {*names[: kept + 1]}
+            assert {n for e in found for n in (e.name, *e.aliases)} == stay
+            stored = repr([await ledger.rows(t, None, 1000) for t in ledger.tables])
+            assert {name for name in names if name in stored} == stay
+            for lost in set(names) - stay:
+                assert await ledger.entities(EntityQuery(ADA.wall, keys=(lost.lower(),))) == []
+        assert (await ledger.stats(ADA)).entities == 0
 
     async def test_facts_of_another_time(self, ledger: Ledger, draft: Draft) -> None:
         ada, acme = draft.entity("Ada"), draft.entity("Acme")

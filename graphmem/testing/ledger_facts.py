@@ -85,7 +85,7 @@ class FactsContract:
             FactQuery(ADA.wall, after=works.id): [plain, loose],
             FactQuery(ADA.wall, after=plain.id, newest_first=True): [works],
             FactQuery(ADA.wall, ids=(loose.id, works.id)): [works, loose],
-            FactQuery(ADA.wall, text_key=text_key("The BOB waved")): [plain],
+            FactQuery(ADA.wall, text_key=text_key("BOB waved!")): [plain],
             FactQuery(ADA.wall, relation=(ada.id, None, None)): [works],
             FactQuery(ADA.wall, relation=(ada.id, "works_at", acme.id)): [works],
             FactQuery(ADA.wall, relation=(None, None, acme.id)): [works],

@@ -32,6 +32,7 @@ def test_every_method_of_the_api_has_a_command() -> None:
         "get_all": "facts",
         "relation_types": "types",
         "to_networkx": "graph",
+        "known_keys": None,  # ingest asks for them
         "as_of": None,  # options of whatever reads
         "close": None,
     }

@@ -7,14 +7,16 @@ import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from hypothesis import HealthCheck, settings
 
 from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.model import Stats
 
+_T = TypeVar("_T")
 ROOT = Path(__file__).parents[2]
 LAW = settings(
     max_examples=20,
@@ -123,3 +125,14 @@ def run_child(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def in_memory(**settings: Any) -> Settings:
     return Settings.load({}, **settings)
+
+
+def mixed(told: Sequence[_T], order: Any, moment: Callable[[_T], object]) -> list[_T]:
+    """In another order of arrival. What was said at the very same moment stays in its own: it goes
+    by that."""
+    found = list(told)
+    order.shuffle(found)
+    by_moment: dict[object, list[_T]] = {}
+    for one in told:
+        by_moment.setdefault(moment(one), []).append(one)
+    return [by_moment[moment(one)].pop(0) for one in found]

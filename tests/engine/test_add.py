@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -93,6 +93,27 @@ def test_without_inference_the_text_itself_is_the_fact(memory: Memory) -> None:
     assert memory.search("another thing")[0].source_id == "m2"
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("It is 5 degrees.", "It is -5 degrees.", "It is +5 degrees."),
+        ("a > b", "a < b", "a b"),
+        ("Vote: 👍", "Vote: 👎"),
+        ("Plan was chosen.", "Plan A was chosen.", "The plan was chosen."),
+        ("x=1", "x!=1", "x 1"),
+        ("Résumé sent.", "Resume sent."),
+        ("Bob left", "Bob left?"),
+        ("10² m", "102 m"),
+    ],
+)
+def test_what_differs_in_a_sign_is_another_text(memory: Memory, texts: Sequence[str]) -> None:
+    for text in texts:
+        assert [d.action for d in memory.add(text, infer=False).decisions] == ["ADD"], text
+    assert facts_of(memory) == list(texts)
+    again = [memory.add(f" {text.swapcase()} ", infer=False).decisions for text in texts]
+    assert [d.reason for (d,) in again] == ["said again"] * len(texts)
+
+
 def test_every_option_reaches_the_fact(memory: Memory) -> None:
     receipt = memory.add(
         "Carol Reed lives in Lisbon.",
@@ -168,6 +189,24 @@ class TestDuplicates:
         assert memory.add("Tea.").status == "duplicate"
         assert memory.add("Tea.", run_id="r1").status == "done"
         assert memory.add("Tea.", user_id="bob").status == "done"
+
+    def test_keys_are_known_once_they_were_told(self, memory: Memory) -> None:
+        assert memory.known_keys(["k"]) == frozenset()
+        gone = memory.add("Tea.", idempotency_key="k").episode_id
+        back = memory.add("Rum.", idempotency_key="l").episode_id
+        assert memory.known_keys({"k", "l", "m"}) == {"k", "l"}
+        assert memory.known_keys(["k"] * 25_000) == {"k"}
+        assert memory.known_keys([]) == frozenset()
+        assert memory.known_keys(["k"], user_id="bob") == frozenset()
+        assert memory.known_keys(["k"], run_id="r") == frozenset()
+        memory.delete(gone)
+        memory.undo(back)
+        assert memory.known_keys(["k", "l"]) == frozenset()
+        assert memory.add("Rum.", idempotency_key="l").episode_id == back
+        assert memory.known_keys(["k", "l"]) == {"l"}
+        for bad in ("k", None, 7, [7], [""], ["k" * 513]):
+            with pytest.raises(UsageError):
+                memory.known_keys(bad)  # type: ignore[arg-type]
 
     def test_same_key_whatever_the_content(self, memory: Memory) -> None:
         first = memory.add("Tea.", idempotency_key="k")
@@ -264,3 +303,20 @@ def test_what_one_scope_knows_another_does_not(memory: Memory) -> None:
     receipt = memory.add("Tea.", infer=False)
     with pytest.raises(NotFound):
         memory.get(receipt.fact_ids[0], user_id="bob")
+
+
+def test_what_somebody_speaks_under_stays_their_name(plain: Memory) -> None:
+    for day, text in (("01", "Hana Sato here. I live in Oslo."), ("02", "I moved to Bergen.")):
+        plain.add([{"name": "Hana", "content": text}], occurred_at=f"2024-{day}-01")
+    hana = plain.entity("Hana")
+    assert (hana.name, hana.aliases) == ("Hana Sato", ("Hana",))
+    assert [r.object for r in plain.relations("Hana")] == ["Bergen"]
+
+
+def test_a_short_form_that_others_call_a_speaker_by(plain: Memory) -> None:
+    said = (("Melanie", "I live in Oslo."), ("Caro", "Mel works at Acme."))
+    plain.add([{"name": name, "content": text} for name, text in said])
+    assert {r.type for r in plain.relations("Melanie")} == {"lives_in", "works_at"}
+    said = (("Mike", "I live in Oslo."), ("Michael", "I live in Rome."))
+    plain.add([{"name": name, "content": text} for name, text in said])
+    assert plain.entity("Mike") != plain.entity("Michael")

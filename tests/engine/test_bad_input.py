@@ -43,6 +43,9 @@ def deep(levels: int) -> dict[str, Any]:
 CONTENT: dict[str, tuple[Any, str]] = {
     "empty": ("", "content is empty"),
     "blank": (" \n\t ", "content is empty"),
+    "unseen": ("\u200b", "content is empty"),
+    "byte order mark": (" \ufeff\n\u2060", "content is empty"),
+    "filler": ("\u3164\ufe0f\u00ad", "content is empty"),
     "none": (None, "got NoneType"),
     "number": (7, "got int"),
     "bytes": (b"Tea.", "got bytes"),
@@ -54,6 +57,12 @@ CONTENT: dict[str, tuple[Any, str]] = {
     "too long in bytes": ("é" * 600_000, "1,200,000 bytes"),
     "no messages": ([], "content is empty"),
     "blank messages": ([{"content": " "}, {"content": None}], "content is empty"),
+    "unseen messages": ([{"content": "\u200b"}, {"content": "\ufeff "}], "content is empty"),
+    "unseen name": ([{"content": "Tea.", "name": "\u200d"}], "message 0: name is empty"),
+    "nested beside the text": (
+        [{"content": [{"type": "text", "text": "Tea.", "x": deep(100_000)}]}],
+        "message 0|beside their text",
+    ),
     "list of text": (["Tea."], "message 0 must be a mapping with content, got str"),
     "no content": (
         [{"content": "Tea."}, {"role": "user"}],
@@ -102,10 +111,12 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "metadata bytes": ({"metadata": {"x": b"y"}}, "metadata is not JSON"),
     "metadata set": ({"metadata": {"x": {1}}}, "metadata is not JSON"),
     "metadata deep": ({"metadata": deep(100_000)}, "metadata is not JSON"),
+    "metadata nested": ({"metadata": deep(600)}, "nested more than 100 deep: flatten it"),
     "metadata surrogate": ({"metadata": {"x": "\ud800"}}, "metadata has a lone surrogate"),
     "tags text": ({"tags": "home"}, "tags must be a list of text, got str"),
     "tags none": ({"tags": None}, "tags must be a list of text"),
     "tags blank": ({"tags": ["x", " "]}, "a tag is empty"),
+    "tags unseen": ({"tags": ["x", "\u200b"]}, "a tag is empty"),
     "tags number": ({"tags": [1]}, "a tag must be text, got int"),
     "memory type": ({"memory_type": "vague"}, "'vague' is unknown; known are: semantic, episodic"),
     "infer": ({"infer": None}, "infer must be True or False, got None"),
@@ -266,7 +277,7 @@ def test_cypher(memory: Any) -> None:
     for query, parameters in wrong:
         with pytest.raises(UsageError):
             memory.cypher(query, parameters)
-    for timeout in (0, -1, math.nan, "1", None, True):
+    for timeout in (0, -1, math.nan, math.inf, 1e300, 10**400, "1", None, True):
         with pytest.raises(UsageError, match="timeout_s"):
             memory.cypher(read, timeout_s=timeout)
 
@@ -288,6 +299,7 @@ def test_every_read_refuses_what_it_does_not_know(memory: Any) -> None:
         lambda **x: memory.cypher("MATCH (e:Entity) RETURN e.name", **x),
         lambda **x: memory.to_networkx(**x),
         lambda **x: memory.stats(**x),
+        lambda **x: memory.known_keys(["k"], **x),
         lambda **x: memory.delete("x", **x),
         lambda **x: memory.delete_all(**x),
         lambda **x: memory.resume(**x),
@@ -346,6 +358,48 @@ async def test_far_dates_are_dates() -> None:
         assert (await memory.verify()).ok
         assert await replay_differences(memory) == []
         assert await memory.timeline()
+
+
+@pytest.mark.parametrize("text", ["👍", "❤️", "?", "\u200bTea", "C++"])
+def test_what_can_be_seen_is_a_text(plain: Memory, text: str) -> None:
+    receipt = plain.add(text, infer=False)
+    assert plain.get(receipt.fact_ids[0]).text == text
+
+
+def test_a_paragraph_of_nothing_is_no_turn(plain: Memory) -> None:
+    receipt = plain.add("Tea.\n\n\u200b\n\nRain.")
+    assert [turn.text for turn in plain.episode(receipt.episode_id).turns] == ["Tea.", "Rain."]
+
+
+def test_names_of_nothing(memory: Any) -> None:
+    for ends in (("\u200b", "knows", "Ada"), ("Ada", "\u200b", "Bob"), ("Ada", "knows", "\ufeff")):
+        with pytest.raises(UsageError, match="is empty"):
+            memory.relate(*ends)
+        with pytest.raises(UsageError, match=r"row 1: .* is empty"):
+            memory.relate_many([ends])
+
+
+NUMBERS: list[Any] = [
+    *("importance > 99999999999999999999", "metadata.n > 99999999999999999999"),
+    *("metadata.n = " + "9" * 5000, "metadata.n in (1, -" + "9" * 400 + ")"),
+    *({"importance": 10**400}, {"importance": 10**5000}, {"metadata.n": -(2**63)}),
+]
+
+
+@pytest.mark.parametrize("where", NUMBERS, ids=range(len(NUMBERS)))
+def test_numbers_that_nothing_compares(memory: Any, where: Any) -> None:
+    for call in (memory.get_all, memory.relations, lambda **given: memory.search("Rome", **given)):
+        with pytest.raises(UsageError, match=r"importance|metadata"):
+            call(where=where)
+    assert memory.get_all(where=f"metadata.n > {2**63 - 1}").items == ()
+    assert memory.get_all(where=f"metadata.n > {-(2**63) + 1} or importance > 1e300").items == ()
+
+
+def test_the_end_of_the_calendar(plain: Memory) -> None:
+    tell_story(plain)
+    last = plain.as_of("9999-12-31T23:59:59.999999")
+    assert last.timeline() == plain.as_of("9999-12-30").timeline() != []
+    assert plain.as_of("0001-01-01").timeline() == []
 
 
 def test_the_limit_is_a_setting() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from graphmem import AsyncMemory, Memory, Settings, open_memory
-from graphmem.errors import Rejected, UsageError
+from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Hit
 from graphmem.testing.machine import replay_differences
 from tests.engine.helpers import NOTHING, STORY, facts_of, tell_story
@@ -390,3 +390,22 @@ async def test_async_with_opens_and_closes(tmp_path: Path) -> None:
         assert (await memory.add("Tea.")).status == "done"
     with pytest.raises(UsageError, match="closed"):
         await memory.add("Tea.")
+
+
+def test_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told is kept; graph and vectors follow as soon as there is room."""
+    usage = shutil.disk_usage(tmp_path)
+    with Memory(tmp_path / "store", user_id="ada") as memory:
+        memory.add("Bob lives in Rome.")
+        assert memory.search("Rome")
+        for left, what in ((40, "vectors"), (6, "graph")):
+            free = usage._replace(free=left << 20)
+            monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: free)
+            assert memory.add(f"Note {left}.", infer=False).status == "done"
+            with pytest.raises(Unavailable, match=rf"the {what} .* {left} MiB are left"):
+                memory.search("note")
+            assert memory.get_all(where="about = Bob").items
+            assert not memory.health().ok
+        monkeypatch.undo()
+        assert len(memory.search("note", kinds=["fact"])) >= 2
+        assert memory.verify().ok

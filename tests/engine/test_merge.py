@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -122,6 +123,48 @@ class TestMerge:
                 assert b"uixopolis" not in path.read_bytes(), path.name
                 assert b"anzibarova" not in path.read_bytes(), path.name
 
+    def test_nothing_stays_of_what_was_one(self, memory: Memory) -> None:
+        memory.relate("Bobby", "lives_in", "Oslo")
+        memory.relate("Zed", "lives_in", "Bonn")
+        memory.merge("Bobby", "Zed")
+        assert memory.delete_all().entities == 4
+        assert (list(memory.entities()), memory.stats().entities) == ([], 0)
+        assert memory.verify().ok
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_nothing_stays_when_both_are_deleted(
+        self, memory: Memory, order: tuple[int, ...]
+    ) -> None:
+        told = [memory.relate(*one) for one in (("Bobby", "likes", "tea"), ("Zed", "likes", "ale"))]
+        memory.merge("Bobby", "Zed")
+        for which in order:
+            memory.delete(told[which].episode_id)
+        assert (list(memory.entities()), memory.stats().entities) == ([], 0)
+        assert memory.verify().ok
+
+    def test_nothing_is_seen_when_both_are_undone(self, memory: Memory) -> None:
+        told = [memory.relate(*one) for one in (("Bobby", "likes", "tea"), ("Zed", "likes", "ale"))]
+        zed = memory.entity("Zed").id
+        memory.merge("Bobby", "Zed")
+        for one in told:
+            memory.undo(one.episode_id)
+        assert (list(memory.entities()), memory.stats().entities) == ([], 0)
+        with pytest.raises(NotFound, match="nothing is known"):
+            memory.unmerge(zed)
+        assert memory.verify().ok
+
+    def test_parted_again_only_what_is_spoken_of_stays(self, memory: Memory) -> None:
+        told = memory.relate("Bobby", "lives_in", "Oslo")
+        memory.relate("Zed", "lives_in", "Bonn")
+        zed = memory.entity("Zed")
+        memory.merge("Bobby", "Zed")
+        memory.delete(told.episode_id)
+        assert memory.entity("Zed").name == "Bobby"
+        assert memory.unmerge(zed.id) == zed
+        assert [entity.name for entity in memory.entities()] == ["Bonn", "Zed"]
+        assert shown(memory) == [("Zed", "lives_in", "Bonn")]
+        assert memory.verify().ok
+
 
 # -- laws ------------------------------------------------------------------------------------------
 
@@ -197,3 +240,82 @@ async def _state(memory: AsyncMemory) -> tuple[Sequence[object], Sequence[object
     relations = await memory.relations(current=False, limit=1000)
     named = [(r.subject, r.type, r.object, r.fact, r.valid_at, r.invalid_at) for r in relations]
     return sorted(bare, key=repr), sorted(named, key=repr)
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["tell", "merge", "merge", "unmerge", "delete", "undo"]),
+        st.integers(0, 3),
+        st.integers(0, 3),
+    ),
+    max_size=12,
+)
+_CALLED = ("Quillon", "Brackwater", "Zanzibarova", "Ostrander")
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(steps=_STEPS, seed=st.randoms(use_true_random=False))
+def test_whatever_was_merged_nothing_stays_of_what_is_erased(
+    steps: list[tuple[str, int, int]], seed: Any
+) -> None:
+    async def law() -> None:
+        opened = await open_memory("memory://", user_id="Ada", clock=ManualClock("2025-01-01"))
+        async with opened as memory:
+            said: dict[str, int] = {}
+            ids: dict[str, str] = {}
+            kept: set[str] = set()
+            keys = itertools.count()
+
+            async def tell(who: int) -> None:
+                key = str(next(keys))
+                receipt = await memory.relate(_CALLED[who], "likes", "tea", idempotency_key=key)
+                said[receipt.episode_id] = who
+                entity = await memory.entity(_CALLED[who])
+                ids.setdefault(entity.id, entity.name)
+
+            for who in range(4):
+                await tell(who)
+            for what, one, other in steps:
+                try:
+                    if what == "tell":
+                        await tell(one)
+                    elif what == "merge":
+                        kept.add((await memory.merge(_CALLED[one], _CALLED[other])).name)
+                    elif what == "unmerge":
+                        await memory.unmerge(list(ids)[one])
+                    elif said:
+                        id = list(said)[(one * 4 + other) % len(said)]
+                        await (memory.delete(id) if what == "delete" else memory.undo(id))
+                        if what == "delete":
+                            del said[id]
+                except (NotFound, UsageError):
+                    continue
+                spoken = {_CALLED[who] for who in said.values()} | kept
+                for entity in await memory.entities():
+                    assert {entity.name, *entity.aliases} <= {*spoken, "tea"}, (
+                        entity,
+                        spoken,
+                        said,
+                    )
+                found = await memory.verify()
+                assert found.ok, found
+            assert await replay_differences(memory) == []
+            left = list(said)
+            seed.shuffle(left)
+            for id in left:
+                await memory.delete(id)
+            assert (await memory.verify()).ok
+            assert await memory.entities() == []
+            assert (await memory.stats()).entities == 0
+            ledger = memory._parts.ledger
+            stored = repr([await ledger.rows(table, None, 10_000) for table in ledger.tables])
+            assert [name for name in _CALLED if name in stored] == []
+
+    with asyncio.Runner() as runner:
+        runner.run(law())

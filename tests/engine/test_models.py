@@ -72,6 +72,24 @@ class TestOneCall:
         assert len(server.chats) == 1
         assert memory.stats() == before
 
+    def test_counts_that_cannot_be_cost_nothing_else(
+        self, memory: Memory, server: LocalModelServer
+    ) -> None:
+        server.script(*[Usage(ANSWER, tokens_in=-5, tokens_out=10**30)] * 2)
+        for day in ("2024-06-01", "2024-06-02"):
+            receipt = memory.add(TEXT, occurred_at=day)
+            assert (receipt.status, receipt.tokens_in, receipt.tokens_out) == ("done", 0, 2**53)
+        as_scripted(memory)
+        assert memory.stats().tokens_out == 2**54
+
+    def test_what_is_pending_is_counted_once(
+        self, memory: Memory, server: LocalModelServer
+    ) -> None:
+        server.script(*[Status(400)] * 8)
+        counted = [memory.add_many([TEXT, "Rain.", TEXT]) for _ in range(3)]
+        assert counted == [2, 0, 0]
+        assert memory.stats().pending == 2
+
     def test_one_call_for_each_of_many(self, memory: Memory, server: LocalModelServer) -> None:
         server.script(*[ANSWER] * 100)
         texts = [f"{TEXT} ({number})" for number in range(100)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.model import Fact, Removal
 from graphmem.ports.graph import GraphDump
 from graphmem.testing.machine import replay_differences, unfolded
-from tests.engine.helpers import LAW, NOTHING, facts_of, tell_story
+from tests.engine.helpers import LAW, NOTHING, facts_of, mixed, tell_story
 
 
 class TestEpisode:
@@ -56,6 +58,30 @@ class TestEpisode:
         assert memory.undo(second.episode_id) == Removal(episodes=1, facts=1, entities=2)
         assert memory.stats() == NOTHING
         assert memory.verify().ok
+
+    def test_what_an_older_store_took_as_one_stays_one(self, tmp_path: Path) -> None:
+        with Memory(tmp_path, user_id="ada") as memory:
+            memory.add("It is 5 degrees.", infer=False, occurred_at="2024-01-01")
+            second = memory.add("it is 5 degrees", infer=False, occurred_at="2024-01-02")
+        with sqlite3.connect(tmp_path / "ledger.sqlite") as raw:
+            raw.execute(
+                "UPDATE statements SET body = replace(body, 'it is 5', 'it is -5')"
+                " WHERE episode_id = ?",
+                [second.episode_id],
+            )
+            raw.execute("PRAGMA user_version = 5")
+        raw.close()
+        with Memory(tmp_path, user_id="ada") as memory:
+            assert memory.verify().ok
+            assert memory.rebuild().ok
+            again = memory.add("It is 5 degrees!", infer=False, occurred_at="2024-01-03")
+            other = memory.add("It is -5 degrees.", infer=False, occurred_at="2024-01-04")
+            assert [d.action for d in (*again.decisions, *other.decisions)] == ["NONE", "ADD"]
+            memory.undo(second.episode_id)
+            assert facts_of(memory) == ["It is 5 degrees.", "It is -5 degrees."]
+            (fact, _) = memory.get_all().items
+            assert [source.episode_id for source in fact.sources][1:] == [again.episode_id]
+            assert memory.verify().ok
 
     def test_told_again_it_is_taken_up_again(self, memory: Memory) -> None:
         ids = tell_story(memory)
@@ -247,8 +273,7 @@ def test_any_order_of_arrival_is_believed_alike(told: list[tuple[str, int]], ord
     plain = _clear(told)
 
     async def law() -> None:
-        shuffled = list(plain)
-        order.shuffle(shuffled)
+        shuffled = mixed(plain, order, lambda one: one[1])
         async with await _open() as one, await _open() as other:
             await _tell(one, plain)
             await _tell(other, shuffled)
@@ -339,3 +364,13 @@ def _essence(fact: Fact) -> tuple[object, ...]:
         fact.id, fact.text, fact.valid_at, fact.invalid_at, fact.tags, fact.metadata,
         fact.importance, fact.sources, fact.entity_ids, fact.statement_ids,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "then"), [("Zara", "Acme"), ("Acme", "Zara")])
+async def test_of_what_is_said_on_one_day_the_later_counts(first: str, then: str) -> None:
+    async with await _open() as memory:
+        await memory.add(f"Lena works at {first}.", occurred_at="2024-01-01")
+        receipt = await memory.add(f"Lena works at {then}.", occurred_at="2024-01-01")
+        assert receipt.decisions, "nothing is dropped without a word"
+        (now,) = await memory.relations("Lena")
+        assert now.object == then

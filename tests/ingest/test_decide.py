@@ -63,12 +63,38 @@ class TestKnownAlready:
                 "Bob Stone and his sister bought two kilograms of apples at the market that day",
                 "Bob Stone and his sister bought ten kilograms of apples at the market that day",
             ),
+            (
+                "On the machine of Bob Stone in the old garden house the setting is now x=1",
+                "On the machine of Bob Stone in the old garden house the setting is now x!=1",
+            ),
+            ("Bob Stone chose plan", "Bob Stone chose plan A and left"),
+            ("Bob Stone chose plan and left", "Bob Stone chose plan A and left"),
+            (
+                "Bob Stone was in the garden at 5 degrees",
+                "Bob Stone was in the garden at -5 degrees",
+            ),
             ("Bob Stone met Ada in the old garden", "Ada met Bob Stone in the old garden"),
         ],
     )
     async def test_alike_is_not_the_same(self, bench: Bench, one: str, other: str) -> None:
         await bench.tell(about_bob(one))
         assert actions(await bench.tell(about_bob(other))) == ["ADD"]
+
+    async def test_a_value_that_differs_in_a_sign(self, bench: Bench) -> None:
+        told = [
+            await bench.tell(
+                CandidateFact(
+                    f"Bob Stone's reading is {value}",
+                    subject="Bob Stone",
+                    type="has_reading",
+                    value=value,
+                    entities=("Bob Stone",),
+                    turns=(0,),
+                )
+            )
+            for value in ("5", "-5", "5 %", "a 5")
+        ]
+        assert [actions(one) for one in told] == [["ADD"], ["ADD"], ["ADD"], ["NONE"]]
 
     async def test_alike_about_somebody_else(self, bench: Bench) -> None:
         text = "The person has a boat in the harbour"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Set
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,3 +174,34 @@ async def test_it_says_in_which_walls_a_store_has_changed(monkeypatch: pytest.Mo
         await memory.add("Carol lives in Bonn.", user_id="eve")
         await following.catch_up()
         assert told[3] is None
+
+
+@pytest.mark.parametrize("store", ["graph", "vectors"])
+async def test_a_rebuild_that_is_given_up_loses_nothing(
+    tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = [(f"Person{n}", "lives_in", f"Town{n}") for n in range(40)]
+    async with await open_memory(tmp_path / "m", user_id="ada") as memory:
+        await memory.relate_many(told)
+        assert (await memory.verify()).ok, "and both stores hold all of it"
+        begun, part = asyncio.Event(), getattr(memory._parts, store)
+        clear = type(part).clear
+
+        async def seen(self: Any) -> None:
+            begun.set()
+            await clear(self)
+
+        monkeypatch.setattr(type(part), "clear", seen)
+        rebuilding = asyncio.ensure_future(memory.rebuild())
+        await begun.wait()
+        await asyncio.sleep(0.005)  # the thread is at work
+        rebuilding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await rebuilding
+        await memory.relate("New", "lives_in", "Oslo")
+        near = await memory.neighbours("Person3")
+        assert {entity.name for entity in near.entities} == {"Person3", "Town3"}
+    async with await open_memory(tmp_path / "m", user_id="ada") as memory:
+        assert (await memory.verify()).differences == ()
+        near = await memory.neighbours("Person3")
+        assert {entity.name for entity in near.entities} == {"Person3", "Town3"}

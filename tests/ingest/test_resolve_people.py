@@ -169,6 +169,21 @@ async def test_the_full_name_in_the_same_episode() -> None:
     assert await book.who(*facts, name="John") == "John Baker"
 
 
+@pytest.mark.parametrize("known", [None, "Michael", "Mike"])
+async def test_a_short_form_beside_the_name_is_another(known: str | None) -> None:
+    book = Book()
+    if known:
+        await book.tell(says(known, "works_at", "Bolt"))
+    found = await book.tell(says("Mike", "works_at", "Acme"), says("Michael", "works_at", "Bolt"))
+    assert [found.entity(name).name for name in ("Mike", "Michael")] == ["Mike", "Michael"]  # type: ignore[union-attr]
+    # Told alone, or with a surname, it is the one.
+    book = Book()
+    await book.tell(says("Mike", "works_at", "Acme"))
+    assert await book.who(says("Michael", "lives_in", "Oslo"), name="Michael") == "Mike"
+    facts = (says("Bob Stone", "likes", "Tea"), says("Robert Stone", "likes", "Rum"))
+    assert await book.who(*facts, name="Robert Stone") == "Bob Stone"
+
+
 async def test_a_town_is_not_whom_it_is_named_after() -> None:
     book = Book()
     found = await book.tell(says("Armstrong", "named_after", "James Armstrong"))

@@ -20,7 +20,8 @@ from graphmem.adapters.postgres_pool import Pool
 from graphmem.adapters.postgres_url import parse
 from graphmem.adapters.sqlite_db import SqliteDatabase
 from graphmem.errors import GraphmemError, Rejected, Unavailable, UsageError
-from graphmem.ports.ledger import FactQuery, Ledger
+from graphmem.ingest.verbatim import as_told
+from graphmem.ports.ledger import FactQuery, Ledger, StatementQuery
 from graphmem.testing.ledger import ADA, Draft, store
 from tests.ledger.conftest import opened
 from tests.servers.base import PASSWORD
@@ -186,6 +187,21 @@ async def test_another_version_is_refused_untouched(schema_url: str) -> None:
         with pytest.raises(Rejected, match="newer graphmem"):
             await old.journal([Draft().episode()], 0)
         assert await old.head() == 0
+
+
+async def test_sentences_of_an_older_one_stay_together(schema_url: str) -> None:
+    """Their keys are written down, unlike any that is made now."""
+    address, _, schema = schema_url.partition("?schema=")
+    draft = Draft()
+    async with opened(PostgresLedger(schema_url)) as old:
+        told = draft.episode("Tea is good", infer=False)
+        await old.journal([told], 0, told=[as_told(told, draft.clock)])
+    with psycopg.connect(address) as raw:
+        raw.execute(f"UPDATE {schema}.graphmem_ledger SET version = 4".encode())
+    async with opened(PostgresLedger(schema_url)) as ledger:
+        for key in (" tea is good", "tea is good"):  # by its own key, and by that of its fact
+            found = await ledger.statements(StatementQuery(ADA.wall, sentences=(key,)))
+            assert [(s.text, s.key) for s in found.statements] == [("Tea is good", " tea is good")]
 
 
 async def test_a_schema_of_something_else_is_refused(schema_url: str) -> None:

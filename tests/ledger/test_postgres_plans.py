@@ -61,7 +61,8 @@ _VALUES: dict[str, Any] = {
     "facts": ["f11"],
     "episodes": ["e11"],
     "entities": ["n11"],
-    "keys": ["name 11", "name 16"],
+    "keys": ["name 11", "name 16", "k11"],
+    "place": "w1p",
     "digests": ["d1", "d2"],
     "id": "f11",
     "seq": 40_000,
@@ -99,6 +100,7 @@ _ASKED = {
 }
 _FEW = {
     *("same_key", "same_content", "last_episode", "statuses", "facts_now", "changed_last"),
+    "known_keys",
     *("facts_by_id", "facts_by_text", "facts_by_subject", "facts_by_subject_type"),
     *("facts_by_triple", "facts_by_subject_object", "facts_by_object", "facts_by_object_type"),
     *("facts_by_type", "facts_about", "facts_from_episode", "entities_by_id", "entities_by_key"),
@@ -115,7 +117,8 @@ _FEW = {
     *("set_undone", "set_episode_undone", "clear_mentions", "episode_after", "turns_of_episode"),
     *("undo_edit", "undo_merge", "merges_of", "merge_by_id", "merged_away", "mentions_of"),
     *("event_by_seq", "event_before", "edits_at", "merges_at", "existing_by_recorded"),
-    *("named_by", "entities_now", "entity_events", "merges_bodies", "merges_away"),
+    *("named_by", "entities_now", "entity_events", "merges_bodies", "one_with"),
+    *("merges_from", "merges_into", "still_told"),
     *(
         "statements_like",
         "replace_statement",

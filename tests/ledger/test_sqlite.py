@@ -192,6 +192,7 @@ def test_no_lookup_walks_a_whole_wall(tmp_path: Path) -> None:
         "entities_by_key": "PRIMARY KEY (wall=? AND key=?)",
         "same_content": "episodes_by_content (place=? AND content_hash=?",
         "same_key": "episodes_by_key (place=? AND idempotency_key=?)",
+        "known_keys": "episodes_by_key (place=? AND idempotency_key=?)",
         "last_episode": "episodes_by_place (place=?)",
         "turns_around": "(episode_id=? AND ordinal>? AND ordinal<?)",
     }

@@ -136,4 +136,4 @@ def test_a_date_that_is_known_tells_no_two_apart() -> None:
     may, june = parse_when("2023-05-07"), parse_when("2023-06-09")
     one = without_date("Bob ran a race on 7 May 2023.", may)
     assert same_sentence(one, without_date("Bob ran a race on 9 June 2023.", june))
-    assert without_date("Bob ran a race.", None) == "bob ran race"
+    assert without_date("Bob ran a race.", None) == "bob ran a race"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from graphmem.errors import BadModelOutput
 from graphmem.ingest.answer import Reading, Voices, read_answer
 from graphmem.ingest.model_form import schema
+from graphmem.ingest.repair import aside
 from graphmem.ports.llm import CandidateFact
 from graphmem.testing._openai_wire import strict_problems
 
@@ -244,6 +248,30 @@ def test_any_nonsense_is_read_or_refused(value: Any) -> None:
 @pytest.mark.parametrize("raw", ['{"entities": [], "facts": []', '{"entities": [],"facts":[],'])
 def test_an_empty_answer_without_its_last_bracket_is_whole(raw: str) -> None:
     assert read(raw) == Reading((), ())
+
+
+NOISE = {
+    "escaped quotes": '{"facts":[{"text":"' + '\\"' * 95_000,
+    "stray quotes": '{"facts":["' + '"a ' * 60_000,
+    "curly quotes": '{"facts":[' + "{“text”: “Bob”} " * 10_000,
+    "spaces": '{"facts":[{"text":"a"}' + " " * 190_000 + "x",
+    "fences": '{"facts":[{"text":"a"}' + "```" * 60_000 + "}",
+}
+"""Each takes minutes where every quote, fence or space has all that is left looked through."""
+
+
+@pytest.mark.parametrize("raw", NOISE.values(), ids=NOISE.keys())
+def test_noise_is_read_in_one_go(raw: str) -> None:
+    with contextlib.suppress(BadModelOutput):
+        read_answer(raw, VOICES)
+
+
+def test_a_long_answer_is_read_beside_the_loop() -> None:
+    async def read_in(raw: str) -> int:
+        return await aside(lambda _: threading.get_ident(), raw)
+
+    assert asyncio.run(read_in("x" * 100)) == threading.get_ident()
+    assert asyncio.run(read_in("x" * 10_000)) != threading.get_ident()
 
 
 def test_an_answer_cut_before_its_facts_is_not_one_without_facts() -> None:

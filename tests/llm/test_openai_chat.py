@@ -101,7 +101,9 @@ async def test_tokens_are_estimated_where_the_server_does_not_count() -> None:
     assert got.tokens_out == 2
 
 
-@pytest.mark.parametrize("usage", ["null", "{}", '{"prompt_tokens": null}', '"many"'])
+@pytest.mark.parametrize(
+    "usage", ["null", "{}", '{"prompt_tokens": null}', '"many"', '{"completion_tokens": true}']
+)
 async def test_odd_usage_is_estimated_too(usage: str) -> None:
     body = f'{{"choices": [{{"message": {{"content": "1234"}}}}], "usage": {usage}}}'
     with LocalModelServer([Body(body)]) as server:

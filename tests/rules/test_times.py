@@ -122,7 +122,8 @@ def test_valid_at(text: str, sentence: str, valid_at: str | None) -> None:
     ],
 )
 def test_an_end_retracts(text: str, invalid_at: datetime) -> None:
-    (fact,) = ask(text).facts
+    fact, *also = ask(text).facts
+    assert all(one.retracts and one.invalid_at == invalid_at for one in also)
     assert fact.retracts
     assert (fact.valid_at, fact.invalid_at) == (None, invalid_at)
 

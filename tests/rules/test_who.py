@@ -181,3 +181,24 @@ def test_an_assistant_makes_no_entities(label: str | None) -> None:
 def test_a_turn_of_user_is_the_scopes_user() -> None:
     found = extract(episode(("user", "I live in Oslo.")), ())
     assert {short(f) for f in found.facts} == {"ada lives_in Oslo"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My friend Alexandra, whom everyone calls Lexi, moved here.",
+        "My friend Alexandra, also known as Lexi, moved here.",
+        "My friend Alexandra (everybody calls her Lexi) moved here.",
+        "My friend Alexandra aka Lexi moved here.",
+    ],
+)
+def test_what_somebody_is_called_is_an_alias(text: str) -> None:
+    found = ask(text)
+    (one,) = [entity for entity in found.entities if entity.name == "Alexandra"]
+    assert one.aliases == ("Lexi",)
+    assert "Lexi" not in {entity.name for entity in found.entities}
+
+
+def test_who_calls_somebody_is_another() -> None:
+    found = ask("I met Alexandra. Then Alexandra called Lexi today.")
+    assert {"Alexandra", "Lexi"} <= {entity.name for entity in found.entities}

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from graphmem.adapters import edge_mark, edge_optimize, vectors_edge
+from graphmem.adapters import edge_mark, edge_optimize, edge_room, vectors_edge
 from graphmem.adapters.edge_shard import Shard, engine_errors
 from graphmem.adapters.vectors_edge import EdgeVectors
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
@@ -427,6 +427,82 @@ def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
 
 
 # -- calls at the wrong time ---------------------------------------------------------------------
+
+
+class Disk:
+    """What disks are said to have left, the engine on them being real."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = 1 << 40
+        usage = shutil.disk_usage(".")
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=self.left))
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+_NEARLY_FULL = r"disk is nearly full: the vectors in .* may need [\d,]+ MiB, and {} MiB are left"
+
+
+async def test_without_room_nothing_new_is_made(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.left = 60 << 20
+    store = EdgeVectors(tmp_path)
+    with pytest.raises(Unavailable, match=_NEARLY_FULL.format(60)):
+        await store.open("s", "e", SIZE)
+    assert set(os.listdir(tmp_path)) <= {"lock"}
+    disk.left = 1 << 30
+    await store.open("s", "e", SIZE)
+    await store.apply(put(point(1)), 1)
+    disk.left = 1 << 20
+    monkeypatch.setattr(edge_room, "_NEW", 1 << 30)  # more than going would free
+    with pytest.raises(Unavailable, match=_NEARLY_FULL.format(1)):
+        await store.clear()
+    assert await store.ids("facts") == {uid(1)}, "what there is stays"
+    await store.close()
+
+
+async def test_without_room_it_is_read_and_not_written(store: EdgeVectors, disk: Disk) -> None:
+    await store.apply(put(point(1)), 1)
+    disk.left = 6 << 20
+    for changes in (put(point(2)), drop(uid(1))):
+        with pytest.raises(Unavailable, match=_NEARLY_FULL.format(6)):
+            await store.apply(changes, 2)
+    query = VectorQuery("facts", Only(WALL), 5, dense=unit(1))
+    assert [[hit.id for hit in hits] for hits in await store.search([query])] == [[uid(1)]]
+    disk.left = 1 << 30
+    await store.apply(put(point(2)), 2)
+    assert await store.ids("facts") == {uid(1), uid(2)}
+
+
+async def test_without_room_nothing_is_optimized_or_opened(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors_edge, "_WORTH_OPTIMIZING", 1)
+    store = EdgeVectors(tmp_path)
+    await store.open("s", "e", SIZE)
+    await store.apply(put(point(1)), 1)
+    disk.left = 50 << 20
+    with pytest.raises(Unavailable, match=_NEARLY_FULL.format(50)):
+        await store.optimize()
+    assert await store.ids("facts") == {uid(1)}
+    await store.close()
+    disk.left = 0
+    with pytest.raises(Unavailable, match=_NEARLY_FULL.format(0)):
+        await store.open("s", "e", SIZE)
+    disk.left = 1 << 40
+    assert (await store.open("s", "e", SIZE)).applied_seq == 1
+    assert await store.optimize()
+    await store.close()
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no file system in memory")
+def test_holes_are_filled_by_reading_only_in_memory() -> None:
+    assert edge_room.fills_holes(Path("/dev/shm"))
+    assert not edge_room.fills_holes(Path("/gone"))
 
 
 async def test_nothing_works_before_opening(tmp_path: Path) -> None:

@@ -47,13 +47,23 @@ _GROWN = 2
 
 
 def consequences(fact: CandidateFact) -> Iterator[CandidateFact]:
-    """What else ends with a fact: its mirror image, or a weaker bond at the wedding."""
-    if fact.type not in MUTUAL or fact.subject is None or fact.object is None:
+    """What else ends with a fact: its mirror image, a weaker bond at the wedding, an engagement at
+    the break-up, and having joined where somebody no longer works."""
+    if fact.subject is None or fact.object is None:
         return
     one, two = fact.subject, fact.object
+    if fact.retracts and fact.type == "works_at":
+        yield replace(fact, text=f"{one} is no longer a member of {two}", type="member_of")
+    if fact.type not in MUTUAL:
+        return
     if fact.retracts:
-        text = f"{two} and {one}: no longer {fact.type.replace('_', ' ')}"
-        yield replace(fact, text=text, subject=two, object=one)
+        types = (fact.type, "engaged_to") if fact.type == "dating" else (fact.type,)
+        for type in types:
+            text = f"{two} and {one}: no longer {type.replace('_', ' ')}"
+            yield replace(fact, text=text, subject=two, object=one, type=type)
+        if fact.type == "dating":
+            text = f"{one} and {two}: no longer engaged to each other"
+            yield replace(fact, text=text, type="engaged_to")
     elif fact.type == "married_to" and fact.valid_at is not None and _a_wedding(fact.text):
         for weaker, says in _WEAKER.items():
             for left, right in ((one, two), (two, one)):

@@ -37,6 +37,10 @@ _WORK = (
     Rule("works_at", "~(?:got |was |were )?hired (?:at|by)", "org", "{s} was hired by {o}",
          "hired", 0.8,
          "change"),
+    Rule("works_at", r"~(?:switched|moved|transferred|went) (?:jobs )?from (?:the )?"
+         r"[\w&.-]+(?: [\w&.-]+){0,3}? to", "org", "{s} moved to {o}",
+         "switched moved transferred went", 0.8, "change",
+         needs="job jobs work working company employer role position engineer team"),
     Rule("works_at", "~(?:switched|moved over|transferred) (?:jobs )?to", "org",
          "{s} moved to {o}", "switched transferred", 0.8, "change",
          needs="job jobs work working company"),

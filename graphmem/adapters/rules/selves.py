@@ -1,9 +1,11 @@
-"""What a speaker calls themselves, and a first name that stands for a full one."""
+"""What a speaker calls themselves, what people are called by others, and a first name that stands
+for a full one."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from graphmem.adapters.rules.names import Names, Span
 from graphmem.adapters.rules.scan import Sentence
@@ -21,6 +23,12 @@ from graphmem.adapters.rules.words import (
 from graphmem.text import name_key
 
 _SELF = re.compile(r"\b(?:my name is|my name's|call me|i go by|(?P<im>i'm|i am))\s+", re.IGNORECASE)
+_CALLED = re.compile(
+    r",?\s+\(?(?:(?:who|whom)?\s*(?:everyone|everybody|we|people|friends|they)\s+(?:all\s+)?calls?"
+    r"(?:\s+(?:her|him|them))?|(?:who\s+)?(?:is\s+)?(?:also\s+called|(?:also\s+)?known\s+as)|"
+    r"(?:who\s+)?goes\s+by|aka|a\.k\.a\.|nicknamed)\s+",
+    re.IGNORECASE,
+)
 _ENDS = re.compile(r"\s*(?:$|[,.;:!)\u2014]|-\s|and\s+I\b|and\s+my\b|from\s|by\s+the\s+way\b)")
 _ADJECTIVE = (
     "ed", "ing", "ful", "ous", "ive", "able", "ible", "less", "ish", "ese", "ist", "istic", "tic",
@@ -52,6 +60,16 @@ def introduced(names: Names, found: Iterable[Span], sentence: Sentence) -> str |
     if not _ENDS.match(sentence.text, span.end) and match["im"]:
         return None
     return span.name if not match["im"] or _plainly(span.name, sentence, match) else None
+
+
+def called(names: Names, found: Sequence[Span], sentence: Sentence) -> Iterator[tuple[str, str]]:
+    """The other names that a sentence says people have: "Alexandra, whom everyone calls Lexi"."""
+    if sentence.question or sentence.lows & (SENTENCE_BLOCKERS | NEGATIONS):
+        return
+    for span, other in pairwise(found):
+        people = names.may_be_person(span.name) and names.may_be_person(other.name)
+        if people and _CALLED.fullmatch(sentence.text[span.end : other.start]):
+            yield other.name, span.name
 
 
 def _plainly(name: str, sentence: Sentence, match: re.Match[str]) -> bool:

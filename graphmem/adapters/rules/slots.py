@@ -24,6 +24,7 @@ from graphmem.adapters.rules.words import (
     LANGUAGES,
     NOT_NAMES,
     NOT_PLACES,
+    NP_STOP,
     OCCUPATIONS,
     PETS,
     PETS_PLURAL,
@@ -177,6 +178,9 @@ class Slots:
         phrase = named_thing(place, at)
         if phrase is None:
             return self._person(rule, place, at, subject)
+        after = place.sentence.token_at(phrase.end)
+        if after < len(place.sentence.tokens) and not _goes_on(place, after):
+            return []
         if not phrase.whole or not self.names.may_be_person(phrase.name):
             kind = self.names.kind(phrase.name)
             return [Thing(f"the {phrase.name}", phrase.name, kind, phrase.end)]
@@ -364,6 +368,16 @@ class Slots:
         """A date is part of the sentence and of ``valid_at``, never an entity."""
         when = place.date_at(at + 1)
         return [Thing("", None, "event", at)] if when is not None and when.at is not None else []
+
+
+def _goes_on(place: Place, index: int) -> bool:
+    """Whether a word begins something else: "leads Orion in Oslo", and not "leads Bible study"."""
+    token = place.sentence.tokens[index]
+    return (
+        bool(token.gap.strip())
+        or token.low in NP_STOP | {"and", "or"}
+        or bool(place.date_at(token.start))
+    )
 
 
 def _closes(place: Place, end: int) -> bool:

@@ -111,6 +111,7 @@ for _type, _weight, _names in (
     ("child_of", 0.8, "son daughter kid child"),
     ("sibling_of", 0.8, "sister brother sibling twin half-sister half-brother"),
     ("married_to", 0.9, "husband wife spouse hubby"),
+    ("divorced_from", 0.8, "ex-husband ex-wife"),
     ("engaged_to", 0.8, "fiancé fiance fiancée fiancee"),
     ("dating", 0.8, "boyfriend girlfriend"),
     ("partner_of", 0.8, "partner"),
@@ -137,7 +138,8 @@ for _type, _weight, _names in (
     ("teaches", 0.5, "teacher professor tutor instructor"),
     ("coaches", 0.5, "coach trainer"),
     ("mentors", 0.6, "mentor"),
-    ("therapist_of", 0.6, "therapist doctor"),
+    ("therapist_of", 0.6, "therapist"),
+    ("doctor_of", 0.6, "doctor dentist gp"),
 ):
     for _name in _names.split():
         KIN[_name] = (_type, _weight)

@@ -24,6 +24,15 @@ CROSS JOIN LATERAL (
     AND place = a.value::jsonb ->> 0 AND idempotency_key = a.value::jsonb ->> 1
   LIMIT 1) AS e;
 
+-- name: known_keys
+-- Those of these keys that an episode in this place has; an undone one would be taken up again.
+SELECT a.key FROM unnest(:keys::text[]) AS a (key)
+CROSS JOIN LATERAL (
+  SELECT id FROM episodes
+  WHERE hashtextextended(place, 0) = hashtextextended(:place, 0)
+    AND place = :place AND idempotency_key = a.key AND status <> 'undone'
+  LIMIT 1) AS e;
+
 -- name: same_content
 -- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
 -- episode with this content in this place, that happened within this stretch of time.
@@ -415,7 +424,7 @@ FROM events AS e
 WHERE e.episode_id = ANY(:ids::text[]) AND e.kind = 'entity' AND e.after IS NOT NULL ORDER BY e.seq DESC;
 
 -- name: entities_now
-SELECT id, body FROM entities WHERE id = ANY(:ids::text[]);
+SELECT id, body, gone_at FROM entities WHERE id = ANY(:ids::text[]);
 
 -- name: entity_events
 SELECT seq, after FROM events WHERE id = :id AND kind = 'entity' AND after IS NOT NULL;
@@ -429,11 +438,23 @@ SELECT id, body FROM merges WHERE kept_id = :id;
 -- name: replace_merge
 UPDATE merges SET body = :body WHERE id = :id;
 
--- name: merges_away
--- Of these entities, what each was merged into, and the kept one before that and now.
-SELECT m.gone_id, m.kept_id, m.body, k.body AS kept, g.body AS gone FROM merges AS m
-JOIN entities AS k ON k.id = m.kept_id JOIN entities AS g ON g.id = m.gone_id
-WHERE NOT m.undone AND m.gone_id = ANY(:ids::text[]);
+-- name: one_with
+-- These entities, with all that are one with one of them.
+WITH first AS (SELECT coalesce(merged_into, id) AS id FROM entities WHERE id = ANY(:ids::text[]))
+SELECT id FROM first UNION SELECT e.id FROM first JOIN entities AS e ON e.merged_into = first.id;
+
+-- name: merges_from
+-- What became of these entities in merges, undone ones too.
+SELECT id, kept_id, gone_id, undone, body FROM merges WHERE gone_id = ANY(:ids::text[]) ORDER BY at, id;
+
+-- name: merges_into
+-- The merges that still count and made these entities stand for others.
+SELECT kept_id, gone_id FROM merges WHERE NOT undone AND kept_id = ANY(:ids::text[]);
+
+-- name: still_told
+-- Of these entities, those that an episode brought, or told more of, that is still here.
+SELECT DISTINCT v.id FROM events AS v JOIN episodes AS e ON e.id = v.episode_id
+WHERE v.id = ANY(:ids::text[]) AND v.kind = 'entity';
 
 -- name: statements_like
 -- Others with the key of one of these sentences.
@@ -812,12 +833,11 @@ SELECT touched.id, now.body FROM (
 LEFT JOIN facts AS now ON now.id = touched.id AND now.retired_at IS NULL;
 
 -- name: erase_orphans
--- Entities of these that nothing mentions and no believed fact is about.
+-- Entities of these that nothing mentions and no believed fact is about, whatever is one with them.
 SELECT id, merged_into FROM entities
 WHERE id = ANY(:ids::text[])
   AND NOT EXISTS (SELECT 1 FROM mentions AS m WHERE m.entity_id = entities.id)
-  AND NOT EXISTS (SELECT 1 FROM fact_entities AS fe WHERE fe.entity_id = entities.id)
-  AND NOT EXISTS (SELECT 1 FROM entities AS e WHERE e.merged_into = entities.id);
+  AND NOT EXISTS (SELECT 1 FROM fact_entities AS fe WHERE fe.entity_id = entities.id);
 
 -- name: entities_touched
 -- Entities that these episodes mention, or have brought, or these facts are about.

@@ -17,6 +17,11 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 SELECT a.key AS at, e.id FROM json_each(:asked) AS a CROSS JOIN episodes AS e
 WHERE e.place = json_extract(a.value, '$[0]') AND e.idempotency_key = json_extract(a.value, '$[1]');
 
+-- name: known_keys
+-- Those of these keys that an episode in this place has; an undone one would be taken up again.
+SELECT e.idempotency_key AS key FROM json_each(:keys) AS a CROSS JOIN episodes AS e
+WHERE e.place = :place AND e.idempotency_key = a.value AND e.status <> 'undone';
+
 -- name: same_content
 -- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
 -- episode with this content in this place, that happened within this stretch of time.
@@ -402,7 +407,7 @@ FROM events AS e
 WHERE e.episode_id IN (SELECT value FROM json_each(:ids)) AND e.kind = 'entity' AND e.after IS NOT NULL ORDER BY e.seq DESC;
 
 -- name: entities_now
-SELECT id, body FROM entities WHERE id IN (SELECT value FROM json_each(:ids));
+SELECT id, body, gone_at FROM entities WHERE id IN (SELECT value FROM json_each(:ids));
 
 -- name: entity_events
 SELECT seq, after FROM events WHERE id = :id AND kind = 'entity' AND after IS NOT NULL;
@@ -416,11 +421,23 @@ SELECT id, body FROM merges WHERE kept_id = :id;
 -- name: replace_merge
 UPDATE merges SET body = :body WHERE id = :id;
 
--- name: merges_away
--- Of these entities, what each was merged into, and the kept one before that and now.
-SELECT m.gone_id, m.kept_id, m.body, k.body AS kept, g.body AS gone FROM merges AS m
-JOIN entities AS k ON k.id = m.kept_id JOIN entities AS g ON g.id = m.gone_id
-WHERE NOT m.undone AND m.gone_id IN (SELECT value FROM json_each(:ids));
+-- name: one_with
+-- These entities, with all that are one with one of them.
+WITH first AS (SELECT coalesce(merged_into, id) AS id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)))
+SELECT id FROM first UNION SELECT e.id FROM first JOIN entities AS e ON e.merged_into = first.id;
+
+-- name: merges_from
+-- What became of these entities in merges, undone ones too.
+SELECT id, kept_id, gone_id, undone, body FROM merges WHERE gone_id IN (SELECT value FROM json_each(:ids)) ORDER BY at, id;
+
+-- name: merges_into
+-- The merges that still count and made these entities stand for others.
+SELECT kept_id, gone_id FROM merges WHERE NOT undone AND kept_id IN (SELECT value FROM json_each(:ids));
+
+-- name: still_told
+-- Of these entities, those that an episode brought, or told more of, that is still here.
+SELECT DISTINCT v.id FROM events AS v JOIN episodes AS e ON e.id = v.episode_id
+WHERE v.id IN (SELECT value FROM json_each(:ids)) AND v.kind = 'entity';
 
 -- name: statements_like
 -- Others with the key of one of these sentences.
@@ -791,12 +808,11 @@ SELECT touched.id, now.body FROM (
 LEFT JOIN facts AS now ON now.id = touched.id AND now.retired_at IS NULL;
 
 -- name: erase_orphans
--- Entities of these that nothing mentions and no believed fact is about.
+-- Entities of these that nothing mentions and no believed fact is about, whatever is one with them.
 SELECT id, merged_into FROM entities
 WHERE id IN (SELECT value FROM json_each(:ids))
   AND NOT EXISTS (SELECT 1 FROM mentions AS m WHERE m.entity_id = entities.id)
-  AND NOT EXISTS (SELECT 1 FROM fact_entities AS fe WHERE fe.entity_id = entities.id)
-  AND NOT EXISTS (SELECT 1 FROM entities AS e WHERE e.merged_into = entities.id);
+  AND NOT EXISTS (SELECT 1 FROM fact_entities AS fe WHERE fe.entity_id = entities.id);
 
 -- name: entities_touched
 -- Entities that these episodes mention, or have brought, or these facts are about.

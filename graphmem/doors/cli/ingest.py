@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphmem.doors.cli.grown import WINDOW, untold, windows
 from graphmem.doors.cli.output import console, counted, note
 from graphmem.doors.formats import Item, Reader, Unreadable, walk
 from graphmem.errors import GraphmemError, UsageError
@@ -26,7 +27,7 @@ _NAMED = 5
 """Users, or files, that are named before the rest is only hinted at."""
 _MOST_COUNTED = 100
 """Users whose episodes are counted when an ingest stops."""
-_RECENT = 1000
+_RECENT = WINDOW
 """Items whose origin is remembered, to name the one that is refused."""
 _ITEM = re.compile(r"(item|row) (\d+): ")
 
@@ -34,14 +35,16 @@ _ITEM = re.compile(r"(item|row) (\d+): ")
 class Ingest:
     """Files to ingest. Bad paths and formats are refused when it is made.
 
-    Of several files, those that are no text or of no known format are left out with a warning; a
-    file that was given by itself must be right.
+    Of several files, those that are no text or of no known format are left out with a warning, and
+    so are those with a bad line, which then count as failed. A file by itself must be right.
     """
 
     def __init__(
         self, paths: Sequence[Path], format: str | None, at: datetime | str | None
     ) -> None:
         self.left_out: dict[Path, None] = {}
+        self.failed: dict[Path, None] = {}
+        """Of those left out, the ones with a bad line."""
         self._several = len(paths) > 1 or any(path.is_dir() for path in paths)
         self.readers = list(self._readers(paths, format, at))
         self.bytes_total = sum(reader.bytes_total for reader in self.readers)
@@ -52,6 +55,7 @@ class Ingest:
         self._undated: dict[Path, None] = {}
         self._told = 0
         self._shared = False
+        self._scoped = self._own_scopes = False
         self._finished_bytes = 0
         self._recent: deque[str] = deque(maxlen=_RECENT)
         self._reading: Reader | None = None
@@ -64,18 +68,23 @@ class Ingest:
         """
         total = 0
         whole = self.bytes_total <= _COUNTED_UP_TO
-        if shared.user or shared.agent:
+        self._scoped = bool(shared.user or shared.agent)
+        if self._scoped:
             shared.scope()
         for reader in self.readers:
+            found = 0
             for item in self._items(reader):
-                total += 1
-                if not (item.get("user_id") or item.get("agent_id")):
+                found += 1
+                if item.get("user_id") or item.get("agent_id"):
+                    self._own_scopes = True
+                else:
                     shared.scope()
                 if not whole:
                     break
+            total += found if reader.path not in self.left_out else 0
         self._total = total if whole else None
         if self.readers and all(reader.path in self.left_out for reader in self.readers):
-            raise _nothing()
+            raise self._nothing()
 
     def run(self, memory: Memory, **given: Any) -> dict[str, Any]:
         """Ingest all; returns the summary. What stops it leaves what was done, and says so."""
@@ -89,8 +98,7 @@ class Ingest:
                 bar.update(task, completed=self._told + done, total=total or self._estimate())
 
             try:
-                new = memory.add_many(self._read(triples=False), progress=progress, **given)
-                self._told = self.items
+                new = self._tell(memory, progress, given)
                 rows = {name: value for name, value in given.items() if name != "infer"}
                 new += memory.relate_many(self._read(triples=True), progress=progress, **rows)
             except BaseException as error:
@@ -105,7 +113,8 @@ class Ingest:
         self._warn(new)
         return {
             "files": sum(count > 0 for count in self._given.values()),
-            "left_out": [str(path) for path in self.left_out],
+            "left_out": [str(path) for path in self.left_out if path not in self.failed],
+            "failed": [str(path) for path in self.failed],
             "empty": [str(path) for path, count in self._given.items() if not count],
             "undated": [str(path) for path in self._undated],
             "episodes": self.items,
@@ -114,6 +123,28 @@ class Ingest:
             "users": list(self.users),
             "seconds": round(seconds, 3),
         }
+
+    def _tell(self, memory: Memory, progress: Callable[[int], None], given: dict[str, Any]) -> int:
+        """Remember what is no row; returns how many items were new."""
+        items = self._read(triples=False)
+        if len(self.readers) == 1 and self._nothing_told(memory):
+            new = memory.add_many(items, progress=progress, **given)
+            self._told = self.items
+            return new
+        new = 0
+        for window in windows(items):
+            new += memory.add_many(untold(memory, window), progress=progress, **given)
+            self._told += len(window)
+        return new
+
+    def _nothing_told(self, memory: Memory) -> bool:
+        """Whether the scopes that this goes into are empty, as far as that is cheap to say."""
+        if self._scoped and self._own_scopes:
+            return False
+        try:
+            return memory.stats().episodes == 0
+        except UsageError:  # a project or run alone, in which each item names its user
+            return False
 
     def told(self, summary: dict[str, Any], user: str | None) -> str:
         """The summary as people read it."""
@@ -127,6 +158,9 @@ class Ingest:
         if summary["left_out"]:
             left_out = counted(len(summary["left_out"]), "file")
             lines.append(f"{left_out} left out: {listed(summary['left_out'])}")
+        if summary["failed"]:
+            failed = counted(len(summary["failed"]), "file")
+            lines.append(f"{failed} could not be read: {listed(summary['failed'])}")
         users = summary["users"]
         if users:
             lines.append(f"each for its own user: {listed(users)}")
@@ -193,8 +227,10 @@ class Ingest:
                 given += 1
                 self._remark(reader, item)
                 yield item
-            if reader.path not in self.left_out:
+            if given or reader.path not in self.left_out:
                 self._given[reader.path] = given
+            for remark in reader.remarks:
+                note(remark)
             self._finished_bytes += reader.bytes_total
             self._reading = None
 
@@ -208,26 +244,39 @@ class Ingest:
             self._undated[reader.path] = None
 
     def _items(self, reader: Reader) -> Iterator[Item]:
-        """The items of a file; none, and a warning, when it is one of several and no text."""
+        """The items of a file; of one among several that is no text, or bad, a warning instead."""
         started = False
         try:
             for item in reader:
                 started = True
                 yield item
         except UsageError as error:
-            if isinstance(error, Unreadable) and self._several and not started:
-                self._leave_out(reader.path, error)
+            if self._spared(error, started=started):
+                self._leave_out(reader.path, error, started=started)
                 return
             if str(error).startswith(reader.path.name) and reader.path.name != str(reader.path):
                 # The name alone does not tell which file it is in a tree of folders.
                 raise UsageError(f"{reader.path.parent / str(error)}") from error
             raise
 
-    def _leave_out(self, path: Path, error: UsageError) -> None:
-        if path not in self.left_out:
-            self.left_out[path] = None
-            why = str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
-            note(f"left out: {path}: {why}")
+    def _spared(self, error: UsageError, *, started: bool = False) -> bool:
+        """Whether the other files go on without the one that an error is about."""
+        if isinstance(error, Unreadable) and not started:
+            return self._several
+        return self._several and len(self.readers) + len(self.left_out) > 1
+
+    def _leave_out(self, path: Path, error: UsageError, *, started: bool = False) -> None:
+        if path in self.left_out:
+            return
+        self.left_out[path] = None
+        why = str(error)
+        why = why.removeprefix(str(path) if why.startswith(str(path)) else path.name)
+        why = why if why != str(error) else f": {why}"
+        if isinstance(error, Unreadable) and not started:
+            note(f"left out: {path}{why}")
+            return
+        self.failed[path] = None
+        note(f"not read: {path}{why}")
 
     def _readers(
         self, paths: Sequence[Path], format: str | None, at: datetime | str | None
@@ -244,7 +293,7 @@ class Ingest:
                     raise
                 self._leave_out(path, error)
         if not found:
-            raise _nothing()
+            raise self._nothing()
 
     def _reader(
         self, path: Path, named: bool, format: str | None, at: datetime | str | None
@@ -252,20 +301,20 @@ class Ingest:
         try:
             return Reader(path, format, at)
         except UsageError as error:
-            # In a folder there may be anything; what was named must be right, if it is text.
-            if named and not (self._several and isinstance(error, Unreadable)):
+            # In a folder there may be anything; what was named by itself must be right.
+            if named and not self._several:
                 raise
             self._leave_out(path, error)
             return None
+
+    def _nothing(self) -> UsageError:
+        why = "that can be read" if self.failed else "with a format that is known"
+        return UsageError(f"nothing to ingest: no file {why}")
 
 
 def listed(names: Sequence[str]) -> str:
     """The first names, and a mark when there are more."""
     return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-
-
-def _nothing() -> UsageError:
-    return UsageError("nothing to ingest: no file with a format that is known")
 
 
 def _where(reader: Reader, item: Item) -> str:

@@ -132,10 +132,12 @@ def ingest(
 ) -> None:
     """Remember files: notes, chats, exports.
 
-    Plain text, Markdown, JSON Lines, a ChatGPT export (also zipped), LoCoMo, and relations as rows
-    (--format triples: .csv, .tsv or .jsonl with subject, type and object); folders are searched.
+    Plain text, Markdown, journals, transcripts, WhatsApp and Slack exports, JSON Lines, a ChatGPT
+    export (also zipped), LoCoMo, and relations as rows (--format triples: .csv, .tsv or .jsonl with
+    subject, type and object); folders are searched.
 
-    Of several files, those that are no text are left out, with a warning.
+    Of several files, those that are no text are left out, with a warning. One with a bad line is
+    named with that line, the others are read, and the exit code is 1.
 
     What was ingested before is passed over, so an interrupted run goes on when repeated.
     """
@@ -147,6 +149,8 @@ def ingest(
         summary = work.run(memory, infer=not no_infer, **more)
     if not shown(summary):
         show(plain(work.told(summary, shared.user)))
+    if summary["failed"]:
+        raise click.exceptions.Exit(1)
 
 
 @command("update")

@@ -1,15 +1,19 @@
 """The file formats that can be ingested, and how to read any of them as items for ``add_many``.
 
-======== ===================================================================== ==================
-format   what                                                                  an episode is
-======== ===================================================================== ==================
-text     a plain text file (``.txt``)                                          a file
-markdown a Markdown file (``.md``), with or without front matter               a file
-jsonl    messages or sessions, one a line, or as one JSON list                 a session, or a day
-chatgpt  a ChatGPT export: ``conversations.json`` or the zip file around it    a sitting
-locomo   LoCoMo conversations, each its own user                               a session
-triples  relations as rows of CSV, TSV or JSON Lines, with named columns       a row
-======== ===================================================================== ==================
+========== =================================================================== ==================
+format     what                                                                an episode is
+========== =================================================================== ==================
+text       a plain text file (``.txt``)                                        a file
+markdown   a Markdown file (``.md``), with or without front matter             a file
+journal    text or Markdown with lines or headings that begin with a date      a dated part
+transcript text or Markdown in which named speakers talk (``Anna: …``)         a file, or a day
+whatsapp   a WhatsApp chat, exported to text                                   a day
+jsonl      messages or sessions, one a line, or as one JSON list               a session, or a day
+slack      a Slack export: the messages of a channel, with ``users.json``      a day
+chatgpt    a ChatGPT export: ``conversations.json`` or the zip file around it  a sitting
+locomo     LoCoMo conversations, each its own user                             a session
+triples    relations as rows of CSV, TSV or JSON Lines, with named columns     a row
+========== =================================================================== ==================
 
 Text is UTF-8, or UTF-16 with a byte-order mark. Reading is lazy: text files are read whole, the
 others a record at a time, whatever their size. A time without a zone is taken as UTC.
@@ -27,15 +31,19 @@ from pathlib import Path
 from typing import IO, Any
 
 from graphmem.doors.formats.chatgpt import read_chatgpt
-from graphmem.doors.formats.items import Item
-from graphmem.doors.formats.jsonl import read_jsonl
+from graphmem.doors.formats.items import Conversation, Item
+from graphmem.doors.formats.journal import is_journal, read_journal
+from graphmem.doors.formats.jsonl import is_message, read_jsonl
 from graphmem.doors.formats.locomo import read_locomo
+from graphmem.doors.formats.slack import LISTS, USERS_FILE, is_slack, read_slack, user_names
 from graphmem.doors.formats.streams import JsonStream, Unreadable, decoded, lines
 from graphmem.doors.formats.text import read_markdown, read_text
+from graphmem.doors.formats.transcript import is_transcript, read_transcript
 from graphmem.doors.formats.triples import is_header, is_triple, read_triples
+from graphmem.doors.formats.whatsapp import is_whatsapp, read_whatsapp
 from graphmem.errors import UsageError
 
-__all__ = ["FORMATS", "Item", "Reader", "Unreadable", "detect", "walk"]
+__all__ = ["FORMATS", "Conversation", "Item", "Reader", "Unreadable", "detect", "walk"]
 
 _Stream = Callable[[Iterator[str], str, datetime | None], Iterator[Item]]
 _Whole = Callable[[str, str, datetime | None], Iterator[Item]]
@@ -46,8 +54,13 @@ _STREAMS: dict[str, _Stream] = {
     "locomo": read_locomo,
     "triples": read_triples,
 }
-_WHOLE: dict[str, _Whole] = {"text": read_text, "markdown": read_markdown}
-FORMATS = (*_WHOLE, *_STREAMS)
+_WHOLE: dict[str, _Whole] = {
+    "text": read_text,
+    "markdown": read_markdown,
+    "journal": read_journal,
+    "transcript": read_transcript,
+}
+FORMATS = (*_WHOLE, "whatsapp", *_STREAMS, "slack")
 
 _SUFFIXES = {
     ".txt": "text",
@@ -59,6 +72,8 @@ _SUFFIXES = {
     ".csv": "triples",
     ".tsv": "triples",
 }
+_TEXTS = frozenset({"text", "markdown"})
+_LINES = frozenset({".jsonl", ".ndjson"})
 _ROWS = frozenset({".csv", ".tsv"})
 _WALKED = frozenset({*_SUFFIXES, ".json"})
 _EXPORTED = re.compile(r"conversations(?:-\d+)?\.json")
@@ -70,7 +85,7 @@ class Reader:
     """The items of one file. Iterating twice reads it twice; ``bytes_read`` says how far it got.
 
     ``at`` is when what has no time of its own happened: a time, or ``"mtime"`` for when the file
-    was last modified. Nothing is read before the first item is asked for.
+    was last modified. ``remarks`` is what the last reading was not sure of, for people to read.
     """
 
     def __init__(
@@ -82,18 +97,34 @@ class Reader:
         self.format = format or detect(path)
         self.bytes_total = _size(path)
         self.bytes_read = 0
+        self.remarks: list[str] = []
         self._at = at
 
     def __iter__(self) -> Iterator[Item]:
         self.bytes_read = 0
+        self.remarks = []
         at = self._when()
+        if self.format == "whatsapp":
+            yield from read_whatsapp(self._text(), self.path.name, self.remarks.append)
+            return
         if self.format in _WHOLE:
             yield from _WHOLE[self.format](self._text(), self.path.name, at)
             return
         for name, open_part in _parts(self.path):
             with open_part() as stream:
-                counted = _Counted(stream, self)
-                yield from _STREAMS[self.format](decoded(counted, name), name, at)
+                chunks = decoded(_Counted(stream, self), name)
+                if self.format == "slack":
+                    yield from read_slack(chunks, name, at, self._users())
+                else:
+                    yield from _STREAMS[self.format](chunks, name, at)
+
+    def _users(self) -> dict[str, str]:
+        """Who is who in a Slack export. A list that cannot be read costs the names, no message."""
+        try:
+            return user_names(self.path)
+        except UsageError as error:
+            self.remarks.append(f"{self.path.name}: speakers stay without names: {error}")
+            return {}
 
     def _when(self) -> datetime | None:
         if self._at != "mtime":
@@ -113,21 +144,23 @@ class Reader:
 
 
 def detect(path: Path) -> str:
-    """The format of a file, by its name for text and by its content for the rest.
+    """The format of a file, by its name and its content.
 
     :class:`Unreadable` listing the formats when it is none of them.
     """
     suffix = path.suffix.lower()
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
-    if suffix in _SUFFIXES and suffix not in {".jsonl", ".ndjson", *_ROWS}:
-        return _SUFFIXES[suffix]
+    if _SUFFIXES.get(suffix) in _TEXTS:
+        return _text_format(path, _SUFFIXES[suffix])
     if suffix in _ROWS and is_header(_first_line(path)):
         return "triples"
     if zipfile.is_zipfile(path):
         _parts(path)  # refuses a zip file that is no export
         return "chatgpt"
-    found = _format_of(_first_record(path))
+    found = _format_of(_first_record(path, lines_of_json=suffix in _LINES))
+    if found is None and suffix in _LINES:
+        found = "jsonl"  # its name says so; reading names the line that is none
     if found is None:
         raise Unreadable(
             f"{path}: cannot tell its format; say which with --format: {', '.join(FORMATS)}"
@@ -135,13 +168,35 @@ def detect(path: Path) -> str:
     return found
 
 
-def _first_record(path: Path) -> object:
+def _text_format(path: Path, by_name: str) -> str:
+    """What a text is by what it says; what cannot be read is left to reading to complain of."""
+    if path.stat().st_size > _LONGEST_TEXT:
+        return by_name
+    try:
+        with _opened(path) as stream:
+            text = "".join(decoded(stream, path.name))
+    except Unreadable:
+        return by_name
+    if is_whatsapp(text):
+        return "whatsapp"
+    if is_transcript(text, path.name):
+        return "transcript"
+    return "journal" if is_journal(text, path.name) else by_name
+
+
+def _first_record(path: Path, *, lines_of_json: bool) -> object:
+    """None for what is no JSON; in lines of JSON a bad one is for reading to name."""
     with _opened(path) as stream:
         chunks = decoded(stream, path.name)
         first = next(chunks, "")
         if not first.lstrip().startswith(("[", "{")):
             return None
-        return next(iter(JsonStream(_chain(first, chunks), path.name)), None)
+        try:
+            return next(iter(JsonStream(_chain(first, chunks), path.name)), None)
+        except UsageError as error:
+            if lines_of_json and not isinstance(error, Unreadable):
+                return None
+            raise
 
 
 def _first_line(path: Path) -> str:
@@ -156,10 +211,11 @@ def _format_of(record: object) -> str | None:
         return "chatgpt"
     if isinstance(record.get("conversation"), Mapping):
         return "locomo"
-    if is_triple(record):
+    if is_slack(record):
+        return "slack"
+    if is_triple(record) and record.get("type") != "message":
         return "triples"
-    known = {"messages", "chat_messages", "turns", "content", "text", "message"}
-    return "jsonl" if known & record.keys() else None
+    return "jsonl" if is_message(record) else None
 
 
 def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
@@ -183,7 +239,10 @@ def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
                 inner[:] = []
                 continue
             inner[:] = sorted(name for name in inner if not name.startswith("."))
+            slack = {USERS_FILE, "channels.json"} <= set(names)
             for name in sorted(names):
+                if slack and name in LISTS:
+                    continue
                 if not name.startswith(".") and Path(name).suffix.lower() in _WALKED:
                     found = True
                     yield Path(folder, name), False
@@ -205,7 +264,10 @@ def _parts(path: Path) -> list[tuple[str, _Opener]]:
     except zipfile.BadZipFile as error:
         raise Unreadable(f"{path}: a damaged zip file ({error})") from error
     if not names:
-        raise Unreadable(f"{path}: a zip file without conversations.json: not a ChatGPT export")
+        raise Unreadable(
+            f"{path}: a zip file without conversations.json: not a ChatGPT export; of "
+            "another export, unpack it and give its folder"
+        )
     return [(f"{path.name}/{name}", _zipped(path, name)) for name in names]
 
 

@@ -3,7 +3,8 @@
 An item is a mapping with ``content`` (text, or a list of messages) and options of ``Memory.add``.
 Its ``idempotency_key`` comes from the format, the position and the content, never from the file's
 name: the same conversation read from a copy, or read again after an interruption, is passed over,
-and one that has grown since is not mistaken for what was there before.
+and one that has grown since is not mistaken for what was there before. What it had then is one of
+its beginnings, whose keys :class:`Conversation` tells.
 """
 
 from __future__ import annotations
@@ -39,6 +40,40 @@ class Position:
     title: str | None = None
 
 
+class Conversation(dict[str, Any]):
+    """An item whose content is messages: more of them may come, behind those that it has."""
+
+    __slots__ = ("_at", "_begun", "_position")
+
+    def __init__(self, item: Item, position: Position, at: datetime | None) -> None:
+        super().__init__(item)
+        self._position = position
+        self._at = at
+        self._begun: list[str] | None = None
+
+    def beginnings(self) -> list[str]:
+        """The key of each of its beginnings: of the first message, the first two and so on, without
+        the whole. It is the key that the item had when it ended there."""
+        if self._begun is None:
+            self._begun = self._keys()
+        return self._begun
+
+    def _keys(self) -> list[str]:
+        keys: list[str] = []
+        body, at = "", self._at
+        for message in self["content"][:-1]:
+            body += (", " if body else "") + _written(message)
+            at = at or message.get("occurred_at")
+            keys.append(_key(f"[{body}]", at, self._position))
+        return keys
+
+    def after(self, count: int) -> Item:
+        """The messages after the first ``count``, under the key of the whole."""
+        rest = self["content"][count:]
+        said = _began(rest, None)
+        return {**self, "content": rest, **({"occurred_at": said} if said else {})}
+
+
 def text_items(
     text: str, at: datetime | None, position: Position, source: str, **options: Any
 ) -> Iterator[Item]:
@@ -61,13 +96,13 @@ def message_items(
         length = len(message["content"])
         if part and (len(part) == MOST_MESSAGES or size + length > LONGEST_EPISODE):
             number += 1
-            yield _item(part, _began(part, at), position, source, _numbered(options, number))
+            yield _conversation(part, at, position, source, _numbered(options, number))
             part, size = [], 0
         part.append(message)
         size += length
     if part:
         numbered = _numbered(options, number + 1) if number else options
-        yield _item(part, _began(part, at), position, source, numbered)
+        yield _conversation(part, at, position, source, numbered)
 
 
 def _numbered(options: Mapping[str, Any], part: int) -> dict[str, Any]:
@@ -79,6 +114,17 @@ def _began(messages: Sequence[Item], at: datetime | None) -> datetime | None:
     return at or next((m["occurred_at"] for m in messages if "occurred_at" in m), None)
 
 
+def _conversation(
+    messages: list[Item],
+    at: datetime | None,
+    position: Position,
+    source: str,
+    options: Mapping[str, Any],
+) -> Conversation:
+    item = _item(messages, _began(messages, at), position, source, options)
+    return Conversation(item, position, at)
+
+
 def _item(
     content: str | list[Item],
     at: datetime | None,
@@ -86,9 +132,7 @@ def _item(
     source: str,
     options: Mapping[str, Any],
 ) -> Item:
-    where = (position.format, position.conversation or "", position.session or "")
-    body = content if isinstance(content, str) else json.dumps(content, default=str, sort_keys=True)
-    key = digest(*where, body, stamp(at) if at else "")
+    body = content if isinstance(content, str) else _written(content)
     metadata = {
         "source": source,
         "format": position.format,
@@ -101,12 +145,21 @@ def _item(
     item: Item = {
         "content": content,
         "metadata": {name: value for name, value in metadata.items() if value is not None},
-        "idempotency_key": f"{position.format}:{key[:40]}",
+        "idempotency_key": _key(body, at, position),
         **given,
     }
     if at is not None:
         item["occurred_at"] = at
     return item
+
+
+def _written(content: object) -> str:
+    return json.dumps(content, default=str, sort_keys=True)
+
+
+def _key(body: str, at: datetime | None, position: Position) -> str:
+    where = (position.format, position.conversation or "", position.session or "")
+    return f"{position.format}:{digest(*where, body, stamp(at) if at else '')[:40]}"
 
 
 def _text_parts(text: str) -> list[str]:

@@ -3,7 +3,10 @@
 A line is one of
 
 - a session: ``{"messages": [...], "occurred_at": …, "id": …}``;
-- a message: ``{"content": …, "role": …, "name": …, "occurred_at": …, "id": …}``. Messages that
+- a message: ``{"content": …, "role": …, "name": …, "occurred_at": …, "id": …}``, or the same under
+  other common names: ``text``, ``message``, ``body``; ``user``, ``from``, ``sender``, ``author``,
+  ``speaker``, ``username``; ``date``, ``time``, ``timestamp``, ``ts``, ``created_at``. Without
+  anybody who said it, it is the store's owner's. Messages that
   follow one another become one episode as long as their ``session`` (or ``conversation``,
   ``thread``; also with ``_id``) stays the same. Without such a key, one episode is one UTC day,
   and messages without a time stay together until one with a time comes.
@@ -24,10 +27,17 @@ from graphmem.doors.formats.items import MOST_MESSAGES, Item, Position, message_
 from graphmem.doors.formats.streams import JsonStream, lines
 from graphmem.errors import UsageError
 
-_CONTENT = ("content", "text", "message")
-_NAME = ("name", "speaker", "author")
-_ROLE = ("role", "sender")
-_TIME = ("occurred_at", "timestamp", "created_at", "create_time", "time", "date")
+_CONTENT = ("content", "text", "message", "body")
+_NAME = (
+    *("name", "speaker", "author", "sender_name", "from", "sender", "user"),
+    *("username", "user_name", "nickname", "nick"),
+)
+_NAMES_OF = ("name", "real_name", "display_name", "displayName", "nickname", "username", "login")
+"""Of somebody who is an object, the names; then what is as good as one."""
+_TIME = (
+    *("occurred_at", "timestamp", "created_at", "create_time", "time", "date"),
+    *("datetime", "ts", "timestamp_ms", "sent_at"),
+)
 _ID = ("id", "uuid", "message_id", "dia_id")
 _GROUP = tuple(
     key + end for end in ("_id", "") for key in ("session", "conversation", "thread", "chat")
@@ -45,6 +55,8 @@ _OPTIONS = (
 )
 _ROLES = {"human": "user", "ai": "assistant", "bot": "assistant", "model": "assistant"}
 _UNSPOKEN = frozenset({"system", "developer", "tool", "function"})
+_KNOWN_ROLES = _UNSPOKEN | {"user", "assistant", *_ROLES}
+_KNOWN = frozenset({*_CONTENT, *_NAME, "role", *_TIME, *_ID, *_GROUP, *_OPTIONS})
 
 
 def read_jsonl(chunks: Iterator[str], name: str, at: datetime | None) -> Iterator[Item]:
@@ -128,6 +140,17 @@ def _session(
     yield from message_items(messages, began, position, name, **_options(record, where))
 
 
+def is_message(record: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is a session or a message: text alone, or with who, when or where."""
+    if any(key in record for key in _MESSAGES):
+        return True
+    if not any(key in record for key in _CONTENT):
+        return False
+    return (
+        any(key in record for key in (*_NAME, "role", *_TIME, *_GROUP)) or record.keys() <= _KNOWN
+    )
+
+
 def _message(record: Mapping[str, Any], where: str) -> Item | None:
     """The message a mapping holds; None when it says nothing or nobody said it."""
     if not any(key in record for key in _CONTENT):
@@ -135,16 +158,13 @@ def _message(record: Mapping[str, Any], where: str) -> Item | None:
             f"{where}: neither 'content' (a message or a text) nor 'messages' (a session) in it; "
             f"it has {', '.join(sorted(map(str, record))) or 'nothing'}"
         )
-    author = _first(record, _NAME)
-    inner = author if isinstance(author, Mapping) else {}
-    role = str(_first(record, _ROLE) or inner.get("role") or "user").lower()
-    role = _ROLES.get(role, role)
-    text = _said(_first(record, _CONTENT), where)
+    content = _first(record, _CONTENT)
+    role, speaker = _who(record, content)
+    text = _said(content, where)
     if role in _UNSPOKEN or not text.strip():
         return None
     message: Item = {"content": text, "role": role}
-    speaker = inner.get("name") if isinstance(author, Mapping) else author
-    if isinstance(speaker, str) and speaker.strip():
+    if speaker:
         message["name"] = speaker
     source_id = _first(record, _ID)
     if source_id is not None:
@@ -153,6 +173,33 @@ def _message(record: Mapping[str, Any], where: str) -> Item | None:
     if when is not None:
         message["occurred_at"] = when
     return message
+
+
+def _who(record: Mapping[str, Any], content: object) -> tuple[str, str | None]:
+    """The role and the name of who speaks. A role that is none (``customer``) is a name."""
+    given = record.get("role")
+    for within in (content, *(record.get(key) for key in _NAME)):
+        if not given and isinstance(within, Mapping):
+            given = within.get("role")
+    names = [name for key in _NAME if (name := _named(record.get(key)))]
+    if not given:  # "sender": "human"
+        given = next((name for name in names if name.lower() in _KNOWN_ROLES), None)
+        names = [name for name in names if name != given]
+    name = next(iter(names), None)
+    role = str(given or "user").lower()
+    if role not in _KNOWN_ROLES:
+        return "user", name or str(given)
+    return _ROLES.get(role, role), name
+
+
+def _named(author: object) -> str | None:
+    """The name of an author: text, a number, or an object that has one."""
+    if isinstance(author, Mapping):
+        found = (_named(author.get(key)) for key in (*_NAMES_OF, "user", "email", "id"))
+        return next((name for name in found if name), None)
+    if isinstance(author, int) and not isinstance(author, bool):
+        return str(author)
+    return author if isinstance(author, str) and author.strip() else None
 
 
 def _said(content: object, where: str) -> str:
@@ -164,8 +211,10 @@ def _said(content: object, where: str) -> str:
     if isinstance(content, Mapping):
         return _said(content.get("text", content.get("content")), where)
     if isinstance(content, list):
-        texts = (part if isinstance(part, str) else _part(part) for part in content)
-        return "\n\n".join(text for text in texts if text)
+        texts = [part if isinstance(part, str) else _part(part) for part in content]
+        # Text with links and mentions between is one text; parts of a message stand for themselves.
+        within = len({isinstance(part, str) for part in content}) > 1
+        return ("" if within else "\n\n").join(text for text in texts if text)
     raise UsageError(f"{where}: 'content' must be text, got {type(content).__name__}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,16 @@ _DATED_NAME = re.compile(r"(?<!\d)(\d{4})[-_](\d\d)[-_](\d\d)(?!\d)")
 _FENCE = re.compile(r"---[ \t]*\r?\n")
 _KEY = re.compile(r"([A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(.*))?$")
 _DATE_KEYS = ("date", "created", "created_at", "occurred_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a note says about itself, and the rest of it."""
+
+    at: datetime | None
+    title: str | None
+    options: dict[str, Any]
+    body: str
 
 
 def read_text(text: str, name: str, at: datetime | None) -> Iterator[Item]:
@@ -32,6 +43,29 @@ def read_markdown(text: str, name: str, at: datetime | None) -> Iterator[Item]:
     Front matter is read line by line (``key: value``, and lists), not as full YAML; what is not
     understood is left alone. A date that is not ISO 8601 is a :class:`UsageError`.
     """
+    head = _markdown_head(text, name, at)
+    position = Position("markdown", title=head.title)
+    return text_items(head.body, head.at, position, name, **head.options)
+
+
+def head_of(text: str, name: str, at: datetime | None) -> Head:
+    """The head of a note, Markdown or plain; ``at`` counts for one that has no date of its own."""
+    if is_markdown(name):
+        return _markdown_head(text, name, at)
+    return Head(_date_in(name) or at, None, {}, text)
+
+
+def body_of(text: str, name: str) -> str:
+    """A note without its front matter."""
+    return _front_matter(text)[1] if is_markdown(name) else text
+
+
+def is_markdown(name: str) -> bool:
+    """Whether a file is Markdown by its name."""
+    return name.lower().endswith((".md", ".markdown"))
+
+
+def _markdown_head(text: str, name: str, at: datetime | None) -> Head:
     fields, body = _front_matter(text)
     written = next((fields[key] for key in _DATE_KEYS if fields.get(key)), None)
     if isinstance(written, list):
@@ -43,8 +77,7 @@ def read_markdown(text: str, name: str, at: datetime | None) -> Iterator[Item]:
     if tags:
         listed = tags if isinstance(tags, list) else tags.replace(",", " ").split()
         options["tags"] = [tag.lstrip("#") for tag in listed if tag.lstrip("#")]
-    position = Position("markdown", title=title if isinstance(title, str) else None)
-    return text_items(body, when, position, name, **options)
+    return Head(when, title if isinstance(title, str) else None, options, body)
 
 
 def _date_in(name: str) -> datetime | None:

@@ -1,0 +1,139 @@
+"""Relations that a question asks for: whom, which, and over whom to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from graphmem import Memory
+from graphmem.ingest.speech import SpokenTypes
+from graphmem.text import stem
+
+TEAM = [
+    ("Omar", "I moved to Rotterdam last week."),
+    ("Ann", "I live in Oslo."),
+    ("Kenji", "I work at ASML."),
+    ("Omar", "I got a job at Nokia."),
+    ("Priya", "I've been working at Siemens since 2019."),
+    ("Priya", "My brother Arun lives in Delhi and works at Infosys."),
+    ("Omar", "My wife Leila is a nurse."),
+    ("Ann", "I have a dog called Rex."),
+    ("Ann", "Rui Costa reports to Ben Toll. Lena Ray reports to Rui Costa."),
+    ("Ann", "Orion uses Redis. Atlas depends on Orion."),
+    ("Ann", "Acme acquired Nordbank in 2019."),
+]
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Memory]:
+    with Memory("memory://", user_id="u") as made:
+        for day, (name, said) in enumerate(TEAM, start=1):
+            made.add([{"name": name, "content": said}], occurred_at=f"2024-09-{day:02}")
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("Where does Omar live?", "Omar moved to Rotterdam"),
+        ("Where does Priya work?", "Priya works at Siemens"),
+        ("Who works at Nokia?", "Omar got a job at Nokia"),
+        ("Who is Omar's wife?", "Leila is Omar's wife"),
+        ("What pet does Ann have?", "Ann has a dog named Rex"),
+        ("Who does Rui Costa report to?", "Rui Costa reports to Ben Toll"),
+        ("Who reports to Rui Costa?", "Lena Ray reports to Rui Costa"),
+        ("Who is Rui Costa's manager?", "Rui Costa reports to Ben Toll"),
+        ("Who does Rui report to?", "Rui Costa reports to Ben Toll"),
+        ("What does Orion use?", "Orion uses Redis"),
+        ("What depends on Orion?", "Atlas depends on Orion"),
+        ("Which bank did Acme buy?", "Acme acquired Nordbank"),
+        ("Where does Priya's brother live?", "Arun lives in Delhi"),
+        ("Where does the brother of Priya work?", "Arun works at Infosys"),
+        ("What is the job of Omar's wife?", "Leila is a nurse"),
+    ],
+)
+def test_the_answer_is_first(memory: Memory, question: str, first: str) -> None:
+    hits = memory.search(question).hits
+    assert hits[0].text.startswith(first), [hit.text for hit in hits[:4]]
+    assert "relation" in {arm.arm for arm in hits[0].arms}
+
+
+@pytest.mark.parametrize(
+    "question", ["Where does nobody live?", "Tell me about Omar.", "When did it rain?"]
+)
+def test_where_none_is_asked_for_there_is_none(memory: Memory, question: str) -> None:
+    hits = memory.search(question).hits
+    assert hits
+    assert all("relation" not in {arm.arm for arm in hit.arms} for hit in hits)
+
+
+def test_what_more_is_asked_counts_against_it(memory: Memory) -> None:
+    plain = memory.search("Where does Omar live?").hits[0]
+    more = memory.search("Where does Omar live with his three green parrots?").hits
+    told = next(hit for hit in more if hit.id == plain.id)
+    share = {arm.arm: arm.score for arm in plain.arms}["relation"]
+    assert share == 1.0
+    assert {arm.arm: arm.score for arm in told.arms}["relation"] < 0.1
+
+
+def test_a_sister_is_no_brother() -> None:
+    with Memory("memory://", user_id="ada") as memory:
+        memory.add("My sister Zoe lives in Bergen. My brother Tom lives in Oslo. I live in Paris.")
+        for whose, where in (("my sister", "Zoe"), ("my brother", "Tom"), ("Ada's sister", "Zoe")):
+            first, second, *_ = memory.search(f"Where does {whose} live?", kinds=["fact"]).hits
+            assert first.text.startswith(f"{where} lives in")
+            assert first.score > second.score + 0.1
+        assert memory.search("Where do I live?").hits[0].text == "ada lives in Paris"
+        assert memory.search("Who is my brother?").hits[0].text == "Tom is ada's brother"
+
+
+def test_of_whom_much_is_known() -> None:
+    with Memory("memory://", user_id="ada") as memory:
+        memory.relate_many([("ada", "visited", f"Place{n}") for n in range(100)])
+        memory.relate_many([(f"Person{n}", "lives_in", f"Town{n}") for n in range(100)])
+        memory.add("I moved to Rotterdam.")
+        memory.relate_many([("ada", "knows", f"Person{n}") for n in range(100)])
+        assert memory.search("Where do I live?").hits[0].text.startswith("ada moved to Rotterdam")
+
+
+def test_part_of_two_names_is_nobody() -> None:
+    with Memory("memory://", user_id="u") as memory:
+        memory.relate("Rui Costa", "lives_in", "Oslo")
+        assert [seed.name for seed in memory.search("Where does Rui live?").seeds] == ["Rui Costa"]
+        assert memory.search("Who will rui it?").seeds == ()
+        memory.relate("Rui Lima", "lives_in", "Bonn")
+        assert memory.search("Where does Rui live?").seeds == ()
+        assert [s.name for s in memory.search("Where is Rui Lima?").seeds] == ["Rui Lima"]
+
+
+@pytest.mark.parametrize(
+    ("type", "word", "kind", "turned"),
+    [
+        ("manages", "manager", "of", False),
+        ("manages", "boss", "of", False),
+        ("manages", "reports", "verb", True),
+        ("parent_of", "son", "of", True),
+        ("works_at", "employer", "has", False),
+        ("likes", "enjoys", "verb", False),
+        ("flies_kites_with", "flies", "verb", False),
+    ],
+)
+def test_how_words_speak_of_a_type(type: str, word: str, kind: str, turned: bool) -> None:
+    ways = SpokenTypes().ways(type)[stem(word)]
+    assert any(way.kind == kind and way.turned == turned for way in ways)
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ("works", "worked", "working", "work"),
+        ("lives", "lived", "living", "live"),
+        ("manages", "managing", "managed"),
+        ("buys", "bought", "buying"),
+        ("marries", "married", "marry"),
+        ("boss",),
+    ],
+)
+def test_forms_of_a_word_share_a_stem(forms: tuple[str, ...]) -> None:
+    assert len({stem(form) for form in forms}) == 1
