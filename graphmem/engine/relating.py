@@ -13,8 +13,10 @@ from graphmem.errors import UsageError
 from graphmem.ingest import given as statements
 from graphmem.ingest.given import Given
 from graphmem.ingest.relation_types import normal
+from graphmem.ingest.resolve import resolve
 from graphmem.model import Episode, Metadata, Modality, Receipt
 from graphmem.ports.arguments import RelateArgs, ScopeArgs, When
+from graphmem.retrieve.unknown import no_entity
 
 _CHUNK = 64  # rows that are journalled in one transaction
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
@@ -73,6 +75,8 @@ class Relating(Core):
     ) -> Receipt:
         options = {"invalid_at": invalid_at, "occurred_at": occurred_at, **scope}
         said = statements.checked(subject, type, object, options, retracts=True)
+        if occurred_at is None:  # what was said at some time may be read before what it speaks of
+            await self._check_known(self._statement(said, options))
         return await self._say(said, options)
 
     async def relate_many(
@@ -103,6 +107,15 @@ class Relating(Core):
             if progress is not None:
                 progress(done)
         return new
+
+    async def _check_known(self, episode: Episode) -> None:
+        """:class:`~graphmem.errors.NotFound` when it speaks of what nobody has heard of."""
+        ledger = self._parts.ledger
+        candidates = statements.given(episode)
+        found = await resolve(candidates, episode, ledger, self._parts.clock)
+        for candidate in candidates.entities:
+            if found.entity(candidate.name) in found.new:
+                raise await no_entity(ledger, episode.scope.wall, candidate.name)
 
     def _statement(self, said: Given, options: Mapping[str, Any]) -> Episode:
         where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})

@@ -63,6 +63,10 @@ _OF_PERSONS = frozenset(
     | {"sibling_of", "parent_of", "colleague_of", "has_pet", "speaks", "studies_at", "plays"}
 )
 """Relations whose subject is a person, nearly always."""
+_CALLED = (
+    r"(?:\b(?:calls?|called|known as|goes by|nicknamed?|short for|a\.?k\.?a)\W+(?:\w+\W+){0,2}|\()"
+)
+"""What stands before a name that somebody also goes by."""
 _SEVERAL = "several fit equally"
 _PART_ONLY = "only a part of the name is the same, and nothing else"
 _IN_DOUBT = frozenset({_SEVERAL, _PART_ONLY})
@@ -344,14 +348,19 @@ class _Resolver:
 
     def _told_apart(self, entity: Entity, candidate: CandidateEntity) -> bool:
         """Whether the text uses both a given name and a short form of it (``Mike`` and
-        ``Michael``), which makes them two: unless one of them speaks, whom others call so."""
+        ``Michael``), which makes them two: unless it says that somebody is called so, or one of
+        them speaks, whom others call so."""
         if not (is_part(entity.name) and is_part(candidate.name)):
             return False
         key = name_key(candidate.name)
         said = {name_key(c.name) for c in candidates_of(self.extraction)} - {key}
         others = said & {name_key(name) for name in (entity.name, *entity.aliases)}
         speak = {name_key(turn.speaker) for turn in self.episode.turns if turn.speaker}
-        return bool(others) and len({key, *others} & speak) != 1
+        if not others or len({key, *others} & speak) == 1:
+            return False
+        names = "|".join(re.escape(name) for name in (candidate.name, entity.name, *entity.aliases))
+        called = re.compile(rf"{_CALLED}(?:{names})\b", re.I)
+        return not any(called.search(turn.text) for turn in self.episode.turns)
 
     def _acts_as_person(self, candidate: CandidateEntity) -> bool:
         """Whether it is a person by its kind, or by what is said of it."""

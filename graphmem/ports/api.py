@@ -153,7 +153,9 @@ class MemoryAPI(Protocol):
 
         With ``invalid_at`` the world changed: it held until then. Without it belief was wrong: it
         never was so, and what it had closed is open again. An episode like any other, that
-        :meth:`undo` undoes. ``occurred_at`` is when this was said, without it now.
+        :meth:`undo` undoes. ``occurred_at`` is when this was said, without it now. What is said now
+        of a name that nobody has is NotFound, and nothing is stored; what was said at some time may
+        be read before what it takes back.
         """
         ...
 

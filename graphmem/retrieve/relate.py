@@ -13,11 +13,11 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from graphmem.clock import stamp_or_none
-from graphmem.errors import NotFound
 from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Subgraph
 from graphmem.ports.graph import GraphStore, Link
 from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.lens import Known, Lens, since
+from graphmem.retrieve.unknown import no_entity
 from graphmem.retrieve.walk import Route, Walk
 from graphmem.text import name_keys
 
@@ -43,7 +43,7 @@ class Relate:
             found = await self._ledger.entities(EntityQuery(scope.wall, keys=(key,)))
             if found:
                 return min(found, key=lambda entity: entity.id)
-        raise NotFound(f"no entity {name_or_id!r} in this scope; entities() lists those it has")
+        raise await no_entity(self._ledger, scope.wall, name_or_id)
 
     async def names(self, scope: Scope, ids: Sequence[str]) -> dict[str, Entity]:
         found: dict[str, Entity] = {}

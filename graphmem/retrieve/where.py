@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from graphmem.clock import stamp
-from graphmem.errors import NotFound
 from graphmem.filters import FIELDS, Test, Where, tests
 from graphmem.filters.tree import at_time, changed
 from graphmem.model import Scope
 from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.lens import Known
+from graphmem.retrieve.unknown import no_entity
 from graphmem.text import core_words, name_hints, name_keys
 
 _NAMED = frozenset(field.name for field in FIELDS["facts"].values() if field.holds == "name")
@@ -47,7 +47,7 @@ async def _ids(ledger: Known, scope: Scope, name_or_id: str) -> list[str]:
     found = await ledger.entities(EntityQuery(scope.wall, keys=hints)) if hints else []
     if found:
         return sorted(entity.id for entity in found)
-    raise NotFound(f"where: no entity {name_or_id!r} in this scope; entities() lists those it has")
+    raise await no_entity(ledger, scope.wall, name_or_id, where="where: ")
 
 
 def _parts_of_names(name: str) -> tuple[str, ...]:

@@ -187,7 +187,9 @@ def test_undo_merge_and_unmerge(ada: Run) -> None:
 
 
 def test_what_could_not_be_done_is_said(ada: Run) -> None:
-    assert "no such relation is believed" in ada("unrelate", "Bo", "likes", "tea").err
+    assert "no such relation is believed" in ada("unrelate", "Bo", "likes", "Acme").err
+    unknown = ada("unrelate", "Bo", "works_at", "Acmee")
+    assert (unknown.code, "did you mean Acme?" in unknown.err) == (4, True)
     assert "did you mean works_at?" in ada("relations", "--type", "wroks_at").err
     assert "Bo and bo are one entity" in ada("paths", "Bo", "bo").err
     ran = ada("diff", "2025-01", "2024-01")

@@ -8,7 +8,7 @@ import pytest
 
 from graphmem import Memory
 from graphmem.clock import ManualClock
-from graphmem.errors import UsageError
+from graphmem.errors import NotFound, UsageError
 from graphmem.ingest.given import sentence
 from graphmem.testing.machine import replay_differences
 from tests.engine.helpers import OnLoop
@@ -94,6 +94,32 @@ def test_said_again_after_it_was_taken_back(memory: Memory) -> None:
     assert memory.unrelate("Ada", "likes", "tea").status == "done"
     assert _held(memory) == set()
     assert memory.unrelate("Ada", "likes", "tea").status == "duplicate"
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        (("Ada", "works_at", "Acm"), "no entity 'Acm' .*did you mean Acme?"),
+        (("Adda", "works_at"), "no entity 'Adda' .*did you mean Ada?"),
+        (
+            ("Ada", "works_at", "Qqq"),
+            "no entity 'Qqq' in this scope; entities.. lists those it has$",
+        ),
+    ],
+)
+def test_nothing_is_taken_back_of_whom_nobody_knows(
+    memory: Memory, ends: tuple[str, ...], said: str
+) -> None:
+    memory.relate("Ada", "works_at", "Acme")
+    with pytest.raises(NotFound, match=said):
+        memory.unrelate(*ends)
+    assert [entity.name for entity in memory.entities()] == ["Acme", "Ada"]
+    assert (memory.stats().turns, len(_held(memory))) == (1, 1)
+    # An end may be read before the beginning, when it says when it was told.
+    memory.unrelate("Bob", "works_at", "Bolt", invalid_at="2023-01-01", occurred_at="2023-01-01")
+    memory.relate("Bob", "works_at", "Bolt", valid_at="2022-01-01", occurred_at="2022-01-01")
+    (job,) = memory.relations("Bob", current=False)
+    assert str(job.invalid_at)[:10] == "2023-01-01"
 
 
 @pytest.mark.parametrize("modality", ["planned", "hearsay", "hypothetical", "negated"])

@@ -184,6 +184,16 @@ async def test_a_short_form_beside_the_name_is_another(known: str | None) -> Non
     assert await book.who(*facts, name="Robert Stone") == "Bob Stone"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Michael, whom all call Mike, works at Acme.", "Michael (Mike) works at Acme.",
+     "Michael is known as Mike.", "Mike is short for Michael.", "Michael, a.k.a. Mike, is in."],
+)  # fmt: skip
+async def test_a_short_form_that_the_text_gives(text: str) -> None:
+    facts = (says("Mike", "works_at", "Acme"), says("Michael", "works_at", "Acme"))
+    assert await Book().who(*facts, name="Michael", text=text) == "Mike"
+
+
 async def test_a_town_is_not_whom_it_is_named_after() -> None:
     book = Book()
     found = await book.tell(says("Armstrong", "named_after", "James Armstrong"))

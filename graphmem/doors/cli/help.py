@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING
 from graphmem.doors.cli.base import options
 from graphmem.doors.cli.output import note
 from graphmem.errors import GraphmemError, NotFound
+from graphmem.retrieve.unknown import LISTS, did_you_mean
 
 if TYPE_CHECKING:
     from graphmem import Memory
 
-_CLOSE = 70
-"""From 0 to 100: how alike a name must be to be suggested."""
-_SUGGESTED = 3
-_MOST_NAMES = 10_000
 _NO_SUCH = re.compile(r"no (fact|episode or change) '([^']+)' in this scope$")
-_API_HINT = "entities() lists those it has"
 
 
 @contextmanager
@@ -38,12 +34,9 @@ def asking() -> Iterator[Memory]:
 def _explained(memory: Memory, message: str) -> str:
     if nothing_stored(memory):
         return f"{message.partition(';')[0]}: {_nothing()}"
-    if _API_HINT not in message:
+    if LISTS not in message:
         return message + _of_a_fact(memory, message)
-    shell = message.replace(_API_HINT, "`graphmem entities` lists those it has")
-    asked = message.partition("no entity ")[2].rpartition(" in this scope")[0]
-    likely = _like(memory, asked[1:-1])
-    return f"{shell}; did you mean {' or '.join(likely)}?" if likely else shell
+    return message.replace(LISTS, "`graphmem entities` lists those it has")
 
 
 def _of_a_fact(memory: Memory, message: str) -> str:
@@ -62,23 +55,6 @@ def _of_a_fact(memory: Memory, message: str) -> str:
     return ""
 
 
-def _like(memory: Memory, asked: str) -> list[str]:
-    """The names (and aliases) in this scope that are most like the one asked for."""
-    from rapidfuzz import fuzz, process, utils
-
-    found = memory.entities(limit=_MOST_NAMES)
-    names = dict.fromkeys(name for entity in found for name in (entity.name, *entity.aliases))
-    best = process.extract(
-        asked,
-        list(names),
-        scorer=fuzz.WRatio,
-        processor=utils.default_process,
-        limit=_SUGGESTED,
-        score_cutoff=_CLOSE,
-    )
-    return [name for name, _, _ in best]
-
-
 def nothing_stored(memory: Memory) -> bool:
     """Whether the scope of the options holds no episode."""
     return memory.stats().episodes == 0
@@ -92,15 +68,9 @@ def say_if_empty(memory: Memory, answer: object) -> None:
 
 def say_if_no_type(memory: Memory, type: str) -> None:
     """After an empty answer about a relation type: which ones are said here that are like it."""
-    from rapidfuzz import process, utils
-
     said = [known.type for known in memory.relation_types() if known.statements]
     if said and type not in said:
-        best = process.extract(
-            type, said, processor=utils.default_process, limit=_SUGGESTED, score_cutoff=_CLOSE
-        )
-        like = f"; did you mean {' or '.join(name for name, _, _ in best)}?" if best else ""
-        note(f"nothing here has the type {type!r}{like}")
+        note(f"nothing here has the type {type!r}{did_you_mean(type, said)}")
 
 
 def _nothing() -> str:
