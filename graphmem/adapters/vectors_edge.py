@@ -111,8 +111,12 @@ class EdgeVectors:
             return True
         finally:
             # A thread may have started it although the call was cancelled before it knew.
-            if self._writer is not None:
-                await asyncio.shield(self._write(self._stop_optimizing, owner))
+            await asyncio.shield(self._stop_if_open(owner))
+
+    async def _stop_if_open(self, owner: object) -> None:
+        """To close is to stop it, too; asked here, where nothing can close in between."""
+        if self._writer is not None:
+            await self._write(self._stop_optimizing, owner)
 
     async def clear(self) -> None:
         """See the port. Works on a folder that is open, closed or damaged; an open one stays open,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from graphmem.doors.cli.base import options
 from graphmem.doors.cli.output import note
 from graphmem.errors import GraphmemError, NotFound
-from graphmem.retrieve.unknown import LISTS, did_you_mean
 
 if TYPE_CHECKING:
     from graphmem import Memory
@@ -32,6 +31,8 @@ def asking() -> Iterator[Memory]:
 
 
 def _explained(memory: Memory, message: str) -> str:
+    from graphmem.retrieve.unknown import LISTS
+
     if nothing_stored(memory):
         return f"{message.partition(';')[0]}: {_nothing()}"
     if LISTS not in message:
@@ -68,6 +69,8 @@ def say_if_empty(memory: Memory, answer: object) -> None:
 
 def say_if_no_type(memory: Memory, type: str) -> None:
     """After an empty answer about a relation type: which ones are said here that are like it."""
+    from graphmem.retrieve.unknown import did_you_mean
+
     said = [known.type for known in memory.relation_types() if known.statements]
     if said and type not in said:
         note(f"nothing here has the type {type!r}{did_you_mean(type, said)}")
