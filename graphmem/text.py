@@ -24,6 +24,11 @@ _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozen
 )
 _UNSEEN_KINDS = frozenset({"Cc", "Cf"})
 _CLOSING = " .!…:;,。！｡；，"
+_IRREGULAR = {
+    "bought": "buy", "built": "build", "led": "lead", "met": "meet", "ran": "run", "won": "win",
+    "taught": "teach", "written": "write", "wrote": "write", "spoke": "speak", "sold": "sell",
+    "went": "go", "gave": "give", "children": "child", "wives": "wife",
+}  # fmt: skip
 _ARTICLES = frozenset({"a", "an", "the"})
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam"})
 _LEGAL_FORMS = frozenset(
@@ -61,13 +66,6 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).casefold()
     decomposed = unicodedata.normalize("NFKD", plain)
     return "".join(c for c in decomposed if not unicodedata.combining(c))
-
-
-_IRREGULAR = {
-    "bought": "buy", "built": "build", "led": "lead", "met": "meet", "ran": "run", "won": "win",
-    "taught": "teach", "written": "write", "wrote": "write", "spoke": "speak", "sold": "sell",
-    "went": "go", "gave": "give", "children": "child", "wives": "wife",
-}  # fmt: skip
 
 
 def words(text: str) -> list[str]:

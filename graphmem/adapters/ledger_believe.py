@@ -98,13 +98,11 @@ def _mention_anew(log: Log, ids: Sequence[str], wall: str, by: By) -> Steps[None
         named.setdefault(row["episode_id"], []).append(row["entity_id"])
     for episode_id, entity_ids in named.items():
         log.append(
-            at=by.at,
+            by,
             kind="mention",
             id=episode_id,
             action="REPLACE",
             wall=wall,
-            episode_id=by.episode_id,
-            actor=by.actor,
             after=rows.as_json({"entity_ids": entity_ids}),
         )
 
@@ -120,13 +118,11 @@ def _log_entity(
     body: str | None = None,
 ) -> None:
     log.append(
-        at=by.at,
+        by,
         kind="entity",
         id=id,
         action=action,
         wall=wall,
-        episode_id=by.episode_id,
-        actor=by.actor,
         reason=reason,
         after=body,
     )
@@ -148,13 +144,11 @@ def undo_episode(log: Log, id: str, wall: str, by: By) -> Steps[None]:
     yield from set_aside(log, aside, wall, by._replace(episode_id=id))
     yield from forget_names(log, [id], by, reason="undone", erase=False)
     log.append(
-        at=by.at,
+        by._replace(episode_id=id),
         kind="episode",
         id=id,
         action="DELETE",
         wall=wall,
-        episode_id=id,
-        actor=by.actor,
         reason="undone",
         after=rows.as_json({"turn_ids": [row["id"] for row in turns]}),
     )
@@ -166,13 +160,11 @@ def take_up(log: Log, row: Row, by: By) -> Steps[None]:
     following = yield from ask("episode_after", id=row["id"])
     for id in (row["id"], *(one["id"] for one in following)):
         log.append(
-            at=by.at,
+            by._replace(episode_id=id),
             kind="episode",
             id=id,
             action="ADD",
             wall=row["wall"],
-            episode_id=id,
-            actor=by.actor,
         )
 
 

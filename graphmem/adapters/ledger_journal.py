@@ -82,13 +82,11 @@ def _journal_run(
         last[place] = episode.id
         stored.append(episode)
         log.append(
-            at=episode.recorded_at,
+            By(episode.recorded_at, episode.id, "graphmem"),
             kind="episode",
             id=episode.id,
             action="ADD",
             wall=episode.scope.wall,
-            episode_id=episode.id,
-            actor="graphmem",
             value=episode,
         )
     new = [episode for episode, id in zip(stored, repeated, strict=True) if id is None]

@@ -38,13 +38,11 @@ def set_aside(log: Log, ids: Collection[str], wall: str, by: By) -> Steps[None]:
     yield from tell("set_gone", *({"id": id, "gone_at": stamp(by.at)} for id in sorted(ids)))
     for id in sorted(ids):
         log.append(
-            at=by.at,
+            by,
             kind="entity",
             id=id,
             action="DELETE",
             wall=wall,
-            episode_id=by.episode_id,
-            actor=by.actor,
             reason=_UNSPOKEN,
         )
 
@@ -84,13 +82,11 @@ def log_erased(log: Log, kind: str, erased: Mapping[str, str | None], wall: str,
     """What projections need to follow, by id; the text is gone."""
     for id, after in sorted(erased.items()):
         log.append(
-            at=by.at,
+            by,
             kind=kind,
             id=id,
             action="ERASE",
             wall=wall,
-            episode_id=by.episode_id,
-            actor=by.actor,
             after=after,
         )
 

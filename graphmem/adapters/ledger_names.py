@@ -40,13 +40,11 @@ def put_anew(log: Log, entity: Entity, by: By, reason: str, *, seen: bool) -> St
     yield from tell("add_alias", *rows.alias_rows(entity))
     if seen:
         log.append(
-            at=by.at,
+            by,
             kind="entity",
             id=entity.id,
             action="UPDATE",
             wall=entity.wall,
-            episode_id=by.episode_id,
-            actor=by.actor,
             reason=reason,
             after=row["body"],
         )

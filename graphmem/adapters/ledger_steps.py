@@ -79,14 +79,12 @@ class Log:
 
     def append(
         self,
+        by: By,
         *,
-        at: datetime,
         kind: str,
         id: str,
         action: str,
         wall: str,
-        episode_id: str | None,
-        actor: str,
         reason: str = "",
         after: str | None = None,
         value: Episode | Fact | None = None,
@@ -95,13 +93,13 @@ class Log:
         self.values.append(value)
         self.rows.append(
             {
-                "at": stamp(at),
+                "at": stamp(by.at),
                 "kind": kind,
                 "id": id,
                 "action": action,
                 "wall": wall,
-                "episode_id": episode_id,
-                "actor": actor,
+                "episode_id": by.episode_id,
+                "actor": by.actor,
                 "reason": reason,
                 "after": after,
             }

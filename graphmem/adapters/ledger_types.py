@@ -15,13 +15,11 @@ from graphmem.ports.ledger_types import ALL_WALLS, Saying, TypeUse
 def put_rules(log: Log, rules: Iterable[TypeRule], by: By) -> None:
     for rule in rules:
         log.append(
-            at=by.at,
+            by._replace(episode_id=None),
             kind="type",
             id=rule.type,
             action="UPDATE",
             wall=ALL_WALLS,
-            episode_id=None,
-            actor=by.actor,
             after=rows.as_json(rule),
         )
 

@@ -196,13 +196,11 @@ def _put_entities(log: Log, commit: Commit, by: By) -> Steps[None]:
     yield from tell("add_alias", *(row for entity in entities for row in rows.alias_rows(entity)))
     for entity, row in zip(entities, put, strict=True):
         log.append(
-            at=by.at,
+            by,
             kind="entity",
             id=entity.id,
             action="ADD" if entity in commit.new_entities else "UPDATE",
             wall=entity.wall,
-            episode_id=by.episode_id,
-            actor=by.actor,
             reason=commit.reasons.get(entity.id, ""),
             after=row["body"],
         )
@@ -215,14 +213,12 @@ def _put_mentions(log: Log, commit: Commit, by: By, episode: Episode) -> Steps[N
     ]
     yield from tell("add_mention", *named)
     log.append(
-        at=by.at,
+        by._replace(episode_id=episode.id),
         kind="mention",
         id=episode.id,
         # What was taken up again may have mentioned others before.
         action="REPLACE" if episode.reason == TAKEN_UP else "ADD",
         wall=episode.scope.wall,
-        episode_id=episode.id,
-        actor=by.actor,
         after=rows.as_json({"entity_ids": sorted({entity for _, entity in commit.mentions})}),
     )
 
@@ -262,13 +258,11 @@ def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) ->
 
 def _log_fact(log: Log, fact: Fact, decision: Decision, by: By, body: str | None) -> None:
     log.append(
-        at=by.at,
+        by,
         kind="fact",
         id=fact.id,
         action=decision.action,
         wall=fact.scope.wall,
-        episode_id=by.episode_id,
-        actor=by.actor,
         reason=decision.reason,
         after=body,
         value=fact if body is not None else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Literal
 
 from graphmem.nicknames import formal_names, is_given_name
@@ -14,6 +16,10 @@ _PARTICLES = frozenset(
     {"al", "bin", "da", "de", "del", "della", "den", "der", "di", "dos", "du", "el", "la", "le"}
     | {"ten", "ter", "van", "von", "y", "zu"}
 )
+_CALLED = (
+    r"(?:\b(?:calls?|called|known as|goes by|nicknamed?|short for|a\.?k\.?a)\W+(?:\w+\W+){0,2}|\()"
+)
+"""What stands before a name that somebody also goes by."""
 _LIVING = {"person": "person", "animal": "animal", "pet": "animal"}
 
 
@@ -129,3 +135,10 @@ def sought_keys(name: str) -> list[str]:
     if not surname:
         return hints
     return [*(h for h in hints if h.startswith(("~n ", "~i "))), given, surname]
+
+
+def called_so(names: Iterable[str], texts: Iterable[str]) -> bool:
+    """Whether a text says that somebody is called by one of these names, too."""
+    either = "|".join(map(re.escape, names))
+    said = re.compile(rf"{_CALLED}(?:{either})\b", re.IGNORECASE)
+    return any(said.search(text) for text in texts)

@@ -24,6 +24,7 @@ from typing import Protocol
 from graphmem.clock import Clock
 from graphmem.ingest.likeness import (
     VAGUE,
+    called_so,
     is_part,
     kinds_agree,
     likeness,
@@ -63,10 +64,6 @@ _OF_PERSONS = frozenset(
     | {"sibling_of", "parent_of", "colleague_of", "has_pet", "speaks", "studies_at", "plays"}
 )
 """Relations whose subject is a person, nearly always."""
-_CALLED = (
-    r"(?:\b(?:calls?|called|known as|goes by|nicknamed?|short for|a\.?k\.?a)\W+(?:\w+\W+){0,2}|\()"
-)
-"""What stands before a name that somebody also goes by."""
 _SEVERAL = "several fit equally"
 _PART_ONLY = "only a part of the name is the same, and nothing else"
 _IN_DOUBT = frozenset({_SEVERAL, _PART_ONLY})
@@ -358,9 +355,8 @@ class _Resolver:
         speak = {name_key(turn.speaker) for turn in self.episode.turns if turn.speaker}
         if not others or len({key, *others} & speak) == 1:
             return False
-        names = "|".join(re.escape(name) for name in (candidate.name, entity.name, *entity.aliases))
-        called = re.compile(rf"{_CALLED}(?:{names})\b", re.I)
-        return not any(called.search(turn.text) for turn in self.episode.turns)
+        names = (candidate.name, entity.name, *entity.aliases)
+        return not called_so(names, (turn.text for turn in self.episode.turns))
 
     def _acts_as_person(self, candidate: CandidateEntity) -> bool:
         """Whether it is a person by its kind, or by what is said of it."""

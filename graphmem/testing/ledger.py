@@ -26,6 +26,7 @@ from graphmem.testing.ledger_copy import CopyContract
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
 from graphmem.testing.ledger_facts import FactsContract
 from graphmem.testing.ledger_filters import LedgerFilters
+from graphmem.testing.ledger_merged import MergedContract
 from graphmem.testing.ledger_types import TypesContract
 from graphmem.testing.ledger_writers import WritersContract
 
@@ -33,7 +34,13 @@ __all__ = ["ADA", "BOB", "Draft", "LedgerContract", "store"]
 
 
 class LedgerContract(
-    FactsContract, WritersContract, CopyContract, BelieveContract, LedgerFilters, TypesContract
+    FactsContract,
+    WritersContract,
+    CopyContract,
+    BelieveContract,
+    MergedContract,
+    LedgerFilters,
+    TypesContract,
 ):
     """Subclass it and give three ledgers, open: ``ledger`` (empty), ``second`` (the same store as
     another process would open it, or the same object where one process is all) and ``another``

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from graphmem.adapters.rules.phrases import Place, name_slot, named_thing
 from graphmem.adapters.rules.relations import Rule, Time
-from graphmem.adapters.rules.slots import Thing
+from graphmem.adapters.rules.slots_named import Thing
 from graphmem.adapters.rules.subjects import Subject, Voice
 from graphmem.adapters.rules.words import word_set
 

@@ -18,7 +18,8 @@ from graphmem.adapters.rules.phrases import Place, quoted_titles
 from graphmem.adapters.rules.posts import posts
 from graphmem.adapters.rules.relations import Rule, Time
 from graphmem.adapters.rules.scan import Sentence, clause_starts
-from graphmem.adapters.rules.slots import Slots, Thing
+from graphmem.adapters.rules.slots import Slots
+from graphmem.adapters.rules.slots_named import Thing
 from graphmem.adapters.rules.subjects import Subject, Voice
 from graphmem.adapters.rules.words import SENTENCE_BLOCKERS
 from graphmem.ports.llm import CandidateFact
