@@ -19,6 +19,17 @@ _DIGITS_APART = re.compile(r"\d \d")
 _HEADING = re.compile(r"\s*#{0,6}\s*([^\n]{2,100}?)[ \t*_]*\n\s*(?=\S[^\n]{39})")
 _APART = re.compile(r"\s*\([^()]*\)$")
 _HEADING_WORDS = 10
+_MONTH = (
+    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    "sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_DAY_ALONE = re.compile(
+    rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]*\s+)?"
+    rf"(?:\d{{1,4}}([-/.])\d{{1,2}}\1\d{{1,4}}"
+    rf"|(?:\d{{1,2}}[a-z]{{0,2}}\.?\s+)?{_MONTH}\.?(?:\s+\d{{1,2}}[a-z]{{0,2}})?,?\s+\d{{4}})"
+    r"(?:(?:T|,?\s+)\d\d?:\d\d(?::\d\d)?)?",
+    re.IGNORECASE,
+)
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
     map(chr, range(0xFE00, 0xFE10))
 )
@@ -239,13 +250,15 @@ def heading(text: str) -> str | None:
 
     A title is short, begins with a capital or a digit, and does not end as a sentence or a
     greeting does. Brackets behind it, as in "Mercury (planet)", only tell namesakes apart and are
-    left out.
+    left out. A day is none: it says when, not what about.
     """
     match = _HEADING.match(text)
     if match is None:
         return None
     line = _APART.sub("", match.group(1)).strip("\"'“”‘’ ")
     if not line or not (line[0].isupper() or line[0].isdigit()) or line[-1] in ".!?,;:":
+        return None
+    if _DAY_ALONE.fullmatch(line):
         return None
     return line if len(line.split()) <= _HEADING_WORDS else None
 
