@@ -9,7 +9,7 @@ from graphmem.engine.view import View
 from graphmem.errors import NotFound
 from graphmem.model import Change, Difference, Fact, Scope
 from graphmem.retrieve.lens import Lens, since
-from graphmem.retrieve.narrow import told_history
+from graphmem.retrieve.narrow import told_facts, told_history
 
 _PAGE = 1000
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -47,7 +47,7 @@ async def _known(view: View, where: Scope, facts: Sequence[Fact]) -> dict[str, F
     for start in range(0, len(facts), _PAGE):
         ids = tuple(fact.id for fact in facts[start : start + _PAGE])
         query = Lens().query(where, ids=ids, stated_only=True, limit=_PAGE)
-        known |= {fact.id: fact for fact in await view.ledger.facts(query)}
+        known |= {fact.id: fact for fact in await told_facts(view.ledger, where, query)}
     return known
 
 

@@ -34,6 +34,7 @@ from graphmem.retrieve.hits import (
 from graphmem.retrieve.lens import Known, Lens
 from graphmem.retrieve.links import BEST_TURNS, Links, gather, with_keys
 from graphmem.retrieve.named import named_whole_or_alone, part_names
+from graphmem.retrieve.narrow import told_here
 from graphmem.retrieve.nearby import Expands
 from graphmem.retrieve.question import Candidates, Question
 from graphmem.retrieve.reading import Reader
@@ -103,7 +104,15 @@ class Retrieve:
                 source = first_source(fact, question.scope)
                 turn = ranked.turns.get(source.turn_id or "") if source else None
                 hits.append(
-                    fact_hit(fact, source, turn, why, score=score, rank=at, path=paths.get(fact.id))
+                    fact_hit(
+                        told_here(fact, question.scope) or fact,
+                        source,
+                        turn,
+                        why,
+                        score=score,
+                        rank=at,
+                        path=paths.get(fact.id),
+                    )
                 )
             else:
                 turn = ranked.turns[row.id]

@@ -17,6 +17,7 @@ from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Su
 from graphmem.ports.graph import GraphStore, Link
 from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.lens import Known, Lens, since
+from graphmem.retrieve.narrow import told_facts
 from graphmem.retrieve.unknown import no_entity
 from graphmem.retrieve.walk import Route, Walk
 from graphmem.text import name_keys
@@ -208,7 +209,7 @@ class Relate:
                 after=after,
                 limit=_PAGE,
             )
-            page = await self._ledger.facts(query)
+            page = await told_facts(self._ledger, scope, query)
             found += page
             if len(page) < _PAGE:
                 return found

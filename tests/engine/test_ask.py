@@ -200,12 +200,21 @@ def test_narrowing_hides_what_was_told_elsewhere_of_the_same_fact(
     memory.update(fact, tags=["home"], **here)
 
     explained = memory.explain(fact, **here)
+    begun = memory.get(fact).stated_at
+    assert begun is not None
     told = (
         explained,
         memory.history(fact, **here),
         memory.get(fact, **here),
         memory.get_all(current=False, **here),
+        memory.search("Where did Zoe live?", current=False, **here),
+        memory.context("Where did Zoe live?", **here),
+        memory.timeline("Zoe", **here),
+        memory.relations("Zoe", current=False, **here),
+        memory.diff("2000-01-01", begun, **here),
+        memory.diff(begun, "2100-01-01", **here),
     )
+    assert all(told)
     for secret in (first.episode_id, moved.episode_id, "in there"):
         assert secret not in repr(told)
         assert secret in repr(memory.explain(fact))
