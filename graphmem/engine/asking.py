@@ -66,6 +66,10 @@ class Asking(Core):
     def _lens(self, current: bool) -> Lens:
         return Lens(current=self._parts.clock.now() if current else None)
 
+    def _holding(self, current: bool) -> Lens:
+        """What has begun, too: for relations, of which nobody reads the dates first."""
+        return replace(self._lens(current), begun=True)
+
     async def _filtered(
         self,
         lens: Lens,

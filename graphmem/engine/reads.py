@@ -147,7 +147,7 @@ class Reads(Asking):
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
         here = self._scope(scope)
-        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here)
+        lens = await self._filtered(self._holding(current), where, self._parts.ledger, here)
         return await self._relate.relations(
             here,
             checked_text_or_none(entity, "entity"),
@@ -169,7 +169,7 @@ class Reads(Asking):
     ) -> Subgraph:
         here, start = self._scope(scope), checked_text(entity, "entity")
         steps, most = checked_hops(hops), checked_limit(limit)
-        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here)
+        lens = await self._filtered(self._holding(current), where, self._parts.ledger, here)
         await self._graph.catch_up()
         return await self._relate.neighbours(here, start, steps, most, lens)
 
@@ -187,7 +187,7 @@ class Reads(Asking):
         here = self._scope(scope)
         ends = checked_text(source, "source"), checked_text(target, "target")
         steps, most = checked_hops(max_hops), checked_limit(limit)
-        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here)
+        lens = await self._filtered(self._holding(current), where, self._parts.ledger, here)
         await self._graph.catch_up()
         return await self._relate.paths(here, *ends, max_hops=steps, limit=most, lens=lens)
 
@@ -276,5 +276,5 @@ class Reads(Asking):
         **scope: Unpack[ScopeArgs],
     ) -> nx.MultiDiGraph[str]:
         here = self._scope(scope)
-        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here)
+        lens = await self._filtered(self._holding(current), where, self._parts.ledger, here)
         return await self._relate.to_networkx(here, lens)

@@ -318,7 +318,8 @@ class MemoryAPI(Protocol):
         """Typed relations: of one entity, of one type, between two; by when they began, the
         ``limit`` earliest.
 
-        Only what is stated: plans, hearsay, suppositions and denials are facts, but no relations.
+        Only what is stated: plans, hearsay, suppositions and denials are facts, but no relations;
+        and only what holds now: with ``current=False`` what has ended or is to begin, too.
         ``type`` may be written in any way (``works at``) and brings what was declared to mean the
         same too. ``where`` is a filter over the facts that they are (see :meth:`search`).
         """

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from graphmem.clock import stamp
 from graphmem.filters import Where
-from graphmem.filters.tree import known
+from graphmem.filters.tree import Not, Test, both, known
 from graphmem.model import Change, Entity, Episode, Fact, HitKind, Scope, Turn
 from graphmem.ports.graph import Link
 from graphmem.ports.ledger import EntityQuery, FactQuery, Mentions
@@ -49,13 +49,14 @@ class Known(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """With ``at``: what held then. With ``current``: what has not ended by then, begun or not.
-    With neither: everything."""
+    """With ``at``: what held then. With ``current``: what has not ended by then, begun or not; with
+    ``begun`` too, without what is said to begin later. With neither: everything."""
 
     current: datetime | None = None
     at: datetime | None = None
     where: Where | None = None
     """A filter that facts must pass, resolved (see :mod:`graphmem.retrieve.where`)."""
+    begun: bool = False
 
     def query(self, scope: Scope, **more: Any) -> FactQuery:
         """A question to the ledger about a scope, seen so."""
@@ -65,9 +66,14 @@ class Lens:
             run_id=scope.run_id,
             current=self.current,
             at=self.at,
-            where=of_kind(self.where, "fact"),
+            where=both(of_kind(self.where, "fact"), self._not_to_come()),
             **more,
         )
+
+    def _not_to_come(self) -> Where | None:
+        if not self.begun or self.current is None:
+            return None
+        return Not(Test("valid_at", "gt", (stamp(self.current),)))
 
     @property
     def moment(self) -> datetime | None:
@@ -83,8 +89,11 @@ class Lens:
         seen_at = stamp(self.moment)
         if link.invalid_at is not None and link.invalid_at <= seen_at:
             return False
+        if self.at is None:
+            # Told of a later day than today's is only what says so: clocks and zones differ.
+            return not (self.begun and link.valid_at is not None and link.valid_at > seen_at)
         start = _start(link.valid_at, link.stated_at, link.invalid_at)
-        return self.at is None or start is None or start <= seen_at
+        return start is None or start <= seen_at
 
 
 def of_kind(where: Where | None, kind: HitKind) -> Where | None:

@@ -278,6 +278,20 @@ def test_a_view_of_a_moment_to_come_goes_on(plain: Memory) -> None:
     assert [hit.kind for hit in view.search("tea", kinds=["fact"])] == ["fact"]
 
 
+def test_what_is_to_begin_holds_not_yet(plain: Memory) -> None:
+    plain.relate("Ada", "works_at", "Acme", valid_at="2031-01-01")
+    plain.relate("Ada", "friend_of", "Bob", occurred_at="2031-01-01")
+    friend, work = ("Ada", "friend_of", "Bob"), ("Ada", "works_at", "Acme")
+    assert _held(plain) == {friend}  # it was told: only a clock says that it is not true yet
+    assert _held(plain, current=False) == {friend, work}
+    assert _held(plain.as_of("2031-02-01")) == {friend, work}
+    assert plain.paths("Ada", "Acme") == [] != plain.paths("Ada", "Acme", current=False)
+    around = plain.neighbours("Ada")
+    assert {entity.name for entity in around.entities} == {"Ada", "Bob"}
+    assert len(around.relations) == plain.to_networkx().number_of_edges() == 1
+    assert "Acme" in plain.search("Where does Ada work?").hits[0].text
+
+
 def test_what_has_no_date_counts_from_when_it_was_said(plain: Memory) -> None:
     plain.relate("Ada", "likes", "tea", occurred_at="2022-01-01")
     plain.relate("Bob", "likes", "tea", occurred_at="2022-01-01", invalid_at="2020-01-01")
