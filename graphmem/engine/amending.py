@@ -174,7 +174,7 @@ class Amending(Core):
         names = checked_text(entity, "entity"), checked_text(other, "other")
 
         async def attempt() -> Entity:
-            kept, gone = [await self._relate.entity(where, name) for name in names]
+            kept, gone = [await self._relate.entity(where, name, whole=True) for name in names]
             if kept.id == gone.id:
                 raise UsageError(f"{names[0]!r} and {names[1]!r} are one entity already")
             clock, ledger = self._parts.clock, self._parts.ledger

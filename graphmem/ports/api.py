@@ -301,7 +301,8 @@ class MemoryAPI(Protocol):
         ...
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
-        """One entity by id, name or alias."""
+        """One entity by id, name or alias; by a given name or surname, when only one has it. So
+        wherever a read takes an entity."""
         ...
 
     async def relations(

@@ -1,15 +1,35 @@
-"""Whom a question names: by a whole name, or by a part of one that nobody else shares."""
+"""Whom a name means: a whole name, or a part of one."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence, Set
 
-from graphmem.model import Entity
+from graphmem.model import Entity, Scope
+from graphmem.ports.ledger import EntityQuery
+from graphmem.retrieve.lens import Known
 from graphmem.retrieve.reading import STOP_WORDS
-from graphmem.text import name_hints, name_keys, words
+from graphmem.text import core_words, name_hints, name_keys, words
 
 _CAPITAL = re.compile(r"(?<!\w)[^\W\d_a-z][\w-]+")
+
+
+async def called(ledger: Known, scope: Scope, name_or_id: str) -> list[Entity]:
+    """The entity with this id, else all with this name or alias, by id."""
+    by_id = await ledger.entities(EntityQuery(scope.wall, ids=(name_or_id,)))
+    if by_id:
+        return by_id
+    for key in name_keys(name_or_id):
+        if found := await ledger.entities(EntityQuery(scope.wall, keys=(key,))):
+            return sorted(found, key=lambda entity: entity.id)
+    return []
+
+
+async def called_in_part(ledger: Known, scope: Scope, name: str) -> list[Entity]:
+    """All with this one word as their given name or surname, by id."""
+    hints = tuple(name_hints(name)) if len(core_words(name)) == 1 else ()
+    found = await ledger.entities(EntityQuery(scope.wall, keys=hints)) if hints else []
+    return sorted(found, key=lambda entity: entity.id)
 
 
 def part_names(text: str) -> dict[str, frozenset[str]]:

@@ -17,10 +17,10 @@ from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Su
 from graphmem.ports.graph import GraphStore, Link
 from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.lens import Known, Lens, since
+from graphmem.retrieve.named import called, called_in_part
 from graphmem.retrieve.narrow import told_facts
 from graphmem.retrieve.unknown import no_entity
 from graphmem.retrieve.walk import Route, Walk
-from graphmem.text import name_keys
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -35,15 +35,15 @@ class Relate:
         self._ledger = ledger
         self._walk = Walk(ledger, graph)
 
-    async def entity(self, scope: Scope, name_or_id: str) -> Entity:
-        """By id, then by name or alias; of homonyms the one that was known first."""
-        by_id = await self._ledger.entities(EntityQuery(scope.wall, ids=(name_or_id,)))
-        if by_id:
-            return by_id[0]
-        for key in name_keys(name_or_id):
-            found = await self._ledger.entities(EntityQuery(scope.wall, keys=(key,)))
-            if found:
-                return min(found, key=lambda entity: entity.id)
+    async def entity(self, scope: Scope, name_or_id: str, *, whole: bool = False) -> Entity:
+        """By id, then by name or alias; of homonyms the one that was known first. Unless it must be
+        the ``whole`` name: by a given name or surname that only one has."""
+        found = await called(self._ledger, scope, name_or_id)
+        if found:
+            return found[0]
+        in_part = [] if whole else await called_in_part(self._ledger, scope, name_or_id)
+        if len(in_part) == 1:
+            return in_part[0]
         raise await no_entity(self._ledger, scope.wall, name_or_id)
 
     async def names(self, scope: Scope, ids: Sequence[str]) -> dict[str, Entity]:

@@ -8,10 +8,9 @@ from graphmem.clock import stamp
 from graphmem.filters import FIELDS, Test, Where, tests
 from graphmem.filters.tree import at_time, changed
 from graphmem.model import Scope
-from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.lens import Known
+from graphmem.retrieve.named import called, called_in_part
 from graphmem.retrieve.unknown import no_entity
-from graphmem.text import core_words, name_hints, name_keys
 
 _NAMED = frozenset(field.name for field in FIELDS["facts"].values() if field.holds == "name")
 
@@ -37,18 +36,9 @@ async def resolved(where: Where, ledger: Known, scope: Scope, now: datetime) -> 
 
 
 async def _ids(ledger: Known, scope: Scope, name_or_id: str) -> list[str]:
-    by_id = await ledger.entities(EntityQuery(scope.wall, ids=(name_or_id,)))
-    if by_id:
-        return [name_or_id]
-    for key in name_keys(name_or_id):
-        if found := await ledger.entities(EntityQuery(scope.wall, keys=(key,))):
-            return sorted(entity.id for entity in found)
-    hints = _parts_of_names(name_or_id)
-    found = await ledger.entities(EntityQuery(scope.wall, keys=hints)) if hints else []
-    if found:
-        return sorted(entity.id for entity in found)
-    raise await no_entity(ledger, scope.wall, name_or_id, where="where: ")
-
-
-def _parts_of_names(name: str) -> tuple[str, ...]:
-    return tuple(name_hints(name)) if len(core_words(name)) == 1 else ()
+    found = await called(ledger, scope, name_or_id) or await called_in_part(
+        ledger, scope, name_or_id
+    )
+    if not found:
+        raise await no_entity(ledger, scope.wall, name_or_id, where="where: ")
+    return [entity.id for entity in found]
