@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, Self, overload
 
 from graphmem.errors import UsageError
+from graphmem.model.spoken import day, dotted, lines, noted, said
 from graphmem.model.stored import Decision, Entity, Fact, HitKind, Relation
 
 
@@ -24,6 +25,10 @@ class Receipt:
     tokens_in: int = 0
     tokens_out: int = 0
     reason: str | None = None
+
+    def __str__(self) -> str:
+        first = dotted(self.status, self.episode_id, self.reason or "")
+        return lines([first, *self.decisions], none=first)
 
     @property
     def fact_ids(self) -> tuple[str, ...]:
@@ -44,6 +49,9 @@ class Change:
     episode_id: str | None
     before: Fact | None
     after: Fact | None
+
+    def __str__(self) -> str:
+        return dotted(day(self.at), self.action, self.after or self.before or "", self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,11 @@ class Hit:
     outdated: str | None = None
     """For a turn: what it says that has ended since, as ``lives_in until 2025-02-01``."""
 
+    def __str__(self) -> str:
+        old = f"outdated: {self.outdated}" if self.outdated else None
+        told = self.fact or noted(said(self.text, self.speaker), old)
+        return dotted(f"{self.rank}. {self.kind} {self.score:.3f}", day(self.occurred_at), told)
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult(Sequence[Hit]):
@@ -92,6 +105,9 @@ class SearchResult(Sequence[Hit]):
     seeds: tuple[Entity, ...] = ()
     reason: str | None = None
     """Why it was not ranked as it should have been: the reranker could not be asked."""
+
+    def __str__(self) -> str:
+        return lines(self.hits, none="nothing found")
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -110,6 +126,9 @@ class Citation:
 
     number: int
     hit: Hit
+
+    def __str__(self) -> str:
+        return f"[{self.number}] {self.hit.fact or said(self.hit.text, self.hit.speaker)}"
 
 
 class Context(str):
@@ -148,6 +167,9 @@ class Quote:
     occurred_at: datetime | None = None
     source_id: str | None = None
 
+    def __str__(self) -> str:
+        return dotted(day(self.occurred_at), said(self.text, self.speaker))
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -163,6 +185,9 @@ class Explanation:
     quotes: tuple[Quote, ...]
     history: tuple[Change, ...]
 
+    def __str__(self) -> str:
+        return lines((self.fact or self.text, *self.quotes, *self.history), none=self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -176,6 +201,17 @@ class Step:
     """Whether the relation reads from ``source`` to ``target``."""
     fact: str
 
+    def __str__(self) -> str:
+        return f"{self.source.name}{self.onward}"
+
+    @property
+    def onward(self) -> str:
+        """The step in words, without where it starts."""
+        label = self.type or "is mentioned with"
+        return (
+            f" -{label}→ {self.target.name}" if self.forward else f" ←{label}- {self.target.name}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -184,12 +220,8 @@ class Path:
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
-        text = self.steps[0].source.name if self.steps else ""
-        for step in self.steps:
-            label = step.type or "is mentioned with"
-            arrow = f" -{label}→ " if step.forward else f" ←{label}- "
-            text += arrow + step.target.name
-        return text
+        start = self.steps[0].source.name if self.steps else ""
+        return start + "".join(step.onward for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +230,9 @@ class Subgraph:
 
     entities: tuple[Entity, ...]
     relations: tuple[Relation, ...]
+
+    def __str__(self) -> str:
+        return lines((*self.entities, *self.relations), none="nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +246,9 @@ class Moment:
     at: datetime
     what: Literal["began", "ended", "stated", "planned", "hearsay", "hypothetical", "negated"]
     fact: Fact
+
+    def __str__(self) -> str:
+        return dotted(day(self.at), self.what, self.fact.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +267,9 @@ class Difference:
     episode_id: str | None = None
     """The episode that brought the change about."""
 
+    def __str__(self) -> str:
+        return dotted(day(self.at), self.what, self.fact.text, self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -236,6 +277,9 @@ class Page:
 
     items: tuple[Fact, ...]
     next: str | None
+
+    def __str__(self) -> str:
+        return lines(self.items, none="nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +289,10 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     truncated: bool = False
+
+    def __str__(self) -> str:
+        """Columns and rows, with tabs in between."""
+        return lines(("\t".join(map(str, row)) for row in (self.columns, *self.rows)), none="")
 
 
 @dataclass(frozen=True, slots=True)

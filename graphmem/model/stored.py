@@ -13,6 +13,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from graphmem.clock import stamp, unstamp_or_none
 from graphmem.errors import UsageError
+from graphmem.model.spoken import day, dotted, held, noted, said
 
 Metadata: TypeAlias = Mapping[str, Any]
 Action = Literal["ADD", "UPDATE", "DELETE", "NONE"]
@@ -189,6 +190,9 @@ class Turn:
     source_id: str | None = None
     """The id that the source itself gives this turn, for example ``D1:3``."""
 
+    def __str__(self) -> str:
+        return dotted(day(self.occurred_at), said(self.text, self.speaker))
+
 
 @dataclass(frozen=True, slots=True)
 class Episode:
@@ -233,6 +237,9 @@ class Entity:
     aliases: tuple[str, ...] = ()
     summary: str | None = None
     recorded_at: datetime | None = None
+
+    def __str__(self) -> str:
+        return noted(self.name, self.kind)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -289,6 +296,15 @@ class Fact:
     statement_ids: tuple[str, ...] = ()
     """What was said that it rests on, in the order said."""
 
+    def __str__(self) -> str:
+        meant = None if self.modality == "stated" else self.modality
+        return noted(self.text, meant, self.held)
+
+    @property
+    def held(self) -> str:
+        """``since …``, ``until …``, or both; empty when neither is known."""
+        return held(self.valid_at, self.invalid_at)
+
     @property
     def agent_ids(self) -> tuple[str, ...]:
         """Every agent that it was stated with."""
@@ -334,6 +350,10 @@ class Relation:
     invalid_at: datetime | None = None
     modality: Modality = "stated"
 
+    def __str__(self) -> str:
+        told = f"{self.subject} -{self.type}→ {self.object}"
+        return noted(told, held(self.valid_at, self.invalid_at))
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -343,6 +363,9 @@ class Decision:
     reason: str
     before: Fact | None = None
     after: Fact | None = None
+
+    def __str__(self) -> str:
+        return dotted(self.action, self.after or self.before or "", self.reason)
 
     @property
     def fact_id(self) -> str:

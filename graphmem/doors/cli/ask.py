@@ -14,7 +14,6 @@ from graphmem.doors.cli.output import (
     NUMBER,
     RIGHT,
     counted,
-    day,
     emit,
     note,
     plain,
@@ -27,6 +26,7 @@ from graphmem.doors.cli.past import in_the_past, reader
 from graphmem.doors.cli.sources import labels, own_label
 from graphmem.errors import UsageError
 from graphmem.model import Change, Fact, Hit, SearchResult, to_json
+from graphmem.model.spoken import day
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -148,7 +148,7 @@ def _reasons(hit: Hit) -> list[str]:
     lines = [arms] if arms else []
     if hit.path:
         lines.append(f"path: {hit.path}")
-    if hit.fact and (held := held_for(hit.fact)):
+    if hit.fact and (held := hit.fact.held):
         lines.append(held)
     return lines
 
@@ -159,16 +159,6 @@ def marked(fact: Fact) -> Text:
     if fact.modality != "stated":
         text.append_text(plain(f"  ({fact.modality})", "yellow"))
     return text
-
-
-def held_for(fact: Fact) -> str:
-    """``since …``, ``until …``, or both; empty when neither is known."""
-    parts = []
-    if fact.valid_at:
-        parts.append(f"since {day(fact.valid_at)}")
-    if fact.invalid_at:
-        parts.append(f"until {day(fact.invalid_at)}")
-    return " ".join(parts)
 
 
 @command("context")
@@ -214,7 +204,7 @@ def explain(id: str) -> None:
     if shown(found):
         return
     show(plain(found.text, "bold"))
-    if found.fact and (held := held_for(found.fact)):
+    if found.fact and (held := found.fact.held):
         show(plain(f"held {held}"))
     if found.about:
         show(plain("about: " + ", ".join(f"{e.name} ({e.kind})" for e in found.about)))
@@ -263,7 +253,7 @@ def get(fact_id: str) -> None:
     rows: list[tuple[str, object]] = [
         ("fact", fact.text),
         ("id", f"{fact.id} (version {fact.version})"),
-        ("holds", held_for(fact) or "no dates known"),
+        ("holds", fact.held or "no dates known"),
         ("recorded", when(fact.recorded_at)),
     ]
     optional: list[tuple[str, object]] = [
@@ -340,10 +330,7 @@ def _change(change: Change) -> str:
 
 
 def _version(fact: Fact | None) -> str:
-    if fact is None:
-        return "(erased)"
-    held = held_for(fact)
-    return f"{fact.text} ({held})" if held else fact.text
+    return "(erased)" if fact is None else str(fact)
 
 
 COMMANDS = (search, context, explain, facts, get, episode, history)

@@ -15,7 +15,6 @@ from graphmem.doors.cli.output import (
     FIXED,
     clean,
     counted,
-    day,
     emit,
     note,
     plain,
@@ -28,6 +27,7 @@ from graphmem.doors.cli.past import in_the_past, moments, reader
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Moment, Relation, Subgraph, to_json
 from graphmem.model import Path as Way
+from graphmem.model.spoken import day
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -182,11 +182,6 @@ def when(moment: datetime | None) -> str:
     return f"{moment.date()} {moment:%H:%M}"
 
 
-def day(moment: datetime | None) -> str:
-    """The day of a time (UTC)."""
-    return "" if moment is None else moment.date().isoformat()
-
-
 def counted(number: int, one: str, many: str | None = None) -> str:
     """``1 fact``, ``2 facts``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
