@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from graphmem.adapters.rules.attributes import attributes
 from graphmem.adapters.rules.kin import pet_names
 from graphmem.adapters.rules.losses import Losses
 from graphmem.adapters.rules.names import GREETINGS, Names, Span, spans, vocatives
@@ -203,10 +204,13 @@ class _Episode:
         if _is_machine(turn):
             return
         said_at = turn.occurred_at or self.episode.occurred_at
-        reader = Reader(Voice(people, speaker), said_at, losses)
+        voice = Voice(people, speaker)
+        reader = Reader(voice, said_at, losses)
         for sentence in parts:
             for fact in reader.read(sentence):
                 self._keep(fact, turn)
+        for fact in attributes(turn.text, voice):
+            self._keep(fact, turn)
 
     def _keep(self, fact: CandidateFact, turn: Turn) -> None:
         if fact.retracts and fact.invalid_at is not None:

@@ -54,7 +54,7 @@ _ASKED: Mapping[str, tuple[str, str]] = {
     "born_on": ("When is the birthday of {}?", "Whose birthday is {}?"),
     "comes_from": ("Where is {} from originally?", "Who is originally from {}?"),
     "member_of": ("Which groups does {} belong to?", "Who belongs to {}?"),
-    "manages": ("Who reports to {}?", "Who is the boss of {}?"),
+    "managed_by": ("Who is the boss of {}?", "Who reports to {}?"),
     "founded": ("What did {} start?", "Who started {}?"),
     "located_in": ("Where can {} be found?", "What can be found in {}?"),
     "visited": ("Where has {} travelled to?", "Who travelled to {}?"),

@@ -36,9 +36,18 @@ _USUALLY_ONE = frozenset(
         "dating",
         "headquartered_in",
         "based_in",
+        "managed_by",
     }
 )
 """One at a time, unless two are told to hold at once: some have two homes, or two jobs."""
+
+_FAVOURITE = "favourite_"
+_OF_ONE = re.compile(
+    r"favourite_.+|(?:.+_)?(?:number|email|website|address|postcode|size|blood_type|age|height|"
+    r"weight|rent|salary|budget|deadline|licence_plate|password|username|handle|pin|pin_code|code|"
+    r"time_zone)"
+)
+"""Usually one, too: what somebody likes best, and what has one value until it changes."""
 
 _SYMMETRIC = frozenset(
     {
@@ -111,7 +120,8 @@ _SAME = {
     "died_on": "date_of_death death_date",
     "comes_from": "come_from native_of originally_from from hails_from",
     "member_of": "belongs_to part_of_group joined joins in_group",
-    "manages": "manager_of boss_of supervises leads supervisor_of",
+    "managed_by": "reports_to report_to reporting_to supervised_by led_by headed_by has_boss "
+    "has_manager works_under",
     "founded": "founder_of co_founded cofounded established set_up co_founder_of",
     "located_in": "situated_in lies_in found_in located_at is_in",
     "part_of": "contained_in component_of",
@@ -143,7 +153,8 @@ _TURNED = {
     "has_grandmother has_grandfather",
     "has_pet": "pet_of dog_of cat_of",
     "owns": "owned_by belongs_to_owner property_of",
-    "manages": "managed_by reports_to supervised_by has_boss has_manager works_under",
+    "managed_by": "manages manage managing manager_of boss_of supervises leads heads "
+    "supervisor_of leader_of head_of",
     "founded": "founded_by established_by co_founded_by has_founder",
     "authored": "written_by authored_by has_author",
     "directed": "directed_by has_director",
@@ -185,9 +196,10 @@ _OVER = ("used_to_", "formerly_", "previously_", "once_", "no_longer_", "ex_", "
 _WAS = ("was_", "were_", "had_been_")
 
 _KNOWN: dict[str, tuple[str, bool]] = {
+    **{type: (type, False) for type in _PAST.values()},
     **{word: (type, True) for type, same in _TURNED.items() for word in same.split()},
     **{word: (type, False) for type, same in _SAME.items() for word in same.split()},
-    **{type: (type, False) for type in (*_SAME, *_TURNED, *_PAST.values(), *_ENDS)},
+    **{type: (type, False) for type in (*_SAME, *_TURNED, *_ENDS)},
     **{type: (type, False) for type in (*_ONE, *_USUALLY_ONE, *_SYMMETRIC, *_EVENTS)},
 }
 
@@ -214,14 +226,14 @@ def snake(type: str) -> str:
 
 def normal(type: str) -> Normal:
     """The one form of a relation's type. What no table knows stays as it is, in snake case."""
-    name = snake(type)
+    name = snake(type).replace("favorite", "favourite")
     past = False
     for _ in range(4):  # "has_just_been_..." at the longest
         if name in _KNOWN:
             found, turned = _KNOWN[name]
             return Normal(found, turned, past and found not in _EVENTS)
         if name in _PAST:
-            return Normal(_PAST[name], past=True)
+            return replace(normal(_PAST[name]), past=True)
         lead = next((p for p in (*_OVER, *_LEADING) if name.startswith(p) and name != p), None)
         if lead is None or len(name) <= len(lead):
             break
@@ -230,7 +242,7 @@ def normal(type: str) -> Normal:
     if name in _KNOWN:
         found, turned = _KNOWN[name]
         return Normal(found, turned, past and found not in _EVENTS)
-    return Normal(snake(type))
+    return Normal(name, past=past) if name.startswith(_FAVOURITE) else Normal(snake(type))
 
 
 def named_so(type: str) -> list[tuple[str, bool]]:
@@ -245,6 +257,10 @@ def _stative(name: str) -> bool:
     """Whether "was …" says that it is over: "was living in", but not "was born in"."""
     found = _KNOWN.get(name, (name, False))[0]
     return found not in _EVENTS and found not in {"born_in", "born_on", "founded", "authored"}
+
+
+def _usually_one(type: str) -> bool:
+    return type in _USUALLY_ONE or _OF_ONE.fullmatch(type) is not None
 
 
 Because = Literal["declared", "learned", "built_in", "default"]
@@ -327,7 +343,7 @@ class RelationTypes:
             return ("usually_one" if self.learned[type] else "many"), "learned"
         if type in _ONE:
             return "one", "built_in"
-        if type in _USUALLY_ONE:
+        if _usually_one(type):
             return "usually_one", "built_in"
         known = type in _SYMMETRIC or type in _EVENTS or type in _KNOWN
         return "many", "built_in" if known else "default"
@@ -337,13 +353,14 @@ class RelationTypes:
         """Whether the data may say so of it: what has one by its meaning has one whatever is said,
         what happens may happen again, and what is mutual would tie everybody to everybody."""
         if one:
-            return type not in _ONE | _USUALLY_ONE | _EVENTS | _SYMMETRIC
+            return not _usually_one(type) and type not in _ONE | _EVENTS | _SYMMETRIC
         return type not in _ONE
 
     def known(self, type: str) -> bool:
         """Whether anybody has said how it behaves: the user, the data, or the tables here. One
         that is not known counts as having many objects."""
-        return type in self.declared or type in self.learned or type in BEHAVED
+        ruled = type in self.declared or type in self.learned
+        return ruled or type in BEHAVED or _usually_one(type)
 
     def shape(self, type: str | None) -> Shape:
         """How the statements of one cell are to be folded."""

@@ -23,7 +23,7 @@ _BESIDE = {
     "lives_in": "has_home has_address has_city move",
     "works_at": "has_job has_company has_office has_workplace",
     "works_as": "has_job has_role has_title has_position has_post",
-    "manages": "lead head lead_of leader_of head_of",
+    "managed_by": "has_lead has_leader has_head",
     "acquired": "buy purchase take_over",
     "married_to": "marry",
     "studies_at": "has_school has_university has_college go_to",

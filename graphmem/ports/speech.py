@@ -12,7 +12,7 @@ class Way:
     """One word's way of naming a relation.
 
     ``verb``: who does it stands before it ("does Rui *report* to"). ``of``: the noun for its
-    subject ("Rui's *manager*" is who manages Rui). ``has``: the noun for its object ("Rui's
+    subject ("Rui's *parent*" is whose child Rui is). ``has``: the noun for its object ("Rui's
     *employer*" is where Rui works). ``turned``: of the relation with subject and object changed.
     """
 

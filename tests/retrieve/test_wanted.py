@@ -110,9 +110,9 @@ def test_part_of_two_names_is_nobody() -> None:
 @pytest.mark.parametrize(
     ("type", "word", "kind", "turned"),
     [
-        ("manages", "manager", "of", False),
-        ("manages", "boss", "of", False),
-        ("manages", "reports", "verb", True),
+        ("managed_by", "manager", "of", True),
+        ("managed_by", "boss", "of", True),
+        ("managed_by", "reports", "verb", False),
         ("parent_of", "son", "of", True),
         ("works_at", "employer", "has", False),
         ("likes", "enjoys", "verb", False),

@@ -103,10 +103,14 @@ class Sentence:
         return any(start < position < end for start, end in self.quotes)
 
 
+def straight(text: str) -> str:
+    """Straight quotes and plain spaces."""
+    return text.translate(_STRAIGHT)
+
+
 def clean(text: str) -> str:
     """Straight quotes, plain spaces; code, addresses and markup taken out."""
-    text = text.translate(_STRAIGHT)
-    text = _UNUSABLE.sub(_SKIP, text)
+    text = _UNUSABLE.sub(_SKIP, straight(text))
     if "`" in text:
         text = _INLINE.sub(_SKIP, _FENCE.sub(_SKIP, text))
     text = _IN_LAW.sub(r"\1-in-law", _URL.sub(_SKIP, text))
