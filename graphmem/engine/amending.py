@@ -27,10 +27,16 @@ from graphmem.model import (
     Metadata,
     Removal,
     Scope,
+    Statement,
 )
 from graphmem.ports.arguments import ScopeArgs, When
 from graphmem.ports.ledger import Commit, EntityQuery, Erasure, StatementQuery, Undone
+from graphmem.text import alias_keys, name_keys_in, words
 
+_LONGEST_NAME = 8  # words
+_PRONOUNS = frozenset(
+    {"i", "me", "my", "we", "us", "our", "he", "him", "his", "she", "her", "they", "them", "their"}
+)
 _EVENTS = 10_000  # of one commit that are looked through
 
 
@@ -73,10 +79,28 @@ class Amending(Core):
                 raise UsageError("invalid_at is before valid_at")
             if after == before:
                 return before
-            await self._edit(before, "changed by hand", **changes)
+            unnamed = () if text is None else await self._unnamed(before, after.text)
+            await self._edit(before, "changed by hand", **changes, unnamed=unnamed)
             return await self.get(fact_id, **scope)
 
         return await self._ingest.decided(self._scope(scope).wall, attempt)
+
+    async def _unnamed(self, fact: Fact, text: str) -> tuple[str, ...]:
+        """The ends of what was told that its words name, and these do not."""
+        query = StatementQuery(fact.scope.wall, statement_ids=fact.statement_ids or (fact.id,))
+        told = await self._parts.ledger.statements(query)
+        ends = {(told.merged.get(id, id), s.text) for s in told.statements for id in _ends(s)}
+        somebody = not _PRONOUNS.isdisjoint(words(text))
+        subjects = {told.merged.get(s.subject_id or "", s.subject_id) for s in told.statements}
+        ids = tuple(sorted({id for id, _ in ends}))
+        found = await self._parts.ledger.entities(EntityQuery(fact.scope.wall, ids=ids))
+        return tuple(
+            e.id
+            for e in found
+            if not _names(text, e)
+            and any(_names(said, e) for id, said in ends if id == e.id)
+            and not (somebody and e.id in subjects)
+        )
 
     async def _edit(self, fact: Fact, reason: str, **changes: Any) -> None:
         """Lay an edit over a fact; what it touches makes room."""
@@ -251,9 +275,10 @@ class Amending(Core):
 
     # Taking back
 
-    async def undo(self, id: str, **scope: Unpack[ScopeArgs]) -> Removal:
+    async def undo(self, id: str | int, **scope: Unpack[ScopeArgs]) -> Removal:
         where = self._scope(scope)
-        key = checked_text(id, "id")
+        number = isinstance(id, int) and not isinstance(id, bool)
+        key = str(id) if number else checked_text(id, "id")
 
         async def attempt() -> Removal:
             episodes = await self._parts.ledger.episodes(where, ids=[key])
@@ -312,3 +337,14 @@ def _because(why: str, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
 
 def _deleted(decisions: Sequence[Decision]) -> int:
     return sum(decision.action == "DELETE" for decision in decisions)
+
+
+def _names(text: str, entity: Entity) -> bool:
+    """Whether an entity is in a text by its name, an alias, or a part of one."""
+    keys = {key for name in (entity.name, *entity.aliases) for key in alias_keys(name)}
+    said = name_keys_in(text, longest=_LONGEST_NAME)
+    return not keys.isdisjoint({key for name in said for key in alias_keys(name)})
+
+
+def _ends(statement: Statement) -> tuple[str, ...]:
+    return tuple(id for id in (statement.subject_id, statement.object_id) if id is not None)

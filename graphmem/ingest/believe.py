@@ -134,6 +134,7 @@ def _edits(edits: Iterable[Edit]) -> dict[str, Edit]:
                 edit.statement_ids,
                 edit.at,
                 text=edit.text if edit.text is not None else old.text,
+                unnamed=edit.unnamed if edit.text is not None else old.unnamed,
                 valid_at=edit.valid_at or old.valid_at,
                 invalid_at=edit.invalid_at or old.invalid_at,
                 importance=edit.importance if edit.importance is not None else old.importance,
@@ -249,8 +250,8 @@ def _of_run(run: Run) -> Belief:
     hand = sorted(edits.values(), key=lambda e: (e.at, e.id))
     everything = sorted((*statements, *run.support), key=said)
     told = run.dated or run.since != first.stated_at
-    return Belief(
-        text=next((e.text for e in reversed(hand) if e.text is not None), _text(statements)),
+    belief = Belief(
+        text=_text(statements),
         statement_ids=tuple(s.id for s in everything),
         stated_at=first.stated_at,
         since=run.since,
@@ -267,6 +268,7 @@ def _of_run(run: Run) -> Belief:
         sources=_sources(everything),
         reason=run.why,
     )
+    return _worded(belief, hand)
 
 
 def _of_stand(held: Stand, edits: dict[str, Edit]) -> Belief:
@@ -274,8 +276,8 @@ def _of_stand(held: Stand, edits: dict[str, Edit]) -> Belief:
     own = {e.id: e for s in held.statements if (e := edits.get(s.id))}
     hand = sorted(own.values(), key=lambda e: (e.at, e.id))
     planned = first.modality == "planned"
-    return Belief(
-        text=next((e.text for e in reversed(hand) if e.text is not None), _text(held.statements)),
+    belief = Belief(
+        text=_text(held.statements),
         statement_ids=tuple(s.id for s in held.statements),
         stated_at=first.stated_at,
         since=held.since,
@@ -293,6 +295,21 @@ def _of_stand(held: Stand, edits: dict[str, Edit]) -> Belief:
         sources=_sources(held.statements),
         reason=held.why,
         planned_for=held.planned_for if planned else None,
+    )
+    return _worded(belief, hand)
+
+
+def _worded(belief: Belief, hand: Sequence[Edit]) -> Belief:
+    """As it was last worded by hand. Words that name an end of the relation no more tell something
+    else, which nobody has related yet."""
+    last = next((edit for edit in reversed(hand) if edit.text is not None), None)
+    if last is None or last.text is None:
+        return belief
+    if not last.unnamed:
+        return replace(belief, text=last.text)
+    about = tuple(id for id in belief.entity_ids if id not in last.unnamed)
+    return replace(
+        belief, text=last.text, subject_id=None, type=None, object_id=None, entity_ids=about
     )
 
 

@@ -79,6 +79,9 @@ class Edit:
     tags: tuple[str, ...] | None = None
     expires_at: datetime | None = None
     fact_id: str = ""
+    unnamed: tuple[str, ...] = ()
+    """Ends of the relation that ``text`` names no more: it is no relation then, and not about
+    them."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -91,6 +94,7 @@ class Edit:
                 "invalid_at": unstamp_or_none(data["invalid_at"]),
                 "expires_at": unstamp_or_none(data["expires_at"]),
                 "tags": None if data["tags"] is None else tuple(data["tags"]),
+                "unnamed": tuple(data.get("unnamed", ())),
             }
         )
 

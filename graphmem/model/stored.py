@@ -170,7 +170,9 @@ def _check_id(name: str, value: object, *, required: bool) -> None:
         return
     if not isinstance(value, str):
         raise UsageError(f"{name} must be text, got {type(value).__name__}")
-    if not value.strip() or len(value) > _LONGEST_ID:
+    if value and not value.strip():
+        raise UsageError(f"{name} must not be blank, got {value!r}")
+    if not value or len(value) > _LONGEST_ID:
         raise UsageError(f"{name} must have 1 to {_LONGEST_ID} characters, got {len(value)}")
     if _UNFIT.search(value):
         raise UsageError(f"{name} must not contain control characters or lone surrogates")

@@ -172,7 +172,10 @@ class MemoryAPI(Protocol):
         expires_at: When | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Fact:
-        """Change a fact; what is not given stays. The version before stays in its history."""
+        """Change a fact; what is not given stays. The version before stays in its history.
+
+        A ``text`` that no longer names what the relation is between tells something else: the fact
+        is a plain sentence then, until ``relate`` says the new relation."""
         ...
 
     async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[ScopeArgs]) -> Removal:
@@ -187,11 +190,11 @@ class MemoryAPI(Protocol):
         """Erase all that this scope holds, for good, from the ledger, the graph and the vectors."""
         ...
 
-    async def undo(self, id: str, **scope: Unpack[ScopeArgs]) -> Removal:
+    async def undo(self, id: str | int, **scope: Unpack[ScopeArgs]) -> Removal:
         """Take back what one episode, or one change by hand, did: the state without it.
 
-        ``id`` is an episode's, or that of a change as :meth:`history` shows it (an update, a
-        deletion, a merge). What an episode stated counts no more, unless others state it too; what
+        ``id`` is an episode's, or the ``seq`` of a change by hand as :meth:`history` shows it (an
+        update, a deletion, a merge). What an episode stated counts no more, unless others state it too; what
         it had closed is open again. It stays in the ledger as ``undone``, and history tells it;
         adding the same again takes it up again. Returns what is believed no longer.
         """

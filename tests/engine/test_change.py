@@ -60,6 +60,25 @@ class TestUpdate:
         assert id not in [hit.id for hit in story.search("Where does Dora Lane live?")]
         assert story.get(id).text == "Dora Lane lives in Oslo"
 
+    def test_words_that_tell_something_else_are_no_relation(self, story: Memory) -> None:
+        id = the_fact(story, "Dora Lane lives in Oslo")
+        (home,) = story.relations("Dora Lane", type="lives_in")
+        query = "MATCH (a:Entity {name: 'Dora Lane'})-[r:RELATES]->(b:Entity) RETURN b.name"
+        for text in ("Dora Lane lives in Lima", "Dora has a home in Peru"):
+            after = story.update(id, text)
+            assert (after.type, after.subject_id, after.object_id) == (None, None, None)
+            assert after.entity_ids == (home.subject_id,)
+            assert story.relations("Dora Lane") == []
+            assert story.cypher(query).rows == ()
+        for text in ("She lives in Oslo", "Dora is at home in Oslo"):
+            assert story.update(id, text).type == "lives_in"
+            assert story.cypher(query).rows == (("Oslo",),)
+        story.update(id, "Dora Lane lives in Lima")
+        story.undo(story.history(id)[-1].seq)
+        story.update(id, "Dora Lane lives in Oslo")
+        assert [str(r) for r in story.relations("Dora Lane")] == ["Dora Lane -lives_in→ Oslo"]
+        assert story.verify().ok
+
     def test_nothing_new_is_no_new_version(self, story: Memory) -> None:
         id = the_fact(story, "Dora Lane lives in Oslo")
         assert story.update(id, "Dora Lane lives in Oslo").version == 1
