@@ -140,7 +140,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "user control": ({"user_id": "a\nb"}, "user_id must not contain control characters"),
     "user NUL": ({"user_id": "a\0"}, "user_id must not contain control characters"),
     "user surrogate": ({"user_id": "\udc00"}, "lone surrogates"),
-    "run blank": ({"run_id": "   "}, "run_id must have 1 to 256 characters"),
+    "run blank": ({"run_id": "   "}, "run_id must not be blank"),
     "agent": ({"agent_id": b"x"}, "agent_id must be text, got bytes"),
     "project": ({"project_id": ""}, "project_id must have 1 to 256"),
 }
@@ -309,7 +309,7 @@ def test_every_read_refuses_what_it_does_not_know(memory: Any) -> None:
             call(user="ada")
         with pytest.raises(UsageError, match="user_id must be text"):
             call(user_id=7)
-        with pytest.raises(UsageError, match="run_id must have"):
+        with pytest.raises(UsageError, match="run_id must not be blank"):
             call(run_id=" ")
 
 
