@@ -255,10 +255,10 @@ class SqliteDatabase:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
-            # 128 MiB: a page that the system has is read without a call (half of a lookup). Every
-            # connection maps its own, which counts as memory of this process.
-            connection.execute("PRAGMA mmap_size = 134217728")
-            connection.execute("PRAGMA cache_size = -65536")
+            # 64 MiB: a page that the system has is read without a call (half of a lookup). Every
+            # connection maps its own, which counts as memory of this process, as its cache does.
+            connection.execute("PRAGMA mmap_size = 67108864")
+            connection.execute("PRAGMA cache_size = -32768")
             # 64 MiB: what a bulk load writes again and again goes to its place once.
             connection.execute("PRAGMA wal_autocheckpoint = 8192")
             return connection
@@ -267,6 +267,8 @@ class SqliteDatabase:
         scripts = migrations("sqlite")
         connection = self._connection()
         with self._errors():
+            # 64 MiB for the one that writes: what a bulk load changes again and again stays in it.
+            connection.execute("PRAGMA cache_size = -65536")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             owner = connection.execute("PRAGMA application_id").fetchone()[0]
             tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
