@@ -24,8 +24,8 @@ def test_every_answer_reads_as_it_is_printed() -> None:
         assert str(first.decisions[0]) == "ADD · Omar moved to Rotterdam (since 2024-09-02) · new"
 
         assert sorted(map(str, memory.relations(current=False))) == [
-            "Leila -married_to→ Omar",
-            "Leila -works_at→ Nokia",
+            "Leila -married_to→ Omar (said 2024-09-02)",
+            "Leila -works_at→ Nokia (said 2024-09-02)",
             "Omar -lives_in→ Oslo (since 2025-01-01)",
             "Omar -lives_in→ Rotterdam (since 2024-09-02 until 2025-01-01)",
         ]
@@ -46,7 +46,7 @@ def test_every_answer_reads_as_it_is_printed() -> None:
         assert str(memory.neighbours("Nokia")).splitlines() == [
             "Nokia (organization)",
             "Leila (person)",
-            "Leila -works_at→ Nokia",
+            "Leila -works_at→ Nokia (said 2024-09-02)",
         ]
         assert new in str(memory.get_all()).splitlines()
         gone = memory.diff("2024-12-01", "2025-02-01")[0]

@@ -354,7 +354,8 @@ class Relation:
 
     def __str__(self) -> str:
         told = f"{self.subject} -{self.type}→ {self.object}"
-        return noted(told, held(self.valid_at, self.invalid_at))
+        said_at = f"said {day(self.stated_at)}" if self.stated_at and not self.valid_at else None
+        return noted(told, held(self.valid_at, self.invalid_at), said_at)
 
 
 @dataclass(frozen=True, slots=True)

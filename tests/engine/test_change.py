@@ -76,7 +76,9 @@ class TestUpdate:
         story.update(id, "Dora Lane lives in Lima")
         story.undo(story.history(id)[-1].seq)
         story.update(id, "Dora Lane lives in Oslo")
-        assert [str(r) for r in story.relations("Dora Lane")] == ["Dora Lane -lives_in→ Oslo"]
+        assert [str(r) for r in story.relations("Dora Lane")] == [
+            "Dora Lane -lives_in→ Oslo (said 2025-05-01)"
+        ]
         assert story.verify().ok
 
     def test_nothing_new_is_no_new_version(self, story: Memory) -> None:
