@@ -194,9 +194,9 @@ class MemoryAPI(Protocol):
         """Take back what one episode, or one change by hand, did: the state without it.
 
         ``id`` is an episode's, or the ``seq`` of a change by hand as :meth:`history` shows it (an
-        update, a deletion, a merge). What an episode stated counts no more, unless others state it too; what
-        it had closed is open again. It stays in the ledger as ``undone``, and history tells it;
-        adding the same again takes it up again. Returns what is believed no longer.
+        update, a deletion, a merge). What an episode stated counts no more, unless others state it
+        too; what it had closed is open again. It stays in the ledger as ``undone``, and history
+        tells it; adding the same again takes it up again. Returns what is believed no longer.
         """
         ...
 
