@@ -111,6 +111,8 @@ class _Candidate:
             tags=episode.tags,
         )
         yield made
+        if made.type == "works_at" and made.kind == "end" and made.object_id is not None:
+            yield self._of_posts(made, clock)
         if made.kind != "assert" or made.modality != "stated" or self._type is None:
             return
         for type in self._types.ends(self._type):
@@ -122,6 +124,11 @@ class _Candidate:
                 valid_at=None,
                 invalid_at=made.valid_at,
             )
+
+    @staticmethod
+    def _of_posts(left: Statement, clock: Clock) -> Statement:
+        """The posts that were held at a company go with the job."""
+        return replace(left, id=clock.new_id(), type="works_as", object_id=None)
 
     def _kind(self) -> StatementKind:
         given = self._given

@@ -341,9 +341,18 @@ def marks_for(endings: Iterable[Statement], claims: Sequence[Claim], shape: Shap
         by_target.setdefault(claim.target, []).append(claim)
     for statement in endings:
         for target, own in by_target.items():
-            if shape.meant(statement, target):
+            if shape.meant(statement, target) and _about_the_same(statement, own):
                 found.setdefault(target, []).append(_not_empty(mark_of(statement), own))
     return found
+
+
+def _about_the_same(ending: Statement, own: Sequence[Claim]) -> bool:
+    """Whether an end of everything of a kind is told with what these are about: who left a company
+    has given up the posts there."""
+    if ending.type is None or object_key(ending) is not None:
+        return True
+    others = {id for id in ending.entity_ids if id != ending.subject_id}
+    return not others or any(others <= {*claim.statement.entity_ids} for claim in own)
 
 
 def _not_empty(mark: Mark, own: Sequence[Claim]) -> Mark:

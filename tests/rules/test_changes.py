@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from graphmem import Memory
 from graphmem.adapters.extract_rules import extract
 from graphmem.model import Entity
 from graphmem.ports.llm import CandidateFact
@@ -242,3 +243,16 @@ def test_every_fact_is_told_once() -> None:
     assert len({(f.text, f.retracts) for f in found}) == len(found)
     assert all(f.invalid_at is None or f.invalid_at <= SAID_AT for f in found)
     assert datetime(2020, 1, 1, tzinfo=UTC) in {f.valid_at for f in found}
+
+
+def test_a_post_ends_with_the_job_there() -> None:
+    with Memory("memory://", user_id="Ada") as memory:
+        memory.add("I am the CTO of Acme. I'm an engineer.", occurred_at="2024-01-01")
+        memory.add("Ben Toll is head of sales at Acme.", occurred_at="2024-01-02")
+        memory.add("I left Acme.", occurred_at="2024-06-01")
+        assert {(r.subject, r.object) for r in memory.relations(type="works_as")} == {
+            ("Ada", "engineer"),
+            ("Ben Toll", "head of sales"),
+        }
+        (post,) = (r for r in memory.relations(current=False) if r.object == "CTO")
+        assert str(post.invalid_at) == "2024-06-01 00:00:00+00:00"

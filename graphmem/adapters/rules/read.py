@@ -327,10 +327,11 @@ class Reader:
         return at or self.said_at, None, words
 
     def _posts(self, place: Place) -> Iterator[CandidateFact]:
-        for held in posts(place, self.voice):
-            fact = self._fact(held.rule, place, held.subject, held.thing, held.start)
-            if fact is not None:
-                yield fact
+        found = (
+            self._fact(held.rule, place, held.subject, held.thing, held.start)
+            for held in posts(place, self.voice)
+        )
+        yield from _posts_where([fact for fact in found if fact is not None])
 
     def _home(self, place: Place) -> Iterator[CandidateFact]:
         """ "My home country, Sweden"."""
@@ -407,3 +408,19 @@ def _plain_time(when: When) -> str:
 
 def _after_and(text: str, start: int) -> bool:
     return bool(re.search(r"(?:\band|\bbut)\s+$", text[max(0, start - 6) : start], re.IGNORECASE))
+
+
+def _posts_where(told: list[CandidateFact]) -> list[CandidateFact]:
+    """With each post about the one company that it is told to be in, too: it ends with the job
+    there. A profession does not."""
+    at: dict[str | None, set[str | None]] = {}
+    for fact in told:
+        if fact.type == "works_at":
+            at.setdefault(fact.subject, set()).add(fact.object)
+    where = {subject: found.pop() for subject, found in at.items() if len(found) == 1}
+    return [
+        replace(fact, entities=(*fact.entities, company))
+        if fact.type == "works_as" and (company := where.get(fact.subject))
+        else fact
+        for fact in told
+    ]
