@@ -57,6 +57,7 @@ from graphmem.ingest.timeline import (
     before_their_end,
     claim_of,
     marks_for,
+    over_by_then,
     place,
     said,
     said_before,
@@ -106,6 +107,7 @@ def fold(
     claims = [claim_of(s, shape, by_statement.get(s.id)) for s in plain]
     marks = marks_for(endings, claims, shape)
     placed = list(before_their_end(claims, marks))
+    placed = list(over_by_then(placed, marks, shape))
     runs, corrected, used = place(placed, marks, shape)
     runs, empty = close(runs, shape)
     unsure = [s for s in live if s.kind == "assert" and s.modality != "stated"]

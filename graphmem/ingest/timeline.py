@@ -50,7 +50,10 @@ class Shape:
         return bool(set(one) & set(other)) if self.symmetric else one[0] == other[0]
 
     def exclude(self, one: Claim, other: Claim) -> bool:
-        """Whether these two claims cannot both be."""
+        """Whether these two claims cannot both be. Of two that are over and began nobody knows
+        when, either may have been first."""
+        if one.start is None and other.start is None:
+            return False
         return self.rivals(one.target, other.target) and not (
             self.soft and told_together(one, other)
         )
@@ -324,6 +327,39 @@ def before_their_end(claims: Sequence[Claim], marks: Marks) -> Iterator[Claim]:
             yield claim
         else:
             yield replace(claim, start=None, anchor=at)
+
+
+def over_by_then(claims: Sequence[Claim], marks: Marks, shape: Shape) -> Iterator[Claim]:
+    """Claims, and those of a past that tells no date ("I used to live in Lyon"): it was over when
+    it was told, and already when what took its place began."""
+    for claim in claims:
+        end = _over_before(claim, claims, marks, shape) if shape.functional else None
+        yield claim if end is None else replace(claim, end=end, anchor=end)
+
+
+def _over_before(
+    past: Claim, claims: Sequence[Claim], marks: Marks, shape: Shape
+) -> datetime | None:
+    """Before which beginning a vague past was over, if one is known. A rival that still holds did
+    not begin within it; one that followed the same thing had taken its place."""
+    told = past.statement.stated_at
+    if past.start is not None or past.end != told or past.edit is not None:
+        return None
+    before = [c for c in claims if c.start is not None and c.anchor < told]
+    rivals = [c for c in before if shape.exclude(c, past)]
+    known = max((c.anchor for c in before if c.target == past.target), default=None)
+    if known is not None:
+        return min((c.anchor for c in rivals if c.anchor > known), default=None)
+    if not any(_open_at(c, told, marks) for c in rivals):
+        return None
+    return min(c.anchor for c in rivals)
+
+
+def _open_at(claim: Claim, moment: datetime, marks: Marks) -> bool:
+    ends = [mark.at for mark in marks.get(claim.target, ()) if mark.at > claim.anchor]
+    if claim.end is not None:
+        ends.append(claim.end)
+    return all(end > moment for end in ends)
 
 
 def _restarts(other: Claim, claim: Claim, end: datetime) -> bool:

@@ -256,3 +256,49 @@ def test_a_post_ends_with_the_job_there() -> None:
         }
         (post,) = (r for r in memory.relations(current=False) if r.object == "CTO")
         assert str(post.invalid_at) == "2024-06-01 00:00:00+00:00"
+
+
+def _lives(*told: tuple[str, str]) -> set[str]:
+    with Memory("memory://", user_id="Ada") as memory:
+        for at, text in told:
+            memory.add(text, occurred_at=at)
+        return {str(r).removeprefix("Ada -") for r in memory.relations(current=False)}
+
+
+def test_a_past_without_a_date_was_over_before_what_holds() -> None:
+    rome, lyon = ("2024-01-01", "I live in Rome."), ("2024-02-01", "I used to live in Lyon.")
+    assert _lives(rome, lyon) == {
+        "lives_in→ Rome (said 2024-01-01)",
+        "lives_in→ Lyon (until 2024-01-01, said 2024-02-01)",
+    }
+    assert _lives(
+        ("2024-03-01", "I used to work at Acme."),
+        ("2024-06-15", "I've been working at Hooli since 2019."),
+    ) == {
+        "works_at→ Hooli (since 2019-01-01)",
+        "works_at→ Acme (until 2019-01-01, said 2024-03-01)",
+    }
+
+
+def test_a_past_without_a_date_ends_what_was_known_of_it() -> None:
+    gone = ("2023-01-01", "I used to live in Lyon.")
+    assert _lives(("2018-01-01", "I moved to Lyon."), ("2020-01-01", "I moved to Rome."), gone) == {
+        "lives_in→ Lyon (since 2018-01-01 until 2020-01-01)",
+        "lives_in→ Rome (since 2020-01-01)",
+    }
+    assert _lives(("2018-01-01", "I moved to Rome."), ("2020-01-01", "I moved to Lyon."), gone) == {
+        "lives_in→ Rome (since 2018-01-01 until 2020-01-01)",
+        "lives_in→ Lyon (since 2020-01-01 until 2023-01-01)",
+    }
+
+
+def test_two_such_pasts_stand_beside_each_other() -> None:
+    assert _lives(
+        ("2024-01-01", "I have worked at Acme since 2019."),
+        ("2024-02-01", "I used to work at Globex."),
+        ("2024-03-01", "I used to work at Initech."),
+    ) == {
+        "works_at→ Acme (since 2019-01-01)",
+        "works_at→ Globex (until 2019-01-01, said 2024-02-01)",
+        "works_at→ Initech (until 2019-01-01, said 2024-03-01)",
+    }
