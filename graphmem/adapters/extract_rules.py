@@ -7,6 +7,7 @@ downloaded, and the same episode always gives the same candidates.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -29,6 +30,12 @@ NAME = "rules"
 VERSION = "1"
 _MACHINES = frozenset({"assistant", "system", "tool", "function", "developer"})
 _LONGEST_NAME = 8
+_TO_START = re.compile(
+    r"\b(?:will|[’']ll|going\s+to)\s+(?:be\s+)?start(?:ing)?\b|"
+    r"\bstarting\s+(?:(?:on|in|from)\s+(?=\d|[A-Z])|next\s)"
+)
+_MOVES = frozenset({"lives_in"})
+"""Of which there is one at a time, and whose beginning is a change."""
 _FIRST_PERSON = word_set(
     """
     i i'm i've i'd i'll im my me mine myself we our us
@@ -206,15 +213,20 @@ class _Episode:
         said_at = turn.occurred_at or self.episode.occurred_at
         voice = Voice(people, speaker)
         reader = Reader(voice, said_at, losses)
+        soon = _TO_START.search(turn.text)
         for sentence in parts:
             for fact in reader.read(sentence):
-                self._keep(fact, turn)
+                # A job that was got is to begin, where the text says so.
+                if soon is None or fact.type != "works_at" or fact.valid_at != said_at:
+                    self._keep(fact, turn)
         for fact in attributes(turn.text, voice):
             self._keep(fact, turn)
 
     def _keep(self, fact: CandidateFact, turn: Turn) -> None:
         if fact.retracts and fact.invalid_at is not None:
             self._close(fact, fact.invalid_at)
+        if fact.type in _MOVES and fact.valid_at is not None and not fact.retracts:
+            self._moved(fact, fact.valid_at)
         key = (text_key(fact.text), fact.retracts)
         held = self.facts.get(key)
         if held is None:
@@ -229,6 +241,17 @@ class _Episode:
             still = held.invalid_at is None and held.valid_at is None and not held.retracts
             if still and triple[0] and (held.subject, held.type, held.object) == triple:
                 self.facts[key] = replace(held, invalid_at=at)
+
+    def _moved(self, change: CandidateFact, at: datetime) -> None:
+        """End what this episode itself said to hold before it told of a change: "I live in Rome. I
+        moved to Oslo today"."""
+        for key, held in self.facts.items():
+            same = (held.subject, held.type) == (change.subject, change.type)
+            open_ = held.invalid_at is None and not held.retracts
+            before = held.valid_at is None or held.valid_at <= at
+            if same and open_ and before and held.object != change.object:
+                since = None if held.valid_at == at else held.valid_at
+                self.facts[key] = replace(held, valid_at=since, invalid_at=at)
 
     def _mention(self, turn: Turn, parts: Iterable[Sentence]) -> None:
         speaker = self.speakers[turn.ordinal]

@@ -302,3 +302,45 @@ def test_two_such_pasts_stand_beside_each_other() -> None:
         "works_at→ Globex (until 2019-01-01, said 2024-02-01)",
         "works_at→ Initech (until 2019-01-01, said 2024-03-01)",
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My old boss Jim Fox retired.",
+        "Tom was my boss.",
+        "I moved to the London office.",
+        "I moved to the Berlin team.",
+        "I got the job at Quantix! I'll start on 1 February 2025.",
+        "I accepted a job at Beta and will start in September.",
+    ],
+)
+def test_what_is_over_or_to_come_or_no_home_is_not_taken_for_now(text: str) -> None:
+    assert not [f for f in ask(text).facts if f.type in {"manages", "lives_in", "works_at"}]
+
+
+@pytest.mark.parametrize("text", ["I stopped learning Spanish.", "I no longer study Spanish."])
+def test_learning_ends(text: str) -> None:
+    assert facts(text) == {"-Ada learns Spanish"}
+
+
+@pytest.mark.parametrize(
+    "text", ["I live in Rome. I moved to Oslo today.", "I moved to Rome. Then I moved to Oslo."]
+)
+def test_a_move_ends_what_the_same_text_told_before(text: str) -> None:
+    with Memory("memory://", user_id="Ada") as memory:
+        memory.add(text, occurred_at="2024-06-15")
+        assert [r.object for r in memory.relations("Ada", type="lives_in")] == ["Oslo"]
+
+
+def test_a_date_that_opens_a_sentence_is_that_of_all_its_clauses() -> None:
+    found = ask("In 2018 I moved to Porto and started at Acme.").facts
+    assert {str(fact.valid_at)[:10] for fact in found} == {"2018-01-01"}
+
+
+def test_what_a_thing_is_shows_later() -> None:
+    with Memory("memory://", user_id="Ada") as memory:
+        memory.add("I have an interview with Quantix on Monday.")
+        assert memory.entity("Quantix").kind == "thing"
+        memory.add("I work at Quantix.")
+        assert memory.entity("Quantix").kind == "organization"

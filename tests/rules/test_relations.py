@@ -50,6 +50,8 @@ TEAMS = [
     ("The Orion team is led by Priya.", "Orion team managed_by Priya"),
     ("Ben Toll is Rui Costa's manager.", "Ben Toll manages Rui Costa"),
     ("Harriet is now my boss.", "Harriet manages Ada"),
+    ("Harriet became my boss.", "Harriet manages Ada"),
+    ("Harriet is no longer my boss.", "-Harriet manages Ada"),
     ("Ben joined Acme as a designer in 2021.", "Ben works_at Acme"),
     ("Ben joined Acme as a designer in 2021.", "Ben works_as designer"),
     ("Ben joined the Riverside Choir as a singer.", "Ben member_of Riverside Choir"),

@@ -66,7 +66,7 @@ _END = (
 _TOLD = re.compile(
     rf"{_WHOSE}\s+(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
     rf"(?P<what>(?i:{'|'.join(called for _, called, _ in _KINDS)}))"
-    rf"(?:\s+is|'s|:)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
+    rf"(?:\s+is|'s|:|\s+(?:has\s+)?changed\s+to)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
 )
 _ADDRESS = re.compile(r"[^\n;]{4,100}?(?=\s*(?:$|[.!](?:\s|$)|\s(?:and|but|so|since|now)\s))")
 _CUES = re.compile(

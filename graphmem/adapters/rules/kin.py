@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 from graphmem.adapters.rules.names import Span
 from graphmem.adapters.rules.phrases import Phrase, Place, name_list
@@ -34,6 +35,14 @@ _HAVE = word_set(
 _CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|,\s[A-Z]")
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
 _STILL = word_set("now currently still also actually really officially")
+_NO_LONGER = word_set("no longer")
+_FOR_A_WHILE = word_set(
+    """
+    boss manager supervisor colleague coworker co-worker workmate teammate roommate flatmate
+    housemate neighbour neighbor
+    """
+)
+"""What somebody was, they need not be any more."""
 _AFTER_KIN = word_set("and but from in who at too now of she he so since for")
 # Kin that not everybody has.
 _TELLING = word_set(
@@ -73,14 +82,27 @@ def _kin(
     found = _persons(place, voice, index, owner, plural=plural)
     if not found:
         yield from _unnamed(place, voice, index, owner)
+    if _former(place, index, word):
+        return
+    lately = place.sentence.tokens[max(0, index - 6) : index]
+    over = _NO_LONGER.issubset(token.low for token in lately)
     for said in found:
         type_, weight = KIN[word]
         name = names.see(names.canonical_of(said), "person")
         voice.people.name_kin(owner, word, name)
         label = _label(place, index, word)
+        told = f"{name} is {'no longer ' if over else ''}{owner}'s {label}"
         yield CandidateFact(
-            f"{name} is {owner}'s {label}", name, type_, owner, (name, owner), importance=weight
+            told, name, type_, owner, (name, owner), importance=weight, retracts=over
         )
+
+
+def _former(place: Place, index: int, word: str) -> bool:
+    """ "My old boss" is the one of before; an old friend is still one."""
+    tokens = place.sentence.tokens
+    before = (tokens[at].low for at in range(index - 1, max(-1, index - 4), -1))
+    said = set(takewhile(KIN_MODIFIERS.__contains__, before))
+    return "former" in said or ("old" in said and word in _FOR_A_WHILE)
 
 
 def _unnamed(place: Place, voice: Voice, index: int, owner: str) -> Iterator[CandidateFact]:
@@ -209,10 +231,11 @@ def _before(place: Place, voice: Voice, index: int) -> Span | None:
     if at == 0:
         return None
     span = None
-    while at > 1 and tokens[at - 1].low in _STILL and _plain(tokens[at - 1]):
+    while at > 1 and tokens[at - 1].low in _STILL | _NO_LONGER and _plain(tokens[at - 1]):
         at -= 1
     verb = tokens[at - 1]
-    if verb.low in {"is", "was"} and at >= 2 and _plain(verb) and _plain(tokens[at]):
+    being = {"is", "became"} if tokens[index].low in _FOR_A_WHILE else {"is", "was", "became"}
+    if verb.low in being and at >= 2 and _plain(verb) and _plain(tokens[at]):
         span = _ending(place, at - 2)
     elif tokens[at].gap.strip() == "," and _ends_phrase(place, index):
         span = _ending(place, at - 1)

@@ -209,7 +209,7 @@ class Names:
         self.sure.add(key)
         guess = kind or kind_of(canonical)
         now = self.kinds.get(canonical)
-        settled = canonical in self.fixed and kind not in {"animal", "person"}
+        settled = canonical in self.fixed and kind is None
         if now is None or (now == "thing" and guess != "thing" and not settled):
             self.kinds[canonical] = guess
         return canonical

@@ -274,6 +274,10 @@ _DOINGS = (
          "<have>~been learning (?:to speak )?|<be>~learning (?:how )?to play(?: the)? ", "game",
          "{s} is learning {o}",
          "learning", 0.6),
+    Rule("learns", "~(?:stopped|quit|gave up) (?:learning|studying|practising|practicing)"
+         "(?: to speak| to play)?|<be>~no longer (?:learning|studying)|"
+         "~no longer (?:learns?|stud(?:y|ies))",
+         "game", "{s} no longer learns {o}", "stopped quit gave longer", 0.6, "end"),
     Rule("speaks", "~speaks?(?: fluent| good| perfect| some| a little| a bit of)?|<be>~fluent in",
          "language",
          "{s} speaks {o}", "speak speaks fluent", 0.7, "taste"),

@@ -295,6 +295,9 @@ class Reader:
         inside = [d for d in place.dates if d.start >= start and (stop is None or d.start < stop)]
         lead = [d for d in place.dates if d.end <= start and not text[d.end : start].strip(" ,")]
         known = [d for d in lead + inside if d.at is not None or d.future]
+        if not known:
+            # "In 2018 I moved to Porto and started at Acme."
+            known = [d for d in place.dates[:1] if d.at and not text[: d.start].strip(" ,")]
         first = next((d for d in known if d.lead not in _UNTIL), None)
         return first, next((d for d in known if d.lead in _UNTIL), None)
 

@@ -27,6 +27,12 @@ from graphmem.adapters.rules.words import (
 )
 
 _HOME = re.compile(r"\s+(?:my|our)\s+(?:home|native)\s*(?:country|town|city)[,\s]", re.IGNORECASE)
+_OF_WORK = re.compile(
+    r"\s+(?:team|office|branch|campus|department|site|group|division|desk|project|squad|plant|factory|"
+    r"warehouse|lab|store|shop|account)s?\b",
+    re.IGNORECASE,
+)
+"""What of a place, or of a company, somebody works in: it is no home."""
 _PLAIN_WORD = re.compile(r"\s+(?:the\s+)?([^\W\d_]+(?:\s+[^\W\d_]+)?)")
 _KIN = re.compile(
     r"\s+(?:(?:my|our|his|her)|[^\W\d_][\w-]*'s)\s+((?:[\w-]+\s+){0,2}?)([\w-]+),?(?=\s)",
@@ -79,6 +85,8 @@ class NamedSlots:
             return self._small_place(place, at)
         kind = self.names.kind(phrase.name)
         low = phrase.name.lower()
+        if _OF_WORK.match(sentence.text, phrase.end):
+            return []
         if rule.pattern.endswith("~left") and kind != "place":
             return []
         if kind in {"person", "animal"} or (low in LANGUAGES and low not in PLACES):
