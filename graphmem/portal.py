@@ -24,6 +24,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _open_portals: weakref.WeakSet[Portal] = weakref.WeakSet()
+_leaving: set[concurrent.futures.Future[None]] = set()
+_LONGEST_LEAVE_S = 30.0
 
 
 class Portal:
@@ -33,6 +35,8 @@ class Portal:
         self._pid = os.getpid()
         self._closing = False
         self._lock = threading.Lock()  # a call is begun before the closing, or refused
+        self._last: asyncio.Task[None] | None = None
+        self._ended: concurrent.futures.Future[None] | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="graphmem-portal", daemon=True)
         self._thread.start()
@@ -41,6 +45,10 @@ class Portal:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        if (ended := self._ended) is not None:
+            self._loop.close()
+            _leaving.discard(ended)
+            ended.set_result(None)
 
     def call(self, coroutine: Coroutine[Any, Any, R]) -> R:
         """Run to its end in the loop and return its result, or raise what it raised."""
@@ -98,6 +106,32 @@ class Portal:
         self._thread.join()
         self._loop.close()
 
+    def let_go(self, closing: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``closing`` and end the thread, without waiting: for what nobody holds any more, from
+        wherever the garbage collector finds that. :meth:`wait_for_others` waits."""
+        if os.getpid() != self._pid or self._closing:
+            return
+        self._closing = True
+        self._ended = concurrent.futures.Future()
+        _leaving.add(self._ended)
+
+        async def leave() -> None:
+            try:
+                await closing()
+            finally:
+                self._loop.stop()
+
+        def begin() -> None:
+            # Held, or the loop might lose it.
+            self._last = self._loop.create_task(leave())
+
+        self._loop.call_soon_threadsafe(begin)
+
+    @staticmethod
+    def wait_for_others() -> None:
+        """Until those that were let go have ended: what they held can be taken then."""
+        concurrent.futures.wait(set(_leaving), timeout=_LONGEST_LEAVE_S)
+
 
 def _pass_on(task: asyncio.Task[R], done: concurrent.futures.Future[R]) -> None:
     if task.cancelled():
@@ -117,6 +151,7 @@ async def _cancel_all() -> None:
 
 @atexit.register
 def _close_all() -> None:
+    Portal.wait_for_others()
     for portal in list(_open_portals):
         portal.close()
 

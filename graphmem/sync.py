@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -21,9 +22,10 @@ class View(Mirror):
     """A memory at a moment, to be read: see :meth:`Memory.as_of`. The methods are those of
     :class:`~graphmem.ports.views.ViewAPI`, without ``await``."""
 
-    def __init__(self, portal: Portal, target: ViewAPI) -> None:
+    def __init__(self, portal: Portal, target: ViewAPI, memory: Memory) -> None:
         super().__init__(portal, target)
         self._view = target
+        self._memory = memory  # which would be closed when nobody held it
 
     def __repr__(self) -> str:
         return repr(self._view)
@@ -79,6 +81,7 @@ class Memory(Mirror):
         extraction: ExtractionOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
+        Portal.wait_for_others()
         portal = Portal()
         try:
             opened = portal.call(
@@ -98,6 +101,8 @@ class Memory(Mirror):
             raise
         super().__init__(portal, opened)
         self._opened = opened
+        # Forgotten without being closed, it lets its folder go as a file does.
+        weakref.finalize(self, portal.let_go, opened.close).atexit = False
 
     add = mirror(MemoryAPI.add)
     add_many = mirror(MemoryAPI.add_many)
@@ -137,7 +142,7 @@ class Memory(Mirror):
     rebuild = mirror(MemoryAPI.rebuild)
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> View:
-        return View(self._portal, self._opened.as_of(valid_at, known_at))
+        return View(self._portal, self._opened.as_of(valid_at, known_at), self)
 
     as_of.__doc__ = inspect.getdoc(MemoryAPI.as_of)
 

@@ -170,7 +170,10 @@ class Core:
         self._check_open()
         if not given.keys() <= _SCOPE_NAMES:
             unknown = sorted(set(given) - _SCOPE_NAMES)
-            raise UsageError(f"unknown argument {', '.join(unknown)}; a scope has {_SCOPE}")
+            raise UsageError(
+                f"unknown argument {', '.join(unknown)}; beside its own arguments this call takes "
+                f"those of a scope: {', '.join(_SCOPE)}"
+            )
         values: dict[str, Any] = {"project_id": DEFAULT_PROJECT}
         for source in (self._defaults, given):
             for name, value in source.items():

@@ -44,6 +44,9 @@ def test_lines_that_begin_with_a_date(tmp_path: Path) -> None:
         "**2024-06-04**: I ran.",
         "[2024-06-04]: I ran.",
         "4 June 2024: I ran.",
+        "2024/06/04: I ran.",
+        "4.6.2024: I ran.",
+        "04.06.2024\nI ran.",
         "June 4th, 2024 - I ran.",
         "Tue, 4 Jun 2024: I ran.",
         "\ufeff2024-06-04\nI ran.",
@@ -57,7 +60,7 @@ def test_every_way_a_line_is_dated(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize(
     "heading",
     ["## 2024-06-04", "# 2024-06-04 Team meeting", "### 4 June 2024", "## June 4, 2024: Trip",
-     "## [2024-06-04]", "## Tuesday, 4 June 2024"],
+     "## [2024-06-04]", "## Tuesday, 4 June 2024", "## 2024/06/04", "## 04.06.2024 Trip"],
 )  # fmt: skip
 def test_headings_that_begin_with_a_date(tmp_path: Path, heading: str) -> None:
     assert parts(tmp_path / "d.md", f"{heading}\n\nI ran.\n") == [

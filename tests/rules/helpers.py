@@ -41,8 +41,10 @@ def ask(text: str, speaker: str | None = "Ada", known: Sequence[Entity] = ()) ->
 
 
 def short(fact: CandidateFact) -> str:
-    """``Ada works_at Acme``; a retraction begins with a minus, a plain sentence stands alone."""
-    told = f"{fact.subject} {fact.type} {fact.object}" if fact.type else fact.text
+    """``Ada works_at Acme``; a retraction begins with a minus, a sentence or an attribute stands
+    alone."""
+    related = fact.type and fact.value is None
+    told = f"{fact.subject} {fact.type} {fact.object}" if related else fact.text
     return f"-{told}" if fact.retracts else told
 
 

@@ -128,8 +128,11 @@ def birthdays(place: Place, voice: Voice, said_at: datetime) -> Iterator[Candida
             month = (day["m1"] or day["m2"]).lower()[:3]
             full = next((m.title() for m in MONTHS if m[:3] == month), None)
             if full is not None:
-                text = f"{who}'s birthday is on {int(day['d1'] or day['d2'])} {full}"
-                yield CandidateFact(text, entities=(who,), importance=0.7)
+                on = f"{int(day['d1'] or day['d2'])} {full}"
+                yield CandidateFact(
+                    f"{who}'s birthday is on {on}", who, "birthday", None, (who,),
+                    value=on, importance=0.7,
+                )  # fmt: skip
 
 
 def _born(place: Place, voice: Voice, match: re.Match[str]) -> str | None:

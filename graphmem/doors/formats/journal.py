@@ -2,9 +2,10 @@
 
 A day is told by a heading that is a date or begins with one (``## 2024-06-04 Team meeting``), by a
 line that begins with one (``2024-10-01: I started …``, ``2024-10-01 - …``), and by a line that is
-nothing else. Dates are ``2024-06-04``, ``4 June 2024`` or ``June 4, 2024``. A heading counts until
-the next of its rank, a line until the next date or heading. Each dated part is an episode; what
-comes before the first belongs to the day of the file. A date within a sentence changes nothing.
+nothing else. Dates are ``2024-06-04``, ``2024/06/04``, ``4.6.2024`` (the day first), ``4 June 2024``
+or ``June 4, 2024``. A heading counts until the next of its rank, a line until the next date or
+heading. Each dated part is an episode; what comes before the first belongs to the day of the file.
+A date within a sentence changes nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _MONTHS = (
 _MONTH = rf"(?:{'|'.join(month[:3] + f'(?:{month[3:]})?' for month in _MONTHS)})\.?"
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?[ ]+)?"
 _DATE = (
-    rf"{_WEEKDAY}(?:(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)"
+    rf"{_WEEKDAY}(?:(?P<year>\d{{4}})(?P<sign>[-/])(?P<month>\d\d)(?P=sign)(?P<day>\d\d)"
+    r"|(?P<day4>\d{1,2})\.(?P<month4>\d{1,2})\.(?P<year4>\d{4})"
     rf"|(?P<day2>\d{{1,2}})(?:st|nd|rd|th|\.)?[ ]+(?P<month2>{_MONTH}),?[ ]+(?P<year2>\d{{4}})"
     rf"|(?P<month3>{_MONTH})[ ]+(?P<day3>\d{{1,2}})(?:st|nd|rd|th)?,?[ ]+(?P<year3>\d{{4}}))"
     r"(?:(?:T|,?[ ]+)(?P<hour>\d\d):(?P<minute>\d\d)(?::\d\d)?)?"
@@ -161,10 +163,10 @@ def _begins(title: str) -> datetime | None:
 
 def _date(match: re.Match[str]) -> datetime | None:
     """None for digits that only look like a date."""
-    month = match["month2"] or match["month3"]
-    number = int(match["month"]) if match["month"] else _number(month)
-    year = int(match["year"] or match["year2"] or match["year3"])
-    day = int(match["day"] or match["day2"] or match["day3"])
+    name, digits = match["month2"] or match["month3"], match["month"] or match["month4"]
+    number = int(digits) if digits else _number(name)
+    year = int(match["year"] or match["year2"] or match["year3"] or match["year4"])
+    day = int(match["day"] or match["day2"] or match["day3"] or match["day4"])
     try:
         return datetime(
             year, number, day, int(match["hour"] or 0), int(match["minute"] or 0), tzinfo=UTC
