@@ -11,7 +11,8 @@ Plain statements
       corroborates, an earlier date dates it, a finer date within a vague one makes it exact. After
       an end, or after something else held, it is a new belief (Paris, Berlin, Paris).
     * Functional: rivals never overlap. A newer start closes the older, wherever in the order it
-      was told; of two rivals from the same date the last said corrects the other. A stretch that
+      was told; of two rivals from the same date the last said corrects the other. A past without a
+      date ("I used to …") was over before what holds began, and closes nothing. A stretch that
       was interrupted by one that ended goes on after it if it was said, with its date, after that.
     * Many-valued: objects are independent. Events (``event``): each date is a belief of its own.
     * An end closes what was open at its date, also when it is told first. Dated ends win over

@@ -41,7 +41,7 @@ def close(runs: Sequence[Run], shape: Shape) -> tuple[list[Run], list[Run]]:
 def _apart(one: Run, other: Run, shape: Shape) -> bool:
     if one.target == other.target:
         return not shape.event
-    if all(claim.start is None for run in (one, other) for claim in run.claims):
+    if all(claim.vague for run in (one, other) for claim in run.claims):
         return False
     if shape.soft and any(told_together(a, b) for a in one.claims for b in other.claims):
         return False

@@ -52,7 +52,7 @@ class Shape:
     def exclude(self, one: Claim, other: Claim) -> bool:
         """Whether these two claims cannot both be. Of two that are over and began nobody knows
         when, either may have been first."""
-        if one.start is None and other.start is None:
+        if one.vague and other.vague:
             return False
         return self.rivals(one.target, other.target) and not (
             self.soft and told_together(one, other)
@@ -119,6 +119,8 @@ class Claim:
     anchor: datetime
     dated: bool
     edit: Edit | None = None
+    vague: bool = False
+    """A past that tells no date ("I used to live in Lyon"): it was over when it was told."""
 
     @property
     def key(self) -> tuple[datetime, bool]:
@@ -330,11 +332,16 @@ def before_their_end(claims: Sequence[Claim], marks: Marks) -> Iterator[Claim]:
 
 
 def over_by_then(claims: Sequence[Claim], marks: Marks, shape: Shape) -> Iterator[Claim]:
-    """Claims, and those of a past that tells no date ("I used to live in Lyon"): it was over when
-    it was told, and already when what took its place began."""
+    """Claims, with those of a past that tells no date marked; it was over already when what took
+    its place began."""
     for claim in claims:
-        end = _over_before(claim, claims, marks, shape) if shape.functional else None
-        yield claim if end is None else replace(claim, end=end, anchor=end)
+        told = claim.statement
+        over = told.valid_at is None and claim.start is None and claim.end == told.stated_at
+        if not (shape.functional and over and claim.edit is None):
+            yield claim
+            continue
+        end = _over_before(claim, claims, marks, shape) or told.stated_at
+        yield replace(claim, end=end, anchor=end, vague=True)
 
 
 def _over_before(
@@ -343,8 +350,6 @@ def _over_before(
     """Before which beginning a vague past was over, if one is known. A rival that still holds did
     not begin within it; one that followed the same thing had taken its place."""
     told = past.statement.stated_at
-    if past.start is not None or past.end != told or past.edit is not None:
-        return None
     before = [c for c in claims if c.start is not None and c.anchor < told]
     rivals = [c for c in before if shape.exclude(c, past)]
     known = max((c.anchor for c in before if c.target == past.target), default=None)

@@ -52,8 +52,10 @@ class Store:
 
 
 def apart(beliefs: Sequence[Belief]) -> bool:
+    """No two at a time; of two that are over and began nobody knows when, either may be first."""
     return all(
-        (a.invalid_at or FAR) <= (b.since or LONG_AGO)
+        (a.since is None and b.since is None)
+        or (a.invalid_at or FAR) <= (b.since or LONG_AGO)
         or (b.invalid_at or FAR) <= (a.since or LONG_AGO)
         for a, b in combinations([b for b in beliefs if b.modality == "stated"], 2)
     )

@@ -4,8 +4,8 @@ A day is told by a heading that is a date or begins with one (``## 2024-06-04 Te
 line that begins with one (``2024-10-01: I started …``, ``2024-10-01 - …``), and by a line that is
 nothing else. Dates are ``2024-06-04``, ``2024/06/04``, ``4.6.2024`` (the day first),
 ``4 June 2024`` or ``June 4, 2024``. A heading counts until the next of its rank, a line until the
-next date or heading. Each dated part is an episode; what comes before the first belongs to the day of the file.
-A date within a sentence changes nothing.
+next date or heading. Each dated part is an episode; what comes before the first belongs to the day
+of the file. A date within a sentence changes nothing.
 """
 
 from __future__ import annotations
