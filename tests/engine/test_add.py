@@ -190,6 +190,19 @@ class TestDuplicates:
         assert memory.add("Tea.", run_id="r1").status == "done"
         assert memory.add("Tea.", user_id="bob").status == "done"
 
+    def test_what_was_changed_since_may_be_said_anew(self, memory: Memory) -> None:
+        memory.add("I live in Rome.")
+        moved = memory.add("I moved to Oslo.")
+        assert memory.add("I moved to Oslo.").status == "duplicate"
+        back = memory.add("I live in Rome.")
+        assert (back.status, memory.add("I live in Rome.").status) == ("done", "duplicate")
+        assert [r.object for r in memory.relations(type="lives_in")] == ["Rome"]
+        assert moved.fact_ids
+        (fact,) = memory.add("Bob Stone works at Acme.").fact_ids
+        memory.delete(fact)
+        assert memory.add("Bob Stone works at Acme.").status == "done"
+        assert [r.object for r in memory.relations("Bob Stone")] == ["Acme"]
+
     def test_keys_are_known_once_they_were_told(self, memory: Memory) -> None:
         assert memory.known_keys(["k"]) == frozenset()
         gone = memory.add("Tea.", idempotency_key="k").episode_id

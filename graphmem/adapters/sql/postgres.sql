@@ -35,16 +35,25 @@ CROSS JOIN LATERAL (
 
 -- name: same_content
 -- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
--- episode with this content in this place, that happened within this stretch of time.
+-- episode with this content in this place, that happened within this stretch of time. Without a time
+-- of its own, one whose facts others have changed since is no repeat: it is said anew.
 SELECT a.n - 1 AS at, e.id
 FROM unnest(:asked::text[]) WITH ORDINALITY AS a (value, n)
 CROSS JOIN LATERAL (
-  SELECT id FROM episodes
-  WHERE hashtextextended(place, 0) = hashtextextended(a.value::jsonb ->> 0, 0)
-    AND place = a.value::jsonb ->> 0 AND content_hash = a.value::jsonb ->> 1
-    AND time_given = (a.value::jsonb ->> 2)::boolean
-    AND occurred_at >= a.value::jsonb ->> 3 AND occurred_at <= a.value::jsonb ->> 4
-  ORDER BY occurred_at LIMIT 1) AS e;
+  SELECT o.id FROM episodes AS o
+  WHERE hashtextextended(o.place, 0) = hashtextextended(a.value::jsonb ->> 0, 0)
+    AND o.place = a.value::jsonb ->> 0 AND o.content_hash = a.value::jsonb ->> 1
+    AND o.time_given = (a.value::jsonb ->> 2)::boolean
+    AND o.occurred_at >= a.value::jsonb ->> 3 AND o.occurred_at <= a.value::jsonb ->> 4
+    AND (o.time_given OR o.status = 'undone' OR NOT EXISTS (
+      SELECT 1 FROM (
+        SELECT fact_id FROM sources WHERE episode_id = o.id
+        UNION ALL SELECT fact_id FROM past_sources WHERE episode_id = o.id) AS s
+      JOIN events AS v ON v.id = s.fact_id
+      WHERE v.seq > (SELECT min(seq) FROM events WHERE id = o.id)
+        AND v.kind = 'fact' AND v.action IN ('UPDATE', 'DELETE')
+        AND (v.episode_id IS NULL OR v.episode_id <> o.id)))
+  ORDER BY o.occurred_at LIMIT 1) AS e;
 
 -- name: last_episode
 -- The newest episode in each of these places.

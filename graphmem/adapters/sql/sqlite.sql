@@ -24,7 +24,8 @@ WHERE e.place = :place AND e.idempotency_key = a.value AND e.status <> 'undone';
 
 -- name: same_content
 -- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
--- episode with this content in this place, that happened within this stretch of time.
+-- episode with this content in this place, that happened within this stretch of time. Without a time
+-- of its own, one whose facts others have changed since is no repeat: it is said anew.
 SELECT at, id FROM (
   SELECT a.key AS at, (
     SELECT e.id FROM episodes AS e
@@ -33,6 +34,14 @@ SELECT at, id FROM (
       AND e.time_given = json_extract(a.value, '$[2]')
       AND e.occurred_at >= json_extract(a.value, '$[3]')
       AND e.occurred_at <= json_extract(a.value, '$[4]')
+      AND (e.time_given OR e.status = 'undone' OR NOT EXISTS (
+        SELECT 1 FROM (
+          SELECT fact_id FROM sources WHERE episode_id = e.id
+          UNION ALL SELECT fact_id FROM past_sources WHERE episode_id = e.id) AS s
+        CROSS JOIN events AS v
+        WHERE v.id = s.fact_id AND v.seq > (SELECT min(seq) FROM events WHERE id = e.id)
+          AND v.kind = 'fact' AND v.action IN ('UPDATE', 'DELETE')
+          AND (v.episode_id IS NULL OR v.episode_id <> e.id)))
     ORDER BY e.occurred_at LIMIT 1) AS id
   FROM json_each(:asked) AS a)
 WHERE id IS NOT NULL;
