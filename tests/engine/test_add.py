@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from graphmem import Memory
+from graphmem import Memory, Settings
 from graphmem.errors import NotFound, UsageError
 from tests.engine.helpers import facts_of
 
@@ -232,6 +232,19 @@ class TestDuplicates:
         assert memory.add("Tea.", idempotency_key="a").status == "done"
         assert memory.add("Tea.", idempotency_key="b").status == "done"
         assert memory.stats().episodes == 2
+
+
+def test_what_was_changed_since_may_be_said_anew_on_postgres(postgres_url: str) -> None:
+    given = Settings.load(
+        {}, ledger=f"{postgres_url}?schema=anew", graph="memory://", vectors="memory://"
+    )
+    with Memory("memory://", user_id="ada", settings=given) as memory:
+        memory.add("I live in Rome.")
+        memory.add("I moved to Oslo.")
+        assert memory.add("I moved to Oslo.").status == "duplicate"
+        assert memory.add("I live in Rome.").status == "done"
+        assert memory.add("I live in Rome.").status == "duplicate"
+        assert [r.object for r in memory.relations()] == ["Rome"]
 
 
 class TestMany:
