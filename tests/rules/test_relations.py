@@ -88,6 +88,8 @@ COMPANIES = [
     ("Python is used by Acme.", "Python used_by Acme"),
 ]
 PLACES = [
+    ("I live in a small flat in Porto with my cat.", "Ada lives_in Porto"),
+    ("I moved to a new flat in Bonn.", "Ada lives_in Bonn"),
     ("I live in Lyon.", "Ada lives_in Lyon"),
     ("I'm based in São Paulo.", "Ada lives_in São Paulo"),
     ("I've lived in Graz for ten years.", "Ada lives_in Graz"),

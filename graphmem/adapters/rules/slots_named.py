@@ -27,6 +27,11 @@ from graphmem.adapters.rules.words import (
 )
 
 _HOME = re.compile(r"\s+(?:my|our)\s+(?:home|native)\s*(?:country|town|city)[,\s]", re.IGNORECASE)
+_DWELLING = re.compile(
+    r"\s+(?:an?|my|our|the)\s+(?:[\w-]+\s+){0,3}?(?:flat|apartment|house|room|studio|place|villa|"
+    r"cottage|condo|loft)\s+in(?=\s)",
+    re.IGNORECASE,
+)
 _OF_WORK = re.compile(
     r"\s+(?:team|office|branch|campus|department|site|group|division|desk|project|squad|plant|factory|"
     r"warehouse|lab|store|shop|account)s?\b",
@@ -80,6 +85,8 @@ class NamedSlots:
         sentence = place.sentence
         if match := _HOME.match(sentence.text, at):
             at = match.end() - 1 if sentence.text[match.end() - 1] == " " else match.end()
+        if rule.type == "lives_in" and (match := _DWELLING.match(sentence.text, at)):
+            at = match.end()
         phrase = name_slot(place, at)
         if phrase is None:
             return self._small_place(place, at)
