@@ -19,6 +19,8 @@ WORK = [
     ("I left Acme Labs last month.", "-Ada works_at Acme Labs"),
     ("I work at Acme. I left Acme.", "-Ada works_at Acme"),
     ("I left my job at Acme.", "-Ada works_at Acme"),
+    ("Today was my last day at Acme.", "-Ada works_at Acme"),
+    ("Friday was Ben's last day at Acme Labs.", "-Ben works_at Acme Labs"),
     ("I left the Riverside Choir.", "-Ada member_of Riverside Choir"),
     ("I quit my job at Acme yesterday.", "-Ada works_at Acme"),
     ("I got laid off from Acme.", "-Ada works_at Acme"),

@@ -48,6 +48,10 @@ _CUES = re.compile(
     r"chair(?:man|woman|person)?|secretary|treasurer)(?!\w)",
     re.I,
 )
+_LAST_DAY = re.compile(
+    r"\b(?:was|is)\s+(?P<whose>my|[^\W\d_a-z][\w-]*'s)\s+(?:very\s+)?last\s+day\s+"
+    r"(?:of\s+work\s+)?(?:at|with)(?=\s)"
+)
 _CLUBS = word_set("choir club band team group guild orchestra society association union")
 _WEIGHT = 0.8
 _AT: dict[bool, dict[str, tuple[str, str]]] = {
@@ -100,6 +104,21 @@ def posts(place: Place, voice: Voice) -> Iterator[Held]:
             yield from _held(place, voice, Subject(name, span.end), span.start)
     for match in _THE.finditer(text):
         yield from _the(place, voice, match)
+
+
+def last_days(place: Place, voice: Voice) -> Iterator[Held]:
+    """ "Today was my last day at Acme"."""
+    match = _LAST_DAY.search(place.sentence.text)
+    where = _where(place, voice, match.end()) if match else None
+    if match is None or where is None or place.sentence.question:
+        return
+    names, whose = voice.people.names, match["whose"]
+    name = voice.speaker if whose == "my" else names.canonical_of(whose.removesuffix("'s"))
+    if name is None or not names.may_be_person(name):
+        return
+    rule = Rule("works_at", "", "org", "{s} no longer works at {o}", "", _WEIGHT, "end")
+    subject = Subject(name, match.end("whose"), speaker=whose == "my")
+    yield Held(rule, subject, replace(where, kind="organization"), match.start())
 
 
 def _held(place: Place, voice: Voice, subject: Subject, start: int) -> Iterator[Held]:

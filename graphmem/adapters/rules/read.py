@@ -15,7 +15,7 @@ from graphmem.adapters.rules.losses import Losses
 from graphmem.adapters.rules.names import Span, spans
 from graphmem.adapters.rules.patterns import PAIRS, rules_for
 from graphmem.adapters.rules.phrases import Place, quoted_titles
-from graphmem.adapters.rules.posts import posts
+from graphmem.adapters.rules.posts import last_days, posts
 from graphmem.adapters.rules.relations import Rule, Time
 from graphmem.adapters.rules.scan import Sentence, clause_starts
 from graphmem.adapters.rules.slots import Slots
@@ -332,7 +332,7 @@ class Reader:
     def _posts(self, place: Place) -> Iterator[CandidateFact]:
         found = (
             self._fact(held.rule, place, held.subject, held.thing, held.start)
-            for held in posts(place, self.voice)
+            for held in (*posts(place, self.voice), *last_days(place, self.voice))
         )
         yield from _posts_where([fact for fact in found if fact is not None])
 
