@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import concurrent.futures.thread
 import functools
 import inspect
+import logging
 import os
 import threading
 import weakref
@@ -20,6 +22,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from graphmem.errors import UsageError
 
+_log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -118,6 +121,9 @@ class Portal:
         async def leave() -> None:
             try:
                 await closing()
+            except Exception:  # noqa: BLE001 - told, whatever it is
+                # There is nobody to tell: what graph and vectors lack, the next opening gives them.
+                _log.warning("a memory that nobody held could not be closed", exc_info=True)
             finally:
                 self._loop.stop()
 
@@ -149,9 +155,14 @@ async def _cancel_all() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
+# Where a program ends, threads are refused before ``atexit`` begins: what leaves must be gone then.
+getattr(threading, "_register_atexit", atexit.register)(Portal.wait_for_others)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leaving.clear)  # their threads did not come along
+
+
 @atexit.register
 def _close_all() -> None:
-    Portal.wait_for_others()
     for portal in list(_open_portals):
         portal.close()
 

@@ -31,9 +31,10 @@ VERSION = "1"
 _MACHINES = frozenset({"assistant", "system", "tool", "function", "developer"})
 _LONGEST_NAME = 8
 _TO_START = re.compile(
-    r"\b(?:will|[’']ll|going\s+to)\s+(?:be\s+)?start(?:ing)?\b|"
-    r"\bstarting\s+(?:(?:on|in|from)\s+(?=\d|[A-Z])|next\s)"
+    r"\b(?:I\s+will|I[’']ll|I[’']m\s+going\s+to|I\s+am\s+going\s+to|and\s+will)\s+(?:be\s+)?"
+    r"start(?:ing)?\b|,\s+starting\s+(?:on|in|from|next)\s"
 )
+_OFFERED = re.compile(r"\bgot (?:a |the )?(?:new )?job\b|\baccepted\b|\blanded\b")
 _MOVES = frozenset({"lives_in"})
 """Of which there is one at a time, and whose beginning is a change."""
 _FIRST_PERSON = word_set(
@@ -217,7 +218,7 @@ class _Episode:
         for sentence in parts:
             for fact in reader.read(sentence):
                 # A job that was got is to begin, where the text says so.
-                if soon is None or fact.type != "works_at" or fact.valid_at != said_at:
+                if soon is None or fact.type != "works_at" or not _OFFERED.search(fact.text):
                     self._keep(fact, turn)
         for fact in attributes(turn.text, voice):
             self._keep(fact, turn)
@@ -226,7 +227,7 @@ class _Episode:
         if fact.retracts and fact.invalid_at is not None:
             self._close(fact, fact.invalid_at)
         if fact.type in _MOVES and fact.valid_at is not None and not fact.retracts:
-            self._moved(fact, fact.valid_at)
+            self._moved(fact, fact.valid_at, turn.occurred_at or self.episode.occurred_at)
         key = (text_key(fact.text), fact.retracts)
         held = self.facts.get(key)
         if held is None:
@@ -242,13 +243,14 @@ class _Episode:
             if still and triple[0] and (held.subject, held.type, held.object) == triple:
                 self.facts[key] = replace(held, invalid_at=at)
 
-    def _moved(self, change: CandidateFact, at: datetime) -> None:
+    def _moved(self, change: CandidateFact, at: datetime, said_at: datetime) -> None:
         """End what this episode itself said to hold before it told of a change: "I live in Rome. I
-        moved to Oslo today"."""
+        moved to Oslo today". What holds today no change of before has ended."""
         for key, held in self.facts.items():
             same = (held.subject, held.type) == (change.subject, change.type)
             open_ = held.invalid_at is None and not held.retracts
-            before = held.valid_at is None or held.valid_at <= at
+            today = at.date() >= said_at.date()
+            before = today if held.valid_at is None else held.valid_at <= at
             if same and open_ and before and held.object != change.object:
                 since = None if held.valid_at == at else held.valid_at
                 self.facts[key] = replace(held, valid_at=since, invalid_at=at)

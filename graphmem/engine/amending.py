@@ -6,7 +6,7 @@ with, so each can be undone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
@@ -90,6 +90,7 @@ class Amending(Core):
         query = StatementQuery(fact.scope.wall, statement_ids=fact.statement_ids or (fact.id,))
         told = await self._parts.ledger.statements(query)
         ends = {(told.merged.get(id, id), s.text) for s in told.statements for id in _ends(s)}
+        keys = {text: _said(text) for text in {text, *(said for _, said in ends)}}
         somebody = not _PRONOUNS.isdisjoint(words(text))
         subjects = {told.merged.get(s.subject_id or "", s.subject_id) for s in told.statements}
         ids = tuple(sorted({id for id, _ in ends}))
@@ -97,8 +98,8 @@ class Amending(Core):
         return tuple(
             e.id
             for e in found
-            if not _names(text, e)
-            and any(_names(said, e) for id, said in ends if id == e.id)
+            if not _named(keys[text], e)
+            and any(_named(keys[said], e) for id, said in ends if id == e.id)
             and not (somebody and e.id in subjects)
         )
 
@@ -339,11 +340,16 @@ def _deleted(decisions: Sequence[Decision]) -> int:
     return sum(decision.action == "DELETE" for decision in decisions)
 
 
-def _names(text: str, entity: Entity) -> bool:
-    """Whether an entity is in a text by its name, an alias, or a part of one."""
-    keys = {key for name in (entity.name, *entity.aliases) for key in alias_keys(name)}
-    said = name_keys_in(text, longest=_LONGEST_NAME)
-    return not keys.isdisjoint({key for name in said for key in alias_keys(name)})
+def _said(text: str) -> frozenset[str]:
+    """Keys of all that may be named in a text."""
+    names = name_keys_in(text, longest=_LONGEST_NAME)
+    return frozenset(key for name in names for key in alias_keys(name))
+
+
+def _named(said: Set[str], entity: Entity) -> bool:
+    """Whether an entity is named by its name, an alias, or a part of one."""
+    names = (entity.name, *entity.aliases)
+    return any(not said.isdisjoint(alias_keys(name)) for name in names)
 
 
 def _ends(statement: Statement) -> tuple[str, ...]:

@@ -304,12 +304,14 @@ def _of_stand(held: Stand, edits: dict[str, Edit]) -> Belief:
 
 def _worded(belief: Belief, hand: Sequence[Edit]) -> Belief:
     """As it was last worded by hand. Words that name an end of the relation no more tell something
-    else, which nobody has related yet."""
+    else, which nobody has related yet; until the first is told again."""
     last = next((edit for edit in reversed(hand) if edit.text is not None), None)
     if last is None or last.text is None:
         return belief
     if not last.unnamed:
         return replace(belief, text=last.text)
+    if not set(belief.statement_ids) <= set(last.statement_ids):
+        return belief
     about = tuple(id for id in belief.entity_ids if id not in last.unnamed)
     return replace(
         belief, text=last.text, subject_id=None, type=None, object_id=None, entity_ids=about

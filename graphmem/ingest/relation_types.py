@@ -43,9 +43,15 @@ _USUALLY_ONE = frozenset(
 
 _FAVOURITE = "favourite_"
 _OF_ONE = re.compile(
-    r"favourite_.+|(?:.+_)?(?:number|email|website|address|postcode|size|blood_type|age|height|"
-    r"weight|rent|salary|budget|deadline|licence_plate|password|username|handle|pin|pin_code|code|"
-    r"time_zone)"
+    r"favourite_.+"
+    r"|(?:(?:work|home|personal|private|business|office|school|university|second)_)?"
+    r"(?:phone_number|mobile_number|email|website|address|postcode|blood_type|age|height|"
+    r"(?:(?:target|goal)_)?weight|(?:(?:monthly|weekly|yearly|annual)_)?(?:rent|salary|budget)|"
+    r"licence_plate|(?:wifi_|wi_fi_)?password|username|pin|pin_code|time_zone)"
+    r"|(?:shoe|dress|ring|hat|shirt|jeans|trouser|jacket|glove)_size"
+    r"|(?:passport|account|insurance|member|membership|locker|room|flat|apartment|house|customer|"
+    r"employee|student|tax|seat)_number"
+    r"|(?:door|gate|entry|locker|alarm|access)_code"
 )
 """Usually one, too: what somebody likes best, and what has one value until it changes."""
 

@@ -116,7 +116,7 @@ class _Candidate:
         if made.kind != "assert" or made.modality != "stated" or self._type is None:
             return
         for type in self._types.ends(self._type):
-            yield replace(
+            over = replace(
                 made,
                 id=clock.new_id(),
                 type=type,
@@ -124,6 +124,9 @@ class _Candidate:
                 valid_at=None,
                 invalid_at=made.valid_at,
             )
+            yield over
+            if type == "works_at" and over.object_id is not None:
+                yield self._of_posts(over, clock)
 
     @staticmethod
     def _of_posts(left: Statement, clock: Clock) -> Statement:

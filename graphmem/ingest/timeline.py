@@ -24,6 +24,7 @@ from graphmem.ingest.statements import (
 from graphmem.text import text_key
 
 Target = tuple[str, str]
+_POST = "works_as"
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -354,7 +355,8 @@ def _over_before(
     rivals = [c for c in before if shape.exclude(c, past)]
     known = max((c.anchor for c in before if c.target == past.target), default=None)
     if known is not None:
-        return min((c.anchor for c in rivals if c.anchor > known), default=None)
+        ends = [mark.at for mark in marks.get(past.target, ()) if known < mark.at < told]
+        return min([*ends, *(c.anchor for c in rivals if c.anchor > known)], default=None)
     if not any(_open_at(c, told, marks) for c in rivals):
         return None
     return min(c.anchor for c in rivals)
@@ -388,12 +390,13 @@ def marks_for(endings: Iterable[Statement], claims: Sequence[Claim], shape: Shap
 
 
 def _about_the_same(ending: Statement, own: Sequence[Claim]) -> bool:
-    """Whether an end of everything of a kind is told with what these are about: who left a company
-    has given up the posts there."""
-    if ending.type is None or object_key(ending) is not None:
+    """Whether an end of all posts is told with the company that this one was last held at: who left
+    one company has given up the posts there, and no others."""
+    if ending.type != _POST or object_key(ending) is not None:
         return True
     others = {id for id in ending.entity_ids if id != ending.subject_id}
-    return not others or any(others <= {*claim.statement.entity_ids} for claim in own)
+    last = max(own, key=lambda claim: (claim.anchor, said(claim.statement)))
+    return others <= {*last.statement.entity_ids}
 
 
 def _not_empty(mark: Mark, own: Sequence[Claim]) -> Mark:

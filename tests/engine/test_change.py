@@ -81,6 +81,12 @@ class TestUpdate:
         ]
         assert story.verify().ok
 
+    def test_what_was_worded_away_may_be_told_again(self, story: Memory) -> None:
+        id = the_fact(story, "Dora Lane lives in Oslo")
+        story.update(id, "Dora Lane lives in Lima")
+        story.add("Dora Lane lives in Oslo.", occurred_at="2026-06-01")
+        assert [r.object for r in story.relations("Dora Lane", type="lives_in")] == ["Oslo"]
+
     def test_nothing_new_is_no_new_version(self, story: Memory) -> None:
         id = the_fact(story, "Dora Lane lives in Oslo")
         assert story.update(id, "Dora Lane lives in Oslo").version == 1

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+
+import pytest
 
 from graphmem import Memory
 
@@ -54,11 +57,11 @@ def test_a_cycle_is_found_in_any_thread(tmp_path: Path) -> None:
 def test_at_the_end_of_a_program_it_is_closed(tmp_path: Path) -> None:
     program = """
         from graphmem import Memory
+        memory = Memory("other", user_id="ada")
+        memory.add("I live in Oslo.")
         def told():
             Memory("store", user_id="ada").add("I live in Rome.")
         told()
-        memory = Memory("other", user_id="ada")
-        memory.add("I live in Oslo.")
     """
     code = textwrap.dedent(program)
     done = subprocess.run(
@@ -68,3 +71,23 @@ def test_at_the_end_of_a_program_it_is_closed(tmp_path: Path) -> None:
     for name in ("store", "other"):
         with Memory(tmp_path / name, user_id="ada") as memory:
             assert memory.stats().facts == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_does_not_wait_for_what_its_parent_lets_go(tmp_path: Path) -> None:
+    program = """
+        import os, time
+        from graphmem import Memory
+        memory = Memory("store", user_id="ada")
+        del memory
+        if os.fork() == 0:
+            began = time.monotonic()
+            Memory("other", user_id="bob").close()
+            os._exit(int(time.monotonic() - began > 20))
+        print(os.wait()[1])
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "0\n"

@@ -176,6 +176,23 @@ def test_what_a_cell_shows() -> None:
     assert evidence(spans) == Evidence(together=1)
 
 
+@pytest.mark.parametrize(
+    ("type", "count"),
+    [
+        ("phone_number", "usually_one"),
+        ("work_email", "usually_one"),
+        ("favorite food", "usually_one"),
+        ("managed_by", "usually_one"),
+        ("built_website", "many"),
+        ("visited_website", "many"),
+        ("wrote_code", "many"),
+        ("sent_email", "many"),
+    ],
+)
+def test_what_has_one_value(type: str, count: str) -> None:
+    assert RelationTypes().count(normal(type).type) == count
+
+
 def test_dates_that_overlap_surely() -> None:
     t = Teller("captain_of")
     until = t("Reds", "2024-01-01", since="2010-01-01", until="2014-01-01")

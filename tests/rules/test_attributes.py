@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from graphmem import Memory
@@ -55,6 +57,17 @@ def test_what_is_taken_down(text: str, type: str, value: str) -> None:
         "My phone is broken.",
         "My email is down, mail ben@example.org instead.",
         "My age is a secret.",
+        "My phone is 2 years old.",
+        "My phone is an iPhone 13.",
+        "My phone is at 20% battery.",
+        "My rent is due on the 1st.",
+        "My rent is 3 weeks late.",
+        "When I turned 18, I bought a car.",
+        "I turned 30 years old in 2015.",
+        "Ben told me: I am 34 years old.",
+        "By the time I am 40, things change.",
+        'Ben wrote "my phone number is 12345" on the wall.',
+        "My dream is that my salary is 100000.",
         "Is my shoe size 42?",
         "If my shoe size is 42 they fit.",
         "My shoe size isn't 42.",
@@ -99,3 +112,13 @@ def test_a_birthday_is_one() -> None:
         memory.add("Felix's birthday is on 12 March.", occurred_at="2024-01-01")
         memory.add("Felix's birthday is on 13 March.", occurred_at="2024-02-01")
         assert [fact.text for fact in memory.get_all().items] == ["Felix's birthday is on 13 March"]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["My phone is" + " " * 1900 + ";x", "My my " * 600, "My phone is " + "1 " * 900 + ";x"],
+)
+def test_long_texts_are_read_at_once(hostile: str) -> None:
+    began = time.process_time()
+    ask(hostile)
+    assert time.process_time() - began < 2  # it was minutes: the square of the square

@@ -344,3 +344,36 @@ def test_what_a_thing_is_shows_later() -> None:
         assert memory.entity("Quantix").kind == "thing"
         memory.add("I work at Quantix.")
         assert memory.entity("Quantix").kind == "organization"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I got a job at Acme. My sister will start school soon.",
+        "I started a new job at Acme today! My course is starting next week.",
+        "I started working at Acme. We are going to start a book club.",
+    ],
+)
+def test_what_others_start_takes_no_job(text: str) -> None:
+    assert "Ada works_at Acme" in facts(text)
+
+
+def test_an_older_move_does_not_end_what_holds_today() -> None:
+    found = ask("I live in Kreuzberg. I moved to Berlin in 2015.").facts
+    assert {fact.object: fact.invalid_at for fact in found}["Kreuzberg"] is None
+
+
+def test_a_post_elsewhere_stays() -> None:
+    with Memory("memory://", user_id="Ada") as memory:
+        memory.add("Ben is the CTO of Acme.", occurred_at="2020-01-01")
+        memory.add("Ben is the CTO of Initech.", occurred_at="2022-01-01")
+        memory.add("Ben left Acme in 2021.", occurred_at="2025-01-01")
+        assert [r.object for r in memory.relations("Ben", type="works_as")] == ["CTO"]
+        assert [r.object for r in memory.relations("Ben", type="works_at")] == ["Initech"]
+
+
+def test_resigning_gives_up_the_post() -> None:
+    with Memory("memory://", user_id="Ada") as memory:
+        memory.add("Ben is the CTO of Acme.", occurred_at="2020-01-01")
+        memory.relate("Ben", "resigned_from", "Acme", valid_at="2025-01-01")
+        assert [r.type for r in memory.relations("Ben")] == ["resigned_from"]
