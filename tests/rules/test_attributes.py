@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import timeit
 
 import pytest
 
@@ -114,11 +114,11 @@ def test_a_birthday_is_one() -> None:
         assert [fact.text for fact in memory.get_all().items] == ["Felix's birthday is on 13 March"]
 
 
-@pytest.mark.parametrize(
-    "hostile",
-    ["My phone is" + " " * 1900 + ";x", "My my " * 600, "My phone is " + "1 " * 900 + ";x"],
-)
-def test_long_texts_are_read_at_once(hostile: str) -> None:
-    began = time.process_time()
-    ask(hostile)
-    assert time.process_time() - began < 2  # it was minutes: the square of the square
+@pytest.mark.parametrize("hostile", ["My phone is{};x", "My phone is 1{};x", "{} is 1;x"])
+@pytest.mark.parametrize("again", [" ", "1 ", "My my ", "A-", ", "])
+def test_what_a_long_text_costs_grows_with_its_length(hostile: str, again: str) -> None:
+    def cost(size: int) -> float:
+        text = hostile.format(again * (size // len(again)))
+        return min(timeit.repeat(lambda: ask(text), number=1, repeat=3))
+
+    assert cost(1600) < 40 * cost(400) + 0.02  # four times, or 16; it was 64 and more
