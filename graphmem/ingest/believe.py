@@ -41,6 +41,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from graphmem.ingest.closing import close
+from graphmem.ingest.pasts import before_their_end, over_by_then
 from graphmem.ingest.statements import (
     Account,
     Belief,
@@ -55,10 +56,8 @@ from graphmem.ingest.timeline import (
     Claim,
     Run,
     Shape,
-    before_their_end,
     claim_of,
     marks_for,
-    over_by_then,
     place,
     said,
     said_before,
