@@ -254,10 +254,10 @@ class TestPairs:
     def test_an_attribute(
         self, memory: Memory, server: LocalModelServer, answer: int, left: list[str]
     ) -> None:
-        server.script(_aged("30"), _aged("31"), answers(answer))
-        memory.add("Bob Stone is 30.", occurred_at="2023-01-01")
-        memory.add("Bob Stone turned 31.", occurred_at="2024-01-01")
-        assert [text.split()[-1].strip(".") for text in _believed(memory)] == left
+        server.script(_points("30"), _points("31"), answers(answer))
+        memory.add("Bob Stone has 30.", occurred_at="2023-01-01")
+        memory.add("Bob Stone got 31.", occurred_at="2024-01-01")
+        assert [text.split()[-2] for text in _believed(memory)] == left
         assert memory.verify().ok
 
     @pytest.mark.parametrize("type", ["likes", "lives_in", "visited"])
@@ -282,9 +282,9 @@ def _drives(*cars: str) -> dict[str, Any]:
     )
 
 
-def _aged(age: str) -> dict[str, Any]:
+def _points(age: str) -> dict[str, Any]:
     return told(
-        fact(f"The age of Bob Stone is {age}.", subject="Bob Stone", type="age", value=age),
+        fact(f"Bob Stone has {age} points.", subject="Bob Stone", type="points", value=age),
         entities=(person("Bob Stone"),),
     )
 

@@ -37,7 +37,14 @@ class TestEntities:
         for spelling in ("bob stone", "BOB  STONE", "Mr. Bob Stone", "Bobstone"):
             assert story.entity(spelling) == bob
         with pytest.raises(NotFound, match="entities"):
-            story.entity("Bob")
+            story.entity("Nobody")
+
+    def test_by_a_part_that_only_one_has(self, story: Memory) -> None:
+        bob = story.entity("Bob Stone")
+        assert story.entity("Bob") == story.entity("stone") == bob
+        assert story.relations("Bob") == story.relations("Bob Stone")
+        with pytest.raises(NotFound, match="did you mean Bob Stone"):
+            story.merge("Bob", "Carol Reed")
 
 
 class TestRelations:

@@ -84,14 +84,10 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
         "to",
         ("since", FIXED),
         ("until", FIXED),
-        ("said", FIXED),
         "fact",
     ]
     rows: list[list[object]] = [
-        [
-            *(r.subject, plain(r.type, "cyan"), r.object),
-            *(day(r.valid_at), day(r.invalid_at), day(r.stated_at), r.fact),
-        ]
+        [r.subject, plain(r.type, "cyan"), r.object, day(r.valid_at), day(r.invalid_at), r.fact]
         for r in found
     ]
     table(columns, rows, ids=[relation.fact_id for relation in found] if ids else ())
