@@ -246,10 +246,10 @@ class _Episode:
     def _moved(self, change: CandidateFact, at: datetime, said_at: datetime) -> None:
         """End what this episode itself said to hold before it told of a change: "I live in Rome. I
         moved to Oslo today". What holds today no change of before has ended."""
+        today = at.date() >= said_at.date()
         for key, held in self.facts.items():
             same = (held.subject, held.type) == (change.subject, change.type)
             open_ = held.invalid_at is None and not held.retracts
-            today = at.date() >= said_at.date()
             before = today if held.valid_at is None else held.valid_at <= at
             if same and open_ and before and held.object != change.object:
                 since = None if held.valid_at == at else held.valid_at

@@ -7,6 +7,7 @@ import timeit
 import pytest
 
 from graphmem import Memory
+from graphmem.ingest.relation_types import RelationTypes
 from tests.rules.helpers import ask, facts
 
 TOLD = [
@@ -45,6 +46,12 @@ def test_what_is_taken_down(text: str, type: str, value: str) -> None:
     assert (fact.subject, fact.type, fact.value, fact.object) == ("Ada", type, value, None)
     assert fact.text.startswith("Ada's ")
     assert fact.text.endswith(f" is {value}")
+
+
+@pytest.mark.parametrize("type", sorted({type for _, type, _ in TOLD}))
+def test_of_these_there_is_one(type: str) -> None:
+    """The rules name them, the types say how they behave: the two lists agree."""
+    assert RelationTypes().count(type) == "usually_one"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from graphmem.adapters.rules.relations import Rule, Time
 from graphmem.adapters.rules.slots_named import Thing
 from graphmem.adapters.rules.subjects import Subject, Voice
 from graphmem.adapters.rules.words import word_set
+from graphmem.ports.llm import CandidateFact
 
 _FIELD = r"[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?"
 _POST = (
@@ -188,3 +189,19 @@ def _told(voice: Voice, subject: Subject, post: _Post) -> Iterator[Held]:
     club = bool(_CLUBS & set((where.name or "").lower().split()))
     type, says = _AT[club][time]
     yield Held(Rule(type, "", "org", says, "", _WEIGHT, time), subject, where, post.start)
+
+
+def with_companies(told: list[CandidateFact]) -> list[CandidateFact]:
+    """With each post about the one company that it is told to be in, too: it ends with the job
+    there. A profession does not."""
+    at: dict[str | None, set[str | None]] = {}
+    for fact in told:
+        if fact.type == "works_at":
+            at.setdefault(fact.subject, set()).add(fact.object)
+    where = {subject: found.pop() for subject, found in at.items() if len(found) == 1}
+    return [
+        replace(fact, entities=(*fact.entities, company))
+        if fact.type == "works_as" and (company := where.get(fact.subject))
+        else fact
+        for fact in told
+    ]

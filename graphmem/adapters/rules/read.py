@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from graphmem.adapters.rules.bonds import birthdays, consequences, proposals
-from graphmem.adapters.rules.dates import When, find_dates
+from graphmem.adapters.rules.dates import find_dates
 from graphmem.adapters.rules.favourites import favourites
 from graphmem.adapters.rules.kin import relatives
 from graphmem.adapters.rules.losses import Losses
+from graphmem.adapters.rules.moments import day_or_year, times_of, when_of
 from graphmem.adapters.rules.names import Span, spans
 from graphmem.adapters.rules.patterns import PAIRS, rules_for
 from graphmem.adapters.rules.phrases import Place, quoted_titles
-from graphmem.adapters.rules.posts import last_days, posts
+from graphmem.adapters.rules.posts import last_days, posts, with_companies
 from graphmem.adapters.rules.relations import Rule, Time
 from graphmem.adapters.rules.scan import Sentence, clause_starts
 from graphmem.adapters.rules.slots import Slots
@@ -24,16 +25,10 @@ from graphmem.adapters.rules.subjects import Subject, Voice
 from graphmem.adapters.rules.words import SENTENCE_BLOCKERS
 from graphmem.ports.llm import CandidateFact
 
-_LONG_AGO = re.compile(
-    r"\bwhen\s+(?:I|he|she|we|they)\s+(?:was|were)\b|\bas an? (?:kid|child|teen|baby)|"
-    r"\b(?:years|ages|decades|long time) ago\b|\bonce\b|\bback (?:then|in the day)\b",
-    re.IGNORECASE,
-)
 _EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
 _EXTRA_WORK = re.compile(r"\s+(?:at|for|with)(?=\s)", re.IGNORECASE)
 _WHO = re.compile(r",?\s+who(?=\s)", re.IGNORECASE)
 _PAST_TIMES = frozenset({"change", "event", "past", "end", "taste"})
-_UNTIL = frozenset({"until", "till", "to"})
 _ROLE_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_as")
 _WORK_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_at")
 _FROM_RULE = next(r for r in rules_for(frozenset({"hails"})) if r.type == "comes_from")
@@ -257,13 +252,13 @@ class Reader:
     def _fact(
         self, rule: Rule, place: Place, subject: Subject, thing: Thing, start: int
     ) -> CandidateFact | None:
-        when, until = self._when(rule, place, start, thing.end)
+        when, until = when_of(place, start, thing.end)
         if when is not None and when.future:
             return None
-        if rule.dated and not _day_or_year(when, place):
+        if rule.dated and not day_or_year(when, place):
             return None
         text = rule.says.replace("{s}", subject.name).replace("{o}", thing.text)
-        valid_at, invalid_at, words = self._times(rule, place, thing, when, until)
+        valid_at, invalid_at, words = times_of(rule, place, (when, until), self.said_at)
         name = None
         if thing.name is not None:
             name = self.voice.people.names.see(thing.name, thing.kind)
@@ -281,60 +276,12 @@ class Reader:
             retracts=rule.time == "end",
         )
 
-    def _when(
-        self, rule: Rule, place: Place, start: int, end: int
-    ) -> tuple[When | None, When | None]:
-        """The phrases of time that belong to a clause: since when, until when."""
-        stop = min((s for s, _, _ in clause_starts(place.sentence) if s > end + 2), default=None)
-        text = place.sentence.text
-        if stop is not None and place.date_at(stop + 6) is not None:
-            # "from 2010 until 2015": a date, not a clause
-            stop = None
-        if stop is not None and text[end:stop].strip() == ",":
-            stop = None
-        inside = [d for d in place.dates if d.start >= start and (stop is None or d.start < stop)]
-        lead = [d for d in place.dates if d.end <= start and not text[d.end : start].strip(" ,")]
-        known = [d for d in lead + inside if d.at is not None or d.future]
-        if not known:
-            # "In 2018 I moved to Porto and started at Acme."
-            known = [d for d in place.dates[:1] if d.at and not text[: d.start].strip(" ,")]
-        first = next((d for d in known if d.lead not in _UNTIL), None)
-        return first, next((d for d in known if d.lead in _UNTIL), None)
-
-    def _times(  # noqa: PLR0911 - one return for each kind of time
-        self, rule: Rule, place: Place, thing: Thing, when: When | None, until: When | None
-    ) -> tuple[datetime | None, datetime | None, str]:
-        """(valid_at, invalid_at, words of time for the sentence)."""
-        at = when.at if when is not None else None
-        words = f" {when.text}" if when is not None and when.text else ""
-        lasting = when is not None and when.lasting
-        since = when is not None and (lasting or when.lead == "since")
-        if rule.time == "taste":
-            return None, None, ""
-        if rule.time == "state":
-            if not since or when is None:
-                return None, None, ""
-            return at, None, f" since {_plain_time(when)}"
-        if rule.time == "event":
-            return (None, None, "") if lasting else (at, None, words)
-        if rule.time == "past":
-            ended = until.at if until is not None and until.at is not None else self.said_at
-            start = None if lasting or (at is not None and at >= ended) else at
-            return start, ended, ""
-        if lasting:
-            at, words = None, ""
-        if rule.time == "end":
-            return None, at or self.said_at, words
-        if at is None and _LONG_AGO.search(place.sentence.text):
-            return None, None, ""
-        return at or self.said_at, None, words
-
     def _posts(self, place: Place) -> Iterator[CandidateFact]:
         found = (
             self._fact(held.rule, place, held.subject, held.thing, held.start)
             for held in (*posts(place, self.voice), *last_days(place, self.voice))
         )
-        yield from _posts_where([fact for fact in found if fact is not None])
+        yield from with_companies([fact for fact in found if fact is not None])
 
     def _home(self, place: Place) -> Iterator[CandidateFact]:
         """ "My home country, Sweden"."""
@@ -396,34 +343,5 @@ def _ends(place: Place, position: int) -> bool:
     return not rest or not rest[0].isupper()
 
 
-def _day_or_year(when: When | None, place: Place) -> bool:
-    """ "On 4 March" may be the next one; with its year, or as "today", it is certain."""
-    said = place.sentence.text[when.start : when.end] if when is not None else ""
-    return bool(re.search(r"\d{4}|\byears?\b|\btoday\b", said, re.IGNORECASE))
-
-
-def _plain_time(when: When) -> str:
-    words = when.text.removeprefix("in ").removeprefix("on ").removeprefix("the week of ")
-    if when.lasting and when.at is not None:
-        return str(when.at.year) if (when.at.month, when.at.day) == (1, 1) else str(when.at.date())
-    return words
-
-
 def _after_and(text: str, start: int) -> bool:
     return bool(re.search(r"(?:\band|\bbut)\s+$", text[max(0, start - 6) : start], re.IGNORECASE))
-
-
-def _posts_where(told: list[CandidateFact]) -> list[CandidateFact]:
-    """With each post about the one company that it is told to be in, too: it ends with the job
-    there. A profession does not."""
-    at: dict[str | None, set[str | None]] = {}
-    for fact in told:
-        if fact.type == "works_at":
-            at.setdefault(fact.subject, set()).add(fact.object)
-    where = {subject: found.pop() for subject, found in at.items() if len(found) == 1}
-    return [
-        replace(fact, entities=(*fact.entities, company))
-        if fact.type == "works_as" and (company := where.get(fact.subject))
-        else fact
-        for fact in told
-    ]
