@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphmem import Settings, open_memory
-from graphmem.doors.formats.locomo import read_locomo
 from graphmem.engine import AsyncMemory
+from graphmem.importers.locomo import read_locomo
 from graphmem.model import Scope
-from graphmem.retrieve.question import Candidates
-from graphmem.retrieve.signals import SIGNALS
-from graphmem.retrieve.weights import ARMS, Weights, shipped
+from graphmem.retrieve.candidates.values import Candidates
+from graphmem.retrieve.rank.weights import ARMS, Weights, shipped
+from graphmem.retrieve.signals.words import SIGNALS
 
 Numbers = NDArray[np.float32]
 

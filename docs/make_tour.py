@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from graphmem import AsyncMemory, Settings
-from graphmem.adapters.cypher import Statement, statements
+from graphmem.adapters.graph.cypher_files import Statement, statements
 from graphmem.clock import ManualClock, stamp
 from graphmem.doors.cli.cypher_output import cell
 from graphmem.doors.cli.tour import values
-from graphmem.doors.formats import Reader
+from graphmem.importers import Reader
 from graphmem.model import Table
 from graphmem.wiring import open_memory
 

@@ -16,20 +16,20 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graphmem.engine import AsyncMemory
-    from graphmem.moving import migrate, migrate_memory
-    from graphmem.ports.options import ExtractionOptions, TypeGuide
+    from graphmem.migrate.store import migrate, migrate_memory
+    from graphmem.ports.extraction_options import ExtractionOptions, TypeGuide
     from graphmem.settings import Settings
     from graphmem.sync import Memory
     from graphmem.wiring import open_memory
 
 _WHERE = {
     "AsyncMemory": "graphmem.engine",
-    "ExtractionOptions": "graphmem.ports.options",
+    "ExtractionOptions": "graphmem.ports.extraction_options",
     "Memory": "graphmem.sync",
     "Settings": "graphmem.settings",
-    "TypeGuide": "graphmem.ports.options",
-    "migrate": "graphmem.moving",
-    "migrate_memory": "graphmem.moving",
+    "TypeGuide": "graphmem.ports.extraction_options",
+    "migrate": "graphmem.migrate.store",
+    "migrate_memory": "graphmem.migrate.store",
     "open_memory": "graphmem.wiring",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphmem.ports.embed import Embedder
+from graphmem.ports.embedder import Embedder
 from graphmem.ports.ledger import EmbeddingCache
 from graphmem.ports.vectors import Vector
 from graphmem.text import digest

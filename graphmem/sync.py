@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any, Self
 
 from graphmem.clock import Clock
-from graphmem.portal import Mirror, Portal, mirror
+from graphmem.engine.event_loop import Mirror, Portal, mirror
 from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import When
-from graphmem.ports.options import ExtractionOptions
-from graphmem.ports.views import ViewAPI
+from graphmem.ports.extraction_options import ExtractionOptions
+from graphmem.ports.view import ViewAPI
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
 
 
 class View(Mirror):
     """A memory at a moment, to be read: see :meth:`Memory.as_of`. The methods are those of
-    :class:`~graphmem.ports.views.ViewAPI`, without ``await``."""
+    :class:`~graphmem.ports.view.ViewAPI`, without ``await``."""
 
     def __init__(self, portal: Portal, target: ViewAPI, memory: Memory) -> None:
         super().__init__(portal, target)

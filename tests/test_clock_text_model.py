@@ -28,7 +28,7 @@ from graphmem.clock import (
 )
 from graphmem.errors import BadModelOutput, GraphmemError, ModelError, Unavailable, UsageError
 from graphmem.model import Entity, Fact, Scope, Source, scope_of, to_json
-from graphmem.model.answers import Path, SearchResult
+from graphmem.model.results import Path, SearchResult
 from graphmem.text import (
     digest,
     fold,

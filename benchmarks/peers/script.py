@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.material import SENTENCE
-from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
+from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
 
 _CHARACTERS_PER_TOKEN = 4
 _MEM0 = re.compile(r"## New Messages\n(.*?)\n\n## Observation Date", re.DOTALL)

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from graphmem.bench.data import UNIT, Asked, Corpus, Dataset
-from graphmem.bench.given import GivenExtractor
+from graphmem.bench.dataset import UNIT, Asked, Corpus, Dataset
+from graphmem.bench.given_extractor import GivenExtractor
 from graphmem.bench.machine import folder_mib, load_average, machine, peak_memory_mib, versions
 from graphmem.bench.metrics import distinct
 from graphmem.bench.runs import ALL, Line, Run
 from graphmem.engine import AsyncMemory
 from graphmem.errors import UsageError
 from graphmem.model import Hit, HitKind
-from graphmem.retrieve.weights import ARMS, GROUPS, checked_arms
+from graphmem.retrieve.rank.weights import ARMS, GROUPS, checked_arms
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
 

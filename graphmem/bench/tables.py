@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.result import OVERALL
 from graphmem.bench.runs import ALL
+from graphmem.bench.summary import OVERALL
 
 _UNITS = ("recall@2", "recall@5", "recall@10", "all@10", "ndcg@10", "hit@1")
 _SESSIONS = ("hit@1", "recall@5", "recall@10")

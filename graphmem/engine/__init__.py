@@ -7,11 +7,11 @@ import logging
 from collections.abc import Callable
 from typing import Self
 
-from graphmem.engine.care import Care
 from graphmem.engine.core import INDEXED_SEQ, Opened, Parts, Scratch
-from graphmem.engine.declaring import Declaring
+from graphmem.engine.maintenance import Care
 from graphmem.engine.reads import Reads
-from graphmem.engine.relating import Relating
+from graphmem.engine.relate import Relating
+from graphmem.engine.relation_types import Declaring
 from graphmem.engine.writes import Writes
 from graphmem.errors import ModelError
 from graphmem.ports.api import MemoryAPI

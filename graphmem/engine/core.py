@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Unpack
 
+from graphmem.belief.ambiguities.ask import Doubter
+from graphmem.belief.relation_types.wording import SpokenTypes
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
 from graphmem.errors import GraphmemError, NotFound, UsageError
 from graphmem.ingest import journal
-from graphmem.ingest.doubter import Doubter
 from graphmem.ingest.pipeline import Ingest
-from graphmem.ingest.project import Projection, graph_target, vector_target
-from graphmem.ingest.speech import SpokenTypes
 from graphmem.model import (
     DEFAULT_PROJECT,
     Episode,
@@ -25,21 +24,22 @@ from graphmem.model import (
     scope_of,
 )
 from graphmem.ports.arguments import Content, ScopeArgs
-from graphmem.ports.embed import Embedder
+from graphmem.ports.embedder import Embedder
+from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
-from graphmem.ports.options import ExtractionOptions
-from graphmem.ports.rerank import Reranker
+from graphmem.ports.reranker import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
-from graphmem.ports.words import WordVectors
-from graphmem.retrieve.lens import Lens
+from graphmem.ports.word_vectors import WordVectors
+from graphmem.projection.project import Projection, graph_target, vector_target
+from graphmem.retrieve.candidates.neighbourhood import Nearby
 from graphmem.retrieve.narrow import told_here
-from graphmem.retrieve.nearby import Nearby
 from graphmem.retrieve.pipeline import Retrieve
-from graphmem.retrieve.relate import Relate
-from graphmem.retrieve.weights import weights_of
+from graphmem.retrieve.rank.weights import weights_of
+from graphmem.retrieve.relationships.queries import Relate
+from graphmem.retrieve.view import Lens
 from graphmem.settings import Settings
 from graphmem.text import plain
 

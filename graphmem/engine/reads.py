@@ -9,7 +9,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Unpack
 
 from graphmem.clock import parse_when, parse_when_or_none
-from graphmem.engine.asking import Asking
 from graphmem.engine.core import (
     checked_budget,
     checked_hops,
@@ -18,7 +17,8 @@ from graphmem.engine.core import (
     checked_text,
     checked_text_or_none,
 )
-from graphmem.engine.diffing import differences
+from graphmem.engine.diff import differences
+from graphmem.engine.reading import Asking
 from graphmem.engine.view import View
 from graphmem.errors import UsageError
 from graphmem.filters import Filter
@@ -41,7 +41,7 @@ from graphmem.model import (
     Table,
 )
 from graphmem.ports.arguments import AtMoment, ScopeArgs, When
-from graphmem.retrieve.lens import Lens
+from graphmem.retrieve.view import Lens
 
 if TYPE_CHECKING:
     import networkx as nx

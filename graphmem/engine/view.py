@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 
 from graphmem.clock import parse_when_or_none, stamp
-from graphmem.engine.asking import Asking
+from graphmem.engine.as_of import LedgerThen, Past, build, erased
 from graphmem.engine.core import (
     checked_budget,
     checked_hops,
@@ -18,7 +18,7 @@ from graphmem.engine.core import (
     checked_text,
     checked_text_or_none,
 )
-from graphmem.engine.past import LedgerThen, Past, build, erased
+from graphmem.engine.reading import Asking
 from graphmem.errors import UsageError
 from graphmem.filters import Filter, Read
 from graphmem.model import (
@@ -41,9 +41,9 @@ from graphmem.model import (
     Table,
 )
 from graphmem.ports.arguments import ScopeArgs, When
-from graphmem.ports.views import ViewAPI
-from graphmem.retrieve.lens import Known, Lens
-from graphmem.retrieve.relate import Relate
+from graphmem.ports.view import ViewAPI
+from graphmem.retrieve.relationships.queries import Relate
+from graphmem.retrieve.view import Known, Lens
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -53,7 +53,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 class View(ViewAPI):
     """Reads of one memory, as of a moment. Every method is documented in
-    :class:`~graphmem.ports.views.ViewAPI`."""
+    :class:`~graphmem.ports.view.ViewAPI`."""
 
     def __init__(
         self, memory: Asking, valid_at: datetime | None, known_at: datetime | None

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Unpack
 
-from graphmem.engine.amending import Amending
 from graphmem.engine.core import checked_callback
+from graphmem.engine.corrections import Amending
 from graphmem.errors import UsageError
 from graphmem.ingest import journal
 from graphmem.model import (

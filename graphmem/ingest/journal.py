@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +12,10 @@ from typing import Any, cast, get_args
 
 from graphmem.clock import Clock, parse_when, parse_when_or_none
 from graphmem.errors import UsageError
-from graphmem.ingest import prompts
+from graphmem.extract.llm import prompts
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.ports.arguments import AddArgs, Content, Message
-from graphmem.ports.options import ExtractionOptions
+from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.text import blank, digest, name_key, paragraphs, plain, unix_lines
 
 _LONGEST_KEY = 512
@@ -331,10 +330,3 @@ def _joined(content: object, where: str) -> str:
     if not isinstance(content, str):
         raise UsageError(f"{where}: content must be text, got {type(content).__name__}")
     return content
-
-
-def importance_of(candidate: float | None, episode: Episode) -> float:
-    """A candidate's own importance when it has a usable one, else the episode's."""
-    if candidate is None or not math.isfinite(candidate):
-        return episode.importance
-    return min(1.0, max(0.0, candidate))

@@ -18,20 +18,20 @@ from typing import Literal, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
+from graphmem.belief.ambiguities.ask import Doubter, without_verdicts
+from graphmem.belief.ambiguities.process import Doubting
+from graphmem.belief.candidates import statements_of
+from graphmem.belief.decide import Believed
+from graphmem.belief.relation_types.types import RelationTypes
 from graphmem.clock import Clock
 from graphmem.errors import BadModelOutput, Conflict, ModelError, UsageError
-from graphmem.ingest.decide import Believed
-from graphmem.ingest.doubter import Doubter, without_verdicts
-from graphmem.ingest.doubting import Doubting
+from graphmem.extract.llm.procedures import as_procedures
+from graphmem.extract.llm.recalled_text import readable
+from graphmem.extract.llm.repair import aside
 from graphmem.ingest.given import given
-from graphmem.ingest.procedure import as_procedures
-from graphmem.ingest.recalled import readable
-from graphmem.ingest.relation_types import RelationTypes
-from graphmem.ingest.repair import aside
-from graphmem.ingest.resolve import resolve
-from graphmem.ingest.stating import statements_of
 from graphmem.ingest.verbatim import as_told, verbatim
 from graphmem.model import Episode, Receipt, Statement
+from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import (
     TAKEN_UP,
     Commit,
@@ -41,7 +41,7 @@ from graphmem.ports.ledger import (
     StatementQuery,
 )
 from graphmem.ports.llm import Extraction, Extractor
-from graphmem.ports.options import ExtractionOptions
+from graphmem.resolve.resolver import resolve
 from graphmem.text import name_keys_in
 
 _KNOWN_NAMES = 200

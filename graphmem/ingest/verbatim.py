@@ -9,8 +9,8 @@ ways to the same result.
 
 from __future__ import annotations
 
+from graphmem.belief.candidates import importance_of
 from graphmem.clock import Clock
-from graphmem.ingest.journal import importance_of
 from graphmem.model import Decision, Episode, Fact, Source, Statement, Turn
 from graphmem.ports.ledger import Commit
 from graphmem.ports.llm import CandidateFact, Extraction

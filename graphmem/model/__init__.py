@@ -3,7 +3,7 @@
 The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 """
 
-from graphmem.model.answers import (
+from graphmem.model.results import (
     ArmScore,
     AtATime,
     Change,

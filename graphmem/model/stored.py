@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from graphmem.clock import stamp, unstamp_or_none
 from graphmem.errors import UsageError
-from graphmem.model.spoken import day, dotted, held, noted, said
+from graphmem.model.printing import day, dotted, held, noted, said
 
 Metadata: TypeAlias = Mapping[str, Any]
 Action = Literal["ADD", "UPDATE", "DELETE", "NONE"]

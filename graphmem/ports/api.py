@@ -44,7 +44,7 @@ from graphmem.ports.arguments import AddArgs, AtMoment, Content, RelateArgs, Sco
 if TYPE_CHECKING:
     import networkx as nx
 
-    from graphmem.ports.views import ViewAPI
+    from graphmem.ports.view import ViewAPI
 
 
 class MemoryAPI(Protocol):

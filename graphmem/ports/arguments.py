@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Protocol, TypeAlias, TypedDict
 
 from graphmem.model import MemoryType, Metadata, Modality
-from graphmem.ports.options import ExtractionOptions
+from graphmem.ports.extraction_options import ExtractionOptions
 
 When: TypeAlias = datetime | date | str
 Message: TypeAlias = Mapping[str, Any]

@@ -22,7 +22,8 @@ from graphmem.model import (
     Stats,
     Turn,
 )
-from graphmem.ports.ledger_data import (
+from graphmem.ports.ledger_relation_types import LedgerTypes
+from graphmem.ports.ledger_values import (
     TAKEN_UP,
     Ceiling,
     Charge,
@@ -41,7 +42,6 @@ from graphmem.ports.ledger_data import (
     Told,
     Undone,
 )
-from graphmem.ports.ledger_types import LedgerTypes
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 

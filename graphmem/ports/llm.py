@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from graphmem.model import Entity, Episode, Modality
-from graphmem.ports.options import ExtractionOptions
+from graphmem.ports.extraction_options import ExtractionOptions
 
 
 @dataclass(frozen=True, slots=True)

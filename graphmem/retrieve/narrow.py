@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from graphmem.model import Change, Fact, Scope
 from graphmem.ports.ledger import FactQuery
-from graphmem.retrieve.lens import Known
+from graphmem.retrieve.view import Known
 
 OUTSIDE = "because of what was told outside this agent or run"
 """The reason of a change that another agent or run brought."""

@@ -14,15 +14,16 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.errors import ModelError
 from graphmem.model import Entity, Fact, Hit, SearchResult
 from graphmem.ports.ledger import EntityQuery
-from graphmem.ports.rerank import Reranker
-from graphmem.ports.speech import Speech
+from graphmem.ports.reranker import Reranker
+from graphmem.ports.type_wording import Speech
 from graphmem.ports.vectors import Scored, VectorStore
-from graphmem.ports.words import WordVectors
-from graphmem.retrieve import extras
-from graphmem.retrieve.arms import Arms, vector_arms
-from graphmem.retrieve.asked import take_apart
-from graphmem.retrieve.fuse import Arm, first_scores, rank
-from graphmem.retrieve.hits import (
+from graphmem.ports.word_vectors import WordVectors
+from graphmem.retrieve.candidates.graph import LINKS_PER_ENTITY, Reached, spread
+from graphmem.retrieve.candidates.neighbourhood import Expands
+from graphmem.retrieve.candidates.values import Candidates, Question
+from graphmem.retrieve.candidates.vectors import Arms, vector_arms
+from graphmem.retrieve.narrow import told_here
+from graphmem.retrieve.present.hits import (
     beginning,
     fact_hit,
     first_source,
@@ -31,19 +32,18 @@ from graphmem.retrieve.hits import (
     stating_turns,
     turn_hit,
 )
-from graphmem.retrieve.lens import Known, Lens
-from graphmem.retrieve.links import BEST_TURNS, Links, gather, with_keys
-from graphmem.retrieve.named import named_whole_or_alone, part_names
-from graphmem.retrieve.narrow import told_here
-from graphmem.retrieve.nearby import Expands
-from graphmem.retrieve.question import Candidates, Question
-from graphmem.retrieve.reading import Reader
-from graphmem.retrieve.rerank import as_read, reordered
-from graphmem.retrieve.signals import Row, measure, nearness
-from graphmem.retrieve.spread import LINKS_PER_ENTITY, Reached, spread
-from graphmem.retrieve.together import Pool, holders, prose, together
-from graphmem.retrieve.wanted import Wanted
-from graphmem.retrieve.weights import Weights, shipped
+from graphmem.retrieve.question.names import named_whole_or_alone, part_names
+from graphmem.retrieve.question.parse import take_apart
+from graphmem.retrieve.question.relation_types import Wanted
+from graphmem.retrieve.rank.fuse import Arm, first_scores, rank
+from graphmem.retrieve.rank.rerank import as_read, reordered
+from graphmem.retrieve.rank.weights import Weights, shipped
+from graphmem.retrieve.signals import known as extras
+from graphmem.retrieve.signals.links import BEST_TURNS, Links, gather, with_keys
+from graphmem.retrieve.signals.passages import Pool, holders, prose, together
+from graphmem.retrieve.signals.reading import Reader
+from graphmem.retrieve.signals.words import Row, measure, nearness
+from graphmem.retrieve.view import Known, Lens
 from graphmem.text import name_key, name_keys_in, words
 
 _log = logging.getLogger(__name__)

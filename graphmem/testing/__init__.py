@@ -2,12 +2,12 @@
 
 - Contract suites, one a port. Subclass, give the fixture, run pytest:
   :class:`graphmem.testing.ledger.LedgerContract`, ``graphmem.testing.graph``,
-  ``graphmem.testing.vectors``, ``graphmem.testing.embed``.
-- State machines for Hypothesis: :func:`graphmem.testing.machine.memory_machine` drives a whole
+  ``graphmem.testing.vectors``, ``graphmem.testing.embedder``.
+- State machines for Hypothesis: ``graphmem.testing.memory_machine`` drives a whole
   memory (whatever its adapters) against a model of what it should believe and against its own
   ledger replayed; :func:`graphmem.testing.vectors.vector_machine` a vector store against a
   dictionary.
-- :func:`graphmem.testing.machine.replay_differences`: whether the graph and the vectors of a
+- :func:`graphmem.testing.memory_machine.replay_differences`: whether the graph and the vectors of a
   memory are what its ledger says (law 2), content and all; ``verify`` compares ids.
 - :class:`graphmem.testing.llm_server.LocalModelServer`: an OpenAI-compatible endpoint on the
   loopback, with scripted answers, faults and delays.

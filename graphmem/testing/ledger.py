@@ -21,13 +21,13 @@ from graphmem.ports.ledger import (
     Undone,
 )
 from graphmem.ports.llm import Extraction
-from graphmem.testing.ledger_believe import BelieveContract
 from graphmem.testing.ledger_copy import CopyContract
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
 from graphmem.testing.ledger_facts import FactsContract
 from graphmem.testing.ledger_filters import LedgerFilters
-from graphmem.testing.ledger_merged import MergedContract
-from graphmem.testing.ledger_types import TypesContract
+from graphmem.testing.ledger_merges import MergedContract
+from graphmem.testing.ledger_relation_types import TypesContract
+from graphmem.testing.ledger_statements import BelieveContract
 from graphmem.testing.ledger_writers import WritersContract
 
 __all__ = ["ADA", "BOB", "Draft", "LedgerContract", "store"]

@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graphmem.adapters.ledger_sqlite import SqliteLedger
+from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.errors import UsageError
-from graphmem.ingest.project import fact_text, turn_text
 from graphmem.model import Decision, Edit, Merge, Scope, Statement
 from graphmem.ports.ledger import (
     Charge,
@@ -23,6 +22,7 @@ from graphmem.ports.ledger import (
     StatementQuery,
 )
 from graphmem.ports.llm import Extraction
+from graphmem.projection.project import fact_text, turn_text
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
 from graphmem.text import digest, name_key, text_key
 

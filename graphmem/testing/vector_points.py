@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphmem.adapters import bm25
+from graphmem.adapters.vectors import bm25
 from graphmem.filters import matches
 from graphmem.ports.vectors import (
     Collection,

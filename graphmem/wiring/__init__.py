@@ -9,16 +9,15 @@ from pathlib import Path
 
 from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
-from graphmem.engine.move import check_complete
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.ingest.journal import check_extraction
-from graphmem.ports.embed import Embedder
+from graphmem.ports.embedder import Embedder
+from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import GraphStore, Mark
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extractor
-from graphmem.ports.options import ExtractionOptions
 from graphmem.ports.vectors import VectorStore
-from graphmem.ports.words import WordVectors
+from graphmem.ports.word_vectors import WordVectors
 from graphmem.settings import Settings
 from graphmem.wiring.adapters import kind_of, make, token_counter, word_vectors
 from graphmem.wiring.governing import (
@@ -30,7 +29,9 @@ from graphmem.wiring.governing import (
 )
 from graphmem.wiring.places import MEMORY, hold, urls_of
 
-__all__ = ["kind_of", "open_memory"]
+__all__ = ["MOVING", "check_complete", "kind_of", "open_memory"]
+
+MOVING = "moving"  # while a ledger is being filled: the id of the store that it comes from
 
 
 async def open_memory(
@@ -171,3 +172,12 @@ def _undo(release: Callable[[], None]) -> Iterator[None]:
 
 def _nothing() -> None:
     """There is no folder to let go."""
+
+
+async def check_complete(ledger: Ledger) -> None:
+    """A ledger that is half a copy is :class:`~graphmem.errors.UsageError`: it is no store yet."""
+    if await ledger.setting(MOVING):
+        raise UsageError(
+            "a store is being moved here and is not complete: run the same `graphmem migrate` "
+            "again, it goes on where it stopped"
+        )

@@ -17,14 +17,14 @@ from typing import Any, TypeAlias
 from pydantic import SecretStr
 
 from graphmem.errors import UsageError
-from graphmem.ports.embed import Embedder
+from graphmem.ports.embedder import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import LLM, Extractor
-from graphmem.ports.rerank import Reranker
+from graphmem.ports.reranker import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
-from graphmem.ports.words import WordVectors
+from graphmem.ports.word_vectors import WordVectors
 from graphmem.settings import Settings, redacted
 
 Factory: TypeAlias = Callable[[str, Settings], Any]
@@ -43,34 +43,34 @@ def path_of(url: str) -> Path:
 
 
 def _sqlite(url: str, _: Settings) -> Ledger:
-    from graphmem.adapters.ledger_sqlite import SqliteLedger
+    from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 
     return SqliteLedger(path_of(url))
 
 
 def _sqlite_memory(_url: str, _: Settings) -> Ledger:
-    from graphmem.adapters.ledger_sqlite import SqliteLedger
+    from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 
     return SqliteLedger(None)
 
 
 def _postgres(url: str, settings: Settings) -> Ledger:
     with _extra("postgres", url):
-        from graphmem.adapters.ledger_postgres import PostgresLedger
+        from graphmem.adapters.ledger.postgres.ledger import PostgresLedger
 
     return PostgresLedger(url, password=_secret(settings.ledger_password))
 
 
 def _neo4j(url: str, settings: Settings) -> GraphStore:
     with _extra("neo4j", url):
-        from graphmem.adapters.graph_neo4j import Neo4jGraph
+        from graphmem.adapters.graph.neo4j.store import Neo4jGraph
 
     return Neo4jGraph(url, user=settings.graph_user, password=_secret(settings.graph_password))
 
 
 def _qdrant(url: str, settings: Settings) -> VectorStore:
     with _extra("qdrant", url):
-        from graphmem.adapters.vectors_qdrant import QdrantVectors
+        from graphmem.adapters.vectors.qdrant.store import QdrantVectors
 
     return QdrantVectors(url, api_key=_secret(settings.vectors_api_key))
 
@@ -91,56 +91,56 @@ def _extra(name: str, url: str) -> Iterator[None]:
 
 
 def _kuzu(url: str, _: Settings) -> GraphStore:
-    from graphmem.adapters.graph_kuzu import KuzuGraph
+    from graphmem.adapters.graph.kuzu.store import KuzuGraph
 
     return KuzuGraph(path_of(url))
 
 
 def _ladybug(url: str, _: Settings) -> GraphStore:
-    from graphmem.adapters.graph_kuzu import KuzuGraph
+    from graphmem.adapters.graph.kuzu.store import KuzuGraph
 
     return KuzuGraph(path_of(url), engine="ladybug")
 
 
 def _networkx(_url: str, _: Settings) -> GraphStore:
-    from graphmem.adapters.graph_networkx import NetworkXGraph
+    from graphmem.adapters.graph.networkx import NetworkXGraph
 
     return NetworkXGraph()
 
 
 def _edge(url: str, _: Settings) -> VectorStore:
-    from graphmem.adapters.vectors_edge import EdgeVectors
+    from graphmem.adapters.vectors.qdrant_edge.store import EdgeVectors
 
     return EdgeVectors(path_of(url))
 
 
 def _memory_vectors(_url: str, _: Settings) -> VectorStore:
-    from graphmem.adapters.vectors_memory import MemoryVectors
+    from graphmem.adapters.vectors.memory import MemoryVectors
 
     return MemoryVectors()
 
 
 def token_counter() -> TokenCounter:
     """What budgets of tokens are counted with."""
-    from graphmem.adapters.tokens_wordllama import WordLlamaTokens
+    from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
 
     return WordLlamaTokens()
 
 
 def _wordllama(_name: str, _: Settings) -> Embedder:
-    from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
+    from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
 
     return WordLlamaEmbedder()
 
 
 def _fastembed(name: str, _: Settings) -> Embedder:
-    from graphmem.adapters.embed_fastembed import FastEmbedEmbedder
+    from graphmem.adapters.models.fastembed.embedder import FastEmbedEmbedder
 
     return FastEmbedEmbedder(_model(name))
 
 
 def _openai_embedder(name: str, settings: Settings) -> Embedder:
-    from graphmem.adapters.embed_openai import OpenAIEmbedder
+    from graphmem.adapters.models.openai.embedder import OpenAIEmbedder
 
     base_url, api_key = _endpoint(name, settings)
     return OpenAIEmbedder(
@@ -158,25 +158,25 @@ def _no_reranker(_name: str, _: Settings) -> None:
 
 
 def _fastembed_reranker(name: str, _: Settings) -> Reranker:
-    from graphmem.adapters.rerank_fastembed import FastEmbedReranker
+    from graphmem.adapters.models.fastembed.reranker import FastEmbedReranker
 
     return FastEmbedReranker(_model(name))
 
 
 def _rules(_name: str, _: Settings) -> Extractor:
-    from graphmem.adapters.extract_rules import RulesExtractor
+    from graphmem.extract.rules.extractor import RulesExtractor
 
     return RulesExtractor()
 
 
 def _openai_model(name: str, settings: Settings) -> Extractor:
-    from graphmem.ingest.extract import ModelExtractor
+    from graphmem.extract.llm.extractor import ModelExtractor
 
     return ModelExtractor(_openai_chat(name, settings))
 
 
 def _openai_chat(name: str, settings: Settings) -> LLM:
-    from graphmem.adapters.llm_openai import OpenAIChat
+    from graphmem.adapters.models.openai.chat import OpenAIChat
 
     base_url, api_key = _endpoint(name, settings)
     return OpenAIChat(
@@ -266,7 +266,7 @@ def make(kind: str, url: str, settings: Settings) -> Any:
 def word_vectors(embedder: Embedder) -> WordVectors:
     """The words of the built-in model: of the embedder itself, when it is that, so that its
     weights are loaded once."""
-    from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
+    from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
 
     return embedder if isinstance(embedder, WordLlamaEmbedder) else WordLlamaEmbedder()
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
+from graphmem.belief.ambiguities.ask import Doubter
+from graphmem.budget.governor import Governed, GovernedEmbedder, GovernedLLM, Governor
+from graphmem.budget.prices import load
 from graphmem.clock import Clock
-from graphmem.ingest.doubter import Doubter
-from graphmem.ingest.governor import Governed, GovernedEmbedder, GovernedLLM, Governor
-from graphmem.ingest.prices import load
-from graphmem.ports.embed import Embedder
+from graphmem.ports.embedder import Embedder
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import LLM, Extractor
-from graphmem.ports.rerank import Reranker
-from graphmem.retrieve.rerank import ModelReranker
+from graphmem.ports.reranker import Reranker
+from graphmem.retrieve.rank.rerank import ModelReranker
 from graphmem.settings import Settings
 from graphmem.wiring.adapters import make
 
@@ -28,7 +28,7 @@ def govern_extractor(extractor: Extractor, rules: Extractor, governor: Governor)
     if extractor.name == rules.name:
         return extractor
     governor.check([extractor.name])
-    from graphmem.ingest.extract import ModelExtractor
+    from graphmem.extract.llm.extractor import ModelExtractor
 
     own = isinstance(extractor, ModelExtractor)
     if isinstance(extractor, ModelExtractor):
@@ -39,7 +39,7 @@ def govern_extractor(extractor: Extractor, rules: Extractor, governor: Governor)
 def doubter_of(extractor: Extractor, governor: Governor, settings: Settings) -> Doubter | None:
     """Asks the model of the governed extractor about what stays in doubt, if there is one and the
     settings want it. An extractor that is registered by others has no model to be asked."""
-    from graphmem.ingest.extract import ModelExtractor
+    from graphmem.extract.llm.extractor import ModelExtractor
 
     inner = extractor.extractor if isinstance(extractor, Governed) else extractor
     if not settings.ask_doubts or not isinstance(inner, ModelExtractor):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from graphmem.bench.answers import NO_ANSWER, declines, token_f1
-from graphmem.bench.data import Asked
+from graphmem.bench.answering import NO_ANSWER, declines, token_f1
+from graphmem.bench.dataset import Asked
 from graphmem.doors.cli import run
 from graphmem.testing.llm_server import LocalModelServer, Refusal, Request, Status
 from tests.bench import files

@@ -13,7 +13,7 @@ from graphmem import Memory
 from graphmem.bench.probes import half_of, probes
 from graphmem.doors.cli import run
 from graphmem.model import Turn
-from graphmem.retrieve.weights import Weights
+from graphmem.retrieve.rank.weights import Weights
 
 PEOPLE = ("Ada", "Bo", "Cleo", "Dario", "Edda", "Finn", "Gita", "Hugo")
 PLACES = ("Lisbon", "Oslo", "Quito", "Perth", "Turin", "Leeds", "Accra", "Lima")

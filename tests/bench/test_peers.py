@@ -20,7 +20,7 @@ import pytest
 from benchmarks.peers.engines import ENGINES
 from benchmarks.peers.material import SENTENCE, USERS, episodes, questions
 from benchmarks.peers.script import ScriptedServer, answer
-from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
+from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
 
 ROOT = Path(__file__).parents[2]
 

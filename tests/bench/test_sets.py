@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graphmem.bench.data import UNIT
+from graphmem.bench.dataset import UNIT
 from graphmem.bench.sets import SETS, load
 from graphmem.errors import UsageError
 from tests.bench import files

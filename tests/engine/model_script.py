@@ -6,7 +6,7 @@ from typing import Any
 
 from graphmem import AsyncMemory, Memory, Settings
 from graphmem.testing.llm_server import LocalModelServer
-from graphmem.testing.machine import replay_differences
+from graphmem.testing.memory_machine import replay_differences
 
 TEXT = "Bob moved to Lisbon in May, and he plays chess with Carol."
 
@@ -78,7 +78,7 @@ async def check_all(memory: AsyncMemory) -> None:
 DIES = """
 import os, sys
 from graphmem import Memory, Settings
-from graphmem.adapters.ledger_sqlite import SqliteLedger
+from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 
 async def dies(self, commits, **_):
     os._exit(9)

@@ -16,7 +16,7 @@ import pytest
 from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Hit
-from graphmem.testing.machine import replay_differences
+from graphmem.testing.memory_machine import replay_differences
 from tests.engine.helpers import NOTHING, STORY, facts_of, tell_story
 
 QUESTIONS = ("Where does Ada Lovelace live?", "Who works at Acme?", "Lisbon", "married")

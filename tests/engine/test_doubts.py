@@ -16,7 +16,7 @@ import pytest
 
 from graphmem import AsyncMemory, Memory, open_memory
 from graphmem.errors import Conflict
-from graphmem.ingest.prompts import copy
+from graphmem.extract.llm.prompts import copy
 from graphmem.ports.ledger import Commit
 from graphmem.testing.llm_server import (
     Answer,
@@ -29,7 +29,7 @@ from graphmem.testing.llm_server import (
     Truncated,
     Usage,
 )
-from graphmem.testing.machine import replay_differences
+from graphmem.testing.memory_machine import replay_differences
 from tests.engine.helpers import child, child_environment
 from tests.engine.model_script import DIES, NOTHING, fact, settings
 

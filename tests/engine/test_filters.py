@@ -17,8 +17,8 @@ from graphmem.filters import Record, Test, Where, as_text, matches
 from graphmem.filters.records import fact_record, turn_record
 from graphmem.filters.tree import all_of, any_of, none_of
 from graphmem.model import Fact
+from tests.adapters.ledger.conftest import fresh_schema
 from tests.engine.helpers import STORY
-from tests.ledger.conftest import fresh_schema
 
 _MORE: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Bob Stone works at Initech.", {"tags": ["work", "news"], "run_id": "r1"}),

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from graphmem import Memory, Settings, open_memory
-from graphmem.adapters.ledger_sqlite import SqliteLedger
+from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
+from graphmem.budget.governor import GovernedEmbedder, GovernedLLM, Governor, wall_digest
+from graphmem.budget.prices import Price, Prices, load
 from graphmem.clock import ManualClock
 from graphmem.errors import BudgetExceeded, ModelError, UsageError
-from graphmem.ingest.governor import GovernedEmbedder, GovernedLLM, Governor, wall_digest
-from graphmem.ingest.prices import Price, Prices, load
 from graphmem.model import Spend
 from graphmem.ports.ledger import Ceiling, Charge, Ledger
 from graphmem.ports.llm import Completion, Prompt
@@ -209,7 +209,7 @@ async def test_many_at_once_share_one_ceiling(tmp_path: Path) -> None:
 
 
 async def test_two_processes_share_one_ceiling(postgres_url: str) -> None:
-    from graphmem.adapters.ledger_postgres import PostgresLedger
+    from graphmem.adapters.ledger.postgres.ledger import PostgresLedger
 
     books: list[Ledger] = [PostgresLedger(f"{postgres_url}?schema=rush") for _ in range(2)]
     for book in books:
@@ -218,7 +218,7 @@ async def test_two_processes_share_one_ceiling(postgres_url: str) -> None:
 
 
 async def test_the_book_in_postgres(postgres_url: str) -> None:
-    from graphmem.adapters.ledger_postgres import PostgresLedger
+    from graphmem.adapters.ledger.postgres.ledger import PostgresLedger
 
     book = PostgresLedger(f"{postgres_url}?schema=governor")
     await book.open()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from graphmem import Memory, open_memory
-from graphmem.adapters.vectors_edge import EdgeVectors
+from graphmem.adapters.vectors.qdrant_edge.store import EdgeVectors
 from graphmem.engine import core
 
 

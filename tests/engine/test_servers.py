@@ -15,7 +15,7 @@ from graphmem import AsyncMemory, Memory, Settings
 from graphmem.clock import ManualClock
 from graphmem.errors import Unavailable
 from graphmem.ports.graph import GraphDump
-from graphmem.testing.machine import replay_differences
+from graphmem.testing.memory_machine import replay_differences
 from tests.engine.helpers import STORY, child, child_environment, facts_of, tell_story
 from tests.servers import Neo4jServer, PostgresServer, Server, running
 

@@ -219,10 +219,10 @@ class TestAdapters:
 
 FAKE = '''
 """A third party's adapters: they count what they are asked for."""
-from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
-from graphmem.adapters.graph_networkx import NetworkXGraph
-from graphmem.adapters.ledger_sqlite import SqliteLedger
-from graphmem.adapters.vectors_memory import MemoryVectors
+from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
+from graphmem.adapters.graph.networkx import NetworkXGraph
+from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
+from graphmem.adapters.vectors.memory import MemoryVectors
 from graphmem.ports.llm import CandidateFact, Extraction
 
 made = []

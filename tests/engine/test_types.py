@@ -10,7 +10,7 @@ import pytest
 
 from graphmem import Memory, Settings
 from graphmem.clock import ManualClock
-from graphmem.engine import declaring
+from graphmem.engine import relation_types as declaring
 from graphmem.errors import UsageError
 from graphmem.model import RelationType
 
@@ -431,7 +431,7 @@ def test_cut_short_it_is_finished_by_the_same_call(
 
 def test_another_process_decides_by_it(tmp_path: Path, postgres_url: str) -> None:
     """Two memories on one ledger: what one declares, the other's next decision goes by."""
-    from tests.ledger.conftest import fresh_schema
+    from tests.adapters.ledger.conftest import fresh_schema
 
     with fresh_schema(postgres_url) as url:
         opened = [

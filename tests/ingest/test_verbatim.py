@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphmem.adapters.ledger_sqlite import SqliteLedger
-from graphmem.adapters.ledger_steps import Ask, Rows
-from graphmem.adapters.sqlite_db import Cursor
+from graphmem.adapters.ledger.sql.steps import Ask, Rows
+from graphmem.adapters.ledger.sqlite.database import Cursor
+from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.clock import ManualClock
 from graphmem.ingest.journal import build_episode
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Episode, Fact, Receipt, Scope, Statement
 from graphmem.ports.ledger import FactQuery, StatementQuery
-from tests.ingest.bench import Scripted
+from tests.belief.bench import Scripted
 
 ADA = Scope(user_id="ada", agent_id="bot", run_id="r1")
 BOB = Scope(user_id="bob")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import fit
-from graphmem.retrieve.weights import Weights
+from graphmem.retrieve.rank.weights import Weights
 
 
 def sample(name: str, thing: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphmem.retrieve.pagerank import DAMPING, pagerank
+from graphmem.retrieve.signals.pagerank import DAMPING, pagerank
 
 _LINKS = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=12)
 _SEEDS = st.dictionaries(st.sampled_from("abcdef"), st.floats(0.1, 9), min_size=1)

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from graphmem import Memory, Settings
-from graphmem.adapters.rerank_fastembed import DEFAULT_MODEL, FastEmbedReranker
+from graphmem.adapters.models.fastembed.reranker import DEFAULT_MODEL, FastEmbedReranker
 from graphmem.errors import ModelError, UsageError
 from graphmem.model import SearchResult
-from graphmem.retrieve.fuse import rank
-from graphmem.retrieve.rerank import reordered
+from graphmem.retrieve.rank.fuse import rank
+from graphmem.retrieve.rank.rerank import reordered
 from graphmem.testing.llm_server import Answer, LocalModelServer, Request, Status
-from tests.embed.tiny_model import TOKENS, cross_encoder, write
+from tests.adapters.models.tiny_model import TOKENS, cross_encoder, write
 
 _FILE = "onnx/model.onnx"
 _TEXTS = ("Ada baked bread.", "Ada baked a cake.", "Ada baked two pies.", "Ada sold the oven.")

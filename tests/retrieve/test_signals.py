@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from graphmem import Memory, Settings
-from graphmem.adapters.embed_wordllama import WordLlamaEmbedder
-from graphmem.adapters.ledger_sqlite import SqliteLedger
+from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
+from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
 from graphmem.errors import UsageError
 from graphmem.model import Hit, Turn
-from graphmem.retrieve import extras
-from graphmem.retrieve.asked import speakers_named, take_apart
-from graphmem.retrieve.reading import Read, Vocabulary, content_words
-from graphmem.retrieve.signals import SIGNALS, Found, Row, measure
-from graphmem.retrieve.weights import ARMS, Weights, shipped
+from graphmem.retrieve.question.parse import speakers_named, take_apart
+from graphmem.retrieve.rank.weights import ARMS, Weights, shipped
+from graphmem.retrieve.signals import known
+from graphmem.retrieve.signals.reading import Read, Vocabulary, content_words
+from graphmem.retrieve.signals.words import SIGNALS, Found, Row, measure
 
 MAY = datetime(2023, 5, 8, tzinfo=UTC)
 
@@ -274,7 +274,7 @@ def test_being_about_whom_is_asked_counts_as_the_rest_is_meant() -> None:
         "graph": dict.fromkeys("ab", 1.0),
         "present": {"b": 1.0},
     }
-    columns = extras.columns(given, ["a", "b", "c"], np.array([1.0, 0.0, 1.0], dtype=np.float32))
+    columns = known.columns(given, ["a", "b", "c"], np.array([1.0, 0.0, 1.0], dtype=np.float32))
     assert columns["about"].tolist() == [1, 0, 0]
     assert columns["graph"].tolist() == [1, 0.25, 0]
     assert columns["present"].tolist() == [0, 1, 0]
@@ -370,7 +370,7 @@ class TestSearch:
 
 
 async def test_texts_are_read_once_and_a_full_reader_is_replaced(tmp_path: Path) -> None:
-    from graphmem.retrieve.reading import Reader
+    from graphmem.retrieve.signals.reading import Reader
 
     ledger = SqliteLedger(tmp_path / "ledger.db")
     await ledger.open()

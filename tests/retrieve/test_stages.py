@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphmem.adapters.graph_networkx import NetworkXGraph
-from graphmem.adapters.tokens_wordllama import WordLlamaTokens
+from graphmem.adapters.graph.networkx import NetworkXGraph
+from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
 from graphmem.model import Context, Entity, Fact, Hit, Scope, SearchResult, Source
 from graphmem.ports.graph import GraphChanges, Link
 from graphmem.ports.vectors import Scored
-from graphmem.retrieve.context import write_context
-from graphmem.retrieve.fuse import Arm, first_look, rank
-from graphmem.retrieve.nearby import Nearby
-from graphmem.retrieve.spread import spread
+from graphmem.retrieve.candidates.graph import spread
+from graphmem.retrieve.candidates.neighbourhood import Nearby
+from graphmem.retrieve.present.context import write_context
+from graphmem.retrieve.rank.fuse import Arm, first_look, rank
 
 ADA = Scope(user_id="ada")
 WHEN = datetime(2024, 3, 1, tzinfo=UTC)
@@ -179,7 +179,7 @@ class TestNearby:
     async def test_it_holds_no_more_than_so_much(
         self, graph: NetworkXGraph, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("graphmem.retrieve.nearby._MOST_LINKS", 20)
+        monkeypatch.setattr("graphmem.retrieve.candidates.neighbourhood._MOST_LINKS", 20)
         near = Nearby(graph)
         for n in range(100):
             await near.expand(ADA.wall, ["a", f"nobody{n}"], limit=50)

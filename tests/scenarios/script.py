@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphmem.clock import stamp
-from graphmem.ingest.model_form import SCHEMA_NAME
+from graphmem.extract.llm.schema import SCHEMA_NAME
 from graphmem.testing.llm_server import Answer, Request, Status
 from tests.scenarios.data import Statement, Step
 

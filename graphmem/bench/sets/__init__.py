@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from graphmem.bench.data import Dataset
+from graphmem.bench.dataset import Dataset
 from graphmem.bench.sets import beam, lihua, locomo, longmemeval, passages
 from graphmem.errors import UsageError
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.data import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
+from graphmem.bench.dataset import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
 from graphmem.errors import UsageError
 
 _LABEL = re.compile(r"\s*->->\s*[\d,\s]*$")  # of the plan that a message was made from

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.data import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
+from graphmem.bench.dataset import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
 from graphmem.errors import UsageError
 
 _STAMP = re.compile(r"(20\d{6})[_ ]?(\d\d)[:：_-]?(\d\d)(?!\d)")

@@ -13,8 +13,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.data import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
-from graphmem.doors.formats.locomo import read_locomo
+from graphmem.bench.dataset import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
+from graphmem.importers.locomo import read_locomo
 
 _EVIDENCE = re.compile(r"\bD(\d+):(\d+)")
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: "adversarial"}

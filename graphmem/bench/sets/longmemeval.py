@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.data import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
+from graphmem.bench.dataset import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
 from graphmem.errors import UsageError
 
 _DATE = re.compile(r"(\d{4})/(\d\d)/(\d\d)\s*(?:\(\w+\))?\s*(\d\d):(\d\d)")

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.data import UNIT, Asked, Corpus, Dataset, digest_of, needed, read_json, rows
+from graphmem.bench.dataset import UNIT, Asked, Corpus, Dataset, digest_of, needed, read_json, rows
 from graphmem.errors import UsageError
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
 

@@ -14,15 +14,15 @@ from collections.abc import Sequence
 import click
 
 from graphmem.doors.cli import (
-    ask,
+    as_of,
     bench,
     care,
     cypher,
     demo,
     graph,
     migrate,
-    past,
     relate,
+    search,
     types,
     write,
 )
@@ -30,7 +30,7 @@ from graphmem.doors.cli.base import BROKEN_PIPE, INTERRUPTED, cli, exit_code, re
 
 __all__ = ["cli", "main"]
 
-for module in (demo, write, relate, ask, graph, past, cypher, types, care, migrate, bench):
+for module in (demo, write, relate, search, graph, as_of, cypher, types, care, migrate, bench):
     for command in module.COMMANDS:
         cli.add_command(command)
 

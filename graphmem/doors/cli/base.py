@@ -316,6 +316,6 @@ def piped() -> str | None:
     stream = sys.stdin
     if stream is None or stream.isatty():
         return None
-    from graphmem.doors.formats.streams import decoded
+    from graphmem.importers.streams import decoded
 
     return "".join(decoded(sys.stdin.buffer, "standard input"))

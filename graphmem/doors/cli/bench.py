@@ -17,7 +17,7 @@ from graphmem.doors.cli.output import console, note, shown
 from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
-    from graphmem.bench.data import Dataset
+    from graphmem.bench.dataset import Dataset
     from graphmem.bench.measure import Answering, Extract, Measuring, Plan
     from graphmem.settings import Settings
 
@@ -64,7 +64,7 @@ def bench(context: click.Context, on: Path | None, probes: int, tune: Path | Non
 
 def _own(folder: Path, count: int, tune: Path | None) -> None:
     """Recall and latency on a store's own facts."""
-    from graphmem.bench.own import measure_own
+    from graphmem.bench.own_store import measure_own
     from graphmem.bench.tables import own_table
 
     if tune is not None and not tune.parent.is_dir():
@@ -116,9 +116,9 @@ def run(name: str, path: Path, **given: Any) -> None:
     itself under store/. The store is always the embedded one.
     """
     from graphmem.bench.measure import Measuring
-    from graphmem.bench.result import compare, lines_of, summed_up
     from graphmem.bench.runs import Run
     from graphmem.bench.sets import load
+    from graphmem.bench.summary import compare, lines_of, summed_up
     from graphmem.bench.tables import ablation, markdown, plots
     from graphmem.settings import Settings
 
@@ -191,7 +191,7 @@ def _command(name: str, path: Path, given: dict[str, Any]) -> str:
 
 
 def _answering(settings: Settings, judge: str | None) -> Answering:
-    from graphmem.bench.answers import Answers
+    from graphmem.bench.answering import Answers
     from graphmem.wiring.adapters import make
 
     model = make("chat", settings.model, settings)
@@ -214,7 +214,7 @@ def compare_runs(ours: Path, theirs: Path) -> None:
 
     Paired bootstrap over the questions that both have. In bold: what is not chance.
     """
-    from graphmem.bench.result import compare, lines_of
+    from graphmem.bench.summary import compare, lines_of
     from graphmem.bench.tables import ablation
 
     found = compare(lines_of(ours), lines_of(theirs))

@@ -8,7 +8,7 @@ import click
 
 from graphmem.doors.cli.base import command, options
 from graphmem.doors.cli.output import FIXED, RIGHT, console, note, plain, show, shown, table
-from graphmem.ingest.prompts import copy as copy_prompts
+from graphmem.extract.llm.prompts import copy as copy_prompts
 from graphmem.model import Stats, Verification
 
 _FAILED = 1

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graphmem.doors.cli.as_of import in_the_past, moments, reader
 from graphmem.doors.cli.base import command, options, pairs, piped
 from graphmem.doors.cli.cypher_output import FORMATS, print_result
-from graphmem.doors.cli.help import asking, say_if_empty
+from graphmem.doors.cli.hints import asking, say_if_empty
 from graphmem.doors.cli.output import emit, note, shown, table
-from graphmem.doors.cli.past import in_the_past, moments, reader
 from graphmem.doors.cli.tour import listing, named, now, read, values
 from graphmem.errors import UsageError
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.adapters.cypher import statements
-from graphmem.adapters.cypher_lexer import tokenize
+from graphmem.adapters.graph.cypher_files import statements
+from graphmem.adapters.graph.cypher_guard.lexer import tokenize
 from graphmem.doors.cli.base import options, report
 from graphmem.doors.cli.cypher_output import FORMATS, print_result
 from graphmem.doors.cli.output import note, table

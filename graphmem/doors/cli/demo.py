@@ -11,7 +11,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphmem.doors.cli.ask import show_hits
 from graphmem.doors.cli.base import DEFAULT_STORE, command, options
 from graphmem.doors.cli.care import show_stats
 from graphmem.doors.cli.cypher_output import show_rows
@@ -23,8 +22,9 @@ from graphmem.doors.cli.graph import (
     told,
 )
 from graphmem.doors.cli.output import counted, emit, plain, show
-from graphmem.doors.formats import Reader
+from graphmem.doors.cli.search import show_hits
 from graphmem.errors import UsageError
+from graphmem.importers import Reader
 
 if TYPE_CHECKING:
     from graphmem import Memory

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.ask import ALL, IDS, marked
+from graphmem.doors.cli.as_of import in_the_past, moments, reader
 from graphmem.doors.cli.base import WHERE, at_time, command, filtered, options
-from graphmem.doors.cli.help import asking, say_if_empty, say_if_no_type
+from graphmem.doors.cli.hints import asking, say_if_empty, say_if_no_type
 from graphmem.doors.cli.output import (
     FIXED,
     clean,
@@ -23,11 +23,11 @@ from graphmem.doors.cli.output import (
     table,
     when,
 )
-from graphmem.doors.cli.past import in_the_past, moments, reader
+from graphmem.doors.cli.search import ALL, IDS, marked
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Moment, Relation, Subgraph, to_json
 from graphmem.model import Path as Way
-from graphmem.model.spoken import day
+from graphmem.model.printing import day
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -277,7 +277,7 @@ def graph(
     entity: str | None, *, hops: int, out: Path, limit: int, current: bool, where: str | None
 ) -> None:
     """Draw the graph: around an entity, or all."""
-    from graphmem.doors.picture import picture_format
+    from graphmem.doors.drawing import picture_format
 
     picture_format(out)  # refuses before anything is opened
     if not out.parent.is_dir():
@@ -303,7 +303,7 @@ def draw(
     whole: Subgraph | nx.MultiDiGraph[str], out: Path, *, title: str, limit: int
 ) -> dict[str, Any]:
     """Draw into a file (in place of the one before, whole or not at all); says what was drawn."""
-    from graphmem.doors.picture import picture_format, render, trimmed
+    from graphmem.doors.drawing import picture_format, render, trimmed
 
     chosen = trimmed(whole, limit)
     data = render(chosen, picture_format(out), title=title)

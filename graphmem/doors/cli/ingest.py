@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphmem.doors.cli.grown import WINDOW, untold, windows
 from graphmem.doors.cli.output import console, counted, note
-from graphmem.doors.formats import Item, Reader, Unreadable, walk
+from graphmem.doors.cli.resumed_conversations import WINDOW, untold, windows
 from graphmem.errors import GraphmemError, UsageError
+from graphmem.importers import Item, Reader, Unreadable, walk
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -9,7 +9,7 @@ import click
 
 from graphmem.doors.cli.base import at_time, command, options, pairs
 from graphmem.doors.cli.graph import show_entities
-from graphmem.doors.cli.help import asking
+from graphmem.doors.cli.hints import asking
 from graphmem.doors.cli.output import counted, note, plain, show, shown
 from graphmem.doors.cli.write import show_receipt
 from graphmem.model import Modality

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from graphmem.adapters.cypher import Parameter, Statement, named_statements, statements
+from graphmem.adapters.graph.cypher_files import Parameter, Statement, named_statements, statements
 from graphmem.clock import parse_when, stamp
 from graphmem.errors import UsageError
 

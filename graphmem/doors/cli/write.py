@@ -9,9 +9,9 @@ from typing import Any, get_args
 
 import click
 
-from graphmem.doors import formats
+from graphmem import importers
 from graphmem.doors.cli.base import at_time, command, options, pairs, piped
-from graphmem.doors.cli.help import asking
+from graphmem.doors.cli.hints import asking
 from graphmem.doors.cli.ingest import Ingest
 from graphmem.doors.cli.output import counted, emit, note, plain, show, shown
 from graphmem.errors import UsageError
@@ -113,7 +113,7 @@ def _paths(
 @click.option(
     "--format",
     "format",
-    type=click.Choice(formats.FORMATS),
+    type=click.Choice(importers.FORMATS),
     help="What the files are; found out from name and content unless given.",
 )
 @click.option(

@@ -1,0 +1,402 @@
+"""Lets through only Cypher that reads, and only inside one wall.
+
+How it is proved, in this order; whatever fails a step is refused with the reason:
+
+1. Our own lexer (``cypher_lexer``) is the only one that sees the user's text. It keeps no comment
+   and writes every string anew, so that no later reader can disagree about where one ends.
+2. Words that write, load, call or administer are refused wherever they stand as words; functions
+   are let through by a list.
+3. ``graphglot`` parses the rest into a tree, and every kind of node in that tree must be on the
+   list of those that were looked at and only read.
+4. Every node pattern is found twice: in the tree, and by the signs around it in the text. The two
+   must agree exactly. Into each of them goes ``scope: $__scope``.
+5. Where a database is free to evaluate the rest of a query before that scope, its dialect puts
+   barriers in, so that a failure cannot depend on what another scope holds either
+   (``cypher_order``, ``cypher_dialect``).
+
+An edge never crosses the wall (the stores make none that does), so that a scope on every node
+pattern covers the edges and the nodes inside a variable-length path too.
+
+Out of scope: how long a query takes, which other scopes can always influence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from graphmem.adapters.graph.cypher_guard.dialect import KUZU, Dialect
+from graphmem.adapters.graph.cypher_guard.evaluation_order import Order, order_of
+from graphmem.adapters.graph.cypher_guard.lexer import Token, masked, tokenize
+from graphmem.adapters.graph.cypher_guard.parser import TooMuch, parse
+from graphmem.adapters.graph.cypher_guard.patterns import (
+    SCOPE_PARAMETER,
+    Pattern,
+    check_names,
+    closing_brackets,
+    node_patterns,
+    scoped_at,
+)
+from graphmem.clock import stamp
+from graphmem.errors import UsageError
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_EXPECTED = re.compile(r"Expected one of \[[^\]]*\]\.")
+_LONGEST_QUERY = 20_000
+_DEEPEST = 24
+_FIRST_WORDS = ("MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN")
+
+_SHORTEST = ("SHORTEST", "SHORTESTPATH", "ALLSHORTESTPATHS")
+_FORBIDDEN = _words(
+    "ALTER ANALYZE ATTACH BEGIN CALL CHECKPOINT COMMENT COMMIT COPY CREATE DELETE DETACH DROP "
+    "EXPLAIN EXPORT EXTENSION FINISH FOREACH GRANT IMPORT INSERT INSTALL LOAD MACRO MERGE PRAGMA "
+    "PROFILE PROJECT REMOVE RENAME REVOKE ROLLBACK SET SHOW START TRANSACTION UNINSTALL UPDATE "
+    "USE YIELD"
+)
+
+_FUNCTIONS = _words(
+    "abs all any avg ceil coalesce collect count endnode exists floor head keys label labels last "
+    "left length lower ltrim max min nodes none relationships rels reverse right round rtrim sign "
+    "single size sqrt startnode substring sum tail tolower toupper trim type upper"
+)
+"""Functions of values alone. Left out: whatever names internal ids (they count other scopes'
+rows), reads files or settings, converts types (a failure would quote the value), or makes much
+out of little (range, repeat, lpad)."""
+
+_BEFORE_PARENTHESIS = _words(
+    "AND AS ASC BY CASE CONTAINS DESC DISTINCT ELSE IN LIMIT MATCH NOT OR RETURN SKIP THEN UNION "
+    "UNWIND WHEN WHERE WITH XOR"
+)
+
+_OWN_WORDS = _BEFORE_PARENTHESIS | _words(
+    "ALL ANY ASCENDING COUNT DESCENDING END ENDS EXISTS FALSE IS NONE NULL OFFSET OPTIONAL ORDER "
+    "SINGLE STARTS TRUE"
+)
+_SHORT = 3  # no word of GQL is as short, but for those above
+
+_TREE = _words(
+    """
+    AbbreviatedEdgePattern AggregateFunction AmbientLinearQueryStatement Anonymous
+    ArithmeticAbsoluteValueFunction ArithmeticFactor ArithmeticTerm ArithmeticValueExpression
+    Asterisk BindingVariableReference BooleanFactor BooleanLiteral BooleanTerm BooleanTest
+    CardinalityExpression
+    BooleanValueExpression CaseAbbreviation CeilingFunction CharacterStringLiteral
+    CharacterStringValueExpression ComparisonPredicate ComparisonPredicatePart2
+    CompositeQueryExpression CypherChainedComparison CypherPatternComprehension
+    CypherPatternPredicate CypherSliceExpression CypherSubscriptExpression CypherWithStatement
+    ElementPatternFiller ElementPropertySpecification ElementVariableDeclaration ElseClause
+    ExistsPredicate Factor Field FieldList FieldsSpecification FixedQuantifier FloorFunction Fold
+    ForItem ForItemAlias ForStatement FullEdgeAnyDirection FullEdgePointingLeft
+    FullEdgePointingRight GeneralParameterReference GeneralQuantifier GeneralSetFunction
+    GeneralSetFunctionType GeneralValueSpecification GqlProgram GraphPattern
+    GraphPatternBindingTable GraphPatternWhereClause Identifier InPredicate IsLabelExpression
+    LabelExpression LabelName LabelTerm LimitClause ListComprehension ListElementList
+    ListPredicateFunction ListValueConstructorByEnumeration ListValueExpression
+    MatchStatementBlock ModulusExpression MultiCharacterTrimFunction NestedQuerySpecification
+    NodePattern Nodes NullLiteral NullPredicate NullPredicatePart2 NumericValueExpression
+    OffsetClause OptionalMatchStatement OptionalOperand OrderByAndPageStatement OrderByClause
+    OrderingSpecification ParenthesizedValueExpression PathLengthExpression PathPattern
+    EndNode Head Keys Labels Last StartNode Tail TypeFunc
+    PathPatternList PathTerm PathValueExpression PathVariableDeclaration PowerFunction
+    PrimitiveResultStatement ProcedureBody PropertyKeyValuePair PropertyKeyValuePairList
+    PropertyName PropertyReference QuantifiedPathPrimary QueryConjunction RecordConstructor
+    RegexMatchPredicate Relationships ReturnItem ReturnItemAlias ReturnItemList ReturnStatement
+    ReturnStatementBody ReverseFunc Round SearchedCase SearchedWhenClause SetOperator
+    SetQuantifier SignFunc SimpleCase SimpleLinearQueryStatement SimpleMatchStatement
+    SimpleWhenClause SingleCharacterTrimFunction Size SortSpecification SortSpecificationList
+    SquareRoot StatementBlock StringMatchPredicate Substring SubstringFunction Term ToLower
+    ToUpper TransactionActivity TrimOperands UnsignedInteger UnsignedNumericLiteral
+    WhenOperandList WhereClause
+    _Avg _CoalesceLeftParenListValueExpressionRightParen _CollectList _Count _CountAsterisk
+    _ExistsGraphPattern _ExistsMatchStatementBlock _Max _Min _MultiplicativeFactor _OpBooleanTerm
+    _OrderByClauseOffsetClauseLimitClause _ProcedureSpecificationEndTransactionCommand
+    _ProgramActivitySessionCloseCommand _QueryConjunctionElement
+    _OffsetClauseLimitClause ParenthesizedBooleanValueExpression
+    _ReturnStatementOrderByAndPageStatement _SetQuantifierAsteriskGroupByClause
+    _SetQuantifierReturnItemListGroupByClause _SignedTerm
+    _SimpleLinearQueryStatementPrimitiveResultStatement _SizeLeftParenListValueExpressionRightParen
+    _Sum
+    """
+)
+"""The kinds of tree node that read and nothing else, by graphglot's names (0.14)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A query that was let through: its text for the database, and all its parameters."""
+
+    text: str
+    parameters: dict[str, Any]
+
+
+def guard(
+    query: str,
+    parameters: Mapping[str, object],
+    *,
+    wall: str | None,
+    max_rows: int,
+    timeout_s: float,
+    dialect: Dialect = KUZU,
+) -> Guarded:
+    """The query as it may be run: read-only, and inside ``wall`` unless that is None.
+
+    A query without ``LIMIT`` gets one that is one row above ``max_rows``, so that the caller can
+    tell whether rows were cut. :class:`~graphmem.errors.UsageError` says why a query is refused.
+    """
+    _check_limits(query, max_rows, timeout_s)
+    read = _read(query)
+    _check_dialect(read.tokens, dialect)
+    given = _parameters(read.tokens, parameters)
+    limit = _limit(read.tokens, max_rows)
+    if wall is None:
+        return Guarded(read.text + limit, given)
+    if read.only_unscoped is not None:
+        raise UsageError(read.only_unscoped)
+    if read.patterns:
+        given[SCOPE_PARAMETER] = wall
+    barriers = dialect.barriers(read.order, read.tokens)
+    # A name goes before a scope that is put in at the same place.
+    pieces = [*barriers, *scoped_at(read.tokens, read.patterns)]
+    return Guarded(_with(read.text, pieces) + limit, given)
+
+
+def _with(text: str, pieces: Sequence[tuple[int, str]]) -> str:
+    parts, at = [], 0
+    for place, piece in sorted(pieces, key=lambda piece: piece[0]):
+        parts += [text[at:place], piece]
+        at = place
+    return "".join((*parts, text[at:]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a query is found to be, whoever asks it and wherever."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    patterns: tuple[Pattern, ...]
+    order: Order
+    only_unscoped: str | None
+    """Why it may not be run inside a wall, if it may not."""
+
+
+@lru_cache(maxsize=256)
+def _read(query: str) -> _Reading:
+    text, tokens = _statement(query)
+    _check_words(tokens)
+    _check_functions(tokens)
+    closing = closing_brackets(tokens)
+    tree = _tree(text, tokens, closing)
+    kinds = {type(element).__name__ for element in tree}
+    if unknown := sorted(kinds - _TREE):
+        raise UsageError(
+            f"Cypher: this console does not accept what is called {', '.join(unknown)} here; it "
+            "reads with MATCH, WHERE, WITH, UNWIND, RETURN, ORDER BY, SKIP, LIMIT and UNION"
+        )
+    patterns = node_patterns(tree, tokens, closing)
+    order = order_of(tree, text, tokens, patterns, closing)
+    refused = None
+    try:
+        check_names(tree, tokens, patterns)
+    except UsageError as error:
+        refused = str(error)
+    return _Reading(text, tuple(tokens), tuple(patterns), order, refused)
+
+
+def _check_limits(query: str, max_rows: int, timeout_s: float) -> None:
+    if not isinstance(query, str):
+        raise UsageError(f"a Cypher query is text, got {type(query).__name__}")
+    if len(query) > _LONGEST_QUERY:
+        raise UsageError(
+            f"Cypher: the query has {len(query)} characters, the limit is {_LONGEST_QUERY}; "
+            "give long values as parameters"
+        )
+    if not isinstance(max_rows, int) or max_rows < 1:
+        raise UsageError(f"max_rows must be a whole number from 1, got {max_rows!r}")
+    if not timeout_s > 0:
+        raise UsageError(f"timeout_s must be above 0, got {timeout_s!r}")
+
+
+def _statement(query: str) -> tuple[str, list[Token]]:
+    """The text of the one statement and its tokens, without the semicolon that may end it."""
+    text, tokens = tokenize(query)
+    if tokens and tokens[-1].is_sign(";"):
+        text, tokens = text[: tokens[-1].start], tokens[:-1]
+    if any(token.is_sign(";") for token in tokens):
+        raise UsageError("Cypher: one statement at a time, without a semicolon inside")
+    if not tokens:
+        raise UsageError("Cypher: the query is empty")
+    depth = 0
+    for token in tokens:
+        depth += token.is_sign("([{") - token.is_sign(")]}")
+        if depth > _DEEPEST:
+            raise UsageError(f"Cypher: brackets are nested more than {_DEEPEST} deep")
+    return text, tokens
+
+
+def _parameters(tokens: Sequence[Token], given: Mapping[str, object]) -> dict[str, Any]:
+    used = {token.value for token in tokens if token.kind == "parameter"}
+    if reserved := sorted(name for name in {*used, *given} if str(name).startswith("__")):
+        raise UsageError(f"Cypher: the parameter ${reserved[0]} is reserved; use another name")
+    if missing := sorted(used.difference(given)):
+        raise UsageError(f"Cypher: no value was given for the parameter ${missing[0]}")
+    if unused := sorted(set(given).difference(used)):
+        raise UsageError(f"Cypher: the query does not use the parameter ${unused[0]}")
+    return {name: _value(name, given[name]) for name in used}
+
+
+def _value(name: str, value: object) -> Any:
+    if isinstance(value, datetime):
+        return stamp(value)
+    if isinstance(value, list | tuple):
+        return [_value(name, item) for item in value]
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise UsageError(f"Cypher: the keys of the parameter ${name} must be text")
+        return {key: _value(name, item) for key, item in value.items()}
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise UsageError(f"Cypher: the parameter ${name} is beyond 64 bits")
+    if isinstance(value, str) and any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+        raise UsageError(f"Cypher: the parameter ${name} holds half a surrogate pair")
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise UsageError(
+        f"Cypher: the parameter ${name} is a {type(value).__name__}; give text, numbers, "
+        "booleans, times, lists or mappings"
+    )
+
+
+def _check_words(tokens: list[Token]) -> None:
+    if not tokens[0].is_word(*_FIRST_WORDS):
+        raise UsageError(
+            f"Cypher: a query begins with {', '.join(_FIRST_WORDS)}, not {tokens[0].value!r}; "
+            "this console only reads"
+        )
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        after_sign = before is not None and before.is_sign(".:|")
+        if token.kind == "word" and token.value.upper() in _FORBIDDEN and not after_sign:
+            raise UsageError(
+                f"Cypher: {token.value.upper()} is refused, this console only reads (as a name, "
+                f"write it in backticks: `{token.value}`)"
+            )
+        if token.is_word(*_SHORTEST) and not after_sign:
+            raise UsageError(
+                "Cypher: shortest paths are not accepted here, the databases write them too "
+                "differently; Memory.paths and `graphmem paths` find them"
+            )
+        if token.is_name and token.value.startswith("__"):
+            raise UsageError(f"Cypher: the name {token.value} is reserved; use another one")
+        if before is not None and before.is_sign("."):
+            if token.is_sign("*"):
+                raise UsageError("Cypher: name the properties, or return the whole node")
+            if token.is_name and token.value.startswith("_"):
+                raise UsageError(f"Cypher: no property is called {token.value}")
+
+
+def _check_dialect(tokens: Sequence[Token], dialect: Dialect) -> None:
+    for token, after in pairwise(tokens):
+        instead = dialect.instead.get(token.value.lower()) if token.kind == "word" else None
+        if instead is not None and after.is_sign("("):
+            raise UsageError(f"Cypher: {dialect.name} has no {token.value}( ); write {instead}")
+
+
+def _check_functions(tokens: list[Token]) -> None:
+    for at, token in enumerate(tokens[:-1]):
+        if not token.is_name or not tokens[at + 1].is_sign("("):
+            continue
+        dotted = at > 0 and tokens[at - 1].is_sign(".")
+        known = token.value.lower() in _FUNCTIONS or token.value.upper() in _BEFORE_PARENTHESIS
+        if token.kind == "word" and not dotted and known:
+            continue
+        raise UsageError(
+            f"Cypher: the function {token.value} is not on the list: "
+            f"{', '.join(sorted(_FUNCTIONS))}"
+        )
+
+
+def _tree(text: str, tokens: list[Token], closing: Mapping[int, int]) -> list[Any]:
+    """Every element of what the parser makes of the query, in which the places are its own.
+
+    The parser does not know COUNT { … }: it is given a number instead, and the inside as a query
+    of its own, in its place.
+    """
+    readable = masked(text, _renamed(tokens))
+    counts = {
+        at: closing[at + 1]
+        for at, (token, after) in enumerate(pairwise(tokens))
+        if token.is_word("COUNT") and after.is_sign("{")
+    }
+    found = _parsed(_without_counts(readable, tokens, counts, 0, len(tokens)))
+    for at, closes in counts.items():
+        body = _without_counts(readable, tokens, counts, at + 2, closes)
+        opened = tokens[at + 1].end
+        if not tokens[at + 2].is_word("MATCH"):
+            body = f"{body[: opened - 6]}MATCH {body[opened:]}"
+        found += _parsed(f"{body} RETURN 0")
+    return found
+
+
+def _without_counts(
+    text: str, tokens: Sequence[Token], counts: Mapping[int, int], first: int, stop: int
+) -> str:
+    """The text of a stretch of tokens at its place, each COUNT { … } in it being a number."""
+    start, end = tokens[first].start, tokens[stop].start if stop < len(tokens) else len(text)
+    kept = " " * start + text[start:end]
+    reached = first
+    for at, closes in counts.items():
+        if reached <= at < stop:  # one inside another goes with it
+            here, there = tokens[at].start, tokens[closes].end
+            kept = f"{kept[:here]}0{' ' * (there - here - 1)}{kept[there:]}"
+            reached = closes
+    return kept
+
+
+def _parsed(text: str) -> list[Any]:
+    try:
+        programs = parse(text)
+    except TooMuch as error:
+        raise UsageError("Cypher: the query is too long or too deeply nested") from error
+    except Exception as error:  # what no parser understands is not proved safe, whatever it raises
+        first = (str(error).strip().splitlines() or ["no reason given"])[0]
+        reason = _EXPECTED.sub("something else is expected.", first)
+        raise UsageError(f"Cypher: this query is not understood: {reason}") from error
+    if len(programs) != 1:
+        raise UsageError("Cypher: one statement at a time")
+    return list(programs[0].dfs())
+
+
+def _renamed(tokens: list[Token]) -> list[Token]:
+    """Tokens for the parser: every word that is not Cypher's own, or a function it knows, under a
+    neutral name, as it takes many of them (NEXT, nothing, year) for words of GQL."""
+    renamed = []
+    for at, token in enumerate(tokens):
+        named = at > 0 and tokens[at - 1].is_sign(".:")
+        called = at + 1 < len(tokens) and tokens[at + 1].is_sign("(")
+        known = token.value.upper() in _OWN_WORDS or called or len(token.value) < _SHORT
+        name = token.kind == "word" and (named or not known or token.is_word("LABEL"))
+        hidden = Token("quoted", token.value, token.start, token.end)
+        renamed.append(hidden if name or token.kind == "parameter" else token)
+    return renamed
+
+
+def _limit(tokens: Sequence[Token], max_rows: int) -> str:
+    """A LIMIT for the end, where the query has none and one there means the whole of it."""
+    depth, tail = 0, -1
+    for at, token in enumerate(tokens):
+        depth += token.is_sign("([{") - token.is_sign(")]}")
+        if depth == 0 and token.is_word("RETURN"):
+            tail = at
+    words = {token.value.upper() for token in tokens[tail:] if token.kind == "word"}
+    union = any(token.is_word("UNION") for token in tokens)
+    if tail < 0 or union or words & {"LIMIT", "SKIP", "OFFSET"}:
+        return ""
+    return f" LIMIT {max_rows + 1}"

@@ -1,0 +1,373 @@
+"""How a batch of changes becomes statements for Kuzu and ladybug, inside one transaction."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from typing import Any, TypeVar
+
+import msgspec
+
+from graphmem.adapters.graph.cypher_files import statements
+from graphmem.adapters.graph.kuzu.pool import Session
+from graphmem.adapters.graph.rows import (
+    EDGE_ENDS,
+    Edge,
+    Node,
+    by_type,
+    edges_of,
+    nodes_of,
+    stated_in,
+    text_in,
+)
+from graphmem.errors import Rejected, Unavailable
+from graphmem.ports.graph import GraphChanges
+
+_EDGES_OF = {
+    "Episode": (
+        "drop_episode_previous",
+        "drop_episode_next",
+        "drop_episode_states",
+        "drop_episode_mentions",
+    ),
+    "Entity": (
+        "drop_entity_mentions",
+        "drop_entity_about",
+        "drop_entity_relates_from",
+        "drop_entity_relates_to",
+    ),
+    "Fact": (
+        "drop_fact_about",
+        "drop_fact_states",
+        "drop_fact_supersedes",
+        "drop_fact_superseded",
+    ),
+}
+"""What empties a node of its edges before it is removed."""
+
+_LONG = 10_000
+_encode = msgspec.json.Encoder().encode
+
+_Row = TypeVar("_Row", Node, Edge)
+
+_KNOWN = {"Episode": "known_episodes", "Entity": "known_entities", "Fact": "known_facts"}
+
+
+class Loader:
+    """One batch on its way into the graph: :meth:`remove`, :meth:`put_nodes`, :meth:`put_edges`.
+
+    A batch is one transaction, but for two cases: what is not committed must fit into the buffer
+    pool, so text beyond ``most_text`` characters is committed in between; and rows created singly
+    before a COPY into the same table are committed before it (else Kuzu 0.11.3 takes one row for
+    another). The mark comes last, so whoever is killed in between applies the batch again.
+
+    From ``copy_from`` of one kind on (None: never) rows go by COPY. ``bulky`` says that this batch
+    has such, and no read may be in flight; ``copied`` that a COPY is not committed: rolled back,
+    it loses the rows of others too (Kuzu 0.11.3), and the graph must not be used any more.
+    """
+
+    def __init__(self, changes: GraphChanges, *, copy_from: int | None, most_text: int) -> None:
+        self._changes = changes
+        self._copy_from = copy_from
+        self._most_text = most_text
+        self._text = 0
+        self._nodes = nodes_of(changes)
+        self._edges = edges_of(changes)
+        sizes = [len(found) for found in (*self._nodes.values(), *self._edges.values())]
+        self.bulky = copy_from is not None and max(sizes) >= copy_from
+        self.copied = False
+        self._scopes: dict[str, dict[str, str]] = {label: {} for label in self._nodes}
+        """What is known to be in the graph: scope by label and id."""
+        self._created: set[str] = set()
+        """Episodes that this batch brought: they mention nobody yet."""
+        self._there: dict[str, tuple[set[str], set[str]]] = {}
+        """By fact that kept its edges, what states it, and what it took the place of."""
+        self._facts = {fact.id: fact for fact in changes.facts} if self.bulky else {}
+
+    def remove(self, session: Session) -> None:
+        """Take away what is to be removed, with all its edges."""
+        for fact_id in dict.fromkeys(self._changes.removed_facts):
+            stored = self._stored(session, "Fact", fact_id)
+            if stored is not None:
+                self._drop_relation(session, fact_id, stored)
+                _drop(session, "Fact", fact_id)
+        for label, ids in (
+            ("Episode", self._changes.removed_episodes),
+            ("Entity", self._changes.removed_entities),
+        ):
+            for id in dict.fromkeys(ids):
+                if self._stored(session, label, id) is not None:
+                    _drop(session, label, id)
+        for id in dict.fromkeys(self._changes.renewed_mentions):
+            session.run(_write("drop_episode_mentions"), {"id": id})
+
+    def put_nodes(self, session: Session) -> None:
+        """Create the nodes that are new, set those that are there and take their own edges."""
+        stored = {label: self._look_up(session, label) for label in self._nodes}
+        for label, nodes in self._nodes.items():
+            for id, row in stored[label].items():
+                if row[0] != nodes[id].scope:
+                    raise Rejected(f"the {label.lower()} {id} belongs to another scope")
+        for label, nodes in self._nodes.items():
+            for id, row in stored[label].items():
+                if not (self.bulky and label == "Fact" and self._set_what_changed(session, id)):
+                    self._set_node(session, nodes[id], row)
+            new = [node for id, node in nodes.items() if id not in stored[label]]
+            self._create_nodes(session, label, new)
+            self._scopes[label].update((id, node.scope) for id, node in nodes.items())
+
+    def _look_up(self, session: Session, label: str) -> dict[str, list[Any]]:
+        """The nodes of this batch that the graph has already."""
+        ids: Iterable[str] = self._nodes[label]
+        if self._by_copy(self._nodes[label]):
+            ids = self._many(session, label, ids)
+        rows = {id: self._stored(session, label, id) for id in ids}
+        return {id: row for id, row in rows.items() if row is not None}
+
+    def put_edges(self, session: Session) -> None:
+        """Create the edges of the batch; those with a missing end, or with ends in two scopes,
+        are left out. COPY comes last."""
+        self._edges["MENTIONS"] = self._new_mentions(session)
+        if self._there:
+            none: tuple[set[str], set[str]] = (set(), set())
+            for type, own, other, side in (
+                ("STATES", "target", "source", 0),
+                ("SUPERSEDES", "source", "target", 1),
+            ):
+                self._edges[type] = [
+                    edge
+                    for edge in self._edges[type]
+                    if getattr(edge, other) not in self._there.get(getattr(edge, own), none)[side]
+                ]
+        ready: dict[str, list[dict[str, Any]]] = {}
+        mixed = False
+        for type, edges in self._edges.items():
+            single, many = self._divided(edges)
+            self._create_edges(session, type, single)
+            ready[type] = self._with_ends(session, many)
+            mixed |= bool(single and many)
+        if mixed:
+            self._commit(session)
+        for type, rows in ready.items():
+            self._copy(session, type, rows)
+
+    def _create_edges(self, session: Session, type: str, edges: Iterable[Edge]) -> None:
+        text = _write(f"create_{type.lower()}")
+        for edge in edges:
+            rest = edge.properties
+            if type != "RELATES":  # the others take their scope from their ends
+                rest = {name: value for name, value in rest.items() if name != "scope"}
+            session.run(text, {"source": edge.source, "target": edge.target, **rest})
+            self._count(session, rest)
+
+    def load(self, session: Session, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+        """Fill an empty graph with rows."""
+        for node in nodes:
+            self._nodes[node.label][node.id] = node
+        for label, found in self._nodes.items():
+            self._create_nodes(session, label, list(found.values()))
+            self._scopes[label].update((id, node.scope) for id, node in found.items())
+            self._created.update(found if label == "Episode" else ())
+        self._edges = by_type(edges)
+        self.put_edges(session)
+
+    def _by_copy(self, rows: Sized) -> bool:
+        return self._copy_from is not None and len(rows) >= self._copy_from
+
+    def _divided(self, rows: Sequence[_Row]) -> tuple[list[_Row], list[_Row]]:
+        """What goes by single statements, and what goes by COPY."""
+        if not self._by_copy(rows):
+            return list(rows), []
+        single: list[_Row] = []
+        many: list[_Row] = []
+        for row in rows:
+            (many if _copies(row) else single).append(row)
+        return single, many
+
+    def _stored(self, session: Session, label: str, id: str) -> list[Any] | None:
+        rows = session.run(_read(f"get_{label.lower()}"), {"id": id})
+        return rows[0] if rows else None
+
+    def _many(self, session: Session, label: str, ids: Iterable[str]) -> dict[str, str]:
+        wanted = list(ids)
+        if not wanted:
+            return {}
+        return dict(session.run(_read(_KNOWN[label]), {"ids": wanted}))
+
+    def _set_node(self, session: Session, node: Node, stored: list[Any]) -> None:
+        if node.label == "Fact":
+            self._drop_relation(session, node.id, stored)
+            for name in ("drop_fact_about", "drop_fact_states", "drop_fact_supersedes"):
+                session.run(_write(name), {"id": node.id})
+        elif node.label == "Episode":
+            session.run(_write("drop_episode_previous"), {"id": node.id})
+        rest = {name: value for name, value in node.properties.items() if name != "scope"}
+        session.run(_write(f"set_{node.label.lower()}"), {"id": node.id, **rest})
+        self._count(session, rest)
+
+    def _set_what_changed(self, session: Session, id: str) -> bool:
+        """Set a plain fact property by property, and keep its edges where they are as they are to
+        be; False for one about entities. To set all of it would have the engine hold 2,048 rows of
+        each of its columns until a checkpoint: 0.7 MB a fact, where facts are far apart."""
+        node = self._nodes["Fact"][id]
+        if node.properties["entity_ids"] or node.properties["type"]:
+            return False
+        (row,) = session.run(_read("whole_fact"), {"id": id})
+        stored = dict(zip(node.properties, row, strict=True))
+        if stored["entity_ids"] or stored["type"]:
+            return False
+        for name, value in node.properties.items():
+            if (stored[name] or None) != (value or None):
+                text = _write("set_fact_property").replace("PROPERTY", name)
+                session.run(text, {"id": id, "value": value})
+        sources = {source for (source,) in session.run(_read("stated_by"), {"id": id})}
+        before = {other for (other,) in session.run(_read("took_place_of"), {"id": id})}
+        fact = self._facts[id]
+        if not sources.issubset(stated_in(fact)):
+            session.run(_write("drop_fact_states"), {"id": id})
+            sources = set()
+        if not before <= {fact.supersedes_id}:
+            session.run(_write("drop_fact_supersedes"), {"id": id})
+            before = set()
+        self._there[id] = (sources, before)
+        return True
+
+    def _drop_relation(self, session: Session, fact_id: str, stored: list[Any]) -> None:
+        if stored[1] is not None and stored[2] is not None:
+            ends = {"id": fact_id, "subject_id": stored[1], "object_id": stored[2]}
+            session.run(_write("drop_fact_relates"), ends)
+
+    def _create_nodes(self, session: Session, label: str, nodes: list[Node]) -> None:
+        if label == "Episode":
+            self._created.update(node.id for node in nodes)
+        single, many = self._divided(nodes)
+        text = _write(f"create_{label.lower()}")
+        for node in single:
+            session.run(text, {"id": node.id, **node.properties})
+            self._count(session, node.properties)
+        if single and many:
+            self._commit(session)
+        self._copy(session, label, [{"id": node.id, **node.properties} for node in many])
+
+    def _new_mentions(self, session: Session) -> list[Edge]:
+        by_episode: dict[str, list[Edge]] = defaultdict(list)
+        for edge in self._edges.get("MENTIONS", ()):
+            by_episode[edge.source].append(edge)
+        new: list[Edge] = []
+        for episode_id, edges in by_episode.items():
+            known: set[str] = set()
+            if episode_id not in self._created:
+                known = {id for (id,) in session.run(_read("mentioned"), {"id": episode_id})}
+            new += [edge for edge in edges if edge.target not in known]
+        return new
+
+    def _with_ends(self, session: Session, edges: list[Edge]) -> list[dict[str, Any]]:
+        """Edges as rows for COPY, which fails on a missing end: only those whose ends are there,
+        in one scope."""
+        if not edges:
+            return []
+        starts, ends = (self._scopes[label] for label in EDGE_ENDS[edges[0].type])
+        for label, side in zip(EDGE_ENDS[edges[0].type], ("source", "target"), strict=True):
+            known = self._scopes[label]
+            unknown = {getattr(edge, side) for edge in edges}.difference(known)
+            known.update(self._many(session, label, sorted(unknown)))
+        rows = []
+        for edge in edges:
+            scope = starts.get(edge.source)
+            wanted = edge.properties.get("scope", scope)
+            if scope is not None and scope == ends.get(edge.target) == wanted:
+                row = {"from": edge.source, "to": edge.target, "scope": scope}
+                rows.append({**row, **edge.properties})
+        return rows
+
+    def _copy(self, session: Session, table: str, rows: list[dict[str, Any]]) -> None:
+        for part, text in self._parts(rows):
+            self.copied = True
+            _copy_rows(session, table, part)
+            self._add(session, text)
+
+    def _parts(self, rows: list[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], int]]:
+        """Rows cut so that no part has much more text than is allowed, each with how much it is."""
+        part: list[dict[str, Any]] = []
+        text = 0
+        for row in rows:
+            part.append(row)
+            text += text_in(row)
+            if text > self._most_text:
+                yield part, text
+                part, text = [], 0
+        if part:
+            yield part, text
+
+    def _count(self, session: Session, written: Mapping[str, Any]) -> None:
+        self._add(session, text_in(written))
+
+    def _add(self, session: Session, text: int) -> None:
+        """Commit what has been written when it grows too much to be held back."""
+        self._text += text
+        if self._text > self._most_text:
+            self._commit(session)
+
+    def _commit(self, session: Session) -> None:
+        session.run("COMMIT")
+        self._text, self.copied = 0, False
+        session.run("BEGIN TRANSACTION")
+
+
+def _drop(session: Session, label: str, id: str) -> None:
+    for name in (*_EDGES_OF[label], f"remove_{label.lower()}"):
+        session.run(_write(name), {"id": id})
+
+
+def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Bulk through a file of JSON lines: unlike CSV it keeps apart nothing, "" and []."""
+    try:
+        handle, name = tempfile.mkstemp(suffix=".json", prefix="graphmem-")
+    except OSError as error:
+        raise Unavailable(f"no temporary file for a bulk write: {error}") from error
+    try:
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.writelines(map(_line, rows))
+        except OSError as error:
+            raise Unavailable(f"the temporary file {name} for a bulk write: {error}") from error
+        quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+        session.run(f"COPY {table} FROM '{quoted}'")
+    finally:
+        os.unlink(name)
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    """A row as a line of JSON in ASCII."""
+    line = _encode(row)
+    return (line if line.isascii() else json.dumps(row).encode()) + b"\n"
+
+
+def _ids(row: Node | Edge) -> tuple[str, ...]:
+    return (row.id,) if isinstance(row, Node) else (row.source, row.target)
+
+
+def _copies(row: Node | Edge) -> bool:
+    return _copyable(_ids(row)) and _copyable(row.properties.values())
+
+
+def _copyable(values: Iterable[object]) -> bool:
+    """Not long text, which COPY spends much memory on, nor text with NUL, which it loses."""
+    for value in values:
+        if type(value) is str:
+            if len(value) > _LONG or "\0" in value:
+                return False
+        elif type(value) is list and value and not _copyable(value):
+            return False
+    return True
+
+
+def _read(name: str) -> str:
+    return statements("read.cypher")[name].text
+
+
+def _write(name: str) -> str:
+    return statements("write.cypher")[name].text

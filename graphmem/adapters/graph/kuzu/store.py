@@ -1,0 +1,370 @@
+"""The embedded graph store: Kuzu, or ladybug (its maintained fork) by the same code.
+
+What the engines do well and badly decides the shape of this file; measured, one thread, 100,000
+facts:
+
+- Only primary keys are looked up on the way of a write or of ``expand``. One node or edge costs
+  0.2 to 0.3 ms whatever is stored; ``MERGE`` of an edge, lists and other properties scan.
+- Many edges at once go by ``COPY`` (Kuzu only), twenty times faster. But rolling a COPY back loses
+  the whole table of edges (Kuzu 0.11.3), so COPY comes last in its transaction, with its ends
+  checked, and if even that fails the graph is emptied and says so until it is opened again.
+- The mark is a node of the graph, written in the same transaction as the batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, TypeVar
+
+from graphmem.adapters.graph.cypher_files import Statement, statements
+from graphmem.adapters.graph.cypher_guard.guard import guard
+from graphmem.adapters.graph.kuzu.load import Loader
+from graphmem.adapters.graph.kuzu.pool import EngineName, Interrupted, Pool, Session, in_transaction
+from graphmem.adapters.graph.rows import Edge, Node, dump_of, merged, most_of_a_kind, size_of
+from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.model import Table
+from graphmem.ports.graph import GraphChanges, GraphDump, Link, Mark
+
+FORMAT = 2
+"""Version of what the graph holds. A graph of another format is emptied and made anew."""
+
+_DEFAULT_POOL = 512 << 20
+_POOL_FOR_COPY = 128 << 20  # below, even a small COPY runs out of memory
+_LOG_LIMIT = 16 << 20
+_GATHER_ROWS = 60_000
+_COPY_FROM = 1000  # single statements take 0.3 ms each, a COPY 100 ms
+T = TypeVar("T")
+
+
+class KuzuGraph:
+    """A graph in one file, or in memory when ``path`` is None. See the port for the contract.
+
+    ``buffer_pool_bytes`` is the most memory that pages may take; a graph in memory must fit in it.
+    ``copy_from`` is from how many nodes or edges of one kind COPY is used, where it is sound.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        engine: EngineName = "kuzu",
+        buffer_pool_bytes: int = _DEFAULT_POOL,
+        copy_from: int = _COPY_FROM,
+    ) -> None:
+        self._pool = Pool(path, engine, buffer_pool_bytes)
+        copies = self._pool.engine.copies and buffer_pool_bytes >= _POOL_FOR_COPY
+        self._copy_from = copy_from if copies else None
+        self._buffer_pool_bytes = buffer_pool_bytes
+        self._store_id = ""
+        self._lost: str | None = None
+        self._applying = asyncio.Lock()
+        self._backlog: list[GraphChanges] = []
+        self._backlog_size = (0, 0)
+        self._backlog_seq = self._written_seq = 0
+
+    async def open(self, store_id: str) -> Mark:
+        """Open or create; see the port."""
+        await self._pool.open()
+        try:
+            if self._backlog:
+                async with self._applying:
+                    await self._write_backlog()
+            mark = await self._pool.write(self._read_mark, alone=True)
+            if mark is None or mark.store_id != store_id:
+                await self._empty(store_id)
+                mark = Mark(store_id, 0)
+        except BaseException:
+            await self._pool.close()
+            raise
+        self._store_id, self._lost = store_id, None
+        return mark
+
+    async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
+        """Apply a batch and move the mark in one transaction; see the port.
+
+        Large batches that follow one another are gathered and written together before the next
+        read, or when they have become many: each COPY costs the engine a rewriting of what it
+        touches. A process killed before that finds the older mark, and applies them again. (More
+        text than a 32nd of the buffer pool takes several transactions, the mark in the last.)
+
+        Cancellation waits: when this ends, what was begun is committed or undone.
+        """
+        self._check()
+        async with self._applying:
+            if (
+                changes.removed_facts
+                or changes.removed_entities
+                or changes.removed_episodes
+                or changes.renewed_mentions
+            ):
+                await self._write_backlog()
+            rows, characters = (
+                sum(both) for both in zip(self._backlog_size, size_of(changes), strict=True)
+            )
+            few = self._copy_from is None or (not self._backlog and rows < self._copy_from)
+            if few:
+                await self._write(changes, applied_seq)
+                return
+            self._backlog.append(changes)
+            self._backlog_size, self._backlog_seq = (rows, characters), applied_seq
+            if rows > _GATHER_ROWS or characters > self._buffer_pool_bytes // 8:
+                await self._write_backlog()
+
+    async def _read(self, job: Callable[[Session], T]) -> T:
+        """Run a job on a reading connection, after all that was applied before."""
+        self._check()
+        if self._backlog:
+            async with self._applying:
+                await self._write_backlog()
+        return await self._pool.read(job)
+
+    async def _write_backlog(self) -> None:
+        if self._backlog:
+            self._pool.need_room()
+        backlog = self._backlog
+        self._backlog, self._backlog_size = [], (0, 0)
+        if not backlog:
+            return
+        written = False
+        try:
+            await self._write(merged(backlog), self._backlog_seq)
+            written = True
+        except asyncio.CancelledError:
+            written = self._written_seq == self._backlog_seq
+            raise
+        finally:
+            if not written and self._lost is None:
+                self._lost = (
+                    "the graph could not write what it was given; open it again, and it goes on "
+                    "from where it got to"
+                )
+
+    async def _write(self, changes: GraphChanges, applied_seq: int) -> None:
+        begun: list[Loader] = []
+        self._pool.need_room()
+
+        def job(writer: Session) -> int:
+            # Made here: of a large batch that takes seconds, in which the program's loop goes on.
+            loader = self._loader(changes)
+            begun.append(loader)
+            in_transaction(writer, lambda w: self._put(loader, w, applied_seq))
+            self._written_seq, loader.copied = applied_seq, False
+            if loader.bulky:
+                # What is not in its place yet is held in the buffer pool, and the log does not
+                # tell how much that is.
+                writer.run(_text("checkpoint"))
+            return self._pool.log_bytes()
+
+        bulky = self._copy_from is not None and most_of_a_kind(changes) >= self._copy_from
+        try:
+            log_bytes = await self._pool.write(job, alone=bulky)
+        finally:
+            if any(loader.copied for loader in begun):
+                await self._give_up()
+        if log_bytes > _LOG_LIMIT and self._pool.quiet:  # no read would have to wait for it
+            await self._pool.write(lambda writer: writer.run(_text("checkpoint")), alone=True)
+
+    def _put(self, loader: Loader, writer: Session, applied_seq: int) -> None:
+        loader.remove(writer)
+        loader.put_nodes(writer)
+        loader.put_edges(writer)
+        _set_mark(writer, self._store_id, applied_seq)
+
+    async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+        """Fill an empty graph with rows as they are; the mark stays."""
+        self._check()
+        loader = self._loader(GraphChanges())
+        await self._pool.write(
+            lambda writer: in_transaction(writer, lambda w: loader.load(w, nodes, edges))
+        )
+
+    async def expand(
+        self, wall: str, entity_ids: Sequence[str], *, limit: int
+    ) -> Mapping[str, tuple[Link, ...]]:
+        """One hop per entity, over edges alone; an entity without facts gives an empty tuple."""
+        if limit < 0:
+            raise UsageError(f"limit must not be negative, got {limit}")
+        wanted = tuple(dict.fromkeys(entity_ids))
+        # On two connections at a time: a search waits for this.
+        parts = [part for part in (wanted[::2], wanted[1::2]) if part]
+        found = await asyncio.gather(
+            *(self._read(partial(_expand, wall, part, limit)) for part in parts)
+        )
+        links = {id: links for one in found for id, links in one.items()}
+        return {id: links[id] for id in wanted if id in links}
+
+    async def cypher(
+        self,
+        query: str,
+        parameters: Mapping[str, object],
+        *,
+        wall: str | None,
+        max_rows: int,
+        timeout_s: float,
+    ) -> Table:
+        """Run a guarded query in a read-only transaction; see the port and ``cypher_guard``."""
+        self._check()
+        guarded = await asyncio.to_thread(
+            guard, query, parameters, wall=wall, max_rows=max_rows, timeout_s=timeout_s
+        )
+
+        def job(reader: Session) -> Table:
+            reader.run("BEGIN TRANSACTION READ ONLY")
+            columns, rows, more = reader.table(
+                guarded.text, guarded.parameters, max_rows=max_rows, timeout_s=timeout_s
+            )
+            reader.run("COMMIT")
+            return Table(tuple(columns), tuple(tuple(map(_plain, row)) for row in rows), more)
+
+        try:
+            return await self._read(job)
+        except Interrupted as error:
+            raise UsageError(
+                f"the query did not finish within {timeout_s:g} s: narrow it, or give it more time"
+            ) from error
+        except Rejected as error:
+            raise UsageError(_query_error(error)) from error
+
+    async def dump(self, wall: str | None = None) -> GraphDump:
+        """Everything, or everything inside one wall, in canonical order."""
+        suffix, scope = ("", {}) if wall is None else ("_inside", {"scope": wall})
+
+        def job(reader: Session) -> GraphDump:
+            reader.run("BEGIN TRANSACTION READ ONLY")
+            nodes = reader.run(_text(f"dump_nodes{suffix}"), scope)
+            edges = reader.run(_text(f"dump_edges{suffix}"), scope)
+            reader.run("COMMIT")
+            return dump_of(
+                ((_label(n), n["id"], _properties(n, "id")) for (n,) in nodes),
+                ((_label(r), a, b, _properties(r)) for a, b, r in edges),
+            )
+
+        return await self._read(job)
+
+    async def clear(self) -> None:
+        """Remove everything; the mark goes back to 0."""
+        async with self._applying:
+            self._backlog, self._backlog_size = [], (0, 0)
+            await self._empty(self._store_id)
+            self._lost = None
+
+    async def close(self) -> None:
+        """Write what was gathered and let the file go. Safe to call twice."""
+        async with self._applying:
+            try:
+                if self._pool.is_open:
+                    await self._write_backlog()
+            finally:
+                await self._pool.close()
+
+    def _loader(self, changes: GraphChanges) -> Loader:
+        most_text = self._buffer_pool_bytes // 32
+        return Loader(changes, copy_from=self._copy_from, most_text=most_text)
+
+    def _check(self) -> None:
+        if not self._pool.is_open:
+            raise UsageError("the graph is not open: call open() first")
+        if self._lost is not None:
+            raise Unavailable(self._lost)
+
+    async def _empty(self, store_id: str) -> None:
+        def job(_: Session) -> None:
+            writer = self._pool.wipe()
+            in_transaction(writer, lambda w: _create(w, store_id))
+
+        await self._pool.write(job, alone=True)
+
+    async def _give_up(self) -> None:
+        self._lost = (
+            "the graph was emptied because a bulk write failed half-way; open it again and it is "
+            "rebuilt from the ledger"
+        )
+        await self._empty(self._store_id)
+
+    def _read_mark(self, writer: Session) -> Mark | None:
+        """The mark; None when the graph is new or of another format."""
+        tables = {name for (name,) in writer.run(_text("show_tables"))}
+        if not tables:
+            return None
+        if "Store" not in tables:
+            raise Rejected(
+                f"{self._pool.path} is a database, but not graphmem's: it holds "
+                f"{', '.join(sorted(tables))}. Name another file for the graph"
+            )
+        rows = writer.run(_text("get_mark"))
+        if not rows or rows[0][2] != FORMAT:
+            return None
+        return Mark(rows[0][0], rows[0][1])
+
+
+def _text(name: str) -> str:
+    return statements("read.cypher")[name].text
+
+
+def _create(writer: Session, store_id: str) -> None:
+    tables: Iterable[Statement] = statements("schema.kuzu.cypher").values()
+    for table in tables:
+        writer.run(table.text)
+    _set_mark(writer, store_id, 0)
+
+
+def _set_mark(writer: Session, store_id: str, applied_seq: int) -> None:
+    mark = {"store_id": store_id, "applied_seq": applied_seq, "format": FORMAT}
+    writer.run(statements("write.cypher")["set_mark"].text, mark)
+
+
+def _expand(
+    wall: str, entity_ids: Sequence[str], limit: int, reader: Session
+) -> dict[str, tuple[Link, ...]]:
+    found: dict[str, tuple[Link, ...]] = {}
+    some = statements("read.kuzu.cypher")["expand_some"].text
+    known = _text("get_entity")
+    for entity_id in entity_ids:
+        asked = {"id": entity_id, "scope": wall, "limit": limit}
+        rows = sorted(reader.run(some, {**asked, "limit": limit + 1}), key=itemgetter(0))
+        if len(rows) > limit:
+            rows = reader.run(_text("expand"), asked)
+        if rows or reader.run(known, {"id": entity_id}) == [[wall]]:
+            found[entity_id] = tuple(
+                Link(row[0], tuple(json.loads(row[1])), *row[2:]) for row in rows
+            )
+    return found
+
+
+def _label(element: Mapping[str, Any]) -> str:
+    return str(element["_label"] if "_label" in element else element["_LABEL"])
+
+
+def _properties(element: Mapping[str, Any], *without: str) -> dict[str, Any]:
+    return {k: v for k, v in element.items() if not k.startswith("_") and k not in without}
+
+
+def _plain(value: Any) -> Any:
+    """A value as the engine gives it, without the engine's own ids. A node or an edge becomes its
+    properties and its ``label``; a path becomes ``nodes`` and ``edges``."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    own = {k.lower(): v for k, v in value.items() if k.startswith("_")}  # ladybug shouts: _LABEL
+    if own.keys() == {"_nodes", "_rels"}:
+        return {"nodes": _plain(own["_nodes"]), "edges": _plain(own["_rels"])}
+    if own.keys() >= {"_id", "_label"}:
+        rest = {k: _plain(v) for k, v in _properties(value).items() if v is not None}
+        return {"label": own["_label"], **rest}
+    return {k: _plain(v) for k, v in value.items()}
+
+
+def _query_error(error: Rejected) -> str:
+    """Why a query failed, without anything that the data held: an engine's conversion error
+    quotes the value that it stumbled on."""
+    message = str(error)
+    kind = message.partition(": ")[2].partition(" exception")[0]
+    if kind in ("Parser", "Binder", "Catalog", "Parameter"):
+        return f"the graph does not accept this query: {message}"
+    return f"the query failed while it ran ({kind or 'unknown'}): check its arithmetic and types"

@@ -1,0 +1,359 @@
+"""PostgreSQL itself: transactions, lost connections, the lock of all writers, names held alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+import psycopg
+
+from graphmem.adapters.ledger.postgres.errors import Lost, explained, is_passing
+from graphmem.adapters.ledger.postgres.pool import Connection, Cursor, Pool
+from graphmem.adapters.ledger.postgres.schema import check_version, migrate
+from graphmem.adapters.ledger.postgres.url import Place
+from graphmem.adapters.ledger.sql.queries import Statements
+from graphmem.adapters.ledger.sql.steps import Ask, Log, Rows, Steps, Tell, Values, Work, logged
+from graphmem.errors import BackendError, Rejected, Unavailable
+from graphmem.ports.ledger import Event
+
+T = TypeVar("T")
+
+_WRITE = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_READ = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
+_LONGEST_PAUSE_S = 1.0
+_UNDO_S = 5.0
+_UNDONE = {psycopg.pq.TransactionStatus.INTRANS, psycopg.pq.TransactionStatus.INERROR}
+
+STATEMENTS = Statements("postgres.sql")
+
+
+def _translated(sql: str) -> bytes:
+    """``:name`` as psycopg writes it."""
+    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%")).encode()
+
+
+_SQL = {key: _translated(sql) for key, sql in STATEMENTS.items()}
+
+
+def written(ask: Ask) -> tuple[bytes, Values]:
+    """A statement as psycopg takes it, and its values."""
+    if ask.where is None:
+        return _SQL[ask.name, ask.newest_first], ask.values
+    sql, more = STATEMENTS.filtered(ask)
+    return _translated(sql), {**ask.values, **more}
+
+
+class _Landed(Exception):
+    """Internal: what was tried before has been committed after all."""
+
+
+class _Write(Generic[T]):
+    """One write over all its attempts.
+
+    When the answer to a commit was lost, the next attempt first looks, behind the lock that the
+    lost one held, whether it was done.
+    """
+
+    def __init__(self, work: Work[T], landed: Callable[[], Steps[bool]] | None) -> None:
+        self._work = work
+        self._landed = landed
+        self.unsure = False
+        self.log = Log()
+        self.result: T
+
+    def begin(self) -> Steps[None]:
+        """The steps of the next attempt."""
+        if self.unsure and (yield from self._landed() if self._landed else logged(self.log)):
+            raise _Landed
+        self.unsure, self.log = False, Log()
+        self.result = yield from self._work(self.log)
+
+
+class _Session:
+    """Runs steps on one connection in pipeline mode: only rows that are wanted are waited for."""
+
+    def __init__(self, connection: Connection, limit: asyncio.Timeout, timeout_s: float) -> None:
+        self._connection = connection
+        self._limit = limit
+        self._timeout_s = timeout_s
+
+    def _wait_anew(self) -> None:
+        self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+
+    async def run(self, steps: Steps[T]) -> T:
+        try:
+            request = next(steps)
+            while True:
+                if isinstance(request, Tell):
+                    await self.tell(request.name, request.rows)
+                    request = steps.send([])
+                else:
+                    request = steps.send(await self.ask(request))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def ask(self, asks: Sequence[Ask]) -> list[Rows]:
+        cursors = await self.send(asks)
+        self._wait_anew()
+        return [await cursor.fetchall() for cursor in cursors]
+
+    async def send(self, asks: Sequence[Ask]) -> list[Cursor]:
+        return [await self._connection.execute(*written(one)) for one in asks]
+
+    async def tell(self, name: str, rows: Sequence[Values]) -> None:
+        statement = _SQL[name, False]
+        self._wait_anew()
+        if len(rows) == 1:
+            await self._connection.execute(statement, rows[0])
+        elif rows:
+            await self._connection.cursor().executemany(statement, rows)
+        self._wait_anew()
+
+
+class PostgresDatabase:
+    """One schema of a PostgreSQL database, written by many processes.
+
+    A call that finds the server away tries again for ``patience_s`` and is then
+    :class:`Unavailable`. A write is tried again only when it is certain, or has been looked up,
+    that it was not committed. A cancelled write has been committed or rolled back as a whole when
+    the cancellation goes on.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._pool = Pool(place)
+        # Writers of one process queue here, not at the server with a connection each.
+        self._writing = asyncio.Lock()
+
+    @property
+    def shared(self) -> bool:
+        return True
+
+    async def open(self) -> None:
+        """Connect and migrate. What is wrong with the address is told at once: nobody waits."""
+        try:
+            async with self._pool.connection() as connection:
+                with self._errors(connection):
+                    await migrate(connection, self._place)
+        except Lost as lost:
+            raise lost.error from lost.__cause__
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def erased(self) -> None:
+        """PostgreSQL's vacuum takes away what is no longer seen; nothing is kept beside it."""
+
+    def fresh(self, _after: int, _limit: int) -> list[Event]:
+        return []  # others write too
+
+    async def head(self) -> int:
+        ((found,),) = await self.ask(Ask("head", {}))
+        return int(found["head"])
+
+    # Reading
+
+    async def ask(self, *asks: Ask) -> list[Rows]:
+        return await self._patiently(lambda: self._ask_once(asks)) if asks else []
+
+    async def _ask_once(self, asks: Sequence[Ask]) -> list[Rows]:
+        async with self._pool.connection() as connection:
+            with self._errors(connection):
+                if len(asks) > 1:
+                    async with self._session(connection) as session:
+                        await connection.execute(_READ)
+                        cursors = await session.send(asks)
+                        await connection.execute("COMMIT")
+                    return [await cursor.fetchall() for cursor in cursors]
+                # One statement is a snapshot by itself.
+                async with asyncio.timeout(self._answer_s):
+                    return [await (await connection.execute(*written(asks[0]))).fetchall()]
+
+    async def read(self, begin: Callable[[], Steps[T]]) -> T:
+        async def once() -> T:
+            async with self._pool.connection() as connection:
+                with self._errors(connection):
+                    async with self._session(connection) as session:
+                        await connection.execute(_READ)
+                        result = await session.run(begin())
+                        await connection.execute("COMMIT")
+                    return result
+
+        return await self._patiently(once)
+
+    # Writing
+
+    async def write(
+        self, work: Work[T], landed: Callable[[], Steps[bool]] | None = None
+    ) -> tuple[T, int]:
+        write = _Write(work, landed)
+        async with self._writing:
+            try:
+                await self._patiently(lambda: self._write_once(write))
+            except Unavailable as error:
+                if not write.unsure:
+                    raise
+                raise Unavailable(
+                    f"{error}; the answer to the commit was lost, so it may have been stored: look "
+                    "before doing it again"
+                ) from error
+        return write.result, write.log.seq
+
+    async def _write_once(self, write: _Write[T]) -> None:
+        async with self._pool.connection() as connection:
+            attempt = asyncio.ensure_future(self._attempt(connection, write))
+            try:
+                await asyncio.shield(attempt)
+            except asyncio.CancelledError:
+                # Whoever decides next must read what this left, so it is left first.
+                await _ended(attempt)
+                raise
+            except _Landed:
+                return
+
+    async def _attempt(self, connection: Connection, write: _Write[T]) -> None:
+        """One transaction, in as few round trips as its questions need."""
+        asked = False
+        try:
+            with self._errors(connection):
+                async with self._session(connection) as session:
+                    await connection.execute(_WRITE)
+                    lock = await connection.execute(_SQL["lock", False])
+                    head = await connection.execute(_SQL["head", False])
+                    await session.run(write.begin())
+                    check_version((await lock.fetchall())[0]["version"], self._place)
+                    (last,) = await head.fetchall()
+                    await session.tell("add_event", write.log.number(last["head"]))
+                    asked = True
+                    commit = await connection.execute("COMMIT")
+                if commit.statusmessage != "COMMIT":
+                    raise Rejected(f"the ledger {self._place.shown} did not commit")
+        except Lost:
+            write.unsure = write.unsure or asked
+            raise
+        finally:
+            await self._undo(connection)
+
+    async def _undo(self, connection: Connection) -> None:
+        """End a transaction that was begun; a connection that cannot is closed by the pool."""
+        status = connection.pgconn.transaction_status
+        if status in _UNDONE:
+            with contextlib.suppress(psycopg.Error, TimeoutError):
+                async with asyncio.timeout(_UNDO_S):
+                    await connection.execute("ROLLBACK")
+
+    # A name held alone
+
+    @contextlib.asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """An advisory lock of the session: it is let go with the connection, whatever happens."""
+        key = {"key": _key(self._place.schema, name)}
+        connection = await self._patiently(lambda: self._hold(key))
+
+        async def check() -> None:
+            try:
+                async with asyncio.timeout(self._answer_s):
+                    await connection.execute("SELECT 1")
+            except (psycopg.Error, TimeoutError) as error:
+                await connection.close()
+                raise Unavailable(
+                    f"{name!r} of the ledger {self._place.shown} is no longer held: the "
+                    "connection broke"
+                ) from error
+
+        try:
+            yield check
+        finally:
+            letting_go = asyncio.ensure_future(self._let_go(connection, key))
+            try:
+                await asyncio.shield(letting_go)
+            except asyncio.CancelledError:
+                await _ended(letting_go)
+                raise
+
+    async def _hold(self, key: Values) -> Connection:
+        connection = await self._pool.take()
+        try:
+            with self._errors(connection):
+                async with connection.pipeline():
+                    await connection.execute("SET statement_timeout = 0")
+                    await connection.execute("SELECT pg_advisory_lock(%(key)s)", key)
+                    timeout = f"SET statement_timeout = '{self._place.timeout_s}s'"
+                    await connection.execute(timeout.encode())
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _let_go(self, connection: Connection, key: Values) -> None:
+        try:
+            async with asyncio.timeout(_UNDO_S):
+                await connection.execute("SELECT pg_advisory_unlock(%(key)s)", key)
+        except (psycopg.Error, TimeoutError):
+            await connection.close()
+            return
+        await self._pool.give_back(connection)
+
+    # What both rest on
+
+    @property
+    def _answer_s(self) -> float:
+        """How long an answer is waited for; the server gives up on a statement before."""
+        return self._place.timeout_s + _UNDO_S
+
+    @contextlib.asynccontextmanager
+    async def _session(self, connection: Connection) -> AsyncIterator[_Session]:
+        async with asyncio.timeout(self._answer_s) as limit, connection.pipeline():
+            yield _Session(connection, limit, self._answer_s)
+
+    async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
+        """Try until it works, or the server has been away for as long as the URL allows."""
+        until = None
+        pause = 0.05
+        while True:
+            began = time.monotonic()
+            try:
+                return await once()
+            except Lost as lost:
+                now = time.monotonic()
+                if until is None or now - began > self._place.patience_s:
+                    until = now + self._place.patience_s
+                if now + pause > until:
+                    raise lost.error from lost.__cause__
+            await self._pool.drop_idle()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    @contextlib.contextmanager
+    def _errors(self, connection: Connection) -> Iterator[None]:
+        """The driver's errors as ours; :class:`Lost` where another try may help."""
+        try:
+            yield
+        except (psycopg.Error, UnicodeEncodeError, TimeoutError) as error:
+            ours = explained(error, self._place.shown)
+            passing = is_passing(error, closed=connection.closed)
+            if passing and isinstance(ours, BackendError):
+                raise Lost(ours) from error
+            raise ours from error
+
+
+async def _ended(task: asyncio.Future[None]) -> None:
+    """Wait for what has its own end, however often one is told not to."""
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
+
+
+def _key(schema: str, name: str) -> int:
+    """Advisory locks have 64-bit numbers, and belong to a database."""
+    digest = hashlib.blake2b(f"graphmem\0{schema}\0{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

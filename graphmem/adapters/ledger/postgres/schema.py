@@ -1,0 +1,69 @@
+"""The ledger's schema in PostgreSQL: made, recognised and migrated."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from graphmem.adapters.ledger.postgres.pool import Connection
+from graphmem.adapters.ledger.postgres.url import Place
+from graphmem.adapters.ledger.sql.queries import migrations, sql_file
+from graphmem.errors import Rejected
+
+_SCRIPTS = migrations("postgres")
+_OLDEST = 130_000  # of PostgreSQL, as it counts
+
+_LOOK = """
+SELECT to_regclass(%(ledger)s) IS NOT NULL AS ours,
+  EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = %(schema)s) AS there,
+  EXISTS (SELECT 1 FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = c.relnamespace
+    WHERE s.nspname = %(schema)s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')) AS used,
+  current_setting('server_encoding') AS encoding
+"""
+_VERSION = "SELECT version FROM graphmem_ledger"
+
+
+async def migrate(connection: Connection, place: Place) -> None:
+    """Bring the schema up to this version; when it is, nothing is written or locked."""
+    names = {"schema": place.schema, "ledger": f'"{place.schema}".graphmem_ledger'}
+    if connection.info.server_version < _OLDEST:
+        raise Rejected(f"the ledger {place.shown} needs PostgreSQL 13 or newer")
+    (found,) = await (await connection.execute(_LOOK, names)).fetchall()
+    if found["encoding"] != "UTF8":
+        raise Rejected(f"the database of {place.shown} is not in UTF-8 but {found['encoding']}")
+    if found["ours"]:
+        (row,) = await (await connection.execute(_VERSION)).fetchall()
+        check_version(row["version"], place)
+        if row["version"] == len(_SCRIPTS):
+            return
+    async with connection.transaction():
+        # Of two that open at once, the second finds the work done.
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('graphmem migrates ' || %(schema)s, 0))",
+            names,
+        )
+        (found,) = await (await connection.execute(_LOOK, names)).fetchall()
+        if found["used"] and not found["ours"]:
+            raise Rejected(
+                f"the schema {place.schema} of {place.shown} holds tables of something else; name "
+                "another with ?schema="
+            )
+        if not found["there"]:
+            made = sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(place.schema))
+            await connection.execute(made)
+        version = 0
+        if found["ours"]:
+            (row,) = await (await connection.execute(f"{_VERSION} FOR UPDATE")).fetchall()
+            version = row["version"]
+            check_version(version, place)
+        for script in _SCRIPTS[version:]:
+            await connection.execute(sql_file(script).encode())
+        await connection.execute("UPDATE graphmem_ledger SET version = %s", [len(_SCRIPTS)])
+
+
+def check_version(version: int, place: Place) -> None:
+    """A newer version may have migrated it while this one is at work."""
+    if version > len(_SCRIPTS):
+        raise Rejected(
+            f"{place.shown} was written by a newer graphmem (ledger version {version}, this one "
+            f"knows up to {len(_SCRIPTS)}); upgrade with: pip install -U graphmem"
+        )

@@ -1,0 +1,319 @@
+"""How decisions are committed, each with its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql import statements as believing
+from graphmem.adapters.ledger.sql.merges import let_go
+from graphmem.adapters.ledger.sql.read import changed_seq
+from graphmem.adapters.ledger.sql.relation_types import put_rules
+from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask_all, tell
+from graphmem.clock import stamp
+from graphmem.errors import Conflict
+from graphmem.model import Decision, Episode, Fact
+from graphmem.ports.ledger import TAKEN_UP, Commit
+from graphmem.ports.llm import Extraction
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """The version of a fact that is believed."""
+
+    version: int
+    body: str
+
+
+def commit(
+    log: Log, commits: Sequence[Commit], since: Mapping[str, int], at: Sequence[datetime]
+) -> Steps[None]:
+    """Check that what was decided on still stands, then write it; ``at`` is for each its time."""
+    present = yield from _check(commits, since)
+    plain: list[tuple[Commit, By]] = []
+    for one, moment in zip(commits, at, strict=True):
+        by = By(moment, one.episode.id if one.episode else None, one.actor)
+        if _is_plain(one):
+            plain.append((one, by))
+            continue
+        yield from write_plain(log, plain, present)
+        plain.clear()
+        yield from _write(log, one, by, present)
+    yield from write_plain(log, plain, present)
+    done = [one.episode.id for one in commits if one.episode]
+    if done:
+        yield from tell("set_done", {"ids": done})
+
+
+def _is_plain(commit: Commit) -> bool:
+    """Whether it only brings sentences that nothing stands beside, as most of a bulk load does."""
+    return (
+        commit.episode is not None
+        and commit.episode.reason != TAKEN_UP
+        and not (commit.new_entities or commit.renamed or commit.mentions or commit.edits)
+        and not commit.types
+        and commit.merge is None
+        and commit.undone is None
+        and all(
+            d.action == "ADD"
+            and d.before is None
+            and d.after is not None
+            and not d.after.entity_ids
+            for d in commit.decisions
+        )
+    )
+
+
+def write_plain(
+    log: Log,
+    commits: Sequence[tuple[Commit, By]],
+    present: dict[str, _Now],
+    keys: Mapping[str, str] = MappingProxyType({}),
+) -> Steps[None]:
+    """The same as :func:`_write` of each, with one statement a table. ``keys`` are those of
+    statements, as far as they are known."""
+    facts, supports, sources, statements = [], [], [], []
+    for one, by in commits:
+        if one.episode is None:
+            continue
+        texts = {s.text: keys[s.id] for s in one.statements if s.id in keys and s.key is None}
+        for decision in one.decisions:
+            if decision.after is None:
+                continue
+            fact = decision.after
+            if fact.recorded_at != by.at or fact.retired_at is not None:
+                fact = replace(fact, recorded_at=by.at, retired_at=None)
+            row = rows.fact_row(fact, key=texts.get(fact.text))
+            facts.append(row)
+            present[fact.id] = _Now(fact.version, row["body"])
+            supports += believing.support_rows(fact)
+            sources += rows.source_rows(fact)
+            _log_fact(log, fact, decision, by, row["body"])
+        wall = one.episode.scope.wall
+        statements += [rows.statement_row(s, wall, key=keys.get(s.id)) for s in one.statements]
+    yield from tell("add_fact", *facts)
+    yield from tell("add_support", *supports)
+    yield from tell("add_source", *sources)
+    yield from tell("add_statement", *statements)
+    for one, _ in commits:
+        if one.episode and one.extraction and one.extraction.raw is None:
+            yield from keep_extraction(one.episode.id, one.extraction)
+
+
+def _write(log: Log, one: Commit, by: By, present: dict[str, _Now]) -> Steps[None]:
+    episode = one.episode
+    wall = wall_of(one)
+    if one.merge is not None and wall is not None:
+        yield from believing.put_merge(log, one.merge, wall, by)
+    parted: tuple[str, ...] = ()
+    if one.undone is not None and one.undone.merge_id is not None and wall is not None:
+        parted = yield from believing.undo_merge(log, one.undone.merge_id, wall, by)
+    yield from _put_entities(log, one, by)
+    if episode and one.mentions:
+        yield from _put_mentions(log, one, by, episode)
+    for decision in one.decisions:
+        yield from _put_fact(log, decision, present, by)
+    yield from believing.put_statements(one)
+    if wall is not None:
+        yield from _by_hand(log, one, wall, by)
+        if parted:
+            yield from let_go(log, parted, wall, by)
+    put_rules(log, one.types, by)
+    if episode and one.extraction and one.extraction.raw is None:
+        yield from keep_extraction(episode.id, one.extraction)
+
+
+def wall_of(commit: Commit) -> str | None:
+    """The one wall that it writes in, None when it writes nothing."""
+    if commit.episode is not None:
+        return commit.episode.scope.wall
+    if commit.wall is not None:
+        return commit.wall
+    facts = (fact for d in commit.decisions for fact in (d.before, d.after) if fact)
+    entities = (entity.wall for entity in (*commit.new_entities, *commit.renamed))
+    return next(iter((*(fact.scope.wall for fact in facts), *entities)), None)
+
+
+def _by_hand(log: Log, commit: Commit, wall: str, by: By) -> Steps[None]:
+    """Edits, and what counts no more."""
+    yield from believing.put_edits(commit, wall)
+    if commit.undone is not None and commit.undone.edit_id is not None:
+        yield from tell("undo_edit", {"id": commit.undone.edit_id})
+    if commit.undone is not None and commit.undone.episode_id is not None:
+        yield from believing.undo_episode(log, commit.undone.episode_id, wall, by)
+
+
+def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[str, _Now]]:
+    """Raise :class:`Conflict` when an episode or a wall is not as it was; give the facts that the
+    decisions change."""
+    walls = list(since)
+    episodes = [commit.episode.id for commit in commits if commit.episode]
+    before = [d.before for commit in commits for d in commit.decisions if d.before is not None]
+    ids = sorted({fact.id for fact in before})
+    asks = [Ask("changed_last", {"wall": wall}) for wall in walls]
+    if episodes:
+        asks.append(Ask("statuses", {"ids": episodes, "wall": None}))
+    if ids:
+        asks.append(Ask("facts_now", {"ids": ids}))
+    found = yield from ask_all(asks)
+    _check_walls(since, found)
+    if episodes:
+        statuses = {row["id"]: row["status"] for row in found[len(walls)]}
+        for id in episodes:
+            if statuses.get(id, "done") == "done":
+                what = "is done already" if id in statuses else "has been erased"
+                raise Conflict(f"episode {id} {what}; decide again")
+            statuses[id] = "done"  # two commits of one episode in one go
+    now = found[-1] if ids else []
+    return {
+        row["id"]: _Now(row["version"], row["body"])
+        for row in now
+        if row["wall"] in {fact.scope.wall for fact in before if fact.id == row["id"]}
+    }
+
+
+def check_since(since: Mapping[str, int]) -> Steps[None]:
+    """Raise :class:`Conflict` when a wall is not as it was."""
+    found = yield from ask_all([Ask("changed_last", {"wall": wall}) for wall in since])
+    _check_walls(since, found)
+
+
+def _check_walls(since: Mapping[str, int], found: Sequence[Rows]) -> None:
+    for wall, changed in zip(since, found, strict=False):
+        if changed_seq(changed) > since[wall]:
+            raise Conflict("something changed in this scope meanwhile; decide again")
+
+
+def _put_entities(log: Log, commit: Commit, by: By) -> Steps[None]:
+    entities = commit.new_entities + commit.renamed
+    put = [rows.entity_row(entity) for entity in entities]
+    yield from tell("put_entity", *put)
+    yield from tell("clear_aliases", *({"id": entity.id} for entity in commit.renamed))
+    yield from tell("add_alias", *(row for entity in entities for row in rows.alias_rows(entity)))
+    for entity, row in zip(entities, put, strict=True):
+        log.append(
+            by,
+            kind="entity",
+            id=entity.id,
+            action="ADD" if entity in commit.new_entities else "UPDATE",
+            wall=entity.wall,
+            reason=commit.reasons.get(entity.id, ""),
+            after=row["body"],
+        )
+
+
+def _put_mentions(log: Log, commit: Commit, by: By, episode: Episode) -> Steps[None]:
+    named = [
+        {"turn_id": turn, "entity_id": entity, "episode_id": episode.id}
+        for turn, entity in commit.mentions
+    ]
+    yield from tell("add_mention", *named)
+    log.append(
+        by._replace(episode_id=episode.id),
+        kind="mention",
+        id=episode.id,
+        # What was taken up again may have mentioned others before.
+        action="REPLACE" if episode.reason == TAKEN_UP else "ADD",
+        wall=episode.scope.wall,
+        after=rows.as_json({"entity_ids": sorted({entity for _, entity in commit.mentions})}),
+    )
+
+
+def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) -> Steps[None]:
+    """Write a decision. NONE notes a new source, and writes nothing when there is none."""
+    before, after = decision.before, decision.after
+    if decision.action == "NONE" and after == before:
+        return
+    if before is not None and (
+        before.id not in present or present[before.id].version != before.version
+    ):
+        raise Conflict(f"fact {before.id} changed meanwhile; decide again")
+    body: str | None = None
+    if decision.action == "NONE" and after is not None:
+        body = rows.as_body(after)
+        yield from tell("replace_fact", {"id": after.id, "version": after.version, "body": body})
+        present[after.id] = _Now(after.version, body)
+        yield from _index(after, fresh=False)
+    elif decision.action == "DELETE" and before is not None:
+        yield from _retire(before, present.pop(before.id), by)
+        yield from _clear_index(before.id)
+    elif after is not None:
+        if before is not None:
+            yield from _retire(before, present[before.id], by)
+            after = replace(after, version=before.version + 1)
+        after = replace(after, recorded_at=by.at, retired_at=None)
+        row = rows.fact_row(after)
+        body = row["body"]
+        yield from tell("add_fact", row)
+        present[after.id] = _Now(after.version, row["body"])
+        yield from _index(after, fresh=before is None)
+    fact = after or before
+    if fact is not None:
+        _log_fact(log, fact, decision, by, body)
+
+
+def _log_fact(log: Log, fact: Fact, decision: Decision, by: By, body: str | None) -> None:
+    log.append(
+        by,
+        kind="fact",
+        id=fact.id,
+        action=decision.action,
+        wall=fact.scope.wall,
+        reason=decision.reason,
+        after=body,
+        value=fact if body is not None else None,
+    )
+
+
+def _retire(fact: Fact, now: _Now, by: By) -> Steps[None]:
+    retired_at = stamp(by.at)
+    body = rows.retired(now.body, retired_at)
+    yield from tell("retire_fact", {"id": fact.id, "retired_at": retired_at, "body": body})
+    yield from tell("note_past_entities", {"id": fact.id})
+    yield from tell("note_past_sources", {"id": fact.id})
+
+
+def _index(fact: Fact, *, fresh: bool) -> Steps[None]:
+    """Bring the lookups by entity and by source in line with the present version."""
+    if not fresh:
+        yield from _clear_index(fact.id)
+    about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
+    yield from tell("add_fact_entity", *about)
+    yield from believing.put_support(fact)
+    yield from tell("add_source", *rows.source_rows(fact))
+
+
+def _clear_index(fact_id: str) -> Steps[None]:
+    yield from tell("clear_fact_entities", {"id": fact_id})
+    yield from tell("clear_sources", {"id": fact_id})
+
+
+def change_facts(log: Log, decisions: Sequence[Decision], at: datetime, actor: str) -> Steps[None]:
+    """Write decisions that come from no episode."""
+    yield from commit(log, [Commit(None, tuple(decisions), actor=actor)], {}, [at])
+
+
+def keep_extraction(episode_id: str, extraction: Extraction) -> Steps[None]:
+    """Keep an answer, and add its cost to what the episode has cost before."""
+    if extraction.calls or extraction.raw is not None:
+        values = {
+            "episode_id": episode_id,
+            "extractor": extraction.extractor,
+            "version": extraction.version,
+            "raw": None if extraction.raw is None else rows.storable(extraction.raw),
+            "calls": extraction.calls,
+            "tokens_in": extraction.tokens_in,
+            "tokens_out": extraction.tokens_out,
+        }
+        yield from tell("keep_extraction", values)
+
+
+def postpone(episode_id: str, reason: str, *, failed: bool) -> Steps[None]:
+    status = "failed" if failed else "pending"
+    values: dict[str, Any] = {"id": episode_id, "status": status, "reason": rows.storable(reason)}
+    # What another process has finished meanwhile stays so.
+    yield from tell("postpone", values)

@@ -1,0 +1,224 @@
+"""Erasure in a ledger: what a person has the right to, from history too."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.aliases import forget_names
+from graphmem.adapters.ledger.sql.commit import change_facts, check_since
+from graphmem.adapters.ledger.sql.merges import (
+    erase_entities,
+    forget_embeddings,
+    log_erased,
+    unspoken,
+)
+from graphmem.adapters.ledger.sql.read import narrowed
+from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
+from graphmem.model import Decision, Fact, Removal, Statement
+from graphmem.ports.ledger import Erasure
+from graphmem.text import digest
+
+_ACTOR = "user"
+
+
+def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
+    """Remove episodes (or single facts) with everything that only they support."""
+    wall = erasure.scope.wall
+    if erasure.since is not None:
+        yield from check_since({wall: erasure.since})
+    target = yield from _target(erasure)
+    episodes, facts = target.episodes, target.facts
+    if not episodes and not facts:
+        return Removal()
+    lists = {"episodes": sorted(episodes), "facts": sorted(facts)}
+    turns, about = yield from ask_all(
+        [Ask("turns_of_episodes", {"ids": lists["episodes"]}), Ask("entities_touched", lists)]
+    )
+    touched = sorted(_ids((yield from ask("one_with", ids=sorted(_ids(about))))))
+    bodies = yield from ask("bodies_of", facts=lists["facts"], entities=touched)
+    yield from _scrub_edits(target)
+    yield from _scrub_keys(target, wall)
+    yield from _remove(lists, target)
+    yield from change_facts(log, _changes(erasure, target), at, _ACTOR)
+    yield from _scrub_versions(target)
+    entities = set((yield from unspoken(touched)))
+    by = By(at, None, _ACTOR)
+    yield from erase_entities(log, entities, by)
+    yield from forget_names(log, lists["episodes"], by, reason="a source was erased", erase=True)
+    texts = {text for row in turns for text in rows.turn_texts(row)}
+    yield from forget_embeddings(texts, bodies)
+    yield from tell("forget_events", {"ids": sorted(episodes | facts)})
+    own: dict[str, list[str]] = {id: [] for id in episodes}
+    for row in turns:
+        own[row["episode_id"]].append(row["id"])
+    log_erased(log, "fact", dict.fromkeys(facts), wall, by)
+    log_erased(log, "entity", dict.fromkeys(entities), wall, by)
+    turn_ids = {id: rows.as_json({"turn_ids": ids}) for id, ids in own.items()}
+    log_erased(log, "episode", turn_ids, wall, by)
+    return Removal(episodes=len(episodes), facts=len(facts), entities=len(entities))
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What an erasure takes: episodes, statements, and facts that nothing else supports; and what
+    it only touches: facts that others support, as they are to be without decisions."""
+
+    episodes: set[str]
+    statements: set[str]
+    facts: set[str]
+    kept: list[Fact]
+
+
+def _target(erasure: Erasure) -> Steps[_Target]:
+    wall = erasure.scope.wall
+    episodes: set[str] = set()
+    kept: list[Fact] = []
+    if erasure.fact_ids is None:
+        episodes = yield from _episodes(erasure)
+        facts, kept = yield from _unsupported(episodes)
+        kept = yield from _reopen(episodes, kept)
+        wanted = {"ids": sorted(episodes), "wall": wall, "undone_too": True}
+        statements = _ids((yield from ask("statements_of_episodes", **wanted)))
+    else:
+        wanted_facts = list(erasure.fact_ids)
+        facts = _ids((yield from ask("erase_facts_of_wall", wall=wall, ids=wanted_facts)))
+        versions = yield from ask("versions_of", ids=sorted(facts))
+        statements = {id for row in versions for id in rows.to_fact(row["body"]).statement_ids}
+        statements |= facts  # of what was believed before there were statements
+        facts |= yield from _resting_only_on(statements)
+    return _Target(episodes, statements, facts, [fact for fact in kept if fact.id not in facts])
+
+
+def _resting_only_on(statements: set[str]) -> Steps[set[str]]:
+    """Facts that rest, or rested, on nothing but these."""
+    made = yield from ask("facts_made_of", ids=sorted(statements))
+    return {
+        fact.id
+        for fact in (rows.to_fact(row["body"]) for row in made)
+        if fact.statement_ids and statements.issuperset(fact.statement_ids)
+    }
+
+
+def _changes(erasure: Erasure, target: _Target) -> list[Decision]:
+    """What is believed without it: as decided and, where nothing was, without the sources."""
+    decided = [d for d in erasure.decisions if d.fact_id not in target.facts]
+    told = {decision.fact_id for decision in decided}
+    return decided + [
+        Decision(
+            "UPDATE", "a source was erased", before=fact, after=_without(fact, target.episodes)
+        )
+        for fact in target.kept
+        if fact.id not in told
+    ]
+
+
+def _scrub_edits(target: _Target) -> Steps[None]:
+    """An edit goes with the last of the statements that it was laid over."""
+    gone = []
+    for row in (yield from ask("edits_of_statements", ids=sorted(target.statements))):
+        edit = rows.to_edit(row["body"])
+        left = frozenset(edit.statement_ids) - target.statements
+        if not left:
+            gone.append(row["id"])
+        elif left != frozenset(edit.statement_ids):
+            body = rows.edit_row(replace(edit, statement_ids=left), "")["body"]
+            yield from tell("replace_edit", {"id": row["id"], "body": body})
+    yield from tell("erase_edits", {"ids": gone})
+
+
+def _scrub_keys(target: _Target, wall: str) -> Steps[None]:
+    """A statement that repeats, or ends, an erased sentence in other words has that sentence's key:
+    a digest takes its place, unless one that stays says the sentence itself."""
+    found = yield from ask("statements_like", ids=sorted(target.statements))
+    by_key: dict[str, list[Statement]] = {}
+    for row in found:
+        by_key.setdefault(row["text_key"], []).append(rows.to_statement(row))
+    for key, staying in by_key.items():
+        if all(statement.key == key for statement in staying):
+            anew = (replace(one, key=f"#{digest(key)[:32]}") for one in staying)
+            put = (rows.statement_row(one, wall) for one in anew)
+            kept = [{name: row[name] for name in ("id", "text_key", "body")} for row in put]
+            yield from tell("replace_statement", *kept)
+
+
+def _scrub_versions(target: _Target) -> Steps[None]:
+    """Of facts that stay, no version may tell what an erased statement said."""
+    touched = _ids((yield from ask("facts_resting_on", ids=sorted(target.statements))))
+    touched -= target.facts
+    now: dict[str, str] = {}
+    for row in (yield from ask("versions_of", ids=sorted(touched))):
+        if row["retired_at"] is None:
+            now[row["id"]] = row["body"]
+        elif not target.statements.isdisjoint(rows.to_fact(row["body"]).statement_ids):
+            yield from tell("erase_version", {"id": row["id"], "version": row["version"]})
+    for row in (yield from ask("events_of", ids=sorted(touched))):
+        if not target.statements.isdisjoint(rows.to_fact(row["after"]).statement_ids):
+            # The present in its place, not nothing: projections replay the events in order.
+            after = now.get(row["id"])
+            yield from tell("replace_event", {"seq": row["seq"], "after": after})
+    yield from tell(
+        "erase_supports", {"ids": sorted(target.statements), "facts": sorted(target.facts)}
+    )
+
+
+def _ids(found: Rows) -> set[str]:
+    return {row["id"] for row in found}
+
+
+def _without(fact: Fact, episodes: Collection[str]) -> Fact:
+    return replace(fact, sources=tuple(s for s in fact.sources if s.episode_id not in episodes))
+
+
+def _remove(lists: Mapping[str, list[str]], target: _Target) -> Steps[None]:
+    for name in (
+        "erase_fact_entities",
+        "erase_sources",
+        "erase_past_entities",
+        "erase_edits_of",
+        "erase_facts",
+    ):
+        yield from tell(name, {"ids": lists["facts"]})
+    yield from tell("erase_past_sources", lists)
+    yield from tell("erase_statements", {"ids": sorted(target.statements)})
+    for name in ("erase_mentions", "erase_extractions", "erase_turns", "erase_episodes"):
+        yield from tell(name, {"ids": lists["episodes"]})
+
+
+def _episodes(erasure: Erasure) -> Steps[set[str]]:
+    """Episodes of a scope: by id, or all that its agent and run narrow it to."""
+    values = narrowed(erasure.scope)
+    if erasure.episode_ids is None:
+        return _ids((yield from ask("erase_targets", **values)))
+    ids = list(erasure.episode_ids)
+    return _ids((yield from ask("erase_targets_by_id", **values, ids=ids)))
+
+
+def _unsupported(episodes: set[str]) -> Steps[tuple[set[str], list[Fact]]]:
+    """Facts to erase with these episodes, and those that other sources still support."""
+    gone: set[str] = set()
+    kept: list[Fact] = []
+    for row in (yield from ask("erase_facts_from", episodes=sorted(episodes))):
+        fact = rows.to_fact(row["body"]) if row["body"] else None
+        if fact and any(source.episode_id not in episodes for source in fact.sources):
+            kept.append(fact)
+        else:
+            gone.add(row["id"])
+    return gone, kept
+
+
+def _reopen(episodes: set[str], kept: list[Fact]) -> Steps[list[Fact]]:
+    """Kept facts as they are to be: what these episodes alone had closed is open again."""
+    facts = {fact.id: fact for fact in kept}
+    for row in (yield from ask("closings", episodes=sorted(episodes))):
+        fact = facts.get(row["id"])
+        closing = rows.to_fact(row["after"]) if row["after"] else None
+        if fact is None or closing is None or closing.invalid_at != fact.invalid_at:
+            continue
+        before = yield from ask("state_before", id=fact.id, seq=row["seq"])
+        if before:
+            was = rows.to_fact(before[0]["after"])
+            facts[fact.id] = replace(fact, invalid_at=was.invalid_at)
+    return list(facts.values())

@@ -1,0 +1,386 @@
+"""A ledger in a SQL database, whichever it is: see ``sql/``.
+
+What to do is in steps (:mod:`graphmem.adapters.ledger.sql.steps`); a :class:`Database` does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+
+from graphmem.adapters.ledger.sql import as_of as past
+from graphmem.adapters.ledger.sql import commit as writing
+from graphmem.adapters.ledger.sql import read as reading
+from graphmem.adapters.ledger.sql import relation_types as ruling
+from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql import spend as spending
+from graphmem.adapters.ledger.sql import statements as believing
+from graphmem.adapters.ledger.sql import tables as copying
+from graphmem.adapters.ledger.sql.erase import erase
+from graphmem.adapters.ledger.sql.journal import journal
+from graphmem.adapters.ledger.sql.steps import Ask, Log, Rows, Steps, Work, ask, tell
+from graphmem.clock import Clock, SystemClock, stamp
+from graphmem.model import (
+    Change,
+    Entity,
+    Episode,
+    Fact,
+    Merge,
+    Removal,
+    Scope,
+    Stats,
+    Turn,
+    TypeRule,
+)
+from graphmem.ports.ledger import (
+    Ceiling,
+    Charge,
+    Commit,
+    EntityQuery,
+    Erasure,
+    Event,
+    FactQuery,
+    Hand,
+    Mentions,
+    Origins,
+    Row,
+    Standing,
+    StatementQuery,
+    Told,
+)
+from graphmem.ports.ledger_relation_types import Saying, TypeUse
+from graphmem.ports.llm import Extraction
+from graphmem.ports.vectors import Vector
+
+_ALIASES, _ALIASES_NOW = "alias_keys", "2"
+_REFILED = 1000  # entities whose names are filed anew in one transaction
+
+T = TypeVar("T")
+Kind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
+
+
+class Database(Protocol):
+    """Runs steps in transactions of its own kind of database."""
+
+    @property
+    def shared(self) -> bool: ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def ask(self, *asks: Ask) -> list[Rows]:
+        """The rows of each, all of one moment."""
+        ...
+
+    async def read(self, begin: Callable[[], Steps[T]]) -> T:
+        """Run steps that only read, on one consistent snapshot."""
+        ...
+
+    async def write(
+        self, work: Work[T], landed: Callable[[], Steps[bool]] | None = None
+    ) -> tuple[T, int]:
+        """Run steps in one transaction: all of it is durable when this returns, or none.
+
+        Gives what they return, and the ledger's head then. Where the answer to a commit can be
+        lost, ``landed`` tells from what is stored whether it was done; without it the events that
+        were written tell, and what wrote none is done again.
+        """
+        ...
+
+    async def head(self) -> int: ...
+
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        """See :meth:`~graphmem.ports.ledger.LedgerLog.fresh`."""
+        ...
+
+    async def erased(self) -> None:
+        """Called after an erasure: nothing of it may be left beside the tables."""
+        ...
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]: ...
+
+
+class SqlLedger:
+    """:class:`~graphmem.ports.ledger.Ledger` on a :class:`Database`."""
+
+    def __init__(self, db: Database, clock: Clock | None = None) -> None:
+        self._db = db
+        self._clock = clock or SystemClock()
+
+    @property
+    def shared(self) -> bool:
+        return self._db.shared
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]:
+        return self._db.alone(name)
+
+    async def open(self) -> None:
+        await self._db.open()
+        if await self.setting(_ALIASES) != _ALIASES_NOW:
+            await self._refile()
+
+    async def _refile(self) -> None:
+        """Names filed as an older version did would not be found."""
+        after: str | None = ""
+        while after is not None:
+            after, _ = await self._db.write(partial(_refile, after))
+        await self.remember_setting(_ALIASES, _ALIASES_NOW)
+
+    async def close(self) -> None:
+        await self._db.close()
+
+    async def setting(self, name: str) -> str | None:
+        found = await self._rows("setting", name=name)
+        return found[0]["value"] if found else None
+
+    async def remember_setting(self, name: str, value: str, *, once: bool = False) -> str:
+        def work(_: Log) -> Steps[str]:
+            yield from tell(
+                "set_setting_once" if once else "set_setting", {"name": name, "value": value}
+            )
+            found = yield from ask("setting", name=name)
+            return str(found[0]["value"])
+
+        return (await self._db.write(work))[0]
+
+    # Writes
+
+    async def journal(
+        self, episodes: Sequence[Episode], window_s: float, *, told: Sequence[Commit] = ()
+    ) -> list[Episode]:
+        if not episodes:
+            return []
+        at = [commit.at or self._clock.now() for commit in told]
+        stored, _ = await self._db.write(
+            lambda log: journal(log, episodes, window_s, list(zip(told, at, strict=True)))
+        )
+        return stored
+
+    async def commit(
+        self, commits: Sequence[Commit], *, since: Mapping[str, int] | None = None
+    ) -> int:
+        at = [commit.at or self._clock.now() for commit in commits]
+        _, head = await self._db.write(lambda log: writing.commit(log, commits, since or {}, at))
+        return head
+
+    async def keep_extraction(self, episode_id: str, extraction: Extraction) -> None:
+        before: list[Rows] = []
+
+        def work(_: Log) -> Steps[None]:
+            before.append((yield from ask("extraction", episode_id=episode_id)))
+            yield from writing.keep_extraction(episode_id, extraction)
+
+        def landed() -> Steps[bool]:
+            return (yield from ask("extraction", episode_id=episode_id)) != before[-1]
+
+        await self._db.write(work, landed)
+
+    async def postpone(self, episode_id: str, reason: str, *, failed: bool = False) -> None:
+        await self._db.write(lambda _: writing.postpone(episode_id, reason, failed=failed))
+
+    async def erase(self, erasure: Erasure) -> Removal:
+        at = erasure.at or self._clock.now()
+        removal, _ = await self._db.write(lambda log: erase(log, erasure, at))
+        await self._db.erased()
+        return removal
+
+    # Reads
+
+    async def _rows(self, name: str, /, **values: Any) -> Rows:
+        (found,) = await self._db.ask(Ask(name, values))
+        return found
+
+    async def episodes(
+        self,
+        scope: Scope,
+        *,
+        ids: Sequence[str] | None = None,
+        status: str | None = None,
+        limit: int = 1000,
+    ) -> list[Episode]:
+        if ids is not None:
+            found = await self.episodes_by_id(ids)
+            return [one for one in found if reading.within(one, scope, status)][:limit]
+        return await self._db.read(lambda: reading.episodes(scope, status, limit))
+
+    async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
+        return reading.with_turns(*await self._db.ask(*reading.by_id(ids))) if ids else []
+
+    async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
+        found = await self._rows("turns_around", wall=wall, ids=list(ids), around=around)
+        return [rows.to_turn(row) for row in found]
+
+    async def mentions(
+        self,
+        scope: Scope,
+        *,
+        turn_ids: Sequence[str] = (),
+        entity_ids: Sequence[str] = (),
+        current: datetime | None = None,
+        most: int = 100,
+    ) -> Mentions:
+        asks = reading.mentions(scope, turn_ids, entity_ids, current, most)
+        return reading.mentions_of(asks, await self._db.ask(*asks)) if asks else Mentions()
+
+    async def facts(self, query: FactQuery) -> list[Fact]:
+        found = reading.facts_of(query, await self._db.ask(*reading.ways_in(query)))
+        if query.known_at is None or not found:
+            return found
+        ids = sorted({source.episode_id for fact in found for source in fact.sources})
+        then = await self._rows("existing_by_recorded", ids=ids, known_at=stamp(query.known_at))
+        return reading.as_known(found, {row["id"] for row in then})
+
+    async def statements(self, query: StatementQuery) -> Told:
+        return await self._db.read(lambda: believing.statements(query))
+
+    async def merges(self, wall: str, entity_id: str) -> list[Merge]:
+        found = await self._rows("merges_of", wall=wall, id=entity_id)
+        return [rows.to_merge(row) for row in found]
+
+    async def by_hand(self, wall: str, seq: int) -> tuple[Change, Hand] | None:
+        found = await self._db.read(lambda: believing.by_hand(wall, seq))
+        if found is None:
+            return None
+        event, before, hand = found
+        return rows.to_change(event, rows.to_fact_or_none(event, before)), hand
+
+    async def entities(self, query: EntityQuery) -> list[Entity]:
+        if query.known_at is not None:
+            (then,) = await self._db.ask(past.entities(query))
+            return past.entities_of(query, then)
+        (found,) = await self._db.ask(reading.entities(query))
+        return [rows.to_entity(row["body"]) for row in found]
+
+    async def history(self, wall: str, fact_id: str) -> list[Change]:
+        return rows.to_changes(await self._rows("history", wall=wall, id=fact_id))
+
+    async def standing(self, wall: str, episode_ids: Sequence[str] = ()) -> Standing:
+        return reading.standing_of(await self._db.ask(*reading.standing(wall, episode_ids)))
+
+    async def extraction(self, episode_id: str) -> Extraction | None:
+        found = await self._rows("extraction", episode_id=episode_id)
+        return Extraction(entities=(), facts=(), **dict(found[0])) if found else None
+
+    async def stats(self, scope: Scope | None = None) -> Stats:
+        found = await self._rows("stats", **reading.narrowed(scope))
+        return Stats(**dict(found[0]))
+
+    async def known_keys(self, scope: Scope, keys: Collection[str]) -> set[str]:
+        if not keys:
+            return set()
+        found = await self._rows("known_keys", place=rows.place(scope), keys=list(keys))
+        return {row["key"] for row in found}
+
+    # Relation types
+
+    async def type_rules(self) -> tuple[int, list[TypeRule]]:
+        return ruling.rules_of(await self._rows("type_rules"))
+
+    async def type_uses(self, scope: Scope | None = None) -> list[TypeUse]:
+        (found,) = await self._db.ask(ruling.uses(scope))
+        return ruling.uses_of(found)
+
+    async def sayings(
+        self, types: Collection[str], after: Saying | None, limit: int
+    ) -> list[Saying]:
+        (found,) = await self._db.ask(ruling.sayings(types, after, limit))
+        return ruling.sayings_of(found)
+
+    async def count_sayings(self, types: Collection[str]) -> int:
+        found = await self._rows("count_sayings", types=sorted(types))
+        return int(found[0]["count"])
+
+    # The log
+
+    async def head(self) -> int:
+        return await self._db.head()
+
+    async def events(
+        self, after: int, limit: int, *, wall: str | None = None, until: datetime | None = None
+    ) -> list[Event]:
+        if wall is None or until is None:
+            found = await self._rows("events", after=after, limit=limit)
+        else:
+            found = await self._rows(
+                "events_of_wall", after=after, limit=limit, wall=wall, until=stamp(until)
+            )
+        return [rows.to_event(row) for row in found]
+
+    async def erased(self, wall: str, after: int) -> bool:
+        return bool(await self._rows("erased", wall=wall, after=after))
+
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        return self._db.fresh(after, limit)
+
+    async def existing(
+        self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]
+    ) -> set[str]:
+        if not ids:
+            return set()
+        return {row["id"] for row in await self._rows(f"existing_{kind}", ids=list(ids))}
+
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins:
+        return reading.origins_of(
+            await self._db.ask(*reading.origins(turn_ids, episode_ids, mentioning))
+        )
+
+    async def present(self, kind: Kind, wall: str | None = None) -> set[str]:
+        return {row["id"] for row in await self._rows(f"present_{kind}", wall=wall)}
+
+    # The embedding cache
+
+    async def cached(self, model: str, digests: Sequence[str]) -> dict[str, Vector]:
+        found = await self._rows("cached", model=model, digests=list(digests))
+        return {row["digest"]: np.frombuffer(row["vector"], dtype=np.float32) for row in found}
+
+    async def cache(self, model: str, vectors: Mapping[str, Vector]) -> None:
+        new = [
+            {"model": model, "digest": digest, "vector": vector.astype(np.float32).tobytes()}
+            for digest, vector in vectors.items()
+        ]
+        if new:
+            await self._db.write(lambda _: tell("cache", *new))
+
+    # What models cost
+
+    async def charge(self, charge: Charge, ceilings: Sequence[Ceiling] = ()) -> Ceiling | None:
+        return (await self._db.write(lambda _: spending.charge(charge, ceilings)))[0]
+
+    async def charges(self, wall: str | None = None) -> list[Charge]:
+        (found,) = await self._db.ask(spending.charges(wall))
+        return spending.charges_of(found)
+
+    # Copying
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return tuple(copying.TABLES)
+
+    async def rows(self, table: str, after: str | None, limit: int) -> tuple[list[Row], str | None]:
+        named = copying.table_named(table)
+        if after is None:
+            found = await self._rows(f"first_{table}", limit=limit)
+        else:
+            place = copying.place_after(named, after)
+            found = await self._rows(f"next_{table}", **place, limit=limit)
+        return copying.page(named, found, limit)
+
+    async def load(self, table: str, rows: Sequence[Row], after: str | None) -> None:
+        named = copying.table_named(table)
+        await self._db.write(lambda log: copying.load(log, named, rows, after))
+
+    async def loaded(self, table: str) -> str | None:
+        found = await self._rows("loaded", name=copying.table_named(table).name)
+        return found[0]["after"] if found else None
+
+
+def _refile(after: str, _: Log) -> Steps[str | None]:
+    return believing.refile(after, _REFILED)

@@ -1,0 +1,172 @@
+"""Entities that are one with others: which of them nothing speaks of any more; erasing them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.aliases import put_anew, scrub
+from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
+from graphmem.clock import stamp
+from graphmem.model import Entity
+from graphmem.ports.ledger import Row
+from graphmem.text import digest
+
+_UNSPOKEN = "undone: nothing else speaks of it"
+
+
+def unspoken(ids: Collection[str]) -> Steps[dict[str, str | None]]:
+    """Of these entities, and of all that are one with them, those that nothing speaks of any more,
+    each with the one that it stands for. One that another was merged into stays while that does."""
+    kin = sorted(row["id"] for row in (yield from ask("one_with", ids=sorted(ids))))
+    if not kin:
+        return {}
+    found, joined = yield from ask_all(
+        [Ask("erase_orphans", {"ids": kin}), Ask("merges_into", {"ids": kin})]
+    )
+    left: dict[str, str | None] = {row["id"]: row["merged_into"] for row in found}
+    while staying := {
+        row["kept_id"] for row in joined if row["kept_id"] in left and row["gone_id"] not in left
+    }:
+        left = {id: into for id, into in left.items() if id not in staying}
+    return left
+
+
+def set_aside(log: Log, ids: Collection[str], wall: str, by: By) -> Steps[None]:
+    """Entities that nothing counts for any more are not seen; their history stays."""
+    yield from tell("set_gone", *({"id": id, "gone_at": stamp(by.at)} for id in sorted(ids)))
+    for id in sorted(ids):
+        log.append(
+            by,
+            kind="entity",
+            id=id,
+            action="DELETE",
+            wall=wall,
+            reason=_UNSPOKEN,
+        )
+
+
+def erase_entities(log: Log, ids: Collection[str], by: By) -> Steps[None]:
+    """Remove entities for good, and their names from all that they were ever merged into."""
+    yield from _forget_merged(log, ids, by)
+    for name in ("erase_merges", "erase_aliases", "erase_entities", "forget_events"):
+        yield from tell(name, {"ids": sorted(ids)})
+    for row in log.rows:  # what this very transaction has told of them
+        if row["id"] in ids:
+            row.update(after=None, reason="")
+
+
+def let_go(log: Log, ids: Collection[str], wall: str, by: By) -> Steps[None]:
+    """Entities that were parted stay only where something speaks of them. What an undone episode
+    has brought is set aside like all of it; what only erased ones spoke of is erased."""
+    left = yield from unspoken(ids)
+    told = {row["id"] for row in (yield from ask("still_told", ids=sorted(left)))}
+    aside, gone = set[str](), set[str]()
+    for id in sorted(ids):
+        if id in left and left[id] is None:
+            one = {id, *(other for other, into in left.items() if into == id)}
+            if one & told:
+                aside.add(id)
+            else:
+                gone |= one
+    yield from set_aside(log, aside, wall, by)
+    if gone:
+        bodies = yield from ask("bodies_of", facts=[], entities=sorted(gone))
+        yield from forget_embeddings(set(), bodies)
+        yield from erase_entities(log, gone, by)
+        log_erased(log, "entity", dict.fromkeys(gone), wall, by)
+
+
+def log_erased(log: Log, kind: str, erased: Mapping[str, str | None], wall: str, by: By) -> None:
+    """What projections need to follow, by id; the text is gone."""
+    for id, after in sorted(erased.items()):
+        log.append(
+            by,
+            kind=kind,
+            id=id,
+            action="ERASE",
+            wall=wall,
+            after=after,
+        )
+
+
+def forget_embeddings(texts: Collection[str], bodies: Rows) -> Steps[None]:
+    """Drop the cached vectors of texts, and of all that these facts and entities were read by."""
+    every = {*texts, *(text for row in bodies for text in rows.body_texts(row["body"]))}
+    yield from tell("erase_embeddings", {"digests": sorted(map(digest, every))})
+
+
+@dataclass(slots=True)
+class _Names:
+    """What an entity has from those that are about to be erased: in its history, and still."""
+
+    once: set[str] = field(default_factory=set)
+    now: set[str] = field(default_factory=set)
+
+
+def _forget_merged(log: Log, ids: Collection[str], by: By) -> Steps[None]:
+    """Take from entities the names of those, about to be erased, that were ever merged into them,
+    however far below."""
+    above = yield from _merges_above(ids)
+    if not above:
+        return
+    into = {row["kept_id"] for rows_ in above.values() for row in rows_}
+    below: dict[str, list[str]] = {}
+    for row in (yield from ask("merges_into", ids=sorted(into))):
+        below.setdefault(row["kept_id"], []).append(row["gone_id"])
+    everyone = sorted({*ids, *into, *(id for found in below.values() for id in found)})
+    present = {e["id"]: e for e in (yield from ask("entities_now", ids=everyone))}
+    now = {id: rows.to_entity(row["body"]) for id, row in present.items()}
+    taken: dict[str, _Names] = {}
+    for id in ids:
+        for row, counts in _climb(above, id):
+            before = rows.to_entity(row["body"])
+            names = _names(now[id]) - _names(before)
+            known = taken.setdefault(row["kept_id"], _Names())
+            known.once |= names
+            known.now |= names if counts else set()
+
+    def left(id: str) -> Entity:
+        """As it is to be: what others have that are still one with it, it keeps."""
+        others = [left(other) for other in below.get(id, ()) if other not in ids]
+        gone = taken.get(id, _Names()).now - {name for other in others for name in _names(other)}
+        return replace(now[id], aliases=tuple(a for a in now[id].aliases if a not in gone))
+
+    for id in sorted(taken.keys() - set(ids)):
+        after = left(id)
+        if after != now[id]:
+            seen = present[id]["gone_at"] is None
+            yield from put_anew(log, after, by, "one that it stood for was erased", seen=seen)
+        yield from scrub(id, taken[id].once - _names(after))
+
+
+def _merges_above(ids: Collection[str]) -> Steps[dict[str, Rows]]:
+    """What became in merges of these entities, and of those that they became, by their ids."""
+    found: dict[str, list[Row]] = {}
+    seen: set[str] = set()
+    todo = set(ids)
+    while todo:
+        merges = yield from ask("merges_from", ids=sorted(todo))
+        for row in merges:
+            found.setdefault(row["gone_id"], []).append(row)
+        seen |= todo
+        todo = {row["kept_id"] for row in merges} - seen
+    return dict(found)
+
+
+def _climb(above: Mapping[str, Rows], first: str) -> Iterable[tuple[Row, bool]]:
+    """The merges that lead up from an entity, each with whether all up to there still count."""
+    todo, seen = [(first, True)], set[tuple[str, bool]]()
+    while todo:
+        id, counts = todo.pop()
+        if (id, counts) in seen:
+            continue
+        seen.add((id, counts))
+        for row in above.get(id, ()):
+            yield row, counts and not row["undone"]
+            todo.append((row["kept_id"], counts and not row["undone"]))
+
+
+def _names(entity: Entity) -> set[str]:
+    return {entity.name, *entity.aliases}

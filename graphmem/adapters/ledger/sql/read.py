@@ -1,0 +1,246 @@
+"""How a ledger is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.steps import Ask, Rows, Steps, ask
+from graphmem.clock import stamp_or_none
+from graphmem.filters import And, Test, Where
+from graphmem.model import Episode, Fact, Scope, Turn
+from graphmem.ports.ledger import EntityQuery, FactQuery, Mentions, Origins, Standing
+
+# By which of subject, type and object are given.
+_RELATION_WAYS = {
+    (True, True, True): "facts_by_triple",
+    (True, True, False): "facts_by_subject_type",
+    (True, False, True): "facts_by_subject_object",
+    (True, False, False): "facts_by_subject",
+    (False, True, True): "facts_by_object_type",
+    (False, False, True): "facts_by_object",
+    (False, True, False): "facts_by_type",
+    (False, False, False): "facts_related",
+}
+
+_FILTER_WAYS = (
+    ("episode", "facts_from_episode", "episode_id"),
+    ("subject", "facts_about", "entity_id"),
+    ("object", "facts_about", "entity_id"),
+    ("about", "facts_about", "entity_id"),
+    ("type", "facts_by_type", "type"),
+)
+_MOST_WAYS = 50
+
+
+def narrowed(scope: Scope | None) -> dict[str, Any]:
+    """A scope as the statements take it; none is the whole store."""
+    return {
+        "wall": scope.wall if scope else None,
+        "agent_id": scope.narrow_agent_id if scope else None,
+        "run_id": scope.run_id if scope else None,
+    }
+
+
+def episodes(scope: Scope, status: str | None, limit: int) -> Steps[list[Episode]]:
+    values = {**narrowed(scope), "status": status, "limit": limit}
+    unfinished = status in {"pending", "failed"}
+    found = yield from ask("episodes_unfinished" if unfinished else "episodes", **values)
+    turns = (yield from ask("turns_of_episodes", ids=[row["id"] for row in found])) if found else []
+    return with_turns(found, turns)
+
+
+def by_id(ids: Sequence[str]) -> list[Ask]:
+    """Asks for what :func:`with_turns` makes episodes of."""
+    wanted = {"ids": list(ids)}
+    return [Ask("episodes_by_id", wanted), Ask("turns_of_episodes", wanted)]
+
+
+def with_turns(found: Rows, turns: Rows) -> list[Episode]:
+    by_episode: dict[str, list[Turn]] = {row["id"]: [] for row in found}
+    for row in turns:
+        if row["episode_id"] in by_episode:
+            by_episode[row["episode_id"]].append(rows.to_turn(row))
+    return [rows.to_episode(row, by_episode[row["id"]]) for row in found]
+
+
+def within(episode: Episode, scope: Scope, status: str | None) -> bool:
+    """Whether an episode is in a scope's wall, narrowed by its agent and run, with that status."""
+    return (
+        episode.scope.wall == scope.wall
+        and scope.narrow_agent_id in {None, episode.scope.agent_id}
+        and scope.run_id in {None, episode.scope.run_id}
+        and status in {None, episode.status}
+    )
+
+
+def facts_of(query: FactQuery, answers: Sequence[Rows]) -> list[Fact]:
+    """The facts that the answers to :func:`ways_in` hold."""
+    bodies = [row["body"] for answer in answers for row in answer]
+    # Several entities are asked for one by one and may share facts.
+    found = {fact.id: fact for fact in map(rows.to_fact, bodies)}
+    order = rows.by_begin if query.earliest_first else _by_id
+    ordered = sorted(found.values(), key=order, reverse=query.newest_first)
+    return ordered if query.limit_each else ordered[: query.limit]
+
+
+def _by_id(fact: Fact) -> str:
+    return fact.id
+
+
+def as_known(facts: Sequence[Fact], episodes: Collection[str]) -> list[Fact]:
+    """Without sources that only came later: a repetition makes no new version."""
+    return [
+        replace(fact, sources=tuple(s for s in fact.sources if s.episode_id in episodes))
+        for fact in facts
+    ]
+
+
+def ways_in(query: FactQuery) -> list[Ask]:
+    """The statements for the first key that the query gives: of what is believed and, for another
+    time, of what was believed then."""
+    values: dict[str, Any] = {
+        "wall": query.wall,
+        "agent_id": query.agent_id,
+        "run_id": query.run_id,
+        "current": stamp_or_none(query.current),
+        "at": stamp_or_none(query.at),
+        "known_at": stamp_or_none(query.known_at),
+        "stated_only": query.stated_only,
+        "relations_only": query.relations_only,
+        "after": query.after,
+        "limit": query.limit,
+    }
+    asks = [
+        Ask(name, {**values, **more}, query.newest_first, query.where)
+        for name, more in _ways(query)
+    ]
+    if query.known_at is not None:
+        asks += [one._replace(name=f"{one.name}_then") for one in asks]
+    return asks
+
+
+def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
+    if query.ids is not None:
+        yield "facts_by_id", {"ids": list(query.ids)}
+    elif query.text_key is not None:
+        yield "facts_by_text", {"text_key": query.text_key}
+    elif query.relation is not None:
+        subject_id, type, object_id = query.relation
+        given = (subject_id is not None, type is not None, object_id is not None)
+        relation = {"subject_id": subject_id, "type": type, "object_id": object_id}
+        yield _RELATION_WAYS[given] + ("_earliest" if query.earliest_first else ""), relation
+    elif query.entity_ids is not None:
+        for id in dict.fromkeys(query.entity_ids):
+            yield "facts_about", {"entity_id": id}
+    elif query.source_episode is not None:
+        yield "facts_from_episode", {"episode_id": query.source_episode}
+    else:
+        yield from _way_of_filter(query)
+
+
+def _way_of_filter(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
+    """By what must hold of every fact that passes the filter, the narrowest first; else all facts
+    of the wall, in order."""
+    musts = {test.field: test.values for test in _musts(query.where)}
+    for field, name, parameter in _FILTER_WAYS:
+        values = musts.get(field, ())
+        if 0 < len(values) <= _MOST_WAYS:
+            for value in values:
+                yield name, {parameter: value}
+            return
+    yield "facts_of_wall", {}
+
+
+def _musts(where: Where | None) -> Iterator[Test]:
+    for part in where.parts if isinstance(where, And) else (where,):
+        if isinstance(part, Test) and part.op == "in":
+            yield part
+
+
+def entities(query: EntityQuery) -> Ask:
+    name, _, after_id = (query.after or "").partition("\0")
+    values: dict[str, Any] = {"wall": query.wall, "limit": query.limit}
+    if query.ids is not None:
+        return Ask("entities_by_id", {**values, "ids": list(query.ids)})
+    if query.keys is not None:
+        return Ask("entities_by_key", {**values, "keys": list(query.keys)})
+    values |= {"kind": query.kind, "contains": query.contains}
+    values |= {"after_name": name, "after_id": after_id}
+    return Ask("entities_of_wall", values, where=query.where)
+
+
+def mentions(
+    scope: Scope,
+    turn_ids: Sequence[str],
+    entity_ids: Sequence[str],
+    current: datetime | None,
+    most: int,
+) -> list[Ask]:
+    """Asks for what :func:`mentions_of` reads."""
+    asks = [Ask("named_in", {"wall": scope.wall, "ids": list(turn_ids)})] if turn_ids else []
+    if entity_ids:
+        wanted = {"wall": scope.wall, "ids": list(entity_ids), "most": most}
+        narrow = {**narrowed(scope), "current": stamp_or_none(current)}
+        asks += [Ask("turns_naming", {**narrow, **wanted}), Ask("facts_naming", wanted)]
+    return asks
+
+
+def mentions_of(asks: Sequence[Ask], answers: Sequence[Rows]) -> Mentions:
+    found = {ask.name: answer for ask, answer in zip(asks, answers, strict=True)}
+    turns: dict[str, list[str]] = {}
+    for row in found.get("turns_naming", ()):
+        turns.setdefault(row["entity_id"], []).extend(json.loads(row["ids"]))
+    return Mentions(
+        entities={
+            row["turn_id"]: tuple(sorted({*json.loads(row["ids"])}))
+            for row in found.get("named_in", ())
+        },
+        turns={entity: tuple(dict.fromkeys(ids)) for entity, ids in turns.items()},
+        facts={
+            row["entity_id"]: tuple(json.loads(row["ids"])) for row in found.get("facts_naming", ())
+        },
+    )
+
+
+def standing(wall: str, episode_ids: Sequence[str]) -> list[Ask]:
+    """Asks for what :func:`standing_of` reads."""
+    statuses = Ask("statuses", {"wall": wall, "ids": list(episode_ids)})
+    return [Ask("changed_last", {"wall": wall}), *([statuses] if episode_ids else [])]
+
+
+def standing_of(answers: Sequence[Rows]) -> Standing:
+    changed, *statuses = answers
+    known = {row["id"]: row["status"] for found in statuses for row in found}
+    return Standing(changed_seq(changed), known, changed[0]["types_seq"])
+
+
+def origins(
+    turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+) -> list[Ask]:
+    """Asks for what :func:`origins_of` reads."""
+    wanted = {"speakers": turn_ids, "episode_kinds": episode_ids, "turn_mentions": mentioning}
+    return [Ask(name, {"ids": list(ids)}) for name, ids in wanted.items() if ids]
+
+
+def origins_of(answers: Sequence[Rows]) -> Origins:
+    mentions: dict[str, list[tuple[str, str]]] = {}
+    speakers: dict[str, str] = {}
+    kinds: dict[str, str] = {}
+    for row in (row for found in answers for row in found):
+        if row["what"] == "speaker":
+            speakers[row["id"]] = row["value"]
+        elif row["what"] == "kind":
+            kinds[row["id"]] = row["value"]
+        else:
+            mentions.setdefault(row["id"], []).append((row["value"], row["stands_for"]))
+    return Origins(speakers, kinds, {id: tuple(found) for id, found in mentions.items()})
+
+
+def changed_seq(found: Rows) -> int:
+    """From the rows of ``changed_last``: a change for every wall is one in this."""
+    return int(max(found[0]["seq"], found[0]["types_seq"]))

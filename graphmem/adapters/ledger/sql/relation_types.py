@@ -1,0 +1,49 @@
+"""What a ledger keeps of relation types: their rules are events of no wall, the last one holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+
+from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.read import narrowed
+from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows
+from graphmem.model import Scope, TypeRule
+from graphmem.ports.ledger_relation_types import ALL_WALLS, Saying, TypeUse
+
+
+def put_rules(log: Log, rules: Iterable[TypeRule], by: By) -> None:
+    for rule in rules:
+        log.append(
+            by._replace(episode_id=None),
+            kind="type",
+            id=rule.type,
+            action="UPDATE",
+            wall=ALL_WALLS,
+            after=rows.as_json(rule),
+        )
+
+
+def rules_of(found: Rows) -> tuple[int, list[TypeRule]]:
+    """From the rows of ``type_rules``."""
+    last = {row["id"]: row["after"] for row in found}
+    rules = [TypeRule.from_json(json.loads(last[type])) for type in sorted(last)]
+    return (found[-1]["seq"] if found else 0), rules
+
+
+def uses(scope: Scope | None) -> Ask:
+    return Ask("type_uses", narrowed(scope))
+
+
+def uses_of(found: Rows) -> list[TypeUse]:
+    return [TypeUse(row["type"], row["statements"], row["subjects"]) for row in found]
+
+
+def sayings(types: Collection[str], after: Saying | None, limit: int) -> Ask:
+    wall, subject_id, type = after or ("", "", "")
+    values = {"after_wall": wall, "after_subject": subject_id, "after_type": type}
+    return Ask("sayings", {"types": sorted(types), **values, "limit": limit})
+
+
+def sayings_of(found: Rows) -> list[Saying]:
+    return [Saying(row["wall"], row["subject_id"], row["type"]) for row in found]

@@ -1,0 +1,285 @@
+"""What a ledger keeps of what was said: statements, edits by hand, merges, and undoing them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.aliases import forget_names
+from graphmem.adapters.ledger.sql.merges import set_aside, unspoken
+from graphmem.adapters.ledger.sql.read import narrowed
+from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
+from graphmem.clock import stamp
+from graphmem.model import Entity, Fact, Merge, Statement
+from graphmem.ports.ledger import TAKEN_UP, Commit, Hand, Row, StatementQuery, Told
+
+_PARTED = "no longer one with another"
+
+# Writing
+
+
+def put_statements(commit: Commit) -> Steps[None]:
+    """What an episode says, in place of what it said when it was read before."""
+    episode = commit.episode
+    if episode is not None:
+        if episode.reason == TAKEN_UP:
+            yield from tell("drop_statements_of", {"id": episode.id})
+        put = [rows.statement_row(s, episode.scope.wall) for s in commit.statements]
+        yield from tell("add_statement", *put)
+
+
+def put_support(fact: Fact) -> Steps[None]:
+    """Which statements a fact rests on; a fact of older days is its own."""
+    yield from tell("add_support", *support_rows(fact))
+
+
+def support_rows(fact: Fact) -> list[Row]:
+    return [{"statement_id": id, "fact_id": fact.id} for id in fact.statement_ids]
+
+
+def put_edits(commit: Commit, wall: str) -> Steps[None]:
+    yield from tell("add_edit", *(rows.edit_row(edit, wall) for edit in commit.edits))
+
+
+def put_merge(log: Log, merge: Merge, wall: str, by: By) -> Steps[None]:
+    """From here on the one stands for the other, and for all that the other stood for."""
+    row = {
+        "id": merge.id,
+        "wall": wall,
+        "kept_id": merge.kept_id,
+        "gone_id": merge.gone_id,
+        "at": stamp(merge.at),
+        "body": rows.as_json(merge.before),
+    }
+    yield from tell("add_merge", row)
+    away = [merge.gone_id, *_ids((yield from ask("merged_away", id=merge.gone_id)))]
+    moved = {"into": merge.kept_id, "gone_at": stamp(by.at)}
+    yield from tell("stand_for", *({"id": id, **moved} for id in away))
+    _log_entity(
+        log, merge.gone_id, wall, by, action="DELETE", reason=f"is one with {merge.kept_id}"
+    )
+    yield from _mention_anew(log, away, wall, by)
+
+
+def undo_merge(log: Log, merge_id: str, wall: str, by: By) -> Steps[tuple[str, ...]]:
+    """The entity that was gone is there again, with all that it stood for before. Gives the two."""
+    found = yield from ask("merge_by_id", id=merge_id)
+    if not found or found[0]["wall"] != wall:
+        return ()
+    gone_id = found[0]["gone_id"]
+    yield from tell("undo_merge", {"id": merge_id})
+    away = yield from _below(gone_id, wall)
+    yield from tell("stand_for", {"id": gone_id, "into": None, "gone_at": None})
+    moved = {"into": gone_id, "gone_at": stamp(by.at)}
+    yield from tell("stand_for", *({"id": id, **moved} for id in away))
+    body = (yield from ask("entity_body", id=gone_id))[0]["body"]
+    _log_entity(log, gone_id, wall, by, action="ADD", reason=_PARTED, body=body)
+    yield from _mention_anew(log, [gone_id, *away], wall, by)
+    return found[0]["kept_id"], gone_id
+
+
+def _below(id: str, wall: str) -> Steps[list[str]]:
+    """Entities that were merged into this one, and into those."""
+    found: list[str] = []
+    todo = [id]
+    while todo:
+        merges = yield from ask("merges_of", wall=wall, id=todo[-1])
+        into = todo.pop()
+        more = [row["gone_id"] for row in merges if row["kept_id"] == into]
+        found += more
+        todo += more
+    return found
+
+
+def _mention_anew(log: Log, ids: Sequence[str], wall: str, by: By) -> Steps[None]:
+    """Tell projections again what those episodes mention that mention one of these."""
+    named: dict[str, list[str]] = {}
+    for row in (yield from ask("mentions_of", ids=list(ids))):
+        named.setdefault(row["episode_id"], []).append(row["entity_id"])
+    for episode_id, entity_ids in named.items():
+        log.append(
+            by,
+            kind="mention",
+            id=episode_id,
+            action="REPLACE",
+            wall=wall,
+            after=rows.as_json({"entity_ids": entity_ids}),
+        )
+
+
+def _log_entity(
+    log: Log,
+    id: str,
+    wall: str,
+    by: By,
+    *,
+    action: str,
+    reason: str,
+    body: str | None = None,
+) -> None:
+    log.append(
+        by,
+        kind="entity",
+        id=id,
+        action=action,
+        wall=wall,
+        reason=reason,
+        after=body,
+    )
+
+
+def undo_episode(log: Log, id: str, wall: str, by: By) -> Steps[None]:
+    """Set aside what it says; what only it mentioned goes, and projections let it go."""
+    turns, named = yield from ask_all(
+        [
+            Ask("turns_of_episode", {"id": id}),
+            Ask("entities_touched", {"episodes": [id], "facts": []}),
+        ]
+    )
+    for name in ("set_undone", "set_episode_undone", "clear_mentions"):
+        yield from tell(name, {"id": id})
+    left = yield from unspoken(_ids(named))
+    aside = [one for one, into in left.items() if into is None]
+    # With the episode's id: who erases it later finds by that what it took along.
+    yield from set_aside(log, aside, wall, by._replace(episode_id=id))
+    yield from forget_names(log, [id], by, reason="undone", erase=False)
+    log.append(
+        by._replace(episode_id=id),
+        kind="episode",
+        id=id,
+        action="DELETE",
+        wall=wall,
+        reason="undone",
+        after=rows.as_json({"turn_ids": [row["id"] for row in turns]}),
+    )
+
+
+def take_up(log: Log, row: Row, by: By) -> Steps[None]:
+    """An undone episode is pending again; projections take it, and the link of the next to it."""
+    yield from tell("set_pending", {"id": row["id"], "reason": TAKEN_UP})
+    following = yield from ask("episode_after", id=row["id"])
+    for id in (row["id"], *(one["id"] for one in following)):
+        log.append(
+            by._replace(episode_id=id),
+            kind="episode",
+            id=id,
+            action="ADD",
+            wall=row["wall"],
+        )
+
+
+# Reading
+
+
+def statements(query: StatementQuery) -> Steps[Told]:
+    """The steps of :meth:`~graphmem.ports.ledger.LedgerReads.statements`."""
+    ids = {id for _, subject, object in query.places for id in (subject, object) if id}
+    ids |= set(query.entity_ids)
+    merged: dict[str, str] = {}
+    alike: dict[str, list[str]] = {id: [id] for id in ids}
+    if ids:
+        for row in (yield from ask("merged_of", ids=sorted(ids))):
+            merged[row["id"]] = row["merged_into"]
+            if row["merged_into"] in alike:
+                alike[row["merged_into"]].append(row["id"])
+    answers = yield from ask_all(list(_asks(query, alike)))
+    found = {row["id"]: rows.to_statement(row) for answer in answers for row in answer}
+    if not found:
+        return Told(merged=merged)
+    wanted = {"ids": sorted(found)}
+    named = sorted({id for s in found.values() for id in _named(s)} - ids)
+    facts, edits, other = yield from ask_all(
+        [
+            Ask("facts_made_of", wanted),
+            Ask("edits_over", wanted),
+            Ask("merged_of", {"ids": named}),
+        ]
+    )
+    merged |= {row["id"]: row["merged_into"] for row in other}
+    return Told(
+        tuple(found[id] for id in sorted(found)),
+        tuple(rows.to_fact(row["body"]) for row in facts),
+        tuple(rows.to_edit(row["body"]) for row in edits),
+        merged,
+    )
+
+
+def _named(statement: Statement) -> Iterable[str]:
+    ends = (statement.subject_id, statement.object_id)
+    return (id for id in (*ends, *statement.entity_ids) if id is not None)
+
+
+def _asks(query: StatementQuery, alike: dict[str, list[str]]) -> Iterable[Ask]:
+    wall = {"wall": query.wall}
+    yield from _asks_for_places(query, alike)
+    if query.sentences:
+        yield Ask("statements_by_text", {**wall, "keys": list(query.sentences)})
+    if query.episode_ids:
+        values = {"ids": list(query.episode_ids), "undone_too": query.undone_too}
+        yield Ask("statements_of_episodes", {**wall, **values})
+    if query.scope is not None:
+        yield Ask("statements_of_scope", narrowed(query.scope))
+    entities = sorted({id for one in query.entity_ids for id in alike[one]})
+    for name, ids in (
+        ("statements_by_id", query.statement_ids),
+        ("statements_of_facts", query.fact_ids),
+        ("statements_of_entities", entities),
+    ):
+        if ids:
+            yield Ask(name, {**wall, "ids": list(ids)})
+
+
+def _asks_for_places(query: StatementQuery, alike: dict[str, list[str]]) -> Iterable[Ask]:
+    by_subject: list[tuple[str, str]] = []
+    triples: list[tuple[str, str, str]] = []
+    by_object: list[tuple[str, str]] = []
+    for type, subject, object in dict.fromkeys(query.places):
+        objects = alike.get(object, [object]) if object is not None else []
+        if subject is None:
+            by_object += [(type, id) for id in objects]
+        elif object is None:
+            by_subject += [(type, id) for id in alike[subject]]
+        else:
+            triples += [(type, id, other) for id in alike[subject] for other in objects]
+    for name, columns, found in (
+        ("statements_by_subject", ("types", "subjects"), by_subject),
+        ("statements_by_triple", ("types", "subjects", "objects"), triples),
+        ("statements_by_object", ("types", "objects"), by_object),
+    ):
+        if found:
+            lists = map(list, zip(*found, strict=True))
+            yield Ask(name, {"wall": query.wall, **dict(zip(columns, lists, strict=True))})
+
+
+def by_hand(wall: str, seq: int) -> Steps[tuple[Row, str | None, Hand] | None]:
+    """The event, the body before it, and the act by hand that it came of."""
+    found = yield from ask("event_by_seq", wall=wall, seq=seq)
+    if not found:
+        return None
+    event = found[0]
+    at = {"wall": wall, "at": event["at"]}
+    before, edits, merges = yield from ask_all(
+        [
+            Ask("event_before", {"wall": wall, "id": event["id"], "seq": seq}),
+            Ask("edits_at", at),
+            Ask("merges_at", at),
+        ]
+    )
+    hand = Hand(
+        rows.to_edit(edits[0]["body"]) if edits else None,
+        rows.to_merge(merges[0]) if merges else None,
+    )
+    return event, before[0]["after"] if before else None, hand
+
+
+def refile(after: str, limit: int) -> Steps[str | None]:
+    """File the names of some entities anew; where to go on, None at the end."""
+    found = yield from ask("all_entities", after=after, limit=limit)
+    entities: list[Entity] = [rows.to_entity(row["body"]) for row in found]
+    yield from tell("clear_aliases", *({"id": entity.id} for entity in entities))
+    yield from tell("add_alias", *(row for e in entities for row in rows.alias_rows(e)))
+    return entities[-1].id if len(entities) == limit else None
+
+
+def _ids(found: Rows) -> set[str]:
+    return {row["id"] for row in found}

@@ -1,0 +1,120 @@
+"""The rows of a ledger as they are, table by table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphmem.adapters.ledger.sql.steps import Log, Rows, Steps, tell
+from graphmem.errors import UsageError
+from graphmem.ports.ledger import Row
+
+_TRUTHS = frozenset({"time_given", "infer", "undone"})
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's columns, and those of them that its rows are told apart and ordered by."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+def _table(name: str, key: str, columns: str) -> Table:
+    return Table(name, tuple(key.split()), tuple(columns.split()))
+
+
+TABLES: Mapping[str, Table] = {
+    table.name: table
+    for table in (
+        _table("settings", "name", "name value"),
+        _table(
+            "episodes",
+            "n",
+            "n id wall place project_id user_id agent_id run_id kind content content_hash "
+            "occurred_at time_given recorded_at previous_id idempotency_key expires_at "
+            "memory_type importance metadata tags infer status reason extraction",
+        ),
+        _table(
+            "turns",
+            "id",
+            "id episode_id ordinal wall speaker role text occurred_at source_id",
+        ),
+        _table(
+            "extractions",
+            "episode_id",
+            "episode_id extractor version raw calls tokens_in tokens_out",
+        ),
+        _table("entities", "id", "id wall name key kind body merged_into gone_at"),
+        _table("aliases", "entity_id key wall", "wall key entity_id"),
+        _table("mentions", "turn_id entity_id", "turn_id entity_id episode_id"),
+        _table(
+            "facts",
+            "id version",
+            "id version wall text_key subject_id type object_id recorded_at retired_at ends_at "
+            "body begins_at modality",
+        ),
+        _table("fact_entities", "entity_id fact_id", "entity_id fact_id"),
+        _table(
+            "sources",
+            "fact_id episode_id turn_id",
+            "fact_id episode_id turn_id agent_id run_id",
+        ),
+        _table("past_entities", "entity_id fact_id", "entity_id fact_id"),
+        _table(
+            "past_sources",
+            "fact_id episode_id turn_id",
+            "fact_id episode_id turn_id agent_id run_id",
+        ),
+        _table(
+            "statements",
+            "id",
+            "id wall episode_id subject_id type object_id text_key undone body",
+        ),
+        _table("supports", "statement_id fact_id", "statement_id fact_id"),
+        _table("edits", "id", "id wall fact_id at undone body"),
+        _table("merges", "id", "id wall kept_id gone_id at undone body"),
+        _table("events", "seq", "seq at kind id action wall episode_id actor reason after"),
+        _table("embeddings", "model digest", "model digest vector"),
+        _table("spend", "day model wall", "day model wall calls tokens_in tokens_out micros"),
+    )
+}
+
+
+def table_named(name: str) -> Table:
+    if name not in TABLES:
+        raise UsageError(f"a ledger has no table {name!r}; it has: {', '.join(TABLES)}")
+    return TABLES[name]
+
+
+def page(table: Table, found: Rows, limit: int) -> tuple[list[Row], str | None]:
+    """Rows as every ledger has them, and where the next ones begin."""
+    plain = [
+        {
+            column: bool(row[column]) if column in _TRUTHS else row[column]
+            for column in table.columns
+        }
+        for row in found
+    ]
+    if len(plain) < limit:
+        return list(plain), None
+    return list(plain), json.dumps([plain[-1][column] for column in table.key])
+
+
+def place_after(table: Table, after: str) -> dict[str, Any]:
+    """The parameters of ``next_…`` from what :func:`page` gave."""
+    try:
+        values = json.loads(after)
+        return {f"after_{column}": value for column, value in zip(table.key, values, strict=True)}
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{after!r} is no place in the table {table.name}") from error
+
+
+def load(log: Log, table: Table, rows: Sequence[Row], after: str | None) -> Steps[None]:
+    yield from tell(f"load_{table.name}", *rows)
+    if table.name == "events" and rows:
+        log.seq = max(row["seq"] for row in rows)
+    yield from tell("note_loaded", {"name": table.name, "after": after or ""})

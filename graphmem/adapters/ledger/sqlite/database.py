@@ -1,0 +1,327 @@
+"""SQLite itself: connections, threads, transactions, migrations, errors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from graphmem.adapters.ledger.sql.queries import Statements, migrations, sql_file
+from graphmem.adapters.ledger.sql.recent_events import Fresh
+from graphmem.adapters.ledger.sql.steps import (
+    Ask,
+    Log,
+    Rows,
+    Steps,
+    Tell,
+    Values,
+    Work,
+    ask,
+    ask_all,
+)
+from graphmem.adapters.ledger.sqlite.bulk_insert import insert_many
+from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.ports.ledger import Event
+
+T = TypeVar("T")
+
+_APPLICATION_ID = 0x67726D65  # "grme": tells our files from other SQLite files
+_READERS = 2
+_LEAST_ROOM = 1 << 20  # bytes
+
+
+STATEMENTS = Statements("sqlite.sql")
+
+
+class Cursor:
+    """Runs steps on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def run(self, steps: Steps[T]) -> T:
+        try:
+            request = next(steps)
+            while True:
+                if isinstance(request, Tell):
+                    self.tell(request.name, request.rows)
+                    request = steps.send([])
+                else:
+                    request = steps.send([self.ask(one) for one in request])
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def ask(self, ask: Ask) -> Rows:
+        statement, more = STATEMENTS.filtered(ask)
+        values = _bound({**ask.values, **more} if more else ask.values)
+        found: list[Any] = self._connection.execute(statement, values).fetchall()
+        return found
+
+    def tell(self, name: str, rows: Sequence[Values]) -> None:
+        if rows:
+            lists = any(type(value) is list for value in rows[0].values())
+            bound = list(map(_bound, rows)) if lists else rows
+            statement = STATEMENTS[name, False]
+            done = insert_many(self._connection, statement, bound)
+            self._connection.executemany(statement, bound[done:])
+
+
+def _bound(values: Values) -> Values:
+    """Lists as JSON text, which the statements take apart."""
+    if any(type(value) is list for value in values.values()):
+        return {
+            name: json.dumps(value) if type(value) is list else value
+            for name, value in values.items()
+        }
+    return values
+
+
+class SqliteDatabase:
+    """One SQLite file in WAL mode: one writer thread, a few readers.
+
+    Every call runs in a thread of its own pool and cannot be cut short: a cancelled write is
+    waited for, and has committed or rolled back as a whole when the cancellation goes on.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="graphmem-ledger-write")
+        # In memory there is one connection, which its one thread reads and writes with.
+        self._reader = (
+            self._writer
+            if path is None
+            else ThreadPoolExecutor(_READERS, thread_name_prefix="graphmem-ledger-read")
+        )
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._closed = False
+        self._head = 0
+        self._fresh = Fresh()
+        self._lock: BaseFileLock | None = None
+
+    @property
+    def shared(self) -> bool:
+        return False
+
+    @contextlib.asynccontextmanager
+    async def alone(self, _name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        # The file is held already.
+        yield _nothing
+
+    async def head(self) -> int:
+        # One process writes this file, so what it last wrote is the head.
+        return self._head
+
+    def fresh(self, after: int, limit: int) -> list[Event]:
+        return self._fresh.after(after, limit)
+
+    async def write(
+        self, work: Work[T], _landed: Callable[[], Steps[bool]] | None = None
+    ) -> tuple[T, int]:
+        """Run steps in one transaction: all of it is durable when this returns, or none."""
+        self._check_open()
+        future = asyncio.get_running_loop().run_in_executor(self._writer, self._transaction, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            # Whoever decides next must read what this left, so it is left first.
+            await asyncio.wait([future])
+            if not future.cancelled():
+                future.exception()
+            raise
+
+    async def ask(self, *asks: Ask) -> list[Rows]:
+        return await self._submit(self._reader, lambda: self._answer(asks))
+
+    async def read(self, begin: Callable[[], Steps[T]]) -> T:
+        """Run steps on one consistent snapshot."""
+        return await self._submit(self._reader, lambda: self._snapshot(begin))
+
+    async def open(self) -> None:
+        self._hold()
+        await self._submit(self._writer, self._migrate)
+        self._head = await self.read(_head)
+
+    async def erased(self) -> None:
+        """What was erased must not survive in the write-ahead log either: cut it to nothing."""
+        self._fresh.clear()
+        await self._submit(
+            self._writer,
+            lambda: self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(),
+        )
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for pool in {self._reader, self._writer}:
+            await asyncio.to_thread(pool.shutdown)
+        for connection in self._connections:
+            connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _hold(self) -> None:
+        """Hold the file: SQLite would let others write it too, behind this one's back."""
+        if self.path is None or self._lock is not None:
+            return
+        lock = FileLock(f"{self.path}.lock", thread_local=False)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise Unavailable(
+                f"the ledger {self.path} is in use: close the other one, or name another file"
+            ) from None
+        except OSError as error:
+            raise UsageError(f"the ledger {self.path} cannot be opened: {error}") from error
+        self._lock = lock
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError("this memory is closed; open it again")
+
+    async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        self._check_open()
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    def _transaction(self, work: Work[T]) -> tuple[T, int]:
+        connection = self._connection()
+        with self._errors():
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                cursor, log = Cursor(connection), Log()
+                result = cursor.run(work(log))
+                cursor.tell("add_event", log.number(self._head))
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            # In the one writer's thread, as soon as it is durable: the caller may be gone.
+            self._head = max(self._head, log.seq)
+            self._fresh.add(log)
+            return result, self._head
+
+    def _answer(self, asks: Sequence[Ask]) -> list[Rows]:
+        if len(asks) != 1:
+            return self._snapshot(lambda: ask_all(asks))
+        # One statement is a snapshot by itself.
+        connection = self._connection()
+        with self._errors():
+            return [Cursor(connection).ask(asks[0])]
+
+    def _snapshot(self, begin: Callable[[], Steps[T]]) -> T:
+        connection = self._connection()
+        with self._errors():
+            connection.execute("BEGIN")
+            try:
+                return Cursor(connection).run(begin())
+            finally:
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._connect()
+            self._local.connection = connection
+            self._connections.append(connection)
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        with self._errors():
+            connection = sqlite3.connect(
+                self.path or ":memory:",
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=30,
+                cached_statements=512,
+            )
+            connection.row_factory = sqlite3.Row
+            # Of a new file: fewer pages go to the log and to their place. An old one keeps its own.
+            connection.execute("PRAGMA page_size = 8192")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")
+            # 64 MiB: a page that the system has is read without a call (half of a lookup). Every
+            # connection maps its own, which counts as memory of this process, as its cache does.
+            connection.execute("PRAGMA mmap_size = 67108864")
+            connection.execute("PRAGMA cache_size = -32768")
+            # 64 MiB: what a bulk load writes again and again goes to its place once.
+            connection.execute("PRAGMA wal_autocheckpoint = 8192")
+            return connection
+
+    def _migrate(self) -> None:
+        scripts = migrations("sqlite")
+        connection = self._connection()
+        with self._errors():
+            # 64 MiB for the one that writes: what a bulk load changes again and again stays in it.
+            connection.execute("PRAGMA cache_size = -65536")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            owner = connection.execute("PRAGMA application_id").fetchone()[0]
+            tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+            if tables and owner != _APPLICATION_ID:
+                raise Rejected(f"{self.path} is a SQLite file of something else, not a ledger")
+            if version > len(scripts):
+                raise Rejected(
+                    f"{self.path} was written by a newer graphmem (ledger version {version}, this "
+                    f"one knows up to {len(scripts)}); upgrade with: pip install -U graphmem"
+                )
+            for number, script in enumerate(scripts[version:], start=version + 1):
+                # executescript commits what is open, so the transaction is part of the script.
+                connection.executescript(
+                    f"BEGIN IMMEDIATE;\n{sql_file(script)}\n"
+                    f"PRAGMA application_id = {_APPLICATION_ID};\n"
+                    f"PRAGMA user_version = {number};\nCOMMIT;"
+                )
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Wrap what SQLite raises; the cause is kept."""
+        try:
+            yield
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                "text with a lone surrogate cannot be stored or looked up; decode it as UTF-8"
+            ) from error
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                raise Unavailable(f"the ledger {self.path} is busy: {error}") from error
+            if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+                why = "the disk is full" if _full(self.path) else error
+                raise Unavailable(f"the ledger {self.path} cannot be written: {why}") from error
+            raise Rejected(f"the ledger {self.path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise Rejected(f"the ledger {self.path} cannot be used: {error}") from error
+
+
+def _full(path: Path | None) -> bool:
+    """Whether the disk has no room for what SQLite writes beside a ledger: it says only "disk I/O
+    error" where the file that all readers share cannot grow."""
+    if path is None:
+        return False
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_ROOM
+    except OSError:
+        return False
+
+
+def _head() -> Steps[int]:
+    found = yield from ask("head")
+    return int(found[0]["head"])
+
+
+async def _nothing() -> None:
+    """What is held by a lock on the file cannot be lost."""

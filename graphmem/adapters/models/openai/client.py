@@ -1,0 +1,107 @@
+"""The ``openai`` SDK's client for any compatible endpoint, and when and how long to wait."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import ipaddress
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from graphmem.adapters.models.openai import errors as failures
+from graphmem.errors import UsageError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from tenacity import RetryCallState
+
+_T = TypeVar("_T")
+
+OPENAI_URL = "https://api.openai.com/v1"
+_NO_KEY = "none"
+"""Sent where no key is needed: the SDK wants one, servers such as Ollama ignore it."""
+_CONNECT_S = 10.0
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 20.0
+_LONGEST_RETRY_AFTER_S = 60.0
+
+
+def endpoint(base_url: str | None, api_key: str | None, *, otherwise: str) -> tuple[str, str]:
+    """URL and key to use. ``OPENAI_BASE_URL`` and ``OPENAI_API_KEY`` stand in only where no URL is
+    given: a key is never sent to an endpoint it was not meant for. ``otherwise`` says what to do
+    without a key."""
+    if base_url is None:
+        base_url = os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+        api_key = api_key or os.environ.get("OPENAI_API_KEY")
+    url = failures.check_base_url(base_url)
+    key = (api_key or "").strip()
+    if not key and url.startswith(OPENAI_URL):
+        raise UsageError(
+            "OpenAI needs a key: set OPENAI_API_KEY, or name another endpoint with "
+            f"OPENAI_BASE_URL, or {otherwise}"
+        )
+    if not key.isascii() or not key.isprintable():
+        raise UsageError("the API key holds characters that no key has; was it copied whole?")
+    return url, key or _NO_KEY
+
+
+async def open_client(url: str, key: str, timeout_s: float) -> AsyncOpenAI:
+    """A client that does not retry by itself and asks no proxy for this machine's own servers."""
+    # The import takes half a second: not in the event loop.
+    openai: Any = await asyncio.to_thread(importlib.import_module, "openai")
+    client: AsyncOpenAI = openai.AsyncOpenAI(
+        base_url=url,
+        api_key=key,
+        max_retries=0,
+        timeout=openai.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if _is_local(url) else None,
+    )
+    return client
+
+
+async def with_retries(
+    ask: Callable[[], Awaitable[_T]],
+    *,
+    max_attempts: int,
+    sleep: Callable[[float], Awaitable[None]],
+) -> _T:
+    """``ask``, again while what it raises may pass."""
+    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(worth_waiting),
+        stop=stop_after_attempt(max_attempts),
+        wait=_wait,
+        sleep=sleep,
+        reraise=True,
+    )
+    return await retrying(ask)
+
+
+def worth_waiting(error: BaseException) -> bool:
+    """Retryable, unless the server asks for more patience than a call should have."""
+    if not failures.is_retryable(error):
+        return False
+    asked = failures.retry_after_s(failures.headers_of(error))
+    return asked is None or asked <= _LONGEST_RETRY_AFTER_S
+
+
+def _wait(state: RetryCallState) -> float:
+    """Full jitter (M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015), but
+    never less than the server asked for."""
+    from tenacity import wait_random_exponential
+
+    jitter = wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S)(state)
+    error = state.outcome.exception() if state.outcome else None
+    asked = failures.retry_after_s(failures.headers_of(error)) if error else None
+    return jitter if asked is None else asked + min(jitter, 1.0)
+
+
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

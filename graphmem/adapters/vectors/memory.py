@@ -1,0 +1,210 @@
+"""Vectors in memory (``memory://``): exact, simple, and what the real stores are compared with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmem.adapters.vectors import bm25, validation
+from graphmem.errors import UsageError
+from graphmem.filters import matches
+from graphmem.ports.graph import Mark
+from graphmem.ports.vectors import (
+    COLLECTIONS,
+    Collection,
+    Only,
+    Point,
+    Scored,
+    Vector,
+    VectorChanges,
+    VectorQuery,
+)
+
+
+@dataclass(slots=True)
+class _Words:
+    """Which points have which word, with its weight there."""
+
+    postings: dict[int, dict[str, float]] = field(default_factory=dict)
+    terms: dict[str, list[int]] = field(default_factory=dict)
+
+    def put(self, point_id: str, text: str) -> None:
+        indices, weights = bm25.document(text)
+        self.terms[point_id] = indices
+        for index, weight in zip(indices, weights, strict=True):
+            self.postings.setdefault(index, {})[point_id] = weight
+
+    def remove(self, point_id: str) -> None:
+        for index in self.terms.pop(point_id, ()):
+            weights = self.postings[index]
+            del weights[point_id]
+            if not weights:
+                del self.postings[index]
+
+
+@dataclass(slots=True)
+class _Wall:
+    """One wall's points in one collection, with what is derived from them on demand."""
+
+    points: dict[str, Point] = field(default_factory=dict)
+    words: _Words = field(default_factory=_Words)
+    windows: _Words = field(default_factory=_Words)
+    matrix: tuple[list[str], NDArray[np.float32]] | None = None
+
+    def put(self, point: Point) -> None:
+        self.remove(point.id)
+        self.points[point.id] = point
+        self.words.put(point.id, point.text)
+        if point.window is not None:
+            self.windows.put(point.id, point.window)
+
+    def remove(self, point_id: str) -> None:
+        self.matrix = None
+        if self.points.pop(point_id, None) is not None:
+            self.words.remove(point_id)
+            self.windows.remove(point_id)
+
+    def by_vector(self, dense: Vector) -> list[Scored]:
+        if self.matrix is None:
+            by_id = {p.id: _unit(p.dense) for p in self.points.values() if p.dense is not None}
+            none = np.empty((0, len(dense)), dtype=np.float32)
+            self.matrix = list(by_id), np.stack(list(by_id.values())) if by_id else none
+        ids, rows = self.matrix
+        scores: list[float] = (rows @ _unit(dense)).tolist()
+        return [Scored(*pair) for pair in zip(ids, scores, strict=True)]
+
+    def by_text(self, text: str, *, around: bool) -> list[Scored]:
+        """BM25 with Qdrant's IDF: ``ln(1 + (N - n + 0.5) / (n + 0.5))``, N and n in the wall."""
+        totals: dict[str, float] = {}
+        words = self.windows if around else self.words
+        for index, asked in zip(*bm25.query(text), strict=True):
+            weights = words.postings.get(index, {})
+            count = len(weights)
+            idf = math.log1p((len(words.terms) - count + 0.5) / (count + 0.5))
+            for point_id, weight in weights.items():
+                totals[point_id] = totals.get(point_id, 0.0) + asked * weight * idf
+        return [Scored(*pair) for pair in totals.items()]
+
+
+class MemoryVectors:
+    """A :class:`~graphmem.ports.vectors.VectorStore` that lives as long as the instance does.
+
+    Closing keeps what it holds; opening again gives the mark it had reached.
+    """
+
+    def __init__(self) -> None:
+        self._store_id: str | None = None
+        self._embedder = ""
+        self._size = 0
+        self._applied_seq = 0
+        self._is_open = False
+        self._homes: dict[Collection, dict[str, str]] = {}
+        self._walls: dict[Collection, dict[str, _Wall]] = {}
+        self._empty()
+
+    def __repr__(self) -> str:
+        return "MemoryVectors()"
+
+    def _empty(self) -> None:
+        self._applied_seq = 0
+        self._homes = {name: {} for name in COLLECTIONS}
+        self._walls = {name: {} for name in COLLECTIONS}
+
+    async def open(self, store_id: str, embedder: str, size: int) -> Mark:
+        validation.check_embedding(embedder, size)
+        if store_id != self._store_id or not self._applied_seq:
+            self._empty()
+        elif (embedder, size) != (self._embedder, self._size):
+            raise validation.other_embedder(
+                "memory",
+                stored=self._embedder,
+                stored_size=self._size,
+                embedder=embedder,
+                size=size,
+            )
+        self._store_id, self._embedder, self._size = store_id, embedder, size
+        self._is_open = True
+        return Mark(store_id, self._applied_seq)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise UsageError("the vector store is not open")
+
+    async def apply(self, changes: VectorChanges, applied_seq: int) -> None:
+        self._check_open()
+        validation.check_changes(changes, self._size)
+        for collection, ids in changes.removed.items():
+            for point_id in ids:
+                self._remove(collection, point_id)
+        for collection, batch in changes.points.items():
+            for point in batch:
+                self._remove(collection, point.id)
+                self._homes[collection][point.id] = point.wall
+                self._walls[collection].setdefault(point.wall, _Wall()).put(point)
+        self._applied_seq = applied_seq
+
+    def _remove(self, collection: Collection, point_id: str) -> None:
+        wall = self._homes[collection].pop(point_id, None)
+        if wall is not None:
+            held = self._walls[collection][wall]
+            held.remove(point_id)
+            if not held.points:
+                del self._walls[collection][wall]
+
+    async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
+        self._check_open()
+        for query in queries:
+            validation.check_query(query, self._size)
+        return [self._answer(query) for query in queries]
+
+    def _answer(self, query: VectorQuery) -> list[Scored]:
+        wall = self._walls[query.collection].get(query.only.wall)
+        if wall is None:
+            return []
+        if query.dense is not None:
+            hits = wall.by_vector(query.dense)
+        else:
+            hits = wall.by_text(query.text or "", around=query.around)
+        seen = (hit for hit in hits if _seen(wall.points[hit.id], query.only))
+        return validation.best(seen, query.limit)
+
+    async def ids(self, collection: Collection, wall: str | None = None) -> set[str]:
+        self._check_open()
+        validation.check_collection(collection)
+        if wall is None:
+            return set(self._homes[collection])
+        validation.check_scope(wall)
+        held = self._walls[collection].get(wall)
+        return set(held.points) if held else set()
+
+    async def optimize(self) -> bool:
+        """Nothing to do: every search is exact."""
+        self._check_open()
+        return True
+
+    async def clear(self) -> None:
+        self._empty()
+
+    async def close(self) -> None:
+        self._is_open = False
+
+
+def _seen(point: Point, only: Only) -> bool:
+    end = validation.ended_at(point)
+    return (
+        (only.agent_id is None or only.agent_id in point.agent_ids)
+        and (only.run_id is None or only.run_id in point.run_ids)
+        and (only.ended_by is None or (end is None or end > only.ended_by) != only.past)
+        and (only.where is None or matches(only.where, point.fields))
+    )
+
+
+def _unit(vector: Vector) -> NDArray[np.float32]:
+    """A vector of length 1, so that a dot product is the cosine; zero stays zero."""
+    dense = np.asarray(vector, dtype=np.float32)
+    length = float(np.linalg.norm(dense))
+    return dense / np.float32(length) if length else dense

@@ -1,0 +1,280 @@
+"""The calls that are made to one Qdrant server: retried, bounded, and failing in our own words."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import httpx
+from qdrant_client import AsyncQdrantClient, models
+
+from graphmem.adapters.vectors.qdrant import errors as failures
+from graphmem.adapters.vectors.qdrant import requests
+from graphmem.adapters.vectors.qdrant.checkpoint import MARK_ID, QdrantMark
+from graphmem.adapters.vectors.qdrant.url import QdrantOptions
+from graphmem.errors import Rejected, UsageError
+from graphmem.ports.vectors import COLLECTIONS, Collection, Point
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+_OLDEST = (1, 12)
+_METADATA_SINCE = (1, 16)
+_PAGE = 2000
+_CONNECTIONS = 32
+
+# Through the shard's permanent leader: processes that talk to different nodes of a cluster still
+# write in one order.
+_ORDERED = models.WriteOrdering.STRONG
+
+
+class QdrantServer:
+    """One server and one prefix. ``client`` is used instead of a new one, and left open."""
+
+    def __init__(
+        self,
+        options: QdrantOptions,
+        api_key: str | None,
+        sleep: Callable[[float], Awaitable[None]],
+        client: AsyncQdrantClient | None = None,
+    ) -> None:
+        self.place = options.address
+        self.options = options
+        self.version = (0, 0)
+        self._key = api_key
+        self._sleep = sleep
+        self._own = client is None
+        self._client = client if client is not None else _client(options, api_key)
+
+    async def greet(self) -> None:
+        """Learn the server's version. :class:`~graphmem.errors.Rejected` when it is too old."""
+        said = (await self._ask(self._client.info)).version
+        found = re.match(r"v?(\d+)\.(\d+)", said or "")
+        # A server that does not say is asked for no more than the oldest can do.
+        self.version = (int(found[1]), int(found[2])) if found else _OLDEST
+        if self.version < _OLDEST:
+            raise Rejected(
+                f"Qdrant at {self.place} is version {said}: at least "
+                f"{_OLDEST[0]}.{_OLDEST[1]} is needed"
+            )
+
+    async def close(self) -> None:
+        if not self._own:
+            return
+        try:
+            await self._client.close()
+        except Exception as error:  # noqa: BLE001
+            # The connection is given up either way; what it held is already on the server.
+            _log.warning("closing the connection to %s: %s", self.place, error)
+
+    # -- the mark ------------------------------------------------------------------------------
+
+    async def mark(self) -> QdrantMark | None:
+        """The mark; None when there is none. One request."""
+        try:
+            found = await self._ask(
+                lambda: self._client.retrieve(self._name("mark"), [MARK_ID], with_payload=True),
+                but=failures.is_missing,
+            )
+        except _Expected:
+            return None
+        return QdrantMark.parse(found[0].payload, self.place) if found else None
+
+    async def claim(self, mark: QdrantMark) -> None:
+        """Write the mark whole, whatever was there."""
+        point = models.PointStruct(id=MARK_ID, vector={"none": [0.0]}, payload=mark.payload())
+        await self._ask(
+            lambda: self._client.upsert(self._name("mark"), [point], wait=True, ordering=_ORDERED)
+        )
+
+    async def move_mark(self, mark: QdrantMark, **changed: Any) -> None:
+        """Change the mark in one step, but only while it is of the epoch of ``mark``."""
+        ours = models.Filter(
+            must=[
+                models.HasIdCondition(has_id=[MARK_ID]),
+                requests.is_value("epoch", mark.epoch),
+            ]
+        )
+        await self._ask(
+            lambda: self._client.set_payload(
+                self._name("mark"), changed, points=ours, wait=True, ordering=_ORDERED
+            )
+        )
+
+    async def make_mark_collection(self) -> None:
+        """Idempotent. Another's collection of that name is a :class:`UsageError`."""
+        name = self._name("mark")
+        if await self._exists(name):
+            held = await self._ask(lambda: self._client.count(name, exact=True))
+            if held.count:
+                raise self.foreign([name])
+        else:
+            plain = models.VectorParams(size=1, distance=models.Distance.DOT)
+            await self._create(
+                name,
+                vectors_config={"none": plain},
+                shard_number=1,
+                **requests.copies(self.options),
+            )
+        await self._index(name, "epoch", models.PayloadSchemaType.KEYWORD)
+
+    # -- collections ---------------------------------------------------------------------------
+
+    async def existing(self) -> list[str]:
+        """Which collections of points are there."""
+        names = [self._name(kind) for kind in COLLECTIONS]
+        there = await asyncio.gather(*(self._exists(name) for name in names))
+        return [name for name, exists in zip(names, there, strict=True) if exists]
+
+    async def make_collections(self, mark: QdrantMark, *, afresh: bool) -> None:
+        """Make what is missing; ``afresh`` removes what is there first."""
+        described = {"metadata": mark.description()} if self.version >= _METADATA_SINCE else {}
+        config = requests.collection(mark.size, self.options, corpus_idf=mark.corpus_idf)
+        indexes = requests.indexes(self.version, corpus_idf=mark.corpus_idf)
+        for kind in COLLECTIONS:
+            name = self._name(kind)
+            if afresh:
+                await self._delete(name)
+            if afresh or not await self._exists(name):
+                await self._create(name, **config, **described)
+            for field, schema in indexes.items():
+                await self._index(name, field, schema)
+
+    def foreign(self, names: Sequence[str]) -> UsageError:
+        return UsageError(
+            f"Qdrant at {self.place} has {', '.join(names)}, which graphmem did not make and will "
+            "not touch: choose another name with ?prefix=NAME"
+        )
+
+    # -- points --------------------------------------------------------------------------------
+
+    async def write(
+        self, kind: Collection, removed: Sequence[str], batch: Sequence[Point], with_terms: bool
+    ) -> None:
+        for changes in requests.operations(removed, batch, with_terms=with_terms):
+            await self._write(kind, changes)
+
+    async def _write(self, kind: Collection, changes: list[Any]) -> None:
+        await self._ask(
+            lambda: self._client.batch_update_points(
+                self._name(kind), changes, wait=True, ordering=_ORDERED
+            )
+        )
+
+    async def query(
+        self, kind: Collection, batch: Sequence[models.QueryRequest]
+    ) -> list[models.QueryResponse]:
+        return await self._ask(lambda: self._client.query_batch_points(self._name(kind), batch))
+
+    async def count(self, kind: Collection, seen: models.Filter) -> int:
+        found = await self._ask(
+            lambda: self._client.count(self._name(kind), count_filter=seen, exact=True)
+        )
+        return found.count
+
+    async def ids(self, kind: Collection, wall: str | None) -> set[str]:
+        seen = None if wall is None else requests.inside(wall)
+        found: set[str] = set()
+        offset: Any = None
+        while True:
+            page, offset = await self._page(kind, seen, offset)
+            found.update(str(record.id) for record in page)
+            if offset is None:
+                return found
+
+    async def _page(
+        self, kind: Collection, seen: models.Filter | None, offset: Any
+    ) -> tuple[list[models.Record], Any]:
+        return await self._ask(
+            lambda: self._client.scroll(
+                self._name(kind),
+                scroll_filter=seen,
+                limit=_PAGE,
+                offset=offset,
+                with_payload=False,
+                with_vectors=False,
+            )
+        )
+
+    # -- one call ------------------------------------------------------------------------------
+
+    def _name(self, kind: str) -> str:
+        return f"{self.options.prefix}_{kind}"
+
+    async def _exists(self, name: str) -> bool:
+        return await self._ask(lambda: self._client.collection_exists(name))
+
+    async def _create(self, name: str, **config: Any) -> None:
+        try:
+            await self._ask(
+                lambda: self._client.create_collection(name, **config), but=failures.is_taken
+            )
+        except _Expected:
+            _log.debug("%s was made by another process, or by a request thought lost", name)
+
+    async def _delete(self, name: str) -> None:
+        try:
+            await self._ask(lambda: self._client.delete_collection(name), but=failures.is_missing)
+        except _Expected:
+            _log.debug("%s was not there", name)
+
+    async def _index(self, name: str, field: str, schema: Any) -> None:
+        await self._ask(
+            lambda: self._client.create_payload_index(
+                name, field, field_schema=schema, wait=True, ordering=_ORDERED
+            )
+        )
+
+    async def _ask(
+        self,
+        ask: Callable[[], Awaitable[_T]],
+        but: Callable[[BaseException], bool] | None = None,
+    ) -> _T:
+        """With retries. A failure that ``but`` knows is raised as :class:`_Expected`."""
+
+        async def once() -> _T:
+            try:
+                return await ask()
+            except Exception as error:
+                if but is not None and but(error):
+                    raise _Expected from error
+                raise
+
+        return await failures.asking(
+            once,
+            place=self.place,
+            key=self._key,
+            timeout_s=self.options.timeout,
+            sleep=self._sleep,
+        )
+
+
+class _Expected(UsageError):
+    """An answer that only looks like a failure. Never leaves this module."""
+
+
+def _client(options: QdrantOptions, api_key: str | None) -> AsyncQdrantClient:
+    if api_key and not options.secure and not options.local:
+        _log.warning(
+            "the API key goes to %s unencrypted: use https where others may listen",
+            options.address,
+        )
+    # No proxy is asked for this machine's own servers.
+    extra: dict[str, Any] = {}
+    if options.local:
+        extra = {"trust_env": False, "grpc_options": {"grpc.enable_http_proxy": 0}}
+    return AsyncQdrantClient(
+        url=options.address,
+        grpc_port=options.grpc_port,
+        prefer_grpc=options.grpc,
+        timeout=options.timeout,
+        # As a header, because the client warns of http even where nobody can listen.
+        headers={"api-key": api_key} if api_key else None,
+        # We ask for the version ourselves, and say what is wrong with it.
+        check_compatibility=False,
+        limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+        **extra,
+    )

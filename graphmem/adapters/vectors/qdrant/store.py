@@ -1,0 +1,289 @@
+"""Vectors on a Qdrant server, a cluster or Qdrant Cloud (``http://`` and ``https://``)."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from graphmem.adapters.vectors import validation
+from graphmem.adapters.vectors.qdrant.checkpoint import FORMAT, QdrantMark
+from graphmem.adapters.vectors.qdrant.url import QdrantOptions
+from graphmem.errors import Conflict, Unavailable, UsageError
+from graphmem.ports.graph import Mark
+from graphmem.ports.vectors import COLLECTIONS, Collection, Scored, VectorChanges, VectorQuery
+
+if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient
+
+    from graphmem.adapters.vectors.qdrant.server import QdrantServer
+
+if importlib.util.find_spec("qdrant_client") is None:
+    # Imported for real when a store is opened: it takes a second.
+    raise ModuleNotFoundError("No module named 'qdrant_client'", name="qdrant_client")
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_S = 0.25
+_PATIENCE = 20
+"""Looks at collections that another process seems to be making, before we make them."""
+_ROUNDS = 200
+
+
+class QdrantVectors:
+    """A :class:`~graphmem.ports.vectors.VectorStore` on a server (1.12 or later).
+
+    Several processes may have it open; the engine sees to it that one applies at a time. Searches
+    go on while a batch is applied, and may see a part of it. A call that is cancelled while it
+    writes leaves the write to finish, mark included. Where another process has cleared the store,
+    ``apply`` raises :class:`~graphmem.errors.Conflict`: open again.
+
+    ``client`` is used instead of a new one, and not closed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        client: AsyncQdrantClient | None = None,
+        replace: bool = False,
+    ) -> None:
+        self._options = QdrantOptions.parse(url)
+        self._key = _checked_key(api_key)
+        self._client = client
+        self._replace = replace or self._options.replace
+        self._server: QdrantServer | None = None
+        self._mark: QdrantMark | None = None
+        self._asked_for: tuple[str, str, int] | None = None
+        self._seen: str | None = None
+        """The epoch whose collections were found to be there."""
+        self._writing = asyncio.Lock()
+        self._unfinished: set[asyncio.Task[Any]] = set()
+        self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def __repr__(self) -> str:
+        return f"QdrantVectors({self._options.address!r}, prefix={self._options.prefix!r})"
+
+    # -- the port ------------------------------------------------------------------------------
+
+    async def open(self, store_id: str, embedder: str, size: int) -> Mark:
+        """See the port. Points of another store are cleared only with ``?replace=1``; collections
+        that graphmem did not make are never touched. Opening again costs one request."""
+        validation.check_embedding(embedder, size)
+        asked_for, before = (store_id, embedder, size), self._asked_for
+        # Clearing must know whose points it may clear, also when they could not be opened.
+        self._asked_for = asked_for
+        try:
+            return await self._finish(self._open_now(asked_for))
+        except BaseException as error:
+            away = isinstance(error, Unavailable | asyncio.CancelledError)
+            if not away or asked_for != before:
+                self._mark = None
+            raise
+
+    async def apply(self, changes: VectorChanges, applied_seq: int) -> None:
+        mark, server = self._opened()
+        validation.check_changes(changes, mark.size)
+        await self._finish(self._apply_now(server, mark, changes, applied_seq))
+
+    async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
+        mark, server = self._opened()
+        for query in queries:
+            validation.check_query(query, mark.size)
+        from graphmem.adapters.vectors.qdrant import search as qdrant_search
+
+        return await qdrant_search.search(server, queries, corpus_idf=mark.corpus_idf)
+
+    async def ids(self, collection: Collection, wall: str | None = None) -> set[str]:
+        validation.check_collection(collection)
+        if wall is not None:
+            validation.check_scope(wall)
+        _, server = self._opened()
+        return await server.ids(collection, wall)
+
+    async def optimize(self) -> bool:
+        """Nothing to do: a server builds its indexes by itself, beside the work."""
+        self._opened()
+        return True
+
+    async def clear(self) -> None:
+        """See the port. Works after an ``open`` that failed, too, but clears the points of another
+        store only with ``?replace=1``."""
+        if self._asked_for is None:
+            raise UsageError(f"the vector store at {self._options.address} was never opened")
+        closed_before = self._server is None
+        try:
+            await self._finish(self._clear_now(self._asked_for))
+        finally:
+            if closed_before:
+                await self.close()
+
+    async def close(self) -> None:
+        """Let writes under way finish, and the connections go. May be opened again after."""
+        while self._unfinished:
+            await asyncio.wait(self._unfinished)
+        server, self._server = self._server, None
+        self._mark, self._seen = None, None
+        if server is not None:
+            await server.close()
+
+    # -- opening -------------------------------------------------------------------------------
+
+    async def _open_now(self, asked_for: tuple[str, str, int]) -> Mark:
+        async with self._writing:
+            mark = await self._in_force(await self._connected(), asked_for)
+            self._mark = mark
+            return Mark(mark.store_id, mark.applied_seq)
+
+    async def _connected(self) -> QdrantServer:
+        if self._server is None:
+            module = await asyncio.to_thread(
+                importlib.import_module, "graphmem.adapters.vectors.qdrant.server"
+            )
+            server = module.QdrantServer(self._options, self._key, self._sleep, self._client)
+            try:
+                await server.greet()
+            except BaseException:
+                await server.close()
+                raise
+            self._server = server
+        return self._server
+
+    async def _in_force(self, server: QdrantServer, asked_for: tuple[str, str, int]) -> QdrantMark:
+        """The mark of collections that are ready for this store, made here if need be."""
+        store_id, embedder, size = asked_for
+        waited, seen = 0, ""
+        for _ in range(_ROUNDS):
+            mark = await server.mark()
+            if mark is None:
+                await self._begin(server, asked_for)
+            elif mark.store_id != store_id:
+                if not self._replace:
+                    raise self._of_another_store(mark)
+                await self._make(server, asked_for, afresh=True)
+            elif not self._usable(server, mark):
+                await self._make(server, asked_for, afresh=True)
+            elif not mark.ready:
+                # Somebody else is at it, or was killed over it.
+                waited, seen = (waited + 1 if seen == mark.epoch else 0), mark.epoch
+                if waited < _PATIENCE:
+                    await self._sleep(_LOOK_AGAIN_S)
+                else:
+                    await self._make(server, asked_for, afresh=True)
+            elif (mark.embedder, mark.size) != (embedder, size):
+                if mark.applied_seq:
+                    raise self._other_embedder(mark, embedder, size)
+                await self._make(server, asked_for, afresh=True)
+            elif self._seen != mark.epoch and len(await server.existing()) < len(COLLECTIONS):
+                _log.warning("collections of %r were removed; they are made anew", self)
+                await self._make(server, asked_for, afresh=True)
+            else:
+                self._seen = mark.epoch
+                return mark
+        raise Unavailable(f"{self!r} is being made anew by other processes; try later")
+
+    async def _begin(self, server: QdrantServer, asked_for: tuple[str, str, int]) -> None:
+        if foreign := await server.existing():
+            # Or another process made them just now, and its mark with them.
+            if await server.mark() is None:
+                raise server.foreign(foreign)
+            return
+        await server.make_mark_collection()
+        await self._make(server, asked_for, afresh=False)
+
+    async def _make(
+        self, server: QdrantServer, asked_for: tuple[str, str, int], *, afresh: bool
+    ) -> None:
+        """Claim the collections, make them, say that they are ready (unless another has claimed
+        them since: then the next look at the mark finds that)."""
+        store_id, embedder, size = asked_for
+        corpus_idf = _can_scope_idf(server) and server.options.shards == 1
+        mark = QdrantMark(store_id, embedder, size, corpus_idf)
+        await server.claim(mark)
+        await server.make_collections(mark, afresh=afresh)
+        await server.move_mark(mark, ready=True)
+
+    def _usable(self, server: QdrantServer, mark: QdrantMark) -> bool:
+        return mark.format == FORMAT and (not mark.corpus_idf or _can_scope_idf(server))
+
+    def _of_another_store(self, mark: QdrantMark) -> UsageError:
+        return UsageError(
+            f"the collections {self._options.prefix}_… on {self._options.address} belong to "
+            f"another store ({mark.store_id}): give this one names of its own with ?prefix=NAME, "
+            "or add ?replace=1 to the URL once to clear them for this store"
+        )
+
+    def _other_embedder(self, mark: QdrantMark, embedder: str, size: int) -> UsageError:
+        return validation.other_embedder(
+            f"{self._options.prefix}_… on {self._options.address}",
+            stored=mark.embedder,
+            stored_size=mark.size,
+            embedder=embedder,
+            size=size,
+        )
+
+    # -- writing -------------------------------------------------------------------------------
+
+    async def _apply_now(
+        self, server: QdrantServer, mark: QdrantMark, changes: VectorChanges, applied_seq: int
+    ) -> None:
+        async with self._writing:
+            held = await server.mark()
+            if held is None or held.epoch != mark.epoch:
+                raise Conflict(
+                    f"{self!r} was cleared or taken by another process meanwhile: open it again"
+                )
+            for name in COLLECTIONS:
+                removed, batch = changes.removed.get(name, ()), changes.points.get(name, ())
+                await server.write(name, removed, batch, with_terms=not mark.corpus_idf)
+            await server.move_mark(mark, applied_seq=applied_seq)
+
+    async def _clear_now(self, asked_for: tuple[str, str, int]) -> None:
+        async with self._writing:
+            was_open, server = self._mark is not None, await self._connected()
+            mark = await server.mark()
+            if mark is None:
+                # Nothing of ours is there, and open looks at what is.
+                await self._begin(server, asked_for)
+            elif mark.store_id != asked_for[0] and not self._replace:
+                raise self._of_another_store(mark)
+            else:
+                await self._make(server, asked_for, afresh=True)
+            if was_open:
+                self._mark = await self._in_force(server, asked_for)
+
+    async def _finish(self, job: Coroutine[Any, Any, _T]) -> _T:
+        """Run ``job`` to its end, also when the caller is cancelled."""
+        task = asyncio.ensure_future(job)
+        self._unfinished.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._unfinished.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Raised to the caller, unless it was cancelled and asks no more.
+            _log.debug("%r: %s", self, error)
+
+    def _opened(self) -> tuple[QdrantMark, QdrantServer]:
+        if self._mark is None or self._server is None:
+            raise UsageError(f"the vector store at {self._options.address} is not open")
+        return self._mark, self._server
+
+
+def _can_scope_idf(server: QdrantServer) -> bool:
+    from graphmem.adapters.vectors.qdrant.requests import CORPUS_IDF_SINCE
+
+    return server.version >= CORPUS_IDF_SINCE
+
+
+def _checked_key(api_key: str | None) -> str | None:
+    key = (api_key or "").strip()
+    if not key.isascii() or not (key or "x").isprintable():
+        raise UsageError("the API key holds characters that no key has; was it copied whole?")
+    return key or None

@@ -1,0 +1,122 @@
+"""Which store an Edge folder belongs to, how far it got, and which subfolders are in force."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from graphmem.adapters.vectors.qdrant_edge.shard import damaged
+from graphmem.ports.vectors import COLLECTIONS, Collection
+
+FORMAT = 2
+"""Raised when a point is stored differently: an older folder is then cleared and filled anew."""
+
+_FILE = "mark.json"
+_OWN_FOLDER = re.compile(rf"(?:{'|'.join(COLLECTIONS)})-\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeMark:
+    """The mark file. ``folders`` name the subfolder of each collection: replacing the mark is what
+    puts an optimized copy in force, whole or not at all. ``changed`` counts points written since a
+    collection was last optimized.
+
+    ``applied_seq`` holds for as long as the machine stays up (``boot``), killed processes
+    included; after a power cut only ``durable_seq``, which was flushed to disk, is believed.
+    """
+
+    store_id: str
+    embedder: str
+    size: int
+    folders: dict[Collection, str]
+    applied_seq: int = 0
+    durable_seq: int = 0
+    boot: str = ""
+    changed: dict[Collection, int] = field(default_factory=dict)
+
+    @property
+    def believed_seq(self) -> int:
+        return self.applied_seq if self.boot and self.boot == boot_id() else self.durable_seq
+
+    @classmethod
+    def read(cls, home: Path) -> Self | None:
+        """The mark; None when there is none or it is of another format."""
+        path = home / _FILE
+        try:
+            data: Any = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise damaged(home, f"{_FILE} cannot be read: {error}") from error
+        if isinstance(data, dict) and data.pop("format", FORMAT) != FORMAT:
+            return None
+        try:
+            mark = cls(**data)
+            numbers = (mark.size, mark.applied_seq, mark.durable_seq, *mark.changed.values())
+            folders = [mark.folders[name] for name in COLLECTIONS]
+            sound = all(isinstance(number, int) for number in numbers)
+        except (TypeError, AttributeError, KeyError) as error:
+            raise damaged(home, f"{_FILE} holds something else: {error!r}") from error
+        if not sound or not all(_OWN_FOLDER.fullmatch(folder) for folder in folders):
+            raise damaged(home, f"{_FILE} holds something else")
+        return mark
+
+    def write(self, home: Path, *, durable: bool) -> None:
+        """Replace the mark file in one step; ``durable`` outlives a power cut as well."""
+        path, draft = home / _FILE, home / f"{_FILE}.new"
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump({"format": FORMAT, **dataclasses.asdict(self)}, file)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        draft.replace(path)
+        if durable:
+            _sync_folder(home)
+
+
+def erase(home: Path) -> None:
+    """Remove the mark and every collection; nothing else that may lie in the folder."""
+    for name in (_FILE, f"{_FILE}.new"):
+        (home / name).unlink(missing_ok=True)
+    erase_but(home, set())
+
+
+def erase_but(home: Path, kept: set[str]) -> None:
+    """Remove collection folders that are not in force: what a kill left behind."""
+    for path in home.iterdir():
+        if _OWN_FOLDER.fullmatch(path.name) and path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def next_folder(home: Path, collection: Collection) -> str:
+    """A name that is not taken."""
+    taken = [
+        int(path.name.removeprefix(f"{collection}-"))
+        for path in home.iterdir()
+        if path.name.startswith(f"{collection}-") and _OWN_FOLDER.fullmatch(path.name)
+    ]
+    return f"{collection}-{max(taken, default=0) + 1}"
+
+
+def boot_id() -> str:
+    """Changes with every start of the machine; empty where the system does not tell."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    return ""
+
+
+def _sync_folder(home: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    handle = os.open(home, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

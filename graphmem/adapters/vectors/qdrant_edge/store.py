@@ -1,0 +1,399 @@
+"""Vectors in Qdrant's own engine, in this process: one folder, no server (``qdrant-edge://``).
+
+A folder holds ``mark.json`` and one shard per collection. One process at a time has it open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+
+from graphmem.adapters.vectors import validation
+from graphmem.adapters.vectors.qdrant_edge import checkpoint, disk_space
+from graphmem.adapters.vectors.qdrant_edge.checkpoint import EdgeMark
+from graphmem.adapters.vectors.qdrant_edge.optimize import Optimizing, can_start
+from graphmem.adapters.vectors.qdrant_edge.shard import Shard, damaged, in_use
+from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.ports.graph import Mark
+from graphmem.ports.vectors import (
+    COLLECTIONS,
+    Collection,
+    Scored,
+    VectorChanges,
+    VectorQuery,
+)
+
+_T = TypeVar("_T")
+
+_FLUSH_AFTER = 5_000
+"""Points written between flushes: opening replays what a kill left unflushed, 35 µs each."""
+_WORTH_OPTIMIZING = 2_000
+"""Points written since the last time; fewer are searched as fast one by one."""
+
+
+class EdgeVectors:
+    """A :class:`~graphmem.ports.vectors.VectorStore` in the folder ``path``.
+
+    Writes run in one thread and searches in another, and a search sees a write whole or not at
+    all. A call that is cancelled while its write runs leaves the write to finish, mark included.
+    Searches are exact up to 64 MiB of vectors a wall (65,536 of 256 numbers). Above that, once
+    optimized, dense search goes by HNSW and may miss some of the nearest: on random vectors, the
+    hardest case, it missed most of them (see ``shard.py``). Scores are
+    exact always, and those of one wall depend on nothing in another.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = Path(path)
+        self._view = threading.Lock()
+        """Held while shards are read, and while they change."""
+        self._shards: dict[Collection, Shard] = {}
+        self._mark: EdgeMark | None = None
+        self._lock: FileLock | None = None
+        self._unflushed = 0
+        self._optimizing: Optimizing | None = None
+        self._writer: ThreadPoolExecutor | None = None
+        self._reader: ThreadPoolExecutor | None = None
+
+    def __repr__(self) -> str:
+        return f"EdgeVectors({str(self._path)!r})"
+
+    # -- the port ------------------------------------------------------------------------------
+
+    async def open(self, store_id: str, embedder: str, size: int) -> Mark:
+        """See the port. A folder that is damaged is :class:`~graphmem.errors.Rejected`; clear it.
+
+        After a power cut the mark may be behind what was acknowledged, never ahead of what is
+        stored; a killed process loses nothing.
+        """
+        validation.check_embedding(embedder, size)
+        self._start_threads()
+        return await self._write(self._open_now, store_id, embedder, size)
+
+    async def apply(self, changes: VectorChanges, applied_seq: int) -> None:
+        await self._write(self._apply_now, changes, applied_seq)
+
+    async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
+        # The engine holds the interpreter's lock while it searches: another thread would let nobody
+        # do anything meanwhile, and cost the way there and back. Only waiting is worth one.
+        if not self._view.acquire(blocking=False):
+            return await self._read(self._search_now, tuple(queries))
+        try:
+            return self._search_held(queries)
+        finally:
+            self._view.release()
+
+    async def ids(self, collection: Collection, wall: str | None = None) -> set[str]:
+        return await self._read(self._ids_now, collection, wall)
+
+    async def optimize(self) -> bool:
+        """Merge, tidy and index what has piled up, in a process of its own: searches go on until
+        the result is loaded (1.5 s for a million points), writes wait while a collection is copied,
+        too. Cancelled, it leaves everything as it was.
+        """
+        owner = object()
+        try:
+            for collection in COLLECTIONS:
+                job = await self._write(self._begin_optimizing, owner, collection)
+                if job is None:
+                    continue
+                await asyncio.to_thread(job.process.wait)
+                if job.abandoned:
+                    return False
+                if not await self._write(self._end_optimizing, job):
+                    return False
+            return True
+        finally:
+            # A thread may have started it although the call was cancelled before it knew.
+            await asyncio.shield(self._stop_if_open(owner))
+
+    async def _stop_if_open(self, owner: object) -> None:
+        """To close is to stop it, too; asked here, where nothing can close in between."""
+        if self._writer is not None:
+            await self._write(self._stop_optimizing, owner)
+
+    async def clear(self) -> None:
+        """See the port. Works on a folder that is open, closed or damaged; an open one stays open,
+        empty."""
+        closed_before = self._writer is None
+        self._start_threads()
+        try:
+            await self._write(self._clear_now)
+        finally:
+            if closed_before:
+                await self.close()
+
+    async def close(self) -> None:
+        """Flush and let go of the folder. May be called twice, and opened again after."""
+        if self._writer is None:
+            return
+        try:
+            await self._write(self._close_now)
+        finally:
+            pools, self._writer, self._reader = (self._writer, self._reader), None, None
+            for pool in pools:
+                if pool is not None:
+                    pool.shutdown(wait=False)
+
+    def _start_threads(self) -> None:
+        if self._writer is None:
+            self._writer = ThreadPoolExecutor(1, "graphmem-vectors-write")
+            self._reader = ThreadPoolExecutor(1, "graphmem-vectors-read")
+
+    async def _write(self, job: Callable[..., _T], *args: object) -> _T:
+        return await self._run(self._writer, job, *args)
+
+    async def _read(self, job: Callable[..., _T], *args: object) -> _T:
+        return await self._run(self._reader, job, *args)
+
+    async def _run(
+        self, pool: ThreadPoolExecutor | None, job: Callable[..., _T], *args: object
+    ) -> _T:
+        if pool is None:
+            raise self._not_open()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, job, *args)
+        except OSError as error:  # a full disk, a folder that went away
+            raise Unavailable(f"the vectors in {self._path} cannot be used now: {error}") from error
+
+    def _not_open(self) -> UsageError:
+        return UsageError(f"the vector store in {self._path} is not open")
+
+    # -- in the reading thread -----------------------------------------------------------------
+
+    def _search_now(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
+        with self._view:
+            return self._search_held(queries)
+
+    def _search_held(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
+        size = self._opened().size
+        for query in queries:
+            validation.check_query(query, size)
+        of: dict[Collection, list[int]] = {}
+        for place, query in enumerate(queries):
+            of.setdefault(query.collection, []).append(place)
+        found: dict[int, list[Scored]] = {}
+        for name, places in of.items():
+            hits = self._shards[name].search([queries[place] for place in places])
+            found.update(zip(places, hits, strict=True))
+        return [found[place] for place in range(len(queries))]
+
+    def _ids_now(self, collection: Collection, wall: str | None) -> set[str]:
+        validation.check_collection(collection)
+        if wall is not None:
+            validation.check_scope(wall)
+        with self._view:
+            self._opened()
+            return self._shards[collection].ids(wall)
+
+    def _opened(self) -> EdgeMark:
+        if self._mark is None or not self._shards:
+            raise self._not_open()
+        return self._mark
+
+    # -- in the writing thread -----------------------------------------------------------------
+
+    def _open_now(self, store_id: str, embedder: str, size: int) -> Mark:
+        self._close_now()
+        self._hold()
+        try:
+            self._open_held(store_id, embedder, size)
+            return Mark(store_id, self._opened().applied_seq)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _open_held(self, store_id: str, embedder: str, size: int) -> None:
+        mark = EdgeMark.read(self._path)
+        same = mark is not None and (mark.embedder, mark.size) == (embedder, size)
+        if mark is None or mark.store_id != store_id or not (same or mark.applied_seq):
+            self._start_anew(store_id, embedder, size)
+        elif same:
+            self._go_on(mark)
+        else:
+            raise validation.other_embedder(
+                str(self._path),
+                stored=mark.embedder,
+                stored_size=mark.size,
+                embedder=embedder,
+                size=size,
+            )
+
+    def _hold(self) -> None:
+        """Take the folder for this process: the engine locks shards, but not what is around."""
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self._path / "lock")
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise in_use(self._path) from error
+        except OSError as error:
+            raise damaged(self._path, f"the folder cannot be used: {error}") from error
+        self._lock = lock
+
+    def _start_anew(self, store_id: str, embedder: str, size: int) -> None:
+        disk_space.need_to_start_anew(self._path, len(COLLECTIONS))
+        checkpoint.erase(self._path)
+        shards: dict[Collection, Shard] = {}
+        for name in COLLECTIONS:
+            folder = self._path / checkpoint.next_folder(self._path, name)
+            shards[name] = Shard.create(folder, size)
+        folders = {name: shard.folder.name for name, shard in shards.items()}
+        mark = EdgeMark(store_id, embedder, size, folders, boot=checkpoint.boot_id())
+        mark.write(self._path, durable=True)
+        self._shards, self._mark = shards, mark
+
+    def _go_on(self, mark: EdgeMark) -> None:
+        checkpoint.erase_but(self._path, set(mark.folders.values()))
+        for name in COLLECTIONS:
+            folder = self._path / mark.folders[name]
+            disk_space.need_to_load(folder)
+            self._shards[name] = Shard.load(folder)
+        self._mark = dataclasses.replace(
+            mark, applied_seq=mark.believed_seq, boot=checkpoint.boot_id()
+        )
+
+    def _apply_now(self, changes: VectorChanges, applied_seq: int) -> None:
+        mark = self._opened()
+        validation.check_changes(changes, mark.size)
+        changed = dict(mark.changed)
+        with self._view:
+            for name, shard in self._shards.items():
+                removed, batch = changes.removed.get(name, ()), changes.points.get(name, ())
+                job = self._optimizing
+                if job and job.collection == name and not job.note((removed, batch)):
+                    self._stop_optimizing()
+                shard.remove(removed)
+                shard.put(batch)
+                changed[name] = changed.get(name, 0) + len(removed) + len(batch)
+                self._unflushed += len(removed) + len(batch)
+        durable_seq = min(mark.durable_seq, applied_seq)
+        self._mark = dataclasses.replace(
+            mark, applied_seq=applied_seq, durable_seq=durable_seq, changed=changed
+        )
+        if self._unflushed >= _FLUSH_AFTER:
+            self._flush()
+        else:
+            self._mark.write(self._path, durable=False)
+
+    def _flush(self) -> None:
+        """Bring everything applied so far to the disk, then say so in the mark."""
+        for shard in self._shards.values():
+            shard.flush()
+        mark = self._opened()
+        self._mark = dataclasses.replace(mark, durable_seq=mark.applied_seq)
+        self._mark.write(self._path, durable=True)
+        self._unflushed = 0
+
+    def _begin_optimizing(self, owner: object, name: Collection) -> Optimizing | None:
+        """Start on one collection; None when there is nothing to do or it is done already."""
+        mark = self._opened()
+        if self._optimizing is not None or mark.changed.get(name, 0) < _WORTH_OPTIMIZING:
+            return None
+        shard = self._shards[name]
+        disk_space.need_to_optimize(shard.folder)
+        if not can_start():
+            with self._view:
+                shard.optimize()
+            self._mark = dataclasses.replace(mark, changed={**mark.changed, name: 0})
+            self._flush()
+            return None
+        shard.flush()
+        folder = self._path / checkpoint.next_folder(self._path, name)
+        self._optimizing = Optimizing.start(owner, name, shard.folder, folder)
+        return self._optimizing
+
+    def _end_optimizing(self, job: Optimizing) -> bool:
+        """Put the optimized copy in force, with the writes since; False when one that came in
+        between has given it up."""
+        if job.abandoned:
+            return False
+        if (why := job.failure()) is not None:
+            raise Rejected(f"optimizing the vectors in {self._path} failed: {why}")
+        disk_space.need_to_load(job.folder)
+        mark, name = self._opened(), job.collection
+        late = sum(len(removed) + len(batch) for removed, batch in job.delayed)
+        mark = dataclasses.replace(
+            mark,
+            folders={**mark.folders, name: job.folder.name},
+            changed={**mark.changed, name: late},
+        )
+        with self._view:
+            # One of them at a time: of a million points each takes more than a gibibyte.
+            old = self._shards[name]
+            old.close()
+            try:
+                with contextlib.ExitStack() as undo:
+                    fresh = Shard.load(job.folder)
+                    undo.callback(fresh.close)
+                    for removed, batch in job.delayed:
+                        fresh.remove(removed)
+                        fresh.put(batch)
+                    fresh.flush()
+                    mark.write(self._path, durable=True)
+                    undo.pop_all()
+            except BaseException:
+                self._shards[name] = Shard.load(old.folder)
+                raise
+            self._shards[name], self._mark = fresh, mark
+        self._optimizing = None
+        job.said.close()
+        checkpoint.erase_but(self._path, set(mark.folders.values()))
+        return True
+
+    def _clear_now(self) -> None:
+        """Works closed too, so that what cannot be opened can be made anew."""
+        mark = self._mark
+        if mark is not None:
+            disk_space.need_to_start_anew(self._path, len(COLLECTIONS))
+        with self._view:
+            if mark is None:
+                self._hold()
+            else:
+                self._stop_optimizing()
+                self._close_shards()
+            try:
+                if mark is None:
+                    checkpoint.erase(self._path)
+                else:
+                    self._start_anew(mark.store_id, mark.embedder, mark.size)
+            finally:
+                if mark is None or not self._shards:
+                    self._let_go()
+
+    def _close_now(self) -> None:
+        self._stop_optimizing()
+        with self._view:
+            try:
+                if self._shards and self._unflushed:
+                    self._flush()
+            finally:
+                self._let_go()
+
+    def _stop_optimizing(self, owner: object = None) -> None:
+        """Drop what is under way; with ``owner``, only if that call started it."""
+        job = self._optimizing
+        if job is not None and owner in (None, job.owner):
+            self._optimizing = None
+            job.abandon()
+
+    def _let_go(self) -> None:
+        self._mark = None
+        try:
+            self._close_shards()
+        finally:
+            lock, self._lock = self._lock, None
+            if lock is not None:
+                lock.release()
+
+    def _close_shards(self) -> None:
+        shards, self._shards, self._unflushed = self._shards, {}, 0
+        for shard in shards.values():
+            shard.close()

@@ -1,0 +1,355 @@
+"""A model asked about what stays in doubt: one call for all of one episode, and what it answers.
+
+Answers are numbers, so an answer can choose among what was shown and do nothing else. Whatever goes
+wrong (no answer, nonsense, a ceiling) leaves the doubt as it is: the structure has decided, and the
+reason is told.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias, get_args
+
+from pydantic import BaseModel
+
+from graphmem.belief.ambiguities.find import Doubts, PairDoubt, Settled, Verdicts, begun, known_from
+from graphmem.budget.governor import Governor
+from graphmem.clock import stamp
+from graphmem.errors import BadModelOutput, ModelError, UsageError
+from graphmem.extract.llm.repair import aside, readings
+from graphmem.extract.llm.request import Asking, about, as_line, turn_shown, turns_of
+from graphmem.extract.llm.schema import schema, snake_keys
+from graphmem.model import Episode, Fact, Turn
+from graphmem.ports.extraction_options import ExtractionOptions
+from graphmem.ports.llm import LLM, CandidateFact, Completion, Extraction, Prompt
+from graphmem.resolve.resolution import NameDoubt
+from graphmem.text import name_key
+
+Question: TypeAlias = NameDoubt | PairDoubt
+"""What one question is about."""
+
+_log = logging.getLogger(__name__)
+
+_KEPT = "graphmem_doubts"
+_SCHEMA_NAME = "doubts"
+_LONGEST_FACT = 300  # characters shown of a fact, or of what is said
+_LONGEST_TURN = 1200
+_MOST_SHOWN = 24_000  # characters of all questions and turns
+_MOST_ALIASES = 5
+_MOST_SAID = 5  # facts of the episode that are shown with a name
+_DEEPEST = 4
+_WITHOUT = "; what was in doubt is decided without the model"
+_QUESTION_KEYS = ("question", "id", "number", "q", "question_id")
+_ANSWER_KEYS = ("answer", "choice", "value", "a", "result")
+_PAIR_WORDS = {
+    "replaces": 1, "replaced": 1, "replace": 1, "same": 2, "repeats": 2, "beside": 3, "both": 3,
+    "different": 3, "none": 3,
+}  # fmt: skip
+_NAME_WORDS = {"none": 0, "nobody": 0}
+_ONE_NUMBER = re.compile(r"[^0-9]*([0-9]{1,4})[^0-9]*")
+
+
+class _Answered(BaseModel):
+    question: int
+    answer: int
+
+
+class _Answers(BaseModel):
+    """The whole answer."""
+
+    answers: list[_Answered]
+
+
+_SCHEMA = schema(_Answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking: the verdicts, what they cost, and why some are missing."""
+
+    verdicts: Verdicts = field(default_factory=Verdicts)
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    reason: str | None = None
+
+
+class Doubter:
+    """Asks one model about the doubts of an episode, within the ceilings."""
+
+    def __init__(
+        self, llm: LLM, asking: Callable[[ExtractionOptions], Asking], governor: Governor
+    ) -> None:
+        self._llm = llm
+        self._asking = asking
+        self._governor = governor
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._llm.name
+
+    async def ask(
+        self,
+        episode: Episode,
+        doubts: Doubts,
+        extraction: Extraction,
+        options: ExtractionOptions,
+    ) -> Asked:
+        """The verdicts on these doubts about an episode from which this was extracted.
+
+        An answer of which nothing can be used is asked for once more, with the reason. Nothing is
+        raised for a model that fails: what is missing has a reason.
+        """
+        shown, questions = _shown(episode, doubts, extraction.facts)
+        try:
+            asking = self._asking(options)
+        except UsageError as error:  # a prompt of its own that was there when it was told
+            return Asked(reason=f"{error}{_WITHOUT}")
+        prompt = asking.framed("doubts", shown, _SCHEMA_NAME, _SCHEMA)
+        spent = Completion(
+            "", self.name, extraction.tokens_in, extraction.tokens_out, extraction.calls
+        )
+        asked = Asked()
+        with self._governor.call(episode.scope.wall, spent):
+            for again in (True, False):
+                asked, problem = await self._once(asked, prompt, questions)
+                if problem is None:
+                    return asked
+                if not again or not problem.retryable:
+                    return replace(asked, reason=f"{problem}{_WITHOUT}")
+                _log.info("%s: asked again about episode %s: %s", self.name, episode.id, problem)
+                prompt = asking.again(prompt, str(problem))
+        return asked
+
+    async def _once(
+        self, asked: Asked, prompt: Prompt, questions: Sequence[Question]
+    ) -> tuple[Asked, _Problem | None]:
+        try:
+            answer = await self._llm.complete(prompt)
+        except BadModelOutput as error:
+            return _cost(asked, error), _Problem(str(error), error.retryable and not error.too_long)
+        except ModelError as error:
+            return asked, _Problem(str(error), retryable=False)
+        asked = _cost(asked, answer)
+        verdicts = await aside(lambda raw: read(raw, questions), answer.text)
+        if not verdicts:
+            why = f"{self.name}: the answer has no number for any of the questions"
+            return asked, _Problem(why, retryable=True)
+        missing = len(questions) - len(verdicts)
+        told = f"{self.name} left {missing} of {len(questions)} questions open{_WITHOUT}"
+        return replace(asked, verdicts=verdicts, reason=told if missing else None), None
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    text: str
+    retryable: bool
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _cost(asked: Asked, more: Completion | BadModelOutput) -> Asked:
+    return replace(
+        asked,
+        calls=asked.calls + more.calls,
+        tokens_in=asked.tokens_in + more.tokens_in,
+        tokens_out=asked.tokens_out + more.tokens_out,
+    )
+
+
+# -- what is shown ---------------------------------------------------------------------------------
+
+
+def _shown(
+    episode: Episode, doubts: Doubts, said: Sequence[CandidateFact]
+) -> tuple[list[str], list[Question]]:
+    """Lines of data, and the questions in them by their order: as many as there is room for, each
+    with the turns that it comes from."""
+    turns = {turn.ordinal: turn for turn in turns_of(episode)}
+    lines, told = [], dict[int, str]()
+    questions: list[Question] = []
+    room = _MOST_SHOWN
+    everything: tuple[Question, ...] = (*doubts.names, *doubts.pairs)
+    for doubt in everything:
+        number = len(questions) + 1
+        uses = _uses(doubt, said, turns)
+        line = as_line(
+            _name_asked(number, doubt, doubts.facts, said, uses)
+            if isinstance(doubt, NameDoubt)
+            else _pair_asked(number, doubt)
+        )
+        new = {n: as_line(_turn(episode, turns[n])) for n in uses if n in turns and n not in told}
+        room -= len(line) + sum(map(len, new.values()))
+        if room < 0 and questions:
+            break
+        told |= new
+        lines.append(line)
+        questions.append(doubt)
+    return [as_line(about(episode)), *(told[n] for n in sorted(told)), *lines], questions
+
+
+def _uses(doubt: Question, said: Sequence[CandidateFact], turns: Mapping[int, Turn]) -> list[int]:
+    """The turns that a doubt comes from: a few."""
+    if isinstance(doubt, PairDoubt):
+        ordinal = doubt.said.ordinal
+        return sorted(said[ordinal].turns if ordinal < len(said) else ())[:2]
+    stated = {turn for fact in _facts_with(doubt, said) for turn in fact.turns}
+    named = (n for n, turn in turns.items() if doubt.name.casefold() in turn.text.casefold())
+    return sorted(stated or named)[:3]
+
+
+def _facts_with(doubt: NameDoubt, said: Iterable[CandidateFact]) -> Iterator[CandidateFact]:
+    for fact in said:
+        names = (fact.subject, fact.object, *fact.entities)
+        if any(name_key(name) == doubt.key for name in names if name):
+            yield fact
+
+
+def _turn(episode: Episode, turn: Turn) -> dict[str, Any]:
+    return turn_shown(episode, turn, turn.text[:_LONGEST_TURN])
+
+
+def _name_asked(
+    number: int,
+    doubt: NameDoubt,
+    facts: Mapping[str, Sequence[Fact]],
+    said: Sequence[CandidateFact],
+    uses: Sequence[int],
+) -> dict[str, Any]:
+    with_it = [fact.text[:_LONGEST_FACT] for fact in _facts_with(doubt, said)]
+    return {
+        "question": number,
+        "name": doubt.name,
+        "kind": doubt.kind,
+        "turns": list(uses),
+        "said": with_it[:_MOST_SAID],
+        "choices": [
+            {
+                "number": n,
+                "name": entity.name,
+                "kind": entity.kind,
+                "other_names": list(entity.aliases[:_MOST_ALIASES]),
+                "facts": [fact.text[:_LONGEST_FACT] for fact in facts.get(entity.id, ())],
+            }
+            for n, entity in enumerate(doubt.entities, start=1)
+        ],
+    }
+
+
+def _pair_asked(number: int, doubt: PairDoubt) -> dict[str, Any]:
+    new = {"text": doubt.said.text[:_LONGEST_FACT], "from": stamp(begun(doubt.said))[:10]}
+    known = {"text": doubt.known.text[:_LONGEST_FACT], "from": stamp(known_from(doubt.known))[:10]}
+    earlier, later = (known, new) if doubt.newer else (new, known)
+    return {"question": number, "earlier": earlier, "later": later}
+
+
+# -- what is answered ------------------------------------------------------------------------------
+
+
+def read(raw: str, questions: Sequence[Question]) -> Verdicts:
+    """The verdicts in a model's answer; what it says of no question, or beyond the choices, is
+    dropped."""
+    for value, _ in readings(raw):
+        found = _verdicts(_pairs_in(value, _DEEPEST, len(questions)), questions)
+        if found:
+            return found
+    return Verdicts()
+
+
+def _pairs_in(value: Any, depth: int, asked: int) -> list[tuple[Any, Any]]:
+    """Pairs of a question and an answer, however they are wrapped: objects with both, ``{"1": 2}``,
+    or as many bare numbers as there are questions."""
+    if depth == 0:
+        return []
+    if isinstance(value, list):
+        if len(value) == asked and not any(isinstance(item, list | Mapping) for item in value):
+            return list(enumerate(value, start=1))
+        inner: Iterable[Any] = value
+    elif isinstance(value, Mapping):
+        item = snake_keys(value)
+        question = next((item[key] for key in _QUESTION_KEYS if key in item), None)
+        answer = next((item[key] for key in _ANSWER_KEYS if key in item), None)
+        if question is not None and not isinstance(answer, list | Mapping | None):
+            return [(question, answer)]
+        plain = [(key, told) for key, told in item.items() if _number(key) is not None]
+        if plain:
+            return plain
+        inner = item.values()
+    else:
+        return []
+    return [pair for one in inner for pair in _pairs_in(one, depth - 1, asked)]
+
+
+def _number(value: Any) -> int | None:
+    """A whole number, or the only one in a text (``"3"``, ``question 3``)."""
+    if isinstance(value, str):
+        found = _ONE_NUMBER.fullmatch(value)
+        return int(found.group(1)) if found else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _told(value: Any, words: Mapping[str, int]) -> int | None:
+    """The number that was answered, by itself or as the word for it."""
+    if not isinstance(value, str):
+        return _number(value)
+    plain = value.strip(" .\"'").casefold()
+    return words.get(plain, int(plain) if re.fullmatch("[0-9]{1,4}", plain) else None)
+
+
+def _verdicts(answers: Iterable[tuple[Any, Any]], questions: Sequence[Question]) -> Verdicts:
+    names: dict[str, str] = {}
+    pairs: dict[tuple[int, str], Settled] = {}
+    for question, answer in answers:
+        number = _number(question)
+        if number is None or not 0 < number <= len(questions):
+            continue
+        doubt = questions[number - 1]
+        if isinstance(doubt, NameDoubt):
+            told = _told(answer, _NAME_WORDS)
+            if told is not None and 0 <= told <= len(doubt.entities):
+                names.setdefault(doubt.key, doubt.entities[told - 1].id if told else "")
+            continue
+        over: Settled = "replaces" if doubt.newer else "replaced"
+        settled: Mapping[int | None, Settled] = {1: over, 2: "same", 3: "beside"}
+        if (verdict := settled.get(_told(answer, _PAIR_WORDS))) is not None:
+            pairs.setdefault(doubt.key, verdict)
+    return Verdicts(names, pairs)
+
+
+# -- what is kept ----------------------------------------------------------------------------------
+
+
+def with_verdicts(raw: str, verdicts: Verdicts) -> str:
+    """One text for the ledger, of the raw answer that candidates are read from and the verdicts.
+    Only numbers were answered, so it has no words of other episodes."""
+    kept = {
+        "names": dict(verdicts.names),
+        "pairs": [[*key, verdict] for key, verdict in verdicts.pairs.items()],
+    }
+    return json.dumps({_KEPT: kept, "answer": raw}, ensure_ascii=False)
+
+
+def without_verdicts(raw: str) -> tuple[str, Verdicts | None]:
+    """The two again; None when nothing was asked."""
+    if not raw.startswith(f'{{"{_KEPT}"'):
+        return raw, None
+    try:
+        whole = json.loads(raw)
+        kept, answer = whole[_KEPT], whole["answer"]
+        names = {str(key): str(id) for key, id in kept["names"].items()}
+        pairs = {
+            (int(ordinal), str(id)): verdict
+            for ordinal, id, verdict in kept["pairs"]
+            if verdict in get_args(Settled)
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return raw, None
+    return (answer, Verdicts(names, pairs)) if isinstance(answer, str) else (raw, None)

@@ -1,0 +1,331 @@
+"""What stays in doubt about an episode, and what follows when a model settles it.
+
+Two things the structure cannot tell. Which known entity a name means that several have, or of which
+it is only a part (:class:`~graphmem.resolve.resolution.NameDoubt`). And whether something new takes
+the place of something known, repeats it, or stands beside it (:class:`PairDoubt`): a plain sentence
+that is alike a known one about the same entities, and another object of a relation of which nobody
+has said whether it has one at a time.
+
+Both are read within fixed bounds, so the cost of a write does not grow with what is stored. What is
+settled takes the ways that there are: a resolution, an ``end``, the key of a known sentence. So it
+is undone with its episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from graphmem.belief.relation_types.types import RelationTypes
+from graphmem.belief.sentences import alikeness, same_sentence, without_date
+from graphmem.belief.values import object_key, sentence_key
+from graphmem.clock import Clock
+from graphmem.model import Decision, Fact, Statement
+from graphmem.ports.ledger import FactQuery, LedgerReads, StatementQuery
+from graphmem.resolve.resolution import THE_MODEL_CHOSE, NameDoubt, Resolution
+
+_MOST_NAMES = 10
+_MOST_PAIRS = 10
+_MOST_ALIKE = 2  # known sentences that one new one is compared with
+_LOOK_BACK = 200  # newest facts about the same that are looked at: little beside asking a model
+_FACTS_SHOWN = 3  # newest facts of an entity that tell who it is
+
+Settled = Literal["replaces", "replaced", "same", "beside"]
+"""What the new is to the known: it takes its place, or (it tells of an earlier time) was followed
+by it; it says the same; both stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairDoubt:
+    """Something new, and something known and present that it may replace or repeat."""
+
+    said: Statement
+    known: Fact
+    like: float = 0.0
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """The same when the episode is read once more."""
+        return self.said.ordinal, self.known.id
+
+    @property
+    def newer(self) -> bool:
+        """Whether what was said is of a later time than what is known."""
+        return begun(self.said) > known_from(self.known)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """All that is in doubt about one episode, and facts that tell who the entities are, by id."""
+
+    names: tuple[NameDoubt, ...] = ()
+    pairs: tuple[PairDoubt, ...] = ()
+    facts: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.names) + len(self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What a model said: by name key the entity that is meant (``""``: none of those known), by
+    :attr:`PairDoubt.key` what the new is to the known. What it left open is missing."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    pairs: Mapping[tuple[int, str], Settled] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.names) + len(self.pairs)
+
+
+def begun(said: Statement) -> datetime:
+    """From when it holds, as far as was told."""
+    return said.valid_at or said.stated_at
+
+
+def known_from(fact: Fact) -> datetime:
+    """From when a fact holds: its date, else when it was first said."""
+    return fact.valid_at or fact.stated_at or fact.recorded_at
+
+
+# -- gathering -------------------------------------------------------------------------------------
+
+
+async def gather(
+    resolution: Resolution,
+    said: Sequence[Statement],
+    ledger: LedgerReads,
+    *,
+    wall: str,
+    types: RelationTypes,
+    now: datetime,
+) -> Doubts:
+    """What is in doubt about an episode that says this."""
+    look = _Look(ledger, wall, types, now, resolution)
+    names = resolution.doubts[:_MOST_NAMES]
+    pairs = [*await look.sentences(said), *await look.objects(said)]
+    pairs.sort(key=lambda pair: -pair.like)
+    facts = {
+        entity.id: await look.facts_of(entity.id, _FACTS_SHOWN)
+        for doubt in names
+        for entity in doubt.entities
+    }
+    return Doubts(names, tuple(pairs[:_MOST_PAIRS]), facts)
+
+
+@dataclass(slots=True)
+class _Look:
+    """Looks at what is known about the entities of one episode."""
+
+    ledger: LedgerReads
+    wall: str
+    types: RelationTypes
+    now: datetime
+    resolution: Resolution
+    seen: dict[tuple[str, ...], list[Fact]] = field(default_factory=dict)
+
+    async def facts_of(self, id: str, most: int) -> tuple[Fact, ...]:
+        return tuple((await self._about((id,)))[:most])
+
+    async def _about(self, ids: tuple[str, ...]) -> list[Fact]:
+        """The newest facts about any of these that hold now and are stated."""
+        if ids not in self.seen:
+            query = FactQuery(
+                self.wall,
+                entity_ids=ids,
+                current=self.now,
+                stated_only=True,
+                newest_first=True,
+                limit=_LOOK_BACK,
+            )
+            self.seen[ids] = await self.ledger.facts(query)
+        return self.seen[ids]
+
+    def _heard_of(self, ids: Collection[str]) -> bool:
+        """Whether something may have been said of all of these before."""
+        return bool(ids) and not any(entity.id in ids for entity in self.resolution.new)
+
+    async def sentences(self, said: Iterable[Statement]) -> list[PairDoubt]:
+        """Plain sentences beside known ones that are alike and not the same."""
+        found = []
+        for one in said:
+            if one.type is None and _open(one) and self._heard_of(one.entity_ids):
+                found += await self._alike(one)
+        return found
+
+    async def _alike(self, said: Statement) -> list[PairDoubt]:
+        about = set(said.entity_ids)
+        known = [
+            fact
+            for fact in await self._about(said.entity_ids)
+            if fact.type is None and set(fact.entity_ids) == about and fact.invalid_at is None
+        ]
+        if any(same_sentence(fact.text, said.text) for fact in known):
+            return []
+        names = [
+            name
+            for entity in self.resolution.by_key.values()
+            if entity.id in about
+            for name in (entity.name, *entity.aliases)
+        ]
+        pairs = []
+        for fact in known:
+            if begun(said) == known_from(fact):
+                continue  # neither can have come after the other
+            mine = without_date(said.text, said.valid_at)
+            theirs = without_date(fact.text, fact.valid_at)
+            dated = said.valid_at is not None and fact.valid_at is not None
+            if dated and same_sentence(mine, theirs):
+                continue  # two occasions
+            like = alikeness(mine, theirs, names)
+            if like is not None:
+                pairs.append(PairDoubt(said, fact, like))
+        return sorted(pairs, key=lambda pair: -pair.like)[:_MOST_ALIKE]
+
+    async def objects(self, said: Iterable[Statement]) -> list[PairDoubt]:
+        """Another object of a relation that has, as far as is known, one: with two at once it is
+        plain that it can have several."""
+        new: dict[tuple[str, str], list[Statement]] = {}
+        for one in self.types.read(said):
+            if one.type is not None and one.subject_id is not None and _open(one):
+                new.setdefault((one.subject_id, one.type), []).append(one)
+        found = []
+        for (subject, type), told in new.items():
+            if self.types.known(type) or not self._heard_of((subject,)):
+                continue
+            objects = {object_key(one) for one in told}
+            known = await self._objects_of(subject, type, told[0])
+            if len(objects) == 1 and len(known) == 1 and not objects & set(known):
+                pair = PairDoubt(told[0], next(iter(known.values())), 100.0)
+                if begun(pair.said) != known_from(pair.known):
+                    found.append(pair)
+        return found
+
+    async def _objects_of(self, subject: str, type: str, like: Statement) -> dict[str | None, Fact]:
+        """Present facts of a subject and type by their object, or by their value; two are enough to
+        know."""
+        if like.object_id is not None:
+            query = FactQuery(
+                self.wall,
+                relation=(subject, type, None),
+                current=self.now,
+                stated_only=True,
+                newest_first=True,
+                limit=2,
+            )
+            return {fact.object_id: fact for fact in await self.ledger.facts(query)}
+        plain = {f.id: f for f in await self._about((subject,)) if f.type is None}
+        if not plain:
+            return {}
+        # An attribute is believed as a sentence: what it is of, its statements tell.
+        told = await self.ledger.statements(StatementQuery(self.wall, fact_ids=tuple(plain)))
+        by_statement = {id: fact for fact in plain.values() for id in fact.statement_ids}
+        return {
+            object_key(one): by_statement[one.id]
+            for one in told.statements
+            if one.type == type
+            and one.value is not None
+            and one.id in by_statement
+            and told.merged.get(str(one.subject_id), one.subject_id) == subject
+        }
+
+
+def _open(said: Statement) -> bool:
+    """Whether it says plainly that something holds, without saying until when."""
+    plain = said.kind == "assert" and said.modality == "stated" and said.invalid_at is None
+    return plain and said.memory_type != "procedural"
+
+
+# -- what follows ----------------------------------------------------------------------------------
+
+
+async def apply(
+    verdicts: Verdicts,
+    said: Sequence[Statement],
+    ledger: LedgerReads,
+    *,
+    wall: str,
+    clock: Clock,
+) -> list[Statement]:
+    """What is said, with what follows from the verdicts: the keys of known sentences that are
+    repeated, and an ``end`` of each that another took the place of. A verdict on what is known no
+    more (it was erased or undone meanwhile) does nothing."""
+    wanted = {id for _, id in verdicts.pairs}
+    if not wanted:
+        return list(said)
+    told = await ledger.statements(StatementQuery(wall, fact_ids=tuple(sorted(wanted))))
+    known = {
+        fact.id: (fact, statement)
+        for fact in told.facts
+        if fact.retired_at is None
+        for statement in told.statements
+        if statement.kind == "assert" and statement.id in fact.statement_ids
+    }
+    after = 1 + max((one.ordinal for one in said), default=0)
+    kept, ends = [], list[Statement]()
+    for one in said:
+        mine = one
+        for (ordinal, id), verdict in verdicts.pairs.items():
+            if ordinal != one.ordinal or one.kind != "assert" or id not in known:
+                continue
+            fact, statement = known[id]
+            if verdict == "same":
+                mine = _repeated(mine, statement)
+            elif verdict != "beside":
+                place = after + len(ends)
+                end = _end(one, verdict, fact, statement)
+                ends.append(replace(end, id=clock.new_id(), ordinal=place))
+        kept.append(mine)
+    return [*kept, *ends]
+
+
+def _repeated(said: Statement, known: Statement) -> Statement:
+    """The same in other words. That two entities are one is nothing to be said here."""
+    if said.type is None and known.type is None:
+        return replace(said, key=sentence_key(known))
+    if said.type == known.type and said.value is not None and known.value is not None:
+        return replace(said, value=known.value)
+    return said
+
+
+def _end(said: Statement, verdict: Settled, fact: Fact, known: Statement) -> Statement:
+    """The end of the earlier one of the two when the later one began. It is worded as what was said
+    is: what is known may be erased one day, and must leave no words behind."""
+    over, at = (known, begun(said)) if verdict == "replaces" else (said, known_from(fact))
+    return replace(
+        said,
+        subject_id=over.subject_id,
+        type=over.type,
+        object_id=over.object_id,
+        value=over.value,
+        entity_ids=over.entity_ids,
+        key=sentence_key(over) if over.type is None else None,
+        valid_at=None,
+        invalid_at=at,
+        kind="end",
+    )
+
+
+def explained(
+    decisions: Iterable[Decision],
+    said: Sequence[Statement],
+    verdicts: Verdicts,
+    resolution: Resolution,
+) -> tuple[Decision, ...]:
+    """The decisions, with a word in their reasons where a model had its say."""
+    asked = {key: verdict for key, verdict in verdicts.pairs.items() if verdict != "beside"}
+    ended = {id for (_, id), verdict in asked.items() if verdict == "replaces"}
+    mine = {ordinal for (ordinal, _), verdict in asked.items() if verdict != "replaces"}
+    own = {one.id for one in said if one.ordinal in mine}
+    chosen = {c.entity_id for c in resolution.choices if c.reason == THE_MODEL_CHOSE}
+    found = []
+    for decision in decisions:
+        reason, after = decision.reason, decision.after
+        if decision.fact_id in ended or (after and not own.isdisjoint(after.statement_ids)):
+            reason += "; as the model said"
+        for id in sorted(chosen.intersection(after.entity_ids if after else ())):
+            reason += f"; {THE_MODEL_CHOSE} {id} among those of that name"
+        found.append(replace(decision, reason=reason))
+    return tuple(found)

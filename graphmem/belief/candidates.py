@@ -1,0 +1,163 @@
+"""Candidates to statements: what an episode says, about resolved entities, in one form."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from graphmem.belief.relation_types.types import RelationTypes, normal
+from graphmem.belief.values import period_end
+from graphmem.clock import Clock
+from graphmem.model import Entity, Episode, Source, Statement, StatementKind
+from graphmem.ports.llm import CandidateFact
+from graphmem.resolve.resolution import Resolution
+
+_NO_LONGER = re.compile(
+    r"\bno longer\b|\bnot any ?more\b|n['’]t\b.*\bany ?more\b|\banymore\b", re.IGNORECASE
+)
+_PLAIN = ("stated", "negated")
+
+
+def statements_of(
+    candidates: Sequence[CandidateFact],
+    resolution: Resolution,
+    episode: Episode,
+    types: RelationTypes,
+    clock: Clock,
+) -> list[Statement]:
+    """One statement for each candidate, and the ends that it implies (``married_to`` ends
+    ``engaged_to``), in order. Types are in their one form, ends turned where that form wants it.
+
+    A candidate that names an entity that cannot be resolved, or one and the same as subject and
+    object, is a plain sentence.
+    """
+    found: list[Statement] = []
+    for ordinal, candidate in enumerate(candidates):
+        said = _Candidate(candidate, ordinal, resolution, episode, types)
+        found += said.statements(clock)
+    return found
+
+
+class _Candidate:
+    """One candidate with its entities and its place."""
+
+    def __init__(
+        self,
+        candidate: CandidateFact,
+        ordinal: int,
+        resolution: Resolution,
+        episode: Episode,
+        types: RelationTypes,
+    ) -> None:
+        self._given = candidate
+        self._ordinal = ordinal
+        self._episode = episode
+        self._types = types
+        form = normal(candidate.type) if candidate.type else None
+        ends = (candidate.subject, candidate.object)
+        if form is not None and form.turned and candidate.object is not None:
+            ends = (candidate.object, candidate.subject)
+        self._past = form is not None and form.past
+        self._subject, self._object = (resolution.entity(name) for name in ends)
+        others = (resolution.entity(name) for name in candidate.entities)
+        self._about = _ids((self._subject, self._object, *others))
+        self._type = form.type if form is not None and self._related() else None
+
+    def _related(self) -> bool:
+        """Whether it is a relation or an attribute, or takes back all of a kind."""
+        given = self._given
+        if self._subject is None or self._subject is self._object:
+            return False
+        if self._object is not None:
+            return True
+        return given.object is None and (given.value is not None or given.retracts)
+
+    def statements(self, clock: Clock) -> Iterator[Statement]:
+        given, episode = self._given, self._episode
+        turns = {turn.ordinal: turn for turn in episode.turns}
+        said = [turns[number] for number in given.turns if number in turns]
+        stated_at = (said[0].occurred_at if said else None) or episode.occurred_at
+        scope = episode.scope
+        turn_ids: list[str | None] = [turn.id for turn in said]
+        related = self._type is not None
+        made = Statement(
+            id=clock.new_id(),
+            episode_id=episode.id,
+            text=given.text.strip(),
+            stated_at=stated_at,
+            turn=said[0].ordinal if said else 0,
+            ordinal=self._ordinal,
+            subject_id=self._subject.id if self._subject and related else None,
+            type=self._type,
+            object_id=self._object.id if self._object and related else None,
+            value=given.value if related and self._object is None else None,
+            entity_ids=self._about,
+            valid_at=given.valid_at,
+            invalid_at=self._end(stated_at),
+            kind=self._kind(),
+            modality=given.modality,
+            importance=importance_of(given.importance, episode),
+            sources=tuple(
+                Source(episode.id, turn_id, scope.agent_id, scope.run_id)
+                for turn_id in (turn_ids or [None])
+            ),
+            scope=scope,
+            expires_at=episode.expires_at,
+            memory_type=episode.memory_type,
+            metadata=episode.metadata,
+            tags=episode.tags,
+        )
+        yield made
+        if made.type == "works_at" and made.kind == "end" and made.object_id is not None:
+            yield self._of_posts(made, clock)
+        if made.kind != "assert" or made.modality != "stated" or self._type is None:
+            return
+        for type in self._types.ends(self._type):
+            over = replace(
+                made,
+                id=clock.new_id(),
+                type=type,
+                kind="end",
+                valid_at=None,
+                invalid_at=made.valid_at,
+            )
+            yield over
+            if type == "works_at" and over.object_id is not None:
+                yield self._of_posts(over, clock)
+
+    @staticmethod
+    def _of_posts(left: Statement, clock: Clock) -> Statement:
+        """The posts that were held at a company go with the job."""
+        return replace(left, id=clock.new_id(), type="works_as", object_id=None)
+
+    def _kind(self) -> StatementKind:
+        given = self._given
+        if not given.retracts:
+            return "assert"
+        ended = given.invalid_at is not None or _NO_LONGER.search(given.text) is not None
+        # What is only heard or supposed to be wrong takes nothing back.
+        return "end" if ended or given.modality not in _PLAIN else "withdraw"
+
+    def _end(self, stated_at: datetime) -> datetime | None:
+        """The end that was told; a word that is itself in the past (``worked_at``) tells one: after
+        its date, as vague as that is, at the latest when it was said."""
+        given = self._given
+        if given.invalid_at is not None or given.retracts or not self._past:
+            return given.invalid_at
+        if given.valid_at is None:
+            return stated_at
+        return min(period_end(given.valid_at), stated_at)
+
+
+def _ids(entities: Iterable[Entity | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(entity.id for entity in entities if entity is not None))
+
+
+def importance_of(candidate: float | None, episode: Episode) -> float:
+    """A candidate's own importance when it has a usable one, else the episode's."""
+    if candidate is None or not math.isfinite(candidate):
+        return episode.importance
+    return min(1.0, max(0.0, candidate))

@@ -1,0 +1,128 @@
+"""New rules of relation types: what a person declares, what the data shows, and whom it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from graphmem.belief.relation_types.types import Normal, RelationTypes, normal, snake
+from graphmem.errors import UsageError
+from graphmem.model import TypeRule
+
+_LONGEST = 100
+
+
+def declared(
+    rules: Iterable[TypeRule],
+    type: str,
+    *,
+    single_valued: bool | None = None,
+    same_as: str | None = None,
+    inverse_of: str | None = None,
+) -> TypeRule:
+    """The rule of a type after a declaration; the one that it has when nothing changes.
+
+    :class:`~graphmem.errors.UsageError` on what cannot be: two things at once, no relation, or
+    types that would stand for each other in a circle.
+    """
+    _check_one(single_valued, same_as, inverse_of)
+    before = {rule.type: rule for rule in rules}
+    name, other = _name(type), same_as if same_as is not None else inverse_of
+    old = before.get(name, TypeRule(name))
+    if single_valued is not None and old.same_as is not None:
+        raise UsageError(
+            f"{name} stands for {old.same_as}: declare that, or take this back first by declaring "
+            f"nothing of {name}"
+        )
+    new = replace(old, declared=single_valued, same_as=None, inverse=False)
+    if other is not None:
+        if snake(type) != name:
+            raise UsageError(f"{snake(type)} is always kept as {name}: declare that")
+        target = _target(other, before, name)
+        new = replace(new, same_as=target.type, inverse=target.turned != (inverse_of is not None))
+    return _touching(before, old, new)
+
+
+def relearned(rules: Iterable[TypeRule], found: Mapping[str, bool]) -> list[TypeRule]:
+    """The rules that change when this is all that the data shows."""
+    now = {rule.type: rule for rule in rules}
+    changed = []
+    for type in sorted({*found, *(t for t, rule in now.items() if rule.learned is not None)}):
+        old = now.get(type, TypeRule(type))
+        shown = found.get(type)
+        if shown is not None and not RelationTypes.learnable(type, one=shown):
+            shown = None
+        if shown != old.learned:
+            now[type] = _touching(now, old, replace(old, learned=shown))
+            changed.append(now[type])
+    return changed
+
+
+def reason(rule: TypeRule) -> str:
+    """Why facts are decided anew because of a rule."""
+    if rule.same_as is not None:
+        how = ", the other way round," if rule.inverse else ""
+        return f"{rule.type} is {rule.same_as}{how} since it was declared so"
+    if rule.declared is not None:
+        return f"{_HOW_MANY[rule.declared]} since it was declared so"
+    if rule.learned is not None:
+        return f"{_HOW_MANY[rule.learned]}, as the data shows"
+    return f"nothing is declared or learned of {rule.type} any more"
+
+
+_HOW_MANY = {True: "only one at a time", False: "several at a time"}
+
+
+def _check_one(single_valued: object, same_as: object, inverse_of: object) -> None:
+    if single_valued is not None and not isinstance(single_valued, bool):
+        raise UsageError(f"single_valued must be True, False or None, got {single_valued!r}")
+    if sum(given is not None for given in (single_valued, same_as, inverse_of)) > 1:
+        raise UsageError(
+            "declare one of single_valued, same_as and inverse_of: a type that stands for another "
+            "behaves as that does"
+        )
+
+
+def _name(type: object) -> str:
+    form = _normal(type, "type")
+    if form.turned:
+        raise UsageError(
+            f"{snake(str(type))} is always kept as {form.type}, the other way round: declare that"
+        )
+    return form.type
+
+
+def _normal(type: object, what: str) -> Normal:
+    name = snake(type) if isinstance(type, str) else ""
+    if not name or len(name) > _LONGEST:
+        raise UsageError(
+            f"{what} {type!r} is no relation; write a verb phrase of up to {_LONGEST} characters, "
+            "for example works_at"
+        )
+    return normal(name)
+
+
+def _target(other: str, before: Mapping[str, TypeRule], name: str) -> Normal:
+    target = _normal(other, "the type that it is the same as, or the inverse of,")
+    if target.past:
+        raise UsageError(f"{snake(other)} is {target.type} that is over: name {target.type}")
+    others = RelationTypes.ruled(rule for rule in before.values() if rule.type != name)
+    if others.meant(target.type).type == name:
+        raise UsageError(
+            f"{target.type} and {name} are one already"
+            if target.type == name
+            else f"{target.type} stands for {name}: take that back first by declaring nothing of "
+            f"{target.type}"
+        )
+    return target
+
+
+def _touching(before: Mapping[str, TypeRule], old: TypeRule, new: TypeRule) -> TypeRule:
+    """The new rule, with the types, as they are stored, whose facts it may change."""
+    was = RelationTypes.ruled(before.values())
+    now = RelationTypes.ruled({**before, new.type: new}.values())
+    meant = was.meant(new.type), now.meant(new.type)
+    if meant[0] == meant[1] and was.count(new.type) == now.count(new.type):
+        return new
+    forms = (f.type for one in meant for types in (was, now) for f in types.forms(one.type))
+    return replace(new, unsettled=tuple(sorted({*old.unsettled, *forms})))

@@ -1,0 +1,212 @@
+"""What the data shows of relation types: whether a subject has one object at a time or several.
+
+Only what was said counts, never what was decided because of it: to learn again from the same
+statements gives the same, whatever was learned before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from graphmem.belief.intervals import Shape, Target, mark_of
+from graphmem.belief.relation_types.types import RelationTypes
+from graphmem.belief.values import Statement, period_end
+from graphmem.ports.ledger import Ledger, Place, StatementQuery
+from graphmem.ports.ledger_relation_types import Saying, TypeUse
+from graphmem.resolve.merges import with_merges
+
+_ENOUGH = 20
+_AT_MOST_TOGETHER = 0.02
+_TOO_MANY_TOGETHER = 0.2
+_PAGE = 500  # places that are read in one go
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What cells of one type show: subjects with two objects in one turn or at overlapping told
+    times (``together``), and subjects whose objects follow each other by told ends (``handed``)."""
+
+    together: int = 0
+    handed: int = 0
+
+    def __add__(self, other: Evidence) -> Evidence:
+        return Evidence(self.together + other.together, self.handed + other.handed)
+
+
+def evidence(statements: Sequence[Statement]) -> Evidence:
+    """What the statements of one subject and type show. The sum over subjects decides."""
+    plain = _plain(statements)
+    if len({s.object_id for s in plain}) < 2:
+        return Evidence()
+    if together(plain, symmetric=False) or _overlapping(statements):
+        return Evidence(together=1)
+    ended = {s.object_id for s in statements if s.kind == "end"}
+    ended |= {s.object_id for s in plain if s.invalid_at is not None}
+    return Evidence(handed=1 if ended & {s.object_id for s in plain} else 0)
+
+
+def learned(counts: Mapping[str, Evidence]) -> dict[str, bool]:
+    """Types that the data shows to have one object at a time (True) or several (False).
+
+    Conservative: one at a time takes twenty subjects that went from one object to another and no
+    more than one in fifty with two at once; several, twenty with a fifth or more at once. Of the
+    rest nothing is said.
+    """
+    found = {}
+    for type in sorted(counts):
+        seen = counts[type]
+        total = seen.together + seen.handed
+        if total < _ENOUGH:
+            continue
+        share = seen.together / total
+        if share <= _AT_MOST_TOGETHER:
+            found[type] = True
+        elif share >= _TOO_MANY_TOGETHER:
+            found[type] = False
+    return found
+
+
+def together(statements: Sequence[Statement], *, symmetric: bool) -> bool:
+    """Whether one turn names two objects, from the same time and both still open."""
+    seen: dict[tuple[object, ...], set[Target]] = {}
+    for s in _plain(statements):
+        if s.invalid_at is None:
+            place = (s.episode_id, s.turn, s.subject_id, s.valid_at)
+            seen.setdefault(place, set()).add(Shape(symmetric=symmetric).target(s))
+    return any(len(targets) > 1 for targets in seen.values())
+
+
+def _plain(statements: Iterable[Statement]) -> list[Statement]:
+    return [s for s in statements if s.kind == "assert" and s.modality == "stated" and s.object_id]
+
+
+class _Told(NamedTuple):
+    """A stretch whose beginning was told; the end is None when no date was told for it."""
+
+    start: datetime
+    object_id: str
+    end: datetime | None
+
+
+def _overlapping(statements: Sequence[Statement]) -> bool:
+    """Whether by told dates, as vague as they may be, two objects surely held at once."""
+    told = sorted(set(_told(statements)), key=lambda one: (one.start, one.object_id))
+    for n, one in enumerate(told):
+        if one.end is None:
+            continue
+        for other in told[n + 1 :]:
+            if other.start >= one.end:
+                break
+            if other.object_id != one.object_id and _surely(one, one.end, other):
+                return True
+    return False
+
+
+def _surely(one: _Told, end: datetime, other: _Told) -> bool:
+    """Whether ``other``, which begins no earlier, held while ``one`` did."""
+    begun, then = period_end(one.start), period_end(other.start)
+    if other.end is None:  # it may have been over as soon as it began
+        return begun <= other.start and then <= end
+    return max(begun, then) <= min(end, other.end)
+
+
+def _told(statements: Sequence[Statement]) -> Iterator[_Told]:
+    ends = [(s, mark_of(s)) for s in statements if s.kind == "end" and s.modality == "stated"]
+    for s in _plain(statements):
+        if s.valid_at is None:
+            continue
+        own = [s.invalid_at] if s.invalid_at is not None else []
+        own += [m.at for e, m in ends if m.dated and e.object_id in {None, s.object_id}]
+        later = [at for at in own if at > s.valid_at]
+        yield _Told(s.valid_at, s.object_id or "", min(later, default=None))
+
+
+# -- over all that is stored -----------------------------------------------------------------------
+
+
+async def observed(
+    ledger: Ledger,
+    types: RelationTypes,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Evidence]:
+    """What all statements of every wall show, by type; a type with too few subjects is not read.
+
+    ``progress`` is called with places done and places in all. Memory is bounded but for the
+    subjects that were merged and those of types that stand for each other.
+    """
+    stored = _worthwhile(await ledger.type_uses(), types)
+    total = await ledger.count_sayings(stored) if stored else 0
+    found: defaultdict[str, Evidence] = defaultdict(Evidence)
+    joined: set[Saying] = set()
+    after: Saying | None = None
+    done = 0
+    while page := (await ledger.sayings(stored, after, _PAGE) if stored else []):
+        for wall in dict.fromkeys(one.wall for one in page):
+            here = [one for one in page if one.wall == wall]
+            for type, seen in await _page(ledger, types, wall, here, joined):
+                found[type] += seen
+        after = page[-1]
+        done += len(page)
+        if progress is not None:
+            progress(done, max(done, total))
+    return dict(found)
+
+
+def _worthwhile(uses: Iterable[TypeUse], types: RelationTypes) -> Collection[str]:
+    """The types, as they are stored, of which enough was said to learn anything."""
+    subjects: defaultdict[str, int] = defaultdict(int)
+    stored: defaultdict[str, list[str]] = defaultdict(list)
+    for use in uses:
+        meant = types.meant(use.type)
+        # Turned, each statement may be about a subject of its own.
+        subjects[meant.type] += use.statements if meant.turned else use.subjects
+        stored[meant.type].append(use.type)
+    return [one for type, all in stored.items() if subjects[type] >= _ENOUGH for one in all]
+
+
+async def _page(
+    ledger: Ledger,
+    types: RelationTypes,
+    wall: str,
+    page: Sequence[Saying],
+    joined: set[Saying],
+) -> list[tuple[str, Evidence]]:
+    """What these places of one wall show. A subject that is found at several (it was merged, or
+    its type has several forms) is read as a whole, once: ``joined`` are those that were."""
+    seen, merged = await _read(ledger, types, wall, [(p.type, p.subject_id, None) for p in page])
+    kept = set(merged.values())
+    found, whole = [], []
+    for place, statements in seen.items():
+        if place.subject_id not in kept and len(types.forms(place.type)) == 1:
+            found.append((place.type, evidence(statements)))
+        elif place not in joined:
+            whole.append(place)
+    joined.update(whole)
+    if whole:
+        seen, _ = await _read(ledger, types, wall, [p for one in whole for p in _forms(one, types)])
+        found += [(one.type, evidence(seen.get(one, ()))) for one in whole]
+    return found
+
+
+def _forms(place: Saying, types: RelationTypes) -> Iterator[Place]:
+    for form in types.forms(place.type):
+        yield form.type, place.subject_id, None
+        if form.turned:
+            yield form.type, None, place.subject_id
+
+
+async def _read(
+    ledger: Ledger, types: RelationTypes, wall: str, places: Sequence[Place]
+) -> tuple[dict[Saying, list[Statement]], Mapping[str, str]]:
+    """The statements of these places, by where they are as they read; and what is merged."""
+    told = await ledger.statements(StatementQuery(wall, places=tuple(places)))
+    found: dict[Saying, list[Statement]] = {}
+    for s in with_merges(types.read(told.statements), told.merged):
+        if s.type is not None and s.subject_id is not None:
+            found.setdefault(Saying(wall, s.subject_id, s.type), []).append(s)
+    return found, told.merged

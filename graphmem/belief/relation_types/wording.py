@@ -1,0 +1,88 @@
+"""How questions speak of relation types: by their names, and by the names of the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from graphmem.belief.relation_types.types import BEHAVED, RelationTypes, named_so
+from graphmem.ports.type_wording import Way
+from graphmem.text import stem
+
+_SMALL = frozenset(
+    {
+        "a", "an", "the", "is", "are", "was", "were", "be", "been", "being", "am", "in", "at",
+        "on", "of", "to", "for", "from", "with", "by", "as", "into", "about", "up", "out", "has",
+        "have", "had", "got", "get", "does", "do", "did", "not", "no", "doesnt", "good", "close",
+        "best", "law", "name", "named", "co", "home", "new", "now", "place", "set", "trip", "part",
+        "relationship", "company", "group",
+    }
+)  # fmt: skip
+"""Words of types that name no relation by themselves."""
+_BESIDE = {
+    "lives_in": "has_home has_address has_city move",
+    "works_at": "has_job has_company has_office has_workplace",
+    "works_as": "has_job has_role has_title has_position has_post",
+    "managed_by": "has_lead has_leader has_head",
+    "acquired": "buy purchase take_over",
+    "married_to": "marry",
+    "studies_at": "has_school has_university has_college go_to",
+    "speaks": "has_language",
+    "plays": "has_instrument has_sport",
+    "likes": "has_hobby",
+    "founded": "start create",
+    "has_pet": "has_animal",
+    "member_of": "works_at has_job has_employer",
+    "comes_from": "from has_country",
+}
+"""What else a question may call them; in the form of a type's name."""
+
+_OTHER = {"works_as": ("work", "works", "working", "employed")}
+"""Words of a type's names that ask for another: where somebody works is not what as."""
+
+
+class SpokenTypes:
+    """How relation types are spoken of; see :class:`graphmem.ports.type_wording.Speech`."""
+
+    def ways(self, type: str) -> Mapping[str, frozenset[Way]]:
+        return _ways(type)
+
+    def types(self, stem: str) -> frozenset[str]:
+        return _types().get(stem, frozenset())
+
+    def mutual(self, type: str) -> bool:
+        return RelationTypes.symmetric(type)
+
+
+@lru_cache(maxsize=1)
+def _types() -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for type in sorted(BEHAVED):
+        for word in _ways(type):
+            found.setdefault(word, set()).add(type)
+    return {word: frozenset(types) for word, types in found.items()}
+
+
+@lru_cache(maxsize=4096)
+def _ways(type: str) -> Mapping[str, frozenset[Way]]:
+    found: dict[str, set[Way]] = {}
+    beside = ((name, False) for name in _BESIDE.get(type, "").split())
+    for name, turned in (*named_so(type), *beside):
+        for word, way in _named(name, turned=turned):
+            if word not in _OTHER.get(type, ()):
+                found.setdefault(stem(word), set()).add(way)
+    return {word: frozenset(ways) for word, ways in found.items()}
+
+
+def _named(name: str, *, turned: bool) -> list[tuple[str, Way]]:
+    """The words of a type's name that speak of it, and how."""
+    parts = name.split("_")
+    said = [part for part in parts if part not in _SMALL]
+    if parts[-1] == "of" and len(parts) > 1:
+        return [(word, Way("of", turned)) for word in said[-1:]]
+    if parts[0] == "has" and len(parts) > 1:
+        return [(word, Way("has", turned)) for word in said]
+    if len(parts) == 1:
+        # "employer", "spouse", "knows": a noun after a possessive, a verb elsewhere
+        return [(word, Way(kind, turned)) for word in said for kind in ("verb", "has")]
+    return [(word, Way("verb", turned)) for word in said]

@@ -1,0 +1,159 @@
+"""How well a store finds its own facts again, and weights that find them better.
+
+Tuning is cautious: each arm's share of the score is multiplied by a factor near 1, found on the
+probes of one half of the sources (a softmax over each question's hits gives most to its gold, as
+ListNet's top one probability: Cao et al. 2007), and judged on those of the other half.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmem.bench.metrics import Scores, distinct, mean, paired, percentile, scores
+from graphmem.bench.probes import Probe, probes
+from graphmem.errors import UsageError
+from graphmem.model import Hit, SearchResult
+from graphmem.retrieve.rank.weights import Weights, weights_of
+from graphmem.settings import Settings
+
+if TYPE_CHECKING:
+    from graphmem import Memory
+
+_SHOWN = 10
+_DEEP = 50
+_KS = (1, 5, 10)
+_STEPS = 300
+_RATE = 0.02
+_TOWARDS_ONE = 0.01
+_SHARPNESS = 20.0
+_FEWEST = 20
+"""Probes of one half that are enough to tune on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A probe with its hits: the unit of each, and the share of every arm (rows) in it."""
+
+    probe: Probe
+    units: tuple[str, ...]
+    arms: tuple[str, ...]
+    shares: NDArray[np.float64]
+
+    def reranked(self, factors: dict[str, float]) -> list[str]:
+        by_arm = np.array([factors.get(arm, 1.0) for arm in self.arms])
+        order = np.argsort(-(by_arm @ self.shares), kind="stable")
+        return distinct([self.units[at] for at in order])
+
+
+def measure_own(
+    memory: Memory,
+    count: int,
+    *,
+    tune: Path | None = None,
+    progress: Callable[[str, int, int], None],
+) -> dict[str, Any]:
+    """Recall per kind of probe, and latency; nothing is written to the store.
+
+    With ``tune``, weights are found too, and written to that file when they find more on the half
+    that they were not found on.
+    """
+    asked = probes(memory, count)
+    ms: list[float] = []
+    found: list[_Asked] = []
+    memory.search("anything", limit=_SHOWN)  # what is read once is not a search's to pay
+    for number, probe in enumerate(asked, start=1):
+        began = time.perf_counter()
+        memory.search(probe.text, limit=_SHOWN)
+        ms.append((time.perf_counter() - began) * 1000)
+        found.append(_noted(probe, memory.search(probe.text, limit=_DEEP)))
+        progress("asking", number, len(asked))
+    rows: dict[str, list[Scores]] = {}
+    for one in found:
+        measured = scores(distinct(one.units), one.probe.gold, _KS)
+        for kind in ("overall", one.probe.kind):
+            rows.setdefault(kind, []).append(measured)
+    result: dict[str, Any] = {
+        "probes": {kind: {"questions": len(r), **mean(r)} for kind, r in rows.items()},
+        "search_ms": {"p50": percentile(ms, 0.5), "p95": percentile(ms, 0.95)},
+        "examples": [probe.text for probe in asked[:3]],
+    }
+    if tune is not None:
+        result["tuned"] = _tuned(found, tune)
+    return result
+
+
+def _noted(probe: Probe, hits: SearchResult) -> _Asked:
+    arms = tuple(dict.fromkeys(arm.arm for hit in hits for arm in hit.arms))
+    shares = np.zeros((len(arms), len(hits)))
+    for column, hit in enumerate(hits):
+        for arm in hit.arms:
+            shares[arms.index(arm.arm), column] += arm.share
+    return _Asked(probe, tuple(_unit(hit) for hit in hits), arms, shares)
+
+
+def _unit(hit: Hit) -> str:
+    """The turn that a hit is or states; the hit itself where there is none."""
+    sources = hit.fact.sources if hit.fact else ()
+    return hit.turn_id or next((s.turn_id for s in sources if s.turn_id), hit.id)
+
+
+def _tuned(found: Sequence[_Asked], file: Path) -> dict[str, Any]:
+    halves = [[one for one in found if one.probe.half == half] for half in (0, 1)]
+    if min(map(len, halves)) < _FEWEST:
+        raise UsageError(
+            f"too little to tune on: {len(halves[0])} and {len(halves[1])} probes in the two "
+            f"halves, {_FEWEST} each are needed; raise --probes, or tell it more"
+        )
+    factors = _factors(halves[0])
+    tables = [
+        {
+            str(at): scores(one.reranked(with_), one.probe.gold, (5,))["recall@5"]
+            for at, one in enumerate(halves[1])
+        }
+        for with_ in (factors, {})
+    ]
+    interval = paired(*tables)
+    assert interval is not None  # noqa: S101 - both halves have probes
+    better = interval.mean > 0
+    if better:
+        settings = Settings.load()
+        _write(weights_of(settings.search_weights, ""), factors, file)
+    return {
+        "factors": {arm: round(factor, 3) for arm, factor in sorted(factors.items())},
+        "held_out_recall@5": {**asdict(interval), "sure": interval.sure},
+        "written": better,
+    }
+
+
+def _factors(asked: Sequence[_Asked]) -> dict[str, float]:
+    """A factor per arm, by gradient descent from 1."""
+    known = [one for one in asked if one.probe.gold.intersection(one.units)]
+    arms = sorted({arm for one in known for arm in one.arms})
+    factors = np.ones(len(arms))
+    places = [[arms.index(arm) for arm in one.arms] for one in known]
+    targets = [np.array([unit in one.probe.gold for unit in one.units], float) for one in known]
+    for _ in range(_STEPS if known else 0):
+        slope = _TOWARDS_ONE * (factors - 1)
+        for one, at, target in zip(known, places, targets, strict=True):
+            total = _SHARPNESS * (factors[at] @ one.shares)
+            likely = np.exp(total - total.max())
+            likely /= likely.sum()
+            slope[at] += one.shares @ (likely - target / target.sum()) / len(known)
+        factors = np.maximum(factors - _RATE * _SHARPNESS * slope, 0.0)
+    return dict(zip(arms, map(float, factors), strict=True))
+
+
+def _write(held: Weights, factors: dict[str, float], file: Path) -> None:
+    value = {
+        kind: {name: round(w * factors.get(name, 1.0), 4) for name, w in weights.items()}
+        for kind, weights in (("signals", held.signals), ("arms", held.arms))
+    }
+    file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,350 @@
+"""Ceilings on calls, tokens and money, kept before a model is asked; and what it cost, noted.
+
+Before a call, what it may cost at most (the prompt, estimated, and the longest answer) is booked in
+the ledger, unless that would break a ceiling: then it is
+:class:`~graphmem.errors.BudgetExceeded`, and extraction goes on with the rules. After the call the
+booking is brought to what it cost. Processes that share a ledger share its ceilings. What was
+booked for a call whose process died stays booked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from graphmem.budget.prices import Price, Prices
+from graphmem.clock import Clock, stamp
+from graphmem.errors import BadModelOutput, BudgetExceeded, ModelError, UsageError
+from graphmem.model import Entity, Episode, Spend
+from graphmem.ports.embedder import Embedder
+from graphmem.ports.extraction_options import ExtractionOptions
+from graphmem.ports.ledger import Ceiling, Charge, SpendBook
+from graphmem.ports.llm import LLM, Completion, Extraction, Extractor, Keep, Prompt
+from graphmem.ports.vectors import Vector
+from graphmem.settings import LONGEST_ANSWER, Settings
+from graphmem.text import digest
+
+MICROS = 1_000_000
+_CHARACTERS_PER_TOKEN = 3  # fewer than usual, so that a prompt is rather over-estimated
+_PAID = "openai:"  # what may cost money though no price is known
+_NAMES = {"calls": "calls", "tokens": "tokens", "micros": "money"}
+_FREE = Price(0.0, 0.0)
+
+
+def wall_digest(wall: str) -> str:
+    """How a wall is named in the book: it outlives what is erased, so it must name nobody."""
+    return digest(wall)[:32]
+
+
+def spend_of(charge: Charge) -> Spend:
+    """A line of the book as it is shown."""
+    return Spend(
+        charge.day,
+        charge.model,
+        charge.calls,
+        charge.tokens_in,
+        charge.tokens_out,
+        charge.micros / MICROS,
+    )
+
+
+@dataclass(slots=True)
+class _Call:
+    """What one call of the API has cost so far."""
+
+    wall: str
+    calls: int = 0
+    tokens: int = 0
+    micros: int = 0
+
+    def add(self, charge: Charge) -> None:
+        self.calls += charge.calls
+        self.tokens += charge.tokens_in + charge.tokens_out
+        self.micros += charge.micros
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What a call may cost at most, and whether the ledger has noted that."""
+
+    charge: Charge
+    noted: bool
+
+
+def _less(cost: Charge, booked: Charge) -> Charge:
+    return replace(
+        cost,
+        calls=cost.calls - booked.calls,
+        tokens_in=cost.tokens_in - booked.tokens_in,
+        tokens_out=cost.tokens_out - booked.tokens_out,
+        micros=cost.micros - booked.micros,
+    )
+
+
+_current: ContextVar[_Call | None] = ContextVar("graphmem_call", default=None)
+
+
+class Governor:
+    """Says whether a model may be asked, and books what it costs."""
+
+    def __init__(self, book: SpendBook, clock: Clock, settings: Settings, prices: Prices) -> None:
+        self._book = book
+        self._clock = clock
+        self._prices = prices
+        self._longest = settings.answer_limit or LONGEST_ANSWER
+        limits = settings.ceilings
+        self._per_call = [one for one in limits if one[0] == "call"]
+        self._ceilings = [
+            Ceiling(what, per, _most(what, most)) for per, what, most in limits if per != "call"
+        ]
+        self._money = any(what == "micros" for _, what, _ in limits)
+
+    def check(self, models: Sequence[str]) -> None:
+        """With a ceiling on money every model that is asked must have a price that was checked."""
+        for model in models if self._money else ():
+            price = self._prices.of(model)
+            if price is None or not price.checked:
+                what = "no price" if price is None else "only an example of a price"
+                raise UsageError(
+                    f"there is a ceiling on money, but {what} for {model} in "
+                    f"{self._prices.source}: copy graphmem/budget/prices.json, put in what you pay "
+                    'with "checked": true, and name the file in GRAPHMEM_PRICES'
+                )
+
+    def counts(self, model: str) -> bool:
+        """Whether asking an embedder may cost money."""
+        return model.startswith(_PAID) or self._prices.of(model) is not None
+
+    @contextlib.contextmanager
+    def call(self, wall: str, spent: Completion | None = None) -> Iterator[None]:
+        """What is asked inside is for one call, and for this wall. ``spent`` is what the call has
+        cost so far (its text is not read)."""
+        current = _Call(wall_digest(wall))
+        if spent is not None:
+            current.add(self._charge(spent.model, spent.calls, spent.tokens_in, spent.tokens_out))
+        token = _current.set(current)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+    async def book(self, model: str, tokens_in: int, *, answered: bool = True) -> Booking:
+        """Book one call with a prompt of so many tokens; ``answered`` by tokens too.
+
+        :class:`~graphmem.errors.BudgetExceeded` when a ceiling would be broken; nothing is booked
+        then.
+        """
+        current = _current.get()
+        charge = self._charge(model, 1, tokens_in, self._longest if answered else 0)
+        self._check_call(current, charge)
+        if self._ceilings:
+            broken = await self._book.charge(charge, self._ceilings)
+            if broken is not None:
+                raise BudgetExceeded(
+                    f"the ceiling on {_NAMES[broken.what]} per {broken.per} "
+                    f"({_shown(broken.what, broken.most)}) would be passed by asking {model}"
+                )
+        if current is not None:
+            current.add(charge)
+        return Booking(charge, noted=bool(self._ceilings))
+
+    async def settle(self, booked: Booking, calls: int, tokens_in: int, tokens_out: int) -> None:
+        """Bring a booking to what the call cost."""
+        cost = self._charge(booked.charge.model, calls, tokens_in, tokens_out)
+        cost = replace(cost, day=booked.charge.day)
+        more = _less(cost, booked.charge)
+        if (current := _current.get()) is not None:
+            current.add(more)
+        await self._book.charge(more if booked.noted else cost)
+
+    def _charge(self, model: str, calls: int, tokens_in: int, tokens_out: int) -> Charge:
+        current = _current.get()
+        price = self._prices.of(model) or _FREE
+        return Charge(
+            day=stamp(self._clock.now())[:10],
+            model=model,
+            wall=current.wall if current else "",
+            calls=calls,
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            micros=price.micros(tokens_in, tokens_out),
+        )
+
+    def _check_call(self, current: _Call | None, charge: Charge) -> None:
+        if current is None:
+            return
+        asked = {
+            "calls": current.calls + charge.calls,
+            "tokens": current.tokens + charge.tokens_in + charge.tokens_out,
+            "micros": current.micros + charge.micros,
+        }
+        for _, what, most in self._per_call:
+            if asked[what] > _most(what, most):
+                raise BudgetExceeded(
+                    f"the ceiling on {_NAMES[what]} per call ({_shown(what, _most(what, most))}) "
+                    f"would be passed by asking {charge.model}"
+                )
+
+
+def _most(what: str, most: float) -> int:
+    return round(most * MICROS) if what == "micros" else int(most)
+
+
+def _shown(what: str, most: int) -> str:
+    return f"{most / MICROS:g}" if what == "micros" else f"{most:,}"
+
+
+class GovernedLLM:
+    """An :class:`~graphmem.ports.llm.LLM` that is asked only when the governor lets it be."""
+
+    def __init__(self, llm: LLM, governor: Governor) -> None:
+        self._llm = llm
+        self._governor = governor
+
+    @property
+    def name(self) -> str:
+        return self._llm.name
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        booked = await self._governor.book(self.name, _estimate(prompt))
+        try:
+            found = await self._llm.complete(prompt)
+        except BadModelOutput as error:
+            spent = (error.calls, error.tokens_in, error.tokens_out)
+            await self._governor.settle(booked, *spent)
+            raise
+        except ModelError:
+            await self._governor.settle(booked, 0, 0, 0)
+            raise
+        await self._governor.settle(booked, found.calls, found.tokens_in, found.tokens_out)
+        return found
+
+    async def close(self) -> None:
+        await self._llm.close()
+
+
+def _estimate(prompt: Prompt) -> int:
+    """Tokens of a prompt, rather too many."""
+    schema = json.dumps(prompt.schema, ensure_ascii=False)
+    text = len(prompt.system) + len(prompt.user) + len(schema)
+    return math.ceil(text / _CHARACTERS_PER_TOKEN)
+
+
+class GovernedEmbedder:
+    """An ``Embedder`` that is asked only when the governor lets it be.
+
+    Its cost is estimated: a token is counted as four characters.
+    """
+
+    def __init__(self, embedder: Embedder, governor: Governor) -> None:
+        self._embedder = embedder
+        self._governor = governor
+
+    @property
+    def name(self) -> str:
+        return self._embedder.name
+
+    @property
+    def kept(self) -> bool:
+        return self._embedder.kept
+
+    async def size(self) -> int:
+        return await self._embedder.size()
+
+    async def embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> list[Vector]:
+        tokens = sum(len(text) // 4 + 1 for text in texts)
+        booked = await self._governor.book(self.name, tokens, answered=False)
+        try:
+            found = await self._embedder.embed(texts, kind)
+        except ModelError:
+            await self._governor.settle(booked, 0, 0, 0)
+            raise
+        await self._governor.settle(booked, 1, tokens, 0)
+        return found
+
+    async def close(self) -> None:
+        await self._embedder.close()
+
+
+class Governed:
+    """An :class:`~graphmem.ports.llm.Extractor` that goes on with the rules at a ceiling.
+
+    ``books`` is for one that asks a model in its own way: it is booked as one call then, and
+    settled by what it says that it cost.
+    """
+
+    def __init__(
+        self, extractor: Extractor, rules: Extractor, governor: Governor, *, books: bool
+    ) -> None:
+        self._extractor = extractor
+        self._rules = rules
+        self._governor = governor
+        self._books = books
+
+    @property
+    def extractor(self) -> Extractor:
+        """The one that is governed."""
+        return self._extractor
+
+    @property
+    def name(self) -> str:
+        return self._extractor.name
+
+    @property
+    def version(self) -> str:
+        return self._extractor.version
+
+    async def extract(
+        self,
+        episode: Episode,
+        known: Sequence[Entity],
+        *,
+        options: ExtractionOptions | None = None,
+        begun: str | None = None,
+        keep: Keep | None = None,
+    ) -> Extraction:
+        with self._governor.call(episode.scope.wall):
+            try:
+                if not self._books:
+                    return await self._extractor.extract(
+                        episode, known, options=options, begun=begun, keep=keep
+                    )
+                return await self._booked(episode, known, options, begun, keep)
+            except BudgetExceeded as error:
+                found = await self._rules.extract(episode, known)
+                return replace(found, reason=f"{error}; read by the rules instead")
+
+    async def _booked(
+        self,
+        episode: Episode,
+        known: Sequence[Entity],
+        options: ExtractionOptions | None,
+        begun: str | None,
+        keep: Keep | None,
+    ) -> Extraction:
+        tokens = math.ceil(len(episode.content) / _CHARACTERS_PER_TOKEN)
+        booked = await self._governor.book(self.name, tokens)
+        try:
+            found = await self._extractor.extract(
+                episode, known, options=options, begun=begun, keep=keep
+            )
+        except BadModelOutput as error:
+            await self._governor.settle(booked, error.calls, error.tokens_in, error.tokens_out)
+            raise
+        except ModelError:
+            await self._governor.settle(booked, 0, 0, 0)
+            raise
+        await self._governor.settle(booked, found.calls, found.tokens_in, found.tokens_out)
+        return found
+
+    def read(self, raw: str, episode: Episode) -> Extraction:
+        return self._extractor.read(raw, episode)
+
+    async def close(self) -> None:
+        await self._extractor.close()
+        await self._rules.close()

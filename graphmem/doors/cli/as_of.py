@@ -1,0 +1,118 @@
+"""The options --as-of and --known-at of what reads, and the comparison of two moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graphmem.doors.cli.base import at_time, command
+from graphmem.doors.cli.hints import asking, say_if_empty
+from graphmem.doors.cli.output import FIXED, note, plain, shown, table, when
+from graphmem.errors import UsageError
+
+if TYPE_CHECKING:
+    from graphmem import Memory
+    from graphmem.model import Difference
+
+_KEY = "graphmem.past"
+
+
+def in_the_past(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options --as-of and --known-at; :func:`reader` reads them."""
+    for flag, text in (
+        ("--known-at", "As it was known then."),
+        ("--as-of", "What held then."),
+    ):
+        function = _option(flag, text)(function)
+    return function
+
+
+def _option(flag: str, text: str) -> Callable[..., Any]:
+    def keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            from graphmem.clock import parse_when
+
+            kept = context.meta.setdefault(_KEY, {})
+            kept[parameter.name] = parse_when(value, name=flag)
+
+    return click.option(flag, metavar="TIME", expose_value=False, callback=keep, help=text)
+
+
+def moments() -> dict[str, datetime]:
+    """The moments that the running command was given, by the names of as_of's arguments."""
+    kept: dict[str, datetime] = click.get_current_context().meta.get(_KEY, {})
+    names = {"as_of": "valid_at", "known_at": "known_at"}
+    return {names[name]: moment for name, moment in kept.items()}
+
+
+def reader(memory: Memory, *, everything: bool | None = None) -> tuple[Any, dict[str, Any]]:
+    """What to ask, the memory or its view, and the argument ``current`` where it takes one."""
+    given = moments()
+    if not given:
+        return memory, {} if everything is None else {"current": not everything}
+    if everything:
+        raise UsageError("--all, or --as-of and --known-at: not both")
+    return memory.as_of(**given), {}
+
+
+@command("diff")
+@click.argument("a", metavar="MOMENT")
+@click.argument("b", metavar="MOMENT")
+@click.argument("entity", required=False)
+@at_time("--known-at-a", "What was known then of the first moment; now unless given.")
+@at_time("--known-at-b", "What was known then of the second; now unless given.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
+)
+def diff(
+    a: str,
+    b: str,
+    entity: str | None,
+    *,
+    known_at_a: datetime | None,
+    known_at_b: datetime | None,
+    limit: int,
+) -> None:
+    """Show what changed from one moment to another.
+
+    What began, ended, was learned or withdrawn, and why.
+
+    \b
+    graphmem diff 2024-01-01 2024-06-01
+    """
+    from graphmem.clock import parse_when
+
+    if parse_when(a, name="the first moment") > parse_when(b, name="the second moment"):
+        raise UsageError(f"{a} is after {b}: the earlier moment comes first")
+    with asking() as memory:
+        before, after = memory.as_of(a, known_at_a), memory.as_of(b, known_at_b)
+        found = memory.diff(before, after, entity, limit=limit)
+        say_if_empty(memory, found)
+    if shown(found):
+        return
+    show_differences(found)
+    if len(found) == limit:
+        note(f"the first {limit:,}; --limit shows more")
+
+
+_STYLES = {"began": "green", "ended": "red", "learned": "cyan", "withdrawn": "yellow"}
+
+
+def show_differences(found: list[Difference]) -> None:
+    """Differences as a table."""
+    if not found:
+        note("no difference")
+        return
+    table(
+        [("when", FIXED), ("what", FIXED), "fact", "why"],
+        [
+            [when(one.at), plain(one.what, _STYLES[one.what]), one.fact.text, one.reason]
+            for one in found
+        ],
+    )
+
+
+COMMANDS = (diff,)

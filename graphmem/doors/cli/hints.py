@@ -1,0 +1,80 @@
+"""What to say when there is no answer: that nothing is stored yet, or which name was meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from graphmem.doors.cli.base import options
+from graphmem.doors.cli.output import note
+from graphmem.errors import GraphmemError, NotFound
+
+if TYPE_CHECKING:
+    from graphmem import Memory
+
+_NO_SUCH = re.compile(r"no (fact|episode or change) '([^']+)' in this scope$")
+
+
+@contextmanager
+def asking() -> Iterator[Memory]:
+    """The memory that the options name, to ask it something.
+
+    A name that is not found is answered with those that are like it, in this scope only.
+    """
+    with options().memory() as memory:
+        try:
+            yield memory
+        except NotFound as error:
+            raise NotFound(_explained(memory, str(error))) from error
+
+
+def _explained(memory: Memory, message: str) -> str:
+    from graphmem.retrieve.relationships.unknown_names import LISTS
+
+    if nothing_stored(memory):
+        return f"{message.partition(';')[0]}: {_nothing()}"
+    if LISTS not in message:
+        return message + _of_a_fact(memory, message)
+    return message.replace(LISTS, "`graphmem entities` lists those it has")
+
+
+def _of_a_fact(memory: Memory, message: str) -> str:
+    """What to do with the id of a fact that is believed no more, or that is no change."""
+    match = _NO_SUCH.match(message)
+    if match is None:
+        return ""
+    try:
+        changes = memory.history(match[2])
+    except GraphmemError:
+        return ""
+    if match[1] == "fact" and any(change.action == "DELETE" for change in changes):
+        return f"; it is believed no more: graphmem history {match[2]} tells why"
+    if match[1] == "episode or change":
+        return f"; it is a fact: graphmem history {match[2]} has the ids of its changes"
+    return ""
+
+
+def nothing_stored(memory: Memory) -> bool:
+    """Whether the scope of the options holds no episode."""
+    return memory.stats().episodes == 0
+
+
+def say_if_empty(memory: Memory, answer: object) -> None:
+    """After an empty answer: say so when nothing is stored in this scope. Names no other scope."""
+    if not answer and nothing_stored(memory):
+        note(_nothing())
+
+
+def say_if_no_type(memory: Memory, type: str) -> None:
+    """After an empty answer about a relation type: which ones are said here that are like it."""
+    from graphmem.retrieve.relationships.unknown_names import did_you_mean
+
+    said = [known.type for known in memory.relation_types() if known.statements]
+    if said and type not in said:
+        note(f"nothing here has the type {type!r}{did_you_mean(type, said)}")
+
+
+def _nothing() -> str:
+    return f"nothing is stored for {options().owner} yet (is the name right?)"

@@ -1,0 +1,336 @@
+"""Commands that ask for facts and verbatim turns: search, context, facts, get, episode, history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graphmem.doors.cli.as_of import in_the_past, reader
+from graphmem.doors.cli.base import WHERE, command, filtered, options
+from graphmem.doors.cli.hints import asking, say_if_empty
+from graphmem.doors.cli.hit_labels import labels, own_label
+from graphmem.doors.cli.output import (
+    FIXED,
+    NUMBER,
+    RIGHT,
+    counted,
+    emit,
+    note,
+    plain,
+    show,
+    shown,
+    table,
+    when,
+)
+from graphmem.errors import UsageError
+from graphmem.model import Change, Fact, Hit, SearchResult, to_json
+from graphmem.model.printing import day
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+LIMIT = click.option(
+    "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many."
+)
+IDS = click.option("--ids", is_flag=True, help="Show the ids of facts too.")
+ALL = click.option(
+    "--all", "everything", is_flag=True, help="Also what has ended, expired or been archived."
+)
+
+
+def _question(words: tuple[str, ...], name: str) -> str:
+    """The words of a question as one text."""
+    text = " ".join(words)
+    if not text.strip():
+        raise UsageError(f'nothing to ask: graphmem {name} "…"')
+    return text
+
+
+@command("search")
+@click.argument("query", nargs=-1)
+@LIMIT
+@click.option("--explain", is_flag=True, help="Show why each hit ranks where it does.")
+@click.option(
+    "--kinds",
+    type=click.Choice(["fact", "turn", "fact,turn"]),
+    default="fact,turn",
+    show_default=True,
+    help="Facts, verbatim turns, or both.",
+)
+@ALL
+@WHERE
+@in_the_past
+@IDS
+def search(
+    query: tuple[str, ...],
+    *,
+    limit: int,
+    explain: bool,
+    kinds: str,
+    everything: bool,
+    where: str | None,
+    ids: bool,
+) -> None:
+    """Find the facts and turns that answer best."""
+    question = _question(query, "search")
+    with asking() as memory:
+        seen, current = reader(memory, everything=everything)
+        narrowed = {**current, **filtered(where)}
+        result = seen.search(question, limit=limit, kinds=kinds.split(","), **narrowed)
+        sources = labels(memory, result)
+        say_if_empty(memory, result)
+    if options().json:
+        hits = [{**to_json(hit), "source": sources[hit.id] or None} for hit in result]
+        emit({**to_json(result), "hits": hits})
+        return
+    show_hits(result, explain=explain, ids=ids, sources=sources)
+
+
+def show_hits(
+    result: SearchResult,
+    *,
+    explain: bool = False,
+    ids: bool = False,
+    sources: Mapping[str, str] | None = None,
+) -> None:
+    """Hits as a table; with ``explain`` what the question is about, and each hit's arms.
+
+    ``sources`` says, by the id of a hit, what to call its source.
+    """
+    if explain and result.seeds:
+        names = ", ".join(f"{seed.name} ({seed.kind})" for seed in result.seeds)
+        show(plain(f"about: {names}"))
+    if result.reason:
+        note(result.reason)
+    if not result.hits:
+        note("nothing found")
+        return
+    columns: list[str | tuple[str, dict[str, Any]]] = [
+        NUMBER,
+        ("score", RIGHT),
+        ("kind", FIXED),
+        ("when", FIXED),
+        "who",
+        "text",
+        "source",
+    ]
+    if sources is None:
+        sources = {hit.id: own_label(hit) for hit in result}
+    rows = [_hit_row(hit, explain, sources[hit.id]) for hit in result]
+    table(columns, rows, ids=[hit.id for hit in result] if ids else ())
+
+
+def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
+    text: Text = marked(hit.fact) if hit.fact else plain(hit.text)
+    if hit.outdated:
+        text.append_text(plain(f"\noutdated: {hit.outdated}", "yellow"))
+    if explain:
+        text.append_text(plain("\n" + "\n".join(_reasons(hit)), "dim"))
+    fact = hit.fact
+    shown_at = hit.occurred_at or (fact.valid_at if fact else None)
+    return [
+        hit.rank,
+        f"{hit.score:.3f}",
+        plain(hit.kind, "cyan" if hit.kind == "fact" else ""),
+        day(shown_at),
+        hit.speaker or "",
+        text,
+        source,
+    ]
+
+
+def _reasons(hit: Hit) -> list[str]:
+    arms = " · ".join(
+        f"{arm.arm} {arm.share:+.2f} (rank {arm.rank}, scored {arm.score:.3g})" for arm in hit.arms
+    )
+    lines = [arms] if arms else []
+    if hit.path:
+        lines.append(f"path: {hit.path}")
+    if hit.fact and (held := hit.fact.held):
+        lines.append(held)
+    return lines
+
+
+def marked(fact: Fact) -> Text:
+    """A fact's sentence, with how it is meant when it is not plainly stated."""
+    text = plain(fact.text)
+    if fact.modality != "stated":
+        text.append_text(plain(f"  ({fact.modality})", "yellow"))
+    return text
+
+
+@command("context")
+@click.argument("query", nargs=-1)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="The most tokens that it may have.",
+)
+@click.option("--sources", is_flag=True, help="Say below what each number stands for, by id.")
+@WHERE
+@in_the_past
+def context(query: tuple[str, ...], *, budget: int, sources: bool, where: str | None) -> None:
+    """Print what is known, ready for a prompt."""
+    question = _question(query, "context")
+    with asking() as memory:
+        seen = reader(memory)[0]
+        text = seen.context(question, budget_tokens=budget, **filtered(where))
+        say_if_empty(memory, text)
+    if options().json:
+        cited = [{"number": c.number, "kind": c.hit.kind, "id": c.hit.id} for c in text.citations]
+        emit({"query": question, "context": text, "tokens": text.tokens, "citations": cited})
+        return
+    click.echo(text)
+    if sources:
+        for citation in text.citations:
+            note(f"[{citation.number}] {citation.hit.kind} {citation.hit.id}")
+
+
+@command("explain")
+@click.argument("id")
+@in_the_past
+def explain(id: str) -> None:
+    """Show why a memory says something.
+
+    ID is that of a fact or a turn, as search --ids and context --sources show it: who said it,
+    when, word for word, and what has happened to it since.
+    """
+    with asking() as memory:
+        found = reader(memory)[0].explain(id)
+    if shown(found):
+        return
+    show(plain(found.text, "bold"))
+    if found.fact and (held := found.fact.held):
+        show(plain(f"held {held}"))
+    if found.about:
+        show(plain("about: " + ", ".join(f"{e.name} ({e.kind})" for e in found.about)))
+    table(
+        [("said", FIXED), "who", "text", ("source", FIXED)],
+        [(day(q.occurred_at), q.speaker or "", q.text, q.source_id or "") for q in found.quotes],
+    )
+    if found.history:
+        show_changes(list(found.history))
+
+
+@command("facts")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
+)
+@click.option("--after", metavar="ID", help="Go on after this fact (as the last page says).")
+@ALL
+@WHERE
+@in_the_past
+def facts(*, limit: int, after: str | None, everything: bool, where: str | None) -> None:
+    """List every fact, oldest first."""
+    with asking() as memory:
+        seen, current = reader(memory, everything=everything)
+        page = seen.get_all(limit=limit, after=after, **current, **filtered(where))
+        say_if_empty(memory, page.items or after)
+    if shown(page):
+        return
+    table(
+        [("since", FIXED), ("until", FIXED), "fact"],
+        [(day(fact.valid_at), day(fact.invalid_at), marked(fact)) for fact in page.items],
+        ids=[fact.id for fact in page.items],
+    )
+    if page.next:
+        note(f"more: graphmem facts --after {page.next}")
+
+
+@command("get")
+@click.argument("fact_id")
+@in_the_past
+def get(fact_id: str) -> None:
+    """Show one fact in full."""
+    with asking() as memory:
+        fact = reader(memory)[0].get(fact_id)
+    if shown(fact):
+        return
+    rows: list[tuple[str, object]] = [
+        ("fact", fact.text),
+        ("id", f"{fact.id} (version {fact.version})"),
+        ("holds", fact.held or "no dates known"),
+        ("recorded", when(fact.recorded_at)),
+    ]
+    optional: list[tuple[str, object]] = [
+        ("stated", when(fact.stated_at)),
+        ("expires", when(fact.expires_at)),
+        ("archived", when(fact.archived_at)),
+        ("meant", fact.modality if fact.modality != "stated" else None),
+        ("planned for", when(fact.planned_for)),
+        ("relation", fact.type),
+        ("supersedes", fact.supersedes_id),
+        ("tags", ", ".join(fact.tags)),
+        ("metadata", ", ".join(f"{key}={value}" for key, value in fact.metadata.items())),
+    ]
+    rows += [(name, value) for name, value in optional if value]
+    rows += [("source", f"episode {source.episode_id}") for source in fact.sources]
+    table([("", {"style": "bold", "no_wrap": True}), ""], rows)
+
+
+@command("episode")
+@click.argument("episode_id")
+@in_the_past
+def episode(episode_id: str) -> None:
+    """Show one episode, turn by turn."""
+    with asking() as memory:
+        found = reader(memory)[0].episode(episode_id)
+    if shown(found):
+        return
+    show(plain(f"{when(found.occurred_at)}  {found.id}  {found.status}", "bold"))
+    table(
+        ["who", "text", ("source", FIXED)],
+        [(turn.speaker or turn.role, turn.text, turn.source_id) for turn in found.turns],
+    )
+
+
+@command("history")
+@click.argument("fact_id")
+@in_the_past
+def history(fact_id: str) -> None:
+    """Show what happened to a fact, and why."""
+    with asking() as memory:
+        changes = reader(memory)[0].history(fact_id)
+    if options().json:
+        emit(changes)
+        return
+    show_changes(changes)
+    note(counted(len(changes), "change"))
+
+
+def show_changes(changes: list[Change]) -> None:
+    """A history as a table."""
+    table(
+        [
+            ("recorded", FIXED),
+            ("what", FIXED),
+            "from → to",
+            "why",
+            "by",
+        ],
+        [
+            (when(change.at), change.action, _change(change), change.reason, change.actor)
+            for change in changes
+        ],
+        ids=[str(change.seq) for change in changes],
+    )
+
+
+def _change(change: Change) -> str:
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return _version(after or before)
+    if _version(before) == _version(after):
+        return _version(after)
+    return f"{_version(before)} → {_version(after)}"
+
+
+def _version(fact: Fact | None) -> str:
+    return "(erased)" if fact is None else str(fact)
+
+
+COMMANDS = (search, context, explain, facts, get, episode, history)

@@ -1,0 +1,199 @@
+"""What was known at a moment: the ledger read as of then, and graph and vectors made for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from graphmem.embedding import CachedEmbedder
+from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn
+from graphmem.ports.embedder import Embedder
+from graphmem.ports.graph import GraphStore
+from graphmem.ports.ledger import EntityQuery, Event, FactQuery, Ledger, Mentions, Origins
+from graphmem.ports.vectors import VectorStore
+from graphmem.projection.project import BATCH, fold, graph_target, vector_target
+from graphmem.retrieve.pipeline import Retrieve
+from graphmem.retrieve.relationships.queries import Relate
+from graphmem.text import alias_keys
+
+_GONE = frozenset({"ERASE", "DELETE", "UNDO"})
+_STORE = "past"
+
+
+class LedgerThen:
+    """A ledger as it was at ``known_at``: what was recorded later is not there."""
+
+    def __init__(self, ledger: Ledger, known_at: datetime, *, final: bool) -> None:
+        """``final``: nothing can be recorded any more by that moment, so what was read is kept."""
+        self._ledger = ledger
+        self._known_at = known_at
+        self._final = final
+        self._named: dict[str, tuple[int, dict[str, list[Entity]]]] = {}
+
+    async def facts(self, query: FactQuery) -> list[Fact]:
+        found = await self._ledger.facts(replace(query, known_at=self._known_at))
+        return [self._then(fact) for fact in found]
+
+    async def entities(self, query: EntityQuery) -> list[Entity]:
+        if query.keys is None or not self._final:
+            return await self._ledger.entities(replace(query, known_at=self._known_at))
+        # By name every entity of then has to be read: once is enough.
+        seq, by_key = self._named.get(query.wall, (0, None))
+        head = await self._ledger.head()
+        if by_key is None or await erased(self._ledger, query.wall, seq, head):
+            by_key = await self._by_key(query.wall)
+        self._named[query.wall] = head, by_key
+        found = {entity.id: entity for key in query.keys for entity in by_key.get(key, ())}
+        return sorted(found.values(), key=lambda e: (e.name, e.id))[: query.limit]
+
+    async def _by_key(self, wall: str) -> dict[str, list[Entity]]:
+        everyone = EntityQuery(wall, known_at=self._known_at, limit=sys.maxsize)
+        by_key: dict[str, list[Entity]] = {}
+        for entity in await self._ledger.entities(everyone):
+            names = (entity.name, *entity.aliases)
+            for key in {key for name in names for key in alias_keys(name, entity.kind)}:
+                by_key.setdefault(key, []).append(entity)
+        return by_key
+
+    async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
+        # Whoever asks has the ids from what was known.
+        return await self._ledger.turns(wall, ids, around=around)
+
+    async def mentions(
+        self,
+        scope: Scope,
+        *,
+        turn_ids: Sequence[str] = (),
+        entity_ids: Sequence[str] = (),
+        current: datetime | None = None,
+        most: int = 100,
+    ) -> Mentions:
+        """What was told by then, by the names that it is known by now."""
+        found = await self._ledger.mentions(
+            scope, turn_ids=turn_ids, entity_ids=entity_ids, current=current, most=most
+        )
+        wanted = sorted({turn for held in found.turns.values() for turn in held})
+        turns = await self._ledger.turns(scope.wall, wanted) if wanted else []
+        ids = sorted({turn.episode_id for turn in turns})
+        then = {episode.id for episode in await self.episodes(scope, ids=ids, limit=len(ids))}
+        known = {turn.id for turn in turns if turn.episode_id in then}
+        kept = {id: tuple(t for t in held if t in known) for id, held in found.turns.items()}
+        return replace(found, turns=kept)
+
+    async def episodes(
+        self,
+        scope: Scope,
+        *,
+        ids: Sequence[str] | None = None,
+        status: str | None = None,
+        limit: int = 1000,
+    ) -> list[Episode]:
+        found = await self._ledger.episodes(scope, ids=ids, status=status, limit=limit)
+        return [episode for episode in found if episode.recorded_at <= self._known_at]
+
+    async def history(self, wall: str, fact_id: str) -> list[Change]:
+        changes = await self._ledger.history(wall, fact_id)
+        return [change for change in changes if change.at <= self._known_at]
+
+    def _then(self, fact: Fact) -> Fact:
+        """Without the end of belief that came later: it is noted in the version that it ended."""
+        later = fact.retired_at is not None and fact.retired_at > self._known_at
+        return replace(fact, retired_at=None) if later else fact
+
+
+async def erased(ledger: Ledger, wall: str, seq: int, head: int) -> bool:
+    """Whether what was read of a wall when the ledger was at ``seq`` may hold what is erased now,
+    when it is at ``head``."""
+    return seq != head and await ledger.erased(wall, seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One wall as it was: what walks and searches it."""
+
+    graph: GraphStore
+    vectors: VectorStore
+    relate: Relate
+    retrieve: Retrieve
+    head: int
+    """How far the ledger was when this was made, or last seen to hold nothing that is erased."""
+    final: bool
+    """Whether nothing can be recorded any more by the moment that it is of."""
+
+
+async def build(
+    ledger: Ledger,
+    embedder: Embedder,
+    retriever: Callable[..., Retrieve],
+    stores: tuple[GraphStore, VectorStore],
+    *,
+    wall: str,
+    known_at: datetime,
+    head: int,
+    final: bool,
+) -> Past:
+    """The wall's events up to then, applied to graph and vectors of its own."""
+    graph, vectors = stores
+    cached = CachedEmbedder(embedder, ledger)
+    events = [event async for event in _events(ledger, wall, known_at)]
+    folded = await fold(events, _LogThen(ledger, events))
+    await graph.open(_STORE)
+    await vectors.open(_STORE, embedder.name, await embedder.size())
+    last = events[-1].seq if events else 0
+    await graph_target(graph)(folded, last)
+    await vector_target(vectors, cached)(folded, last)
+    then = LedgerThen(ledger, known_at, final=final)
+    return Past(
+        graph=graph,
+        vectors=vectors,
+        relate=Relate(then, graph),
+        retrieve=retriever(then, graph, vectors, cached),
+        head=head,
+        final=final,
+    )
+
+
+async def _events(ledger: Ledger, wall: str, known_at: datetime) -> AsyncIterator[Event]:
+    after = 0
+    while True:
+        page = await ledger.events(after, BATCH, wall=wall, until=known_at)
+        for event in page:
+            yield event
+        if len(page) < BATCH:
+            return
+        after = page[-1].seq
+
+
+class _LogThen:
+    """What a fold asks of the log, answered from the events of then alone: what was taken back
+    since is there still, what was erased since is not."""
+
+    def __init__(self, ledger: Ledger, events: Sequence[Event]) -> None:
+        self._ledger = ledger
+        self._events = events
+        last = {(event.kind, event.id): event for event in events}
+        self._there = {
+            key for key, event in last.items() if event.action not in _GONE and _whole(event)
+        }
+
+    async def existing(
+        self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]
+    ) -> set[str]:
+        return {id for id in ids if (kind, id) in self._there}
+
+    async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
+        return [replace(e, status="done") for e in await self._ledger.episodes_by_id(ids)]
+
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins:
+        # Which mentions count, the events of then say.
+        return await self._ledger.origins(turn_ids, episode_ids, mentioning)
+
+
+def _whole(event: Event) -> bool:
+    """Whether the content of an event has not been erased since."""
+    return event.kind == "episode" or event.after is not None

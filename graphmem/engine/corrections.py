@@ -1,0 +1,356 @@
+"""Changing by hand, and taking back: update, delete, merge, unmerge, undo.
+
+None of them rewrites what was said. Each is a record of its own that what is believed is computed
+with, so each can be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import replace
+from functools import partial
+from typing import Any, Unpack
+
+from graphmem.belief.facts import held
+from graphmem.clock import parse_when_or_none
+from graphmem.engine.core import Core, checked_text
+from graphmem.errors import NotFound, UsageError
+from graphmem.ingest import journal
+from graphmem.model import (
+    Decision,
+    Edit,
+    Entity,
+    Episode,
+    Fact,
+    Merge,
+    Metadata,
+    Removal,
+    Scope,
+    Statement,
+)
+from graphmem.ports.arguments import ScopeArgs, When
+from graphmem.ports.ledger import Commit, EntityQuery, Erasure, StatementQuery, Undone
+from graphmem.resolve.merges import merged_entity, unmerged_entity
+from graphmem.text import alias_keys, name_keys_in, words
+
+_LONGEST_NAME = 8  # words
+_PRONOUNS = frozenset(
+    {"i", "me", "my", "we", "us", "our", "he", "him", "his", "she", "her", "they", "them", "their"}
+)
+_EVENTS = 10_000  # of one commit that are looked through
+
+
+class Amending(Core):
+    """Changing, forgetting, taking back."""
+
+    # By hand
+
+    async def update(
+        self,
+        fact_id: str,
+        text: str | None = None,
+        *,
+        metadata: Metadata | None = None,
+        tags: Sequence[str] | None = None,
+        importance: float | None = None,
+        valid_at: When | None = None,
+        invalid_at: When | None = None,
+        expires_at: When | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Fact:
+        limit = self._parts.settings.max_text_bytes
+        given: dict[str, Any] = {
+            "text": None if text is None else journal.check_text(text, "text", limit),
+            "metadata": None if metadata is None else journal.check_metadata(metadata),
+            "tags": None if tags is None else journal.check_tags(tags),
+            "importance": None if importance is None else journal.check_importance(importance),
+            "valid_at": parse_when_or_none(valid_at, name="valid_at"),
+            "invalid_at": parse_when_or_none(invalid_at, name="invalid_at"),
+            "expires_at": parse_when_or_none(expires_at, name="expires_at"),
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        if not changes:
+            raise UsageError("update was given nothing to change")
+
+        async def attempt() -> Fact:
+            before = await self.get(fact_id, **scope)
+            after = replace(before, **changes)
+            if after.valid_at and after.invalid_at and after.invalid_at < after.valid_at:
+                raise UsageError("invalid_at is before valid_at")
+            if after == before:
+                return before
+            unnamed = () if text is None else await self._unnamed(before, after.text)
+            await self._edit(before, "changed by hand", **changes, unnamed=unnamed)
+            return await self.get(fact_id, **scope)
+
+        return await self._ingest.decided(self._scope(scope).wall, attempt)
+
+    async def _unnamed(self, fact: Fact, text: str) -> tuple[str, ...]:
+        """The ends of what was told that its words name, and these do not."""
+        query = StatementQuery(fact.scope.wall, statement_ids=fact.statement_ids or (fact.id,))
+        told = await self._parts.ledger.statements(query)
+        ends = {(told.merged.get(id, id), s.text) for s in told.statements for id in _ends(s)}
+        keys = {text: _said(text) for text in {text, *(said for _, said in ends)}}
+        somebody = not _PRONOUNS.isdisjoint(words(text))
+        subjects = {told.merged.get(s.subject_id or "", s.subject_id) for s in told.statements}
+        ids = tuple(sorted({id for id, _ in ends}))
+        found = await self._parts.ledger.entities(EntityQuery(fact.scope.wall, ids=ids))
+        return tuple(
+            e.id
+            for e in found
+            if not _named(keys[text], e)
+            and any(_named(keys[said], e) for id, said in ends if id == e.id)
+            and not (somebody and e.id in subjects)
+        )
+
+    async def _edit(self, fact: Fact, reason: str, **changes: Any) -> None:
+        """Lay an edit over a fact; what it touches makes room."""
+        wall, clock = fact.scope.wall, self._parts.clock
+        standing = await self._ingest.standing(wall)
+        believed = self._ingest.believed(wall)
+        await believed.load(StatementQuery(wall, fact_ids=(fact.id,)))
+        ids = frozenset(held(fact).belief.statement_ids)
+        edit = Edit(clock.new_id(), ids, clock.now(), fact_id=fact.id, **changes)
+        decisions = [
+            replace(decision, reason=reason) if decision.fact_id == fact.id else decision
+            for decision in await believed.lay(edit)
+        ]
+        # The same moment in both: it tells which events came of the edit.
+        commit = self._by_hand(wall, decisions, edits=(edit,), at=edit.at)
+        await self._parts.ledger.commit([commit], since={wall: standing.seq})
+
+    def _by_hand(self, wall: str, decisions: Sequence[Decision], **more: Any) -> Commit:
+        more.setdefault("at", self._parts.clock.now())
+        return Commit(None, tuple(decisions), actor="user", wall=wall, **more)
+
+    # Forgetting
+
+    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[ScopeArgs]) -> Removal:
+        where = self._scope(scope)
+        ledger = self._parts.ledger
+        checked_text(id, "id")
+
+        async def attempt() -> Removal:
+            if await ledger.episodes(where, ids=[id]):
+                query = StatementQuery(where.wall, episode_ids=(id,))
+                return await self._erase(Erasure(where, episode_ids=(id,)), query)
+            facts = await self._facts(where, id)
+            if erase and (facts or await self._was_here(where, id)):
+                return await self._erase_fact(where, id)
+            if not facts:
+                raise NotFound(f"no fact or episode {id!r} in this scope")
+            await self._edit(facts[0], "deleted by hand", drop=True)
+            return Removal(facts=1)
+
+        return await self._ingest.decided(where.wall, attempt)
+
+    async def _erase(self, erasure: Erasure, query: StatementQuery) -> Removal:
+        """Erase what a query finds, and believe what the rest says."""
+        wall = erasure.scope.wall
+        standing = await self._ingest.standing(wall)
+        believed = self._ingest.believed(wall)
+        found = await believed.load(query)
+        decisions = await believed.drop(statement.id for statement in found)
+        removal = await self._parts.ledger.erase(
+            replace(
+                erasure,
+                decisions=_because("a source was erased", decisions),
+                since=standing.seq,
+                at=self._parts.clock.now(),
+            )
+        )
+        self._retrieve.forget()
+        return removal
+
+    async def _erase_fact(self, where: Scope, id: str) -> Removal:
+        wall = where.wall
+        told = await self._parts.ledger.statements(StatementQuery(wall, fact_ids=(id,)))
+        ids = {s for f in told.facts if f.id == id for s in held(f).belief.statement_ids}
+        query = StatementQuery(wall, fact_ids=(id,), statement_ids=tuple(sorted(ids)))
+        return await self._erase(Erasure(where, fact_ids=(id,)), query)
+
+    async def _was_here(self, where: Scope, fact_id: str) -> bool:
+        """Whether a retired fact came from this scope, agent and run included."""
+        changes = await self._parts.ledger.history(where.wall, fact_id)
+        states = [state for change in changes for state in (change.before, change.after) if state]
+        return any(
+            where.narrow_agent_id in {None, source.agent_id}
+            and where.run_id in {None, source.run_id}
+            for state in states[-1:]
+            for source in state.sources
+        )
+
+    async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
+        where = self._scope(scope)
+        erasure = Erasure(where, at=self._parts.clock.now())
+        if where.narrow_agent_id is None and where.run_id is None:
+            # Nothing is left to be believed.
+            erase = partial(self._parts.ledger.erase, erasure)
+        else:
+            erase = partial(self._erase, erasure, StatementQuery(where.wall, scope=where))
+        removal = await self._ingest.decided(where.wall, erase)
+        self._retrieve.forget()
+        return removal
+
+    # Two entities that are one
+
+    async def merge(self, entity: str, other: str, **scope: Unpack[ScopeArgs]) -> Entity:
+        where = self._scope(scope)
+        names = checked_text(entity, "entity"), checked_text(other, "other")
+
+        async def attempt() -> Entity:
+            kept, gone = [await self._relate.entity(where, name, whole=True) for name in names]
+            if kept.id == gone.id:
+                raise UsageError(f"{names[0]!r} and {names[1]!r} are one entity already")
+            clock, ledger = self._parts.clock, self._parts.ledger
+            standing = await self._ingest.standing(where.wall)
+            merge = Merge(clock.new_id(), kept.id, gone.id, clock.now(), before=kept)
+            believed = self._ingest.believed(where.wall)
+            await believed.load(StatementQuery(where.wall, entity_ids=(kept.id, gone.id)))
+            decisions = await believed.see({gone.id: kept.id})
+            one = merged_entity(kept, [gone])
+            commit = self._by_hand(
+                where.wall,
+                decisions,
+                renamed=(one,),
+                reasons={one.id: f"is one with {gone.id}"},
+                merge=merge,
+                at=merge.at,
+            )
+            await ledger.commit([commit], since={where.wall: standing.seq})
+            return one
+
+        return await self._ingest.decided(where.wall, attempt)
+
+    async def unmerge(self, entity_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
+        where = self._scope(scope)
+        checked_text(entity_id, "entity_id")
+
+        async def attempt() -> Entity:
+            merges = await self._parts.ledger.merges(where.wall, entity_id)
+            chosen = [m for m in merges if m.gone_id == entity_id] or merges
+            if not chosen:
+                raise NotFound(f"no merged entity {entity_id!r} in this scope")
+            return await self._part(where, chosen[-1])
+
+        return await self._ingest.decided(where.wall, attempt)
+
+    async def _part(self, where: Scope, merge: Merge) -> Entity:
+        """Undo a merge; gives the entity that is there again."""
+        ledger, wall = self._parts.ledger, where.wall
+        standing = await self._ingest.standing(wall)
+        found = await ledger.entities(EntityQuery(wall, ids=(merge.kept_id,)))
+        if not found or merge.gone is None:
+            if any(
+                one.gone_id == merge.kept_id for one in await ledger.merges(wall, merge.kept_id)
+            ):
+                raise UsageError(f"{merge.kept_id} is itself one with another: unmerge that first")
+            raise NotFound(f"nothing is known any more of {merge.kept_id}, or what is one with it")
+        others = [
+            other.gone
+            for other in await ledger.merges(wall, merge.kept_id)
+            if other.kept_id == merge.kept_id and other.id != merge.id and other.gone
+        ]
+        alone = unmerged_entity(found[0], merge)
+        believed = self._ingest.believed(wall)
+        await believed.load(StatementQuery(wall, entity_ids=(merge.kept_id,)))
+        below = await self._below(wall, merge.gone_id)
+        decisions = await believed.see({merge.gone_id: None, **dict.fromkeys(below, merge.gone_id)})
+        commit = self._by_hand(
+            wall,
+            decisions,
+            renamed=(merged_entity(alone, others),),
+            reasons={alone.id: f"no longer one with {merge.gone_id}"},
+            undone=Undone(merge_id=merge.id),
+        )
+        await ledger.commit([commit], since={wall: standing.seq})
+        return merge.gone
+
+    async def _below(self, wall: str, id: str) -> list[str]:
+        """Entities that stand for one that stands for another."""
+        found: list[str] = []
+        for merge in await self._parts.ledger.merges(wall, id):
+            if merge.kept_id == id:
+                found += [merge.gone_id, *await self._below(wall, merge.gone_id)]
+        return found
+
+    # Taking back
+
+    async def undo(self, id: str | int, **scope: Unpack[ScopeArgs]) -> Removal:
+        where = self._scope(scope)
+        number = isinstance(id, int) and not isinstance(id, bool)
+        key = str(id) if number else checked_text(id, "id")
+
+        async def attempt() -> Removal:
+            episodes = await self._parts.ledger.episodes(where, ids=[key])
+            if episodes:
+                return await self._undo_episode(where, episodes[0])
+            if key.isascii() and key.isdigit() and len(key) < 19:
+                return await self._undo_change(where, int(key))
+            raise NotFound(f"no episode or change {key!r} in this scope")
+
+        return await self._ingest.decided(where.wall, attempt)
+
+    async def _undo_episode(self, where: Scope, episode: Episode) -> Removal:
+        if episode.status == "undone":
+            raise UsageError(f"episode {episode.id} is undone already; add it again to take it up")
+        ledger, wall = self._parts.ledger, where.wall
+        standing, head = await self._ingest.standing(wall), await ledger.head()
+        believed = self._ingest.believed(wall)
+        found = await believed.load(StatementQuery(wall, episode_ids=(episode.id,)))
+        decisions = await believed.drop(statement.id for statement in found)
+        commit = self._by_hand(
+            wall, _because("undone", decisions), undone=Undone(episode_id=episode.id)
+        )
+        await ledger.commit([commit], since={wall: standing.seq})
+        events = await ledger.events(head, _EVENTS)
+        gone = [e for e in events if e.wall == wall and (e.kind, e.action) == ("entity", "DELETE")]
+        return Removal(episodes=1, facts=_deleted(decisions), entities=len(gone))
+
+    async def _undo_change(self, where: Scope, seq: int) -> Removal:
+        ledger, wall = self._parts.ledger, where.wall
+        found = await ledger.by_hand(wall, seq)
+        if found is None:
+            raise NotFound(f"no change {seq} in this scope")
+        change, hand = found
+        if change.episode_id is not None:
+            raise UsageError(f"change {seq} came of the episode {change.episode_id}: undo that")
+        if hand.merge is not None:
+            await self._part(where, hand.merge)
+            return Removal()
+        if hand.edit is None:
+            raise UsageError(f"change {seq} cannot be undone: it was an undoing, or is undone")
+        edit = hand.edit
+        if not await self._was_here(where, edit.fact_id):
+            raise NotFound(f"no change {seq} in this scope")
+        standing = await self._ingest.standing(wall)
+        believed = self._ingest.believed(wall)
+        await believed.load(StatementQuery(wall, fact_ids=(edit.fact_id,)))
+        decisions = await believed.lift(edit)
+        commit = self._by_hand(wall, _because("undone", decisions), undone=Undone(edit_id=edit.id))
+        await ledger.commit([commit], since={wall: standing.seq})
+        return Removal(facts=_deleted(decisions))
+
+
+def _because(why: str, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    return tuple(replace(d, reason=f"{why}: {d.reason}") for d in decisions)
+
+
+def _deleted(decisions: Sequence[Decision]) -> int:
+    return sum(decision.action == "DELETE" for decision in decisions)
+
+
+def _said(text: str) -> frozenset[str]:
+    """Keys of all that may be named in a text."""
+    names = name_keys_in(text, longest=_LONGEST_NAME)
+    return frozenset(key for name in names for key in alias_keys(name))
+
+
+def _named(said: Set[str], entity: Entity) -> bool:
+    """Whether an entity is named by its name, an alias, or a part of one."""
+    names = (entity.name, *entity.aliases)
+    return any(not said.isdisjoint(alias_keys(name)) for name in names)
+
+
+def _ends(statement: Statement) -> tuple[str, ...]:
+    return tuple(id for id in (statement.subject_id, statement.object_id) if id is not None)

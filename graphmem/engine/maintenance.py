@@ -1,0 +1,99 @@
+"""The methods that look after the stores: counts, health, verification, rebuilding, closing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Unpack
+
+from graphmem.budget.governor import spend_of, wall_digest
+from graphmem.engine.core import INDEXED_SEQ, Core, checked_callback
+from graphmem.errors import GraphmemError
+from graphmem.model import (
+    Health,
+    Stats,
+    Verification,
+)
+from graphmem.ports.arguments import ScopeArgs
+from graphmem.projection.verify import verify
+
+_TRIES = 10  # to find a moment without writes, when there are many
+
+
+class Care(Core):
+    """Looking after what is stored."""
+
+    async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
+        self._check_open()
+        given = any(v is not None for v in (*self._defaults.values(), *scope.values()))
+        where = self._scope(scope) if given else None
+        found = await self._parts.ledger.stats(where)
+        if where is not None and (where.narrow_agent_id or where.run_id):
+            return found
+        charges = await self._parts.ledger.charges(wall_digest(where.wall) if where else None)
+        # What was booked for a call that never came to be is given back, and leaves an empty line.
+        spent = [c for c in charges if c.calls or c.tokens_in or c.tokens_out or c.micros]
+        return replace(found, spend=tuple(map(spend_of, spent)))
+
+    async def health(self) -> Health:
+        self._check_open()
+        head = await self._parts.ledger.head()
+        lag = {p.name: head - p.applied_seq for p in (self._graph, self._vectors)}
+        parts = {"ledger": "ok"}
+        for projection in (self._graph, self._vectors):
+            try:
+                await projection.catch_up()
+                parts[projection.name] = "ok"
+            except GraphmemError as error:
+                parts[projection.name] = str(error)
+        settings = self._parts.settings
+        parts["extraction"] = self._parts.extractor.name
+        parts["embedder"] = self._parts.embedder.name
+        pending = (await self._parts.ledger.stats()).pending
+        parts["pending"] = str(pending)
+        ok = all(parts[p.name] == "ok" for p in (self._graph, self._vectors))
+        return Health(ok=ok and max(lag.values()) <= 2 * settings.max_lag, parts=parts, lag=lag)
+
+    async def verify(self) -> Verification:
+        self._check_open()
+        parts = self._parts
+        for _ in range(_TRIES):
+            head = await parts.ledger.head()
+            await self._follow()
+            found = await verify(parts.ledger, parts.graph, parts.vectors)
+            # What was written meanwhile is in one of the stores already: no difference at all.
+            if found.ok or head == await parts.ledger.head():
+                break
+        return found
+
+    async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
+        self._check_open()
+        checked_callback(progress, "progress")
+        head = await self._parts.ledger.head()
+        both = 2 * head
+
+        def reporter(already: int) -> Callable[[int], None] | None:
+            return None if progress is None else lambda done: progress(already + done, both)
+
+        self._indexed_seq = 0
+        await self._parts.ledger.remember_setting(INDEXED_SEQ, "0")
+        await self._graph.start_over(self._parts.graph.clear)
+        await self._graph.catch_up(reporter(0))
+        await self._vectors.start_over(self._parts.vectors.clear)
+        await self._vectors.catch_up(reporter(head))
+        await self._end_load()
+        return await self.verify()
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._indexing:
+                self._indexing.cancel()
+            running = [task for task in (self._background, self._indexing) if task]
+            # What the background could not do, the next opening does.
+            await asyncio.gather(*running, return_exceptions=True)
+        finally:
+            await self._close_parts()

@@ -1,0 +1,220 @@
+"""The methods that take relations as they are given: one, many, and back again."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Unpack
+
+from graphmem.belief.relation_types.types import normal
+from graphmem.clock import stamp
+from graphmem.engine.core import Core, checked_callback
+from graphmem.errors import UsageError
+from graphmem.ingest import given as statements
+from graphmem.ingest.given import Given
+from graphmem.model import Episode, Metadata, Modality, Receipt
+from graphmem.ports.arguments import RelateArgs, ScopeArgs, When
+from graphmem.resolve.resolver import resolve
+from graphmem.retrieve.relationships.unknown_names import no_entity
+
+_CHUNK = 64  # rows that are journalled in one transaction
+_SCOPE = ("user_id", "agent_id", "run_id", "project_id")
+_ENDS = ("subject", "type", "object")
+_PLACES = (*_ENDS, "valid_at", "invalid_at")
+_MISSING = frozenset({"nan", "nat", "<na>"})
+
+
+class Relating(Core):
+    """Relations that are known already, without a model."""
+
+    async def relate(
+        self,
+        subject: str,
+        type: str,
+        object: str,
+        *,
+        fact: str | None = None,
+        valid_at: When | None = None,
+        invalid_at: When | None = None,
+        occurred_at: When | None = None,
+        modality: Modality = "stated",
+        subject_kind: str | None = None,
+        object_kind: str | None = None,
+        metadata: Metadata | None = None,
+        tags: Sequence[str] = (),
+        importance: float | None = None,
+        idempotency_key: str | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Receipt:
+        options = {
+            "fact": fact,
+            "valid_at": valid_at,
+            "invalid_at": invalid_at,
+            "occurred_at": occurred_at,
+            "modality": modality,
+            "subject_kind": subject_kind,
+            "object_kind": object_kind,
+            "metadata": metadata,
+            "tags": tags,
+            "importance": importance,
+            "idempotency_key": idempotency_key,
+            **scope,
+        }
+        return await self._say(statements.checked(subject, type, object, options), options)
+
+    async def unrelate(
+        self,
+        subject: str,
+        type: str,
+        object: str | None = None,
+        *,
+        invalid_at: When | None = None,
+        occurred_at: When | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Receipt:
+        options = {"invalid_at": invalid_at, "occurred_at": occurred_at, **scope}
+        said = statements.checked(subject, type, object, options, retracts=True)
+        if occurred_at is None:  # what was said at some time may be read before what it speaks of
+            await self._check_known(self._statement(said, options))
+        return await self._say(said, options)
+
+    async def relate_many(
+        self,
+        rows: Iterable[Mapping[str, Any] | Sequence[Any]],
+        *,
+        progress: Callable[[int], None] | None = None,
+        **options: Unpack[RelateArgs],
+    ) -> int:
+        checked_callback(progress, "progress")
+        _check_options(options, "relate_many")
+        new = done = 0
+        iterator = iter(_rows(rows))
+        while chunk := list(itertools.islice(iterator, _CHUNK)):
+            episodes = []
+            for number, row in enumerate(chunk, start=done + 1):
+                try:
+                    ends, own = _read_row(row)
+                    merged = {**options, **own}
+                    episodes.append(self._statement(statements.checked(*ends, merged), merged))
+                except UsageError as error:
+                    raise UsageError(f"row {number}: {error}") from error
+            receipts = await self._ingest.add(episodes)
+            # One that is pending since an earlier call has the id that it was given then.
+            new += len({r.episode_id for r in receipts}.intersection(e.id for e in episodes))
+            done += len(chunk)
+            await self._keep_lag_bounded()
+            if progress is not None:
+                progress(done)
+        return new
+
+    async def _check_known(self, episode: Episode) -> None:
+        """:class:`~graphmem.errors.NotFound` when it speaks of what nobody has heard of."""
+        ledger = self._parts.ledger
+        candidates = statements.given(episode)
+        found = await resolve(candidates, episode, ledger, self._parts.clock)
+        for candidate in candidates.entities:
+            if found.entity(candidate.name) in found.new:
+                raise await no_entity(ledger, episode.scope.wall, candidate.name)
+
+    def _statement(self, said: Given, options: Mapping[str, Any]) -> Episode:
+        where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
+        limit = self._parts.settings.max_text_bytes
+        return statements.build_episode(said, options, where, self._parts.clock, max_bytes=limit)
+
+    async def _say(self, said: Given, options: Mapping[str, Any]) -> Receipt:
+        (receipt,) = await self._ingest.add([self._statement(said, options)])
+        undated = options.get("occurred_at") is None and options.get("idempotency_key") is None
+        if receipt.status == "duplicate" and undated and await self._contradicted(said, options):
+            # Said before today, taken back since, and said again: that is news, not a repeat.
+            now = {**options, "occurred_at": stamp(self._parts.clock.now())}
+            (receipt,) = await self._ingest.add([self._statement(said, now)])
+        await self._keep_lag_bounded()
+        return receipt
+
+    async def _contradicted(self, said: Given, options: Mapping[str, Any]) -> bool:
+        """Whether what is believed now is not what this says."""
+        if said.modality != "stated" or (said.invalid_at and not said.retracts):
+            return False
+        where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
+        await self._ingest.standing(where.wall)  # it may have been declared another type meanwhile
+        form = normal(said.type)
+        meant = self._ingest.types.meant(form.type)
+        ends = said.subject, said.object
+        if said.object is not None and form.turned != meant.turned:
+            ends = said.object, said.subject
+        never = said.retracts and said.invalid_at is None
+        held = await self._holds(where, ends[0], meant.type, ends[1], now=not never)
+        return held == said.retracts
+
+
+_NO_SCOPE = statements.OPTIONS - frozenset(_SCOPE)
+
+
+def _check_options(options: Mapping[str, Any], what: str) -> None:
+    unknown = sorted(set(map(str, options)) - statements.OPTIONS)
+    if unknown:
+        known = ", ".join(sorted(statements.OPTIONS))
+        raise UsageError(f"unknown option {', '.join(unknown)} of {what}; known are: {known}")
+
+
+def _rows(rows: object) -> Iterator[Any]:
+    """Rows of a table, whichever library made it, or of any iterable."""
+    for method in ("to_pylist", "to_dicts"):  # Arrow, polars
+        if callable(make := getattr(rows, method, None)):
+            return iter(make())
+    if hasattr(rows, "columns") and callable(make := getattr(rows, "to_dict", None)):  # pandas
+        return iter(make("records"))
+    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+        raise UsageError(
+            "relate_many takes a table or an iterable of rows (subject, type, object); "
+            f"got {type(rows).__name__}: for one relation, use relate"
+        )
+    return iter(rows)
+
+
+def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
+    """The three, and the options that the row carries itself."""
+    if isinstance(row, Mapping):
+        cells = {str(name): value for name, value in row.items() if not _empty(value)}
+        _check_options({n: v for n, v in cells.items() if n not in _ENDS}, "a row")
+    elif isinstance(row, Sequence) and not isinstance(row, str | bytes):
+        if not 3 <= len(row) <= len(_PLACES):
+            raise UsageError(
+                f"a row has {', '.join(_PLACES[:3])} and may have valid_at and invalid_at; this "
+                f"one has {len(row)} values"
+            )
+        cells = {n: v for n, v in zip(_PLACES, row, strict=False) if not _empty(v)}
+    else:
+        raise UsageError(f"a row is a mapping or a list of values, got {type(row).__name__}")
+    missing = [name for name in _ENDS if name not in cells]
+    if missing:
+        raise UsageError(f"a row needs {', '.join(_ENDS)}; this one has no {missing[0]}")
+    subject, type_, object_ = (_text(cells.pop(name)) for name in _ENDS)
+    return (subject, type_, object_), {n: _cell(n, v) for n, v in cells.items()}
+
+
+def _empty(value: object) -> bool:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return True
+    if isinstance(value, float) and math.isnan(value):
+        return True
+    return str(value).lower() in _MISSING and not isinstance(value, str)
+
+
+def _text(value: object) -> object:
+    """A number in a column of names is its digits."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if plain else value
+
+
+def _cell(name: str, value: Any) -> Any:
+    """A cell of a text file is text: what is to be a number or a list becomes one."""
+    if name == "importance" and isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError as error:
+            raise UsageError(f"importance must be a number from 0 to 1, got {value!r}") from error
+    if name == "tags" and isinstance(value, str):
+        return [tag.strip() for tag in value.split(",") if tag.strip()]
+    return value

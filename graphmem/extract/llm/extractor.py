@@ -1,0 +1,331 @@
+"""Entities and facts from an episode, by a language model: one structured call per episode.
+
+Only an episode longer than the budget, or one whose answer outgrew the model, is asked about in
+parts, cut between turns. Each answer can be kept as it comes, so that no part is paid for twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from graphmem.errors import BadModelOutput, ModelError, UsageError
+from graphmem.extract.llm.answers import (
+    Answered,
+    begun_with,
+    joined,
+    mentions,
+    parts_of,
+    read_as,
+    read_together,
+    reread,
+)
+from graphmem.extract.llm.chunks import START, Part, Place, part_from
+from graphmem.extract.llm.parse import Reading, Voices
+from graphmem.extract.llm.repair import aside, repeats
+from graphmem.extract.llm.request import Asking, turns_of, voices_of
+from graphmem.model import Entity, Episode, Turn
+from graphmem.ports.extraction_options import ExtractionOptions
+from graphmem.ports.llm import (
+    LLM,
+    Completion,
+    Extraction,
+    Keep,
+    Prompt,
+)
+
+_log = logging.getLogger(__name__)
+
+_BUDGET = 48_000
+_SMALLEST_BUDGET = 200
+_MOST_CUT = 3  # a cut answer is paid for: asked for in smaller parts this often
+_CHARACTERS_PER_TOKEN = 3  # fewer than usual, to be safe
+_ANSWERS_SHARE = 2  # half of what is left of a context is for the answer
+_MOST_CHARACTERS_PER_TOKEN = 10  # no tokenizer makes less of a text than this
+
+
+@dataclass(slots=True)
+class _Cost:
+    """What an extraction has cost so far, failed answers included; and since it was last kept."""
+
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    def add(self, cost: Completion | BadModelOutput | _Cost) -> None:
+        self.calls += cost.calls
+        self.tokens_in += cost.tokens_in
+        self.tokens_out += cost.tokens_out
+
+
+@dataclass(slots=True)
+class _Work:
+    """One extraction under way."""
+
+    episode: Episode
+    turns: tuple[Turn, ...]
+    voices: Voices
+    asking: Asking
+    hints: list[tuple[str, str]]
+    size: int
+    done: list[Answered] = field(default_factory=list)
+    fresh: _Cost = field(default_factory=_Cost)
+    """Since it was last kept."""
+    spent: _Cost = field(default_factory=_Cost)
+
+    @property
+    def at(self) -> Place:
+        return self.done[-1].end if self.done else START
+
+    def read(self, raw: str) -> Reading:
+        return read_as(self.episode, raw, self.voices)
+
+    def add(self, answered: Answered) -> None:
+        self.done.append(answered)
+        self.hints += [(found.name, found.kind) for found in answered.reading.entities]
+
+
+class ModelExtractor:
+    """An :class:`~graphmem.ports.llm.Extractor` that asks a model.
+
+    ``prompt_version`` names the prompt in the ledger; by default it is derived from the prompts'
+    text and the ``options``. ``budget`` is how many characters of turns one call may carry;
+    ``context_tokens``, what the model takes in and gives out together, makes it smaller where need
+    be. What a server refuses as too long makes it smaller, too, for as long as this lives.
+    """
+
+    def __init__(
+        self,
+        llm: LLM,
+        *,
+        prompt_version: str | None = None,
+        budget: int = _BUDGET,
+        context_tokens: int | None = None,
+        options: ExtractionOptions | None = None,
+    ) -> None:
+        if budget < _SMALLEST_BUDGET:
+            raise UsageError(f"the budget must be at least {_SMALLEST_BUDGET} characters")
+        self._llm = llm
+        self._options = options or ExtractionOptions()
+        self._asking = Asking(self._options)
+        self._others: dict[ExtractionOptions, Asking] = {}
+        self._version = prompt_version
+        self._budget = min(budget, self._asking_budget(context_tokens, budget))
+
+    @property
+    def llm(self) -> LLM:
+        """The model that is asked."""
+        return self._llm
+
+    def through(self, wrap: Callable[[LLM], LLM]) -> None:
+        """Ask the model through ``wrap`` from now on."""
+        self._llm = wrap(self._llm)
+
+    def asking(self, options: ExtractionOptions) -> Asking:
+        """How a call with these options asks; read anew only when they are others than before."""
+        wanted = options.over(self._options)
+        if wanted == self._options:
+            return self._asking
+        if wanted not in self._others:
+            self._others = {wanted: Asking(wanted)}
+        return self._others[wanted]
+
+    def _asking_budget(self, context_tokens: int | None, budget: int) -> int:
+        if context_tokens is None:
+            return budget
+        left = context_tokens * _CHARACTERS_PER_TOKEN - self._asking.size
+        if left // _ANSWERS_SHARE < _SMALLEST_BUDGET:
+            needed = self._asking.size // _CHARACTERS_PER_TOKEN + 2 * _SMALLEST_BUDGET
+            raise UsageError(
+                f"a context of {context_tokens} tokens is too small for the prompt; it needs about "
+                f"{needed}"
+            )
+        return left // _ANSWERS_SHARE
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._llm.name
+
+    @property
+    def version(self) -> str:
+        """The version of prompts and options."""
+        return self._version or self._asking.version
+
+    async def close(self) -> None:
+        await self._llm.close()
+
+    async def extract(
+        self,
+        episode: Episode,
+        known: Sequence[Entity],
+        *,
+        options: ExtractionOptions | None = None,
+        begun: str | None = None,
+        keep: Keep | None = None,
+    ) -> Extraction:
+        """See :class:`~graphmem.ports.llm.Extractor`.
+
+        ``options`` are this call's own and go before those of the extractor. ``begun`` is a raw
+        answer kept earlier of which :meth:`read` made something that is not ``complete``: only what
+        it lacks is asked. ``keep`` is given every answer as soon as it can be used, with what it
+        cost since the last; what is returned counts everything that this call cost.
+
+        An answer that cannot be used is asked for once more, with the reason; the second time it
+        is :class:`~graphmem.errors.BadModelOutput`, which then carries what was paid and not kept.
+        """
+        asking = self._asking if options is None else self.asking(options)
+        work = _Work(
+            episode=episode,
+            turns=turns_of(episode),
+            voices=voices_of(episode),
+            asking=asking,
+            hints=[(entity.name, entity.kind) for entity in known],
+            size=self._budget,
+        )
+        if begun is not None:
+            for answered in await aside(lambda raw: begun_with(raw, episode, work.voices), begun):
+                work.add(answered)
+        try:
+            while (part := part_from(work.turns, work.at, work.size)) is not None:
+                work.add(await self._answered(work, part))
+                if keep is not None:
+                    await keep(self._to_keep(work))
+        except BadModelOutput as error:
+            left = work.fresh if keep is not None else work.spent
+            error.calls, error.tokens_in = left.calls, left.tokens_in
+            error.tokens_out = left.tokens_out
+            raise
+        found = self._extraction(episode, work.done, joined(work.done, complete=True))
+        return replace(
+            found,
+            version=self._version or asking.version,
+            calls=work.spent.calls,
+            tokens_in=work.spent.tokens_in,
+            tokens_out=work.spent.tokens_out,
+        )
+
+    def read(self, raw: str, episode: Episode) -> Extraction:
+        """See :class:`~graphmem.ports.llm.Extractor`. Costs nothing, and so counts no calls."""
+        answers, complete = parts_of(raw)
+        voices = voices_of(episode)
+        done = [reread(answer, episode, voices) for answer in answers]
+        return replace(self._extraction(episode, done, raw), complete=complete)
+
+    def _extraction(self, episode: Episode, done: Sequence[Answered], raw: str) -> Extraction:
+        merged = read_together(episode, done)
+        if merged.dropped:
+            _log.warning(
+                "%s: %d items of the answer for episode %s could not be used, %d could",
+                self.name,
+                merged.dropped,
+                episode.id,
+                len(merged.entities) + len(merged.facts),
+            )
+        return Extraction(
+            entities=merged.entities,
+            facts=merged.facts,
+            extractor=self.name,
+            version=self.version,
+            raw=raw,
+            mentions=mentions(turns_of(episode), merged.entities, merged.facts),
+        )
+
+    def _to_keep(self, work: _Work) -> Extraction:
+        complete = part_from(work.turns, work.at, work.size) is None
+        cost, work.fresh = work.fresh, _Cost()
+        return Extraction(
+            entities=(),
+            facts=(),
+            extractor=self.name,
+            version=self._version or work.asking.version,
+            raw=joined(work.done, complete=complete),
+            calls=cost.calls,
+            tokens_in=cost.tokens_in,
+            tokens_out=cost.tokens_out,
+            complete=complete,
+        )
+
+    async def _answered(self, work: _Work, part: Part) -> Answered:
+        """The answer about the part, or about a smaller one that begins where it does when the
+        model cannot take, or tell, it all."""
+        cuts, learnt = 0, False
+        while True:
+            try:
+                answered = await self._answer(work, part)
+            except ModelError as error:
+                if not error.too_long:
+                    raise
+                cuts += isinstance(error, BadModelOutput)
+                learnt |= not isinstance(error, BadModelOutput)
+                size = part.size // 2
+                smaller = part_from(work.turns, work.at, size)
+                if size < _SMALLEST_BUDGET or cuts > _MOST_CUT or smaller is None:
+                    return await self._salvaged(work, part, error)
+                _log.info("%s: episode %s is asked about in parts", self.name, work.episode.id)
+                work.size, part = size, smaller
+            else:
+                if learnt:
+                    self._budget = min(self._budget, work.size)
+                return answered
+
+    async def _salvaged(self, work: _Work, part: Part, error: ModelError) -> Answered:
+        """What a cut-off answer says before the cut, when nothing smaller can be asked."""
+        partial = error.partial if isinstance(error, BadModelOutput) else ""
+        try:
+            reading = await aside(work.read, partial)
+        except BadModelOutput:
+            raise error from None
+        if not reading.facts:
+            raise error
+        _log.warning("%s: the answer for episode %s was cut off", self.name, work.episode.id)
+        return Answered(partial, reading, part.end, part.only_context)
+
+    async def _answer(self, work: _Work, part: Part) -> Answered:
+        prompt = work.asking.prompt(work.episode, part, work.hints)
+        try:
+            return await self._ask(work, part, prompt)
+        except BadModelOutput as error:
+            looped = repeats(error.partial)
+            if not error.retryable and not looped:
+                raise
+            problem = "it repeated itself until it was cut off" if looped else str(error)
+            _log.info("%s: episode %s is asked about again: %s", self.name, work.episode.id, error)
+        try:
+            return await self._ask(work, part, work.asking.again(prompt, problem))
+        except BadModelOutput as error:
+            if repeats(error.partial):
+                return await self._salvaged(work, part, error)
+            raise
+
+    async def _ask(self, work: _Work, part: Part, prompt: Prompt) -> Answered:
+        try:
+            completion = await self._llm.complete(prompt)
+        except BadModelOutput as error:
+            work.fresh.add(error)
+            work.spent.add(error)
+            raise
+        work.fresh.add(completion)
+        work.spent.add(completion)
+        try:
+            reading = await aside(work.read, completion.text)
+        except BadModelOutput as error:
+            asked = len(prompt.system) + len(prompt.user)
+            # Some servers drop what does not fit, the instructions first, and say nothing.
+            starved = completion.tokens_in * _MOST_CHARACTERS_PER_TOKEN < asked
+            why = f"{self.name}: {error}"
+            if starved:
+                why += (
+                    f"; the server read only {completion.tokens_in} tokens of a prompt of "
+                    f"{asked:,} characters: give it a larger context"
+                )
+            raise BadModelOutput(why, too_long=starved, partial=error.partial) from error
+        if reading.cut:
+            raise BadModelOutput(
+                f"{self.name}: the answer was cut off in the middle",
+                retryable=False,
+                too_long=True,
+                partial=completion.text,
+            )
+        return Answered(completion.text, reading, part.end, part.only_context)

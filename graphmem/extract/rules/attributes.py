@@ -1,0 +1,178 @@
+"""What somebody's number, address, size or age is: "my phone number is 555-1234", "Ben is 34 years
+old".
+
+Only attributes of a closed list, and only values of the form that they have, are read: "my rent is
+too high" and "my password is weak" say nothing that could be given back. Read from the text as it
+was written: sentences for the other rules have no addresses left in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from graphmem.extract.rules.subjects import Voice
+from graphmem.extract.rules.tokenizer import straight
+from graphmem.extract.rules.word_lists import NEGATIONS, SENTENCE_BLOCKERS
+from graphmem.ports.llm import CandidateFact
+from graphmem.text import words
+
+_PHONE = r"\+?[\d(][\d\s()./-]{2,}\d"
+_AMOUNT = (
+    r"(?:about\s|around\s|only\s)?(?:[$€£¥]\s?|(?:USD|EUR|GBP|CHF)\s)?\d[\d.,']*k?"
+    r"(?:\s?(?:[$€£¥]|euros?|dollars?|pounds?|francs?|bucks|USD|EUR|GBP|CHF))?"
+    r"(?:\s(?:a|per)\s(?:month|year|week|day))?"
+)
+_MARK = r"(?=.*\d)[A-Z0-9#][A-Z0-9#-]*(?:\s[A-Z0-9#-]+){0,4}"
+_SIZE = r"(?:(?:EU|UK|US)\s)?\d[\d.,/]*(?:\s?(?:cm|mm|EU|UK|US|[A-Z]{1,2}))?"
+_MASS = r"\d+(?:[.,]\d+)?\s?(?:kgs?|kilos?|kilograms?|lbs?|pounds|stone)"
+_LENGTH = r"\d+(?:[.,]\d+)?\s?(?:cm|m|met(?:er|re)s?)(?:\s?\d\d?)?|\d'\s?\d{1,2}\"?"
+_KINDS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
+    (type, called, re.compile(form))
+    for type, called, form in (
+        ("phone_number", r"(?:tele)?phone(?:\s+number)?", _PHONE),
+        ("mobile_number", r"(?:mobile|cell)(?:\s?phone)?(?:\s+number)?", _PHONE),
+        ("email", r"e-?mail(?:\s+address)?", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+        ("website", r"website|home\s?page|blog", r"(?:https?://)?[\w-]+(?:\.[\w-]+)+(?:/\S*)?"),
+        ("address", r"address", r"(?=.*\d)(?:\d|[^\W\d_a-z]).{3,99}"),
+        ("postcode", r"post(?:al\s)?code|zip(?:\s+code)?", _MARK),
+        ("", r"(?:shoe|dress|ring|hat|shirt|jeans|trouser|jacket|glove)\s+size", _SIZE),
+        (
+            "blood_type",
+            r"blood\s+(?:type|group)",
+            r"(?:AB|A|B|O|0)(?:\s?[+-]|\s(?:positive|negative|pos|neg))(?:\sRh)?",
+        ),
+        ("", r"age", r"\d{1,3}(?:\syears?(?:\sold)?)?"),
+        ("", r"height", _LENGTH),
+        ("", r"(?:target\s+|goal\s+)?weight", _MASS),
+        ("", r"(?:(?:monthly|weekly|yearly|annual)\s+)?(?:rent|salary|budget)", _AMOUNT),
+        ("licence_plate", r"(?:licen[cs]e|number)\s+plate", _MARK),
+        # one word that is none of a language, or what stands in quotes
+        ("", r"(?:[\w-]+\s+)?password", r'"[^"]+"|(?=.*(?:\d|[^\w.!]|[a-z][A-Z]))\S{3,60}'),
+        ("", r"(?:[\w-]+\s+)?(?:user\s?name|handle)", r"@[\w.-]{2,40}|\w*\d\w*"),
+        ("", r"(?:[\w-]+\s+)?pin(?:\s+code)?", r"\d{3,12}"),
+        (
+            "",
+            r"(?:passport|account|insurance|member|membership|locker|room|flat|apartment|house|"
+            r"customer|employee|student|tax|flight|seat|order|booking)\s+number",
+            _MARK,
+        ),
+        ("", r"(?:door|gate|entry|locker|alarm|access|voucher|booking)\s+code", _MARK),
+        (
+            "time_zone",
+            r"time\s?zone",
+            r"(?:UTC|GMT)(?:\s?[+-]\s?\d\S*)?|[A-Z]{2,5}|[A-Z]\w+/[A-Z]\w+",
+        ),
+    )
+)
+"""The type (empty: as it is called), how it is called, and the form of its values."""
+
+_WHOSE = r"(?P<whose>\b[Mm]y|\b[Oo]ur|(?<!\w)(?:[^\W\d_a-z][\w-]*\s){0,2}[^\W\d_a-z][\w-]*'s)"
+_PLACE = r"work|home|personal|private|business|office|school|university|second"
+_VALUE = r"(?P<value>[^\s;,](?:[^\n;,]|,(?=\d)){0,119}?)"
+_END = (
+    r"(?=\s*(?:$|[.!](?:\s|$)|[;,](?:\s|$)|\s(?:and|but|so|because|since|which|if|when|until|now|"
+    r"these\s+days|at\s+the\s+moment)\b))"
+)
+_TOLD = re.compile(
+    rf"{_WHOSE}\s+(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
+    rf"(?P<what>(?i:{'|'.join(called for _, called, _ in _KINDS)}))"
+    rf"(?:\s+is|'s|:|\s+(?:has\s+)?changed\s+to)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
+)
+_ADDRESS = re.compile(r"[^\n;]{4,100}?(?=\s*(?:$|[.!](?:\s|$)|\s(?:and|but|so|since|now)\s))")
+_CUES = re.compile(
+    r"phone|mobile|cell|number|mail|website|page|blog|address|code|zip|size|blood|age\b|height|weight|rent\b|"
+    r"salary|budget|plate|password|user\s?name|handle|pin\b|zone",
+    re.IGNORECASE,
+)
+_WHO = r"(?<![\w'])(?P<whose>I|(?:[^\W\d_a-z][\w-]*\s){0,2}[^\W\d_a-z][\w-]*)"
+_BE = r"(?:\s+am|'m|\s+is|'s)(?:\s+(?:now|already|about|around))?"
+_YEARS = r"(?P<value>\d{1,3})"
+_KILOS = rf"(?P<value>{_MASS})"
+_TALL = rf"(?P<value>{_LENGTH})"
+_MEASURED = tuple(
+    (type, re.compile(pattern))
+    for type, pattern in (
+        ("age", rf"{_WHO}{_BE}\s+{_YEARS}\s+years?\s+old\b"),
+        ("age", rf"(?<![\w'])(?P<whose>I){_BE}\s+{_YEARS}{_END}"),
+        ("age", rf"{_WHO}\s+just\s+turned\s+{_YEARS}{_END}"),
+        ("age", rf"{_WHO}\s+(?:just\s+)?turned\s+{_YEARS}\s+(?:today|yesterday)\b"),
+        (
+            "weight",
+            rf"{_WHO}(?:\s+(?:now|currently))?\s+weighs?(?:\s+(?:about|around))?\s+{_KILOS}\b",
+        ),
+        ("height", rf"{_WHO}{_BE}\s+{_TALL}\s+tall\b"),
+    )
+)
+_THEN = re.compile(r"\b(?:1[89]|20)\d\d\b")
+_HEDGED = frozenset(
+    {"when", "before", "after", "until", "till", "while", "that", "time", "once", "as", "dream"}
+)
+"""Before what is said: it may be of another time, or not be so at all."""
+_SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+(?=\s|$)|$)", re.MULTILINE)
+_WEIGHT = 0.7
+
+
+def attributes(text: str, voice: Voice) -> Iterator[CandidateFact]:
+    """What a turn says of attributes, sentence by sentence."""
+    text = straight(text)
+    cued = _CUES.search(text) is not None
+    if not cued and not any(char.isdigit() for char in text):
+        return
+    for match in _SENTENCE.finditer(text):
+        sentence = match.group()
+        said = frozenset(words(sentence))
+        if sentence.endswith("?") or said & SENTENCE_BLOCKERS or said & NEGATIONS:
+            continue
+        if cued:
+            yield from _told(sentence, voice)
+        yield from _measured(sentence, voice)
+
+
+def _told(sentence: str, voice: Voice) -> Iterator[CandidateFact]:
+    for match in _TOLD.finditer(sentence):
+        owner = _whose(match["whose"].removesuffix("'s"), voice)
+        if _hedged(sentence[: match.start()]):
+            continue
+        called, value = " ".join(match["what"].lower().split()), match["value"].strip()
+        type, form = next((t, f) for t, c, f in _KINDS if re.fullmatch(c, called))
+        if type == "address" and (whole := _ADDRESS.match(sentence, match.start("value"))):
+            value = whole.group()
+        if owner is None or not form.fullmatch(value):
+            continue
+        place = f"{match['place'].lower()} " if match["place"] else ""
+        yield _attribute(owner, place + called, place + (type or called), value)
+
+
+def _measured(sentence: str, voice: Voice) -> Iterator[CandidateFact]:
+    for type, pattern in _MEASURED:
+        for match in pattern.finditer(sentence):
+            owner = _whose(match["whose"], voice)
+            dated = _THEN.search(sentence, match.end()) is not None
+            if owner is not None and not dated and not _hedged(sentence[: match.start()]):
+                yield _attribute(owner, type, type, match["value"])
+
+
+def _hedged(before: str) -> bool:
+    """Whether what stands before tells that somebody else says it, or of another time."""
+    return '"' in before or ":" in before or not _HEDGED.isdisjoint(words(before))
+
+
+def _attribute(owner: str, what: str, name: str, value: str) -> CandidateFact:
+    return CandidateFact(
+        f"{owner}'s {what} is {value}",
+        subject=owner,
+        type=re.sub(r"\W+", "_", name),
+        value=value,
+        entities=(owner,),
+        importance=_WEIGHT,
+    )
+
+
+def _whose(said: str, voice: Voice) -> str | None:
+    if said.lower() in {"i", "my", "our"}:
+        return voice.speaker
+    names = voice.people.names
+    if not names.is_sure(said):
+        return None
+    return names.canonical_of(said)

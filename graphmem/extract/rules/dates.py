@@ -1,0 +1,307 @@
+"""Phrases of time in a sentence, resolved against the moment it was said.
+
+A vague phrase means its earliest instant in UTC: "in May" is the first of May, "last week" the
+Monday before, "four years ago" the first of January of that year. Weeks begin on Monday. A month or
+season without a year is the latest one that has begun. Nothing is resolved against today.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from graphmem.extract.rules.word_lists import MONTHS, NUMBERS, SEASONS, WEEKDAYS
+
+_MONTH_NAMES = {name: number for number, name in enumerate(MONTHS, 1)}
+_MONTH_NAMES |= {name[:3]: number for name, number in _MONTH_NAMES.items()} | {"sept": 9}
+_MONTH = r"(?:" + "|".join(sorted(_MONTH_NAMES, key=len, reverse=True)) + r")\b\.?"
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
+_YEAR = r"(?:1[89]|20)\d\d"
+_NUMBER = r"(?:\d{1,3}|" + "|".join(sorted(NUMBERS, key=len, reverse=True)) + r")"
+_UNIT = r"(?:day|week|weekend|month|year)"
+_WEEKDAY = r"(?:" + "|".join(WEEKDAYS) + r")"
+_SHORT_DAYS = {name[:3]: index for index, name in enumerate(WEEKDAYS)} | {
+    "tues": 1,
+    "thur": 3,
+    "thurs": 3,
+}
+_SHORT_DAY = r"(?:" + "|".join(_SHORT_DAYS) + r")\b"
+_SEASON = r"(?:" + "|".join(SEASONS) + r")"
+
+_PHRASES = re.compile(
+    r"\b(?:(?P<lead>since|in|on|from|during|back in|early in|late in|around|until|till|to)\s+)?(?:"
+    rf"(?P<iso>{_YEAR}-\d\d-\d\d)\b"
+    rf"|(?P<numeric>\d{{1,2}}(?P<sign>[/.])\d{{1,2}}(?P=sign){_YEAR})\b"
+    rf"|(?:the\s+)?(?P<d1>{_DAY})(?:\s+of)?\s+(?P<m1>{_MONTH}),?\s+(?P<y1>{_YEAR})\b"
+    rf"|(?P<m2>{_MONTH})\s+(?P<d2>{_DAY}),?\s+(?P<y2>{_YEAR})\b"
+    rf"|(?:the\s+)?(?P<d3>{_DAY})(?:\s+of)?\s+(?P<m3>{_MONTH})(?=\W|$)(?!,?\s+{_YEAR}\b)"
+    rf"|(?P<m4>{_MONTH})\s+(?P<d4>{_DAY})\b(?!\s*[:%])"
+    rf"|(?P<m5>{_MONTH}),?\s+(?:of\s+)?(?P<y5>{_YEAR})\b"
+    rf"|(?:(?P<rel>last|this|next|past)\s+)?(?P<s6>{_SEASON})(?:\s+of)?\s+(?P<y6>{_YEAR})\b"
+    rf"|(?:the\s+)?(?P<which>last|this|next|past|coming|previous)\s+"
+    rf"(?P<what>{_UNIT}|{_WEEKDAY}|{_SHORT_DAY}|{_SEASON}|{_MONTH}|night|morning|afternoon|evening)\b"
+    rf"|(?:about|around|over|almost|nearly|exactly|like|just)?\s*(?:a\s+)?(?P<n>{_NUMBER})\s+(?:of\s+)?"
+    rf"(?P<unit>{_UNIT})s?\s+(?:ago|back)\b"
+    r"|(?P<plain>the day before yesterday|yesterday|today|tonight|tomorrow|last night)\b"
+    rf"|(?P<m7>{_MONTH})(?=\W|$)"
+    rf"|(?P<wd>{_WEEKDAY})(?=\W|$)"
+    rf"|(?P<y8>{_YEAR})\b"
+    r")",
+    re.IGNORECASE,
+)
+_FOR = re.compile(
+    rf"\bfor\s+(?:about|around|over|almost|nearly|the\s+(?:past|last))?\s*(?:a\s+)?"
+    rf"(?P<n>{_NUMBER})\s+(?:of\s+)?(?P<unit>{_UNIT})s?\b(?:\s+now)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A phrase of time: where it stands, the instant it begins, and how to write it down."""
+
+    start: int
+    end: int
+    at: datetime | None
+    """None for a time that is known to be a time, but not which."""
+    text: str = ""
+    lead: str = ""
+    """The preposition in front: "since", "until", "in" …"""
+    lasting: bool = False
+    """As in "for four years": ``at`` is when that began."""
+    future: bool = False
+
+
+def find_dates(text: str, said_at: datetime) -> list[When]:
+    """Every phrase of time, in order. ``said_at`` is when the sentence was said."""
+    if not _MAYBE.search(text):
+        return []
+    found = [*_dated(text, said_at), *_lasting(text, said_at)]
+    return sorted(found, key=lambda when: when.start)
+
+
+_MAYBE = re.compile(
+    rf"\d{{4}}|\d\d?(?:st|nd|rd|th)|\b(?:{_MONTH}|{_WEEKDAY}|{_SEASON}|{_UNIT}s?|today|tonight|"
+    r"yesterday|tomorrow|last|this|next|past)\b",
+    re.IGNORECASE,
+)
+
+
+def _dated(text: str, said_at: datetime) -> Iterator[When]:
+    for match in _PHRASES.finditer(text):
+        resolved = _resolve(match, said_at)
+        if resolved is None:
+            continue
+        at, words = resolved
+        start, end = match.span()
+        start += len(match.group()) - len(match.group().lstrip())
+        if at is None:
+            yield When(start, end, None, future=words == "future")
+        else:
+            lead = (match["lead"] or "").lower()
+            yield When(start, end, at, words, lead, future=at > said_at)
+
+
+def _lasting(text: str, said_at: datetime) -> Iterator[When]:
+    for match in _FOR.finditer(text):
+        ago = _ago(match["n"], match["unit"], said_at)
+        yield When(match.start(), match.end(), ago and ago[0], lasting=True)
+
+
+_UNKNOWN = (None, "unknown")
+
+
+def _resolve(  # noqa: PLR0911 - one return for each form of a date
+    match: re.Match[str], said_at: datetime
+) -> tuple[datetime | None, str] | None:
+    """(instant, words for it); (None, …) for an unknown time; None when it is no time at all."""
+    group = match.groupdict()
+    if group["iso"]:
+        return _day(*(int(part) for part in group["iso"].split("-"))) or _UNKNOWN
+    if group["numeric"]:
+        return _numeric(group["numeric"], group["sign"])
+    for index in "12":
+        if group[f"m{index}"]:
+            return _day(int(group[f"y{index}"]), _month(group[f"m{index}"]), group[f"d{index}"])
+    for index in "34":
+        if group[f"m{index}"]:
+            if not group[f"m{index}"][0].isupper():
+                return None
+            return _latest_day(_month(group[f"m{index}"]), group[f"d{index}"], said_at)
+    if group["m5"]:
+        return _month_of(int(group["y5"]), _month(group["m5"]))
+    if group["s6"]:
+        month = SEASONS[group["s6"].lower()]
+        return _first(int(group["y6"]), month), f"in {group['s6'].lower()} {group['y6']}"
+    if group["which"]:
+        return _which(group["which"].lower(), group["what"].lower().rstrip("."), said_at)
+    if group["n"]:
+        return _ago(group["n"], group["unit"], said_at)
+    if group["plain"]:
+        return _plain(group["plain"].lower(), said_at)
+    return _bare(group, said_at)
+
+
+def _bare(group: dict[str, str | None], said_at: datetime) -> tuple[datetime | None, str] | None:
+    """A month, weekday or year on its own: a time only after a word such as "in" or "since"."""
+    lead = (group["lead"] or "").lower()
+    month, weekday, year = group["m7"], group["wd"], group["y8"]
+    if month:
+        if not lead or lead == "on" or not month[0].isupper():
+            return None
+        number = _month(month)
+        return _month_of(said_at.year - (number > said_at.month), number)
+    if weekday:
+        if not weekday[0].isupper():
+            return None
+        # "on Friday" may be the one before or the one to come
+        return _UNKNOWN
+    if year and lead and lead != "on":
+        return _first(int(year), 1), f"in {year}"
+    return None
+
+
+def _numeric(parts: str, sign: str) -> tuple[datetime | None, str]:
+    """``31.12.2023`` is day and month; ``31/12/2023`` and ``12/31/2023`` are what only one of them
+    can be, and ``04/03/2023`` is vague: around the earlier of the two days."""
+    one, two, year = (int(part) for part in parts.split(sign))
+    days = [_day(year, two, one), None if sign == "." else _day(year, one, two)]
+    found = sorted({day for day in days if day is not None})
+    if len(found) < 2:
+        return found[0] if found else _UNKNOWN
+    return found[0][0], f"around {found[0][0].date()}"
+
+
+def _month(name: str) -> int:
+    return _MONTH_NAMES[name.lower().rstrip(".")]
+
+
+def _first(year: int, month: int) -> datetime:
+    return datetime(max(year, 1), month, 1, tzinfo=UTC)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _day(year: int, month: int, day: str | int) -> tuple[datetime, str] | None:
+    number = int(re.sub(r"\D", "", str(day)))
+    try:
+        at = datetime(year, month, number, tzinfo=UTC)
+    except ValueError:
+        return None
+    return at, f"on {at.date()}"
+
+
+def _latest_day(month: int, day: str, said_at: datetime) -> tuple[datetime, str] | None:
+    """A day without its year: the latest one that is not after it was said."""
+    this_year = _day(said_at.year, month, day)
+    if this_year is None or this_year[0] <= said_at:
+        return this_year
+    return _day(said_at.year - 1, month, day)
+
+
+def _month_of(year: int, month: int) -> tuple[datetime, str]:
+    return _first(year, month), f"in {MONTHS[month - 1].title()} {year}"
+
+
+def _plain(word: str, said_at: datetime) -> tuple[datetime | None, str]:
+    if word == "tomorrow":
+        return None, "future"
+    days = {"yesterday": 1, "last night": 1, "the day before yesterday": 2}.get(word, 0)
+    at = _back(said_at, days)
+    return at, f"on {at.date()}"
+
+
+def _back(moment: datetime, days: int) -> datetime:
+    try:
+        return _midnight(moment) - timedelta(days=days)
+    except OverflowError:
+        return datetime(1, 1, 1, tzinfo=UTC)
+
+
+def _months_back(moment: datetime, months: int) -> datetime:
+    year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
+    return _first(max(year, 1), month + 1)
+
+
+def _ago(number: str, unit: str, said_at: datetime) -> tuple[datetime | None, str]:
+    count = int(number) if number.isdigit() else NUMBERS[number.lower()]
+    unit = unit.lower()
+    if unit == "year":
+        at = _first(max(said_at.year - count, 1), 1)
+        return at, f"in {at.year}"
+    if unit == "month":
+        at = _months_back(said_at, count)
+        return _month_of(at.year, at.month)
+    if unit == "weekend":
+        at = _back(said_at, (said_at.weekday() - 5) % 7 + 7 * (count - 1))
+        return at, f"on the weekend of {at.date()}"
+    at = _back(said_at, count * (7 if unit == "week" else 1))
+    # "a few weeks ago" is no exact day, and the sentence must not claim one
+    about = "around" if number.lower() in {"few", "couple"} else "on"
+    return at, f"{about} {at.date()}"
+
+
+def _which(  # noqa: PLR0911 - as above
+    which: str, what: str, said_at: datetime
+) -> tuple[datetime | None, str] | None:
+    if which in {"next", "coming"}:
+        return None, "future"
+    last = which != "this"
+    if what in {"night", "morning", "afternoon", "evening"}:
+        at = _back(said_at, 1 if last else 0)
+        return at, f"on {at.date()}"
+    if what in WEEKDAYS:
+        return _weekday(WEEKDAYS.index(what), last, said_at)
+    if what in _SHORT_DAYS:
+        return _weekday(_SHORT_DAYS[what], last, said_at)
+    if what in SEASONS:
+        return _season(what, last, said_at)
+    if what in _MONTH_NAMES:
+        month = _MONTH_NAMES[what]
+        passed = month < said_at.month or (month == said_at.month and not last)
+        return _month_of(said_at.year - (not passed), month) if last or passed else (None, "future")
+    return _unit(what, last, said_at)
+
+
+def _weekday(index: int, last: bool, said_at: datetime) -> tuple[datetime | None, str]:
+    """The last Friday is the latest one before today; this Friday may be to come."""
+    if not last:
+        return None, "unknown"
+    at = _back(said_at, (said_at.weekday() - index - 1) % 7 + 1)
+    return at, f"on {at.date()}"
+
+
+def _season(name: str, last: bool, said_at: datetime) -> tuple[datetime, str]:
+    month = SEASONS[name]
+    # the last summer is one that has ended, or at least begun and is not called "this"
+    year = said_at.year - (said_at.month < month + (3 if last else 0))
+    if name == "winter":
+        year = said_at.year - 1
+    return _first(year, month), f"in {name} {year}"
+
+
+def _unit(  # noqa: PLR0911 - as above
+    what: str, last: bool, said_at: datetime
+) -> tuple[datetime | None, str] | None:
+    back = 1 if last else 0
+    if what == "year":
+        return _first(max(said_at.year - back, 1), 1), f"in {said_at.year - back}"
+    if what == "month":
+        at = _months_back(said_at, back)
+        return _month_of(at.year, at.month)
+    if what == "week":
+        at = _back(said_at, said_at.weekday() + 7 * back)
+        return at, f"in the week of {at.date()}"
+    if what == "weekend":
+        if not last:
+            return None, "unknown"
+        at = _back(said_at, (said_at.weekday() - 5) % 7 or 7)
+        at = at if said_at.weekday() != 6 else _back(said_at, 8)
+        return at, f"on the weekend of {at.date()}"
+    if what == "day":
+        return None, "unknown"
+    return None

@@ -1,0 +1,240 @@
+"""Deaths and partings of somebody named: "my cat Mochi died", "we gave Rex away", "my late …".
+
+A pet or relative who is gone gives no open relation: the one that may be known is retracted, and
+one that is told of for the first time here has ended already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from graphmem.extract.rules.names import Span
+from graphmem.extract.rules.phrases import Place
+from graphmem.extract.rules.subjects import Voice
+from graphmem.extract.rules.word_lists import (
+    KIN,
+    KIN_PLURAL,
+    NEGATIONS,
+    PETS,
+    PETS_PLURAL,
+    SENTENCE_BLOCKERS,
+    word_set,
+)
+from graphmem.ports.llm import CandidateFact
+
+_ADVERB = r"(?:(?:just|sadly|recently|suddenly|finally|peacefully|unexpectedly|unfortunately)\s+)?"
+_DIED = re.compile(
+    rf",?\s+{_ADVERB}(?:(?:has|had)\s+{_ADVERB})?(?P<how>died|passed\s+away|passed\s+on|"
+    r"(?:was|were|had\s+to\s+be|got)\s+(?:put\s+down|put\s+to\s+sleep|euthanized|euthanised)|"
+    r"(?:is|are)\s+(?:dead(?=\s*(?:$|[,.;)]|now\b|and\b|since\b))|no\s+longer\s+with\s+us)|crossed\s+the\s+rainbow\s+bridge)(?=\W|$)"
+    r"(?!\s+(?:laughing|inside|down|out|a\s+little|for\s+me|her|his|of\s+(?:laugh|shame|embarr|bore)))",
+    re.IGNORECASE,
+)
+_RAN_AWAY = re.compile(
+    rf",?\s+{_ADVERB}(?:(?:has|had)\s+{_ADVERB})?(?P<how>ran\s+away|run\s+away|flew\s+away|went\s+missing|"
+    r"has\s+gone\s+missing)(?=\W|$)(?!\s+(?:with|when|whenever|every|to)\b)",
+    re.IGNORECASE,
+)
+_WHOSE = r"(?:(?:my|our|his|her)\s+(?:(?!and\b)[\w-]+\s+){0,3}?(?P<what>(?!and\b)[\w-]+),?\s+)?$"
+_LOST = re.compile(
+    r"\b(?:I|we|he|she|they|[A-Z]\w+)(?:'ve|\s+have|\s+has)?\s+(?:just\s+|recently\s+|sadly\s+)?"
+    r"(?:had\s+to\s+)?(?P<how>lost|gave\s+away|give\s+away|rehomed|rehome|put\s+down|buried)\s+"
+    + _WHOSE
+)
+_PUT = re.compile(
+    r"\b(?:I|we|he|she|they|[A-Z]\w+)(?:'ve|\s+have|\s+has)?\s+(?:just\s+|recently\s+|sadly\s+)?"
+    r"(?:had\s+to\s+)?(?P<how>put|gave|give)\s+" + _WHOSE
+)
+_JOINED = re.compile(
+    r"(?:\s*,|\s+and|\s+&|\s*,\s+and)\s+(?P<my>(?:my|our)\s+(?:[\w-]+\s+){1,3})?$", re.IGNORECASE
+)
+_DOWN = re.compile(
+    r"\s+(?:down|away|to\s+sleep|up\s+for\s+adoption)(?=\W|$)(?!\s+(?:for\s+a|in|at|by|on\s+(?:the|my|a|her|his|our))\b)",
+    re.IGNORECASE,
+)
+_LATE = re.compile(
+    r"(?:\b(?:my|our|his|her)|'s)\s+(?:[\w-]+\s+){0,2}?late\s+[\w\s-]*,?\s*$", re.IGNORECASE
+)
+_GONE_FOR_GOOD = re.compile(r"\s*(?:$|[,.;:)\u2014-]|to\s|because\b|and\b|when\b)")
+# With one of these in its sentence, a death may not have happened, or a runaway came back.
+_DOUBTS = (
+    SENTENCE_BLOCKERS
+    | NEGATIONS
+    | word_set("""
+    almost nearly found back returned thought think afraid feared fear worried worry scared would
+    could might will going dreamt dreamed dream movie film novel episode show series
+    """)
+) - word_set("no")
+_BODILY = frozenset({"ran away", "run away", "flew away", "went missing", "has gone missing"})
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Who is gone, since when, and how it is told; ``sure`` False when it may mean something
+    else, so that nothing is said at all."""
+
+    name: str
+    at: datetime
+    text: str
+    words: str
+    sure: bool = True
+
+
+@dataclass
+class Losses:
+    """Who was lost in one episode, and who is known from before it."""
+
+    known: frozenset[str] = frozenset()
+    gone: dict[str, Loss] = field(default_factory=dict)
+
+    def read(
+        self, place: Place, voice: Voice, said_at: datetime, stated: list[CandidateFact]
+    ) -> list[CandidateFact]:
+        """The facts of kin and pets in a sentence, ``stated``, with its losses applied."""
+        told = {loss.name: loss for loss in _losses(place, voice, said_at)}
+        bonds = [f for f in stated if f.type is not None]
+        result = [f for f in stated if f.type is None]
+        for fact in bonds:
+            who = fact.object if fact.type == "has_pet" else fact.subject
+            loss = told.get(who or "") or self.gone.get(who or "") or _late(place, fact, said_at)
+            if loss is None:
+                result.append(fact)
+            elif loss.sure and (who in told or who not in self.gone):
+                result += self._ended(fact, who or "", loss)
+        for loss in told.values():
+            if loss.sure:
+                result += _alone(loss, bonds, voice)
+                self.gone[loss.name] = loss
+        return result
+
+    def _ended(self, fact: CandidateFact, who: str, loss: Loss) -> Iterator[CandidateFact]:
+        """The retraction, and the ended fact itself when nobody has heard of them before."""
+        text = fact.text.replace(" has a ", " had a ", 1).replace(" is ", " was ", 1)
+        yield replace(fact, text=text, invalid_at=loss.at, retracts=True)
+        if who not in self.known:
+            yield replace(fact, text=text, invalid_at=loss.at)
+
+
+def _alone(loss: Loss, bonds: list[CandidateFact], voice: Voice) -> Iterator[CandidateFact]:
+    """The dated sentence; and a pet's end when only its name is said: "Mochi died"."""
+    names = voice.people.names
+    named = any(loss.name in (fact.subject, fact.object) for fact in bonds)
+    owners = voice.people.owners.get(loss.name) or ({voice.speaker} - {None})
+    if not named and names.kind(loss.name) == "animal":
+        for owner in sorted(str(name) for name in owners):
+            yield CandidateFact(
+                f"{owner} had {loss.name}", owner, "has_pet", loss.name, (owner, loss.name),
+                invalid_at=loss.at, importance=0.7, retracts=True,
+            )  # fmt: skip
+    if loss.text:
+        who = [loss.name, *sorted(str(name) for name in owners)] if named else [loss.name]
+        yield CandidateFact(
+            f"{loss.text}{loss.words}", entities=tuple(who), valid_at=loss.at, importance=0.7
+        )
+
+
+def _losses(place: Place, voice: Voice, said_at: datetime) -> Iterator[Loss]:
+    sentence = place.sentence
+    if sentence.question or sentence.lows & _DOUBTS:
+        return
+    names = voice.people.names
+    for span in place.names:
+        name = names.canonical_of(span.name)
+        if names.kind(name) not in {"person", "animal", "thing"} or span.owns:
+            continue
+        found = _told(place, span)
+        if found is None or name in voice.people.speakers:
+            continue
+        how, end, what = found
+        pet = names.kind(name) == "animal" or what in PETS
+        if not pet and (names.kind(name) != "person" and what not in KIN):
+            continue
+        if not pet and (how in _BODILY or how.startswith(("put", "gave", "give", "rehome"))):
+            continue
+        when = next((d for d in place.dates if d.start >= span.start and not d.lasting), None)
+        when = when or next((d for d in place.dates if d.start == 0 and not d.lasting), None)
+        if when is not None and when.future:
+            continue
+        rest = sentence.text[end:]
+        # "lost Rex in the park" may be over by supper
+        sure = how != "lost" or bool(_GONE_FOR_GOOD.match(rest)) or place.date_at(end + 1)
+        dated = when is not None and when.at is not None and when.lead != "since"
+        at = when.at if when is not None and dated and when.at is not None else said_at
+        words = f" {when.text}" if when is not None and dated and when.text else ""
+        loss = Loss(name, at, _sentence(name, how), words, bool(sure))
+        yield loss
+        yield from _shared(place, voice, span, how, loss)
+
+
+def _shared(place: Place, voice: Voice, span: Span, how: str, loss: Loss) -> Iterator[Loss]:
+    """Who is named together with somebody lost: "my dogs Rex and Bo died". Where it cannot be
+    told whether they are meant too, nothing is said of them."""
+    text, names = place.sentence.text, voice.people.names
+    opens = text[:3].lower() in {"my ", "our"}
+    verb_last = bool(_DIED.match(text, span.end) or _RAN_AWAY.match(text, span.end))
+    edge = span.start if verb_last else span.end
+    for other in reversed(place.names) if verb_last else place.names:
+        between = text[other.end : edge] if verb_last else text[edge : other.start]
+        joined = _JOINED.match(between)
+        if joined is None or (other.start >= span.start if verb_last else other.end <= span.end):
+            continue
+        name = names.canonical_of(other.name)
+        sure = loss.sure and verb_last and (opens or joined["my"] is None)
+        if name not in voice.people.speakers and names.kind(name) in {"animal", "person"}:
+            yield Loss(name, loss.at, _sentence(name, how), loss.words, sure)
+        edge = other.start if verb_last else other.end
+
+
+def _told(place: Place, span: Span) -> tuple[str, int, str | None] | None:
+    """(how, where the telling ends, the pet or kin word before the name)."""
+    text = place.sentence.text
+    before = text[: span.start]
+    kind_word = re.search(r"([\w-]+),?\s+$", before)
+    what = kind_word.group(1).lower() if kind_word else None
+    after = _DIED.match(text, span.end) or _RAN_AWAY.match(text, span.end)
+    if after is not None:
+        return " ".join(after["how"].lower().split()), after.end(), what
+    if (match := _plain_loss(_PUT, before)) and (down := _DOWN.match(text, span.end)):
+        return f"{match['how'].lower()}{down.group().lower()}", down.end(), what
+    if match := _plain_loss(_LOST, before):
+        return " ".join(match["how"].lower().split()), span.end, what
+    return None
+
+
+def _plain_loss(pattern: re.Pattern[str], before: str) -> re.Match[str] | None:
+    """ "Lost Rex", "lost my dog Rex"; not "lost our game to Rex"."""
+    match = pattern.search(before[-120:])
+    if match is None or match["what"] is None:
+        return match
+    low = match["what"].lower()
+    return match if low in KIN or low in PETS or low in PETS_PLURAL or low in KIN_PLURAL else None
+
+
+def _sentence(name: str, how: str) -> str:
+    """What happened, where the words used say what it was."""
+    if how in {"died", "passed away", "passed on", "is dead", "are dead"} or how.startswith(
+        "crossed"
+    ):
+        return f"{name} died"
+    if "down" in how or "sleep" in how or "euthan" in how:
+        return f"{name} was put down"
+    if "away" in how and how.startswith(("gave", "give")):
+        return f"{name} was given away"
+    return f"{name} {how}" if how in {"ran away", "flew away", "went missing"} else ""
+
+
+def _late(place: Place, fact: CandidateFact, said_at: datetime) -> Loss | None:
+    """ "My late husband Tom", "I had a dog named Rex": over, at the latest now."""
+    who = (fact.object if fact.type == "has_pet" else fact.subject) or ""
+    text = place.sentence.text
+    at = text.find(who.split()[0]) if who else -1
+    before = text[max(0, at - 60) : at] if at > 0 else ""
+    late = _LATE.search(before)
+    had = fact.type == "has_pet" and re.search(
+        r"(?:^|[\s,])(?:I|we)\s+(?:once\s+)?(?:had|used to have)\s+(?:a|an|two|three)\s[^.;]*$",
+        before,
+    )
+    return Loss(who, said_at, "", "") if late or had else None

@@ -1,0 +1,80 @@
+"""From when to when a clause says that something holds."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from graphmem.extract.rules.dates import When
+from graphmem.extract.rules.pattern import Rule
+from graphmem.extract.rules.phrases import Place
+from graphmem.extract.rules.tokenizer import clause_starts
+
+_LONG_AGO = re.compile(
+    r"\bwhen\s+(?:I|he|she|we|they)\s+(?:was|were)\b|\bas an? (?:kid|child|teen|baby)|"
+    r"\b(?:years|ages|decades|long time) ago\b|\bonce\b|\bback (?:then|in the day)\b",
+    re.IGNORECASE,
+)
+_UNTIL = frozenset({"until", "till", "to"})
+
+
+def when_of(place: Place, start: int, end: int) -> tuple[When | None, When | None]:
+    """The phrases of time that belong to a clause: since when, until when."""
+    stop = min((s for s, _, _ in clause_starts(place.sentence) if s > end + 2), default=None)
+    text = place.sentence.text
+    if stop is not None and place.date_at(stop + 6) is not None:
+        # "from 2010 until 2015": a date, not a clause
+        stop = None
+    if stop is not None and text[end:stop].strip() == ",":
+        stop = None
+    inside = [d for d in place.dates if d.start >= start and (stop is None or d.start < stop)]
+    lead = [d for d in place.dates if d.end <= start and not text[d.end : start].strip(" ,")]
+    known = [d for d in lead + inside if d.at is not None or d.future]
+    if not known:
+        # "In 2018 I moved to Porto and started at Acme."
+        known = [d for d in place.dates[:1] if d.at and not text[: d.start].strip(" ,")]
+    first = next((d for d in known if d.lead not in _UNTIL), None)
+    return first, next((d for d in known if d.lead in _UNTIL), None)
+
+
+def times_of(  # noqa: PLR0911 - one return for each kind of time
+    rule: Rule, place: Place, told: tuple[When | None, When | None], said_at: datetime
+) -> tuple[datetime | None, datetime | None, str]:
+    """(valid_at, invalid_at, words of time for the sentence)."""
+    when, until = told
+    at = when.at if when is not None else None
+    words = f" {when.text}" if when is not None and when.text else ""
+    lasting = when is not None and when.lasting
+    since = when is not None and (lasting or when.lead == "since")
+    if rule.time == "taste":
+        return None, None, ""
+    if rule.time == "state":
+        if not since or when is None:
+            return None, None, ""
+        return at, None, f" since {_plain_time(when)}"
+    if rule.time == "event":
+        return (None, None, "") if lasting else (at, None, words)
+    if rule.time == "past":
+        ended = until.at if until is not None and until.at is not None else said_at
+        start = None if lasting or (at is not None and at >= ended) else at
+        return start, ended, ""
+    if lasting:
+        at, words = None, ""
+    if rule.time == "end":
+        return None, at or said_at, words
+    if at is None and _LONG_AGO.search(place.sentence.text):
+        return None, None, ""
+    return at or said_at, None, words
+
+
+def day_or_year(when: When | None, place: Place) -> bool:
+    """ "On 4 March" may be the next one; with its year, or as "today", it is certain."""
+    said = place.sentence.text[when.start : when.end] if when is not None else ""
+    return bool(re.search(r"\d{4}|\byears?\b|\btoday\b", said, re.IGNORECASE))
+
+
+def _plain_time(when: When) -> str:
+    words = when.text.removeprefix("in ").removeprefix("on ").removeprefix("the week of ")
+    if when.lasting and when.at is not None:
+        return str(when.at.year) if (when.at.month, when.at.day) == (1, 1) else str(when.at.date())
+    return words

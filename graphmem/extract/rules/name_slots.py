@@ -1,0 +1,228 @@
+"""Slots that hold a name: places, companies, people, teams and anything else that is called so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from graphmem.extract.rules.names import Names
+from graphmem.extract.rules.pattern import Rule
+from graphmem.extract.rules.phrases import (
+    Phrase,
+    Place,
+    name_list,
+    name_slot,
+    named_thing,
+    noun_phrases,
+)
+from graphmem.extract.rules.subjects import Subject
+from graphmem.extract.rules.word_lists import (
+    KIN,
+    KIN_MODIFIERS,
+    LANGUAGES,
+    NOT_NAMES,
+    NOT_PLACES,
+    NP_STOP,
+    PLACES,
+)
+
+_HOME = re.compile(r"\s+(?:my|our)\s+(?:home|native)\s*(?:country|town|city)[,\s]", re.IGNORECASE)
+_DWELLING = re.compile(
+    r"\s+(?:an?|my|our|the)\s+(?:[\w-]+\s+){0,3}?(?:flat|apartment|house|room|studio|place|villa|"
+    r"cottage|condo|loft)\s+in(?=\s)",
+    re.IGNORECASE,
+)
+_OF_WORK = re.compile(
+    r"\s+(?:team|office|branch|campus|department|site|group|division|desk|project|squad|plant|factory|"
+    r"warehouse|lab|store|shop|account)s?\b",
+    re.IGNORECASE,
+)
+"""What of a place, or of a company, somebody works in: it is no home."""
+_PLAIN_WORD = re.compile(r"\s+(?:the\s+)?([^\W\d_]+(?:\s+[^\W\d_]+)?)")
+_KIN = re.compile(
+    r"\s+(?:(?:my|our|his|her)|[^\W\d_][\w-]*'s)\s+((?:[\w-]+\s+){0,2}?)([\w-]+),?(?=\s)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """An object: its words in the sentence, its entity's name (None: too general to be one)."""
+
+    text: str
+    name: str | None
+    kind: str
+    end: int
+    type: str | None = None
+    """Another relation than the rule's, when the object decides."""
+
+
+@dataclass(frozen=True)
+class NamedSlots:
+    """Readers of slots that hold a name, over what is known about names."""
+
+    names: Names
+
+    def _proper(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        for start, end, title in place.quoted:
+            if 0 <= start - at <= 1:
+                return [Thing(f'"{title}"', title, "thing", end)]
+        phrase = name_slot(place, at)
+        if phrase is None or self.names.is_person(phrase.name):
+            return []
+        kind = self.names.kind(phrase.name)
+        if rule.type == "works_at" and (kind == "place" or phrase.name.lower() in LANGUAGES):
+            return []
+        kind = "organization" if rule.type in {"founded", "owns", "works_at"} else kind
+        return [self._named(place, phrase, kind)]
+
+    def _named(self, place: Place, phrase: Phrase, kind: str) -> Thing:
+        before = place.sentence.text[max(0, phrase.start - 4) : phrase.start].lower()
+        the = "the " if before == "the " else ""
+        return Thing(the + phrase.name, phrase.name, kind, phrase.end)
+
+    def _place(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        sentence = place.sentence
+        if match := _HOME.match(sentence.text, at):
+            at = match.end() - 1 if sentence.text[match.end() - 1] == " " else match.end()
+        if rule.type == "lives_in" and (match := _DWELLING.match(sentence.text, at)):
+            at = match.end()
+        phrase = name_slot(place, at)
+        if phrase is None:
+            return self._small_place(place, at)
+        kind = self.names.kind(phrase.name)
+        low = phrase.name.lower()
+        if _OF_WORK.match(sentence.text, phrase.end):
+            return []
+        if rule.pattern.endswith("~left") and kind != "place":
+            return []
+        if kind in {"person", "animal"} or (low in LANGUAGES and low not in PLACES):
+            return []
+        if rule.type == "comes_from" and (
+            kind == "organization" or (phrase.name.isupper() and low not in PLACES)
+        ):
+            return []
+        return [self._named(place, phrase, "organization" if kind == "organization" else "place")]
+
+    def _small_place(self, place: Place, at: int) -> list[Thing]:
+        """A place in small letters: one that is well known, or any when all is in small letters."""
+        match = _PLAIN_WORD.match(place.sentence.text, at)
+        if match is None:
+            return []
+        both = match.group(1).lower()
+        for words in (both, both.split()[0]):
+            if words in PLACES and words != "nice":
+                end = match.start(1) + len(words)
+                return [Thing(words.title(), words.title(), "place", end)]
+        first = both.split()[0]
+        bad = first in NOT_PLACES or first in NOT_NAMES or len(first) < 4
+        if not place.sentence.uncapped or bad or place.date_at(match.start(1)):
+            return []
+        if closes(place, match.start(1) + len(first)):
+            return [Thing(first.title(), first.title(), "place", match.start(1) + len(first))]
+        return []
+
+    def _org(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        phrase = name_slot(place, at)
+        if phrase is not None:
+            kind = self.names.kind(phrase.name)
+            # "I left Bob": only what is known to be one
+            # "I left Meridian in May and founded …" speaks of a job; "I left Bob" does not
+            founded = place.sentence.lows & {"founded", "co-founded", "cofounded"}
+            career = founded and rule.type == "works_at" and place.date_at(phrase.end + 1)
+            sure = kind == "organization" or career or not rule.pattern.endswith("~left")
+            if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
+                return []
+            return [self._named(place, phrase, "organization")]
+        found = noun_phrases(place, at, listed=False)
+        if not found or found[0].mine:
+            return []
+        first = found[0]
+        if first.determiner in {"a", "an"}:
+            return [Thing(first.text, None, "organization", first.end)]
+        return self._small_org(rule, place, first)
+
+    def _small_org(self, rule: Rule, place: Place, phrase: Phrase) -> list[Thing]:
+        """ "i work at globex", in a sentence without any capital."""
+        plain = not phrase.determiner and " " not in phrase.name and phrase.name not in NOT_NAMES
+        if not place.sentence.uncapped or rule.type != "works_at" or not plain:
+            return []
+        if not closes(place, phrase.end):
+            return []
+        name = phrase.name.title()
+        return [Thing(name, name, "organization", phrase.end)]
+
+    def _person(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        found = name_list(place, _past_kin(place, at))
+        if not found or any(not self.names.may_be_person(p.name) for p in found):
+            return []
+        return [
+            Thing(name, name, "person", p.end)
+            for p in found
+            if (name := self.names.canonical_of(p.name)) != subject.name
+        ]
+
+    def _names(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """All that is listed and has a name, people left out."""
+        found = self._proper(rule, place, at, subject)
+        more = name_list(place, at) if found else []
+        rest = [p for p in more if p.start > found[0].end and not self.names.is_person(p.name)]
+        return found + [self._named(place, p, self.names.kind(p.name)) for p in rest]
+
+    def _led(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """People, or a team or project that has a name."""
+        phrase = named_thing(place, at)
+        if phrase is None:
+            return self._person(rule, place, at, subject)
+        after = place.sentence.token_at(phrase.end)
+        if after < len(place.sentence.tokens) and not _goes_on(place, after):
+            return []
+        if not phrase.whole or not self.names.may_be_person(phrase.name):
+            kind = self.names.kind(phrase.name)
+            return [Thing(f"the {phrase.name}", phrase.name, kind, phrase.end)]
+        return [
+            replace(one, kind=self.names.kind(one.text))
+            for one in self._person(rule, place, at, subject)
+        ]
+
+    def _company(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        phrase = named_thing(place, at)
+        if phrase is None or self.names.kind(phrase.name) in {"person", "animal", "place"}:
+            return []
+        return [self._named(place, phrase, "organization")]
+
+    def _name(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """Anybody or anything that has a name."""
+        phrase = named_thing(place, at)
+        if phrase is None:
+            return []
+        name = self.names.canonical_of(phrase.name)
+        return [Thing(name, name, self.names.kind(name), phrase.end)]
+
+
+def _goes_on(place: Place, index: int) -> bool:
+    """Whether a word begins something else: "leads Orion in Oslo", and not "leads Bible study"."""
+    token = place.sentence.tokens[index]
+    return (
+        bool(token.gap.strip())
+        or token.low in NP_STOP | {"and", "or"}
+        or bool(place.date_at(token.start))
+    )
+
+
+def closes(place: Place, end: int) -> bool:
+    """Nothing after it belongs to the same phrase."""
+    rest = place.sentence.text[end:].lstrip()
+    if not rest or not rest[0].isalnum():
+        return True
+    word = re.split(r"\W", rest, maxsplit=1)[0].lower()
+    return word in NOT_NAMES or place.date_at(len(place.sentence.text) - len(rest)) is not None
+
+
+def _past_kin(place: Place, at: int) -> int:
+    """In "met my friend Sam", where Sam begins."""
+    match = _KIN.match(place.sentence.text, at)
+    if match is None or match.group(2).lower() not in KIN:
+        return at
+    fits = all(word in KIN_MODIFIERS for word in match.group(1).lower().split())
+    return match.end() if fits else at

@@ -1,0 +1,275 @@
+"""Names in a sentence, and what is known about each name in one episode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from graphmem.extract.rules.tokenizer import Sentence, Token
+from graphmem.extract.rules.word_lists import (
+    LANGUAGES,
+    NATIONALITIES,
+    NOT_NAMES,
+    ORG_SUFFIXES,
+    PLACE_SUFFIXES,
+    PLACES,
+    word_set,
+)
+from graphmem.text import name_key, words
+
+_CONNECTORS = word_set(
+    """
+    of the de van von der den la le du del di da dos y & for
+    """
+)
+_NEVER = word_set(
+    """
+    i i'm i've i'd i'll im we we're we've my your you you're he she it it's they our this
+    that monday tuesday wednesday thursday friday saturday sunday january february march
+    april may june july august september october november december ok okay lol omg btw haha
+    ceo cto cfo coo cio cmo cpo ciso vp
+    am pm mr mrs ms mom mum dad mommy daddy mama papa grandma grandpa god and but so because
+    to in on at with if as or is are was mr mrs p.s ps asap fyi tv dm diy wow yay hey hi
+    thanks
+    """
+)
+_TITLES = word_set(
+    """
+    dr prof professor mr mrs ms sir lady st
+    """
+)
+_LONGEST = 6
+GREETINGS = word_set(
+    """
+    hey hi hello thanks thank wow woah whoa congrats congratulations bye yeah yes yep sure
+    sorry dear cheers ok okay oh absolutely totally great cool nice you welcome agreed
+    morning night luck there well no right
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of capitalised words (``first`` to ``last`` in the sentence's tokens)."""
+
+    start: int
+    end: int
+    name: str
+    first: int
+    last: int
+    initial: bool
+    """It begins the sentence and has one word: the capital may mean nothing."""
+    owns: bool = False
+
+
+def spans(sentence: Sentence) -> list[Span]:
+    """Every run of capitalised words that may be a name."""
+    if sentence.shouted or sentence.uncapped:
+        return []
+    found: list[Span] = []
+    tokens = sentence.tokens
+    index = 0
+    while index < len(tokens):
+        if not _may_begin(tokens[index]):
+            index += 1
+            continue
+        last = _run(tokens, index)
+        span = _trimmed(sentence, index, last)
+        if span is not None:
+            found.append(span)
+        index = last + 1
+    return found
+
+
+def _may_begin(token: Token) -> bool:
+    return token.capital and token.low not in _NEVER
+
+
+def _run(tokens: list[Token], index: int) -> int:
+    last = index
+    while not tokens[last].owns and last - index < _LONGEST - 1:
+        after = last + 1
+        while (
+            after < len(tokens)
+            and after - last <= 2
+            and not tokens[after].capital
+            and tokens[after].low in _CONNECTORS
+            and tokens[after].gap == " "
+        ):
+            after += 1
+        if after >= len(tokens) or not _joined(tokens[after - 1], tokens[after]):
+            break
+        # "Ada for Christmas" is not one name; "Bank of America" is
+        if after - last == 2 and tokens[last + 1].low in {"for", "the", "y"}:
+            break
+        if not _may_begin(tokens[after]):
+            break
+        last = after
+    return last
+
+
+def _joined(before: Token, token: Token) -> bool:
+    """A space between, or the stop of an initial: "J. K. Rowling"."""
+    initial = token.gap == ". " and all(len(part) == 1 for part in before.text.split("."))
+    return token.gap in {" ", " & "} or initial
+
+
+def _trimmed(sentence: Sentence, first: int, last: int) -> Span | None:
+    """The run without a sentence's opening word and the like."""
+    tokens = sentence.tokens
+    at_start = first == 0
+    if at_start:
+        while first < last and tokens[first].low in NOT_NAMES | GREETINGS:
+            first += 1
+            while first < last and not tokens[first].capital:
+                first += 1
+    run = tokens[first : last + 1]
+    if all(token.low in NOT_NAMES or token.low in _CONNECTORS for token in run):
+        return None
+    if len(run) == 1 and (len(run[0].text) < 2 or run[0].low in NATIONALITIES):
+        return None
+    end = run[-1].end - (2 if run[-1].owns else 0)
+    name = sentence.text[run[0].start : end]
+    # "Dr" is no part of the name, but stands where it begins.
+    if first > 0 and tokens[first - 1].low in _TITLES and run[0].gap in {" ", ". "}:
+        first -= 1
+    return Span(
+        tokens[first].start,
+        run[-1].end,
+        name,
+        first,
+        last,
+        initial=first == 0 and len(run) == 1,
+        owns=run[-1].owns,
+    )
+
+
+def kind_of(name: str) -> str:
+    """A name's kind as far as the name itself says; ``thing`` when it does not."""
+    parts = words(name)
+    if not parts:
+        return "thing"
+    if name.lower() in PLACES or " ".join(parts) in PLACES:
+        return "place"
+    if len(parts) > 1:
+        if parts[-1] in PLACE_SUFFIXES or parts[0] in {"lake", "mount", "port", "fort"}:
+            return "place"
+        if parts[-1] in ORG_SUFFIXES or parts[0] in {"university", "bank", "museum", "institute"}:
+            return "organization"
+        if parts[0] in _TITLES and parts[0] != "st":
+            return "person"
+    return "thing"
+
+
+@dataclass
+class Names:
+    """What each name in one episode stands for: its canonical spelling, kind and aliases."""
+
+    canonical: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, list[str]] = field(default_factory=dict)
+    sure: set[str] = field(default_factory=set)
+    """Keys that are names beyond doubt: known, speakers, or capitalised inside a sentence."""
+    fixed: set[str] = field(default_factory=set)
+    """Canonical names whose kind the store or a speaker settles."""
+
+    def know(self, name: str, kind: str, aliases: Iterable[str] = ()) -> None:
+        """An entity that exists already, or a speaker."""
+        canonical = self.canonical.setdefault(name_key(name), name)
+        if canonical not in self.fixed:
+            self.kinds[canonical] = kind
+            self.fixed.add(canonical)
+        for each in (name, *aliases):
+            key = name_key(each)
+            if key:
+                self.canonical.setdefault(key, canonical)
+                self.sure.add(key)
+
+    def spell(self, name: str) -> str | None:
+        """Write as its bearer does a name that is known in small letters, as a user id often is;
+        the spelling that this takes the place of, if it does."""
+        key = name_key(name)
+        held = self.canonical.get(key)
+        if held is None or name.islower() or not held.islower() or name_key(held) != key:
+            return None
+        self.canonical = {k: name if v == held else v for k, v in self.canonical.items()}
+        if held in self.kinds:
+            self.kinds[name] = self.kinds.pop(held)
+        if held in self.aliases:
+            self.aliases[name] = self.aliases.pop(held)
+        if held in self.fixed:
+            self.fixed.remove(held)
+            self.fixed.add(name)
+        return held
+
+    def see(self, name: str, kind: str | None = None) -> str:
+        """Register a name and return its canonical spelling. A definite kind replaces "thing"."""
+        key = name_key(name)
+        canonical = self.canonical.setdefault(key, name)
+        self.sure.add(key)
+        guess = kind or kind_of(canonical)
+        now = self.kinds.get(canonical)
+        settled = canonical in self.fixed and kind is None
+        if now is None or (now == "thing" and guess != "thing" and not settled):
+            self.kinds[canonical] = guess
+        return canonical
+
+    def nickname(self, alias: str, name: str) -> None:
+        """Let ``alias`` stand for ``name`` from now on."""
+        canonical = self.canonical.get(name_key(name), name)
+        key = name_key(alias)
+        if not key or key == name_key(canonical):
+            return
+        taken = self.canonical.get(key)
+        if taken is not None and taken != canonical and taken in self.fixed:
+            return
+        if taken is not None and taken != canonical:
+            self.kinds.pop(taken, None)
+        self.canonical[key] = canonical
+        self.sure.add(key)
+        held = self.aliases.setdefault(canonical, [])
+        if alias not in held:
+            held.append(alias)
+
+    def canonical_of(self, name: str) -> str:
+        return self.canonical.get(name_key(name), name)
+
+    def is_sure(self, name: str) -> bool:
+        return name_key(name) in self.sure
+
+    def kind(self, name: str) -> str:
+        canonical = self.canonical.get(name_key(name), name)
+        return self.kinds.get(canonical) or kind_of(canonical)
+
+    def find(self, sentence: Sentence) -> list[Span]:
+        """The spans of a sentence that are names: a lone opening word only if it is sure."""
+        return [s for s in spans(sentence) if not s.initial or self.is_sure(s.name)]
+
+    def is_person(self, name: str) -> bool:
+        return self.kind(name) == "person"
+
+    def may_be_person(self, name: str) -> bool:
+        """One to three words, not of another kind as far as is known."""
+        low = name.lower()
+        return (
+            self.kind(name) in {"person", "thing"}
+            and 1 <= len(name.split()) <= 3
+            and not (name.isupper() and len(name) > 1 and not self.is_person(name))
+            and not any(c.isdigit() for c in name)
+            and low not in LANGUAGES
+            and " of " not in low
+            and " the " not in low
+        )
+
+
+def vocatives(sentence: Sentence) -> Iterator[str]:
+    """Names that someone is called by: "Hey Mel!", "Thanks, Mel!", "…, Mel"."""
+    tokens = sentence.tokens
+    for span in spans(sentence):
+        before = tokens[span.first - 1] if span.first else None
+        after = tokens[span.last + 1] if span.last + 1 < len(tokens) else None
+        greeted = before is not None and before.low in GREETINGS and span.first <= 3
+        set_off = "," in tokens[span.first].gap and (after is None or "," in after.gap)
+        opens = span.first == 0 and after is not None and "," in after.gap
+        if (greeted or set_off or opens) and not span.owns:
+            yield span.name

@@ -1,0 +1,237 @@
+"""Reading a relation's object: which phrases fit a slot, and what kind of thing they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graphmem.extract.rules.name_slots import NamedSlots, Thing, closes
+from graphmem.extract.rules.pattern import Rule
+from graphmem.extract.rules.phrases import (
+    Phrase,
+    Place,
+    name_list,
+    name_slot,
+    named_thing,
+    noun_phrases,
+)
+from graphmem.extract.rules.subjects import Subject
+from graphmem.extract.rules.word_lists import (
+    INSTRUMENTS,
+    LANGUAGES,
+    OCCUPATIONS,
+    PETS,
+    PETS_PLURAL,
+    POSSESSIONS,
+    SPORTS,
+    VAGUE_FIRST,
+    word_set,
+)
+
+_LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
+_NAMED = re.compile(r"\s*,?\s+(?:named|called)\b|,\s+[A-Z]")
+_TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
+_DOUBLE = word_set(
+    """
+    run swim jog get sit cut put shop plan knit chat hit win begin dig hug
+    """
+)
+_COUNTS = frozenset(["two", "three", "four", "five", "six"])
+
+
+@dataclass(frozen=True)
+class Slots(NamedSlots):
+    """Readers of all slots, over what is known about names."""
+
+    def read(self, rule: Rule, place: Place, position: int, subject: Subject) -> list[Thing]:
+        """The objects that stand at a position; empty when what stands there does not fit."""
+        reader: Callable[[Rule, Place, int, Subject], list[Thing]] = getattr(self, f"_{rule.slot}")
+        return reader(rule, place, position, subject)
+
+    def _thing(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        return self._things(noun_phrases(place, at), subject)
+
+    def _activity(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        found = [_gerund(phrase) for phrase in noun_phrases(place, at, gerund=True)]
+        if any(phrase.name.split()[0] in VAGUE_FIRST for phrase in found):
+            return []
+        return self._things(found, subject)
+
+    def _things(self, found: list[Phrase], subject: Subject) -> list[Thing]:
+        made = []
+        for phrase in found:
+            if phrase.mine and not subject.speaker:
+                return []
+            if phrase.mine:
+                rest = phrase.name
+                made.append(Thing(f"their {rest}", f"{subject.name}'s {rest}", "thing", phrase.end))
+            elif self.names.is_person(phrase.name) and phrase.name in (subject.name,):
+                return []
+            else:
+                name = _theirs(phrase.name)
+                kind = self.names.kind(name) if phrase.proper else "thing"
+                made.append(Thing(_theirs(phrase.text), name, kind, phrase.end))
+        return made
+
+    def _title(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        found = noun_phrases(place, at, listed=False)
+        if not found or not found[0].whole or found[0].mine:
+            return []
+        phrase = found[0]
+        if self.names.kind(phrase.name) in {"person", "place"}:
+            return []
+        return [Thing(phrase.text, phrase.name, self.names.kind(phrase.name), phrase.end)]
+
+    def _event(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """Something with a name is an entity; "a museum" is only part of the sentence."""
+        if name_slot(place, at) is not None:
+            found = name_list(place, at)
+            if any(self.names.is_person(p.name) for p in found) and "visited" not in rule.says:
+                return []
+            return [self._named(place, p, self.names.kind(p.name)) for p in found]
+        phrases = noun_phrases(place, at, listed=False)
+        if not phrases or not phrases[0].determiner or phrases[0].mine:
+            return []
+        phrase = phrases[0]
+        kind = self.names.kind(phrase.name)
+        kind = "event" if kind == "thing" else kind
+        return [Thing(phrase.text, phrase.name if phrase.proper else None, kind, phrase.end)]
+
+    def _role(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        found = noun_phrases(place, at, listed=False)
+        if not found:
+            return []
+        phrase = found[0]
+        head = phrase.name.lower().split()[-1]
+        plainly = rule.pattern.startswith("~works? as") or " as" in rule.pattern
+        if head not in OCCUPATIONS and not (plainly and phrase.determiner in {"a", "an"}):
+            return []
+        if phrase.determiner == "the" or phrase.mine or phrase.proper:
+            return []
+        return [Thing(phrase.text, phrase.name, "thing", phrase.end)]
+
+    def _done(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """What was done, told but not linked: "ran a charity race", "lost my job"."""
+        found = noun_phrases(place, at, listed=False)
+        if not found or not (found[0].determiner in {"a", "an"} or found[0].mine):
+            return []
+        if found[0].mine and not subject.speaker:
+            return []
+        said = f"their {found[0].name}" if found[0].mine else found[0].text
+        return [Thing(said, None, "event", found[0].end)]
+
+    def _going(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """ "went hiking", "started volunteering at a shelter"."""
+        found = noun_phrases(place, at, gerund=True, listed=False)
+        if not found or not found[0].name.split()[0].endswith("ing") or found[0].determiner:
+            return []
+        return [Thing(_theirs(found[0].name), None, "event", found[0].end)]
+
+    def _pet(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        made = []
+        for phrase in noun_phrases(place, at):
+            thing = self._one_pet(rule, place, phrase, subject)
+            if thing is None:
+                break
+            made.append(thing)
+        return made
+
+    def _one_pet(self, rule: Rule, place: Place, phrase: Phrase, subject: Subject) -> Thing | None:
+        if phrase.determiner == "the" or phrase.mine:
+            return None
+        parts = phrase.name.lower().split()
+        head = parts[-1]
+        one = phrase.determiner in {"a", "an"}
+        if not one and parts[0] not in _COUNTS:
+            return None
+        pet = head in PETS or head in PETS_PLURAL
+        if (not pet and head not in POSSESSIONS) or (rule.type == "adopted" and not pet):
+            return None
+        if _NAMED.match(place.sentence.text, phrase.end):
+            return None
+        noun = " ".join(parts[1:] if parts[0] in _COUNTS else parts)
+        kind = "animal" if pet else "thing"
+        return Thing(
+            phrase.text,
+            f"{subject.name}'s {noun}",
+            kind,
+            phrase.end,
+            "has_pet" if pet else "owns",
+        )
+
+    def _owned(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        found = noun_phrases(place, at, listed=False)
+        if not found or found[0].mine or not (found[0].determiner or found[0].proper):
+            return []
+        phrase = found[0]
+        if _NAMED.match(place.sentence.text, phrase.end):
+            return []
+        if phrase.proper:
+            whole = named_thing(place, at) or phrase
+            return [Thing(phrase.text, whole.name, self.names.kind(whole.name), phrase.end)]
+        name = f"{subject.name}'s {phrase.name}" if rule.type == "owns" else None
+        return [Thing(phrase.text, name, "thing", phrase.end)]
+
+    def _language(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        found = noun_phrases(place, at)
+        if any(p.name.lower() not in LANGUAGES for p in found):
+            return []
+        return [Thing(p.name, p.name.title(), "thing", p.end) for p in found]
+
+    def _game(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """Instruments, sports, languages; for playing, anything with a proper name too."""
+        if match := _LEAD.match(place.sentence.text, at):
+            at = match.end() - 1
+        made = []
+        for phrase in noun_phrases(place, at):
+            words = phrase.name.lower().split()
+            fits = (
+                words[-1] in (INSTRUMENTS if phrase.mine else INSTRUMENTS | SPORTS)
+                and len(words) < 3
+            )
+            if rule.type == "learns":
+                fits = fits or words[-1] in LANGUAGES
+            elif phrase.whole and not any(w in LANGUAGES for w in words):
+                fits = fits or self.names.kind(phrase.name) == "thing"
+            if not fits:
+                break
+            if not phrase.proper and words[-1] in INSTRUMENTS:
+                made.append(Thing(f"the {words[-1]}", words[-1], "thing", phrase.end))
+            else:
+                made.append(Thing(phrase.name, phrase.name, "thing", phrase.end))
+        return made
+
+    def _diet(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        match = re.compile(r"\s*(vegan|vegetarian|pescatarian)\b", re.IGNORECASE).match(
+            place.sentence.text, at
+        )
+        if match is None or not closes(place, match.end()):
+            return []
+        return [Thing(match.group(1).lower(), match.group(1).lower(), "thing", match.end())]
+
+    def _date(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+        """A date is part of the sentence and of ``valid_at``, never an entity."""
+        when = place.date_at(at + 1)
+        return [Thing("", None, "event", at)] if when is not None and when.at is not None else []
+
+
+def _theirs(text: str) -> str:
+    """The speaker's "my" in the third person."""
+    return re.sub(r"\b(?:my|our)\b", "their", text)
+
+
+def _gerund(phrase: Phrase) -> Phrase:
+    """ "to paint" as the activity "painting"."""
+    match = _TO_VERB.match(phrase.name)
+    if match is None:
+        return phrase
+    verb, rest = match.group(1), match.group(2) or ""
+    if verb in _DOUBLE:
+        verb += verb[-1]
+    elif verb.endswith("ie"):
+        verb = verb[:-2] + "y"
+    elif verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")) and verb != "be":
+        verb = verb[:-1]
+    name = f"{verb}ing{rest}"
+    return Phrase(name, name, phrase.start, phrase.end, phrase.proper)

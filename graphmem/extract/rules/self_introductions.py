@@ -1,0 +1,113 @@
+"""What a speaker calls themselves, what people are called by others, and a first name that stands
+for a full one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from graphmem.extract.rules.names import Names, Span
+from graphmem.extract.rules.tokenizer import Sentence
+from graphmem.extract.rules.word_lists import (
+    FILLERS,
+    NATIONALITIES,
+    NEGATIONS,
+    NOT_NAMES,
+    OCCUPATIONS,
+    ORG_SUFFIXES,
+    PLACES,
+    SENTENCE_BLOCKERS,
+    word_set,
+)
+from graphmem.text import name_key
+
+_SELF = re.compile(r"\b(?:my name is|my name's|call me|i go by|(?P<im>i'm|i am))\s+", re.IGNORECASE)
+_CALLED = re.compile(
+    r",?\s+\(?(?:(?:who|whom)?\s*(?:everyone|everybody|we|people|friends|they)\s+(?:all\s+)?calls?"
+    r"(?:\s+(?:her|him|them))?|(?:who\s+)?(?:is\s+)?(?:also\s+called|(?:also\s+)?known\s+as)|"
+    r"(?:who\s+)?goes\s+by|aka|a\.k\.a\.|nicknamed)\s+",
+    re.IGNORECASE,
+)
+_ENDS = re.compile(r"\s*(?:$|[,.;:!)\u2014]|-\s|and\s+I\b|and\s+my\b|from\s|by\s+the\s+way\b)")
+_ADJECTIVE = (
+    "ed", "ing", "ful", "ous", "ive", "able", "ible", "less", "ish", "ese", "ist", "istic", "tic",
+    "ical", "ible",
+)  # fmt: skip
+# Written with a capital and said of oneself without being one's name.
+_NOT_ONESELF = word_set("""
+vegan vegetarian pescatarian republican democrat liberal conservative gay lesbian queer bi trans
+straight aries taurus gemini cancer leo virgo libra scorpio sagittarius capricorn aquarius pisces
+gen team type pro anti deaf blind adhd christian atheist agnostic protestant orthodox mormon
+latino latina hispanic white black brown texan californian parisian londoner catholic sunni shia
+introvert extrovert asexual bisexual nonbinary single married divorced engaged pregnant sober drunk
+offline online free available late early fine hungover sick ill better done home here there back
+batman mom mum dad grandma grandpa head chief senior junior lead vice president bolivian austrian
+""")
+_TITLES = word_set("dr prof professor mr mrs ms sir lady st saint uncle aunt the")
+
+
+def introduced(names: Names, found: Iterable[Span], sentence: Sentence) -> str | None:
+    """The name that a speaker gives themselves in a sentence, or None."""
+    if sentence.question or sentence.lows & (SENTENCE_BLOCKERS | NEGATIONS):
+        return None
+    match = _SELF.search(sentence.text)
+    if match is None or sentence.quoted(match.start()):
+        return None
+    span = next((s for s in found if s.start == match.end()), None)
+    if span is None or span.owns or not names.may_be_person(span.name):
+        return None
+    if not _ENDS.match(sentence.text, span.end) and match["im"]:
+        return None
+    return span.name if not match["im"] or _plainly(span.name, sentence, match) else None
+
+
+def called(names: Names, found: Sequence[Span], sentence: Sentence) -> Iterator[tuple[str, str]]:
+    """The other names that a sentence says people have: "Alexandra, whom everyone calls Lexi"."""
+    if sentence.question or sentence.lows & (SENTENCE_BLOCKERS | NEGATIONS):
+        return
+    for span, other in pairwise(found):
+        people = names.may_be_person(span.name) and names.may_be_person(other.name)
+        if people and _CALLED.fullmatch(sentence.text[span.end : other.start]):
+            yield other.name, span.name
+
+
+def _plainly(name: str, sentence: Sentence, match: re.Match[str]) -> bool:
+    """After "I'm" only what can hardly be anything but a name."""
+    before = re.findall(r"[\w']+", sentence.text[: match.start()].lower())
+    parts = [part.lower() for part in re.split(r"[\s.-]+", name) if part]
+    banned = NOT_NAMES | NATIONALITIES | OCCUPATIONS | PLACES | ORG_SUFFIXES | _NOT_ONESELF
+    return (
+        all(word in FILLERS for word in before)
+        and all(part[0].isalpha() and part not in banned for part in parts)
+        and all(part[:1].isupper() for part in name.split())
+        and not (len(parts) == 1 and parts[0].endswith(_ADJECTIVE))
+        and not any(char.isdigit() for char in name)
+    )
+
+
+def akin(name: str, speaker: str) -> bool:
+    """A given name and a speaker's label share a word, or the beginning of one."""
+    mine, theirs = name_key(name).split(), name_key(speaker).split()
+    return any(a[:3] == b[:3] for a in mine for b in theirs)
+
+
+def first_names(names: Names, singles: Iterable[str], fixed: Iterable[str]) -> dict[str, str]:
+    """First name -> the one person with that first name; none where there are two."""
+    by_first: dict[str, set[str]] = {}
+    for canonical in set(names.canonical.values()):
+        parts = canonical.split()
+        first = name_key(parts[0]) if parts else ""
+        if 2 <= len(parts) <= 3 and first not in _TITLES and names.may_be_person(canonical):
+            by_first.setdefault(first, set()).add(canonical)
+    taken = set(fixed)
+    result: dict[str, str] = {}
+    for single in singles:
+        full = by_first.get(name_key(single), set())
+        now = names.canonical_of(single)
+        if len(full) != 1 or now in taken or not names.may_be_person(single):
+            continue
+        person = next(iter(full))
+        if now != person and names.is_person(person):
+            result[single] = person
+    return result

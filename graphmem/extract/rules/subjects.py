@@ -1,0 +1,219 @@
+"""Who a clause is about: the speaker, a name, "my sister", or a certain "she"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from graphmem.extract.rules.names import Names
+from graphmem.extract.rules.phrases import Place, named_thing
+from graphmem.extract.rules.word_lists import (
+    FEMALE_KIN,
+    KIN,
+    KIN_MODIFIERS,
+    KIN_PLURAL,
+    MALE_KIN,
+    word_set,
+)
+
+_ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
+_WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
+_MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
+_HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
+_AND = re.compile(r"\s+(?:and|&)\s+")
+_THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
+# Somebody without a name: after one of these, "he" may be them.
+_SOMEBODY = word_set(
+    """
+    guy man woman lady boy girl someone somebody person people friend friends colleague boss
+    coach teacher neighbour neighbor buddy doctor kid child baby they
+    """
+) | frozenset(KIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One person (or, with ``other``, two) and where the words for them end."""
+
+    name: str
+    end: int
+    other: str | None = None
+    speaker: bool = False
+    plural: bool = False
+    """"We": only what is true of each of them is true of the speaker."""
+    unsure: bool = False
+    """A lone capitalised word that opens the sentence."""
+    thing: bool = False
+    """No person, as far as is known: a company, a project."""
+
+
+@dataclass
+class People:
+    """Who is who in one episode: speakers, kin that were named, and their gender."""
+
+    names: Names
+    speakers: frozenset[str] = frozenset()
+    kin: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    gender: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, set[str]] = field(default_factory=dict)
+    """A pet's name -> whose pet it was said to be."""
+
+    def name_kin(self, owner: str, word: str, name: str) -> None:
+        """Remember that ``owner``'s ``word`` is ``name``."""
+        self.kin.setdefault((owner, word), set()).add(name)
+        if word in FEMALE_KIN:
+            self.gender[name] = "she"
+        elif word in MALE_KIN:
+            self.gender[name] = "he"
+
+    def the_kin(self, owner: str, word: str) -> str | None:
+        """The one name that ``owner``'s ``word`` has, if it has exactly one."""
+        found = self.kin.get((owner, word), set())
+        return next(iter(found)) if len(found) == 1 else None
+
+
+@dataclass
+class Voice:
+    """One turn's speaker, and who "he" or "she" is as it goes on."""
+
+    people: People
+    speaker: str | None
+    referent: str | None = None
+
+    def subject(self, place: Place, position: int) -> Subject | None:
+        """The subject that stands at a position, or None."""
+        text = place.sentence.text
+        if self.speaker is not None:
+            if match := _ME.match(text, position):
+                return self._with_other(place, Subject(self.speaker, match.end(), speaker=True))
+            if match := _WE.match(text, position):
+                return Subject(self.speaker, match.end(), speaker=True, plural=True)
+            if match := _MY.match(text, position):
+                return self._my(place, match)
+        if match := _HE.match(text, position):
+            name = self.pronoun(place, position, match["who"].lower())
+            return Subject(name, match.end()) if name else None
+        return self._named(place, position)
+
+    def thing(self, place: Place, position: int) -> Subject | None:
+        """The company, team or project that stands at a position, or None."""
+        opened = _THE.match(place.sentence.text, position)
+        at = opened.end() if opened else position
+        found = named_thing(place, at)
+        names = self.people.names
+        if found is None or names.kind(found.name) in {"person", "animal"}:
+            return None
+        span = place.name_at(place.sentence.token_at(at))
+        initial = span is not None and span.initial and not names.is_sure(span.name)
+        name = names.canonical_of(found.name)
+        return Subject(name, found.end, unsure=initial, thing=True)
+
+    def _named(self, place: Place, position: int) -> Subject | None:
+        index = place.sentence.token_at(position)
+        span = place.name_at(index)
+        if span is None or span.start != position:
+            return None
+        names = self.people.names
+        if not names.may_be_person(span.name) and names.kind(span.name) != "animal":
+            return None
+        if span.owns and (relative := self._kin_of(place, span.last + 1)):
+            return relative
+        end = span.end - 2 if span.owns else span.end
+        unsure = span.initial and not names.is_sure(span.name)
+        subject = Subject(names.canonical_of(span.name), end, unsure=unsure)
+        return self._with_other(place, subject)
+
+    def _kin_of(self, place: Place, at: int) -> Subject | None:
+        """The Zoe of "Carla's sister Zoe"."""
+        tokens = place.sentence.tokens
+        while at < len(tokens) and tokens[at].low in KIN_MODIFIERS:
+            at += 1
+        if at >= len(tokens) or tokens[at].low not in KIN:
+            return None
+        span = place.name_at(at + 1)
+        if span is None or place.sentence.tokens[at + 1].gap != " ":
+            return None
+        end = span.end - 2 if span.owns else span.end
+        return Subject(self.people.names.canonical_of(span.name), end)
+
+    def _my(self, place: Place, match: re.Match[str]) -> Subject | None:
+        """ "My sister (Zoe)", with the name said here or earlier in the episode."""
+        parts = match["words"].lower().split()
+        for index, word in enumerate(parts):
+            if word in KIN and all(part in KIN_MODIFIERS for part in parts[:index]):
+                end = match.start("words") + len(" ".join(match["words"].split()[: index + 1]))
+                return self._kin_subject(place, word, end)
+            if word not in KIN_MODIFIERS:
+                return None
+        return None
+
+    def _kin_subject(self, place: Place, word: str, end: int) -> Subject | None:
+        if self.speaker is None:
+            return None
+        sentence = place.sentence
+        span = place.name_at(sentence.token_at(end))
+        if span is not None:
+            gap = sentence.text[end : span.start]
+            closed = sentence.text[span.end :].lstrip(" ")[:1]
+            if gap == " " or (gap == ", " and closed == ","):
+                stop = span.end - 2 if span.owns else span.end
+                if gap == ", ":
+                    stop = sentence.text.index(",", span.end) + 1
+                subject = Subject(self.people.names.canonical_of(span.name), stop)
+                return self._with_other(place, subject)
+        name = self.people.the_kin(self.speaker, word)
+        return Subject(name, end) if name else None
+
+    def _with_other(self, place: Place, subject: Subject) -> Subject:
+        """ "Ada and Bob", "Ada and I"."""
+        text = place.sentence.text
+        joined = _AND.match(text, subject.end)
+        if joined is None:
+            return subject
+        at = joined.end()
+        if self.speaker is not None and (match := _ME.match(text, at)):
+            return Subject(subject.name, match.end(), self.speaker, unsure=subject.unsure)
+        span = place.name_at(place.sentence.token_at(at))
+        if span is None or span.start != at or not self.people.names.may_be_person(span.name):
+            return subject
+        other = self.people.names.canonical_of(span.name)
+        return Subject(subject.name, span.end, other, unsure=subject.unsure)
+
+    def pronoun(self, place: Place, position: int, word: str) -> str | None:
+        """Whom "he" or "she" means, when only one person can be meant."""
+        here = self._third_persons(place, position)
+        if self._somebody(place, position) and not here:
+            return None
+        if len(here) > 1:
+            return None
+        name = next(iter(here)) if here else self.referent
+        if name is None or self.people.gender.get(name, word) != word:
+            return None
+        self.people.gender.setdefault(name, word)
+        return name
+
+    def _third_persons(self, place: Place, before: int) -> set[str]:
+        names = self.people.names
+        return {
+            name
+            for span in place.names
+            if span.start < before
+            and names.is_person(span.name)
+            and (name := names.canonical_of(span.name)) not in self.people.speakers
+        }
+
+    def _somebody(self, place: Place, before: int) -> bool:
+        return any(
+            t.low in _SOMEBODY or t.low in KIN_PLURAL
+            for t in place.sentence.tokens
+            if t.start < before
+        )
+
+    def heard(self, place: Place) -> None:
+        """After a sentence: who a following "he" or "she" would be."""
+        end = len(place.sentence.text)
+        persons = self._third_persons(place, end)
+        if len(persons) == 1:
+            self.referent = next(iter(persons))
+        elif persons or self._somebody(place, end):
+            self.referent = None

@@ -1,0 +1,207 @@
+"""Text into sentences, words and clause starts. Everything here is linear in its input.
+
+Relations are only read from sentences of at most :data:`LONGEST` characters, so that no pattern,
+however it backtracks, ever meets a long string.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from graphmem.extract.rules.word_lists import FILLERS, NOT_NAMES, PAST_ONLY, word_set
+
+LONGEST = 500
+"""Characters of one sentence; what is longer is cut at a space, and the rest only named from."""
+_SKIP = "\u241f"  # stands where something that is not prose was taken out; ends every phrase
+
+_FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_INLINE = re.compile(r"`[^`\n]{1,200}`")
+_URL = re.compile(r"(?:\bhttps?://|\bwww\.)\S+", re.IGNORECASE)
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_IN_LAW = re.compile(r"\b((?:sister|brother|mother|father|son|daughter)s?) in law\b", re.IGNORECASE)
+_MARKUP = re.compile(r"[*_#>|~^]{1,9}|[\u200b-\u200f\ufeff\u00ad]")
+_STRAIGHT = str.maketrans(
+    {"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
+    | dict.fromkeys("\u00a0\u2009\u202f\u3000\t\r\v\f", " ")
+)
+_UNUSABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff\ufffd]")
+_END = re.compile(
+    r"[.!?\u2026。！？]+[\"')\]]*(?=\s|$)|[!?\u2026。！？]+|\n+|"
+    + _SKIP
+    + r"|[\U0001f000-\U0001faff]+"
+)
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(])(?:[A-Z]|(?:[A-Z]\.){1,3}[A-Z]|Dr|Mr|Mrs|Ms|St|Prof|Sr|Jr|vs|e\.g|i\.e)\.$"
+)
+_TOKEN = re.compile(r"[^\W_]+(?:['&.\-][^\W_]+)*[+#]{0,2}")
+_BREAK = re.compile(
+    r"[,;:()\u2014\u2013]\s*|\s--?\s*|--\s*|\s(?:and|but|so|because|plus|since|although|though|while|where)\s"
+    r"|\s(?=(?:when|after|before|until|till)\s)",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r'"([^"\n]{1,120})"')
+_WORD_OR_GAP = re.compile(r"([\w']+)[,.!:]*\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, without its possessive ``'s``."""
+
+    text: str
+    low: str
+    start: int
+    end: int
+    gap: str
+    """What stands between the word before and this one."""
+    owns: bool = False
+    """It had a possessive ``'s`` (``end`` is after it)."""
+
+    @property
+    def capital(self) -> bool:
+        return self.text[0].isupper()
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence, cleaned; positions are in ``text``."""
+
+    text: str
+    question: bool = False
+    whole: bool = True
+    """False for the later pieces of an overlong line: names only, no relations."""
+    quotes: tuple[tuple[int, int], ...] = field(default=())
+
+    @cached_property
+    def tokens(self) -> list[Token]:
+        return list(_tokens(self.text))
+
+    @cached_property
+    def lows(self) -> frozenset[str]:
+        return frozenset(token.low for token in self.tokens)
+
+    @cached_property
+    def shouted(self) -> bool:
+        """Written in capitals throughout, so that a capital says nothing."""
+        letters = [c for c in self.text if c.isalpha()]
+        small = sum(1 for c in letters if c.islower())
+        return len(letters) > 7 and small * 4 < len(letters)
+
+    @cached_property
+    def uncapped(self) -> bool:
+        """Written without any capital, the way some people chat."""
+        return not any(c.isupper() for c in self.text)
+
+    def token_at(self, position: int) -> int:
+        """Index of the first word that starts at or after a position."""
+        return bisect_left([token.start for token in self.tokens], position)
+
+    def quoted(self, position: int) -> bool:
+        return any(start < position < end for start, end in self.quotes)
+
+
+def straight(text: str) -> str:
+    """Straight quotes and plain spaces."""
+    return text.translate(_STRAIGHT)
+
+
+def clean(text: str) -> str:
+    """Straight quotes, plain spaces; code, addresses and markup taken out."""
+    text = _UNUSABLE.sub(_SKIP, straight(text))
+    if "`" in text:
+        text = _INLINE.sub(_SKIP, _FENCE.sub(_SKIP, text))
+    text = _IN_LAW.sub(r"\1-in-law", _URL.sub(_SKIP, text))
+    if "@" in text:
+        text = _EMAIL.sub(_SKIP, text)
+    return _MARKUP.sub("", text)
+
+
+def sentences(text: str) -> Iterator[Sentence]:
+    """The sentences of a turn."""
+    text = clean(text)
+    begin = 0
+    for match in _END.finditer(text):
+        mark = match.group()
+        if mark == "." and _ABBREVIATION.search(text[max(begin, match.end() - 8) : match.end()]):
+            continue
+        yield from _pieces(text[begin : match.start()], "?" in mark or "？" in mark)
+        begin = match.end()
+    yield from _pieces(text[begin:], False)
+
+
+def _pieces(text: str, question: bool) -> Iterator[Sentence]:
+    text = text.strip(" \"'-•·") if text.count('"') == 1 else text.strip(" '-•·")
+    whole = True
+    while len(text) > LONGEST:
+        cut = text.rfind(" ", 1, LONGEST)
+        cut = cut if cut > 0 else LONGEST
+        yield _sentence(text[:cut], question, whole)
+        text, whole = text[cut:].lstrip(), False
+    if text:
+        yield _sentence(text, question, whole)
+
+
+def _sentence(text: str, question: bool, whole: bool) -> Sentence:
+    quotes = tuple(match.span() for match in _QUOTED.finditer(text)) if '"' in text else ()
+    return Sentence(text, question, whole, quotes)
+
+
+def titles(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
+    """Quoted phrases that look like titles: up to eight words, the first and last capitalised."""
+    for start, end in sentence.quotes:
+        inside = sentence.text[start + 1 : end - 1].strip(" ,.!?'")
+        parts = inside.split()
+        if (
+            1 <= len(parts) <= 8
+            and (parts[0][0].isupper() or parts[0][0].isdigit())
+            and (parts[-1][0].isupper() or parts[-1][0].isdigit())
+            and not all(part.strip("',.!?").lower() in NOT_NAMES for part in parts)
+            and not inside.isupper() | any(p in {"I", "I'm", "You", "You're"} for p in parts)
+        ):
+            yield start, end, inside
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    before = 0
+    for match in _TOKEN.finditer(text):
+        word, end = match.group(), match.end()
+        low = word.lower()
+        owns = low.endswith("'s") and low not in _CONTRACTED
+        if owns:
+            word, low = word[:-2], low[:-2]
+        yield Token(word, low, match.start(), end, text[before : match.start()], owns)
+        before = end
+
+
+_CONTRACTED = word_set(
+    """
+    it's that's he's she's there's here's what's who's where's how's when's why's let's
+    """
+)
+
+
+def clause_starts(sentence: Sentence) -> Iterator[tuple[int, int, bool]]:
+    """Where a subject may stand: (position of the clause, of the subject, only past is certain)."""
+    text = sentence.text
+    starts = [0, *(match.end() for match in _BREAK.finditer(text))]
+    for start in starts:
+        if not sentence.quoted(start):
+            yield from _after_fillers(text, start)
+
+
+def _after_fillers(text: str, start: int) -> Iterator[tuple[int, int, bool]]:
+    at, past = start, False
+    yield start, at, past
+    for _ in range(5):
+        match = _WORD_OR_GAP.match(text, at)
+        if match is None:
+            return
+        low = match.group(1).lower()
+        past = past or low in PAST_ONLY
+        if low not in FILLERS and low not in PAST_ONLY:
+            return
+        at = match.end()
+        yield start, at, past

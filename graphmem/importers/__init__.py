@@ -1,0 +1,322 @@
+"""The file formats that can be ingested, and how to read any of them as items for ``add_many``.
+
+========== =================================================================== ==================
+format     what                                                                an episode is
+========== =================================================================== ==================
+text       a plain text file (``.txt``)                                        a file
+markdown   a Markdown file (``.md``), with or without front matter             a file
+journal    text or Markdown with lines or headings that begin with a date      a dated part
+transcript text or Markdown in which named speakers talk (``Anna: …``)         a file, or a day
+whatsapp   a WhatsApp chat, exported to text                                   a day
+jsonl      messages or sessions, one a line, or as one JSON list               a session, or a day
+slack      a Slack export: the messages of a channel, with ``users.json``      a day
+chatgpt    a ChatGPT export: ``conversations.json`` or the zip file around it  a sitting
+locomo     LoCoMo conversations, each its own user                             a session
+triples    relations as rows of CSV, TSV or JSON Lines, with named columns     a row
+========== =================================================================== ==================
+
+Text is UTF-8, or UTF-16 with a byte-order mark. Reading is lazy: text files are read whole, the
+others a record at a time, whatever their size. A time without a zone is taken as UTC.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from graphmem.errors import UsageError
+from graphmem.importers.chatgpt import read_chatgpt
+from graphmem.importers.items import Conversation, Item
+from graphmem.importers.journal import is_journal, read_journal
+from graphmem.importers.jsonl import is_message, read_jsonl
+from graphmem.importers.locomo import read_locomo
+from graphmem.importers.slack import LISTS, USERS_FILE, is_slack, read_slack, user_names
+from graphmem.importers.streams import JsonStream, Unreadable, decoded, lines
+from graphmem.importers.text import read_markdown, read_text
+from graphmem.importers.transcript import is_transcript, read_transcript
+from graphmem.importers.triples import is_header, is_triple, read_triples
+from graphmem.importers.whatsapp import is_whatsapp, read_whatsapp
+
+__all__ = ["FORMATS", "Conversation", "Item", "Reader", "Unreadable", "detect", "walk"]
+
+_Stream = Callable[[Iterator[str], str, datetime | None], Iterator[Item]]
+_Whole = Callable[[str, str, datetime | None], Iterator[Item]]
+
+_STREAMS: dict[str, _Stream] = {
+    "jsonl": read_jsonl,
+    "chatgpt": read_chatgpt,
+    "locomo": read_locomo,
+    "triples": read_triples,
+}
+_WHOLE: dict[str, _Whole] = {
+    "text": read_text,
+    "markdown": read_markdown,
+    "journal": read_journal,
+    "transcript": read_transcript,
+}
+FORMATS = (*_WHOLE, "whatsapp", *_STREAMS, "slack")
+
+_SUFFIXES = {
+    ".txt": "text",
+    ".text": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "triples",
+    ".tsv": "triples",
+}
+_TEXTS = frozenset({"text", "markdown"})
+_LINES = frozenset({".jsonl", ".ndjson"})
+_ROWS = frozenset({".csv", ".tsv"})
+_WALKED = frozenset({*_SUFFIXES, ".json"})
+_EXPORTED = re.compile(r"conversations(?:-\d+)?\.json")
+_LONGEST_TEXT = 64 << 20
+"""Bytes of a text file: a longer one is more likely a mistake than a note, and is read whole."""
+
+
+class Reader:
+    """The items of one file. Iterating twice reads it twice; ``bytes_read`` says how far it got.
+
+    ``at`` is when what has no time of its own happened: a time, or ``"mtime"`` for when the file
+    was last modified. ``remarks`` is what the last reading was not sure of, for people to read.
+    """
+
+    def __init__(
+        self, path: Path, format: str | None = None, at: datetime | str | None = None
+    ) -> None:
+        if format is not None and format not in FORMATS:
+            raise UsageError(f"unknown format {format!r}; known: {', '.join(FORMATS)}")
+        self.path = path
+        self.format = format or detect(path)
+        self.bytes_total = _size(path)
+        self.bytes_read = 0
+        self.remarks: list[str] = []
+        self._at = at
+
+    def __iter__(self) -> Iterator[Item]:
+        self.bytes_read = 0
+        self.remarks = []
+        at = self._when()
+        if self.format == "whatsapp":
+            yield from read_whatsapp(self._text(), self.path.name, self.remarks.append)
+            return
+        if self.format in _WHOLE:
+            yield from _WHOLE[self.format](self._text(), self.path.name, at)
+            return
+        for name, open_part in _parts(self.path):
+            with open_part() as stream:
+                chunks = decoded(_Counted(stream, self), name)
+                if self.format == "slack":
+                    yield from read_slack(chunks, name, at, self._users())
+                else:
+                    yield from _STREAMS[self.format](chunks, name, at)
+
+    def _users(self) -> dict[str, str]:
+        """Who is who in a Slack export. A list that cannot be read costs the names, no message."""
+        try:
+            return user_names(self.path)
+        except UsageError as error:
+            self.remarks.append(f"{self.path.name}: speakers stay without names: {error}")
+            return {}
+
+    def _when(self) -> datetime | None:
+        if self._at != "mtime":
+            if isinstance(self._at, str):
+                raise UsageError(f"at: {self._at!r} is neither a time nor 'mtime'")
+            return self._at
+        return datetime.fromtimestamp(int(self.path.stat().st_mtime), UTC)
+
+    def _text(self) -> str:
+        if self.bytes_total > _LONGEST_TEXT:
+            raise UsageError(
+                f"{self.path.name}: {self.bytes_total:,} bytes; a text file may have up to "
+                f"{_LONGEST_TEXT:,}: split it"
+            )
+        with _opened(self.path) as stream:
+            return "".join(decoded(_Counted(stream, self), self.path.name))
+
+
+def detect(path: Path) -> str:
+    """The format of a file, by its name and its content.
+
+    :class:`Unreadable` listing the formats when it is none of them.
+    """
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    if _SUFFIXES.get(suffix) in _TEXTS:
+        return _text_format(path, _SUFFIXES[suffix])
+    if suffix in _ROWS and is_header(_first_line(path)):
+        return "triples"
+    if zipfile.is_zipfile(path):
+        _parts(path)  # refuses a zip file that is no export
+        return "chatgpt"
+    found = _format_of(_first_record(path, lines_of_json=suffix in _LINES))
+    if found is None and suffix in _LINES:
+        found = "jsonl"  # its name says so; reading names the line that is none
+    if found is None:
+        raise Unreadable(
+            f"{path}: cannot tell its format; say which with --format: {', '.join(FORMATS)}"
+        )
+    return found
+
+
+def _text_format(path: Path, by_name: str) -> str:
+    """What a text is by what it says; what cannot be read is left to reading to complain of."""
+    if path.stat().st_size > _LONGEST_TEXT:
+        return by_name
+    try:
+        with _opened(path) as stream:
+            text = "".join(decoded(stream, path.name))
+    except Unreadable:
+        return by_name
+    if is_whatsapp(text):
+        return "whatsapp"
+    if is_transcript(text, path.name):
+        return "transcript"
+    return "journal" if is_journal(text, path.name) else by_name
+
+
+def _first_record(path: Path, *, lines_of_json: bool) -> object:
+    """None for what is no JSON; in lines of JSON a bad one is for reading to name."""
+    with _opened(path) as stream:
+        chunks = decoded(stream, path.name)
+        first = next(chunks, "")
+        if not first.lstrip().startswith(("[", "{")):
+            return None
+        try:
+            return next(iter(JsonStream(_chain(first, chunks), path.name)), None)
+        except UsageError as error:
+            if lines_of_json and not isinstance(error, Unreadable):
+                return None
+            raise
+
+
+def _first_line(path: Path) -> str:
+    with _opened(path) as stream:
+        return next((line for _, line in lines(decoded(stream, path.name)) if line.strip()), "")
+
+
+def _format_of(record: object) -> str | None:
+    if not isinstance(record, Mapping):
+        return None
+    if "mapping" in record:
+        return "chatgpt"
+    if isinstance(record.get("conversation"), Mapping):
+        return "locomo"
+    if is_slack(record):
+        return "slack"
+    if is_triple(record) and record.get("type") != "message":
+        return "triples"
+    return "jsonl" if is_message(record) else None
+
+
+def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """The files to read, and whether each was named itself (or found in a folder that was).
+
+    Folders are searched for text, Markdown and JSON files, in order of name, hidden ones and stores
+    left out and links to folders not followed. :class:`UsageError` for a path that does not exist,
+    :class:`Unreadable` for a folder in which nothing is found.
+    """
+    from graphmem.settings import LEDGER_FILE
+
+    for path in paths:
+        if not path.is_dir():
+            if not path.exists():
+                raise UsageError(f"{path}: no such file or folder")
+            yield path, True
+            continue
+        found = False
+        for folder, inner, names in os.walk(path):
+            if LEDGER_FILE in names:  # a memory, perhaps the very one that this goes into
+                inner[:] = []
+                continue
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            slack = {USERS_FILE, "channels.json"} <= set(names)
+            for name in sorted(names):
+                if slack and name in LISTS:
+                    continue
+                if not name.startswith(".") and Path(name).suffix.lower() in _WALKED:
+                    found = True
+                    yield Path(folder, name), False
+        if not found:
+            kinds = ", ".join(sorted(_WALKED))
+            raise Unreadable(f"{path}: no file to ingest in this folder (looked for {kinds})")
+
+
+_Opener = Callable[[], Any]
+
+
+def _parts(path: Path) -> list[tuple[str, _Opener]]:
+    """The streams of a file: itself, or the conversations inside a zipped export."""
+    if not zipfile.is_zipfile(path):
+        return [(path.name, lambda: _opened(path))]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = _exported(archive)
+    except zipfile.BadZipFile as error:
+        raise Unreadable(f"{path}: a damaged zip file ({error})") from error
+    if not names:
+        raise Unreadable(
+            f"{path}: a zip file without conversations.json: not a ChatGPT export; of "
+            "another export, unpack it and give its folder"
+        )
+    return [(f"{path.name}/{name}", _zipped(path, name)) for name in names]
+
+
+def _exported(archive: zipfile.ZipFile) -> list[str]:
+    return sorted(n for n in archive.namelist() if _EXPORTED.fullmatch(n.rpartition("/")[2]))
+
+
+def _zipped(path: Path, name: str) -> _Opener:
+    @contextmanager
+    def opened() -> Iterator[IO[bytes]]:
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open(name) as stream:
+                yield stream
+        except (zipfile.BadZipFile, RuntimeError) as error:  # damaged, or encrypted
+            raise UsageError(f"{path}: {name}: {error}") from error
+
+    return opened
+
+
+def _size(path: Path) -> int:
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        return sum(archive.getinfo(name).file_size for name in _exported(archive))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    with stream:
+        yield stream
+
+
+class _Counted:
+    """A stream that tells its reader how much of it was read."""
+
+    def __init__(self, stream: IO[bytes], reader: Reader) -> None:
+        self._stream = stream
+        self._reader = reader
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._reader.bytes_read += len(data)
+        return data
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest

@@ -1,0 +1,278 @@
+"""JSON Lines: messages, whole sessions, or texts; also the same things as one JSON list.
+
+A line is one of
+
+- a session: ``{"messages": [...], "occurred_at": …, "id": …}``;
+- a message: ``{"content": …, "role": …, "name": …, "occurred_at": …, "id": …}``, or the same under
+  other common names: ``text``, ``message``, ``body``; ``user``, ``from``, ``sender``, ``author``,
+  ``speaker``, ``username``; ``date``, ``time``, ``timestamp``, ``ts``, ``created_at``. Without
+  anybody who said it, it is the store's owner's. Messages that
+  follow one another become one episode as long as their ``session`` (or ``conversation``,
+  ``thread``; also with ``_id``) stays the same. Without such a key, one episode is one UTC day,
+  and messages without a time stay together until one with a time comes.
+
+Options of ``add`` on a line (``user_id``, ``agent_id``, ``run_id``, ``tags``, ``metadata``,
+``importance``, ``expires_at``, ``memory_type``) are passed on. Roles ``system``, ``developer``,
+``tool`` and ``function`` are left out: they instruct a model, nobody said them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from graphmem.errors import UsageError
+from graphmem.importers.items import MOST_MESSAGES, Item, Position, message_items, moment
+from graphmem.importers.streams import JsonStream, lines
+
+_CONTENT = ("content", "text", "message", "body")
+_NAME = (
+    *("name", "speaker", "author", "sender_name", "from", "sender", "user"),
+    *("username", "user_name", "nickname", "nick"),
+)
+_NAMES_OF = ("name", "real_name", "display_name", "displayName", "nickname", "username", "login")
+"""Of somebody who is an object, the names; then what is as good as one."""
+_TIME = (
+    *("occurred_at", "timestamp", "created_at", "create_time", "time", "date"),
+    *("datetime", "ts", "timestamp_ms", "sent_at"),
+)
+_ID = ("id", "uuid", "message_id", "dia_id")
+_GROUP = tuple(
+    key + end for end in ("_id", "") for key in ("session", "conversation", "thread", "chat")
+)
+_MESSAGES = ("messages", "chat_messages", "turns")
+_OPTIONS = (
+    "user_id",
+    "agent_id",
+    "run_id",
+    "tags",
+    "metadata",
+    "importance",
+    "expires_at",
+    "memory_type",
+)
+_ROLES = {"human": "user", "ai": "assistant", "bot": "assistant", "model": "assistant"}
+_UNSPOKEN = frozenset({"system", "developer", "tool", "function"})
+_KNOWN_ROLES = _UNSPOKEN | {"user", "assistant", *_ROLES}
+_KNOWN = frozenset({*_CONTENT, *_NAME, "role", *_TIME, *_ID, *_GROUP, *_OPTIONS})
+
+
+def read_jsonl(chunks: Iterator[str], name: str, at: datetime | None) -> Iterator[Item]:
+    """Sessions as they come, and runs of messages grouped into episodes."""
+    group: list[Item] = []
+    held: tuple[object, ...] | None = None
+    options: dict[str, Any] = {}
+    for where, record in records(chunks, name):
+        found = _first(record, _MESSAGES)
+        if found is not None:
+            yield from _grouped(group, held, options, name, at)
+            group = []
+            yield from _session(record, found, name, where, at)
+            continue
+        message = _message(record, where)
+        if message is None:
+            continue
+        new_options = _options(record, where)
+        key = _group_key(record, message, held, new_options)
+        if group and (key != held or len(group) >= MOST_MESSAGES):
+            yield from _grouped(group, held, options, name, at)
+            group = []
+        held, options = key, new_options
+        group.append(message)
+    yield from _grouped(group, held, options, name, at)
+
+
+def _group_key(
+    record: Mapping[str, Any],
+    message: Item,
+    held: tuple[object, ...] | None,
+    options: Mapping[str, Any],
+) -> tuple[object, ...]:
+    session = _first(record, _GROUP)
+    marks = json.dumps(options, sort_keys=True, default=str)
+    if session is not None:
+        return (str(session), None, marks)
+    when = message.get("occurred_at")
+    if when is not None:
+        return (None, when.date(), marks)
+    # A message without a time belongs to the day of the one before it.
+    day = held[1] if held is not None and held[0] is None else None
+    return (None, day, marks)
+
+
+def _grouped(
+    group: list[Item],
+    key: tuple[object, ...] | None,
+    options: Mapping[str, Any],
+    name: str,
+    at: datetime | None,
+) -> Iterator[Item]:
+    if group and key is not None:
+        session = key[0] if key[0] is not None else key[1]
+        position = Position("jsonl", session=None if session is None else str(session))
+        began = next((m["occurred_at"] for m in group if "occurred_at" in m), at)
+        yield from message_items(group, began, position, name, **options)
+
+
+def _session(
+    record: Mapping[str, Any], found: object, name: str, where: str, at: datetime | None
+) -> Iterator[Item]:
+    if not isinstance(found, list):
+        raise UsageError(f"{where}: 'messages' must be a list")
+    messages = []
+    for number, entry in enumerate(found, start=1):
+        if not isinstance(entry, Mapping):
+            raise UsageError(f"{where}, message {number}: expected an object")
+        message = _message(entry, f"{where}, message {number}")
+        if message is not None:
+            messages.append(message)
+    first = next((m["occurred_at"] for m in messages if "occurred_at" in m), at)
+    began = moment(_first(record, _TIME), f"{where}: its time") or first
+    session = _first(record, (*_GROUP, *_ID))
+    title = _first(record, ("title", "name"))
+    position = Position(
+        "jsonl",
+        session=None if session is None else str(session),
+        title=title if isinstance(title, str) and title else None,
+    )
+    yield from message_items(messages, began, position, name, **_options(record, where))
+
+
+def is_message(record: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is a session or a message: text alone, or with who, when or where."""
+    if any(key in record for key in _MESSAGES):
+        return True
+    if not any(key in record for key in _CONTENT):
+        return False
+    return (
+        any(key in record for key in (*_NAME, "role", *_TIME, *_GROUP)) or record.keys() <= _KNOWN
+    )
+
+
+def _message(record: Mapping[str, Any], where: str) -> Item | None:
+    """The message a mapping holds; None when it says nothing or nobody said it."""
+    if not any(key in record for key in _CONTENT):
+        raise UsageError(
+            f"{where}: neither 'content' (a message or a text) nor 'messages' (a session) in it; "
+            f"it has {', '.join(sorted(map(str, record))) or 'nothing'}"
+        )
+    content = _first(record, _CONTENT)
+    role, speaker = _who(record, content)
+    text = _said(content, where)
+    if role in _UNSPOKEN or not text.strip():
+        return None
+    message: Item = {"content": text, "role": role}
+    if speaker:
+        message["name"] = speaker
+    source_id = _first(record, _ID)
+    if source_id is not None:
+        message["id"] = str(source_id)
+    when = moment(_first(record, _TIME), f"{where}: its time")
+    if when is not None:
+        message["occurred_at"] = when
+    return message
+
+
+def _who(record: Mapping[str, Any], content: object) -> tuple[str, str | None]:
+    """The role and the name of who speaks. A role that is none (``customer``) is a name."""
+    given = record.get("role")
+    for within in (content, *(record.get(key) for key in _NAME)):
+        if not given and isinstance(within, Mapping):
+            given = within.get("role")
+    names = [name for key in _NAME if (name := _named(record.get(key)))]
+    if not given:  # "sender": "human"
+        given = next((name for name in names if name.lower() in _KNOWN_ROLES), None)
+        names = [name for name in names if name != given]
+    name = next(iter(names), None)
+    role = str(given or "user").lower()
+    if role not in _KNOWN_ROLES:
+        return "user", name or str(given)
+    return _ROLES.get(role, role), name
+
+
+def _named(author: object) -> str | None:
+    """The name of an author: text, a number, or an object that has one."""
+    if isinstance(author, Mapping):
+        found = (_named(author.get(key)) for key in (*_NAMES_OF, "user", "email", "id"))
+        return next((name for name in found if name), None)
+    if isinstance(author, int) and not isinstance(author, bool):
+        return str(author)
+    return author if isinstance(author, str) and author.strip() else None
+
+
+def _said(content: object, where: str) -> str:
+    """Text, or the text parts of a list of parts as chat APIs have them."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Mapping):
+        return _said(content.get("text", content.get("content")), where)
+    if isinstance(content, list):
+        texts = [part if isinstance(part, str) else _part(part) for part in content]
+        # Text with links and mentions between is one text; parts of a message stand for themselves.
+        within = len({isinstance(part, str) for part in content}) > 1
+        return ("" if within else "\n\n").join(text for text in texts if text)
+    raise UsageError(f"{where}: 'content' must be text, got {type(content).__name__}")
+
+
+def _part(part: object) -> str:
+    if not isinstance(part, Mapping):
+        return ""
+    if isinstance(part.get("text"), str):
+        return str(part["text"])
+    return "[image]" if "image" in str(part.get("type")) else ""
+
+
+def _options(record: Mapping[str, Any], where: str) -> dict[str, Any]:
+    options = {key: record[key] for key in _OPTIONS if record.get(key) is not None}
+    if not isinstance(options.get("metadata", {}), Mapping):
+        raise UsageError(f"{where}: 'metadata' must be an object")
+    return options
+
+
+def _first(record: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    return next((record[key] for key in keys if record.get(key) not in (None, "")), None)
+
+
+def records(chunks: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each record with where it stands: lines, unless the file is a list or spread over lines."""
+    for where, value in _values(chunks, name):
+        if not isinstance(value, Mapping):
+            raise UsageError(f"{where}: expected an object, got {type(value).__name__}")
+        yield where, value
+
+
+def _values(chunks: Iterator[str], name: str) -> Iterator[tuple[str, Any]]:
+    first = next(chunks, "")
+    while not first.strip() and (more := next(chunks, None)) is not None:
+        first += more
+    chunks = _again(first, chunks)
+    if _is_one_text(first):
+        stream = JsonStream(chunks, name)
+        for value in stream:
+            yield f"{name}, line {stream.line}", value
+        return
+    for number, line in lines(chunks):
+        if not line.strip():
+            continue
+        where = f"{name}, line {number}"
+        try:
+            value = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            why = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            raise UsageError(f"{where}: not JSON: {why}") from error
+        yield where, value
+
+
+def _is_one_text(start: str) -> bool:
+    """Whether a text is a JSON list, or its first line alone is only the opening of an object."""
+    start = start.lstrip()
+    return start.startswith("[") or start.partition("\n")[0].strip() == "{"
+
+
+def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest

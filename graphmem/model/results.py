@@ -1,0 +1,381 @@
+"""What calls return: receipts, hits, relations, paths, tables and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Self, overload
+
+from graphmem.errors import UsageError
+from graphmem.model.printing import day, dotted, lines, noted, said
+from graphmem.model.stored import Decision, Entity, Fact, HitKind, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What ``add`` did. ``status`` is ``done``, ``duplicate`` (nothing changed) or ``pending``
+    (safe in the ledger and searchable; ``reason`` says what is still to do, ``resume`` does it)."""
+
+    episode_id: str
+    status: Literal["done", "duplicate", "pending", "failed"]
+    decisions: tuple[Decision, ...] = ()
+    entity_ids: tuple[str, ...] = ()
+    model_calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        first = dotted(self.status, self.episode_id, self.reason or "")
+        return lines([first, *self.decisions], none=first)
+
+    @property
+    def fact_ids(self) -> tuple[str, ...]:
+        """Facts added or changed, in order, without repeats."""
+        return tuple(dict.fromkeys(d.fact_id for d in self.decisions if d.action != "NONE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a fact's history."""
+
+    seq: int
+    at: datetime
+    action: str
+    fact_id: str
+    reason: str
+    actor: str
+    episode_id: str | None
+    before: Fact | None
+    after: Fact | None
+
+    def __str__(self) -> str:
+        return dotted(day(self.at), self.action, self.after or self.before or "", self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class ArmScore:
+    """What one arm said of a hit: its rank there (from 1), raw score, and share of the total.
+
+    A share is negative for what speaks against a turn: ``asks`` and ``outdated``.
+    """
+
+    arm: str
+    rank: int
+    score: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One search result and its explanation."""
+
+    kind: HitKind
+    id: str
+    text: str
+    score: float
+    rank: int
+    arms: tuple[ArmScore, ...]
+    episode_id: str | None = None
+    turn_id: str | None = None
+    source_id: str | None = None
+    """The source's own id of the turn (``D1:3``), when it gave one."""
+    speaker: str | None = None
+    occurred_at: datetime | None = None
+    path: str | None = None
+    """How the graph led to this hit: to a fact from the question's names; to a turn from the text
+    that answers with it, over what both name."""
+    fact: Fact | None = None
+    outdated: str | None = None
+    """For a turn: what it says that has ended since, as ``lives_in until 2025-02-01``."""
+
+    def __str__(self) -> str:
+        old = f"outdated: {self.outdated}" if self.outdated else None
+        told = self.fact or noted(said(self.text, self.speaker), old)
+        return dotted(f"{self.rank}. {self.kind} {self.score:.3f}", day(self.occurred_at), told)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(Sequence[Hit]):
+    """The hits of one search, best first, and what the question was understood to be about."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    seeds: tuple[Entity, ...] = ()
+    reason: str | None = None
+    """Why it was not ranked as it should have been: the reranker could not be asked."""
+
+    def __str__(self) -> str:
+        return lines(self.hits, none="nothing found")
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[index]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What ``[number]`` in a context stands for."""
+
+    number: int
+    hit: Hit
+
+    def __str__(self) -> str:
+        return f"[{self.number}] {self.hit.fact or said(self.hit.text, self.hit.speaker)}"
+
+
+class Context(str):
+    """A text for a prompt, a string like any other, that knows what its citations stand for."""
+
+    __slots__ = ("citations", "tokens")
+
+    citations: tuple[Citation, ...]
+    """In the order of their numbers, from 1."""
+    tokens: int
+    """How long it is, by the tokenizer that its budget was counted with."""
+
+    @classmethod
+    def of(cls, text: str, citations: tuple[Citation, ...], tokens: int) -> Self:
+        made = cls(text)
+        made.citations = citations
+        made.tokens = tokens
+        return made
+
+    def cited(self, number: int) -> Citation:
+        """What ``[number]`` stands for; :class:`~graphmem.errors.UsageError` when there is none."""
+        if not 1 <= number <= len(self.citations):
+            count = len(self.citations)
+            raise UsageError(f"there is no [{number}] in this context, which has {count}")
+        return self.citations[number - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What one source says: a turn as it was received, or the whole episode where none is named."""
+
+    episode_id: str
+    turn_id: str | None
+    text: str
+    speaker: str | None = None
+    occurred_at: datetime | None = None
+    source_id: str | None = None
+
+    def __str__(self) -> str:
+        return dotted(day(self.occurred_at), said(self.text, self.speaker))
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a memory says something: the fact, what it is about, who said it when, and what happened
+    to it since. ``hit`` is there when one was asked about, with why it ranked where it did."""
+
+    kind: HitKind
+    id: str
+    text: str
+    hit: Hit | None
+    fact: Fact | None
+    about: tuple[Entity, ...]
+    quotes: tuple[Quote, ...]
+    history: tuple[Change, ...]
+
+    def __str__(self) -> str:
+        return lines((self.fact or self.text, *self.quotes, *self.history), none=self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a path: from one entity to another, by a fact that both are in."""
+
+    source: Entity
+    target: Entity
+    fact_id: str
+    type: str | None
+    forward: bool
+    """Whether the relation reads from ``source`` to ``target``."""
+    fact: str
+
+    def __str__(self) -> str:
+        return f"{self.source.name}{self.onward}"
+
+    @property
+    def onward(self) -> str:
+        """The step in words, without where it starts."""
+        label = self.type or "is mentioned with"
+        return (
+            f" -{label}→ {self.target.name}" if self.forward else f" ←{label}- {self.target.name}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """How two entities connect."""
+
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        start = self.steps[0].source.name if self.steps else ""
+        return start + "".join(step.onward for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """Some entities and the relations among them."""
+
+    entities: tuple[Entity, ...]
+    relations: tuple[Relation, ...]
+
+    def __str__(self) -> str:
+        return lines((*self.entities, *self.relations), none="nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of a timeline: a fact began, ended, or (undated) was stated.
+
+    What is not plainly stated begins and ends nothing: it stands there once, with how it was meant;
+    a plan at the date that it is for.
+    """
+
+    at: datetime
+    what: Literal["began", "ended", "stated", "planned", "hearsay", "hypothetical", "negated"]
+    fact: Fact
+
+    def __str__(self) -> str:
+        return dotted(day(self.at), self.what, self.fact.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One fact that is in one of two states and not in the other.
+
+    ``began`` and ``ended``: the world moved on, and both states know of it. ``learned`` and
+    ``withdrawn``: what is known changed. ``at`` is when, in the world's time or, for the latter
+    two, when it was recorded; None when that is not known.
+    """
+
+    what: Literal["began", "ended", "learned", "withdrawn"]
+    at: datetime | None
+    fact: Fact
+    reason: str
+    episode_id: str | None = None
+    """The episode that brought the change about."""
+
+    def __str__(self) -> str:
+        return dotted(day(self.at), self.what, self.fact.text, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A slice of a listing; pass ``next`` back as ``after`` for the following one."""
+
+    items: tuple[Fact, ...]
+    next: str | None
+
+    def __str__(self) -> str:
+        return lines(self.items, none="nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a Cypher query returned. ``truncated`` says that the row limit cut it."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool = False
+
+    def __str__(self) -> str:
+        """Columns and rows, with tabs in between."""
+        return lines(("\t".join(map(str, row)) for row in (self.columns, *self.rows)), none="")
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What one model was asked, and cost, on one day (UTC). ``cost`` is in the currency of the
+    price table; 0 where it has no price."""
+
+    day: str
+    model: str
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+
+AtATime = Literal["one", "usually_one", "many"]
+"""How many objects a relation has at a time. ``usually_one``: one, unless two are told to hold at
+once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelationType:
+    """A relation type, how it behaves, and how often it was said.
+
+    ``because`` says where that is from; ``default`` is for a type that nothing is known of. One
+    that stands for another (``same_as``, with subject and object changed when it is ``inverse``)
+    behaves as that does. ``statements`` and ``subjects`` count what was said with this very type,
+    ended or not. Not ``settled``: some of its facts are still to be decided anew, because that was
+    cut short.
+    """
+
+    type: str
+    at_a_time: AtATime
+    because: Literal["declared", "learned", "built_in", "default"]
+    symmetric: bool = False
+    same_as: str | None = None
+    inverse: bool = False
+    statements: int = 0
+    subjects: int = 0
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts in one scope, or in the whole store."""
+
+    episodes: int
+    pending: int
+    turns: int
+    facts: int
+    """Believed now, whether still valid or not."""
+    relations: int
+    entities: int
+    model_calls: int
+    tokens_in: int
+    tokens_out: int
+    spend: tuple[Spend, ...] = ()
+    """By day and model. Embedding is done for all together: it is counted in the whole store's
+    only. Empty for a scope narrowed to an agent or a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether each part works, and how far each projection lags behind the ledger (in events)."""
+
+    ok: bool
+    parts: Mapping[str, str]
+    lag: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The ledger compared with graph and vectors: how many of each, and every difference."""
+
+    ok: bool
+    checked: Mapping[str, int]
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a delete took away."""
+
+    episodes: int = 0
+    facts: int = 0
+    entities: int = 0

@@ -1,0 +1,425 @@
+"""Candidate entities to known ones, or new ones. Reads the ledger, writes nothing.
+
+A name is known when it, or an alias, is spelled alike up to case, accents, punctuation, a leading
+article, a title (``Dr``), a legal form (``GmbH``) or the space in ``Face Book``, and the kinds
+agree. Persons are also known by a short form or an initial with the surname (``Bob Stone``,
+``J. Smith``), when only one is like that; and by a part of the name (``John``), when the context
+points to one: who or what else is named with it, now and before. What fits several equally is
+nobody of them: it becomes an entity of its own, with the reason
+(:class:`~graphmem.resolve.resolution.Choice`), unless a model was asked
+(:class:`~graphmem.resolve.resolution.NameDoubt`) and knows which. "Another John" is another.
+
+The ledger is read by keys and ids only, a fixed number of rows at the most, so the cost of a write
+does not grow with what is stored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from graphmem.belief.relation_types.types import normal
+from graphmem.clock import Clock
+from graphmem.model import Entity, Episode, Fact
+from graphmem.ports.ledger import EntityQuery, FactQuery
+from graphmem.ports.llm import CandidateEntity, Extraction
+from graphmem.resolve.matching import (
+    LIKENESS,
+    NEVER,
+    Match,
+    alike,
+    candidates_of,
+    may_be_person,
+    new_names,
+)
+from graphmem.resolve.resolution import (
+    NONE_OF_THEM,
+    THE_MODEL_CHOSE,
+    Choice,
+    NameDoubt,
+    Resolution,
+)
+from graphmem.resolve.similarity import (
+    VAGUE,
+    called_so,
+    is_part,
+    kinds_agree,
+    likeness,
+    personal,
+    sought_keys,
+    written_as_name,
+    written_case,
+)
+from graphmem.text import core_words, name_hints, name_key, name_keys
+
+_MOST_ALIKE = 50  # entities that a loose key may lead to; beyond that it tells nothing
+_MOST_READ = 1000
+_MOST_WEIGHED = 8  # entities whose surroundings are read for one name
+_LOOK_BACK = 32  # newest facts of an entity that count as its surroundings
+_OF_PERSONS = frozenset(
+    {"works_at", "works_as", "lives_in", "married_to", "engaged_to", "dating", "friend_of"}
+    | {"sibling_of", "parent_of", "colleague_of", "has_pet", "speaks", "studies_at", "plays"}
+)
+"""Relations whose subject is a person, nearly always."""
+_SEVERAL = "several fit equally"
+_PART_ONLY = "only a part of the name is the same, and nothing else"
+_IN_DOUBT = frozenset({_SEVERAL, _PART_ONLY})
+"""Why a name stands for nobody who is known, though it may: what a model can be asked about."""
+
+
+class Known(Protocol):
+    """The two reads of the ledger that resolution takes."""
+
+    async def entities(self, query: EntityQuery) -> list[Entity]: ...
+
+    async def facts(self, query: FactQuery) -> list[Fact]: ...
+
+
+async def resolve(
+    extraction: Extraction,
+    episode: Episode,
+    ledger: Known,
+    clock: Clock,
+    *,
+    chosen: Mapping[str, str] | None = None,
+) -> Resolution:
+    """Match every name that the extraction uses; make an entity for each that is unknown.
+
+    ``chosen`` says by name key which entity a name that is in doubt means (its id; ``""`` for none
+    of those known). It is not asked about a name that is plain.
+    """
+    candidates = candidates_of(extraction)
+    work = _Resolver(episode, ledger, clock, extraction, chosen or {})
+    await work.look_up(candidates)
+    # Fuller names first, so that "John" finds the John Smith of the same episode.
+    for candidate in sorted(candidates, key=lambda c: -len(core_words(c.name))):
+        await work.place(candidate)
+    return work.result()
+
+
+@dataclass(slots=True)
+class _Resolver:
+    episode: Episode
+    ledger: Known
+    clock: Clock
+    extraction: Extraction
+    chosen: Mapping[str, str]
+    entities: dict[str, Entity] = field(default_factory=dict)
+    """By id: from the ledger, or new in this episode, as they are by now."""
+    filed: dict[str, list[str]] = field(default_factory=dict)
+    """Ids by key and hint, the oldest first."""
+    new: dict[str, None] = field(default_factory=dict)
+    changed: dict[str, None] = field(default_factory=dict)
+    placed: dict[str, str] = field(default_factory=dict)
+    """Name key -> entity id, for the names of this episode."""
+    choices: list[Choice] = field(default_factory=list)
+    doubts: list[NameDoubt] = field(default_factory=list)
+    surroundings: dict[str, tuple[frozenset[str], datetime]] = field(default_factory=dict)
+    crowded: set[str] = field(default_factory=set)
+    """Hints that too many entities share."""
+
+    async def look_up(self, candidates: Sequence[CandidateEntity]) -> None:
+        """Read what the names may mean: by their keys, then by their hints."""
+        names = [n for c in candidates for n in (c.name, *c.aliases)]
+        keys = {key for name in names for key in name_keys(name)} | self._owner_keys()
+        hints = {h for c in candidates if may_be_person(c) for h in sought_keys(c.name)}
+        if not keys | hints:
+            return
+        if await self._read(keys | hints) >= _MOST_READ:  # one crowded hint may have hidden others
+            await self._read(keys)
+            for hint in sorted(hints):
+                await self._read({hint}, limit=_MOST_ALIKE)
+        self.crowded = {h for h in hints if len(self.filed.get(h, ())) >= _MOST_ALIKE}
+
+    async def _read(self, keys: Collection[str], *, limit: int = _MOST_READ) -> int:
+        query = EntityQuery(self.episode.scope.wall, keys=tuple(sorted(keys)), limit=limit)
+        found = await self.ledger.entities(query)
+        for entity in sorted(found, key=lambda e: e.id):
+            if entity.id not in self.entities:
+                self._file(entity)
+        return len(found)
+
+    def _file(self, entity: Entity) -> None:
+        self.entities[entity.id] = entity
+        names = (entity.name, *entity.aliases)
+        for key in {k for n in names for k in (*name_keys(n), *name_hints(n))}:
+            ids = self.filed.setdefault(key, [])
+            if entity.id not in ids:
+                ids.append(entity.id)
+                ids.sort()
+
+    async def place(self, candidate: CandidateEntity) -> None:
+        """Find or make the entity that this name means."""
+        key = name_key(candidate.name)
+        if key in self.placed:
+            self._enrich(self.entities[self.placed[key]], candidate, learn=True)
+            return
+        matches = self._matches(candidate)
+        chosen, reason = await self._choose(candidate, matches)
+        if reason in _IN_DOUBT:
+            chosen, reason = self._settled(candidate, matches, reason)
+        others = tuple(m.entity.id for m in matches if m.entity is not chosen)
+        learn = True
+        if chosen is None:
+            chosen = self._make(candidate, avoid=matches)
+        else:
+            like = next(m.like for m in matches if m.entity is chosen)
+            # A part of a name is not its alias: the next "John" may be another. What somebody
+            # speaks under is one: they are asked for by it.
+            learn = like != "short" or not is_part(candidate.name) or key in self._owner_keys()
+            self._enrich(chosen, candidate, learn=learn)
+        self.placed[key] = chosen.id
+        if reason:
+            self.choices.append(Choice(candidate.name, chosen.id, reason, others))
+
+    def _settled(
+        self, candidate: CandidateEntity, matches: list[Match], reason: str
+    ) -> tuple[Entity | None, str]:
+        """What a model said of a name that is in doubt; without that a doubt is noted."""
+        told = self.chosen.get(name_key(candidate.name))
+        if told == "":
+            return None, NONE_OF_THEM
+        meant = next((m.entity for m in matches if m.entity.id == told), None)
+        if meant is not None:
+            return meant, THE_MODEL_CHOSE
+        known = [m for m in matches if m.entity.id not in self.new]
+        known.sort(key=lambda m: m.latest, reverse=True)
+        known.sort(key=lambda m: (-m.shared, LIKENESS.index(m.like)))
+        if known and told is None:
+            entities = tuple(m.entity for m in known[:_MOST_WEIGHED])
+            self.doubts.append(NameDoubt(candidate.name, candidate.kind, entities))
+        return None, reason
+
+    def _matches(self, candidate: CandidateEntity) -> list[Match]:
+        """Entities that the name, one of its aliases or (for persons) a part of it may mean."""
+        ids: dict[str, bool] = {}
+        for name in (candidate.name, *candidate.aliases):
+            for key in name_keys(name):
+                ids |= {id: True for id in self.filed.get(key, ()) if id not in ids}
+        if may_be_person(candidate):
+            for hint in sought_keys(candidate.name):
+                if hint not in self.crowded:
+                    ids |= {id: False for id in self.filed.get(hint, ()) if id not in ids}
+        person = written_as_name(candidate.name) and (
+            personal(candidate.name, candidate.kind) or self._acts_as_person(candidate)
+        )
+        matches = []
+        for id, exact in ids.items():
+            entity = self.entities[id]
+            if not kinds_agree(entity.kind, candidate.kind) or self._related(entity, candidate):
+                continue
+            if exact:
+                matches.append(alike(entity, candidate))
+            elif written_as_name(entity.name) and (personal(entity.name, entity.kind) or person):
+                like = likeness(entity.name, candidate.name)
+                if like != "no" and not self._told_apart(entity, candidate):
+                    matches.append(Match(entity, like, by_alias=False))
+        return sorted(matches, key=lambda m: m.entity.id)
+
+    async def _choose(
+        self, candidate: CandidateEntity, matches: list[Match]
+    ) -> tuple[Entity | None, str]:
+        """The entity meant, if one is, and why where it is not plain."""
+        if not matches:
+            return None, ""
+        if self._said_to_be_another(candidate.name):
+            return None, "said to be another of that name"
+        same = [m for m in matches if m.like == "same"]
+        named = [m for m in same if not m.by_alias]
+        full = [m for m in matches if m.like == "full"]
+        part = is_part(candidate.name)
+        plain = named or same
+        if len(plain) == 1 and (not part or len(matches) == 1):
+            other = await self._common_noun(candidate, plain[0])
+            return (None, "written as a word of its own") if other else (plain[0].entity, "")
+        here = [m for m in matches if m.entity.id in self.placed.values()]
+        if not same and len(here) == 1:
+            return here[0].entity, "the only one like it in the same episode"
+        if not same and not here and len(full) == 1 and self._acts_as_person(candidate):
+            return full[0].entity, "a short form, an initial or a middle name apart"
+        return await self._by_context(candidate, matches, named)
+
+    async def _by_context(
+        self, candidate: CandidateEntity, matches: list[Match], named: list[Match]
+    ) -> tuple[Entity | None, str]:
+        """Of several, or where only a part of the name is the same: the one that is named with
+        what is named here, of those the one named last."""
+        weighed = sorted(matches, key=lambda m: LIKENESS.index(m.like))[:_MOST_WEIGHED]
+        for match in weighed:
+            await self._weigh(match, candidate)
+        best = max(weighed, key=lambda m: (m.shared, m.owner, m.latest))
+        rivals = [m for m in weighed if m is not best and m.shared == best.shared]
+        if best.shared and all(m.latest < best.latest for m in rivals):
+            return best.entity, "named with the same as before"
+        if len(named) == 1:
+            return named[0].entity, "the only one of just that name"
+        if len(weighed) > 1:
+            return None, _SEVERAL
+        if best.like == "same":
+            return best.entity, "the only one like it"
+        if is_part(candidate.name) and (best.owner or self._acts_as_person(candidate)):
+            return best.entity, "the only one whose name has that part"
+        return None, _PART_ONLY
+
+    async def _weigh(self, match: Match, candidate: CandidateEntity) -> None:
+        """Count what the entity and the name have around them in common."""
+        around, match.latest = await self._surroundings(match.entity.id)
+        owners = self._owners()
+        context = self._context(candidate) - {match.entity.id}
+        match.shared = len((context - owners) & around)
+        match.owner = bool(owners & around)
+
+    def _owners(self) -> set[str]:
+        """Who speaks, and whose memory it is: they are named with everything, so they count only
+        where nothing else does."""
+        found = (self.filed.get(key, ()) for key in self._owner_keys())
+        return {id for ids in found for id in ids}
+
+    def _owner_keys(self) -> set[str]:
+        names = (self.episode.scope.user_id, *(turn.speaker for turn in self.episode.turns))
+        return {name_key(name) for name in names if name}
+
+    def _context(self, candidate: CandidateEntity) -> set[str]:
+        """Entities named in the same episode; those in a fact with the name when there are any."""
+        key = name_key(candidate.name)
+        with_it: set[str] = set()
+        for fact in self.extraction.facts:
+            names = {name_key(n) for n in (fact.subject, fact.object, *fact.entities) if n}
+            if key in names:
+                with_it |= names - {key}
+        ids = self._plain(with_it)
+        return ids or set(self.placed.values())
+
+    def _plain(self, keys: Iterable[str]) -> set[str]:
+        """What names mean that are placed, or that only one entity has."""
+        found = set()
+        for key in keys:
+            ids = self.filed.get(key, [])
+            id = self.placed.get(key) or (ids[0] if len(ids) == 1 else None)
+            if id is not None:
+                found.add(id)
+        return found
+
+    async def _surroundings(self, id: str) -> tuple[frozenset[str], datetime]:
+        """Who and what an entity was named with, and when last."""
+        if id not in self.surroundings:
+            query = FactQuery(
+                self.episode.scope.wall, entity_ids=(id,), newest_first=True, limit=_LOOK_BACK
+            )
+            facts = await self.ledger.facts(query) if id not in self.new else []
+            around = frozenset(e for fact in facts for e in fact.entity_ids if e != id)
+            said = [fact.stated_at or fact.recorded_at for fact in facts]
+            self.surroundings[id] = (around, max(said, default=NEVER))
+        return self.surroundings[id]
+
+    async def _common_noun(self, candidate: CandidateEntity, match: Match) -> bool:
+        """Whether a single word of unknown kind is written in another case than the known name
+        (``Buffalo`` and ``buffalo``, ``SAM`` and ``Sam``), in a text that has both cases, while
+        nothing that is named with it speaks for their being one."""
+        name, entity = candidate.name.strip("\"'“”‘’"), match.entity
+        if {candidate.kind or VAGUE, entity.kind} != {VAGUE} or not is_part(name):
+            return False
+        if written_case(name) == written_case(entity.name) or entity.id in self.placed.values():
+            return False
+        pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+        text = " ".join(turn.text for turn in self.episode.turns)
+        if not pattern.search(text) or text.islower() or text.isupper():
+            return False
+        await self._weigh(match, candidate)
+        return not match.shared and not match.owner
+
+    def _related(self, entity: Entity, candidate: CandidateEntity) -> bool:
+        """Whether a fact says something of one towards the other, which makes them two: a town and
+        whom it is named after."""
+        key, id = name_key(candidate.name), entity.id
+        for fact in self.extraction.facts:
+            ends = [name_key(name) for name in (fact.subject, fact.object) if name]
+            if len(ends) == 2 and key in ends and ends[0] != ends[1]:
+                other = ends[0] if ends[1] == key else ends[1]
+                if self.placed.get(other) == id:
+                    return True
+        return False
+
+    def _told_apart(self, entity: Entity, candidate: CandidateEntity) -> bool:
+        """Whether the text uses both a given name and a short form of it (``Mike`` and
+        ``Michael``), which makes them two: unless it says that somebody is called so, or one of
+        them speaks, whom others call so."""
+        if not (is_part(entity.name) and is_part(candidate.name)):
+            return False
+        key = name_key(candidate.name)
+        said = {name_key(c.name) for c in candidates_of(self.extraction)} - {key}
+        others = said & {name_key(name) for name in (entity.name, *entity.aliases)}
+        speak = {name_key(turn.speaker) for turn in self.episode.turns if turn.speaker}
+        if not others or len({key, *others} & speak) == 1:
+            return False
+        names = (candidate.name, entity.name, *entity.aliases)
+        return not called_so(names, (turn.text for turn in self.episode.turns))
+
+    def _acts_as_person(self, candidate: CandidateEntity) -> bool:
+        """Whether it is a person by its kind, or by what is said of it."""
+        key = name_key(candidate.name)
+        return candidate.kind == "person" or any(
+            fact.subject is not None
+            and name_key(fact.subject) == key
+            and normal(fact.type or "").type in _OF_PERSONS
+            for fact in self.extraction.facts
+        )
+
+    def _said_to_be_another(self, name: str) -> bool:
+        pattern = re.compile(rf"\b(?:an?other|a different|a second)\s+{re.escape(name)}\b", re.I)
+        return any(pattern.search(turn.text) for turn in self.episode.turns)
+
+    def _make(self, candidate: CandidateEntity, *, avoid: Sequence[Match]) -> Entity:
+        name = " ".join(candidate.name.split())
+        known = {key for m in avoid for n in (m.entity.name, *m.entity.aliases)
+                 for key in name_keys(n)}  # fmt: skip
+        fresh = [a for a in candidate.aliases if not known & set(name_keys(a))]
+        entity = Entity(
+            id=self.clock.new_id(),
+            wall=self.episode.scope.wall,
+            name=name,
+            kind=candidate.kind or VAGUE,
+            aliases=new_names((name,), fresh),
+            recorded_at=self.clock.now(),
+        )
+        self.new[entity.id] = None
+        self._file(entity)
+        return entity
+
+    def _enrich(self, held: Entity, candidate: CandidateEntity, *, learn: bool) -> None:
+        """What the candidate adds to the entity: aliases, a plain kind, the way it is written."""
+        name = " ".join(candidate.name.split())
+        named = (name, *candidate.aliases) if learn else candidate.aliases
+        aliases = new_names((held.name, *held.aliases), named)
+        kind = candidate.kind if held.kind == VAGUE and candidate.kind else held.kind
+        # A user id is often in lower case; a speaker's name tells how it is really written.
+        better = (
+            held.name.islower() and not name.islower() and name_key(name) == name_key(held.name)
+        )
+        if aliases or better or kind != held.kind:
+            held = replace(
+                held,
+                name=name if better else held.name,
+                aliases=(*held.aliases, *aliases),
+                kind=kind,
+            )
+            if held.id not in self.new:
+                self.changed[held.id] = None
+            self._file(held)
+
+    def result(self) -> Resolution:
+        by_key = {key: self.entities[id] for key, id in self.placed.items()}
+        for id in self.placed.values():
+            entity = self.entities[id]
+            for name in (entity.name, *entity.aliases):
+                by_key.setdefault(name_key(name), entity)
+        return Resolution(
+            by_key,
+            tuple(self.entities[id] for id in self.new),
+            tuple(self.entities[id] for id in self.changed),
+            tuple(self.choices),
+            tuple(self.doubts),
+        )

@@ -1,0 +1,113 @@
+"""What the vectors are asked: facts and turns, by meaning and by words, as they are and were."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+
+from graphmem.clock import stamp_or_none
+from graphmem.embedding import CachedEmbedder
+from graphmem.errors import BudgetExceeded
+from graphmem.model import HitKind
+from graphmem.ports.vectors import Only, Scored, Vector, VectorQuery, VectorStore
+from graphmem.retrieve.candidates.values import Question
+from graphmem.retrieve.rank.fuse import Arm, first_look
+from graphmem.retrieve.signals.words import Found
+from graphmem.retrieve.view import of_kind
+
+_log = logging.getLogger(__name__)
+
+_WINDOWS = 150  # of the arm that finds most
+_DENSE = 120  # whose nearness is known; the first of them are candidates
+_SESSIONS = 50
+_TURNS = 100  # candidates, whose texts are read with those around them
+_PAST = 20  # best facts of any time
+
+_ARM_OF = {
+    **dict.fromkeys(("turn near", "fact near"), "dense"),
+    **dict.fromkeys(("fact words", "window", "session"), "bm25"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """What the vectors found: of each kind the candidates, roughly best first."""
+
+    candidates: Mapping[HitKind, Sequence[str]]
+    found: Found
+    past: Mapping[str, float]
+    """Facts that have ended and would be among the best, by how near to the best (0 to 1)."""
+    reason: str | None = None
+    """Why nothing was looked for by meaning, if so."""
+
+
+async def vector_arms(
+    vectors: VectorStore, embedder: CachedEmbedder, question: Question, *, left_out: Set[str]
+) -> Arms:
+    """All that the store is asked, in one call: facts and turns, by meaning and by words; the words
+    around turns, and of whole sessions; and the best facts that have ended, for what the question
+    would have found before it changed."""
+    dense, reason = await _meaning(embedder, question)
+    queries = _queries(question, dense)
+    answers = dict(zip(queries, await vectors.search(list(queries.values())), strict=True))
+    past = _among_the_best(answers.get("past", []), answers["fact words"])
+    answers |= {name: [] for name in queries if _ARM_OF.get(name) in left_out}
+
+    def scores(*names: str) -> dict[str, float]:
+        return {hit.id: hit.score for name in names for hit in answers.get(name, ())}
+
+    near = answers.get("turn near", [])[: question.depth]
+    turns = first_look([Arm("bm25", answers["window"]), Arm("dense", near)])
+    facts = [Arm("dense", answers.get("fact near", [])), Arm("bm25", answers["fact words"])]
+    return Arms(
+        {"turn": turns[: max(_TURNS, question.depth)], "fact": first_look(facts)},
+        Found(
+            bm25=scores("window", "fact words"),
+            dense=scores("turn near", "fact near"),
+            session=scores("session"),
+        ),
+        past,
+        reason,
+    )
+
+
+async def _meaning(
+    embedder: CachedEmbedder, question: Question
+) -> tuple[Vector | None, str | None]:
+    """The question's vector; none, and why, when no more may be spent on one."""
+    try:
+        return await embedder.query(question.text), None
+    except BudgetExceeded as error:
+        _log.warning("searched by words alone: %s", error)
+        return None, f"{error}; searched by words alone"
+
+
+def _queries(question: Question, dense: Vector | None) -> dict[str, VectorQuery]:
+    """By name; those by meaning only where that is known."""
+    scope, depth, where = question.scope, question.depth, question.lens.where
+    moment = stamp_or_none(question.lens.moment)
+    # Sessions only tell about their turns, and so need not pass.
+    only = Only(scope.wall, scope.narrow_agent_id, scope.run_id, moment)
+    only_facts = replace(only, where=of_kind(where, "fact"))
+    only_turns = replace(only, where=of_kind(where, "turn"))
+    text = question.text
+    windows, sessions = max(_WINDOWS, depth), max(_SESSIONS, depth)
+    queries = {
+        "window": VectorQuery("turns", only_turns, windows, text=text, around=True),
+        "session": VectorQuery("sessions", only, sessions, text=text),
+        "fact words": VectorQuery("facts", only_facts, depth, text=text),
+    }
+    if dense is not None:
+        queries["turn near"] = VectorQuery("turns", only_turns, max(_DENSE, depth), dense=dense)
+        queries["fact near"] = VectorQuery("facts", only_facts, depth, dense=dense)
+    if moment is not None:
+        queries["past"] = VectorQuery("facts", replace(only_facts, past=True), _PAST, text=text)
+    return queries
+
+
+def _among_the_best(ended: Sequence[Scored], holding: Sequence[Scored]) -> dict[str, float]:
+    """What has ended of the best :data:`_PAST` of all, as a share of the best one's score."""
+    best = sorted((*ended, *holding), key=lambda hit: (-hit.score, hit.id))[:_PAST]
+    gone = {hit.id for hit in ended}
+    return {hit.id: hit.score / best[0].score for hit in best if hit.id in gone}

@@ -1,0 +1,44 @@
+"""A filter made ready for one read: the time of the call put in, names looked up in its scope."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from graphmem.clock import stamp
+from graphmem.filters import FIELDS, Test, Where, tests
+from graphmem.filters.tree import at_time, changed
+from graphmem.model import Scope
+from graphmem.retrieve.question.names import called, called_in_part
+from graphmem.retrieve.relationships.unknown_names import no_entity
+from graphmem.retrieve.view import Known
+
+_NAMED = frozenset(field.name for field in FIELDS["facts"].values() if field.holds == "name")
+
+
+async def resolved(where: Where, ledger: Known, scope: Scope, now: datetime) -> Where:
+    """The filter with entities by id: every entity that a name can mean. When nothing is called so,
+    one word means everybody with that given name or surname.
+
+    An id or a name that this scope does not hold is :class:`~graphmem.errors.NotFound`.
+    """
+    wanted = {
+        str(value): None for test in tests(where) if test.field in _NAMED for value in test.values
+    }
+    ids = {value: await _ids(ledger, scope, value) for value in wanted}
+
+    def put(test: Test) -> Where:
+        if test.field not in _NAMED or test.op != "in":
+            return test
+        found = dict.fromkeys(id for value in test.values for id in ids[str(value)])
+        return Test(test.field, "in", tuple(found))
+
+    return changed(at_time(where, stamp(now)), put)
+
+
+async def _ids(ledger: Known, scope: Scope, name_or_id: str) -> list[str]:
+    found = await called(ledger, scope, name_or_id) or await called_in_part(
+        ledger, scope, name_or_id
+    )
+    if not found:
+        raise await no_entity(ledger, scope.wall, name_or_id, where="where: ")
+    return [entity.id for entity in found]

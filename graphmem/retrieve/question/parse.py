@@ -1,0 +1,178 @@
+"""What a question asks for: whom, when, how many; read from its words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta
+
+from graphmem.retrieve.signals.reading import STOP_WORDS
+from graphmem.text import words
+
+_MONTHS = [
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+]  # fmt: skip
+_SEASONS = {
+    "spring": (3, 4, 5),
+    "summer": (6, 7, 8),
+    "autumn": (9, 10, 11),
+    "fall": (9, 10, 11),
+    "winter": (12, 1, 2),
+}
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_NAMED_MONTH = "|".join(_MONTHS)
+_DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_NAMED_MONTH})\b")
+_MONTH_FIRST = re.compile(rf"\b({_NAMED_MONTH}) (?:the )?(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)")
+_IN_NUMBERS = re.compile(r"\b(?:19|20)\d\d-(\d\d)-(\d\d)\b")
+_RELATIVE = re.compile(
+    r"\b(last|this|next) (week|month|year|" + "|".join((*_SEASONS, *_MONTHS)) + r")\b"
+)
+_AGO = re.compile(r"\b(a|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2}) years? ago\b")
+_COUNTS = ("a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_DAYS = {"today": 0, "yesterday": 1}
+_SIDES = {"before": -1, "after": 1, "since": 1}
+_OTHER_YEAR = 0.3
+_AMOUNT = re.compile(r"\bhow (?:many|much|long|old|often|far)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question taken apart. ``content`` are its words without stop words, in order, once each."""
+
+    content: tuple[str, ...]
+    sequence: tuple[str, ...]
+    """The same with repeats: neighbours here are pairs that a text may have too."""
+    words: tuple[str, ...]
+    """All of them."""
+    who_or_where: bool
+    when: bool
+    how_many: bool
+    months: frozenset[int]
+    years: frozenset[int]
+    days: frozenset[tuple[int, int]] = frozenset()
+    """Month and day of each day that is named."""
+
+    event: frozenset[str] = frozenset()
+    """The words of what the question calls earlier or later than what it asks for."""
+    side: int = 0
+    """-1 when that was ``before`` the event, 1 when it was ``after`` it or ``since``."""
+
+    def day_of(self, at: datetime | None) -> float:
+        """1 on a day that the question names; never in another year than that which it names."""
+        if at is None or (at.month, at.day) not in self.days:
+            return 0.0
+        return float(not self.years or at.year in self.years)
+
+    def month_of(self, at: datetime | None) -> float:
+        """1 when a time is in a month that the question names; less in another year than that
+        which it names."""
+        if at is None or at.month not in self.months:
+            return 0.0
+        return 1.0 if not self.years or at.year in self.years else _OTHER_YEAR
+
+    def year_of(self, at: datetime | None) -> float:
+        return float(at is not None and at.year in self.years)
+
+
+def take_apart(text: str, now: datetime | None = None) -> Asked:
+    """A question taken apart; with ``now`` it is known which summer is the last one."""
+    parts = words(text)
+    sequence = tuple(word for word in parts if word not in STOP_WORDS)
+    first, said, lower = (parts or [""])[0], set(parts), text.lower()
+    months = {at for at, name in enumerate(_MONTHS, start=1) if name in said}
+    if "may" in said and not re.search(r"\bMay\b", text[1:]):
+        months.discard(5)  # the verb
+    for season, inside in _SEASONS.items():
+        if season in said:
+            months.update(inside)
+    years = {int(year) for year in _YEAR.findall(text)}
+    days = _days_named(lower)
+    months |= {month for month, _ in days}
+    if now is not None and now.year not in {MINYEAR, MAXYEAR}:
+        for more_months, more_years in _relative(lower, said, now):
+            months |= more_months
+            years |= more_years
+        for word, ago in _DAYS.items():
+            if word in said:
+                then = now - timedelta(days=ago)
+                days.add((then.month, then.day))
+    event, side = _event(parts)
+    return Asked(
+        content=tuple(dict.fromkeys(sequence)),
+        sequence=sequence,
+        words=tuple(parts),
+        who_or_where=first in {"who", "where", "which"} or bool({"who", "where"} & said),
+        when=bool({"when", "date"} & said) or "how long" in lower or "what day" in lower,
+        how_many=_AMOUNT.search(lower) is not None,
+        months=frozenset(months),
+        years=frozenset(years),
+        days=frozenset(days),
+        event=event,
+        side=side,
+    )
+
+
+def _event(parts: Sequence[str]) -> tuple[frozenset[str], int]:
+    """What stands behind the last "before" or "after", when that is more than a date."""
+    at = max((n for n, word in enumerate(parts) if word in _SIDES), default=-1)
+    if at < 0:
+        return frozenset(), 0
+    event = {word for word in parts[at + 1 :] if word not in STOP_WORDS and word not in _MONTHS}
+    event = {word for word in event if not word[0].isdigit()}
+    return frozenset(event), _SIDES[parts[at]] if event else 0
+
+
+def _days_named(lower: str) -> set[tuple[int, int]]:
+    """Month and day of each date: 7 May, May 7th, 2023-05-07."""
+    named = [(_MONTHS.index(month) + 1, int(day)) for day, month in _DAY_FIRST.findall(lower)]
+    named += [(_MONTHS.index(month) + 1, int(day)) for month, day in _MONTH_FIRST.findall(lower)]
+    named += [(int(month), int(day)) for month, day in _IN_NUMBERS.findall(lower)]
+    return {(month, day) for month, day in named if 1 <= month <= 12 and 1 <= day <= 31}
+
+
+def _relative(
+    lower: str, said: Collection[str], now: datetime
+) -> Iterator[tuple[set[int], set[int]]]:
+    """The months and years of each time that is told from now on."""
+    for word, days in _DAYS.items():
+        if word in said:
+            yield _days_off(now, -days)
+    for which, span in _RELATIVE.findall(lower):
+        step = {"last": -1, "this": 0, "next": 1}[which]
+        if span == "year":
+            yield set(), {now.year + step}
+        elif span == "week":
+            yield _days_off(now, 7 * step)
+        elif span == "month":
+            number = now.year * 12 + now.month - 1 + step
+            yield {number % 12 + 1}, {number // 12}
+        else:
+            yield _occurrence(_SEASONS.get(span) or (_MONTHS.index(span) + 1,), step, now)
+    for count in _AGO.findall(lower):
+        number = int(count) if count.isdigit() else max(1, _COUNTS.index(count))
+        yield set(), {now.year - number}
+
+
+def _days_off(now: datetime, days: int) -> tuple[set[int], set[int]]:
+    then = now + timedelta(days=days)
+    return {then.month}, {then.year}
+
+
+def _occurrence(span: tuple[int, ...], step: int, now: datetime) -> tuple[set[int], set[int]]:
+    """Which years some months are in, the last time, this time or the next time that they come. A
+    winter begins in the year before that in which it ends."""
+    first, last = span[0], span[-1]
+    begins = 1 if first > last else 0
+    # The year in which the one that is on, or the next to come, ends.
+    end = now.year + (now.month > last)
+    on = now.month in span
+    end += {-1: -1, 0: 0 if on or now.month < first else -1, 1: 1 if on else 0}[step]
+    return set(span), set(range(end - begins, end + 1))
+
+
+def speakers_named(asked: Collection[str], speakers: Collection[str]) -> set[str]:
+    """The speakers of whom a word of the name is among these words."""
+    said = set(asked)
+    return {speaker for speaker in speakers if said.intersection(words(speaker))}

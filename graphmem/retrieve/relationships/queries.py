@@ -1,0 +1,273 @@
+"""Relationship queries: who, what, since when, how do these connect.
+
+What is asked by id, name or time comes from the ledger, which has indexes for it; what is asked
+by walking comes from the graph, hop by hop, so that every backend walks alike (see
+:mod:`graphmem.retrieve.relationships.paths`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import product
+from typing import TYPE_CHECKING
+
+from graphmem.clock import stamp_or_none
+from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Subgraph
+from graphmem.ports.graph import GraphStore, Link
+from graphmem.ports.ledger import EntityQuery
+from graphmem.retrieve.narrow import told_facts
+from graphmem.retrieve.question.names import called, called_in_part
+from graphmem.retrieve.relationships.paths import Route, Walk
+from graphmem.retrieve.relationships.unknown_names import no_entity
+from graphmem.retrieve.view import Known, Lens, since
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+_PAGE = 1000
+
+
+class Relate:
+    """Answers about entities and how they connect, inside one scope."""
+
+    def __init__(self, ledger: Known, graph: GraphStore) -> None:
+        self._ledger = ledger
+        self._walk = Walk(ledger, graph)
+
+    async def entity(self, scope: Scope, name_or_id: str, *, whole: bool = False) -> Entity:
+        """By id, then by name or alias; of homonyms the one that was known first. Unless it must be
+        the ``whole`` name: by a given name or surname that only one has."""
+        found = await called(self._ledger, scope, name_or_id)
+        if found:
+            return found[0]
+        in_part = [] if whole else await called_in_part(self._ledger, scope, name_or_id)
+        if len(in_part) == 1:
+            return in_part[0]
+        raise await no_entity(self._ledger, scope.wall, name_or_id)
+
+    async def names(self, scope: Scope, ids: Sequence[str]) -> dict[str, Entity]:
+        found: dict[str, Entity] = {}
+        for start in range(0, len(ids), _PAGE):
+            query = EntityQuery(scope.wall, ids=tuple(ids[start : start + _PAGE]), limit=_PAGE)
+            found |= {entity.id: entity for entity in await self._ledger.entities(query)}
+        return found
+
+    async def relations(
+        self,
+        scope: Scope,
+        entity: str | None,
+        *,
+        types: Sequence[str] | None,
+        other: str | None,
+        lens: Lens,
+        limit: int,
+    ) -> list[Relation]:
+        """Of any of these types, as they are stored; the earliest first."""
+        one = (await self.entity(scope, entity)).id if entity is not None else None
+        two = (await self.entity(scope, other)).id if other is not None else None
+        sides = {(one, two), (two, one)} if one or two else {(None, None)}
+        found: dict[str, Fact] = {}
+        for (subject_id, object_id), type in product(sorted(sides, key=str), types or (None,)):
+            query = lens.query(
+                scope,
+                relation=(subject_id, type, object_id),
+                stated_only=True,
+                earliest_first=True,
+                limit=limit,
+            )
+            found |= {fact.id: fact for fact in await self._ledger.facts(query)}
+        facts = sorted(found.values(), key=_by_begin)[:limit]
+        return await self.as_relations(scope, facts)
+
+    async def as_relations(self, scope: Scope, facts: Sequence[Fact]) -> list[Relation]:
+        ids = {id for fact in facts for id in (fact.subject_id, fact.object_id) if id}
+        entities = await self.names(scope, sorted(ids))
+        return [
+            Relation(
+                fact_id=fact.id,
+                subject_id=fact.subject_id,
+                subject=entities[fact.subject_id].name,
+                type=fact.type,
+                object_id=fact.object_id,
+                object=entities[fact.object_id].name,
+                fact=fact.text,
+                recorded_at=fact.recorded_at,
+                stated_at=fact.stated_at,
+                valid_at=fact.valid_at,
+                invalid_at=fact.invalid_at,
+                modality=fact.modality,
+            )
+            for fact in facts
+            if fact.subject_id in entities and fact.object_id in entities and fact.type
+        ]
+
+    async def neighbours(
+        self, scope: Scope, entity: str, hops: int, limit: int, lens: Lens
+    ) -> Subgraph:
+        start = await self.entity(scope, entity)
+        seen = {start.id: None}
+        links: dict[str, Link] = {}
+        frontier = [start.id]
+        for _ in range(hops):
+            reached: dict[str, None] = {}
+            near = await self._walk.links(scope, frontier, lens, enough=limit)
+            for found in near.values():
+                for link in found:
+                    links[link.fact_id] = link
+                    reached |= dict.fromkeys(id for id in link.entity_ids if id not in seen)
+            frontier = list(reached)[: max(0, limit - len(seen))]
+            seen |= dict.fromkeys(frontier)
+            if not frontier:
+                break
+        inside = [link for link in links.values() if link.type and set(_ends(link)) <= set(seen)]
+        facts = await self._walk.stated(scope, [link.fact_id for link in inside], lens)
+        entities = await self.names(scope, list(seen))
+        return Subgraph(
+            tuple(entities[id] for id in seen if id in entities),
+            tuple(await self.as_relations(scope, facts)),
+        )
+
+    async def paths(
+        self,
+        scope: Scope,
+        source: str,
+        target: str,
+        *,
+        max_hops: int,
+        limit: int,
+        lens: Lens,
+    ) -> list[Path]:
+        """Shortest first."""
+        start, end = await self.entity(scope, source), await self.entity(scope, target)
+        if start.id == end.id:
+            return []
+        routes = await self._walk.routes(
+            scope, start.id, end.id, max_hops=max_hops, limit=limit, lens=lens
+        )
+        return await self._as_paths(scope, start, routes)
+
+    async def timeline(
+        self,
+        scope: Scope,
+        entity: str | None,
+        *,
+        after: datetime | None,
+        before: datetime | None,
+        limit: int,
+        lens: Lens | None = None,
+    ) -> list[Moment]:
+        subject = (await self.entity(scope, entity)).id if entity is not None else None
+        facts = await self.every_fact(scope, subject, lens or Lens())
+        moments = [
+            moment
+            for fact in facts
+            for moment in _moments(fact)
+            if (after is None or moment.at >= after) and (before is None or moment.at < before)
+        ]
+        return sorted(moments, key=lambda m: (m.at, m.fact.id, m.what))[:limit]
+
+    async def to_networkx(self, scope: Scope, lens: Lens) -> nx.MultiDiGraph[str]:
+        """Every entity as a node and every relation as an edge whose key is the fact's id."""
+        import networkx as nx
+
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        after: str | None = None
+        while True:
+            page = await self._ledger.entities(EntityQuery(scope.wall, limit=_PAGE, after=after))
+            for entity in page:
+                graph.add_node(
+                    entity.id, name=entity.name, kind=entity.kind, aliases=list(entity.aliases)
+                )
+            if len(page) < _PAGE:
+                break
+            after = f"{page[-1].name}\0{page[-1].id}"
+        for fact in await self.every_fact(scope, None, lens, stated_only=True):
+            if fact.type and fact.subject_id in graph and fact.object_id in graph:
+                graph.add_edge(
+                    fact.subject_id,
+                    fact.object_id,
+                    key=fact.id,
+                    type=fact.type,
+                    fact=fact.text,
+                    valid_at=stamp_or_none(fact.valid_at),
+                    invalid_at=stamp_or_none(fact.invalid_at),
+                )
+        return graph
+
+    async def every_fact(
+        self, scope: Scope, entity_id: str | None, lens: Lens, *, stated_only: bool = False
+    ) -> list[Fact]:
+        """All facts, or all about one entity, a page at a time."""
+        found: list[Fact] = []
+        after: str | None = None
+        while True:
+            query = lens.query(
+                scope,
+                entity_ids=(entity_id,) if entity_id else None,
+                stated_only=stated_only,
+                after=after,
+                limit=_PAGE,
+            )
+            page = await told_facts(self._ledger, scope, query)
+            found += page
+            if len(page) < _PAGE:
+                return found
+            after = page[-1].id
+
+    async def _as_paths(self, scope: Scope, start: Entity, routes: Sequence[Route]) -> list[Path]:
+        ids = sorted({id for route in routes for id, _ in route} | {start.id})
+        entities = await self.names(scope, ids)
+        fact_ids = sorted({link.fact_id for route in routes for _, link in route})
+        facts = {fact.id: fact for fact in await self._walk.stated(scope, fact_ids, Lens())}
+        return [Path(tuple(_steps(start, route, entities, facts))) for route in routes]
+
+
+def _steps(
+    start: Entity,
+    route: Route,
+    entities: Mapping[str, Entity],
+    facts: Mapping[str, Fact],
+) -> list[Step]:
+    steps = []
+    here = start
+    for id, link in route:
+        there = entities[id]
+        typed = set(_ends(link)) == {here.id, there.id}
+        steps.append(
+            Step(
+                source=here,
+                target=there,
+                fact_id=link.fact_id,
+                type=link.type if typed else None,
+                forward=not typed or link.subject_id == here.id,
+                fact=facts[link.fact_id].text if link.fact_id in facts else "",
+            )
+        )
+        here = there
+    return steps
+
+
+def _ends(link: Link) -> tuple[str, ...]:
+    return tuple(id for id in (link.subject_id, link.object_id) if id)
+
+
+def _by_begin(fact: Fact) -> tuple[datetime, str]:
+    """The ledger's order, earliest first: by when it began, else ended."""
+    ends = (fact.invalid_at, fact.expires_at, fact.archived_at)
+    return since(fact) or min(end for end in ends if end is not None), fact.id
+
+
+def _since(fact: Fact) -> datetime:
+    return fact.valid_at or fact.stated_at or fact.recorded_at
+
+
+def _moments(fact: Fact) -> list[Moment]:
+    """When it began (or, undated, was stated), and when it ended; of what is not stated, when it is
+    meant for, else when it was said."""
+    if fact.modality != "stated":
+        return [Moment(fact.planned_for or _since(fact), fact.modality, fact)]
+    moments = [Moment(_since(fact), "began" if fact.valid_at else "stated", fact)]
+    if fact.invalid_at:
+        moments.append(Moment(fact.invalid_at, "ended", fact))
+    return moments

@@ -1,0 +1,190 @@
+"""Texts read once for ranking: their words as numbers, and what kind of answer they could be.
+
+A turn never changes, so what was read of it is kept, up to a bound, and a search pays only for
+turns that no search before it came near.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmem.model import Fact, Turn
+from graphmem.ports.word_vectors import WordVectors
+from graphmem.retrieve.view import Known
+from graphmem.text import heading, name_key, words
+
+AROUND = 2
+"""Turns on each side that tell what a turn is about."""
+_MOST_READ = 30_000  # texts kept; about 1 KiB each
+_MOST_WORDS = 65_536  # different words kept; 64 MiB of vectors
+_LONGEST = 400  # words of one text that are looked at
+_NOTHING = 0
+"""The word that stands first in every text, near to none."""
+
+STOP_WORDS = frozenset({
+    "a", "an", "the", "i", "you", "he", "she", "it", "we", "they", "me", "him", "her", "us",
+    "them", "my", "your", "his", "its", "our", "their", "is", "are", "was", "were", "be", "been",
+    "being", "am", "do", "does", "did", "done", "doing", "have", "has", "had", "having", "what",
+    "when", "where", "who", "whom", "whose", "which", "why", "how", "will", "would", "can",
+    "could", "should", "shall", "may", "might", "must", "to", "of", "in", "on", "at", "for",
+    "from", "by", "with", "about", "as", "into", "than", "then", "that", "this", "these", "those",
+    "and", "or", "but", "not", "no", "if", "so", "because", "there", "here", "up", "out", "off",
+    "over", "under", "again", "just", "very", "too", "also", "any", "some", "all", "both", "each",
+    "few", "more", "most", "other", "such", "only", "own", "same", "s", "t", "i'm", "i've",
+    "i'll", "i'd", "it's", "that's", "don't", "didn't",
+})  # fmt: skip
+_TIME = re.compile(
+    r"\b(yesterday|today|tonight|tomorrow|last|next|ago|weeks?|weekend|months?|years?|morning|"
+    r"evening|night|(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|"
+    r"june|july|august|september|october|november|december|\d{4})\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|couple|few|"
+    r"several|dozens?|hundreds?|thousands?)\b",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<=\s)(?!I\b)[^\W\d_a-z]\w")
+_MOST_NAMES = 3
+_FULL = 40  # words from which on a text is no longer short
+
+
+class Read:
+    """A text as ranking needs it. ``words`` are rows of the vocabulary, in order, without stop
+    words; the first is always :data:`_NOTHING`. What only some questions ask for is looked for
+    when one does."""
+
+    def __init__(self, text: str, words: NDArray[np.int32], turn: Turn | None) -> None:
+        self.text = text
+        self.words = words
+        self.turn = turn
+        self.asks = text.rstrip().endswith("?")
+        """It is a question."""
+        self.questions = "?" in text
+        """There is a question in it."""
+        self.length = min(1.0, text.count(" ") / _FULL)
+        """From 0 to 1, as are the following."""
+
+    @cached_property
+    def title(self) -> str:
+        """The key of what it says that it is about; empty when it does not say."""
+        found = heading(self.text) if self.turn is not None and self.turn.ordinal == 0 else None
+        return name_key(found) if found else ""
+
+    @cached_property
+    def names(self) -> float:
+        return min(_MOST_NAMES, len(_NAME.findall(self.text))) / _MOST_NAMES
+
+    @cached_property
+    def times(self) -> float:
+        return float(_TIME.search(self.text) is not None)
+
+    @cached_property
+    def numbers(self) -> float:
+        return float(_NUMBER.search(self.text) is not None)
+
+
+class Vocabulary:
+    """Words and their vectors, growing."""
+
+    def __init__(self, source: WordVectors) -> None:
+        self._source = source
+        self._index: dict[str, int] = {}
+        self._vectors = np.zeros((1024, source.width), dtype=np.float32)
+        self._filled = _NOTHING + 1
+
+    def __len__(self) -> int:
+        return self._filled
+
+    def vectors(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self._vectors[rows]
+        return found
+
+    async def learn(self, texts: Iterable[Sequence[str]]) -> None:
+        """Take in every word that is new."""
+        new = list(dict.fromkeys(w for text in texts for w in text if w not in self._index))
+        if not new:
+            return
+        vectors = await self._source.word_vectors(new)
+        end = self._filled + len(new)
+        while end > len(self._vectors):
+            self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
+        self._vectors[self._filled : end] = vectors
+        # Another search may have met one of them meanwhile: texts that it read keep its row.
+        for row, word in enumerate(new, start=self._filled):
+            self._index.setdefault(word, row)
+        self._filled = end
+
+    def rows(self, text: Sequence[str]) -> NDArray[np.int32]:
+        """The words of a text that was learnt, :data:`_NOTHING` before them."""
+        return np.array([_NOTHING, *(self._index[word] for word in text)], dtype=np.int32)
+
+
+class Reader:
+    """Reads turns and facts, and remembers."""
+
+    def __init__(self, ledger: Known, source: WordVectors) -> None:
+        self._ledger = ledger
+        self.vocabulary = Vocabulary(source)
+        self._turns: dict[tuple[str, str], Read] = {}
+        self._places: dict[tuple[str, int], Read] = {}
+        self._centred: set[tuple[str, str]] = set()
+        self._facts: dict[tuple[str, int], Read] = {}
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to go on with a new one."""
+        read = len(self._turns) + len(self._facts)
+        return read > _MOST_READ or len(self.vocabulary) > _MOST_WORDS
+
+    async def turns(self, wall: str, ids: Sequence[str]) -> list[Read]:
+        """These turns and those up to :data:`AROUND` beside them, in order inside an episode."""
+        await self.read(wall, ids)
+        return self._with_neighbours(
+            [self._turns[wall, id] for id in ids if (wall, id) in self._turns]
+        )
+
+    async def read(self, wall: str, ids: Iterable[str]) -> None:
+        """Read what :meth:`turns` will be asked for, all in one call."""
+        while missing := [id for id in ids if (wall, id) not in self._centred]:
+            found = await self._ledger.turns(wall, missing, around=AROUND)
+            new = [turn for turn in found if (wall, turn.id) not in self._turns]
+            split = [content_words(turn.text) for turn in new]
+            await self.vocabulary.learn(split)
+            for turn, text in zip(new, split, strict=True):
+                read = Read(turn.text, self.vocabulary.rows(text), turn)
+                self._turns[wall, turn.id] = self._places[turn.episode_id, turn.ordinal] = read
+            self._centred.update((wall, id) for id in missing)
+
+    def _with_neighbours(self, centres: Sequence[Read]) -> list[Read]:
+        places: dict[tuple[str, int], Read] = {}
+        for read in centres:
+            if read.turn is None:
+                continue
+            episode, ordinal = read.turn.episode_id, read.turn.ordinal
+            for at in range(ordinal - AROUND, ordinal + AROUND + 1):
+                near = self._places.get((episode, at))
+                if near is not None:
+                    places[episode, at] = near
+        return [places[place] for place in sorted(places)]
+
+    async def facts(self, facts: Sequence[Fact], turns: Iterable[Read] = ()) -> list[Read]:
+        """``turns`` have been read; a fact that was told in just these words need not be."""
+        new = [fact for fact in facts if (fact.id, fact.version) not in self._facts]
+        words = {read.text: read.words for read in turns} if new else {}
+        split = {fact.text: content_words(fact.text) for fact in new if fact.text not in words}
+        await self.vocabulary.learn(split.values())
+        words |= {text: self.vocabulary.rows(found) for text, found in split.items()}
+        for fact in new:
+            self._facts[fact.id, fact.version] = Read(fact.text, words[fact.text], None)
+        return [self._facts[fact.id, fact.version] for fact in facts]
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a text that could be asked for."""
+    return [word for word in words(text)[:_LONGEST] if word not in STOP_WORDS]

@@ -1,0 +1,97 @@
+"""What a ledger must do with entities that are said to be one."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from graphmem.model import Merge
+from graphmem.ports.ledger import (
+    Commit,
+    EntityQuery,
+    Erasure,
+    Ledger,
+    StatementQuery,
+    Undone,
+)
+from graphmem.testing.ledger_draft import ADA, BOB, Draft
+from graphmem.testing.ledger_statements import tell
+
+
+class MergedContract:
+    """One entity out of two, parted again, and erased."""
+
+    async def test_merged_entities_are_one_until_they_are_parted(
+        self, ledger: Ledger, draft: Draft
+    ) -> None:
+        ada, countess, acme = (draft.entity(name) for name in ("Ada", "Countess", "Acme"))
+        one, works, fact = await tell(ledger, draft, "Ada works.", ada, acme, new=(ada, acme))
+        two, other, _ = await tell(ledger, draft, "She works.", countess, acme, new=(countess,))
+        both = replace(ada, aliases=("Countess",))
+        merge = Merge(draft.clock.new_id(), ada.id, countess.id, draft.clock.now(), before=ada)
+        head = await ledger.head()
+        await ledger.commit(
+            [Commit(None, renamed=(both,), merge=merge, wall=ADA.wall, at=merge.at, actor="user")]
+        )
+        events = {(e.kind, e.action, e.id) for e in await ledger.events(head, 100)}
+        assert events == {
+            ("entity", "DELETE", countess.id),
+            ("mention", "REPLACE", two.id),
+            ("entity", "UPDATE", ada.id),
+        }
+        assert await ledger.entities(EntityQuery(ADA.wall, keys=("countess",))) == [both]
+        assert await ledger.present("mention") == {
+            f"{episode} {id}" for episode in (one.id, two.id) for id in (ada.id, acme.id)
+        }
+        query = StatementQuery(ADA.wall, places=(("works_at", ada.id, None),))
+        told = await ledger.statements(query)
+        assert (told.statements, told.merged) == ((works, other), {countess.id: ada.id})
+        found = await ledger.merges(ADA.wall, countess.id)
+        assert found == await ledger.merges(ADA.wall, ada.id) == [replace(merge, gone=countess)]
+        assert await ledger.merges(BOB.wall, ada.id) == []
+        await ledger.commit(
+            [Commit(None, renamed=(ada,), wall=ADA.wall, undone=Undone(merge_id=merge.id))]
+        )
+        assert await ledger.entities(EntityQuery(ADA.wall)) == [acme, ada, countess]
+        assert (await ledger.statements(query)).statements == (works,)
+        assert await ledger.merges(ADA.wall, ada.id) == []
+        assert f"{two.id} {countess.id}" in await ledger.present("mention")
+        assert fact.id in await ledger.present("fact")
+
+    @pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+    async def test_what_was_merged_is_erased_in_any_order(
+        self, ledger: Ledger, draft: Draft, order: tuple[int, ...]
+    ) -> None:
+        names = ("Alpha", "Bravo", "Carol")
+        alone = [draft.entity(name) for name in names]
+        told = [await tell(ledger, draft, f"{e.name} works.", e, new=(e,)) for e in alone]
+        now = list(alone)
+        for kept, gone in ((1, 2), (0, 1)):  # Carol is Bravo, who is Alpha
+            merge = Merge(
+                draft.clock.new_id(),
+                alone[kept].id,
+                alone[gone].id,
+                draft.clock.now(),
+                before=now[kept],
+            )
+            aliases = (now[gone].name, *now[gone].aliases)
+            now[kept] = replace(now[kept], aliases=aliases)
+            await ledger.commit(
+                [Commit(None, renamed=(now[kept],), merge=merge, wall=ADA.wall, at=merge.at)]
+            )
+        left = set(names)
+        for which in order:
+            await ledger.erase(Erasure(ADA, episode_ids=(told[which][0].id,)))
+            left.discard(names[which])
+            found = await ledger.entities(EntityQuery(ADA.wall))
+            # One that others were merged into stays for them, and what it is called.
+            kept = max((names.index(name) for name in left), default=-1)
+            stay = {*names[: kept + 1]}
+            assert {n for e in found for n in (e.name, *e.aliases)} == stay
+            stored = repr([await ledger.rows(t, None, 1000) for t in ledger.tables])
+            assert {name for name in names if name in stored} == stay
+            for lost in set(names) - stay:
+                assert await ledger.entities(EntityQuery(ADA.wall, keys=(lost.lower(),))) == []
+        assert (await ledger.stats(ADA)).entities == 0

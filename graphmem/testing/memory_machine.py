@@ -1,0 +1,402 @@
+"""A whole memory under random use: a Hypothesis state machine, and the ledger's own replay.
+
+Give :func:`memory_machine` a way to open a store, and run what it returns::
+
+    def open_store(folder):
+        return open_memory(folder, settings=Settings.load(graph="mygraph:///..."), clock=clock)
+
+    run_state_machine_as_test(memory_machine(opener))
+
+After every step the machine holds that ``verify`` finds no difference; that the facts, episodes
+and sources are those of a dictionary kept beside the store; that each fact's history folds to its
+present; and that replaying the ledger from its first event into an empty graph and empty vectors
+gives what the live ones hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from graphmem.adapters.graph.networkx import NetworkXGraph
+from graphmem.adapters.vectors.memory import MemoryVectors
+from graphmem.embedding import CachedEmbedder
+from graphmem.engine import AsyncMemory
+from graphmem.errors import NotFound
+from graphmem.model import Fact, Scope
+from graphmem.ports.graph import GraphDump
+from graphmem.ports.vectors import COLLECTIONS, Only, VectorQuery, VectorStore
+from graphmem.projection.project import Projection, graph_target, vector_target
+from graphmem.testing._expected_state import Held, essence
+
+_T = TypeVar("_T")
+
+Opener: TypeAlias = Callable[[], Awaitable[AsyncMemory]]
+"""Opens one store; called again after a ``close``, it opens the same one."""
+
+_TOLERANCE = 1e-4  # of scores: engines quantize and sum in different orders
+_PROBES = ("Where does Bob Stone live?", "Acme", "tea")
+
+
+# -- the ledger's replay ---------------------------------------------------------------------------
+
+
+async def replay_differences(memory: AsyncMemory) -> list[str]:
+    """How the live graph and vectors differ from a replay of the ledger; empty when they do not.
+
+    Unlike ``verify`` this compares content: every node and edge with its properties, every point,
+    and the scores of a few searches in each wall.
+    """
+    parts = memory._parts
+    await memory._follow()
+    embedder = CachedEmbedder(parts.embedder, parts.ledger)
+    graph, vectors = NetworkXGraph(), MemoryVectors()
+    await graph.open("replay")
+    await vectors.open("replay", parts.embedder.name, await parts.embedder.size())
+    await Projection("graph", parts.ledger, graph_target(graph)).catch_up()
+    await Projection("vectors", parts.ledger, vector_target(vectors, embedder)).catch_up()
+    live, fresh = await parts.graph.dump(), await graph.dump()
+    differences = [*_graph_differences(live, fresh)]
+    walls = sorted({str(dict(properties)["scope"]) for _, _, properties in fresh.nodes})
+    differences += await _vector_differences(parts.vectors, vectors, walls, embedder)
+    await graph.close()
+    await vectors.close()
+    return differences
+
+
+def _graph_differences(live: GraphDump, fresh: GraphDump) -> Iterable[str]:
+    for what, ours, theirs in (
+        ("nodes", live.nodes, fresh.nodes),
+        ("edges", live.edges, fresh.edges),
+    ):
+        more = set(map(repr, ours)) - set(map(repr, theirs))
+        less = set(map(repr, theirs)) - set(map(repr, ours))
+        yield from (f"graph {what}: only in the live one: {one}" for one in sorted(more))
+        yield from (f"graph {what}: only in the replay: {one}" for one in sorted(less))
+        if len(ours) != len(theirs):
+            yield f"graph {what}: {len(ours)} live, {len(theirs)} in the replay"
+
+
+async def _vector_differences(
+    live: VectorStore, fresh: VectorStore, walls: Iterable[str], embedder: CachedEmbedder
+) -> list[str]:
+    differences = []
+    for collection in COLLECTIONS:
+        ours, theirs = await live.ids(collection), await fresh.ids(collection)
+        if ours != theirs:
+            differences.append(f"vectors {collection}: {sorted(ours ^ theirs)} in one of both")
+        for wall in walls:
+            queries = [
+                query
+                for probe in _PROBES
+                for query in (
+                    VectorQuery(collection, Only(wall), 1000, text=probe),
+                    VectorQuery(collection, Only(wall), 1000, dense=await embedder.query(probe)),
+                )
+            ]
+            answers = zip(await live.search(queries), await fresh.search(queries), strict=True)
+            for query, (mine, other) in zip(queries, answers, strict=True):
+                scores = {hit.id: hit.score for hit in mine}
+                expected = {hit.id: hit.score for hit in other}
+                if scores.keys() != expected.keys() or any(
+                    abs(scores[id] - expected[id]) > _TOLERANCE for id in scores
+                ):
+                    how = "dense" if query.text is None else query.text
+                    differences.append(f"vectors {collection} in {wall}: {how} scores differ")
+    return differences
+
+
+async def unfolded(memory: AsyncMemory, facts: Iterable[Fact]) -> list[str]:
+    """Facts whose history does not fold to their present (law 4)."""
+    wrong = []
+    for fact in facts:
+        scope = fact.scope
+        changes = await memory.history(
+            fact.id, project_id=scope.project_id, user_id=scope.user_id, agent_id=scope.agent_id
+        )
+        joined = all(a.after == b.before for a, b in itertools.pairwise(changes))
+        if changes[0].before is not None or not joined or changes[-1].after != fact:
+            wrong.append(fact.id)
+    return wrong
+
+
+# -- the machine -----------------------------------------------------------------------------------
+
+_USERS = ("ada", "bob/x")
+_RUNS = (None, "r1", "r%2F")
+_SENTENCES = (
+    "Bob Stone works at Acme.",
+    "Bob Stone works at Initech.",
+    "Bob Stone no longer works at Acme.",
+    "Bob Stone lives in Oslo.",
+    "Bob Stone moved to Lisbon.",
+    "Carol Reed lives in Lisbon.",
+    "Carol Reed moved to Rome.",
+    "Bob Stone is married to Carol Reed.",
+    "Dr. Bob Stone knows Carol Reed and Zoë.",
+    "I work at Acme. I like tea.",
+    "I live in Oslo.\n\nBob Stone lives in Oslo.",
+    "Tea at four.",
+    "The kettle is blue; the cup holds 12 sips.",
+    "The kettle is blue; the cup holds 13 sips.",
+)
+_TEXTS = st.sampled_from(_SENTENCES)
+_TYPES = ("lives_in", "works_at", "likes")
+_DAYS = st.integers(1, 28).map(lambda day: f"2024-02-{day:02}")
+_WHOSE = st.sampled_from(_USERS)
+_WHERE = st.sampled_from(_RUNS)
+_WHICH = st.integers(0, 10_000)
+
+
+class MemoryMachine(RuleBasedStateMachine):
+    """One store, used at random by two users, beside what it should hold."""
+
+    new_opener: ClassVar[Callable[[], Opener]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.opener = type(self).new_opener()
+        self.memory = self.run(_opened(self.opener))
+        self.held = Held()
+
+    def run(self, call: Coroutine[Any, Any, _T]) -> _T:
+        return self.runner.run(call)
+
+    def teardown(self) -> None:
+        self.run(self.memory.close())
+        self.runner.close()
+
+    @initialize(text=_TEXTS, day=_DAYS)
+    def begin(self, text: str, day: str) -> None:
+        self.add(_USERS[0], None, text, day, infer=True)
+
+    # Writes
+
+    @rule(user=_WHOSE, run=_WHERE, text=_TEXTS, day=_DAYS, infer=st.booleans())
+    def add(self, user: str, run: str | None, text: str, day: str, infer: bool) -> None:
+        receipt = self.run(
+            self.memory.add(text, user_id=user, run_id=run, occurred_at=day, infer=infer)
+        )
+        known = self.held.places.get((user, run, text, day))
+        assert receipt.status == ("done" if known is None else "duplicate")
+        assert known in {None, receipt.episode_id}
+        self.held.places[user, run, text, day] = receipt.episode_id
+        self.held.undone.pop(receipt.episode_id, None)
+        self.held.take(receipt)
+
+    @rule(user=_WHOSE, run=_WHERE, texts=st.lists(_TEXTS, max_size=5), day=_DAYS)
+    def add_many(self, user: str, run: str | None, texts: list[str], day: str) -> None:
+        places = [(user, run, text, day) for text in dict.fromkeys(texts)]
+        new = [place for place in places if place not in self.held.places]
+        count = self.run(
+            self.memory.add_many(
+                texts, user_id=user, run_id=run, occurred_at=day, infer=len(texts) % 2 == 0
+            )
+        )
+        assert count == len(new)
+        self.learn(user)
+
+    @precondition(lambda self: bool(self.held.facts))
+    @rule(which=_WHICH, importance=st.sampled_from([0.25, 0.75]), text=st.none() | _TEXTS)
+    def update(self, which: int, importance: float, text: str | None) -> None:
+        fact = self.pick(which)
+        user = str(fact.scope.user_id)
+        after = self.run(self.memory.update(fact.id, text, importance=importance, user_id=user))
+        assert after.importance == importance
+        assert after.text == (fact.text if text is None else text)
+        self.held.facts[fact.id] = after
+        self.learn(user)
+
+    @precondition(lambda self: bool(self.held.facts))
+    @rule(which=_WHICH, erase=st.booleans())
+    def delete_fact(self, which: int, erase: bool) -> None:
+        fact = self.pick(which)
+        removal = self.run(self.memory.delete(fact.id, erase=erase, user_id=fact.scope.user_id))
+        assert removal.facts == 1
+        self.held.retire(fact.id)
+        if erase:
+            self.held.retired.discard(fact.id)
+        self.learn(str(fact.scope.user_id))
+
+    @precondition(lambda self: bool(self.held.places))
+    @rule(which=_WHICH)
+    def delete_episode(self, which: int) -> None:
+        (user, *_), id = sorted(self.held.places.items(), key=repr)[which % len(self.held.places)]
+        assert self.run(self.memory.delete(id, user_id=user)).episodes == 1
+        self.held.erase({id})
+        self.learn(user)
+
+    @precondition(lambda self: bool(self.held.places))
+    @rule(which=_WHICH)
+    def undo_episode(self, which: int) -> None:
+        places = sorted(self.held.places.items(), key=repr)
+        (user, run, *_), id = places[which % len(places)]
+        assert self.run(self.memory.undo(id, user_id=user)).episodes == 1
+        self.held.erase({id})
+        self.held.undone[id] = (user, run)
+        self.learn(user)
+
+    @precondition(lambda self: bool(self.held.facts))
+    @rule(which=_WHICH)
+    def delete_and_undo(self, which: int) -> None:
+        fact = self.pick(which)
+        user = str(fact.scope.user_id)
+        self.run(self.memory.delete(fact.id, user_id=user))
+        change = self.run(self.memory.history(fact.id, user_id=user))[-1]
+        self.run(self.memory.undo(str(change.seq), user_id=user))
+        assert essence(self.run(self.memory.get(fact.id, user_id=user))) == essence(fact)
+
+    @precondition(lambda self: bool(self.held.facts))
+    @rule(which=_WHICH)
+    def merge_and_unmerge(self, which: int) -> None:
+        user = str(self.pick(which).scope.user_id)
+        known = self.run(self.memory.entities(user_id=user))
+        if len(known) < 2:
+            return
+        kept, gone = known[which % len(known)], known[(which + 1) % len(known)]
+        self.run(self.memory.merge(kept.id, gone.id, user_id=user))
+        assert self.run(replay_differences(self.memory)) == []
+        assert self.run(self.memory.unmerge(gone.id, user_id=user)) == gone
+        assert self.run(self.memory.entities(user_id=user)) == known
+
+    @rule(type=st.sampled_from(_TYPES), one=st.sampled_from((True, False, None)))
+    def declare_type(self, type: str, one: bool | None) -> None:
+        self.run(self.memory.declare_type(type, single_valued=one))
+        for user in _USERS:
+            self.learn(user)
+
+    @rule(other=st.sampled_from((*_TYPES, None)))
+    def declare_the_same(self, other: str | None) -> None:
+        self.run(self.memory.declare_type("knows", same_as=other))
+        for user in _USERS:
+            self.learn(user)
+
+    @rule(user=_WHOSE, run=_WHERE)
+    def delete_all(self, user: str, run: str | None) -> None:
+        undone = {
+            id
+            for id, (whose, where) in self.held.undone.items()
+            if whose == user and run in {None, where}
+        }
+        gone = self.held.episodes(user, run) | undone
+        removal = self.run(self.memory.delete_all(user_id=user, run_id=run))
+        assert removal.episodes == len(gone)
+        self.held.erase(gone)
+        self.held.undone = {id: place for id, place in self.held.undone.items() if id not in gone}
+        self.learn(user)
+
+    @rule()
+    def reopen(self) -> None:
+        self.run(self.memory.close())
+        self.memory = self.run(_opened(self.opener))
+
+    @rule()
+    def rebuild(self) -> None:
+        assert self.run(self.memory.rebuild()).ok
+
+    # Reads
+
+    @rule(user=_WHOSE, run=_WHERE, text=_TEXTS, current=st.booleans())
+    def search(self, user: str, run: str | None, text: str, current: bool) -> None:
+        found = self.run(
+            self.memory.search(text, user_id=user, run_id=run, current=current, limit=50)
+        )
+        episodes = self.held.episodes(user, run)
+        assert [hit.rank for hit in found] == list(range(1, len(found) + 1))
+        for hit in found:
+            assert abs(hit.score - sum(arm.share for arm in hit.arms)) < 1e-9
+            assert hit.episode_id in episodes
+            assert hit.kind == "turn" or hit.id in self.held.of(user)
+
+    # What always holds
+
+    @invariant()
+    def holds_what_it_was_told(self) -> None:
+        for user in _USERS:
+            facts = {fact.id: fact for fact in self.stored(user)}
+            expected = self.held.of(user)
+            more = [facts[id] for id in facts.keys() - expected.keys()]
+            less = [expected[id] for id in expected.keys() - facts.keys()]
+            assert (more, less) == ([], [])
+            for id, fact in facts.items():
+                assert essence(fact) == essence(expected[id])
+            stats = self.run(self.memory.stats(user_id=user))
+            assert stats.episodes == len(self.held.episodes(user))
+            assert (stats.facts, stats.pending) == (len(expected), 0)
+            assert {s.episode_id for f in facts.values() for s in f.sources} <= (
+                self.held.episodes(user)
+            )
+
+    @invariant()
+    def stores_agree(self) -> None:
+        found = self.run(self.memory.verify())
+        assert found.ok, found.differences
+        assert self.run(replay_differences(self.memory)) == []
+
+    @invariant()
+    def history_folds_to_the_present(self) -> None:
+        for user in _USERS:
+            assert self.run(unfolded(self.memory, self.stored(user))) == []
+
+    @invariant()
+    def what_was_retired_is_not_found(self) -> None:
+        for id in sorted(self.held.retired)[:5]:
+            for user in _USERS:
+                try:
+                    fact = self.run(self.memory.get(id, user_id=user))
+                except NotFound:
+                    continue
+                raise AssertionError(f"{fact.id} was retired, and is believed")
+
+    # Helpers
+
+    def stored(self, user: str) -> tuple[Fact, ...]:
+        return self.run(self.memory.get_all(user_id=user, limit=10_000, current=False)).items
+
+    def pick(self, which: int) -> Fact:
+        return self.held.facts[sorted(self.held.facts)[which % len(self.held.facts)]]
+
+    def learn(self, user: str) -> None:
+        """Take on what receipts did not tell: what ``add_many`` decided, what is believed again, or
+        as one, since something else went.
+
+        Only that: what has gone must have been retired, with its reason in its history."""
+        facts = {fact.id: fact for fact in self.stored(user)}
+        ledger = self.memory._parts.ledger
+        episodes = self.run(ledger.episodes(Scope(user_id=user), limit=10_000))
+        for episode in episodes:
+            if episode.status == "undone":
+                continue
+            self.held.undone.pop(episode.id, None)
+            day = str(episode.occurred_at.date())
+            self.held.places[user, episode.scope.run_id, episode.content, day] = episode.id
+        known = self.held.of(user)
+        for id in known.keys() - facts.keys():
+            last = self.run(self.memory.history(id, user_id=user))[-1]
+            assert (last.action, bool(last.reason), last.after) == ("DELETE", True, None)
+            del self.held.facts[id]
+        assert not (facts.keys() - known.keys()) & self.held.retired
+        self.held.facts |= facts
+
+
+async def _opened(opener: Opener) -> AsyncMemory:
+    return await opener()
+
+
+def memory_machine(new_opener: Callable[[], Opener]) -> type[MemoryMachine]:
+    """The machine for one kind of store.
+
+    ``new_opener`` is called once an example and names a store that is empty; what it returns opens
+    that store, again and again. A store that keeps nothing must hand out the same adapters again.
+    """
+    return type(
+        "MemoryMachineUnderTest",
+        (MemoryMachine,),
+        {"new_opener": staticmethod(new_opener)},
+    )

@@ -1,0 +1,81 @@
+"""A process killed while it writes leaves a graph whose mark and content agree."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphmem.adapters.graph.kuzu.store import KuzuGraph
+from graphmem.adapters.graph.networkx import NetworkXGraph
+from graphmem.ports.graph import GraphChanges
+from graphmem.testing.graph_samples import ADA, entity, episode, fact
+
+
+def batch(i: int) -> GraphChanges:
+    """The i-th batch: it adds, replaces and removes."""
+    return GraphChanges(
+        episodes=(episode(f"e{i}", previous_id=f"e{i - 1}", text="x" * 3000),),
+        entities=(entity(f"n{i}"), entity("hub", name=f"hub {i}")),
+        facts=(
+            fact(f"f{i}", "hub", f"n{i}", sources=[f"e{i}"], supersedes=f"f{i - 1}"),
+            fact("same", f"n{i}", "hub", sources=[f"e{i}"], text=f"version {i}"),
+        ),
+        mentions=((f"e{i}", "hub"), (f"e{i}", f"n{i}")),
+        removed_facts=(f"f{i - 5}",),
+        removed_entities=(f"n{i - 7}",),
+    )
+
+
+async def write_forever(path: Path, copy_from: int) -> None:
+    graph = KuzuGraph(path, copy_from=copy_from)
+    mark = await graph.open("store")
+    at = mark.applied_seq
+    while True:
+        at += 1
+        await graph.apply(batch(at), at)
+        await graph.expand(ADA.wall, ["hub"], limit=1)
+        print(at, flush=True)  # noqa: T201 - the parent waits for it
+
+
+async def _check(path: Path, copy_from: int, acknowledged: int) -> int:
+    graph, oracle = KuzuGraph(path, copy_from=copy_from), NetworkXGraph()
+    await oracle.open("store")
+    mark = await graph.open("store")
+    assert mark.applied_seq in (acknowledged, acknowledged + 1)
+    for i in range(1, mark.applied_seq + 1):
+        await oracle.apply(batch(i), i)
+    assert await graph.dump() == await oracle.dump()
+    assert set((await graph.expand(ADA.wall, ["hub"], limit=99))["hub"]) == set(
+        (await oracle.expand(ADA.wall, ["hub"], limit=99))["hub"]
+    )
+    await graph.close()
+    return mark.applied_seq
+
+
+@pytest.mark.parametrize("copy_from", [1000, 1])
+async def test_mark_and_content_agree_after_a_kill(tmp_path: Path, copy_from: int) -> None:
+    path = tmp_path / "graph"
+    acknowledged = 0
+    for lines in (1, 4, 9, 2, 6):
+        child = subprocess.Popen(  # noqa: ASYNC220 - nothing else runs in this loop
+            [sys.executable, "-m", "tests.adapters.graph.test_kill", str(path), str(copy_from)],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[3],
+            text=True,
+        )
+        assert child.stdout is not None
+        with child.stdout:
+            for _ in range(lines):
+                acknowledged = int(child.stdout.readline())
+            child.kill()  # in the middle of whatever it does next
+            rest = child.stdout.read().split()
+            child.wait()
+        acknowledged = await _check(path, copy_from, int(rest[-1]) if rest else acknowledged)
+
+
+if __name__ == "__main__":
+    asyncio.run(write_forever(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,202 @@
+"""What is particular to the embedded engines: files, locks, threads, failures."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from graphmem.adapters.graph.kuzu import pool, store
+from graphmem.adapters.graph.kuzu.store import KuzuGraph
+from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.ports.graph import GraphChanges, GraphDump, Mark
+from graphmem.testing.graph_samples import ADA, SMALL, entity, fact
+
+MANY = GraphChanges(
+    entities=(entity("hub"),), facts=tuple(fact(f"m{i}", "hub", "hub") for i in range(1500))
+)
+
+
+def _in_another_process(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+async def test_a_second_process_is_told_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "graph.kuzu"
+    graph = KuzuGraph(path)
+    await graph.open("store")
+    done = _in_another_process(
+        "import asyncio; from pathlib import Path\n"
+        "from graphmem.adapters.graph.kuzu.store import KuzuGraph\n"
+        f"asyncio.run(KuzuGraph(Path({str(path)!r})).open('store'))"
+    )
+    assert "graphmem.errors.Unavailable" in done.stderr
+    assert f"{path} is in use by another process: close the other one" in done.stderr
+    await graph.close()
+
+
+async def test_a_second_opening_in_this_process_is_refused(tmp_path: Path) -> None:
+    one, other = KuzuGraph(tmp_path / "graph"), KuzuGraph(tmp_path / "." / "graph")
+    await one.open("store")
+    with pytest.raises(Unavailable, match="in use in this process"):
+        await other.open("store")
+    await one.apply(SMALL, 1)
+    await one.close()
+    assert await other.open("store") == Mark("store", 1)
+    await other.close()
+
+
+async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "graph"
+    path.write_text("these are my notes\n" * 500)
+    with pytest.raises(Rejected, match="not a valid Kuzu database"):
+        await KuzuGraph(path).open("store")
+    assert path.read_text().startswith("these are my notes")
+    with pytest.raises(Rejected, match="cannot be a directory"):
+        await KuzuGraph(tmp_path).open("store")
+
+
+async def test_a_database_of_someone_else_is_left_alone(tmp_path: Path) -> None:
+    import kuzu
+
+    path = tmp_path / "graph"
+    with kuzu.Database(str(path), max_db_size=1 << 30) as db, kuzu.Connection(db) as connection:
+        connection.execute("CREATE NODE TABLE Recipe(id STRING PRIMARY KEY)")
+    with pytest.raises(Rejected, match="not graphmem's: it holds Recipe"):
+        await KuzuGraph(path).open("store")
+
+
+async def test_a_file_of_another_version_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "graph"
+    graph = KuzuGraph(path)
+    await graph.open("store")
+    await graph.apply(SMALL, 4)
+    await graph.close()
+    content = bytearray(path.read_bytes())
+    assert content[:4] == b"KUZU"
+    content[4] += 1
+    path.write_bytes(content)
+    assert await graph.open("store") == Mark("store", 0)
+    await graph.apply(SMALL, 4)
+    await graph.close()
+
+
+async def test_another_format_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = KuzuGraph(tmp_path / "graph")
+    await graph.open("store")
+    await graph.apply(SMALL, 4)
+    await graph.close()
+    monkeypatch.setattr("graphmem.adapters.graph.kuzu.store.FORMAT", store.FORMAT + 1)
+    assert await graph.open("store") == Mark("store", 0)
+    assert await graph.dump() == GraphDump((), ())
+    await graph.close()
+
+
+def test_two_engines_in_one_process_are_refused_before_the_second_is_loaded() -> None:
+    done = _in_another_process(
+        "import asyncio, sys, kuzu\n"
+        "from graphmem.adapters.graph.kuzu.store import KuzuGraph\n"
+        "from graphmem.errors import UsageError\n"
+        "try:\n"
+        "    asyncio.run(KuzuGraph(None, engine='ladybug').open('store'))\n"
+        "except UsageError as error:\n"
+        "    print(error, 'ladybug' in sys.modules)\n"
+    )
+    assert "because kuzu is loaded already" in done.stdout
+    assert done.stdout.strip().endswith("False")
+    assert done.returncode == 0
+
+
+def test_importing_the_adapters_loads_no_engine() -> None:
+    done = _in_another_process(
+        "import sys\n"
+        "import graphmem.adapters.graph.kuzu.store, graphmem.adapters.graph.networkx\n"
+        "print([m for m in ('kuzu', 'ladybug', 'graphglot') if m in sys.modules])"
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+async def test_large_batches_are_gathered_and_seen_by_the_next_read(tmp_path: Path) -> None:
+    path = tmp_path / "graph"
+    graph = KuzuGraph(path)
+    await graph.open("store")
+    await graph.apply(MANY, 10)
+    await graph.apply(GraphChanges(facts=(fact("late", "hub"),)), 11)
+    assert {
+        link.fact_id for link in (await graph.expand(ADA.wall, ["hub"], limit=2000))["hub"]
+    } == {
+        *(f"m{i}" for i in range(1500)),
+        "late",
+    }
+    await graph.apply(GraphChanges(removed_facts=("late",)), 12)
+    await graph.apply(MANY, 13)
+    await graph.close()
+    assert await graph.open("store") == Mark("store", 13)
+    assert len((await graph.dump()).nodes) == 1501
+    await graph.close()
+
+
+async def test_a_failed_bulk_write_stops_the_graph_until_it_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = KuzuGraph(tmp_path / "graph")
+    await graph.open("store")
+    await graph.apply(SMALL, 1)
+    await graph.apply(MANY, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+        with pytest.raises(Unavailable, match="bulk"):
+            await graph.expand(ADA.wall, ["n1"], limit=5)
+    with pytest.raises(Unavailable, match="open it again"):
+        await graph.expand(ADA.wall, ["n1"], limit=5)
+    with pytest.raises(Unavailable, match="open it again"):
+        await graph.apply(SMALL, 3)
+    mark = await graph.open("store")
+    assert mark in (Mark("store", 0), Mark("store", 1))
+    assert len((await graph.dump()).nodes) == (8 if mark.applied_seq else 0)
+    await graph.apply(SMALL, 1)
+    await graph.apply(MANY, 2)
+    assert len((await graph.dump()).nodes) == 1509
+    await graph.close()
+
+
+async def test_a_slow_query_is_stopped_and_the_graph_goes_on(tmp_path: Path) -> None:
+    graph = KuzuGraph(tmp_path / "graph")
+    await graph.open("store")
+    await graph.apply(MANY, 1)
+    slow = (
+        "MATCH (a:Fact), (b:Fact), (c:Fact) "
+        "WHERE a.text < b.text AND b.text < c.text AND c.text < a.text RETURN count(*)"
+    )
+    with pytest.raises(UsageError, match=r"did not finish within 0\.2 s"):
+        await graph.cypher(slow, {}, wall=ADA.wall, max_rows=5, timeout_s=0.2)
+    reading = asyncio.ensure_future(graph.cypher(slow, {}, wall=ADA.wall, max_rows=5, timeout_s=60))
+    beside = await graph.expand(ADA.wall, ["hub"], limit=3)
+    assert len(beside["hub"]) == 3
+    await graph.apply(GraphChanges(facts=(fact("late", "hub"),)), 2)
+    assert not reading.done()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    table = await graph.cypher(
+        "MATCH (f:Fact {id: 'late'}) RETURN f.text", {}, wall=ADA.wall, max_rows=5, timeout_s=5
+    )
+    assert table.rows == (("text of late",),)
+    await graph.close()
+
+
+def test_a_full_disk_can_be_tried_again(tmp_path: Path) -> None:
+    """In the engine's own words, as seen on a full disk."""
+    told = RuntimeError("IO exception: Cannot write to file. Error: No space left on device")
+    assert isinstance(pool._translated(told, "kuzu"), Unavailable)
+    opening = pool._opening_failed(told, tmp_path, "kuzu")
+    assert isinstance(opening, Unavailable)
+    assert "delete it" not in str(opening)

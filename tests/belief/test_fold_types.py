@@ -1,0 +1,218 @@
+"""Relation types: one form, how many objects, and what the data shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from graphmem.belief.fold import fold
+from graphmem.belief.relation_types.learn import Evidence, evidence, learned
+from graphmem.belief.relation_types.types import Form, Normal, RelationTypes, normal, snake
+from tests.belief.statement_maker import Teller, shown
+
+
+@pytest.mark.parametrize(
+    ("said", "type"),
+    [
+        ("resides_in", "lives_in"),
+        ("is living in", "lives_in"),
+        ("Lives At", "lives_in"),
+        ("livesIn", "lives_in"),
+        ("currently_lives_in", "lives_in"),
+        ("has been employed by", "works_at"),
+        ("is_an_employee_of", "works_at"),
+        ("WORKS-FOR", "works_at"),
+        ("is the wife of", "married_to"),
+        ("is_a_member_of", "member_of"),
+        ("has_pet", "has_pet"),
+        ("has population of", "has_population_of"),
+        ("was born in", "born_in"),
+        ("brother_of", "sibling_of"),
+        ("collects", "collects"),
+        ("is", "is"),
+    ],
+)
+def test_one_form(said: str, type: str) -> None:
+    assert normal(said) == Normal(type)
+    assert normal(type) == Normal(type), "the form is its own"
+
+
+@pytest.mark.parametrize(
+    ("said", "type"),
+    [
+        ("employs", "works_at"),
+        ("child_of", "parent_of"),
+        ("is the daughter of", "parent_of"),
+        ("was founded by", "founded"),
+        ("owned_by", "owns"),
+        ("manages", "managed_by"),
+    ],
+)
+def test_the_other_way_round(said: str, type: str) -> None:
+    assert normal(said) == Normal(type, turned=True)
+
+
+@pytest.mark.parametrize("said", ["lived_in", "used to live in", "formerly_lives_in", "resided_in"])
+def test_a_form_that_says_it_is_over(said: str) -> None:
+    assert normal(said) == Normal("lives_in", past=True)
+
+
+def test_an_event_in_the_past_is_not_over() -> None:
+    assert normal("went_to") == Normal("visited")
+    assert normal("has been to") == Normal("visited")
+
+
+def test_what_stands_for_what() -> None:
+    own = {
+        "pilots": Form("flies"),
+        "flown_by": Form("pilots", True),
+        "steers": Form("flown_by", True),
+    }
+    types = RelationTypes(declared={"flies": True}, synonyms=own)
+    assert types.meant("pilots") == Form("flies")
+    assert types.meant("flown_by") == Form("flies", turned=True)
+    assert types.meant("steers") == Form("flies"), "turned twice"
+    assert types.meant("likes") == Form("likes")
+    assert types.count("flown_by") == "one"
+    assert set(types.forms("flies")) == {
+        Form("flies"), Form("pilots"), Form("flown_by", True), Form("steers"),
+    }  # fmt: skip
+    assert types.forms("likes") == (Form("likes"),)
+
+
+def test_statements_are_read_as_what_they_stand_for() -> None:
+    t = Teller("flown_by")
+    said = t("Kite", "2024-01-01")
+    types = RelationTypes(synonyms={"flown_by": Form("flies", True)})
+    (seen,) = types.read([said])
+    assert (seen.subject_id, seen.type, seen.object_id) == ("Kite", "flies", said.subject_id)
+    (plain,) = types.read([replace(said, object_id=None, value="blue")])
+    assert (plain.subject_id, plain.type) == (said.subject_id, "flies"), "nothing to change with"
+    assert RelationTypes().read([said]) == [said]
+
+
+def test_snake() -> None:
+    assert [snake(t) for t in ("Works At", "worksAt", "WORKS-AT", " ", "isn't")] == [
+        "works_at", "works_at", "works_at", "", "isnt",
+    ]  # fmt: skip
+
+
+def test_how_many_at_a_time() -> None:
+    types = RelationTypes(declared={"likes": True, "born_in": False}, learned={"captain_of": True})
+    assert types.count("likes") == "one"
+    assert types.count("born_in") == "many"
+    assert types.count("captain_of") == "usually_one", "what was learned has exceptions"
+    assert types.explained("likes") == ("one", "declared")
+    assert types.explained("captain_of") == ("usually_one", "learned")
+    assert types.explained("married_to") == ("one", "built_in")
+    assert types.explained("owns") == ("many", "built_in")
+    assert types.explained("juggles") == ("many", "default")
+    assert types.count("works_at") == "usually_one"
+    assert types.count("knows") == "many"
+
+
+def test_two_jobs_in_one_breath_are_two_jobs() -> None:
+    t, shape = Teller("works_at"), RelationTypes().shape("works_at")
+    both = [t("Acme", "2024-01-01", episode_id="e"), t("Bolt", "2024-01-01", episode_id="e")]
+    assert shown(fold(both, shape)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
+    again = [*both, t("Acme", "2024-02-01")]
+    assert shown(fold(again, shape)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
+    change = [*again, t("Cog", "2024-03-01")]
+    assert shown(fold(change, shape)) == [
+        "Acme 2024-01-01..2024-03-01", "Bolt 2024-01-01..2024-03-01", "Cog 2024-03-01..",
+    ]  # fmt: skip
+
+
+def test_two_jobs_by_their_dates() -> None:
+    t, shape = Teller("works_at"), RelationTypes().shape("works_at")
+    told = [
+        t("Acme", "2024-01-01", since="2016-01-01", until="2021-01-01"),
+        t("Bolt", "2024-01-02", since="2018-01-01", until="2023-01-01"),
+    ]
+    assert shown(fold(told, shape)) == [
+        "Acme 2016-01-01..2021-01-01", "Bolt 2018-01-01..2023-01-01",
+    ]  # fmt: skip
+    assert not RelationTypes().shape("married_to").soft, "nobody is told to have two of these"
+
+
+def test_what_ends_what() -> None:
+    assert "married_to" in RelationTypes.ends("divorced_from")
+    assert RelationTypes.ends("likes") == ()
+
+
+def test_shapes() -> None:
+    types = RelationTypes()
+    assert types.shape("visited").event
+    assert types.shape("married_to").symmetric
+    assert types.shape(None) == types.shape("owns")
+
+
+def test_learning_takes_much_and_clear() -> None:
+    counts = {
+        "captain_of": Evidence(together=0, handed=20),
+        "mayor_of": Evidence(together=0, handed=19),
+        "plays": Evidence(together=6, handed=14),
+        "sings": Evidence(together=2, handed=18),
+    }
+    assert learned(counts) == {"captain_of": True, "plays": False}
+
+
+def test_what_a_cell_shows() -> None:
+    t = Teller("captain_of")
+    handed = [
+        t("Reds", "2020-01-01"),
+        t("Reds", "2021-01-01", kind="end"),
+        t("Blues", "2021-02-01"),
+    ]
+    assert evidence(handed) == Evidence(handed=1)
+    assert evidence(handed[:1]) == Evidence()
+    both = [t("Reds", "2020-01-01", episode_id="e"), t("Blues", "2020-01-01", episode_id="e")]
+    assert evidence(both) == Evidence(together=1)
+    spans = [
+        t("Reds", "2020-01-01", since="2010-01-01", until="2014-01-01"),
+        t("Blues", "2020-01-02", since="2012-01-01", until="2015-01-01"),
+    ]
+    assert evidence(spans) == Evidence(together=1)
+
+
+@pytest.mark.parametrize(
+    ("type", "count"),
+    [
+        ("phone_number", "usually_one"),
+        ("work_email", "usually_one"),
+        ("favorite food", "usually_one"),
+        ("managed_by", "usually_one"),
+        ("built_website", "many"),
+        ("visited_website", "many"),
+        ("wrote_code", "many"),
+        ("sent_email", "many"),
+    ],
+)
+def test_what_has_one_value(type: str, count: str) -> None:
+    assert RelationTypes().count(normal(type).type) == count
+
+
+def test_dates_that_overlap_surely() -> None:
+    t = Teller("captain_of")
+    until = t("Reds", "2024-01-01", since="2010-01-01", until="2014-01-01")
+    assert evidence([until, t("Blues", "2024-01-02", since="2012-01-01")]) == Evidence(together=1)
+    vague = t("Blues", "2024-01-02", since="2014-01-01")
+    assert evidence([until, vague]) == Evidence(handed=1)
+    within = t("Reds", "2024-01-01", since="2010-01-01", until="2014-05-10")
+    assert evidence([within, vague]) == Evidence(handed=1), "some time in 2014"
+    ended = [
+        t("Reds", "2024-01-01", since="2010-01-01"),
+        t("Reds", "2024-02-01", since="2014-01-01", kind="end"),
+    ]
+    assert evidence([*ended, t("Blues", "2024-01-02", since="2012-01-01")]) == Evidence(together=1)
+    assert evidence([*ended, vague]) == Evidence(handed=1)
+
+
+def test_what_the_data_may_not_say() -> None:
+    assert not RelationTypes.learnable("born_in", one=False), "it has one by its meaning"
+    assert not RelationTypes.learnable("visited", one=True), "it may happen again"
+    assert not RelationTypes.learnable("lives_in", one=True), "it is known to, with exceptions"
+    assert not RelationTypes.learnable("knows", one=True), "mutual"
+    assert RelationTypes.learnable("lives_in", one=False)
+    assert RelationTypes.learnable("juggles", one=True)

@@ -1,0 +1,44 @@
+"""Filters, contexts and explanations on the command line."""
+
+from __future__ import annotations
+
+import re
+
+from tests.doors.cli.conftest import Run
+
+
+def test_where_narrows_every_listing(ada: Run) -> None:
+    ada("add", "Zed Kay works at Acme.", "--tag", "work", "--at", "2024-05-17")
+    ada("add", "Zed Kay lives in Oslo.", "--at", "2025-02-01")
+    for command in (("search", "Zed"), ("facts",), ("relations",), ("timeline",)):
+        whole = ada(*command).out
+        assert "Acme" in whole
+        assert "Oslo" in whole
+        found = ada(*command, "--where", "tag = work and occurred_at = 2024-05").out
+        assert "Acme" in found
+        assert "Oslo" not in found
+    assert "Oslo" not in ada("neighbours", "Zed Kay", "--where", "tag = work").out
+    assert "Acme" in ada("paths", "Zed Kay", "Acme", "--where", "type = works_at").out
+    assert "Zed Kay" in ada("entities", "--where", "kind = person").out
+    assert "Acme" not in ada("entities", "--where", "kind = person").out
+
+
+def test_a_wrong_filter_is_a_wrong_call(ada: Run) -> None:
+    ada("add", "Bo Stone works at Acme.")
+    refused = ada("facts", "--where", "tgas = work")
+    assert refused.code == 2
+    assert "did you mean tags?" in refused.err
+    assert ada("facts", "--where", "about = Nobody").code == 4
+
+
+def test_a_context_says_where_it_comes_from(ada: Run) -> None:
+    ada("add", "Bo Stone works at Acme.")
+    said = ada("context", "Where does Bo work?", "--budget", "100", "--sources")
+    id = re.findall(r"\[1\] fact (\S+)", said.out + said.err)[0]
+    told = ada("context", "Where does Bo work?", "--budget", "100", "--json").json
+    assert told["citations"][0] == {"number": 1, "kind": "fact", "id": id}
+    assert 0 < told["tokens"] <= 100
+    shown = ada("explain", id).out
+    assert "Bo Stone works at Acme" in shown
+    assert "ADD" in shown
+    assert ada("explain", id, "--json").json["fact"]["id"] == id
