@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graphmem.engine import AsyncMemory
-    from graphmem.migrate.store import migrate, migrate_memory
+    from graphmem.migration.store import migrate, migrate_memory
     from graphmem.ports.extraction_options import ExtractionOptions, TypeGuide
     from graphmem.settings import Settings
     from graphmem.sync import Memory
@@ -28,8 +28,8 @@ _WHERE = {
     "Memory": "graphmem.sync",
     "Settings": "graphmem.settings",
     "TypeGuide": "graphmem.ports.extraction_options",
-    "migrate": "graphmem.migrate.store",
-    "migrate_memory": "graphmem.migrate.store",
+    "migrate": "graphmem.migration.store",
+    "migrate_memory": "graphmem.migration.store",
     "open_memory": "graphmem.wiring",
 }
 

@@ -16,7 +16,7 @@ from graphmem.doors.cli.output import RIGHT, console, counted, note, shown, tabl
 from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
-    from graphmem.migrate.ledger import Moved
+    from graphmem.migration.ledger import Moved
     from graphmem.settings import Settings
 
 _FAILED = 1

@@ -9,7 +9,7 @@ import pytest
 
 from graphmem import Memory, Settings, migrate
 from graphmem.errors import GraphmemError, Unavailable, UsageError
-from tests.migrate.helpers import (
+from tests.migration.helpers import (
     check,
     cut_off,
     everything,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from graphmem import Memory, Settings
-from graphmem.migrate import ledger
-from tests.migrate.helpers import (
+from graphmem.migration import ledger
+from tests.migration.helpers import (
     fill,
 )
 

@@ -11,7 +11,7 @@ from typing import cast
 from graphmem.engine import AsyncMemory
 from graphmem.engine.event_loop import Portal
 from graphmem.errors import Rejected, UsageError
-from graphmem.migrate.ledger import (
+from graphmem.migration.ledger import (
     EMBEDDER,
     EMBEDDER_SIZE,
     Arrival,

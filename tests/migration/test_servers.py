@@ -11,7 +11,7 @@ import pytest
 
 from graphmem import Memory, Settings, migrate, migrate_memory, open_memory
 from graphmem.errors import UsageError
-from tests.migrate.helpers import (
+from tests.migration.helpers import (
     check,
     everything,
     without_scores,

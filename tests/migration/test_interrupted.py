@@ -10,7 +10,7 @@ import pytest
 
 from graphmem import Memory, migrate, migrate_memory, open_memory
 from graphmem.errors import Rejected, Unavailable, UsageError
-from tests.migrate.helpers import (
+from tests.migration.helpers import (
     check,
     cut_off,
     everything,
