@@ -1,5 +1,5 @@
 // A tour of what is stored: questions that a person would ask, each to be run as it stands through
-// the guard (`graphmem cypher --name x`, `Memory.cypher`), inside one wall. Under what a query
+// the guard (`graphmem cypher --name x`, `Memory.cypher`), inside one tenant. Under what a query
 // answers stand the parameters that it takes: `$since: time = 7 days ago` may be left out. The same
 // text runs on Kuzu, ladybug and Neo4j and gives the same rows in the same order.
 //

@@ -1,7 +1,7 @@
 // What the adapters read, one node a statement. The same text runs on Kuzu, ladybug and Neo4j;
 // what Neo4j is asked in another way is in `read.neo4j.cypher`.
 
-// name: get_mark
+// name: get_checkpoint
 // Which store this graph belongs to, its format, and the last event applied.
 MATCH (s:Store {id: 'graphmem'}) RETURN s.store_id, s.applied_seq, s.format
 
@@ -50,7 +50,7 @@ UNWIND $ids AS id MATCH (n:Fact {id: id}) RETURN n.id, n.scope
 MATCH (:Episode {id: $id})-[:MENTIONS]->(n:Entity) RETURN n.id
 
 // name: expand
-// The facts about an entity, inside its wall, the first by id, no more than the limit.
+// The facts about an entity, inside its tenant, the first by id, no more than the limit.
 MATCH (e:Entity {id: $id})<-[r:ABOUT]-(:Fact)
 WHERE e.scope = $scope
 RETURN r.fact_id, r.entity_ids, r.subject_id, r.type, r.object_id, r.valid_at, r.invalid_at,
@@ -59,11 +59,11 @@ ORDER BY r.fact_id
 LIMIT $limit
 
 // name: dump_nodes
-// Every node but the mark, which has no scope.
+// Every node but the checkpoint, which has no scope.
 MATCH (n) WHERE n.scope IS NOT NULL RETURN n
 
 // name: dump_nodes_inside
-// Every node inside one wall.
+// Every node inside one tenant.
 MATCH (n) WHERE n.scope = $scope RETURN n
 
 // name: dump_edges
@@ -71,7 +71,7 @@ MATCH (n) WHERE n.scope = $scope RETURN n
 MATCH (a)-[r]->(b) RETURN a.id, b.id, r
 
 // name: dump_edges_inside
-// Every edge inside one wall.
+// Every edge inside one tenant.
 MATCH (a)-[r]->(b) WHERE a.scope = $scope RETURN a.id, b.id, r
 
 // name: show_tables

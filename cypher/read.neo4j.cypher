@@ -2,7 +2,7 @@
 // one node (`a:Episode|Fact`, which Kuzu does not take), and all entities in one round trip.
 
 // name: expand
-// The facts about each entity, inside its wall, the first by id, no more than the limit each. They
+// The facts about each entity, inside its tenant, the first by id, no more than the limit each. They
 // come from an index in order, so that no more edges are read than are returned; planned once, as
 // this stays right.
 CYPHER replan=skip
@@ -20,15 +20,15 @@ RETURN id, COLLECT {
 } AS links
 
 // name: any_node
-// Whether there is a node of ours, in a database without a mark.
+// Whether there is a node of ours, in a database without a checkpoint.
 MATCH (n:Episode|Entity|Fact) RETURN labels(n)[0] LIMIT 1
 
 // name: dump_nodes
-// Every node of ours but the mark. Plain maps: the driver takes longer to make nodes of them.
+// Every node of ours but the checkpoint. Plain maps: the driver takes longer to make nodes of them.
 MATCH (n:Episode|Entity|Fact) RETURN labels(n), properties(n)
 
 // name: dump_nodes_inside
-// Every node inside one wall.
+// Every node inside one tenant.
 MATCH (n:Episode|Entity|Fact) WHERE n.scope = $scope RETURN labels(n), properties(n)
 
 // name: dump_edges
@@ -38,7 +38,7 @@ MATCH (a:Episode|Entity|Fact)
 RETURN type(r), a.id, b.id, properties(r)
 
 // name: dump_edges_inside
-// Every edge inside one wall.
+// Every edge inside one tenant.
 MATCH (a:Episode|Entity|Fact)
   -[r:MENTIONS|STATES|ABOUT|RELATES|SUPERSEDES|NEXT]->(b:Episode|Entity|Fact)
 WHERE a.scope = $scope

@@ -1,9 +1,9 @@
-// The graph on Kuzu and ladybug: three tables of nodes, six of edges, and the mark.
+// The graph on Kuzu and ladybug: three tables of nodes, six of edges, and the checkpoint.
 // Times are text in stored form (2026-11-21T10:50:00.000000Z). A list is never NULL, only empty.
-// Every node and every edge carries `scope`, the wall that nothing crosses: project/user:name.
+// Every node and every edge carries `scope`, the tenant that nothing crosses: project/user:name.
 
 // name: store
-// The mark: which store this graph belongs to, the format it has, and the last event applied.
+// The checkpoint: which store this graph belongs to, the format it has, and the last event applied.
 CREATE NODE TABLE IF NOT EXISTS Store(
   id STRING PRIMARY KEY, store_id STRING, applied_seq INT64, format INT64)
 
@@ -15,7 +15,7 @@ CREATE NODE TABLE IF NOT EXISTS Episode(
   expires_at STRING, memory_type STRING, importance DOUBLE, tags STRING[])
 
 // name: entity
-// A person, place, organization or thing. It carries the wall only: entities are shared by all
+// A person, place, organization or thing. It carries the tenant only: entities are shared by all
 // agents and runs of one owner.
 CREATE NODE TABLE IF NOT EXISTS Entity(
   id STRING PRIMARY KEY, scope STRING, name STRING, kind STRING, aliases STRING[],

@@ -8,7 +8,7 @@
 // and in what is put together from `write.neo4j.cypher`, the rest is plain Cypher.
 
 // name: store_id
-// The mark: which store this graph belongs to, the format it has, and the last event applied.
+// The checkpoint: which store this graph belongs to, the format it has, and the last event applied.
 CREATE CONSTRAINT graphmem_store_id IF NOT EXISTS FOR (n:Store) REQUIRE n.id IS UNIQUE
 
 // name: episode_id

@@ -5,7 +5,7 @@
 // An edge is made only between two ends of the same scope: this is what makes a scope on every
 // node of a query sufficient, and a missing end leaves the edge out.
 
-// name: set_mark
+// name: set_checkpoint
 // Where this graph got to.
 MERGE (s:Store {id: 'graphmem'})
 SET s.store_id = $store_id, s.applied_seq = $applied_seq, s.format = $format

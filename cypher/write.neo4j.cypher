@@ -9,19 +9,19 @@
 // All that stands here is planned once (`replan=skip`): every node is found by a unique id and every
 // relation by its fact, which stays right whatever is stored, and planning takes 100 ms and more.
 
-// name: claim_mark
-// The mark of a new graph, or of one that is to be emptied: format 0 until that is done.
+// name: claim_checkpoint
+// The checkpoint of a new graph, or of one that is to be emptied: format 0 until that is done.
 MERGE (s:Store {id: 'graphmem'})
 SET s.store_id = $store_id, s.applied_seq = 0, s.format = 0
 
-// name: finish_mark
+// name: finish_checkpoint
 // The graph is empty and ready.
 MATCH (s:Store {id: 'graphmem', store_id: $store_id})
 SET s.format = $format
 
 // name: begin
-// First in every transaction: whoever writes the mark waits for the one before, in whatever
-// process, so two batches never mix. Gives the mark, and which nodes are there with their scope.
+// First in every transaction: whoever writes the checkpoint waits for the one before, in whatever
+// process, so two batches never mix. Gives the checkpoint, and which nodes are there with their scope.
 CYPHER replan=skip
 MATCH (s:Store {id: 'graphmem'})
 SET s.applied_seq = s.applied_seq
@@ -152,7 +152,7 @@ USING INDEX SEEK b:Episode(id)
 WHERE a.scope = b.scope
 CREATE (a)-[:NEXT {scope: a.scope}]->(b)
 
-// name: move_mark
+// name: move_checkpoint
 // Where this graph got to: last in a batch. It only goes forward.
 MATCH (s:Store {id: 'graphmem'})
 WHERE s.applied_seq < $applied_seq

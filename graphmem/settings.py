@@ -106,9 +106,9 @@ class Settings(BaseModel):
     prompts: str | None = Field(
         None, description="folder with prompts of your own; graphmem prompts FOLDER makes one"
     )
-    ask_doubts: bool = Field(
+    ask_ambiguities: bool = Field(
         True,
-        description="ask the model once more about an episode when it is in doubt whom a name "
+        description="ask the model once more about an episode when it is ambiguous whom a name "
         "means, or whether something new takes the place of something known",
     )
     max_calls_per_call: int | None = Field(

@@ -231,12 +231,12 @@ class TestText:
 
 
 class TestValues:
-    def test_a_scope_names_its_wall(self) -> None:
-        assert Scope(user_id="ada").wall == "default/user:ada"
-        assert Scope("p/q%", user_id="a/b").wall == "p%2Fq%25/user:a/b"
-        assert Scope(agent_id="bot").wall == "default/agent:bot"
+    def test_a_scope_names_its_tenant(self) -> None:
+        assert Scope(user_id="ada").tenant == "default/user:ada"
+        assert Scope("p/q%", user_id="a/b").tenant == "p%2Fq%25/user:a/b"
+        assert Scope(agent_id="bot").tenant == "default/agent:bot"
         both = Scope(user_id="ada", agent_id="bot", run_id="r")
-        assert (both.wall, both.narrow_agent_id) == ("default/user:ada", "bot")
+        assert (both.tenant, both.narrow_agent_id) == ("default/user:ada", "bot")
         assert Scope(agent_id="bot").narrow_agent_id is None
 
     @pytest.mark.parametrize("value", ["", " ", "x" * 257, "a\nb", "\ud800", 7, b"x"])
@@ -283,19 +283,19 @@ class TestValues:
 
 
 class TestScopes:
-    def test_a_wall_is_not_part_of_a_scope(self) -> None:
+    def test_a_tenant_is_not_part_of_a_scope(self) -> None:
         scope = Scope(user_id="ada", run_id="r")
-        assert scope.wall == "default/user:ada"
+        assert scope.tenant == "default/user:ada"
         assert to_json(scope).keys() == {"project_id", "user_id", "agent_id", "run_id"}
         assert scope == Scope(user_id="ada", run_id="r")
-        assert "wall" not in repr(scope)
+        assert "tenant" not in repr(scope)
 
-    def test_a_copy_has_its_own_wall(self) -> None:
+    def test_a_copy_has_its_own_tenant(self) -> None:
         scope = Scope(user_id="ada")
-        assert scope.wall
-        assert pickle.loads(pickle.dumps(scope)).wall == scope.wall
-        assert copy.deepcopy(scope).wall == scope.wall
-        assert dataclasses.replace(scope, user_id="bob").wall == "default/user:bob"
+        assert scope.tenant
+        assert pickle.loads(pickle.dumps(scope)).tenant == scope.tenant
+        assert copy.deepcopy(scope).tenant == scope.tenant
+        assert dataclasses.replace(scope, user_id="bob").tenant == "default/user:bob"
 
     def test_the_same_names_are_the_same_scope(self) -> None:
         assert scope_of(user_id="ada", run_id="r") == Scope(user_id="ada", run_id="r")

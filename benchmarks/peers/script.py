@@ -56,8 +56,10 @@ def answer(schema: str, prompt: str) -> dict[str, Any]:
     if schema == "BatchEdgeTimestamps":
         count = len(SENTENCE.findall(prompt))
         return {"timestamps": [{"valid_at": None, "invalid_at": None}] * count}
-    doubts = [json.loads(line) for line in prompt.splitlines() if line.startswith('{"question"')]
-    return _graphmem_verdicts(doubts) if doubts else _graphmem_extraction(prompt)
+    ambiguities = [
+        json.loads(line) for line in prompt.splitlines() if line.startswith('{"question"')
+    ]
+    return _graphmem_verdicts(ambiguities) if ambiguities else _graphmem_extraction(prompt)
 
 
 def _graphiti_extraction(schema: str, prompt: str) -> dict[str, Any]:
@@ -109,14 +111,14 @@ def _graphmem_extraction(prompt: str) -> dict[str, Any]:
 _BOTH_HOLD = 3
 
 
-def _graphmem_verdicts(doubts: list[dict[str, Any]]) -> dict[str, Any]:
+def _graphmem_verdicts(ambiguities: list[dict[str, Any]]) -> dict[str, Any]:
     """Each question is a line of JSON. A name means whoever bears exactly that name, or nobody
     known; any two statements here are two occasions."""
     answers = []
-    for doubt in doubts:
-        same = [c["number"] for c in doubt.get("choices", ()) if c["name"] == doubt["name"]]
-        told = (same[0] if len(same) == 1 else 0) if "name" in doubt else _BOTH_HOLD
-        answers.append({"question": doubt["question"], "answer": told})
+    for ambiguity in ambiguities:
+        same = [c["number"] for c in ambiguity.get("choices", ()) if c["name"] == ambiguity["name"]]
+        told = (same[0] if len(same) == 1 else 0) if "name" in ambiguity else _BOTH_HOLD
+        answers.append({"question": ambiguity["question"], "answer": told})
     return {"answers": answers}
 
 

@@ -39,11 +39,13 @@ class Taken:
 
 
 class Believed:
-    """What one wall believes, as far as it was read, as it will be after the decisions so far."""
+    """What one tenant believes, as far as it was read, as it will be after the decisions so far."""
 
-    def __init__(self, ledger: LedgerReads, wall: str, types: RelationTypes, clock: Clock) -> None:
+    def __init__(
+        self, ledger: LedgerReads, tenant: str, types: RelationTypes, clock: Clock
+    ) -> None:
         self._ledger = ledger
-        self._wall = wall
+        self._tenant = tenant
         self._types = types
         self._clock = clock
         self._said: dict[str, Statement] = {}
@@ -115,7 +117,7 @@ class Believed:
         # A fact may rest on what was one type with theirs before.
         while more := self._unread() - asked:
             asked |= more
-            await self.load(StatementQuery(self._wall, statement_ids=tuple(sorted(more))))
+            await self.load(StatementQuery(self._tenant, statement_ids=tuple(sorted(more))))
         return await self._settle(self._cells(self._said))
 
     def _unread(self) -> set[str]:
@@ -164,7 +166,7 @@ class Believed:
         while todo:
             self._read |= todo
             query = StatementQuery(
-                self._wall,
+                self._tenant,
                 places=tuple(sorted({p for c in todo for p in self._places(c)}, key=repr)),
                 sentences=tuple(sorted(cell[1] for cell in todo if not cell[0])),
             )
@@ -389,7 +391,7 @@ class Believed:
         stored: list[Fact] = []
         if about.isdisjoint(fresh):
             query = FactQuery(
-                self._wall, entity_ids=said.entity_ids, newest_first=True, limit=_LOOK_BACK
+                self._tenant, entity_ids=said.entity_ids, newest_first=True, limit=_LOOK_BACK
             )
             stored = await self._ledger.facts(query)
         here = self._plain_facts(said)

@@ -36,9 +36,9 @@ _NAMES = {"calls": "calls", "tokens": "tokens", "micros": "money"}
 _FREE = Price(0.0, 0.0)
 
 
-def wall_digest(wall: str) -> str:
-    """How a wall is named in the book: it outlives what is erased, so it must name nobody."""
-    return digest(wall)[:32]
+def tenant_digest(tenant: str) -> str:
+    """How a tenant is named in the book: it outlives what is erased, so it must name nobody."""
+    return digest(tenant)[:32]
 
 
 def spend_of(charge: Charge) -> Spend:
@@ -57,7 +57,7 @@ def spend_of(charge: Charge) -> Spend:
 class _Call:
     """What one call of the API has cost so far."""
 
-    wall: str
+    tenant: str
     calls: int = 0
     tokens: int = 0
     micros: int = 0
@@ -121,10 +121,10 @@ class Governor:
         return model.startswith(_PAID) or self._prices.of(model) is not None
 
     @contextlib.contextmanager
-    def call(self, wall: str, spent: Completion | None = None) -> Iterator[None]:
-        """What is asked inside is for one call, and for this wall. ``spent`` is what the call has
+    def call(self, tenant: str, spent: Completion | None = None) -> Iterator[None]:
+        """What is asked inside is for one call, and for this tenant. ``spent`` is what the call has
         cost so far (its text is not read)."""
-        current = _Call(wall_digest(wall))
+        current = _Call(tenant_digest(tenant))
         if spent is not None:
             current.add(self._charge(spent.model, spent.calls, spent.tokens_in, spent.tokens_out))
         token = _current.set(current)
@@ -168,7 +168,7 @@ class Governor:
         return Charge(
             day=stamp(self._clock.now())[:10],
             model=model,
-            wall=current.wall if current else "",
+            tenant=current.tenant if current else "",
             calls=calls,
             tokens_in=tokens_in,
             tokens_out=tokens_out,
@@ -308,7 +308,7 @@ class Governed:
         begun: str | None = None,
         keep: Keep | None = None,
     ) -> Extraction:
-        with self._governor.call(episode.scope.wall):
+        with self._governor.call(episode.scope.tenant):
             try:
                 if not self._books:
                     return await self._extractor.extract(

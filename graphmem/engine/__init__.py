@@ -30,8 +30,8 @@ class AsyncMemory(Writes, Relating, Reads, Declaring, Care, MemoryAPI):
     async def start(
         self, opened: Opened, progress: Callable[[str, int, int], None] | None = None
     ) -> Self:
-        """Take the projections' marks and catch up with the ledger. ``progress`` is told which of
-        them, how many events are done, and of how many."""
+        """Take the projections' checkpoints and catch up with the ledger. ``progress`` is told
+        which of them, how many events are done, and of how many."""
         self._graph.begin(opened.graph, opened.graph_again)
         self._vectors.begin(opened.vectors, opened.vectors_again)
         self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)

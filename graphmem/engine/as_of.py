@@ -41,16 +41,16 @@ class LedgerThen:
         if query.keys is None or not self._final:
             return await self._ledger.entities(replace(query, known_at=self._known_at))
         # By name every entity of then has to be read: once is enough.
-        seq, by_key = self._named.get(query.wall, (0, None))
+        seq, by_key = self._named.get(query.tenant, (0, None))
         head = await self._ledger.head()
-        if by_key is None or await erased(self._ledger, query.wall, seq, head):
-            by_key = await self._by_key(query.wall)
-        self._named[query.wall] = head, by_key
+        if by_key is None or await erased(self._ledger, query.tenant, seq, head):
+            by_key = await self._by_key(query.tenant)
+        self._named[query.tenant] = head, by_key
         found = {entity.id: entity for key in query.keys for entity in by_key.get(key, ())}
         return sorted(found.values(), key=lambda e: (e.name, e.id))[: query.limit]
 
-    async def _by_key(self, wall: str) -> dict[str, list[Entity]]:
-        everyone = EntityQuery(wall, known_at=self._known_at, limit=sys.maxsize)
+    async def _by_key(self, tenant: str) -> dict[str, list[Entity]]:
+        everyone = EntityQuery(tenant, known_at=self._known_at, limit=sys.maxsize)
         by_key: dict[str, list[Entity]] = {}
         for entity in await self._ledger.entities(everyone):
             names = (entity.name, *entity.aliases)
@@ -58,9 +58,9 @@ class LedgerThen:
                 by_key.setdefault(key, []).append(entity)
         return by_key
 
-    async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
+    async def turns(self, tenant: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
         # Whoever asks has the ids from what was known.
-        return await self._ledger.turns(wall, ids, around=around)
+        return await self._ledger.turns(tenant, ids, around=around)
 
     async def mentions(
         self,
@@ -76,7 +76,7 @@ class LedgerThen:
             scope, turn_ids=turn_ids, entity_ids=entity_ids, current=current, most=most
         )
         wanted = sorted({turn for held in found.turns.values() for turn in held})
-        turns = await self._ledger.turns(scope.wall, wanted) if wanted else []
+        turns = await self._ledger.turns(scope.tenant, wanted) if wanted else []
         ids = sorted({turn.episode_id for turn in turns})
         then = {episode.id for episode in await self.episodes(scope, ids=ids, limit=len(ids))}
         known = {turn.id for turn in turns if turn.episode_id in then}
@@ -94,8 +94,8 @@ class LedgerThen:
         found = await self._ledger.episodes(scope, ids=ids, status=status, limit=limit)
         return [episode for episode in found if episode.recorded_at <= self._known_at]
 
-    async def history(self, wall: str, fact_id: str) -> list[Change]:
-        changes = await self._ledger.history(wall, fact_id)
+    async def history(self, tenant: str, fact_id: str) -> list[Change]:
+        changes = await self._ledger.history(tenant, fact_id)
         return [change for change in changes if change.at <= self._known_at]
 
     def _then(self, fact: Fact) -> Fact:
@@ -104,15 +104,15 @@ class LedgerThen:
         return replace(fact, retired_at=None) if later else fact
 
 
-async def erased(ledger: Ledger, wall: str, seq: int, head: int) -> bool:
-    """Whether what was read of a wall when the ledger was at ``seq`` may hold what is erased now,
+async def erased(ledger: Ledger, tenant: str, seq: int, head: int) -> bool:
+    """Whether what was read of a tenant when the ledger was at ``seq`` may hold what is erased now,
     when it is at ``head``."""
-    return seq != head and await ledger.erased(wall, seq)
+    return seq != head and await ledger.erased(tenant, seq)
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One wall as it was: what walks and searches it."""
+    """One tenant as it was: what walks and searches it."""
 
     graph: GraphStore
     vectors: VectorStore
@@ -130,15 +130,15 @@ async def build(
     retriever: Callable[..., Retrieve],
     stores: tuple[GraphStore, VectorStore],
     *,
-    wall: str,
+    tenant: str,
     known_at: datetime,
     head: int,
     final: bool,
 ) -> Past:
-    """The wall's events up to then, applied to graph and vectors of its own."""
+    """The tenant's events up to then, applied to graph and vectors of its own."""
     graph, vectors = stores
     cached = CachedEmbedder(embedder, ledger)
-    events = [event async for event in _events(ledger, wall, known_at)]
+    events = [event async for event in _events(ledger, tenant, known_at)]
     folded = await fold(events, _LogThen(ledger, events))
     await graph.open(_STORE)
     await vectors.open(_STORE, embedder.name, await embedder.size())
@@ -156,10 +156,10 @@ async def build(
     )
 
 
-async def _events(ledger: Ledger, wall: str, known_at: datetime) -> AsyncIterator[Event]:
+async def _events(ledger: Ledger, tenant: str, known_at: datetime) -> AsyncIterator[Event]:
     after = 0
     while True:
-        page = await ledger.events(after, BATCH, wall=wall, until=known_at)
+        page = await ledger.events(after, BATCH, tenant=tenant, until=known_at)
         for event in page:
             yield event
         if len(page) < BATCH:

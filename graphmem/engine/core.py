@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Unpack
 
-from graphmem.belief.ambiguities.ask import Doubter
+from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.belief.relation_types.wording import SpokenTypes
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
@@ -26,7 +26,7 @@ from graphmem.model import (
 from graphmem.ports.arguments import Content, ScopeArgs
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions
-from graphmem.ports.graph import GraphStore, Mark
+from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.reranker import Reranker
@@ -80,8 +80,8 @@ class Parts:
     tokens: TokenCounter
     scratch: Callable[[], Scratch]
     """A graph and vectors that live in memory, for what is not to be kept."""
-    doubter: Doubter | None = None
-    """Who is asked about what stays in doubt."""
+    ambiguity_model: AmbiguityModel | None = None
+    """Who is asked about what stays ambiguous."""
     reranker: Reranker | None = None
     """Who reads the best hits again."""
 
@@ -90,10 +90,10 @@ class Parts:
 class Opened:
     """How far graph and vectors were when they were opened, and how to read that anew."""
 
-    graph: Mark
-    vectors: Mark
-    graph_again: Callable[[], Awaitable[Mark]]
-    vectors_again: Callable[[], Awaitable[Mark]]
+    graph: Checkpoint
+    vectors: Checkpoint
+    graph_again: Callable[[], Awaitable[Checkpoint]]
+    vectors_again: Callable[[], Awaitable[Checkpoint]]
 
 
 class Core:
@@ -115,7 +115,7 @@ class Core:
             duplicate_window_s=parts.settings.duplicate_window_s,
             at_once=parts.extractions_at_once,
             options=parts.extraction,
-            doubter=parts.doubter,
+            ambiguity_model=parts.ambiguity_model,
         )
         self._relate = Relate(parts.ledger, parts.graph)
         near = Nearby(parts.graph)
@@ -196,7 +196,7 @@ class Core:
 
     async def _facts(self, where: Scope, id: str) -> list[Fact]:
         query = FactQuery(
-            where.wall, ids=(id,), agent_id=where.narrow_agent_id, run_id=where.run_id
+            where.tenant, ids=(id,), agent_id=where.narrow_agent_id, run_id=where.run_id
         )
         return await self._parts.ledger.facts(query)
 

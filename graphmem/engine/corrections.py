@@ -83,18 +83,18 @@ class Amending(Core):
             await self._edit(before, "changed by hand", **changes, unnamed=unnamed)
             return await self.get(fact_id, **scope)
 
-        return await self._ingest.decided(self._scope(scope).wall, attempt)
+        return await self._ingest.decided(self._scope(scope).tenant, attempt)
 
     async def _unnamed(self, fact: Fact, text: str) -> tuple[str, ...]:
         """The ends of what was told that its words name, and these do not."""
-        query = StatementQuery(fact.scope.wall, statement_ids=fact.statement_ids or (fact.id,))
+        query = StatementQuery(fact.scope.tenant, statement_ids=fact.statement_ids or (fact.id,))
         told = await self._parts.ledger.statements(query)
         ends = {(told.merged.get(id, id), s.text) for s in told.statements for id in _ends(s)}
         keys = {text: _said(text) for text in {text, *(said for _, said in ends)}}
         somebody = not _PRONOUNS.isdisjoint(words(text))
         subjects = {told.merged.get(s.subject_id or "", s.subject_id) for s in told.statements}
         ids = tuple(sorted({id for id, _ in ends}))
-        found = await self._parts.ledger.entities(EntityQuery(fact.scope.wall, ids=ids))
+        found = await self._parts.ledger.entities(EntityQuery(fact.scope.tenant, ids=ids))
         return tuple(
             e.id
             for e in found
@@ -105,10 +105,10 @@ class Amending(Core):
 
     async def _edit(self, fact: Fact, reason: str, **changes: Any) -> None:
         """Lay an edit over a fact; what it touches makes room."""
-        wall, clock = fact.scope.wall, self._parts.clock
-        standing = await self._ingest.standing(wall)
-        believed = self._ingest.believed(wall)
-        await believed.load(StatementQuery(wall, fact_ids=(fact.id,)))
+        tenant, clock = fact.scope.tenant, self._parts.clock
+        standing = await self._ingest.standing(tenant)
+        believed = self._ingest.believed(tenant)
+        await believed.load(StatementQuery(tenant, fact_ids=(fact.id,)))
         ids = frozenset(held(fact).belief.statement_ids)
         edit = Edit(clock.new_id(), ids, clock.now(), fact_id=fact.id, **changes)
         decisions = [
@@ -116,12 +116,12 @@ class Amending(Core):
             for decision in await believed.lay(edit)
         ]
         # The same moment in both: it tells which events came of the edit.
-        commit = self._by_hand(wall, decisions, edits=(edit,), at=edit.at)
-        await self._parts.ledger.commit([commit], since={wall: standing.seq})
+        commit = self._by_hand(tenant, decisions, edits=(edit,), at=edit.at)
+        await self._parts.ledger.commit([commit], since={tenant: standing.seq})
 
-    def _by_hand(self, wall: str, decisions: Sequence[Decision], **more: Any) -> Commit:
+    def _by_hand(self, tenant: str, decisions: Sequence[Decision], **more: Any) -> Commit:
         more.setdefault("at", self._parts.clock.now())
-        return Commit(None, tuple(decisions), actor="user", wall=wall, **more)
+        return Commit(None, tuple(decisions), actor="user", tenant=tenant, **more)
 
     # Forgetting
 
@@ -132,7 +132,7 @@ class Amending(Core):
 
         async def attempt() -> Removal:
             if await ledger.episodes(where, ids=[id]):
-                query = StatementQuery(where.wall, episode_ids=(id,))
+                query = StatementQuery(where.tenant, episode_ids=(id,))
                 return await self._erase(Erasure(where, episode_ids=(id,)), query)
             facts = await self._facts(where, id)
             if erase and (facts or await self._was_here(where, id)):
@@ -142,13 +142,13 @@ class Amending(Core):
             await self._edit(facts[0], "deleted by hand", drop=True)
             return Removal(facts=1)
 
-        return await self._ingest.decided(where.wall, attempt)
+        return await self._ingest.decided(where.tenant, attempt)
 
     async def _erase(self, erasure: Erasure, query: StatementQuery) -> Removal:
         """Erase what a query finds, and believe what the rest says."""
-        wall = erasure.scope.wall
-        standing = await self._ingest.standing(wall)
-        believed = self._ingest.believed(wall)
+        tenant = erasure.scope.tenant
+        standing = await self._ingest.standing(tenant)
+        believed = self._ingest.believed(tenant)
         found = await believed.load(query)
         decisions = await believed.drop(statement.id for statement in found)
         removal = await self._parts.ledger.erase(
@@ -163,15 +163,15 @@ class Amending(Core):
         return removal
 
     async def _erase_fact(self, where: Scope, id: str) -> Removal:
-        wall = where.wall
-        told = await self._parts.ledger.statements(StatementQuery(wall, fact_ids=(id,)))
+        tenant = where.tenant
+        told = await self._parts.ledger.statements(StatementQuery(tenant, fact_ids=(id,)))
         ids = {s for f in told.facts if f.id == id for s in held(f).belief.statement_ids}
-        query = StatementQuery(wall, fact_ids=(id,), statement_ids=tuple(sorted(ids)))
+        query = StatementQuery(tenant, fact_ids=(id,), statement_ids=tuple(sorted(ids)))
         return await self._erase(Erasure(where, fact_ids=(id,)), query)
 
     async def _was_here(self, where: Scope, fact_id: str) -> bool:
         """Whether a retired fact came from this scope, agent and run included."""
-        changes = await self._parts.ledger.history(where.wall, fact_id)
+        changes = await self._parts.ledger.history(where.tenant, fact_id)
         states = [state for change in changes for state in (change.before, change.after) if state]
         return any(
             where.narrow_agent_id in {None, source.agent_id}
@@ -187,8 +187,8 @@ class Amending(Core):
             # Nothing is left to be believed.
             erase = partial(self._parts.ledger.erase, erasure)
         else:
-            erase = partial(self._erase, erasure, StatementQuery(where.wall, scope=where))
-        removal = await self._ingest.decided(where.wall, erase)
+            erase = partial(self._erase, erasure, StatementQuery(where.tenant, scope=where))
+        removal = await self._ingest.decided(where.tenant, erase)
         self._retrieve.forget()
         return removal
 
@@ -203,75 +203,75 @@ class Amending(Core):
             if kept.id == gone.id:
                 raise UsageError(f"{names[0]!r} and {names[1]!r} are one entity already")
             clock, ledger = self._parts.clock, self._parts.ledger
-            standing = await self._ingest.standing(where.wall)
+            standing = await self._ingest.standing(where.tenant)
             merge = Merge(clock.new_id(), kept.id, gone.id, clock.now(), before=kept)
-            believed = self._ingest.believed(where.wall)
-            await believed.load(StatementQuery(where.wall, entity_ids=(kept.id, gone.id)))
+            believed = self._ingest.believed(where.tenant)
+            await believed.load(StatementQuery(where.tenant, entity_ids=(kept.id, gone.id)))
             decisions = await believed.see({gone.id: kept.id})
             one = merged_entity(kept, [gone])
             commit = self._by_hand(
-                where.wall,
+                where.tenant,
                 decisions,
                 renamed=(one,),
                 reasons={one.id: f"is one with {gone.id}"},
                 merge=merge,
                 at=merge.at,
             )
-            await ledger.commit([commit], since={where.wall: standing.seq})
+            await ledger.commit([commit], since={where.tenant: standing.seq})
             return one
 
-        return await self._ingest.decided(where.wall, attempt)
+        return await self._ingest.decided(where.tenant, attempt)
 
     async def unmerge(self, entity_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
         where = self._scope(scope)
         checked_text(entity_id, "entity_id")
 
         async def attempt() -> Entity:
-            merges = await self._parts.ledger.merges(where.wall, entity_id)
+            merges = await self._parts.ledger.merges(where.tenant, entity_id)
             chosen = [m for m in merges if m.gone_id == entity_id] or merges
             if not chosen:
                 raise NotFound(f"no merged entity {entity_id!r} in this scope")
             return await self._part(where, chosen[-1])
 
-        return await self._ingest.decided(where.wall, attempt)
+        return await self._ingest.decided(where.tenant, attempt)
 
     async def _part(self, where: Scope, merge: Merge) -> Entity:
         """Undo a merge; gives the entity that is there again."""
-        ledger, wall = self._parts.ledger, where.wall
-        standing = await self._ingest.standing(wall)
-        found = await ledger.entities(EntityQuery(wall, ids=(merge.kept_id,)))
+        ledger, tenant = self._parts.ledger, where.tenant
+        standing = await self._ingest.standing(tenant)
+        found = await ledger.entities(EntityQuery(tenant, ids=(merge.kept_id,)))
         if not found or merge.gone is None:
             if any(
-                one.gone_id == merge.kept_id for one in await ledger.merges(wall, merge.kept_id)
+                one.gone_id == merge.kept_id for one in await ledger.merges(tenant, merge.kept_id)
             ):
                 raise UsageError(f"{merge.kept_id} is itself one with another: unmerge that first")
             raise NotFound(f"nothing is known any more of {merge.kept_id}, or what is one with it")
         others = [
             other.gone
-            for other in await ledger.merges(wall, merge.kept_id)
+            for other in await ledger.merges(tenant, merge.kept_id)
             if other.kept_id == merge.kept_id and other.id != merge.id and other.gone
         ]
         alone = unmerged_entity(found[0], merge)
-        believed = self._ingest.believed(wall)
-        await believed.load(StatementQuery(wall, entity_ids=(merge.kept_id,)))
-        below = await self._below(wall, merge.gone_id)
+        believed = self._ingest.believed(tenant)
+        await believed.load(StatementQuery(tenant, entity_ids=(merge.kept_id,)))
+        below = await self._below(tenant, merge.gone_id)
         decisions = await believed.see({merge.gone_id: None, **dict.fromkeys(below, merge.gone_id)})
         commit = self._by_hand(
-            wall,
+            tenant,
             decisions,
             renamed=(merged_entity(alone, others),),
             reasons={alone.id: f"no longer one with {merge.gone_id}"},
             undone=Undone(merge_id=merge.id),
         )
-        await ledger.commit([commit], since={wall: standing.seq})
+        await ledger.commit([commit], since={tenant: standing.seq})
         return merge.gone
 
-    async def _below(self, wall: str, id: str) -> list[str]:
+    async def _below(self, tenant: str, id: str) -> list[str]:
         """Entities that stand for one that stands for another."""
         found: list[str] = []
-        for merge in await self._parts.ledger.merges(wall, id):
+        for merge in await self._parts.ledger.merges(tenant, id):
             if merge.kept_id == id:
-                found += [merge.gone_id, *await self._below(wall, merge.gone_id)]
+                found += [merge.gone_id, *await self._below(tenant, merge.gone_id)]
         return found
 
     # Taking back
@@ -289,27 +289,29 @@ class Amending(Core):
                 return await self._undo_change(where, int(key))
             raise NotFound(f"no episode or change {key!r} in this scope")
 
-        return await self._ingest.decided(where.wall, attempt)
+        return await self._ingest.decided(where.tenant, attempt)
 
     async def _undo_episode(self, where: Scope, episode: Episode) -> Removal:
         if episode.status == "undone":
             raise UsageError(f"episode {episode.id} is undone already; add it again to take it up")
-        ledger, wall = self._parts.ledger, where.wall
-        standing, head = await self._ingest.standing(wall), await ledger.head()
-        believed = self._ingest.believed(wall)
-        found = await believed.load(StatementQuery(wall, episode_ids=(episode.id,)))
+        ledger, tenant = self._parts.ledger, where.tenant
+        standing, head = await self._ingest.standing(tenant), await ledger.head()
+        believed = self._ingest.believed(tenant)
+        found = await believed.load(StatementQuery(tenant, episode_ids=(episode.id,)))
         decisions = await believed.drop(statement.id for statement in found)
         commit = self._by_hand(
-            wall, _because("undone", decisions), undone=Undone(episode_id=episode.id)
+            tenant, _because("undone", decisions), undone=Undone(episode_id=episode.id)
         )
-        await ledger.commit([commit], since={wall: standing.seq})
+        await ledger.commit([commit], since={tenant: standing.seq})
         events = await ledger.events(head, _EVENTS)
-        gone = [e for e in events if e.wall == wall and (e.kind, e.action) == ("entity", "DELETE")]
+        gone = [
+            e for e in events if e.tenant == tenant and (e.kind, e.action) == ("entity", "DELETE")
+        ]
         return Removal(episodes=1, facts=_deleted(decisions), entities=len(gone))
 
     async def _undo_change(self, where: Scope, seq: int) -> Removal:
-        ledger, wall = self._parts.ledger, where.wall
-        found = await ledger.by_hand(wall, seq)
+        ledger, tenant = self._parts.ledger, where.tenant
+        found = await ledger.by_hand(tenant, seq)
         if found is None:
             raise NotFound(f"no change {seq} in this scope")
         change, hand = found
@@ -323,12 +325,14 @@ class Amending(Core):
         edit = hand.edit
         if not await self._was_here(where, edit.fact_id):
             raise NotFound(f"no change {seq} in this scope")
-        standing = await self._ingest.standing(wall)
-        believed = self._ingest.believed(wall)
-        await believed.load(StatementQuery(wall, fact_ids=(edit.fact_id,)))
+        standing = await self._ingest.standing(tenant)
+        believed = self._ingest.believed(tenant)
+        await believed.load(StatementQuery(tenant, fact_ids=(edit.fact_id,)))
         decisions = await believed.lift(edit)
-        commit = self._by_hand(wall, _because("undone", decisions), undone=Undone(edit_id=edit.id))
-        await ledger.commit([commit], since={wall: standing.seq})
+        commit = self._by_hand(
+            tenant, _because("undone", decisions), undone=Undone(edit_id=edit.id)
+        )
+        await ledger.commit([commit], since={tenant: standing.seq})
         return Removal(facts=_deleted(decisions))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Unpack
 
-from graphmem.budget.governor import spend_of, wall_digest
+from graphmem.budget.governor import spend_of, tenant_digest
 from graphmem.engine.core import INDEXED_SEQ, Core, checked_callback
 from graphmem.errors import GraphmemError
 from graphmem.model import (
@@ -31,7 +31,7 @@ class Care(Core):
         found = await self._parts.ledger.stats(where)
         if where is not None and (where.narrow_agent_id or where.run_id):
             return found
-        charges = await self._parts.ledger.charges(wall_digest(where.wall) if where else None)
+        charges = await self._parts.ledger.charges(tenant_digest(where.tenant) if where else None)
         # What was booked for a call that never came to be is given back, and leaves an empty line.
         spent = [c for c in charges if c.calls or c.tokens_in or c.tokens_out or c.micros]
         return replace(found, spend=tuple(map(spend_of, spent)))

@@ -153,7 +153,7 @@ class Asking(Core):
         ids = dict.fromkeys(
             id for fact in facts for id in (fact.subject_id, *fact.entity_ids) if id
         )
-        query = EntityQuery(here.wall, ids=tuple(ids), limit=max(1, len(ids)))
+        query = EntityQuery(here.tenant, ids=tuple(ids), limit=max(1, len(ids)))
         names = {e.id: e for e in await ledger.entities(query)} if ids else {}
         now = lens.moment or self._parts.clock.now()
         return await write_context(
@@ -213,7 +213,7 @@ class Asking(Core):
         where: Filter | None,
     ) -> list[Entity]:
         query = EntityQuery(
-            here.wall,
+            here.tenant,
             kind=checked_text_or_none(kind, "kind"),
             contains=journal.name_part(name),
             limit=checked_limit(limit),

@@ -260,12 +260,12 @@ class Reads(Asking):
             raise UsageError(f"all_scopes is True or False, got {all_scopes!r}")
         if all_scopes and scope:
             raise UsageError("all_scopes reads every scope: give no user, agent, run or project")
-        wall = None if all_scopes else self._scope(scope).wall
+        tenant = None if all_scopes else self._scope(scope).tenant
         text, values = self._checked_query(query, parameters, timeout_s)
         most = checked_limit(max_rows)
         await self._graph.catch_up()
         return await self._parts.graph.cypher(
-            text, values, wall=wall, max_rows=most, timeout_s=timeout_s
+            text, values, tenant=tenant, max_rows=most, timeout_s=timeout_s
         )
 
     async def to_networkx(

@@ -115,7 +115,7 @@ class Relating(Core):
         found = await resolve(candidates, episode, ledger, self._parts.clock)
         for candidate in candidates.entities:
             if found.entity(candidate.name) in found.new:
-                raise await no_entity(ledger, episode.scope.wall, candidate.name)
+                raise await no_entity(ledger, episode.scope.tenant, candidate.name)
 
     def _statement(self, said: Given, options: Mapping[str, Any]) -> Episode:
         where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
@@ -137,7 +137,9 @@ class Relating(Core):
         if said.modality != "stated" or (said.invalid_at and not said.retracts):
             return False
         where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
-        await self._ingest.standing(where.wall)  # it may have been declared another type meanwhile
+        await self._ingest.standing(
+            where.tenant
+        )  # it may have been declared another type meanwhile
         form = normal(said.type)
         meant = self._ingest.types.meant(form.type)
         ends = said.subject, said.object

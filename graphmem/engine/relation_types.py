@@ -14,7 +14,7 @@ from graphmem.engine.core import Core, checked_callback
 from graphmem.model import RelationType, Scope, TypeRule
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import Commit, StatementQuery
-from graphmem.ports.ledger_relation_types import ALL_WALLS, Saying, TypeUse
+from graphmem.ports.ledger_relation_types import ALL_TENANTS, Saying, TypeUse
 
 _PAGE = 100  # places that are decided anew in one go
 _PERSON, _ENGINE = "user", "graphmem"
@@ -103,19 +103,19 @@ class Declaring(Core):
         ledger = self._parts.ledger
 
         async def attempt() -> list[TypeRule]:
-            standing = await self._ingest.standing(ALL_WALLS)
+            standing = await self._ingest.standing(ALL_TENANTS)
             rules = {rule.type: rule for rule in (await ledger.type_rules())[1]}
             wanted = made(list(rules.values()))
             # A rule that says nothing is as good as none.
             new = tuple(one for one in wanted if one != rules.get(one.type, TypeRule(one.type)))
             if new:
                 commit = Commit(
-                    None, types=new, wall=ALL_WALLS, actor=actor, at=self._parts.clock.now()
+                    None, types=new, tenant=ALL_TENANTS, actor=actor, at=self._parts.clock.now()
                 )
-                await ledger.commit([commit], since={ALL_WALLS: standing.seq})
+                await ledger.commit([commit], since={ALL_TENANTS: standing.seq})
             return wanted
 
-        return await self._ingest.decided(ALL_WALLS, attempt)
+        return await self._ingest.decided(ALL_TENANTS, attempt)
 
     # Deciding anew
 
@@ -129,9 +129,11 @@ class Declaring(Core):
             after: Saying | None = None
             done, total = 0, await ledger.count_sayings(rule.unsettled) if rule.unsettled else 0
             while page := (await ledger.sayings(rule.unsettled, after, _PAGE) if total else []):
-                for wall in dict.fromkeys(place.wall for place in page):
-                    here = [place for place in page if place.wall == wall]
-                    await self._ingest.decided(wall, partial(self._anew, wall, here, rule, actor))
+                for tenant in dict.fromkeys(place.tenant for place in page):
+                    here = [place for place in page if place.tenant == tenant]
+                    await self._ingest.decided(
+                        tenant, partial(self._anew, tenant, here, rule, actor)
+                    )
                 after = page[-1]
                 done += len(page)
                 await self._keep_lag_bounded()
@@ -140,11 +142,11 @@ class Declaring(Core):
             if rule.unsettled:
                 await self._rule(partial(_settled, rule), actor)
 
-    async def _anew(self, wall: str, page: Sequence[Saying], rule: TypeRule, actor: str) -> None:
-        standing = await self._ingest.standing(wall)
-        believed = self._ingest.believed(wall)
+    async def _anew(self, tenant: str, page: Sequence[Saying], rule: TypeRule, actor: str) -> None:
+        standing = await self._ingest.standing(tenant)
+        believed = self._ingest.believed(tenant)
         places = tuple((place.type, place.subject_id, None) for place in page)
-        decisions = await believed.anew(StatementQuery(wall, places=places))
+        decisions = await believed.anew(StatementQuery(tenant, places=places))
         why = declare.reason(rule)
         if not decisions:
             return
@@ -152,10 +154,10 @@ class Declaring(Core):
             None,
             tuple(replace(one, reason=f"{why}: {one.reason}") for one in decisions),
             actor=actor,
-            wall=wall,
+            tenant=tenant,
             at=self._parts.clock.now(),
         )
-        await self._parts.ledger.commit([commit], since={wall: standing.seq})
+        await self._parts.ledger.commit([commit], since={tenant: standing.seq})
 
 
 def _settled(done: TypeRule, rules: Sequence[TypeRule]) -> list[TypeRule]:

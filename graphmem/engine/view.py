@@ -111,11 +111,13 @@ class View(ViewAPI):
             return None
         parts = self._memory._parts
         async with self._building:
-            found = self._pasts.get(here.wall)
+            found = self._pasts.get(here.tenant)
             head = await parts.ledger.head()
             # By a moment that is still to come, more may be recorded.
             if found is not None and found.head != head:
-                stays = found.final and not await erased(parts.ledger, here.wall, found.head, head)
+                stays = found.final and not await erased(
+                    parts.ledger, here.tenant, found.head, head
+                )
                 found = replace(found, head=head) if stays else None
             if found is None:
                 made = parts.scratch()
@@ -124,12 +126,12 @@ class View(ViewAPI):
                     parts.embedder,
                     self._memory._retriever,
                     (made.graph, made.vectors),
-                    wall=here.wall,
+                    tenant=here.tenant,
                     known_at=self._known_at,
                     head=head,
                     final=self._known_at < parts.clock.now(),
                 )
-            self._pasts[here.wall] = found
+            self._pasts[here.tenant] = found
             return found
 
     async def _filtered(self, where: Filter | None, here: Scope, read: Read = "facts") -> Lens:
@@ -306,7 +308,7 @@ class View(ViewAPI):
                 "date; ask it with memory.cypher, and say in the query which ones count"
             )
         return await past.graph.cypher(
-            text, values, wall=here.wall, max_rows=most, timeout_s=timeout_s
+            text, values, tenant=here.tenant, max_rows=most, timeout_s=timeout_s
         )
 
     async def to_networkx(

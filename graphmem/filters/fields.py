@@ -62,7 +62,7 @@ for _field in _ALL:
         for _name in (_field.name, *_field.aliases):
             FIELDS.setdefault(_read, {})[_name] = _field
 
-_SCOPE = frozenset({"user", "user_id", "project", "project_id", "owner", "scope", "wall"})
+_SCOPE = frozenset({"user", "user_id", "project", "project_id", "owner", "scope", "tenant"})
 _ELSEWHERE = {"format": "metadata.format", "file": "metadata.source", "valid": "holding at TIME"}
 
 

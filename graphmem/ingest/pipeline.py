@@ -18,8 +18,8 @@ from typing import Literal, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
-from graphmem.belief.ambiguities.ask import Doubter, without_verdicts
-from graphmem.belief.ambiguities.process import Doubting
+from graphmem.belief.ambiguities.ask import AmbiguityModel, without_verdicts
+from graphmem.belief.ambiguities.process import OpenAmbiguities
 from graphmem.belief.candidates import statements_of
 from graphmem.belief.decide import Believed
 from graphmem.belief.relation_types.types import RelationTypes
@@ -53,7 +53,7 @@ T = TypeVar("T")
 
 
 class Ingest:
-    """Takes episodes through the stages. Decisions of one wall are made one after another."""
+    """Takes episodes through the stages. Decisions of one tenant are made one after another."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Ingest:
         duplicate_window_s: float,
         at_once: int,
         options: ExtractionOptions | None = None,
-        doubter: Doubter | None = None,
+        ambiguity_model: AmbiguityModel | None = None,
     ) -> None:
         self._ledger = ledger
         self._extractor = extractor
@@ -73,8 +73,10 @@ class Ingest:
         self._at_once = at_once
         self._types, self._types_seq = RelationTypes(), 0
         self._options = options or ExtractionOptions()
-        self._doubter = doubter
-        self._walls: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._ambiguity_model = ambiguity_model
+        self._tenants: weakref.WeakValueDictionary[str, asyncio.Lock] = (
+            weakref.WeakValueDictionary()
+        )
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def add(self, episodes: Sequence[Episode]) -> list[Receipt]:
@@ -173,7 +175,7 @@ class Ingest:
                 return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
             begun = kept.raw
         keys = name_keys_in(" ".join(f"{turn.speaker or ''} {turn.text}" for turn in episode.turns))
-        query = EntityQuery(episode.scope.wall, keys=tuple(keys), limit=_KNOWN_NAMES)
+        query = EntityQuery(episode.scope.tenant, keys=tuple(keys), limit=_KNOWN_NAMES)
         known = await self._ledger.entities(query)
         keep = partial(self._ledger.keep_extraction, episode.id)
         found = await self._extractor.extract(
@@ -190,37 +192,39 @@ class Ingest:
         return ExtractionOptions.from_json(episode.extraction).over(self._options)
 
     async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
-        wall = episode.scope.wall
-        doubting = self._doubting(episode, extraction)
+        tenant = episode.scope.tenant
+        open_ambiguities = self._open_ambiguities(episode, extraction)
 
         async def attempt() -> Receipt | None:
-            standing = await self.standing(wall, [episode.id])
+            standing = await self.standing(tenant, [episode.id])
             if ended := _ended(episode, standing):
                 return ended
             if isinstance(extraction, ModelError):
                 return await self._postpone(episode, extraction)
-            believed = self.believed(wall)
-            commit = await self._decide(episode, extraction, believed, doubting)
-            if doubting is not None and doubting.open:
+            believed = self.believed(tenant)
+            commit = await self._decide(episode, extraction, believed, open_ambiguities)
+            if open_ambiguities is not None and open_ambiguities.open:
                 return None
-            await self._ledger.commit([commit], since={wall: standing.seq})
-            told = extraction if doubting is None else doubting.counted(extraction)
+            await self._ledger.commit([commit], since={tenant: standing.seq})
+            told = extraction if open_ambiguities is None else open_ambiguities.counted(extraction)
             return _receipt(episode, "done", told, commit=commit)
 
-        while (receipt := await self.decided(wall, attempt)) is None:
-            if doubting is not None:  # not while the wall is held: a model is slow
-                await doubting.ask()
+        while (receipt := await self.decided(tenant, attempt)) is None:
+            if open_ambiguities is not None:  # not while the tenant is held: a model is slow
+                await open_ambiguities.ask()
         return receipt
 
-    def _doubting(self, episode: Episode, extraction: Extraction | ModelError) -> Doubting | None:
+    def _open_ambiguities(
+        self, episode: Episode, extraction: Extraction | ModelError
+    ) -> OpenAmbiguities | None:
         """Only what a model has read is worth asking it about."""
-        doubter = self._doubter
-        if doubter is None or isinstance(extraction, ModelError):
+        ambiguity_model = self._ambiguity_model
+        if ambiguity_model is None or isinstance(extraction, ModelError):
             return None
-        if extraction.extractor != doubter.name:
+        if extraction.extractor != ambiguity_model.name:
             return None
-        return Doubting(
-            doubter,
+        return OpenAmbiguities(
+            ambiguity_model,
             episode,
             extraction,
             ledger=self._ledger,
@@ -241,22 +245,24 @@ class Ingest:
         return _receipt(episode, "pending", spent, reason=reason)
 
     async def _commit_verbatim(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Texts stored as they are: decided wall by wall, each sees those before it, and written
-        in one transaction."""
-        by_wall: dict[str, list[Episode]] = {}
+        """Texts stored as they are: decided tenant by tenant, each sees those before it, and
+        written in one transaction."""
+        by_tenant: dict[str, list[Episode]] = {}
         for episode in episodes:
-            by_wall.setdefault(episode.scope.wall, []).append(episode)
-        receipts = await self._decided(sorted(by_wall), partial(self._verbatim_once, by_wall))
+            by_tenant.setdefault(episode.scope.tenant, []).append(episode)
+        receipts = await self._decided(sorted(by_tenant), partial(self._verbatim_once, by_tenant))
         return [receipts[episode.id] for episode in episodes]
 
-    async def _verbatim_once(self, by_wall: Mapping[str, Sequence[Episode]]) -> dict[str, Receipt]:
+    async def _verbatim_once(
+        self, by_tenant: Mapping[str, Sequence[Episode]]
+    ) -> dict[str, Receipt]:
         receipts: dict[str, Receipt] = {}
         commits: list[Commit] = []
         since: dict[str, int] = {}
-        for wall, here in by_wall.items():
-            standing = await self.standing(wall, [episode.id for episode in here])
-            since[wall] = standing.seq
-            believed = self.believed(wall)
+        for tenant, here in by_tenant.items():
+            standing = await self.standing(tenant, [episode.id for episode in here])
+            since[tenant] = standing.seq
+            believed = self.believed(tenant)
             await believed.read_sentences(fact.text for e in here for fact in verbatim(e).facts)
             for episode in here:
                 if ended := _ended(episode, standing):
@@ -268,13 +274,13 @@ class Ingest:
         await self._ledger.commit(commits, since=since)
         return receipts
 
-    async def standing(self, wall: str, episode_ids: Sequence[str] = ()) -> Standing:
-        """What is to be decided on from here: how far the wall is, and how relation types behave.
+    async def standing(self, tenant: str, episode_ids: Sequence[str] = ()) -> Standing:
+        """What is to be decided on from here: how far the tenant is, and how relation types behave.
 
         Their rules are read only when they have changed. Those may be newer than the standing, but
         then what is decided is a :class:`~graphmem.errors.Conflict`.
         """
-        standing = await self._ledger.standing(wall, episode_ids)
+        standing = await self._ledger.standing(tenant, episode_ids)
         if standing.types_seq > self._types_seq:
             seq, rules = await self._ledger.type_rules()
             if seq > self._types_seq:
@@ -286,25 +292,25 @@ class Ingest:
         """How relation types behave, as far as :meth:`standing` has read."""
         return self._types
 
-    def believed(self, wall: str) -> Believed:
-        """What a wall believes, to decide about it."""
-        return Believed(self._ledger, wall, self._types, self._clock)
+    def believed(self, tenant: str) -> Believed:
+        """What a tenant believes, to decide about it."""
+        return Believed(self._ledger, tenant, self._types, self._clock)
 
     async def _decide(
         self,
         episode: Episode,
         extraction: Extraction,
         believed: Believed,
-        doubting: Doubting | None = None,
+        open_ambiguities: OpenAmbiguities | None = None,
     ) -> Commit:
-        chosen = doubting.names if doubting else {}
+        chosen = open_ambiguities.names if open_ambiguities else {}
         resolution = await resolve(extraction, episode, self._ledger, self._clock, chosen=chosen)
         said = statements_of(extraction.facts, resolution, episode, self._types, self._clock)
-        if doubting is not None:
-            said = await doubting.over(resolution, said, self._types)
+        if open_ambiguities is not None:
+            said = await open_ambiguities.over(resolution, said, self._types)
         if episode.reason == TAKEN_UP:
             # With the ids that it had before, so that its facts come back as themselves.
-            query = StatementQuery(episode.scope.wall, episode_ids=(episode.id,), undone_too=True)
+            query = StatementQuery(episode.scope.tenant, episode_ids=(episode.id,), undone_too=True)
             before = {_place(one): one.id for one in await believed.recall(query)}
             said = [replace(one, id=before.get(_place(one), one.id)) for one in said]
         fresh = {entity.id for entity in resolution.new}
@@ -320,8 +326,8 @@ class Ingest:
         used = {id for _, id in mentions}
         used |= {id for statement in taken.statements for id in statement.entity_ids}
         decisions = taken.decisions
-        if doubting is not None:
-            decisions = doubting.explained(decisions, taken.statements, resolution)
+        if open_ambiguities is not None:
+            decisions = open_ambiguities.explained(decisions, taken.statements, resolution)
         return Commit(
             episode=episode,
             decisions=decisions,
@@ -334,19 +340,19 @@ class Ingest:
             at=self._clock.now(),
         )
 
-    async def decided(self, wall: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Decide something about a wall, or change or erase in it by hand: one after another, and
+    async def decided(self, tenant: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Decide something about a tenant, or change or erase in it by hand: one after another, and
         once more when another process, which shares the ledger, came in between."""
-        return await self._decided([wall], attempt)
+        return await self._decided([tenant], attempt)
 
-    async def _decided(self, walls: Sequence[str], attempt: Callable[[], Awaitable[T]]) -> T:
-        """The same about several walls, in the order in which all take them."""
+    async def _decided(self, tenants: Sequence[str], attempt: Callable[[], Awaitable[T]]) -> T:
+        """The same about several tenants, in the order in which all take them."""
         once_more = AsyncRetrying(
             retry=retry_if_exception_type(Conflict), stop=stop_after_attempt(_TRIES), reraise=True
         )
         async with contextlib.AsyncExitStack() as held:
-            for wall in walls:
-                await held.enter_async_context(self._walls.setdefault(wall, asyncio.Lock()))
+            for tenant in tenants:
+                await held.enter_async_context(self._tenants.setdefault(tenant, asyncio.Lock()))
             return await once_more(attempt)
 
 

@@ -108,16 +108,16 @@ def from_sparse(data: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-class _Walled:
-    """Where a scope keeps its wall: not a field, so it is neither compared nor stored."""
+class _Tenanted:
+    """Where a scope keeps its tenant: not a field, so it is neither compared nor stored."""
 
-    __slots__ = ("_wall",)
-    _wall: str
+    __slots__ = ("_tenant",)
+    _tenant: str
 
 
 @dataclass(frozen=True, slots=True)
-class Scope(_Walled):
-    """Whose memory this is. ``wall`` (project and owner) is never crossed; the rest narrows.
+class Scope(_Tenanted):
+    """Whose memory this is. ``tenant`` (project and owner) is never crossed; the rest narrows.
 
     The owner is the user when there is one, else the agent: what an agent remembers with a user
     belongs to that user, what it remembers alone belongs to itself.
@@ -137,16 +137,16 @@ class Scope(_Walled):
             )
 
     @property
-    def wall(self) -> str:
+    def tenant(self) -> str:
         """``project/user:ada`` or ``project/agent:bot``; no two scopes share one by accident."""
         try:
-            return self._wall
+            return self._tenant
         except AttributeError:  # asked for the first time, or since it was copied
             project = self.project_id.replace("%", "%25").replace("/", "%2F")
             kind, owner = ("user", self.user_id) if self.user_id else ("agent", self.agent_id)
-            wall = f"{project}/{kind}:{owner}"
-            object.__setattr__(self, "_wall", wall)
-            return wall
+            tenant = f"{project}/{kind}:{owner}"
+            object.__setattr__(self, "_tenant", tenant)
+            return tenant
 
     @property
     def narrow_agent_id(self) -> str | None:
@@ -233,7 +233,7 @@ class Entity:
     """A person, place, organization or thing that facts are about; one node of the graph."""
 
     id: str
-    wall: str
+    tenant: str
     name: str
     kind: str
     aliases: tuple[str, ...] = ()

@@ -2,8 +2,8 @@
 
 Every call takes the scope as keywords: ``user_id``, ``agent_id``, ``run_id``, ``project_id``.
 What is not given falls back to what was given on opening. At least one of ``user_id`` and
-``agent_id`` is required. (project, owner) is a wall that no call sees across; agent and run narrow.
-Text given as a time is ISO 8601; without a zone it is taken as UTC.
+``agent_id`` is required. (project, owner) is a tenant that no call sees across; agent and run
+narrow. Text given as a time is ISO 8601; without a zone it is taken as UTC.
 """
 
 from __future__ import annotations
@@ -422,7 +422,7 @@ class MemoryAPI(Protocol):
         all_scopes: bool = False,
         **scope: Unpack[ScopeArgs],
     ) -> Table:
-        """Read the graph in Cypher: read-only, and only inside this scope's wall.
+        """Read the graph in Cypher: read-only, and only inside this scope's tenant.
 
         ``all_scopes=True`` is for administrators: read-only too, but over everyone's graph. No
         scope may be given with it; those given on opening are set aside.

@@ -10,7 +10,7 @@ from graphmem.model import Entity, Episode, Fact, Table
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Checkpoint:
     """How far a projection got: the store it belongs to and the last event applied."""
 
     store_id: str
@@ -70,22 +70,22 @@ class GraphDump:
 class GraphStore(Protocol):
     """One graph of episodes, entities and facts. Safe to call from many tasks at once."""
 
-    async def open(self, store_id: str) -> Mark:
+    async def open(self, store_id: str) -> Checkpoint:
         """Open or create. A graph of another store or of another format is cleared first
         (``applied_seq`` 0). :class:`~graphmem.errors.Unavailable` when it is held or unreachable.
 
-        Opening again is cheap and reads the mark anew. A server, which others may use too, clears
-        another store's graph only when told so; otherwise that is a
+        Opening again is cheap and reads the checkpoint anew. A server, which others may use too,
+        clears another store's graph only when told so; otherwise that is a
         :class:`~graphmem.errors.UsageError` that says how.
         """
         ...
 
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
-        """Apply a batch and move the mark, atomically."""
+        """Apply a batch and move the checkpoint, atomically."""
         ...
 
     async def expand(
-        self, wall: str, entity_ids: Sequence[str], *, limit: int
+        self, tenant: str, entity_ids: Sequence[str], *, limit: int
     ) -> Mapping[str, tuple[Link, ...]]:
         """The facts about each entity, in the order in which they are asked for, the first
         ``limit`` in order of their ids (the oldest, as ids are made); unknown ids give no key.
@@ -99,23 +99,23 @@ class GraphStore(Protocol):
         query: str,
         parameters: Mapping[str, object],
         *,
-        wall: str | None,
+        tenant: str | None,
         max_rows: int,
         timeout_s: float,
     ) -> Table:
-        """Run a read-only query inside one wall (None: the whole store, for administrators).
+        """Run a read-only query inside one tenant (None: the whole store, for administrators).
 
-        What cannot be proved to be read-only and inside the wall is a
+        What cannot be proved to be read-only and inside the tenant is a
         :class:`~graphmem.errors.UsageError` with the reason.
         """
         ...
 
-    async def dump(self, wall: str | None = None) -> GraphDump:
-        """Everything, or everything inside one wall."""
+    async def dump(self, tenant: str | None = None) -> GraphDump:
+        """Everything, or everything inside one tenant."""
         ...
 
     async def clear(self) -> None:
-        """Remove everything; the mark goes back to 0."""
+        """Remove everything; the checkpoint goes back to 0."""
         ...
 
     async def close(self) -> None: ...

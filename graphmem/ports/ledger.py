@@ -88,7 +88,7 @@ class LedgerWrites(Protocol):
         was undone is pending again, with the reason :data:`TAKEN_UP`.
 
         ``told`` are commits of nothing but plain sentences, for some of the episodes. Where the
-        episode is new, and no sentence of its commit was heard in its wall (of no statement and
+        episode is new, and no sentence of its commit was heard in its tenant (of no statement and
         no present fact), the commit is written in the same transaction, and the episode comes
         back ``done``. Else it is journalled like the others, and that commit is not looked at.
         """
@@ -100,7 +100,7 @@ class LedgerWrites(Protocol):
         """Write what was decided, mark each episode done, append the events; one transaction.
 
         Returns the last ``seq``. A decision whose ``before`` is no longer the present version, a
-        wall of ``since`` in which something changed after that ``seq`` (see :class:`Standing`),
+        tenant of ``since`` in which something changed after that ``seq`` (see :class:`Standing`),
         or an episode that has been erased or is done already, is
         :class:`~graphmem.errors.Conflict` (decide again), and nothing is written.
         """
@@ -123,7 +123,7 @@ class LedgerWrites(Protocol):
 
 
 class LedgerReads(Protocol):
-    """What is stored now. Nothing outside the wall that was asked for is ever returned."""
+    """What is stored now. Nothing outside the tenant that was asked for is ever returned."""
 
     async def episodes(
         self,
@@ -133,11 +133,11 @@ class LedgerReads(Protocol):
         status: str | None = None,
         limit: int = 1000,
     ) -> list[Episode]:
-        """Episodes with their turns, oldest first, of the scope's wall, narrowed by its agent
+        """Episodes with their turns, oldest first, of the scope's tenant, narrowed by its agent
         and run."""
         ...
 
-    async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
+    async def turns(self, tenant: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
         """Turns by id, each with up to ``around`` neighbours before and after, in order."""
         ...
 
@@ -152,7 +152,7 @@ class LedgerReads(Protocol):
     ) -> Mentions:
         """Whom these turns name; and where these entities are named: up to ``most`` turns and
         facts of each, ids alone. Turns are those of the scope's agent and run that have not
-        expired by ``current``; facts are not looked at. What is in another wall has no key."""
+        expired by ``current``; facts are not looked at. What is in another tenant has no key."""
         ...
 
     async def facts(self, query: FactQuery) -> list[Fact]: ...
@@ -163,21 +163,21 @@ class LedgerReads(Protocol):
         """Statements by their places, with what was made of them, as one consistent reading."""
         ...
 
-    async def merges(self, wall: str, entity_id: str) -> list[Merge]:
+    async def merges(self, tenant: str, entity_id: str) -> list[Merge]:
         """The merges that made an entity what it is (it was kept, or is gone), oldest first."""
         ...
 
-    async def by_hand(self, wall: str, seq: int) -> tuple[Change, Hand] | None:
+    async def by_hand(self, tenant: str, seq: int) -> tuple[Change, Hand] | None:
         """A change of a fact or entity by its ``seq``, with the act by hand that made it, if one
         did and it still counts; None when there is no such change here."""
         ...
 
-    async def history(self, wall: str, fact_id: str) -> list[Change]:
+    async def history(self, tenant: str, fact_id: str) -> list[Change]:
         """Everything that happened to a fact, oldest first; empty when unknown here."""
         ...
 
-    async def standing(self, wall: str, episode_ids: Sequence[str] = ()) -> Standing:
-        """How far a wall is, and the statuses of these episodes, as one consistent reading."""
+    async def standing(self, tenant: str, episode_ids: Sequence[str] = ()) -> Standing:
+        """How far a tenant is, and the statuses of these episodes, as one consistent reading."""
         ...
 
     async def extraction(self, episode_id: str) -> Extraction | None:
@@ -186,7 +186,7 @@ class LedgerReads(Protocol):
         ...
 
     async def stats(self, scope: Scope | None = None) -> Stats:
-        """Counts, of one wall narrowed by agent and run, or of the whole store."""
+        """Counts, of one tenant narrowed by agent and run, or of the whole store."""
         ...
 
 
@@ -207,14 +207,14 @@ class LedgerLog(Protocol):
         ...
 
     async def events(
-        self, after: int, limit: int, *, wall: str | None = None, until: datetime | None = None
+        self, after: int, limit: int, *, tenant: str | None = None, until: datetime | None = None
     ) -> list[Event]:
-        """Events with ``seq`` above ``after``, in order: all, or (``wall`` and ``until``, both) one
-        wall's up to a moment."""
+        """Events with ``seq`` above ``after``, in order: all, or (``tenant`` and ``until``, both)
+        one tenant's up to a moment."""
         ...
 
-    async def erased(self, wall: str, after: int) -> bool:
-        """Whether something was erased from a wall by an event above ``after``, by whomever: what
+    async def erased(self, tenant: str, after: int) -> bool:
+        """Whether something was erased from a tenant by an event above ``after``, by whomever: what
         was read before may hold it."""
         ...
 
@@ -245,7 +245,7 @@ class LedgerLog(Protocol):
     async def present(
         self,
         kind: Literal["episode", "turn", "session", "entity", "fact", "mention"],
-        wall: str | None = None,
+        tenant: str | None = None,
     ) -> set[str]:
         """Ids of all that a projection should hold (mentions as ``episode id entity id``; sessions
         are the episodes whose turns are searched)."""
@@ -268,8 +268,8 @@ class SpendBook(Protocol):
         transaction: two processes cannot both take what is left."""
         ...
 
-    async def charges(self, wall: str | None = None) -> list[Charge]:
-        """By day and model: of one wall (its digest), or of all."""
+    async def charges(self, tenant: str | None = None) -> list[Charge]:
+        """By day and model: of one tenant (its digest), or of all."""
         ...
 
 

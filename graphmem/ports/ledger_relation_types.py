@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 
 from graphmem.model import Scope, TypeRule
 
-ALL_WALLS = ""
-"""The wall of what concerns every wall: a change there is a change in each of them. No scope has
-it."""
+ALL_TENANTS = ""
+"""The tenant of what concerns every tenant: a change there is a change in each of them. No scope
+has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class TypeUse:
 class Saying(NamedTuple):
     """Where something was said of a subject with a type, as it is stored."""
 
-    wall: str
+    tenant: str
     subject_id: str
     type: str
 
 
 class LedgerTypes(Protocol):
     """Rules of relation types, and what was said with them. For the care of a whole store: what
-    finds places finds them in every wall."""
+    finds places finds them in every tenant."""
 
     async def type_rules(self) -> tuple[int, list[TypeRule]]:
         """The last rule of each type that ever had one, by type, and the ``seq`` that they are of

@@ -48,11 +48,11 @@ class Commit:
     merge: Merge | None = None
     """From here on ``gone_id`` is not seen any more; ``renamed`` has the entity that both are."""
     types: tuple[TypeRule, ...] = ()
-    """What holds of these relation types from here on, in every wall (see
-    :data:`~graphmem.ports.ledger_relation_types.ALL_WALLS`)."""
+    """What holds of these relation types from here on, in every tenant (see
+    :data:`~graphmem.ports.ledger_relation_types.ALL_TENANTS`)."""
     extraction: Extraction | None = None
     actor: str = "graphmem"
-    wall: str | None = None
+    tenant: str | None = None
     """Where it is by hand."""
     at: datetime | None = None
     """When it is recorded; without it, now by the ledger's own clock."""
@@ -85,7 +85,7 @@ class StatementQuery:
     them. ``sentences`` are text keys, of statements or of present facts that rest on them.
     """
 
-    wall: str
+    tenant: str
     places: tuple[Place, ...] = ()
     sentences: tuple[str, ...] = ()
     episode_ids: tuple[str, ...] = ()
@@ -124,14 +124,14 @@ class Hand:
 
 @dataclass(frozen=True, slots=True)
 class FactQuery:
-    """Which facts to read. One wall always; the first of ``ids``, ``text_key``, ``relation``,
+    """Which facts to read. One tenant always; the first of ``ids``, ``text_key``, ``relation``,
     ``entity_ids``, ``source_episode`` that is set is the way in; the rest filter.
 
     ``current`` leaves out what is invalid, expired or archived at that time. Retired belief is
     never returned. Order: by ``recorded_at``, oldest first unless ``newest_first``.
     """
 
-    wall: str
+    tenant: str
     ids: tuple[str, ...] | None = None
     text_key: str | None = None
     relation: tuple[str | None, str | None, str | None] | None = None
@@ -162,15 +162,15 @@ class FactQuery:
     where: Where | None = None
     """A filter on top, with entities by id and times fixed. Without another way in, an ``about``,
     ``subject``, ``object``, ``type``, ``episode`` or ``tag`` that must hold is the way in; what
-    has none of them is looked for among all facts of the wall, in order."""
+    has none of them is looked for among all facts of the tenant, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntityQuery:
     """Which entities to read: by ids, by name keys (see :func:`graphmem.text.name_key`), or all
-    of a wall, by name."""
+    of a tenant, by name."""
 
-    wall: str
+    tenant: str
     ids: tuple[str, ...] | None = None
     keys: tuple[str, ...] | None = None
     kind: str | None = None
@@ -178,7 +178,7 @@ class EntityQuery:
     """Only names whose key contains this key."""
     known_at: datetime | None = None
     """Read the entities as they were at that moment, with the names that they had then. By ids it
-    costs what these need, otherwise a reading of every entity that the wall ever had."""
+    costs what these need, otherwise a reading of every entity that the tenant ever had."""
     limit: int = 1000
     after: str | None = None
     """Only entities after this name, in order of name then id (``name``, NUL, ``id``)."""
@@ -209,7 +209,7 @@ class Event:
     kind: Literal["episode", "entity", "fact", "mention", "type"]
     id: str
     action: str
-    wall: str
+    tenant: str
     after: Mapping[str, Any] | None = None
     value: Episode | Fact | None = None
     """What it became as a value, where it came from :meth:`LedgerLog.fresh`; ``after`` is not
@@ -231,14 +231,14 @@ class Erasure:
     """What is believed without what is erased. A fact that they do not name and that others still
     support loses the erased sources, no more."""
     since: int | None = None
-    """The ``seq`` of the wall that the decisions rest on (see :class:`Standing`)."""
+    """The ``seq`` of the tenant that the decisions rest on (see :class:`Standing`)."""
     at: datetime | None = None
     """When it is recorded; without it, now by the ledger's own clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What decisions about a wall rest on.
+    """What decisions about a tenant rest on.
 
     ``seq`` is the last event that changed what is believed in it, or how it is decided (an episode
     that was only journalled changes nothing); 0 when there is none. ``statuses`` are those of the
@@ -270,13 +270,13 @@ and None by the name of their column."""
 class Charge:
     """What was asked of a model, or given back (below zero), on a day (UTC, ``2026-11-21``).
 
-    ``wall`` is the digest of a wall, empty for what is done for all alike; ``micros`` is money in
-    millionths.
+    ``tenant`` is the digest of a tenant, empty for what is done for all alike; ``micros`` is money
+    in millionths.
     """
 
     day: str
     model: str
-    wall: str = ""
+    tenant: str = ""
     calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0

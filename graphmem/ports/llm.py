@@ -130,7 +130,7 @@ class Extractor(Protocol):
         begun: str | None = None,
         keep: Keep | None = None,
     ) -> Extraction:
-        """Find candidates. ``known`` are entities of this wall whose names occur in the text.
+        """Find candidates. ``known`` are entities of this tenant whose names occur in the text.
 
         ``options`` are this call's own. ``begun`` is a raw answer kept earlier of which
         :meth:`read` made something that is not ``complete``: only what it lacks is asked. ``keep``

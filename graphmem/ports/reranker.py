@@ -14,8 +14,8 @@ class Reranker(Protocol):
         """Names provider and model, for example ``fastembed:BAAI/bge-reranker-base``."""
         ...
 
-    async def scores(self, question: str, texts: Sequence[str], *, wall: str) -> list[float]:
-        """How well each text answers, from 0 (not at all) to 1, in order. ``wall`` is who asks.
+    async def scores(self, question: str, texts: Sequence[str], *, tenant: str) -> list[float]:
+        """How well each text answers, from 0 (not at all) to 1, in order. ``tenant`` is who asks.
 
         :class:`~graphmem.errors.ModelError` when it cannot; the search goes on without it.
         """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from graphmem.filters import Record, Where
-from graphmem.ports.graph import Mark
+from graphmem.ports.graph import Checkpoint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ class Point:
     """
 
     id: str
-    wall: str
+    tenant: str
     text: str
     dense: Vector | None
     """Without one it is found by words only."""
@@ -53,14 +53,14 @@ class VectorChanges:
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """What a search may see: always one wall, narrowed by agent and run when they are given.
+    """What a search may see: always one tenant, narrowed by agent and run when they are given.
 
     With ``ended_by`` (stored form), points whose ``invalid_at``, ``expires_at`` or ``archived_at``
     is at or before it are left out, or with ``past`` those of which none is; with ``where`` those
     that do not pass it. It does not ask for ``kind``: the collection is that.
     """
 
-    wall: str
+    tenant: str
     agent_id: str | None = None
     run_id: str | None = None
     ended_by: str | None = None
@@ -72,7 +72,7 @@ class Only:
 class VectorQuery:
     """One arm's question: by ``dense`` vector (cosine) or by ``text`` (BM25). Exactly one is set.
 
-    IDF is computed inside the wall, so that nothing another owner stores moves a score.
+    IDF is computed inside the tenant, so that nothing another owner stores moves a score.
     ``around`` asks for the words of the points' windows, counted among those that have one.
     """
 
@@ -95,27 +95,28 @@ class VectorStore(Protocol):
     """Collections ``facts``, ``turns``, ``sessions`` and ``entities``. Safe to call from many tasks
     at once."""
 
-    async def open(self, store_id: str, embedder: str, size: int) -> Mark:
+    async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         """Open or create. Points of another store or of another format are cleared first
         (``applied_seq`` 0). Another embedder or vector size than it was made with is a
         :class:`~graphmem.errors.UsageError` that says how to re-embed.
         :class:`~graphmem.errors.Unavailable` when it is held or unreachable.
 
-        Opening again is cheap and reads the mark anew. A server, which others may use too, clears
-        another store's points only when told so; otherwise that is a
+        Opening again is cheap and reads the checkpoint anew. A server, which others may use too,
+        clears another store's points only when told so; otherwise that is a
         :class:`~graphmem.errors.UsageError` that says how."""
         ...
 
     async def apply(self, changes: VectorChanges, applied_seq: int) -> None:
-        """Apply a batch, then move the mark. Idempotent: after a crash it is applied again."""
+        """Apply a batch, then move the checkpoint. Idempotent: after a crash it is applied
+        again."""
         ...
 
     async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
         """Answer several queries in one go: for each, hits by falling score (ties by id)."""
         ...
 
-    async def ids(self, collection: Collection, wall: str | None = None) -> set[str]:
-        """The ids of all points, or of all points inside one wall."""
+    async def ids(self, collection: Collection, tenant: str | None = None) -> set[str]:
+        """The ids of all points, or of all points inside one tenant."""
         ...
 
     async def optimize(self) -> bool:
@@ -124,7 +125,7 @@ class VectorStore(Protocol):
         ...
 
     async def clear(self) -> None:
-        """Remove everything; the mark goes back to 0, and the next ``open`` may name another
+        """Remove everything; the checkpoint goes back to 0, and the next ``open`` may name another
         embedder."""
         ...
 

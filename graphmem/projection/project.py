@@ -17,7 +17,7 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.filters import Record
 from graphmem.filters.records import fact_record, turn_record
 from graphmem.model import Entity, Episode, Fact, Turn
-from graphmem.ports.graph import GraphChanges, GraphStore, Mark
+from graphmem.ports.graph import Checkpoint, GraphChanges, GraphStore
 from graphmem.ports.ledger import Event, Ledger, Origins
 from graphmem.ports.vectors import COLLECTIONS, Collection, Point, VectorChanges, VectorStore
 
@@ -194,28 +194,29 @@ class Projection:
         target: _Target,
         changed: Callable[[Set[str] | None], None] | None = None,
     ) -> None:
-        """``changed`` is told in which walls the store holds something else; None: in any."""
+        """``changed`` is told in which tenants the store holds something else; None: in any."""
         self.name = name
         self._changed = changed or (lambda _: None)
         self.applied_seq = 0
         self._ledger = ledger
         self._target = target
-        self._mark: Callable[[], Awaitable[Mark]] | None = None
+        self._checkpoint: Callable[[], Awaitable[Checkpoint]] | None = None
         self._lock = asyncio.Lock()
 
-    def begin(self, mark: Mark, again: Callable[[], Awaitable[Mark]]) -> None:
-        """Go on from ``mark``; ``again`` reads it anew from the store."""
-        self.applied_seq = mark.applied_seq
-        self._mark = again if self._ledger.shared else None
+    def begin(self, checkpoint: Checkpoint, again: Callable[[], Awaitable[Checkpoint]]) -> None:
+        """Go on from ``checkpoint``; ``again`` reads it anew from the store."""
+        self.applied_seq = checkpoint.applied_seq
+        self._checkpoint = again if self._ledger.shared else None
 
     async def catch_up(self, progress: Callable[[int], None] | None = None) -> None:
         """Apply every event up to the ledger's head; cheap when there is none."""
         if self.applied_seq >= await self._ledger.head():
             return
         async with self._alone() as still_alone:
-            if self._mark is not None:
-                self.applied_seq = (await self._mark()).applied_seq
-                # Others may have written, or made the store anew, which leaves the mark as it was.
+            if self._checkpoint is not None:
+                self.applied_seq = (await self._checkpoint()).applied_seq
+                # Others may have written, or made the store anew, which leaves the checkpoint as it
+                # was.
                 self._changed(None)
             while self.applied_seq < await self._ledger.head():
                 events = self._ledger.fresh(self.applied_seq, BATCH)
@@ -224,7 +225,7 @@ class Projection:
                 await still_alone()
                 await self._target(folded, events[-1].seq)
                 self.applied_seq = events[-1].seq
-                self._changed({event.wall for event in events})
+                self._changed({event.tenant for event in events})
                 if progress is not None:
                     progress(self.applied_seq)
 
@@ -330,7 +331,7 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
             "facts",
             Point(
                 id=fact.id,
-                wall=fact.scope.wall,
+                tenant=fact.scope.tenant,
                 text=fact_text(fact),
                 dense=None,
                 agent_ids=fact.agent_ids,
@@ -348,7 +349,7 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
             "entities",
             Point(
                 id=entity.id,
-                wall=entity.wall,
+                tenant=entity.tenant,
                 text=", ".join((entity.name, *entity.aliases)),
                 dense=None,
             ),
@@ -367,7 +368,7 @@ def _conversation(
     def point(id: str, text: str, window: str | None, fields: Record) -> Point:
         return Point(
             id=id,
-            wall=scope.wall,
+            tenant=scope.tenant,
             text=text,
             dense=None,
             window=window,

@@ -1,5 +1,5 @@
 """What resolution gives: which entity each name means, why where that was not plain, and what stays
-in doubt."""
+ambiguous."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class NameDoubt:
+class NameAmbiguity:
     """A name that stands for nobody known, and known entities that it may mean, the likelier
     first."""
 
@@ -44,7 +44,7 @@ class Resolution:
     new: tuple[Entity, ...] = ()
     changed: tuple[Entity, ...] = ()
     choices: tuple[Choice, ...] = ()
-    doubts: tuple[NameDoubt, ...] = ()
+    ambiguities: tuple[NameAmbiguity, ...] = ()
 
     def entity(self, name: str | None) -> Entity | None:
         return None if name is None else self.by_key.get(name_key(name))

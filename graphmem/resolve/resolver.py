@@ -7,7 +7,7 @@ agree. Persons are also known by a short form or an initial with the surname (``
 points to one: who or what else is named with it, now and before. What fits several equally is
 nobody of them: it becomes an entity of its own, with the reason
 (:class:`~graphmem.resolve.resolution.Choice`), unless a model was asked
-(:class:`~graphmem.resolve.resolution.NameDoubt`) and knows which. "Another John" is another.
+(:class:`~graphmem.resolve.resolution.NameAmbiguity`) and knows which. "Another John" is another.
 
 The ledger is read by keys and ids only, a fixed number of rows at the most, so the cost of a write
 does not grow with what is stored.
@@ -39,7 +39,7 @@ from graphmem.resolve.resolution import (
     NONE_OF_THEM,
     THE_MODEL_CHOSE,
     Choice,
-    NameDoubt,
+    NameAmbiguity,
     Resolution,
 )
 from graphmem.resolve.similarity import (
@@ -88,7 +88,7 @@ async def resolve(
 ) -> Resolution:
     """Match every name that the extraction uses; make an entity for each that is unknown.
 
-    ``chosen`` says by name key which entity a name that is in doubt means (its id; ``""`` for none
+    ``chosen`` says by name key which entity a name that is ambiguous means (its id; ``""`` for none
     of those known). It is not asked about a name that is plain.
     """
     candidates = candidates_of(extraction)
@@ -116,7 +116,7 @@ class _Resolver:
     placed: dict[str, str] = field(default_factory=dict)
     """Name key -> entity id, for the names of this episode."""
     choices: list[Choice] = field(default_factory=list)
-    doubts: list[NameDoubt] = field(default_factory=list)
+    ambiguities: list[NameAmbiguity] = field(default_factory=list)
     surroundings: dict[str, tuple[frozenset[str], datetime]] = field(default_factory=dict)
     crowded: set[str] = field(default_factory=set)
     """Hints that too many entities share."""
@@ -135,7 +135,7 @@ class _Resolver:
         self.crowded = {h for h in hints if len(self.filed.get(h, ())) >= _MOST_ALIKE}
 
     async def _read(self, keys: Collection[str], *, limit: int = _MOST_READ) -> int:
-        query = EntityQuery(self.episode.scope.wall, keys=tuple(sorted(keys)), limit=limit)
+        query = EntityQuery(self.episode.scope.tenant, keys=tuple(sorted(keys)), limit=limit)
         found = await self.ledger.entities(query)
         for entity in sorted(found, key=lambda e: e.id):
             if entity.id not in self.entities:
@@ -178,7 +178,7 @@ class _Resolver:
     def _settled(
         self, candidate: CandidateEntity, matches: list[Match], reason: str
     ) -> tuple[Entity | None, str]:
-        """What a model said of a name that is in doubt; without that a doubt is noted."""
+        """What a model said of a name that is ambiguous; without that a ambiguity is noted."""
         told = self.chosen.get(name_key(candidate.name))
         if told == "":
             return None, NONE_OF_THEM
@@ -190,7 +190,7 @@ class _Resolver:
         known.sort(key=lambda m: (-m.shared, LIKENESS.index(m.like)))
         if known and told is None:
             entities = tuple(m.entity for m in known[:_MOST_WEIGHED])
-            self.doubts.append(NameDoubt(candidate.name, candidate.kind, entities))
+            self.ambiguities.append(NameAmbiguity(candidate.name, candidate.kind, entities))
         return None, reason
 
     def _matches(self, candidate: CandidateEntity) -> list[Match]:
@@ -307,7 +307,7 @@ class _Resolver:
         """Who and what an entity was named with, and when last."""
         if id not in self.surroundings:
             query = FactQuery(
-                self.episode.scope.wall, entity_ids=(id,), newest_first=True, limit=_LOOK_BACK
+                self.episode.scope.tenant, entity_ids=(id,), newest_first=True, limit=_LOOK_BACK
             )
             facts = await self.ledger.facts(query) if id not in self.new else []
             around = frozenset(e for fact in facts for e in fact.entity_ids if e != id)
@@ -379,7 +379,7 @@ class _Resolver:
         fresh = [a for a in candidate.aliases if not known & set(name_keys(a))]
         entity = Entity(
             id=self.clock.new_id(),
-            wall=self.episode.scope.wall,
+            tenant=self.episode.scope.tenant,
             name=name,
             kind=candidate.kind or VAGUE,
             aliases=new_names((name,), fresh),
@@ -421,5 +421,5 @@ class _Resolver:
             tuple(self.entities[id] for id in self.new),
             tuple(self.entities[id] for id in self.changed),
             tuple(self.choices),
-            tuple(self.doubts),
+            tuple(self.ambiguities),
         )

@@ -39,7 +39,7 @@ async def told_facts(ledger: Known, scope: Scope, query: FactQuery) -> list[Fact
 async def told_history(ledger: Known, scope: Scope, fact_id: str) -> list[Change]:
     """What happened to a fact while the scope held it, oldest first. Of a change that came from
     outside it is told what it left, not what was said."""
-    changes = await ledger.history(scope.wall, fact_id)
+    changes = await ledger.history(scope.tenant, fact_id)
     if scope.narrow_agent_id is None and scope.run_id is None:
         return changes
     asked = {change.episode_id for change in changes if change.episode_id}

@@ -138,7 +138,7 @@ class Retrieve:
         first, rest = places[: self._reread], places[self._reread :]
         texts = [as_read(ranked.rows[place]) for place in first]
         try:
-            scores = await self._reranker.scores(question.text, texts, wall=question.scope.wall)
+            scores = await self._reranker.scores(question.text, texts, tenant=question.scope.tenant)
         except ModelError as error:
             _log.warning("hits stay as they were: %s", error)
             return ranked, places, f"{error}; the hits are in the order that they had without it"
@@ -160,7 +160,7 @@ class Retrieve:
         facts = await self._facts(question, arms, reached, wanted)
         turns = [first_turn(fact, question.scope) for fact in facts.values()]
         await self._reader.read(
-            question.scope.wall, [*arms.candidates["turn"], *filter(None, turns)]
+            question.scope.tenant, [*arms.candidates["turn"], *filter(None, turns)]
         )
         ended, present = await self._superseded(question, arms.past)
         facts |= {fact.id: fact for fact, _ in present}
@@ -190,7 +190,7 @@ class Retrieve:
         if "fact" not in question.kinds or "graph" in self.weights.left_out:
             return []
         weights = {seed.id: 1.0 for seed in seeds}
-        reached = await spread(self._graph, question.scope.wall, weights, asks=wanted.asks)
+        reached = await spread(self._graph, question.scope.tenant, weights, asks=wanted.asks)
         if question.lens.where is None or not reached:
             return reached
         # What does not pass must not take the place of what does.
@@ -208,7 +208,7 @@ class Retrieve:
             keys.append(name_key(question.scope.user_id))
         parts = part_names(question.text)
         asked = dict.fromkeys([*keys, *(hint for hints in parts.values() for hint in hints)])
-        found = await self._ledger.entities(EntityQuery(question.scope.wall, keys=tuple(asked)))
+        found = await self._ledger.entities(EntityQuery(question.scope.tenant, keys=tuple(asked)))
         found = named_whole_or_alone(found, set(keys), parts)
         # The longest names first: "New York Times" before "New York".
         found.sort(key=lambda entity: (-len(name_key(entity.name)), entity.id))
@@ -294,7 +294,7 @@ class Retrieve:
             for name, scores in (("bm25", found.bm25), ("dense", found.dense))
         ]
         scores = first_scores(look)
-        first = await self._reader.turns(question.scope.wall, list(scores)[:BEST_TURNS])
+        first = await self._reader.turns(question.scope.tenant, list(scores)[:BEST_TURNS])
         if not prose(first).any():
             return Links()
         best = {id: place for place, id in enumerate(arms.candidates["fact"])}
@@ -331,7 +331,7 @@ class Retrieve:
         found = [*arms.candidates["turn"], *links.turns]
         first = {fact.id: first_turn(fact, question.scope) for fact in facts.values()}
         wanted = dict.fromkeys([*found, *filter(None, first.values())])
-        read = await reader.turns(question.scope.wall, list(wanted))
+        read = await reader.turns(question.scope.tenant, list(wanted))
         read_facts = await reader.facts(list(facts.values()), read)
         turns = {one.turn.id: one.turn for one in read if one.turn}
         seen = {turns[id].episode_id for id in found if id in turns}
@@ -381,7 +381,7 @@ class Retrieve:
         named |= {entity for _, entity in bridges.values()}
         if not named:
             return {}
-        query = EntityQuery(question.scope.wall, ids=tuple(sorted(named)))
+        query = EntityQuery(question.scope.tenant, ids=tuple(sorted(named)))
         names = {entity.id: entity.name for entity in await self._ledger.entities(query)}
         paths = {id: path_in_words(facts[id], way, names) for id, way in ways.items()}
         for place, (partner, entity) in bridges.items():

@@ -23,7 +23,7 @@ class Known(Protocol):
 
     async def entities(self, query: EntityQuery) -> list[Entity]: ...
 
-    async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]: ...
+    async def turns(self, tenant: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]: ...
 
     async def mentions(
         self,
@@ -44,7 +44,7 @@ class Known(Protocol):
         limit: int = 1000,
     ) -> list[Episode]: ...
 
-    async def history(self, wall: str, fact_id: str) -> list[Change]: ...
+    async def history(self, tenant: str, fact_id: str) -> list[Change]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Lens:
     def query(self, scope: Scope, **more: Any) -> FactQuery:
         """A question to the ledger about a scope, seen so."""
         return FactQuery(
-            scope.wall,
+            scope.tenant,
             agent_id=scope.narrow_agent_id,
             run_id=scope.run_id,
             current=self.current,

@@ -9,7 +9,7 @@ from graphmem.model import Fact, Receipt
 
 @dataclass(slots=True)
 class Held:
-    """What the store should hold, by wall."""
+    """What the store should hold, by tenant."""
 
     places: dict[tuple[str, str | None, str, str], str] = field(default_factory=dict)
     """(user, run, text, day) to the episode that first said it there."""

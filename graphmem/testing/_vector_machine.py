@@ -22,7 +22,7 @@ from graphmem.testing.vector_points import SIZE, check_hits, expected_scores, ui
 
 _T = TypeVar("_T")
 
-_WALLS = st.sampled_from(["p/user:a", "p/user:b", "p/agent:a", "p/user:a\x00"])
+_TENANTS = st.sampled_from(["p/user:a", "p/user:b", "p/agent:a", "p/user:a\x00"])
 _NAMES = st.sampled_from(["a", "b", "A", "a\x00"])
 _TIMES = st.sampled_from(
     [
@@ -41,7 +41,7 @@ _SOME_NAMES = st.lists(_NAMES, max_size=2, unique=True).map(tuple)
 _POINTS = st.builds(
     Point,
     id=_NUMBERS.map(uid),
-    wall=_WALLS,
+    tenant=_TENANTS,
     text=_TEXTS,
     dense=st.one_of(st.none(), *[st.integers(0, 12).map(unit)] * 3),
     window=st.one_of(st.none(), _TEXTS),
@@ -53,11 +53,11 @@ _POINTS = st.builds(
 )
 _ONLY = st.builds(
     Only,
-    wall=_WALLS,
+    tenant=_TENANTS,
     agent_id=st.one_of(st.none(), st.none(), _NAMES),
     run_id=st.one_of(st.none(), st.none(), _NAMES),
     ended_by=_ENDS,
-) | st.builds(Only, wall=_WALLS, ended_by=_TIMES, past=st.just(True))
+) | st.builds(Only, tenant=_TENANTS, ended_by=_TIMES, past=st.just(True))
 
 
 class VectorMachine(RuleBasedStateMachine):
@@ -113,16 +113,16 @@ class VectorMachine(RuleBasedStateMachine):
         for query, hits in zip(queries, self.run(self.store.search(queries)), strict=True):
             check_hits(hits, expected_scores(self.held[collection].values(), query), limit)
 
-    @rule(wall=_WALLS, collection=_COLLECTIONS)
-    def list_wall(self, wall: str, collection: Collection) -> None:
-        expected = {p.id for p in self.held[collection].values() if p.wall == wall}
-        assert self.run(self.store.ids(collection, wall)) == expected
+    @rule(tenant=_TENANTS, collection=_COLLECTIONS)
+    def list_tenant(self, tenant: str, collection: Collection) -> None:
+        expected = {p.id for p in self.held[collection].values() if p.tenant == tenant}
+        assert self.run(self.store.ids(collection, tenant)) == expected
 
     @rule()
     def reopen(self) -> None:
         self.run(self.store.close())
-        mark = self.run(self.store.open("store", "model", SIZE))
-        assert mark.applied_seq == self.seq
+        checkpoint = self.run(self.store.open("store", "model", SIZE))
+        assert checkpoint.applied_seq == self.seq
 
     @rule()
     def optimize(self) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from graphmem.errors import UsageError
-from graphmem.ports.graph import GraphChanges, GraphDump, GraphStore, Mark
+from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, GraphStore
 from graphmem.testing.graph_cypher import CypherContract
 from graphmem.testing.graph_samples import (
     ADA,
@@ -56,7 +56,7 @@ class GraphStoreContract(WritesContract, CypherContract):
 
     async def test_a_new_store_is_empty(self, tmp_path: Path) -> None:
         store = self.make(tmp_path)
-        assert await store.open("store") == Mark("store", 0)
+        assert await store.open("store") == Checkpoint("store", 0)
         assert await store.dump() == GraphDump((), ())
         await store.close()
         await store.close()
@@ -64,9 +64,9 @@ class GraphStoreContract(WritesContract, CypherContract):
     async def test_opening_an_open_store(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 7)
         before = await graph.dump()
-        assert await graph.open("store") == Mark("store", 7)
+        assert await graph.open("store") == Checkpoint("store", 7)
         assert await graph.dump() == before
-        assert await graph.open("other") == Mark("other", 0)
+        assert await graph.open("other") == Checkpoint("other", 0)
         assert await graph.dump() == GraphDump((), ())
 
     async def test_a_closed_store_says_so(self, graph: GraphStore) -> None:
@@ -74,14 +74,14 @@ class GraphStoreContract(WritesContract, CypherContract):
         with pytest.raises(UsageError, match="not open"):
             await graph.apply(SMALL, 1)
         with pytest.raises(UsageError, match="not open"):
-            await graph.expand(ADA.wall, ["n1"], limit=1)
+            await graph.expand(ADA.tenant, ["n1"], limit=1)
         with pytest.raises(UsageError, match="not open"):
             await graph.dump()
 
     async def test_expand(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
-        found = await graph.expand(ADA.wall, ["n1", "n2", "nobody", "n1"], limit=10)
-        turned = await graph.expand(ADA.wall, ["n2", "nobody", "n1"], limit=10)
+        found = await graph.expand(ADA.tenant, ["n1", "n2", "nobody", "n1"], limit=10)
+        turned = await graph.expand(ADA.tenant, ["n2", "nobody", "n1"], limit=10)
         assert (list(found), list(turned)) == (["n1", "n2"], ["n2", "n1"])  # as they were asked
         assert {id: {link.fact_id for link in links} for id, links in found.items()} == {
             "n1": {"f1", "f2"},
@@ -96,25 +96,25 @@ class GraphStoreContract(WritesContract, CypherContract):
 
     async def test_expand_knows_an_entity_without_facts(self, graph: GraphStore) -> None:
         await graph.apply(GraphChanges(entities=(entity("n1"),)), 1)
-        assert await graph.expand(ADA.wall, ["n1", "n2"], limit=10) == {"n1": ()}
-        assert await graph.expand(ADA.wall, [], limit=10) == {}
+        assert await graph.expand(ADA.tenant, ["n1", "n2"], limit=10) == {"n1": ()}
+        assert await graph.expand(ADA.tenant, [], limit=10) == {}
 
-    async def test_expand_stays_inside_the_wall(self, graph: GraphStore) -> None:
+    async def test_expand_stays_inside_the_tenant(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
-        assert await graph.expand(BOB.wall, ["n1", "n2"], limit=10) == {}
+        assert await graph.expand(BOB.tenant, ["n1", "n2"], limit=10) == {}
 
     async def test_expand_gives_no_more_than_the_limit(self, graph: GraphStore) -> None:
         facts = tuple(fact(f"f{i}", "hub", f"n{i}") for i in range(30))
         people = (entity("hub"), *(entity(f"n{i}") for i in range(30)))
         await graph.apply(GraphChanges(entities=people, facts=facts), 1)
-        found = await graph.expand(ADA.wall, ["hub", "n3"], limit=7)
+        found = await graph.expand(ADA.tenant, ["hub", "n3"], limit=7)
         first = sorted(f"f{i}" for i in range(30))[:7]
         assert [link.fact_id for link in found["hub"]] == first
         await graph.apply(GraphChanges(facts=(fact(first[0], "hub", "n0", text="anew"),)), 2)
-        again = await graph.expand(ADA.wall, ["hub"], limit=7)
+        again = await graph.expand(ADA.tenant, ["hub"], limit=7)
         assert [link.fact_id for link in again["hub"]] == first
         assert [link.fact_id for link in found["n3"]] == ["f3"]
-        assert await graph.expand(ADA.wall, ["hub"], limit=0) == {"hub": ()}
+        assert await graph.expand(ADA.tenant, ["hub"], limit=0) == {"hub": ()}
 
     @pytest.mark.parametrize("many", [1, 80])
     async def test_awkward_text_comes_back_as_it_was(self, graph: GraphStore, many: int) -> None:
@@ -152,7 +152,7 @@ class GraphStoreContract(WritesContract, CypherContract):
             ),
             1,
         )
-        found = await graph.expand(ADA.wall, ids[1:], limit=5)
+        found = await graph.expand(ADA.tenant, ids[1:], limit=5)
         assert {id: links[0].entity_ids for id, links in found.items()} == {
             id: (id, ids[0]) for id in ids[1:]
         }
@@ -166,15 +166,15 @@ class GraphStoreContract(WritesContract, CypherContract):
             await graph.apply(part, 1)
         assert await graph.dump() == at_once
 
-    async def test_a_dump_of_one_wall(self, graph: GraphStore) -> None:
+    async def test_a_dump_of_one_tenant(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         alone = await graph.dump()
         await graph.apply(
             GraphChanges(entities=(entity("m1", BOB),), facts=(fact("g1", "m1", "m1", scope=BOB),)),
             2,
         )
-        assert await graph.dump(ADA.wall) == alone
-        assert {found[1] for found in (await graph.dump(BOB.wall)).nodes} == {"m1", "g1"}
+        assert await graph.dump(ADA.tenant) == alone
+        assert {found[1] for found in (await graph.dump(BOB.tenant)).nodes} == {"m1", "g1"}
         assert await graph.dump("nowhere") == GraphDump((), ())
 
     async def test_clear(self, graph: GraphStore) -> None:
@@ -182,9 +182,9 @@ class GraphStoreContract(WritesContract, CypherContract):
         await graph.clear()
         assert await graph.dump() == GraphDump((), ())
         await graph.apply(SMALL, 3)
-        assert await graph.open("store") == Mark("store", 3)
+        assert await graph.open("store") == Checkpoint("store", 3)
         await graph.clear()
-        assert await graph.open("store") == Mark("store", 0)
+        assert await graph.open("store") == Checkpoint("store", 0)
 
     async def test_many_tasks_at_once(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
@@ -196,11 +196,11 @@ class GraphStoreContract(WritesContract, CypherContract):
             await graph.apply(batch, i)
 
         async def read(_: int) -> None:
-            found = await graph.expand(ADA.wall, ["n2", "n3"], limit=5)
+            found = await graph.expand(ADA.tenant, ["n2", "n3"], limit=5)
             assert {id: len(links) for id, links in found.items()} == {"n2": 2, "n3": 1}
 
         await asyncio.gather(*(job(i) for i in range(20) for job in (write, read)))
-        assert len((await graph.expand(ADA.wall, ["n1"], limit=100))["n1"]) == 22
+        assert len((await graph.expand(ADA.tenant, ["n1"], limit=100))["n1"]) == 22
 
     async def test_a_cancelled_write_is_whole_or_absent(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
@@ -219,29 +219,29 @@ class GraphStoreContract(WritesContract, CypherContract):
     async def test_a_cancelled_read_is_cancelled(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         for turns in range(6):
-            task = asyncio.ensure_future(graph.expand(ADA.wall, ["n1"] * 50, limit=5))
+            task = asyncio.ensure_future(graph.expand(ADA.tenant, ["n1"] * 50, limit=5))
             for _ in range(turns):
                 await asyncio.sleep(0)
             cancelling = task.cancel()
             (outcome,) = await asyncio.gather(task, return_exceptions=True)
             assert not cancelling or isinstance(outcome, asyncio.CancelledError)
-            assert len((await graph.expand(ADA.wall, ["n1"], limit=5))["n1"]) == 2
+            assert len((await graph.expand(ADA.tenant, ["n1"], limit=5))["n1"]) == 2
 
 
 class PersistentGraphContract(GraphStoreContract):
     """For stores that another object, or another process, finds again."""
 
-    async def test_opening_again_keeps_the_mark(self, graph: GraphStore) -> None:
+    async def test_opening_again_keeps_the_checkpoint(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 7)
         before = await graph.dump()
         await graph.close()
-        assert await graph.open("store") == Mark("store", 7)
+        assert await graph.open("store") == Checkpoint("store", 7)
         assert await graph.dump() == before
 
     async def test_another_store_id_begins_anew(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 7)
         await graph.close()
-        assert await graph.open("other") == Mark("other", 0)
+        assert await graph.open("other") == Checkpoint("other", 0)
         assert await graph.dump() == GraphDump((), ())
 
     async def test_another_object_finds_it(self, graph: GraphStore, tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ class PersistentGraphContract(GraphStoreContract):
         before = await graph.dump()
         await graph.close()
         other = self.make(tmp_path)
-        assert await other.open("store") == Mark("store", 9)
+        assert await other.open("store") == Checkpoint("store", 9)
         assert await other.dump() == before
-        assert len((await other.expand(ADA.wall, ["n1"], limit=5))["n1"]) == 2
+        assert len((await other.expand(ADA.tenant, ["n1"], limit=5))["n1"]) == 2
         await other.close()

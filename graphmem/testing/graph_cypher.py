@@ -27,10 +27,10 @@ class CypherContract:
     """The tests that ask in Cypher."""
 
     async def ask(self, graph: GraphStore, query: str, **parameters: object) -> Table:
-        """A query inside Ada's wall."""
-        return await graph.cypher(query, parameters, wall=ADA.wall, max_rows=50, timeout_s=30)
+        """A query inside Ada's tenant."""
+        return await graph.cypher(query, parameters, tenant=ADA.tenant, max_rows=50, timeout_s=30)
 
-    async def test_cypher_reads_inside_the_wall(self, graph: GraphStore) -> None:
+    async def test_cypher_reads_inside_the_tenant(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         await graph.apply(GraphChanges(entities=(entity("m1", BOB, name="Bob's"),)), 2)
         query = "MATCH (e:Entity) RETURN e.id AS id, e.name AS name ORDER BY id"
@@ -38,9 +38,9 @@ class CypherContract:
         assert mine.columns == ("id", "name")
         assert mine.rows == (("n1", "name of n1"), ("n2", "name of n2"), ("n3", "name of n3"))
         assert not mine.truncated
-        theirs = await graph.cypher(query, {}, wall=BOB.wall, max_rows=50, timeout_s=30)
+        theirs = await graph.cypher(query, {}, tenant=BOB.tenant, max_rows=50, timeout_s=30)
         assert theirs.rows == (("m1", "Bob's"),)
-        all_of_them = await graph.cypher(query, {}, wall=None, max_rows=50, timeout_s=30)
+        all_of_them = await graph.cypher(query, {}, tenant=None, max_rows=50, timeout_s=30)
         assert [id for id, _ in all_of_them.rows] == ["m1", "n1", "n2", "n3"]
 
     async def test_cypher_gives_plain_values(self, graph: GraphStore) -> None:
@@ -53,7 +53,7 @@ class CypherContract:
         assert a == {
             "label": "Entity",
             "id": "n1",
-            "scope": ADA.wall,
+            "scope": ADA.tenant,
             "name": "name of n1",
             "kind": "person",
             "aliases": [],
@@ -81,10 +81,10 @@ class CypherContract:
             "MATCH (e:Entity) RETURN e.id LIMIT 9",
             "MATCH (e:Entity) RETURN e.id UNION ALL MATCH (e:Entity) RETURN e.id",
         ):
-            table = await graph.cypher(query, {}, wall=ADA.wall, max_rows=2, timeout_s=30)
+            table = await graph.cypher(query, {}, tenant=ADA.tenant, max_rows=2, timeout_s=30)
             assert (len(table.rows), table.truncated) == (2, True)
         whole = await graph.cypher(
-            "MATCH (e:Entity) RETURN e.id", {}, wall=ADA.wall, max_rows=3, timeout_s=30
+            "MATCH (e:Entity) RETURN e.id", {}, tenant=ADA.tenant, max_rows=3, timeout_s=30
         )
         assert (len(whole.rows), whole.truncated) == (3, False)
 
@@ -134,7 +134,7 @@ class CypherContract:
             ),
             1,
         )
-        near = await graph.expand(ADA.wall, ids, limit=3)
+        near = await graph.expand(ADA.tenant, ids, limit=3)
         assert {id: [link.fact_id for link in links] for id, links in near.items()} == {
             id: [id] for id in ids
         }
@@ -150,10 +150,12 @@ class CypherContract:
         for i, scope in enumerate(scopes):
             await graph.apply(GraphChanges(entities=(entity(f"s{i}", scope),)), i)
         for i, scope in enumerate(scopes):
-            assert list(await graph.expand(scope.wall, ["s0", f"s{i}"], limit=1))[-1:] == [f"s{i}"]
-            assert [node[1] for node in (await graph.dump(scope.wall)).nodes] == [f"s{i}"]
+            assert list(await graph.expand(scope.tenant, ["s0", f"s{i}"], limit=1))[-1:] == [
+                f"s{i}"
+            ]
+            assert [node[1] for node in (await graph.dump(scope.tenant)).nodes] == [f"s{i}"]
             found = await graph.cypher(
-                "MATCH (n) RETURN n.id", {}, wall=scope.wall, max_rows=9, timeout_s=30
+                "MATCH (n) RETURN n.id", {}, tenant=scope.tenant, max_rows=9, timeout_s=30
             )
             assert found.rows == ((f"s{i}",),)
 

@@ -105,7 +105,7 @@ def episode(
 
 def entity(id: str, scope: Scope = ADA, *, name: str = "", aliases: tuple[str, ...] = ()) -> Entity:
     """An entity for tests."""
-    return Entity(id, scope.wall, name or f"name of {id}", "person", aliases, None, MOMENT)
+    return Entity(id, scope.tenant, name or f"name of {id}", "person", aliases, None, MOMENT)
 
 
 def fact(

@@ -9,7 +9,7 @@ import pytest
 
 from graphmem.clock import stamp
 from graphmem.errors import BackendError
-from graphmem.ports.graph import GraphChanges, GraphStore, Mark
+from graphmem.ports.graph import Checkpoint, GraphChanges, GraphStore
 from graphmem.testing.graph_samples import (
     ADA,
     BOB,
@@ -112,14 +112,14 @@ class WritesContract:
         assert node_of(dump, "Fact", "f1")["modality"] == "planned"
         assert node_of(dump, "Fact", "f1")["planned_for"] == stamp(MOMENT)
         assert {edge[0] for edge in dump.edges} == {"ABOUT"}
-        (link,) = (await graph.expand(plan.scope.wall, ["n1"], limit=9))["n1"]
+        (link,) = (await graph.expand(plan.scope.tenant, ["n1"], limit=9))["n1"]
         assert link.modality == "planned"
 
     async def test_every_element_carries_the_scope(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         dump = await graph.dump()
-        assert {dict(found[2])["scope"] for found in dump.nodes} == {ADA.wall}
-        assert {dict(edge[3])["scope"] for edge in dump.edges} == {ADA.wall}
+        assert {dict(found[2])["scope"] for found in dump.nodes} == {ADA.tenant}
+        assert {dict(edge[3])["scope"] for edge in dump.edges} == {ADA.tenant}
 
     async def test_applying_twice_changes_nothing(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
@@ -171,7 +171,7 @@ class WritesContract:
         dump = await graph.dump()
         assert edges_of(dump, "SUPERSEDES") == {("SUPERSEDES", "f2", "f1")}
         assert node_of(dump, "Fact", "f1")["invalid_at"] == stamp(MOMENT)
-        (link,) = [x for x in (await graph.expand(ADA.wall, ["n2"], limit=9))["n2"] if x.type]
+        (link,) = [x for x in (await graph.expand(ADA.tenant, ["n2"], limit=9))["n2"] if x.type]
         assert link.invalid_at == stamp(MOMENT)
 
     async def test_two_relations_between_the_same_two(self, graph: GraphStore) -> None:
@@ -232,7 +232,7 @@ class WritesContract:
         )
         assert edges_of(await graph.dump()) == {("STATES", "e1", "f1"), ("ABOUT", "f1", "n1")}
 
-    async def test_no_edge_crosses_a_wall(self, graph: GraphStore) -> None:
+    async def test_no_edge_crosses_a_tenant(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         await graph.apply(
             GraphChanges(
@@ -247,14 +247,14 @@ class WritesContract:
             2,
         )
         dump = await graph.dump()
-        assert edges_of(dump) - edges_of(await graph.dump(ADA.wall)) == {
+        assert edges_of(dump) - edges_of(await graph.dump(ADA.tenant)) == {
             ("MENTIONS", "b1", "m1"),
             ("STATES", "b1", "g1"),
             ("ABOUT", "g1", "m1"),
         }
         assert edges_of(dump, "RELATES") == {("RELATES", "n1", "n2"), ("RELATES", "n1", "n3")}
 
-    async def test_an_id_of_another_wall_is_refused_and_nothing_is_written(
+    async def test_an_id_of_another_tenant_is_refused_and_nothing_is_written(
         self, graph: GraphStore
     ) -> None:
         await graph.apply(SMALL, 1)
@@ -267,4 +267,4 @@ class WritesContract:
             with pytest.raises(BackendError, match="another scope"):
                 await graph.apply(stolen, 2)
             assert await graph.dump() == before
-        assert await graph.open("store") == Mark("store", 1)
+        assert await graph.open("store") == Checkpoint("store", 1)

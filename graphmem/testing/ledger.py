@@ -119,7 +119,7 @@ class LedgerContract(
         assert await ledger.known_keys(ADA, asked) == set(asked)
         await ledger.erase(Erasure(ADA, episode_ids=(gone.id,)))
         await ledger.commit([Commit(undone)])
-        await ledger.commit([Commit(None, wall=ADA.wall, undone=Undone(episode_id=undone.id))])
+        await ledger.commit([Commit(None, tenant=ADA.tenant, undone=Undone(episode_id=undone.id))])
         assert await ledger.known_keys(ADA, asked) == {"kept"}
         again = await ledger.journal([draft.episode("x", idempotency_key="undone")], 0)
         assert [episode.id for episode in again] == [undone.id]
@@ -160,12 +160,12 @@ class LedgerContract(
         assert [e.status for e in await ledger.episodes_by_id([e.id for e in made])] == [
             e.status for e in stored
         ]
-        facts = await ledger.facts(FactQuery(ADA.wall))
+        facts = await ledger.facts(FactQuery(ADA.tenant))
         assert facts == [d.after for commit in told[:2] for d in commit.decisions]
-        found = await ledger.statements(StatementQuery(ADA.wall, sentences=("tea is good",)))
+        found = await ledger.statements(StatementQuery(ADA.tenant, sentences=("tea is good",)))
         assert found.statements == told[0].statements
         assert found.facts == (facts[0],)
-        (history,) = await ledger.history(ADA.wall, facts[0].id)
+        (history,) = await ledger.history(ADA.tenant, facts[0].id)
         assert (history.action, history.episode_id) == ("ADD", made[0].id)
         kinds = [(e.kind, e.id) for e in await ledger.events(0, 100)]
         assert kinds == [
@@ -186,7 +186,7 @@ class LedgerContract(
         twice = draft.episode([{"content": "Yes."}, {"content": "yes"}], infer=False)
         (kept,) = await ledger.journal([twice], 0, told=[as_told(twice, draft.clock)])
         assert kept.status == "pending"
-        assert len(await ledger.facts(FactQuery(ADA.wall))) == 1
+        assert len(await ledger.facts(FactQuery(ADA.tenant))) == 1
 
     async def test_fresh_events_are_those_that_are_read(self, ledger: Ledger, draft: Draft) -> None:
         """From memory, or not at all."""
@@ -201,8 +201,8 @@ class LedgerContract(
             if ledger.shared:
                 assert fresh == []
                 continue
-            assert [(e.seq, e.kind, e.id, e.action, e.wall) for e in fresh] == [
-                (e.seq, e.kind, e.id, e.action, e.wall) for e in events
+            assert [(e.seq, e.kind, e.id, e.action, e.tenant) for e in fresh] == [
+                (e.seq, e.kind, e.id, e.action, e.tenant) for e in events
             ]
             for one, read in zip(fresh, events, strict=True):
                 if isinstance(one.value, Fact):
@@ -227,7 +227,7 @@ class LedgerContract(
         assert await ledger.events(0, 2) == events[:2]
         assert await ledger.events(4, 100) == events[4:]
         assert await ledger.head() == 5
-        (stored,) = await ledger.facts(FactQuery(ADA.wall))
+        (stored,) = await ledger.facts(FactQuery(ADA.tenant))
         assert Fact.from_json(events[4].after or {}) == stored
         assert Entity.from_json(events[1].after or {}) == ada
 
@@ -243,19 +243,19 @@ class LedgerContract(
         await store(ledger, one, alone, shared, entities=(ada, acme))
         removal = await ledger.erase(Erasure(ADA, episode_ids=(one.id,)))
         assert (removal.episodes, removal.facts, removal.entities) == (1, 1, 1)
-        (left,) = await ledger.facts(FactQuery(ADA.wall))
+        (left,) = await ledger.facts(FactQuery(ADA.tenant))
         assert [s.episode_id for s in left.sources] == [two.id]
-        assert [e.name for e in await ledger.entities(EntityQuery(ADA.wall))] == ["Ada"]
+        assert [e.name for e in await ledger.entities(EntityQuery(ADA.tenant))] == ["Ada"]
         assert [e.id for e in await ledger.episodes(ADA)] == [two.id]
         assert "secret" not in repr(await ledger.events(0, 1000))
-        assert "secret" not in repr(await ledger.history(ADA.wall, alone.id))
+        assert "secret" not in repr(await ledger.history(ADA.tenant, alone.id))
 
     async def test_erasing_reopens_what_the_episode_had_closed(
         self, ledger: Ledger, draft: Draft
     ) -> None:
         one, two = draft.episode("one"), draft.episode("two")
         await store(ledger, one, draft.fact(one, text="lives in Paris"))
-        (paris,) = await ledger.facts(FactQuery(ADA.wall))
+        (paris,) = await ledger.facts(FactQuery(ADA.tenant))
         closed = replace(paris, invalid_at=draft.clock.now())
         (two,) = await ledger.journal([two], 0)
         await ledger.commit(
@@ -270,7 +270,7 @@ class LedgerContract(
             ]
         )
         await ledger.erase(Erasure(ADA, episode_ids=(two.id,)))
-        (left,) = await ledger.facts(FactQuery(ADA.wall))
+        (left,) = await ledger.facts(FactQuery(ADA.tenant))
         assert (left.text, left.invalid_at) == ("lives in Paris", None)
 
     async def test_erasing_a_scope_leaves_the_others(self, ledger: Ledger, draft: Draft) -> None:
@@ -278,19 +278,19 @@ class LedgerContract(
         bob = draft.entity("Bob", BOB)
         await store(ledger, mine, draft.fact(mine))
         await store(ledger, theirs, draft.fact(theirs, bob), entities=(bob,))
-        before = await ledger.facts(FactQuery(BOB.wall))
+        before = await ledger.facts(FactQuery(BOB.tenant))
         head = await ledger.head()
-        assert not await ledger.erased(ADA.wall, 0)
+        assert not await ledger.erased(ADA.tenant, 0)
         removal = await ledger.erase(Erasure(ADA))
         assert (removal.episodes, removal.facts) == (1, 1)
-        assert await ledger.erased(ADA.wall, head)
-        assert not await ledger.erased(BOB.wall, 0)
-        assert not await ledger.erased(ADA.wall, await ledger.head())
-        assert await ledger.facts(FactQuery(BOB.wall)) == before
-        assert await ledger.entities(EntityQuery(BOB.wall)) == [bob]
+        assert await ledger.erased(ADA.tenant, head)
+        assert not await ledger.erased(BOB.tenant, 0)
+        assert not await ledger.erased(ADA.tenant, await ledger.head())
+        assert await ledger.facts(FactQuery(BOB.tenant)) == before
+        assert await ledger.entities(EntityQuery(BOB.tenant)) == [bob]
         none = await ledger.erase(Erasure(ADA, fact_ids=(before[0].id,)))
         assert none.facts == 0
-        assert await ledger.facts(FactQuery(BOB.wall)) == before
+        assert await ledger.facts(FactQuery(BOB.tenant)) == before
 
     async def test_extractions_are_kept_and_counted(self, ledger: Ledger, draft: Draft) -> None:
         (episode,) = await ledger.journal([draft.episode()], 0)
@@ -326,17 +326,17 @@ class LedgerContract(
         episode = draft.episode("a\n\nb\n\nc\n\nd")
         await ledger.journal([episode], 0)
         wanted = [episode.turns[2].id]
-        assert [t.text for t in await ledger.turns(ADA.wall, wanted)] == ["c"]
-        assert [t.text for t in await ledger.turns(ADA.wall, wanted, around=1)] == ["b", "c", "d"]
-        assert await ledger.turns(BOB.wall, wanted, around=1) == []
+        assert [t.text for t in await ledger.turns(ADA.tenant, wanted)] == ["c"]
+        assert [t.text for t in await ledger.turns(ADA.tenant, wanted, around=1)] == ["b", "c", "d"]
+        assert await ledger.turns(BOB.tenant, wanted, around=1) == []
 
     async def test_entities_are_paged_and_filtered(self, ledger: Ledger, draft: Draft) -> None:
         episode = draft.episode()
         made = tuple(draft.entity(name) for name in ("Zoë", "Ada", "Ada", "Bob's Diner"))
         await store(ledger, episode, entities=made)
-        page = await ledger.entities(EntityQuery(ADA.wall, limit=2))
-        rest = await ledger.entities(EntityQuery(ADA.wall, after=f"{page[1].name}\0{page[1].id}"))
+        page = await ledger.entities(EntityQuery(ADA.tenant, limit=2))
+        rest = await ledger.entities(EntityQuery(ADA.tenant, after=f"{page[1].name}\0{page[1].id}"))
         assert [e.name for e in page + rest] == ["Ada", "Ada", "Bob's Diner", "Zoë"]
-        found = await ledger.entities(EntityQuery(ADA.wall, contains="zoe"))
+        found = await ledger.entities(EntityQuery(ADA.tenant, contains="zoe"))
         assert [e.name for e in found] == ["Zoë"]
-        assert await ledger.entities(EntityQuery(BOB.wall, ids=(made[0].id,))) == []
+        assert await ledger.entities(EntityQuery(BOB.tenant, ids=(made[0].id,))) == []

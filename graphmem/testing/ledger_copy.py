@@ -52,23 +52,23 @@ class CopyContract:
         other = draft.entity("Other", scope)
         fact = draft.fact(episode, entity, other, text=text, type=text, metadata={"\0": text})
         await store(ledger, episode, fact, entities=(entity, other))
-        wall = scope.wall
+        tenant = scope.tenant
         (kept,) = await ledger.episodes(scope)
         assert kept == replace(episode, status="done")
         assert await ledger.journal([draft.episode("more", scope, idempotency_key=text)], 0) == [
             kept
         ]
         for query in (
-            FactQuery(wall, text_key=text_key(text)),
-            FactQuery(wall, relation=(entity.id, text, None)),
-            FactQuery(wall, agent_id="a'\\", relations_only=True),
+            FactQuery(tenant, text_key=text_key(text)),
+            FactQuery(tenant, relation=(entity.id, text, None)),
+            FactQuery(tenant, agent_id="a'\\", relations_only=True),
         ):
             (found,) = await ledger.facts(query)
             assert replace(found, recorded_at=fact.recorded_at) == fact
         if key := name_key(text):
-            assert await ledger.entities(EntityQuery(wall, keys=(key,))) == [entity]
-            assert entity in await ledger.entities(EntityQuery(wall, contains=key))
-        (change,) = await ledger.history(wall, fact.id)
+            assert await ledger.entities(EntityQuery(tenant, keys=(key,))) == [entity]
+            assert entity in await ledger.entities(EntityQuery(tenant, contains=key))
+        (change,) = await ledger.history(tenant, fact.id)
         assert change.after == found
         await ledger.erase(Erasure(scope))
         assert await ledger.episodes(scope) == []
@@ -87,11 +87,11 @@ class CopyContract:
         fact = draft.fact(episode, entity, other, text=text)
         await store(ledger, episode, fact, entities=(entity, other))
         assert (await ledger.episodes(scope))[0].content == text
-        (found,) = await ledger.facts(FactQuery(scope.wall, text_key=text_key(text)))
+        (found,) = await ledger.facts(FactQuery(scope.tenant, text_key=text_key(text)))
         assert found.text == text
         keys = (name_key(name), name_key(text[200:400]))
         for key in keys:
-            assert await ledger.entities(EntityQuery(scope.wall, keys=(key,))) == [entity]
+            assert await ledger.entities(EntityQuery(scope.tenant, keys=(key,))) == [entity]
         again = draft.episode("y", scope, idempotency_key=text[:170])
         assert [one.id for one in await ledger.journal([again], DAY_S)] == [episode.id]
 
@@ -100,7 +100,7 @@ class CopyContract:
     ) -> None:
         for bad in ("lone \ud800 surrogate", "nul \0 character"):
             with contextlib.suppress(UsageError):
-                await ledger.facts(FactQuery(ADA.wall, ids=(bad,)))
+                await ledger.facts(FactQuery(ADA.tenant, ids=(bad,)))
             with contextlib.suppress(UsageError):
                 await ledger.entities(EntityQuery(bad, keys=(bad,)))
             with contextlib.suppress(UsageError):
@@ -123,11 +123,11 @@ class CopyContract:
         names = ["a", "B", "_", "é", "z", "Z", "\U0001f600", "\uffee", "ä", long, f"{long}1", "a b"]
         made = tuple(draft.entity(name) for name in names)
         await ledger.commit([Commit(None, (), made)])
-        found = await ledger.entities(EntityQuery(ADA.wall))
+        found = await ledger.entities(EntityQuery(ADA.tenant))
         assert [entity.name for entity in found] == sorted(names)
         paged: list[str] = []
         after = None
-        while page := await ledger.entities(EntityQuery(ADA.wall, limit=1, after=after)):
+        while page := await ledger.entities(EntityQuery(ADA.tenant, limit=1, after=after)):
             paged.append(page[0].name)
             after = f"{page[0].name}\0{page[0].id}"
         assert paged == sorted(names)
@@ -224,7 +224,7 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
     await store(ledger, one, draft.fact(one, ada, acme), entities=(ada, acme))
     await store(ledger, two, draft.fact(two, bob, text=ODD[0]), entities=(bob,))
     await ledger.journal([three], 0)
-    (fact,) = await ledger.facts(FactQuery(ADA.wall, entity_ids=(ada.id,)))
+    (fact,) = await ledger.facts(FactQuery(ADA.tenant, entity_ids=(ada.id,)))
     changed = replace(fact, text="changed", invalid_at=draft.clock.now())
     update = Decision("UPDATE", "changed", before=fact, after=changed)
     await ledger.commit([Commit(None, (update,), actor="user")])
@@ -234,7 +234,7 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
     await ledger.commit(
         [
             Commit(three, (Decision("ADD", "new", after=believed),), statements=(wrote,)),
-            Commit(None, edits=(edit,), wall=BOB.wall),
+            Commit(None, edits=(edit,), tenant=BOB.tenant),
             Commit(
                 None,
                 merge=Merge("m", ada.id, bob.id, draft.clock.now(), before=ada),
@@ -250,22 +250,22 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
 
 
 async def _answers(ledger: Ledger) -> list[object]:
-    facts = await ledger.facts(FactQuery(ADA.wall))
+    facts = await ledger.facts(FactQuery(ADA.tenant))
     vectors = await ledger.cached("m", ["d1", "d5"])
     return [
         facts,
-        [await ledger.history(ADA.wall, fact.id) for fact in facts],
+        [await ledger.history(ADA.tenant, fact.id) for fact in facts],
         await ledger.episodes(ADA),
         await ledger.episodes(BOB, status="pending"),
-        await ledger.entities(EntityQuery(ADA.wall, keys=("acme inc",))),
+        await ledger.entities(EntityQuery(ADA.tenant, keys=("acme inc",))),
         await ledger.stats(),
         await ledger.stats(replace(ADA, run_id="r")),
-        await ledger.standing(ADA.wall),
+        await ledger.standing(ADA.tenant),
         await ledger.events(0, 1000),
         await ledger.present("mention"),
-        await ledger.statements(StatementQuery(BOB.wall, scope=BOB)),
+        await ledger.statements(StatementQuery(BOB.tenant, scope=BOB)),
         await ledger.charges(),
-        await ledger.merges(ADA.wall, facts[0].entity_ids[0]),
+        await ledger.merges(ADA.tenant, facts[0].entity_ids[0]),
         await ledger.setting("store_id"),
         {digest: vector.tolist() for digest, vector in vectors.items()},
     ]

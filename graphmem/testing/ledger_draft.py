@@ -28,7 +28,7 @@ class Draft:
 
     def entity(self, name: str, scope: Scope = ADA, *aliases: str) -> Entity:
         return Entity(
-            self.clock.new_id(), scope.wall, name, "thing", aliases, None, self.clock.now()
+            self.clock.new_id(), scope.tenant, name, "thing", aliases, None, self.clock.now()
         )
 
     def fact(

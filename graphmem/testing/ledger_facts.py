@@ -23,15 +23,15 @@ class FactsContract:
         ada, acme = draft.entity("Ada"), draft.entity("Acme Inc", ADA, "ACME")
         fact = draft.fact(episode, ada, acme, importance=0.9, metadata={"k": "v"}, tags=("t",))
         kept = await store(ledger, episode, fact, entities=(ada, acme))
-        (found,) = await ledger.facts(FactQuery(ADA.wall))
+        (found,) = await ledger.facts(FactQuery(ADA.tenant))
         assert replace(found, recorded_at=fact.recorded_at) == fact
         assert found.recorded_at > fact.recorded_at
         assert (await ledger.episodes(ADA))[0].status == "done"
-        (history,) = await ledger.history(ADA.wall, fact.id)
+        (history,) = await ledger.history(ADA.tenant, fact.id)
         assert (history.action, history.before, history.after) == ("ADD", None, found)
         assert history.episode_id == kept.id
         for key in ("acme", "acme inc", "acmeinc"):
-            query = EntityQuery(ADA.wall, keys=(key,))
+            query = EntityQuery(ADA.tenant, keys=(key,))
             assert await ledger.entities(query) == ([acme] if key != "acmeinc" else [])
 
     async def test_who_is_named_where(self, ledger: Ledger, draft: Draft) -> None:
@@ -79,26 +79,26 @@ class FactsContract:
         loose = draft.fact(episode, text="It rained.")
         await store(ledger, episode, works, plain, loose, entities=(ada, acme, bob))
         expected = {
-            FactQuery(ADA.wall): [works, plain, loose],
-            FactQuery(ADA.wall, newest_first=True): [loose, plain, works],
-            FactQuery(ADA.wall, limit=1): [works],
-            FactQuery(ADA.wall, after=works.id): [plain, loose],
-            FactQuery(ADA.wall, after=plain.id, newest_first=True): [works],
-            FactQuery(ADA.wall, ids=(loose.id, works.id)): [works, loose],
-            FactQuery(ADA.wall, text_key=text_key("BOB waved!")): [plain],
-            FactQuery(ADA.wall, relation=(ada.id, None, None)): [works],
-            FactQuery(ADA.wall, relation=(ada.id, "works_at", acme.id)): [works],
-            FactQuery(ADA.wall, relation=(None, None, acme.id)): [works],
-            FactQuery(ADA.wall, relation=(None, "works_at", None)): [works],
-            FactQuery(ADA.wall, relation=(None, None, None)): [works],
-            FactQuery(ADA.wall, relation=(ada.id, "lives_in", None)): [],
-            FactQuery(ADA.wall, entity_ids=(ada.id, bob.id, acme.id)): [works, plain],
-            FactQuery(ADA.wall, entity_ids=(ada.id, bob.id), newest_first=True, limit=1): [plain],
-            FactQuery(ADA.wall, source_episode=episode.id): [works, plain, loose],
-            FactQuery(ADA.wall, relations_only=True): [works],
-            FactQuery(BOB.wall, ids=(works.id,)): [],
-            FactQuery(BOB.wall, entity_ids=(ada.id,)): [],
-            FactQuery(BOB.wall, relation=(ada.id, None, None)): [],
+            FactQuery(ADA.tenant): [works, plain, loose],
+            FactQuery(ADA.tenant, newest_first=True): [loose, plain, works],
+            FactQuery(ADA.tenant, limit=1): [works],
+            FactQuery(ADA.tenant, after=works.id): [plain, loose],
+            FactQuery(ADA.tenant, after=plain.id, newest_first=True): [works],
+            FactQuery(ADA.tenant, ids=(loose.id, works.id)): [works, loose],
+            FactQuery(ADA.tenant, text_key=text_key("BOB waved!")): [plain],
+            FactQuery(ADA.tenant, relation=(ada.id, None, None)): [works],
+            FactQuery(ADA.tenant, relation=(ada.id, "works_at", acme.id)): [works],
+            FactQuery(ADA.tenant, relation=(None, None, acme.id)): [works],
+            FactQuery(ADA.tenant, relation=(None, "works_at", None)): [works],
+            FactQuery(ADA.tenant, relation=(None, None, None)): [works],
+            FactQuery(ADA.tenant, relation=(ada.id, "lives_in", None)): [],
+            FactQuery(ADA.tenant, entity_ids=(ada.id, bob.id, acme.id)): [works, plain],
+            FactQuery(ADA.tenant, entity_ids=(ada.id, bob.id), newest_first=True, limit=1): [plain],
+            FactQuery(ADA.tenant, source_episode=episode.id): [works, plain, loose],
+            FactQuery(ADA.tenant, relations_only=True): [works],
+            FactQuery(BOB.tenant, ids=(works.id,)): [],
+            FactQuery(BOB.tenant, entity_ids=(ada.id,)): [],
+            FactQuery(BOB.tenant, relation=(ada.id, None, None)): [],
         }
         for query, facts in expected.items():
             assert [f.id for f in await ledger.facts(query)] == [f.id for f in facts], query
@@ -124,7 +124,7 @@ class FactsContract:
             for known_at in (None, datetime(2099, 1, 1, tzinfo=UTC)):
                 for limit in range(1, 5):
                     query = FactQuery(
-                        ADA.wall,
+                        ADA.tenant,
                         relation=(subject, type, object),
                         earliest_first=True,
                         known_at=known_at,
@@ -148,9 +148,9 @@ class FactsContract:
             draft.fact(episode, text="archived", archived_at=past),
         ]
         await store(ledger, episode, *kept, *ended)
-        found = await ledger.facts(FactQuery(ADA.wall, current=now))
+        found = await ledger.facts(FactQuery(ADA.tenant, current=now))
         assert [f.text for f in found] == ["open", "ends later"]
-        assert len(await ledger.facts(FactQuery(ADA.wall))) == 6
+        assert len(await ledger.facts(FactQuery(ADA.tenant))) == 6
 
     async def test_agent_and_run_narrow(self, ledger: Ledger, draft: Draft) -> None:
         one = draft.episode("one", replace(ADA, agent_id="bot", run_id="r1"))
@@ -161,11 +161,11 @@ class FactsContract:
         await ledger.journal([two], 0)
         await store(ledger, one, first, both)
         for query, texts in (
-            (FactQuery(ADA.wall), ["first", "both"]),
-            (FactQuery(ADA.wall, agent_id="bot"), ["first", "both"]),
-            (FactQuery(ADA.wall, run_id="r2"), ["both"]),
-            (FactQuery(ADA.wall, agent_id="bot", run_id="r2"), []),
-            (FactQuery(ADA.wall, agent_id="nobody"), []),
+            (FactQuery(ADA.tenant), ["first", "both"]),
+            (FactQuery(ADA.tenant, agent_id="bot"), ["first", "both"]),
+            (FactQuery(ADA.tenant, run_id="r2"), ["both"]),
+            (FactQuery(ADA.tenant, agent_id="bot", run_id="r2"), []),
+            (FactQuery(ADA.tenant, agent_id="nobody"), []),
         ):
             assert [f.text for f in await ledger.facts(query)] == texts, query
         assert (await ledger.stats(replace(ADA, run_id="r2"))).facts == 1
@@ -175,18 +175,18 @@ class FactsContract:
     async def test_an_update_keeps_the_version_before(self, ledger: Ledger, draft: Draft) -> None:
         episode = draft.episode()
         await store(ledger, episode, draft.fact(episode))
-        (first,) = await ledger.facts(FactQuery(ADA.wall))
+        (first,) = await ledger.facts(FactQuery(ADA.tenant))
         changed = replace(first, text="Ada works at Initech")
         update = Decision("UPDATE", "corrected", before=first, after=changed)
         await ledger.commit([Commit(None, (update,), actor="user")])
-        (second,) = await ledger.facts(FactQuery(ADA.wall))
+        (second,) = await ledger.facts(FactQuery(ADA.tenant))
         assert (second.text, second.version, second.id) == (changed.text, 2, first.id)
-        assert [c.action for c in await ledger.history(ADA.wall, first.id)] == ["ADD", "UPDATE"]
-        assert (await ledger.history(ADA.wall, first.id))[1].before == first
-        assert await ledger.history(BOB.wall, first.id) == []
+        assert [c.action for c in await ledger.history(ADA.tenant, first.id)] == ["ADD", "UPDATE"]
+        assert (await ledger.history(ADA.tenant, first.id))[1].before == first
+        assert await ledger.history(BOB.tenant, first.id) == []
         with pytest.raises(Unavailable, match="decide again"):
             await ledger.commit([Commit(None, (update,))])
-        assert await ledger.facts(FactQuery(ADA.wall)) == [second]
+        assert await ledger.facts(FactQuery(ADA.tenant)) == [second]
 
     async def test_a_failed_commit_writes_nothing(self, ledger: Ledger, draft: Draft) -> None:
         episode = draft.episode()
@@ -196,8 +196,8 @@ class FactsContract:
         stale = Decision("DELETE", "gone", before=draft.fact(episode, text="never stored"))
         with pytest.raises(Unavailable):
             await ledger.commit([Commit(episode, (good, stale), (draft.entity("X"),))])
-        assert await ledger.facts(FactQuery(ADA.wall)) == []
-        assert await ledger.entities(EntityQuery(ADA.wall)) == []
+        assert await ledger.facts(FactQuery(ADA.tenant)) == []
+        assert await ledger.entities(EntityQuery(ADA.tenant)) == []
         assert await ledger.head() == head
         assert (await ledger.episodes(ADA))[0].status == "pending"
 
@@ -207,11 +207,11 @@ class FactsContract:
         episode = draft.episode()
         ada, acme = draft.entity("Ada"), draft.entity("Acme")
         await store(ledger, episode, draft.fact(episode, ada, acme), entities=(ada, acme))
-        (fact,) = await ledger.facts(FactQuery(ADA.wall))
+        (fact,) = await ledger.facts(FactQuery(ADA.tenant))
         await ledger.commit([Commit(None, (Decision("DELETE", "wrong", before=fact),))])
-        for query in (FactQuery(ADA.wall), FactQuery(ADA.wall, entity_ids=(ada.id,))):
+        for query in (FactQuery(ADA.tenant), FactQuery(ADA.tenant, entity_ids=(ada.id,))):
             assert await ledger.facts(query) == []
-        changes = await ledger.history(ADA.wall, fact.id)
+        changes = await ledger.history(ADA.tenant, fact.id)
         assert [(c.action, c.after is None) for c in changes] == [("ADD", False), ("DELETE", True)]
         assert changes[1].before == fact
         assert await ledger.present("fact") == set()

@@ -42,8 +42,8 @@ def _episodes(scope: Scope) -> list[Episode]:
 async def fill(ledger: Ledger, random: Random, count: int = _FACTS) -> list[Fact]:
     """Store sample facts; every fifth is another owner's. Gives them as they are stored."""
     await ledger.journal(_episodes(ADA), 0.0)
-    entities = tuple(Entity(id, ADA.wall, f"name {id}", "thing") for id in filters.ENTITIES)
-    await ledger.commit([Commit(None, new_entities=entities, wall=ADA.wall)])
+    entities = tuple(Entity(id, ADA.tenant, f"name {id}", "thing") for id in filters.ENTITIES)
+    await ledger.commit([Commit(None, new_entities=entities, tenant=ADA.tenant)])
     made = []
     for number in range(1, count + 1):
         fact = filters.fact(random, number, ADA if number % 5 else BOB)
@@ -52,7 +52,7 @@ async def fill(ledger: Ledger, random: Random, count: int = _FACTS) -> list[Fact
                 Commit(
                     None,
                     (Decision("ADD", "new", after=fact),),
-                    wall=fact.scope.wall,
+                    tenant=fact.scope.tenant,
                     at=fact.recorded_at,
                 )
             ]
@@ -66,7 +66,7 @@ def passing(facts: list[Fact], where: Where, scope: Scope = ADA) -> list[str]:
     return sorted(
         fact.id
         for fact in facts
-        if fact.scope.wall == scope.wall
+        if fact.scope.tenant == scope.tenant
         and matches(where, fact_record(fact, **filters.origins(fact)))
     )
 
@@ -78,10 +78,10 @@ class LedgerFilters:
         random = Random(6)
         facts = await fill(ledger, random)
         for tree in [TRUE, FALSE, *(filters.where(random) for _ in range(_FILTERS))]:
-            found = await ledger.facts(FactQuery(ADA.wall, where=tree))
+            found = await ledger.facts(FactQuery(ADA.tenant, where=tree))
             assert [fact.id for fact in found] == passing(facts, tree), tree
         for tree in (filters.where(random) for _ in range(_FILTERS // 5)):
-            found = await ledger.facts(FactQuery(BOB.wall, where=tree))
+            found = await ledger.facts(FactQuery(BOB.tenant, where=tree))
             assert [fact.id for fact in found] == passing(facts, tree, BOB), tree
 
     async def test_filtered_pages_are_whole_and_in_order(self, ledger: Ledger) -> None:
@@ -98,7 +98,7 @@ class LedgerFilters:
                 while True:
                     after = pages[-1] if pages else None
                     query = FactQuery(
-                        ADA.wall, where=where, after=after, limit=4, newest_first=newest
+                        ADA.tenant, where=where, after=after, limit=4, newest_first=newest
                     )
                     page = await ledger.facts(query)
                     pages += [fact.id for fact in page]
@@ -113,12 +113,12 @@ class LedgerFilters:
         late = stamp(filters.START + timedelta(days=200))
         where = Test("occurred_at", "lt", (late,))
         ways: list[tuple[FactQuery, Callable[[Fact], object]]] = [
-            (FactQuery(ADA.wall, ids=tuple(f.id for f in facts)), lambda f: True),
-            (FactQuery(ADA.wall, entity_ids=(one, two)), lambda f: {one, two} & {*f.entity_ids}),
-            (FactQuery(ADA.wall, relation=(one, None, None)), lambda f: f.subject_id == one),
-            (FactQuery(ADA.wall, relation=(None, "knows", None)), lambda f: f.type == "knows"),
+            (FactQuery(ADA.tenant, ids=tuple(f.id for f in facts)), lambda f: True),
+            (FactQuery(ADA.tenant, entity_ids=(one, two)), lambda f: {one, two} & {*f.entity_ids}),
+            (FactQuery(ADA.tenant, relation=(one, None, None)), lambda f: f.subject_id == one),
+            (FactQuery(ADA.tenant, relation=(None, "knows", None)), lambda f: f.type == "knows"),
             (
-                FactQuery(ADA.wall, source_episode=filters.EPISODES[0]),
+                FactQuery(ADA.tenant, source_episode=filters.EPISODES[0]),
                 lambda f: any(s.episode_id == filters.EPISODES[0] for s in f.sources),
             ),
         ]
@@ -133,13 +133,13 @@ class LedgerFilters:
         later = fact.recorded_at + timedelta(days=1)
         new = replace(fact, tags=("new",), metadata={"n": 2})
         decision = Decision("UPDATE", "by hand", before=fact, after=new)
-        await ledger.commit([Commit(None, (decision,), wall=ADA.wall, at=later)])
+        await ledger.commit([Commit(None, (decision,), tenant=ADA.tenant, at=later)])
         for tree, now, then in (
             (Test("tag", "in", ("new",)), True, False),
             (Test("metadata", "gte", (2,), ("n",)), True, False),
             (Test("recorded_at", "lt", (stamp(later),)), False, True),
         ):
-            query = FactQuery(ADA.wall, where=tree)
+            query = FactQuery(ADA.tenant, where=tree)
             assert bool(await ledger.facts(query)) is now
             old = replace(query, known_at=fact.recorded_at + timedelta(hours=1))
             assert bool(await ledger.facts(old)) is then
@@ -148,24 +148,26 @@ class LedgerFilters:
         odd = {"a'b": "'; --", "%s": "100 %", ":x": "\\", "list": [{"n": 1}, [2], 3], "nul": "a\0b"}
         fact = replace(filters.fact(Random(11), 1, ADA), metadata=odd)
         await ledger.journal(_episodes(ADA), 0.0)
-        await ledger.commit([Commit(None, (Decision("ADD", "new", after=fact),), wall=ADA.wall)])
+        await ledger.commit(
+            [Commit(None, (Decision("ADD", "new", after=fact),), tenant=ADA.tenant)]
+        )
         for key, value, there in (
             ("a'b", "'; --", True), ("%s", "100 %", True), (":x", "\\", True), ("list", 3, True),
             ("list", 2, False), ("n", 1, False),
         ):  # fmt: skip
             tree = Test("metadata", "in", (value,), (key,))
-            assert bool(await ledger.facts(FactQuery(ADA.wall, where=tree))) is there
+            assert bool(await ledger.facts(FactQuery(ADA.tenant, where=tree))) is there
             assert matches(tree, fact_record(fact)) is there
 
     async def test_entities_are_filtered_alike(self, ledger: Ledger) -> None:
         entities = [
-            Entity(uid(1), ADA.wall, "Robert Stone", "person", ("Bob",), None,
+            Entity(uid(1), ADA.tenant, "Robert Stone", "person", ("Bob",), None,
                    filters.START),
-            Entity(uid(2), ADA.wall, "Acme 100% GmbH", "organization"),
-            Entity(uid(3), BOB.wall, "Bob", "person"),
+            Entity(uid(2), ADA.tenant, "Acme 100% GmbH", "organization"),
+            Entity(uid(3), BOB.tenant, "Bob", "person"),
         ]  # fmt: skip
         for entity in entities:
-            await ledger.commit([Commit(None, new_entities=(entity,), wall=entity.wall)])
+            await ledger.commit([Commit(None, new_entities=(entity,), tenant=entity.tenant)])
         for text in (
             "name = Bob", 'name contains "st"', "name contains robert", 'name contains "100"',
             'name contains "%"', "kind = person", "not kind = person", "name = acme",
@@ -173,6 +175,6 @@ class LedgerFilters:
         ):  # fmt: skip
             tree = parse(text, "entities")
             assert tree is not None
-            found = await ledger.entities(EntityQuery(ADA.wall, where=tree))
+            found = await ledger.entities(EntityQuery(ADA.tenant, where=tree))
             expected = [e.id for e in entities[:2] if matches(tree, entity_record(e))]
             assert sorted(e.id for e in found) == expected, text

@@ -33,7 +33,11 @@ class MergedContract:
         merge = Merge(draft.clock.new_id(), ada.id, countess.id, draft.clock.now(), before=ada)
         head = await ledger.head()
         await ledger.commit(
-            [Commit(None, renamed=(both,), merge=merge, wall=ADA.wall, at=merge.at, actor="user")]
+            [
+                Commit(
+                    None, renamed=(both,), merge=merge, tenant=ADA.tenant, at=merge.at, actor="user"
+                )
+            ]
         )
         events = {(e.kind, e.action, e.id) for e in await ledger.events(head, 100)}
         assert events == {
@@ -41,22 +45,22 @@ class MergedContract:
             ("mention", "REPLACE", two.id),
             ("entity", "UPDATE", ada.id),
         }
-        assert await ledger.entities(EntityQuery(ADA.wall, keys=("countess",))) == [both]
+        assert await ledger.entities(EntityQuery(ADA.tenant, keys=("countess",))) == [both]
         assert await ledger.present("mention") == {
             f"{episode} {id}" for episode in (one.id, two.id) for id in (ada.id, acme.id)
         }
-        query = StatementQuery(ADA.wall, places=(("works_at", ada.id, None),))
+        query = StatementQuery(ADA.tenant, places=(("works_at", ada.id, None),))
         told = await ledger.statements(query)
         assert (told.statements, told.merged) == ((works, other), {countess.id: ada.id})
-        found = await ledger.merges(ADA.wall, countess.id)
-        assert found == await ledger.merges(ADA.wall, ada.id) == [replace(merge, gone=countess)]
-        assert await ledger.merges(BOB.wall, ada.id) == []
+        found = await ledger.merges(ADA.tenant, countess.id)
+        assert found == await ledger.merges(ADA.tenant, ada.id) == [replace(merge, gone=countess)]
+        assert await ledger.merges(BOB.tenant, ada.id) == []
         await ledger.commit(
-            [Commit(None, renamed=(ada,), wall=ADA.wall, undone=Undone(merge_id=merge.id))]
+            [Commit(None, renamed=(ada,), tenant=ADA.tenant, undone=Undone(merge_id=merge.id))]
         )
-        assert await ledger.entities(EntityQuery(ADA.wall)) == [acme, ada, countess]
+        assert await ledger.entities(EntityQuery(ADA.tenant)) == [acme, ada, countess]
         assert (await ledger.statements(query)).statements == (works,)
-        assert await ledger.merges(ADA.wall, ada.id) == []
+        assert await ledger.merges(ADA.tenant, ada.id) == []
         assert f"{two.id} {countess.id}" in await ledger.present("mention")
         assert fact.id in await ledger.present("fact")
 
@@ -79,13 +83,13 @@ class MergedContract:
             aliases = (now[gone].name, *now[gone].aliases)
             now[kept] = replace(now[kept], aliases=aliases)
             await ledger.commit(
-                [Commit(None, renamed=(now[kept],), merge=merge, wall=ADA.wall, at=merge.at)]
+                [Commit(None, renamed=(now[kept],), merge=merge, tenant=ADA.tenant, at=merge.at)]
             )
         left = set(names)
         for which in order:
             await ledger.erase(Erasure(ADA, episode_ids=(told[which][0].id,)))
             left.discard(names[which])
-            found = await ledger.entities(EntityQuery(ADA.wall))
+            found = await ledger.entities(EntityQuery(ADA.tenant))
             # One that others were merged into stays for them, and what it is called.
             kept = max((names.index(name) for name in left), default=-1)
             stay = {*names[: kept + 1]}
@@ -93,5 +97,5 @@ class MergedContract:
             stored = repr([await ledger.rows(t, None, 1000) for t in ledger.tables])
             assert {name for name in names if name in stored} == stay
             for lost in set(names) - stay:
-                assert await ledger.entities(EntityQuery(ADA.wall, keys=(lost.lower(),))) == []
+                assert await ledger.entities(EntityQuery(ADA.tenant, keys=(lost.lower(),))) == []
         assert (await ledger.stats(ADA)).entities == 0

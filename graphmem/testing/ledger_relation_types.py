@@ -1,4 +1,4 @@
-"""What a ledger must keep of relation types: rules for all walls, and where types were said."""
+"""What a ledger must keep of relation types: rules for all tenants, and where types were said."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from graphmem.errors import Conflict
 from graphmem.model import Entity, Scope, Statement, TypeRule
 from graphmem.ports.ledger import Commit, Erasure, Ledger, Undone
-from graphmem.ports.ledger_relation_types import ALL_WALLS, Saying, TypeUse
+from graphmem.ports.ledger_relation_types import ALL_TENANTS, Saying, TypeUse
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft
 
 _DRIVES = TypeRule("drives", declared=True, unsettled=("drives", "steers"))
@@ -27,34 +27,34 @@ class TypesContract:
         assert await _rule(ledger, draft, done) > seq
         assert (await ledger.type_rules())[1] == [done, _STEERS]
         last = (await ledger.events(0, 100))[-1]
-        assert (last.kind, last.id, last.wall) == ("type", "drives", ALL_WALLS)
+        assert (last.kind, last.id, last.tenant) == ("type", "drives", ALL_TENANTS)
 
-    async def test_a_rule_is_a_change_in_every_wall(
+    async def test_a_rule_is_a_change_in_every_tenant(
         self, ledger: Ledger, second: Ledger, draft: Draft
     ) -> None:
         ada = draft.entity("Ada")
-        before = await ledger.standing(ADA.wall)
+        before = await ledger.standing(ADA.tenant)
         assert (before.seq, before.types_seq) == (0, 0)
         seq = await _rule(second, draft, _DRIVES)
-        for wall in (ADA.wall, BOB.wall, ALL_WALLS):
-            standing = await ledger.standing(wall)
+        for tenant in (ADA.tenant, BOB.tenant, ALL_TENANTS):
+            standing = await ledger.standing(tenant)
             assert (standing.seq, standing.types_seq) == (seq, seq)
-        commit = Commit(None, new_entities=(ada,), wall=ADA.wall, at=draft.clock.now())
+        commit = Commit(None, new_entities=(ada,), tenant=ADA.tenant, at=draft.clock.now())
         with pytest.raises(Conflict):
-            await ledger.commit([commit], since={ADA.wall: before.seq})
+            await ledger.commit([commit], since={ADA.tenant: before.seq})
         with pytest.raises(Conflict):
             await ledger.erase(Erasure(ADA, since=before.seq))
-        head = await ledger.commit([commit], since={ADA.wall: seq})
-        standing = await ledger.standing(ADA.wall)
+        head = await ledger.commit([commit], since={ADA.tenant: seq})
+        standing = await ledger.standing(ADA.tenant)
         assert (standing.seq, standing.types_seq) == (head, seq)
-        assert (await ledger.standing(BOB.wall)).seq == seq
+        assert (await ledger.standing(BOB.tenant)).seq == seq
 
     async def test_a_rule_made_of_older_ones_is_a_conflict(
         self, ledger: Ledger, second: Ledger, draft: Draft
     ) -> None:
-        since = {ALL_WALLS: (await ledger.standing(ALL_WALLS)).seq}
+        since = {ALL_TENANTS: (await ledger.standing(ALL_TENANTS)).seq}
         await _rule(second, draft, _DRIVES)
-        late = Commit(None, types=(_STEERS,), wall=ALL_WALLS, at=draft.clock.now())
+        late = Commit(None, types=(_STEERS,), tenant=ALL_TENANTS, at=draft.clock.now())
         with pytest.raises(Conflict):
             await ledger.commit([late], since=since)
         assert (await ledger.type_rules())[1] == [_DRIVES]
@@ -87,7 +87,7 @@ class TypesContract:
             (replace(BOB, user_id="nobody"), []),
         ):
             assert await ledger.type_uses(scope) == uses, scope
-        await ledger.commit([Commit(None, wall=ADA.wall, undone=Undone(episode_id=gone))])
+        await ledger.commit([Commit(None, tenant=ADA.tenant, undone=Undone(episode_id=gone))])
         assert [use.type for use in await ledger.type_uses(ADA)] == ["drives"]
 
     async def test_where_types_were_said_page_by_page(self, ledger: Ledger, draft: Draft) -> None:
@@ -98,7 +98,7 @@ class TypesContract:
                 await _say(ledger, draft, scope, type, who)
                 await _say(ledger, draft, scope, type, who)
                 if type != "sails":
-                    found.add(Saying(scope.wall, who.id, type))
+                    found.add(Saying(scope.tenant, who.id, type))
         await _say(ledger, draft, ADA, None)
         types = ["drives", "steers"]
         assert await ledger.sayings(types, None, 100) == sorted(found)
@@ -114,7 +114,7 @@ class TypesContract:
 
 async def _rule(ledger: Ledger, draft: Draft, *rules: TypeRule) -> int:
     return await ledger.commit(
-        [Commit(None, types=rules, wall=ALL_WALLS, actor="user", at=draft.clock.now())]
+        [Commit(None, types=rules, tenant=ALL_TENANTS, actor="user", at=draft.clock.now())]
     )
 
 

@@ -67,7 +67,7 @@ async def tell(
             )
         ]
     )
-    (stored,) = await ledger.facts(FactQuery(ADA.wall, ids=(fact.id,)))
+    (stored,) = await ledger.facts(FactQuery(ADA.tenant, ids=(fact.id,)))
     return episode, statement, stored
 
 
@@ -82,30 +82,30 @@ class BelieveContract:
             ledger, draft, "Bob is tall.", bob, subject_id=bob.id, type="height", value="Two m"
         )
         _, rain, loose = await tell(ledger, draft, "It rained.")
-        wall = ADA.wall
+        tenant = ADA.tenant
         expected = {
-            StatementQuery(wall, places=(("works_at", ada.id, None),)): [works, left],
-            StatementQuery(wall, places=(("works_at", ada.id, acme.id),)): [works, left],
-            StatementQuery(wall, places=(("works_at", ada.id, bob.id),)): [left],
-            StatementQuery(wall, places=(("works_at", None, acme.id),)): [works],
-            StatementQuery(wall, places=(("lives_in", ada.id, None),)): [],
-            StatementQuery(wall, places=(("height", bob.id, "=two m"),)): [tall],
-            StatementQuery(wall, sentences=(text_key("it rained"),)): [rain],
-            StatementQuery(wall, episode_ids=(one.id, two.id)): [works, left],
-            StatementQuery(wall, scope=ADA): [works, left, tall, rain],
-            StatementQuery(wall, scope=replace(ADA, run_id="r")): [],
-            StatementQuery(wall, statement_ids=(rain.id,)): [rain],
-            StatementQuery(wall, fact_ids=(fact.id, loose.id)): [works, rain],
-            StatementQuery(wall, entity_ids=(acme.id,)): [works, left],
-            StatementQuery(wall): [],
-            StatementQuery(BOB.wall, episode_ids=(one.id,)): [],
-            StatementQuery(BOB.wall, places=(("works_at", ada.id, None),)): [],
-            StatementQuery(BOB.wall, sentences=(text_key("it rained"),)): [],
+            StatementQuery(tenant, places=(("works_at", ada.id, None),)): [works, left],
+            StatementQuery(tenant, places=(("works_at", ada.id, acme.id),)): [works, left],
+            StatementQuery(tenant, places=(("works_at", ada.id, bob.id),)): [left],
+            StatementQuery(tenant, places=(("works_at", None, acme.id),)): [works],
+            StatementQuery(tenant, places=(("lives_in", ada.id, None),)): [],
+            StatementQuery(tenant, places=(("height", bob.id, "=two m"),)): [tall],
+            StatementQuery(tenant, sentences=(text_key("it rained"),)): [rain],
+            StatementQuery(tenant, episode_ids=(one.id, two.id)): [works, left],
+            StatementQuery(tenant, scope=ADA): [works, left, tall, rain],
+            StatementQuery(tenant, scope=replace(ADA, run_id="r")): [],
+            StatementQuery(tenant, statement_ids=(rain.id,)): [rain],
+            StatementQuery(tenant, fact_ids=(fact.id, loose.id)): [works, rain],
+            StatementQuery(tenant, entity_ids=(acme.id,)): [works, left],
+            StatementQuery(tenant): [],
+            StatementQuery(BOB.tenant, episode_ids=(one.id,)): [],
+            StatementQuery(BOB.tenant, places=(("works_at", ada.id, None),)): [],
+            StatementQuery(BOB.tenant, sentences=(text_key("it rained"),)): [],
         }
         for query, statements in expected.items():
             told = await ledger.statements(query)
             assert list(told.statements) == statements, query
-        told = await ledger.statements(StatementQuery(wall, statement_ids=(works.id,)))
+        told = await ledger.statements(StatementQuery(tenant, statement_ids=(works.id,)))
         assert (told.facts, told.edits, told.merged) == ((fact,), (), {})
 
     async def test_what_rests_on_a_statement_is_told_in_its_last_version(
@@ -117,35 +117,35 @@ class BelieveContract:
         edit = Edit(draft.clock.new_id(), (rain.id,), draft.clock.now(), text="It poured.",
                     metadata={"a": 1}, tags=("x",), fact_id=fact.id)  # fmt: skip
         await ledger.commit(
-            [Commit(None, (update,), edits=(edit,), wall=ADA.wall, at=edit.at, actor="user")]
+            [Commit(None, (update,), edits=(edit,), tenant=ADA.tenant, at=edit.at, actor="user")]
         )
         # A sentence is found by the words of the fact that it supports, too.
-        told = await ledger.statements(StatementQuery(ADA.wall, sentences=("it poured",)))
-        (now,) = await ledger.facts(FactQuery(ADA.wall))
+        told = await ledger.statements(StatementQuery(ADA.tenant, sentences=("it poured",)))
+        (now,) = await ledger.facts(FactQuery(ADA.tenant))
         assert (told.statements, told.facts) == ((rain,), (now,))
         (found,) = told.edits
         assert replace(found, statement_ids=tuple(found.statement_ids)) == edit
-        seq = (await ledger.history(ADA.wall, fact.id))[-1].seq
-        change = await ledger.by_hand(ADA.wall, seq)
+        seq = (await ledger.history(ADA.tenant, fact.id))[-1].seq
+        change = await ledger.by_hand(ADA.tenant, seq)
         assert change is not None
         assert (change[0].before, change[0].after) == (fact, now)
         assert change[1].edit == found
-        assert await ledger.by_hand(BOB.wall, seq) is None
+        assert await ledger.by_hand(BOB.tenant, seq) is None
         await ledger.commit(
             [
-                Commit(None, (Decision("DELETE", "gone", before=now),), wall=ADA.wall),
-                Commit(None, wall=ADA.wall, undone=Undone(edit_id=edit.id)),
+                Commit(None, (Decision("DELETE", "gone", before=now),), tenant=ADA.tenant),
+                Commit(None, tenant=ADA.tenant, undone=Undone(edit_id=edit.id)),
             ]
         )
-        told = await ledger.statements(StatementQuery(ADA.wall, statement_ids=(rain.id,)))
+        told = await ledger.statements(StatementQuery(ADA.tenant, statement_ids=(rain.id,)))
         assert told.edits == ()
         assert [(f.id, f.version, f.retired_at is None) for f in told.facts] == [
             (fact.id, 2, False)
         ]
         again = replace(fact, version=3)
         await ledger.commit([Commit(None, (Decision("ADD", "back", after=again),))])
-        assert [f.version for f in await ledger.facts(FactQuery(ADA.wall))] == [3]
-        actions = [c.action for c in await ledger.history(ADA.wall, fact.id)]
+        assert [f.version for f in await ledger.facts(FactQuery(ADA.tenant))] == [3]
+        actions = [c.action for c in await ledger.history(ADA.tenant, fact.id)]
         assert actions == ["ADD", "UPDATE", "DELETE", "ADD"]
 
     async def test_an_undone_episode_is_kept_and_counts_no_more(
@@ -174,13 +174,13 @@ class BelieveContract:
                 )
             ]
         )
-        (stored,) = await ledger.facts(FactQuery(ADA.wall, ids=(fact.id,)))
+        (stored,) = await ledger.facts(FactQuery(ADA.tenant, ids=(fact.id,)))
         known = draft.clock.now()
         head = await ledger.head()
         gone = Commit(
             None,
             (Decision("DELETE", "undone", before=stored),),
-            wall=ADA.wall,
+            tenant=ADA.tenant,
             undone=Undone(episode_id=episode.id),
             at=draft.clock.now(),
             actor="user",
@@ -193,9 +193,9 @@ class BelieveContract:
             ("entity", "UPDATE", ada.id),
             ("episode", "DELETE", episode.id),
         ]
-        assert await ledger.entities(EntityQuery(ADA.wall)) == [ada]
-        assert await ledger.entities(EntityQuery(ADA.wall, keys=("countess",))) == []
-        then = await ledger.entities(EntityQuery(ADA.wall, known_at=known))
+        assert await ledger.entities(EntityQuery(ADA.tenant)) == [ada]
+        assert await ledger.entities(EntityQuery(ADA.tenant, keys=("countess",))) == []
+        then = await ledger.entities(EntityQuery(ADA.tenant, known_at=known))
         assert [entity.name for entity in then] == ["Acme", "Ada"]
         assert {e.id: e.status for e in await ledger.episodes(ADA)}[episode.id] == "undone"
         assert await ledger.present("episode") >= {following.id}
@@ -203,7 +203,7 @@ class BelieveContract:
         assert turn not in await ledger.present("turn")
         assert await ledger.existing("episode", [episode.id]) == set()
         assert (await ledger.stats(ADA)).episodes == 2
-        query = StatementQuery(ADA.wall, episode_ids=(episode.id,))
+        query = StatementQuery(ADA.tenant, episode_ids=(episode.id,))
         assert (await ledger.statements(query)).statements == ()
         told = await ledger.statements(replace(query, undone_too=True))
         assert told.statements == (statement,)
@@ -227,24 +227,24 @@ class BelieveContract:
         worded = replace(works, text="Ada toils.", invalid_at=end, version=2)
         update = Decision("UPDATE", "worded anew", before=works, after=worded)
         await ledger.commit([Commit(None, (update,), at=draft.clock.now())])
-        (now,) = await ledger.facts(FactQuery(ADA.wall))
+        (now,) = await ledger.facts(FactQuery(ADA.tenant))
         second = draft.clock.now()
         gone = Commit(None, (Decision("DELETE", "wrong", before=now),), at=draft.clock.now())
         await ledger.commit([gone])
         last = draft.clock.now()
         ways = [
-            FactQuery(ADA.wall),
-            FactQuery(ADA.wall, ids=(works.id,)),
-            FactQuery(ADA.wall, relation=(ada.id, None, None)),
-            FactQuery(ADA.wall, relation=(ada.id, "works_at", None)),
-            FactQuery(ADA.wall, relation=(ada.id, None, acme.id)),
-            FactQuery(ADA.wall, relation=(ada.id, "works_at", acme.id)),
-            FactQuery(ADA.wall, relation=(None, "works_at", acme.id)),
-            FactQuery(ADA.wall, relation=(None, None, acme.id)),
-            FactQuery(ADA.wall, relation=(None, "works_at", None)),
-            FactQuery(ADA.wall, relation=(None, None, None)),
-            FactQuery(ADA.wall, entity_ids=(acme.id, ada.id), newest_first=True),
-            FactQuery(ADA.wall, source_episode=works.sources[0].episode_id),
+            FactQuery(ADA.tenant),
+            FactQuery(ADA.tenant, ids=(works.id,)),
+            FactQuery(ADA.tenant, relation=(ada.id, None, None)),
+            FactQuery(ADA.tenant, relation=(ada.id, "works_at", None)),
+            FactQuery(ADA.tenant, relation=(ada.id, None, acme.id)),
+            FactQuery(ADA.tenant, relation=(ada.id, "works_at", acme.id)),
+            FactQuery(ADA.tenant, relation=(None, "works_at", acme.id)),
+            FactQuery(ADA.tenant, relation=(None, None, acme.id)),
+            FactQuery(ADA.tenant, relation=(None, "works_at", None)),
+            FactQuery(ADA.tenant, relation=(None, None, None)),
+            FactQuery(ADA.tenant, entity_ids=(acme.id, ada.id), newest_first=True),
+            FactQuery(ADA.tenant, source_episode=works.sources[0].episode_id),
         ]
         for way in ways:
             for moment, text in (
@@ -256,7 +256,7 @@ class BelieveContract:
                 found = await ledger.facts(replace(way, known_at=moment))
                 assert [fact.text for fact in found] == ([text] if text else []), (way, moment)
         for text, moment in ((works.text, first), ("Ada toils.", second)):
-            query = FactQuery(ADA.wall, text_key=text_key(text))
+            query = FactQuery(ADA.tenant, text_key=text_key(text))
             assert len(await ledger.facts(replace(query, known_at=moment))) == 1
             assert await ledger.facts(replace(query, known_at=before)) == []
         held = replace(ways[0], known_at=second)
@@ -265,8 +265,8 @@ class BelieveContract:
         assert await ledger.facts(replace(held, at=now.invalid_at)) == []
         early = works.recorded_at - timedelta(days=1)
         assert await ledger.facts(replace(held, at=early)) == []
-        assert await ledger.entities(EntityQuery(ADA.wall, known_at=early)) == []
-        assert len(await ledger.entities(EntityQuery(ADA.wall, known_at=last))) == 2
+        assert await ledger.entities(EntityQuery(ADA.tenant, known_at=early)) == []
+        assert len(await ledger.entities(EntityQuery(ADA.tenant, known_at=last))) == 2
 
     async def test_a_repetition_is_not_known_before_it_came(
         self, ledger: Ledger, draft: Draft
@@ -276,7 +276,7 @@ class BelieveContract:
         two, _, other = await tell(ledger, draft, "It rained, again.")
         more = replace(fact, sources=(*fact.sources, *other.sources))
         await ledger.commit([Commit(None, (Decision("NONE", "again", before=fact, after=more),))])
-        query = FactQuery(ADA.wall, ids=(fact.id,))
+        query = FactQuery(ADA.tenant, ids=(fact.id,))
         (now,), (then,) = (
             await ledger.facts(query),
             await ledger.facts(replace(query, known_at=moment)),
@@ -304,9 +304,9 @@ class BelieveContract:
             (ago[1], ["dated", "plan"]),
             (day, ["dated", "plan", "said"]),
         ):
-            found = await ledger.facts(FactQuery(ADA.wall, at=moment))
+            found = await ledger.facts(FactQuery(ADA.tenant, at=moment))
             assert sorted(fact.text for fact in found) == texts, moment
-            plain = await ledger.facts(FactQuery(ADA.wall, at=moment, stated_only=True))
+            plain = await ledger.facts(FactQuery(ADA.tenant, at=moment, stated_only=True))
             assert sorted(f.text for f in plain) == [text for text in texts if text != "plan"]
 
     async def test_an_erasure_leaves_nothing_of_what_was_said(
@@ -340,23 +340,23 @@ class BelieveContract:
                 )
             ]
         )
-        (now,) = await ledger.facts(FactQuery(ADA.wall))
+        (now,) = await ledger.facts(FactQuery(ADA.tenant))
         back = replace(now, text=plain.text, sources=fact.sources, statement_ids=(plain.id,))
         decision = Decision("UPDATE", "a source was erased", before=now, after=back)
-        since = (await ledger.standing(ADA.wall)).seq
+        since = (await ledger.standing(ADA.tenant)).seq
         erasure = Erasure(ADA, episode_ids=(two.id, three.id), decisions=(decision,), since=since)
         with pytest.raises(Conflict):
             await ledger.erase(replace(erasure, since=since - 1))
         removal = await ledger.erase(erasure)
         assert (removal.episodes, removal.facts) == (2, 1)
-        (left,) = await ledger.facts(FactQuery(ADA.wall))
+        (left,) = await ledger.facts(FactQuery(ADA.tenant))
         assert (left.text, left.sources, left.statement_ids) == (
             plain.text, fact.sources, (plain.id,),
         )  # fmt: skip
-        assert await ledger.entities(EntityQuery(ADA.wall)) == [ada]
+        assert await ledger.entities(EntityQuery(ADA.tenant)) == [ada]
         for table in ledger.tables:
             rows, _ = await ledger.rows(table, None, 1000)
             assert "secret" not in repr(rows).lower(), table
             assert secret.id not in repr(rows) or table == "events", table
-        assert (await ledger.history(ADA.wall, left.id))[-1].after == left
+        assert (await ledger.history(ADA.tenant, left.id))[-1].after == left
         assert one.id in {s.episode_id for s in left.sources}

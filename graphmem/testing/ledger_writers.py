@@ -24,22 +24,22 @@ class WritersContract:
     async def test_standing_tells_changes_from_mere_arrivals(
         self, ledger: Ledger, draft: Draft
     ) -> None:
-        assert (await ledger.standing(ADA.wall)).seq == 0
+        assert (await ledger.standing(ADA.tenant)).seq == 0
         one, two = draft.episode("one"), draft.episode("two")
         await ledger.journal([one, two, draft.episode("x", BOB)], 0)
-        standing = await ledger.standing(ADA.wall, [one.id, two.id, "unknown"])
+        standing = await ledger.standing(ADA.tenant, [one.id, two.id, "unknown"])
         assert standing.seq == 0
         assert standing.statuses == {one.id: "pending", two.id: "pending"}
         head = await ledger.commit([Commit(one, (Decision("ADD", "new", after=draft.fact(one)),))])
         await ledger.postpone(two.id, "not now", failed=True)
         await ledger.journal([draft.episode("three")], 0)
-        standing = await ledger.standing(ADA.wall, [one.id, two.id])
+        standing = await ledger.standing(ADA.tenant, [one.id, two.id])
         assert standing.seq == head
         assert standing.statuses == {one.id: "done", two.id: "failed"}
-        assert (await ledger.standing(BOB.wall, [one.id])).statuses == {}
-        assert (await ledger.standing(BOB.wall)).seq == 0
+        assert (await ledger.standing(BOB.tenant, [one.id])).statuses == {}
+        assert (await ledger.standing(BOB.tenant)).seq == 0
         await ledger.erase(Erasure(ADA, episode_ids=(two.id,)))
-        standing = await ledger.standing(ADA.wall, [two.id])
+        standing = await ledger.standing(ADA.tenant, [two.id])
         assert standing.seq == await ledger.head()
         assert standing.statuses == {}
 
@@ -48,7 +48,7 @@ class WritersContract:
     ) -> None:
         one, two, other = draft.episode("one"), draft.episode("two"), draft.episode("x", BOB)
         await ledger.journal([one, two, other], 0)
-        since = {ADA.wall: (await ledger.standing(ADA.wall)).seq}
+        since = {ADA.tenant: (await ledger.standing(ADA.tenant)).seq}
         await second.journal([draft.episode("an arrival is no change")], 0)
         await second.commit([Commit(other, (Decision("ADD", "new", after=draft.fact(other)),))])
         mine = Commit(two, (Decision("ADD", "new", after=draft.fact(two, text="mine")),))
@@ -59,17 +59,17 @@ class WritersContract:
         with pytest.raises(Conflict, match="decide again"):
             await ledger.commit([mine], since=since)
         assert await ledger.head() == head
-        assert await ledger.facts(FactQuery(ADA.wall)) == []
-        standing = await ledger.standing(ADA.wall, [two.id])
+        assert await ledger.facts(FactQuery(ADA.tenant)) == []
+        standing = await ledger.standing(ADA.tenant, [two.id])
         assert standing.statuses == {two.id: "pending"}
-        await ledger.commit([mine], since={ADA.wall: standing.seq})
-        assert [fact.text for fact in await second.facts(FactQuery(ADA.wall))] == ["mine"]
+        await ledger.commit([mine], since={ADA.tenant: standing.seq})
+        assert [fact.text for fact in await second.facts(FactQuery(ADA.tenant))] == ["mine"]
 
     async def test_every_kind_of_change_counts(self, ledger: Ledger, draft: Draft) -> None:
         episode = draft.episode()
         fact = draft.fact(episode)
         await store(ledger, episode, fact)
-        (kept,) = await ledger.facts(FactQuery(ADA.wall))
+        (kept,) = await ledger.facts(FactQuery(ADA.tenant))
         more = replace(kept, sources=(*kept.sources, Source(episode.id, "t2")))
         changed = replace(more, text="changed", version=2)
         renamed = draft.entity("Renamed")
@@ -79,11 +79,11 @@ class WritersContract:
             Commit(None, (), renamed=(renamed,)),
             Commit(None, (Decision("DELETE", "gone", before=changed),)),
         ):
-            before = (await ledger.standing(ADA.wall)).seq
-            head = await ledger.commit([commit], since={ADA.wall: before})
-            assert (await ledger.standing(ADA.wall)).seq == head > before
+            before = (await ledger.standing(ADA.tenant)).seq
+            head = await ledger.commit([commit], since={ADA.tenant: before})
+            assert (await ledger.standing(ADA.tenant)).seq == head > before
             with pytest.raises(Conflict):
-                await ledger.commit([Commit(None)], since={ADA.wall: before})
+                await ledger.commit([Commit(None)], since={ADA.tenant: before})
 
     async def test_an_episode_is_committed_once(
         self, ledger: Ledger, second: Ledger, draft: Draft
@@ -103,16 +103,16 @@ class WritersContract:
         found = {e.id: (e.status, e.reason) for e in await ledger.episodes(ADA)}
         assert found == {one.id: ("done", None), three.id: ("done", None)}
 
-    async def test_a_fact_of_another_wall_is_not_changed(
+    async def test_a_fact_of_another_tenant_is_not_changed(
         self, ledger: Ledger, draft: Draft
     ) -> None:
         episode = draft.episode("x", BOB)
         await store(ledger, episode, draft.fact(episode))
-        (theirs,) = await ledger.facts(FactQuery(BOB.wall))
+        (theirs,) = await ledger.facts(FactQuery(BOB.tenant))
         mine = replace(theirs, scope=ADA)
         with pytest.raises(Conflict):
             await ledger.commit([Commit(None, (Decision("DELETE", "no", before=mine),))])
-        assert await ledger.facts(FactQuery(BOB.wall)) == [theirs]
+        assert await ledger.facts(FactQuery(BOB.tenant)) == [theirs]
 
     async def test_commits_of_one_transaction_see_those_before_them(
         self, ledger: Ledger, draft: Draft
@@ -130,10 +130,10 @@ class WritersContract:
                 Commit(three, (Decision("UPDATE", "left", before=said, after=changed),)),
             ]
         )
-        (now,) = await ledger.facts(FactQuery(ADA.wall, entity_ids=(ada.id,)))
+        (now,) = await ledger.facts(FactQuery(ADA.tenant, entity_ids=(ada.id,)))
         assert (now.text, now.version, len(now.sources)) == ("Ada left Acme", 2, 2)
-        assert await ledger.facts(FactQuery(ADA.wall, source_episode=two.id)) == [now]
-        history = await ledger.history(ADA.wall, new.id)
+        assert await ledger.facts(FactQuery(ADA.tenant, source_episode=two.id)) == [now]
+        history = await ledger.history(ADA.tenant, new.id)
         assert [change.action for change in history] == ["ADD", "NONE", "UPDATE"]
         again = replace(now, id=draft.clock.new_id())
         gone = [
@@ -142,14 +142,14 @@ class WritersContract:
             Decision("DELETE", "wrong too", before=again),
         ]
         await ledger.commit([Commit(four, tuple(gone))])
-        assert await ledger.facts(FactQuery(ADA.wall)) == []
+        assert await ledger.facts(FactQuery(ADA.tenant)) == []
 
     async def test_the_time_that_is_given_is_recorded(self, ledger: Ledger, draft: Draft) -> None:
         (episode,) = await ledger.journal([draft.episode()], 0)
         at = draft.clock.now()
         decision = Decision("ADD", "new", after=draft.fact(episode))
         await ledger.commit([Commit(episode, (decision,), at=at)])
-        (fact,) = await ledger.facts(FactQuery(ADA.wall))
+        (fact,) = await ledger.facts(FactQuery(ADA.tenant))
         assert fact.recorded_at == at
         later = draft.clock.now()
         await ledger.erase(Erasure(ADA, at=later))
@@ -182,7 +182,7 @@ class WritersContract:
         assert {episode.id for episode in stored} == set(ids)
         chain = [None, *(episode.id for episode in stored)]
         assert [episode.previous_id for episode in stored] == chain[:-1]
-        assert len(await ledger.facts(FactQuery(ADA.wall))) == 10
+        assert len(await ledger.facts(FactQuery(ADA.tenant))) == 10
         events = await ledger.events(0, 1000)
         assert [event.seq for event in events] == list(range(1, 21))
         assert await ledger.head() == await second.head() == 20
@@ -274,4 +274,4 @@ class WritersContract:
         renamed = replace(ada, name="Countess", aliases=("Ada",))
         await ledger.commit([Commit(None, renamed=(renamed,))])
         for key, found in (("ada", [renamed]), ("countess", [renamed]), ("a lovelace", [])):
-            assert await ledger.entities(EntityQuery(ADA.wall, keys=(key,))) == found
+            assert await ledger.entities(EntityQuery(ADA.tenant, keys=(key,))) == found

@@ -50,7 +50,7 @@ async def replay_differences(memory: AsyncMemory) -> list[str]:
     """How the live graph and vectors differ from a replay of the ledger; empty when they do not.
 
     Unlike ``verify`` this compares content: every node and edge with its properties, every point,
-    and the scores of a few searches in each wall.
+    and the scores of a few searches in each tenant.
     """
     parts = memory._parts
     await memory._follow()
@@ -62,8 +62,8 @@ async def replay_differences(memory: AsyncMemory) -> list[str]:
     await Projection("vectors", parts.ledger, vector_target(vectors, embedder)).catch_up()
     live, fresh = await parts.graph.dump(), await graph.dump()
     differences = [*_graph_differences(live, fresh)]
-    walls = sorted({str(dict(properties)["scope"]) for _, _, properties in fresh.nodes})
-    differences += await _vector_differences(parts.vectors, vectors, walls, embedder)
+    tenants = sorted({str(dict(properties)["scope"]) for _, _, properties in fresh.nodes})
+    differences += await _vector_differences(parts.vectors, vectors, tenants, embedder)
     await graph.close()
     await vectors.close()
     return differences
@@ -83,20 +83,20 @@ def _graph_differences(live: GraphDump, fresh: GraphDump) -> Iterable[str]:
 
 
 async def _vector_differences(
-    live: VectorStore, fresh: VectorStore, walls: Iterable[str], embedder: CachedEmbedder
+    live: VectorStore, fresh: VectorStore, tenants: Iterable[str], embedder: CachedEmbedder
 ) -> list[str]:
     differences = []
     for collection in COLLECTIONS:
         ours, theirs = await live.ids(collection), await fresh.ids(collection)
         if ours != theirs:
             differences.append(f"vectors {collection}: {sorted(ours ^ theirs)} in one of both")
-        for wall in walls:
+        for tenant in tenants:
             queries = [
                 query
                 for probe in _PROBES
                 for query in (
-                    VectorQuery(collection, Only(wall), 1000, text=probe),
-                    VectorQuery(collection, Only(wall), 1000, dense=await embedder.query(probe)),
+                    VectorQuery(collection, Only(tenant), 1000, text=probe),
+                    VectorQuery(collection, Only(tenant), 1000, dense=await embedder.query(probe)),
                 )
             ]
             answers = zip(await live.search(queries), await fresh.search(queries), strict=True)
@@ -107,7 +107,7 @@ async def _vector_differences(
                     abs(scores[id] - expected[id]) > _TOLERANCE for id in scores
                 ):
                     how = "dense" if query.text is None else query.text
-                    differences.append(f"vectors {collection} in {wall}: {how} scores differ")
+                    differences.append(f"vectors {collection} in {tenant}: {how} scores differ")
     return differences
 
 

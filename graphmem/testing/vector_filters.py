@@ -10,7 +10,7 @@ from graphmem.filters.records import fact_record
 from graphmem.filters.tree import FALSE, TRUE, known
 from graphmem.ports.vectors import Only, Point, VectorQuery, VectorStore
 from graphmem.testing import filters
-from graphmem.testing.vector_points import OTHER, WALL, check_hits, expected_scores, put, unit
+from graphmem.testing.vector_points import OTHER, TENANT, check_hits, expected_scores, put, unit
 
 _POINTS = 50
 _FILTERS = 80
@@ -24,14 +24,14 @@ def _where(random: Random) -> Where:
 
 
 def points(random: Random, count: int = _POINTS) -> list[Point]:
-    """Sample facts as points, some of them in another wall."""
+    """Sample facts as points, some of them in another tenant."""
     made = []
     for number in range(1, count + 1):
         fact = filters.fact(random, number)
         made.append(
             Point(
                 id=fact.id,
-                wall=WALL if number % 5 else OTHER,
+                tenant=TENANT if number % 5 else OTHER,
                 text=fact.text,
                 dense=unit(number),
                 agent_ids=fact.agent_ids,
@@ -53,12 +53,12 @@ class VectorFilters:
         held = points(random)
         await store.apply(put(*held), 1)
         for tree in [TRUE, FALSE, *(_where(random) for _ in range(_FILTERS))]:
-            only = Only(WALL, where=tree)
+            only = Only(TENANT, where=tree)
             dense = VectorQuery("facts", only, 5, dense=unit(1000))
             text = VectorQuery("facts", only, 100, text="words")
             found = await store.search([dense, text])
             check_hits(found[0], expected_scores(held, dense), 5)
-            passing = {p.id for p in held if p.wall == WALL and matches(tree, p.fields)}
+            passing = {p.id for p in held if p.tenant == TENANT and matches(tree, p.fields)}
             assert {hit.id for hit in found[1]} == passing, tree
 
     async def test_filters_narrow_on_top_of_scope_and_ends(self, store: VectorStore) -> None:
@@ -68,7 +68,7 @@ class VectorFilters:
         for _ in range(_FILTERS // 4):
             ended_by, past = random.choice(_WHEN)
             only = Only(
-                random.choice([WALL, OTHER]),
+                random.choice([TENANT, OTHER]),
                 agent_id=random.choice([None, "bot"]),
                 run_id=random.choice([None, "run 1"]),
                 ended_by=ended_by,

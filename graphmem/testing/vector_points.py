@@ -24,7 +24,7 @@ from graphmem.ports.vectors import (
 
 SIZE = 8
 TOLERANCE = 1e-4
-WALL = "default/user:ada"
+TENANT = "default/user:ada"
 OTHER = "default/user:ben"
 
 
@@ -39,8 +39,8 @@ def unit(seed: int, size: int = SIZE) -> Vector:
     return vector / np.float32(np.linalg.norm(vector))
 
 
-def point(number: int, text: str = "some words", wall: str = WALL, **more: Any) -> Point:
-    return Point(uid(number), wall, text, more.pop("dense", unit(number)), **more)
+def point(number: int, text: str = "some words", tenant: str = TENANT, **more: Any) -> Point:
+    return Point(uid(number), tenant, text, more.pop("dense", unit(number)), **more)
 
 
 def put(*points: Point, into: Collection = "facts") -> VectorChanges:
@@ -53,7 +53,7 @@ def drop(*ids: str, out_of: Collection = "facts") -> VectorChanges:
 
 def expected_scores(points: Iterable[Point], query: VectorQuery) -> dict[str, float]:
     """What a search must find, by brute force over all points of one collection."""
-    inside = [p for p in points if p.wall == query.only.wall]
+    inside = [p for p in points if p.tenant == query.only.tenant]
     if query.dense is not None:
         scores = {p.id: _cosine(p.dense, query.dense) for p in inside if p.dense is not None}
     else:

@@ -36,7 +36,7 @@ from graphmem.testing.vector_filters import VectorFilters
 from graphmem.testing.vector_points import (
     OTHER,
     SIZE,
-    WALL,
+    TENANT,
     check_hits,
     drop,
     expected_scores,
@@ -77,8 +77,8 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
     async def store(self, tmp_path: Path) -> AsyncIterator[VectorStore]:
         self.folder = tmp_path
         store = self.make(tmp_path)
-        mark = await store.open("store-1", "model-a", SIZE)
-        assert (mark.store_id, mark.applied_seq) == ("store-1", 0)
+        checkpoint = await store.open("store-1", "model-a", SIZE)
+        assert (checkpoint.store_id, checkpoint.applied_seq) == ("store-1", 0)
         yield store
         await store.close()
 
@@ -87,7 +87,7 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
     async def test_a_new_store_is_empty(self, store: VectorStore) -> None:
         for collection in COLLECTIONS:
             assert await store.ids(collection) == set()
-            query = VectorQuery(collection, Only(WALL), 5, dense=unit(1))
+            query = VectorQuery(collection, Only(TENANT), 5, dense=unit(1))
             assert await store.search([query, replace(query, dense=None, text="word")]) == [[], []]
 
     async def test_no_queries_give_no_answers(self, store: VectorStore) -> None:
@@ -98,7 +98,7 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
             await store.apply(put(point(number + 1), into=collection), number + 1)
         for number, collection in enumerate(COLLECTIONS):
             assert await store.ids(collection) == {uid(number + 1)}
-        queries = [VectorQuery(c, Only(WALL), 5, text="words") for c in COLLECTIONS]
+        queries = [VectorQuery(c, Only(TENANT), 5, text="words") for c in COLLECTIONS]
         answers = await store.search(queries)
         assert [[hit.id for hit in answer] for answer in answers] == [
             [uid(number + 1)] for number in range(len(COLLECTIONS))
@@ -107,15 +107,15 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
     async def test_a_point_replaces_the_one_with_its_id_whole(self, store: VectorStore) -> None:
         first = point(1, "apples", agent_ids=("a",), run_ids=("r",), invalid_at="2025-01-01")
         await store.apply(put(replace(first, invalid_at="2025-01-01T00:00:00.000000Z")), 1)
-        await store.apply(put(point(1, "pears", wall=OTHER)), 2)
+        await store.apply(put(point(1, "pears", tenant=OTHER)), 2)
         assert await store.ids("facts") == {uid(1)}
-        assert await store.ids("facts", WALL) == set()
+        assert await store.ids("facts", TENANT) == set()
         assert await self.found(store, "apples") == set()
-        assert await self.found(store, "pears", wall=OTHER) == {uid(1)}
-        assert await self.found(store, "apples", wall=OTHER) == set()
-        assert await self.found(store, "pears", wall=OTHER, agent_id="a") == set()
+        assert await self.found(store, "pears", tenant=OTHER) == {uid(1)}
+        assert await self.found(store, "apples", tenant=OTHER) == set()
+        assert await self.found(store, "pears", tenant=OTHER, agent_id="a") == set()
         late = "2026-01-01T00:00:00.000000Z"
-        assert await self.found(store, "pears", wall=OTHER, ended_by=late) == {uid(1)}
+        assert await self.found(store, "pears", tenant=OTHER, ended_by=late) == {uid(1)}
 
     async def test_the_last_of_two_points_with_one_id_wins(self, store: VectorStore) -> None:
         await store.apply(put(point(1, "apples"), point(1, "pears")), 1)
@@ -144,7 +144,7 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
         await store.apply(changes, 4)
         assert await self.scores(store, "tea") == once
 
-    async def test_an_empty_batch_moves_the_mark(self, store: VectorStore) -> None:
+    async def test_an_empty_batch_moves_the_checkpoint(self, store: VectorStore) -> None:
         await store.apply(VectorChanges(), 12)
         await store.apply(VectorChanges(points={"facts": ()}, removed={"turns": ()}), 13)
         again = await self.reopen(store)
@@ -161,7 +161,7 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
             point(2, dense=nan),
             replace(point(2), id="seven"),
             replace(point(2), id=uid(2).upper().replace("0", "A")),
-            point(2, wall="default/user:\ud800"),
+            point(2, tenant="default/user:\ud800"),
             point(2, agent_ids=("\udfff",)),
         ]
         for wrong in bad:
@@ -186,7 +186,7 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
     async def test_any_text_can_be_stored_and_asked(self, store: VectorStore, text: str) -> None:
         points = [point(1, text), point(2, "pebble words")]
         await store.apply(put(*points), 1)
-        query = VectorQuery("facts", Only(WALL), 5, text=text)
+        query = VectorQuery("facts", Only(TENANT), 5, text=text)
         check_hits((await store.search([query]))[0], expected_scores(points, query), 5)
         assert await store.ids("facts") == {uid(1), uid(2)}
         await store.apply(drop(uid(1)), 2)
@@ -199,7 +199,7 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
 
     # -- the life of a store --
 
-    async def test_reopening_gives_the_mark_and_every_point(self, store: VectorStore) -> None:
+    async def test_reopening_gives_the_checkpoint_and_every_point(self, store: VectorStore) -> None:
         points = [point(n, f"tea {n}", agent_ids=(f"a{n % 2}",)) for n in range(1, 30)]
         await store.apply(put(*points), 5)
         await store.apply(drop(uid(3)), 9)
@@ -213,8 +213,8 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
     async def test_points_of_another_store_are_cleared(self, store: VectorStore) -> None:
         await store.apply(put(point(1)), 5)
         again = await self.reopen_replacing(store)
-        mark = await again.open("store-2", "model-b", SIZE + 1)
-        assert (mark.store_id, mark.applied_seq) == ("store-2", 0)
+        checkpoint = await again.open("store-2", "model-b", SIZE + 1)
+        assert (checkpoint.store_id, checkpoint.applied_seq) == ("store-2", 0)
         assert await again.ids("facts") == set()
         await again.close()
 
@@ -255,7 +255,7 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
     async def test_closing_twice_is_closing_once(self, store: VectorStore) -> None:
         await store.close()
         await store.close()
-        query = VectorQuery("facts", Only(WALL), 5, text="words")
+        query = VectorQuery("facts", Only(TENANT), 5, text="words")
         for call in (
             store.search([query]),
             store.apply(put(point(1)), 1),
@@ -283,7 +283,7 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
             await store.apply(put(*(point(n, f"batch{batch}") for n in numbers)), batch + 1)
 
         async def read(batch: int) -> None:
-            query = VectorQuery("facts", Only(WALL), 1000, text=f"batch{batch}")
+            query = VectorQuery("facts", Only(TENANT), 1000, text=f"batch{batch}")
             seen = 0
             while seen < 100:
                 hits = (await store.search([query]))[0]

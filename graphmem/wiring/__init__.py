@@ -13,7 +13,7 @@ from graphmem.errors import GraphmemError, UsageError
 from graphmem.ingest.journal import check_extraction
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions
-from graphmem.ports.graph import GraphStore, Mark
+from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
@@ -21,7 +21,7 @@ from graphmem.ports.word_vectors import WordVectors
 from graphmem.settings import Settings
 from graphmem.wiring.adapters import kind_of, make, token_counter, word_vectors
 from graphmem.wiring.governing import (
-    doubter_of,
+    ambiguity_model_of,
     govern_embedder,
     govern_extractor,
     governor_of,
@@ -90,7 +90,7 @@ async def open_memory(
             release=release,
             tokens=token_counter(),
             scratch=partial(_scratch, settings),
-            doubter=doubter_of(extractor, governor, settings),
+            ambiguity_model=ambiguity_model_of(extractor, governor, settings),
             reranker=reranker,
         )
         defaults = {
@@ -142,23 +142,23 @@ async def _open_stores(parts: Parts) -> Opened:
     # A store can be opened, and told things, while its embedder cannot be reached.
     size = int(known) if known else await parts.embedder.size()
 
-    async def open_graph() -> Mark:
+    async def open_graph() -> Checkpoint:
         return await parts.graph.open(store_id)
 
-    async def open_vectors() -> Mark:
+    async def open_vectors() -> Checkpoint:
         return await parts.vectors.open(store_id, name, size)
 
-    graph_mark = await open_graph()
+    graph_checkpoint = await open_graph()
     try:
-        vectors_mark = await open_vectors()
+        vectors_checkpoint = await open_vectors()
     except UsageError:
         if not parts.settings.reembed:
             raise
         await parts.vectors.clear()
-        vectors_mark = await open_vectors()
+        vectors_checkpoint = await open_vectors()
     await ledger.remember_setting("embedder", name)
     await ledger.remember_setting("embedder_size", str(size))
-    return Opened(graph_mark, vectors_mark, open_graph, open_vectors)
+    return Opened(graph_checkpoint, vectors_checkpoint, open_graph, open_vectors)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from graphmem.belief.ambiguities.ask import Doubter
+from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.budget.governor import Governed, GovernedEmbedder, GovernedLLM, Governor
 from graphmem.budget.prices import load
 from graphmem.clock import Clock
@@ -36,15 +36,17 @@ def govern_extractor(extractor: Extractor, rules: Extractor, governor: Governor)
     return Governed(extractor, rules, governor, books=not own)
 
 
-def doubter_of(extractor: Extractor, governor: Governor, settings: Settings) -> Doubter | None:
-    """Asks the model of the governed extractor about what stays in doubt, if there is one and the
+def ambiguity_model_of(
+    extractor: Extractor, governor: Governor, settings: Settings
+) -> AmbiguityModel | None:
+    """Asks the model of the governed extractor about what stays ambiguous, if there is one and the
     settings want it. An extractor that is registered by others has no model to be asked."""
     from graphmem.extract.llm.extractor import ModelExtractor
 
     inner = extractor.extractor if isinstance(extractor, Governed) else extractor
-    if not settings.ask_doubts or not isinstance(inner, ModelExtractor):
+    if not settings.ask_ambiguities or not isinstance(inner, ModelExtractor):
         return None
-    return Doubter(inner.llm, inner.asking, governor)
+    return AmbiguityModel(inner.llm, inner.asking, governor)
 
 
 def reranker_of(governor: Governor, settings: Settings) -> Reranker | None:

@@ -71,10 +71,10 @@ class Bench:
         return receipt
 
     async def facts(self, scope: Scope = ADA) -> list[Fact]:
-        return await self.ledger.facts(FactQuery(scope.wall))
+        return await self.ledger.facts(FactQuery(scope.tenant))
 
     async def entities(self, scope: Scope = ADA) -> list[Entity]:
-        return await self.ledger.entities(EntityQuery(scope.wall))
+        return await self.ledger.entities(EntityQuery(scope.tenant))
 
     async def spans(self, type: str) -> list[tuple[str, str | None, str | None]]:
         """Each relation of a type: its object's name, and from when to when it held."""

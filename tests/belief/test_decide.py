@@ -219,7 +219,7 @@ class TestOneValueAtATime:
             ("Acme", "2020-01-01", "2024-01-01"),
             ("Acme", "2025-01-01", None),
         ]
-        history = await bench.ledger.history(ADA.wall, told.decisions[0].fact_id)
+        history = await bench.ledger.history(ADA.tenant, told.decisions[0].fact_id)
         assert [change.action for change in history] == ["ADD"]
         facts = {fact.id: fact for fact in await bench.facts()}
         assert history[-1].after == facts[told.decisions[0].fact_id]
@@ -238,7 +238,7 @@ class TestRetractions:
         gone = await bench.tell(says("Bob", "works_at", "Acme", retracts=True))
         assert actions(gone) == ["DELETE"]
         assert await bench.facts() == []
-        history = await bench.ledger.history(ADA.wall, told.fact_ids[0])
+        history = await bench.ledger.history(ADA.tenant, told.fact_ids[0])
         assert [change.action for change in history] == ["ADD", "DELETE"]
         assert history[-1].episode_id == gone.episode_id
 

@@ -59,7 +59,7 @@ def test_the_model_reads_what_is_new_only() -> None:
     assert answer("NodeResolutions", same)["entity_resolutions"][0]["duplicate_candidate_id"] == -1
 
 
-def test_the_model_answers_what_graphmem_is_in_doubt_about() -> None:
+def test_the_model_answers_what_graphmem_is_in_ambiguity_about() -> None:
     turn = {"turn": 0, "text": sentence(3)}
     choices = [{"number": 1, "name": "Ba Ck"}, {"number": 2, "name": "Ba Dert"}]
     lines = [

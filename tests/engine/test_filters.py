@@ -56,11 +56,11 @@ class Everything:
         facts = memory.get_all(limit=1000, current=False, user_id=user_id).items
         ledger = memory._opened._parts.ledger
         scope = facts[0].scope
-        wall = memory._opened._scope({"user_id": user_id})
-        episodes = memory._portal.call(ledger.episodes(wall))
+        tenant = memory._opened._scope({"user_id": user_id})
+        episodes = memory._portal.call(ledger.episodes(tenant))
         ids = [episode.id for episode in episodes]
         origins = memory._portal.call(ledger.origins([], ids, ids))
-        assert scope.wall == wall.wall
+        assert scope.tenant == tenant.tenant
         for episode in episodes:
             for turn in episode.turns:
                 turns[turn.id] = turn
@@ -236,7 +236,7 @@ def test_what_a_filter_cannot_say_is_told_by_name(told: Any) -> None:
         memory.get_all(where="kind = fact")
     with pytest.raises(UsageError, match="'tag' is a field of searches, not of entities"):
         memory.entities(where="tag = a")
-    for field in ("user_id", "project", "wall"):
+    for field in ("user_id", "project", "tenant"):
         with pytest.raises(UsageError, match="cannot choose whose memory"):
             memory.relations(where={field: "ben"})
     with pytest.raises(NotFound, match="no entity 'Nobody'"):

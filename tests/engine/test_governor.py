@@ -12,7 +12,7 @@ import pytest
 
 from graphmem import Memory, Settings, open_memory
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
-from graphmem.budget.governor import GovernedEmbedder, GovernedLLM, Governor, wall_digest
+from graphmem.budget.governor import GovernedEmbedder, GovernedLLM, Governor, tenant_digest
 from graphmem.budget.prices import Price, Prices, load
 from graphmem.clock import ManualClock
 from graphmem.errors import BudgetExceeded, ModelError, UsageError
@@ -189,7 +189,7 @@ def test_prices_add_up_in_millionths() -> None:
 async def _rush(books: list[Ledger]) -> None:
     """Many at once: never more than was allowed."""
     ceilings = (Ceiling("calls", "day", 7), Ceiling("tokens", "store", 10_000))
-    charge = Charge("2026-03-01", "m", wall_digest("w"), calls=1, tokens_in=5, tokens_out=5)
+    charge = Charge("2026-03-01", "m", tenant_digest("w"), calls=1, tokens_in=5, tokens_out=5)
     answers = await asyncio.gather(
         *(book.charge(charge, ceilings) for book in books for _ in range(10))
     )
@@ -197,8 +197,8 @@ async def _rush(books: list[Ledger]) -> None:
     assert {answer.what for answer in answers if answer} == {"calls"}
     for book in books:
         assert [one.calls for one in await book.charges()] == [7]
-        assert [one.calls for one in await book.charges(wall_digest("w"))] == [7]
-        assert await book.charges(wall_digest("v")) == []
+        assert [one.calls for one in await book.charges(tenant_digest("w"))] == [7]
+        assert await book.charges(tenant_digest("v")) == []
         await book.close()
 
 
@@ -308,7 +308,7 @@ async def test_spend_is_moved_with_the_ledger(server: LocalModelServer) -> None:
     await memory.add(TEXT)
     ledger = memory._parts.ledger
     rows, _ = await ledger.rows("spend", None, 100)
-    assert {row["wall"] for row in rows} == {wall_digest("default/user:ada"), "*"}
-    assert not any("ada" in str(row["wall"]) for row in rows)
+    assert {row["tenant"] for row in rows} == {tenant_digest("default/user:ada"), "*"}
+    assert not any("ada" in str(row["tenant"]) for row in rows)
     assert isinstance((await memory.stats()).spend[0], Spend)
     await memory.close()

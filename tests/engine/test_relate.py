@@ -236,7 +236,7 @@ def test_kinds_keep_homonyms_apart(memory: Memory) -> None:
     assert kinds == ["person", "place"]
 
 
-def test_undo_and_walls(memory: Memory) -> None:
+def test_undo_and_tenants(memory: Memory) -> None:
     receipt = memory.relate("Ada", "lives_in", "Paris", valid_at="2020-01-01")
     later = memory.relate("Ada", "lives_in", "Rome", valid_at="2022-01-01")
     assert memory.relations(user_id="eve") == []

@@ -21,7 +21,7 @@ from graphmem.ports.arguments import ScopeArgs
 NASTY = (
     "a", "A", " a", "a ", "a/user:b", "a/agent:b", "user:b", "agent:b", "b", "%2F", "%252F", "%",
     "a%2Fuser:b", "a%25", "/", "//", ":", "default", "default/user:a", "None", "null", "*", "_",
-    "'", '"', "\\", "' OR '1'='1", "a}) RETURN n //", "$wall", "á", "a\u0301", "ａ", "日本",
+    "'", '"', "\\", "' OR '1'='1", "a}) RETURN n //", "$tenant", "á", "a\u0301", "ａ", "日本",
     "🙂", "a\u200b", "\u00a0a", "-1", "0", "true", "[]", "{}", "a,b", "x" * 256,
 )  # fmt: skip
 _IDS = st.sampled_from(NASTY) | st.text(
@@ -33,7 +33,7 @@ _CANARY = re.compile(r"[Cc]anary([a-z]{2})")
 
 @dataclass(frozen=True)
 class Home:
-    """One wall, what it was told, and what it holds."""
+    """One tenant, what it was told, and what it holds."""
 
     scope: ScopeArgs
     episode: str
@@ -47,7 +47,7 @@ def scope_of(owner: tuple[str, str, str]) -> ScopeArgs:
 
 
 def canary(number: int) -> str:
-    """A name of its own for each wall."""
+    """A name of its own for each tenant."""
     return f"Canary{chr(97 + number // 26)}{chr(97 + number % 26)}"
 
 
@@ -58,7 +58,7 @@ def canaries(answer: object) -> set[str]:
 
 
 async def settle(memory: AsyncMemory, number: int, scope: ScopeArgs) -> Home:
-    """Every wall is told the same words, but for its own canary."""
+    """Every tenant is told the same words, but for its own canary."""
     receipt = await memory.add(
         f"Bob {canary(number)} lives in Oslo. Bob {canary(number)} is married to Zoë Lane.",
         occurred_at="2024-01-01",
@@ -66,7 +66,7 @@ async def settle(memory: AsyncMemory, number: int, scope: ScopeArgs) -> Home:
         metadata={"of": canary(number)},
         **scope,
     )
-    assert receipt.status == "done", "no duplicate of another wall's"
+    assert receipt.status == "done", "no duplicate of another tenant's"
     entity = await memory.entity(f"Bob {canary(number)}", **scope)
     return Home(scope, receipt.episode_id, receipt.fact_ids[0], entity.id)
 
@@ -127,7 +127,7 @@ async def check(memory: AsyncMemory, homes: Sequence[Home]) -> None:
 
 
 async def trespass(memory: AsyncMemory, mine: Home, other: Home) -> None:
-    """By another wall's ids nothing is found, changed or deleted."""
+    """By another tenant's ids nothing is found, changed or deleted."""
     calls: list[Callable[[], Awaitable[object]]] = [
         lambda: memory.get(other.fact, **mine.scope),
         lambda: memory.history(other.fact, **mine.scope),
@@ -193,7 +193,7 @@ async def test_nasty_names_in_one_folder(tmp_path: Path) -> None:
 
 
 async def check_stores(memory: AsyncMemory, homes: Sequence[Home], *, every: int) -> None:
-    """The methods that ask the graph and the vectors, which know walls by themselves."""
+    """The methods that ask the graph and the vectors, which know tenants by themselves."""
     for number, home in list(enumerate(homes))[::every]:
         hits = await memory.search("Bob Oslo", limit=1000, current=False, **home.scope)
         near = await memory.neighbours("Oslo", hops=3, **home.scope)
@@ -201,28 +201,28 @@ async def check_stores(memory: AsyncMemory, homes: Sequence[Home], *, every: int
         assert canaries((hits, near, tables)) == {canary(number)}, home.scope
         assert len(hits) == len(tables[0].rows) == 3
         assert tables[-1].rows == ((1 + 2 + 3,),)
-        wall = Scope(**home.scope).wall  # type: ignore[arg-type]
-        assert {row[1] for row in tables[0].rows} == {wall}
+        tenant = Scope(**home.scope).tenant  # type: ignore[arg-type]
+        assert {row[1] for row in tables[0].rows} == {tenant}
         assert (await memory.stats(**home.scope)).facts == 2
 
 
-def test_walls_of_different_owners_are_never_spelled_alike() -> None:
-    walls: dict[str, tuple[str, str, str]] = {}
+def test_tenants_of_different_owners_are_never_spelled_alike() -> None:
+    tenants: dict[str, tuple[str, str, str]] = {}
     for project in NASTY:
         for kind in ("user_id", "agent_id"):
             for owner in NASTY:
-                wall = Scope(**scope_of((project, kind, owner))).wall  # type: ignore[arg-type]
-                assert walls.setdefault(wall, (project, kind, owner)) == (project, kind, owner)
+                tenant = Scope(**scope_of((project, kind, owner))).tenant  # type: ignore[arg-type]
+                assert tenants.setdefault(tenant, (project, kind, owner)) == (project, kind, owner)
 
 
 @given(_OWNERS, _OWNERS)
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 def test_nor_are_any_two(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
-    same = Scope(**scope_of(one)).wall == Scope(**scope_of(other)).wall  # type: ignore[arg-type]
+    same = Scope(**scope_of(one)).tenant == Scope(**scope_of(other)).tenant  # type: ignore[arg-type]
     assert same == (one == other)
 
 
-async def test_cypher_cannot_reach_over_a_wall() -> None:
+async def test_cypher_cannot_reach_over_a_tenant() -> None:
     async with await open_memory("memory://") as memory:
         homes = [await settle(memory, n, {"user_id": f"u{n}"}) for n in range(2)]
         tricks = (
@@ -249,7 +249,7 @@ async def test_cypher_cannot_reach_over_a_wall() -> None:
             assert "anaryab" not in json.dumps(to_json(found), default=str), query
 
 
-async def test_agent_and_run_narrow_inside_a_wall() -> None:
+async def test_agent_and_run_narrow_inside_a_tenant() -> None:
     async with await open_memory("memory://", user_id="ada") as memory:
         for agent in ("x", "y", None):
             for run in ("1", "2", None):

@@ -60,11 +60,11 @@ async def _held(ledger: SqliteLedger, receipts: list[Receipt]) -> list[Any]:
     found: list[Any] = []
     for scope in (ADA, BOB):
         told = await ledger.statements(
-            StatementQuery(scope.wall, scope=Scope(user_id=scope.user_id))
+            StatementQuery(scope.tenant, scope=Scope(user_id=scope.user_id))
         )
         episodes = {e.id: n for n, e in enumerate(await ledger.episodes(scope))}
         turns = {t.id: t.ordinal for e in await ledger.episodes(scope) for t in e.turns}
-        facts = await ledger.facts(FactQuery(scope.wall))
+        facts = await ledger.facts(FactQuery(scope.tenant))
         statements = sorted(told.statements, key=lambda s: (episodes[s.episode_id], s.ordinal))
         ids = {s.id: n for n, s in enumerate(statements)}
         found.append([_plain_statement(s, episodes, turns) for s in statements])
@@ -76,7 +76,7 @@ async def _held(ledger: SqliteLedger, receipts: list[Receipt]) -> list[Any]:
         sorted([d.action, d.reason] for r in receipts if r.status == "done" for d in r.decisions)
     )
     events = await ledger.events(0, 10_000)
-    found.append(sorted((e.kind, e.action, e.wall) for e in events))
+    found.append(sorted((e.kind, e.action, e.tenant) for e in events))
     return found
 
 
@@ -152,7 +152,7 @@ async def test_it_is_done_with_the_journal() -> None:
     again, other = await ingest.add([episode("tea is GOOD"), episode("Rain today")])
     assert [(d.action, d.reason) for d in again.decisions] == [("NONE", "said again")]
     assert [d.action for d in other.decisions] == ["ADD"]
-    facts = await ledger.facts(FactQuery(BOB.wall))
+    facts = await ledger.facts(FactQuery(BOB.tenant))
     assert [(f.text, len(f.sources)) for f in facts] == [("Tea is good", 2), ("Rain today", 1)]
     await ledger.close()
 
@@ -191,7 +191,7 @@ async def test_a_chunk_asks_as_much_as_one_episode(monkeypatch: pytest.MonkeyPat
     await ledger.close()
 
 
-async def test_what_several_walls_hear_again_is_one_transaction() -> None:
+async def test_what_several_tenants_hear_again_is_one_transaction() -> None:
     ledger = SqliteLedger(None)
     await ledger.open()
     clock = ManualClock("2026-01-01")
@@ -220,5 +220,5 @@ async def test_what_several_walls_hear_again_is_one_transaction() -> None:
     assert transactions == 1
     events = await ledger.events(before, 100)
     assert [e.kind for e in events] == ["episode"] * 5 + ["fact"] * 5
-    assert len({e.wall for e in events}) == 5
+    assert len({e.tenant for e in events}) == 5
     await ledger.close()

@@ -21,7 +21,7 @@ NASTY = 'Zoë said: "DROP TABLE `x`; \\u0041 \' -- /* 日本 🦊 $$ %s :name" {
 
 
 def fill(memory: Memory) -> None:
-    """A bit of everything: two walls, changes, an end, an erasure, things still to be done."""
+    """A bit of everything: two tenants, changes, an end, an erasure, things still to be done."""
     tell_story(memory, user_id="ada")
     (paris,) = [f for f in memory.get_all(user_id="ada", current=False).items if "Paris" in f.text]
     memory.update(paris.id, tags=["home"], importance=0.25, user_id="ada")

@@ -14,7 +14,7 @@ from graphmem import AsyncMemory, open_memory
 from graphmem.adapters.graph.networkx import NetworkXGraph
 from graphmem.adapters.vectors.memory import MemoryVectors
 from graphmem.embedding import CachedEmbedder
-from graphmem.ports.graph import Mark
+from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import COLLECTIONS, Collection
 from graphmem.projection import project
 from graphmem.projection.project import Projection, fold, graph_target, vector_target
@@ -97,7 +97,7 @@ async def test_any_batches_give_the_same(seed: int, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_again_changes_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A crash between a batch and its mark costs a repetition, from any earlier point."""
+    """A crash between a batch and its checkpoint costs a repetition, from any earlier point."""
     memory = await lived_in(seed)
     monkeypatch.setattr(project, "BATCH", 5)
     rng = random.Random(seed)
@@ -146,7 +146,9 @@ async def test_progress_rises_to_the_head(monkeypatch: pytest.MonkeyPatch) -> No
         assert len(told) == len(set(told)), "there is nothing left to tell"
 
 
-async def test_it_says_in_which_walls_a_store_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_says_in_which_tenants_a_store_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with await open_memory("memory://") as memory:
         ledger = memory._parts.ledger
         stores = Stores(memory)
@@ -163,14 +165,14 @@ async def test_it_says_in_which_walls_a_store_has_changed(monkeypatch: pytest.Mo
         assert told[1:] == [{"default/user:ada"}]
         await following.start_over(stores.graph.clear)
         assert told[2:] == [None]
-        # Where others write too, one of them may have made the store anew, mark and all.
+        # Where others write too, one of them may have made the store anew, checkpoint and all.
         monkeypatch.setattr(type(ledger), "shared", True)
-        mark = await stores.graph.open("s")
+        checkpoint = await stores.graph.open("s")
 
-        async def again() -> Mark:
-            return mark
+        async def again() -> Checkpoint:
+            return checkpoint
 
-        following.begin(mark, again)
+        following.begin(checkpoint, again)
         await memory.add("Carol lives in Bonn.", user_id="eve")
         await following.catch_up()
         assert told[3] is None

@@ -126,7 +126,7 @@ async def test_what_nothing_uses_is_not_stored(bench: Bench) -> None:
     assert await bench.entities() == []
 
 
-async def test_each_wall_has_its_own(bench: Bench) -> None:
+async def test_each_tenant_has_its_own(bench: Bench) -> None:
     other = Scope(user_id="bob")
     await bench.tell(
         says("Acme", "likes", "Tea"), entities=[CandidateEntity("Acme", aliases=("A",))]

@@ -158,7 +158,7 @@ async def test_a_choice_is_made_among_those_that_it_may_mean() -> None:
             assert "John" not in meant.aliases, "the next John may be another"
         else:
             assert meant in found.new
-        asked = [{entity.id for entity in doubt.entities} for doubt in found.doubts]
+        asked = [{entity.id for entity in ambiguity.entities} for ambiguity in found.ambiguities]
         assert asked == ([] if told is not None else [{ids["smith"], ids["miller"]}])
 
 

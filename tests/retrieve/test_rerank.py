@@ -201,21 +201,21 @@ class TestCrossEncoder:
 
     async def test_it_scores(self, reranker: FastEmbedReranker) -> None:
         texts = ["the dog sleeps", "the dog", "sleeps sleeps", "", "\ud800"]
-        scores = await reranker.scores("where does the dog sleep", texts, wall="w")
+        scores = await reranker.scores("where does the dog sleep", texts, tenant="w")
         assert scores[2] > scores[0] > scores[1] == scores[3]
         assert all(0 <= score <= 1 for score in scores)
-        assert await reranker.scores("x", [], wall="w") == []
+        assert await reranker.scores("x", [], tenant="w") == []
         await reranker.close()
-        again = await reranker.scores("where does the dog sleep", texts, wall="w")
+        again = await reranker.scores("where does the dog sleep", texts, tenant="w")
         assert again == scores
 
     async def test_a_damaged_model(self, reranker: FastEmbedReranker, tmp_path: Path) -> None:
         (tmp_path / _FILE).write_bytes(b"not a model")
         with pytest.raises(ModelError, match=r"could not be loaded.*GRAPHMEM_RERANKER=none"):
-            await reranker.scores("a", ["b"], wall="w")
+            await reranker.scores("a", ["b"], tenant="w")
 
     async def test_an_unknown_model(self) -> None:
         with pytest.raises(UsageError, match=rf"no reranker 'x/y'; it has.*{DEFAULT_MODEL}"):
-            await FastEmbedReranker("x/y").scores("a", ["b"], wall="w")
+            await FastEmbedReranker("x/y").scores("a", ["b"], tenant="w")
         with pytest.raises(UsageError, match="has no name"):
             FastEmbedReranker(" ")

@@ -92,7 +92,7 @@ async def graph() -> AsyncIterator[NetworkXGraph]:
     store = NetworkXGraph()
     await store.open("s")
     names = ["a", "b", "c", "d", "h", *(f"x{n}" for n in range(20))]
-    entities = tuple(Entity(name, ADA.wall, name, "thing") for name in names)
+    entities = tuple(Entity(name, ADA.tenant, name, "thing") for name in names)
     facts = [fact("ab", "a", "b"), fact("bc", "b", "c"), fact("cd", "c", "d"), fact("ah", "a", "h")]
     facts += [fact(f"h{n}", f"x{n}", "h") for n in range(20)]
     await store.apply(GraphChanges(entities=entities, facts=tuple(facts)), 1)
@@ -102,25 +102,25 @@ async def graph() -> AsyncIterator[NetworkXGraph]:
 
 class TestSpread:
     async def test_near_facts_get_more(self, graph: NetworkXGraph) -> None:
-        reached = {one.fact_id: one for one in await spread(graph, ADA.wall, {"a": 1.0})}
+        reached = {one.fact_id: one for one in await spread(graph, ADA.tenant, {"a": 1.0})}
         assert reached["ab"].score > reached["bc"].score > 0
         assert "cd" not in reached, "it is three steps away"
         assert reached["ab"].via == ("a",)
         assert reached["bc"].via == ("a", "b")
 
     async def test_hubs_pass_on_little(self, graph: NetworkXGraph) -> None:
-        reached = {one.fact_id: one.score for one in await spread(graph, ADA.wall, {"a": 1.0})}
+        reached = {one.fact_id: one.score for one in await spread(graph, ADA.tenant, {"a": 1.0})}
         assert reached["bc"] > 5 * reached["h3"]
 
     async def test_between_two_seeds_is_more(self, graph: NetworkXGraph) -> None:
-        reached = await spread(graph, ADA.wall, {"b": 1.0, "c": 1.0})
+        reached = await spread(graph, ADA.tenant, {"b": 1.0, "c": 1.0})
         assert reached[0].fact_id == "bc"
         assert [one.score for one in reached] == sorted((o.score for o in reached), reverse=True)
 
-    async def test_without_seeds_or_in_another_wall_nothing(self, graph: NetworkXGraph) -> None:
-        assert await spread(graph, ADA.wall, {}) == []
-        assert await spread(graph, ADA.wall, {"nobody": 1.0}) == []
-        assert await spread(graph, Scope(user_id="eve").wall, {"a": 1.0}) == []
+    async def test_without_seeds_or_in_another_tenant_nothing(self, graph: NetworkXGraph) -> None:
+        assert await spread(graph, ADA.tenant, {}) == []
+        assert await spread(graph, ADA.tenant, {"nobody": 1.0}) == []
+        assert await spread(graph, Scope(user_id="eve").tenant, {"a": 1.0}) == []
 
 
 class TestNearby:
@@ -129,25 +129,25 @@ class TestNearby:
 
         class Counted:
             async def expand(
-                self, wall: str, entity_ids: Sequence[str], *, limit: int
+                self, tenant: str, entity_ids: Sequence[str], *, limit: int
             ) -> Mapping[str, tuple[Link, ...]]:
                 asked.append(list(entity_ids))
-                return await graph.expand(wall, entity_ids, limit=limit)
+                return await graph.expand(tenant, entity_ids, limit=limit)
 
         near = Nearby(Counted())
         for names in (["a", "b"], ["b", "nobody"], ["a", "nobody"]):
-            expected = await graph.expand(ADA.wall, names, limit=5)
-            assert await near.expand(ADA.wall, names, limit=5) == expected
+            expected = await graph.expand(ADA.tenant, names, limit=5)
+            assert await near.expand(ADA.tenant, names, limit=5) == expected
         assert asked == [["a", "b"], ["nobody"]]
         await near.expand("default/user:eve", ["a"], limit=5)
-        await near.expand(ADA.wall, ["a"], limit=6)
-        assert asked[2:] == [["a"], ["a"]], "walls and limits are apart"
+        await near.expand(ADA.tenant, ["a"], limit=6)
+        assert asked[2:] == [["a"], ["a"]], "tenants and limits are apart"
         await graph.apply(GraphChanges(facts=(fact("ad", "a", "d"),)), 2)
         near.forget({"default/user:eve"})
-        await near.expand(ADA.wall, ["a"], limit=5)
-        assert len(asked) == 4, "another wall's changes are nothing to this one"
-        near.forget({ADA.wall})
-        found = await near.expand(ADA.wall, ["a"], limit=5)
+        await near.expand(ADA.tenant, ["a"], limit=5)
+        assert len(asked) == 4, "another tenant's changes are nothing to this one"
+        near.forget({ADA.tenant})
+        found = await near.expand(ADA.tenant, ["a"], limit=5)
         assert "ad" in {link.fact_id for link in found["a"]}
 
     async def test_what_was_read_before_a_change_is_not_kept_after_it(
@@ -157,23 +157,23 @@ class TestNearby:
 
         class Slow:
             async def expand(
-                self, wall: str, entity_ids: Sequence[str], *, limit: int
+                self, tenant: str, entity_ids: Sequence[str], *, limit: int
             ) -> Mapping[str, tuple[Link, ...]]:
-                found = await graph.expand(wall, entity_ids, limit=limit)
+                found = await graph.expand(tenant, entity_ids, limit=limit)
                 await go_on.wait()
                 return found
 
         near = Nearby(Slow())
-        for walls in ({ADA.wall}, None):
+        for tenants in ({ADA.tenant}, None):
             go_on.clear()
-            reading = asyncio.ensure_future(near.expand(ADA.wall, ["a"], limit=50))
+            reading = asyncio.ensure_future(near.expand(ADA.tenant, ["a"], limit=50))
             await asyncio.sleep(0)
-            id = f"new{walls is None}"
+            id = f"new{tenants is None}"
             await graph.apply(GraphChanges(facts=(fact(id, "a", "d"),)), 2)
-            near.forget(walls)
+            near.forget(tenants)
             go_on.set()
             assert id not in {link.fact_id for link in (await reading)["a"]}
-            found = await near.expand(ADA.wall, ["a"], limit=50)
+            found = await near.expand(ADA.tenant, ["a"], limit=50)
             assert id in {link.fact_id for link in found["a"]}
 
     async def test_it_holds_no_more_than_so_much(
@@ -182,7 +182,7 @@ class TestNearby:
         monkeypatch.setattr("graphmem.retrieve.candidates.neighbourhood._MOST_LINKS", 20)
         near = Nearby(graph)
         for n in range(100):
-            await near.expand(ADA.wall, ["a", f"nobody{n}"], limit=50)
+            await near.expand(ADA.tenant, ["a", f"nobody{n}"], limit=50)
             assert sum(map(len, near._known.values())) <= 22
 
 

@@ -120,7 +120,7 @@ def test_a_name_that_is_asked_about_leads_on() -> None:
 )
 def test_what_a_question_writes_as_a_name(question: str, named: set[str]) -> None:
     known = [
-        Entity(id=name, wall="default/ada", name=name, kind="thing")
+        Entity(id=name, tenant="default/ada", name=name, kind="thing")
         for name in ("New York Times", "New York", "York", "city")
     ]
     assert written_as_names(question, known) == named

@@ -74,7 +74,7 @@ class Step:
     """One episode: when it happened and what was said; or, with ``undo``, an episode undone.
 
     ``arrives`` is when the memory is told, which may be long after it happened. ``means`` and
-    ``replaces`` are what a model says when it is asked about what is in doubt: whom a name means
+    ``replaces`` are what a model says when it is asked about what is ambiguous: whom a name means
     (``""``: nobody known), and the sentences of which it took, or lost, the place.
     """
 

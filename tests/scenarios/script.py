@@ -35,7 +35,7 @@ class Script:
         for step in self._steps:
             if asked == SCHEMA_NAME and all(part in text for part in _shown(step)):
                 return answer(step)
-            if asked == "doubts" and f'"happened_at": "{stamp(step.at)[:19]}Z"' in text:
+            if asked == "ambiguities" and f'"happened_at": "{stamp(step.at)[:19]}Z"' in text:
                 return settled(step, text)
         return Status(400, "this scenario has no answer for this request")
 
@@ -64,7 +64,7 @@ def answer(step: Step) -> dict[str, Any]:
 
 
 def settled(step: Step, text: str) -> dict[str, Any]:
-    """The answer about what is in doubt about one step; of what it does not tell, that nothing
+    """The answer about what is ambiguous about one step; of what it does not tell, that nothing
     does."""
     lines = [json.loads(line) for line in text.split("\n") if line.startswith('{"question"')]
     return {"answers": [{"question": q["question"], "answer": _choice(step, q)} for q in lines]}

@@ -1,7 +1,7 @@
 """The graph in memory, as a NetworkX multigraph: for ``memory://``, and the oracle of the others.
 
 It says what the embedded and the server stores must hold, in the fewest lines that can be read
-and believed. It speaks no Cypher of its own: a query is run on a copy of the wall in a throwaway
+and believed. It speaks no Cypher of its own: a query is run on a copy of the tenant in a throwaway
 Kuzu database.
 """
 
@@ -27,7 +27,7 @@ from graphmem.adapters.graph.rows import (
 )
 from graphmem.errors import Rejected, UsageError
 from graphmem.model import Table
-from graphmem.ports.graph import GraphChanges, GraphDump, Link, Mark
+from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
 
 _Key = tuple[str, str]
 """Label and id."""
@@ -38,19 +38,19 @@ class NetworkXGraph:
 
     def __init__(self) -> None:
         self._graph: nx.MultiDiGraph[_Key] = nx.MultiDiGraph()
-        self._mark = Mark("", 0)
+        self._checkpoint = Checkpoint("", 0)
         self._is_open = False
 
-    async def open(self, store_id: str) -> Mark:
+    async def open(self, store_id: str) -> Checkpoint:
         """Open; what it held for another store is forgotten."""
-        if self._mark.store_id != store_id:
+        if self._checkpoint.store_id != store_id:
             self._graph.clear()
-            self._mark = Mark(store_id, 0)
+            self._checkpoint = Checkpoint(store_id, 0)
         self._is_open = True
-        return self._mark
+        return self._checkpoint
 
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
-        """Apply a batch and move the mark; see the port."""
+        """Apply a batch and move the checkpoint; see the port."""
         self._check()
         nodes = [
             *map(episode_node, changes.episodes),
@@ -62,7 +62,7 @@ class NetworkXGraph:
             *(("Episode", id) for id in changes.removed_episodes),
             *(("Entity", id) for id in changes.removed_entities),
         ]
-        self._check_walls(nodes, removed)
+        self._check_tenants(nodes, removed)
         for key in removed:
             self._remove(key)
         for id in changes.renewed_mentions:
@@ -73,10 +73,10 @@ class NetworkXGraph:
         for fact in {fact.id: fact for fact in changes.facts}.values():
             self._link(fact_edges(fact))
         self._link(Edge("MENTIONS", *pair, {}) for pair in changes.mentions)
-        self._mark = Mark(self._mark.store_id, applied_seq)
+        self._checkpoint = Checkpoint(self._checkpoint.store_id, applied_seq)
 
     async def expand(
-        self, wall: str, entity_ids: Sequence[str], *, limit: int
+        self, tenant: str, entity_ids: Sequence[str], *, limit: int
     ) -> Mapping[str, tuple[Link, ...]]:
         """One hop per entity; an entity without facts gives an empty tuple."""
         self._check()
@@ -85,7 +85,7 @@ class NetworkXGraph:
         found: dict[str, tuple[Link, ...]] = {}
         for entity_id in entity_ids:
             key = ("Entity", entity_id)
-            if key in self._graph and self._graph.nodes[key]["scope"] == wall:
+            if key in self._graph and self._graph.nodes[key]["scope"] == tenant:
                 links = (
                     link_of(data)
                     for _, _, type, data in self._graph.in_edges(key, keys=True, data=True)
@@ -99,39 +99,39 @@ class NetworkXGraph:
         query: str,
         parameters: Mapping[str, object],
         *,
-        wall: str | None,
+        tenant: str | None,
         max_rows: int,
         timeout_s: float,
     ) -> Table:
-        """Run a guarded query on a copy of the wall in a throwaway Kuzu database."""
+        """Run a guarded query on a copy of the tenant in a throwaway Kuzu database."""
         self._check()
-        guard(query, parameters, wall=wall, max_rows=max_rows, timeout_s=timeout_s)
+        guard(query, parameters, tenant=tenant, max_rows=max_rows, timeout_s=timeout_s)
         from graphmem.adapters.graph.kuzu.store import KuzuGraph
 
         copy = KuzuGraph(None, engine="ladybug" if "ladybug" in sys.modules else "kuzu")
         await copy.open("copy")
         try:
-            await copy.load(*self._rows(wall))
+            await copy.load(*self._rows(tenant))
             return await copy.cypher(
-                query, parameters, wall=wall, max_rows=max_rows, timeout_s=timeout_s
+                query, parameters, tenant=tenant, max_rows=max_rows, timeout_s=timeout_s
             )
         finally:
             await copy.close()
 
-    async def dump(self, wall: str | None = None) -> GraphDump:
-        """Everything, or everything inside one wall, in canonical order."""
+    async def dump(self, tenant: str | None = None) -> GraphDump:
+        """Everything, or everything inside one tenant, in canonical order."""
         self._check()
-        nodes, edges = self._rows(wall)
+        nodes, edges = self._rows(tenant)
         return dump_of(
             ((node.label, node.id, node.properties) for node in nodes),
             ((edge.type, edge.source, edge.target, edge.properties) for edge in edges),
         )
 
     async def clear(self) -> None:
-        """Remove everything; the mark goes back to 0."""
+        """Remove everything; the checkpoint goes back to 0."""
         self._check()
         self._graph.clear()
-        self._mark = Mark(self._mark.store_id, 0)
+        self._checkpoint = Checkpoint(self._checkpoint.store_id, 0)
 
     async def close(self) -> None:
         """Close; what was stored stays for this object's next ``open``."""
@@ -141,7 +141,7 @@ class NetworkXGraph:
         if not self._is_open:
             raise UsageError("the graph is not open: call open() first")
 
-    def _check_walls(self, nodes: Iterable[Node], removed: Sequence[_Key]) -> None:
+    def _check_tenants(self, nodes: Iterable[Node], removed: Sequence[_Key]) -> None:
         for node in nodes:
             key = (node.label, node.id)
             if key in removed or key not in self._graph:
@@ -194,11 +194,11 @@ class NetworkXGraph:
             if not self._graph.has_edge(source, target, key):
                 self._graph.add_edge(source, target, key, **{"scope": scope, **edge.properties})
 
-    def _rows(self, wall: str | None) -> tuple[list[Node], list[Edge]]:
+    def _rows(self, tenant: str | None) -> tuple[list[Node], list[Edge]]:
         inside = [
             (key, data)
             for key, data in self._graph.nodes(data=True)
-            if wall is None or data["scope"] == wall
+            if tenant is None or data["scope"] == tenant
         ]
         nodes = [Node(label, id, data) for (label, id), data in inside]
         edges = [

@@ -78,7 +78,7 @@ def entity_node(entity: Entity) -> Node:
         "Entity",
         entity.id,
         {
-            "scope": entity.wall,
+            "scope": entity.tenant,
             "name": entity.name,
             "kind": entity.kind,
             "aliases": list(entity.aliases),
@@ -142,7 +142,7 @@ def fact_edges(fact: Fact) -> list[Edge]:
     stated = fact.modality == "stated"
     if stated and fact.type and fact.subject_id is not None and fact.object_id is not None:
         face = {
-            "scope": fact.scope.wall,
+            "scope": fact.scope.tenant,
             "type": fact.type,
             "fact_id": fact.id,
             "fact": fact.text,
@@ -279,7 +279,7 @@ def _canonical(properties: Properties) -> tuple[tuple[str, object], ...]:
 
 def _scope(scope: Scope) -> dict[str, str | None]:
     return {
-        "scope": scope.wall,
+        "scope": scope.tenant,
         "project_id": scope.project_id,
         "user_id": scope.user_id,
         "agent_id": scope.agent_id,

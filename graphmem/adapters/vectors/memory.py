@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from graphmem.adapters.vectors import bm25, validation
 from graphmem.errors import UsageError
 from graphmem.filters import matches
-from graphmem.ports.graph import Mark
+from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import (
     COLLECTIONS,
     Collection,
@@ -47,8 +47,8 @@ class _Words:
 
 
 @dataclass(slots=True)
-class _Wall:
-    """One wall's points in one collection, with what is derived from them on demand."""
+class _Tenant:
+    """One tenant's points in one collection, with what is derived from them on demand."""
 
     points: dict[str, Point] = field(default_factory=dict)
     words: _Words = field(default_factory=_Words)
@@ -78,7 +78,7 @@ class _Wall:
         return [Scored(*pair) for pair in zip(ids, scores, strict=True)]
 
     def by_text(self, text: str, *, around: bool) -> list[Scored]:
-        """BM25 with Qdrant's IDF: ``ln(1 + (N - n + 0.5) / (n + 0.5))``, N and n in the wall."""
+        """BM25 with Qdrant's IDF: ``ln(1 + (N - n + 0.5) / (n + 0.5))``, N and n in the tenant."""
         totals: dict[str, float] = {}
         words = self.windows if around else self.words
         for index, asked in zip(*bm25.query(text), strict=True):
@@ -93,7 +93,7 @@ class _Wall:
 class MemoryVectors:
     """A :class:`~graphmem.ports.vectors.VectorStore` that lives as long as the instance does.
 
-    Closing keeps what it holds; opening again gives the mark it had reached.
+    Closing keeps what it holds; opening again gives the checkpoint it had reached.
     """
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class MemoryVectors:
         self._applied_seq = 0
         self._is_open = False
         self._homes: dict[Collection, dict[str, str]] = {}
-        self._walls: dict[Collection, dict[str, _Wall]] = {}
+        self._tenants: dict[Collection, dict[str, _Tenant]] = {}
         self._empty()
 
     def __repr__(self) -> str:
@@ -112,9 +112,9 @@ class MemoryVectors:
     def _empty(self) -> None:
         self._applied_seq = 0
         self._homes = {name: {} for name in COLLECTIONS}
-        self._walls = {name: {} for name in COLLECTIONS}
+        self._tenants = {name: {} for name in COLLECTIONS}
 
-    async def open(self, store_id: str, embedder: str, size: int) -> Mark:
+    async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         validation.check_embedding(embedder, size)
         if store_id != self._store_id or not self._applied_seq:
             self._empty()
@@ -128,7 +128,7 @@ class MemoryVectors:
             )
         self._store_id, self._embedder, self._size = store_id, embedder, size
         self._is_open = True
-        return Mark(store_id, self._applied_seq)
+        return Checkpoint(store_id, self._applied_seq)
 
     def _check_open(self) -> None:
         if not self._is_open:
@@ -143,17 +143,17 @@ class MemoryVectors:
         for collection, batch in changes.points.items():
             for point in batch:
                 self._remove(collection, point.id)
-                self._homes[collection][point.id] = point.wall
-                self._walls[collection].setdefault(point.wall, _Wall()).put(point)
+                self._homes[collection][point.id] = point.tenant
+                self._tenants[collection].setdefault(point.tenant, _Tenant()).put(point)
         self._applied_seq = applied_seq
 
     def _remove(self, collection: Collection, point_id: str) -> None:
-        wall = self._homes[collection].pop(point_id, None)
-        if wall is not None:
-            held = self._walls[collection][wall]
+        tenant = self._homes[collection].pop(point_id, None)
+        if tenant is not None:
+            held = self._tenants[collection][tenant]
             held.remove(point_id)
             if not held.points:
-                del self._walls[collection][wall]
+                del self._tenants[collection][tenant]
 
     async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
         self._check_open()
@@ -162,23 +162,23 @@ class MemoryVectors:
         return [self._answer(query) for query in queries]
 
     def _answer(self, query: VectorQuery) -> list[Scored]:
-        wall = self._walls[query.collection].get(query.only.wall)
-        if wall is None:
+        tenant = self._tenants[query.collection].get(query.only.tenant)
+        if tenant is None:
             return []
         if query.dense is not None:
-            hits = wall.by_vector(query.dense)
+            hits = tenant.by_vector(query.dense)
         else:
-            hits = wall.by_text(query.text or "", around=query.around)
-        seen = (hit for hit in hits if _seen(wall.points[hit.id], query.only))
+            hits = tenant.by_text(query.text or "", around=query.around)
+        seen = (hit for hit in hits if _seen(tenant.points[hit.id], query.only))
         return validation.best(seen, query.limit)
 
-    async def ids(self, collection: Collection, wall: str | None = None) -> set[str]:
+    async def ids(self, collection: Collection, tenant: str | None = None) -> set[str]:
         self._check_open()
         validation.check_collection(collection)
-        if wall is None:
+        if tenant is None:
             return set(self._homes[collection])
-        validation.check_scope(wall)
-        held = self._walls[collection].get(wall)
+        validation.check_scope(tenant)
+        held = self._tenants[collection].get(tenant)
         return set(held.points) if held else set()
 
     async def optimize(self) -> bool:

@@ -59,7 +59,7 @@ def check_changes(changes: VectorChanges, size: int) -> None:
         for point_id in removed:
             check_id(point_id)
     for batch in changes.points.values():
-        scopes = {t for point in batch for t in (point.wall, *point.agent_ids, *point.run_ids)}
+        scopes = {t for point in batch for t in (point.tenant, *point.agent_ids, *point.run_ids)}
         for text in scopes:
             check_scope(text)
         for point in batch:
@@ -105,7 +105,7 @@ def check_query(query: VectorQuery, size: int) -> None:
 
 
 def check_only(only: Only) -> None:
-    for text in (only.wall, only.agent_id, only.run_id):
+    for text in (only.tenant, only.agent_id, only.run_id):
         if text is not None:
             check_scope(text)
     if only.past and only.ended_by is None:

@@ -1,8 +1,8 @@
-"""A model asked about what stays in doubt: one call for all of one episode, and what it answers.
+"""A model asked about what stays ambiguous: one call for all of one episode, and what it answers.
 
 Answers are numbers, so an answer can choose among what was shown and do nothing else. Whatever goes
-wrong (no answer, nonsense, a ceiling) leaves the doubt as it is: the structure has decided, and the
-reason is told.
+wrong (no answer, nonsense, a ceiling) leaves the ambiguity as it is: the structure has decided, and
+the reason is told.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel
 
-from graphmem.belief.ambiguities.find import Doubts, PairDoubt, Settled, Verdicts, begun, known_from
+from graphmem.belief.ambiguities.find import (
+    Ambiguities,
+    PairAmbiguity,
+    Settled,
+    Verdicts,
+    begun,
+    known_from,
+)
 from graphmem.budget.governor import Governor
 from graphmem.clock import stamp
 from graphmem.errors import BadModelOutput, ModelError, UsageError
@@ -26,23 +33,23 @@ from graphmem.extract.llm.schema import schema, snake_keys
 from graphmem.model import Episode, Fact, Turn
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import LLM, CandidateFact, Completion, Extraction, Prompt
-from graphmem.resolve.resolution import NameDoubt
+from graphmem.resolve.resolution import NameAmbiguity
 from graphmem.text import name_key
 
-Question: TypeAlias = NameDoubt | PairDoubt
+Question: TypeAlias = NameAmbiguity | PairAmbiguity
 """What one question is about."""
 
 _log = logging.getLogger(__name__)
 
-_KEPT = "graphmem_doubts"
-_SCHEMA_NAME = "doubts"
+_KEPT = "graphmem_ambiguities"
+_SCHEMA_NAME = "ambiguities"
 _LONGEST_FACT = 300  # characters shown of a fact, or of what is said
 _LONGEST_TURN = 1200
 _MOST_SHOWN = 24_000  # characters of all questions and turns
 _MOST_ALIASES = 5
 _MOST_SAID = 5  # facts of the episode that are shown with a name
 _DEEPEST = 4
-_WITHOUT = "; what was in doubt is decided without the model"
+_WITHOUT = "; what was ambiguous is decided without the model"
 _QUESTION_KEYS = ("question", "id", "number", "q", "question_id")
 _ANSWER_KEYS = ("answer", "choice", "value", "a", "result")
 _PAIR_WORDS = {
@@ -78,8 +85,8 @@ class Asked:
     reason: str | None = None
 
 
-class Doubter:
-    """Asks one model about the doubts of an episode, within the ceilings."""
+class AmbiguityModel:
+    """Asks one model about the ambiguities of an episode, within the ceilings."""
 
     def __init__(
         self, llm: LLM, asking: Callable[[ExtractionOptions], Asking], governor: Governor
@@ -96,26 +103,26 @@ class Doubter:
     async def ask(
         self,
         episode: Episode,
-        doubts: Doubts,
+        ambiguities: Ambiguities,
         extraction: Extraction,
         options: ExtractionOptions,
     ) -> Asked:
-        """The verdicts on these doubts about an episode from which this was extracted.
+        """The verdicts on these ambiguities about an episode from which this was extracted.
 
         An answer of which nothing can be used is asked for once more, with the reason. Nothing is
         raised for a model that fails: what is missing has a reason.
         """
-        shown, questions = _shown(episode, doubts, extraction.facts)
+        shown, questions = _shown(episode, ambiguities, extraction.facts)
         try:
             asking = self._asking(options)
         except UsageError as error:  # a prompt of its own that was there when it was told
             return Asked(reason=f"{error}{_WITHOUT}")
-        prompt = asking.framed("doubts", shown, _SCHEMA_NAME, _SCHEMA)
+        prompt = asking.framed("ambiguities", shown, _SCHEMA_NAME, _SCHEMA)
         spent = Completion(
             "", self.name, extraction.tokens_in, extraction.tokens_out, extraction.calls
         )
         asked = Asked()
-        with self._governor.call(episode.scope.wall, spent):
+        with self._governor.call(episode.scope.tenant, spent):
             for again in (True, False):
                 asked, problem = await self._once(asked, prompt, questions)
                 if problem is None:
@@ -167,7 +174,7 @@ def _cost(asked: Asked, more: Completion | BadModelOutput) -> Asked:
 
 
 def _shown(
-    episode: Episode, doubts: Doubts, said: Sequence[CandidateFact]
+    episode: Episode, ambiguities: Ambiguities, said: Sequence[CandidateFact]
 ) -> tuple[list[str], list[Question]]:
     """Lines of data, and the questions in them by their order: as many as there is room for, each
     with the turns that it comes from."""
@@ -175,14 +182,14 @@ def _shown(
     lines, told = [], dict[int, str]()
     questions: list[Question] = []
     room = _MOST_SHOWN
-    everything: tuple[Question, ...] = (*doubts.names, *doubts.pairs)
-    for doubt in everything:
+    everything: tuple[Question, ...] = (*ambiguities.names, *ambiguities.pairs)
+    for ambiguity in everything:
         number = len(questions) + 1
-        uses = _uses(doubt, said, turns)
+        uses = _uses(ambiguity, said, turns)
         line = as_line(
-            _name_asked(number, doubt, doubts.facts, said, uses)
-            if isinstance(doubt, NameDoubt)
-            else _pair_asked(number, doubt)
+            _name_asked(number, ambiguity, ambiguities.facts, said, uses)
+            if isinstance(ambiguity, NameAmbiguity)
+            else _pair_asked(number, ambiguity)
         )
         new = {n: as_line(_turn(episode, turns[n])) for n in uses if n in turns and n not in told}
         room -= len(line) + sum(map(len, new.values()))
@@ -190,24 +197,26 @@ def _shown(
             break
         told |= new
         lines.append(line)
-        questions.append(doubt)
+        questions.append(ambiguity)
     return [as_line(about(episode)), *(told[n] for n in sorted(told)), *lines], questions
 
 
-def _uses(doubt: Question, said: Sequence[CandidateFact], turns: Mapping[int, Turn]) -> list[int]:
-    """The turns that a doubt comes from: a few."""
-    if isinstance(doubt, PairDoubt):
-        ordinal = doubt.said.ordinal
+def _uses(
+    ambiguity: Question, said: Sequence[CandidateFact], turns: Mapping[int, Turn]
+) -> list[int]:
+    """The turns that a ambiguity comes from: a few."""
+    if isinstance(ambiguity, PairAmbiguity):
+        ordinal = ambiguity.said.ordinal
         return sorted(said[ordinal].turns if ordinal < len(said) else ())[:2]
-    stated = {turn for fact in _facts_with(doubt, said) for turn in fact.turns}
-    named = (n for n, turn in turns.items() if doubt.name.casefold() in turn.text.casefold())
+    stated = {turn for fact in _facts_with(ambiguity, said) for turn in fact.turns}
+    named = (n for n, turn in turns.items() if ambiguity.name.casefold() in turn.text.casefold())
     return sorted(stated or named)[:3]
 
 
-def _facts_with(doubt: NameDoubt, said: Iterable[CandidateFact]) -> Iterator[CandidateFact]:
+def _facts_with(ambiguity: NameAmbiguity, said: Iterable[CandidateFact]) -> Iterator[CandidateFact]:
     for fact in said:
         names = (fact.subject, fact.object, *fact.entities)
-        if any(name_key(name) == doubt.key for name in names if name):
+        if any(name_key(name) == ambiguity.key for name in names if name):
             yield fact
 
 
@@ -217,16 +226,16 @@ def _turn(episode: Episode, turn: Turn) -> dict[str, Any]:
 
 def _name_asked(
     number: int,
-    doubt: NameDoubt,
+    ambiguity: NameAmbiguity,
     facts: Mapping[str, Sequence[Fact]],
     said: Sequence[CandidateFact],
     uses: Sequence[int],
 ) -> dict[str, Any]:
-    with_it = [fact.text[:_LONGEST_FACT] for fact in _facts_with(doubt, said)]
+    with_it = [fact.text[:_LONGEST_FACT] for fact in _facts_with(ambiguity, said)]
     return {
         "question": number,
-        "name": doubt.name,
-        "kind": doubt.kind,
+        "name": ambiguity.name,
+        "kind": ambiguity.kind,
         "turns": list(uses),
         "said": with_it[:_MOST_SAID],
         "choices": [
@@ -237,15 +246,18 @@ def _name_asked(
                 "other_names": list(entity.aliases[:_MOST_ALIASES]),
                 "facts": [fact.text[:_LONGEST_FACT] for fact in facts.get(entity.id, ())],
             }
-            for n, entity in enumerate(doubt.entities, start=1)
+            for n, entity in enumerate(ambiguity.entities, start=1)
         ],
     }
 
 
-def _pair_asked(number: int, doubt: PairDoubt) -> dict[str, Any]:
-    new = {"text": doubt.said.text[:_LONGEST_FACT], "from": stamp(begun(doubt.said))[:10]}
-    known = {"text": doubt.known.text[:_LONGEST_FACT], "from": stamp(known_from(doubt.known))[:10]}
-    earlier, later = (known, new) if doubt.newer else (new, known)
+def _pair_asked(number: int, ambiguity: PairAmbiguity) -> dict[str, Any]:
+    new = {"text": ambiguity.said.text[:_LONGEST_FACT], "from": stamp(begun(ambiguity.said))[:10]}
+    known = {
+        "text": ambiguity.known.text[:_LONGEST_FACT],
+        "from": stamp(known_from(ambiguity.known))[:10],
+    }
+    earlier, later = (known, new) if ambiguity.newer else (new, known)
     return {"question": number, "earlier": earlier, "later": later}
 
 
@@ -311,16 +323,16 @@ def _verdicts(answers: Iterable[tuple[Any, Any]], questions: Sequence[Question])
         number = _number(question)
         if number is None or not 0 < number <= len(questions):
             continue
-        doubt = questions[number - 1]
-        if isinstance(doubt, NameDoubt):
+        ambiguity = questions[number - 1]
+        if isinstance(ambiguity, NameAmbiguity):
             told = _told(answer, _NAME_WORDS)
-            if told is not None and 0 <= told <= len(doubt.entities):
-                names.setdefault(doubt.key, doubt.entities[told - 1].id if told else "")
+            if told is not None and 0 <= told <= len(ambiguity.entities):
+                names.setdefault(ambiguity.key, ambiguity.entities[told - 1].id if told else "")
             continue
-        over: Settled = "replaces" if doubt.newer else "replaced"
+        over: Settled = "replaces" if ambiguity.newer else "replaced"
         settled: Mapping[int | None, Settled] = {1: over, 2: "same", 3: "beside"}
         if (verdict := settled.get(_told(answer, _PAIR_WORDS))) is not None:
-            pairs.setdefault(doubt.key, verdict)
+            pairs.setdefault(ambiguity.key, verdict)
     return Verdicts(names, pairs)
 
 

@@ -1,10 +1,10 @@
-"""What stays in doubt about an episode, and what follows when a model settles it.
+"""What stays ambiguous about an episode, and what follows when a model settles it.
 
 Two things the structure cannot tell. Which known entity a name means that several have, or of which
-it is only a part (:class:`~graphmem.resolve.resolution.NameDoubt`). And whether something new takes
-the place of something known, repeats it, or stands beside it (:class:`PairDoubt`): a plain sentence
-that is alike a known one about the same entities, and another object of a relation of which nobody
-has said whether it has one at a time.
+it is only a part (:class:`~graphmem.resolve.resolution.NameAmbiguity`). And whether something new
+takes the place of something known, repeats it, or stands beside it (:class:`PairAmbiguity`): a
+plain sentence that is alike a known one about the same entities, and another object of a relation
+of which nobody has said whether it has one at a time.
 
 Both are read within fixed bounds, so the cost of a write does not grow with what is stored. What is
 settled takes the ways that there are: a resolution, an ``end``, the key of a known sentence. So it
@@ -24,7 +24,7 @@ from graphmem.belief.values import object_key, sentence_key
 from graphmem.clock import Clock
 from graphmem.model import Decision, Fact, Statement
 from graphmem.ports.ledger import FactQuery, LedgerReads, StatementQuery
-from graphmem.resolve.resolution import THE_MODEL_CHOSE, NameDoubt, Resolution
+from graphmem.resolve.resolution import THE_MODEL_CHOSE, NameAmbiguity, Resolution
 
 _MOST_NAMES = 10
 _MOST_PAIRS = 10
@@ -38,7 +38,7 @@ by it; it says the same; both stand."""
 
 
 @dataclass(frozen=True, slots=True)
-class PairDoubt:
+class PairAmbiguity:
     """Something new, and something known and present that it may replace or repeat."""
 
     said: Statement
@@ -57,11 +57,11 @@ class PairDoubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubts:
-    """All that is in doubt about one episode, and facts that tell who the entities are, by id."""
+class Ambiguities:
+    """All that is ambiguous about one episode, and facts that tell who the entities are, by id."""
 
-    names: tuple[NameDoubt, ...] = ()
-    pairs: tuple[PairDoubt, ...] = ()
+    names: tuple[NameAmbiguity, ...] = ()
+    pairs: tuple[PairAmbiguity, ...] = ()
     facts: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ class Doubts:
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """What a model said: by name key the entity that is meant (``""``: none of those known), by
-    :attr:`PairDoubt.key` what the new is to the known. What it left open is missing."""
+    :attr:`PairAmbiguity.key` what the new is to the known. What it left open is missing."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     pairs: Mapping[tuple[int, str], Settled] = field(default_factory=dict)
@@ -98,21 +98,21 @@ async def gather(
     said: Sequence[Statement],
     ledger: LedgerReads,
     *,
-    wall: str,
+    tenant: str,
     types: RelationTypes,
     now: datetime,
-) -> Doubts:
-    """What is in doubt about an episode that says this."""
-    look = _Look(ledger, wall, types, now, resolution)
-    names = resolution.doubts[:_MOST_NAMES]
+) -> Ambiguities:
+    """What is ambiguous about an episode that says this."""
+    look = _Look(ledger, tenant, types, now, resolution)
+    names = resolution.ambiguities[:_MOST_NAMES]
     pairs = [*await look.sentences(said), *await look.objects(said)]
     pairs.sort(key=lambda pair: -pair.like)
     facts = {
         entity.id: await look.facts_of(entity.id, _FACTS_SHOWN)
-        for doubt in names
-        for entity in doubt.entities
+        for ambiguity in names
+        for entity in ambiguity.entities
     }
-    return Doubts(names, tuple(pairs[:_MOST_PAIRS]), facts)
+    return Ambiguities(names, tuple(pairs[:_MOST_PAIRS]), facts)
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class _Look:
     """Looks at what is known about the entities of one episode."""
 
     ledger: LedgerReads
-    wall: str
+    tenant: str
     types: RelationTypes
     now: datetime
     resolution: Resolution
@@ -133,7 +133,7 @@ class _Look:
         """The newest facts about any of these that hold now and are stated."""
         if ids not in self.seen:
             query = FactQuery(
-                self.wall,
+                self.tenant,
                 entity_ids=ids,
                 current=self.now,
                 stated_only=True,
@@ -147,7 +147,7 @@ class _Look:
         """Whether something may have been said of all of these before."""
         return bool(ids) and not any(entity.id in ids for entity in self.resolution.new)
 
-    async def sentences(self, said: Iterable[Statement]) -> list[PairDoubt]:
+    async def sentences(self, said: Iterable[Statement]) -> list[PairAmbiguity]:
         """Plain sentences beside known ones that are alike and not the same."""
         found = []
         for one in said:
@@ -155,7 +155,7 @@ class _Look:
                 found += await self._alike(one)
         return found
 
-    async def _alike(self, said: Statement) -> list[PairDoubt]:
+    async def _alike(self, said: Statement) -> list[PairAmbiguity]:
         about = set(said.entity_ids)
         known = [
             fact
@@ -181,10 +181,10 @@ class _Look:
                 continue  # two occasions
             like = alikeness(mine, theirs, names)
             if like is not None:
-                pairs.append(PairDoubt(said, fact, like))
+                pairs.append(PairAmbiguity(said, fact, like))
         return sorted(pairs, key=lambda pair: -pair.like)[:_MOST_ALIKE]
 
-    async def objects(self, said: Iterable[Statement]) -> list[PairDoubt]:
+    async def objects(self, said: Iterable[Statement]) -> list[PairAmbiguity]:
         """Another object of a relation that has, as far as is known, one: with two at once it is
         plain that it can have several."""
         new: dict[tuple[str, str], list[Statement]] = {}
@@ -198,7 +198,7 @@ class _Look:
             objects = {object_key(one) for one in told}
             known = await self._objects_of(subject, type, told[0])
             if len(objects) == 1 and len(known) == 1 and not objects & set(known):
-                pair = PairDoubt(told[0], next(iter(known.values())), 100.0)
+                pair = PairAmbiguity(told[0], next(iter(known.values())), 100.0)
                 if begun(pair.said) != known_from(pair.known):
                     found.append(pair)
         return found
@@ -208,7 +208,7 @@ class _Look:
         know."""
         if like.object_id is not None:
             query = FactQuery(
-                self.wall,
+                self.tenant,
                 relation=(subject, type, None),
                 current=self.now,
                 stated_only=True,
@@ -220,7 +220,7 @@ class _Look:
         if not plain:
             return {}
         # An attribute is believed as a sentence: what it is of, its statements tell.
-        told = await self.ledger.statements(StatementQuery(self.wall, fact_ids=tuple(plain)))
+        told = await self.ledger.statements(StatementQuery(self.tenant, fact_ids=tuple(plain)))
         by_statement = {id: fact for fact in plain.values() for id in fact.statement_ids}
         return {
             object_key(one): by_statement[one.id]
@@ -246,7 +246,7 @@ async def apply(
     said: Sequence[Statement],
     ledger: LedgerReads,
     *,
-    wall: str,
+    tenant: str,
     clock: Clock,
 ) -> list[Statement]:
     """What is said, with what follows from the verdicts: the keys of known sentences that are
@@ -255,7 +255,7 @@ async def apply(
     wanted = {id for _, id in verdicts.pairs}
     if not wanted:
         return list(said)
-    told = await ledger.statements(StatementQuery(wall, fact_ids=tuple(sorted(wanted))))
+    told = await ledger.statements(StatementQuery(tenant, fact_ids=tuple(sorted(wanted))))
     known = {
         fact.id: (fact, statement)
         for fact in told.facts

@@ -1,6 +1,6 @@
-"""The doubts of one episode on their way: seen while it is decided, asked about, and settled.
+"""The ambiguities of one episode on their way: seen while it is decided, asked about, and settled.
 
-It is decided once as the structure has it. When something stays in doubt nothing is written yet:
+It is decided once as the structure has it. When something stays ambiguous nothing is written yet:
 the model is asked, while others may decide, and then it is decided again with the verdicts. They
 are kept with the extraction first, so that a crash, a lost race or a replay neither pays twice nor
 decides otherwise.
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from graphmem.belief.ambiguities.ask import Asked, Doubter, with_verdicts, without_verdicts
-from graphmem.belief.ambiguities.find import Doubts, Verdicts, apply, explained, gather
+from graphmem.belief.ambiguities.ask import AmbiguityModel, Asked, with_verdicts, without_verdicts
+from graphmem.belief.ambiguities.find import Ambiguities, Verdicts, apply, explained, gather
 from graphmem.belief.relation_types.types import RelationTypes
 from graphmem.clock import Clock
 from graphmem.model import Decision, Episode, Statement
@@ -22,12 +22,12 @@ from graphmem.ports.llm import Extraction
 from graphmem.resolve.resolution import Resolution
 
 
-class Doubting:
-    """What is in doubt about one episode, and what became of it."""
+class OpenAmbiguities:
+    """What is ambiguous about one episode, and what became of it."""
 
     def __init__(
         self,
-        doubter: Doubter,
+        ambiguity_model: AmbiguityModel,
         episode: Episode,
         extraction: Extraction,
         *,
@@ -35,18 +35,18 @@ class Doubting:
         clock: Clock,
         options: ExtractionOptions,
     ) -> None:
-        self._doubter = doubter
+        self._ambiguity_model = ambiguity_model
         self._episode = episode
         self._extraction = extraction
         self._ledger = ledger
         self._clock = clock
         self._options = options
         self._asked: Asked | None = None
-        self._open = Doubts()
+        self._open = Ambiguities()
 
     @property
     def open(self) -> bool:
-        """Whether something is in doubt that nobody was asked about."""
+        """Whether something is ambiguous that nobody was asked about."""
         return self._asked is None and bool(self._open)
 
     @property
@@ -61,16 +61,16 @@ class Doubting:
     async def over(
         self, resolution: Resolution, said: Sequence[Statement], types: RelationTypes
     ) -> list[Statement]:
-        """What the episode says, with what is settled; before that, doubts are noted. ``types`` are
-        as they stand for this decision."""
-        wall = self._episode.scope.wall
+        """What the episode says, with what is settled; before that, ambiguities are noted.
+        ``types`` are as they stand for this decision."""
+        tenant = self._episode.scope.tenant
         if self._asked is None:
             now = self._clock.now()
             self._open = await gather(
-                resolution, said, self._ledger, wall=wall, types=types, now=now
+                resolution, said, self._ledger, tenant=tenant, types=types, now=now
             )
             return list(said)
-        return await apply(self._verdicts, said, self._ledger, wall=wall, clock=self._clock)
+        return await apply(self._verdicts, said, self._ledger, tenant=tenant, clock=self._clock)
 
     async def ask(self) -> None:
         """Settle what is open, by the verdicts that were kept or by asking the model."""
@@ -79,7 +79,7 @@ class Doubting:
         if verdicts is not None:
             self._asked = Asked(verdicts)
             return
-        self._asked = await self._doubter.ask(
+        self._asked = await self._ambiguity_model.ask(
             self._episode, self._open, self._extraction, self._options
         )
         if not self._asked.calls:

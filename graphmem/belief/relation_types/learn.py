@@ -134,7 +134,7 @@ async def observed(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Evidence]:
-    """What all statements of every wall show, by type; a type with too few subjects is not read.
+    """What all statements of every tenant show, by type; a type with too few subjects is not read.
 
     ``progress`` is called with places done and places in all. Memory is bounded but for the
     subjects that were merged and those of types that stand for each other.
@@ -146,9 +146,9 @@ async def observed(
     after: Saying | None = None
     done = 0
     while page := (await ledger.sayings(stored, after, _PAGE) if stored else []):
-        for wall in dict.fromkeys(one.wall for one in page):
-            here = [one for one in page if one.wall == wall]
-            for type, seen in await _page(ledger, types, wall, here, joined):
+        for tenant in dict.fromkeys(one.tenant for one in page):
+            here = [one for one in page if one.tenant == tenant]
+            for type, seen in await _page(ledger, types, tenant, here, joined):
                 found[type] += seen
         after = page[-1]
         done += len(page)
@@ -172,13 +172,13 @@ def _worthwhile(uses: Iterable[TypeUse], types: RelationTypes) -> Collection[str
 async def _page(
     ledger: Ledger,
     types: RelationTypes,
-    wall: str,
+    tenant: str,
     page: Sequence[Saying],
     joined: set[Saying],
 ) -> list[tuple[str, Evidence]]:
-    """What these places of one wall show. A subject that is found at several (it was merged, or
+    """What these places of one tenant show. A subject that is found at several (it was merged, or
     its type has several forms) is read as a whole, once: ``joined`` are those that were."""
-    seen, merged = await _read(ledger, types, wall, [(p.type, p.subject_id, None) for p in page])
+    seen, merged = await _read(ledger, types, tenant, [(p.type, p.subject_id, None) for p in page])
     kept = set(merged.values())
     found, whole = [], []
     for place, statements in seen.items():
@@ -188,7 +188,9 @@ async def _page(
             whole.append(place)
     joined.update(whole)
     if whole:
-        seen, _ = await _read(ledger, types, wall, [p for one in whole for p in _forms(one, types)])
+        seen, _ = await _read(
+            ledger, types, tenant, [p for one in whole for p in _forms(one, types)]
+        )
         found += [(one.type, evidence(seen.get(one, ()))) for one in whole]
     return found
 
@@ -201,12 +203,12 @@ def _forms(place: Saying, types: RelationTypes) -> Iterator[Place]:
 
 
 async def _read(
-    ledger: Ledger, types: RelationTypes, wall: str, places: Sequence[Place]
+    ledger: Ledger, types: RelationTypes, tenant: str, places: Sequence[Place]
 ) -> tuple[dict[Saying, list[Statement]], Mapping[str, str]]:
     """The statements of these places, by where they are as they read; and what is merged."""
-    told = await ledger.statements(StatementQuery(wall, places=tuple(places)))
+    told = await ledger.statements(StatementQuery(tenant, places=tuple(places)))
     found: dict[Saying, list[Statement]] = {}
     for s in with_merges(types.read(told.statements), told.merged):
         if s.type is not None and s.subject_id is not None:
-            found.setdefault(Saying(wall, s.subject_id, s.type), []).append(s)
+            found.setdefault(Saying(tenant, s.subject_id, s.type), []).append(s)
     return found, told.merged

@@ -224,7 +224,7 @@ def from_networkx(graph: nx.MultiDiGraph[str]) -> Subgraph:
     entities = tuple(
         Entity(
             id=id,
-            wall="",
+            tenant="",
             name=str(data.get("name", id)),
             kind=str(data.get("kind") or "thing"),
             aliases=tuple(data.get("aliases") or ()),

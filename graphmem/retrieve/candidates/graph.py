@@ -33,7 +33,7 @@ class Reached:
 
 async def spread(
     graph: Expands,
-    wall: str,
+    tenant: str,
     seeds: Mapping[str, float],
     *,
     asks: Callable[[str | None], bool] = lambda _: False,
@@ -42,7 +42,7 @@ async def spread(
     question ``asks`` for leads to is looked around first."""
     if not seeds:
         return []
-    near = dict(await graph.expand(wall, list(seeds), limit=LINKS_PER_ENTITY))
+    near = dict(await graph.expand(tenant, list(seeds), limit=LINKS_PER_ENTITY))
     scores = _pagerank(near, seeds)
     first = {link.fact_id for links in near.values() for link in links}
     led = {
@@ -51,7 +51,7 @@ async def spread(
     best = [id for id in _best_entities(scores, near) if id not in near]
     further = sorted(best, key=lambda id: id not in led)[:_SECOND_HOP]
     if further and (len(first) < _ENOUGH or led):
-        near.update(await graph.expand(wall, further, limit=LINKS_PER_ENTITY))
+        near.update(await graph.expand(tenant, further, limit=LINKS_PER_ENTITY))
         scores = _pagerank(near, seeds)
     facts = {link.fact_id: link for links in near.values() for link in links}
     reached = [

@@ -1,4 +1,5 @@
-"""The graph around entities, kept between searches for as long as nothing is written to a wall."""
+"""The graph around entities, kept between searches for as long as nothing is written to a
+tenant."""
 
 from __future__ import annotations
 
@@ -14,40 +15,40 @@ class Expands(Protocol):
     """What of a graph store a search needs."""
 
     async def expand(
-        self, wall: str, entity_ids: Sequence[str], *, limit: int
+        self, tenant: str, entity_ids: Sequence[str], *, limit: int
     ) -> Mapping[str, tuple[Link, ...]]: ...
 
 
 class Nearby:
-    """A graph that remembers what it was asked, wall by wall, until it is told to forget."""
+    """A graph that remembers what it was asked, tenant by tenant, until it is told to forget."""
 
     def __init__(self, graph: Expands) -> None:
         self._graph = graph
         self._known: dict[str, dict[tuple[str, int], tuple[Link, ...] | None]] = {}
         self._size = 0
 
-    def forget(self, walls: Set[str] | None) -> None:
-        """The graph holds something else now, in these walls or (None) anywhere."""
-        if walls is None:
+    def forget(self, tenants: Set[str] | None) -> None:
+        """The graph holds something else now, in these tenants or (None) anywhere."""
+        if tenants is None:
             self._known, self._size = {}, 0
             return
-        for wall in walls:
-            self._size -= sum(map(_size, self._known.pop(wall, {}).values()))
+        for tenant in tenants:
+            self._size -= sum(map(_size, self._known.pop(tenant, {}).values()))
 
     async def expand(
-        self, wall: str, entity_ids: Sequence[str], *, limit: int
+        self, tenant: str, entity_ids: Sequence[str], *, limit: int
     ) -> Mapping[str, tuple[Link, ...]]:
         """See :meth:`graphmem.ports.graph.GraphStore.expand`."""
         if self._size > _MOST_LINKS:
             self.forget(None)
-        known, links = self._known.setdefault(wall, {}), {}
+        known, links = self._known.setdefault(tenant, {}), {}
         missing = [id for id in entity_ids if (id, limit) not in known]
         if missing:
-            found = await self._graph.expand(wall, missing, limit=limit)
+            found = await self._graph.expand(tenant, missing, limit=limit)
             new = {(id, limit): found.get(id) for id in missing if (id, limit) not in known}
             # Into what was in force when it was asked: by now it may be another.
             known.update(new)
-            if self._known.get(wall) is known:
+            if self._known.get(tenant) is known:
                 self._size += sum(map(_size, new.values()))
         for id in entity_ids:
             held = known[id, limit]

@@ -88,7 +88,7 @@ def _queries(question: Question, dense: Vector | None) -> dict[str, VectorQuery]
     scope, depth, where = question.scope, question.depth, question.lens.where
     moment = stamp_or_none(question.lens.moment)
     # Sessions only tell about their turns, and so need not pass.
-    only = Only(scope.wall, scope.narrow_agent_id, scope.run_id, moment)
+    only = Only(scope.tenant, scope.narrow_agent_id, scope.run_id, moment)
     only_facts = replace(only, where=of_kind(where, "fact"))
     only_turns = replace(only, where=of_kind(where, "turn"))
     text = question.text

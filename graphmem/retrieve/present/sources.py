@@ -24,7 +24,7 @@ async def explain(ledger: Known, scope: Scope, id: str, hit: Hit | None = None) 
             quotes=await _quotes(ledger, scope, fact),
             history=tuple(await told_history(ledger, scope, id)),
         )
-    for turn in await ledger.turns(scope.wall, [id]):
+    for turn in await ledger.turns(scope.tenant, [id]):
         if await ledger.episodes(scope, ids=[turn.episode_id]):
             quotes = (_quote(turn),)
             return Explanation("turn", id, turn.text, hit, None, (), quotes, ())
@@ -32,7 +32,7 @@ async def explain(ledger: Known, scope: Scope, id: str, hit: Hit | None = None) 
 
 
 async def _about(ledger: Known, scope: Scope, fact: Fact) -> tuple[Entity, ...]:
-    query = EntityQuery(scope.wall, ids=fact.entity_ids)
+    query = EntityQuery(scope.tenant, ids=fact.entity_ids)
     found = {entity.id: entity for entity in await ledger.entities(query)}
     return tuple(found[id] for id in fact.entity_ids if id in found)
 

@@ -40,5 +40,5 @@ async def _ids(ledger: Known, scope: Scope, name_or_id: str) -> list[str]:
         ledger, scope, name_or_id
     )
     if not found:
-        raise await no_entity(ledger, scope.wall, name_or_id, where="where: ")
+        raise await no_entity(ledger, scope.tenant, name_or_id, where="where: ")
     return [entity.id for entity in found]

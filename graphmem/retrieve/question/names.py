@@ -16,11 +16,11 @@ _CAPITAL = re.compile(r"(?<!\w)[^\W\d_a-z][\w-]+")
 
 async def called(ledger: Known, scope: Scope, name_or_id: str) -> list[Entity]:
     """The entity with this id, else all with this name or alias, by id."""
-    by_id = await ledger.entities(EntityQuery(scope.wall, ids=(name_or_id,)))
+    by_id = await ledger.entities(EntityQuery(scope.tenant, ids=(name_or_id,)))
     if by_id:
         return by_id
     for key in name_keys(name_or_id):
-        if found := await ledger.entities(EntityQuery(scope.wall, keys=(key,))):
+        if found := await ledger.entities(EntityQuery(scope.tenant, keys=(key,))):
             return sorted(found, key=lambda entity: entity.id)
     return []
 
@@ -28,7 +28,7 @@ async def called(ledger: Known, scope: Scope, name_or_id: str) -> list[Entity]:
 async def called_in_part(ledger: Known, scope: Scope, name: str) -> list[Entity]:
     """All with this one word as their given name or surname, by id."""
     hints = tuple(name_hints(name)) if len(core_words(name)) == 1 else ()
-    found = await ledger.entities(EntityQuery(scope.wall, keys=hints)) if hints else []
+    found = await ledger.entities(EntityQuery(scope.tenant, keys=hints)) if hints else []
     return sorted(found, key=lambda entity: entity.id)
 
 

@@ -30,7 +30,7 @@ _SCHEMA = {
 class ModelReranker:
     """A :class:`~graphmem.ports.reranker.Reranker` that asks a chat model, one call a search.
 
-    ``account`` is entered with the wall that asks: what the call costs is put down to it.
+    ``account`` is entered with the tenant that asks: what the call costs is put down to it.
     """
 
     def __init__(self, llm: LLM, account: Callable[[str], AbstractContextManager[None]]) -> None:
@@ -41,7 +41,7 @@ class ModelReranker:
     def name(self) -> str:
         return self._llm.name
 
-    async def scores(self, question: str, texts: Sequence[str], *, wall: str) -> list[float]:
+    async def scores(self, question: str, texts: Sequence[str], *, tenant: str) -> list[float]:
         if not texts:
             return []
         shown = [f"{n}. {' '.join(text.split())[:_LONGEST]}" for n, text in enumerate(texts, 1)]
@@ -49,7 +49,7 @@ class ModelReranker:
             f"Question: {question}\n\nTexts:\n" + "\n".join(shown) + "\n\n"
             f'Answer with {{"scores": [...]}}: {len(texts)} numbers, in the order of the texts.'
         )
-        with self._account(wall):
+        with self._account(tenant):
             answer = await self._llm.complete(Prompt(_SYSTEM, user, "scores", _SCHEMA))
         return self._read(answer, len(texts))
 

@@ -92,7 +92,7 @@ class Walk:
         self, scope: Scope, ids: Sequence[str], lens: Lens
     ) -> tuple[dict[str, list[Link]], list[str]]:
         """Of entities with few links; and who has more."""
-        near = await self._graph.expand(scope.wall, ids, limit=_FEW)
+        near = await self._graph.expand(scope.tenant, ids, limit=_FEW)
         hubs = [id for id, links in near.items() if len(links) >= _FEW]
         found = {
             id: [link for link in reversed(links) if lens.shows(link)]

@@ -44,12 +44,12 @@ class Relate:
         in_part = [] if whole else await called_in_part(self._ledger, scope, name_or_id)
         if len(in_part) == 1:
             return in_part[0]
-        raise await no_entity(self._ledger, scope.wall, name_or_id)
+        raise await no_entity(self._ledger, scope.tenant, name_or_id)
 
     async def names(self, scope: Scope, ids: Sequence[str]) -> dict[str, Entity]:
         found: dict[str, Entity] = {}
         for start in range(0, len(ids), _PAGE):
-            query = EntityQuery(scope.wall, ids=tuple(ids[start : start + _PAGE]), limit=_PAGE)
+            query = EntityQuery(scope.tenant, ids=tuple(ids[start : start + _PAGE]), limit=_PAGE)
             found |= {entity.id: entity for entity in await self._ledger.entities(query)}
         return found
 
@@ -174,7 +174,7 @@ class Relate:
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         after: str | None = None
         while True:
-            page = await self._ledger.entities(EntityQuery(scope.wall, limit=_PAGE, after=after))
+            page = await self._ledger.entities(EntityQuery(scope.tenant, limit=_PAGE, after=after))
             for entity in page:
                 graph.add_node(
                     entity.id, name=entity.name, kind=entity.kind, aliases=list(entity.aliases)

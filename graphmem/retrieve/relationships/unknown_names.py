@@ -16,12 +16,12 @@ _PAGE = 1000
 _PAGES = 10
 
 
-async def no_entity(ledger: Known, wall: str, name: str, *, where: str = "") -> NotFound:
-    """The error for a name, with the names and aliases in this wall that are most like it."""
+async def no_entity(ledger: Known, tenant: str, name: str, *, where: str = "") -> NotFound:
+    """The error for a name, with the names and aliases in this tenant that are most like it."""
     names: dict[str, None] = {}
     after: str | None = None
     for _ in range(_PAGES):
-        page = await ledger.entities(EntityQuery(wall, limit=_PAGE, after=after))
+        page = await ledger.entities(EntityQuery(tenant, limit=_PAGE, after=after))
         names |= dict.fromkeys(n for entity in page for n in (entity.name, *entity.aliases))
         if len(page) < _PAGE:
             break

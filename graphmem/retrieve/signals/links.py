@@ -108,7 +108,7 @@ def written_as_names(question: str, entities: Iterable[Entity]) -> frozenset[str
 
 async def with_keys(ledger: Known, scope: Scope, links: Links, ids: Iterable[str]) -> Links:
     """The same, with the names of these entities."""
-    query = EntityQuery(scope.wall, ids=tuple(sorted(ids)))
+    query = EntityQuery(scope.tenant, ids=tuple(sorted(ids)))
     found = await ledger.entities(query) if query.ids else []
     return replace(links, keys={entity.id: keys_of(entity) for entity in found})
 

@@ -142,24 +142,24 @@ class Reader:
         read = len(self._turns) + len(self._facts)
         return read > _MOST_READ or len(self.vocabulary) > _MOST_WORDS
 
-    async def turns(self, wall: str, ids: Sequence[str]) -> list[Read]:
+    async def turns(self, tenant: str, ids: Sequence[str]) -> list[Read]:
         """These turns and those up to :data:`AROUND` beside them, in order inside an episode."""
-        await self.read(wall, ids)
+        await self.read(tenant, ids)
         return self._with_neighbours(
-            [self._turns[wall, id] for id in ids if (wall, id) in self._turns]
+            [self._turns[tenant, id] for id in ids if (tenant, id) in self._turns]
         )
 
-    async def read(self, wall: str, ids: Iterable[str]) -> None:
+    async def read(self, tenant: str, ids: Iterable[str]) -> None:
         """Read what :meth:`turns` will be asked for, all in one call."""
-        while missing := [id for id in ids if (wall, id) not in self._centred]:
-            found = await self._ledger.turns(wall, missing, around=AROUND)
-            new = [turn for turn in found if (wall, turn.id) not in self._turns]
+        while missing := [id for id in ids if (tenant, id) not in self._centred]:
+            found = await self._ledger.turns(tenant, missing, around=AROUND)
+            new = [turn for turn in found if (tenant, turn.id) not in self._turns]
             split = [content_words(turn.text) for turn in new]
             await self.vocabulary.learn(split)
             for turn, text in zip(new, split, strict=True):
                 read = Read(turn.text, self.vocabulary.rows(text), turn)
-                self._turns[wall, turn.id] = self._places[turn.episode_id, turn.ordinal] = read
-            self._centred.update((wall, id) for id in missing)
+                self._turns[tenant, turn.id] = self._places[turn.episode_id, turn.ordinal] = read
+            self._centred.update((tenant, id) for id in missing)
 
     def _with_neighbours(self, centres: Sequence[Read]) -> list[Read]:
         places: dict[tuple[str, int], Read] = {}

@@ -34,24 +34,24 @@ _READ = sorted(name for name in statements("read.cypher") if not name.startswith
 
 
 class _World:
-    """Which ids are there, per wall; removed ones never come back, as in a ledger."""
+    """Which ids are there, per tenant; removed ones never come back, as in a ledger."""
 
     def __init__(self) -> None:
         self.scopes = {"a": ADA, "b": BOB}
         self.live: dict[str, dict[str, list[str]]] = {
-            wall: {"episode": [], "entity": [], "fact": []} for wall in self.scopes
+            tenant: {"episode": [], "entity": [], "fact": []} for tenant in self.scopes
         }
         self.count = 0
 
-    def new(self, wall: str, kind: str) -> str:
+    def new(self, tenant: str, kind: str) -> str:
         self.count += 1
-        self.live[wall][kind].append(f"{wall}-{kind}-{self.count}")
-        return self.live[wall][kind][-1]
+        self.live[tenant][kind].append(f"{tenant}-{kind}-{self.count}")
+        return self.live[tenant][kind][-1]
 
 
 def _batch(draw: Callable[[st.SearchStrategy[Any]], Any], world: _World) -> GraphChanges:
-    wall = draw(st.sampled_from(sorted(world.scopes)))
-    scope, live = world.scopes[wall], world.live[wall]
+    tenant = draw(st.sampled_from(sorted(world.scopes)))
+    scope, live = world.scopes[tenant], world.live[tenant]
 
     def some(kind: str, most: int) -> list[str]:
         if not live[kind]:
@@ -65,7 +65,9 @@ def _batch(draw: Callable[[st.SearchStrategy[Any]], Any], world: _World) -> Grap
     for kind, gone in removed.items():
         live[kind][:] = [id for id in live[kind] if id not in gone]
     again = {kind: some(kind, 2) for kind in live}
-    fresh = {kind: [world.new(wall, kind) for _ in range(draw(st.integers(0, 4)))] for kind in live}
+    fresh = {
+        kind: [world.new(tenant, kind) for _ in range(draw(st.integers(0, 4)))] for kind in live
+    }
     ids = {kind: list(dict.fromkeys(again[kind] + fresh[kind])) for kind in live}
     facts = []
     for id in ids["fact"]:
@@ -117,10 +119,10 @@ def _batch(draw: Callable[[st.SearchStrategy[Any]], Any], world: _World) -> Grap
 
 
 def _parameters(
-    draw: Callable[[st.SearchStrategy[Any]], Any], text: str, world: _World, wall: str
+    draw: Callable[[st.SearchStrategy[Any]], Any], text: str, world: _World, tenant: str
 ) -> dict[str, object]:
     """Values for whatever parameters a statement takes, most of them found in the world."""
-    live = world.live[wall]
+    live = world.live[tenant]
 
     def some_id(kind: str) -> Any:
         return draw(st.sampled_from([*live[kind], "nobody"]))
@@ -140,7 +142,7 @@ def _parameters(
         "entity_id": lambda: some_id("entity"),
         "id": lambda: some_id(kind),
         "ids": lambda: [*live[kind], "nobody"],
-        "scope": lambda: world.scopes[wall].wall,
+        "scope": lambda: world.scopes[tenant].tenant,
         "limit": lambda: draw(st.integers(0, 4)),
     }
     return {name: known[name]() for name in sorted(set(re.findall(r"\$(\w+)", text)))}
@@ -214,28 +216,30 @@ def congruence_machine(
 
         @rule(limit=st.sampled_from([0, 1, 2, 100]))
         def compare(self, limit: int = 100) -> None:
-            for wall in (None, ADA.wall, BOB.wall):
-                expected = self.runner.run(self.oracle.dump(wall))
+            for tenant in (None, ADA.tenant, BOB.tenant):
+                expected = self.runner.run(self.oracle.dump(tenant))
                 for store in self.stores:
-                    assert self.runner.run(store.dump(wall)) == expected
+                    assert self.runner.run(store.dump(tenant)) == expected
             for name, scope in self.world.scopes.items():
                 ids = [*self.world.live[name]["entity"], "nobody"]
-                near = self.runner.run(self.oracle.expand(scope.wall, ids, limit=limit))
+                near = self.runner.run(self.oracle.expand(scope.tenant, ids, limit=limit))
                 for store in self.stores:
-                    assert self.runner.run(store.expand(scope.wall, ids, limit=limit)) == near
+                    assert self.runner.run(store.expand(scope.tenant, ids, limit=limit)) == near
 
-        @rule(data=st.data(), wall=st.sampled_from(["a", "b"]))
-        def inspect(self, data: st.DataObject, wall: str) -> None:
+        @rule(data=st.data(), tenant=st.sampled_from(["a", "b"]))
+        def inspect(self, data: st.DataObject, tenant: str) -> None:
             for name in _INSPECT if len(self.stores) > 1 else ():
-                self.inspect_one(data, name, wall)
+                self.inspect_one(data, name, tenant)
 
-        def inspect_one(self, data: st.DataObject, name: str, wall: str) -> None:
+        def inspect_one(self, data: st.DataObject, name: str, tenant: str) -> None:
             """The whole answer, as a limit may cut among equals."""
             text = re.sub(r"\nLIMIT \d+\s*\Z", "", statements("inspect.cypher")[name].text)
-            given = _parameters(data.draw, text, self.world, wall)
-            scope = self.world.scopes[wall].wall
+            given = _parameters(data.draw, text, self.world, tenant)
+            scope = self.world.scopes[tenant].tenant
             answers = [
-                self.runner.run(store.cypher(text, given, wall=scope, max_rows=5000, timeout_s=60))
+                self.runner.run(
+                    store.cypher(text, given, tenant=scope, max_rows=5000, timeout_s=60)
+                )
                 for store in self.stores
             ]
             first, *others = (_comparable(answer, text) for answer in answers)
@@ -243,14 +247,14 @@ def congruence_machine(
                 assert other == first, name
             self.filled[name] += bool(answers[0].rows)
 
-        @rule(data=st.data(), wall=st.sampled_from(["a", "b"]))
-        def read(self, data: st.DataObject, wall: str) -> None:
+        @rule(data=st.data(), tenant=st.sampled_from(["a", "b"]))
+        def read(self, data: st.DataObject, tenant: str) -> None:
             for name in _READ if len(self.stores) > 1 else ():
-                self.read_one(data, name, wall)
+                self.read_one(data, name, tenant)
 
-        def read_one(self, data: st.DataObject, name: str, wall: str) -> None:
+        def read_one(self, data: st.DataObject, name: str, tenant: str) -> None:
             text = statements("read.cypher")[name].text
-            given = _parameters(data.draw, text, self.world, wall)
+            given = _parameters(data.draw, text, self.world, tenant)
             first, *others = (
                 sorted(map(repr, self.runner.run(_raw(store, text, given))))
                 for store in self.stores

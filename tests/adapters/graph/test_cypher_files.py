@@ -40,7 +40,7 @@ def test_every_statement_is_named_and_described(file: str) -> None:
 
 @pytest.mark.parametrize("file", [f for f in FILES if f.startswith(("read", "write"))])
 def test_no_statement_is_left_over(file: str) -> None:
-    code = "".join(path.read_text() for path in (ROOT / "graphmem/adapters").glob("*.py"))
+    code = "".join(path.read_text() for path in (ROOT / "graphmem/adapters").rglob("*.py"))
     for name in statements(file):
         verb, _, rest = name.partition("_")
         by_label = verb in ("create", "set", "get", "remove", "dump", "put") and rest
@@ -50,7 +50,7 @@ def test_no_statement_is_left_over(file: str) -> None:
 def test_a_name_used_twice_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cypher").mkdir()
     (tmp_path / "cypher" / "twice.cypher").write_text("// name: a\n// b.\nRETURN 1\n" * 2)
-    here = tmp_path / "graphmem" / "adapters" / "cypher.py"
+    here = tmp_path / "graphmem" / "adapters" / "graph" / "cypher_files.py"
     monkeypatch.setattr("graphmem.adapters.graph.cypher_files._HERE", here)
     with pytest.raises(ValueError, match="twice"):
         statements("twice.cypher")
@@ -62,7 +62,7 @@ def test_an_installed_package_brings_its_own(
     inside = tmp_path / "graphmem" / "cypher"
     inside.mkdir(parents=True)
     (inside / "mine.cypher").write_text("// name: one\n// Gives one.\nRETURN 1\n")
-    here = tmp_path / "graphmem" / "adapters" / "cypher.py"
+    here = tmp_path / "graphmem" / "adapters" / "graph" / "cypher_files.py"
     monkeypatch.setattr("graphmem.adapters.graph.cypher_files._HERE", here)
     assert statements("mine.cypher")["one"].text == "RETURN 1"
 
@@ -177,7 +177,7 @@ async def _filled(store: T) -> T:
 async def _answer(store: GraphStore, name: str) -> Table:
     query = statements("inspect.cypher")[name]
     given = {parameter.name: GIVEN[parameter.name] for parameter in query.parameters}
-    return await store.cypher(query.text, given, wall=ADA.wall, max_rows=100, timeout_s=30)
+    return await store.cypher(query.text, given, tenant=ADA.tenant, max_rows=100, timeout_s=30)
 
 
 def test_the_whole_tour_is_known_here() -> None:

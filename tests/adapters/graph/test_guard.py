@@ -15,9 +15,9 @@ from graphmem.errors import UsageError
 S = "scope: $__scope"
 
 
-def guarded(query: str, wall: str | None = "w", **parameters: object) -> str:
+def guarded(query: str, tenant: str | None = "w", **parameters: object) -> str:
     names = dict.fromkeys(re.findall(r"\$([a-z]\w*)", query), 1)
-    return guard(query, {**names, **parameters}, wall=wall, max_rows=9, timeout_s=1).text
+    return guard(query, {**names, **parameters}, tenant=tenant, max_rows=9, timeout_s=1).text
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_scope_goes_into_every_node(query: str, expected: str) -> None:
     assert guarded(query) == expected
 
 
-def test_without_a_wall_nothing_is_put_in_but_it_still_only_reads() -> None:
+def test_without_a_tenant_nothing_is_put_in_but_it_still_only_reads() -> None:
     assert guarded("MATCH (a:Store) RETURN a LIMIT 1", None) == "MATCH (a:Store) RETURN a LIMIT 1"
     for query in ("MATCH (a) SET a.x = 1", "CALL show_tables() RETURN *", "MATCH (a) DELETE a"):
         with pytest.raises(UsageError):
@@ -117,10 +117,10 @@ def test_what_would_take_too_much_work_is_refused() -> None:
 
 def test_parameters() -> None:
     let = guard(
-        "RETURN $a, $b", {"a": "x", "b": [1, {"c": None}]}, wall="w", max_rows=9, timeout_s=1
+        "RETURN $a, $b", {"a": "x", "b": [1, {"c": None}]}, tenant="w", max_rows=9, timeout_s=1
     )
     assert let.parameters == {"a": "x", "b": [1, {"c": None}]}
-    let = guard("MATCH (n) RETURN n", {}, wall="w", max_rows=9, timeout_s=1)
+    let = guard("MATCH (n) RETURN n", {}, tenant="w", max_rows=9, timeout_s=1)
     assert let.parameters == {"__scope": "w"}
 
 
@@ -213,7 +213,7 @@ def test_what_is_refused_and_why(query: str, reason: str) -> None:
 )
 def test_limits_that_make_no_sense(rows: int, seconds: float) -> None:
     with pytest.raises(UsageError, match="must be"):
-        guard("RETURN 1", {}, wall="w", max_rows=rows, timeout_s=seconds)
+        guard("RETURN 1", {}, tenant="w", max_rows=rows, timeout_s=seconds)
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +237,7 @@ def test_a_string_means_to_the_database_what_it_meant_to_the_guard(
     for quote in "'\"":
         literal = text.replace("\\", "\\\\").replace(quote, "\\" + quote)
         query = f"RETURN {quote}{literal}{quote} AS x"
-        let = guard(query, {}, wall="w", max_rows=9, timeout_s=1)
+        let = guard(query, {}, tenant="w", max_rows=9, timeout_s=1)
         result = connection.execute(let.text)
         assert isinstance(result, kuzu.QueryResult)
         assert result.get_all() == [[text]]

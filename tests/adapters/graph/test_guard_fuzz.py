@@ -65,7 +65,7 @@ def let_through(readings: None) -> Callable[[Dialect], list[str]]:
                 guard(
                     query,
                     _given(query),
-                    wall=ADA.wall,
+                    tenant=ADA.tenant,
                     max_rows=5000,
                     timeout_s=QUERY_S,
                     dialect=dialect,
@@ -91,7 +91,7 @@ async def _answer(graph: GraphStore, query: str) -> Answer:
     """The rows, in no order, or why it failed."""
     try:
         table = await graph.cypher(
-            query, _given(query), wall=ADA.wall, max_rows=5000, timeout_s=QUERY_S
+            query, _given(query), tenant=ADA.tenant, max_rows=5000, timeout_s=QUERY_S
         )
     except UsageError as error:
         return str(error)

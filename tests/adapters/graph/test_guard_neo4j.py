@@ -26,7 +26,7 @@ ALL = 2**63 - 1
 def guarded(query: str, names: Mapping[str, int] | None = None) -> str:
     if names is None:
         names = dict.fromkeys(re.findall(r"\$([a-z]\w*)", query), 1)
-    return guard(query, names, wall="w", max_rows=9, timeout_s=1, dialect=NEO4J).text
+    return guard(query, names, tenant="w", max_rows=9, timeout_s=1, dialect=NEO4J).text
 
 
 @pytest.mark.parametrize(
@@ -147,13 +147,13 @@ def test_what_is_refused_and_why(query: str, reason: str) -> None:
 def test_kuzu_has_its_own_hints() -> None:
     with pytest.raises(UsageError, match=r"r\.type"):
         guard(
-            "MATCH ()-[r]->() RETURN type(r)", {}, wall="w", max_rows=9, timeout_s=1, dialect=KUZU
+            "MATCH ()-[r]->() RETURN type(r)", {}, tenant="w", max_rows=9, timeout_s=1, dialect=KUZU
         )
 
 
-def test_without_a_wall_there_are_no_barriers() -> None:
+def test_without_a_tenant_there_are_no_barriers() -> None:
     query = "MATCH (a:Store) WHERE 1 / size(a.id) > 0 RETURN a LIMIT 1"
-    assert guard(query, {}, wall=None, max_rows=9, timeout_s=1, dialect=NEO4J).text == query
+    assert guard(query, {}, tenant=None, max_rows=9, timeout_s=1, dialect=NEO4J).text == query
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_the_case_survives_the_planner(driver: Driver) -> None:
 
 @pytest.mark.parametrize("failing", FAILING)
 async def test_a_failure_never_depends_on_the_other_scope(graph: Neo4jGraph, failing: str) -> None:
-    """These fail on Bob's data; asked inside Ada's wall they must not, wherever they stand."""
+    """These fail on Bob's data; asked inside Ada's tenant they must not, wherever they stand."""
     if "size({0})" in failing or "> 'B'" in failing:
         failing = "1 / (CASE WHEN {0} STARTS WITH 'CANARY' THEN 0 ELSE size({0}) END) >= 0"
     for query in (
@@ -225,10 +225,10 @@ async def test_a_failure_never_depends_on_the_other_scope(graph: Neo4jGraph, fai
         "MATCH (a:Entity) RETURN [(a)-[r:RELATES]->(b) WHERE {r} | b.id]",
     ):
         asked = query.format(a=failing.format("a.name"), r=failing.format("r.fact"))
-        await graph.cypher(asked, {}, wall=ADA.wall, max_rows=99, timeout_s=30)
+        await graph.cypher(asked, {}, tenant=ADA.tenant, max_rows=99, timeout_s=30)
         if "'bn1'" not in asked:
             with pytest.raises(UsageError, match="failed while it ran"):
-                await graph.cypher(asked, {}, wall=BOB.wall, max_rows=99, timeout_s=30)
+                await graph.cypher(asked, {}, tenant=BOB.tenant, max_rows=99, timeout_s=30)
 
 
 async def test_steps_through_another_applications_nodes_are_not_taken(
@@ -243,7 +243,7 @@ async def test_steps_through_another_applications_nodes_are_not_taken(
         table = await graph.cypher(
             "MATCH p = (a {id: 'an1'})-[*2]-(b) RETURN nodes(p) AS n",
             {},
-            wall=ADA.wall,
+            tenant=ADA.tenant,
             max_rows=99,
             timeout_s=30,
         )

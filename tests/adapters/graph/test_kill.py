@@ -1,4 +1,4 @@
-"""A process killed while it writes leaves a graph whose mark and content agree."""
+"""A process killed while it writes leaves a graph whose checkpoint and content agree."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ def batch(i: int) -> GraphChanges:
 
 async def write_forever(path: Path, copy_from: int) -> None:
     graph = KuzuGraph(path, copy_from=copy_from)
-    mark = await graph.open("store")
-    at = mark.applied_seq
+    checkpoint = await graph.open("store")
+    at = checkpoint.applied_seq
     while True:
         at += 1
         await graph.apply(batch(at), at)
-        await graph.expand(ADA.wall, ["hub"], limit=1)
+        await graph.expand(ADA.tenant, ["hub"], limit=1)
         print(at, flush=True)  # noqa: T201 - the parent waits for it
 
 
 async def _check(path: Path, copy_from: int, acknowledged: int) -> int:
     graph, oracle = KuzuGraph(path, copy_from=copy_from), NetworkXGraph()
     await oracle.open("store")
-    mark = await graph.open("store")
-    assert mark.applied_seq in (acknowledged, acknowledged + 1)
-    for i in range(1, mark.applied_seq + 1):
+    checkpoint = await graph.open("store")
+    assert checkpoint.applied_seq in (acknowledged, acknowledged + 1)
+    for i in range(1, checkpoint.applied_seq + 1):
         await oracle.apply(batch(i), i)
     assert await graph.dump() == await oracle.dump()
-    assert set((await graph.expand(ADA.wall, ["hub"], limit=99))["hub"]) == set(
-        (await oracle.expand(ADA.wall, ["hub"], limit=99))["hub"]
+    assert set((await graph.expand(ADA.tenant, ["hub"], limit=99))["hub"]) == set(
+        (await oracle.expand(ADA.tenant, ["hub"], limit=99))["hub"]
     )
     await graph.close()
-    return mark.applied_seq
+    return checkpoint.applied_seq
 
 
 @pytest.mark.parametrize("copy_from", [1000, 1])
-async def test_mark_and_content_agree_after_a_kill(tmp_path: Path, copy_from: int) -> None:
+async def test_checkpoint_and_content_agree_after_a_kill(tmp_path: Path, copy_from: int) -> None:
     path = tmp_path / "graph"
     acknowledged = 0
     for lines in (1, 4, 9, 2, 6):

@@ -13,7 +13,7 @@ import pytest
 from graphmem.adapters.graph.kuzu import pool, store
 from graphmem.adapters.graph.kuzu.store import KuzuGraph
 from graphmem.errors import Rejected, Unavailable, UsageError
-from graphmem.ports.graph import GraphChanges, GraphDump, Mark
+from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump
 from graphmem.testing.graph_samples import ADA, SMALL, entity, fact
 
 MANY = GraphChanges(
@@ -48,7 +48,7 @@ async def test_a_second_opening_in_this_process_is_refused(tmp_path: Path) -> No
         await other.open("store")
     await one.apply(SMALL, 1)
     await one.close()
-    assert await other.open("store") == Mark("store", 1)
+    assert await other.open("store") == Checkpoint("store", 1)
     await other.close()
 
 
@@ -82,7 +82,7 @@ async def test_a_file_of_another_version_is_begun_anew(tmp_path: Path) -> None:
     assert content[:4] == b"KUZU"
     content[4] += 1
     path.write_bytes(content)
-    assert await graph.open("store") == Mark("store", 0)
+    assert await graph.open("store") == Checkpoint("store", 0)
     await graph.apply(SMALL, 4)
     await graph.close()
 
@@ -95,7 +95,7 @@ async def test_another_format_is_begun_anew(
     await graph.apply(SMALL, 4)
     await graph.close()
     monkeypatch.setattr("graphmem.adapters.graph.kuzu.store.FORMAT", store.FORMAT + 1)
-    assert await graph.open("store") == Mark("store", 0)
+    assert await graph.open("store") == Checkpoint("store", 0)
     assert await graph.dump() == GraphDump((), ())
     await graph.close()
 
@@ -131,7 +131,7 @@ async def test_large_batches_are_gathered_and_seen_by_the_next_read(tmp_path: Pa
     await graph.apply(MANY, 10)
     await graph.apply(GraphChanges(facts=(fact("late", "hub"),)), 11)
     assert {
-        link.fact_id for link in (await graph.expand(ADA.wall, ["hub"], limit=2000))["hub"]
+        link.fact_id for link in (await graph.expand(ADA.tenant, ["hub"], limit=2000))["hub"]
     } == {
         *(f"m{i}" for i in range(1500)),
         "late",
@@ -139,7 +139,7 @@ async def test_large_batches_are_gathered_and_seen_by_the_next_read(tmp_path: Pa
     await graph.apply(GraphChanges(removed_facts=("late",)), 12)
     await graph.apply(MANY, 13)
     await graph.close()
-    assert await graph.open("store") == Mark("store", 13)
+    assert await graph.open("store") == Checkpoint("store", 13)
     assert len((await graph.dump()).nodes) == 1501
     await graph.close()
 
@@ -154,14 +154,14 @@ async def test_a_failed_bulk_write_stops_the_graph_until_it_is_opened_again(
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
         with pytest.raises(Unavailable, match="bulk"):
-            await graph.expand(ADA.wall, ["n1"], limit=5)
+            await graph.expand(ADA.tenant, ["n1"], limit=5)
     with pytest.raises(Unavailable, match="open it again"):
-        await graph.expand(ADA.wall, ["n1"], limit=5)
+        await graph.expand(ADA.tenant, ["n1"], limit=5)
     with pytest.raises(Unavailable, match="open it again"):
         await graph.apply(SMALL, 3)
-    mark = await graph.open("store")
-    assert mark in (Mark("store", 0), Mark("store", 1))
-    assert len((await graph.dump()).nodes) == (8 if mark.applied_seq else 0)
+    checkpoint = await graph.open("store")
+    assert checkpoint in (Checkpoint("store", 0), Checkpoint("store", 1))
+    assert len((await graph.dump()).nodes) == (8 if checkpoint.applied_seq else 0)
     await graph.apply(SMALL, 1)
     await graph.apply(MANY, 2)
     assert len((await graph.dump()).nodes) == 1509
@@ -177,9 +177,11 @@ async def test_a_slow_query_is_stopped_and_the_graph_goes_on(tmp_path: Path) -> 
         "WHERE a.text < b.text AND b.text < c.text AND c.text < a.text RETURN count(*)"
     )
     with pytest.raises(UsageError, match=r"did not finish within 0\.2 s"):
-        await graph.cypher(slow, {}, wall=ADA.wall, max_rows=5, timeout_s=0.2)
-    reading = asyncio.ensure_future(graph.cypher(slow, {}, wall=ADA.wall, max_rows=5, timeout_s=60))
-    beside = await graph.expand(ADA.wall, ["hub"], limit=3)
+        await graph.cypher(slow, {}, tenant=ADA.tenant, max_rows=5, timeout_s=0.2)
+    reading = asyncio.ensure_future(
+        graph.cypher(slow, {}, tenant=ADA.tenant, max_rows=5, timeout_s=60)
+    )
+    beside = await graph.expand(ADA.tenant, ["hub"], limit=3)
     assert len(beside["hub"]) == 3
     await graph.apply(GraphChanges(facts=(fact("late", "hub"),)), 2)
     assert not reading.done()
@@ -187,7 +189,7 @@ async def test_a_slow_query_is_stopped_and_the_graph_goes_on(tmp_path: Path) -> 
     with pytest.raises(asyncio.CancelledError):
         await reading
     table = await graph.cypher(
-        "MATCH (f:Fact {id: 'late'}) RETURN f.text", {}, wall=ADA.wall, max_rows=5, timeout_s=5
+        "MATCH (f:Fact {id: 'late'}) RETURN f.text", {}, tenant=ADA.tenant, max_rows=5, timeout_s=5
     )
     assert table.rows == (("text of late",),)
     await graph.close()

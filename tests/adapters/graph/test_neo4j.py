@@ -21,7 +21,7 @@ from graphmem.adapters.graph.neo4j.store import FORMAT, Neo4jGraph
 from graphmem.adapters.graph.neo4j.values import plain
 from graphmem.adapters.graph.networkx import NetworkXGraph
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
-from graphmem.ports.graph import GraphChanges, GraphDump, Mark
+from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump
 from graphmem.testing.graph_samples import ADA, SMALL, entity, fact, large, removal_of_large
 
 Graphs = Callable[..., Awaitable[Neo4jGraph]]
@@ -68,7 +68,7 @@ async def test_another_stores_graph_is_cleared_only_when_told_so(opened: Graphs,
     again = await opened()
     assert len((await again.dump()).nodes) == 8
     cleared = Neo4jGraph(f"{uri}?replace=1")
-    assert await cleared.open("other") == Mark("other", 0)
+    assert await cleared.open("other") == Checkpoint("other", 0)
     assert await cleared.dump() == GraphDump((), ())
     await cleared.close()
 
@@ -86,7 +86,7 @@ async def test_who_lost_the_graph_writes_nothing_any_more(opened: Graphs) -> Non
         await first.dump()
 
 
-async def test_nodes_of_ours_without_a_mark_are_left_alone(opened: Graphs, uri: str) -> None:
+async def test_nodes_of_ours_without_a_checkpoint_are_left_alone(opened: Graphs, uri: str) -> None:
     await run(uri, "CREATE (:Entity {id: 'theirs'})")
     with pytest.raises(UsageError, match=r"nodes labelled Entity .*\?replace=1"):
         await Neo4jGraph(uri).open("store")
@@ -108,22 +108,22 @@ async def test_what_others_keep_in_the_database_is_left_alone(opened: Graphs, ur
     await oracle.open("store")
     await oracle.apply(SMALL, 1)
     assert await graph.dump() == await oracle.dump()
-    assert await graph.dump(ADA.wall) == await oracle.dump()
-    near = await graph.expand(ADA.wall, ["n1"], limit=10)
-    assert near == await oracle.expand(ADA.wall, ["n1"], limit=10)
+    assert await graph.dump(ADA.tenant) == await oracle.dump()
+    near = await graph.expand(ADA.tenant, ["n1"], limit=10)
+    assert near == await oracle.expand(ADA.tenant, ["n1"], limit=10)
     await graph.clear()
     await opened("other", replace=True)
     found = await run(uri, "MATCH (n) RETURN labels(n)[0], n.id ORDER BY n.id")
     assert found == [["Store", "corner shop"], ["Store", "graphmem"], ["Recipe", "n1"]]
 
 
-async def test_two_at_once_share_the_mark(opened: Graphs) -> None:
+async def test_two_at_once_share_the_checkpoint(opened: Graphs) -> None:
     one, other = await opened(), await opened()
     await one.apply(SMALL, 5)
-    assert await other.open("store") == Mark("store", 5)
+    assert await other.open("store") == Checkpoint("store", 5)
     await other.apply(GraphChanges(entities=(entity("more"),)), 6)
     await one.apply(SMALL, 5)
-    assert await one.open("store") == Mark("store", 6)
+    assert await one.open("store") == Checkpoint("store", 6)
     assert await one.dump() == await other.dump()
 
 
@@ -139,12 +139,12 @@ async def test_two_at_once_write_the_same_without_doubling(opened: Graphs) -> No
 
 async def test_two_open_a_new_database_at_once(uri: str) -> None:
     graphs = [Neo4jGraph(uri) for _ in range(4)]
-    marks = await asyncio.gather(*(graph.open("store") for graph in graphs))
-    assert set(marks) == {Mark("store", 0)}
+    checkpoints = await asyncio.gather(*(graph.open("store") for graph in graphs))
+    assert set(checkpoints) == {Checkpoint("store", 0)}
     rivals = [Neo4jGraph(uri, replace=True) for _ in range(2)]
     await asyncio.gather(*(g.open(f"s{i}") for i, g in enumerate(rivals)), return_exceptions=True)
-    marks_left = await run(uri, "MATCH (s:Store) RETURN s.format, s.applied_seq")
-    assert marks_left == [[FORMAT, 0]]
+    checkpoints_left = await run(uri, "MATCH (s:Store) RETURN s.format, s.applied_seq")
+    assert checkpoints_left == [[FORMAT, 0]]
     for graph in (*graphs, *rivals):
         await graph.close()
 
@@ -155,7 +155,7 @@ async def test_what_was_half_emptied_is_emptied(opened: Graphs, uri: str) -> Non
     await run(uri, "MATCH (s:Store) SET s.format = 0")
     with pytest.raises(Unavailable, match="emptied meanwhile; open it again"):
         await graph.apply(SMALL, 5)
-    assert await graph.open("store") == Mark("store", 0)
+    assert await graph.open("store") == Checkpoint("store", 0)
     assert await graph.dump() == GraphDump((), ())
 
 
@@ -171,7 +171,7 @@ async def test_a_batch_in_many_transactions(
         await graph.apply(batch, seq)
         await oracle.apply(batch, seq)
         assert await graph.dump() == await oracle.dump()
-    assert await graph.open("store") == Mark("store", 5)
+    assert await graph.open("store") == Checkpoint("store", 5)
 
 
 @pytest.mark.parametrize("fails_at", [1, 2, 5])
@@ -199,11 +199,11 @@ async def test_a_batch_that_stops_half_way_is_done_again(
         patch.setattr(Connection, "write", lost)
         with pytest.raises(Unavailable):
             await graph.apply(moved, 3)
-    assert await graph.open("store") == Mark("store", 2)
+    assert await graph.open("store") == Checkpoint("store", 2)
     await graph.apply(moved, 3)
     await oracle.apply(moved, 3)
     assert await graph.dump() == await oracle.dump()
-    assert await graph.open("store") == Mark("store", 3)
+    assert await graph.open("store") == Checkpoint("store", 3)
 
 
 async def test_clear_takes_many_transactions(
@@ -214,14 +214,14 @@ async def test_clear_takes_many_transactions(
     await graph.apply(large(30), 1)
     await graph.clear()
     assert await graph.dump() == GraphDump((), ())
-    assert await graph.open("store") == Mark("store", 0)
+    assert await graph.open("store") == Checkpoint("store", 0)
 
 
 async def test_an_id_that_no_index_takes_is_refused(opened: Graphs) -> None:
     graph = await opened()
     with pytest.raises(Rejected, match="too large to index"):
         await graph.apply(GraphChanges(entities=(entity("n1"), entity("x" * 20_000))), 1)
-    assert await graph.open("store") == Mark("store", 0)
+    assert await graph.open("store") == Checkpoint("store", 0)
     assert await graph.dump() == GraphDump((), ())
 
 
@@ -233,7 +233,7 @@ async def test_everything_is_found_by_an_index(opened: Graphs) -> None:
         neo4j_batch.drop_text(),
         neo4j_batch.remove_text(),
         neo4j_batch.write_text("begin"),
-        neo4j_batch.write_text("move_mark"),
+        neo4j_batch.write_text("move_checkpoint"),
         statements("read.neo4j.cypher")["expand"].text,
     ]
     given: dict[str, Any] = {name: [] for name in (*neo4j_batch._LISTS, "ids")}
@@ -330,9 +330,11 @@ async def test_a_slow_query_is_stopped_and_the_graph_goes_on(opened: Graphs) -> 
         "WHERE a.text < b.text AND b.text < c.text AND c.text < a.text RETURN count(*)"
     )
     with pytest.raises(UsageError, match=r"did not finish within 0\.2 s"):
-        await graph.cypher(slow, {}, wall=ADA.wall, max_rows=5, timeout_s=0.2)
-    reading = asyncio.ensure_future(graph.cypher(slow, {}, wall=ADA.wall, max_rows=5, timeout_s=60))
-    assert len((await graph.expand(ADA.wall, ["nL0"], limit=2))["nL0"]) == 2
+        await graph.cypher(slow, {}, tenant=ADA.tenant, max_rows=5, timeout_s=0.2)
+    reading = asyncio.ensure_future(
+        graph.cypher(slow, {}, tenant=ADA.tenant, max_rows=5, timeout_s=60)
+    )
+    assert len((await graph.expand(ADA.tenant, ["nL0"], limit=2))["nL0"]) == 2
     await graph.apply(GraphChanges(facts=(fact("late", "nL0"),)), 2)
     assert not reading.done()
     reading.cancel()
@@ -355,7 +357,9 @@ async def test_what_others_store_comes_as_plain_values(opened: Graphs, uri: str)
         raw=b"\x01\xff",
     )
     graph = await opened()
-    table = await graph.cypher("MATCH (r:Recipe) RETURN r", {}, wall=None, max_rows=5, timeout_s=9)
+    table = await graph.cypher(
+        "MATCH (r:Recipe) RETURN r", {}, tenant=None, max_rows=5, timeout_s=9
+    )
     assert table.rows[0][0] == {
         "label": "Old:Recipe",
         "at": "2026-03-01T12:00:00.000000000+00:00",
@@ -396,11 +400,11 @@ async def test_an_old_server_is_told_so(uri: str, monkeypatch: pytest.MonkeyPatc
 def test_one_object_serves_one_loop_after_another(uri: str) -> None:
     graph = Neo4jGraph(uri)
 
-    async def once(seq: int) -> Mark:
-        mark = await graph.open("store")
+    async def once(seq: int) -> Checkpoint:
+        checkpoint = await graph.open("store")
         await graph.apply(SMALL, seq)
         await graph.close()
-        return mark
+        return checkpoint
 
-    assert asyncio.run(once(3)) == Mark("store", 0)
-    assert asyncio.run(once(4)) == Mark("store", 3)
+    assert asyncio.run(once(3)) == Checkpoint("store", 0)
+    assert asyncio.run(once(4)) == Checkpoint("store", 3)

@@ -54,36 +54,38 @@ class _Writer:
         await reached
 
 
-async def test_mark_and_content_agree_after_a_kill(server: Server) -> None:
+async def test_checkpoint_and_content_agree_after_a_kill(server: Server) -> None:
     graph, oracle = Neo4jGraph(f"{server.uri}?timeout=2&replace=1"), NetworkXGraph()
     await oracle.open("store")
-    mark = await graph.open("store")
+    checkpoint = await graph.open("store")
     for lines in (3, 8):
-        writer = _Writer(graph, mark.applied_seq)
-        await writer.reach(mark.applied_seq + lines)
+        writer = _Writer(graph, checkpoint.applied_seq)
+        await writer.reach(checkpoint.applied_seq + lines)
         await asyncio.to_thread(server.kill)  # in the middle of whatever it does next
         with pytest.raises(Unavailable, match="Neo4j at"):
             await writer.task
         for call in (
-            graph.expand(ADA.wall, ["hub"], limit=1),
+            graph.expand(ADA.tenant, ["hub"], limit=1),
             graph.dump(),
             graph.clear(),
-            graph.cypher("RETURN 1", {}, wall=None, max_rows=1, timeout_s=9),
+            graph.cypher("RETURN 1", {}, tenant=None, max_rows=1, timeout_s=9),
         ):
             with pytest.raises(Unavailable, match="Neo4j at"):
                 await call
         await asyncio.to_thread(server.start)
 
-        found = mark.applied_seq
-        mark = await graph.open("store")
-        assert mark.applied_seq in (writer.acknowledged, writer.acknowledged + 1)
-        for seq in range(found + 1, mark.applied_seq + 1):
+        found = checkpoint.applied_seq
+        checkpoint = await graph.open("store")
+        assert checkpoint.applied_seq in (writer.acknowledged, writer.acknowledged + 1)
+        for seq in range(found + 1, checkpoint.applied_seq + 1):
             await oracle.apply(changes(seq), seq)
-        for seq in range(mark.applied_seq + 1, writer.acknowledged + 3):  # what was lost, and more
+        for seq in range(
+            checkpoint.applied_seq + 1, writer.acknowledged + 3
+        ):  # what was lost, and more
             await oracle.apply(changes(seq), seq)
             await graph.apply(changes(seq), seq)
         assert await graph.dump() == await oracle.dump()
-        mark = await graph.open("store")
+        checkpoint = await graph.open("store")
     await graph.close()
 
 
@@ -97,16 +99,16 @@ async def test_the_same_object_works_again(server: Server) -> None:
     await asyncio.to_thread(server.kill)
     waiting = [
         asyncio.ensure_future(patient.apply(batch(2), 2)),
-        asyncio.ensure_future(patient.expand(ADA.wall, ["hub"], limit=1)),
+        asyncio.ensure_future(patient.expand(ADA.tenant, ["hub"], limit=1)),
     ]
     with pytest.raises(Unavailable):
-        await hasty.expand(ADA.wall, ["hub"], limit=1)
+        await hasty.expand(ADA.tenant, ["hub"], limit=1)
     with pytest.raises(Unavailable):
         await hasty.apply(batch(3), 3)
     await asyncio.to_thread(server.start)
     await asyncio.gather(*waiting)
     await hasty.apply(batch(3), 3)
     assert (await patient.open("again")).applied_seq == 3
-    assert len((await hasty.expand(ADA.wall, ["hub"], limit=9))["hub"]) == 4
+    assert len((await hasty.expand(ADA.tenant, ["hub"], limit=9))["hub"]) == 4
     await hasty.close()
     await patient.close()

@@ -40,12 +40,12 @@ async def test_a_write_costs_a_few_round_trips(schema_url: str) -> None:
                 decisions = tuple(Decision("ADD", "new", after=fact) for fact in facts)
                 commits.append(Commit(episode, decisions, about, mentions=mentions))
             proxy.trips = 0
-            standing = await ledger.standing(ADA.wall, [episode.id for episode in stored])
+            standing = await ledger.standing(ADA.tenant, [episode.id for episode in stored])
             assert proxy.trips == 1
-            await ledger.commit(commits, since={ADA.wall: standing.seq})
+            await ledger.commit(commits, since={ADA.tenant: standing.seq})
             assert proxy.trips <= 4
             proxy.trips = 0
-            await ledger.facts(FactQuery(ADA.wall, entity_ids=tuple(e.id for e in about)))
+            await ledger.facts(FactQuery(ADA.tenant, entity_ids=tuple(e.id for e in about)))
             await ledger.episodes_by_id([episode.id for episode in stored])
             await ledger.head()
             # The third time a statement is prepared, which is one more.
@@ -75,7 +75,7 @@ async def test_a_lost_answer_to_a_commit_is_looked_up(schema_url: str, cut: str)
         head = await ledger.commit([Commit(kept, (Decision("ADD", "new", after=fact),))])
         assert proxy.cut is None
         assert head == await ledger.head() == 2
-        (found,) = await ledger.facts(FactQuery(ADA.wall))
+        (found,) = await ledger.facts(FactQuery(ADA.tenant))
         assert found.id == fact.id
         raw = Extraction((), (), "m", "1", raw="{}", calls=1, tokens_in=10, tokens_out=2)
         cut_now()

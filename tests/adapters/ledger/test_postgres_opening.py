@@ -141,13 +141,13 @@ async def test_reopening_finds_everything(schema_url: str) -> None:
     await ledger.open()
     episode = draft.episode()
     await store(ledger, episode, draft.fact(episode))
-    facts, head = await ledger.facts(FactQuery(ADA.wall)), await ledger.head()
+    facts, head = await ledger.facts(FactQuery(ADA.tenant)), await ledger.head()
     await ledger.close()
     await ledger.close()
     with pytest.raises(UsageError, match="closed"):
         await ledger.stats()
     async with opened(PostgresLedger(schema_url)) as again:
-        assert await again.facts(FactQuery(ADA.wall)) == facts
+        assert await again.facts(FactQuery(ADA.tenant)) == facts
         assert await again.head() == head
 
 
@@ -200,7 +200,7 @@ async def test_sentences_of_an_older_one_stay_together(schema_url: str) -> None:
         raw.execute(f"UPDATE {schema}.graphmem_ledger SET version = 4".encode())
     async with opened(PostgresLedger(schema_url)) as ledger:
         for key in (" tea is good", "tea is good"):  # by its own key, and by that of its fact
-            found = await ledger.statements(StatementQuery(ADA.wall, sentences=(key,)))
+            found = await ledger.statements(StatementQuery(ADA.tenant, sentences=(key,)))
             assert [(s.text, s.key) for s in found.statements] == [("Tea is good", " tea is good")]
 
 

@@ -25,7 +25,7 @@ INSERT INTO turns SELECT 't' || n, 'e' || n, 0, 'w' || n % 5, NULL, 'user', 'tex
 FROM generate_series(1, 50000) AS n;
 INSERT INTO entities SELECT 'n' || n, 'w' || n % 5, 'name ' || n, 'name ' || n, 'thing', '{}'
 FROM generate_series(1, 20000) AS n;
-INSERT INTO aliases SELECT wall, key, id FROM entities;
+INSERT INTO aliases SELECT tenant, key, id FROM entities;
 INSERT INTO facts SELECT 'f' || n, 1, 'w' || n % 5, 'text ' || n, 'n' || n % 20000 + 1,
   'type_' || n % 300, 'n' || n % 7000 + 1, '2026', NULL, NULL, '{}'
 FROM generate_series(1, 50000) AS n;
@@ -56,7 +56,7 @@ INSERT INTO embeddings SELECT 'm', 'd' || n, '\\x00' FROM generate_series(1, 200
 ANALYZE;
 """
 _VALUES: dict[str, Any] = {
-    "wall": "w1",
+    "tenant": "w1",
     "ids": ["f11", "e11", "t11", "n11"],
     "facts": ["f11"],
     "episodes": ["e11"],
@@ -106,7 +106,7 @@ _FEW = {
     *("facts_by_type", "facts_about", "facts_from_episode", "entities_by_id", "entities_by_key"),
     *("episodes_by_id", "turns_of_episodes", "turns_around", "episodes_unfinished", "history"),
     *("head", "extraction", "existing_episode", "existing_entity", "existing_fact", "cached"),
-    *("erase_targets_by_id", "erase_facts_of_wall", "bodies_of", "erase_facts_from"),
+    *("erase_targets_by_id", "erase_facts_of_tenant", "bodies_of", "erase_facts_from"),
     *("erase_orphans", "entities_touched", "erase_facts", "erase_fact_entities", "erase_sources"),
     *("erase_mentions", "erase_turns", "erase_episodes", "erase_aliases", "erase_entities"),
     *("erase_embeddings", "forget_events", "closings", "state_before", "retire_fact"),
@@ -135,20 +135,20 @@ _FEW = {
     *("facts_by_object_then", "facts_by_triple_then", "facts_from_episode_then"),
 }
 _PAGES: dict[str, dict[str, Any]] = {
-    "facts_of_wall": {"after": "f2"},
+    "facts_of_tenant": {"after": "f2"},
     "facts_related": {},
-    "entities_of_wall": {"after_name": "name 2", "after_id": "x"},
+    "entities_of_tenant": {"after_name": "name 2", "after_id": "x"},
     "episodes": {"status": None},
     "events": {"after": 45_000},
     "sayings": {
         "types": ["type_1", "type_2"],
-        "after_wall": "w2",
+        "after_tenant": "w2",
         "after_subject": "n2",
         "after_type": "",
     },
     "next_episodes": {"after_n": 45_000},
     "next_facts": {"after_id": "f2", "after_version": 1},
-    "next_aliases": {"after_entity_id": "n5", "after_key": "x", "after_wall": ""},
+    "next_aliases": {"after_entity_id": "n5", "after_key": "x", "after_tenant": ""},
     "next_sources": {"after_fact_id": "f5", "after_episode_id": "x", "after_turn_id": "x"},
 }
 
@@ -219,7 +219,7 @@ def _missing_as_none(values: dict[str, Any]) -> dict[str, Any]:
         (
             "episode in (e11, e12) or tag = work",
             10_500,
-        ),  # nothing that must hold: one wall, in order
+        ),  # nothing that must hold: one tenant, in order
         ("episode in (e11, e12) and not tag = work", 500),
     ],
 )

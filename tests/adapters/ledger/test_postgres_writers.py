@@ -32,7 +32,7 @@ async def check_whole(url: str, said: list[str], names: list[str], count: int) -
         assert [e.previous_id for e in episodes] == [None, *(e.id for e in episodes[:-1])]
         assert all(len(episode.turns) == 2 for episode in episodes)
         assert {episode.status for episode in episodes} == {"done"}
-        facts = await ledger.facts(FactQuery(ADA.wall, limit=10_000))
+        facts = await ledger.facts(FactQuery(ADA.tenant, limit=10_000))
         assert sorted(fact.text for fact in facts) == sorted(map(str, keys))
         events = await ledger.events(0, 10_000)
         assert [event.seq for event in events] == list(range(1, 2 * len(keys) + 1))

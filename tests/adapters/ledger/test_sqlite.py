@@ -63,7 +63,7 @@ async def test_reopening_finds_everything(tmp_path: Path) -> None:
     await ledger.open()
     episode = draft.episode()
     await store(ledger, episode, draft.fact(episode))
-    facts, head = await ledger.facts(FactQuery(ADA.wall)), await ledger.head()
+    facts, head = await ledger.facts(FactQuery(ADA.tenant)), await ledger.head()
     await ledger.remember_setting("store_id", "s")
     await ledger.close()
     await ledger.close()
@@ -71,7 +71,7 @@ async def test_reopening_finds_everything(tmp_path: Path) -> None:
         await ledger.stats()
     again = SqliteLedger(path)
     await again.open()
-    assert await again.facts(FactQuery(ADA.wall)) == facts
+    assert await again.facts(FactQuery(ADA.tenant)) == facts
     assert await again.head() == head
     assert await again.setting("store_id") == "s"
     assert await again.setting("unknown") is None
@@ -88,30 +88,30 @@ async def test_an_older_store_believes_what_it_did(tmp_path: Path) -> None:
     raw.close()
     ledger = SqliteLedger(path)
     await ledger.open()
-    (fact,) = await ledger.facts(FactQuery(ADA.wall))
+    (fact,) = await ledger.facts(FactQuery(ADA.tenant))
     assert (fact.text, fact.modality, fact.statement_ids) == ("Bob is at Acme", "stated", ())
-    told = await ledger.statements(StatementQuery(ADA.wall, places=(("works_at", "b", None),)))
+    told = await ledger.statements(StatementQuery(ADA.tenant, places=(("works_at", "b", None),)))
     assert [(s.id, s.episode_id) for s in told.statements] == [("f", "e1"), ("f:2", "e2")]
     assert [s.sources for s in told.statements] == [(Source("e1", "t1"),), (Source("e2", "t2"),)]
     assert told.statements[0].metadata == {"a": {"b": [1]}}
     assert told.statements[0].scope == ADA
     assert told.facts == (fact,)
     day = parse_when("2024-01-01")
-    assert await ledger.facts(FactQuery(ADA.wall, at=day)) == [fact]
-    assert await ledger.facts(FactQuery(ADA.wall, at=parse_when("2023-12-31"))) == []
-    hint = EntityQuery(ADA.wall, keys=("~n robert stone",))
+    assert await ledger.facts(FactQuery(ADA.tenant, at=day)) == [fact]
+    assert await ledger.facts(FactQuery(ADA.tenant, at=parse_when("2023-12-31"))) == []
+    hint = EntityQuery(ADA.tenant, keys=("~n robert stone",))
     assert [entity.name for entity in await ledger.entities(hint)] == ["Bob Stone"]
     await ledger.close()
 
 
 _OLDER = """
-INSERT INTO episodes (n, id, wall, place, project_id, user_id, kind, content, content_hash,
+INSERT INTO episodes (n, id, tenant, place, project_id, user_id, kind, content, content_hash,
   occurred_at, time_given, recorded_at, memory_type, importance, metadata, tags, infer, status)
 SELECT n, 'e' || n, 'default/user:ada', 'p', 'default', 'ada', 'text', 'x', 'h' || n,
   '2024-01-01T00:00:00.000000Z', 1, '2024-01-01T00:00:00.000000Z', 'semantic', 0.5, '{}', '[]', 1,
   'done' FROM (SELECT 1 AS n UNION SELECT 2);
 INSERT INTO entities VALUES ('b', 'default/user:ada', 'Bob Stone', 'bob stone', 'person',
-  '{"id":"b","wall":"default/user:ada","name":"Bob Stone","kind":"person","aliases":[],
+  '{"id":"b","tenant":"default/user:ada","name":"Bob Stone","kind":"person","aliases":[],
     "summary":null,"recorded_at":null}');
 INSERT INTO aliases VALUES ('default/user:ada', 'bob stone', 'b');
 INSERT INTO facts VALUES ('f', 1, 'default/user:ada', 'bob is at acme', 'b', 'works_at', 'a',
@@ -174,22 +174,24 @@ async def test_commits_are_flushed_to_disk(tmp_path: Path) -> None:
     await ledger.close()
 
 
-def test_no_lookup_walks_a_whole_wall(tmp_path: Path) -> None:
+def test_no_lookup_walks_a_whole_tenant(tmp_path: Path) -> None:
     """The cost of a read must not grow with what is stored: each way in has its own index."""
     expected = {
-        "facts_by_id": "facts_now (wall=? AND id=?)",
-        "facts_by_text": "facts_by_text (wall=? AND text_key=?)",
-        "facts_by_subject": "facts_by_subject (wall=? AND subject_id=?",
-        "facts_by_subject_type": "facts_by_subject (wall=? AND subject_id=? AND type=?)",
-        "facts_by_triple": "facts_by_subject (wall=? AND subject_id=? AND type=? AND object_id=?)",
-        "facts_by_subject_object": "facts_by_object (wall=? AND object_id=?",
-        "facts_by_object": "facts_by_object (wall=? AND object_id=?",
-        "facts_by_object_type": "facts_by_object (wall=? AND object_id=? AND type=?)",
-        "facts_by_type": "facts_by_type (wall=? AND type=?)",
+        "facts_by_id": "facts_now (tenant=? AND id=?)",
+        "facts_by_text": "facts_by_text (tenant=? AND text_key=?)",
+        "facts_by_subject": "facts_by_subject (tenant=? AND subject_id=?",
+        "facts_by_subject_type": "facts_by_subject (tenant=? AND subject_id=? AND type=?)",
+        "facts_by_triple": (
+            "facts_by_subject (tenant=? AND subject_id=? AND type=? AND object_id=?)"
+        ),
+        "facts_by_subject_object": "facts_by_object (tenant=? AND object_id=?",
+        "facts_by_object": "facts_by_object (tenant=? AND object_id=?",
+        "facts_by_object_type": "facts_by_object (tenant=? AND object_id=? AND type=?)",
+        "facts_by_type": "facts_by_type (tenant=? AND type=?)",
         "facts_about": "PRIMARY KEY (entity_id=?",
-        "facts_from_episode": "facts_now (wall=? AND id=?)",
+        "facts_from_episode": "facts_now (tenant=? AND id=?)",
         "entities_by_id": "PRIMARY KEY (id=?)",
-        "entities_by_key": "PRIMARY KEY (wall=? AND key=?)",
+        "entities_by_key": "PRIMARY KEY (tenant=? AND key=?)",
         "same_content": "episodes_by_content (place=? AND content_hash=?",
         "same_key": "episodes_by_key (place=? AND idempotency_key=?)",
         "known_keys": "episodes_by_key (place=? AND idempotency_key=?)",
@@ -223,22 +225,22 @@ def test_a_disk_without_room_is_known(tmp_path: Path, monkeypatch: pytest.Monkey
 
 WALKS = {
     "episodes",  # what is listed, page by page
-    "facts_of_wall",
-    "facts_of_wall_then",
+    "facts_of_tenant",
+    "facts_of_tenant_then",
     "statements_of_scope",
     "erase_targets",
     "entities_then",  # a whole past
     "entities_then_by_id",
     "type_uses",  # how often each type is said, and moving what one says to another
     "count_sayings",
-    "type_rules",  # few, in a wall of their own
+    "type_rules",  # few, in a tenant of their own
     "changed_last",  # the end of an index
     "spend",
     "stats",
     "erase_facts_from",
     "erase_embeddings",
 }
-"""What is there to read a whole wall, or all."""
+"""What is there to read a whole tenant, or all."""
 
 
 def test_no_other_statement_walks_either(tmp_path: Path) -> None:
@@ -256,7 +258,7 @@ def test_no_other_statement_walks_either(tmp_path: Path) -> None:
         values = dict.fromkeys(re.findall(r"(?<!:):(\w+)", sql))
         for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", values):
             step = re.match(r"(SCAN|SEARCH) (\w+)(.*)", row[3])
-            if step and step[2] in real and (step[1] == "SCAN" or step[3].endswith("(wall=?)")):
+            if step and step[2] in real and (step[1] == "SCAN" or step[3].endswith("(tenant=?)")):
                 walks.setdefault(name, []).append(row[3])
     assert walks == {}
     raw.close()

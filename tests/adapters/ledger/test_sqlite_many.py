@@ -66,9 +66,9 @@ def test_no_statement_has_more_values_than_the_engine_takes() -> None:
 
 def test_what_a_bulk_load_writes_goes_together() -> None:
     connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE turns (id, episode_id, ordinal, wall, speaker, role, text,"
+    connection.execute("CREATE TABLE turns (id, episode_id, ordinal, tenant, speaker, role, text,"
                        " occurred_at, source_id)")  # fmt: skip
-    names = ("id", "episode_id", "ordinal", "wall", "speaker", "role", "text", "occurred_at")
+    names = ("id", "episode_id", "ordinal", "tenant", "speaker", "role", "text", "occurred_at")
     turns = [dict.fromkeys((*names, "source_id"), n) for n in range(20)]
     assert insert_many(connection, STATEMENTS["add_turn", False], turns) == 16
     connection.close()

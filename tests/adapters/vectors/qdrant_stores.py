@@ -13,7 +13,7 @@ from qdrant_client import AsyncQdrantClient, models
 
 from graphmem.adapters.vectors.qdrant.store import QdrantVectors
 from graphmem.ports.vectors import Only, VectorQuery, VectorStore
-from graphmem.testing.vector_points import SIZE, WALL
+from graphmem.testing.vector_points import SIZE, TENANT
 from tests.adapters.vectors.qdrant_http import QdrantHttp
 
 URL = "http://localhost:6333"
@@ -76,5 +76,5 @@ async def opened(server: QdrantHttp, options: str = "", **more: Any) -> QdrantVe
 
 
 async def facts_with(store: VectorStore, text: str) -> list[str]:
-    query = VectorQuery("facts", Only(WALL), 50, text=text)
+    query = VectorQuery("facts", Only(TENANT), 50, text=text)
     return [hit.id for hit in (await store.search([query]))[0]]

@@ -1,4 +1,5 @@
-"""What only the store on disk can do: kills, locks, damage, marks, optimizing beside the work."""
+"""What only the store on disk can do: kills, locks, damage, checkpoints, optimizing beside the
+work."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from graphmem.adapters.vectors.qdrant_edge.shard import Shard, engine_errors
 from graphmem.adapters.vectors.qdrant_edge.store import EdgeVectors
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorChanges, VectorQuery
-from graphmem.testing.vector_points import SIZE, WALL, drop, point, put, uid, unit
+from graphmem.testing.vector_points import SIZE, TENANT, drop, point, put, uid, unit
 
 
 @pytest.fixture
@@ -34,17 +35,17 @@ async def store(tmp_path: Path) -> AsyncIterator[EdgeVectors]:
     await store.close()
 
 
-def mark_of(folder: Path) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((folder / "mark.json").read_text())
+def checkpoint_of(folder: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((folder / "checkpoint.json").read_text())
     return data
 
 
 def shard_folder(folder: Path, collection: str = "facts") -> Path:
-    return folder / str(mark_of(folder)["folders"][collection])
+    return folder / str(checkpoint_of(folder)["folders"][collection])
 
 
 async def facts_with(store: EdgeVectors, text: str) -> set[str]:
-    query = VectorQuery("facts", Only(WALL), 10_000, text=text)
+    query = VectorQuery("facts", Only(TENANT), 10_000, text=text)
     return {hit.id for hit in (await store.search([query]))[0]}
 
 
@@ -89,7 +90,7 @@ async def closed_store(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "mark",
+    "checkpoint",
     [
         "", "{", "[]", "null", '"x"', "\x00" * 40, "{}", '{"format": 2}',
         '{"format": 2, "store_id": "store", "embedder": "m", "size": 8, "folders": {}}',
@@ -101,9 +102,11 @@ async def closed_store(folder: Path) -> None:
         '"entities": "entities-1"}}',
     ],
 )  # fmt: skip
-async def test_a_damaged_mark_is_rejected_and_clear_mends_it(tmp_path: Path, mark: str) -> None:
+async def test_a_damaged_checkpoint_is_rejected_and_clear_mends_it(
+    tmp_path: Path, checkpoint: str
+) -> None:
     await closed_store(tmp_path)
-    (tmp_path / "mark.json").write_text(mark)
+    (tmp_path / "checkpoint.json").write_text(checkpoint)
     await rejected_then_cleared(tmp_path)
 
 
@@ -165,8 +168,8 @@ async def test_files_of_others_are_never_touched(tmp_path: Path) -> None:
 
 async def test_another_format_is_cleared(tmp_path: Path) -> None:
     await closed_store(tmp_path)
-    mark = mark_of(tmp_path) | {"format": 99, "news": True}
-    (tmp_path / "mark.json").write_text(json.dumps(mark))
+    checkpoint = checkpoint_of(tmp_path) | {"format": 99, "news": True}
+    (tmp_path / "checkpoint.json").write_text(json.dumps(checkpoint))
     store = EdgeVectors(tmp_path)
     assert (await store.open("store", "model", SIZE)).applied_seq == 0
     assert await store.ids("facts") == set()
@@ -177,7 +180,7 @@ async def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
     await closed_store(tmp_path)
     left = tmp_path / "facts-7"
     shutil.copytree(shard_folder(tmp_path), left)
-    (tmp_path / "mark.json.new").write_text("{half")
+    (tmp_path / "checkpoint.json.new").write_text("{half")
     store = EdgeVectors(tmp_path)
     assert (await store.open("store", "model", SIZE)).applied_seq == 3
     assert not left.exists()
@@ -195,12 +198,12 @@ async def test_after_a_power_cut_only_what_was_flushed_is_believed(
     store = EdgeVectors(tmp_path)
     await store.open("store", "model", SIZE)
     await store.apply(put(*(point(n) for n in range(1, 30))), 4)
-    assert mark_of(tmp_path)["applied_seq"] == 4
-    assert mark_of(tmp_path)["durable_seq"] == 0
+    assert checkpoint_of(tmp_path)["applied_seq"] == 4
+    assert checkpoint_of(tmp_path)["durable_seq"] == 0
     copy = tmp_path.with_name("copy")
     shutil.copytree(tmp_path, copy)
     await store.close()
-    assert mark_of(tmp_path)["durable_seq"] == 4
+    assert checkpoint_of(tmp_path)["durable_seq"] == 4
     if checkpoint.boot_id():
         assert (await EdgeVectorsOpened(copy).seq()) == 4
     shutil.rmtree(copy)
@@ -219,9 +222,9 @@ class EdgeVectorsOpened:
         self.store = EdgeVectors(folder)
 
     async def seq(self) -> int:
-        mark = await self.store.open("store", "model", SIZE)
+        checkpoint = await self.store.open("store", "model", SIZE)
         await self.store.close()
-        return mark.applied_seq
+        return checkpoint.applied_seq
 
 
 async def test_many_points_are_flushed_on_the_way(
@@ -229,9 +232,9 @@ async def test_many_points_are_flushed_on_the_way(
 ) -> None:
     monkeypatch.setattr(vectors_edge, "_FLUSH_AFTER", 10)
     await store.apply(put(*(point(n) for n in range(1, 10))), 1)
-    assert mark_of(store._path)["durable_seq"] == 0
+    assert checkpoint_of(store._path)["durable_seq"] == 0
     await store.apply(put(point(10)), 2)
-    assert mark_of(store._path)["durable_seq"] == 2
+    assert checkpoint_of(store._path)["durable_seq"] == 2
 
 
 _WRITER = """
@@ -270,13 +273,13 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
 
 async def check_after_kill(folder: Path, acknowledged: int) -> None:
     store = EdgeVectors(folder)
-    mark = await store.open("store", "model", SIZE)
-    assert mark.applied_seq >= acknowledged
+    checkpoint = await store.open("store", "model", SIZE)
+    assert checkpoint.applied_seq >= acknowledged
     ids = await store.ids("facts")
-    for seq in range(1, mark.applied_seq + 1):
+    for seq in range(1, checkpoint.applied_seq + 1):
         assert {uid(seq * 100 + n) for n in range(7)} <= ids
-    newest = await facts_with(store, f"batch{mark.applied_seq}")
-    assert newest == {uid(mark.applied_seq * 100 + n) for n in range(7)}
+    newest = await facts_with(store, f"batch{checkpoint.applied_seq}")
+    assert newest == {uid(checkpoint.applied_seq * 100 + n) for n in range(7)}
     await store.close()
 
 
@@ -316,10 +319,10 @@ async def test_writes_and_searches_go_on_while_optimizing(store: EdgeVectors) ->
 async def test_what_has_not_changed_is_not_optimized_again(store: EdgeVectors) -> None:
     await store.apply(put(point(1)), 1)
     await store.optimize()
-    after = mark_of(store._path)["folders"]
+    after = checkpoint_of(store._path)["folders"]
     assert after["turns"] == "turns-1"
     await store.optimize()
-    assert mark_of(store._path)["folders"] == after
+    assert checkpoint_of(store._path)["folders"] == after
 
 
 @pytest.mark.usefixtures("worth_it")
@@ -353,7 +356,7 @@ async def test_an_optimization_that_is_overtaken_leaves_no_trace(
     kept = 0 if how == "clear" else 79 if how == "flood" else 59
     assert len(await store.ids("facts")) == kept
     folders = {path.name for path in store._path.iterdir() if path.is_dir()}
-    assert folders == set(mark_of(store._path)["folders"].values())
+    assert folders == set(checkpoint_of(store._path)["folders"].values())
 
 
 @pytest.mark.usefixtures("worth_it")
@@ -370,13 +373,13 @@ async def test_a_failed_optimization_says_so_and_leaves_the_store_working(
 
 
 @pytest.mark.usefixtures("worth_it")
-async def test_a_mark_that_cannot_be_written_leaves_the_old_shard_in_force(
+async def test_a_checkpoint_that_cannot_be_written_leaves_the_old_shard_in_force(
     store: EdgeVectors,
 ) -> None:
     await store.apply(put(*(point(n, "old") for n in range(1, 60))), 1)
-    in_the_way = store._path / "mark.json.new"
+    in_the_way = store._path / "checkpoint.json.new"
     in_the_way.mkdir()
-    with pytest.raises(BackendError, match=r"mark\.json\.new"):
+    with pytest.raises(BackendError, match=r"checkpoint\.json\.new"):
         await store.optimize()
     assert len(await facts_with(store, "old")) == 59, "searched as before"
     folders = {path.name for path in store._path.iterdir() if path != in_the_way and path.is_dir()}
@@ -384,7 +387,7 @@ async def test_a_mark_that_cannot_be_written_leaves_the_old_shard_in_force(
     in_the_way.rmdir()
     await store.apply(put(point(100, "new")), 2)
     await store.optimize()
-    assert mark_of(store._path)["changed"]["facts"] == 0
+    assert checkpoint_of(store._path)["changed"]["facts"] == 0
     await store.close()
     assert (await store.open("store", "model", SIZE)).applied_seq == 2
     assert await facts_with(store, "new") == {uid(100)}
@@ -399,7 +402,7 @@ async def test_without_an_interpreter_to_start_it_optimizes_in_place(
     await store.apply(put(*(point(n, "old") for n in range(1, 60))), 1)
     await store.optimize()
     assert len(await facts_with(store, "old")) == 59
-    assert mark_of(store._path)["changed"]["facts"] == 0
+    assert checkpoint_of(store._path)["changed"]["facts"] == 0
 
 
 def test_copying_leaves_holes_and_changes_nothing(tmp_path: Path) -> None:
@@ -473,7 +476,7 @@ async def test_without_room_it_is_read_and_not_written(store: EdgeVectors, disk:
     for changes in (put(point(2)), drop(uid(1))):
         with pytest.raises(Unavailable, match=_NEARLY_FULL.format(6)):
             await store.apply(changes, 2)
-    query = VectorQuery("facts", Only(WALL), 5, dense=unit(1))
+    query = VectorQuery("facts", Only(TENANT), 5, dense=unit(1))
     assert [[hit.id for hit in hits] for hits in await store.search([query])] == [[uid(1)]]
     disk.left = 1 << 30
     await store.apply(put(point(2)), 2)
@@ -509,7 +512,7 @@ def test_holes_are_filled_by_reading_only_in_memory() -> None:
 
 async def test_nothing_works_before_opening(tmp_path: Path) -> None:
     store = EdgeVectors(tmp_path / "vectors")
-    query = VectorQuery("facts", Only(WALL), 5, dense=unit(1))
+    query = VectorQuery("facts", Only(TENANT), 5, dense=unit(1))
     for call in (
         store.search([query]),
         store.apply(VectorChanges(), 1),

@@ -17,7 +17,7 @@ from graphmem.adapters.vectors.qdrant import checkpoint
 from graphmem.adapters.vectors.qdrant.store import QdrantVectors
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorQuery, VectorStore
-from graphmem.testing.vector_points import SIZE, WALL, drop, point, put, uid, unit
+from graphmem.testing.vector_points import SIZE, TENANT, drop, point, put, uid, unit
 from graphmem.testing.vectors import VectorStoreContract
 from tests.adapters.vectors.qdrant_http import Fault, QdrantHttp
 from tests.adapters.vectors.qdrant_stores import Sleeps, facts_with, made, opened
@@ -72,8 +72,8 @@ async def test_a_search_is_one_request_a_collection(server: QdrantHttp) -> None:
         query
         for kind in ("facts", "turns")
         for query in (
-            VectorQuery(kind, Only(WALL), 5, text="words"),
-            VectorQuery(kind, Only(WALL), 5, dense=unit(1)),
+            VectorQuery(kind, Only(TENANT), 5, text="words"),
+            VectorQuery(kind, Only(TENANT), 5, dense=unit(1)),
         )
     ]
     await store.search(queries)
@@ -107,10 +107,12 @@ async def test_what_a_collection_is_made_of(server: QdrantHttp) -> None:
         "?prefix=mine&shards=2&replication=3&write_consistency=2&quantization=scalar&on_disk=1"
     )
     store = await opened(server, options)
-    assert set(server.created) == {f"mine_{kind}" for kind in (*COLLECTIONS, "mark")}
+    assert set(server.created) == {f"mine_{kind}" for kind in (*COLLECTIONS, "checkpoint")}
     facts = server.created["mine_facts"]
     assert facts["shard_number"] == 2
-    assert facts["replication_factor"] == server.created["mine_mark"]["replication_factor"] == 3
+    assert (
+        facts["replication_factor"] == server.created["mine_checkpoint"]["replication_factor"] == 3
+    )
     assert facts["write_consistency_factor"] == 2
     assert facts["vectors"]["dense"] == {"size": SIZE, "distance": "Cosine", "on_disk": True}
     assert facts["quantization_config"]["scalar"]["type"] == "int8"
@@ -124,7 +126,7 @@ async def test_what_a_collection_is_made_of(server: QdrantHttp) -> None:
     await store.apply(put(point(1, "apples")), 1)
     assert await facts_with(store, "apples") == [uid(1)]
     server.asked.clear()
-    await store.search([VectorQuery("facts", Only(WALL), 5, dense=unit(1))])
+    await store.search([VectorQuery("facts", Only(TENANT), 5, dense=unit(1))])
     assert b'"rescore":true' in server.asked[0].body
     await store.close()
 
@@ -216,7 +218,9 @@ def test_a_key_that_is_none_is_refused() -> None:
     ],
     ids=lambda fault: f"{fault.how}-{fault.status}",
 )
-@pytest.mark.parametrize("at", ["exists", "PUT /collections", "batch", "mark/points", "GET /"])
+@pytest.mark.parametrize(
+    "at", ["exists", "PUT /collections", "batch", "checkpoint/points", "GET /"]
+)
 async def test_what_passes_is_tried_again(server: QdrantHttp, fault: Fault, at: str) -> None:
     server.faults = [Fault(at, fault.how, fault.times, fault.status, fault.headers, fault.body)]
     store, sleeps = made(server)

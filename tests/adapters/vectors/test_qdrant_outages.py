@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from graphmem.errors import Conflict, Unavailable
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorChanges, VectorQuery, VectorStore
-from graphmem.testing.vector_points import SIZE, WALL, point, put, uid, unit
+from graphmem.testing.vector_points import SIZE, TENANT, point, put, uid, unit
 from tests.adapters.vectors.qdrant_http import Fault, QdrantHttp
 from tests.adapters.vectors.qdrant_stores import Sleeps, facts_with, made, opened
 
@@ -46,8 +46,8 @@ async def content(store: VectorStore) -> list[Any]:
     held: list[Any] = [sorted(await store.ids(kind)) for kind in COLLECTIONS]
     for kind in COLLECTIONS:
         queries = [
-            VectorQuery(kind, Only(WALL), 1000, text="tea 3 6"),
-            VectorQuery(kind, Only(WALL), 1000, dense=unit(4)),
+            VectorQuery(kind, Only(TENANT), 1000, text="tea 3 6"),
+            VectorQuery(kind, Only(TENANT), 1000, dense=unit(4)),
         ]
         for hits in await store.search(queries):
             held.append([(hit.id, round(hit.score, 4)) for hit in hits])
@@ -60,7 +60,8 @@ async def content(store: VectorStore) -> list[Any]:
 async def test_a_server_that_dies_in_a_batch_and_comes_back(
     server: QdrantHttp, how: str, at: str, skip: int
 ) -> None:
-    """The call fails clearly; applied again from the mark, all is as if nothing had happened."""
+    """The call fails clearly; applied again from the checkpoint, all is as if nothing had
+    happened."""
     async with QdrantHttp() as quiet:
         undisturbed = await opened(quiet)
         for seq, changes in enumerate(batches(), start=1):
@@ -92,7 +93,7 @@ async def test_a_search_while_the_server_is_away_fails_and_then_works(server: Qd
     store._server._sleep = Sleeps()  # type: ignore[union-attr]
     with pytest.raises(Unavailable):
         await facts_with(store, "apples")
-    # Reading the mark anew fails as well, and leaves the store open.
+    # Reading the checkpoint anew fails as well, and leaves the store open.
     with pytest.raises(Unavailable):
         await store.open("store", "model", SIZE)
     await server.start()
@@ -120,8 +121,8 @@ async def test_a_cancelled_write_is_finished(server: QdrantHttp) -> None:
 
 async def test_two_that_open_at_once_make_one_store(server: QdrantHttp) -> None:
     stores = [made(server)[0] for _ in range(4)]
-    marks = await asyncio.gather(*(store.open("store", "model", SIZE) for store in stores))
-    assert {mark.applied_seq for mark in marks} == {0}
+    checkpoints = await asyncio.gather(*(store.open("store", "model", SIZE) for store in stores))
+    assert {checkpoint.applied_seq for checkpoint in checkpoints} == {0}
     await stores[0].apply(put(point(1, "apples")), 1)
     for store in stores:
         assert await facts_with(store, "apples") == [uid(1)]
@@ -142,8 +143,8 @@ async def test_who_was_cleared_by_another_is_told(server: QdrantHttp) -> None:
         await store.close()
 
 
-async def test_a_move_of_the_mark_from_before_a_clearing_is_void(server: QdrantHttp) -> None:
-    """Cleared between the last write of a batch and its mark."""
+async def test_a_move_of_the_checkpoint_from_before_a_clearing_is_void(server: QdrantHttp) -> None:
+    """Cleared between the last write of a batch and its checkpoint."""
     mine, theirs = await opened(server), await opened(server)
     slow = Fault("points/payload", "status")
     server.faults = [slow]
@@ -158,7 +159,9 @@ async def test_a_move_of_the_mark_from_before_a_clearing_is_void(server: QdrantH
         await store.close()
 
 
-@pytest.mark.parametrize("after", ["graphmem_mark", "graphmem_facts", "graphmem_turns", "payload"])
+@pytest.mark.parametrize(
+    "after", ["graphmem_checkpoint", "graphmem_facts", "graphmem_turns", "payload"]
+)
 async def test_killed_while_collections_are_made(server: QdrantHttp, after: str) -> None:
     """Whatever was made, the next opening finishes it, after a while in which nobody else does."""
     store, _ = made(server)
@@ -203,7 +206,7 @@ async def test_a_collection_removed_by_somebody_is_made_anew(server: QdrantHttp)
 
 
 async def test_a_server_that_was_downgraded_gets_other_points(server: QdrantHttp) -> None:
-    """What only a newer one can score inside the wall is made anew, not scored across it."""
+    """What only a newer one can score inside the tenant is made anew, not scored across it."""
     store = await opened(server)
     await store.apply(put(point(1, "apples")), 5)
     await store.close()

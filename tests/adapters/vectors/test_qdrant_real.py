@@ -47,7 +47,7 @@ def grpc_is_open() -> bool:
 async def remove(url: str) -> None:
     options = QdrantOptions.parse(url)
     client = _client(options, KEY)
-    for kind in (*COLLECTIONS, "mark"):
+    for kind in (*COLLECTIONS, "checkpoint"):
         await client.delete_collection(f"{options.prefix}_{kind}")
     await client.close()
 
@@ -127,8 +127,8 @@ if URL:
             if server.version >= (1, 16):
                 assert info.config.metadata["graphmem"]["embedder"] == "model-a"
             schema = info.payload_schema
-            assert schema["wall"].params.is_tenant
-            assert {"wall", "agent_ids", "run_ids", "ended_at"} <= set(schema)
+            assert schema["tenant"].params.is_tenant
+            assert {"tenant", "agent_ids", "run_ids", "ended_at"} <= set(schema)
             await server.close()
 
     class TestQdrantServerSharded(RealContract):

@@ -11,12 +11,12 @@ import pytest
 from qdrant_client import AsyncQdrantClient, models
 
 from graphmem.adapters.vectors.qdrant import checkpoint
-from graphmem.adapters.vectors.qdrant.checkpoint import MARK_ID
+from graphmem.adapters.vectors.qdrant.checkpoint import CHECKPOINT_ID
 from graphmem.adapters.vectors.qdrant.store import QdrantVectors
 from graphmem.adapters.vectors.qdrant.url import QdrantOptions
 from graphmem.errors import Rejected, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorQuery
-from graphmem.testing.vector_points import SIZE, WALL, point, put, uid, unit
+from graphmem.testing.vector_points import SIZE, TENANT, point, put, uid, unit
 from tests.adapters.vectors.qdrant_stores import client_in, local_store, no_index_warnings
 
 pytestmark = no_index_warnings
@@ -130,7 +130,7 @@ async def test_two_stores_share_a_server_by_prefix(client: AsyncQdrantClient) ->
     assert (await ada.open("store", "model", SIZE)).applied_seq == 5
 
 
-@pytest.mark.parametrize("name", ["graphmem_facts", "graphmem_entities", "graphmem_mark"])
+@pytest.mark.parametrize("name", ["graphmem_facts", "graphmem_entities", "graphmem_checkpoint"])
 async def test_foreign_collections_are_never_touched(client: AsyncQdrantClient, name: str) -> None:
     await client.create_collection(
         name, vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT)
@@ -153,7 +153,7 @@ async def test_other_collections_of_the_server_stay(client: AsyncQdrantClient) -
     await store.clear()
     names = {c.name for c in (await client.get_collections()).collections}
     assert names == {"graphmem", "graphmem_facts_2", "other_facts"} | {
-        f"graphmem_{kind}" for kind in (*COLLECTIONS, "mark")
+        f"graphmem_{kind}" for kind in (*COLLECTIONS, "checkpoint")
     }
 
 
@@ -176,7 +176,8 @@ async def test_clearing_after_a_refused_opening_makes_room(client: AsyncQdrantCl
     assert await again.ids("facts") == {uid(1)}
 
 
-# -- the mark ------------------------------------------------------------------------------------
+# -- the checkpoint
+# ------------------------------------------------------------------------------------
 
 
 async def test_points_of_another_format_are_made_anew(
@@ -185,7 +186,7 @@ async def test_points_of_another_format_are_made_anew(
     store = await opened(client)
     await store.apply(put(point(1)), 5)
     await client.overwrite_payload(
-        "graphmem_mark", {"store_id": "store", "format": 0, "seq": 3}, points=[MARK_ID]
+        "graphmem_checkpoint", {"store_id": "store", "format": 0, "seq": 3}, points=[CHECKPOINT_ID]
     )
     with pytest.raises(UsageError, match="another store"):
         await local_store(client).open("store-2", "model", SIZE)
@@ -202,12 +203,12 @@ async def test_points_of_another_format_are_made_anew(
         {"store_id": "store", "format": checkpoint.FORMAT, "applied_seq": "5"},
     ],
 )
-async def test_a_mark_that_is_none_is_rejected(
+async def test_a_checkpoint_that_is_none_is_rejected(
     client: AsyncQdrantClient, payload: dict[str, object]
 ) -> None:
     store = await opened(client)
-    await client.overwrite_payload("graphmem_mark", payload, points=[MARK_ID])
-    with pytest.raises(Rejected, match=r"mark.*holds something else.*prefix=NAME"):
+    await client.overwrite_payload("graphmem_checkpoint", payload, points=[CHECKPOINT_ID])
+    with pytest.raises(Rejected, match=r"checkpoint.*holds something else.*prefix=NAME"):
         await store.open("store", "model", SIZE)
 
 
@@ -232,8 +233,8 @@ async def test_more_ties_than_a_first_answer_holds(old: bool) -> None:
     await store.apply(put(*(point(n, "tied", dense=unit(7)) for n in reversed(numbers))), 1)
     for limit in (1, 9, 700, 899, 5000):
         queries = [
-            VectorQuery("facts", Only(WALL), limit, text="tied"),
-            VectorQuery("facts", Only(WALL), limit, dense=unit(7)),
+            VectorQuery("facts", Only(TENANT), limit, text="tied"),
+            VectorQuery("facts", Only(TENANT), limit, dense=unit(7)),
         ]
         for hits in await store.search(queries):
             assert [hit.id for hit in hits] == [uid(n) for n in numbers[:limit]]
@@ -242,7 +243,7 @@ async def test_more_ties_than_a_first_answer_holds(old: bool) -> None:
 async def test_a_time_that_is_none_is_a_usage_error(client: AsyncQdrantClient) -> None:
     store = await opened(client)
     with pytest.raises(UsageError, match="not a time"):
-        await store.search([VectorQuery("facts", Only(WALL, ended_by="soon"), 5, text="tea")])
+        await store.search([VectorQuery("facts", Only(TENANT, ended_by="soon"), 5, text="tea")])
 
 
 async def test_many_searches_and_writes_at_once(client: AsyncQdrantClient) -> None:
@@ -250,7 +251,7 @@ async def test_many_searches_and_writes_at_once(client: AsyncQdrantClient) -> No
     await store.apply(put(*(point(n, f"word{n}") for n in range(1, 20))), 1)
 
     async def ask(n: int) -> None:
-        query = VectorQuery("facts", Only(WALL), 5, text=f"word{n}")
+        query = VectorQuery("facts", Only(TENANT), 5, text=f"word{n}")
         assert [hit.id for hit in (await store.search([query]))[0]] == [uid(n)]
 
     writes = (store.apply(put(point(100 + n)), 2 + n) for n in range(20))

@@ -63,7 +63,7 @@ async def test_edge_and_memory_agree_on_hundreds_of_points(tmp_path: Path, seed:
     rng = random.Random(seed)
     vocabulary = [f"word{n}s" for n in range(60)]
     stores: list[VectorStore] = [EdgeVectors(tmp_path / "edge"), MemoryVectors()]
-    walls = [f"p/user:{n}" for n in range(3)]
+    tenants = [f"p/user:{n}" for n in range(3)]
     for store in stores:
         await store.open("store", "model", SIZE)
     for seq in range(1, 9):
@@ -71,7 +71,7 @@ async def test_edge_and_memory_agree_on_hundreds_of_points(tmp_path: Path, seed:
             point(
                 rng.randrange(1, 4000),
                 " ".join(rng.choices(vocabulary, k=rng.randrange(9))),
-                wall=rng.choice(walls),
+                tenant=rng.choice(tenants),
                 agent_ids=tuple(rng.sample(["a", "b"], rng.randrange(3))),
                 dense=unit(rng.randrange(900)),
                 invalid_at=rng.choice([None, f"2026-01-0{rng.randrange(1, 9)}T00:00:00.000000Z"]),
@@ -87,7 +87,7 @@ async def test_edge_and_memory_agree_on_hundreds_of_points(tmp_path: Path, seed:
         queries = [
             VectorQuery(
                 "facts",
-                Only(rng.choice(walls), agent_id=agent, ended_by=ended),
+                Only(rng.choice(tenants), agent_id=agent, ended_by=ended),
                 20,
                 dense=None if text else unit(rng.randrange(10**6)),
                 text=text,
@@ -99,8 +99,8 @@ async def test_edge_and_memory_agree_on_hundreds_of_points(tmp_path: Path, seed:
         edge, memory = await asyncio.gather(*(store.search(queries) for store in stores))
         for ours, exact in zip(edge, memory, strict=True):
             agree(ours, exact)
-        for wall in (None, *walls):
-            assert await stores[0].ids("facts", wall) == await stores[1].ids("facts", wall)
+        for tenant in (None, *tenants):
+            assert await stores[0].ids("facts", tenant) == await stores[1].ids("facts", tenant)
     for store in stores:
         await store.close()
 
@@ -115,7 +115,7 @@ def agree(ours: list[Scored], exact: list[Scored]) -> None:
     assert clear <= {hit.id for hit in ours}
 
 
-WALLS = ("p/user:a", "p/user:b", "p/agent:a")
+TENANTS = ("p/user:a", "p/user:b", "p/agent:a")
 MOMENTS = tuple(f"2026-01-01T00:00:00.{n:06}Z" for n in range(4))
 VOCABULARY = ("apples", "apple", "pears", "the", "running", "ran", "Zoë", "日本", "😀", "x\x00y")
 
@@ -128,7 +128,7 @@ def random_point(rng: random.Random) -> Point:
     return point(
         rng.randrange(1, 80),
         " ".join(rng.choices(VOCABULARY, k=rng.randrange(7))),
-        wall=rng.choice(WALLS),
+        tenant=rng.choice(TENANTS),
         dense=unit(rng.randrange(30)),
         agent_ids=some(("a", "b", "A")),
         run_ids=some(("a", "r", "r ")),
@@ -146,17 +146,17 @@ def random_changes(rng: random.Random) -> VectorChanges:
 
 
 def every_query(rng: random.Random) -> list[VectorQuery]:
-    """A dense and a BM25 question of each collection and wall, with every narrowing."""
+    """A dense and a BM25 question of each collection and tenant, with every narrowing."""
     return [
         VectorQuery(
             kind,
-            Only(wall, agent_id=agent, run_id=run, ended_by=ended, past=past),
+            Only(tenant, agent_id=agent, run_id=run, ended_by=ended, past=past),
             limit,
             dense=None if text else unit(rng.randrange(1000)),
             text=text,
         )
         for kind in COLLECTIONS
-        for wall in (*WALLS, "p/user:nobody")
+        for tenant in (*TENANTS, "p/user:nobody")
         for agent in (None, "a")
         for run in (None, "r")
         for ended, past in ((None, False), (rng.choice(MOMENTS), rng.random() < 0.5))
@@ -168,7 +168,7 @@ def every_query(rng: random.Random) -> list[VectorQuery]:
 @no_index_warnings
 @pytest.mark.parametrize("seed", range(4))
 async def test_all_stores_are_congruent(tmp_path: Path, seed: int) -> None:
-    """The same random changes, reopenings and clearings: the same ids, marks and answers."""
+    """The same random changes, reopenings and clearings: the same ids, checkpoints and answers."""
     rng = random.Random(seed)
     stores: list[VectorStore] = [
         MemoryVectors(),
@@ -189,11 +189,11 @@ async def test_all_stores_are_congruent(tmp_path: Path, seed: int) -> None:
                 await store.open("store", "model", SIZE)
             for _ in range(2 if what == "write twice" else 1):
                 await store.apply(changes, seq)
-        marks = [await store.open("store", "model", SIZE) for store in stores]
-        assert marks == marks[:1] * len(stores)
+        checkpoints = [await store.open("store", "model", SIZE) for store in stores]
+        assert checkpoints == checkpoints[:1] * len(stores)
         for kind in COLLECTIONS:
-            for wall in (None, *WALLS):
-                held = [await store.ids(kind, wall) for store in stores]
+            for tenant in (None, *TENANTS):
+                held = [await store.ids(kind, tenant) for store in stores]
                 assert held == held[:1] * len(stores)
         if seq % 5 == 0:
             queries = every_query(rng)

@@ -16,7 +16,7 @@ from graphmem.ports.llm import Extraction
 from graphmem.testing.llm_server import Answer, LocalModelServer, Request
 
 WHEN = datetime(2024, 5, 17, 18, 30, tzinfo=UTC)
-ADA = Entity(id="e1", wall="default/user:ada", name="Ada Park", kind="person")
+ADA = Entity(id="e1", tenant="default/user:ada", name="Ada Park", kind="person")
 NOTHING: dict[str, Any] = {"entities": [], "facts": []}
 
 

@@ -33,7 +33,7 @@ class Variable:
 class Predicate:
     """What stands after the WHERE of a pattern: from where to where in the text, and the
     variables of this pattern and of all around it: none is NULL there, and each of the paths
-    that it lists has one (edges never cross the wall, so one speaks for all of its path)."""
+    that it lists has one (edges never cross the tenant, so one speaks for all of its path)."""
 
     start: int
     end: int

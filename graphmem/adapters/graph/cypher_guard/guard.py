@@ -1,4 +1,4 @@
-"""Lets through only Cypher that reads, and only inside one wall.
+"""Lets through only Cypher that reads, and only inside one tenant.
 
 How it is proved, in this order; whatever fails a step is refused with the reason:
 
@@ -14,7 +14,7 @@ How it is proved, in this order; whatever fails a step is refused with the reaso
    barriers in, so that a failure cannot depend on what another scope holds either
    (``cypher_order``, ``cypher_dialect``).
 
-An edge never crosses the wall (the stores make none that does), so that a scope on every node
+An edge never crosses the tenant (the stores make none that does), so that a scope on every node
 pattern covers the edges and the nodes inside a variable-length path too.
 
 Out of scope: how long a query takes, which other scopes can always influence.
@@ -142,12 +142,12 @@ def guard(
     query: str,
     parameters: Mapping[str, object],
     *,
-    wall: str | None,
+    tenant: str | None,
     max_rows: int,
     timeout_s: float,
     dialect: Dialect = KUZU,
 ) -> Guarded:
-    """The query as it may be run: read-only, and inside ``wall`` unless that is None.
+    """The query as it may be run: read-only, and inside ``tenant`` unless that is None.
 
     A query without ``LIMIT`` gets one that is one row above ``max_rows``, so that the caller can
     tell whether rows were cut. :class:`~graphmem.errors.UsageError` says why a query is refused.
@@ -157,12 +157,12 @@ def guard(
     _check_dialect(read.tokens, dialect)
     given = _parameters(read.tokens, parameters)
     limit = _limit(read.tokens, max_rows)
-    if wall is None:
+    if tenant is None:
         return Guarded(read.text + limit, given)
     if read.only_unscoped is not None:
         raise UsageError(read.only_unscoped)
     if read.patterns:
-        given[SCOPE_PARAMETER] = wall
+        given[SCOPE_PARAMETER] = tenant
     barriers = dialect.barriers(read.order, read.tokens)
     # A name goes before a scope that is put in at the same place.
     pieces = [*barriers, *scoped_at(read.tokens, read.patterns)]
@@ -186,7 +186,7 @@ class _Reading:
     patterns: tuple[Pattern, ...]
     order: Order
     only_unscoped: str | None
-    """Why it may not be run inside a wall, if it may not."""
+    """Why it may not be run inside a tenant, if it may not."""
 
 
 @lru_cache(maxsize=256)

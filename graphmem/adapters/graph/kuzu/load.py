@@ -62,7 +62,7 @@ class Loader:
     A batch is one transaction, but for two cases: what is not committed must fit into the buffer
     pool, so text beyond ``most_text`` characters is committed in between; and rows created singly
     before a COPY into the same table are committed before it (else Kuzu 0.11.3 takes one row for
-    another). The mark comes last, so whoever is killed in between applies the batch again.
+    another). The checkpoint comes last, so whoever is killed in between applies the batch again.
 
     From ``copy_from`` of one kind on (None: never) rows go by COPY. ``bulky`` says that this batch
     has such, and no read may be in flight; ``copied`` that a COPY is not committed: rolled back,

@@ -8,7 +8,7 @@ facts:
 - Many edges at once go by ``COPY`` (Kuzu only), twenty times faster. But rolling a COPY back loses
   the whole table of edges (Kuzu 0.11.3), so COPY comes last in its transaction, with its ends
   checked, and if even that fails the graph is emptied and says so until it is opened again.
-- The mark is a node of the graph, written in the same transaction as the batch.
+- The checkpoint is a node of the graph, written in the same transaction as the batch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from graphmem.adapters.graph.kuzu.pool import EngineName, Interrupted, Pool, Ses
 from graphmem.adapters.graph.rows import Edge, Node, dump_of, merged, most_of_a_kind, size_of
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
-from graphmem.ports.graph import GraphChanges, GraphDump, Link, Mark
+from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
 
 FORMAT = 2
 """Version of what the graph holds. A graph of another format is emptied and made anew."""
@@ -67,30 +67,31 @@ class KuzuGraph:
         self._backlog_size = (0, 0)
         self._backlog_seq = self._written_seq = 0
 
-    async def open(self, store_id: str) -> Mark:
+    async def open(self, store_id: str) -> Checkpoint:
         """Open or create; see the port."""
         await self._pool.open()
         try:
             if self._backlog:
                 async with self._applying:
                     await self._write_backlog()
-            mark = await self._pool.write(self._read_mark, alone=True)
-            if mark is None or mark.store_id != store_id:
+            checkpoint = await self._pool.write(self._read_checkpoint, alone=True)
+            if checkpoint is None or checkpoint.store_id != store_id:
                 await self._empty(store_id)
-                mark = Mark(store_id, 0)
+                checkpoint = Checkpoint(store_id, 0)
         except BaseException:
             await self._pool.close()
             raise
         self._store_id, self._lost = store_id, None
-        return mark
+        return checkpoint
 
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
-        """Apply a batch and move the mark in one transaction; see the port.
+        """Apply a batch and move the checkpoint in one transaction; see the port.
 
         Large batches that follow one another are gathered and written together before the next
         read, or when they have become many: each COPY costs the engine a rewriting of what it
-        touches. A process killed before that finds the older mark, and applies them again. (More
-        text than a 32nd of the buffer pool takes several transactions, the mark in the last.)
+        touches. A process killed before that finds the older checkpoint, and applies them again.
+        (More text than a 32nd of the buffer pool takes several transactions, the checkpoint in the
+        last.)
 
         Cancellation waits: when this ends, what was begun is committed or undone.
         """
@@ -173,10 +174,10 @@ class KuzuGraph:
         loader.remove(writer)
         loader.put_nodes(writer)
         loader.put_edges(writer)
-        _set_mark(writer, self._store_id, applied_seq)
+        _set_checkpoint(writer, self._store_id, applied_seq)
 
     async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
-        """Fill an empty graph with rows as they are; the mark stays."""
+        """Fill an empty graph with rows as they are; the checkpoint stays."""
         self._check()
         loader = self._loader(GraphChanges())
         await self._pool.write(
@@ -184,7 +185,7 @@ class KuzuGraph:
         )
 
     async def expand(
-        self, wall: str, entity_ids: Sequence[str], *, limit: int
+        self, tenant: str, entity_ids: Sequence[str], *, limit: int
     ) -> Mapping[str, tuple[Link, ...]]:
         """One hop per entity, over edges alone; an entity without facts gives an empty tuple."""
         if limit < 0:
@@ -193,7 +194,7 @@ class KuzuGraph:
         # On two connections at a time: a search waits for this.
         parts = [part for part in (wanted[::2], wanted[1::2]) if part]
         found = await asyncio.gather(
-            *(self._read(partial(_expand, wall, part, limit)) for part in parts)
+            *(self._read(partial(_expand, tenant, part, limit)) for part in parts)
         )
         links = {id: links for one in found for id, links in one.items()}
         return {id: links[id] for id in wanted if id in links}
@@ -203,14 +204,14 @@ class KuzuGraph:
         query: str,
         parameters: Mapping[str, object],
         *,
-        wall: str | None,
+        tenant: str | None,
         max_rows: int,
         timeout_s: float,
     ) -> Table:
         """Run a guarded query in a read-only transaction; see the port and ``cypher_guard``."""
         self._check()
         guarded = await asyncio.to_thread(
-            guard, query, parameters, wall=wall, max_rows=max_rows, timeout_s=timeout_s
+            guard, query, parameters, tenant=tenant, max_rows=max_rows, timeout_s=timeout_s
         )
 
         def job(reader: Session) -> Table:
@@ -230,9 +231,9 @@ class KuzuGraph:
         except Rejected as error:
             raise UsageError(_query_error(error)) from error
 
-    async def dump(self, wall: str | None = None) -> GraphDump:
-        """Everything, or everything inside one wall, in canonical order."""
-        suffix, scope = ("", {}) if wall is None else ("_inside", {"scope": wall})
+    async def dump(self, tenant: str | None = None) -> GraphDump:
+        """Everything, or everything inside one tenant, in canonical order."""
+        suffix, scope = ("", {}) if tenant is None else ("_inside", {"scope": tenant})
 
         def job(reader: Session) -> GraphDump:
             reader.run("BEGIN TRANSACTION READ ONLY")
@@ -247,7 +248,7 @@ class KuzuGraph:
         return await self._read(job)
 
     async def clear(self) -> None:
-        """Remove everything; the mark goes back to 0."""
+        """Remove everything; the checkpoint goes back to 0."""
         async with self._applying:
             self._backlog, self._backlog_size = [], (0, 0)
             await self._empty(self._store_id)
@@ -286,8 +287,8 @@ class KuzuGraph:
         )
         await self._empty(self._store_id)
 
-    def _read_mark(self, writer: Session) -> Mark | None:
-        """The mark; None when the graph is new or of another format."""
+    def _read_checkpoint(self, writer: Session) -> Checkpoint | None:
+        """The checkpoint; None when the graph is new or of another format."""
         tables = {name for (name,) in writer.run(_text("show_tables"))}
         if not tables:
             return None
@@ -296,10 +297,10 @@ class KuzuGraph:
                 f"{self._pool.path} is a database, but not graphmem's: it holds "
                 f"{', '.join(sorted(tables))}. Name another file for the graph"
             )
-        rows = writer.run(_text("get_mark"))
+        rows = writer.run(_text("get_checkpoint"))
         if not rows or rows[0][2] != FORMAT:
             return None
-        return Mark(rows[0][0], rows[0][1])
+        return Checkpoint(rows[0][0], rows[0][1])
 
 
 def _text(name: str) -> str:
@@ -310,26 +311,26 @@ def _create(writer: Session, store_id: str) -> None:
     tables: Iterable[Statement] = statements("schema.kuzu.cypher").values()
     for table in tables:
         writer.run(table.text)
-    _set_mark(writer, store_id, 0)
+    _set_checkpoint(writer, store_id, 0)
 
 
-def _set_mark(writer: Session, store_id: str, applied_seq: int) -> None:
-    mark = {"store_id": store_id, "applied_seq": applied_seq, "format": FORMAT}
-    writer.run(statements("write.cypher")["set_mark"].text, mark)
+def _set_checkpoint(writer: Session, store_id: str, applied_seq: int) -> None:
+    checkpoint = {"store_id": store_id, "applied_seq": applied_seq, "format": FORMAT}
+    writer.run(statements("write.cypher")["set_checkpoint"].text, checkpoint)
 
 
 def _expand(
-    wall: str, entity_ids: Sequence[str], limit: int, reader: Session
+    tenant: str, entity_ids: Sequence[str], limit: int, reader: Session
 ) -> dict[str, tuple[Link, ...]]:
     found: dict[str, tuple[Link, ...]] = {}
     some = statements("read.kuzu.cypher")["expand_some"].text
     known = _text("get_entity")
     for entity_id in entity_ids:
-        asked = {"id": entity_id, "scope": wall, "limit": limit}
+        asked = {"id": entity_id, "scope": tenant, "limit": limit}
         rows = sorted(reader.run(some, {**asked, "limit": limit + 1}), key=itemgetter(0))
         if len(rows) > limit:
             rows = reader.run(_text("expand"), asked)
-        if rows or reader.run(known, {"id": entity_id}) == [[wall]]:
+        if rows or reader.run(known, {"id": entity_id}) == [[tenant]]:
             found[entity_id] = tuple(
                 Link(row[0], tuple(json.loads(row[1])), *row[2:]) for row in rows
             )

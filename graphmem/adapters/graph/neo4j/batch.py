@@ -69,7 +69,8 @@ class Batch:
         return None
 
     def transactions(self) -> Iterator[list[Rows]]:
-        """The portions of each transaction, in order; one at least, so that the mark moves."""
+        """The portions of each transaction, in order; one at least, so that the checkpoint
+        moves."""
         group: list[Rows] = []
         for portion in self._portions():
             group.append(portion)

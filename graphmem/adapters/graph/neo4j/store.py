@@ -1,7 +1,7 @@
 """The graph on a Neo4j server, 5.26 or newer, which many processes may use at once.
 
 A round trip costs more than a row, so that batches go as lists of rows, and ``expand`` asks for
-all entities at once. Every transaction that writes begins by writing the mark, a node of the
+all entities at once. Every transaction that writes begins by writing the checkpoint, a node of the
 graph: whoever else writes waits for it, and who finds that the graph became another's stops.
 """
 
@@ -36,7 +36,7 @@ from graphmem.adapters.graph.neo4j.values import plain, shown
 from graphmem.adapters.graph.rows import dump_of
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
-from graphmem.ports.graph import GraphChanges, GraphDump, Link, Mark
+from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
 
 FORMAT = 2
 """Version of what the graph holds; 0 while it is being emptied. A graph of another format is
@@ -53,8 +53,9 @@ class Neo4jGraph:
     URL.
 
     Cancelling a write waits for its end: then it is
-    committed or undone. A batch of more than 10,000 rows takes several transactions, the mark in
-    the last; whoever is stopped in between finds the older mark, and applies the batch again.
+    committed or undone. A batch of more than 10,000 rows takes several transactions, the checkpoint
+    in the last; whoever is stopped in between finds the older checkpoint, and applies the batch
+    again.
     """
 
     def __init__(
@@ -71,27 +72,27 @@ class Neo4jGraph:
         )
         self._server = Connection(self._target)
         self._store_id = ""
-        self._found: Mark | None = None
+        self._found: Checkpoint | None = None
         self._applying = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"Neo4jGraph({str(self._target)!r})"
 
-    async def open(self, store_id: str) -> Mark:
+    async def open(self, store_id: str) -> Checkpoint:
         """Connect, and create what is missing; see the port."""
         try:
-            mark = await self._read_mark()
-            if mark is None or mark.store_id != store_id:
+            checkpoint = await self._read_checkpoint()
+            if checkpoint is None or checkpoint.store_id != store_id:
                 async with self._applying:
-                    mark = await self._take(store_id)
+                    checkpoint = await self._take(store_id)
         except BaseException:
             await self._server.close()
             raise
         self._store_id = store_id
-        return mark
+        return checkpoint
 
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
-        """Apply a batch and move the mark, which only goes forward; see the port."""
+        """Apply a batch and move the checkpoint, which only goes forward; see the port."""
         self._check()
         batch = Batch(changes)
         writing = asyncio.ensure_future(self._apply(batch, applied_seq))
@@ -102,7 +103,7 @@ class Neo4jGraph:
             raise
 
     async def expand(
-        self, wall: str, entity_ids: Sequence[str], *, limit: int
+        self, tenant: str, entity_ids: Sequence[str], *, limit: int
     ) -> Mapping[str, tuple[Link, ...]]:
         """One hop for all entities in one round trip; see the port."""
         self._check()
@@ -112,7 +113,7 @@ class Neo4jGraph:
         if not wanted:
             return {}
         rows = await self._server.ask(
-            _read("expand"), {"ids": wanted, "scope": wall, "limit": limit}
+            _read("expand"), {"ids": wanted, "scope": tenant, "limit": limit}
         )
         found = {id: tuple(map(_link, links)) for id, links in rows}
         return {id: found[id] for id in wanted if id in found}
@@ -122,7 +123,7 @@ class Neo4jGraph:
         query: str,
         parameters: Mapping[str, object],
         *,
-        wall: str | None,
+        tenant: str | None,
         max_rows: int,
         timeout_s: float,
     ) -> Table:
@@ -132,7 +133,7 @@ class Neo4jGraph:
             guard,
             query,
             parameters,
-            wall=wall,
+            tenant=tenant,
             max_rows=max_rows,
             timeout_s=timeout_s,
             dialect=NEO4J,
@@ -152,10 +153,10 @@ class Neo4jGraph:
             raise ours(error, str(self._target)) from error
         return Table(tuple(columns), tuple(tuple(map(plain, row)) for row in rows), more)
 
-    async def dump(self, wall: str | None = None) -> GraphDump:
-        """Everything, or everything inside one wall, in canonical order."""
+    async def dump(self, tenant: str | None = None) -> GraphDump:
+        """Everything, or everything inside one tenant, in canonical order."""
         self._check()
-        suffix, scope = ("", {}) if wall is None else ("_inside", {"scope": wall})
+        suffix, scope = ("", {}) if tenant is None else ("_inside", {"scope": tenant})
 
         async def work(tx: AsyncManagedTransaction) -> GraphDump:
             nodes = await _run(tx, _read(f"dump_nodes{suffix}"), scope)
@@ -168,7 +169,7 @@ class Neo4jGraph:
         return await self._server.read(work)
 
     async def clear(self) -> None:
-        """Remove everything of ours; the mark goes back to 0."""
+        """Remove everything of ours; the checkpoint goes back to 0."""
         self._check()
         async with self._applying:
             await self._empty(self._store_id)
@@ -204,7 +205,7 @@ class Neo4jGraph:
         await _put(tx, portions, applied_seq)
 
     async def _begin(self, tx: AsyncManagedTransaction, ids: Rows) -> dict[str, dict[str, str]]:
-        """Hold the mark; give the scopes of the nodes that are there, by list and id."""
+        """Hold the checkpoint; give the scopes of the nodes that are there, by list and id."""
         rows = await _run(tx, write_text("begin"), ids)
         if not rows or rows[0][1] != FORMAT:
             raise Unavailable(
@@ -217,18 +218,18 @@ class Neo4jGraph:
             )
         return {name: dict(found) for name, found in zip(NODES.values(), rows[0][2:], strict=True)}
 
-    async def _read_mark(self) -> Mark | None:
-        """The mark; None when there is none, or the graph is of another format."""
+    async def _read_checkpoint(self) -> Checkpoint | None:
+        """The checkpoint; None when there is none, or the graph is of another format."""
         if self._server.is_open:
-            rows = await self._server.ask(_shared("get_mark"))
+            rows = await self._server.ask(_shared("get_checkpoint"))
         else:
             self._server.connect()
-            rows, agent = await self._server.first(_shared("get_mark"))
+            rows, agent = await self._server.first(_shared("get_checkpoint"))
             _check_version(agent, self._target)
-        self._found = Mark(rows[0][0], rows[0][1]) if rows else None
+        self._found = Checkpoint(rows[0][0], rows[0][1]) if rows else None
         return self._found if rows and rows[0][2] == FORMAT else None
 
-    async def _take(self, store_id: str) -> Mark:
+    async def _take(self, store_id: str) -> Checkpoint:
         """Make the database this store's, if it is free or may be cleared."""
         mine = self._found is not None and self._found.store_id == store_id
         if not (mine or self._target.replace):
@@ -236,9 +237,9 @@ class Neo4jGraph:
         for statement in statements("schema.neo4j.cypher").values():
             await self._server.define(statement.text)
         await self._empty(store_id)
-        return Mark(store_id, 0)
+        return Checkpoint(store_id, 0)
 
-    def _refuse(self, found: Mark | None, nodes: Sequence[Sequence[str]]) -> None:
+    def _refuse(self, found: Checkpoint | None, nodes: Sequence[Sequence[str]]) -> None:
         if found is None and not nodes:
             return
         held = (
@@ -252,17 +253,17 @@ class Neo4jGraph:
         )
 
     async def _empty(self, store_id: str) -> None:
-        """Remove what is ours in many small transactions. Until it is done the mark says so: who
-        is stopped in between begins anew at the next opening."""
+        """Remove what is ours in many small transactions. Until it is done the checkpoint says so:
+        who is stopped in between begins anew at the next opening."""
 
         async def run(text: str, parameters: dict[str, Any]) -> list[list[Any]]:
             return await self._server.write(lambda tx: _run(tx, text, parameters))
 
-        await run(write_text("claim_mark"), {"store_id": store_id})
+        await run(write_text("claim_checkpoint"), {"store_id": store_id})
         for name in ("empty_edges", "empty_nodes"):
             while (await run(write_text(name), {"limit": _AT_ONCE}))[0][0]:
                 continue
-        await run(write_text("finish_mark"), {"store_id": store_id, "format": FORMAT})
+        await run(write_text("finish_checkpoint"), {"store_id": store_id, "format": FORMAT})
 
 
 async def _run(
@@ -292,7 +293,7 @@ async def _put(
     for rows in portions:
         await _run(tx, put_text(), rows)
     if applied_seq is not None:
-        await _run(tx, write_text("move_mark"), {"applied_seq": applied_seq})
+        await _run(tx, write_text("move_checkpoint"), {"applied_seq": applied_seq})
 
 
 def _read(name: str) -> str:

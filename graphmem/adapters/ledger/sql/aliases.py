@@ -44,7 +44,7 @@ def put_anew(log: Log, entity: Entity, by: By, reason: str, *, seen: bool) -> St
             kind="entity",
             id=entity.id,
             action="UPDATE",
-            wall=entity.wall,
+            tenant=entity.tenant,
             reason=reason,
             after=row["body"],
         )

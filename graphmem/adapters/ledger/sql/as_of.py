@@ -16,7 +16,7 @@ _GONE = frozenset({"DELETE", "ERASE"})
 
 def entities(query: EntityQuery) -> Ask:
     """Asks for what :func:`entities_of` reads."""
-    values = {"wall": query.wall, "known_at": stamp_or_none(query.known_at)}
+    values = {"tenant": query.tenant, "known_at": stamp_or_none(query.known_at)}
     if query.ids is None:
         return Ask("entities_then", values)
     return Ask("entities_then_by_id", {**values, "ids": list(query.ids)})

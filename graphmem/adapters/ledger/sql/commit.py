@@ -93,8 +93,8 @@ def write_plain(
             supports += believing.support_rows(fact)
             sources += rows.source_rows(fact)
             _log_fact(log, fact, decision, by, row["body"])
-        wall = one.episode.scope.wall
-        statements += [rows.statement_row(s, wall, key=keys.get(s.id)) for s in one.statements]
+        tenant = one.episode.scope.tenant
+        statements += [rows.statement_row(s, tenant, key=keys.get(s.id)) for s in one.statements]
     yield from tell("add_fact", *facts)
     yield from tell("add_support", *supports)
     yield from tell("add_source", *sources)
@@ -106,63 +106,63 @@ def write_plain(
 
 def _write(log: Log, one: Commit, by: By, present: dict[str, _Now]) -> Steps[None]:
     episode = one.episode
-    wall = wall_of(one)
-    if one.merge is not None and wall is not None:
-        yield from believing.put_merge(log, one.merge, wall, by)
+    tenant = tenant_of(one)
+    if one.merge is not None and tenant is not None:
+        yield from believing.put_merge(log, one.merge, tenant, by)
     parted: tuple[str, ...] = ()
-    if one.undone is not None and one.undone.merge_id is not None and wall is not None:
-        parted = yield from believing.undo_merge(log, one.undone.merge_id, wall, by)
+    if one.undone is not None and one.undone.merge_id is not None and tenant is not None:
+        parted = yield from believing.undo_merge(log, one.undone.merge_id, tenant, by)
     yield from _put_entities(log, one, by)
     if episode and one.mentions:
         yield from _put_mentions(log, one, by, episode)
     for decision in one.decisions:
         yield from _put_fact(log, decision, present, by)
     yield from believing.put_statements(one)
-    if wall is not None:
-        yield from _by_hand(log, one, wall, by)
+    if tenant is not None:
+        yield from _by_hand(log, one, tenant, by)
         if parted:
-            yield from let_go(log, parted, wall, by)
+            yield from let_go(log, parted, tenant, by)
     put_rules(log, one.types, by)
     if episode and one.extraction and one.extraction.raw is None:
         yield from keep_extraction(episode.id, one.extraction)
 
 
-def wall_of(commit: Commit) -> str | None:
-    """The one wall that it writes in, None when it writes nothing."""
+def tenant_of(commit: Commit) -> str | None:
+    """The one tenant that it writes in, None when it writes nothing."""
     if commit.episode is not None:
-        return commit.episode.scope.wall
-    if commit.wall is not None:
-        return commit.wall
+        return commit.episode.scope.tenant
+    if commit.tenant is not None:
+        return commit.tenant
     facts = (fact for d in commit.decisions for fact in (d.before, d.after) if fact)
-    entities = (entity.wall for entity in (*commit.new_entities, *commit.renamed))
-    return next(iter((*(fact.scope.wall for fact in facts), *entities)), None)
+    entities = (entity.tenant for entity in (*commit.new_entities, *commit.renamed))
+    return next(iter((*(fact.scope.tenant for fact in facts), *entities)), None)
 
 
-def _by_hand(log: Log, commit: Commit, wall: str, by: By) -> Steps[None]:
+def _by_hand(log: Log, commit: Commit, tenant: str, by: By) -> Steps[None]:
     """Edits, and what counts no more."""
-    yield from believing.put_edits(commit, wall)
+    yield from believing.put_edits(commit, tenant)
     if commit.undone is not None and commit.undone.edit_id is not None:
         yield from tell("undo_edit", {"id": commit.undone.edit_id})
     if commit.undone is not None and commit.undone.episode_id is not None:
-        yield from believing.undo_episode(log, commit.undone.episode_id, wall, by)
+        yield from believing.undo_episode(log, commit.undone.episode_id, tenant, by)
 
 
 def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[str, _Now]]:
-    """Raise :class:`Conflict` when an episode or a wall is not as it was; give the facts that the
+    """Raise :class:`Conflict` when an episode or a tenant is not as it was; give the facts that the
     decisions change."""
-    walls = list(since)
+    tenants = list(since)
     episodes = [commit.episode.id for commit in commits if commit.episode]
     before = [d.before for commit in commits for d in commit.decisions if d.before is not None]
     ids = sorted({fact.id for fact in before})
-    asks = [Ask("changed_last", {"wall": wall}) for wall in walls]
+    asks = [Ask("changed_last", {"tenant": tenant}) for tenant in tenants]
     if episodes:
-        asks.append(Ask("statuses", {"ids": episodes, "wall": None}))
+        asks.append(Ask("statuses", {"ids": episodes, "tenant": None}))
     if ids:
         asks.append(Ask("facts_now", {"ids": ids}))
     found = yield from ask_all(asks)
-    _check_walls(since, found)
+    _check_tenants(since, found)
     if episodes:
-        statuses = {row["id"]: row["status"] for row in found[len(walls)]}
+        statuses = {row["id"]: row["status"] for row in found[len(tenants)]}
         for id in episodes:
             if statuses.get(id, "done") == "done":
                 what = "is done already" if id in statuses else "has been erased"
@@ -172,19 +172,19 @@ def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[st
     return {
         row["id"]: _Now(row["version"], row["body"])
         for row in now
-        if row["wall"] in {fact.scope.wall for fact in before if fact.id == row["id"]}
+        if row["tenant"] in {fact.scope.tenant for fact in before if fact.id == row["id"]}
     }
 
 
 def check_since(since: Mapping[str, int]) -> Steps[None]:
-    """Raise :class:`Conflict` when a wall is not as it was."""
-    found = yield from ask_all([Ask("changed_last", {"wall": wall}) for wall in since])
-    _check_walls(since, found)
+    """Raise :class:`Conflict` when a tenant is not as it was."""
+    found = yield from ask_all([Ask("changed_last", {"tenant": tenant}) for tenant in since])
+    _check_tenants(since, found)
 
 
-def _check_walls(since: Mapping[str, int], found: Sequence[Rows]) -> None:
-    for wall, changed in zip(since, found, strict=False):
-        if changed_seq(changed) > since[wall]:
+def _check_tenants(since: Mapping[str, int], found: Sequence[Rows]) -> None:
+    for tenant, changed in zip(since, found, strict=False):
+        if changed_seq(changed) > since[tenant]:
             raise Conflict("something changed in this scope meanwhile; decide again")
 
 
@@ -200,7 +200,7 @@ def _put_entities(log: Log, commit: Commit, by: By) -> Steps[None]:
             kind="entity",
             id=entity.id,
             action="ADD" if entity in commit.new_entities else "UPDATE",
-            wall=entity.wall,
+            tenant=entity.tenant,
             reason=commit.reasons.get(entity.id, ""),
             after=row["body"],
         )
@@ -218,7 +218,7 @@ def _put_mentions(log: Log, commit: Commit, by: By, episode: Episode) -> Steps[N
         id=episode.id,
         # What was taken up again may have mentioned others before.
         action="REPLACE" if episode.reason == TAKEN_UP else "ADD",
-        wall=episode.scope.wall,
+        tenant=episode.scope.tenant,
         after=rows.as_json({"entity_ids": sorted({entity for _, entity in commit.mentions})}),
     )
 
@@ -262,7 +262,7 @@ def _log_fact(log: Log, fact: Fact, decision: Decision, by: By, body: str | None
         kind="fact",
         id=fact.id,
         action=decision.action,
-        wall=fact.scope.wall,
+        tenant=fact.scope.tenant,
         reason=decision.reason,
         after=body,
         value=fact if body is not None else None,

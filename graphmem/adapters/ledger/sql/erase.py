@@ -26,9 +26,9 @@ _ACTOR = "user"
 
 def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
     """Remove episodes (or single facts) with everything that only they support."""
-    wall = erasure.scope.wall
+    tenant = erasure.scope.tenant
     if erasure.since is not None:
-        yield from check_since({wall: erasure.since})
+        yield from check_since({tenant: erasure.since})
     target = yield from _target(erasure)
     episodes, facts = target.episodes, target.facts
     if not episodes and not facts:
@@ -40,7 +40,7 @@ def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
     touched = sorted(_ids((yield from ask("one_with", ids=sorted(_ids(about))))))
     bodies = yield from ask("bodies_of", facts=lists["facts"], entities=touched)
     yield from _scrub_edits(target)
-    yield from _scrub_keys(target, wall)
+    yield from _scrub_keys(target, tenant)
     yield from _remove(lists, target)
     yield from change_facts(log, _changes(erasure, target), at, _ACTOR)
     yield from _scrub_versions(target)
@@ -54,10 +54,10 @@ def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
     own: dict[str, list[str]] = {id: [] for id in episodes}
     for row in turns:
         own[row["episode_id"]].append(row["id"])
-    log_erased(log, "fact", dict.fromkeys(facts), wall, by)
-    log_erased(log, "entity", dict.fromkeys(entities), wall, by)
+    log_erased(log, "fact", dict.fromkeys(facts), tenant, by)
+    log_erased(log, "entity", dict.fromkeys(entities), tenant, by)
     turn_ids = {id: rows.as_json({"turn_ids": ids}) for id, ids in own.items()}
-    log_erased(log, "episode", turn_ids, wall, by)
+    log_erased(log, "episode", turn_ids, tenant, by)
     return Removal(episodes=len(episodes), facts=len(facts), entities=len(entities))
 
 
@@ -73,18 +73,18 @@ class _Target:
 
 
 def _target(erasure: Erasure) -> Steps[_Target]:
-    wall = erasure.scope.wall
+    tenant = erasure.scope.tenant
     episodes: set[str] = set()
     kept: list[Fact] = []
     if erasure.fact_ids is None:
         episodes = yield from _episodes(erasure)
         facts, kept = yield from _unsupported(episodes)
         kept = yield from _reopen(episodes, kept)
-        wanted = {"ids": sorted(episodes), "wall": wall, "undone_too": True}
+        wanted = {"ids": sorted(episodes), "tenant": tenant, "undone_too": True}
         statements = _ids((yield from ask("statements_of_episodes", **wanted)))
     else:
         wanted_facts = list(erasure.fact_ids)
-        facts = _ids((yield from ask("erase_facts_of_wall", wall=wall, ids=wanted_facts)))
+        facts = _ids((yield from ask("erase_facts_of_tenant", tenant=tenant, ids=wanted_facts)))
         versions = yield from ask("versions_of", ids=sorted(facts))
         statements = {id for row in versions for id in rows.to_fact(row["body"]).statement_ids}
         statements |= facts  # of what was believed before there were statements
@@ -129,7 +129,7 @@ def _scrub_edits(target: _Target) -> Steps[None]:
     yield from tell("erase_edits", {"ids": gone})
 
 
-def _scrub_keys(target: _Target, wall: str) -> Steps[None]:
+def _scrub_keys(target: _Target, tenant: str) -> Steps[None]:
     """A statement that repeats, or ends, an erased sentence in other words has that sentence's key:
     a digest takes its place, unless one that stays says the sentence itself."""
     found = yield from ask("statements_like", ids=sorted(target.statements))
@@ -139,7 +139,7 @@ def _scrub_keys(target: _Target, wall: str) -> Steps[None]:
     for key, staying in by_key.items():
         if all(statement.key == key for statement in staying):
             anew = (replace(one, key=f"#{digest(key)[:32]}") for one in staying)
-            put = (rows.statement_row(one, wall) for one in anew)
+            put = (rows.statement_row(one, tenant) for one in anew)
             kept = [{name: row[name] for name in ("id", "text_key", "body")} for row in put]
             yield from tell("replace_statement", *kept)
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql import statements as believing
-from graphmem.adapters.ledger.sql.commit import wall_of, write_plain
+from graphmem.adapters.ledger.sql.commit import tenant_of, write_plain
 from graphmem.adapters.ledger.sql.read import by_id, with_turns
 from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Steps, ask, ask_all, tell
 from graphmem.clock import stamp
@@ -72,7 +72,7 @@ def _journal_run(
             kept = known[id]
             if kept.status == "undone":
                 by = By(asked.recorded_at, kept.id, "graphmem")
-                yield from believing.take_up(log, {"id": id, "wall": kept.scope.wall}, by)
+                yield from believing.take_up(log, {"id": id, "tenant": kept.scope.tenant}, by)
                 kept = known[id] = replace(kept, status="pending", reason=TAKEN_UP)
             stored.append(kept)
             continue
@@ -86,13 +86,13 @@ def _journal_run(
             kind="episode",
             id=episode.id,
             action="ADD",
-            wall=episode.scope.wall,
+            tenant=episode.scope.tenant,
             value=episode,
         )
     new = [episode for episode, id in zip(stored, repeated, strict=True) if id is None]
     yield from tell("add_episode", *map(rows.episode_row, new))
     yield from tell(
-        "add_turn", *(rows.turn_row(turn, e.scope.wall) for e in new for turn in e.turns)
+        "add_turn", *(rows.turn_row(turn, e.scope.tenant) for e in new for turn in e.turns)
     )
     plain = [(commit, By(at, id, commit.actor)) for id, (commit, at) in unheard.items()]
     yield from write_plain(log, plain, {}, keys)
@@ -102,19 +102,19 @@ def _journal_run(
 def _unheard(
     told: Sequence[Told], keys: dict[str, str], heard: dict[str, set[str]]
 ) -> Steps[dict[str, Told]]:
-    """By episode, those of which no sentence was heard before in its wall. Notes in ``keys`` the
-    key of each statement, and in ``heard``, by wall, all that is heard here."""
-    walls = [wall_of(commit) or "" for commit, _ in told]
+    """By episode, those of which no sentence was heard before in its tenant. Notes in ``keys`` the
+    key of each statement, and in ``heard``, by tenant, all that is heard here."""
+    tenants = [tenant_of(commit) or "" for commit, _ in told]
     asked = set()
-    for (commit, _), wall in zip(told, walls, strict=True):
+    for (commit, _), tenant in zip(told, tenants, strict=True):
         for statement in commit.statements:
             key = keys[statement.id] = rows.sentence_of(statement)
-            asked.add((wall, key))
+            asked.add((tenant, key))
     for row in (yield from ask("heard", asked=_as_asked(sorted(asked)))) if asked else ():
-        heard.setdefault(row["wall"], set()).add(row["key"])
+        heard.setdefault(row["tenant"], set()).add(row["key"])
     found: dict[str, Told] = {}
-    for one, wall in zip(told, walls, strict=True):
-        before = heard.setdefault(wall, set())
+    for one, tenant in zip(told, tenants, strict=True):
+        before = heard.setdefault(tenant, set())
         said = [keys[s.id] for s in one[0].statements]
         once = len(set(said)) == len(said) and before.isdisjoint(said)
         if once and one[0].episode is not None:

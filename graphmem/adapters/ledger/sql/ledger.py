@@ -212,8 +212,8 @@ class SqlLedger:
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
         return reading.with_turns(*await self._db.ask(*reading.by_id(ids))) if ids else []
 
-    async def turns(self, wall: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
-        found = await self._rows("turns_around", wall=wall, ids=list(ids), around=around)
+    async def turns(self, tenant: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
+        found = await self._rows("turns_around", tenant=tenant, ids=list(ids), around=around)
         return [rows.to_turn(row) for row in found]
 
     async def mentions(
@@ -239,12 +239,12 @@ class SqlLedger:
     async def statements(self, query: StatementQuery) -> Told:
         return await self._db.read(lambda: believing.statements(query))
 
-    async def merges(self, wall: str, entity_id: str) -> list[Merge]:
-        found = await self._rows("merges_of", wall=wall, id=entity_id)
+    async def merges(self, tenant: str, entity_id: str) -> list[Merge]:
+        found = await self._rows("merges_of", tenant=tenant, id=entity_id)
         return [rows.to_merge(row) for row in found]
 
-    async def by_hand(self, wall: str, seq: int) -> tuple[Change, Hand] | None:
-        found = await self._db.read(lambda: believing.by_hand(wall, seq))
+    async def by_hand(self, tenant: str, seq: int) -> tuple[Change, Hand] | None:
+        found = await self._db.read(lambda: believing.by_hand(tenant, seq))
         if found is None:
             return None
         event, before, hand = found
@@ -257,11 +257,11 @@ class SqlLedger:
         (found,) = await self._db.ask(reading.entities(query))
         return [rows.to_entity(row["body"]) for row in found]
 
-    async def history(self, wall: str, fact_id: str) -> list[Change]:
-        return rows.to_changes(await self._rows("history", wall=wall, id=fact_id))
+    async def history(self, tenant: str, fact_id: str) -> list[Change]:
+        return rows.to_changes(await self._rows("history", tenant=tenant, id=fact_id))
 
-    async def standing(self, wall: str, episode_ids: Sequence[str] = ()) -> Standing:
-        return reading.standing_of(await self._db.ask(*reading.standing(wall, episode_ids)))
+    async def standing(self, tenant: str, episode_ids: Sequence[str] = ()) -> Standing:
+        return reading.standing_of(await self._db.ask(*reading.standing(tenant, episode_ids)))
 
     async def extraction(self, episode_id: str) -> Extraction | None:
         found = await self._rows("extraction", episode_id=episode_id)
@@ -302,18 +302,18 @@ class SqlLedger:
         return await self._db.head()
 
     async def events(
-        self, after: int, limit: int, *, wall: str | None = None, until: datetime | None = None
+        self, after: int, limit: int, *, tenant: str | None = None, until: datetime | None = None
     ) -> list[Event]:
-        if wall is None or until is None:
+        if tenant is None or until is None:
             found = await self._rows("events", after=after, limit=limit)
         else:
             found = await self._rows(
-                "events_of_wall", after=after, limit=limit, wall=wall, until=stamp(until)
+                "events_of_tenant", after=after, limit=limit, tenant=tenant, until=stamp(until)
             )
         return [rows.to_event(row) for row in found]
 
-    async def erased(self, wall: str, after: int) -> bool:
-        return bool(await self._rows("erased", wall=wall, after=after))
+    async def erased(self, tenant: str, after: int) -> bool:
+        return bool(await self._rows("erased", tenant=tenant, after=after))
 
     def fresh(self, after: int, limit: int) -> list[Event]:
         return self._db.fresh(after, limit)
@@ -332,8 +332,8 @@ class SqlLedger:
             await self._db.ask(*reading.origins(turn_ids, episode_ids, mentioning))
         )
 
-    async def present(self, kind: Kind, wall: str | None = None) -> set[str]:
-        return {row["id"] for row in await self._rows(f"present_{kind}", wall=wall)}
+    async def present(self, kind: Kind, tenant: str | None = None) -> set[str]:
+        return {row["id"] for row in await self._rows(f"present_{kind}", tenant=tenant)}
 
     # The embedding cache
 
@@ -354,8 +354,8 @@ class SqlLedger:
     async def charge(self, charge: Charge, ceilings: Sequence[Ceiling] = ()) -> Ceiling | None:
         return (await self._db.write(lambda _: spending.charge(charge, ceilings)))[0]
 
-    async def charges(self, wall: str | None = None) -> list[Charge]:
-        (found,) = await self._db.ask(spending.charges(wall))
+    async def charges(self, tenant: str | None = None) -> list[Charge]:
+        (found,) = await self._db.ask(spending.charges(tenant))
         return spending.charges_of(found)
 
     # Copying

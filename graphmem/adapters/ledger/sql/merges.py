@@ -33,7 +33,7 @@ def unspoken(ids: Collection[str]) -> Steps[dict[str, str | None]]:
     return left
 
 
-def set_aside(log: Log, ids: Collection[str], wall: str, by: By) -> Steps[None]:
+def set_aside(log: Log, ids: Collection[str], tenant: str, by: By) -> Steps[None]:
     """Entities that nothing counts for any more are not seen; their history stays."""
     yield from tell("set_gone", *({"id": id, "gone_at": stamp(by.at)} for id in sorted(ids)))
     for id in sorted(ids):
@@ -42,7 +42,7 @@ def set_aside(log: Log, ids: Collection[str], wall: str, by: By) -> Steps[None]:
             kind="entity",
             id=id,
             action="DELETE",
-            wall=wall,
+            tenant=tenant,
             reason=_UNSPOKEN,
         )
 
@@ -57,7 +57,7 @@ def erase_entities(log: Log, ids: Collection[str], by: By) -> Steps[None]:
             row.update(after=None, reason="")
 
 
-def let_go(log: Log, ids: Collection[str], wall: str, by: By) -> Steps[None]:
+def let_go(log: Log, ids: Collection[str], tenant: str, by: By) -> Steps[None]:
     """Entities that were parted stay only where something speaks of them. What an undone episode
     has brought is set aside like all of it; what only erased ones spoke of is erased."""
     left = yield from unspoken(ids)
@@ -70,15 +70,15 @@ def let_go(log: Log, ids: Collection[str], wall: str, by: By) -> Steps[None]:
                 aside.add(id)
             else:
                 gone |= one
-    yield from set_aside(log, aside, wall, by)
+    yield from set_aside(log, aside, tenant, by)
     if gone:
         bodies = yield from ask("bodies_of", facts=[], entities=sorted(gone))
         yield from forget_embeddings(set(), bodies)
         yield from erase_entities(log, gone, by)
-        log_erased(log, "entity", dict.fromkeys(gone), wall, by)
+        log_erased(log, "entity", dict.fromkeys(gone), tenant, by)
 
 
-def log_erased(log: Log, kind: str, erased: Mapping[str, str | None], wall: str, by: By) -> None:
+def log_erased(log: Log, kind: str, erased: Mapping[str, str | None], tenant: str, by: By) -> None:
     """What projections need to follow, by id; the text is gone."""
     for id, after in sorted(erased.items()):
         log.append(
@@ -86,7 +86,7 @@ def log_erased(log: Log, kind: str, erased: Mapping[str, str | None], wall: str,
             kind=kind,
             id=id,
             action="ERASE",
-            wall=wall,
+            tenant=tenant,
             after=after,
         )
 

@@ -64,17 +64,17 @@ CROSS JOIN LATERAL (
   ORDER BY n DESC LIMIT 1) AS e;
 
 -- name: add_episode
-INSERT INTO episodes (n, id, wall, place, project_id, user_id, agent_id, run_id, kind, content,
+INSERT INTO episodes (n, id, tenant, place, project_id, user_id, agent_id, run_id, kind, content,
   content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, expires_at,
   memory_type, importance, metadata, tags, infer, status, reason, extraction)
-VALUES ((SELECT coalesce(max(n), 0) + 1 FROM episodes), :id, :wall, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :content,
+VALUES ((SELECT coalesce(max(n), 0) + 1 FROM episodes), :id, :tenant, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :content,
   :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id, :idempotency_key,
   :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status, :reason,
   :extraction);
 
 -- name: add_turn
-INSERT INTO turns (id, episode_id, ordinal, wall, speaker, role, text, occurred_at, source_id)
-VALUES (:id, :episode_id, :ordinal, :wall, :speaker, :role, :text, :occurred_at, :source_id);
+INSERT INTO turns (id, episode_id, ordinal, tenant, speaker, role, text, occurred_at, source_id)
+VALUES (:id, :episode_id, :ordinal, :tenant, :speaker, :role, :text, :occurred_at, :source_id);
 
 -- name: set_pending
 -- An undone episode is taken up again.
@@ -88,13 +88,13 @@ UPDATE episodes SET status = 'done', reason = NULL WHERE id = ANY(:ids::text[]);
 UPDATE episodes SET status = :status, reason = :reason WHERE id = :id AND status <> 'done';
 
 -- name: statuses
--- Of these episodes, in one wall or (no wall) anywhere.
+-- Of these episodes, in one tenant or (no tenant) anywhere.
 SELECT id, status FROM episodes
-WHERE id = ANY(:ids::text[]) AND (:wall::text IS NULL OR wall = :wall);
+WHERE id = ANY(:ids::text[]) AND (:tenant::text IS NULL OR tenant = :tenant);
 
 -- name: add_event
-INSERT INTO events (seq, at, kind, id, action, wall, episode_id, actor, reason, after)
-VALUES (:seq, :at, :kind, :id, :action, :wall, :episode_id, :actor, :reason, :after);
+INSERT INTO events (seq, at, kind, id, action, tenant, episode_id, actor, reason, after)
+VALUES (:seq, :at, :kind, :id, :action, :tenant, :episode_id, :actor, :reason, :after);
 
 -- name: keep_extraction
 -- Of an episode that was erased while it was extracted, nothing is kept.
@@ -110,8 +110,8 @@ SELECT extractor, version, raw, calls, tokens_in, tokens_out
 FROM extractions WHERE episode_id = :episode_id;
 
 -- name: put_entity
-INSERT INTO entities (id, wall, name, key, kind, body)
-VALUES (:id, :wall, :name, :key, :kind, :body)
+INSERT INTO entities (id, tenant, name, key, kind, body)
+VALUES (:id, :tenant, :name, :key, :kind, :body)
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, kind = excluded.kind,
   body = excluded.body;
 
@@ -119,7 +119,7 @@ ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, kind = 
 DELETE FROM aliases WHERE entity_id = :id;
 
 -- name: add_alias
-INSERT INTO aliases (wall, key, entity_id) VALUES (:wall, :key, :id)
+INSERT INTO aliases (tenant, key, entity_id) VALUES (:tenant, :key, :id)
 ON CONFLICT DO NOTHING;
 
 -- name: add_mention
@@ -129,13 +129,13 @@ ON CONFLICT DO NOTHING;
 
 -- name: facts_now
 -- The present versions of those of these facts that are believed.
-SELECT id, version, wall, body FROM facts
+SELECT id, version, tenant, body FROM facts
 WHERE id = ANY(:ids::text[]) AND retired_at IS NULL;
 
 -- name: add_fact
-INSERT INTO facts (id, version, wall, text_key, subject_id, type, object_id, recorded_at,
+INSERT INTO facts (id, version, tenant, text_key, subject_id, type, object_id, recorded_at,
   retired_at, begins_at, ends_at, modality, body)
-VALUES (:id, :version, :wall, :text_key, :subject_id, :type, :object_id, :recorded_at,
+VALUES (:id, :version, :tenant, :text_key, :subject_id, :type, :object_id, :recorded_at,
   :retired_at, :begins_at, :ends_at, :modality, :body);
 
 -- name: replace_fact
@@ -172,9 +172,9 @@ VALUES (:fact_id, :episode_id, :turn_id, :agent_id, :run_id)
 ON CONFLICT DO NOTHING;
 
 -- name: episodes
--- Episodes of a wall, narrowed by agent, run and status, oldest first.
+-- Episodes of a tenant, narrowed by agent, run and status, oldest first.
 SELECT * FROM episodes
-WHERE wall = :wall
+WHERE tenant = :tenant
   AND (:agent_id::text IS NULL OR agent_id = :agent_id)
   AND (:run_id::text IS NULL OR run_id = :run_id)
   AND (:status::text IS NULL OR status = :status)
@@ -183,7 +183,7 @@ ORDER BY n LIMIT :limit;
 -- name: episodes_unfinished
 -- As above, by way of the few that are not done.
 SELECT * FROM episodes
-WHERE status <> 'done' AND status = :status AND wall = :wall
+WHERE status <> 'done' AND status = :status AND tenant = :tenant
   AND (:agent_id::text IS NULL OR agent_id = :agent_id)
   AND (:run_id::text IS NULL OR run_id = :run_id)
 ORDER BY n LIMIT :limit;
@@ -200,21 +200,21 @@ ORDER BY episode_id, ordinal;
 SELECT DISTINCT near.* FROM turns AS hit
 JOIN turns AS near ON near.episode_id = hit.episode_id
   AND near.ordinal BETWEEN hit.ordinal - :around AND hit.ordinal + :around
-WHERE hit.id = ANY(:ids::text[]) AND hit.wall = :wall
+WHERE hit.id = ANY(:ids::text[]) AND hit.tenant = :tenant
 ORDER BY near.episode_id, near.ordinal;
 
 -- name: named_in
 -- The entities that turns name, each as the one that it stands for now, as JSON.
 SELECT m.turn_id, json_agg(coalesce(e.merged_into, e.id))::text AS ids FROM mentions AS m
-JOIN entities AS e ON e.id = m.entity_id AND e.wall = :wall
+JOIN entities AS e ON e.id = m.entity_id AND e.tenant = :tenant
 WHERE m.turn_id = ANY(:ids::text[]) GROUP BY m.turn_id;
 
 -- name: turns_naming
 -- For each entity, and each that it stands for, the newest turns that name it, as JSON.
 WITH wanted (id, entity_id) AS (
-  SELECT id, id FROM entities WHERE id = ANY(:ids::text[]) AND wall = :wall
+  SELECT id, id FROM entities WHERE id = ANY(:ids::text[]) AND tenant = :tenant
   UNION ALL
-  SELECT id, merged_into FROM entities WHERE merged_into = ANY(:ids::text[]) AND wall = :wall)
+  SELECT id, merged_into FROM entities WHERE merged_into = ANY(:ids::text[]) AND tenant = :tenant)
 SELECT entity_id, coalesce((SELECT json_agg(turn_id)::text FROM (
   SELECT m.turn_id FROM mentions AS m JOIN episodes AS e ON e.id = m.episode_id
   WHERE m.entity_id = wanted.id
@@ -228,11 +228,11 @@ SELECT entity_id, coalesce((SELECT json_agg(turn_id)::text FROM (
 SELECT wanted.id AS entity_id, coalesce((SELECT json_agg(fact_id)::text FROM (
   SELECT fact_id FROM fact_entities WHERE entity_id = wanted.id
   ORDER BY fact_id DESC LIMIT :most) AS newest), '[]') AS ids FROM entities AS wanted
-WHERE wanted.id = ANY(:ids::text[]) AND wanted.wall = :wall;
+WHERE wanted.id = ANY(:ids::text[]) AND wanted.tenant = :tenant;
 
 -- name: add_statement
-INSERT INTO statements (id, wall, episode_id, subject_id, type, object_id, text_key, undone, body)
-VALUES (:id, :wall, :episode_id, :subject_id, :type, :object_id, :text_key, false, :body)
+INSERT INTO statements (id, tenant, episode_id, subject_id, type, object_id, text_key, undone, body)
+VALUES (:id, :tenant, :episode_id, :subject_id, :type, :object_id, :text_key, false, :body)
 ON CONFLICT (id) DO UPDATE SET subject_id = excluded.subject_id, type = excluded.type,
   object_id = excluded.object_id, text_key = excluded.text_key, undone = excluded.undone,
   body = excluded.body;
@@ -247,82 +247,82 @@ ON CONFLICT DO NOTHING;
 
 -- name: statements_by_subject
 SELECT s.* FROM unnest(:subjects::text[], :types::text[]) AS w (subject, type)
-JOIN statements AS s ON s.wall = :wall AND s.subject_id = w.subject AND s.type = w.type
+JOIN statements AS s ON s.tenant = :tenant AND s.subject_id = w.subject AND s.type = w.type
 WHERE NOT s.undone;
 
 -- name: statements_by_triple
 -- Those about no object speak of every object.
 SELECT s.* FROM unnest(:subjects::text[], :types::text[], :objects::text[])
   AS w (subject, type, object)
-JOIN statements AS s ON s.wall = :wall AND s.subject_id = w.subject AND s.type = w.type
+JOIN statements AS s ON s.tenant = :tenant AND s.subject_id = w.subject AND s.type = w.type
   AND ((left(s.object_id, 100) = left(w.object, 100) AND s.object_id = w.object)
     OR s.object_id IS NULL)
 WHERE NOT s.undone;
 
 -- name: statements_by_object
 SELECT s.* FROM unnest(:objects::text[], :types::text[]) AS w (object, type)
-JOIN statements AS s ON s.wall = :wall AND left(s.object_id, 100) = left(w.object, 100)
+JOIN statements AS s ON s.tenant = :tenant AND left(s.object_id, 100) = left(w.object, 100)
   AND s.object_id = w.object AND s.type = w.type
 WHERE NOT s.undone;
 
 -- name: statements_by_text
 -- Of these sentences, and those that a fact worded so rests on.
 SELECT s.* FROM statements AS s
-WHERE s.wall = :wall AND hashtextextended(s.text_key, 0) = ANY(
+WHERE s.tenant = :tenant AND hashtextextended(s.text_key, 0) = ANY(
     SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
   AND s.text_key = ANY(:keys::text[]) AND NOT s.undone
 UNION
 SELECT s.* FROM facts AS f JOIN supports AS p ON p.fact_id = f.id
 JOIN statements AS s ON s.id = p.statement_id
-WHERE f.retired_at IS NULL AND f.wall = :wall AND hashtextextended(f.text_key, 0) = ANY(
+WHERE f.retired_at IS NULL AND f.tenant = :tenant AND hashtextextended(f.text_key, 0) = ANY(
     SELECT hashtextextended(k, 0) FROM unnest(:keys::text[]) AS k)
   AND f.text_key = ANY(:keys::text[]) AND f.type IS NULL AND NOT s.undone;
 
 -- name: heard
--- Which of these sentences (wall and key, as JSON) were told in their wall, or are what a present
+-- Which of these sentences (tenant and key, as JSON) were told in their tenant, or are what a present
 -- fact says.
-SELECT w.wall, w.key FROM (
-  SELECT a.value::jsonb ->> 0 AS wall, a.value::jsonb ->> 1 AS key
+SELECT w.tenant, w.key FROM (
+  SELECT a.value::jsonb ->> 0 AS tenant, a.value::jsonb ->> 1 AS key
   FROM unnest(:asked::text[]) AS a (value)) AS w
 WHERE EXISTS (
     SELECT 1 FROM statements AS s
-    WHERE s.wall = w.wall AND hashtextextended(s.text_key, 0) = hashtextextended(w.key, 0)
+    WHERE s.tenant = w.tenant AND hashtextextended(s.text_key, 0) = hashtextextended(w.key, 0)
       AND s.text_key = w.key)
   OR EXISTS (
     SELECT 1 FROM facts AS f
-    WHERE f.retired_at IS NULL AND f.wall = w.wall
+    WHERE f.retired_at IS NULL AND f.tenant = w.tenant
       AND hashtextextended(f.text_key, 0) = hashtextextended(w.key, 0) AND f.text_key = w.key);
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
-WHERE s.episode_id = ANY(:ids::text[]) AND s.wall = :wall AND (:undone_too::boolean OR NOT s.undone);
+WHERE s.episode_id = ANY(:ids::text[]) AND s.tenant = :tenant AND (:undone_too::boolean OR NOT s.undone);
 
 -- name: statements_of_scope
 SELECT s.* FROM episodes AS e JOIN statements AS s ON s.episode_id = e.id
-WHERE e.wall = :wall AND NOT s.undone
+WHERE e.tenant = :tenant AND NOT s.undone
   AND (:agent_id::text IS NULL OR e.agent_id = :agent_id)
   AND (:run_id::text IS NULL OR e.run_id = :run_id);
 
 -- name: statements_by_id
-SELECT s.* FROM statements AS s WHERE s.id = ANY(:ids::text[]) AND s.wall = :wall AND NOT s.undone;
+SELECT s.* FROM statements AS s WHERE s.id = ANY(:ids::text[]) AND s.tenant = :tenant AND NOT s.undone;
 
 -- name: statements_of_facts
 SELECT s.* FROM statements AS s
 WHERE s.id IN (SELECT statement_id FROM supports WHERE fact_id = ANY(:ids::text[]))
-  AND s.wall = :wall AND NOT s.undone;
+  AND s.tenant = :tenant AND NOT s.undone;
 
 -- name: statements_of_entities
 -- Said of these entities, or under a present fact about them.
 SELECT s.* FROM statements AS s
-WHERE s.wall = :wall AND NOT s.undone AND s.subject_id = ANY(:ids::text[])
+WHERE s.tenant = :tenant AND NOT s.undone AND s.subject_id = ANY(:ids::text[])
 UNION
 SELECT s.* FROM statements AS s
-WHERE s.wall = :wall AND NOT s.undone AND left(s.object_id, 100) = ANY(:ids::text[])
+WHERE s.tenant = :tenant AND NOT s.undone AND left(s.object_id, 100) = ANY(:ids::text[])
   AND s.object_id = ANY(:ids::text[])
 UNION
 SELECT s.* FROM fact_entities AS about JOIN supports AS p ON p.fact_id = about.fact_id
 JOIN statements AS s ON s.id = p.statement_id
-WHERE about.entity_id = ANY(:ids::text[]) AND s.wall = :wall AND NOT s.undone;
+WHERE about.entity_id = ANY(:ids::text[]) AND s.tenant = :tenant AND NOT s.undone;
 
 -- name: facts_made_of
 -- The last version of each fact that rests, or has rested, on these statements.
@@ -360,15 +360,15 @@ WHERE e.id = :id AND next.previous_id = :id AND next.status <> 'undone' ORDER BY
 SELECT id FROM turns WHERE episode_id = :id;
 
 -- name: add_edit
-INSERT INTO edits (id, wall, fact_id, at, undone, body)
-VALUES (:id, :wall, :fact_id, :at, false, :body);
+INSERT INTO edits (id, tenant, fact_id, at, undone, body)
+VALUES (:id, :tenant, :fact_id, :at, false, :body);
 
 -- name: undo_edit
 UPDATE edits SET undone = true WHERE id = :id;
 
 -- name: add_merge
-INSERT INTO merges (id, wall, kept_id, gone_id, at, undone, body)
-VALUES (:id, :wall, :kept_id, :gone_id, :at, false, :body);
+INSERT INTO merges (id, tenant, kept_id, gone_id, at, undone, body)
+VALUES (:id, :tenant, :kept_id, :gone_id, :at, false, :body);
 
 -- name: undo_merge
 UPDATE merges SET undone = true WHERE id = :id;
@@ -377,11 +377,11 @@ UPDATE merges SET undone = true WHERE id = :id;
 -- The merges that an entity was kept or gone in, and that still count.
 SELECT m.id, m.kept_id, m.gone_id, m.at, m.body, e.body AS gone
 FROM merges AS m JOIN entities AS e ON e.id = m.gone_id
-WHERE m.wall = :wall AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
+WHERE m.tenant = :tenant AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
 ORDER BY m.at, m.id;
 
 -- name: merge_by_id
-SELECT id, wall, kept_id, gone_id, at, body FROM merges WHERE id = :id AND NOT undone;
+SELECT id, tenant, kept_id, gone_id, at, body FROM merges WHERE id = :id AND NOT undone;
 
 -- name: merged_away
 -- Entities that this one now stands for.
@@ -404,21 +404,21 @@ WHERE m.episode_id IN (SELECT episode_id FROM mentions WHERE entity_id = ANY(:id
 GROUP BY m.episode_id, coalesce(e.merged_into, e.id) ORDER BY 1, 2;
 
 -- name: event_by_seq
-SELECT * FROM events WHERE seq = :seq AND wall = :wall AND kind IN ('fact', 'entity');
+SELECT * FROM events WHERE seq = :seq AND tenant = :tenant AND kind IN ('fact', 'entity');
 
 -- name: event_before
-SELECT after FROM events WHERE id = :id AND seq < :seq AND wall = :wall ORDER BY seq DESC LIMIT 1;
+SELECT after FROM events WHERE id = :id AND seq < :seq AND tenant = :tenant ORDER BY seq DESC LIMIT 1;
 
 -- name: edits_at
-SELECT body FROM edits WHERE wall = :wall AND at = :at AND NOT undone;
+SELECT body FROM edits WHERE tenant = :tenant AND at = :at AND NOT undone;
 
 -- name: merges_at
 SELECT m.id, m.kept_id, m.gone_id, m.at, m.body, e.body AS gone
 FROM merges AS m JOIN entities AS e ON e.id = m.gone_id
-WHERE m.wall = :wall AND m.at = :at AND NOT m.undone;
+WHERE m.tenant = :tenant AND m.at = :at AND NOT m.undone;
 
 -- name: all_entities
-SELECT id, wall, body FROM entities WHERE id > :after ORDER BY id LIMIT :limit;
+SELECT id, tenant, body FROM entities WHERE id > :after ORDER BY id LIMIT :limit;
 
 -- name: existing_by_recorded
 -- Of these episodes, those that had arrived by then.
@@ -468,7 +468,7 @@ WHERE v.id = ANY(:ids::text[]) AND v.kind = 'entity';
 -- name: statements_like
 -- Others with the key of one of these sentences.
 SELECT DISTINCT s.id, s.text_key, s.body FROM statements AS gone
-JOIN statements AS s ON s.wall = gone.wall AND s.text_key = gone.text_key
+JOIN statements AS s ON s.tenant = gone.tenant AND s.text_key = gone.text_key
 WHERE gone.id = ANY(:ids::text[]) AND s.id <> ALL(:ids::text[]);
 
 -- name: replace_statement
@@ -515,76 +515,76 @@ DELETE FROM facts WHERE id = :id AND version = :version;
 -- name: events_of
 SELECT seq, id, after FROM events WHERE id = ANY(:ids::text[]) AND kind = 'fact' AND after IS NOT NULL;
 
--- name: facts_of_wall
+-- name: facts_of_tenant
 -- This and the following come twice: as they are, of what is believed, and with `_then`, of
 -- versions that are believed no more but were at some time. Those of relations, up to facts_related,
 -- also with `_earliest`: by when they began, else (only that is known of them) ended.
 SELECT body FROM facts AS f
-WHERE {believed} AND wall = :wall AND (:after::text IS NULL OR id {past} :after) {filters}
+WHERE {believed} AND tenant = :tenant AND (:after::text IS NULL OR id {past} :after) {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_id
 SELECT body FROM facts AS f
-WHERE {believed} AND wall = :wall AND id = ANY(:ids::text[]) {filters}
+WHERE {believed} AND tenant = :tenant AND id = ANY(:ids::text[]) {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_text
 SELECT body FROM facts AS f
-WHERE {believed} AND wall = :wall
+WHERE {believed} AND tenant = :tenant
   AND hashtextextended(text_key, 0) = hashtextextended(:text_key, 0) AND text_key = :text_key {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_subject
 SELECT body FROM facts AS f
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_subject_type
 SELECT body FROM facts AS f
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND type = :type {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id AND type = :type {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_subject_object
 SELECT body FROM facts AS f
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND object_id = :object_id {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id AND object_id = :object_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_triple
 SELECT body FROM facts AS f
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id
   AND type = :type AND object_id = :object_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_object
 SELECT body FROM facts AS f
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND object_id = :object_id {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND object_id = :object_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_object_type
 SELECT body FROM facts AS f
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND object_id = :object_id AND type = :type {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND object_id = :object_id AND type = :type {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_type
 SELECT body FROM facts AS f
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND type = :type {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND type = :type {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_related
 SELECT body FROM facts AS f
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_about
 -- Facts about one entity: the cost is that of the rows returned, however many it has.
 SELECT body FROM {about} AS about
-JOIN facts AS f ON f.id = about.fact_id AND {believed} AND f.wall = :wall
+JOIN facts AS f ON f.id = about.fact_id AND {believed} AND f.tenant = :tenant
 WHERE about.entity_id = :entity_id AND (:after::text IS NULL OR about.fact_id {past} :after) {filters}
 ORDER BY about.fact_id {order} LIMIT :limit;
 
 -- name: facts_from_episode
 SELECT body FROM facts AS f
-WHERE {believed} AND wall = :wall
+WHERE {believed} AND tenant = :tenant
   AND id IN (SELECT fact_id FROM {sources} WHERE episode_id = :episode_id) {filters}
 ORDER BY id {order} LIMIT :limit;
 
@@ -604,20 +604,20 @@ AND (:after::text IS NULL OR f.id {past} :after)
 
 -- name: entities_by_id
 SELECT body FROM entities AS e
-WHERE id = ANY(:ids::text[]) AND wall = :wall AND e.gone_at IS NULL
+WHERE id = ANY(:ids::text[]) AND tenant = :tenant AND e.gone_at IS NULL
 ORDER BY name, id LIMIT :limit;
 
 -- name: entities_by_key
 SELECT body FROM entities AS e WHERE id IN (
   SELECT a.entity_id FROM unnest(:keys::text[]) AS wanted (key)
-  JOIN aliases AS a ON a.wall = :wall
+  JOIN aliases AS a ON a.tenant = :tenant
     AND hashtextextended(a.key, 0) = hashtextextended(wanted.key, 0) AND a.key = wanted.key)
   AND e.gone_at IS NULL
 ORDER BY name, id LIMIT :limit;
 
--- name: entities_of_wall
+-- name: entities_of_tenant
 SELECT body FROM entities AS e
-WHERE wall = :wall AND left(name, 100) >= left(:after_name, 100)
+WHERE tenant = :tenant AND left(name, 100) >= left(:after_name, 100)
   AND (name, id) > (:after_name, :after_id)
   AND (:kind::text IS NULL OR kind = :kind)
   AND (:contains::text IS NULL OR strpos(key, :contains) > 0)
@@ -626,29 +626,29 @@ WHERE wall = :wall AND left(name, 100) >= left(:after_name, 100)
 ORDER BY left(name, 100), name, id LIMIT :limit;
 
 -- name: history
-SELECT * FROM events WHERE id = :id AND kind = 'fact' AND wall = :wall ORDER BY seq;
+SELECT * FROM events WHERE id = :id AND kind = 'fact' AND tenant = :tenant ORDER BY seq;
 
 -- name: changed_last
--- The last event that changed what is believed in a wall (a journalled episode does not), and the
--- last that changed how every wall is decided: the rule of a relation type, in no wall.
+-- The last event that changed what is believed in a tenant (a journalled episode does not), and the
+-- last that changed how every tenant is decided: the rule of a relation type, in no tenant.
 SELECT
   coalesce((
-    SELECT max(seq) FROM events WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD')
+    SELECT max(seq) FROM events WHERE tenant = :tenant AND (kind <> 'episode' OR action <> 'ADD')
   ), 0) AS seq,
   coalesce((
-    SELECT max(seq) FROM events WHERE wall = '' AND (kind <> 'episode' OR action <> 'ADD')
+    SELECT max(seq) FROM events WHERE tenant = '' AND (kind <> 'episode' OR action <> 'ADD')
   ), 0) AS types_seq;
 
 -- name: type_rules
 -- Every rule that a relation type had: the last one holds.
-SELECT seq, id, after FROM events WHERE wall = '' AND kind = 'type' ORDER BY seq;
+SELECT seq, id, after FROM events WHERE tenant = '' AND kind = 'type' ORDER BY seq;
 
 -- name: type_uses
 -- How often each type was said, and of how many.
 SELECT type, count(*) AS statements, count(DISTINCT subject_id) AS subjects FROM statements
-WHERE type IS NOT NULL AND NOT undone AND (:wall::text IS NULL OR wall = :wall)
+WHERE type IS NOT NULL AND NOT undone AND (:tenant::text IS NULL OR tenant = :tenant)
   AND ((:agent_id::text IS NULL AND :run_id::text IS NULL) OR episode_id IN (
-    SELECT id FROM episodes WHERE wall = :wall
+    SELECT id FROM episodes WHERE tenant = :tenant
       AND (:agent_id::text IS NULL OR agent_id = :agent_id)
       AND (:run_id::text IS NULL OR run_id = :run_id)
   ))
@@ -656,14 +656,14 @@ GROUP BY type ORDER BY type;
 
 -- name: sayings
 -- Where these types were said, each place once; in the order of the index.
-SELECT DISTINCT wall, subject_id, type FROM statements
+SELECT DISTINCT tenant, subject_id, type FROM statements
 WHERE subject_id IS NOT NULL AND type = ANY(:types::text[])
-  AND (wall, subject_id, type) > (:after_wall, :after_subject, :after_type)
-ORDER BY wall, subject_id, type LIMIT :limit;
+  AND (tenant, subject_id, type) > (:after_tenant, :after_subject, :after_type)
+ORDER BY tenant, subject_id, type LIMIT :limit;
 
 -- name: count_sayings
 SELECT count(*) AS count FROM (
-  SELECT DISTINCT wall, subject_id, type FROM statements
+  SELECT DISTINCT tenant, subject_id, type FROM statements
   WHERE subject_id IS NOT NULL AND type = ANY(:types::text[])
 ) AS places;
 
@@ -676,47 +676,47 @@ SELECT version FROM graphmem_ledger FOR UPDATE;
 SELECT coalesce(max(seq), 0) AS head FROM events;
 
 -- name: events
-SELECT seq, at, kind, id, action, wall, after FROM events
+SELECT seq, at, kind, id, action, tenant, after FROM events
 WHERE seq > :after ORDER BY seq LIMIT :limit;
 
 -- name: spend_total
 -- What was spent on a day, or (no day) ever.
 SELECT calls, tokens_in + tokens_out AS tokens, micros FROM spend
-WHERE day = :day AND model = '' AND wall = '*';
+WHERE day = :day AND model = '' AND tenant = '*';
 
 -- name: spend
--- What was spent by day and model, of one wall or of all.
-SELECT day, model, coalesce(:wall::text, '') AS wall, CAST(sum(calls) AS bigint) AS calls,
+-- What was spent by day and model, of one tenant or of all.
+SELECT day, model, coalesce(:tenant::text, '') AS tenant, CAST(sum(calls) AS bigint) AS calls,
   CAST(sum(tokens_in) AS bigint) AS tokens_in, CAST(sum(tokens_out) AS bigint) AS tokens_out,
   CAST(sum(micros) AS bigint) AS micros
-FROM spend WHERE wall <> '*' AND (:wall::text IS NULL OR wall = :wall)
+FROM spend WHERE tenant <> '*' AND (:tenant::text IS NULL OR tenant = :tenant)
 GROUP BY day, model ORDER BY day, model;
 
 -- name: add_spend
-INSERT INTO spend (day, model, wall, calls, tokens_in, tokens_out, micros)
-VALUES (:day, :model, :wall, :calls, :tokens_in, :tokens_out, :micros)
-ON CONFLICT (day, model, wall) DO UPDATE SET calls = spend.calls + excluded.calls,
+INSERT INTO spend (day, model, tenant, calls, tokens_in, tokens_out, micros)
+VALUES (:day, :model, :tenant, :calls, :tokens_in, :tokens_out, :micros)
+ON CONFLICT (day, model, tenant) DO UPDATE SET calls = spend.calls + excluded.calls,
   tokens_in = spend.tokens_in + excluded.tokens_in,
   tokens_out = spend.tokens_out + excluded.tokens_out, micros = spend.micros + excluded.micros;
 
 -- name: entities_then
--- What became of every entity of a wall, up to a moment.
+-- What became of every entity of a tenant, up to a moment.
 SELECT id, action, after FROM events
-WHERE wall = :wall AND kind = 'entity' AND at <= :known_at ORDER BY seq;
+WHERE tenant = :tenant AND kind = 'entity' AND at <= :known_at ORDER BY seq;
 
 -- name: entities_then_by_id
 SELECT e.id, e.action, e.after FROM unnest(:ids::text[]) AS wanted(id) JOIN events AS e ON e.id = wanted.id
-WHERE e.wall = :wall AND e.kind = 'entity' AND e.at <= :known_at ORDER BY e.seq;
+WHERE e.tenant = :tenant AND e.kind = 'entity' AND e.at <= :known_at ORDER BY e.seq;
 
--- name: events_of_wall
--- The events of one wall up to a moment.
-SELECT seq, at, kind, id, action, wall, after FROM events
-WHERE wall = :wall AND seq > :after AND at <= :until ORDER BY seq LIMIT :limit;
+-- name: events_of_tenant
+-- The events of one tenant up to a moment.
+SELECT seq, at, kind, id, action, tenant, after FROM events
+WHERE tenant = :tenant AND seq > :after AND at <= :until ORDER BY seq LIMIT :limit;
 
 -- name: erased
--- One row if something of a wall was erased after an event.
+-- One row if something of a tenant was erased after an event.
 SELECT 1 AS found FROM events
-WHERE wall = :wall AND seq > :after AND action = 'ERASE' LIMIT 1;
+WHERE tenant = :tenant AND seq > :after AND action = 'ERASE' LIMIT 1;
 
 -- name: existing_episode
 SELECT id FROM episodes WHERE id = ANY(:ids::text[]) AND status <> 'undone';
@@ -741,28 +741,28 @@ FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
 WHERE m.episode_id = ANY(:ids::text[]);
 
 -- name: present_episode
-SELECT id FROM episodes WHERE status <> 'undone' AND (:wall::text IS NULL OR wall = :wall);
+SELECT id FROM episodes WHERE status <> 'undone' AND (:tenant::text IS NULL OR tenant = :tenant);
 
 -- name: present_turn
 -- Turns of episodes stored as they are (no inference) are facts already.
 SELECT t.id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
-WHERE e.infer AND e.status <> 'undone' AND (:wall::text IS NULL OR t.wall = :wall);
+WHERE e.infer AND e.status <> 'undone' AND (:tenant::text IS NULL OR t.tenant = :tenant);
 
 -- name: present_session
 -- Episodes whose turns are searched as one text.
 SELECT id FROM episodes
-WHERE infer AND status <> 'undone' AND (:wall::text IS NULL OR wall = :wall)
+WHERE infer AND status <> 'undone' AND (:tenant::text IS NULL OR tenant = :tenant)
   AND EXISTS (SELECT 1 FROM turns WHERE turns.episode_id = episodes.id);
 
 -- name: present_entity
-SELECT id FROM entities WHERE gone_at IS NULL AND (:wall::text IS NULL OR wall = :wall);
+SELECT id FROM entities WHERE gone_at IS NULL AND (:tenant::text IS NULL OR tenant = :tenant);
 
 -- name: present_fact
-SELECT id FROM facts WHERE retired_at IS NULL AND (:wall::text IS NULL OR wall = :wall);
+SELECT id FROM facts WHERE retired_at IS NULL AND (:tenant::text IS NULL OR tenant = :tenant);
 
 -- name: present_mention
 SELECT DISTINCT m.episode_id || ' ' || coalesce(e.merged_into, e.id) AS id FROM mentions AS m
-JOIN entities AS e ON e.id = m.entity_id WHERE :wall::text IS NULL OR e.wall = :wall;
+JOIN entities AS e ON e.id = m.entity_id WHERE :tenant::text IS NULL OR e.tenant = :tenant;
 
 -- name: cached
 SELECT digest, vector FROM embeddings
@@ -773,15 +773,15 @@ INSERT INTO embeddings (model, digest, vector) VALUES (:model, :digest, :vector)
 ON CONFLICT DO NOTHING;
 
 -- name: stats
--- Counts of one wall narrowed by agent and run, or (no wall) of the whole store.
+-- Counts of one tenant narrowed by agent and run, or (no tenant) of the whole store.
 WITH mine AS (
   SELECT id, status FROM episodes
-  WHERE status <> 'undone' AND (:wall::text IS NULL OR wall = :wall)
+  WHERE status <> 'undone' AND (:tenant::text IS NULL OR tenant = :tenant)
     AND (:agent_id::text IS NULL OR agent_id = :agent_id)
     AND (:run_id::text IS NULL OR run_id = :run_id)
 ), believed AS (
   SELECT f.id, f.type, f.modality FROM facts AS f
-  WHERE f.retired_at IS NULL AND (:wall::text IS NULL OR f.wall = :wall)
+  WHERE f.retired_at IS NULL AND (:tenant::text IS NULL OR f.tenant = :tenant)
     AND ((:agent_id::text IS NULL AND :run_id::text IS NULL) OR EXISTS (
       SELECT 1 FROM sources AS s WHERE s.fact_id = f.id
         AND (:agent_id::text IS NULL OR s.agent_id = :agent_id)
@@ -794,7 +794,7 @@ SELECT
   (SELECT count(*) FROM believed) AS facts,
   (SELECT count(*) FROM believed WHERE type IS NOT NULL AND modality = 'stated') AS relations,
   (CASE WHEN :agent_id::text IS NULL AND :run_id::text IS NULL
-    THEN (SELECT count(*) FROM entities WHERE gone_at IS NULL AND (:wall::text IS NULL OR wall = :wall))
+    THEN (SELECT count(*) FROM entities WHERE gone_at IS NULL AND (:tenant::text IS NULL OR tenant = :tenant))
     ELSE (SELECT count(*) FROM (
       SELECT coalesce(e.merged_into, e.id) FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
         WHERE m.episode_id IN (SELECT id FROM mine)
@@ -810,21 +810,21 @@ SELECT
 -- name: erase_targets
 -- Episodes of a scope: all that its agent and run narrow it to.
 SELECT id FROM episodes
-WHERE wall = :wall
+WHERE tenant = :tenant
   AND (:agent_id::text IS NULL OR agent_id = :agent_id)
   AND (:run_id::text IS NULL OR run_id = :run_id);
 
 -- name: erase_targets_by_id
 -- Of these episodes, those of a scope.
 SELECT id FROM episodes
-WHERE id = ANY(:ids::text[]) AND wall = :wall
+WHERE id = ANY(:ids::text[]) AND tenant = :tenant
   AND (:agent_id::text IS NULL OR agent_id = :agent_id)
   AND (:run_id::text IS NULL OR run_id = :run_id);
 
--- name: erase_facts_of_wall
--- Of these facts, the ones in this wall, retired ones too.
+-- name: erase_facts_of_tenant
+-- Of these facts, the ones in this tenant, retired ones too.
 SELECT DISTINCT id FROM facts
-WHERE wall = :wall AND id = ANY(:ids::text[]);
+WHERE tenant = :tenant AND id = ANY(:ids::text[]);
 
 -- name: bodies_of
 -- Every version of these facts, and these entities: their texts may have been embedded.

@@ -18,7 +18,7 @@ CREATE TABLE settings (
 CREATE TABLE episodes (
   n bigint PRIMARY KEY,
   id text COLLATE "C" NOT NULL UNIQUE,
-  wall text COLLATE "C" NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   place text COLLATE "C" NOT NULL,
   project_id text COLLATE "C" NOT NULL,
   user_id text COLLATE "C",
@@ -41,19 +41,19 @@ CREATE TABLE episodes (
   status text COLLATE "C" NOT NULL,
   reason text COLLATE "C"
 );
-CREATE INDEX episodes_by_wall ON episodes (wall, n);
+CREATE INDEX episodes_by_tenant ON episodes (tenant, n);
 CREATE INDEX episodes_by_place ON episodes (hashtextextended(place, 0), n);
 CREATE INDEX episodes_by_content
   ON episodes (hashtextextended(place, 0), content_hash, occurred_at);
 CREATE INDEX episodes_by_key ON episodes (hashtextextended(place, 0), idempotency_key)
   WHERE idempotency_key IS NOT NULL;
-CREATE INDEX episodes_unfinished ON episodes (status, wall, n) WHERE status <> 'done';
+CREATE INDEX episodes_unfinished ON episodes (status, tenant, n) WHERE status <> 'done';
 
 CREATE TABLE turns (
   id text COLLATE "C" PRIMARY KEY,
   episode_id text COLLATE "C" NOT NULL REFERENCES episodes (id),
   ordinal bigint NOT NULL,
-  wall text COLLATE "C" NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   speaker text COLLATE "C",
   role text COLLATE "C" NOT NULL,
   text text COLLATE "C" NOT NULL,
@@ -75,20 +75,20 @@ CREATE TABLE extractions (
 
 CREATE TABLE entities (
   id text COLLATE "C" PRIMARY KEY,
-  wall text COLLATE "C" NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   name text COLLATE "C" NOT NULL,
   key text COLLATE "C" NOT NULL,
   kind text COLLATE "C" NOT NULL,
   body text COLLATE "C" NOT NULL
 );
-CREATE INDEX entities_by_name ON entities (wall, left(name, 100), id);
+CREATE INDEX entities_by_name ON entities (tenant, left(name, 100), id);
 
 CREATE TABLE aliases (
-  wall text COLLATE "C" NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   key text COLLATE "C" NOT NULL,
   entity_id text COLLATE "C" NOT NULL REFERENCES entities (id)
 );
-CREATE INDEX aliases_by_key ON aliases (wall, hashtextextended(key, 0), entity_id);
+CREATE INDEX aliases_by_key ON aliases (tenant, hashtextextended(key, 0), entity_id);
 CREATE UNIQUE INDEX aliases_of_entity ON aliases (entity_id, hashtextextended(key, 0));
 
 CREATE TABLE mentions (
@@ -105,7 +105,7 @@ CREATE INDEX mentions_in_episode ON mentions (episode_id, entity_id);
 CREATE TABLE facts (
   id text COLLATE "C" NOT NULL,
   version bigint NOT NULL,
-  wall text COLLATE "C" NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   text_key text COLLATE "C" NOT NULL,
   subject_id text COLLATE "C",
   type text COLLATE "C",
@@ -116,13 +116,13 @@ CREATE TABLE facts (
   body text COLLATE "C" NOT NULL,
   PRIMARY KEY (id, version)
 );
-CREATE UNIQUE INDEX facts_now ON facts (wall, id) WHERE retired_at IS NULL;
-CREATE INDEX facts_by_text ON facts (wall, hashtextextended(text_key, 0), id) WHERE retired_at IS NULL;
-CREATE INDEX facts_by_subject ON facts (wall, subject_id, type, object_id, id)
+CREATE UNIQUE INDEX facts_now ON facts (tenant, id) WHERE retired_at IS NULL;
+CREATE INDEX facts_by_text ON facts (tenant, hashtextextended(text_key, 0), id) WHERE retired_at IS NULL;
+CREATE INDEX facts_by_subject ON facts (tenant, subject_id, type, object_id, id)
   WHERE retired_at IS NULL AND type IS NOT NULL;
-CREATE INDEX facts_by_object ON facts (wall, object_id, type, id)
+CREATE INDEX facts_by_object ON facts (tenant, object_id, type, id)
   WHERE retired_at IS NULL AND type IS NOT NULL;
-CREATE INDEX facts_by_type ON facts (wall, type, id)
+CREATE INDEX facts_by_type ON facts (tenant, type, id)
   WHERE retired_at IS NULL AND type IS NOT NULL;
 
 -- Of the present version of each fact that is believed.
@@ -150,7 +150,7 @@ CREATE TABLE events (
   kind text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
   action text COLLATE "C" NOT NULL,
-  wall text COLLATE "C" NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   episode_id text COLLATE "C",
   actor text COLLATE "C" NOT NULL,
   reason text COLLATE "C" NOT NULL,
@@ -158,7 +158,7 @@ CREATE TABLE events (
 );
 CREATE INDEX events_of_thing ON events (id, seq);
 CREATE INDEX events_by_episode ON events (episode_id, seq);
-CREATE INDEX events_by_wall ON events (wall, seq) WHERE kind <> 'episode' OR action <> 'ADD';
+CREATE INDEX events_by_tenant ON events (tenant, seq) WHERE kind <> 'episode' OR action <> 'ADD';
 
 CREATE TABLE embeddings (
   model text COLLATE "C" NOT NULL,

@@ -4,7 +4,7 @@
 -- attribute's value; `body` is the statement.
 CREATE TABLE statements (
   id text COLLATE "C" PRIMARY KEY,
-  wall text COLLATE "C" NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   episode_id text COLLATE "C" NOT NULL,
   subject_id text COLLATE "C",
   type text COLLATE "C",
@@ -13,11 +13,11 @@ CREATE TABLE statements (
   undone boolean NOT NULL,
   body text COLLATE "C" NOT NULL
 );
-CREATE INDEX statements_by_subject ON statements (wall, subject_id, type, left(object_id, 100))
+CREATE INDEX statements_by_subject ON statements (tenant, subject_id, type, left(object_id, 100))
   WHERE subject_id IS NOT NULL;
-CREATE INDEX statements_by_object ON statements (wall, left(object_id, 100), type)
+CREATE INDEX statements_by_object ON statements (tenant, left(object_id, 100), type)
   WHERE object_id IS NOT NULL;
-CREATE INDEX statements_by_text ON statements (wall, hashtextextended(text_key, 0));
+CREATE INDEX statements_by_text ON statements (tenant, hashtextextended(text_key, 0));
 CREATE INDEX statements_of_episode ON statements (episode_id);
 
 -- Which fact rests, or has rested, on which statement.
@@ -31,19 +31,19 @@ CREATE INDEX supports_of_fact ON supports (fact_id);
 -- What a person set by hand on a fact; `at` is when, and tells the events that came of it.
 CREATE TABLE edits (
   id text COLLATE "C" PRIMARY KEY,
-  wall text COLLATE "C" NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   fact_id text COLLATE "C" NOT NULL,
   at text COLLATE "C" NOT NULL,
   undone boolean NOT NULL,
   body text COLLATE "C" NOT NULL
 );
 CREATE INDEX edits_of_fact ON edits (fact_id);
-CREATE INDEX edits_by_time ON edits (wall, at);
+CREATE INDEX edits_by_time ON edits (tenant, at);
 
 -- Two entities that a person said are one; `body` is the kept one as it was before.
 CREATE TABLE merges (
   id text COLLATE "C" PRIMARY KEY,
-  wall text COLLATE "C" NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   kept_id text COLLATE "C" NOT NULL,
   gone_id text COLLATE "C" NOT NULL,
   at text COLLATE "C" NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE merges (
 );
 CREATE INDEX merges_of_kept ON merges (kept_id);
 CREATE INDEX merges_of_gone ON merges (gone_id);
-CREATE INDEX merges_by_time ON merges (wall, at);
+CREATE INDEX merges_by_time ON merges (tenant, at);
 
 -- The entity that it stands for since it was merged; and since when it is not seen any more, because
 -- it was, or because all that spoke of it was undone.
@@ -70,13 +70,13 @@ UPDATE facts SET begins_at = coalesce(
     THEN NULL ELSE coalesce(body::jsonb ->> 'stated_at', recorded_at) END);
 
 -- For what was believed at some time: the versions that are believed no more.
-CREATE INDEX facts_past ON facts (wall, id) WHERE retired_at IS NOT NULL;
-CREATE INDEX facts_past_by_text ON facts (wall, hashtextextended(text_key, 0)) WHERE retired_at IS NOT NULL;
-CREATE INDEX facts_past_by_subject ON facts (wall, subject_id, type, object_id, id)
+CREATE INDEX facts_past ON facts (tenant, id) WHERE retired_at IS NOT NULL;
+CREATE INDEX facts_past_by_text ON facts (tenant, hashtextextended(text_key, 0)) WHERE retired_at IS NOT NULL;
+CREATE INDEX facts_past_by_subject ON facts (tenant, subject_id, type, object_id, id)
   WHERE retired_at IS NOT NULL AND type IS NOT NULL;
-CREATE INDEX facts_past_by_object ON facts (wall, object_id, type, id)
+CREATE INDEX facts_past_by_object ON facts (tenant, object_id, type, id)
   WHERE retired_at IS NOT NULL AND type IS NOT NULL;
-CREATE INDEX facts_past_by_type ON facts (wall, type, id)
+CREATE INDEX facts_past_by_type ON facts (tenant, type, id)
   WHERE retired_at IS NOT NULL AND type IS NOT NULL;
 CREATE TABLE past_entities (
   entity_id text COLLATE "C" NOT NULL,
@@ -107,14 +107,14 @@ ON CONFLICT DO NOTHING;
 -- What was believed before there were statements is its own statement, one for each episode that
 -- supports it; the first has the fact's id.
 CREATE TEMP TABLE said ON COMMIT DROP AS
-SELECT f.id AS fact_id, f.body::jsonb AS body, f.wall AS wall, f.text_key AS text_key,
+SELECT f.id AS fact_id, f.body::jsonb AS body, f.tenant AS tenant, f.text_key AS text_key,
   s.episode_id AS episode_id,
   f.id || CASE WHEN row_number() OVER own = 1 THEN '' ELSE ':' || row_number() OVER own END AS id
 FROM facts AS f JOIN (SELECT DISTINCT fact_id, episode_id FROM sources) AS s ON s.fact_id = f.id
 WHERE f.retired_at IS NULL
 WINDOW own AS (PARTITION BY f.id ORDER BY s.episode_id);
-INSERT INTO statements (id, wall, episode_id, subject_id, type, object_id, text_key, undone, body)
-SELECT id, wall, episode_id, body ->> 'subject_id', body ->> 'type', body ->> 'object_id',
+INSERT INTO statements (id, tenant, episode_id, subject_id, type, object_id, text_key, undone, body)
+SELECT id, tenant, episode_id, body ->> 'subject_id', body ->> 'type', body ->> 'object_id',
   text_key, false,
   jsonb_build_object(
     'id', id, 'episode_id', episode_id, 'text', body ->> 'text',

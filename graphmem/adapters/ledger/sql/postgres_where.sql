@@ -83,7 +83,7 @@ EXISTS (SELECT 1 FROM jsonb_path_query({document}, {path}::jsonpath, '{}', true)
   WHERE {test})
 
 -- name: entity_name
-EXISTS (SELECT 1 FROM aliases AS a WHERE a.entity_id = e.id AND a.wall = e.wall
+EXISTS (SELECT 1 FROM aliases AS a WHERE a.entity_id = e.id AND a.tenant = e.tenant
   AND a.key NOT LIKE '~%' AND a.key {test})
 
 -- name: entity_kind

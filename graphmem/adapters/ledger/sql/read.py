@@ -40,7 +40,7 @@ _MOST_WAYS = 50
 def narrowed(scope: Scope | None) -> dict[str, Any]:
     """A scope as the statements take it; none is the whole store."""
     return {
-        "wall": scope.wall if scope else None,
+        "tenant": scope.tenant if scope else None,
         "agent_id": scope.narrow_agent_id if scope else None,
         "run_id": scope.run_id if scope else None,
     }
@@ -69,9 +69,10 @@ def with_turns(found: Rows, turns: Rows) -> list[Episode]:
 
 
 def within(episode: Episode, scope: Scope, status: str | None) -> bool:
-    """Whether an episode is in a scope's wall, narrowed by its agent and run, with that status."""
+    """Whether an episode is in a scope's tenant, narrowed by its agent and run, with that
+    status."""
     return (
-        episode.scope.wall == scope.wall
+        episode.scope.tenant == scope.tenant
         and scope.narrow_agent_id in {None, episode.scope.agent_id}
         and scope.run_id in {None, episode.scope.run_id}
         and status in {None, episode.status}
@@ -104,7 +105,7 @@ def ways_in(query: FactQuery) -> list[Ask]:
     """The statements for the first key that the query gives: of what is believed and, for another
     time, of what was believed then."""
     values: dict[str, Any] = {
-        "wall": query.wall,
+        "tenant": query.tenant,
         "agent_id": query.agent_id,
         "run_id": query.run_id,
         "current": stamp_or_none(query.current),
@@ -145,7 +146,7 @@ def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _way_of_filter(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
     """By what must hold of every fact that passes the filter, the narrowest first; else all facts
-    of the wall, in order."""
+    of the tenant, in order."""
     musts = {test.field: test.values for test in _musts(query.where)}
     for field, name, parameter in _FILTER_WAYS:
         values = musts.get(field, ())
@@ -153,7 +154,7 @@ def _way_of_filter(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
             for value in values:
                 yield name, {parameter: value}
             return
-    yield "facts_of_wall", {}
+    yield "facts_of_tenant", {}
 
 
 def _musts(where: Where | None) -> Iterator[Test]:
@@ -164,14 +165,14 @@ def _musts(where: Where | None) -> Iterator[Test]:
 
 def entities(query: EntityQuery) -> Ask:
     name, _, after_id = (query.after or "").partition("\0")
-    values: dict[str, Any] = {"wall": query.wall, "limit": query.limit}
+    values: dict[str, Any] = {"tenant": query.tenant, "limit": query.limit}
     if query.ids is not None:
         return Ask("entities_by_id", {**values, "ids": list(query.ids)})
     if query.keys is not None:
         return Ask("entities_by_key", {**values, "keys": list(query.keys)})
     values |= {"kind": query.kind, "contains": query.contains}
     values |= {"after_name": name, "after_id": after_id}
-    return Ask("entities_of_wall", values, where=query.where)
+    return Ask("entities_of_tenant", values, where=query.where)
 
 
 def mentions(
@@ -182,9 +183,9 @@ def mentions(
     most: int,
 ) -> list[Ask]:
     """Asks for what :func:`mentions_of` reads."""
-    asks = [Ask("named_in", {"wall": scope.wall, "ids": list(turn_ids)})] if turn_ids else []
+    asks = [Ask("named_in", {"tenant": scope.tenant, "ids": list(turn_ids)})] if turn_ids else []
     if entity_ids:
-        wanted = {"wall": scope.wall, "ids": list(entity_ids), "most": most}
+        wanted = {"tenant": scope.tenant, "ids": list(entity_ids), "most": most}
         narrow = {**narrowed(scope), "current": stamp_or_none(current)}
         asks += [Ask("turns_naming", {**narrow, **wanted}), Ask("facts_naming", wanted)]
     return asks
@@ -207,10 +208,10 @@ def mentions_of(asks: Sequence[Ask], answers: Sequence[Rows]) -> Mentions:
     )
 
 
-def standing(wall: str, episode_ids: Sequence[str]) -> list[Ask]:
+def standing(tenant: str, episode_ids: Sequence[str]) -> list[Ask]:
     """Asks for what :func:`standing_of` reads."""
-    statuses = Ask("statuses", {"wall": wall, "ids": list(episode_ids)})
-    return [Ask("changed_last", {"wall": wall}), *([statuses] if episode_ids else [])]
+    statuses = Ask("statuses", {"tenant": tenant, "ids": list(episode_ids)})
+    return [Ask("changed_last", {"tenant": tenant}), *([statuses] if episode_ids else [])]
 
 
 def standing_of(answers: Sequence[Rows]) -> Standing:
@@ -242,5 +243,5 @@ def origins_of(answers: Sequence[Rows]) -> Origins:
 
 
 def changed_seq(found: Rows) -> int:
-    """From the rows of ``changed_last``: a change for every wall is one in this."""
+    """From the rows of ``changed_last``: a change for every tenant is one in this."""
     return int(max(found[0]["seq"], found[0]["types_seq"]))

@@ -44,7 +44,7 @@ class Fresh:
                         kind=row["kind"],
                         id=row["id"],
                         action=row["action"],
-                        wall=row["wall"],
+                        tenant=row["tenant"],
                         value=value,
                     )
                 self._kept.append((kept, size))

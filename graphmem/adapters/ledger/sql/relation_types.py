@@ -1,4 +1,5 @@
-"""What a ledger keeps of relation types: their rules are events of no wall, the last one holds."""
+"""What a ledger keeps of relation types: their rules are events of no tenant, the last one
+holds."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.read import narrowed
 from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows
 from graphmem.model import Scope, TypeRule
-from graphmem.ports.ledger_relation_types import ALL_WALLS, Saying, TypeUse
+from graphmem.ports.ledger_relation_types import ALL_TENANTS, Saying, TypeUse
 
 
 def put_rules(log: Log, rules: Iterable[TypeRule], by: By) -> None:
@@ -19,7 +20,7 @@ def put_rules(log: Log, rules: Iterable[TypeRule], by: By) -> None:
             kind="type",
             id=rule.type,
             action="UPDATE",
-            wall=ALL_WALLS,
+            tenant=ALL_TENANTS,
             after=rows.as_json(rule),
         )
 
@@ -40,10 +41,10 @@ def uses_of(found: Rows) -> list[TypeUse]:
 
 
 def sayings(types: Collection[str], after: Saying | None, limit: int) -> Ask:
-    wall, subject_id, type = after or ("", "", "")
-    values = {"after_wall": wall, "after_subject": subject_id, "after_type": type}
+    tenant, subject_id, type = after or ("", "", "")
+    values = {"after_tenant": tenant, "after_subject": subject_id, "after_type": type}
     return Ask("sayings", {"types": sorted(types), **values, "limit": limit})
 
 
 def sayings_of(found: Rows) -> list[Saying]:
-    return [Saying(row["wall"], row["subject_id"], row["type"]) for row in found]
+    return [Saying(row["tenant"], row["subject_id"], row["type"]) for row in found]

@@ -73,7 +73,7 @@ def episode_row(episode: Episode) -> dict[str, Any]:
     scope = episode.scope
     return {
         "id": episode.id,
-        "wall": scope.wall,
+        "tenant": scope.tenant,
         "place": place(scope),
         "project_id": scope.project_id,
         "user_id": scope.user_id,
@@ -99,12 +99,12 @@ def episode_row(episode: Episode) -> dict[str, Any]:
     }
 
 
-def turn_row(turn: Turn, wall: str) -> dict[str, Any]:
+def turn_row(turn: Turn, tenant: str) -> dict[str, Any]:
     return {
         "id": turn.id,
         "episode_id": turn.episode_id,
         "ordinal": turn.ordinal,
-        "wall": wall,
+        "tenant": tenant,
         "speaker": turn.speaker,
         "role": turn.role,
         "text": turn.text,
@@ -116,7 +116,7 @@ def turn_row(turn: Turn, wall: str) -> dict[str, Any]:
 def entity_row(entity: Entity) -> dict[str, Any]:
     return {
         "id": entity.id,
-        "wall": entity.wall,
+        "tenant": entity.tenant,
         "name": entity.name,
         "key": name_key(entity.name),
         "kind": entity.kind,
@@ -128,7 +128,7 @@ def alias_rows(entity: Entity) -> list[dict[str, Any]]:
     """Every key that an entity can be found by."""
     names = (entity.name, *entity.aliases)
     keys = {key for name in names for key in alias_keys(name, entity.kind)}
-    return [{"wall": entity.wall, "key": key, "id": entity.id} for key in sorted(keys)]
+    return [{"tenant": entity.tenant, "key": key, "id": entity.id} for key in sorted(keys)]
 
 
 def source_rows(fact: Fact) -> list[dict[str, Any]]:
@@ -152,7 +152,7 @@ def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
     return {
         "id": fact.id,
         "version": fact.version,
-        "wall": fact.scope.wall,
+        "tenant": fact.scope.tenant,
         "text_key": text_key(fact.text) if key is None else key,
         "subject_id": fact.subject_id,
         "type": fact.type,
@@ -182,12 +182,12 @@ def _begins(fact: Fact) -> datetime | None:
     return fact.valid_at or (None if over else said)
 
 
-def statement_row(statement: Statement, wall: str, *, key: str | None = None) -> dict[str, Any]:
+def statement_row(statement: Statement, tenant: str, *, key: str | None = None) -> dict[str, Any]:
     """``key`` is :func:`sentence_of` it, where that is known already."""
     value = None if statement.value is None else "=" + value_key(statement.value)
     return {
         "id": statement.id,
-        "wall": wall,
+        "tenant": tenant,
         "episode_id": statement.episode_id,
         "subject_id": statement.subject_id,
         "type": statement.type,
@@ -202,10 +202,10 @@ def sentence_of(statement: Statement) -> str:
     return statement.key if statement.key is not None else text_key(statement.text)
 
 
-def edit_row(edit: Edit, wall: str) -> dict[str, Any]:
+def edit_row(edit: Edit, tenant: str) -> dict[str, Any]:
     return {
         "id": edit.id,
-        "wall": wall,
+        "tenant": tenant,
         "fact_id": edit.fact_id,
         "at": stamp(edit.at),
         "body": as_json(replace(edit, statement_ids=tuple(sorted(edit.statement_ids)))),
@@ -299,7 +299,7 @@ def to_event(row: Row) -> Event:
         kind=row["kind"],
         id=row["id"],
         action=row["action"],
-        wall=row["wall"],
+        tenant=row["tenant"],
         after=after,
     )
 

@@ -1,4 +1,4 @@
-"""What models cost, as a ledger keeps it: by day, model and wall, with the totals beside it."""
+"""What models cost, as a ledger keeps it: by day, model and tenant, with the totals beside it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import asdict
 from graphmem.adapters.ledger.sql.steps import Ask, Rows, Steps, ask_all, tell
 from graphmem.ports.ledger import Ceiling, Charge
 
-_TOTAL = "*"  # no digest of a wall is this
-"""The wall of the rows that add up a day, and (without a day) everything: what is spent is known
+_TOTAL = "*"  # no digest of a tenant is this
+"""The tenant of the rows that add up a day, and (without a day) everything: what is spent is known
 without adding up all that was ever spent."""
 
 
@@ -24,14 +24,14 @@ def charge(asked: Charge, ceilings: Sequence[Ceiling]) -> Steps[Ceiling | None]:
             if spent + _asked(asked, ceiling.what) > ceiling.most:
                 return ceiling
     row = asdict(asked)
-    total = {**row, "model": "", "wall": _TOTAL}
+    total = {**row, "model": "", "tenant": _TOTAL}
     yield from tell("add_spend", row, total, {**total, "day": ""})
     return None
 
 
-def charges(wall: str | None) -> Ask:
+def charges(tenant: str | None) -> Ask:
     """Asks for what :func:`charges_of` reads."""
-    return Ask("spend", {"wall": wall})
+    return Ask("spend", {"tenant": tenant})
 
 
 def charges_of(found: Rows) -> list[Charge]:

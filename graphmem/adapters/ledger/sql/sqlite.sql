@@ -55,17 +55,17 @@ SELECT place, id FROM (
 WHERE id IS NOT NULL;
 
 -- name: add_episode
-INSERT INTO episodes (id, wall, place, project_id, user_id, agent_id, run_id, kind, content,
+INSERT INTO episodes (id, tenant, place, project_id, user_id, agent_id, run_id, kind, content,
   content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, expires_at,
   memory_type, importance, metadata, tags, infer, status, reason, extraction)
-VALUES (:id, :wall, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :content,
+VALUES (:id, :tenant, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :content,
   :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id, :idempotency_key,
   :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status, :reason,
   :extraction);
 
 -- name: add_turn
-INSERT INTO turns (id, episode_id, ordinal, wall, speaker, role, text, occurred_at, source_id)
-VALUES (:id, :episode_id, :ordinal, :wall, :speaker, :role, :text, :occurred_at, :source_id);
+INSERT INTO turns (id, episode_id, ordinal, tenant, speaker, role, text, occurred_at, source_id)
+VALUES (:id, :episode_id, :ordinal, :tenant, :speaker, :role, :text, :occurred_at, :source_id);
 
 -- name: set_pending
 -- An undone episode is taken up again.
@@ -79,13 +79,13 @@ UPDATE episodes SET status = 'done', reason = NULL WHERE id IN (SELECT value FRO
 UPDATE episodes SET status = :status, reason = :reason WHERE id = :id AND status <> 'done';
 
 -- name: statuses
--- Of these episodes, in one wall or (no wall) anywhere.
+-- Of these episodes, in one tenant or (no tenant) anywhere.
 SELECT id, status FROM episodes
-WHERE id IN (SELECT value FROM json_each(:ids)) AND (:wall IS NULL OR wall = :wall);
+WHERE id IN (SELECT value FROM json_each(:ids)) AND (:tenant IS NULL OR tenant = :tenant);
 
 -- name: add_event
-INSERT INTO events (seq, at, kind, id, action, wall, episode_id, actor, reason, after)
-VALUES (:seq, :at, :kind, :id, :action, :wall, :episode_id, :actor, :reason, :after);
+INSERT INTO events (seq, at, kind, id, action, tenant, episode_id, actor, reason, after)
+VALUES (:seq, :at, :kind, :id, :action, :tenant, :episode_id, :actor, :reason, :after);
 
 -- name: keep_extraction
 -- Of an episode that was erased while it was extracted, nothing is kept.
@@ -101,8 +101,8 @@ SELECT extractor, version, raw, calls, tokens_in, tokens_out
 FROM extractions WHERE episode_id = :episode_id;
 
 -- name: put_entity
-INSERT INTO entities (id, wall, name, key, kind, body)
-VALUES (:id, :wall, :name, :key, :kind, :body)
+INSERT INTO entities (id, tenant, name, key, kind, body)
+VALUES (:id, :tenant, :name, :key, :kind, :body)
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, kind = excluded.kind,
   body = excluded.body;
 
@@ -110,7 +110,7 @@ ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, kind = 
 DELETE FROM aliases WHERE entity_id = :id;
 
 -- name: add_alias
-INSERT OR IGNORE INTO aliases (wall, key, entity_id) VALUES (:wall, :key, :id);
+INSERT OR IGNORE INTO aliases (tenant, key, entity_id) VALUES (:tenant, :key, :id);
 
 -- name: add_mention
 INSERT OR IGNORE INTO mentions (turn_id, entity_id, episode_id)
@@ -118,13 +118,13 @@ VALUES (:turn_id, :entity_id, :episode_id);
 
 -- name: facts_now
 -- The present versions of those of these facts that are believed.
-SELECT id, version, wall, body FROM facts
+SELECT id, version, tenant, body FROM facts
 WHERE id IN (SELECT value FROM json_each(:ids)) AND retired_at IS NULL;
 
 -- name: add_fact
-INSERT INTO facts (id, version, wall, text_key, subject_id, type, object_id, recorded_at,
+INSERT INTO facts (id, version, tenant, text_key, subject_id, type, object_id, recorded_at,
   retired_at, begins_at, ends_at, modality, body)
-VALUES (:id, :version, :wall, :text_key, :subject_id, :type, :object_id, :recorded_at,
+VALUES (:id, :version, :tenant, :text_key, :subject_id, :type, :object_id, :recorded_at,
   :retired_at, :begins_at, :ends_at, :modality, :body);
 
 -- name: replace_fact
@@ -157,9 +157,9 @@ INSERT OR IGNORE INTO sources (fact_id, episode_id, turn_id, agent_id, run_id)
 VALUES (:fact_id, :episode_id, :turn_id, :agent_id, :run_id);
 
 -- name: episodes
--- Episodes of a wall, narrowed by agent, run and status, oldest first.
+-- Episodes of a tenant, narrowed by agent, run and status, oldest first.
 SELECT * FROM episodes
-WHERE wall = :wall
+WHERE tenant = :tenant
   AND (:agent_id IS NULL OR agent_id = :agent_id)
   AND (:run_id IS NULL OR run_id = :run_id)
   AND (:status IS NULL OR status = :status)
@@ -168,7 +168,7 @@ ORDER BY n LIMIT :limit;
 -- name: episodes_unfinished
 -- As above, by way of the few that are not done.
 SELECT * FROM episodes
-WHERE status <> 'done' AND status = :status AND wall = :wall
+WHERE status <> 'done' AND status = :status AND tenant = :tenant
   AND (:agent_id IS NULL OR agent_id = :agent_id)
   AND (:run_id IS NULL OR run_id = :run_id)
 ORDER BY n LIMIT :limit;
@@ -183,7 +183,7 @@ ORDER BY episode_id, ordinal;
 -- name: turns_around
 -- Turns by id with their neighbours in the same episode.
 SELECT DISTINCT near.* FROM json_each(:ids) AS wanted
-JOIN turns AS hit ON hit.id = wanted.value AND hit.wall = :wall
+JOIN turns AS hit ON hit.id = wanted.value AND hit.tenant = :tenant
 JOIN turns AS near ON near.episode_id = hit.episode_id
   AND near.ordinal BETWEEN hit.ordinal - :around AND hit.ordinal + :around
 ORDER BY near.episode_id, near.ordinal;
@@ -192,15 +192,15 @@ ORDER BY near.episode_id, near.ordinal;
 -- The entities that turns name, each as the one that it stands for now, as JSON.
 SELECT m.turn_id, json_group_array(coalesce(e.merged_into, e.id)) AS ids
 FROM json_each(:ids) AS wanted CROSS JOIN mentions AS m ON m.turn_id = wanted.value
-CROSS JOIN entities AS e ON e.id = m.entity_id WHERE +e.wall = :wall GROUP BY m.turn_id;
+CROSS JOIN entities AS e ON e.id = m.entity_id WHERE +e.tenant = :tenant GROUP BY m.turn_id;
 
 -- name: turns_naming
 -- For each entity, and each that it stands for, the newest turns that name it, as JSON.
 WITH wanted (id, entity_id) AS (
-  SELECT id, id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND +wall = :wall
+  SELECT id, id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND +tenant = :tenant
   UNION ALL
   SELECT id, merged_into FROM entities
-  WHERE merged_into IN (SELECT value FROM json_each(:ids)) AND +wall = :wall)
+  WHERE merged_into IN (SELECT value FROM json_each(:ids)) AND +tenant = :tenant)
 SELECT entity_id, (SELECT json_group_array(turn_id) FROM (
   SELECT m.turn_id FROM mentions AS m JOIN episodes AS e ON e.id = m.episode_id
   WHERE m.entity_id = wanted.id
@@ -213,11 +213,11 @@ SELECT entity_id, (SELECT json_group_array(turn_id) FROM (
 SELECT value AS entity_id, (SELECT json_group_array(fact_id) FROM (
   SELECT fact_id FROM fact_entities WHERE entity_id = wanted.value
   ORDER BY fact_id DESC LIMIT :most)) AS ids FROM json_each(:ids) AS wanted
-WHERE EXISTS (SELECT 1 FROM entities WHERE id = wanted.value AND +wall = :wall);
+WHERE EXISTS (SELECT 1 FROM entities WHERE id = wanted.value AND +tenant = :tenant);
 
 -- name: add_statement
-INSERT INTO statements (id, wall, episode_id, subject_id, type, object_id, text_key, undone, body)
-VALUES (:id, :wall, :episode_id, :subject_id, :type, :object_id, :text_key, 0, :body)
+INSERT INTO statements (id, tenant, episode_id, subject_id, type, object_id, text_key, undone, body)
+VALUES (:id, :tenant, :episode_id, :subject_id, :type, :object_id, :text_key, 0, :body)
 ON CONFLICT (id) DO UPDATE SET subject_id = excluded.subject_id, type = excluded.type,
   object_id = excluded.object_id, text_key = excluded.text_key, undone = excluded.undone,
   body = excluded.body;
@@ -230,10 +230,10 @@ DELETE FROM statements WHERE episode_id = :id;
 INSERT OR IGNORE INTO supports (statement_id, fact_id) VALUES (:statement_id, :fact_id);
 
 -- name: statements_by_subject
--- "CROSS JOIN" keeps this order: the other way round the whole wall would be read.
+-- "CROSS JOIN" keeps this order: the other way round the whole tenant would be read.
 SELECT s.* FROM json_each(:subjects) AS a
 CROSS JOIN json_each(:types) AS b ON b.key = a.key
-CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+CROSS JOIN statements AS s ON s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
 WHERE NOT s.undone;
 
 -- name: statements_by_triple
@@ -241,71 +241,71 @@ WHERE NOT s.undone;
 SELECT s.* FROM json_each(:subjects) AS a
 CROSS JOIN json_each(:types) AS b ON b.key = a.key
 CROSS JOIN json_each(:objects) AS c ON c.key = a.key
-CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+CROSS JOIN statements AS s ON s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
   AND s.object_id = c.value
 WHERE NOT s.undone
 UNION ALL
 SELECT s.* FROM json_each(:subjects) AS a
 CROSS JOIN json_each(:types) AS b ON b.key = a.key
-CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value AND s.type = b.value
+CROSS JOIN statements AS s ON s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
   AND s.object_id IS NULL
 WHERE NOT s.undone;
 
 -- name: statements_by_object
 SELECT s.* FROM json_each(:objects) AS a
 CROSS JOIN json_each(:types) AS b ON b.key = a.key
-CROSS JOIN statements AS s ON s.wall = :wall AND s.object_id = a.value AND s.type = b.value
+CROSS JOIN statements AS s ON s.tenant = :tenant AND s.object_id = a.value AND s.type = b.value
 WHERE NOT s.undone;
 
 -- name: statements_by_text
 -- Of these sentences, and those that a fact worded so rests on.
 SELECT s.* FROM statements AS s
-WHERE s.wall = :wall AND s.text_key IN (SELECT value FROM json_each(:keys)) AND NOT s.undone
+WHERE s.tenant = :tenant AND s.text_key IN (SELECT value FROM json_each(:keys)) AND NOT s.undone
 UNION
 SELECT s.* FROM facts AS f JOIN supports AS p ON p.fact_id = f.id
 JOIN statements AS s ON s.id = p.statement_id
-WHERE f.retired_at IS NULL AND f.wall = :wall AND f.text_key IN (SELECT value FROM json_each(:keys)) AND f.type IS NULL AND NOT s.undone;
+WHERE f.retired_at IS NULL AND f.tenant = :tenant AND f.text_key IN (SELECT value FROM json_each(:keys)) AND f.type IS NULL AND NOT s.undone;
 
 -- name: heard
--- Which of these sentences (wall and key, as JSON) were told in their wall, or are what a present
+-- Which of these sentences (tenant and key, as JSON) were told in their tenant, or are what a present
 -- fact says.
-SELECT wall, key FROM (
-  SELECT json_extract(a.value, '$[0]') AS wall, json_extract(a.value, '$[1]') AS key
+SELECT tenant, key FROM (
+  SELECT json_extract(a.value, '$[0]') AS tenant, json_extract(a.value, '$[1]') AS key
   FROM json_each(:asked) AS a) AS w
-WHERE EXISTS (SELECT 1 FROM statements AS s WHERE s.wall = w.wall AND s.text_key = w.key)
+WHERE EXISTS (SELECT 1 FROM statements AS s WHERE s.tenant = w.tenant AND s.text_key = w.key)
   OR EXISTS (
     SELECT 1 FROM facts AS f
-    WHERE f.retired_at IS NULL AND f.wall = w.wall AND f.text_key = w.key);
+    WHERE f.retired_at IS NULL AND f.tenant = w.tenant AND f.text_key = w.key);
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
-WHERE s.episode_id IN (SELECT value FROM json_each(:ids)) AND +s.wall = :wall AND (:undone_too OR NOT s.undone);
+WHERE s.episode_id IN (SELECT value FROM json_each(:ids)) AND +s.tenant = :tenant AND (:undone_too OR NOT s.undone);
 
 -- name: statements_of_scope
 SELECT s.* FROM episodes AS e JOIN statements AS s ON s.episode_id = e.id
-WHERE e.wall = :wall AND NOT s.undone
+WHERE e.tenant = :tenant AND NOT s.undone
   AND (:agent_id IS NULL OR e.agent_id = :agent_id)
   AND (:run_id IS NULL OR e.run_id = :run_id);
 
 -- name: statements_by_id
-SELECT s.* FROM statements AS s WHERE s.id IN (SELECT value FROM json_each(:ids)) AND +s.wall = :wall AND NOT s.undone;
+SELECT s.* FROM statements AS s WHERE s.id IN (SELECT value FROM json_each(:ids)) AND +s.tenant = :tenant AND NOT s.undone;
 
 -- name: statements_of_facts
 SELECT s.* FROM statements AS s
 WHERE s.id IN (SELECT statement_id FROM supports WHERE fact_id IN (SELECT value FROM json_each(:ids)))
-  AND +s.wall = :wall AND NOT s.undone;
+  AND +s.tenant = :tenant AND NOT s.undone;
 
 -- name: statements_of_entities
 -- Said of these entities, or under a present fact about them.
 SELECT s.* FROM json_each(:ids) AS a
-CROSS JOIN statements AS s ON s.wall = :wall AND s.subject_id = a.value WHERE NOT s.undone
+CROSS JOIN statements AS s ON s.tenant = :tenant AND s.subject_id = a.value WHERE NOT s.undone
 UNION
 SELECT s.* FROM json_each(:ids) AS a
-CROSS JOIN statements AS s ON s.wall = :wall AND s.object_id = a.value WHERE NOT s.undone
+CROSS JOIN statements AS s ON s.tenant = :tenant AND s.object_id = a.value WHERE NOT s.undone
 UNION
 SELECT s.* FROM fact_entities AS about JOIN supports AS p ON p.fact_id = about.fact_id
 JOIN statements AS s ON s.id = p.statement_id
-WHERE about.entity_id IN (SELECT value FROM json_each(:ids)) AND +s.wall = :wall AND NOT s.undone;
+WHERE about.entity_id IN (SELECT value FROM json_each(:ids)) AND +s.tenant = :tenant AND NOT s.undone;
 
 -- name: facts_made_of
 -- The last version of each fact that rests, or has rested, on these statements.
@@ -343,15 +343,15 @@ WHERE e.id = :id AND next.previous_id = :id AND next.status <> 'undone' ORDER BY
 SELECT id FROM turns WHERE episode_id = :id;
 
 -- name: add_edit
-INSERT INTO edits (id, wall, fact_id, at, undone, body)
-VALUES (:id, :wall, :fact_id, :at, 0, :body);
+INSERT INTO edits (id, tenant, fact_id, at, undone, body)
+VALUES (:id, :tenant, :fact_id, :at, 0, :body);
 
 -- name: undo_edit
 UPDATE edits SET undone = 1 WHERE id = :id;
 
 -- name: add_merge
-INSERT INTO merges (id, wall, kept_id, gone_id, at, undone, body)
-VALUES (:id, :wall, :kept_id, :gone_id, :at, 0, :body);
+INSERT INTO merges (id, tenant, kept_id, gone_id, at, undone, body)
+VALUES (:id, :tenant, :kept_id, :gone_id, :at, 0, :body);
 
 -- name: undo_merge
 UPDATE merges SET undone = 1 WHERE id = :id;
@@ -360,11 +360,11 @@ UPDATE merges SET undone = 1 WHERE id = :id;
 -- The merges that an entity was kept or gone in, and that still count.
 SELECT m.id, m.kept_id, m.gone_id, m.at, m.body, e.body AS gone
 FROM merges AS m JOIN entities AS e ON e.id = m.gone_id
-WHERE +m.wall = :wall AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
+WHERE +m.tenant = :tenant AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
 ORDER BY m.at, m.id;
 
 -- name: merge_by_id
-SELECT id, wall, kept_id, gone_id, at, body FROM merges WHERE id = :id AND NOT undone;
+SELECT id, tenant, kept_id, gone_id, at, body FROM merges WHERE id = :id AND NOT undone;
 
 -- name: merged_away
 -- Entities that this one now stands for.
@@ -387,21 +387,21 @@ WHERE m.episode_id IN (SELECT episode_id FROM mentions WHERE entity_id IN (SELEC
 GROUP BY m.episode_id, coalesce(e.merged_into, e.id) ORDER BY 1, 2;
 
 -- name: event_by_seq
-SELECT * FROM events WHERE seq = :seq AND wall = :wall AND kind IN ('fact', 'entity');
+SELECT * FROM events WHERE seq = :seq AND tenant = :tenant AND kind IN ('fact', 'entity');
 
 -- name: event_before
-SELECT after FROM events WHERE id = :id AND seq < :seq AND wall = :wall ORDER BY seq DESC LIMIT 1;
+SELECT after FROM events WHERE id = :id AND seq < :seq AND tenant = :tenant ORDER BY seq DESC LIMIT 1;
 
 -- name: edits_at
-SELECT body FROM edits WHERE wall = :wall AND at = :at AND NOT undone;
+SELECT body FROM edits WHERE tenant = :tenant AND at = :at AND NOT undone;
 
 -- name: merges_at
 SELECT m.id, m.kept_id, m.gone_id, m.at, m.body, e.body AS gone
 FROM merges AS m JOIN entities AS e ON e.id = m.gone_id
-WHERE m.wall = :wall AND m.at = :at AND NOT m.undone;
+WHERE m.tenant = :tenant AND m.at = :at AND NOT m.undone;
 
 -- name: all_entities
-SELECT id, wall, body FROM entities WHERE id > :after ORDER BY id LIMIT :limit;
+SELECT id, tenant, body FROM entities WHERE id > :after ORDER BY id LIMIT :limit;
 
 -- name: existing_by_recorded
 -- Of these episodes, those that had arrived by then.
@@ -451,7 +451,7 @@ WHERE v.id IN (SELECT value FROM json_each(:ids)) AND v.kind = 'entity';
 -- name: statements_like
 -- Others with the key of one of these sentences.
 SELECT DISTINCT s.id, s.text_key, s.body FROM statements AS gone
-JOIN statements AS s ON s.wall = gone.wall AND s.text_key = gone.text_key
+JOIN statements AS s ON s.tenant = gone.tenant AND s.text_key = gone.text_key
 WHERE gone.id IN (SELECT value FROM json_each(:ids)) AND s.id NOT IN (SELECT value FROM json_each(:ids));
 
 -- name: replace_statement
@@ -498,76 +498,76 @@ DELETE FROM facts WHERE id = :id AND version = :version;
 -- name: events_of
 SELECT seq, id, after FROM events WHERE id IN (SELECT value FROM json_each(:ids)) AND kind = 'fact' AND after IS NOT NULL;
 
--- name: facts_of_wall
+-- name: facts_of_tenant
 -- This and the following come twice: as they are, of what is believed, and with `_then`, of
 -- versions that are believed no more but were at some time. Those of relations, up to facts_related,
 -- also with `_earliest`: by when they began, else (only that is known of them) ended.
 SELECT body FROM facts AS f
-WHERE {believed} AND wall = :wall AND (:after IS NULL OR id {past} :after) {filters}
+WHERE {believed} AND tenant = :tenant AND (:after IS NULL OR id {past} :after) {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_id
 SELECT body FROM facts AS f
-WHERE {believed} AND wall = :wall AND id IN (SELECT value FROM json_each(:ids)) {filters}
+WHERE {believed} AND tenant = :tenant AND id IN (SELECT value FROM json_each(:ids)) {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_text
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_text
-WHERE {believed} AND wall = :wall AND text_key = :text_key {filters}
+WHERE {believed} AND tenant = :tenant AND text_key = :text_key {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_subject
--- Named indexes: left alone, SQLite walks the whole wall to save itself the sorting.
+-- Named indexes: left alone, SQLite walks the whole tenant to save itself the sorting.
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_subject_type
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND type = :type {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id AND type = :type {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_subject_object
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id AND object_id = :object_id {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id AND object_id = :object_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_triple
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND subject_id = :subject_id
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id
   AND type = :type AND object_id = :object_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_object
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND object_id = :object_id {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND object_id = :object_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_object_type
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND object_id = :object_id AND type = :type {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND object_id = :object_id AND type = :type {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_type
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_type
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall AND type = :type {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND type = :type {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_related
 SELECT body FROM facts AS f INDEXED BY facts{then}_by_type
-WHERE {believed} AND f.type IS NOT NULL AND wall = :wall {filters}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_about
 -- Facts about one entity: the cost is that of the rows returned, however many it has.
 SELECT body FROM {about} AS about
-CROSS JOIN facts AS f ON f.id = about.fact_id AND {believed} AND f.wall = :wall
+CROSS JOIN facts AS f ON f.id = about.fact_id AND {believed} AND f.tenant = :tenant
 WHERE about.entity_id = :entity_id AND (:after IS NULL OR about.fact_id {past} :after) {filters}
 ORDER BY about.fact_id {order} LIMIT :limit;
 
 -- name: facts_from_episode
 SELECT body FROM facts AS f
-WHERE {believed} AND wall = :wall
+WHERE {believed} AND tenant = :tenant
   AND id IN (SELECT fact_id FROM {sources} WHERE episode_id = :episode_id) {filters}
 ORDER BY id {order} LIMIT :limit;
 
@@ -586,21 +586,21 @@ AND (:after IS NULL OR f.id {past} :after)
 /*where*/;
 
 -- name: entities_by_id
--- The plus signs keep SQLite from walking the whole wall by name to save itself the sorting.
+-- The plus signs keep SQLite from walking the whole tenant by name to save itself the sorting.
 SELECT body FROM entities AS e
-WHERE id IN (SELECT value FROM json_each(:ids)) AND +wall = :wall AND e.gone_at IS NULL
+WHERE id IN (SELECT value FROM json_each(:ids)) AND +tenant = :tenant AND e.gone_at IS NULL
 ORDER BY +name, +id LIMIT :limit;
 
 -- name: entities_by_key
 SELECT DISTINCT e.body, e.name, e.id FROM json_each(:keys) AS wanted
-JOIN aliases AS a ON a.wall = :wall AND a.key = wanted.value
+JOIN aliases AS a ON a.tenant = :tenant AND a.key = wanted.value
 JOIN entities AS e ON e.id = a.entity_id
 WHERE e.gone_at IS NULL
 ORDER BY e.name, e.id LIMIT :limit;
 
--- name: entities_of_wall
+-- name: entities_of_tenant
 SELECT body FROM entities AS e
-WHERE wall = :wall AND (name, id) > (:after_name, :after_id)
+WHERE tenant = :tenant AND (name, id) > (:after_name, :after_id)
   AND (:kind IS NULL OR kind = :kind)
   AND (:contains IS NULL OR instr(key, :contains) > 0)
   AND e.gone_at IS NULL
@@ -608,43 +608,43 @@ WHERE wall = :wall AND (name, id) > (:after_name, :after_id)
 ORDER BY name, id LIMIT :limit;
 
 -- name: history
-SELECT * FROM events WHERE id = :id AND kind = 'fact' AND +wall = :wall ORDER BY seq;
+SELECT * FROM events WHERE id = :id AND kind = 'fact' AND +tenant = :tenant ORDER BY seq;
 
 -- name: changed_last
--- The last event that changed what is believed in a wall (a journalled episode does not), and the
--- last that changed how every wall is decided: the rule of a relation type, in no wall.
+-- The last event that changed what is believed in a tenant (a journalled episode does not), and the
+-- last that changed how every tenant is decided: the rule of a relation type, in no tenant.
 SELECT
   coalesce((
-    SELECT max(seq) FROM events WHERE wall = :wall AND (kind <> 'episode' OR action <> 'ADD')
+    SELECT max(seq) FROM events WHERE tenant = :tenant AND (kind <> 'episode' OR action <> 'ADD')
   ), 0) AS seq,
   coalesce((
-    SELECT max(seq) FROM events WHERE wall = '' AND (kind <> 'episode' OR action <> 'ADD')
+    SELECT max(seq) FROM events WHERE tenant = '' AND (kind <> 'episode' OR action <> 'ADD')
   ), 0) AS types_seq;
 
 -- name: type_rules
 -- Every rule that a relation type had: the last one holds.
-SELECT seq, id, after FROM events WHERE wall = '' AND kind = 'type' ORDER BY seq;
+SELECT seq, id, after FROM events WHERE tenant = '' AND kind = 'type' ORDER BY seq;
 
 -- name: type_uses
 -- How often each type was said, and of how many.
 SELECT type, count(*) AS statements, count(DISTINCT subject_id) AS subjects FROM statements
-WHERE type IS NOT NULL AND NOT undone AND (:wall IS NULL OR wall = :wall)
+WHERE type IS NOT NULL AND NOT undone AND (:tenant IS NULL OR tenant = :tenant)
   AND ((:agent_id IS NULL AND :run_id IS NULL) OR episode_id IN (
-    SELECT id FROM episodes WHERE wall = :wall
+    SELECT id FROM episodes WHERE tenant = :tenant
       AND (:agent_id IS NULL OR agent_id = :agent_id) AND (:run_id IS NULL OR run_id = :run_id)
   ))
 GROUP BY type ORDER BY type;
 
 -- name: sayings
 -- Where these types were said, each place once; from the index alone.
-SELECT DISTINCT wall, subject_id, type FROM statements
+SELECT DISTINCT tenant, subject_id, type FROM statements
 WHERE subject_id IS NOT NULL AND type IN (SELECT value FROM json_each(:types))
-  AND (wall, subject_id, type) > (:after_wall, :after_subject, :after_type)
-ORDER BY wall, subject_id, type LIMIT :limit;
+  AND (tenant, subject_id, type) > (:after_tenant, :after_subject, :after_type)
+ORDER BY tenant, subject_id, type LIMIT :limit;
 
 -- name: count_sayings
 SELECT count(*) AS count FROM (
-  SELECT DISTINCT wall, subject_id, type FROM statements
+  SELECT DISTINCT tenant, subject_id, type FROM statements
   WHERE subject_id IS NOT NULL AND type IN (SELECT value FROM json_each(:types))
 );
 
@@ -652,47 +652,47 @@ SELECT count(*) AS count FROM (
 SELECT coalesce(max(seq), 0) AS head FROM events;
 
 -- name: events
-SELECT seq, at, kind, id, action, wall, after FROM events
+SELECT seq, at, kind, id, action, tenant, after FROM events
 WHERE seq > :after ORDER BY seq LIMIT :limit;
 
 -- name: spend_total
 -- What was spent on a day, or (no day) ever.
 SELECT calls, tokens_in + tokens_out AS tokens, micros FROM spend
-WHERE day = :day AND model = '' AND wall = '*';
+WHERE day = :day AND model = '' AND tenant = '*';
 
 -- name: spend
--- What was spent by day and model, of one wall or of all.
-SELECT day, model, coalesce(:wall, '') AS wall, CAST(sum(calls) AS bigint) AS calls,
+-- What was spent by day and model, of one tenant or of all.
+SELECT day, model, coalesce(:tenant, '') AS tenant, CAST(sum(calls) AS bigint) AS calls,
   CAST(sum(tokens_in) AS bigint) AS tokens_in, CAST(sum(tokens_out) AS bigint) AS tokens_out,
   CAST(sum(micros) AS bigint) AS micros
-FROM spend WHERE wall <> '*' AND (:wall IS NULL OR wall = :wall)
+FROM spend WHERE tenant <> '*' AND (:tenant IS NULL OR tenant = :tenant)
 GROUP BY day, model ORDER BY day, model;
 
 -- name: add_spend
-INSERT INTO spend (day, model, wall, calls, tokens_in, tokens_out, micros)
-VALUES (:day, :model, :wall, :calls, :tokens_in, :tokens_out, :micros)
-ON CONFLICT (day, model, wall) DO UPDATE SET calls = spend.calls + excluded.calls,
+INSERT INTO spend (day, model, tenant, calls, tokens_in, tokens_out, micros)
+VALUES (:day, :model, :tenant, :calls, :tokens_in, :tokens_out, :micros)
+ON CONFLICT (day, model, tenant) DO UPDATE SET calls = spend.calls + excluded.calls,
   tokens_in = spend.tokens_in + excluded.tokens_in,
   tokens_out = spend.tokens_out + excluded.tokens_out, micros = spend.micros + excluded.micros;
 
 -- name: entities_then
--- What became of every entity of a wall, up to a moment.
+-- What became of every entity of a tenant, up to a moment.
 SELECT id, action, after FROM events
-WHERE wall = :wall AND kind = 'entity' AND at <= :known_at ORDER BY seq;
+WHERE tenant = :tenant AND kind = 'entity' AND at <= :known_at ORDER BY seq;
 
 -- name: entities_then_by_id
 SELECT e.id, e.action, e.after FROM json_each(:ids) AS wanted JOIN events AS e ON e.id = wanted.value
-WHERE e.wall = :wall AND e.kind = 'entity' AND e.at <= :known_at ORDER BY e.seq;
+WHERE e.tenant = :tenant AND e.kind = 'entity' AND e.at <= :known_at ORDER BY e.seq;
 
--- name: events_of_wall
--- The events of one wall up to a moment.
-SELECT seq, at, kind, id, action, wall, after FROM events
-WHERE wall = :wall AND seq > :after AND at <= :until ORDER BY seq LIMIT :limit;
+-- name: events_of_tenant
+-- The events of one tenant up to a moment.
+SELECT seq, at, kind, id, action, tenant, after FROM events
+WHERE tenant = :tenant AND seq > :after AND at <= :until ORDER BY seq LIMIT :limit;
 
 -- name: erased
--- One row if something of a wall was erased after an event.
+-- One row if something of a tenant was erased after an event.
 SELECT 1 AS found FROM events
-WHERE wall = :wall AND seq > :after AND action = 'ERASE' LIMIT 1;
+WHERE tenant = :tenant AND seq > :after AND action = 'ERASE' LIMIT 1;
 
 -- name: existing_episode
 SELECT id FROM episodes WHERE id IN (SELECT value FROM json_each(:ids)) AND status <> 'undone';
@@ -717,28 +717,28 @@ FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
 WHERE m.episode_id IN (SELECT value FROM json_each(:ids));
 
 -- name: present_episode
-SELECT id FROM episodes WHERE status <> 'undone' AND (:wall IS NULL OR wall = :wall);
+SELECT id FROM episodes WHERE status <> 'undone' AND (:tenant IS NULL OR tenant = :tenant);
 
 -- name: present_turn
 -- Turns of episodes stored as they are (no inference) are facts already.
 SELECT t.id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
-WHERE e.infer AND e.status <> 'undone' AND (:wall IS NULL OR t.wall = :wall);
+WHERE e.infer AND e.status <> 'undone' AND (:tenant IS NULL OR t.tenant = :tenant);
 
 -- name: present_session
 -- Episodes whose turns are searched as one text.
 SELECT id FROM episodes
-WHERE infer AND status <> 'undone' AND (:wall IS NULL OR wall = :wall)
+WHERE infer AND status <> 'undone' AND (:tenant IS NULL OR tenant = :tenant)
   AND EXISTS (SELECT 1 FROM turns WHERE turns.episode_id = episodes.id);
 
 -- name: present_entity
-SELECT id FROM entities WHERE gone_at IS NULL AND (:wall IS NULL OR wall = :wall);
+SELECT id FROM entities WHERE gone_at IS NULL AND (:tenant IS NULL OR tenant = :tenant);
 
 -- name: present_fact
-SELECT id FROM facts WHERE retired_at IS NULL AND (:wall IS NULL OR wall = :wall);
+SELECT id FROM facts WHERE retired_at IS NULL AND (:tenant IS NULL OR tenant = :tenant);
 
 -- name: present_mention
 SELECT DISTINCT m.episode_id || ' ' || coalesce(e.merged_into, e.id) AS id FROM mentions AS m
-JOIN entities AS e ON e.id = m.entity_id WHERE :wall IS NULL OR e.wall = :wall;
+JOIN entities AS e ON e.id = m.entity_id WHERE :tenant IS NULL OR e.tenant = :tenant;
 
 -- name: cached
 SELECT digest, vector FROM embeddings
@@ -748,15 +748,15 @@ WHERE model = :model AND digest IN (SELECT value FROM json_each(:digests));
 INSERT OR IGNORE INTO embeddings (model, digest, vector) VALUES (:model, :digest, :vector);
 
 -- name: stats
--- Counts of one wall narrowed by agent and run, or (no wall) of the whole store.
+-- Counts of one tenant narrowed by agent and run, or (no tenant) of the whole store.
 WITH mine AS (
   SELECT id, status FROM episodes
-  WHERE status <> 'undone' AND (:wall IS NULL OR wall = :wall)
+  WHERE status <> 'undone' AND (:tenant IS NULL OR tenant = :tenant)
     AND (:agent_id IS NULL OR agent_id = :agent_id)
     AND (:run_id IS NULL OR run_id = :run_id)
 ), believed AS (
   SELECT f.id, f.type, f.modality FROM facts AS f
-  WHERE f.retired_at IS NULL AND (:wall IS NULL OR f.wall = :wall)
+  WHERE f.retired_at IS NULL AND (:tenant IS NULL OR f.tenant = :tenant)
     AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
       SELECT 1 FROM sources AS s WHERE s.fact_id = f.id
         AND (:agent_id IS NULL OR s.agent_id = :agent_id)
@@ -769,7 +769,7 @@ SELECT
   (SELECT count(*) FROM believed) AS facts,
   (SELECT count(*) FROM believed WHERE type IS NOT NULL AND modality = 'stated') AS relations,
   (CASE WHEN :agent_id IS NULL AND :run_id IS NULL
-    THEN (SELECT count(*) FROM entities WHERE gone_at IS NULL AND (:wall IS NULL OR wall = :wall))
+    THEN (SELECT count(*) FROM entities WHERE gone_at IS NULL AND (:tenant IS NULL OR tenant = :tenant))
     ELSE (SELECT count(*) FROM (
       SELECT coalesce(e.merged_into, e.id) FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
         WHERE m.episode_id IN (SELECT id FROM mine)
@@ -785,21 +785,21 @@ SELECT
 -- name: erase_targets
 -- Episodes of a scope: all that its agent and run narrow it to.
 SELECT id FROM episodes
-WHERE wall = :wall
+WHERE tenant = :tenant
   AND (:agent_id IS NULL OR agent_id = :agent_id)
   AND (:run_id IS NULL OR run_id = :run_id);
 
 -- name: erase_targets_by_id
--- Of these episodes, those of a scope. The plus sign keeps SQLite from walking the whole wall.
+-- Of these episodes, those of a scope. The plus sign keeps SQLite from walking the whole tenant.
 SELECT id FROM episodes
-WHERE id IN (SELECT value FROM json_each(:ids)) AND +wall = :wall
+WHERE id IN (SELECT value FROM json_each(:ids)) AND +tenant = :tenant
   AND (:agent_id IS NULL OR agent_id = :agent_id)
   AND (:run_id IS NULL OR run_id = :run_id);
 
--- name: erase_facts_of_wall
--- Of these facts, the ones in this wall, retired ones too.
+-- name: erase_facts_of_tenant
+-- Of these facts, the ones in this tenant, retired ones too.
 SELECT DISTINCT id FROM facts
-WHERE wall = :wall AND id IN (SELECT value FROM json_each(:ids));
+WHERE tenant = :tenant AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: bodies_of
 -- Every version of these facts, and these entities: their texts may have been embedded.

@@ -8,7 +8,7 @@ CREATE TABLE settings (
 CREATE TABLE episodes (
   n INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
-  wall TEXT NOT NULL,
+  tenant TEXT NOT NULL,
   place TEXT NOT NULL,
   project_id TEXT NOT NULL,
   user_id TEXT,
@@ -31,18 +31,18 @@ CREATE TABLE episodes (
   status TEXT NOT NULL,
   reason TEXT
 );
-CREATE INDEX episodes_by_wall ON episodes (wall, n);
+CREATE INDEX episodes_by_tenant ON episodes (tenant, n);
 CREATE INDEX episodes_by_place ON episodes (place, n);
 CREATE INDEX episodes_by_content ON episodes (place, content_hash, occurred_at);
 CREATE UNIQUE INDEX episodes_by_key ON episodes (place, idempotency_key)
   WHERE idempotency_key IS NOT NULL;
-CREATE INDEX episodes_unfinished ON episodes (status, wall, n) WHERE status <> 'done';
+CREATE INDEX episodes_unfinished ON episodes (status, tenant, n) WHERE status <> 'done';
 
 CREATE TABLE turns (
   id TEXT PRIMARY KEY,
   episode_id TEXT NOT NULL REFERENCES episodes (id),
   ordinal INTEGER NOT NULL,
-  wall TEXT NOT NULL,
+  tenant TEXT NOT NULL,
   speaker TEXT,
   role TEXT NOT NULL,
   text TEXT NOT NULL,
@@ -64,19 +64,19 @@ CREATE TABLE extractions (
 
 CREATE TABLE entities (
   id TEXT PRIMARY KEY,
-  wall TEXT NOT NULL,
+  tenant TEXT NOT NULL,
   name TEXT NOT NULL,
   key TEXT NOT NULL,
   kind TEXT NOT NULL,
   body TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX entities_by_name ON entities (wall, name, id);
+CREATE INDEX entities_by_name ON entities (tenant, name, id);
 
 CREATE TABLE aliases (
-  wall TEXT NOT NULL,
+  tenant TEXT NOT NULL,
   key TEXT NOT NULL,
   entity_id TEXT NOT NULL REFERENCES entities (id),
-  PRIMARY KEY (wall, key, entity_id)
+  PRIMARY KEY (tenant, key, entity_id)
 ) WITHOUT ROWID;
 CREATE INDEX aliases_of_entity ON aliases (entity_id);
 
@@ -94,7 +94,7 @@ CREATE INDEX mentions_in_episode ON mentions (episode_id, entity_id);
 CREATE TABLE facts (
   id TEXT NOT NULL,
   version INTEGER NOT NULL,
-  wall TEXT NOT NULL,
+  tenant TEXT NOT NULL,
   text_key TEXT NOT NULL,
   subject_id TEXT,
   type TEXT,
@@ -105,13 +105,13 @@ CREATE TABLE facts (
   body TEXT NOT NULL,
   PRIMARY KEY (id, version)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX facts_now ON facts (wall, id) WHERE retired_at IS NULL;
-CREATE INDEX facts_by_text ON facts (wall, text_key) WHERE retired_at IS NULL;
-CREATE INDEX facts_by_subject ON facts (wall, subject_id, type, object_id, id)
+CREATE UNIQUE INDEX facts_now ON facts (tenant, id) WHERE retired_at IS NULL;
+CREATE INDEX facts_by_text ON facts (tenant, text_key) WHERE retired_at IS NULL;
+CREATE INDEX facts_by_subject ON facts (tenant, subject_id, type, object_id, id)
   WHERE retired_at IS NULL AND type IS NOT NULL;
-CREATE INDEX facts_by_object ON facts (wall, object_id, type, id)
+CREATE INDEX facts_by_object ON facts (tenant, object_id, type, id)
   WHERE retired_at IS NULL AND type IS NOT NULL;
-CREATE INDEX facts_by_type ON facts (wall, type, id)
+CREATE INDEX facts_by_type ON facts (tenant, type, id)
   WHERE retired_at IS NULL AND type IS NOT NULL;
 
 -- Of the present version of each fact that is believed.
@@ -139,7 +139,7 @@ CREATE TABLE events (
   kind TEXT NOT NULL,
   id TEXT NOT NULL,
   action TEXT NOT NULL,
-  wall TEXT NOT NULL,
+  tenant TEXT NOT NULL,
   episode_id TEXT,
   actor TEXT NOT NULL,
   reason TEXT NOT NULL,

@@ -1,5 +1,5 @@
--- For many writers: what changed in a wall since something was decided about it.
-CREATE INDEX IF NOT EXISTS events_by_wall ON events (wall, seq)
+-- For many writers: what changed in a tenant since something was decided about it.
+CREATE INDEX IF NOT EXISTS events_by_tenant ON events (tenant, seq)
   WHERE kind <> 'episode' OR action <> 'ADD';
 
 -- For moving house: up to where each table has been loaded from another ledger.

@@ -4,7 +4,7 @@
 -- attribute's value; `body` is the statement.
 CREATE TABLE statements (
   id TEXT PRIMARY KEY,
-  wall TEXT NOT NULL,
+  tenant TEXT NOT NULL,
   episode_id TEXT NOT NULL,
   subject_id TEXT,
   type TEXT,
@@ -13,11 +13,11 @@ CREATE TABLE statements (
   undone INTEGER NOT NULL,
   body TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX statements_by_subject ON statements (wall, subject_id, type, object_id)
+CREATE INDEX statements_by_subject ON statements (tenant, subject_id, type, object_id)
   WHERE subject_id IS NOT NULL;
-CREATE INDEX statements_by_object ON statements (wall, object_id, type)
+CREATE INDEX statements_by_object ON statements (tenant, object_id, type)
   WHERE object_id IS NOT NULL;
-CREATE INDEX statements_by_text ON statements (wall, text_key);
+CREATE INDEX statements_by_text ON statements (tenant, text_key);
 CREATE INDEX statements_of_episode ON statements (episode_id);
 
 -- Which fact rests, or has rested, on which statement.
@@ -31,19 +31,19 @@ CREATE INDEX supports_of_fact ON supports (fact_id);
 -- What a person set by hand on a fact; `at` is when, and tells the events that came of it.
 CREATE TABLE edits (
   id TEXT PRIMARY KEY,
-  wall TEXT NOT NULL,
+  tenant TEXT NOT NULL,
   fact_id TEXT NOT NULL,
   at TEXT NOT NULL,
   undone INTEGER NOT NULL,
   body TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX edits_of_fact ON edits (fact_id);
-CREATE INDEX edits_by_time ON edits (wall, at);
+CREATE INDEX edits_by_time ON edits (tenant, at);
 
 -- Two entities that a person said are one; `body` is the kept one as it was before.
 CREATE TABLE merges (
   id TEXT PRIMARY KEY,
-  wall TEXT NOT NULL,
+  tenant TEXT NOT NULL,
   kept_id TEXT NOT NULL,
   gone_id TEXT NOT NULL,
   at TEXT NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE merges (
 ) WITHOUT ROWID;
 CREATE INDEX merges_of_kept ON merges (kept_id);
 CREATE INDEX merges_of_gone ON merges (gone_id);
-CREATE INDEX merges_by_time ON merges (wall, at);
+CREATE INDEX merges_by_time ON merges (tenant, at);
 
 -- The entity that it stands for since it was merged; and since when it is not seen any more, because
 -- it was, or because all that spoke of it was undone.
@@ -70,13 +70,13 @@ UPDATE facts SET begins_at = coalesce(
     THEN NULL ELSE coalesce(json_extract(body, '$.stated_at'), recorded_at) END);
 
 -- For what was believed at some time: the versions that are believed no more.
-CREATE INDEX facts_past ON facts (wall, id) WHERE retired_at IS NOT NULL;
-CREATE INDEX facts_past_by_text ON facts (wall, text_key) WHERE retired_at IS NOT NULL;
-CREATE INDEX facts_past_by_subject ON facts (wall, subject_id, type, object_id, id)
+CREATE INDEX facts_past ON facts (tenant, id) WHERE retired_at IS NOT NULL;
+CREATE INDEX facts_past_by_text ON facts (tenant, text_key) WHERE retired_at IS NOT NULL;
+CREATE INDEX facts_past_by_subject ON facts (tenant, subject_id, type, object_id, id)
   WHERE retired_at IS NOT NULL AND type IS NOT NULL;
-CREATE INDEX facts_past_by_object ON facts (wall, object_id, type, id)
+CREATE INDEX facts_past_by_object ON facts (tenant, object_id, type, id)
   WHERE retired_at IS NOT NULL AND type IS NOT NULL;
-CREATE INDEX facts_past_by_type ON facts (wall, type, id)
+CREATE INDEX facts_past_by_type ON facts (tenant, type, id)
   WHERE retired_at IS NOT NULL AND type IS NOT NULL;
 CREATE TABLE past_entities (
   entity_id TEXT NOT NULL,
@@ -105,13 +105,13 @@ FROM facts AS f, json_each(f.body, '$.sources') AS s WHERE f.retired_at IS NOT N
 -- What was believed before there were statements is its own statement, one for each episode that
 -- supports it; the first has the fact's id.
 CREATE TEMP TABLE said AS
-SELECT f.id AS fact_id, f.body AS body, f.wall AS wall, f.text_key AS text_key,
+SELECT f.id AS fact_id, f.body AS body, f.tenant AS tenant, f.text_key AS text_key,
   s.episode_id AS episode_id,
   row_number() OVER (PARTITION BY f.id ORDER BY s.episode_id) AS place
 FROM facts AS f JOIN (SELECT DISTINCT fact_id, episode_id FROM sources) AS s ON s.fact_id = f.id
 WHERE f.retired_at IS NULL;
-INSERT INTO statements (id, wall, episode_id, subject_id, type, object_id, text_key, undone, body)
-SELECT CASE place WHEN 1 THEN fact_id ELSE fact_id || ':' || place END, wall, episode_id,
+INSERT INTO statements (id, tenant, episode_id, subject_id, type, object_id, text_key, undone, body)
+SELECT CASE place WHEN 1 THEN fact_id ELSE fact_id || ':' || place END, tenant, episode_id,
   json_extract(body, '$.subject_id'), json_extract(body, '$.type'),
   json_extract(body, '$.object_id'), text_key, 0,
   json_object(

@@ -72,7 +72,7 @@ EXISTS (SELECT 1 FROM json_each(f.body, {path}) AS v
   WHERE json_type(f.body, {path}) <> 'object' AND {test})
 
 -- name: entity_name
-EXISTS (SELECT 1 FROM aliases AS a WHERE a.entity_id = e.id AND a.wall = e.wall
+EXISTS (SELECT 1 FROM aliases AS a WHERE a.entity_id = e.id AND a.tenant = e.tenant
   AND a.key NOT LIKE '~%' AND a.key {test})
 
 -- name: entity_kind

@@ -24,7 +24,7 @@ def put_statements(commit: Commit) -> Steps[None]:
     if episode is not None:
         if episode.reason == TAKEN_UP:
             yield from tell("drop_statements_of", {"id": episode.id})
-        put = [rows.statement_row(s, episode.scope.wall) for s in commit.statements]
+        put = [rows.statement_row(s, episode.scope.tenant) for s in commit.statements]
         yield from tell("add_statement", *put)
 
 
@@ -37,15 +37,15 @@ def support_rows(fact: Fact) -> list[Row]:
     return [{"statement_id": id, "fact_id": fact.id} for id in fact.statement_ids]
 
 
-def put_edits(commit: Commit, wall: str) -> Steps[None]:
-    yield from tell("add_edit", *(rows.edit_row(edit, wall) for edit in commit.edits))
+def put_edits(commit: Commit, tenant: str) -> Steps[None]:
+    yield from tell("add_edit", *(rows.edit_row(edit, tenant) for edit in commit.edits))
 
 
-def put_merge(log: Log, merge: Merge, wall: str, by: By) -> Steps[None]:
+def put_merge(log: Log, merge: Merge, tenant: str, by: By) -> Steps[None]:
     """From here on the one stands for the other, and for all that the other stood for."""
     row = {
         "id": merge.id,
-        "wall": wall,
+        "tenant": tenant,
         "kept_id": merge.kept_id,
         "gone_id": merge.gone_id,
         "at": stamp(merge.at),
@@ -56,34 +56,34 @@ def put_merge(log: Log, merge: Merge, wall: str, by: By) -> Steps[None]:
     moved = {"into": merge.kept_id, "gone_at": stamp(by.at)}
     yield from tell("stand_for", *({"id": id, **moved} for id in away))
     _log_entity(
-        log, merge.gone_id, wall, by, action="DELETE", reason=f"is one with {merge.kept_id}"
+        log, merge.gone_id, tenant, by, action="DELETE", reason=f"is one with {merge.kept_id}"
     )
-    yield from _mention_anew(log, away, wall, by)
+    yield from _mention_anew(log, away, tenant, by)
 
 
-def undo_merge(log: Log, merge_id: str, wall: str, by: By) -> Steps[tuple[str, ...]]:
+def undo_merge(log: Log, merge_id: str, tenant: str, by: By) -> Steps[tuple[str, ...]]:
     """The entity that was gone is there again, with all that it stood for before. Gives the two."""
     found = yield from ask("merge_by_id", id=merge_id)
-    if not found or found[0]["wall"] != wall:
+    if not found or found[0]["tenant"] != tenant:
         return ()
     gone_id = found[0]["gone_id"]
     yield from tell("undo_merge", {"id": merge_id})
-    away = yield from _below(gone_id, wall)
+    away = yield from _below(gone_id, tenant)
     yield from tell("stand_for", {"id": gone_id, "into": None, "gone_at": None})
     moved = {"into": gone_id, "gone_at": stamp(by.at)}
     yield from tell("stand_for", *({"id": id, **moved} for id in away))
     body = (yield from ask("entity_body", id=gone_id))[0]["body"]
-    _log_entity(log, gone_id, wall, by, action="ADD", reason=_PARTED, body=body)
-    yield from _mention_anew(log, [gone_id, *away], wall, by)
+    _log_entity(log, gone_id, tenant, by, action="ADD", reason=_PARTED, body=body)
+    yield from _mention_anew(log, [gone_id, *away], tenant, by)
     return found[0]["kept_id"], gone_id
 
 
-def _below(id: str, wall: str) -> Steps[list[str]]:
+def _below(id: str, tenant: str) -> Steps[list[str]]:
     """Entities that were merged into this one, and into those."""
     found: list[str] = []
     todo = [id]
     while todo:
-        merges = yield from ask("merges_of", wall=wall, id=todo[-1])
+        merges = yield from ask("merges_of", tenant=tenant, id=todo[-1])
         into = todo.pop()
         more = [row["gone_id"] for row in merges if row["kept_id"] == into]
         found += more
@@ -91,7 +91,7 @@ def _below(id: str, wall: str) -> Steps[list[str]]:
     return found
 
 
-def _mention_anew(log: Log, ids: Sequence[str], wall: str, by: By) -> Steps[None]:
+def _mention_anew(log: Log, ids: Sequence[str], tenant: str, by: By) -> Steps[None]:
     """Tell projections again what those episodes mention that mention one of these."""
     named: dict[str, list[str]] = {}
     for row in (yield from ask("mentions_of", ids=list(ids))):
@@ -102,7 +102,7 @@ def _mention_anew(log: Log, ids: Sequence[str], wall: str, by: By) -> Steps[None
             kind="mention",
             id=episode_id,
             action="REPLACE",
-            wall=wall,
+            tenant=tenant,
             after=rows.as_json({"entity_ids": entity_ids}),
         )
 
@@ -110,7 +110,7 @@ def _mention_anew(log: Log, ids: Sequence[str], wall: str, by: By) -> Steps[None
 def _log_entity(
     log: Log,
     id: str,
-    wall: str,
+    tenant: str,
     by: By,
     *,
     action: str,
@@ -122,13 +122,13 @@ def _log_entity(
         kind="entity",
         id=id,
         action=action,
-        wall=wall,
+        tenant=tenant,
         reason=reason,
         after=body,
     )
 
 
-def undo_episode(log: Log, id: str, wall: str, by: By) -> Steps[None]:
+def undo_episode(log: Log, id: str, tenant: str, by: By) -> Steps[None]:
     """Set aside what it says; what only it mentioned goes, and projections let it go."""
     turns, named = yield from ask_all(
         [
@@ -141,14 +141,14 @@ def undo_episode(log: Log, id: str, wall: str, by: By) -> Steps[None]:
     left = yield from unspoken(_ids(named))
     aside = [one for one, into in left.items() if into is None]
     # With the episode's id: who erases it later finds by that what it took along.
-    yield from set_aside(log, aside, wall, by._replace(episode_id=id))
+    yield from set_aside(log, aside, tenant, by._replace(episode_id=id))
     yield from forget_names(log, [id], by, reason="undone", erase=False)
     log.append(
         by._replace(episode_id=id),
         kind="episode",
         id=id,
         action="DELETE",
-        wall=wall,
+        tenant=tenant,
         reason="undone",
         after=rows.as_json({"turn_ids": [row["id"] for row in turns]}),
     )
@@ -164,7 +164,7 @@ def take_up(log: Log, row: Row, by: By) -> Steps[None]:
             kind="episode",
             id=id,
             action="ADD",
-            wall=row["wall"],
+            tenant=row["tenant"],
         )
 
 
@@ -210,13 +210,13 @@ def _named(statement: Statement) -> Iterable[str]:
 
 
 def _asks(query: StatementQuery, alike: dict[str, list[str]]) -> Iterable[Ask]:
-    wall = {"wall": query.wall}
+    tenant = {"tenant": query.tenant}
     yield from _asks_for_places(query, alike)
     if query.sentences:
-        yield Ask("statements_by_text", {**wall, "keys": list(query.sentences)})
+        yield Ask("statements_by_text", {**tenant, "keys": list(query.sentences)})
     if query.episode_ids:
         values = {"ids": list(query.episode_ids), "undone_too": query.undone_too}
-        yield Ask("statements_of_episodes", {**wall, **values})
+        yield Ask("statements_of_episodes", {**tenant, **values})
     if query.scope is not None:
         yield Ask("statements_of_scope", narrowed(query.scope))
     entities = sorted({id for one in query.entity_ids for id in alike[one]})
@@ -226,7 +226,7 @@ def _asks(query: StatementQuery, alike: dict[str, list[str]]) -> Iterable[Ask]:
         ("statements_of_entities", entities),
     ):
         if ids:
-            yield Ask(name, {**wall, "ids": list(ids)})
+            yield Ask(name, {**tenant, "ids": list(ids)})
 
 
 def _asks_for_places(query: StatementQuery, alike: dict[str, list[str]]) -> Iterable[Ask]:
@@ -248,19 +248,19 @@ def _asks_for_places(query: StatementQuery, alike: dict[str, list[str]]) -> Iter
     ):
         if found:
             lists = map(list, zip(*found, strict=True))
-            yield Ask(name, {"wall": query.wall, **dict(zip(columns, lists, strict=True))})
+            yield Ask(name, {"tenant": query.tenant, **dict(zip(columns, lists, strict=True))})
 
 
-def by_hand(wall: str, seq: int) -> Steps[tuple[Row, str | None, Hand] | None]:
+def by_hand(tenant: str, seq: int) -> Steps[tuple[Row, str | None, Hand] | None]:
     """The event, the body before it, and the act by hand that it came of."""
-    found = yield from ask("event_by_seq", wall=wall, seq=seq)
+    found = yield from ask("event_by_seq", tenant=tenant, seq=seq)
     if not found:
         return None
     event = found[0]
-    at = {"wall": wall, "at": event["at"]}
+    at = {"tenant": tenant, "at": event["at"]}
     before, edits, merges = yield from ask_all(
         [
-            Ask("event_before", {"wall": wall, "id": event["id"], "seq": seq}),
+            Ask("event_before", {"tenant": tenant, "id": event["id"], "seq": seq}),
             Ask("edits_at", at),
             Ask("merges_at", at),
         ]

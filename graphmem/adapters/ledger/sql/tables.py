@@ -34,27 +34,27 @@ TABLES: Mapping[str, Table] = {
         _table(
             "episodes",
             "n",
-            "n id wall place project_id user_id agent_id run_id kind content content_hash "
+            "n id tenant place project_id user_id agent_id run_id kind content content_hash "
             "occurred_at time_given recorded_at previous_id idempotency_key expires_at "
             "memory_type importance metadata tags infer status reason extraction",
         ),
         _table(
             "turns",
             "id",
-            "id episode_id ordinal wall speaker role text occurred_at source_id",
+            "id episode_id ordinal tenant speaker role text occurred_at source_id",
         ),
         _table(
             "extractions",
             "episode_id",
             "episode_id extractor version raw calls tokens_in tokens_out",
         ),
-        _table("entities", "id", "id wall name key kind body merged_into gone_at"),
-        _table("aliases", "entity_id key wall", "wall key entity_id"),
+        _table("entities", "id", "id tenant name key kind body merged_into gone_at"),
+        _table("aliases", "entity_id key tenant", "tenant key entity_id"),
         _table("mentions", "turn_id entity_id", "turn_id entity_id episode_id"),
         _table(
             "facts",
             "id version",
-            "id version wall text_key subject_id type object_id recorded_at retired_at ends_at "
+            "id version tenant text_key subject_id type object_id recorded_at retired_at ends_at "
             "body begins_at modality",
         ),
         _table("fact_entities", "entity_id fact_id", "entity_id fact_id"),
@@ -72,14 +72,14 @@ TABLES: Mapping[str, Table] = {
         _table(
             "statements",
             "id",
-            "id wall episode_id subject_id type object_id text_key undone body",
+            "id tenant episode_id subject_id type object_id text_key undone body",
         ),
         _table("supports", "statement_id fact_id", "statement_id fact_id"),
-        _table("edits", "id", "id wall fact_id at undone body"),
-        _table("merges", "id", "id wall kept_id gone_id at undone body"),
-        _table("events", "seq", "seq at kind id action wall episode_id actor reason after"),
+        _table("edits", "id", "id tenant fact_id at undone body"),
+        _table("merges", "id", "id tenant kept_id gone_id at undone body"),
+        _table("events", "seq", "seq at kind id action tenant episode_id actor reason after"),
         _table("embeddings", "model digest", "model digest vector"),
-        _table("spend", "day model wall", "day model wall calls tokens_in tokens_out micros"),
+        _table("spend", "day model tenant", "day model tenant calls tokens_in tokens_out micros"),
     )
 }
 

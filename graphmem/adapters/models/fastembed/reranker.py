@@ -46,7 +46,7 @@ class FastEmbedReranker:
     def name(self) -> str:
         return self._model.name
 
-    async def scores(self, question: str, texts: Sequence[str], *, wall: str) -> list[float]:
+    async def scores(self, question: str, texts: Sequence[str], *, tenant: str) -> list[float]:
         if not texts:
             return []
         return await asyncio.to_thread(self._scores_now, question, list(texts))

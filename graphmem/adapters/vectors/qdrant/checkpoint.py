@@ -1,7 +1,8 @@
 """Which store the collections of a Qdrant server belong to, and how far they got.
 
-The mark is a point of its own in ``<prefix>_mark``: read and replaced in one step by every server,
-where the metadata of a collection is neither there before 1.16 nor cheap to change in a cluster.
+The checkpoint is a point of its own in ``<prefix>_checkpoint``: read and replaced in one step by
+every server, where the metadata of a collection is neither there before 1.16 nor cheap to change in
+a cluster.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from graphmem.errors import Rejected
 FORMAT = 2
 """Raised when a point is stored differently: older collections are then made anew."""
 
-MARK_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "graphmem:mark"))
+CHECKPOINT_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "graphmem:checkpoint"))
 
 
 def new_epoch() -> str:
@@ -24,11 +25,11 @@ def new_epoch() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class QdrantMark:
+class QdrantCheckpoint:
     """``epoch`` changes whenever the collections are made anew: who still writes for an earlier one
-    is told so, and cannot move the mark. Not ``ready`` means that they are being made.
+    is told so, and cannot move the checkpoint. Not ``ready`` means that they are being made.
 
-    ``corpus_idf``: the server counts words inside the wall (1.19 and later, one shard); otherwise
+    ``corpus_idf``: the server counts words inside the tenant (1.19 and later, one shard); otherwise
     points carry their words, and the adapter counts.
     """
 
@@ -48,21 +49,21 @@ class QdrantMark:
             # Of another version of graphmem: whose it is, is all that can be said of it.
             return cls(held["store_id"], "", 0, corpus_idf=False, format=0)
         try:
-            mark = cls(**held)
+            checkpoint = cls(**held)
         except TypeError:
-            mark = None
+            checkpoint = None
         kinds = {
             "store_id": str, "embedder": str, "size": int, "corpus_idf": bool,
             "applied_seq": int, "ready": bool, "epoch": str,
         }  # fmt: skip
-        if mark is None or any(
-            type(getattr(mark, name)) is not kind for name, kind in kinds.items()
+        if checkpoint is None or any(
+            type(getattr(checkpoint, name)) is not kind for name, kind in kinds.items()
         ):
             raise Rejected(
-                f"the mark of the vectors at {place} holds something else; they are only a "
+                f"the checkpoint of the vectors at {place} holds something else; they are only a "
                 "projection: choose another ?prefix=NAME, and they are made anew from the ledger"
             )
-        return mark
+        return checkpoint
 
     def payload(self) -> dict[str, Any]:
         return asdict(self)

@@ -24,7 +24,7 @@ WINDOW = "window"
 TERMS = {BM25: "terms", WINDOW: "window_terms"}
 """The payload that has the words of each sparse vector, where the server cannot count them."""
 _FULL_SCAN_KIB = 131_072
-"""As in the embedded store: below 128 MiB of vectors in a wall, search is exact."""
+"""As in the embedded store: below 128 MiB of vectors in a tenant, search is exact."""
 _MOST_BYTES = 8 * 1024 * 1024
 """Of one request, estimated; a server takes 32 MiB."""
 _MOST_POINTS = 500
@@ -40,7 +40,7 @@ _INDEX_WITHOUT_HNSW_SINCE = (1, 17)
 def collection(size: int, options: QdrantOptions, *, corpus_idf: bool) -> dict[str, Any]:
     """How a collection of points is made: arguments for ``create_collection``.
 
-    Only the walls get HNSW graphs (``m`` 0, ``payload_m``), as Qdrant advises for many tenants.
+    Only the tenants get HNSW graphs (``m`` 0, ``payload_m``), as Qdrant advises for many tenants.
     """
     return {
         "vectors_config": {
@@ -99,7 +99,7 @@ def indexes(version: tuple[int, int], *, corpus_idf: bool) -> dict[str, Any]:
         plain["enable_hnsw"] = False
     keyword, moment = models.KeywordIndexType.KEYWORD, models.DatetimeIndexType.DATETIME
     made: dict[str, Any] = {
-        "wall": models.KeywordIndexParams(type=keyword, is_tenant=True),
+        "tenant": models.KeywordIndexParams(type=keyword, is_tenant=True),
         "agent_ids": models.KeywordIndexParams(type=keyword, **plain),
         "run_ids": models.KeywordIndexParams(type=keyword, **plain),
         "ended_at": models.DatetimeIndexParams(type=moment, **plain),
@@ -140,7 +140,7 @@ def operations(
 
 
 def _weight(point: Point, terms: int) -> int:
-    names = len(point.wall) + sum(map(len, (*point.agent_ids, *point.run_ids)))
+    names = len(point.tenant) + sum(map(len, (*point.agent_ids, *point.run_ids)))
     size = 0 if point.dense is None else point.dense.size
     return _POINT_BYTES + size * _NUMBER_BYTES + terms * _TERM_BYTES + 6 * names
 
@@ -152,7 +152,7 @@ def _upsert(made: list[models.PointStruct]) -> models.UpsertOperation:
 def _struct(
     point: Point, terms: Mapping[str, bm25.Sparse], *, with_terms: bool
 ) -> models.PointStruct:
-    payload: dict[str, Any] = {"wall": point.wall, **point_fields.payload(point.fields)}
+    payload: dict[str, Any] = {"tenant": point.tenant, **point_fields.payload(point.fields)}
     if point.agent_ids:
         payload["agent_ids"] = list(point.agent_ids)
     if point.run_ids:
@@ -185,8 +185,8 @@ def holding(using: str, term: int | None) -> models.Condition:
     return is_value(TERMS[using], term)
 
 
-def inside(wall: str, *more: models.Condition) -> models.Filter:
-    return models.Filter(must=[is_value("wall", wall), *more])
+def inside(tenant: str, *more: models.Condition) -> models.Filter:
+    return models.Filter(must=[is_value("tenant", tenant), *more])
 
 
 def narrowed(only: Only) -> models.Filter:
@@ -199,14 +199,14 @@ def narrowed(only: Only) -> models.Filter:
     if only.where is not None:
         more.append(filters.condition(only.where))
     if only.ended_by is None:
-        return inside(only.wall, *more)
+        return inside(only.tenant, *more)
     try:
         by_then = models.DatetimeRange(lte=only.ended_by)  # type: ignore[arg-type]
     except ValueError as error:
         raise UsageError(f"ended_by is not a time: {only.ended_by!r}") from error
     ended = models.FieldCondition(key="ended_at", range=by_then)
     if only.past:
-        return inside(only.wall, *more, ended)
-    seen = inside(only.wall, *more)
+        return inside(only.tenant, *more, ended)
+    seen = inside(only.tenant, *more)
     seen.must_not = [ended]
     return seen

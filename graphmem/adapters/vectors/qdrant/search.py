@@ -1,6 +1,6 @@
-"""Searching a Qdrant server: all queries of a collection in one request, BM25 inside the wall.
+"""Searching a Qdrant server: all queries of a collection in one request, BM25 inside the tenant.
 
-How rare a word is (IDF) must be counted inside the wall. Since 1.19 Qdrant does so itself
+How rare a word is (IDF) must be counted inside the tenant. Since 1.19 Qdrant does so itself
 (``params.idf.corpus``), but shard by shard, and an older server passes over what it does not know
 and counts all owners together. There, points carry their words as an indexed payload, the sparse
 vector has no IDF modifier, and the query's weights are multiplied by the IDF here, from exact
@@ -68,7 +68,7 @@ async def search(
     texts = [job for job in jobs if job.using in requests.TERMS and job.hits is None]
     if corpus_idf:
         for job in texts:
-            corpus = models.IdfCorpusParams(corpus=requests.inside(job.query.only.wall))
+            corpus = models.IdfCorpusParams(corpus=requests.inside(job.query.only.tenant))
             job.params = models.SearchParams(idf=corpus)
     else:
         await _weigh(server, texts)
@@ -106,28 +106,28 @@ def _text(query: VectorQuery) -> _Job:
 
 
 async def _weigh(server: QdrantServer, jobs: Sequence[_Job]) -> None:
-    """Multiply each query's weights by ``ln(1 + (N - n + 0.5) / (n + 0.5))``, N points of the wall
-    of which n have the word: Qdrant's formula. Words that nobody has are left out."""
+    """Multiply each query's weights by ``ln(1 + (N - n + 0.5) / (n + 0.5))``, N points of the
+    tenant of which n have the word: Qdrant's formula. Words that nobody has are left out."""
     wanted: set[tuple[Collection, str, str, int | None]] = set()
     for job in jobs:
-        home = (job.query.collection, job.query.only.wall)
+        home = (job.query.collection, job.query.only.tenant)
         wanted.add((*home, job.using, None))
         wanted.update((*home, job.using, term) for term in job.vector.indices)
     turn = asyncio.Semaphore(_COUNTS_AT_ONCE)
 
-    async def count(kind: Collection, wall: str, using: str, term: int | None) -> int:
+    async def count(kind: Collection, tenant: str, using: str, term: int | None) -> int:
         counted = requests.holding(using, term)
         async with turn:
-            return await server.count(kind, requests.inside(wall, counted))
+            return await server.count(kind, requests.inside(tenant, counted))
 
     asked = list(wanted)
     counts = dict(zip(asked, await asyncio.gather(*(count(*key) for key in asked)), strict=True))
     for job in jobs:
-        kind, wall = job.query.collection, job.query.only.wall
-        total = counts[kind, wall, job.using, None]
+        kind, tenant = job.query.collection, job.query.only.tenant
+        total = counts[kind, tenant, job.using, None]
         weights: dict[int, float] = {}
         for term, value in zip(job.vector.indices, job.vector.values, strict=True):
-            holders = counts[kind, wall, job.using, term]
+            holders = counts[kind, tenant, job.using, term]
             if holders:
                 # A point may come or go between two counts.
                 rest = max(total - holders, 0)

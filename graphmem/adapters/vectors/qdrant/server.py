@@ -13,7 +13,7 @@ from qdrant_client import AsyncQdrantClient, models
 
 from graphmem.adapters.vectors.qdrant import errors as failures
 from graphmem.adapters.vectors.qdrant import requests
-from graphmem.adapters.vectors.qdrant.checkpoint import MARK_ID, QdrantMark
+from graphmem.adapters.vectors.qdrant.checkpoint import CHECKPOINT_ID, QdrantCheckpoint
 from graphmem.adapters.vectors.qdrant.url import QdrantOptions
 from graphmem.errors import Rejected, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Collection, Point
@@ -70,43 +70,51 @@ class QdrantServer:
             # The connection is given up either way; what it held is already on the server.
             _log.warning("closing the connection to %s: %s", self.place, error)
 
-    # -- the mark ------------------------------------------------------------------------------
+    # -- the checkpoint
+    # ------------------------------------------------------------------------------
 
-    async def mark(self) -> QdrantMark | None:
-        """The mark; None when there is none. One request."""
+    async def checkpoint(self) -> QdrantCheckpoint | None:
+        """The checkpoint; None when there is none. One request."""
         try:
             found = await self._ask(
-                lambda: self._client.retrieve(self._name("mark"), [MARK_ID], with_payload=True),
+                lambda: self._client.retrieve(
+                    self._name("checkpoint"), [CHECKPOINT_ID], with_payload=True
+                ),
                 but=failures.is_missing,
             )
         except _Expected:
             return None
-        return QdrantMark.parse(found[0].payload, self.place) if found else None
+        return QdrantCheckpoint.parse(found[0].payload, self.place) if found else None
 
-    async def claim(self, mark: QdrantMark) -> None:
-        """Write the mark whole, whatever was there."""
-        point = models.PointStruct(id=MARK_ID, vector={"none": [0.0]}, payload=mark.payload())
+    async def claim(self, checkpoint: QdrantCheckpoint) -> None:
+        """Write the checkpoint whole, whatever was there."""
+        point = models.PointStruct(
+            id=CHECKPOINT_ID, vector={"none": [0.0]}, payload=checkpoint.payload()
+        )
         await self._ask(
-            lambda: self._client.upsert(self._name("mark"), [point], wait=True, ordering=_ORDERED)
+            lambda: self._client.upsert(
+                self._name("checkpoint"), [point], wait=True, ordering=_ORDERED
+            )
         )
 
-    async def move_mark(self, mark: QdrantMark, **changed: Any) -> None:
-        """Change the mark in one step, but only while it is of the epoch of ``mark``."""
+    async def move_checkpoint(self, checkpoint: QdrantCheckpoint, **changed: Any) -> None:
+        """Change the checkpoint in one step, but only while it is of the epoch of
+        ``checkpoint``."""
         ours = models.Filter(
             must=[
-                models.HasIdCondition(has_id=[MARK_ID]),
-                requests.is_value("epoch", mark.epoch),
+                models.HasIdCondition(has_id=[CHECKPOINT_ID]),
+                requests.is_value("epoch", checkpoint.epoch),
             ]
         )
         await self._ask(
             lambda: self._client.set_payload(
-                self._name("mark"), changed, points=ours, wait=True, ordering=_ORDERED
+                self._name("checkpoint"), changed, points=ours, wait=True, ordering=_ORDERED
             )
         )
 
-    async def make_mark_collection(self) -> None:
+    async def make_checkpoint_collection(self) -> None:
         """Idempotent. Another's collection of that name is a :class:`UsageError`."""
-        name = self._name("mark")
+        name = self._name("checkpoint")
         if await self._exists(name):
             held = await self._ask(lambda: self._client.count(name, exact=True))
             if held.count:
@@ -129,11 +137,15 @@ class QdrantServer:
         there = await asyncio.gather(*(self._exists(name) for name in names))
         return [name for name, exists in zip(names, there, strict=True) if exists]
 
-    async def make_collections(self, mark: QdrantMark, *, afresh: bool) -> None:
+    async def make_collections(self, checkpoint: QdrantCheckpoint, *, afresh: bool) -> None:
         """Make what is missing; ``afresh`` removes what is there first."""
-        described = {"metadata": mark.description()} if self.version >= _METADATA_SINCE else {}
-        config = requests.collection(mark.size, self.options, corpus_idf=mark.corpus_idf)
-        indexes = requests.indexes(self.version, corpus_idf=mark.corpus_idf)
+        described = (
+            {"metadata": checkpoint.description()} if self.version >= _METADATA_SINCE else {}
+        )
+        config = requests.collection(
+            checkpoint.size, self.options, corpus_idf=checkpoint.corpus_idf
+        )
+        indexes = requests.indexes(self.version, corpus_idf=checkpoint.corpus_idf)
         for kind in COLLECTIONS:
             name = self._name(kind)
             if afresh:
@@ -175,8 +187,8 @@ class QdrantServer:
         )
         return found.count
 
-    async def ids(self, kind: Collection, wall: str | None) -> set[str]:
-        seen = None if wall is None else requests.inside(wall)
+    async def ids(self, kind: Collection, tenant: str | None) -> set[str]:
+        seen = None if tenant is None else requests.inside(tenant)
         found: set[str] = set()
         offset: Any = None
         while True:

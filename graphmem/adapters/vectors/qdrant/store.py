@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphmem.adapters.vectors import validation
-from graphmem.adapters.vectors.qdrant.checkpoint import FORMAT, QdrantMark
+from graphmem.adapters.vectors.qdrant.checkpoint import FORMAT, QdrantCheckpoint
 from graphmem.adapters.vectors.qdrant.url import QdrantOptions
 from graphmem.errors import Conflict, Unavailable, UsageError
-from graphmem.ports.graph import Mark
+from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import COLLECTIONS, Collection, Scored, VectorChanges, VectorQuery
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class QdrantVectors:
 
     Several processes may have it open; the engine sees to it that one applies at a time. Searches
     go on while a batch is applied, and may see a part of it. A call that is cancelled while it
-    writes leaves the write to finish, mark included. Where another process has cleared the store,
-    ``apply`` raises :class:`~graphmem.errors.Conflict`: open again.
+    writes leaves the write to finish, checkpoint included. Where another process has cleared the
+    store, ``apply`` raises :class:`~graphmem.errors.Conflict`: open again.
 
     ``client`` is used instead of a new one, and not closed.
     """
@@ -58,7 +58,7 @@ class QdrantVectors:
         self._client = client
         self._replace = replace or self._options.replace
         self._server: QdrantServer | None = None
-        self._mark: QdrantMark | None = None
+        self._checkpoint: QdrantCheckpoint | None = None
         self._asked_for: tuple[str, str, int] | None = None
         self._seen: str | None = None
         """The epoch whose collections were found to be there."""
@@ -71,7 +71,7 @@ class QdrantVectors:
 
     # -- the port ------------------------------------------------------------------------------
 
-    async def open(self, store_id: str, embedder: str, size: int) -> Mark:
+    async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         """See the port. Points of another store are cleared only with ``?replace=1``; collections
         that graphmem did not make are never touched. Opening again costs one request."""
         validation.check_embedding(embedder, size)
@@ -83,28 +83,28 @@ class QdrantVectors:
         except BaseException as error:
             away = isinstance(error, Unavailable | asyncio.CancelledError)
             if not away or asked_for != before:
-                self._mark = None
+                self._checkpoint = None
             raise
 
     async def apply(self, changes: VectorChanges, applied_seq: int) -> None:
-        mark, server = self._opened()
-        validation.check_changes(changes, mark.size)
-        await self._finish(self._apply_now(server, mark, changes, applied_seq))
+        checkpoint, server = self._opened()
+        validation.check_changes(changes, checkpoint.size)
+        await self._finish(self._apply_now(server, checkpoint, changes, applied_seq))
 
     async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
-        mark, server = self._opened()
+        checkpoint, server = self._opened()
         for query in queries:
-            validation.check_query(query, mark.size)
+            validation.check_query(query, checkpoint.size)
         from graphmem.adapters.vectors.qdrant import search as qdrant_search
 
-        return await qdrant_search.search(server, queries, corpus_idf=mark.corpus_idf)
+        return await qdrant_search.search(server, queries, corpus_idf=checkpoint.corpus_idf)
 
-    async def ids(self, collection: Collection, wall: str | None = None) -> set[str]:
+    async def ids(self, collection: Collection, tenant: str | None = None) -> set[str]:
         validation.check_collection(collection)
-        if wall is not None:
-            validation.check_scope(wall)
+        if tenant is not None:
+            validation.check_scope(tenant)
         _, server = self._opened()
-        return await server.ids(collection, wall)
+        return await server.ids(collection, tenant)
 
     async def optimize(self) -> bool:
         """Nothing to do: a server builds its indexes by itself, beside the work."""
@@ -128,17 +128,17 @@ class QdrantVectors:
         while self._unfinished:
             await asyncio.wait(self._unfinished)
         server, self._server = self._server, None
-        self._mark, self._seen = None, None
+        self._checkpoint, self._seen = None, None
         if server is not None:
             await server.close()
 
     # -- opening -------------------------------------------------------------------------------
 
-    async def _open_now(self, asked_for: tuple[str, str, int]) -> Mark:
+    async def _open_now(self, asked_for: tuple[str, str, int]) -> Checkpoint:
         async with self._writing:
-            mark = await self._in_force(await self._connected(), asked_for)
-            self._mark = mark
-            return Mark(mark.store_id, mark.applied_seq)
+            checkpoint = await self._in_force(await self._connected(), asked_for)
+            self._checkpoint = checkpoint
+            return Checkpoint(checkpoint.store_id, checkpoint.applied_seq)
 
     async def _connected(self) -> QdrantServer:
         if self._server is None:
@@ -154,75 +154,77 @@ class QdrantVectors:
             self._server = server
         return self._server
 
-    async def _in_force(self, server: QdrantServer, asked_for: tuple[str, str, int]) -> QdrantMark:
-        """The mark of collections that are ready for this store, made here if need be."""
+    async def _in_force(
+        self, server: QdrantServer, asked_for: tuple[str, str, int]
+    ) -> QdrantCheckpoint:
+        """The checkpoint of collections that are ready for this store, made here if need be."""
         store_id, embedder, size = asked_for
         waited, seen = 0, ""
         for _ in range(_ROUNDS):
-            mark = await server.mark()
-            if mark is None:
+            checkpoint = await server.checkpoint()
+            if checkpoint is None:
                 await self._begin(server, asked_for)
-            elif mark.store_id != store_id:
+            elif checkpoint.store_id != store_id:
                 if not self._replace:
-                    raise self._of_another_store(mark)
+                    raise self._of_another_store(checkpoint)
                 await self._make(server, asked_for, afresh=True)
-            elif not self._usable(server, mark):
+            elif not self._usable(server, checkpoint):
                 await self._make(server, asked_for, afresh=True)
-            elif not mark.ready:
+            elif not checkpoint.ready:
                 # Somebody else is at it, or was killed over it.
-                waited, seen = (waited + 1 if seen == mark.epoch else 0), mark.epoch
+                waited, seen = (waited + 1 if seen == checkpoint.epoch else 0), checkpoint.epoch
                 if waited < _PATIENCE:
                     await self._sleep(_LOOK_AGAIN_S)
                 else:
                     await self._make(server, asked_for, afresh=True)
-            elif (mark.embedder, mark.size) != (embedder, size):
-                if mark.applied_seq:
-                    raise self._other_embedder(mark, embedder, size)
+            elif (checkpoint.embedder, checkpoint.size) != (embedder, size):
+                if checkpoint.applied_seq:
+                    raise self._other_embedder(checkpoint, embedder, size)
                 await self._make(server, asked_for, afresh=True)
-            elif self._seen != mark.epoch and len(await server.existing()) < len(COLLECTIONS):
+            elif self._seen != checkpoint.epoch and len(await server.existing()) < len(COLLECTIONS):
                 _log.warning("collections of %r were removed; they are made anew", self)
                 await self._make(server, asked_for, afresh=True)
             else:
-                self._seen = mark.epoch
-                return mark
+                self._seen = checkpoint.epoch
+                return checkpoint
         raise Unavailable(f"{self!r} is being made anew by other processes; try later")
 
     async def _begin(self, server: QdrantServer, asked_for: tuple[str, str, int]) -> None:
         if foreign := await server.existing():
-            # Or another process made them just now, and its mark with them.
-            if await server.mark() is None:
+            # Or another process made them just now, and its checkpoint with them.
+            if await server.checkpoint() is None:
                 raise server.foreign(foreign)
             return
-        await server.make_mark_collection()
+        await server.make_checkpoint_collection()
         await self._make(server, asked_for, afresh=False)
 
     async def _make(
         self, server: QdrantServer, asked_for: tuple[str, str, int], *, afresh: bool
     ) -> None:
         """Claim the collections, make them, say that they are ready (unless another has claimed
-        them since: then the next look at the mark finds that)."""
+        them since: then the next look at the checkpoint finds that)."""
         store_id, embedder, size = asked_for
         corpus_idf = _can_scope_idf(server) and server.options.shards == 1
-        mark = QdrantMark(store_id, embedder, size, corpus_idf)
-        await server.claim(mark)
-        await server.make_collections(mark, afresh=afresh)
-        await server.move_mark(mark, ready=True)
+        checkpoint = QdrantCheckpoint(store_id, embedder, size, corpus_idf)
+        await server.claim(checkpoint)
+        await server.make_collections(checkpoint, afresh=afresh)
+        await server.move_checkpoint(checkpoint, ready=True)
 
-    def _usable(self, server: QdrantServer, mark: QdrantMark) -> bool:
-        return mark.format == FORMAT and (not mark.corpus_idf or _can_scope_idf(server))
+    def _usable(self, server: QdrantServer, checkpoint: QdrantCheckpoint) -> bool:
+        return checkpoint.format == FORMAT and (not checkpoint.corpus_idf or _can_scope_idf(server))
 
-    def _of_another_store(self, mark: QdrantMark) -> UsageError:
+    def _of_another_store(self, checkpoint: QdrantCheckpoint) -> UsageError:
         return UsageError(
             f"the collections {self._options.prefix}_… on {self._options.address} belong to "
-            f"another store ({mark.store_id}): give this one names of its own with ?prefix=NAME, "
+            f"another store ({checkpoint.store_id}): give this one a name with ?prefix=NAME, "
             "or add ?replace=1 to the URL once to clear them for this store"
         )
 
-    def _other_embedder(self, mark: QdrantMark, embedder: str, size: int) -> UsageError:
+    def _other_embedder(self, checkpoint: QdrantCheckpoint, embedder: str, size: int) -> UsageError:
         return validation.other_embedder(
             f"{self._options.prefix}_… on {self._options.address}",
-            stored=mark.embedder,
-            stored_size=mark.size,
+            stored=checkpoint.embedder,
+            stored_size=checkpoint.size,
             embedder=embedder,
             size=size,
         )
@@ -230,32 +232,36 @@ class QdrantVectors:
     # -- writing -------------------------------------------------------------------------------
 
     async def _apply_now(
-        self, server: QdrantServer, mark: QdrantMark, changes: VectorChanges, applied_seq: int
+        self,
+        server: QdrantServer,
+        checkpoint: QdrantCheckpoint,
+        changes: VectorChanges,
+        applied_seq: int,
     ) -> None:
         async with self._writing:
-            held = await server.mark()
-            if held is None or held.epoch != mark.epoch:
+            held = await server.checkpoint()
+            if held is None or held.epoch != checkpoint.epoch:
                 raise Conflict(
                     f"{self!r} was cleared or taken by another process meanwhile: open it again"
                 )
             for name in COLLECTIONS:
                 removed, batch = changes.removed.get(name, ()), changes.points.get(name, ())
-                await server.write(name, removed, batch, with_terms=not mark.corpus_idf)
-            await server.move_mark(mark, applied_seq=applied_seq)
+                await server.write(name, removed, batch, with_terms=not checkpoint.corpus_idf)
+            await server.move_checkpoint(checkpoint, applied_seq=applied_seq)
 
     async def _clear_now(self, asked_for: tuple[str, str, int]) -> None:
         async with self._writing:
-            was_open, server = self._mark is not None, await self._connected()
-            mark = await server.mark()
-            if mark is None:
+            was_open, server = self._checkpoint is not None, await self._connected()
+            checkpoint = await server.checkpoint()
+            if checkpoint is None:
                 # Nothing of ours is there, and open looks at what is.
                 await self._begin(server, asked_for)
-            elif mark.store_id != asked_for[0] and not self._replace:
-                raise self._of_another_store(mark)
+            elif checkpoint.store_id != asked_for[0] and not self._replace:
+                raise self._of_another_store(checkpoint)
             else:
                 await self._make(server, asked_for, afresh=True)
             if was_open:
-                self._mark = await self._in_force(server, asked_for)
+                self._checkpoint = await self._in_force(server, asked_for)
 
     async def _finish(self, job: Coroutine[Any, Any, _T]) -> _T:
         """Run ``job`` to its end, also when the caller is cancelled."""
@@ -270,10 +276,10 @@ class QdrantVectors:
             # Raised to the caller, unless it was cancelled and asks no more.
             _log.debug("%r: %s", self, error)
 
-    def _opened(self) -> tuple[QdrantMark, QdrantServer]:
-        if self._mark is None or self._server is None:
+    def _opened(self) -> tuple[QdrantCheckpoint, QdrantServer]:
+        if self._checkpoint is None or self._server is None:
             raise UsageError(f"the vector store at {self._options.address} is not open")
-        return self._mark, self._server
+        return self._checkpoint, self._server
 
 
 def _can_scope_idf(server: QdrantServer) -> bool:

@@ -18,15 +18,15 @@ from graphmem.ports.vectors import COLLECTIONS, Collection
 FORMAT = 2
 """Raised when a point is stored differently: an older folder is then cleared and filled anew."""
 
-_FILE = "mark.json"
+_FILE = "checkpoint.json"
 _OWN_FOLDER = re.compile(rf"(?:{'|'.join(COLLECTIONS)})-\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeMark:
-    """The mark file. ``folders`` name the subfolder of each collection: replacing the mark is what
-    puts an optimized copy in force, whole or not at all. ``changed`` counts points written since a
-    collection was last optimized.
+class EdgeCheckpoint:
+    """The checkpoint file. ``folders`` name the subfolder of each collection: replacing the
+    checkpoint is what puts an optimized copy in force, whole or not at all. ``changed`` counts
+    points written since a collection was last optimized.
 
     ``applied_seq`` holds for as long as the machine stays up (``boot``), killed processes
     included; after a power cut only ``durable_seq``, which was flushed to disk, is believed.
@@ -47,7 +47,7 @@ class EdgeMark:
 
     @classmethod
     def read(cls, home: Path) -> Self | None:
-        """The mark; None when there is none or it is of another format."""
+        """The checkpoint; None when there is none or it is of another format."""
         path = home / _FILE
         try:
             data: Any = json.loads(path.read_text("utf-8"))
@@ -58,18 +58,23 @@ class EdgeMark:
         if isinstance(data, dict) and data.pop("format", FORMAT) != FORMAT:
             return None
         try:
-            mark = cls(**data)
-            numbers = (mark.size, mark.applied_seq, mark.durable_seq, *mark.changed.values())
-            folders = [mark.folders[name] for name in COLLECTIONS]
+            checkpoint = cls(**data)
+            numbers = (
+                checkpoint.size,
+                checkpoint.applied_seq,
+                checkpoint.durable_seq,
+                *checkpoint.changed.values(),
+            )
+            folders = [checkpoint.folders[name] for name in COLLECTIONS]
             sound = all(isinstance(number, int) for number in numbers)
         except (TypeError, AttributeError, KeyError) as error:
             raise damaged(home, f"{_FILE} holds something else: {error!r}") from error
         if not sound or not all(_OWN_FOLDER.fullmatch(folder) for folder in folders):
             raise damaged(home, f"{_FILE} holds something else")
-        return mark
+        return checkpoint
 
     def write(self, home: Path, *, durable: bool) -> None:
-        """Replace the mark file in one step; ``durable`` outlives a power cut as well."""
+        """Replace the checkpoint file in one step; ``durable`` outlives a power cut as well."""
         path, draft = home / _FILE, home / f"{_FILE}.new"
         with draft.open("w", encoding="utf-8") as file:
             json.dump({"format": FORMAT, **dataclasses.asdict(self)}, file)
@@ -82,7 +87,7 @@ class EdgeMark:
 
 
 def erase(home: Path) -> None:
-    """Remove the mark and every collection; nothing else that may lie in the folder."""
+    """Remove the checkpoint and every collection; nothing else that may lie in the folder."""
     for name in (_FILE, f"{_FILE}.new"):
         (home / name).unlink(missing_ok=True)
     erase_but(home, set())

@@ -13,7 +13,7 @@ from graphmem.filters import Where
 
 def indexes() -> dict[str, Any]:
     """All that filters ask for but ``recorded_at``: every point has that and few ask for it, so it
-    is looked up in the payload of the wall's points."""
+    is looked up in the payload of the tenant's points."""
     plain: dict[str, Any] = {"enable_hnsw": False, "on_disk": True}
     whole = edge.IntegerIndexParams(lookup=True, range=False, **plain)
     moment = edge.DatetimeIndexParams(**plain)

@@ -1,20 +1,22 @@
-"""One collection in Qdrant Edge: the engine's blocking calls, nothing of files, marks or threads.
+"""One collection in Qdrant Edge: the engine's blocking calls, nothing of files, checkpoints or
+threads.
 
 What the engine does, measured (release 0.9, 2 cores):
 
 - Every call holds the interpreter's lock for its whole length, ``optimize`` too. So batches go in
   slices, between which other threads run, and optimizing happens in another process.
 - ``IdfParams(corpus=…)`` counts N and n exactly, after replacements, deletions and optimizing too,
-  and costs up to 0.5 ms at 100,000 points over 20 walls. N includes points without any word.
-- With ``m=0`` and ``payload_m`` only the walls get HNSW graphs, and only those larger than the
-  full-scan threshold: ``optimize`` at 100,000 points over 20 walls took 2 s instead of 62 s.
-- Words: scoring the points of one wall one by one takes 0.13 µs each; the index takes 0.03 µs for
-  each point of all walls: 1 ms against 3 ms in walls of 2,000 to 8,000 of 100,000, 7 ms against
+  and costs up to 0.5 ms at 100,000 points over 20 tenants. N includes points without any word.
+- With ``m=0`` and ``payload_m`` only the tenants get HNSW graphs, and only those larger than the
+  full-scan threshold: ``optimize`` at 100,000 points over 20 tenants took 2 s instead of 62 s.
+- Words: scoring the points of one tenant one by one takes 0.13 µs each; the index takes 0.03 µs for
+  each point of all tenants: 1 ms against 3 ms in tenants of 2,000 to 8,000 of 100,000, 7 ms against
   22 ms in one of 50,000 of a million.
 - Loading a million points takes 3.7 s and 1.6 GiB, of which payload indexes in memory are 2.2 s
   and 0.2 GiB: only those that every search reads are. Vectors on the disk would save 0.8 s and
-  1 GiB more, and cost a search of a wall it has not been in 2 to 12 ms.
-- Below the threshold a search reads the wall's vectors one by one, which is exact: 2.8 ms at 45,000
+  1 GiB more, and cost a search of a tenant it has not been in 2 to 12 ms.
+- Below the threshold a search reads the tenant's vectors one by one, which is exact: 2.8 ms at
+45,000
   vectors of 256 numbers. HNSW took 1.0 ms there and found 26 % of the 50 nearest among random
   vectors (72 % in 3.4 ms with ef 512); on the vectors of real texts it was not measured.
 """
@@ -46,7 +48,7 @@ _SLICE = 64
 _PAGE = 2000
 _FULL_SCAN_KIB = 131_072
 _SPARSE_SCAN = 65_536
-"""Points of a wall up to which they are scored one by one."""
+"""Points of a tenant up to which they are scored one by one."""
 _MOST_TIES = 512
 
 
@@ -78,7 +80,7 @@ class Shard:
         with engine_errors(folder):
             shard = cls(folder, edge.EdgeShard.create(str(folder), engine_config(size)))
             indexes: dict[str, Any] = {
-                "wall": edge.KeywordIndexParams(is_tenant=True),
+                "tenant": edge.KeywordIndexParams(is_tenant=True),
                 "agent_ids": edge.KeywordIndexParams(enable_hnsw=False, on_disk=True),
                 "run_ids": edge.KeywordIndexParams(enable_hnsw=False, on_disk=True),
                 "ended_at": edge.DatetimeIndexParams(enable_hnsw=False),
@@ -132,8 +134,8 @@ class Shard:
             extra *= 8
         return found
 
-    def ids(self, wall: str | None) -> set[str]:
-        inside = None if wall is None else _inside(wall)
+    def ids(self, tenant: str | None) -> set[str]:
+        inside = None if tenant is None else _inside(tenant)
         found: set[str] = set()
         offset = None
         while True:
@@ -186,7 +188,7 @@ def _asked(query: VectorQuery) -> _Asked | None:
         return None
     words = _WINDOW if query.around else _BM25
     near = edge.Query.Nearest(edge.SparseVector(indices, values), using=words)
-    params = edge.SearchParams(idf=edge.IdfParams(corpus=_inside(query.only.wall)))
+    params = edge.SearchParams(idf=edge.IdfParams(corpus=_inside(query.only.tenant)))
     return _Asked(query.limit, near, _filter(query.only), params)
 
 
@@ -231,7 +233,7 @@ def damaged(folder: Path, why: str) -> Rejected:
 
 
 def _engine_point(point: Point) -> Any:
-    payload: dict[str, Any] = {"wall": point.wall, **point_fields.payload(point.fields)}
+    payload: dict[str, Any] = {"tenant": point.tenant, **point_fields.payload(point.fields)}
     if point.agent_ids:
         payload["agent_ids"] = point_fields.one_or_many(point.agent_ids)
     if point.run_ids:
@@ -257,12 +259,12 @@ def _is(key: str, value: str) -> Any:
     return edge.FieldCondition(key, match=edge.MatchValue(value))
 
 
-def _inside(wall: str) -> Any:
-    return edge.Filter(must=[_is("wall", wall)])
+def _inside(tenant: str) -> Any:
+    return edge.Filter(must=[_is("tenant", tenant)])
 
 
 def _filter(only: Only) -> Any:
-    must: list[Any] = [_is("wall", only.wall)]
+    must: list[Any] = [_is("tenant", only.tenant)]
     if only.agent_id is not None:
         must.append(_is("agent_ids", only.agent_id))
     if only.run_id is not None:

@@ -1,6 +1,6 @@
 """Vectors in Qdrant's own engine, in this process: one folder, no server (``qdrant-edge://``).
 
-A folder holds ``mark.json`` and one shard per collection. One process at a time has it open.
+A folder holds ``checkpoint.json`` and one shard per collection. One process at a time has it open.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from typing import TypeVar
 from filelock import FileLock, Timeout
 
 from graphmem.adapters.vectors import validation
-from graphmem.adapters.vectors.qdrant_edge import checkpoint, disk_space
-from graphmem.adapters.vectors.qdrant_edge.checkpoint import EdgeMark
+from graphmem.adapters.vectors.qdrant_edge import checkpoint as checkpoint_file
+from graphmem.adapters.vectors.qdrant_edge import disk_space
+from graphmem.adapters.vectors.qdrant_edge.checkpoint import EdgeCheckpoint
 from graphmem.adapters.vectors.qdrant_edge.optimize import Optimizing, can_start
 from graphmem.adapters.vectors.qdrant_edge.shard import Shard, damaged, in_use
 from graphmem.errors import Rejected, Unavailable, UsageError
-from graphmem.ports.graph import Mark
+from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import (
     COLLECTIONS,
     Collection,
@@ -43,11 +44,11 @@ class EdgeVectors:
     """A :class:`~graphmem.ports.vectors.VectorStore` in the folder ``path``.
 
     Writes run in one thread and searches in another, and a search sees a write whole or not at
-    all. A call that is cancelled while its write runs leaves the write to finish, mark included.
-    Searches are exact up to 64 MiB of vectors a wall (65,536 of 256 numbers). Above that, once
-    optimized, dense search goes by HNSW and may miss some of the nearest: on random vectors, the
-    hardest case, it missed most of them (see ``shard.py``). Scores are
-    exact always, and those of one wall depend on nothing in another.
+    all. A call that is cancelled while its write runs leaves the write to finish, checkpoint
+    included. Searches are exact up to 64 MiB of vectors a tenant (65,536 of 256 numbers). Above
+    that, once optimized, dense search goes by HNSW and may miss some of the nearest: on random
+    vectors, the hardest case, it missed most of them (see ``shard.py``). Scores are
+    exact always, and those of one tenant depend on nothing in another.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,7 +56,7 @@ class EdgeVectors:
         self._view = threading.Lock()
         """Held while shards are read, and while they change."""
         self._shards: dict[Collection, Shard] = {}
-        self._mark: EdgeMark | None = None
+        self._checkpoint: EdgeCheckpoint | None = None
         self._lock: FileLock | None = None
         self._unflushed = 0
         self._optimizing: Optimizing | None = None
@@ -67,10 +68,10 @@ class EdgeVectors:
 
     # -- the port ------------------------------------------------------------------------------
 
-    async def open(self, store_id: str, embedder: str, size: int) -> Mark:
+    async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         """See the port. A folder that is damaged is :class:`~graphmem.errors.Rejected`; clear it.
 
-        After a power cut the mark may be behind what was acknowledged, never ahead of what is
+        After a power cut the checkpoint may be behind what was acknowledged, never ahead of what is
         stored; a killed process loses nothing.
         """
         validation.check_embedding(embedder, size)
@@ -90,8 +91,8 @@ class EdgeVectors:
         finally:
             self._view.release()
 
-    async def ids(self, collection: Collection, wall: str | None = None) -> set[str]:
-        return await self._read(self._ids_now, collection, wall)
+    async def ids(self, collection: Collection, tenant: str | None = None) -> set[str]:
+        return await self._read(self._ids_now, collection, tenant)
 
     async def optimize(self) -> bool:
         """Merge, tidy and index what has piled up, in a process of its own: searches go on until
@@ -185,43 +186,47 @@ class EdgeVectors:
             found.update(zip(places, hits, strict=True))
         return [found[place] for place in range(len(queries))]
 
-    def _ids_now(self, collection: Collection, wall: str | None) -> set[str]:
+    def _ids_now(self, collection: Collection, tenant: str | None) -> set[str]:
         validation.check_collection(collection)
-        if wall is not None:
-            validation.check_scope(wall)
+        if tenant is not None:
+            validation.check_scope(tenant)
         with self._view:
             self._opened()
-            return self._shards[collection].ids(wall)
+            return self._shards[collection].ids(tenant)
 
-    def _opened(self) -> EdgeMark:
-        if self._mark is None or not self._shards:
+    def _opened(self) -> EdgeCheckpoint:
+        if self._checkpoint is None or not self._shards:
             raise self._not_open()
-        return self._mark
+        return self._checkpoint
 
     # -- in the writing thread -----------------------------------------------------------------
 
-    def _open_now(self, store_id: str, embedder: str, size: int) -> Mark:
+    def _open_now(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         self._close_now()
         self._hold()
         try:
             self._open_held(store_id, embedder, size)
-            return Mark(store_id, self._opened().applied_seq)
+            return Checkpoint(store_id, self._opened().applied_seq)
         except BaseException:
             self._let_go()
             raise
 
     def _open_held(self, store_id: str, embedder: str, size: int) -> None:
-        mark = EdgeMark.read(self._path)
-        same = mark is not None and (mark.embedder, mark.size) == (embedder, size)
-        if mark is None or mark.store_id != store_id or not (same or mark.applied_seq):
+        checkpoint = EdgeCheckpoint.read(self._path)
+        same = checkpoint is not None and (checkpoint.embedder, checkpoint.size) == (embedder, size)
+        if (
+            checkpoint is None
+            or checkpoint.store_id != store_id
+            or not (same or checkpoint.applied_seq)
+        ):
             self._start_anew(store_id, embedder, size)
         elif same:
-            self._go_on(mark)
+            self._go_on(checkpoint)
         else:
             raise validation.other_embedder(
                 str(self._path),
-                stored=mark.embedder,
-                stored_size=mark.size,
+                stored=checkpoint.embedder,
+                stored_size=checkpoint.size,
                 embedder=embedder,
                 size=size,
             )
@@ -240,30 +245,32 @@ class EdgeVectors:
 
     def _start_anew(self, store_id: str, embedder: str, size: int) -> None:
         disk_space.need_to_start_anew(self._path, len(COLLECTIONS))
-        checkpoint.erase(self._path)
+        checkpoint_file.erase(self._path)
         shards: dict[Collection, Shard] = {}
         for name in COLLECTIONS:
-            folder = self._path / checkpoint.next_folder(self._path, name)
+            folder = self._path / checkpoint_file.next_folder(self._path, name)
             shards[name] = Shard.create(folder, size)
         folders = {name: shard.folder.name for name, shard in shards.items()}
-        mark = EdgeMark(store_id, embedder, size, folders, boot=checkpoint.boot_id())
-        mark.write(self._path, durable=True)
-        self._shards, self._mark = shards, mark
+        checkpoint = EdgeCheckpoint(
+            store_id, embedder, size, folders, boot=checkpoint_file.boot_id()
+        )
+        checkpoint.write(self._path, durable=True)
+        self._shards, self._checkpoint = shards, checkpoint
 
-    def _go_on(self, mark: EdgeMark) -> None:
-        checkpoint.erase_but(self._path, set(mark.folders.values()))
+    def _go_on(self, checkpoint: EdgeCheckpoint) -> None:
+        checkpoint_file.erase_but(self._path, set(checkpoint.folders.values()))
         for name in COLLECTIONS:
-            folder = self._path / mark.folders[name]
+            folder = self._path / checkpoint.folders[name]
             disk_space.need_to_load(folder)
             self._shards[name] = Shard.load(folder)
-        self._mark = dataclasses.replace(
-            mark, applied_seq=mark.believed_seq, boot=checkpoint.boot_id()
+        self._checkpoint = dataclasses.replace(
+            checkpoint, applied_seq=checkpoint.believed_seq, boot=checkpoint_file.boot_id()
         )
 
     def _apply_now(self, changes: VectorChanges, applied_seq: int) -> None:
-        mark = self._opened()
-        validation.check_changes(changes, mark.size)
-        changed = dict(mark.changed)
+        checkpoint = self._opened()
+        validation.check_changes(changes, checkpoint.size)
+        changed = dict(checkpoint.changed)
         with self._view:
             for name, shard in self._shards.items():
                 removed, batch = changes.removed.get(name, ()), changes.points.get(name, ())
@@ -274,39 +281,41 @@ class EdgeVectors:
                 shard.put(batch)
                 changed[name] = changed.get(name, 0) + len(removed) + len(batch)
                 self._unflushed += len(removed) + len(batch)
-        durable_seq = min(mark.durable_seq, applied_seq)
-        self._mark = dataclasses.replace(
-            mark, applied_seq=applied_seq, durable_seq=durable_seq, changed=changed
+        durable_seq = min(checkpoint.durable_seq, applied_seq)
+        self._checkpoint = dataclasses.replace(
+            checkpoint, applied_seq=applied_seq, durable_seq=durable_seq, changed=changed
         )
         if self._unflushed >= _FLUSH_AFTER:
             self._flush()
         else:
-            self._mark.write(self._path, durable=False)
+            self._checkpoint.write(self._path, durable=False)
 
     def _flush(self) -> None:
-        """Bring everything applied so far to the disk, then say so in the mark."""
+        """Bring everything applied so far to the disk, then say so in the checkpoint."""
         for shard in self._shards.values():
             shard.flush()
-        mark = self._opened()
-        self._mark = dataclasses.replace(mark, durable_seq=mark.applied_seq)
-        self._mark.write(self._path, durable=True)
+        checkpoint = self._opened()
+        self._checkpoint = dataclasses.replace(checkpoint, durable_seq=checkpoint.applied_seq)
+        self._checkpoint.write(self._path, durable=True)
         self._unflushed = 0
 
     def _begin_optimizing(self, owner: object, name: Collection) -> Optimizing | None:
         """Start on one collection; None when there is nothing to do or it is done already."""
-        mark = self._opened()
-        if self._optimizing is not None or mark.changed.get(name, 0) < _WORTH_OPTIMIZING:
+        checkpoint = self._opened()
+        if self._optimizing is not None or checkpoint.changed.get(name, 0) < _WORTH_OPTIMIZING:
             return None
         shard = self._shards[name]
         disk_space.need_to_optimize(shard.folder)
         if not can_start():
             with self._view:
                 shard.optimize()
-            self._mark = dataclasses.replace(mark, changed={**mark.changed, name: 0})
+            self._checkpoint = dataclasses.replace(
+                checkpoint, changed={**checkpoint.changed, name: 0}
+            )
             self._flush()
             return None
         shard.flush()
-        folder = self._path / checkpoint.next_folder(self._path, name)
+        folder = self._path / checkpoint_file.next_folder(self._path, name)
         self._optimizing = Optimizing.start(owner, name, shard.folder, folder)
         return self._optimizing
 
@@ -318,12 +327,12 @@ class EdgeVectors:
         if (why := job.failure()) is not None:
             raise Rejected(f"optimizing the vectors in {self._path} failed: {why}")
         disk_space.need_to_load(job.folder)
-        mark, name = self._opened(), job.collection
+        checkpoint, name = self._opened(), job.collection
         late = sum(len(removed) + len(batch) for removed, batch in job.delayed)
-        mark = dataclasses.replace(
-            mark,
-            folders={**mark.folders, name: job.folder.name},
-            changed={**mark.changed, name: late},
+        checkpoint = dataclasses.replace(
+            checkpoint,
+            folders={**checkpoint.folders, name: job.folder.name},
+            changed={**checkpoint.changed, name: late},
         )
         with self._view:
             # One of them at a time: of a million points each takes more than a gibibyte.
@@ -337,35 +346,35 @@ class EdgeVectors:
                         fresh.remove(removed)
                         fresh.put(batch)
                     fresh.flush()
-                    mark.write(self._path, durable=True)
+                    checkpoint.write(self._path, durable=True)
                     undo.pop_all()
             except BaseException:
                 self._shards[name] = Shard.load(old.folder)
                 raise
-            self._shards[name], self._mark = fresh, mark
+            self._shards[name], self._checkpoint = fresh, checkpoint
         self._optimizing = None
         job.said.close()
-        checkpoint.erase_but(self._path, set(mark.folders.values()))
+        checkpoint_file.erase_but(self._path, set(checkpoint.folders.values()))
         return True
 
     def _clear_now(self) -> None:
         """Works closed too, so that what cannot be opened can be made anew."""
-        mark = self._mark
-        if mark is not None:
+        checkpoint = self._checkpoint
+        if checkpoint is not None:
             disk_space.need_to_start_anew(self._path, len(COLLECTIONS))
         with self._view:
-            if mark is None:
+            if checkpoint is None:
                 self._hold()
             else:
                 self._stop_optimizing()
                 self._close_shards()
             try:
-                if mark is None:
-                    checkpoint.erase(self._path)
+                if checkpoint is None:
+                    checkpoint_file.erase(self._path)
                 else:
-                    self._start_anew(mark.store_id, mark.embedder, mark.size)
+                    self._start_anew(checkpoint.store_id, checkpoint.embedder, checkpoint.size)
             finally:
-                if mark is None or not self._shards:
+                if checkpoint is None or not self._shards:
                     self._let_go()
 
     def _close_now(self) -> None:
@@ -385,7 +394,7 @@ class EdgeVectors:
             job.abandon()
 
     def _let_go(self) -> None:
-        self._mark = None
+        self._checkpoint = None
         try:
             self._close_shards()
         finally:

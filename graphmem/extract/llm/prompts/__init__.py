@@ -15,7 +15,7 @@ PLACEHOLDERS = {
     "extract": frozenset({"boundary", "kinds", "types", "configuration"}),
     "procedure": frozenset({"boundary", "kinds", "configuration"}),
     "extract_again": frozenset({"problem"}),
-    "doubts": frozenset({"boundary"}),
+    "ambiguities": frozenset({"boundary"}),
 }
 """Every prompt, and what it may hold: see ``README.md`` beside the prompts."""
 _REQUIRED = frozenset({"boundary", "configuration", "problem"})

@@ -1,4 +1,4 @@
-"""What stays in doubt is asked in one more call; whatever comes of it, nothing is lost or paid
+"""What stays ambiguous is asked in one more call; whatever comes of it, nothing is lost or paid
 twice."""
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def answers(*numbers: Any) -> dict[str, Any]:
 
 
 def asked_for(request: Request) -> str:
-    """The form that a request asks for: ``extraction`` or ``doubts``."""
+    """The form that a request asks for: ``extraction`` or ``ambiguities``."""
     return str(request.json["response_format"]["json_schema"]["name"])
 
 
@@ -108,7 +108,11 @@ class TestNames:
     def test_two_johns(self, memory: Memory, server: LocalModelServer) -> None:
         receipt = _two_johns(memory, server, Usage(answers(2), 40, 4))
         assert (receipt.status, receipt.model_calls, receipt.reason) == ("done", 2, None)
-        assert [asked_for(chat) for chat in server.chats] == ["extraction", "extraction", "doubts"]
+        assert [asked_for(chat) for chat in server.chats] == [
+            "extraction",
+            "extraction",
+            "ambiguities",
+        ]
         question = shown(server.chats[2])[-1]
         assert question["name"] == "John"
         chosen = question["choices"][1]["name"]
@@ -141,7 +145,7 @@ class TestNames:
         }
 
     def test_others_are_not_shown(self, memory: Memory, server: LocalModelServer) -> None:
-        """A wall is a wall, for what is asked too."""
+        """A tenant is a tenant, for what is asked too."""
         server.script(JOHNS, JOHN)
         memory.add("John Smith brews beer, John Miller mends bicycles.", user_id="eve")
         assert memory.add("John opened a bicycle shop.").model_calls == 1
@@ -219,7 +223,7 @@ class TestPairs:
             assert left.text == "Bob Stone has 3 cats in his house."
             assert await replay_differences(memory) == []
 
-    def test_two_occasions_are_no_doubt(self, memory: Memory, server: LocalModelServer) -> None:
+    def test_two_occasions_are_no_ambiguity(self, memory: Memory, server: LocalModelServer) -> None:
         bob = person("Bob Stone")
         server.script(
             *(
@@ -337,7 +341,7 @@ class TestFaults:
 
 
 class TestWhenItIsAsked:
-    def test_without_doubt_there_is_one_call(
+    def test_without_ambiguity_there_is_one_call(
         self, memory: Memory, server: LocalModelServer
     ) -> None:
         server.script(JOHNS, CATS)
@@ -345,7 +349,7 @@ class TestWhenItIsAsked:
         assert memory.add("Bob Stone has 2 cats in his house.").model_calls == 1
         assert len(server.chats) == 2
 
-    def test_all_doubts_of_an_episode_in_one(
+    def test_all_ambiguities_of_an_episode_in_one(
         self, memory: Memory, server: LocalModelServer
     ) -> None:
         known = told(*CATS["facts"], *JOHNS["facts"], *_drives("Volvo")["facts"])
@@ -357,7 +361,7 @@ class TestWhenItIsAsked:
         assert len(questions) == 3
 
     def test_it_can_be_switched_off(self, server: LocalModelServer) -> None:
-        chosen = settings(server, ask_doubts=False)
+        chosen = settings(server, ask_ambiguities=False)
         with Memory("memory://", user_id="ada", settings=chosen) as memory:
             assert _cats(memory, server).model_calls == 1
             assert len(_believed(memory)) == 2
@@ -372,7 +376,7 @@ class TestWhenItIsAsked:
 
     def test_with_a_prompt_of_one_s_own(self, server: LocalModelServer, tmp_path: Path) -> None:
         copy(tmp_path)
-        (tmp_path / "doubts.md").write_text("Mind the mark $boundary, and be brief.")
+        (tmp_path / "ambiguities.md").write_text("Mind the mark $boundary, and be brief.")
         chosen = settings(server, prompts=str(tmp_path))
         with Memory("memory://", user_id="ada", settings=chosen) as memory:
             _cats(memory, server, answers(1))
@@ -479,7 +483,7 @@ class TestPaidOnce:
 
 
 class TestMeanwhile:
-    """Others may change what is known while the model is asked: the wall is not held."""
+    """Others may change what is known while the model is asked: the tenant is not held."""
 
     @pytest.mark.parametrize("how", ["erased", "undone", "all erased"])
     async def test_what_is_known_goes(self, how: str) -> None:

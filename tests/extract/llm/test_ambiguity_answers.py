@@ -1,4 +1,4 @@
-"""A model's answers about what is in doubt: read leniently, never beyond what was asked."""
+"""A model's answers about what is ambiguous: read leniently, never beyond what was asked."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from graphmem.belief.ambiguities.ask import Question, read, with_verdicts, without_verdicts
-from graphmem.belief.ambiguities.find import PairDoubt, Verdicts
+from graphmem.belief.ambiguities.find import PairAmbiguity, Verdicts
 from graphmem.belief.sentences import alikeness, same_sentence, without_date
 from graphmem.clock import parse_when
 from graphmem.model import Entity, Fact, Scope, Statement
-from graphmem.resolve.resolution import NameDoubt
+from graphmem.resolve.resolution import NameAmbiguity
 
 JAN, JUNE = parse_when("2024-01-01"), parse_when("2024-06-01")
 ADA = Scope(user_id="ada")
 NEW = Statement("s1", "ep", "Bob has 3 cats.", stated_at=JUNE, ordinal=4)
 OLD = Fact("f1", ADA, "Bob has 2 cats.", recorded_at=JAN, stated_at=JAN)
-JOHNS = tuple(Entity(f"e{n}", ADA.wall, f"John {n}", "person") for n in (1, 2))
-QUESTIONS: tuple[Question, ...] = (NameDoubt("John", "person", JOHNS), PairDoubt(NEW, OLD))
+JOHNS = tuple(Entity(f"e{n}", ADA.tenant, f"John {n}", "person") for n in (1, 2))
+QUESTIONS: tuple[Question, ...] = (NameAmbiguity("John", "person", JOHNS), PairAmbiguity(NEW, OLD))
 BOTH = Verdicts({"john": "e2"}, {(4, "f1"): "replaces"})
 
 
@@ -86,7 +86,7 @@ def test_each_answer(answer: Any, names: dict[str, str], pairs: dict[Any, Any]) 
 
 
 def test_the_one_of_an_earlier_time_is_replaced() -> None:
-    earlier = PairDoubt(replace(NEW, valid_at=parse_when("2020-01-01")), OLD)
+    earlier = PairAmbiguity(replace(NEW, valid_at=parse_when("2020-01-01")), OLD)
     assert read("[1]", [earlier]).pairs == {(4, "f1"): "replaced"}
 
 
@@ -100,11 +100,11 @@ def test_what_is_kept_comes_back(raw: str, verdicts: Verdicts) -> None:
     "raw",
     [
         '{"entities": [], "facts": []}',
-        '{"graphmem_doubts": 1, "answer": "x"}',
-        '{"graphmem_doubts": {"names": [], "pairs": []}, "answer": "x"}',
-        '{"graphmem_doubts": {"names": {}, "pairs": [[1]]}, "answer": "x"}',
-        '{"graphmem_doubts": {"names": {}, "pairs": []}, "answer": 1}',
-        '{"graphmem_doubts": {"names": {}',
+        '{"graphmem_ambiguities": 1, "answer": "x"}',
+        '{"graphmem_ambiguities": {"names": [], "pairs": []}, "answer": "x"}',
+        '{"graphmem_ambiguities": {"names": {}, "pairs": [[1]]}, "answer": "x"}',
+        '{"graphmem_ambiguities": {"names": {}, "pairs": []}, "answer": 1}',
+        '{"graphmem_ambiguities": {"names": {}',
     ],
 )
 def test_what_was_not_kept_by_us_is_an_answer_like_any_other(raw: str) -> None:
