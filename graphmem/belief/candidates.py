@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from graphmem.belief.relation_types.types import RelationTypes, normal
 from graphmem.belief.values import period_end
 from graphmem.clock import Clock
 from graphmem.model import Entity, Episode, Source, Statement, StatementKind
 from graphmem.ports.llm import CandidateFact
+from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.resolve.resolution import Resolution
 
 _NO_LONGER = re.compile(

@@ -18,12 +18,13 @@ from dataclasses import dataclass, replace
 from graphmem.belief.compare import Held, reconcile
 from graphmem.belief.facts import action_of, fact_of, held, joined
 from graphmem.belief.fold import Cell, cells, fold
-from graphmem.belief.relation_types.types import RelationTypes
 from graphmem.belief.sentences import same_sentence
-from graphmem.belief.values import Folded, sentence_key
+from graphmem.belief.values import Folded
 from graphmem.clock import Clock
 from graphmem.model import Decision, Edit, Fact, Statement
 from graphmem.ports.ledger import FactQuery, LedgerReads, Place, StatementQuery, Told
+from graphmem.relation_types.shape import sentence_key
+from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.merges import with_merges
 from graphmem.text import loose_key, text_key
 

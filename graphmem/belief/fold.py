@@ -45,7 +45,6 @@ from graphmem.belief.intervals import (
     LONG_AGO,
     Claim,
     Run,
-    Shape,
     claim_of,
     marks_for,
     place,
@@ -60,10 +59,9 @@ from graphmem.belief.values import (
     Edit,
     Folded,
     Statement,
-    object_key,
-    sentence_key,
 )
 from graphmem.model import Source
+from graphmem.relation_types.shape import Shape, object_key, sentence_key
 from graphmem.text import loose_key, text_key
 
 Cell = tuple[str, ...]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from graphmem.belief.intervals import Run, Shape, said, told_together
+from graphmem.belief.intervals import Run, said, told_together
 from graphmem.belief.values import period_end
+from graphmem.relation_types.shape import Shape
 
 
 def close(runs: Sequence[Run], shape: Shape) -> tuple[list[Run], list[Run]]:

@@ -16,54 +16,22 @@ from typing import Any
 from graphmem.belief.values import (
     Edit,
     Statement,
-    object_key,
     period_end,
     refines,
-    sentence_key,
 )
+from graphmem.relation_types.shape import Shape, Target, object_key
 from graphmem.text import text_key
 
-Target = tuple[str, str]
 _POST = "works_as"
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How the relation of a cell behaves. ``soft``: functional, but two hold at once when one turn
-    says both, or when both are told with their beginning and end."""
-
-    functional: bool = False
-    symmetric: bool = False
-    event: bool = False
-    soft: bool = False
-
-    def target(self, statement: Statement) -> Target:
-        if statement.type is None:
-            return ("", sentence_key(statement))
-        ends = (statement.subject_id or "", object_key(statement) or "")
-        return (min(ends), max(ends)) if self.symmetric else ends
-
-    def rivals(self, one: Target, other: Target) -> bool:
-        """Whether these two cannot hold at the same time."""
-        if not self.functional or one == other:
-            return False
-        return bool(set(one) & set(other)) if self.symmetric else one[0] == other[0]
-
-    def exclude(self, one: Claim, other: Claim) -> bool:
-        """Whether these two claims cannot both be. Of two that are over and began nobody knows
-        when, either may have been first."""
-        if one.vague and other.vague:
-            return False
-        return self.rivals(one.target, other.target) and not (
-            self.soft and told_together(one, other)
-        )
-
-    def meant(self, statement: Statement, target: Target) -> bool:
-        """Whether an end or a withdrawal speaks of this target."""
-        if statement.type is None or object_key(statement) is not None:
-            return self.target(statement) == target
-        return statement.subject_id in (target if self.symmetric else target[:1])
+def exclude(shape: Shape, one: Claim, other: Claim) -> bool:
+    """Whether these two claims cannot both be. Of two that are over and began nobody knows when,
+    either may have been first."""
+    if one.vague and other.vague:
+        return False
+    return shape.rivals(one.target, other.target) and not (shape.soft and told_together(one, other))
 
 
 def said(statement: Statement) -> tuple[Any, ...]:
@@ -360,7 +328,7 @@ def place(
             run = Run(claim.target, [])
             runs.append(run)
         run.take(claim)
-        for target in [t for t, r in latest.items() if shape.exclude(r.claims[-1], claim)]:
+        for target in [t for t, r in latest.items() if exclude(shape, r.claims[-1], claim)]:
             del latest[target]
         latest[claim.target] = run
     used: set[str] = set()
@@ -387,7 +355,7 @@ def _uncorrected(claims: Sequence[Claim], shape: Shape) -> tuple[list[Claim], li
     holds: dict[tuple[datetime, bool], list[Claim]] = {}
     for claim in sorted(claims, key=lambda c: said(c.statement), reverse=True):
         there = holds.setdefault(claim.key, [])
-        if any(shape.exclude(claim, other) for other in there):
+        if any(exclude(shape, claim, other) for other in there):
             corrected.append(claim)
         else:
             there.append(claim)

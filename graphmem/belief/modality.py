@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from graphmem.belief.intervals import Run, Shape, Target, mark_of, said, said_before
+from graphmem.belief.intervals import Run, mark_of, said, said_before
 from graphmem.belief.values import Account, Statement, period_end, refines
+from graphmem.relation_types.shape import Shape, Target
 
 _PLANNED, _DENIED = "planned", "negated"
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from graphmem.belief.intervals import Claim, Marks, Shape, said_before
+from graphmem.belief.intervals import Claim, Marks, exclude, said_before
+from graphmem.relation_types.shape import Shape
 
 
 def before_their_end(claims: Sequence[Claim], marks: Marks) -> Iterator[Claim]:
@@ -49,7 +50,7 @@ def _over_before(
     not begin within it; one that followed the same thing had taken its place."""
     told = past.statement.stated_at
     before = [c for c in claims if c.start is not None and c.anchor < told]
-    rivals = [c for c in before if shape.exclude(c, past)]
+    rivals = [c for c in before if exclude(shape, c, past)]
     known = max((c.anchor for c in before if c.target == past.target), default=None)
     if known is not None:
         ends = [mark.at for mark in marks.get(past.target, ()) if known < mark.at < told]

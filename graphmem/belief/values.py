@@ -14,7 +14,6 @@ from typing import Literal
 
 from graphmem.model import Modality, Source
 from graphmem.model.statements import Edit, Statement, StatementKind
-from graphmem.text import text_key, value_key
 
 __all__ = [
     "Account",
@@ -25,10 +24,8 @@ __all__ = [
     "Outcome",
     "Statement",
     "StatementKind",
-    "object_key",
     "period_end",
     "refines",
-    "sentence_key",
 ]
 
 
@@ -82,18 +79,6 @@ class Folded:
 
     beliefs: tuple[Belief, ...] = ()
     accounts: Mapping[str, Account] = field(default_factory=dict)
-
-
-def sentence_key(statement: Statement) -> str:
-    """What two wordings of one sentence share."""
-    return statement.key if statement.key is not None else text_key(statement.text)
-
-
-def object_key(statement: Statement) -> str | None:
-    """What it says of its subject: an entity's id, or an attribute's value."""
-    if statement.object_id is None and statement.value is not None:
-        return "=" + value_key(statement.value)
-    return statement.object_id
 
 
 # -- vague dates -----------------------------------------------------------------------------------

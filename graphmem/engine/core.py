@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Unpack
 
 from graphmem.belief.ambiguities.ask import AmbiguityModel
-from graphmem.belief.relation_types.wording import SpokenTypes
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
 from graphmem.errors import GraphmemError, NotFound, UsageError
@@ -34,6 +33,7 @@ from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
 from graphmem.projection.project import Projection, graph_target, vector_target
+from graphmem.relation_types.wording import SpokenTypes
 from graphmem.retrieve.candidates.neighbourhood import Nearby
 from graphmem.retrieve.narrow import told_here
 from graphmem.retrieve.pipeline import Retrieve

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from graphmem.belief.relation_types.types import RelationTypes, normal
 from graphmem.engine.core import (
     Core,
     checked_limit,
@@ -32,6 +31,7 @@ from graphmem.model import (
     SearchResult,
 )
 from graphmem.ports.ledger import EntityQuery
+from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.retrieve.candidates.values import Question
 from graphmem.retrieve.narrow import told_facts, told_history
 from graphmem.retrieve.present.context import write_context

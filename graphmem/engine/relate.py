@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
-from graphmem.belief.relation_types.types import normal
 from graphmem.clock import stamp
 from graphmem.engine.core import Core, checked_callback
 from graphmem.errors import UsageError
@@ -15,6 +14,7 @@ from graphmem.ingest import given as statements
 from graphmem.ingest.given import Given
 from graphmem.model import Episode, Metadata, Modality, Receipt
 from graphmem.ports.arguments import RelateArgs, ScopeArgs, When
+from graphmem.relation_types.types import normal
 from graphmem.resolve.resolver import resolve
 from graphmem.retrieve.relationships.unknown_names import no_entity
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
 
-from graphmem.belief.relation_types import declare
-from graphmem.belief.relation_types.learn import learned, observed
-from graphmem.belief.relation_types.types import RelationTypes
+from graphmem.belief.learn_types import learned, observed
 from graphmem.engine.core import Core, checked_callback
 from graphmem.model import RelationType, Scope, TypeRule
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import Commit, StatementQuery
 from graphmem.ports.ledger_relation_types import ALL_TENANTS, Saying, TypeUse
+from graphmem.relation_types import declare
+from graphmem.relation_types.types import RelationTypes
 
 _PAGE = 100  # places that are decided anew in one go
 _PERSON, _ENGINE = "user", "graphmem"

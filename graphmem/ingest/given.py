@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast, get_args
 
-from graphmem.belief.relation_types.types import normal, snake
 from graphmem.clock import Clock, parse_when_or_none, stamp_or_none, unstamp_or_none
 from graphmem.errors import UsageError
 from graphmem.ingest import journal
 from graphmem.model import Episode, Modality, Scope, Turn
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
+from graphmem.relation_types.types import normal, snake
 from graphmem.text import digest
 
 EXTRACTOR = "given"

@@ -22,7 +22,6 @@ from graphmem.belief.ambiguities.ask import AmbiguityModel, without_verdicts
 from graphmem.belief.ambiguities.process import OpenAmbiguities
 from graphmem.belief.candidates import statements_of
 from graphmem.belief.decide import Believed
-from graphmem.belief.relation_types.types import RelationTypes
 from graphmem.clock import Clock
 from graphmem.errors import BadModelOutput, Conflict, ModelError, UsageError
 from graphmem.extract.llm.procedures import as_procedures
@@ -41,6 +40,7 @@ from graphmem.ports.ledger import (
     StatementQuery,
 )
 from graphmem.ports.llm import Extraction, Extractor
+from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.resolver import resolve
 from graphmem.text import name_keys_in
 

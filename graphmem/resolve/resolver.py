@@ -21,11 +21,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from graphmem.belief.relation_types.types import normal
 from graphmem.clock import Clock
 from graphmem.model import Entity, Episode, Fact
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, Extraction
+from graphmem.relation_types.types import normal
 from graphmem.resolve.matching import (
     LIKENESS,
     NEVER,

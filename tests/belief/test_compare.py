@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from graphmem.belief.compare import Held, Step, reconcile
 from graphmem.belief.fold import fold
-from graphmem.belief.intervals import LONG_AGO, Shape
+from graphmem.belief.intervals import LONG_AGO
 from graphmem.belief.values import Belief, Statement
 from graphmem.clock import ManualClock
+from graphmem.relation_types.shape import Shape
 from tests.belief.statement_maker import EPOCH, Teller, statements
 
 FAR = EPOCH.replace(year=9000)

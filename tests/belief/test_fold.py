@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from graphmem.belief.fold import cells, fold
-from graphmem.belief.intervals import Shape
 from graphmem.belief.values import Edit, Folded, Statement
 from graphmem.clock import parse_when
+from graphmem.relation_types.shape import Shape
 from tests.belief.statement_maker import Teller, shown
 
 FUNCTIONAL = Shape(functional=True)

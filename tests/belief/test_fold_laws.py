@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphmem.belief.fold import fold
-from graphmem.belief.intervals import LONG_AGO, Shape
+from graphmem.belief.intervals import LONG_AGO
 from graphmem.belief.values import Belief, Edit, Statement
+from graphmem.relation_types.shape import Shape
 from tests.belief.statement_maker import EPOCH, statements
 
 FAR = EPOCH.replace(year=9000)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from graphmem.belief.fold import fold
-from graphmem.belief.intervals import Shape
 from graphmem.clock import parse_when
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Merge
+from graphmem.relation_types.shape import Shape
 from graphmem.resolve.merges import merge_map, merged_entity, with_merges
 from tests.belief.statement_maker import Teller, shown
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from graphmem.belief.fold import fold
-from graphmem.belief.relation_types.learn import Evidence, evidence, learned
-from graphmem.belief.relation_types.types import Form, Normal, RelationTypes, normal, snake
+from graphmem.belief.learn_types import Evidence, evidence, learned
+from graphmem.relation_types.types import Form, Normal, RelationTypes, normal, snake
 from tests.belief.statement_maker import Teller, shown
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from graphmem import Memory
-from graphmem.belief.relation_types.wording import SpokenTypes
+from graphmem.relation_types.wording import SpokenTypes
 from graphmem.text import stem
 
 TEAM = [

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from graphmem.belief.relation_types.types import RelationTypes
 from graphmem.belief.sentences import alikeness, same_sentence, without_date
-from graphmem.belief.values import object_key, sentence_key
 from graphmem.clock import Clock
 from graphmem.model import Decision, Fact, Statement
 from graphmem.ports.ledger import FactQuery, LedgerReads, StatementQuery
+from graphmem.relation_types.shape import object_key, sentence_key
+from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.resolution import THE_MODEL_CHOSE, NameAmbiguity, Resolution
 
 _MOST_NAMES = 10

@@ -13,12 +13,12 @@ from dataclasses import replace
 
 from graphmem.belief.ambiguities.ask import AmbiguityModel, Asked, with_verdicts, without_verdicts
 from graphmem.belief.ambiguities.find import Ambiguities, Verdicts, apply, explained, gather
-from graphmem.belief.relation_types.types import RelationTypes
 from graphmem.clock import Clock
 from graphmem.model import Decision, Episode, Statement
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extraction
+from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.resolution import Resolution
 
 

@@ -7,7 +7,7 @@ import timeit
 import pytest
 
 from graphmem import Memory
-from graphmem.belief.relation_types.types import RelationTypes
+from graphmem.relation_types.types import RelationTypes
 from tests.extract.rules.helpers import ask, facts
 
 TOLD = [

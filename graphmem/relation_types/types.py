@@ -2,7 +2,7 @@
 
 People, models and rules name one relation in many ways (``resides_in``, ``is living in``,
 ``employs``). :func:`normal` gives the one type that is stored. :class:`RelationTypes` knows how a
-type behaves: by what was declared, else by what was learned (``learn.py``), else by these tables.
+type behaves: by what was declared, else by what was learned from the data, else by these tables.
 
 A statement keeps the type that it was said with. What was declared the same as another type is seen
 as that when it is read, as merged entities are: so it does not matter when that was declared, and
@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
-from graphmem.belief.intervals import Shape
 from graphmem.model import AtATime, Statement, TypeRule
+from graphmem.relation_types.shape import Shape
 from graphmem.text import words
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

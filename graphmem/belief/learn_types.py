@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from graphmem.belief.intervals import Shape, Target, mark_of
-from graphmem.belief.relation_types.types import RelationTypes
+from graphmem.belief.intervals import mark_of
 from graphmem.belief.values import Statement, period_end
 from graphmem.ports.ledger import Ledger, Place, StatementQuery
 from graphmem.ports.ledger_relation_types import Saying, TypeUse
+from graphmem.relation_types.shape import Shape, Target
+from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.merges import with_merges
 
 _ENOUGH = 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from graphmem.belief.relation_types.types import BEHAVED, RelationTypes, named_so
 from graphmem.ports.type_wording import Way
+from graphmem.relation_types.types import BEHAVED, RelationTypes, named_so
 from graphmem.text import stem
 
 _SMALL = frozenset(

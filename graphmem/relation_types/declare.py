@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from graphmem.belief.relation_types.types import Normal, RelationTypes, normal, snake
 from graphmem.errors import UsageError
 from graphmem.model import TypeRule
+from graphmem.relation_types.types import Normal, RelationTypes, normal, snake
 
 _LONGEST = 100
 
