@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 # Text, so that naming the type does not import numpy.
 Vector: TypeAlias = "NDArray[np.float32]"
-Collection = Literal["facts", "turns", "sessions", "entities"]
-COLLECTIONS: tuple[Collection, ...] = ("facts", "turns", "sessions", "entities")
+Collection = Literal["facts", "turns", "sessions"]
+COLLECTIONS: tuple[Collection, ...] = ("facts", "turns", "sessions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,7 @@ class Scored(NamedTuple):
 
 
 class VectorStore(Protocol):
-    """Collections ``facts``, ``turns``, ``sessions`` and ``entities``. Safe to call from many tasks
-    at once."""
+    """Collections ``facts``, ``turns`` and ``sessions``. Safe to call from many tasks at once."""
 
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         """Open or create. Points of another store or of another format are cleared first

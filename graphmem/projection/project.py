@@ -281,7 +281,6 @@ def vector_target(store: VectorStore, embedder: CachedEmbedder) -> _Target:
                 "facts": folded.removed_facts,
                 "turns": folded.removed_turns,
                 "sessions": folded.removed_episodes,
-                "entities": folded.removed_entities,
             },
         )
         await store.apply(changes, applied_seq)
@@ -343,18 +342,6 @@ def _drafts(folded: Folded) -> list[tuple[Collection, Point]]:
             ),
         )
         for fact in folded.facts
-    ]
-    drafts += [
-        (
-            "entities",
-            Point(
-                id=entity.id,
-                tenant=entity.tenant,
-                text=", ".join((entity.name, *entity.aliases)),
-                dense=None,
-            ),
-        )
-        for entity in folded.entities
     ]
     return drafts
 

@@ -14,7 +14,6 @@ _KINDS: dict[Collection, str] = {
     "facts": "fact",
     "turns": "turn",
     "sessions": "session",
-    "entities": "entity",
 }
 
 

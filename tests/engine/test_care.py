@@ -88,7 +88,6 @@ class TestCounts:
                 "vectors facts": stats.facts,
                 "vectors turns": stats.turns - 1,
                 "vectors sessions": stats.episodes - 1,
-                "vectors entities": stats.entities,
             }
 
 

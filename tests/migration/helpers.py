@@ -100,7 +100,7 @@ def contents(memory: Memory) -> Any:
         assert isinstance(engine, AsyncMemory)
         await engine._follow()
         parts = engine._parts
-        vectors = [await parts.vectors.ids(name) for name in ("facts", "turns", "entities")]
+        vectors = [await parts.vectors.ids(name) for name in ("facts", "turns", "sessions")]
         return await rows_of(parts.ledger), await parts.graph.dump(), vectors
 
     return memory._portal.call(read())

@@ -95,11 +95,9 @@ async def closed_store(folder: Path) -> None:
         "", "{", "[]", "null", '"x"', "\x00" * 40, "{}", '{"format": 2}',
         '{"format": 2, "store_id": "store", "embedder": "m", "size": 8, "folders": {}}',
         '{"format": 2, "store_id": "s", "embedder": "m", "size": 8, "folders": '
-        '{"facts": "../../etc", "turns": "turns-1", "sessions": "sessions-1", '
-        '"entities": "entities-1"}}',
+        '{"facts": "../../etc", "turns": "turns-1", "sessions": "sessions-1"}}',
         '{"format": 2, "store_id": "s", "embedder": "m", "size": "8", "folders": '
-        '{"facts": "facts-1", "turns": "turns-1", "sessions": "sessions-1", '
-        '"entities": "entities-1"}}',
+        '{"facts": "facts-1", "turns": "turns-1", "sessions": "sessions-1"}}',
     ],
 )  # fmt: skip
 async def test_a_damaged_checkpoint_is_rejected_and_clear_mends_it(

@@ -55,7 +55,7 @@ async def content(store: VectorStore) -> list[Any]:
 
 
 @pytest.mark.parametrize("how", ["die", "die after"])
-@pytest.mark.parametrize("at", ["facts/points/batch", "entities/points/batch", "points/payload"])
+@pytest.mark.parametrize("at", ["facts/points/batch", "sessions/points/batch", "points/payload"])
 @pytest.mark.parametrize("skip", [0, 3])
 async def test_a_server_that_dies_in_a_batch_and_comes_back(
     server: QdrantHttp, how: str, at: str, skip: int
@@ -180,7 +180,7 @@ async def test_killed_while_collections_are_made(server: QdrantHttp, after: str)
 
 async def test_killed_while_clearing(server: QdrantHttp) -> None:
     store = await opened(server)
-    await store.apply(put(point(1), into="entities"), 5)
+    await store.apply(put(point(1), into="sessions"), 5)
     server.faults = [Fault("DELETE /collections/graphmem_turns", "die")]
     with pytest.raises(Unavailable):
         await store.clear()
@@ -188,7 +188,7 @@ async def test_killed_while_clearing(server: QdrantHttp) -> None:
     await server.start()
     again, _ = made(server)
     assert (await again.open("store", "model", SIZE)).applied_seq == 0
-    assert await again.ids("entities") == set()
+    assert await again.ids("sessions") == set()
     await again.close()
 
 

@@ -130,7 +130,7 @@ async def test_two_stores_share_a_server_by_prefix(client: AsyncQdrantClient) ->
     assert (await ada.open("store", "model", SIZE)).applied_seq == 5
 
 
-@pytest.mark.parametrize("name", ["graphmem_facts", "graphmem_entities", "graphmem_checkpoint"])
+@pytest.mark.parametrize("name", ["graphmem_facts", "graphmem_sessions", "graphmem_checkpoint"])
 async def test_foreign_collections_are_never_touched(client: AsyncQdrantClient, name: str) -> None:
     await client.create_collection(
         name, vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT)

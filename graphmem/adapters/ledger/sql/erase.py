@@ -38,7 +38,7 @@ def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
         [Ask("turns_of_episodes", {"ids": lists["episodes"]}), Ask("entities_touched", lists)]
     )
     touched = sorted(_ids((yield from ask("one_with", ids=sorted(_ids(about))))))
-    bodies = yield from ask("bodies_of", facts=lists["facts"], entities=touched)
+    bodies = yield from ask("bodies_of", facts=lists["facts"])
     yield from _scrub_edits(target)
     yield from _scrub_keys(target, tenant)
     yield from _remove(lists, target)

@@ -72,8 +72,6 @@ def let_go(log: Log, ids: Collection[str], tenant: str, by: By) -> Steps[None]:
                 gone |= one
     yield from set_aside(log, aside, tenant, by)
     if gone:
-        bodies = yield from ask("bodies_of", facts=[], entities=sorted(gone))
-        yield from forget_embeddings(set(), bodies)
         yield from erase_entities(log, gone, by)
         log_erased(log, "entity", dict.fromkeys(gone), tenant, by)
 
@@ -92,7 +90,7 @@ def log_erased(log: Log, kind: str, erased: Mapping[str, str | None], tenant: st
 
 
 def forget_embeddings(texts: Collection[str], bodies: Rows) -> Steps[None]:
-    """Drop the cached vectors of texts, and of all that these facts and entities were read by."""
+    """Drop the cached vectors of texts, and of all versions of these facts."""
     every = {*texts, *(text for row in bodies for text in rows.body_texts(row["body"]))}
     yield from tell("erase_embeddings", {"digests": sorted(map(digest, every))})
 

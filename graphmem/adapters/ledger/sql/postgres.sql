@@ -827,9 +827,8 @@ SELECT DISTINCT id FROM facts
 WHERE tenant = :tenant AND id = ANY(:ids::text[]);
 
 -- name: bodies_of
--- Every version of these facts, and these entities: their texts may have been embedded.
-SELECT body FROM facts WHERE id = ANY(:facts::text[])
-UNION ALL SELECT body FROM entities WHERE id = ANY(:entities::text[]);
+-- Every version of these facts: their texts may have been embedded.
+SELECT body FROM facts WHERE id = ANY(:facts::text[]);
 
 -- name: erase_facts_from
 -- Facts that these episodes support now, or once wrote, each with what is believed of it now.

@@ -274,11 +274,8 @@ def turn_texts(row: Row) -> set[str]:
 
 
 def body_texts(body: str) -> set[str]:
-    """A fact's text, alone and with its relation, or an entity's names: as they may have been
-    embedded."""
+    """A fact's text, alone and with its relation: as it may have been embedded."""
     data = json.loads(body)
-    if "text" not in data:
-        return {data["name"], ", ".join((data["name"], *data.get("aliases", ())))}
     relation = (data.get("type") or "").replace("_", " ")
     return {data["text"], f"{data['text']} ({relation})"}
 

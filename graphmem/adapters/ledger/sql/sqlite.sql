@@ -802,9 +802,8 @@ SELECT DISTINCT id FROM facts
 WHERE tenant = :tenant AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: bodies_of
--- Every version of these facts, and these entities: their texts may have been embedded.
-SELECT body FROM facts WHERE id IN (SELECT value FROM json_each(:facts))
-UNION ALL SELECT body FROM entities WHERE id IN (SELECT value FROM json_each(:entities));
+-- Every version of these facts: their texts may have been embedded.
+SELECT body FROM facts WHERE id IN (SELECT value FROM json_each(:facts));
 
 -- name: erase_facts_from
 -- Facts that these episodes support now, or once wrote, each with what is believed of it now.
