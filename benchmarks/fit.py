@@ -94,8 +94,8 @@ async def gather(paths: Sequence[Path], folder: Path) -> list[Asked]:
 
 async def _candidates(memory: AsyncMemory, text: str, user: str) -> Candidates:
     await memory._follow()
-    lens = memory._lens(current=True)
-    question = memory._question(text, _LIMIT, ("fact", "turn"), lens, Scope(user_id=user))
+    view = memory._view(current=True)
+    question = memory._question(text, _LIMIT, ("fact", "turn"), view, Scope(user_id=user))
     return await memory._retrieve.candidates(question)
 
 

@@ -18,7 +18,7 @@ from graphmem.settings import Settings
 from graphmem.wiring import open_memory
 
 
-class View(Mirror):
+class MemoryView(Mirror):
     """A memory at a moment, to be read: see :meth:`Memory.as_of`. The methods are those of
     :class:`~graphmem.ports.view.ViewAPI`, without ``await``."""
 
@@ -141,8 +141,8 @@ class Memory(Mirror):
     verify = mirror(MemoryAPI.verify)
     rebuild = mirror(MemoryAPI.rebuild)
 
-    def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> View:
-        return View(self._portal, self._opened.as_of(valid_at, known_at), self)
+    def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> MemoryView:
+        return MemoryView(self._portal, self._opened.as_of(valid_at, known_at), self)
 
     as_of.__doc__ = inspect.getdoc(MemoryAPI.as_of)
 

@@ -10,11 +10,11 @@ import pytest
 
 from graphmem import AsyncMemory, Memory
 from graphmem.doors.cli import cli
-from graphmem.engine.view import View as AsyncView
+from graphmem.engine.view import AsyncMemoryView
 from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import AddArgs, RelateArgs, ScopeArgs
 from graphmem.ports.view import ViewAPI
-from graphmem.sync import View
+from graphmem.sync import MemoryView
 
 METHODS = sorted(
     name
@@ -102,9 +102,9 @@ def test_neither_face_has_more_than_the_protocol() -> None:
     for face in (AsyncMemory, Memory):
         public = {name for name, _ in inspect.getmembers(face) if not name.startswith("_")}
         assert public - opening == {*METHODS, "as_of"}
-    for seen in (AsyncView, View):
+    for seen in (AsyncMemoryView, MemoryView):
         public = {name for name, _ in inspect.getmembers(seen) if not name.startswith("_")}
-        assert public - {"lens", "ledger", "told"} == {*READS, "valid_at", "known_at"}
+        assert public - {"view", "ledger", "told"} == {*READS, "valid_at", "known_at"}
 
 
 def test_a_view_is_had_the_same_way_from_both_faces() -> None:
@@ -122,7 +122,7 @@ def test_a_view_has_every_read_with_its_arguments(name: str) -> None:
         now.pop(parameter, None)
     promised = getattr(ViewAPI, name)
     assert dict(inspect.signature(promised).parameters) == now
-    for kept in (getattr(AsyncView, name), getattr(View, name)):
+    for kept in (getattr(AsyncMemoryView, name), getattr(MemoryView, name)):
         assert inspect.signature(kept) == inspect.signature(promised)
         assert inspect.getdoc(kept) == inspect.getdoc(promised)
 

@@ -35,11 +35,11 @@ from graphmem.ports.word_vectors import WordVectors
 from graphmem.projection.project import Projection, graph_target, vector_target
 from graphmem.relation_types.wording import SpokenTypes
 from graphmem.retrieve.candidates.neighbourhood import Nearby
-from graphmem.retrieve.narrow import told_here
+from graphmem.retrieve.narrow import fact_in_scope
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.rank.weights import weights_of
 from graphmem.retrieve.relationships.queries import Relate
-from graphmem.retrieve.view import Lens
+from graphmem.retrieve.view import View
 from graphmem.settings import Settings
 from graphmem.text import plain
 
@@ -190,7 +190,7 @@ class Core:
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
         where = self._scope(scope)
         for fact in await self._facts(where, checked_text(fact_id, "fact_id")):
-            if (told := told_here(fact, where)) is not None:
+            if (told := fact_in_scope(fact, where)) is not None:
                 return told
         raise NotFound(f"no fact {fact_id!r} in this scope")
 
@@ -204,10 +204,10 @@ class Core:
         self, where: Scope, subject: str, type: str, object: str | None, *, now: bool
     ) -> bool:
         """Whether such a relation is believed; with ``now``, whether it has not ended."""
-        lens = Lens(current=self._parts.clock.now() if now else None)
+        view = View(current=self._parts.clock.now() if now else None)
         try:
             found = await self._relate.relations(
-                where, subject, types=(type,), other=object, lens=lens, limit=1
+                where, subject, types=(type,), other=object, view=view, limit=1
             )
         except NotFound:
             return False

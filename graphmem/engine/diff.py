@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from graphmem.engine.view import View
+from graphmem.engine.view import AsyncMemoryView
 from graphmem.errors import NotFound
 from graphmem.model import Change, Difference, Fact, Scope
-from graphmem.retrieve.narrow import told_facts, told_history
-from graphmem.retrieve.view import Lens, since
+from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
+from graphmem.retrieve.view import View, since
 
 _PAGE = 1000
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 async def differences(
-    a: View, b: View, where: Scope, entity: str | None, limit: int
+    a: AsyncMemoryView, b: AsyncMemoryView, where: Scope, entity: str | None, limit: int
 ) -> list[Difference]:
     """What is in one of two states only, oldest first; see
     :meth:`~graphmem.ports.api.MemoryAPI.diff`."""
@@ -31,23 +31,23 @@ async def differences(
     return [await _explained(one, b, where) for one in found[:limit]]
 
 
-async def _facts(view: View, where: Scope, entity: str | None) -> dict[str, Fact]:
+async def _facts(view: AsyncMemoryView, where: Scope, entity: str | None) -> dict[str, Fact]:
     try:
         about = None if entity is None else (await view.told.entity(where, entity)).id
     except NotFound:
         # Not known in this state; the other one may know it.
         return {}
-    found = await view.told.every_fact(where, about, view.lens, stated_only=True)
+    found = await view.told.every_fact(where, about, view.view, stated_only=True)
     return {fact.id: fact for fact in found}
 
 
-async def _known(view: View, where: Scope, facts: Sequence[Fact]) -> dict[str, Fact]:
+async def _known(view: AsyncMemoryView, where: Scope, facts: Sequence[Fact]) -> dict[str, Fact]:
     """Those of the facts that a state knows of, whether they hold in it or not."""
     known: dict[str, Fact] = {}
     for start in range(0, len(facts), _PAGE):
         ids = tuple(fact.id for fact in facts[start : start + _PAGE])
-        query = Lens().query(where, ids=ids, stated_only=True, limit=_PAGE)
-        known |= {fact.id: fact for fact in await told_facts(view.ledger, where, query)}
+        query = View().query(where, ids=ids, stated_only=True, limit=_PAGE)
+        known |= {fact.id: fact for fact in await facts_in_scope(view.ledger, where, query)}
     return known
 
 
@@ -64,9 +64,9 @@ def _went(fact: Fact, later: Fact | None) -> Difference:
     return Difference("ended", min(ends, default=None), later, "it does not hold any more")
 
 
-async def _explained(one: Difference, b: View, where: Scope) -> Difference:
+async def _explained(one: Difference, b: AsyncMemoryView, where: Scope) -> Difference:
     """With the reason that the decision gave, where history has one for this."""
-    changes = await told_history(b.ledger, where, one.fact.id)
+    changes = await history_in_scope(b.ledger, where, one.fact.id)
     change = _cause(one, changes)
     if change is None:
         return one

@@ -30,21 +30,21 @@ from graphmem.model import (
     Scope,
     SearchResult,
 )
-from graphmem.ports.ledger import EntityQuery
+from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.retrieve.candidates.values import Question
-from graphmem.retrieve.narrow import told_facts, told_history
+from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
 from graphmem.retrieve.present.context import write_context
 from graphmem.retrieve.present.sources import explain
 from graphmem.retrieve.question.filters import resolved
 from graphmem.retrieve.relationships.queries import Relate
-from graphmem.retrieve.view import Known, Lens, of_kind
+from graphmem.retrieve.view import View, of_kind
 
 _LONGEST_QUERY_S = 10_000_000
 
 
 class Asking(Core):
-    """Reads of any ledger-like thing, seen through a lens."""
+    """Reads of any ledger-like thing, seen through a view."""
 
     async def _walking(self) -> Relate:
         """Relationship queries over a graph that holds every write before this."""
@@ -63,28 +63,28 @@ class Asking(Core):
         reasons = filter(None, (behind, found.reason))
         return replace(found, reason="; ".join(dict.fromkeys(reasons)) or None)
 
-    def _lens(self, current: bool) -> Lens:
-        return Lens(current=self._parts.clock.now() if current else None)
+    def _view(self, current: bool) -> View:
+        return View(current=self._parts.clock.now() if current else None)
 
-    def _holding(self, current: bool) -> Lens:
+    def _holding(self, current: bool) -> View:
         """What has begun, too: for relations, of which nobody reads the dates first."""
-        return replace(self._lens(current), begun=True)
+        return replace(self._view(current), begun=True)
 
     async def _filtered(
         self,
-        lens: Lens,
+        view: View,
         where: Filter | None,
-        ledger: Known,
+        ledger: LedgerView,
         here: Scope,
         read: Read = "facts",
-    ) -> Lens:
-        """The lens with a filter, checked, its names looked up in the scope."""
+    ) -> View:
+        """The view with a filter, checked, its names looked up in the scope."""
         tree = None if where is None else parse(where, read)
         if tree is None:
-            return lens
-        now = lens.moment or self._parts.clock.now()
+            return view
+        now = view.moment or self._parts.clock.now()
         meant = await self._with_types_meant(tree)
-        return replace(lens, where=await resolved(meant, ledger, here, now))
+        return replace(view, where=await resolved(meant, ledger, here, now))
 
     async def _with_types_meant(self, where: Where) -> Where:
         """The filter with every type that is stored for one that it names."""
@@ -109,7 +109,7 @@ class Asking(Core):
         return RelationTypes.ruled((await self._parts.ledger.type_rules())[1])
 
     def _question(
-        self, query: str, limit: int, kinds: Sequence[HitKind], lens: Lens, where: Scope
+        self, query: str, limit: int, kinds: Sequence[HitKind], view: View, where: Scope
     ) -> Question:
         if (
             isinstance(kinds, str)
@@ -122,8 +122,8 @@ class Asking(Core):
             journal.check_text(query, "query", self._parts.settings.max_text_bytes),
             where,
             checked_limit(limit),
-            tuple(kind for kind in dict.fromkeys(kinds) if of_kind(lens.where, kind) != FALSE),
-            lens,
+            tuple(kind for kind in dict.fromkeys(kinds) if of_kind(view.where, kind) != FALSE),
+            view,
         )
 
     def _checked_query(
@@ -140,12 +140,12 @@ class Asking(Core):
 
     async def _context(
         self,
-        ledger: Known,
+        ledger: LedgerView,
         here: Scope,
         found: SearchResult,
         past: Sequence[Hit],
         *,
-        lens: Lens,
+        view: View,
         budget_tokens: int,
     ) -> Context:
         """Hits as text; ``past`` are facts of any time."""
@@ -155,7 +155,7 @@ class Asking(Core):
         )
         query = EntityQuery(here.tenant, ids=tuple(ids), limit=max(1, len(ids)))
         names = {e.id: e for e in await ledger.entities(query)} if ids else {}
-        now = lens.moment or self._parts.clock.now()
+        now = view.moment or self._parts.clock.now()
         return await write_context(
             found,
             past,
@@ -167,44 +167,44 @@ class Asking(Core):
         )
 
     async def _explained(
-        self, ledger: Known, here: Scope, cited: str | Hit | Citation
+        self, ledger: LedgerView, here: Scope, cited: str | Hit | Citation
     ) -> Explanation:
         hit = cited.hit if isinstance(cited, Citation) else cited
         if isinstance(hit, Hit):
             return await explain(ledger, here, checked_text(hit.id, "id"), hit)
         return await explain(ledger, here, checked_text(hit, "cited"))
 
-    async def _one_fact(self, ledger: Known, where: Scope, fact_id: str) -> Fact:
-        query = Lens().query(where, ids=(checked_text(fact_id, "fact_id"),))
-        found = await told_facts(ledger, where, query)
+    async def _one_fact(self, ledger: LedgerView, where: Scope, fact_id: str) -> Fact:
+        query = View().query(where, ids=(checked_text(fact_id, "fact_id"),))
+        found = await facts_in_scope(ledger, where, query)
         if not found:
             raise NotFound(f"no fact {fact_id!r} in this scope")
         return found[0]
 
     async def _page(
-        self, ledger: Known, where: Scope, lens: Lens, after: str | None, limit: int
+        self, ledger: LedgerView, where: Scope, view: View, after: str | None, limit: int
     ) -> Page:
-        query = lens.query(
+        query = view.query(
             where, after=checked_text_or_none(after, "after"), limit=checked_limit(limit) + 1
         )
-        facts = await told_facts(ledger, where, query)
+        facts = await facts_in_scope(ledger, where, query)
         return Page(tuple(facts[:limit]), facts[limit - 1].id if len(facts) > limit else None)
 
-    async def _one_episode(self, ledger: Known, where: Scope, id: str) -> Episode:
+    async def _one_episode(self, ledger: LedgerView, where: Scope, id: str) -> Episode:
         found = await ledger.episodes(where, ids=[checked_text(id, "episode_id")])
         if not found:
             raise NotFound(f"no episode {id!r} in this scope")
         return found[0]
 
-    async def _changes(self, ledger: Known, where: Scope, fact_id: str) -> list[Change]:
-        changes = await told_history(ledger, where, checked_text(fact_id, "fact_id"))
+    async def _changes(self, ledger: LedgerView, where: Scope, fact_id: str) -> list[Change]:
+        changes = await history_in_scope(ledger, where, checked_text(fact_id, "fact_id"))
         if not changes:
             raise NotFound(f"no fact {fact_id!r} in this scope, now or before")
         return changes
 
     async def _listed(
         self,
-        ledger: Known,
+        ledger: LedgerView,
         here: Scope,
         name: str | None,
         kind: str | None,
@@ -217,7 +217,7 @@ class Asking(Core):
             kind=checked_text_or_none(kind, "kind"),
             contains=journal.name_part(name),
             limit=checked_limit(limit),
-            where=(await self._filtered(Lens(), where, ledger, here, "entities")).where,
+            where=(await self._filtered(View(), where, ledger, here, "entities")).where,
         )
         return await ledger.entities(query)
 

@@ -19,7 +19,7 @@ from graphmem.engine.core import (
 )
 from graphmem.engine.diff import differences
 from graphmem.engine.reading import Asking
-from graphmem.engine.view import View
+from graphmem.engine.view import AsyncMemoryView
 from graphmem.errors import UsageError
 from graphmem.filters import Filter
 from graphmem.model import (
@@ -41,7 +41,7 @@ from graphmem.model import (
     Table,
 )
 from graphmem.ports.arguments import AtMoment, ScopeArgs, When
-from graphmem.retrieve.view import Lens
+from graphmem.retrieve.view import View
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -65,8 +65,8 @@ class Reads(Asking):
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         here = self._scope(scope)
-        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here, "search")
-        return await self._found(self._question(query, limit, kinds, lens, here))
+        view = await self._filtered(self._view(current), where, self._parts.ledger, here, "search")
+        return await self._found(self._question(query, limit, kinds, view, here))
 
     async def context(
         self,
@@ -80,14 +80,14 @@ class Reads(Asking):
         here = self._scope(scope)
         found = await self.search(query, limit=most, where=where, **scope)
         any_time = await self._filtered(
-            self._lens(False), where, self._parts.ledger, here, "search"
+            self._view(False), where, self._parts.ledger, here, "search"
         )
         extra = self._question(query, max(_PAST, most // 4), ("fact",), any_time, here)
         # What has ended only fills what room is left: it is not worth asking a reranker again.
         past = await self._found(replace(extra, reread=False))
-        lens = self._lens(True)
+        view = self._view(True)
         return await self._context(
-            self._parts.ledger, here, found, past.hits, lens=lens, budget_tokens=budget_tokens
+            self._parts.ledger, here, found, past.hits, view=view, budget_tokens=budget_tokens
         )
 
     async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
@@ -103,8 +103,8 @@ class Reads(Asking):
         **scope: Unpack[ScopeArgs],
     ) -> Page:
         here = self._scope(scope)
-        lens = await self._filtered(self._lens(current), where, self._parts.ledger, here)
-        return await self._page(self._parts.ledger, here, lens, after, limit)
+        view = await self._filtered(self._view(current), where, self._parts.ledger, here)
+        return await self._page(self._parts.ledger, here, view, after, limit)
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
         return await self._one_episode(self._parts.ledger, self._scope(scope), episode_id)
@@ -147,13 +147,13 @@ class Reads(Asking):
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
         here = self._scope(scope)
-        lens = await self._filtered(self._holding(current), where, self._parts.ledger, here)
+        view = await self._filtered(self._holding(current), where, self._parts.ledger, here)
         return await self._relate.relations(
             here,
             checked_text_or_none(entity, "entity"),
             types=await self._types_meant(checked_text_or_none(type, "type")),
             other=checked_text_or_none(other, "other"),
-            lens=lens,
+            view=view,
             limit=checked_limit(limit),
         )
 
@@ -169,9 +169,9 @@ class Reads(Asking):
     ) -> Subgraph:
         here, start = self._scope(scope), checked_text(entity, "entity")
         steps, most = checked_hops(hops), checked_limit(limit)
-        lens = await self._filtered(self._holding(current), where, self._parts.ledger, here)
+        view = await self._filtered(self._holding(current), where, self._parts.ledger, here)
         await self._graph.catch_up()
-        return await self._relate.neighbours(here, start, steps, most, lens)
+        return await self._relate.neighbours(here, start, steps, most, view)
 
     async def paths(
         self,
@@ -187,9 +187,9 @@ class Reads(Asking):
         here = self._scope(scope)
         ends = checked_text(source, "source"), checked_text(target, "target")
         steps, most = checked_hops(max_hops), checked_limit(limit)
-        lens = await self._filtered(self._holding(current), where, self._parts.ledger, here)
+        view = await self._filtered(self._holding(current), where, self._parts.ledger, here)
         await self._graph.catch_up()
-        return await self._relate.paths(here, *ends, max_hops=steps, limit=most, lens=lens)
+        return await self._relate.paths(here, *ends, max_hops=steps, limit=most, view=view)
 
     async def timeline(
         self,
@@ -208,12 +208,12 @@ class Reads(Asking):
             after=parse_when_or_none(since, name="since"),
             before=parse_when_or_none(until, name="until"),
             limit=checked_limit(limit),
-            lens=await self._filtered(Lens(), where, self._parts.ledger, here),
+            view=await self._filtered(View(), where, self._parts.ledger, here),
         )
 
-    def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> View:
+    def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> AsyncMemoryView:
         self._check_open()
-        return View(
+        return AsyncMemoryView(
             self,
             parse_when_or_none(valid_at, name="valid_at"),
             parse_when_or_none(known_at, name="known_at"),
@@ -233,17 +233,17 @@ class Reads(Asking):
         about = checked_text_or_none(entity, "entity")
         return await differences(one, two, here, about, checked_limit(limit))
 
-    def _state(self, state: When | AtMoment, name: str) -> View:
+    def _state(self, state: When | AtMoment, name: str) -> AsyncMemoryView:
         """A moment, or a view of this memory or its mirror, as a view of this memory."""
         if isinstance(state, datetime | date | str):
-            return View(self, parse_when(state, name=name), None)
+            return AsyncMemoryView(self, parse_when(state, name=name), None)
         try:
             valid_at, known_at = state.valid_at, state.known_at
         except AttributeError:
             raise UsageError(
                 f"{name} must be a moment or a view (see as_of), got {type(state).__name__}"
             ) from None
-        return View(self, valid_at, known_at)
+        return AsyncMemoryView(self, valid_at, known_at)
 
     async def cypher(
         self,
@@ -276,5 +276,5 @@ class Reads(Asking):
         **scope: Unpack[ScopeArgs],
     ) -> nx.MultiDiGraph[str]:
         here = self._scope(scope)
-        lens = await self._filtered(self._holding(current), where, self._parts.ledger, here)
-        return await self._relate.to_networkx(here, lens)
+        view = await self._filtered(self._holding(current), where, self._parts.ledger, here)
+        return await self._relate.to_networkx(here, view)

@@ -41,9 +41,10 @@ from graphmem.model import (
     Table,
 )
 from graphmem.ports.arguments import ScopeArgs, When
+from graphmem.ports.ledger import LedgerView
 from graphmem.ports.view import ViewAPI
 from graphmem.retrieve.relationships.queries import Relate
-from graphmem.retrieve.view import Known, Lens
+from graphmem.retrieve.view import View
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
-class View(ViewAPI):
+class AsyncMemoryView(ViewAPI):
     """Reads of one memory, as of a moment. Every method is documented in
     :class:`~graphmem.ports.view.ViewAPI`."""
 
@@ -64,9 +65,9 @@ class View(ViewAPI):
         self._valid_at = valid_at
         self._known_at = known_at
         # What was known then but not asked for a date is what would have been answered then.
-        self._lens = Lens(at=valid_at) if valid_at else Lens(current=known_at)
+        self._view = View(at=valid_at) if valid_at else View(current=known_at)
         ledger = memory._parts.ledger
-        self._ledger: Known = ledger
+        self._ledger: LedgerView = ledger
         if known_at is not None:
             final = known_at < memory._parts.clock.now()
             self._ledger = LedgerThen(ledger, known_at, final=final)
@@ -91,12 +92,12 @@ class View(ViewAPI):
         return self._known_at
 
     @property
-    def lens(self) -> Lens:
+    def view(self) -> View:
         """Which facts it shows, by the world's time."""
-        return self._lens
+        return self._view
 
     @property
-    def ledger(self) -> Known:
+    def ledger(self) -> LedgerView:
         """What was known."""
         return self._ledger
 
@@ -134,8 +135,8 @@ class View(ViewAPI):
             self._pasts[here.tenant] = found
             return found
 
-    async def _filtered(self, where: Filter | None, here: Scope, read: Read = "facts") -> Lens:
-        return await self._memory._filtered(self._lens, where, self._ledger, here, read)
+    async def _filtered(self, where: Filter | None, here: Scope, read: Read = "facts") -> View:
+        return await self._memory._filtered(self._view, where, self._ledger, here, read)
 
     async def _walked(self, here: Scope) -> Relate:
         past = await self._past(here)
@@ -151,8 +152,8 @@ class View(ViewAPI):
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         here = self._memory._scope(scope)
-        lens = await self._filtered(where, here, "search")
-        question = self._memory._question(query, limit, kinds, lens, here)
+        view = await self._filtered(where, here, "search")
+        question = self._memory._question(query, limit, kinds, view, here)
         past = await self._past(here)
         return await (past.retrieve.search if past else self._memory._found)(question)
 
@@ -168,7 +169,7 @@ class View(ViewAPI):
         here = self._memory._scope(scope)
         found = await self.search(query, limit=most, where=where, **scope)
         return await self._memory._context(
-            self._ledger, here, found, (), lens=self._lens, budget_tokens=budget_tokens
+            self._ledger, here, found, (), view=self._view, budget_tokens=budget_tokens
         )
 
     async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
@@ -186,8 +187,8 @@ class View(ViewAPI):
         **scope: Unpack[ScopeArgs],
     ) -> Page:
         here = self._memory._scope(scope)
-        lens = await self._filtered(where, here)
-        return await self._memory._page(self._ledger, here, lens, after, limit)
+        view = await self._filtered(where, here)
+        return await self._memory._page(self._ledger, here, view, after, limit)
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
         here = self._memory._scope(scope)
@@ -228,7 +229,7 @@ class View(ViewAPI):
             checked_text_or_none(entity, "entity"),
             types=await self._memory._types_meant(checked_text_or_none(type, "type")),
             other=checked_text_or_none(other, "other"),
-            lens=await self._filtered(where, here),
+            view=await self._filtered(where, here),
             limit=checked_limit(limit),
         )
 
@@ -243,9 +244,9 @@ class View(ViewAPI):
     ) -> Subgraph:
         here, start = self._memory._scope(scope), checked_text(entity, "entity")
         steps, most = checked_hops(hops), checked_limit(limit)
-        lens = await self._filtered(where, here)
+        view = await self._filtered(where, here)
         relate = await self._walked(here)
-        return await relate.neighbours(here, start, steps, most, lens)
+        return await relate.neighbours(here, start, steps, most, view)
 
     async def paths(
         self,
@@ -260,9 +261,9 @@ class View(ViewAPI):
         here = self._memory._scope(scope)
         ends = checked_text(source, "source"), checked_text(target, "target")
         steps, most = checked_hops(max_hops), checked_limit(limit)
-        lens = await self._filtered(where, here)
+        view = await self._filtered(where, here)
         relate = await self._walked(here)
-        return await relate.paths(here, *ends, max_hops=steps, limit=most, lens=lens)
+        return await relate.paths(here, *ends, max_hops=steps, limit=most, view=view)
 
     async def timeline(
         self,
@@ -286,7 +287,7 @@ class View(ViewAPI):
             after=parse_when_or_none(since, name="since"),
             before=before,
             limit=checked_limit(limit),
-            lens=Lens(where=only.where),
+            view=View(where=only.where),
         )
 
     async def cypher(
@@ -323,4 +324,4 @@ class View(ViewAPI):
 
 for _name, _promised in vars(ViewAPI).items():
     if inspect.iscoroutinefunction(_promised):
-        getattr(View, _name).__doc__ = inspect.getdoc(_promised)
+        getattr(AsyncMemoryView, _name).__doc__ = inspect.getdoc(_promised)

@@ -61,6 +61,7 @@ __all__ = [
     "LedgerKeys",
     "LedgerLog",
     "LedgerReads",
+    "LedgerView",
     "LedgerWrites",
     "Mentions",
     "Origins",
@@ -122,8 +123,9 @@ class LedgerWrites(Protocol):
         ...
 
 
-class LedgerReads(Protocol):
-    """What is stored now. Nothing outside the tenant that was asked for is ever returned."""
+class LedgerView(Protocol):
+    """What the reads of a memory ask: the ledger as it is now, or as it was at a moment. Nothing
+    outside the tenant that was asked for is ever returned."""
 
     async def episodes(
         self,
@@ -159,6 +161,14 @@ class LedgerReads(Protocol):
 
     async def entities(self, query: EntityQuery) -> list[Entity]: ...
 
+    async def history(self, tenant: str, fact_id: str) -> list[Change]:
+        """Everything that happened to a fact, oldest first; empty when unknown here."""
+        ...
+
+
+class LedgerReads(LedgerView, Protocol):
+    """What only writing and care ask of what is stored now."""
+
     async def statements(self, query: StatementQuery) -> Told:
         """Statements by their places, with what was made of them, as one consistent reading."""
         ...
@@ -170,10 +180,6 @@ class LedgerReads(Protocol):
     async def by_hand(self, tenant: str, seq: int) -> tuple[Change, Hand] | None:
         """A change of a fact or entity by its ``seq``, with the act by hand that made it, if one
         did and it still counts; None when there is no such change here."""
-        ...
-
-    async def history(self, tenant: str, fact_id: str) -> list[Change]:
-        """Everything that happened to a fact, oldest first; empty when unknown here."""
         ...
 
     async def standing(self, tenant: str, episode_ids: Sequence[str] = ()) -> Standing:

@@ -6,14 +6,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graphmem.model import Change, Fact, Scope
-from graphmem.ports.ledger import FactQuery
-from graphmem.retrieve.view import Known
+from graphmem.ports.ledger import FactQuery, LedgerView
 
 OUTSIDE = "because of what was told outside this agent or run"
 """The reason of a change that another agent or run brought."""
 
 
-def told_here(fact: Fact, scope: Scope) -> Fact | None:
+def fact_in_scope(fact: Fact, scope: Scope) -> Fact | None:
     """A fact with the sources that are inside; None when it has none."""
     agent, run = scope.narrow_agent_id, scope.run_id
     if agent is None and run is None:
@@ -30,13 +29,13 @@ def told_here(fact: Fact, scope: Scope) -> Fact | None:
     return replace(fact, sources=sources, scope=first)
 
 
-async def told_facts(ledger: Known, scope: Scope, query: FactQuery) -> list[Fact]:
+async def facts_in_scope(ledger: LedgerView, scope: Scope, query: FactQuery) -> list[Fact]:
     """The facts that a query of this scope finds, as they may be told in it."""
-    found = (told_here(fact, scope) for fact in await ledger.facts(query))
+    found = (fact_in_scope(fact, scope) for fact in await ledger.facts(query))
     return [fact for fact in found if fact is not None]
 
 
-async def told_history(ledger: Known, scope: Scope, fact_id: str) -> list[Change]:
+async def history_in_scope(ledger: LedgerView, scope: Scope, fact_id: str) -> list[Change]:
     """What happened to a fact while the scope held it, oldest first. Of a change that came from
     outside it is told what it left, not what was said."""
     changes = await ledger.history(scope.tenant, fact_id)
@@ -46,8 +45,8 @@ async def told_history(ledger: Known, scope: Scope, fact_id: str) -> list[Change
     inside = {episode.id for episode in await ledger.episodes(scope, ids=sorted(asked))}
     told = []
     for change in changes:
-        before = told_here(change.before, scope) if change.before else None
-        after = told_here(change.after, scope) if change.after else None
+        before = fact_in_scope(change.before, scope) if change.before else None
+        after = fact_in_scope(change.after, scope) if change.after else None
         if before is None and after is None:
             continue
         seen = replace(change, before=before, after=after)

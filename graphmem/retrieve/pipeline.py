@@ -13,7 +13,7 @@ from itertools import islice
 from graphmem.embedding import CachedEmbedder
 from graphmem.errors import ModelError
 from graphmem.model import Entity, Fact, Hit, SearchResult
-from graphmem.ports.ledger import EntityQuery
+from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.ports.reranker import Reranker
 from graphmem.ports.type_wording import Speech
 from graphmem.ports.vectors import Scored, VectorStore
@@ -22,7 +22,7 @@ from graphmem.retrieve.candidates.graph import LINKS_PER_ENTITY, Reached, spread
 from graphmem.retrieve.candidates.neighbourhood import Expands
 from graphmem.retrieve.candidates.values import Candidates, Question
 from graphmem.retrieve.candidates.vectors import Arms, vector_arms
-from graphmem.retrieve.narrow import told_here
+from graphmem.retrieve.narrow import fact_in_scope
 from graphmem.retrieve.present.hits import (
     beginning,
     fact_hit,
@@ -43,7 +43,7 @@ from graphmem.retrieve.signals.links import BEST_TURNS, Links, gather, with_keys
 from graphmem.retrieve.signals.passages import Pool, holders, prose, together
 from graphmem.retrieve.signals.reading import Reader
 from graphmem.retrieve.signals.words import Row, measure, nearness
-from graphmem.retrieve.view import Known, Lens
+from graphmem.retrieve.view import View
 from graphmem.text import name_key, name_keys_in, words
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Retrieve:
 
     def __init__(
         self,
-        ledger: Known,
+        ledger: LedgerView,
         graph: Expands,
         vectors: VectorStore,
         embedder: CachedEmbedder,
@@ -105,7 +105,7 @@ class Retrieve:
                 turn = ranked.turns.get(source.turn_id or "") if source else None
                 hits.append(
                     fact_hit(
-                        told_here(fact, question.scope) or fact,
+                        fact_in_scope(fact, question.scope) or fact,
                         source,
                         turn,
                         why,
@@ -178,7 +178,7 @@ class Retrieve:
         kind = "fact" if row.id in ranked.facts else "turn"
         if not row.shown or kind not in question.kinds:
             return False
-        at, turn = question.lens.at, ranked.turns.get(row.id)
+        at, turn = question.view.at, ranked.turns.get(row.id)
         if at is None or turn is None or turn.occurred_at is None or turn.occurred_at <= at:
             return True
         return any(turn.id == source.turn_id for f in ranked.facts.values() for source in f.sources)
@@ -191,12 +191,12 @@ class Retrieve:
             return []
         weights = {seed.id: 1.0 for seed in seeds}
         reached = await spread(self._graph, question.scope.tenant, weights, asks=wanted.asks)
-        if question.lens.where is None or not reached:
+        if question.view.where is None or not reached:
             return reached
         # What does not pass must not take the place of what does.
         ids = tuple(one.fact_id for one in reached)
         found = await self._ledger.facts(
-            question.lens.query(question.scope, ids=ids, limit=len(ids))
+            question.view.query(question.scope, ids=ids, limit=len(ids))
         )
         passed = {fact.id for fact in found}
         return [one for one in reached if one.fact_id in passed]
@@ -219,10 +219,10 @@ class Retrieve:
     ) -> tuple[list[tuple[Fact, float]], list[tuple[Fact, float]]]:
         """What would have been found but has ended, and what holds in its stead; with the score
         (0 to 1) that the ended one would have had."""
-        now, scope = question.lens.moment, question.scope
+        now, scope = question.view.moment, question.scope
         if now is None or not scores:
             return [], []
-        found = await self._ledger.facts(Lens().query(scope, ids=tuple(scores), stated_only=True))
+        found = await self._ledger.facts(View().query(scope, ids=tuple(scores), stated_only=True))
         ended = [
             (fact, scores[fact.id])
             for fact in sorted(found, key=lambda fact: -scores[fact.id])
@@ -231,7 +231,7 @@ class Retrieve:
         present: dict[str, tuple[Fact, float]] = {}
         for subject_id, type in dict.fromkeys((f.subject_id, f.type) for f, _ in ended if f.type):
             score = max(s for f, s in ended if (f.subject_id, f.type) == (subject_id, type))
-            query = question.lens.query(
+            query = question.view.query(
                 scope,
                 relation=(subject_id, type, None),
                 stated_only=True,
@@ -250,11 +250,11 @@ class Retrieve:
         asked = [one for one in near if wanted.asks(one.type)]
         graph = [one.fact_id for one in (*asked[:_GRAPH], *near[:_GRAPH])]
         # At a moment many of the best may not have begun yet: the vectors know ends only.
-        most = sys.maxsize if question.lens.at else max(_FACTS, 2 * question.limit)
+        most = sys.maxsize if question.view.at else max(_FACTS, 2 * question.limit)
         ids = tuple(dict.fromkeys([*arms.candidates["fact"][:most], *graph]))
         found = await self._of_hubs(question, reached, wanted)
         if ids:
-            query = question.lens.query(question.scope, ids=ids, limit=len(ids))
+            query = question.view.query(question.scope, ids=ids, limit=len(ids))
             found += await self._ledger.facts(query)
         return {fact.id: fact for fact in found}
 
@@ -272,7 +272,7 @@ class Retrieve:
             for ends in ((hub, type, None), (None, type, hub))
         ]
         asked = (
-            question.lens.query(question.scope, relation=one, newest_first=True, limit=_GRAPH)
+            question.view.query(question.scope, relation=one, newest_first=True, limit=_GRAPH)
             for one in ends
         )
         found = await asyncio.gather(*map(self._ledger.facts, asked))
@@ -302,7 +302,7 @@ class Retrieve:
         return await gather(
             self._ledger,
             question.scope,
-            question.lens,
+            question.view,
             turns=scores,
             facts=ordered,
             seeds=seeds,
@@ -326,7 +326,7 @@ class Retrieve:
         ended: Sequence[tuple[Fact, float]],
     ) -> Candidates:
         """Candidates with what stands beside them, measured and weighed."""
-        reader, asked = self._reader, take_apart(question.text, question.lens.moment)
+        reader, asked = self._reader, take_apart(question.text, question.view.moment)
         await reader.vocabulary.learn([asked.sequence])
         found = [*arms.candidates["turn"], *links.turns]
         first = {fact.id: first_turn(fact, question.scope) for fact in facts.values()}
@@ -338,7 +338,7 @@ class Retrieve:
         stating = stating_turns(facts, turns, seen)
         shown = {id for ids in stating.values() for id in ids}
         by_turn = {one.turn.id: one for one in read if one.turn}
-        passed = None if question.lens.where is None else set(arms.candidates["turn"])
+        passed = None if question.view.where is None else set(arms.candidates["turn"])
         rows = [
             Row(
                 turn.id,

@@ -1,56 +1,24 @@
-"""Which facts a read is to see, by the world's time."""
+"""What a read sees of the facts that are known: by when they hold, and by a filter."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from graphmem.clock import stamp
 from graphmem.filters import Where
 from graphmem.filters.tree import Not, Test, both, known
-from graphmem.model import Change, Entity, Episode, Fact, HitKind, Scope, Turn
+from graphmem.model import Fact, HitKind, Scope
 from graphmem.ports.graph import Link
-from graphmem.ports.ledger import EntityQuery, FactQuery, Mentions
-
-
-class Known(Protocol):
-    """What is known: the reads of a ledger, now or as they were; see
-    :class:`~graphmem.ports.ledger.LedgerReads`."""
-
-    async def facts(self, query: FactQuery) -> list[Fact]: ...
-
-    async def entities(self, query: EntityQuery) -> list[Entity]: ...
-
-    async def turns(self, tenant: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]: ...
-
-    async def mentions(
-        self,
-        scope: Scope,
-        *,
-        turn_ids: Sequence[str] = (),
-        entity_ids: Sequence[str] = (),
-        current: datetime | None = None,
-        most: int = 100,
-    ) -> Mentions: ...
-
-    async def episodes(
-        self,
-        scope: Scope,
-        *,
-        ids: Sequence[str] | None = None,
-        status: str | None = None,
-        limit: int = 1000,
-    ) -> list[Episode]: ...
-
-    async def history(self, tenant: str, fact_id: str) -> list[Change]: ...
+from graphmem.ports.ledger import FactQuery
 
 
 @dataclass(frozen=True, slots=True)
-class Lens:
-    """With ``at``: what held then. With ``current``: what has not ended by then, begun or not; with
-    ``begun`` too, without what is said to begin later. With neither: everything."""
+class View:
+    """Which facts a read sees. With ``at``: those that held then. With ``current``: those that have
+    not ended by then, begun or not; with ``begun`` too, without those that are stated to begin
+    later. With neither: all."""
 
     current: datetime | None = None
     at: datetime | None = None
@@ -59,7 +27,7 @@ class Lens:
     begun: bool = False
 
     def query(self, scope: Scope, **more: Any) -> FactQuery:
-        """A question to the ledger about a scope, seen so."""
+        """The query for facts of a scope that this view sees."""
         return FactQuery(
             scope.tenant,
             agent_id=scope.narrow_agent_id,
@@ -77,11 +45,11 @@ class Lens:
 
     @property
     def moment(self) -> datetime | None:
-        """What has ended by then is not to be seen."""
+        """The moment by which a fact that is seen has not ended; None when ends do not matter."""
         return self.at or self.current
 
     def shows(self, link: Link) -> bool:
-        """Whether a link may be walked: stated, and, as far as it tells, to be seen."""
+        """Whether a link may be walked: it is stated, and seen as far as its dates say."""
         if link.modality != "stated":
             return False
         if self.moment is None:

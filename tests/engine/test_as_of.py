@@ -14,7 +14,7 @@ from graphmem import Memory, open_memory
 from graphmem.clock import ManualClock
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Moment
-from graphmem.sync import View
+from graphmem.sync import MemoryView
 
 
 class Told:
@@ -338,7 +338,7 @@ def test_what_was_learned_and_withdrawn_between_two_moments(told: Told) -> None:
     memory.unrelate("Bob Stone", "works_at", "Acme")
     told.mark("withdrawn")
 
-    def known(name: str) -> View:
+    def known(name: str) -> MemoryView:
         return memory.as_of("2023-01-01", told[name])
 
     found = memory.diff(known("paris"), known("bob"))

@@ -9,7 +9,7 @@ from graphmem.model import Entity, Fact, HitKind, Scope, Turn
 from graphmem.retrieve.candidates.graph import Reached
 from graphmem.retrieve.rank.fuse import Ranking
 from graphmem.retrieve.signals.words import Row
-from graphmem.retrieve.view import Lens
+from graphmem.retrieve.view import View
 
 _DEPTH = 50  # candidates of each arm
 _DEEPER = 4
@@ -23,7 +23,7 @@ class Question:
     scope: Scope
     limit: int
     kinds: Sequence[HitKind]
-    lens: Lens
+    view: View
     """Which facts may be seen."""
     reread: bool = True
     """Whether a reranker, where there is one, reads the best again."""
@@ -32,7 +32,7 @@ class Question:
     def depth(self) -> int:
         """Candidates of each arm. At a moment there must be more of them: the vectors know when a
         fact ended, not when it began."""
-        return max(_DEPTH, 2 * self.limit) * (_DEEPER if self.lens.at else 1)
+        return max(_DEPTH, 2 * self.limit) * (_DEEPER if self.view.at else 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,8 @@ async def _meaning(
 
 def _queries(question: Question, dense: Vector | None) -> dict[str, VectorQuery]:
     """By name; those by meaning only where that is known."""
-    scope, depth, where = question.scope, question.depth, question.lens.where
-    moment = stamp_or_none(question.lens.moment)
+    scope, depth, where = question.scope, question.depth, question.view.where
+    moment = stamp_or_none(question.view.moment)
     # Sessions only tell about their turns, and so need not pass.
     only = Only(scope.tenant, scope.narrow_agent_id, scope.run_id, moment)
     only_facts = replace(only, where=of_kind(where, "fact"))

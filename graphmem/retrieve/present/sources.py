@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from graphmem.errors import NotFound
 from graphmem.model import Entity, Explanation, Fact, Hit, Quote, Scope, Turn
-from graphmem.ports.ledger import EntityQuery
-from graphmem.retrieve.narrow import told_facts, told_history
-from graphmem.retrieve.view import Known, Lens
+from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
+from graphmem.retrieve.view import View
 
 
-async def explain(ledger: Known, scope: Scope, id: str, hit: Hit | None = None) -> Explanation:
+async def explain(ledger: LedgerView, scope: Scope, id: str, hit: Hit | None = None) -> Explanation:
     """By the id of a fact or a turn. What this scope does not hold is
     :class:`~graphmem.errors.NotFound`; sources and changes outside an agent or run that it is
     narrowed to are not told."""
-    for fact in await told_facts(ledger, scope, Lens().query(scope, ids=(id,))):
+    for fact in await facts_in_scope(ledger, scope, View().query(scope, ids=(id,))):
         return Explanation(
             kind="fact",
             id=id,
@@ -22,7 +22,7 @@ async def explain(ledger: Known, scope: Scope, id: str, hit: Hit | None = None) 
             fact=fact,
             about=await _about(ledger, scope, fact),
             quotes=await _quotes(ledger, scope, fact),
-            history=tuple(await told_history(ledger, scope, id)),
+            history=tuple(await history_in_scope(ledger, scope, id)),
         )
     for turn in await ledger.turns(scope.tenant, [id]):
         if await ledger.episodes(scope, ids=[turn.episode_id]):
@@ -31,13 +31,13 @@ async def explain(ledger: Known, scope: Scope, id: str, hit: Hit | None = None) 
     raise NotFound(f"no fact and no turn {id!r} in this scope")
 
 
-async def _about(ledger: Known, scope: Scope, fact: Fact) -> tuple[Entity, ...]:
+async def _about(ledger: LedgerView, scope: Scope, fact: Fact) -> tuple[Entity, ...]:
     query = EntityQuery(scope.tenant, ids=fact.entity_ids)
     found = {entity.id: entity for entity in await ledger.entities(query)}
     return tuple(found[id] for id in fact.entity_ids if id in found)
 
 
-async def _quotes(ledger: Known, scope: Scope, fact: Fact) -> tuple[Quote, ...]:
+async def _quotes(ledger: LedgerView, scope: Scope, fact: Fact) -> tuple[Quote, ...]:
     episodes = {
         episode.id: episode
         for episode in await ledger.episodes(

@@ -8,14 +8,14 @@ from graphmem.clock import stamp
 from graphmem.filters import FIELDS, Test, Where, tests
 from graphmem.filters.tree import at_time, changed
 from graphmem.model import Scope
+from graphmem.ports.ledger import LedgerView
 from graphmem.retrieve.question.names import called, called_in_part
 from graphmem.retrieve.relationships.unknown_names import no_entity
-from graphmem.retrieve.view import Known
 
 _NAMED = frozenset(field.name for field in FIELDS["facts"].values() if field.holds == "name")
 
 
-async def resolved(where: Where, ledger: Known, scope: Scope, now: datetime) -> Where:
+async def resolved(where: Where, ledger: LedgerView, scope: Scope, now: datetime) -> Where:
     """The filter with entities by id: every entity that a name can mean. When nothing is called so,
     one word means everybody with that given name or surname.
 
@@ -35,7 +35,7 @@ async def resolved(where: Where, ledger: Known, scope: Scope, now: datetime) -> 
     return changed(at_time(where, stamp(now)), put)
 
 
-async def _ids(ledger: Known, scope: Scope, name_or_id: str) -> list[str]:
+async def _ids(ledger: LedgerView, scope: Scope, name_or_id: str) -> list[str]:
     found = await called(ledger, scope, name_or_id) or await called_in_part(
         ledger, scope, name_or_id
     )

@@ -6,15 +6,14 @@ import re
 from collections.abc import Collection, Mapping, Sequence, Set
 
 from graphmem.model import Entity, Scope
-from graphmem.ports.ledger import EntityQuery
+from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.retrieve.signals.reading import STOP_WORDS
-from graphmem.retrieve.view import Known
 from graphmem.text import core_words, name_hints, name_keys, words
 
 _CAPITAL = re.compile(r"(?<!\w)[^\W\d_a-z][\w-]+")
 
 
-async def called(ledger: Known, scope: Scope, name_or_id: str) -> list[Entity]:
+async def called(ledger: LedgerView, scope: Scope, name_or_id: str) -> list[Entity]:
     """The entity with this id, else all with this name or alias, by id."""
     by_id = await ledger.entities(EntityQuery(scope.tenant, ids=(name_or_id,)))
     if by_id:
@@ -25,7 +24,7 @@ async def called(ledger: Known, scope: Scope, name_or_id: str) -> list[Entity]:
     return []
 
 
-async def called_in_part(ledger: Known, scope: Scope, name: str) -> list[Entity]:
+async def called_in_part(ledger: LedgerView, scope: Scope, name: str) -> list[Entity]:
     """All with this one word as their given name or surname, by id."""
     hints = tuple(name_hints(name)) if len(core_words(name)) == 1 else ()
     found = await ledger.entities(EntityQuery(scope.tenant, keys=hints)) if hints else []

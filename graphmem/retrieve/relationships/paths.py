@@ -13,7 +13,8 @@ from typing import TypeAlias
 from graphmem.clock import stamp_or_none
 from graphmem.model import Fact, Scope
 from graphmem.ports.graph import GraphStore, Link
-from graphmem.retrieve.view import Known, Lens
+from graphmem.ports.ledger import LedgerView
+from graphmem.retrieve.view import View
 
 Route: TypeAlias = list[tuple[str, Link]]
 """Whither, and by which link, step by step."""
@@ -26,21 +27,21 @@ _ASKED_AT_ONCE = 100  # entities whose facts are asked for in one go
 class Walk:
     """Steps from entities, inside one scope."""
 
-    def __init__(self, ledger: Known, graph: GraphStore) -> None:
+    def __init__(self, ledger: LedgerView, graph: GraphStore) -> None:
         self._ledger = ledger
         self._graph = graph
 
     async def links(
-        self, scope: Scope, ids: Sequence[str], lens: Lens, *, enough: int = _FEW
+        self, scope: Scope, ids: Sequence[str], view: View, *, enough: int = _FEW
     ) -> dict[str, list[Link]]:
         """Links from each of these entities that are to be seen, newest first: all, or of who has
         very many as many as lead to ``enough`` entities, out of the newest
         10,000."""
-        step = self._by_graph if lens.where is None else self._by_ledger
-        found, hubs = await step(scope, ids, lens)
+        step = self._by_graph if view.where is None else self._by_ledger
+        found, hubs = await step(scope, ids, view)
         most = max(_FEW, _MOST // max(1, len(hubs)))
         for id in hubs:
-            found[id] = await self._of_hub(scope, id, lens, enough, most)
+            found[id] = await self._of_hub(scope, id, view, enough, most)
         return {id: found[id] for id in ids if id in found}
 
     async def routes(
@@ -51,15 +52,15 @@ class Walk:
         *,
         max_hops: int,
         limit: int,
-        lens: Lens,
+        view: View,
     ) -> list[Route]:
         """Ways from one entity to another, shortest first: breadth first from the end with fewer
         links. What stands beside the other end is known from there, so that it is found however
         many links it has itself."""
         ends = (source, target)
-        near = await self.links(scope, ends, lens)
+        near = await self.links(scope, ends, view)
         if all(len(near.get(id, ())) >= _FEW for id in ends):
-            near = await self.links(scope, ends, lens, enough=_MOST)
+            near = await self.links(scope, ends, view, enough=_MOST)
         start, end = sorted(ends, key=lambda id: len(near.get(id, ())))
         beside = _by_entity(near.get(end, ()))
         all_beside = len(near.get(end, ())) < _FEW
@@ -72,7 +73,7 @@ class Walk:
             if all_beside and (len(routes) + len(arrived) >= limit or hop + 1 == max_hops):
                 routes += arrived
                 break
-            step = await self.links(scope, list(trails), lens) if hop else near
+            step = await self.links(scope, list(trails), view) if hop else near
             links = {id: [*step.get(id, ()), *beside.get(id, ())] for id in trails}
             further = _onward(trails, links, seen, limit)
             routes += further.pop(end, [])
@@ -83,37 +84,37 @@ class Walk:
         whole = routes[:limit]
         return whole if start == source else [_reversed(route, start) for route in whole]
 
-    async def stated(self, scope: Scope, ids: Collection[str], lens: Lens) -> list[Fact]:
+    async def stated(self, scope: Scope, ids: Collection[str], view: View) -> list[Fact]:
         """Those of these facts that are to be seen."""
-        query = lens.query(scope, ids=tuple(ids), stated_only=True, limit=max(1, len(ids)))
+        query = view.query(scope, ids=tuple(ids), stated_only=True, limit=max(1, len(ids)))
         return await self._ledger.facts(query) if ids else []
 
     async def _by_graph(
-        self, scope: Scope, ids: Sequence[str], lens: Lens
+        self, scope: Scope, ids: Sequence[str], view: View
     ) -> tuple[dict[str, list[Link]], list[str]]:
         """Of entities with few links; and who has more."""
         near = await self._graph.expand(scope.tenant, ids, limit=_FEW)
         hubs = [id for id, links in near.items() if len(links) >= _FEW]
         found = {
-            id: [link for link in reversed(links) if lens.shows(link)]
+            id: [link for link in reversed(links) if view.shows(link)]
             for id, links in near.items()
             if len(links) < _FEW
         }
-        if lens.moment is None and not scope.run_id and not scope.narrow_agent_id:
+        if view.moment is None and not scope.run_id and not scope.narrow_agent_id:
             return found, hubs
         walked = sorted({link.fact_id for links in found.values() for link in links})
-        seen = {fact.id for fact in await self.stated(scope, walked, lens)}
+        seen = {fact.id for fact in await self.stated(scope, walked, view)}
         kept = {id: [x for x in links if x.fact_id in seen] for id, links in found.items()}
         return kept, hubs
 
     async def _by_ledger(
-        self, scope: Scope, ids: Sequence[str], lens: Lens
+        self, scope: Scope, ids: Sequence[str], view: View
     ) -> tuple[dict[str, list[Link]], list[str]]:
         """The same through a filter, of which the graph knows nothing."""
         found: dict[str, list[Link]] = {}
         for start in range(0, len(ids), _ASKED_AT_ONCE):
             some = tuple(ids[start : start + _ASKED_AT_ONCE])
-            query = lens.query(
+            query = view.query(
                 scope,
                 entity_ids=some,
                 stated_only=True,
@@ -127,13 +128,13 @@ class Walk:
         return found, [id for id, links in found.items() if len(links) >= _FEW]
 
     async def _of_hub(
-        self, scope: Scope, id: str, lens: Lens, enough: int, most: int
+        self, scope: Scope, id: str, view: View, enough: int, most: int
     ) -> list[Link]:
         found: list[Link] = []
         reached: set[str] = set()
         after: str | None = None
         while len(reached) < enough and len(found) < most:
-            query = lens.query(
+            query = view.query(
                 scope,
                 entity_ids=(id,),
                 stated_only=True,

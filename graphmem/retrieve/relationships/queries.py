@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from graphmem.clock import stamp_or_none
 from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Subgraph
 from graphmem.ports.graph import GraphStore, Link
-from graphmem.ports.ledger import EntityQuery
-from graphmem.retrieve.narrow import told_facts
+from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.retrieve.narrow import facts_in_scope
 from graphmem.retrieve.question.names import called, called_in_part
 from graphmem.retrieve.relationships.paths import Route, Walk
 from graphmem.retrieve.relationships.unknown_names import no_entity
-from graphmem.retrieve.view import Known, Lens, since
+from graphmem.retrieve.view import View, since
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -31,7 +31,7 @@ _PAGE = 1000
 class Relate:
     """Answers about entities and how they connect, inside one scope."""
 
-    def __init__(self, ledger: Known, graph: GraphStore) -> None:
+    def __init__(self, ledger: LedgerView, graph: GraphStore) -> None:
         self._ledger = ledger
         self._walk = Walk(ledger, graph)
 
@@ -60,7 +60,7 @@ class Relate:
         *,
         types: Sequence[str] | None,
         other: str | None,
-        lens: Lens,
+        view: View,
         limit: int,
     ) -> list[Relation]:
         """Of any of these types, as they are stored; the earliest first."""
@@ -69,7 +69,7 @@ class Relate:
         sides = {(one, two), (two, one)} if one or two else {(None, None)}
         found: dict[str, Fact] = {}
         for (subject_id, object_id), type in product(sorted(sides, key=str), types or (None,)):
-            query = lens.query(
+            query = view.query(
                 scope,
                 relation=(subject_id, type, object_id),
                 stated_only=True,
@@ -103,7 +103,7 @@ class Relate:
         ]
 
     async def neighbours(
-        self, scope: Scope, entity: str, hops: int, limit: int, lens: Lens
+        self, scope: Scope, entity: str, hops: int, limit: int, view: View
     ) -> Subgraph:
         start = await self.entity(scope, entity)
         seen = {start.id: None}
@@ -111,7 +111,7 @@ class Relate:
         frontier = [start.id]
         for _ in range(hops):
             reached: dict[str, None] = {}
-            near = await self._walk.links(scope, frontier, lens, enough=limit)
+            near = await self._walk.links(scope, frontier, view, enough=limit)
             for found in near.values():
                 for link in found:
                     links[link.fact_id] = link
@@ -121,7 +121,7 @@ class Relate:
             if not frontier:
                 break
         inside = [link for link in links.values() if link.type and set(_ends(link)) <= set(seen)]
-        facts = await self._walk.stated(scope, [link.fact_id for link in inside], lens)
+        facts = await self._walk.stated(scope, [link.fact_id for link in inside], view)
         entities = await self.names(scope, list(seen))
         return Subgraph(
             tuple(entities[id] for id in seen if id in entities),
@@ -136,14 +136,14 @@ class Relate:
         *,
         max_hops: int,
         limit: int,
-        lens: Lens,
+        view: View,
     ) -> list[Path]:
         """Shortest first."""
         start, end = await self.entity(scope, source), await self.entity(scope, target)
         if start.id == end.id:
             return []
         routes = await self._walk.routes(
-            scope, start.id, end.id, max_hops=max_hops, limit=limit, lens=lens
+            scope, start.id, end.id, max_hops=max_hops, limit=limit, view=view
         )
         return await self._as_paths(scope, start, routes)
 
@@ -155,10 +155,10 @@ class Relate:
         after: datetime | None,
         before: datetime | None,
         limit: int,
-        lens: Lens | None = None,
+        view: View | None = None,
     ) -> list[Moment]:
         subject = (await self.entity(scope, entity)).id if entity is not None else None
-        facts = await self.every_fact(scope, subject, lens or Lens())
+        facts = await self.every_fact(scope, subject, view or View())
         moments = [
             moment
             for fact in facts
@@ -167,7 +167,7 @@ class Relate:
         ]
         return sorted(moments, key=lambda m: (m.at, m.fact.id, m.what))[:limit]
 
-    async def to_networkx(self, scope: Scope, lens: Lens) -> nx.MultiDiGraph[str]:
+    async def to_networkx(self, scope: Scope, view: View) -> nx.MultiDiGraph[str]:
         """Every entity as a node and every relation as an edge whose key is the fact's id."""
         import networkx as nx
 
@@ -182,7 +182,7 @@ class Relate:
             if len(page) < _PAGE:
                 break
             after = f"{page[-1].name}\0{page[-1].id}"
-        for fact in await self.every_fact(scope, None, lens, stated_only=True):
+        for fact in await self.every_fact(scope, None, view, stated_only=True):
             if fact.type and fact.subject_id in graph and fact.object_id in graph:
                 graph.add_edge(
                     fact.subject_id,
@@ -196,20 +196,20 @@ class Relate:
         return graph
 
     async def every_fact(
-        self, scope: Scope, entity_id: str | None, lens: Lens, *, stated_only: bool = False
+        self, scope: Scope, entity_id: str | None, view: View, *, stated_only: bool = False
     ) -> list[Fact]:
         """All facts, or all about one entity, a page at a time."""
         found: list[Fact] = []
         after: str | None = None
         while True:
-            query = lens.query(
+            query = view.query(
                 scope,
                 entity_ids=(entity_id,) if entity_id else None,
                 stated_only=stated_only,
                 after=after,
                 limit=_PAGE,
             )
-            page = await told_facts(self._ledger, scope, query)
+            page = await facts_in_scope(self._ledger, scope, query)
             found += page
             if len(page) < _PAGE:
                 return found
@@ -219,7 +219,7 @@ class Relate:
         ids = sorted({id for route in routes for id, _ in route} | {start.id})
         entities = await self.names(scope, ids)
         fact_ids = sorted({link.fact_id for route in routes for _, link in route})
-        facts = {fact.id: fact for fact in await self._walk.stated(scope, fact_ids, Lens())}
+        facts = {fact.id: fact for fact in await self._walk.stated(scope, fact_ids, View())}
         return [Path(tuple(_steps(start, route, entities, facts))) for route in routes]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphmem.errors import NotFound
-from graphmem.ports.ledger import EntityQuery
-from graphmem.retrieve.view import Known
+from graphmem.ports.ledger import EntityQuery, LedgerView
 
 LISTS = "entities() lists those it has"
 _CLOSE = 70
@@ -16,7 +15,7 @@ _PAGE = 1000
 _PAGES = 10
 
 
-async def no_entity(ledger: Known, tenant: str, name: str, *, where: str = "") -> NotFound:
+async def no_entity(ledger: LedgerView, tenant: str, name: str, *, where: str = "") -> NotFound:
     """The error for a name, with the names and aliases in this tenant that are most like it."""
     names: dict[str, None] = {}
     after: str | None = None

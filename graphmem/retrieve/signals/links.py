@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from math import log2
 
 from graphmem.model import Entity, Fact, Scope
-from graphmem.ports.ledger import EntityQuery, Mentions
+from graphmem.ports.ledger import EntityQuery, LedgerView, Mentions
 from graphmem.retrieve.signals.reading import STOP_WORDS
-from graphmem.retrieve.view import Known, Lens
+from graphmem.retrieve.view import View
 from graphmem.text import name_keys, words
 
 HUB = 100
@@ -45,9 +45,9 @@ class Links:
 
 
 async def gather(
-    ledger: Known,
+    ledger: LedgerView,
     scope: Scope,
-    lens: Lens,
+    view: View,
     *,
     turns: Mapping[str, float],
     facts: Sequence[Fact],
@@ -66,14 +66,14 @@ async def gather(
     wanted |= dict.fromkeys(_best(by_turns, _ENTITIES - len(wanted)))
     if not wanted:
         return Links(known)
-    held = await ledger.mentions(scope, entity_ids=list(wanted), current=lens.moment, most=HUB + 1)
+    held = await ledger.mentions(scope, entity_ids=list(wanted), current=view.moment, most=HUB + 1)
     mentions = replace(held, entities=known.entities)
     promise = {id: by_turns.get(id, 0.0) for id in wanted} | {seed.id: _SEED for seed in seeds}
     new = _followed(promise, mentions.turns, HUB, _FOLLOWED, _TURNS_EACH)
     from_facts = _followed(by_facts, mentions.turns, HUB, _FOLLOWED_BY_FACTS, _TURNS_EACH // 2)
     new |= from_facts
     more = _followed(by_facts, mentions.facts, FACT_HUB, _FOLLOWED_BY_FACTS, _FACTS_EACH)
-    found = await _facts(ledger, scope, lens, [id for id in more if id not in about])
+    found = await _facts(ledger, scope, view, [id for id in more if id not in about])
     unknown = [id for id in from_facts if id not in known.entities]
     further = await ledger.mentions(scope, turn_ids=unknown) if unknown else Mentions()
     mentions = replace(mentions, entities={**known.entities, **further.entities})
@@ -106,7 +106,7 @@ def written_as_names(question: str, entities: Iterable[Entity]) -> frozenset[str
     return frozenset(named)
 
 
-async def with_keys(ledger: Known, scope: Scope, links: Links, ids: Iterable[str]) -> Links:
+async def with_keys(ledger: LedgerView, scope: Scope, links: Links, ids: Iterable[str]) -> Links:
     """The same, with the names of these entities."""
     query = EntityQuery(scope.tenant, ids=tuple(sorted(ids)))
     found = await ledger.entities(query) if query.ids else []
@@ -149,8 +149,10 @@ def _followed(
     return dict.fromkeys(text for id in _best(worth, entities) for text in held[id][:each])
 
 
-async def _facts(ledger: Known, scope: Scope, lens: Lens, ids: Sequence[str]) -> dict[str, Fact]:
+async def _facts(
+    ledger: LedgerView, scope: Scope, view: View, ids: Sequence[str]
+) -> dict[str, Fact]:
     if not ids:
         return {}
-    query = lens.query(scope, ids=tuple(ids), limit=len(ids), stated_only=True)
+    query = view.query(scope, ids=tuple(ids), limit=len(ids), stated_only=True)
     return {fact.id: fact for fact in await ledger.facts(query)}

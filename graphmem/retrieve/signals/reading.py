@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphmem.model import Fact, Turn
+from graphmem.ports.ledger import LedgerView
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.retrieve.view import Known
 from graphmem.text import heading, name_key, words
 
 AROUND = 2
@@ -128,7 +128,7 @@ class Vocabulary:
 class Reader:
     """Reads turns and facts, and remembers."""
 
-    def __init__(self, ledger: Known, source: WordVectors) -> None:
+    def __init__(self, ledger: LedgerView, source: WordVectors) -> None:
         self._ledger = ledger
         self.vocabulary = Vocabulary(source)
         self._turns: dict[tuple[str, str], Read] = {}
