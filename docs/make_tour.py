@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graphmem import AsyncMemory, Settings
-from graphmem.adapters.graph.cypher_files import Statement, statements
+from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.clock import ManualClock, stamp
 from graphmem.doors.cli.cypher_output import cell
 from graphmem.doors.cli.tour import values
@@ -71,7 +71,7 @@ def told(found: Mapping[str, tuple[Mapping[str, Any], Table]]) -> str:
     return "\n".join(_section(tour[name], *answer) for name, answer in found.items())
 
 
-def _section(query: Statement, given: Mapping[str, Any], table: Table) -> str:
+def _section(query: CypherStatement, given: Mapping[str, Any], table: Table) -> str:
     arguments = "".join(f" --param {key}={value}" for key, value in given.items())
     return (
         f"### {query.name}\n\n{query.description}\n\n```cypher\n{query.text}\n```\n\n"

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-_HEAD = re.compile(r"^// name: *(\w+) *$", re.MULTILINE)
-_COMMENT = re.compile(r"(?:^//.*\n)*", re.MULTILINE)
+from graphmem.adapters.named_statements import NamedStatement, parse_statements
+
 _PARAMETER = re.compile(
     r"\$(?P<name>\w+): (?P<kind>text|time)(?: = (?P<default>[^.]+))?\. (?P<meaning>.+)"
 )
@@ -29,7 +29,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class CypherStatement:
     """One named statement: what it is for, what it takes, and its text without the comment."""
 
     name: str
@@ -39,7 +39,7 @@ class Statement:
 
 
 @cache
-def statements(file: str) -> Mapping[str, Statement]:
+def statements(file: str) -> Mapping[str, CypherStatement]:
     """The statements of one file, for example ``read.cypher``, by name, in the file's order.
 
     Read from ``graphmem/cypher`` in an installed package, from ``cypher`` in a source checkout.
@@ -49,23 +49,18 @@ def statements(file: str) -> Mapping[str, Statement]:
     return named_statements(source, file)
 
 
-def named_statements(source: str, file: str) -> Mapping[str, Statement]:
+def named_statements(source: str, file: str) -> Mapping[str, CypherStatement]:
     """The statements of a text. Each begins with ``// name: x``; the comment lines right after
     describe it, and one for each parameter may follow: ``// $since: time = 7 days ago. Of when.``
 
     ValueError when a name is used twice; ``file`` is for that message.
     """
-    _, *parts = _HEAD.split(source)
-    found: dict[str, Statement] = {}
-    for name, body in zip(parts[::2], parts[1::2], strict=True):
-        comment = _COMMENT.match(body.lstrip("\n"))
-        lines = comment.group() if comment else ""
-        if name in found:
-            raise ValueError(f"{file}: the name {name} is used twice")
-        said = [line.removeprefix("//").strip() for line in lines.splitlines()]
-        taken = [_PARAMETER.fullmatch(line) for line in said]
-        description = " ".join(line for line, match in zip(said, taken, strict=True) if not match)
-        parameters = tuple(Parameter(**match.groupdict()) for match in taken if match)
-        text = body.lstrip("\n")[len(lines) :].strip()
-        found[name] = Statement(name, description, text, parameters)
-    return MappingProxyType(found)
+    found = (_described(one) for one in parse_statements(source, file, "//"))
+    return MappingProxyType({statement.name: statement for statement in found})
+
+
+def _described(one: NamedStatement) -> CypherStatement:
+    matches = [(line, _PARAMETER.fullmatch(line)) for line in one.comments]
+    description = " ".join(line for line, match in matches if not match)
+    parameters = tuple(Parameter(**match.groupdict()) for _, match in matches if match)
+    return CypherStatement(one.name, description, one.text, parameters)

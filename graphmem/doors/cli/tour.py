@@ -9,14 +9,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from graphmem.adapters.graph.cypher_files import Parameter, Statement, named_statements, statements
+from graphmem.adapters.graph.cypher_files import (
+    CypherStatement,
+    Parameter,
+    named_statements,
+    statements,
+)
 from graphmem.clock import parse_when, stamp
 from graphmem.errors import UsageError
 
 _AGO = re.compile(r"(\d+) days? ago")
 
 
-def named(name: str, file: Path | None = None) -> Statement:
+def named(name: str, file: Path | None = None) -> CypherStatement:
     """The query of that name; :class:`UsageError` says which there are."""
     known = statements("inspect.cypher") if file is None else _of(file)
     if name in known:
@@ -26,7 +31,7 @@ def named(name: str, file: Path | None = None) -> Statement:
     raise UsageError(f"no query is called {name!r}; {hint}")
 
 
-def _of(file: Path) -> Mapping[str, Statement]:
+def _of(file: Path) -> Mapping[str, CypherStatement]:
     try:
         return named_statements(read(file), str(file))
     except ValueError as error:
@@ -41,7 +46,7 @@ def read(file: Path) -> str:
         raise UsageError(f"--file {file}: {error}") from error
 
 
-def values(query: Statement, given: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+def values(query: CypherStatement, given: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """The parameters for a named query: what was given, and defaults for the rest.
 
     A time may be written as people write it (2026-03-01). :class:`UsageError` lists what lacks.

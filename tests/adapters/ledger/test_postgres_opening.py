@@ -10,25 +10,26 @@ from typing import cast
 import psycopg
 import pytest
 
+from graphmem.adapters.ledger.postgres import schema
 from graphmem.adapters.ledger.postgres.database import PostgresDatabase
 from graphmem.adapters.ledger.postgres.errors import explained, is_passing
 from graphmem.adapters.ledger.postgres.ledger import PostgresLedger
 from graphmem.adapters.ledger.postgres.pool import Pool
 from graphmem.adapters.ledger.postgres.url import parse
-from graphmem.adapters.ledger.sql.queries import Statements
+from graphmem.adapters.ledger.sql.dialects import POSTGRES, SQLITE
+from graphmem.adapters.ledger.sql.queries import Queries
 from graphmem.adapters.ledger.sql.tables import TABLES
 from graphmem.adapters.ledger.sqlite.database import SqliteDatabase
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.errors import GraphmemError, Rejected, Unavailable, UsageError
-from graphmem.ingest.verbatim import as_told
-from graphmem.ports.ledger import FactQuery, Ledger, StatementQuery
+from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.testing.ledger import ADA, Draft, store
 from tests.adapters.ledger.conftest import opened
 from tests.servers.base import PASSWORD
 
 
 def test_both_databases_know_the_same_statements() -> None:
-    ours, theirs = Statements("sqlite.sql"), Statements("postgres.sql")
+    ours, theirs = Queries(SQLITE), Queries(POSTGRES)
     assert theirs.names - {"lock"} == ours.names
     for (name, newest), sql in theirs.items():
         if name != "lock":
@@ -189,19 +190,23 @@ async def test_another_version_is_refused_untouched(schema_url: str) -> None:
         assert await old.head() == 0
 
 
-async def test_sentences_of_an_older_one_stay_together(schema_url: str) -> None:
-    """Their keys are written down, unlike any that is made now."""
-    address, _, schema = schema_url.partition("?schema=")
-    draft = Draft()
+async def test_a_later_schema_is_applied_once(
+    schema_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many that open at once, one migrates; what was stored is still there."""
+    address, _, name = schema_url.partition("?schema=")
     async with opened(PostgresLedger(schema_url)) as old:
-        told = draft.episode("Tea is good", infer=False)
-        await old.journal([told], 0, told=[as_told(told, draft.clock)])
+        await old.journal([Draft().episode()], 0)
+    later = [*POSTGRES.migrations(), "ALTER TABLE episodes ADD COLUMN note text DEFAULT 'new'"]
+    monkeypatch.setattr(schema, "_SCRIPTS", later)
+    ledgers = [PostgresLedger(schema_url) for _ in range(3)]
+    await asyncio.gather(*(ledger.open() for ledger in ledgers))
+    assert [await ledger.head() for ledger in ledgers] == [1, 1, 1]
+    await asyncio.gather(*(ledger.close() for ledger in ledgers))
     with psycopg.connect(address) as raw:
-        raw.execute(f"UPDATE {schema}.graphmem_ledger SET version = 4".encode())
-    async with opened(PostgresLedger(schema_url)) as ledger:
-        for key in (" tea is good", "tea is good"):  # by its own key, and by that of its fact
-            found = await ledger.statements(StatementQuery(ADA.tenant, sentences=(key,)))
-            assert [(s.text, s.key) for s in found.statements] == [("Tea is good", " tea is good")]
+        version = raw.execute(f"SELECT version FROM {name}.graphmem_ledger".encode()).fetchall()
+        notes = raw.execute(f"SELECT note FROM {name}.episodes".encode()).fetchall()
+    assert (version, notes) == ([(len(later),)], [("new",)])
 
 
 async def test_a_schema_of_something_else_is_refused(schema_url: str) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from graphmem.adapters.ledger.postgres.database import _SQL, written
-from graphmem.adapters.ledger.sql.queries import migrations, sql_file
+from graphmem.adapters.ledger.sql.dialects import POSTGRES
 from graphmem.adapters.ledger.sql.read import ways_in
 from graphmem.filters import parse
 from graphmem.ports.ledger import FactQuery
@@ -27,10 +27,10 @@ INSERT INTO entities SELECT 'n' || n, 'w' || n % 5, 'name ' || n, 'name ' || n, 
 FROM generate_series(1, 20000) AS n;
 INSERT INTO aliases SELECT tenant, key, id FROM entities;
 INSERT INTO facts SELECT 'f' || n, 1, 'w' || n % 5, 'text ' || n, 'n' || n % 20000 + 1,
-  'type_' || n % 300, 'n' || n % 7000 + 1, '2026', NULL, NULL, '{}'
+  'type_' || n % 300, 'n' || n % 7000 + 1, '2026', NULL, NULL, NULL, 'stated', '{}'
 FROM generate_series(1, 50000) AS n;
 INSERT INTO facts SELECT 'f' || n, 0, 'w' || n % 5, 'text ' || n, 'n' || n % 20000 + 1,
-  'type_' || n % 300, 'n' || n % 7000 + 1, '2026', '2027', NULL, '{}'
+  'type_' || n % 300, 'n' || n % 7000 + 1, '2026', '2027', NULL, NULL, 'stated', '{}'
 FROM generate_series(1, 50000) AS n;
 INSERT INTO past_entities SELECT 'n' || n % 20000 + 1, 'f' || n
 FROM generate_series(1, 50000) AS n;
@@ -159,8 +159,8 @@ def filled(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
         _, _, schema = url.partition("?schema=")
         with psycopg.connect(postgres_url, autocommit=True) as raw:
             raw.execute(f"CREATE SCHEMA {schema}; SET search_path TO {schema}".encode())
-            for script in migrations("postgres"):
-                raw.execute(sql_file(script).encode())
+            for script in POSTGRES.migrations():
+                raw.execute(script.encode())
             raw.execute(_FILL.encode())
             yield raw
 

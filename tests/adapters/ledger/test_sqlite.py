@@ -10,16 +10,14 @@ from typing import cast
 
 import pytest
 
-from graphmem.adapters.ledger.sql.queries import migrations, sql_file
+from graphmem.adapters.ledger.sql.dialects import SQLITE, Dialect
 from graphmem.adapters.ledger.sql.steps import Ask
 from graphmem.adapters.ledger.sqlite import database as sqlite_db
-from graphmem.adapters.ledger.sqlite.database import STATEMENTS, SqliteDatabase
+from graphmem.adapters.ledger.sqlite.database import QUERIES, SqliteDatabase
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
-from graphmem.clock import parse_when
 from graphmem.errors import Rejected, UsageError
 from graphmem.filters import parse
-from graphmem.model import Source
-from graphmem.ports.ledger import EntityQuery, FactQuery, Ledger, StatementQuery
+from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.testing.ledger import ADA, Draft, LedgerContract, store
 from tests.adapters.ledger.conftest import opened
 
@@ -78,55 +76,44 @@ async def test_reopening_finds_everything(tmp_path: Path) -> None:
     await again.close()
 
 
-async def test_an_older_store_believes_what_it_did(tmp_path: Path) -> None:
-    """Its facts become statements of their own; its names are filed as they are looked up now."""
+async def test_a_later_schema_is_applied_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was stored is still there, and the version says what was applied."""
     path = tmp_path / "ledger.sqlite"
-    with sqlite3.connect(path) as raw:
-        raw.executescript(sql_file("sqlite_001.sql") + sql_file("sqlite_002.sql"))
-        raw.executescript("PRAGMA user_version = 2; PRAGMA application_id = 1735552357;")
-        raw.executescript(_OLDER)
+    async with opened(SqliteLedger(path)) as old:
+        await old.journal([Draft().episode()], 0)
+    later = [*SQLITE.migrations(), "ALTER TABLE episodes ADD COLUMN note TEXT DEFAULT 'new';"]
+    monkeypatch.setattr(Dialect, "migrations", lambda _: later)
+    for _ in range(2):
+        async with opened(SqliteLedger(path)) as ledger:
+            assert await ledger.head() == 1
+    raw = sqlite3.connect(path)
+    assert raw.execute("PRAGMA user_version").fetchone() == (len(later),)
+    assert raw.execute("SELECT note FROM episodes").fetchall() == [("new",)]
     raw.close()
-    ledger = SqliteLedger(path)
-    await ledger.open()
-    (fact,) = await ledger.facts(FactQuery(ADA.tenant))
-    assert (fact.text, fact.modality, fact.statement_ids) == ("Bob is at Acme", "stated", ())
-    told = await ledger.statements(StatementQuery(ADA.tenant, places=(("works_at", "b", None),)))
-    assert [(s.id, s.episode_id) for s in told.statements] == [("f", "e1"), ("f:2", "e2")]
-    assert [s.sources for s in told.statements] == [(Source("e1", "t1"),), (Source("e2", "t2"),)]
-    assert told.statements[0].metadata == {"a": {"b": [1]}}
-    assert told.statements[0].scope == ADA
-    assert told.facts == (fact,)
-    day = parse_when("2024-01-01")
-    assert await ledger.facts(FactQuery(ADA.tenant, at=day)) == [fact]
-    assert await ledger.facts(FactQuery(ADA.tenant, at=parse_when("2023-12-31"))) == []
-    hint = EntityQuery(ADA.tenant, keys=("~n robert stone",))
-    assert [entity.name for entity in await ledger.entities(hint)] == ["Bob Stone"]
-    await ledger.close()
 
 
-_OLDER = """
-INSERT INTO episodes (n, id, tenant, place, project_id, user_id, kind, content, content_hash,
-  occurred_at, time_given, recorded_at, memory_type, importance, metadata, tags, infer, status)
-SELECT n, 'e' || n, 'default/user:ada', 'p', 'default', 'ada', 'text', 'x', 'h' || n,
-  '2024-01-01T00:00:00.000000Z', 1, '2024-01-01T00:00:00.000000Z', 'semantic', 0.5, '{}', '[]', 1,
-  'done' FROM (SELECT 1 AS n UNION SELECT 2);
-INSERT INTO entities VALUES ('b', 'default/user:ada', 'Bob Stone', 'bob stone', 'person',
-  '{"id":"b","tenant":"default/user:ada","name":"Bob Stone","kind":"person","aliases":[],
-    "summary":null,"recorded_at":null}');
-INSERT INTO aliases VALUES ('default/user:ada', 'bob stone', 'b');
-INSERT INTO facts VALUES ('f', 1, 'default/user:ada', 'bob is at acme', 'b', 'works_at', 'a',
-  '2024-01-02T00:00:00.000000Z', NULL, NULL,
-  '{"id":"f","scope":{"project_id":"default","user_id":"ada","agent_id":null,"run_id":null},
-    "text":"Bob is at Acme","recorded_at":"2024-01-02T00:00:00.000000Z","version":1,
-    "stated_at":"2024-01-01T00:00:00.000000Z","retired_at":null,"valid_at":null,
-    "invalid_at":null,"expires_at":null,"archived_at":null,"subject_id":"b","type":"works_at",
-    "object_id":"a","entity_ids":["b","a"],"sources":[
-      {"episode_id":"e1","turn_id":"t1","agent_id":null,"run_id":null},
-      {"episode_id":"e2","turn_id":"t2","agent_id":null,"run_id":null}],
-    "supersedes_id":null,"memory_type":"semantic","importance":0.5,
-    "metadata":{"a":{"b":[1]}},"tags":["t"]}');
-INSERT INTO sources VALUES ('f', 'e1', 't1', NULL, NULL), ('f', 'e2', 't2', NULL, NULL);
-"""
+async def test_a_later_schema_that_fails_leaves_the_store_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    async with opened(SqliteLedger(path)):
+        pass
+    broken = "ALTER TABLE episodes ADD COLUMN note TEXT; INSERT INTO nowhere VALUES (1);"
+    scripts = [*SQLITE.migrations(), broken]
+    with monkeypatch.context() as patch:
+        patch.setattr(Dialect, "migrations", lambda _: scripts)
+        newer = SqliteLedger(path)
+        with pytest.raises(Rejected, match="nowhere"):
+            await newer.open()
+        await newer.close()
+    async with opened(SqliteLedger(path)) as ledger:
+        assert await ledger.head() == 0
+    raw = sqlite3.connect(path)
+    assert raw.execute("PRAGMA user_version").fetchone() == (1,)
+    assert "note" not in [row[1] for row in raw.execute("PRAGMA table_info(episodes)")]
+    raw.close()
 
 
 async def test_a_newer_version_is_refused_untouched(tmp_path: Path) -> None:
@@ -199,17 +186,17 @@ def test_no_lookup_walks_a_whole_tenant(tmp_path: Path) -> None:
         "turns_around": "(episode_id=? AND ordinal>? AND ordinal<?)",
     }
     raw = sqlite3.connect(tmp_path / "plans.sqlite")
-    for script in migrations("sqlite"):
-        raw.executescript(sql_file(script))
+    for script in SQLITE.migrations():
+        raw.executescript(script)
     for name, index in expected.items():
-        both_ways = (name, True) in STATEMENTS
-        sql = STATEMENTS[name, both_ways]
+        both_ways = (name, True) in QUERIES
+        sql = QUERIES[name, both_ways]
         values = dict.fromkeys(re.findall(r":(\w+)", sql))
         plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
         assert any(index in step for step in plan), (name, plan)
         if name.startswith("facts_"):
             where = parse("tag = work and not metadata.n > 1 or speaker = Ada")
-            sql, more = STATEMENTS.filtered(Ask(name, {}, both_ways, where))
+            sql, more = QUERIES.filtered(Ask(name, {}, both_ways, where))
             filtered = raw.execute(f"EXPLAIN QUERY PLAN {sql}", {**values, **dict.fromkeys(more)})
             assert any(index in row[3] for row in filtered), name
     raw.close()
@@ -230,7 +217,6 @@ WALKS = {
     "statements_of_scope",
     "erase_targets",
     "entities_then",  # a whole past
-    "entities_then_by_id",
     "type_uses",  # how often each type is said, and moving what one says to another
     "count_sayings",
     "type_rules",  # few, in a tenant of their own
@@ -246,11 +232,11 @@ WALKS = {
 def test_no_other_statement_walks_either(tmp_path: Path) -> None:
     """A new one that does must be named above, with its reason."""
     raw = sqlite3.connect(tmp_path / "plans.sqlite")
-    for script in migrations("sqlite"):
-        raw.executescript(sql_file(script))
+    for script in SQLITE.migrations():
+        raw.executescript(script)
     tables = {row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     walks: dict[str, list[str]] = {}
-    for (name, _), sql in STATEMENTS.items():
+    for (name, _), sql in QUERIES.items():
         if name in WALKS or name.startswith(("first_", "next_", "present_")):
             continue
         named = dict(re.findall(r"(?:FROM|JOIN) (\w+) AS (\w+)", sql))

@@ -21,7 +21,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from graphmem.adapters.graph.cypher_files import Statement, statements
+from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.adapters.graph.cypher_guard.guard import guard
 from graphmem.adapters.graph.kuzu.load import Loader
 from graphmem.adapters.graph.kuzu.pool import EngineName, Interrupted, Pool, Session, in_transaction
@@ -308,7 +308,7 @@ def _text(name: str) -> str:
 
 
 def _create(writer: Session, store_id: str) -> None:
-    tables: Iterable[Statement] = statements("schema.kuzu.cypher").values()
+    tables: Iterable[CypherStatement] = statements("schema.kuzu.cypher").values()
     for table in tables:
         writer.run(table.text)
     _set_checkpoint(writer, store_id, 0)

@@ -16,7 +16,8 @@ from graphmem.adapters.ledger.postgres.errors import Lost, explained, is_passing
 from graphmem.adapters.ledger.postgres.pool import Connection, Cursor, Pool
 from graphmem.adapters.ledger.postgres.schema import check_version, migrate
 from graphmem.adapters.ledger.postgres.url import Place
-from graphmem.adapters.ledger.sql.queries import Statements
+from graphmem.adapters.ledger.sql.dialects import POSTGRES
+from graphmem.adapters.ledger.sql.queries import Queries
 from graphmem.adapters.ledger.sql.steps import Ask, Log, Rows, Steps, Tell, Values, Work, logged
 from graphmem.errors import BackendError, Rejected, Unavailable
 from graphmem.ports.ledger import Event
@@ -30,7 +31,7 @@ _LONGEST_PAUSE_S = 1.0
 _UNDO_S = 5.0
 _UNDONE = {psycopg.pq.TransactionStatus.INTRANS, psycopg.pq.TransactionStatus.INERROR}
 
-STATEMENTS = Statements("postgres.sql")
+QUERIES = Queries(POSTGRES)
 
 
 def _translated(sql: str) -> bytes:
@@ -38,14 +39,14 @@ def _translated(sql: str) -> bytes:
     return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%")).encode()
 
 
-_SQL = {key: _translated(sql) for key, sql in STATEMENTS.items()}
+_SQL = {key: _translated(sql) for key, sql in QUERIES.items()}
 
 
 def written(ask: Ask) -> tuple[bytes, Values]:
     """A statement as psycopg takes it, and its values."""
     if ask.where is None:
         return _SQL[ask.name, ask.newest_first], ask.values
-    sql, more = STATEMENTS.filtered(ask)
+    sql, more = QUERIES.filtered(ask)
     return _translated(sql), {**ask.values, **more}
 
 

@@ -1,4 +1,4 @@
-"""The ledger in PostgreSQL, for many processes at once. See ``sql/postgres.sql``."""
+"""The ledger in PostgreSQL, for many processes at once. See ``sql/queries.sql``."""
 
 from __future__ import annotations
 

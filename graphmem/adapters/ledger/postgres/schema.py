@@ -6,10 +6,10 @@ from psycopg import sql
 
 from graphmem.adapters.ledger.postgres.pool import Connection
 from graphmem.adapters.ledger.postgres.url import Place
-from graphmem.adapters.ledger.sql.queries import migrations, sql_file
+from graphmem.adapters.ledger.sql.dialects import POSTGRES
 from graphmem.errors import Rejected
 
-_SCRIPTS = migrations("postgres")
+_SCRIPTS = POSTGRES.migrations()
 _OLDEST = 130_000  # of PostgreSQL, as it counts
 
 _LOOK = """
@@ -56,7 +56,7 @@ async def migrate(connection: Connection, place: Place) -> None:
             version = row["version"]
             check_version(version, place)
         for script in _SCRIPTS[version:]:
-            await connection.execute(sql_file(script).encode())
+            await connection.execute(script.encode())
         await connection.execute("UPDATE graphmem_ledger SET version = %s", [len(_SCRIPTS)])
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -56,9 +55,6 @@ from graphmem.ports.ledger import (
 from graphmem.ports.ledger_relation_types import Saying, TypeUse
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
-
-_ALIASES, _ALIASES_NOW = "alias_keys", "2"
-_REFILED = 1000  # entities whose names are filed anew in one transaction
 
 T = TypeVar("T")
 Kind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
@@ -122,15 +118,6 @@ class SqlLedger:
 
     async def open(self) -> None:
         await self._db.open()
-        if await self.setting(_ALIASES) != _ALIASES_NOW:
-            await self._refile()
-
-    async def _refile(self) -> None:
-        """Names filed as an older version did would not be found."""
-        after: str | None = ""
-        while after is not None:
-            after, _ = await self._db.write(partial(_refile, after))
-        await self.remember_setting(_ALIASES, _ALIASES_NOW)
 
     async def close(self) -> None:
         await self._db.close()
@@ -380,7 +367,3 @@ class SqlLedger:
     async def loaded(self, table: str) -> str | None:
         found = await self._rows("loaded", name=copying.table_named(table).name)
         return found[0]["after"] if found else None
-
-
-def _refile(after: str, _: Log) -> Steps[str | None]:
-    return believing.refile(after, _REFILED)

@@ -1,110 +1,66 @@
-"""The named statements of one database, from ``sql/`` and, for copying, from the tables."""
+"""The named statements of one database, from ``queries.sql`` and, for copying, from the tables."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from importlib import resources
 from typing import Any
 
-from graphmem.adapters.ledger.sql.filters import Conditions, Thing, postgres_path, sqlite_path
+from graphmem.adapters.ledger.sql.dialects import Dialect
+from graphmem.adapters.ledger.sql.filters import FilteredKind, FilterSql
 from graphmem.adapters.ledger.sql.steps import Ask
 from graphmem.adapters.ledger.sql.tables import TABLES, Table
 
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-
-
-_NOW = {
+_PRESENT = {
     "believed": "f.retired_at IS NULL",
     "then": "",
     "about": "fact_entities",
     "sources": "sources",
 }
-_BEGUN = {"": "", "_earliest": "coalesce(f.begins_at, f.ends_at), "}
-_THEN = {
+_PAST = {
     "believed": "f.retired_at IS NOT NULL AND f.retired_at > :known_at",
     "then": "_past",
     "about": "past_entities",
     "sources": "past_sources",
 }
+_BEGUN = {"": "", "_earliest": "coalesce(f.begins_at, f.ends_at), "}
+_COPYING = ("first", "next", "load")
 
 
-def sql_file(name: str) -> str:
-    return resources.files("graphmem.adapters.ledger.sql").joinpath(name).read_text("utf-8")
-
-
-def migrations(database: str) -> list[str]:
-    """The files of a database's schema, in the order of their numbers."""
-    return sorted(
-        entry.name
-        for entry in resources.files("graphmem.adapters.ledger.sql").iterdir()
-        if re.fullmatch(rf"{database}_\d{{3}}\.sql", entry.name)
-    )
-
-
-def load_statements(text: str) -> dict[str, str]:
-    """Statements by the name above each (``-- name: x``)."""
-    parts = _NAME.split(text)
-    return {
-        name: body.strip().removesuffix(";")
-        for name, body in zip(parts[1::2], parts[2::2], strict=True)
-    }
-
-
-class Statements:
+class Queries:
     """A ledger's statements by name and direction; parameters are written ``:name``.
 
     The queries of facts are filled in both directions and, with ``_then`` to the name, for what is
     believed no more, those of relations also with ``_earliest``; those that copy for each table.
     """
 
-    def __init__(self, file: str) -> None:
-        loaded = load_statements(sql_file(file))
-        filters = loaded.pop("fact_filters").partition("\n")[2]
-        self._copies = {name: loaded.pop(name) for name in ("first", "next", "load")}
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._filters = FilterSql(dialect)
         self._by_name: dict[tuple[str, bool], str] = {}
+        loaded = dialect.load("queries.sql")
+        fact_filters = loaded.pop("fact_filters").removesuffix(";")
+        copying = {name: loaded.pop(name) for name in _COPYING}
         for name, sql in loaded.items():
-            for newest in (False, True) if "{" in sql else (False,):
-                order, past = ("DESC", "<") if newest else ("ASC", ">")
-                self._by_name[name, newest] = sql
-                if "{" not in sql:
-                    continue
-                for suffix, words in (("", _NOW), ("_then", _THEN)):
-                    found = filters.format(past=past, **words)
-                    for first, begun in _BEGUN.items() if "{begun}" in sql else (("", ""),):
-                        filled = sql.format(
-                            filters=found, order=order, past=past, begun=begun, **words
-                        )
-                        self._by_name[name + first + suffix, newest] = filled
+            if "{order}" in sql:
+                self._add_both_ways(name, sql.replace("{filters}", fact_filters))
+            else:
+                self._by_name[name, False] = dialect.spell(sql).removesuffix(";")
         for table in TABLES.values():
-            self._add_copying(table)
-        dialect = file.removesuffix(".sql")
-        pieces = load_statements(sql_file(f"{dialect}_where.sql"))
-        path = sqlite_path if dialect == "sqlite" else postgres_path
-        self._conditions = Conditions(pieces, path)
+            for name, sql in copying.items():
+                self._by_name[f"{name}_{table.name}", False] = _for_table(sql, table)
 
     def filtered(self, ask: Ask) -> tuple[str, dict[str, Any]]:
         """The statement that is asked for with its filter in place, and the filter's values."""
-        thing: Thing = "entity" if ask.name.startswith("entities") else "fact"
-        return self._conditions.put(self._by_name[ask.name, ask.newest_first], thing, ask.where)
+        kind: FilteredKind = "entity" if ask.name.startswith("entities") else "fact"
+        return self._filters.insert(self._by_name[ask.name, ask.newest_first], kind, ask.where)
 
-    def _add_copying(self, table: Table) -> None:
-        others = [column for column in table.columns if column not in table.key]
-        if others:
-            replaced = ", ".join(f"{column} = excluded.{column}" for column in others)
-            conflict = f"({', '.join(table.key)}) DO UPDATE SET {replaced}"
-        else:
-            conflict = "DO NOTHING"
-        parts = {
-            "table": table.name,
-            "columns": ", ".join(table.columns),
-            "key": ", ".join(table.key),
-            "after": ", ".join(f":after_{column}" for column in table.key),
-            "values": ", ".join(f":{column}" for column in table.columns),
-            "conflict": conflict,
-        }
-        for name, sql in self._copies.items():
-            self._by_name[f"{name}_{table.name}", False] = sql.format(**parts)
+    def _add_both_ways(self, name: str, sql: str) -> None:
+        for newest in (False, True):
+            order, past = ("DESC", "<") if newest else ("ASC", ">")
+            for suffix, words in (("", _PRESENT), ("_then", _PAST)):
+                for first, begun in _BEGUN.items() if "{begun}" in sql else (("", ""),):
+                    filled = self._dialect.spell(sql, order=order, past=past, begun=begun, **words)
+                    self._by_name[name + first + suffix, newest] = filled.removesuffix(";")
 
     @property
     def names(self) -> set[str]:
@@ -119,3 +75,21 @@ class Statements:
 
     def __getitem__(self, key: tuple[str, bool]) -> str:
         return self._by_name[key]
+
+
+def _for_table(sql: str, table: Table) -> str:
+    """A statement that copies rows, for one table."""
+    others = [column for column in table.columns if column not in table.key]
+    if others:
+        replaced = ", ".join(f"{column} = excluded.{column}" for column in others)
+        conflict = f"({', '.join(table.key)}) DO UPDATE SET {replaced}"
+    else:
+        conflict = "DO NOTHING"
+    return sql.format(
+        table=table.name,
+        columns=", ".join(table.columns),
+        key=", ".join(table.key),
+        after=", ".join(f":after_{column}" for column in table.key),
+        values=", ".join(f":{column}" for column in table.columns),
+        conflict=conflict,
+    ).removesuffix(";")

@@ -10,7 +10,7 @@ from graphmem.adapters.ledger.sql.merges import set_aside, unspoken
 from graphmem.adapters.ledger.sql.read import narrowed
 from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
 from graphmem.clock import stamp
-from graphmem.model import Entity, Fact, Merge, Statement
+from graphmem.model import Fact, Merge, Statement
 from graphmem.ports.ledger import TAKEN_UP, Commit, Hand, Row, StatementQuery, Told
 
 _PARTED = "no longer one with another"
@@ -270,15 +270,6 @@ def by_hand(tenant: str, seq: int) -> Steps[tuple[Row, str | None, Hand] | None]
         rows.to_merge(merges[0]) if merges else None,
     )
     return event, before[0]["after"] if before else None, hand
-
-
-def refile(after: str, limit: int) -> Steps[str | None]:
-    """File the names of some entities anew; where to go on, None at the end."""
-    found = yield from ask("all_entities", after=after, limit=limit)
-    entities: list[Entity] = [rows.to_entity(row["body"]) for row in found]
-    yield from tell("clear_aliases", *({"id": entity.id} for entity in entities))
-    yield from tell("add_alias", *(row for e in entities for row in rows.alias_rows(e)))
-    return entities[-1].id if len(entities) == limit else None
 
 
 def _ids(found: Rows) -> set[str]:

@@ -54,8 +54,8 @@ TABLES: Mapping[str, Table] = {
         _table(
             "facts",
             "id version",
-            "id version tenant text_key subject_id type object_id recorded_at retired_at ends_at "
-            "body begins_at modality",
+            "id version tenant text_key subject_id type object_id recorded_at retired_at begins_at "
+            "ends_at modality body",
         ),
         _table("fact_entities", "entity_id fact_id", "entity_id fact_id"),
         _table(

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from graphmem.adapters.ledger.sql.queries import Statements, migrations, sql_file
+from graphmem.adapters.ledger.sql.dialects import SQLITE
+from graphmem.adapters.ledger.sql.queries import Queries
 from graphmem.adapters.ledger.sql.recent_events import Fresh
 from graphmem.adapters.ledger.sql.steps import (
     Ask,
@@ -39,7 +40,7 @@ _READERS = 2
 _LEAST_ROOM = 1 << 20  # bytes
 
 
-STATEMENTS = Statements("sqlite.sql")
+QUERIES = Queries(SQLITE)
 
 
 class Cursor:
@@ -62,7 +63,7 @@ class Cursor:
             return result
 
     def ask(self, ask: Ask) -> Rows:
-        statement, more = STATEMENTS.filtered(ask)
+        statement, more = QUERIES.filtered(ask)
         values = _bound({**ask.values, **more} if more else ask.values)
         found: list[Any] = self._connection.execute(statement, values).fetchall()
         return found
@@ -71,7 +72,7 @@ class Cursor:
         if rows:
             lists = any(type(value) is list for value in rows[0].values())
             bound = list(map(_bound, rows)) if lists else rows
-            statement = STATEMENTS[name, False]
+            statement = QUERIES[name, False]
             done = insert_many(self._connection, statement, bound)
             self._connection.executemany(statement, bound[done:])
 
@@ -264,7 +265,7 @@ class SqliteDatabase:
             return connection
 
     def _migrate(self) -> None:
-        scripts = migrations("sqlite")
+        scripts = SQLITE.migrations()
         connection = self._connection()
         with self._errors():
             # 64 MiB for the one that writes: what a bulk load changes again and again stays in it.
@@ -282,7 +283,7 @@ class SqliteDatabase:
             for number, script in enumerate(scripts[version:], start=version + 1):
                 # executescript commits what is open, so the transaction is part of the script.
                 connection.executescript(
-                    f"BEGIN IMMEDIATE;\n{sql_file(script)}\n"
+                    f"BEGIN IMMEDIATE;\n{script}\n"
                     f"PRAGMA application_id = {_APPLICATION_ID};\n"
                     f"PRAGMA user_version = {number};\nCOMMIT;"
                 )

@@ -1,4 +1,4 @@
-"""The ledger in SQLite: one file, WAL, ``synchronous=FULL``. See ``sql/sqlite.sql``."""
+"""The ledger in SQLite: one file, WAL, ``synchronous=FULL``. See ``sql/queries.sql``."""
 
 from __future__ import annotations
 

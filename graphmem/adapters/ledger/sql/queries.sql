@@ -1,4 +1,8 @@
--- Every statement of the SQLite ledger, by name. Lists arrive as JSON text.
+-- Every statement of the ledger, by name, for SQLite and PostgreSQL alike. A name with [sqlite] or
+-- [postgres] behind it is for that database alone. Parameters are written `:name`; a list of texts
+-- is tested with `= ANY(:name)`. What the databases write in words of their own is named in braces
+-- and spelled out in dialects.py. `CROSS JOIN` keeps the order of its tables in SQLite, whose
+-- planner would else walk a whole tenant; to PostgreSQL it is any join.
 
 -- name: setting
 -- A fact about the store itself.
@@ -13,27 +17,29 @@ INSERT INTO settings (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: same_key
--- Of each that is asked for (its place and key, as JSON) the episode that has it, by its number there.
-SELECT a.key AS at, e.id FROM json_each(:asked) AS a CROSS JOIN episodes AS e
-WHERE e.place = json_extract(a.value, '$[0]') AND e.idempotency_key = json_extract(a.value, '$[1]');
+-- Of each that is asked for (place and key, as JSON) the episode that has it, by its number there.
+SELECT a.key AS at, e.id FROM {each:asked} AS a CROSS JOIN episodes AS e
+WHERE {hash:e.place} = {hash:{item:a.value|0}} AND e.place = {item:a.value|0}
+  AND e.idempotency_key = {item:a.value|1};
 
 -- name: known_keys
 -- Those of these keys that an episode in this place has; an undone one would be taken up again.
-SELECT e.idempotency_key AS key FROM json_each(:keys) AS a CROSS JOIN episodes AS e
-WHERE e.place = :place AND e.idempotency_key = a.value AND e.status <> 'undone';
+SELECT idempotency_key AS key FROM episodes
+WHERE {hash:place} = {hash::place} AND place = :place AND idempotency_key = ANY(:keys)
+  AND status <> 'undone';
 
 -- name: same_content
 -- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
--- episode with this content in this place, that happened within this stretch of time. Without a time
--- of its own, one whose facts others have changed since is no repeat: it is said anew.
+-- episode with this content in this place, that happened within this stretch of time. Without a
+-- time of its own, one whose facts others have changed since is no repeat.
 SELECT at, id FROM (
   SELECT a.key AS at, (
     SELECT e.id FROM episodes AS e
-    WHERE e.place = json_extract(a.value, '$[0]')
-      AND e.content_hash = json_extract(a.value, '$[1]')
-      AND e.time_given = json_extract(a.value, '$[2]')
-      AND e.occurred_at >= json_extract(a.value, '$[3]')
-      AND e.occurred_at <= json_extract(a.value, '$[4]')
+    WHERE {hash:e.place} = {hash:{item:a.value|0}} AND e.place = {item:a.value|0}
+      AND e.content_hash = {item:a.value|1}
+      AND e.time_given = CAST({item:a.value|2} AS boolean)
+      AND e.occurred_at >= {item:a.value|3}
+      AND e.occurred_at <= {item:a.value|4}
       AND (e.time_given OR e.status = 'undone' OR NOT EXISTS (
         SELECT 1 FROM (
           SELECT fact_id FROM sources WHERE episode_id = e.id
@@ -43,25 +49,26 @@ SELECT at, id FROM (
           AND v.kind = 'fact' AND v.action IN ('UPDATE', 'DELETE')
           AND (v.episode_id IS NULL OR v.episode_id <> e.id)))
     ORDER BY e.occurred_at LIMIT 1) AS id
-  FROM json_each(:asked) AS a)
+  FROM {each:asked} AS a) AS found
 WHERE id IS NOT NULL;
 
 -- name: last_episode
 -- The newest episode in each of these places.
 SELECT place, id FROM (
   SELECT a.value AS place, (
-    SELECT e.id FROM episodes AS e WHERE e.place = a.value ORDER BY e.n DESC LIMIT 1) AS id
-  FROM json_each(:places) AS a)
+    SELECT e.id FROM episodes AS e WHERE {hash:e.place} = {hash:a.value} AND e.place = a.value
+    ORDER BY e.n DESC LIMIT 1) AS id
+  FROM {each:places} AS a) AS found
 WHERE id IS NOT NULL;
 
 -- name: add_episode
-INSERT INTO episodes (id, tenant, place, project_id, user_id, agent_id, run_id, kind, content,
+INSERT INTO episodes (n, id, tenant, place, project_id, user_id, agent_id, run_id, kind, content,
   content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, expires_at,
   memory_type, importance, metadata, tags, infer, status, reason, extraction)
-VALUES (:id, :tenant, :place, :project_id, :user_id, :agent_id, :run_id, :kind, :content,
-  :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id, :idempotency_key,
-  :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status, :reason,
-  :extraction);
+VALUES ({next_episode_number}, :id, :tenant, :place, :project_id, :user_id, :agent_id, :run_id,
+  :kind, :content, :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id,
+  :idempotency_key, :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status,
+  :reason, :extraction);
 
 -- name: add_turn
 INSERT INTO turns (id, episode_id, ordinal, tenant, speaker, role, text, occurred_at, source_id)
@@ -72,7 +79,7 @@ VALUES (:id, :episode_id, :ordinal, :tenant, :speaker, :role, :text, :occurred_a
 UPDATE episodes SET status = 'pending', reason = :reason WHERE id = :id;
 
 -- name: set_done
-UPDATE episodes SET status = 'done', reason = NULL WHERE id IN (SELECT value FROM json_each(:ids));
+UPDATE episodes SET status = 'done', reason = NULL WHERE id = ANY(:ids);
 
 -- name: postpone
 -- What another process has finished meanwhile stays so.
@@ -81,7 +88,7 @@ UPDATE episodes SET status = :status, reason = :reason WHERE id = :id AND status
 -- name: statuses
 -- Of these episodes, in one tenant or (no tenant) anywhere.
 SELECT id, status FROM episodes
-WHERE id IN (SELECT value FROM json_each(:ids)) AND (:tenant IS NULL OR tenant = :tenant);
+WHERE id = ANY(:ids) AND (:tenant IS NULL OR tenant = :tenant);
 
 -- name: add_event
 INSERT INTO events (seq, at, kind, id, action, tenant, episode_id, actor, reason, after)
@@ -93,8 +100,9 @@ INSERT INTO extractions (episode_id, extractor, version, raw, calls, tokens_in, 
 SELECT :episode_id, :extractor, :version, :raw, :calls, :tokens_in, :tokens_out
 WHERE EXISTS (SELECT 1 FROM episodes WHERE id = :episode_id)
 ON CONFLICT (episode_id) DO UPDATE SET extractor = excluded.extractor, version = excluded.version,
-  raw = coalesce(excluded.raw, extractions.raw), calls = calls + excluded.calls, tokens_in = tokens_in + excluded.tokens_in,
-  tokens_out = tokens_out + excluded.tokens_out;
+  raw = coalesce(excluded.raw, extractions.raw), calls = extractions.calls + excluded.calls,
+  tokens_in = extractions.tokens_in + excluded.tokens_in,
+  tokens_out = extractions.tokens_out + excluded.tokens_out;
 
 -- name: extraction
 SELECT extractor, version, raw, calls, tokens_in, tokens_out
@@ -110,16 +118,18 @@ ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, kind = 
 DELETE FROM aliases WHERE entity_id = :id;
 
 -- name: add_alias
-INSERT OR IGNORE INTO aliases (tenant, key, entity_id) VALUES (:tenant, :key, :id);
+INSERT INTO aliases (tenant, key, entity_id) VALUES (:tenant, :key, :id)
+ON CONFLICT DO NOTHING;
 
 -- name: add_mention
-INSERT OR IGNORE INTO mentions (turn_id, entity_id, episode_id)
-VALUES (:turn_id, :entity_id, :episode_id);
+INSERT INTO mentions (turn_id, entity_id, episode_id)
+VALUES (:turn_id, :entity_id, :episode_id)
+ON CONFLICT DO NOTHING;
 
 -- name: facts_now
 -- The present versions of those of these facts that are believed.
 SELECT id, version, tenant, body FROM facts
-WHERE id IN (SELECT value FROM json_each(:ids)) AND retired_at IS NULL;
+WHERE id = ANY(:ids) AND retired_at IS NULL;
 
 -- name: add_fact
 INSERT INTO facts (id, version, tenant, text_key, subject_id, type, object_id, recorded_at,
@@ -136,25 +146,29 @@ UPDATE facts SET retired_at = :retired_at, body = :body
 WHERE id = :id AND retired_at IS NULL;
 
 -- name: note_past_entities
-INSERT OR IGNORE INTO past_entities (entity_id, fact_id)
-SELECT entity_id, fact_id FROM fact_entities WHERE fact_id = :id;
+INSERT INTO past_entities (entity_id, fact_id)
+SELECT entity_id, fact_id FROM fact_entities WHERE fact_id = :id
+ON CONFLICT DO NOTHING;
 
 -- name: note_past_sources
-INSERT OR IGNORE INTO past_sources (fact_id, episode_id, turn_id, agent_id, run_id)
-SELECT fact_id, episode_id, turn_id, agent_id, run_id FROM sources WHERE fact_id = :id;
+INSERT INTO past_sources (fact_id, episode_id, turn_id, agent_id, run_id)
+SELECT fact_id, episode_id, turn_id, agent_id, run_id FROM sources WHERE fact_id = :id
+ON CONFLICT DO NOTHING;
 
 -- name: clear_fact_entities
 DELETE FROM fact_entities WHERE fact_id = :id;
 
 -- name: add_fact_entity
-INSERT OR IGNORE INTO fact_entities (entity_id, fact_id) VALUES (:entity_id, :fact_id);
+INSERT INTO fact_entities (entity_id, fact_id) VALUES (:entity_id, :fact_id)
+ON CONFLICT DO NOTHING;
 
 -- name: clear_sources
 DELETE FROM sources WHERE fact_id = :id;
 
 -- name: add_source
-INSERT OR IGNORE INTO sources (fact_id, episode_id, turn_id, agent_id, run_id)
-VALUES (:fact_id, :episode_id, :turn_id, :agent_id, :run_id);
+INSERT INTO sources (fact_id, episode_id, turn_id, agent_id, run_id)
+VALUES (:fact_id, :episode_id, :turn_id, :agent_id, :run_id)
+ON CONFLICT DO NOTHING;
 
 -- name: episodes
 -- Episodes of a tenant, narrowed by agent, run and status, oldest first.
@@ -174,50 +188,50 @@ WHERE status <> 'done' AND status = :status AND tenant = :tenant
 ORDER BY n LIMIT :limit;
 
 -- name: episodes_by_id
-SELECT * FROM episodes WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY n;
+SELECT * FROM episodes WHERE id = ANY(:ids) ORDER BY n;
 
 -- name: turns_of_episodes
-SELECT * FROM turns WHERE episode_id IN (SELECT value FROM json_each(:ids))
+SELECT * FROM turns WHERE episode_id = ANY(:ids)
 ORDER BY episode_id, ordinal;
 
 -- name: turns_around
 -- Turns by id with their neighbours in the same episode.
-SELECT DISTINCT near.* FROM json_each(:ids) AS wanted
-JOIN turns AS hit ON hit.id = wanted.value AND hit.tenant = :tenant
-JOIN turns AS near ON near.episode_id = hit.episode_id
+SELECT DISTINCT near.* FROM turns AS hit CROSS JOIN turns AS near
+WHERE hit.id = ANY(:ids) AND hit.tenant = :tenant AND near.episode_id = hit.episode_id
   AND near.ordinal BETWEEN hit.ordinal - :around AND hit.ordinal + :around
 ORDER BY near.episode_id, near.ordinal;
 
 -- name: named_in
 -- The entities that turns name, each as the one that it stands for now, as JSON.
-SELECT m.turn_id, json_group_array(coalesce(e.merged_into, e.id)) AS ids
-FROM json_each(:ids) AS wanted CROSS JOIN mentions AS m ON m.turn_id = wanted.value
-CROSS JOIN entities AS e ON e.id = m.entity_id WHERE +e.tenant = :tenant GROUP BY m.turn_id;
+SELECT m.turn_id, {json_list:coalesce(e.merged_into, e.id)} AS ids
+FROM mentions AS m CROSS JOIN entities AS e
+WHERE m.turn_id = ANY(:ids) AND e.id = m.entity_id AND {no_index}e.tenant = :tenant
+GROUP BY m.turn_id;
 
 -- name: turns_naming
 -- For each entity, and each that it stands for, the newest turns that name it, as JSON.
 WITH wanted (id, entity_id) AS (
-  SELECT id, id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND +tenant = :tenant
+  SELECT id, id FROM entities WHERE id = ANY(:ids) AND {no_index}tenant = :tenant
   UNION ALL
   SELECT id, merged_into FROM entities
-  WHERE merged_into IN (SELECT value FROM json_each(:ids)) AND +tenant = :tenant)
-SELECT entity_id, (SELECT json_group_array(turn_id) FROM (
+  WHERE merged_into = ANY(:ids) AND {no_index}tenant = :tenant)
+SELECT entity_id, (SELECT {json_list:turn_id} FROM (
   SELECT m.turn_id FROM mentions AS m JOIN episodes AS e ON e.id = m.episode_id
   WHERE m.entity_id = wanted.id
     AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
     AND (:current IS NULL OR e.expires_at IS NULL OR e.expires_at > :current)
-  ORDER BY m.episode_id DESC LIMIT :most)) AS ids FROM wanted;
+  ORDER BY m.episode_id DESC LIMIT :most) AS newest) AS ids FROM wanted;
 
 -- name: facts_naming
 -- For each entity the newest facts about it, as JSON.
-SELECT value AS entity_id, (SELECT json_group_array(fact_id) FROM (
-  SELECT fact_id FROM fact_entities WHERE entity_id = wanted.value
-  ORDER BY fact_id DESC LIMIT :most)) AS ids FROM json_each(:ids) AS wanted
-WHERE EXISTS (SELECT 1 FROM entities WHERE id = wanted.value AND +tenant = :tenant);
+SELECT wanted.id AS entity_id, (SELECT {json_list:fact_id} FROM (
+  SELECT fact_id FROM fact_entities WHERE entity_id = wanted.id
+  ORDER BY fact_id DESC LIMIT :most) AS newest) AS ids FROM entities AS wanted
+WHERE wanted.id = ANY(:ids) AND {no_index}wanted.tenant = :tenant;
 
 -- name: add_statement
 INSERT INTO statements (id, tenant, episode_id, subject_id, type, object_id, text_key, undone, body)
-VALUES (:id, :tenant, :episode_id, :subject_id, :type, :object_id, :text_key, 0, :body)
+VALUES (:id, :tenant, :episode_id, :subject_id, :type, :object_id, :text_key, false, :body)
 ON CONFLICT (id) DO UPDATE SET subject_id = excluded.subject_id, type = excluded.type,
   object_id = excluded.object_id, text_key = excluded.text_key, undone = excluded.undone,
   body = excluded.body;
@@ -227,59 +241,59 @@ ON CONFLICT (id) DO UPDATE SET subject_id = excluded.subject_id, type = excluded
 DELETE FROM statements WHERE episode_id = :id;
 
 -- name: add_support
-INSERT OR IGNORE INTO supports (statement_id, fact_id) VALUES (:statement_id, :fact_id);
+INSERT INTO supports (statement_id, fact_id) VALUES (:statement_id, :fact_id)
+ON CONFLICT DO NOTHING;
 
 -- name: statements_by_subject
 -- "CROSS JOIN" keeps this order: the other way round the whole tenant would be read.
-SELECT s.* FROM json_each(:subjects) AS a
-CROSS JOIN json_each(:types) AS b ON b.key = a.key
-CROSS JOIN statements AS s ON s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
-WHERE NOT s.undone;
+SELECT s.* FROM {each:subjects} AS a CROSS JOIN {each:types} AS b CROSS JOIN statements AS s
+WHERE b.key = a.key AND s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
+  AND NOT s.undone;
 
 -- name: statements_by_triple
 -- Those about no object speak of every object.
-SELECT s.* FROM json_each(:subjects) AS a
-CROSS JOIN json_each(:types) AS b ON b.key = a.key
-CROSS JOIN json_each(:objects) AS c ON c.key = a.key
-CROSS JOIN statements AS s ON s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
-  AND s.object_id = c.value
-WHERE NOT s.undone
+SELECT s.* FROM {each:subjects} AS a CROSS JOIN {each:types} AS b CROSS JOIN {each:objects} AS c
+CROSS JOIN statements AS s
+WHERE b.key = a.key AND c.key = a.key
+  AND s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
+  AND {prefix:s.object_id} = {prefix:c.value} AND s.object_id = c.value AND NOT s.undone
 UNION ALL
-SELECT s.* FROM json_each(:subjects) AS a
-CROSS JOIN json_each(:types) AS b ON b.key = a.key
-CROSS JOIN statements AS s ON s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
-  AND s.object_id IS NULL
-WHERE NOT s.undone;
+SELECT s.* FROM {each:subjects} AS a CROSS JOIN {each:types} AS b CROSS JOIN statements AS s
+WHERE b.key = a.key AND s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
+  AND {prefix:s.object_id} IS NULL AND NOT s.undone;
 
 -- name: statements_by_object
-SELECT s.* FROM json_each(:objects) AS a
-CROSS JOIN json_each(:types) AS b ON b.key = a.key
-CROSS JOIN statements AS s ON s.tenant = :tenant AND s.object_id = a.value AND s.type = b.value
-WHERE NOT s.undone;
+SELECT s.* FROM {each:objects} AS a CROSS JOIN {each:types} AS b CROSS JOIN statements AS s
+WHERE b.key = a.key AND s.tenant = :tenant AND {prefix:s.object_id} = {prefix:a.value}
+  AND s.object_id = a.value AND s.type = b.value AND NOT s.undone;
 
 -- name: statements_by_text
 -- Of these sentences, and those that a fact worded so rests on.
 SELECT s.* FROM statements AS s
-WHERE s.tenant = :tenant AND s.text_key IN (SELECT value FROM json_each(:keys)) AND NOT s.undone
+WHERE s.tenant = :tenant AND {in_hashed:s.text_key|keys} AND NOT s.undone
 UNION
 SELECT s.* FROM facts AS f JOIN supports AS p ON p.fact_id = f.id
 JOIN statements AS s ON s.id = p.statement_id
-WHERE f.retired_at IS NULL AND f.tenant = :tenant AND f.text_key IN (SELECT value FROM json_each(:keys)) AND f.type IS NULL AND NOT s.undone;
+WHERE f.retired_at IS NULL AND f.tenant = :tenant AND {in_hashed:f.text_key|keys}
+  AND f.type IS NULL AND NOT s.undone;
 
 -- name: heard
--- Which of these sentences (tenant and key, as JSON) were told in their tenant, or are what a present
--- fact says.
-SELECT tenant, key FROM (
-  SELECT json_extract(a.value, '$[0]') AS tenant, json_extract(a.value, '$[1]') AS key
-  FROM json_each(:asked) AS a) AS w
-WHERE EXISTS (SELECT 1 FROM statements AS s WHERE s.tenant = w.tenant AND s.text_key = w.key)
+-- Which of these sentences (tenant and key, as JSON) a statement or a present fact of their tenant
+-- says.
+SELECT w.tenant, w.key FROM (
+  SELECT {item:a.value|0} AS tenant, {item:a.value|1} AS key FROM {each:asked} AS a) AS w
+WHERE EXISTS (
+    SELECT 1 FROM statements AS s
+    WHERE s.tenant = w.tenant AND {hash:s.text_key} = {hash:w.key} AND s.text_key = w.key)
   OR EXISTS (
     SELECT 1 FROM facts AS f
-    WHERE f.retired_at IS NULL AND f.tenant = w.tenant AND f.text_key = w.key);
+    WHERE f.retired_at IS NULL AND f.tenant = w.tenant
+      AND {hash:f.text_key} = {hash:w.key} AND f.text_key = w.key);
 
 -- name: statements_of_episodes
 SELECT s.* FROM statements AS s
-WHERE s.episode_id IN (SELECT value FROM json_each(:ids)) AND +s.tenant = :tenant AND (:undone_too OR NOT s.undone);
+WHERE s.episode_id = ANY(:ids) AND {no_index}s.tenant = :tenant
+  AND (CAST(:undone_too AS boolean) OR NOT s.undone);
 
 -- name: statements_of_scope
 SELECT s.* FROM episodes AS e JOIN statements AS s ON s.episode_id = e.id
@@ -288,45 +302,47 @@ WHERE e.tenant = :tenant AND NOT s.undone
   AND (:run_id IS NULL OR e.run_id = :run_id);
 
 -- name: statements_by_id
-SELECT s.* FROM statements AS s WHERE s.id IN (SELECT value FROM json_each(:ids)) AND +s.tenant = :tenant AND NOT s.undone;
+SELECT s.* FROM statements AS s
+WHERE s.id = ANY(:ids) AND {no_index}s.tenant = :tenant AND NOT s.undone;
 
 -- name: statements_of_facts
 SELECT s.* FROM statements AS s
-WHERE s.id IN (SELECT statement_id FROM supports WHERE fact_id IN (SELECT value FROM json_each(:ids)))
-  AND +s.tenant = :tenant AND NOT s.undone;
+WHERE s.id IN (SELECT statement_id FROM supports WHERE fact_id = ANY(:ids))
+  AND {no_index}s.tenant = :tenant AND NOT s.undone;
 
 -- name: statements_of_entities
 -- Said of these entities, or under a present fact about them.
-SELECT s.* FROM json_each(:ids) AS a
-CROSS JOIN statements AS s ON s.tenant = :tenant AND s.subject_id = a.value WHERE NOT s.undone
+SELECT s.* FROM statements AS s
+WHERE s.tenant = :tenant AND s.subject_id = ANY(:ids) AND NOT s.undone
 UNION
-SELECT s.* FROM json_each(:ids) AS a
-CROSS JOIN statements AS s ON s.tenant = :tenant AND s.object_id = a.value WHERE NOT s.undone
+SELECT s.* FROM statements AS s
+WHERE s.tenant = :tenant AND {prefix:s.object_id} = ANY(:ids) AND s.object_id = ANY(:ids)
+  AND NOT s.undone
 UNION
 SELECT s.* FROM fact_entities AS about JOIN supports AS p ON p.fact_id = about.fact_id
 JOIN statements AS s ON s.id = p.statement_id
-WHERE about.entity_id IN (SELECT value FROM json_each(:ids)) AND +s.tenant = :tenant AND NOT s.undone;
+WHERE about.entity_id = ANY(:ids) AND {no_index}s.tenant = :tenant AND NOT s.undone;
 
 -- name: facts_made_of
 -- The last version of each fact that rests, or has rested, on these statements.
 SELECT f.body, f.retired_at FROM facts AS f
-WHERE f.id IN (SELECT fact_id FROM supports WHERE statement_id IN (SELECT value FROM json_each(:ids)))
+WHERE f.id IN (SELECT fact_id FROM supports WHERE statement_id = ANY(:ids))
   AND f.version = (SELECT max(v.version) FROM facts AS v WHERE v.id = f.id);
 
 -- name: edits_over
 SELECT e.body FROM edits AS e
-WHERE e.fact_id IN (SELECT fact_id FROM supports WHERE statement_id IN (SELECT value FROM json_each(:ids)))
+WHERE e.fact_id IN (SELECT fact_id FROM supports WHERE statement_id = ANY(:ids))
   AND NOT e.undone;
 
 -- name: merged_of
 -- Of these entities, those that stand for another, and those that stand for one of these.
-SELECT id, merged_into FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND merged_into IS NOT NULL
+SELECT id, merged_into FROM entities WHERE id = ANY(:ids) AND merged_into IS NOT NULL
 UNION
-SELECT id, merged_into FROM entities WHERE merged_into IN (SELECT value FROM json_each(:ids));
+SELECT id, merged_into FROM entities WHERE merged_into = ANY(:ids);
 
 -- name: set_undone
 -- An episode's statements and its mentions count no more.
-UPDATE statements SET undone = 1 WHERE episode_id = :id;
+UPDATE statements SET undone = true WHERE episode_id = :id;
 
 -- name: set_episode_undone
 UPDATE episodes SET status = 'undone', reason = NULL WHERE id = :id;
@@ -344,23 +360,23 @@ SELECT id FROM turns WHERE episode_id = :id;
 
 -- name: add_edit
 INSERT INTO edits (id, tenant, fact_id, at, undone, body)
-VALUES (:id, :tenant, :fact_id, :at, 0, :body);
+VALUES (:id, :tenant, :fact_id, :at, false, :body);
 
 -- name: undo_edit
-UPDATE edits SET undone = 1 WHERE id = :id;
+UPDATE edits SET undone = true WHERE id = :id;
 
 -- name: add_merge
 INSERT INTO merges (id, tenant, kept_id, gone_id, at, undone, body)
-VALUES (:id, :tenant, :kept_id, :gone_id, :at, 0, :body);
+VALUES (:id, :tenant, :kept_id, :gone_id, :at, false, :body);
 
 -- name: undo_merge
-UPDATE merges SET undone = 1 WHERE id = :id;
+UPDATE merges SET undone = true WHERE id = :id;
 
 -- name: merges_of
 -- The merges that an entity was kept or gone in, and that still count.
 SELECT m.id, m.kept_id, m.gone_id, m.at, m.body, e.body AS gone
 FROM merges AS m JOIN entities AS e ON e.id = m.gone_id
-WHERE +m.tenant = :tenant AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
+WHERE {no_index}m.tenant = :tenant AND NOT m.undone AND (m.kept_id = :id OR m.gone_id = :id)
 ORDER BY m.at, m.id;
 
 -- name: merge_by_id
@@ -383,14 +399,15 @@ SELECT body FROM entities WHERE id = :id;
 -- Episodes that mention one of these entities, each with all that it mentions.
 SELECT m.episode_id, coalesce(e.merged_into, e.id) AS entity_id
 FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
-WHERE m.episode_id IN (SELECT episode_id FROM mentions WHERE entity_id IN (SELECT value FROM json_each(:ids)))
+WHERE m.episode_id IN (SELECT episode_id FROM mentions WHERE entity_id = ANY(:ids))
 GROUP BY m.episode_id, coalesce(e.merged_into, e.id) ORDER BY 1, 2;
 
 -- name: event_by_seq
 SELECT * FROM events WHERE seq = :seq AND tenant = :tenant AND kind IN ('fact', 'entity');
 
 -- name: event_before
-SELECT after FROM events WHERE id = :id AND seq < :seq AND tenant = :tenant ORDER BY seq DESC LIMIT 1;
+SELECT after FROM events
+WHERE id = :id AND seq < :seq AND tenant = :tenant ORDER BY seq DESC LIMIT 1;
 
 -- name: edits_at
 SELECT body FROM edits WHERE tenant = :tenant AND at = :at AND NOT undone;
@@ -400,12 +417,9 @@ SELECT m.id, m.kept_id, m.gone_id, m.at, m.body, e.body AS gone
 FROM merges AS m JOIN entities AS e ON e.id = m.gone_id
 WHERE m.tenant = :tenant AND m.at = :at AND NOT m.undone;
 
--- name: all_entities
-SELECT id, tenant, body FROM entities WHERE id > :after ORDER BY id LIMIT :limit;
-
 -- name: existing_by_recorded
 -- Of these episodes, those that had arrived by then.
-SELECT id FROM episodes WHERE id IN (SELECT value FROM json_each(:ids)) AND recorded_at <= :known_at;
+SELECT id FROM episodes WHERE id = ANY(:ids) AND recorded_at <= :known_at;
 
 -- name: named_by
 -- What these episodes made of entities: each state that they left, with the one before it.
@@ -413,10 +427,10 @@ SELECT e.id, e.after, (
   SELECT b.after FROM events AS b
   WHERE b.id = e.id AND b.kind = 'entity' AND b.seq < e.seq ORDER BY b.seq DESC LIMIT 1) AS before
 FROM events AS e
-WHERE e.episode_id IN (SELECT value FROM json_each(:ids)) AND e.kind = 'entity' AND e.after IS NOT NULL ORDER BY e.seq DESC;
+WHERE e.episode_id = ANY(:ids) AND e.kind = 'entity' AND e.after IS NOT NULL ORDER BY e.seq DESC;
 
 -- name: entities_now
-SELECT id, body, gone_at FROM entities WHERE id IN (SELECT value FROM json_each(:ids));
+SELECT id, body, gone_at FROM entities WHERE id = ANY(:ids);
 
 -- name: entity_events
 SELECT seq, after FROM events WHERE id = :id AND kind = 'entity' AND after IS NOT NULL;
@@ -432,137 +446,141 @@ UPDATE merges SET body = :body WHERE id = :id;
 
 -- name: one_with
 -- These entities, with all that are one with one of them.
-WITH first AS (SELECT coalesce(merged_into, id) AS id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)))
+WITH first AS (SELECT coalesce(merged_into, id) AS id FROM entities WHERE id = ANY(:ids))
 SELECT id FROM first UNION SELECT e.id FROM first JOIN entities AS e ON e.merged_into = first.id;
 
 -- name: merges_from
 -- What became of these entities in merges, undone ones too.
-SELECT id, kept_id, gone_id, undone, body FROM merges WHERE gone_id IN (SELECT value FROM json_each(:ids)) ORDER BY at, id;
+SELECT id, kept_id, gone_id, undone, body FROM merges WHERE gone_id = ANY(:ids) ORDER BY at, id;
 
 -- name: merges_into
 -- The merges that still count and made these entities stand for others.
-SELECT kept_id, gone_id FROM merges WHERE NOT undone AND kept_id IN (SELECT value FROM json_each(:ids));
+SELECT kept_id, gone_id FROM merges WHERE NOT undone AND kept_id = ANY(:ids);
 
 -- name: still_told
 -- Of these entities, those that an episode brought, or told more of, that is still here.
 SELECT DISTINCT v.id FROM events AS v JOIN episodes AS e ON e.id = v.episode_id
-WHERE v.id IN (SELECT value FROM json_each(:ids)) AND v.kind = 'entity';
+WHERE v.id = ANY(:ids) AND v.kind = 'entity';
 
 -- name: statements_like
 -- Others with the key of one of these sentences.
 SELECT DISTINCT s.id, s.text_key, s.body FROM statements AS gone
 JOIN statements AS s ON s.tenant = gone.tenant AND s.text_key = gone.text_key
-WHERE gone.id IN (SELECT value FROM json_each(:ids)) AND s.id NOT IN (SELECT value FROM json_each(:ids));
+WHERE gone.id = ANY(:ids) AND NOT s.id = ANY(:ids);
 
 -- name: replace_statement
 UPDATE statements SET text_key = :text_key, body = :body WHERE id = :id;
 
 -- name: erase_statements
-DELETE FROM statements WHERE id IN (SELECT value FROM json_each(:ids));
+DELETE FROM statements WHERE id = ANY(:ids);
 
 -- name: erase_supports
-DELETE FROM supports WHERE statement_id IN (SELECT value FROM json_each(:ids)) OR fact_id IN (SELECT value FROM json_each(:facts));
+DELETE FROM supports WHERE statement_id = ANY(:ids) OR fact_id = ANY(:facts);
 
 -- name: erase_edits_of
 -- Edits of these facts, or of what rests on nothing any more.
-DELETE FROM edits WHERE fact_id IN (SELECT value FROM json_each(:ids));
+DELETE FROM edits WHERE fact_id = ANY(:ids);
 
 -- name: edits_of_statements
 SELECT e.id, e.body FROM edits AS e
-WHERE e.fact_id IN (SELECT fact_id FROM supports WHERE statement_id IN (SELECT value FROM json_each(:ids)));
+WHERE e.fact_id IN (SELECT fact_id FROM supports WHERE statement_id = ANY(:ids));
 
 -- name: replace_edit
 UPDATE edits SET body = :body WHERE id = :id;
 
 -- name: erase_edits
-DELETE FROM edits WHERE id IN (SELECT value FROM json_each(:ids));
+DELETE FROM edits WHERE id = ANY(:ids);
 
 -- name: erase_merges
-DELETE FROM merges WHERE kept_id IN (SELECT value FROM json_each(:ids)) OR gone_id IN (SELECT value FROM json_each(:ids));
+DELETE FROM merges WHERE kept_id = ANY(:ids) OR gone_id = ANY(:ids);
 
 -- name: erase_past_entities
-DELETE FROM past_entities WHERE fact_id IN (SELECT value FROM json_each(:ids));
+DELETE FROM past_entities WHERE fact_id = ANY(:ids);
 
 -- name: erase_past_sources
-DELETE FROM past_sources WHERE fact_id IN (SELECT value FROM json_each(:facts)) OR episode_id IN (SELECT value FROM json_each(:episodes));
+DELETE FROM past_sources WHERE fact_id = ANY(:facts) OR episode_id = ANY(:episodes);
 
 -- name: facts_resting_on
-SELECT DISTINCT fact_id AS id FROM supports WHERE statement_id IN (SELECT value FROM json_each(:ids));
+SELECT DISTINCT fact_id AS id FROM supports WHERE statement_id = ANY(:ids);
 
 -- name: versions_of
-SELECT id, version, retired_at, body FROM facts WHERE id IN (SELECT value FROM json_each(:ids));
+SELECT id, version, retired_at, body FROM facts WHERE id = ANY(:ids);
 
 -- name: erase_version
 DELETE FROM facts WHERE id = :id AND version = :version;
 
 -- name: events_of
-SELECT seq, id, after FROM events WHERE id IN (SELECT value FROM json_each(:ids)) AND kind = 'fact' AND after IS NOT NULL;
+SELECT seq, id, after FROM events WHERE id = ANY(:ids) AND kind = 'fact' AND after IS NOT NULL;
 
 -- name: facts_of_tenant
 -- This and the following come twice: as they are, of what is believed, and with `_then`, of
--- versions that are believed no more but were at some time. Those of relations, up to facts_related,
--- also with `_earliest`: by when they began, else (only that is known of them) ended.
+-- versions that are believed no more but were at some time. Those of relations, up to
+-- facts_related, also with `_earliest`: by when they began, else (only that is known) ended.
 SELECT body FROM facts AS f
 WHERE {believed} AND tenant = :tenant AND (:after IS NULL OR id {past} :after) {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_id
 SELECT body FROM facts AS f
-WHERE {believed} AND tenant = :tenant AND id IN (SELECT value FROM json_each(:ids)) {filters}
+WHERE {believed} AND tenant = :tenant AND id = ANY(:ids) {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_text
-SELECT body FROM facts AS f INDEXED BY facts{then}_by_text
-WHERE {believed} AND tenant = :tenant AND text_key = :text_key {filters}
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_text}
+WHERE {believed} AND tenant = :tenant AND {hash:text_key} = {hash::text_key}
+  AND text_key = :text_key {filters}
 ORDER BY id {order} LIMIT :limit;
 
 -- name: facts_by_subject
--- Named indexes: left alone, SQLite walks the whole tenant to save itself the sorting.
-SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
+-- The index is named: left alone, SQLite walks the whole tenant to save itself the sorting.
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_subject}
 WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_subject_type
-SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id AND type = :type {filters}
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_subject}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant
+  AND subject_id = :subject_id AND type = :type {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_subject_object
-SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id AND object_id = :object_id {filters}
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_object}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant
+  AND subject_id = :subject_id AND object_id = :object_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_triple
-SELECT body FROM facts AS f INDEXED BY facts{then}_by_subject
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_subject}
 WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id
   AND type = :type AND object_id = :object_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_object
-SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_object}
 WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND object_id = :object_id {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_object_type
-SELECT body FROM facts AS f INDEXED BY facts{then}_by_object
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND object_id = :object_id AND type = :type {filters}
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_object}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant
+  AND object_id = :object_id AND type = :type {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_by_type
-SELECT body FROM facts AS f INDEXED BY facts{then}_by_type
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_type}
 WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND type = :type {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_related
-SELECT body FROM facts AS f INDEXED BY facts{then}_by_type
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_type}
 WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_about
 -- Facts about one entity: the cost is that of the rows returned, however many it has.
-SELECT body FROM {about} AS about
-CROSS JOIN facts AS f ON f.id = about.fact_id AND {believed} AND f.tenant = :tenant
-WHERE about.entity_id = :entity_id AND (:after IS NULL OR about.fact_id {past} :after) {filters}
+SELECT body FROM {about} AS about CROSS JOIN facts AS f
+WHERE f.id = about.fact_id AND {believed} AND f.tenant = :tenant
+  AND about.entity_id = :entity_id AND (:after IS NULL OR about.fact_id {past} :after) {filters}
 ORDER BY about.fact_id {order} LIMIT :limit;
 
 -- name: facts_from_episode
@@ -574,9 +592,10 @@ ORDER BY id {order} LIMIT :limit;
 -- name: fact_filters
 -- Appended to each of the above.
 AND (:current IS NULL OR f.ends_at IS NULL OR f.ends_at > :current)
-AND (NOT :relations_only OR f.type IS NOT NULL)
-AND (NOT :stated_only OR f.modality = 'stated')
-AND (:at IS NULL OR ((f.begins_at IS NULL OR f.begins_at <= :at) AND (f.ends_at IS NULL OR f.ends_at > :at)))
+AND (NOT CAST(:relations_only AS boolean) OR f.type IS NOT NULL)
+AND (NOT CAST(:stated_only AS boolean) OR f.modality = 'stated')
+AND (:at IS NULL
+  OR ((f.begins_at IS NULL OR f.begins_at <= :at) AND (f.ends_at IS NULL OR f.ends_at > :at)))
 AND (:known_at IS NULL OR f.recorded_at <= :known_at)
 AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
   SELECT 1 FROM {sources} AS s WHERE s.fact_id = f.id
@@ -586,19 +605,18 @@ AND (:after IS NULL OR f.id {past} :after)
 /*where*/;
 
 -- name: entities_by_id
--- The plus signs keep SQLite from walking the whole tenant by name to save itself the sorting.
+-- The marks keep SQLite from walking the whole tenant by name to save itself the sorting.
 SELECT body FROM entities AS e
-WHERE id IN (SELECT value FROM json_each(:ids)) AND +tenant = :tenant AND e.gone_at IS NULL
-ORDER BY +name, +id LIMIT :limit;
+WHERE id = ANY(:ids) AND {no_index}tenant = :tenant AND e.gone_at IS NULL
+ORDER BY {no_index}name, {no_index}id LIMIT :limit;
 
 -- name: entities_by_key
-SELECT DISTINCT e.body, e.name, e.id FROM json_each(:keys) AS wanted
-JOIN aliases AS a ON a.tenant = :tenant AND a.key = wanted.value
-JOIN entities AS e ON e.id = a.entity_id
-WHERE e.gone_at IS NULL
-ORDER BY e.name, e.id LIMIT :limit;
+SELECT body FROM entities AS e WHERE id IN (
+  SELECT a.entity_id FROM aliases AS a WHERE a.tenant = :tenant AND {in_hashed:a.key|keys})
+  AND e.gone_at IS NULL
+ORDER BY {no_index}name, {no_index}id LIMIT :limit;
 
--- name: entities_of_tenant
+-- name: entities_of_tenant [sqlite]
 SELECT body FROM entities AS e
 WHERE tenant = :tenant AND (name, id) > (:after_name, :after_id)
   AND (:kind IS NULL OR kind = :kind)
@@ -607,8 +625,18 @@ WHERE tenant = :tenant AND (name, id) > (:after_name, :after_id)
   /*where*/
 ORDER BY name, id LIMIT :limit;
 
+-- name: entities_of_tenant [postgres]
+SELECT body FROM entities AS e
+WHERE tenant = :tenant AND left(name, 100) >= left(:after_name, 100)
+  AND (name, id) > (:after_name, :after_id)
+  AND (:kind IS NULL OR kind = :kind)
+  AND (:contains IS NULL OR strpos(key, :contains) > 0)
+  AND e.gone_at IS NULL
+  /*where*/
+ORDER BY left(name, 100), name, id LIMIT :limit;
+
 -- name: history
-SELECT * FROM events WHERE id = :id AND kind = 'fact' AND +tenant = :tenant ORDER BY seq;
+SELECT * FROM events WHERE id = :id AND kind = 'fact' AND {no_index}tenant = :tenant ORDER BY seq;
 
 -- name: changed_last
 -- The last event that changed what is believed in a tenant (a journalled episode does not), and the
@@ -636,17 +664,22 @@ WHERE type IS NOT NULL AND NOT undone AND (:tenant IS NULL OR tenant = :tenant)
 GROUP BY type ORDER BY type;
 
 -- name: sayings
--- Where these types were said, each place once; from the index alone.
+-- Where these types were said, each place once; in the order of the index.
 SELECT DISTINCT tenant, subject_id, type FROM statements
-WHERE subject_id IS NOT NULL AND type IN (SELECT value FROM json_each(:types))
+WHERE subject_id IS NOT NULL AND type = ANY(:types)
   AND (tenant, subject_id, type) > (:after_tenant, :after_subject, :after_type)
 ORDER BY tenant, subject_id, type LIMIT :limit;
 
 -- name: count_sayings
 SELECT count(*) AS count FROM (
   SELECT DISTINCT tenant, subject_id, type FROM statements
-  WHERE subject_id IS NOT NULL AND type IN (SELECT value FROM json_each(:types))
-);
+  WHERE subject_id IS NOT NULL AND type = ANY(:types)
+) AS found;
+
+-- name: lock [postgres]
+-- What every writing transaction takes first: one writes at a time, so that events become visible
+-- in order and without gaps. Gives the version of the schema.
+SELECT version FROM graphmem_ledger FOR UPDATE;
 
 -- name: head
 SELECT coalesce(max(seq), 0) AS head FROM events;
@@ -662,7 +695,8 @@ WHERE day = :day AND model = '' AND tenant = '*';
 
 -- name: spend
 -- What was spent by day and model, of one tenant or of all.
-SELECT day, model, coalesce(:tenant, '') AS tenant, CAST(sum(calls) AS bigint) AS calls,
+SELECT day, model, coalesce(CAST(:tenant AS text), '') AS tenant,
+  CAST(sum(calls) AS bigint) AS calls,
   CAST(sum(tokens_in) AS bigint) AS tokens_in, CAST(sum(tokens_out) AS bigint) AS tokens_out,
   CAST(sum(micros) AS bigint) AS micros
 FROM spend WHERE tenant <> '*' AND (:tenant IS NULL OR tenant = :tenant)
@@ -681,8 +715,9 @@ SELECT id, action, after FROM events
 WHERE tenant = :tenant AND kind = 'entity' AND at <= :known_at ORDER BY seq;
 
 -- name: entities_then_by_id
-SELECT e.id, e.action, e.after FROM json_each(:ids) AS wanted JOIN events AS e ON e.id = wanted.value
-WHERE e.tenant = :tenant AND e.kind = 'entity' AND e.at <= :known_at ORDER BY e.seq;
+SELECT id, action, after FROM events
+WHERE id = ANY(:ids) AND {no_index}tenant = :tenant AND kind = 'entity' AND at <= :known_at
+ORDER BY seq;
 
 -- name: events_of_tenant
 -- The events of one tenant up to a moment.
@@ -695,26 +730,27 @@ SELECT 1 AS found FROM events
 WHERE tenant = :tenant AND seq > :after AND action = 'ERASE' LIMIT 1;
 
 -- name: existing_episode
-SELECT id FROM episodes WHERE id IN (SELECT value FROM json_each(:ids)) AND status <> 'undone';
+SELECT id FROM episodes WHERE id = ANY(:ids) AND status <> 'undone';
 
 -- name: existing_entity
-SELECT id FROM entities WHERE id IN (SELECT value FROM json_each(:ids)) AND gone_at IS NULL;
+SELECT id FROM entities WHERE id = ANY(:ids) AND gone_at IS NULL;
 
 -- name: existing_fact
-SELECT id FROM facts WHERE retired_at IS NULL AND id IN (SELECT value FROM json_each(:ids));
+SELECT id FROM facts WHERE retired_at IS NULL AND id = ANY(:ids);
 
 -- name: speakers
 SELECT 'speaker' AS what, id, speaker AS value FROM turns
-WHERE id IN (SELECT value FROM json_each(:ids)) AND speaker IS NOT NULL;
+WHERE id = ANY(:ids) AND speaker IS NOT NULL;
 
 -- name: episode_kinds
-SELECT 'kind' AS what, id, kind AS value FROM episodes WHERE id IN (SELECT value FROM json_each(:ids));
+SELECT 'kind' AS what, id, kind AS value FROM episodes WHERE id = ANY(:ids);
 
 -- name: turn_mentions
 -- What the turns of these episodes mention: as written down, and what that stands for.
-SELECT 'mention' AS what, m.turn_id AS id, e.id AS value, coalesce(e.merged_into, e.id) AS stands_for
+SELECT 'mention' AS what, m.turn_id AS id, e.id AS value,
+  coalesce(e.merged_into, e.id) AS stands_for
 FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
-WHERE m.episode_id IN (SELECT value FROM json_each(:ids));
+WHERE m.episode_id = ANY(:ids);
 
 -- name: present_episode
 SELECT id FROM episodes WHERE status <> 'undone' AND (:tenant IS NULL OR tenant = :tenant);
@@ -742,10 +778,11 @@ JOIN entities AS e ON e.id = m.entity_id WHERE :tenant IS NULL OR e.tenant = :te
 
 -- name: cached
 SELECT digest, vector FROM embeddings
-WHERE model = :model AND digest IN (SELECT value FROM json_each(:digests));
+WHERE model = :model AND digest = ANY(:digests);
 
 -- name: cache
-INSERT OR IGNORE INTO embeddings (model, digest, vector) VALUES (:model, :digest, :vector);
+INSERT INTO embeddings (model, digest, vector) VALUES (:model, :digest, :vector)
+ON CONFLICT DO NOTHING;
 
 -- name: stats
 -- Counts of one tenant narrowed by agent and run, or (no tenant) of the whole store.
@@ -769,17 +806,19 @@ SELECT
   (SELECT count(*) FROM believed) AS facts,
   (SELECT count(*) FROM believed WHERE type IS NOT NULL AND modality = 'stated') AS relations,
   (CASE WHEN :agent_id IS NULL AND :run_id IS NULL
-    THEN (SELECT count(*) FROM entities WHERE gone_at IS NULL AND (:tenant IS NULL OR tenant = :tenant))
+    THEN (SELECT count(*) FROM entities
+      WHERE gone_at IS NULL AND (:tenant IS NULL OR tenant = :tenant))
     ELSE (SELECT count(*) FROM (
-      SELECT coalesce(e.merged_into, e.id) FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
+      SELECT coalesce(e.merged_into, e.id) FROM mentions AS m
+        JOIN entities AS e ON e.id = m.entity_id
         WHERE m.episode_id IN (SELECT id FROM mine)
       UNION SELECT entity_id FROM fact_entities WHERE fact_id IN (SELECT id FROM believed)))
   END) AS entities,
-  (SELECT coalesce(sum(calls), 0) FROM extractions
+  (SELECT CAST(coalesce(sum(calls), 0) AS bigint) FROM extractions
     WHERE episode_id IN (SELECT id FROM mine)) AS model_calls,
-  (SELECT coalesce(sum(tokens_in), 0) FROM extractions
+  (SELECT CAST(coalesce(sum(tokens_in), 0) AS bigint) FROM extractions
     WHERE episode_id IN (SELECT id FROM mine)) AS tokens_in,
-  (SELECT coalesce(sum(tokens_out), 0) FROM extractions
+  (SELECT CAST(coalesce(sum(tokens_out), 0) AS bigint) FROM extractions
     WHERE episode_id IN (SELECT id FROM mine)) AS tokens_out;
 
 -- name: erase_targets
@@ -790,93 +829,97 @@ WHERE tenant = :tenant
   AND (:run_id IS NULL OR run_id = :run_id);
 
 -- name: erase_targets_by_id
--- Of these episodes, those of a scope. The plus sign keeps SQLite from walking the whole tenant.
+-- Of these episodes, those of a scope. The mark keeps SQLite from walking the whole tenant.
 SELECT id FROM episodes
-WHERE id IN (SELECT value FROM json_each(:ids)) AND +tenant = :tenant
+WHERE id = ANY(:ids) AND {no_index}tenant = :tenant
   AND (:agent_id IS NULL OR agent_id = :agent_id)
   AND (:run_id IS NULL OR run_id = :run_id);
 
 -- name: erase_facts_of_tenant
 -- Of these facts, the ones in this tenant, retired ones too.
 SELECT DISTINCT id FROM facts
-WHERE tenant = :tenant AND id IN (SELECT value FROM json_each(:ids));
+WHERE tenant = :tenant AND id = ANY(:ids);
 
 -- name: bodies_of
 -- Every version of these facts: their texts may have been embedded.
-SELECT body FROM facts WHERE id IN (SELECT value FROM json_each(:facts));
+SELECT body FROM facts WHERE id = ANY(:facts);
 
 -- name: erase_facts_from
 -- Facts that these episodes support now, or once wrote, each with what is believed of it now.
 SELECT touched.id, now.body FROM (
-  SELECT fact_id AS id FROM sources WHERE episode_id IN (SELECT value FROM json_each(:episodes))
+  SELECT fact_id AS id FROM sources WHERE episode_id = ANY(:episodes)
   UNION
   SELECT id FROM events
-  WHERE kind = 'fact' AND episode_id IN (SELECT value FROM json_each(:episodes))
+  WHERE kind = 'fact' AND episode_id = ANY(:episodes)
 ) AS touched
 LEFT JOIN facts AS now ON now.id = touched.id AND now.retired_at IS NULL;
 
 -- name: erase_orphans
 -- Entities of these that nothing mentions and no believed fact is about, whatever is one with them.
 SELECT id, merged_into FROM entities
-WHERE id IN (SELECT value FROM json_each(:ids))
+WHERE id = ANY(:ids)
   AND NOT EXISTS (SELECT 1 FROM mentions AS m WHERE m.entity_id = entities.id)
   AND NOT EXISTS (SELECT 1 FROM fact_entities AS fe WHERE fe.entity_id = entities.id);
 
 -- name: entities_touched
 -- Entities that these episodes mention, or have brought, or these facts are about.
-SELECT entity_id AS id FROM mentions WHERE episode_id IN (SELECT value FROM json_each(:episodes))
+SELECT entity_id AS id FROM mentions WHERE episode_id = ANY(:episodes)
 UNION
-SELECT id FROM events WHERE episode_id IN (SELECT value FROM json_each(:episodes)) AND kind = 'entity'
+SELECT id FROM events WHERE episode_id = ANY(:episodes) AND kind = 'entity'
 UNION
-SELECT entity_id FROM fact_entities WHERE fact_id IN (SELECT value FROM json_each(:facts));
+SELECT entity_id FROM fact_entities WHERE fact_id = ANY(:facts);
 
 -- name: erase_facts
-DELETE FROM facts WHERE id IN (SELECT value FROM json_each(:ids));
+DELETE FROM facts WHERE id = ANY(:ids);
 
 -- name: erase_fact_entities
-DELETE FROM fact_entities WHERE fact_id IN (SELECT value FROM json_each(:ids));
+DELETE FROM fact_entities WHERE fact_id = ANY(:ids);
 
 -- name: erase_sources
-DELETE FROM sources WHERE fact_id IN (SELECT value FROM json_each(:ids));
+DELETE FROM sources WHERE fact_id = ANY(:ids);
 
 -- name: erase_mentions
-DELETE FROM mentions WHERE episode_id IN (SELECT value FROM json_each(:ids));
+DELETE FROM mentions WHERE episode_id = ANY(:ids);
 
 -- name: erase_extractions
-DELETE FROM extractions WHERE episode_id IN (SELECT value FROM json_each(:ids));
+DELETE FROM extractions WHERE episode_id = ANY(:ids);
 
 -- name: erase_turns
-DELETE FROM turns WHERE episode_id IN (SELECT value FROM json_each(:ids));
+DELETE FROM turns WHERE episode_id = ANY(:ids);
 
 -- name: erase_episodes
-DELETE FROM episodes WHERE id IN (SELECT value FROM json_each(:ids));
+DELETE FROM episodes WHERE id = ANY(:ids);
 
 -- name: erase_aliases
-DELETE FROM aliases WHERE entity_id IN (SELECT value FROM json_each(:ids));
+DELETE FROM aliases WHERE entity_id = ANY(:ids);
 
 -- name: erase_entities
-DELETE FROM entities WHERE id IN (SELECT value FROM json_each(:ids));
+DELETE FROM entities WHERE id = ANY(:ids);
 
 -- name: forget_events
 -- What was erased leaves its history too: only that something was there stays.
-UPDATE events SET after = NULL, reason = '' WHERE id IN (SELECT value FROM json_each(:ids));
+UPDATE events SET after = NULL, reason = '' WHERE id = ANY(:ids);
 
 -- name: closings
 -- Changes that these episodes made to facts.
 SELECT e.id, e.seq, e.after FROM events AS e
 WHERE e.kind = 'fact' AND e.action = 'UPDATE'
-  AND e.episode_id IN (SELECT value FROM json_each(:episodes))
+  AND e.episode_id = ANY(:episodes)
 ORDER BY e.seq DESC;
 
 -- name: state_before
 SELECT after FROM events
 WHERE id = :id AND kind = 'fact' AND seq < :seq AND after IS NOT NULL ORDER BY seq DESC LIMIT 1;
 
--- name: erase_embeddings
+-- name: erase_embeddings [sqlite]
 -- Cached vectors of erased texts.
 DELETE FROM embeddings
 WHERE model IN (SELECT DISTINCT model FROM embeddings)
-  AND digest IN (SELECT value FROM json_each(:digests));
+  AND digest = ANY(:digests);
+
+-- name: erase_embeddings [postgres]
+-- Cached vectors of erased texts.
+DELETE FROM embeddings WHERE digest = ANY(:digests);
 
 -- name: first
 -- The first rows of a table, as they are.

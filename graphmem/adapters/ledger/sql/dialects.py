@@ -1,0 +1,141 @@
+"""What SQLite and PostgreSQL write differently: the words that the ``.sql`` files leave open."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from graphmem.adapters.named_statements import NamedStatement, parse_statements
+
+_IN_LIST = re.compile(r"= ANY\((:\w+|\{\w+\})\)")
+_GIVEN = re.compile(r"(:\w+) IS NULL")
+
+
+@dataclass(frozen=True, slots=True)
+class _Fragment:
+    """A word of the ``.sql`` files: ``{word:a|b}`` is its text with ``a`` and ``b`` filled in."""
+
+    text: str
+
+    def __format__(self, arguments: str) -> str:
+        return self.text.format(*arguments.split("|"))
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one database writes what the two write differently."""
+
+    name: str
+    words: Mapping[str, str]
+    """What stands for each word in braces; ``{0}`` and ``{1}`` are what it is given."""
+    in_list: str
+    """For ``= ANY(:list)``, a list of texts."""
+    given: str
+    """For ``:value``, a text, where it is only compared with NULL."""
+    json_path: Callable[[Sequence[str]], str]
+    """Keys as a path into a JSON document."""
+
+    def spell(self, sql: str, **more: str) -> str:
+        """A text of the ``.sql`` files in this dialect; ``more`` are other words in it."""
+        words = {name: _Fragment(text) for name, text in self.words.items()}
+        spelled = sql.format(**words, **more)
+        spelled = _IN_LIST.sub(lambda found: self.in_list.format(found[1]), spelled)
+        return _GIVEN.sub(lambda found: self.given.format(found[1]) + " IS NULL", spelled)
+
+    def load(self, file: str) -> dict[str, str]:
+        """The statements of a ``.sql`` file for this database by name, not yet spelled."""
+        return {one.name: one.text for one in _load(file) if one.variant in {None, self.name}}
+
+    def migrations(self) -> list[str]:
+        """The scripts that bring a store from each version of the schema to the next."""
+        files = resources.files("graphmem.adapters.ledger.sql").iterdir()
+        names = sorted(file.name for file in files if re.fullmatch(r"schema_\d+\.sql", file.name))
+        return ["\n\n".join(map(self.spell, self.load(name).values())) for name in names]
+
+
+def _load(file: str) -> list[NamedStatement]:
+    source = resources.files("graphmem.adapters.ledger.sql").joinpath(file).read_text("utf-8")
+    return parse_statements(source, file, "--")
+
+
+def _sqlite_path(keys: Sequence[str]) -> str:
+    return "".join(("$", *(f'."{key}"' for key in keys)))
+
+
+def _postgres_path(keys: Sequence[str]) -> str:
+    """Strict: a key does not look into the members of a list."""
+    steps = (f".{json.dumps(key, ensure_ascii=False)}" for key in keys)
+    return "".join(("strict $", *steps))
+
+
+SQLITE = Dialect(
+    "sqlite",
+    {
+        # Parameters. Lists arrive as JSON text.
+        "each": "json_each(:{0})",
+        "item": "json_extract({0}, '$[{1}]')",
+        "in_hashed": "{0} = ANY(:{1})",
+        # Results.
+        "json_list": "json_group_array({0})",
+        # The planner.
+        "hash": "{0}",
+        "prefix": "{0}",
+        "no_index": "+",
+        "indexed_by": "INDEXED BY {0}",
+        # Documents.
+        "text_at": "json_extract({0}.body, '$.{1}')",
+        "number_at": "json_extract({0}.body, '$.{1}')",
+        "texts_at": "json_each({0}.body, '$.{1}') AS v",
+        "objects_at": "json_each({0}.body, '$.{1}') AS v",
+        "member": "json_extract(v.value, '$.{0}')",
+        # The schema.
+        "text": "TEXT",
+        "bytes": "BLOB",
+        "row_number": "INTEGER PRIMARY KEY",
+        "keyed": " WITHOUT ROWID",
+        "next_episode_number": "NULL",
+    },
+    in_list="IN (SELECT value FROM json_each({0}))",
+    given="{0}",
+    json_path=_sqlite_path,
+)
+
+# A body is read as JSON without the NUL that a text may hold there, but PostgreSQL's may not.
+_DOCUMENT = r"replace({0}.body, '\u0000', '\ufffd')::jsonb"
+
+POSTGRES = Dialect(
+    "postgres",
+    {
+        # Lists arrive as arrays; `key` counts from 0.
+        "each": "(SELECT n - 1 AS key, value"
+        " FROM unnest(:{0}::text[]) WITH ORDINALITY AS u (value, n))",
+        "item": "({0}::jsonb ->> {1})",
+        "in_hashed": "hashtextextended({0}, 0) = ANY(SELECT hashtextextended(k, 0)"
+        " FROM unnest(:{1}::text[]) AS k) AND {0} = ANY(:{1})",
+        "json_list": "coalesce(json_agg({0})::text, '[]')",
+        # An index entry has at most 2,704 bytes: what may be longer is indexed, and looked up, by
+        # its hash or its beginning, and then compared.
+        "hash": "hashtextextended({0}, 0)",
+        "prefix": "left({0}, 100)",
+        "no_index": "",
+        "indexed_by": "",
+        "text_at": f"({_DOCUMENT} ->> '{{1}}') COLLATE \"C\"",
+        "number_at": f"({_DOCUMENT} ->> '{{1}}')::float8",
+        "texts_at": f"jsonb_array_elements_text({_DOCUMENT} -> '{{1}}') AS v (value)",
+        "objects_at": f"jsonb_array_elements({_DOCUMENT} -> '{{1}}') AS v (value)",
+        "document": f"({_DOCUMENT})",
+        "member": "(v.value ->> '{0}')",
+        # Text sorts by its bytes, as in SQLite.
+        "text": 'text COLLATE "C"',
+        "bytes": "bytea",
+        "row_number": "bigint PRIMARY KEY",
+        "keyed": "",
+        "next_episode_number": "(SELECT coalesce(max(n), 0) + 1 FROM episodes)",
+    },
+    in_list="= ANY({0}::text[])",
+    given="{0}::text",
+    json_path=_postgres_path,
+)

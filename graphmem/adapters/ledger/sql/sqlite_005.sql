@@ -1,2 +1,0 @@
--- How the call that told an episode asked for it to be extracted, for when that is done later.
-ALTER TABLE episodes ADD COLUMN extraction TEXT;
