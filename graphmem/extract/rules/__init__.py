@@ -1,6 +1,6 @@
-"""Extraction without a model: word lists, names, dates and relation patterns.
+"""Extraction without a model. ``data/`` holds the relations, attributes and words as rows.
 
-``words`` and ``patterns`` are data; ``scan`` cuts text into sentences, words and clauses;
-``names``, ``dates`` and ``phrases`` find one kind of thing each; ``read`` turns a sentence into
-candidates. The entry is :class:`graphmem.extract.rules.extractor.RulesExtractor`.
+``tokenizer`` cuts text into sentences, words and clauses; ``names``, ``dates`` and ``phrases`` find
+one kind of thing each; ``sentence_reader`` makes candidates of a sentence, ``extractor`` of an
+episode. No model is asked here, and nothing that is known of the store decides.
 """

@@ -10,63 +10,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from graphmem.extract.rules.data import joined_text, read_data, read_rows
 from graphmem.extract.rules.subjects import Voice
 from graphmem.extract.rules.tokenizer import straight
 from graphmem.extract.rules.word_lists import NEGATIONS, SENTENCE_BLOCKERS
 from graphmem.ports.llm import CandidateFact
 from graphmem.text import words
 
-_PHONE = r"\+?[\d(][\d\s()./-]{2,}\d"
-_AMOUNT = (
-    r"(?:about\s|around\s|only\s)?(?:[$€£¥]\s?|(?:USD|EUR|GBP|CHF)\s)?\d[\d.,']*k?"
-    r"(?:\s?(?:[$€£¥]|euros?|dollars?|pounds?|francs?|bucks|USD|EUR|GBP|CHF))?"
-    r"(?:\s(?:a|per)\s(?:month|year|week|day))?"
-)
-_MARK = r"(?=.*\d)[A-Z0-9#][A-Z0-9#-]*(?:\s[A-Z0-9#-]+){0,4}"
-_SIZE = r"(?:(?:EU|UK|US)\s)?\d[\d.,/]*(?:\s?(?:cm|mm|EU|UK|US|[A-Z]{1,2}))?"
-_MASS = r"\d+(?:[.,]\d+)?\s?(?:kgs?|kilos?|kilograms?|lbs?|pounds|stone)"
-_LENGTH = r"\d+(?:[.,]\d+)?\s?(?:cm|m|met(?:er|re)s?)(?:\s?\d\d?)?|\d'\s?\d{1,2}\"?"
-_KINDS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
-    (type, called, re.compile(form))
-    for type, called, form in (
-        ("phone_number", r"(?:tele)?phone(?:\s+number)?", _PHONE),
-        ("mobile_number", r"(?:mobile|cell)(?:\s?phone)?(?:\s+number)?", _PHONE),
-        ("email", r"e-?mail(?:\s+address)?", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
-        ("website", r"website|home\s?page|blog", r"(?:https?://)?[\w-]+(?:\.[\w-]+)+(?:/\S*)?"),
-        ("address", r"address", r"(?=.*\d)(?:\d|[^\W\d_a-z]).{3,99}"),
-        ("postcode", r"post(?:al\s)?code|zip(?:\s+code)?", _MARK),
-        ("", r"(?:shoe|dress|ring|hat|shirt|jeans|trouser|jacket|glove)\s+size", _SIZE),
-        (
-            "blood_type",
-            r"blood\s+(?:type|group)",
-            r"(?:AB|A|B|O|0)(?:\s?[+-]|\s(?:positive|negative|pos|neg))(?:\sRh)?",
-        ),
-        ("", r"age", r"\d{1,3}(?:\syears?(?:\sold)?)?"),
-        ("", r"height", _LENGTH),
-        ("", r"(?:target\s+|goal\s+)?weight", _MASS),
-        ("", r"(?:(?:monthly|weekly|yearly|annual)\s+)?(?:rent|salary|budget)", _AMOUNT),
-        ("licence_plate", r"(?:licen[cs]e|number)\s+plate", _MARK),
-        # one word that is none of a language, or what stands in quotes
-        ("", r"(?:[\w-]+\s+)?password", r'"[^"]+"|(?=.*(?:\d|[^\w.!]|[a-z][A-Z]))\S{3,60}'),
-        ("", r"(?:[\w-]+\s+)?(?:user\s?name|handle)", r"@[\w.-]{2,40}|\w*\d\w*"),
-        ("", r"(?:[\w-]+\s+)?pin(?:\s+code)?", r"\d{3,12}"),
-        (
-            "",
-            r"(?:passport|account|insurance|member|membership|locker|room|flat|apartment|house|"
-            r"customer|employee|student|tax|flight|seat|order|booking)\s+number",
-            _MARK,
-        ),
-        ("", r"(?:door|gate|entry|locker|alarm|access|voucher|booking)\s+code", _MARK),
-        (
-            "time_zone",
-            r"time\s?zone",
-            r"(?:UTC|GMT)(?:\s?[+-]\s?\d\S*)?|[A-Z]{2,5}|[A-Z]\w+/[A-Z]\w+",
-        ),
-    )
-)
-"""The type (empty: as it is called), how it is called, and the form of its values."""
 
+@dataclass(frozen=True, slots=True)
+class _AttributeRow:
+    """A row of ``data/attributes.toml``."""
+
+    called: str
+    value: str
+    type: str = ""
+
+
+_FORMS = {name: joined_text(form) for name, form in read_data("attributes")["forms"].items()}
+_ROWS = tuple(read_rows("attributes", "attribute", _AttributeRow))
 _WHOSE = r"(?P<whose>\b[Mm]y|\b[Oo]ur|(?<!\w)(?:[^\W\d_a-z][\w-]*\s){0,2}[^\W\d_a-z][\w-]*'s)"
 _PLACE = r"work|home|personal|private|business|office|school|university|second"
 _VALUE = r"(?P<value>[^\s;,](?:[^\n;,]|,(?=\d)){0,119}?)"
@@ -76,7 +40,7 @@ _END = (
 )
 _TOLD = re.compile(
     rf"{_WHOSE}\s+(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
-    rf"(?P<what>(?i:{'|'.join(called for _, called, _ in _KINDS)}))"
+    rf"(?P<what>(?i:{'|'.join(row.called for row in _ROWS)}))"
     rf"(?:\s+is|'s|:|\s+(?:has\s+)?changed\s+to)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
 )
 _ADDRESS = re.compile(r"[^\n;]{4,100}?(?=\s*(?:$|[.!](?:\s|$)|\s(?:and|but|so|since|now)\s))")
@@ -88,8 +52,8 @@ _CUES = re.compile(
 _WHO = r"(?<![\w'])(?P<whose>I|(?:[^\W\d_a-z][\w-]*\s){0,2}[^\W\d_a-z][\w-]*)"
 _BE = r"(?:\s+am|'m|\s+is|'s)(?:\s+(?:now|already|about|around))?"
 _YEARS = r"(?P<value>\d{1,3})"
-_KILOS = rf"(?P<value>{_MASS})"
-_TALL = rf"(?P<value>{_LENGTH})"
+_KILOS = rf"(?P<value>{_FORMS['mass']})"
+_TALL = rf"(?P<value>{_FORMS['length']})"
 _MEASURED = tuple(
     (type, re.compile(pattern))
     for type, pattern in (
@@ -135,13 +99,13 @@ def _told(sentence: str, voice: Voice) -> Iterator[CandidateFact]:
         if _hedged(sentence[: match.start()]):
             continue
         called, value = " ".join(match["what"].lower().split()), match["value"].strip()
-        type, form = next((t, f) for t, c, f in _KINDS if re.fullmatch(c, called))
-        if type == "address" and (whole := _ADDRESS.match(sentence, match.start("value"))):
+        row = next(row for row in _ROWS if re.fullmatch(row.called, called))
+        if row.type == "address" and (whole := _ADDRESS.match(sentence, match.start("value"))):
             value = whole.group()
-        if owner is None or not form.fullmatch(value):
+        if owner is None or not re.fullmatch(_FORMS.get(row.value, row.value), value):
             continue
         place = f"{match['place'].lower()} " if match["place"] else ""
-        yield _attribute(owner, place + called, place + (type or called), value)
+        yield _attribute(owner, place + called, place + (row.type or called), value)
 
 
 def _measured(sentence: str, voice: Voice) -> Iterator[CandidateFact]:

@@ -60,14 +60,7 @@ _LATE = re.compile(
 )
 _GONE_FOR_GOOD = re.compile(r"\s*(?:$|[,.;:)\u2014-]|to\s|because\b|and\b|when\b)")
 # With one of these in its sentence, a death may not have happened, or a runaway came back.
-_DOUBTS = (
-    SENTENCE_BLOCKERS
-    | NEGATIONS
-    | word_set("""
-    almost nearly found back returned thought think afraid feared fear worried worry scared would
-    could might will going dreamt dreamed dream movie film novel episode show series
-    """)
-) - word_set("no")
+_DOUBTS = (SENTENCE_BLOCKERS | NEGATIONS | word_set("uncertain_death")) - {"no"}
 _BODILY = frozenset({"ran away", "run away", "flew away", "went missing", "has gone missing"})
 
 

@@ -15,12 +15,12 @@ from datetime import datetime
 from graphmem.extract.rules.attributes import attributes
 from graphmem.extract.rules.deaths_and_partings import Losses
 from graphmem.extract.rules.kin import pet_names
-from graphmem.extract.rules.names import GREETINGS, Names, Span, spans, vocatives
+from graphmem.extract.rules.names import Names, Span, spans, vocatives
 from graphmem.extract.rules.self_introductions import akin, called, first_names, introduced
 from graphmem.extract.rules.sentence_reader import Reader
 from graphmem.extract.rules.subjects import People, Voice
 from graphmem.extract.rules.tokenizer import Sentence, sentences, titles
-from graphmem.extract.rules.word_lists import word_set
+from graphmem.extract.rules.word_lists import GREETINGS, word_set
 from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
@@ -37,11 +37,7 @@ _TO_START = re.compile(
 _OFFERED = re.compile(r"\bgot (?:a |the )?(?:new )?job\b|\baccepted\b|\blanded\b")
 _MOVES = frozenset({"lives_in"})
 """Of which there is one at a time, and whose beginning is a change."""
-_FIRST_PERSON = word_set(
-    """
-    i i'm i've i'd i'll im my me mine myself we our us
-    """
-)
+_FIRST_PERSON = word_set("first_person")
 
 
 class RulesExtractor:

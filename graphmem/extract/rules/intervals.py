@@ -6,8 +6,8 @@ import re
 from datetime import datetime
 
 from graphmem.extract.rules.dates import When
-from graphmem.extract.rules.pattern import Rule
 from graphmem.extract.rules.phrases import Place
+from graphmem.extract.rules.relation_patterns import RelationRule
 from graphmem.extract.rules.tokenizer import clause_starts
 
 _LONG_AGO = re.compile(
@@ -38,7 +38,7 @@ def when_of(place: Place, start: int, end: int) -> tuple[When | None, When | Non
 
 
 def times_of(  # noqa: PLR0911 - one return for each kind of time
-    rule: Rule, place: Place, told: tuple[When | None, When | None], said_at: datetime
+    rule: RelationRule, place: Place, told: tuple[When | None, When | None], said_at: datetime
 ) -> tuple[datetime | None, datetime | None, str]:
     """(valid_at, invalid_at, words of time for the sentence)."""
     when, until = told

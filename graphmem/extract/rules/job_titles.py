@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from graphmem.extract.rules.name_slots import Thing
-from graphmem.extract.rules.pattern import Rule, Time
 from graphmem.extract.rules.phrases import Place, name_slot, named_thing
+from graphmem.extract.rules.relation_patterns import RelationRule, TimeClass
 from graphmem.extract.rules.subjects import Subject, Voice
 from graphmem.extract.rules.word_lists import word_set
 from graphmem.ports.llm import CandidateFact
@@ -33,7 +33,7 @@ _CHANGE = re.compile(
 )
 _PAST = re.compile(rf"\s+(?:was|were|used\s+to\s+be){_SOON}\s+{_WHICH}{_POST}{_OF}", re.I)
 _BESIDE = re.compile(rf"\s*,\s+{_WHICH}{_POST}{_OF}", re.I)
-_WAYS: tuple[tuple[re.Pattern[str], Time], ...] = (
+_WAYS: tuple[tuple[re.Pattern[str], TimeClass], ...] = (
     (_STATE, "state"),
     (_CHANGE, "change"),
     (_PAST, "past"),
@@ -53,7 +53,7 @@ _LAST_DAY = re.compile(
     r"\b(?:was|is)\s+(?P<whose>my|[^\W\d_a-z][\w-]*'s)\s+(?:very\s+)?last\s+day\s+"
     r"(?:of\s+work\s+)?(?:at|with)(?=\s)"
 )
-_CLUBS = word_set("choir club band team group guild orchestra society association union")
+_CLUBS = word_set("clubs")
 _WEIGHT = 0.8
 _AT: dict[bool, dict[str, tuple[str, str]]] = {
     False: {
@@ -75,7 +75,7 @@ class _Post:
     name: str
     where: Thing
     start: int
-    time: Time = "state"
+    time: TimeClass = "state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Held:
     """One half of a post that somebody holds, as the reader of relations takes it: what it is, or
     where."""
 
-    rule: Rule
+    rule: RelationRule
     subject: Subject
     thing: Thing
     start: int
@@ -117,7 +117,7 @@ def last_days(place: Place, voice: Voice) -> Iterator[Held]:
     name = voice.speaker if whose == "my" else names.canonical_of(whose.removesuffix("'s"))
     if name is None or not names.may_be_person(name):
         return
-    rule = Rule("works_at", "", "org", "{s} no longer works at {o}", "", _WEIGHT, "end")
+    rule = RelationRule("works_at", "{s} no longer works at {o}", "org", weight=_WEIGHT, time="end")
     subject = Subject(name, match.end("whose"), speaker=whose == "my")
     yield Held(rule, subject, replace(where, kind="organization"), match.start())
 
@@ -177,18 +177,23 @@ def _told(voice: Voice, subject: Subject, post: _Post) -> Iterator[Held]:
     kind = "organization" if post.where.kind == "thing" else post.where.kind
     where = replace(post.where, kind=kind)
     if "founder" in name:
-        rule = Rule("founded", "", "org", f"{{s}} is {name} of {{o}}", "", _WEIGHT, "taste")
+        rule = RelationRule(
+            "founded", f"{{s}} is {name} of {{o}}", "org", weight=_WEIGHT, time="taste"
+        )
         yield Held(rule, subject, where, post.start)
         return
     verb = {"past": "used to be", "change": "became"}.get(post.time, "is")
     what = Thing(f"{name} of {where.text}", name, "thing", where.end)
-    as_what = Rule("works_as", "", "role", f"{{s}} {verb} {{o}}", "", _WEIGHT, post.time)
+    as_what = RelationRule(
+        "works_as", f"{{s}} {verb} {{o}}", "role", weight=_WEIGHT, time=post.time
+    )
     yield Held(as_what, subject, what, post.start)
     # Who became head of sales there may have worked there before.
-    time: Time = "past" if post.time == "past" else "state"
+    time: TimeClass = "past" if post.time == "past" else "state"
     club = bool(_CLUBS & set((where.name or "").lower().split()))
     type, says = _AT[club][time]
-    yield Held(Rule(type, "", "org", says, "", _WEIGHT, time), subject, where, post.start)
+    rule = RelationRule(type, says, "org", weight=_WEIGHT, time=time)
+    yield Held(rule, subject, where, post.start)
 
 
 def with_companies(told: list[CandidateFact]) -> list[CandidateFact]:

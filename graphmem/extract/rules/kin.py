@@ -27,37 +27,17 @@ _IS_NAMED = re.compile(
     r"\s*,?\s+named|\s*,?\s+called|\s+is|\s+are|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
     re.IGNORECASE,
 )
-_HAVE = word_set(
-    """
-    have have've i've got has had adopted met gotten
-    """
-)
+_HAVE = word_set("having")
 _CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|,\s[A-Z]")
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
-_STILL = word_set("now currently still also actually really officially")
-_NO_LONGER = word_set("no longer")
-_FOR_A_WHILE = word_set(
-    """
-    boss manager supervisor colleague coworker co-worker workmate teammate roommate flatmate
-    housemate neighbour neighbor
-    """
-)
+_STILL = frozenset({"now", "currently", "still", "also", "actually", "really", "officially"})
+_NO_LONGER = frozenset({"no", "longer"})
+_FOR_A_WHILE = word_set("kin_for_a_while")
 """What somebody was, they need not be any more."""
-_AFTER_KIN = word_set("and but from in who at too now of she he so since for")
+_AFTER_KIN = word_set("after_kin")
 # Kin that not everybody has.
-_TELLING = word_set(
-    """
-    husband wife spouse fiancé fiancée fiance fiancee boyfriend girlfriend son daughter
-    sister brother twin child kids children sons daughters sisters brothers siblings twins
-    nephew niece grandson granddaughter roommate flatmate
-    """
-)
-_PET_MODIFIERS = word_set(
-    """
-    new old little big lovely cute adorable sweet beloved black white brown grey gray rescue
-    baby golden other two three four german shepherd ginger tabby late dear furry
-    """
-)
+_TELLING = word_set("kin_not_everybody_has")
+_PET_MODIFIERS = word_set("pet_modifiers")
 
 
 def relatives(place: Place, voice: Voice) -> Iterator[CandidateFact]:

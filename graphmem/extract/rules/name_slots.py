@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, replace
 
 from graphmem.extract.rules.names import Names
-from graphmem.extract.rules.pattern import Rule
 from graphmem.extract.rules.phrases import (
     Phrase,
     Place,
@@ -15,6 +14,7 @@ from graphmem.extract.rules.phrases import (
     named_thing,
     noun_phrases,
 )
+from graphmem.extract.rules.relation_patterns import RelationRule
 from graphmem.extract.rules.subjects import Subject
 from graphmem.extract.rules.word_lists import (
     KIN,
@@ -63,7 +63,7 @@ class NamedSlots:
 
     names: Names
 
-    def _proper(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _proper(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         for start, end, title in place.quoted:
             if 0 <= start - at <= 1:
                 return [Thing(f'"{title}"', title, "thing", end)]
@@ -81,7 +81,7 @@ class NamedSlots:
         the = "the " if before == "the " else ""
         return Thing(the + phrase.name, phrase.name, kind, phrase.end)
 
-    def _place(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _place(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         sentence = place.sentence
         if match := _HOME.match(sentence.text, at):
             at = match.end() - 1 if sentence.text[match.end() - 1] == " " else match.end()
@@ -122,7 +122,7 @@ class NamedSlots:
             return [Thing(first.title(), first.title(), "place", match.start(1) + len(first))]
         return []
 
-    def _org(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _org(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         phrase = name_slot(place, at)
         if phrase is not None:
             kind = self.names.kind(phrase.name)
@@ -142,7 +142,7 @@ class NamedSlots:
             return [Thing(first.text, None, "organization", first.end)]
         return self._small_org(rule, place, first)
 
-    def _small_org(self, rule: Rule, place: Place, phrase: Phrase) -> list[Thing]:
+    def _small_org(self, rule: RelationRule, place: Place, phrase: Phrase) -> list[Thing]:
         """ "i work at globex", in a sentence without any capital."""
         plain = not phrase.determiner and " " not in phrase.name and phrase.name not in NOT_NAMES
         if not place.sentence.uncapped or rule.type != "works_at" or not plain:
@@ -152,7 +152,7 @@ class NamedSlots:
         name = phrase.name.title()
         return [Thing(name, name, "organization", phrase.end)]
 
-    def _person(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _person(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         found = name_list(place, _past_kin(place, at))
         if not found or any(not self.names.may_be_person(p.name) for p in found):
             return []
@@ -162,14 +162,14 @@ class NamedSlots:
             if (name := self.names.canonical_of(p.name)) != subject.name
         ]
 
-    def _names(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _names(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         """All that is listed and has a name, people left out."""
         found = self._proper(rule, place, at, subject)
         more = name_list(place, at) if found else []
         rest = [p for p in more if p.start > found[0].end and not self.names.is_person(p.name)]
         return found + [self._named(place, p, self.names.kind(p.name)) for p in rest]
 
-    def _led(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _led(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         """People, or a team or project that has a name."""
         phrase = named_thing(place, at)
         if phrase is None:
@@ -185,13 +185,13 @@ class NamedSlots:
             for one in self._person(rule, place, at, subject)
         ]
 
-    def _company(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _company(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         phrase = named_thing(place, at)
         if phrase is None or self.names.kind(phrase.name) in {"person", "animal", "place"}:
             return []
         return [self._named(place, phrase, "organization")]
 
-    def _name(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _name(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         """Anybody or anything that has a name."""
         phrase = named_thing(place, at)
         if phrase is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from graphmem.extract.rules.tokenizer import Sentence, Token
 from graphmem.extract.rules.word_lists import (
+    GREETINGS,
     LANGUAGES,
     NATIONALITIES,
     NOT_NAMES,
@@ -17,35 +18,10 @@ from graphmem.extract.rules.word_lists import (
 )
 from graphmem.text import name_key, words
 
-_CONNECTORS = word_set(
-    """
-    of the de van von der den la le du del di da dos y & for
-    """
-)
-_NEVER = word_set(
-    """
-    i i'm i've i'd i'll im we we're we've my your you you're he she it it's they our this
-    that monday tuesday wednesday thursday friday saturday sunday january february march
-    april may june july august september october november december ok okay lol omg btw haha
-    ceo cto cfo coo cio cmo cpo ciso vp
-    am pm mr mrs ms mom mum dad mommy daddy mama papa grandma grandpa god and but so because
-    to in on at with if as or is are was mr mrs p.s ps asap fyi tv dm diy wow yay hey hi
-    thanks
-    """
-)
-_TITLES = word_set(
-    """
-    dr prof professor mr mrs ms sir lady st
-    """
-)
+_CONNECTORS = word_set("name_connectors")
+_NEVER = word_set("never_in_names")
+_TITLES = word_set("titles_before_names")
 _LONGEST = 6
-GREETINGS = word_set(
-    """
-    hey hi hello thanks thank wow woah whoa congrats congratulations bye yeah yes yep sure
-    sorry dear cheers ok okay oh absolutely totally great cool nice you welcome agreed
-    morning night luck there well no right
-    """
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphmem.extract.rules.name_slots import NamedSlots, Thing, closes
-from graphmem.extract.rules.pattern import Rule
 from graphmem.extract.rules.phrases import (
     Phrase,
     Place,
@@ -16,6 +15,7 @@ from graphmem.extract.rules.phrases import (
     named_thing,
     noun_phrases,
 )
+from graphmem.extract.rules.relation_patterns import RelationRule
 from graphmem.extract.rules.subjects import Subject
 from graphmem.extract.rules.word_lists import (
     INSTRUMENTS,
@@ -32,11 +32,7 @@ from graphmem.extract.rules.word_lists import (
 _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
 _NAMED = re.compile(r"\s*,?\s+(?:named|called)\b|,\s+[A-Z]")
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
-_DOUBLE = word_set(
-    """
-    run swim jog get sit cut put shop plan knit chat hit win begin dig hug
-    """
-)
+_DOUBLE = word_set("doubling_verbs")
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
 
 
@@ -44,15 +40,17 @@ _COUNTS = frozenset(["two", "three", "four", "five", "six"])
 class Slots(NamedSlots):
     """Readers of all slots, over what is known about names."""
 
-    def read(self, rule: Rule, place: Place, position: int, subject: Subject) -> list[Thing]:
+    def read(
+        self, rule: RelationRule, place: Place, position: int, subject: Subject
+    ) -> list[Thing]:
         """The objects that stand at a position; empty when what stands there does not fit."""
-        reader: Callable[[Rule, Place, int, Subject], list[Thing]] = getattr(self, f"_{rule.slot}")
+        reader: Callable[..., list[Thing]] = getattr(self, f"_{rule.slot}")
         return reader(rule, place, position, subject)
 
-    def _thing(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _thing(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         return self._things(noun_phrases(place, at), subject)
 
-    def _activity(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _activity(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         found = [_gerund(phrase) for phrase in noun_phrases(place, at, gerund=True)]
         if any(phrase.name.split()[0] in VAGUE_FIRST for phrase in found):
             return []
@@ -74,7 +72,7 @@ class Slots(NamedSlots):
                 made.append(Thing(_theirs(phrase.text), name, kind, phrase.end))
         return made
 
-    def _title(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _title(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         found = noun_phrases(place, at, listed=False)
         if not found or not found[0].whole or found[0].mine:
             return []
@@ -83,7 +81,7 @@ class Slots(NamedSlots):
             return []
         return [Thing(phrase.text, phrase.name, self.names.kind(phrase.name), phrase.end)]
 
-    def _event(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _event(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         """Something with a name is an entity; "a museum" is only part of the sentence."""
         if name_slot(place, at) is not None:
             found = name_list(place, at)
@@ -98,7 +96,7 @@ class Slots(NamedSlots):
         kind = "event" if kind == "thing" else kind
         return [Thing(phrase.text, phrase.name if phrase.proper else None, kind, phrase.end)]
 
-    def _role(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _role(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         found = noun_phrases(place, at, listed=False)
         if not found:
             return []
@@ -111,7 +109,7 @@ class Slots(NamedSlots):
             return []
         return [Thing(phrase.text, phrase.name, "thing", phrase.end)]
 
-    def _done(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _done(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         """What was done, told but not linked: "ran a charity race", "lost my job"."""
         found = noun_phrases(place, at, listed=False)
         if not found or not (found[0].determiner in {"a", "an"} or found[0].mine):
@@ -121,14 +119,14 @@ class Slots(NamedSlots):
         said = f"their {found[0].name}" if found[0].mine else found[0].text
         return [Thing(said, None, "event", found[0].end)]
 
-    def _going(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _going(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         """ "went hiking", "started volunteering at a shelter"."""
         found = noun_phrases(place, at, gerund=True, listed=False)
         if not found or not found[0].name.split()[0].endswith("ing") or found[0].determiner:
             return []
         return [Thing(_theirs(found[0].name), None, "event", found[0].end)]
 
-    def _pet(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _pet(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         made = []
         for phrase in noun_phrases(place, at):
             thing = self._one_pet(rule, place, phrase, subject)
@@ -137,7 +135,9 @@ class Slots(NamedSlots):
             made.append(thing)
         return made
 
-    def _one_pet(self, rule: Rule, place: Place, phrase: Phrase, subject: Subject) -> Thing | None:
+    def _one_pet(
+        self, rule: RelationRule, place: Place, phrase: Phrase, subject: Subject
+    ) -> Thing | None:
         if phrase.determiner == "the" or phrase.mine:
             return None
         parts = phrase.name.lower().split()
@@ -160,7 +160,7 @@ class Slots(NamedSlots):
             "has_pet" if pet else "owns",
         )
 
-    def _owned(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _owned(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         found = noun_phrases(place, at, listed=False)
         if not found or found[0].mine or not (found[0].determiner or found[0].proper):
             return []
@@ -173,13 +173,13 @@ class Slots(NamedSlots):
         name = f"{subject.name}'s {phrase.name}" if rule.type == "owns" else None
         return [Thing(phrase.text, name, "thing", phrase.end)]
 
-    def _language(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _language(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         found = noun_phrases(place, at)
         if any(p.name.lower() not in LANGUAGES for p in found):
             return []
         return [Thing(p.name, p.name.title(), "thing", p.end) for p in found]
 
-    def _game(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _game(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         """Instruments, sports, languages; for playing, anything with a proper name too."""
         if match := _LEAD.match(place.sentence.text, at):
             at = match.end() - 1
@@ -202,7 +202,7 @@ class Slots(NamedSlots):
                 made.append(Thing(phrase.name, phrase.name, "thing", phrase.end))
         return made
 
-    def _diet(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _diet(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         match = re.compile(r"\s*(vegan|vegetarian|pescatarian)\b", re.IGNORECASE).match(
             place.sentence.text, at
         )
@@ -210,7 +210,7 @@ class Slots(NamedSlots):
             return []
         return [Thing(match.group(1).lower(), match.group(1).lower(), "thing", match.end())]
 
-    def _date(self, rule: Rule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _date(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
         """A date is part of the sentence and of ``valid_at``, never an entity."""
         when = place.date_at(at + 1)
         return [Thing("", None, "event", at)] if when is not None and when.at is not None else []

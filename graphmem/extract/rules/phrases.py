@@ -20,42 +20,16 @@ from graphmem.extract.rules.word_lists import (
 )
 
 _LONGEST = 6
-_QUANTIFIERS = word_set(
-    """
-    some all many different various lots of lot several my
-    """
-)
+_QUANTIFIERS = word_set("quantifiers")
 _INSIDE = frozenset({" ", " & ", "/", "-", " '", "' ", "'"})
 _ARTICLES = frozenset({"a", "an", "the"})
 _JOINERS = frozenset({"and", "or", "&"})
-_VERBISH = word_set(
-    """
-    am is are was were be have has had do does did go goes went get gets got make makes made
-    take takes took want wants try tries love loves like likes think thinks feel feels find
-    finds found can will hope know see saw keep help helps can't don't i'm it's let always
-    even it's work works started just then now lived moved left met bought use used watch
-    hate hates enjoy look looking spend give gave been play played really
-    """
-)
+_VERBISH = word_set("verb_like")
 # "expressing myself", "seeing how": the activity is not whole without what follows.
-_NEEDED = word_set(
-    """
-    myself yourself ourselves themselves it this that these those them him you how what
-    where who when me us
-    """
-)
-_PARTICLES = word_set(
-    """
-    up out around along down over
-    """
-)
+_NEEDED = word_set("activity_needs")
+_PARTICLES = word_set("particles")
 # After a lone "-ing", what may follow it without having been part of it.
-_AFTER_GERUND = word_set(
-    """
-    too also now lately with because when since again together so as every before after
-    while whenever sometimes and or & but though tho
-    """
-)
+_AFTER_GERUND = word_set("after_gerund")
 _WHAT = re.compile(
     r"\s+(?:(?P<team>team|department|group|squad|division)|project|app|service|platform|product|"
     r"library|company|system|website|startup|firm)(?=\W|$)",

@@ -35,16 +35,8 @@ _ADJECTIVE = (
     "ical", "ible",
 )  # fmt: skip
 # Written with a capital and said of oneself without being one's name.
-_NOT_ONESELF = word_set("""
-vegan vegetarian pescatarian republican democrat liberal conservative gay lesbian queer bi trans
-straight aries taurus gemini cancer leo virgo libra scorpio sagittarius capricorn aquarius pisces
-gen team type pro anti deaf blind adhd christian atheist agnostic protestant orthodox mormon
-latino latina hispanic white black brown texan californian parisian londoner catholic sunni shia
-introvert extrovert asexual bisexual nonbinary single married divorced engaged pregnant sober drunk
-offline online free available late early fine hungover sick ill better done home here there back
-batman mom mum dad grandma grandpa head chief senior junior lead vice president bolivian austrian
-""")
-_TITLES = word_set("dr prof professor mr mrs ms sir lady st saint uncle aunt the")
+_NOT_ONESELF = word_set("not_said_of_oneself")
+_TITLES = word_set("titles_not_first_names")
 
 
 def introduced(names: Names, found: Iterable[Span], sentence: Sentence) -> str | None:

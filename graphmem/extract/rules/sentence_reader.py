@@ -17,9 +17,13 @@ from graphmem.extract.rules.kin import relatives
 from graphmem.extract.rules.name_slots import Thing
 from graphmem.extract.rules.names import Span, spans
 from graphmem.extract.rules.object_slots import Slots
-from graphmem.extract.rules.pattern import Rule, Time
-from graphmem.extract.rules.patterns import PAIRS, rules_for
 from graphmem.extract.rules.phrases import Place, quoted_titles
+from graphmem.extract.rules.relation_patterns import (
+    PAIR_RULES,
+    RelationRule,
+    TimeClass,
+    rules_for,
+)
 from graphmem.extract.rules.subjects import Subject, Voice
 from graphmem.extract.rules.tokenizer import Sentence, clause_starts
 from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS
@@ -101,7 +105,7 @@ class Reader:
                 last = subject
 
     def _elided(
-        self, rules: list[Rule], place: Place, subject: Subject, start: int, *, steady: bool
+        self, rules: list[RelationRule], place: Place, subject: Subject, start: int, *, steady: bool
     ) -> list[CandidateFact]:
         """ "Zoe lives in Oslo and works at Acme"; "and love" may be a noun: only after a state."""
         verb = place.sentence.text[start:].split(" ", 1)[0]
@@ -119,14 +123,23 @@ class Reader:
                 rest = text[when.end :]
                 yield start, when.end + len(rest) - len(rest.lstrip(", ")), past
 
-    def _relative(self, rules: list[Rule], place: Place, subject: Subject) -> list[CandidateFact]:
+    def _relative(
+        self, rules: list[RelationRule], place: Place, subject: Subject
+    ) -> list[CandidateFact]:
         match = _WHO.match(place.sentence.text, subject.end)
         if match is None or subject.speaker:
             return []
         return self._say(rules, place, subject, match.end(), subject.end, past=False)
 
     def _say(
-        self, rules: list[Rule], place: Place, subject: Subject, at: int, start: int, *, past: bool
+        self,
+        rules: list[RelationRule],
+        place: Place,
+        subject: Subject,
+        at: int,
+        start: int,
+        *,
+        past: bool,
     ) -> list[CandidateFact]:
         """What is said of a subject right after it."""
         if subject.other is not None:
@@ -134,7 +147,7 @@ class Reader:
                 rules, place, subject, at, start, past=past
             )
         found: list[CandidateFact] = []
-        types: set[tuple[str, Time]] = set()
+        types: set[tuple[str, TimeClass]] = set()
         for rule in rules:
             if (past and rule.time not in _PAST_TIMES) or (
                 subject.plural and rule.slot == "person"
@@ -152,21 +165,28 @@ class Reader:
                 found += made
         return found
 
-    def _fits(self, rule: Rule, subject: Subject) -> bool:
+    def _fits(self, rule: RelationRule, subject: Subject) -> bool:
         """Whether a rule may be said of what its subject is."""
-        if rule.of == "any":
+        if rule.subject == "any":
             return True
         if subject.speaker or subject.plural:
-            return rule.of == "person"
+            return rule.subject == "person"
         kind = self.voice.people.names.kind(subject.name)
-        if rule.of == "person":
+        if rule.subject == "person":
             return not subject.thing
-        if rule.of == "organization":
-            return kind == "organization" or (kind == "thing" and rule.proves)
+        if rule.subject == "organization":
+            return kind == "organization" or (kind == "thing" and rule.proves_organization)
         return kind not in {"person", "animal"}
 
     def _both(
-        self, rules: list[Rule], place: Place, subject: Subject, at: int, start: int, *, past: bool
+        self,
+        rules: list[RelationRule],
+        place: Place,
+        subject: Subject,
+        at: int,
+        start: int,
+        *,
+        past: bool,
     ) -> list[CandidateFact]:
         assert subject.other is not None  # noqa: S101 - the caller has looked
         found: list[CandidateFact] = []
@@ -178,31 +198,25 @@ class Reader:
     def _pair(self, place: Place, subject: Subject, at: int, start: int) -> list[CandidateFact]:
         names = self.voice.people.names
         text = place.sentence.text
-        for regex, kind, says, weight, time in PAIRS:
-            match = regex.match(text[at:])
-            if match is None or subject.other is None or subject.other == subject.name:
-                continue
-            rest = at + match.end()
-            if kind == "met" and not _ends(place, rest):
+        if subject.other is None or subject.other == subject.name:
+            return []
+        for rule in PAIR_RULES:
+            match = rule.regex.match(text, at)
+            if match is None or (rule.type == "met" and not _ends(place, match.end())):
                 continue
             one = names.see(subject.name, "person")
             two = names.see(subject.other, "person")
-            rule = Rule(kind, "", "person", says, "", weight, time)
-            thing = Thing(two, two, "person", rest)
+            thing = Thing(two, two, "person", match.end())
             made = self._fact(rule, place, replace(subject, name=one), thing, start)
             return [made] if made else []
         return []
 
     def _apply(
-        self, rule: Rule, place: Place, subject: Subject, at: int, start: int
+        self, rule: RelationRule, place: Place, subject: Subject, at: int, start: int
     ) -> list[CandidateFact]:
         text = place.sentence.text
         match = rule.regex.match(text, at)
-        if match is None:
-            return []
-        if rule.needs and not place.sentence.lows & frozenset(rule.needs.split()):
-            return []
-        if rule.unless and place.sentence.lows & frozenset(rule.unless.split()):
+        if match is None or not rule.allowed_with(place.sentence.lows):
             return []
         if subject.unsure and not _agrees(text[at : match.end()]):
             return []
@@ -225,15 +239,15 @@ class Reader:
             made += self._extra(rule, place, subject, things[-1], start)
         return made
 
-    def _proven(self, rule: Rule, subject: Subject) -> str | None:
+    def _proven(self, rule: RelationRule, subject: Subject) -> str | None:
         """What kind of thing a subject is, of which this is said."""
-        if rule.of == "person":
+        if rule.subject == "person":
             animal = self.voice.people.names.kind(subject.name) == "animal"
             return None if animal else "person"
-        return "organization" if rule.proves else None
+        return "organization" if rule.proves_organization else None
 
     def _extra(
-        self, rule: Rule, place: Place, subject: Subject, thing: Thing, start: int
+        self, rule: RelationRule, place: Place, subject: Subject, thing: Thing, start: int
     ) -> list[CandidateFact]:
         """ "works at Acme as a nurse", "is a nurse at Acme": the other half."""
         if rule.time not in {"state", "change"} or rule.type not in {"works_at", "works_as"}:
@@ -250,7 +264,7 @@ class Reader:
         return [fact for fact in facts if fact is not None]
 
     def _fact(
-        self, rule: Rule, place: Place, subject: Subject, thing: Thing, start: int
+        self, rule: RelationRule, place: Place, subject: Subject, thing: Thing, start: int
     ) -> CandidateFact | None:
         when, until = when_of(place, start, thing.end)
         if when is not None and when.future:

@@ -23,12 +23,7 @@ _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
 _AND = re.compile(r"\s+(?:and|&)\s+")
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 # Somebody without a name: after one of these, "he" may be them.
-_SOMEBODY = word_set(
-    """
-    guy man woman lady boy girl someone somebody person people friend friends colleague boss
-    coach teacher neighbour neighbor buddy doctor kid child baby they
-    """
-) | frozenset(KIN)
+_SOMEBODY = word_set("somebody_unnamed") | frozenset(KIN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,11 +176,7 @@ def _tokens(text: str) -> Iterator[Token]:
         before = end
 
 
-_CONTRACTED = word_set(
-    """
-    it's that's he's she's there's here's what's who's where's how's when's why's let's
-    """
-)
+_CONTRACTED = word_set("contractions_of_is")
 
 
 def clause_starts(sentence: Sentence) -> Iterator[tuple[int, int, bool]]:

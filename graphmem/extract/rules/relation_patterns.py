@@ -1,0 +1,97 @@
+"""The ways of saying a relation: rows of ``data/relations``, and which of them a sentence may hold.
+
+A pattern is matched right after a clause's subject; ``data/README.md`` says what is in a row.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from graphmem.extract.rules.data import read_rows
+
+Slot = Literal[
+    "place", "org", "person", "thing", "activity", "role", "pet", "owned", "language", "game",
+    "title", "proper", "event", "diet", "done", "going", "date", "led", "company", "name",
+    "names",
+]  # fmt: skip
+SubjectKind = Literal["person", "any", "organization", "thing"]
+TimeClass = Literal["state", "change", "event", "past", "end", "taste"]
+
+_FILES = ("work", "places", "people", "tastes", "activities", "organizations", "events")
+_ADVERBS = (
+    "just|also|really|still|actually|recently|finally|now|currently|totally|absolutely|always|"
+    "already|even|originally|mainly|mostly|usually|often|definitely|truly|especially|simply|"
+    "officially|both|all|then|first|once|happily|lately|only|so|kinda|secretly|quite|very|pretty|"
+    "mostly|particularly|certainly|do|does|did|recently|newly|freshly|proudly|eventually|"
+    "generally|regularly|sometimes|completely|obviously|long|deeply|basically|in fact|too"
+)
+_PLACEHOLDERS = {
+    "<be>": r"(?:'m|'re|'s|\s+am|\s+is|\s+are|\s+im)",
+    "<have>": r"(?:'ve|'s|\s+have|\s+has)",
+    "<was>": r"(?:\s+was|\s+were|\s+got|'ve\s+been|'s\s+been|\s+have\s+been|\s+has\s+been)",
+    "<not>": r"\s+(?:don't|do not|doesn't|does not|dont|doesnt)",
+    "<my>": r"(?:my|his|her|their|our|the)",
+}
+
+
+@dataclass(frozen=True)
+class RelationRule:
+    """One way of saying one relation: a row, or what code has found without a pattern."""
+
+    type: str
+    says: str
+    slot: Slot = "person"
+    pattern: str = ""
+    cues: str = ""
+    needs: str = ""
+    unless: str = ""
+    weight: float = 0.5
+    time: TimeClass = "state"
+    dated: bool = False
+    subject: SubjectKind = "person"
+    proves_organization: bool = False
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The pattern compiled. Raises ``ValueError`` when it is no regular expression."""
+        text = self.pattern
+        for name, expansion in _PLACEHOLDERS.items():
+            text = text.replace(name, expansion.replace(" ", "\x00"))
+        text = text.replace("~", rf"\s+(?:(?:{_ADVERBS.replace(' ', chr(0))})\s+){{0,3}}")
+        text = text.replace("\x00", " ").replace(" ", r"\s+") + r"(?:(?<=\s)|(?=\W|$))"
+        try:
+            return re.compile(text, re.IGNORECASE)
+        except re.error as error:
+            raise ValueError(f"pattern of {self.type}: {self.pattern!r}: {error}") from error
+
+    def allowed_with(self, words: frozenset[str]) -> bool:
+        """Whether a sentence of these words has one that is needed, and none that rules it out."""
+        needed = not self.needs or not words.isdisjoint(self.needs.split())
+        return needed and words.isdisjoint(self.unless.split())
+
+
+RELATION_RULES = tuple(
+    rule for name in _FILES for rule in read_rows(f"relations/{name}", "relation", RelationRule)
+)
+PAIR_RULES = tuple(read_rows("relations/pairs", "relation", RelationRule))
+"""Two people and what they are to each other: "Ada and Bob are married"."""
+
+
+def _index() -> dict[str, list[RelationRule]]:
+    table: dict[str, list[RelationRule]] = {}
+    for rule in RELATION_RULES:
+        for word in rule.cues.split():
+            table.setdefault(word, []).append(rule)
+    return table
+
+
+_BY_CUE = _index()
+
+
+def rules_for(words: frozenset[str]) -> list[RelationRule]:
+    """The rules whose cue is among a sentence's words, in the order of the data."""
+    wanted = {id(rule) for word in words for rule in _BY_CUE.get(word, ())}
+    return [rule for rule in RELATION_RULES if id(rule) in wanted] if wanted else []
