@@ -13,9 +13,9 @@ from typing import Any
 from graphmem import AsyncMemory, Settings
 from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.clock import ManualClock, stamp
-from graphmem.doors.cli.cypher_output import cell
+from graphmem.doors.cli.cypher_output import value_text
 from graphmem.doors.cli.tour import values
-from graphmem.importers import Reader
+from graphmem.importers import FileReader
 from graphmem.model import Table
 from graphmem.wiring import open_memory
 
@@ -50,7 +50,7 @@ async def remembered(folder: str | Path, **settings: Any) -> AsyncMemory:
         settings=Settings.load({}, llm="none", **settings),
         clock=ManualClock(NOW),
     )
-    await memory.add_many(list(Reader(_ROOT / "examples" / "conversation.jsonl", "jsonl")))
+    await memory.add_many(list(FileReader(_ROOT / "examples" / "conversation.jsonl", "jsonl")))
     return memory
 
 
@@ -80,7 +80,7 @@ def _section(query: CypherStatement, given: Mapping[str, Any], table: Table) -> 
 
 
 def _shown(table: Table) -> str:
-    rows = [[_cut(cell(value)) for value in row] for row in table.rows[:_ROWS]]
+    rows = [[_cut(value_text(value)) for value in row] for row in table.rows[:_ROWS]]
     columns = list(zip(table.columns, *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     rule = ["-" * width for width in widths]

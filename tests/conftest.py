@@ -16,12 +16,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_SERVERS = frozenset({"neo4j_uri", "postgres_url", "postgres_server"})
+"""Fixtures that start a real server: whatever rests on one of them is marked ``server``."""
 _FIRST = ("graph/test_guard_fuzz", "graph/test_neo4j", "engine/test_servers", "graph/test_ladybug")
 """Files that take minutes, most of them waiting: begun last, they would keep one processor busy
 while the others have nothing left to do."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("server")
     items.sort(key=lambda item: not any(part in str(item.path) for part in _FIRST))
 
 

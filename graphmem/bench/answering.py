@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from graphmem.bench.dataset import Asked
+from graphmem.bench.dataset import GoldQuestion
 from graphmem.errors import BadModelOutput, UsageError
 from graphmem.ports.llm import LLM, Completion, Prompt
 
@@ -50,20 +50,20 @@ class Answers:
         self._model = model
         self._judge = judge or model
 
-    async def __call__(self, context: str, asked: Asked) -> dict[str, Any]:
+    async def __call__(self, context: str, asked: GoldQuestion) -> dict[str, Any]:
         """The answer with its scores and what both calls cost. An answer that cannot be used counts
         as empty, with the reason; a model that cannot be asked raises ModelError."""
         user = f"Notes:\n{context}\n\n"
         user += f"Asked on {asked.at}.\n" if asked.at else ""
-        said, spent = await _ask(
+        answer_json, spent = await _ask(
             self._model, _ANSWER, f"{user}Question: {asked.text}", "answer", {"type": "string"}
         )
-        answer = str(said.get("answer", ""))
+        answer = str(answer_json.get("answer", ""))
         verdict, more, unjudged = await self._judged(asked, answer)
         scores = {"judge": verdict} if verdict is not None else {}
         if asked.unanswerable or asked.answer is not None:
             scores["f1"] = token_f1(answer, asked)
-        reason = said.get("reason") or unjudged
+        reason = answer_json.get("reason") or unjudged
         cost = {key: spent[key] + more[key] for key in spent}
         return {
             "answer": answer,
@@ -78,7 +78,7 @@ class Answers:
             await self._judge.close()
 
     async def _judged(
-        self, asked: Asked, answer: str
+        self, asked: GoldQuestion, answer: str
     ) -> tuple[float | None, Counter[str], str | None]:
         """The verdict, what it cost, and why there is none that can be used, if so: that counts as
         wrong."""
@@ -86,23 +86,23 @@ class Answers:
             points = "\n".join(f"{n}. {text}" for n, text in enumerate(asked.rubric, start=1))
             kind = {"type": "array", "items": {"type": "boolean"}}
             text = f"Question: {asked.text}\nCandidate: {answer}\nPoints:\n{points}"
-            said, spent = await _ask(self._judge, _RUBRIC, text, "met", kind)
-            met = said.get("met")
+            answer_json, spent = await _ask(self._judge, _RUBRIC, text, "met", kind)
+            met = answer_json.get("met")
             share = [bool(point) for point in met] if isinstance(met, list) else []
-            why = None if isinstance(met, list) else _no_verdict(said)
+            why = None if isinstance(met, list) else _no_verdict(answer_json)
             return sum(share[: len(asked.rubric)]) / len(asked.rubric), spent, why
         if asked.unanswerable:
             return float(declines(answer)), Counter(), None
         if asked.answer is None:
             return None, Counter(), None
         text = f"Question: {asked.text}\nRight answer: {asked.answer}\nCandidate: {answer}"
-        said, spent = await _ask(self._judge, _JUDGE, text, "correct", {"type": "boolean"})
-        why = None if isinstance(said.get("correct"), bool) else _no_verdict(said)
-        return float(said.get("correct") is True), spent, why
+        answer_json, spent = await _ask(self._judge, _JUDGE, text, "correct", {"type": "boolean"})
+        why = None if isinstance(answer_json.get("correct"), bool) else _no_verdict(answer_json)
+        return float(answer_json.get("correct") is True), spent, why
 
 
-def _no_verdict(said: Mapping[str, Any]) -> str:
-    return f"no verdict: {said.get('reason', 'the judge gave none')}"
+def _no_verdict(answer_json: Mapping[str, Any]) -> str:
+    return f"no verdict: {answer_json.get('reason', 'the judge gave none')}"
 
 
 async def _ask(
@@ -136,25 +136,25 @@ def declines(answer: str) -> bool:
     return not answer.strip() or bool(_DECLINES.search(answer.lower()))
 
 
-def token_f1(answer: str, asked: Asked) -> float:
+def token_f1(answer: str, asked: GoldQuestion) -> float:
     """LoCoMo's F1 of an answer."""
     if asked.unanswerable or asked.answer is None:
         return float(declines(answer))
     if asked.category == "multi-hop":
         parts = [part.strip() for part in asked.answer.split(",")]
-        said = [part.strip() for part in answer.split(",")]
-        return sum(max(_f1(one, part) for one in said) for part in parts) / len(parts)
+        given = [part.strip() for part in answer.split(",")]
+        return sum(max(_f1(one, part) for one in given) for part in parts) / len(parts)
     # Open questions have the reasons of an answer after a semicolon.
     gold = asked.answer.partition(";")[0] if asked.category == "open-domain" else asked.answer
     return _f1(answer, gold)
 
 
 def _f1(answer: str, gold: str) -> float:
-    said, wanted = _tokens(answer), _tokens(gold)
-    shared = sum((Counter(said) & Counter(wanted)).values())
+    given, wanted = _tokens(answer), _tokens(gold)
+    shared = sum((Counter(given) & Counter(wanted)).values())
     if not shared:
         return 0.0
-    precision, recall = shared / len(said), shared / len(wanted)
+    precision, recall = shared / len(given), shared / len(wanted)
     return 2 * precision * recall / (precision + recall)
 
 

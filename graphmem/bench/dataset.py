@@ -23,7 +23,7 @@ UNIT = "unit"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GoldQuestion:
     """A question. Without ``gold`` and ``gold_sessions`` it has nothing that could be found, and
     counts for answers only."""
 
@@ -47,7 +47,7 @@ class Corpus:
 
     id: str
     items: tuple[Mapping[str, Any], ...]
-    questions: tuple[Asked, ...]
+    questions: tuple[GoldQuestion, ...]
     session_of: Mapping[str, str] = field(default_factory=dict)
     """Session by unit; empty where a data set has none."""
 

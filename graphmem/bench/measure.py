@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from graphmem.bench.dataset import UNIT, Asked, Corpus, Dataset
+from graphmem.bench.dataset import UNIT, Corpus, Dataset, GoldQuestion
 from graphmem.bench.given_extractor import GivenExtractor
 from graphmem.bench.machine import folder_mib, load_average, machine, peak_memory_mib, versions
 from graphmem.bench.metrics import distinct
-from graphmem.bench.runs import ALL, Line, Run
+from graphmem.bench.runs import FULL_SEARCH, BenchRun, Line
 from graphmem.engine import AsyncMemory
 from graphmem.errors import UsageError
 from graphmem.model import Hit, HitKind
@@ -24,8 +24,8 @@ from graphmem.settings import Settings
 from graphmem.wiring import open_memory
 
 Extract = Literal["rules", "none", "given", "model"]
-Progress: TypeAlias = Callable[[str, int, int], None]
-Answering: TypeAlias = Callable[[str, Asked], Awaitable[Mapping[str, Any]]]
+RunProgress: TypeAlias = Callable[[str, int, int], None]
+Answering: TypeAlias = Callable[[str, GoldQuestion], Awaitable[Mapping[str, Any]]]
 """A question and the context for it to an answer, with its ``scores``."""
 
 SHOWN = 10
@@ -55,10 +55,10 @@ class Measuring:
     """One run over one data set."""
 
     data: Dataset
-    run: Run
+    run: BenchRun
     plan: Plan
     settings: Settings
-    progress: Progress
+    progress: RunProgress
     answering: Answering | None = None
     """Asks a model to answer, and to judge."""
     context_tokens: int = 2000
@@ -68,10 +68,10 @@ class Measuring:
 
     async def all(self) -> None:
         """Do what is not done yet. Stopped at any point, the same call goes on from there."""
-        held = self.run.begin(self._described())
-        if "ingest" not in held:
-            held["ingest"] = await self._remember(bool(held.get("begun")), held)
-            self.run.keep(held)
+        state = self.run.begin(self._described())
+        if "ingest" not in state:
+            state["ingest"] = await self._remember(bool(state.get("begun")), state)
+            self.run.keep(state)
         done = {(line.variant, line.id) for line in self.run.lines()}
         asked = [(corpus, q) for corpus in self._corpora() for q in self._questions(corpus)]
         total = len(asked) * len(self.plan.variants)
@@ -82,8 +82,8 @@ class Measuring:
                 await self._ask(without, left, start, total)
         if self.answering is not None:
             await self._answer(self.answering, asked)
-        held["peak_memory_mib"] = peak_memory_mib()
-        self.run.keep(held)
+        state["peak_memory_mib"] = peak_memory_mib()
+        self.run.keep(state)
 
     def _described(self) -> dict[str, Any]:
         """What must be the same for a run to be gone on with."""
@@ -110,7 +110,7 @@ class Measuring:
         one = self.data.unit == "passage"
         return self.data.corpora if one else self.data.corpora[: self.plan.first]
 
-    def _questions(self, corpus: Corpus) -> Sequence[Asked]:
+    def _questions(self, corpus: Corpus) -> Sequence[GoldQuestion]:
         return corpus.questions[: self.plan.first if self.data.unit == "passage" else None]
 
     @asynccontextmanager
@@ -128,18 +128,18 @@ class Measuring:
         finally:
             await memory.close()
 
-    async def _remember(self, again: bool, held: dict[str, Any]) -> dict[str, Any]:
+    async def _remember(self, again: bool, state: dict[str, Any]) -> dict[str, Any]:
         corpora = self._corpora()
         total = sum(len(corpus.items) for corpus in corpora)
-        held["begun"] = True
-        self.run.keep(held)
+        state["begun"] = True
+        self.run.keep(state)
         start, before = time.perf_counter(), 0
         async with self._memory() as memory:
             for corpus in corpora:
-                told = before
+                done_before = before
 
-                def show(done: int, told: int = told) -> None:
-                    self.progress("remembering", told + done, total)
+                def show(done: int, done_before: int = done_before) -> None:
+                    self.progress("remembering", done_before + done, total)
 
                 await memory.add_many(
                     corpus.items, infer=self.plan.extract != "none", progress=show
@@ -163,7 +163,7 @@ class Measuring:
     async def _ask(
         self,
         without: frozenset[str],
-        left: Sequence[tuple[Corpus, Asked]],
+        left: Sequence[tuple[Corpus, GoldQuestion]],
         start: int,
         total: int,
     ) -> None:
@@ -184,7 +184,7 @@ class Measuring:
         memory: AsyncMemory,
         variant: str,
         corpus: Corpus,
-        asked: Asked,
+        asked: GoldQuestion,
         turns: int,
     ) -> Line:
         # Only of the first variant is it said how long a search for ten hits takes.
@@ -207,7 +207,7 @@ class Measuring:
         sessions = distinct(
             [corpus.session_of[unit] for unit in ranked if unit in corpus.session_of]
         )
-        said = sum(len(hit.text) for hit in shown[:SHOWN])
+        characters = sum(len(hit.text) for hit in shown[:SHOWN])
         return Line(
             variant,
             asked.id,
@@ -217,18 +217,20 @@ class Measuring:
             tuple(sorted(asked.gold)),
             tuple(sorted(asked.gold_sessions)),
             round(ms, 3),
-            math.ceil(said / _CHARACTERS_PER_TOKEN),
+            math.ceil(characters / _CHARACTERS_PER_TOKEN),
             turns,
         )
 
-    async def _answer(self, answering: Answering, asked: Sequence[tuple[Corpus, Asked]]) -> None:
+    async def _answer(
+        self, answering: Answering, asked: Sequence[tuple[Corpus, GoldQuestion]]
+    ) -> None:
         """What is not answered yet, a few at a time."""
         done = self.run.answers()
         left = [(corpus, q) for corpus, q in asked if q.id not in done and judgeable(q)]
         places = asyncio.Semaphore(_ANSWERS_AT_ONCE)
         count = len(done)
 
-        async def one(memory: AsyncMemory, corpus: Corpus, question: Asked) -> None:
+        async def one(memory: AsyncMemory, corpus: Corpus, question: GoldQuestion) -> None:
             nonlocal count
             async with places:
                 context = await memory.context(
@@ -262,14 +264,14 @@ class Measuring:
         return self._units[hit.episode_id] or None
 
 
-def judgeable(asked: Asked) -> bool:
+def judgeable(asked: GoldQuestion) -> bool:
     """Whether an answer can be held against something."""
     return asked.unanswerable or asked.answer is not None or bool(asked.rubric)
 
 
 def variant_name(without: frozenset[str]) -> str:
     """``all``, or ``without graph``."""
-    return f"without {', '.join(sorted(without))}" if without else ALL
+    return f"without {', '.join(sorted(without))}" if without else FULL_SEARCH
 
 
 def variants(without: Sequence[str], ablate: bool) -> tuple[frozenset[str], ...]:

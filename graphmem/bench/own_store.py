@@ -151,9 +151,9 @@ def _factors(asked: Sequence[_Asked]) -> dict[str, float]:
     return dict(zip(arms, map(float, factors), strict=True))
 
 
-def _write(held: Weights, factors: dict[str, float], file: Path) -> None:
+def _write(weights_in_use: Weights, factors: dict[str, float], file: Path) -> None:
     value = {
         kind: {name: round(w * factors.get(name, 1.0), 4) for name, w in weights.items()}
-        for kind, weights in (("signals", held.signals), ("arms", held.arms))
+        for kind, weights in (("signals", weights_in_use.signals), ("arms", weights_in_use.arms))
     }
     file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

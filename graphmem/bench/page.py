@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.runs import Run, read_object
+from graphmem.bench.runs import BenchRun, read_object
 from graphmem.bench.tables import line_chart, markdown, peers_table, plots, sweep_table
 from graphmem.errors import UsageError
 
@@ -99,7 +99,7 @@ def write_page(files: Sequence[Path], out: Path) -> list[Path]:
 
 def _read(file: Path) -> dict[str, Any]:
     if file.is_dir():
-        return Run(file).result()
+        return BenchRun(file).result()
     found = read_object(file)
     if not {"variants", "peers", "rows"} & set(found):
         raise UsageError(f"{file}: neither a run's result, nor one of peers or of a sweep")
@@ -167,9 +167,9 @@ def _peers(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]
 def _sweep(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:
     plan = result["plan"]
     users = f"{plan['users']} users" if plan["users"] else "more and more users"
-    said = "who say about as much" if plan["alike"] else "of whom some say very much"
+    who = "who say about as much" if plan["alike"] else "of whom some say very much"
     parts = [
-        f"## One store as it grows: {users}, {said}\n",
+        f"## One store as it grows: {users}, {who}\n",
         _measured(result["command"], result, result["date"]),
         sweep_table(result),
         "Made-up lives (`benchmarks/lives.py`), told with `infer=False`; single calls one at a "

@@ -21,7 +21,7 @@ from graphmem.text import digest, words
 if TYPE_CHECKING:
     from graphmem import Memory
 
-Kind = Literal["relation", "half"]
+ProbeKind = Literal["relation", "half"]
 
 _READ_FACTS = 20_000
 _PAGE = 1000
@@ -72,7 +72,7 @@ class Probe:
     """A question with the units that answer it. ``half`` says which half of the sources it comes
     from: what is tuned on one half is measured on the other."""
 
-    kind: Kind
+    kind: ProbeKind
     text: str
     gold: frozenset[str]
     source: str
@@ -101,11 +101,11 @@ def _shared_out(found: Sequence[Probe]) -> list[Probe]:
     most of them first, each to the half that has fewer."""
     of_each = Counter(probe.source for probe in found)
     halves: dict[str, Literal[0, 1]] = {}
-    held = [0, 0]
+    counts = [0, 0]
     for source, count in sorted(of_each.items(), key=lambda pair: (-pair[1], pair[0])):
-        half: Literal[0, 1] = 0 if held[0] <= held[1] else 1
+        half: Literal[0, 1] = 0 if counts[0] <= counts[1] else 1
         halves[source] = half
-        held[half] += count
+        counts[half] += count
     return [replace(probe, half=halves[probe.source]) for probe in found]
 
 
@@ -167,11 +167,11 @@ def _halves(facts: Sequence[Fact], memory: Memory, count: int) -> Iterable[Probe
 
 def half_of(turn: Turn) -> str | None:
     """Names and every other telling word of a turn; None when it says too little."""
-    told = [word for word in dict.fromkeys(words(turn.text)) if word not in _COMMON]
-    if len(told) < _FEWEST_WORDS:
+    content_words = [word for word in dict.fromkeys(words(turn.text)) if word not in _COMMON]
+    if len(content_words) < _FEWEST_WORDS:
         return None
     names = {word.lower() for word in turn.text.split()[1:] if word[:1].isupper()}
-    kept = [word for at, word in enumerate(told) if at % 2 == 0 or word in names]
+    kept = [word for at, word in enumerate(content_words) if at % 2 == 0 or word in names]
     who = f" {turn.speaker}" if turn.speaker else ""
     return f"What was it that{who} said about {', '.join(kept)}?"
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from graphmem.errors import UsageError
 
-ALL = "all"
+FULL_SEARCH = "all"
 """The variant with every arm."""
 
 
@@ -40,7 +40,7 @@ class Line:
     corpus_turns: int = 0
 
 
-class Run:
+class BenchRun:
     """One run's folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -67,25 +67,25 @@ class Run:
         """Begin, or go on with the same plan; returns what is known so far. A folder that holds
         something else is a :class:`UsageError`."""
         if self._plan.is_file():
-            held = read_object(self._plan)
-            differs = [key for key in plan if held.get("plan", {}).get(key) != plan[key]]
+            state = read_object(self._plan)
+            differs = [key for key in plan if state.get("plan", {}).get(key) != plan[key]]
             if differs:
                 raise UsageError(
                     f"{self.folder} holds another run ({', '.join(differs)} differ): "
                     "give another folder with --out, or remove this one"
                 )
             self._mend()
-            return held
+            return state
         if self.folder.exists() and any(self.folder.iterdir()):
             raise UsageError(f"{self.folder} holds something that is not a run: give another --out")
         self.folder.mkdir(parents=True, exist_ok=True)
-        held = {"plan": dict(plan), "date": datetime.now(UTC).date().isoformat()}
-        self.keep(held)
-        return held
+        state = {"plan": dict(plan), "date": datetime.now(UTC).date().isoformat()}
+        self.keep(state)
+        return state
 
-    def keep(self, held: Mapping[str, Any]) -> None:
+    def keep(self, state: Mapping[str, Any]) -> None:
         """Write what is known so far."""
-        _write(self._plan, held)
+        _write(self._plan, state)
 
     def _mend(self) -> None:
         """Cut off lines that a kill left half written."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphmem.bench.metrics import Scores, mean, paired, percentile, scores
-from graphmem.bench.runs import ALL, Line, Run, read_object
+from graphmem.bench.runs import FULL_SEARCH, BenchRun, Line, read_object
 from graphmem.errors import UsageError
 
 OVERALL = "overall"
@@ -17,20 +17,20 @@ _COMPARED_SESSIONS = ("hit@1", "recall@5")
 _CURVE = 20
 
 
-def summed_up(run: Run) -> dict[str, Any]:
+def summed_up(run: BenchRun) -> dict[str, Any]:
     """The result of a run whose questions have all been asked, written to its folder."""
-    held = read_object(run.folder / "run.json")
+    state = read_object(run.folder / "run.json")
     lines = by_variant(run.lines())
     if not lines:
         raise UsageError(f"{run.folder}: no question has been asked yet")
     result: dict[str, Any] = {
-        **held,
+        **state,
         "variants": {name: _variant(found) for name, found in lines.items()},
         "answers": _answers(run, next(iter(lines.values()))),
         "intervals": {
-            name: compare(lines[ALL], found, flip=True)
+            name: compare_results(lines[FULL_SEARCH], found, flip=True)
             for name, found in lines.items()
-            if ALL in lines and name != ALL
+            if FULL_SEARCH in lines and name != FULL_SEARCH
         },
     }
     run.finish(result)
@@ -75,7 +75,7 @@ def _session_scores(line: Line) -> Scores | None:
     return scores(line.ranked_sessions, line.gold_sessions) if line.gold_sessions else None
 
 
-def _answers(run: Run, lines: Sequence[Line]) -> dict[str, dict[str, float]]:
+def _answers(run: BenchRun, lines: Sequence[Line]) -> dict[str, dict[str, float]]:
     """The mean of each score of the model's answers, per category; ``unusable`` is the share for
     which the model, or the judge, gave nothing that could be read, which counts as wrong."""
     category = {line.id: line.category for line in lines}
@@ -122,7 +122,7 @@ def _by_size(lines: Sequence[Line]) -> list[dict[str, float]]:
     ]
 
 
-def compare(
+def compare_results(
     ours: Sequence[Line], theirs: Sequence[Line], *, flip: bool = False
 ) -> dict[str, dict[str, Any]]:
     """Ours minus theirs, per category and metric, with 95 % intervals over shared questions.
@@ -155,9 +155,9 @@ def _table(lines: Sequence[Line], score: Callable[[Line], Scores | None]) -> dic
     return {line.id: found for line in lines if (found := score(line)) is not None}
 
 
-def lines_of(folder: Path, variant: str = ALL) -> list[Line]:
+def lines_of(folder: Path, variant: str = FULL_SEARCH) -> list[Line]:
     """The lines of one variant of a run; of its only one when it has no such."""
-    found = by_variant(Run(folder).lines())
+    found = by_variant(BenchRun(folder).lines())
     if not found:
         raise UsageError(f"{folder}: no run in this folder (no questions.jsonl)")
     if variant not in found and len(found) > 1:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.runs import ALL
+from graphmem.bench.runs import FULL_SEARCH
 from graphmem.bench.summary import OVERALL
 
 _UNITS = ("recall@2", "recall@5", "recall@10", "all@10", "ndcg@10", "hit@1")
@@ -34,7 +34,7 @@ def markdown(result: Mapping[str, Any]) -> str:
 def main_variant(result: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """The variant with every arm; of a run without it the only one."""
     variants = result["variants"]
-    name = ALL if ALL in variants else next(iter(variants))
+    name = FULL_SEARCH if FULL_SEARCH in variants else next(iter(variants))
     return name, variants[name]
 
 
@@ -57,7 +57,7 @@ def quality(result: Mapping[str, Any]) -> str:
         rows.append(cells)
     if not (with_units or with_sessions):
         return f"{found['questions']:,} questions, none with gold to be found."
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _answers(result: Mapping[str, Any]) -> str:
@@ -67,14 +67,14 @@ def _answers(result: Mapping[str, Any]) -> str:
         [name, *(_score(metric, row.get(metric)) for metric in names)]
         for name, row in scored.items()
     ]
-    return table(["answers", *names], rows) if rows else ""
+    return markdown_table(["answers", *names], rows) if rows else ""
 
 
 def costs(result: Mapping[str, Any]) -> str:
     """What it took: time, memory, tokens."""
     _, found = main_variant(result)
-    told = result.get("ingest", {})
-    seconds, turns = told.get("seconds"), told.get("turns", 0)
+    ingest = result.get("ingest", {})
+    seconds, turns = ingest.get("seconds"), ingest.get("turns", 0)
     peak = result.get("peak_memory_mib")
     rows = [
         [
@@ -82,24 +82,24 @@ def costs(result: Mapping[str, Any]) -> str:
             f"{found['search_ms']['p50']:.1f} / {found['search_ms']['p95']:.1f} ms",
         ],
         ["tokens of ten hits", f"{found['tokens']:.0f}"],
-        ["turns, facts, relations, entities", _counts(told)],
+        ["turns, facts, relations, entities", _counts(ingest)],
         [
             "remembered",
             f"{turns / seconds:,.0f} turns/s" if seconds else "stopped and gone on with",
         ],
         [
             "model calls, tokens to remember",
-            f"{told.get('model_calls', 0):,}, {told.get('tokens', 0):,}",
+            f"{ingest.get('model_calls', 0):,}, {ingest.get('tokens', 0):,}",
         ],
         ["peak memory", f"{peak:,.0f} MiB" if peak else "unknown"],
-        ["store on disk", f"{told.get('store_mib', 0):,.0f} MiB"],
-        ["load of the machine", str(told.get("load_average"))],
+        ["store on disk", f"{ingest.get('store_mib', 0):,.0f} MiB"],
+        ["load of the machine", str(ingest.get("load_average"))],
     ]
-    return table(["", "measured"], rows)
+    return markdown_table(["", "measured"], rows)
 
 
-def _counts(told: Mapping[str, Any]) -> str:
-    return ", ".join(f"{told.get(n, 0):,}" for n in ("turns", "facts", "relations", "entities"))
+def _counts(ingest: Mapping[str, Any]) -> str:
+    return ", ".join(f"{ingest.get(n, 0):,}" for n in ("turns", "facts", "relations", "entities"))
 
 
 def ablation(intervals: Mapping[str, Any]) -> str:
@@ -115,7 +115,7 @@ def ablation(intervals: Mapping[str, Any]) -> str:
                 rows.append([variant, category, *(_difference(metrics.get(n)) for n in names)])
         if len(rows) == before:
             same.append(variant)
-    parts = [table(["", "category", *names], rows)] if rows else []
+    parts = [markdown_table(["", "category", *names], rows)] if rows else []
     if same:
         parts.append(f"No change at all: {'; '.join(same)}.")
     return "\n\n".join(parts)
@@ -125,7 +125,7 @@ def _changes(value: Mapping[str, Any] | None) -> bool:
     return value is not None and any(value[end] != 0 for end in ("mean", "low", "high"))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
@@ -153,8 +153,8 @@ def plots(result: Mapping[str, Any], folder: Path) -> list[Path]:
     for variant, found in result["variants"].items():
         for kind, values in found["curve"].items():
             name = f"{result['plan']['unit']}s" if kind == "units" else kind
-            label = name if variant == ALL else f"{name}, {variant}"
-            if variant == ALL or kind == "units":
+            label = name if variant == FULL_SEARCH else f"{name}, {variant}"
+            if variant == FULL_SEARCH or kind == "units":
                 curves[label] = [(k + 1, value) for k, value in enumerate(values)]
     sizes = main_variant(result)[1]["by_size"]
     drawn = {"quality.svg": (curves, "k", "recall@k", False)}
@@ -218,7 +218,7 @@ def peers_table(result: Mapping[str, Any]) -> str:
                 f"{row['peak_memory_mib']:,.0f}",
             ]
         )
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def sweep_table(result: Mapping[str, Any]) -> str:
@@ -246,7 +246,7 @@ def sweep_table(result: Mapping[str, Any]) -> str:
                 ", ".join(f"{part} {size:,.0f}" for part, size in row["disk_mib"].items()),
             ]
         )
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def own_table(result: Mapping[str, Any]) -> str:
@@ -257,7 +257,7 @@ def own_table(result: Mapping[str, Any]) -> str:
         for kind, row in result["probes"].items()
     ]
     ms = result["search_ms"]
-    lines = [table(head, rows), f"search p50 / p95: {ms['p50']:.1f} / {ms['p95']:.1f} ms"]
+    lines = [markdown_table(head, rows), f"search p50 / p95: {ms['p50']:.1f} / {ms['p95']:.1f} ms"]
     lines += [f"for example: {text}" for text in result["examples"]]
     if tuned := result.get("tuned"):
         change = _difference(tuned["held_out_recall@5"])

@@ -36,14 +36,14 @@ from graphmem.importers.items import Conversation, Item
 from graphmem.importers.journal import is_journal, read_journal
 from graphmem.importers.jsonl import is_message, read_jsonl
 from graphmem.importers.locomo import read_locomo
-from graphmem.importers.slack import LISTS, USERS_FILE, is_slack, read_slack, user_names
-from graphmem.importers.streams import JsonStream, Unreadable, decoded, lines
-from graphmem.importers.text import read_markdown, read_text
+from graphmem.importers.slack import SLACK_LISTS, USERS_FILE, is_slack, read_slack, user_names
+from graphmem.importers.streams import JsonStream, Unreadable, decoded, numbered_lines
+from graphmem.importers.text import read_markdown, read_plain_text
 from graphmem.importers.transcript import is_transcript, read_transcript
 from graphmem.importers.triples import is_header, is_triple, read_triples
 from graphmem.importers.whatsapp import is_whatsapp, read_whatsapp
 
-__all__ = ["FORMATS", "Conversation", "Item", "Reader", "Unreadable", "detect", "walk"]
+__all__ = ["IMPORT_FORMATS", "Conversation", "FileReader", "Item", "Unreadable", "detect", "walk"]
 
 _Stream = Callable[[Iterator[str], str, datetime | None], Iterator[Item]]
 _Whole = Callable[[str, str, datetime | None], Iterator[Item]]
@@ -55,12 +55,12 @@ _STREAMS: dict[str, _Stream] = {
     "triples": read_triples,
 }
 _WHOLE: dict[str, _Whole] = {
-    "text": read_text,
+    "text": read_plain_text,
     "markdown": read_markdown,
     "journal": read_journal,
     "transcript": read_transcript,
 }
-FORMATS = (*_WHOLE, "whatsapp", *_STREAMS, "slack")
+IMPORT_FORMATS = (*_WHOLE, "whatsapp", *_STREAMS, "slack")
 
 _SUFFIXES = {
     ".txt": "text",
@@ -81,7 +81,7 @@ _LONGEST_TEXT = 64 << 20
 """Bytes of a text file: a longer one is more likely a mistake than a note, and is read whole."""
 
 
-class Reader:
+class FileReader:
     """The items of one file. Iterating twice reads it twice; ``bytes_read`` says how far it got.
 
     ``at`` is when what has no time of its own happened: a time, or ``"mtime"`` for when the file
@@ -91,8 +91,8 @@ class Reader:
     def __init__(
         self, path: Path, format: str | None = None, at: datetime | str | None = None
     ) -> None:
-        if format is not None and format not in FORMATS:
-            raise UsageError(f"unknown format {format!r}; known: {', '.join(FORMATS)}")
+        if format is not None and format not in IMPORT_FORMATS:
+            raise UsageError(f"unknown format {format!r}; known: {', '.join(IMPORT_FORMATS)}")
         self.path = path
         self.format = format or detect(path)
         self.bytes_total = _size(path)
@@ -163,7 +163,7 @@ def detect(path: Path) -> str:
         found = "jsonl"  # its name says so; reading names the line that is none
     if found is None:
         raise Unreadable(
-            f"{path}: cannot tell its format; say which with --format: {', '.join(FORMATS)}"
+            f"{path}: cannot tell its format; say which with --format: {', '.join(IMPORT_FORMATS)}"
         )
     return found
 
@@ -201,7 +201,9 @@ def _first_record(path: Path, *, lines_of_json: bool) -> object:
 
 def _first_line(path: Path) -> str:
     with _opened(path) as stream:
-        return next((line for _, line in lines(decoded(stream, path.name)) if line.strip()), "")
+        return next(
+            (line for _, line in numbered_lines(decoded(stream, path.name)) if line.strip()), ""
+        )
 
 
 def _format_of(record: object) -> str | None:
@@ -241,7 +243,7 @@ def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
             inner[:] = sorted(name for name in inner if not name.startswith("."))
             slack = {USERS_FILE, "channels.json"} <= set(names)
             for name in sorted(names):
-                if slack and name in LISTS:
+                if slack and name in SLACK_LISTS:
                     continue
                 if not name.startswith(".") and Path(name).suffix.lower() in _WALKED:
                     found = True
@@ -307,7 +309,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 class _Counted:
     """A stream that tells its reader how much of it was read."""
 
-    def __init__(self, stream: IO[bytes], reader: Reader) -> None:
+    def __init__(self, stream: IO[bytes], reader: FileReader) -> None:
         self._stream = stream
         self._reader = reader
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from graphmem.errors import UsageError
-from graphmem.importers.items import Item, Position, message_items, moment
+from graphmem.importers.items import Item, Position, message_items, message_time
 from graphmem.importers.streams import JsonStream
 
 _PAUSE = timedelta(hours=6)
@@ -38,7 +38,7 @@ def _sittings(
     title = conversation.get("title")
     title = title if isinstance(title, str) and title.strip() else None
     known = conversation.get("conversation_id") or conversation.get("id")
-    began = moment(conversation.get("create_time"), f"{where}: create_time") or at
+    began = message_time(conversation.get("create_time"), f"{where}: create_time") or at
     sitting: list[Item] = []
     last = began
     for message in _messages(conversation["mapping"], conversation.get("current_node"), where):
@@ -82,7 +82,7 @@ def _messages(mapping: object, current: object, where: str) -> Iterator[Item]:
         found: Item = {"content": text, "role": role}
         if isinstance(message.get("id"), str):
             found["id"] = message["id"]
-        if when := moment(message.get("create_time"), f"{where}: create_time of a message"):
+        if when := message_time(message.get("create_time"), f"{where}: create_time of a message"):
             found["occurred_at"] = when
         yield found
 
@@ -122,8 +122,8 @@ def _text(content: object) -> str:
     parts = content.get("parts")
     if not isinstance(parts, list):
         parts = [content.get("text")]
-    said = (_part(part) for part in parts)
-    return _CITATION.sub("", "\n\n".join(part for part in said if part)).strip()
+    texts = (_part(part) for part in parts)
+    return _CITATION.sub("", "\n\n".join(part for part in texts if part)).strip()
 
 
 def _part(part: object) -> str:

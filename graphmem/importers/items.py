@@ -70,8 +70,8 @@ class Conversation(dict[str, Any]):
     def after(self, count: int) -> Item:
         """The messages after the first ``count``, under the key of the whole."""
         rest = self["content"][count:]
-        said = _began(rest, None)
-        return {**self, "content": rest, **({"occurred_at": said} if said else {})}
+        began = _began(rest, None)
+        return {**self, "content": rest, **({"occurred_at": began} if began else {})}
 
 
 def text_items(
@@ -166,15 +166,15 @@ def _text_parts(text: str) -> list[str]:
     if len(text) <= LONGEST_EPISODE:
         return [text]
     parts: list[str] = []
-    held: list[str] = []
+    paragraphs_kept: list[str] = []
     size = 0
     for paragraph in paragraphs(text):
-        if held and size + len(paragraph) > LONGEST_EPISODE:
-            parts.append("\n\n".join(held))
-            held, size = [], 0
-        held.append(paragraph)
+        if paragraphs_kept and size + len(paragraph) > LONGEST_EPISODE:
+            parts.append("\n\n".join(paragraphs_kept))
+            paragraphs_kept, size = [], 0
+        paragraphs_kept.append(paragraph)
         size += len(paragraph) + 2
-    return [*parts, "\n\n".join(held)]
+    return [*parts, "\n\n".join(paragraphs_kept)]
 
 
 def _short_messages(messages: Iterable[Item]) -> Iterator[Item]:
@@ -186,7 +186,7 @@ def _short_messages(messages: Iterable[Item]) -> Iterator[Item]:
             yield {**message, "content": part, **again}
 
 
-def moment(value: object, where: str) -> datetime | None:
+def message_time(value: object, where: str) -> datetime | None:
     """A time as files write it: ISO 8601 text, or seconds (or milliseconds) since 1970.
 
     None and empty text are no time. Anything else is a :class:`UsageError` that names ``where``.

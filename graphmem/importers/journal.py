@@ -47,7 +47,7 @@ _FENCE = re.compile(r"[ ]{0,3}(?:```|~~~)")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DatedPart:
     """What was told on one day; ``at`` is None before the first date."""
 
     at: datetime | None
@@ -82,7 +82,7 @@ def read_journal(text: str, name: str, at: datetime | None) -> Iterator[Item]:
         yield from text_items(part.text, part.at or head.at, position, name, **head.options)
 
 
-def dated_parts(text: str) -> Iterator[Part]:
+def dated_parts(text: str) -> Iterator[DatedPart]:
     """The parts of a text by the day on which they were told."""
     title = ""
     for part in _parts(text):
@@ -91,13 +91,13 @@ def dated_parts(text: str) -> Iterator[Part]:
         if part.at is None and _only_headings(part.text):
             title += f"{part.text.strip()}\n\n"  # what stands above the first day goes with it
             continue
-        yield Part(part.at, title + part.text)
+        yield DatedPart(part.at, title + part.text)
         title = ""
     if title:
-        yield Part(None, title)
+        yield DatedPart(None, title)
 
 
-def _parts(text: str) -> Iterator[Part]:
+def _parts(text: str) -> Iterator[DatedPart]:
     now = _Reading()
     for line in unix_lines(text).split("\n"):
         if _FENCE.match(line):
@@ -121,9 +121,9 @@ def _parts(text: str) -> Iterator[Part]:
     yield from _ended(now)
 
 
-def _ended(now: _Reading) -> Iterator[Part]:
+def _ended(now: _Reading) -> Iterator[DatedPart]:
     if now.lines:
-        yield Part(now.at, "\n".join(now.lines))
+        yield DatedPart(now.at, "\n".join(now.lines))
         now.lines = []
 
 

@@ -24,8 +24,8 @@ from datetime import datetime
 from typing import Any
 
 from graphmem.errors import UsageError
-from graphmem.importers.items import MOST_MESSAGES, Item, Position, message_items, moment
-from graphmem.importers.streams import JsonStream, lines
+from graphmem.importers.items import MOST_MESSAGES, Item, Position, message_items, message_time
+from graphmem.importers.streams import JsonStream, numbered_lines
 
 _CONTENT = ("content", "text", "message", "body")
 _NAME = (
@@ -54,20 +54,20 @@ _OPTIONS = (
     "memory_type",
 )
 _ROLES = {"human": "user", "ai": "assistant", "bot": "assistant", "model": "assistant"}
-_UNSPOKEN = frozenset({"system", "developer", "tool", "function"})
-_KNOWN_ROLES = _UNSPOKEN | {"user", "assistant", *_ROLES}
+_NOT_CONTENT = frozenset({"system", "developer", "tool", "function"})
+_KNOWN_ROLES = _NOT_CONTENT | {"user", "assistant", *_ROLES}
 _KNOWN = frozenset({*_CONTENT, *_NAME, "role", *_TIME, *_ID, *_GROUP, *_OPTIONS})
 
 
 def read_jsonl(chunks: Iterator[str], name: str, at: datetime | None) -> Iterator[Item]:
     """Sessions as they come, and runs of messages grouped into episodes."""
     group: list[Item] = []
-    held: tuple[object, ...] | None = None
+    group_key: tuple[object, ...] | None = None
     options: dict[str, Any] = {}
     for where, record in records(chunks, name):
         found = _first(record, _MESSAGES)
         if found is not None:
-            yield from _grouped(group, held, options, name, at)
+            yield from _grouped(group, group_key, options, name, at)
             group = []
             yield from _session(record, found, name, where, at)
             continue
@@ -75,19 +75,19 @@ def read_jsonl(chunks: Iterator[str], name: str, at: datetime | None) -> Iterato
         if message is None:
             continue
         new_options = _options(record, where)
-        key = _group_key(record, message, held, new_options)
-        if group and (key != held or len(group) >= MOST_MESSAGES):
-            yield from _grouped(group, held, options, name, at)
+        key = _group_key(record, message, group_key, new_options)
+        if group and (key != group_key or len(group) >= MOST_MESSAGES):
+            yield from _grouped(group, group_key, options, name, at)
             group = []
-        held, options = key, new_options
+        group_key, options = key, new_options
         group.append(message)
-    yield from _grouped(group, held, options, name, at)
+    yield from _grouped(group, group_key, options, name, at)
 
 
 def _group_key(
     record: Mapping[str, Any],
     message: Item,
-    held: tuple[object, ...] | None,
+    group_key: tuple[object, ...] | None,
     options: Mapping[str, Any],
 ) -> tuple[object, ...]:
     session = _first(record, _GROUP)
@@ -98,7 +98,7 @@ def _group_key(
     if when is not None:
         return (None, when.date(), marks)
     # A message without a time belongs to the day of the one before it.
-    day = held[1] if held is not None and held[0] is None else None
+    day = group_key[1] if group_key is not None and group_key[0] is None else None
     return (None, day, marks)
 
 
@@ -129,7 +129,7 @@ def _session(
         if message is not None:
             messages.append(message)
     first = next((m["occurred_at"] for m in messages if "occurred_at" in m), at)
-    began = moment(_first(record, _TIME), f"{where}: its time") or first
+    began = message_time(_first(record, _TIME), f"{where}: its time") or first
     session = _first(record, (*_GROUP, *_ID))
     title = _first(record, ("title", "name"))
     position = Position(
@@ -160,8 +160,8 @@ def _message(record: Mapping[str, Any], where: str) -> Item | None:
         )
     content = _first(record, _CONTENT)
     role, speaker = _who(record, content)
-    text = _said(content, where)
-    if role in _UNSPOKEN or not text.strip():
+    text = _text_of(content, where)
+    if role in _NOT_CONTENT or not text.strip():
         return None
     message: Item = {"content": text, "role": role}
     if speaker:
@@ -169,7 +169,7 @@ def _message(record: Mapping[str, Any], where: str) -> Item | None:
     source_id = _first(record, _ID)
     if source_id is not None:
         message["id"] = str(source_id)
-    when = moment(_first(record, _TIME), f"{where}: its time")
+    when = message_time(_first(record, _TIME), f"{where}: its time")
     if when is not None:
         message["occurred_at"] = when
     return message
@@ -202,14 +202,14 @@ def _named(author: object) -> str | None:
     return author if isinstance(author, str) and author.strip() else None
 
 
-def _said(content: object, where: str) -> str:
+def _text_of(content: object, where: str) -> str:
     """Text, or the text parts of a list of parts as chat APIs have them."""
     if content is None:
         return ""
     if isinstance(content, str):
         return content
     if isinstance(content, Mapping):
-        return _said(content.get("text", content.get("content")), where)
+        return _text_of(content.get("text", content.get("content")), where)
     if isinstance(content, list):
         texts = [part if isinstance(part, str) else _part(part) for part in content]
         # Text with links and mentions between is one text; parts of a message stand for themselves.
@@ -255,7 +255,7 @@ def _values(chunks: Iterator[str], name: str) -> Iterator[tuple[str, Any]]:
         for value in stream:
             yield f"{name}, line {stream.line}", value
         return
-    for number, line in lines(chunks):
+    for number, line in numbered_lines(chunks):
         if not line.strip():
             continue
         where = f"{name}, line {number}"

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from graphmem.errors import UsageError
-from graphmem.importers.items import MOST_MESSAGES, Item, Position, message_items, moment
+from graphmem.importers.items import MOST_MESSAGES, Item, Position, message_items, message_time
 from graphmem.importers.jsonl import records
 from graphmem.importers.streams import JsonStream, decoded
 
 USERS_FILE = "users.json"
-LISTS = frozenset(
+SLACK_LISTS = frozenset(
     f"{name}.json"
     for name in ("users", "channels", "groups", "dms", "mpims", "integration_logs", "canvases")
 )
@@ -92,7 +92,7 @@ def _message(
     else:
         id = str(record.get("user") or "")
         message["name"] = known.get(id) or _named(record) or id or "somebody"
-    if when := moment(record.get("ts"), f"{where}: ts") or at:
+    if when := message_time(record.get("ts"), f"{where}: ts") or at:
         message["occurred_at"] = when
     return message
 
@@ -100,10 +100,10 @@ def _message(
 def _episode(group: list[Item], known: Mapping[str, str], name: str) -> Iterator[Item]:
     if not group:
         return
-    said = [{**message, "content": _shown(message["content"], known)} for message in group]
+    messages = [{**message, "content": _shown(message["content"], known)} for message in group]
     day = _day(group[0])
     position = Position("slack", session=None if day is None else str(day))
-    yield from message_items(said, group[0].get("occurred_at"), position, name)
+    yield from message_items(messages, group[0].get("occurred_at"), position, name)
 
 
 def _day(message: Item) -> object:

@@ -62,16 +62,16 @@ def decoded(stream: Readable, name: str, size: int = _CHUNK) -> Iterator[str]:
         data = stream.read(size)
 
 
-def lines(chunks: Iterator[str]) -> Iterator[tuple[int, str]]:
+def numbered_lines(chunks: Iterator[str]) -> Iterator[tuple[int, str]]:
     """Numbered lines (from 1), without their ends; only ``\\n`` and ``\\r\\n`` end one."""
-    number, held = 1, ""
+    number, partial = 1, ""
     for chunk in chunks:
-        *whole, held = (held + chunk).split("\n")
+        *whole, partial = (partial + chunk).split("\n")
         for line in whole:
             yield number, line.removesuffix("\r")
             number += 1
-    if held:
-        yield number, held.removesuffix("\r")
+    if partial:
+        yield number, partial.removesuffix("\r")
 
 
 class JsonStream:

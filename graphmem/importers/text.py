@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from graphmem.errors import UsageError
-from graphmem.importers.items import Item, Position, moment, text_items
+from graphmem.importers.items import Item, Position, message_time, text_items
 
 _DATED_NAME = re.compile(r"(?<!\d)(\d{4})[-_](\d\d)[-_](\d\d)(?!\d)")
 _FENCE = re.compile(r"---[ \t]*\r?\n")
@@ -23,7 +23,7 @@ _DATE_KEYS = ("date", "created", "created_at", "occurred_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class DocumentHead:
     """What a note says about itself, and the rest of it."""
 
     at: datetime | None
@@ -32,7 +32,7 @@ class Head:
     body: str
 
 
-def read_text(text: str, name: str, at: datetime | None) -> Iterator[Item]:
+def read_plain_text(text: str, name: str, at: datetime | None) -> Iterator[Item]:
     """A plain text file as one episode (or several, when it is very long)."""
     return text_items(text, _date_in(name) or at, Position("text"), name)
 
@@ -48,11 +48,11 @@ def read_markdown(text: str, name: str, at: datetime | None) -> Iterator[Item]:
     return text_items(head.body, head.at, position, name, **head.options)
 
 
-def head_of(text: str, name: str, at: datetime | None) -> Head:
+def head_of(text: str, name: str, at: datetime | None) -> DocumentHead:
     """The head of a note, Markdown or plain; ``at`` counts for one that has no date of its own."""
     if is_markdown(name):
         return _markdown_head(text, name, at)
-    return Head(_date_in(name) or at, None, {}, text)
+    return DocumentHead(_date_in(name) or at, None, {}, text)
 
 
 def body_of(text: str, name: str) -> str:
@@ -65,19 +65,19 @@ def is_markdown(name: str) -> bool:
     return name.lower().endswith((".md", ".markdown"))
 
 
-def _markdown_head(text: str, name: str, at: datetime | None) -> Head:
+def _markdown_head(text: str, name: str, at: datetime | None) -> DocumentHead:
     fields, body = _front_matter(text)
     written = next((fields[key] for key in _DATE_KEYS if fields.get(key)), None)
     if isinstance(written, list):
         raise UsageError(f"{name}: the date in its front matter is a list")
-    when = moment(written, f"{name}, date in its front matter") or _date_in(name) or at
+    when = message_time(written, f"{name}, date in its front matter") or _date_in(name) or at
     title = fields.get("title")
     tags = fields.get("tags") or []
     options: dict[str, Any] = {}
     if tags:
         listed = tags if isinstance(tags, list) else tags.replace(",", " ").split()
         options["tags"] = [tag.lstrip("#") for tag in listed if tag.lstrip("#")]
-    return Head(when, title if isinstance(title, str) else None, options, body)
+    return DocumentHead(when, title if isinstance(title, str) else None, options, body)
 
 
 def _date_in(name: str) -> datetime | None:
@@ -104,8 +104,8 @@ def _front_matter(text: str) -> tuple[dict[str, str | list[str]], str]:
             last = match[1].lower()
             fields[last] = _value(match[2] or "")
         elif last and line.strip().startswith("- "):
-            held = fields[last]
-            listed = held if isinstance(held, list) else []
+            listed_under = fields[last]
+            listed = listed_under if isinstance(listed_under, list) else []
             fields[last] = [*listed, _unquoted(line.strip()[2:])]
     return fields, text[end.end() :].lstrip("\r\n")
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from graphmem.importers.items import Item, Position, message_items, moment
+from graphmem.importers.items import Item, Position, message_items, message_time
 from graphmem.importers.journal import dated_parts
 from graphmem.importers.text import body_of, head_of
 
@@ -80,7 +80,7 @@ def is_transcript(text: str, name: str) -> bool:
     """Whether a text is a conversation of speakers that it names."""
     bodies = [part.text for part in dated_parts(body_of(text, name)[:_SAMPLE])]
     speakers: Counter[str] = Counter()
-    said: list[re.Match[str]] = []
+    heads: list[re.Match[str]] = []
     lines = blocks = opened = 0
     for body in bodies:
         for block in _PARAGRAPH.split(body):
@@ -90,12 +90,12 @@ def is_transcript(text: str, name: str) -> bool:
             blocks += bool(own)
             opened += bool(own) and _spoken(own[0]) is not None
             speakers.update(match["name"].casefold() for match in found)
-            said += found
+            heads += found
     spoken = speakers.total()
     if spoken < 2 or (spoken < lines * _SHARE and opened < blocks * _SHARE):
         return False
     # Where nobody comes back it may be a list: "Colour: red", "Engine: petrol".
-    talking = sum(map(_is_talk, said))
+    talking = sum(map(_is_talk, heads))
     return len(speakers) < spoken or talking * 2 >= spoken
 
 
@@ -113,9 +113,9 @@ def read_transcript(text: str, name: str, at: datetime | None) -> Iterator[Item]
     messages = _messages(head.body, head.at)
     for day, group in groupby(messages, key=_day):
         position = Position("transcript", session=day, title=head.title)
-        said = list(group)
-        began = said[0].get("occurred_at", head.at)
-        yield from message_items(said, began, position, name, **head.options)
+        spoken = list(group)
+        began = spoken[0].get("occurred_at", head.at)
+        yield from message_items(spoken, began, position, name, **head.options)
 
 
 def _day(message: Item) -> str | None:
@@ -124,29 +124,29 @@ def _day(message: Item) -> str | None:
 
 
 def _messages(body: str, at: datetime | None) -> Iterator[Item]:
-    held: Item = {}
+    entry: Item = {}
     for part in dated_parts(body):
         day = part.at or at
         for line in part.text.split("\n"):
             if match := _spoken(line):
-                yield from _finished(held)
-                held = _begun(match, day)
+                yield from _finished(entry)
+                entry = _begun(match, day)
             elif _SKIPPED.fullmatch(line.strip()):
-                if held:
-                    held["lines"].append("")
-            elif _goes_on(held, line, day):
-                held["lines"].append(line)
+                if entry:
+                    entry["lines"].append("")
+            elif _goes_on(entry, line, day):
+                entry["lines"].append(line)
             else:
-                yield from _finished(held)
-                held = {"who": {"role": "user"}, "lines": [line], "at": day, "when": day}
-    yield from _finished(held)
+                yield from _finished(entry)
+                entry = {"who": {"role": "user"}, "lines": [line], "at": day, "when": day}
+    yield from _finished(entry)
 
 
-def _goes_on(held: Item, line: str, day: datetime | None) -> bool:
+def _goes_on(entry: Item, line: str, day: datetime | None) -> bool:
     """Whether a line without a speaker belongs to what was said before it."""
-    if not held or held["at"] != day or _HEADING.match(line):
+    if not entry or entry["at"] != day or _HEADING.match(line):
         return False
-    return held["who"] == {"role": "user"} or not _labelled(line)
+    return entry["who"] == {"role": "user"} or not _labelled(line)
 
 
 def _begun(match: re.Match[str], day: datetime | None) -> Item:
@@ -154,13 +154,13 @@ def _begun(match: re.Match[str], day: datetime | None) -> Item:
     return {"who": _who(match["name"]), "lines": [match["text"]], "at": day, "when": when}
 
 
-def _finished(held: Item) -> Iterator[Item]:
-    content = "\n".join(held["lines"]).strip() if held else ""
-    if not content or held["who"]["role"] == "system":
+def _finished(entry: Item) -> Iterator[Item]:
+    content = "\n".join(entry["lines"]).strip() if entry else ""
+    if not content or entry["who"]["role"] == "system":
         return
-    message: Item = {"content": content, **held["who"]}
-    if held["when"] is not None:
-        message["occurred_at"] = held["when"]
+    message: Item = {"content": content, **entry["who"]}
+    if entry["when"] is not None:
+        message["occurred_at"] = entry["when"]
     yield message
 
 
@@ -180,7 +180,7 @@ def _when(time: str | None, day: datetime | None) -> datetime | None:
     if not time:
         return day
     if time[4:5] == "-":
-        day = moment(time[:10], "a line's date")
+        day = message_time(time[:10], "a line's date")
     clock = _CLOCK.search(time)
     if day is None or clock is None:
         return day

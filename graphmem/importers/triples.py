@@ -29,9 +29,9 @@ from typing import Any
 
 from graphmem.clock import stamp
 from graphmem.errors import UsageError
-from graphmem.importers.items import Item, moment
+from graphmem.importers.items import Item, message_time
 from graphmem.importers.jsonl import records
-from graphmem.importers.streams import Unreadable, lines
+from graphmem.importers.streams import Unreadable, numbered_lines
 from graphmem.text import digest
 
 ENDS = ("subject", "type", "object")
@@ -52,7 +52,7 @@ _OPTIONS = frozenset(
     | {"idempotency_key", "user_id", "agent_id", "run_id", "project_id"}
 )
 _DELIMITERS = (",", "\t", ";")
-_LONGEST_CELL = 1 << 20
+_LONGEST_FIELD = 1 << 20
 
 
 def read_triples(chunks: Iterator[str], name: str, at: datetime | None) -> Iterator[Item]:
@@ -82,24 +82,24 @@ def is_triple(record: Mapping[str, Any]) -> bool:
 def _rows(first: str, chunks: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     line = first.partition("\n")[0]
     header = is_header(line)
-    numbered = (text + "\n" for _, text in lines(chunks))
+    numbered = (text + "\n" for _, text in numbered_lines(chunks))
     reader = csv.reader(numbered, delimiter=_delimiter(line), strict=True)
-    csv.field_size_limit(_LONGEST_CELL)
+    csv.field_size_limit(_LONGEST_FIELD)
     columns: Sequence[str] = _POSITIONS
     began = 1
     try:
-        for number, cells in enumerate(reader):
+        for number, fields in enumerate(reader):
             where, began = f"{name}, line {began}", reader.line_num + 1
             if number == 0 and header:
-                columns = _named(cells)
+                columns = _named(fields)
                 _check_header(columns, where)
-            elif any(cell.strip() for cell in cells):
-                if len(cells) > len(columns):
+            elif any(field.strip() for field in fields):
+                if len(fields) > len(columns):
                     raise UsageError(
-                        f"{where}: {len(cells)} cells, and {len(columns)} columns: "
+                        f"{where}: {len(fields)} cells, and {len(columns)} columns: "
                         f"{', '.join(columns)}"
                     )
-                yield where, dict(zip(columns, cells, strict=False))
+                yield where, dict(zip(columns, fields, strict=False))
     except csv.Error as error:
         raise UsageError(f"{name}, line {reader.line_num}: {error}") from error
 
@@ -110,10 +110,10 @@ def _check_header(columns: Sequence[str], where: str) -> None:
         raise UsageError(f"{where}: two columns mean {twice[0]}")
 
 
-def _named(cells: Sequence[str]) -> list[str]:
+def _named(fields: Sequence[str]) -> list[str]:
     """The columns by their own names; one that is not known keeps its name."""
-    plain = ["_".join(cell.replace("\ufeff", "").strip().lower().split()) for cell in cells]
-    return [_COLUMNS.get(cell, cell) for cell in plain]
+    plain = ["_".join(field.replace("\ufeff", "").strip().lower().split()) for field in fields]
+    return [_COLUMNS.get(field, field) for field in plain]
 
 
 def _delimiter(line: str) -> str:
@@ -130,7 +130,7 @@ def _item(record: dict[str, Any], where: str, name: str, at: datetime | None) ->
     extra = {column: row.pop(column) for column in list(row) if column not in {*ENDS, *_OPTIONS}}
     for time in _TIMES:
         if time in row:
-            row[time] = moment(row[time], f"{where}: {time}")
+            row[time] = message_time(row[time], f"{where}: {time}")
     if "occurred_at" not in row and at is not None:
         row["occurred_at"] = at
     given = row.get("metadata", {})
@@ -141,12 +141,19 @@ def _item(record: dict[str, Any], where: str, name: str, at: datetime | None) ->
     from graphmem.ingest.given import checked  # not for `--help`
 
     try:
-        said = checked(subject, type_, object_, {k: v for k, v in row.items() if k in _OPTIONS})
+        statement = checked(
+            subject, type_, object_, {k: v for k, v in row.items() if k in _OPTIONS}
+        )
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
-    told = row.get("occurred_at")
-    body = json.dumps([said.subject, said.type, said.object, said.fact, said.modality])
-    dates = [stamp(moment) if moment else "" for moment in (said.valid_at, said.invalid_at, told)]
+    occurred_at = row.get("occurred_at")
+    body = json.dumps(
+        [statement.subject, statement.type, statement.object, statement.fact, statement.modality]
+    )
+    dates = [
+        stamp(message_time) if message_time else ""
+        for message_time in (statement.valid_at, statement.invalid_at, occurred_at)
+    ]
     row.setdefault("idempotency_key", f"triples:{digest(body, *dates)[:40]}")
     return {**row, "subject": subject, "type": type_, "object": object_}
 

@@ -91,26 +91,28 @@ def read_whatsapp(text: str, name: str, remark: Callable[[str], None]) -> Iterat
     heads = [_head(line) for line in lines]
     day_first = _day_first([head for head in heads if head], name, remark)
     messages = _messages(zip(lines, heads, strict=True), day_first)
-    for day, said in groupby(messages, key=lambda message: message["occurred_at"].date()):
-        kept = list(said)
+    for day, messages_of_day in groupby(
+        messages, key=lambda message: message["occurred_at"].date()
+    ):
+        kept = list(messages_of_day)
         began = kept[0]["occurred_at"]
         yield from message_items(kept, began, Position("whatsapp", session=str(day)), name)
 
 
 def _messages(lines: Iterable[tuple[str, _Head | None]], day_first: bool) -> Iterator[Item]:
-    held: Item | None = None
+    message: Item | None = None
     for line, head in lines:
         when = head.at(day_first=day_first) if head else None
         if head is None or when is None:
-            if held is not None:
-                held["lines"].append(line)
+            if message is not None:
+                message["lines"].append(line)
             continue
-        yield from _finished(held)
-        held = None
+        yield from _finished(message)
+        message = None
         if sender := _SENDER.match(line, head.end):
             who = sender[1].strip().removeprefix("~").strip()
-            held = {"lines": [line[sender.end() :]], "name": who, "occurred_at": when}
-    yield from _finished(held)
+            message = {"lines": [line[sender.end() :]], "name": who, "occurred_at": when}
+    yield from _finished(message)
 
 
 def _finished(message: Item | None) -> Iterator[Item]:
@@ -152,9 +154,9 @@ def _day_first(heads: list[_Head], name: str, remark: Callable[[str], None]) -> 
         back.append(sum(later < earlier for earlier, later in pairwise(found)))
     if back[0] != back[1]:
         return back[0] < back[1]
-    unsure = next((head for head in heads if head.numbers[0] != head.numbers[1]), None)
-    if unsure and (when := unsure.at(day_first=True)):
-        one, two, year = unsure.numbers
+    ambiguous = next((head for head in heads if head.numbers[0] != head.numbers[1]), None)
+    if ambiguous and (when := ambiguous.at(day_first=True)):
+        one, two, year = ambiguous.numbers
         remark(
             f"{name}: nothing tells whether the day or the month comes first; {one}/{two}/{year} "
             f"is taken as {when.day} {when:%B}"

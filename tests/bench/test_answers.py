@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from graphmem.bench.answering import NO_ANSWER, declines, token_f1
-from graphmem.bench.dataset import Asked
-from graphmem.doors.cli import run
+from graphmem.bench.dataset import GoldQuestion
+from graphmem.doors.cli import run_cli
 from graphmem.testing.llm_server import LocalModelServer, Refusal, Request, Status
 from tests.bench import files
 
 
-def asked(answer: str | None, category: str = "single-hop", **more: Any) -> Asked:
-    return Asked("1", "?", category, answer=answer, **more)
+def asked(answer: str | None, category: str = "single-hop", **more: Any) -> GoldQuestion:
+    return GoldQuestion("1", "?", category, answer=answer, **more)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def asked(answer: str | None, category: str = "single-hop", **more: Any) -> Aske
         ("in May", asked(None, "adversarial", unanswerable=True), 0.0),
     ],
 )
-def test_token_f1(answer: str, question: Asked, f1: float) -> None:
+def test_token_f1(answer: str, question: GoldQuestion, f1: float) -> None:
     assert token_f1(answer, question) == pytest.approx(f1)
 
 
@@ -69,7 +69,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_answers_are_scored(tmp_path: Path, model: LocalModelServer) -> None:
     out = tmp_path / "run"
     command = ["bench", "run", "locomo", str(files.locomo(tmp_path)), "--out", str(out), "--answer"]
-    assert run(command) == 0
+    assert run_cli(command) == 0
     found = json.loads((out / "result.json").read_text())
     assert found["plan"]["extract"] == "rules"
     assert found["ingest"]["model_calls"] == 0
@@ -87,7 +87,7 @@ def test_answers_are_scored(tmp_path: Path, model: LocalModelServer) -> None:
     assert "| unusable |" in (out / "result.md").read_text()
     # Six questions are answered; of the one that cannot be, no verdict is needed.
     assert len(model.chats) == 11
-    assert run(command) == 0
+    assert run_cli(command) == 0
     assert len(model.chats) == 11
 
 
@@ -97,11 +97,11 @@ def test_a_model_that_is_down_stops_the_run_which_goes_on_later(
     path, out = files.locomo(tmp_path), tmp_path / "run"
     command = ["bench", "run", "locomo", str(path), "--out", str(out), "--answer"]
     model.script(*[Status(401, "no such key")] * 8)
-    assert run(command) == 1
+    assert run_cli(command) == 1
     assert "no such key" in capsys.readouterr().err
     while model.unused:
-        assert run(command) == 1
-    assert run(command) == 0
+        assert run_cli(command) == 1
+    assert run_cli(command) == 0
     assert json.loads((out / "result.json").read_text())["answers"]["overall"]["judge"] > 0
 
 
@@ -117,7 +117,7 @@ def test_a_verdict_that_cannot_be_read_is_told(
         monkeypatch.setenv("GRAPHMEM_LLM", "openai:test-model")
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         path = files.locomo(tmp_path)
-        assert run(["bench", "run", "locomo", str(path), "--out", str(out), "--answer"]) == 0
+        assert run_cli(["bench", "run", "locomo", str(path), "--out", str(out), "--answer"]) == 0
     lines = [json.loads(line) for line in (out / "answers.jsonl").read_text().splitlines()]
     judged = [line for line in lines if line.get("reason")]
     assert len(judged) == 5, "of the one that cannot be answered no verdict is needed"
@@ -135,7 +135,7 @@ def test_a_rubric_is_judged_point_by_point(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setenv("GRAPHMEM_LLM", "openai:test-model")
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         path = files.beam(tmp_path)
-        assert run(["bench", "run", "beam", str(path), "--out", str(out), "--answer"]) == 0
+        assert run_cli(["bench", "run", "beam", str(path), "--out", str(out), "--answer"]) == 0
     answers = json.loads((out / "result.json").read_text())["answers"]
     assert answers["information_extraction"]["judge"] == 1
     assert answers["overall"]["judge"] == 1

@@ -11,7 +11,7 @@ import pytest
 
 from graphmem import Memory
 from graphmem.bench.probes import half_of, probes
-from graphmem.doors.cli import run
+from graphmem.doors.cli import run_cli
 from graphmem.model import Turn
 from graphmem.retrieve.rank.weights import Weights
 
@@ -42,14 +42,14 @@ def contents(folder: Path) -> tuple[Any, ...]:
 def test_a_store_finds_its_own_facts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = filled(tmp_path / "store")
     before = contents(store)
-    assert run(["bench", "--on", str(store), "--user", "zoe", "--json"]) == 0
+    assert run_cli(["bench", "--on", str(store), "--user", "zoe", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found["probes"]) == {"overall", "relation", "half"}
     assert found["probes"]["relation"]["questions"] >= 10
     assert found["probes"]["half"]["recall@10"] >= 0.9
     assert found["probes"]["relation"]["recall@5"] >= 0.9
     assert contents(store) == before
-    assert run(["bench", "--on", str(store), "--user", "zoe", "--probes", "10"]) == 0
+    assert run_cli(["bench", "--on", str(store), "--user", "zoe", "--probes", "10"]) == 0
     printed = capsys.readouterr().out
     assert "| overall | 10 |" in printed
     assert "for example: " in printed
@@ -83,25 +83,25 @@ def test_tuning_is_judged_on_the_other_half(
 ) -> None:
     store, file = filled(tmp_path / "store"), tmp_path / "weights.json"
     command = ["bench", "--on", str(store), "--user", "zoe", "--tune", str(file)]
-    assert run([*command, "--json"]) == 0
+    assert run_cli([*command, "--json"]) == 0
     tuned = json.loads(capsys.readouterr().out)["tuned"]
     assert tuned["held_out_recall@5"]["n"] >= 20
     assert tuned["written"] == (tuned["held_out_recall@5"]["mean"] > 0) == file.is_file()
     if file.is_file():
         assert Weights.read(file).signals.keys() == Weights.read(file).signals.keys()
-    assert run([*command, "--probes", "12"]) == 2
+    assert run_cli([*command, "--probes", "12"]) == 2
     assert "too little to tune on" in capsys.readouterr().err
 
 
 def test_bad_calls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = filled(tmp_path / "store")
-    assert run(["bench", "--on", str(store)]) == 2
+    assert run_cli(["bench", "--on", str(store)]) == 2
     assert "a scope needs a user_id" in capsys.readouterr().err
-    assert run(["bench", "--on", str(store), "--user", "nobody"]) == 2
+    assert run_cli(["bench", "--on", str(store), "--user", "nobody"]) == 2
     assert "nothing to ask about" in capsys.readouterr().err
-    assert run(["bench", "--on", str(tmp_path / "gone"), "--user", "zoe"]) == 2
+    assert run_cli(["bench", "--on", str(tmp_path / "gone"), "--user", "zoe"]) == 2
     assert "there is no store" in capsys.readouterr().err
-    assert run(["bench", "--on", str(store), "compare", "a", "b"]) == 2
+    assert run_cli(["bench", "--on", str(store), "compare", "a", "b"]) == 2
     assert "without a further command" in capsys.readouterr().err
-    assert run(["bench"]) == 0
+    assert run_cli(["bench"]) == 0
     assert "graphmem bench run locomo" in capsys.readouterr().out

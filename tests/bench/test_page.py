@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graphmem.bench.tables import ablation
-from graphmem.doors.cli import run
+from graphmem.doors.cli import run_cli
 from tests.bench import files
 
 PEERS = {
@@ -38,11 +38,11 @@ PEERS = {
 
 def test_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, path in (("locomo", files.locomo(tmp_path)), ("musique", files.musique(tmp_path)[0])):
-        assert run(["bench", "run", name, str(path), "--out", str(tmp_path / name)]) == 0
+        assert run_cli(["bench", "run", name, str(path), "--out", str(tmp_path / name)]) == 0
     peers = files.write(tmp_path, "peers.json", PEERS)
     out = tmp_path / "docs" / "benchmarks.md"
     sources = [str(tmp_path / "locomo"), str(tmp_path / "musique"), str(peers)]
-    assert run(["bench", "page", *sources, "--out", str(out)]) == 0
+    assert run_cli(["bench", "page", *sources, "--out", str(out)]) == 0
     text = out.read_text()
     assert "## LoCoMo: entities and facts by the rules, no model" in text
     assert "`graphmem bench run musique PATH/musique.json`" in text
@@ -55,15 +55,15 @@ def test_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(pictures) == 4
     assert all((out.parent / name).read_text().startswith("<svg") for name in pictures)
     assert {p.name for p in out.parent.iterdir()} == {"benchmarks.md", *pictures}
-    assert run(["bench", "page", *sources, "--out", str(out), "--json"]) == 0
+    assert run_cli(["bench", "page", *sources, "--out", str(out), "--json"]) == 0
     assert out.read_text() == text
 
 
 def test_what_is_no_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     strange = files.write(tmp_path, "x.json", json.dumps({"a": 1}))
-    assert run(["bench", "page", str(strange), "--out", str(tmp_path / "p.md")]) == 2
+    assert run_cli(["bench", "page", str(strange), "--out", str(tmp_path / "p.md")]) == 2
     assert "neither a run's result, nor" in capsys.readouterr().err
-    assert run(["bench", "page", str(tmp_path), "--out", str(tmp_path / "p.md")]) == 2
+    assert run_cli(["bench", "page", str(tmp_path), "--out", str(tmp_path / "p.md")]) == 2
     assert "no finished run in this folder" in capsys.readouterr().err
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from graphmem.bench.runs import Run as Folder
-from graphmem.doors.cli import run
+from graphmem.bench.runs import BenchRun as Folder
+from graphmem.doors.cli import run_cli
 from graphmem.settings import Settings
 from tests.bench import files
 
@@ -21,7 +21,7 @@ SOME = 30
 CHILD = """
 import sys
 from contextlib import contextmanager
-from graphmem.doors.cli import bench, run
+from graphmem.doors.cli import bench, run_cli as run
 
 @contextmanager
 def told():
@@ -33,7 +33,7 @@ run(["bench", "run", "locomo", sys.argv[1], "--out", sys.argv[2]])
 
 
 def bench(*arguments: str | Path) -> int:
-    return run(["bench", *map(str, arguments)])
+    return run_cli(["bench", *map(str, arguments)])
 
 
 def result(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from graphmem.bench.dataset import UNIT
-from graphmem.bench.sets import SETS, load
+from graphmem.bench.sets import SETS, load_dataset
 from graphmem.errors import UsageError
 from tests.bench import files
 
@@ -16,7 +16,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def test_locomo(tmp_path: Path) -> None:
-    data = load("locomo", files.locomo(tmp_path))
+    data = load_dataset("locomo", files.locomo(tmp_path))
     one, two = data.corpora
     assert (one.id, two.id) == ("talk-1", "talk-2")
     assert [len(item["content"]) for item in one.items] == [3, 2]
@@ -36,7 +36,7 @@ def test_locomo(tmp_path: Path) -> None:
 
 
 def test_longmemeval(tmp_path: Path) -> None:
-    data = load("longmemeval", files.write(tmp_path, "oracle.json", files.LONGMEMEVAL))
+    data = load_dataset("longmemeval", files.write(tmp_path, "oracle.json", files.LONGMEMEVAL))
     bike, piano = data.corpora
     (question,) = bike.questions
     assert question.gold == {"S1:1"}
@@ -60,7 +60,7 @@ def test_longmemeval_without_gold(tmp_path: Path) -> None:
         ],
         "questions": [{"id": "q", "question": "What do I do?", "answer": 2}],
     }
-    data = load("longmemeval", files.write(tmp_path, "sample.json", {"data": [row]}))
+    data = load_dataset("longmemeval", files.write(tmp_path, "sample.json", {"data": [row]}))
     assert len(data.corpora[0].items) == 2
     assert data.corpora[0].questions[0].answer == "2"
     assert data.notes == ("1 questions come without gold: they count for answers only",)
@@ -68,7 +68,7 @@ def test_longmemeval_without_gold(tmp_path: Path) -> None:
 
 def test_musique_with_given_triples(tmp_path: Path) -> None:
     questions, triples = files.musique(tmp_path)
-    data = load("musique", questions, triples=triples)
+    data = load_dataset("musique", questions, triples=triples)
     (corpus,) = data.corpora
     assert [item["metadata"][UNIT] for item in corpus.items] == ["0", "1", "2", "3"]
     assert corpus.questions[0].gold == {"0", "1"}
@@ -85,7 +85,7 @@ def test_musique_with_given_triples(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["hotpotqa", "2wiki"])
 def test_supporting_titles(tmp_path: Path, name: str, corpus: object) -> None:
     files.write(tmp_path, "x_corpus.json", corpus)
-    data = load(name, files.write(tmp_path, "x.json", files.HOTPOT))
+    data = load_dataset(name, files.write(tmp_path, "x.json", files.HOTPOT))
     assert data.name == name
     assert data.corpora[0].questions[0].gold == {"1", "2"}
     assert data.corpora[0].questions[0].category == "bridge"
@@ -97,8 +97,8 @@ def test_beam_as_a_folder_and_as_rows(tmp_path: Path) -> None:
         "chat": [part["turns"] for part in files.BEAM_CHAT],
         "probing_questions": repr(files.BEAM_QUESTIONS),
     }
-    as_rows = load("beam", files.write(tmp_path, "rows.jsonl", json.dumps(row)))
-    as_folder = load("beam", files.beam(tmp_path))
+    as_rows = load_dataset("beam", files.write(tmp_path, "rows.jsonl", json.dumps(row)))
+    as_folder = load_dataset("beam", files.beam(tmp_path))
     for data in (as_folder, as_rows):
         (corpus,) = data.corpora
         texts = [m["content"] for item in corpus.items for m in item["content"]]
@@ -117,7 +117,7 @@ def test_beam_as_a_folder_and_as_rows(tmp_path: Path) -> None:
 def test_beam_with_repeated_ids_names_no_gold(tmp_path: Path) -> None:
     plans = [{"plan-1": files.BEAM_CHAT}, {"plan-2": files.BEAM_CHAT}]
     row = {"chat": plans, "conversation_id": "1", "probing_questions": files.BEAM_QUESTIONS}
-    data = load("beam", files.write(tmp_path, "rows.json", [row]))
+    data = load_dataset("beam", files.write(tmp_path, "rows.json", [row]))
     (corpus,) = data.corpora
     assert len(corpus.session_of) == 8
     assert not any(question.gold for question in corpus.questions)
@@ -126,7 +126,7 @@ def test_beam_with_repeated_ids_names_no_gold(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_lihua(tmp_path: Path, zipped: bool) -> None:
-    data = load("lihua", files.lihua(tmp_path, zipped=zipped))
+    data = load_dataset("lihua", files.lihua(tmp_path, zipped=zipped))
     (corpus,) = data.corpora
     first, second = corpus.items
     assert first["content"][0]["name"] == "Anouk"
@@ -161,19 +161,19 @@ BAD: list[tuple[str, object, str]] = [
 def test_bad_files_are_named(tmp_path: Path, name: str, value: object, message: str) -> None:
     path = files.write(tmp_path, "bad.json", value)
     with pytest.raises(UsageError, match=message):
-        load(name, path)
+        load_dataset(name, path)
 
 
 def test_bad_calls_are_named(tmp_path: Path) -> None:
     path = files.locomo(tmp_path)
     with pytest.raises(UsageError, match="known are: locomo, longmemeval"):
-        load("locomoco", path)
+        load_dataset("locomoco", path)
     with pytest.raises(UsageError, match="no such file or folder"):
-        load("locomo", tmp_path / "gone.json")
+        load_dataset("locomo", tmp_path / "gone.json")
     with pytest.raises(UsageError, match="for sets of passages"):
-        load("locomo", path, triples=path)
+        load_dataset("locomo", path, triples=path)
     with pytest.raises(UsageError, match="not JSON"):
-        load("locomo", files.write(tmp_path, "cut.json", '[{"sample_id": '))
+        load_dataset("locomo", files.write(tmp_path, "cut.json", '[{"sample_id": '))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_bad_calls_are_named(tmp_path: Path) -> None:
 def test_the_real_sets(name: str, path: str, questions: int, with_gold: int) -> None:
     if not SHARED.is_dir():
         pytest.skip("the evaluation data is not here")
-    data = load(name, SHARED / path)
+    data = load_dataset(name, SHARED / path)
     asked = [question for corpus in data.corpora for question in corpus.questions]
     assert len(asked) == questions
     assert sum(bool(question.gold) for question in asked) == with_gold

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from graphmem import ExtractionOptions, Memory, Settings
-from graphmem.doors.cli import run
+from graphmem.doors.cli import run_cli
 from graphmem.errors import UsageError
 from graphmem.testing.llm_server import LocalModelServer, Status
 from tests.engine.model_script import ANSWER, TEXT
@@ -101,10 +101,10 @@ def test_a_pending_episode_is_read_as_its_call_wanted(
 
 def test_own_prompts(server: LocalModelServer, tmp_path: Path) -> None:
     folder = tmp_path / "prompts"
-    assert run(["prompts", str(folder)]) == 0
+    assert run_cli(["prompts", str(folder)]) == 0
     prompt = folder / "extract.md"
     prompt.write_text(prompt.read_text().replace("You read what", "You, a careful cook, read what"))
-    assert run(["prompts", str(folder)]) == 0  # and leaves it as it is
+    assert run_cli(["prompts", str(folder)]) == 0  # and leaves it as it is
     assert (folder / "README.md").exists()
     with Memory("memory://", user_id="ada", settings=settings(server, prompts=str(folder))) as m:
         m.add(TEXT)
@@ -113,7 +113,7 @@ def test_own_prompts(server: LocalModelServer, tmp_path: Path) -> None:
 
 def test_prompts_that_have_gone_leave_it_pending(server: LocalModelServer, tmp_path: Path) -> None:
     folder = tmp_path / "prompts"
-    assert run(["prompts", str(folder)]) == 0
+    assert run_cli(["prompts", str(folder)]) == 0
     call = ExtractionOptions(prompts=folder)
     server.script(Status(500))
     with Memory(tmp_path / "s", user_id="ada", settings=settings(server)) as memory:
@@ -123,7 +123,7 @@ def test_prompts_that_have_gone_leave_it_pending(server: LocalModelServer, tmp_p
         (receipt,) = memory.resume()
         assert receipt.status == "pending"
         assert str(folder) in str(receipt.reason)
-        assert run(["prompts", str(folder)]) == 0
+        assert run_cli(["prompts", str(folder)]) == 0
         assert [r.status for r in memory.resume()] == ["done"]
 
 

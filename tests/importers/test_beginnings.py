@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from graphmem.importers import Conversation, Item, Reader
+from graphmem.importers import Conversation, FileReader, Item
 from graphmem.importers.items import LONGEST_EPISODE, MOST_MESSAGES, Position, message_items
 
 AT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -153,7 +153,7 @@ def test_files_of_every_chat_keep_their_beginnings(
     def read(count: int) -> Item:
         path = tmp_path / "chat"
         path.write_text(written(count))
-        (item,) = Reader(path, format)
+        (item,) = FileReader(path, format)
         return item
 
     whole = read(6)

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from graphmem.errors import UsageError
-from graphmem.importers import Item, Reader, Unreadable, detect, walk
+from graphmem.importers import FileReader, Item, Unreadable, detect, walk
 
 
 def read(path: Path, text: str, format: str | None = None, at: Any = None) -> list[Item]:
     path.parent.mkdir(exist_ok=True, parents=True)
     path.write_bytes(text.encode())
-    return list(Reader(path, format, at))
+    return list(FileReader(path, format, at))
 
 
 def said(items: list[Item]) -> list[tuple[str | None, str]]:
@@ -105,7 +105,7 @@ def test_day_or_month_first(
 ) -> None:
     path = tmp_path / "chat.txt"
     path.write_text("".join(f"{date}, 10:00 - Bo: hi\n" for date in dates))
-    reader = Reader(path)
+    reader = FileReader(path)
     assert times(list(reader))[0].startswith(expected)
     assert bool(reader.remarks) == remarked
     if remarked:
@@ -261,7 +261,7 @@ def test_the_users_of_an_export_name_its_speakers(tmp_path: Path) -> None:
 def test_users_that_cannot_be_read_cost_only_the_names(tmp_path: Path) -> None:
     (tmp_path / "users.json").write_text("[{")
     (tmp_path / "d.json").write_text(json.dumps(DAY))
-    reader = Reader(tmp_path / "d.json")
+    reader = FileReader(tmp_path / "d.json")
     assert said(list(reader))[0][0] == "U2"
     assert reader.remarks[0].startswith("d.json: speakers stay without names: users.json, line 1")
 
@@ -315,7 +315,7 @@ def test_json_of_no_known_form_is_refused(tmp_path: Path, value: object) -> None
 def test_lines_of_json_that_begin_badly_are_bad_lines(tmp_path: Path, text: str) -> None:
     assert detect_written(tmp_path / "c.jsonl", text) == "jsonl"
     with pytest.raises(UsageError, match=r"c\.jsonl, line [12]: ") as raised:
-        list(Reader(tmp_path / "c.jsonl"))
+        list(FileReader(tmp_path / "c.jsonl"))
     assert not isinstance(raised.value, Unreadable)
 
 

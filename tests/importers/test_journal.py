@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graphmem.importers import Reader, detect
+from graphmem.importers import FileReader, detect
 
 AT = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -15,7 +15,7 @@ AT = datetime(2020, 1, 1, tzinfo=UTC)
 def parts(path: Path, text: str, at: datetime | None = None) -> list[tuple[str | None, str]]:
     path.write_bytes(text.encode())
     found = []
-    for item in Reader(path, at=at):
+    for item in FileReader(path, at=at):
         when = item.get("occurred_at")
         found.append((f"{when:%Y-%m-%d}" if when else None, item["content"].strip()))
     return found
@@ -81,7 +81,7 @@ def test_a_heading_counts_until_the_next_of_its_rank(tmp_path: Path) -> None:
         ("2024-06-05", "### Home\n\nFive."),
         ("2020-01-01", "## Ideas\n\nSix."),
     ]
-    item = next(iter(Reader(tmp_path / "d.md")))
+    item = next(iter(FileReader(tmp_path / "d.md")))
     assert item["metadata"]["title"] == "Diary"
 
 

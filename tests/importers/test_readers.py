@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from graphmem.errors import UsageError
-from graphmem.importers import FORMATS, Item, Reader, detect, walk
+from graphmem.importers import IMPORT_FORMATS, FileReader, Item, detect, walk
 from graphmem.importers.items import LONGEST_EPISODE, MOST_MESSAGES
 
 
 def read(path: Path, text: str | bytes, format: str | None = None, at: Any = None) -> list[Item]:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return list(Reader(path, format, at))
+    return list(FileReader(path, format, at))
 
 
 def said(item: Item) -> list[str]:
@@ -60,7 +60,7 @@ def test_the_time_of_the_file_counts_only_when_asked_for(tmp_path: Path) -> None
     path = tmp_path / "n.txt"
     path.write_text("x")
     os.utime(path, (1_700_000_000, 1_700_000_000))
-    (item,) = Reader(path, at="mtime")
+    (item,) = FileReader(path, at="mtime")
     assert item["occurred_at"] == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 
 
@@ -356,7 +356,7 @@ def test_an_export_as_the_zip_file_that_it_comes_in(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("user.json", "{}")
         archive.writestr("conversations.json", body)
-    reader = Reader(path)
+    reader = FileReader(path)
     (item,) = reader
     assert reader.format == "chatgpt"
     assert said(item) == ["Hi"]
@@ -370,7 +370,7 @@ def test_a_zip_file_that_is_no_export_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.txt", "x")
     with pytest.raises(UsageError, match=r"without conversations\.json: not a ChatGPT export"):
-        Reader(path)
+        FileReader(path)
 
 
 def test_a_conversation_of_another_shape_is_refused_with_its_line(tmp_path: Path) -> None:
@@ -449,13 +449,13 @@ def test_the_format_is_found_out(tmp_path: Path, name: str, text: str, format: s
 @pytest.mark.parametrize("text", ["", "plain words", "[]", '[{"email": "x"}]', "[1]"])
 def test_a_format_that_cannot_be_told_lists_the_known_ones(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
-    with pytest.raises(UsageError, match="cannot tell its format.*" + ", ".join(FORMATS)):
+    with pytest.raises(UsageError, match="cannot tell its format.*" + ", ".join(IMPORT_FORMATS)):
         detect(tmp_path / "a.json")
 
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown format 'csv'; known: text, markdown"):
-        Reader(tmp_path / "a", "csv")
+        FileReader(tmp_path / "a", "csv")
 
 
 def test_folders_are_walked_in_order_without_hidden_files(tmp_path: Path) -> None:
@@ -473,4 +473,4 @@ def test_paths_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no file to ingest in this folder"):
         list(walk([tmp_path]))
     with pytest.raises(UsageError, match="no such file"):
-        Reader(tmp_path / "missing.txt")
+        FileReader(tmp_path / "missing.txt")

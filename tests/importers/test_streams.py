@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from graphmem.errors import UsageError
 from graphmem.importers import streams
-from graphmem.importers.streams import JsonStream, decoded, lines
+from graphmem.importers.streams import JsonStream, decoded, numbered_lines
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -60,7 +60,7 @@ def test_text_that_ends_inside_a_character_is_refused() -> None:
 def test_lines_keep_their_numbers_and_only_newlines_end_them() -> None:
     text = "one\r\n\ntwo\u2028still two\x85too\nlast"
     for size in (1, 2, 3, 100):
-        assert list(lines(cut(text, size))) == [
+        assert list(numbered_lines(cut(text, size))) == [
             (1, "one"),
             (2, ""),
             (3, "two\u2028still two\x85too"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from graphmem.errors import UsageError
-from graphmem.importers import Item, Reader, Unreadable, detect, walk
+from graphmem.importers import FileReader, Item, Unreadable, detect, walk
 
 Write = Callable[..., Path]
 
@@ -25,7 +25,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def _rows(path: Path, format: str | None = None, at: Any = None) -> list[Item]:
-    return list(Reader(path, format, at))
+    return list(FileReader(path, format, at))
 
 
 def _ends(items: list[Item]) -> list[tuple[str, str, str]]:
@@ -81,9 +81,8 @@ def test_a_key_tells_rows_apart_and_knows_them_again(write: Write) -> None:
     one = [item["idempotency_key"] for item in _rows(write(text))]
     assert len(set(one)) == 2
     assert one == [item["idempotency_key"] for item in _rows(write(text, "copy.csv"))]
-    dated = Reader(write(text), None, _rows(write("subject,type,object,date\na,b,c,2020-01-01"))[0][
-        "occurred_at"
-    ])  # fmt: skip
+    (first,) = _rows(write("subject,type,object,date\na,b,c,2020-01-01"))
+    dated = FileReader(write(text), None, first["occurred_at"])
     assert {item["idempotency_key"] for item in dated}.isdisjoint(one)
 
 

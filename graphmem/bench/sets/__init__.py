@@ -11,17 +11,17 @@ from graphmem.bench.sets import beam, lihua, locomo, longmemeval, passages
 from graphmem.errors import UsageError
 
 SETS: Mapping[str, Callable[..., Dataset]] = {
-    "locomo": locomo.load,
-    "longmemeval": longmemeval.load,
-    "musique": partial(passages.load, name="musique"),
-    "hotpotqa": partial(passages.load, name="hotpotqa"),
-    "2wiki": partial(passages.load, name="2wiki"),
-    "beam": beam.load,
-    "lihua": lihua.load,
+    "locomo": locomo.load_locomo,
+    "longmemeval": longmemeval.load_longmemeval,
+    "musique": partial(passages.load_passages, name="musique"),
+    "hotpotqa": partial(passages.load_passages, name="hotpotqa"),
+    "2wiki": partial(passages.load_passages, name="2wiki"),
+    "beam": beam.load_beam,
+    "lihua": lihua.load_lihua,
 }
 
 
-def load(
+def load_dataset(
     name: str, path: Path, *, corpus: Path | None = None, triples: Path | None = None
 ) -> Dataset:
     """Read a data set from a path of the user's.

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.dataset import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
+from graphmem.bench.dataset import Corpus, Dataset, GoldQuestion, digest_of, needed, read_json, rows
 from graphmem.errors import UsageError
 
 _LABEL = re.compile(r"\s*->->\s*[\d,\s]*$")  # of the plan that a message was made from
@@ -27,7 +27,7 @@ _ANSWERS = ("answer", "ideal_answer", "ideal_response", "ideal_summary", "expect
 _ANCHOR = "%B-%d-%Y"
 
 
-def load(path: Path, **_: Any) -> Dataset:
+def load_beam(path: Path, **_: Any) -> Dataset:
     """Read one chat, a folder of chats, or a file of rows."""
     notes: list[str] = []
     if path.is_dir():
@@ -139,12 +139,12 @@ def _anchor(batch: list[Mapping[str, Any]]) -> datetime | None:
 
 def _questions(
     probing: Mapping[str, Any], user: str, sessions: Mapping[str, str], where: str
-) -> Iterator[Asked]:
+) -> Iterator[GoldQuestion]:
     for ability, questions in probing.items():
         for number, row in enumerate(questions):
             gold = {id for id in _ids(row.get("source_chat_ids")) if id in sessions}
             answer = next((row[key] for key in _ANSWERS if row.get(key)), None)
-            yield Asked(
+            yield GoldQuestion(
                 f"{user}:{ability}:{number + 1}",
                 needed(row, "question", str, f"{where}, {ability} {number + 1}"),
                 str(ability),

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.dataset import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
+from graphmem.bench.dataset import Corpus, Dataset, GoldQuestion, digest_of, needed, read_json, rows
 from graphmem.errors import UsageError
 
 _STAMP = re.compile(r"(20\d{6})[_ ]?(\d\d)[:：_-]?(\d\d)(?!\d)")
@@ -26,7 +26,7 @@ _OWNER = "LiHua"
 _FIRST_LINES = 3
 
 
-def load(path: Path, **_: Any) -> Dataset:
+def load_lihua(path: Path, **_: Any) -> Dataset:
     """Read questions and chats."""
     queries = path if path.is_file() else _queries(path)
     root = path if path.is_dir() else path.parent.parent
@@ -87,24 +87,24 @@ def _stamp(name: str, text: str) -> str | None:
 
 
 def _messages(text: str, conversation: str) -> Iterator[dict[str, str]]:
-    held: dict[str, str] | None = None
+    message: dict[str, str] | None = None
     number = 0
     for line in text.splitlines():
         if not line.strip() or line.lstrip().lower().startswith("time"):
             continue
         match = _LINE.fullmatch(line)
-        if match is None and held is not None:
-            held["content"] += "\n" + line.strip()
+        if match is None and message is not None:
+            message["content"] += "\n" + line.strip()
             continue
-        if held:
-            yield held
+        if message:
+            yield message
         number += 1
         id = f"{conversation}:{number}"
-        held = {"content": line.strip(), "id": id}
+        message = {"content": line.strip(), "id": id}
         if match:
-            held = {"content": match[2].strip(), "name": match[1].strip(), "id": id}
-    if held:
-        yield held
+            message = {"content": match[2].strip(), "name": match[1].strip(), "id": id}
+    if message:
+        yield message
 
 
 def _item(messages: list[dict[str, str]], stamp: str, number: int) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _item(messages: list[dict[str, str]], stamp: str, number: int) -> dict[str, 
     }
 
 
-def _asked(queries: Path, known: set[str], lost: list[str]) -> Iterator[Asked]:
+def _asked(queries: Path, known: set[str], lost: list[str]) -> Iterator[GoldQuestion]:
     for number, (where, row) in enumerate(_rows(queries), start=1):
         plain = {key.lower().replace("gold answer", "answer"): v for key, v in row.items()}
         gold = set()
@@ -126,7 +126,7 @@ def _asked(queries: Path, known: set[str], lost: list[str]) -> Iterator[Asked]:
                 gold.add(stamp)
             else:
                 lost.append(stamp)
-        yield Asked(
+        yield GoldQuestion(
             str(number),
             needed(plain, "question", str, where),
             str(plain.get("type") or "other").strip(),

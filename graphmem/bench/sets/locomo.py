@@ -13,14 +13,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.dataset import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
+from graphmem.bench.dataset import Corpus, Dataset, GoldQuestion, digest_of, needed, read_json, rows
 from graphmem.importers.locomo import read_locomo
 
 _EVIDENCE = re.compile(r"\bD(\d+):(\d+)")
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: "adversarial"}
 
 
-def load(path: Path, **_: Any) -> Dataset:
+def load_locomo(path: Path, **_: Any) -> Dataset:
     """Read ``locomo10.json`` or a part of it."""
     malformed: list[str] = []
     samples = read_json(path)
@@ -38,7 +38,9 @@ def load(path: Path, **_: Any) -> Dataset:
     return Dataset("locomo", "turn", tuple(corpora), _notes(malformed), digest_of([path]))
 
 
-def _question(row: Any, where: str, sample: str, turns: set[str], malformed: list[str]) -> Asked:
+def _question(
+    row: Any, where: str, sample: str, turns: set[str], malformed: list[str]
+) -> GoldQuestion:
     number = int(where.rpartition(" ")[2])
     gold = set()
     for text in row.get("evidence") or ():
@@ -48,7 +50,7 @@ def _question(row: Any, where: str, sample: str, turns: set[str], malformed: lis
             malformed.append(str(text))
     adversarial = row.get("category") == 5
     answer = row.get("answer")
-    return Asked(
+    return GoldQuestion(
         f"{sample}:{number}",
         needed(row, "question", str, where),
         CATEGORIES.get(row.get("category"), str(row.get("category"))),

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.dataset import Asked, Corpus, Dataset, digest_of, needed, read_json, rows
+from graphmem.bench.dataset import Corpus, Dataset, GoldQuestion, digest_of, needed, read_json, rows
 from graphmem.errors import UsageError
 
 _DATE = re.compile(r"(\d{4})/(\d\d)/(\d\d)\s*(?:\(\w+\))?\s*(\d\d):(\d\d)")
 
 
-def load(path: Path, **_: Any) -> Dataset:
+def load_longmemeval(path: Path, **_: Any) -> Dataset:
     """Read ``longmemeval_s``, ``_m`` or ``_oracle``."""
     value = read_json(path)
     if isinstance(value, Mapping) and isinstance(value.get("data"), list):
@@ -50,12 +50,12 @@ def _published(row: Mapping[str, Any], where: str) -> Corpus:
     for number, (turns, date, name) in enumerate(zip(histories, dates, names, strict=True)):
         item = _session(turns, date, id, number, where)
         items.append(item)
-        for message, turn in zip(item["content"], _said(turns), strict=True):
+        for message, turn in zip(item["content"], _with_text(turns), strict=True):
             sessions[message["id"]] = str(name)
             if turn.get("has_answer"):
                 gold.add(message["id"])
     abstains = id.endswith("_abs")
-    asked = Asked(
+    asked = GoldQuestion(
         id,
         needed(row, "question", str, where),
         "abstention" if abstains else str(row.get("question_type")),
@@ -75,11 +75,11 @@ def _plain(row: Mapping[str, Any], where: str) -> Corpus:
     for turn in turns:
         by_date.setdefault(str(turn.get("date", "")), []).append(turn)
     items = tuple(
-        _session(said, date, id, number, where)
-        for number, (date, said) in enumerate(by_date.items())
+        _session(turns_of_day, date, id, number, where)
+        for number, (date, turns_of_day) in enumerate(by_date.items())
     )
     asked = tuple(
-        Asked(
+        GoldQuestion(
             f"{id}:{question.get('id', number)}",
             needed(question, "question", str, where),
             str(row.get("question_type")),
@@ -99,7 +99,7 @@ def _session(
             "role": str(turn.get("role", "user")),
             "id": f"S{number + 1}:{at + 1}",
         }
-        for at, turn in enumerate(_said(turns))
+        for at, turn in enumerate(_with_text(turns))
     ]
     return {
         "content": messages,
@@ -109,7 +109,7 @@ def _session(
     }
 
 
-def _said(turns: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _with_text(turns: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Turns with something in them: a few of the published ones are empty."""
     return [turn for turn in turns if str(turn.get("content", "")).strip()]
 

@@ -14,7 +14,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphmem.bench.dataset import UNIT, Asked, Corpus, Dataset, digest_of, needed, read_json, rows
+from graphmem.bench.dataset import (
+    UNIT,
+    Corpus,
+    Dataset,
+    GoldQuestion,
+    digest_of,
+    needed,
+    read_json,
+    rows,
+)
 from graphmem.errors import UsageError
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
 
@@ -22,7 +31,7 @@ _ONE_OWNER = "passages"
 _PARTS = 3
 
 
-def load(
+def load_passages(
     path: Path, *, name: str, corpus: Path | None = None, triples: Path | None = None, **_: Any
 ) -> Dataset:
     """Read questions and passages; ``corpus`` is found beside the questions when not given."""
@@ -77,7 +86,7 @@ def _question(
     by_text: Mapping[tuple[str, str], str],
     by_title: Mapping[str, Sequence[str]],
     lost: list[str],
-) -> Asked:
+) -> GoldQuestion:
     gold: set[str] = set()
     for title, text in _needed(row, where):
         ids = [by_text[title, text]] if (title, text) in by_text else by_title.get(title, ())
@@ -88,7 +97,7 @@ def _question(
     answer = row.get("answer")
     if isinstance(answer, list):
         answer = answer[0] if answer else None
-    return Asked(
+    return GoldQuestion(
         id,
         needed(row, "question", str, where),
         str(row.get("type") or id.partition("__")[0]),

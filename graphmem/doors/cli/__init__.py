@@ -28,20 +28,60 @@ from graphmem.doors.cli import (
 )
 from graphmem.doors.cli.base import BROKEN_PIPE, INTERRUPTED, cli, exit_code, report
 
-__all__ = ["cli", "main"]
+__all__ = ["cli", "run_and_exit"]
 
-for module in (demo, write, relate, search, graph, as_of, cypher, types, care, migrate, bench):
-    for command in module.COMMANDS:
-        cli.add_command(command)
+# In the order of the help.
+_COMMANDS = (
+    demo.demo_command,
+    write.add_command,
+    write.ingest_command,
+    write.update_command,
+    write.delete_command,
+    write.delete_all_command,
+    write.resume_command,
+    relate.relate_command,
+    relate.unrelate_command,
+    relate.undo_command,
+    relate.merge_command,
+    relate.unmerge_command,
+    search.search_command,
+    search.context_command,
+    search.explain_command,
+    search.facts_command,
+    search.get_command,
+    search.episode_command,
+    search.history_command,
+    graph.relations_command,
+    graph.entities_command,
+    graph.entity_command,
+    graph.neighbours_command,
+    graph.paths_command,
+    graph.timeline_command,
+    graph.graph_command,
+    as_of.diff_command,
+    cypher.cypher_command,
+    types.types_command,
+    types.declare_type_command,
+    types.learn_types_command,
+    care.stats_command,
+    care.health_command,
+    care.verify_command,
+    care.rebuild_command,
+    care.prompts_command,
+    migrate.migrate_command,
+    bench.bench_command,
+)
+for _command in _COMMANDS:
+    cli.add_command(_command)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def run_and_exit(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(arguments))
+    sys.exit(run_cli(arguments))
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_cli(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code: errors become one line on standard error."""
     if sys.stdout is None or sys.stderr is None:  # closed by whoever started it
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as it runs

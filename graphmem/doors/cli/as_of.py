@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.base import at_time, command
-from graphmem.doors.cli.hints import asking, say_if_empty
-from graphmem.doors.cli.output import FIXED, note, plain, shown, table, when
+from graphmem.doors.cli.base import command, time_option
+from graphmem.doors.cli.hints import memory_to_ask, say_if_empty
+from graphmem.doors.cli.output import FIXED, as_text, note, print_table, show_json, when
 from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def reader(memory: Memory, *, everything: bool | None = None) -> tuple[Any, dict
 @click.argument("a", metavar="MOMENT")
 @click.argument("b", metavar="MOMENT")
 @click.argument("entity", required=False)
-@at_time("--known-at-a", "What was known then of the first moment; now unless given.")
-@at_time("--known-at-b", "What was known then of the second; now unless given.")
+@time_option("--known-at-a", "What was known then of the first moment; now unless given.")
+@time_option("--known-at-b", "What was known then of the second; now unless given.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
 )
-def diff(
+def diff_command(
     a: str,
     b: str,
     entity: str | None,
@@ -87,11 +87,11 @@ def diff(
 
     if parse_when(a, name="the first moment") > parse_when(b, name="the second moment"):
         raise UsageError(f"{a} is after {b}: the earlier moment comes first")
-    with asking() as memory:
+    with memory_to_ask() as memory:
         before, after = memory.as_of(a, known_at_a), memory.as_of(b, known_at_b)
         found = memory.diff(before, after, entity, limit=limit)
         say_if_empty(memory, found)
-    if shown(found):
+    if show_json(found):
         return
     show_differences(found)
     if len(found) == limit:
@@ -106,13 +106,10 @@ def show_differences(found: list[Difference]) -> None:
     if not found:
         note("no difference")
         return
-    table(
+    print_table(
         [("when", FIXED), ("what", FIXED), "fact", "why"],
         [
-            [when(one.at), plain(one.what, _STYLES[one.what]), one.fact.text, one.reason]
+            [when(one.at), as_text(one.what, _STYLES[one.what]), one.fact.text, one.reason]
             for one in found
         ],
     )
-
-
-COMMANDS = (diff,)

@@ -47,7 +47,7 @@ def report(
     error: Exception | str, *, arguments: Sequence[str] = (), kind: str | None = None
 ) -> None:
     """One line on standard error that says what is wrong (a JSON object with ``--json``)."""
-    message = explained(error)
+    message = error_details(error)
     if "--json" in arguments:
         body = {
             "type": kind or type(error).__name__,
@@ -59,7 +59,7 @@ def report(
     click.echo(f"error: {message}" if kind != "Interrupted" else message, err=True)
 
 
-def explained(error: Exception | str) -> str:
+def error_details(error: Exception | str) -> str:
     """The message of an error, in one line, with how to set on the command line what lacks."""
     message = " ".join(str(error).split("\n")).strip()
     if isinstance(error, str):
@@ -270,7 +270,7 @@ def subgroup(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Subgr
     return click.group(name, cls=Subgroup, **settings)
 
 
-def at_time(flag: str, text: str, *, also: str | None = None) -> Callable[..., Any]:
+def time_option(flag: str, text: str, *, also: str | None = None) -> Callable[..., Any]:
     """An option that takes a time; what is no time is refused by the name of the option. ``also``
     is another name for it."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem.doors.cli.base import command, options, subgroup
-from graphmem.doors.cli.output import console, note, shown
+from graphmem.doors.cli.output import console, note, show_json
 from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option("--tune", type=_FILE, help="With --on: find weights on half of it, and write them.")
 @click.pass_context
-def bench(context: click.Context, on: Path | None, probes: int, tune: Path | None) -> None:
+def bench_command(context: click.Context, on: Path | None, probes: int, tune: Path | None) -> None:
     """Measure what search finds, and what it costs.
 
     \b
@@ -73,7 +73,7 @@ def _own(folder: Path, count: int, tune: Path | None) -> None:
     shared.store = str(folder)
     with shared.memory() as memory, progress_shown() as progress:
         found = measure_own(memory, count, tune=tune, progress=progress)
-    if not shown(found):
+    if not show_json(found):
         click.echo(own_table(found))
         if found.get("tuned", {}).get("written"):
             note(f"written: {tune}; to use it: export GRAPHMEM_SEARCH_WEIGHTS={tune}")
@@ -104,7 +104,7 @@ def _own(folder: Path, count: int, tune: Path | None) -> None:
 @click.option("--answer", is_flag=True, help="Let the set model answer, and judge.")
 @click.option("--judge", metavar="MODEL", help="Another model to judge, as openai:MODEL.")
 @click.option("--context-tokens", default=2000, show_default=True, help="What it reads to answer.")
-def run(name: str, path: Path, **given: Any) -> None:
+def run_command(name: str, path: Path, **given: Any) -> None:
     """Run a data set: locomo, longmemeval, musique, hotpotqa, 2wiki, beam or lihua.
 
     \b
@@ -116,18 +116,18 @@ def run(name: str, path: Path, **given: Any) -> None:
     itself under store/. The store is always the embedded one.
     """
     from graphmem.bench.measure import Measuring
-    from graphmem.bench.runs import Run
-    from graphmem.bench.sets import load
-    from graphmem.bench.summary import compare, lines_of, summed_up
+    from graphmem.bench.runs import BenchRun
+    from graphmem.bench.sets import load_dataset
+    from graphmem.bench.summary import compare_results, lines_of, summed_up
     from graphmem.bench.tables import ablation, markdown, plots
     from graphmem.settings import Settings
 
-    data = load(name, path, corpus=given["corpus"], triples=given["triples"])
+    data = load_dataset(name, path, corpus=given["corpus"], triples=given["triples"])
     settings = Settings.load()
     plan = _plan(data, path, given, settings)
     other = lines_of(given["against"]) if given["against"] else None
     folder = given["out"] or Path(f"bench-{name}")
-    measured = Run(folder)
+    measured = BenchRun(folder)
     if measured.finished:
         note(f"{folder} was finished before; to measure anew, remove it or give another --out")
     answering = _answering(settings, given["judge"]) if given["answer"] else None
@@ -138,7 +138,7 @@ def run(name: str, path: Path, **given: Any) -> None:
         asyncio.run(_whole(measuring, answering))
     result = summed_up(measured)
     if other is not None:
-        result["against"] = compare(lines_of(folder), other)
+        result["against"] = compare_results(lines_of(folder), other)
         measured.finish(result)
     text = markdown(result)
     if other is not None:
@@ -147,7 +147,7 @@ def run(name: str, path: Path, **given: Any) -> None:
     pictures = plots(result, folder)
     if not pictures:
         note("no plots: pip install 'graphmem[viz]' draws them")
-    if not shown(result):
+    if not show_json(result):
         click.echo(text)
         names = ("result.json", "result.md", *(picture.name for picture in pictures))
         note(f"written to {folder}: {', '.join(names)}")
@@ -209,25 +209,25 @@ async def _whole(measuring: Measuring, answering: Any) -> None:
 @command("compare")
 @click.argument("ours", metavar="RUN", type=_FOLDER)
 @click.argument("theirs", metavar="OTHER", type=_FOLDER)
-def compare_runs(ours: Path, theirs: Path) -> None:
+def compare_command(ours: Path, theirs: Path) -> None:
     """RUN minus OTHER, question by question, with 95 % intervals.
 
     Paired bootstrap over the questions that both have. In bold: what is not chance.
     """
-    from graphmem.bench.summary import compare, lines_of
+    from graphmem.bench.summary import compare_results, lines_of
     from graphmem.bench.tables import ablation
 
-    found = compare(lines_of(ours), lines_of(theirs))
+    found = compare_results(lines_of(ours), lines_of(theirs))
     if not any(found.values()):
         raise UsageError(f"{ours} and {theirs} have no question in common")
-    if not shown(found):
+    if not show_json(found):
         click.echo(ablation({f"{ours.name} − {theirs.name}": found}))
 
 
 @command("page")
 @click.argument("files", metavar="RESULT...", nargs=-1, required=True, type=_FILE)
 @click.option("--out", type=_FILE, default=Path("docs/benchmarks.md"), show_default=True)
-def page(files: Sequence[Path], out: Path) -> None:
+def page_command(files: Sequence[Path], out: Path) -> None:
     """Write the results page from runs (folders) and other result files (JSON).
 
     Each figure comes with its command, machine, versions and date.
@@ -235,7 +235,7 @@ def page(files: Sequence[Path], out: Path) -> None:
     from graphmem.bench.page import write_page
 
     pictures = write_page(files, out)
-    if not shown({"page": str(out), "pictures": [str(p) for p in pictures]}):
+    if not show_json({"page": str(out), "pictures": [str(p) for p in pictures]}):
         note(f"written: {out}, with {len(pictures)} pictures beside it")
 
 
@@ -280,7 +280,5 @@ def progress_shown() -> Iterator[Callable[[str, int, int], None]]:
         yield move
 
 
-for _part in (run, compare_runs, page):
-    bench.add_command(_part)
-
-COMMANDS = (bench,)
+for _part in (run_command, compare_command, page_command):
+    bench_command.add_command(_part)

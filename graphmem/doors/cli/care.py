@@ -7,7 +7,16 @@ from pathlib import Path
 import click
 
 from graphmem.doors.cli.base import command, options
-from graphmem.doors.cli.output import FIXED, RIGHT, console, note, plain, show, shown, table
+from graphmem.doors.cli.output import (
+    FIXED,
+    RIGHT,
+    as_text,
+    console,
+    note,
+    print_table,
+    show,
+    show_json,
+)
 from graphmem.extract.llm.prompts import copy as copy_prompts
 from graphmem.model import Stats, Verification
 
@@ -15,14 +24,14 @@ _FAILED = 1
 
 
 @command("stats")
-def stats() -> None:
+def stats_command() -> None:
     """Count what is stored.
 
     In your scope when one is given, else in the whole store.
     """
     with options().memory(owned=False) as memory:
         found = memory.stats()
-    if not shown(found):
+    if not show_json(found):
         show_stats(found)
 
 
@@ -39,9 +48,9 @@ def show_stats(found: Stats) -> None:
         ("tokens in", found.tokens_in),
         ("tokens out", found.tokens_out),
     ]
-    table([("what", {}), ("how many", RIGHT)], [(name, f"{value:,}") for name, value in rows])
+    print_table([("what", {}), ("how many", RIGHT)], [(name, f"{value:,}") for name, value in rows])
     if found.spend:
-        table(
+        print_table(
             [
                 ("day", FIXED),
                 "model",
@@ -69,33 +78,33 @@ def show_stats(found: Stats) -> None:
 
 @command("health")
 @click.pass_context
-def health(context: click.Context) -> None:
+def health_command(context: click.Context) -> None:
     """Check that every part answers.
 
     The exit code is 1 when one does not.
     """
     with options().memory(owned=False) as memory:
         found = memory.health()
-    if not shown(found):
+    if not show_json(found):
         rows = [
             (name, state, f"{found.lag[name]:,} events" if found.lag.get(name) else "")
             for name, state in found.parts.items()
         ]
-        table(["part", "state", ("behind", RIGHT)], rows)
+        print_table(["part", "state", ("behind", RIGHT)], rows)
     if not found.ok:
         context.exit(_FAILED)
 
 
 @command("verify")
 @click.pass_context
-def verify(context: click.Context) -> None:
+def verify_command(context: click.Context) -> None:
     """Compare ledger, graph and vectors.
 
     The exit code is 1 when they differ.
     """
     with options().memory(owned=False) as memory:
         found = memory.verify()
-    if not shown(found):
+    if not show_json(found):
         show_verification(found)
     if not found.ok:
         context.exit(_FAILED)
@@ -104,11 +113,11 @@ def verify(context: click.Context) -> None:
 def show_verification(found: Verification) -> None:
     """What was compared, and every difference."""
     rows = [(name, f"{value:,}") for name, value in found.checked.items()]
-    table([("checked", {}), ("how many", RIGHT)], rows)
+    print_table([("checked", {}), ("how many", RIGHT)], rows)
     for difference in found.differences:
-        show(plain(f"  {difference}", "red"))
+        show(as_text(f"  {difference}", "red"))
     if found.ok:
-        show(plain("no difference", "green"))
+        show(as_text("no difference", "green"))
     else:
         note(
             f"{len(found.differences):,} differences; graphmem rebuild makes graph and vectors anew"
@@ -117,7 +126,7 @@ def show_verification(found: Verification) -> None:
 
 @command("rebuild")
 @click.pass_context
-def rebuild(context: click.Context) -> None:
+def rebuild_command(context: click.Context) -> None:
     """Make graph and vectors anew, then verify."""
     from rich.progress import Progress
 
@@ -129,7 +138,7 @@ def rebuild(context: click.Context) -> None:
         found = memory.rebuild(
             progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
-    if not shown(found):
+    if not show_json(found):
         show_verification(found)
     if not found.ok:
         context.exit(_FAILED)
@@ -137,17 +146,14 @@ def rebuild(context: click.Context) -> None:
 
 @command("prompts")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-def prompts(folder: Path) -> None:
+def prompts_command(folder: Path) -> None:
     """Copy the prompts of models to FOLDER, to change them.
 
     Name the folder in GRAPHMEM_PROMPTS. Files that are there already are left as they are.
     """
     written = copy_prompts(folder)
-    if shown([str(path) for path in written]):
+    if show_json([str(path) for path in written]):
         return
     for path in written:
-        show(plain(str(path)))
+        show(as_text(str(path)))
     note(f"{len(written)} written; use them with GRAPHMEM_PROMPTS={folder}")
-
-
-COMMANDS = (stats, health, verify, rebuild, prompts)

@@ -13,10 +13,10 @@ import click
 
 from graphmem.doors.cli.as_of import in_the_past, moments, reader
 from graphmem.doors.cli.base import command, options, pairs, piped
-from graphmem.doors.cli.cypher_output import FORMATS, print_result
-from graphmem.doors.cli.hints import asking, say_if_empty
-from graphmem.doors.cli.output import emit, note, shown, table
-from graphmem.doors.cli.tour import listing, named, now, read, values
+from graphmem.doors.cli.cypher_output import OUTPUT_FORMATS, print_result
+from graphmem.doors.cli.hints import memory_to_ask, say_if_empty
+from graphmem.doors.cli.output import emit, note, print_table, show_json
+from graphmem.doors.cli.tour import listing, named, now, read_queries, values
 from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 @click.option("--param", "params", multiple=True, metavar="KEY=VALUE", help="For $KEY; several.")
 @click.option("--params", "more", metavar="JSON", help='For several: \'{"name": "Ada"}\'.')
 @click.option(
-    "--format", "format_", type=click.Choice([*FORMATS]), help="How to print rows (table)."
+    "--format", "format_", type=click.Choice([*OUTPUT_FORMATS]), help="How to print rows (table)."
 )
 @click.option("--csv", "as_csv", is_flag=True, help="The same as --format csv.")
 @click.option("--max-rows", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds.")
 @click.option("--all-scopes", is_flag=True, help="As administrator: read everyone's graph.")
 @in_the_past
-def cypher(
+def cypher_command(
     query: str | None,
     *,
     name: str | None,
@@ -72,9 +72,9 @@ def cypher(
             "all_scopes": all_scopes,
         }
         if text is None:
-            from graphmem.doors.cli.cypher_prompt import Prompt
+            from graphmem.doors.cli.cypher_prompt import CypherPrompt
 
-            Prompt(memory, limits, format=chosen, parameters=given).run()
+            CypherPrompt(memory, limits, format=chosen, parameters=given).run()
             return
         if moments():
             if all_scopes:
@@ -83,7 +83,7 @@ def cypher(
         result = reader(memory)[0].cypher(text, given, **limits)
         if not all_scopes:
             say_if_empty(memory, result.rows)
-    if not (options().json and shown(result)):
+    if not (options().json and show_json(result)):
         print_result(result, chosen)
 
 
@@ -101,7 +101,7 @@ def _show_tour() -> None:
     if options().json:
         emit([dict(zip(("name", "answers", "parameters"), row, strict=True)) for row in rows])
         return
-    table(columns, rows)
+    print_table(columns, rows)
     note("run one: graphmem cypher --name who_is --param name=Ada")
 
 
@@ -130,7 +130,7 @@ def _text(query: str | None, file: Path | None, name: str | None) -> str | None:
     if name is not None:
         return named(name, file).text
     if file is not None:
-        return read(file)
+        return read_queries(file)
     text = piped() if query in (None, "-") else query
     if query is None and text is None and sys.stdout.isatty() and not options().json:
         return None
@@ -150,8 +150,5 @@ def _opened(*, all_scopes: bool) -> Iterator[Memory]:
         with options().memory(owned=False) as memory:
             yield memory
     else:
-        with asking() as memory:
+        with memory_to_ask() as memory:
             yield memory
-
-
-COMMANDS = (cypher,)

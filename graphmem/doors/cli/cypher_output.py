@@ -8,21 +8,23 @@ import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from graphmem.doors.cli.output import counted, emit, note, table
+from graphmem.doors.cli.output import counted, emit, note, print_table
 from graphmem.model import Table, to_json
 
 
 def show_rows(result: Table) -> None:
     """Rows for people; no table at all when there are none."""
     if result.rows:
-        table(list(result.columns), [[cell(value) for value in row] for row in result.rows])
+        print_table(
+            list(result.columns), [[value_text(value) for value in row] for row in result.rows]
+        )
 
 
 def show_csv(result: Table) -> None:
     """RFC 4180, but for line ends: a header, quotes where they are needed, nothing for NULL."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(result.columns)
-    writer.writerows([cell(value) for value in row] for row in result.rows)
+    writer.writerows([value_text(value) for value in row] for row in result.rows)
 
 
 def show_json(result: Table) -> None:
@@ -30,21 +32,21 @@ def show_json(result: Table) -> None:
     emit([dict(zip(result.columns, row, strict=True)) for row in result.rows])
 
 
-FORMATS: Mapping[str, Callable[[Table], None]] = MappingProxyType(
+OUTPUT_FORMATS: Mapping[str, Callable[[Table], None]] = MappingProxyType(
     {"table": show_rows, "csv": show_csv, "json": show_json}
 )
 
 
 def print_result(result: Table, format: str) -> None:
     """Print in one of the :data:`FORMATS`, and say beside it how many rows there are."""
-    FORMATS[format](result)
+    OUTPUT_FORMATS[format](result)
     if format == "table":
         note(counted(len(result.rows), "row"))
     if result.truncated:
         note(f"cut off after {len(result.rows):,} rows; --max-rows shows more")
 
 
-def cell(value: object) -> str:
+def value_text(value: object) -> str:
     """A value in one cell: text as it is, NULL as nothing, the rest as JSON."""
     if value is None:
         return ""

@@ -16,8 +16,8 @@ import click
 from graphmem.adapters.graph.cypher_files import statements
 from graphmem.adapters.graph.cypher_guard.lexer import tokenize
 from graphmem.doors.cli.base import options, report
-from graphmem.doors.cli.cypher_output import FORMATS, print_result
-from graphmem.doors.cli.output import note, table
+from graphmem.doors.cli.cypher_output import OUTPUT_FORMATS, print_result
+from graphmem.doors.cli.output import note, print_table
 from graphmem.doors.cli.tour import listing, named, now, values
 from graphmem.errors import GraphmemError, UsageError
 
@@ -37,7 +37,7 @@ _HISTORY = 1000
 _FIRST, _MORE = "graphmem> ", "     ...> "
 
 
-class Prompt:
+class CypherPrompt:
     """Reads, asks and prints until told to quit. Errors are said, and it goes on."""
 
     def __init__(
@@ -86,14 +86,14 @@ class Prompt:
         if word == ":help":
             click.echo(HELP)
         elif word == ":queries":
-            table(("name", "what it answers", "parameters"), list(listing()))
+            print_table(("name", "what it answers", "parameters"), list(listing()))
         elif word == ":params":
             self._set_all(rest)
         elif word == ":param":
             self._set_one(rest)
         elif word == ":format":
-            if rest not in FORMATS:
-                raise UsageError(f":format takes {', '.join(FORMATS)}")
+            if rest not in OUTPUT_FORMATS:
+                raise UsageError(f":format takes {', '.join(OUTPUT_FORMATS)}")
             self._format = rest
         elif word == ":run" or word[1:] in statements("inspect.cypher"):
             self._run(rest if word == ":run" else word[1:])

@@ -16,15 +16,15 @@ from graphmem.doors.cli.care import show_stats
 from graphmem.doors.cli.cypher_output import show_rows
 from graphmem.doors.cli.graph import (
     draw,
+    picture_summary,
     show_paths,
     show_relations,
     show_timeline,
-    told,
 )
-from graphmem.doors.cli.output import counted, emit, plain, show
+from graphmem.doors.cli.output import as_text, counted, emit, show
 from graphmem.doors.cli.search import show_hits
 from graphmem.errors import UsageError
-from graphmem.importers import Reader
+from graphmem.importers import FileReader
 
 if TYPE_CHECKING:
     from graphmem import Memory
@@ -40,7 +40,7 @@ _CYPHER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DemoStep:
     """One question: what it shows, the command that asks it, and how to ask and to show it."""
 
     title: str
@@ -50,42 +50,42 @@ class Step:
 
 
 STEPS = (
-    Step(
+    DemoStep(
         "Who is Maya connected to, now?",
         "relations Maya",
         lambda memory: memory.relations("Maya"),
         show_relations,
     ),
-    Step(
+    DemoStep(
         "How do Maya and Duarte, who never met, connect?",
         "paths Maya Duarte --max-hops 5 --limit 2",
         lambda memory: memory.paths("Maya", "Duarte", max_hops=5, limit=2),
         lambda found: show_paths(found, 5),
     ),
-    Step(
+    DemoStep(
         "What changed for Tom? Nothing is overwritten: what has ended stays, with its dates.",
         "timeline Tom",
         lambda memory: memory.timeline("Tom"),
         show_timeline,
     ),
-    Step(
+    DemoStep(
         "A question in plain words, and why each answer ranks where it does",
         'search "Who is Tom married to?" --limit 3 --explain',
         lambda memory: memory.search("Who is Tom married to?", limit=3),
         lambda found: show_hits(found, explain=True),
     ),
-    Step(
+    DemoStep(
         "The graph itself, in Cypher",
         f'cypher "{_CYPHER}"',
         lambda memory: memory.cypher(_CYPHER),
         show_rows,
     ),
-    Step("What is stored", "stats", lambda memory: memory.stats(), show_stats),
+    DemoStep("What is stored", "stats", lambda memory: memory.stats(), show_stats),
 )
 
 
 @command("demo")
-def demo() -> None:
+def demo_command() -> None:
     """See it work: a year of talk, remembered and asked about.
 
     Needs no key, no server and no network. Writes into ./demo-memory (or --store), which it makes
@@ -94,10 +94,10 @@ def demo() -> None:
     shared = options()
     folder = Path(FOLDER) if shared.store == DEFAULT_STORE else shared.folder
     conversation = _conversation()
-    _make_anew(folder)
+    _empty_folder(folder)
     results: list[dict[str, Any]] = []
     with _memory(folder) as memory:
-        sessions = list(Reader(conversation, "jsonl"))
+        sessions = list(FileReader(conversation, "jsonl"))
         memory.add_many(sessions)
         if not shared.json:
             _show_start(folder, sessions)
@@ -113,8 +113,8 @@ def demo() -> None:
         return
     _show_heading(f"{len(STEPS) + 1}. The picture", f"graph --out {folder / 'graph.html'}")
     for picture in pictures:
-        show(plain(f"  {told(picture)}"))
-    show(plain(f"\nOpen {folder / 'graph.html'} in a browser: drag, zoom, point at things."))
+        show(as_text(f"  {picture_summary(picture)}"))
+    show(as_text(f"\nOpen {folder / 'graph.html'} in a browser: drag, zoom, point at things."))
 
 
 def _conversation() -> Path:
@@ -126,7 +126,7 @@ def _conversation() -> Path:
     raise UsageError("the example conversation is missing from this installation")
 
 
-def _make_anew(folder: Path) -> None:
+def _empty_folder(folder: Path) -> None:
     if folder.exists():
         if not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MARK).is_file()):
             raise UsageError(
@@ -150,13 +150,13 @@ def _show_start(folder: Path, sessions: list[dict[str, Any]]) -> None:
     speakers = sorted({turn["name"] for session in sessions for turn in session["content"]})
     first, last = (sessions[at]["occurred_at"].strftime("%B %Y") for at in (0, -1))
     show(
-        plain(
+        as_text(
             f"{' and '.join(speakers)} talked {counted(len(sessions), 'time')} between {first} and "
             f"{last}: {counted(turns, 'turn')}, remembered in {folder}/",
             "bold",
         ),
-        plain("No model, no server, no network. To ask it yourself:"),
-        *(plain(f"  {line}", "cyan") for line in _preparation(folder)),
+        as_text("No model, no server, no network. To ask it yourself:"),
+        *(as_text(f"  {line}", "cyan") for line in _preparation(folder)),
     )
 
 
@@ -178,13 +178,10 @@ def _on_path(scripts: Path) -> bool:
 
 
 def _show_heading(title: str, text: str) -> None:
-    show(plain(f"\n{title}", "bold"), plain(f"$ graphmem {text}", "cyan"), plain(""))
+    show(as_text(f"\n{title}", "bold"), as_text(f"$ graphmem {text}", "cyan"), as_text(""))
 
 
 def _pictures(memory: Memory, folder: Path) -> Iterator[dict[str, Any]]:
     whole = memory.to_networkx(current=False)
     for name in ("graph.html", "graph.svg"):
         yield draw(whole, folder / name, title="Maya and Tom", limit=80)
-
-
-COMMANDS = (demo,)

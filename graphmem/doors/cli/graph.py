@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem.doors.cli.as_of import in_the_past, moments, reader
-from graphmem.doors.cli.base import WHERE, at_time, command, filtered, options
-from graphmem.doors.cli.hints import asking, say_if_empty, say_if_no_type
+from graphmem.doors.cli.base import WHERE, command, filtered, options, time_option
+from graphmem.doors.cli.hints import memory_to_ask, say_if_empty, say_if_no_type
 from graphmem.doors.cli.output import (
     FIXED,
-    clean,
+    as_text,
     counted,
     emit,
     note,
-    plain,
+    print_table,
+    printable,
     show,
-    shown,
-    table,
+    show_json,
     when,
 )
-from graphmem.doors.cli.search import ALL, IDS, marked
+from graphmem.doors.cli.search import ALL_OPTION, IDS_OPTION, marked
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Moment, Relation, Subgraph, to_json
 from graphmem.model import Path as Way
@@ -32,7 +32,7 @@ from graphmem.model.printing import day
 if TYPE_CHECKING:
     import networkx as nx
 
-LIMIT = click.option(
+MOST_OPTION = click.option(
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
 )
 
@@ -41,12 +41,12 @@ LIMIT = click.option(
 @click.argument("entity", required=False)
 @click.option("--type", "type_", metavar="TYPE", help="Only this type, for example works_at.")
 @click.option("--other", metavar="ENTITY", help="Only those with this entity at the other end.")
-@LIMIT
-@ALL
+@MOST_OPTION
+@ALL_OPTION
 @WHERE
 @in_the_past
-@IDS
-def relations(
+@IDS_OPTION
+def relations_command(
     entity: str | None,
     *,
     type_: str | None,
@@ -57,7 +57,7 @@ def relations(
     ids: bool,
 ) -> None:
     """List typed relations, of an entity or all."""
-    with asking() as memory:
+    with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
         found = seen.relations(
             entity, type=type_, other=other, limit=limit, **current, **filtered(where)
@@ -87,24 +87,24 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
         "fact",
     ]
     rows: list[list[object]] = [
-        [r.subject, plain(r.type, "cyan"), r.object, day(r.valid_at), day(r.invalid_at), r.fact]
+        [r.subject, as_text(r.type, "cyan"), r.object, day(r.valid_at), day(r.invalid_at), r.fact]
         for r in found
     ]
-    table(columns, rows, ids=[relation.fact_id for relation in found] if ids else ())
+    print_table(columns, rows, ids=[relation.fact_id for relation in found] if ids else ())
 
 
 @command("entities")
 @click.argument("name", required=False)
 @click.option("--kind", metavar="KIND", help="Only this kind, for example person.")
-@LIMIT
+@MOST_OPTION
 @WHERE
 @in_the_past
-@IDS
-def entities(
+@IDS_OPTION
+def entities_command(
     name: str | None, *, kind: str | None, limit: int, where: str | None, ids: bool
 ) -> None:
     """List entities, or those with NAME in their name."""
-    with asking() as memory:
+    with memory_to_ask() as memory:
         found = reader(memory)[0].entities(name, kind=kind, limit=limit, **filtered(where))
         say_if_empty(memory, found)
     if options().json:
@@ -122,17 +122,17 @@ def show_entities(found: list[Entity] | tuple[Entity, ...], *, ids: bool = False
         return
     rows = [[e.name, e.kind, ", ".join(e.aliases), e.summary or ""] for e in found]
     columns: list[str | tuple[str, dict[str, Any]]] = ["name", ("kind", FIXED), "also called"]
-    table([*columns, "about"], rows, ids=[entity.id for entity in found] if ids else ())
+    print_table([*columns, "about"], rows, ids=[entity.id for entity in found] if ids else ())
 
 
 @command("entity")
 @click.argument("name_or_id")
 @in_the_past
-def entity(name_or_id: str) -> None:
+def entity_command(name_or_id: str) -> None:
     """Show one entity, by name, alias or id."""
-    with asking() as memory:
+    with memory_to_ask() as memory:
         found = reader(memory)[0].entity(name_or_id)
-    if not shown(found):
+    if not show_json(found):
         show_entities([found], ids=True)
 
 
@@ -142,15 +142,17 @@ def entity(name_or_id: str) -> None:
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most entities."
 )
-@ALL
+@ALL_OPTION
 @WHERE
 @in_the_past
-def neighbours(entity: str, *, hops: int, limit: int, everything: bool, where: str | None) -> None:
+def neighbours_command(
+    entity: str, *, hops: int, limit: int, everything: bool, where: str | None
+) -> None:
     """Show what surrounds an entity."""
-    with asking() as memory:
+    with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
         found = seen.neighbours(entity, hops=hops, limit=limit, **current, **filtered(where))
-    if shown(found):
+    if show_json(found):
         return
     show_entities(found.entities)
     show_relations(found.relations)
@@ -163,17 +165,17 @@ def neighbours(entity: str, *, hops: int, limit: int, everything: bool, where: s
 @click.option(
     "--limit", type=click.IntRange(min=1), default=5, show_default=True, help="At most so many."
 )
-@ALL
+@ALL_OPTION
 @WHERE
 @in_the_past
-def paths(
+def paths_command(
     source: str, target: str, *, max_hops: int, limit: int, everything: bool, where: str | None
 ) -> None:
     """Show how two entities connect.
 
     The shortest ways come first, each with the facts that make its steps.
     """
-    with asking() as memory:
+    with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
         found = seen.paths(
             source, target, max_hops=max_hops, limit=limit, **current, **filtered(where)
@@ -192,20 +194,20 @@ def show_paths(found: list[Way], max_hops: int = 4) -> None:
         note(f"no path of up to {counted(max_hops, 'step')}")
         return
     for way in found:
-        show(plain(str(way), "bold"))
+        show(as_text(str(way), "bold"))
         for step in way.steps:
-            show(plain(f"    {step.fact}", "dim"))
+            show(as_text(f"    {step.fact}", "dim"))
 
 
 @command("timeline")
 @click.argument("entity", required=False)
-@at_time("--since", "Only from then on.")
-@at_time("--until", "Only before then.")
-@LIMIT
+@time_option("--since", "Only from then on.")
+@time_option("--until", "Only before then.")
+@MOST_OPTION
 @WHERE
 @in_the_past
-@IDS
-def timeline(
+@IDS_OPTION
+def timeline_command(
     entity: str | None,
     *,
     since: datetime | None,
@@ -219,7 +221,7 @@ def timeline(
     About ENTITY, or about everything; what has no date of its own counts as stated when it was
     said.
     """
-    with asking() as memory:
+    with memory_to_ask() as memory:
         found = reader(memory)[0].timeline(
             entity, since=since, until=until, limit=limit, **filtered(where)
         )
@@ -241,17 +243,21 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
     if not found:
         note("nothing in this time")
         return
-    table(
+    print_table(
         [("when", FIXED), ("what", FIXED), ("until", FIXED), "fact"],
         [
-            [when(moment.at), plain(moment.what, _MOMENTS.get(moment.what, _MEANT)), *_told(moment)]
+            [
+                when(moment.at),
+                as_text(moment.what, _MOMENTS.get(moment.what, _MEANT)),
+                *_moment_dates(moment),
+            ]
             for moment in found
         ],
         ids=[moment.fact.id for moment in found] if ids else (),
     )
 
 
-def _told(moment: Moment) -> list[object]:
+def _moment_dates(moment: Moment) -> list[object]:
     """When what began ended again, and the sentence."""
     began = moment.what != "ended"
     return [day(moment.fact.invalid_at) if began else "", marked(moment.fact)]
@@ -273,7 +279,7 @@ def _told(moment: Moment) -> list[object]:
 @click.option("--current", is_flag=True, help="Leave out relations that have ended.")
 @WHERE
 @in_the_past
-def graph(
+def graph_command(
     entity: str | None, *, hops: int, out: Path, limit: int, current: bool, where: str | None
 ) -> None:
     """Draw the graph: around an entity, or all."""
@@ -283,7 +289,7 @@ def graph(
     if not out.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.parent}")
     shared = options()
-    with asking() as memory:
+    with memory_to_ask() as memory:
         whole: Subgraph | nx.MultiDiGraph[str]
         seen, more = (memory, {"current": current}) if not moments() else reader(memory)
         more |= filtered(where)
@@ -295,8 +301,8 @@ def graph(
     owner = shared.user or shared.agent or ""
     title = owner if entity is None else f"{entity}, {counted(hops, 'hop')}"
     summary = draw(whole, out, title=title, limit=limit)
-    if not shown(summary):
-        show(plain(told(summary)))
+    if not show_json(summary):
+        show(as_text(picture_summary(summary)))
 
 
 def draw(
@@ -325,15 +331,12 @@ def _size(whole: Subgraph | nx.MultiDiGraph[str]) -> int:
     return len(whole.entities) if isinstance(whole, Subgraph) else len(whole)
 
 
-def told(summary: dict[str, Any]) -> str:
+def picture_summary(summary: dict[str, Any]) -> str:
     """What was drawn, for people."""
     text = (
-        f"{clean(summary['file'])}: {counted(summary['entities'], 'entity', 'entities')}, "
+        f"{printable(summary['file'])}: {counted(summary['entities'], 'entity', 'entities')}, "
         f"{counted(summary['relations'], 'relation')}"
     )
     if summary["left_out"]:
         text += f" ({summary['left_out']:,} without relations or beyond --limit left out)"
     return text
-
-
-COMMANDS = (relations, entities, entity, neighbours, paths, timeline, graph)

@@ -18,7 +18,7 @@ _NO_SUCH = re.compile(r"no (fact|episode or change) '([^']+)' in this scope$")
 
 
 @contextmanager
-def asking() -> Iterator[Memory]:
+def memory_to_ask() -> Iterator[Memory]:
     """The memory that the options name, to ask it something.
 
     A name that is not found is answered with those that are like it, in this scope only.
@@ -71,9 +71,9 @@ def say_if_no_type(memory: Memory, type: str) -> None:
     """After an empty answer about a relation type: which ones are said here that are like it."""
     from graphmem.retrieve.relationships.unknown_names import did_you_mean
 
-    said = [known.type for known in memory.relation_types() if known.statements]
-    if said and type not in said:
-        note(f"nothing here has the type {type!r}{did_you_mean(type, said)}")
+    known_types = [known.type for known in memory.relation_types() if known.statements]
+    if known_types and type not in known_types:
+        note(f"nothing here has the type {type!r}{did_you_mean(type, known_types)}")
 
 
 def _nothing() -> str:

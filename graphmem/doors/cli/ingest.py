@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphmem.doors.cli.output import console, counted, note
-from graphmem.doors.cli.resumed_conversations import WINDOW, untold, windows
+from graphmem.doors.cli.resumed_conversations import LOOKUP_WINDOW, only_new, windows
 from graphmem.errors import GraphmemError, UsageError
-from graphmem.importers import Item, Reader, Unreadable, walk
+from graphmem.importers import FileReader, Item, Unreadable, walk
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -27,12 +27,12 @@ _NAMED = 5
 """Users, or files, that are named before the rest is only hinted at."""
 _MOST_COUNTED = 100
 """Users whose episodes are counted when an ingest stops."""
-_RECENT = WINDOW
+_RECENT = LOOKUP_WINDOW
 """Items whose origin is remembered, to name the one that is refused."""
 _ITEM = re.compile(r"(item|row) (\d+): ")
 
 
-class Ingest:
+class FileIngest:
     """Files to ingest. Bad paths and formats are refused when it is made.
 
     Of several files, those that are no text or of no known format are left out with a warning, and
@@ -53,12 +53,12 @@ class Ingest:
         self._total: int | None = None
         self._given: dict[Path, int] = {}
         self._undated: dict[Path, None] = {}
-        self._told = 0
+        self._added = 0
         self._shared = False
         self._scoped = self._own_scopes = False
         self._finished_bytes = 0
         self._recent: deque[str] = deque(maxlen=_RECENT)
-        self._reading: Reader | None = None
+        self._reading: FileReader | None = None
 
     def check(self, shared: Options) -> None:
         """Refuse, before a store is opened, what cannot be read and what belongs to nobody.
@@ -95,10 +95,10 @@ class Ingest:
             task = bar.add_task("remembering", total=total)
 
             def progress(done: int) -> None:
-                bar.update(task, completed=self._told + done, total=total or self._estimate())
+                bar.update(task, completed=self._added + done, total=total or self._estimate())
 
             try:
-                new = self._tell(memory, progress, given)
+                new = self._add_items(memory, progress, given)
                 rows = {name: value for name, value in given.items() if name != "infer"}
                 new += memory.relate_many(self._read(triples=True), progress=progress, **rows)
             except BaseException as error:
@@ -124,20 +124,22 @@ class Ingest:
             "seconds": round(seconds, 3),
         }
 
-    def _tell(self, memory: Memory, progress: Callable[[int], None], given: dict[str, Any]) -> int:
+    def _add_items(
+        self, memory: Memory, progress: Callable[[int], None], given: dict[str, Any]
+    ) -> int:
         """Remember what is no row; returns how many items were new."""
         items = self._read(triples=False)
-        if len(self.readers) == 1 and self._nothing_told(memory):
+        if len(self.readers) == 1 and self._store_is_empty(memory):
             new = memory.add_many(items, progress=progress, **given)
-            self._told = self.items
+            self._added = self.items
             return new
         new = 0
         for window in windows(items):
-            new += memory.add_many(untold(memory, window), progress=progress, **given)
-            self._told += len(window)
+            new += memory.add_many(only_new(memory, window), progress=progress, **given)
+            self._added += len(window)
         return new
 
-    def _nothing_told(self, memory: Memory) -> bool:
+    def _store_is_empty(self, memory: Memory) -> bool:
         """Whether the scopes that this goes into are empty, as far as that is cheap to say."""
         if self._scoped and self._own_scopes:
             return False
@@ -146,7 +148,7 @@ class Ingest:
         except UsageError:  # a project or run alone, in which each item names its user
             return False
 
-    def told(self, summary: dict[str, Any], user: str | None) -> str:
+    def report(self, summary: dict[str, Any], user: str | None) -> str:
         """The summary as people read it."""
         lines = [
             f"{counted(summary['episodes'], 'episode')} from {counted(summary['files'], 'file')}: "
@@ -186,16 +188,16 @@ class Ingest:
             note("stopped; what was remembered is safe: the same command again goes on from there")
             return
         try:
-            held = sum(memory.stats(user_id=user).episodes for user in self.users)
+            remembered = sum(memory.stats(user_id=user).episodes for user in self.users)
             if self._shared:
-                held += memory.stats().episodes
+                remembered += memory.stats().episodes
         except GraphmemError:
             note("stopped; what was remembered is safe: the same command again goes on from there")
             return
-        if held:
+        if remembered:
             note(
-                f"stopped; {counted(held, 'episode')} {'is' if held == 1 else 'are'} remembered "
-                "and safe, and the same command again goes on from there"
+                f"stopped; {counted(remembered, 'episode')} {'is' if remembered == 1 else 'are'} "
+                "remembered and safe, and the same command again goes on from there"
             )
 
     def _named(self, message: str) -> str | None:
@@ -204,7 +206,7 @@ class Ingest:
         if match is None:
             return None
         counted_from = 0 if match[1] == "item" else 1
-        back = self.items - self._told - (int(match[2]) - counted_from)
+        back = self.items - self._added - (int(match[2]) - counted_from)
         if not 0 < back <= len(self._recent):
             return None
         return f"{self._recent[-back]}: {message[match.end() :]}"
@@ -234,7 +236,7 @@ class Ingest:
             self._finished_bytes += reader.bytes_total
             self._reading = None
 
-    def _remark(self, reader: Reader, item: Item) -> None:
+    def _remark(self, reader: FileReader, item: Item) -> None:
         user = item.get("user_id")
         if isinstance(user, str):
             self.users[user] = None
@@ -243,7 +245,7 @@ class Ingest:
         if "occurred_at" not in item and reader.format != "triples":
             self._undated[reader.path] = None
 
-    def _items(self, reader: Reader) -> Iterator[Item]:
+    def _items(self, reader: FileReader) -> Iterator[Item]:
         """The items of a file; of one among several that is no text, or bad, a warning instead."""
         started = False
         try:
@@ -280,7 +282,7 @@ class Ingest:
 
     def _readers(
         self, paths: Sequence[Path], format: str | None, at: datetime | str | None
-    ) -> Iterator[Reader]:
+    ) -> Iterator[FileReader]:
         found = False
         for path in paths:
             try:
@@ -297,9 +299,9 @@ class Ingest:
 
     def _reader(
         self, path: Path, named: bool, format: str | None, at: datetime | str | None
-    ) -> Reader | None:
+    ) -> FileReader | None:
         try:
-            return Reader(path, format, at)
+            return FileReader(path, format, at)
         except UsageError as error:
             # In a folder there may be anything; what was named by itself must be right.
             if named and not self._several:
@@ -317,7 +319,7 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
 
 
-def _where(reader: Reader, item: Item) -> str:
+def _where(reader: FileReader, item: Item) -> str:
     notes = item["metadata"]
     place = [str(reader.path)]
     place += [str(notes[key]) for key in ("conversation", "session") if notes.get(key)]

@@ -12,7 +12,7 @@ import click
 
 from graphmem.doors.cli.base import Options, command, options
 from graphmem.doors.cli.care import show_verification
-from graphmem.doors.cli.output import RIGHT, console, counted, note, shown, table
+from graphmem.doors.cli.output import RIGHT, console, counted, note, print_table, show_json
 from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class _Place:
     help="Where to: a folder, or the URL of ledger, graph or vectors (repeat it for each).",
 )
 @click.pass_context
-def migrate(context: click.Context, source: str | None, target: Sequence[str]) -> None:
+def migrate_command(context: click.Context, source: str | None, target: Sequence[str]) -> None:
     """Copy the whole store to other backends.
 
     \b
@@ -81,7 +81,7 @@ def migrate(context: click.Context, source: str | None, target: Sequence[str]) -
             target_settings=there.settings,
             progress=progress,
         )
-    if not shown({**_told(moved), "verification": moved.verification}):
+    if not show_json({**_summary(moved), "verification": moved.verification}):
         _show(moved)
     if not moved.ok:
         context.exit(_FAILED)
@@ -174,7 +174,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     bar.stop()
 
 
-def _told(moved: Moved) -> dict[str, Any]:
+def _summary(moved: Moved) -> dict[str, Any]:
     return {
         "store_id": moved.store_id,
         "head": moved.head,
@@ -187,7 +187,7 @@ def _told(moved: Moved) -> dict[str, Any]:
 def _show(moved: Moved) -> None:
     rows = [(name, f"{count:,}") for name, count in moved.rows.items() if count]
     if rows:
-        table([("copied", {}), ("rows", RIGHT)], rows)
+        print_table([("copied", {}), ("rows", RIGHT)], rows)
     else:
         note("everything had been copied before")
     show_verification(moved.verification)
@@ -195,6 +195,3 @@ def _show(moved: Moved) -> None:
         f"moved: {counted(moved.stats.episodes, 'episode')}, {counted(moved.stats.facts, 'fact')}, "
         f"{counted(moved.stats.entities, 'entity', 'entities')}; the source is as it was"
     )
-
-
-COMMANDS = (migrate,)

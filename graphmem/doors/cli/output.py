@@ -38,7 +38,7 @@ def emit(value: Any) -> None:
     click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2, default=str))
 
 
-def shown(value: Any) -> bool:
+def show_json(value: Any) -> bool:
     """Print the value as JSON when that was asked for; False when it is for the caller to show."""
     if options().json:
         emit(value)
@@ -48,10 +48,10 @@ def shown(value: Any) -> bool:
 
 def note(message: str) -> None:
     """A remark for people: on standard error, so that it is never mistaken for a result."""
-    click.echo(clean(message), err=True)
+    click.echo(printable(message), err=True)
 
 
-def clean(text: str) -> str:
+def printable(text: str) -> str:
     """Text with control characters (but line ends and tabs) made visible."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
 
@@ -68,11 +68,11 @@ def console(*, error: bool = False) -> Console:
     )
 
 
-def plain(value: object, style: str = "") -> Text:
+def as_text(value: object, style: str = "") -> Text:
     """A cell: text as it is, never read as markup."""
     from rich.text import Text
 
-    return Text(clean("" if value is None else str(value)), style=style)
+    return Text(printable("" if value is None else str(value)), style=style)
 
 
 def show(*parts: RenderableType) -> None:
@@ -82,7 +82,7 @@ def show(*parts: RenderableType) -> None:
         out.print(part)
 
 
-def table(
+def print_table(
     columns: Sequence[str | tuple[str, dict[str, Any]]],
     rows: Iterable[Sequence[object]],
     *,
@@ -110,27 +110,29 @@ def table(
         rows = [[number, *row] for number, row in enumerate(rows, start=1)]
     grid = Table(
         box=box.SIMPLE_HEAD if terminal else box.SIMPLE,
-        title=None if title is None else plain(title, "bold"),
+        title=None if title is None else as_text(title, "bold"),
         title_justify="left",
         header_style="bold",
         pad_edge=False,
         show_edge=False,
     )
-    cells = [[cell if isinstance(cell, Text) else plain(cell) for cell in row] for row in rows]
+    row_texts = [
+        [text if isinstance(text, Text) else as_text(text) for text in row] for row in rows
+    ]
     named = [(column, {}) if isinstance(column, str) else column for column in columns]
-    texts = [[name, *(row[at].plain for row in cells)] for at, (name, _) in enumerate(named)]
+    texts = [[name, *(row[at].plain for row in row_texts)] for at, (name, _) in enumerate(named)]
     fixed = [bool(settings.get("no_wrap")) for _, settings in named]
     for (name, settings), width in zip(named, _widths(texts, fixed, console().width), strict=True):
         # A fixed column that has to be narrower than its cells would be cut off: it wraps then.
         wrap = {} if width is None else {"width": width[0], "no_wrap": width[1]}
         grid.add_column(name, **{"overflow": "fold", **settings, **wrap})
-    for row in cells:
+    for row in row_texts:
         grid.add_row(*row)
     show(grid)
     if below:
         # One line each, however narrow the terminal: an id that is cut in two cannot be copied.
         for number, id in enumerate(ids, start=1):
-            click.echo(f"{number:>4}  {clean(id)}")
+            click.echo(f"{number:>4}  {printable(id)}")
 
 
 def _widths(

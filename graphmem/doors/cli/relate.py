@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 import click
 
-from graphmem.doors.cli.base import at_time, command, options, pairs
+from graphmem.doors.cli.base import command, options, pairs, time_option
 from graphmem.doors.cli.graph import show_entities
-from graphmem.doors.cli.hints import asking
-from graphmem.doors.cli.output import counted, note, plain, show, shown
+from graphmem.doors.cli.hints import memory_to_ask
+from graphmem.doors.cli.output import as_text, counted, note, show, show_json
 from graphmem.doors.cli.write import show_receipt
 from graphmem.model import Modality
 
@@ -20,9 +20,9 @@ from graphmem.model import Modality
 @click.argument("type_", metavar="TYPE")
 @click.argument("object_", metavar="OBJECT")
 @click.option("--fact", metavar="TEXT", help="The sentence to keep; else one is made.")
-@at_time("--valid-at", "Since when it holds.", also="--since")
-@at_time("--invalid-at", "Until when it held.", also="--until")
-@at_time("--at", "When it was said (ISO 8601; UTC without a zone).")
+@time_option("--valid-at", "Since when it holds.", also="--since")
+@time_option("--invalid-at", "Until when it held.", also="--until")
+@time_option("--at", "When it was said (ISO 8601; UTC without a zone).")
 @click.option("--modality", type=click.Choice(get_args(Modality)), help="How it is meant.")
 @click.option("--subject-kind", metavar="KIND", help="What SUBJECT is, for example person.")
 @click.option("--object-kind", metavar="KIND", help="What OBJECT is, for example place.")
@@ -30,7 +30,7 @@ from graphmem.model import Modality
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata; several times.")
 @click.option("--importance", type=float, help="From 0 to 1.")
 @click.option("--key", metavar="TEXT", help="The same key again changes nothing.")
-def relate(
+def relate_command(
     subject: str,
     type_: str,
     object_: str,
@@ -55,7 +55,7 @@ def relate(
         receipt = memory.relate(
             subject, type_, object_, **{name: v for name, v in given.items() if v is not None}
         )
-    if not shown(receipt):
+    if not show_json(receipt):
         show_receipt(receipt)
 
 
@@ -63,9 +63,9 @@ def relate(
 @click.argument("subject")
 @click.argument("type_", metavar="TYPE")
 @click.argument("object_", metavar="OBJECT", required=False)
-@at_time("--invalid-at", "It held until then; without it, it never was so.", also="--until")
-@at_time("--at", "When this was said (ISO 8601; UTC without a zone).")
-def unrelate(
+@time_option("--invalid-at", "It held until then; without it, it never was so.", also="--until")
+@time_option("--at", "When this was said (ISO 8601; UTC without a zone).")
+def unrelate_command(
     subject: str,
     type_: str,
     object_: str | None,
@@ -77,12 +77,12 @@ def unrelate(
 
     Without OBJECT, every one of that type.
     """
-    with asking() as memory:
+    with memory_to_ask() as memory:
         receipt = memory.unrelate(subject, type_, object_, invalid_at=invalid_at, occurred_at=at)
-    if shown(receipt):
+    if show_json(receipt):
         return
     if receipt.status == "done" and not receipt.decisions:
-        show(plain(f"remembered as episode {receipt.episode_id}"))
+        show(as_text(f"remembered as episode {receipt.episode_id}"))
         note("nothing is taken back by it: no such relation is believed (graphmem relations)")
         return
     show_receipt(receipt)
@@ -90,45 +90,42 @@ def unrelate(
 
 @command("undo")
 @click.argument("id")
-def undo(id: str) -> None:
+def undo_command(id: str) -> None:
     """Take back an episode, or a change by hand.
 
     What it had closed is open again. ID is an episode's, or a change's as history shows it.
     """
-    with asking() as memory:
+    with memory_to_ask() as memory:
         removal = memory.undo(id)
-    if not shown(removal):
+    if not show_json(removal):
         text = f"undone; {counted(removal.facts, 'fact')} believed no longer"
-        show(plain(text))
+        show(as_text(text))
 
 
 @command("merge")
 @click.argument("entity")
 @click.argument("other")
-def merge(entity: str, other: str) -> None:
+def merge_command(entity: str, other: str) -> None:
     """Say that two entities are one.
 
     OTHER becomes part of ENTITY; unmerge parts them again.
     """
-    with asking() as memory:
+    with memory_to_ask() as memory:
         part = memory.entity(other)
         found = memory.merge(entity, other)
-    if not shown(found):
+    if not show_json(found):
         show_entities([found], ids=True)
         note(f"to part them again: graphmem unmerge {part.id}")
 
 
 @command("unmerge")
 @click.argument("entity_id")
-def unmerge(entity_id: str) -> None:
+def unmerge_command(entity_id: str) -> None:
     """Part two entities that were merged.
 
     ENTITY_ID is that of the one that became part of the other.
     """
-    with asking() as memory:
+    with memory_to_ask() as memory:
         found = memory.unmerge(entity_id)
-    if not shown(found):
+    if not show_json(found):
         show_entities([found], ids=True)
-
-
-COMMANDS = (relate, unrelate, undo, merge, unmerge)

@@ -16,7 +16,7 @@ from graphmem.importers import Conversation, Item
 if TYPE_CHECKING:
     from graphmem import Memory
 
-WINDOW = 1024
+LOOKUP_WINDOW = 1024
 """Items that are looked up together, before any of them is told."""
 _WINDOW_SIZE = 8 << 20
 """Characters of these, about."""
@@ -32,7 +32,7 @@ def windows(items: Iterable[Item]) -> Iterator[list[Item]]:
         for item in items:
             window.append(item)
             size += _size(item)
-            if len(window) >= WINDOW or size >= _WINDOW_SIZE:
+            if len(window) >= LOOKUP_WINDOW or size >= _WINDOW_SIZE:
                 yield window
                 window, size = [], 0
     except UsageError:
@@ -43,24 +43,24 @@ def windows(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield window
 
 
-def untold(memory: Memory, window: Sequence[Item]) -> list[Item]:
+def only_new(memory: Memory, window: Sequence[Item]) -> list[Item]:
     """The same items; what goes on from what was told, or is told before it here, only from there
     on. Two questions for each scope: which are known as a whole, and which beginnings of others."""
-    told: dict[_Place, set[str]] = {}
+    added: dict[_Place, set[str]] = {}
     for place, items in _by_place(window).items():
         wholes = {item["idempotency_key"]: item for item in items}
-        known = told[place] = _known(memory, place, wholes)
+        known = added[place] = _known(memory, place, wholes)
         begun = [item.beginnings() for key, item in wholes.items() if key not in known]
         known |= _known(memory, place, [key for keys in begun for key in keys])
-    return [_rest(item, told) for item in window]
+    return [_rest(item, added) for item in window]
 
 
-def _rest(item: Item, told: dict[_Place, set[str]]) -> Item:
+def _rest(item: Item, added: dict[_Place, set[str]]) -> Item:
     """What of an item comes after the longest of its beginnings that is told; then all is told."""
     place = _place(item)
     if not isinstance(item, Conversation) or place is None:
         return item
-    here, key = told[place], item["idempotency_key"]
+    here, key = added[place], item["idempotency_key"]
     if key in here:
         return item
     here.add(key)

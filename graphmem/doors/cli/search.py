@@ -9,19 +9,19 @@ import click
 
 from graphmem.doors.cli.as_of import in_the_past, reader
 from graphmem.doors.cli.base import WHERE, command, filtered, options
-from graphmem.doors.cli.hints import asking, say_if_empty
+from graphmem.doors.cli.hints import memory_to_ask, say_if_empty
 from graphmem.doors.cli.hit_labels import labels, own_label
 from graphmem.doors.cli.output import (
     FIXED,
     NUMBER,
     RIGHT,
+    as_text,
     counted,
     emit,
     note,
-    plain,
+    print_table,
     show,
-    shown,
-    table,
+    show_json,
     when,
 )
 from graphmem.errors import UsageError
@@ -31,11 +31,11 @@ from graphmem.model.printing import day
 if TYPE_CHECKING:
     from rich.text import Text
 
-LIMIT = click.option(
+LIMIT_OPTION = click.option(
     "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many."
 )
-IDS = click.option("--ids", is_flag=True, help="Show the ids of facts too.")
-ALL = click.option(
+IDS_OPTION = click.option("--ids", is_flag=True, help="Show the ids of facts too.")
+ALL_OPTION = click.option(
     "--all", "everything", is_flag=True, help="Also what has ended, expired or been archived."
 )
 
@@ -50,7 +50,7 @@ def _question(words: tuple[str, ...], name: str) -> str:
 
 @command("search")
 @click.argument("query", nargs=-1)
-@LIMIT
+@LIMIT_OPTION
 @click.option("--explain", is_flag=True, help="Show why each hit ranks where it does.")
 @click.option(
     "--kinds",
@@ -59,11 +59,11 @@ def _question(words: tuple[str, ...], name: str) -> str:
     show_default=True,
     help="Facts, verbatim turns, or both.",
 )
-@ALL
+@ALL_OPTION
 @WHERE
 @in_the_past
-@IDS
-def search(
+@IDS_OPTION
+def search_command(
     query: tuple[str, ...],
     *,
     limit: int,
@@ -75,7 +75,7 @@ def search(
 ) -> None:
     """Find the facts and turns that answer best."""
     question = _question(query, "search")
-    with asking() as memory:
+    with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
         narrowed = {**current, **filtered(where)}
         result = seen.search(question, limit=limit, kinds=kinds.split(","), **narrowed)
@@ -101,7 +101,7 @@ def show_hits(
     """
     if explain and result.seeds:
         names = ", ".join(f"{seed.name} ({seed.kind})" for seed in result.seeds)
-        show(plain(f"about: {names}"))
+        show(as_text(f"about: {names}"))
     if result.reason:
         note(result.reason)
     if not result.hits:
@@ -119,21 +119,21 @@ def show_hits(
     if sources is None:
         sources = {hit.id: own_label(hit) for hit in result}
     rows = [_hit_row(hit, explain, sources[hit.id]) for hit in result]
-    table(columns, rows, ids=[hit.id for hit in result] if ids else ())
+    print_table(columns, rows, ids=[hit.id for hit in result] if ids else ())
 
 
 def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
-    text: Text = marked(hit.fact) if hit.fact else plain(hit.text)
+    text: Text = marked(hit.fact) if hit.fact else as_text(hit.text)
     if hit.outdated:
-        text.append_text(plain(f"\noutdated: {hit.outdated}", "yellow"))
+        text.append_text(as_text(f"\noutdated: {hit.outdated}", "yellow"))
     if explain:
-        text.append_text(plain("\n" + "\n".join(_reasons(hit)), "dim"))
+        text.append_text(as_text("\n" + "\n".join(_reasons(hit)), "dim"))
     fact = hit.fact
     shown_at = hit.occurred_at or (fact.valid_at if fact else None)
     return [
         hit.rank,
         f"{hit.score:.3f}",
-        plain(hit.kind, "cyan" if hit.kind == "fact" else ""),
+        as_text(hit.kind, "cyan" if hit.kind == "fact" else ""),
         day(shown_at),
         hit.speaker or "",
         text,
@@ -148,16 +148,16 @@ def _reasons(hit: Hit) -> list[str]:
     lines = [arms] if arms else []
     if hit.path:
         lines.append(f"path: {hit.path}")
-    if hit.fact and (held := hit.fact.held):
-        lines.append(held)
+    if hit.fact and (interval := hit.fact.held):
+        lines.append(interval)
     return lines
 
 
 def marked(fact: Fact) -> Text:
     """A fact's sentence, with how it is meant when it is not plainly stated."""
-    text = plain(fact.text)
+    text = as_text(fact.text)
     if fact.modality != "stated":
-        text.append_text(plain(f"  ({fact.modality})", "yellow"))
+        text.append_text(as_text(f"  ({fact.modality})", "yellow"))
     return text
 
 
@@ -173,10 +173,12 @@ def marked(fact: Fact) -> Text:
 @click.option("--sources", is_flag=True, help="Say below what each number stands for, by id.")
 @WHERE
 @in_the_past
-def context(query: tuple[str, ...], *, budget: int, sources: bool, where: str | None) -> None:
+def context_command(
+    query: tuple[str, ...], *, budget: int, sources: bool, where: str | None
+) -> None:
     """Print what is known, ready for a prompt."""
     question = _question(query, "context")
-    with asking() as memory:
+    with memory_to_ask() as memory:
         seen = reader(memory)[0]
         text = seen.context(question, budget_tokens=budget, **filtered(where))
         say_if_empty(memory, text)
@@ -193,22 +195,22 @@ def context(query: tuple[str, ...], *, budget: int, sources: bool, where: str | 
 @command("explain")
 @click.argument("id")
 @in_the_past
-def explain(id: str) -> None:
+def explain_command(id: str) -> None:
     """Show why a memory says something.
 
     ID is that of a fact or a turn, as search --ids and context --sources show it: who said it,
     when, word for word, and what has happened to it since.
     """
-    with asking() as memory:
+    with memory_to_ask() as memory:
         found = reader(memory)[0].explain(id)
-    if shown(found):
+    if show_json(found):
         return
-    show(plain(found.text, "bold"))
-    if found.fact and (held := found.fact.held):
-        show(plain(f"held {held}"))
+    show(as_text(found.text, "bold"))
+    if found.fact and (interval := found.fact.held):
+        show(as_text(f"held {interval}"))
     if found.about:
-        show(plain("about: " + ", ".join(f"{e.name} ({e.kind})" for e in found.about)))
-    table(
+        show(as_text("about: " + ", ".join(f"{e.name} ({e.kind})" for e in found.about)))
+    print_table(
         [("said", FIXED), "who", "text", ("source", FIXED)],
         [(day(q.occurred_at), q.speaker or "", q.text, q.source_id or "") for q in found.quotes],
     )
@@ -221,18 +223,18 @@ def explain(id: str) -> None:
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
 )
 @click.option("--after", metavar="ID", help="Go on after this fact (as the last page says).")
-@ALL
+@ALL_OPTION
 @WHERE
 @in_the_past
-def facts(*, limit: int, after: str | None, everything: bool, where: str | None) -> None:
+def facts_command(*, limit: int, after: str | None, everything: bool, where: str | None) -> None:
     """List every fact, oldest first."""
-    with asking() as memory:
+    with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
         page = seen.get_all(limit=limit, after=after, **current, **filtered(where))
         say_if_empty(memory, page.items or after)
-    if shown(page):
+    if show_json(page):
         return
-    table(
+    print_table(
         [("since", FIXED), ("until", FIXED), "fact"],
         [(day(fact.valid_at), day(fact.invalid_at), marked(fact)) for fact in page.items],
         ids=[fact.id for fact in page.items],
@@ -244,11 +246,11 @@ def facts(*, limit: int, after: str | None, everything: bool, where: str | None)
 @command("get")
 @click.argument("fact_id")
 @in_the_past
-def get(fact_id: str) -> None:
+def get_command(fact_id: str) -> None:
     """Show one fact in full."""
-    with asking() as memory:
+    with memory_to_ask() as memory:
         fact = reader(memory)[0].get(fact_id)
-    if shown(fact):
+    if show_json(fact):
         return
     rows: list[tuple[str, object]] = [
         ("fact", fact.text),
@@ -269,20 +271,20 @@ def get(fact_id: str) -> None:
     ]
     rows += [(name, value) for name, value in optional if value]
     rows += [("source", f"episode {source.episode_id}") for source in fact.sources]
-    table([("", {"style": "bold", "no_wrap": True}), ""], rows)
+    print_table([("", {"style": "bold", "no_wrap": True}), ""], rows)
 
 
 @command("episode")
 @click.argument("episode_id")
 @in_the_past
-def episode(episode_id: str) -> None:
+def episode_command(episode_id: str) -> None:
     """Show one episode, turn by turn."""
-    with asking() as memory:
+    with memory_to_ask() as memory:
         found = reader(memory)[0].episode(episode_id)
-    if shown(found):
+    if show_json(found):
         return
-    show(plain(f"{when(found.occurred_at)}  {found.id}  {found.status}", "bold"))
-    table(
+    show(as_text(f"{when(found.occurred_at)}  {found.id}  {found.status}", "bold"))
+    print_table(
         ["who", "text", ("source", FIXED)],
         [(turn.speaker or turn.role, turn.text, turn.source_id) for turn in found.turns],
     )
@@ -291,9 +293,9 @@ def episode(episode_id: str) -> None:
 @command("history")
 @click.argument("fact_id")
 @in_the_past
-def history(fact_id: str) -> None:
+def history_command(fact_id: str) -> None:
     """Show what happened to a fact, and why."""
-    with asking() as memory:
+    with memory_to_ask() as memory:
         changes = reader(memory)[0].history(fact_id)
     if options().json:
         emit(changes)
@@ -304,7 +306,7 @@ def history(fact_id: str) -> None:
 
 def show_changes(changes: list[Change]) -> None:
     """A history as a table."""
-    table(
+    print_table(
         [
             ("recorded", FIXED),
             ("what", FIXED),
@@ -331,6 +333,3 @@ def _change(change: Change) -> str:
 
 def _version(fact: Fact | None) -> str:
     return "(erased)" if fact is None else str(fact)
-
-
-COMMANDS = (search, context, explain, facts, get, episode, history)

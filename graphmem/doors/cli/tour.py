@@ -33,12 +33,12 @@ def named(name: str, file: Path | None = None) -> CypherStatement:
 
 def _of(file: Path) -> Mapping[str, CypherStatement]:
     try:
-        return named_statements(read(file), str(file))
+        return named_statements(read_queries(file), str(file))
     except ValueError as error:
         raise UsageError(f"--file {error}") from error
 
 
-def read(file: Path) -> str:
+def read_queries(file: Path) -> str:
     """The text of a file."""
     try:
         return file.read_text("utf-8")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import click
 
 from graphmem.doors.cli.base import command, options
-from graphmem.doors.cli.output import RIGHT, console, note, plain, show, shown, table
+from graphmem.doors.cli.output import RIGHT, as_text, console, note, print_table, show, show_json
 from graphmem.model import RelationType
 
 _AT_A_TIME = {"one": "one", "usually_one": "one, unless told together", "many": "several"}
@@ -16,14 +16,14 @@ _WHY = {"built_in": "built in", "default": "nothing known"}
 
 
 @command("types")
-def types() -> None:
+def types_command() -> None:
     """List relation types and how they behave.
 
     In your scope when one is given, else in the whole store.
     """
     with options().memory(owned=False) as memory:
         found = memory.relation_types()
-    if not shown(found):
+    if not show_json(found):
         _show(found)
 
 
@@ -32,7 +32,7 @@ def types() -> None:
 @click.option("--one/--many", "single_valued", default=None, help="How many objects at a time.")
 @click.option("--same-as", metavar="OTHER", help="Another word for OTHER.")
 @click.option("--inverse-of", metavar="OTHER", help="OTHER with its ends changed.")
-def declare_type(
+def declare_type_command(
     type_: str, *, single_valued: bool | None, same_as: str | None, inverse_of: str | None
 ) -> None:
     """Say how a relation type behaves.
@@ -51,24 +51,24 @@ def declare_type(
             inverse_of=inverse_of,
             progress=progress,
         )
-    if not shown(found):
+    if not show_json(found):
         _show([found])
 
 
 @command("learn-types")
-def learn_types() -> None:
+def learn_types_command() -> None:
     """Learn from the data which types have one object.
 
     What is believed is decided anew by it.
     """
     with options().memory(owned=False) as memory, _bar("learning") as progress:
         found = memory.learn_types(progress=progress)
-    if shown(found):
+    if show_json(found):
         return
     if found:
         _show(found)
     else:
-        show(plain("nothing new"))
+        show(as_text("nothing new"))
 
 
 @contextmanager
@@ -91,7 +91,9 @@ def _show(found: Sequence[RelationType]) -> None:
         )
         for one in found
     ]
-    table(["type", "objects at a time", "because", ("said", RIGHT), ("subjects", RIGHT)], rows)
+    print_table(
+        ["type", "objects at a time", "because", ("said", RIGHT), ("subjects", RIGHT)], rows
+    )
     if not all(one.settled for one in found):
         note("not all is decided by that yet: declare it again, or graphmem learn-types")
 
@@ -100,6 +102,3 @@ def _behaviour(one: RelationType) -> str:
     if one.same_as is None:
         return _AT_A_TIME[one.at_a_time]
     return f"as {one.same_as}" + (", the other way round" if one.inverse else "")
-
-
-COMMANDS = (types, declare_type, learn_types)

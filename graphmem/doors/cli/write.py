@@ -10,10 +10,10 @@ from typing import Any, get_args
 import click
 
 from graphmem import importers
-from graphmem.doors.cli.base import at_time, command, options, pairs, piped
-from graphmem.doors.cli.hints import asking
-from graphmem.doors.cli.ingest import Ingest
-from graphmem.doors.cli.output import counted, emit, note, plain, show, shown
+from graphmem.doors.cli.base import command, options, pairs, piped, time_option
+from graphmem.doors.cli.hints import memory_to_ask
+from graphmem.doors.cli.ingest import FileIngest
+from graphmem.doors.cli.output import as_text, counted, emit, note, show, show_json
 from graphmem.errors import UsageError
 from graphmem.model import MemoryType, Receipt, Removal
 
@@ -22,11 +22,11 @@ _STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 
 @command("add")
 @click.argument("text", nargs=-1)
-@at_time("--at", "When it happened (ISO 8601; UTC without a zone).")
+@time_option("--at", "When it happened (ISO 8601; UTC without a zone).")
 @click.option("--no-infer", is_flag=True, help="Keep the text itself as one fact.")
 @click.option("--tag", "tags", multiple=True, help="A tag; may be given several times.")
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata; several times.")
-@at_time("--expires-at", "From when on it answers nothing any more.")
+@time_option("--expires-at", "From when on it answers nothing any more.")
 @click.option("--importance", type=float, help="From 0 to 1.")
 @click.option("--key", metavar="TEXT", help="The same key again changes nothing.")
 @click.option(
@@ -34,7 +34,7 @@ _STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
     type=click.Choice(get_args(MemoryType)),
     help="procedural: steps, kept as an ordered whole.",
 )
-def add(
+def add_command(
     text: tuple[str, ...],
     *,
     at: datetime | None,
@@ -63,22 +63,22 @@ def add(
         receipt = memory.add(
             content, infer=not no_infer, **{k: v for k, v in given.items() if v is not None}
         )
-    if not shown(receipt):
+    if not show_json(receipt):
         show_receipt(receipt)
 
 
 def show_receipt(receipt: Receipt) -> None:
     """What was remembered, and what was decided."""
     if receipt.status == "duplicate":
-        show(plain(f"already remembered as episode {receipt.episode_id}; nothing changed"))
+        show(as_text(f"already remembered as episode {receipt.episode_id}; nothing changed"))
         return
-    show(plain(f"remembered as episode {receipt.episode_id}"))
+    show(as_text(f"remembered as episode {receipt.episode_id}"))
     for decision in receipt.decisions:
         fact = decision.after or decision.before
-        line = plain(f"  {decision.action:<6} ", _STYLES.get(decision.action, ""))
-        line.append_text(plain(fact.text if fact else ""))
-        line.append_text(plain(f"  ({decision.reason})", "dim"))
-        line.append_text(plain(f"  {decision.fact_id}", "dim"))
+        line = as_text(f"  {decision.action:<6} ", _STYLES.get(decision.action, ""))
+        line.append_text(as_text(fact.text if fact else ""))
+        line.append_text(as_text(f"  ({decision.reason})", "dim"))
+        line.append_text(as_text(f"  {decision.fact_id}", "dim"))
         show(line)
     if receipt.status == "done" and receipt.reason:
         note(receipt.reason)
@@ -113,7 +113,7 @@ def _paths(
 @click.option(
     "--format",
     "format",
-    type=click.Choice(importers.FORMATS),
+    type=click.Choice(importers.IMPORT_FORMATS),
     help="What the files are; found out from name and content unless given.",
 )
 @click.option(
@@ -123,7 +123,7 @@ def _paths(
 )
 @click.option("--no-infer", is_flag=True, help="Keep each episode itself as one fact.")
 @click.option("--tag", "tags", multiple=True, help="A tag for all; may be given several times.")
-def ingest(
+def ingest_command(
     paths: tuple[Path, ...],
     format: str | None,
     at: str | None,
@@ -141,14 +141,14 @@ def ingest(
 
     What was ingested before is passed over, so an interrupted run goes on when repeated.
     """
-    work = Ingest(paths, format, _at(at))
+    work = FileIngest(paths, format, _at(at))
     more: dict[str, Any] = {"tags": tags} if tags else {}
     shared = options()
     work.check(shared)
     with shared.memory(create=True, owned=False) as memory:
         summary = work.run(memory, infer=not no_infer, **more)
-    if not shown(summary):
-        show(plain(work.told(summary, shared.user)))
+    if not show_json(summary):
+        show(as_text(work.report(summary, shared.user)))
     if summary["failed"]:
         raise click.exceptions.Exit(1)
 
@@ -159,10 +159,10 @@ def ingest(
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="New metadata; several times.")
 @click.option("--tag", "tags", multiple=True, help="New tags; several times.")
 @click.option("--importance", type=float, help="From 0 to 1.")
-@at_time("--valid-at", "Since when it holds.")
-@at_time("--invalid-at", "When it stopped holding.")
-@at_time("--expires-at", "From when on it answers nothing any more.")
-def update(
+@time_option("--valid-at", "Since when it holds.")
+@time_option("--invalid-at", "When it stopped holding.")
+@time_option("--expires-at", "From when on it answers nothing any more.")
+def update_command(
     fact_id: str,
     text: str | None,
     meta: tuple[str, ...],
@@ -177,25 +177,25 @@ def update(
     }
     if text is None and not given:
         raise UsageError("nothing to change: give a new text or an option")
-    with asking() as memory:
+    with memory_to_ask() as memory:
         fact = memory.update(fact_id, text, **given)
-    if not shown(fact):
-        show(plain(f"version {fact.version} of {fact.id}: {fact.text}"))
+    if not show_json(fact):
+        show(as_text(f"version {fact.version} of {fact.id}: {fact.text}"))
 
 
 @command("delete")
 @click.argument("id")
 @click.option("--erase", is_flag=True, help="Remove a fact from its history too, for good.")
-def delete(id: str, erase: bool) -> None:
+def delete_command(id: str, erase: bool) -> None:
     """Forget a fact, or remove an episode.
 
     A fact stays in its history unless --erase is given; an episode goes for good, with every fact
     that only it supports.
     """
-    with asking() as memory:
+    with memory_to_ask() as memory:
         removal = memory.delete(id, erase=erase)
-    if not shown(removal):
-        show(plain(_removed(removal)))
+    if not show_json(removal):
+        show(as_text(_removed(removal)))
 
 
 def _removed(removal: Removal) -> str:
@@ -207,7 +207,7 @@ def _removed(removal: Removal) -> str:
 
 @command("delete-all")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def delete_all(yes: bool) -> None:
+def delete_all_command(yes: bool) -> None:
     """Erase everything in this scope, for good."""
     shared = options()
     names = ("project", "user", "agent", "run")
@@ -217,15 +217,15 @@ def delete_all(yes: bool) -> None:
             if not sys.stdin.isatty():
                 raise UsageError(f"this would erase all of {scope} for good; say --yes to do it")
             stats = memory.stats()
-            held = f"{counted(stats.episodes, 'episode')} and {counted(stats.facts, 'fact')}"
-            click.confirm(f"Erase all of {scope} ({held}) for good?", abort=True, err=True)
+            amount = f"{counted(stats.episodes, 'episode')} and {counted(stats.facts, 'fact')}"
+            click.confirm(f"Erase all of {scope} ({amount}) for good?", abort=True, err=True)
         removal = memory.delete_all()
-    if not shown(removal):
-        show(plain(_removed(removal)))
+    if not show_json(removal):
+        show(as_text(_removed(removal)))
 
 
 @command("resume")
-def resume() -> None:
+def resume_command() -> None:
     """Go on with what is pending.
 
     Episodes whose facts are still to be found, because a model was down or a run was stopped.
@@ -236,10 +236,7 @@ def resume() -> None:
         emit(receipts)
         return
     done = sum(receipt.status == "done" for receipt in receipts)
-    show(plain(f"{counted(done, 'episode')} done, {len(receipts) - done:,} still pending"))
+    show(as_text(f"{counted(done, 'episode')} done, {len(receipts) - done:,} still pending"))
     for receipt in receipts:
         if receipt.status != "done":
             note(f"{receipt.episode_id}: {receipt.reason or receipt.status}")
-
-
-COMMANDS = (add, ingest, update, delete, delete_all, resume)

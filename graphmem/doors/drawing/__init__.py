@@ -20,7 +20,7 @@ import numpy as np
 
 from graphmem.clock import stamp, unstamp
 from graphmem.doors.drawing.layout import arrange
-from graphmem.doors.drawing.page import page
+from graphmem.doors.drawing.page import html_page
 from graphmem.doors.drawing.scene import Drawing
 from graphmem.doors.drawing.vega import vega_spec
 from graphmem.errors import UsageError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 __all__ = [
-    "FORMATS",
+    "PICTURE_FORMATS",
     "PictureFormat",
     "bend_around",
     "drawing",
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 PictureFormat: TypeAlias = Literal["html", "svg", "png"]
-FORMATS: tuple[PictureFormat, ...] = ("html", "svg", "png")
+PICTURE_FORMATS: tuple[PictureFormat, ...] = ("html", "svg", "png")
 
 _LONGEST_LABEL = 26
 _KINDS_NAMED = 9
@@ -62,8 +62,8 @@ def render(
     dashed. :class:`UsageError` when there is nothing to draw, and when the ``viz`` extra is not
     installed.
     """
-    if format not in FORMATS:
-        raise UsageError(f"unknown picture format {format!r}; known: {', '.join(FORMATS)}")
+    if format not in PICTURE_FORMATS:
+        raise UsageError(f"unknown picture format {format!r}; known: {', '.join(PICTURE_FORMATS)}")
     try:
         import vl_convert
     except ImportError as error:
@@ -72,7 +72,7 @@ def render(
     spec = vega_spec(picture, interactive=format == "html")
     if format == "html":
         script = vl_convert.javascript_bundle()  # type: ignore[call-arg] # its stub lacks the default
-        return page(picture, spec, script).encode()
+        return html_page(picture, spec, script).encode()
     if format == "svg":
         return str(vl_convert.vega_to_svg(json.dumps(spec), allowed_base_urls=[])).encode()
     scale = min(2.0, max(1.0, _WIDEST_PNG / max(spec["width"], spec["height"])))
@@ -81,10 +81,10 @@ def render(
 
 def picture_format(path: Path) -> PictureFormat:
     """The format that a file's name asks for; :class:`UsageError` when it is none of them."""
-    for format in FORMATS:
+    for format in PICTURE_FORMATS:
         if path.suffix.lower() == f".{format}":
             return format
-    known = ", ".join(f".{format}" for format in FORMATS)
+    known = ", ".join(f".{format}" for format in PICTURE_FORMATS)
     raise UsageError(f"{path}: a picture's name must end in one of {known}")
 
 

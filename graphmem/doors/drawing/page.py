@@ -45,7 +45,7 @@ vegaEmbed("#graph", %(spec)s, {actions: false, renderer: "canvas", loader: {load
 """
 
 
-def page(drawing: Drawing, spec: dict[str, Any], script: str) -> str:
+def html_page(drawing: Drawing, spec: dict[str, Any], script: str) -> str:
     """The page; ``script`` is the bundle of Vega and Vega-Embed."""
     nodes, links = len(drawing.nodes), len(drawing.links)
     return _PAGE % {

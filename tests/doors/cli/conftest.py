@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from graphmem.doors.cli import run
+from graphmem.doors.cli import run_cli
 
 TEXT = "Bo works at Acme. Bo lives in Paris. Cleo is married to Bo."
 
@@ -56,7 +56,7 @@ def graphmem(capfd: pytest.CaptureFixture[str]) -> Run:
 
     def call(*arguments: str) -> Ran:
         capfd.readouterr()
-        code = run(arguments)
+        code = run_cli(arguments)
         out, err = capfd.readouterr()
         return Ran(code, out, err)
 

@@ -140,7 +140,7 @@ def test_text_is_taken_from_a_pipe(tmp_path: Path) -> None:
 def test_help_starts_without_any_engine() -> None:
     heavy = "kuzu numpy openai networkx wordllama qdrant_edge pydantic rich dateparser vl_convert"
     code = (
-        "import sys\nfrom graphmem.doors.cli import run\n"
+        "import sys\nfrom graphmem.doors.cli import run_cli as run\n"
         "assert run(['--help']) == run(['search', '--help']) == run(['--version']) == 0\n"
         f"print('loaded:', *[name for name in {heavy.split()!r} if name in sys.modules])"
     )

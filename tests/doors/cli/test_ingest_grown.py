@@ -12,7 +12,7 @@ import pytest
 
 from graphmem import Memory
 from graphmem.doors.cli import ingest
-from graphmem.doors.cli.resumed_conversations import WINDOW, windows
+from graphmem.doors.cli.resumed_conversations import LOOKUP_WINDOW, windows
 from graphmem.errors import UsageError
 from graphmem.settings import LEDGER_FILE
 from tests.doors.cli.conftest import Ran, Run
@@ -225,7 +225,7 @@ def test_chats_of_other_programs_grow(
 def test_what_is_refused_is_named_in_every_window(
     graphmem: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graphmem.doors.cli.resumed_conversations.WINDOW", 3)
+    monkeypatch.setattr("graphmem.doors.cli.resumed_conversations.LOOKUP_WINDOW", 3)
     graphmem("--user", "ada", "add", "Tea.")
     lines = [line for n in range(7) for line in said(1, 2, session=f"s{n}")]
     lines += said(1, 2, session="bad", importance=7) + said(1, session="last")
@@ -247,6 +247,6 @@ def test_what_was_read_before_an_error_comes_first() -> None:
     found = []
     with pytest.raises(UsageError, match="line 4"):
         found += [[len(window)] for window in windows(items())]
-    given = windows({"content": "x"} for _ in range(WINDOW + 1))
-    assert [len(window) for window in given] == [WINDOW, 1]
-    assert ingest._RECENT >= WINDOW
+    given = windows({"content": "x"} for _ in range(LOOKUP_WINDOW + 1))
+    assert [len(window) for window in given] == [LOOKUP_WINDOW, 1]
+    assert ingest._RECENT >= LOOKUP_WINDOW

@@ -160,7 +160,7 @@ def test_one_command_at_a_time_in_the_source(ada: Run) -> None:
 _SLOW = """
 import sys
 from graphmem.engine import move
-from graphmem.doors.cli import main
+from graphmem.doors.cli import run_and_exit as main
 
 move._ROWS = range(1, 3)  # as many batches as a large store has
 whole = move._Copying.run

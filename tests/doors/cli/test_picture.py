@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from graphmem.doors.drawing import (
-    FORMATS,
+    PICTURE_FORMATS,
     PictureFormat,
     bend_around,
     drawing,
@@ -70,7 +70,7 @@ SMALL = Subgraph(
 )
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", PICTURE_FORMATS)
 def test_the_same_graph_gives_the_same_bytes(format: PictureFormat) -> None:
     assert render(ring(12), format, title="ring") == render(ring(12), format, title="ring")
 
@@ -225,7 +225,9 @@ def test_nothing_to_draw_and_bad_names() -> None:
     for graph in (Subgraph((), ()), nx.MultiDiGraph()):
         with pytest.raises(UsageError, match="nothing to draw"):
             render(graph, "svg")
-    assert [picture_format(Path(f"x.{end}")) for end in ("HTML", "svg", "png")] == list(FORMATS)
+    assert [picture_format(Path(f"x.{end}")) for end in ("HTML", "svg", "png")] == list(
+        PICTURE_FORMATS
+    )
     with pytest.raises(UsageError, match="must end in one of"):
         picture_format(Path("x"))
 
