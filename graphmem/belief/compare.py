@@ -1,23 +1,23 @@
-"""From what is believed now to what was believed before: the least that must change.
+"""Beliefs compared with the facts that there are: the least that must change.
 
 A fact is known by the statements that it rests on, so its id stays as long as any of them supports
-one belief. :func:`reconcile` gives steps in an order in which each can be applied after the one
+one belief. :func:`compare` gives steps in an order in which each can be applied after the one
 before it: no step names a fact that does not exist yet, and rivals do not overlap on the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from graphmem.belief.beliefs import Account, Belief, Folded
 from graphmem.belief.intervals import LONG_AGO
-from graphmem.belief.values import Account, Belief, Folded
 from graphmem.model import Action
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A fact as it stands: its belief, and the fact that it followed. ``belief.supersedes`` is not
+class FactBelief:
+    """The belief that a fact is, and the fact that it followed. ``belief.supersedes`` is not
     read."""
 
     fact_id: str
@@ -32,121 +32,120 @@ class Step:
 
     action: Action
     reason: str
-    before: Held | None
-    after: Held | None
+    before: FactBelief | None
+    after: FactBelief | None
 
     @property
     def fact_id(self) -> str:
-        held = self.after or self.before
-        if held is None:
+        fact = self.after or self.before
+        if fact is None:
             raise ValueError("a step has a fact before, after, or both")
-        return held.fact_id
+        return fact.fact_id
 
 
-@dataclass(slots=True)
-class _Plan:
-    kept: dict[str, int] = field(default_factory=dict)
-    """Fact id -> place of its belief."""
-    ids: list[str] = field(default_factory=list)
-    """Fact id of each belief, in their order."""
-
-
-def reconcile(
-    existing: Iterable[Held],
+def compare(
+    existing: Iterable[FactBelief],
     folded: Folded,
     new_id: Callable[[], str],
     *,
-    retired: Iterable[Held] = (),
-    taken: Iterable[str] = (),
+    retired: Iterable[FactBelief] = (),
+    used_ids: Iterable[str] = (),
 ) -> tuple[Step, ...]:
-    """What to do so that ``existing`` (all facts of the cell) becomes what was folded.
+    """What to do so that ``existing`` (all facts of the conflict group) becomes what was folded.
 
     A new fact takes back the id of a ``retired`` one that rested on the same statements (an undone
     withdrawal), else that of its first statement, so that ids do not depend on what came and went;
-    ``new_id`` is asked only when one statement supports two facts, or that id is ``taken`` by a
-    fact of another cell.
+    ``new_id`` is asked only when one statement supports two facts, or that id is among the
+    ``used_ids`` of facts of other groups.
 
     Order: what is deleted; what ends earlier or begins later; what is new, the superseded first;
     all other changes. What is exactly as it was is not mentioned.
     """
-    have = {held.fact_id: held for held in existing}
-    plan = _matched(have, folded.beliefs)
-    _name(plan, folded.beliefs, {held.fact_id: held for held in retired}, new_id, set(taken))
-    target = {plan.ids[n]: _held(n, belief, plan.ids) for n, belief in enumerate(folded.beliefs)}
-    gone = [have[id] for id in sorted(have) if id not in plan.kept]
-    deleted = [Step("DELETE", _why_gone(h, target, folded.accounts), h, None) for h in gone]
+    have = {fact.fact_id: fact for fact in existing}
+    ids = _ids(have, {fact.fact_id: fact for fact in retired}, folded.beliefs, new_id, used_ids)
+    target = {ids[n]: _fact_belief(n, belief, ids) for n, belief in enumerate(folded.beliefs)}
+    deleted = [
+        Step("DELETE", _why_gone(have[id], target, folded.accounts), have[id], None)
+        for id in sorted(have)
+        if id not in target
+    ]
     changed = [
-        _changed(have[id], target[id]) for id in plan.ids if id in have and have[id] != target[id]
+        _changed(have[id], target[id]) for id in ids if have.get(id, target[id]) != target[id]
     ]
     added = [
         Step("ADD", _why_new(target[id]), None, target[id])
-        for id in _superseded_first(plan.ids, target)
+        for id in _superseded_first(ids, target)
         if id not in have
     ]
-    fresh = {step.fact_id for step in added}
-    first = [s for s in changed if _shrinks(s) and not _names(s, fresh)]
+    new = {step.fact_id for step in added}
+    first = [s for s in changed if _shrinks(s) and not _names(s, new)]
     rest = [s for s in changed if s not in first]
     # What shrinks at one end and grows at the other goes in two steps, lest rivals overlap.
     return (*deleted, *first, *added, *rest)
 
 
-def _held(place: int, belief: Belief, ids: Sequence[str]) -> Held:
+def _fact_belief(place: int, belief: Belief, ids: Sequence[str]) -> FactBelief:
     before = None if belief.supersedes is None else ids[belief.supersedes]
-    return Held(ids[place], replace(belief, supersedes=None), before)
+    return FactBelief(ids[place], replace(belief, supersedes=None), before)
 
 
-def _matched(have: Mapping[str, Held], beliefs: Sequence[Belief]) -> _Plan:
-    """Which fact each belief is: the one about the same that it shares most statements with; of
-    equals the one that began at the same time, then the older."""
+def _ids(
+    have: Mapping[str, FactBelief],
+    retired: Mapping[str, FactBelief],
+    beliefs: Sequence[Belief],
+    new_id: Callable[[], str],
+    used_ids: Iterable[str],
+) -> list[str]:
+    """The fact id of each belief, in their order."""
+    known = _matched(have, beliefs)
+    kept = set(known.values())
+    back = _matched({id: fact for id, fact in retired.items() if id not in kept}, beliefs)
+    used = {*kept, *retired, *used_ids}
+    ids = []
+    for place, belief in enumerate(beliefs):
+        id = known.get(place) or back.get(place)
+        if id is None:
+            id = min(belief.statement_ids)
+            id = new_id() if id in used else id
+        used.add(id)
+        ids.append(id)
+    return ids
+
+
+def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[int, str]:
+    """Which fact each belief is, by its place: the one about the same that it shares most
+    statements with; of equals the one that began at the same time, then the older."""
     pairs = []
-    for id, held in have.items():
-        own = set(held.belief.statement_ids)
-        for n, belief in enumerate(beliefs):
+    for id, fact in have.items():
+        own = set(fact.belief.statement_ids)
+        for place, belief in enumerate(beliefs):
             shared = len(own.intersection(belief.statement_ids))
             if shared:
-                same_object = _relation(held.belief) == _relation(belief)
-                same_kind = held.belief.modality == belief.modality
-                same_start = held.belief.since == belief.since
-                pairs.append((not same_object, not same_kind, -shared, not same_start, id, n))
-    plan = _Plan(ids=[""] * len(beliefs))
-    for *_, id, n in sorted(pairs):
-        if id not in plan.kept and not plan.ids[n]:
-            plan.kept[id] = n
-            plan.ids[n] = id
-    return plan
-
-
-def _name(
-    plan: _Plan,
-    beliefs: Sequence[Belief],
-    retired: Mapping[str, Held],
-    new_id: Callable[[], str],
-    others: Collection[str],
-) -> None:
-    """Ids for beliefs that are no fact yet."""
-    back = _matched({id: h for id, h in retired.items() if id not in plan.kept}, beliefs)
-    taken = {*plan.ids, *retired, *others}
-    for n, belief in enumerate(beliefs):
-        if plan.ids[n]:
-            continue
-        id = back.ids[n] or min(belief.statement_ids)
-        plan.ids[n] = id if back.ids[n] or id not in taken else new_id()
-        taken.add(plan.ids[n])
+                same_object = _relation(fact.belief) == _relation(belief)
+                same_kind = fact.belief.modality == belief.modality
+                same_start = fact.belief.since == belief.since
+                pairs.append((not same_object, not same_kind, -shared, not same_start, id, place))
+    found: dict[int, str] = {}
+    matched: set[str] = set()
+    for *_, id, place in sorted(pairs):
+        if id not in matched and place not in found:
+            matched.add(id)
+            found[place] = id
+    return found
 
 
 def _relation(belief: Belief) -> tuple[str | None, ...]:
     return (belief.subject_id, belief.type, belief.object_id)
 
 
-def _changed(before: Held, after: Held) -> Step:
+def _changed(before: FactBelief, after: FactBelief) -> Step:
     old, new = before.belief, after.belief
     why: list[str] = []
     if set(new.statement_ids) - set(old.statement_ids):
         why.append("said again")
     elif set(old.statement_ids) - set(new.statement_ids):
         why.append("one source less")
-    told = _same_sources(old, new)
-    if before.supersedes_id == after.supersedes_id and told == new:
+    if before.supersedes_id == after.supersedes_id and _same_sources(old, new) == new:
         return Step("NONE", why[0] if why else "as it was", before, after)
     if old.modality != new.modality:
         why.append(f"{old.modality} before, now {new.modality}")
@@ -187,19 +186,19 @@ def _shrinks(step: Step) -> bool:
     return later and shorter
 
 
-def _names(step: Step, fresh: set[str]) -> bool:
-    return step.after is not None and step.after.supersedes_id in fresh
+def _names(step: Step, new: set[str]) -> bool:
+    return step.after is not None and step.after.supersedes_id in new
 
 
-def _superseded_first(ids: Sequence[str], target: Mapping[str, Held]) -> list[str]:
+def _superseded_first(ids: Sequence[str], target: Mapping[str, FactBelief]) -> list[str]:
     order: dict[str, None] = {}
 
     def visit(id: str) -> None:
         trail = []
-        here: str | None = id
-        while here is not None and here not in order and here not in trail:
-            trail.append(here)
-            here = target[here].supersedes_id
+        last: str | None = id
+        while last is not None and last not in order and last not in trail:
+            trail.append(last)
+            last = target[last].supersedes_id
         order.update(dict.fromkeys(reversed(trail)))
 
     for id in ids:
@@ -207,21 +206,23 @@ def _superseded_first(ids: Sequence[str], target: Mapping[str, Held]) -> list[st
     return list(order)
 
 
-def _why_new(held: Held) -> str:
-    belief = held.belief
+def _why_new(fact: FactBelief) -> str:
+    belief = fact.belief
     if belief.modality != "stated":
         return f"new, {belief.modality}"
     if belief.invalid_at is not None:
         return "new; it was said of an earlier time" if belief.reason else "new; it has ended"
-    return "new; it follows what held before" if held.supersedes_id else "new"
+    return "new; it follows what held before" if fact.supersedes_id else "new"
 
 
-def _why_gone(held: Held, target: Mapping[str, Held], accounts: Mapping[str, Account]) -> str:
-    for id in held.belief.statement_ids:
+def _why_gone(
+    fact: FactBelief, target: Mapping[str, FactBelief], accounts: Mapping[str, Account]
+) -> str:
+    for id in fact.belief.statement_ids:
         account = accounts.get(id)
         if account is not None and account.outcome != "believed":
             return account.reason
-    own = set(held.belief.statement_ids)
+    own = set(fact.belief.statement_ids)
     for id, other in target.items():
         if own.intersection(other.belief.statement_ids):
             return f"is one with {id}"

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from graphmem.belief.intervals import mark_of
-from graphmem.belief.values import Statement, period_end
+from graphmem.belief.ends import end_of
+from graphmem.belief.vague_dates import period_end
+from graphmem.model import Statement
 from graphmem.ports.ledger import Ledger, Place, StatementQuery
 from graphmem.ports.ledger_relation_types import Saying, TypeUse
 from graphmem.relation_types.shape import Shape, Target
@@ -116,7 +117,7 @@ def _surely(one: _Told, end: datetime, other: _Told) -> bool:
 
 
 def _told(statements: Sequence[Statement]) -> Iterator[_Told]:
-    ends = [(s, mark_of(s)) for s in statements if s.kind == "end" and s.modality == "stated"]
+    ends = [(s, end_of(s)) for s in statements if s.kind == "end" and s.modality == "stated"]
     for s in _plain(statements):
         if s.valid_at is None:
             continue

@@ -2,196 +2,193 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from graphmem.belief.intervals import Run, mark_of, said, said_before
-from graphmem.belief.values import Account, Statement, period_end, refines
+from graphmem.belief.beliefs import Account
+from graphmem.belief.ends import end_of
+from graphmem.belief.intervals import Interval, StatedInterval, stated_before, statement_order
+from graphmem.belief.vague_dates import period_end, refines, same_date
+from graphmem.model import Edit, Statement
 from graphmem.relation_types.shape import Shape, Target
 
 _PLANNED, _DENIED = "planned", "negated"
+_STANDS = Account("believed", "stands")
+_CONFIRMED = Account("believed", "confirmed by a plain statement")
+_KNOWN = Account("corrected", "it is known to be so")
 
 
-@dataclass(slots=True)
-class Stand:
-    """Statements of one modality and target that say one thing, and from when to when it stood."""
+@dataclass(frozen=True, slots=True)
+class Modal:
+    """What is not plainly stated comes to: intervals of one modality each, by the number of a plain
+    interval the hearsay that it confirms, and an account of each statement by id."""
 
-    target: Target
-    statements: list[Statement]
-    since: datetime
-    until: datetime | None = None
-    why: str | None = None
-    closer: Run | Stand | None = None
-    planned_for: datetime | None = None
+    intervals: tuple[Interval, ...]
+    support: Mapping[int, Sequence[Statement]]
+    accounts: Mapping[str, Account]
 
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
     at: datetime
-    why: str
-    by: Run | None = None
+    reason: str
+    by: int | None = None
+    """Number of the interval that takes its place."""
 
 
-def stand(
-    unsure: Sequence[Statement],
-    runs: Sequence[Run],
+def fold_modal(
+    statements: Sequence[Statement],
+    plain: Sequence[Interval],
     endings: Sequence[Statement],
     shape: Shape,
-    accounts: dict[str, Account],
-) -> list[Stand]:
-    """What stands beside the plain runs. Every statement in ``unsure`` is accounted for; hearsay
-    that a run confirms becomes its support."""
-    stands: list[Stand] = []
-    for statement in sorted(unsure, key=said):
-        target = shape.target(statement)
-        since = _since(statement)
-        planned = statement.modality == _PLANNED
-        covering = None if planned else _confirmed(statement, target, since, runs)
-        if covering is not None:
-            if statement.modality == "hearsay":
-                covering.support.append(statement)
-                accounts[statement.id] = Account("believed", "confirmed by a plain statement")
-            else:
-                accounts[statement.id] = Account("corrected", "it is known to be so")
-            continue
-        stop = _stop(statement, target, since, runs=runs, endings=endings, shape=shape)
-        if stop is not None and stop.at <= since:
-            accounts[statement.id] = Account("corrected", stop.why)
-            continue
-        accounts[statement.id] = Account("believed", stop.why if stop else "stands")
-        _join(stands, statement, target, since, stop)
-    _replace_plans(stands, shape)
-    kept = [held for held in stands if held.until is None or held.until > held.since]
-    for held in stands:
-        if held not in kept:
-            for statement in held.statements:
-                accounts[statement.id] = Account("corrected", held.why or "")
-    return kept
-
-
-def _since(statement: Statement) -> datetime:
-    """A plan stands from when it was made, the rest from when it is said to hold."""
-    if statement.modality == _PLANNED:
-        return statement.stated_at
-    return statement.valid_at or statement.stated_at
-
-
-def _confirmed(
-    statement: Statement, target: Target, since: datetime, runs: Sequence[Run]
-) -> Run | None:
-    if statement.modality == _DENIED:
-        return None
-    return next((r for r in runs if r.target == target and r.covers(since)), None)
-
-
-def _stop(
-    statement: Statement,
-    target: Target,
-    since: datetime,
     *,
-    runs: Sequence[Run],
-    endings: Sequence[Statement],
-    shape: Shape,
+    edits: Mapping[str, Edit],
+    first_number: int,
+) -> Modal:
+    """What these statements, none of them plain, come to beside the plain intervals; numbered from
+    ``first_number`` on."""
+    found: dict[tuple[Target, str], list[Interval]] = {}
+    support: dict[int, list[Statement]] = {}
+    accounts: dict[str, Account] = {}
+    for number, statement in enumerate(sorted(statements, key=statement_order), first_number):
+        one = _interval(number, statement, shape, edits)
+        confirming = _confirming(one, plain)
+        stop = _first_stop(one, plain, endings, shape)
+        if confirming is not None and one.modality == "hearsay":
+            support.setdefault(confirming.number, []).append(statement)
+            accounts[statement.id] = _CONFIRMED
+        elif confirming is not None:
+            accounts[statement.id] = _KNOWN
+        elif stop is not None and stop.at <= one.begins:
+            accounts[statement.id] = Account("corrected", stop.reason)
+        else:
+            accounts[statement.id] = Account("believed", stop.reason) if stop else _STANDS
+            same = found.setdefault((one.target, one.modality), [])
+            same[-1:] = _joined(same[-1:], _stopped(one, stop))
+    intervals = _plans_replaced([one for same in found.values() for one in same], shape)
+    gone = {
+        s.statement.id: Account("corrected", one.reason or "")
+        for one in intervals
+        if one.empty
+        for s in one.stated
+    }
+    left = tuple(one for one in intervals if not one.empty)
+    return Modal(left, support, {**accounts, **gone})
+
+
+def _interval(
+    number: int, statement: Statement, shape: Shape, edits: Mapping[str, Edit]
+) -> Interval:
+    """A plan stands from when it was made, the rest from when it is said to hold."""
+    target, planned = shape.target(statement), statement.modality == _PLANNED
+    since = statement.stated_at if planned else statement.valid_at or statement.stated_at
+    stated = StatedInterval(
+        statement, target, since, None, since, dated=False, edit=edits.get(statement.id)
+    )
+    planned_for = statement.valid_at if planned else None
+    return Interval(number, target, (stated,), since=since, planned_for=planned_for)
+
+
+def _stopped(one: Interval, stop: _Stop | None) -> Interval:
+    if stop is None:
+        return one
+    return replace(one, until=stop.at, reason=stop.reason, followed_by=stop.by)
+
+
+def _confirming(one: Interval, plain: Sequence[Interval]) -> Interval | None:
+    """The plain interval that says the same. It fulfils a plan, and contradicts a denial."""
+    if one.modality in {_PLANNED, _DENIED}:
+        return None
+    same = (other for other in plain if other.target == one.target)
+    return next((other for other in same if other.covers(one.begins)), None)
+
+
+def _first_stop(
+    one: Interval, plain: Sequence[Interval], endings: Sequence[Statement], shape: Shape
 ) -> _Stop | None:
     """What ends it first, if anything."""
+    since, (stated,) = one.begins, one.stated
+    statement = stated.statement
     stops = [
-        _Stop(run.begins, "a plain statement took its place", run)
-        for run in runs
-        if run.target == target and run.begins >= since
+        _Stop(other.begins, "a plain statement took its place", other.number)
+        for other in plain
+        if other.target == one.target and other.begins >= since
     ]
-    if statement.modality != _DENIED:
-        stops += _denials(statement, target, since, endings, shape)
-    if statement.modality == _PLANNED:
+    if one.modality != _DENIED:
+        stops += _denials(one, endings, shape)
+    if one.modality == _PLANNED:
         passed = period_end(statement.valid_at) if statement.valid_at else None
         if passed is not None and passed > since:
             stops.append(_Stop(passed, "its date has passed"))
     elif statement.invalid_at is not None and statement.invalid_at > since:
         stops.append(_Stop(statement.invalid_at, "said to have ended"))
-    if statement.modality in {"hearsay", "hypothetical"}:
-        stops += _rivals(statement, target, since, runs, shape)
+    if one.modality in {"hearsay", "hypothetical"}:
+        stops += _rivals(one, plain, shape)
     return min(stops, key=lambda s: s.at, default=None)
 
 
-def _denials(
-    statement: Statement,
-    target: Target,
-    since: datetime,
-    endings: Sequence[Statement],
-    shape: Shape,
-) -> list[_Stop]:
-    planned = statement.modality == _PLANNED
+def _denials(one: Interval, endings: Sequence[Statement], shape: Shape) -> list[_Stop]:
+    (stated,) = one.stated
+    return [
+        _Stop(
+            ending.stated_at if one.modality == _PLANNED else max(end_of(ending).at, one.begins),
+            "said not to be so" if ending.kind == "assert" else "called off",
+        )
+        for ending in endings
+        if shape.meant(ending, one.target)
+        and stated_before(stated.statement, ending, same_turn=True)
+    ]
+
+
+def _rivals(one: Interval, plain: Sequence[Interval], shape: Shape) -> list[_Stop]:
+    since, stated_at = one.begins, one.stated[0].statement.stated_at
     stops = []
-    for ending in endings:
-        if not shape.meant(ending, target):
+    for other in plain:
+        if not shape.rivals(other.target, one.target):
             continue
-        if not said_before(statement, ending, same_turn=True):
+        if other.begins > since:
+            stops.append(_Stop(other.begins, "something else held from then on", other.number))
             continue
-        at = ending.stated_at if planned else max(mark_of(ending).at, since)
-        stops.append(_Stop(at, "said not to be so" if ending.kind == "assert" else "called off"))
+        later = (s.statement.stated_at for s in other.stated)
+        known = [at for at in later if at > stated_at and other.covers(at)]
+        if known:
+            at = max(min(known), since)
+            stops.append(_Stop(at, "contradicted by a plain statement", other.number))
     return stops
 
 
-def _rivals(
-    statement: Statement, target: Target, since: datetime, runs: Sequence[Run], shape: Shape
-) -> list[_Stop]:
-    stops = []
-    for run in runs:
-        if not shape.rivals(run.target, target):
-            continue
-        if run.begins > since:
-            stops.append(_Stop(run.begins, "something else held from then on", run))
-            continue
-        later = [c.statement.stated_at for c in run.claims]
-        told = [at for at in later if at > statement.stated_at and run.covers(at)]
-        if told:
-            stops.append(_Stop(max(min(told), since), "contradicted by a plain statement", run))
-    return stops
-
-
-def _join(
-    stands: list[Stand],
-    statement: Statement,
-    target: Target,
-    since: datetime,
-    stop: _Stop | None,
-) -> None:
-    """Add to what says the same, or begin anew: after a stop, or for another date of a plan."""
-    held = next(
-        (
-            h
-            for h in reversed(stands)
-            if h.target == target and h.statements[0].modality == statement.modality
-        ),
-        None,
-    )
-    planned = statement.modality == _PLANNED
-    until = stop.at if stop else None
-    by = stop.by if stop else None
-    same = held is not None and (
-        _same_date(held.planned_for, statement.valid_at)
-        and (held.until is None or since < held.until)
+def _joined(last: Sequence[Interval], one: Interval) -> list[Interval]:
+    """The last interval that says the same and ``one``, as one; or both, after a stop and for
+    another date of a plan."""
+    if not last:
+        return [one]
+    (before,) = last
+    planned = one.modality == _PLANNED
+    open_ = before.until is None or one.begins < before.until
+    if not open_ or not (
+        _agree(before.planned_for, one.planned_for)
         if planned
-        else held.closer is by and (held.until is None or since < held.until)
-    )
-    if held is None or not same:
-        when = statement.valid_at if planned else None
-        why = stop.why if stop else None
-        stands.append(Stand(target, [statement], since, until, why, by, when))
-        return
-    held.statements.append(statement)
-    held.since = min(held.since, since)
-    if planned:
-        held.planned_for = _finer(held.planned_for, statement.valid_at)
-    if until is not None and (held.until is None or until < held.until):
-        held.until, held.closer = until, by
-        held.why = stop.why if stop else None
+        else before.followed_by == one.followed_by
+    ):
+        return [before, one]
+    sooner = one.until is not None and (before.until is None or one.until < before.until)
+    stopping = one if sooner else before
+    return [
+        replace(
+            before,
+            stated=(*before.stated, *one.stated),
+            since=min(before.begins, one.begins),
+            until=stopping.until,
+            reason=stopping.reason,
+            followed_by=stopping.followed_by,
+            planned_for=_finer(before.planned_for, one.planned_for),
+        )
+    ]
 
 
-def _same_date(one: datetime | None, other: datetime | None) -> bool:
-    if one is None or other is None or one == other:
-        return True
-    return refines(one, other) or refines(other, one)
+def _agree(one: datetime | None, other: datetime | None) -> bool:
+    return one is None or other is None or same_date(one, other)
 
 
 def _finer(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -200,17 +197,25 @@ def _finer(one: datetime | None, other: datetime | None) -> datetime | None:
     return one if refines(one, other) else other
 
 
-def _replace_plans(stands: Sequence[Stand], shape: Shape) -> None:
+def _plans_replaced(intervals: Sequence[Interval], shape: Shape) -> list[Interval]:
     """A later plan for the same thing with another date, or (single-valued) for another thing at
     the same time, takes the place of the one before."""
-    plans = [held for held in stands if held.statements[0].modality == _PLANNED]
-    for old in plans:
-        for new in plans:
-            if new.since <= old.since or (old.until is not None and old.until <= new.since):
-                continue
-            changed = new.target == old.target
-            instead = shape.rivals(new.target, old.target) and _same_date(
-                old.planned_for, new.planned_for
-            )
-            if changed or instead:
-                old.until, old.why, old.closer = new.since, "the plan was changed", new
+    ordered = sorted(intervals, key=lambda one: one.number)
+    plans = [one for one in ordered if one.modality == _PLANNED]
+    return [_replaced(one, plans, shape) if one.modality == _PLANNED else one for one in ordered]
+
+
+def _replaced(old: Interval, plans: Sequence[Interval], shape: Shape) -> Interval:
+    instead = [
+        new
+        for new in plans
+        if new.begins > old.begins
+        and (
+            new.target == old.target
+            or (shape.rivals(new.target, old.target) and _agree(old.planned_for, new.planned_for))
+        )
+    ]
+    first = min(instead, key=lambda new: new.begins, default=None)
+    if first is None or (old.until is not None and old.until <= first.begins):
+        return old
+    return _stopped(old, _Stop(first.begins, "the plan was changed", first.number))

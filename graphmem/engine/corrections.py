@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
 
-from graphmem.belief.facts import held
 from graphmem.clock import parse_when_or_none
 from graphmem.engine.core import Core, checked_text
 from graphmem.errors import NotFound, UsageError
@@ -107,13 +106,12 @@ class Amending(Core):
         """Lay an edit over a fact; what it touches makes room."""
         tenant, clock = fact.scope.tenant, self._parts.clock
         standing = await self._ingest.standing(tenant)
-        believed = self._ingest.believed(tenant)
-        await believed.load(StatementQuery(tenant, fact_ids=(fact.id,)))
-        ids = frozenset(held(fact).belief.statement_ids)
+        ids = frozenset(fact.support)
         edit = Edit(clock.new_id(), ids, clock.now(), fact_id=fact.id, **changes)
+        plan = await self._ingest.belief(tenant).apply_edit(edit)
         decisions = [
             replace(decision, reason=reason) if decision.fact_id == fact.id else decision
-            for decision in await believed.lay(edit)
+            for decision in plan.decisions
         ]
         # The same moment in both: it tells which events came of the edit.
         commit = self._by_hand(tenant, decisions, edits=(edit,), at=edit.at)
@@ -148,13 +146,11 @@ class Amending(Core):
         """Erase what a query finds, and believe what the rest says."""
         tenant = erasure.scope.tenant
         standing = await self._ingest.standing(tenant)
-        believed = self._ingest.believed(tenant)
-        found = await believed.load(query)
-        decisions = await believed.drop(statement.id for statement in found)
+        plan = await self._ingest.belief(tenant).remove_statements(query)
         removal = await self._parts.ledger.erase(
             replace(
                 erasure,
-                decisions=_because("a source was erased", decisions),
+                decisions=_because("a source was erased", plan.decisions),
                 since=standing.seq,
                 at=self._parts.clock.now(),
             )
@@ -165,7 +161,7 @@ class Amending(Core):
     async def _erase_fact(self, where: Scope, id: str) -> Removal:
         tenant = where.tenant
         told = await self._parts.ledger.statements(StatementQuery(tenant, fact_ids=(id,)))
-        ids = {s for f in told.facts if f.id == id for s in held(f).belief.statement_ids}
+        ids = {s for f in told.facts if f.id == id for s in f.support}
         query = StatementQuery(tenant, fact_ids=(id,), statement_ids=tuple(sorted(ids)))
         return await self._erase(Erasure(where, fact_ids=(id,)), query)
 
@@ -205,13 +201,12 @@ class Amending(Core):
             clock, ledger = self._parts.clock, self._parts.ledger
             standing = await self._ingest.standing(where.tenant)
             merge = Merge(clock.new_id(), kept.id, gone.id, clock.now(), before=kept)
-            believed = self._ingest.believed(where.tenant)
-            await believed.load(StatementQuery(where.tenant, entity_ids=(kept.id, gone.id)))
-            decisions = await believed.see({gone.id: kept.id})
+            query = StatementQuery(where.tenant, entity_ids=(kept.id, gone.id))
+            plan = await self._ingest.belief(where.tenant).change_merges(query, {gone.id: kept.id})
             one = merged_entity(kept, [gone])
             commit = self._by_hand(
                 where.tenant,
-                decisions,
+                plan.decisions,
                 renamed=(one,),
                 reasons={one.id: f"is one with {gone.id}"},
                 merge=merge,
@@ -252,13 +247,14 @@ class Amending(Core):
             if other.kept_id == merge.kept_id and other.id != merge.id and other.gone
         ]
         alone = unmerged_entity(found[0], merge)
-        believed = self._ingest.believed(tenant)
-        await believed.load(StatementQuery(tenant, entity_ids=(merge.kept_id,)))
         below = await self._below(tenant, merge.gone_id)
-        decisions = await believed.see({merge.gone_id: None, **dict.fromkeys(below, merge.gone_id)})
+        plan = await self._ingest.belief(tenant).change_merges(
+            StatementQuery(tenant, entity_ids=(merge.kept_id,)),
+            {merge.gone_id: None, **dict.fromkeys(below, merge.gone_id)},
+        )
         commit = self._by_hand(
             tenant,
-            decisions,
+            plan.decisions,
             renamed=(merged_entity(alone, others),),
             reasons={alone.id: f"no longer one with {merge.gone_id}"},
             undone=Undone(merge_id=merge.id),
@@ -296,18 +292,17 @@ class Amending(Core):
             raise UsageError(f"episode {episode.id} is undone already; add it again to take it up")
         ledger, tenant = self._parts.ledger, where.tenant
         standing, head = await self._ingest.standing(tenant), await ledger.head()
-        believed = self._ingest.believed(tenant)
-        found = await believed.load(StatementQuery(tenant, episode_ids=(episode.id,)))
-        decisions = await believed.drop(statement.id for statement in found)
+        query = StatementQuery(tenant, episode_ids=(episode.id,))
+        plan = await self._ingest.belief(tenant).remove_statements(query)
         commit = self._by_hand(
-            tenant, _because("undone", decisions), undone=Undone(episode_id=episode.id)
+            tenant, _because("undone", plan.decisions), undone=Undone(episode_id=episode.id)
         )
         await ledger.commit([commit], since={tenant: standing.seq})
         events = await ledger.events(head, _EVENTS)
         gone = [
             e for e in events if e.tenant == tenant and (e.kind, e.action) == ("entity", "DELETE")
         ]
-        return Removal(episodes=1, facts=_deleted(decisions), entities=len(gone))
+        return Removal(episodes=1, facts=_deleted(plan.decisions), entities=len(gone))
 
     async def _undo_change(self, where: Scope, seq: int) -> Removal:
         ledger, tenant = self._parts.ledger, where.tenant
@@ -326,14 +321,12 @@ class Amending(Core):
         if not await self._was_here(where, edit.fact_id):
             raise NotFound(f"no change {seq} in this scope")
         standing = await self._ingest.standing(tenant)
-        believed = self._ingest.believed(tenant)
-        await believed.load(StatementQuery(tenant, fact_ids=(edit.fact_id,)))
-        decisions = await believed.lift(edit)
+        plan = await self._ingest.belief(tenant).remove_edit(edit)
         commit = self._by_hand(
-            tenant, _because("undone", decisions), undone=Undone(edit_id=edit.id)
+            tenant, _because("undone", plan.decisions), undone=Undone(edit_id=edit.id)
         )
         await ledger.commit([commit], since={tenant: standing.seq})
-        return Removal(facts=_deleted(decisions))
+        return Removal(facts=_deleted(plan.decisions))
 
 
 def _because(why: str, decisions: Sequence[Decision]) -> tuple[Decision, ...]:

@@ -144,9 +144,9 @@ class Declaring(Core):
 
     async def _anew(self, tenant: str, page: Sequence[Saying], rule: TypeRule, actor: str) -> None:
         standing = await self._ingest.standing(tenant)
-        believed = self._ingest.believed(tenant)
         places = tuple((place.type, place.subject_id, None) for place in page)
-        decisions = await believed.anew(StatementQuery(tenant, places=places))
+        query = StatementQuery(tenant, places=places)
+        decisions = (await self._ingest.belief(tenant).decide_again(query)).decisions
         why = declare.reason(rule)
         if not decisions:
             return

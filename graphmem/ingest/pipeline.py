@@ -20,8 +20,10 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from graphmem.belief.ambiguities.ask import AmbiguityModel, without_verdicts
 from graphmem.belief.ambiguities.process import OpenAmbiguities
-from graphmem.belief.candidates import statements_of
-from graphmem.belief.decide import Believed
+from graphmem.belief.load import BeliefReader
+from graphmem.belief.pipeline import BeliefPipeline
+from graphmem.belief.snapshot import Snapshot
+from graphmem.belief.statements import statements_of
 from graphmem.clock import Clock
 from graphmem.errors import BadModelOutput, Conflict, ModelError, UsageError
 from graphmem.extract.llm.procedures import as_procedures
@@ -201,8 +203,7 @@ class Ingest:
                 return ended
             if isinstance(extraction, ModelError):
                 return await self._postpone(episode, extraction)
-            believed = self.believed(tenant)
-            commit = await self._decide(episode, extraction, believed, open_ambiguities)
+            commit, _ = await self._decide(episode, extraction, open_ambiguities=open_ambiguities)
             if open_ambiguities is not None and open_ambiguities.open:
                 return None
             await self._ledger.commit([commit], since={tenant: standing.seq})
@@ -262,15 +263,16 @@ class Ingest:
         for tenant, here in by_tenant.items():
             standing = await self.standing(tenant, [episode.id for episode in here])
             since[tenant] = standing.seq
-            believed = self.believed(tenant)
-            await believed.read_sentences(fact.text for e in here for fact in verbatim(e).facts)
+            texts = [fact.text for episode in here for fact in verbatim(episode).facts]
+            snapshot = await self.belief(tenant).reader.load_sentences(texts)
             for episode in here:
                 if ended := _ended(episode, standing):
                     receipts[episode.id] = ended
                     continue
                 extraction = verbatim(episode)
-                commits.append(await self._decide(episode, extraction, believed))
-                receipts[episode.id] = _receipt(episode, "done", extraction, commit=commits[-1])
+                commit, snapshot = await self._decide(episode, extraction, snapshot)
+                commits.append(commit)
+                receipts[episode.id] = _receipt(episode, "done", extraction, commit=commit)
         await self._ledger.commit(commits, since=since)
         return receipts
 
@@ -292,53 +294,58 @@ class Ingest:
         """How relation types behave, as far as :meth:`standing` has read."""
         return self._types
 
-    def believed(self, tenant: str) -> Believed:
-        """What a tenant believes, to decide about it."""
-        return Believed(self._ledger, tenant, self._types, self._clock)
+    def belief(self, tenant: str) -> BeliefPipeline:
+        """What decides what a tenant believes."""
+        return BeliefPipeline(BeliefReader(self._ledger, tenant, self._types), self._clock)
 
     async def _decide(
         self,
         episode: Episode,
         extraction: Extraction,
-        believed: Believed,
+        snapshot: Snapshot | None = None,
+        *,
         open_ambiguities: OpenAmbiguities | None = None,
-    ) -> Commit:
+    ) -> tuple[Commit, Snapshot]:
+        """What an episode changes, and the snapshot as it is after that."""
         chosen = open_ambiguities.names if open_ambiguities else {}
         resolution = await resolve(extraction, episode, self._ledger, self._clock, chosen=chosen)
         said = statements_of(extraction.facts, resolution, episode, self._types, self._clock)
         if open_ambiguities is not None:
             said = await open_ambiguities.over(resolution, said, self._types)
+        belief = self.belief(episode.scope.tenant)
         if episode.reason == TAKEN_UP:
             # With the ids that it had before, so that its facts come back as themselves.
             query = StatementQuery(episode.scope.tenant, episode_ids=(episode.id,), undone_too=True)
-            before = {_place(one): one.id for one in await believed.recall(query)}
-            said = [replace(one, id=before.get(_place(one), one.id)) for one in said]
-        fresh = {entity.id for entity in resolution.new}
-        taken = await believed.take(said, fresh=fresh)
+            snapshot, undone = await belief.reader.load_undone(query, snapshot)
+            ids = {_place(one): one.id for one in undone}
+            said = [replace(one, id=ids.get(_place(one), one.id)) for one in said]
+        new_entities = {entity.id for entity in resolution.new}
+        plan = await belief.add_statements(said, new_entities=new_entities, snapshot=snapshot)
         turns = {turn.ordinal: turn.id for turn in episode.turns}
         mentions = {
             (turns[ordinal], entity.id)
             for ordinal, name in extraction.mentions
             if ordinal in turns and (entity := resolution.entity(name)) is not None
         }
-        for statement in taken.statements:
+        for statement in plan.statements:
             mentions |= _mentions(statement, episode)
         used = {id for _, id in mentions}
-        used |= {id for statement in taken.statements for id in statement.entity_ids}
-        decisions = taken.decisions
+        used |= {id for statement in plan.statements for id in statement.entity_ids}
+        decisions = plan.decisions
         if open_ambiguities is not None:
-            decisions = open_ambiguities.explained(decisions, taken.statements, resolution)
-        return Commit(
+            decisions = open_ambiguities.explained(decisions, plan.statements, resolution)
+        commit = Commit(
             episode=episode,
             decisions=decisions,
             new_entities=tuple(entity for entity in resolution.new if entity.id in used),
             renamed=resolution.changed,
             mentions=tuple(sorted(mentions)),
             reasons={choice.entity_id: choice.reason for choice in resolution.choices},
-            statements=taken.statements,
+            statements=plan.statements,
             extraction=extraction,
             at=self._clock.now(),
         )
+        return commit, plan.snapshot
 
     async def decided(self, tenant: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """Decide something about a tenant, or change or erase in it by hand: one after another, and

@@ -9,7 +9,7 @@ ways to the same result.
 
 from __future__ import annotations
 
-from graphmem.belief.candidates import importance_of
+from graphmem.belief.statements import importance_of
 from graphmem.clock import Clock
 from graphmem.model import Decision, Episode, Fact, Source, Statement, Turn
 from graphmem.ports.ledger import Commit

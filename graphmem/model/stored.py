@@ -317,6 +317,24 @@ class Fact:
         """Every run that it was stated in."""
         return _distinct([source.run_id for source in self.sources])
 
+    @property
+    def begins_at(self) -> datetime | None:
+        """From when it holds: its date, else when it was first stated; None when all that is known
+        is that it was over by then."""
+        stated_at = self.stated_at or self.recorded_at
+        over = self.invalid_at is not None and self.invalid_at <= stated_at
+        return self.valid_at or (None if over else stated_at)
+
+    @property
+    def known_from(self) -> datetime:
+        """The first moment that is known of it: its date, else when it was first stated."""
+        return self.valid_at or self.stated_at or self.recorded_at
+
+    @property
+    def support(self) -> tuple[str, ...]:
+        """The ids of what it rests on: its statements, or itself when it is older than those."""
+        return self.statement_ids or (self.id,)
+
     def holds_at(self, moment: datetime) -> bool:
         """Whether it had not ended, expired or been archived by then."""
         ends = (self.invalid_at, self.expires_at, self.archived_at)

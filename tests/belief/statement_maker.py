@@ -7,8 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from graphmem.belief.values import Folded, Modality, Statement, StatementKind
+from graphmem.belief.beliefs import Folded
 from graphmem.clock import parse_when
+from graphmem.model import Modality, Statement, StatementKind
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -8,11 +8,12 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphmem.belief.compare import Held, Step, reconcile
+from graphmem.belief.beliefs import Belief
+from graphmem.belief.compare import FactBelief, Step, compare
 from graphmem.belief.fold import fold
 from graphmem.belief.intervals import LONG_AGO
-from graphmem.belief.values import Belief, Statement
 from graphmem.clock import ManualClock
+from graphmem.model import Statement
 from graphmem.relation_types.shape import Shape
 from tests.belief.statement_maker import EPOCH, Teller, statements
 
@@ -26,12 +27,12 @@ class Store:
     """Facts of one cell, changed step by step."""
 
     def __init__(self) -> None:
-        self.facts: dict[str, Held] = {}
-        self.retired: dict[str, Held] = {}
+        self.facts: dict[str, FactBelief] = {}
+        self.retired: dict[str, FactBelief] = {}
         self.clock = ManualClock()
 
     def become(self, told: Iterable[Statement], shape: Shape) -> tuple[Step, ...]:
-        steps = reconcile(
+        steps = compare(
             self.facts.values(),
             fold(told, shape),
             self.clock.new_id,

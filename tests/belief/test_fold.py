@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from graphmem.belief.fold import cells, fold
-from graphmem.belief.values import Edit, Folded, Statement
+from graphmem.belief.beliefs import Folded
+from graphmem.belief.conflict_groups import group_keys
+from graphmem.belief.fold import fold
 from graphmem.clock import parse_when
+from graphmem.model import Edit, Statement
 from graphmem.relation_types.shape import Shape
 from tests.belief.statement_maker import Teller, shown
 
@@ -406,16 +408,16 @@ class TestEdits:
         assert folded.accounts["s1"].reason == "deleted by hand"
 
 
-def test_cells() -> None:
+def test_group_keys() -> None:
     t = Teller()
     said = t("Oslo", "2024-01-01")
-    assert cells(said, Shape(functional=True)) == (("lives_in", "ada"),)
-    assert cells(said, Shape()) == (("lives_in", "ada", "Oslo"),)
-    assert cells(t(None, "2024-01-01", kind="end"), Shape()) == (("lives_in", "ada", ""),)
+    assert group_keys(said, Shape(functional=True)) == (("lives_in", "ada"),)
+    assert group_keys(said, Shape()) == (("lives_in", "ada", "Oslo"),)
+    assert group_keys(t(None, "2024-01-01", kind="end"), Shape()) == (("lives_in", "ada", ""),)
     both = Shape(functional=True, symmetric=True)
-    assert set(cells(said, both)) == {("lives_in", "ada"), ("lives_in", "Oslo")}
-    assert cells(said, Shape(symmetric=True)) == (("lives_in", "Oslo", "ada"),)
-    assert cells(Teller(None)("x", "2024-01-01", text="A boat!"), Shape()) == (("", "a boat"),)
+    assert set(group_keys(said, both)) == {("lives_in", "ada"), ("lives_in", "Oslo")}
+    assert group_keys(said, Shape(symmetric=True)) == (("lives_in", "Oslo", "ada"),)
+    assert group_keys(Teller(None)("x", "2024-01-01", text="A boat!"), Shape()) == (("", "a boat"),)
 
 
 def full(date: str) -> str:

@@ -8,9 +8,10 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphmem.belief.beliefs import Belief
 from graphmem.belief.fold import fold
 from graphmem.belief.intervals import LONG_AGO
-from graphmem.belief.values import Belief, Edit, Statement
+from graphmem.model import Edit, Statement
 from graphmem.relation_types.shape import Shape
 from tests.belief.statement_maker import EPOCH, statements
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from graphmem.belief.values import period_end
+from graphmem.belief.vague_dates import period_end
 from graphmem.clock import Clock
 from graphmem.model import Entity, Episode, Source, Statement, StatementKind
 from graphmem.ports.llm import CandidateFact

@@ -1,0 +1,155 @@
+"""What statements come to: beliefs, and an account of every statement.
+
+A statement never changes. A :class:`Belief` is computed from all statements of its conflict group
+(:mod:`graphmem.belief.fold`), so an episode is undone by computing without its statements, and a
+person's edit is kept by computing with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from graphmem.belief.intervals import LONG_AGO, Interval, statement_order
+from graphmem.model import Edit, Modality, Source, Statement
+from graphmem.text import loose_key, text_key
+
+_RANK = {"stated": 0, "planned": 1, "hearsay": 2, "hypothetical": 3, "negated": 4}
+_LONGEST_TEXT = 400  # of two wordings the longer says more, up to here
+
+Outcome = Literal["believed", "ends", "withdrawn", "withdraws", "corrected", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """One computed fact: it held from ``since`` until ``invalid_at``.
+
+    ``since`` is ``valid_at`` when that was stated, else when it was first said; None when all that
+    is known is that it ended. ``statement_ids`` are in the order of the statements. ``supersedes``
+    is the place, in the same tuple of beliefs, of the one that it followed. ``reason`` says why it
+    ended, if it did. ``planned_for`` is the date of a plan.
+    """
+
+    text: str
+    statement_ids: tuple[str, ...]
+    stated_at: datetime
+    since: datetime | None
+    valid_at: datetime | None = None
+    invalid_at: datetime | None = None
+    subject_id: str | None = None
+    type: str | None = None
+    object_id: str | None = None
+    entity_ids: tuple[str, ...] = ()
+    modality: Modality = "stated"
+    importance: float = 0.5
+    sources: tuple[Source, ...] = ()
+    supersedes: int | None = None
+    reason: str | None = None
+    planned_for: datetime | None = None
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Whether ``moment`` lies within it."""
+        begun = self.since is None or self.since <= moment
+        return begun and (self.invalid_at is None or moment < self.invalid_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What became of one statement, and why."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a conflict group comes to: its beliefs by time, and an account of every statement by
+    id."""
+
+    beliefs: tuple[Belief, ...] = ()
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+
+
+def beliefs_of(
+    intervals: Sequence[Interval], support: Mapping[int, Sequence[Statement]]
+) -> tuple[Belief, ...]:
+    """Intervals as beliefs, by time. ``support`` is hearsay that an interval confirms, by its
+    number."""
+    drafts = [(_belief(one, support.get(one.number, ())), one) for one in intervals]
+    drafts.sort(key=lambda draft: _order(draft[0]))
+    places = {one.number: place for place, (_, one) in enumerate(drafts)}
+    followed: dict[int, int] = {}
+    for place, (belief, one) in enumerate(drafts):
+        next_place = None if one.followed_by is None else places.get(one.followed_by)
+        # Of several before it the plain one counts for more.
+        if next_place is not None and (belief.modality == "stated" or next_place not in followed):
+            followed[next_place] = place
+    return tuple(
+        replace(belief, supersedes=followed.get(place)) for place, (belief, _) in enumerate(drafts)
+    )
+
+
+def _order(belief: Belief) -> tuple[object, ...]:
+    return (
+        belief.since or LONG_AGO,
+        belief.invalid_at or datetime.max.replace(tzinfo=LONG_AGO.tzinfo),
+        _RANK[belief.modality],
+        belief.stated_at,
+        text_key(belief.text),
+        belief.text,
+        belief.statement_ids,
+    )
+
+
+def _belief(one: Interval, support: Sequence[Statement]) -> Belief:
+    statements = sorted((s.statement for s in one.stated), key=statement_order)
+    first = statements[0]
+    by_id = {s.edit.id: s.edit for s in one.stated if s.edit}
+    edits = sorted(by_id.values(), key=lambda e: (e.at, e.id))
+    sources = sorted((*statements, *support), key=statement_order)
+    belief = Belief(
+        text=_text(statements),
+        statement_ids=tuple(s.id for s in sources),
+        stated_at=first.stated_at,
+        since=one.since,
+        valid_at=one.since if one.dated or one.since != first.stated_at else None,
+        invalid_at=one.until,
+        subject_id=first.subject_id,
+        type=first.type,
+        object_id=first.object_id,
+        entity_ids=tuple(dict.fromkeys(id for s in statements for id in s.entity_ids)),
+        modality=first.modality,
+        importance=next(
+            (e.importance for e in reversed(edits) if e.importance is not None),
+            max(s.importance for s in statements),
+        ),
+        sources=tuple(dict.fromkeys(source for s in sources for source in s.sources)),
+        reason=one.reason,
+        planned_for=one.planned_for,
+    )
+    return _worded(belief, edits)
+
+
+def _text(statements: Sequence[Statement]) -> str:
+    """The wording that says most: the longest of a fair length, then the first."""
+    fair = [s for s in statements if len(s.text) <= _LONGEST_TEXT] or statements
+    length = {text: len(loose_key(text)) for text in {s.text for s in fair}}
+    return min(fair, key=lambda s: (-length[s.text], s.stated_at, s.turn, s.id)).text
+
+
+def _worded(belief: Belief, edits: Sequence[Edit]) -> Belief:
+    """As a person last worded it. Words that name an end of the relation no more say something
+    else, which nobody has related yet; until the first is stated again."""
+    last = next((edit for edit in reversed(edits) if edit.text is not None), None)
+    if last is None or last.text is None:
+        return belief
+    if not last.unnamed:
+        return replace(belief, text=last.text)
+    if not set(belief.statement_ids) <= set(last.statement_ids):
+        return belief
+    about = tuple(id for id in belief.entity_ids if id not in last.unnamed)
+    return replace(
+        belief, text=last.text, subject_id=None, type=None, object_id=None, entity_ids=about
+    )

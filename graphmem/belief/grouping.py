@@ -1,0 +1,163 @@
+"""Stated intervals to intervals: what speaks of one and the same stretch of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+
+from graphmem.belief.ends import Ends, chosen_end
+from graphmem.belief.intervals import (
+    Interval,
+    StatedEnd,
+    StatedInterval,
+    exclude,
+    own_end,
+    statement_order,
+)
+from graphmem.belief.vague_dates import refines, same_date
+from graphmem.relation_types.shape import Shape, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Intervals in order of time; what another of the same date corrects; and the ids of the
+    statements that ended anything."""
+
+    intervals: tuple[Interval, ...]
+    corrected: tuple[StatedInterval, ...]
+    ending_ids: frozenset[str]
+
+
+def group(stated: Sequence[StatedInterval], ends: Ends, shape: Shape) -> Grouped:
+    """Intervals with the start and end that their own statements give them. Each goes on until
+    something ended, or something that excludes it was stated in between."""
+    kept, corrected = _uncorrected(stated, shape)
+    drafts = _drafts(kept, ends, shape)
+    own_ends: dict[int, list[StatedEnd]] = {}
+    ending_ids = set()
+    for target, end in ((target, end) for target, found in ends.items() for end in found):
+        begun = [n for n, d in enumerate(drafts) if d.target == target and d.begun_by(end.at)]
+        if begun:
+            own_ends.setdefault(begun[-1], []).append(end)
+            ending_ids.add(end.statement.id)
+    intervals = (_interval(n, d, own_ends.get(n, ())) for n, d in enumerate(drafts))
+    return Grouped(tuple(intervals), tuple(corrected), frozenset(ending_ids))
+
+
+def _uncorrected(
+    stated: Sequence[StatedInterval], shape: Shape
+) -> tuple[list[StatedInterval], list[StatedInterval]]:
+    """Of rivals from the very same date the last stated is right; repeats of it stay with it."""
+    if not shape.functional:
+        return list(stated), []
+    kept: list[StatedInterval] = []
+    corrected: list[StatedInterval] = []
+    by_key: dict[tuple[datetime, bool], list[StatedInterval]] = {}
+    for one in sorted(stated, key=lambda s: statement_order(s.statement), reverse=True):
+        of_that_date = by_key.setdefault(one.key, [])
+        if any(exclude(one, other, shape) for other in of_that_date):
+            corrected.append(one)
+        else:
+            of_that_date.append(one)
+            kept.append(one)
+    return kept, corrected
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An interval while what belongs to it is gathered. It notes the dates that it is asked for,
+    so that many repeats of one thing cost no more than their number."""
+
+    target: Target
+    stated: list[StatedInterval] = field(default_factory=list)
+    ends: set[datetime] = field(default_factory=set)
+    """Of its own, after its beginning."""
+    first_end: datetime | None = None
+    dates: set[datetime] = field(default_factory=set)
+
+    def add(self, one: StatedInterval) -> None:
+        """One more, the last of them."""
+        self.stated.append(one)
+        if one.end is not None and self._ended_by(one.end):
+            self.ends.add(one.end)
+            self.first_end = min(one.end, self.first_end or one.end)
+        if one.dated:
+            self.dates.add(one.anchor)
+
+    def _ended_by(self, moment: datetime) -> bool:
+        first = self.stated[0]
+        return first.start is None or moment > first.anchor
+
+    def begun_by(self, moment: datetime) -> bool:
+        first = self.stated[0]
+        return first.anchor < moment or (first.start is None and first.anchor == moment)
+
+    def goes_on(self, one: StatedInterval, ends: Sequence[StatedEnd], shape: Shape) -> bool:
+        """Whether what comes after all of this speaks of the same stretch."""
+        if shape.event and one.dated and not self._has_date(one.anchor):
+            return False
+        known = (end.at for end in ends if self._ended_by(end.at))
+        if one.start is None:
+            return self.stated[0].start is None or not any(
+                at < one.anchor and not refines(one.anchor, at) for at in chain(self.ends, known)
+            )
+        ended = self.first_end is not None and self.first_end <= one.start
+        return not ended and not any(at <= one.start for at in known)
+
+    def _has_date(self, moment: datetime) -> bool:
+        return moment in self.dates or any(same_date(moment, date) for date in self.dates)
+
+
+def _drafts(stated: Sequence[StatedInterval], ends: Ends, shape: Shape) -> list[_Draft]:
+    drafts: list[_Draft] = []
+    open_: dict[Target, _Draft] = {}
+    for one in sorted(stated, key=lambda s: (s.key, statement_order(s.statement))):
+        draft = open_.get(one.target)
+        if draft is None or not draft.goes_on(one, ends.get(one.target, ()), shape):
+            draft = _Draft(one.target)
+            drafts.append(draft)
+        draft.add(one)
+        open_ = {t: d for t, d in open_.items() if not exclude(d.stated[-1], one, shape)}
+        open_[one.target] = draft
+    return drafts
+
+
+def _interval(number: int, draft: _Draft, ends: Sequence[StatedEnd]) -> Interval:
+    """Its own start and end, before its neighbours are looked at."""
+    edits = [s.edit for s in draft.stated if s.edit and s.edit.valid_at]
+    starts = [s for s in draft.stated if s.start is not None]
+    since, dated = None, True
+    if edits:
+        since = max(edits, key=lambda e: (e.at, e.id)).valid_at
+    elif starts:
+        since, dated = _earliest(starts)
+    known = [*ends, *(end for s in draft.stated if (end := own_end(s)))]
+    end = chosen_end(known) if known else None
+    return Interval(
+        number,
+        draft.target,
+        tuple(draft.stated),
+        tuple(ends),
+        since,
+        end.at if end else None,
+        dated,
+        ("set by hand" if end.by_edit else "said to have ended") if end else None,
+    )
+
+
+def _earliest(stated: Sequence[StatedInterval]) -> tuple[datetime, bool]:
+    """The first start, and whether it is a stated date. A vague date gives way to a finer one
+    within it, unless something undated was said to hold before that."""
+    first = min(stated, key=lambda s: (s.anchor, not s.dated))
+    if not first.dated:
+        return first.anchor, False
+    known = min((s.anchor for s in stated if not s.dated), default=None)
+    start = first.anchor
+    for at in sorted(
+        {s.anchor for s in stated if s.dated and (known is None or s.anchor <= known)}
+    ):
+        if refines(at, start):
+            start = at
+    return start, True

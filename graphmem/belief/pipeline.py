@@ -1,0 +1,148 @@
+"""How it is decided what is believed, from top to bottom.
+
+load what is touched → change it → fold the statements into beliefs → compare them with the facts →
+plan the decisions. Only :mod:`.load` reads the ledger; the rest are functions of values.
+
+Nothing is decided by itself: all that can touch what changes is folded again. So the order in which
+statements arrive does not matter, and to take an episode, an edit or a merge back is to fold
+without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphmem.belief.beliefs import Account, Belief, Folded
+from graphmem.belief.compare import compare
+from graphmem.belief.components import components
+from graphmem.belief.fold import fold
+from graphmem.belief.load import BeliefReader
+from graphmem.belief.plan import Plan, belief_of_fact, plan
+from graphmem.belief.snapshot import Snapshot
+from graphmem.clock import Clock
+from graphmem.model import Edit, Fact, Statement
+from graphmem.ports.ledger import StatementQuery
+
+
+@dataclass(frozen=True, slots=True)
+class BeliefPipeline:
+    """Decides about one tenant: each method gives the plan for one kind of change and writes
+    nothing. A query finds the stored statements that the change is about."""
+
+    reader: BeliefReader
+    clock: Clock
+
+    async def add_statements(
+        self,
+        statements: Sequence[Statement],
+        *,
+        new_entities: Collection[str] = (),
+        snapshot: Snapshot | None = None,
+    ) -> Plan:
+        """Believe new statements. Nothing was ever stated of ``new_entities``; ``snapshot`` is
+        what was loaded and planned before, which the ledger does not know of yet."""
+        before = snapshot or Snapshot(self.reader.types)
+        before = await self.reader.load_for(statements, before)
+        before, keyed = await self.reader.load_repeated(statements, before, new_entities)
+        after = before.with_statements(keyed)
+        done = await self._decide(before, after, [statement.id for statement in keyed])
+        return replace(done, statements=tuple(keyed))
+
+    async def remove_statements(self, query: StatementQuery) -> Plan:
+        """Believe what is left without the statements that the query finds."""
+        before, ids = await self.reader.load(query)
+        return await self._decide(before, before.without_statements(ids), ids)
+
+    async def apply_edit(self, edit: Edit) -> Plan:
+        """Believe what a person set on a fact."""
+        before, _ = await self.reader.load(self._resting_under(edit))
+        return await self._decide(before, before.with_edit(edit), edit.statement_ids)
+
+    async def remove_edit(self, edit: Edit) -> Plan:
+        """Believe what holds without an edit."""
+        before, _ = await self.reader.load(self._resting_under(edit))
+        return await self._decide(before, before.without_edit(edit), edit.statement_ids)
+
+    def _resting_under(self, edit: Edit) -> StatementQuery:
+        return StatementQuery(self.reader.tenant, fact_ids=(edit.fact_id,))
+
+    async def change_merges(self, query: StatementQuery, changes: Mapping[str, str | None]) -> Plan:
+        """Believe what the statements say once these entities stand for those, or (None) for
+        themselves. The query finds all that is stated of any of them."""
+        before, _ = await self.reader.load(query)
+        return await self._decide(before, before.with_merges(changes), before.statements)
+
+    async def decide_again(self, query: StatementQuery) -> Plan:
+        """Believe what the query finds, whose types behave otherwise than before."""
+        loaded, _ = await self.reader.load(query)
+        loaded = await self.reader.load_support(loaded)
+        return await self._decide(loaded, loaded, loaded.statements)
+
+    async def _decide(
+        self, before: Snapshot, after: Snapshot, statement_ids: Iterable[str]
+    ) -> Plan:
+        """The plan for a change of these statements: those that were, are, or were changed."""
+        ids = list(statement_ids)
+        keys = list(dict.fromkeys([*before.keys_of(ids), *after.keys_of(ids)]))
+        snapshot = await self.reader.load_groups(after, keys)
+
+        groups = components(snapshot, keys)
+        touched = frozenset[str]().union(*groups)
+        edits = [e for e in snapshot.edits.values() if not touched.isdisjoint(e.statement_ids)]
+        folded = _joined(_fold(snapshot, group, edits) for group in groups)
+
+        removed = before.statements.keys() - after.statements.keys()
+        facts = _facts_at_stake(snapshot, touched, removed)
+        present = {fact.id: fact for fact in facts if fact.retired_at is None}
+        steps = compare(
+            map(belief_of_fact, present.values()),
+            folded,
+            self.clock.new_id,
+            retired=(belief_of_fact(fact) for fact in facts if fact.retired_at is not None),
+            used_ids=(fact.id for fact in snapshot.present_facts()),
+        )
+        return plan(steps, present, snapshot, edits, self.clock)
+
+
+def _fold(snapshot: Snapshot, group: Collection[str], edits: Sequence[Edit]) -> Folded:
+    statements = [snapshot.resolved[id] for id in sorted(group)]
+    own = [edit for edit in edits if not set(group).isdisjoint(edit.statement_ids)]
+    return fold(statements, snapshot.shape(statements[0].type), edits=own)
+
+
+def _joined(foldings: Iterable[Folded]) -> Folded:
+    """What several groups come to, as one. An attribute, which names no other entity, is no
+    relation: it is believed as a sentence."""
+    beliefs: list[Belief] = []
+    accounts: dict[str, Account] = {}
+    for folded in foldings:
+        first = len(beliefs)
+        accounts |= folded.accounts
+        for belief in folded.beliefs:
+            place = None if belief.supersedes is None else belief.supersedes + first
+            plain = belief.object_id is None
+            beliefs.append(
+                replace(
+                    belief,
+                    supersedes=place,
+                    subject_id=None if plain else belief.subject_id,
+                    type=None if plain else belief.type,
+                )
+            )
+    return Folded(tuple(beliefs), accounts)
+
+
+def _facts_at_stake(
+    snapshot: Snapshot, touched: frozenset[str], removed: Collection[str]
+) -> list[Fact]:
+    """Facts, present or retired, that rest on statements that are folded, or that rested on what
+    was removed and rest on nothing else."""
+    resting = {id for one in touched for id in snapshot.resting.get(one, ())}
+    bereft = {id for one in removed for id in snapshot.resting.get(one, ())}
+    return [
+        fact
+        for fact in (snapshot.facts[id] for id in sorted(resting | bereft))
+        if not touched.isdisjoint(fact.support)
+        or (fact.id in bereft and snapshot.resolved.keys().isdisjoint(fact.support))
+    ]

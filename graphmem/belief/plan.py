@@ -1,0 +1,175 @@
+"""Steps as decisions: the facts that beliefs become, with their versions and reasons.
+
+Reasons name facts by id, never by their text: a text may be erased later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphmem.belief.beliefs import Belief
+from graphmem.belief.compare import FactBelief, Step
+from graphmem.belief.snapshot import Snapshot
+from graphmem.clock import Clock
+from graphmem.model import Action, Decision, Edit, Fact, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done: the decisions, the new ``statements`` as they are to be stored, and the
+    ``snapshot`` as it is once that is done."""
+
+    decisions: tuple[Decision, ...]
+    snapshot: Snapshot
+    statements: tuple[Statement, ...] = ()
+
+
+def belief_of_fact(fact: Fact) -> FactBelief:
+    """A stored fact as the belief that it was made of."""
+    belief = Belief(
+        text=fact.text,
+        statement_ids=fact.support,
+        stated_at=fact.stated_at or fact.recorded_at,
+        since=fact.begins_at,
+        valid_at=fact.valid_at,
+        invalid_at=fact.invalid_at,
+        subject_id=fact.subject_id,
+        type=fact.type,
+        object_id=fact.object_id,
+        entity_ids=fact.entity_ids,
+        modality=fact.modality,
+        importance=fact.importance,
+        sources=fact.sources,
+        planned_for=fact.planned_for,
+    )
+    return FactBelief(fact.id, belief, fact.supersedes_id)
+
+
+def plan(
+    steps: Sequence[Step],
+    present: Mapping[str, Fact],
+    snapshot: Snapshot,
+    edits: Sequence[Edit],
+    clock: Clock,
+) -> Plan:
+    """The decisions that these steps come to. ``present`` are the facts that were compared;
+    ``edits`` what a person set on them: that alone may change a fact that no step names."""
+    successors = {
+        s.after.supersedes_id: s.fact_id for s in steps if s.after and s.after.supersedes_id
+    }
+    decisions = []
+    for step in steps:
+        before = present.get(step.fact_id) if step.before is not None else None
+        after = None if step.after is None else _fact(step.after, snapshot, edits, clock)
+        reason = step.reason
+        if before and after and before.invalid_at != after.invalid_at and after.invalid_at:
+            by = successors.get(step.fact_id)
+            reason += f"; superseded by {by}" if by else ""
+        decisions.append(_decision(reason, before, after))
+    named = {step.fact_id for step in steps}
+    for fact in present.values():
+        if fact.id not in named and fact.statement_ids:
+            after = _fact(belief_of_fact(fact), snapshot, edits, clock)
+            decisions.append(_decision("set by hand", fact, after))
+    made = tuple(decision for decision in decisions if decision.before != decision.after)
+    facts = [d.after or _retired(d.before, clock) for d in made]
+    return Plan(made, snapshot.with_facts(fact for fact in facts if fact is not None))
+
+
+def _retired(fact: Fact | None, clock: Clock) -> Fact | None:
+    return fact and replace(fact, retired_at=clock.now())
+
+
+def _decision(reason: str, before: Fact | None, after: Fact | None) -> Decision:
+    if before is not None and after is not None and _lives_longer(before, after):
+        reason += "; kept for longer"
+    action = _action(before, after)
+    if after is not None and action == "UPDATE":
+        after = replace(after, version=after.version + 1)
+    return Decision(action, reason, before, after)
+
+
+def _action(before: Fact | None, after: Fact | None) -> Action:
+    """NONE when only more, or fewer, sources say the same."""
+    if before is None:
+        return "ADD"
+    if after is None:
+        return "DELETE"
+    same = replace(
+        after, sources=before.sources, statement_ids=before.statement_ids, version=before.version
+    )
+    return "NONE" if same == before else "UPDATE"
+
+
+def _lives_longer(before: Fact, after: Fact) -> bool:
+    ends = before.expires_at, after.expires_at
+    return ends[0] is not None and (ends[1] is None or ends[1] > ends[0])
+
+
+def _fact(what: FactBelief, snapshot: Snapshot, edits: Sequence[Edit], clock: Clock) -> Fact:
+    """The fact that a belief is. Whose it is, and what it carries along, it has from the statement
+    that arrived first; it lives as long as its longest source; what was set by hand goes before."""
+    belief = what.belief
+    own = [snapshot.resolved[id] for id in belief.statement_ids]
+    first = min(own, key=lambda statement: statement.id)
+    if first.scope is None:
+        raise ValueError(f"the statement {first.id} has no scope: it was not made by an episode")
+    ends = [statement.expires_at for statement in own]
+    fact = Fact(
+        id=what.fact_id,
+        scope=first.scope,
+        text=belief.text,
+        recorded_at=clock.now(),
+        stated_at=belief.stated_at,
+        valid_at=belief.valid_at,
+        invalid_at=belief.invalid_at,
+        expires_at=None if None in ends else max(end for end in ends if end is not None),
+        subject_id=belief.subject_id,
+        type=belief.type,
+        object_id=belief.object_id,
+        entity_ids=belief.entity_ids,
+        sources=belief.sources,
+        supersedes_id=what.supersedes_id,
+        memory_type=first.memory_type,
+        importance=belief.importance,
+        metadata=first.metadata,
+        tags=first.tags,
+        modality=belief.modality,
+        planned_for=belief.planned_for,
+        statement_ids=belief.statement_ids,
+    )
+    fact = _edited(fact, edits)
+    known = snapshot.facts.get(fact.id)
+    if known is None:
+        return fact
+    if known.retired_at is not None:
+        return replace(fact, version=known.version + 1)
+    return replace(
+        fact,
+        version=known.version,
+        recorded_at=known.recorded_at,
+        archived_at=known.archived_at,
+    )
+
+
+def _edited(fact: Fact, edits: Sequence[Edit]) -> Fact:
+    """With what a person set that the fold does not know of."""
+    own = set(fact.statement_ids)
+    for edit in sorted(edits, key=lambda e: (e.at, e.id)):
+        if own.isdisjoint(edit.statement_ids):
+            continue
+        fact = replace(
+            fact,
+            metadata=fact.metadata if edit.metadata is None else edit.metadata,
+            tags=fact.tags if edit.tags is None else edit.tags,
+            expires_at=edit.expires_at or fact.expires_at,
+        )
+        if fact.modality != "stated":
+            # Nothing makes room for these, so their dates are set as they are.
+            fact = replace(
+                fact,
+                valid_at=edit.valid_at or fact.valid_at,
+                invalid_at=edit.invalid_at or fact.invalid_at,
+            )
+    return fact

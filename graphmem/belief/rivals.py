@@ -1,0 +1,145 @@
+"""Intervals side by side: which ends which, and what goes on after an interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from graphmem.belief.intervals import Interval, stated_at_once, statement_order
+from graphmem.belief.vague_dates import period_end
+from graphmem.relation_types.shape import Shape, Target
+
+_REPLACED = "something else held from then on"
+
+
+def separate(intervals: Sequence[Interval], shape: Shape) -> list[Interval]:
+    """Intervals, given in order of time, with their final ends: none overlaps one that cannot hold
+    beside it. Of some nothing is left; they are ``empty``.
+
+    A newer start ends the older interval. What was interrupted by something that ended, and was
+    said to hold after that, goes on.
+    """
+    if shape.functional:
+        return _separate(intervals, shape)
+    if shape.event:
+        return list(intervals)
+    by_target: dict[Target, list[Interval]] = {}
+    for one in intervals:
+        by_target.setdefault(one.target, []).append(one)
+    return [one for own in by_target.values() for one in _separate(own, shape)]
+
+
+def _separate(intervals: Sequence[Interval], shape: Shape) -> list[Interval]:
+    waiting, done = list(intervals), list[Interval]()
+    next_number = 1 + max((one.number for one in intervals), default=0)
+    while waiting:
+        first = _started(waiting[0], done, shape)
+        first, waiting = _ended(first, waiting[1:], shape, next_number)
+        next_number += 1
+        done.append(first)
+    return done
+
+
+def _apart(one: Interval, other: Interval, shape: Shape) -> bool:
+    """Whether the two cannot hold at once."""
+    if one.target == other.target:
+        return not shape.event
+    if all(stated.undated_past for interval in (one, other) for stated in interval.stated):
+        return False
+    if shape.soft and any(stated_at_once(a, b) for a in one.stated for b in other.stated):
+        return False
+    return shape.rivals(one.target, other.target)
+
+
+def _started(one: Interval, earlier: Sequence[Interval], shape: Shape) -> Interval:
+    """Not before the end that a person set of another, and when nobody knows from when, not before
+    the end of the one before it."""
+    for other in earlier:
+        if other.until is None or not _apart(one, other, shape):
+            continue
+        if one.since is None or (other.edited_end and one.since < other.until):
+            one = replace(one, since=other.until, dated=True)
+    return one
+
+
+def _ended(
+    one: Interval, later: Sequence[Interval], shape: Shape, next_number: int
+) -> tuple[Interval, list[Interval]]:
+    """The interval, ended by what comes after it; and that, with a beginning that this tells, and
+    with what goes on of the interval after an interruption."""
+    rivals = [other for other in later if _apart(one, other, shape)]
+    if not rivals:
+        return one, list(later)
+    nearest, *others = rivals
+    if nearest.since is None:
+        since = one.edited_end or _taken_over_at(one, nearest)
+        nearest = replace(nearest, since=since, dated=True)
+    edge = min(other.since for other in (nearest, *others) if other.since is not None)
+    changed = {nearest.number: nearest}
+    added: list[Interval] = []
+    if one.edited_end is None and (one.until is None or edge < one.until):
+        resumed = _resumed(one, nearest, others, next_number)
+        if resumed is not None and resumed.number == next_number:
+            added = [resumed]
+        elif resumed is not None:
+            changed[resumed.number] = resumed
+        one = replace(one, until=edge, followed_by=nearest.number, reason=_REPLACED)
+    place = 1 + [other.number for other in later].index(nearest.number)
+    updated = [changed.get(other.number, other) for other in later]
+    return one, [*updated[:place], *added, *updated[place:]]
+
+
+def _taken_over_at(one: Interval, later: Interval) -> datetime:
+    """When ``later``, of which only the end is known, took the place of ``one``: not before ``one``
+    was last said to hold, else after its vague start, else halfway."""
+    end = later.until or later.stated[0].anchor
+    begins = one.begins
+    if one.since is None:
+        return min(one.until or end, end)
+    if one.until is not None and begins < one.until < end:
+        return one.until
+    known = (_last_stated(one), period_end(begins), begins + (end - begins) / 2)
+    return max((at for at in known if begins < at < end), default=end)
+
+
+def _last_stated(one: Interval) -> datetime:
+    """When it was last said to hold, without an end."""
+    open_ = [s.statement.stated_at for s in one.stated if s.end is None and s.start]
+    return max((one.begins, *open_))
+
+
+def _resumed(
+    one: Interval, nearest: Interval, others: Sequence[Interval], number: int
+) -> Interval | None:
+    """What goes on of ``one`` after ``nearest`` ended, when it was said to hold after that end, and
+    either knowing of it or beside an interruption that was stated with its end: an interval of that
+    number, or a later one of the same that begins sooner."""
+    end = nearest.until
+    if end is None or one.target == nearest.target or one.since is None:
+        return None
+    if one.until is not None and one.until <= end:
+        return None
+    whole = any(stated.end is not None for stated in nearest.stated)
+    still = tuple(
+        stated
+        for stated in one.stated
+        if stated.dated
+        and stated.end is None
+        and stated.statement.stated_at >= end
+        # What was only given up later had taken the place of what was said before.
+        and (
+            whole
+            or all(
+                statement_order(e.statement) < statement_order(stated.statement)
+                for e in nearest.ends
+            )
+        )
+    )
+    if not still:
+        return None
+    if others and others[0].begins <= end:
+        return None
+    if others and others[0].target == one.target:
+        return replace(others[0], since=end, dated=True)
+    return Interval(number, one.target, still, one.ends, end, one.until, True, one.reason)
