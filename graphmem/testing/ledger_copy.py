@@ -182,10 +182,7 @@ class CopyContract:
         ada, rome = draft.entity("Ada", ADA, "Countess"), draft.entity("Rome")
         fact = draft.fact(episode, ada, rome, text="Ada moved.", type="lives_in")
         await store(ledger, episode, fact, entities=(ada, rome))
-        texts = [
-            *(turn_text(turn) for turn in episode.turns),
-            *(fact_text(fact), "Ada, Countess", "Rome"),
-        ]
+        texts = [*(turn_text(turn) for turn in episode.turns), fact_text(fact)]
         digests = [digest(text) for text in texts]
         await ledger.cache("m", {one: np.ones(2, np.float32) for one in (*digests, "other")})
         await ledger.erase(Erasure(ADA, episode_ids=(episode.id,)))
