@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from graphmem.model import Statement
-from graphmem.ports.ledger import Place
+from graphmem.ports.ledger import StatementPattern
 from graphmem.relation_types.shape import Shape, object_key, sentence_key
 from graphmem.relation_types.types import RelationTypes
 from graphmem.text import loose_key, text_key
@@ -39,7 +39,7 @@ def text_group(text: str) -> GroupKey:
     return ("", text_key(text))
 
 
-def places_of(key: GroupKey, types: RelationTypes) -> Iterator[Place]:
+def places_of(key: GroupKey, types: RelationTypes) -> Iterator[StatementPattern]:
     """Where the ledger has the statements of a relation's group, under every type that stands for
     its own."""
     type, *ends = key

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from graphmem.belief.ends import end_of
 from graphmem.belief.vague_dates import period_end
 from graphmem.model import Statement
-from graphmem.ports.ledger import Ledger, Place, StatementQuery
-from graphmem.ports.ledger_relation_types import Saying, TypeUse
+from graphmem.ports.ledger import Ledger, StatementPattern, StatementQuery
+from graphmem.ports.ledger_relation_types import TypedSubject, TypeUse
 from graphmem.relation_types.shape import Shape, Target
 from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.merges import with_merges
@@ -142,12 +142,12 @@ async def observed(
     subjects that were merged and those of types that stand for each other.
     """
     stored = _worthwhile(await ledger.type_uses(), types)
-    total = await ledger.count_sayings(stored) if stored else 0
+    total = await ledger.count_typed_subjects(stored) if stored else 0
     found: defaultdict[str, Evidence] = defaultdict(Evidence)
-    joined: set[Saying] = set()
-    after: Saying | None = None
+    joined: set[TypedSubject] = set()
+    after: TypedSubject | None = None
     done = 0
-    while page := (await ledger.sayings(stored, after, _PAGE) if stored else []):
+    while page := (await ledger.typed_subjects(stored, after, _PAGE) if stored else []):
         for tenant in dict.fromkeys(one.tenant for one in page):
             here = [one for one in page if one.tenant == tenant]
             for type, seen in await _page(ledger, types, tenant, here, joined):
@@ -175,8 +175,8 @@ async def _page(
     ledger: Ledger,
     types: RelationTypes,
     tenant: str,
-    page: Sequence[Saying],
-    joined: set[Saying],
+    page: Sequence[TypedSubject],
+    joined: set[TypedSubject],
 ) -> list[tuple[str, Evidence]]:
     """What these places of one tenant show. A subject that is found at several (it was merged, or
     its type has several forms) is read as a whole, once: ``joined`` are those that were."""
@@ -197,7 +197,7 @@ async def _page(
     return found
 
 
-def _forms(place: Saying, types: RelationTypes) -> Iterator[Place]:
+def _forms(place: TypedSubject, types: RelationTypes) -> Iterator[StatementPattern]:
     for form in types.forms(place.type):
         yield form.type, place.subject_id, None
         if form.turned:
@@ -205,12 +205,12 @@ def _forms(place: Saying, types: RelationTypes) -> Iterator[Place]:
 
 
 async def _read(
-    ledger: Ledger, types: RelationTypes, tenant: str, places: Sequence[Place]
-) -> tuple[dict[Saying, list[Statement]], Mapping[str, str]]:
+    ledger: Ledger, types: RelationTypes, tenant: str, places: Sequence[StatementPattern]
+) -> tuple[dict[TypedSubject, list[Statement]], Mapping[str, str]]:
     """The statements of these places, by where they are as they read; and what is merged."""
-    told = await ledger.statements(StatementQuery(tenant, places=tuple(places)))
-    found: dict[Saying, list[Statement]] = {}
+    told = await ledger.statements(StatementQuery(tenant, patterns=tuple(places)))
+    found: dict[TypedSubject, list[Statement]] = {}
     for s in with_merges(types.read(told.statements), told.merged):
         if s.type is not None and s.subject_id is not None:
-            found.setdefault(Saying(tenant, s.subject_id, s.type), []).append(s)
+            found.setdefault(TypedSubject(tenant, s.subject_id, s.type), []).append(s)
     return found, told.merged

@@ -42,7 +42,7 @@ class BeliefReader:
             places = {place for key in missing for place in places_of(key, self.types)}
             query = StatementQuery(
                 self.tenant,
-                places=tuple(sorted(places, key=repr)),
+                patterns=tuple(sorted(places, key=repr)),
                 sentences=tuple(sorted(key[1] for key in missing if not key[0])),
             )
             found = await self.ledger.statements(query)

@@ -8,7 +8,7 @@ from typing import Self
 
 from graphmem.belief.conflict_groups import GroupKey, group_keys
 from graphmem.model import Edit, Fact, Statement
-from graphmem.ports.ledger import Told
+from graphmem.ports.ledger import LoadedStatements
 from graphmem.relation_types.shape import Shape
 from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.merges import with_merges
@@ -70,7 +70,7 @@ class Snapshot:
 
     # What it becomes
 
-    def with_loaded(self, found: Told) -> Self:
+    def with_loaded(self, found: LoadedStatements) -> Self:
         """With what was read. What was changed here since it was stored stays as it is."""
         facts = [fact for fact in found.facts if fact.id not in self.facts]
         edits = {edit.id: edit for edit in found.edits}

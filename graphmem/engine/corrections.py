@@ -105,7 +105,7 @@ class Amending(Core):
     async def _edit(self, fact: Fact, reason: str, **changes: Any) -> None:
         """Lay an edit over a fact; what it touches makes room."""
         tenant, clock = fact.scope.tenant, self._parts.clock
-        standing = await self._ingest.standing(tenant)
+        standing = await self._ingest.tenant_state(tenant)
         ids = frozenset(fact.support)
         edit = Edit(clock.new_id(), ids, clock.now(), fact_id=fact.id, **changes)
         plan = await self._ingest.belief(tenant).apply_edit(edit)
@@ -145,7 +145,7 @@ class Amending(Core):
     async def _erase(self, erasure: Erasure, query: StatementQuery) -> Removal:
         """Erase what a query finds, and believe what the rest says."""
         tenant = erasure.scope.tenant
-        standing = await self._ingest.standing(tenant)
+        standing = await self._ingest.tenant_state(tenant)
         plan = await self._ingest.belief(tenant).remove_statements(query)
         removal = await self._parts.ledger.erase(
             replace(
@@ -199,7 +199,7 @@ class Amending(Core):
             if kept.id == gone.id:
                 raise UsageError(f"{names[0]!r} and {names[1]!r} are one entity already")
             clock, ledger = self._parts.clock, self._parts.ledger
-            standing = await self._ingest.standing(where.tenant)
+            standing = await self._ingest.tenant_state(where.tenant)
             merge = Merge(clock.new_id(), kept.id, gone.id, clock.now(), before=kept)
             query = StatementQuery(where.tenant, entity_ids=(kept.id, gone.id))
             plan = await self._ingest.belief(where.tenant).change_merges(query, {gone.id: kept.id})
@@ -233,7 +233,7 @@ class Amending(Core):
     async def _part(self, where: Scope, merge: Merge) -> Entity:
         """Undo a merge; gives the entity that is there again."""
         ledger, tenant = self._parts.ledger, where.tenant
-        standing = await self._ingest.standing(tenant)
+        standing = await self._ingest.tenant_state(tenant)
         found = await ledger.entities(EntityQuery(tenant, ids=(merge.kept_id,)))
         if not found or merge.gone is None:
             if any(
@@ -291,7 +291,7 @@ class Amending(Core):
         if episode.status == "undone":
             raise UsageError(f"episode {episode.id} is undone already; add it again to take it up")
         ledger, tenant = self._parts.ledger, where.tenant
-        standing, head = await self._ingest.standing(tenant), await ledger.head()
+        standing, head = await self._ingest.tenant_state(tenant), await ledger.head()
         query = StatementQuery(tenant, episode_ids=(episode.id,))
         plan = await self._ingest.belief(tenant).remove_statements(query)
         commit = self._by_hand(
@@ -306,7 +306,7 @@ class Amending(Core):
 
     async def _undo_change(self, where: Scope, seq: int) -> Removal:
         ledger, tenant = self._parts.ledger, where.tenant
-        found = await ledger.by_hand(tenant, seq)
+        found = await ledger.manual_change(tenant, seq)
         if found is None:
             raise NotFound(f"no change {seq} in this scope")
         change, hand = found
@@ -320,7 +320,7 @@ class Amending(Core):
         edit = hand.edit
         if not await self._was_here(where, edit.fact_id):
             raise NotFound(f"no change {seq} in this scope")
-        standing = await self._ingest.standing(tenant)
+        standing = await self._ingest.tenant_state(tenant)
         plan = await self._ingest.belief(tenant).remove_edit(edit)
         commit = self._by_hand(
             tenant, _because("undone", plan.decisions), undone=Undone(edit_id=edit.id)

@@ -137,7 +137,7 @@ class Relating(Core):
         if said.modality != "stated" or (said.invalid_at and not said.retracts):
             return False
         where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
-        await self._ingest.standing(
+        await self._ingest.tenant_state(
             where.tenant
         )  # it may have been declared another type meanwhile
         form = normal(said.type)

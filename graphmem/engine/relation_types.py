@@ -12,7 +12,7 @@ from graphmem.engine.core import Core, checked_callback
 from graphmem.model import RelationType, Scope, TypeRule
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import Commit, StatementQuery
-from graphmem.ports.ledger_relation_types import ALL_TENANTS, Saying, TypeUse
+from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeUse
 from graphmem.relation_types import declare
 from graphmem.relation_types.types import RelationTypes
 
@@ -103,7 +103,7 @@ class Declaring(Core):
         ledger = self._parts.ledger
 
         async def attempt() -> list[TypeRule]:
-            standing = await self._ingest.standing(ALL_TENANTS)
+            standing = await self._ingest.tenant_state(ALL_TENANTS)
             rules = {rule.type: rule for rule in (await ledger.type_rules())[1]}
             wanted = made(list(rules.values()))
             # A rule that says nothing is as good as none.
@@ -126,9 +126,10 @@ class Declaring(Core):
         left stays noted."""
         ledger = self._parts.ledger
         for rule in rules:
-            after: Saying | None = None
-            done, total = 0, await ledger.count_sayings(rule.unsettled) if rule.unsettled else 0
-            while page := (await ledger.sayings(rule.unsettled, after, _PAGE) if total else []):
+            after: TypedSubject | None = None
+            types = rule.unsettled
+            done, total = 0, await ledger.count_typed_subjects(types) if types else 0
+            while page := (await ledger.typed_subjects(types, after, _PAGE) if total else []):
                 for tenant in dict.fromkeys(place.tenant for place in page):
                     here = [place for place in page if place.tenant == tenant]
                     await self._ingest.decided(
@@ -142,10 +143,12 @@ class Declaring(Core):
             if rule.unsettled:
                 await self._rule(partial(_settled, rule), actor)
 
-    async def _anew(self, tenant: str, page: Sequence[Saying], rule: TypeRule, actor: str) -> None:
-        standing = await self._ingest.standing(tenant)
+    async def _anew(
+        self, tenant: str, page: Sequence[TypedSubject], rule: TypeRule, actor: str
+    ) -> None:
+        standing = await self._ingest.tenant_state(tenant)
         places = tuple((place.type, place.subject_id, None) for place in page)
-        query = StatementQuery(tenant, places=places)
+        query = StatementQuery(tenant, patterns=places)
         decisions = (await self._ingest.belief(tenant).decide_again(query)).decisions
         why = declare.reason(rule)
         if not decisions:

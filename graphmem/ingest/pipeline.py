@@ -34,12 +34,12 @@ from graphmem.ingest.verbatim import as_told, verbatim
 from graphmem.model import Episode, Receipt, Statement
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import (
-    TAKEN_UP,
+    RESUBMITTED,
     Commit,
     EntityQuery,
     Ledger,
-    Standing,
     StatementQuery,
+    TenantState,
 )
 from graphmem.ports.llm import Extraction, Extractor
 from graphmem.relation_types.types import RelationTypes
@@ -85,7 +85,7 @@ class Ingest:
         """Journal all, then take each through the stages; receipts in order. A text that is kept
         as it is, and says what was never heard, is done with the journal."""
         told = {e.id: as_told(e, self._clock) for e in episodes if not e.infer}
-        stored = await self._ledger.journal(episodes, self._window_s, told=list(told.values()))
+        stored = await self._ledger.journal(episodes, self._window_s, commits=list(told.values()))
         todo: dict[str, Episode] = {}
         receipts: dict[str, Receipt] = {}
         for asked, kept in zip(episodes, stored, strict=True):
@@ -198,7 +198,7 @@ class Ingest:
         open_ambiguities = self._open_ambiguities(episode, extraction)
 
         async def attempt() -> Receipt | None:
-            standing = await self.standing(tenant, [episode.id])
+            standing = await self.tenant_state(tenant, [episode.id])
             if ended := _ended(episode, standing):
                 return ended
             if isinstance(extraction, ModelError):
@@ -261,7 +261,7 @@ class Ingest:
         commits: list[Commit] = []
         since: dict[str, int] = {}
         for tenant, here in by_tenant.items():
-            standing = await self.standing(tenant, [episode.id for episode in here])
+            standing = await self.tenant_state(tenant, [episode.id for episode in here])
             since[tenant] = standing.seq
             texts = [fact.text for episode in here for fact in verbatim(episode).facts]
             snapshot = await self.belief(tenant).reader.load_sentences(texts)
@@ -276,13 +276,13 @@ class Ingest:
         await self._ledger.commit(commits, since=since)
         return receipts
 
-    async def standing(self, tenant: str, episode_ids: Sequence[str] = ()) -> Standing:
+    async def tenant_state(self, tenant: str, episode_ids: Sequence[str] = ()) -> TenantState:
         """What is to be decided on from here: how far the tenant is, and how relation types behave.
 
         Their rules are read only when they have changed. Those may be newer than the standing, but
         then what is decided is a :class:`~graphmem.errors.Conflict`.
         """
-        standing = await self._ledger.standing(tenant, episode_ids)
+        standing = await self._ledger.tenant_state(tenant, episode_ids)
         if standing.types_seq > self._types_seq:
             seq, rules = await self._ledger.type_rules()
             if seq > self._types_seq:
@@ -291,7 +291,7 @@ class Ingest:
 
     @property
     def types(self) -> RelationTypes:
-        """How relation types behave, as far as :meth:`standing` has read."""
+        """How relation types behave, as far as :meth:`tenant_state` has read."""
         return self._types
 
     def belief(self, tenant: str) -> BeliefPipeline:
@@ -313,7 +313,7 @@ class Ingest:
         if open_ambiguities is not None:
             said = await open_ambiguities.over(resolution, said, self._types)
         belief = self.belief(episode.scope.tenant)
-        if episode.reason == TAKEN_UP:
+        if episode.reason == RESUBMITTED:
             # With the ids that it had before, so that its facts come back as themselves.
             query = StatementQuery(episode.scope.tenant, episode_ids=(episode.id,), undone_too=True)
             snapshot, undone = await belief.reader.load_undone(query, snapshot)
@@ -363,7 +363,7 @@ class Ingest:
             return await once_more(attempt)
 
 
-def _ended(episode: Episode, standing: Standing) -> Receipt | None:
+def _ended(episode: Episode, standing: TenantState) -> Receipt | None:
     """The receipt of an episode that others erased or finished meanwhile."""
     status = standing.statuses.get(episode.id)
     if status is None:

@@ -173,7 +173,7 @@ async def _fill(source: Ledger, there: _End, progress: Progress | None) -> tuple
             stack.callback(hold(there.folder))
         stack.push_async_callback(target.close)
         await target.open()
-        await stack.enter_async_context(target.alone("move"))
+        await stack.enter_async_context(target.named_lock("move"))
         arrival = await arrive(source, target)
         known = await source.setting(EMBEDDER_SIZE) if made_with == embedder.name else None
         for store in (graph, vectors):

@@ -24,7 +24,7 @@ from graphmem.model import (
 )
 from graphmem.ports.ledger_relation_types import LedgerTypes
 from graphmem.ports.ledger_values import (
-    TAKEN_UP,
+    RESUBMITTED,
     Ceiling,
     Charge,
     Commit,
@@ -32,21 +32,21 @@ from graphmem.ports.ledger_values import (
     Erasure,
     Event,
     FactQuery,
-    Hand,
+    LoadedStatements,
+    ManualChange,
     Mentions,
     Origins,
-    Place,
     Row,
-    Standing,
+    StatementPattern,
     StatementQuery,
-    Told,
+    TenantState,
     Undone,
 )
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
 __all__ = [
-    "TAKEN_UP",
+    "RESUBMITTED",
     "Ceiling",
     "Charge",
     "Commit",
@@ -55,7 +55,6 @@ __all__ = [
     "Erasure",
     "Event",
     "FactQuery",
-    "Hand",
     "Ledger",
     "LedgerCopy",
     "LedgerKeys",
@@ -63,14 +62,15 @@ __all__ = [
     "LedgerReads",
     "LedgerView",
     "LedgerWrites",
+    "LoadedStatements",
+    "ManualChange",
     "Mentions",
     "Origins",
-    "Place",
     "Row",
     "SpendBook",
-    "Standing",
+    "StatementPattern",
     "StatementQuery",
-    "Told",
+    "TenantState",
     "Undone",
 ]
 
@@ -79,19 +79,19 @@ class LedgerWrites(Protocol):
     """The only ways to change what is stored."""
 
     async def journal(
-        self, episodes: Sequence[Episode], window_s: float, *, told: Sequence[Commit] = ()
+        self, episodes: Sequence[Episode], window_s: float, *, commits: Sequence[Commit] = ()
     ) -> list[Episode]:
         """Store episodes with their turns, durably, in one transaction; status ``pending``.
 
         Returns for each the stored episode: itself (with ``previous_id`` set), or the earlier one
         it repeats — the same scope and idempotency key; or the same scope, content and given
         time; or, when no time was given, the same scope and content within ``window_s``. One that
-        was undone is pending again, with the reason :data:`TAKEN_UP`.
+        was undone is pending again, with the reason :data:`RESUBMITTED`.
 
-        ``told`` are commits of nothing but plain sentences, for some of the episodes. Where the
-        episode is new, and no sentence of its commit was heard in its tenant (of no statement and
-        no present fact), the commit is written in the same transaction, and the episode comes
-        back ``done``. Else it is journalled like the others, and that commit is not looked at.
+        ``commits`` bring nothing but sentences, for some of the episodes. Where the
+        episode is new, and no statement or present fact of its tenant has a sentence of its
+        commit, the commit is written in the same transaction, and the episode comes
+        back ``done``. Else it is journalled like the others, and that commit is ignored.
         """
         ...
 
@@ -101,9 +101,9 @@ class LedgerWrites(Protocol):
         """Write what was decided, mark each episode done, append the events; one transaction.
 
         Returns the last ``seq``. A decision whose ``before`` is no longer the present version, a
-        tenant of ``since`` in which something changed after that ``seq`` (see :class:`Standing`),
-        or an episode that has been erased or is done already, is
-        :class:`~graphmem.errors.Conflict` (decide again), and nothing is written.
+        tenant of ``since`` that changed after that ``seq`` (see :class:`TenantState`), or an
+        episode that has been erased or is done already, is :class:`~graphmem.errors.Conflict`
+        (decide again), and nothing is written.
         """
         ...
 
@@ -169,21 +169,21 @@ class LedgerView(Protocol):
 class LedgerReads(LedgerView, Protocol):
     """What only writing and care ask of what is stored now."""
 
-    async def statements(self, query: StatementQuery) -> Told:
-        """Statements by their places, with what was made of them, as one consistent reading."""
+    async def statements(self, query: StatementQuery) -> LoadedStatements:
+        """Statements by their patterns, with the facts made of them, of one snapshot."""
         ...
 
     async def merges(self, tenant: str, entity_id: str) -> list[Merge]:
         """The merges that made an entity what it is (it was kept, or is gone), oldest first."""
         ...
 
-    async def by_hand(self, tenant: str, seq: int) -> tuple[Change, Hand] | None:
-        """A change of a fact or entity by its ``seq``, with the act by hand that made it, if one
-        did and it still counts; None when there is no such change here."""
+    async def manual_change(self, tenant: str, seq: int) -> tuple[Change, ManualChange] | None:
+        """A change of a fact or entity by its ``seq``, with the edit or merge that made it, if one
+        did and is not undone; None when there is no such change in the tenant."""
         ...
 
-    async def standing(self, tenant: str, episode_ids: Sequence[str] = ()) -> Standing:
-        """How far a tenant is, and the statuses of these episodes, as one consistent reading."""
+    async def tenant_state(self, tenant: str, episode_ids: Sequence[str] = ()) -> TenantState:
+        """The last change of a tenant and the statuses of these episodes, of one snapshot."""
         ...
 
     async def extraction(self, episode_id: str) -> Extraction | None:
@@ -197,11 +197,11 @@ class LedgerReads(LedgerView, Protocol):
 
 
 class LedgerKeys(Protocol):
-    """What was told already, by the keys that it was told under."""
+    """Which idempotency keys are taken."""
 
     async def known_keys(self, scope: Scope, keys: Collection[str]) -> set[str]:
         """Those of these idempotency keys under which ``journal`` would find an earlier episode of
-        exactly this scope that stands: neither erased nor undone."""
+        exactly this scope, neither erased nor undone."""
         ...
 
 
@@ -224,7 +224,7 @@ class LedgerLog(Protocol):
         was read before may hold it."""
         ...
 
-    def fresh(self, after: int, limit: int) -> list[Event]:
+    def recent_events(self, after: int, limit: int) -> list[Event]:
         """The same events from memory, as far as this process wrote them lately and nobody else
         writes; empty when they are not all at hand: read them then."""
         ...
@@ -324,12 +324,12 @@ class Ledger(
         """Whether other processes may write it at the same time."""
         ...
 
-    def alone(self, name: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]:
-        """Hold a name of this store among all processes; waits while another holds it.
+    def named_lock(self, name: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]:
+        """A lock by name among all processes of this store; waits while another has it.
 
-        It gives a check: awaited, it is :class:`~graphmem.errors.Unavailable` when the hold was
-        lost (the connection broke), so that work under it can stop. A name is not to be held twice
-        by one process. Where the ledger is not shared there is nothing to hold.
+        It gives a check: awaited, it is :class:`~graphmem.errors.Unavailable` when the lock was
+        lost (the connection broke), so that work under it can stop. One process must not take a
+        name twice. Where the ledger is not shared there is nothing to lock.
         """
         ...
 

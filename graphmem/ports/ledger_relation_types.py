@@ -16,15 +16,15 @@ has it."""
 
 @dataclass(frozen=True, slots=True)
 class TypeUse:
-    """How often a type was said, as it is stored: statements that count, and their subjects."""
+    """How often a type is used, as it is stored: statements that count, and their subjects."""
 
     type: str
     statements: int
     subjects: int
 
 
-class Saying(NamedTuple):
-    """Where something was said of a subject with a type, as it is stored."""
+class TypedSubject(NamedTuple):
+    """A subject that has statements of a type, as they are stored."""
 
     tenant: str
     subject_id: str
@@ -32,25 +32,25 @@ class Saying(NamedTuple):
 
 
 class LedgerTypes(Protocol):
-    """Rules of relation types, and what was said with them. For the care of a whole store: what
-    finds places finds them in every tenant."""
+    """Rules of relation types, and where they are used. For the care of a whole store: the reads
+    find what is in every tenant."""
 
     async def type_rules(self) -> tuple[int, list[TypeRule]]:
         """The last rule of each type that ever had one, by type, and the ``seq`` that they are of
-        (see :attr:`~graphmem.ports.ledger.Standing.types_seq`)."""
+        (see :attr:`~graphmem.ports.ledger.TenantState.types_seq`)."""
         ...
 
     async def type_uses(self, scope: Scope | None = None) -> list[TypeUse]:
-        """The types that were said, by name: in a scope, or in the whole store."""
+        """The types that are used, by name: in a scope, or in the whole store."""
         ...
 
-    async def sayings(
-        self, types: Collection[str], after: Saying | None, limit: int
-    ) -> list[Saying]:
-        """Where these types were said, each place once, in a fixed order, a page at a time. What
-        was undone may be among them."""
+    async def typed_subjects(
+        self, types: Collection[str], after: TypedSubject | None, limit: int
+    ) -> list[TypedSubject]:
+        """The subjects of statements with these types, each once, in a fixed order, a page at a
+        time. Those of undone statements may be among them."""
         ...
 
-    async def count_sayings(self, types: Collection[str]) -> int:
-        """How many :meth:`sayings` has in all."""
+    async def count_typed_subjects(self, types: Collection[str]) -> int:
+        """How many :meth:`typed_subjects` has in all."""
         ...

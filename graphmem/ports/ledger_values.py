@@ -21,13 +21,13 @@ from graphmem.model import (
 )
 from graphmem.ports.llm import Extraction
 
-TAKEN_UP = "taken up again after it was undone"
-"""The reason of an episode that is pending because it was told again after it was undone."""
+RESUBMITTED = "added again after it was undone"
+"""The reason of an episode that is pending because it was added again after it was undone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Everything one episode (or one act by hand) changes, decided: written in one transaction or
+    """Everything one episode (or one manual change) changes, decided: written in one transaction or
     not at all.
 
     ``renamed`` are entities that gained an alias, a kind or a name. ``mentions`` are pairs of turn
@@ -46,14 +46,14 @@ class Commit:
     edits: tuple[Edit, ...] = ()
     undone: Undone | None = None
     merge: Merge | None = None
-    """From here on ``gone_id`` is not seen any more; ``renamed`` has the entity that both are."""
+    """From here on ``gone_id`` is hidden; ``renamed`` has the entity that both are."""
     types: tuple[TypeRule, ...] = ()
     """What holds of these relation types from here on, in every tenant (see
     :data:`~graphmem.ports.ledger_relation_types.ALL_TENANTS`)."""
     extraction: Extraction | None = None
     actor: str = "graphmem"
     tenant: str | None = None
-    """Where it is by hand."""
+    """Of a manual change."""
     at: datetime | None = None
     """When it is recorded; without it, now by the ledger's own clock."""
 
@@ -71,7 +71,7 @@ class Undone:
     merge_id: str | None = None
 
 
-Place: TypeAlias = tuple[str, str | None, str | None]
+StatementPattern: TypeAlias = tuple[str, str | None, str | None]
 """Type, subject id, object key (see :class:`StatementQuery`)."""
 
 
@@ -79,14 +79,14 @@ Place: TypeAlias = tuple[str, str | None, str | None]
 class StatementQuery:
     """Which statements to read: those of any of these. Undone ones are never read.
 
-    ``places`` are (type, subject, object): all of a subject and type when the object is None; with
-    an object (an entity's id, or ``=`` and an attribute's key) those about it or about no object;
-    all about an object when the subject is None. Entity ids stand for all that are merged into
-    them. ``sentences`` are text keys, of statements or of present facts that rest on them.
+    ``patterns`` are (type, subject, object): all of a subject and type when the object is None;
+    with an object (an entity's id, or ``=`` and an attribute's key) those about it or about no
+    object; all about an object when the subject is None. Entity ids stand for all that are merged
+    into them. ``sentences`` are text keys, of statements or of present facts that rest on them.
     """
 
     tenant: str
-    places: tuple[Place, ...] = ()
+    patterns: tuple[StatementPattern, ...] = ()
     sentences: tuple[str, ...] = ()
     episode_ids: tuple[str, ...] = ()
     scope: Scope | None = None
@@ -100,12 +100,12 @@ class StatementQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Statements, and what was made of them.
+class LoadedStatements:
+    """Statements, and what rests on them.
 
-    ``facts`` are those that rest on them, each in its last version: present, or retired when it has
-    ``retired_at``. ``edits`` are laid over them. ``merged`` names for each entity id in all of that
-    the one that it stands for, where it is another.
+    ``facts`` are those that rest on them, each in its last version: present, or retired when it
+    has ``retired_at``. ``edits`` are those of the facts. ``merged`` has for each entity id in all
+    of that the one that it was merged into, where it was.
     """
 
     statements: tuple[Statement, ...] = ()
@@ -115,8 +115,8 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
-    """What was done by hand at one time: the edit or the merge."""
+class ManualChange:
+    """The edit or the merge that a person made at one time."""
 
     edit: Edit | None = None
     merge: Merge | None = None
@@ -212,8 +212,8 @@ class Event:
     tenant: str
     after: Mapping[str, Any] | None = None
     value: Episode | Fact | None = None
-    """What it became as a value, where it came from :meth:`LedgerLog.fresh`; ``after`` is not
-    filled in then."""
+    """What it became as a value, where it came from :meth:`LedgerLog.recent_events`; ``after`` is
+    not filled in then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,14 +231,14 @@ class Erasure:
     """What is believed without what is erased. A fact that they do not name and that others still
     support loses the erased sources, no more."""
     since: int | None = None
-    """The ``seq`` of the tenant that the decisions rest on (see :class:`Standing`)."""
+    """The ``seq`` of the tenant that the decisions rest on (see :class:`TenantState`)."""
     at: datetime | None = None
     """When it is recorded; without it, now by the ledger's own clock."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What decisions about a tenant rest on.
+class TenantState:
+    """The state of a tenant that decisions about it rest on.
 
     ``seq`` is the last event that changed what is believed in it, or how it is decided (an episode
     that was only journalled changes nothing); 0 when there is none. ``statuses`` are those of the

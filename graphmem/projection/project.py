@@ -219,7 +219,7 @@ class Projection:
                 # was.
                 self._changed(None)
             while self.applied_seq < await self._ledger.head():
-                events = self._ledger.fresh(self.applied_seq, BATCH)
+                events = self._ledger.recent_events(self.applied_seq, BATCH)
                 events = events or await self._ledger.events(self.applied_seq, BATCH)
                 folded = await fold(events, self._ledger)
                 await still_alone()
@@ -245,7 +245,7 @@ class Projection:
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        async with self._lock, self._ledger.alone(f"project {self.name}") as still_alone:
+        async with self._lock, self._ledger.named_lock(f"project {self.name}") as still_alone:
             yield still_alone
 
 

@@ -154,7 +154,7 @@ class LedgerContract(
             draft.episode("Bob lives in Oslo."),
         ]
         told = [as_told(episode, draft.clock) for episode in made[:4]]
-        stored = await ledger.journal(made, 0, told=told)
+        stored = await ledger.journal(made, 0, commits=told)
         assert [e.status for e in stored] == ["done", "done", "pending", "done", "pending"]
         assert [e.previous_id for e in stored[:3]] == [None, made[0].id, made[1].id]
         assert [e.status for e in await ledger.episodes_by_id([e.id for e in made])] == [
@@ -172,7 +172,7 @@ class LedgerContract(
             *(("episode", e.id) for e in made),
             *(("fact", told[n].statements[0].id) for n in (0, 1, 3)),
         ]
-        assert await ledger.journal([made[0]], 0, told=told[:1]) == [stored[0]]
+        assert await ledger.journal([made[0]], 0, commits=told[:1]) == [stored[0]]
         assert await ledger.head() == len(kinds), "a repeat changes nothing"
 
     async def test_a_sentence_that_was_heard_waits_for_its_decision(
@@ -181,23 +181,23 @@ class LedgerContract(
         episode = draft.episode()
         await store(ledger, episode, draft.fact(episode, text="It rained."))
         again = draft.episode("it rained", infer=False)
-        (kept,) = await ledger.journal([again], 0, told=[as_told(again, draft.clock)])
+        (kept,) = await ledger.journal([again], 0, commits=[as_told(again, draft.clock)])
         assert kept.status == "pending"
         twice = draft.episode([{"content": "Yes."}, {"content": "yes"}], infer=False)
-        (kept,) = await ledger.journal([twice], 0, told=[as_told(twice, draft.clock)])
+        (kept,) = await ledger.journal([twice], 0, commits=[as_told(twice, draft.clock)])
         assert kept.status == "pending"
         assert len(await ledger.facts(FactQuery(ADA.tenant))) == 1
 
     async def test_fresh_events_are_those_that_are_read(self, ledger: Ledger, draft: Draft) -> None:
         """From memory, or not at all."""
         told = draft.episode("Tea is good", infer=False)
-        await ledger.journal([told], 0, told=[as_told(told, draft.clock)])
+        await ledger.journal([told], 0, commits=[as_told(told, draft.clock)])
         episode = draft.episode()
         ada = draft.entity("Ada")
         await store(ledger, episode, draft.fact(episode, ada), entities=(ada,))
         for after in range(await ledger.head() + 1):
             events = await ledger.events(after, 4)
-            fresh = ledger.fresh(after, 4)
+            fresh = ledger.recent_events(after, 4)
             if ledger.shared:
                 assert fresh == []
                 continue
@@ -214,7 +214,7 @@ class LedgerContract(
                 else:
                     assert one.after == read.after
         await ledger.erase(Erasure(ADA, episode_ids=(told.id,)))
-        assert "Tea" not in repr(ledger.fresh(0, 100))
+        assert "Tea" not in repr(ledger.recent_events(0, 100))
 
     async def test_events_tell_everything_in_order(self, ledger: Ledger, draft: Draft) -> None:
         episode = draft.episode()

@@ -257,7 +257,7 @@ async def _answers(ledger: Ledger) -> list[object]:
         await ledger.entities(EntityQuery(ADA.tenant, keys=("acme inc",))),
         await ledger.stats(),
         await ledger.stats(replace(ADA, run_id="r")),
-        await ledger.standing(ADA.tenant),
+        await ledger.tenant_state(ADA.tenant),
         await ledger.events(0, 1000),
         await ledger.present("mention"),
         await ledger.statements(StatementQuery(BOB.tenant, scope=BOB)),

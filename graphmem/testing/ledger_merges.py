@@ -49,7 +49,7 @@ class MergedContract:
         assert await ledger.present("mention") == {
             f"{episode} {id}" for episode in (one.id, two.id) for id in (ada.id, acme.id)
         }
-        query = StatementQuery(ADA.tenant, places=(("works_at", ada.id, None),))
+        query = StatementQuery(ADA.tenant, patterns=(("works_at", ada.id, None),))
         told = await ledger.statements(query)
         assert (told.statements, told.merged) == ((works, other), {countess.id: ada.id})
         found = await ledger.merges(ADA.tenant, countess.id)

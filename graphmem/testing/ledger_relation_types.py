@@ -9,7 +9,7 @@ import pytest
 from graphmem.errors import Conflict
 from graphmem.model import Entity, Scope, Statement, TypeRule
 from graphmem.ports.ledger import Commit, Erasure, Ledger, Undone
-from graphmem.ports.ledger_relation_types import ALL_TENANTS, Saying, TypeUse
+from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeUse
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft
 
 _DRIVES = TypeRule("drives", declared=True, unsettled=("drives", "steers"))
@@ -33,26 +33,26 @@ class TypesContract:
         self, ledger: Ledger, second: Ledger, draft: Draft
     ) -> None:
         ada = draft.entity("Ada")
-        before = await ledger.standing(ADA.tenant)
+        before = await ledger.tenant_state(ADA.tenant)
         assert (before.seq, before.types_seq) == (0, 0)
         seq = await _rule(second, draft, _DRIVES)
         for tenant in (ADA.tenant, BOB.tenant, ALL_TENANTS):
-            standing = await ledger.standing(tenant)
-            assert (standing.seq, standing.types_seq) == (seq, seq)
+            state = await ledger.tenant_state(tenant)
+            assert (state.seq, state.types_seq) == (seq, seq)
         commit = Commit(None, new_entities=(ada,), tenant=ADA.tenant, at=draft.clock.now())
         with pytest.raises(Conflict):
             await ledger.commit([commit], since={ADA.tenant: before.seq})
         with pytest.raises(Conflict):
             await ledger.erase(Erasure(ADA, since=before.seq))
         head = await ledger.commit([commit], since={ADA.tenant: seq})
-        standing = await ledger.standing(ADA.tenant)
-        assert (standing.seq, standing.types_seq) == (head, seq)
-        assert (await ledger.standing(BOB.tenant)).seq == seq
+        state = await ledger.tenant_state(ADA.tenant)
+        assert (state.seq, state.types_seq) == (head, seq)
+        assert (await ledger.tenant_state(BOB.tenant)).seq == seq
 
     async def test_a_rule_made_of_older_ones_is_a_conflict(
         self, ledger: Ledger, second: Ledger, draft: Draft
     ) -> None:
-        since = {ALL_TENANTS: (await ledger.standing(ALL_TENANTS)).seq}
+        since = {ALL_TENANTS: (await ledger.tenant_state(ALL_TENANTS)).seq}
         await _rule(second, draft, _DRIVES)
         late = Commit(None, types=(_STEERS,), tenant=ALL_TENANTS, at=draft.clock.now())
         with pytest.raises(Conflict):
@@ -67,7 +67,7 @@ class TypesContract:
         await ledger.erase(Erasure(ADA))
         assert (await ledger.type_rules())[1] == [_DRIVES]
         assert await ledger.type_uses() == []
-        assert await ledger.sayings(["drives"], None, 10) == []
+        assert await ledger.typed_subjects(["drives"], None, 10) == []
 
     async def test_how_often_a_type_was_said(self, ledger: Ledger, draft: Draft) -> None:
         run = replace(ADA, agent_id="bot", run_id="r")
@@ -91,25 +91,25 @@ class TypesContract:
         assert [use.type for use in await ledger.type_uses(ADA)] == ["drives"]
 
     async def test_where_types_were_said_page_by_page(self, ledger: Ledger, draft: Draft) -> None:
-        found: set[Saying] = set()
+        found: set[TypedSubject] = set()
         for scope in (ADA, BOB):
             for type in ("drives", "drives", "steers", "sails"):
                 who = draft.entity("Ada", scope)
                 await _say(ledger, draft, scope, type, who)
                 await _say(ledger, draft, scope, type, who)
                 if type != "sails":
-                    found.add(Saying(scope.tenant, who.id, type))
+                    found.add(TypedSubject(scope.tenant, who.id, type))
         await _say(ledger, draft, ADA, None)
         types = ["drives", "steers"]
-        assert await ledger.sayings(types, None, 100) == sorted(found)
-        assert await ledger.count_sayings(types) == len(found) == 6
-        paged: list[Saying] = []
-        while page := await ledger.sayings(types, paged[-1] if paged else None, 4):
+        assert await ledger.typed_subjects(types, None, 100) == sorted(found)
+        assert await ledger.count_typed_subjects(types) == len(found) == 6
+        paged: list[TypedSubject] = []
+        while page := await ledger.typed_subjects(types, paged[-1] if paged else None, 4):
             assert len(page) <= 4
             paged += page
         assert paged == sorted(found)
-        assert await ledger.sayings([], None, 10) == []
-        assert await ledger.count_sayings(["unknown"]) == 0
+        assert await ledger.typed_subjects([], None, 10) == []
+        assert await ledger.count_typed_subjects(["unknown"]) == 0
 
 
 async def _rule(ledger: Ledger, draft: Draft, *rules: TypeRule) -> int:

@@ -10,7 +10,7 @@ import pytest
 from graphmem.errors import Conflict
 from graphmem.model import Decision, Edit, Entity, Episode, Fact, Statement
 from graphmem.ports.ledger import (
-    TAKEN_UP,
+    RESUBMITTED,
     Commit,
     EntityQuery,
     Erasure,
@@ -84,12 +84,12 @@ class BelieveContract:
         _, rain, loose = await tell(ledger, draft, "It rained.")
         tenant = ADA.tenant
         expected = {
-            StatementQuery(tenant, places=(("works_at", ada.id, None),)): [works, left],
-            StatementQuery(tenant, places=(("works_at", ada.id, acme.id),)): [works, left],
-            StatementQuery(tenant, places=(("works_at", ada.id, bob.id),)): [left],
-            StatementQuery(tenant, places=(("works_at", None, acme.id),)): [works],
-            StatementQuery(tenant, places=(("lives_in", ada.id, None),)): [],
-            StatementQuery(tenant, places=(("height", bob.id, "=two m"),)): [tall],
+            StatementQuery(tenant, patterns=(("works_at", ada.id, None),)): [works, left],
+            StatementQuery(tenant, patterns=(("works_at", ada.id, acme.id),)): [works, left],
+            StatementQuery(tenant, patterns=(("works_at", ada.id, bob.id),)): [left],
+            StatementQuery(tenant, patterns=(("works_at", None, acme.id),)): [works],
+            StatementQuery(tenant, patterns=(("lives_in", ada.id, None),)): [],
+            StatementQuery(tenant, patterns=(("height", bob.id, "=two m"),)): [tall],
             StatementQuery(tenant, sentences=(text_key("it rained"),)): [rain],
             StatementQuery(tenant, episode_ids=(one.id, two.id)): [works, left],
             StatementQuery(tenant, scope=ADA): [works, left, tall, rain],
@@ -99,7 +99,7 @@ class BelieveContract:
             StatementQuery(tenant, entity_ids=(acme.id,)): [works, left],
             StatementQuery(tenant): [],
             StatementQuery(BOB.tenant, episode_ids=(one.id,)): [],
-            StatementQuery(BOB.tenant, places=(("works_at", ada.id, None),)): [],
+            StatementQuery(BOB.tenant, patterns=(("works_at", ada.id, None),)): [],
             StatementQuery(BOB.tenant, sentences=(text_key("it rained"),)): [],
         }
         for query, statements in expected.items():
@@ -126,11 +126,11 @@ class BelieveContract:
         (found,) = told.edits
         assert replace(found, statement_ids=tuple(found.statement_ids)) == edit
         seq = (await ledger.history(ADA.tenant, fact.id))[-1].seq
-        change = await ledger.by_hand(ADA.tenant, seq)
+        change = await ledger.manual_change(ADA.tenant, seq)
         assert change is not None
         assert (change[0].before, change[0].after) == (fact, now)
         assert change[1].edit == found
-        assert await ledger.by_hand(BOB.tenant, seq) is None
+        assert await ledger.manual_change(BOB.tenant, seq) is None
         await ledger.commit(
             [
                 Commit(None, (Decision("DELETE", "gone", before=now),), tenant=ADA.tenant),
@@ -210,7 +210,7 @@ class BelieveContract:
         assert [f.id for f in told.facts] == [fact.id]
         head = await ledger.head()
         (again,) = await ledger.journal([draft.episode("She works.", occurred_at="2024-01-01")], 0)
-        assert (again.id, again.status, again.reason) == (episode.id, "pending", TAKEN_UP)
+        assert (again.id, again.status, again.reason) == (episode.id, "pending", RESUBMITTED)
         events = [(e.kind, e.action, e.id) for e in await ledger.events(head, 100)]
         assert events == [("episode", "ADD", episode.id), ("episode", "ADD", following.id)]
         await ledger.erase(Erasure(ADA, episode_ids=(episode.id,)))
@@ -343,7 +343,7 @@ class BelieveContract:
         (now,) = await ledger.facts(FactQuery(ADA.tenant))
         back = replace(now, text=plain.text, sources=fact.sources, statement_ids=(plain.id,))
         decision = Decision("UPDATE", "a source was erased", before=now, after=back)
-        since = (await ledger.standing(ADA.tenant)).seq
+        since = (await ledger.tenant_state(ADA.tenant)).seq
         erasure = Erasure(ADA, episode_ids=(two.id, three.id), decisions=(decision,), since=since)
         with pytest.raises(Conflict):
             await ledger.erase(replace(erasure, since=since - 1))

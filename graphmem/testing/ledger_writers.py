@@ -21,34 +21,34 @@ class WritersContract:
     def draft(self) -> Draft:
         return Draft()
 
-    async def test_standing_tells_changes_from_mere_arrivals(
+    async def test_a_journalled_episode_does_not_change_its_tenant(
         self, ledger: Ledger, draft: Draft
     ) -> None:
-        assert (await ledger.standing(ADA.tenant)).seq == 0
+        assert (await ledger.tenant_state(ADA.tenant)).seq == 0
         one, two = draft.episode("one"), draft.episode("two")
         await ledger.journal([one, two, draft.episode("x", BOB)], 0)
-        standing = await ledger.standing(ADA.tenant, [one.id, two.id, "unknown"])
-        assert standing.seq == 0
-        assert standing.statuses == {one.id: "pending", two.id: "pending"}
+        state = await ledger.tenant_state(ADA.tenant, [one.id, two.id, "unknown"])
+        assert state.seq == 0
+        assert state.statuses == {one.id: "pending", two.id: "pending"}
         head = await ledger.commit([Commit(one, (Decision("ADD", "new", after=draft.fact(one)),))])
         await ledger.postpone(two.id, "not now", failed=True)
         await ledger.journal([draft.episode("three")], 0)
-        standing = await ledger.standing(ADA.tenant, [one.id, two.id])
-        assert standing.seq == head
-        assert standing.statuses == {one.id: "done", two.id: "failed"}
-        assert (await ledger.standing(BOB.tenant, [one.id])).statuses == {}
-        assert (await ledger.standing(BOB.tenant)).seq == 0
+        state = await ledger.tenant_state(ADA.tenant, [one.id, two.id])
+        assert state.seq == head
+        assert state.statuses == {one.id: "done", two.id: "failed"}
+        assert (await ledger.tenant_state(BOB.tenant, [one.id])).statuses == {}
+        assert (await ledger.tenant_state(BOB.tenant)).seq == 0
         await ledger.erase(Erasure(ADA, episode_ids=(two.id,)))
-        standing = await ledger.standing(ADA.tenant, [two.id])
-        assert standing.seq == await ledger.head()
-        assert standing.statuses == {}
+        state = await ledger.tenant_state(ADA.tenant, [two.id])
+        assert state.seq == await ledger.head()
+        assert state.statuses == {}
 
     async def test_a_commit_on_what_changed_meanwhile_is_a_conflict(
         self, ledger: Ledger, second: Ledger, draft: Draft
     ) -> None:
         one, two, other = draft.episode("one"), draft.episode("two"), draft.episode("x", BOB)
         await ledger.journal([one, two, other], 0)
-        since = {ADA.tenant: (await ledger.standing(ADA.tenant)).seq}
+        since = {ADA.tenant: (await ledger.tenant_state(ADA.tenant)).seq}
         await second.journal([draft.episode("an arrival is no change")], 0)
         await second.commit([Commit(other, (Decision("ADD", "new", after=draft.fact(other)),))])
         mine = Commit(two, (Decision("ADD", "new", after=draft.fact(two, text="mine")),))
@@ -60,9 +60,9 @@ class WritersContract:
             await ledger.commit([mine], since=since)
         assert await ledger.head() == head
         assert await ledger.facts(FactQuery(ADA.tenant)) == []
-        standing = await ledger.standing(ADA.tenant, [two.id])
-        assert standing.statuses == {two.id: "pending"}
-        await ledger.commit([mine], since={ADA.tenant: standing.seq})
+        state = await ledger.tenant_state(ADA.tenant, [two.id])
+        assert state.statuses == {two.id: "pending"}
+        await ledger.commit([mine], since={ADA.tenant: state.seq})
         assert [fact.text for fact in await second.facts(FactQuery(ADA.tenant))] == ["mine"]
 
     async def test_every_kind_of_change_counts(self, ledger: Ledger, draft: Draft) -> None:
@@ -79,9 +79,9 @@ class WritersContract:
             Commit(None, (), renamed=(renamed,)),
             Commit(None, (Decision("DELETE", "gone", before=changed),)),
         ):
-            before = (await ledger.standing(ADA.tenant)).seq
+            before = (await ledger.tenant_state(ADA.tenant)).seq
             head = await ledger.commit([commit], since={ADA.tenant: before})
-            assert (await ledger.standing(ADA.tenant)).seq == head > before
+            assert (await ledger.tenant_state(ADA.tenant)).seq == head > before
             with pytest.raises(Conflict):
                 await ledger.commit([Commit(None)], since={ADA.tenant: before})
 
@@ -231,13 +231,13 @@ class WritersContract:
 
     async def test_a_name_is_held_by_one_at_a_time(self, ledger: Ledger, second: Ledger) -> None:
         if not ledger.shared:
-            async with ledger.alone("projector") as check:
+            async with ledger.named_lock("projector") as check:
                 await check()
             return
         told: list[str] = []
 
         async def hold(which: Ledger, held: asyncio.Event, until: asyncio.Event) -> None:
-            async with which.alone("projector") as check:
+            async with which.named_lock("projector") as check:
                 told.append("held")
                 held.set()
                 await until.wait()
@@ -249,7 +249,7 @@ class WritersContract:
         await held.wait()
         waiting = asyncio.create_task(hold(second, asyncio.Event(), then))
         given_up = asyncio.create_task(hold(second, asyncio.Event(), then))
-        async with second.alone("something else") as check:
+        async with second.named_lock("something else") as check:
             await check()
         assert told == ["held"]
         given_up.cancel()
@@ -263,7 +263,7 @@ class WritersContract:
         await again.wait()
         cut_short.cancel()
         await asyncio.gather(cut_short, return_exceptions=True)
-        async with second.alone("projector") as check:
+        async with second.named_lock("projector") as check:
             await check()
 
     async def test_renamed_entities_are_found_by_their_new_names_only(

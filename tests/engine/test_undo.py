@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,30 +56,6 @@ class TestEpisode:
         assert memory.undo(second.episode_id) == Removal(episodes=1, facts=1, entities=2)
         assert memory.stats() == NOTHING
         assert memory.verify().ok
-
-    def test_what_an_older_store_took_as_one_stays_one(self, tmp_path: Path) -> None:
-        with Memory(tmp_path, user_id="ada") as memory:
-            memory.add("It is 5 degrees.", infer=False, occurred_at="2024-01-01")
-            second = memory.add("it is 5 degrees", infer=False, occurred_at="2024-01-02")
-        with sqlite3.connect(tmp_path / "ledger.sqlite") as raw:
-            raw.execute(
-                "UPDATE statements SET body = replace(body, 'it is 5', 'it is -5')"
-                " WHERE episode_id = ?",
-                [second.episode_id],
-            )
-            raw.execute("PRAGMA user_version = 5")
-        raw.close()
-        with Memory(tmp_path, user_id="ada") as memory:
-            assert memory.verify().ok
-            assert memory.rebuild().ok
-            again = memory.add("It is 5 degrees!", infer=False, occurred_at="2024-01-03")
-            other = memory.add("It is -5 degrees.", infer=False, occurred_at="2024-01-04")
-            assert [d.action for d in (*again.decisions, *other.decisions)] == ["NONE", "ADD"]
-            memory.undo(second.episode_id)
-            assert facts_of(memory) == ["It is 5 degrees.", "It is -5 degrees."]
-            (fact, _) = memory.get_all().items
-            assert [source.episode_id for source in fact.sources][1:] == [again.episode_id]
-            assert memory.verify().ok
 
     def test_told_again_it_is_taken_up_again(self, memory: Memory) -> None:
         ids = tell_story(memory)

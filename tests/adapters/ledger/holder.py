@@ -11,7 +11,7 @@ from graphmem.adapters.ledger.postgres.ledger import PostgresLedger
 async def hold(url: str) -> None:
     ledger = PostgresLedger(url)
     await ledger.open()
-    async with ledger.alone("projector"):
+    async with ledger.named_lock("projector"):
         sys.stdout.write("held\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

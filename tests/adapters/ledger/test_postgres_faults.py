@@ -40,9 +40,9 @@ async def test_a_write_costs_a_few_round_trips(schema_url: str) -> None:
                 decisions = tuple(Decision("ADD", "new", after=fact) for fact in facts)
                 commits.append(Commit(episode, decisions, about, mentions=mentions))
             proxy.trips = 0
-            standing = await ledger.standing(ADA.tenant, [episode.id for episode in stored])
+            state = await ledger.tenant_state(ADA.tenant, [episode.id for episode in stored])
             assert proxy.trips == 1
-            await ledger.commit(commits, since={ADA.tenant: standing.seq})
+            await ledger.commit(commits, since={ADA.tenant: state.seq})
             assert proxy.trips <= 4
             proxy.trips = 0
             await ledger.facts(FactQuery(ADA.tenant, entity_ids=tuple(e.id for e in about)))
@@ -51,7 +51,7 @@ async def test_a_write_costs_a_few_round_trips(schema_url: str) -> None:
             # The third time a statement is prepared, which is one more.
             assert proxy.trips == 3 or number < 4
         proxy.trips = 0
-        async with ledger.alone("projector") as check:
+        async with ledger.named_lock("projector") as check:
             await check()
         assert proxy.trips <= 3
 
@@ -103,14 +103,14 @@ async def test_a_read_goes_on_over_a_new_connection(schema_url: str) -> None:
 
 async def test_a_lost_hold_is_noticed(schema_url: str) -> None:
     async with proxied(schema_url) as (proxy, url), opened(PostgresLedger(url)) as ledger:
-        async with ledger.alone("projector") as check:
+        async with ledger.named_lock("projector") as check:
             await check()
             proxy.hang_up()
             with pytest.raises(Unavailable, match="no longer held"):
                 await check()
             with pytest.raises(Unavailable, match="no longer held"):
                 await check()
-        async with ledger.alone("projector") as check:
+        async with ledger.named_lock("projector") as check:
             await check()
 
 

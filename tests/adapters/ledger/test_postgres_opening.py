@@ -158,7 +158,7 @@ async def test_stores_in_two_schemas_know_nothing_of_each_other(schema_url: str)
     async with opened(PostgresLedger(schema_url)) as one, opened(PostgresLedger(upper)) as two:
         await one.journal([draft.episode()], 0)
         assert await two.head() == 0
-        async with one.alone("projector"), two.alone("projector") as check:
+        async with one.named_lock("projector"), two.named_lock("projector") as check:
             await check()
     address, _, schema = upper.partition("?schema=")
     with psycopg.connect(address, autocommit=True) as raw:
@@ -254,7 +254,7 @@ async def test_all_connections_at_work_is_told(schema_url: str) -> None:
             with pytest.raises(Unavailable, match="larger pool"):
                 await ledger.head()
             # Who holds a name needs no connection of the pool's.
-            async with ledger.alone("projector") as check:
+            async with ledger.named_lock("projector") as check:
                 await check()
         assert await ledger.head() == 0
 
@@ -287,7 +287,7 @@ async def test_who_dies_holds_nothing(schema_url: str) -> None:
     async with opened(PostgresLedger(schema_url)) as ledger:
 
         async def take() -> None:
-            async with ledger.alone("projector") as check:
+            async with ledger.named_lock("projector") as check:
                 await check()
 
         taking = asyncio.create_task(take())

@@ -140,7 +140,7 @@ _PAGES: dict[str, dict[str, Any]] = {
     "entities_of_tenant": {"after_name": "name 2", "after_id": "x"},
     "episodes": {"status": None},
     "events": {"after": 45_000},
-    "sayings": {
+    "typed_subjects": {
         "types": ["type_1", "type_2"],
         "after_tenant": "w2",
         "after_subject": "n2",

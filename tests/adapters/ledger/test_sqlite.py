@@ -217,8 +217,8 @@ WALKS = {
     "statements_of_scope",
     "erase_targets",
     "entities_then",  # a whole past
-    "type_uses",  # how often each type is said, and moving what one says to another
-    "count_sayings",
+    "type_uses",  # how often each type is used, and moving statements from one to another
+    "count_typed_subjects",
     "type_rules",  # few, in a tenant of their own
     "changed_last",  # the end of an index
     "spend",

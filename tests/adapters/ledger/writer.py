@@ -41,12 +41,12 @@ async def write(url: str, name: str, count: int) -> None:
             sources=(Source(kept.id, kept.turns[0].id),),
         )
         while True:
-            standing = await ledger.standing(ADA.tenant, [kept.id])
-            if standing.statuses[kept.id] == "done":
+            state = await ledger.tenant_state(ADA.tenant, [kept.id])
+            if state.statuses[kept.id] == "done":
                 break
             commit = Commit(kept, (Decision("ADD", "new", after=fact),))
             try:
-                await ledger.commit([commit], since={ADA.tenant: standing.seq})
+                await ledger.commit([commit], since={ADA.tenant: state.seq})
             except Conflict:
                 continue
             except Unavailable as error:

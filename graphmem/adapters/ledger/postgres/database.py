@@ -152,7 +152,7 @@ class PostgresDatabase:
     async def erased(self) -> None:
         """PostgreSQL's vacuum takes away what is no longer seen; nothing is kept beside it."""
 
-    def fresh(self, _after: int, _limit: int) -> list[Event]:
+    def recent_events(self, _after: int, _limit: int) -> list[Event]:
         return []  # others write too
 
     async def head(self) -> int:
@@ -253,7 +253,7 @@ class PostgresDatabase:
     # A name held alone
 
     @contextlib.asynccontextmanager
-    async def alone(self, name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    async def named_lock(self, name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         """An advisory lock of the session: it is let go with the connection, whatever happens."""
         key = {"key": _key(self._place.schema, name)}
         connection = await self._patiently(lambda: self._hold(key))

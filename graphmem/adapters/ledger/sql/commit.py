@@ -17,7 +17,7 @@ from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask_al
 from graphmem.clock import stamp
 from graphmem.errors import Conflict
 from graphmem.model import Decision, Episode, Fact
-from graphmem.ports.ledger import TAKEN_UP, Commit
+from graphmem.ports.ledger import RESUBMITTED, Commit
 from graphmem.ports.llm import Extraction
 
 
@@ -53,7 +53,7 @@ def _is_plain(commit: Commit) -> bool:
     """Whether it only brings sentences that nothing stands beside, as most of a bulk load does."""
     return (
         commit.episode is not None
-        and commit.episode.reason != TAKEN_UP
+        and commit.episode.reason != RESUBMITTED
         and not (commit.new_entities or commit.renamed or commit.mentions or commit.edits)
         and not commit.types
         and commit.merge is None
@@ -217,7 +217,7 @@ def _put_mentions(log: Log, commit: Commit, by: By, episode: Episode) -> Steps[N
         kind="mention",
         id=episode.id,
         # What was taken up again may have mentioned others before.
-        action="REPLACE" if episode.reason == TAKEN_UP else "ADD",
+        action="REPLACE" if episode.reason == RESUBMITTED else "ADD",
         tenant=episode.scope.tenant,
         after=rows.as_json({"entity_ids": sorted({entity for _, entity in commit.mentions})}),
     )

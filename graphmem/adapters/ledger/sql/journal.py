@@ -14,7 +14,7 @@ from graphmem.adapters.ledger.sql.read import by_id, with_turns
 from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Steps, ask, ask_all, tell
 from graphmem.clock import stamp
 from graphmem.model import Episode
-from graphmem.ports.ledger import TAKEN_UP, Commit
+from graphmem.ports.ledger import RESUBMITTED, Commit
 
 Told: TypeAlias = tuple[Commit, datetime]
 """A commit of plain sentences, and its time."""
@@ -73,7 +73,7 @@ def _journal_run(
             if kept.status == "undone":
                 by = By(asked.recorded_at, kept.id, "graphmem")
                 yield from believing.take_up(log, {"id": id, "tenant": kept.scope.tenant}, by)
-                kept = known[id] = replace(kept, status="pending", reason=TAKEN_UP)
+                kept = known[id] = replace(kept, status="pending", reason=RESUBMITTED)
             stored.append(kept)
             continue
         place = rows.place(asked.scope)

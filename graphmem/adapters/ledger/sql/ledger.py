@@ -44,15 +44,15 @@ from graphmem.ports.ledger import (
     Erasure,
     Event,
     FactQuery,
-    Hand,
+    LoadedStatements,
+    ManualChange,
     Mentions,
     Origins,
     Row,
-    Standing,
     StatementQuery,
-    Told,
+    TenantState,
 )
-from graphmem.ports.ledger_relation_types import Saying, TypeUse
+from graphmem.ports.ledger_relation_types import TypedSubject, TypeUse
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
@@ -91,15 +91,17 @@ class Database(Protocol):
 
     async def head(self) -> int: ...
 
-    def fresh(self, after: int, limit: int) -> list[Event]:
-        """See :meth:`~graphmem.ports.ledger.LedgerLog.fresh`."""
+    def recent_events(self, after: int, limit: int) -> list[Event]:
+        """See :meth:`~graphmem.ports.ledger.LedgerLog.recent_events`."""
         ...
 
     async def erased(self) -> None:
         """Called after an erasure: nothing of it may be left beside the tables."""
         ...
 
-    def alone(self, name: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]: ...
+    def named_lock(
+        self, name: str
+    ) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]: ...
 
 
 class SqlLedger:
@@ -113,8 +115,8 @@ class SqlLedger:
     def shared(self) -> bool:
         return self._db.shared
 
-    def alone(self, name: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]:
-        return self._db.alone(name)
+    def named_lock(self, name: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]:
+        return self._db.named_lock(name)
 
     async def open(self) -> None:
         await self._db.open()
@@ -139,13 +141,13 @@ class SqlLedger:
     # Writes
 
     async def journal(
-        self, episodes: Sequence[Episode], window_s: float, *, told: Sequence[Commit] = ()
+        self, episodes: Sequence[Episode], window_s: float, *, commits: Sequence[Commit] = ()
     ) -> list[Episode]:
         if not episodes:
             return []
-        at = [commit.at or self._clock.now() for commit in told]
+        at = [commit.at or self._clock.now() for commit in commits]
         stored, _ = await self._db.write(
-            lambda log: journal(log, episodes, window_s, list(zip(told, at, strict=True)))
+            lambda log: journal(log, episodes, window_s, list(zip(commits, at, strict=True)))
         )
         return stored
 
@@ -223,15 +225,15 @@ class SqlLedger:
         then = await self._rows("existing_by_recorded", ids=ids, known_at=stamp(query.known_at))
         return reading.as_known(found, {row["id"] for row in then})
 
-    async def statements(self, query: StatementQuery) -> Told:
+    async def statements(self, query: StatementQuery) -> LoadedStatements:
         return await self._db.read(lambda: believing.statements(query))
 
     async def merges(self, tenant: str, entity_id: str) -> list[Merge]:
         found = await self._rows("merges_of", tenant=tenant, id=entity_id)
         return [rows.to_merge(row) for row in found]
 
-    async def by_hand(self, tenant: str, seq: int) -> tuple[Change, Hand] | None:
-        found = await self._db.read(lambda: believing.by_hand(tenant, seq))
+    async def manual_change(self, tenant: str, seq: int) -> tuple[Change, ManualChange] | None:
+        found = await self._db.read(lambda: believing.manual_change(tenant, seq))
         if found is None:
             return None
         event, before, hand = found
@@ -247,8 +249,10 @@ class SqlLedger:
     async def history(self, tenant: str, fact_id: str) -> list[Change]:
         return rows.to_changes(await self._rows("history", tenant=tenant, id=fact_id))
 
-    async def standing(self, tenant: str, episode_ids: Sequence[str] = ()) -> Standing:
-        return reading.standing_of(await self._db.ask(*reading.standing(tenant, episode_ids)))
+    async def tenant_state(self, tenant: str, episode_ids: Sequence[str] = ()) -> TenantState:
+        return reading.tenant_state_of(
+            await self._db.ask(*reading.tenant_state(tenant, episode_ids))
+        )
 
     async def extraction(self, episode_id: str) -> Extraction | None:
         found = await self._rows("extraction", episode_id=episode_id)
@@ -273,14 +277,14 @@ class SqlLedger:
         (found,) = await self._db.ask(ruling.uses(scope))
         return ruling.uses_of(found)
 
-    async def sayings(
-        self, types: Collection[str], after: Saying | None, limit: int
-    ) -> list[Saying]:
-        (found,) = await self._db.ask(ruling.sayings(types, after, limit))
-        return ruling.sayings_of(found)
+    async def typed_subjects(
+        self, types: Collection[str], after: TypedSubject | None, limit: int
+    ) -> list[TypedSubject]:
+        (found,) = await self._db.ask(ruling.typed_subjects(types, after, limit))
+        return ruling.typed_subjects_of(found)
 
-    async def count_sayings(self, types: Collection[str]) -> int:
-        found = await self._rows("count_sayings", types=sorted(types))
+    async def count_typed_subjects(self, types: Collection[str]) -> int:
+        found = await self._rows("count_typed_subjects", types=sorted(types))
         return int(found[0]["count"])
 
     # The log
@@ -302,8 +306,8 @@ class SqlLedger:
     async def erased(self, tenant: str, after: int) -> bool:
         return bool(await self._rows("erased", tenant=tenant, after=after))
 
-    def fresh(self, after: int, limit: int) -> list[Event]:
-        return self._db.fresh(after, limit)
+    def recent_events(self, after: int, limit: int) -> list[Event]:
+        return self._db.recent_events(after, limit)
 
     async def existing(
         self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]

@@ -663,14 +663,14 @@ WHERE type IS NOT NULL AND NOT undone AND (:tenant IS NULL OR tenant = :tenant)
   ))
 GROUP BY type ORDER BY type;
 
--- name: sayings
--- Where these types were said, each place once; in the order of the index.
+-- name: typed_subjects
+-- Subjects of statements with these types, each once; in the order of the index.
 SELECT DISTINCT tenant, subject_id, type FROM statements
 WHERE subject_id IS NOT NULL AND type = ANY(:types)
   AND (tenant, subject_id, type) > (:after_tenant, :after_subject, :after_type)
 ORDER BY tenant, subject_id, type LIMIT :limit;
 
--- name: count_sayings
+-- name: count_typed_subjects
 SELECT count(*) AS count FROM (
   SELECT DISTINCT tenant, subject_id, type FROM statements
   WHERE subject_id IS NOT NULL AND type = ANY(:types)

@@ -13,7 +13,7 @@ from graphmem.adapters.ledger.sql.steps import Ask, Rows, Steps, ask
 from graphmem.clock import stamp_or_none
 from graphmem.filters import And, Test, Where
 from graphmem.model import Episode, Fact, Scope, Turn
-from graphmem.ports.ledger import EntityQuery, FactQuery, Mentions, Origins, Standing
+from graphmem.ports.ledger import EntityQuery, FactQuery, Mentions, Origins, TenantState
 
 # By which of subject, type and object are given.
 _RELATION_WAYS = {
@@ -208,16 +208,16 @@ def mentions_of(asks: Sequence[Ask], answers: Sequence[Rows]) -> Mentions:
     )
 
 
-def standing(tenant: str, episode_ids: Sequence[str]) -> list[Ask]:
-    """Asks for what :func:`standing_of` reads."""
+def tenant_state(tenant: str, episode_ids: Sequence[str]) -> list[Ask]:
+    """Asks for what :func:`tenant_state_of` reads."""
     statuses = Ask("statuses", {"tenant": tenant, "ids": list(episode_ids)})
     return [Ask("changed_last", {"tenant": tenant}), *([statuses] if episode_ids else [])]
 
 
-def standing_of(answers: Sequence[Rows]) -> Standing:
+def tenant_state_of(answers: Sequence[Rows]) -> TenantState:
     changed, *statuses = answers
     known = {row["id"]: row["status"] for found in statuses for row in found}
-    return Standing(changed_seq(changed), known, changed[0]["types_seq"])
+    return TenantState(changed_seq(changed), known, changed[0]["types_seq"])
 
 
 def origins(

@@ -10,7 +10,7 @@ from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.read import narrowed
 from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows
 from graphmem.model import Scope, TypeRule
-from graphmem.ports.ledger_relation_types import ALL_TENANTS, Saying, TypeUse
+from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeUse
 
 
 def put_rules(log: Log, rules: Iterable[TypeRule], by: By) -> None:
@@ -40,11 +40,11 @@ def uses_of(found: Rows) -> list[TypeUse]:
     return [TypeUse(row["type"], row["statements"], row["subjects"]) for row in found]
 
 
-def sayings(types: Collection[str], after: Saying | None, limit: int) -> Ask:
+def typed_subjects(types: Collection[str], after: TypedSubject | None, limit: int) -> Ask:
     tenant, subject_id, type = after or ("", "", "")
     values = {"after_tenant": tenant, "after_subject": subject_id, "after_type": type}
-    return Ask("sayings", {"types": sorted(types), **values, "limit": limit})
+    return Ask("typed_subjects", {"types": sorted(types), **values, "limit": limit})
 
 
-def sayings_of(found: Rows) -> list[Saying]:
-    return [Saying(row["tenant"], row["subject_id"], row["type"]) for row in found]
+def typed_subjects_of(found: Rows) -> list[TypedSubject]:
+    return [TypedSubject(row["tenant"], row["subject_id"], row["type"]) for row in found]

@@ -11,7 +11,14 @@ from graphmem.adapters.ledger.sql.read import narrowed
 from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
 from graphmem.clock import stamp
 from graphmem.model import Fact, Merge, Statement
-from graphmem.ports.ledger import TAKEN_UP, Commit, Hand, Row, StatementQuery, Told
+from graphmem.ports.ledger import (
+    RESUBMITTED,
+    Commit,
+    LoadedStatements,
+    ManualChange,
+    Row,
+    StatementQuery,
+)
 
 _PARTED = "no longer one with another"
 
@@ -22,7 +29,7 @@ def put_statements(commit: Commit) -> Steps[None]:
     """What an episode says, in place of what it said when it was read before."""
     episode = commit.episode
     if episode is not None:
-        if episode.reason == TAKEN_UP:
+        if episode.reason == RESUBMITTED:
             yield from tell("drop_statements_of", {"id": episode.id})
         put = [rows.statement_row(s, episode.scope.tenant) for s in commit.statements]
         yield from tell("add_statement", *put)
@@ -156,7 +163,7 @@ def undo_episode(log: Log, id: str, tenant: str, by: By) -> Steps[None]:
 
 def take_up(log: Log, row: Row, by: By) -> Steps[None]:
     """An undone episode is pending again; projections take it, and the link of the next to it."""
-    yield from tell("set_pending", {"id": row["id"], "reason": TAKEN_UP})
+    yield from tell("set_pending", {"id": row["id"], "reason": RESUBMITTED})
     following = yield from ask("episode_after", id=row["id"])
     for id in (row["id"], *(one["id"] for one in following)):
         log.append(
@@ -171,9 +178,9 @@ def take_up(log: Log, row: Row, by: By) -> Steps[None]:
 # Reading
 
 
-def statements(query: StatementQuery) -> Steps[Told]:
+def statements(query: StatementQuery) -> Steps[LoadedStatements]:
     """The steps of :meth:`~graphmem.ports.ledger.LedgerReads.statements`."""
-    ids = {id for _, subject, object in query.places for id in (subject, object) if id}
+    ids = {id for _, subject, object in query.patterns for id in (subject, object) if id}
     ids |= set(query.entity_ids)
     merged: dict[str, str] = {}
     alike: dict[str, list[str]] = {id: [id] for id in ids}
@@ -185,7 +192,7 @@ def statements(query: StatementQuery) -> Steps[Told]:
     answers = yield from ask_all(list(_asks(query, alike)))
     found = {row["id"]: rows.to_statement(row) for answer in answers for row in answer}
     if not found:
-        return Told(merged=merged)
+        return LoadedStatements(merged=merged)
     wanted = {"ids": sorted(found)}
     named = sorted({id for s in found.values() for id in _named(s)} - ids)
     facts, edits, other = yield from ask_all(
@@ -196,7 +203,7 @@ def statements(query: StatementQuery) -> Steps[Told]:
         ]
     )
     merged |= {row["id"]: row["merged_into"] for row in other}
-    return Told(
+    return LoadedStatements(
         tuple(found[id] for id in sorted(found)),
         tuple(rows.to_fact(row["body"]) for row in facts),
         tuple(rows.to_edit(row["body"]) for row in edits),
@@ -233,7 +240,7 @@ def _asks_for_places(query: StatementQuery, alike: dict[str, list[str]]) -> Iter
     by_subject: list[tuple[str, str]] = []
     triples: list[tuple[str, str, str]] = []
     by_object: list[tuple[str, str]] = []
-    for type, subject, object in dict.fromkeys(query.places):
+    for type, subject, object in dict.fromkeys(query.patterns):
         objects = alike.get(object, [object]) if object is not None else []
         if subject is None:
             by_object += [(type, id) for id in objects]
@@ -251,7 +258,7 @@ def _asks_for_places(query: StatementQuery, alike: dict[str, list[str]]) -> Iter
             yield Ask(name, {"tenant": query.tenant, **dict(zip(columns, lists, strict=True))})
 
 
-def by_hand(tenant: str, seq: int) -> Steps[tuple[Row, str | None, Hand] | None]:
+def manual_change(tenant: str, seq: int) -> Steps[tuple[Row, str | None, ManualChange] | None]:
     """The event, the body before it, and the act by hand that it came of."""
     found = yield from ask("event_by_seq", tenant=tenant, seq=seq)
     if not found:
@@ -265,7 +272,7 @@ def by_hand(tenant: str, seq: int) -> Steps[tuple[Row, str | None, Hand] | None]
             Ask("merges_at", at),
         ]
     )
-    hand = Hand(
+    hand = ManualChange(
         rows.to_edit(edits[0]["body"]) if edits else None,
         rows.to_merge(merges[0]) if merges else None,
     )

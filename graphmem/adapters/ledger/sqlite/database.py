@@ -115,7 +115,7 @@ class SqliteDatabase:
         return False
 
     @contextlib.asynccontextmanager
-    async def alone(self, _name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    async def named_lock(self, _name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         # The file is held already.
         yield _nothing
 
@@ -123,7 +123,7 @@ class SqliteDatabase:
         # One process writes this file, so what it last wrote is the head.
         return self._head
 
-    def fresh(self, after: int, limit: int) -> list[Event]:
+    def recent_events(self, after: int, limit: int) -> list[Event]:
         return self._fresh.after(after, limit)
 
     async def write(
