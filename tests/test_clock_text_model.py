@@ -160,10 +160,17 @@ class TestNames:
         assert name_key(one) != name_key(other)
 
     def test_every_key_a_name_is_found_by(self) -> None:
-        assert name_keys("Dr. Bob Stone") == ["dr bob stone", "bob stone", "bobstone"]
-        assert name_keys("Acme GmbH") == ["acme gmbh", "acme"]
-        assert name_keys("Dr") == ["dr"]
-        assert name_keys("Co") == ["co"]
+        assert name_keys("Dr. Bob Stone") == (
+            "dr bob stone",
+            "bob stone",
+            "bobstone",
+        )
+        assert name_keys("Acme GmbH") == (
+            "acme gmbh",
+            "acme",
+        )
+        assert name_keys("Dr") == ("dr",)
+        assert name_keys("Co") == ("co",)
 
     def test_every_run_of_words_is_a_name_to_look_for(self) -> None:
         found = name_keys_in("Where does Bob Stone live?", longest=2)

@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from graphmem.text.nicknames import formal_names
 
@@ -99,6 +100,7 @@ def stem(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=8192)  # one episode asks for the key of a name dozens of times
 def name_key(name: str) -> str:
     """What two spellings of one name share: folded words without a leading article.
 
@@ -114,7 +116,7 @@ def name_key(name: str) -> str:
 
 def _measures(name: str) -> list[str]:
     """The signs that make another amount of a number; where a key has them, at its end, too."""
-    if not any(character.isdigit() for character in name):
+    if not any(map(str.isdigit, name)):
         return []
     signs = {match.group().strip() for match in _MEASURE.finditer(name)}
     if signed := _SIGNED.match(name):
@@ -122,7 +124,8 @@ def _measures(name: str) -> list[str]:
     return sorted(signs.union(*(match.group().split() for match in _LONE_SIGNS.finditer(name))))
 
 
-def name_keys(name: str) -> list[str]:
+@lru_cache(maxsize=8192)
+def name_keys(name: str) -> tuple[str, ...]:
     """Every key that a name can be found by, the plainest first: as it is; without titles
     (``Dr``) and legal forms (``GmbH``, ``& Co. KG``); with ``St`` and the like written out and
     without ``and``; without spaces (``Face Book``)."""
@@ -135,7 +138,7 @@ def name_keys(name: str) -> list[str]:
     written = bare if short else " ".join(plain)
     # 1.5 is not 15
     joined = "".join(parts) if not _DIGITS_APART.search(bare) else bare
-    return list(dict.fromkeys((key, bare, written, joined)))
+    return tuple(dict.fromkeys((key, bare, written, joined)))
 
 
 def core_words(name: str) -> list[str]:
@@ -177,6 +180,7 @@ def name_hints(name: str) -> list[str]:
     return [*hints, *(f"~i {initial} {surname}" for initial in initials)]
 
 
+@lru_cache(maxsize=8192)
 def person_parts(name: str) -> tuple[str, tuple[str, ...], str, str]:
     """A name read as a person's: given name, middle names, surname, generation (``jr``). All empty
     when it has more than five words or one with a digit."""
@@ -185,7 +189,7 @@ def person_parts(name: str) -> tuple[str, tuple[str, ...], str, str]:
     if len(parts) > 2 and parts[-1] in _GENERATIONS:
         generation = {"junior": "jr", "senior": "sr"}.get(parts[-1], parts[-1])
         parts = parts[:-1]
-    if not 0 < len(parts) <= _LONGEST_PERSON or any(c.isdigit() for word in parts for c in word):
+    if not 0 < len(parts) <= _LONGEST_PERSON or any(map(str.isdigit, "".join(parts))):
         return "", (), "", ""
     if len(parts) == 1:
         return parts[0], (), "", ""
