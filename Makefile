@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: setup demo test check bench peers clean help
+.PHONY: setup demo quick test check bench peers clean help
 
 help:
 	@echo "make demo   remember a conversation, ask it questions, draw its graph"
+	@echo "make quick  the tests of a working day: no servers, no kills, no long fuzz"
 	@echo "make test   the whole test suite"
 	@echo "make check  lint, formatting, types, import layers"
 	@echo "make bench  speed as a store grows; quality on the data sets in DATA (../shared/data)"
@@ -27,9 +28,14 @@ demo: setup
 # A folder in memory, where there is one with room.
 SCRATCH ?= $(shell $(PYTHON) tests/scratch.py)
 
+PYTEST = $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n logical --dist loadfile \
+  --no-loadscope-reorder
+
+quick: setup
+	$(PYTEST) -m "not server and not slow"
+
 test: setup
-	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n logical --dist loadfile \
-	  --no-loadscope-reorder
+	$(PYTEST)
 
 check: setup
 	$(BIN)/ruff check .

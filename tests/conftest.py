@@ -23,10 +23,38 @@ _FIRST = ("graph/test_guard_fuzz", "graph/test_neo4j", "engine/test_servers", "g
 while the others have nothing left to do."""
 
 
+_SLOW = (
+    "adapters/graph/test_guard_fuzz",
+    "adapters/graph/test_congruence",
+    "adapters/graph/test_kill",
+    "adapters/graph/test_ladybug",
+    "adapters/vectors/test_vector_machine",
+    "adapters/vectors/test_qdrant_grpc",
+    "adapters/vectors/test_qdrant_outages",
+    "bench/test_peers",
+    "deploy/",
+    "docs/",
+    "doors/cli/test_demo",
+    "doors/cli/test_edges",
+    "doors/cli/test_migrate",
+    "doors/cli/test_newcomer",
+    "engine/test_left_open",
+    "engine/test_machine",
+    "engine/test_processes",
+    "migration/",
+    "scale/",
+    "scenarios/test_scenarios.py::test_model",
+    "scenarios/test_scenarios.py::test_relate",
+)
+"""Kills, long fuzz, whole programs, hundreds of stores: marked ``slow``."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _SERVERS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("server")
+        if any(f"tests/{part}" in item.nodeid for part in _SLOW):
+            item.add_marker("slow")
     items.sort(key=lambda item: not any(part in str(item.path) for part in _FIRST))
 
 
