@@ -4,6 +4,7 @@ two scopes. Written for both dialects; what one of them does not know it refuses
 from __future__ import annotations
 
 import random
+import re
 
 from graphmem.model import Scope
 from graphmem.ports.graph import GraphChanges
@@ -254,6 +255,9 @@ _OF_PATHS = (
 )
 
 
+_PIECE = re.compile(r"'(?:\\\\.|[^'])*'|`[^`]*`|\s+|\w+|.", re.DOTALL)
+
+
 class Generator:
     """The same queries for the same seed."""
 
@@ -404,3 +408,14 @@ class Generator:
                 cut = self.random.choice([0, 0, 0, 1, 4])
                 text = text[:at] + self.random.choice(self.harm) + text[at + cut :]
         return text
+
+    def spliced(self, query: str, other: str) -> str:
+        """The query with some of its words and signs gone, doubled, or taken from another one."""
+        pieces, source = _PIECE.findall(query), _PIECE.findall(other)
+        for _ in range(self.random.randint(1, 3)):
+            at = self.random.randrange(len(pieces) + 1)
+            end = at + self.random.choice([0, 1, 1, 2, 4])
+            start = self.random.randrange(len(source) + 1)
+            new = source[start : start + self.random.choice([0, 1, 2, 4, 8])]
+            pieces[at:end] = self.random.choice([new, new, pieces[at:end] * 2])
+        return "".join(pieces)

@@ -2,17 +2,17 @@
 
 How it is proved, in this order; whatever fails a step is refused with the reason:
 
-1. Our own lexer (``cypher_lexer``) is the only one that sees the user's text. It keeps no comment
+1. Our own lexer (``lexer``) is the only one that sees the user's text. It keeps no comment
    and writes every string anew, so that no later reader can disagree about where one ends.
 2. Words that write, load, call or administer are refused wherever they stand as words; functions
    are let through by a list.
-3. ``graphglot`` parses the rest into a tree, and every kind of node in that tree must be on the
-   list of those that were looked at and only read.
-4. Every node pattern is found twice: in the tree, and by the signs around it in the text. The two
-   must agree exactly. Into each of them goes ``scope: $__scope``.
+3. Our own strict reader (``reader``, ``expressions``) knows the clauses, patterns and expressions
+   that only read, and nothing else. What it has no rule for is refused.
+4. Every pattern is found twice: by that reader, and by the signs around it in the text. The two
+   must agree exactly. Into each node goes ``scope: $__scope``.
 5. Where a database is free to evaluate the rest of a query before that scope, its dialect puts
    barriers in, so that a failure cannot depend on what another scope holds either
-   (``cypher_order``, ``cypher_dialect``).
+   (``evaluation_order``, ``dialect``).
 
 An edge never crosses the tenant (the stores make none that does), so that a scope on every node
 pattern covers the edges and the nodes inside a variable-length path too.
@@ -22,7 +22,6 @@ Out of scope: how long a query takes, which other scopes can always influence.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,103 +30,40 @@ from itertools import pairwise
 from typing import Any
 
 from graphmem.adapters.graph.cypher_guard.dialect import KUZU, Dialect
-from graphmem.adapters.graph.cypher_guard.evaluation_order import Order, order_of
-from graphmem.adapters.graph.cypher_guard.lexer import Token, masked, tokenize
-from graphmem.adapters.graph.cypher_guard.parser import TooMuch, parse
+from graphmem.adapters.graph.cypher_guard.evaluation_order import (
+    EvaluationOrder,
+    evaluation_order,
+)
+from graphmem.adapters.graph.cypher_guard.expressions import FUNCTIONS
+from graphmem.adapters.graph.cypher_guard.lexer import Token, tokenize
 from graphmem.adapters.graph.cypher_guard.patterns import (
     SCOPE_PARAMETER,
-    Pattern,
     check_names,
+    check_patterns,
     closing_brackets,
-    node_patterns,
     scoped_at,
 )
+from graphmem.adapters.graph.cypher_guard.reader import read_syntax
+from graphmem.adapters.graph.cypher_guard.syntax import Brackets, words
 from graphmem.clock import stamp
 from graphmem.errors import UsageError
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_EXPECTED = re.compile(r"Expected one of \[[^\]]*\]\.")
 _LONGEST_QUERY = 20_000
 _DEEPEST = 24
 _FIRST_WORDS = ("MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN")
 
 _SHORTEST = ("SHORTEST", "SHORTESTPATH", "ALLSHORTESTPATHS")
-_FORBIDDEN = _words(
+_FORBIDDEN = words(
     "ALTER ANALYZE ATTACH BEGIN CALL CHECKPOINT COMMENT COMMIT COPY CREATE DELETE DETACH DROP "
     "EXPLAIN EXPORT EXTENSION FINISH FOREACH GRANT IMPORT INSERT INSTALL LOAD MACRO MERGE PRAGMA "
     "PROFILE PROJECT REMOVE RENAME REVOKE ROLLBACK SET SHOW START TRANSACTION UNINSTALL UPDATE "
     "USE YIELD"
 )
 
-_FUNCTIONS = _words(
-    "abs all any avg ceil coalesce collect count endnode exists floor head keys label labels last "
-    "left length lower ltrim max min nodes none relationships rels reverse right round rtrim sign "
-    "single size sqrt startnode substring sum tail tolower toupper trim type upper"
-)
-"""Functions of values alone. Left out: whatever names internal ids (they count other scopes'
-rows), reads files or settings, converts types (a failure would quote the value), or makes much
-out of little (range, repeat, lpad)."""
-
-_BEFORE_PARENTHESIS = _words(
+_BEFORE_PARENTHESIS = words(
     "AND AS ASC BY CASE CONTAINS DESC DISTINCT ELSE IN LIMIT MATCH NOT OR RETURN SKIP THEN UNION "
     "UNWIND WHEN WHERE WITH XOR"
 )
-
-_OWN_WORDS = _BEFORE_PARENTHESIS | _words(
-    "ALL ANY ASCENDING COUNT DESCENDING END ENDS EXISTS FALSE IS NONE NULL OFFSET OPTIONAL ORDER "
-    "SINGLE STARTS TRUE"
-)
-_SHORT = 3  # no word of GQL is as short, but for those above
-
-_TREE = _words(
-    """
-    AbbreviatedEdgePattern AggregateFunction AmbientLinearQueryStatement Anonymous
-    ArithmeticAbsoluteValueFunction ArithmeticFactor ArithmeticTerm ArithmeticValueExpression
-    Asterisk BindingVariableReference BooleanFactor BooleanLiteral BooleanTerm BooleanTest
-    CardinalityExpression
-    BooleanValueExpression CaseAbbreviation CeilingFunction CharacterStringLiteral
-    CharacterStringValueExpression ComparisonPredicate ComparisonPredicatePart2
-    CompositeQueryExpression CypherChainedComparison CypherPatternComprehension
-    CypherPatternPredicate CypherSliceExpression CypherSubscriptExpression CypherWithStatement
-    ElementPatternFiller ElementPropertySpecification ElementVariableDeclaration ElseClause
-    ExistsPredicate Factor Field FieldList FieldsSpecification FixedQuantifier FloorFunction Fold
-    ForItem ForItemAlias ForStatement FullEdgeAnyDirection FullEdgePointingLeft
-    FullEdgePointingRight GeneralParameterReference GeneralQuantifier GeneralSetFunction
-    GeneralSetFunctionType GeneralValueSpecification GqlProgram GraphPattern
-    GraphPatternBindingTable GraphPatternWhereClause Identifier InPredicate IsLabelExpression
-    LabelExpression LabelName LabelTerm LimitClause ListComprehension ListElementList
-    ListPredicateFunction ListValueConstructorByEnumeration ListValueExpression
-    MatchStatementBlock ModulusExpression MultiCharacterTrimFunction NestedQuerySpecification
-    NodePattern Nodes NullLiteral NullPredicate NullPredicatePart2 NumericValueExpression
-    OffsetClause OptionalMatchStatement OptionalOperand OrderByAndPageStatement OrderByClause
-    OrderingSpecification ParenthesizedValueExpression PathLengthExpression PathPattern
-    EndNode Head Keys Labels Last StartNode Tail TypeFunc
-    PathPatternList PathTerm PathValueExpression PathVariableDeclaration PowerFunction
-    PrimitiveResultStatement ProcedureBody PropertyKeyValuePair PropertyKeyValuePairList
-    PropertyName PropertyReference QuantifiedPathPrimary QueryConjunction RecordConstructor
-    RegexMatchPredicate Relationships ReturnItem ReturnItemAlias ReturnItemList ReturnStatement
-    ReturnStatementBody ReverseFunc Round SearchedCase SearchedWhenClause SetOperator
-    SetQuantifier SignFunc SimpleCase SimpleLinearQueryStatement SimpleMatchStatement
-    SimpleWhenClause SingleCharacterTrimFunction Size SortSpecification SortSpecificationList
-    SquareRoot StatementBlock StringMatchPredicate Substring SubstringFunction Term ToLower
-    ToUpper TransactionActivity TrimOperands UnsignedInteger UnsignedNumericLiteral
-    WhenOperandList WhereClause
-    _Avg _CoalesceLeftParenListValueExpressionRightParen _CollectList _Count _CountAsterisk
-    _ExistsGraphPattern _ExistsMatchStatementBlock _Max _Min _MultiplicativeFactor _OpBooleanTerm
-    _OrderByClauseOffsetClauseLimitClause _ProcedureSpecificationEndTransactionCommand
-    _ProgramActivitySessionCloseCommand _QueryConjunctionElement
-    _OffsetClauseLimitClause ParenthesizedBooleanValueExpression
-    _ReturnStatementOrderByAndPageStatement _SetQuantifierAsteriskGroupByClause
-    _SetQuantifierReturnItemListGroupByClause _SignedTerm
-    _SimpleLinearQueryStatementPrimitiveResultStatement _SizeLeftParenListValueExpressionRightParen
-    _Sum
-    """
-)
-"""The kinds of tree node that read and nothing else, by graphglot's names (0.14)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +119,8 @@ class _Reading:
 
     text: str
     tokens: tuple[Token, ...]
-    patterns: tuple[Pattern, ...]
-    order: Order
+    patterns: tuple[Brackets, ...]
+    order: EvaluationOrder
     only_unscoped: str | None
     """Why it may not be run inside a tenant, if it may not."""
 
@@ -195,21 +131,15 @@ def _read(query: str) -> _Reading:
     _check_words(tokens)
     _check_functions(tokens)
     closing = closing_brackets(tokens)
-    tree = _tree(text, tokens, closing)
-    kinds = {type(element).__name__ for element in tree}
-    if unknown := sorted(kinds - _TREE):
-        raise UsageError(
-            f"Cypher: this console does not accept what is called {', '.join(unknown)} here; it "
-            "reads with MATCH, WHERE, WITH, UNWIND, RETURN, ORDER BY, SKIP, LIMIT and UNION"
-        )
-    patterns = node_patterns(tree, tokens, closing)
-    order = order_of(tree, text, tokens, patterns, closing)
+    found = read_syntax(text, tokens, closing)
+    check_patterns(found, tokens, closing)
+    order = evaluation_order(found, tokens, closing)
     refused = None
     try:
-        check_names(tree, tokens, patterns)
+        check_names(found, tokens)
     except UsageError as error:
         refused = str(error)
-    return _Reading(text, tuple(tokens), tuple(patterns), order, refused)
+    return _Reading(text, tuple(tokens), tuple(found.nodes), order, refused)
 
 
 def _check_limits(query: str, max_rows: int, timeout_s: float) -> None:
@@ -314,78 +244,12 @@ def _check_functions(tokens: list[Token]) -> None:
         if not token.is_name or not tokens[at + 1].is_sign("("):
             continue
         dotted = at > 0 and tokens[at - 1].is_sign(".")
-        known = token.value.lower() in _FUNCTIONS or token.value.upper() in _BEFORE_PARENTHESIS
+        known = token.value.lower() in FUNCTIONS or token.value.upper() in _BEFORE_PARENTHESIS
         if token.kind == "word" and not dotted and known:
             continue
         raise UsageError(
-            f"Cypher: the function {token.value} is not on the list: "
-            f"{', '.join(sorted(_FUNCTIONS))}"
+            f"Cypher: the function {token.value} is not on the list: {', '.join(sorted(FUNCTIONS))}"
         )
-
-
-def _tree(text: str, tokens: list[Token], closing: Mapping[int, int]) -> list[Any]:
-    """Every element of what the parser makes of the query, in which the places are its own.
-
-    The parser does not know COUNT { … }: it is given a number instead, and the inside as a query
-    of its own, in its place.
-    """
-    readable = masked(text, _renamed(tokens))
-    counts = {
-        at: closing[at + 1]
-        for at, (token, after) in enumerate(pairwise(tokens))
-        if token.is_word("COUNT") and after.is_sign("{")
-    }
-    found = _parsed(_without_counts(readable, tokens, counts, 0, len(tokens)))
-    for at, closes in counts.items():
-        body = _without_counts(readable, tokens, counts, at + 2, closes)
-        opened = tokens[at + 1].end
-        if not tokens[at + 2].is_word("MATCH"):
-            body = f"{body[: opened - 6]}MATCH {body[opened:]}"
-        found += _parsed(f"{body} RETURN 0")
-    return found
-
-
-def _without_counts(
-    text: str, tokens: Sequence[Token], counts: Mapping[int, int], first: int, stop: int
-) -> str:
-    """The text of a stretch of tokens at its place, each COUNT { … } in it being a number."""
-    start, end = tokens[first].start, tokens[stop].start if stop < len(tokens) else len(text)
-    kept = " " * start + text[start:end]
-    reached = first
-    for at, closes in counts.items():
-        if reached <= at < stop:  # one inside another goes with it
-            here, there = tokens[at].start, tokens[closes].end
-            kept = f"{kept[:here]}0{' ' * (there - here - 1)}{kept[there:]}"
-            reached = closes
-    return kept
-
-
-def _parsed(text: str) -> list[Any]:
-    try:
-        programs = parse(text)
-    except TooMuch as error:
-        raise UsageError("Cypher: the query is too long or too deeply nested") from error
-    except Exception as error:  # what no parser understands is not proved safe, whatever it raises
-        first = (str(error).strip().splitlines() or ["no reason given"])[0]
-        reason = _EXPECTED.sub("something else is expected.", first)
-        raise UsageError(f"Cypher: this query is not understood: {reason}") from error
-    if len(programs) != 1:
-        raise UsageError("Cypher: one statement at a time")
-    return list(programs[0].dfs())
-
-
-def _renamed(tokens: list[Token]) -> list[Token]:
-    """Tokens for the parser: every word that is not Cypher's own, or a function it knows, under a
-    neutral name, as it takes many of them (NEXT, nothing, year) for words of GQL."""
-    renamed = []
-    for at, token in enumerate(tokens):
-        named = at > 0 and tokens[at - 1].is_sign(".:")
-        called = at + 1 < len(tokens) and tokens[at + 1].is_sign("(")
-        known = token.value.upper() in _OWN_WORDS or called or len(token.value) < _SHORT
-        name = token.kind == "word" and (named or not known or token.is_word("LABEL"))
-        hidden = Token("quoted", token.value, token.start, token.end)
-        renamed.append(hidden if name or token.kind == "parameter" else token)
-    return renamed
 
 
 def _limit(tokens: Sequence[Token], max_rows: int) -> str:

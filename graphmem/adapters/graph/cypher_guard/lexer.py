@@ -134,23 +134,6 @@ def _written(kind: Kind, value: str) -> str:
     return f"${value}" if kind == "parameter" else value
 
 
-def masked(text: str, tokens: list[Token]) -> str:
-    """The rebuilt text with the same places, but nothing inside strings and backticks that a
-    parser could stumble on."""
-    parts, at = [], 0
-    for token in tokens:
-        parts.append(text[at : token.start])
-        at = token.end
-        length = token.end - token.start
-        if token.kind == "string":
-            parts.append("'" + "s" * (length - 2) + "'")
-        elif token.kind == "quoted":
-            parts.append("q" * (length - 1) + "_")
-        else:
-            parts.append(text[token.start : token.end])
-    return "".join((*parts, text[at:]))
-
-
 def _refuse(query: str, at: int, reason: str) -> NoReturn:
     line = query.count("\n", 0, at) + 1
     column = at - (query.rfind("\n", 0, at) + 1) + 1

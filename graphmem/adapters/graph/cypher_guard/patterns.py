@@ -1,61 +1,47 @@
-"""Where the node patterns of a query stand, found twice; see ``cypher_guard``."""
+"""Where the patterns of a query stand, found a second time by the signs around them, and where the
+scope goes into them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NoReturn
 
 from graphmem.adapters.graph.cypher_guard.lexer import Token
+from graphmem.adapters.graph.cypher_guard.syntax import Brackets, Syntax, uncertain
 from graphmem.adapters.graph.rows import EDGE_ENDS, NODE_LABELS
 from graphmem.errors import UsageError
 
 SCOPE_PARAMETER = "__scope"
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 
-Pattern = tuple[int, int]
-"""The tokens at which a node pattern opens and closes."""
+
+def check_patterns(found: Syntax, tokens: Sequence[Token], closing: Mapping[int, int]) -> None:
+    """UsageError when what was read and the signs in the text do not agree on every pattern."""
+    edges = {at + 1 for at, (one, two) in enumerate(pairwise(tokens)) if _opens_edge(one, two)}
+    if {opens for opens, _ in found.nodes} != _by_signs(tokens, closing):
+        uncertain()
+    if {opens for opens, _ in found.edges} != edges:
+        uncertain()
 
 
-def node_patterns(
-    tree: Sequence[Any], tokens: list[Token], closing: Mapping[int, int]
-) -> list[Pattern]:
-    """Every node pattern. UsageError when the tree and the signs in the text do not agree."""
-    by_signs = _by_signs(tokens, closing)
-    starts = {token.start: at for at, token in enumerate(tokens)}
-    in_tree = set()
-    for element in tree:
-        if type(element).__name__ == "NodePattern":
-            first, last = element._start_token, element._end_token
-            opens = None if first is None else starts.get(first.start)
-            closes = None if opens is None else closing.get(opens)
-            if opens is None or closes is None or tokens[closes].end != last.end + 1:
-                _uncertain()
-            in_tree.add(opens)
-    if in_tree != by_signs:
-        _uncertain()
-    return sorted((opens, closing[opens]) for opens in in_tree)
+def _opens_edge(before: Token, token: Token) -> bool:
+    return before.is_sign("-") and token.is_sign("[")
 
 
-def check_names(tree: Sequence[Any], tokens: list[Token], patterns: list[Pattern]) -> None:
+def check_names(found: Syntax, tokens: Sequence[Token]) -> None:
     """UsageError for a label or type that the graph does not have, and for a scope of one's own."""
-    by_start = {token.start: token for token in tokens}
     known = {*NODE_LABELS, *EDGE_ENDS}
-    for element in tree:
-        if type(element).__name__ == "LabelName":
-            token = by_start.get(element._start_token.start)
-            if token is None:
-                _uncertain()
-            if token.value not in known:
-                raise UsageError(
-                    f"Cypher: there is no label or type {token.value!r}; nodes are "
-                    f"{', '.join(NODE_LABELS)}, edges are {', '.join(EDGE_ENDS)}"
-                )
-    for opens, closes in patterns:
+    for token in found.labels:
+        if token.value not in known:
+            raise UsageError(
+                f"Cypher: there is no label or type {token.value!r}; nodes are "
+                f"{', '.join(NODE_LABELS)}, edges are {', '.join(EDGE_ENDS)}"
+            )
+    for opens, closes in found.nodes:
         _check_inside(tokens[opens + 1 : closes])
 
 
-def scoped_at(tokens: Sequence[Token], patterns: Sequence[Pattern]) -> list[tuple[int, str]]:
+def scoped_at(tokens: Sequence[Token], patterns: Sequence[Brackets]) -> list[tuple[int, str]]:
     """Where in the text what is to be put in, so that every pattern carries the scope."""
     pieces = []
     for opens, closes in patterns:
@@ -85,7 +71,7 @@ def closing_brackets(tokens: Sequence[Token]) -> dict[int, int]:
     return pairs
 
 
-def _by_signs(tokens: list[Token], closing: Mapping[int, int]) -> set[int]:
+def _by_signs(tokens: Sequence[Token], closing: Mapping[int, int]) -> set[int]:
     """The opening parentheses of all that could be a node pattern to any reader of Cypher: after
     MATCH, beside what looks like an edge, or in a list after such a one."""
     closed_by = {closes: opens for opens, closes in closing.items()}
@@ -100,11 +86,11 @@ def _by_signs(tokens: list[Token], closing: Mapping[int, int]) -> set[int]:
     return found
 
 
-def _sign(tokens: list[Token], at: int, signs: str) -> bool:
+def _sign(tokens: Sequence[Token], at: int, signs: str) -> bool:
     return 0 <= at < len(tokens) and tokens[at].is_sign(signs)
 
 
-def _edge_before(tokens: list[Token], at: int) -> bool:
+def _edge_before(tokens: Sequence[Token], at: int) -> bool:
     """``--(``, ``]-(``, ``->(``; also ``~(``, which some readers take for an edge."""
     return (
         (_sign(tokens, at - 1, "-") and _sign(tokens, at - 2, "-]"))
@@ -113,7 +99,7 @@ def _edge_before(tokens: list[Token], at: int) -> bool:
     )
 
 
-def _edge_after(tokens: list[Token], at: int) -> bool:
+def _edge_after(tokens: Sequence[Token], at: int) -> bool:
     """``)--``, ``)-[``, ``)->``, ``)<-``; also ``)~``."""
     return (
         (_sign(tokens, at + 1, "-") and _sign(tokens, at + 2, "-[>"))
@@ -122,7 +108,9 @@ def _edge_after(tokens: list[Token], at: int) -> bool:
     )
 
 
-def _begins_path(tokens: list[Token], at: int, closed_by: dict[int, int], found: set[int]) -> bool:
+def _begins_path(
+    tokens: Sequence[Token], at: int, closed_by: dict[int, int], found: set[int]
+) -> bool:
     before = at - 1
     if _sign(tokens, before, "=") and before > 1 and tokens[before - 1].is_name:
         before -= 2  # a named path: MATCH p = (
@@ -135,30 +123,9 @@ def _begins_path(tokens: list[Token], at: int, closed_by: dict[int, int], found:
     return _sign(tokens, before, ",") and closed_by.get(before - 1) in found
 
 
-def _check_inside(inside: list[Token]) -> None:
-    """A node pattern is a name, labels and properties, each optional; nothing else is known to be
-    read alike by parser and database."""
-    at = 1 if inside and inside[0].is_name else 0
-    while at + 1 < len(inside) and inside[at].is_sign(":|"):
-        at += 1 if inside[at + 1].is_name else 0
-        at += 1
-    rest = inside[at:]
-    if not rest:
-        return
-    if not (rest[0].is_sign("{") and rest[-1].is_sign("}")):
-        raise UsageError(
-            "Cypher: inside a node's parentheses go its name, its labels and {properties}; put "
-            "conditions after WHERE"
-        )
+def _check_inside(inside: Sequence[Token]) -> None:
     depth = 0
-    for before, token in pairwise(rest):
+    for before, token in pairwise(inside):
         depth += before.is_sign("([{") - before.is_sign(")]}")
         if depth == 1 and before.is_sign("{,") and token.value.lower() == "scope":
             raise UsageError("Cypher: the scope of a node is put in for you; leave it out")
-
-
-def _uncertain() -> NoReturn:
-    raise UsageError(
-        "Cypher: it is not certain which parentheses of this query are nodes; write patterns "
-        "plainly, (a)-[r]->(b), and put spaces or brackets around minus signs"
-    )

@@ -1,0 +1,424 @@
+"""Expressions: read token by token, by one rule each; what no rule reads is refused.
+
+The rules do not compute and build no tree: the guard asks only whether a text is an expression and
+which patterns are in it. So operators need no order of precedence. The shape that a rule gives
+says where its expression may stand; some places take simple ones only.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal, NoReturn
+
+from graphmem.adapters.graph.cypher_guard.syntax import Cursor, uncertain, words
+from graphmem.errors import UsageError
+
+Shape = Literal["plain", "number", "text", "call", "value", "test", "condition", "pattern"]
+"""``plain``: a name, a property, a literal, a parameter, CASE, an aggregate. ``number``: what is
+reckoned from these. ``text``: what a function of text gives. ``call``: what another function
+gives. ``value``: any other value. ``test``: true or false. ``condition``: the same where nothing
+but a condition may stand (EXISTS, =~). ``pattern``: the same, of a path."""
+
+_OPERANDS: Mapping[str, Sequence[Shape]] = MappingProxyType(
+    {
+        **dict.fromkeys("+-", ("plain", "number", "text", "value")),
+        **dict.fromkeys("*/%", ("plain", "number", "value")),
+        "^": ("plain",),
+    }
+)
+"""What may stand to the right of an operator."""
+_CONDITIONS = ("plain", "test", "condition", "pattern")
+_BOOLEAN = ("test", "condition", "pattern")
+
+_AGGREGATES = words("avg collect count max min sum")
+_NUMERIC = words("abs ceil floor length sqrt")
+_TEXT = words("left lower ltrim right rtrim trim upper")
+_TESTS = words("all any none single")
+_GENERAL: Mapping[str, int] = MappingProxyType(
+    {
+        "coalesce": 100,
+        **dict.fromkeys(words("endnode head keys label labels last nodes relationships rels"), 1),
+        **dict.fromkeys(words("reverse sign size startnode tail tolower toupper type"), 1),
+        "round": 2,
+        "substring": 3,
+    }
+)
+"""How many arguments of any kind a function takes at the most."""
+FUNCTIONS = frozenset((*_AGGREGATES, *_NUMERIC, *_TEXT, *_TESTS, *_GENERAL))
+"""Functions of values alone. Left out: whatever names internal ids (they count other scopes'
+rows), reads files or settings, converts types (a failure would quote the value), or makes much
+out of little (range, repeat, lpad)."""
+
+_NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?![0-9])")
+_MOST_CASES = 24
+
+
+class Expressions(Cursor):
+    """The rules of expressions. Each takes what it names, from here on, or refuses the query."""
+
+    _cases = 0
+    """How many CASEs we are inside of: the brackets around us are counted by the guard."""
+
+    @abstractmethod
+    def subquery(self) -> None:
+        """``{ … }`` after EXISTS and COUNT."""
+
+    @abstractmethod
+    def edges_and_nodes(self) -> None:
+        """A path without a name."""
+
+    @abstractmethod
+    def pattern_comprehension(self) -> None:
+        """``[(a)--(b) WHERE … | …]``."""
+
+    @abstractmethod
+    def sees_path(self) -> bool:
+        """Whether here begins a node pattern with an edge after it."""
+
+    def condition(self) -> None:
+        """What may stand after WHERE, WHEN and NOT, and beside AND."""
+        if self._combined() not in _CONDITIONS:
+            self.refuse("a comparison")
+
+    def item(self) -> None:
+        """What may be returned, or be an argument."""
+        if self._combined(conditions=("pattern",)) == "pattern":
+            self._refuse_condition()
+
+    def _refuse_condition(self) -> NoReturn:
+        self.refuse("a value (a condition like this goes into CASE WHEN … THEN true END)")
+
+    def _combined(self, conditions: Sequence[Shape] = ("condition", "pattern")) -> Shape:
+        """Comparisons joined by AND, OR and XOR, or a single value; what it may begin with."""
+        shape = self._negated()
+        if shape in ("condition", "pattern") and shape not in conditions:
+            self._refuse_condition()
+        while self.sees_word("AND", "OR", "XOR"):
+            if shape not in _CONDITIONS:
+                self.refuse("a comparison before it")
+            self.at += 1
+            if self._negated() not in _CONDITIONS:
+                self.refuse("a comparison")
+            shape = "test"
+        return shape
+
+    def _negated(self) -> Shape:
+        negated = False
+        while self.word("NOT"):
+            negated = True
+        shape = self._comparison()
+        if not negated:
+            return shape
+        if shape not in _CONDITIONS:
+            self.refuse("a comparison")
+        return "test"
+
+    def _comparison(self) -> Shape:
+        if self.sees_word("EXISTS"):
+            self.at += 1
+            self.subquery()
+            return "condition"
+        if self.sees_word(*map(str.upper, _TESTS)) and self.sees_sign("(", 1):
+            return self._list_test()
+        if self.sees_path():
+            self.edges_and_nodes()
+            return "pattern"
+        return self._compared(self.value())
+
+    def _compared(self, left: Shape) -> Shape:
+        if self.joined("=~"):
+            self.value()
+            return "condition"
+        begun = self.at
+        while any(map(self.joined, ("<>", "<=", ">=", "=", "<", ">"))):
+            if self.sees_joined("<-", -1):
+                self.refuse("a space before it")
+            self.value()
+        if self.at == begun:
+            while self.word("IN"):
+                self.value()
+        if self.at == begun and self.word("STARTS", "ENDS"):
+            self.need_word("WITH")
+            self.value()
+        if self.at == begun and self.word("CONTAINS"):
+            self.value()
+        if self.at == begun and left == "plain" and self.word("IS"):
+            self.word("NOT")
+            self.need_word("NULL")
+        return left if self.at == begun else "test"
+
+    def value(self) -> Shape:
+        """Sums and the like: no condition, unless in parentheses."""
+        lists = self.sees_sign("[")
+        shape = self._signed()
+        while self.sees_sign("+-*/%^"):
+            if shape in _BOOLEAN:
+                self.refuse("a value before it")
+            sign = self.tokens[self.at].value
+            self.at += 1
+            if self.sees_joined("--", -1):
+                uncertain()
+            if sign == "-" and self.sees_sign("[>"):
+                self.refuse("a value that no edge begins like")
+            signed = sign in "+-" or (sign == "*" and not lists and shape in ("plain", "number"))
+            lists |= self.sees_sign("[")
+            right = self._signed() if signed else self._postfixed()
+            if right not in _OPERANDS[sign]:
+                self.refuse("a simple value")
+            reckoned = sign in "+-*/" and {shape, right} <= {"plain", "number"}
+            shape = "number" if reckoned else "value"
+        return shape
+
+    def _signed(self) -> Shape:
+        if not self.sign("+-"):
+            return self._postfixed()
+        if self.sees_sign("[+->"):
+            self.refuse("a number")
+        shape = self._postfixed()
+        if shape not in ("plain", "number", "value"):
+            self.refuse("a number")
+        return "value" if shape == "value" else "number"
+
+    def _postfixed(self) -> Shape:
+        """A value, and what follows it: ``.name``, ``[index]``, ``[from..to]``."""
+        begun, shape = self.at, self._primary()
+        owner = self.tokens[begun]
+        dotted = (owner.is_name or owner.kind == "parameter") and self.at == begun + 1
+        if owner.kind == "number" and self.sees_sign("."):
+            self.refuse("an operator")
+        while self.sees_sign("[") or (self.sees_sign(".") and not self.sees_sign(".", 1)):
+            if shape in _BOOLEAN:
+                self.refuse("an operator")
+            if self.sign("."):
+                self._property_name()
+            else:
+                self._index()
+                dotted = False
+            if not dotted:
+                shape = "call" if shape in ("call", "text") else "value"
+        if self.sees_joined("]-", -1):
+            self.refuse("a space before it")
+        return shape
+
+    def _property_name(self) -> None:
+        token = self.peek()
+        if token is None or not token.is_name:
+            self.refuse("the name of a property")
+        self.at += 1
+
+    def _index(self) -> None:
+        self.need_sign("[")
+        if not self.sees_sign("."):
+            self.item()
+        if self.sees_sign("."):
+            if not self.joined(".."):
+                self.refuse("'..'")
+            if not self.sees_sign("]"):
+                self.item()
+            elif self.sees_sign("[", -3):
+                self.refuse("a number")
+        self.need_sign("]")
+
+    def _primary(self) -> Shape:
+        token = self.peek()
+        if token is None:
+            self.refuse("a value")
+        if token.is_sign("("):
+            return self._parenthesised()
+        if token.is_sign("["):
+            self._list()
+        elif token.is_sign("{"):
+            self.map()
+        elif token.is_word("CASE"):
+            self._case()
+        elif token.is_word("COUNT") and self.sees_sign("{", 1):
+            self.at += 1
+            self.subquery()
+        elif token.is_name and self.sees_sign("(", 1):
+            return self._call()
+        elif token.kind in ("string", "parameter") or token.is_word("TRUE", "FALSE", "NULL"):
+            self.at += 1
+        elif token.kind == "number":
+            if not _NUMBER.match(token.value):
+                self.refuse("a number without zeros before it")
+            self.at += 1
+        else:
+            self.name()
+        return "plain"
+
+    def _parenthesised(self) -> Shape:
+        opens = self.at
+        self.need_sign("(")
+        if self.sees_sign("("):
+            closes = self.closing[self.at]
+            if self.closing[opens] == closes + 1:
+                self.refuse("no parentheses within parentheses")
+        shape = self._combined()
+        if shape == "pattern":
+            self.refuse("a comparison, or the path without parentheses,")
+        self.need_sign(")")
+        only = self.tokens[opens + 1]
+        if self.at == opens + 3 and only.is_name and not only.is_word("TRUE", "FALSE", "NULL"):
+            self.at = opens
+            self.refuse("a name without parentheses, which look like a node's")
+        return shape if shape in ("plain", "test", "condition") else "value"
+
+    def _list(self) -> None:
+        after = self.peek(1)
+        if after is not None and after.is_sign("("):
+            self.at += 1
+            comprehension = self.sees_path()
+            self.at -= 1
+            if comprehension:
+                return self.pattern_comprehension()
+        named = self.sees_name(1) and self.sees_sign("=", 2)
+        if named and self.sees_sign("(", 3):
+            self.at += 3
+            comprehension = self.sees_path()
+            self.at -= 3
+            if comprehension:
+                return self.pattern_comprehension()
+        self.need_sign("[")
+        if self.sign("]"):
+            return None
+        if self.sees_name() and self._is_word(1, "IN"):
+            return self._comprehension()
+        self._element()
+        while self.sign(","):
+            self._element()
+        return self.need_sign("]")
+
+    def _is_word(self, ahead: int, word: str) -> bool:
+        token = self.peek(ahead)
+        return token is not None and token.is_word(word)
+
+    def _element(self) -> None:
+        """A list within a list stands alone."""
+        closes = self.closing[self.at] if self.sees_sign("[") else None
+        self.item()
+        if closes is not None and self.at != closes + 1:
+            self.refuse("',' or ']'")
+
+    def _comprehension(self) -> None:
+        """``x IN list WHERE … | …]``; without these two it may be the first item of a list."""
+        self.at += 2
+        self.value()
+        if self.word("WHERE"):
+            self.condition()
+            if self.sign("|"):
+                self.item()
+        elif self.sign("|"):
+            self.item()
+        else:
+            while self.sign(","):
+                self._element()
+        self.need_sign("]")
+
+    def map(self) -> None:
+        """``{key: value, …}``, with at least the braces."""
+        self.need_sign("{")
+        if self.sign("}"):
+            return
+        while True:
+            self.name()
+            self.need_sign(":")
+            self._map_value()
+            if not self.sign(","):
+                break
+        self.need_sign("}")
+
+    def _map_value(self) -> None:
+        refused = ("CASE", "NOT", *map(str.upper, (*_AGGREGATES, *_TESTS)))
+        if self.sees_word(*refused) and not (self.sees_sign("{", 1) or self.sees_sign(".", 1)):
+            self.refuse("a value that stands for itself")
+        self.item()
+
+    def _case(self) -> None:
+        self.need_word("CASE")
+        self._cases += 1
+        if self._cases > _MOST_CASES:
+            raise UsageError("Cypher: the query is too long or too deeply nested")
+        simple = not self.sees_word("WHEN")
+        if simple:
+            self._simple_operand()
+        if not self.sees_word("WHEN"):
+            self.refuse("WHEN")
+        while self.word("WHEN"):
+            if simple:
+                self._simple_operand()
+                while self.sign(","):
+                    self._simple_operand()
+            else:
+                self.condition()
+            self.need_word("THEN")
+            self.item()
+        if self.word("ELSE"):
+            self.item()
+        self.need_word("END")
+        self._cases -= 1
+
+    def _simple_operand(self) -> None:
+        if self.sees_sign("(") or self._postfixed() != "plain":
+            self.refuse("a plain value")
+
+    def _list_test(self) -> Shape:
+        """``any(x IN list WHERE …)``."""
+        self.at += 1
+        self.need_sign("(")
+        self.name()
+        self.need_word("IN")
+        self.value()
+        self.need_word("WHERE")
+        self.condition()
+        self.need_sign(")")
+        return "test"
+
+    def _call(self) -> Shape:
+        name = self.tokens[self.at].value.lower()
+        self.at += 1
+        self.need_sign("(")
+        shape: Shape = "call"
+        if name in _AGGREGATES:
+            shape = "plain"
+            self._aggregated(name)
+        elif name in _NUMERIC:
+            shape = "number"
+            self._argument_of("plain", *(() if name == "length" else ("number",)))
+        elif name in _TEXT:
+            shape = "text"
+            self._text_arguments(name)
+        elif name in _GENERAL:
+            self._arguments(_GENERAL[name])
+            if name in ("coalesce", "size"):
+                shape = "plain" if name == "coalesce" else "number"
+        else:
+            self.refuse("a function that is on the list")
+        self.need_sign(")")
+        return shape
+
+    def _aggregated(self, name: str) -> None:
+        if name != "count" or not self.sign("*"):
+            self.word("DISTINCT", "ALL")
+            self.item()
+
+    def _text_arguments(self, name: str) -> None:
+        self._argument_of("plain", "text")
+        if name in ("left", "right"):
+            self.need_sign(",")
+            self.value()
+        elif name in ("ltrim", "rtrim") and self.sign(","):
+            self._argument_of("plain", "text")
+
+    def _arguments(self, most: int) -> None:
+        self.item()
+        for _ in range(most - 1):
+            if not self.sign(","):
+                break
+            self.item()
+
+    def _argument_of(self, *shapes: Shape) -> None:
+        if self.value() not in shapes:
+            self.refuse("a simpler argument")
