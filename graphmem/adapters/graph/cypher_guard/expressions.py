@@ -139,11 +139,15 @@ class Expressions(Cursor):
             self.value()
         if self.at == begun:
             while self.word("IN"):
+                if self.sees_sign("+-"):
+                    self.refuse("a list")
                 self.value()
-        if self.at == begun and self.word("STARTS", "ENDS"):
-            self.need_word("WITH")
-            self.value()
-        if self.at == begun and self.word("CONTAINS"):
+        if self.at == begun and self.sees_word("STARTS", "ENDS", "CONTAINS"):
+            if not self.word("CONTAINS"):
+                self.at += 1
+                self.need_word("WITH")
+            if self.sees_word("TRUE", "FALSE", "NULL"):
+                self.refuse("a text")
             self.value()
         if self.at == begun and left == "plain" and self.word("IS"):
             self.word("NOT")
@@ -163,7 +167,7 @@ class Expressions(Cursor):
                 uncertain()
             if sign == "-" and self.sees_sign("[>"):
                 self.refuse("a value that no edge begins like")
-            signed = sign in "+-" or (sign == "*" and not lists and shape in ("plain", "number"))
+            signed = sign in "+-" or (sign == "*" and not lists and shape == "plain")
             lists |= self.sees_sign("[")
             right = self._signed() if signed else self._postfixed()
             if right not in _OPERANDS[sign]:
