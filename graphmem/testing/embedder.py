@@ -124,6 +124,7 @@ class EmbedderContract(ABC):
             assert np.allclose(vector, same, atol=1e-4)
 
     async def test_closing_twice_is_closing_once(self, embedder: Embedder) -> None:
-        await embedder.embed(["a text"], "document")
+        before = await embedder.embed(["a text"], "document")
         await embedder.close()
         await embedder.close()
+        assert await embedder.size() == len(before[0])

@@ -431,6 +431,7 @@ async def test_closing_twice_and_asking_after_closing() -> None:
             await llm.close()
             await llm.complete(PROMPT)
             await llm.close()
+        assert len(server.chats) == 1
 
 
 # -- secrets, settings -----------------------------------------------------------------------------
@@ -479,6 +480,7 @@ async def test_the_environment_names_endpoint_and_key(monkeypatch: pytest.Monkey
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         async with chat_with(server, base_url=None, api_key=None) as llm:
             await llm.complete(PROMPT)
+        assert [chat.key for chat in server.chats] == [KEY]
 
 
 async def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,6 +497,7 @@ async def test_a_bare_host_gets_v1() -> None:
         for url in (server.base_url.removesuffix("/v1"), f"{server.base_url}/chat/completions"):
             async with chat_with(server, base_url=url) as llm:
                 await llm.complete(PROMPT)
+        assert len(server.chats) == 2
 
 
 def test_openai_itself_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
