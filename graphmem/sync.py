@@ -13,19 +13,38 @@ from graphmem.engine.event_loop import Mirror, Portal, mirror
 from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import When
 from graphmem.ports.extraction_options import ExtractionOptions
-from graphmem.ports.view import ViewAPI
+from graphmem.ports.view import ReadAPI, ViewAPI
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
 
 
-class MemoryView(Mirror):
+class _Reads(Mirror):
+    """The reads, of a memory and of its views."""
+
+    search = mirror(ReadAPI.search)
+    context = mirror(ReadAPI.context)
+    explain = mirror(ReadAPI.explain)
+    get = mirror(ReadAPI.get)
+    get_all = mirror(ReadAPI.get_all)
+    episode = mirror(ReadAPI.episode)
+    history = mirror(ReadAPI.history)
+    entities = mirror(ReadAPI.entities)
+    entity = mirror(ReadAPI.entity)
+    relations = mirror(ReadAPI.relations)
+    neighbours = mirror(ReadAPI.neighbours)
+    paths = mirror(ReadAPI.paths)
+    timeline = mirror(ReadAPI.timeline)
+    to_networkx = mirror(ReadAPI.to_networkx)
+
+
+class MemoryView(_Reads):
     """A memory at a moment, to be read: see :meth:`Memory.as_of`. The methods are those of
     :class:`~graphmem.ports.view.ViewAPI`, without ``await``."""
 
     def __init__(self, portal: Portal, target: ViewAPI, memory: Memory) -> None:
         super().__init__(portal, target)
         self._view = target
-        self._memory = memory  # which would be closed when nobody held it
+        self._memory = memory  # which would be closed when nobody referred to it
 
     def __repr__(self) -> str:
         return repr(self._view)
@@ -40,24 +59,10 @@ class MemoryView(Mirror):
         """The moment whose knowledge counts; None for now."""
         return self._view.known_at
 
-    search = mirror(ViewAPI.search)
-    context = mirror(ViewAPI.context)
-    explain = mirror(ViewAPI.explain)
-    get = mirror(ViewAPI.get)
-    get_all = mirror(ViewAPI.get_all)
-    episode = mirror(ViewAPI.episode)
-    history = mirror(ViewAPI.history)
-    entities = mirror(ViewAPI.entities)
-    entity = mirror(ViewAPI.entity)
-    relations = mirror(ViewAPI.relations)
-    neighbours = mirror(ViewAPI.neighbours)
-    paths = mirror(ViewAPI.paths)
-    timeline = mirror(ViewAPI.timeline)
     cypher = mirror(ViewAPI.cypher)
-    to_networkx = mirror(ViewAPI.to_networkx)
 
 
-class Memory(Mirror):
+class Memory(_Reads):
     """A memory in one folder.
 
     >>> with Memory("my-memory", user_id="ada") as memory:
@@ -117,22 +122,8 @@ class Memory(Mirror):
     merge = mirror(MemoryAPI.merge)
     unmerge = mirror(MemoryAPI.unmerge)
     resume = mirror(MemoryAPI.resume)
-    search = mirror(MemoryAPI.search)
-    context = mirror(MemoryAPI.context)
-    explain = mirror(MemoryAPI.explain)
-    get = mirror(MemoryAPI.get)
-    get_all = mirror(MemoryAPI.get_all)
-    episode = mirror(MemoryAPI.episode)
-    history = mirror(MemoryAPI.history)
-    entities = mirror(MemoryAPI.entities)
-    entity = mirror(MemoryAPI.entity)
-    relations = mirror(MemoryAPI.relations)
-    neighbours = mirror(MemoryAPI.neighbours)
-    paths = mirror(MemoryAPI.paths)
-    timeline = mirror(MemoryAPI.timeline)
     diff = mirror(MemoryAPI.diff)
     cypher = mirror(MemoryAPI.cypher)
-    to_networkx = mirror(MemoryAPI.to_networkx)
     relation_types = mirror(MemoryAPI.relation_types)
     declare_type = mirror(MemoryAPI.declare_type)
     learn_types = mirror(MemoryAPI.learn_types)

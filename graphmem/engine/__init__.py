@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable
 from typing import Self
 
-from graphmem.engine.core import INDEXED_SEQ, Opened, Parts, Scratch
+from graphmem.engine.core import INDEXED_SEQ
 from graphmem.engine.maintenance import Care
-from graphmem.engine.reads import Reads
+from graphmem.engine.present import Opened, Parts, Scratch
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
+from graphmem.engine.view import Views
 from graphmem.engine.writes import Writes
 from graphmem.errors import ModelError
 from graphmem.ports.api import MemoryAPI
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 __all__ = ["AsyncMemory", "Opened", "Parts", "Scratch"]
 
 
-class AsyncMemory(Writes, Relating, Reads, Declaring, Care, MemoryAPI):
+class AsyncMemory(Writes, Relating, Views, Declaring, Care, MemoryAPI):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
 
     Every method is documented in :class:`~graphmem.ports.api.MemoryAPI`.
@@ -32,8 +33,8 @@ class AsyncMemory(Writes, Relating, Reads, Declaring, Care, MemoryAPI):
     ) -> Self:
         """Take the projections' checkpoints and catch up with the ledger. ``progress`` is told
         which of them, how many events are done, and of how many."""
-        self._graph.begin(opened.graph, opened.graph_again)
-        self._vectors.begin(opened.vectors, opened.vectors_again)
+        self._graph.begin(opened.graph, opened.reread_graph)
+        self._vectors.begin(opened.vectors, opened.reread_vectors)
         self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)
         try:
             await self._follow(progress)
@@ -50,7 +51,7 @@ class AsyncMemory(Writes, Relating, Reads, Declaring, Care, MemoryAPI):
         await self.close()
 
 
-for _name, _promised in vars(MemoryAPI).items():
-    if inspect.isfunction(_promised) and not _name.startswith("_"):
+for _name, _promised in inspect.getmembers(MemoryAPI, inspect.isfunction):
+    if not _name.startswith("_"):
         # Each is documented once, where it is promised; `help` finds it here too.
         getattr(AsyncMemory, _name).__doc__ = inspect.getdoc(_promised)

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any, Unpack
 
 from graphmem.clock import parse_when_or_none
-from graphmem.engine.core import Core, checked_text
+from graphmem.engine.checks import checked_text
+from graphmem.engine.core import Core
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import journal
 from graphmem.model import (

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from graphmem.engine.view import AsyncMemoryView
 from graphmem.errors import NotFound
 from graphmem.model import Change, Difference, Fact, Scope
+from graphmem.ports.ledger import LedgerView
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
+from graphmem.retrieve.relationships.queries import Relate
 from graphmem.retrieve.view import View, since
 
 _PAGE = 1000
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known and holds at a moment."""
+
+    ledger: LedgerView
+    relate: Relate
+    view: View
+
+
 async def differences(
-    a: AsyncMemoryView, b: AsyncMemoryView, where: Scope, entity: str | None, limit: int
+    a: State, b: State, where: Scope, entity: str | None, limit: int
 ) -> list[Difference]:
     """What is in one of two states only, oldest first; see
     :meth:`~graphmem.ports.api.MemoryAPI.diff`."""
@@ -31,23 +42,23 @@ async def differences(
     return [await _explained(one, b, where) for one in found[:limit]]
 
 
-async def _facts(view: AsyncMemoryView, where: Scope, entity: str | None) -> dict[str, Fact]:
+async def _facts(state: State, where: Scope, entity: str | None) -> dict[str, Fact]:
     try:
-        about = None if entity is None else (await view.told.entity(where, entity)).id
+        about = None if entity is None else (await state.relate.entity(where, entity)).id
     except NotFound:
         # Not known in this state; the other one may know it.
         return {}
-    found = await view.told.every_fact(where, about, view.view, stated_only=True)
+    found = await state.relate.every_fact(where, about, state.view, stated_only=True)
     return {fact.id: fact for fact in found}
 
 
-async def _known(view: AsyncMemoryView, where: Scope, facts: Sequence[Fact]) -> dict[str, Fact]:
+async def _known(state: State, where: Scope, facts: Sequence[Fact]) -> dict[str, Fact]:
     """Those of the facts that a state knows of, whether they hold in it or not."""
     known: dict[str, Fact] = {}
     for start in range(0, len(facts), _PAGE):
         ids = tuple(fact.id for fact in facts[start : start + _PAGE])
         query = View().query(where, ids=ids, stated_only=True, limit=_PAGE)
-        known |= {fact.id: fact for fact in await facts_in_scope(view.ledger, where, query)}
+        known |= {fact.id: fact for fact in await facts_in_scope(state.ledger, where, query)}
     return known
 
 
@@ -64,7 +75,7 @@ def _went(fact: Fact, later: Fact | None) -> Difference:
     return Difference("ended", min(ends, default=None), later, "it does not hold any more")
 
 
-async def _explained(one: Difference, b: AsyncMemoryView, where: Scope) -> Difference:
+async def _explained(one: Difference, b: State, where: Scope) -> Difference:
     """With the reason that the decision gave, where history has one for this."""
     changes = await history_in_scope(b.ledger, where, one.fact.id)
     change = _cause(one, changes)
@@ -75,12 +86,12 @@ async def _explained(one: Difference, b: AsyncMemoryView, where: Scope) -> Diffe
         what=one.what,
         at=change.at if withdrawn else one.at,
         fact=one.fact,
-        reason=change.reason if _told_why(one, change) else one.reason,
+        reason=change.reason if _gives_reason(one, change) else one.reason,
         episode_id=change.episode_id,
     )
 
 
-def _told_why(one: Difference, change: Change) -> bool:
+def _gives_reason(one: Difference, change: Change) -> bool:
     """Whether the change was made for this: a fact that came with its dates says nothing of why
     they are so."""
     if one.what == "began":

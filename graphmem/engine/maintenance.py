@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Unpack
 
 from graphmem.budget.governor import spend_of, tenant_digest
-from graphmem.engine.core import INDEXED_SEQ, Core, checked_callback
+from graphmem.engine.checks import checked_callback
+from graphmem.engine.core import INDEXED_SEQ, Core
 from graphmem.errors import GraphmemError
 from graphmem.model import (
     Health,
@@ -86,9 +87,9 @@ class Care(Core):
         return await self.verify()
 
     async def close(self) -> None:
-        if self._closed:
+        if self._present.closed:
             return
-        self._closed = True
+        self._present.closed = True
         try:
             if self._indexing:
                 self._indexing.cancel()

@@ -1,58 +1,156 @@
-"""The methods that ask: searches, relationship queries, Cypher."""
+"""Every read of the API, over one view: what is known now, or was known at a moment."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Unpack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
-from graphmem.clock import parse_when, parse_when_or_none
-from graphmem.engine.core import (
+from graphmem.clock import parse_when_or_none
+from graphmem.engine.checks import (
     checked_budget,
     checked_hops,
-    checked_keys,
+    checked_kinds,
     checked_limit,
+    checked_query,
     checked_text,
     checked_text_or_none,
 )
-from graphmem.engine.diff import differences
-from graphmem.engine.reading import Asking
-from graphmem.engine.view import AsyncMemoryView
-from graphmem.errors import UsageError
-from graphmem.filters import Filter
+from graphmem.engine.present import Present
+from graphmem.errors import NotFound, UsageError
+from graphmem.filters import Filter, Read, Test, Where, parse, tests
+from graphmem.filters.tree import changed
+from graphmem.ingest import journal
 from graphmem.model import (
     Change,
     Citation,
     Context,
-    Difference,
     Entity,
     Episode,
     Explanation,
+    Fact,
     Hit,
     HitKind,
     Moment,
     Page,
     Path,
     Relation,
+    Scope,
     SearchResult,
     Subgraph,
     Table,
 )
-from graphmem.ports.arguments import AtMoment, ScopeArgs, When
+from graphmem.ports.arguments import ScopeArgs, When
+from graphmem.ports.graph import GraphStore
+from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.ports.view import ReadAPI
+from graphmem.relation_types.types import RelationTypes, normal
+from graphmem.retrieve.candidates.values import Question
+from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
+from graphmem.retrieve.present.context import write_context
+from graphmem.retrieve.present.sources import explain
+from graphmem.retrieve.question.filters import resolved
+from graphmem.retrieve.relationships.queries import Relate
 from graphmem.retrieve.view import View
 
 if TYPE_CHECKING:
     import networkx as nx
 
+_ENDED = 5  # facts of any time that a context looks at, at least
+_LAST = datetime.max.replace(tzinfo=UTC)
 
-_KEYS = 10_000  # idempotency keys that are looked up at a time
-_PAST = 5  # facts of any time that a context looks at, at least
+
+class Stores(Protocol):
+    """What a view reads: :class:`~graphmem.engine.present.Present`, or
+    :class:`~graphmem.engine.past.Past`."""
+
+    ledger: LedgerView
+    relate: Relate
+    """Relationship queries that do not walk the graph."""
+
+    async def search(self, question: Question) -> SearchResult: ...
+
+    async def walk(self, scope: Scope) -> Relate:
+        """Relationship queries that walk the graph."""
+        ...
+
+    async def graph_of(self, scope: Scope) -> GraphStore: ...
 
 
-class Reads(Asking):
-    """Asking, in words, by relation, by path, in Cypher."""
+class ViewReads(ReadAPI):
+    """The reads of one view: of what was known at ``known_at`` (None: now), what held at
+    ``valid_at`` (None: when it was known)."""
+
+    def __init__(
+        self,
+        present: Present,
+        stores: Stores,
+        valid_at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> None:
+        self._present = present
+        self._stores = stores
+        self._valid_at = valid_at
+        self._known_at = known_at
+
+    def _view(self, current: bool, *, begun: bool = False) -> View:
+        """What is seen; with ``current`` only what holds at the moment of this view. ``begun``:
+        without what is to begin, for relations, of which nobody reads the dates first."""
+        if not current:
+            return View()
+        if self._valid_at is not None:
+            return View(at=self._valid_at)
+        # Known then, and asked without a date: what would have been answered then.
+        return View(current=self._known_at or self._present.parts.clock.now(), begun=begun)
+
+    def _moment(self, view: View) -> datetime:
+        """When a read takes place, for what is relative to that."""
+        return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
+
+    async def _filtered(
+        self, view: View, where: Filter | None, scope: Scope, read: Read = "facts"
+    ) -> View:
+        """The view with a filter, checked, its names looked up in the scope."""
+        tree = None if where is None else parse(where, read)
+        if tree is None:
+            return view
+        meant = await self._with_types_meant(tree)
+        ready = await resolved(meant, self._stores.ledger, scope, self._moment(view))
+        return replace(view, where=ready)
+
+    async def _with_types_meant(self, where: Where) -> Where:
+        """The filter with every type that is stored for one that it names."""
+        if not any(test.field == "type" and test.values for test in tests(where)):
+            return where
+        rules = await self._type_rules()
+
+        def put(test: Test) -> Where:
+            if test.field != "type" or test.op != "in":
+                return test
+            stored = (type for value in test.values for type in _stored_for(str(value), rules))
+            return replace(test, values=tuple(dict.fromkeys(stored)))
+
+        return changed(where, put)
+
+    async def _types_meant(self, type: str | None) -> list[str] | None:
+        """The types that are stored for this one, however it is written: itself, and what was
+        declared to stand for the same."""
+        return None if type is None else _stored_for(type, await self._type_rules())
+
+    async def _type_rules(self) -> RelationTypes:
+        return RelationTypes.ruled((await self._present.parts.ledger.type_rules())[1])
+
+    def _question(
+        self, query: str, limit: int, kinds: Sequence[HitKind], view: View, scope: Scope
+    ) -> Question:
+        return Question(
+            journal.check_text(query, "query", self._present.parts.settings.max_text_bytes),
+            scope,
+            checked_limit(limit),
+            checked_kinds(kinds, view.where),
+            view,
+        )
 
     async def search(
         self,
@@ -64,9 +162,9 @@ class Reads(Asking):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
-        here = self._scope(scope)
-        view = await self._filtered(self._view(current), where, self._parts.ledger, here, "search")
-        return await self._found(self._question(query, limit, kinds, view, here))
+        asked = self._present.scope(scope)
+        view = await self._filtered(self._view(current), where, asked, "search")
+        return await self._stores.search(self._question(query, limit, kinds, view, asked))
 
     async def context(
         self,
@@ -77,21 +175,42 @@ class Reads(Asking):
         **scope: Unpack[ScopeArgs],
     ) -> Context:
         most = checked_budget(budget_tokens)
-        here = self._scope(scope)
+        asked = self._present.scope(scope)
         found = await self.search(query, limit=most, where=where, **scope)
-        any_time = await self._filtered(
-            self._view(False), where, self._parts.ledger, here, "search"
-        )
-        extra = self._question(query, max(_PAST, most // 4), ("fact",), any_time, here)
-        # What has ended only fills what room is left: it is not worth asking a reranker again.
-        past = await self._found(replace(extra, reread=False))
-        view = self._view(True)
-        return await self._context(
-            self._parts.ledger, here, found, past.hits, view=view, budget_tokens=budget_tokens
+        any_time: Sequence[Hit] = ()
+        if self._valid_at is None:
+            view = await self._filtered(View(), where, asked, "search")
+            question = self._question(query, max(_ENDED, most // 4), ("fact",), view, asked)
+            # What has ended only fills what room is left: not worth asking a reranker again.
+            any_time = (await self._stores.search(replace(question, reread=False))).hits
+        facts = [hit.fact for hit in (*found, *any_time) if hit.fact]
+        ids = {id for fact in facts for id in (fact.subject_id, *fact.entity_ids) if id}
+        entities = EntityQuery(asked.tenant, ids=tuple(sorted(ids)), limit=max(1, len(ids)))
+        named = await self._stores.ledger.entities(entities) if ids else []
+        return await write_context(
+            found,
+            any_time,
+            seeds=found.seeds,
+            names={entity.id: entity for entity in named},
+            tokens=self._present.parts.tokens,
+            budget_tokens=budget_tokens,
+            now=self._moment(View()),
         )
 
     async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
-        return await self._explained(self._parts.ledger, self._scope(scope), cited)
+        asked = self._present.scope(scope)
+        hit = cited.hit if isinstance(cited, Citation) else cited
+        if isinstance(hit, Hit):
+            return await explain(self._stores.ledger, asked, checked_text(hit.id, "id"), hit)
+        return await explain(self._stores.ledger, asked, checked_text(hit, "cited"))
+
+    async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
+        asked = self._present.scope(scope)
+        query = View().query(asked, ids=(checked_text(fact_id, "fact_id"),))
+        found = await facts_in_scope(self._stores.ledger, asked, query)
+        if not found:
+            raise NotFound(f"no fact {fact_id!r} in this scope")
+        return found[0]
 
     async def get_all(
         self,
@@ -102,22 +221,29 @@ class Reads(Asking):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
-        here = self._scope(scope)
-        view = await self._filtered(self._view(current), where, self._parts.ledger, here)
-        return await self._page(self._parts.ledger, here, view, after, limit)
+        asked = self._present.scope(scope)
+        view = await self._filtered(self._view(current), where, asked)
+        query = view.query(
+            asked, after=checked_text_or_none(after, "after"), limit=checked_limit(limit) + 1
+        )
+        facts = await facts_in_scope(self._stores.ledger, asked, query)
+        return Page(tuple(facts[:limit]), facts[limit - 1].id if len(facts) > limit else None)
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
-        return await self._one_episode(self._parts.ledger, self._scope(scope), episode_id)
-
-    async def known_keys(self, keys: Collection[str], **scope: Unpack[ScopeArgs]) -> frozenset[str]:
-        here, asked = self._scope(scope), iter(checked_keys(keys))
-        found: set[str] = set()
-        while part := list(itertools.islice(asked, _KEYS)):
-            found |= await self._parts.ledger.known_keys(here, part)
-        return frozenset(found)
+        asked = self._present.scope(scope)
+        ids = [checked_text(episode_id, "episode_id")]
+        found = await self._stores.ledger.episodes(asked, ids=ids)
+        if not found:
+            raise NotFound(f"no episode {episode_id!r} in this scope")
+        return found[0]
 
     async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
-        return await self._changes(self._parts.ledger, self._scope(scope), fact_id)
+        asked = self._present.scope(scope)
+        id = checked_text(fact_id, "fact_id")
+        changes = await history_in_scope(self._stores.ledger, asked, id)
+        if not changes:
+            raise NotFound(f"no fact {fact_id!r} in this scope, now or before")
+        return changes
 
     async def entities(
         self,
@@ -128,12 +254,19 @@ class Reads(Asking):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
-        return await self._listed(
-            self._parts.ledger, self._scope(scope), name, kind, limit, where=where
+        asked = self._present.scope(scope)
+        query = EntityQuery(
+            asked.tenant,
+            kind=checked_text_or_none(kind, "kind"),
+            contains=journal.name_part(name),
+            limit=checked_limit(limit),
+            where=(await self._filtered(View(), where, asked, "entities")).where,
         )
+        return await self._stores.ledger.entities(query)
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
-        return await self._relate.entity(self._scope(scope), checked_text(name_or_id, "name_or_id"))
+        asked = self._present.scope(scope)
+        return await self._stores.relate.entity(asked, checked_text(name_or_id, "name_or_id"))
 
     async def relations(
         self,
@@ -146,10 +279,10 @@ class Reads(Asking):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
-        here = self._scope(scope)
-        view = await self._filtered(self._holding(current), where, self._parts.ledger, here)
-        return await self._relate.relations(
-            here,
+        asked = self._present.scope(scope)
+        view = await self._filtered(self._view(current, begun=True), where, asked)
+        return await self._stores.relate.relations(
+            asked,
             checked_text_or_none(entity, "entity"),
             types=await self._types_meant(checked_text_or_none(type, "type")),
             other=checked_text_or_none(other, "other"),
@@ -167,11 +300,11 @@ class Reads(Asking):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
-        here, start = self._scope(scope), checked_text(entity, "entity")
+        asked, start = self._present.scope(scope), checked_text(entity, "entity")
         steps, most = checked_hops(hops), checked_limit(limit)
-        view = await self._filtered(self._holding(current), where, self._parts.ledger, here)
-        await self._graph.catch_up()
-        return await self._relate.neighbours(here, start, steps, most, view)
+        view = await self._filtered(self._view(current, begun=True), where, asked)
+        relate = await self._stores.walk(asked)
+        return await relate.neighbours(asked, start, steps, most, view)
 
     async def paths(
         self,
@@ -184,12 +317,12 @@ class Reads(Asking):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
-        here = self._scope(scope)
+        asked = self._present.scope(scope)
         ends = checked_text(source, "source"), checked_text(target, "target")
         steps, most = checked_hops(max_hops), checked_limit(limit)
-        view = await self._filtered(self._holding(current), where, self._parts.ledger, here)
-        await self._graph.catch_up()
-        return await self._relate.paths(here, *ends, max_hops=steps, limit=most, view=view)
+        view = await self._filtered(self._view(current, begun=True), where, asked)
+        relate = await self._stores.walk(asked)
+        return await relate.paths(asked, *ends, max_hops=steps, limit=most, view=view)
 
     async def timeline(
         self,
@@ -201,49 +334,20 @@ class Reads(Asking):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
-        here = self._scope(scope)
-        return await self._relate.timeline(
-            here,
+        asked = self._present.scope(scope)
+        before = parse_when_or_none(until, name="until")
+        if self._valid_at is not None and self._valid_at < _LAST:
+            # Moments before an end, which does not count itself: that of the view does.
+            end = self._valid_at + timedelta(microseconds=1)
+            before = end if before is None else min(before, end)
+        return await self._stores.relate.timeline(
+            asked,
             checked_text_or_none(entity, "entity"),
             after=parse_when_or_none(since, name="since"),
-            before=parse_when_or_none(until, name="until"),
+            before=before,
             limit=checked_limit(limit),
-            view=await self._filtered(View(), where, self._parts.ledger, here),
+            view=await self._filtered(View(), where, asked),
         )
-
-    def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> AsyncMemoryView:
-        self._check_open()
-        return AsyncMemoryView(
-            self,
-            parse_when_or_none(valid_at, name="valid_at"),
-            parse_when_or_none(known_at, name="known_at"),
-        )
-
-    async def diff(
-        self,
-        a: When | AtMoment,
-        b: When | AtMoment,
-        entity: str | None = None,
-        *,
-        limit: int = 100,
-        **scope: Unpack[ScopeArgs],
-    ) -> list[Difference]:
-        here = self._scope(scope)
-        one, two = (self._state(state, name) for state, name in ((a, "a"), (b, "b")))
-        about = checked_text_or_none(entity, "entity")
-        return await differences(one, two, here, about, checked_limit(limit))
-
-    def _state(self, state: When | AtMoment, name: str) -> AsyncMemoryView:
-        """A moment, or a view of this memory or its mirror, as a view of this memory."""
-        if isinstance(state, datetime | date | str):
-            return AsyncMemoryView(self, parse_when(state, name=name), None)
-        try:
-            valid_at, known_at = state.valid_at, state.known_at
-        except AttributeError:
-            raise UsageError(
-                f"{name} must be a moment or a view (see as_of), got {type(state).__name__}"
-            ) from None
-        return AsyncMemoryView(self, valid_at, known_at)
 
     async def cypher(
         self,
@@ -252,20 +356,20 @@ class Reads(Asking):
         *,
         max_rows: int = 1000,
         timeout_s: float = 10.0,
-        all_scopes: bool = False,
         **scope: Unpack[ScopeArgs],
     ) -> Table:
-        self._check_open()
-        if not isinstance(all_scopes, bool):
-            raise UsageError(f"all_scopes is True or False, got {all_scopes!r}")
-        if all_scopes and scope:
-            raise UsageError("all_scopes reads every scope: give no user, agent, run or project")
-        tenant = None if all_scopes else self._scope(scope).tenant
-        text, values = self._checked_query(query, parameters, timeout_s)
+        asked = self._present.scope(scope)
+        longest = self._present.parts.settings.max_text_bytes
+        text, values = checked_query(query, parameters, timeout_s, longest)
         most = checked_limit(max_rows)
-        await self._graph.catch_up()
-        return await self._parts.graph.cypher(
-            text, values, tenant=tenant, max_rows=most, timeout_s=timeout_s
+        if self._valid_at is not None and self._known_at is None:
+            raise UsageError(
+                "a view without known_at has no graph of its own: the graph of now holds every "
+                "date; ask it with memory.cypher, and say in the query which ones count"
+            )
+        graph = await self._stores.graph_of(asked)
+        return await graph.cypher(
+            text, values, tenant=asked.tenant, max_rows=most, timeout_s=timeout_s
         )
 
     async def to_networkx(
@@ -275,6 +379,10 @@ class Reads(Asking):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> nx.MultiDiGraph[str]:
-        here = self._scope(scope)
-        view = await self._filtered(self._holding(current), where, self._parts.ledger, here)
-        return await self._relate.to_networkx(here, view)
+        asked = self._present.scope(scope)
+        view = await self._filtered(self._view(current, begun=True), where, asked)
+        return await self._stores.relate.to_networkx(asked, view)
+
+
+def _stored_for(type: str, rules: RelationTypes) -> list[str]:
+    return [form.type for form in rules.forms(rules.meant(normal(type).type).type)]

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
 from graphmem.clock import stamp
-from graphmem.engine.core import Core, checked_callback
+from graphmem.engine.checks import checked_callback
+from graphmem.engine.core import Core
+from graphmem.engine.present import SCOPE_NAMES
 from graphmem.errors import UsageError
 from graphmem.ingest import given as statements
 from graphmem.ingest.given import Given
@@ -19,7 +21,6 @@ from graphmem.resolve.resolver import resolve
 from graphmem.retrieve.relationships.unknown_names import no_entity
 
 _CHUNK = 64  # rows that are journalled in one transaction
-_SCOPE = ("user_id", "agent_id", "run_id", "project_id")
 _ENDS = ("subject", "type", "object")
 _PLACES = (*_ENDS, "valid_at", "invalid_at")
 _MISSING = frozenset({"nan", "nat", "<na>"})
@@ -150,7 +151,7 @@ class Relating(Core):
         return held == said.retracts
 
 
-_NO_SCOPE = statements.OPTIONS - frozenset(_SCOPE)
+_NO_SCOPE = statements.OPTIONS - frozenset(SCOPE_NAMES)
 
 
 def _check_options(options: Mapping[str, Any], what: str) -> None:

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, Unpack
 
 from graphmem.belief.learn_types import learned, observed
-from graphmem.engine.core import Core, checked_callback
+from graphmem.engine.checks import checked_callback
+from graphmem.engine.core import Core
 from graphmem.model import RelationType, Scope, TypeRule
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import Commit, StatementQuery

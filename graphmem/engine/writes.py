@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Unpack
 
-from graphmem.engine.core import checked_callback
+from graphmem.engine.checks import checked_callback, checked_keys
 from graphmem.engine.corrections import Amending
 from graphmem.errors import UsageError
 from graphmem.ingest import journal
@@ -17,6 +17,7 @@ from graphmem.ports.arguments import AddArgs, Content, ScopeArgs
 
 _CHUNK = 64  # items of add_many that are journalled in one transaction
 _LARGEST_CHUNK = 1024  # the same in a long load of items that nothing is extracted from
+_KEYS = 10_000  # idempotency keys that are looked up at a time
 _PENDING = 100  # pending episodes that resume takes at a time
 
 
@@ -39,8 +40,8 @@ class Writes(Amending):
         checked_callback(progress, "progress")
         journal.check_options(options)
         new = done = 0
-        as_told = not options.get("infer", True)
-        for chunk in _chunks(contents, as_told=as_told):
+        verbatim = not options.get("infer", True)
+        for chunk in _chunks(contents, verbatim=verbatim):
             episodes = []
             for number, item in enumerate(chunk, start=done):
                 try:
@@ -52,11 +53,18 @@ class Writes(Amending):
             # One that is pending since an earlier call has the id that it was given then.
             new += len({r.episode_id for r in receipts}.intersection(e.id for e in episodes))
             done += len(chunk)
-            await self._keep_lag_bounded(loading=as_told)
+            await self._keep_lag_bounded(loading=verbatim)
             if progress is not None:
                 progress(done)
         await self._end_load()
         return new
+
+    async def known_keys(self, keys: Collection[str], **scope: Unpack[ScopeArgs]) -> frozenset[str]:
+        asked, rest = self._scope(scope), iter(checked_keys(keys))
+        found: set[str] = set()
+        while part := list(itertools.islice(rest, _KEYS)):
+            found |= await self._parts.ledger.known_keys(asked, part)
+        return frozenset(found)
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
         where = self._scope(scope)
@@ -72,7 +80,7 @@ class Writes(Amending):
             receipts |= {r.episode_id: r for r in await self._ingest.resume(todo)}
 
 
-def _chunks(items: Iterable[Any], *, as_told: bool) -> Iterator[list[Any]]:
+def _chunks(items: Iterable[Any], *, verbatim: bool) -> Iterator[list[Any]]:
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
         raise UsageError(
             "add_many takes a list, or any iterable, of what add takes; "
@@ -83,6 +91,6 @@ def _chunks(items: Iterable[Any], *, as_told: bool) -> Iterator[list[Any]]:
     while chunk := list(itertools.islice(iterator, size)):
         yield chunk
         done += len(chunk)
-        if as_told:
+        if verbatim:
             # The longer the load, the less it matters what a fault in one chunk takes with it.
             size = min(_LARGEST_CHUNK, max(_CHUNK, done // 8))

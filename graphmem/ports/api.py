@@ -9,46 +9,29 @@ narrow. Text given as a time is ISO 8601; without a zone it is taken as UTC.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from typing import Any, Protocol, Unpack
 
-from graphmem.filters import Filter
 from graphmem.model import (
-    Change,
-    Citation,
-    Context,
     Difference,
     Entity,
-    Episode,
-    Explanation,
     Fact,
     Health,
-    Hit,
-    HitKind,
     Metadata,
     Modality,
-    Moment,
-    Page,
-    Path,
     Receipt,
-    Relation,
     RelationType,
     Removal,
-    SearchResult,
     Stats,
-    Subgraph,
     Table,
     Verification,
 )
 from graphmem.ports.arguments import AddArgs, AtMoment, Content, RelateArgs, ScopeArgs, When
-
-if TYPE_CHECKING:
-    import networkx as nx
-
-    from graphmem.ports.view import ViewAPI
+from graphmem.ports.view import ReadAPI, ViewAPI
 
 
-class MemoryAPI(Protocol):
-    """A memory: tell it things, ask it things."""
+class MemoryAPI(ReadAPI, Protocol):
+    """A memory: what changes it and looks after it; the reads are those of
+    :class:`~graphmem.ports.view.ReadAPI`."""
 
     async def add(self, content: Content, **options: Unpack[AddArgs]) -> Receipt:
         """Remember a text, a message or a list of messages as one episode.
@@ -217,174 +200,15 @@ class MemoryAPI(Protocol):
         """Go on with what is pending: episodes whose model call failed or never happened."""
         ...
 
-    async def search(
-        self,
-        query: str,
-        *,
-        limit: int = 10,
-        kinds: Sequence[HitKind] = ("fact", "turn"),
-        current: bool = True,
-        where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> SearchResult:
-        """The facts and verbatim turns that answer a question best, each with its explanation.
-
-        Dense vectors, BM25 and the graph's neighbourhood of the names in the question, by fused
-        score. ``current=False`` brings what is no longer valid, has expired or is archived too.
-
-        ``where`` keeps only what passes a filter, text or data, before anything is counted or
-        ranked: ``tag = work and occurred_at >= 2024-05`` is ``{"tag": "work", "occurred_at":
-        {"gte": "2024-05"}}`` (docs/filters.md has the language).
-        """
-        ...
-
-    async def context(
-        self,
-        query: str,
-        *,
-        budget_tokens: int = 1000,
-        where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> Context:
-        """What :meth:`search` finds, as text ready for a prompt, never over a budget of tokens.
-
-        Grouped under the entities that it is about, dated, what holds before what has ended, each
-        line with a number: ``[1] 2025-03-01 Ada moved to Berlin``. What comes back is a string that
-        also has ``citations``, and ``cited(1)``, which :meth:`explain` explains; and ``tokens``,
-        counted by the tokenizer that comes with wordllama (Llama 2's; newer ones make fewer of the
-        same text, as a rule). The same memory gives the same text.
-        """
-        ...
-
-    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
-        """Why a memory says something: the fact, what it is about, who said it when (word for
-        word), and what has happened to it. ``cited`` is a hit, a citation of :meth:`context`, or
-        the id of a fact or a turn. :class:`~graphmem.errors.NotFound` when this scope does not hold
-        it."""
-        ...
-
-    async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
-        """One fact. :class:`~graphmem.errors.NotFound` when this scope does not hold it."""
-        ...
-
-    async def get_all(
-        self,
-        *,
-        limit: int = 100,
-        after: str | None = None,
-        current: bool = True,
-        where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> Page:
-        """Every fact, oldest first, a page at a time; those that pass a filter (see
-        :meth:`search`)."""
-        ...
-
-    async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
-        """One episode with its turns, as it was received."""
-        ...
-
-    async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
-        """What happened to a fact, oldest first: before, after, why, from which episode. Narrowed
-        to an agent or a run: while that held it; of what others told, only what it changed."""
-        ...
-
-    async def entities(
-        self,
-        name: str | None = None,
-        *,
-        kind: str | None = None,
-        limit: int = 100,
-        where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> list[Entity]:
-        """People, places, organizations and things, by name; ``name`` filters by part of it.
-
-        A filter here is over ``name``, ``kind`` and ``recorded_at``."""
-        ...
-
-    async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
-        """One entity by id, name or alias; by a given name or surname, when only one has it. So
-        wherever a read takes an entity."""
-        ...
-
-    async def relations(
-        self,
-        entity: str | None = None,
-        *,
-        type: str | None = None,
-        other: str | None = None,
-        current: bool = True,
-        limit: int = 100,
-        where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> list[Relation]:
-        """Typed relations: of one entity, of one type, between two; by when they began, the
-        ``limit`` earliest.
-
-        Only what is stated: plans, hearsay, suppositions and denials are facts, but no relations;
-        and only what holds now: with ``current=False`` what has ended or is to begin, too.
-        ``type`` may be written in any way (``works at``) and brings what was declared to mean the
-        same too. ``where`` is a filter over the facts that they are (see :meth:`search`).
-        """
-        ...
-
-    async def neighbours(
-        self,
-        entity: str,
-        *,
-        hops: int = 1,
-        limit: int = 50,
-        current: bool = True,
-        where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> Subgraph:
-        """What surrounds an entity in the graph, up to ``limit`` entities, itself included, those
-        of the newest facts first; with ``where``, by ways whose facts pass a filter (see
-        :meth:`search`). At each step the newest 10,000 facts about entities with more than 200 are
-        looked at, of those that are to be seen."""
-        ...
-
-    async def paths(
-        self,
-        source: str,
-        target: str,
-        *,
-        max_hops: int = 4,
-        limit: int = 5,
-        current: bool = True,
-        where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> list[Path]:
-        """How two entities connect: shortest paths first, through relations and shared facts (with
-        ``where``, those that pass a filter; see :meth:`search`). Of an entity in between that has
-        more than 200 such facts, some hundreds are followed, the newest, and those that lead to
-        either end."""
-        ...
-
-    async def timeline(
-        self,
-        entity: str | None = None,
-        *,
-        since: When | None = None,
-        until: When | None = None,
-        limit: int = 100,
-        where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> list[Moment]:
-        """What began, ended or was stated when, oldest first; plans at the date they are for.
-
-        ``where`` is a filter over the facts (see :meth:`search`)."""
-        ...
-
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> ViewAPI:
         """What held at a moment, as known now or at another moment: a view that can only be read.
 
-        It has every reading method of this one, with the same arguments but ``current``, and is
-        good for as long as this is open. With ``valid_at``: what held then in the world (begun,
-        and not ended, expired or archived). With ``known_at``: what was believed then; nothing that
-        was recorded later shows, be it an episode, a name or an end. With ``known_at`` alone: what
-        the same question would have been answered then. At least one must be given.
+        It has every reading method of this one, with the same arguments (``current=False`` brings
+        what it knows of other moments too), and is good for as long as this is open. With
+        ``valid_at``: what held then in the world (begun, and not ended, expired or archived). With
+        ``known_at``: what was believed then; nothing that was recorded later shows, be it an
+        episode, a name or an end. With ``known_at`` alone: what the same question would have been
+        answered then. At least one must be given.
 
         ``valid_at`` alone costs what the same read costs now. With ``known_at``, reads by id, name
         and relation ask the ledger for the versions of then; the first ``search``, ``context``,
@@ -427,17 +251,6 @@ class MemoryAPI(Protocol):
         ``all_scopes=True`` is for administrators: read-only too, but over everyone's graph. No
         scope may be given with it; those given on opening are set aside.
         """
-        ...
-
-    async def to_networkx(
-        self,
-        *,
-        current: bool = True,
-        where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> nx.MultiDiGraph[str]:
-        """Entities and relations of the whole scope as a NetworkX graph; of the relations, those
-        that pass a filter (see :meth:`search`)."""
         ...
 
     async def relation_types(self, **scope: Unpack[ScopeArgs]) -> list[RelationType]:

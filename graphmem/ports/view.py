@@ -1,4 +1,6 @@
-"""What can be asked of a memory as it was: the reads of :class:`~graphmem.ports.api.MemoryAPI`."""
+"""The reads of the API, declared once: of a memory as it is now, and of a view of another moment.
+
+The scope, and text given as a time, are as in :mod:`graphmem.ports.api`."""
 
 from __future__ import annotations
 
@@ -30,12 +32,9 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-class ViewAPI(AtMoment, Protocol):
-    """A memory at a moment, to be read; see :meth:`~graphmem.ports.api.MemoryAPI.as_of`.
-
-    Every method takes the arguments of the method of that name of a memory, but ``current``, and
-    answers about the moment of the view.
-    """
+class ReadAPI(Protocol):
+    """Every read. It answers about the moment of its view: now, or another; see
+    :meth:`~graphmem.ports.api.MemoryAPI.as_of`."""
 
     async def search(
         self,
@@ -43,10 +42,19 @@ class ViewAPI(AtMoment, Protocol):
         *,
         limit: int = 10,
         kinds: Sequence[HitKind] = ("fact", "turn"),
+        current: bool = True,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
-        """The facts that held, and the turns that had been said by then or state one of them."""
+        """The facts and verbatim turns that answer a question best, each with its explanation.
+
+        Dense vectors, BM25 and the graph's neighbourhood of the names in the question, by fused
+        score. ``current=False`` brings what is no longer valid, has expired or is archived too.
+
+        ``where`` keeps only what passes a filter, text or data, before anything is counted or
+        ranked: ``tag = work and occurred_at >= 2024-05`` is ``{"tag": "work", "occurred_at":
+        {"gte": "2024-05"}}`` (docs/filters.md has the language).
+        """
         ...
 
     async def context(
@@ -57,16 +65,25 @@ class ViewAPI(AtMoment, Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Context:
-        """The same as text for a prompt."""
+        """What :meth:`search` finds, as text ready for a prompt, never over a budget of tokens.
+
+        Grouped under the entities that it is about, dated, what holds before what has ended, each
+        line with a number: ``[1] 2025-03-01 Ada moved to Berlin``. What comes back is a string that
+        also has ``citations``, and ``cited(1)``, which :meth:`explain` explains; and ``tokens``,
+        counted by the tokenizer that comes with wordllama (Llama 2's; newer ones make fewer of the
+        same text, as a rule). The same memory gives the same text.
+        """
         ...
 
     async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
-        """Where something that was known came from."""
+        """Why a memory says something: the fact, what it is about, who said it when (word for
+        word), and what has happened to it. ``cited`` is a hit, a citation of :meth:`context`, or
+        the id of a fact or a turn. :class:`~graphmem.errors.NotFound` when this scope does not hold
+        it."""
         ...
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
-        """One fact in the version of this view, whether it held at its moment or not.
-        :class:`~graphmem.errors.NotFound` when it was not believed."""
+        """One fact. :class:`~graphmem.errors.NotFound` when this scope does not hold it."""
         ...
 
     async def get_all(
@@ -74,18 +91,21 @@ class ViewAPI(AtMoment, Protocol):
         *,
         limit: int = 100,
         after: str | None = None,
+        current: bool = True,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
-        """Every fact that held, oldest first, a page at a time."""
+        """Every fact, oldest first, a page at a time; those that pass a filter (see
+        :meth:`search`)."""
         ...
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
-        """One episode, if it had been recorded."""
+        """One episode with its turns, as it was received."""
         ...
 
     async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
-        """What had happened to a fact."""
+        """What happened to a fact, oldest first: before, after, why, from which episode. Narrowed
+        to an agent or a run: while that held it; of what others told, only what it changed."""
         ...
 
     async def entities(
@@ -97,11 +117,14 @@ class ViewAPI(AtMoment, Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
-        """The entities that were known, by the names that they had."""
+        """People, places, organizations and things, by name; ``name`` filters by part of it.
+
+        A filter here is over ``name``, ``kind`` and ``recorded_at``."""
         ...
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
-        """One entity by id, or by a name that it had."""
+        """One entity by id, name or alias; by a given name or surname, when only one has it. So
+        wherever a read takes an entity."""
         ...
 
     async def relations(
@@ -110,11 +133,19 @@ class ViewAPI(AtMoment, Protocol):
         *,
         type: str | None = None,
         other: str | None = None,
+        current: bool = True,
         limit: int = 100,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
-        """The relations that held."""
+        """Typed relations: of one entity, of one type, between two; by when they began, the
+        ``limit`` earliest.
+
+        Only what is stated: plans, hearsay, suppositions and denials are facts, but no relations;
+        and only what holds now: with ``current=False`` what has ended or is to begin, too.
+        ``type`` may be written in any way (``works at``) and brings what was declared to mean the
+        same too. ``where`` is a filter over the facts that they are (see :meth:`search`).
+        """
         ...
 
     async def neighbours(
@@ -123,10 +154,14 @@ class ViewAPI(AtMoment, Protocol):
         *,
         hops: int = 1,
         limit: int = 50,
+        current: bool = True,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
-        """What surrounded an entity."""
+        """What surrounds an entity in the graph, up to ``limit`` entities, itself included, those
+        of the newest facts first; with ``where``, by ways whose facts pass a filter (see
+        :meth:`search`). At each step the newest 10,000 facts about entities with more than 200 are
+        looked at, of those that are to be seen."""
         ...
 
     async def paths(
@@ -136,10 +171,14 @@ class ViewAPI(AtMoment, Protocol):
         *,
         max_hops: int = 4,
         limit: int = 5,
+        current: bool = True,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
-        """How two entities connected."""
+        """How two entities connect: shortest paths first, through relations and shared facts (with
+        ``where``, those that pass a filter; see :meth:`search`). Of an entity in between that has
+        more than 200 such facts, some hundreds are followed, the newest, and those that lead to
+        either end."""
         ...
 
     async def timeline(
@@ -152,7 +191,9 @@ class ViewAPI(AtMoment, Protocol):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
-        """What had begun, ended or been stated, up to the moment of the view."""
+        """What began, ended or was stated when, oldest first; plans at the date they are for.
+
+        ``where`` is a filter over the facts (see :meth:`search`)."""
         ...
 
     async def cypher(
@@ -164,18 +205,25 @@ class ViewAPI(AtMoment, Protocol):
         timeout_s: float = 10.0,
         **scope: Unpack[ScopeArgs],
     ) -> Table:
-        """Cypher over the graph as it was known at ``known_at``.
+        """Read the graph in Cypher: read-only, and only inside this scope's tenant.
 
-        A view without ``known_at`` refuses: the graph of now holds every date, so say in the query
-        which ones count (docs/time.md has the queries). With both, dates are up to the query too.
+        A view with ``known_at`` reads the graph as it was known then. One with ``valid_at`` alone
+        refuses: the graph of now holds every date, so ask the memory, and say in the query which
+        ones count (docs/time.md has the queries). With both, dates are up to the query too.
         """
         ...
 
     async def to_networkx(
         self,
         *,
+        current: bool = True,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> nx.MultiDiGraph[str]:
-        """The entities that were known and the relations that held, as a NetworkX graph."""
+        """Entities and relations of the whole scope as a NetworkX graph; of the relations, those
+        that pass a filter (see :meth:`search`)."""
         ...
+
+
+class ViewAPI(ReadAPI, AtMoment, Protocol):
+    """The reads of a memory as of a moment; see :meth:`~graphmem.ports.api.MemoryAPI.as_of`."""

@@ -100,6 +100,6 @@ def test_the_api_page_is_generated_and_complete() -> None:
     spec.loader.exec_module(module)
     text = (ROOT / "docs" / "api.md").read_text()
     assert text == module.page(), "run: python docs/make_api.py"
-    for name, method in vars(MemoryAPI).items():
+    for name, method in inspect.getmembers(MemoryAPI):
         if not name.startswith("_") and inspect.isfunction(method):
             assert f"### {name}\n" in text

@@ -115,6 +115,30 @@ def test_every_read_of_a_view_of_the_world(told: Told) -> None:
         view.cypher("MATCH (e:Entity) RETURN e.name")
 
 
+def test_a_view_knows_of_other_moments_too(told: Told) -> None:
+    """``current=False`` is what it is for now: all that is known, whenever it holds."""
+    memory = told.memory
+    assert _held(memory.as_of("2020-01-15"), current=False) == {ACME, PARIS, BOB, BERLIN}
+    assert _held(memory.as_of(known_at=told["berlin"]), current=False) == _held(
+        memory, current=False
+    )
+    known = memory.as_of("2020-01-15", told["bob"])
+    assert _held(known, current=False) == {ACME, PARIS, BOB}
+    assert len(known.get_all(current=False).items) == 3
+    texts = {hit.text for hit in known.search("Where does Ada live?", current=False)}
+    assert any("Paris" in text for text in texts)
+    assert not any("Berlin" in text for text in texts)
+
+
+def test_a_view_of_what_was_known_answers_as_the_memory_did(plain: Memory) -> None:
+    plain.relate("Ada", "works_at", "Acme", valid_at="2099-01-01")
+    plain.relate("Ada", "lives_in", "Paris", valid_at="2020-01-01", invalid_at="2021-01-01")
+    then = plain.as_of(known_at="2090-01-01")
+    assert _held(then) == _held(plain) == set(), "one is to begin, one has ended"
+    assert then.context("Where does Ada live?") == plain.context("Where does Ada live?")
+    assert "Paris" in then.context("Where does Ada live?"), "what has ended fills the room"
+
+
 def test_nothing_recorded_later_is_seen(told: Told) -> None:
     memory = told.memory
     view = memory.as_of(known_at=told["paris"])
@@ -256,8 +280,8 @@ def test_a_view_sees_its_own_scope_only(told: Told) -> None:
         assert {e.name for e in around.entities} == {"Rolf Hahn", "Rome"}
         with pytest.raises(NotFound):
             view.neighbours("Rolf Hahn")
-        with pytest.raises(UsageError, match="unknown argument current"):
-            view.relations(current=False)  # type: ignore[call-arg]
+        with pytest.raises(UsageError, match="unknown argument now"):
+            view.relations(now=False)  # type: ignore[call-arg]
 
 
 def test_agent_and_run_narrow_a_view_too(plain: Memory) -> None:

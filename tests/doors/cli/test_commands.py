@@ -36,7 +36,7 @@ def test_every_method_of_the_api_has_a_command() -> None:
         "as_of": None,  # options of whatever reads
         "close": None,
     }
-    methods = [name for name in vars(MemoryAPI) if not name.startswith("_")]
+    methods = [name for name in dir(MemoryAPI) if not name.startswith("_")]
     names = [other.get(name, name.replace("_", "-")) for name in methods]
     assert {name for name in names if name} <= set(cli.commands)
 

@@ -1,20 +1,29 @@
-"""What was known at a moment: the ledger read as of then, and graph and vectors made for it."""
+"""The stores as they were at a moment: the ledger as of then, graph and vectors made for it."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from graphmem.embedding import CachedEmbedder
-from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn
-from graphmem.ports.embedder import Embedder
+from graphmem.engine.present import Present
+from graphmem.model import Change, Entity, Episode, Fact, Scope, SearchResult, Turn
 from graphmem.ports.graph import GraphStore
-from graphmem.ports.ledger import EntityQuery, Event, FactQuery, Ledger, Mentions, Origins
-from graphmem.ports.vectors import VectorStore
+from graphmem.ports.ledger import (
+    EntityQuery,
+    Event,
+    FactQuery,
+    Ledger,
+    LedgerView,
+    Mentions,
+    Origins,
+)
 from graphmem.projection.project import BATCH, fold, graph_target, vector_target
+from graphmem.retrieve.candidates.values import Question
 from graphmem.retrieve.pipeline import Retrieve
 from graphmem.retrieve.relationships.queries import Relate
 from graphmem.text import alias_keys
@@ -23,7 +32,7 @@ _GONE = frozenset({"ERASE", "DELETE", "UNDO"})
 _STORE = "past"
 
 
-class LedgerThen:
+class LedgerAsOf:
     """A ledger as it was at ``known_at``: what was recorded later is not there."""
 
     def __init__(self, ledger: Ledger, known_at: datetime, *, final: bool) -> None:
@@ -71,16 +80,16 @@ class LedgerThen:
         current: datetime | None = None,
         most: int = 100,
     ) -> Mentions:
-        """What was told by then, by the names that it is known by now."""
+        """What was stated by then, by the ids that it has now."""
         found = await self._ledger.mentions(
             scope, turn_ids=turn_ids, entity_ids=entity_ids, current=current, most=most
         )
-        wanted = sorted({turn for held in found.turns.values() for turn in held})
+        wanted = sorted({turn for ids in found.turns.values() for turn in ids})
         turns = await self._ledger.turns(scope.tenant, wanted) if wanted else []
         ids = sorted({turn.episode_id for turn in turns})
-        then = {episode.id for episode in await self.episodes(scope, ids=ids, limit=len(ids))}
-        known = {turn.id for turn in turns if turn.episode_id in then}
-        kept = {id: tuple(t for t in held if t in known) for id, held in found.turns.items()}
+        recorded = {episode.id for episode in await self.episodes(scope, ids=ids, limit=len(ids))}
+        known = {turn.id for turn in turns if turn.episode_id in recorded}
+        kept = {id: tuple(t for t in named if t in known) for id, named in found.turns.items()}
         return replace(found, turns=kept)
 
     async def episodes(
@@ -111,49 +120,77 @@ async def erased(ledger: Ledger, tenant: str, seq: int, head: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """One tenant as it was: what walks and searches it."""
+class _Snapshot:
+    """Graph and vectors of one tenant as they were, in memory."""
 
     graph: GraphStore
-    vectors: VectorStore
     relate: Relate
     retrieve: Retrieve
     head: int
-    """How far the ledger was when this was made, or last seen to hold nothing that is erased."""
+    """How far the ledger was when this was made, or last found to hold nothing that is erased."""
     final: bool
     """Whether nothing can be recorded any more by the moment that it is of."""
 
 
-async def build(
-    ledger: Ledger,
-    embedder: Embedder,
-    retriever: Callable[..., Retrieve],
-    stores: tuple[GraphStore, VectorStore],
-    *,
-    tenant: str,
-    known_at: datetime,
-    head: int,
-    final: bool,
-) -> Past:
-    """The tenant's events up to then, applied to graph and vectors of its own."""
-    graph, vectors = stores
-    cached = CachedEmbedder(embedder, ledger)
-    events = [event async for event in _events(ledger, tenant, known_at)]
-    folded = await fold(events, _LogThen(ledger, events))
-    await graph.open(_STORE)
-    await vectors.open(_STORE, embedder.name, await embedder.size())
-    last = events[-1].seq if events else 0
-    await graph_target(graph)(folded, last)
-    await vector_target(vectors, cached)(folded, last)
-    then = LedgerThen(ledger, known_at, final=final)
-    return Past(
-        graph=graph,
-        vectors=vectors,
-        relate=Relate(then, graph),
-        retrieve=retriever(then, graph, vectors, cached),
-        head=head,
-        final=final,
-    )
+class Past:
+    """What reads of a view with ``known_at`` are answered from. Graph and vectors of a tenant are
+    made when they are first needed, from its events up to then."""
+
+    def __init__(self, present: Present, known_at: datetime) -> None:
+        self._present = present
+        self._parts = present.parts
+        self._known_at = known_at
+        self.ledger: LedgerView = LedgerAsOf(
+            present.parts.ledger, known_at, final=known_at < present.parts.clock.now()
+        )
+        self.relate = Relate(self.ledger, present.parts.graph)
+        self._snapshots: dict[str, _Snapshot] = {}
+        self._building = asyncio.Lock()
+
+    async def search(self, question: Question) -> SearchResult:
+        return await (await self._snapshot(question.scope)).retrieve.search(question)
+
+    async def walk(self, scope: Scope) -> Relate:
+        return (await self._snapshot(scope)).relate
+
+    async def graph_of(self, scope: Scope) -> GraphStore:
+        return (await self._snapshot(scope)).graph
+
+    async def _snapshot(self, scope: Scope) -> _Snapshot:
+        """The tenant's, made again when it may hold what was erased since, or lack what was
+        recorded since (by a moment that is still to come)."""
+        ledger, tenant = self._parts.ledger, scope.tenant
+        async with self._building:
+            found = self._snapshots.get(tenant)
+            head = await ledger.head()
+            if found is not None and found.head != head:
+                stays = found.final and not await erased(ledger, tenant, found.head, head)
+                found = replace(found, head=head) if stays else None
+            if found is None:
+                found = await self._build(tenant, head)
+            self._snapshots[tenant] = found
+            return found
+
+    async def _build(self, tenant: str, head: int) -> _Snapshot:
+        parts = self._parts
+        final = self._known_at < parts.clock.now()
+        stores = parts.scratch()
+        embedder = CachedEmbedder(parts.embedder, parts.ledger)
+        events = [event async for event in _events(parts.ledger, tenant, self._known_at)]
+        folded = await fold(events, _LogAsOf(parts.ledger, events))
+        await stores.graph.open(_STORE)
+        await stores.vectors.open(_STORE, parts.embedder.name, await parts.embedder.size())
+        last = events[-1].seq if events else 0
+        await graph_target(stores.graph)(folded, last)
+        await vector_target(stores.vectors, embedder)(folded, last)
+        ledger = LedgerAsOf(parts.ledger, self._known_at, final=final)
+        return _Snapshot(
+            graph=stores.graph,
+            relate=Relate(ledger, stores.graph),
+            retrieve=self._present.retriever(ledger, stores.graph, stores.vectors, embedder),
+            head=head,
+            final=final,
+        )
 
 
 async def _events(ledger: Ledger, tenant: str, known_at: datetime) -> AsyncIterator[Event]:
@@ -167,7 +204,7 @@ async def _events(ledger: Ledger, tenant: str, known_at: datetime) -> AsyncItera
         after = page[-1].seq
 
 
-class _LogThen:
+class _LogAsOf:
     """What a fold asks of the log, answered from the events of then alone: what was taken back
     since is there still, what was erased since is not."""
 

@@ -1,0 +1,92 @@
+"""The arguments of calls checked: each function returns the value, or raises
+:class:`~graphmem.errors.UsageError` with what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from graphmem.errors import UsageError
+from graphmem.filters import Where
+from graphmem.filters.tree import FALSE
+from graphmem.ingest import journal
+from graphmem.model import HitKind
+from graphmem.retrieve.view import of_kind
+
+_LARGEST_LIMIT = 10_000
+_LONGEST_NAME = 4096  # bytes of an id or a name that is looked up
+_LONGEST_QUERY_S = 10_000_000
+
+
+def checked_text(value: object, name: str) -> str:
+    """An id or a name that can be looked up everywhere."""
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"{name} must be text, got {value!r}")
+    return journal.check_text(value, name, _LONGEST_NAME)
+
+
+def checked_text_or_none(value: object, name: str) -> str | None:
+    """The same, where it need not be given."""
+    return None if value is None else checked_text(value, name)
+
+
+def checked_keys(values: object) -> list[str]:
+    """Idempotency keys, each once."""
+    if isinstance(values, str | bytes) or not isinstance(values, Collection):
+        raise UsageError(f"keys must be a list of text, got {type(values).__name__}")
+    return list(dict.fromkeys(journal.check_key(value) for value in values))
+
+
+def checked_callback(value: object, name: str) -> None:
+    """A function that is told how a call gets on, or None."""
+    if value is not None and not callable(value):
+        raise UsageError(f"{name} must be a function, got {type(value).__name__}")
+
+
+def checked_limit(value: object) -> int:
+    """How many results are wanted at most."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST_LIMIT:
+        raise UsageError(f"a limit is a whole number from 1 to {_LARGEST_LIMIT:,}, got {value!r}")
+    return value
+
+
+def checked_budget(value: object) -> int:
+    """How many hits may be looked at for a context of so many tokens."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageError(f"budget_tokens must be a whole number, got {value!r}")
+    if value < 1:
+        raise UsageError(f"budget_tokens must be at least 1, got {value}")
+    return max(10, min(200, value // 10))
+
+
+def checked_hops(value: object) -> int:
+    """How many steps a walk through the graph may take."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10:
+        raise UsageError(f"hops are a whole number from 1 to 10, got {value!r}")
+    return value
+
+
+def checked_kinds(kinds: Sequence[HitKind], where: Where | None) -> tuple[HitKind, ...]:
+    """The kinds of hits that are asked for and can pass the filter, each once."""
+    if (
+        isinstance(kinds, str)
+        or not isinstance(kinds, Sequence)
+        or any(kind not in ("fact", "turn") for kind in kinds)
+        or not kinds
+    ):
+        raise UsageError(f"kinds must be a list of fact and turn, got {kinds!r}")
+    return tuple(kind for kind in dict.fromkeys(kinds) if of_kind(where, kind) != FALSE)
+
+
+def checked_query(
+    query: str, parameters: Mapping[str, Any] | None, timeout_s: float, max_bytes: int
+) -> tuple[str, Mapping[str, Any]]:
+    """The text of a Cypher query, and its parameters."""
+    text = journal.check_text(query, "query", max_bytes)
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise UsageError(f"parameters must be a mapping, got {parameters!r}")
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
+        raise UsageError(f"timeout_s must be a number of seconds, got {timeout_s!r}")
+    if not timeout_s <= _LONGEST_QUERY_S:
+        raise UsageError(f"timeout_s must be at most {_LONGEST_QUERY_S:,} seconds")
+    return text, parameters or {}

@@ -1,0 +1,165 @@
+"""The stores as they are now: the adapters, the scope of a call, the projections kept in step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from graphmem.belief.ambiguities.ask import AmbiguityModel
+from graphmem.clock import Clock
+from graphmem.embedding import CachedEmbedder
+from graphmem.errors import BudgetExceeded, UsageError
+from graphmem.model import DEFAULT_PROJECT, Scope, SearchResult, scope_of
+from graphmem.ports.embedder import Embedder
+from graphmem.ports.extraction_options import ExtractionOptions
+from graphmem.ports.graph import Checkpoint, GraphStore
+from graphmem.ports.ledger import Ledger, LedgerView
+from graphmem.ports.llm import Extractor
+from graphmem.ports.reranker import Reranker
+from graphmem.ports.tokens import TokenCounter
+from graphmem.ports.vectors import VectorStore
+from graphmem.ports.word_vectors import WordVectors
+from graphmem.projection.project import Projection, graph_target, vector_target
+from graphmem.relation_types.wording import SpokenTypes
+from graphmem.retrieve.candidates.neighbourhood import Nearby
+from graphmem.retrieve.candidates.values import Question
+from graphmem.retrieve.pipeline import Retrieve
+from graphmem.retrieve.rank.weights import weights_of
+from graphmem.retrieve.relationships.queries import Relate
+from graphmem.settings import Settings
+from graphmem.text import plain
+
+SCOPE_NAMES = ("user_id", "agent_id", "run_id", "project_id")
+_SCOPE_NAMES = frozenset(SCOPE_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """A graph and vectors that are kept nowhere, not opened yet."""
+
+    graph: GraphStore
+    vectors: VectorStore
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The adapters that an engine runs on, opened; ``release`` lets the folder go."""
+
+    ledger: Ledger
+    graph: GraphStore
+    vectors: VectorStore
+    embedder: Embedder
+    words: WordVectors
+    """How near single words are, whatever the embedder is."""
+    extractor: Extractor
+    clock: Clock
+    settings: Settings
+    extractions_at_once: int
+    extraction: ExtractionOptions
+    """The store's, which those of a call go before."""
+    release: Callable[[], None]
+    tokens: TokenCounter
+    scratch: Callable[[], Scratch]
+    """A graph and vectors that live in memory, for what is not to be kept."""
+    ambiguity_model: AmbiguityModel | None = None
+    """Who is asked about what stays ambiguous."""
+    reranker: Reranker | None = None
+    """Who reads the best hits again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """How far graph and vectors were when they were opened, and how to read that again."""
+
+    graph: Checkpoint
+    vectors: Checkpoint
+    reread_graph: Callable[[], Awaitable[Checkpoint]]
+    reread_vectors: Callable[[], Awaitable[Checkpoint]]
+
+
+class Present:
+    """What reads of now are answered from; a read sees every write before it."""
+
+    def __init__(self, parts: Parts, defaults: Mapping[str, str | None]) -> None:
+        self.parts = parts
+        self.defaults = dict(defaults)
+        self.closed = False
+        self.ledger: LedgerView = parts.ledger
+        self.embedder = CachedEmbedder(parts.embedder, parts.ledger)
+        self.relate = Relate(parts.ledger, parts.graph)
+        near = Nearby(parts.graph)
+        self.graph = Projection("graph", parts.ledger, graph_target(parts.graph), near.forget)
+        self.vectors = Projection(
+            "vectors", parts.ledger, vector_target(parts.vectors, self.embedder)
+        )
+        self.retriever = partial(
+            Retrieve,
+            words=parts.words,
+            speech=SpokenTypes(),
+            weights=weights_of(parts.settings.search_weights, parts.settings.search_without),
+            reranker=parts.reranker,
+            reread=parts.settings.reranked_hits if parts.reranker else 0,
+        )
+        self.retrieve = self.retriever(parts.ledger, near, parts.vectors, self.embedder)
+
+    def check_open(self) -> None:
+        """:class:`~graphmem.errors.UsageError` when the memory is closed."""
+        if self.closed:
+            raise UsageError("this memory is closed; open it again")
+
+    def scope(self, given: Mapping[str, Any]) -> Scope:
+        """The one place where a call's scope is made from what it and the opening gave."""
+        self.check_open()
+        if not given.keys() <= _SCOPE_NAMES:
+            unknown = sorted(set(given) - _SCOPE_NAMES)
+            raise UsageError(
+                f"unknown argument {', '.join(unknown)}; beside its own arguments this call takes "
+                f"those of a scope: {', '.join(SCOPE_NAMES)}"
+            )
+        values: dict[str, Any] = {"project_id": DEFAULT_PROJECT}
+        for source in (self.defaults, given):
+            for name, value in source.items():
+                if value is not None:
+                    values[name] = plain(value) if isinstance(value, str) else value
+        right = all(type(value) is str for value in values.values())
+        return scope_of(**values) if right else Scope(**values)
+
+    async def follow(self, progress: Callable[[str, int, int], None] | None = None) -> None:
+        """Bring both projections up to date."""
+        head = await self.parts.ledger.head()
+
+        def reporter(name: str) -> Callable[[int], None] | None:
+            return None if progress is None else lambda done: progress(name, done, max(done, head))
+
+        if min(self.graph.applied_seq, self.vectors.applied_seq) < head:
+            both = (p.catch_up(reporter(p.name)) for p in (self.graph, self.vectors))
+            # Where one cannot go on, the other is waited for: who reads all the same sees it whole.
+            for ended in await asyncio.gather(*both, return_exceptions=True):
+                if isinstance(ended, BaseException):
+                    raise ended
+
+    async def search(self, question: Question) -> SearchResult:
+        """What answers a question, as far as what may be spent on an embedder goes."""
+        behind = None
+        try:
+            await self.follow()
+        except BudgetExceeded as error:
+            behind = f"{error}; what was told since is not searched yet"
+        found = await self.retrieve.search(question)
+        if behind is None:
+            return found
+        reasons = filter(None, (behind, found.reason))
+        return replace(found, reason="; ".join(dict.fromkeys(reasons)))
+
+    async def walk(self, _: Scope) -> Relate:
+        """Relationship queries that walk the graph, which holds every write before this."""
+        await self.graph.catch_up()
+        return self.relate
+
+    async def graph_of(self, _: Scope) -> GraphStore:
+        """The graph, with every write before this."""
+        await self.graph.catch_up()
+        return self.parts.graph
