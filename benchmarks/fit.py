@@ -28,19 +28,12 @@ from graphmem import Settings, open_memory
 from graphmem.engine import AsyncMemory
 from graphmem.importers.locomo import read_locomo
 from graphmem.model import Scope
-from graphmem.retrieve.candidates.values import Candidates
-from graphmem.retrieve.rank.weights import ARMS, Weights, shipped
-from graphmem.retrieve.signals.words import SIGNALS
+from graphmem.retrieve.rank.ranked import RankedCandidates
+from graphmem.retrieve.rank.weights import Weights, shipped_weights
+from graphmem.retrieve.signals.registry import SIGNALS
 
 Numbers = NDArray[np.float32]
 
-_NAMES = (*SIGNALS, *ARMS)
-_AGAINST = frozenset({"asks", "outdated"})
-_SET_BY_HAND = frozenset(
-    {"present", "outdated", "about", "graph", "relation", "named", "linked", "spread"}
-)
-"""No conversation set asks often enough for what has changed, and in one of two people who is named
-tells little; the others judge passages."""
 _EVIDENCE = re.compile(r"D\d+:\d+")
 _STEPS = 250
 _RATE = 0.1
@@ -92,18 +85,17 @@ async def gather(paths: Sequence[Path], folder: Path) -> list[Asked]:
     return found
 
 
-async def _candidates(memory: AsyncMemory, text: str, user: str) -> Candidates:
+async def _candidates(memory: AsyncMemory, text: str, user: str) -> RankedCandidates:
     await memory._follow()
     view = memory._view(current=True)
     question = memory._question(text, _LIMIT, ("fact", "turn"), view, Scope(user_id=user))
-    return await memory._retrieve.candidates(question)
+    return await memory._retrieve.rank(question)
 
 
-def _noted(ranked: Candidates, user: str, category: int, gold: frozenset[str]) -> Asked:
-    shown = [at for at, row in enumerate(ranked.rows) if row.shown]
-    turns = [(ranked.rows[at].beside or ranked.rows[at].read).turn for at in shown]
-    by_name = dict(zip(ranked.ranking.names, ranked.ranking.values, strict=True))
-    values = np.stack([by_name[name] for name in _NAMES])[:, shown]
+def _noted(ranked: RankedCandidates, user: str, category: int, gold: frozenset[str]) -> Asked:
+    shown = [at for at, one in enumerate(ranked.inputs.candidates) if one.shown]
+    turns = [ranked.inputs.candidates[at].context.turn for at in shown]
+    values = np.stack([ranked.ranking.signal(name) for name in SIGNALS])[:, shown]
     # A turn that was too long for one is kept in parts: D1:3, D1:3#2.
     sources = tuple((turn.source_id or "").partition("#")[0] if turn else "" for turn in turns)
     return Asked(user, category, values.astype(np.float32), sources, gold)
@@ -131,8 +123,8 @@ def fit(asked: Sequence[Asked], start: NDArray[np.float64]) -> NDArray[np.float6
     """Weights by gradient descent (Adam) from ``start``, signs kept."""
     values, evidence, session, outside = _problem(asked, start)
     target = evidence / evidence.sum(axis=1, keepdims=True)
-    learnt = np.array([name not in _SET_BY_HAND for name in _NAMES])
-    sign = np.array([-1.0 if name in _AGAINST else 1.0 for name in _NAMES])
+    learnt = np.array([signal.fitted for signal in SIGNALS.values()])
+    sign = np.where(start < 0, -1.0, 1.0)
     weights, mean, spread = start * _SHARPNESS, np.zeros(len(start)), np.zeros(len(start))
     for step in range(1, _STEPS + 1):
         scores = values @ weights.astype(np.float32) + outside
@@ -150,7 +142,7 @@ def fit(asked: Sequence[Asked], start: NDArray[np.float64]) -> NDArray[np.float6
         move = (mean / (1 - 0.9**step)) / (np.sqrt(spread / (1 - 0.99**step)) + 1e-8)
         weights = weights - _RATE * (1 - step / (_STEPS + 1)) * move
         weights = np.where(weights * sign < 0, 0.0, weights)
-    in_all = sum(w for name, w in zip(_NAMES, weights, strict=True) if name in SIGNALS and w > 0)
+    in_all = weights[learnt & (weights > 0)].sum()
     return np.where(learnt, weights / in_all, start)
 
 
@@ -175,18 +167,16 @@ def _problem(asked: Sequence[Asked], start: NDArray[np.float64]) -> tuple[Number
 
 
 def as_weights(found: NDArray[np.float64]) -> Weights:
-    by_name = {name: round(float(w), 4) for name, w in zip(_NAMES, found, strict=True)}
-    return Weights({n: by_name[n] for n in SIGNALS}, {n: by_name[n] for n in ARMS})
+    return Weights({n: round(float(w), 4) for n, w in zip(SIGNALS, found, strict=True)})
 
 
 def as_numbers(weights: Weights) -> NDArray[np.float64]:
-    by_name = {**weights.signals, **weights.arms}
-    return np.array([by_name[name] for name in _NAMES])
+    return np.array([weights.signals[name] for name in SIGNALS])
 
 
 def report(asked: Sequence[Asked], *, folds: bool) -> tuple[dict[str, Any], Weights]:
     """What the shipped weights give, what fitted ones give, and what those of other folds give."""
-    start = as_numbers(shipped())
+    start = as_numbers(shipped_weights())
     found = as_weights(fit(asked, start))
     result: dict[str, Any] = {
         "questions": len(asked),
@@ -216,8 +206,7 @@ def main() -> None:
     result, found = report(asked, folds=options.folds)
     print(json.dumps(result, indent=2))
     if options.write:
-        written = {"signals": found.signals, "arms": found.arms}
-        options.write.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+        found.write(options.write)
 
 
 if __name__ == "__main__":

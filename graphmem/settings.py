@@ -157,8 +157,8 @@ class Settings(BaseModel):
     )
     search_without: str = Field(
         "",
-        description="arms to leave out of every search, with commas (`graph`, `dense`, …): shows "
-        "what each is worth",
+        description="signals or groups of them to leave out of every search, with commas "
+        "(`graph`, `dense`, …): shows what each is worth",
     )
     reranker: str = Field(
         "none",

@@ -19,7 +19,8 @@ from graphmem.bench.runs import FULL_SEARCH, BenchRun, Line
 from graphmem.engine import AsyncMemory
 from graphmem.errors import UsageError
 from graphmem.model import Hit, HitKind
-from graphmem.retrieve.rank.weights import ARMS, GROUPS, checked_arms
+from graphmem.retrieve.rank.weights import checked_signals
+from graphmem.retrieve.signals.registry import ABLATIONS
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
 
@@ -279,8 +280,8 @@ def variants(without: Sequence[str], ablate: bool) -> tuple[frozenset[str], ...]
     if without and ablate:
         raise UsageError("--ablate leaves out each arm by itself: give it without --without")
     if ablate:
-        return (frozenset(), *(frozenset({arm}) for arm in dict.fromkeys((*GROUPS, *ARMS))))
-    return (checked_arms(",".join(without)),)
+        return (frozenset(), *(frozenset({name}) for name in ABLATIONS))
+    return (checked_signals(",".join(without)),)
 
 
 def neutral(path: Path) -> str:

@@ -7,7 +7,6 @@ ListNet's top one probability: Cao et al. 2007), and judged on those of the othe
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +20,7 @@ from graphmem.bench.metrics import Scores, distinct, mean, paired, percentile, s
 from graphmem.bench.probes import Probe, probes
 from graphmem.errors import UsageError
 from graphmem.model import Hit, SearchResult
-from graphmem.retrieve.rank.weights import Weights, weights_of
+from graphmem.retrieve.rank.weights import Weights, load_weights
 from graphmem.settings import Settings
 
 if TYPE_CHECKING:
@@ -125,7 +124,9 @@ def _tuned(found: Sequence[_Asked], file: Path) -> dict[str, Any]:
     better = interval.mean > 0
     if better:
         settings = Settings.load()
-        _write(weights_of(settings.search_weights, ""), factors, file)
+        weights = load_weights(settings.search_weights, "").signals
+        scaled = {name: round(w * factors.get(name, 1.0), 4) for name, w in weights.items()}
+        Weights(scaled).write(file)
     return {
         "factors": {arm: round(factor, 3) for arm, factor in sorted(factors.items())},
         "held_out_recall@5": {**asdict(interval), "sure": interval.sure},
@@ -149,11 +150,3 @@ def _factors(asked: Sequence[_Asked]) -> dict[str, float]:
             slope[at] += one.shares @ (likely - target / target.sum()) / len(known)
         factors = np.maximum(factors - _RATE * _SHARPNESS * slope, 0.0)
     return dict(zip(arms, map(float, factors), strict=True))
-
-
-def _write(weights_in_use: Weights, factors: dict[str, float], file: Path) -> None:
-    value = {
-        kind: {name: round(w * factors.get(name, 1.0), 4) for name, w in weights.items()}
-        for kind, weights in (("signals", weights_in_use.signals), ("arms", weights_in_use.arms))
-    }
-    file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

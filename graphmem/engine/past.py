@@ -23,8 +23,8 @@ from graphmem.ports.ledger import (
     Origins,
 )
 from graphmem.projection.project import BATCH, fold, graph_target, vector_target
-from graphmem.retrieve.candidates.values import Question
-from graphmem.retrieve.pipeline import Retrieve
+from graphmem.retrieve.pipeline import Retriever
+from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.relationships.queries import Relate
 from graphmem.text import alias_keys
 
@@ -125,7 +125,7 @@ class _Snapshot:
 
     graph: GraphStore
     relate: Relate
-    retrieve: Retrieve
+    retrieve: Retriever
     head: int
     """How far the ledger was when this was made, or last found to hold nothing that is erased."""
     final: bool
@@ -147,8 +147,8 @@ class Past:
         self._snapshots: dict[str, _Snapshot] = {}
         self._building = asyncio.Lock()
 
-    async def search(self, question: Question) -> SearchResult:
-        return await (await self._snapshot(question.scope)).retrieve.search(question)
+    async def search(self, query: SearchQuery) -> SearchResult:
+        return await (await self._snapshot(query.scope)).retrieve.search(query)
 
     async def walk(self, scope: Scope) -> Relate:
         return (await self._snapshot(scope)).relate

@@ -23,11 +23,11 @@ from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
 from graphmem.projection.project import Projection, graph_target, vector_target
-from graphmem.relation_types.wording import SpokenTypes
-from graphmem.retrieve.candidates.neighbourhood import Nearby
-from graphmem.retrieve.candidates.values import Question
-from graphmem.retrieve.pipeline import Retrieve
-from graphmem.retrieve.rank.weights import weights_of
+from graphmem.relation_types.wording import BuiltInWording
+from graphmem.retrieve.candidates.graph_cache import CachedGraph
+from graphmem.retrieve.pipeline import Retriever
+from graphmem.retrieve.question.search_query import SearchQuery
+from graphmem.retrieve.rank.weights import load_weights
 from graphmem.retrieve.relationships.queries import Relate
 from graphmem.settings import Settings
 from graphmem.text import plain
@@ -90,20 +90,20 @@ class Present:
         self.ledger: LedgerView = parts.ledger
         self.embedder = CachedEmbedder(parts.embedder, parts.ledger)
         self.relate = Relate(parts.ledger, parts.graph)
-        near = Nearby(parts.graph)
-        self.graph = Projection("graph", parts.ledger, graph_target(parts.graph), near.forget)
+        cached = CachedGraph(parts.graph)
+        self.graph = Projection("graph", parts.ledger, graph_target(parts.graph), cached.forget)
         self.vectors = Projection(
             "vectors", parts.ledger, vector_target(parts.vectors, self.embedder)
         )
         self.retriever = partial(
-            Retrieve,
+            Retriever,
             words=parts.words,
-            speech=SpokenTypes(),
-            weights=weights_of(parts.settings.search_weights, parts.settings.search_without),
+            wording=BuiltInWording(),
+            weights=load_weights(parts.settings.search_weights, parts.settings.search_without),
             reranker=parts.reranker,
-            reread=parts.settings.reranked_hits if parts.reranker else 0,
+            reranked_hits=parts.settings.reranked_hits if parts.reranker else 0,
         )
-        self.retrieve = self.retriever(parts.ledger, near, parts.vectors, self.embedder)
+        self.retrieve = self.retriever(parts.ledger, cached, parts.vectors, self.embedder)
 
     def check_open(self) -> None:
         """:class:`~graphmem.errors.UsageError` when the memory is closed."""
@@ -141,14 +141,14 @@ class Present:
                 if isinstance(ended, BaseException):
                     raise ended
 
-    async def search(self, question: Question) -> SearchResult:
+    async def search(self, query: SearchQuery) -> SearchResult:
         """What answers a question, as far as what may be spent on an embedder goes."""
         behind = None
         try:
             await self.follow()
         except BudgetExceeded as error:
             behind = f"{error}; what was told since is not searched yet"
-        found = await self.retrieve.search(question)
+        found = await self.retrieve.search(query)
         if behind is None:
             return found
         reasons = filter(None, (behind, found.reason))

@@ -46,11 +46,11 @@ from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.ports.view import ReadAPI
 from graphmem.relation_types.types import RelationTypes, normal
-from graphmem.retrieve.candidates.values import Question
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
 from graphmem.retrieve.present.context import write_context
 from graphmem.retrieve.present.sources import explain
 from graphmem.retrieve.question.filters import resolved
+from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.relationships.queries import Relate
 from graphmem.retrieve.view import View
 
@@ -69,7 +69,7 @@ class Stores(Protocol):
     relate: Relate
     """Relationship queries that do not walk the graph."""
 
-    async def search(self, question: Question) -> SearchResult: ...
+    async def search(self, query: SearchQuery) -> SearchResult: ...
 
     async def walk(self, scope: Scope) -> Relate:
         """Relationship queries that walk the graph."""
@@ -143,8 +143,8 @@ class ViewReads(ReadAPI):
 
     def _question(
         self, query: str, limit: int, kinds: Sequence[HitKind], view: View, scope: Scope
-    ) -> Question:
-        return Question(
+    ) -> SearchQuery:
+        return SearchQuery(
             journal.check_text(query, "query", self._present.parts.settings.max_text_bytes),
             scope,
             checked_limit(limit),
@@ -182,7 +182,7 @@ class ViewReads(ReadAPI):
             view = await self._filtered(View(), where, asked, "search")
             question = self._question(query, max(_ENDED, most // 4), ("fact",), view, asked)
             # What has ended only fills what room is left: not worth asking a reranker again.
-            any_time = (await self._stores.search(replace(question, reread=False))).hits
+            any_time = (await self._stores.search(replace(question, rerank=False))).hits
         facts = [hit.fact for hit in (*found, *any_time) if hit.fact]
         ids = {id for fact in facts for id in (fact.subject_id, *fact.entity_ids) if id}
         entities = EntityQuery(asked.tenant, ids=tuple(sorted(ids)), limit=max(1, len(ids)))

@@ -8,16 +8,16 @@ from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One word's way of naming a relation.
+class Wording:
+    """How one word names a relation type.
 
     ``verb``: who does it stands before it ("does Rui *report* to"). ``of``: the noun for its
     subject ("Rui's *parent*" is whose child Rui is). ``has``: the noun for its object ("Rui's
-    *employer*" is where Rui works). ``turned``: of the relation with subject and object changed.
+    *employer*" is where Rui works). ``inverted``: of the relation with subject and object changed.
     """
 
     kind: Literal["verb", "of", "has"]
-    turned: bool = False
+    inverted: bool = False
 
     @property
     def noun(self) -> bool:
@@ -27,13 +27,13 @@ class Way:
         """Whether a name in the question is the relation's subject; ``before``: it stands before
         the word."""
         subject = before if self.kind == "verb" else self.kind == "has"
-        return subject != self.turned
+        return subject != self.inverted
 
 
-class Speech(Protocol):
-    """What knows how relations are spoken of."""
+class TypeWording(Protocol):
+    """Which words name which relation types."""
 
-    def ways(self, type: str) -> Mapping[str, frozenset[Way]]:
+    def wordings(self, type: str) -> Mapping[str, frozenset[Wording]]:
         """Word stems (see :func:`graphmem.text.stem`) that name this relation type."""
         ...
 
@@ -41,6 +41,6 @@ class Speech(Protocol):
         """The types known beforehand that a word names."""
         ...
 
-    def mutual(self, type: str) -> bool:
+    def symmetric(self, type: str) -> bool:
         """Whether it holds both ways."""
         ...

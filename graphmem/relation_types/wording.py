@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from graphmem.ports.type_wording import Way
+from graphmem.ports.type_wording import Wording
 from graphmem.relation_types.types import BEHAVED, RelationTypes, named_so
 from graphmem.text import stem
 
@@ -41,16 +41,17 @@ _OTHER = {"works_as": ("work", "works", "working", "employed")}
 """Words of a type's names that ask for another: where somebody works is not what as."""
 
 
-class SpokenTypes:
-    """How relation types are spoken of; see :class:`graphmem.ports.type_wording.Speech`."""
+class BuiltInWording:
+    """How the built-in relation types are worded; see
+    :class:`graphmem.ports.type_wording.TypeWording`."""
 
-    def ways(self, type: str) -> Mapping[str, frozenset[Way]]:
-        return _ways(type)
+    def wordings(self, type: str) -> Mapping[str, frozenset[Wording]]:
+        return _wordings(type)
 
     def types(self, stem: str) -> frozenset[str]:
         return _types().get(stem, frozenset())
 
-    def mutual(self, type: str) -> bool:
+    def symmetric(self, type: str) -> bool:
         return RelationTypes.symmetric(type)
 
 
@@ -58,31 +59,31 @@ class SpokenTypes:
 def _types() -> Mapping[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for type in sorted(BEHAVED):
-        for word in _ways(type):
+        for word in _wordings(type):
             found.setdefault(word, set()).add(type)
     return {word: frozenset(types) for word, types in found.items()}
 
 
 @lru_cache(maxsize=4096)
-def _ways(type: str) -> Mapping[str, frozenset[Way]]:
-    found: dict[str, set[Way]] = {}
+def _wordings(type: str) -> Mapping[str, frozenset[Wording]]:
+    found: dict[str, set[Wording]] = {}
     beside = ((name, False) for name in _BESIDE.get(type, "").split())
-    for name, turned in (*named_so(type), *beside):
-        for word, way in _named(name, turned=turned):
+    for name, inverted in (*named_so(type), *beside):
+        for word, wording in _named(name, inverted=inverted):
             if word not in _OTHER.get(type, ()):
-                found.setdefault(stem(word), set()).add(way)
-    return {word: frozenset(ways) for word, ways in found.items()}
+                found.setdefault(stem(word), set()).add(wording)
+    return {word: frozenset(wordings) for word, wordings in found.items()}
 
 
-def _named(name: str, *, turned: bool) -> list[tuple[str, Way]]:
+def _named(name: str, *, inverted: bool) -> list[tuple[str, Wording]]:
     """The words of a type's name that speak of it, and how."""
     parts = name.split("_")
-    said = [part for part in parts if part not in _SMALL]
+    spoken = [part for part in parts if part not in _SMALL]
     if parts[-1] == "of" and len(parts) > 1:
-        return [(word, Way("of", turned)) for word in said[-1:]]
+        return [(word, Wording("of", inverted)) for word in spoken[-1:]]
     if parts[0] == "has" and len(parts) > 1:
-        return [(word, Way("has", turned)) for word in said]
+        return [(word, Wording("has", inverted)) for word in spoken]
     if len(parts) == 1:
         # "employer", "spouse", "knows": a noun after a possessive, a verb elsewhere
-        return [(word, Way(kind, turned)) for word in said for kind in ("verb", "has")]
-    return [(word, Way("verb", turned)) for word in said]
+        return [(word, Wording(kind, inverted)) for word in spoken for kind in ("verb", "has")]
+    return [(word, Wording("verb", inverted)) for word in spoken]

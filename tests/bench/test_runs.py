@@ -106,7 +106,7 @@ def test_an_arm_left_out_gives_no_share(tmp_path: Path) -> None:
 def test_an_arm_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = files.locomo(tmp_path)
     assert bench("run", "locomo", path, "--without", "grahp", "--out", tmp_path / "x") == 2
-    assert "no arm grahp; known are: bm25" in capsys.readouterr().err
+    assert "no signal grahp; known are: bm25" in capsys.readouterr().err
     assert bench("run", "locomo", path, "--without", "graph", "--ablate") == 2
     assert "--ablate leaves out each arm" in capsys.readouterr().err
     assert bench("run", "locomo", path, "--kinds", "facts") == 2

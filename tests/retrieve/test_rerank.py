@@ -14,7 +14,7 @@ from graphmem import Memory, Settings
 from graphmem.adapters.models.fastembed.reranker import DEFAULT_MODEL, FastEmbedReranker
 from graphmem.errors import ModelError, UsageError
 from graphmem.model import SearchResult
-from graphmem.retrieve.rank.fuse import rank
+from graphmem.retrieve.rank.ranking import rank
 from graphmem.retrieve.rank.rerank import reordered
 from graphmem.testing.llm_server import Answer, LocalModelServer, Request, Status
 from tests.adapters.models.tiny_model import TOKENS, cross_encoder, write
@@ -23,7 +23,7 @@ _FILE = "onnx/model.onnx"
 _TEXTS = ("Ada baked bread.", "Ada baked a cake.", "Ada baked two pies.", "Ada sold the oven.")
 
 
-def told(folder: Path, server: LocalModelServer | None = None, **more: Any) -> Memory:
+def memory_of(folder: Path, server: LocalModelServer | None = None, **more: Any) -> Memory:
     given: dict[str, Any] = {"llm": "none", "llm_attempts": 1, **more}
     if server is not None:
         given |= {"reranker": "openai:judge", "openai_base_url": server.base_url}
@@ -61,7 +61,7 @@ def test_a_context_is_read_again_once(
     server_of: Callable[[Any], LocalModelServer], tmp_path: Path
 ) -> None:
     server = server_of(oven_first)
-    with told(tmp_path / "read", server) as memory:
+    with memory_of(tmp_path / "read", server) as memory:
         context = memory.context("What did Ada bake?")
         assert _TEXTS[3] in str(context)
         assert [spend.calls for spend in memory.stats().spend] == [1]
@@ -70,10 +70,10 @@ def test_a_context_is_read_again_once(
 def test_a_chat_model_orders_the_best(
     server_of: Callable[[Any], LocalModelServer], tmp_path: Path
 ) -> None:
-    with told(tmp_path / "plain") as memory:
+    with memory_of(tmp_path / "plain") as memory:
         before = memory.search("What did Ada bake?")
     server = server_of(oven_first)
-    with told(tmp_path / "read", server) as memory:
+    with memory_of(tmp_path / "read", server) as memory:
         found = memory.search("What did Ada bake?")
         (spend,) = memory.stats().spend
         assert (spend.model, spend.calls) == ("openai:judge", 1)
@@ -98,7 +98,7 @@ def test_only_the_best_are_read(
     server_of: Callable[[Any], LocalModelServer], tmp_path: Path
 ) -> None:
     server = server_of(lambda request: {"scores": [n for n, _ in enumerate(shown(request))]})
-    with told(tmp_path, server, reranked_hits=2) as memory:
+    with memory_of(tmp_path, server, reranked_hits=2) as memory:
         all_of_them = memory.search("What did Ada bake?", kinds=("fact",))
         assert len(all_of_them) == 4
         one = memory.search("What did Ada bake?", limit=1, kinds=("fact",))
@@ -124,9 +124,9 @@ def test_only_the_best_are_read(
 def test_without_its_answer_the_order_stays(
     server_of: Callable[[Any], LocalModelServer], tmp_path: Path, answer: Any
 ) -> None:
-    with told(tmp_path / "plain") as memory:
+    with memory_of(tmp_path / "plain") as memory:
         before = memory.search("What did Ada bake?", kinds=("fact",))
-    with told(tmp_path / "read", server_of(lambda _: answer)) as memory:
+    with memory_of(tmp_path / "read", server_of(lambda _: answer)) as memory:
         found = memory.search("What did Ada bake?", kinds=("fact",))
     assert order(found) == order(before)
     assert found.reason is not None
@@ -140,7 +140,7 @@ def test_what_stands_around_the_answer_is_passed_over(
         scores = ", ".join("10" if "oven" in one else "0" for one in shown(request))
         return f'Sure!\n```json\n{{"scores": [{scores}]}}\n```'
 
-    with told(tmp_path, server_of(fenced)) as memory:
+    with memory_of(tmp_path, server_of(fenced)) as memory:
         assert memory.search("What did Ada bake?")[0].text == _TEXTS[3]
 
 
@@ -148,7 +148,7 @@ def test_at_a_ceiling_it_is_not_asked(
     server_of: Callable[[Any], LocalModelServer], tmp_path: Path
 ) -> None:
     server = server_of(oven_first)
-    with told(tmp_path, server, max_calls_per_store=1) as memory:
+    with memory_of(tmp_path, server, max_calls_per_store=1) as memory:
         assert memory.search("What did Ada bake?").reason is None
         found = memory.search("What did Ada bake?")
         assert found.hits
@@ -159,7 +159,7 @@ def test_at_a_ceiling_it_is_not_asked(
 def test_the_past_is_read_again_too(
     server_of: Callable[[Any], LocalModelServer], tmp_path: Path
 ) -> None:
-    with told(tmp_path, server_of(oven_first)) as memory:
+    with memory_of(tmp_path, server_of(oven_first)) as memory:
         then = memory.as_of(known_at=memory.get_all().items[-1].recorded_at)
         assert then.search("What did Ada bake?")[0].text == _TEXTS[3]
 
@@ -172,7 +172,7 @@ def test_the_past_is_read_again_too(
         ("best:one", r"unknown reranker.*fastembed, none, ollama, openai"),
     ],
 )
-def test_a_wrong_name_is_told_at_once(tmp_path: Path, name: str, says: str) -> None:
+def test_a_wrong_name_is_an_error_at_once(tmp_path: Path, name: str, says: str) -> None:
     settings = Settings.load({}, reranker=name, llm="none", openai_api_key="k")
     with pytest.raises(UsageError, match=says):
         Memory(tmp_path / "store", settings=settings)
@@ -185,7 +185,7 @@ def test_totals_stay_inside_the_span_that_they_had() -> None:
     assert places == [1, 0]
     assert moved.totals.tolist() == [1.0, 2.0, 0.5]
     assert moved.order == [1, 0, 2]
-    assert moved.given("reranker").tolist() == [0.0, 1.0, 0.0]
+    assert moved.signal("reranker").tolist() == [0.0, 1.0, 0.0]
 
 
 class TestCrossEncoder:

@@ -13,23 +13,33 @@ from graphmem import Memory, Settings
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
 from graphmem.errors import UsageError
-from graphmem.model import Hit, Turn
-from graphmem.retrieve.question.parse import speakers_named, take_apart
-from graphmem.retrieve.rank.weights import ARMS, Weights, shipped
-from graphmem.retrieve.signals import known
-from graphmem.retrieve.signals.reading import Read, Vocabulary, content_words
-from graphmem.retrieve.signals.words import SIGNALS, Found, Row, measure
+from graphmem.model import Entity, Fact, Hit, Scope, Turn
+from graphmem.retrieve.candidates.candidate import Candidate
+from graphmem.retrieve.candidates.graph import ReachedFact
+from graphmem.retrieve.candidates.text_analysis import AnalysedText, Vocabulary, content_words
+from graphmem.retrieve.candidates.vectors import StoreScores
+from graphmem.retrieve.question.parse import parse_question
+from graphmem.retrieve.rank.weights import Weights, shipped_weights
+from graphmem.retrieve.signals.facts import measure_facts
+from graphmem.retrieve.signals.form import speakers_named
+from graphmem.retrieve.signals.inputs import SignalInputs
+from graphmem.retrieve.signals.registry import (
+    ABLATIONS,
+    SIGNAL_GROUPS,
+    SIGNALS,
+    measure_signals,
+)
 
 MAY = datetime(2023, 5, 8, tzinfo=UTC)
 
 
-class TestAsked:
+class TestParsedQuestion:
     def test_kinds_of_questions(self) -> None:
-        assert take_apart("Who gave Ada the lamp?").who_or_where
-        assert take_apart("When did she leave?").when
-        assert take_apart("How long was the trip?").when
-        assert take_apart("How many lamps does Ada have?").how_many
-        plain = take_apart("What does Ada like?")
+        assert parse_question("Who gave Ada the lamp?").who_or_where
+        assert parse_question("When did she leave?").when
+        assert parse_question("How long was the trip?").when
+        assert parse_question("How many lamps does Ada have?").how_many
+        plain = parse_question("What does Ada like?")
         assert not any((plain.who_or_where, plain.when, plain.how_many))
         assert plain.content == ("ada", "like")
 
@@ -44,11 +54,11 @@ class TestAsked:
         ],
     )
     def test_dates(self, text: str, months: set[int], years: set[int]) -> None:
-        asked = take_apart(text)
-        assert (set(asked.months), set(asked.years)) == (months, years)
+        question = parse_question(text)
+        assert (set(question.months), set(question.years)) == (months, years)
 
     @pytest.mark.parametrize(
-        ("now", "said", "months", "years"),
+        ("now", "when", "months", "years"),
         [
             ("2026-11-21", "last summer", {6, 7, 8}, {2026}),
             ("2026-07-04", "last summer", {6, 7, 8}, {2025}),
@@ -69,11 +79,11 @@ class TestAsked:
             ("0001-01-01", "yesterday", set(), set()),
         ],
     )
-    def test_times_told_from_now(
-        self, now: str, said: str, months: set[int], years: set[int]
+    def test_times_relative_to_now(
+        self, now: str, when: str, months: set[int], years: set[int]
     ) -> None:
-        asked = take_apart(f"What did Ada do {said}?", datetime.fromisoformat(now))
-        assert (set(asked.months), set(asked.years)) == (months, years)
+        question = parse_question(f"What did Ada do {when}?", datetime.fromisoformat(now))
+        assert (set(question.months), set(question.years)) == (months, years)
 
     @pytest.mark.parametrize(
         ("text", "days"),
@@ -87,15 +97,15 @@ class TestAsked:
         ],
     )
     def test_days(self, text: str, days: set[tuple[int, int]]) -> None:
-        assert set(take_apart(text).days) == days
+        assert set(parse_question(text).days) == days
 
     def test_a_day_is_of_the_year_that_is_named(self) -> None:
-        assert take_apart("And on 8 May?").day_of(MAY) == 1
-        assert take_apart("And on 8 May 2023?").day_of(MAY) == 1
-        assert take_apart("And on 8 May 2022?").day_of(MAY) == 0
-        assert take_apart("And on 9 May?").day_of(MAY) == 0
-        assert take_apart("And yesterday?", MAY.replace(day=9)).day_of(MAY) == 1
-        assert take_apart("And on 8 May?").day_of(None) == 0
+        assert parse_question("And on 8 May?").day_of(MAY) == 1
+        assert parse_question("And on 8 May 2023?").day_of(MAY) == 1
+        assert parse_question("And on 8 May 2022?").day_of(MAY) == 0
+        assert parse_question("And on 9 May?").day_of(MAY) == 0
+        assert parse_question("And yesterday?", MAY.replace(day=9)).day_of(MAY) == 1
+        assert parse_question("And on 8 May?").day_of(None) == 0
 
     @pytest.mark.parametrize(
         ("text", "event", "side"),
@@ -108,26 +118,26 @@ class TestAsked:
         ],
     )
     def test_events(self, text: str, event: set[str], side: int) -> None:
-        asked = take_apart(text)
-        assert (set(asked.event), asked.side) == (event, side)
+        question = parse_question(text)
+        assert (set(question.event), question.side) == (event, side)
 
     def test_a_month_of_another_year_counts_less(self) -> None:
-        asked = take_apart("What happened in May 2022?")
-        assert 0 < asked.month_of(MAY) < asked.month_of(MAY.replace(year=2022)) == 1
-        assert asked.month_of(MAY.replace(month=6)) == asked.month_of(None) == 0
+        question = parse_question("What happened in May 2022?")
+        assert 0 < question.month_of(MAY) < question.month_of(MAY.replace(year=2022)) == 1
+        assert question.month_of(MAY.replace(month=6)) == question.month_of(None) == 0
 
     def test_speakers_are_named_by_any_word_of_their_name(self) -> None:
-        said = take_apart("What did Bob's sister cook?").content
-        assert speakers_named(said, {"Bob Stone", "Carol Reed"}) == {"Bob Stone"}
+        content = parse_question("What did Bob's sister cook?").content
+        assert speakers_named(content, {"Bob Stone", "Carol Reed"}) == {"Bob Stone"}
 
 
-class Told:
-    """Rows for one question, measured with the built-in word vectors."""
+class Measured:
+    """Candidates for one question, measured with the built-in word vectors."""
 
     def __init__(self) -> None:
         self.vocabulary = Vocabulary(WordLlamaEmbedder())
 
-    async def turns(self, *sessions: Sequence[tuple[str, str]]) -> list[Row]:
+    async def turns(self, *sessions: Sequence[tuple[str, str]]) -> list[Candidate]:
         """One session a day, from the eighth of May on."""
         rows = []
         for number, session in enumerate(sessions):
@@ -135,52 +145,53 @@ class Told:
             for ordinal, (speaker, text) in enumerate(session):
                 id = f"{number}:{ordinal}"
                 turn = Turn(id, f"s{number}", ordinal, text, speaker, occurred_at=when)
-                rows.append(Row(id, await self.read(text, turn)))
+                rows.append(Candidate(id, await self.read(text, turn)))
         return rows
 
-    async def read(self, text: str, turn: Turn | None = None) -> Read:
+    async def read(self, text: str, turn: Turn | None = None) -> AnalysedText:
         words = content_words(text)
         await self.vocabulary.learn([words])
-        return Read(text, self.vocabulary.rows(words), turn)
+        return AnalysedText(text, self.vocabulary.rows(words), turn)
 
     async def ask(
-        self, question: str, rows: Sequence[Row], found: Found | None = None
+        self, question: str, rows: Sequence[Candidate], scores: StoreScores | None = None
     ) -> dict[str, list[float]]:
-        asked = take_apart(question)
-        await self.vocabulary.learn([asked.sequence])
-        measured = measure(asked, rows, found or Found(), self.vocabulary)
-        assert set(measured) == set(SIGNALS)
-        assert all(len(column) == len(rows) for column in measured.values())
-        assert all(np.isfinite(column).all() for column in measured.values())
-        return {name: column.tolist() for name, column in measured.items()}
+        parsed = parse_question(question)
+        await self.vocabulary.learn([parsed.sequence])
+        inputs = SignalInputs(parsed, rows, self.vocabulary, scores or StoreScores())
+        columns = measure_signals(inputs)
+        assert list(columns) == list(SIGNALS)
+        assert all(len(column) == len(rows) for column in columns.values())
+        assert all(np.isfinite(column).all() for column in columns.values())
+        return {name: column.tolist() for name, column in columns.items()}
 
 
 @pytest.fixture(scope="module")
-def told() -> Told:
-    return Told()
+def measured() -> Measured:
+    return Measured()
 
 
 class TestMeasure:
-    async def test_nothing_to_measure(self, told: Told) -> None:
-        assert await told.ask("What?", []) == {name: [] for name in SIGNALS}
+    async def test_nothing_to_measure(self, measured: Measured) -> None:
+        assert await measured.ask("What?", []) == {name: [] for name in SIGNALS}
 
-    async def test_a_question_without_a_word_of_meaning(self, told: Told) -> None:
-        rows = await told.turns([("Ada", "It is"), ("Bob", "?")])
-        signals = await told.ask("what is it", rows)
+    async def test_a_question_without_a_word_of_meaning(self, measured: Measured) -> None:
+        rows = await measured.turns([("Ada", "It is"), ("Bob", "?")])
+        signals = await measured.ask("what is it", rows)
         assert signals["meaning"] == signals["meaning_window"] == [0, 0]
 
-    async def test_words_near_in_meaning_count(self, told: Told) -> None:
-        rows = await told.turns(
+    async def test_words_near_in_meaning_count(self, measured: Measured) -> None:
+        rows = await measured.turns(
             [("Ada", "The weather is cold")], [("Ada", "We bought an automobile")]
         )
-        meaning = (await told.ask("Which car?", rows))["meaning"]
+        meaning = (await measured.ask("Which car?", rows))["meaning"]
         assert meaning[1] == 1
         assert meaning[0] < 0.5
 
     async def test_what_stands_beside_a_turn_counts_and_ends_with_the_session(
-        self, told: Told
+        self, measured: Measured
     ) -> None:
-        rows = await told.turns(
+        rows = await measured.turns(
             [
                 ("Ada", "Which lamp is it?"),
                 ("Bob", "The green one"),
@@ -189,7 +200,7 @@ class TestMeasure:
             ],
             [("Ada", "Good morning")],
         )
-        signals = await told.ask("lamp", rows)
+        signals = await measured.ask("lamp", rows)
         assert signals["meaning"] == [1, 0, 0, 0, 0]
         first, beside, further, last, other = signals["meaning_window"]
         assert first == 1 > beside > further == last == other == 0
@@ -199,21 +210,21 @@ class TestMeasure:
         assert signals["answers"] == [0, 1, 0, 0, 0]
         assert signals["asks"] == [1, 0, 0, 0, 0]
 
-    async def test_an_answer_has_the_words_of_its_question(self, told: Told) -> None:
-        rows = await told.turns(
+    async def test_an_answer_has_the_words_of_its_question(self, measured: Measured) -> None:
+        rows = await measured.turns(
             [("Ada", "Which lamp is it?"), ("Bob", "The green one"), ("Ada", "Fine")],
             [("Ada", "A lamp stood there"), ("Bob", "The green one")],
         )
-        signals = await told.ask("lamp", rows)
+        signals = await measured.ask("lamp", rows)
         assert signals["meaning_answer"] == [1, 1, 0, 1, 0]
 
-    async def test_the_day_that_is_named(self, told: Told) -> None:
-        rows = await told.turns([("Ada", "Good morning")], [("Ada", "Good morning")])
-        assert (await told.ask("What was said on 9 May 2023?", rows))["day"] == [0, 1]
-        assert (await told.ask("What was said in May 2023?", rows))["day"] == [0, 0]
+    async def test_the_day_that_is_named(self, measured: Measured) -> None:
+        rows = await measured.turns([("Ada", "Good morning")], [("Ada", "Good morning")])
+        assert (await measured.ask("What was said on 9 May 2023?", rows))["day"] == [0, 1]
+        assert (await measured.ask("What was said in May 2023?", rows))["day"] == [0, 0]
 
-    async def test_before_and_after_what_memory_knows_the_time_of(self, told: Told) -> None:
-        rows = await told.turns(
+    async def test_before_and_after_what_memory_knows_the_time_of(self, measured: Measured) -> None:
+        rows = await measured.turns(
             [("Ada", "I play the flute")],
             [("Ada", "Our wedding was lovely!")],
             [("Ada", "I play the drums")],
@@ -224,24 +235,24 @@ class TestMeasure:
             ("What did she play before the earthquake?", [0, 0, 0]),
             ("What does she play?", [0, 0, 0]),
         ):
-            assert (await told.ask(question, rows))["event"] == event
+            assert (await measured.ask(question, rows))["event"] == event
 
-    async def test_only_the_named_speaker_is_meant(self, told: Told) -> None:
-        rows = await told.turns([("Ada", "I like tea"), ("Bob", "I like rum")])
-        assert (await told.ask("What does Ada like?", rows))["speaker"] == [1, 0]
-        assert (await told.ask("What do Ada and Bob like?", rows))["speaker"] == [0, 0]
-        assert (await told.ask("Who likes tea?", rows))["speaker"] == [0, 0]
+    async def test_only_the_named_speaker_is_meant(self, measured: Measured) -> None:
+        rows = await measured.turns([("Ada", "I like tea"), ("Bob", "I like rum")])
+        assert (await measured.ask("What does Ada like?", rows))["speaker"] == [1, 0]
+        assert (await measured.ask("What do Ada and Bob like?", rows))["speaker"] == [0, 0]
+        assert (await measured.ask("Who likes tea?", rows))["speaker"] == [0, 0]
 
-    async def test_a_fact_stands_where_its_turn_does(self, told: Told) -> None:
-        rows = await told.turns([("Ada", "Nice lamp!"), ("Bob", "I moved to Oslo")])
-        fact = Row("f", await told.read("Bob lives in Oslo"), beside=rows[1].read)
-        alone = Row("g", await told.read("Nobody lives in Oslo"))
-        found = Found(
+    async def test_a_fact_stands_where_its_turn_does(self, measured: Measured) -> None:
+        rows = await measured.turns([("Ada", "Nice lamp!"), ("Bob", "I moved to Oslo")])
+        fact = Candidate("f", await measured.read("Bob lives in Oslo"), stated_in=rows[1].text)
+        alone = Candidate("g", await measured.read("Nobody lives in Oslo"))
+        scores = StoreScores(
             bm25={"0:1": 4.0, "f": 9.0, "g": 3.0},
             session={"s0": 2.0},
             dense={"0:0": 0.5, "0:1": 0.7, "f": 0.9, "g": 0.5},
         )
-        signals = await told.ask("Who lives in Oslo?", [*rows, fact, alone], found)
+        signals = await measured.ask("Who lives in Oslo?", [*rows, fact, alone], scores)
         assert signals["bm25"] == [0, 1, 1, 0.75]
         assert signals["session"] == [pytest.approx(2 / 3)] * 3 + [1]
         assert signals["speaker"][1] == signals["speaker"][2]
@@ -250,45 +261,76 @@ class TestMeasure:
         assert signals["answers"] == [0, 0, 0, 0]
         assert signals["meaning_beyond"] == [0, 0, 0, 0], "a fact is nobody's neighbour"
 
-    async def test_pairs_of_words(self, told: Told) -> None:
-        rows = await told.turns(
+    async def test_pairs_of_words(self, measured: Measured) -> None:
+        rows = await measured.turns(
             [("Ada", "red lamp"), ("Ada", "lamp red"), ("Bob", "a red, old lamp")]
         )
-        assert (await told.ask("the red lamp", rows))["pairs"] == [1, 0, 0]
+        assert (await measured.ask("the red lamp", rows))["pairs"] == [1, 0, 0]
 
-    async def test_kinds_of_answers_only_where_they_are_asked_for(self, told: Told) -> None:
-        rows = await told.turns([("Ada", "Bob left on Monday, with two bags, for Oslo")])
+    async def test_kinds_of_answers_only_where_they_are_asked_for(self, measured: Measured) -> None:
+        rows = await measured.turns([("Ada", "Bob left on Monday, with two bags, for Oslo")])
         for question, signal in (
             ("When did he leave?", "times"),
             ("How many bags?", "numbers"),
             ("Where did he go?", "names"),
         ):
-            signals = await told.ask(question, rows)
+            signals = await measured.ask(question, rows)
             asked = {name: signals[name][0] > 0 for name in ("times", "numbers", "names")}
             assert asked == {name: name == signal for name in asked}
 
 
-def test_being_about_whom_is_asked_counts_as_the_rest_is_meant() -> None:
-    given = {
-        "about": {"a": 1.0, "b": 1.0},
-        "graph": dict.fromkeys("ab", 1.0),
-        "present": {"b": 1.0},
+async def test_being_about_whom_is_asked_counts_as_the_rest_is_meant(measured: Measured) -> None:
+    ada = Entity("ada", "default/user:u", "Ada", "person")
+    facts = {
+        id: Fact(id, Scope(user_id="u"), id, MAY, entity_ids=about, sources=())
+        for id, about in (("a", ("ada",)), ("b", ("ada",)), ("c", ()))
     }
-    columns = known.columns(given, ["a", "b", "c"], np.array([1.0, 0.0, 1.0], dtype=np.float32))
+    inputs = SignalInputs(
+        parse_question("Ada?"),
+        [Candidate(id, await measured.read(id)) for id in facts],
+        measured.vocabulary,
+        facts=facts,
+        seeds=[ada],
+        reached=[ReachedFact(id, 0.5, ("ada",)) for id in "ab"],
+        replacing=[(facts["b"], 1.0)],
+    )
+    columns = measure_facts(inputs, {"meaning": np.array([1.0, 0.0, 1.0], dtype=np.float32)})
     assert columns["about"].tolist() == [1, 0, 0]
     assert columns["graph"].tolist() == [1, 0.25, 0]
     assert columns["present"].tolist() == [0, 1, 0]
 
 
-class TestWeights:
-    def test_the_shipped_ones_are_complete_and_of_one_scale(self) -> None:
-        weights = shipped()
-        assert set(weights.signals) == set(SIGNALS)
-        assert set(weights.arms) == set(ARMS)
-        assert sum(w for w in weights.signals.values() if w > 0) == pytest.approx(1, abs=0.01)
-        assert {n for n, w in weights.signals.items() if w < 0} <= {"asks"}
+class TestRegistry:
+    def test_it_agrees_with_the_weights(self) -> None:
+        assert set(shipped_weights().signals) == set(SIGNALS)
 
-    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"signals": {"x": 1}, "arms": {}}'])
+    def test_each_signal_has_a_sentence_and_what_it_needs_is_measured_before(self) -> None:
+        before: set[str] = set()
+        for name, signal in SIGNALS.items():
+            assert signal.name == name
+            assert signal.explanation[0].isupper()
+            assert signal.explanation.endswith(".")
+            assert set(signal.needs) <= before
+            before.add(name)
+
+    def test_what_can_be_left_out(self) -> None:
+        for name in (*SIGNAL_GROUPS, *SIGNALS):
+            weights = shipped_weights().without({name})
+            gone = SIGNAL_GROUPS.get(name, {name})
+            assert gone
+            assert {n for n, w in weights.signals.items() if w == 0} >= gone
+        assert set(ABLATIONS) <= {*SIGNAL_GROUPS, *SIGNALS}
+        assert {group for signal in SIGNALS.values() for group in signal.groups} <= {*SIGNAL_GROUPS}
+
+
+class TestWeights:
+    def test_the_shipped_ones_are_of_one_scale(self) -> None:
+        weights = shipped_weights().signals
+        fitted = [weight for name, weight in weights.items() if SIGNALS[name].fitted]
+        assert sum(weight for weight in fitted if weight > 0) == pytest.approx(1, abs=0.01)
+        assert {n for n, w in weights.items() if w < 0} == {"asks", "outdated"}
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"x": 1}', '{"bm25": "much"}'])
     def test_a_file_without_them_is_an_error_that_names_it(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "w.json").write_text(text)
         with pytest.raises(UsageError, match=r"w\.json"):
@@ -301,10 +343,10 @@ def memory() -> Iterator[Memory]:
         yield memory
 
 
-def say(memory: Memory, when: str, *said: str) -> None:
+def say(memory: Memory, when: str, *texts: str) -> None:
     names = ("Ada", "Bob")
     memory.add(
-        [{"name": names[n % 2], "content": text} for n, text in enumerate(said)], occurred_at=when
+        [{"name": names[n % 2], "content": text} for n, text in enumerate(texts)], occurred_at=when
     )
 
 
@@ -329,12 +371,12 @@ class TestSearch:
             arm.arm for arm in hits[place(hits, "Great, I made")].arms
         }
 
-    def test_the_year_that_is_told_from_now(self, memory: Memory) -> None:
+    def test_the_year_that_is_relative_to_now(self, memory: Memory) -> None:
         for year in (2021, 2022, 2023):
             say(memory, f"{year}-06-10", f"I went hiking again, tour {year}.", "Good for you.")
         then = memory.as_of(valid_at="2023-12-01")
-        for said, year in (("this year", 2023), ("last year", 2022), ("two years ago", 2021)):
-            hits = then.search(f"Where did Ada go hiking {said}?", kinds=["turn"])
+        for when, year in (("this year", 2023), ("last year", 2022), ("two years ago", 2021)):
+            hits = then.search(f"Where did Ada go hiking {when}?", kinds=["turn"])
             assert place(hits, "I went hiking") == place(hits, f"I went hiking again, tour {year}")
 
     def test_the_month_that_is_asked_for(self, memory: Memory) -> None:
@@ -369,12 +411,12 @@ class TestSearch:
         assert found == {"A lamp again.", "Yes."}
 
 
-async def test_texts_are_read_once_and_a_full_reader_is_replaced(tmp_path: Path) -> None:
-    from graphmem.retrieve.signals.reading import Reader
+async def test_texts_are_read_once_and_a_full_analyser_is_replaced(tmp_path: Path) -> None:
+    from graphmem.retrieve.candidates.text_analysis import TextAnalyser
 
     ledger = SqliteLedger(tmp_path / "ledger.db")
     await ledger.open()
-    reader = Reader(ledger, WordLlamaEmbedder())
-    assert await reader.turns("default/user:ada", ["unknown"]) == []
-    assert not reader.full
+    texts = TextAnalyser(ledger, WordLlamaEmbedder())
+    assert await texts.turns("default/user:ada", ["unknown"]) == []
+    assert not texts.full
     await ledger.close()

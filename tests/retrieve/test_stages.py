@@ -19,10 +19,11 @@ from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
 from graphmem.model import Context, Entity, Fact, Hit, Scope, SearchResult, Source
 from graphmem.ports.graph import GraphChanges, Link
 from graphmem.ports.vectors import Scored
-from graphmem.retrieve.candidates.graph import spread
-from graphmem.retrieve.candidates.neighbourhood import Nearby
+from graphmem.retrieve.candidates.fuse_arms import ArmHits, fuse_arms
+from graphmem.retrieve.candidates.graph import reach_facts
+from graphmem.retrieve.candidates.graph_cache import CachedGraph
 from graphmem.retrieve.present.context import write_context
-from graphmem.retrieve.rank.fuse import Arm, first_look, rank
+from graphmem.retrieve.rank.ranking import rank
 
 ADA = Scope(user_id="ada")
 WHEN = datetime(2024, 3, 1, tzinfo=UTC)
@@ -32,20 +33,20 @@ _SCORES = st.floats(0, 100, allow_nan=False)
 _HITS = st.lists(st.builds(Scored, st.sampled_from("abcdefgh"), _SCORES), max_size=8).map(
     lambda hits: sorted({hit.id: hit for hit in hits}.values(), key=lambda h: (-h.score, h.id))
 )
-_ARMS = st.lists(st.builds(Arm, st.sampled_from(["bm25", "dense"]), _HITS), max_size=5)
+_ARMS = st.lists(st.builds(ArmHits, st.sampled_from(["bm25", "dense"]), _HITS), max_size=5)
 
 
-class TestFirstLook:
+class TestFuseArms:
     @given(_ARMS)
-    def test_every_candidate_once(self, arms: list[Arm]) -> None:
-        found = first_look(arms)
+    def test_every_candidate_once(self, arms: list[ArmHits]) -> None:
+        found = list(fuse_arms(arms))
         assert len(set(found)) == len(found)
         assert set(found) == {hit.id for arm in arms for hit in arm.hits}
 
     def test_what_two_arms_find_comes_first(self) -> None:
-        words = Arm("bm25", [Scored("a", 3.0), Scored("b", 2.9), Scored("c", 1.0)])
-        near = Arm("dense", [Scored("b", 0.9), Scored("d", 0.1)])
-        assert first_look([words, near]) == ["b", "a", "c", "d"]
+        words = ArmHits("bm25", [Scored("a", 3.0), Scored("b", 2.9), Scored("c", 1.0)])
+        near = ArmHits("dense", [Scored("b", 0.9), Scored("d", 0.1)])
+        assert list(fuse_arms([words, near])) == ["b", "a", "c", "d"]
 
 
 class TestRank:
@@ -60,10 +61,10 @@ class TestRank:
         assert keys == sorted(keys)
         for place, why in zip(places, ranking.explained(places), strict=True):
             assert math.isclose(sum(a.share for a in why), ranking.totals[place], abs_tol=1e-9)
-            for said in why:
-                values = arms[said.arm]
-                assert said.score == values[place]
-                assert said.rank == 1 + int((values > values[place]).sum())
+            for one in why:
+                values = arms[one.arm]
+                assert one.score == values[place]
+                assert one.rank == 1 + int((values > values[place]).sum())
 
     def test_scores_count_and_not_ranks_alone(self) -> None:
         """The lead of an arm's first hit is kept."""
@@ -100,30 +101,32 @@ async def graph() -> AsyncIterator[NetworkXGraph]:
     await store.close()
 
 
-class TestSpread:
+class TestReachFacts:
     async def test_near_facts_get_more(self, graph: NetworkXGraph) -> None:
-        reached = {one.fact_id: one for one in await spread(graph, ADA.tenant, {"a": 1.0})}
+        reached = {one.fact_id: one for one in await reach_facts(graph, ADA.tenant, {"a": 1.0})}
         assert reached["ab"].score > reached["bc"].score > 0
         assert "cd" not in reached, "it is three steps away"
         assert reached["ab"].via == ("a",)
         assert reached["bc"].via == ("a", "b")
 
     async def test_hubs_pass_on_little(self, graph: NetworkXGraph) -> None:
-        reached = {one.fact_id: one.score for one in await spread(graph, ADA.tenant, {"a": 1.0})}
+        reached = {
+            one.fact_id: one.score for one in await reach_facts(graph, ADA.tenant, {"a": 1.0})
+        }
         assert reached["bc"] > 5 * reached["h3"]
 
     async def test_between_two_seeds_is_more(self, graph: NetworkXGraph) -> None:
-        reached = await spread(graph, ADA.tenant, {"b": 1.0, "c": 1.0})
+        reached = await reach_facts(graph, ADA.tenant, {"b": 1.0, "c": 1.0})
         assert reached[0].fact_id == "bc"
         assert [one.score for one in reached] == sorted((o.score for o in reached), reverse=True)
 
     async def test_without_seeds_or_in_another_tenant_nothing(self, graph: NetworkXGraph) -> None:
-        assert await spread(graph, ADA.tenant, {}) == []
-        assert await spread(graph, ADA.tenant, {"nobody": 1.0}) == []
-        assert await spread(graph, Scope(user_id="eve").tenant, {"a": 1.0}) == []
+        assert await reach_facts(graph, ADA.tenant, {}) == []
+        assert await reach_facts(graph, ADA.tenant, {"nobody": 1.0}) == []
+        assert await reach_facts(graph, Scope(user_id="eve").tenant, {"a": 1.0}) == []
 
 
-class TestNearby:
+class TestCachedGraph:
     async def test_it_answers_as_the_graph_does_and_asks_once(self, graph: NetworkXGraph) -> None:
         asked: list[list[str]] = []
 
@@ -134,7 +137,7 @@ class TestNearby:
                 asked.append(list(entity_ids))
                 return await graph.expand(tenant, entity_ids, limit=limit)
 
-        near = Nearby(Counted())
+        near = CachedGraph(Counted())
         for names in (["a", "b"], ["b", "nobody"], ["a", "nobody"]):
             expected = await graph.expand(ADA.tenant, names, limit=5)
             assert await near.expand(ADA.tenant, names, limit=5) == expected
@@ -163,7 +166,7 @@ class TestNearby:
                 await go_on.wait()
                 return found
 
-        near = Nearby(Slow())
+        near = CachedGraph(Slow())
         for tenants in ({ADA.tenant}, None):
             go_on.clear()
             reading = asyncio.ensure_future(near.expand(ADA.tenant, ["a"], limit=50))
@@ -179,8 +182,8 @@ class TestNearby:
     async def test_it_holds_no_more_than_so_much(
         self, graph: NetworkXGraph, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("graphmem.retrieve.candidates.neighbourhood._MOST_LINKS", 20)
-        near = Nearby(graph)
+        monkeypatch.setattr("graphmem.retrieve.candidates.graph_cache._MOST_LINKS", 20)
+        near = CachedGraph(graph)
         for n in range(100):
             await near.expand(ADA.tenant, ["a", f"nobody{n}"], limit=50)
             assert sum(map(len, near._known.values())) <= 22

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from graphmem import Memory
-from graphmem.relation_types.wording import SpokenTypes
+from graphmem.relation_types.wording import BuiltInWording
 from graphmem.text import stem
 
 TEAM = [
@@ -28,8 +28,8 @@ TEAM = [
 @pytest.fixture(scope="module")
 def memory() -> Iterator[Memory]:
     with Memory("memory://", user_id="u") as made:
-        for day, (name, said) in enumerate(TEAM, start=1):
-            made.add([{"name": name, "content": said}], occurred_at=f"2024-09-{day:02}")
+        for day, (name, text) in enumerate(TEAM, start=1):
+            made.add([{"name": name, "content": text}], occurred_at=f"2024-09-{day:02}")
         yield made
 
 
@@ -71,10 +71,10 @@ def test_where_none_is_asked_for_there_is_none(memory: Memory, question: str) ->
 def test_what_more_is_asked_counts_against_it(memory: Memory) -> None:
     plain = memory.search("Where does Omar live?").hits[0]
     more = memory.search("Where does Omar live with his three green parrots?").hits
-    told = next(hit for hit in more if hit.id == plain.id)
+    again = next(hit for hit in more if hit.id == plain.id)
     share = {arm.arm: arm.score for arm in plain.arms}["relation"]
     assert share == 1.0
-    assert {arm.arm: arm.score for arm in told.arms}["relation"] < 0.1
+    assert {arm.arm: arm.score for arm in again.arms}["relation"] < 0.1
 
 
 def test_a_sister_is_no_brother() -> None:
@@ -108,7 +108,7 @@ def test_part_of_two_names_is_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("type", "word", "kind", "turned"),
+    ("type", "word", "kind", "inverted"),
     [
         ("managed_by", "manager", "of", True),
         ("managed_by", "boss", "of", True),
@@ -119,9 +119,9 @@ def test_part_of_two_names_is_nobody() -> None:
         ("flies_kites_with", "flies", "verb", False),
     ],
 )
-def test_how_words_speak_of_a_type(type: str, word: str, kind: str, turned: bool) -> None:
-    ways = SpokenTypes().ways(type)[stem(word)]
-    assert any(way.kind == kind and way.turned == turned for way in ways)
+def test_how_words_speak_of_a_type(type: str, word: str, kind: str, inverted: bool) -> None:
+    wordings = BuiltInWording().wordings(type)[stem(word)]
+    assert any(one.kind == kind and one.inverted == inverted for one in wordings)
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
 from graphmem.errors import BudgetExceeded
 from graphmem.model import HitKind
 from graphmem.ports.vectors import Only, Scored, Vector, VectorQuery, VectorStore
-from graphmem.retrieve.candidates.values import Question
-from graphmem.retrieve.rank.fuse import Arm, first_look
-from graphmem.retrieve.signals.words import Found
+from graphmem.retrieve.candidates.fuse_arms import ArmHits, fuse_arms
+from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.view import of_kind
 
 _log = logging.getLogger(__name__)
@@ -31,67 +30,75 @@ _ARM_OF = {
 
 
 @dataclass(frozen=True, slots=True)
-class Arms:
-    """What the vectors found: of each kind the candidates, roughly best first."""
+class StoreScores:
+    """What the store scored, by id: a fact (its own words), a turn with those beside it, or
+    (``session``) an episode. ``dense`` is of the text alone."""
 
-    candidates: Mapping[HitKind, Sequence[str]]
-    found: Found
-    past: Mapping[str, float]
+    bm25: Mapping[str, float] = field(default_factory=dict)
+    dense: Mapping[str, float] = field(default_factory=dict)
+    session: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VectorCandidates:
+    """What the vector store found: facts and turns by id, roughly best first."""
+
+    ids: Mapping[HitKind, Sequence[str]]
+    scores: StoreScores
+    ended: Mapping[str, float]
     """Facts that have ended and would be among the best, by how near to the best (0 to 1)."""
     reason: str | None = None
     """Why nothing was looked for by meaning, if so."""
 
 
-async def vector_arms(
-    vectors: VectorStore, embedder: CachedEmbedder, question: Question, *, left_out: Set[str]
-) -> Arms:
+async def find_by_vectors(
+    vectors: VectorStore, embedder: CachedEmbedder, query: SearchQuery, *, left_out: Set[str]
+) -> VectorCandidates:
     """All that the store is asked, in one call: facts and turns, by meaning and by words; the words
     around turns, and of whole sessions; and the best facts that have ended, for what the question
     would have found before it changed."""
-    dense, reason = await _meaning(embedder, question)
-    queries = _queries(question, dense)
+    dense, reason = await _embed(embedder, query)
+    queries = _queries(query, dense)
     answers = dict(zip(queries, await vectors.search(list(queries.values())), strict=True))
-    past = _among_the_best(answers.get("past", []), answers["fact words"])
-    answers |= {name: [] for name in queries if _ARM_OF.get(name) in left_out}
-
-    def scores(*names: str) -> dict[str, float]:
-        return {hit.id: hit.score for name in names for hit in answers.get(name, ())}
-
-    near = answers.get("turn near", [])[: question.depth]
-    turns = first_look([Arm("bm25", answers["window"]), Arm("dense", near)])
-    facts = [Arm("dense", answers.get("fact near", [])), Arm("bm25", answers["fact words"])]
-    return Arms(
-        {"turn": turns[: max(_TURNS, question.depth)], "fact": first_look(facts)},
-        Found(
-            bm25=scores("window", "fact words"),
-            dense=scores("turn near", "fact near"),
-            session=scores("session"),
+    ended = _among_the_best(answers.get("past", []), answers["fact words"])
+    found = {
+        name: [] if _ARM_OF.get(name) in left_out else answers.get(name, [])
+        for name in ("window", "session", "fact words", "turn near", "fact near")
+    }
+    turns = fuse_arms(
+        [ArmHits("bm25", found["window"]), ArmHits("dense", found["turn near"][: query.depth])]
+    )
+    facts = fuse_arms([ArmHits("dense", found["fact near"]), ArmHits("bm25", found["fact words"])])
+    return VectorCandidates(
+        {"turn": list(turns)[: max(_TURNS, query.depth)], "fact": list(facts)},
+        StoreScores(
+            bm25=dict([*found["window"], *found["fact words"]]),
+            dense=dict([*found["turn near"], *found["fact near"]]),
+            session=dict(found["session"]),
         ),
-        past,
+        ended,
         reason,
     )
 
 
-async def _meaning(
-    embedder: CachedEmbedder, question: Question
-) -> tuple[Vector | None, str | None]:
+async def _embed(embedder: CachedEmbedder, query: SearchQuery) -> tuple[Vector | None, str | None]:
     """The question's vector; none, and why, when no more may be spent on one."""
     try:
-        return await embedder.query(question.text), None
+        return await embedder.query(query.text), None
     except BudgetExceeded as error:
         _log.warning("searched by words alone: %s", error)
         return None, f"{error}; searched by words alone"
 
 
-def _queries(question: Question, dense: Vector | None) -> dict[str, VectorQuery]:
+def _queries(query: SearchQuery, dense: Vector | None) -> dict[str, VectorQuery]:
     """By name; those by meaning only where that is known."""
-    scope, depth, where = question.scope, question.depth, question.view.where
-    moment = stamp_or_none(question.view.moment)
+    scope, depth, where = query.scope, query.depth, query.view.where
+    moment = stamp_or_none(query.view.moment)
     # Sessions only tell about their turns, and so need not pass.
     only = Only(scope.tenant, scope.narrow_agent_id, scope.run_id, moment)
     only_facts = replace(only, where=of_kind(where, "fact"))
     only_turns = replace(only, where=of_kind(where, "turn"))
-    text = question.text
+    text = query.text
     windows, sessions = max(_WINDOWS, depth), max(_SESSIONS, depth)
     queries = {
         "window": VectorQuery("turns", only_turns, windows, text=text, around=True),

@@ -1,16 +1,107 @@
-"""Candidates as hits: with their source, and in words how they were reached."""
+"""The best candidates as hits: with their source, and in words how the graph led to them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from textwrap import shorten
 
-from graphmem.model import ArmScore, Fact, Hit, Scope, Source, Turn
+from graphmem.model import Fact, Hit, Scope, Turn
+from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.retrieve.candidates.candidate import first_source
+from graphmem.retrieve.narrow import fact_in_scope
+from graphmem.retrieve.rank.ranked import RankedCandidates
+from graphmem.retrieve.signals.facts import outdated_turns
+from graphmem.retrieve.signals.passages import linked_partners
 
 _BEGINNING = 60
 
 
-def path_in_words(fact: Fact, way: tuple[str, ...], names: Mapping[str, str]) -> str:
+async def make_hits(
+    ledger: LedgerView, ranked: RankedCandidates, places: Sequence[int]
+) -> tuple[Hit, ...]:
+    """The candidates at these places, in this order."""
+    inputs, ranking = ranked.inputs, ranked.ranking
+    paths = await _paths(ledger, ranked, places)
+    outdated = outdated_turns(inputs.ended)
+    hits: list[Hit] = []
+    for place, signals in zip(places, ranking.explained(places), strict=True):
+        id = inputs.ids[place]
+        hit = partial(
+            Hit,
+            id=id,
+            score=float(ranking.totals[place]),
+            rank=len(hits) + 1,
+            arms=signals,
+            path=paths.get(place),
+        )
+        if id in inputs.facts:
+            hits.append(_fact_hit(hit, inputs.facts[id], inputs.turns, ranked.query.scope))
+        else:
+            hits.append(_turn_hit(hit, inputs.turns[id], outdated.get(id)))
+    return tuple(hits)
+
+
+def _fact_hit(hit: Callable[..., Hit], fact: Fact, turns: Mapping[str, Turn], scope: Scope) -> Hit:
+    source = first_source(fact, scope)
+    turn = turns.get(source.turn_id or "") if source else None
+    return hit(
+        kind="fact",
+        text=fact.text,
+        episode_id=source.episode_id if source else None,
+        turn_id=turn.id if turn else None,
+        source_id=turn.source_id if turn else None,
+        speaker=turn.speaker if turn else None,
+        occurred_at=fact.stated_at,
+        fact=fact_in_scope(fact, scope) or fact,
+    )
+
+
+def _turn_hit(hit: Callable[..., Hit], turn: Turn, outdated: str | None) -> Hit:
+    return hit(
+        kind="turn",
+        text=turn.text,
+        episode_id=turn.episode_id,
+        turn_id=turn.id,
+        source_id=turn.source_id,
+        speaker=turn.speaker,
+        occurred_at=turn.occurred_at,
+        outdated=outdated,
+    )
+
+
+async def _paths(
+    ledger: LedgerView, ranked: RankedCandidates, places: Sequence[int]
+) -> dict[int, str]:
+    """By place how the graph led there: to a fact from what the question names, to a turn from
+    another that names the same."""
+    inputs, ranking = ranked.inputs, ranked.ranking
+    via = {fact.fact_id: fact.via for fact in inputs.reached if fact.via}
+    facts = {
+        place: inputs.facts[id] for place in places if (id := inputs.ids[place]) in inputs.facts
+    }
+    ways = {place: via[fact.id] for place, fact in facts.items() if fact.id in via}
+    linked = [place for place in places if ranking.signal("linked")[place] > 0]
+    bridges: Mapping[int, tuple[int, str]] = {}
+    if linked:
+        found = linked_partners(inputs, dict(zip(ranking.names, ranking.values, strict=True)))
+        bridges = {place: found[place] for place in linked if place in found}
+    named = {id for way in ways.values() for id in way}
+    named |= {id for place in ways for id in facts[place].entity_ids}
+    named |= {entity for _, entity in bridges.values()}
+    if not named:
+        return {}
+    query = EntityQuery(ranked.query.scope.tenant, ids=tuple(sorted(named)))
+    names = {entity.id: entity.name for entity in await ledger.entities(query)}
+    paths = {place: _path_of_fact(facts[place], way, names) for place, way in ways.items()}
+    for place, (partner, entity) in bridges.items():
+        turn = inputs.turns.get(inputs.ids[partner])
+        if turn is not None:
+            paths[place] = f"{_beginning(turn.text)} · {names.get(entity, '?')}"
+    return paths
+
+
+def _path_of_fact(fact: Fact, way: tuple[str, ...], names: Mapping[str, str]) -> str:
     steps = [names.get(id, "?") for id in way]
     if fact.subject_id and fact.object_id and fact.type:
         if way[-1] == fact.subject_id:
@@ -20,98 +111,6 @@ def path_in_words(fact: Fact, way: tuple[str, ...], names: Mapping[str, str]) ->
     return " ".join((" · ".join(steps[: len(way)]), *steps[len(way) :]))
 
 
-def beginning(text: str) -> str:
+def _beginning(text: str) -> str:
     """The first words of a text, on one line: enough to know it by."""
     return shorten(next(iter(text.strip().splitlines()), ""), _BEGINNING, placeholder="…")
-
-
-def first_source(fact: Fact, scope: Scope) -> Source | None:
-    """The first source, with a turn if there is one, inside what the search is narrowed to."""
-    agent, run, first = scope.narrow_agent_id, scope.run_id, None
-    for source in fact.sources:
-        if agent in (None, source.agent_id) and run in (None, source.run_id):
-            if source.turn_id:
-                return source
-            first = first or source
-    return first
-
-
-def first_turn(fact: Fact, scope: Scope) -> str | None:
-    source = first_source(fact, scope)
-    return source.turn_id if source else None
-
-
-def fact_hit(
-    fact: Fact,
-    source: Source | None,
-    turn: Turn | None,
-    arms: tuple[ArmScore, ...],
-    *,
-    score: float,
-    rank: int,
-    path: str | None,
-) -> Hit:
-    return Hit(
-        kind="fact",
-        id=fact.id,
-        text=fact.text,
-        score=score,
-        rank=rank,
-        arms=arms,
-        episode_id=source.episode_id if source else None,
-        turn_id=turn.id if turn else None,
-        source_id=turn.source_id if turn else None,
-        speaker=turn.speaker if turn else None,
-        occurred_at=fact.stated_at,
-        path=path,
-        fact=fact,
-    )
-
-
-def turn_hit(
-    turn: Turn,
-    arms: tuple[ArmScore, ...],
-    *,
-    score: float,
-    rank: int,
-    path: str | None,
-    outdated: str | None,
-) -> Hit:
-    return Hit(
-        kind="turn",
-        id=turn.id,
-        text=turn.text,
-        score=score,
-        rank=rank,
-        arms=arms,
-        episode_id=turn.episode_id,
-        turn_id=turn.id,
-        source_id=turn.source_id,
-        speaker=turn.speaker,
-        occurred_at=turn.occurred_at,
-        path=path,
-        outdated=outdated,
-    )
-
-
-def stating_turns(
-    facts: Mapping[str, Fact], turns: Mapping[str, Turn], seen: set[str]
-) -> dict[str, list[str]]:
-    """The turns that state each fact and may be shown: those that were found, and those of facts
-    from one episode alone, which is then inside the scope and has not expired, as the fact has
-    not. A fact that says all of its turn (no inference) needs no turn beside it."""
-    return {
-        fact.id: [
-            turn_id
-            for turn_id in (source.turn_id for source in fact.sources if source.turn_id)
-            if turn_id in turns
-            and (
-                turns[turn_id].episode_id in seen
-                or (
-                    turns[turn_id].text not in fact.text
-                    and len({source.episode_id for source in fact.sources}) == 1
-                )
-            )
-        ]
-        for fact in facts.values()
-    }

@@ -9,7 +9,7 @@ from graphmem.filters import FIELDS, Test, Where, tests
 from graphmem.filters.tree import at_time, changed
 from graphmem.model import Scope
 from graphmem.ports.ledger import LedgerView
-from graphmem.retrieve.question.names import called, called_in_part
+from graphmem.retrieve.question.names import entities_named, entities_partly_named
 from graphmem.retrieve.relationships.unknown_names import no_entity
 
 _NAMED = frozenset(field.name for field in FIELDS["facts"].values() if field.holds == "name")
@@ -36,7 +36,7 @@ async def resolved(where: Where, ledger: LedgerView, scope: Scope, now: datetime
 
 
 async def _ids(ledger: LedgerView, scope: Scope, name_or_id: str) -> list[str]:
-    found = await called(ledger, scope, name_or_id) or await called_in_part(
+    found = await entities_named(ledger, scope, name_or_id) or await entities_partly_named(
         ledger, scope, name_or_id
     )
     if not found:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 
-from graphmem.retrieve.signals.reading import STOP_WORDS
+from graphmem.retrieve.question.stop_words import STOP_WORDS
 from graphmem.text import words
 
 _MONTHS = [
@@ -38,9 +38,10 @@ _AMOUNT = re.compile(r"\bhow (?:many|much|long|old|often|far)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedQuestion:
     """A question taken apart. ``content`` are its words without stop words, in order, once each."""
 
+    text: str
     content: tuple[str, ...]
     sequence: tuple[str, ...]
     """The same with repeats: neighbours here are pairs that a text may have too."""
@@ -76,35 +77,36 @@ class Asked:
         return float(at is not None and at.year in self.years)
 
 
-def take_apart(text: str, now: datetime | None = None) -> Asked:
+def parse_question(text: str, now: datetime | None = None) -> ParsedQuestion:
     """A question taken apart; with ``now`` it is known which summer is the last one."""
     parts = words(text)
     sequence = tuple(word for word in parts if word not in STOP_WORDS)
-    first, said, lower = (parts or [""])[0], set(parts), text.lower()
-    months = {at for at, name in enumerate(_MONTHS, start=1) if name in said}
-    if "may" in said and not re.search(r"\bMay\b", text[1:]):
+    first, used, lower = (parts or [""])[0], set(parts), text.lower()
+    months = {at for at, name in enumerate(_MONTHS, start=1) if name in used}
+    if "may" in used and not re.search(r"\bMay\b", text[1:]):
         months.discard(5)  # the verb
     for season, inside in _SEASONS.items():
-        if season in said:
+        if season in used:
             months.update(inside)
     years = {int(year) for year in _YEAR.findall(text)}
     days = _days_named(lower)
     months |= {month for month, _ in days}
     if now is not None and now.year not in {MINYEAR, MAXYEAR}:
-        for more_months, more_years in _relative(lower, said, now):
+        for more_months, more_years in _relative(lower, used, now):
             months |= more_months
             years |= more_years
         for word, ago in _DAYS.items():
-            if word in said:
+            if word in used:
                 then = now - timedelta(days=ago)
                 days.add((then.month, then.day))
     event, side = _event(parts)
-    return Asked(
+    return ParsedQuestion(
+        text=text,
         content=tuple(dict.fromkeys(sequence)),
         sequence=sequence,
         words=tuple(parts),
-        who_or_where=first in {"who", "where", "which"} or bool({"who", "where"} & said),
-        when=bool({"when", "date"} & said) or "how long" in lower or "what day" in lower,
+        who_or_where=first in {"who", "where", "which"} or bool({"who", "where"} & used),
+        when=bool({"when", "date"} & used) or "how long" in lower or "what day" in lower,
         how_many=_AMOUNT.search(lower) is not None,
         months=frozenset(months),
         years=frozenset(years),
@@ -133,11 +135,11 @@ def _days_named(lower: str) -> set[tuple[int, int]]:
 
 
 def _relative(
-    lower: str, said: Collection[str], now: datetime
+    lower: str, used: Collection[str], now: datetime
 ) -> Iterator[tuple[set[int], set[int]]]:
-    """The months and years of each time that is told from now on."""
+    """The months and years of each time that is given from now on."""
     for word, days in _DAYS.items():
-        if word in said:
+        if word in used:
             yield _days_off(now, -days)
     for which, span in _RELATIVE.findall(lower):
         step = {"last": -1, "this": 0, "next": 1}[which]
@@ -170,9 +172,3 @@ def _occurrence(span: tuple[int, ...], step: int, now: datetime) -> tuple[set[in
     on = now.month in span
     end += {-1: -1, 0: 0 if on or now.month < first else -1, 1: 1 if on else 0}[step]
     return set(span), set(range(end - begins, end + 1))
-
-
-def speakers_named(asked: Collection[str], speakers: Collection[str]) -> set[str]:
-    """The speakers of whom a word of the name is among these words."""
-    said = set(asked)
-    return {speaker for speaker in speakers if said.intersection(words(speaker))}

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
-from graphmem.errors import BadModelOutput
+from graphmem.errors import BadModelOutput, ModelError
 from graphmem.ports.llm import LLM, Completion, Prompt
-from graphmem.retrieve.rank.fuse import Ranking
-from graphmem.retrieve.signals.words import Row
+from graphmem.ports.reranker import Reranker
+from graphmem.retrieve.candidates.candidate import Candidate
+from graphmem.retrieve.rank.ranked import RankedCandidates
+from graphmem.retrieve.rank.ranking import Ranking
+
+_log = logging.getLogger(__name__)
 
 _LONGEST = 600  # characters of a text that a chat model is shown
 _TOP = 10.0
@@ -69,6 +75,24 @@ class ModelReranker:
         return [min(1.0, max(0.0, score / _TOP)) for score in scores]
 
 
+async def rerank(
+    reranker: Reranker, ranked: RankedCandidates, places: Sequence[int], count: int
+) -> tuple[RankedCandidates, list[int]]:
+    """The best ``count`` of these places as a reranker orders them; as they were, with the reason,
+    when it cannot be asked."""
+    first, rest = list(places[:count]), places[count:]
+    texts = [text_for_reranker(ranked.inputs.candidates[place]) for place in first]
+    query = ranked.query
+    try:
+        scores = await reranker.scores(query.text, texts, tenant=query.scope.tenant)
+    except ModelError as error:
+        _log.warning("hits stay as they were: %s", error)
+        reason = f"{error}; the hits are in the order that they had without it"
+        return replace(ranked, reason=reason), list(places)
+    ranking, first = reordered(ranked.ranking, first, scores)
+    return replace(ranked, ranking=ranking), [*first, *rest]
+
+
 def reordered(
     ranking: Ranking, places: Sequence[int], scores: Sequence[float]
 ) -> tuple[Ranking, list[int]]:
@@ -79,14 +103,15 @@ def reordered(
     low = min(before.values())
     span = max(before.values()) - low or 1.0
     shares = {place: low + span * score - before[place] for place, score in worth.items()}
-    moved = ranking.moved("reranker", worth, shares)
-    return moved, sorted(places, key=lambda place: -worth[place])
+    return ranking.with_signal("reranker", worth, shares), sorted(
+        places, key=lambda place: -worth[place]
+    )
 
 
-def as_read(row: Row) -> str:
-    """A candidate as a reranker reads it: who said it and when belong to what it says."""
-    turn = row.read.turn
+def text_for_reranker(candidate: Candidate) -> str:
+    """A candidate as a reranker reads it: with who said it and when."""
+    turn = candidate.text.turn
     if turn is None:
-        return row.read.text
-    said = f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
-    return f"{said} ({turn.occurred_at.date()})" if turn.occurred_at else said
+        return candidate.text.text
+    text = f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
+    return f"{text} ({turn.occurred_at.date()})" if turn.occurred_at else text

@@ -17,7 +17,7 @@ from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Su
 from graphmem.ports.graph import GraphStore, Link
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.retrieve.narrow import facts_in_scope
-from graphmem.retrieve.question.names import called, called_in_part
+from graphmem.retrieve.question.names import entities_named, entities_partly_named
 from graphmem.retrieve.relationships.paths import Route, Walk
 from graphmem.retrieve.relationships.unknown_names import no_entity
 from graphmem.retrieve.view import View, since
@@ -38,10 +38,10 @@ class Relate:
     async def entity(self, scope: Scope, name_or_id: str, *, whole: bool = False) -> Entity:
         """By id, then by name or alias; of homonyms the one that was known first. Unless it must be
         the ``whole`` name: by a given name or surname that only one has."""
-        found = await called(self._ledger, scope, name_or_id)
+        found = await entities_named(self._ledger, scope, name_or_id)
         if found:
             return found[0]
-        in_part = [] if whole else await called_in_part(self._ledger, scope, name_or_id)
+        in_part = [] if whole else await entities_partly_named(self._ledger, scope, name_or_id)
         if len(in_part) == 1:
             return in_part[0]
         raise await no_entity(self._ledger, scope.tenant, name_or_id)

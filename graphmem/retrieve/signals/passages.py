@@ -1,17 +1,15 @@
-"""Which texts answer a question together: arms of the graph over turns and facts.
+"""Signals of passages that answer a question together: found over what both name.
 
 A question that takes two steps is answered by two texts that name the same: each covers some of its
 words, and both together cover more than any other two do. ``linked`` is what a text covers with its
 best partner. ``spread`` starts at the facts of the best pairs and at what the question names, and
-follows the graph on from there.
-``named`` are texts about what the question names.
+follows the graph on from there. ``named`` are texts about what the question names.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from math import log
 
@@ -20,12 +18,11 @@ from numpy.typing import NDArray
 
 from graphmem.model import Fact
 from graphmem.ports.ledger import Mentions
-from graphmem.retrieve.signals.links import FACT_HUB, HUB, Links
-from graphmem.retrieve.signals.pagerank import pagerank
-from graphmem.retrieve.signals.reading import Read
-from graphmem.retrieve.signals.words import Row, rarity
-
-Numbers = NDArray[np.float32]
+from graphmem.retrieve.candidates.neighbourhood import FACT_HUB, HUB
+from graphmem.retrieve.candidates.text_analysis import AnalysedText
+from graphmem.retrieve.pagerank import pagerank
+from graphmem.retrieve.question.names import written_as_names
+from graphmem.retrieve.signals.inputs import Column, Columns, SignalInputs
 
 _BEST = 30  # texts that are looked at for partners
 _DENSE = 0.4  # nearness as a whole against words, when texts are chosen to look at
@@ -39,121 +36,102 @@ _SHARPLY = 4  # the power by which lesser pairs of facts start with less
 _TURNS = 30  # the best turns, with which spreading starts too
 _TURNS_WEIGH = 0.01  # against the best pair of facts
 _LONG = 25  # words, stop words not counted, from which on a text is prose
+_DAMPING = 0.7
 _DECADES = 2.0  # of PageRank that are told apart
 _LITTLE, _ENOUGH = 0.25, 0.45
 """Facts that cover less of the question say nothing of where to go on from; more, all."""
 _BY_NAME = 0.4  # of that trust, when only a name says where to start
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The candidates: turns and then ``facts`` as ``rows``; how ``near`` they are to each word that
-    is asked for; how near the store found some of them (``dense``); and their ``links``."""
-
-    rows: Sequence[Row]
-    facts: Mapping[str, Fact]
-    near: Numbers
-    dense: Mapping[str, float]
-    links: Links
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """``columns`` by arm: one value a row. ``partners`` has for each row of a found pair the other
-    row and the entity that links them."""
-
-    columns: Mapping[str, Numbers]
-    partners: Mapping[int, tuple[int, str]]
-
-
-def together(question: Sequence[str], pool: Pool, measured: Mapping[str, Numbers]) -> Together:
-    """What the arms say; ``question`` is in all its words, ``measured`` what the signals say."""
-    reads = [row.read if row.read.turn else None for row in pool.rows]
-    written = prose(reads)
-    if not written.any():
-        nothing = np.zeros(len(pool.rows), dtype=np.float32)
-        return Together({"named": nothing, "linked": nothing, "spread": nothing}, {})
-    named, rare = _named(question, pool.rows), rarity(pool.near)
-    covers = pool.near * (rare / max(float(rare.sum()), 1e-9)).astype(np.float32)
-    likely = _first(measured) + _NAMED * named
-    linked, partners = _linked(pool, covers, likely)
+def measure_passages(inputs: SignalInputs, measured: Columns) -> Columns:
+    """``named``, ``linked`` and ``spread``: 0 for whatever is no passage."""
+    candidates = inputs.candidates
+    passages = passages_among([c.text if c.text.turn else None for c in candidates])
+    if not passages.any():
+        return dict.fromkeys(("named", "linked", "spread"), np.zeros(len(candidates), np.float32))
+    named = _named(inputs)
+    covers, likely = _covered(inputs), _first_sight(measured) + _NAMED * named
+    linked, _ = _linked(inputs, covers, likely)
     # What is usual for passages here says nothing, beside turns of conversations least of all.
-    linked = np.maximum(linked - np.float32(np.median(linked[written])), 0) * written
-    spread = _spread(pool, covers, likely) * written
-    return Together({"named": named * written, "linked": linked, "spread": spread}, partners)
+    linked = np.maximum(linked - np.float32(np.median(linked[passages])), 0)
+    spread = _spread(inputs, covers, likely)
+    return {"named": named * passages, "linked": linked * passages, "spread": spread * passages}
 
 
-def prose(reads: Sequence[Read | None]) -> NDArray[np.bool_]:
+def linked_partners(inputs: SignalInputs, measured: Columns) -> dict[int, tuple[int, str]]:
+    """For each candidate with a partner (``linked``) its place, and the entity that both name."""
+    likely = _first_sight(measured) + _NAMED * _named(inputs)
+    return _linked(inputs, _covered(inputs), likely)[1]
+
+
+def passages_among(texts: Sequence[AnalysedText | None]) -> NDArray[np.bool_]:
     """Which of these turns are passages: by one voice alone in their episode, with a title or long.
 
-    In conversations and short notes what is named hardly ever links what is said: there these arms
-    cost more than they bring (measured on LoCoMo). Facts are no passages: what they are from is.
+    In conversations and short notes what is named hardly ever links what is said: there these
+    signals cost more than they bring (measured on LoCoMo). Facts are no passages: what they are
+    from is.
     """
-    likely = np.zeros(len(reads), dtype=np.bool_)
-    for place, read in enumerate(reads):
-        if read is not None and read.turn is not None:
-            likely[place] = len(read.words) > _LONG or bool(read.title)
+    likely = np.array(
+        [bool(t and t.turn and (len(t.words) > _LONG or t.title)) for t in texts], dtype=np.bool_
+    )
     if not likely.any():
         return likely
-    turns = [read.turn if read is not None else None for read in reads]
+    turns = [text.turn if text is not None else None for text in texts]
     voices: dict[str, set[str | None]] = {}
     for turn in turns:
         if turn is not None:
             voices.setdefault(turn.episode_id, set()).add(turn.speaker)
     alone = [turn is not None and len(voices[turn.episode_id]) == 1 for turn in turns]
-    written: NDArray[np.bool_] = likely & alone
-    return written
+    passages: NDArray[np.bool_] = likely & alone
+    return passages
 
 
-def _first(columns: Mapping[str, Numbers]) -> Numbers:
-    """How good each row is at first sight, by its words and its meaning as a whole: 0 to 1."""
-    first: Numbers = columns["bm25"] + np.float32(_DENSE) * columns["dense"]
+def _covered(inputs: SignalInputs) -> NDArray[np.float32]:
+    """For each word that is asked for (rows) and each candidate, what share of the question it
+    covers by that word."""
+    rare = inputs.rarity
+    share: NDArray[np.float32] = (rare / max(float(rare.sum()), 1e-9)).astype(np.float32)
+    return inputs.likeness * share
+
+
+def _first_sight(measured: Columns) -> Column:
+    """How good each candidate is at first sight, by its words and its meaning as a whole: 0 to
+    1."""
+    first: Column = measured["bm25"] + np.float32(_DENSE) * measured["dense"]
     first /= np.float32(max(float(first.max(initial=0)), 1e-9))
     return first
 
 
-def _named(question: Sequence[str], rows: Sequence[Row]) -> Numbers:
+def _named(inputs: SignalInputs) -> Column:
     """Texts whose title is in the question, the longest first; namesakes share."""
-    asked = f" {' '.join(question)} "
-    titles = Counter(row.read.title for row in rows if row.read.title)
+    asked = f" {' '.join(inputs.question.words)} "
+    titles = Counter(text.title for text in inputs.texts if text.title)
     found: dict[str, float] = {}
     for title in sorted(titles, key=lambda title: (-len(title), title)):
         if f" {title} " in asked:
             asked = asked.replace(f" {title} ", " · ")
             found[title] = titles[title] ** -0.5
-    return np.array([found.get(row.read.title, 0.0) for row in rows], dtype=np.float32)
-
-
-def holders(rows: Sequence[Row], links: Links) -> dict[str, list[int]]:
-    """By entity the turns (as rows) that name it, of entities that link: no hubs, and not what only
-    one of them names."""
-    places = {row.id: n for n, row in enumerate(rows)}
-    found = {
-        entity: [places[turn] for turn in turns if turn in places]
-        for entity, turns in links.mentions.turns.items()
-        if 1 < len(turns) <= HUB
-    }
-    return {entity: held for entity, held in found.items() if len(held) > 1}
+    return np.array([found.get(text.title, 0.0) for text in inputs.texts], dtype=np.float32)
 
 
 def _linked(
-    pool: Pool, covers: Numbers, first: Numbers
-) -> tuple[Numbers, dict[int, tuple[int, str]]]:
-    """What of the question each row covers with its best partner, and who that is."""
-    rows, links = pool.rows, pool.links
-    linked = np.zeros(len(rows), dtype=np.float32)
-    chosen = set(np.argsort(-first, kind="stable")[:_BEST].tolist())
+    inputs: SignalInputs, covers: NDArray[np.float32], likely: Column
+) -> tuple[Column, dict[int, tuple[int, str]]]:
+    """What of the question each candidate covers with its best partner, and who that is."""
+    texts, around = inputs.texts, inputs.neighbourhood
+    linked = np.zeros(len(texts), dtype=np.float32)
+    chosen = set(np.argsort(-likely, kind="stable")[:_BEST].tolist())
     pairs: list[tuple[int, int]] = []
     entities: list[str] = []
     less: list[float] = []
-    for entity, held in holders(rows, links).items():
-        common = _COMMON * log(len(links.mentions.turns[entity]))
-        keys = links.keys.get(entity, frozenset())
-        about = {n: common - _ABOUT * (rows[n].read.title in keys) for n in held}
-        for one in chosen.intersection(held):
-            pairs += [(one, other) for other in held if other != one]
-            less += [about[other] for other in held if other != one]
-            entities += [entity] * (len(held) - 1)
+    for entity, turns in around.linking_entities(inputs.ids).items():
+        common = _COMMON * log(len(around.mentions.turns[entity]))
+        names = around.names.get(entity, frozenset())
+        about = {n: common - _ABOUT * (texts[n].title in names) for n in turns}
+        for one in chosen.intersection(turns):
+            pairs += [(one, other) for other in turns if other != one]
+            less += [about[other] for other in turns if other != one]
+            entities += [entity] * (len(turns) - 1)
     if not pairs:
         return linked, {}
     ones, others = np.array(pairs, dtype=np.intp).T
@@ -165,111 +143,113 @@ def _linked(
     best = order[places]
     linked[found] = np.maximum(0.0, worth[best % len(worth)])
     partners = {
-        int(row): (int(theirs[at]), entities[at % len(worth)])
-        for row, at in zip(found, best, strict=True)
-        if linked[row] > 0
+        int(place): (int(theirs[at]), entities[at % len(worth)])
+        for place, at in zip(found, best, strict=True)
+        if linked[place] > 0
     }
     return linked, partners
 
 
-def _spread(pool: Pool, covers: Numbers, first: Numbers) -> Numbers:
+def _spread(inputs: SignalInputs, covers: NDArray[np.float32], likely: Column) -> Column:
     """How much of what starts at the best pairs of facts, and at the names that are asked about,
     reaches each turn, on a logarithmic scale; nothing when there is neither a name nor two facts
     that cover enough of the question."""
-    rows, known = pool.rows, pool.links.mentions
-    pairs = _fact_pairs(pool, covers)
+    ids, mentions = inputs.ids, inputs.neighbourhood.mentions
+    pairs = _fact_pairs(inputs, covers)
     trust = (max((cover for cover, *_ in pairs), default=0.0) - _LITTLE) / (_ENOUGH - _LITTLE)
-    seeds = _seeds(pairs, known) if trust > 0 else {}
-    names = {id: len(known.turns.get(id, ())) for id in sorted(pool.links.seeds)}
-    for name, count in names.items():
+    start = _start(pairs, mentions) if trust > 0 else {}
+    for name in sorted(written_as_names(inputs.question.text, inputs.seeds)):
+        count = len(mentions.turns.get(name, ()))
         if 0 < count <= HUB:
-            seeds[name] = seeds.get(name, 0.0) + 1 / count
+            start[name] = start.get(name, 0.0) + 1 / count
             trust = max(trust, _BY_NAME)
-    if not seeds:
-        return np.zeros(len(rows), dtype=np.float32)
-    turns = {row.id: n for n, row in enumerate(rows) if row.id not in pool.facts}
-    best = sorted(turns, key=lambda id: (-first[turns[id]], id))[:_TURNS]
-    edges = _edges(pool, turns, best, seeds)
-    degrees = {one: len(held) + len(known.facts.get(one, ())) for one, held in known.turns.items()}
-    top = max(float(first.max(initial=0)), 1e-9)
-    seeds |= {turn: _TURNS_WEIGH * float(first[turns[turn]]) / top for turn in best}
-    reached = pagerank(edges, seeds, degrees)
-    found = np.array([reached.get(row.id, 0.0) if row.id in turns else 0.0 for row in rows])
+    if not start:
+        return np.zeros(len(ids), dtype=np.float32)
+    turns = {id: n for n, id in enumerate(ids) if id not in inputs.facts}
+    best = sorted(turns, key=lambda id: (-likely[turns[id]], id))[:_TURNS]
+    edges = _edges(inputs, turns, best, start)
+    degrees = {
+        entity: len(named) + len(mentions.facts.get(entity, ()))
+        for entity, named in mentions.turns.items()
+    }
+    top = max(float(likely.max(initial=0)), 1e-9)
+    start |= {turn: _TURNS_WEIGH * float(likely[turns[turn]]) / top for turn in best}
+    reached = pagerank(edges, start, damping=_DAMPING, degrees=degrees)
+    found = np.array([reached.get(id, 0.0) if id in turns else 0.0 for id in ids])
     scale = np.log10(np.maximum(found / max(float(found.max(initial=0)), 1e-12), 1e-9))
-    spread: Numbers = min(1.0, trust) * np.maximum(0.0, 1 + scale / _DECADES).astype(np.float32)
+    spread: Column = min(1.0, trust) * np.maximum(0.0, 1 + scale / _DECADES).astype(np.float32)
     return spread
 
 
 def _edges(
-    pool: Pool, turns: Mapping[str, int], best: Sequence[str], seeds: Mapping[str, float]
+    inputs: SignalInputs, turns: Collection[str], best: Sequence[str], start: Mapping[str, float]
 ) -> list[tuple[str, str]]:
-    """Who is named where, of the best turns, of those that name a seed, and of what more than one
-    turn names; and which entities a seed shares a fact with."""
-    known = pool.links.mentions
-    near = {turn for entity in seeds for turn in known.turns.get(entity, ())} | {*best}
+    """Who is named where, of the best turns, of those that name an entity of the start, and of what
+    more than one turn names; and which entities share a fact with one of the start."""
+    mentions = inputs.neighbourhood.mentions
+    near = {turn for entity in start for turn in mentions.turns.get(entity, ())} | {*best}
     found = {
-        (turn, one): None for turn in turns if turn in near for one in known.entities.get(turn, ())
+        (turn, entity): None
+        for turn in turns
+        if turn in near
+        for entity in mentions.entities.get(turn, ())
     }
-    for entity, held in known.turns.items():
-        if len(held) <= HUB and (len(held) > 1 or entity in seeds):
-            found |= {(turn, entity): None for turn in held if turn in turns}
+    for entity, named in mentions.turns.items():
+        if len(named) <= HUB and (len(named) > 1 or entity in start):
+            found |= {(turn, entity): None for turn in named if turn in turns}
     between = [
         ends
-        for fact in pool.facts.values()
-        if not seeds.keys().isdisjoint(fact.entity_ids)
+        for fact in inputs.facts.values()
+        if not start.keys().isdisjoint(fact.entity_ids)
         for ends in combinations(fact.entity_ids, 2)
     ]
     return [*found, *between]
 
 
-def _seeds(
-    pairs: Sequence[tuple[float, float, tuple[Fact, Fact]]], known: Mentions
+def _start(
+    pairs: Sequence[tuple[float, float, tuple[Fact, Fact]]], mentions: Mentions
 ) -> dict[str, float]:
     """Entities of the best pairs, the rarer the more; the most is 1."""
     best = max(worth for _, worth, _ in pairs)
-    seeds: dict[str, float] = {}
+    start: dict[str, float] = {}
     for _, worth, pair in pairs:
         for entity in (id for fact in pair for id in fact.entity_ids):
-            share = max(0.0, worth / best) ** _SHARPLY / max(1, len(known.turns.get(entity, ())))
-            seeds[entity] = seeds.get(entity, 0.0) + share
-    highest = max(seeds.values(), default=0.0)
-    return {entity: share / highest for entity, share in seeds.items()} if highest > 0 else {}
+            named = max(1, len(mentions.turns.get(entity, ())))
+            share = max(0.0, worth / best) ** _SHARPLY / named
+            start[entity] = start.get(entity, 0.0) + share
+    highest = max(start.values(), default=0.0)
+    return {entity: share / highest for entity, share in start.items()} if highest > 0 else {}
 
 
-def _fact_pairs(pool: Pool, covers: Numbers) -> list[tuple[float, float, tuple[Fact, Fact]]]:
+def _fact_pairs(
+    inputs: SignalInputs, covers: NDArray[np.float32]
+) -> list[tuple[float, float, tuple[Fact, Fact]]]:
     """The best pairs of facts about the same: what they cover, what they are worth, they. A fact is
     a pair with itself."""
-    rows, facts, dense = pool.rows, pool.facts, pool.dense
-    here = [n for n, row in enumerate(rows) if row.id in facts and facts[row.id].entity_ids]
-    if not here:
+    ids, facts, dense = inputs.ids, inputs.facts, inputs.scores.dense
+    places = [n for n, id in enumerate(ids) if id in facts and facts[id].entity_ids]
+    if not places:
         return []
-    low = min((dense[rows[n].id] for n in here if rows[n].id in dense), default=0.0)
-    near = {n: dense.get(rows[n].id, low) for n in here}
+    low = min((dense[ids[n]] for n in places if ids[n] in dense), default=0.0)
+    near = {n: dense.get(ids[n], low) for n in places}
     own = covers.sum(axis=0)
     by_entity: dict[str, list[int]] = {}
-    for n in here:
-        for entity in facts[rows[n].id].entity_ids:
+    for n in places:
+        for entity in facts[ids[n]].entity_ids:
             by_entity.setdefault(entity, []).append(n)
-    chosen = sorted(here, key=lambda n: (-own[n] - _DENSE * near[n], n))[:_FACTS]
+    chosen = sorted(places, key=lambda n: (-own[n] - _DENSE * near[n], n))[:_FACTS]
     found = {
         (min(one, other), max(one, other)): None
         for one in chosen
-        for entity in facts[rows[one].id].entity_ids
-        if len(pool.links.mentions.facts.get(entity, ())) <= FACT_HUB
+        for entity in facts[ids[one]].entity_ids
+        if len(inputs.neighbourhood.mentions.facts.get(entity, ())) <= FACT_HUB
         for other in by_entity[entity]
     }
     if not found:
         return []
     ones, others = np.array(list(found), dtype=np.intp).T
     cover = np.maximum(covers[:, ones], covers[:, others]).sum(axis=0)
-    nearness = np.array([near[a] + near[b] for a, b in found])
-    worth = cover + _NEAR * nearness
+    worth = cover + _NEAR * np.array([near[a] + near[b] for a, b in found])
     best = np.argsort(-worth, kind="stable")[:_PAIRS].tolist()
-    return [
-        (
-            float(cover[at]),
-            float(worth[at]),
-            (facts[rows[ones[at]].id], facts[rows[others[at]].id]),
-        )
-        for at in best
-    ]
+    pair = [(facts[ids[one]], facts[ids[other]]) for one, other in zip(ones, others, strict=True)]
+    return [(float(cover[at]), float(worth[at]), pair[at]) for at in best]

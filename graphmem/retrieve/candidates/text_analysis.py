@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.word_vectors import WordVectors
+from graphmem.retrieve.question.stop_words import STOP_WORDS
 from graphmem.text import heading, name_key, words
 
 AROUND = 2
@@ -26,18 +27,6 @@ _LONGEST = 400  # words of one text that are looked at
 _NOTHING = 0
 """The word that stands first in every text, near to none."""
 
-STOP_WORDS = frozenset({
-    "a", "an", "the", "i", "you", "he", "she", "it", "we", "they", "me", "him", "her", "us",
-    "them", "my", "your", "his", "its", "our", "their", "is", "are", "was", "were", "be", "been",
-    "being", "am", "do", "does", "did", "done", "doing", "have", "has", "had", "having", "what",
-    "when", "where", "who", "whom", "whose", "which", "why", "how", "will", "would", "can",
-    "could", "should", "shall", "may", "might", "must", "to", "of", "in", "on", "at", "for",
-    "from", "by", "with", "about", "as", "into", "than", "then", "that", "this", "these", "those",
-    "and", "or", "but", "not", "no", "if", "so", "because", "there", "here", "up", "out", "off",
-    "over", "under", "again", "just", "very", "too", "also", "any", "some", "all", "both", "each",
-    "few", "more", "most", "other", "such", "only", "own", "same", "s", "t", "i'm", "i've",
-    "i'll", "i'd", "it's", "that's", "don't", "didn't",
-})  # fmt: skip
 _TIME = re.compile(
     r"\b(yesterday|today|tonight|tomorrow|last|next|ago|weeks?|weekend|months?|years?|morning|"
     r"evening|night|(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|"
@@ -54,7 +43,7 @@ _MOST_NAMES = 3
 _FULL = 40  # words from which on a text is no longer short
 
 
-class Read:
+class AnalysedText:
     """A text as ranking needs it. ``words`` are rows of the vocabulary, in order, without stop
     words; the first is always :data:`_NOTHING`. What only some questions ask for is looked for
     when one does."""
@@ -125,16 +114,16 @@ class Vocabulary:
         return np.array([_NOTHING, *(self._index[word] for word in text)], dtype=np.int32)
 
 
-class Reader:
-    """Reads turns and facts, and remembers."""
+class TextAnalyser:
+    """Analyses turns and facts, and remembers them."""
 
     def __init__(self, ledger: LedgerView, source: WordVectors) -> None:
         self._ledger = ledger
         self.vocabulary = Vocabulary(source)
-        self._turns: dict[tuple[str, str], Read] = {}
-        self._places: dict[tuple[str, int], Read] = {}
+        self._turns: dict[tuple[str, str], AnalysedText] = {}
+        self._places: dict[tuple[str, int], AnalysedText] = {}
         self._centred: set[tuple[str, str]] = set()
-        self._facts: dict[tuple[str, int], Read] = {}
+        self._facts: dict[tuple[str, int], AnalysedText] = {}
 
     @property
     def full(self) -> bool:
@@ -142,7 +131,7 @@ class Reader:
         read = len(self._turns) + len(self._facts)
         return read > _MOST_READ or len(self.vocabulary) > _MOST_WORDS
 
-    async def turns(self, tenant: str, ids: Sequence[str]) -> list[Read]:
+    async def turns(self, tenant: str, ids: Sequence[str]) -> list[AnalysedText]:
         """These turns and those up to :data:`AROUND` beside them, in order inside an episode."""
         await self.read(tenant, ids)
         return self._with_neighbours(
@@ -150,19 +139,19 @@ class Reader:
         )
 
     async def read(self, tenant: str, ids: Iterable[str]) -> None:
-        """Read what :meth:`turns` will be asked for, all in one call."""
+        """AnalysedText what :meth:`turns` will be asked for, all in one call."""
         while missing := [id for id in ids if (tenant, id) not in self._centred]:
             found = await self._ledger.turns(tenant, missing, around=AROUND)
             new = [turn for turn in found if (tenant, turn.id) not in self._turns]
             split = [content_words(turn.text) for turn in new]
             await self.vocabulary.learn(split)
             for turn, text in zip(new, split, strict=True):
-                read = Read(turn.text, self.vocabulary.rows(text), turn)
+                read = AnalysedText(turn.text, self.vocabulary.rows(text), turn)
                 self._turns[tenant, turn.id] = self._places[turn.episode_id, turn.ordinal] = read
             self._centred.update((tenant, id) for id in missing)
 
-    def _with_neighbours(self, centres: Sequence[Read]) -> list[Read]:
-        places: dict[tuple[str, int], Read] = {}
+    def _with_neighbours(self, centres: Sequence[AnalysedText]) -> list[AnalysedText]:
+        places: dict[tuple[str, int], AnalysedText] = {}
         for read in centres:
             if read.turn is None:
                 continue
@@ -173,7 +162,9 @@ class Reader:
                     places[episode, at] = near
         return [places[place] for place in sorted(places)]
 
-    async def facts(self, facts: Sequence[Fact], turns: Iterable[Read] = ()) -> list[Read]:
+    async def facts(
+        self, facts: Sequence[Fact], turns: Iterable[AnalysedText] = ()
+    ) -> list[AnalysedText]:
         """``turns`` have been read; a fact that was told in just these words need not be."""
         new = [fact for fact in facts if (fact.id, fact.version) not in self._facts]
         words = {read.text: read.words for read in turns} if new else {}
@@ -181,7 +172,7 @@ class Reader:
         await self.vocabulary.learn(split.values())
         words |= {text: self.vocabulary.rows(found) for text, found in split.items()}
         for fact in new:
-            self._facts[fact.id, fact.version] = Read(fact.text, words[fact.text], None)
+            self._facts[fact.id, fact.version] = AnalysedText(fact.text, words[fact.text], None)
         return [self._facts[fact.id, fact.version] for fact in facts]
 
 

@@ -1,0 +1,79 @@
+"""Signals to one ranking: their weighted sum, and what each gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmem.model import ArmScore
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Candidates by falling total, with what each signal gave."""
+
+    ids: Sequence[str]
+    """In the order of ``values``."""
+    names: Sequence[str]
+    values: NDArray[np.float32]
+    """What each signal says of each candidate: one row per signal."""
+    shares: NDArray[np.float64]
+    """The same, weighted."""
+    totals: NDArray[np.float64]
+    order: Sequence[int]
+    """Places in ``ids``, best first; ties by id, which is by age."""
+
+    def signal(self, name: str) -> NDArray[np.float32]:
+        """What one signal says of each candidate."""
+        found: NDArray[np.float32] = self.values[self.names.index(name)]
+        return found
+
+    def with_signal(
+        self, name: str, values: Mapping[int, float], shares: Mapping[int, float]
+    ) -> Ranking:
+        """With one more signal, that says something of some places only."""
+        column, share = np.zeros(len(self.ids), dtype=np.float32), np.zeros(len(self.ids))
+        for place, value in values.items():
+            column[place], share[place] = value, shares[place]
+        totals = self.totals + share
+        order = sorted(range(len(self.ids)), key=lambda at: (-totals[at], self.ids[at]))
+        return Ranking(
+            self.ids,
+            [*self.names, name],
+            np.vstack([self.values, column]),
+            np.vstack([self.shares, share]),
+            totals,
+            order,
+        )
+
+    def explained(self, places: Sequence[int]) -> list[tuple[ArmScore, ...]]:
+        """What every signal that mattered gave to these candidates; the shares of each add up to
+        its score."""
+        if not places:
+            return []
+        chosen = self.values[:, list(places)]
+        ranks = (1 + (self.values[:, None, :] > chosen[:, :, None]).sum(axis=2)).T.tolist()
+        values, shares = chosen.T.tolist(), self.shares[:, list(places)].T.tolist()
+        return [
+            tuple(ArmScore(*one) for one in zip(self.names, *of, strict=True) if one[3])
+            for of in zip(ranks, values, shares, strict=True)
+        ]
+
+
+def rank(
+    ids: Sequence[str], signals: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]
+) -> Ranking:
+    """Candidates by the weighted sum of what the signals say of them."""
+    names = list(signals)
+    values = np.zeros((len(names), len(ids)), dtype=np.float32)
+    for at, name in enumerate(names):
+        values[at] = signals[name]
+    given = np.array([weights[name] for name in names])
+    shares = values.astype(np.float64) * given[:, None]
+    totals = shares.sum(axis=0)
+    by_id = sorted(range(len(ids)), key=ids.__getitem__)
+    order = sorted(by_id, key=totals.tolist().__getitem__, reverse=True)
+    return Ranking(ids, names, values, shares, totals, order)

@@ -1,0 +1,90 @@
+"""Signals from what is known of facts, and of the turns that state them: the graph, whom they are
+about, whether they answer the relation that is asked for, whether they still hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from graphmem.model import Fact
+from graphmem.retrieve.signals.inputs import Columns, SignalInputs
+
+_MENTIONED = 0.4  # of what being its subject is worth
+_AT_LEAST = {"about": 0.0, "graph": 0.25}
+"""What is left of these signals for a fact that means nothing of the rest of the question: the
+graph also brings what shares no word with it."""
+
+
+def measure_facts(inputs: SignalInputs, measured: Columns) -> Columns:
+    """``graph``, ``about``, ``present``, ``relation``, ``facts`` and ``outdated``. That a fact is
+    about whom the question names counts as far as its ``meaning`` is near the rest of the question,
+    and that sharply: much else is about them too."""
+    known = {
+        "graph": _graph(inputs),
+        "about": _about(inputs),
+        "present": {fact.id: score for fact, score in inputs.replacing},
+    }
+    relations = inputs.relations
+    by_signal = {
+        **known,
+        "relation": relations.scores(inputs.facts.values()) if relations else {},
+        "facts": _of_stating_turns(known, inputs.stating),
+        "outdated": _outdated(inputs.ended),
+    }
+    columns = {
+        name: np.array([scores.get(id, 0.0) for id in inputs.ids], dtype=np.float32)
+        for name, scores in by_signal.items()
+    }
+    for name, least in _AT_LEAST.items():
+        columns[name] = columns[name] * (least + (1 - least) * measured["meaning"] ** 2)
+    return columns
+
+
+def outdated_turns(ended: Sequence[tuple[Fact, float]]) -> dict[str, str]:
+    """What each turn says that has ended, and when."""
+    return {
+        source.turn_id: f"{fact.type or fact.text} until {fact.invalid_at.date()}"
+        for fact, _ in ended
+        for source in fact.sources
+        if source.turn_id and fact.invalid_at
+    }
+
+
+def _graph(inputs: SignalInputs) -> dict[str, float]:
+    best = max((one.score for one in inputs.reached), default=0.0)
+    return {one.fact_id: one.score / best for one in inputs.reached if one.score > 0}
+
+
+def _about(inputs: SignalInputs) -> dict[str, float]:
+    seed_ids = {seed.id for seed in inputs.seeds}
+    about: dict[str, float] = {}
+    for fact in inputs.facts.values():
+        first = fact.subject_id or next(iter(fact.entity_ids), None)
+        if first in seed_ids:
+            about[fact.id] = 1.0
+        elif seed_ids & set(fact.entity_ids):
+            about[fact.id] = _MENTIONED
+    return about
+
+
+def _of_stating_turns(
+    known: Mapping[str, Mapping[str, float]], stating: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+    """For turns the best that is known of a fact that they state."""
+    best: dict[str, float] = {}
+    for fact_id, turn_ids in stating.items():
+        worth = max(scores.get(fact_id, 0.0) for scores in known.values())
+        for turn_id in turn_ids:
+            best[turn_id] = max(worth, best.get(turn_id, 0.0))
+    return best
+
+
+def _outdated(ended: Sequence[tuple[Fact, float]]) -> dict[str, float]:
+    """For turns how good a fact that they state would be, had it not ended."""
+    outdated: dict[str, float] = {}
+    for fact, score in ended:
+        for source in fact.sources:
+            if source.turn_id:
+                outdated[source.turn_id] = max(score, outdated.get(source.turn_id, 0.0))
+    return outdated

@@ -1,0 +1,202 @@
+"""The one list of signals: what each says of a candidate, who measures it, what it needs.
+
+To add one: measure it in the module of its kind (or a new one), give it an entry here, and a weight
+in ``rank/weights.json``. All else follows: the ranking, explanations, what can be left out
+(``GRAPHMEM_SEARCH_WITHOUT``, ``bench run --ablate``), and the fit of the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphmem.retrieve.signals.dates import measure_dates
+from graphmem.retrieve.signals.facts import measure_facts
+from graphmem.retrieve.signals.form import measure_form
+from graphmem.retrieve.signals.inputs import Column, Measure, SignalInputs
+from graphmem.retrieve.signals.meaning import measure_meaning
+from graphmem.retrieve.signals.passages import measure_passages
+from graphmem.retrieve.signals.stores import measure_stores
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One number about a candidate, most from 0 to 1."""
+
+    name: str
+    measure: Measure
+    """Measures it, together with those of its kind."""
+    groups: tuple[str, ...]
+    """What it can be left out with."""
+    explanation: str
+    """One sentence: what makes it high."""
+    needs: tuple[str, ...] = ()
+    """Signals that must be measured before."""
+    fitted: bool = True
+    """Whether ``benchmarks/fit.py`` finds its weight. No conversation set asks often enough for
+    what has changed, and in one of two people who is named tells little: such weights are set by
+    hand."""
+
+
+_ALL = (
+    Signal("names", measure_form, (), "It has names, and the question asks who or where."),
+    Signal("times", measure_form, ("dates",), "It has a time, and the question asks when."),
+    Signal("numbers", measure_form, (), "It has a number, and the question asks how many."),
+    Signal("length", measure_form, (), "It is long."),
+    Signal("asks", measure_form, (), "It is a question itself, which speaks against it."),
+    Signal("day", measure_dates, ("dates",), "It is from a day that the question names."),
+    Signal("month", measure_dates, ("dates",), "It is from a month that the question names."),
+    Signal("year", measure_dates, ("dates",), "It is from a year that the question names."),
+    Signal("speaker", measure_form, (), "The one speaker whom the question names says it."),
+    Signal("bm25", measure_stores, ("bm25",), "It shares rare words with the question (BM25)."),
+    Signal(
+        "session",
+        measure_stores,
+        ("bm25", "context"),
+        "Its whole session shares rare words with the question (BM25).",
+    ),
+    Signal("dense", measure_stores, ("dense",), "Its vector is near that of the question."),
+    Signal(
+        "dense_window",
+        measure_stores,
+        ("dense", "context"),
+        "Its vector and those of the turns beside it are near that of the question.",
+    ),
+    Signal(
+        "dense_session",
+        measure_stores,
+        ("dense", "context"),
+        "The vector of some turn of its session is near that of the question.",
+    ),
+    Signal("answers", measure_form, (), "The turn before it asks something."),
+    Signal(
+        "meaning", measure_meaning, ("meaning",), "Its words mean much the same as the question's."
+    ),
+    Signal(
+        "meaning_window",
+        measure_meaning,
+        ("meaning", "context"),
+        "Its words and those of the turns beside it mean much the same as the question's.",
+    ),
+    Signal(
+        "meaning_beyond",
+        measure_meaning,
+        ("meaning", "context"),
+        "The words two turns before or after it mean much the same as the question's.",
+    ),
+    Signal(
+        "meaning_session",
+        measure_meaning,
+        ("meaning", "context"),
+        "The words of its session, taken together, mean much the same as the question's.",
+    ),
+    Signal(
+        "meaning_best",
+        measure_meaning,
+        ("meaning", "context"),
+        "The best turns of its session mean much the same as the question.",
+    ),
+    Signal(
+        "meaning_answer",
+        measure_meaning,
+        ("meaning", "context"),
+        "Its words and those of the question that it answers mean much the same as what is asked.",
+    ),
+    Signal(
+        "event",
+        measure_dates,
+        ("dates",),
+        "It is from before or after the event that the question names, as that asks.",
+    ),
+    Signal(
+        "pairs", measure_meaning, (), "It has words side by side that are so in the question too."
+    ),
+    Signal(
+        "graph",
+        measure_facts,
+        ("graph",),
+        "The graph leads to this fact from what the question names.",
+        needs=("meaning",),
+        fitted=False,
+    ),
+    Signal(
+        "about",
+        measure_facts,
+        (),
+        "This fact is about whom the question names, and means what it asks.",
+        needs=("meaning",),
+        fitted=False,
+    ),
+    Signal(
+        "present",
+        measure_facts,
+        (),
+        "This fact holds now in place of one that the question would have found.",
+        fitted=False,
+    ),
+    Signal(
+        "relation",
+        measure_facts,
+        ("graph",),
+        "This fact is the relation that the question asks for, of whom it asks.",
+        fitted=False,
+    ),
+    Signal("facts", measure_facts, (), "This turn states a fact that the question is about."),
+    Signal(
+        "outdated",
+        measure_facts,
+        (),
+        "This turn says what has ended, which speaks against it.",
+        fitted=False,
+    ),
+    Signal(
+        "named",
+        measure_passages,
+        ("graph",),
+        "The question names what this passage is about.",
+        fitted=False,
+    ),
+    Signal(
+        "linked",
+        measure_passages,
+        ("graph",),
+        "With another passage that names the same it covers much of the question.",
+        needs=("bm25", "dense"),
+        fitted=False,
+    ),
+    Signal(
+        "spread",
+        measure_passages,
+        ("graph",),
+        "The graph leads to this passage from facts and names that the question is about.",
+        needs=("bm25", "dense"),
+        fitted=False,
+    ),
+)
+
+SIGNALS: Mapping[str, Signal] = {signal.name: signal for signal in _ALL}
+
+SIGNAL_GROUPS: Mapping[str, frozenset[str]] = {
+    group: frozenset(name for name, signal in SIGNALS.items() if group in signal.groups)
+    for group in ("bm25", "dense", "meaning", "context", "dates", "graph")
+}
+"""Signals that are left out together; ``bm25``, ``dense`` and ``graph`` are arms, too: without them
+they find no candidates."""
+
+ABLATIONS = (
+    *SIGNAL_GROUPS,
+    *(n for n, s in SIGNALS.items() if s.measure in {measure_facts, measure_passages}),
+)
+"""What is worth leaving out one by one, to see what it brings."""
+
+
+def measure_signals(inputs: SignalInputs) -> dict[str, Column]:
+    """Every signal, with one value for each candidate."""
+    columns: dict[str, Column] = {}
+    for measure in _MEASURES:
+        columns |= measure(inputs, columns)
+    return {name: columns[name] for name in SIGNALS}
+
+
+_MEASURES = tuple(dict.fromkeys(signal.measure for signal in _ALL))
+"""In the order of the list above: what is needed stands before what needs it."""
