@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphmem.adapters.ledger.sql.steps import Ask, Rows
-from graphmem.adapters.ledger.sqlite.database import Cursor
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows
+from graphmem.adapters.ledger.sqlite.database import StepRunner
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.clock import ManualClock
 from graphmem.ingest.journal import build_episode
@@ -161,13 +161,13 @@ async def test_a_chunk_asks_as_much_as_one_episode(monkeypatch: pytest.MonkeyPat
     """What was told before, came last and was heard is asked for all of a chunk together, and
     each gets the answer that is its own."""
     asked: list[str] = []
-    answer = Cursor.ask
+    answer = StepRunner.fetch
 
-    def counted(self: Cursor, ask: Ask) -> Rows:
-        asked.append(ask.name)
-        return answer(self, ask)
+    def counted(self: StepRunner, fetch: Fetch) -> ResultRows:
+        asked.append(fetch.name)
+        return answer(self, fetch)
 
-    monkeypatch.setattr(Cursor, "ask", counted)
+    monkeypatch.setattr(StepRunner, "fetch", counted)
     ledger = SqliteLedger(None)
     await ledger.open()
     clock = ManualClock("2026-01-01")

@@ -33,9 +33,9 @@ class Waits:
             if not self._started:
                 self._started = message[4:6] == b"\0\3"
             else:
-                asks = message[:1] in {b"S", b"H"}
-                found += asks and not self._asked  # one after another they wait for the same
-                self._asked = asks
+                fetches = message[:1] in {b"S", b"H"}
+                found += fetches and not self._asked  # one after another they wait for the same
+                self._asked = fetches
 
 
 class Proxy:

@@ -12,10 +12,10 @@ import pytest
 
 from graphmem.adapters.ledger.postgres import schema
 from graphmem.adapters.ledger.postgres.database import PostgresDatabase
-from graphmem.adapters.ledger.postgres.errors import explained, is_passing
+from graphmem.adapters.ledger.postgres.errors import as_graphmem_error, is_transient
 from graphmem.adapters.ledger.postgres.ledger import PostgresLedger
-from graphmem.adapters.ledger.postgres.pool import Pool
-from graphmem.adapters.ledger.postgres.url import parse
+from graphmem.adapters.ledger.postgres.pool import ConnectionPool
+from graphmem.adapters.ledger.postgres.url import parse_url
 from graphmem.adapters.ledger.sql.dialects import POSTGRES, SQLITE
 from graphmem.adapters.ledger.sql.queries import Queries
 from graphmem.adapters.ledger.sql.tables import TABLES
@@ -103,9 +103,9 @@ def test_a_wrong_url_is_told_without_its_password(url: str, why: str) -> None:
 
 
 def test_a_password_comes_from_the_url_or_beside_it() -> None:
-    assert parse("postgresql://u@h/d", "beside").parameters["password"] == "beside"
-    assert parse("postgresql://u:in@h/d", "beside").parameters["password"] == "in"
-    place = parse("postgres://u:s3cret@h:1/d?sslmode=require&schema=Mine&pool=3", None)
+    assert parse_url("postgresql://u@h/d", "beside").parameters["password"] == "beside"
+    assert parse_url("postgresql://u:in@h/d", "beside").parameters["password"] == "in"
+    place = parse_url("postgres://u:s3cret@h:1/d?sslmode=require&schema=Mine&pool=3", None)
     assert (place.schema, place.pool, place.parameters["sslmode"]) == ("Mine", 3, "require")
     assert "s3cret" not in f"{place!r} {place.shown}"
 
@@ -243,7 +243,7 @@ async def test_who_may_not_is_told_so(schema_url: str) -> None:
             raw.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
 
-def pool_of(ledger: Ledger) -> Pool:
+def pool_of(ledger: Ledger) -> ConnectionPool:
     database = cast(PostgresLedger, ledger)._db
     return cast(PostgresDatabase, database)._pool
 
@@ -273,8 +273,8 @@ async def test_commits_are_durable_whatever_the_server_says(schema_url: str) -> 
 
 def test_a_standby_is_unavailable_and_asked_anew() -> None:
     error = psycopg.errors.ReadOnlySqlTransaction("cannot execute in a read-only transaction")
-    assert is_passing(error, closed=False)
-    assert isinstance(explained(error, "postgresql://h/d"), Unavailable)
+    assert is_transient(error, closed=False)
+    assert isinstance(as_graphmem_error(error, "postgresql://h/d"), Unavailable)
 
 
 async def test_who_dies_holds_nothing(schema_url: str) -> None:

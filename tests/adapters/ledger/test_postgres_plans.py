@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from graphmem.adapters.ledger.postgres.database import _SQL, written
+from graphmem.adapters.ledger.postgres.database import _STATEMENTS, to_psycopg
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
-from graphmem.adapters.ledger.sql.read import ways_in
+from graphmem.adapters.ledger.sql.read import fact_fetches
 from graphmem.filters import parse
 from graphmem.ports.ledger import FactQuery
 from tests.adapters.ledger.conftest import fresh_schema
@@ -62,7 +62,7 @@ _VALUES: dict[str, Any] = {
     "episodes": ["e11"],
     "entities": ["n11"],
     "keys": ["name 11", "name 16", "k11"],
-    "place": "w1p",
+    "scope_key": "w1p",
     "digests": ["d1", "d2"],
     "id": "f11",
     "seq": 40_000,
@@ -73,7 +73,7 @@ _VALUES: dict[str, Any] = {
     "type": "type_11",
     "entity_id": "n12",
     "episode_id": "e11",
-    "places": ["w1p", "w2p"],
+    "scope_keys": ["w1p", "w2p"],
     "after": None,
     "limit": 1000,
     "relations_only": False,
@@ -93,13 +93,13 @@ _VALUES: dict[str, Any] = {
     "statement_id": "s11",
     "fact_id": "f11",
 }
-_ASKED = {
+_WANTED = {
     "same_key": ['["w1p", "k11"]', '["w1p", "k16"]'],
     "same_content": ['["w1p", "h11", false, "2026", "2027"]'],
-    "heard": ['["w1", "text 11"]', '["w2", "text 11"]'],
+    "known_sentences": ['["w1", "text 11"]', '["w2", "text 11"]'],
 }
 _FEW = {
-    *("same_key", "same_content", "last_episode", "statuses", "facts_now", "changed_last"),
+    *("same_key", "same_content", "last_episode", "statuses", "facts_now", "last_change"),
     "known_keys",
     *("facts_by_id", "facts_by_text", "facts_by_subject", "facts_by_subject_type"),
     *("facts_by_triple", "facts_by_subject_object", "facts_by_object", "facts_by_object_type"),
@@ -109,16 +109,34 @@ _FEW = {
     *("erase_targets_by_id", "erase_facts_of_tenant", "bodies_of", "erase_facts_from"),
     *("erase_orphans", "entities_touched", "erase_facts", "erase_fact_entities", "erase_sources"),
     *("erase_mentions", "erase_turns", "erase_episodes", "erase_aliases", "erase_entities"),
-    *("erase_embeddings", "forget_events", "closings", "state_before", "retire_fact"),
+    *(
+        "erase_embeddings",
+        "erase_event_contents",
+        "updates_by_episodes",
+        "state_before",
+        "retire_fact",
+    ),
     *("replace_fact", "set_done", "postpone", "clear_aliases", "clear_sources"),
     *("clear_fact_entities", "statements_by_subject", "statements_by_triple"),
     *("statements_by_object", "statements_by_text", "statements_of_episodes", "statements_by_id"),
     *("statements_of_facts", "statements_of_entities", "facts_made_of", "edits_over", "merged_of"),
-    *("set_undone", "set_episode_undone", "clear_mentions", "episode_after", "turns_of_episode"),
+    *(
+        "undo_statements",
+        "set_episode_undone",
+        "clear_mentions",
+        "episode_after",
+        "turns_of_episode",
+    ),
     *("undo_edit", "undo_merge", "merges_of", "merge_by_id", "merged_away", "mentions_of"),
     *("event_by_seq", "event_before", "edits_at", "merges_at", "existing_by_recorded"),
-    *("named_by", "entities_now", "entity_events", "merges_bodies", "one_with"),
-    *("merges_from", "merges_into", "still_told"),
+    *(
+        "entity_states_by_episodes",
+        "entities_now",
+        "entity_events",
+        "merges_bodies",
+        "merged_group",
+    ),
+    *("merges_from", "merges_into", "entities_with_events"),
     *(
         "statements_like",
         "replace_statement",
@@ -129,7 +147,7 @@ _FEW = {
     ),
     *("erase_edits", "erase_merges", "erase_past_entities", "erase_past_sources"),
     *("facts_resting_on", "versions_of", "events_of", "drop_statements_of", "note_past_entities"),
-    *("note_past_sources", "entity_body", "set_pending", "type_rules", "heard"),
+    *("note_past_sources", "entity_body", "set_pending", "type_rules", "known_sentences"),
     *("speakers", "episode_kinds", "turn_mentions"),
     *("facts_by_id_then", "facts_by_text_then", "facts_by_subject_then", "facts_about_then"),
     *("facts_by_object_then", "facts_by_triple_then", "facts_from_episode_then"),
@@ -173,7 +191,7 @@ def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def looked_at(raw: psycopg.Connection[Any], name: str, values: dict[str, Any]) -> int:
     """How many rows the statement looked at in tables and indexes, and threw away."""
-    return looked_at_sql(raw, _SQL[name, (name, True) in _SQL], values)
+    return looked_at_sql(raw, _STATEMENTS[name, (name, True) in _STATEMENTS], values)
 
 
 def looked_at_sql(raw: psycopg.Connection[Any], statement: bytes, values: dict[str, Any]) -> int:
@@ -195,7 +213,7 @@ def looked_at_sql(raw: psycopg.Connection[Any], statement: bytes, values: dict[s
 def test_a_lookup_reads_little_more_than_it_finds(
     filled: psycopg.Connection[Any], name: str
 ) -> None:
-    values = {**_VALUES, "asked": _ASKED.get(name)}
+    values = {**_VALUES, "wanted": _WANTED.get(name)}
     assert looked_at(filled, name, _missing_as_none(values)) <= 500
 
 
@@ -227,6 +245,6 @@ def test_a_filter_goes_by_what_must_hold(
     filled: psycopg.Connection[Any], where: str, most: int
 ) -> None:
     query = FactQuery("w1", where=parse(where), limit=20)
-    for ask in ways_in(query):
-        sql, values = written(ask)
+    for fetch in fact_fetches(query):
+        sql, values = to_psycopg(fetch)
         assert looked_at_sql(filled, sql, _missing_as_none({**_VALUES, **values})) <= most

@@ -10,10 +10,10 @@ from typing import cast
 
 import pytest
 
-from graphmem.adapters.ledger.sql.dialects import SQLITE, Dialect
-from graphmem.adapters.ledger.sql.steps import Ask
+from graphmem.adapters.ledger.sql.dialects import SQLITE, SqlDialect
+from graphmem.adapters.ledger.sql.steps import Fetch
 from graphmem.adapters.ledger.sqlite import database as sqlite_db
-from graphmem.adapters.ledger.sqlite.database import QUERIES, SqliteDatabase
+from graphmem.adapters.ledger.sqlite.database import SQLITE_QUERIES, SqliteDatabase
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.errors import Rejected, UsageError
 from graphmem.filters import parse
@@ -84,7 +84,7 @@ async def test_a_later_schema_is_applied_once(
     async with opened(SqliteLedger(path)) as old:
         await old.journal([Draft().episode()], 0)
     later = [*SQLITE.migrations(), "ALTER TABLE episodes ADD COLUMN note TEXT DEFAULT 'new';"]
-    monkeypatch.setattr(Dialect, "migrations", lambda _: later)
+    monkeypatch.setattr(SqlDialect, "migrations", lambda _: later)
     for _ in range(2):
         async with opened(SqliteLedger(path)) as ledger:
             assert await ledger.head() == 1
@@ -103,7 +103,7 @@ async def test_a_later_schema_that_fails_leaves_the_store_as_it_was(
     broken = "ALTER TABLE episodes ADD COLUMN note TEXT; INSERT INTO nowhere VALUES (1);"
     scripts = [*SQLITE.migrations(), broken]
     with monkeypatch.context() as patch:
-        patch.setattr(Dialect, "migrations", lambda _: scripts)
+        patch.setattr(SqlDialect, "migrations", lambda _: scripts)
         newer = SqliteLedger(path)
         with pytest.raises(Rejected, match="nowhere"):
             await newer.open()
@@ -179,35 +179,35 @@ def test_no_lookup_walks_a_whole_tenant(tmp_path: Path) -> None:
         "facts_from_episode": "facts_now (tenant=? AND id=?)",
         "entities_by_id": "PRIMARY KEY (id=?)",
         "entities_by_key": "PRIMARY KEY (tenant=? AND key=?)",
-        "same_content": "episodes_by_content (place=? AND content_hash=?",
-        "same_key": "episodes_by_key (place=? AND idempotency_key=?)",
-        "known_keys": "episodes_by_key (place=? AND idempotency_key=?)",
-        "last_episode": "episodes_by_place (place=?)",
+        "same_content": "episodes_by_content (scope_key=? AND content_hash=?",
+        "same_key": "episodes_by_key (scope_key=? AND idempotency_key=?)",
+        "known_keys": "episodes_by_key (scope_key=? AND idempotency_key=?)",
+        "last_episode": "episodes_by_scope (scope_key=?)",
         "turns_around": "(episode_id=? AND ordinal>? AND ordinal<?)",
     }
     raw = sqlite3.connect(tmp_path / "plans.sqlite")
     for script in SQLITE.migrations():
         raw.executescript(script)
     for name, index in expected.items():
-        both_ways = (name, True) in QUERIES
-        sql = QUERIES[name, both_ways]
+        both_ways = (name, True) in SQLITE_QUERIES
+        sql = SQLITE_QUERIES[name, both_ways]
         values = dict.fromkeys(re.findall(r":(\w+)", sql))
         plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
         assert any(index in step for step in plan), (name, plan)
         if name.startswith("facts_"):
             where = parse("tag = work and not metadata.n > 1 or speaker = Ada")
-            sql, more = QUERIES.filtered(Ask(name, {}, both_ways, where))
+            sql, more = SQLITE_QUERIES.filtered(Fetch(name, {}, both_ways, where))
             filtered = raw.execute(f"EXPLAIN QUERY PLAN {sql}", {**values, **dict.fromkeys(more)})
             assert any(index in row[3] for row in filtered), name
     raw.close()
 
 
 def test_a_disk_without_room_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not sqlite_db._full(tmp_path / "ledger.sqlite")
-    assert not sqlite_db._full(None)
-    monkeypatch.setattr(sqlite_db, "_LEAST_ROOM", 1 << 62)
-    assert sqlite_db._full(tmp_path / "ledger.sqlite")
-    assert not sqlite_db._full(tmp_path / "gone" / "ledger.sqlite")
+    assert not sqlite_db._disk_full(tmp_path / "ledger.sqlite")
+    assert not sqlite_db._disk_full(None)
+    monkeypatch.setattr(sqlite_db, "_MIN_FREE_BYTES", 1 << 62)
+    assert sqlite_db._disk_full(tmp_path / "ledger.sqlite")
+    assert not sqlite_db._disk_full(tmp_path / "gone" / "ledger.sqlite")
 
 
 WALKS = {
@@ -220,7 +220,7 @@ WALKS = {
     "type_uses",  # how often each type is used, and moving statements from one to another
     "count_typed_subjects",
     "type_rules",  # few, in a tenant of their own
-    "changed_last",  # the end of an index
+    "last_change",  # the end of an index
     "spend",
     "stats",
     "erase_facts_from",
@@ -236,7 +236,7 @@ def test_no_other_statement_walks_either(tmp_path: Path) -> None:
         raw.executescript(script)
     tables = {row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     walks: dict[str, list[str]] = {}
-    for (name, _), sql in QUERIES.items():
+    for (name, _), sql in SQLITE_QUERIES.items():
         if name in WALKS or name.startswith(("first_", "next_", "present_")):
             continue
         named = dict(re.findall(r"(?:FROM|JOIN) (\w+) AS (\w+)", sql))

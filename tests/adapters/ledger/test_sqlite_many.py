@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from graphmem.adapters.ledger.sqlite.bulk_insert import insert_many
-from graphmem.adapters.ledger.sqlite.database import QUERIES
+from graphmem.adapters.ledger.sqlite.database import SQLITE_QUERIES
 
 INSERT = "-- With a remark (in brackets).\nINSERT INTO t (a, b, c) VALUES (:a, :b, 0)"
 
@@ -70,5 +70,5 @@ def test_what_a_bulk_load_writes_goes_together() -> None:
                        " occurred_at, source_id)")  # fmt: skip
     names = ("id", "episode_id", "ordinal", "tenant", "speaker", "role", "text", "occurred_at")
     turns = [dict.fromkeys((*names, "source_id"), n) for n in range(20)]
-    assert insert_many(connection, QUERIES["add_turn", False], turns) == 16
+    assert insert_many(connection, SQLITE_QUERIES["add_turn", False], turns) == 16
     connection.close()

@@ -12,17 +12,26 @@ from typing import Generic, TypeVar
 
 import psycopg
 
-from graphmem.adapters.ledger.postgres.errors import Lost, explained, is_passing
-from graphmem.adapters.ledger.postgres.pool import Connection, Cursor, Pool
-from graphmem.adapters.ledger.postgres.schema import check_version, migrate
-from graphmem.adapters.ledger.postgres.url import Place
+from graphmem.adapters.ledger.postgres.errors import ConnectionLost, as_graphmem_error, is_transient
+from graphmem.adapters.ledger.postgres.pool import ConnectionPool, PgConnection, PgCursor
+from graphmem.adapters.ledger.postgres.schema import check_version, migrate_schema
+from graphmem.adapters.ledger.postgres.url import PostgresAddress
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
 from graphmem.adapters.ledger.sql.queries import Queries
-from graphmem.adapters.ledger.sql.steps import Ask, Log, Rows, Steps, Tell, Values, Work, logged
+from graphmem.adapters.ledger.sql.steps import (
+    EventLog,
+    Execute,
+    Fetch,
+    ResultRows,
+    SqlValues,
+    Steps,
+    TransactionSteps,
+    is_logged,
+)
 from graphmem.errors import BackendError, Rejected, Unavailable
 from graphmem.ports.ledger import Event
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _WRITE = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _READ = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -31,7 +40,7 @@ _LONGEST_PAUSE_S = 1.0
 _UNDO_S = 5.0
 _UNDONE = {psycopg.pq.TransactionStatus.INTRANS, psycopg.pq.TransactionStatus.INERROR}
 
-QUERIES = Queries(POSTGRES)
+POSTGRES_QUERIES = Queries(POSTGRES)
 
 
 def _translated(sql: str) -> bytes:
@@ -39,83 +48,87 @@ def _translated(sql: str) -> bytes:
     return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%")).encode()
 
 
-_SQL = {key: _translated(sql) for key, sql in QUERIES.items()}
+_STATEMENTS = {key: _translated(sql) for key, sql in POSTGRES_QUERIES.items()}
 
 
-def written(ask: Ask) -> tuple[bytes, Values]:
+def to_psycopg(fetch: Fetch) -> tuple[bytes, SqlValues]:
     """A statement as psycopg takes it, and its values."""
-    if ask.where is None:
-        return _SQL[ask.name, ask.newest_first], ask.values
-    sql, more = QUERIES.filtered(ask)
-    return _translated(sql), {**ask.values, **more}
+    if fetch.where is None:
+        return _STATEMENTS[fetch.name, fetch.newest_first], fetch.values
+    sql, more = POSTGRES_QUERIES.filtered(fetch)
+    return _translated(sql), {**fetch.values, **more}
 
 
-class _Landed(Exception):
+class _AlreadyCommitted(Exception):
     """Internal: what was tried before has been committed after all."""
 
 
-class _Write(Generic[T]):
+class _Write(Generic[_T]):
     """One write over all its attempts.
 
     When the answer to a commit was lost, the next attempt first looks, behind the lock that the
     lost one held, whether it was done.
     """
 
-    def __init__(self, work: Work[T], landed: Callable[[], Steps[bool]] | None) -> None:
+    def __init__(
+        self, work: TransactionSteps[_T], was_committed: Callable[[], Steps[bool]] | None
+    ) -> None:
         self._work = work
-        self._landed = landed
-        self.unsure = False
-        self.log = Log()
-        self.result: T
+        self._was_committed = was_committed
+        self.uncertain = False
+        self.log = EventLog()
+        self.result: _T
 
     def begin(self) -> Steps[None]:
         """The steps of the next attempt."""
-        if self.unsure and (yield from self._landed() if self._landed else logged(self.log)):
-            raise _Landed
-        self.unsure, self.log = False, Log()
+        if self.uncertain and (
+            yield from self._was_committed() if self._was_committed else is_logged(self.log)
+        ):
+            raise _AlreadyCommitted
+        self.uncertain, self.log = False, EventLog()
         self.result = yield from self._work(self.log)
 
 
 class _Session:
     """Runs steps on one connection in pipeline mode: only rows that are wanted are waited for."""
 
-    def __init__(self, connection: Connection, limit: asyncio.Timeout, timeout_s: float) -> None:
+    def __init__(self, connection: PgConnection, limit: asyncio.Timeout, timeout_s: float) -> None:
         self._connection = connection
         self._limit = limit
         self._timeout_s = timeout_s
 
-    def _wait_anew(self) -> None:
+    def _restart_timeout(self) -> None:
         self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
 
-    async def run(self, steps: Steps[T]) -> T:
+    async def run(self, steps: Steps[_T]) -> _T:
         try:
             request = next(steps)
             while True:
-                if isinstance(request, Tell):
-                    await self.tell(request.name, request.rows)
+                if isinstance(request, Execute):
+                    await self.execute(request.name, request.rows)
                     request = steps.send([])
                 else:
-                    request = steps.send(await self.ask(request))
+                    request = steps.send(await self.fetch(request))
         except StopIteration as end:
-            result: T = end.value
+            result: _T = end.value
             return result
 
-    async def ask(self, asks: Sequence[Ask]) -> list[Rows]:
-        cursors = await self.send(asks)
-        self._wait_anew()
+    async def fetch(self, fetches: Sequence[Fetch]) -> list[ResultRows]:
+        cursors = await self.send(fetches)
+        self._restart_timeout()
         return [await cursor.fetchall() for cursor in cursors]
 
-    async def send(self, asks: Sequence[Ask]) -> list[Cursor]:
-        return [await self._connection.execute(*written(one)) for one in asks]
+    async def send(self, fetches: Sequence[Fetch]) -> list[PgCursor]:
+        return [await self._connection.execute(*to_psycopg(one)) for one in fetches]
 
-    async def tell(self, name: str, rows: Sequence[Values]) -> None:
-        statement = _SQL[name, False]
-        self._wait_anew()
+    async def execute(self, name: str, rows: Sequence[SqlValues]) -> None:
+        statement = _STATEMENTS[name, False]
+        self._restart_timeout()
         if len(rows) == 1:
             await self._connection.execute(statement, rows[0])
         elif rows:
             await self._connection.cursor().executemany(statement, rows)
-        self._wait_anew()
+        self._restart_timeout()
 
 
 class PostgresDatabase:
@@ -127,9 +140,9 @@ class PostgresDatabase:
     the cancellation goes on.
     """
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._pool = Pool(place)
+    def __init__(self, address: PostgresAddress) -> None:
+        self._address = address
+        self._pool = ConnectionPool(address)
         # Writers of one process queue here, not at the server with a connection each.
         self._writing = asyncio.Lock()
 
@@ -142,8 +155,8 @@ class PostgresDatabase:
         try:
             async with self._pool.connection() as connection:
                 with self._errors(connection):
-                    await migrate(connection, self._place)
-        except Lost as lost:
+                    await migrate_schema(connection, self._address)
+        except ConnectionLost as lost:
             raise lost.error from lost.__cause__
 
     async def close(self) -> None:
@@ -156,29 +169,29 @@ class PostgresDatabase:
         return []  # others write too
 
     async def head(self) -> int:
-        ((found,),) = await self.ask(Ask("head", {}))
+        ((found,),) = await self.fetch(Fetch("head", {}))
         return int(found["head"])
 
     # Reading
 
-    async def ask(self, *asks: Ask) -> list[Rows]:
-        return await self._patiently(lambda: self._ask_once(asks)) if asks else []
+    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
+        return await self._with_retries(lambda: self._ask_once(fetches)) if fetches else []
 
-    async def _ask_once(self, asks: Sequence[Ask]) -> list[Rows]:
+    async def _ask_once(self, fetches: Sequence[Fetch]) -> list[ResultRows]:
         async with self._pool.connection() as connection:
             with self._errors(connection):
-                if len(asks) > 1:
+                if len(fetches) > 1:
                     async with self._session(connection) as session:
                         await connection.execute(_READ)
-                        cursors = await session.send(asks)
+                        cursors = await session.send(fetches)
                         await connection.execute("COMMIT")
                     return [await cursor.fetchall() for cursor in cursors]
                 # One statement is a snapshot by itself.
                 async with asyncio.timeout(self._answer_s):
-                    return [await (await connection.execute(*written(asks[0]))).fetchall()]
+                    return [await (await connection.execute(*to_psycopg(fetches[0]))).fetchall()]
 
-    async def read(self, begin: Callable[[], Steps[T]]) -> T:
-        async def once() -> T:
+    async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
+        async def once() -> _T:
             async with self._pool.connection() as connection:
                 with self._errors(connection):
                     async with self._session(connection) as session:
@@ -187,19 +200,19 @@ class PostgresDatabase:
                         await connection.execute("COMMIT")
                     return result
 
-        return await self._patiently(once)
+        return await self._with_retries(once)
 
     # Writing
 
     async def write(
-        self, work: Work[T], landed: Callable[[], Steps[bool]] | None = None
-    ) -> tuple[T, int]:
-        write = _Write(work, landed)
+        self, work: TransactionSteps[_T], was_committed: Callable[[], Steps[bool]] | None = None
+    ) -> tuple[_T, int]:
+        write = _Write(work, was_committed)
         async with self._writing:
             try:
-                await self._patiently(lambda: self._write_once(write))
+                await self._with_retries(lambda: self._write_once(write))
             except Unavailable as error:
-                if not write.unsure:
+                if not write.uncertain:
                     raise
                 raise Unavailable(
                     f"{error}; the answer to the commit was lost, so it may have been stored: look "
@@ -207,42 +220,42 @@ class PostgresDatabase:
                 ) from error
         return write.result, write.log.seq
 
-    async def _write_once(self, write: _Write[T]) -> None:
+    async def _write_once(self, write: _Write[_T]) -> None:
         async with self._pool.connection() as connection:
             attempt = asyncio.ensure_future(self._attempt(connection, write))
             try:
                 await asyncio.shield(attempt)
             except asyncio.CancelledError:
                 # Whoever decides next must read what this left, so it is left first.
-                await _ended(attempt)
+                await _wait_until_done(attempt)
                 raise
-            except _Landed:
+            except _AlreadyCommitted:
                 return
 
-    async def _attempt(self, connection: Connection, write: _Write[T]) -> None:
+    async def _attempt(self, connection: PgConnection, write: _Write[_T]) -> None:
         """One transaction, in as few round trips as its questions need."""
         asked = False
         try:
             with self._errors(connection):
                 async with self._session(connection) as session:
                     await connection.execute(_WRITE)
-                    lock = await connection.execute(_SQL["lock", False])
-                    head = await connection.execute(_SQL["head", False])
+                    lock = await connection.execute(_STATEMENTS["lock", False])
+                    head = await connection.execute(_STATEMENTS["head", False])
                     await session.run(write.begin())
-                    check_version((await lock.fetchall())[0]["version"], self._place)
+                    check_version((await lock.fetchall())[0]["version"], self._address)
                     (last,) = await head.fetchall()
-                    await session.tell("add_event", write.log.number(last["head"]))
+                    await session.execute("add_event", write.log.number(last["head"]))
                     asked = True
                     commit = await connection.execute("COMMIT")
                 if commit.statusmessage != "COMMIT":
-                    raise Rejected(f"the ledger {self._place.shown} did not commit")
-        except Lost:
-            write.unsure = write.unsure or asked
+                    raise Rejected(f"the ledger {self._address.shown} did not commit")
+        except ConnectionLost:
+            write.uncertain = write.uncertain or asked
             raise
         finally:
-            await self._undo(connection)
+            await self._roll_back(connection)
 
-    async def _undo(self, connection: Connection) -> None:
+    async def _roll_back(self, connection: PgConnection) -> None:
         """End a transaction that was begun; a connection that cannot is closed by the pool."""
         status = connection.pgconn.transaction_status
         if status in _UNDONE:
@@ -255,8 +268,8 @@ class PostgresDatabase:
     @contextlib.asynccontextmanager
     async def named_lock(self, name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         """An advisory lock of the session: it is let go with the connection, whatever happens."""
-        key = {"key": _key(self._place.schema, name)}
-        connection = await self._patiently(lambda: self._hold(key))
+        key = {"key": _key(self._address.schema, name)}
+        connection = await self._with_retries(lambda: self._take_lock(key))
 
         async def check() -> None:
             try:
@@ -265,35 +278,35 @@ class PostgresDatabase:
             except (psycopg.Error, TimeoutError) as error:
                 await connection.close()
                 raise Unavailable(
-                    f"{name!r} of the ledger {self._place.shown} is no longer held: the "
+                    f"{name!r} of the ledger {self._address.shown} is no longer held: the "
                     "connection broke"
                 ) from error
 
         try:
             yield check
         finally:
-            letting_go = asyncio.ensure_future(self._let_go(connection, key))
+            unlocking = asyncio.ensure_future(self._unlock(connection, key))
             try:
-                await asyncio.shield(letting_go)
+                await asyncio.shield(unlocking)
             except asyncio.CancelledError:
-                await _ended(letting_go)
+                await _wait_until_done(unlocking)
                 raise
 
-    async def _hold(self, key: Values) -> Connection:
+    async def _take_lock(self, key: SqlValues) -> PgConnection:
         connection = await self._pool.take()
         try:
             with self._errors(connection):
                 async with connection.pipeline():
                     await connection.execute("SET statement_timeout = 0")
                     await connection.execute("SELECT pg_advisory_lock(%(key)s)", key)
-                    timeout = f"SET statement_timeout = '{self._place.timeout_s}s'"
+                    timeout = f"SET statement_timeout = '{self._address.timeout_s}s'"
                     await connection.execute(timeout.encode())
         except BaseException:
             await connection.close()
             raise
         return connection
 
-    async def _let_go(self, connection: Connection, key: Values) -> None:
+    async def _unlock(self, connection: PgConnection, key: SqlValues) -> None:
         try:
             async with asyncio.timeout(_UNDO_S):
                 await connection.execute("SELECT pg_advisory_unlock(%(key)s)", key)
@@ -307,14 +320,14 @@ class PostgresDatabase:
     @property
     def _answer_s(self) -> float:
         """How long an answer is waited for; the server gives up on a statement before."""
-        return self._place.timeout_s + _UNDO_S
+        return self._address.timeout_s + _UNDO_S
 
     @contextlib.asynccontextmanager
-    async def _session(self, connection: Connection) -> AsyncIterator[_Session]:
+    async def _session(self, connection: PgConnection) -> AsyncIterator[_Session]:
         async with asyncio.timeout(self._answer_s) as limit, connection.pipeline():
             yield _Session(connection, limit, self._answer_s)
 
-    async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
+    async def _with_retries(self, once: Callable[[], Awaitable[_T]]) -> _T:
         """Try until it works, or the server has been away for as long as the URL allows."""
         until = None
         pause = 0.05
@@ -322,10 +335,10 @@ class PostgresDatabase:
             began = time.monotonic()
             try:
                 return await once()
-            except Lost as lost:
+            except ConnectionLost as lost:
                 now = time.monotonic()
-                if until is None or now - began > self._place.patience_s:
-                    until = now + self._place.patience_s
+                if until is None or now - began > self._address.patience_s:
+                    until = now + self._address.patience_s
                 if now + pause > until:
                     raise lost.error from lost.__cause__
             await self._pool.drop_idle()
@@ -333,19 +346,19 @@ class PostgresDatabase:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     @contextlib.contextmanager
-    def _errors(self, connection: Connection) -> Iterator[None]:
-        """The driver's errors as ours; :class:`Lost` where another try may help."""
+    def _errors(self, connection: PgConnection) -> Iterator[None]:
+        """The driver's errors as ours; :class:`ConnectionLost` where another try may help."""
         try:
             yield
         except (psycopg.Error, UnicodeEncodeError, TimeoutError) as error:
-            ours = explained(error, self._place.shown)
-            passing = is_passing(error, closed=connection.closed)
+            ours = as_graphmem_error(error, self._address.shown)
+            passing = is_transient(error, closed=connection.closed)
             if passing and isinstance(ours, BackendError):
-                raise Lost(ours) from error
+                raise ConnectionLost(ours) from error
             raise ours from error
 
 
-async def _ended(task: asyncio.Future[None]) -> None:
+async def _wait_until_done(task: asyncio.Future[None]) -> None:
     """Wait for what has its own end, however often one is told not to."""
     while not task.done():
         with contextlib.suppress(asyncio.CancelledError):

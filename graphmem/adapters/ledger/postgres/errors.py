@@ -11,10 +11,10 @@ from graphmem.errors import BackendError, GraphmemError, Rejected, Unavailable, 
 _GONE = ("08", "57P01", "57P02", "57P03", "57P05", "25P03", "53300", "25006")
 _AGAIN = ("40001", "40P01")
 _LATER = ("53", "58", "57014", "55P03", "40", "57")
-_NOT_LET_IN = ("28", "3D000", "42501", "3F000")
+_ACCESS_DENIED = ("28", "3D000", "42501", "3F000")
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """Internal: this attempt came to nothing, another may not. ``error`` is what it becomes when
     nobody tries again."""
 
@@ -23,7 +23,7 @@ class Lost(Exception):
         self.error = error
 
 
-def is_passing(error: Exception, *, closed: bool) -> bool:
+def is_transient(error: Exception, *, closed: bool) -> bool:
     """Whether the connection went, or the server asks for another try."""
     if isinstance(error, TimeoutError):
         return True
@@ -33,24 +33,24 @@ def is_passing(error: Exception, *, closed: bool) -> bool:
     return closed or state.startswith((*_GONE, *_AGAIN))
 
 
-def explained(error: Exception, where: str) -> GraphmemError:
+def as_graphmem_error(error: Exception, where: str) -> GraphmemError:
     """An error of the driver as one of ours. No value that was stored is quoted."""
     if isinstance(error, UnicodeEncodeError):
         return UsageError(
             "text with a lone surrogate cannot be stored or looked up; decode it as UTF-8"
         )
     state = getattr(error, "sqlstate", None) or ""
-    said = _first_line(error)
+    message = _first_line(error)
     if isinstance(error, psycopg.DataError) and not state:
-        return UsageError(f"this cannot be stored or looked up in the ledger {where}: {said}")
-    if state.startswith(_NOT_LET_IN):
-        return UsageError(f"the ledger {where} cannot be used: {said}")
+        return UsageError(f"this cannot be stored or looked up in the ledger {where}: {message}")
+    if state.startswith(_ACCESS_DENIED):
+        return UsageError(f"the ledger {where} cannot be used: {message}")
     silent = isinstance(error, TimeoutError)
     broken = not state and isinstance(error, psycopg.OperationalError)
     if silent or broken or state.startswith((*_GONE, *_LATER)):
-        said = "no answer in time" if silent else said
-        return Unavailable(f"the ledger {where} cannot be reached or is busy: {said}")
-    return Rejected(f"the ledger {where}: {said}")
+        message = "no answer in time" if silent else message
+        return Unavailable(f"the ledger {where} cannot be reached or is busy: {message}")
+    return Rejected(f"the ledger {where}: {message}")
 
 
 def _first_line(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphmem.adapters.ledger.postgres.database import PostgresDatabase
-from graphmem.adapters.ledger.postgres.url import parse
+from graphmem.adapters.ledger.postgres.url import parse_url
 from graphmem.adapters.ledger.sql.ledger import SqlLedger
 from graphmem.clock import Clock
 
@@ -19,4 +19,4 @@ class PostgresLedger(SqlLedger):
     def __init__(
         self, url: str, *, password: str | None = None, clock: Clock | None = None
     ) -> None:
-        super().__init__(PostgresDatabase(parse(url, password)), clock)
+        super().__init__(PostgresDatabase(parse_url(url, password)), clock)

@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg.rows import dict_row
 
-from graphmem.adapters.ledger.postgres.errors import Lost, explained
-from graphmem.adapters.ledger.postgres.url import Place
+from graphmem.adapters.ledger.postgres.errors import ConnectionLost, as_graphmem_error
+from graphmem.adapters.ledger.postgres.url import PostgresAddress
 from graphmem.errors import BackendError, Unavailable, UsageError
 
-Connection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]
-Cursor: TypeAlias = psycopg.AsyncCursor[dict[str, Any]]
+PgConnection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]
+PgCursor: TypeAlias = psycopg.AsyncCursor[dict[str, Any]]
 
 # One round trip. A durable commit is what the ledger promises, whatever the server's default; one
 # that waits for standbys is left as it is. Custom plans: the filters of a statement are mostly not
@@ -36,28 +36,28 @@ SELECT set_config('search_path', %(path)s, false),
 """
 
 
-class Pool:
-    """Up to ``place.pool`` connections at work at once, each used by one call at a time."""
+class ConnectionPool:
+    """Up to ``address.pool`` connections at work at once, each used by one call at a time."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._free = asyncio.Semaphore(place.pool)
-        self._idle: list[Connection] = []
+    def __init__(self, address: PostgresAddress) -> None:
+        self._address = address
+        self._free = asyncio.Semaphore(address.pool)
+        self._idle: list[PgConnection] = []
         self._closed = False
 
     @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[PgConnection]:
         """A connection for one call; it goes back clean, or is closed.
 
         :class:`Unavailable` when all are at work for too long.
         """
         try:
-            async with asyncio.timeout(self._place.timeout_s):
+            async with asyncio.timeout(self._address.timeout_s):
                 await self._free.acquire()
         except TimeoutError:
             raise Unavailable(
-                f"all {self._place.pool} connections to the ledger {self._place.shown} were at "
-                f"work for {self._place.timeout_s} s; a larger pool can be had with ?pool="
+                f"all {self._address.pool} connections to the ledger {self._address.shown} were at "
+                f"work for {self._address.timeout_s} s; a larger pool can be had with ?pool="
             ) from None
         try:
             connection = await self.take()
@@ -68,7 +68,7 @@ class Pool:
         finally:
             self._free.release()
 
-    async def take(self) -> Connection:
+    async def take(self) -> PgConnection:
         """A connection beyond the count, to be given back."""
         if self._closed:
             raise UsageError("this memory is closed; open it again")
@@ -78,10 +78,10 @@ class Pool:
                 return connection
         return await self._connect()
 
-    async def give_back(self, connection: Connection) -> None:
+    async def give_back(self, connection: PgConnection) -> None:
         """Keep it for the next call when nothing is left to end or undo on it."""
         clean = connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        if clean and not self._closed and len(self._idle) < self._place.pool:
+        if clean and not self._closed and len(self._idle) < self._address.pool:
             self._idle.append(connection)
         else:
             await connection.close()
@@ -96,30 +96,30 @@ class Pool:
         self._closed = True
         await self.drop_idle()
 
-    async def _connect(self) -> Connection:
-        shown = self._place.shown
+    async def _connect(self) -> PgConnection:
+        shown = self._address.shown
         try:
-            connection: Connection = await psycopg.AsyncConnection.connect(
-                **self._place.parameters, autocommit=True, row_factory=dict_row
+            connection: PgConnection = await psycopg.AsyncConnection.connect(
+                **self._address.parameters, autocommit=True, row_factory=dict_row
             )
         except psycopg.OperationalError as error:
             # Whether it is down or does not let us in is said in the server's own language only.
-            found = explained(error, shown)
-            raise Lost(_as_backend(found)) from error
+            found = as_graphmem_error(error, shown)
+            raise ConnectionLost(_as_backend(found)) from error
         except (psycopg.Error, OSError, ValueError) as error:
             raise UsageError(f"the ledger {shown} cannot be opened: {error}") from error
         try:
             connection.prepare_threshold = 2
             connection.prepared_max = 300
             values = {
-                "path": f'"{self._place.schema}"',
-                "timeout": f"{self._place.timeout_s}s",
+                "path": f'"{self._address.schema}"',
+                "timeout": f"{self._address.timeout_s}s",
             }
-            async with asyncio.timeout(self._place.timeout_s):
+            async with asyncio.timeout(self._address.timeout_s):
                 await connection.execute(_SETTINGS, values)
         except (psycopg.Error, TimeoutError) as error:
             await connection.close()
-            raise Lost(_as_backend(explained(error, shown))) from error
+            raise ConnectionLost(_as_backend(as_graphmem_error(error, shown))) from error
         except BaseException:
             await connection.close()
             raise

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from graphmem.adapters.ledger.postgres.pool import Connection
-from graphmem.adapters.ledger.postgres.url import Place
+from graphmem.adapters.ledger.postgres.pool import PgConnection
+from graphmem.adapters.ledger.postgres.url import PostgresAddress
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
 from graphmem.errors import Rejected
 
@@ -22,17 +22,17 @@ SELECT to_regclass(%(ledger)s) IS NOT NULL AS ours,
 _VERSION = "SELECT version FROM graphmem_ledger"
 
 
-async def migrate(connection: Connection, place: Place) -> None:
+async def migrate_schema(connection: PgConnection, address: PostgresAddress) -> None:
     """Bring the schema up to this version; when it is, nothing is written or locked."""
-    names = {"schema": place.schema, "ledger": f'"{place.schema}".graphmem_ledger'}
+    names = {"schema": address.schema, "ledger": f'"{address.schema}".graphmem_ledger'}
     if connection.info.server_version < _OLDEST:
-        raise Rejected(f"the ledger {place.shown} needs PostgreSQL 13 or newer")
+        raise Rejected(f"the ledger {address.shown} needs PostgreSQL 13 or newer")
     (found,) = await (await connection.execute(_LOOK, names)).fetchall()
     if found["encoding"] != "UTF8":
-        raise Rejected(f"the database of {place.shown} is not in UTF-8 but {found['encoding']}")
+        raise Rejected(f"the database of {address.shown} is not in UTF-8 but {found['encoding']}")
     if found["ours"]:
         (row,) = await (await connection.execute(_VERSION)).fetchall()
-        check_version(row["version"], place)
+        check_version(row["version"], address)
         if row["version"] == len(_SCRIPTS):
             return
     async with connection.transaction():
@@ -44,26 +44,26 @@ async def migrate(connection: Connection, place: Place) -> None:
         (found,) = await (await connection.execute(_LOOK, names)).fetchall()
         if found["used"] and not found["ours"]:
             raise Rejected(
-                f"the schema {place.schema} of {place.shown} holds tables of something else; name "
-                "another with ?schema="
+                f"the schema {address.schema} of {address.shown} holds tables of something else; "
+                "name another with ?schema="
             )
         if not found["there"]:
-            made = sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(place.schema))
+            made = sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(address.schema))
             await connection.execute(made)
         version = 0
         if found["ours"]:
             (row,) = await (await connection.execute(f"{_VERSION} FOR UPDATE")).fetchall()
             version = row["version"]
-            check_version(version, place)
+            check_version(version, address)
         for script in _SCRIPTS[version:]:
             await connection.execute(script.encode())
         await connection.execute("UPDATE graphmem_ledger SET version = %s", [len(_SCRIPTS)])
 
 
-def check_version(version: int, place: Place) -> None:
+def check_version(version: int, address: PostgresAddress) -> None:
     """A newer version may have migrated it while this one is at work."""
     if version > len(_SCRIPTS):
         raise Rejected(
-            f"{place.shown} was written by a newer graphmem (ledger version {version}, this one "
+            f"{address.shown} was written by a newer graphmem (ledger version {version}, this one "
             f"knows up to {len(_SCRIPTS)}); upgrade with: pip install -U graphmem"
         )

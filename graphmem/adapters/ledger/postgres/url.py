@@ -27,8 +27,8 @@ _LIVELY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A ledger's place: ``shown`` may be printed, ``parameters`` (with the password) may not."""
+class PostgresAddress:
+    """Where a ledger is: ``shown`` may be printed, ``parameters`` (with the password) may not."""
 
     shown: str
     parameters: dict[str, Any] = field(repr=False)
@@ -41,7 +41,7 @@ class Place:
     """How long a call waits for a server that is away."""
 
 
-def parse(url: str, password: str | None) -> Place:
+def parse_url(url: str, password: str | None) -> PostgresAddress:
     """Take a URL apart; what is wrong with it is a :class:`UsageError` without any secret."""
     shown = redacted(url)
     address, _, query = url.partition("?")
@@ -82,7 +82,7 @@ def parse(url: str, password: str | None) -> Place:
         raise UsageError(f"{shown}: name the database too, as in postgresql://host/database")
     if password is not None:
         found.setdefault("password", password)
-    return Place(shown, {**_LIVELY, **found, "client_encoding": "utf8"}, **own)
+    return PostgresAddress(shown, {**_LIVELY, **found, "client_encoding": "utf8"}, **own)
 
 
 def _number(shown: str, name: str, value: str) -> int:

@@ -6,19 +6,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.steps import By, Log, Steps, ask, tell
+from graphmem.adapters.ledger.sql.steps import EventLog, Steps, WriteContext, execute, fetch
 from graphmem.model import Entity
 from graphmem.model.aliases import without_names
 
 
 def forget_names(
-    log: Log, episodes: Sequence[str], by: By, *, reason: str, erase: bool
+    log: EventLog, episodes: Sequence[str], by: WriteContext, *, reason: str, erase: bool
 ) -> Steps[None]:
     """Take from entities the aliases, kinds and spellings that these episodes brought; with
     ``erase`` from their history too."""
-    brought = yield from ask("named_by", ids=list(episodes))
+    brought = yield from fetch("entity_states_by_episodes", ids=list(episodes))
     ids = sorted({row["id"] for row in brought})
-    for row in (yield from ask("entities_now", ids=ids)):
+    for row in (yield from fetch("entities_now", ids=ids)):
         id, entity = row["id"], rows.to_entity(row["body"])
         after = entity
         for one in (one for one in brought if one["id"] == id):
@@ -26,18 +26,20 @@ def forget_names(
             after = without_names(after, before, rows.to_entity(one["after"]))
         if after == entity:
             continue
-        yield from put_anew(log, after, by, reason, seen=row["gone_at"] is None)
+        yield from update_entity(log, after, by, reason, seen=row["gone_at"] is None)
         if erase:
             gone = {entity.name, *entity.aliases} - {after.name, *after.aliases}
-            yield from scrub(id, gone)
+            yield from scrub_history(id, gone)
 
 
-def put_anew(log: Log, entity: Entity, by: By, reason: str, *, seen: bool) -> Steps[None]:
+def update_entity(
+    log: EventLog, entity: Entity, by: WriteContext, reason: str, *, seen: bool
+) -> Steps[None]:
     """An entity as it is now, with its names filed and, where it is seen, its event."""
     row = rows.entity_row(entity)
-    yield from tell("put_entity", row)
-    yield from tell("clear_aliases", {"id": entity.id})
-    yield from tell("add_alias", *rows.alias_rows(entity))
+    yield from execute("put_entity", row)
+    yield from execute("clear_aliases", {"id": entity.id})
+    yield from execute("add_alias", *rows.alias_rows(entity))
     if seen:
         log.append(
             by,
@@ -50,16 +52,16 @@ def put_anew(log: Log, entity: Entity, by: By, reason: str, *, seen: bool) -> St
         )
 
 
-def scrub(id: str, names: Collection[str]) -> Steps[None]:
+def scrub_history(id: str, names: Collection[str]) -> Steps[None]:
     """Take names out of an entity's history, which keeps its shape: projections replay it."""
-    for row in (yield from ask("entity_events", id=id)):
+    for row in (yield from fetch("entity_events", id=id)):
         then = rows.to_entity(row["after"])
         body = rows.as_json(_without(then, names))
         if body != row["after"]:
-            yield from tell("replace_event", {"seq": row["seq"], "after": body})
-    for row in (yield from ask("merges_bodies", id=id)):
+            yield from execute("replace_event", {"seq": row["seq"], "after": body})
+    for row in (yield from fetch("merges_bodies", id=id)):
         body = rows.as_json(_without(rows.to_entity(row["body"]), names))
-        yield from tell("replace_merge", {"id": row["id"], "body": body})
+        yield from execute("replace_merge", {"id": row["id"], "body": body})
 
 
 def _without(entity: Entity, names: Collection[str]) -> Entity:

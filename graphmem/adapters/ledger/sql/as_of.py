@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.steps import Ask, Rows
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows
 from graphmem.clock import stamp_or_none
 from graphmem.filters import matches
 from graphmem.filters.records import entity_record
@@ -14,15 +14,15 @@ from graphmem.text import alias_keys, name_key
 _GONE = frozenset({"DELETE", "ERASE"})
 
 
-def entities(query: EntityQuery) -> Ask:
+def entities(query: EntityQuery) -> Fetch:
     """Asks for what :func:`entities_of` reads."""
     values = {"tenant": query.tenant, "known_at": stamp_or_none(query.known_at)}
     if query.ids is None:
-        return Ask("entities_then", values)
-    return Ask("entities_then_by_id", {**values, "ids": list(query.ids)})
+        return Fetch("entities_then", values)
+    return Fetch("entities_then_by_id", {**values, "ids": list(query.ids)})
 
 
-def entities_of(query: EntityQuery, found: Rows) -> list[Entity]:
+def entities_of(query: EntityQuery, found: ResultRows) -> list[Entity]:
     """Those that the query is about, by the names that they had, in order of name then id."""
     last = {row["id"]: row for row in found}
     there = (

@@ -10,10 +10,18 @@ from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql import statements as believing
-from graphmem.adapters.ledger.sql.merges import let_go
+from graphmem.adapters.ledger.sql.merges import remove_unreferenced
 from graphmem.adapters.ledger.sql.read import changed_seq
 from graphmem.adapters.ledger.sql.relation_types import put_rules
-from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask_all, tell
+from graphmem.adapters.ledger.sql.steps import (
+    EventLog,
+    Fetch,
+    ResultRows,
+    Steps,
+    WriteContext,
+    execute,
+    fetch_all,
+)
 from graphmem.clock import stamp
 from graphmem.errors import Conflict
 from graphmem.model import Decision, Episode, Fact
@@ -30,13 +38,13 @@ class _Now:
 
 
 def commit(
-    log: Log, commits: Sequence[Commit], since: Mapping[str, int], at: Sequence[datetime]
+    log: EventLog, commits: Sequence[Commit], since: Mapping[str, int], at: Sequence[datetime]
 ) -> Steps[None]:
     """Check that what was decided on still stands, then write it; ``at`` is for each its time."""
     present = yield from _check(commits, since)
-    plain: list[tuple[Commit, By]] = []
+    plain: list[tuple[Commit, WriteContext]] = []
     for one, moment in zip(commits, at, strict=True):
-        by = By(moment, one.episode.id if one.episode else None, one.actor)
+        by = WriteContext(moment, one.episode.id if one.episode else None, one.actor)
         if _is_plain(one):
             plain.append((one, by))
             continue
@@ -46,7 +54,7 @@ def commit(
     yield from write_plain(log, plain, present)
     done = [one.episode.id for one in commits if one.episode]
     if done:
-        yield from tell("set_done", {"ids": done})
+        yield from execute("set_done", {"ids": done})
 
 
 def _is_plain(commit: Commit) -> bool:
@@ -69,8 +77,8 @@ def _is_plain(commit: Commit) -> bool:
 
 
 def write_plain(
-    log: Log,
-    commits: Sequence[tuple[Commit, By]],
+    log: EventLog,
+    commits: Sequence[tuple[Commit, WriteContext]],
     present: dict[str, _Now],
     keys: Mapping[str, str] = MappingProxyType({}),
 ) -> Steps[None]:
@@ -95,16 +103,16 @@ def write_plain(
             _log_fact(log, fact, decision, by, row["body"])
         tenant = one.episode.scope.tenant
         statements += [rows.statement_row(s, tenant, key=keys.get(s.id)) for s in one.statements]
-    yield from tell("add_fact", *facts)
-    yield from tell("add_support", *supports)
-    yield from tell("add_source", *sources)
-    yield from tell("add_statement", *statements)
+    yield from execute("add_fact", *facts)
+    yield from execute("add_support", *supports)
+    yield from execute("add_source", *sources)
+    yield from execute("add_statement", *statements)
     for one, _ in commits:
         if one.episode and one.extraction and one.extraction.raw is None:
             yield from keep_extraction(one.episode.id, one.extraction)
 
 
-def _write(log: Log, one: Commit, by: By, present: dict[str, _Now]) -> Steps[None]:
+def _write(log: EventLog, one: Commit, by: WriteContext, present: dict[str, _Now]) -> Steps[None]:
     episode = one.episode
     tenant = tenant_of(one)
     if one.merge is not None and tenant is not None:
@@ -119,9 +127,9 @@ def _write(log: Log, one: Commit, by: By, present: dict[str, _Now]) -> Steps[Non
         yield from _put_fact(log, decision, present, by)
     yield from believing.put_statements(one)
     if tenant is not None:
-        yield from _by_hand(log, one, tenant, by)
+        yield from _put_edits_and_undo(log, one, tenant, by)
         if parted:
-            yield from let_go(log, parted, tenant, by)
+            yield from remove_unreferenced(log, parted, tenant, by)
     put_rules(log, one.types, by)
     if episode and one.extraction and one.extraction.raw is None:
         yield from keep_extraction(episode.id, one.extraction)
@@ -138,11 +146,13 @@ def tenant_of(commit: Commit) -> str | None:
     return next(iter((*(fact.scope.tenant for fact in facts), *entities)), None)
 
 
-def _by_hand(log: Log, commit: Commit, tenant: str, by: By) -> Steps[None]:
+def _put_edits_and_undo(
+    log: EventLog, commit: Commit, tenant: str, by: WriteContext
+) -> Steps[None]:
     """Edits, and what counts no more."""
     yield from believing.put_edits(commit, tenant)
     if commit.undone is not None and commit.undone.edit_id is not None:
-        yield from tell("undo_edit", {"id": commit.undone.edit_id})
+        yield from execute("undo_edit", {"id": commit.undone.edit_id})
     if commit.undone is not None and commit.undone.episode_id is not None:
         yield from believing.undo_episode(log, commit.undone.episode_id, tenant, by)
 
@@ -154,12 +164,12 @@ def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[st
     episodes = [commit.episode.id for commit in commits if commit.episode]
     before = [d.before for commit in commits for d in commit.decisions if d.before is not None]
     ids = sorted({fact.id for fact in before})
-    asks = [Ask("changed_last", {"tenant": tenant}) for tenant in tenants]
+    fetches = [Fetch("last_change", {"tenant": tenant}) for tenant in tenants]
     if episodes:
-        asks.append(Ask("statuses", {"ids": episodes, "tenant": None}))
+        fetches.append(Fetch("statuses", {"ids": episodes, "tenant": None}))
     if ids:
-        asks.append(Ask("facts_now", {"ids": ids}))
-    found = yield from ask_all(asks)
+        fetches.append(Fetch("facts_now", {"ids": ids}))
+    found = yield from fetch_all(fetches)
     _check_tenants(since, found)
     if episodes:
         statuses = {row["id"]: row["status"] for row in found[len(tenants)]}
@@ -178,22 +188,24 @@ def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[st
 
 def check_since(since: Mapping[str, int]) -> Steps[None]:
     """Raise :class:`Conflict` when a tenant is not as it was."""
-    found = yield from ask_all([Ask("changed_last", {"tenant": tenant}) for tenant in since])
+    found = yield from fetch_all([Fetch("last_change", {"tenant": tenant}) for tenant in since])
     _check_tenants(since, found)
 
 
-def _check_tenants(since: Mapping[str, int], found: Sequence[Rows]) -> None:
+def _check_tenants(since: Mapping[str, int], found: Sequence[ResultRows]) -> None:
     for tenant, changed in zip(since, found, strict=False):
         if changed_seq(changed) > since[tenant]:
             raise Conflict("something changed in this scope meanwhile; decide again")
 
 
-def _put_entities(log: Log, commit: Commit, by: By) -> Steps[None]:
+def _put_entities(log: EventLog, commit: Commit, by: WriteContext) -> Steps[None]:
     entities = commit.new_entities + commit.renamed
     put = [rows.entity_row(entity) for entity in entities]
-    yield from tell("put_entity", *put)
-    yield from tell("clear_aliases", *({"id": entity.id} for entity in commit.renamed))
-    yield from tell("add_alias", *(row for entity in entities for row in rows.alias_rows(entity)))
+    yield from execute("put_entity", *put)
+    yield from execute("clear_aliases", *({"id": entity.id} for entity in commit.renamed))
+    yield from execute(
+        "add_alias", *(row for entity in entities for row in rows.alias_rows(entity))
+    )
     for entity, row in zip(entities, put, strict=True):
         log.append(
             by,
@@ -206,12 +218,12 @@ def _put_entities(log: Log, commit: Commit, by: By) -> Steps[None]:
         )
 
 
-def _put_mentions(log: Log, commit: Commit, by: By, episode: Episode) -> Steps[None]:
+def _put_mentions(log: EventLog, commit: Commit, by: WriteContext, episode: Episode) -> Steps[None]:
     named = [
         {"turn_id": turn, "entity_id": entity, "episode_id": episode.id}
         for turn, entity in commit.mentions
     ]
-    yield from tell("add_mention", *named)
+    yield from execute("add_mention", *named)
     log.append(
         by._replace(episode_id=episode.id),
         kind="mention",
@@ -223,7 +235,9 @@ def _put_mentions(log: Log, commit: Commit, by: By, episode: Episode) -> Steps[N
     )
 
 
-def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) -> Steps[None]:
+def _put_fact(
+    log: EventLog, decision: Decision, present: dict[str, _Now], by: WriteContext
+) -> Steps[None]:
     """Write a decision. NONE notes a new source, and writes nothing when there is none."""
     before, after = decision.before, decision.after
     if decision.action == "NONE" and after == before:
@@ -235,7 +249,7 @@ def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) ->
     body: str | None = None
     if decision.action == "NONE" and after is not None:
         body = rows.as_body(after)
-        yield from tell("replace_fact", {"id": after.id, "version": after.version, "body": body})
+        yield from execute("replace_fact", {"id": after.id, "version": after.version, "body": body})
         present[after.id] = _Now(after.version, body)
         yield from _index(after, fresh=False)
     elif decision.action == "DELETE" and before is not None:
@@ -248,7 +262,7 @@ def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) ->
         after = replace(after, recorded_at=by.at, retired_at=None)
         row = rows.fact_row(after)
         body = row["body"]
-        yield from tell("add_fact", row)
+        yield from execute("add_fact", row)
         present[after.id] = _Now(after.version, row["body"])
         yield from _index(after, fresh=before is None)
     fact = after or before
@@ -256,7 +270,9 @@ def _put_fact(log: Log, decision: Decision, present: dict[str, _Now], by: By) ->
         _log_fact(log, fact, decision, by, body)
 
 
-def _log_fact(log: Log, fact: Fact, decision: Decision, by: By, body: str | None) -> None:
+def _log_fact(
+    log: EventLog, fact: Fact, decision: Decision, by: WriteContext, body: str | None
+) -> None:
     log.append(
         by,
         kind="fact",
@@ -269,12 +285,12 @@ def _log_fact(log: Log, fact: Fact, decision: Decision, by: By, body: str | None
     )
 
 
-def _retire(fact: Fact, now: _Now, by: By) -> Steps[None]:
+def _retire(fact: Fact, now: _Now, by: WriteContext) -> Steps[None]:
     retired_at = stamp(by.at)
     body = rows.retired(now.body, retired_at)
-    yield from tell("retire_fact", {"id": fact.id, "retired_at": retired_at, "body": body})
-    yield from tell("note_past_entities", {"id": fact.id})
-    yield from tell("note_past_sources", {"id": fact.id})
+    yield from execute("retire_fact", {"id": fact.id, "retired_at": retired_at, "body": body})
+    yield from execute("note_past_entities", {"id": fact.id})
+    yield from execute("note_past_sources", {"id": fact.id})
 
 
 def _index(fact: Fact, *, fresh: bool) -> Steps[None]:
@@ -282,17 +298,19 @@ def _index(fact: Fact, *, fresh: bool) -> Steps[None]:
     if not fresh:
         yield from _clear_index(fact.id)
     about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
-    yield from tell("add_fact_entity", *about)
+    yield from execute("add_fact_entity", *about)
     yield from believing.put_support(fact)
-    yield from tell("add_source", *rows.source_rows(fact))
+    yield from execute("add_source", *rows.source_rows(fact))
 
 
 def _clear_index(fact_id: str) -> Steps[None]:
-    yield from tell("clear_fact_entities", {"id": fact_id})
-    yield from tell("clear_sources", {"id": fact_id})
+    yield from execute("clear_fact_entities", {"id": fact_id})
+    yield from execute("clear_sources", {"id": fact_id})
 
 
-def change_facts(log: Log, decisions: Sequence[Decision], at: datetime, actor: str) -> Steps[None]:
+def change_facts(
+    log: EventLog, decisions: Sequence[Decision], at: datetime, actor: str
+) -> Steps[None]:
     """Write decisions that come from no episode."""
     yield from commit(log, [Commit(None, tuple(decisions), actor=actor)], {}, [at])
 
@@ -309,11 +327,11 @@ def keep_extraction(episode_id: str, extraction: Extraction) -> Steps[None]:
             "tokens_in": extraction.tokens_in,
             "tokens_out": extraction.tokens_out,
         }
-        yield from tell("keep_extraction", values)
+        yield from execute("keep_extraction", values)
 
 
 def postpone(episode_id: str, reason: str, *, failed: bool) -> Steps[None]:
     status = "failed" if failed else "pending"
     values: dict[str, Any] = {"id": episode_id, "status": status, "reason": rows.storable(reason)}
     # What another process has finished meanwhile stays so.
-    yield from tell("postpone", values)
+    yield from execute("postpone", values)

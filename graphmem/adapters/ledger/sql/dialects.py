@@ -25,7 +25,7 @@ class _Fragment:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class SqlDialect:
     """How one database writes what the two write differently."""
 
     name: str
@@ -71,7 +71,7 @@ def _postgres_path(keys: Sequence[str]) -> str:
     return "".join(("strict $", *steps))
 
 
-SQLITE = Dialect(
+SQLITE = SqlDialect(
     "sqlite",
     {
         # Parameters. Lists arrive as JSON text.
@@ -106,7 +106,7 @@ SQLITE = Dialect(
 # A body is read as JSON without the NUL that a text may hold there, but PostgreSQL's may not.
 _DOCUMENT = r"replace({0}.body, '\u0000', '\ufffd')::jsonb"
 
-POSTGRES = Dialect(
+POSTGRES = SqlDialect(
     "postgres",
     {
         # Lists arrive as arrays; `key` counts from 0.

@@ -13,10 +13,19 @@ from graphmem.adapters.ledger.sql.merges import (
     erase_entities,
     forget_embeddings,
     log_erased,
-    unspoken,
+    unreferenced,
 )
-from graphmem.adapters.ledger.sql.read import narrowed
-from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
+from graphmem.adapters.ledger.sql.read import scope_values
+from graphmem.adapters.ledger.sql.steps import (
+    EventLog,
+    Fetch,
+    ResultRows,
+    Steps,
+    WriteContext,
+    execute,
+    fetch,
+    fetch_all,
+)
 from graphmem.model import Decision, Fact, Removal, Statement
 from graphmem.ports.ledger import Erasure
 from graphmem.text import digest
@@ -24,7 +33,7 @@ from graphmem.text import digest
 _ACTOR = "user"
 
 
-def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
+def apply_erasure(log: EventLog, erasure: Erasure, at: datetime) -> Steps[Removal]:
     """Remove episodes (or single facts) with everything that only they support."""
     tenant = erasure.scope.tenant
     if erasure.since is not None:
@@ -34,23 +43,23 @@ def erase(log: Log, erasure: Erasure, at: datetime) -> Steps[Removal]:
     if not episodes and not facts:
         return Removal()
     lists = {"episodes": sorted(episodes), "facts": sorted(facts)}
-    turns, about = yield from ask_all(
-        [Ask("turns_of_episodes", {"ids": lists["episodes"]}), Ask("entities_touched", lists)]
+    turns, about = yield from fetch_all(
+        [Fetch("turns_of_episodes", {"ids": lists["episodes"]}), Fetch("entities_touched", lists)]
     )
-    touched = sorted(_ids((yield from ask("one_with", ids=sorted(_ids(about))))))
-    bodies = yield from ask("bodies_of", facts=lists["facts"])
+    touched = sorted(_ids((yield from fetch("merged_group", ids=sorted(_ids(about))))))
+    bodies = yield from fetch("bodies_of", facts=lists["facts"])
     yield from _scrub_edits(target)
     yield from _scrub_keys(target, tenant)
     yield from _remove(lists, target)
     yield from change_facts(log, _changes(erasure, target), at, _ACTOR)
     yield from _scrub_versions(target)
-    entities = set((yield from unspoken(touched)))
-    by = By(at, None, _ACTOR)
+    entities = set((yield from unreferenced(touched)))
+    by = WriteContext(at, None, _ACTOR)
     yield from erase_entities(log, entities, by)
     yield from forget_names(log, lists["episodes"], by, reason="a source was erased", erase=True)
     texts = {text for row in turns for text in rows.turn_texts(row)}
     yield from forget_embeddings(texts, bodies)
-    yield from tell("forget_events", {"ids": sorted(episodes | facts)})
+    yield from execute("erase_event_contents", {"ids": sorted(episodes | facts)})
     own: dict[str, list[str]] = {id: [] for id in episodes}
     for row in turns:
         own[row["episode_id"]].append(row["id"])
@@ -81,11 +90,11 @@ def _target(erasure: Erasure) -> Steps[_Target]:
         facts, kept = yield from _unsupported(episodes)
         kept = yield from _reopen(episodes, kept)
         wanted = {"ids": sorted(episodes), "tenant": tenant, "undone_too": True}
-        statements = _ids((yield from ask("statements_of_episodes", **wanted)))
+        statements = _ids((yield from fetch("statements_of_episodes", **wanted)))
     else:
         wanted_facts = list(erasure.fact_ids)
-        facts = _ids((yield from ask("erase_facts_of_tenant", tenant=tenant, ids=wanted_facts)))
-        versions = yield from ask("versions_of", ids=sorted(facts))
+        facts = _ids((yield from fetch("erase_facts_of_tenant", tenant=tenant, ids=wanted_facts)))
+        versions = yield from fetch("versions_of", ids=sorted(facts))
         statements = {id for row in versions for id in rows.to_fact(row["body"]).statement_ids}
         statements |= facts  # of what was believed before there were statements
         facts |= yield from _resting_only_on(statements)
@@ -94,7 +103,7 @@ def _target(erasure: Erasure) -> Steps[_Target]:
 
 def _resting_only_on(statements: set[str]) -> Steps[set[str]]:
     """Facts that rest, or rested, on nothing but these."""
-    made = yield from ask("facts_made_of", ids=sorted(statements))
+    made = yield from fetch("facts_made_of", ids=sorted(statements))
     return {
         fact.id
         for fact in (rows.to_fact(row["body"]) for row in made)
@@ -105,66 +114,66 @@ def _resting_only_on(statements: set[str]) -> Steps[set[str]]:
 def _changes(erasure: Erasure, target: _Target) -> list[Decision]:
     """What is believed without it: as decided and, where nothing was, without the sources."""
     decided = [d for d in erasure.decisions if d.fact_id not in target.facts]
-    told = {decision.fact_id for decision in decided}
+    decided_ids = {decision.fact_id for decision in decided}
     return decided + [
         Decision(
             "UPDATE", "a source was erased", before=fact, after=_without(fact, target.episodes)
         )
         for fact in target.kept
-        if fact.id not in told
+        if fact.id not in decided_ids
     ]
 
 
 def _scrub_edits(target: _Target) -> Steps[None]:
     """An edit goes with the last of the statements that it was laid over."""
     gone = []
-    for row in (yield from ask("edits_of_statements", ids=sorted(target.statements))):
+    for row in (yield from fetch("edits_of_statements", ids=sorted(target.statements))):
         edit = rows.to_edit(row["body"])
         left = frozenset(edit.statement_ids) - target.statements
         if not left:
             gone.append(row["id"])
         elif left != frozenset(edit.statement_ids):
             body = rows.edit_row(replace(edit, statement_ids=left), "")["body"]
-            yield from tell("replace_edit", {"id": row["id"], "body": body})
-    yield from tell("erase_edits", {"ids": gone})
+            yield from execute("replace_edit", {"id": row["id"], "body": body})
+    yield from execute("erase_edits", {"ids": gone})
 
 
 def _scrub_keys(target: _Target, tenant: str) -> Steps[None]:
     """A statement that repeats, or ends, an erased sentence in other words has that sentence's key:
     a digest takes its place, unless one that stays says the sentence itself."""
-    found = yield from ask("statements_like", ids=sorted(target.statements))
+    found = yield from fetch("statements_like", ids=sorted(target.statements))
     by_key: dict[str, list[Statement]] = {}
     for row in found:
         by_key.setdefault(row["text_key"], []).append(rows.to_statement(row))
     for key, staying in by_key.items():
         if all(statement.key == key for statement in staying):
-            anew = (replace(one, key=f"#{digest(key)[:32]}") for one in staying)
-            put = (rows.statement_row(one, tenant) for one in anew)
+            replaced = (replace(one, key=f"#{digest(key)[:32]}") for one in staying)
+            put = (rows.statement_row(one, tenant) for one in replaced)
             kept = [{name: row[name] for name in ("id", "text_key", "body")} for row in put]
-            yield from tell("replace_statement", *kept)
+            yield from execute("replace_statement", *kept)
 
 
 def _scrub_versions(target: _Target) -> Steps[None]:
     """Of facts that stay, no version may tell what an erased statement said."""
-    touched = _ids((yield from ask("facts_resting_on", ids=sorted(target.statements))))
+    touched = _ids((yield from fetch("facts_resting_on", ids=sorted(target.statements))))
     touched -= target.facts
     now: dict[str, str] = {}
-    for row in (yield from ask("versions_of", ids=sorted(touched))):
+    for row in (yield from fetch("versions_of", ids=sorted(touched))):
         if row["retired_at"] is None:
             now[row["id"]] = row["body"]
         elif not target.statements.isdisjoint(rows.to_fact(row["body"]).statement_ids):
-            yield from tell("erase_version", {"id": row["id"], "version": row["version"]})
-    for row in (yield from ask("events_of", ids=sorted(touched))):
+            yield from execute("erase_version", {"id": row["id"], "version": row["version"]})
+    for row in (yield from fetch("events_of", ids=sorted(touched))):
         if not target.statements.isdisjoint(rows.to_fact(row["after"]).statement_ids):
             # The present in its place, not nothing: projections replay the events in order.
             after = now.get(row["id"])
-            yield from tell("replace_event", {"seq": row["seq"], "after": after})
-    yield from tell(
+            yield from execute("replace_event", {"seq": row["seq"], "after": after})
+    yield from execute(
         "erase_supports", {"ids": sorted(target.statements), "facts": sorted(target.facts)}
     )
 
 
-def _ids(found: Rows) -> set[str]:
+def _ids(found: ResultRows) -> set[str]:
     return {row["id"] for row in found}
 
 
@@ -180,27 +189,27 @@ def _remove(lists: Mapping[str, list[str]], target: _Target) -> Steps[None]:
         "erase_edits_of",
         "erase_facts",
     ):
-        yield from tell(name, {"ids": lists["facts"]})
-    yield from tell("erase_past_sources", lists)
-    yield from tell("erase_statements", {"ids": sorted(target.statements)})
+        yield from execute(name, {"ids": lists["facts"]})
+    yield from execute("erase_past_sources", lists)
+    yield from execute("erase_statements", {"ids": sorted(target.statements)})
     for name in ("erase_mentions", "erase_extractions", "erase_turns", "erase_episodes"):
-        yield from tell(name, {"ids": lists["episodes"]})
+        yield from execute(name, {"ids": lists["episodes"]})
 
 
 def _episodes(erasure: Erasure) -> Steps[set[str]]:
     """Episodes of a scope: by id, or all that its agent and run narrow it to."""
-    values = narrowed(erasure.scope)
+    values = scope_values(erasure.scope)
     if erasure.episode_ids is None:
-        return _ids((yield from ask("erase_targets", **values)))
+        return _ids((yield from fetch("erase_targets", **values)))
     ids = list(erasure.episode_ids)
-    return _ids((yield from ask("erase_targets_by_id", **values, ids=ids)))
+    return _ids((yield from fetch("erase_targets_by_id", **values, ids=ids)))
 
 
 def _unsupported(episodes: set[str]) -> Steps[tuple[set[str], list[Fact]]]:
     """Facts to erase with these episodes, and those that other sources still support."""
     gone: set[str] = set()
     kept: list[Fact] = []
-    for row in (yield from ask("erase_facts_from", episodes=sorted(episodes))):
+    for row in (yield from fetch("erase_facts_from", episodes=sorted(episodes))):
         fact = rows.to_fact(row["body"]) if row["body"] else None
         if fact and any(source.episode_id not in episodes for source in fact.sources):
             kept.append(fact)
@@ -212,12 +221,12 @@ def _unsupported(episodes: set[str]) -> Steps[tuple[set[str], list[Fact]]]:
 def _reopen(episodes: set[str], kept: list[Fact]) -> Steps[list[Fact]]:
     """Kept facts as they are to be: what these episodes alone had closed is open again."""
     facts = {fact.id: fact for fact in kept}
-    for row in (yield from ask("closings", episodes=sorted(episodes))):
+    for row in (yield from fetch("updates_by_episodes", episodes=sorted(episodes))):
         fact = facts.get(row["id"])
-        closing = rows.to_fact(row["after"]) if row["after"] else None
-        if fact is None or closing is None or closing.invalid_at != fact.invalid_at:
+        update = rows.to_fact(row["after"]) if row["after"] else None
+        if fact is None or update is None or update.invalid_at != fact.invalid_at:
             continue
-        before = yield from ask("state_before", id=fact.id, seq=row["seq"])
+        before = yield from fetch("state_before", id=fact.id, seq=row["seq"])
         if before:
             was = rows.to_fact(before[0]["after"])
             facts[fact.id] = replace(fact, invalid_at=was.invalid_at)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from graphmem.adapters.ledger.sql.dialects import Dialect
+from graphmem.adapters.ledger.sql.dialects import SqlDialect
 from graphmem.filters import And, Not, Or, Test, Where
 from graphmem.filters.tree import Scalar
 
@@ -21,7 +21,7 @@ _OPEN = ("test", "path", "value", "values", "texts", "numbers", "truths", "all")
 class FilterSql:
     """Puts filters into statements, as one database writes them."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: SqlDialect) -> None:
         later = {word: f"{{{word}}}" for word in _OPEN}
         self._pieces = {
             name: dialect.spell(text, **later) for name, text in dialect.load("filters.sql").items()
@@ -39,7 +39,7 @@ class FilterSql:
 
 
 class _ConditionBuilder:
-    def __init__(self, pieces: dict[str, str], dialect: Dialect, kind: FilteredKind) -> None:
+    def __init__(self, pieces: dict[str, str], dialect: SqlDialect, kind: FilteredKind) -> None:
         self._pieces = pieces
         self._dialect = dialect
         self._kind = kind

@@ -11,78 +11,89 @@ from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql import statements as believing
 from graphmem.adapters.ledger.sql.commit import tenant_of, write_plain
 from graphmem.adapters.ledger.sql.read import by_id, with_turns
-from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Steps, ask, ask_all, tell
+from graphmem.adapters.ledger.sql.steps import (
+    EventLog,
+    Fetch,
+    Steps,
+    WriteContext,
+    execute,
+    fetch,
+    fetch_all,
+)
 from graphmem.clock import stamp
 from graphmem.model import Episode
 from graphmem.ports.ledger import RESUBMITTED, Commit
 
-Told: TypeAlias = tuple[Commit, datetime]
+TimedCommit: TypeAlias = tuple[Commit, datetime]
 """A commit of plain sentences, and its time."""
 
 
 def journal(
-    log: Log, episodes: Sequence[Episode], window_s: float, told: Sequence[Told] = ()
+    log: EventLog, episodes: Sequence[Episode], window_s: float, commits: Sequence[TimedCommit] = ()
 ) -> Steps[list[Episode]]:
     """Store what is new; give for each the one that is stored."""
-    by_id = {commit.episode.id: (commit, at) for commit, at in told if commit.episode is not None}
+    by_id = {
+        commit.episode.id: (commit, at) for commit, at in commits if commit.episode is not None
+    }
     stored: list[Episode] = []
-    heard: dict[str, set[str]] = {}
-    for run in _runs(episodes):
-        stored += yield from _journal_run(log, run, window_s, (by_id, heard))
+    known_sentences: dict[str, set[str]] = {}
+    for batch in _batches(episodes):
+        stored += yield from _journal_batch(log, batch, window_s, (by_id, known_sentences))
     return stored
 
 
-def _runs(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
+def _batches(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
     """Consecutive episodes of which none can repeat another: these are looked up in one go."""
-    run: list[Episode] = []
+    batch: list[Episode] = []
     seen: set[tuple[str, str, str]] = set()
     for episode in episodes:
-        place = rows.place(episode.scope)
-        marks = {(place, "content", episode.content_hash)}
+        scope_key = rows.scope_key(episode.scope)
+        identities = {(scope_key, "content", episode.content_hash)}
         if episode.idempotency_key is not None:
-            marks.add((place, "key", episode.idempotency_key))
-        if marks & seen:
-            yield run
-            run, seen = [], set()
-        run.append(episode)
-        seen |= marks
-    if run:
-        yield run
+            identities.add((scope_key, "key", episode.idempotency_key))
+        if identities & seen:
+            yield batch
+            batch, seen = [], set()
+        batch.append(episode)
+        seen |= identities
+    if batch:
+        yield batch
 
 
-def _journal_run(
-    log: Log,
-    run: Sequence[Episode],
+def _journal_batch(
+    log: EventLog,
+    batch: Sequence[Episode],
     window_s: float,
-    given: tuple[Mapping[str, Told], dict[str, set[str]]],
+    given: tuple[Mapping[str, TimedCommit], dict[str, set[str]]],
 ) -> Steps[list[Episode]]:
-    told, heard = given
-    repeated, last = yield from _earlier(run, window_s)
+    commits, known_sentences = given
+    repeated, last = yield from _earlier(batch, window_s)
     ids = sorted({id for id in repeated if id is not None})
     known: dict[str, Episode] = {}
     if ids:
-        earlier = with_turns(*(yield from ask_all(by_id(ids))))
+        earlier = with_turns(*(yield from fetch_all(by_id(ids))))
         known = {episode.id: episode for episode in earlier}
-    fresh = [told[e.id] for e, id in zip(run, repeated, strict=True) if not id and e.id in told]
+    pairs = list(zip(batch, repeated, strict=True))
+    candidates = [commits[e.id] for e, id in pairs if id is None and e.id in commits]
     keys: dict[str, str] = {}
-    unheard = yield from _unheard(fresh, keys, heard)
+    unrepeated = yield from _unrepeated(candidates, keys, known_sentences)
     stored: list[Episode] = []
-    for asked, id in zip(run, repeated, strict=True):
+    for wanted, id in pairs:
         if id is not None:
             kept = known[id]
             if kept.status == "undone":
-                by = By(asked.recorded_at, kept.id, "graphmem")
-                yield from believing.take_up(log, {"id": id, "tenant": kept.scope.tenant}, by)
+                by = WriteContext(wanted.recorded_at, kept.id, "graphmem")
+                yield from believing.resubmit(log, {"id": id, "tenant": kept.scope.tenant}, by)
                 kept = known[id] = replace(kept, status="pending", reason=RESUBMITTED)
             stored.append(kept)
             continue
-        place = rows.place(asked.scope)
-        status = "done" if asked.id in unheard else asked.status
-        episode = replace(asked, previous_id=last.get(place), status=status)
-        last[place] = episode.id
+        scope_key = rows.scope_key(wanted.scope)
+        status = "done" if wanted.id in unrepeated else wanted.status
+        episode = replace(wanted, previous_id=last.get(scope_key), status=status)
+        last[scope_key] = episode.id
         stored.append(episode)
         log.append(
-            By(episode.recorded_at, episode.id, "graphmem"),
+            WriteContext(episode.recorded_at, episode.id, "graphmem"),
             kind="episode",
             id=episode.id,
             action="ADD",
@@ -90,70 +101,76 @@ def _journal_run(
             value=episode,
         )
     new = [episode for episode, id in zip(stored, repeated, strict=True) if id is None]
-    yield from tell("add_episode", *map(rows.episode_row, new))
-    yield from tell(
+    yield from execute("add_episode", *map(rows.episode_row, new))
+    yield from execute(
         "add_turn", *(rows.turn_row(turn, e.scope.tenant) for e in new for turn in e.turns)
     )
-    plain = [(commit, By(at, id, commit.actor)) for id, (commit, at) in unheard.items()]
+    plain = [
+        (commit, WriteContext(at, id, commit.actor)) for id, (commit, at) in unrepeated.items()
+    ]
     yield from write_plain(log, plain, {}, keys)
     return stored
 
 
-def _unheard(
-    told: Sequence[Told], keys: dict[str, str], heard: dict[str, set[str]]
-) -> Steps[dict[str, Told]]:
+def _unrepeated(
+    commits: Sequence[TimedCommit], keys: dict[str, str], known_sentences: dict[str, set[str]]
+) -> Steps[dict[str, TimedCommit]]:
     """By episode, those of which no sentence was heard before in its tenant. Notes in ``keys`` the
     key of each statement, and in ``heard``, by tenant, all that is heard here."""
-    tenants = [tenant_of(commit) or "" for commit, _ in told]
-    asked = set()
-    for (commit, _), tenant in zip(told, tenants, strict=True):
+    tenants = [tenant_of(commit) or "" for commit, _ in commits]
+    wanted = set()
+    for (commit, _), tenant in zip(commits, tenants, strict=True):
         for statement in commit.statements:
             key = keys[statement.id] = rows.sentence_of(statement)
-            asked.add((tenant, key))
-    for row in (yield from ask("heard", asked=_as_asked(sorted(asked)))) if asked else ():
-        heard.setdefault(row["tenant"], set()).add(row["key"])
-    found: dict[str, Told] = {}
-    for one, tenant in zip(told, tenants, strict=True):
-        before = heard.setdefault(tenant, set())
-        said = [keys[s.id] for s in one[0].statements]
-        once = len(set(said)) == len(said) and before.isdisjoint(said)
+            wanted.add((tenant, key))
+    for row in (
+        (yield from fetch("known_sentences", wanted=_as_json_texts(sorted(wanted))))
+        if wanted
+        else ()
+    ):
+        known_sentences.setdefault(row["tenant"], set()).add(row["key"])
+    found: dict[str, TimedCommit] = {}
+    for one, tenant in zip(commits, tenants, strict=True):
+        before = known_sentences.setdefault(tenant, set())
+        sentences = [keys[s.id] for s in one[0].statements]
+        once = len(set(sentences)) == len(sentences) and before.isdisjoint(sentences)
         if once and one[0].episode is not None:
             found[one[0].episode.id] = one
-        before.update(said)
+        before.update(sentences)
     return found
 
 
 def _earlier(
-    run: Sequence[Episode], window_s: float
+    batch: Sequence[Episode], window_s: float
 ) -> Steps[tuple[list[str | None], dict[str, str]]]:
-    """For each episode the earlier one that it would repeat, and by place the newest: three
+    """For each episode the earlier one that it would repeat, and by scope the newest: three
     questions, however many episodes there are."""
-    keyed = [at for at, episode in enumerate(run) if episode.idempotency_key is not None]
-    others = [at for at, episode in enumerate(run) if episode.idempotency_key is None]
-    places = list(dict.fromkeys(rows.place(episode.scope) for episode in run))
-    asks = [Ask("last_episode", {"places": places})]
+    keyed = [at for at, episode in enumerate(batch) if episode.idempotency_key is not None]
+    others = [at for at, episode in enumerate(batch) if episode.idempotency_key is None]
+    scope_keys = list(dict.fromkeys(rows.scope_key(episode.scope) for episode in batch))
+    fetches = [Fetch("last_episode", {"scope_keys": scope_keys})]
     if keyed:
-        keys = [(rows.place(run[at].scope), run[at].idempotency_key) for at in keyed]
-        asks.append(Ask("same_key", {"asked": _as_asked(keys)}))
+        keys = [(rows.scope_key(batch[at].scope), batch[at].idempotency_key) for at in keyed]
+        fetches.append(Fetch("same_key", {"wanted": _as_json_texts(keys)}))
     if others:
-        contents = [_content(run[at], window_s) for at in others]
-        asks.append(Ask("same_content", {"asked": _as_asked(contents)}))
-    newest, *found = yield from ask_all(asks)
-    repeated: list[str | None] = [None] * len(run)
+        contents = [_content(batch[at], window_s) for at in others]
+        fetches.append(Fetch("same_content", {"wanted": _as_json_texts(contents)}))
+    newest, *found = yield from fetch_all(fetches)
+    repeated: list[str | None] = [None] * len(batch)
     for numbers, earlier in zip([each for each in (keyed, others) if each], found, strict=True):
         for row in earlier:
             repeated[numbers[row["at"]]] = row["id"]
-    return repeated, {row["place"]: row["id"] for row in newest}
+    return repeated, {row["scope_key"]: row["id"] for row in newest}
 
 
 def _content(episode: Episode, window_s: float) -> tuple[object, ...]:
     """What ``same_content`` is asked for."""
     window = timedelta(0) if episode.time_given else timedelta(seconds=window_s)
     since, until = stamp(episode.occurred_at - window), stamp(episode.occurred_at + window)
-    place = rows.place(episode.scope)
-    return place, episode.content_hash, episode.time_given, since, until
+    scope_key = rows.scope_key(episode.scope)
+    return scope_key, episode.content_hash, episode.time_given, since, until
 
 
-def _as_asked(wanted: Iterable[tuple[object, ...]]) -> list[str]:
+def _as_json_texts(wanted: Iterable[tuple[object, ...]]) -> list[str]:
     """Tuples as statements take many of them: each as JSON text."""
     return [rows.as_array(one) for one in wanted]

@@ -20,9 +20,17 @@ from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql import spend as spending
 from graphmem.adapters.ledger.sql import statements as believing
 from graphmem.adapters.ledger.sql import tables as copying
-from graphmem.adapters.ledger.sql.erase import erase
+from graphmem.adapters.ledger.sql.erase import apply_erasure
 from graphmem.adapters.ledger.sql.journal import journal
-from graphmem.adapters.ledger.sql.steps import Ask, Log, Rows, Steps, Work, ask, tell
+from graphmem.adapters.ledger.sql.steps import (
+    EventLog,
+    Fetch,
+    ResultRows,
+    Steps,
+    TransactionSteps,
+    execute,
+    fetch,
+)
 from graphmem.clock import Clock, SystemClock, stamp
 from graphmem.model import (
     Change,
@@ -56,7 +64,7 @@ from graphmem.ports.ledger_relation_types import TypedSubject, TypeUse
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Kind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
@@ -70,17 +78,17 @@ class Database(Protocol):
 
     async def close(self) -> None: ...
 
-    async def ask(self, *asks: Ask) -> list[Rows]:
+    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
         """The rows of each, all of one moment."""
         ...
 
-    async def read(self, begin: Callable[[], Steps[T]]) -> T:
+    async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
         """Run steps that only read, on one consistent snapshot."""
         ...
 
     async def write(
-        self, work: Work[T], landed: Callable[[], Steps[bool]] | None = None
-    ) -> tuple[T, int]:
+        self, work: TransactionSteps[_T], was_committed: Callable[[], Steps[bool]] | None = None
+    ) -> tuple[_T, int]:
         """Run steps in one transaction: all of it is durable when this returns, or none.
 
         Gives what they return, and the ledger's head then. Where the answer to a commit can be
@@ -129,11 +137,11 @@ class SqlLedger:
         return found[0]["value"] if found else None
 
     async def remember_setting(self, name: str, value: str, *, once: bool = False) -> str:
-        def work(_: Log) -> Steps[str]:
-            yield from tell(
+        def work(_: EventLog) -> Steps[str]:
+            yield from execute(
                 "set_setting_once" if once else "set_setting", {"name": name, "value": value}
             )
-            found = yield from ask("setting", name=name)
+            found = yield from fetch("setting", name=name)
             return str(found[0]["value"])
 
         return (await self._db.write(work))[0]
@@ -159,30 +167,30 @@ class SqlLedger:
         return head
 
     async def keep_extraction(self, episode_id: str, extraction: Extraction) -> None:
-        before: list[Rows] = []
+        before: list[ResultRows] = []
 
-        def work(_: Log) -> Steps[None]:
-            before.append((yield from ask("extraction", episode_id=episode_id)))
+        def work(_: EventLog) -> Steps[None]:
+            before.append((yield from fetch("extraction", episode_id=episode_id)))
             yield from writing.keep_extraction(episode_id, extraction)
 
-        def landed() -> Steps[bool]:
-            return (yield from ask("extraction", episode_id=episode_id)) != before[-1]
+        def was_committed() -> Steps[bool]:
+            return (yield from fetch("extraction", episode_id=episode_id)) != before[-1]
 
-        await self._db.write(work, landed)
+        await self._db.write(work, was_committed)
 
     async def postpone(self, episode_id: str, reason: str, *, failed: bool = False) -> None:
         await self._db.write(lambda _: writing.postpone(episode_id, reason, failed=failed))
 
     async def erase(self, erasure: Erasure) -> Removal:
         at = erasure.at or self._clock.now()
-        removal, _ = await self._db.write(lambda log: erase(log, erasure, at))
+        removal, _ = await self._db.write(lambda log: apply_erasure(log, erasure, at))
         await self._db.erased()
         return removal
 
     # Reads
 
-    async def _rows(self, name: str, /, **values: Any) -> Rows:
-        (found,) = await self._db.ask(Ask(name, values))
+    async def _rows(self, name: str, /, **values: Any) -> ResultRows:
+        (found,) = await self._db.fetch(Fetch(name, values))
         return found
 
     async def episodes(
@@ -199,7 +207,7 @@ class SqlLedger:
         return await self._db.read(lambda: reading.episodes(scope, status, limit))
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
-        return reading.with_turns(*await self._db.ask(*reading.by_id(ids))) if ids else []
+        return reading.with_turns(*await self._db.fetch(*reading.by_id(ids))) if ids else []
 
     async def turns(self, tenant: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
         found = await self._rows("turns_around", tenant=tenant, ids=list(ids), around=around)
@@ -214,11 +222,13 @@ class SqlLedger:
         current: datetime | None = None,
         most: int = 100,
     ) -> Mentions:
-        asks = reading.mentions(scope, turn_ids, entity_ids, current, most)
-        return reading.mentions_of(asks, await self._db.ask(*asks)) if asks else Mentions()
+        fetches = reading.mentions(scope, turn_ids, entity_ids, current, most)
+        return (
+            reading.mentions_of(fetches, await self._db.fetch(*fetches)) if fetches else Mentions()
+        )
 
     async def facts(self, query: FactQuery) -> list[Fact]:
-        found = reading.facts_of(query, await self._db.ask(*reading.ways_in(query)))
+        found = reading.facts_of(query, await self._db.fetch(*reading.fact_fetches(query)))
         if query.known_at is None or not found:
             return found
         ids = sorted({source.episode_id for fact in found for source in fact.sources})
@@ -241,9 +251,9 @@ class SqlLedger:
 
     async def entities(self, query: EntityQuery) -> list[Entity]:
         if query.known_at is not None:
-            (then,) = await self._db.ask(past.entities(query))
+            (then,) = await self._db.fetch(past.entities(query))
             return past.entities_of(query, then)
-        (found,) = await self._db.ask(reading.entities(query))
+        (found,) = await self._db.fetch(reading.entity_fetch(query))
         return [rows.to_entity(row["body"]) for row in found]
 
     async def history(self, tenant: str, fact_id: str) -> list[Change]:
@@ -251,7 +261,7 @@ class SqlLedger:
 
     async def tenant_state(self, tenant: str, episode_ids: Sequence[str] = ()) -> TenantState:
         return reading.tenant_state_of(
-            await self._db.ask(*reading.tenant_state(tenant, episode_ids))
+            await self._db.fetch(*reading.tenant_state(tenant, episode_ids))
         )
 
     async def extraction(self, episode_id: str) -> Extraction | None:
@@ -259,13 +269,13 @@ class SqlLedger:
         return Extraction(entities=(), facts=(), **dict(found[0])) if found else None
 
     async def stats(self, scope: Scope | None = None) -> Stats:
-        found = await self._rows("stats", **reading.narrowed(scope))
+        found = await self._rows("stats", **reading.scope_values(scope))
         return Stats(**dict(found[0]))
 
     async def known_keys(self, scope: Scope, keys: Collection[str]) -> set[str]:
         if not keys:
             return set()
-        found = await self._rows("known_keys", place=rows.place(scope), keys=list(keys))
+        found = await self._rows("known_keys", scope_key=rows.scope_key(scope), keys=list(keys))
         return {row["key"] for row in found}
 
     # Relation types
@@ -274,13 +284,13 @@ class SqlLedger:
         return ruling.rules_of(await self._rows("type_rules"))
 
     async def type_uses(self, scope: Scope | None = None) -> list[TypeUse]:
-        (found,) = await self._db.ask(ruling.uses(scope))
+        (found,) = await self._db.fetch(ruling.uses(scope))
         return ruling.uses_of(found)
 
     async def typed_subjects(
         self, types: Collection[str], after: TypedSubject | None, limit: int
     ) -> list[TypedSubject]:
-        (found,) = await self._db.ask(ruling.typed_subjects(types, after, limit))
+        (found,) = await self._db.fetch(ruling.typed_subjects(types, after, limit))
         return ruling.typed_subjects_of(found)
 
     async def count_typed_subjects(self, types: Collection[str]) -> int:
@@ -320,7 +330,7 @@ class SqlLedger:
         self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
     ) -> Origins:
         return reading.origins_of(
-            await self._db.ask(*reading.origins(turn_ids, episode_ids, mentioning))
+            await self._db.fetch(*reading.origin_fetches(turn_ids, episode_ids, mentioning))
         )
 
     async def present(self, kind: Kind, tenant: str | None = None) -> set[str]:
@@ -338,7 +348,7 @@ class SqlLedger:
             for digest, vector in vectors.items()
         ]
         if new:
-            await self._db.write(lambda _: tell("cache", *new))
+            await self._db.write(lambda _: execute("cache", *new))
 
     # What models cost
 
@@ -346,7 +356,7 @@ class SqlLedger:
         return (await self._db.write(lambda _: spending.charge(charge, ceilings)))[0]
 
     async def charges(self, tenant: str | None = None) -> list[Charge]:
-        (found,) = await self._db.ask(spending.charges(tenant))
+        (found,) = await self._db.fetch(spending.charges(tenant))
         return spending.charges_of(found)
 
     # Copying
@@ -360,13 +370,13 @@ class SqlLedger:
         if after is None:
             found = await self._rows(f"first_{table}", limit=limit)
         else:
-            place = copying.place_after(named, after)
+            place = copying.key_after(named, after)
             found = await self._rows(f"next_{table}", **place, limit=limit)
-        return copying.page(named, found, limit)
+        return copying.row_page(named, found, limit)
 
     async def load(self, table: str, rows: Sequence[Row], after: str | None) -> None:
         named = copying.table_named(table)
-        await self._db.write(lambda log: copying.load(log, named, rows, after))
+        await self._db.write(lambda log: copying.load_rows(log, named, rows, after))
 
     async def loaded(self, table: str) -> str | None:
         found = await self._rows("loaded", name=copying.table_named(table).name)

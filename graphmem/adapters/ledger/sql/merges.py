@@ -6,24 +6,33 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.aliases import put_anew, scrub
-from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
+from graphmem.adapters.ledger.sql.aliases import scrub_history, update_entity
+from graphmem.adapters.ledger.sql.steps import (
+    EventLog,
+    Fetch,
+    ResultRows,
+    Steps,
+    WriteContext,
+    execute,
+    fetch,
+    fetch_all,
+)
 from graphmem.clock import stamp
 from graphmem.model import Entity
 from graphmem.ports.ledger import Row
 from graphmem.text import digest
 
-_UNSPOKEN = "undone: nothing else speaks of it"
+_UNREFERENCED = "undone: nothing else speaks of it"
 
 
-def unspoken(ids: Collection[str]) -> Steps[dict[str, str | None]]:
+def unreferenced(ids: Collection[str]) -> Steps[dict[str, str | None]]:
     """Of these entities, and of all that are one with them, those that nothing speaks of any more,
     each with the one that it stands for. One that another was merged into stays while that does."""
-    kin = sorted(row["id"] for row in (yield from ask("one_with", ids=sorted(ids))))
+    kin = sorted(row["id"] for row in (yield from fetch("merged_group", ids=sorted(ids))))
     if not kin:
         return {}
-    found, joined = yield from ask_all(
-        [Ask("erase_orphans", {"ids": kin}), Ask("merges_into", {"ids": kin})]
+    found, joined = yield from fetch_all(
+        [Fetch("erase_orphans", {"ids": kin}), Fetch("merges_into", {"ids": kin})]
     )
     left: dict[str, str | None] = {row["id"]: row["merged_into"] for row in found}
     while staying := {
@@ -33,9 +42,11 @@ def unspoken(ids: Collection[str]) -> Steps[dict[str, str | None]]:
     return left
 
 
-def set_aside(log: Log, ids: Collection[str], tenant: str, by: By) -> Steps[None]:
+def hide_entities(
+    log: EventLog, ids: Collection[str], tenant: str, by: WriteContext
+) -> Steps[None]:
     """Entities that nothing counts for any more are not seen; their history stays."""
-    yield from tell("set_gone", *({"id": id, "gone_at": stamp(by.at)} for id in sorted(ids)))
+    yield from execute("hide_entity", *({"id": id, "gone_at": stamp(by.at)} for id in sorted(ids)))
     for id in sorted(ids):
         log.append(
             by,
@@ -43,40 +54,44 @@ def set_aside(log: Log, ids: Collection[str], tenant: str, by: By) -> Steps[None
             id=id,
             action="DELETE",
             tenant=tenant,
-            reason=_UNSPOKEN,
+            reason=_UNREFERENCED,
         )
 
 
-def erase_entities(log: Log, ids: Collection[str], by: By) -> Steps[None]:
+def erase_entities(log: EventLog, ids: Collection[str], by: WriteContext) -> Steps[None]:
     """Remove entities for good, and their names from all that they were ever merged into."""
     yield from _forget_merged(log, ids, by)
-    for name in ("erase_merges", "erase_aliases", "erase_entities", "forget_events"):
-        yield from tell(name, {"ids": sorted(ids)})
+    for name in ("erase_merges", "erase_aliases", "erase_entities", "erase_event_contents"):
+        yield from execute(name, {"ids": sorted(ids)})
     for row in log.rows:  # what this very transaction has told of them
         if row["id"] in ids:
             row.update(after=None, reason="")
 
 
-def let_go(log: Log, ids: Collection[str], tenant: str, by: By) -> Steps[None]:
+def remove_unreferenced(
+    log: EventLog, ids: Collection[str], tenant: str, by: WriteContext
+) -> Steps[None]:
     """Entities that were parted stay only where something speaks of them. What an undone episode
     has brought is set aside like all of it; what only erased ones spoke of is erased."""
-    left = yield from unspoken(ids)
-    told = {row["id"] for row in (yield from ask("still_told", ids=sorted(left)))}
+    left = yield from unreferenced(ids)
+    live = {row["id"] for row in (yield from fetch("entities_with_events", ids=sorted(left)))}
     aside, gone = set[str](), set[str]()
     for id in sorted(ids):
         if id in left and left[id] is None:
             one = {id, *(other for other, into in left.items() if into == id)}
-            if one & told:
+            if one & live:
                 aside.add(id)
             else:
                 gone |= one
-    yield from set_aside(log, aside, tenant, by)
+    yield from hide_entities(log, aside, tenant, by)
     if gone:
         yield from erase_entities(log, gone, by)
         log_erased(log, "entity", dict.fromkeys(gone), tenant, by)
 
 
-def log_erased(log: Log, kind: str, erased: Mapping[str, str | None], tenant: str, by: By) -> None:
+def log_erased(
+    log: EventLog, kind: str, erased: Mapping[str, str | None], tenant: str, by: WriteContext
+) -> None:
     """What projections need to follow, by id; the text is gone."""
     for id, after in sorted(erased.items()):
         log.append(
@@ -89,10 +104,10 @@ def log_erased(log: Log, kind: str, erased: Mapping[str, str | None], tenant: st
         )
 
 
-def forget_embeddings(texts: Collection[str], bodies: Rows) -> Steps[None]:
+def forget_embeddings(texts: Collection[str], bodies: ResultRows) -> Steps[None]:
     """Drop the cached vectors of texts, and of all versions of these facts."""
     every = {*texts, *(text for row in bodies for text in rows.body_texts(row["body"]))}
-    yield from tell("erase_embeddings", {"digests": sorted(map(digest, every))})
+    yield from execute("erase_embeddings", {"digests": sorted(map(digest, every))})
 
 
 @dataclass(slots=True)
@@ -103,7 +118,7 @@ class _Names:
     now: set[str] = field(default_factory=set)
 
 
-def _forget_merged(log: Log, ids: Collection[str], by: By) -> Steps[None]:
+def _forget_merged(log: EventLog, ids: Collection[str], by: WriteContext) -> Steps[None]:
     """Take from entities the names of those, about to be erased, that were ever merged into them,
     however far below."""
     above = yield from _merges_above(ids)
@@ -111,41 +126,43 @@ def _forget_merged(log: Log, ids: Collection[str], by: By) -> Steps[None]:
         return
     into = {row["kept_id"] for rows_ in above.values() for row in rows_}
     below: dict[str, list[str]] = {}
-    for row in (yield from ask("merges_into", ids=sorted(into))):
+    for row in (yield from fetch("merges_into", ids=sorted(into))):
         below.setdefault(row["kept_id"], []).append(row["gone_id"])
     everyone = sorted({*ids, *into, *(id for found in below.values() for id in found)})
-    present = {e["id"]: e for e in (yield from ask("entities_now", ids=everyone))}
+    present = {e["id"]: e for e in (yield from fetch("entities_now", ids=everyone))}
     now = {id: rows.to_entity(row["body"]) for id, row in present.items()}
-    taken: dict[str, _Names] = {}
+    inherited: dict[str, _Names] = {}
     for id in ids:
         for row, counts in _climb(above, id):
             before = rows.to_entity(row["body"])
             names = _names(now[id]) - _names(before)
-            known = taken.setdefault(row["kept_id"], _Names())
+            known = inherited.setdefault(row["kept_id"], _Names())
             known.once |= names
             known.now |= names if counts else set()
 
     def left(id: str) -> Entity:
         """As it is to be: what others have that are still one with it, it keeps."""
         others = [left(other) for other in below.get(id, ()) if other not in ids]
-        gone = taken.get(id, _Names()).now - {name for other in others for name in _names(other)}
+        gone = inherited.get(id, _Names()).now - {
+            name for other in others for name in _names(other)
+        }
         return replace(now[id], aliases=tuple(a for a in now[id].aliases if a not in gone))
 
-    for id in sorted(taken.keys() - set(ids)):
+    for id in sorted(inherited.keys() - set(ids)):
         after = left(id)
         if after != now[id]:
             seen = present[id]["gone_at"] is None
-            yield from put_anew(log, after, by, "one that it stood for was erased", seen=seen)
-        yield from scrub(id, taken[id].once - _names(after))
+            yield from update_entity(log, after, by, "one that it stood for was erased", seen=seen)
+        yield from scrub_history(id, inherited[id].once - _names(after))
 
 
-def _merges_above(ids: Collection[str]) -> Steps[dict[str, Rows]]:
+def _merges_above(ids: Collection[str]) -> Steps[dict[str, ResultRows]]:
     """What became in merges of these entities, and of those that they became, by their ids."""
     found: dict[str, list[Row]] = {}
     seen: set[str] = set()
     todo = set(ids)
     while todo:
-        merges = yield from ask("merges_from", ids=sorted(todo))
+        merges = yield from fetch("merges_from", ids=sorted(todo))
         for row in merges:
             found.setdefault(row["gone_id"], []).append(row)
         seen |= todo
@@ -153,7 +170,7 @@ def _merges_above(ids: Collection[str]) -> Steps[dict[str, Rows]]:
     return dict(found)
 
 
-def _climb(above: Mapping[str, Rows], first: str) -> Iterable[tuple[Row, bool]]:
+def _climb(above: Mapping[str, ResultRows], first: str) -> Iterable[tuple[Row, bool]]:
     """The merges that lead up from an entity, each with whether all up to there still count."""
     todo, seen = [(first, True)], set[tuple[str, bool]]()
     while todo:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from graphmem.adapters.ledger.sql.dialects import Dialect
+from graphmem.adapters.ledger.sql.dialects import SqlDialect
 from graphmem.adapters.ledger.sql.filters import FilteredKind, FilterSql
-from graphmem.adapters.ledger.sql.steps import Ask
-from graphmem.adapters.ledger.sql.tables import TABLES, Table
+from graphmem.adapters.ledger.sql.steps import Fetch
+from graphmem.adapters.ledger.sql.tables import TABLES, TableSpec
 
 _PRESENT = {
     "believed": "f.retired_at IS NULL",
@@ -33,7 +33,7 @@ class Queries:
     believed no more, those of relations also with ``_earliest``; those that copy for each table.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: SqlDialect) -> None:
         self._dialect = dialect
         self._filters = FilterSql(dialect)
         self._by_name: dict[tuple[str, bool], str] = {}
@@ -49,10 +49,12 @@ class Queries:
             for name, sql in copying.items():
                 self._by_name[f"{name}_{table.name}", False] = _for_table(sql, table)
 
-    def filtered(self, ask: Ask) -> tuple[str, dict[str, Any]]:
+    def filtered(self, fetch: Fetch) -> tuple[str, dict[str, Any]]:
         """The statement that is asked for with its filter in place, and the filter's values."""
-        kind: FilteredKind = "entity" if ask.name.startswith("entities") else "fact"
-        return self._filters.insert(self._by_name[ask.name, ask.newest_first], kind, ask.where)
+        kind: FilteredKind = "entity" if fetch.name.startswith("entities") else "fact"
+        return self._filters.insert(
+            self._by_name[fetch.name, fetch.newest_first], kind, fetch.where
+        )
 
     def _add_both_ways(self, name: str, sql: str) -> None:
         for newest in (False, True):
@@ -77,7 +79,7 @@ class Queries:
         return self._by_name[key]
 
 
-def _for_table(sql: str, table: Table) -> str:
+def _for_table(sql: str, table: TableSpec) -> str:
     """A statement that copies rows, for one table."""
     others = [column for column in table.columns if column not in table.key]
     if others:

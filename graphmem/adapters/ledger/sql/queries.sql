@@ -17,25 +17,25 @@ INSERT INTO settings (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: same_key
--- Of each that is asked for (place and key, as JSON) the episode that has it, by its number there.
-SELECT a.key AS at, e.id FROM {each:asked} AS a CROSS JOIN episodes AS e
-WHERE {hash:e.place} = {hash:{item:a.value|0}} AND e.place = {item:a.value|0}
+-- Of each that is asked for (scope_key and key, as JSON) the episode that has it, by its number.
+SELECT a.key AS at, e.id FROM {each:wanted} AS a CROSS JOIN episodes AS e
+WHERE {hash:e.scope_key} = {hash:{item:a.value|0}} AND e.scope_key = {item:a.value|0}
   AND e.idempotency_key = {item:a.value|1};
 
 -- name: known_keys
--- Those of these keys that an episode in this place has; an undone one would be taken up again.
+-- Those of these keys that an episode of this scope has; an undone one would be added again.
 SELECT idempotency_key AS key FROM episodes
-WHERE {hash:place} = {hash::place} AND place = :place AND idempotency_key = ANY(:keys)
+WHERE {hash:scope_key} = {hash::scope_key} AND scope_key = :scope_key AND idempotency_key = ANY(:keys)
   AND status <> 'undone';
 
 -- name: same_content
--- Of each that is asked for (place, hash, whether the time was given, from, to, as JSON) an earlier
--- episode with this content in this place, that happened within this stretch of time. Without a
--- time of its own, one whose facts others have changed since is no repeat.
+-- Of each that is asked for (scope_key, hash, whether the time was given, from, to, as JSON) an
+-- earlier episode of this scope with this content, that happened within this time. Without a time
+-- of its own, one whose facts others have changed since is no repeat.
 SELECT at, id FROM (
   SELECT a.key AS at, (
     SELECT e.id FROM episodes AS e
-    WHERE {hash:e.place} = {hash:{item:a.value|0}} AND e.place = {item:a.value|0}
+    WHERE {hash:e.scope_key} = {hash:{item:a.value|0}} AND e.scope_key = {item:a.value|0}
       AND e.content_hash = {item:a.value|1}
       AND e.time_given = CAST({item:a.value|2} AS boolean)
       AND e.occurred_at >= {item:a.value|3}
@@ -49,23 +49,23 @@ SELECT at, id FROM (
           AND v.kind = 'fact' AND v.action IN ('UPDATE', 'DELETE')
           AND (v.episode_id IS NULL OR v.episode_id <> e.id)))
     ORDER BY e.occurred_at LIMIT 1) AS id
-  FROM {each:asked} AS a) AS found
+  FROM {each:wanted} AS a) AS found
 WHERE id IS NOT NULL;
 
 -- name: last_episode
 -- The newest episode in each of these places.
-SELECT place, id FROM (
-  SELECT a.value AS place, (
-    SELECT e.id FROM episodes AS e WHERE {hash:e.place} = {hash:a.value} AND e.place = a.value
+SELECT scope_key, id FROM (
+  SELECT a.value AS scope_key, (
+    SELECT e.id FROM episodes AS e WHERE {hash:e.scope_key} = {hash:a.value} AND e.scope_key = a.value
     ORDER BY e.n DESC LIMIT 1) AS id
-  FROM {each:places} AS a) AS found
+  FROM {each:scope_keys} AS a) AS found
 WHERE id IS NOT NULL;
 
 -- name: add_episode
-INSERT INTO episodes (n, id, tenant, place, project_id, user_id, agent_id, run_id, kind, content,
+INSERT INTO episodes (n, id, tenant, scope_key, project_id, user_id, agent_id, run_id, kind, content,
   content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, expires_at,
   memory_type, importance, metadata, tags, infer, status, reason, extraction)
-VALUES ({next_episode_number}, :id, :tenant, :place, :project_id, :user_id, :agent_id, :run_id,
+VALUES ({next_episode_number}, :id, :tenant, :scope_key, :project_id, :user_id, :agent_id, :run_id,
   :kind, :content, :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id,
   :idempotency_key, :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status,
   :reason, :extraction);
@@ -75,7 +75,7 @@ INSERT INTO turns (id, episode_id, ordinal, tenant, speaker, role, text, occurre
 VALUES (:id, :episode_id, :ordinal, :tenant, :speaker, :role, :text, :occurred_at, :source_id);
 
 -- name: set_pending
--- An undone episode is taken up again.
+-- An undone episode is added again.
 UPDATE episodes SET status = 'pending', reason = :reason WHERE id = :id;
 
 -- name: set_done
@@ -201,14 +201,14 @@ WHERE hit.id = ANY(:ids) AND hit.tenant = :tenant AND near.episode_id = hit.epis
   AND near.ordinal BETWEEN hit.ordinal - :around AND hit.ordinal + :around
 ORDER BY near.episode_id, near.ordinal;
 
--- name: named_in
+-- name: entities_of_turns
 -- The entities that turns name, each as the one that it stands for now, as JSON.
 SELECT m.turn_id, {json_list:coalesce(e.merged_into, e.id)} AS ids
 FROM mentions AS m CROSS JOIN entities AS e
 WHERE m.turn_id = ANY(:ids) AND e.id = m.entity_id AND {no_index}e.tenant = :tenant
 GROUP BY m.turn_id;
 
--- name: turns_naming
+-- name: turns_of_entities
 -- For each entity, and each that it stands for, the newest turns that name it, as JSON.
 WITH wanted (id, entity_id) AS (
   SELECT id, id FROM entities WHERE id = ANY(:ids) AND {no_index}tenant = :tenant
@@ -222,7 +222,7 @@ SELECT entity_id, (SELECT {json_list:turn_id} FROM (
     AND (:current IS NULL OR e.expires_at IS NULL OR e.expires_at > :current)
   ORDER BY m.episode_id DESC LIMIT :most) AS newest) AS ids FROM wanted;
 
--- name: facts_naming
+-- name: facts_of_entities
 -- For each entity the newest facts about it, as JSON.
 SELECT wanted.id AS entity_id, (SELECT {json_list:fact_id} FROM (
   SELECT fact_id FROM fact_entities WHERE entity_id = wanted.id
@@ -277,11 +277,11 @@ JOIN statements AS s ON s.id = p.statement_id
 WHERE f.retired_at IS NULL AND f.tenant = :tenant AND {in_hashed:f.text_key|keys}
   AND f.type IS NULL AND NOT s.undone;
 
--- name: heard
+-- name: known_sentences
 -- Which of these sentences (tenant and key, as JSON) a statement or a present fact of their tenant
 -- says.
 SELECT w.tenant, w.key FROM (
-  SELECT {item:a.value|0} AS tenant, {item:a.value|1} AS key FROM {each:asked} AS a) AS w
+  SELECT {item:a.value|0} AS tenant, {item:a.value|1} AS key FROM {each:wanted} AS a) AS w
 WHERE EXISTS (
     SELECT 1 FROM statements AS s
     WHERE s.tenant = w.tenant AND {hash:s.text_key} = {hash:w.key} AND s.text_key = w.key)
@@ -340,7 +340,7 @@ SELECT id, merged_into FROM entities WHERE id = ANY(:ids) AND merged_into IS NOT
 UNION
 SELECT id, merged_into FROM entities WHERE merged_into = ANY(:ids);
 
--- name: set_undone
+-- name: undo_statements
 -- An episode's statements and its mentions count no more.
 UPDATE statements SET undone = true WHERE episode_id = :id;
 
@@ -351,8 +351,8 @@ UPDATE episodes SET status = 'undone', reason = NULL WHERE id = :id;
 DELETE FROM mentions WHERE episode_id = :id;
 
 -- name: episode_after
--- The one that follows an episode in its place.
-SELECT next.id FROM episodes AS next JOIN episodes AS e ON e.place = next.place AND next.n > e.n
+-- The one that follows an episode in its scope.
+SELECT next.id FROM episodes AS next JOIN episodes AS e ON e.scope_key = next.scope_key AND next.n > e.n
 WHERE e.id = :id AND next.previous_id = :id AND next.status <> 'undone' ORDER BY next.n LIMIT 1;
 
 -- name: turns_of_episode
@@ -386,10 +386,10 @@ SELECT id, tenant, kept_id, gone_id, at, body FROM merges WHERE id = :id AND NOT
 -- Entities that this one now stands for.
 SELECT id FROM entities WHERE merged_into = :id;
 
--- name: stand_for
+-- name: set_merged_into
 UPDATE entities SET merged_into = :into, gone_at = :gone_at WHERE id = :id;
 
--- name: set_gone
+-- name: hide_entity
 UPDATE entities SET gone_at = :gone_at WHERE id = :id;
 
 -- name: entity_body
@@ -421,7 +421,7 @@ WHERE m.tenant = :tenant AND m.at = :at AND NOT m.undone;
 -- Of these episodes, those that had arrived by then.
 SELECT id FROM episodes WHERE id = ANY(:ids) AND recorded_at <= :known_at;
 
--- name: named_by
+-- name: entity_states_by_episodes
 -- What these episodes made of entities: each state that they left, with the one before it.
 SELECT e.id, e.after, (
   SELECT b.after FROM events AS b
@@ -444,7 +444,7 @@ SELECT id, body FROM merges WHERE kept_id = :id;
 -- name: replace_merge
 UPDATE merges SET body = :body WHERE id = :id;
 
--- name: one_with
+-- name: merged_group
 -- These entities, with all that are one with one of them.
 WITH first AS (SELECT coalesce(merged_into, id) AS id FROM entities WHERE id = ANY(:ids))
 SELECT id FROM first UNION SELECT e.id FROM first JOIN entities AS e ON e.merged_into = first.id;
@@ -457,7 +457,7 @@ SELECT id, kept_id, gone_id, undone, body FROM merges WHERE gone_id = ANY(:ids) 
 -- The merges that still count and made these entities stand for others.
 SELECT kept_id, gone_id FROM merges WHERE NOT undone AND kept_id = ANY(:ids);
 
--- name: still_told
+-- name: entities_with_events
 -- Of these entities, those that an episode brought, or told more of, that is still here.
 SELECT DISTINCT v.id FROM events AS v JOIN episodes AS e ON e.id = v.episode_id
 WHERE v.id = ANY(:ids) AND v.kind = 'entity';
@@ -638,7 +638,7 @@ ORDER BY left(name, 100), name, id LIMIT :limit;
 -- name: history
 SELECT * FROM events WHERE id = :id AND kind = 'fact' AND {no_index}tenant = :tenant ORDER BY seq;
 
--- name: changed_last
+-- name: last_change
 -- The last event that changed what is believed in a tenant (a journalled episode does not), and the
 -- last that changed how every tenant is decided: the rule of a relation type, in no tenant.
 SELECT
@@ -896,11 +896,11 @@ DELETE FROM aliases WHERE entity_id = ANY(:ids);
 -- name: erase_entities
 DELETE FROM entities WHERE id = ANY(:ids);
 
--- name: forget_events
+-- name: erase_event_contents
 -- What was erased leaves its history too: only that something was there stays.
 UPDATE events SET after = NULL, reason = '' WHERE id = ANY(:ids);
 
--- name: closings
+-- name: updates_by_episodes
 -- Changes that these episodes made to facts.
 SELECT e.id, e.seq, e.after FROM events AS e
 WHERE e.kind = 'fact' AND e.action = 'UPDATE'

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.steps import Ask, Rows, Steps, ask
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch
 from graphmem.clock import stamp_or_none
 from graphmem.filters import And, Test, Where
 from graphmem.model import Episode, Fact, Scope, Turn
@@ -37,7 +37,7 @@ _FILTER_WAYS = (
 _MOST_WAYS = 50
 
 
-def narrowed(scope: Scope | None) -> dict[str, Any]:
+def scope_values(scope: Scope | None) -> dict[str, Any]:
     """A scope as the statements take it; none is the whole store."""
     return {
         "tenant": scope.tenant if scope else None,
@@ -47,20 +47,22 @@ def narrowed(scope: Scope | None) -> dict[str, Any]:
 
 
 def episodes(scope: Scope, status: str | None, limit: int) -> Steps[list[Episode]]:
-    values = {**narrowed(scope), "status": status, "limit": limit}
+    values = {**scope_values(scope), "status": status, "limit": limit}
     unfinished = status in {"pending", "failed"}
-    found = yield from ask("episodes_unfinished" if unfinished else "episodes", **values)
-    turns = (yield from ask("turns_of_episodes", ids=[row["id"] for row in found])) if found else []
+    found = yield from fetch("episodes_unfinished" if unfinished else "episodes", **values)
+    turns = (
+        (yield from fetch("turns_of_episodes", ids=[row["id"] for row in found])) if found else []
+    )
     return with_turns(found, turns)
 
 
-def by_id(ids: Sequence[str]) -> list[Ask]:
+def by_id(ids: Sequence[str]) -> list[Fetch]:
     """Asks for what :func:`with_turns` makes episodes of."""
     wanted = {"ids": list(ids)}
-    return [Ask("episodes_by_id", wanted), Ask("turns_of_episodes", wanted)]
+    return [Fetch("episodes_by_id", wanted), Fetch("turns_of_episodes", wanted)]
 
 
-def with_turns(found: Rows, turns: Rows) -> list[Episode]:
+def with_turns(found: ResultRows, turns: ResultRows) -> list[Episode]:
     by_episode: dict[str, list[Turn]] = {row["id"]: [] for row in found}
     for row in turns:
         if row["episode_id"] in by_episode:
@@ -79,8 +81,8 @@ def within(episode: Episode, scope: Scope, status: str | None) -> bool:
     )
 
 
-def facts_of(query: FactQuery, answers: Sequence[Rows]) -> list[Fact]:
-    """The facts that the answers to :func:`ways_in` hold."""
+def facts_of(query: FactQuery, answers: Sequence[ResultRows]) -> list[Fact]:
+    """The facts that the answers to :func:`fact_fetches` hold."""
     bodies = [row["body"] for answer in answers for row in answer]
     # Several entities are asked for one by one and may share facts.
     found = {fact.id: fact for fact in map(rows.to_fact, bodies)}
@@ -101,7 +103,7 @@ def as_known(facts: Sequence[Fact], episodes: Collection[str]) -> list[Fact]:
     ]
 
 
-def ways_in(query: FactQuery) -> list[Ask]:
+def fact_fetches(query: FactQuery) -> list[Fetch]:
     """The statements for the first key that the query gives: of what is believed and, for another
     time, of what was believed then."""
     values: dict[str, Any] = {
@@ -116,13 +118,13 @@ def ways_in(query: FactQuery) -> list[Ask]:
         "after": query.after,
         "limit": query.limit,
     }
-    asks = [
-        Ask(name, {**values, **more}, query.newest_first, query.where)
+    fetches = [
+        Fetch(name, {**values, **more}, query.newest_first, query.where)
         for name, more in _ways(query)
     ]
     if query.known_at is not None:
-        asks += [one._replace(name=f"{one.name}_then") for one in asks]
-    return asks
+        fetches += [one._replace(name=f"{one.name}_then") for one in fetches]
+    return fetches
 
 
 def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -163,16 +165,16 @@ def _musts(where: Where | None) -> Iterator[Test]:
             yield part
 
 
-def entities(query: EntityQuery) -> Ask:
+def entity_fetch(query: EntityQuery) -> Fetch:
     name, _, after_id = (query.after or "").partition("\0")
     values: dict[str, Any] = {"tenant": query.tenant, "limit": query.limit}
     if query.ids is not None:
-        return Ask("entities_by_id", {**values, "ids": list(query.ids)})
+        return Fetch("entities_by_id", {**values, "ids": list(query.ids)})
     if query.keys is not None:
-        return Ask("entities_by_key", {**values, "keys": list(query.keys)})
+        return Fetch("entities_by_key", {**values, "keys": list(query.keys)})
     values |= {"kind": query.kind, "contains": query.contains}
     values |= {"after_name": name, "after_id": after_id}
-    return Ask("entities_of_tenant", values, where=query.where)
+    return Fetch("entities_of_tenant", values, where=query.where)
 
 
 def mentions(
@@ -181,54 +183,62 @@ def mentions(
     entity_ids: Sequence[str],
     current: datetime | None,
     most: int,
-) -> list[Ask]:
+) -> list[Fetch]:
     """Asks for what :func:`mentions_of` reads."""
-    asks = [Ask("named_in", {"tenant": scope.tenant, "ids": list(turn_ids)})] if turn_ids else []
+    fetches = (
+        [Fetch("entities_of_turns", {"tenant": scope.tenant, "ids": list(turn_ids)})]
+        if turn_ids
+        else []
+    )
     if entity_ids:
         wanted = {"tenant": scope.tenant, "ids": list(entity_ids), "most": most}
-        narrow = {**narrowed(scope), "current": stamp_or_none(current)}
-        asks += [Ask("turns_naming", {**narrow, **wanted}), Ask("facts_naming", wanted)]
-    return asks
+        narrow = {**scope_values(scope), "current": stamp_or_none(current)}
+        fetches += [
+            Fetch("turns_of_entities", {**narrow, **wanted}),
+            Fetch("facts_of_entities", wanted),
+        ]
+    return fetches
 
 
-def mentions_of(asks: Sequence[Ask], answers: Sequence[Rows]) -> Mentions:
-    found = {ask.name: answer for ask, answer in zip(asks, answers, strict=True)}
+def mentions_of(fetches: Sequence[Fetch], answers: Sequence[ResultRows]) -> Mentions:
+    found = {fetch.name: answer for fetch, answer in zip(fetches, answers, strict=True)}
     turns: dict[str, list[str]] = {}
-    for row in found.get("turns_naming", ()):
+    for row in found.get("turns_of_entities", ()):
         turns.setdefault(row["entity_id"], []).extend(json.loads(row["ids"]))
     return Mentions(
         entities={
             row["turn_id"]: tuple(sorted({*json.loads(row["ids"])}))
-            for row in found.get("named_in", ())
+            for row in found.get("entities_of_turns", ())
         },
         turns={entity: tuple(dict.fromkeys(ids)) for entity, ids in turns.items()},
         facts={
-            row["entity_id"]: tuple(json.loads(row["ids"])) for row in found.get("facts_naming", ())
+            row["entity_id"]: tuple(json.loads(row["ids"]))
+            for row in found.get("facts_of_entities", ())
         },
     )
 
 
-def tenant_state(tenant: str, episode_ids: Sequence[str]) -> list[Ask]:
+def tenant_state(tenant: str, episode_ids: Sequence[str]) -> list[Fetch]:
     """Asks for what :func:`tenant_state_of` reads."""
-    statuses = Ask("statuses", {"tenant": tenant, "ids": list(episode_ids)})
-    return [Ask("changed_last", {"tenant": tenant}), *([statuses] if episode_ids else [])]
+    statuses = Fetch("statuses", {"tenant": tenant, "ids": list(episode_ids)})
+    return [Fetch("last_change", {"tenant": tenant}), *([statuses] if episode_ids else [])]
 
 
-def tenant_state_of(answers: Sequence[Rows]) -> TenantState:
+def tenant_state_of(answers: Sequence[ResultRows]) -> TenantState:
     changed, *statuses = answers
     known = {row["id"]: row["status"] for found in statuses for row in found}
     return TenantState(changed_seq(changed), known, changed[0]["types_seq"])
 
 
-def origins(
+def origin_fetches(
     turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
-) -> list[Ask]:
+) -> list[Fetch]:
     """Asks for what :func:`origins_of` reads."""
     wanted = {"speakers": turn_ids, "episode_kinds": episode_ids, "turn_mentions": mentioning}
-    return [Ask(name, {"ids": list(ids)}) for name, ids in wanted.items() if ids]
+    return [Fetch(name, {"ids": list(ids)}) for name, ids in wanted.items() if ids]
 
 
-def origins_of(answers: Sequence[Rows]) -> Origins:
+def origins_of(answers: Sequence[ResultRows]) -> Origins:
     mentions: dict[str, list[tuple[str, str]]] = {}
     speakers: dict[str, str] = {}
     kinds: dict[str, str] = {}
@@ -242,6 +252,6 @@ def origins_of(answers: Sequence[Rows]) -> Origins:
     return Origins(speakers, kinds, {id: tuple(found) for id, found in mentions.items()})
 
 
-def changed_seq(found: Rows) -> int:
-    """From the rows of ``changed_last``: a change for every tenant is one in this."""
+def changed_seq(found: ResultRows) -> int:
+    """From the rows of ``last_change``: a change for every tenant is one in this."""
     return int(max(found[0]["seq"], found[0]["types_seq"]))

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.steps import Log
+from graphmem.adapters.ledger.sql.steps import EventLog
 from graphmem.model import Episode
 from graphmem.ports.ledger import Event
 
@@ -18,7 +18,7 @@ _MOST_EVENTS = 12_000
 _MOST_CHARACTERS = 16 << 20
 
 
-class Fresh:
+class RecentEvents:
     """Events without gaps up to the head. The writing thread adds, others read."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Fresh:
         self._first = 0
         self._characters = 0
 
-    def add(self, log: Log) -> None:
+    def add(self, log: EventLog) -> None:
         """Take what a transaction has committed."""
         with self._lock:
             for row, value in zip(log.rows, log.values, strict=True):

@@ -62,7 +62,7 @@ def _small(value: Sequence[object] | Mapping[str, Any], empty: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def place(scope: Scope) -> str:
+def scope_key(scope: Scope) -> str:
     """The full scope as one text: what duplicates are looked for in."""
     return json.dumps(
         [scope.project_id, scope.user_id, scope.agent_id, scope.run_id], ensure_ascii=False
@@ -74,7 +74,7 @@ def episode_row(episode: Episode) -> dict[str, Any]:
     return {
         "id": episode.id,
         "tenant": scope.tenant,
-        "place": place(scope),
+        "scope_key": scope_key(scope),
         "project_id": scope.project_id,
         "user_id": scope.user_id,
         "agent_id": scope.agent_id,

@@ -16,13 +16,13 @@ CREATE TABLE settings (
 ){keyed};
 
 -- name: episodes
--- Input as it was received. `place` is the full scope, what duplicates are looked for in;
+-- Input as it was received. `scope_key` is the full scope, what duplicates are looked for in;
 -- `extraction` how the call asked for it to be extracted, for when that is done later.
 CREATE TABLE episodes (
   n {row_number},
   id {text} NOT NULL UNIQUE,
   tenant {text} NOT NULL,
-  place {text} NOT NULL,
+  scope_key {text} NOT NULL,
   project_id {text} NOT NULL,
   user_id {text},
   agent_id {text},
@@ -46,16 +46,16 @@ CREATE TABLE episodes (
   extraction {text}
 );
 CREATE INDEX episodes_by_tenant ON episodes (tenant, n);
-CREATE INDEX episodes_by_place ON episodes ({hash:place}, n);
-CREATE INDEX episodes_by_content ON episodes ({hash:place}, content_hash, occurred_at);
+CREATE INDEX episodes_by_scope ON episodes ({hash:scope_key}, n);
+CREATE INDEX episodes_by_content ON episodes ({hash:scope_key}, content_hash, occurred_at);
 CREATE INDEX episodes_unfinished ON episodes (status, tenant, n) WHERE status <> 'done';
 
 -- name: episodes_by_key [sqlite]
-CREATE UNIQUE INDEX episodes_by_key ON episodes (place, idempotency_key)
+CREATE UNIQUE INDEX episodes_by_key ON episodes (scope_key, idempotency_key)
   WHERE idempotency_key IS NOT NULL;
 
 -- name: episodes_by_key [postgres]
-CREATE INDEX episodes_by_key ON episodes (hashtextextended(place, 0), idempotency_key)
+CREATE INDEX episodes_by_key ON episodes (hashtextextended(scope_key, 0), idempotency_key)
   WHERE idempotency_key IS NOT NULL;
 
 -- name: turns

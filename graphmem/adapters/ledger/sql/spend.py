@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from graphmem.adapters.ledger.sql.steps import Ask, Rows, Steps, ask_all, tell
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch_all
 from graphmem.ports.ledger import Ceiling, Charge
 
 _TOTAL = "*"  # no digest of a tenant is this
@@ -16,8 +16,8 @@ without adding up all that was ever spent."""
 def charge(asked: Charge, ceilings: Sequence[Ceiling]) -> Steps[Ceiling | None]:
     """Note a charge with its totals, unless a ceiling would be broken."""
     if ceilings:
-        day, store = yield from ask_all(
-            [Ask("spend_total", {"day": day}) for day in (asked.day, "")]
+        day, store = yield from fetch_all(
+            [Fetch("spend_total", {"day": day}) for day in (asked.day, "")]
         )
         for ceiling in ceilings:
             spent = _sum(day if ceiling.per == "day" else store, ceiling.what)
@@ -25,20 +25,20 @@ def charge(asked: Charge, ceilings: Sequence[Ceiling]) -> Steps[Ceiling | None]:
                 return ceiling
     row = asdict(asked)
     total = {**row, "model": "", "tenant": _TOTAL}
-    yield from tell("add_spend", row, total, {**total, "day": ""})
+    yield from execute("add_spend", row, total, {**total, "day": ""})
     return None
 
 
-def charges(tenant: str | None) -> Ask:
+def charges(tenant: str | None) -> Fetch:
     """Asks for what :func:`charges_of` reads."""
-    return Ask("spend", {"tenant": tenant})
+    return Fetch("spend", {"tenant": tenant})
 
 
-def charges_of(found: Rows) -> list[Charge]:
+def charges_of(found: ResultRows) -> list[Charge]:
     return [Charge(**dict(row)) for row in found]
 
 
-def _sum(total: Rows, what: str) -> int:
+def _sum(total: ResultRows, what: str) -> int:
     return int(total[0][what]) if total else 0
 
 

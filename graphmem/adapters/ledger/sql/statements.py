@@ -6,9 +6,18 @@ from collections.abc import Iterable, Sequence
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.aliases import forget_names
-from graphmem.adapters.ledger.sql.merges import set_aside, unspoken
-from graphmem.adapters.ledger.sql.read import narrowed
-from graphmem.adapters.ledger.sql.steps import Ask, By, Log, Rows, Steps, ask, ask_all, tell
+from graphmem.adapters.ledger.sql.merges import hide_entities, unreferenced
+from graphmem.adapters.ledger.sql.read import scope_values
+from graphmem.adapters.ledger.sql.steps import (
+    EventLog,
+    Fetch,
+    ResultRows,
+    Steps,
+    WriteContext,
+    execute,
+    fetch,
+    fetch_all,
+)
 from graphmem.clock import stamp
 from graphmem.model import Fact, Merge, Statement
 from graphmem.ports.ledger import (
@@ -30,14 +39,14 @@ def put_statements(commit: Commit) -> Steps[None]:
     episode = commit.episode
     if episode is not None:
         if episode.reason == RESUBMITTED:
-            yield from tell("drop_statements_of", {"id": episode.id})
+            yield from execute("drop_statements_of", {"id": episode.id})
         put = [rows.statement_row(s, episode.scope.tenant) for s in commit.statements]
-        yield from tell("add_statement", *put)
+        yield from execute("add_statement", *put)
 
 
 def put_support(fact: Fact) -> Steps[None]:
     """Which statements a fact rests on; a fact of older days is its own."""
-    yield from tell("add_support", *support_rows(fact))
+    yield from execute("add_support", *support_rows(fact))
 
 
 def support_rows(fact: Fact) -> list[Row]:
@@ -45,10 +54,10 @@ def support_rows(fact: Fact) -> list[Row]:
 
 
 def put_edits(commit: Commit, tenant: str) -> Steps[None]:
-    yield from tell("add_edit", *(rows.edit_row(edit, tenant) for edit in commit.edits))
+    yield from execute("add_edit", *(rows.edit_row(edit, tenant) for edit in commit.edits))
 
 
-def put_merge(log: Log, merge: Merge, tenant: str, by: By) -> Steps[None]:
+def put_merge(log: EventLog, merge: Merge, tenant: str, by: WriteContext) -> Steps[None]:
     """From here on the one stands for the other, and for all that the other stood for."""
     row = {
         "id": merge.id,
@@ -58,30 +67,32 @@ def put_merge(log: Log, merge: Merge, tenant: str, by: By) -> Steps[None]:
         "at": stamp(merge.at),
         "body": rows.as_json(merge.before),
     }
-    yield from tell("add_merge", row)
-    away = [merge.gone_id, *_ids((yield from ask("merged_away", id=merge.gone_id)))]
+    yield from execute("add_merge", row)
+    away = [merge.gone_id, *_ids((yield from fetch("merged_away", id=merge.gone_id)))]
     moved = {"into": merge.kept_id, "gone_at": stamp(by.at)}
-    yield from tell("stand_for", *({"id": id, **moved} for id in away))
+    yield from execute("set_merged_into", *({"id": id, **moved} for id in away))
     _log_entity(
         log, merge.gone_id, tenant, by, action="DELETE", reason=f"is one with {merge.kept_id}"
     )
-    yield from _mention_anew(log, away, tenant, by)
+    yield from _replace_mentions(log, away, tenant, by)
 
 
-def undo_merge(log: Log, merge_id: str, tenant: str, by: By) -> Steps[tuple[str, ...]]:
+def undo_merge(
+    log: EventLog, merge_id: str, tenant: str, by: WriteContext
+) -> Steps[tuple[str, ...]]:
     """The entity that was gone is there again, with all that it stood for before. Gives the two."""
-    found = yield from ask("merge_by_id", id=merge_id)
+    found = yield from fetch("merge_by_id", id=merge_id)
     if not found or found[0]["tenant"] != tenant:
         return ()
     gone_id = found[0]["gone_id"]
-    yield from tell("undo_merge", {"id": merge_id})
+    yield from execute("undo_merge", {"id": merge_id})
     away = yield from _below(gone_id, tenant)
-    yield from tell("stand_for", {"id": gone_id, "into": None, "gone_at": None})
+    yield from execute("set_merged_into", {"id": gone_id, "into": None, "gone_at": None})
     moved = {"into": gone_id, "gone_at": stamp(by.at)}
-    yield from tell("stand_for", *({"id": id, **moved} for id in away))
-    body = (yield from ask("entity_body", id=gone_id))[0]["body"]
+    yield from execute("set_merged_into", *({"id": id, **moved} for id in away))
+    body = (yield from fetch("entity_body", id=gone_id))[0]["body"]
     _log_entity(log, gone_id, tenant, by, action="ADD", reason=_PARTED, body=body)
-    yield from _mention_anew(log, [gone_id, *away], tenant, by)
+    yield from _replace_mentions(log, [gone_id, *away], tenant, by)
     return found[0]["kept_id"], gone_id
 
 
@@ -90,7 +101,7 @@ def _below(id: str, tenant: str) -> Steps[list[str]]:
     found: list[str] = []
     todo = [id]
     while todo:
-        merges = yield from ask("merges_of", tenant=tenant, id=todo[-1])
+        merges = yield from fetch("merges_of", tenant=tenant, id=todo[-1])
         into = todo.pop()
         more = [row["gone_id"] for row in merges if row["kept_id"] == into]
         found += more
@@ -98,10 +109,12 @@ def _below(id: str, tenant: str) -> Steps[list[str]]:
     return found
 
 
-def _mention_anew(log: Log, ids: Sequence[str], tenant: str, by: By) -> Steps[None]:
+def _replace_mentions(
+    log: EventLog, ids: Sequence[str], tenant: str, by: WriteContext
+) -> Steps[None]:
     """Tell projections again what those episodes mention that mention one of these."""
     named: dict[str, list[str]] = {}
-    for row in (yield from ask("mentions_of", ids=list(ids))):
+    for row in (yield from fetch("mentions_of", ids=list(ids))):
         named.setdefault(row["episode_id"], []).append(row["entity_id"])
     for episode_id, entity_ids in named.items():
         log.append(
@@ -115,10 +128,10 @@ def _mention_anew(log: Log, ids: Sequence[str], tenant: str, by: By) -> Steps[No
 
 
 def _log_entity(
-    log: Log,
+    log: EventLog,
     id: str,
     tenant: str,
-    by: By,
+    by: WriteContext,
     *,
     action: str,
     reason: str,
@@ -135,20 +148,20 @@ def _log_entity(
     )
 
 
-def undo_episode(log: Log, id: str, tenant: str, by: By) -> Steps[None]:
+def undo_episode(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps[None]:
     """Set aside what it says; what only it mentioned goes, and projections let it go."""
-    turns, named = yield from ask_all(
+    turns, named = yield from fetch_all(
         [
-            Ask("turns_of_episode", {"id": id}),
-            Ask("entities_touched", {"episodes": [id], "facts": []}),
+            Fetch("turns_of_episode", {"id": id}),
+            Fetch("entities_touched", {"episodes": [id], "facts": []}),
         ]
     )
-    for name in ("set_undone", "set_episode_undone", "clear_mentions"):
-        yield from tell(name, {"id": id})
-    left = yield from unspoken(_ids(named))
+    for name in ("undo_statements", "set_episode_undone", "clear_mentions"):
+        yield from execute(name, {"id": id})
+    left = yield from unreferenced(_ids(named))
     aside = [one for one, into in left.items() if into is None]
     # With the episode's id: who erases it later finds by that what it took along.
-    yield from set_aside(log, aside, tenant, by._replace(episode_id=id))
+    yield from hide_entities(log, aside, tenant, by._replace(episode_id=id))
     yield from forget_names(log, [id], by, reason="undone", erase=False)
     log.append(
         by._replace(episode_id=id),
@@ -161,10 +174,10 @@ def undo_episode(log: Log, id: str, tenant: str, by: By) -> Steps[None]:
     )
 
 
-def take_up(log: Log, row: Row, by: By) -> Steps[None]:
+def resubmit(log: EventLog, row: Row, by: WriteContext) -> Steps[None]:
     """An undone episode is pending again; projections take it, and the link of the next to it."""
-    yield from tell("set_pending", {"id": row["id"], "reason": RESUBMITTED})
-    following = yield from ask("episode_after", id=row["id"])
+    yield from execute("set_pending", {"id": row["id"], "reason": RESUBMITTED})
+    following = yield from fetch("episode_after", id=row["id"])
     for id in (row["id"], *(one["id"] for one in following)):
         log.append(
             by._replace(episode_id=id),
@@ -185,21 +198,21 @@ def statements(query: StatementQuery) -> Steps[LoadedStatements]:
     merged: dict[str, str] = {}
     alike: dict[str, list[str]] = {id: [id] for id in ids}
     if ids:
-        for row in (yield from ask("merged_of", ids=sorted(ids))):
+        for row in (yield from fetch("merged_of", ids=sorted(ids))):
             merged[row["id"]] = row["merged_into"]
             if row["merged_into"] in alike:
                 alike[row["merged_into"]].append(row["id"])
-    answers = yield from ask_all(list(_asks(query, alike)))
+    answers = yield from fetch_all(list(_fetches(query, alike)))
     found = {row["id"]: rows.to_statement(row) for answer in answers for row in answer}
     if not found:
         return LoadedStatements(merged=merged)
     wanted = {"ids": sorted(found)}
     named = sorted({id for s in found.values() for id in _named(s)} - ids)
-    facts, edits, other = yield from ask_all(
+    facts, edits, other = yield from fetch_all(
         [
-            Ask("facts_made_of", wanted),
-            Ask("edits_over", wanted),
-            Ask("merged_of", {"ids": named}),
+            Fetch("facts_made_of", wanted),
+            Fetch("edits_over", wanted),
+            Fetch("merged_of", {"ids": named}),
         ]
     )
     merged |= {row["id"]: row["merged_into"] for row in other}
@@ -216,16 +229,16 @@ def _named(statement: Statement) -> Iterable[str]:
     return (id for id in (*ends, *statement.entity_ids) if id is not None)
 
 
-def _asks(query: StatementQuery, alike: dict[str, list[str]]) -> Iterable[Ask]:
+def _fetches(query: StatementQuery, alike: dict[str, list[str]]) -> Iterable[Fetch]:
     tenant = {"tenant": query.tenant}
-    yield from _asks_for_places(query, alike)
+    yield from _fetches_by_pattern(query, alike)
     if query.sentences:
-        yield Ask("statements_by_text", {**tenant, "keys": list(query.sentences)})
+        yield Fetch("statements_by_text", {**tenant, "keys": list(query.sentences)})
     if query.episode_ids:
         values = {"ids": list(query.episode_ids), "undone_too": query.undone_too}
-        yield Ask("statements_of_episodes", {**tenant, **values})
+        yield Fetch("statements_of_episodes", {**tenant, **values})
     if query.scope is not None:
-        yield Ask("statements_of_scope", narrowed(query.scope))
+        yield Fetch("statements_of_scope", scope_values(query.scope))
     entities = sorted({id for one in query.entity_ids for id in alike[one]})
     for name, ids in (
         ("statements_by_id", query.statement_ids),
@@ -233,10 +246,10 @@ def _asks(query: StatementQuery, alike: dict[str, list[str]]) -> Iterable[Ask]:
         ("statements_of_entities", entities),
     ):
         if ids:
-            yield Ask(name, {**tenant, "ids": list(ids)})
+            yield Fetch(name, {**tenant, "ids": list(ids)})
 
 
-def _asks_for_places(query: StatementQuery, alike: dict[str, list[str]]) -> Iterable[Ask]:
+def _fetches_by_pattern(query: StatementQuery, alike: dict[str, list[str]]) -> Iterable[Fetch]:
     by_subject: list[tuple[str, str]] = []
     triples: list[tuple[str, str, str]] = []
     by_object: list[tuple[str, str]] = []
@@ -255,21 +268,21 @@ def _asks_for_places(query: StatementQuery, alike: dict[str, list[str]]) -> Iter
     ):
         if found:
             lists = map(list, zip(*found, strict=True))
-            yield Ask(name, {"tenant": query.tenant, **dict(zip(columns, lists, strict=True))})
+            yield Fetch(name, {"tenant": query.tenant, **dict(zip(columns, lists, strict=True))})
 
 
 def manual_change(tenant: str, seq: int) -> Steps[tuple[Row, str | None, ManualChange] | None]:
     """The event, the body before it, and the act by hand that it came of."""
-    found = yield from ask("event_by_seq", tenant=tenant, seq=seq)
+    found = yield from fetch("event_by_seq", tenant=tenant, seq=seq)
     if not found:
         return None
     event = found[0]
     at = {"tenant": tenant, "at": event["at"]}
-    before, edits, merges = yield from ask_all(
+    before, edits, merges = yield from fetch_all(
         [
-            Ask("event_before", {"tenant": tenant, "id": event["id"], "seq": seq}),
-            Ask("edits_at", at),
-            Ask("merges_at", at),
+            Fetch("event_before", {"tenant": tenant, "id": event["id"], "seq": seq}),
+            Fetch("edits_at", at),
+            Fetch("merges_at", at),
         ]
     )
     hand = ManualChange(
@@ -279,5 +292,5 @@ def manual_change(tenant: str, seq: int) -> Steps[tuple[Row, str | None, ManualC
     return event, before[0]["after"] if before else None, hand
 
 
-def _ids(found: Rows) -> set[str]:
+def _ids(found: ResultRows) -> set[str]:
     return {row["id"] for row in found}

@@ -15,51 +15,51 @@ from graphmem.clock import stamp
 from graphmem.filters import Where
 from graphmem.model import Episode, Fact
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-Values: TypeAlias = Mapping[str, Any]
+SqlValues: TypeAlias = Mapping[str, Any]
 """A statement's parameters. A list goes in as a list: each driver has its own way with it."""
-Rows: TypeAlias = Sequence[Mapping[str, Any]]
+ResultRows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
-class Ask(NamedTuple):
+class Fetch(NamedTuple):
     """One statement whose rows are wanted. ``newest_first`` is for those written both ways."""
 
     name: str
-    values: Values
+    values: SqlValues
     newest_first: bool = False
     where: Where | None = None
     """A filter for the statements that have a place for one."""
 
 
-class Tell(NamedTuple):
+class Execute(NamedTuple):
     """One statement for each of these rows of values; nothing comes back."""
 
     name: str
-    rows: Sequence[Values]
+    rows: Sequence[SqlValues]
 
 
-Steps: TypeAlias = Generator[Sequence[Ask] | Tell, list[Rows], T]
+Steps: TypeAlias = Generator[Sequence[Fetch] | Execute, list[ResultRows], _T]
 
 
-def ask(name: str, /, **values: Any) -> Steps[Rows]:
+def fetch(name: str, /, **values: Any) -> Steps[ResultRows]:
     """The rows of one statement."""
-    (found,) = yield [Ask(name, values)]
+    (found,) = yield [Fetch(name, values)]
     return found
 
 
-def ask_all(asks: Sequence[Ask]) -> Steps[list[Rows]]:
+def fetch_all(fetches: Sequence[Fetch]) -> Steps[list[ResultRows]]:
     """The rows of several statements, in one go."""
-    return (yield asks) if asks else []
+    return (yield fetches) if fetches else []
 
 
-def tell(name: str, *given: Values) -> Steps[None]:
+def execute(name: str, *given: SqlValues) -> Steps[None]:
     """Run a statement for each row of values; an error may come with a later step."""
     if given:
-        yield Tell(name, given)
+        yield Execute(name, given)
 
 
-class By(NamedTuple):
+class WriteContext(NamedTuple):
     """Who writes, when, because of what."""
 
     at: datetime
@@ -67,7 +67,7 @@ class By(NamedTuple):
     actor: str
 
 
-class Log:
+class EventLog:
     """The events of one transaction. They get their ``seq`` at its end, without gaps."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Log:
 
     def append(
         self,
-        by: By,
+        by: WriteContext,
         *,
         kind: str,
         id: str,
@@ -113,14 +113,14 @@ class Log:
         return self.rows
 
 
-Work: TypeAlias = Callable[[Log], Steps[T]]
+TransactionSteps: TypeAlias = Callable[[EventLog], Steps[_T]]
 """Begins the steps of one transaction; called again for each time that it is tried."""
 
 
-def logged(log: Log) -> Steps[bool]:
+def is_logged(log: EventLog) -> Steps[bool]:
     """Whether the last event that a transaction numbered is in the ledger: it was committed."""
     if not log.rows or "seq" not in log.rows[-1]:
         return False
     last = log.rows[-1]
-    found = yield from ask("events", after=last["seq"] - 1, limit=1)
+    found = yield from fetch("events", after=last["seq"] - 1, limit=1)
     return bool(found) and all(found[0][key] == last[key] for key in found[0].keys())  # noqa: SIM118

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphmem.adapters.ledger.sql.steps import Log, Rows, Steps, tell
+from graphmem.adapters.ledger.sql.steps import EventLog, ResultRows, Steps, execute
 from graphmem.errors import UsageError
 from graphmem.ports.ledger import Row
 
@@ -15,7 +15,7 @@ _TRUTHS = frozenset({"time_given", "infer", "undone"})
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableSpec:
     """A table's columns, and those of them that its rows are told apart and ordered by."""
 
     name: str
@@ -23,18 +23,18 @@ class Table:
     columns: tuple[str, ...]
 
 
-def _table(name: str, key: str, columns: str) -> Table:
-    return Table(name, tuple(key.split()), tuple(columns.split()))
+def _table(name: str, key: str, columns: str) -> TableSpec:
+    return TableSpec(name, tuple(key.split()), tuple(columns.split()))
 
 
-TABLES: Mapping[str, Table] = {
+TABLES: Mapping[str, TableSpec] = {
     table.name: table
     for table in (
         _table("settings", "name", "name value"),
         _table(
             "episodes",
             "n",
-            "n id tenant place project_id user_id agent_id run_id kind content content_hash "
+            "n id tenant scope_key project_id user_id agent_id run_id kind content content_hash "
             "occurred_at time_given recorded_at previous_id idempotency_key expires_at "
             "memory_type importance metadata tags infer status reason extraction",
         ),
@@ -84,13 +84,13 @@ TABLES: Mapping[str, Table] = {
 }
 
 
-def table_named(name: str) -> Table:
+def table_named(name: str) -> TableSpec:
     if name not in TABLES:
         raise UsageError(f"a ledger has no table {name!r}; it has: {', '.join(TABLES)}")
     return TABLES[name]
 
 
-def page(table: Table, found: Rows, limit: int) -> tuple[list[Row], str | None]:
+def row_page(table: TableSpec, found: ResultRows, limit: int) -> tuple[list[Row], str | None]:
     """Rows as every ledger has them, and where the next ones begin."""
     plain = [
         {
@@ -104,17 +104,19 @@ def page(table: Table, found: Rows, limit: int) -> tuple[list[Row], str | None]:
     return list(plain), json.dumps([plain[-1][column] for column in table.key])
 
 
-def place_after(table: Table, after: str) -> dict[str, Any]:
-    """The parameters of ``next_…`` from what :func:`page` gave."""
+def key_after(table: TableSpec, after: str) -> dict[str, Any]:
+    """The parameters of ``next_…`` from what :func:`row_page` gave."""
     try:
         values = json.loads(after)
         return {f"after_{column}": value for column, value in zip(table.key, values, strict=True)}
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{after!r} is no place in the table {table.name}") from error
+        raise UsageError(f"{after!r} is no position in the table {table.name}") from error
 
 
-def load(log: Log, table: Table, rows: Sequence[Row], after: str | None) -> Steps[None]:
-    yield from tell(f"load_{table.name}", *rows)
+def load_rows(
+    log: EventLog, table: TableSpec, rows: Sequence[Row], after: str | None
+) -> Steps[None]:
+    yield from execute(f"load_{table.name}", *rows)
     if table.name == "events" and rows:
         log.seq = max(row["seq"] for row in rows)
-    yield from tell("note_loaded", {"name": table.name, "after": after or ""})
+    yield from execute("note_loaded", {"name": table.name, "after": after or ""})

@@ -17,67 +17,67 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from graphmem.adapters.ledger.sql.dialects import SQLITE
 from graphmem.adapters.ledger.sql.queries import Queries
-from graphmem.adapters.ledger.sql.recent_events import Fresh
+from graphmem.adapters.ledger.sql.recent_events import RecentEvents
 from graphmem.adapters.ledger.sql.steps import (
-    Ask,
-    Log,
-    Rows,
+    EventLog,
+    Execute,
+    Fetch,
+    ResultRows,
+    SqlValues,
     Steps,
-    Tell,
-    Values,
-    Work,
-    ask,
-    ask_all,
+    TransactionSteps,
+    fetch,
+    fetch_all,
 )
 from graphmem.adapters.ledger.sqlite.bulk_insert import insert_many
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.ledger import Event
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _APPLICATION_ID = 0x67726D65  # "grme": tells our files from other SQLite files
 _READERS = 2
-_LEAST_ROOM = 1 << 20  # bytes
+_MIN_FREE_BYTES = 1 << 20  # bytes
 
 
-QUERIES = Queries(SQLITE)
+SQLITE_QUERIES = Queries(SQLITE)
 
 
-class Cursor:
+class StepRunner:
     """Runs steps on one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def run(self, steps: Steps[T]) -> T:
+    def run(self, steps: Steps[_T]) -> _T:
         try:
             request = next(steps)
             while True:
-                if isinstance(request, Tell):
-                    self.tell(request.name, request.rows)
+                if isinstance(request, Execute):
+                    self.execute(request.name, request.rows)
                     request = steps.send([])
                 else:
-                    request = steps.send([self.ask(one) for one in request])
+                    request = steps.send([self.fetch(one) for one in request])
         except StopIteration as end:
-            result: T = end.value
+            result: _T = end.value
             return result
 
-    def ask(self, ask: Ask) -> Rows:
-        statement, more = QUERIES.filtered(ask)
-        values = _bound({**ask.values, **more} if more else ask.values)
+    def fetch(self, fetch: Fetch) -> ResultRows:
+        statement, more = SQLITE_QUERIES.filtered(fetch)
+        values = _bound({**fetch.values, **more} if more else fetch.values)
         found: list[Any] = self._connection.execute(statement, values).fetchall()
         return found
 
-    def tell(self, name: str, rows: Sequence[Values]) -> None:
+    def execute(self, name: str, rows: Sequence[SqlValues]) -> None:
         if rows:
             lists = any(type(value) is list for value in rows[0].values())
             bound = list(map(_bound, rows)) if lists else rows
-            statement = QUERIES[name, False]
+            statement = SQLITE_QUERIES[name, False]
             done = insert_many(self._connection, statement, bound)
             self._connection.executemany(statement, bound[done:])
 
 
-def _bound(values: Values) -> Values:
+def _bound(values: SqlValues) -> SqlValues:
     """Lists as JSON text, which the statements take apart."""
     if any(type(value) is list for value in values.values()):
         return {
@@ -107,7 +107,7 @@ class SqliteDatabase:
         self._connections: list[sqlite3.Connection] = []
         self._closed = False
         self._head = 0
-        self._fresh = Fresh()
+        self._recent = RecentEvents()
         self._lock: BaseFileLock | None = None
 
     @property
@@ -124,11 +124,11 @@ class SqliteDatabase:
         return self._head
 
     def recent_events(self, after: int, limit: int) -> list[Event]:
-        return self._fresh.after(after, limit)
+        return self._recent.after(after, limit)
 
     async def write(
-        self, work: Work[T], _landed: Callable[[], Steps[bool]] | None = None
-    ) -> tuple[T, int]:
+        self, work: TransactionSteps[_T], _was_committed: Callable[[], Steps[bool]] | None = None
+    ) -> tuple[_T, int]:
         """Run steps in one transaction: all of it is durable when this returns, or none."""
         self._check_open()
         future = asyncio.get_running_loop().run_in_executor(self._writer, self._transaction, work)
@@ -141,21 +141,21 @@ class SqliteDatabase:
                 future.exception()
             raise
 
-    async def ask(self, *asks: Ask) -> list[Rows]:
-        return await self._submit(self._reader, lambda: self._answer(asks))
+    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
+        return await self._submit(self._reader, lambda: self._answer(fetches))
 
-    async def read(self, begin: Callable[[], Steps[T]]) -> T:
+    async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
         """Run steps on one consistent snapshot."""
         return await self._submit(self._reader, lambda: self._snapshot(begin))
 
     async def open(self) -> None:
-        self._hold()
+        self._lock_file()
         await self._submit(self._writer, self._migrate)
         self._head = await self.read(_head)
 
     async def erased(self) -> None:
         """What was erased must not survive in the write-ahead log either: cut it to nothing."""
-        self._fresh.clear()
+        self._recent.clear()
         await self._submit(
             self._writer,
             lambda: self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(),
@@ -172,7 +172,7 @@ class SqliteDatabase:
         if self._lock is not None:
             self._lock.release()
 
-    def _hold(self) -> None:
+    def _lock_file(self) -> None:
         """Hold the file: SQLite would let others write it too, behind this one's back."""
         if self.path is None or self._lock is not None:
             return
@@ -192,18 +192,18 @@ class SqliteDatabase:
         if self._closed:
             raise UsageError("this memory is closed; open it again")
 
-    async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
         self._check_open()
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
-    def _transaction(self, work: Work[T]) -> tuple[T, int]:
+    def _transaction(self, work: TransactionSteps[_T]) -> tuple[_T, int]:
         connection = self._connection()
         with self._errors():
             connection.execute("BEGIN IMMEDIATE")
             try:
-                cursor, log = Cursor(connection), Log()
-                result = cursor.run(work(log))
-                cursor.tell("add_event", log.number(self._head))
+                runner, log = StepRunner(connection), EventLog()
+                result = runner.run(work(log))
+                runner.execute("add_event", log.number(self._head))
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -211,23 +211,23 @@ class SqliteDatabase:
                 raise
             # In the one writer's thread, as soon as it is durable: the caller may be gone.
             self._head = max(self._head, log.seq)
-            self._fresh.add(log)
+            self._recent.add(log)
             return result, self._head
 
-    def _answer(self, asks: Sequence[Ask]) -> list[Rows]:
-        if len(asks) != 1:
-            return self._snapshot(lambda: ask_all(asks))
+    def _answer(self, fetches: Sequence[Fetch]) -> list[ResultRows]:
+        if len(fetches) != 1:
+            return self._snapshot(lambda: fetch_all(fetches))
         # One statement is a snapshot by itself.
         connection = self._connection()
         with self._errors():
-            return [Cursor(connection).ask(asks[0])]
+            return [StepRunner(connection).fetch(fetches[0])]
 
-    def _snapshot(self, begin: Callable[[], Steps[T]]) -> T:
+    def _snapshot(self, begin: Callable[[], Steps[_T]]) -> _T:
         connection = self._connection()
         with self._errors():
             connection.execute("BEGIN")
             try:
-                return Cursor(connection).run(begin())
+                return StepRunner(connection).run(begin())
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
@@ -301,26 +301,26 @@ class SqliteDatabase:
             if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise Unavailable(f"the ledger {self.path} is busy: {error}") from error
             if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-                why = "the disk is full" if _full(self.path) else error
+                why = "the disk is full" if _disk_full(self.path) else error
                 raise Unavailable(f"the ledger {self.path} cannot be written: {why}") from error
             raise Rejected(f"the ledger {self.path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise Rejected(f"the ledger {self.path} cannot be used: {error}") from error
 
 
-def _full(path: Path | None) -> bool:
+def _disk_full(path: Path | None) -> bool:
     """Whether the disk has no room for what SQLite writes beside a ledger: it says only "disk I/O
     error" where the file that all readers share cannot grow."""
     if path is None:
         return False
     try:
-        return shutil.disk_usage(path.parent).free < _LEAST_ROOM
+        return shutil.disk_usage(path.parent).free < _MIN_FREE_BYTES
     except OSError:
         return False
 
 
 def _head() -> Steps[int]:
-    found = yield from ask("head")
+    found = yield from fetch("head")
     return int(found[0]["head"])
 
 
