@@ -64,7 +64,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class FoldedGroup:
     """What a conflict group comes to: its beliefs by time, and an account of every statement by
     id."""
 

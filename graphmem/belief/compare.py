@@ -1,8 +1,8 @@
 """Beliefs compared with the facts that there are: the least that must change.
 
 A fact is known by the statements that it rests on, so its id stays as long as any of them supports
-one belief. :func:`compare` gives steps in an order in which each can be applied after the one
-before it: no step names a fact that does not exist yet, and rivals do not overlap on the way.
+one belief. :func:`compare_with_facts` gives changes in an order in which each can be applied after
+the one before it: none names a fact that does not exist yet, and rivals do not overlap on the way.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphmem.belief.beliefs import Account, Belief, Folded
+from graphmem.belief.beliefs import Account, Belief, FoldedGroup
 from graphmem.belief.intervals import LONG_AGO
 from graphmem.model import Action
 
@@ -26,7 +26,7 @@ class FactBelief:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FactChange:
     """One change of one fact, and why. ADD has no ``before``, DELETE no ``after``; NONE means that
     only more (or fewer) statements say the same."""
 
@@ -43,14 +43,14 @@ class Step:
         return fact.fact_id
 
 
-def compare(
+def compare_with_facts(
     existing: Iterable[FactBelief],
-    folded: Folded,
+    folded: FoldedGroup,
     new_id: Callable[[], str],
     *,
     retired: Iterable[FactBelief] = (),
     used_ids: Iterable[str] = (),
-) -> tuple[Step, ...]:
+) -> tuple[FactChange, ...]:
     """What to do so that ``existing`` (all facts of the conflict group) becomes what was folded.
 
     A new fact takes back the id of a ``retired`` one that rested on the same statements (an undone
@@ -65,7 +65,7 @@ def compare(
     ids = _ids(have, {fact.fact_id: fact for fact in retired}, folded.beliefs, new_id, used_ids)
     target = {ids[n]: _fact_belief(n, belief, ids) for n, belief in enumerate(folded.beliefs)}
     deleted = [
-        Step("DELETE", _why_gone(have[id], target, folded.accounts), have[id], None)
+        FactChange("DELETE", _why_gone(have[id], target, folded.accounts), have[id], None)
         for id in sorted(have)
         if id not in target
     ]
@@ -73,7 +73,7 @@ def compare(
         _changed(have[id], target[id]) for id in ids if have.get(id, target[id]) != target[id]
     ]
     added = [
-        Step("ADD", _why_new(target[id]), None, target[id])
+        FactChange("ADD", _why_new(target[id]), None, target[id])
         for id in _superseded_first(ids, target)
         if id not in have
     ]
@@ -138,7 +138,7 @@ def _relation(belief: Belief) -> tuple[str | None, ...]:
     return (belief.subject_id, belief.type, belief.object_id)
 
 
-def _changed(before: FactBelief, after: FactBelief) -> Step:
+def _changed(before: FactBelief, after: FactBelief) -> FactChange:
     old, new = before.belief, after.belief
     why: list[str] = []
     if set(new.statement_ids) - set(old.statement_ids):
@@ -146,7 +146,7 @@ def _changed(before: FactBelief, after: FactBelief) -> Step:
     elif set(old.statement_ids) - set(new.statement_ids):
         why.append("one source less")
     if before.supersedes_id == after.supersedes_id and _same_sources(old, new) == new:
-        return Step("NONE", why[0] if why else "as it was", before, after)
+        return FactChange("NONE", why[0] if why else "as it was", before, after)
     if old.modality != new.modality:
         why.append(f"{old.modality} before, now {new.modality}")
     if old.since != new.since:
@@ -159,7 +159,7 @@ def _changed(before: FactBelief, after: FactBelief) -> Step:
         why.append("about other entities")
     if before.supersedes_id != after.supersedes_id:
         why.append("follows another")
-    return Step("UPDATE", "; ".join(why) or "weighs differently", before, after)
+    return FactChange("UPDATE", "; ".join(why) or "weighs differently", before, after)
 
 
 def _same_sources(old: Belief, new: Belief) -> Belief:
@@ -174,7 +174,7 @@ def _same_sources(old: Belief, new: Belief) -> Belief:
     )
 
 
-def _shrinks(step: Step) -> bool:
+def _shrinks(step: FactChange) -> bool:
     """Whether it takes up no time that it did not before."""
     if step.before is None or step.after is None:
         return False
@@ -186,7 +186,7 @@ def _shrinks(step: Step) -> bool:
     return later and shorter
 
 
-def _names(step: Step, new: set[str]) -> bool:
+def _names(step: FactChange, new: set[str]) -> bool:
     return step.after is not None and step.after.supersedes_id in new
 
 

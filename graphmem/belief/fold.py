@@ -1,6 +1,6 @@
 """What is believed, computed from everything that was stated: a fold over statements.
 
-:func:`fold` takes all statements of one conflict group
+:func:`fold_statements` takes all statements of one conflict group
 (:mod:`graphmem.belief.conflict_groups`) and gives its beliefs. It is a pure function of the set:
 the order in which statements arrive, and how often, changes nothing.
 
@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from graphmem.belief.beliefs import Account, Folded, beliefs_of
+from graphmem.belief.beliefs import Account, FoldedGroup, beliefs_of
 from graphmem.belief.ends import ends_by_target, is_end
 from graphmem.belief.grouping import Grouped, group
 from graphmem.belief.intervals import Interval, stated_before, stated_interval, statement_order
@@ -51,9 +51,9 @@ from graphmem.relation_types.shape import Shape
 MANY = Shape()
 
 
-def fold(
+def fold_statements(
     statements: Iterable[Statement], shape: Shape = MANY, *, edits: Iterable[Edit] = ()
-) -> Folded:
+) -> FoldedGroup:
     """The beliefs that these statements of one relation type (or sentences) come to, by time, and
     what became of each statement. See the module's text for the rules."""
     ordered = sorted({s.id: s for s in statements}.values(), key=statement_order)
@@ -85,7 +85,7 @@ def fold(
         **modal.accounts,
         **withdrawn,
     }
-    return Folded(beliefs_of([*plain, *modal.intervals], modal.support), accounts)
+    return FoldedGroup(beliefs_of([*plain, *modal.intervals], modal.support), accounts)
 
 
 def _edits_by_statement(edits: Iterable[Edit]) -> dict[str, Edit]:

@@ -22,21 +22,22 @@ from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.merges import with_merges
 
 _ENOUGH = 20
-_AT_MOST_TOGETHER = 0.02
-_TOO_MANY_TOGETHER = 0.2
+_AT_MOST_CONCURRENT = 0.02
+_TOO_MANY_CONCURRENT = 0.2
 _PAGE = 500  # places that are read in one go
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What cells of one type show: subjects with two objects in one turn or at overlapping told
-    times (``together``), and subjects whose objects follow each other by told ends (``handed``)."""
+    """What statements of one type show: subjects with two objects in one turn or at overlapping
+    stated times (``concurrent``), and subjects whose objects follow each other by stated ends
+    (``successive``)."""
 
-    together: int = 0
-    handed: int = 0
+    concurrent: int = 0
+    successive: int = 0
 
     def __add__(self, other: Evidence) -> Evidence:
-        return Evidence(self.together + other.together, self.handed + other.handed)
+        return Evidence(self.concurrent + other.concurrent, self.successive + other.successive)
 
 
 def evidence(statements: Sequence[Statement]) -> Evidence:
@@ -44,11 +45,11 @@ def evidence(statements: Sequence[Statement]) -> Evidence:
     plain = _plain(statements)
     if len({s.object_id for s in plain}) < 2:
         return Evidence()
-    if together(plain, symmetric=False) or _overlapping(statements):
-        return Evidence(together=1)
+    if has_two_at_once(plain, symmetric=False) or _overlapping(statements):
+        return Evidence(concurrent=1)
     ended = {s.object_id for s in statements if s.kind == "end"}
     ended |= {s.object_id for s in plain if s.invalid_at is not None}
-    return Evidence(handed=1 if ended & {s.object_id for s in plain} else 0)
+    return Evidence(successive=1 if ended & {s.object_id for s in plain} else 0)
 
 
 def learned(counts: Mapping[str, Evidence]) -> dict[str, bool]:
@@ -61,18 +62,18 @@ def learned(counts: Mapping[str, Evidence]) -> dict[str, bool]:
     found = {}
     for type in sorted(counts):
         seen = counts[type]
-        total = seen.together + seen.handed
+        total = seen.concurrent + seen.successive
         if total < _ENOUGH:
             continue
-        share = seen.together / total
-        if share <= _AT_MOST_TOGETHER:
+        share = seen.concurrent / total
+        if share <= _AT_MOST_CONCURRENT:
             found[type] = True
-        elif share >= _TOO_MANY_TOGETHER:
+        elif share >= _TOO_MANY_CONCURRENT:
             found[type] = False
     return found
 
 
-def together(statements: Sequence[Statement], *, symmetric: bool) -> bool:
+def has_two_at_once(statements: Sequence[Statement], *, symmetric: bool) -> bool:
     """Whether one turn names two objects, from the same time and both still open."""
     seen: dict[tuple[object, ...], set[Target]] = {}
     for s in _plain(statements):
@@ -86,7 +87,7 @@ def _plain(statements: Iterable[Statement]) -> list[Statement]:
     return [s for s in statements if s.kind == "assert" and s.modality == "stated" and s.object_id]
 
 
-class _Told(NamedTuple):
+class _DatedInterval(NamedTuple):
     """A stretch whose beginning was told; the end is None when no date was told for it."""
 
     start: datetime
@@ -96,11 +97,11 @@ class _Told(NamedTuple):
 
 def _overlapping(statements: Sequence[Statement]) -> bool:
     """Whether by told dates, as vague as they may be, two objects surely held at once."""
-    told = sorted(set(_told(statements)), key=lambda one: (one.start, one.object_id))
-    for n, one in enumerate(told):
+    dated = sorted(set(_dated_intervals(statements)), key=lambda one: (one.start, one.object_id))
+    for n, one in enumerate(dated):
         if one.end is None:
             continue
-        for other in told[n + 1 :]:
+        for other in dated[n + 1 :]:
             if other.start >= one.end:
                 break
             if other.object_id != one.object_id and _surely(one, one.end, other):
@@ -108,7 +109,7 @@ def _overlapping(statements: Sequence[Statement]) -> bool:
     return False
 
 
-def _surely(one: _Told, end: datetime, other: _Told) -> bool:
+def _surely(one: _DatedInterval, end: datetime, other: _DatedInterval) -> bool:
     """Whether ``other``, which begins no earlier, held while ``one`` did."""
     begun, then = period_end(one.start), period_end(other.start)
     if other.end is None:  # it may have been over as soon as it began
@@ -116,7 +117,7 @@ def _surely(one: _Told, end: datetime, other: _Told) -> bool:
     return max(begun, then) <= min(end, other.end)
 
 
-def _told(statements: Sequence[Statement]) -> Iterator[_Told]:
+def _dated_intervals(statements: Sequence[Statement]) -> Iterator[_DatedInterval]:
     ends = [(s, end_of(s)) for s in statements if s.kind == "end" and s.modality == "stated"]
     for s in _plain(statements):
         if s.valid_at is None:
@@ -124,7 +125,7 @@ def _told(statements: Sequence[Statement]) -> Iterator[_Told]:
         own = [s.invalid_at] if s.invalid_at is not None else []
         own += [m.at for e, m in ends if m.dated and e.object_id in {None, s.object_id}]
         later = [at for at in own if at > s.valid_at]
-        yield _Told(s.valid_at, s.object_id or "", min(later, default=None))
+        yield _DatedInterval(s.valid_at, s.object_id or "", min(later, default=None))
 
 
 # -- over all that is stored -----------------------------------------------------------------------
@@ -208,9 +209,9 @@ async def _read(
     ledger: Ledger, types: RelationTypes, tenant: str, places: Sequence[StatementPattern]
 ) -> tuple[dict[TypedSubject, list[Statement]], Mapping[str, str]]:
     """The statements of these places, by where they are as they read; and what is merged."""
-    told = await ledger.statements(StatementQuery(tenant, patterns=tuple(places)))
+    loaded = await ledger.statements(StatementQuery(tenant, patterns=tuple(places)))
     found: dict[TypedSubject, list[Statement]] = {}
-    for s in with_merges(types.read(told.statements), told.merged):
+    for s in with_merges(types.read(loaded.statements), loaded.merged):
         if s.type is not None and s.subject_id is not None:
             found.setdefault(TypedSubject(tenant, s.subject_id, s.type), []).append(s)
-    return found, told.merged
+    return found, loaded.merged

@@ -82,7 +82,7 @@ def _interval(
 ) -> Interval:
     """A plan stands from when it was made, the rest from when it is said to hold."""
     target, planned = shape.target(statement), statement.modality == _PLANNED
-    since = statement.stated_at if planned else statement.valid_at or statement.stated_at
+    since = statement.stated_at if planned else statement.known_from
     stated = StatedInterval(
         statement, target, since, None, since, dated=False, edit=edits.get(statement.id)
     )

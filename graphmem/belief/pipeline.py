@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphmem.belief.beliefs import Account, Belief, Folded
-from graphmem.belief.compare import compare
+from graphmem.belief.beliefs import Account, Belief, FoldedGroup
+from graphmem.belief.compare import compare_with_facts
 from graphmem.belief.components import components
-from graphmem.belief.fold import fold
+from graphmem.belief.fold import fold_statements
 from graphmem.belief.load import BeliefReader
-from graphmem.belief.plan import Plan, belief_of_fact, plan
+from graphmem.belief.plan import BeliefPlan, belief_of_fact, plan
 from graphmem.belief.snapshot import Snapshot
 from graphmem.clock import Clock
 from graphmem.model import Edit, Fact, Statement
@@ -39,7 +39,7 @@ class BeliefPipeline:
         *,
         new_entities: Collection[str] = (),
         snapshot: Snapshot | None = None,
-    ) -> Plan:
+    ) -> BeliefPlan:
         """Believe new statements. Nothing was ever stated of ``new_entities``; ``snapshot`` is
         what was loaded and planned before, which the ledger does not know of yet."""
         before = snapshot or Snapshot(self.reader.types)
@@ -49,17 +49,17 @@ class BeliefPipeline:
         done = await self._decide(before, after, [statement.id for statement in keyed])
         return replace(done, statements=tuple(keyed))
 
-    async def remove_statements(self, query: StatementQuery) -> Plan:
+    async def remove_statements(self, query: StatementQuery) -> BeliefPlan:
         """Believe what is left without the statements that the query finds."""
         before, ids = await self.reader.load(query)
         return await self._decide(before, before.without_statements(ids), ids)
 
-    async def apply_edit(self, edit: Edit) -> Plan:
+    async def apply_edit(self, edit: Edit) -> BeliefPlan:
         """Believe what a person set on a fact."""
         before, _ = await self.reader.load(self._resting_under(edit))
         return await self._decide(before, before.with_edit(edit), edit.statement_ids)
 
-    async def remove_edit(self, edit: Edit) -> Plan:
+    async def remove_edit(self, edit: Edit) -> BeliefPlan:
         """Believe what holds without an edit."""
         before, _ = await self.reader.load(self._resting_under(edit))
         return await self._decide(before, before.without_edit(edit), edit.statement_ids)
@@ -67,13 +67,15 @@ class BeliefPipeline:
     def _resting_under(self, edit: Edit) -> StatementQuery:
         return StatementQuery(self.reader.tenant, fact_ids=(edit.fact_id,))
 
-    async def change_merges(self, query: StatementQuery, changes: Mapping[str, str | None]) -> Plan:
+    async def change_merges(
+        self, query: StatementQuery, changes: Mapping[str, str | None]
+    ) -> BeliefPlan:
         """Believe what the statements say once these entities stand for those, or (None) for
         themselves. The query finds all that is stated of any of them."""
         before, _ = await self.reader.load(query)
         return await self._decide(before, before.with_merges(changes), before.statements)
 
-    async def decide_again(self, query: StatementQuery) -> Plan:
+    async def decide_again(self, query: StatementQuery) -> BeliefPlan:
         """Believe what the query finds, whose types behave otherwise than before."""
         loaded, _ = await self.reader.load(query)
         loaded = await self.reader.load_support(loaded)
@@ -81,7 +83,7 @@ class BeliefPipeline:
 
     async def _decide(
         self, before: Snapshot, after: Snapshot, statement_ids: Iterable[str]
-    ) -> Plan:
+    ) -> BeliefPlan:
         """The plan for a change of these statements: those that were, are, or were changed."""
         ids = list(statement_ids)
         keys = list(dict.fromkeys([*before.keys_of(ids), *after.keys_of(ids)]))
@@ -95,7 +97,7 @@ class BeliefPipeline:
         removed = before.statements.keys() - after.statements.keys()
         facts = _facts_at_stake(snapshot, touched, removed)
         present = {fact.id: fact for fact in facts if fact.retired_at is None}
-        steps = compare(
+        steps = compare_with_facts(
             map(belief_of_fact, present.values()),
             folded,
             self.clock.new_id,
@@ -105,13 +107,13 @@ class BeliefPipeline:
         return plan(steps, present, snapshot, edits, self.clock)
 
 
-def _fold(snapshot: Snapshot, group: Collection[str], edits: Sequence[Edit]) -> Folded:
+def _fold(snapshot: Snapshot, group: Collection[str], edits: Sequence[Edit]) -> FoldedGroup:
     statements = [snapshot.resolved[id] for id in sorted(group)]
     own = [edit for edit in edits if not set(group).isdisjoint(edit.statement_ids)]
-    return fold(statements, snapshot.shape(statements[0].type), edits=own)
+    return fold_statements(statements, snapshot.shape(statements[0].type), edits=own)
 
 
-def _joined(foldings: Iterable[Folded]) -> Folded:
+def _joined(foldings: Iterable[FoldedGroup]) -> FoldedGroup:
     """What several groups come to, as one. An attribute, which names no other entity, is no
     relation: it is believed as a sentence."""
     beliefs: list[Belief] = []
@@ -130,7 +132,7 @@ def _joined(foldings: Iterable[Folded]) -> Folded:
                     type=None if plain else belief.type,
                 )
             )
-    return Folded(tuple(beliefs), accounts)
+    return FoldedGroup(tuple(beliefs), accounts)
 
 
 def _facts_at_stake(

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphmem.belief.beliefs import Belief
-from graphmem.belief.compare import FactBelief, Step
+from graphmem.belief.compare import FactBelief, FactChange
 from graphmem.belief.snapshot import Snapshot
 from graphmem.clock import Clock
 from graphmem.model import Action, Decision, Edit, Fact, Statement
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BeliefPlan:
     """What is to be done: the decisions, the new ``statements`` as they are to be stored, and the
     ``snapshot`` as it is once that is done."""
 
@@ -47,12 +47,12 @@ def belief_of_fact(fact: Fact) -> FactBelief:
 
 
 def plan(
-    steps: Sequence[Step],
+    steps: Sequence[FactChange],
     present: Mapping[str, Fact],
     snapshot: Snapshot,
     edits: Sequence[Edit],
     clock: Clock,
-) -> Plan:
+) -> BeliefPlan:
     """The decisions that these steps come to. ``present`` are the facts that were compared;
     ``edits`` what a person set on them: that alone may change a fact that no step names."""
     successors = {
@@ -74,7 +74,7 @@ def plan(
             decisions.append(_decision("set by hand", fact, after))
     made = tuple(decision for decision in decisions if decision.before != decision.after)
     facts = [d.after or _retired(d.before, clock) for d in made]
-    return Plan(made, snapshot.with_facts(fact for fact in facts if fact is not None))
+    return BeliefPlan(made, snapshot.with_facts(fact for fact in facts if fact is not None))
 
 
 def _retired(fact: Fact | None, clock: Clock) -> Fact | None:

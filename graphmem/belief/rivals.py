@@ -73,7 +73,7 @@ def _ended(
         return one, list(later)
     nearest, *others = rivals
     if nearest.since is None:
-        since = one.edited_end or _taken_over_at(one, nearest)
+        since = one.edited_end or _replaced_at(one, nearest)
         nearest = replace(nearest, since=since, dated=True)
     edge = min(other.since for other in (nearest, *others) if other.since is not None)
     changed = {nearest.number: nearest}
@@ -90,7 +90,7 @@ def _ended(
     return one, [*updated[:place], *added, *updated[place:]]
 
 
-def _taken_over_at(one: Interval, later: Interval) -> datetime:
+def _replaced_at(one: Interval, later: Interval) -> datetime:
     """When ``later``, of which only the end is known, took the place of ``one``: not before ``one``
     was last said to hold, else after its vague start, else halfway."""
     end = later.until or later.stated[0].anchor

@@ -54,9 +54,9 @@ def without_date(text: str, moment: datetime | None) -> str:
     sentences apart."""
     if moment is None:
         return text_key(text)
-    told = {str(moment.year), str(moment.day), str(moment.month), f"{moment:%B}", f"{moment:%b}"}
-    told |= {f"{moment.month:02}", f"{moment.day:02}"}
-    folded = {part.casefold() for part in told}
+    parts = {str(moment.year), str(moment.day), str(moment.month), f"{moment:%B}", f"{moment:%b}"}
+    parts |= {f"{moment.month:02}", f"{moment.day:02}"}
+    folded = {part.casefold() for part in parts}
     return " ".join(w for w in text_key(text).split() if w.strip(_POINTS) not in folded)
 
 

@@ -36,8 +36,8 @@ def statements_of(
     """
     found: list[Statement] = []
     for ordinal, candidate in enumerate(candidates):
-        said = _Candidate(candidate, ordinal, resolution, episode, types)
-        found += said.statements(clock)
+        one = _Candidate(candidate, ordinal, resolution, episode, types)
+        found += one.statements(clock)
     return found
 
 
@@ -78,17 +78,17 @@ class _Candidate:
     def statements(self, clock: Clock) -> Iterator[Statement]:
         given, episode = self._given, self._episode
         turns = {turn.ordinal: turn for turn in episode.turns}
-        said = [turns[number] for number in given.turns if number in turns]
-        stated_at = (said[0].occurred_at if said else None) or episode.occurred_at
+        stating = [turns[number] for number in given.turns if number in turns]
+        stated_at = (stating[0].occurred_at if stating else None) or episode.occurred_at
         scope = episode.scope
-        turn_ids: list[str | None] = [turn.id for turn in said]
+        turn_ids: list[str | None] = [turn.id for turn in stating]
         related = self._type is not None
         made = Statement(
             id=clock.new_id(),
             episode_id=episode.id,
             text=given.text.strip(),
             stated_at=stated_at,
-            turn=said[0].ordinal if said else 0,
+            turn=stating[0].ordinal if stating else 0,
             ordinal=self._ordinal,
             subject_id=self._subject.id if self._subject and related else None,
             type=self._type,

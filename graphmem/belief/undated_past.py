@@ -52,11 +52,11 @@ def _before_its_rival(
     over = statement.valid_at is None and one.start is None and one.end == statement.stated_at
     if not (shape.functional and over and one.edit is None):
         return one
-    end = _taken_over_at(one, stated, ends, shape) or statement.stated_at
+    end = _replaced_at(one, stated, ends, shape) or statement.stated_at
     return replace(one, end=end, anchor=end, undated_past=True)
 
 
-def _taken_over_at(
+def _replaced_at(
     past: StatedInterval, stated: Sequence[StatedInterval], ends: Ends, shape: Shape
 ) -> datetime | None:
     """Before which beginning an undated past was over, if one is known. A rival that still holds

@@ -11,7 +11,7 @@ from graphmem.model import Change, Difference, Fact, Scope
 from graphmem.ports.ledger import LedgerView
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
 from graphmem.retrieve.relationships.queries import Relate
-from graphmem.retrieve.view import View, since
+from graphmem.retrieve.view import View
 
 _PAGE = 1000
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -64,7 +64,7 @@ async def _known(state: State, where: Scope, facts: Sequence[Fact]) -> dict[str,
 
 def _came(fact: Fact, *, known: bool) -> Difference:
     if known:
-        return Difference("began", since(fact), fact, "it holds from then on")
+        return Difference("began", fact.begins_at, fact, "it holds from then on")
     return Difference("learned", fact.recorded_at, fact, "it was not known before")
 
 
@@ -117,4 +117,4 @@ def _cause(one: Difference, changes: Sequence[Change]) -> Change | None:
 
 
 def _start(fact: Fact | None) -> datetime | None:
-    return None if fact is None else since(fact)
+    return None if fact is None else fact.begins_at

@@ -13,7 +13,7 @@ from graphmem.engine.core import Core
 from graphmem.engine.present import SCOPE_NAMES
 from graphmem.errors import UsageError
 from graphmem.ingest import given as statements
-from graphmem.ingest.given import Given
+from graphmem.ingest.given import GivenRelation
 from graphmem.model import Episode, Metadata, Modality, Receipt
 from graphmem.ports.arguments import RelateArgs, ScopeArgs, When
 from graphmem.relation_types.types import normal
@@ -118,12 +118,14 @@ class Relating(Core):
             if found.entity(candidate.name) in found.new:
                 raise await no_entity(ledger, episode.scope.tenant, candidate.name)
 
-    def _statement(self, said: Given, options: Mapping[str, Any]) -> Episode:
+    def _statement(self, said: GivenRelation, options: Mapping[str, Any]) -> Episode:
         where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
         limit = self._parts.settings.max_text_bytes
-        return statements.build_episode(said, options, where, self._parts.clock, max_bytes=limit)
+        return statements.build_relation_episode(
+            said, options, where, self._parts.clock, max_bytes=limit
+        )
 
-    async def _say(self, said: Given, options: Mapping[str, Any]) -> Receipt:
+    async def _say(self, said: GivenRelation, options: Mapping[str, Any]) -> Receipt:
         (receipt,) = await self._ingest.add([self._statement(said, options)])
         undated = options.get("occurred_at") is None and options.get("idempotency_key") is None
         if receipt.status == "duplicate" and undated and await self._contradicted(said, options):
@@ -133,7 +135,7 @@ class Relating(Core):
         await self._keep_lag_bounded()
         return receipt
 
-    async def _contradicted(self, said: Given, options: Mapping[str, Any]) -> bool:
+    async def _contradicted(self, said: GivenRelation, options: Mapping[str, Any]) -> bool:
         """Whether what is believed now is not what this says."""
         if said.modality != "stated" or (said.invalid_at and not said.retracts):
             return False
@@ -151,13 +153,13 @@ class Relating(Core):
         return held == said.retracts
 
 
-_NO_SCOPE = statements.OPTIONS - frozenset(SCOPE_NAMES)
+_NO_SCOPE = statements.RELATION_OPTIONS - frozenset(SCOPE_NAMES)
 
 
 def _check_options(options: Mapping[str, Any], what: str) -> None:
-    unknown = sorted(set(map(str, options)) - statements.OPTIONS)
+    unknown = sorted(set(map(str, options)) - statements.RELATION_OPTIONS)
     if unknown:
-        known = ", ".join(sorted(statements.OPTIONS))
+        known = ", ".join(sorted(statements.RELATION_OPTIONS))
         raise UsageError(f"unknown option {', '.join(unknown)} of {what}; known are: {known}")
 
 

@@ -17,7 +17,7 @@ Values = dict[str, tuple[Scalar, ...]]
 def fact_record(fact: Fact, *, speakers: Iterable[str] = (), sources: Iterable[str] = ()) -> Record:
     """``speakers`` and ``sources`` are those of its turns and episodes (kinds, such as
     ``messages``), which the fact itself does not say."""
-    since, said = begun(fact), _times(fact.stated_at)
+    since, said = fact.begins_at, _times(fact.stated_at)
     found: Values = {
         "kind": ("fact",),
         "memory_type": (fact.memory_type,),
@@ -104,13 +104,6 @@ def _leaves(
         for one in value if isinstance(value, list | tuple) else (value,):
             if isinstance(one, str | int | float | bool):
                 yield here, one
-
-
-def begun(fact: Fact) -> datetime | None:
-    """From when it is known to hold; None when all that is known is that it ended."""
-    said = fact.stated_at or fact.recorded_at
-    over = fact.invalid_at is not None and fact.invalid_at <= said
-    return fact.valid_at or (None if over else said)
 
 
 def _one(value: str | None) -> tuple[str, ...]:

@@ -20,14 +20,14 @@ from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
 from graphmem.relation_types.types import normal, snake
 from graphmem.text import digest
 
-EXTRACTOR = "given"
-VERSION = "1"
+_EXTRACTOR = "given"
+_VERSION = "1"
 
 _LONGEST_NAME = 200
 _LONGEST_TYPE = 100
 _LONGEST_FACT = 8192
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
-OPTIONS = frozenset(
+RELATION_OPTIONS = frozenset(
     {"fact", "valid_at", "invalid_at", "occurred_at", "modality", "subject_kind", "object_kind"}
     | {"metadata", "tags", "importance", "idempotency_key", *_SCOPE}
 )
@@ -73,7 +73,7 @@ _MEANT: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenRelation:
     """One statement, checked. Without ``object``, only to be taken back: of every object."""
 
     subject: str
@@ -95,7 +95,7 @@ def checked(
     options: Mapping[str, Any],
     *,
     retracts: bool = False,
-) -> Given:
+) -> GivenRelation:
     """The statement, or :class:`~graphmem.errors.UsageError` that names what is wrong."""
     names = [_name(subject, "subject")]
     if object_ is not None or not retracts:
@@ -106,20 +106,20 @@ def checked(
     until = parse_when_or_none(options.get("invalid_at"), name="invalid_at")
     if since and until and until < since:
         raise UsageError("invalid_at is before valid_at")
-    told = options.get("fact")
+    text = options.get("fact")
     other = names[1] if len(names) > 1 else None
     fact = (
         sentence(names[0], kind_of, other, modality, retracts=retracts, ended=until is not None)
-        if told is None
-        else journal.check_text(told, "fact", _LONGEST_FACT)
+        if text is None
+        else journal.check_text(text, "fact", _LONGEST_FACT)
     )
     kinds = [_kind(options.get(name), name) for name in ("subject_kind", "object_kind")]
-    return Given(
+    return GivenRelation(
         names[0], kind_of, other, fact, since, until, modality, kinds[0], kinds[1], retracts
     )
 
 
-def content_of(given: Given) -> str:
+def content_of(given: GivenRelation) -> str:
     """The statement as the content of an episode."""
     data = {
         "subject": given.subject,
@@ -137,18 +137,18 @@ def content_of(given: Given) -> str:
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
 
 
-def build_episode(
-    given: Given, options: Mapping[str, Any], scope: Scope, clock: Clock, *, max_bytes: int
+def build_relation_episode(
+    given: GivenRelation, options: Mapping[str, Any], scope: Scope, clock: Clock, *, max_bytes: int
 ) -> Episode:
     """An episode of kind ``statements``; raises as :func:`checked` does."""
     content = journal.check_text(content_of(given), "the statement", max_bytes)
-    told = parse_when_or_none(options.get("occurred_at"), name="occurred_at")
+    occurred_at_given = parse_when_or_none(options.get("occurred_at"), name="occurred_at")
     importance = options.get("importance")
     key = options.get("idempotency_key")
     tags = options.get("tags")
     recorded_at = clock.now()
     episode_id = clock.new_id()
-    occurred_at = told or recorded_at
+    occurred_at = occurred_at_given or recorded_at
     turn = Turn(clock.new_id(), episode_id, 0, given.fact, occurred_at=occurred_at)
     return Episode(
         id=episode_id,
@@ -163,7 +163,7 @@ def build_episode(
         importance=journal.check_importance(0.5 if importance is None else importance),
         metadata=journal.check_metadata(options.get("metadata")),
         tags=journal.check_tags(() if tags is None else tags),
-        time_given=told is not None,
+        time_given=occurred_at_given is not None,
     )
 
 
@@ -195,8 +195,8 @@ def given(episode: Episode) -> Extraction:
     return Extraction(
         entities=tuple(entities),
         facts=(fact,),
-        extractor=EXTRACTOR,
-        version=VERSION,
+        extractor=_EXTRACTOR,
+        version=_VERSION,
         mentions=tuple((0, name) for name in names),
     )
 
@@ -212,25 +212,25 @@ def sentence(
 ) -> str:
     """A sentence for a relation that came without one: ``Ada works at Acme.``"""
     other = "any of those named before" if object_ is None else object_
-    said = f"{subject} {_phrase(type)} {other}"
+    words = f"{subject} {_phrase(type)} {other}"
     if retracts:
-        said = f"It {'is no longer' if ended else 'was never'} so that {said}"
-    return _MEANT[modality].format(said) + ("" if said.endswith((".", "!", "?")) else ".")
+        words = f"It {'is no longer' if ended else 'was never'} so that {words}"
+    return _MEANT[modality].format(words) + ("" if words.endswith((".", "!", "?")) else ".")
 
 
 def _phrase(type: str) -> str:
     """``works_at`` as ``works at``, ``friend_of`` as ``is a friend of``."""
-    said = type.replace("_", " ")
-    if type in _IS or said.startswith("part of") or said.split(" ")[0].endswith("ing"):
-        return f"is {said}"
+    words = type.replace("_", " ")
+    if type in _IS or words.startswith("part of") or words.split(" ")[0].endswith("ing"):
+        return f"is {words}"
     if type in _WAS or type.endswith("_by"):
-        return f"was {said}"
+        return f"was {words}"
     if type in _THE:
-        return f"is the {said}"
+        return f"is the {words}"
     noun, of, rest = type.rpartition("_of")
     if of and noun and not rest and not noun.endswith(("s", "ed")):
-        return f"is {'an' if noun[0] in 'aeiou' else 'a'} {said}"
-    return said
+        return f"is {'an' if noun[0] in 'aeiou' else 'a'} {words}"
+    return words
 
 
 def _name(value: object, what: str) -> str:

@@ -31,7 +31,7 @@ OPTIONS = frozenset(AddArgs.__annotations__) | frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _Message:
     """One message, checked."""
 
     text: str
@@ -53,25 +53,25 @@ def build_episode(
     if isinstance(content, str):
         content = check_text(content, "content", max_bytes)
         kind, raw = "text", content
-        said = [_Said(text, "user", None, None, None) for text in paragraphs(content)]
+        messages = [_Message(text, "user", None, None, None) for text in paragraphs(content)]
     else:
-        kind, (raw, said) = "messages", _messages(content, max_bytes)
-    told = [each.occurred_at for each in said if each.occurred_at]
+        kind, (raw, messages) = "messages", _messages(content, max_bytes)
+    dates = [message.occurred_at for message in messages if message.occurred_at]
     recorded_at = clock.now()
-    occurred_at = given or (told[0] if told else recorded_at)
+    occurred_at = given or (dates[0] if dates else recorded_at)
     episode_id = clock.new_id()
     turns = [
         Turn(
             clock.new_id(),
             episode_id,
             ordinal,
-            each.text,
-            each.name or _speaker(each.role, scope),
-            each.role,
-            each.occurred_at or occurred_at,
-            each.source_id,
+            message.text,
+            message.name or _speaker(message.role, scope),
+            message.role,
+            message.occurred_at or occurred_at,
+            message.source_id,
         )
-        for ordinal, each in enumerate(said)
+        for ordinal, message in enumerate(messages)
     ]
     return Episode(
         id=episode_id,
@@ -90,7 +90,7 @@ def build_episode(
         tags=check_tags(options.get("tags", ())),
         infer=bool(options.get("infer", True)),
         extraction=_extraction(options.get("extraction")),
-        time_given=given is not None or bool(told),
+        time_given=given is not None or bool(dates),
     )
 
 
@@ -236,7 +236,7 @@ def _speaker(role: str, scope: Scope) -> str | None:
     return None if role in _ROLES_OF_THE_MACHINE else scope.user_id or scope.agent_id
 
 
-def _messages(content: object, max_bytes: int) -> tuple[str, list[_Said]]:
+def _messages(content: object, max_bytes: int) -> tuple[str, list[_Message]]:
     """Messages as they came (JSON), and checked. One without text (a picture) is passed over."""
     if isinstance(content, Mapping):
         content = [content]
@@ -244,14 +244,14 @@ def _messages(content: object, max_bytes: int) -> tuple[str, list[_Said]]:
         raise UsageError(
             "content must be text, a message or a list of messages, got " + type(content).__name__
         )
-    said: list[_Said] = []
+    messages: list[_Message] = []
     total = 0
     for number, message in enumerate(content):
-        one = _message(message, f"message {number}", max_bytes)
-        if one is not None:
-            said.append(one)
-            total += len(one.text.encode())
-    if not said:
+        checked = _message(message, f"message {number}", max_bytes)
+        if checked is not None:
+            messages.append(checked)
+            total += len(checked.text.encode())
+    if not messages:
         raise UsageError("content is empty: it needs at least one word")
     if total > max_bytes:
         raise UsageError(
@@ -271,10 +271,10 @@ def _messages(content: object, max_bytes: int) -> tuple[str, list[_Said]]:
         ) from error
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"the messages are not JSON beside their text: {error}") from error
-    return raw, said
+    return raw, messages
 
 
-def _message(message: Message | object, where: str, max_bytes: int) -> _Said | None:
+def _message(message: Message | object, where: str, max_bytes: int) -> _Message | None:
     if not isinstance(message, Mapping):
         raise UsageError(f"{where} must be a mapping with content, got {type(message).__name__}")
     if "content" not in message:
@@ -290,7 +290,7 @@ def _message(message: Message | object, where: str, max_bytes: int) -> _Said | N
         if message.get(key) is not None
     }
     when = message.get("occurred_at")
-    return _Said(
+    return _Message(
         text=unix_lines(check_text(text, where, max_bytes)),
         role=named.get("role", "user"),
         name=named.get("name"),

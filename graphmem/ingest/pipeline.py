@@ -1,4 +1,4 @@
-"""The way of a write: journal → extract → resolve → decide → commit. Projection follows.
+"""The way of a write: journal → extract → resolve → belief → commit. Projection follows.
 
 From the journal on an episode is durable; whatever happens to the model afterwards leaves it
 pending, never lost and never half written.
@@ -7,55 +7,41 @@ pending, never lost and never half written.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
-import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
-
-from graphmem.belief.ambiguities.ask import AmbiguityModel, without_verdicts
+from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.belief.ambiguities.process import OpenAmbiguities
-from graphmem.belief.load import BeliefReader
-from graphmem.belief.pipeline import BeliefPipeline
 from graphmem.belief.snapshot import Snapshot
 from graphmem.belief.statements import statements_of
 from graphmem.clock import Clock
-from graphmem.errors import BadModelOutput, Conflict, ModelError, UsageError
-from graphmem.extract.llm.procedures import as_procedures
-from graphmem.extract.llm.recalled_text import readable
-from graphmem.extract.llm.repair import aside
-from graphmem.ingest.given import given
-from graphmem.ingest.verbatim import as_told, verbatim
+from graphmem.errors import BadModelOutput, ModelError
+from graphmem.ingest.deciding import TenantDecisions
+from graphmem.ingest.extracting import Extracting
+from graphmem.ingest.verbatim import verbatim, verbatim_commit
 from graphmem.model import Episode, Receipt, Statement
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import (
     RESUBMITTED,
     Commit,
-    EntityQuery,
     Ledger,
     StatementQuery,
     TenantState,
 )
 from graphmem.ports.llm import Extraction, Extractor
-from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.resolver import resolve
-from graphmem.text import name_keys_in
 
-_KNOWN_NAMES = 200
 _ERASED = "erased before it was finished"
 _UNDONE = "undone before it was finished"
 _KNOWN = "remembered before"
-_TRIES = 100  # each lost one is another process's gain
-T = TypeVar("T")
 
 
-class Ingest:
-    """Takes episodes through the stages. Decisions of one tenant are made one after another."""
+class Ingest(TenantDecisions):
+    """Takes episodes through the stages."""
 
     def __init__(
         self,
@@ -68,29 +54,23 @@ class Ingest:
         options: ExtractionOptions | None = None,
         ambiguity_model: AmbiguityModel | None = None,
     ) -> None:
-        self._ledger = ledger
-        self._extractor = extractor
-        self._clock = clock
+        super().__init__(ledger, clock)
+        self._extracting = Extracting(ledger, extractor, options or ExtractionOptions())
         self._window_s = duplicate_window_s
         self._at_once = at_once
-        self._types, self._types_seq = RelationTypes(), 0
-        self._options = options or ExtractionOptions()
         self._ambiguity_model = ambiguity_model
-        self._tenants: weakref.WeakValueDictionary[str, asyncio.Lock] = (
-            weakref.WeakValueDictionary()
-        )
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def add(self, episodes: Sequence[Episode]) -> list[Receipt]:
         """Journal all, then take each through the stages; receipts in order. A text that is kept
         as it is, and says what was never heard, is done with the journal."""
-        told = {e.id: as_told(e, self._clock) for e in episodes if not e.infer}
-        stored = await self._ledger.journal(episodes, self._window_s, commits=list(told.values()))
+        short = {e.id: verbatim_commit(e, self._clock) for e in episodes if not e.infer}
+        stored = await self._ledger.journal(episodes, self._window_s, commits=list(short.values()))
         todo: dict[str, Episode] = {}
         receipts: dict[str, Receipt] = {}
         for asked, kept in zip(episodes, stored, strict=True):
             if asked.id == kept.id and kept.status == "done":
-                receipts[kept.id] = Receipt(kept.id, "done", told[kept.id].decisions)
+                receipts[kept.id] = Receipt(kept.id, "done", short[kept.id].decisions)
             # A repeated add of what is still pending is taken as a wish to go on with it.
             elif asked.id == kept.id or kept.status == "pending":
                 todo.setdefault(kept.id, kept)
@@ -132,9 +112,9 @@ class Ingest:
     async def _process(self, episodes: dict[str, Episode]) -> list[Receipt]:
         """In order; what is stored as it is goes in one transaction as long as it lasts."""
         receipts: list[Receipt] = []
-        for infer, run in itertools.groupby(episodes.values(), key=lambda episode: episode.infer):
-            take = self._infer if infer else self._commit_verbatim
-            receipts += await take(list(run))
+        for infer, own in itertools.groupby(episodes.values(), key=lambda episode: episode.infer):
+            process = self._infer if infer else self._commit_verbatim
+            receipts += await process(list(own))
         return receipts
 
     async def _infer(self, episodes: Sequence[Episode]) -> list[Receipt]:
@@ -145,7 +125,7 @@ class Ingest:
         try:
             while True:
                 for episode in itertools.islice(waiting, self._at_once - len(ahead)):
-                    ahead.append((episode, asyncio.create_task(self._extract(episode))))
+                    ahead.append((episode, asyncio.create_task(self._extracting.extract(episode))))
                 if not ahead:
                     return receipts
                 episode, task = ahead[0]
@@ -156,147 +136,27 @@ class Ingest:
                 task.cancel()
             await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
 
-    async def _extract(self, episode: Episode) -> Extraction | ModelError:
-        try:
-            return await self._candidates(episode)
-        except ModelError as error:
-            return error
-        except UsageError as error:  # a prompt of its own that was there when it was told
-            return ModelError(str(error), retryable=False)
-
-    async def _candidates(self, episode: Episode) -> Extraction:
-        if episode.kind == "statements":
-            return given(episode)
-        episode = readable(episode)
-        kept = await self._ledger.extraction(episode.id)
-        begun = None
-        if kept and kept.raw is not None:
-            raw, _ = without_verdicts(kept.raw)
-            found = await aside(lambda raw: self._extractor.read(raw, episode), raw)
-            if found.complete:
-                return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
-            begun = kept.raw
-        keys = name_keys_in(" ".join(f"{turn.speaker or ''} {turn.text}" for turn in episode.turns))
-        query = EntityQuery(episode.scope.tenant, keys=tuple(keys), limit=_KNOWN_NAMES)
-        known = await self._ledger.entities(query)
-        keep = partial(self._ledger.keep_extraction, episode.id)
-        found = await self._extractor.extract(
-            episode, known, options=self._options_of(episode), begun=begun, keep=keep
-        )
-        if episode.memory_type == "procedural" and found.raw is None:
-            return as_procedures(episode, found)
-        return found
-
-    def _options_of(self, episode: Episode) -> ExtractionOptions:
-        """Those of the call that told it, over the store's."""
-        if episode.extraction is None:
-            return self._options
-        return ExtractionOptions.from_json(episode.extraction).over(self._options)
-
     async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
         tenant = episode.scope.tenant
         open_ambiguities = self._open_ambiguities(episode, extraction)
 
         async def attempt() -> Receipt | None:
-            standing = await self.tenant_state(tenant, [episode.id])
-            if ended := _ended(episode, standing):
+            state = await self.tenant_state(tenant, [episode.id])
+            if ended := _ended(episode, state):
                 return ended
             if isinstance(extraction, ModelError):
                 return await self._postpone(episode, extraction)
             commit, _ = await self._decide(episode, extraction, open_ambiguities=open_ambiguities)
             if open_ambiguities is not None and open_ambiguities.open:
                 return None
-            await self._ledger.commit([commit], since={tenant: standing.seq})
-            told = extraction if open_ambiguities is None else open_ambiguities.counted(extraction)
-            return _receipt(episode, "done", told, commit=commit)
+            await self._ledger.commit([commit], since={tenant: state.seq})
+            spent = open_ambiguities.counted(extraction) if open_ambiguities else extraction
+            return _receipt(episode, "done", spent, commit=commit)
 
         while (receipt := await self.decided(tenant, attempt)) is None:
             if open_ambiguities is not None:  # not while the tenant is held: a model is slow
                 await open_ambiguities.ask()
         return receipt
-
-    def _open_ambiguities(
-        self, episode: Episode, extraction: Extraction | ModelError
-    ) -> OpenAmbiguities | None:
-        """Only what a model has read is worth asking it about."""
-        ambiguity_model = self._ambiguity_model
-        if ambiguity_model is None or isinstance(extraction, ModelError):
-            return None
-        if extraction.extractor != ambiguity_model.name:
-            return None
-        return OpenAmbiguities(
-            ambiguity_model,
-            episode,
-            extraction,
-            ledger=self._ledger,
-            clock=self._clock,
-            options=self._options_of(episode),
-        )
-
-    async def _postpone(self, episode: Episode, error: ModelError) -> Receipt:
-        """Leave it pending, with the reason; what the failed answers cost is kept too."""
-        reason = str(error)
-        spent = Extraction((), (), self._extractor.name, self._extractor.version)
-        if isinstance(error, BadModelOutput):
-            spent = replace(
-                spent, calls=error.calls, tokens_in=error.tokens_in, tokens_out=error.tokens_out
-            )
-        await self._ledger.keep_extraction(episode.id, spent)
-        await self._ledger.postpone(episode.id, reason)
-        return _receipt(episode, "pending", spent, reason=reason)
-
-    async def _commit_verbatim(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Texts stored as they are: decided tenant by tenant, each sees those before it, and
-        written in one transaction."""
-        by_tenant: dict[str, list[Episode]] = {}
-        for episode in episodes:
-            by_tenant.setdefault(episode.scope.tenant, []).append(episode)
-        receipts = await self._decided(sorted(by_tenant), partial(self._verbatim_once, by_tenant))
-        return [receipts[episode.id] for episode in episodes]
-
-    async def _verbatim_once(
-        self, by_tenant: Mapping[str, Sequence[Episode]]
-    ) -> dict[str, Receipt]:
-        receipts: dict[str, Receipt] = {}
-        commits: list[Commit] = []
-        since: dict[str, int] = {}
-        for tenant, here in by_tenant.items():
-            standing = await self.tenant_state(tenant, [episode.id for episode in here])
-            since[tenant] = standing.seq
-            texts = [fact.text for episode in here for fact in verbatim(episode).facts]
-            snapshot = await self.belief(tenant).reader.load_sentences(texts)
-            for episode in here:
-                if ended := _ended(episode, standing):
-                    receipts[episode.id] = ended
-                    continue
-                extraction = verbatim(episode)
-                commit, snapshot = await self._decide(episode, extraction, snapshot)
-                commits.append(commit)
-                receipts[episode.id] = _receipt(episode, "done", extraction, commit=commit)
-        await self._ledger.commit(commits, since=since)
-        return receipts
-
-    async def tenant_state(self, tenant: str, episode_ids: Sequence[str] = ()) -> TenantState:
-        """What is to be decided on from here: how far the tenant is, and how relation types behave.
-
-        Their rules are read only when they have changed. Those may be newer than the standing, but
-        then what is decided is a :class:`~graphmem.errors.Conflict`.
-        """
-        standing = await self._ledger.tenant_state(tenant, episode_ids)
-        if standing.types_seq > self._types_seq:
-            seq, rules = await self._ledger.type_rules()
-            if seq > self._types_seq:
-                self._types, self._types_seq = RelationTypes.ruled(rules), seq
-        return standing
-
-    @property
-    def types(self) -> RelationTypes:
-        """How relation types behave, as far as :meth:`tenant_state` has read."""
-        return self._types
-
-    def belief(self, tenant: str) -> BeliefPipeline:
-        """What decides what a tenant believes."""
-        return BeliefPipeline(BeliefReader(self._ledger, tenant, self._types), self._clock)
 
     async def _decide(
         self,
@@ -309,18 +169,18 @@ class Ingest:
         """What an episode changes, and the snapshot as it is after that."""
         chosen = open_ambiguities.names if open_ambiguities else {}
         resolution = await resolve(extraction, episode, self._ledger, self._clock, chosen=chosen)
-        said = statements_of(extraction.facts, resolution, episode, self._types, self._clock)
+        statements = statements_of(extraction.facts, resolution, episode, self._types, self._clock)
         if open_ambiguities is not None:
-            said = await open_ambiguities.over(resolution, said, self._types)
+            statements = await open_ambiguities.settle(resolution, statements, self._types)
         belief = self.belief(episode.scope.tenant)
         if episode.reason == RESUBMITTED:
             # With the ids that it had before, so that its facts come back as themselves.
             query = StatementQuery(episode.scope.tenant, episode_ids=(episode.id,), undone_too=True)
             snapshot, undone = await belief.reader.load_undone(query, snapshot)
             ids = {_place(one): one.id for one in undone}
-            said = [replace(one, id=ids.get(_place(one), one.id)) for one in said]
+            statements = [replace(one, id=ids.get(_place(one), one.id)) for one in statements]
         new_entities = {entity.id for entity in resolution.new}
-        plan = await belief.add_statements(said, new_entities=new_entities, snapshot=snapshot)
+        plan = await belief.add_statements(statements, new_entities=new_entities, snapshot=snapshot)
         turns = {turn.ordinal: turn.id for turn in episode.turns}
         mentions = {
             (turns[ordinal], entity.id)
@@ -347,25 +207,71 @@ class Ingest:
         )
         return commit, plan.snapshot
 
-    async def decided(self, tenant: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Decide something about a tenant, or change or erase in it by hand: one after another, and
-        once more when another process, which shares the ledger, came in between."""
-        return await self._decided([tenant], attempt)
-
-    async def _decided(self, tenants: Sequence[str], attempt: Callable[[], Awaitable[T]]) -> T:
-        """The same about several tenants, in the order in which all take them."""
-        once_more = AsyncRetrying(
-            retry=retry_if_exception_type(Conflict), stop=stop_after_attempt(_TRIES), reraise=True
+    def _open_ambiguities(
+        self, episode: Episode, extraction: Extraction | ModelError
+    ) -> OpenAmbiguities | None:
+        """Only what a model has read is worth asking it about."""
+        ambiguity_model = self._ambiguity_model
+        if ambiguity_model is None or isinstance(extraction, ModelError):
+            return None
+        if extraction.extractor != ambiguity_model.name:
+            return None
+        return OpenAmbiguities(
+            ambiguity_model,
+            episode,
+            extraction,
+            ledger=self._ledger,
+            clock=self._clock,
+            options=self._extracting.options_of(episode),
         )
-        async with contextlib.AsyncExitStack() as held:
-            for tenant in tenants:
-                await held.enter_async_context(self._tenants.setdefault(tenant, asyncio.Lock()))
-            return await once_more(attempt)
+
+    async def _postpone(self, episode: Episode, error: ModelError) -> Receipt:
+        """Leave it pending, with the reason; what the failed answers cost is kept too."""
+        reason = str(error)
+        spent = self._extracting.nothing()
+        if isinstance(error, BadModelOutput):
+            spent = replace(
+                spent, calls=error.calls, tokens_in=error.tokens_in, tokens_out=error.tokens_out
+            )
+        await self._ledger.keep_extraction(episode.id, spent)
+        await self._ledger.postpone(episode.id, reason)
+        return _receipt(episode, "pending", spent, reason=reason)
+
+    async def _commit_verbatim(self, episodes: Sequence[Episode]) -> list[Receipt]:
+        """Texts stored as they are: decided tenant by tenant, each sees those before it, and
+        written in one transaction."""
+        by_tenant: dict[str, list[Episode]] = {}
+        for episode in episodes:
+            by_tenant.setdefault(episode.scope.tenant, []).append(episode)
+        receipts = await self._decided(sorted(by_tenant), partial(self._verbatim_once, by_tenant))
+        return [receipts[episode.id] for episode in episodes]
+
+    async def _verbatim_once(
+        self, by_tenant: Mapping[str, Sequence[Episode]]
+    ) -> dict[str, Receipt]:
+        receipts: dict[str, Receipt] = {}
+        commits: list[Commit] = []
+        since: dict[str, int] = {}
+        for tenant, own in by_tenant.items():
+            state = await self.tenant_state(tenant, [episode.id for episode in own])
+            since[tenant] = state.seq
+            texts = [fact.text for episode in own for fact in verbatim(episode).facts]
+            snapshot = await self.belief(tenant).reader.load_sentences(texts)
+            for episode in own:
+                if ended := _ended(episode, state):
+                    receipts[episode.id] = ended
+                    continue
+                extraction = verbatim(episode)
+                commit, snapshot = await self._decide(episode, extraction, snapshot)
+                commits.append(commit)
+                receipts[episode.id] = _receipt(episode, "done", extraction, commit=commit)
+        await self._ledger.commit(commits, since=since)
+        return receipts
 
 
-def _ended(episode: Episode, standing: TenantState) -> Receipt | None:
+def _ended(episode: Episode, state: TenantState) -> Receipt | None:
     """The receipt of an episode that others erased or finished meanwhile."""
-    status = standing.statuses.get(episode.id)
+    status = state.statuses.get(episode.id)
     if status is None:
         return Receipt(episode.id, "failed", reason=_ERASED)
     if status == "undone":

@@ -26,11 +26,11 @@ def verbatim(episode: Episode) -> Extraction:
     return Extraction(entities=(), facts=tuple(facts), extractor="none", version="1")
 
 
-def as_told(episode: Episode, clock: Clock) -> Commit:
+def verbatim_commit(episode: Episode, clock: Clock) -> Commit:
     """What a new episode comes to if nothing that it says was ever heard."""
     at = clock.now()
     statements, decisions = [], []
-    for ordinal, (text, turn) in enumerate(_told(episode)):
+    for ordinal, (text, turn) in enumerate(_parts(episode)):
         statement = _statement(clock.new_id(), episode, text, turn, ordinal)
         fact = Fact(
             id=statement.id,
@@ -51,7 +51,7 @@ def as_told(episode: Episode, clock: Clock) -> Commit:
     return Commit(episode=episode, decisions=tuple(decisions), statements=tuple(statements), at=at)
 
 
-def _told(episode: Episode) -> list[tuple[str, Turn | None]]:
+def _parts(episode: Episode) -> list[tuple[str, Turn | None]]:
     """What it says, each with the turn that says it."""
     if episode.kind == "text":
         return [(episode.content.strip(), episode.turns[0] if episode.turns else None)]

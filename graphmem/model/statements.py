@@ -53,6 +53,11 @@ class Statement:
     metadata: Metadata = field(default_factory=dict)
     tags: tuple[str, ...] = ()
 
+    @property
+    def known_from(self) -> datetime:
+        """The first moment that is known of it: its date, else when it was stated."""
+        return self.valid_at or self.stated_at
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """What is missing is as by default."""

@@ -13,7 +13,7 @@ from graphmem.text import name_key, name_keys
 
 LIKENESS = ("same", "full", "short", "no")
 """How alike a name and an entity's are, the most alike first."""
-NEVER = datetime.min.replace(tzinfo=UTC)
+NEVER_NAMED = datetime.min.replace(tzinfo=UTC)
 _LONGEST_NAME = 200
 
 
@@ -40,7 +40,7 @@ class Match:
     by_alias: bool
     shared: int = 0
     owner: bool = False
-    latest: datetime = NEVER
+    latest: datetime = NEVER_NAMED
 
 
 def alike(entity: Entity, candidate: CandidateEntity) -> Match:

@@ -28,7 +28,7 @@ from graphmem.ports.llm import CandidateEntity, Extraction
 from graphmem.relation_types.types import normal
 from graphmem.resolve.matching import (
     LIKENESS,
-    NEVER,
+    NEVER_NAMED,
     Match,
     alike,
     candidates_of,
@@ -66,7 +66,7 @@ _OF_PERSONS = frozenset(
 """Relations whose subject is a person, nearly always."""
 _SEVERAL = "several fit equally"
 _PART_ONLY = "only a part of the name is the same, and nothing else"
-_IN_DOUBT = frozenset({_SEVERAL, _PART_ONLY})
+_AMBIGUOUS = frozenset({_SEVERAL, _PART_ONLY})
 """Why a name stands for nobody who is known, though it may: what a model can be asked about."""
 
 
@@ -159,7 +159,7 @@ class _Resolver:
             return
         matches = self._matches(candidate)
         chosen, reason = await self._choose(candidate, matches)
-        if reason in _IN_DOUBT:
+        if reason in _AMBIGUOUS:
             chosen, reason = self._settled(candidate, matches, reason)
         others = tuple(m.entity.id for m in matches if m.entity is not chosen)
         learn = True
@@ -179,16 +179,16 @@ class _Resolver:
         self, candidate: CandidateEntity, matches: list[Match], reason: str
     ) -> tuple[Entity | None, str]:
         """What a model said of a name that is ambiguous; without that a ambiguity is noted."""
-        told = self.chosen.get(name_key(candidate.name))
-        if told == "":
+        answer = self.chosen.get(name_key(candidate.name))
+        if answer == "":
             return None, NONE_OF_THEM
-        meant = next((m.entity for m in matches if m.entity.id == told), None)
+        meant = next((m.entity for m in matches if m.entity.id == answer), None)
         if meant is not None:
             return meant, THE_MODEL_CHOSE
         known = [m for m in matches if m.entity.id not in self.new]
         known.sort(key=lambda m: m.latest, reverse=True)
         known.sort(key=lambda m: (-m.shared, LIKENESS.index(m.like)))
-        if known and told is None:
+        if known and answer is None:
             entities = tuple(m.entity for m in known[:_MOST_WEIGHED])
             self.ambiguities.append(NameAmbiguity(candidate.name, candidate.kind, entities))
         return None, reason
@@ -215,7 +215,7 @@ class _Resolver:
                 matches.append(alike(entity, candidate))
             elif written_as_name(entity.name) and (personal(entity.name, entity.kind) or person):
                 like = likeness(entity.name, candidate.name)
-                if like != "no" and not self._told_apart(entity, candidate):
+                if like != "no" and not self._named_apart(entity, candidate):
                     matches.append(Match(entity, like, by_alias=False))
         return sorted(matches, key=lambda m: m.entity.id)
 
@@ -225,7 +225,7 @@ class _Resolver:
         """The entity meant, if one is, and why where it is not plain."""
         if not matches:
             return None, ""
-        if self._said_to_be_another(candidate.name):
+        if self._is_called_another(candidate.name):
             return None, "said to be another of that name"
         same = [m for m in matches if m.like == "same"]
         named = [m for m in same if not m.by_alias]
@@ -311,8 +311,8 @@ class _Resolver:
             )
             facts = await self.ledger.facts(query) if id not in self.new else []
             around = frozenset(e for fact in facts for e in fact.entity_ids if e != id)
-            said = [fact.stated_at or fact.recorded_at for fact in facts]
-            self.surroundings[id] = (around, max(said, default=NEVER))
+            stated = [fact.stated_at or fact.recorded_at for fact in facts]
+            self.surroundings[id] = (around, max(stated, default=NEVER_NAMED))
         return self.surroundings[id]
 
     async def _common_noun(self, candidate: CandidateEntity, match: Match) -> bool:
@@ -343,15 +343,15 @@ class _Resolver:
                     return True
         return False
 
-    def _told_apart(self, entity: Entity, candidate: CandidateEntity) -> bool:
+    def _named_apart(self, entity: Entity, candidate: CandidateEntity) -> bool:
         """Whether the text uses both a given name and a short form of it (``Mike`` and
         ``Michael``), which makes them two: unless it says that somebody is called so, or one of
         them speaks, whom others call so."""
         if not (is_part(entity.name) and is_part(candidate.name)):
             return False
         key = name_key(candidate.name)
-        said = {name_key(c.name) for c in candidates_of(self.extraction)} - {key}
-        others = said & {name_key(name) for name in (entity.name, *entity.aliases)}
+        named = {name_key(c.name) for c in candidates_of(self.extraction)} - {key}
+        others = named & {name_key(name) for name in (entity.name, *entity.aliases)}
         speak = {name_key(turn.speaker) for turn in self.episode.turns if turn.speaker}
         if not others or len({key, *others} & speak) == 1:
             return False
@@ -368,7 +368,7 @@ class _Resolver:
             for fact in self.extraction.facts
         )
 
-    def _said_to_be_another(self, name: str) -> bool:
+    def _is_called_another(self, name: str) -> bool:
         pattern = re.compile(rf"\b(?:an?other|a different|a second)\s+{re.escape(name)}\b", re.I)
         return any(pattern.search(turn.text) for turn in self.episode.turns)
 
@@ -389,26 +389,26 @@ class _Resolver:
         self._file(entity)
         return entity
 
-    def _enrich(self, held: Entity, candidate: CandidateEntity, *, learn: bool) -> None:
+    def _enrich(self, known: Entity, candidate: CandidateEntity, *, learn: bool) -> None:
         """What the candidate adds to the entity: aliases, a plain kind, the way it is written."""
         name = " ".join(candidate.name.split())
         named = (name, *candidate.aliases) if learn else candidate.aliases
-        aliases = new_names((held.name, *held.aliases), named)
-        kind = candidate.kind if held.kind == VAGUE and candidate.kind else held.kind
+        aliases = new_names((known.name, *known.aliases), named)
+        kind = candidate.kind if known.kind == VAGUE and candidate.kind else known.kind
         # A user id is often in lower case; a speaker's name tells how it is really written.
         better = (
-            held.name.islower() and not name.islower() and name_key(name) == name_key(held.name)
+            known.name.islower() and not name.islower() and name_key(name) == name_key(known.name)
         )
-        if aliases or better or kind != held.kind:
-            held = replace(
-                held,
-                name=name if better else held.name,
-                aliases=(*held.aliases, *aliases),
+        if aliases or better or kind != known.kind:
+            known = replace(
+                known,
+                name=name if better else known.name,
+                aliases=(*known.aliases, *aliases),
                 kind=kind,
             )
-            if held.id not in self.new:
-                self.changed[held.id] = None
-            self._file(held)
+            if known.id not in self.new:
+                self.changed[known.id] = None
+            self._file(known)
 
     def result(self) -> Resolution:
         by_key = {key: self.entities[id] for key, id in self.placed.items()}

@@ -140,5 +140,5 @@ def sought_keys(name: str) -> list[str]:
 def called_so(names: Iterable[str], texts: Iterable[str]) -> bool:
     """Whether a text says that somebody is called by one of these names, too."""
     either = "|".join(map(re.escape, names))
-    said = re.compile(rf"{_CALLED}(?:{either})\b", re.IGNORECASE)
-    return any(said.search(text) for text in texts)
+    pattern = re.compile(rf"{_CALLED}(?:{either})\b", re.IGNORECASE)
+    return any(pattern.search(text) for text in texts)

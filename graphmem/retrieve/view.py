@@ -9,7 +9,7 @@ from typing import Any
 from graphmem.clock import stamp
 from graphmem.filters import Where
 from graphmem.filters.tree import Not, Test, both, known
-from graphmem.model import Fact, HitKind, Scope
+from graphmem.model import HitKind, Scope
 from graphmem.ports.graph import Link
 from graphmem.ports.ledger import FactQuery
 
@@ -67,15 +67,6 @@ class View:
 def of_kind(where: Where | None, kind: HitKind) -> Where | None:
     """A filter over things that are all facts, or all turns."""
     return None if where is None else known(where, kind=(kind,))
-
-
-def since(fact: Fact) -> datetime | None:
-    """When a fact began: when told, else when it was first said; None when all that is known is
-    that it had ended by then."""
-    begun = fact.stated_at or fact.recorded_at
-    if fact.valid_at is None and fact.invalid_at is not None and fact.invalid_at <= begun:
-        return None
-    return fact.valid_at or begun
 
 
 def _start(valid_at: str | None, stated_at: str | None, invalid_at: str | None) -> str | None:

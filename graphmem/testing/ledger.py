@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphmem.ingest.verbatim import as_told
+from graphmem.ingest.verbatim import verbatim_commit
 from graphmem.model import Decision, Entity, Fact, Source
 from graphmem.ports.ledger import (
     Commit,
@@ -153,7 +153,7 @@ class LedgerContract(
             draft.episode("Tea is good", BOB, infer=False),
             draft.episode("Bob lives in Oslo."),
         ]
-        told = [as_told(episode, draft.clock) for episode in made[:4]]
+        told = [verbatim_commit(episode, draft.clock) for episode in made[:4]]
         stored = await ledger.journal(made, 0, commits=told)
         assert [e.status for e in stored] == ["done", "done", "pending", "done", "pending"]
         assert [e.previous_id for e in stored[:3]] == [None, made[0].id, made[1].id]
@@ -181,17 +181,17 @@ class LedgerContract(
         episode = draft.episode()
         await store(ledger, episode, draft.fact(episode, text="It rained."))
         again = draft.episode("it rained", infer=False)
-        (kept,) = await ledger.journal([again], 0, commits=[as_told(again, draft.clock)])
+        (kept,) = await ledger.journal([again], 0, commits=[verbatim_commit(again, draft.clock)])
         assert kept.status == "pending"
         twice = draft.episode([{"content": "Yes."}, {"content": "yes"}], infer=False)
-        (kept,) = await ledger.journal([twice], 0, commits=[as_told(twice, draft.clock)])
+        (kept,) = await ledger.journal([twice], 0, commits=[verbatim_commit(twice, draft.clock)])
         assert kept.status == "pending"
         assert len(await ledger.facts(FactQuery(ADA.tenant))) == 1
 
     async def test_fresh_events_are_those_that_are_read(self, ledger: Ledger, draft: Draft) -> None:
         """From memory, or not at all."""
         told = draft.episode("Tea is good", infer=False)
-        await ledger.journal([told], 0, commits=[as_told(told, draft.clock)])
+        await ledger.journal([told], 0, commits=[verbatim_commit(told, draft.clock)])
         episode = draft.episode()
         ada = draft.entity("Ada")
         await store(ledger, episode, draft.fact(episode, ada), entities=(ada,))

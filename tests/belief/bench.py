@@ -44,9 +44,9 @@ class Bench:
         self.clock = ManualClock("2026-01-01")
         self.extractor = Scripted()
         self.ingest = Ingest(ledger, self.extractor, self.clock, duplicate_window_s=0, at_once=1)
-        self.told = 0
+        self.added = 0
 
-    async def tell(
+    async def add(
         self,
         *facts: CandidateFact,
         at: str = "2025-01-01",
@@ -55,12 +55,12 @@ class Bench:
         scope: Scope = ADA,
         **options: Any,
     ) -> Receipt:
-        self.told += 1
+        self.added += 1
         self.extractor.answers.append(
             Extraction(tuple(entities), facts, "scripted", "1", mentions=tuple(mentions))
         )
         episode = build_episode(
-            f"Episode {self.told}.",
+            f"Episode {self.added}.",
             {"occurred_at": at, **options},
             scope,
             self.clock,

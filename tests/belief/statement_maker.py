@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from graphmem.belief.beliefs import Folded
+from graphmem.belief.beliefs import FoldedGroup
 from graphmem.clock import parse_when
 from graphmem.model import Modality, Statement, StatementKind
 
@@ -49,7 +49,7 @@ class Teller:
         )
 
 
-def shown(folded: Folded, modality: str = "stated") -> list[str]:
+def shown(folded: FoldedGroup, modality: str = "stated") -> list[str]:
     """Beliefs of a modality as ``object from..until``, in order."""
     return [
         f"{b.object_id or b.text} {_day(b.since)}..{_day(b.invalid_at)}"

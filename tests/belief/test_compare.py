@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphmem.belief.beliefs import Belief
-from graphmem.belief.compare import FactBelief, Step, compare
-from graphmem.belief.fold import fold
+from graphmem.belief.compare import FactBelief, FactChange, compare_with_facts
+from graphmem.belief.fold import fold_statements
 from graphmem.belief.intervals import LONG_AGO
 from graphmem.clock import ManualClock
 from graphmem.model import Statement
@@ -31,10 +31,10 @@ class Store:
         self.retired: dict[str, FactBelief] = {}
         self.clock = ManualClock()
 
-    def become(self, told: Iterable[Statement], shape: Shape) -> tuple[Step, ...]:
-        steps = compare(
+    def become(self, stated: Iterable[Statement], shape: Shape) -> tuple[FactChange, ...]:
+        steps = compare_with_facts(
             self.facts.values(),
-            fold(told, shape),
+            fold_statements(stated, shape),
             self.clock.new_id,
             retired=self.retired.values(),
         )
@@ -42,7 +42,7 @@ class Store:
             self.apply(step)
         return steps
 
-    def apply(self, step: Step) -> None:
+    def apply(self, step: FactChange) -> None:
         assert self.facts.get(step.fact_id) == step.before
         if step.after is None:
             self.retired[step.fact_id] = self.facts.pop(step.fact_id)
@@ -63,7 +63,7 @@ def apart(beliefs: Sequence[Belief]) -> bool:
     )
 
 
-def does(steps: Iterable[Step]) -> list[str]:
+def does(steps: Iterable[FactChange]) -> list[str]:
     return [f"{step.action} {step.fact_id}" for step in steps]
 
 
@@ -75,10 +75,10 @@ def test_the_steps_lead_there(
     store = Store()
     store.become(first, shape)
     store.become(second, shape)
-    wanted = fold(second, shape).beliefs
+    wanted = fold_statements(second, shape).beliefs
     key = lambda b: (b.since or LONG_AGO, b.modality, b.statement_ids, b.text)  # noqa: E731
     shown = [h.belief for h in store.facts.values()]
-    bare = fold(second, shape).beliefs
+    bare = fold_statements(second, shape).beliefs
     assert len(shown) == len(wanted)
     for mine, theirs in zip(sorted(shown, key=key), sorted(bare, key=key), strict=True):
         assert (mine.since, mine.invalid_at, mine.text) == (
@@ -91,24 +91,26 @@ def test_the_steps_lead_there(
 
 @_many
 @given(statements(), st.integers(0, 5), _shapes)
-def test_told_and_undone_it_is_as_it_was(told: list[Statement], episode: int, shape: Shape) -> None:
+def test_stated_and_undone_it_is_as_it_was(
+    stated: list[Statement], episode: int, shape: Shape
+) -> None:
     """Adding an episode's statements and taking them away again leaves the same facts, with the
     same ids."""
-    without = [s for s in told if s.episode_id != f"e{episode}"]
+    without = [s for s in stated if s.episode_id != f"e{episode}"]
     store = Store()
     store.become(without, shape)
     before = dict(store.facts)
-    store.become(told, shape)
+    store.become(stated, shape)
     store.become(without, shape)
     assert store.facts == before
 
 
 @_many
 @given(statements())
-def test_rivals_are_apart_at_the_end_of_each_change(told: list[Statement]) -> None:
+def test_rivals_are_apart_at_the_end_of_each_change(stated: list[Statement]) -> None:
     store = Store()
-    for n in range(1, len(told) + 1):
-        store.become(told[:n], FUNCTIONAL)
+    for n in range(1, len(stated) + 1):
+        store.become(stated[:n], FUNCTIONAL)
         assert apart([h.belief for h in store.facts.values()])
 
 
@@ -123,7 +125,7 @@ def test_a_move_is_an_update_and_an_add() -> None:
     assert steps[1].after.supersedes_id == "s1"
 
 
-def test_one_told_late_comes_before() -> None:
+def test_one_stated_late_comes_before() -> None:
     t, store = Teller(), Store()
     rome, oslo = t("Rome", "2024-06-01"), t("Oslo", "2024-07-01", since="2019-01-01")
     store.become([rome], FUNCTIONAL)
@@ -132,7 +134,7 @@ def test_one_told_late_comes_before() -> None:
     assert steps[1].reason == "follows another"
 
 
-def test_saying_it_again_changes_nothing_but_its_sources() -> None:
+def test_stating_it_again_changes_nothing_but_its_sources() -> None:
     t, store = Teller(), Store()
     one, two = t("Oslo", "2024-01-01"), t("Oslo", "2024-02-01")
     store.become([one], FUNCTIONAL)

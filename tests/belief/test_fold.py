@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from graphmem.belief.beliefs import Folded
+from graphmem.belief.beliefs import FoldedGroup
 from graphmem.belief.conflict_groups import group_keys
-from graphmem.belief.fold import fold
+from graphmem.belief.fold import fold_statements
 from graphmem.clock import parse_when
 from graphmem.model import Edit, Statement
 from graphmem.relation_types.shape import Shape
@@ -18,17 +18,17 @@ from tests.belief.statement_maker import Teller, shown
 FUNCTIONAL = Shape(functional=True)
 
 
-def one(*told: Statement, symmetric: bool = False) -> Folded:
+def one(*stated: Statement, symmetric: bool = False) -> FoldedGroup:
     """The fold of a functional relation, checked in two orders."""
     shape = Shape(functional=True, symmetric=symmetric)
-    folded = fold(told, shape)
-    assert fold(told[::-1], shape) == folded
+    folded = fold_statements(stated, shape)
+    assert fold_statements(stated[::-1], shape) == folded
     return folded
 
 
-def many(*told: Statement, event: bool = False) -> Folded:
-    folded = fold(told, Shape(event=event))
-    assert fold(told[::-1], Shape(event=event)) == folded
+def many(*stated: Statement, event: bool = False) -> FoldedGroup:
+    folded = fold_statements(stated, Shape(event=event))
+    assert fold_statements(stated[::-1], Shape(event=event)) == folded
     return folded
 
 
@@ -40,7 +40,7 @@ class TestMoves:
         assert folded.beliefs[1].supersedes == 0
         assert folded.beliefs[0].reason == "something else held from then on"
 
-    def test_an_older_one_told_late_is_filed_in_its_place(self) -> None:
+    def test_an_older_one_stated_late_is_filed_in_its_place(self) -> None:
         t = Teller()
         folded = one(
             t("Rome", "2024-06-01", since="2023-01-01"), t("Oslo", "2024-07-01", since="2019-01-01")
@@ -62,14 +62,14 @@ class TestMoves:
         ]
         assert folded.beliefs[2].statement_ids == ("s3", "s4")
 
-    def test_saying_it_again_corroborates(self) -> None:
+    def test_stating_it_again_corroborates(self) -> None:
         t = Teller()
         folded = one(t("Oslo", "2024-01-05"), t("Oslo", "2024-03-01"))
         assert shown(folded) == ["Oslo 2024-01-05.."]
         assert folded.beliefs[0].valid_at is None
         assert folded.beliefs[0].statement_ids == ("s1", "s2")
 
-    def test_a_date_told_later_dates_it(self) -> None:
+    def test_a_date_stated_later_dates_it(self) -> None:
         t = Teller()
         folded = one(t("Oslo", "2024-01-05"), t("Oslo", "2024-03-01", since="2020-01-01"))
         assert shown(folded) == ["Oslo 2020-01-01.."]
@@ -81,7 +81,7 @@ class TestMoves:
             folded = one(*(t("Oslo", "2024-01-05", since=d) for d in map(full, dates)))
             assert shown(folded) == ["Oslo 2020-05-17.."]
 
-    def test_of_two_from_one_date_the_last_said_is_right(self) -> None:
+    def test_of_two_from_one_date_the_last_stated_is_right(self) -> None:
         t = Teller()
         folded = one(
             t("Oslo", "2024-01-05", since="2023-05-01"), t("Rome", "2024-02-05", since="2023-05-01")
@@ -122,12 +122,12 @@ class TestEnds:
         assert shown(folded) == ["Acme 2020-01-01..2024-05-01"]
         assert folded.accounts["s2"].outcome == "ends"
 
-    def test_an_end_without_a_date_is_when_it_was_said(self) -> None:
+    def test_an_end_without_a_date_is_when_it_was_stated(self) -> None:
         t = Teller("works_at")
         folded = many(t("Acme", "2020-01-01"), t("Acme", "2024-06-20", kind="end"))
         assert shown(folded) == ["Acme 2020-01-01..2024-06-20"]
 
-    def test_a_dated_end_wins_over_the_day_it_was_said(self) -> None:
+    def test_a_dated_end_wins_over_the_day_it_was_stated(self) -> None:
         t = Teller("works_at")
         folded = many(
             t("Acme", "2020-01-01"),
@@ -159,7 +159,7 @@ class TestEnds:
         )
         assert shown(folded) == ["Acme 2020-01-01..2021-01-01", "Acme 2022-01-01.."]
 
-    def test_still_said_before_the_end_was_told(self) -> None:
+    def test_still_stated_before_the_end_was_stated(self) -> None:
         t = Teller("works_at")
         folded = many(
             t("Acme", "2024-06-10"), t("Acme", "2024-06-20", kind="end", until="2024-06-01")
@@ -174,7 +174,7 @@ class TestEnds:
         )
         assert shown(folded) == ["Acme 2024-05-01..2024-06-01"]
 
-    def test_an_old_beginning_told_after_the_end(self) -> None:
+    def test_an_old_beginning_stated_after_the_end(self) -> None:
         t = Teller("works_at")
         folded = many(
             t("Acme", "2013-01-01", kind="end", until="2012-01-01"),
@@ -213,7 +213,7 @@ class TestWithdrawals:
         )
         assert shown(folded) == ["Oslo 2023-01-01.."]
 
-    def test_said_again_it_stands_again(self) -> None:
+    def test_stated_again_it_stands_again(self) -> None:
         t = Teller()
         folded = one(
             t("Oslo", "2023-01-01"),
@@ -255,13 +255,13 @@ class TestManyValued:
 
     def test_each_visit_is_one(self) -> None:
         t = Teller("visited")
-        told = (
+        stated = (
             t("Rome", "2024-01-01", since="2019-01-01"),
             t("Rome", "2024-01-01", since="2022-05-01"),
             t("Rome", "2024-06-01", since="2022-05-03"),
             t("Rome", "2024-06-02"),
         )
-        assert shown(many(*told, event=True)) == ["Rome 2019-01-01..", "Rome 2022-05-03.."]
+        assert shown(many(*stated, event=True)) == ["Rome 2019-01-01..", "Rome 2022-05-03.."]
 
     def test_a_sentence(self) -> None:
         t = Teller(None)
@@ -322,19 +322,19 @@ class TestPlans:
         )
         assert shown(one(plan, off), "planned") == ["Rome 2024-01-01..2024-02-01"]
 
-    def test_it_is_taken_back(self) -> None:
+    def test_it_is_brought_back(self) -> None:
         t = Teller()
         plan = t("Rome", "2024-01-01", modality="planned")
         assert one(plan, t("Rome", "2024-02-01", kind="withdraw")).beliefs == ()
 
     def test_it_is_put_off_or_changed(self) -> None:
         t = Teller()
-        told = [
+        stated = [
             t("Rome", "2024-01-01", since="2024-05-01", modality="planned"),
             t("Rome", "2024-02-01", since="2024-07-01", modality="planned"),
             t("Bern", "2024-03-01", since="2024-07-01", modality="planned"),
         ]
-        assert shown(one(*told), "planned") == [
+        assert shown(one(*stated), "planned") == [
             "Rome 2024-01-01..2024-02-01",
             "Rome 2024-02-01..2024-03-01",
             "Bern 2024-03-01..2024-08-01",
@@ -376,7 +376,7 @@ class TestHearsay:
 class TestEdits:
     def test_what_was_set_by_hand(self) -> None:
         t = Teller()
-        told = [
+        stated = [
             t("Oslo", "2024-01-05"),
             t("Oslo", "2024-02-05", since="2019-01-01"),
             t("Rome", "2025-01-01"),
@@ -390,33 +390,33 @@ class TestEdits:
             invalid_at=parse_when("2025-06-01"),
             importance=1.0,
         )
-        folded = fold(told, FUNCTIONAL, edits=[edit])
+        folded = fold_statements(stated, FUNCTIONAL, edits=[edit])
         assert shown(folded) == ["Oslo 2021-03-01..2025-06-01", "Rome 2025-06-01.."]
         assert folded.beliefs[0].text == "Ada lives in Oslo"
         assert folded.beliefs[0].importance == 1.0
-        assert shown(fold(told, FUNCTIONAL)) == [
+        assert shown(fold_statements(stated, FUNCTIONAL)) == [
             "Oslo 2019-01-01..2025-01-01",
             "Rome 2025-01-01..",
         ], "without the edit it is as it was"
 
     def test_what_was_deleted_by_hand(self) -> None:
         t = Teller()
-        told = [t("Oslo", "2024-01-05"), t("Oslo", "2024-02-05")]
+        stated = [t("Oslo", "2024-01-05"), t("Oslo", "2024-02-05")]
         edit = Edit("edit", frozenset({"s1"}), parse_when("2024-01-10"), drop=True)
-        folded = fold(told, edits=[edit])
+        folded = fold_statements(stated, edits=[edit])
         assert shown(folded) == ["Oslo 2024-02-05.."], "said again, it is believed again"
         assert folded.accounts["s1"].reason == "deleted by hand"
 
 
 def test_group_keys() -> None:
     t = Teller()
-    said = t("Oslo", "2024-01-01")
-    assert group_keys(said, Shape(functional=True)) == (("lives_in", "ada"),)
-    assert group_keys(said, Shape()) == (("lives_in", "ada", "Oslo"),)
+    statement = t("Oslo", "2024-01-01")
+    assert group_keys(statement, Shape(functional=True)) == (("lives_in", "ada"),)
+    assert group_keys(statement, Shape()) == (("lives_in", "ada", "Oslo"),)
     assert group_keys(t(None, "2024-01-01", kind="end"), Shape()) == (("lives_in", "ada", ""),)
     both = Shape(functional=True, symmetric=True)
-    assert set(group_keys(said, both)) == {("lives_in", "ada"), ("lives_in", "Oslo")}
-    assert group_keys(said, Shape(symmetric=True)) == (("lives_in", "Oslo", "ada"),)
+    assert set(group_keys(statement, both)) == {("lives_in", "ada"), ("lives_in", "Oslo")}
+    assert group_keys(statement, Shape(symmetric=True)) == (("lives_in", "Oslo", "ada"),)
     assert group_keys(Teller(None)("x", "2024-01-01", text="A boat!"), Shape()) == (("", "a boat"),)
 
 
@@ -424,12 +424,12 @@ def full(date: str) -> str:
     return f"{date}-01-01"[:10] if len(date) == 4 else f"{date}-01"[:10]
 
 
-def steps(said: int, shape: Shape, *, until: str | None = None, dated: bool = False) -> int:
+def steps(statement: int, shape: Shape, *, until: str | None = None, dated: bool = False) -> int:
     """How many calls the fold of so many tellings of the same takes."""
     t = Teller()
-    days = [f"20{n // 336:02}-{n // 28 % 12 + 1:02}-{n % 28 + 1:02}" for n in range(said)]
+    days = [f"20{n // 336:02}-{n // 28 % 12 + 1:02}-{n % 28 + 1:02}" for n in range(statement)]
     ends = [f"3{day[1:]}" if until == "each" else until for day in days]
-    told = [
+    stated = [
         t("Oslo", day, since=day if dated else None, until=end)
         for day, end in zip(days, ends, strict=True)
     ]
@@ -441,14 +441,16 @@ def steps(said: int, shape: Shape, *, until: str | None = None, dated: bool = Fa
 
     sys.setprofile(called)
     try:
-        fold(told, shape)
+        fold_statements(stated, shape)
     finally:
         sys.setprofile(None)
     return count
 
 
 @pytest.mark.parametrize("shape", [Shape(), Shape(functional=True), Shape(event=True)])
-@pytest.mark.parametrize("told", [{}, {"dated": True}, {"until": "2090-01-01"}, {"until": "each"}])
-def test_what_is_said_again_and_again_costs_its_number(shape: Shape, told: Any) -> None:
+@pytest.mark.parametrize(
+    "stated", [{}, {"dated": True}, {"until": "2090-01-01"}, {"until": "each"}]
+)
+def test_what_is_stated_again_and_again_costs_its_number(shape: Shape, stated: Any) -> None:
     """Twice as many tellings take about twice the work, not four times."""
-    assert steps(800, shape, **told) < 3 * steps(400, shape, **told)
+    assert steps(800, shape, **stated) < 3 * steps(400, shape, **stated)

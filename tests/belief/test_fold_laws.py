@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphmem.belief.beliefs import Belief
-from graphmem.belief.fold import fold
+from graphmem.belief.fold import fold_statements
 from graphmem.belief.intervals import LONG_AGO
 from graphmem.model import Edit, Statement
 from graphmem.relation_types.shape import Shape
@@ -34,30 +34,32 @@ def overlap(one: Belief, other: Belief) -> bool:
 @_many
 @given(statements(), _shapes, st.permutations(range(9)))
 def test_any_order_of_arrival_gives_the_same(
-    told: list[Statement], shape: Shape, order: list[int]
+    stated: list[Statement], shape: Shape, order: list[int]
 ) -> None:
-    mixed = [told[n] for n in order if n < len(told)]
-    assert fold(mixed, shape) == fold(told, shape)
+    mixed = [stated[n] for n in order if n < len(stated)]
+    assert fold_statements(mixed, shape) == fold_statements(stated, shape)
 
 
 @_many
 @given(statements(), _shapes)
-def test_what_is_told_twice_is_told_once(told: list[Statement], shape: Shape) -> None:
-    assert fold([*told, *told], shape) == fold(told, shape)
+def test_what_is_stated_twice_is_stated_once(stated: list[Statement], shape: Shape) -> None:
+    assert fold_statements([*stated, *stated], shape) == fold_statements(stated, shape)
 
 
 @_many
 @given(statements())
-def test_a_functional_relation_has_one_value_at_a_time(told: list[Statement]) -> None:
-    plain = [b for b in fold(told, Shape(functional=True)).beliefs if b.modality == "stated"]
+def test_a_functional_relation_has_one_value_at_a_time(stated: list[Statement]) -> None:
+    plain = [
+        b for b in fold_statements(stated, Shape(functional=True)).beliefs if b.modality == "stated"
+    ]
     for one, other in combinations(plain, 2):
         assert not overlap(one, other)
 
 
 @_many
 @given(statements(), _shapes)
-def test_intervals_are_neither_empty_nor_inverted(told: list[Statement], shape: Shape) -> None:
-    for belief in fold(told, shape).beliefs:
+def test_intervals_are_neither_empty_nor_inverted(stated: list[Statement], shape: Shape) -> None:
+    for belief in fold_statements(stated, shape).beliefs:
         assert belief.invalid_at is None or (belief.since or LONG_AGO) < belief.invalid_at
         assert belief.valid_at in {None, belief.since}
         if belief.valid_at is None and belief.since is not None:
@@ -66,11 +68,11 @@ def test_intervals_are_neither_empty_nor_inverted(told: list[Statement], shape: 
 
 @_many
 @given(statements(), _shapes)
-def test_every_statement_is_accounted_for(told: list[Statement], shape: Shape) -> None:
-    folded = fold(told, shape)
-    assert set(folded.accounts) == {s.id for s in told}
+def test_every_statement_is_accounted_for(stated: list[Statement], shape: Shape) -> None:
+    folded = fold_statements(stated, shape)
+    assert set(folded.accounts) == {s.id for s in stated}
     believed = {id for b in folded.beliefs for id in b.statement_ids}
-    for statement in told:
+    for statement in stated:
         account = folded.accounts[statement.id]
         assert account.reason
         assert (account.outcome == "believed") <= (statement.id in believed)
@@ -79,8 +81,8 @@ def test_every_statement_is_accounted_for(told: list[Statement], shape: Shape) -
 
 @_many
 @given(statements(), _shapes)
-def test_what_supersedes_comes_after(told: list[Statement], shape: Shape) -> None:
-    beliefs = fold(told, shape).beliefs
+def test_what_supersedes_comes_after(stated: list[Statement], shape: Shape) -> None:
+    beliefs = fold_statements(stated, shape).beliefs
     for belief in beliefs:
         if belief.supersedes is not None:
             before = beliefs[belief.supersedes]
@@ -91,11 +93,11 @@ def test_what_supersedes_comes_after(told: list[Statement], shape: Shape) -> Non
 
 @_many
 @given(statements())
-def test_many_valued_objects_do_not_touch(told: list[Statement]) -> None:
+def test_many_valued_objects_do_not_touch(stated: list[Statement]) -> None:
     """What is believed of one object does not depend on what is said of another."""
-    whole = fold(told)
+    whole = fold_statements(stated)
     for name in "xyz":
-        own = fold([s for s in told if s.object_id in {name, None}])
+        own = fold_statements([s for s in stated if s.object_id in {name, None}])
         one, other = (
             [replace(b, supersedes=None) for b in f.beliefs if b.object_id == name]
             for f in (whole, own)
@@ -106,22 +108,24 @@ def test_many_valued_objects_do_not_touch(told: list[Statement]) -> None:
 @_many
 @given(statements(), _shapes, st.data())
 def test_a_restatement_changes_no_interval(
-    told: list[Statement], shape: Shape, data: st.DataObject
+    stated: list[Statement], shape: Shape, data: st.DataObject
 ) -> None:
-    beliefs = [b for b in fold(told, shape).beliefs if b.modality == "stated" and b.since]
+    beliefs = [
+        b for b in fold_statements(stated, shape).beliefs if b.modality == "stated" and b.since
+    ]
     if not beliefs or shape.event:
         return
     chosen = data.draw(st.sampled_from(beliefs))
     assert chosen.since is not None
-    own = [s for s in told if s.id in chosen.statement_ids]
+    own = [s for s in stated if s.id in chosen.statement_ids]
     if chosen.since not in {when for s in own for when in (s.valid_at, s.stated_at)}:
         return  # only its end is known: saying when it held dates it
     end = chosen.invalid_at or chosen.since.replace(year=2030)
     middle = chosen.since + (end - chosen.since) / 2
-    later = [s for s in told if s.kind != "assert" or s.modality == "negated"]
+    later = [s for s in stated if s.kind != "assert" or s.modality == "negated"]
     if any(s.stated_at >= middle for s in later):
         return  # said before it was ended, denied or taken back: that is news
-    ends = [end for s in told for end in (s.invalid_at, s.valid_at, s.stated_at)
+    ends = [end for s in stated for end in (s.invalid_at, s.valid_at, s.stated_at)
             if s in later or end == s.invalid_at]  # fmt: skip
     if any(end is not None and chosen.since < end <= middle for end in ends):
         return  # one end was said and another is believed: it is news that it held in between
@@ -134,7 +138,11 @@ def test_a_restatement_changes_no_interval(
         type="lives_in",
         object_id=chosen.object_id,
     )
-    after = [b for b in fold([*told, again], shape).beliefs if b.modality == "stated" and b.since]
+    after = [
+        b
+        for b in fold_statements([*stated, again], shape).beliefs
+        if b.modality == "stated" and b.since
+    ]
     # Of those that began and ended together the first said comes first: their order may change.
     before, now = (
         sorted((str(b.object_id), str(b.since), str(b.invalid_at)) for b in found)
@@ -145,12 +153,12 @@ def test_a_restatement_changes_no_interval(
 
 @_many
 @given(statements(plain=True), st.data())
-def test_a_later_move_closes_what_was_open(told: list[Statement], data: st.DataObject) -> None:
+def test_a_later_move_closes_what_was_open(stated: list[Statement], data: st.DataObject) -> None:
     news = replace(
-        told[0], id="news", episode_id="n", object_id="w", stated_at=FAR, valid_at=FAR,
+        stated[0], id="news", episode_id="n", object_id="w", stated_at=FAR, valid_at=FAR,
         invalid_at=None,
     )  # fmt: skip
-    beliefs = fold([*told, news], Shape(functional=True)).beliefs
+    beliefs = fold_statements([*stated, news], Shape(functional=True)).beliefs
     open_ = [b for b in beliefs if b.invalid_at is None]
     assert [b.object_id for b in open_] == ["w"]
 
@@ -158,9 +166,11 @@ def test_a_later_move_closes_what_was_open(told: list[Statement], data: st.DataO
 @_many
 @given(statements(), _shapes, st.data())
 def test_what_was_set_by_hand_stays(
-    told: list[Statement], shape: Shape, data: st.DataObject
+    stated: list[Statement], shape: Shape, data: st.DataObject
 ) -> None:
-    beliefs = [b for b in fold(told, shape).beliefs if b.modality == "stated" and b.since]
+    beliefs = [
+        b for b in fold_statements(stated, shape).beliefs if b.modality == "stated" and b.since
+    ]
     if not beliefs:
         return
     chosen = data.draw(st.sampled_from(beliefs))
@@ -173,7 +183,7 @@ def test_what_was_set_by_hand_stays(
         valid_at=chosen.since,
         importance=0.9,
     )
-    again = fold(told, shape, edits=[edit]).beliefs
+    again = fold_statements(stated, shape, edits=[edit]).beliefs
     kept = [b for b in again if b.text == "by hand" and b.since == chosen.since]
     assert [b.importance for b in kept] == [0.9]
     plain = [b for b in again if b.modality == "stated"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphmem.belief.fold import fold
+from graphmem.belief.fold import fold_statements
 from graphmem.clock import parse_when
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Merge
@@ -36,19 +36,22 @@ def test_dropping_the_record_is_the_way_back() -> None:
 
 def test_statements_of_both_make_one_history() -> None:
     t = Teller("lives_in")
-    told = [t("Oslo", "2024-01-01"), t("Rome", "2024-02-01", subject="bob")]
-    one = with_merges(told, merge_map([merge("ada", "bob")]))
-    assert shown(fold(one, Shape(functional=True))) == [
+    stated = [t("Oslo", "2024-01-01"), t("Rome", "2024-02-01", subject="bob")]
+    one = with_merges(stated, merge_map([merge("ada", "bob")]))
+    assert shown(fold_statements(one, Shape(functional=True))) == [
         "Oslo 2024-01-01..2024-02-01", "Rome 2024-02-01..",
     ]  # fmt: skip
-    assert [b.invalid_at for b in fold(told, Shape(functional=True)).beliefs] == [None, None]
-    assert with_merges(told, {}) == told
+    assert [b.invalid_at for b in fold_statements(stated, Shape(functional=True)).beliefs] == [
+        None,
+        None,
+    ]
+    assert with_merges(stated, {}) == stated
 
 
 def test_a_relation_to_itself_is_a_sentence() -> None:
     t = Teller("knows")
-    told = [t("bob", "2024-01-01", entity_ids=("ada", "bob")), t("bob", "2024-02-01", kind="end")]
-    (left,) = with_merges(told, {"bob": "ada"})
+    stated = [t("bob", "2024-01-01", entity_ids=("ada", "bob")), t("bob", "2024-02-01", kind="end")]
+    (left,) = with_merges(stated, {"bob": "ada"})
     assert (left.subject_id, left.type, left.object_id) == (None, None, None)
     assert left.entity_ids == ("ada",)
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from graphmem.belief.fold import fold
+from graphmem.belief.fold import fold_statements
 from graphmem.belief.learn_types import Evidence, evidence, learned
 from graphmem.relation_types.types import Form, Normal, RelationTypes, normal, snake
 from tests.belief.statement_maker import Teller, shown
 
 
 @pytest.mark.parametrize(
-    ("said", "type"),
+    ("statement", "type"),
     [
         ("resides_in", "lives_in"),
         ("is living in", "lives_in"),
@@ -33,13 +33,13 @@ from tests.belief.statement_maker import Teller, shown
         ("is", "is"),
     ],
 )
-def test_one_form(said: str, type: str) -> None:
-    assert normal(said) == Normal(type)
+def test_one_form(statement: str, type: str) -> None:
+    assert normal(statement) == Normal(type)
     assert normal(type) == Normal(type), "the form is its own"
 
 
 @pytest.mark.parametrize(
-    ("said", "type"),
+    ("statement", "type"),
     [
         ("employs", "works_at"),
         ("child_of", "parent_of"),
@@ -49,13 +49,15 @@ def test_one_form(said: str, type: str) -> None:
         ("manages", "managed_by"),
     ],
 )
-def test_the_other_way_round(said: str, type: str) -> None:
-    assert normal(said) == Normal(type, turned=True)
+def test_the_other_way_round(statement: str, type: str) -> None:
+    assert normal(statement) == Normal(type, turned=True)
 
 
-@pytest.mark.parametrize("said", ["lived_in", "used to live in", "formerly_lives_in", "resided_in"])
-def test_a_form_that_says_it_is_over(said: str) -> None:
-    assert normal(said) == Normal("lives_in", past=True)
+@pytest.mark.parametrize(
+    "statement", ["lived_in", "used to live in", "formerly_lives_in", "resided_in"]
+)
+def test_a_form_that_says_it_is_over(statement: str) -> None:
+    assert normal(statement) == Normal("lives_in", past=True)
 
 
 def test_an_event_in_the_past_is_not_over() -> None:
@@ -83,13 +85,15 @@ def test_what_stands_for_what() -> None:
 
 def test_statements_are_read_as_what_they_stand_for() -> None:
     t = Teller("flown_by")
-    said = t("Kite", "2024-01-01")
+    statement = t("Kite", "2024-01-01")
     types = RelationTypes(synonyms={"flown_by": Form("flies", True)})
-    (seen,) = types.read([said])
-    assert (seen.subject_id, seen.type, seen.object_id) == ("Kite", "flies", said.subject_id)
-    (plain,) = types.read([replace(said, object_id=None, value="blue")])
-    assert (plain.subject_id, plain.type) == (said.subject_id, "flies"), "nothing to change with"
-    assert RelationTypes().read([said]) == [said]
+    (seen,) = types.read([statement])
+    assert (seen.subject_id, seen.type, seen.object_id) == ("Kite", "flies", statement.subject_id)
+    (plain,) = types.read([replace(statement, object_id=None, value="blue")])
+    assert (plain.subject_id, plain.type) == (statement.subject_id, "flies"), (
+        "nothing to change with"
+    )
+    assert RelationTypes().read([statement]) == [statement]
 
 
 def test_snake() -> None:
@@ -115,22 +119,22 @@ def test_how_many_at_a_time() -> None:
 def test_two_jobs_in_one_breath_are_two_jobs() -> None:
     t, shape = Teller("works_at"), RelationTypes().shape("works_at")
     both = [t("Acme", "2024-01-01", episode_id="e"), t("Bolt", "2024-01-01", episode_id="e")]
-    assert shown(fold(both, shape)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
+    assert shown(fold_statements(both, shape)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
     again = [*both, t("Acme", "2024-02-01")]
-    assert shown(fold(again, shape)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
+    assert shown(fold_statements(again, shape)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
     change = [*again, t("Cog", "2024-03-01")]
-    assert shown(fold(change, shape)) == [
+    assert shown(fold_statements(change, shape)) == [
         "Acme 2024-01-01..2024-03-01", "Bolt 2024-01-01..2024-03-01", "Cog 2024-03-01..",
     ]  # fmt: skip
 
 
 def test_two_jobs_by_their_dates() -> None:
     t, shape = Teller("works_at"), RelationTypes().shape("works_at")
-    told = [
+    stated = [
         t("Acme", "2024-01-01", since="2016-01-01", until="2021-01-01"),
         t("Bolt", "2024-01-02", since="2018-01-01", until="2023-01-01"),
     ]
-    assert shown(fold(told, shape)) == [
+    assert shown(fold_statements(stated, shape)) == [
         "Acme 2016-01-01..2021-01-01", "Bolt 2018-01-01..2023-01-01",
     ]  # fmt: skip
     assert not RelationTypes().shape("married_to").soft, "nobody is told to have two of these"
@@ -150,30 +154,30 @@ def test_shapes() -> None:
 
 def test_learning_takes_much_and_clear() -> None:
     counts = {
-        "captain_of": Evidence(together=0, handed=20),
-        "mayor_of": Evidence(together=0, handed=19),
-        "plays": Evidence(together=6, handed=14),
-        "sings": Evidence(together=2, handed=18),
+        "captain_of": Evidence(concurrent=0, successive=20),
+        "mayor_of": Evidence(concurrent=0, successive=19),
+        "plays": Evidence(concurrent=6, successive=14),
+        "sings": Evidence(concurrent=2, successive=18),
     }
     assert learned(counts) == {"captain_of": True, "plays": False}
 
 
-def test_what_a_cell_shows() -> None:
+def test_what_a_subject_shows() -> None:
     t = Teller("captain_of")
-    handed = [
+    successive = [
         t("Reds", "2020-01-01"),
         t("Reds", "2021-01-01", kind="end"),
         t("Blues", "2021-02-01"),
     ]
-    assert evidence(handed) == Evidence(handed=1)
-    assert evidence(handed[:1]) == Evidence()
+    assert evidence(successive) == Evidence(successive=1)
+    assert evidence(successive[:1]) == Evidence()
     both = [t("Reds", "2020-01-01", episode_id="e"), t("Blues", "2020-01-01", episode_id="e")]
-    assert evidence(both) == Evidence(together=1)
+    assert evidence(both) == Evidence(concurrent=1)
     spans = [
         t("Reds", "2020-01-01", since="2010-01-01", until="2014-01-01"),
         t("Blues", "2020-01-02", since="2012-01-01", until="2015-01-01"),
     ]
-    assert evidence(spans) == Evidence(together=1)
+    assert evidence(spans) == Evidence(concurrent=1)
 
 
 @pytest.mark.parametrize(
@@ -196,17 +200,19 @@ def test_what_has_one_value(type: str, count: str) -> None:
 def test_dates_that_overlap_surely() -> None:
     t = Teller("captain_of")
     until = t("Reds", "2024-01-01", since="2010-01-01", until="2014-01-01")
-    assert evidence([until, t("Blues", "2024-01-02", since="2012-01-01")]) == Evidence(together=1)
+    assert evidence([until, t("Blues", "2024-01-02", since="2012-01-01")]) == Evidence(concurrent=1)
     vague = t("Blues", "2024-01-02", since="2014-01-01")
-    assert evidence([until, vague]) == Evidence(handed=1)
+    assert evidence([until, vague]) == Evidence(successive=1)
     within = t("Reds", "2024-01-01", since="2010-01-01", until="2014-05-10")
-    assert evidence([within, vague]) == Evidence(handed=1), "some time in 2014"
+    assert evidence([within, vague]) == Evidence(successive=1), "some time in 2014"
     ended = [
         t("Reds", "2024-01-01", since="2010-01-01"),
         t("Reds", "2024-02-01", since="2014-01-01", kind="end"),
     ]
-    assert evidence([*ended, t("Blues", "2024-01-02", since="2012-01-01")]) == Evidence(together=1)
-    assert evidence([*ended, vague]) == Evidence(handed=1)
+    assert evidence([*ended, t("Blues", "2024-01-02", since="2012-01-01")]) == Evidence(
+        concurrent=1
+    )
+    assert evidence([*ended, vague]) == Evidence(successive=1)
 
 
 def test_what_the_data_may_not_say() -> None:

@@ -124,9 +124,9 @@ def test_tables_of_other_things_are_left_alone(write: Write, tmp_path: Path) -> 
 
 def test_every_option_of_a_relation_has_a_column() -> None:
     from graphmem.importers import triples
-    from graphmem.ingest.given import OPTIONS
+    from graphmem.ingest.given import RELATION_OPTIONS
 
-    assert triples._OPTIONS == OPTIONS
+    assert triples._OPTIONS == RELATION_OPTIONS
 
 
 def test_nothing_in_it(write: Write) -> None:

@@ -34,7 +34,7 @@ OPTIONS: dict[str, Any] = {
 
 async def both(contents: list[tuple[Any, Scope, dict[str, Any]]]) -> list[list[Any]]:
     """What two ledgers hold that were told the same, one the short way, one the long way."""
-    held = []
+    ledgers = []
     for short in (True, False):
         ledger = SqliteLedger(None)
         await ledger.open()
@@ -50,22 +50,22 @@ async def both(contents: list[tuple[Any, Scope, dict[str, Any]]]) -> list[list[A
         else:
             stored = await ledger.journal(episodes, 0)
             receipts += await ingest.resume(list({one.id: one for one in stored}.values()))
-        held.append(await _held(ledger, receipts))
+        ledgers.append(await _contents(ledger, receipts))
         await ledger.close()
-    return held
+    return ledgers
 
 
-async def _held(ledger: SqliteLedger, receipts: list[Receipt]) -> list[Any]:
+async def _contents(ledger: SqliteLedger, receipts: list[Receipt]) -> list[Any]:
     """Everything that it holds and said, with ids and times of recording by their order."""
     found: list[Any] = []
     for scope in (ADA, BOB):
-        told = await ledger.statements(
+        stated = await ledger.statements(
             StatementQuery(scope.tenant, scope=Scope(user_id=scope.user_id))
         )
         episodes = {e.id: n for n, e in enumerate(await ledger.episodes(scope))}
         turns = {t.id: t.ordinal for e in await ledger.episodes(scope) for t in e.turns}
         facts = await ledger.facts(FactQuery(scope.tenant))
-        statements = sorted(told.statements, key=lambda s: (episodes[s.episode_id], s.ordinal))
+        statements = sorted(stated.statements, key=lambda s: (episodes[s.episode_id], s.ordinal))
         ids = {s.id: n for n, s in enumerate(statements)}
         found.append([_plain_statement(s, episodes, turns) for s in statements])
         found.append(
@@ -112,21 +112,23 @@ async def test_both_ways_come_to_the_same(content: Any) -> None:
 
 
 _TEXTS = st.sampled_from(["Tea is good", "tea  is GOOD!", "Rain today", "Rain  today.", "No"])
-_SAID = st.one_of(_TEXTS, st.lists(st.builds(lambda t: {"content": t}, _TEXTS), min_size=1))
+_CONTENTS = st.one_of(_TEXTS, st.lists(st.builds(lambda t: {"content": t}, _TEXTS), min_size=1))
 
 
 @settings(deadline=None, max_examples=40)
 @given(
     st.lists(
-        st.tuples(_SAID, st.sampled_from([ADA, BOB]), st.integers(1, 28)), min_size=1, max_size=8
+        st.tuples(_CONTENTS, st.sampled_from([ADA, BOB]), st.integers(1, 28)),
+        min_size=1,
+        max_size=8,
     )
 )
-async def test_whatever_is_said_again(said: list[tuple[Any, Scope, int]]) -> None:
-    told = [
+async def test_whatever_is_stated_again(added: list[tuple[Any, Scope, int]]) -> None:
+    stated = [
         (content, scope, {"infer": False, "occurred_at": f"2024-02-{day:02}"})
-        for content, scope, day in said
+        for content, scope, day in added
     ]
-    short, long = await both(told)
+    short, long = await both(stated)
     # Which of the repeats came first decides about ids, reasons and the order of decisions only.
     assert [texts(part) for part in short[:6]] == [texts(part) for part in long[:6]]
 
@@ -172,15 +174,15 @@ async def test_a_chunk_asks_as_much_as_one_episode(monkeypatch: pytest.MonkeyPat
     await ledger.open()
     clock = ManualClock("2026-01-01")
 
-    def told(user: str, text: str, key: str | None) -> Episode:
+    def stated(user: str, text: str, key: str | None) -> Episode:
         options = {"infer": False, "occurred_at": "2024-01-01", "idempotency_key": key}
         return build_episode(text, options, Scope(user_id=user), clock, max_bytes=100)
 
-    first = [told(f"u{n % 3}", f"text {n}", f"k{n}" if n % 2 else None) for n in range(12)]
+    first = [stated(f"u{n % 3}", f"text {n}", f"k{n}" if n % 2 else None) for n in range(12)]
     await ledger.journal(first, 0)
     asked.clear()
-    again = [told(f"u{n % 3}", f"text {n}", f"k{n}" if n % 2 else None) for n in range(12)]
-    other = [told(f"u{(n + 1) % 3}", f"text {n}", f"k{n}" if n % 2 else None) for n in range(12)]
+    again = [stated(f"u{n % 3}", f"text {n}", f"k{n}" if n % 2 else None) for n in range(12)]
+    other = [stated(f"u{(n + 1) % 3}", f"text {n}", f"k{n}" if n % 2 else None) for n in range(12)]
     stored = await ledger.journal([*again, *other], 0)
     assert [e.id for e in stored[:12]] == [e.id for e in first]
     assert [e.id for e in stored[12:]] == [e.id for e in other]

@@ -21,8 +21,6 @@ from graphmem.belief.ambiguities.find import (
     PairAmbiguity,
     Settled,
     Verdicts,
-    begun,
-    known_from,
 )
 from graphmem.budget.governor import Governor
 from graphmem.clock import stamp
@@ -36,7 +34,7 @@ from graphmem.ports.llm import LLM, CandidateFact, Completion, Extraction, Promp
 from graphmem.resolve.resolution import NameAmbiguity
 from graphmem.text import name_key
 
-Question: TypeAlias = NameAmbiguity | PairAmbiguity
+AmbiguityQuestion: TypeAlias = NameAmbiguity | PairAmbiguity
 """What one question is about."""
 
 _log = logging.getLogger(__name__)
@@ -47,7 +45,7 @@ _LONGEST_FACT = 300  # characters shown of a fact, or of what is said
 _LONGEST_TURN = 1200
 _MOST_SHOWN = 24_000  # characters of all questions and turns
 _MOST_ALIASES = 5
-_MOST_SAID = 5  # facts of the episode that are shown with a name
+_MOST_STATED = 5  # facts of the episode that are shown with a name
 _DEEPEST = 4
 _WITHOUT = "; what was ambiguous is decided without the model"
 _QUESTION_KEYS = ("question", "id", "number", "q", "question_id")
@@ -75,7 +73,7 @@ _SCHEMA = schema(_Answers)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AmbiguityAnswer:
     """What came of asking: the verdicts, what they cost, and why some are missing."""
 
     verdicts: Verdicts = field(default_factory=Verdicts)
@@ -106,7 +104,7 @@ class AmbiguityModel:
         ambiguities: Ambiguities,
         extraction: Extraction,
         options: ExtractionOptions,
-    ) -> Asked:
+    ) -> AmbiguityAnswer:
         """The verdicts on these ambiguities about an episode from which this was extracted.
 
         An answer of which nothing can be used is asked for once more, with the reason. Nothing is
@@ -116,12 +114,12 @@ class AmbiguityModel:
         try:
             asking = self._asking(options)
         except UsageError as error:  # a prompt of its own that was there when it was told
-            return Asked(reason=f"{error}{_WITHOUT}")
+            return AmbiguityAnswer(reason=f"{error}{_WITHOUT}")
         prompt = asking.framed("ambiguities", shown, _SCHEMA_NAME, _SCHEMA)
         spent = Completion(
             "", self.name, extraction.tokens_in, extraction.tokens_out, extraction.calls
         )
-        asked = Asked()
+        asked = AmbiguityAnswer()
         with self._governor.call(episode.scope.tenant, spent):
             for again in (True, False):
                 asked, problem = await self._once(asked, prompt, questions)
@@ -134,8 +132,8 @@ class AmbiguityModel:
         return asked
 
     async def _once(
-        self, asked: Asked, prompt: Prompt, questions: Sequence[Question]
-    ) -> tuple[Asked, _Problem | None]:
+        self, asked: AmbiguityAnswer, prompt: Prompt, questions: Sequence[AmbiguityQuestion]
+    ) -> tuple[AmbiguityAnswer, _Problem | None]:
         try:
             answer = await self._llm.complete(prompt)
         except BadModelOutput as error:
@@ -148,8 +146,8 @@ class AmbiguityModel:
             why = f"{self.name}: the answer has no number for any of the questions"
             return asked, _Problem(why, retryable=True)
         missing = len(questions) - len(verdicts)
-        told = f"{self.name} left {missing} of {len(questions)} questions open{_WITHOUT}"
-        return replace(asked, verdicts=verdicts, reason=told if missing else None), None
+        reason = f"{self.name} left {missing} of {len(questions)} questions open{_WITHOUT}"
+        return replace(asked, verdicts=verdicts, reason=reason if missing else None), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,7 @@ class _Problem:
         return self.text
 
 
-def _cost(asked: Asked, more: Completion | BadModelOutput) -> Asked:
+def _cost(asked: AmbiguityAnswer, more: Completion | BadModelOutput) -> AmbiguityAnswer:
     return replace(
         asked,
         calls=asked.calls + more.calls,
@@ -174,47 +172,55 @@ def _cost(asked: Asked, more: Completion | BadModelOutput) -> Asked:
 
 
 def _shown(
-    episode: Episode, ambiguities: Ambiguities, said: Sequence[CandidateFact]
-) -> tuple[list[str], list[Question]]:
+    episode: Episode, ambiguities: Ambiguities, candidates: Sequence[CandidateFact]
+) -> tuple[list[str], list[AmbiguityQuestion]]:
     """Lines of data, and the questions in them by their order: as many as there is room for, each
     with the turns that it comes from."""
     turns = {turn.ordinal: turn for turn in turns_of(episode)}
-    lines, told = [], dict[int, str]()
-    questions: list[Question] = []
-    room = _MOST_SHOWN
-    everything: tuple[Question, ...] = (*ambiguities.names, *ambiguities.pairs)
+    lines, turn_lines = [], dict[int, str]()
+    questions: list[AmbiguityQuestion] = []
+    left = _MOST_SHOWN
+    everything: tuple[AmbiguityQuestion, ...] = (*ambiguities.names, *ambiguities.pairs)
     for ambiguity in everything:
         number = len(questions) + 1
-        uses = _uses(ambiguity, said, turns)
+        uses = _uses(ambiguity, candidates, turns)
         line = as_line(
-            _name_asked(number, ambiguity, ambiguities.facts, said, uses)
+            _name_asked(number, ambiguity, ambiguities.facts, candidates, uses)
             if isinstance(ambiguity, NameAmbiguity)
             else _pair_asked(number, ambiguity)
         )
-        new = {n: as_line(_turn(episode, turns[n])) for n in uses if n in turns and n not in told}
-        room -= len(line) + sum(map(len, new.values()))
-        if room < 0 and questions:
+        new = {
+            n: as_line(_turn(episode, turns[n])) for n in uses if n in turns and n not in turn_lines
+        }
+        left -= len(line) + sum(map(len, new.values()))
+        if left < 0 and questions:
             break
-        told |= new
+        turn_lines |= new
         lines.append(line)
         questions.append(ambiguity)
-    return [as_line(about(episode)), *(told[n] for n in sorted(told)), *lines], questions
+    return [
+        as_line(about(episode)),
+        *(turn_lines[n] for n in sorted(turn_lines)),
+        *lines,
+    ], questions
 
 
 def _uses(
-    ambiguity: Question, said: Sequence[CandidateFact], turns: Mapping[int, Turn]
+    ambiguity: AmbiguityQuestion, candidates: Sequence[CandidateFact], turns: Mapping[int, Turn]
 ) -> list[int]:
     """The turns that a ambiguity comes from: a few."""
     if isinstance(ambiguity, PairAmbiguity):
-        ordinal = ambiguity.said.ordinal
-        return sorted(said[ordinal].turns if ordinal < len(said) else ())[:2]
-    stated = {turn for fact in _facts_with(ambiguity, said) for turn in fact.turns}
+        ordinal = ambiguity.statement.ordinal
+        return sorted(candidates[ordinal].turns if ordinal < len(candidates) else ())[:2]
+    stated = {turn for fact in _facts_with(ambiguity, candidates) for turn in fact.turns}
     named = (n for n, turn in turns.items() if ambiguity.name.casefold() in turn.text.casefold())
     return sorted(stated or named)[:3]
 
 
-def _facts_with(ambiguity: NameAmbiguity, said: Iterable[CandidateFact]) -> Iterator[CandidateFact]:
-    for fact in said:
+def _facts_with(
+    ambiguity: NameAmbiguity, candidates: Iterable[CandidateFact]
+) -> Iterator[CandidateFact]:
+    for fact in candidates:
         names = (fact.subject, fact.object, *fact.entities)
         if any(name_key(name) == ambiguity.key for name in names if name):
             yield fact
@@ -228,16 +234,16 @@ def _name_asked(
     number: int,
     ambiguity: NameAmbiguity,
     facts: Mapping[str, Sequence[Fact]],
-    said: Sequence[CandidateFact],
+    candidates: Sequence[CandidateFact],
     uses: Sequence[int],
 ) -> dict[str, Any]:
-    with_it = [fact.text[:_LONGEST_FACT] for fact in _facts_with(ambiguity, said)]
+    with_it = [fact.text[:_LONGEST_FACT] for fact in _facts_with(ambiguity, candidates)]
     return {
         "question": number,
         "name": ambiguity.name,
         "kind": ambiguity.kind,
         "turns": list(uses),
-        "said": with_it[:_MOST_SAID],
+        "said": with_it[:_MOST_STATED],
         "choices": [
             {
                 "number": n,
@@ -252,10 +258,13 @@ def _name_asked(
 
 
 def _pair_asked(number: int, ambiguity: PairAmbiguity) -> dict[str, Any]:
-    new = {"text": ambiguity.said.text[:_LONGEST_FACT], "from": stamp(begun(ambiguity.said))[:10]}
+    new = {
+        "text": ambiguity.statement.text[:_LONGEST_FACT],
+        "from": stamp(ambiguity.statement.known_from)[:10],
+    }
     known = {
         "text": ambiguity.known.text[:_LONGEST_FACT],
-        "from": stamp(known_from(ambiguity.known))[:10],
+        "from": stamp(ambiguity.known.known_from)[:10],
     }
     earlier, later = (known, new) if ambiguity.newer else (new, known)
     return {"question": number, "earlier": earlier, "later": later}
@@ -264,7 +273,7 @@ def _pair_asked(number: int, ambiguity: PairAmbiguity) -> dict[str, Any]:
 # -- what is answered ------------------------------------------------------------------------------
 
 
-def read(raw: str, questions: Sequence[Question]) -> Verdicts:
+def read(raw: str, questions: Sequence[AmbiguityQuestion]) -> Verdicts:
     """The verdicts in a model's answer; what it says of no question, or beyond the choices, is
     dropped."""
     for value, _ in readings(raw):
@@ -289,7 +298,7 @@ def _pairs_in(value: Any, depth: int, asked: int) -> list[tuple[Any, Any]]:
         answer = next((item[key] for key in _ANSWER_KEYS if key in item), None)
         if question is not None and not isinstance(answer, list | Mapping | None):
             return [(question, answer)]
-        plain = [(key, told) for key, told in item.items() if _number(key) is not None]
+        plain = [(key, given) for key, given in item.items() if _number(key) is not None]
         if plain:
             return plain
         inner = item.values()
@@ -308,7 +317,7 @@ def _number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _told(value: Any, words: Mapping[str, int]) -> int | None:
+def _answered_number(value: Any, words: Mapping[str, int]) -> int | None:
     """The number that was answered, by itself or as the word for it."""
     if not isinstance(value, str):
         return _number(value)
@@ -316,7 +325,9 @@ def _told(value: Any, words: Mapping[str, int]) -> int | None:
     return words.get(plain, int(plain) if re.fullmatch("[0-9]{1,4}", plain) else None)
 
 
-def _verdicts(answers: Iterable[tuple[Any, Any]], questions: Sequence[Question]) -> Verdicts:
+def _verdicts(
+    answers: Iterable[tuple[Any, Any]], questions: Sequence[AmbiguityQuestion]
+) -> Verdicts:
     names: dict[str, str] = {}
     pairs: dict[tuple[int, str], Settled] = {}
     for question, answer in answers:
@@ -325,13 +336,13 @@ def _verdicts(answers: Iterable[tuple[Any, Any]], questions: Sequence[Question])
             continue
         ambiguity = questions[number - 1]
         if isinstance(ambiguity, NameAmbiguity):
-            told = _told(answer, _NAME_WORDS)
-            if told is not None and 0 <= told <= len(ambiguity.entities):
-                names.setdefault(ambiguity.key, ambiguity.entities[told - 1].id if told else "")
+            choice = _answered_number(answer, _NAME_WORDS)
+            if choice is not None and 0 <= choice <= len(ambiguity.entities):
+                names.setdefault(ambiguity.key, ambiguity.entities[choice - 1].id if choice else "")
             continue
         over: Settled = "replaces" if ambiguity.newer else "replaced"
         settled: Mapping[int | None, Settled] = {1: over, 2: "same", 3: "beside"}
-        if (verdict := settled.get(_told(answer, _PAIR_WORDS))) is not None:
+        if (verdict := settled.get(_answered_number(answer, _PAIR_WORDS))) is not None:
             pairs.setdefault(ambiguity.key, verdict)
     return Verdicts(names, pairs)
 

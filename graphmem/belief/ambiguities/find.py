@@ -41,19 +41,19 @@ by it; it says the same; both stand."""
 class PairAmbiguity:
     """Something new, and something known and present that it may replace or repeat."""
 
-    said: Statement
+    statement: Statement
     known: Fact
     like: float = 0.0
 
     @property
     def key(self) -> tuple[int, str]:
         """The same when the episode is read once more."""
-        return self.said.ordinal, self.known.id
+        return self.statement.ordinal, self.known.id
 
     @property
     def newer(self) -> bool:
         """Whether what was said is of a later time than what is known."""
-        return begun(self.said) > known_from(self.known)
+        return self.statement.known_from > self.known.known_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +80,12 @@ class Verdicts:
         return len(self.names) + len(self.pairs)
 
 
-def begun(said: Statement) -> datetime:
-    """From when it holds, as far as was told."""
-    return said.valid_at or said.stated_at
-
-
-def known_from(fact: Fact) -> datetime:
-    """From when a fact holds: its date, else when it was first said."""
-    return fact.valid_at or fact.stated_at or fact.recorded_at
-
-
 # -- gathering -------------------------------------------------------------------------------------
 
 
-async def gather(
+async def find_ambiguities(
     resolution: Resolution,
-    said: Sequence[Statement],
+    statements: Sequence[Statement],
     ledger: LedgerReads,
     *,
     tenant: str,
@@ -105,7 +95,7 @@ async def gather(
     """What is ambiguous about an episode that says this."""
     look = _Look(ledger, tenant, types, now, resolution)
     names = resolution.ambiguities[:_MOST_NAMES]
-    pairs = [*await look.sentences(said), *await look.objects(said)]
+    pairs = [*await look.sentences(statements), *await look.objects(statements)]
     pairs.sort(key=lambda pair: -pair.like)
     facts = {
         entity.id: await look.facts_of(entity.id, _FACTS_SHOWN)
@@ -147,22 +137,22 @@ class _Look:
         """Whether something may have been said of all of these before."""
         return bool(ids) and not any(entity.id in ids for entity in self.resolution.new)
 
-    async def sentences(self, said: Iterable[Statement]) -> list[PairAmbiguity]:
+    async def sentences(self, statements: Iterable[Statement]) -> list[PairAmbiguity]:
         """Plain sentences beside known ones that are alike and not the same."""
         found = []
-        for one in said:
+        for one in statements:
             if one.type is None and _open(one) and self._heard_of(one.entity_ids):
                 found += await self._alike(one)
         return found
 
-    async def _alike(self, said: Statement) -> list[PairAmbiguity]:
-        about = set(said.entity_ids)
+    async def _alike(self, statement: Statement) -> list[PairAmbiguity]:
+        about = set(statement.entity_ids)
         known = [
             fact
-            for fact in await self._about(said.entity_ids)
+            for fact in await self._about(statement.entity_ids)
             if fact.type is None and set(fact.entity_ids) == about and fact.invalid_at is None
         ]
-        if any(same_sentence(fact.text, said.text) for fact in known):
+        if any(same_sentence(fact.text, statement.text) for fact in known):
             return []
         names = [
             name
@@ -172,34 +162,34 @@ class _Look:
         ]
         pairs = []
         for fact in known:
-            if begun(said) == known_from(fact):
+            if statement.known_from == fact.known_from:
                 continue  # neither can have come after the other
-            mine = without_date(said.text, said.valid_at)
+            mine = without_date(statement.text, statement.valid_at)
             theirs = without_date(fact.text, fact.valid_at)
-            dated = said.valid_at is not None and fact.valid_at is not None
+            dated = statement.valid_at is not None and fact.valid_at is not None
             if dated and same_sentence(mine, theirs):
                 continue  # two occasions
             like = alikeness(mine, theirs, names)
             if like is not None:
-                pairs.append(PairAmbiguity(said, fact, like))
+                pairs.append(PairAmbiguity(statement, fact, like))
         return sorted(pairs, key=lambda pair: -pair.like)[:_MOST_ALIKE]
 
-    async def objects(self, said: Iterable[Statement]) -> list[PairAmbiguity]:
+    async def objects(self, statements: Iterable[Statement]) -> list[PairAmbiguity]:
         """Another object of a relation that has, as far as is known, one: with two at once it is
         plain that it can have several."""
         new: dict[tuple[str, str], list[Statement]] = {}
-        for one in self.types.read(said):
+        for one in self.types.read(statements):
             if one.type is not None and one.subject_id is not None and _open(one):
                 new.setdefault((one.subject_id, one.type), []).append(one)
         found = []
-        for (subject, type), told in new.items():
+        for (subject, type), stated in new.items():
             if self.types.known(type) or not self._heard_of((subject,)):
                 continue
-            objects = {object_key(one) for one in told}
-            known = await self._objects_of(subject, type, told[0])
+            objects = {object_key(one) for one in stated}
+            known = await self._objects_of(subject, type, stated[0])
             if len(objects) == 1 and len(known) == 1 and not objects & set(known):
-                pair = PairAmbiguity(told[0], next(iter(known.values())), 100.0)
-                if begun(pair.said) != known_from(pair.known):
+                pair = PairAmbiguity(stated[0], next(iter(known.values())), 100.0)
+                if pair.statement.known_from != pair.known.known_from:
                     found.append(pair)
         return found
 
@@ -220,52 +210,56 @@ class _Look:
         if not plain:
             return {}
         # An attribute is believed as a sentence: what it is of, its statements tell.
-        told = await self.ledger.statements(StatementQuery(self.tenant, fact_ids=tuple(plain)))
+        loaded = await self.ledger.statements(StatementQuery(self.tenant, fact_ids=tuple(plain)))
         by_statement = {id: fact for fact in plain.values() for id in fact.statement_ids}
         return {
             object_key(one): by_statement[one.id]
-            for one in told.statements
+            for one in loaded.statements
             if one.type == type
             and one.value is not None
             and one.id in by_statement
-            and told.merged.get(str(one.subject_id), one.subject_id) == subject
+            and loaded.merged.get(str(one.subject_id), one.subject_id) == subject
         }
 
 
-def _open(said: Statement) -> bool:
+def _open(statement: Statement) -> bool:
     """Whether it says plainly that something holds, without saying until when."""
-    plain = said.kind == "assert" and said.modality == "stated" and said.invalid_at is None
-    return plain and said.memory_type != "procedural"
+    plain = (
+        statement.kind == "assert"
+        and statement.modality == "stated"
+        and statement.invalid_at is None
+    )
+    return plain and statement.memory_type != "procedural"
 
 
 # -- what follows ----------------------------------------------------------------------------------
 
 
-async def apply(
+async def apply_verdicts(
     verdicts: Verdicts,
-    said: Sequence[Statement],
+    statements: Sequence[Statement],
     ledger: LedgerReads,
     *,
     tenant: str,
     clock: Clock,
 ) -> list[Statement]:
-    """What is said, with what follows from the verdicts: the keys of known sentences that are
+    """The statements, with what follows from the verdicts: the keys of known sentences that are
     repeated, and an ``end`` of each that another took the place of. A verdict on what is known no
     more (it was erased or undone meanwhile) does nothing."""
     wanted = {id for _, id in verdicts.pairs}
     if not wanted:
-        return list(said)
-    told = await ledger.statements(StatementQuery(tenant, fact_ids=tuple(sorted(wanted))))
+        return list(statements)
+    loaded = await ledger.statements(StatementQuery(tenant, fact_ids=tuple(sorted(wanted))))
     known = {
         fact.id: (fact, statement)
-        for fact in told.facts
+        for fact in loaded.facts
         if fact.retired_at is None
-        for statement in told.statements
+        for statement in loaded.statements
         if statement.kind == "assert" and statement.id in fact.statement_ids
     }
-    after = 1 + max((one.ordinal for one in said), default=0)
+    after = 1 + max((one.ordinal for one in statements), default=0)
     kept, ends = [], list[Statement]()
-    for one in said:
+    for one in statements:
         mine = one
         for (ordinal, id), verdict in verdicts.pairs.items():
             if ordinal != one.ordinal or one.kind != "assert" or id not in known:
@@ -281,21 +275,23 @@ async def apply(
     return [*kept, *ends]
 
 
-def _repeated(said: Statement, known: Statement) -> Statement:
+def _repeated(statement: Statement, known: Statement) -> Statement:
     """The same in other words. That two entities are one is nothing to be said here."""
-    if said.type is None and known.type is None:
-        return replace(said, key=sentence_key(known))
-    if said.type == known.type and said.value is not None and known.value is not None:
-        return replace(said, value=known.value)
-    return said
+    if statement.type is None and known.type is None:
+        return replace(statement, key=sentence_key(known))
+    if statement.type == known.type and statement.value is not None and known.value is not None:
+        return replace(statement, value=known.value)
+    return statement
 
 
-def _end(said: Statement, verdict: Settled, fact: Fact, known: Statement) -> Statement:
+def _end(statement: Statement, verdict: Settled, fact: Fact, known: Statement) -> Statement:
     """The end of the earlier one of the two when the later one began. It is worded as what was said
     is: what is known may be erased one day, and must leave no words behind."""
-    over, at = (known, begun(said)) if verdict == "replaces" else (said, known_from(fact))
+    over, at = (
+        (known, statement.known_from) if verdict == "replaces" else (statement, fact.known_from)
+    )
     return replace(
-        said,
+        statement,
         subject_id=over.subject_id,
         type=over.type,
         object_id=over.object_id,
@@ -308,9 +304,9 @@ def _end(said: Statement, verdict: Settled, fact: Fact, known: Statement) -> Sta
     )
 
 
-def explained(
+def explain_decisions(
     decisions: Iterable[Decision],
-    said: Sequence[Statement],
+    statements: Sequence[Statement],
     verdicts: Verdicts,
     resolution: Resolution,
 ) -> tuple[Decision, ...]:
@@ -318,7 +314,7 @@ def explained(
     asked = {key: verdict for key, verdict in verdicts.pairs.items() if verdict != "beside"}
     ended = {id for (_, id), verdict in asked.items() if verdict == "replaces"}
     mine = {ordinal for (ordinal, _), verdict in asked.items() if verdict != "replaces"}
-    own = {one.id for one in said if one.ordinal in mine}
+    own = {one.id for one in statements if one.ordinal in mine}
     chosen = {c.entity_id for c in resolution.choices if c.reason == THE_MODEL_CHOSE}
     found = []
     for decision in decisions:

@@ -11,8 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from graphmem.belief.ambiguities.ask import AmbiguityModel, Asked, with_verdicts, without_verdicts
-from graphmem.belief.ambiguities.find import Ambiguities, Verdicts, apply, explained, gather
+from graphmem.belief.ambiguities.ask import (
+    AmbiguityAnswer,
+    AmbiguityModel,
+    with_verdicts,
+    without_verdicts,
+)
+from graphmem.belief.ambiguities.find import (
+    Ambiguities,
+    Verdicts,
+    apply_verdicts,
+    explain_decisions,
+    find_ambiguities,
+)
 from graphmem.clock import Clock
 from graphmem.model import Decision, Episode, Statement
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -41,7 +52,7 @@ class OpenAmbiguities:
         self._ledger = ledger
         self._clock = clock
         self._options = options
-        self._asked: Asked | None = None
+        self._asked: AmbiguityAnswer | None = None
         self._open = Ambiguities()
 
     @property
@@ -58,26 +69,28 @@ class OpenAmbiguities:
     def _verdicts(self) -> Verdicts:
         return self._asked.verdicts if self._asked else Verdicts()
 
-    async def over(
-        self, resolution: Resolution, said: Sequence[Statement], types: RelationTypes
+    async def settle(
+        self, resolution: Resolution, statements: Sequence[Statement], types: RelationTypes
     ) -> list[Statement]:
         """What the episode says, with what is settled; before that, ambiguities are noted.
         ``types`` are as they stand for this decision."""
         tenant = self._episode.scope.tenant
         if self._asked is None:
             now = self._clock.now()
-            self._open = await gather(
-                resolution, said, self._ledger, tenant=tenant, types=types, now=now
+            self._open = await find_ambiguities(
+                resolution, statements, self._ledger, tenant=tenant, types=types, now=now
             )
-            return list(said)
-        return await apply(self._verdicts, said, self._ledger, tenant=tenant, clock=self._clock)
+            return list(statements)
+        return await apply_verdicts(
+            self._verdicts, statements, self._ledger, tenant=tenant, clock=self._clock
+        )
 
     async def ask(self) -> None:
         """Settle what is open, by the verdicts that were kept or by asking the model."""
         kept = await self._ledger.extraction(self._episode.id)
         raw, verdicts = without_verdicts(kept.raw) if kept and kept.raw else (None, None)
         if verdicts is not None:
-            self._asked = Asked(verdicts)
+            self._asked = AmbiguityAnswer(verdicts)
             return
         self._asked = await self._ambiguity_model.ask(
             self._episode, self._open, self._extraction, self._options
@@ -97,10 +110,10 @@ class OpenAmbiguities:
         await self._ledger.keep_extraction(self._episode.id, spent)
 
     def explained(
-        self, decisions: Sequence[Decision], said: Sequence[Statement], resolution: Resolution
+        self, decisions: Sequence[Decision], statements: Sequence[Statement], resolution: Resolution
     ) -> tuple[Decision, ...]:
         """The decisions, with reasons that tell of the model."""
-        return explained(decisions, said, self._verdicts, resolution)
+        return explain_decisions(decisions, statements, self._verdicts, resolution)
 
     def counted(self, extraction: Extraction) -> Extraction:
         """The extraction with what the second question cost and why it settled nothing, for the

@@ -114,7 +114,7 @@ def _date(hit: Hit) -> datetime | None:
     fact = hit.fact
     if fact is None:
         return hit.occurred_at
-    return fact.valid_at or fact.stated_at or fact.recorded_at
+    return fact.known_from
 
 
 def _line(hit: Hit, number: int) -> str:

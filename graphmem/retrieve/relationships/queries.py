@@ -20,7 +20,7 @@ from graphmem.retrieve.narrow import facts_in_scope
 from graphmem.retrieve.question.names import entities_named, entities_partly_named
 from graphmem.retrieve.relationships.paths import Route, Walk
 from graphmem.retrieve.relationships.unknown_names import no_entity
-from graphmem.retrieve.view import View, since
+from graphmem.retrieve.view import View
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -255,19 +255,15 @@ def _ends(link: Link) -> tuple[str, ...]:
 def _by_begin(fact: Fact) -> tuple[datetime, str]:
     """The ledger's order, earliest first: by when it began, else ended."""
     ends = (fact.invalid_at, fact.expires_at, fact.archived_at)
-    return since(fact) or min(end for end in ends if end is not None), fact.id
-
-
-def _since(fact: Fact) -> datetime:
-    return fact.valid_at or fact.stated_at or fact.recorded_at
+    return fact.begins_at or min(end for end in ends if end is not None), fact.id
 
 
 def _moments(fact: Fact) -> list[Moment]:
     """When it began (or, undated, was stated), and when it ended; of what is not stated, when it is
     meant for, else when it was said."""
     if fact.modality != "stated":
-        return [Moment(fact.planned_for or _since(fact), fact.modality, fact)]
-    moments = [Moment(_since(fact), "began" if fact.valid_at else "stated", fact)]
+        return [Moment(fact.planned_for or fact.known_from, fact.modality, fact)]
+    moments = [Moment(fact.known_from, "began" if fact.valid_at else "stated", fact)]
     if fact.invalid_at:
         moments.append(Moment(fact.invalid_at, "ended", fact))
     return moments

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graphmem.belief.ambiguities.ask import Question, read, with_verdicts, without_verdicts
+from graphmem.belief.ambiguities.ask import AmbiguityQuestion, read, with_verdicts, without_verdicts
 from graphmem.belief.ambiguities.find import PairAmbiguity, Verdicts
 from graphmem.belief.sentences import alikeness, same_sentence, without_date
 from graphmem.clock import parse_when
@@ -20,7 +20,10 @@ ADA = Scope(user_id="ada")
 NEW = Statement("s1", "ep", "Bob has 3 cats.", stated_at=JUNE, ordinal=4)
 OLD = Fact("f1", ADA, "Bob has 2 cats.", recorded_at=JAN, stated_at=JAN)
 JOHNS = tuple(Entity(f"e{n}", ADA.tenant, f"John {n}", "person") for n in (1, 2))
-QUESTIONS: tuple[Question, ...] = (NameAmbiguity("John", "person", JOHNS), PairAmbiguity(NEW, OLD))
+QUESTIONS: tuple[AmbiguityQuestion, ...] = (
+    NameAmbiguity("John", "person", JOHNS),
+    PairAmbiguity(NEW, OLD),
+)
 BOTH = Verdicts({"john": "e2"}, {(4, "f1"): "replaces"})
 
 

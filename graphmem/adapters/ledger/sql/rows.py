@@ -159,7 +159,7 @@ def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
         "object_id": fact.object_id,
         "recorded_at": stamp(fact.recorded_at),
         "retired_at": stamp_or_none(fact.retired_at),
-        "begins_at": stamp_or_none(_begins(fact)),
+        "begins_at": stamp_or_none(fact.begins_at),
         "ends_at": stamp(min(ends)) if ends else None,
         "modality": fact.modality,
         "body": as_body(fact),
@@ -168,18 +168,11 @@ def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
 
 def by_begin(fact: Fact) -> tuple[datetime, str]:
     """Its place among relations, the earliest first: as `_earliest` in the statements."""
-    return _begins(fact) or min(_ends(fact)), fact.id
+    return fact.begins_at or min(_ends(fact)), fact.id
 
 
 def _ends(fact: Fact) -> list[datetime]:
     return [end for end in (fact.invalid_at, fact.expires_at, fact.archived_at) if end is not None]
-
-
-def _begins(fact: Fact) -> datetime | None:
-    """From when it is known to hold; None when all that is known is that it ended."""
-    said = fact.stated_at or fact.recorded_at
-    over = fact.invalid_at is not None and fact.invalid_at <= said
-    return fact.valid_at or (None if over else said)
 
 
 def statement_row(statement: Statement, tenant: str, *, key: str | None = None) -> dict[str, Any]:

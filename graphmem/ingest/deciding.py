@@ -1,0 +1,70 @@
+"""Decisions about a tenant are made one after another, each on what the one before it left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+
+from graphmem.belief.load import BeliefReader
+from graphmem.belief.pipeline import BeliefPipeline
+from graphmem.clock import Clock
+from graphmem.errors import Conflict
+from graphmem.ports.ledger import Ledger, TenantState
+from graphmem.relation_types.types import RelationTypes
+
+_TRIES = 100  # each lost one is another process's gain
+_T = TypeVar("_T")
+
+
+class TenantDecisions:
+    """What decisions rest on, and the order in which they are made."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._types, self._types_seq = RelationTypes(), 0
+        self._tenants: weakref.WeakValueDictionary[str, asyncio.Lock] = (
+            weakref.WeakValueDictionary()
+        )
+
+    async def tenant_state(self, tenant: str, episode_ids: Sequence[str] = ()) -> TenantState:
+        """What is to be decided on from here: how far the tenant is, and how relation types behave.
+
+        Their rules are read only when they have changed. Those may be newer than the state, but
+        then what is decided is a :class:`~graphmem.errors.Conflict`.
+        """
+        state = await self._ledger.tenant_state(tenant, episode_ids)
+        if state.types_seq > self._types_seq:
+            seq, rules = await self._ledger.type_rules()
+            if seq > self._types_seq:
+                self._types, self._types_seq = RelationTypes.ruled(rules), seq
+        return state
+
+    @property
+    def types(self) -> RelationTypes:
+        """How relation types behave, as far as :meth:`tenant_state` has read."""
+        return self._types
+
+    def belief(self, tenant: str) -> BeliefPipeline:
+        """What decides what a tenant believes."""
+        return BeliefPipeline(BeliefReader(self._ledger, tenant, self._types), self._clock)
+
+    async def decided(self, tenant: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        """Decide something about a tenant, or change or erase in it by hand: one after another, and
+        once more when another process, which shares the ledger, came in between."""
+        return await self._decided([tenant], attempt)
+
+    async def _decided(self, tenants: Sequence[str], attempt: Callable[[], Awaitable[_T]]) -> _T:
+        """The same about several tenants, in the order in which all take them."""
+        once_more = AsyncRetrying(
+            retry=retry_if_exception_type(Conflict), stop=stop_after_attempt(_TRIES), reraise=True
+        )
+        async with contextlib.AsyncExitStack() as locks:
+            for tenant in tenants:
+                await locks.enter_async_context(self._tenants.setdefault(tenant, asyncio.Lock()))
+            return await once_more(attempt)

@@ -1,0 +1,71 @@
+"""The stage of extraction: the candidates of one episode, from what was kept or from a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from graphmem.belief.ambiguities.ask import without_verdicts
+from graphmem.errors import ModelError, UsageError
+from graphmem.extract.llm.procedures import as_procedures
+from graphmem.extract.llm.recalled_text import readable
+from graphmem.extract.llm.repair import aside
+from graphmem.ingest.given import given
+from graphmem.model import Episode
+from graphmem.ports.extraction_options import ExtractionOptions
+from graphmem.ports.ledger import EntityQuery, Ledger
+from graphmem.ports.llm import Extraction, Extractor
+from graphmem.text import name_keys_in
+
+_KNOWN_NAMES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Extracting:
+    """Reads episodes with one extractor. An answer that was kept is not paid for again."""
+
+    _ledger: Ledger
+    _extractor: Extractor
+    _options: ExtractionOptions
+
+    async def extract(self, episode: Episode) -> Extraction | ModelError:
+        """The candidates of an episode, or why there are none yet."""
+        try:
+            return await self._candidates(episode)
+        except ModelError as error:
+            return error
+        except UsageError as error:  # a prompt of its own that was there when it was told
+            return ModelError(str(error), retryable=False)
+
+    async def _candidates(self, episode: Episode) -> Extraction:
+        if episode.kind == "statements":
+            return given(episode)
+        episode = readable(episode)
+        kept = await self._ledger.extraction(episode.id)
+        begun = None
+        if kept and kept.raw is not None:
+            raw, _ = without_verdicts(kept.raw)
+            found = await aside(lambda raw: self._extractor.read(raw, episode), raw)
+            if found.complete:
+                return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
+            begun = kept.raw
+        keys = name_keys_in(" ".join(f"{turn.speaker or ''} {turn.text}" for turn in episode.turns))
+        query = EntityQuery(episode.scope.tenant, keys=tuple(keys), limit=_KNOWN_NAMES)
+        known = await self._ledger.entities(query)
+        keep = partial(self._ledger.keep_extraction, episode.id)
+        found = await self._extractor.extract(
+            episode, known, options=self.options_of(episode), begun=begun, keep=keep
+        )
+        if episode.memory_type == "procedural" and found.raw is None:
+            return as_procedures(episode, found)
+        return found
+
+    def options_of(self, episode: Episode) -> ExtractionOptions:
+        """Those of the call that added the episode, over the store's."""
+        if episode.extraction is None:
+            return self._options
+        return ExtractionOptions.from_json(episode.extraction).over(self._options)
+
+    def nothing(self) -> Extraction:
+        """An extraction without candidates."""
+        return Extraction((), (), self._extractor.name, self._extractor.version)
