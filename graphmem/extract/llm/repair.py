@@ -1,14 +1,14 @@
 """JSON from what a model sent instead of JSON.
 
-Strict parsing first, then the likely damage in turn: thinking aloud, fences, text around the
-object, JSON inside a string, and at last `json_repair` for quotes, commas, Python literals and cut
-ends. What parses is searched for the two lists that were asked for, however deep they are wrapped.
+Strict parsing first, then what stands whole inside other text (a fence, thoughts, talk), and at
+last `json_repair` for quotes, commas, Python literals and cut ends. What parses is searched for the
+two lists that were asked for, however deep they are wrapped. Every layer has a case that needs it
+in ``tests/extract/llm/broken``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,6 @@ from graphmem.errors import BadModelOutput
 T = TypeVar("T")
 
 _THOUGHT = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
-_FENCE = re.compile(r"(?:```|~~~)[ \t]*[\w-]*[ \t]*\n?(.*?)(?:```|~~~|\Z)", re.DOTALL)
 _FENCE_SIGN = re.compile("```|~~~")
 _STRING_OR_SIGN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*("?)|[{}\[\]]', re.DOTALL)
 _SIGN = re.compile(r"[{}\[\]]")
@@ -32,8 +31,6 @@ _DEEPEST = 5
 _MOST_EMBEDDED = 50
 _LONGEST_MENDED = 200_000
 """Characters of a broken answer that are mended: a model's own limit is far below."""
-_DEEPEST_MENDED = 100
-"""Brackets inside one another: more are noise, over which mending takes very long."""
 _MOST_LOOKS = 20
 """At each character while mending, on average: what comes from models takes about 3."""
 _SHORT = 200
@@ -105,13 +102,9 @@ def readings(raw: str) -> Iterator[tuple[Any, bool]]:
     if whole:
         yield whole[0], False
     text = text[max((end.end() for end in _THOUGHT.finditer(text)), default=0) :].strip()
-    fenced = [match.group(1).strip() for match in _FENCE.finditer(text)]
-    parsed = [value for piece in fenced for value in _strict(piece)]
-    for values in (_strict(text), parsed, _embedded(text)):
-        if values:
-            yield values if len(values) > 1 else values[0], False
-    for piece in (*fenced, text):
-        yield from _mended(piece)
+    if values := _strict(text) or _embedded(text):
+        yield values if len(values) > 1 else values[0], False
+    yield from _mended(text)
 
 
 def _strict(text: str) -> list[Any]:
@@ -155,7 +148,7 @@ def _embedded(text: str) -> list[Any]:
 
 def _mended(text: str) -> Iterator[tuple[Any, bool]]:
     opening = _START.search(text) or _OPENING.search(text)
-    if opening is None or len(text) > _LONGEST_MENDED or _depth(text) > _DEEPEST_MENDED:
+    if opening is None or len(text) > _LONGEST_MENDED:
         return
     import json_repair
 
@@ -183,11 +176,6 @@ class _Read(str):
         if self.left < 0:
             raise ValueError("too far from JSON to be mended")
         return super().__getitem__(at)
-
-
-def _depth(text: str) -> int:
-    steps = (1 if sign in "{[" else -1 for sign in _SIGN.findall(text))
-    return max(itertools.accumulate(steps), default=0)
 
 
 def _tokens(text: str) -> Iterator[re.Match[str]]:
