@@ -35,6 +35,7 @@ Names = Annotated[
 ]
 """Text with commas, or a list."""
 DEFAULT_MODEL = "openai:gpt-5-mini"
+NO_MODEL = "none"
 # Read by the command line, not by the engine.
 _OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "DEBUG"})
 
@@ -175,7 +176,12 @@ class Settings(BaseModel):
     @property
     def model(self) -> str:
         """The model to extract with, ``none`` for the rules."""
-        return self.llm or (DEFAULT_MODEL if self.openai_api_key else "none")
+        return self.llm or (DEFAULT_MODEL if self.openai_api_key else NO_MODEL)
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model is set, and not the rules."""
+        return self.model != NO_MODEL
 
     @property
     def ceilings(self) -> tuple[tuple[Span, Spendable, float], ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -31,7 +31,6 @@ from graphmem.text import digest
 
 MICROS = 1_000_000
 _CHARACTERS_PER_TOKEN = 3  # fewer than usual, so that a prompt is rather over-estimated
-_PAID = "openai:"  # what may cost money though no price is known
 _NAMES = {"calls": "calls", "tokens": "tokens", "micros": "money"}
 _FREE = Price(0.0, 0.0)
 
@@ -92,10 +91,19 @@ _current: ContextVar[_Call | None] = ContextVar("graphmem_call", default=None)
 class Governor:
     """Says whether a model may be asked, and books what it costs."""
 
-    def __init__(self, book: SpendBook, clock: Clock, settings: Settings, prices: Prices) -> None:
+    def __init__(
+        self,
+        book: SpendBook,
+        clock: Clock,
+        settings: Settings,
+        prices: Prices,
+        *,
+        paid: Collection[str] = (),
+    ) -> None:
         self._book = book
         self._clock = clock
         self._prices = prices
+        self._paid = paid
         self._longest = settings.answer_limit or LONGEST_ANSWER
         limits = settings.ceilings
         self._per_call = [one for one in limits if one[0] == "call"]
@@ -118,7 +126,7 @@ class Governor:
 
     def counts(self, model: str) -> bool:
         """Whether asking an embedder may cost money."""
-        return model.startswith(_PAID) or self._prices.of(model) is not None
+        return model.partition(":")[0] in self._paid or self._prices.of(model) is not None
 
     @contextlib.contextmanager
     def call(self, tenant: str, spent: Completion | None = None) -> Iterator[None]:
@@ -285,11 +293,6 @@ class Governed:
         self._rules = rules
         self._governor = governor
         self._books = books
-
-    @property
-    def extractor(self) -> Extractor:
-        """The one that is governed."""
-        return self._extractor
 
     @property
     def name(self) -> str:

@@ -50,6 +50,39 @@ class LLM(Protocol):
     async def close(self) -> None: ...
 
 
+class PromptFrame(Protocol):
+    """Makes prompts: the instructions, by language and options, around a question."""
+
+    def framed(
+        self, text: str, shown: Sequence[str], schema_name: str, schema: Mapping[str, Any]
+    ) -> Prompt:
+        """A prompt by its name, about lines of data between marks that they cannot contain."""
+        ...
+
+    def again(self, prompt: Prompt, problem: str) -> Prompt:
+        """The same question, and why its answer could not be used."""
+        ...
+
+
+@runtime_checkable
+class AsksModel(Protocol):
+    """An :class:`Extractor` that asks an :class:`LLM`, so that the model can be wrapped, and be
+    asked something else with the same instructions."""
+
+    @property
+    def llm(self) -> LLM:
+        """The model that is asked."""
+        ...
+
+    def through(self, wrap: Callable[[LLM], LLM]) -> None:
+        """Ask the model through ``wrap`` from now on."""
+        ...
+
+    def asking(self, options: ExtractionOptions) -> PromptFrame:
+        """How a call with these options asks."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CandidateEntity:
     """An entity as extracted, before it is known whether the store has it."""

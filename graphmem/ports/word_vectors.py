@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Rows: TypeAlias = "NDArray[np.float32]"
 
 
+@runtime_checkable
 class WordVectors(Protocol):
     """Single words to vectors, whatever embeds whole texts."""
 

@@ -69,7 +69,7 @@ async def open_memory(
     clock = clock or SystemClock()
     rules: Extractor = make("llm", "none", settings)
     governor = governor_of(ledger, clock, settings)
-    extractor = govern_extractor(extractor, rules, governor)
+    governed = govern_extractor(extractor, rules, governor)
     embedder = govern_embedder(embedder, governor)
     reranker = reranker_of(governor, settings)
     # Only now: what is named wrongly leaves no folder behind.
@@ -81,12 +81,12 @@ async def open_memory(
             vectors=vectors,
             embedder=embedder,
             words=words,
-            extractor=extractor,
+            extractor=governed,
             clock=clock,
             settings=settings,
             extraction=extraction,
             # The rules are quick and know names from the episode before; a model is slow.
-            extractions_at_once=1 if extractor.name == "rules" else 4,
+            extractions_at_once=1 if extractor.name == rules.name else 4,
             release=release,
             tokens=token_counter(),
             scratch=partial(_scratch, settings),

@@ -228,6 +228,10 @@ _KNOWN: Mapping[str, Mapping[str, Factory]] = {
 }
 
 
+PAID_PROVIDERS = ("openai",)
+"""Whose models may cost money though no price of theirs is known."""
+
+
 def _model(name: str) -> str:
     provider, _, model = name.partition(":")
     if not model.strip():
@@ -264,11 +268,13 @@ def make(kind: str, url: str, settings: Settings) -> Any:
 
 
 def word_vectors(embedder: Embedder) -> WordVectors:
-    """The words of the built-in model: of the embedder itself, when it is that, so that its
-    weights are loaded once."""
+    """The embedder's own words, when it knows some, so that its weights are loaded once; else the
+    built-in model's."""
+    if isinstance(embedder, WordVectors):
+        return embedder
     from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
 
-    return embedder if isinstance(embedder, WordLlamaEmbedder) else WordLlamaEmbedder()
+    return WordLlamaEmbedder()
 
 
 def kind_of(url: str) -> str:

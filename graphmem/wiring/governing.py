@@ -10,16 +10,16 @@ from graphmem.budget.prices import load
 from graphmem.clock import Clock
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.ledger import Ledger
-from graphmem.ports.llm import LLM, Extractor
+from graphmem.ports.llm import LLM, AsksModel, Extractor
 from graphmem.ports.reranker import Reranker
 from graphmem.retrieve.rank.rerank import ModelReranker
 from graphmem.settings import Settings
-from graphmem.wiring.adapters import make
+from graphmem.wiring.adapters import PAID_PROVIDERS, make
 
 
 def governor_of(ledger: Ledger, clock: Clock, settings: Settings) -> Governor:
     """By the ceilings of the settings, on the book of the ledger."""
-    return Governor(ledger, clock, settings, load(settings.prices))
+    return Governor(ledger, clock, settings, load(settings.prices), paid=PAID_PROVIDERS)
 
 
 def govern_extractor(extractor: Extractor, rules: Extractor, governor: Governor) -> Extractor:
@@ -28,25 +28,19 @@ def govern_extractor(extractor: Extractor, rules: Extractor, governor: Governor)
     if extractor.name == rules.name:
         return extractor
     governor.check([extractor.name])
-    from graphmem.extract.llm.extractor import ModelExtractor
-
-    own = isinstance(extractor, ModelExtractor)
-    if isinstance(extractor, ModelExtractor):
+    if isinstance(extractor, AsksModel):
         extractor.through(partial(GovernedLLM, governor=governor))
-    return Governed(extractor, rules, governor, books=not own)
+    return Governed(extractor, rules, governor, books=not isinstance(extractor, AsksModel))
 
 
 def ambiguity_model_of(
     extractor: Extractor, governor: Governor, settings: Settings
 ) -> AmbiguityModel | None:
-    """Asks the model of the governed extractor about what stays ambiguous, if there is one and the
-    settings want it. An extractor that is registered by others has no model to be asked."""
-    from graphmem.extract.llm.extractor import ModelExtractor
-
-    inner = extractor.extractor if isinstance(extractor, Governed) else extractor
-    if not settings.ask_ambiguities or not isinstance(inner, ModelExtractor):
+    """Asks the model of the extractor about what stays ambiguous, if it has one to be asked and the
+    settings want it. ``extractor`` is the one that was given to :func:`govern_extractor`."""
+    if not settings.ask_ambiguities or not isinstance(extractor, AsksModel):
         return None
-    return AmbiguityModel(inner.llm, inner.asking, governor)
+    return AmbiguityModel(extractor.llm, extractor.asking, governor)
 
 
 def reranker_of(governor: Governor, settings: Settings) -> Reranker | None:

@@ -252,7 +252,7 @@ async def _governor(clock: ManualClock, **ceilings: Any) -> tuple[Governor, Sqli
     ledger = SqliteLedger(None)
     await ledger.open()
     given = Settings.load({}, llm_answer_tokens=100, **ceilings)
-    return Governor(ledger, clock, given, Prices()), ledger
+    return Governor(ledger, clock, given, Prices(), paid=("openai",)), ledger
 
 
 async def test_a_call_that_was_not_answered_costs_nothing() -> None:

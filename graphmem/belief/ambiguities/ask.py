@@ -26,11 +26,11 @@ from graphmem.budget.governor import Governor
 from graphmem.clock import stamp
 from graphmem.errors import BadModelOutput, ModelError, UsageError
 from graphmem.extract.llm.repair import aside, readings
-from graphmem.extract.llm.request import Asking, about, as_line, turn_shown, turns_of
+from graphmem.extract.llm.request import about, as_line, turn_shown, turns_of
 from graphmem.extract.llm.schema import schema, snake_keys
 from graphmem.model import Episode, Fact, Turn
 from graphmem.ports.extraction_options import ExtractionOptions
-from graphmem.ports.llm import LLM, CandidateFact, Completion, Extraction, Prompt
+from graphmem.ports.llm import LLM, CandidateFact, Completion, Extraction, Prompt, PromptFrame
 from graphmem.resolve.resolution import NameAmbiguity
 from graphmem.text import name_key
 
@@ -87,7 +87,7 @@ class AmbiguityModel:
     """Asks one model about the ambiguities of an episode, within the ceilings."""
 
     def __init__(
-        self, llm: LLM, asking: Callable[[ExtractionOptions], Asking], governor: Governor
+        self, llm: LLM, asking: Callable[[ExtractionOptions], PromptFrame], governor: Governor
     ) -> None:
         self._llm = llm
         self._asking = asking

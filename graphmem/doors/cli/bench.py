@@ -159,7 +159,7 @@ def _plan(data: Dataset, path: Path, given: dict[str, Any], settings: Settings) 
     if given["triples"] and given["extract"]:
         raise UsageError("--triples is the extraction: give it without --extract")
     extract: Extract = "given" if given["triples"] else given["extract"] or "rules"
-    if (extract == "model" or given["answer"]) and settings.model == "none":
+    if (extract == "model" or given["answer"]) and not settings.has_model:
         raise UsageError("no model is set: GRAPHMEM_LLM=openai:MODEL (see docs/settings.md)")
     kinds = tuple(kind.strip() for kind in given["kinds"].split(","))
     if not set(kinds) <= {"fact", "turn"}:

@@ -29,6 +29,7 @@ from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import (
     LLM,
+    AsksModel,
     Completion,
     Extraction,
     Keep,
@@ -86,7 +87,7 @@ class _Work:
         self.hints += [(found.name, found.kind) for found in answered.reading.entities]
 
 
-class ModelExtractor:
+class ModelExtractor(AsksModel):
     """An :class:`~graphmem.ports.llm.Extractor` that asks a model.
 
     ``prompt_version`` names the prompt in the ledger; by default it is derived from the prompts'

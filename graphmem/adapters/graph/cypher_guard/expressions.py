@@ -162,12 +162,13 @@ class Expressions(Cursor):
             if shape in _BOOLEAN:
                 self.refuse("a value before it")
             sign = self.tokens[self.at].value
+            factor = shape == "plain" and self.tokens[self.at - 1].kind in ("word", "number")
             self.at += 1
             if self.sees_joined("--", -1):
                 uncertain()
             if sign == "-" and self.sees_sign("[>"):
                 self.refuse("a value that no edge begins like")
-            signed = sign in "+-" or (sign == "*" and not lists and shape == "plain")
+            signed = sign in "+-" or (sign == "*" and factor and not lists)
             lists |= self.sees_sign("[")
             right = self._signed() if signed else self._postfixed()
             if right not in _OPERANDS[sign]:
