@@ -22,8 +22,9 @@ MATCH (n:Fact {id: $id}) RETURN n.scope, n.subject_id, n.object_id
 // not there.
 MATCH (n:Fact {id: $id})
 RETURN n.scope, n.project_id, n.user_id, n.agent_id, n.run_id, n.text, n.version, n.valid_at,
-  n.invalid_at, n.expires_at, n.archived_at, n.recorded_at, n.subject_id, n.type, n.object_id,
-  n.entity_ids, n.memory_type, n.importance, n.tags, n.stated_at, n.modality, n.planned_for
+  n.valid_precision, n.invalid_at, n.invalid_precision, n.expires_at, n.archived_at, n.recorded_at, n.subject_id, n.type, n.object_id,
+  n.entity_ids, n.memory_type, n.importance, n.tags, n.stated_at, n.modality, n.planned_for,
+  n.planned_precision
 
 // name: stated_by
 // The episodes that a fact comes from.

@@ -24,13 +24,14 @@ CREATE NODE TABLE IF NOT EXISTS Entity(
 // name: fact
 // One self-standing sentence. With a type it is also a relation from subject to object, if it is
 // stated: a fact of another `modality` (planned, hearsay, hypothetical, negated) is no RELATES.
-// `stated_at` is when it was first said; `planned_for` the date of a plan.
+// `stated_at` is when it was first said; `planned_for` the date of a plan. A date has its precision
+// beside it: year, month, day or instant.
 CREATE NODE TABLE IF NOT EXISTS Fact(
   id STRING PRIMARY KEY, scope STRING, project_id STRING, user_id STRING, agent_id STRING,
-  run_id STRING, text STRING, version INT64, valid_at STRING, invalid_at STRING,
-  expires_at STRING, archived_at STRING, recorded_at STRING, subject_id STRING, type STRING,
+  run_id STRING, text STRING, version INT64, valid_at STRING,
+  valid_precision STRING, invalid_at STRING, invalid_precision STRING, expires_at STRING, archived_at STRING, recorded_at STRING, subject_id STRING, type STRING,
   object_id STRING, entity_ids STRING[], memory_type STRING, importance DOUBLE, tags STRING[],
-  stated_at STRING, modality STRING, planned_for STRING)
+  stated_at STRING, modality STRING, planned_for STRING, planned_precision STRING)
 
 // name: mentions
 // The episode names the entity.
@@ -53,7 +54,8 @@ CREATE REL TABLE IF NOT EXISTS ABOUT(
 // The structured face of a fact: subject to object, `type` being a verb phrase (works_at).
 CREATE REL TABLE IF NOT EXISTS RELATES(
   FROM Entity TO Entity, scope STRING, type STRING, fact_id STRING, fact STRING,
-  valid_at STRING, invalid_at STRING, recorded_at STRING, stated_at STRING)
+  valid_at STRING, valid_precision STRING, invalid_at STRING, invalid_precision STRING,
+  recorded_at STRING, stated_at STRING)
 
 // name: supersedes
 // The fact took the place of an older one.

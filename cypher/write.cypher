@@ -43,21 +43,25 @@ SET n.name = $name, n.kind = $kind, n.aliases = $aliases, n.summary = $summary,
 CREATE (:Fact {
   id: $id, scope: $scope, project_id: $project_id, user_id: $user_id, agent_id: $agent_id,
   run_id: $run_id, text: $text, version: $version, valid_at: $valid_at,
-  invalid_at: $invalid_at, expires_at: $expires_at, archived_at: $archived_at,
+  valid_precision: $valid_precision, invalid_at: $invalid_at,
+  invalid_precision: $invalid_precision, expires_at: $expires_at, archived_at: $archived_at,
   recorded_at: $recorded_at, subject_id: $subject_id, type: $type, object_id: $object_id,
   entity_ids: $entity_ids, memory_type: $memory_type, importance: $importance, tags: $tags,
-  stated_at: $stated_at, modality: $modality, planned_for: $planned_for})
+  stated_at: $stated_at, modality: $modality, planned_for: $planned_for,
+  planned_precision: $planned_precision})
 
 // name: set_fact
 // A fact that is already there, as it is now.
 MATCH (n:Fact {id: $id})
 SET n.project_id = $project_id, n.user_id = $user_id, n.agent_id = $agent_id,
   n.run_id = $run_id, n.text = $text, n.version = $version, n.valid_at = $valid_at,
-  n.invalid_at = $invalid_at, n.expires_at = $expires_at, n.archived_at = $archived_at,
+  n.valid_precision = $valid_precision, n.invalid_at = $invalid_at,
+  n.invalid_precision = $invalid_precision, n.expires_at = $expires_at, n.archived_at = $archived_at,
   n.recorded_at = $recorded_at, n.subject_id = $subject_id, n.type = $type,
   n.object_id = $object_id, n.entity_ids = $entity_ids, n.memory_type = $memory_type,
   n.importance = $importance, n.tags = $tags, n.stated_at = $stated_at,
-  n.modality = $modality, n.planned_for = $planned_for
+  n.modality = $modality, n.planned_for = $planned_for,
+  n.planned_precision = $planned_precision
 
 // name: set_fact_property
 // One property of a fact that is already there; PROPERTY is its name.
@@ -90,7 +94,8 @@ MATCH (a:Entity {id: $source}), (b:Entity {id: $target})
 WHERE a.scope = b.scope AND a.scope = $scope
 CREATE (a)-[:RELATES {
   scope: a.scope, type: $type, fact_id: $fact_id, fact: $fact, valid_at: $valid_at,
-  invalid_at: $invalid_at, recorded_at: $recorded_at, stated_at: $stated_at}]->(b)
+  valid_precision: $valid_precision, invalid_at: $invalid_at,
+  invalid_precision: $invalid_precision, recorded_at: $recorded_at, stated_at: $stated_at}]->(b)
 
 // name: create_supersedes
 // A fact takes the place of another.

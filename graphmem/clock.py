@@ -12,12 +12,39 @@ import threading
 import time
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from graphmem.errors import UsageError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MONTH_OR_YEAR = re.compile(r"\d{4}(-\d\d)?", re.ASCII)
+
+Precision: TypeAlias = Literal["year", "month", "day", "instant"]
+"""How exact a date is; the moment stored beside it is the first of that time."""
+
+_COARSEST_FIRST: tuple[Precision, ...] = ("year", "month", "day", "instant")
+_ISO_FORMS: tuple[tuple[Precision, re.Pattern[str]], ...] = (
+    ("year", re.compile(r"\d{4}", re.ASCII)),
+    ("month", re.compile(r"\d{4}-\d\d", re.ASCII)),
+    ("day", re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d(-?\d)?", re.ASCII)),
+)
+_ISO_LENGTH: dict[Precision, int] = {"year": 4, "month": 7, "day": 10}
+
+
+class Date(NamedTuple):
+    """A moment with its precision: ``2024-05`` is the first instant of that month, as a month."""
+
+    at: datetime
+    precision: Precision
+
+    @property
+    def end(self) -> datetime:
+        """The end of the time that it stands for."""
+        return period_end(self.at, self.precision)
+
+    def iso(self) -> str:
+        """As :func:`parse_date` reads it again: ``2024``, ``2024-05``, ``2024-05-01``, or the
+        stored form of an instant."""
+        return stamp(self.at)[: _ISO_LENGTH.get(self.precision)]
 
 
 @lru_cache(maxsize=8192)  # a load stamps a few times an item, each in several stages
@@ -41,20 +68,24 @@ def unstamp_or_none(text: str | None) -> datetime | None:
     return None if text is None else unstamp(text)
 
 
-def parse_when(value: datetime | date | str, *, name: str = "time") -> datetime:
-    """A user's idea of a time, as UTC.
+def parse_date(value: datetime | date | str, *, name: str = "time") -> Date:
+    """A user's idea of a date: the moment in UTC, and how exact it was given.
 
-    Takes a ``datetime``, a ``date`` or ISO 8601 text, also a month or a year alone (``2024-05``,
-    ``2024``): of a span of time its first instant. What has no zone is taken as UTC. Anything else
-    is a :class:`UsageError` that names the argument.
+    Takes a ``datetime`` (an instant), a ``date`` (a day) or ISO 8601 text, also a month or a year
+    alone (``2024-05``, ``2024``): of a span of time its first instant. What has no zone is taken as
+    UTC. Anything else is a :class:`UsageError` that names the argument.
     """
+    precision: Precision = "instant"
     if isinstance(value, datetime):
         moment = value
     elif isinstance(value, date):
-        moment = datetime(value.year, value.month, value.day)
+        moment, precision = datetime(value.year, value.month, value.day), "day"
     elif isinstance(value, str):
+        text = value.strip()
+        precision = next((known for known, form in _ISO_FORMS if form.fullmatch(text)), "instant")
+        coarse = precision in {"year", "month"}
         try:
-            moment = datetime.fromisoformat(_day(value.strip()))
+            moment = datetime.fromisoformat(f"{text}-01-01"[:10] if coarse else text)
         except ValueError as error:
             raise UsageError(
                 f"{name}: {value!r} is not a date; write ISO 8601, as in 2026-11, 2026-11-21 or "
@@ -65,22 +96,50 @@ def parse_when(value: datetime | date | str, *, name: str = "time") -> datetime:
             f"{name}: expected a datetime, a date or ISO 8601 text, got {type(value).__name__}"
         )
     if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
+        return Date(moment.replace(tzinfo=UTC), precision)
     try:
-        return moment.astimezone(UTC)
+        return Date(moment.astimezone(UTC), precision)
     except OverflowError as error:
         raise UsageError(f"{name}: {value!r} is outside the years 1 to 9999 in UTC") from error
 
 
-def _day(text: str) -> str:
-    """The first day of a month or year that stands alone."""
-    return f"{text}-01-01"[:10] if _MONTH_OR_YEAR.fullmatch(text) else text
+def parse_date_or_none(value: datetime | date | str | None, *, name: str = "time") -> Date | None:
+    return None if value is None else parse_date(value, name=name)
+
+
+def parse_when(value: datetime | date | str, *, name: str = "time") -> datetime:
+    """The moment of :func:`parse_date`, where nothing depends on how exact it is."""
+    return parse_date(value, name=name).at
 
 
 def parse_when_or_none(
     value: datetime | date | str | None, *, name: str = "time"
 ) -> datetime | None:
     return None if value is None else parse_when(value, name=name)
+
+
+def period_end(moment: datetime, precision: Precision | None) -> datetime:
+    """The end of the time that a date stands for, half-open; an instant stands for itself."""
+    try:
+        if precision == "year":
+            return moment.replace(year=moment.year + 1)
+        if precision == "month":
+            month = moment.month % 12 + 1
+            return moment.replace(month=month, year=moment.year + (month == 1))
+        return moment + timedelta(days=1) if precision == "day" else moment
+    except (ValueError, OverflowError):  # the calendar ends with the year 9999
+        return moment
+
+
+def refines(fine: Date, coarse: Date) -> bool:
+    """Whether ``fine`` is a more exact form of the date ``coarse``."""
+    finer = _COARSEST_FIRST.index(fine.precision) > _COARSEST_FIRST.index(coarse.precision)
+    return finer and coarse.at <= fine.at < coarse.end
+
+
+def same_date(one: Date, other: Date) -> bool:
+    """Whether the two are one date, or one is a more exact form of the other."""
+    return one == other or refines(one, other) or refines(other, one)
 
 
 class Clock(Protocol):

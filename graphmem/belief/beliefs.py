@@ -13,7 +13,16 @@ from datetime import datetime
 from typing import Literal
 
 from graphmem.belief.intervals import LONG_AGO, Interval, statement_order
-from graphmem.model import Edit, Modality, Source, Statement
+from graphmem.model import (
+    Dated,
+    Edit,
+    Modality,
+    Precision,
+    Source,
+    Statement,
+    valid_from,
+    valid_until,
+)
 from graphmem.text import loose_key, text_key
 
 _RANK = {"stated": 0, "planned": 1, "hearsay": 2, "hypothetical": 3, "negated": 4}
@@ -23,7 +32,7 @@ Outcome = Literal["believed", "ends", "withdrawn", "withdraws", "corrected", "pe
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class Belief(Dated):
     """One computed fact: it held from ``since`` until ``invalid_at``.
 
     ``since`` is ``valid_at`` when that was stated, else when it was first said; None when all that
@@ -37,7 +46,9 @@ class Belief:
     stated_at: datetime
     since: datetime | None
     valid_at: datetime | None = None
+    valid_precision: Precision | None = None
     invalid_at: datetime | None = None
+    invalid_precision: Precision | None = None
     subject_id: str | None = None
     type: str | None = None
     object_id: str | None = None
@@ -48,6 +59,7 @@ class Belief:
     supersedes: int | None = None
     reason: str | None = None
     planned_for: datetime | None = None
+    planned_precision: Precision | None = None
 
     def holds_at(self, moment: datetime) -> bool:
         """Whether ``moment`` lies within it."""
@@ -114,8 +126,8 @@ def _belief(one: Interval, support: Sequence[Statement]) -> Belief:
         statement_ids=tuple(s.id for s in sources),
         stated_at=first.stated_at,
         since=one.since,
-        valid_at=one.since if one.dated or one.since != first.stated_at else None,
-        invalid_at=one.until,
+        **valid_from(one.since_date if one.dated or one.since != first.stated_at else None),
+        **valid_until(one.until_date),
         subject_id=first.subject_id,
         type=first.type,
         object_id=first.object_id,
@@ -127,7 +139,8 @@ def _belief(one: Interval, support: Sequence[Statement]) -> Belief:
         ),
         sources=tuple(dict.fromkeys(source for s in sources for source in s.sources)),
         reason=one.reason,
-        planned_for=one.planned_for,
+        planned_for=one.planned_for.at if one.planned_for else None,
+        planned_precision=one.planned_for.precision if one.planned_for else None,
     )
     return _worded(belief, edits)
 

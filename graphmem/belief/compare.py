@@ -151,6 +151,8 @@ def _changed(before: FactBelief, after: FactBelief) -> FactChange:
         why.append(f"{old.modality} before, now {new.modality}")
     if old.since != new.since:
         why.append("now dated" if new.valid_at and not old.valid_at else "begins at another time")
+    elif old.valid_precision != new.valid_precision:
+        why.append(f"dated to the {new.valid_precision}" if new.valid_at else "no longer dated")
     if old.invalid_at != new.invalid_at:
         why.append((new.reason or "ended") if new.invalid_at else "holds again")
     if old.text != new.text:

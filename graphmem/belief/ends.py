@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeAlias
 
-from graphmem.belief.intervals import StatedEnd, StatedInterval, statement_order
-from graphmem.belief.vague_dates import period_end, refines
-from graphmem.model import Statement
+from graphmem.belief.intervals import StatedEnd, StatedInterval, by_moment, statement_order
+from graphmem.clock import refines
+from graphmem.model import Date, Statement
 from graphmem.relation_types.shape import Shape, Target, object_key
 
 Ends: TypeAlias = Mapping[Target, Sequence[StatedEnd]]
@@ -27,12 +27,13 @@ def is_end(statement: Statement) -> bool:
 
 def end_of(statement: Statement) -> StatedEnd:
     """When an end, or a plain denial, says that something was over."""
-    at = statement.invalid_at if statement.kind == "end" else None
-    at = at or statement.valid_at
-    if at is None:
-        return StatedEnd(statement, statement.stated_at, dated=False)
+    date = statement.invalid_date if statement.kind == "end" else None
+    date = date or statement.valid_date
+    if date is None:
+        return StatedEnd(statement, Date(statement.stated_at, "instant"), dated=False)
     # "No longer" comes from some with the day of the statement as its date.
-    return StatedEnd(statement, at, dated=abs(statement.stated_at - at) >= timedelta(days=1))
+    dated = abs(statement.stated_at - date.at) >= timedelta(days=1)
+    return StatedEnd(statement, date, dated)
 
 
 def ends_by_target(
@@ -66,8 +67,10 @@ def _after_start(end: StatedEnd, own: Sequence[StatedInterval]) -> StatedEnd:
     ends_other = any(one.anchor < end.at for one in own)
     if ends_other or not any(one.dated and one.start == end.at for one in own):
         return end
-    later = [at for at in (period_end(end.at), end.statement.stated_at) if at > end.at]
-    return replace(end, at=min(later)) if later else end
+    period_end = Date(end.date.end, end.date.precision)
+    dates = (period_end, Date(end.statement.stated_at, "instant"))
+    later = [date for date in dates if date.at > end.at]
+    return replace(end, date=min(later, key=by_moment)) if later else end
 
 
 def chosen_end(ends: Sequence[StatedEnd]) -> StatedEnd:
@@ -81,7 +84,7 @@ def chosen_end(ends: Sequence[StatedEnd]) -> StatedEnd:
         return min(ends, key=lambda e: (e.at, statement_order(e.statement)))
     chosen = max(best, key=_order)
     for end in sorted(ends, key=_order):
-        if not chosen.by_edit and refines(end.at, chosen.at):
+        if not chosen.by_edit and refines(end.date, chosen.date):
             chosen = end
     return chosen
 

@@ -45,7 +45,7 @@ from graphmem.belief.intervals import Interval, stated_before, stated_interval, 
 from graphmem.belief.modality import fold_modal
 from graphmem.belief.rivals import separate
 from graphmem.belief.undated_past import place_undated
-from graphmem.model import Edit, Statement
+from graphmem.model import Edit, Statement, valid_from, valid_until
 from graphmem.relation_types.shape import Shape
 
 MANY = Shape()
@@ -100,8 +100,8 @@ def _edits_by_statement(edits: Iterable[Edit]) -> dict[str, Edit]:
                 edit.at,
                 text=edit.text if edit.text is not None else old.text,
                 unnamed=edit.unnamed if edit.text is not None else old.unnamed,
-                valid_at=edit.valid_at or old.valid_at,
-                invalid_at=edit.invalid_at or old.invalid_at,
+                **valid_from(edit.valid_date or old.valid_date),
+                **valid_until(edit.invalid_date or old.invalid_date),
                 importance=edit.importance if edit.importance is not None else old.importance,
                 drop=edit.drop or old.drop,
             )

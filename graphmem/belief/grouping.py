@@ -16,7 +16,7 @@ from graphmem.belief.intervals import (
     own_end,
     statement_order,
 )
-from graphmem.belief.vague_dates import refines, same_date
+from graphmem.clock import Date, refines, same_date
 from graphmem.relation_types.shape import Shape, Target
 
 
@@ -72,19 +72,19 @@ class _Draft:
 
     target: Target
     stated: list[StatedInterval] = field(default_factory=list)
-    ends: set[datetime] = field(default_factory=set)
+    ends: set[Date] = field(default_factory=set)
     """Of its own, after its beginning."""
     first_end: datetime | None = None
-    dates: set[datetime] = field(default_factory=set)
+    dates: set[Date] = field(default_factory=set)
 
     def add(self, one: StatedInterval) -> None:
         """One more, the last of them."""
         self.stated.append(one)
-        if one.end is not None and self._ended_by(one.end):
-            self.ends.add(one.end)
-            self.first_end = min(one.end, self.first_end or one.end)
+        if one.end_date is not None and self._ended_by(one.end_date.at):
+            self.ends.add(one.end_date)
+            self.first_end = min(one.end_date.at, self.first_end or one.end_date.at)
         if one.dated:
-            self.dates.add(one.anchor)
+            self.dates.add(one.anchor_date)
 
     def _ended_by(self, moment: datetime) -> bool:
         first = self.stated[0]
@@ -96,18 +96,19 @@ class _Draft:
 
     def goes_on(self, one: StatedInterval, ends: Sequence[StatedEnd], shape: Shape) -> bool:
         """Whether what comes after all of this speaks of the same stretch."""
-        if shape.event and one.dated and not self._has_date(one.anchor):
+        if shape.event and one.dated and not self._has_date(one.anchor_date):
             return False
-        known = (end.at for end in ends if self._ended_by(end.at))
+        known = (end.date for end in ends if self._ended_by(end.at))
         if one.start is None:
             return self.stated[0].start is None or not any(
-                at < one.anchor and not refines(one.anchor, at) for at in chain(self.ends, known)
+                date.at < one.anchor and not refines(one.anchor_date, date)
+                for date in chain(self.ends, known)
             )
         ended = self.first_end is not None and self.first_end <= one.start
-        return not ended and not any(at <= one.start for at in known)
+        return not ended and not any(date.at <= one.start for date in known)
 
-    def _has_date(self, moment: datetime) -> bool:
-        return moment in self.dates or any(same_date(moment, date) for date in self.dates)
+    def _has_date(self, date: Date) -> bool:
+        return date in self.dates or any(same_date(date, other) for other in self.dates)
 
 
 def _drafts(stated: Sequence[StatedInterval], ends: Ends, shape: Shape) -> list[_Draft]:
@@ -130,7 +131,7 @@ def _interval(number: int, draft: _Draft, ends: Sequence[StatedEnd]) -> Interval
     starts = [s for s in draft.stated if s.start is not None]
     since, dated = None, True
     if edits:
-        since = max(edits, key=lambda e: (e.at, e.id)).valid_at
+        since = max(edits, key=lambda e: (e.at, e.id)).valid_date
     elif starts:
         since, dated = _earliest(starts)
     known = [*ends, *(end for s in draft.stated if (end := own_end(s)))]
@@ -141,23 +142,23 @@ def _interval(number: int, draft: _Draft, ends: Sequence[StatedEnd]) -> Interval
         tuple(draft.stated),
         tuple(ends),
         since,
-        end.at if end else None,
+        end.date if end else None,
         dated,
         ("set by hand" if end.by_edit else "said to have ended") if end else None,
     )
 
 
-def _earliest(stated: Sequence[StatedInterval]) -> tuple[datetime, bool]:
+def _earliest(stated: Sequence[StatedInterval]) -> tuple[Date, bool]:
     """The first start, and whether it is a stated date. A vague date gives way to a finer one
     within it, unless something undated was said to hold before that."""
     first = min(stated, key=lambda s: (s.anchor, not s.dated))
     if not first.dated:
-        return first.anchor, False
+        return first.anchor_date, False
     known = min((s.anchor for s in stated if not s.dated), default=None)
-    start = first.anchor
-    for at in sorted(
-        {s.anchor for s in stated if s.dated and (known is None or s.anchor <= known)}
+    start = first.anchor_date
+    for date in sorted(
+        {s.anchor_date for s in stated if s.dated and (known is None or s.anchor <= known)}
     ):
-        if refines(at, start):
-            start = at
+        if refines(date, start):
+            start = date
     return start, True

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from graphmem.model import Edit, Statement
+from graphmem.model import Date, Edit, Statement
 from graphmem.relation_types.shape import Shape, Target
 from graphmem.text import text_key
 
@@ -24,13 +24,25 @@ class StatedInterval:
 
     statement: Statement
     target: Target
-    start: datetime | None
-    end: datetime | None
-    anchor: datetime
+    start_date: Date | None
+    end_date: Date | None
+    anchor_date: Date
     dated: bool
     edit: Edit | None = None
     undated_past: bool = False
     """It only says that it was over by then ("I used to live in Lyon")."""
+
+    @property
+    def start(self) -> datetime | None:
+        return None if self.start_date is None else self.start_date.at
+
+    @property
+    def end(self) -> datetime | None:
+        return None if self.end_date is None else self.end_date.at
+
+    @property
+    def anchor(self) -> datetime:
+        return self.anchor_date.at
 
     @property
     def key(self) -> tuple[datetime, bool]:
@@ -40,12 +52,16 @@ class StatedInterval:
 
 @dataclass(frozen=True, slots=True)
 class StatedEnd:
-    """A statement, or a person's edit, that says that something ended ``at`` that time."""
+    """A statement, or a person's edit, that says that something ended at that ``date``."""
 
     statement: Statement
-    at: datetime
+    date: Date
     dated: bool
     by_edit: bool = False
+
+    @property
+    def at(self) -> datetime:
+        return self.date.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +76,12 @@ class Interval:
     target: Target
     stated: tuple[StatedInterval, ...]
     ends: tuple[StatedEnd, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
+    since_date: Date | None = None
+    until_date: Date | None = None
     dated: bool = False
     reason: str | None = None
     followed_by: int | None = None
-    planned_for: datetime | None = None
+    planned_for: Date | None = None
 
     @property
     def modality(self) -> str:
@@ -73,15 +89,29 @@ class Interval:
         return self.stated[0].statement.modality
 
     @property
-    def begins(self) -> datetime:
-        """``since``, or before everything when that is not known."""
-        return LONG_AGO if self.since is None else self.since
+    def since(self) -> datetime | None:
+        return None if self.since_date is None else self.since_date.at
 
     @property
-    def edited_end(self) -> datetime | None:
+    def until(self) -> datetime | None:
+        return None if self.until_date is None else self.until_date.at
+
+    @property
+    def begin_date(self) -> Date:
+        """``since_date``, or before everything when that is not known."""
+        return self.since_date or Date(LONG_AGO, "instant")
+
+    @property
+    def begins(self) -> datetime:
+        """Its moment."""
+        return self.begin_date.at
+
+    @property
+    def edited_end(self) -> Date | None:
         """The end that a person set: nothing else moves it."""
         ends = (own_end(one) for one in self.stated)
-        return max((end.at for end in ends if end is not None and end.by_edit), default=None)
+        edited = (end.date for end in ends if end is not None and end.by_edit)
+        return max(edited, key=by_moment, default=None)
 
     @property
     def empty(self) -> bool:
@@ -95,22 +125,22 @@ class Interval:
 
 def own_end(stated: StatedInterval) -> StatedEnd | None:
     """The end that the statement of an interval says itself."""
-    if stated.end is None:
+    if stated.end_date is None:
         return None
     by_edit = stated.edit is not None and stated.edit.invalid_at is not None
-    return StatedEnd(stated.statement, stated.end, dated=True, by_edit=by_edit)
+    return StatedEnd(stated.statement, stated.end_date, dated=True, by_edit=by_edit)
 
 
 def stated_interval(statement: Statement, shape: Shape, edit: Edit | None) -> StatedInterval:
     """From when to when a statement says that it holds, and a person's edit over it."""
     start, end = _span(statement)
     dated = statement.valid_at is not None and start is not None
-    if edit is not None and edit.valid_at is not None:
-        start, dated = edit.valid_at, True
-    if edit is not None and edit.invalid_at is not None:
-        end = edit.invalid_at
-        start = None if start is not None and start >= end else start
-    elif start is not None and end is not None and end <= start:
+    if edit is not None and edit.valid_date is not None:
+        start, dated = edit.valid_date, True
+    if edit is not None and edit.invalid_date is not None:
+        end = edit.invalid_date
+        start = None if start is not None and start.at >= end.at else start
+    elif start is not None and end is not None and end.at <= start.at:
         end = None
     anchor = start if start is not None else end
     if anchor is None:
@@ -118,15 +148,20 @@ def stated_interval(statement: Statement, shape: Shape, edit: Edit | None) -> St
     return StatedInterval(statement, shape.target(statement), start, end, anchor, dated, edit)
 
 
-def _span(statement: Statement) -> tuple[datetime | None, datetime | None]:
+def _span(statement: Statement) -> tuple[Date | None, Date | None]:
     """Without a date it holds from when it was stated, unless it says that it was over by then:
     then nobody knows from when."""
-    start, end = statement.valid_at, statement.invalid_at
-    if start is not None and end is not None and end <= start:
-        start, end = (start, None) if start == end else (None, end)
-    if start is None and (end is None or end > statement.stated_at):
-        start = statement.stated_at
+    start, end = statement.valid_date, statement.invalid_date
+    if start is not None and end is not None and end.at <= start.at:
+        start, end = (start, None) if start.at == end.at else (None, end)
+    if start is None and (end is None or end.at > statement.stated_at):
+        start = Date(statement.stated_at, "instant")
     return start, end
+
+
+def by_moment(date: Date) -> datetime:
+    """What dates are ordered by."""
+    return date.at
 
 
 # -- before, after, and at once --------------------------------------------------------------------

@@ -13,8 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from graphmem.belief.ends import end_of
-from graphmem.belief.vague_dates import period_end
-from graphmem.model import Statement
+from graphmem.model import Date, Statement
 from graphmem.ports.ledger import Ledger, StatementPattern, StatementQuery
 from graphmem.ports.ledger_relation_types import TypedSubject, TypeUse
 from graphmem.relation_types.shape import Shape, Target
@@ -90,19 +89,19 @@ def _plain(statements: Iterable[Statement]) -> list[Statement]:
 class _DatedInterval(NamedTuple):
     """A stretch whose beginning was told; the end is None when no date was told for it."""
 
-    start: datetime
+    start: Date
     object_id: str
     end: datetime | None
 
 
 def _overlapping(statements: Sequence[Statement]) -> bool:
     """Whether by told dates, as vague as they may be, two objects surely held at once."""
-    dated = sorted(set(_dated_intervals(statements)), key=lambda one: (one.start, one.object_id))
+    dated = sorted(set(_dated_intervals(statements)), key=lambda one: (one.start.at, one.object_id))
     for n, one in enumerate(dated):
         if one.end is None:
             continue
         for other in dated[n + 1 :]:
-            if other.start >= one.end:
+            if other.start.at >= one.end:
                 break
             if other.object_id != one.object_id and _surely(one, one.end, other):
                 return True
@@ -111,21 +110,21 @@ def _overlapping(statements: Sequence[Statement]) -> bool:
 
 def _surely(one: _DatedInterval, end: datetime, other: _DatedInterval) -> bool:
     """Whether ``other``, which begins no earlier, held while ``one`` did."""
-    begun, then = period_end(one.start), period_end(other.start)
+    begun, then = one.start.end, other.start.end
     if other.end is None:  # it may have been over as soon as it began
-        return begun <= other.start and then <= end
+        return begun <= other.start.at and then <= end
     return max(begun, then) <= min(end, other.end)
 
 
 def _dated_intervals(statements: Sequence[Statement]) -> Iterator[_DatedInterval]:
     ends = [(s, end_of(s)) for s in statements if s.kind == "end" and s.modality == "stated"]
     for s in _plain(statements):
-        if s.valid_at is None:
+        if s.valid_date is None:
             continue
         own = [s.invalid_at] if s.invalid_at is not None else []
         own += [m.at for e, m in ends if m.dated and e.object_id in {None, s.object_id}]
-        later = [at for at in own if at > s.valid_at]
-        yield _DatedInterval(s.valid_at, s.object_id or "", min(later, default=None))
+        later = [at for at in own if at > s.valid_date.at]
+        yield _DatedInterval(s.valid_date, s.object_id or "", min(later, default=None))
 
 
 # -- over all that is stored -----------------------------------------------------------------------

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from graphmem.belief.beliefs import Account
 from graphmem.belief.ends import end_of
-from graphmem.belief.intervals import Interval, StatedInterval, stated_before, statement_order
-from graphmem.belief.vague_dates import period_end, refines, same_date
-from graphmem.model import Edit, Statement
+from graphmem.belief.intervals import (
+    Interval,
+    StatedInterval,
+    by_moment,
+    stated_before,
+    statement_order,
+)
+from graphmem.clock import refines, same_date
+from graphmem.model import Date, Edit, Statement
 from graphmem.relation_types.shape import Shape, Target
 
 _PLANNED, _DENIED = "planned", "negated"
@@ -31,7 +36,7 @@ class Modal:
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    at: datetime
+    date: Date
     reason: str
     by: int | None = None
     """Number of the interval that takes its place."""
@@ -60,7 +65,7 @@ def fold_modal(
             accounts[statement.id] = _CONFIRMED
         elif confirming is not None:
             accounts[statement.id] = _KNOWN
-        elif stop is not None and stop.at <= one.begins:
+        elif stop is not None and stop.date.at <= one.begins:
             accounts[statement.id] = Account("corrected", stop.reason)
         else:
             accounts[statement.id] = Account("believed", stop.reason) if stop else _STANDS
@@ -82,18 +87,18 @@ def _interval(
 ) -> Interval:
     """A plan stands from when it was made, the rest from when it is said to hold."""
     target, planned = shape.target(statement), statement.modality == _PLANNED
-    since = statement.stated_at if planned else statement.known_from
+    since = Date(statement.stated_at, "instant") if planned else statement.known_date
     stated = StatedInterval(
         statement, target, since, None, since, dated=False, edit=edits.get(statement.id)
     )
-    planned_for = statement.valid_at if planned else None
-    return Interval(number, target, (stated,), since=since, planned_for=planned_for)
+    planned_for = statement.valid_date if planned else None
+    return Interval(number, target, (stated,), since_date=since, planned_for=planned_for)
 
 
 def _stopped(one: Interval, stop: _Stop | None) -> Interval:
     if stop is None:
         return one
-    return replace(one, until=stop.at, reason=stop.reason, followed_by=stop.by)
+    return replace(one, until_date=stop.date, reason=stop.reason, followed_by=stop.by)
 
 
 def _confirming(one: Interval, plain: Sequence[Interval]) -> Interval | None:
@@ -111,28 +116,31 @@ def _first_stop(
     since, (stated,) = one.begins, one.stated
     statement = stated.statement
     stops = [
-        _Stop(other.begins, "a plain statement took its place", other.number)
+        _Stop(other.begin_date, "a plain statement took its place", other.number)
         for other in plain
         if other.target == one.target and other.begins >= since
     ]
     if one.modality != _DENIED:
         stops += _denials(one, endings, shape)
     if one.modality == _PLANNED:
-        passed = period_end(statement.valid_at) if statement.valid_at else None
-        if passed is not None and passed > since:
+        planned_for = statement.valid_date
+        if planned_for is not None and planned_for.end > since:
+            passed = Date(planned_for.end, planned_for.precision)
             stops.append(_Stop(passed, "its date has passed"))
-    elif statement.invalid_at is not None and statement.invalid_at > since:
-        stops.append(_Stop(statement.invalid_at, "said to have ended"))
+    elif statement.invalid_date is not None and statement.invalid_date.at > since:
+        stops.append(_Stop(statement.invalid_date, "said to have ended"))
     if one.modality in {"hearsay", "hypothetical"}:
         stops += _rivals(one, plain, shape)
-    return min(stops, key=lambda s: s.at, default=None)
+    return min(stops, key=lambda s: s.date.at, default=None)
 
 
 def _denials(one: Interval, endings: Sequence[Statement], shape: Shape) -> list[_Stop]:
     (stated,) = one.stated
     return [
         _Stop(
-            ending.stated_at if one.modality == _PLANNED else max(end_of(ending).at, one.begins),
+            Date(ending.stated_at, "instant")
+            if one.modality == _PLANNED
+            else max(end_of(ending).date, one.begin_date, key=by_moment),
             "said not to be so" if ending.kind == "assert" else "called off",
         )
         for ending in endings
@@ -148,12 +156,12 @@ def _rivals(one: Interval, plain: Sequence[Interval], shape: Shape) -> list[_Sto
         if not shape.rivals(other.target, one.target):
             continue
         if other.begins > since:
-            stops.append(_Stop(other.begins, "something else held from then on", other.number))
+            stops.append(_Stop(other.begin_date, "something else held from then on", other.number))
             continue
         later = (s.statement.stated_at for s in other.stated)
         known = [at for at in later if at > stated_at and other.covers(at)]
         if known:
-            at = max(min(known), since)
+            at = max(Date(min(known), "instant"), one.begin_date, key=by_moment)
             stops.append(_Stop(at, "contradicted by a plain statement", other.number))
     return stops
 
@@ -178,8 +186,8 @@ def _joined(last: Sequence[Interval], one: Interval) -> list[Interval]:
         replace(
             before,
             stated=(*before.stated, *one.stated),
-            since=min(before.begins, one.begins),
-            until=stopping.until,
+            since_date=min(before.begin_date, one.begin_date, key=by_moment),
+            until_date=stopping.until_date,
             reason=stopping.reason,
             followed_by=stopping.followed_by,
             planned_for=_finer(before.planned_for, one.planned_for),
@@ -187,11 +195,11 @@ def _joined(last: Sequence[Interval], one: Interval) -> list[Interval]:
     ]
 
 
-def _agree(one: datetime | None, other: datetime | None) -> bool:
+def _agree(one: Date | None, other: Date | None) -> bool:
     return one is None or other is None or same_date(one, other)
 
 
-def _finer(one: datetime | None, other: datetime | None) -> datetime | None:
+def _finer(one: Date | None, other: Date | None) -> Date | None:
     if one is None or other is None:
         return one or other
     return one if refines(one, other) else other
@@ -218,4 +226,4 @@ def _replaced(old: Interval, plans: Sequence[Interval], shape: Shape) -> Interva
     first = min(instead, key=lambda new: new.begins, default=None)
     if first is None or (old.until is not None and old.until <= first.begins):
         return old
-    return _stopped(old, _Stop(first.begins, "the plan was changed", first.number))
+    return _stopped(old, _Stop(first.begin_date, "the plan was changed", first.number))

@@ -12,7 +12,7 @@ from graphmem.belief.beliefs import Belief
 from graphmem.belief.compare import FactBelief, FactChange
 from graphmem.belief.snapshot import Snapshot
 from graphmem.clock import Clock
-from graphmem.model import Action, Decision, Edit, Fact, Statement
+from graphmem.model import Action, Decision, Edit, Fact, Statement, valid_from, valid_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,9 @@ def belief_of_fact(fact: Fact) -> FactBelief:
         stated_at=fact.stated_at or fact.recorded_at,
         since=fact.begins_at,
         valid_at=fact.valid_at,
+        valid_precision=fact.valid_precision,
         invalid_at=fact.invalid_at,
+        invalid_precision=fact.invalid_precision,
         subject_id=fact.subject_id,
         type=fact.type,
         object_id=fact.object_id,
@@ -42,6 +44,7 @@ def belief_of_fact(fact: Fact) -> FactBelief:
         importance=fact.importance,
         sources=fact.sources,
         planned_for=fact.planned_for,
+        planned_precision=fact.planned_precision,
     )
     return FactBelief(fact.id, belief, fact.supersedes_id)
 
@@ -123,7 +126,9 @@ def _fact(what: FactBelief, snapshot: Snapshot, edits: Sequence[Edit], clock: Cl
         recorded_at=clock.now(),
         stated_at=belief.stated_at,
         valid_at=belief.valid_at,
+        valid_precision=belief.valid_precision,
         invalid_at=belief.invalid_at,
+        invalid_precision=belief.invalid_precision,
         expires_at=None if None in ends else max(end for end in ends if end is not None),
         subject_id=belief.subject_id,
         type=belief.type,
@@ -137,6 +142,7 @@ def _fact(what: FactBelief, snapshot: Snapshot, edits: Sequence[Edit], clock: Cl
         tags=first.tags,
         modality=belief.modality,
         planned_for=belief.planned_for,
+        planned_precision=belief.planned_precision,
         statement_ids=belief.statement_ids,
     )
     fact = _edited(fact, edits)
@@ -169,7 +175,7 @@ def _edited(fact: Fact, edits: Sequence[Edit]) -> Fact:
             # Nothing makes room for these, so their dates are set as they are.
             fact = replace(
                 fact,
-                valid_at=edit.valid_at or fact.valid_at,
-                invalid_at=edit.invalid_at or fact.invalid_at,
+                **valid_from(edit.valid_date or fact.valid_date),
+                **valid_until(edit.invalid_date or fact.invalid_date),
             )
     return fact

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from graphmem.belief.intervals import Interval, stated_at_once, statement_order
-from graphmem.belief.vague_dates import period_end
+from graphmem.belief.intervals import Interval, by_moment, stated_at_once, statement_order
+from graphmem.clock import Date
 from graphmem.relation_types.shape import Shape, Target
 
 _REPLACED = "something else held from then on"
@@ -59,7 +59,7 @@ def _started(one: Interval, earlier: Sequence[Interval], shape: Shape) -> Interv
         if other.until is None or not _apart(one, other, shape):
             continue
         if one.since is None or (other.edited_end and one.since < other.until):
-            one = replace(one, since=other.until, dated=True)
+            one = replace(one, since_date=other.until_date, dated=True)
     return one
 
 
@@ -74,33 +74,38 @@ def _ended(
     nearest, *others = rivals
     if nearest.since is None:
         since = one.edited_end or _replaced_at(one, nearest)
-        nearest = replace(nearest, since=since, dated=True)
-    edge = min(other.since for other in (nearest, *others) if other.since is not None)
+        nearest = replace(nearest, since_date=since, dated=True)
+    begun = [other.since_date for other in (nearest, *others) if other.since_date is not None]
+    edge = min(begun, key=by_moment)
     changed = {nearest.number: nearest}
     added: list[Interval] = []
-    if one.edited_end is None and (one.until is None or edge < one.until):
+    if one.edited_end is None and (one.until is None or edge.at < one.until):
         resumed = _resumed(one, nearest, others, next_number)
         if resumed is not None and resumed.number == next_number:
             added = [resumed]
         elif resumed is not None:
             changed[resumed.number] = resumed
-        one = replace(one, until=edge, followed_by=nearest.number, reason=_REPLACED)
+        one = replace(one, until_date=edge, followed_by=nearest.number, reason=_REPLACED)
     place = 1 + [other.number for other in later].index(nearest.number)
     updated = [changed.get(other.number, other) for other in later]
     return one, [*updated[:place], *added, *updated[place:]]
 
 
-def _replaced_at(one: Interval, later: Interval) -> datetime:
+def _replaced_at(one: Interval, later: Interval) -> Date:
     """When ``later``, of which only the end is known, took the place of ``one``: not before ``one``
     was last said to hold, else after its vague start, else halfway."""
-    end = later.until or later.stated[0].anchor
+    end = later.until_date or later.stated[0].anchor_date
     begins = one.begins
-    if one.since is None:
-        return min(one.until or end, end)
-    if one.until is not None and begins < one.until < end:
-        return one.until
-    known = (_last_stated(one), period_end(begins), begins + (end - begins) / 2)
-    return max((at for at in known if begins < at < end), default=end)
+    if one.since_date is None:
+        return min(one.until_date or end, end, key=by_moment)
+    if one.until_date is not None and begins < one.until_date.at < end.at:
+        return one.until_date
+    known = (
+        Date(_last_stated(one), "instant"),
+        Date(one.since_date.end, one.since_date.precision),
+        Date(begins + (end.at - begins) / 2, "instant"),
+    )
+    return max((date for date in known if begins < date.at < end.at), key=by_moment, default=end)
 
 
 def _last_stated(one: Interval) -> datetime:
@@ -115,7 +120,7 @@ def _resumed(
     """What goes on of ``one`` after ``nearest`` ended, when it was said to hold after that end, and
     either knowing of it or beside an interruption that was stated with its end: an interval of that
     number, or a later one of the same that begins sooner."""
-    end = nearest.until
+    end_date, end = nearest.until_date, nearest.until
     if end is None or one.target == nearest.target or one.since is None:
         return None
     if one.until is not None and one.until <= end:
@@ -141,5 +146,5 @@ def _resumed(
     if others and others[0].begins <= end:
         return None
     if others and others[0].target == one.target:
-        return replace(others[0], since=end, dated=True)
-    return Interval(number, one.target, still, one.ends, end, one.until, True, one.reason)
+        return replace(others[0], since_date=end_date, dated=True)
+    return Interval(number, one.target, still, one.ends, end_date, one.until_date, True, one.reason)

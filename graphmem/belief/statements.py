@@ -8,9 +8,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from graphmem.belief.vague_dates import period_end
 from graphmem.clock import Clock
-from graphmem.model import Entity, Episode, Source, Statement, StatementKind
+from graphmem.model import (
+    Date,
+    Entity,
+    Episode,
+    Source,
+    Statement,
+    StatementKind,
+    valid_from,
+    valid_until,
+)
 from graphmem.ports.llm import CandidateFact
 from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.resolve.resolution import Resolution
@@ -95,8 +103,8 @@ class _Candidate:
             object_id=self._object.id if self._object and related else None,
             value=given.value if related and self._object is None else None,
             entity_ids=self._about,
-            valid_at=given.valid_at,
-            invalid_at=self._end(stated_at),
+            **valid_from(given.valid_date),
+            **valid_until(self._end(stated_at)),
             kind=self._kind(),
             modality=given.modality,
             importance=importance_of(given.importance, episode),
@@ -121,8 +129,8 @@ class _Candidate:
                 id=clock.new_id(),
                 type=type,
                 kind="end",
-                valid_at=None,
-                invalid_at=made.valid_at,
+                **valid_from(None),
+                **valid_until(made.valid_date),
             )
             yield over
             if type == "works_at" and over.object_id is not None:
@@ -141,15 +149,17 @@ class _Candidate:
         # What is only heard or supposed to be wrong takes nothing back.
         return "end" if ended or given.modality not in _PLAIN else "withdraw"
 
-    def _end(self, stated_at: datetime) -> datetime | None:
+    def _end(self, stated_at: datetime) -> Date | None:
         """The end that was told; a word that is itself in the past (``worked_at``) tells one: after
         its date, as vague as that is, at the latest when it was said."""
         given = self._given
+        said = Date(stated_at, "instant")
         if given.invalid_at is not None or given.retracts or not self._past:
-            return given.invalid_at
-        if given.valid_at is None:
-            return stated_at
-        return min(period_end(given.valid_at), stated_at)
+            return given.invalid_date
+        if given.valid_date is None:
+            return said
+        over = Date(given.valid_date.end, given.valid_date.precision)
+        return min(over, said, key=lambda date: date.at)
 
 
 def _ids(entities: Iterable[Entity | None]) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from graphmem.belief.ends import Ends
-from graphmem.belief.intervals import StatedInterval, exclude, stated_before
+from graphmem.belief.intervals import StatedInterval, by_moment, exclude, stated_before
+from graphmem.model import Date
 from graphmem.relation_types.shape import Shape
 
 
@@ -28,14 +29,14 @@ def _before_its_end(
     if one.start is None or one.dated or one.end is not None:
         return one
     known = (
-        end.at
+        end.date
         for end in ends.get(one.target, ())
         if end.at <= one.start and stated_before(one.statement, end.statement, same_turn=True)
     )
-    at = max(known, default=None)
-    if at is None or any(_restarts(other, one, at) for other in stated):
+    at = max(known, key=by_moment, default=None)
+    if at is None or any(_restarts(other, one, at.at) for other in stated):
         return one
-    return replace(one, start=None, anchor=at)
+    return replace(one, start_date=None, anchor_date=at)
 
 
 def _restarts(other: StatedInterval, one: StatedInterval, end: datetime) -> bool:
@@ -52,13 +53,13 @@ def _before_its_rival(
     over = statement.valid_at is None and one.start is None and one.end == statement.stated_at
     if not (shape.functional and over and one.edit is None):
         return one
-    end = _replaced_at(one, stated, ends, shape) or statement.stated_at
-    return replace(one, end=end, anchor=end, undated_past=True)
+    end = _replaced_at(one, stated, ends, shape) or Date(statement.stated_at, "instant")
+    return replace(one, end_date=end, anchor_date=end, undated_past=True)
 
 
 def _replaced_at(
     past: StatedInterval, stated: Sequence[StatedInterval], ends: Ends, shape: Shape
-) -> datetime | None:
+) -> Date | None:
     """Before which beginning an undated past was over, if one is known. A rival that still holds
     did not begin within it; one that followed the same thing had taken its place."""
     stated_at = past.statement.stated_at
@@ -66,11 +67,12 @@ def _replaced_at(
     rivals = [one for one in before if exclude(one, past, shape)]
     known = max((one.anchor for one in before if one.target == past.target), default=None)
     if known is not None:
-        over = [end.at for end in ends.get(past.target, ()) if known < end.at < stated_at]
-        return min([*over, *(one.anchor for one in rivals if one.anchor > known)], default=None)
+        over = [end.date for end in ends.get(past.target, ()) if known < end.at < stated_at]
+        over += [one.anchor_date for one in rivals if one.anchor > known]
+        return min(over, key=by_moment, default=None)
     if not any(_open_at(one, stated_at, ends) for one in rivals):
         return None
-    return min(one.anchor for one in rivals)
+    return min((one.anchor_date for one in rivals), key=by_moment)
 
 
 def _open_at(one: StatedInterval, moment: datetime, ends: Ends) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
 
-from graphmem.clock import parse_when_or_none
+from graphmem.clock import parse_date_or_none, parse_when_or_none
 from graphmem.engine.checks import checked_text
 from graphmem.engine.core import Core
 from graphmem.errors import NotFound, UsageError
@@ -27,6 +27,8 @@ from graphmem.model import (
     Removal,
     Scope,
     Statement,
+    valid_from,
+    valid_until,
 )
 from graphmem.ports.arguments import ScopeArgs, When
 from graphmem.ports.ledger import Commit, EntityQuery, Erasure, StatementQuery, Undone
@@ -64,8 +66,8 @@ class Amending(Core):
             "metadata": None if metadata is None else journal.check_metadata(metadata),
             "tags": None if tags is None else journal.check_tags(tags),
             "importance": None if importance is None else journal.check_importance(importance),
-            "valid_at": parse_when_or_none(valid_at, name="valid_at"),
-            "invalid_at": parse_when_or_none(invalid_at, name="invalid_at"),
+            **valid_from(parse_date_or_none(valid_at, name="valid_at")),
+            **valid_until(parse_date_or_none(invalid_at, name="invalid_at")),
             "expires_at": parse_when_or_none(expires_at, name="expires_at"),
         }
         changes = {name: value for name, value in given.items() if value is not None}

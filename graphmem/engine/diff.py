@@ -64,7 +64,13 @@ async def _known(state: State, where: Scope, facts: Sequence[Fact]) -> dict[str,
 
 def _came(fact: Fact, *, known: bool) -> Difference:
     if known:
-        return Difference("began", fact.begins_at, fact, "it holds from then on")
+        return Difference(
+            "began",
+            fact.begins_at,
+            fact,
+            "it holds from then on",
+            precision=fact.known_date.precision,
+        )
     return Difference("learned", fact.recorded_at, fact, "it was not known before")
 
 
@@ -72,7 +78,9 @@ def _went(fact: Fact, later: Fact | None) -> Difference:
     if later is None:
         return Difference("withdrawn", fact.retired_at, fact, "it is believed no more")
     ends = [end for end in (later.invalid_at, later.expires_at, later.archived_at) if end]
-    return Difference("ended", min(ends, default=None), later, "it does not hold any more")
+    at = min(ends, default=None)
+    precision = (later.invalid_precision if at == later.invalid_at else None) or "instant"
+    return Difference("ended", at, later, "it does not hold any more", precision=precision)
 
 
 async def _explained(one: Difference, b: State, where: Scope) -> Difference:
@@ -88,6 +96,7 @@ async def _explained(one: Difference, b: State, where: Scope) -> Difference:
         fact=one.fact,
         reason=change.reason if _gives_reason(one, change) else one.reason,
         episode_id=change.episode_id,
+        precision="instant" if withdrawn else one.precision,
     )
 
 

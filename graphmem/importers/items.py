@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from graphmem.clock import parse_when, stamp
+from graphmem.clock import Date, parse_date, stamp
 from graphmem.errors import UsageError
 from graphmem.text import digest, paragraphs
 
@@ -187,6 +187,12 @@ def _short_messages(messages: Iterable[Item]) -> Iterator[Item]:
 
 
 def message_time(value: object, where: str) -> datetime | None:
+    """As :func:`date_in`, where nothing depends on how exact it is."""
+    found = date_in(value, where)
+    return None if found is None else found.at
+
+
+def date_in(value: object, where: str) -> Date | None:
     """A time as files write it: ISO 8601 text, or seconds (or milliseconds) since 1970.
 
     None and empty text are no time. Anything else is a :class:`UsageError` that names ``where``.
@@ -194,13 +200,13 @@ def message_time(value: object, where: str) -> datetime | None:
     if value is None or value == "":
         return None
     if isinstance(value, str) and not _is_number(value):
-        return parse_when(value, name=where)
+        return parse_date(value, name=where)
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         seconds = float(value)
         if abs(seconds) >= _MILLISECONDS_FROM:
             seconds /= 1000
         try:
-            return datetime.fromtimestamp(seconds, UTC)
+            return Date(datetime.fromtimestamp(seconds, UTC), "instant")
         except (OverflowError, OSError, ValueError) as error:
             raise UsageError(f"{where}: {value!r} is not a time (seconds since 1970)") from error
     raise UsageError(f"{where}: {value!r} is not a time; write ISO 8601 or seconds since 1970")

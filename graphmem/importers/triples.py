@@ -29,14 +29,14 @@ from typing import Any
 
 from graphmem.clock import stamp
 from graphmem.errors import UsageError
-from graphmem.importers.items import Item, message_time
+from graphmem.importers.items import Item, date_in, message_time
 from graphmem.importers.jsonl import records
 from graphmem.importers.streams import Unreadable, numbered_lines
 from graphmem.text import digest
 
 ENDS = ("subject", "type", "object")
 _POSITIONS = (*ENDS, "valid_at", "invalid_at")
-_TIMES = ("valid_at", "invalid_at", "occurred_at")
+_DATES = ("valid_at", "invalid_at")
 _CALLED = {
     "subject": "source from head",
     "type": "relation predicate edge",
@@ -48,8 +48,8 @@ _CALLED = {
 }
 _COLUMNS = {alias: name for name, others in _CALLED.items() for alias in (name, *others.split())}
 _OPTIONS = frozenset(
-    {"fact", *_TIMES, "modality", "subject_kind", "object_kind", "metadata", "tags", "importance"}
-    | {"idempotency_key", "user_id", "agent_id", "run_id", "project_id"}
+    {"fact", *_DATES, "occurred_at", "modality", "subject_kind", "object_kind", "metadata", "tags"}
+    | {"importance", "idempotency_key", "user_id", "agent_id", "run_id", "project_id"}
 )
 _DELIMITERS = (",", "\t", ";")
 _LONGEST_FIELD = 1 << 20
@@ -128,9 +128,12 @@ def _item(record: dict[str, Any], where: str, name: str, at: datetime | None) ->
         kind = UsageError if set(ENDS) & set(row) else Unreadable
         raise kind(f"{where}: no {missing[0]}; a triple has {', '.join(ENDS)}")
     extra = {column: row.pop(column) for column in list(row) if column not in {*ENDS, *_OPTIONS}}
-    for time in _TIMES:
+    for time in _DATES:
         if time in row:
-            row[time] = message_time(row[time], f"{where}: {time}")
+            date = date_in(row[time], f"{where}: {time}")
+            row[time] = date and date.iso()
+    if "occurred_at" in row:
+        row["occurred_at"] = message_time(row["occurred_at"], f"{where}: occurred_at")
     if "occurred_at" not in row and at is not None:
         row["occurred_at"] = at
     given = row.get("metadata", {})
@@ -150,10 +153,8 @@ def _item(record: dict[str, Any], where: str, name: str, at: datetime | None) ->
     body = json.dumps(
         [statement.subject, statement.type, statement.object, statement.fact, statement.modality]
     )
-    dates = [
-        stamp(message_time) if message_time else ""
-        for message_time in (statement.valid_at, statement.invalid_at, occurred_at)
-    ]
+    dates = [date.iso() if date else "" for date in (statement.valid_at, statement.invalid_at)]
+    dates.append(stamp(occurred_at) if occurred_at else "")
     row.setdefault("idempotency_key", f"triples:{digest(body, *dates)[:40]}")
     return {**row, "subject": subject, "type": type_, "object": object_}
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, cast, get_args
 
-from graphmem.clock import Clock, parse_when_or_none, stamp_or_none, unstamp_or_none
+from graphmem.clock import Clock, Date, parse_date_or_none, parse_when_or_none
 from graphmem.errors import UsageError
 from graphmem.ingest import journal
-from graphmem.model import Episode, Modality, Scope, Turn
+from graphmem.model import Episode, Modality, Scope, Turn, valid_from, valid_until
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
 from graphmem.relation_types.types import normal, snake
 from graphmem.text import digest
@@ -80,8 +79,8 @@ class GivenRelation:
     type: str
     object: str | None
     fact: str
-    valid_at: datetime | None = None
-    invalid_at: datetime | None = None
+    valid_at: Date | None = None
+    invalid_at: Date | None = None
     modality: Modality = "stated"
     subject_kind: str | None = None
     object_kind: str | None = None
@@ -102,9 +101,10 @@ def checked(
         names.append(_name(object_, "object"))
     kind_of = _type(type)
     modality = _modality(options.get("modality") or "stated")
-    since = parse_when_or_none(options.get("valid_at"), name="valid_at")
-    until = parse_when_or_none(options.get("invalid_at"), name="invalid_at")
-    if since and until and until < since:
+    since, until = (
+        parse_date_or_none(options.get(name), name=name) for name in ("valid_at", "invalid_at")
+    )
+    if since and until and until.at < since.at:
         raise UsageError("invalid_at is before valid_at")
     text = options.get("fact")
     other = names[1] if len(names) > 1 else None
@@ -126,8 +126,8 @@ def content_of(given: GivenRelation) -> str:
         "type": given.type,
         "object": given.object,
         "fact": given.fact,
-        "valid_at": stamp_or_none(given.valid_at),
-        "invalid_at": stamp_or_none(given.invalid_at),
+        "valid_at": given.valid_at and given.valid_at.iso(),
+        "invalid_at": given.invalid_at and given.invalid_at.iso(),
         "modality": given.modality,
         "subject_kind": given.subject_kind,
         "object_kind": given.object_kind,
@@ -177,6 +177,9 @@ def given(episode: Episode) -> Extraction:
     if plain.turned:
         first, second = second, first
     kinds = (data.get("subject_kind") or first, data.get("object_kind") or second)
+    valid_at, invalid_at = (
+        parse_date_or_none(data.get(name)) for name in ("valid_at", "invalid_at")
+    )
     entities = [
         CandidateEntity(name, kind or "thing") for name, kind in zip(names, kinds, strict=False)
     ]
@@ -186,8 +189,8 @@ def given(episode: Episode) -> Extraction:
         type=data["type"],
         object=object_,
         entities=tuple(names),
-        valid_at=unstamp_or_none(data.get("valid_at")),
-        invalid_at=unstamp_or_none(data.get("invalid_at")),
+        **valid_from(valid_at),
+        **valid_until(invalid_at),
         turns=(0,),
         retracts=bool(data.get("retracts")),
         modality=data["modality"],

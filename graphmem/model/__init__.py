@@ -3,6 +3,7 @@
 The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 """
 
+from graphmem.clock import Date, Precision
 from graphmem.model.results import (
     ArmScore,
     AtATime,
@@ -32,6 +33,7 @@ from graphmem.model.statements import Edit, Merge, Statement, StatementKind, Typ
 from graphmem.model.stored import (
     DEFAULT_PROJECT,
     Action,
+    Dated,
     Decision,
     Entity,
     Episode,
@@ -47,6 +49,8 @@ from graphmem.model.stored import (
     scope_of,
     to_json,
     to_sparse,
+    valid_from,
+    valid_until,
 )
 
 __all__ = [
@@ -57,6 +61,8 @@ __all__ = [
     "Change",
     "Citation",
     "Context",
+    "Date",
+    "Dated",
     "Decision",
     "Difference",
     "Edit",
@@ -74,6 +80,7 @@ __all__ = [
     "Moment",
     "Page",
     "Path",
+    "Precision",
     "Quote",
     "Receipt",
     "Relation",
@@ -95,4 +102,6 @@ __all__ = [
     "scope_of",
     "to_json",
     "to_sparse",
+    "valid_from",
+    "valid_until",
 ]

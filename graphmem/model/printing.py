@@ -5,16 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from graphmem.clock import Precision
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+
 
 def day(moment: datetime | None) -> str:
     """The day of a time (UTC)."""
     return "" if moment is None else moment.date().isoformat()
 
 
-def held(valid_at: datetime | None, invalid_at: datetime | None) -> str:
+def printed_date(moment: datetime | None, precision: Precision | None) -> str:
+    """A date as exact as it is known, an instant as its day (UTC): ``2024``, ``May 2024``,
+    ``2024-05-01``."""
+    if moment is not None and precision in {"year", "month"}:
+        month = f"{_MONTHS[moment.month - 1]} " if precision == "month" else ""
+        return f"{month}{moment.year:04}"
+    return day(moment)
+
+
+def printed_interval(
+    valid_at: datetime | None,
+    valid_precision: Precision | None,
+    invalid_at: datetime | None,
+    invalid_precision: Precision | None,
+) -> str:
     """``since …``, ``until …``, or both; empty when neither is known."""
-    since = f"since {day(valid_at)}" if valid_at else ""
-    until = f"until {day(invalid_at)}" if invalid_at else ""
+    since = f"since {printed_date(valid_at, valid_precision)}" if valid_at else ""
+    until = f"until {printed_date(invalid_at, invalid_precision)}" if invalid_at else ""
     return " ".join(filter(None, (since, until)))
 
 

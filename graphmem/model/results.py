@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self, overload
 
+from graphmem.clock import Precision
 from graphmem.errors import UsageError
-from graphmem.model.printing import day, dotted, lines, noted, said
+from graphmem.model.printing import day, dotted, lines, noted, printed_date, said
 from graphmem.model.stored import Decision, Entity, Fact, HitKind, Relation
 
 
@@ -246,9 +247,10 @@ class Moment:
     at: datetime
     what: Literal["began", "ended", "stated", "planned", "hearsay", "hypothetical", "negated"]
     fact: Fact
+    precision: Precision = "instant"
 
     def __str__(self) -> str:
-        return dotted(day(self.at), self.what, self.fact.text)
+        return dotted(printed_date(self.at, self.precision), self.what, self.fact.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,9 +268,12 @@ class Difference:
     reason: str
     episode_id: str | None = None
     """The episode that brought the change about."""
+    precision: Precision = "instant"
+    """Of ``at``."""
 
     def __str__(self) -> str:
-        return dotted(day(self.at), self.what, self.fact.text, self.reason)
+        date = printed_date(self.at, self.precision)
+        return dotted(date, self.what, self.fact.text, self.reason)
 
 
 @dataclass(frozen=True, slots=True)

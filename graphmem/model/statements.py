@@ -11,14 +11,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from graphmem.clock import unstamp, unstamp_or_none
-from graphmem.model.stored import Entity, MemoryType, Metadata, Modality, Scope, Source, from_sparse
+from graphmem.clock import Date, Precision, unstamp, unstamp_or_none
+from graphmem.model.stored import (
+    Dated,
+    Entity,
+    MemoryType,
+    Metadata,
+    Modality,
+    Scope,
+    Source,
+    from_sparse,
+)
 
 StatementKind = Literal["assert", "end", "withdraw"]
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Dated):
     """One thing that one episode says, about resolved entities. It never changes.
 
     ``kind``: ``assert`` says that it holds; ``end`` that it no longer does (from ``invalid_at``,
@@ -40,7 +49,9 @@ class Statement:
     value: str | None = None
     entity_ids: tuple[str, ...] = ()
     valid_at: datetime | None = None
+    valid_precision: Precision | None = None
     invalid_at: datetime | None = None
+    invalid_precision: Precision | None = None
     kind: StatementKind = "assert"
     modality: Modality = "stated"
     importance: float = 0.5
@@ -58,6 +69,11 @@ class Statement:
         """The first moment that is known of it: its date, else when it was stated."""
         return self.valid_at or self.stated_at
 
+    @property
+    def known_date(self) -> Date:
+        """The same as exact as it is known."""
+        return self.valid_date or Date(self.stated_at, "instant")
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """What is missing is as by default."""
@@ -65,7 +81,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Dated):
     """What a person set by hand on the fact that then rested on ``statement_ids``.
 
     What is None was not touched. ``drop`` is a deletion by hand: those statements are believed no
@@ -77,7 +93,9 @@ class Edit:
     at: datetime
     text: str | None = None
     valid_at: datetime | None = None
+    valid_precision: Precision | None = None
     invalid_at: datetime | None = None
+    invalid_precision: Precision | None = None
     importance: float | None = None
     drop: bool = False
     metadata: Metadata | None = None

@@ -11,9 +11,15 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Literal, Self, TypeAlias
 
-from graphmem.clock import stamp, unstamp_or_none
+from graphmem.clock import Date, Precision, stamp, unstamp_or_none
 from graphmem.errors import UsageError
-from graphmem.model.printing import day, dotted, held, noted, said
+from graphmem.model.printing import (
+    day,
+    dotted,
+    noted,
+    printed_interval,
+    said,
+)
 
 Metadata: TypeAlias = Mapping[str, Any]
 Action = Literal["ADD", "UPDATE", "DELETE", "NONE"]
@@ -32,6 +38,11 @@ _TIMES = (
     *("recorded_at", "stated_at", "retired_at", "valid_at", "invalid_at", "expires_at"),
     *("archived_at", "planned_for"),
 )
+_PRECISIONS = {
+    "valid_at": "valid_precision",
+    "invalid_at": "invalid_precision",
+    "planned_for": "planned_precision",
+}
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -106,6 +117,48 @@ def from_sparse(data: Mapping[str, Any]) -> dict[str, Any]:
     if "sources" in found:
         found["sources"] = tuple(Source(**source) for source in found["sources"])
     return found
+
+
+class Dated:
+    """Values with dates: each has its precision beside it (``valid_at``, ``valid_precision``). It
+    is None with the date, and an instant unless it is given."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for at, precision in _PRECISIONS.items():
+            known = getattr(self, at, None) is not None
+            if known != (getattr(self, precision, None) is not None):
+                object.__setattr__(self, precision, "instant" if known else None)
+
+    @property
+    def valid_date(self) -> Date | None:
+        return _date_of(self, "valid_at")
+
+    @property
+    def invalid_date(self) -> Date | None:
+        return _date_of(self, "invalid_at")
+
+    @property
+    def planned_date(self) -> Date | None:
+        return _date_of(self, "planned_for")
+
+
+def _date_of(value: object, name: str) -> Date | None:
+    at: datetime | None = getattr(value, name, None)
+    return None if at is None else Date(at, getattr(value, _PRECISIONS[name]))
+
+
+def valid_from(date: Date | None) -> dict[str, Any]:
+    """The two fields that say since when something holds."""
+    at, precision = date or (None, None)
+    return {"valid_at": at, "valid_precision": precision}
+
+
+def valid_until(date: Date | None) -> dict[str, Any]:
+    """The two fields that say until when something held."""
+    at, precision = date or (None, None)
+    return {"invalid_at": at, "invalid_precision": precision}
 
 
 class _Tenanted:
@@ -262,7 +315,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Dated):
     """One self-standing sentence, with when it held, when it was believed, and its sources.
 
     ``valid_at <= t < invalid_at`` is when it held in the world; None is unbounded. A fact with a
@@ -278,7 +331,9 @@ class Fact:
     """When it was first said: the time of the turn or episode that says it."""
     retired_at: datetime | None = None
     valid_at: datetime | None = None
+    valid_precision: Precision | None = None
     invalid_at: datetime | None = None
+    invalid_precision: Precision | None = None
     expires_at: datetime | None = None
     archived_at: datetime | None = None
     subject_id: str | None = None
@@ -295,17 +350,20 @@ class Fact:
     """How it is meant; only what is ``stated`` is a relation that holds."""
     planned_for: datetime | None = None
     """The date of a plan."""
+    planned_precision: Precision | None = None
     statement_ids: tuple[str, ...] = ()
     """What was said that it rests on, in the order said."""
 
     def __str__(self) -> str:
         meant = None if self.modality == "stated" else self.modality
-        return noted(self.text, meant, self.held)
+        return noted(self.text, meant, self.interval)
 
     @property
-    def held(self) -> str:
+    def interval(self) -> str:
         """``since …``, ``until …``, or both; empty when neither is known."""
-        return held(self.valid_at, self.invalid_at)
+        return printed_interval(
+            self.valid_at, self.valid_precision, self.invalid_at, self.invalid_precision
+        )
 
     @property
     def agent_ids(self) -> tuple[str, ...]:
@@ -331,6 +389,11 @@ class Fact:
         return self.valid_at or self.stated_at or self.recorded_at
 
     @property
+    def known_date(self) -> Date:
+        """The same as exact as it is known."""
+        return self.valid_date or Date(self.known_from, "instant")
+
+    @property
     def support(self) -> tuple[str, ...]:
         """The ids of what it rests on: its statements, or itself when it is older than those."""
         return self.statement_ids or (self.id,)
@@ -354,7 +417,7 @@ def _distinct(values: list[str | None]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(Dated):
     """A fact's structured face, with names for reading."""
 
     fact_id: str
@@ -367,13 +430,18 @@ class Relation:
     recorded_at: datetime
     stated_at: datetime | None = None
     valid_at: datetime | None = None
+    valid_precision: Precision | None = None
     invalid_at: datetime | None = None
+    invalid_precision: Precision | None = None
     modality: Modality = "stated"
 
     def __str__(self) -> str:
         told = f"{self.subject} -{self.type}→ {self.object}"
         said_at = f"said {day(self.stated_at)}" if self.stated_at and not self.valid_at else None
-        return noted(told, held(self.valid_at, self.invalid_at), said_at)
+        held = printed_interval(
+            self.valid_at, self.valid_precision, self.invalid_at, self.invalid_precision
+        )
+        return noted(told, held, said_at)
 
 
 @dataclass(frozen=True, slots=True)

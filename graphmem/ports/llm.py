@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from graphmem.model import Entity, Episode, Modality
+from graphmem.clock import Precision
+from graphmem.model import Dated, Entity, Episode, Modality
 from graphmem.ports.extraction_options import ExtractionOptions
 
 
@@ -93,7 +94,7 @@ class CandidateEntity:
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateFact:
+class CandidateFact(Dated):
     """A fact as extracted. Names refer to candidate entities (or are ones by themselves).
 
     A relation has ``subject``, ``type`` and ``object``; an attribute (age, colour, price) has
@@ -111,7 +112,9 @@ class CandidateFact:
     object: str | None = None
     entities: tuple[str, ...] = ()
     valid_at: datetime | None = None
+    valid_precision: Precision | None = None
     invalid_at: datetime | None = None
+    invalid_precision: Precision | None = None
     importance: float | None = None
     turns: tuple[int, ...] = ()
     retracts: bool = False

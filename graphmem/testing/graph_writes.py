@@ -64,6 +64,7 @@ class WritesContract:
             version=3,
             valid_at=MOMENT,
             invalid_at=MOMENT + timedelta(days=1),
+            invalid_precision="day",
             expires_at=MOMENT + timedelta(days=2),
             archived_at=MOMENT + timedelta(days=3),
             importance=1,
@@ -83,7 +84,9 @@ class WritesContract:
             "text": "text of f1",
             "version": 3,
             "valid_at": "2026-03-01T12:00:00.000000Z",
+            "valid_precision": "instant",
             "invalid_at": "2026-03-02T12:00:00.000000Z",
+            "invalid_precision": "day",
             "expires_at": "2026-03-03T12:00:00.000000Z",
             "archived_at": "2026-03-04T12:00:00.000000Z",
             "recorded_at": stamp(MOMENT),
@@ -102,15 +105,18 @@ class WritesContract:
         assert relates["fact"] == "text of f1"
         assert relates["scope"] == "p/user:ada"
         assert relates["invalid_at"] == "2026-03-02T12:00:00.000000Z"
+        assert (relates["valid_precision"], relates["invalid_precision"]) == ("instant", "day")
         assert relates["stated_at"] == "2026-02-28T12:00:00.000000Z"
 
     async def test_what_is_not_stated_is_a_fact_but_no_relation(self, graph: GraphStore) -> None:
         plan = replace(fact("f1", "n1", "n2"), modality="planned", planned_for=MOMENT)
+        plan = replace(plan, planned_precision="month")
         people = (entity("n1"), entity("n2"))
         await graph.apply(GraphChanges(entities=people, facts=(plan,)), 1)
         dump = await graph.dump()
         assert node_of(dump, "Fact", "f1")["modality"] == "planned"
-        assert node_of(dump, "Fact", "f1")["planned_for"] == stamp(MOMENT)
+        node = node_of(dump, "Fact", "f1")
+        assert (node["planned_for"], node["planned_precision"]) == (stamp(MOMENT), "month")
         assert {edge[0] for edge in dump.edges} == {"ABOUT"}
         (link,) = (await graph.expand(plan.scope.tenant, ["n1"], limit=9))["n1"]
         assert link.modality == "planned"

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 
 from graphmem.errors import Conflict
-from graphmem.model import Decision, Edit, Entity, Episode, Fact, Statement
+from graphmem.model import (
+    Date,
+    Decision,
+    Edit,
+    Entity,
+    Episode,
+    Fact,
+    Precision,
+    Statement,
+    valid_from,
+    valid_until,
+)
 from graphmem.ports.ledger import (
     RESUBMITTED,
     Commit,
@@ -107,6 +119,25 @@ class BelieveContract:
             assert list(told.statements) == statements, query
         told = await ledger.statements(StatementQuery(tenant, statement_ids=(works.id,)))
         assert (told.facts, told.edits, told.merged) == ((fact,), (), {})
+
+    @pytest.mark.parametrize("precision", get_args(Precision))
+    async def test_a_date_is_as_exact_as_it_was_given(
+        self, ledger: Ledger, draft: Draft, precision: Precision
+    ) -> None:
+        year = datetime(2024, 1, 1, tzinfo=UTC)
+        dates = {**valid_from(Date(year, precision)), **valid_until(Date(year, "month"))}
+        _, statement, fact = await tell(ledger, draft, "It rained.", **dates)
+        dated = replace(fact, version=2, **dates)
+        update = Decision("UPDATE", "dated", before=fact, after=dated)
+        edit = Edit(draft.clock.new_id(), (statement.id,), year, fact_id=fact.id, **dates)
+        await ledger.commit(
+            [Commit(None, (update,), edits=(edit,), tenant=ADA.tenant, at=edit.at, actor="user")]
+        )
+        found = await ledger.statements(StatementQuery(ADA.tenant, statement_ids=(statement.id,)))
+        (now,) = await ledger.facts(FactQuery(ADA.tenant))
+        for stored in (*found.statements, *found.edits, *found.facts, now):
+            assert stored.valid_date == Date(year, precision)
+            assert stored.invalid_date == Date(year, "month")
 
     async def test_what_rests_on_a_statement_is_told_in_its_last_version(
         self, ledger: Ledger, draft: Draft

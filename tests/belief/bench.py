@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
-from graphmem.clock import ManualClock, parse_when
+from graphmem.clock import ManualClock, parse_date_or_none
 from graphmem.ingest.journal import build_episode
 from graphmem.ingest.pipeline import Ingest
-from graphmem.model import Decision, Entity, Episode, Fact, Receipt, Scope
+from graphmem.model import Decision, Entity, Episode, Fact, Receipt, Scope, valid_from, valid_until
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
 
@@ -107,8 +107,8 @@ def says(
         subject,
         type,
         object,
-        valid_at=parse_when(since) if since else None,
-        invalid_at=parse_when(until) if until else None,
+        **valid_from(parse_date_or_none(since)),
+        **valid_until(parse_date_or_none(until)),
         turns=(0,),
         retracts=retracts,
     )

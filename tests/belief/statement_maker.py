@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from graphmem.belief.beliefs import FoldedGroup
-from graphmem.clock import parse_when
-from graphmem.model import Modality, Statement, StatementKind
+from graphmem.clock import Date, parse_date_or_none, parse_when
+from graphmem.model import Modality, Statement, StatementKind, valid_from, valid_until
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -42,8 +42,8 @@ class Teller:
             subject_id=(subject or self.subject) if self.type else None,
             type=self.type,
             object_id=object if self.type else None,
-            valid_at=parse_when(since) if since else None,
-            invalid_at=parse_when(until) if until else None,
+            **valid_from(parse_date_or_none(since)),
+            **valid_until(parse_date_or_none(until)),
             kind=kind,
             modality=modality,
         )
@@ -64,8 +64,19 @@ def _day(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d")
 
 
-_days = st.integers(0, 30).map(lambda n: EPOCH + timedelta(days=n))
-_vague = st.sampled_from([EPOCH, EPOCH.replace(month=2), EPOCH.replace(year=2019)])
+_days = st.builds(
+    lambda n, precision: Date(EPOCH + timedelta(days=n), precision),
+    st.integers(0, 30),
+    st.sampled_from(["day", "day", "instant"]),
+)
+_vague = st.sampled_from(
+    [
+        Date(EPOCH, "year"),
+        Date(EPOCH, "month"),
+        Date(EPOCH.replace(month=2), "month"),
+        Date(EPOCH.replace(year=2019), "year"),
+    ]
+)
 _kinds: st.SearchStrategy[StatementKind] = st.sampled_from(
     ["assert", "assert", "assert", "assert", "assert", "end", "withdraw"]
 )
@@ -95,8 +106,8 @@ def statements(
                 subject_id="ada",
                 type="lives_in",
                 object_id=named,
-                valid_at=draw(st.none() | _days | _vague),
-                invalid_at=draw(st.none() | st.none() | _days),
+                **valid_from(draw(st.none() | _days | _vague)),
+                **valid_until(draw(st.none() | st.none() | _days)),
                 kind=kind,
                 modality="stated" if plain else draw(_modalities),
             )

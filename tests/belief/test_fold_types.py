@@ -201,7 +201,7 @@ def test_dates_that_overlap_surely() -> None:
     t = Teller("captain_of")
     until = t("Reds", "2024-01-01", since="2010-01-01", until="2014-01-01")
     assert evidence([until, t("Blues", "2024-01-02", since="2012-01-01")]) == Evidence(concurrent=1)
-    vague = t("Blues", "2024-01-02", since="2014-01-01")
+    vague = t("Blues", "2024-01-02", since="2014")
     assert evidence([until, vague]) == Evidence(successive=1)
     within = t("Reds", "2024-01-01", since="2010-01-01", until="2014-05-10")
     assert evidence([within, vague]) == Evidence(successive=1), "some time in 2014"

@@ -107,6 +107,7 @@ def fact_node(fact: Fact) -> Node:
             "stated_at": stamp_or_none(fact.stated_at),
             "modality": fact.modality,
             "planned_for": stamp_or_none(fact.planned_for),
+            "planned_precision": fact.planned_precision,
         },
     )
 
@@ -147,7 +148,9 @@ def fact_edges(fact: Fact) -> list[Edge]:
             "fact_id": fact.id,
             "fact": fact.text,
             "valid_at": stamp_or_none(fact.valid_at),
+            "valid_precision": fact.valid_precision,
             "invalid_at": stamp_or_none(fact.invalid_at),
+            "invalid_precision": fact.invalid_precision,
             "recorded_at": stamp(fact.recorded_at),
             "stated_at": stamp_or_none(fact.stated_at),
         }
@@ -290,7 +293,9 @@ def _scope(scope: Scope) -> dict[str, str | None]:
 def _times(fact: Fact) -> dict[str, str | None]:
     return {
         "valid_at": stamp_or_none(fact.valid_at),
+        "valid_precision": fact.valid_precision,
         "invalid_at": stamp_or_none(fact.invalid_at),
+        "invalid_precision": fact.invalid_precision,
         "expires_at": stamp_or_none(fact.expires_at),
         "archived_at": stamp_or_none(fact.archived_at),
         "recorded_at": stamp(fact.recorded_at),

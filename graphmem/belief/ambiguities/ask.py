@@ -23,7 +23,6 @@ from graphmem.belief.ambiguities.find import (
     Verdicts,
 )
 from graphmem.budget.governor import Governor
-from graphmem.clock import stamp
 from graphmem.errors import BadModelOutput, ModelError, UsageError
 from graphmem.extract.llm.repair import aside, readings
 from graphmem.extract.llm.request import about, as_line, turn_shown, turns_of
@@ -260,11 +259,11 @@ def _name_asked(
 def _pair_asked(number: int, ambiguity: PairAmbiguity) -> dict[str, Any]:
     new = {
         "text": ambiguity.statement.text[:_LONGEST_FACT],
-        "from": stamp(ambiguity.statement.known_from)[:10],
+        "from": ambiguity.statement.known_date.iso()[:10],
     }
     known = {
         "text": ambiguity.known.text[:_LONGEST_FACT],
-        "from": stamp(ambiguity.known.known_from)[:10],
+        "from": ambiguity.known.known_date.iso()[:10],
     }
     earlier, later = (known, new) if ambiguity.newer else (new, known)
     return {"question": number, "earlier": earlier, "later": later}

@@ -20,7 +20,7 @@ from typing import Literal
 
 from graphmem.belief.sentences import alikeness, same_sentence, without_date
 from graphmem.clock import Clock
-from graphmem.model import Decision, Fact, Statement
+from graphmem.model import Decision, Fact, Statement, valid_from, valid_until
 from graphmem.ports.ledger import FactQuery, LedgerReads, StatementQuery
 from graphmem.relation_types.shape import object_key, sentence_key
 from graphmem.relation_types.types import RelationTypes
@@ -288,7 +288,7 @@ def _end(statement: Statement, verdict: Settled, fact: Fact, known: Statement) -
     """The end of the earlier one of the two when the later one began. It is worded as what was said
     is: what is known may be erased one day, and must leave no words behind."""
     over, at = (
-        (known, statement.known_from) if verdict == "replaces" else (statement, fact.known_from)
+        (known, statement.known_date) if verdict == "replaces" else (statement, fact.known_date)
     )
     return replace(
         statement,
@@ -298,8 +298,8 @@ def _end(statement: Statement, verdict: Settled, fact: Fact, known: Statement) -
         value=over.value,
         entity_ids=over.entity_ids,
         key=sentence_key(over) if over.type is None else None,
-        valid_at=None,
-        invalid_at=at,
+        **valid_from(None),
+        **valid_until(at),
         kind="end",
     )
 

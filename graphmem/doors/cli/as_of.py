@@ -72,8 +72,8 @@ def diff_command(
     b: str,
     entity: str | None,
     *,
-    known_at_a: datetime | None,
-    known_at_b: datetime | None,
+    known_at_a: str | None,
+    known_at_b: str | None,
     limit: int,
 ) -> None:
     """Show what changed from one moment to another.
@@ -109,7 +109,12 @@ def show_differences(found: list[Difference]) -> None:
     print_table(
         [("when", FIXED), ("what", FIXED), "fact", "why"],
         [
-            [when(one.at), as_text(one.what, _STYLES[one.what]), one.fact.text, one.reason]
+            [
+                when(one.at, one.precision),
+                as_text(one.what, _STYLES[one.what]),
+                one.fact.text,
+                one.reason,
+            ]
             for one in found
         ],
     )

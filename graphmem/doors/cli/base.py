@@ -271,15 +271,16 @@ def subgroup(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Subgr
 
 
 def time_option(flag: str, text: str, *, also: str | None = None) -> Callable[..., Any]:
-    """An option that takes a time; what is no time is refused by the name of the option. ``also``
-    is another name for it."""
+    """An option that takes a time, as it was written (a month is a month, not its first day); what
+    is no time is refused by the name of the option. ``also`` is another name for it."""
 
     def parsed(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
         if value is None:
             return None
         from graphmem.clock import parse_when
 
-        return parse_when(value, name=flag)
+        parse_when(value, name=flag)
+        return value
 
     flags = [flag, also] if also else [flag]
     return click.option(*flags, metavar="TIME", callback=parsed, help=text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from graphmem.doors.cli.search import ALL_OPTION, IDS_OPTION, marked
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Moment, Relation, Subgraph, to_json
 from graphmem.model import Path as Way
-from graphmem.model.printing import day
+from graphmem.model.printing import printed_date
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -87,7 +86,12 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
         "fact",
     ]
     rows: list[list[object]] = [
-        [r.subject, as_text(r.type, "cyan"), r.object, day(r.valid_at), day(r.invalid_at), r.fact]
+        [
+            *(r.subject, as_text(r.type, "cyan"), r.object),
+            printed_date(r.valid_at, r.valid_precision),
+            printed_date(r.invalid_at, r.invalid_precision),
+            r.fact,
+        ]
         for r in found
     ]
     print_table(columns, rows, ids=[relation.fact_id for relation in found] if ids else ())
@@ -210,8 +214,8 @@ def show_paths(found: list[Way], max_hops: int = 4) -> None:
 def timeline_command(
     entity: str | None,
     *,
-    since: datetime | None,
-    until: datetime | None,
+    since: str | None,
+    until: str | None,
     limit: int,
     where: str | None,
     ids: bool,
@@ -247,7 +251,7 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
         [("when", FIXED), ("what", FIXED), ("until", FIXED), "fact"],
         [
             [
-                when(moment.at),
+                when(moment.at, moment.precision),
                 as_text(moment.what, _MOMENTS.get(moment.what, _MEANT)),
                 *_moment_dates(moment),
             ]
@@ -260,7 +264,9 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
 def _moment_dates(moment: Moment) -> list[object]:
     """When what began ended again, and the sentence."""
     began = moment.what != "ended"
-    return [day(moment.fact.invalid_at) if began else "", marked(moment.fact)]
+    fact = moment.fact
+    until = printed_date(fact.invalid_at, fact.invalid_precision) if began else ""
+    return [until, marked(fact)]
 
 
 @command("graph")

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graphmem.clock import Precision
 from graphmem.doors.cli.base import options
 from graphmem.model import to_json
+from graphmem.model.printing import printed_date
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -175,10 +177,13 @@ RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
 NUMBER: tuple[str, dict[str, Any]] = ("#", RIGHT)
 
 
-def when(moment: datetime | None) -> str:
-    """A time as people read it: the day, and the minute unless it is midnight (UTC)."""
+def when(moment: datetime | None, precision: Precision | None = "instant") -> str:
+    """A time as people read it: as exact as it is known, an instant as the day, and the minute
+    unless it is midnight (UTC)."""
     if moment is None:
         return ""
+    if precision != "instant":
+        return printed_date(moment, precision)
     if moment.hour == moment.minute == 0:
         return moment.date().isoformat()
     return f"{moment.date()} {moment:%H:%M}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, get_args
 
 import click
@@ -35,7 +34,7 @@ def relate_command(
     type_: str,
     object_: str,
     *,
-    at: datetime | None,
+    at: str | None,
     key: str | None,
     meta: tuple[str, ...],
     **rest: Any,
@@ -70,8 +69,8 @@ def unrelate_command(
     type_: str,
     object_: str | None,
     *,
-    invalid_at: datetime | None,
-    at: datetime | None,
+    invalid_at: str | None,
+    at: str | None,
 ) -> None:
     """Take a relation back: ended, or never so.
 

@@ -26,7 +26,7 @@ from graphmem.doors.cli.output import (
 )
 from graphmem.errors import UsageError
 from graphmem.model import Change, Fact, Hit, SearchResult, to_json
-from graphmem.model.printing import day
+from graphmem.model.printing import day, printed_date
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -129,12 +129,12 @@ def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
     if explain:
         text.append_text(as_text("\n" + "\n".join(_reasons(hit)), "dim"))
     fact = hit.fact
-    shown_at = hit.occurred_at or (fact.valid_at if fact else None)
+    begun = printed_date(fact.valid_at, fact.valid_precision) if fact else ""
     return [
         hit.rank,
         f"{hit.score:.3f}",
         as_text(hit.kind, "cyan" if hit.kind == "fact" else ""),
-        day(shown_at),
+        day(hit.occurred_at) or begun,
         hit.speaker or "",
         text,
         source,
@@ -148,7 +148,7 @@ def _reasons(hit: Hit) -> list[str]:
     lines = [arms] if arms else []
     if hit.path:
         lines.append(f"path: {hit.path}")
-    if hit.fact and (interval := hit.fact.held):
+    if hit.fact and (interval := hit.fact.interval):
         lines.append(interval)
     return lines
 
@@ -206,7 +206,7 @@ def explain_command(id: str) -> None:
     if show_json(found):
         return
     show(as_text(found.text, "bold"))
-    if found.fact and (interval := found.fact.held):
+    if found.fact and (interval := found.fact.interval):
         show(as_text(f"held {interval}"))
     if found.about:
         show(as_text("about: " + ", ".join(f"{e.name} ({e.kind})" for e in found.about)))
@@ -236,7 +236,14 @@ def facts_command(*, limit: int, after: str | None, everything: bool, where: str
         return
     print_table(
         [("since", FIXED), ("until", FIXED), "fact"],
-        [(day(fact.valid_at), day(fact.invalid_at), marked(fact)) for fact in page.items],
+        [
+            (
+                printed_date(fact.valid_at, fact.valid_precision),
+                printed_date(fact.invalid_at, fact.invalid_precision),
+                marked(fact),
+            )
+            for fact in page.items
+        ],
         ids=[fact.id for fact in page.items],
     )
     if page.next:
@@ -255,7 +262,7 @@ def get_command(fact_id: str) -> None:
     rows: list[tuple[str, object]] = [
         ("fact", fact.text),
         ("id", f"{fact.id} (version {fact.version})"),
-        ("holds", fact.held or "no dates known"),
+        ("holds", fact.interval or "no dates known"),
         ("recorded", when(fact.recorded_at)),
     ]
     optional: list[tuple[str, object]] = [
@@ -263,7 +270,7 @@ def get_command(fact_id: str) -> None:
         ("expires", when(fact.expires_at)),
         ("archived", when(fact.archived_at)),
         ("meant", fact.modality if fact.modality != "stated" else None),
-        ("planned for", when(fact.planned_for)),
+        ("planned for", when(fact.planned_for, fact.planned_precision)),
         ("relation", fact.type),
         ("supersedes", fact.supersedes_id),
         ("tags", ", ".join(fact.tags)),

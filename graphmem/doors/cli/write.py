@@ -37,11 +37,11 @@ _STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 def add_command(
     text: tuple[str, ...],
     *,
-    at: datetime | None,
+    at: str | None,
     no_infer: bool,
     tags: tuple[str, ...],
     meta: tuple[str, ...],
-    expires_at: datetime | None,
+    expires_at: str | None,
     importance: float | None,
     key: str | None,
     memory_type: str | None,

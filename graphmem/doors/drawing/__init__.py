@@ -25,6 +25,7 @@ from graphmem.doors.drawing.scene import Drawing
 from graphmem.doors.drawing.vega import vega_spec
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Relation, Subgraph
+from graphmem.model.printing import printed_date
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -194,11 +195,11 @@ def _link_info(relation: Relation) -> dict[str, Any]:
         "title": relation.fact or f"{relation.subject} {relation.type} {relation.object}"
     }
     if relation.valid_at:
-        info["since"] = _day(relation.valid_at)
+        info["since"] = printed_date(relation.valid_at, relation.valid_precision)
     elif relation.stated_at:
         info["stated"] = _day(relation.stated_at)
     if relation.invalid_at:
-        info["until"] = _day(relation.invalid_at)
+        info["until"] = printed_date(relation.invalid_at, relation.invalid_precision)
     return info
 
 
@@ -245,7 +246,9 @@ def from_networkx(graph: nx.MultiDiGraph[str]) -> Subgraph:
             recorded_at=_EPOCH,
             stated_at=_moment(data.get("stated_at")),
             valid_at=_moment(data.get("valid_at")),
+            valid_precision=data.get("valid_precision"),
             invalid_at=_moment(data.get("invalid_at")),
+            invalid_precision=data.get("invalid_precision"),
         )
         for source, target, data in graph.edges(data=True)
     )

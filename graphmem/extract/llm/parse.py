@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,7 +17,7 @@ from pydantic import ValidationError
 from graphmem.errors import BadModelOutput
 from graphmem.extract.llm.repair import as_answer
 from graphmem.extract.llm.schema import EntityAnswer, FactAnswer, snake_keys
-from graphmem.model import Modality
+from graphmem.model import Date, Modality, valid_from, valid_until
 from graphmem.ports.llm import CandidateEntity, CandidateFact
 from graphmem.text import name_key, text_key, words
 
@@ -108,15 +107,15 @@ def _fact(item: Any, voices: Voices, listed: frozenset[str]) -> CandidateFact | 
     described = subject and value and type and not object_
     # "Out of work": what is taken back is every object.
     emptied = subject and type and read.retracts and not read.object and not value
-    valid_at, invalid_at = _span(read.valid_at, read.invalid_at)
+    begins, ends = _span(read.valid_at, read.invalid_at)
     return CandidateFact(
         text=read.text,
         subject=subject if related or described or emptied else None,
         type=type if related or described or emptied else None,
         object=object_ if related else None,
         entities=_distinct(named),
-        valid_at=valid_at,
-        invalid_at=invalid_at,
+        **valid_from(begins),
+        **valid_until(ends),
         importance=read.importance,
         turns=turns,
         retracts=read.retracts,
@@ -184,14 +183,12 @@ def _resolved(name: str, speaker: str) -> str:
     return speaker if name_key(name) in _SPEAKER else name
 
 
-def _span(
-    valid_at: datetime | None, invalid_at: datetime | None
-) -> tuple[datetime | None, datetime | None]:
+def _span(begins: Date | None, ends: Date | None) -> tuple[Date | None, Date | None]:
     """A span that is not empty. Models date an event from its day to its day: it does not end. An
     end before the beginning is the end: the beginning was when it was said."""
-    if valid_at is None or invalid_at is None or valid_at < invalid_at:
-        return valid_at, invalid_at
-    return (valid_at, None) if valid_at == invalid_at else (None, invalid_at)
+    if begins is None or ends is None or begins.at < ends.at:
+        return begins, ends
+    return (begins, None) if begins.at == ends.at else (None, ends)
 
 
 def merge_entities(entities: Iterable[CandidateEntity]) -> tuple[CandidateEntity, ...]:
@@ -220,8 +217,8 @@ def merge_facts(facts: Iterable[CandidateFact]) -> tuple[CandidateFact, ...]:
 def _joined(first: CandidateFact, again: CandidateFact) -> CandidateFact:
     related = first if first.type else again
     weights = [w for w in (first.importance, again.importance) if w is not None]
-    valid_at, invalid_at = _span(
-        first.valid_at or again.valid_at, first.invalid_at or again.invalid_at
+    begins, ends = _span(
+        first.valid_date or again.valid_date, first.invalid_date or again.invalid_date
     )
     return dataclasses.replace(
         first,
@@ -230,8 +227,8 @@ def _joined(first: CandidateFact, again: CandidateFact) -> CandidateFact:
         object=related.object,
         value=related.value,
         entities=_distinct((*first.entities, *again.entities)),
-        valid_at=valid_at,
-        invalid_at=invalid_at,
+        **valid_from(begins),
+        **valid_until(ends),
         importance=max(weights, default=None),
         turns=tuple(sorted({*first.turns, *again.turns})),
     )

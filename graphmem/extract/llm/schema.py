@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from graphmem.extract.llm.dates import read_date
-from graphmem.model import Modality
+from graphmem.model import Date, Modality
 from graphmem.text import words
 
 SCHEMA_NAME = "extraction"
@@ -99,8 +98,8 @@ def _type(value: Any) -> str | None:
     return "_".join(parts) if 0 < len(parts) <= _MOST_TYPE_WORDS else None
 
 
-def _moment(value: Any) -> datetime | None:
-    """A date or a part of one (its first instant); else None."""
+def _moment(value: Any) -> Date | None:
+    """A date or a part of one; else None."""
     text = _text(value)
     return None if text is None else read_date(text)
 
@@ -210,8 +209,8 @@ class FactAnswer(BaseModel):
     )
     value: Annotated[str | None, BeforeValidator(_value)] = None
     entities: Annotated[list[str], BeforeValidator(_names)] = []
-    valid_at: Annotated[datetime | None, BeforeValidator(_moment), _DATE] = None
-    invalid_at: Annotated[datetime | None, BeforeValidator(_moment), _DATE] = None
+    valid_at: Annotated[Date | None, BeforeValidator(_moment), _DATE] = None
+    invalid_at: Annotated[Date | None, BeforeValidator(_moment), _DATE] = None
     importance: Annotated[float | None, BeforeValidator(_importance)] = None
     turns: Annotated[list[int], BeforeValidator(_ordinals)] = Field(
         default=[], validation_alias=AliasChoices("turns", "turn", "turn_ids")

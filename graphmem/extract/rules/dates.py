@@ -1,7 +1,8 @@
 """Phrases of time in a sentence, resolved against the moment it was said.
 
-A vague phrase means its earliest instant in UTC: "in May" is the first of May, "last week" the
-Monday before, "four years ago" the first of January of that year. Weeks begin on Monday. A month or
+A vague phrase means its earliest instant in UTC, with its precision: "in May" is the month that
+begins with the first of May, "last week" the Monday before, "four years ago" the year that begins
+with its first of January; a season is its first month. Weeks begin on Monday. A month or
 season without a year is the latest one that has begun. Nothing is resolved against today.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from graphmem.clock import Date, Precision
 from graphmem.extract.rules.word_lists import MONTHS, NUMBERS, SEASONS, WEEKDAYS
 
 _MONTH_NAMES = {name: number for number, name in enumerate(MONTHS, 1)}
@@ -72,6 +74,11 @@ class When:
     lasting: bool = False
     """As in "for four years": ``at`` is when that began."""
     future: bool = False
+    precision: Precision = "instant"
+
+    @property
+    def date(self) -> Date | None:
+        return None if self.at is None else Date(self.at, self.precision)
 
 
 def find_dates(text: str, said_at: datetime) -> list[When]:
@@ -94,20 +101,21 @@ def _dated(text: str, said_at: datetime) -> Iterator[When]:
         resolved = _resolve(match, said_at)
         if resolved is None:
             continue
-        at, words = resolved
+        date, words = resolved
         start, end = match.span()
         start += len(match.group()) - len(match.group().lstrip())
-        if at is None:
+        if date is None:
             yield When(start, end, None, future=words == "future")
         else:
             lead = (match["lead"] or "").lower()
-            yield When(start, end, at, words, lead, future=at > said_at)
+            yield When(start, end, date.at, words, lead, False, date.at > said_at, date.precision)
 
 
 def _lasting(text: str, said_at: datetime) -> Iterator[When]:
     for match in _FOR.finditer(text):
-        ago = _ago(match["n"], match["unit"], said_at)
-        yield When(match.start(), match.end(), ago and ago[0], lasting=True)
+        date, _ = _ago(match["n"], match["unit"], said_at)
+        at, precision = date or (None, "instant")
+        yield When(match.start(), match.end(), at, lasting=True, precision=precision)
 
 
 _UNKNOWN = (None, "unknown")
@@ -115,8 +123,8 @@ _UNKNOWN = (None, "unknown")
 
 def _resolve(  # noqa: PLR0911 - one return for each form of a date
     match: re.Match[str], said_at: datetime
-) -> tuple[datetime | None, str] | None:
-    """(instant, words for it); (None, …) for an unknown time; None when it is no time at all."""
+) -> tuple[Date | None, str] | None:
+    """(date, words for it); (None, …) for an unknown time; None when it is no time at all."""
     group = match.groupdict()
     if group["iso"]:
         return _day(*(int(part) for part in group["iso"].split("-"))) or _UNKNOWN
@@ -134,7 +142,7 @@ def _resolve(  # noqa: PLR0911 - one return for each form of a date
         return _month_of(int(group["y5"]), _month(group["m5"]))
     if group["s6"]:
         month = SEASONS[group["s6"].lower()]
-        return _first(int(group["y6"]), month), f"in {group['s6'].lower()} {group['y6']}"
+        return _first(int(group["y6"]), month, "month"), f"in {group['s6'].lower()} {group['y6']}"
     if group["which"]:
         return _which(group["which"].lower(), group["what"].lower().rstrip("."), said_at)
     if group["n"]:
@@ -144,7 +152,7 @@ def _resolve(  # noqa: PLR0911 - one return for each form of a date
     return _bare(group, said_at)
 
 
-def _bare(group: dict[str, str | None], said_at: datetime) -> tuple[datetime | None, str] | None:
+def _bare(group: dict[str, str | None], said_at: datetime) -> tuple[Date | None, str] | None:
     """A month, weekday or year on its own: a time only after a word such as "in" or "since"."""
     lead = (group["lead"] or "").lower()
     month, weekday, year = group["m7"], group["wd"], group["y8"]
@@ -159,11 +167,11 @@ def _bare(group: dict[str, str | None], said_at: datetime) -> tuple[datetime | N
         # "on Friday" may be the one before or the one to come
         return _UNKNOWN
     if year and lead and lead != "on":
-        return _first(int(year), 1), f"in {year}"
+        return _first(int(year), 1, "year"), f"in {year}"
     return None
 
 
-def _numeric(parts: str, sign: str) -> tuple[datetime | None, str]:
+def _numeric(parts: str, sign: str) -> tuple[Date | None, str]:
     """``31.12.2023`` is day and month; ``31/12/2023`` and ``12/31/2023`` are what only one of them
     can be, and ``04/03/2023`` is vague: around the earlier of the two days."""
     one, two, year = (int(part) for part in parts.split(sign))
@@ -171,48 +179,52 @@ def _numeric(parts: str, sign: str) -> tuple[datetime | None, str]:
     found = sorted({day for day in days if day is not None})
     if len(found) < 2:
         return found[0] if found else _UNKNOWN
-    return found[0][0], f"around {found[0][0].date()}"
+    return found[0][0], f"around {found[0][0].at.date()}"
 
 
 def _month(name: str) -> int:
     return _MONTH_NAMES[name.lower().rstrip(".")]
 
 
-def _first(year: int, month: int) -> datetime:
-    return datetime(max(year, 1), month, 1, tzinfo=UTC)
+def _first(year: int, month: int, precision: Precision) -> Date:
+    return Date(datetime(max(year, 1), month, 1, tzinfo=UTC), precision)
+
+
+def _on(at: datetime) -> Date:
+    return Date(at, "day")
 
 
 def _midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _day(year: int, month: int, day: str | int) -> tuple[datetime, str] | None:
+def _day(year: int, month: int, day: str | int) -> tuple[Date, str] | None:
     number = int(re.sub(r"\D", "", str(day)))
     try:
         at = datetime(year, month, number, tzinfo=UTC)
     except ValueError:
         return None
-    return at, f"on {at.date()}"
+    return _on(at), f"on {at.date()}"
 
 
-def _latest_day(month: int, day: str, said_at: datetime) -> tuple[datetime, str] | None:
+def _latest_day(month: int, day: str, said_at: datetime) -> tuple[Date, str] | None:
     """A day without its year: the latest one that is not after it was said."""
     this_year = _day(said_at.year, month, day)
-    if this_year is None or this_year[0] <= said_at:
+    if this_year is None or this_year[0].at <= said_at:
         return this_year
     return _day(said_at.year - 1, month, day)
 
 
-def _month_of(year: int, month: int) -> tuple[datetime, str]:
-    return _first(year, month), f"in {MONTHS[month - 1].title()} {year}"
+def _month_of(year: int, month: int) -> tuple[Date, str]:
+    return _first(year, month, "month"), f"in {MONTHS[month - 1].title()} {year}"
 
 
-def _plain(word: str, said_at: datetime) -> tuple[datetime | None, str]:
+def _plain(word: str, said_at: datetime) -> tuple[Date | None, str]:
     if word == "tomorrow":
         return None, "future"
     days = {"yesterday": 1, "last night": 1, "the day before yesterday": 2}.get(word, 0)
     at = _back(said_at, days)
-    return at, f"on {at.date()}"
+    return _on(at), f"on {at.date()}"
 
 
 def _back(moment: datetime, days: int) -> datetime:
@@ -222,38 +234,37 @@ def _back(moment: datetime, days: int) -> datetime:
         return datetime(1, 1, 1, tzinfo=UTC)
 
 
-def _months_back(moment: datetime, months: int) -> datetime:
+def _months_back(moment: datetime, months: int) -> tuple[Date, str]:
     year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
-    return _first(max(year, 1), month + 1)
+    return _month_of(max(year, 1), month + 1)
 
 
-def _ago(number: str, unit: str, said_at: datetime) -> tuple[datetime | None, str]:
+def _ago(number: str, unit: str, said_at: datetime) -> tuple[Date | None, str]:
     count = int(number) if number.isdigit() else NUMBERS[number.lower()]
     unit = unit.lower()
     if unit == "year":
-        at = _first(max(said_at.year - count, 1), 1)
-        return at, f"in {at.year}"
+        year = _first(said_at.year - count, 1, "year")
+        return year, f"in {year.at.year}"
     if unit == "month":
-        at = _months_back(said_at, count)
-        return _month_of(at.year, at.month)
+        return _months_back(said_at, count)
     if unit == "weekend":
         at = _back(said_at, (said_at.weekday() - 5) % 7 + 7 * (count - 1))
-        return at, f"on the weekend of {at.date()}"
+        return _on(at), f"on the weekend of {at.date()}"
     at = _back(said_at, count * (7 if unit == "week" else 1))
     # "a few weeks ago" is no exact day, and the sentence must not claim one
     about = "around" if number.lower() in {"few", "couple"} else "on"
-    return at, f"{about} {at.date()}"
+    return _on(at), f"{about} {at.date()}"
 
 
 def _which(  # noqa: PLR0911 - as above
     which: str, what: str, said_at: datetime
-) -> tuple[datetime | None, str] | None:
+) -> tuple[Date | None, str] | None:
     if which in {"next", "coming"}:
         return None, "future"
     last = which != "this"
     if what in {"night", "morning", "afternoon", "evening"}:
         at = _back(said_at, 1 if last else 0)
-        return at, f"on {at.date()}"
+        return _on(at), f"on {at.date()}"
     if what in WEEKDAYS:
         return _weekday(WEEKDAYS.index(what), last, said_at)
     if what in _SHORT_DAYS:
@@ -267,41 +278,40 @@ def _which(  # noqa: PLR0911 - as above
     return _unit(what, last, said_at)
 
 
-def _weekday(index: int, last: bool, said_at: datetime) -> tuple[datetime | None, str]:
+def _weekday(index: int, last: bool, said_at: datetime) -> tuple[Date | None, str]:
     """The last Friday is the latest one before today; this Friday may be to come."""
     if not last:
         return None, "unknown"
     at = _back(said_at, (said_at.weekday() - index - 1) % 7 + 1)
-    return at, f"on {at.date()}"
+    return _on(at), f"on {at.date()}"
 
 
-def _season(name: str, last: bool, said_at: datetime) -> tuple[datetime, str]:
+def _season(name: str, last: bool, said_at: datetime) -> tuple[Date, str]:
     month = SEASONS[name]
     # the last summer is one that has ended, or at least begun and is not called "this"
     year = said_at.year - (said_at.month < month + (3 if last else 0))
     if name == "winter":
         year = said_at.year - 1
-    return _first(year, month), f"in {name} {year}"
+    return _first(year, month, "month"), f"in {name} {year}"
 
 
 def _unit(  # noqa: PLR0911 - as above
     what: str, last: bool, said_at: datetime
-) -> tuple[datetime | None, str] | None:
+) -> tuple[Date | None, str] | None:
     back = 1 if last else 0
     if what == "year":
-        return _first(max(said_at.year - back, 1), 1), f"in {said_at.year - back}"
+        return _first(said_at.year - back, 1, "year"), f"in {said_at.year - back}"
     if what == "month":
-        at = _months_back(said_at, back)
-        return _month_of(at.year, at.month)
+        return _months_back(said_at, back)
     if what == "week":
         at = _back(said_at, said_at.weekday() + 7 * back)
-        return at, f"in the week of {at.date()}"
+        return _on(at), f"in the week of {at.date()}"
     if what == "weekend":
         if not last:
             return None, "unknown"
         at = _back(said_at, (said_at.weekday() - 5) % 7 or 7)
         at = at if said_at.weekday() != 6 else _back(said_at, 8)
-        return at, f"on the weekend of {at.date()}"
+        return _on(at), f"on the weekend of {at.date()}"
     if what == "day":
         return None, "unknown"
     return None

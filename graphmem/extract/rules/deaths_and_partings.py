@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from graphmem.clock import Date
 from graphmem.extract.rules.names import Span
 from graphmem.extract.rules.phrases import Place
 from graphmem.extract.rules.subjects import Voice
@@ -23,6 +24,7 @@ from graphmem.extract.rules.word_lists import (
     SENTENCE_BLOCKERS,
     word_set,
 )
+from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
 _ADVERB = r"(?:(?:just|sadly|recently|suddenly|finally|peacefully|unexpectedly|unfortunately)\s+)?"
@@ -70,7 +72,7 @@ class Loss:
     else, so that nothing is said at all."""
 
     name: str
-    at: datetime
+    at: Date
     text: str
     words: str
     sure: bool = True
@@ -106,9 +108,9 @@ class Losses:
     def _ended(self, fact: CandidateFact, who: str, loss: Loss) -> Iterator[CandidateFact]:
         """The retraction, and the ended fact itself when nobody has heard of them before."""
         text = fact.text.replace(" has a ", " had a ", 1).replace(" is ", " was ", 1)
-        yield replace(fact, text=text, invalid_at=loss.at, retracts=True)
+        yield replace(fact, text=text, **valid_until(loss.at), retracts=True)
         if who not in self.known:
-            yield replace(fact, text=text, invalid_at=loss.at)
+            yield replace(fact, text=text, **valid_until(loss.at))
 
 
 def _alone(loss: Loss, bonds: list[CandidateFact], voice: Voice) -> Iterator[CandidateFact]:
@@ -120,12 +122,12 @@ def _alone(loss: Loss, bonds: list[CandidateFact], voice: Voice) -> Iterator[Can
         for owner in sorted(str(name) for name in owners):
             yield CandidateFact(
                 f"{owner} had {loss.name}", owner, "has_pet", loss.name, (owner, loss.name),
-                invalid_at=loss.at, importance=0.7, retracts=True,
+                **valid_until(loss.at), importance=0.7, retracts=True,
             )  # fmt: skip
     if loss.text:
         who = [loss.name, *sorted(str(name) for name in owners)] if named else [loss.name]
         yield CandidateFact(
-            f"{loss.text}{loss.words}", entities=tuple(who), valid_at=loss.at, importance=0.7
+            f"{loss.text}{loss.words}", entities=tuple(who), **valid_from(loss.at), importance=0.7
         )
 
 
@@ -155,7 +157,7 @@ def _losses(place: Place, voice: Voice, said_at: datetime) -> Iterator[Loss]:
         # "lost Rex in the park" may be over by supper
         sure = how != "lost" or bool(_GONE_FOR_GOOD.match(rest)) or place.date_at(end + 1)
         dated = when is not None and when.at is not None and when.lead != "since"
-        at = when.at if when is not None and dated and when.at is not None else said_at
+        at = (when.date if when is not None and dated else None) or Date(said_at, "instant")
         words = f" {when.text}" if when is not None and dated and when.text else ""
         loss = Loss(name, at, _sentence(name, how), words, bool(sure))
         yield loss
@@ -230,4 +232,4 @@ def _late(place: Place, fact: CandidateFact, said_at: datetime) -> Loss | None:
         r"(?:^|[\s,])(?:I|we)\s+(?:once\s+)?(?:had|used to have)\s+(?:a|an|two|three)\s[^.;]*$",
         before,
     )
-    return Loss(who, said_at, "", "") if late or had else None
+    return Loss(who, Date(said_at, "instant"), "", "") if late or had else None

@@ -21,7 +21,7 @@ from graphmem.extract.rules.sentence_reader import Reader
 from graphmem.extract.rules.subjects import People, Voice
 from graphmem.extract.rules.tokenizer import Sentence, sentences, titles
 from graphmem.extract.rules.word_lists import GREETINGS, word_set
-from graphmem.model import Entity, Episode, Turn
+from graphmem.model import Date, Entity, Episode, Turn, valid_from, valid_until
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
 from graphmem.text import heading, name_key, text_key
@@ -220,10 +220,10 @@ class _Episode:
             self._keep(fact, turn)
 
     def _keep(self, fact: CandidateFact, turn: Turn) -> None:
-        if fact.retracts and fact.invalid_at is not None:
-            self._close(fact, fact.invalid_at)
-        if fact.type in _MOVES and fact.valid_at is not None and not fact.retracts:
-            self._moved(fact, fact.valid_at, turn.occurred_at or self.episode.occurred_at)
+        if fact.retracts and fact.invalid_date is not None:
+            self._close(fact, fact.invalid_date)
+        if fact.type in _MOVES and fact.valid_date is not None and not fact.retracts:
+            self._moved(fact, fact.valid_date, turn.occurred_at or self.episode.occurred_at)
         key = (text_key(fact.text), fact.retracts)
         held = self.facts.get(key)
         if held is None:
@@ -231,25 +231,25 @@ class _Episode:
         elif turn.ordinal not in held.turns:
             self.facts[key] = replace(held, turns=(*held.turns, turn.ordinal))
 
-    def _close(self, end: CandidateFact, at: datetime) -> None:
+    def _close(self, end: CandidateFact, at: Date) -> None:
         """End what this episode itself said earlier: told as true today, over since yesterday."""
         triple = (end.subject, end.type, end.object)
         for key, held in self.facts.items():
             still = held.invalid_at is None and held.valid_at is None and not held.retracts
             if still and triple[0] and (held.subject, held.type, held.object) == triple:
-                self.facts[key] = replace(held, invalid_at=at)
+                self.facts[key] = replace(held, **valid_until(at))
 
-    def _moved(self, change: CandidateFact, at: datetime, said_at: datetime) -> None:
+    def _moved(self, change: CandidateFact, at: Date, said_at: datetime) -> None:
         """End what this episode itself said to hold before it told of a change: "I live in Rome. I
         moved to Oslo today". What holds today no change of before has ended."""
-        today = at.date() >= said_at.date()
+        today = at.at.date() >= said_at.date()
         for key, held in self.facts.items():
             same = (held.subject, held.type) == (change.subject, change.type)
             open_ = held.invalid_at is None and not held.retracts
-            before = today if held.valid_at is None else held.valid_at <= at
+            before = today if held.valid_at is None else held.valid_at <= at.at
             if same and open_ and before and held.object != change.object:
-                since = None if held.valid_at == at else held.valid_at
-                self.facts[key] = replace(held, valid_at=since, invalid_at=at)
+                since = None if held.valid_at == at.at else held.valid_date
+                self.facts[key] = replace(held, **valid_from(since), **valid_until(at))
 
     def _mention(self, turn: Turn, parts: Iterable[Sentence]) -> None:
         speaker = self.speakers[turn.ordinal]

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from graphmem.clock import Date
 from graphmem.extract.rules.phrases import Place
 from graphmem.extract.rules.subjects import Voice
 from graphmem.extract.rules.word_lists import MONTHS
+from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
 MUTUAL = frozenset(
@@ -69,7 +71,7 @@ def consequences(fact: CandidateFact) -> Iterator[CandidateFact]:
             for left, right in ((one, two), (two, one)):
                 text = says.replace("{s}", left).replace("{o}", right)
                 yield CandidateFact(
-                    text, left, weaker, right, (left, right), invalid_at=fact.valid_at,
+                    text, left, weaker, right, (left, right), **valid_until(fact.valid_date),
                     importance=0.6, retracts=True,
                 )  # fmt: skip
 
@@ -99,12 +101,12 @@ def proposals(place: Place, voice: Voice, said_at: datetime) -> Iterator[Candida
         when = next((d for d in place.dates if d.at is not None and not d.lasting), None)
         if when is not None and when.future:
             continue
-        at = when.at if when is not None and when.at is not None else said_at
+        at = (when.date if when is not None else None) or Date(said_at, "instant")
         words = f" {when.text}" if when is not None and when.text else ""
         name = names.see(name, "person")
         yield CandidateFact(
             f"{speaker} got engaged to {name}{words}", speaker, "engaged_to", name,
-            (speaker, name), valid_at=at, importance=0.8,
+            (speaker, name), **valid_from(at), importance=0.8,
         )  # fmt: skip
         return
 
@@ -123,7 +125,7 @@ def birthdays(place: Place, voice: Voice, said_at: datetime) -> Iterator[Candida
         said = sentence.text[when.start : when.end]
         if re.search(r"\d{4}", said) and when.at.year < said_at.year - _GROWN:
             born = f"{who} was born {when.text}"
-            yield CandidateFact(born, entities=(who,), valid_at=when.at, importance=0.8)
+            yield CandidateFact(born, entities=(who,), **valid_from(when.date), importance=0.8)
         elif day := _DAY_MONTH.match(said):
             month = (day["m1"] or day["m2"]).lower()[:3]
             full = next((m.title() for m in MONTHS if m[:3] == month), None)

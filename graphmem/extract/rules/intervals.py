@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from graphmem.clock import Date
 from graphmem.extract.rules.dates import When
 from graphmem.extract.rules.phrases import Place
 from graphmem.extract.rules.relation_patterns import RelationRule
 from graphmem.extract.rules.tokenizer import clause_starts
+from graphmem.model.printing import printed_date
 
 _LONG_AGO = re.compile(
     r"\bwhen\s+(?:I|he|she|we|they)\s+(?:was|were)\b|\bas an? (?:kid|child|teen|baby)|"
@@ -39,10 +41,11 @@ def when_of(place: Place, start: int, end: int) -> tuple[When | None, When | Non
 
 def times_of(  # noqa: PLR0911 - one return for each kind of time
     rule: RelationRule, place: Place, told: tuple[When | None, When | None], said_at: datetime
-) -> tuple[datetime | None, datetime | None, str]:
-    """(valid_at, invalid_at, words of time for the sentence)."""
+) -> tuple[Date | None, Date | None, str]:
+    """(from when, until when, words of time for the sentence)."""
     when, until = told
-    at = when.at if when is not None else None
+    at = when.date if when is not None else None
+    now = Date(said_at, "instant")
     words = f" {when.text}" if when is not None and when.text else ""
     lasting = when is not None and when.lasting
     since = when is not None and (lasting or when.lead == "since")
@@ -55,16 +58,16 @@ def times_of(  # noqa: PLR0911 - one return for each kind of time
     if rule.time == "event":
         return (None, None, "") if lasting else (at, None, words)
     if rule.time == "past":
-        ended = until.at if until is not None and until.at is not None else said_at
-        start = None if lasting or (at is not None and at >= ended) else at
+        ended = (until.date if until is not None else None) or now
+        start = None if lasting or (at is not None and at.at >= ended.at) else at
         return start, ended, ""
     if lasting:
         at, words = None, ""
     if rule.time == "end":
-        return None, at or said_at, words
+        return None, at or now, words
     if at is None and _LONG_AGO.search(place.sentence.text):
         return None, None, ""
-    return at or said_at, None, words
+    return at or now, None, words
 
 
 def day_or_year(when: When | None, place: Place) -> bool:
@@ -76,5 +79,5 @@ def day_or_year(when: When | None, place: Place) -> bool:
 def _plain_time(when: When) -> str:
     words = when.text.removeprefix("in ").removeprefix("on ").removeprefix("the week of ")
     if when.lasting and when.at is not None:
-        return str(when.at.year) if (when.at.month, when.at.day) == (1, 1) else str(when.at.date())
+        return printed_date(when.at, when.precision)
     return words

@@ -27,6 +27,7 @@ from graphmem.extract.rules.relation_patterns import (
 from graphmem.extract.rules.subjects import Subject, Voice
 from graphmem.extract.rules.tokenizer import Sentence, clause_starts
 from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS
+from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
 _EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
@@ -272,7 +273,7 @@ class Reader:
         if rule.dated and not day_or_year(when, place):
             return None
         text = rule.says.replace("{s}", subject.name).replace("{o}", thing.text)
-        valid_at, invalid_at, words = times_of(rule, place, (when, until), self.said_at)
+        begins, ends, words = times_of(rule, place, (when, until), self.said_at)
         name = None
         if thing.name is not None:
             name = self.voice.people.names.see(thing.name, thing.kind)
@@ -284,8 +285,8 @@ class Reader:
             type=(thing.type or rule.type) if name else None,
             object=name,
             entities=(subject.name, name) if name else (subject.name,),
-            valid_at=valid_at,
-            invalid_at=invalid_at,
+            **valid_from(begins),
+            **valid_until(ends),
             importance=rule.weight,
             retracts=rule.time == "end",
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from graphmem.model import Citation, Context, Entity, Hit
+from graphmem.model.printing import printed_date
 from graphmem.ports.tokens import TokenCounter
 from graphmem.text import text_key
 
@@ -118,8 +119,9 @@ def _date(hit: Hit) -> datetime | None:
 
 
 def _line(hit: Hit, number: int) -> str:
-    date = _date(hit)
-    day = f" {date.date()}" if date else ""
+    precision = hit.fact.valid_precision if hit.fact else None
+    date = printed_date(_date(hit), precision)
+    day = f" {date}" if date else ""
     who = f"{hit.speaker}: " if hit.kind == "turn" and hit.speaker else ""
     return f"[{number}]{day} {who}{' '.join(hit.text.split())}{_notes(hit)}"
 
@@ -129,10 +131,11 @@ def _notes(hit: Hit) -> str:
     notes = []
     if hit.fact is not None:
         if hit.fact.modality != "stated":
-            due = hit.fact.planned_for
-            notes.append(hit.fact.modality + (f" for {due.date()}" if due else ""))
+            due = printed_date(hit.fact.planned_for, hit.fact.planned_precision)
+            notes.append(hit.fact.modality + (f" for {due}" if due else ""))
         if hit.fact.invalid_at:
-            notes.append(f"until {hit.fact.invalid_at.date()}")
+            until = printed_date(hit.fact.invalid_at, hit.fact.invalid_precision)
+            notes.append(f"until {until}")
     if hit.outdated:
         notes.append(f"outdated: {hit.outdated}")
     return f" ({'; '.join(notes)})" if notes else ""

@@ -95,7 +95,9 @@ class Relate:
                 recorded_at=fact.recorded_at,
                 stated_at=fact.stated_at,
                 valid_at=fact.valid_at,
+                valid_precision=fact.valid_precision,
                 invalid_at=fact.invalid_at,
+                invalid_precision=fact.invalid_precision,
                 modality=fact.modality,
             )
             for fact in facts
@@ -191,7 +193,9 @@ class Relate:
                     type=fact.type,
                     fact=fact.text,
                     valid_at=stamp_or_none(fact.valid_at),
+                    valid_precision=fact.valid_precision,
                     invalid_at=stamp_or_none(fact.invalid_at),
+                    invalid_precision=fact.invalid_precision,
                 )
         return graph
 
@@ -262,8 +266,11 @@ def _moments(fact: Fact) -> list[Moment]:
     """When it began (or, undated, was stated), and when it ended; of what is not stated, when it is
     meant for, else when it was said."""
     if fact.modality != "stated":
-        return [Moment(fact.planned_for or fact.known_from, fact.modality, fact)]
-    moments = [Moment(fact.known_from, "began" if fact.valid_at else "stated", fact)]
-    if fact.invalid_at:
-        moments.append(Moment(fact.invalid_at, "ended", fact))
+        at, precision = fact.planned_date or fact.known_date
+        return [Moment(at, fact.modality, fact, precision)]
+    at, precision = fact.known_date
+    moments = [Moment(at, "began" if fact.valid_at else "stated", fact, precision)]
+    if fact.invalid_date:
+        at, precision = fact.invalid_date
+        moments.append(Moment(at, "ended", fact, precision))
     return moments

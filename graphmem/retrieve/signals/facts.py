@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from graphmem.model import Fact
+from graphmem.model.printing import printed_date
 from graphmem.retrieve.signals.inputs import Columns, SignalInputs
 
 _MENTIONED = 0.4  # of what being its subject is worth
@@ -44,7 +45,8 @@ def measure_facts(inputs: SignalInputs, measured: Columns) -> Columns:
 def outdated_turns(ended: Sequence[tuple[Fact, float]]) -> dict[str, str]:
     """What each turn says that has ended, and when."""
     return {
-        source.turn_id: f"{fact.type or fact.text} until {fact.invalid_at.date()}"
+        source.turn_id: f"{fact.type or fact.text} until "
+        f"{printed_date(fact.invalid_at, fact.invalid_precision)}"
         for fact, _ in ended
         for source in fact.sources
         if source.turn_id and fact.invalid_at

@@ -70,6 +70,7 @@ def test_a_good_answer() -> None:
             object="Fjord Labs",
             entities=("Ada Park", "Fjord Labs"),
             valid_at=datetime(2024, 3, 1, tzinfo=UTC),
+            valid_precision="month",
             importance=0.8,
             turns=(2,),
         ),

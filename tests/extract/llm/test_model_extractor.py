@@ -79,6 +79,7 @@ async def test_scripted_facts_come_out_as_scripted_by_one_call() -> None:
             "Fjord Labs",
             ("Ada Park", "Fjord Labs"),
             datetime(2024, 3, 1, tzinfo=UTC),
+            "month",
             importance=0.8,
             turns=(0,),
         ),

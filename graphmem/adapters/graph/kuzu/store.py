@@ -30,7 +30,7 @@ from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
 
-FORMAT = 2
+FORMAT = 3
 """Version of what the graph holds. A graph of another format is emptied and made anew."""
 
 _DEFAULT_POOL = 512 << 20

@@ -1,0 +1,168 @@
+"""Dates that are known to the year, the month, the day or the instant: what each decides, and
+that it comes back as it was given."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphmem import Memory
+from graphmem.clock import ManualClock
+from graphmem.model import Fact, Precision, Relation, to_json, to_sparse
+
+FINE = "2024-02-14"
+
+
+@pytest.fixture
+def memory() -> Any:
+    with Memory("memory://", user_id="ada", clock=ManualClock("2026-01-01T00:00:00Z")) as opened:
+        yield opened
+
+
+def relation(memory: Memory) -> Relation:
+    (found,) = memory.relations(current=False)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("given", "precision", "shown"),
+    [
+        ("2024", "year", "2024"),
+        ("2024-01", "month", "January 2024"),
+        ("2024-01-01", "day", "2024-01-01"),
+        ("2024-01-02", "day", "2024-01-02"),
+        (date(2024, 1, 1), "day", "2024-01-01"),
+        ("2024-01-01T00:00:00Z", "instant", "2024-01-01"),
+        (datetime(2024, 1, 1, tzinfo=UTC), "instant", "2024-01-01"),
+    ],
+)
+def test_only_a_date_around_it_gives_way_to_a_finer_one(
+    memory: Memory, given: Any, precision: Precision, shown: str
+) -> None:
+    memory.relate("Bob", "lives_in", "Oslo", valid_at=given, fact="Bob lives in Oslo.")
+    before = relation(memory)
+    assert before.valid_precision == precision
+    assert str(before) == f"Bob -lives_in→ Oslo (since {shown})"
+
+    memory.relate("Bob", "lives_in", "Oslo", valid_at=FINE, fact="Bob lives in Oslo, they say.")
+    after = relation(memory)
+    if precision == "year":
+        assert (str(after.valid_at)[:10], after.valid_precision) == (FINE, "day")
+    else:
+        assert (after.valid_at, after.valid_precision) == (before.valid_at, precision)
+
+
+def test_a_month_gives_way_to_a_day_of_it_and_to_no_other(memory: Memory) -> None:
+    memory.relate("Bob", "lives_in", "Oslo", valid_at="2024-02", fact="Bob lives in Oslo.")
+    memory.relate("Bob", "lives_in", "Oslo", valid_at="2024-03-05", fact="He is in Oslo.")
+    assert str(relation(memory)) == "Bob -lives_in→ Oslo (since February 2024)"
+    memory.relate("Bob", "lives_in", "Oslo", valid_at=FINE, fact="Oslo has him.")
+    assert str(relation(memory)) == f"Bob -lives_in→ Oslo (since {FINE})"
+
+
+def test_the_same_moment_known_more_exactly(memory: Memory) -> None:
+    memory.relate("Bob", "lives_in", "Oslo", valid_at="2024", fact="Bob lives in Oslo.")
+    receipt = memory.relate(
+        "Bob", "lives_in", "Oslo", valid_at="2024-01-01", fact="Since New Year."
+    )
+    assert relation(memory).valid_precision == "day"
+    assert [d.action for d in receipt.decisions] == ["UPDATE"]
+    assert "dated to the day" in receipt.decisions[0].reason
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("I have lived in Oslo since 2019.", "2019"),
+        ("I moved to Oslo in May 2024.", "May 2024"),
+        ("I moved to Oslo last month.", "August 2025"),
+        ("I moved to Oslo on 3 May 2024.", "2024-05-03"),
+        ("I moved to Oslo last year.", "2024"),
+        ("I have lived in Oslo for two months.", "July 2025"),
+        ("I moved to Oslo in summer 2023.", "June 2023"),
+    ],
+)
+def test_words_are_as_exact_as_they_are(memory: Memory, words: str, shown: str) -> None:
+    memory.add([{"name": "Ada", "content": words}], occurred_at="2025-09-20T10:00:00Z")
+    assert str(relation(memory)) == f"Ada -lives_in→ Oslo (since {shown})"
+
+
+def test_a_day_in_words_gives_way_to_no_other_day_of_its_year(memory: Memory) -> None:
+    for words in ("I moved to Oslo on 1 January 2024.", "I moved to Oslo on 14 February 2024."):
+        memory.add([{"name": "Ada", "content": words}], occurred_at="2025-09-20T10:00:00Z")
+    assert str(relation(memory).valid_at)[:10] == "2024-01-01"
+
+
+def test_an_end_in_a_month(memory: Memory) -> None:
+    memory.relate("Bob", "works_at", "Acme", valid_at="2020", invalid_at="2024-05")
+    assert str(relation(memory)) == "Bob -works_at→ Acme (since 2020 until May 2024)"
+    what = [str(moment)[:16] for moment in memory.timeline("Bob")]
+    assert what == ["2020 · began · B", "May 2024 · ended"]
+    assert "(until May 2024)" in memory.context("Where does Bob work?")
+
+
+def test_a_plan_for_a_month_has_passed_with_it(memory: Memory) -> None:
+    memory.relate("Bob", "visited", "Rome", valid_at="2024-05", modality="planned",
+                  occurred_at="2024-01-01")  # fmt: skip
+    (plan,) = memory.get_all(current=False).items
+    assert (plan.planned_precision, str(plan.invalid_at)[:10]) == ("month", "2024-06-01")
+
+
+def test_by_hand_and_back(memory: Memory) -> None:
+    memory.relate("Bob", "works_at", "Acme", valid_at="2020-03-01")
+    (fact,) = memory.get_all().items
+    changed = memory.update(fact.id, valid_at="2020-03", invalid_at="2024")
+    assert (changed.valid_precision, changed.invalid_precision) == ("month", "year")
+    assert changed.interval == "since March 2020 until 2024"
+    memory.undo(memory.history(fact.id)[-1].seq)
+    assert memory.get(fact.id).interval == "since 2020-03-01"
+
+
+def test_it_was_known_as_it_was(memory: Memory) -> None:
+    memory.relate("Bob", "lives_in", "Oslo", valid_at="2024", fact="Bob lives in Oslo.")
+    known_at = memory.get_all().items[0].recorded_at
+    memory.relate("Bob", "lives_in", "Oslo", valid_at=FINE, fact="Bob is in Oslo.")
+    (then,) = memory.as_of(known_at=known_at).relations()
+    assert str(then) == "Bob -lives_in→ Oslo (since 2024)"
+    assert str(relation(memory)) == f"Bob -lives_in→ Oslo (since {FINE})"
+
+
+def test_an_undone_episode_takes_its_precision_along(memory: Memory) -> None:
+    memory.relate("Bob", "lives_in", "Oslo", valid_at="2024", fact="Bob lives in Oslo.")
+    finer = memory.relate("Bob", "lives_in", "Oslo", valid_at=FINE, fact="Bob is in Oslo.")
+    memory.undo(finer.episode_id)
+    assert str(relation(memory)) == "Bob -lives_in→ Oslo (since 2024)"
+
+
+def test_json_and_back(memory: Memory) -> None:
+    memory.relate("Bob", "works_at", "Acme", valid_at="2020", invalid_at="2024-05")
+    (fact,) = memory.get_all(current=False).items
+    assert (to_json(fact)["valid_precision"], to_json(fact)["invalid_precision"]) == (
+        "year",
+        "month",
+    )
+    assert to_json(relation(memory))["valid_precision"] == "year"
+    assert Fact.from_json(to_json(fact)) == fact
+    assert Fact.from_json(to_sparse(fact)) == fact
+
+
+def test_the_graph_has_it_and_is_rebuilt_with_it(tmp_path: Path) -> None:
+    query = (
+        "MATCH (a:Entity)-[r:RELATES {type: 'works_at'}]->(b:Entity) "
+        "RETURN r.valid_precision, r.invalid_precision, r.invalid_at"
+    )
+    with Memory(str(tmp_path / "store"), user_id="ada") as opened:
+        opened.relate("Bob", "works_at", "Acme", valid_at="2020", invalid_at="2024-05")
+        rows = (("year", "month", "2024-05-01T00:00:00.000000Z"),)
+        assert opened.cypher(query).rows == rows
+        opened.relate("Bob", "knows", "Ann", valid_at="2021-03")
+        (edge,) = (data for *_, data in opened.to_networkx().edges(data=True))
+        assert (edge["valid_precision"], edge["invalid_precision"]) == ("month", None)
+        opened.rebuild()
+        assert (opened.cypher(query).rows, opened.verify().ok) == (rows, True)
+    with Memory(str(tmp_path / "store"), user_id="ada") as again:
+        found = {str(one) for one in again.relations(current=False)}
+        assert "Bob -works_at→ Acme (since 2020 until May 2024)" in found
