@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from graphmem.clock import Clock
-from graphmem.engine.event_loop import Mirror, Portal, mirror
+from graphmem.engine.event_loop import LoopThread, Mirror, mirror
 from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import When
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -41,8 +41,8 @@ class MemoryView(_Reads):
     """A memory at a moment, to be read: see :meth:`Memory.as_of`. The methods are those of
     :class:`~graphmem.ports.view.ViewAPI`, without ``await``."""
 
-    def __init__(self, portal: Portal, target: ViewAPI, memory: Memory) -> None:
-        super().__init__(portal, target)
+    def __init__(self, thread: LoopThread, target: ViewAPI, memory: Memory) -> None:
+        super().__init__(thread, target)
         self._view = target
         self._memory = memory  # which would be closed when nobody referred to it
 
@@ -86,10 +86,10 @@ class Memory(_Reads):
         extraction: ExtractionOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
-        Portal.wait_for_others()
-        portal = Portal()
+        LoopThread.wait_for_others()
+        thread = LoopThread()
         try:
-            opened = portal.call(
+            opened = thread.call(
                 open_memory(
                     folder,
                     user_id=user_id,
@@ -102,12 +102,12 @@ class Memory(_Reads):
                 )
             )
         except BaseException:
-            portal.close()
+            thread.close()
             raise
-        super().__init__(portal, opened)
+        super().__init__(thread, opened)
         self._opened = opened
         # Forgotten without being closed, it lets its folder go as a file does.
-        weakref.finalize(self, portal.let_go, opened.close).atexit = False
+        weakref.finalize(self, thread.let_go, opened.close).atexit = False
 
     add = mirror(MemoryAPI.add)
     add_many = mirror(MemoryAPI.add_many)
@@ -133,7 +133,7 @@ class Memory(_Reads):
     rebuild = mirror(MemoryAPI.rebuild)
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> MemoryView:
-        return MemoryView(self._portal, self._opened.as_of(valid_at, known_at), self)
+        return MemoryView(self._loop_thread, self._opened.as_of(valid_at, known_at), self)
 
     as_of.__doc__ = inspect.getdoc(MemoryAPI.as_of)
 
@@ -142,11 +142,11 @@ class Memory(_Reads):
     def close(self) -> None:
         """Let the folder go; what graph and vectors still lack, the next opening gives them. Safe
         to call twice."""
-        if not self._portal.closed:
+        if not self._loop_thread.closed:
             try:
                 self._close()
             finally:
-                self._portal.close()
+                self._loop_thread.close()
 
     def __enter__(self) -> Self:
         return self

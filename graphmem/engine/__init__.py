@@ -1,4 +1,6 @@
-"""The engine: :class:`AsyncMemory`, which joins ledger, projections, write and read pipelines."""
+"""The engine: :class:`AsyncMemory`, its views of other moments, and the loop that synchronous code
+runs it in. It joins the stages and checks what calls are given; it names no adapter, and what
+is believed or ranked is not decided here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Changing by hand, and taking back: update, delete, merge, unmerge, undo.
 
-None of them rewrites what was said. Each is a record of its own that what is believed is computed
+None of them rewrites what was stated. Each is a record of its own that what is believed is computed
 with, so each can be undone.
 """
 
@@ -88,20 +88,20 @@ class Amending(Core):
         return await self._ingest.decided(self._scope(scope).tenant, attempt)
 
     async def _unnamed(self, fact: Fact, text: str) -> tuple[str, ...]:
-        """The ends of what was told that its words name, and these do not."""
+        """The entities that the statements of a fact name in words, and this text does not."""
         query = StatementQuery(fact.scope.tenant, statement_ids=fact.statement_ids or (fact.id,))
-        told = await self._parts.ledger.statements(query)
-        ends = {(told.merged.get(id, id), s.text) for s in told.statements for id in _ends(s)}
-        keys = {text: _said(text) for text in {text, *(said for _, said in ends)}}
+        loaded = await self._parts.ledger.statements(query)
+        ends = {(loaded.merged.get(id, id), s.text) for s in loaded.statements for id in _ends(s)}
+        keys = {text: _keys_named(text) for text in {text, *(sentence for _, sentence in ends)}}
         somebody = not _PRONOUNS.isdisjoint(words(text))
-        subjects = {told.merged.get(s.subject_id or "", s.subject_id) for s in told.statements}
+        subjects = {loaded.merged.get(s.subject_id or "", s.subject_id) for s in loaded.statements}
         ids = tuple(sorted({id for id, _ in ends}))
         found = await self._parts.ledger.entities(EntityQuery(fact.scope.tenant, ids=ids))
         return tuple(
             e.id
             for e in found
             if not _named(keys[text], e)
-            and any(_named(keys[said], e) for id, said in ends if id == e.id)
+            and any(_named(keys[sentence], e) for id, sentence in ends if id == e.id)
             and not (somebody and e.id in subjects)
         )
 
@@ -163,8 +163,8 @@ class Amending(Core):
 
     async def _erase_fact(self, where: Scope, id: str) -> Removal:
         tenant = where.tenant
-        told = await self._parts.ledger.statements(StatementQuery(tenant, fact_ids=(id,)))
-        ids = {s for f in told.facts if f.id == id for s in f.support}
+        loaded = await self._parts.ledger.statements(StatementQuery(tenant, fact_ids=(id,)))
+        ids = {s for f in loaded.facts if f.id == id for s in f.support}
         query = StatementQuery(tenant, fact_ids=(id,), statement_ids=tuple(sorted(ids)))
         return await self._erase(Erasure(where, fact_ids=(id,)), query)
 
@@ -340,16 +340,16 @@ def _deleted(decisions: Sequence[Decision]) -> int:
     return sum(decision.action == "DELETE" for decision in decisions)
 
 
-def _said(text: str) -> frozenset[str]:
+def _keys_named(text: str) -> frozenset[str]:
     """Keys of all that may be named in a text."""
     names = name_keys_in(text, longest=_LONGEST_NAME)
     return frozenset(key for name in names for key in alias_keys(name))
 
 
-def _named(said: Set[str], entity: Entity) -> bool:
+def _named(keys: Set[str], entity: Entity) -> bool:
     """Whether an entity is named by its name, an alias, or a part of one."""
     names = (entity.name, *entity.aliases)
-    return any(not said.isdisjoint(alias_keys(name)) for name in names)
+    return any(not keys.isdisjoint(alias_keys(name)) for name in names)
 
 
 def _ends(statement: Statement) -> tuple[str, ...]:

@@ -26,24 +26,24 @@ _log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_open_portals: weakref.WeakSet[Portal] = weakref.WeakSet()
+_open_threads: weakref.WeakSet[LoopThread] = weakref.WeakSet()
 _leaving: set[concurrent.futures.Future[None]] = set()
 _LONGEST_LEAVE_S = 30.0
 
 
-class Portal:
+class LoopThread:
     """A loop in a daemon thread. ``close`` ends it; safe to call twice."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._closing = False
-        self._lock = threading.Lock()  # a call is begun before the closing, or refused
+        self._closed = False
+        self._lock = threading.Lock()  # a call is begun before it is closed, or refused
         self._last: asyncio.Task[None] | None = None
         self._ended: concurrent.futures.Future[None] | None = None
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="graphmem-portal", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="graphmem-loop", daemon=True)
         self._thread.start()
-        _open_portals.add(self)
+        _open_threads.add(self)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -89,38 +89,38 @@ class Portal:
             raise UsageError(
                 "Memory was called from inside its own event loop; use AsyncMemory there"
             )
-        if self._closing:
+        if self._closed:
             raise UsageError("this memory is closed; open it again")
 
     @property
     def closed(self) -> bool:
-        return self._closing
+        return self._closed
 
     def close(self) -> None:
         """Cancel what still runs, wait for it, and end the thread."""
         if os.getpid() != self._pid:
             return
         with self._lock:
-            if self._closing:
+            if self._closed:
                 return
-            self._closing = True
+            self._closed = True
         asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def let_go(self, closing: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run ``closing`` and end the thread, without waiting: for what nobody holds any more, from
+    def let_go(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``close`` and end the thread, without waiting: for what nobody holds any more, from
         wherever the garbage collector finds that. :meth:`wait_for_others` waits."""
-        if os.getpid() != self._pid or self._closing:
+        if os.getpid() != self._pid or self._closed:
             return
-        self._closing = True
+        self._closed = True
         self._ended = concurrent.futures.Future()
         _leaving.add(self._ended)
 
         async def leave() -> None:
             try:
-                await closing()
+                await close()
             except Exception:  # noqa: BLE001 - told, whatever it is
                 # There is nobody to tell: what graph and vectors lack, the next opening gives them.
                 _log.warning("a memory that nobody held could not be closed", exc_info=True)
@@ -156,22 +156,22 @@ async def _cancel_all() -> None:
 
 
 # Where a program ends, threads are refused before ``atexit`` begins: what leaves must be gone then.
-getattr(threading, "_register_atexit", atexit.register)(Portal.wait_for_others)
+getattr(threading, "_register_atexit", atexit.register)(LoopThread.wait_for_others)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leaving.clear)  # their threads did not come along
 
 
 @atexit.register
 def _close_all() -> None:
-    for portal in list(_open_portals):
-        portal.close()
+    for thread in list(_open_threads):
+        thread.close()
 
 
 class Mirror:
-    """A synchronous face: the asynchronous object, and the portal that it runs in."""
+    """A synchronous face: the asynchronous object, and the thread that it runs in."""
 
-    def __init__(self, portal: Portal, target: object) -> None:
-        self._portal = portal
+    def __init__(self, thread: LoopThread, target: object) -> None:
+        self._loop_thread = thread
         self._async = target
 
 
@@ -183,7 +183,7 @@ def mirror(
     @functools.wraps(method)
     def twin(self: Mirror, /, *args: P.args, **kwargs: P.kwargs) -> R:
         bound: Callable[P, Coroutine[Any, Any, R]] = getattr(self._async, method.__name__)
-        return self._portal.call(bound(*args, **kwargs))
+        return self._loop_thread.call(bound(*args, **kwargs))
 
     twin.__doc__ = inspect.getdoc(method)
     return twin

@@ -17,7 +17,7 @@ from graphmem.model import (
     Verification,
 )
 from graphmem.ports.arguments import ScopeArgs
-from graphmem.projection.verify import verify
+from graphmem.projection.verify import compare_stores
 
 _TRIES = 10  # to find a moment without writes, when there are many
 
@@ -62,7 +62,7 @@ class Care(Core):
         for _ in range(_TRIES):
             head = await parts.ledger.head()
             await self._follow()
-            found = await verify(parts.ledger, parts.graph, parts.vectors)
+            found = await compare_stores(parts.ledger, parts.graph, parts.vectors)
             # What was written meanwhile is in one of the stores already: no difference at all.
             if found.ok or head == await parts.ledger.head():
                 break

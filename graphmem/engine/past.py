@@ -22,7 +22,10 @@ from graphmem.ports.ledger import (
     Mentions,
     Origins,
 )
-from graphmem.projection.project import BATCH, fold, graph_target, vector_target
+from graphmem.projection.batch import batch_of
+from graphmem.projection.catch_up import BATCH_EVENTS
+from graphmem.projection.graph import graph_target
+from graphmem.projection.vectors import vector_target
 from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.relationships.queries import Relate
@@ -177,12 +180,12 @@ class Past:
         stores = parts.scratch()
         embedder = CachedEmbedder(parts.embedder, parts.ledger)
         events = [event async for event in _events(parts.ledger, tenant, self._known_at)]
-        folded = await fold(events, _LogAsOf(parts.ledger, events))
+        batch = await batch_of(events, _LogAsOf(parts.ledger, events))
         await stores.graph.open(_STORE)
         await stores.vectors.open(_STORE, parts.embedder.name, await parts.embedder.size())
         last = events[-1].seq if events else 0
-        await graph_target(stores.graph)(folded, last)
-        await vector_target(stores.vectors, embedder)(folded, last)
+        await graph_target(stores.graph)(batch, last)
+        await vector_target(stores.vectors, embedder)(batch, last)
         ledger = LedgerAsOf(parts.ledger, self._known_at, final=final)
         return _Snapshot(
             graph=stores.graph,
@@ -196,17 +199,17 @@ class Past:
 async def _events(ledger: Ledger, tenant: str, known_at: datetime) -> AsyncIterator[Event]:
     after = 0
     while True:
-        page = await ledger.events(after, BATCH, tenant=tenant, until=known_at)
+        page = await ledger.events(after, BATCH_EVENTS, tenant=tenant, until=known_at)
         for event in page:
             yield event
-        if len(page) < BATCH:
+        if len(page) < BATCH_EVENTS:
             return
         after = page[-1].seq
 
 
 class _LogAsOf:
-    """What a fold asks of the log, answered from the events of then alone: what was taken back
-    since is there still, what was erased since is not."""
+    """What making a batch asks of the ledger, answered from the events of then alone: what was
+    undone since is there, what was erased since is not."""
 
     def __init__(self, ledger: Ledger, events: Sequence[Event]) -> None:
         self._ledger = ledger

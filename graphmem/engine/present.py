@@ -22,7 +22,9 @@ from graphmem.ports.reranker import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.projection.project import Projection, graph_target, vector_target
+from graphmem.projection.catch_up import Projection
+from graphmem.projection.graph import graph_target
+from graphmem.projection.vectors import vector_target
 from graphmem.relation_types.wording import BuiltInWording
 from graphmem.retrieve.candidates.graph_cache import CachedGraph
 from graphmem.retrieve.pipeline import Retriever

@@ -62,7 +62,7 @@ class Relating(Core):
             "idempotency_key": idempotency_key,
             **scope,
         }
-        return await self._say(statements.checked(subject, type, object, options), options)
+        return await self._add_given(statements.checked(subject, type, object, options), options)
 
     async def unrelate(
         self,
@@ -75,10 +75,10 @@ class Relating(Core):
         **scope: Unpack[ScopeArgs],
     ) -> Receipt:
         options = {"invalid_at": invalid_at, "occurred_at": occurred_at, **scope}
-        said = statements.checked(subject, type, object, options, retracts=True)
-        if occurred_at is None:  # what was said at some time may be read before what it speaks of
-            await self._check_known(self._statement(said, options))
-        return await self._say(said, options)
+        stated = statements.checked(subject, type, object, options, retracts=True)
+        if occurred_at is None:  # what is stated of a time may be read before what it refers to
+            await self._check_known(self._given_episode(stated, options))
+        return await self._add_given(stated, options)
 
     async def relate_many(
         self,
@@ -97,7 +97,7 @@ class Relating(Core):
                 try:
                     ends, own = _read_row(row)
                     merged = {**options, **own}
-                    episodes.append(self._statement(statements.checked(*ends, merged), merged))
+                    episodes.append(self._given_episode(statements.checked(*ends, merged), merged))
                 except UsageError as error:
                     raise UsageError(f"row {number}: {error}") from error
             receipts = await self._ingest.add(episodes)
@@ -118,39 +118,39 @@ class Relating(Core):
             if found.entity(candidate.name) in found.new:
                 raise await no_entity(ledger, episode.scope.tenant, candidate.name)
 
-    def _statement(self, said: GivenRelation, options: Mapping[str, Any]) -> Episode:
+    def _given_episode(self, stated: GivenRelation, options: Mapping[str, Any]) -> Episode:
         where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
         limit = self._parts.settings.max_text_bytes
         return statements.build_relation_episode(
-            said, options, where, self._parts.clock, max_bytes=limit
+            stated, options, where, self._parts.clock, max_bytes=limit
         )
 
-    async def _say(self, said: GivenRelation, options: Mapping[str, Any]) -> Receipt:
-        (receipt,) = await self._ingest.add([self._statement(said, options)])
+    async def _add_given(self, stated: GivenRelation, options: Mapping[str, Any]) -> Receipt:
+        (receipt,) = await self._ingest.add([self._given_episode(stated, options)])
         undated = options.get("occurred_at") is None and options.get("idempotency_key") is None
-        if receipt.status == "duplicate" and undated and await self._contradicted(said, options):
-            # Said before today, taken back since, and said again: that is news, not a repeat.
+        if receipt.status == "duplicate" and undated and await self._contradicted(stated, options):
+            # Stated before today, taken back since, and stated again: that is news, not a repeat.
             now = {**options, "occurred_at": stamp(self._parts.clock.now())}
-            (receipt,) = await self._ingest.add([self._statement(said, now)])
+            (receipt,) = await self._ingest.add([self._given_episode(stated, now)])
         await self._keep_lag_bounded()
         return receipt
 
-    async def _contradicted(self, said: GivenRelation, options: Mapping[str, Any]) -> bool:
+    async def _contradicted(self, stated: GivenRelation, options: Mapping[str, Any]) -> bool:
         """Whether what is believed now is not what this says."""
-        if said.modality != "stated" or (said.invalid_at and not said.retracts):
+        if stated.modality != "stated" or (stated.invalid_at and not stated.retracts):
             return False
         where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
         await self._ingest.tenant_state(
             where.tenant
         )  # it may have been declared another type meanwhile
-        form = normal(said.type)
+        form = normal(stated.type)
         meant = self._ingest.types.meant(form.type)
-        ends = said.subject, said.object
-        if said.object is not None and form.turned != meant.turned:
-            ends = said.object, said.subject
-        never = said.retracts and said.invalid_at is None
-        held = await self._holds(where, ends[0], meant.type, ends[1], now=not never)
-        return held == said.retracts
+        ends = stated.subject, stated.object
+        if stated.object is not None and form.turned != meant.turned:
+            ends = stated.object, stated.subject
+        never = stated.retracts and stated.invalid_at is None
+        believed = await self._holds(where, ends[0], meant.type, ends[1], now=not never)
+        return believed == stated.retracts
 
 
 _NO_SCOPE = statements.RELATION_OPTIONS - frozenset(SCOPE_NAMES)
@@ -181,22 +181,22 @@ def _rows(rows: object) -> Iterator[Any]:
 def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
     """The three, and the options that the row carries itself."""
     if isinstance(row, Mapping):
-        cells = {str(name): value for name, value in row.items() if not _empty(value)}
-        _check_options({n: v for n, v in cells.items() if n not in _ENDS}, "a row")
+        values = {str(name): value for name, value in row.items() if not _empty(value)}
+        _check_options({n: v for n, v in values.items() if n not in _ENDS}, "a row")
     elif isinstance(row, Sequence) and not isinstance(row, str | bytes):
         if not 3 <= len(row) <= len(_PLACES):
             raise UsageError(
                 f"a row has {', '.join(_PLACES[:3])} and may have valid_at and invalid_at; this "
                 f"one has {len(row)} values"
             )
-        cells = {n: v for n, v in zip(_PLACES, row, strict=False) if not _empty(v)}
+        values = {n: v for n, v in zip(_PLACES, row, strict=False) if not _empty(v)}
     else:
         raise UsageError(f"a row is a mapping or a list of values, got {type(row).__name__}")
-    missing = [name for name in _ENDS if name not in cells]
+    missing = [name for name in _ENDS if name not in values]
     if missing:
         raise UsageError(f"a row needs {', '.join(_ENDS)}; this one has no {missing[0]}")
-    subject, type_, object_ = (_text(cells.pop(name)) for name in _ENDS)
-    return (subject, type_, object_), {n: _cell(n, v) for n, v in cells.items()}
+    subject, type_, object_ = (_text(values.pop(name)) for name in _ENDS)
+    return (subject, type_, object_), {n: _read_value(n, v) for n, v in values.items()}
 
 
 def _empty(value: object) -> bool:
@@ -213,7 +213,7 @@ def _text(value: object) -> object:
     return str(value) if plain else value
 
 
-def _cell(name: str, value: Any) -> Any:
+def _read_value(name: str, value: Any) -> Any:
     """A cell of a text file is text: what is to be a number or a list becomes one."""
     if name == "importance" and isinstance(value, str):
         try:

@@ -1,4 +1,4 @@
-"""How relation types behave: what is declared, what the data shows, and deciding anew by it."""
+"""How relation types behave: what is declared, what the data shows, and deciding again by it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, Type
 from graphmem.relation_types import declare
 from graphmem.relation_types.types import RelationTypes
 
-_PAGE = 100  # places that are decided anew in one go
+_PAGE = 100  # places that are decided again in one go
 _PERSON, _ENGINE = "user", "graphmem"
 
 
@@ -36,12 +36,14 @@ class Declaring(Core):
         ledger = self._parts.ledger
         rules = {rule.type: rule for rule in (await ledger.type_rules())[1]}
         uses = {use.type: use for use in await ledger.type_uses(where)}
-        said = {type for type, rule in rules.items() if rule.declared is not None or rule.same_as}
+        with_rule = {
+            type for type, rule in rules.items() if rule.declared is not None or rule.same_as
+        }
         types = RelationTypes.ruled(rules.values())
         unsettled = {type for rule in rules.values() for type in rule.unsettled}
         found = [
             _described(types, rules.get(type), uses.get(type, TypeUse(type, 0, 0)), unsettled)
-            for type in {*uses, *said}
+            for type in {*uses, *with_rule}
         ]
         return sorted(found, key=lambda one: (-one.statements, one.type))
 
@@ -118,7 +120,7 @@ class Declaring(Core):
 
         return await self._ingest.decided(ALL_TENANTS, attempt)
 
-    # Deciding anew
+    # Deciding again
 
     async def _settle(
         self, rules: Sequence[TypeRule], actor: str, progress: Callable[[int, int], None] | None
@@ -134,7 +136,7 @@ class Declaring(Core):
                 for tenant in dict.fromkeys(place.tenant for place in page):
                     here = [place for place in page if place.tenant == tenant]
                     await self._ingest.decided(
-                        tenant, partial(self._anew, tenant, here, rule, actor)
+                        tenant, partial(self._decide_again, tenant, here, rule, actor)
                     )
                 after = page[-1]
                 done += len(page)
@@ -144,7 +146,7 @@ class Declaring(Core):
             if rule.unsettled:
                 await self._rule(partial(_settled, rule), actor)
 
-    async def _anew(
+    async def _decide_again(
         self, tenant: str, page: Sequence[TypedSubject], rule: TypeRule, actor: str
     ) -> None:
         standing = await self._ingest.tenant_state(tenant)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from graphmem.engine import AsyncMemory
-from graphmem.engine.event_loop import Portal
+from graphmem.engine.event_loop import LoopThread
 from graphmem.errors import Rejected, UsageError
 from graphmem.migration.ledger import (
     EMBEDDER,
@@ -52,12 +52,14 @@ def migrate(
     settings = {"source_settings": source_settings, "target_settings": target_settings}
     if isinstance(source, Memory):
         opened = cast(AsyncMemory, source._async)
-        return source._portal.call(migrate_memory(opened, target, **settings, progress=progress))
-    portal = Portal()
+        return source._loop_thread.call(
+            migrate_memory(opened, target, **settings, progress=progress)
+        )
+    thread = LoopThread()
     try:
-        return portal.call(migrate_memory(source, target, **settings, progress=progress))
+        return thread.call(migrate_memory(source, target, **settings, progress=progress))
     finally:
-        portal.close()
+        thread.close()
 
 
 async def migrate_memory(

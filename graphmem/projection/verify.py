@@ -1,4 +1,4 @@
-"""The three stores compared, id by id: the ledger says what should be there."""
+"""Ledger, graph and vectors compared, id by id: the ledger says what should be there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KINDS: dict[Collection, str] = {
 }
 
 
-async def verify(ledger: Ledger, graph: GraphStore, vectors: VectorStore) -> Verification:
+async def compare_stores(ledger: Ledger, graph: GraphStore, vectors: VectorStore) -> Verification:
     """What the graph and the vectors hold against what the ledger says they should."""
     expected = {
         "fact": await ledger.present("fact"),
@@ -34,10 +34,10 @@ async def verify(ledger: Ledger, graph: GraphStore, vectors: VectorStore) -> Ver
         checked[what] = len(found)
         differences.extend(_differences(what, expected[kind], found))
 
-    held = _graph_ids(await graph.dump())
+    in_graph = _graph_ids(await graph.dump())
     for label, kind in (("Fact", "fact"), ("Entity", "entity"), ("Episode", "episode")):
-        compare(f"graph {label} nodes", kind, held[label])
-    compare("graph MENTIONS edges", "mention", held["MENTIONS"])
+        compare(f"graph {label} nodes", kind, in_graph[label])
+    compare("graph MENTIONS edges", "mention", in_graph["MENTIONS"])
     for collection in COLLECTIONS:
         compare(f"vectors {collection}", _KINDS[collection], await vectors.ids(collection))
     return Verification(not differences, checked, tuple(differences))

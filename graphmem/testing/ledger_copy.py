@@ -22,7 +22,7 @@ from graphmem.ports.ledger import (
     StatementQuery,
 )
 from graphmem.ports.llm import Extraction
-from graphmem.projection.project import fact_text, turn_text
+from graphmem.projection.vectors import fact_text, turn_text
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
 from graphmem.text import digest, name_key, text_key
 

@@ -31,7 +31,9 @@ from graphmem.errors import NotFound
 from graphmem.model import Fact, Scope
 from graphmem.ports.graph import GraphDump
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorQuery, VectorStore
-from graphmem.projection.project import Projection, graph_target, vector_target
+from graphmem.projection.catch_up import Projection
+from graphmem.projection.graph import graph_target
+from graphmem.projection.vectors import vector_target
 from graphmem.testing._expected_state import Held, essence
 
 _T = TypeVar("_T")

@@ -1,4 +1,5 @@
-"""The parts of a memory put together, from URLs and settings."""
+"""The parts of a memory put together, from URLs and settings: the only place that names adapters.
+What the parts do is theirs; nothing is decided here but which of them there are."""
 
 from __future__ import annotations
 
@@ -59,7 +60,7 @@ async def open_memory(
     settings = settings or Settings.load()
     extraction = (extraction or ExtractionOptions()).over(_extraction(settings))
     check_extraction(extraction)
-    urls, held = urls_of(folder, settings)
+    urls, locked = urls_of(folder, settings)
     extractor = extractor or make("llm", settings.model, settings)
     embedder: Embedder = make("embedder", settings.embedder, settings)
     words: WordVectors = word_vectors(embedder)
@@ -73,7 +74,7 @@ async def open_memory(
     embedder = govern_embedder(embedder, governor)
     reranker = reranker_of(governor, settings)
     # Only now: what is named wrongly leaves no folder behind.
-    release = hold(held) if held else _nothing
+    release = hold(locked) if locked else _nothing
     with _undo(release):
         parts = Parts(
             ledger=ledger,

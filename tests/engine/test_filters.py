@@ -57,9 +57,9 @@ class Everything:
         ledger = memory._opened._parts.ledger
         scope = facts[0].scope
         tenant = memory._opened._scope({"user_id": user_id})
-        episodes = memory._portal.call(ledger.episodes(tenant))
+        episodes = memory._loop_thread.call(ledger.episodes(tenant))
         ids = [episode.id for episode in episodes]
-        origins = memory._portal.call(ledger.origins([], ids, ids))
+        origins = memory._loop_thread.call(ledger.origins([], ids, ids))
         assert scope.tenant == tenant.tenant
         for episode in episodes:
             for turn in episode.turns:

@@ -129,7 +129,7 @@ def check_store(folder: Path, ones: set[str], many: set[int], *, resume: bool) -
             assert memory.verify().ok
             engine = memory._async
             assert isinstance(engine, AsyncMemory)
-            assert memory._portal.call(replay_differences(engine)) == []
+            assert memory._loop_thread.call(replay_differences(engine)) == []
         homes = [r.subject for r in memory.relations(type="lives_in", limit=10_000)]
         assert homes.count("Bob Stone") <= 1, "decisions are whole: never two open homes"
 
@@ -271,7 +271,7 @@ def until_closed(memory: Memory, ended: list[BaseException], number: int) -> Non
         ended.append(error)
 
 
-class TestPortal:
+class TestLoopThread:
     async def test_it_works_inside_a_running_loop(self) -> None:
         """As in a notebook."""
         assert asyncio.get_running_loop().is_running()

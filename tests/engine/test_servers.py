@@ -79,7 +79,7 @@ def _words(properties: tuple[tuple[str, object], ...]) -> str:
 def dump_of(memory: Memory) -> GraphDump:
     engine = memory._async
     assert isinstance(engine, AsyncMemory)
-    return memory._portal.call(engine._parts.graph.dump())
+    return memory._loop_thread.call(engine._parts.graph.dump())
 
 
 def test_servers_and_the_folder_answer_alike(
@@ -152,7 +152,7 @@ def test_two_processes_lose_and_double_nothing(
         assert memory.verify().ok
         engine = memory._async
         assert isinstance(engine, AsyncMemory)
-        assert memory._portal.call(replay_differences(engine)) == []
+        assert memory._loop_thread.call(replay_differences(engine)) == []
 
 
 class Telling(threading.Thread):

@@ -41,7 +41,7 @@ def fill(memory: Memory) -> None:
         idempotency_key="once",
     )
     memory.add("A note as it is.", user_id="bo", infer=False, tags=["x"], occurred_at="2024-01-01")
-    memory._portal.call(leave_pending(memory._async))
+    memory._loop_thread.call(leave_pending(memory._async))
 
 
 async def leave_pending(memory: object) -> None:
@@ -103,7 +103,7 @@ def contents(memory: Memory) -> Any:
         vectors = [await parts.vectors.ids(name) for name in ("facts", "turns", "sessions")]
         return await rows_of(parts.ledger), await parts.graph.dump(), vectors
 
-    return memory._portal.call(read())
+    return memory._loop_thread.call(read())
 
 
 def everything(*place: Any, **options: Any) -> Any:

@@ -82,7 +82,7 @@ class TestRefused:
                 except Unavailable as error:
                     refused.append(str(error))
 
-        # From another thread than the portal's: a memory may not be opened inside it.
+        # From another thread than the thread's: a memory may not be opened inside it.
         migrate(source, tmp_path / "to", progress=progress)
         assert refused
 

@@ -91,9 +91,9 @@ class TestWhole:
         with Memory(tmp_path / "to", user_id="ada") as memory:
             same = memory.add("Ada Lovelace works at Acme.", occurred_at="2024-01-10")
             assert same.status == "duplicate"
-            head = memory._portal.call(ledger_of(memory._async).head())  # type: ignore[arg-type]
+            head = memory._loop_thread.call(ledger_of(memory._async).head())  # type: ignore[arg-type]
             memory.add("Ida Berg lives in Rome.")
-            assert memory._portal.call(ledger_of(memory._async).head()) > head  # type: ignore[arg-type]
+            assert memory._loop_thread.call(ledger_of(memory._async).head()) > head  # type: ignore[arg-type]
             assert memory.verify().ok
             assert memory.rebuild().ok
 

@@ -16,8 +16,11 @@ from graphmem.adapters.vectors.memory import MemoryVectors
 from graphmem.embedding import CachedEmbedder
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import COLLECTIONS, Collection
-from graphmem.projection import project
-from graphmem.projection.project import Projection, fold, graph_target, vector_target
+from graphmem.projection import catch_up
+from graphmem.projection.batch import batch_of
+from graphmem.projection.catch_up import Projection
+from graphmem.projection.graph import graph_target
+from graphmem.projection.vectors import vector_target
 
 
 async def lived_in(seed: int) -> AsyncMemory:
@@ -83,7 +86,7 @@ async def test_any_batches_give_the_same(seed: int, monkeypatch: pytest.MonkeyPa
     memory = await lived_in(seed)
     contents = []
     for size in (100_000, 1, 2, 7):
-        monkeypatch.setattr(project, "BATCH", size)
+        monkeypatch.setattr(catch_up, "BATCH_EVENTS", size)
         stores = Stores(memory)
         await stores.open()
         await stores.catch_up()
@@ -99,7 +102,7 @@ async def test_any_batches_give_the_same(seed: int, monkeypatch: pytest.MonkeyPa
 async def test_again_changes_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crash between a batch and its checkpoint costs a repetition, from any earlier point."""
     memory = await lived_in(seed)
-    monkeypatch.setattr(project, "BATCH", 5)
+    monkeypatch.setattr(catch_up, "BATCH_EVENTS", 5)
     rng = random.Random(seed)
     stores = Stores(memory)
     await stores.open()
@@ -121,29 +124,29 @@ async def test_the_last_state_of_each_thing_is_what_is_applied() -> None:
         for importance in (0.1, 0.2, 0.3):
             await memory.update(id, importance=importance)
         ledger = memory._parts.ledger
-        folded = await fold(await ledger.events(0, 1000), ledger)
-        assert [fact.importance for fact in folded.facts] == [0.3]
-        assert len(folded.episodes) == 1
+        batch = await batch_of(await ledger.events(0, 1000), ledger)
+        assert [fact.importance for fact in batch.facts] == [0.3]
+        assert len(batch.episodes) == 1
         await memory.delete(receipt.episode_id)
-        folded = await fold(await ledger.events(0, 1000), ledger)
-        assert (folded.facts, folded.episodes, folded.entities, folded.mentions) == ((),) * 4
-        assert folded.removed_facts == (id,)
-        assert folded.removed_episodes == (receipt.episode_id,)
-        assert len(folded.removed_turns) == 1
+        batch = await batch_of(await ledger.events(0, 1000), ledger)
+        assert (batch.facts, batch.episodes, batch.entities, batch.mentions) == ((),) * 4
+        assert batch.removed_facts == (id,)
+        assert batch.removed_episodes == (receipt.episode_id,)
+        assert len(batch.removed_turns) == 1
 
 
 async def test_progress_rises_to_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project, "BATCH", 3)
+    monkeypatch.setattr(catch_up, "BATCH_EVENTS", 3)
     async with await open_memory("memory://", user_id="ada") as memory:
         await memory.add_many([f"Note {n}." for n in range(5)], infer=False)
         stores = Stores(memory)
         await stores.open()
-        told: list[int] = []
-        await stores.projections[0].catch_up(told.append)
-        assert told == sorted(set(told))
-        assert told[-1] == await memory._parts.ledger.head()
-        await stores.projections[0].catch_up(told.append)
-        assert len(told) == len(set(told)), "there is nothing left to tell"
+        reported: list[int] = []
+        await stores.projections[0].catch_up(reported.append)
+        assert reported == sorted(set(reported))
+        assert reported[-1] == await memory._parts.ledger.head()
+        await stores.projections[0].catch_up(reported.append)
+        assert len(reported) == len(set(reported)), "there is nothing left to tell"
 
 
 async def test_it_says_in_which_tenants_a_store_has_changed(
@@ -153,18 +156,18 @@ async def test_it_says_in_which_tenants_a_store_has_changed(
         ledger = memory._parts.ledger
         stores = Stores(memory)
         await stores.open()
-        told: list[Set[str] | None] = []
-        following = Projection("graph", ledger, graph_target(stores.graph), told.append)
+        reported: list[Set[str] | None] = []
+        following = Projection("graph", ledger, graph_target(stores.graph), reported.append)
         await memory.add("Bob lives in Oslo.", user_id="ada")
         await memory.add("Carol lives in Rome.", user_id="eve")
         await following.catch_up()
-        assert told == [{"default/user:ada", "default/user:eve"}]
+        assert reported == [{"default/user:ada", "default/user:eve"}]
         receipt = await memory.add("Bob lives in Bonn.", user_id="ada")
         await memory.delete(receipt.episode_id, user_id="ada")
         await following.catch_up()
-        assert told[1:] == [{"default/user:ada"}]
+        assert reported[1:] == [{"default/user:ada"}]
         await following.start_over(stores.graph.clear)
-        assert told[2:] == [None]
+        assert reported[2:] == [None]
         # Where others write too, one of them may have made the store anew, checkpoint and all.
         monkeypatch.setattr(type(ledger), "shared", True)
         checkpoint = await stores.graph.open("s")
@@ -175,16 +178,16 @@ async def test_it_says_in_which_tenants_a_store_has_changed(
         following.begin(checkpoint, again)
         await memory.add("Carol lives in Bonn.", user_id="eve")
         await following.catch_up()
-        assert told[3] is None
+        assert reported[3] is None
 
 
 @pytest.mark.parametrize("store", ["graph", "vectors"])
 async def test_a_rebuild_that_is_given_up_loses_nothing(
     tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = [(f"Person{n}", "lives_in", f"Town{n}") for n in range(40)]
+    reported = [(f"Person{n}", "lives_in", f"Town{n}") for n in range(40)]
     async with await open_memory(tmp_path / "m", user_id="ada") as memory:
-        await memory.relate_many(told)
+        await memory.relate_many(reported)
         assert (await memory.verify()).ok, "and both stores hold all of it"
         begun, part = asyncio.Event(), getattr(memory._parts, store)
         clear = type(part).clear

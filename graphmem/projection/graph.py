@@ -1,0 +1,25 @@
+"""Batches applied to the graph."""
+
+from __future__ import annotations
+
+from graphmem.ports.graph import GraphChanges, GraphStore
+from graphmem.projection.batch import ProjectionBatch, Target
+
+
+def graph_target(store: GraphStore) -> Target:
+    """Writes batches to a graph."""
+
+    async def apply(batch: ProjectionBatch, applied_seq: int) -> None:
+        changes = GraphChanges(
+            episodes=batch.episodes,
+            entities=batch.entities,
+            facts=batch.facts,
+            mentions=batch.mentions,
+            renewed_mentions=batch.renewed_mentions,
+            removed_episodes=batch.removed_episodes,
+            removed_entities=batch.removed_entities,
+            removed_facts=batch.removed_facts,
+        )
+        await store.apply(changes, applied_seq)
+
+    return apply

@@ -1,0 +1,133 @@
+"""Batches applied to the vectors: what of a fact and of a turn is embedded and indexed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphmem.clock import stamp_or_none
+from graphmem.embedding import CachedEmbedder
+from graphmem.filters import Record
+from graphmem.filters.records import fact_record, turn_record
+from graphmem.model import Episode, Fact, Turn
+from graphmem.ports.ledger import Origins
+from graphmem.ports.vectors import COLLECTIONS, Collection, Point, VectorChanges, VectorStore
+from graphmem.projection.batch import ProjectionBatch, Target
+
+_BY_WORDS: frozenset[Collection] = frozenset({"sessions"})
+"""Too long for one vector to stand for: what embedding them costs, it is not worth."""
+
+
+def vector_target(store: VectorStore, embedder: CachedEmbedder) -> Target:
+    """Embeds and writes batches to vectors."""
+
+    async def apply(batch: ProjectionBatch, applied_seq: int) -> None:
+        drafts = _drafts(batch)
+        embedded = [draft.text for name, draft in drafts if name not in _BY_WORDS]
+        vectors = iter(await embedder.documents(embedded))
+        points: dict[Collection, list[Point]] = {name: [] for name in COLLECTIONS}
+        for name, draft in drafts:
+            dense = None if name in _BY_WORDS else next(vectors)
+            points[name].append(replace(draft, dense=dense))
+        changes = VectorChanges(
+            points={name: tuple(made) for name, made in points.items()},
+            removed={
+                "facts": batch.removed_facts,
+                "turns": batch.removed_turns,
+                "sessions": batch.removed_episodes,
+            },
+        )
+        await store.apply(changes, applied_seq)
+
+    return apply
+
+
+def turn_text(turn: Turn) -> str:
+    """A turn as it is indexed: who says it is part of what can be asked for."""
+    return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
+
+
+def fact_text(fact: Fact) -> str:
+    """A fact as it is indexed: "moved to Berlin" is found by "lives in" too."""
+    relation = (fact.type or "").replace("_", " ")
+    return fact.text if relation in fact.text else f"{fact.text} ({relation})"
+
+
+def _fact_fields(fact: Fact, origins: Origins) -> Record:
+    turns = (source.turn_id or "" for source in fact.sources)
+    return fact_record(
+        fact,
+        speakers=(origins.speakers[turn] for turn in turns if turn in origins.speakers),
+        sources=(
+            origins.kinds[source.episode_id]
+            for source in fact.sources
+            if source.episode_id in origins.kinds
+        ),
+    )
+
+
+def _about(turn: Turn, origins: Origins, mentioned: set[tuple[str, str]]) -> list[str]:
+    """What a turn mentions, by the ids that count in this batch: those of its events."""
+    ids = (id for pair in origins.mentions.get(turn.id, ()) for id in pair)
+    return [id for id in ids if (turn.episode_id, id) in mentioned]
+
+
+def _drafts(batch: ProjectionBatch) -> list[tuple[Collection, Point]]:
+    """Points without their dense vectors yet. Turns stored as they are (no inference) are facts."""
+    drafts: list[tuple[Collection, Point]] = []
+    mentioned = set(batch.mentions)
+    for episode in batch.turned:
+        if episode.infer and episode.turns:
+            drafts += _conversation(episode, batch.origins, mentioned)
+    drafts += [
+        (
+            "facts",
+            Point(
+                id=fact.id,
+                tenant=fact.scope.tenant,
+                text=fact_text(fact),
+                dense=None,
+                agent_ids=fact.agent_ids,
+                run_ids=fact.run_ids,
+                invalid_at=stamp_or_none(fact.invalid_at),
+                expires_at=stamp_or_none(fact.expires_at),
+                archived_at=stamp_or_none(fact.archived_at),
+                fields=_fact_fields(fact, batch.origins),
+            ),
+        )
+        for fact in batch.facts
+    ]
+    return drafts
+
+
+def _conversation(
+    episode: Episode, origins: Origins, mentioned: set[tuple[str, str]]
+) -> list[tuple[Collection, Point]]:
+    """A point for each turn, with the turns beside it as its window, and one for all of them."""
+    scope, texts = episode.scope, [turn_text(turn) for turn in episode.turns]
+
+    def point(id: str, text: str, window: str | None, fields: Record) -> Point:
+        return Point(
+            id=id,
+            tenant=scope.tenant,
+            text=text,
+            dense=None,
+            window=window,
+            agent_ids=(scope.agent_id,) if scope.agent_id else (),
+            run_ids=(scope.run_id,) if scope.run_id else (),
+            expires_at=stamp_or_none(episode.expires_at),
+            fields=fields,
+        )
+
+    made: list[tuple[Collection, Point]] = [
+        (
+            "turns",
+            point(
+                turn.id,
+                texts[at],
+                "\n".join(texts[max(0, at - 1) : at + 2]),
+                turn_record(turn, episode, _about(turn, origins, mentioned)),
+            ),
+        )
+        for at, turn in enumerate(episode.turns)
+    ]
+    return [*made, ("sessions", point(episode.id, "\n".join(texts), None, {}))]
