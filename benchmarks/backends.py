@@ -163,12 +163,12 @@ def table(results: dict[str, Any]) -> str:
         "|---" * (len(_MEASURES) + 2) + "|",
     ]
     for name, row in results.items():
-        cells = [name]
+        columns = [name]
         for what in _MEASURES:
             p50, p95 = row[what]["p50_ms"], row[what]["p95_ms"]
-            cells.append(f"{p50:.1f} / {p95:.1f} (×{p50 / first[what]['p50_ms']:.1f})")
-        cells.append(f"{row['add_many_per_s']:,.0f}")
-        lines.append("| " + " | ".join(cells) + " |")
+            columns.append(f"{p50:.1f} / {p95:.1f} (×{p50 / first[what]['p50_ms']:.1f})")
+        columns.append(f"{row['add_many_per_s']:,.0f}")
+        lines.append("| " + " | ".join(columns) + " |")
     return "\n".join(lines)
 
 

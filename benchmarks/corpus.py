@@ -2,7 +2,7 @@
 
 Words follow Zipf's law over a vocabulary of a few thousand, as words in conversations do (the
 frequency of a word falls with its rank); each user has people and firms of their own, and a few of
-them are in most of what is told.
+them are in most of the sentences.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def _person(rng: random.Random, owner: int) -> str:
 def note(rng: random.Random, number: int) -> str:
     """A sentence of everyday words; the number keeps any two apart."""
     owner = number // STATED_EVERY
-    told = " ".join(_words(rng, rng.randint(6, 12)))
-    return f"{_person(rng, owner)} {rng.choice(_VERBS)} {told}, entry {number}"
+    phrase = " ".join(_words(rng, rng.randint(6, 12)))
+    return f"{_person(rng, owner)} {rng.choice(_VERBS)} {phrase}, entry {number}"
 
 
 def stated(rng: random.Random, number: int) -> str:

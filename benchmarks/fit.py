@@ -184,14 +184,14 @@ def report(asked: Sequence[Asked], *, folds: bool) -> tuple[dict[str, Any], Weig
         "fitted": measured(asked, as_numbers(found)).round(4).tolist(),
     }
     if folds:
-        held = {}
+        left_out = {}
         for name in sorted({one.conversation for one in asked}):
             others = [one for one in asked if one.conversation != name]
             mine = [one for one in asked if one.conversation == name]
-            held[name] = measured(mine, fit(others, start)).round(4).tolist()
-            print(f"  {name}: {held[name]}", file=sys.stderr)
-        result["held out"] = held
-        result["held out, mean"] = np.mean(list(held.values()), axis=0).round(4).tolist()
+            left_out[name] = measured(mine, fit(others, start)).round(4).tolist()
+            print(f"  {name}: {left_out[name]}", file=sys.stderr)
+        result["held out"] = left_out
+        result["held out, mean"] = np.mean(list(left_out.values()), axis=0).round(4).tolist()
     return result, found
 
 

@@ -53,7 +53,7 @@ _RELATED = re.compile(r"(?P<one>.+), who I met in .+, is (?P<other>.+)'s (?P<kin
 
 
 class Item(NamedTuple):
-    """One thing said, in one session of one user."""
+    """One message, in one session of one user."""
 
     number: int
     user: str
@@ -73,13 +73,13 @@ class Item(NamedTuple):
 
     def as_related(self) -> dict[str, Any] | None:
         """What ``relate_many`` takes, where it says how two people are related."""
-        told = _RELATED.fullmatch(self.text)
-        if told is None:
+        match = _RELATED.fullmatch(self.text)
+        if match is None:
             return None
         return {
-            "subject": told["one"],
-            "type": f"{told['kin']}_of",
-            "object": told["other"],
+            "subject": match["one"],
+            "type": f"{match['kin']}_of",
+            "object": match["other"],
             "user_id": self.user,
             "occurred_at": self.occurred_at,
             "idempotency_key": f"r{self.number}",
@@ -101,11 +101,11 @@ def items(
 def question(
     number: int, size: int, *, seed: int = 0, users: int | None = None, alike: bool = False
 ) -> tuple[str, str, str]:
-    """A question about something that was said among the first ``size`` items: the user who asks,
-    the question, and the text that answers it. One of a few words of the text, not in its order."""
+    """A question about one of the first ``size`` items: the user who asks, the
+    question, and the text that answers it. One of a few words of the text, not in its order."""
     rng = random.Random(f"{seed} question {number}")
-    told = rng.randrange(size)
-    (item,) = items(told, told + 1, seed=seed, users=users, alike=alike)
+    answer = rng.randrange(size)
+    (item,) = items(answer, answer + 1, seed=seed, users=users, alike=alike)
     words = [word.strip(".,") for word in item.text.split()]
     named = [word for word in words if word[0].isupper()][:2]
     rare = sorted((word for word in words if word.islower()), key=len)[-3:]
@@ -124,7 +124,7 @@ def _block(block: int, seed: int, users: int | None, alike: bool) -> Iterator[It
         length = min(end - number, 2 + int(rng.paretovariate(1.3) * 3))
         for turn in range(length):
             at += timedelta(seconds=rng.randint(20, 240))
-            text = _said(rng, user, at, seed)
+            text = _sentence(rng, user, at, seed)
             yield Item(number + turn, f"user-{user:05}", f"session-{number:08}", at, text)
         number += length
 
@@ -139,7 +139,7 @@ def _users_by(number: int) -> int:
     return max(20, min(number + BLOCK, 1_000_000) * USERS_PER_MILLION // 1_000_000)
 
 
-def _said(rng: random.Random, user: int, at: datetime, seed: int) -> str:
+def _sentence(rng: random.Random, user: int, at: datetime, seed: int) -> str:
     kind = rng.random()
     if kind < 0.04:
         return _life(rng, user, at, seed)

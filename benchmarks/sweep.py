@@ -1,8 +1,8 @@
 """Speed, memory and disk as a store grows: ``python -m benchmarks.sweep --sizes 1000 … 1000000``.
 
 One store is filled step by step with made-up lives (:mod:`benchmarks.lives`). Every step runs in a
-process of its own, so that its memory can be told from what came before, and at each size another
-process opens the store and times single adds and searches, one at a time, over all users.
+process of its own, so that its memory use is not that of what came before, and at each size
+another process opens the store and times single adds and searches, one at a time, over all users.
 
 With ``--folder`` the store stays there, and so do the figures: the same command goes on where it
 was stopped, also in the middle of a step. Without it, everything is made in a temporary folder and
@@ -36,7 +36,7 @@ _ADDS = 200
 _SEARCHES = 400
 _NOTED_EVERY = 10_000
 _RELATED_EVERY = 2
-"""Of what says how people are related, one in so many is told as a relation."""
+"""Of what says how people are related, one in so many is added as a relation."""
 SIZES = (1_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 
 
@@ -86,9 +86,9 @@ def fill(plan: Plan, first: int, last: int) -> dict[str, float]:
             print(json.dumps({"reached": first + count, **each}), flush=True)
             noted, spent, done = now, cpu, first + count
 
-    told = (item.as_added() for item in lives.items(first, last, **plan.as_json()))
+    items = (item.as_added() for item in lives.items(first, last, **plan.as_json()))
     with Memory(plan.store, settings=Settings.load({})) as memory:
-        memory.add_many(told, infer=False, progress=show)
+        memory.add_many(items, infer=False, progress=show)
         added = time.perf_counter()
         memory.search("anything", user_id="user-00000")  # a read sees every write before it
         caught_up, worked = time.perf_counter(), time.process_time() - worked
@@ -181,16 +181,16 @@ def run(plan: Plan, sizes: list[int]) -> dict[str, Any]:
         row: dict[str, Any] = {"size": size, "load": os.getloadavg()[0]}
         steps = state.setdefault("steps", [])
         begun = state["reached"]
-        for said in _child(plan, "fill", begun, size):
-            if "reached" in said:
-                state["reached"] = said["reached"]
+        for report in _child(plan, "fill", begun, size):
+            if "reached" in report:
+                state["reached"] = report["reached"]
                 _keep(plan, state)
-                steps.append(said)
-                _show(said, size)
+                steps.append(report)
+                _show(report, size)
             else:
-                row |= said
-        for said in _child(plan, "measure", begun, size):
-            row |= said
+                row |= report
+        for report in _child(plan, "measure", begun, size):
+            row |= report
         row |= {"disk_mib": _disk_mib(plan.store)}
         state["rows"].append(row)
         state["reached"] = size
@@ -199,10 +199,10 @@ def run(plan: Plan, sizes: list[int]) -> dict[str, Any]:
     return state
 
 
-def _show(said: dict[str, Any], size: int) -> None:
-    rate, cpu = said["per_s"], said["cpu_us"]
+def _show(report: dict[str, Any], size: int) -> None:
+    reached, rate, cpu = report["reached"], report["per_s"], report["cpu_us"]
     print(
-        f"  {said['reached']:,} of {size:,}: {rate:,.0f} a second, {cpu:,.0f} µs of processor each",
+        f"  {reached:,} of {size:,}: {rate:,.0f} a second, {cpu:,.0f} µs of processor each",
         file=sys.stderr,
     )
 
@@ -249,12 +249,12 @@ def _child(plan: Plan, what: str, first: int, last: int) -> Iterator[dict[str, A
 
 def _disk_mib(store: Path) -> dict[str, float]:
     """What each part takes on the disk; holes in files do not count."""
-    taken: dict[str, float] = {}
+    sizes: dict[str, float] = {}
     for path in store.rglob("*"):
         if path.is_file():
             part = path.relative_to(store).parts[0].split(".")[0]
-            taken[part] = taken.get(part, 0) + path.stat().st_blocks * 512 / (1 << 20)
-    return {part: round(size, 1) for part, size in sorted(taken.items())}
+            sizes[part] = sizes.get(part, 0) + path.stat().st_blocks * 512 / (1 << 20)
+    return {part: round(size, 1) for part, size in sorted(sizes.items())}
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ async def answers(memory: AsyncMemory) -> dict[str, tuple[Mapping[str, Any], Tab
     return found
 
 
-def told(found: Mapping[str, tuple[Mapping[str, Any], Table]]) -> str:
+def as_markdown(found: Mapping[str, tuple[Mapping[str, Any], Table]]) -> str:
     """The tour in Markdown."""
     tour = statements("inspect.cypher")
     return "\n".join(_section(tour[name], *answer) for name, answer in found.items())
@@ -111,7 +111,7 @@ def page(tour: str) -> str:
 async def _made() -> str:
     memory = await remembered("memory://")
     try:
-        return told(await answers(memory))
+        return as_markdown(await answers(memory))
     finally:
         await memory.close()
 

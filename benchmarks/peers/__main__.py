@@ -104,11 +104,11 @@ def measure(engine: str, job: dict[str, Any], python: Path) -> list[dict[str, An
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    told = list(episodes(max(options.sizes), options.facts_per_episode))
+    material = list(episodes(max(options.sizes), options.facts_per_episode))
     asked = [
         question
         for size in sorted(options.sizes, reverse=True)
-        for question in questions([t for t in told if t["facts"] <= size], options.searches)
+        for question in questions([t for t in material if t["facts"] <= size], options.searches)
     ]
     rows = []
     with ScriptedServer() as server:
@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             "sizes": sorted(options.sizes),
             "budget_s": options.budget_s,
             "searches": options.searches,
-            "episodes": told,
+            "episodes": material,
             "questions": asked,
         }
         for engine in options.engines:

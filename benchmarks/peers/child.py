@@ -1,4 +1,4 @@
-"""One engine, in its own virtual environment: told, asked and timed. Beside what it is about,
+"""One engine, in its own virtual environment: filled, asked and timed. Beside what it is about,
 it needs the standard library and the client that all of them need.
 
 Reads the job as JSON from standard input; writes a line of JSON for each size it reaches.
@@ -66,30 +66,30 @@ async def run(job: dict[str, Any]) -> None:
     engine = kind(Path(job["folder"]), job["base_url"])
     await engine.open()
     version = metadata.version(kind.package) if job["version"] is None else job["version"]
-    told = facts = 0
+    added = facts = 0
     before_now: set[str] = set()
     deadline = time.monotonic() + job["budget_s"]
     for size in job["sizes"]:
-        before, began, start = counts(job["base_url"]), time.monotonic(), told
-        for episode in job["episodes"][told:]:
+        before, began, start = counts(job["base_url"]), time.monotonic(), added
+        for episode in job["episodes"][added:]:
             if time.monotonic() > deadline or episode["facts"] > size:
                 break
             await engine.add(episode["sentences"], episode["user"])
-            told, facts = told + 1, episode["facts"]
+            added, facts = added + 1, episode["facts"]
         await engine.settle()
         seconds, after = time.monotonic() - began, counts(job["base_url"])
-        if told == start:
+        if added == start:
             break
         # None that was asked at a smaller size: an engine may remember its vector.
         fresh = [q for q in job["questions"] if q["entry"] < facts and q["text"] not in before_now]
         asked = fresh[: job["searches"]]
         before_now |= {q["text"] for q in asked}
-        done = told - start
+        done = added - start
         row = {
             "engine": job["engine"],
             "version": version,
             "facts": facts,
-            "episodes": told,
+            "episodes": added,
             "episodes_per_s": done / seconds,
             "model_calls_per_episode": (after["calls"] - before["calls"]) / done,
             "tokens_per_episode": (after["tokens"] - before["tokens"]) / done,

@@ -12,19 +12,19 @@ _DIMENSION = 256
 
 
 class Engine:
-    """An engine over a folder of its own. ``package`` is the one whose version is told."""
+    """An engine over a folder of its own. ``package`` is the one whose version is reported."""
 
     package: ClassVar[str]
 
     def __init__(self, folder: Path, base_url: str) -> None:
         self.folder = folder
         self.base_url = base_url
-        self.told = 0
+        self.added = 0
 
     def now(self) -> datetime:
         """A minute later at each call."""
-        self.told += 1
-        return _BEGAN + timedelta(minutes=self.told)
+        self.added += 1
+        return _BEGAN + timedelta(minutes=self.added)
 
     async def settle(self) -> None:
         """Finish what the last adds have left to do."""
@@ -158,7 +158,7 @@ class Graphiti(Engine):
         from graphiti_core.nodes import EpisodeType
 
         await self._graphiti.add_episode(
-            name=f"episode {self.told}",
+            name=f"episode {self.added}",
             episode_body="\n".join(sentences),
             source=EpisodeType.text,
             source_description="note",

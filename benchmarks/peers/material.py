@@ -1,4 +1,5 @@
-"""What all engines are told and asked: sentences of one fact each, over people of many users."""
+"""What is added to all engines and asked of them: sentences of one fact each, over people of many
+users."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ SENTENCE = re.compile(
 )
 
 
-class Told(TypedDict):
+class MadeEpisode(TypedDict):
     """One episode: the sentences of one user, and how many facts that makes with those before."""
 
     user: str
@@ -47,7 +48,7 @@ def _person(number: int) -> str:
     return f"{_SYLLABLES[-1 - first].title()} {_SYLLABLES[last].title()}"
 
 
-def episodes(facts: int, per_episode: int) -> Iterator[Told]:
+def episodes(facts: int, per_episode: int) -> Iterator[MadeEpisode]:
     """So many facts, the same ones each time, a few to an episode."""
     rng = random.Random(0)
     for number, first in enumerate(range(0, facts, per_episode)):
@@ -67,12 +68,12 @@ def _sentence(rng: random.Random, user: int, entry: int) -> str:
     return f"{' '.join(names)} about the {about}, entry {entry}."
 
 
-def questions(told: list[Told], count: int) -> list[Question]:
-    """Who did what about two of the words, of entries spread over all that was told."""
+def questions(made: list[MadeEpisode], count: int) -> list[Question]:
+    """Who did what about two of the words, of entries spread over all that was added."""
     rng = random.Random(1)
-    all_told = [(one["user"], text) for one in told for text in one["sentences"]]
+    sentences = [(one["user"], text) for one in made for text in one["sentences"]]
     asked: list[Question] = []
-    for user, sentence in rng.sample(all_told, min(count, len(all_told))):
+    for user, sentence in rng.sample(sentences, min(count, len(sentences))):
         match = SENTENCE.fullmatch(sentence)
         assert match is not None
         words = match[4].split()

@@ -117,8 +117,8 @@ def _graphmem_verdicts(ambiguities: list[dict[str, Any]]) -> dict[str, Any]:
     answers = []
     for ambiguity in ambiguities:
         same = [c["number"] for c in ambiguity.get("choices", ()) if c["name"] == ambiguity["name"]]
-        told = (same[0] if len(same) == 1 else 0) if "name" in ambiguity else _BOTH_HOLD
-        answers.append({"question": ambiguity["question"], "answer": told})
+        choice = (same[0] if len(same) == 1 else 0) if "name" in ambiguity else _BOTH_HOLD
+        answers.append({"question": ambiguity["question"], "answer": choice})
     return {"answers": answers}
 
 
@@ -176,12 +176,12 @@ class ScriptedServer:
         schema = str((form.get("json_schema") or {}).get("name") or "")
         asked = "\n".join(str(message.get("content")) for message in body["messages"])
         user = str(body["messages"][-1].get("content"))
-        said = json.dumps(answer(schema, user))
-        spent = [math.ceil(len(text) / _CHARACTERS_PER_TOKEN) for text in (asked, said)]
+        reply = json.dumps(answer(schema, user))
+        spent = [math.ceil(len(text) / _CHARACTERS_PER_TOKEN) for text in (asked, reply)]
         with self._lock:
             self.counts["calls"] += 1
             self.counts["tokens"] += sum(spent)
-        message = {"role": "assistant", "content": said}
+        message = {"role": "assistant", "content": reply}
         return {
             "id": "scripted",
             "object": "chat.completion",

@@ -51,10 +51,10 @@ def quality(result: Mapping[str, Any]) -> str:
     for name in names:
         units, sessions = found["units"].get(name, {}), found["sessions"].get(name, {})
         count = units.get("questions") or sessions.get("questions") or 0
-        cells = [name, f"{count:,}"]
-        cells += [_share(units.get(metric)) for metric in _UNITS] if with_units else []
-        cells += [_share(sessions.get(metric)) for metric in _SESSIONS] if with_sessions else []
-        rows.append(cells)
+        columns = [name, f"{count:,}"]
+        columns += [_share(units.get(metric)) for metric in _UNITS] if with_units else []
+        columns += [_share(sessions.get(metric)) for metric in _SESSIONS] if with_sessions else []
+        rows.append(columns)
     if not (with_units or with_sessions):
         return f"{found['questions']:,} questions, none with gold to be found."
     return markdown_table(head, rows)
@@ -128,7 +128,7 @@ def _changes(value: Mapping[str, Any] | None) -> bool:
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return "\n".join("| " + " | ".join(columns) + " |" for columns in lines)
 
 
 def _share(value: float | None) -> str:

@@ -1,0 +1,5 @@
+"""How the outside reaches a memory: the command line, the picture of a graph.
+
+Here arguments are read and results are shown. What a memory does, and any rule about what it
+stores, lives in the engine or below it; only the outside imports this folder.
+"""

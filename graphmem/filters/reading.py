@@ -42,7 +42,7 @@ _SIGNS: dict[str, Sign] = {
     "==": "=",
     ":": "=",
 }
-_CLOSING = {"(": ")", "[": "]"}
+_BRACKET_ENDS = {"(": ")", "[": "]"}
 
 
 def read_text(text: str, read: Read) -> Where:
@@ -140,7 +140,7 @@ class _Reader:
 
     def _one_or_list(self, field: Field) -> list[Given]:
         self._skip()
-        if self._text[self._at : self._at + 1] in _CLOSING:
+        if self._text[self._at : self._at + 1] in _BRACKET_ENDS:
             return self._list(field)
         return [self._value(field)]
 
@@ -151,8 +151,8 @@ class _Reader:
         values = [self._value(field)]
         while self._sign(","):
             values.append(self._value(field))
-        if not self._sign(_CLOSING[opening]):
-            raise self._error(f"here should be a comma or {_CLOSING[opening]}")
+        if not self._sign(_BRACKET_ENDS[opening]):
+            raise self._error(f"here should be a comma or {_BRACKET_ENDS[opening]}")
         return values
 
     def _value(self, field: Field) -> Given:

@@ -17,15 +17,15 @@ Values = dict[str, tuple[Scalar, ...]]
 def fact_record(fact: Fact, *, speakers: Iterable[str] = (), sources: Iterable[str] = ()) -> Record:
     """``speakers`` and ``sources`` are those of its turns and episodes (kinds, such as
     ``messages``), which the fact itself does not say."""
-    since, said = fact.begins_at, _times(fact.stated_at)
+    since, stated_at = fact.begins_at, _times(fact.stated_at)
     found: Values = {
         "kind": ("fact",),
         "memory_type": (fact.memory_type,),
         "modality": (fact.modality,),
         "importance": (float(fact.importance),),
-        "occurred_at": said,
+        "occurred_at": stated_at,
         "recorded_at": _times(fact.recorded_at),
-        "begins_at": said if since is fact.stated_at else _times(since),
+        "begins_at": stated_at if since is fact.stated_at else _times(since),
         "speaker": tuple(dict.fromkeys(speakers)),
         "source": tuple(dict.fromkeys(sources)),
         "episode": tuple(dict.fromkeys([source.episode_id for source in fact.sources])),
@@ -52,16 +52,16 @@ def fact_record(fact: Fact, *, speakers: Iterable[str] = (), sources: Iterable[s
 def turn_record(turn: Turn, episode: Episode, about: Iterable[str] = ()) -> Record:
     """``about`` are the ids of the entities that the turn mentions. A turn holds from when it was
     said."""
-    said = _times(turn.occurred_at or episode.occurred_at)
+    stated_at = _times(turn.occurred_at or episode.occurred_at)
     found: Values = {
         "kind": ("turn",),
         "about": tuple(dict.fromkeys(about)),
         "tag": tuple(episode.tags),
         "memory_type": (episode.memory_type,),
         "importance": (float(episode.importance),),
-        "occurred_at": said,
+        "occurred_at": stated_at,
         "recorded_at": _times(episode.recorded_at),
-        "begins_at": said,
+        "begins_at": stated_at,
         "ended_at": _times(episode.expires_at),
         "speaker": _one(turn.speaker),
         "source": (episode.kind,),
@@ -94,9 +94,9 @@ def metadata_record(metadata: Mapping[str, Any]) -> Values:
 
 
 def _leaves(
-    held: Mapping[str, Any], path: tuple[str, ...]
+    metadata: Mapping[str, Any], path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], Scalar]]:
-    for key, value in held.items():
+    for key, value in metadata.items():
         here = (*path, str(key))
         if isinstance(value, Mapping):
             yield from _leaves(value, here)

@@ -246,9 +246,9 @@ def completion(
     """A ``chat.completion`` object; without a message, one without choices."""
     choices = []
     if message is not None:
-        said = {"role": "assistant", "content": message.content, "refusal": message.refusal}
-        said |= message.more
-        choices = [{"index": 0, "message": said, "finish_reason": message.finish_reason}]
+        reply = {"role": "assistant", "content": message.content, "refusal": message.refusal}
+        reply |= message.more
+        choices = [{"index": 0, "message": reply, "finish_reason": message.finish_reason}]
     body = {
         "id": "chatcmpl-local",
         "object": "chat.completion",

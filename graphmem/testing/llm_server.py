@@ -369,7 +369,7 @@ def _message(answer: Answer) -> wire.Message | None:
         case Empty():
             return None if answer.no_choices else wire.Message(None)
         case Refusal():
-            ended, said = ("content_filter", None) if answer.filtered else ("stop", answer.text)
-            return wire.Message(None, finish_reason=ended, refusal=said)
+            ended, refusal = ("content_filter", None) if answer.filtered else ("stop", answer.text)
+            return wire.Message(None, finish_reason=ended, refusal=refusal)
         case _:
             raise TypeError(f"{type(answer).__name__} cannot be a model's answer here")

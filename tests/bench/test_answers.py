@@ -105,7 +105,7 @@ def test_a_model_that_is_down_stops_the_run_which_goes_on_later(
     assert json.loads((out / "result.json").read_text())["answers"]["overall"]["judge"] > 0
 
 
-def test_a_verdict_that_cannot_be_read_is_told(
+def test_a_verdict_that_cannot_be_read_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mumble(request: Request) -> Any:

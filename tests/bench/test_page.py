@@ -67,7 +67,7 @@ def test_what_is_no_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "no finished run in this folder" in capsys.readouterr().err
 
 
-def test_what_changes_nothing_is_told_in_one_line() -> None:
+def test_what_changes_nothing_has_one_line() -> None:
     none = {"mean": 0.0, "low": 0.0, "high": 0.0, "n": 3, "sure": False}
     less = {"mean": -0.2, "low": -0.3, "high": -0.1, "n": 3, "sure": True}
     text = ablation(

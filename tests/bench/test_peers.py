@@ -26,14 +26,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_material_is_the_same_each_time() -> None:
-    told = list(episodes(95, 10))
-    assert told == list(episodes(95, 10))
-    assert list(episodes(2000, 10))[:9] == told[:9]
-    assert [one["facts"] for one in told] == [10, 20, 30, 40, 50, 60, 70, 80, 90, 95]
-    sentences = [text for one in told for text in one["sentences"]]
+    made = list(episodes(95, 10))
+    assert made == list(episodes(95, 10))
+    assert list(episodes(2000, 10))[:9] == made[:9]
+    assert [one["facts"] for one in made] == [10, 20, 30, 40, 50, 60, 70, 80, 90, 95]
+    sentences = [text for one in made for text in one["sentences"]]
     assert all(SENTENCE.fullmatch(text) for text in sentences)
     assert len({one["user"] for one in episodes(1000, 10)}) == USERS
-    for question in questions(told, 20):
+    for question in questions(made, 20):
         match = SENTENCE.fullmatch(sentences[question["entry"]])
         assert match is not None
         assert match[1] in question["text"]

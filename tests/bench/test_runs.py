@@ -24,10 +24,10 @@ from contextlib import contextmanager
 from graphmem.doors.cli import bench, run_cli as run
 
 @contextmanager
-def told():
+def shown():
     yield lambda *progress: print(*progress, flush=True)
 
-bench.progress_shown = told
+bench.progress_shown = shown
 run(["bench", "run", "locomo", sys.argv[1], "--out", sys.argv[2]])
 """
 
@@ -54,8 +54,8 @@ def test_a_run_of_conversations(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert found["search_ms"]["p50"] > 0
     assert found["tokens"] > 0
     assert len(found["curve"]["units"]) == 20
-    told = result(out)["ingest"]
-    assert (told["episodes"], told["turns"], told["model_calls"]) == (3, 7, 0)
+    ingest = result(out)["ingest"]
+    assert (ingest["episodes"], ingest["turns"], ingest["model_calls"]) == (3, 7, 0)
     printed = capsys.readouterr().out
     assert "| overall | 5 |" in printed
     assert "evidence strings name no turn" in printed
@@ -150,8 +150,8 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
         [sys.executable, "-c", CHILD, str(path), str(out)], stdout=subprocess.PIPE, text=True
     )
     assert child.stdout is not None
-    for told in child.stdout:
-        if told.startswith(f"asking (all) {SOME} "):
+    for line in child.stdout:
+        if line.startswith(f"asking (all) {SOME} "):
             break
     child.send_signal(signal.SIGKILL)
     child.communicate()

@@ -153,7 +153,7 @@ def test_data_say_the_same(data: Any, text: str) -> None:
         ({"tag": "a\0b"}, "no text can hold"),
     ],
 )
-def test_what_is_wrong_is_said_and_where(where: Any, why: str) -> None:
+def test_errors_say_what_is_wrong_and_where(where: Any, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         parse(where)
 
@@ -175,12 +175,12 @@ def test_both_forms_say_a_filter_again(seed: int) -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_filter_or_a_usage_error(text: str) -> None:
-    said = "where"
+    message = "where"
     try:
         parse(text)
     except UsageError as error:
-        said = str(error)
-    assert said.startswith("where")
+        message = str(error)
+    assert message.startswith("where")
 
 
 @given(seed=st.integers(0, 10**9))
@@ -200,9 +200,9 @@ def test_truth_has_two_values(seed: int) -> None:
 
 def test_now_is_the_time_of_the_call() -> None:
     tree = at_time(read("holding now"), MAY)
-    held = {"begins_at": (MAY,), "ended_at": (JUNE,)}
-    assert matches(tree, held)
-    assert not matches(at_time(read("holding now"), JUNE), held)
+    record = {"begins_at": (MAY,), "ended_at": (JUNE,)}
+    assert matches(tree, record)
+    assert not matches(at_time(read("holding now"), JUNE), record)
     assert matches(tree, {}), "what nobody knows the beginning or end of holds"
 
 

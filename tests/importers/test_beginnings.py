@@ -42,10 +42,10 @@ CASES: dict[str, tuple[list[Item], datetime | None]] = {
 
 @pytest.mark.parametrize("case", list(CASES))
 def test_the_keys_of_beginnings_are_those_of_the_items(case: str) -> None:
-    said, at = CASES[case]
-    (whole,) = items(said, at)
+    lines, at = CASES[case]
+    (whole,) = items(lines, at)
     assert isinstance(whole, Conversation)
-    kept = [message for message in said if message["content"].strip()]
+    kept = [message for message in lines if message["content"].strip()]
     before = [items(kept[:count], at)[0]["idempotency_key"] for count in range(1, len(kept))]
     assert whole.beginnings() == before
     assert whole["idempotency_key"] not in before
@@ -53,13 +53,13 @@ def test_the_keys_of_beginnings_are_those_of_the_items(case: str) -> None:
 
 
 def test_the_parts_of_a_long_one_keep_their_beginnings() -> None:
-    said = messages(MOST_MESSAGES + 50)
-    first, second = items(said)
+    lines = messages(MOST_MESSAGES + 50)
+    first, second = items(lines)
     assert isinstance(first, Conversation)
     assert isinstance(second, Conversation)
-    assert items(said[:150])[0]["idempotency_key"] == first.beginnings()[149]
-    assert items(said[:MOST_MESSAGES])[0]["idempotency_key"] == first["idempotency_key"]
-    assert items(said[: MOST_MESSAGES + 7])[1]["idempotency_key"] == second.beginnings()[6]
+    assert items(lines[:150])[0]["idempotency_key"] == first.beginnings()[149]
+    assert items(lines[:MOST_MESSAGES])[0]["idempotency_key"] == first["idempotency_key"]
+    assert items(lines[: MOST_MESSAGES + 7])[1]["idempotency_key"] == second.beginnings()[6]
     cut = items([*messages(1), {"content": "word\n\n" * LONGEST_EPISODE, "id": "m"}])
     assert len(cut) > 2
     assert all(isinstance(item, Conversation) for item in cut)
@@ -72,11 +72,15 @@ def test_one_message_has_no_beginning() -> None:
 
 
 def test_the_rest_is_the_item_without_what_came_before() -> None:
-    said = [{**m, "occurred_at": AT + timedelta(days=n)} for n, m in enumerate(messages(4))]
-    (whole,) = items([*said, *messages(1, "late {}")])
+    lines = [{**m, "occurred_at": AT + timedelta(days=n)} for n, m in enumerate(messages(4))]
+    (whole,) = items([*lines, *messages(1, "late {}")])
     assert isinstance(whole, Conversation)
     rest = whole.after(3)
-    assert rest == {**whole, "content": whole["content"][3:], "occurred_at": said[3]["occurred_at"]}
+    assert rest == {
+        **whole,
+        "content": whole["content"][3:],
+        "occurred_at": lines[3]["occurred_at"],
+    }
     assert whole["occurred_at"] == AT, "the whole stays as it was"
     undated = whole.after(4)
     assert undated == {**whole, "content": whole["content"][4:]}
@@ -90,8 +94,8 @@ def _jsonl(count: int) -> str:
 
 
 def _session(count: int) -> str:
-    said = [{"role": "user", "content": f"Remark {n}."} for n in range(count)]
-    return json.dumps({"id": "s", "messages": said, "date": "2024-01-01"})
+    lines = [{"role": "user", "content": f"Remark {n}."} for n in range(count)]
+    return json.dumps({"id": "s", "messages": lines, "date": "2024-01-01"})
 
 
 def _locomo(count: int) -> str:

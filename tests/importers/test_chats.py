@@ -19,7 +19,7 @@ def read(path: Path, text: str, format: str | None = None, at: Any = None) -> li
     return list(FileReader(path, format, at))
 
 
-def said(items: list[Item]) -> list[tuple[str | None, str]]:
+def speakers_and_texts(items: list[Item]) -> list[tuple[str | None, str]]:
     """Who says what; the owner is None, an assistant ``assistant``."""
     return [
         (m.get("name", None if m["role"] == "user" else m["role"]), m["content"])
@@ -56,7 +56,7 @@ ANDROID = (
 
 def test_a_chat_from_an_iphone(tmp_path: Path) -> None:
     items = read(tmp_path / "chat.txt", IPHONE)
-    assert said(items) == [
+    assert speakers_and_texts(items) == [
         ("Carla", "I love Botticelli\nand: Titian"),
         ("Matteo 🌸", "I work at Ferrari"),
     ]
@@ -67,7 +67,7 @@ def test_a_chat_from_an_iphone(tmp_path: Path) -> None:
 
 def test_a_chat_from_android(tmp_path: Path) -> None:
     items = read(tmp_path / "chat.txt", "\ufeff" + ANDROID)
-    assert said(items) == [("Matteo", "I work at Ferrari"), ("Matteo", "my desk")]
+    assert speakers_and_texts(items) == [("Matteo", "I work at Ferrari"), ("Matteo", "my desk")]
     assert times(items)[0] == "2024-09-12 10:17:00"
 
 
@@ -86,7 +86,7 @@ def test_a_chat_from_android(tmp_path: Path) -> None:
 )
 def test_every_way_a_line_is_dated(tmp_path: Path, head: str, expected: str) -> None:
     items = read(tmp_path / "chat.txt", head)
-    assert (said(items), times(items)) == ([("Carla", "hi")], [expected])
+    assert (speakers_and_texts(items), times(items)) == ([("Carla", "hi")], [expected])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_day_or_month_first(
 
 def test_what_is_quoted_in_a_message_is_part_of_it(tmp_path: Path) -> None:
     text = "13/02/2024, 10:00 - Bo: see\n02/14/2024, 10:00 - Ann: hi\n14/02/2024, 10:00 - Bo: ok\n"
-    assert said(read(tmp_path / "c.txt", text)) == [
+    assert speakers_and_texts(read(tmp_path / "c.txt", text)) == [
         ("Bo", "see\n02/14/2024, 10:00 - Ann: hi"),
         ("Bo", "ok"),
     ]
@@ -143,11 +143,11 @@ def test_a_note_that_quotes_a_chat_is_a_note(tmp_path: Path) -> None:
 )
 def test_a_conversation_written_down(tmp_path: Path, text: str) -> None:
     items = read(tmp_path / "t.md", text)
-    assert [one for one in said(items) if one[0]] == [
+    assert [one for one in speakers_and_texts(items) if one[0]] == [
         ("Anna", "I moved to Oslo."),
         ("Bo", "I work at Acme."),
     ]
-    assert [one for one in said(items) if not one[0]] in ([], [(None, "# Chat")])
+    assert [one for one in speakers_and_texts(items) if not one[0]] in ([], [(None, "# Chat")])
     assert items[0]["metadata"]["format"] == "transcript"
 
 
@@ -158,12 +158,12 @@ def test_a_conversation_written_down(tmp_path: Path, text: str) -> None:
 )  # fmt: skip
 def test_names_of_all_kinds(tmp_path: Path, name: str) -> None:
     items = read(tmp_path / "t.txt", f"{name}: I moved to Oslo.\n{name}: I like it.\n")
-    assert said(items)[0] == (name.strip("\u200f"), "I moved to Oslo.")
+    assert speakers_and_texts(items)[0] == (name.strip("\u200f"), "I moved to Oslo.")
 
 
 def test_a_message_goes_on_until_somebody_else_speaks(tmp_path: Path) -> None:
     text = "Anna: I moved\nto Oslo.\nBo: Nice.\nNote: call Anna\nAnna: Yes.\nBo: ok\nAnna: bye\n"
-    assert said(read(tmp_path / "t.txt", text))[:4] == [
+    assert speakers_and_texts(read(tmp_path / "t.txt", text))[:4] == [
         ("Anna", "I moved\nto Oslo."),
         ("Bo", "Nice."),
         (None, "Note: call Anna"),
@@ -173,7 +173,7 @@ def test_a_message_goes_on_until_somebody_else_speaks(tmp_path: Path) -> None:
 
 def test_an_assistant_and_its_user(tmp_path: Path) -> None:
     text = "System: be kind\nUser: I moved to Oslo.\nAssistant: I am glad.\n"
-    assert said(read(tmp_path / "t.txt", text)) == [
+    assert speakers_and_texts(read(tmp_path / "t.txt", text)) == [
         (None, "I moved to Oslo."),
         ("assistant", "I am glad."),
     ]
@@ -185,7 +185,7 @@ def test_a_conversation_on_several_days(tmp_path: Path) -> None:
         "## 2024-06-05\n[9:05 pm] Anna: Hi.\n"
     )
     items = read(tmp_path / "t.md", text)
-    talk = [one for one in zip(said(items), times(items), strict=True) if one[0][0]]
+    talk = [one for one in zip(speakers_and_texts(items), times(items), strict=True) if one[0][0]]
     assert talk == [
         (("Anna", "I moved."), "2024-06-04 00:00:00"),
         (("Bo", "Nice."), "2024-06-04 10:16:00"),
@@ -240,7 +240,7 @@ DAY = [
 
 def test_a_day_of_a_slack_channel(tmp_path: Path) -> None:
     items = read(tmp_path / "2024-09-09.json", json.dumps(DAY))
-    assert said(items) == [
+    assert speakers_and_texts(items) == [
         ("U2", "Hi Lena, see this & #general @here"),
         ("Lena", "I moved to Kiel"),
         ("assistant", "I built it"),
@@ -254,7 +254,7 @@ def test_the_users_of_an_export_name_its_speakers(tmp_path: Path) -> None:
     (tmp_path / "users.json").write_text(json.dumps(users))
     (tmp_path / "channels.json").write_text("[]")
     items = read(tmp_path / "general" / "2024-09-09.json", json.dumps(DAY))
-    assert said(items)[0][0] == "Matteo"
+    assert speakers_and_texts(items)[0][0] == "Matteo"
     assert [path.name for path, _ in walk([tmp_path])] == ["2024-09-09.json"]
 
 
@@ -262,7 +262,7 @@ def test_users_that_cannot_be_read_cost_only_the_names(tmp_path: Path) -> None:
     (tmp_path / "users.json").write_text("[{")
     (tmp_path / "d.json").write_text(json.dumps(DAY))
     reader = FileReader(tmp_path / "d.json")
-    assert said(list(reader))[0][0] == "U2"
+    assert speakers_and_texts(list(reader))[0][0] == "U2"
     assert reader.remarks[0].startswith("d.json: speakers stay without names: users.json, line 1")
 
 
@@ -293,11 +293,11 @@ def test_users_that_cannot_be_read_cost_only_the_names(tmp_path: Path) -> None:
     ],
 )
 def test_who_says_a_line(tmp_path: Path, line: dict[str, Any], who: str | None) -> None:
-    assert said(read(tmp_path / "c.jsonl", json.dumps(line))) == [(who, "x")]
+    assert speakers_and_texts(read(tmp_path / "c.jsonl", json.dumps(line))) == [(who, "x")]
 
 
 @pytest.mark.parametrize("key", ["date", "time", "timestamp", "ts", "created_at", "datetime"])
-def test_when_a_line_was_said(tmp_path: Path, key: str) -> None:
+def test_when_a_line_was_written(tmp_path: Path, key: str) -> None:
     (item,) = read(tmp_path / "c.jsonl", json.dumps({"user": "Bo", "text": "x", key: "2024-05-06"}))
     assert item["occurred_at"] == datetime(2024, 5, 6, tzinfo=UTC)
 

@@ -21,7 +21,7 @@ def read(path: Path, text: str | bytes, format: str | None = None, at: Any = Non
     return list(FileReader(path, format, at))
 
 
-def said(item: Item) -> list[str]:
+def texts_of(item: Item) -> list[str]:
     return [message["content"] for message in item["content"]]
 
 
@@ -49,10 +49,10 @@ def test_the_same_text_under_another_name_has_the_same_key(tmp_path: Path) -> No
 def test_when_a_text_happened(tmp_path: Path) -> None:
     at = datetime(2024, 5, 6, tzinfo=UTC)
     (dated,) = read(tmp_path / "2023-05-08 standup.txt", "x", at=at)
-    (told,) = read(tmp_path / "n.txt", "x", at=at)
+    (item,) = read(tmp_path / "n.txt", "x", at=at)
     (odd,) = read(tmp_path / "2023-99-08.txt", "x")
     assert dated["occurred_at"] == datetime(2023, 5, 8, tzinfo=UTC)
-    assert told["occurred_at"] == at
+    assert item["occurred_at"] == at
     assert "occurred_at" not in odd
 
 
@@ -134,7 +134,7 @@ def test_sessions(tmp_path: Path) -> None:
     assert item["metadata"]["mood"] == "good"
 
 
-def test_messages_of_one_session_stay_together(tmp_path: Path) -> None:
+def test_messages_of_one_session_in_a_row_are_one_episode(tmp_path: Path) -> None:
     items = read(
         tmp_path / "c.jsonl",
         rows(
@@ -144,7 +144,7 @@ def test_messages_of_one_session_stay_together(tmp_path: Path) -> None:
             {"session": "a", "content": "four"},
         ),
     )
-    assert [said(item) for item in items] == [["one", "two"], ["three"], ["four"]]
+    assert [texts_of(item) for item in items] == [["one", "two"], ["three"], ["four"]]
     assert len({item["idempotency_key"] for item in items}) == 3
 
 
@@ -158,7 +158,7 @@ def test_messages_without_a_session_are_grouped_by_day(tmp_path: Path) -> None:
             {"content": "four", "timestamp": 1683590400},
         ),
     )
-    assert [said(item) for item in items] == [["one", "two", "three"], ["four"]]
+    assert [texts_of(item) for item in items] == [["one", "two", "three"], ["four"]]
     assert items[1]["occurred_at"] == datetime(2023, 5, 9, tzinfo=UTC)
 
 
@@ -167,10 +167,13 @@ def test_messages_of_different_users_are_never_one_episode(tmp_path: Path) -> No
         tmp_path / "c.jsonl",
         rows({"content": "one", "user_id": "ada"}, {"content": "two", "user_id": "bo"}),
     )
-    assert [(item["user_id"], said(item)) for item in items] == [("ada", ["one"]), ("bo", ["two"])]
+    assert [(item["user_id"], texts_of(item)) for item in items] == [
+        ("ada", ["one"]),
+        ("bo", ["two"]),
+    ]
 
 
-def test_what_nobody_said_is_left_out(tmp_path: Path) -> None:
+def test_messages_of_nobody_are_left_out(tmp_path: Path) -> None:
     line = {
         "messages": [
             {"role": "system", "content": "You are helpful."},
@@ -238,8 +241,10 @@ def test_sessions_of_any_length_are_cut_to_what_an_episode_may_be(tmp_path: Path
         + [{"id": "big", "content": "word " * 90_000}],
     }
     items = read(tmp_path / "c.jsonl", json.dumps(line))
-    assert sum(len(" ".join(said(item)).split()) for item in items) == MOST_MESSAGES + 1 + 90_000
-    assert all(sum(map(len, said(item))) <= LONGEST_EPISODE * 1.01 for item in items)
+    assert (
+        sum(len(" ".join(texts_of(item)).split()) for item in items) == MOST_MESSAGES + 1 + 90_000
+    )
+    assert all(sum(map(len, texts_of(item))) <= LONGEST_EPISODE * 1.01 for item in items)
     assert [item["metadata"]["part"] for item in items] == list(range(1, len(items) + 1))
     ids = [message["id"] for item in items for message in item["content"]]
     assert len(ids) == len(set(ids))
@@ -288,7 +293,7 @@ def test_the_current_branch_of_a_conversation(tmp_path: Path) -> None:
             node("a2", "u", "assistant", "Hello", create_time=1683550002.0),
         ),
     )
-    assert said(item) == ["Hi", "Hello"]
+    assert texts_of(item) == ["Hi", "Hello"]
     assert item["metadata"]["conversation"] == "c1"
     assert item["metadata"]["title"] == "Tea"
     assert item["occurred_at"] == datetime.fromtimestamp(1683550001, UTC)
@@ -303,10 +308,10 @@ def test_without_a_current_node_the_latest_replies_are_followed(tmp_path: Path) 
         node("a2", "u", "assistant", "second"),
     )
     (item,) = chat(tmp_path, conversation(*nodes, current_node=None))
-    assert said(item) == ["Hi", "second"]
+    assert texts_of(item) == ["Hi", "second"]
 
 
-def test_what_is_not_said_aloud_is_left_out(tmp_path: Path) -> None:
+def test_hidden_messages_are_left_out(tmp_path: Path) -> None:
     picture = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://x"}
     speech = {"content_type": "audio_transcription", "text": "spoken"}
     (item,) = chat(
@@ -328,7 +333,7 @@ def test_what_is_not_said_aloud_is_left_out(tmp_path: Path) -> None:
             ),
         ),
     )
-    assert said(item) == ["Look\n\n[image]\n\nspoken", "Nice indeed"]
+    assert texts_of(item) == ["Look\n\n[image]\n\nspoken", "Nice indeed"]
 
 
 def test_a_long_pause_begins_a_new_sitting(tmp_path: Path) -> None:
@@ -339,7 +344,7 @@ def test_a_long_pause_begins_a_new_sitting(tmp_path: Path) -> None:
     ]
     first = chat(tmp_path, conversation(*nodes[:2]))
     both = chat(tmp_path, conversation(*nodes))
-    assert [said(item) for item in both] == [["one", "two"], ["three"]]
+    assert [texts_of(item) for item in both] == [["one", "two"], ["three"]]
     assert first[0]["idempotency_key"] == both[0]["idempotency_key"]
 
 
@@ -347,7 +352,7 @@ def test_a_tree_that_runs_in_a_circle_ends(tmp_path: Path) -> None:
     (item,) = chat(
         tmp_path, conversation(node("a", "b", "user", "one"), node("b", "a", "user", "two"))
     )
-    assert sorted(said(item)) == ["one", "two"]
+    assert sorted(texts_of(item)) == ["one", "two"]
 
 
 def test_an_export_as_the_zip_file_that_it_comes_in(tmp_path: Path) -> None:
@@ -359,7 +364,7 @@ def test_an_export_as_the_zip_file_that_it_comes_in(tmp_path: Path) -> None:
     reader = FileReader(path)
     (item,) = reader
     assert reader.format == "chatgpt"
-    assert said(item) == ["Hi"]
+    assert texts_of(item) == ["Hi"]
     assert reader.bytes_read == reader.bytes_total == len(body)
     (again,) = read(tmp_path / "conversations.json", body)
     assert again["idempotency_key"] == item["idempotency_key"]
@@ -447,7 +452,7 @@ def test_the_format_is_found_out(tmp_path: Path, name: str, text: str, format: s
 
 
 @pytest.mark.parametrize("text", ["", "plain words", "[]", '[{"email": "x"}]', "[1]"])
-def test_a_format_that_cannot_be_told_lists_the_known_ones(tmp_path: Path, text: str) -> None:
+def test_an_undetectable_format_lists_the_known_ones(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(UsageError, match="cannot tell its format.*" + ", ".join(IMPORT_FORMATS)):
         detect(tmp_path / "a.json")

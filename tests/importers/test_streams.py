@@ -105,26 +105,26 @@ def test_bad_json_is_refused_with_its_line(text: str, line: int) -> None:
 
 
 def test_an_error_is_found_without_reading_on_to_the_end() -> None:
-    taken = 0
+    read = 0
 
     def endless() -> Iterator[str]:
-        nonlocal taken
+        nonlocal read
         yield '[{"a": 1}, {"b" 2}, ' + " " * 200
         while True:
-            taken += 1
+            read += 1
             yield '{"c": 3}, ' * 100
 
     with pytest.raises(UsageError, match="line 1"):
         list(JsonStream(endless(), "a.json"))
-    assert taken < 2000
+    assert read < 2000
 
 
 def test_only_the_value_being_read_is_kept() -> None:
     chunks = (("[" if at == 0 else ",") + '{"x": "' + "y" * 50_000 + '"}' for at in range(400))
     stream = JsonStream((c for group in (chunks, iter("]")) for c in group), "a.json")
-    held = [len(stream._text) for _ in stream]
-    assert len(held) == 400
-    assert max(held) < 2 * streams._CHUNK
+    buffered = [len(stream._text) for _ in stream]
+    assert len(buffered) == 400
+    assert max(buffered) < 2 * streams._CHUNK
 
 
 def test_json_nested_too_deeply_is_refused() -> None:

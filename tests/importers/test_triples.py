@@ -76,7 +76,7 @@ def test_without_a_header_when_the_format_is_named(write: Write) -> None:
     assert str(second["valid_at"])[:10] == "2020-01-01"
 
 
-def test_a_key_tells_rows_apart_and_knows_them_again(write: Write) -> None:
+def test_a_key_identifies_a_row(write: Write) -> None:
     text = "subject,type,object\nAda,likes,tea\nAda,likes,rum\n"
     one = [item["idempotency_key"] for item in _rows(write(text))]
     assert len(set(one)) == 2
@@ -100,8 +100,8 @@ def test_a_key_tells_rows_apart_and_knows_them_again(write: Write) -> None:
         ('subject,type,object\nAda,likes,"tea\n', r"line 2: unexpected end"),
     ],
 )
-def test_a_bad_row_is_named_by_its_line(write: Write, text: str, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_a_bad_row_is_named_by_its_line(write: Write, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         _rows(write(text))
 
 

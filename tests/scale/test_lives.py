@@ -27,35 +27,35 @@ def test_seeds_and_users_make_others() -> None:
 
 
 def test_time_goes_on_and_sessions_belong_to_one_user() -> None:
-    told = list(lives.items(500_000, 503_000))
+    made = list(lives.items(500_000, 503_000))
     starts: dict[str, lives.Item] = {}
-    for item in told:
+    for item in made:
         starts.setdefault(item.session, item)
     assert all(a.occurred_at < b.occurred_at for a, b in pairwise(starts.values()))
-    assert all(item.user == starts[item.session].user for item in told)
-    sizes = Counter(item.session for item in told)
+    assert all(item.user == starts[item.session].user for item in made)
+    sizes = Counter(item.session for item in made)
     assert 2 <= min(sizes.values()) < 6 < max(sizes.values())
 
 
 def test_few_users_and_few_people_are_in_most_of_it() -> None:
-    told = list(lives.items(900_000, 920_000))
-    by_user = Counter(item.user for item in told)
+    made = list(lives.items(900_000, 920_000))
+    by_user = Counter(item.user for item in made)
     assert len(by_user) > 400
     busiest = [count for _, count in by_user.most_common(len(by_user) // 5)]
-    assert sum(busiest) > 0.4 * len(told)
+    assert sum(busiest) > 0.4 * len(made)
     (user, _), *_ = by_user.most_common(1)
-    first = Counter(item.text.split()[0] for item in told if item.user == user)
+    first = Counter(item.text.split()[0] for item in made if item.user == user)
     assert first.most_common(1)[0][1] > 5 * first.most_common()[len(first) // 2][1]
 
 
-def test_lives_change_and_are_told_again() -> None:
-    told = [
+def test_lives_change_and_repeat_themselves() -> None:
+    made = [
         item
         for start in range(0, 1_000_000, 20_000)
         for item in lives.items(start, start + 1000, users=5)
         if item.text.startswith("I live in")
     ]
-    homes = [item.text for item in told if item.user == "user-00000"]
+    homes = [item.text for item in made if item.user == "user-00000"]
     assert len(set(homes)) >= 2, "somebody moved"
     assert len(homes) > len(set(homes)), "and said so more than once"
 
@@ -80,10 +80,10 @@ def test_a_question_has_its_answer(number: int) -> None:
     }
 
 
-def test_what_is_related_is_said_so() -> None:
-    told = [(item, row) for item in lives.items(0, 2000) if (row := item.as_related())]
-    assert len(told) > 60
-    for item, row in told:
+def test_related_items_have_a_text_that_states_it() -> None:
+    made = [(item, row) for item in lives.items(0, 2000) if (row := item.as_related())]
+    assert len(made) > 60
+    for item, row in made:
         kin = row["type"].removesuffix("_of")
         assert item.text.startswith(row["subject"])
         assert item.text.endswith(f" is {row['object']}'s {kin}.")

@@ -36,14 +36,14 @@ def test_a_sweep_is_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "| 90 |" in lines[-1]
     assert "| 90 |" in capsys.readouterr().err
     with Memory(plan.store, settings=Settings.load({})) as memory:
-        told = list(lives.items(0, 90, seed=3, users=4))
-        user = told[0].user
+        added = list(lives.items(0, 90, seed=3, users=4))
+        user = added[0].user
         texts = {fact.text for fact in memory.get_all(user_id=user, limit=1000).items}
-        assert texts >= {item.text for item in told if item.user == user}
+        assert texts >= {item.text for item in added if item.user == user}
         assert memory.verify().ok
 
 
-def test_what_was_stopped_in_a_step_is_not_told_twice(tmp_path: Path) -> None:
+def test_what_was_stopped_in_a_step_is_not_added_twice(tmp_path: Path) -> None:
     plan = sweep.Plan(tmp_path, seed=0, users=2)
     with Memory(plan.store, settings=Settings.load({})) as memory:
         memory.add_many((i.as_added() for i in lives.items(0, 40, users=2)), infer=False)

@@ -1,6 +1,6 @@
 """The pass rate of each category in each mode: ``python -m tests.scenarios``.
 
-With ``--failures`` each failure is told, with ``--present`` only what is believed at the end
+With ``--failures`` each failure is printed, with ``--present`` only what is believed at the end
 counts. Names of categories, or parts of them, narrow it down; ``--mode`` names one mode.
 """
 
@@ -43,31 +43,31 @@ def main() -> int:
                 problem = f"{type(error).__name__}: {error}"
             counts[scenario.category, mode].append(problem is None)
             if problem is not None and given.failures:
-                _say(f"[{mode}] {scenario.id}\n{problem}\n")
+                _write(f"[{mode}] {scenario.id}\n{problem}\n")
     _print(counts, modes)
     return 0 if all(all(passed) for passed in counts.values()) else 1
 
 
-def _say(line: str) -> None:
+def _write(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def _print(counts: dict[tuple[str, Mode], list[bool]], modes: tuple[Mode, ...]) -> None:
     categories = sorted({category for category, _ in counts})
-    _say(f"{'category':{_WIDTH}}" + "".join(f"{mode:>16}" for mode in modes))
+    _write(f"{'category':{_WIDTH}}" + "".join(f"{mode:>16}" for mode in modes))
     for category in [*categories, "all"]:
-        cells = []
+        columns = []
         for mode in modes:
             found = [
                 passed
-                for (name, told), each in counts.items()
-                if told == mode and category in {name, "all"}
+                for (name, counted_mode), each in counts.items()
+                if counted_mode == mode and category in {name, "all"}
                 for passed in each
             ]
             rate = f"{sum(found) / len(found):6.1%}" if found else ""
-            cells.append(f"{sum(found):>4}/{len(found):<3} {rate:>7}")
-        _say(f"{category:{_WIDTH}}" + "".join(f"{cell:>16}" for cell in cells))
+            columns.append(f"{sum(found):>4}/{len(found):<3} {rate:>7}")
+        _write(f"{category:{_WIDTH}}" + "".join(f"{column:>16}" for column in columns))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ _INVERSE = {"child_of": "parent_of", "employs": "works_at"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Believed:
     """A believed relation, and every name of its ends."""
 
     relation: Relation
@@ -42,7 +42,7 @@ class _Held:
 class _Match:
     """The believed relation that an expected one is, and its ends as expected."""
 
-    held: _Held
+    believed: _Believed
     subject_id: str
     object_id: str
 
@@ -57,27 +57,29 @@ def differences(memory: Any, scenario: Scenario, expect: Expect, *, strict: bool
     scenario speaks of count: the rules may rightly read more in a text than its statements say.
     """
     wanted = [parse_statement(line) for line in expect.relations]
-    held = _believed(memory, expect)
+    believed = _believed(memory, expect)
     if expect.about is not None:
-        held = [one for one in held if any(_about(one, *pair) for pair in expect.about)]
+        believed = [one for one in believed if any(_about(one, *pair) for pair in expect.about)]
     elif not strict:
-        types = {_plain(said.type) for said in (*wanted, *_statements(scenario))}
-        held = [one for one in held if _plain(one.relation.type) in types]
-    matches = _pair_up(wanted, held)
-    taken = {match.held.relation.fact_id for match in matches.values()}
-    missing = [line for line, said in zip(expect.relations, wanted, strict=True)
-               if said not in matches]  # fmt: skip
-    extra = [str(one) for one in held if one.relation.fact_id not in taken]
+        types = {_plain(statement.type) for statement in (*wanted, *_statements(scenario))}
+        believed = [one for one in believed if _plain(one.relation.type) in types]
+    matches = _pair_up(wanted, believed)
+    matched = {match.believed.relation.fact_id for match in matches.values()}
+    missing = [line for line, statement in zip(expect.relations, wanted, strict=True)
+               if statement not in matches]  # fmt: skip
+    extra = [str(one) for one in believed if one.relation.fact_id not in matched]
     problems = [f"  missing: {line}" for line in missing]
     problems += [f"  not to be believed: {line}" for line in extra]
     if not problems:
-        by_line = dict(zip(expect.relations, (matches[said] for said in wanted), strict=True))
+        by_line = dict(
+            zip(expect.relations, (matches[statement] for statement in wanted), strict=True)
+        )
         problems = _ends(expect, by_line) + _sources(memory, expect, by_line)
     return [_moment(expect), *problems] if problems else []
 
 
 def _statements(scenario: Scenario) -> list[Statement]:
-    return [said for step in scenario.told for said in step.statements]
+    return [statement for step in scenario.steps for statement in step.statements]
 
 
 def _moment(expect: Expect) -> str:
@@ -86,7 +88,7 @@ def _moment(expect: Expect) -> str:
     return f" {at}{known}, for {expect.user}:"
 
 
-def _believed(memory: Any, expect: Expect) -> list[_Held]:
+def _believed(memory: Any, expect: Expect) -> list[_Believed]:
     """Plain belief, without plans, hearsay and the like."""
     view = memory
     if not expect.is_present:
@@ -97,7 +99,7 @@ def _believed(memory: Any, expect: Expect) -> list[_Held]:
         for entity in view.entities(limit=_MOST, user_id=expect.user)
     }
     return [
-        _Held(relation, names[relation.subject_id], names[relation.object_id])
+        _Believed(relation, names[relation.subject_id], names[relation.object_id])
         for relation in relations
         if getattr(relation, "modality", "stated") == "stated"
     ]
@@ -114,7 +116,7 @@ def _turned(type: str) -> bool:
 _Side = tuple[frozenset[str], frozenset[str], str, str]
 
 
-def _sides(one: _Held) -> list[_Side]:
+def _sides(one: _Believed) -> list[_Side]:
     """Names of the subject and of the object, and their ids, in each way that it reads."""
     r = one.relation
     there = (one.subject, one.object, r.subject_id, r.object_id)
@@ -124,28 +126,31 @@ def _sides(one: _Held) -> list[_Side]:
     return [back] if _turned(r.type) else [there]
 
 
-def _about(one: _Held, name: str, type: str) -> bool:
+def _about(one: _Believed, name: str, type: str) -> bool:
     if _plain(one.relation.type) != _plain(type):
         return False
     place = 1 if _turned(type) else 0
     return any(name_key(name) in side[place] for side in _sides(one))
 
 
-def _match(said: Statement, one: _Held) -> _Match | None:
-    if _plain(said.type) != _plain(one.relation.type):
+def _match(statement: Statement, one: _Believed) -> _Match | None:
+    if _plain(statement.type) != _plain(one.relation.type):
         return None
-    left, right = said.subject, said.object or ""
-    if _turned(said.type):
+    left, right = statement.subject, statement.object or ""
+    if _turned(statement.type):
         left, right = right, left
     for subject, object_, *ids in _sides(one):
         if name_key(left) in subject and name_key(right) in object_:
-            return _Match(one, *(reversed(ids) if _turned(said.type) else ids))
+            return _Match(one, *(reversed(ids) if _turned(statement.type) else ids))
     return None
 
 
-def _pair_up(wanted: Sequence[Statement], held: Sequence[_Held]) -> dict[Statement, _Match]:
+def _pair_up(wanted: Sequence[Statement], believed: Sequence[_Believed]) -> dict[Statement, _Match]:
     """Each expected relation with a believed one of its own, as many as can be."""
-    options = {said: [match for one in held if (match := _match(said, one))] for said in wanted}
+    options = {
+        statement: [match for one in believed if (match := _match(statement, one))]
+        for statement in wanted
+    }
     best: dict[Statement, _Match] = {}
 
     def choose(rest: Sequence[Statement], made: dict[Statement, _Match]) -> None:
@@ -154,13 +159,13 @@ def _pair_up(wanted: Sequence[Statement], held: Sequence[_Held]) -> dict[Stateme
             best = dict(made)
         if not rest or len(best) == len(wanted):
             return
-        taken = {match.held.relation.fact_id for match in made.values()}
+        matched = {match.believed.relation.fact_id for match in made.values()}
         for match in options[rest[0]]:
-            if match.held.relation.fact_id not in taken:
+            if match.believed.relation.fact_id not in matched:
                 choose(rest[1:], {**made, rest[0]: match})
         choose(rest[1:], made)
 
-    choose(sorted(wanted, key=lambda said: len(options[said])), {})
+    choose(sorted(wanted, key=lambda statement: len(options[statement])), {})
     return best
 
 
@@ -178,8 +183,8 @@ def _ends(expect: Expect, matches: dict[str, _Match]) -> list[str]:
 def _sources(memory: Any, expect: Expect, matches: dict[str, _Match]) -> list[str]:
     problems = []
     for line, count in expect.sources.items():
-        fact = memory.get(matches[line].held.relation.fact_id, user_id=expect.user)
-        told = len({source.episode_id for source in fact.sources})
-        if told != count:
-            problems.append(f"  told in {told} episodes, not {count}: {line}")
+        fact = memory.get(matches[line].believed.relation.fact_id, user_id=expect.user)
+        episodes = len({source.episode_id for source in fact.sources})
+        if episodes != count:
+            problems.append(f"  stated in {episodes} episodes, not {count}: {line}")
     return problems

@@ -1,6 +1,6 @@
 """The scenarios as values, read from the TOML files beside this module.
 
-How a file is written is told in ``README.md``. A mistake in one is a ``ValueError`` that names the
+``README.md`` describes the format. A mistake in one is a ``ValueError`` that names the
 scenario; nothing is guessed.
 """
 
@@ -24,9 +24,9 @@ _MODALITIES = frozenset(get_args(Modality))
 class Statement:
     """What a good model takes from a text: a relation, and what is said of it.
 
-    ``ended`` is when it ceased to hold, at the latest when it was told; ``withdrawn`` says that it
-    never did. Both retract. Dates are ISO 8601 text, as exact as they were told. Without an object,
-    all objects are meant.
+    ``ended`` is when it ceased to hold, at the latest when it was stated; ``withdrawn`` says that
+    it never did. Both retract. Dates are ISO 8601 text, as exact as they were stated. Without an
+    object, all objects are meant.
     """
 
     subject: str
@@ -61,7 +61,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Turn:
     """One turn. Without ``by`` it is the user who speaks, or the assistant by its role."""
 
     text: str
@@ -73,15 +73,15 @@ class Said:
 class Step:
     """One episode: when it happened and what was said; or, with ``undo``, an episode undone.
 
-    ``arrives`` is when the memory is told, which may be long after it happened. ``means`` and
-    ``replaces`` are what a model says when it is asked about what is ambiguous: whom a name means
-    (``""``: nobody known), and the sentences of which it took, or lost, the place.
+    ``arrives`` is when it is added to the memory, which may be long after it happened. ``means``
+    and ``replaces`` are what a model says when it is asked about what is ambiguous: whom a name
+    means (``""``: nobody known), and the sentences of which it took, or lost, the place.
     """
 
     at: datetime
     arrives: datetime | None
     user: str
-    turns: tuple[Said, ...]
+    turns: tuple[Turn, ...]
     statements: tuple[Statement, ...]
     aliases: Mapping[str, tuple[str, ...]]
     kinds: Mapping[str, str]
@@ -95,8 +95,8 @@ class Step:
         if len(self.turns) == 1 and self.turns[0].by is None and self.turns[0].role == "user":
             return self.turns[0].text
         return [
-            {"role": said.role, "content": said.text} | ({"name": said.by} if said.by else {})
-            for said in self.turns
+            {"role": turn.role, "content": turn.text} | ({"name": turn.by} if turn.by else {})
+            for turn in self.turns
         ]
 
 
@@ -106,7 +106,7 @@ class Expect:
 
     ``same`` and ``apart`` are pairs of these relations whose subjects (after "object of ": whose
     objects) are one entity, or two.
-    ``sources`` counts the episodes that a relation was told in.
+    ``sources`` counts the episodes that state a relation.
     """
 
     relations: tuple[str, ...]
@@ -130,7 +130,7 @@ class Scenario:
     category: str
     name: str
     user: str
-    told: tuple[Step, ...]
+    steps: tuple[Step, ...]
     expect: tuple[Expect, ...]
     no_rules: str | None
     """Why the rules cannot be expected to read it; None when they can."""
@@ -143,8 +143,9 @@ class Scenario:
         return f"{self.category}: {self.name}"
 
 
-def parse_statement(line: str, told: str | None = None) -> Statement:
-    """``Ada lives_in Berlin | since 2024-03 | says Ada moved to Berlin.``, ``told`` then."""
+def parse_statement(line: str, happened_at: str | None = None) -> Statement:
+    """``Ada lives_in Berlin | since 2024-03 | says Ada moved to Berlin.``; a bare ``ended``
+    means at ``happened_at``."""
     head, *marks = (part.strip() for part in line.split("|"))
     words = head.split()
     at = next((i for i, word in enumerate(words) if i and word == word.lower()), None)
@@ -162,8 +163,8 @@ def parse_statement(line: str, told: str | None = None) -> Statement:
             fields["modality"] = word
         elif word == "withdrawn" and not rest:
             fields["withdrawn"] = True
-        elif word == "ended" and not rest and told:
-            fields["ended"] = told
+        elif word == "ended" and not rest and happened_at:
+            fields["ended"] = happened_at
         elif word == "turn":
             fields["turn"] = int(rest)
         elif word in {"since", "until", "ended", "says"} and rest:
@@ -184,9 +185,9 @@ def _checked(raw: Mapping[str, Any], known: str) -> Mapping[str, Any]:
     return raw
 
 
-def _said(raw: Mapping[str, Any]) -> Said:
+def _turn(raw: Mapping[str, Any]) -> Turn:
     _checked(raw, "text by role")
-    return Said(raw["text"], raw.get("by"), raw.get("role", "user"))
+    return Turn(raw["text"], raw.get("by"), raw.get("role", "user"))
 
 
 def _step(raw: Mapping[str, Any], user: str) -> Step:
@@ -198,7 +199,7 @@ def _step(raw: Mapping[str, Any], user: str) -> Step:
         at=parse_when(raw["at"]),
         arrives=_when(raw.get("arrives")),
         user=raw.get("user", user),
-        turns=tuple(_said(turn) for turn in turns or ()),
+        turns=tuple(_turn(turn) for turn in turns or ()),
         statements=tuple(parse_statement(line, raw["at"]) for line in raw.get("statements", ())),
         aliases={name: tuple(more) for name, more in raw.get("aliases", {}).items()},
         kinds=raw.get("kinds", {}),
@@ -229,12 +230,12 @@ def _expect(raw: Mapping[str, Any], user: str) -> Expect:
 def read_scenario(raw: Mapping[str, Any], category: str) -> Scenario:
     """One ``[[scenario]]`` of a file."""
     try:
-        _checked(raw, "name user told expect no_rules no_relate order_free")
+        _checked(raw, "name user steps expect no_rules no_relate order_free")
         return Scenario(
             category=category,
             name=raw["name"],
             user=raw["user"],
-            told=tuple(_step(step, raw["user"]) for step in raw["told"]),
+            steps=tuple(_step(step, raw["user"]) for step in raw["steps"]),
             expect=tuple(_expect(expect, raw["user"]) for expect in raw["expect"]),
             no_rules=raw.get("no_rules"),
             no_relate=raw.get("no_relate"),

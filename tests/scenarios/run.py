@@ -1,4 +1,4 @@
-"""Tell a scenario to a memory, in one of three ways, and compare what it believes.
+"""Add a scenario to a memory, in one of three modes, and compare what it believes.
 
 ``rules`` reads the texts without a model; ``model`` asks a local server that answers with the
 scenario's statements; ``relate`` gives the statements themselves. The expectations are the same.
@@ -32,19 +32,19 @@ class Unlike(AssertionError):
 
 
 def runs_in(scenario: Scenario, mode: Mode) -> bool:
-    """Whether a scenario can be told in this way."""
+    """Whether a scenario can be run in this mode."""
     return {"rules": scenario.no_rules, "relate": scenario.no_relate}.get(mode) is None
 
 
 def check(scenario: Scenario, mode: Mode, *, present_only: bool = False) -> None:
-    """Tell it and compare every expectation; :class:`Unlike` says all that differ.
+    """Add its steps and compare every expectation; :class:`Unlike` says all that differ.
 
-    A scenario that is free of order is told in several orders, each to a memory of its own.
+    A scenario that is free of order is added in several orders, each to a memory of its own.
     ``present_only`` leaves out what asks about another time than the end.
     """
-    for told in _orders(scenario):
-        with _opened(told, scenario.user, mode) as (memory, clock):
-            _tell(memory, clock, told, mode)
+    for steps in _orders(scenario):
+        with _opened(steps, scenario.user, mode) as (memory, clock):
+            _run_steps(memory, clock, steps, mode)
             problems = [
                 problem
                 for expect in scenario.expect
@@ -52,16 +52,16 @@ def check(scenario: Scenario, mode: Mode, *, present_only: bool = False) -> None
                 for problem in differences(memory, scenario, expect, strict=mode != "rules")
             ]
         if problems:
-            order = ", ".join(f"{step.at:%Y-%m-%d}" for step in told)
-            raise Unlike("\n".join((f"{scenario.id} (told: {order})", *problems)))
+            order = ", ".join(f"{step.at:%Y-%m-%d}" for step in steps)
+            raise Unlike("\n".join((f"{scenario.id} (steps: {order})", *problems)))
 
 
 def _orders(scenario: Scenario) -> Iterator[tuple[Step, ...]]:
     if not scenario.order_free:
-        yield scenario.told
+        yield scenario.steps
         return
-    last = max(step.at for step in scenario.told)
-    orders = list(itertools.permutations(scenario.told))
+    last = max(step.at for step in scenario.steps)
+    orders = list(itertools.permutations(scenario.steps))
     for order in orders[:: max(1, len(orders) // _MOST_ORDERS)]:
         yield tuple(replace(step, arrives=last) for step in order)
 
@@ -74,21 +74,21 @@ class _Clock(ManualClock):
 
 
 @contextmanager
-def _opened(told: Sequence[Step], user: str, mode: Mode) -> Iterator[tuple[Any, _Clock]]:
-    clock = _Clock(min(step.arrives or step.at for step in told))
+def _opened(steps: Sequence[Step], user: str, mode: Mode) -> Iterator[tuple[Any, _Clock]]:
+    clock = _Clock(min(step.arrives or step.at for step in steps))
     with ExitStack() as stack:
         options: dict[str, Any] = {}
         if mode == "model":
-            server = stack.enter_context(LocalModelServer(answer=Script(told)))
+            server = stack.enter_context(LocalModelServer(answer=Script(steps)))
             options["settings"] = settings(server)
         memory = Memory("memory://", user_id=user, clock=clock, **options)
         yield stack.enter_context(memory), clock
 
 
-def _tell(memory: Any, clock: _Clock, told: Sequence[Step], mode: Mode) -> None:
+def _run_steps(memory: Any, clock: _Clock, steps: Sequence[Step], mode: Mode) -> None:
     """Every step at its time; an ``undo`` takes back the episodes of the step that it names."""
     episodes: dict[int, list[str]] = {}
-    for number, step in enumerate(told, 1):
+    for number, step in enumerate(steps, 1):
         clock.reach(step.arrives or step.at)
         if step.undo is not None:
             for episode_id in reversed(episodes[step.undo]):
@@ -96,8 +96,8 @@ def _tell(memory: Any, clock: _Clock, told: Sequence[Step], mode: Mode) -> None:
         elif mode == "relate":
             episodes[number] = [
                 # an episode has an order of its own, which these keep by their times
-                _relate(memory, said, step.user, step.at + timedelta(seconds=place))
-                for place, said in enumerate(step.statements)
+                _relate(memory, statement, step.user, step.at + timedelta(seconds=place))
+                for place, statement in enumerate(step.statements)
             ]
         else:
             receipt = memory.add(step.content, occurred_at=step.at, user_id=step.user)
@@ -107,22 +107,26 @@ def _tell(memory: Any, clock: _Clock, told: Sequence[Step], mode: Mode) -> None:
     clock.advance(hours=1)
 
 
-def _relate(memory: Any, said: Statement, user: str, at: datetime) -> str:
+def _relate(memory: Any, statement: Statement, user: str, at: datetime) -> str:
     """One structured statement; returns the id of its episode."""
     common: dict[str, Any] = {"occurred_at": at, "user_id": user}
-    if said.retracts:
+    if statement.retracts:
         receipt = memory.unrelate(
-            said.subject, said.type, said.object, invalid_at=whole(said.ended), **common
+            statement.subject,
+            statement.type,
+            statement.object,
+            invalid_at=whole(statement.ended),
+            **common,
         )
     else:
         receipt = memory.relate(
-            said.subject,
-            said.type,
-            said.object,
-            fact=said.says,
-            valid_at=whole(said.since),
-            invalid_at=whole(said.until),
-            modality=said.modality,
+            statement.subject,
+            statement.type,
+            statement.object,
+            fact=statement.says,
+            valid_at=whole(statement.since),
+            invalid_at=whole(statement.until),
+            modality=statement.modality,
             **common,
         )
     return str(receipt.episode_id)

@@ -26,8 +26,8 @@ _KIND_OF_OBJECT = {type: kind for kind, types in _KINDS.items() for type in type
 class Script:
     """Answers a request by the turn that it shows; anything else is refused."""
 
-    def __init__(self, told: Sequence[Step]) -> None:
-        self._steps = [step for step in told if step.turns]
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = [step for step in steps if step.turns]
 
     def __call__(self, request: Request) -> Answer:
         asked = request.json.get("response_format", {}).get("json_schema", {}).get("name")
@@ -42,30 +42,30 @@ class Script:
 
 def _shown(step: Step) -> list[str]:
     """What a request about a step shows: when it happened, and each of its turns."""
-    said = [json.dumps(said.text, ensure_ascii=False) for said in step.turns]
-    return [f'"happened_at": "{stamp(step.at)[:19]}Z"', *said]
+    turns = [json.dumps(turn.text, ensure_ascii=False) for turn in step.turns]
+    return [f'"happened_at": "{stamp(step.at)[:19]}Z"', *turns]
 
 
 def answer(step: Step) -> dict[str, Any]:
     """The answer for one step, in the form that the prompt asks for."""
     kinds: dict[str, str] = {}
-    for said in step.statements:
-        kinds.setdefault(said.subject, "person")
-        if said.object is not None:
-            kinds.setdefault(said.object, _KIND_OF_OBJECT.get(said.type, "thing"))
+    for statement in step.statements:
+        kinds.setdefault(statement.subject, "person")
+        if statement.object is not None:
+            kinds.setdefault(statement.object, _KIND_OF_OBJECT.get(statement.type, "thing"))
     kinds |= step.kinds
     return {
         "entities": [
             {"name": name, "kind": kind, "aliases": list(step.aliases.get(name, ()))}
             for name, kind in kinds.items()
         ],
-        "facts": [_fact(said) for said in step.statements],
+        "facts": [_fact(statement) for statement in step.statements],
     }
 
 
 def settled(step: Step, text: str) -> dict[str, Any]:
-    """The answer about what is ambiguous about one step; of what it does not tell, that nothing
-    does."""
+    """The answer about what is ambiguous about one step; where the step gives none, that
+    nobody known is meant and nothing is replaced."""
     lines = [json.loads(line) for line in text.split("\n") if line.startswith('{"question"')]
     return {"answers": [{"question": q["question"], "answer": _choice(step, q)} for q in lines]}
 
@@ -77,17 +77,17 @@ def _choice(step: Step, question: dict[str, Any]) -> int:
     return 1 if question["earlier"]["text"] in step.replaces else 3
 
 
-def _fact(said: Statement) -> dict[str, Any]:
+def _fact(statement: Statement) -> dict[str, Any]:
     return {
-        "text": said.sentence,
-        "subject": said.subject,
-        "type": said.type,
-        "object": said.object,
-        "entities": list(said.names),
-        "valid_at": said.since,
-        "invalid_at": said.ended or said.until,
+        "text": statement.sentence,
+        "subject": statement.subject,
+        "type": statement.type,
+        "object": statement.object,
+        "entities": list(statement.names),
+        "valid_at": statement.since,
+        "invalid_at": statement.ended or statement.until,
         "importance": 0.5,
-        "turns": [said.turn],
-        "retracts": said.retracts,
-        "modality": said.modality,
+        "turns": [statement.turn],
+        "retracts": statement.retracts,
+        "modality": statement.modality,
     }

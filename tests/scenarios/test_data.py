@@ -20,7 +20,7 @@ class TestTheWhole:
         assert len(categories) >= 20
         assert min(categories.values()) >= 5, categories
 
-    def test_most_can_be_told_in_every_way(self) -> None:
+    def test_most_run_in_every_mode(self) -> None:
         assert sum(scenario.no_rules is None for scenario in SCENARIOS) >= 150
         assert sum(scenario.no_relate is None for scenario in SCENARIOS) >= 200
 
@@ -34,7 +34,7 @@ class TestEach:
 
     def test_dates_are_dates(self) -> None:
         for scenario in SCENARIOS:
-            for step in scenario.told:
+            for step in scenario.steps:
                 assert step.arrives is None or step.arrives >= step.at, scenario.id
                 for statement in step.statements:
                     since, until, ended = (
@@ -54,7 +54,7 @@ class TestEach:
         """Every name of a statement was used by then, or is a speaker's or an alias of one."""
         for scenario in SCENARIOS:
             heard = ""
-            for step in scenario.told:
+            for step in scenario.steps:
                 heard += " ".join(("", *_heard(step, scenario)))
                 for statement in step.statements:
                     for name in statement.names:
@@ -64,9 +64,9 @@ class TestEach:
     def test_steps_make_sense(self) -> None:
         for scenario in SCENARIOS:
             assert scenario.expect, scenario.id
-            times = [step.arrives or step.at for step in scenario.told]
+            times = [step.arrives or step.at for step in scenario.steps]
             assert times == sorted(times), f"{scenario.id}: in the order in which they arrive"
-            for number, step in enumerate(scenario.told, 1):
+            for number, step in enumerate(scenario.steps, 1):
                 if step.undo is not None:
                     assert 0 < step.undo < number, scenario.id
                     assert not step.turns, scenario.id
@@ -93,6 +93,6 @@ class TestEach:
 def _heard(step: Step, scenario: Scenario) -> Iterator[str]:
     """The folded words of a step: its texts, who speaks, and other names that they give."""
     aliases = (alias for more in step.aliases.values() for alias in more)
-    speakers = (said.by or "" for said in step.turns)
-    for text in (scenario.user, *speakers, *(said.text for said in step.turns), *aliases):
+    speakers = (turn.by or "" for turn in step.turns)
+    for text in (scenario.user, *speakers, *(turn.text for turn in step.turns), *aliases):
         yield " ".join(words(text))

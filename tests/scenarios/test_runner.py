@@ -1,4 +1,4 @@
-"""The runner tells what is wrong: an expectation that is not met fails, however it is not met."""
+"""An expectation that is not met fails, however it is not met."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from tests.scenarios.data import Scenario, parse_statement, read_scenario
 from tests.scenarios.run import Mode, Unlike, check
 
-TOLD = """
+STORY = """
 name = "a story"
 user = "Ada"
-told = [
+steps = [
   {at = "2024-01-01", text = "I live in Paris. My sister Zoe likes jazz.", statements = [
     "Ada lives_in Paris", "Zoe sibling_of Ada", "Zoe likes jazz"]},
   {at = "2024-02-01", text = "I live in Paris.", statements = ["Ada lives_in Paris"]},
@@ -22,8 +22,8 @@ ALL = '"Ada lives_in Paris", "Zoe sibling_of Ada", "Zoe likes jazz"'
 MODES: tuple[Mode, ...] = ("rules", "model")
 
 
-def scenario(expect: str, told: str = TOLD) -> Scenario:
-    return read_scenario(tomllib.loads(f"{told}\nexpect = [{{{expect}}}]"), "tests")
+def scenario(expect: str, story: str = STORY) -> Scenario:
+    return read_scenario(tomllib.loads(f"{story}\nexpect = [{{{expect}}}]"), "tests")
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -90,6 +90,6 @@ def test_a_statement_that_is_none(line: str) -> None:
 
 def test_an_unknown_key() -> None:
     with pytest.raises(ValueError, match="unknown keys: colour"):
-        scenario("relations = []", TOLD + '\ncolour = "red"')
+        scenario("relations = []", STORY + '\ncolour = "red"')
     with pytest.raises(ValueError, match="a story"):
         scenario("relation = []")

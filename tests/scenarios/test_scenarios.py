@@ -1,4 +1,4 @@
-"""Every scenario, told in every way that it can be told, gives the belief that it should."""
+"""Every scenario gives the expected belief in every mode that it can be run in."""
 
 from __future__ import annotations
 

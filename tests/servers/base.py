@@ -71,9 +71,9 @@ class Server:
         deadline = time.monotonic() + _READY_S
         while not (self.listening() and self.ready()):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                said = (self.folder / "output.log").read_text(errors="replace")[-3000:]
+                output = (self.folder / "output.log").read_text(errors="replace")[-3000:]
                 self.kill()
-                raise RuntimeError(f"{self.name} did not start:\n{said}")
+                raise RuntimeError(f"{self.name} did not start:\n{output}")
             time.sleep(0.1)
 
     def kill(self) -> None:

@@ -138,7 +138,7 @@ def print_table(
 
 
 def _widths(
-    texts: Sequence[Sequence[str]], fixed: Sequence[bool], room: int
+    texts: Sequence[Sequence[str]], fixed: Sequence[bool], free_width: int
 ) -> list[tuple[int, bool]] | list[None]:
     """How wide each column is and whether it stays on one line; nothing to set if all have room.
 
@@ -146,17 +146,17 @@ def _widths(
     shared evenly by those that want more.
     """
     wanted = [_longest(line for t in column for line in t.splitlines()) for column in texts]
-    room -= _GAP * (len(texts) - 1)
-    if sum(wanted) <= room:
+    free_width -= _GAP * (len(texts) - 1)
+    if sum(wanted) <= free_width:
         return [None] * len(texts)
     words = [_longest(word for t in column for word in t.split()) for column in texts]
     least = [
         want if one_line else min(word, _UNBROKEN)
         for want, word, one_line in zip(wanted, words, fixed, strict=True)
     ]
-    if (short := sum(least) - room) > 0:
+    if (short := sum(least) - free_width) > 0:
         return [(max(1, width - -(-short * width // sum(least))), False) for width in least]
-    spare = room - sum(least)
+    spare = free_width - sum(least)
     widths = list(least)
     hungry = sorted(range(len(texts)), key=lambda at: wanted[at] - least[at])
     for waiting, at in enumerate(hungry):

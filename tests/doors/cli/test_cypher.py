@@ -103,7 +103,7 @@ def test_formats(ada: Run) -> None:
     assert "Invalid value for '--format'" in ada("cypher", query, "--format", "xml").err
 
 
-def test_what_is_cut_is_said_on_standard_error(ada: Run) -> None:
+def test_what_is_cut_is_reported_on_standard_error(ada: Run) -> None:
     ran = ada("cypher", NAMES, "--max-rows", "2", "--csv")
     assert len(ran.out.splitlines()) == 3
     assert "cut off after 2 rows" in ran.err

@@ -127,7 +127,7 @@ def test_an_unexpected_error_is_one_line_unless_debugging(
         graphmem(*arguments)
 
 
-def test_text_is_taken_from_a_pipe(tmp_path: Path) -> None:
+def test_text_is_read_from_a_pipe(tmp_path: Path) -> None:
     ran = child("--user", "ada", "add", "--json", input="Bo works at Acme.")
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["status"] == "done"
@@ -210,9 +210,9 @@ def test_an_interrupted_ingest_goes_on_when_repeated(graphmem: Run, tmp_path: Pa
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     assert "Traceback" not in err
-    held = graphmem("--user", "ada", "stats", "--json").json["episodes"]
+    stored = graphmem("--user", "ada", "stats", "--json").json["episodes"]
     assert (
-        f"stopped; {held:,} episodes are remembered and safe, "
+        f"stopped; {stored:,} episodes are remembered and safe, "
         "and the same command again goes on from there"
     ) in err
     again = graphmem("--user", "ada", "ingest", "c.jsonl", "--json")
@@ -287,7 +287,7 @@ def test_without_a_standard_output(ada: Run) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_what_bench_is_told_is_checked_before_it_asks(ada: Run) -> None:
+def test_arguments_of_bench_are_checked_before_it_asks(ada: Run) -> None:
     ran = ada("bench", "--on", "graphmem-store", "--tune", "nowhere/w.json")
     assert (ran.code, ran.err) == (2, "error: --tune nowhere/w.json: there is no folder nowhere\n")
     assert "0 is not in the range" in ada("bench", "--on", "graphmem-store", "--probes", "0").err

@@ -44,10 +44,10 @@ def test_whoever_speaks_is_credited(graphmem: Run, tmp_path: Path, name: str) ->
     ran = graphmem("--user", "ada", "ingest", name)
     assert ran.code == 0, ran.err
     found = graphmem("--user", "ada", "relations", "--all", "--json").json
-    held = {
+    stored = {
         (one["subject"].lower(), one["type"], one["object"]): one["invalid_at"] for one in found
     }
-    assert held == {
+    assert stored == {
         ("ada", "works_at", "Acme"): None,
         ("ada", "lives_in", "Oslo"): None,
         ("carla", "works_at", "Ferrari"): None,
@@ -55,7 +55,7 @@ def test_whoever_speaks_is_credited(graphmem: Run, tmp_path: Path, name: str) ->
     }
 
 
-def test_a_journal_is_told_on_its_days(graphmem: Run, tmp_path: Path) -> None:
+def test_a_journal_is_dated_by_its_days(graphmem: Run, tmp_path: Path) -> None:
     (tmp_path / "j.md").write_text(
         "2021-10-01: I moved to Oslo.\n2022-03-01: I moved to Rome.\n\n## 4 June 2023\n\n"
         "I moved to Kiel.\n"
@@ -67,7 +67,7 @@ def test_a_journal_is_told_on_its_days(graphmem: Run, tmp_path: Path) -> None:
     assert began == {"Oslo": "2021-10-01", "Rome": "2022-03-01", "Kiel": "2023-06-04"}
 
 
-def test_dates_that_stay_open_are_told(graphmem: Run, tmp_path: Path) -> None:
+def test_dates_that_stay_open_are_reported(graphmem: Run, tmp_path: Path) -> None:
     (tmp_path / "w.txt").write_text("02/03/24, 10:16 - Carla: I work at Ferrari.\n")
     ran = graphmem("--user", "ada", "ingest", "w.txt")
     assert ran.err.count("2/3/24 is taken as 2 March") == 1

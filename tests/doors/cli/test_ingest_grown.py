@@ -18,7 +18,7 @@ from graphmem.settings import LEDGER_FILE
 from tests.doors.cli.conftest import Ran, Run
 
 
-def said(*numbers: int, session: str = "s1", **more: object) -> list[dict[str, object]]:
+def remarks(*numbers: int, session: str = "s1", **more: object) -> list[dict[str, object]]:
     """Messages by number, each with its own minute."""
     return [
         {
@@ -38,7 +38,7 @@ def write(path: Path, lines: Iterable[object]) -> str:
 
 
 def stored(folder: Path = Path("graphmem-store")) -> list[tuple[str, str]]:
-    """Everything that was said, with its user, in the order in which it was told."""
+    """Every turn with its user, in the order in which they were added."""
     with closing(sqlite3.connect(folder / LEDGER_FILE)) as raw:
         return raw.execute(
             "SELECT e.user_id, t.text FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id "
@@ -56,7 +56,7 @@ def texts(*numbers: int, session: str = "s1", user: str = "ada") -> list[tuple[s
 
 
 @pytest.fixture
-def tell(graphmem: Run, tmp_path: Path) -> Run:
+def ingest_files(graphmem: Run, tmp_path: Path) -> Run:
     """Ingest files as ada, fast."""
 
     def call(*files: str) -> Ran:
@@ -67,7 +67,7 @@ def tell(graphmem: Run, tmp_path: Path) -> Run:
     return call
 
 
-def test_a_conversation_that_has_grown_is_told_from_there_on(
+def test_a_conversation_that_has_grown_is_added_from_there_on(
     graphmem: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRAPHMEM_USER", "bo")
@@ -88,96 +88,100 @@ def test_a_conversation_that_has_grown_is_told_from_there_on(
     assert rest.turns[0].source_id == "m3"
 
 
-def test_it_may_grow_twice_and_be_read_again(tell: Run, tmp_path: Path) -> None:
+def test_it_may_grow_twice_and_be_read_again(ingest_files: Run, tmp_path: Path) -> None:
     for count, new in ((2, 1), (2, 0), (5, 1), (5, 0), (6, 1), (6, 0)):
-        summary = tell(write(tmp_path / "g.jsonl", said(*range(count)))).json
+        summary = ingest_files(write(tmp_path / "g.jsonl", remarks(*range(count)))).json
         assert (summary["episodes"], summary["new"], summary["already_known"]) == (1, new, 1 - new)
         assert stored() == texts(*range(count))
     assert len(episodes()) == 3
-    assert tell(write(tmp_path / "old.jsonl", said(*range(5)))).json["new"] == 0, "an older export"
+    assert ingest_files(write(tmp_path / "old.jsonl", remarks(*range(5)))).json["new"] == 0, (
+        "an older export"
+    )
 
 
-def test_more_messages_than_an_episode_holds(tell: Run, tmp_path: Path) -> None:
+def test_more_messages_than_an_episode_holds(ingest_files: Run, tmp_path: Path) -> None:
     for count, new in ((150, 1), (250, 2), (430, 2), (431, 1)):
-        summary = tell(write(tmp_path / "g.jsonl", said(*range(count)))).json
+        summary = ingest_files(write(tmp_path / "g.jsonl", remarks(*range(count)))).json
         assert summary["new"] == new
         assert stored() == texts(*range(count))
-    session = {"id": "s", "messages": said(*range(1000, 1390))}
-    tell(write(tmp_path / "s.jsonl", [session]))
-    session["messages"] = said(*range(1000, 1405))
-    tell(write(tmp_path / "s.jsonl", [session]))
+    session = {"id": "s", "messages": remarks(*range(1000, 1390))}
+    ingest_files(write(tmp_path / "s.jsonl", [session]))
+    session["messages"] = remarks(*range(1000, 1405))
+    ingest_files(write(tmp_path / "s.jsonl", [session]))
     assert stored()[431:] == texts(*range(1000, 1405))
 
 
-def test_of_two_sessions_one_grows(tell: Run, tmp_path: Path) -> None:
-    two = said(1, 2, 3, session="s2")
-    tell(write(tmp_path / "g.jsonl", [*said(1, 2), *two]))
-    summary = tell(write(tmp_path / "g.jsonl", [*said(1, 2, 3), *two])).json
+def test_of_two_sessions_one_grows(ingest_files: Run, tmp_path: Path) -> None:
+    two = remarks(1, 2, 3, session="s2")
+    ingest_files(write(tmp_path / "g.jsonl", [*remarks(1, 2), *two]))
+    summary = ingest_files(write(tmp_path / "g.jsonl", [*remarks(1, 2, 3), *two])).json
     assert (summary["episodes"], summary["new"], summary["already_known"]) == (2, 1, 1)
     assert stored() == [*texts(1, 2), *texts(1, 2, 3, session="s2"), *texts(3)]
 
 
-def test_what_was_edited_is_told_from_the_last_beginning(tell: Run, tmp_path: Path) -> None:
-    tell(write(tmp_path / "g.jsonl", said(1, 2)))
-    tell(write(tmp_path / "g.jsonl", said(1, 2, 3, 4)))
-    tell(write(tmp_path / "g.jsonl", said(1, 2, 33, 4, 5)))
+def test_what_was_edited_is_added_from_the_last_beginning(
+    ingest_files: Run, tmp_path: Path
+) -> None:
+    ingest_files(write(tmp_path / "g.jsonl", remarks(1, 2)))
+    ingest_files(write(tmp_path / "g.jsonl", remarks(1, 2, 3, 4)))
+    ingest_files(write(tmp_path / "g.jsonl", remarks(1, 2, 33, 4, 5)))
     assert stored() == texts(1, 2, 3, 4, 33, 4, 5)
-    tell(write(tmp_path / "g.jsonl", said(0, 1, 2)))
+    ingest_files(write(tmp_path / "g.jsonl", remarks(0, 1, 2)))
     assert stored()[7:] == texts(0, 1, 2), "nothing is known of what begins otherwise"
 
 
-def test_what_was_deleted_or_undone_can_be_told_again(
-    graphmem: Run, tell: Run, tmp_path: Path
+def test_what_was_deleted_or_undone_can_be_added_again(
+    graphmem: Run, ingest_files: Run, tmp_path: Path
 ) -> None:
-    tell(write(tmp_path / "g.jsonl", said(1, 2)))
-    tell(write(tmp_path / "g.jsonl", said(1, 2, 3)))
+    ingest_files(write(tmp_path / "g.jsonl", remarks(1, 2)))
+    ingest_files(write(tmp_path / "g.jsonl", remarks(1, 2, 3)))
     first, second = episodes()
     assert graphmem("--user", "ada", "delete", second).code == 0
-    tell(write(tmp_path / "g.jsonl", said(1, 2, 3, 4)))
+    ingest_files(write(tmp_path / "g.jsonl", remarks(1, 2, 3, 4)))
     assert stored() == texts(1, 2, 3, 4)
     assert graphmem("--user", "ada", "delete", first).code == 0
-    tell(write(tmp_path / "g.jsonl", said(1, 2, 3, 4, 5)))
+    ingest_files(write(tmp_path / "g.jsonl", remarks(1, 2, 3, 4, 5)))
     assert stored() == texts(3, 4, 5), "what was deleted before them stays so"
     for id in episodes():
         assert graphmem("--user", "ada", "delete", id).code == 0
-    tell(write(tmp_path / "g.jsonl", said(1, 2)))
+    ingest_files(write(tmp_path / "g.jsonl", remarks(1, 2)))
     assert graphmem("--user", "ada", "undo", episodes()[0]).code == 0
-    tell(write(tmp_path / "g.jsonl", said(1, 2, 3)))
+    ingest_files(write(tmp_path / "g.jsonl", remarks(1, 2, 3)))
     found = graphmem("--user", "ada", "search", "Remark s1", "--json").json["hits"]
     assert sorted(hit["text"] for hit in found) == [text for _, text in texts(1, 2, 3)]
 
 
 def test_each_user_has_conversations_of_their_own(graphmem: Run, tmp_path: Path) -> None:
-    def told(*lines: dict[str, object], user: str = "ada") -> int:
+    def add(*lines: dict[str, object], user: str = "ada") -> int:
         name = write(tmp_path / "g.jsonl", lines)
         ran = graphmem("--user", user, "ingest", "--no-infer", name, "--json")
         return int(ran.json["new"])
 
-    assert told(*said(1, 2)) == 1
-    assert told(*said(1, 2, 3), user="bo") == 1
+    assert add(*remarks(1, 2)) == 1
+    assert add(*remarks(1, 2, 3), user="bo") == 1
     assert stored()[2:] == texts(1, 2, 3, user="bo")
     # Those who are named in the file, and by runs; ada's own scope says nothing of theirs.
-    eve = [said(n, user_id="eve") for n in range(4)]
-    assert told(*(line for lines in eve[:2] for line in lines), user="cy") == 1
-    assert told(*(line for lines in eve for line in lines), user="cy") == 1
+    eve = [remarks(n, user_id="eve") for n in range(4)]
+    assert add(*(line for lines in eve[:2] for line in lines), user="cy") == 1
+    assert add(*(line for lines in eve for line in lines), user="cy") == 1
     assert stored()[5:] == texts(0, 1, 2, 3, user="eve")
-    assert told(*said(1, 2, 3, run_id="r")) == 1
+    assert add(*remarks(1, 2, 3, run_id="r")) == 1
     assert stored()[9:] == texts(1, 2, 3)
 
 
-def test_exports_of_several_weeks_at_once(tell: Run, tmp_path: Path) -> None:
+def test_exports_of_several_weeks_at_once(ingest_files: Run, tmp_path: Path) -> None:
     folder = tmp_path / "weeks"
     folder.mkdir()
     for week in range(1, 6):
-        write(folder / f"{week}.jsonl", said(*range(week * 3)))
-    summary = tell("weeks").json
+        write(folder / f"{week}.jsonl", remarks(*range(week * 3)))
+    summary = ingest_files("weeks").json
     assert (summary["episodes"], summary["new"]) == (5, 5)
     assert stored() == texts(*range(15))
-    assert tell("weeks").json["new"] == 0
+    assert ingest_files("weeks").json["new"] == 0
 
 
 def test_an_empty_store_is_not_asked(
-    tell: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ingest_files: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
     known = Memory.known_keys
@@ -187,13 +191,15 @@ def test_an_empty_store_is_not_asked(
         return known(self, keys, **scope)
 
     monkeypatch.setattr(Memory, "known_keys", counted)
-    name = write(tmp_path / "g.jsonl", [*said(1, 2, 3), *said(1, 2, session="s2")])
-    tell(name)
+    name = write(tmp_path / "g.jsonl", [*remarks(1, 2, 3), *remarks(1, 2, session="s2")])
+    ingest_files(name)
     assert asked == []
-    tell(name)
+    ingest_files(name)
     assert [len(keys) for keys in asked] == [2], "nothing is asked of what is known as a whole"
     asked.clear()
-    tell(write(tmp_path / "g.jsonl", [*said(1, 2, 3, 4, 5), *said(1, 2, session="s2")]))
+    ingest_files(
+        write(tmp_path / "g.jsonl", [*remarks(1, 2, 3, 4, 5), *remarks(1, 2, session="s2")])
+    )
     assert [len(keys) for keys in asked] == [2, 4], "one question for all beginnings"
 
 
@@ -213,13 +219,13 @@ def test_an_empty_store_is_not_asked(
     ],
 )
 def test_chats_of_other_programs_grow(
-    tell: Run, tmp_path: Path, name: str, first: str, more: str
+    ingest_files: Run, tmp_path: Path, name: str, first: str, more: str
 ) -> None:
     for text in (first, first + more):
         (tmp_path / name).write_text(text)
-        tell(name)
-    said = [text for _, text in stored()]
-    assert said == [f"Remark {number}." for number in ("one", "two", "three", "four")]
+        ingest_files(name)
+    remarks = [text for _, text in stored()]
+    assert remarks == [f"Remark {number}." for number in ("one", "two", "three", "four")]
 
 
 def test_what_is_refused_is_named_in_every_window(
@@ -227,12 +233,12 @@ def test_what_is_refused_is_named_in_every_window(
 ) -> None:
     monkeypatch.setattr("graphmem.doors.cli.resumed_conversations.LOOKUP_WINDOW", 3)
     graphmem("--user", "ada", "add", "Tea.")
-    lines = [line for n in range(7) for line in said(1, 2, session=f"s{n}")]
-    lines += said(1, 2, session="bad", importance=7) + said(1, session="last")
+    lines = [line for n in range(7) for line in remarks(1, 2, session=f"s{n}")]
+    lines += remarks(1, 2, session="bad", importance=7) + remarks(1, session="last")
     ran = graphmem("--user", "ada", "ingest", write(tmp_path / "g.jsonl", lines))
     assert ran.code == 2
     assert "error: g.jsonl, bad: importance must be a number from 0 to 1" in ran.err
-    lines[-3:] = said(1, 2, session="odd", user_id=7)
+    lines[-3:] = remarks(1, 2, session="odd", user_id=7)
     ran = graphmem("--user", "ada", "ingest", write(tmp_path / "g.jsonl", lines))
     assert "error: g.jsonl, odd: user_id must be text" in ran.err
 

@@ -17,8 +17,8 @@ from tests.doors.cli.conftest import Ran, Run
 STORE = "graphmem-store"  # where the fixture `ada` keeps what she knows
 
 
-def told(ran: Ran) -> object:
-    """Where Bo lives, as a store tells it."""
+def hits(ran: Ran) -> object:
+    """The hits of a search, to compare stores by."""
     assert ran.code == 0, ran.err
     return [(hit["id"], hit["text"], round(hit["score"], 4)) for hit in ran.json["hits"]]
 
@@ -27,14 +27,14 @@ ASK = ("search", "Where does Bo live?", "--json")
 
 
 def test_from_one_folder_to_another(ada: Run) -> None:
-    before = told(ada(*ASK))
+    before = hits(ada(*ASK))
     ran = ada("migrate", "--to", "new")
     assert ran.code == 0, ran.err
     assert "no difference" in ran.out
     assert "moved: 2 episodes" in ran.err
     assert "the source is as it was" in ran.err
-    assert told(ada("--store", "new", *ASK)) == before
-    assert told(ada(*ASK)) == before
+    assert hits(ada("--store", "new", *ASK)) == before
+    assert hits(ada(*ASK)) == before
     again = ada("migrate", "--from", STORE, "--to", "new")
     assert again.code == 0
     assert "everything had been copied before" in again.err
@@ -54,7 +54,7 @@ def test_the_end_that_is_not_named_is_the_store_in_use(
     ada: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert ada("--store", "other", "migrate", "--from", STORE).code == 0
-    assert told(ada("--store", "other", *ASK)) == told(ada(*ASK))
+    assert hits(ada("--store", "other", *ASK)) == hits(ada(*ASK))
     for kind, url in (
         ("LEDGER", f"sqlite:///{tmp_path}/s/ledger.sqlite"),
         ("GRAPH", f"kuzu:///{tmp_path}/s/graph.kuzu"),
@@ -63,11 +63,11 @@ def test_the_end_that_is_not_named_is_the_store_in_use(
         monkeypatch.setenv(f"GRAPHMEM_{kind}", url)
     assert ada("migrate", "--from", STORE).code == 0
     assert (tmp_path / "s" / "ledger.sqlite").is_file()
-    found = told(ada(*ASK))
+    found = hits(ada(*ASK))
     assert ada("migrate", "--to", "back").code == 0
     for kind in ("LEDGER", "GRAPH", "VECTORS"):
         monkeypatch.delenv(f"GRAPHMEM_{kind}")
-    assert told(ada("--store", "back", *ASK)) == found == told(ada(*ASK))
+    assert hits(ada("--store", "back", *ASK)) == found == hits(ada(*ASK))
 
 
 def test_each_part_by_its_url(ada: Run, tmp_path: Path) -> None:
@@ -78,10 +78,10 @@ def test_each_part_by_its_url(ada: Run, tmp_path: Path) -> None:
     )
     ran = ada("migrate", *(part for url in urls for part in ("--to", url)))
     assert ran.code == 0, ran.err
-    assert told(ada("--store", "u", *ASK)) == told(ada(*ASK))
+    assert hits(ada("--store", "u", *ASK)) == hits(ada(*ASK))
     back = ada("migrate", "--from", urls[1], "--to", "back")
     assert back.code == 0, back.err
-    assert told(ada("--store", "back", *ASK)) == told(ada(*ASK))
+    assert hits(ada("--store", "back", *ASK)) == hits(ada(*ASK))
 
 
 def test_a_folder_with_a_part_elsewhere(ada: Run, tmp_path: Path) -> None:
@@ -94,12 +94,12 @@ def test_a_folder_with_a_part_elsewhere(ada: Run, tmp_path: Path) -> None:
 
 def test_to_postgres_and_back(ada: Run, postgres_url: str) -> None:
     url = f"{postgres_url}?schema=cli_{uuid.uuid4().hex[:12]}"
-    before = told(ada(*ASK))
+    before = hits(ada(*ASK))
     there = ada("migrate", "--to", "pg", "--to", url)
     assert there.code == 0, there.err
     back = ada("migrate", "--from", url, "--to", "back")
     assert back.code == 0, back.err
-    assert told(ada("--store", "back", *ASK)) == before
+    assert hits(ada("--store", "back", *ASK)) == before
 
 
 @pytest.mark.parametrize(
@@ -159,22 +159,22 @@ def test_one_command_at_a_time_in_the_source(ada: Run) -> None:
 
 _SLOW = """
 import sys
-from graphmem.engine import move
+from graphmem.migration import ledger
 from graphmem.doors.cli import run_and_exit as main
 
-move._ROWS = range(1, 3)  # as many batches as a large store has
-whole = move._Copying.run
+ledger._ROWS = range(1, 3)  # as many batches as a large store has
+whole = ledger._Copying.run
 
 async def run(self, again):
-    told = self._progress
+    report = self._progress
     def progress(*step):
-        told(*step)
+        report(*step)
         print("step", flush=True)
         sys.stdin.readline()  # goes on when it is told to
     self._progress = progress
     await whole(self, again)
 
-move._Copying.run = run
+ledger._Copying.run = run
 main(sys.argv[1:])
 """
 
@@ -183,7 +183,7 @@ main(sys.argv[1:])
     ("how", "steps"), [(signal.SIGKILL, 2), (signal.SIGKILL, 16), (signal.SIGINT, 12)]
 )
 def test_stopped_and_run_again(ada: Run, tmp_path: Path, how: signal.Signals, steps: int) -> None:
-    before = told(ada(*ASK))
+    before = hits(ada(*ASK))
     command = [sys.executable, "-c", _SLOW, "migrate", "--from", STORE, "--to", "new", "--json"]
     with subprocess.Popen(
         command,
@@ -217,5 +217,5 @@ def test_stopped_and_run_again(ada: Run, tmp_path: Path, how: signal.Signals, st
     ran = ada("migrate", "--from", STORE, "--to", "new", "--json")
     assert ran.code == 0, ran.err
     assert ran.json["resumed"] is True
-    assert told(ada("--store", "new", *ASK)) == before
+    assert hits(ada("--store", "new", *ASK)) == before
     assert ada("--store", "new", "verify").code == 0

@@ -37,7 +37,7 @@ SCOPED = (
 
 
 @pytest.mark.parametrize("arguments", SCOPED, ids=lambda arguments: " ".join(arguments))
-def test_a_missing_user_is_the_first_and_only_thing_said(
+def test_a_missing_user_is_the_only_thing_reported(
     graphmem: Run, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     (tmp_path / "note.txt").write_text("Bo works at Acme.")
@@ -194,7 +194,7 @@ def test_files_of_which_none_is_text(graphmem: Run, notes: Path) -> None:
     assert not (notes.parent / "graphmem-store").exists()
 
 
-def test_notes_without_a_date_are_told_once(graphmem: Run, notes: Path) -> None:
+def test_notes_without_a_date_are_reported_once(graphmem: Run, notes: Path) -> None:
     (notes / "c.md").write_text("Zoe likes tea.")
     ran = graphmem("--user", "ada", "ingest", "notes")
     assert ran.err.count("no date") == 1
@@ -289,14 +289,14 @@ def test_what_stopped_agrees_with_what_is_stored(graphmem: Run, tmp_path: Path) 
     (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)))
     ran = graphmem("--user", "ada", "ingest", "c.jsonl", "--at", "2024-01-01")
     assert ran.code == 2
-    held = graphmem("--user", "ada", "stats", "--json").json["episodes"]
-    said = [line for line in ran.err.splitlines() if line.startswith("stopped; ")]
-    assert said == (
+    stored = graphmem("--user", "ada", "stats", "--json").json["episodes"]
+    stopped = [line for line in ran.err.splitlines() if line.startswith("stopped; ")]
+    assert stopped == (
         [
-            f"stopped; {held} episodes are remembered and safe, "
+            f"stopped; {stored} episodes are remembered and safe, "
             "and the same command again goes on from there"
         ]
-        if held
+        if stored
         else []
     )
 

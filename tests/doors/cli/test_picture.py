@@ -96,7 +96,7 @@ def test_what_has_ended_is_dashed() -> None:
     assert b'stroke-dasharray="5,4"' in render(SMALL, "svg")
 
 
-def test_links_tell_their_fact_and_dates() -> None:
+def test_links_show_their_fact_and_dates() -> None:
     info = drawing(SMALL).links[2]["info"]
     assert info == {"title": "A lives_in C", "since": "2023-01-01", "until": "2024-01-01"}
 

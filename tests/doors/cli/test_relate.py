@@ -18,7 +18,7 @@ Dora Lane,works_at,Globex,2022-06-01,
 """
 
 
-def _held(ada: Run, *arguments: str) -> set[tuple[str, str, str]]:
+def _relations(ada: Run, *arguments: str) -> set[tuple[str, str, str]]:
     found: list[dict[str, Any]] = ada("relations", "--json", *arguments).json
     return {(r["subject"], r["type"], r["object"]) for r in found}
 
@@ -28,16 +28,18 @@ def test_relate_and_unrelate(ada: Run) -> None:
     assert ran.code == 0
     assert "ADD" in ran.out
     assert "Dora Lane works at Acme." in ran.out
-    assert ("Dora Lane", "works_at", "Acme") in _held(ada)
+    assert ("Dora Lane", "works_at", "Acme") in _relations(ada)
     assert "already remembered" in ada(
         "relate", "Dora Lane", "works at", "Acme", "--valid-at", "2020-01-01"
     ).out  # fmt: skip
     ended = ada("unrelate", "Dora Lane", "works_at", "Acme", "--invalid-at", "2023-01-01", "--json")
     assert ended.json["status"] == "done"
-    assert _held(ada, "Dora Lane") == set()
-    assert _held(ada, "Dora Lane", "--as-of", "2021-01-01") == {("Dora Lane", "works_at", "Acme")}
+    assert _relations(ada, "Dora Lane") == set()
+    assert _relations(ada, "Dora Lane", "--as-of", "2021-01-01") == {
+        ("Dora Lane", "works_at", "Acme")
+    }
     assert ada("unrelate", "Dora Lane", "works_at").code == 0
-    assert _held(ada, "Dora Lane", "--all") == set()
+    assert _relations(ada, "Dora Lane", "--all") == set()
 
 
 def test_a_plan_is_marked(ada: Run) -> None:
@@ -52,7 +54,7 @@ def test_a_plan_is_marked(ada: Run) -> None:
     assert "planned" in ada("timeline", "Dora Lane").out
     fact_id = ada("facts", "--json").json["items"][-1]["id"]
     assert "planned for" in ada("get", fact_id).out
-    assert _held(ada, "Dora Lane", "--all") == set()
+    assert _relations(ada, "Dora Lane", "--all") == set()
 
 
 def test_bad_calls(ada: Run) -> None:
@@ -73,18 +75,18 @@ def test_ingest_of_rows(ada: Run, tmp_path: Path) -> None:
     assert first["undated"] == []
     again = ada("ingest", "--format", "triples", "rows.csv", "--json").json
     assert (again["new"], again["already_known"]) == (0, 2)
-    assert _held(ada, "Dora Lane") == {("Dora Lane", "works_at", "Globex")}
+    assert _relations(ada, "Dora Lane") == {("Dora Lane", "works_at", "Globex")}
 
 
-def test_rows_and_texts_together(ada: Run, tmp_path: Path) -> None:
+def test_rows_and_texts_in_one_call(ada: Run, tmp_path: Path) -> None:
     folder = tmp_path / "all"
     folder.mkdir()
     (folder / "rows.tsv").write_text(ROWS.replace(",", "\t"))
     (folder / "note.txt").write_text("Eli Fox lives in Rome.")
     summary = ada("ingest", "all", "--at", "2024-01-01", "--tag", "x", "--json").json
     assert (summary["files"], summary["episodes"], summary["new"]) == (2, 3, 3)
-    assert ("Eli Fox", "lives_in", "Rome") in _held(ada)
-    assert ("Dora Lane", "works_at", "Globex") in _held(ada)
+    assert ("Eli Fox", "lives_in", "Rome") in _relations(ada)
+    assert ("Dora Lane", "works_at", "Globex") in _relations(ada)
 
 
 def test_a_bad_row_stops_before_anything_is_stored(ada: Run, tmp_path: Path) -> None:
@@ -174,19 +176,19 @@ def test_stats_show_what_models_cost(
 
 def test_undo_merge_and_unmerge(ada: Run) -> None:
     receipt = ada("relate", "Bo", "lives_in", "Oslo", "--valid-at", "2026-01-01", "--json").json
-    assert ("Bo", "lives_in", "Oslo") in _held(ada)
+    assert ("Bo", "lives_in", "Oslo") in _relations(ada)
     assert ada("undo", receipt["episode_id"]).code == 0
-    assert ("Bo", "lives_in", "Rome") in _held(ada)
+    assert ("Bo", "lives_in", "Rome") in _relations(ada)
     assert ada("undo", "nowhere").code == 4
     ada("relate", "Beau", "likes", "tea")
     beau = ada("entity", "Beau", "--json").json
     assert ada("merge", "Bo", "Beau").code == 0
-    assert ("Bo", "likes", "tea") in _held(ada)
+    assert ("Bo", "likes", "tea") in _relations(ada)
     assert ada("unmerge", beau["id"], "--json").json["name"] == "Beau"
-    assert ("Beau", "likes", "tea") in _held(ada)
+    assert ("Beau", "likes", "tea") in _relations(ada)
 
 
-def test_what_could_not_be_done_is_said(ada: Run) -> None:
+def test_what_could_not_be_done_is_reported(ada: Run) -> None:
     assert "no such relation is believed" in ada("unrelate", "Bo", "likes", "Acme").err
     unknown = ada("unrelate", "Bo", "works_at", "Acmee")
     assert (unknown.code, "did you mean Acme?" in unknown.err) == (4, True)

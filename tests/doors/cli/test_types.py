@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.doors.cli.conftest import Run
 
 
-def test_declared_listed_and_taken_back(ada: Run) -> None:
+def test_declared_listed_and_removed(ada: Run) -> None:
     for car, day in (("Fiat", "2020-01-01"), ("Saab", "2021-01-01")):
         assert ada("relate", "Bo", "drives", car, "--valid-at", day).code == 0
     ran = ada("declare-type", "drives", "--one")

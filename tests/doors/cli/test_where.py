@@ -33,11 +33,11 @@ def test_a_wrong_filter_is_a_wrong_call(ada: Run) -> None:
 
 def test_a_context_says_where_it_comes_from(ada: Run) -> None:
     ada("add", "Bo Stone works at Acme.")
-    said = ada("context", "Where does Bo work?", "--budget", "100", "--sources")
-    id = re.findall(r"\[1\] fact (\S+)", said.out + said.err)[0]
-    told = ada("context", "Where does Bo work?", "--budget", "100", "--json").json
-    assert told["citations"][0] == {"number": 1, "kind": "fact", "id": id}
-    assert 0 < told["tokens"] <= 100
+    context = ada("context", "Where does Bo work?", "--budget", "100", "--sources")
+    id = re.findall(r"\[1\] fact (\S+)", context.out + context.err)[0]
+    answer = ada("context", "Where does Bo work?", "--budget", "100", "--json").json
+    assert answer["citations"][0] == {"number": 1, "kind": "fact", "id": id}
+    assert 0 < answer["tokens"] <= 100
     shown = ada("explain", id).out
     assert "Bo Stone works at Acme" in shown
     assert "ADD" in shown
