@@ -96,7 +96,7 @@ class Settings(BaseModel):
         f"{LONGEST_ANSWER:,} when there is a ceiling on tokens or money",
     )
     instructions: str = Field(
-        "", description="what a model is told to take down, and how to word it"
+        "", description="what a model is instructed to extract, and how to word it"
     )
     entity_types: Names = Field(
         (), description="kinds of entities that a model is to prefer, with commas between them"

@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory_mib() -> float | None:
-    """The most that this process held, so far; None where the system does not tell."""
+    """The most that this process held, so far; None where the system does not say."""
     try:
         import resource
     except ImportError:  # not on Windows
@@ -41,7 +41,7 @@ def peak_memory_mib() -> float | None:
 
 
 def load_average() -> float | None:
-    """How many processes wanted to run in the last minute; None where the system does not tell."""
+    """How many processes wanted to run in the last minute; None where the system does not say."""
     return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 

@@ -109,7 +109,7 @@ def _tuned(found: Sequence[_Asked], file: Path) -> dict[str, Any]:
     if min(map(len, halves)) < _FEWEST:
         raise UsageError(
             f"too little to tune on: {len(halves[0])} and {len(halves[1])} probes in the two "
-            f"halves, {_FEWEST} each are needed; raise --probes, or tell it more"
+            f"halves, {_FEWEST} each are needed; raise --probes, or add more to it"
         )
     factors = _factors(halves[0])
     tables = [

@@ -172,7 +172,7 @@ def _sweep(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]
         f"## One store as it grows: {users}, {who}\n",
         _measured(result["command"], result, result["date"]),
         sweep_table(result),
-        "Made-up lives (`benchmarks/lives.py`), told with `infer=False`; single calls one at a "
+        "Made-up lives (`benchmarks/lives.py`), added with `infer=False`; single calls one at a "
         "time, in a process that has just opened the store. `answered` is the share of questions "
         "whose fact is among ten hits.\n",
     ]

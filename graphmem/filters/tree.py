@@ -173,7 +173,7 @@ def _passes(test: Test, value: Scalar) -> bool:
 
 
 def same(a: Scalar, b: Scalar) -> bool:
-    """Equality that tells ``1``, ``"1"`` and ``true`` apart, and not ``1`` and ``1.0``."""
+    """Equality in which ``1``, ``"1"`` and ``true`` differ, and ``1`` and ``1.0`` do not."""
     return isinstance(a, bool) == isinstance(b, bool) and a == b
 
 

@@ -307,7 +307,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 class _Counted:
-    """A stream that tells its reader how much of it was read."""
+    """A stream that counts in ``reader.bytes_read`` how much of it was read."""
 
     def __init__(self, stream: IO[bytes], reader: FileReader) -> None:
         self._stream = stream

@@ -4,7 +4,7 @@ An item is a mapping with ``content`` (text, or a list of messages) and options 
 Its ``idempotency_key`` comes from the format, the position and the content, never from the file's
 name: the same conversation read from a copy, or read again after an interruption, is passed over,
 and one that has grown since is not mistaken for what was there before. What it had then is one of
-its beginnings, whose keys :class:`Conversation` tells.
+its beginnings, whose keys :meth:`Conversation.beginnings` gives.
 """
 
 from __future__ import annotations

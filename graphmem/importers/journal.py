@@ -1,6 +1,6 @@
-"""A journal: text or Markdown whose lines or headings say on which day what follows was told.
+"""A journal: text or Markdown whose lines or headings say on which day what follows was written.
 
-A day is told by a heading that is a date or begins with one (``## 2024-06-04 Team meeting``), by a
+A day is given by a heading that is a date or begins with one (``## 2024-06-04 Team meeting``), by a
 line that begins with one (``2024-10-01: I started …``, ``2024-10-01 - …``), and by a line that is
 nothing else. Dates are ``2024-06-04``, ``2024/06/04``, ``4.6.2024`` (the day first),
 ``4 June 2024`` or ``June 4, 2024``. A heading counts until the next of its rank, a line until the
@@ -48,7 +48,7 @@ _FENCE = re.compile(r"[ ]{0,3}(?:```|~~~)")
 
 @dataclass(frozen=True, slots=True)
 class DatedPart:
-    """What was told on one day; ``at`` is None before the first date."""
+    """What was written on one day; ``at`` is None before the first date."""
 
     at: datetime | None
     text: str
@@ -69,7 +69,7 @@ class _Reading:
 
 
 def is_journal(text: str, name: str) -> bool:
-    """Whether a text tells of days."""
+    """Whether a text has dated parts."""
     return any(part.at for part in dated_parts(body_of(text, name)))
 
 
@@ -83,7 +83,7 @@ def read_journal(text: str, name: str, at: datetime | None) -> Iterator[Item]:
 
 
 def dated_parts(text: str) -> Iterator[DatedPart]:
-    """The parts of a text by the day on which they were told."""
+    """The parts of a text by the day on which they were written."""
     title = ""
     for part in _parts(text):
         if not part.text.strip():

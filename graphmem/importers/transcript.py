@@ -4,7 +4,7 @@ Also ``**Anna:** …``, ``[10:16] Anna: …``, ``Anna (10:16): …``. A file is 
 thirds of its lines, or of its paragraphs, begin with a name and a colon, at least two of them, and
 a speaker comes back or there are two. A name is one to four words with capitals; ``Note:``,
 ``TODO:``, ``Monday:`` and the like are none. What has no speaker before the first one, and
-headings, are the owner's, as in any note. Days are told as in a journal, and each is an episode.
+headings, are the owner's, as in any note. Days are given as in a journal, and each is an episode.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _is_talk(line: re.Match[str]) -> bool:
 
 
 def read_transcript(text: str, name: str, at: datetime | None) -> Iterator[Item]:
-    """An episode for each day, or for the whole file when it tells of none."""
+    """An episode for each day, or for the whole file when it names none."""
     head = head_of(text, name, at)
     messages = _messages(head.body, head.at)
     for day, group in groupby(messages, key=_day):

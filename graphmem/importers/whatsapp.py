@@ -86,7 +86,8 @@ def is_whatsapp(text: str) -> bool:
 
 
 def read_whatsapp(text: str, name: str, remark: Callable[[str], None]) -> Iterator[Item]:
-    """A day after the other. ``remark`` is told when day and month cannot be told apart."""
+    """An item for each day. ``remark`` is called with a note when the order of day and month is
+    ambiguous."""
     lines = [_plain(line) for line in text.split("\n")]
     heads = [_head(line) for line in lines]
     day_first = _day_first([head for head in heads if head], name, remark)
@@ -158,7 +159,7 @@ def _day_first(heads: list[_Head], name: str, remark: Callable[[str], None]) -> 
     if ambiguous and (when := ambiguous.at(day_first=True)):
         one, two, year = ambiguous.numbers
         remark(
-            f"{name}: nothing tells whether the day or the month comes first; {one}/{two}/{year} "
+            f"{name}: nothing shows whether the day or the month comes first; {one}/{two}/{year} "
             f"is taken as {when.day} {when:%B}"
         )
     return True

@@ -66,11 +66,11 @@ class MemoryAPI(ReadAPI, Protocol):
         ...
 
     async def known_keys(self, keys: Collection[str], **scope: Unpack[ScopeArgs]) -> frozenset[str]:
-        """Those of these idempotency keys under which something was told in this scope.
+        """Those of these idempotency keys under which something was added in this scope.
 
         To :meth:`add` anything under one of them again changes nothing. What was deleted or undone
-        is not among them: it can be told again. The scope is meant exactly, agent and run included,
-        as when a text repeats.
+        is not among them: it can be added again. The scope is meant exactly, agent and run
+        included, as when a text repeats.
         """
         ...
 
@@ -95,12 +95,12 @@ class MemoryAPI(ReadAPI, Protocol):
     ) -> Receipt:
         """Remember one relation that is known already, without a model: an episode like any other.
 
-        It goes the same way as what is told in words: names are resolved, and it is decided against
-        what is known, so that it may close, be closed by or corroborate other facts. ``type`` is a
+        It goes the same way as a text: names are resolved, and it is decided against what is
+        known, so that it may end, be ended by or corroborate other facts. ``type`` is a
         verb phrase (``works_at``). ``fact`` is the sentence to keep; without it one is made of the
         three. ``valid_at`` and ``invalid_at`` are when it held; ``occurred_at`` when it was said,
         without it now. ``modality`` is how it is meant; what is not ``stated`` is kept and found as
-        a fact, but is no relation. A kind (``person``, ``place``, …) tells homonyms apart.
+        a fact, but is no relation. A kind (``person``, ``place``, …) separates homonyms.
         """
         ...
 
@@ -116,7 +116,7 @@ class MemoryAPI(ReadAPI, Protocol):
         A row is a mapping with ``subject``, ``type``, ``object`` and any of the options of
         :meth:`relate`, which override those given here; or the three by themselves, with
         ``valid_at`` and ``invalid_at`` after them if need be. A table (pandas, polars, Arrow) is
-        taken row by row. An empty cell, or NaN, is one not given. Safe to repeat after an
+        read row by row. An empty cell, or NaN, is one not given. Safe to repeat after an
         interruption, as :meth:`add_many` is. A bad row is a
         :class:`~graphmem.errors.UsageError` that says which (rows before it may be stored).
         """
@@ -157,7 +157,7 @@ class MemoryAPI(ReadAPI, Protocol):
     ) -> Fact:
         """Change a fact; what is not given stays. The version before stays in its history.
 
-        A ``text`` that no longer names what the relation is between tells something else: the fact
+        A ``text`` that no longer names what the relation is between states something else: the fact
         is a plain sentence then, until ``relate`` says the new relation."""
         ...
 
@@ -174,20 +174,20 @@ class MemoryAPI(ReadAPI, Protocol):
         ...
 
     async def undo(self, id: str | int, **scope: Unpack[ScopeArgs]) -> Removal:
-        """Take back what one episode, or one change by hand, did: the state without it.
+        """Undo one episode, or one edit: the state without it.
 
-        ``id`` is an episode's, or the ``seq`` of a change by hand as :meth:`history` shows it (an
+        ``id`` is an episode's, or the ``seq`` of an edit as :meth:`history` shows it (an
         update, a deletion, a merge). What an episode stated counts no more, unless others state it
-        too; what it had closed is open again. It stays in the ledger as ``undone``, and history
-        tells it; adding the same again takes it up again. Returns what is believed no longer.
+        too; what it had ended holds again. It stays in the ledger as ``undone``, and in the
+        history; adding the same again takes it up again. Returns what is believed no longer.
         """
         ...
 
     async def merge(self, entity: str, other: str, **scope: Unpack[ScopeArgs]) -> Entity:
         """Say that two entities (by id or name) are one; ``other`` becomes part of ``entity``.
 
-        What is known of both is decided anew as of one, and both names lead to it. Nothing is lost:
-        :meth:`unmerge` parts them again.
+        What is known of both is decided again as of one, and both names lead to it. Nothing is
+        lost: :meth:`unmerge` separates them again.
         """
         ...
 
@@ -271,7 +271,7 @@ class MemoryAPI(ReadAPI, Protocol):
         inverse_of: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> RelationType:
-        """Say how a relation type behaves, for the whole store; what was said is decided anew by
+        """Say how a relation type behaves, for the whole store; what was stated is decided again by
         it.
 
         ``single_valued``: True when a subject has one object at a time (a newer one ends the
@@ -292,15 +292,15 @@ class MemoryAPI(ReadAPI, Protocol):
     async def learn_types(
         self, *, progress: Callable[[int, int], None] | None = None
     ) -> list[RelationType]:
-        """Learn from all that is stored which types have one object at a time, and decide anew what
-        that touches; returns the types of which something else is known now.
+        """Learn from all that is stored which types have one object at a time, and decide again
+        what that touches; returns the types of which something else is known now.
 
-        A type is taken to have one when at least twenty subjects went from one object to another by
-        told ends, and no more than one in fifty of them had two at once; two that are told
-        together, or with the dates of both, still count as two. It is taken to have several when a
+        A type counts as having one when at least twenty subjects went from one object to another by
+        stated ends, and no more than one in fifty of them had two at once; two that are stated
+        together, or with the dates of both, still count as two. It counts as having several when a
         fifth or more had. What was declared stays. This reads all that was said of the types that
         were said often: call it now and then. To call it again gives the same, and finishes what
-        was cut short. ``progress`` is as for :meth:`declare_type`; it counts anew for each step.
+        was cut short. ``progress`` is as for :meth:`declare_type`; it starts at zero for each step.
         """
         ...
 
@@ -318,7 +318,7 @@ class MemoryAPI(ReadAPI, Protocol):
         ...
 
     async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
-        """Clear graph and vectors and make them anew from the ledger, then verify.
+        """Clear graph and vectors and rebuild them from the ledger, then verify.
 
         ``progress`` is called with events done and events in all.
         """

@@ -105,7 +105,7 @@ class ReadAPI(Protocol):
 
     async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
         """What happened to a fact, oldest first: before, after, why, from which episode. Narrowed
-        to an agent or a run: while that held it; of what others told, only what it changed."""
+        to an agent or a run: while that held it; of what others stated, only what it changed."""
         ...
 
     async def entities(

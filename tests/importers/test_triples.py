@@ -87,7 +87,7 @@ def test_a_key_identifies_a_row(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("subject,type,object\nAda,likes\n", r"rows\.csv, line 2: no object"),
         ("subject,type,object\nAda,likes,tea,rum\n", r"line 2: 4 cells, and 3 columns"),

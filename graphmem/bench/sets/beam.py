@@ -101,7 +101,7 @@ def _item(messages: list[Any], at: datetime | None, user: str, number: int) -> d
 
 
 def _batches(chat: Any) -> Iterator[list[Mapping[str, Any]]]:
-    """Batches in order, however deep in plans they stand; turns nested in pairs are laid flat."""
+    """Batches in order, however deep in plans they stand; turns nested in pairs are flattened."""
     if isinstance(chat, Mapping):
         if isinstance(chat.get("turns"), list):
             yield list(_messages(chat["turns"]))

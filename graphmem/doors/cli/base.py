@@ -253,7 +253,7 @@ def cli() -> None:
 
     \b
     graphmem demo                                   see what it does
-    graphmem --user ada add "Anna works at Acme."   tell it something
+    graphmem --user ada add "Anna works at Acme."   add something
     graphmem --user ada search "Where does Anna work?"
 
     Exit codes: 0 done, 1 failed, 2 wrong call, 4 not found, 75 try again later, 130 interrupted.

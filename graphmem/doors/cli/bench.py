@@ -87,7 +87,7 @@ def _own(folder: Path, count: int, tune: Path | None) -> None:
 @click.option(
     "--extract",
     type=click.Choice(["rules", "none", "model"]),
-    help="What reads the text: the rules (unless told otherwise), nothing, or the set model.",
+    help="What reads the text: the rules (by default), nothing, or the set model.",
 )
 @click.option("--out", type=_FOLDER, help="Folder of the run (bench-DATASET unless given).")
 @click.option("--without", multiple=True, metavar="ARM", help="Leave out an arm of search.")
@@ -129,7 +129,7 @@ def run_command(name: str, path: Path, **given: Any) -> None:
     folder = given["out"] or Path(f"bench-{name}")
     measured = BenchRun(folder)
     if measured.finished:
-        note(f"{folder} was finished before; to measure anew, remove it or give another --out")
+        note(f"{folder} was finished before; to measure again, remove it or give another --out")
     answering = _answering(settings, given["judge"]) if given["answer"] else None
     with progress_shown() as progress:
         measuring = Measuring(

@@ -119,15 +119,13 @@ def show_verification(found: Verification) -> None:
     if found.ok:
         show(as_text("no difference", "green"))
     else:
-        note(
-            f"{len(found.differences):,} differences; graphmem rebuild makes graph and vectors anew"
-        )
+        note(f"{len(found.differences):,} differences; graphmem rebuild mends graph and vectors")
 
 
 @command("rebuild")
 @click.pass_context
 def rebuild_command(context: click.Context) -> None:
-    """Make graph and vectors anew, then verify."""
+    """Rebuild graph and vectors from the ledger, then verify."""
     from rich.progress import Progress
 
     with (

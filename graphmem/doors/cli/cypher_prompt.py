@@ -28,7 +28,7 @@ HELP = """\
 A query ends with ; or an empty line. It only reads. Ctrl-C drops it, Ctrl-D leaves.
 :queries            the tour: queries that have a name
 :run NAME           run one of them; :NAME is the same
-:params             the parameters; :params {"name": "Ada"} sets them anew
+:params             the parameters; :params {"name": "Ada"} sets them
 :param KEY=VALUE    set one; :param KEY takes it away
 :format NAME        table, csv or json
 :help  :quit"""
@@ -38,7 +38,7 @@ _FIRST, _MORE = "graphmem> ", "     ...> "
 
 
 class CypherPrompt:
-    """Reads, asks and prints until told to quit. Errors are said, and it goes on."""
+    """Reads queries, runs and prints them until ``:quit``. After an error it goes on."""
 
     def __init__(
         self,

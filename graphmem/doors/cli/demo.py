@@ -89,7 +89,7 @@ def demo_command() -> None:
     """See it work: a year of talk, remembered and asked about.
 
     Needs no key, no server and no network. Writes into ./demo-memory (or --store), which it makes
-    anew each time; a folder that is not a demo's is never touched.
+    again each time; a folder that is not a demo's is never touched.
     """
     shared = options()
     folder = Path(FOLDER) if shared.store == DEFAULT_STORE else shared.folder
@@ -135,7 +135,7 @@ def _empty_folder(folder: Path) -> None:
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    (folder / _MARK).write_text("Made by `graphmem demo`, which deletes and makes it anew.\n")
+    (folder / _MARK).write_text("Made by `graphmem demo`, which deletes and makes it again.\n")
 
 
 def _memory(folder: Path) -> Memory:

@@ -50,7 +50,7 @@ def _of_a_fact(memory: Memory, message: str) -> str:
     except GraphmemError:
         return ""
     if match[1] == "fact" and any(change.action == "DELETE" for change in changes):
-        return f"; it is believed no more: graphmem history {match[2]} tells why"
+        return f"; it is believed no more: graphmem history {match[2]} says why"
     if match[1] == "episode or change":
         return f"; it is a fact: graphmem history {match[2]} has the ids of its changes"
     return ""

@@ -257,7 +257,7 @@ class FileIngest:
                 self._leave_out(reader.path, error, started=started)
                 return
             if str(error).startswith(reader.path.name) and reader.path.name != str(reader.path):
-                # The name alone does not tell which file it is in a tree of folders.
+                # The name alone does not say which file it is in a tree of folders.
                 raise UsageError(f"{reader.path.parent / str(error)}") from error
             raise
 

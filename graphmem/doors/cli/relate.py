@@ -82,7 +82,7 @@ def unrelate_command(
         return
     if receipt.status == "done" and not receipt.decisions:
         show(as_text(f"remembered as episode {receipt.episode_id}"))
-        note("nothing is taken back by it: no such relation is believed (graphmem relations)")
+        note("it retracts nothing: no such relation is believed (graphmem relations)")
         return
     show_receipt(receipt)
 
@@ -90,9 +90,9 @@ def unrelate_command(
 @command("undo")
 @click.argument("id")
 def undo_command(id: str) -> None:
-    """Take back an episode, or a change by hand.
+    """Undo an episode, or an edit.
 
-    What it had closed is open again. ID is an episode's, or a change's as history shows it.
+    Facts that it ended hold again. ID is an episode's, or an edit's as history shows it.
     """
     with memory_to_ask() as memory:
         removal = memory.undo(id)
@@ -107,20 +107,20 @@ def undo_command(id: str) -> None:
 def merge_command(entity: str, other: str) -> None:
     """Say that two entities are one.
 
-    OTHER becomes part of ENTITY; unmerge parts them again.
+    OTHER becomes part of ENTITY; unmerge separates them again.
     """
     with memory_to_ask() as memory:
         part = memory.entity(other)
         found = memory.merge(entity, other)
     if not show_json(found):
         show_entities([found], ids=True)
-        note(f"to part them again: graphmem unmerge {part.id}")
+        note(f"to separate them again: graphmem unmerge {part.id}")
 
 
 @command("unmerge")
 @click.argument("entity_id")
 def unmerge_command(entity_id: str) -> None:
-    """Part two entities that were merged.
+    """Separate two entities that were merged.
 
     ENTITY_ID is that of the one that became part of the other.
     """

@@ -1,8 +1,8 @@
-"""Conversations that have grown since they were told: only what came behind is told.
+"""Conversations that have grown since they were ingested: only their new messages are added.
 
 People export the same chat every week. An item of messages that is not known as a whole is looked
-for by its beginnings; of the longest that is known, the messages after it are told, under the key
-of the whole, by which the next export finds it in turn.
+for by its beginnings; after the longest one that is known, the rest is added under the key of the
+whole, by which the next export finds it in turn.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from graphmem import Memory
 
 LOOKUP_WINDOW = 1024
-"""Items that are looked up together, before any of them is told."""
+"""Items that are looked up at once, before any of them is added."""
 _WINDOW_SIZE = 8 << 20
 """Characters of these, about."""
 
@@ -44,8 +44,9 @@ def windows(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def only_new(memory: Memory, window: Sequence[Item]) -> list[Item]:
-    """The same items; what goes on from what was told, or is told before it here, only from there
-    on. Two questions for each scope: which are known as a whole, and which beginnings of others."""
+    """The same items, each conversation without the messages that are stored, or that an earlier
+    item of the window adds. Asks the memory twice for each scope: which items it knows as a whole,
+    and which beginnings of the others."""
     added: dict[_Place, set[str]] = {}
     for place, items in _by_place(window).items():
         wholes = {item["idempotency_key"]: item for item in items}
@@ -56,7 +57,8 @@ def only_new(memory: Memory, window: Sequence[Item]) -> list[Item]:
 
 
 def _rest(item: Item, added: dict[_Place, set[str]]) -> Item:
-    """What of an item comes after the longest of its beginnings that is told; then all is told."""
+    """What of an item comes after the longest of its beginnings in ``added``; records its key
+    there."""
     place = _place(item)
     if not isinstance(item, Conversation) or place is None:
         return item

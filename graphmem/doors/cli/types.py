@@ -11,7 +11,7 @@ from graphmem.doors.cli.base import command, options
 from graphmem.doors.cli.output import RIGHT, as_text, console, note, print_table, show, show_json
 from graphmem.model import RelationType
 
-_AT_A_TIME = {"one": "one", "usually_one": "one, unless told together", "many": "several"}
+_AT_A_TIME = {"one": "one", "usually_one": "one, unless stated together", "many": "several"}
 _WHY = {"built_in": "built in", "default": "nothing known"}
 
 
@@ -37,13 +37,13 @@ def declare_type_command(
 ) -> None:
     """Say how a relation type behaves.
 
-    For the whole store. Without an option, what was declared of it is taken back.
+    For the whole store. Without an option, its declaration is removed.
 
     \b
     graphmem declare-type drives --one
     graphmem declare-type driven_by --inverse-of drives
     """
-    with options().memory(owned=False) as memory, _bar("deciding anew") as progress:
+    with options().memory(owned=False) as memory, _bar("deciding again") as progress:
         found = memory.declare_type(
             type_,
             single_valued=single_valued,
@@ -59,7 +59,7 @@ def declare_type_command(
 def learn_types_command() -> None:
     """Learn from the data which types have one object.
 
-    What is believed is decided anew by it.
+    What is believed is decided again by it.
     """
     with options().memory(owned=False) as memory, _bar("learning") as progress:
         found = memory.learn_types(progress=progress)
