@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from graphmem.settings import PREFIX, Settings
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "cypher" / "README.md"]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_PATH = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|sql|cypher|toml|yml)|(?:[\w.-]+/)+)`")
+_MODULE = re.compile(r"`(graphmem(?:\.\w+){2,})`")
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -68,6 +71,17 @@ def test_the_readme_says_what_happens(tmp_path: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in _LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_and_modules_that_are_named_exist(page: Path) -> None:
+    """Paths are written from the root, from ``graphmem/`` or from the page itself."""
+    text = page.read_text()
+    for path in _PATH.findall(text):
+        found = [base for base in (ROOT, ROOT / "graphmem", page.parent) if (base / path).exists()]
+        assert found, path
+    for name in _MODULE.findall(text):
+        assert pkgutil.resolve_name(name), name
 
 
 def test_every_setting_is_documented() -> None:
