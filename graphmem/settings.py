@@ -25,16 +25,16 @@ from graphmem.errors import UsageError
 PREFIX = "GRAPHMEM_"
 LONGEST_ANSWER = 8192  # tokens
 Spendable = Literal["calls", "tokens", "micros"]
-Span = Literal["call", "day", "store"]
-_SPANS: tuple[Span, ...] = ("call", "day", "store")
+BudgetSpan = Literal["call", "day", "store"]
+_SPANS: tuple[BudgetSpan, ...] = ("call", "day", "store")
 _SPENDABLE: Mapping[Spendable, str] = {"calls": "calls", "tokens": "tokens", "micros": "money"}
-Names = Annotated[
+NameList = Annotated[
     tuple[str, ...],
     BeforeValidator(lambda given: given.split(",") if isinstance(given, str) else given),
     AfterValidator(lambda given: tuple(name.strip() for name in given if name.strip())),
 ]
 """Text with commas, or a list."""
-DEFAULT_MODEL = "openai:gpt-5-mini"
+DEFAULT_EXTRACTION_MODEL = "openai:gpt-5-mini"
 NO_MODEL = "none"
 # Read by the command line, not by the engine.
 _OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "DEBUG"})
@@ -72,7 +72,7 @@ class Settings(BaseModel):
     llm: str | None = Field(
         None,
         description="none (rules), openai:MODEL or ollama:MODEL; without it none, "
-        f"or {DEFAULT_MODEL} when OPENAI_API_KEY is set",
+        f"or {DEFAULT_EXTRACTION_MODEL} when OPENAI_API_KEY is set",
     )
     embedder: str = Field(
         "wordllama", description="wordllama, fastembed:MODEL, openai:MODEL or ollama:MODEL"
@@ -98,10 +98,10 @@ class Settings(BaseModel):
     instructions: str = Field(
         "", description="what a model is instructed to extract, and how to word it"
     )
-    entity_types: Names = Field(
+    entity_types: NameList = Field(
         (), description="kinds of entities that a model is to prefer, with commas between them"
     )
-    relation_types: Names = Field(
+    relation_types: NameList = Field(
         (), description="types of relations that a model is to prefer, with commas between them"
     )
     prompts: str | None = Field(
@@ -176,7 +176,7 @@ class Settings(BaseModel):
     @property
     def model(self) -> str:
         """The model to extract with, ``none`` for the rules."""
-        return self.llm or (DEFAULT_MODEL if self.openai_api_key else NO_MODEL)
+        return self.llm or (DEFAULT_EXTRACTION_MODEL if self.openai_api_key else NO_MODEL)
 
     @property
     def has_model(self) -> bool:
@@ -184,9 +184,9 @@ class Settings(BaseModel):
         return self.model != NO_MODEL
 
     @property
-    def ceilings(self) -> tuple[tuple[Span, Spendable, float], ...]:
+    def ceilings(self) -> tuple[tuple[BudgetSpan, Spendable, float], ...]:
         """The ceilings that are set: per what (call, day, store), on what, and how much."""
-        found: list[tuple[Span, Spendable, float]] = []
+        found: list[tuple[BudgetSpan, Spendable, float]] = []
         for per in _SPANS:
             for what, name in _SPENDABLE.items():
                 most = getattr(self, f"max_{name}_per_{per}")

@@ -37,7 +37,7 @@ _PLACES = ("ledger", "graph", "vectors")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """What to measure. ``variants`` are sets of arms to leave out; the empty one comes first."""
 
     extract: Extract = "rules"
@@ -57,7 +57,7 @@ class Measuring:
 
     data: Dataset
     run: BenchRun
-    plan: Plan
+    plan: RunPlan
     settings: Settings
     progress: RunProgress
     answering: Answering | None = None

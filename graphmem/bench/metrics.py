@@ -22,7 +22,7 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class ConfidenceInterval:
     """The mean of paired differences over ``n`` questions, with its 95 % interval."""
 
     mean: float
@@ -65,7 +65,7 @@ def mean(rows: Sequence[Scores]) -> Scores:
 
 def paired(
     ours: Mapping[str, float], theirs: Mapping[str, float], *, seed: int = 0
-) -> Interval | None:
+) -> ConfidenceInterval | None:
     """Ours minus theirs over the questions that both have; None when there are none.
 
     Percentile bootstrap over questions (Efron and Tibshirani 1993, chapter 13), 10,000 resamples
@@ -82,7 +82,7 @@ def paired(
         for _ in range(_RESAMPLES // _AT_ONCE)
     ]
     low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
-    return Interval(float(differences.mean()), float(low), float(high), count)
+    return ConfidenceInterval(float(differences.mean()), float(low), float(high), count)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

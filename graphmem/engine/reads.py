@@ -19,7 +19,7 @@ from graphmem.engine.checks import (
 )
 from graphmem.engine.present import Present
 from graphmem.errors import NotFound, UsageError
-from graphmem.filters import Filter, Read, Test, Where, parse, tests
+from graphmem.filters import Filter, ReadKind, Test, Where, parse_filter, tests
 from graphmem.filters.tree import changed
 from graphmem.ingest import journal
 from graphmem.model import (
@@ -109,10 +109,10 @@ class ViewReads(ReadAPI):
         return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
 
     async def _filtered(
-        self, view: View, where: Filter | None, scope: Scope, read: Read = "facts"
+        self, view: View, where: Filter | None, scope: Scope, read: ReadKind = "facts"
     ) -> View:
         """The view with a filter, checked, its names looked up in the scope."""
-        tree = None if where is None else parse(where, read)
+        tree = None if where is None else parse_filter(where, read)
         if tree is None:
             return view
         meant = await self._with_types_meant(tree)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from graphmem.errors import UsageError
-from graphmem.filters.data import as_data, as_text, read_data
-from graphmem.filters.fields import FIELDS, Field, Read
-from graphmem.filters.reading import read_text
+from graphmem.filters.data import as_data, as_text, parse_data
+from graphmem.filters.fields import FIELDS, Field, ReadKind
+from graphmem.filters.reading import parse_text
 from graphmem.filters.tree import And, Not, Or, Record, Test, Where, matches, tests
 
 Filter: TypeAlias = str | Mapping[str, Any]
@@ -20,7 +20,7 @@ _MOST_TESTS = 200
 _MOST_VALUES = 2_000
 
 
-def parse(where: Filter, read: Read = "search") -> Where | None:
+def parse_filter(where: Filter, read: ReadKind = "search") -> Where | None:
     """A filter in either form as a tree; None for an empty one.
 
     :class:`~graphmem.errors.UsageError` says what is wrong and where, names what is spelt alike,
@@ -29,9 +29,9 @@ def parse(where: Filter, read: Read = "search") -> Where | None:
     if isinstance(where, str):
         if len(where) > _LONGEST:
             raise UsageError(f"where has {len(where):,} characters, the limit is {_LONGEST:,}")
-        tree = read_text(where, read) if where.strip() else None
+        tree = parse_text(where, read) if where.strip() else None
     elif isinstance(where, Mapping):
-        tree = read_data(where, read) if where else None
+        tree = parse_data(where, read) if where else None
     else:
         raise UsageError(f"where must be text or a mapping, got {type(where).__name__}")
     if tree is not None:
@@ -44,6 +44,6 @@ def parse(where: Filter, read: Read = "search") -> Where | None:
 
 
 __all__ = [
-    "FIELDS", "And", "Field", "Filter", "Not", "Or", "Read", "Record", "Test", "Where", "as_data",
-    "as_text", "matches", "parse", "tests",
+    "FIELDS", "And", "Field", "Filter", "Not", "Or", "ReadKind", "Record", "Test", "Where",
+    "as_data", "as_text", "matches", "parse_filter", "tests",
 ]  # fmt: skip

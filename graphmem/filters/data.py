@@ -15,7 +15,7 @@ from datetime import date, datetime
 from typing import Any
 
 from graphmem.errors import UsageError
-from graphmem.filters.fields import Field, Read, field_named, near
+from graphmem.filters.fields import Field, ReadKind, field_named, near
 from graphmem.filters.reading import DEEPEST, checked_path
 from graphmem.filters.tree import (
     FALSE,
@@ -30,7 +30,7 @@ from graphmem.filters.tree import (
     any_of,
     none_of,
 )
-from graphmem.filters.values import Given, Sign, compared, exists
+from graphmem.filters.values import RawValue, Sign, compared, exists
 
 _SIGNS: dict[str, Sign] = {
     "eq": "=", "=": "=", "==": "=", "ne": "!=", "!=": "!=", "lt": "<", "<": "<", "lte": "<=",
@@ -44,7 +44,7 @@ _PLAIN_KEY = re.compile(r"[\w-]+\Z")
 _SPECIAL = re.compile(r"(true|false|null|-?\d+(\.\d+)?([eE][-+]?\d+)?)\Z", re.IGNORECASE)
 
 
-def read_data(data: Mapping[Any, Any], read: Read, depth: int = 0) -> Where:
+def parse_data(data: Mapping[Any, Any], read: ReadKind, depth: int = 0) -> Where:
     """The filter that data say; :class:`~graphmem.errors.UsageError` with the key that is wrong."""
     if depth > DEEPEST:
         raise UsageError(f"where: more than {DEEPEST} filters inside each other")
@@ -54,7 +54,7 @@ def read_data(data: Mapping[Any, Any], read: Read, depth: int = 0) -> Where:
             raise UsageError(f"where: a key is the name of a field, got {key!r}")
         word = key.lower().removeprefix("$")
         if word in {"and", "or", "not"}:
-            inner = [read_data(one, read, depth + 1) for one in _filters(word, value)]
+            inner = [parse_data(one, read, depth + 1) for one in _filters(word, value)]
             joined = all_of(inner) if word == "and" else any_of(inner)
             parts.append(none_of(joined) if word == "not" else joined)
             continue
@@ -77,7 +77,7 @@ def _filters(word: str, value: object) -> list[Mapping[Any, Any]]:
     return list(given)
 
 
-def _field(key: str, value: object, read: Read) -> Where:
+def _field(key: str, value: object, read: ReadKind) -> Where:
     name, *path = _split(key)
     field = field_named(name, read)
     if field.holds == "any" and isinstance(value, Mapping) and not path:
@@ -126,7 +126,7 @@ def _compared(field: Field, path: tuple[str, ...], sign: Sign, value: object) ->
     for one in values:
         if not isinstance(one, str | int | float | bool | datetime | date):
             raise UsageError(f"{field.name}: {one!r} is no value that can be compared")
-    given: list[Given] = values
+    given: list[RawValue] = values
     return compared(field, path, sign, given)
 
 
@@ -145,7 +145,7 @@ def as_data(where: Where) -> dict[str, Any]:
 
 
 def as_text(where: Where) -> str:
-    """What :func:`~graphmem.filters.reading.read_text` makes the same filter of."""
+    """What :func:`~graphmem.filters.reading.parse_text` makes the same filter of."""
     if where in (TRUE, FALSE):
         return "everything" if where == TRUE else "nothing"
     if isinstance(where, Not):

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from graphmem.errors import UsageError
 from graphmem.model import MemoryType, Modality
 
-Read = Literal["search", "facts", "entities"]
+ReadKind = Literal["search", "facts", "entities"]
 """What a read is over: facts and turns; facts (and relations, which are facts); entities."""
 Holds = Literal["word", "name", "text", "type", "choice", "time", "number", "any", "holding"]
 
@@ -26,10 +26,10 @@ class Field:
     about: str
     aliases: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
-    reads: tuple[Read, ...] = ("search", "facts")
+    reads: tuple[ReadKind, ...] = ("search", "facts")
 
 
-FIELDS: dict[Read, dict[str, Field]] = {}
+FIELDS: dict[ReadKind, dict[str, Field]] = {}
 _ALL = (
     Field("kind", "choice", "what a hit is", (), ("fact", "turn"), ("search",)),
     Field("about", "name", "an entity that it speaks of", ("person", "people", "entity")),
@@ -66,7 +66,7 @@ _SCOPE = frozenset({"user", "user_id", "project", "project_id", "owner", "scope"
 _ELSEWHERE = {"format": "metadata.format", "file": "metadata.source", "valid": "holding at TIME"}
 
 
-def field_named(name: str, read: Read) -> Field:
+def field_named(name: str, read: ReadKind) -> Field:
     """The field of that name or alias; a :class:`UsageError` that says what there is."""
     key = name.lower()
     if found := FIELDS[read].get(key):

@@ -24,9 +24,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from graphmem.errors import UsageError
-from graphmem.filters.fields import Field, Read, field_named
+from graphmem.filters.fields import Field, ReadKind, field_named
 from graphmem.filters.tree import Where, all_of, any_of, none_of
-from graphmem.filters.values import Given, Sign, compared, exists
+from graphmem.filters.values import RawValue, Sign, compared, exists
 
 DEEPEST = 50
 _SPACE = re.compile(r"\s*")
@@ -45,7 +45,7 @@ _SIGNS: dict[str, Sign] = {
 _BRACKET_ENDS = {"(": ")", "[": "]"}
 
 
-def read_text(text: str, read: Read) -> Where:
+def parse_text(text: str, read: ReadKind) -> Where:
     """The filter that a text says. :class:`~graphmem.errors.UsageError` that points at the place
     where it says none."""
     reader = _Reader(text, read)
@@ -57,7 +57,7 @@ def read_text(text: str, read: Read) -> Where:
 class _Reader:
     """Where we are in the text."""
 
-    def __init__(self, text: str, read: Read) -> None:
+    def __init__(self, text: str, read: ReadKind) -> None:
         self._text = text
         self._read = read
         self._at = 0
@@ -138,13 +138,13 @@ class _Reader:
         with self._pointing(self._at):
             return checked_path(field, tuple(keys))
 
-    def _one_or_list(self, field: Field) -> list[Given]:
+    def _one_or_list(self, field: Field) -> list[RawValue]:
         self._skip()
         if self._text[self._at : self._at + 1] in _BRACKET_ENDS:
             return self._list(field)
         return [self._value(field)]
 
-    def _list(self, field: Field) -> list[Given]:
+    def _list(self, field: Field) -> list[RawValue]:
         opening = "[" if self._sign("[") else "(" if self._sign("(") else None
         if opening is None:
             raise self._error("here should be a list: (a, b)")
@@ -155,7 +155,7 @@ class _Reader:
             raise self._error(f"here should be a comma or {_BRACKET_ENDS[opening]}")
         return values
 
-    def _value(self, field: Field) -> Given:
+    def _value(self, field: Field) -> RawValue:
         self._skip()
         if quoted := _QUOTED.match(self._text, self._at):
             with self._pointing(self._at):
@@ -202,7 +202,7 @@ class _Reader:
             raise self._error(str(error)) from error
 
 
-def _meant(name: str, values: list[Given]) -> Sign:
+def _meant(name: str, values: list[RawValue]) -> Sign:
     sign = _SIGNS[name]
     if len(values) > 1 and sign in {"=", "!="}:
         return "in" if sign == "=" else "not in"
@@ -211,7 +211,7 @@ def _meant(name: str, values: list[Given]) -> Sign:
     return sign
 
 
-def meant_by(text: str, field: Field) -> Given:
+def meant_by(text: str, field: Field) -> RawValue:
     """A value without quotes: a number or a truth value where the field can hold one."""
     if field.holds in {"number", "any"} and _NUMBER.match(text):
         number = float(text)

@@ -11,14 +11,14 @@ from graphmem.filters.tree import Record, Scalar, key_of
 from graphmem.model import Entity, Episode, Fact, Turn
 from graphmem.text import name_key, name_keys
 
-Values = dict[str, tuple[Scalar, ...]]
+RecordValues = dict[str, tuple[Scalar, ...]]
 
 
 def fact_record(fact: Fact, *, speakers: Iterable[str] = (), sources: Iterable[str] = ()) -> Record:
     """``speakers`` and ``sources`` are those of its turns and episodes (kinds, such as
     ``messages``), which the fact itself does not say."""
     since, stated_at = fact.begins_at, _times(fact.stated_at)
-    found: Values = {
+    found: RecordValues = {
         "kind": ("fact",),
         "memory_type": (fact.memory_type,),
         "modality": (fact.modality,),
@@ -53,7 +53,7 @@ def turn_record(turn: Turn, episode: Episode, about: Iterable[str] = ()) -> Reco
     """``about`` are the ids of the entities that the turn mentions. A turn holds from when it was
     said."""
     stated_at = _times(turn.occurred_at or episode.occurred_at)
-    found: Values = {
+    found: RecordValues = {
         "kind": ("turn",),
         "about": tuple(dict.fromkeys(about)),
         "tag": tuple(episode.tags),
@@ -83,7 +83,7 @@ def entity_record(entity: Entity) -> Record:
     }
 
 
-def metadata_record(metadata: Mapping[str, Any]) -> Values:
+def metadata_record(metadata: Mapping[str, Any]) -> RecordValues:
     """Every text, number and truth value by its path; those of a list under the list's."""
     if not metadata:
         return {}

@@ -166,7 +166,7 @@ def _passes(test: Test, value: Scalar) -> bool:
     (wanted,) = test.values
     if test.op == "contains":
         return isinstance(value, str) and isinstance(wanted, str) and wanted in value
-    order = compare(value, wanted)
+    order = compare_values(value, wanted)
     if order is None:
         return False
     return {"lt": order < 0, "lte": order <= 0, "gt": order > 0, "gte": order >= 0}[test.op]
@@ -177,7 +177,7 @@ def same(a: Scalar, b: Scalar) -> bool:
     return isinstance(a, bool) == isinstance(b, bool) and a == b
 
 
-def compare(a: Scalar, b: Scalar) -> int | None:
+def compare_values(a: Scalar, b: Scalar) -> int | None:
     """Below, at or above zero; None for what has no order."""
     if isinstance(a, str) and isinstance(b, str):
         return (a > b) - (a < b)

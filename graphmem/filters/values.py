@@ -27,7 +27,7 @@ from graphmem.filters.tree import (
 from graphmem.text import name_key, words
 
 Sign = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "contains"]
-Given: TypeAlias = str | int | float | bool | datetime | date | None
+RawValue: TypeAlias = str | int | float | bool | datetime | date | None
 
 _LONGEST = 4096
 _LARGEST = 2**63 - 1
@@ -38,7 +38,7 @@ _ORDER: dict[str, Op] = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _ORDERED = frozenset({"time", "number", "any"})
 
 
-def compared(field: Field, path: tuple[str, ...], sign: Sign, values: Sequence[Given]) -> Where:
+def compared(field: Field, path: tuple[str, ...], sign: Sign, values: Sequence[RawValue]) -> Where:
     """What ``field sign value`` means. :class:`UsageError` for what the field cannot be asked."""
     if sign in {"!=", "not in"}:
         return none_of(compared(field, path, "=" if sign == "!=" else "in", values))
@@ -87,7 +87,7 @@ def _check_order(field: Field, sign: Sign, values: Sequence[Scalar]) -> None:
         )
 
 
-def _value(field: Field, given: Given) -> Scalar:
+def _value(field: Field, given: RawValue) -> Scalar:
     if isinstance(given, float) and not math.isfinite(given):
         raise UsageError(f"{field.name}: {given!r} is no number that can be compared")
     if isinstance(given, int) and abs(given) > _LARGEST:
@@ -127,7 +127,7 @@ def _clean(field: Field, text: str) -> str:
     return text
 
 
-def span(value: Given, name: str) -> tuple[str, str]:
+def time_range(value: RawValue, name: str) -> tuple[str, str]:
     """A time, or a stretch of it (a year, a quarter, a month, a day), in stored form: from its
     beginning to the beginning of what follows."""
     if isinstance(value, bool) or not isinstance(value, str | datetime | date):
@@ -174,9 +174,9 @@ def _after(start: datetime, length: timedelta) -> str:
         return stamp(datetime.max.replace(tzinfo=UTC))
 
 
-def _in_time(name: str, sign: Sign, value: Given) -> Where:
+def _in_time(name: str, sign: Sign, value: RawValue) -> Where:
     """A stretch of time is before, in or after another as a whole: ``> 2024-05`` is from June."""
-    begin, end = span(value, name)
+    begin, end = time_range(value, name)
     if begin == NOW:
         op = _ORDER.get(sign)
         if op is None:
@@ -195,9 +195,9 @@ def _in_time(name: str, sign: Sign, value: Given) -> Where:
     }[sign]
 
 
-def _holding(value: Given) -> Where:
+def _holding(value: RawValue) -> Where:
     """Begun before the end of that time and not ended by its beginning; what nobody knows the
     beginning of has begun."""
-    begin, end = span(value, "holding")
+    begin, end = time_range(value, "holding")
     begun = Test("begins_at", "gt", (NOW,)) if begin == NOW else Test("begins_at", "gte", (end,))
     return all_of([none_of(begun), none_of(Test("ended_at", "lte", (begin,)))])

@@ -87,10 +87,10 @@ class Delay:
     """Wait, then give ``then``; without it, whatever would come next."""
 
     seconds: float
-    then: Answer | None = None
+    then: ScriptedAnswer | None = None
 
 
-Answer: TypeAlias = (
+ScriptedAnswer: TypeAlias = (
     dict[str, Any]
     | list[Any]
     | str

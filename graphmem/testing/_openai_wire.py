@@ -66,7 +66,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class WireMessage:
     """An assistant's message and why it ended."""
 
     content: str | None
@@ -237,7 +237,7 @@ def strict_problems(schema: Any, where: str = "schema") -> Iterator[str]:
 
 def completion(
     request: Mapping[str, Any],
-    message: Message | None,
+    message: WireMessage | None,
     counts: tuple[int, int] | None,
     *,
     usage: bool,

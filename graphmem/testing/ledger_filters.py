@@ -8,7 +8,7 @@ from datetime import timedelta
 from random import Random
 
 from graphmem.clock import stamp
-from graphmem.filters import Where, matches, parse
+from graphmem.filters import Where, matches, parse_filter
 from graphmem.filters.records import entity_record, fact_record
 from graphmem.filters.tree import FALSE, TRUE, Test
 from graphmem.model import Decision, Entity, Episode, Fact, Scope, Turn
@@ -91,7 +91,7 @@ class LedgerFilters:
                  f"episode in ({filters.EPISODES[0]}, {filters.EPISODES[1]})",
                  f"not subject = {filters.ENTITIES[1]}"]  # fmt: skip
         for text in texts:
-            where = parse(text)
+            where = parse_filter(text)
             assert where is not None
             for newest in (False, True):
                 pages: list[str] = []
@@ -173,7 +173,7 @@ class LedgerFilters:
             'name contains "%"', "kind = person", "not kind = person", "name = acme",
             "recorded_at < 2025", "recorded_at exists or kind in (organization, place)",
         ):  # fmt: skip
-            tree = parse(text, "entities")
+            tree = parse_filter(text, "entities")
             assert tree is not None
             found = await ledger.entities(EntityQuery(ADA.tenant, where=tree))
             expected = [e.id for e in entities[:2] if matches(tree, entity_record(e))]

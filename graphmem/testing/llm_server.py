@@ -28,7 +28,6 @@ from typing import Self
 from graphmem.testing import _openai_wire as wire
 from graphmem.testing._llm_profiles import PROFILES, Format
 from graphmem.testing._llm_script import (
-    Answer,
     Body,
     Delay,
     Drop,
@@ -37,6 +36,7 @@ from graphmem.testing._llm_script import (
     Refusal,
     Request,
     Says,
+    ScriptedAnswer,
     Status,
     Truncated,
     Usage,
@@ -44,7 +44,6 @@ from graphmem.testing._llm_script import (
 
 __all__ = [
     "PROFILES",
-    "Answer",
     "Body",
     "Delay",
     "Drop",
@@ -55,6 +54,7 @@ __all__ = [
     "Refusal",
     "Request",
     "Says",
+    "ScriptedAnswer",
     "Status",
     "Truncated",
     "Usage",
@@ -72,10 +72,10 @@ class LocalModelServer:
 
     def __init__(
         self,
-        answers: Iterable[Answer] = (),
+        answers: Iterable[ScriptedAnswer] = (),
         *,
-        answer: Callable[[Request], Answer] | None = None,
-        embedding_answers: Iterable[Answer] = (),
+        answer: Callable[[Request], ScriptedAnswer] | None = None,
+        embedding_answers: Iterable[ScriptedAnswer] = (),
         profile: str = "openai",
         context_tokens: int | None = None,
         supports: Sequence[Format] | None = None,
@@ -93,9 +93,9 @@ class LocalModelServer:
         formats outside ``supports``. ``api_key`` and ``models`` (None: any) are what it accepts;
         ``max_batch`` limits the inputs of one embeddings request; without ``usage`` no token
         counts are sent."""
-        self._answers: deque[Answer] = deque(answers)
+        self._answers: deque[ScriptedAnswer] = deque(answers)
         self._answer = answer
-        self._embedding_answers: deque[Answer] = deque(embedding_answers)
+        self._embedding_answers: deque[ScriptedAnswer] = deque(embedding_answers)
         plays = PROFILES[profile]
         self._rules = wire.Rules(
             supports=tuple(plays.supports if supports is None else supports),
@@ -181,12 +181,12 @@ class LocalModelServer:
 
     # -- the script and the record -------------------------------------------------------------
 
-    def script(self, *answers: Answer) -> None:
+    def script(self, *answers: ScriptedAnswer) -> None:
         """Queue more answers for chat completions."""
         with self._changed:
             self._answers.extend(answers)
 
-    def script_embeddings(self, *answers: Answer) -> None:
+    def script_embeddings(self, *answers: ScriptedAnswer) -> None:
         """Queue faults (or a dict: the whole body) for embeddings, which else are computed."""
         with self._changed:
             self._embedding_answers.extend(answers)
@@ -290,7 +290,7 @@ class LocalModelServer:
         await writer.drain()
         return request.headers.get("connection", "").lower() != "close"
 
-    def _choose_safely(self, request: Request) -> Answer:
+    def _choose_safely(self, request: Request) -> ScriptedAnswer:
         try:
             return self._choose(request)
         except Exception as error:  # noqa: BLE001 - kept, and raised to the test by close()
@@ -300,7 +300,7 @@ class LocalModelServer:
         self._failure = self._failure or error
         return Status(400, f"the script failed: {error!r}", error_code="script_failed")
 
-    def _choose(self, request: Request) -> Answer:
+    def _choose(self, request: Request) -> ScriptedAnswer:
         refused = wire.refusal(self._rules, request.method, request.path, request.key, request.json)
         if refused is not None:
             return Status(
@@ -319,7 +319,7 @@ class LocalModelServer:
             return self._answer(request)
         return Status(400, "nothing is scripted for this request", error_code="not_scripted")
 
-    def _render(self, request: Request, answer: Answer) -> bytes:
+    def _render(self, request: Request, answer: ScriptedAnswer) -> bytes:
         if isinstance(answer, Status):
             headers = dict(answer.headers)
             if answer.retry_after is not None:
@@ -355,21 +355,21 @@ def _embeds(request: Request) -> bool:
     return request.path == "/v1/embeddings"
 
 
-def _message(answer: Answer) -> wire.Message | None:
+def _message(answer: ScriptedAnswer) -> wire.WireMessage | None:
     """The assistant's message for a scripted answer; None for an answer without choices."""
     match answer:
         case str():
-            return wire.Message(answer)
+            return wire.WireMessage(answer)
         case dict() | list():
-            return wire.Message(json.dumps(answer, ensure_ascii=False))
+            return wire.WireMessage(json.dumps(answer, ensure_ascii=False))
         case Truncated():
-            return wire.Message(answer.text, finish_reason="length")
+            return wire.WireMessage(answer.text, finish_reason="length")
         case Says():
-            return wire.Message(answer.content, answer.finish_reason, more=answer.more)
+            return wire.WireMessage(answer.content, answer.finish_reason, more=answer.more)
         case Empty():
-            return None if answer.no_choices else wire.Message(None)
+            return None if answer.no_choices else wire.WireMessage(None)
         case Refusal():
             ended, refusal = ("content_filter", None) if answer.filtered else ("stop", answer.text)
-            return wire.Message(None, finish_reason=ended, refusal=refusal)
+            return wire.WireMessage(None, finish_reason=ended, refusal=refusal)
         case _:
             raise TypeError(f"{type(answer).__name__} cannot be a model's answer here")

@@ -19,12 +19,12 @@ from graphmem.errors import Conflict
 from graphmem.extract.llm.prompts import copy
 from graphmem.ports.ledger import Commit
 from graphmem.testing.llm_server import (
-    Answer,
     Drop,
     Empty,
     Hang,
     LocalModelServer,
     Request,
+    ScriptedAnswer,
     Status,
     Truncated,
     Usage,
@@ -88,13 +88,13 @@ def memory(server: LocalModelServer) -> Iterator[Memory]:
         yield opened
 
 
-def _two_johns(memory: Memory, server: LocalModelServer, *more: Answer) -> Any:
+def _two_johns(memory: Memory, server: LocalModelServer, *more: ScriptedAnswer) -> Any:
     server.script(JOHNS, JOHN, *more)
     memory.add("John Smith brews beer, John Miller mends bicycles.", occurred_at="2024-01-01")
     return memory.add("John opened a bicycle shop.", occurred_at="2024-02-01")
 
 
-def _cats(memory: Memory, server: LocalModelServer, *more: Answer) -> Any:
+def _cats(memory: Memory, server: LocalModelServer, *more: ScriptedAnswer) -> Any:
     server.script(CATS, MORE_CATS, *more)
     memory.add("Bob Stone has 2 cats in his house.", occurred_at="2024-01-01")
     return memory.add("Bob Stone has 3 cats in his house.", occurred_at="2024-06-01")
@@ -293,7 +293,7 @@ def _points(age: str) -> dict[str, Any]:
     )
 
 
-FAULTS: dict[str, tuple[list[Answer], str, int]] = {
+FAULTS: dict[str, tuple[list[ScriptedAnswer], str, int]] = {
     "nonsense": (["I would rather not say.", "No."], "no number", 4),
     "out of range": ([answers(9), answers(9)], "no number", 4),
     "no question": ([{"answers": [{"question": 7, "answer": 1}]}] * 2, "no number", 4),
@@ -490,7 +490,7 @@ class TestMeanwhile:
         gone = threading.Event()
         scripted = deque([CATS, MORE_CATS])
 
-        def answer(request: Request) -> Answer:
+        def answer(request: Request) -> ScriptedAnswer:
             if asked_for(request) == "extraction":
                 return scripted.popleft()
             assert gone.wait(timeout=20)

@@ -13,7 +13,7 @@ import pytest
 from graphmem import Memory, open_memory
 from graphmem.errors import UsageError
 from graphmem.model import Stats
-from graphmem.testing.llm_server import Answer, Hang, LocalModelServer, Request
+from graphmem.testing.llm_server import Hang, LocalModelServer, Request, ScriptedAnswer
 from tests.engine.model_script import ANSWER, TEXT, check_all, fact, settings
 
 
@@ -30,7 +30,7 @@ async def test_what_is_erased_while_a_model_thinks_stays_erased(
 ) -> None:
     erased = threading.Event()
 
-    def slow(request: Request) -> Answer:
+    def slow(request: Request) -> ScriptedAnswer:
         assert erased.wait(timeout=20)
         return answer
 

@@ -14,7 +14,6 @@ from graphmem.errors import Unavailable
 from graphmem.model import Stats
 from graphmem.ports.ledger import Commit
 from graphmem.testing.llm_server import (
-    Answer,
     Body,
     Drop,
     Empty,
@@ -22,6 +21,7 @@ from graphmem.testing.llm_server import (
     LocalModelServer,
     Refusal,
     Request,
+    ScriptedAnswer,
     Status,
     Truncated,
     Usage,
@@ -136,7 +136,7 @@ class TestOneCall:
         assert "Bob" not in server.chats[2].text()
 
 
-FAULTS: Mapping[str, tuple[list[Answer], str]] = {
+FAULTS: Mapping[str, tuple[list[ScriptedAnswer], str]] = {
     "error 500": ([Status(500)], "500"),
     "too many": ([Status(429)], "429"),
     "wrong key": ([Status(401)], "401"),
@@ -201,7 +201,7 @@ class TestFaults:
         as_scripted(memory)
 
     def test_one_that_fails_does_not_hold_up_the_others(self, server: LocalModelServer) -> None:
-        def answer(request: Request) -> Answer:
+        def answer(request: Request) -> ScriptedAnswer:
             return Status(500) if "poison" in request.text() else ANSWER
 
         with (

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from graphmem import Memory, Settings
 from graphmem.errors import ModelError, UsageError
-from graphmem.settings import DEFAULT_MODEL, PREFIX
+from graphmem.settings import DEFAULT_EXTRACTION_MODEL, PREFIX
 from tests.engine.helpers import run_child
 
 SECRET = "sk-very-secret-0123456789"
@@ -395,12 +395,12 @@ class TestSecrets:
 
 def test_a_key_chooses_the_model_and_never_the_embedder() -> None:
     settings = Settings.load({"OPENAI_API_KEY": SECRET})
-    assert settings.model == DEFAULT_MODEL
+    assert settings.model == DEFAULT_EXTRACTION_MODEL
     assert Settings.load({}).model == "none"
     assert Settings.load({"OPENAI_API_KEY": SECRET, "GRAPHMEM_LLM": "none"}).model == "none"
     with Memory("memory://", user_id="ada", settings=settings) as memory:
         health = memory.health()
-        assert health.parts["extraction"] == DEFAULT_MODEL
+        assert health.parts["extraction"] == DEFAULT_EXTRACTION_MODEL
         assert health.parts["embedder"].startswith("wordllama")
 
 

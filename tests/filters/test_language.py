@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphmem.errors import UsageError
-from graphmem.filters import And, Not, Or, Test, Where, as_data, as_text, matches, parse
+from graphmem.filters import And, Not, Or, Test, Where, as_data, as_text, matches, parse_filter
 from graphmem.filters.tree import FALSE, TRUE, at_time, known
 from graphmem.testing import filters
 
 
 def read(where: Any, over: Any = "search") -> Where:
-    tree = parse(where, over)
+    tree = parse_filter(where, over)
     assert tree is not None
     return tree
 
@@ -72,7 +72,7 @@ MAY, JUNE = "2024-05-01T00:00:00.000000Z", "2024-06-01T00:00:00.000000Z"
 def test_what_text_means(text: str, tree: Where | None) -> None:
     if tree is None:
         with pytest.raises(UsageError):
-            parse(text)
+            parse_filter(text)
         return
     assert read(text) == tree
 
@@ -155,13 +155,13 @@ def test_data_say_the_same(data: Any, text: str) -> None:
 )
 def test_errors_say_what_is_wrong_and_where(where: Any, why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        parse(where)
+        parse_filter(where)
 
 
 def test_nothing_is_no_filter() -> None:
-    assert parse("") is None
-    assert parse(" \n") is None
-    assert parse({}) is None
+    assert parse_filter("") is None
+    assert parse_filter(" \n") is None
+    assert parse_filter({}) is None
 
 
 @given(seed=st.integers(0, 10**9))
@@ -169,15 +169,15 @@ def test_both_forms_say_a_filter_again(seed: int) -> None:
     tree = filters.where(Random(seed))
     if tree in (TRUE, FALSE):
         return
-    assert parse(as_text(tree)) == tree
-    assert parse(as_data(tree)) == tree
+    assert parse_filter(as_text(tree)) == tree
+    assert parse_filter(as_data(tree)) == tree
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_filter_or_a_usage_error(text: str) -> None:
     message = "where"
     try:
-        parse(text)
+        parse_filter(text)
     except UsageError as error:
         message = str(error)
     assert message.startswith("where")

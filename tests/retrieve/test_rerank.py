@@ -16,7 +16,7 @@ from graphmem.errors import ModelError, UsageError
 from graphmem.model import SearchResult
 from graphmem.retrieve.rank.ranking import rank
 from graphmem.retrieve.rank.rerank import reordered
-from graphmem.testing.llm_server import Answer, LocalModelServer, Request, Status
+from graphmem.testing.llm_server import LocalModelServer, Request, ScriptedAnswer, Status
 from tests.adapters.models.tiny_model import TOKENS, cross_encoder, write
 
 _FILE = "onnx/model.onnx"
@@ -36,7 +36,7 @@ def shown(request: Request) -> list[str]:
     return re.findall(r"^\d+\. (.*)$", request.text(), re.MULTILINE)
 
 
-def oven_first(request: Request) -> Answer:
+def oven_first(request: Request) -> ScriptedAnswer:
     return {"scores": [9 if "oven" in one else 2 for one in shown(request)]}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphmem.clock import stamp
 from graphmem.extract.llm.schema import SCHEMA_NAME
-from graphmem.testing.llm_server import Answer, Request, Status
+from graphmem.testing.llm_server import Request, ScriptedAnswer, Status
 from tests.scenarios.data import Statement, Step
 
 # What the objects of a relation are; its subjects are people. A step's ``kinds`` say otherwise.
@@ -29,7 +29,7 @@ class Script:
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = [step for step in steps if step.turns]
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> ScriptedAnswer:
         asked = request.json.get("response_format", {}).get("json_schema", {}).get("name")
         text = request.text()
         for step in self._steps:

@@ -10,7 +10,7 @@ import click
 
 from graphmem.doors.cli.base import command, time_option
 from graphmem.doors.cli.hints import memory_to_ask, say_if_empty
-from graphmem.doors.cli.output import FIXED, as_text, note, print_table, show_json, when
+from graphmem.doors.cli.output import FIXED, note, print_table, show_json, table_text, when
 from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def show_differences(found: list[Difference]) -> None:
         [
             [
                 when(one.at, one.precision),
-                as_text(one.what, _STYLES[one.what]),
+                table_text(one.what, _STYLES[one.what]),
                 one.fact.text,
                 one.reason,
             ]

@@ -18,7 +18,7 @@ from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
     from graphmem.bench.dataset import Dataset
-    from graphmem.bench.measure import Answering, Extract, Measuring, Plan
+    from graphmem.bench.measure import Answering, Extract, Measuring, RunPlan
     from graphmem.settings import Settings
 
 _EVERY_S = 10.0
@@ -153,8 +153,8 @@ def run_command(name: str, path: Path, **given: Any) -> None:
         note(f"written to {folder}: {', '.join(names)}")
 
 
-def _plan(data: Dataset, path: Path, given: dict[str, Any], settings: Settings) -> Plan:
-    from graphmem.bench.measure import Plan, variants
+def _plan(data: Dataset, path: Path, given: dict[str, Any], settings: Settings) -> RunPlan:
+    from graphmem.bench.measure import RunPlan, variants
 
     if given["triples"] and given["extract"]:
         raise UsageError("--triples is the extraction: give it without --extract")
@@ -164,7 +164,7 @@ def _plan(data: Dataset, path: Path, given: dict[str, Any], settings: Settings) 
     kinds = tuple(kind.strip() for kind in given["kinds"].split(","))
     if not set(kinds) <= {"fact", "turn"}:
         raise UsageError(f"--kinds is fact, turn or fact,turn, got {given['kinds']!r}")
-    return Plan(
+    return RunPlan(
         extract=extract,
         kinds=kinds,
         limit=given["limit"],

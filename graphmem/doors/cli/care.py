@@ -10,12 +10,12 @@ from graphmem.doors.cli.base import command, options
 from graphmem.doors.cli.output import (
     FIXED,
     RIGHT,
-    as_text,
     console,
     note,
     print_table,
     show,
     show_json,
+    table_text,
 )
 from graphmem.extract.llm.prompts import copy as copy_prompts
 from graphmem.model import Stats, Verification
@@ -115,9 +115,9 @@ def show_verification(found: Verification) -> None:
     rows = [(name, f"{value:,}") for name, value in found.checked.items()]
     print_table([("checked", {}), ("how many", RIGHT)], rows)
     for difference in found.differences:
-        show(as_text(f"  {difference}", "red"))
+        show(table_text(f"  {difference}", "red"))
     if found.ok:
-        show(as_text("no difference", "green"))
+        show(table_text("no difference", "green"))
     else:
         note(f"{len(found.differences):,} differences; graphmem rebuild mends graph and vectors")
 
@@ -153,5 +153,5 @@ def prompts_command(folder: Path) -> None:
     if show_json([str(path) for path in written]):
         return
     for path in written:
-        show(as_text(str(path)))
+        show(table_text(str(path)))
     note(f"{len(written)} written; use them with GRAPHMEM_PROMPTS={folder}")

@@ -27,13 +27,13 @@ def show_csv(result: Table) -> None:
     writer.writerows([value_text(value) for value in row] for row in result.rows)
 
 
-def show_json(result: Table) -> None:
+def show_json_rows(result: Table) -> None:
     """A list with one object per row."""
     emit([dict(zip(result.columns, row, strict=True)) for row in result.rows])
 
 
 OUTPUT_FORMATS: Mapping[str, Callable[[Table], None]] = MappingProxyType(
-    {"table": show_rows, "csv": show_csv, "json": show_json}
+    {"table": show_rows, "csv": show_csv, "json": show_json_rows}
 )
 
 

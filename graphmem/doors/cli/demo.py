@@ -21,7 +21,7 @@ from graphmem.doors.cli.graph import (
     show_relations,
     show_timeline,
 )
-from graphmem.doors.cli.output import as_text, counted, emit, show
+from graphmem.doors.cli.output import counted, emit, show, table_text
 from graphmem.doors.cli.search import show_hits
 from graphmem.errors import UsageError
 from graphmem.importers import FileReader
@@ -113,8 +113,8 @@ def demo_command() -> None:
         return
     _show_heading(f"{len(STEPS) + 1}. The picture", f"graph --out {folder / 'graph.html'}")
     for picture in pictures:
-        show(as_text(f"  {picture_summary(picture)}"))
-    show(as_text(f"\nOpen {folder / 'graph.html'} in a browser: drag, zoom, point at things."))
+        show(table_text(f"  {picture_summary(picture)}"))
+    show(table_text(f"\nOpen {folder / 'graph.html'} in a browser: drag, zoom, point at things."))
 
 
 def _conversation() -> Path:
@@ -150,13 +150,13 @@ def _show_start(folder: Path, sessions: list[dict[str, Any]]) -> None:
     speakers = sorted({turn["name"] for session in sessions for turn in session["content"]})
     first, last = (sessions[at]["occurred_at"].strftime("%B %Y") for at in (0, -1))
     show(
-        as_text(
+        table_text(
             f"{' and '.join(speakers)} talked {counted(len(sessions), 'time')} between {first} and "
             f"{last}: {counted(turns, 'turn')}, remembered in {folder}/",
             "bold",
         ),
-        as_text("No model, no server, no network. To ask it yourself:"),
-        *(as_text(f"  {line}", "cyan") for line in _preparation(folder)),
+        table_text("No model, no server, no network. To ask it yourself:"),
+        *(table_text(f"  {line}", "cyan") for line in _preparation(folder)),
     )
 
 
@@ -178,7 +178,7 @@ def _on_path(scripts: Path) -> bool:
 
 
 def _show_heading(title: str, text: str) -> None:
-    show(as_text(f"\n{title}", "bold"), as_text(f"$ graphmem {text}", "cyan"), as_text(""))
+    show(table_text(f"\n{title}", "bold"), table_text(f"$ graphmem {text}", "cyan"), table_text(""))
 
 
 def _pictures(memory: Memory, folder: Path) -> Iterator[dict[str, Any]]:

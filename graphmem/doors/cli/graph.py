@@ -12,7 +12,6 @@ from graphmem.doors.cli.base import WHERE, command, filtered, options, time_opti
 from graphmem.doors.cli.hints import memory_to_ask, say_if_empty, say_if_no_type
 from graphmem.doors.cli.output import (
     FIXED,
-    as_text,
     counted,
     emit,
     note,
@@ -20,6 +19,7 @@ from graphmem.doors.cli.output import (
     printable,
     show,
     show_json,
+    table_text,
     when,
 )
 from graphmem.doors.cli.search import ALL_OPTION, IDS_OPTION, marked
@@ -87,7 +87,7 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
     ]
     rows: list[list[object]] = [
         [
-            *(r.subject, as_text(r.type, "cyan"), r.object),
+            *(r.subject, table_text(r.type, "cyan"), r.object),
             printed_date(r.valid_at, r.valid_precision),
             printed_date(r.invalid_at, r.invalid_precision),
             r.fact,
@@ -198,9 +198,9 @@ def show_paths(found: list[Way], max_hops: int = 4) -> None:
         note(f"no path of up to {counted(max_hops, 'step')}")
         return
     for way in found:
-        show(as_text(str(way), "bold"))
+        show(table_text(str(way), "bold"))
         for step in way.steps:
-            show(as_text(f"    {step.fact}", "dim"))
+            show(table_text(f"    {step.fact}", "dim"))
 
 
 @command("timeline")
@@ -252,7 +252,7 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
         [
             [
                 when(moment.at, moment.precision),
-                as_text(moment.what, _MOMENTS.get(moment.what, _MEANT)),
+                table_text(moment.what, _MOMENTS.get(moment.what, _MEANT)),
                 *_moment_dates(moment),
             ]
             for moment in found
@@ -308,7 +308,7 @@ def graph_command(
     title = owner if entity is None else f"{entity}, {counted(hops, 'hop')}"
     summary = draw(whole, out, title=title, limit=limit)
     if not show_json(summary):
-        show(as_text(picture_summary(summary)))
+        show(table_text(picture_summary(summary)))
 
 
 def draw(

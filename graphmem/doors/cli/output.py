@@ -70,7 +70,7 @@ def console(*, error: bool = False) -> Console:
     )
 
 
-def as_text(value: object, style: str = "") -> Text:
+def table_text(value: object, style: str = "") -> Text:
     """A cell: text as it is, never read as markup."""
     from rich.text import Text
 
@@ -112,14 +112,14 @@ def print_table(
         rows = [[number, *row] for number, row in enumerate(rows, start=1)]
     grid = Table(
         box=box.SIMPLE_HEAD if terminal else box.SIMPLE,
-        title=None if title is None else as_text(title, "bold"),
+        title=None if title is None else table_text(title, "bold"),
         title_justify="left",
         header_style="bold",
         pad_edge=False,
         show_edge=False,
     )
     row_texts = [
-        [text if isinstance(text, Text) else as_text(text) for text in row] for row in rows
+        [text if isinstance(text, Text) else table_text(text) for text in row] for row in rows
     ]
     named = [(column, {}) if isinstance(column, str) else column for column in columns]
     texts = [[name, *(row[at].plain for row in row_texts)] for at, (name, _) in enumerate(named)]

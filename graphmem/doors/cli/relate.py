@@ -9,7 +9,7 @@ import click
 from graphmem.doors.cli.base import command, options, pairs, time_option
 from graphmem.doors.cli.graph import show_entities
 from graphmem.doors.cli.hints import memory_to_ask
-from graphmem.doors.cli.output import as_text, counted, note, show, show_json
+from graphmem.doors.cli.output import counted, note, show, show_json, table_text
 from graphmem.doors.cli.write import show_receipt
 from graphmem.model import Modality
 
@@ -81,7 +81,7 @@ def unrelate_command(
     if show_json(receipt):
         return
     if receipt.status == "done" and not receipt.decisions:
-        show(as_text(f"remembered as episode {receipt.episode_id}"))
+        show(table_text(f"remembered as episode {receipt.episode_id}"))
         note("it retracts nothing: no such relation is believed (graphmem relations)")
         return
     show_receipt(receipt)
@@ -98,7 +98,7 @@ def undo_command(id: str) -> None:
         removal = memory.undo(id)
     if not show_json(removal):
         text = f"undone; {counted(removal.facts, 'fact')} believed no longer"
-        show(as_text(text))
+        show(table_text(text))
 
 
 @command("merge")

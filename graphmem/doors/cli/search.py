@@ -15,13 +15,13 @@ from graphmem.doors.cli.output import (
     FIXED,
     NUMBER,
     RIGHT,
-    as_text,
     counted,
     emit,
     note,
     print_table,
     show,
     show_json,
+    table_text,
     when,
 )
 from graphmem.errors import UsageError
@@ -101,7 +101,7 @@ def show_hits(
     """
     if explain and result.seeds:
         names = ", ".join(f"{seed.name} ({seed.kind})" for seed in result.seeds)
-        show(as_text(f"about: {names}"))
+        show(table_text(f"about: {names}"))
     if result.reason:
         note(result.reason)
     if not result.hits:
@@ -123,17 +123,17 @@ def show_hits(
 
 
 def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
-    text: Text = marked(hit.fact) if hit.fact else as_text(hit.text)
+    text: Text = marked(hit.fact) if hit.fact else table_text(hit.text)
     if hit.outdated:
-        text.append_text(as_text(f"\noutdated: {hit.outdated}", "yellow"))
+        text.append_text(table_text(f"\noutdated: {hit.outdated}", "yellow"))
     if explain:
-        text.append_text(as_text("\n" + "\n".join(_reasons(hit)), "dim"))
+        text.append_text(table_text("\n" + "\n".join(_reasons(hit)), "dim"))
     fact = hit.fact
     begun = printed_date(fact.valid_at, fact.valid_precision) if fact else ""
     return [
         hit.rank,
         f"{hit.score:.3f}",
-        as_text(hit.kind, "cyan" if hit.kind == "fact" else ""),
+        table_text(hit.kind, "cyan" if hit.kind == "fact" else ""),
         day(hit.occurred_at) or begun,
         hit.speaker or "",
         text,
@@ -155,9 +155,9 @@ def _reasons(hit: Hit) -> list[str]:
 
 def marked(fact: Fact) -> Text:
     """A fact's sentence, with how it is meant when it is not plainly stated."""
-    text = as_text(fact.text)
+    text = table_text(fact.text)
     if fact.modality != "stated":
-        text.append_text(as_text(f"  ({fact.modality})", "yellow"))
+        text.append_text(table_text(f"  ({fact.modality})", "yellow"))
     return text
 
 
@@ -205,11 +205,11 @@ def explain_command(id: str) -> None:
         found = reader(memory)[0].explain(id)
     if show_json(found):
         return
-    show(as_text(found.text, "bold"))
+    show(table_text(found.text, "bold"))
     if found.fact and (interval := found.fact.interval):
-        show(as_text(f"held {interval}"))
+        show(table_text(f"held {interval}"))
     if found.about:
-        show(as_text("about: " + ", ".join(f"{e.name} ({e.kind})" for e in found.about)))
+        show(table_text("about: " + ", ".join(f"{e.name} ({e.kind})" for e in found.about)))
     print_table(
         [("said", FIXED), "who", "text", ("source", FIXED)],
         [(day(q.occurred_at), q.speaker or "", q.text, q.source_id or "") for q in found.quotes],
@@ -290,7 +290,7 @@ def episode_command(episode_id: str) -> None:
         found = reader(memory)[0].episode(episode_id)
     if show_json(found):
         return
-    show(as_text(f"{when(found.occurred_at)}  {found.id}  {found.status}", "bold"))
+    show(table_text(f"{when(found.occurred_at)}  {found.id}  {found.status}", "bold"))
     print_table(
         ["who", "text", ("source", FIXED)],
         [(turn.speaker or turn.role, turn.text, turn.source_id) for turn in found.turns],

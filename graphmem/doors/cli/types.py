@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import click
 
 from graphmem.doors.cli.base import command, options
-from graphmem.doors.cli.output import RIGHT, as_text, console, note, print_table, show, show_json
+from graphmem.doors.cli.output import RIGHT, console, note, print_table, show, show_json, table_text
 from graphmem.model import RelationType
 
 _AT_A_TIME = {"one": "one", "usually_one": "one, unless stated together", "many": "several"}
@@ -68,7 +68,7 @@ def learn_types_command() -> None:
     if found:
         _show(found)
     else:
-        show(as_text("nothing new"))
+        show(table_text("nothing new"))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from graphmem import importers
 from graphmem.doors.cli.base import command, options, pairs, piped, time_option
 from graphmem.doors.cli.hints import memory_to_ask
 from graphmem.doors.cli.ingest import FileIngest
-from graphmem.doors.cli.output import as_text, counted, emit, note, show, show_json
+from graphmem.doors.cli.output import counted, emit, note, show, show_json, table_text
 from graphmem.errors import UsageError
 from graphmem.model import MemoryType, Receipt, Removal
 
@@ -70,15 +70,15 @@ def add_command(
 def show_receipt(receipt: Receipt) -> None:
     """What was remembered, and what was decided."""
     if receipt.status == "duplicate":
-        show(as_text(f"already remembered as episode {receipt.episode_id}; nothing changed"))
+        show(table_text(f"already remembered as episode {receipt.episode_id}; nothing changed"))
         return
-    show(as_text(f"remembered as episode {receipt.episode_id}"))
+    show(table_text(f"remembered as episode {receipt.episode_id}"))
     for decision in receipt.decisions:
         fact = decision.after or decision.before
-        line = as_text(f"  {decision.action:<6} ", _STYLES.get(decision.action, ""))
-        line.append_text(as_text(fact.text if fact else ""))
-        line.append_text(as_text(f"  ({decision.reason})", "dim"))
-        line.append_text(as_text(f"  {decision.fact_id}", "dim"))
+        line = table_text(f"  {decision.action:<6} ", _STYLES.get(decision.action, ""))
+        line.append_text(table_text(fact.text if fact else ""))
+        line.append_text(table_text(f"  ({decision.reason})", "dim"))
+        line.append_text(table_text(f"  {decision.fact_id}", "dim"))
         show(line)
     if receipt.status == "done" and receipt.reason:
         note(receipt.reason)
@@ -148,7 +148,7 @@ def ingest_command(
     with shared.memory(create=True, owned=False) as memory:
         summary = work.run(memory, infer=not no_infer, **more)
     if not show_json(summary):
-        show(as_text(work.report(summary, shared.user)))
+        show(table_text(work.report(summary, shared.user)))
     if summary["failed"]:
         raise click.exceptions.Exit(1)
 
@@ -180,7 +180,7 @@ def update_command(
     with memory_to_ask() as memory:
         fact = memory.update(fact_id, text, **given)
     if not show_json(fact):
-        show(as_text(f"version {fact.version} of {fact.id}: {fact.text}"))
+        show(table_text(f"version {fact.version} of {fact.id}: {fact.text}"))
 
 
 @command("delete")
@@ -195,7 +195,7 @@ def delete_command(id: str, erase: bool) -> None:
     with memory_to_ask() as memory:
         removal = memory.delete(id, erase=erase)
     if not show_json(removal):
-        show(as_text(_removed(removal)))
+        show(table_text(_removed(removal)))
 
 
 def _removed(removal: Removal) -> str:
@@ -221,7 +221,7 @@ def delete_all_command(yes: bool) -> None:
             click.confirm(f"Erase all of {scope} ({amount}) for good?", abort=True, err=True)
         removal = memory.delete_all()
     if not show_json(removal):
-        show(as_text(_removed(removal)))
+        show(table_text(_removed(removal)))
 
 
 @command("resume")
@@ -236,7 +236,7 @@ def resume_command() -> None:
         emit(receipts)
         return
     done = sum(receipt.status == "done" for receipt in receipts)
-    show(as_text(f"{counted(done, 'episode')} done, {len(receipts) - done:,} still pending"))
+    show(table_text(f"{counted(done, 'episode')} done, {len(receipts) - done:,} still pending"))
     for receipt in receipts:
         if receipt.status != "done":
             note(f"{receipt.episode_id}: {receipt.reason or receipt.status}")

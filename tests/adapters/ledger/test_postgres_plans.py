@@ -12,7 +12,7 @@ import pytest
 from graphmem.adapters.ledger.postgres.database import _STATEMENTS, to_psycopg
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
 from graphmem.adapters.ledger.sql.read import fact_fetches
-from graphmem.filters import parse
+from graphmem.filters import parse_filter
 from graphmem.ports.ledger import FactQuery
 from tests.adapters.ledger.conftest import fresh_schema
 
@@ -244,7 +244,7 @@ def _missing_as_none(values: dict[str, Any]) -> dict[str, Any]:
 def test_a_filter_goes_by_what_must_hold(
     filled: psycopg.Connection[Any], where: str, most: int
 ) -> None:
-    query = FactQuery("w1", where=parse(where), limit=20)
+    query = FactQuery("w1", where=parse_filter(where), limit=20)
     for fetch in fact_fetches(query):
         sql, values = to_psycopg(fetch)
         assert looked_at_sql(filled, sql, _missing_as_none({**_VALUES, **values})) <= most

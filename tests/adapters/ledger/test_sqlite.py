@@ -16,7 +16,7 @@ from graphmem.adapters.ledger.sqlite import database as sqlite_db
 from graphmem.adapters.ledger.sqlite.database import SQLITE_QUERIES, SqliteDatabase
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.errors import Rejected, UsageError
-from graphmem.filters import parse
+from graphmem.filters import parse_filter
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.testing.ledger import ADA, Draft, LedgerContract, store
 from tests.adapters.ledger.conftest import opened
@@ -195,7 +195,7 @@ def test_no_lookup_walks_a_whole_tenant(tmp_path: Path) -> None:
         plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
         assert any(index in step for step in plan), (name, plan)
         if name.startswith("facts_"):
-            where = parse("tag = work and not metadata.n > 1 or speaker = Ada")
+            where = parse_filter("tag = work and not metadata.n > 1 or speaker = Ada")
             sql, more = SQLITE_QUERIES.filtered(Fetch(name, {}, both_ways, where))
             filtered = raw.execute(f"EXPLAIN QUERY PLAN {sql}", {**values, **dict.fromkeys(more)})
             assert any(index in row[3] for row in filtered), name

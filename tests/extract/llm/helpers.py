@@ -13,7 +13,7 @@ from graphmem.adapters.models.openai.chat import OpenAIChat
 from graphmem.extract.llm.extractor import ModelExtractor
 from graphmem.model import Entity, Episode, Scope, Turn
 from graphmem.ports.llm import Extraction
-from graphmem.testing.llm_server import Answer, LocalModelServer, Request
+from graphmem.testing.llm_server import LocalModelServer, Request, ScriptedAnswer
 
 WHEN = datetime(2024, 5, 17, 18, 30, tzinfo=UTC)
 ADA = Entity(id="e1", tenant="default/user:ada", name="Ada Park", kind="person")
@@ -85,7 +85,7 @@ def turns(request: Request) -> list[int]:
     return [line["turn"] for line in lines(request) if "turn" in line and "context" not in line]
 
 
-def echo(request: Request) -> Answer:
+def echo(request: Request) -> ScriptedAnswer:
     """One fact and one entity for every turn that is asked about."""
     shown = dict.fromkeys(turns(request))
     return {

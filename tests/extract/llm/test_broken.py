@@ -21,12 +21,12 @@ import pytest
 
 from graphmem import Memory
 from graphmem.testing.llm_server import (
-    Answer,
     Body,
     Empty,
     LocalModelServer,
     Refusal,
     Says,
+    ScriptedAnswer,
     Truncated,
 )
 from tests.engine.model_script import settings
@@ -55,7 +55,7 @@ def text_of(given: Any) -> str:
     return str(given["before"] + given["repeat"] * given["times"] + given["after"])
 
 
-MAKERS: dict[str, Callable[[dict[str, Any]], Answer]] = {
+MAKERS: dict[str, Callable[[dict[str, Any]], ScriptedAnswer]] = {
     "repeat": text_of,
     "text": lambda given: str(given["text"]),
     "truncated": lambda given: Truncated(text_of(given["truncated"])),
@@ -68,7 +68,7 @@ MAKERS: dict[str, Callable[[dict[str, Any]], Answer]] = {
 }
 
 
-def answers_of(case: dict[str, Any]) -> list[Answer]:
+def answers_of(case: dict[str, Any]) -> list[ScriptedAnswer]:
     return [
         next(make(given) for key, make in MAKERS.items() if key in given)
         for given in case["answers"]

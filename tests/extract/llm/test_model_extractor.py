@@ -21,12 +21,12 @@ from graphmem.extract.llm.schema import Procedures, schema
 from graphmem.model import Scope
 from graphmem.ports.llm import CandidateFact
 from graphmem.testing.llm_server import (
-    Answer,
     Empty,
     Hang,
     LocalModelServer,
     Refusal,
     Request,
+    ScriptedAnswer,
     Status,
     Truncated,
     Usage,
@@ -230,7 +230,7 @@ def test_the_form_shown_in_the_prompt_is_valid() -> None:
 
 
 @pytest.mark.parametrize("bad", ["no idea", "{}", '{"facts": [{}]}', Empty(), "  "])
-async def test_a_useless_answer_is_asked_for_once_more_with_the_reason(bad: Answer) -> None:
+async def test_a_useless_answer_is_asked_for_once_more_with_the_reason(bad: ScriptedAnswer) -> None:
     good = {"entities": [], "facts": [fact("Ada likes tea.")]}
     with LocalModelServer([bad, good]) as server:
         got = await extract(server, episode("I like tea"))
@@ -342,7 +342,7 @@ async def test_a_turn_longer_than_the_budget_keeps_its_number() -> None:
 async def test_an_answer_that_outgrows_the_model_is_asked_for_in_halves() -> None:
     told = episode(*(f"Town {n} " + "word " * 60 for n in range(4)))
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ScriptedAnswer:
         if len(turns(request)) > 2:
             return Truncated('{"entities": [], "facts": [{"text": "Ada saw')
         return echo(request)
@@ -357,7 +357,7 @@ async def test_an_answer_that_outgrows_the_model_is_asked_for_in_halves() -> Non
 async def test_a_torn_answer_is_asked_for_in_halves_too() -> None:
     told = episode(*(f"Town {n} " + "word " * 60 for n in range(4)))
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ScriptedAnswer:
         whole = echo(request)
         text = json.dumps(whole)
         return text[: len(text) - 40] if len(turns(request)) > 2 else whole
@@ -372,7 +372,7 @@ async def test_a_text_too_long_for_the_model_is_asked_about_in_halves() -> None:
     told = episode("word " * 1000)
     too_long = Status(400, "too long", error_code="context_length_exceeded")
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ScriptedAnswer:
         size = sum(len(line.get("text", "")) for line in lines(request))
         return too_long if size > 3000 else echo(request)
 

@@ -17,7 +17,6 @@ from graphmem.adapters.models.openai.chat import OpenAIChat
 from graphmem.errors import BadModelOutput, ModelError, UsageError
 from graphmem.ports.llm import Completion, Prompt
 from graphmem.testing.llm_server import (
-    Answer,
     Body,
     Drop,
     Empty,
@@ -25,6 +24,7 @@ from graphmem.testing.llm_server import (
     LocalModelServer,
     Refusal,
     Request,
+    ScriptedAnswer,
     Status,
     Truncated,
     Usage,
@@ -66,7 +66,7 @@ async def chat_with(
         await llm.close()
 
 
-async def failure(*answers: Answer, **more: Any) -> ModelError:
+async def failure(*answers: ScriptedAnswer, **more: Any) -> ModelError:
     """The error that these answers end in."""
     with LocalModelServer(answers) as server:
         async with chat_with(server, **more) as llm:
@@ -223,7 +223,7 @@ async def test_temperature_and_format_can_both_be_refused() -> None:
         Drop(midway=True),
     ],
 )
-async def test_what_may_pass_is_tried_again(fault: Answer) -> None:
+async def test_what_may_pass_is_tried_again(fault: ScriptedAnswer) -> None:
     waits = Waits()
     with LocalModelServer([fault, {"a": 1}]) as server:
         async with chat_with(server, waits) as llm:
@@ -332,7 +332,7 @@ def test_retry_after_is_read(headers: dict[str, str], seconds: float | None) -> 
     ],
 )
 async def test_answers_that_are_none(
-    answer: Answer, reason: str, retryable: bool, too_long: bool, partial: str
+    answer: ScriptedAnswer, reason: str, retryable: bool, too_long: bool, partial: str
 ) -> None:
     error = await failure(answer)
     assert isinstance(error, BadModelOutput)
@@ -449,7 +449,7 @@ async def test_closing_twice_and_asking_after_closing() -> None:
     ],
 )
 async def test_no_key_in_errors_logs_or_reprs(
-    fault: Answer, caplog: pytest.LogCaptureFixture
+    fault: ScriptedAnswer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     error = await failure(*[fault] * 4)
@@ -527,7 +527,7 @@ def test_bad_settings_are_refused_at_once(bad: dict[str, Any]) -> None:
 
 
 async def test_requests_are_what_a_provider_would_accept() -> None:
-    def check(request: Request) -> Answer:
+    def check(request: Request) -> ScriptedAnswer:
         assert set(request.json) == {"model", "messages", "response_format", "temperature"}
         return {"a": 1}
 

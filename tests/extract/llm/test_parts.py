@@ -18,7 +18,7 @@ from graphmem.extract.llm.chunks import START, part_from
 from graphmem.extract.llm.extractor import ModelExtractor
 from graphmem.model import Turn
 from graphmem.ports.llm import Extraction
-from graphmem.testing.llm_server import Answer, LocalModelServer, Request, Status, Usage
+from graphmem.testing.llm_server import LocalModelServer, Request, ScriptedAnswer, Status, Usage
 from tests.extract.llm.helpers import echo, episode, extract, extractor, fact, lines, no_wait, turns
 
 NINE = [f"Town {n} " + "word " * 60 for n in range(9)]
@@ -82,7 +82,7 @@ async def test_a_part_is_told_what_came_before_it() -> None:
 async def test_what_only_the_context_says_counts_once() -> None:
     """A model that does not heed the mark gives the facts of the context again, in other words."""
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ScriptedAnswer:
         shown = [line["turn"] for line in lines(request) if "turn" in line]
         said = [fact(f"Turn {n} as read among {len(shown)}.", n) for n in shown]
         return {"entities": [], "facts": said}
@@ -127,16 +127,16 @@ class Kept:
         self.tokens += found.tokens_in + found.tokens_out
 
 
-def failing_at(number: int) -> Callable[[Request], Answer]:
+def failing_at(number: int) -> Callable[[Request], ScriptedAnswer]:
     """Answers every question but that about one turn."""
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ScriptedAnswer:
         return "no idea" if turns(request) == [number] else Usage(_dict(echo(request)), 100, 10)
 
     return answer
 
 
-def _dict(answer: Answer) -> dict[str, Any]:
+def _dict(answer: ScriptedAnswer) -> dict[str, Any]:
     assert isinstance(answer, dict)
     return answer
 
@@ -214,8 +214,8 @@ async def test_a_kept_answer_that_is_torn_is_bad_output(raw: str) -> None:
 # -- what a model takes ----------------------------------------------------------------------------
 
 
-def only_takes(characters: int) -> Callable[[Request], Answer]:
-    def answer(request: Request) -> Answer:
+def only_takes(characters: int) -> Callable[[Request], ScriptedAnswer]:
+    def answer(request: Request) -> ScriptedAnswer:
         size = sum(len(line.get("text", "")) for line in lines(request))
         if size > characters:
             return Status(400, "too long", error_code="context_length_exceeded")
@@ -255,7 +255,7 @@ def test_a_context_that_does_not_even_fit_the_prompt_is_refused() -> None:
 async def test_a_server_that_silently_drops_the_prompt_is_found_out() -> None:
     """Ollama drops the instructions first; the model then answers something else."""
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ScriptedAnswer:
         small = len(request.text()) < 1500
         return echo(request) if small else "Once upon a time, there was a town."
 
@@ -274,7 +274,7 @@ async def test_and_said_when_nothing_helps() -> None:
 
 
 async def test_a_long_procedure_goes_on_under_its_title() -> None:
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ScriptedAnswer:
         steps = [f"Do step {n}." for n in turns(request)]
         procedure = {"title": "Bake bread", "steps": steps, "turns": turns(request)}
         return {"entities": [], "procedures": [procedure]}
