@@ -1,2 +1,4 @@
 """Measuring retrieval: data sets in their published formats, metrics, runs that can be resumed,
-reports. Nothing of the engine imports it; ``graphmem bench`` is its face."""
+reports. ``graphmem bench`` is its command line. Nothing of the engine imports this folder, and
+nothing here changes what is stored or how a search ranks: it only measures.
+"""

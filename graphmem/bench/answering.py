@@ -108,7 +108,7 @@ def _no_verdict(answer_json: Mapping[str, Any]) -> str:
 async def _ask(
     model: LLM, system: str, user: str, key: str, kind: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Counter[str]]:
-    """One value from a model, with what it cost; ``reason`` instead when there is none."""
+    """Ask a model for one value; returns it with its cost, or ``reason`` when there is none."""
     schema = {
         "type": "object",
         "properties": {key: kind},

@@ -1,4 +1,4 @@
-"""What every data set becomes: corpora to remember, and questions with what should be found.
+"""The common form of data sets: corpora to remember, and questions with what should be found.
 
 A *unit* is what a question's gold names and a search is to find: a turn of a conversation, or a
 passage. A *session* is the group of units that a data set counts as one (a dated sitting). Ids are
@@ -36,7 +36,7 @@ class GoldQuestion:
     unanswerable: bool = False
     """The right answer is that nothing is known."""
     rubric: tuple[str, ...] = ()
-    """What a full answer says, point by point."""
+    """The points of a full answer."""
     at: str | None = None
     """When it is asked, as the data set writes it."""
 
@@ -61,9 +61,9 @@ class Dataset:
     corpora: tuple[Corpus, ...]
     notes: tuple[str, ...] = ()
     digest: str = ""
-    """Of the files that it was read from."""
+    """SHA-256 of the files that it was read from."""
     given: Mapping[str, Extraction] = field(default_factory=dict)
-    """What a model extracted from each unit, where that comes with the data set."""
+    """A model's extraction of each unit, where it comes with the data set."""
 
 
 def read_json(path: Path) -> Any:

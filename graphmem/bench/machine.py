@@ -26,7 +26,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of graphmem and of what its default rests on."""
+    """Versions of graphmem and of what its defaults depend on."""
     return {"graphmem": __version__, **{name: metadata.version(name) for name in _PACKAGES}}
 
 

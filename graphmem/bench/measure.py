@@ -63,12 +63,12 @@ class Measuring:
     answering: Answering | None = None
     """Asks a model to answer, and to judge."""
     context_tokens: int = 2000
-    """What a model may read to answer."""
+    """Tokens of context that a model may read to answer."""
     _units: dict[str, str] = field(default_factory=dict)
     """Unit by episode, for units that are whole episodes."""
 
     async def all(self) -> None:
-        """Do what is not done yet. Stopped at any point, the same call goes on from there."""
+        """Run what is not done yet. Stopped at any point, the same call resumes."""
         state = self.run.begin(self._described())
         if "ingest" not in state:
             state["ingest"] = await self._remember(bool(state.get("begun")), state)
@@ -87,7 +87,7 @@ class Measuring:
         self.run.keep(state)
 
     def _described(self) -> dict[str, Any]:
-        """What must be the same for a run to be gone on with."""
+        """The settings that must be the same for a run to be resumed."""
         return {
             "data": self.data.name,
             "unit": self.data.unit,
@@ -225,7 +225,7 @@ class Measuring:
     async def _answer(
         self, answering: Answering, asked: Sequence[tuple[Corpus, GoldQuestion]]
     ) -> None:
-        """What is not answered yet, a few at a time."""
+        """Answer the questions that have no answer yet, a few at a time."""
         done = self.run.answers()
         left = [(corpus, q) for corpus, q in asked if q.id not in done and judgeable(q)]
         places = asyncio.Semaphore(_ANSWERS_AT_ONCE)
@@ -276,7 +276,7 @@ def variant_name(without: frozenset[str]) -> str:
 
 
 def variants(without: Sequence[str], ablate: bool) -> tuple[frozenset[str], ...]:
-    """What to run: with these left out; or everything, then each arm left out by itself."""
+    """The variants to run: with these arms left out; or with every arm, then without each one."""
     if without and ablate:
         raise UsageError("--ablate leaves out each arm by itself: give it without --without")
     if ablate:

@@ -37,7 +37,7 @@ class ConfidenceInterval:
 
 
 def distinct(ids: Sequence[str]) -> list[str]:
-    """Each id once, where it stood first."""
+    """The ids without repetition, in order of first occurrence."""
     return list(dict.fromkeys(ids))
 
 

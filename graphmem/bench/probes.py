@@ -121,7 +121,8 @@ def _facts(memory: Memory) -> Iterable[Fact]:
 
 
 def _relations(facts: Sequence[Fact], memory: Memory, count: int) -> Iterable[Probe]:
-    """One end asked for, every other time the other one; all that say such a thing are gold."""
+    """Probes for one end of a relation, alternately subject and object. Gold are all turns that
+    state such a relation."""
     related = [f for f in facts if f.subject_id and f.type and f.object_id]
     seen: set[tuple[str, str, int]] = set()
     for fact in related:

@@ -33,10 +33,10 @@ class Line:
     gold: tuple[str, ...]
     gold_sessions: tuple[str, ...]
     ms: float
-    """Of one search for ten hits, the embedding of the question included; in variants after the
-    first, of the search for all hits."""
+    """Latency of one search for ten hits, the embedding of the question included; in variants
+    after the first, of the search for all hits."""
     tokens: int
-    """Of the first ten hits, at four characters each."""
+    """Tokens of the first ten hits, at four characters each."""
     corpus_turns: int = 0
 
 

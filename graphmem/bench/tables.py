@@ -71,7 +71,7 @@ def _answers(result: Mapping[str, Any]) -> str:
 
 
 def costs(result: Mapping[str, Any]) -> str:
-    """What it took: time, memory, tokens."""
+    """Costs: time, memory, tokens."""
     _, found = main_variant(result)
     ingest = result.get("ingest", {})
     seconds, turns = ingest.get("seconds"), ingest.get("turns", 0)

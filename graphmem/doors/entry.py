@@ -1,4 +1,4 @@
-"""Where the command ``graphmem`` begins: Ctrl-C is heard while its code is still being loaded."""
+"""The entry point of the command ``graphmem``: handles Ctrl-C while its code is being loaded."""
 
 from __future__ import annotations
 

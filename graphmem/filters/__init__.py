@@ -1,6 +1,6 @@
-"""One small filter language for every read: see :mod:`graphmem.filters.reading` for its text form
-and :mod:`graphmem.filters.data` for its data form; both give the tree of
-:mod:`graphmem.filters.tree`, checked."""
+"""The filter language of every read: :mod:`graphmem.filters.reading` parses its text form and
+:mod:`graphmem.filters.data` its data form, both into the checked tree of
+:mod:`graphmem.filters.tree`. How a store runs a filter is its adapter's work, not done here."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ _SPECIAL = re.compile(r"(true|false|null|-?\d+(\.\d+)?([eE][-+]?\d+)?)\Z", re.IG
 
 
 def parse_data(data: Mapping[Any, Any], read: ReadKind, depth: int = 0) -> Where:
-    """The filter that data say; :class:`~graphmem.errors.UsageError` with the key that is wrong."""
+    """The filter of its data form; :class:`~graphmem.errors.UsageError` names the wrong key."""
     if depth > DEEPEST:
         raise UsageError(f"where: more than {DEEPEST} filters inside each other")
     parts: list[Where] = []
@@ -131,7 +131,7 @@ def _compared(field: Field, path: tuple[str, ...], sign: Sign, value: object) ->
 
 
 def as_data(where: Where) -> dict[str, Any]:
-    """What :func:`read_data` makes the same filter of."""
+    """The filter as data: the inverse of :func:`parse_data`."""
     if isinstance(where, Not):
         return {"not": as_data(where.part)}
     if isinstance(where, And | Or):
@@ -145,7 +145,7 @@ def as_data(where: Where) -> dict[str, Any]:
 
 
 def as_text(where: Where) -> str:
-    """What :func:`~graphmem.filters.reading.parse_text` makes the same filter of."""
+    """The filter as text: the inverse of :func:`~graphmem.filters.reading.parse_text`."""
     if where in (TRUE, FALSE):
         return "everything" if where == TRUE else "nothing"
     if isinstance(where, Not):

@@ -46,8 +46,8 @@ _BRACKET_ENDS = {"(": ")", "[": "]"}
 
 
 def parse_text(text: str, read: ReadKind) -> Where:
-    """The filter that a text says. :class:`~graphmem.errors.UsageError` that points at the place
-    where it says none."""
+    """The filter that a text expresses. :class:`~graphmem.errors.UsageError` with the place of a
+    syntax error."""
     reader = _Reader(text, read)
     where = reader.any_part(0)
     reader.end()
@@ -55,7 +55,7 @@ def parse_text(text: str, read: ReadKind) -> Where:
 
 
 class _Reader:
-    """Where we are in the text."""
+    """A recursive-descent parser, at a position in the text."""
 
     def __init__(self, text: str, read: ReadKind) -> None:
         self._text = text

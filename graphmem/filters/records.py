@@ -1,4 +1,4 @@
-"""What a filter sees of a fact, a turn and an entity: their values by field."""
+"""The values that a filter tests, by field: of a fact, a turn and an entity."""
 
 from __future__ import annotations
 

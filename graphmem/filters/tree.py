@@ -75,24 +75,23 @@ def both(*parts: Where | None) -> Where | None:
 
 def all_of(parts: list[Where]) -> Where:
     """``and``, without what makes no difference."""
-    flat: list[Where] = []
-    for part in parts:
-        flat += part.parts if isinstance(part, And) else (part,)
-    flat = list(dict.fromkeys(flat))
-    if FALSE in flat:
-        return FALSE
-    return flat[0] if len(flat) == 1 else And(tuple(flat))
+    return _joined(And, parts, decisive=FALSE)
 
 
 def any_of(parts: list[Where]) -> Where:
     """``or``, without what makes no difference."""
+    return _joined(Or, parts, decisive=TRUE)
+
+
+def _joined(kind: type[And | Or], parts: list[Where], *, decisive: Where) -> Where:
+    """``parts`` under one ``kind``: nested ones flattened, each once; ``decisive`` settles all."""
     flat: list[Where] = []
     for part in parts:
-        flat += part.parts if isinstance(part, Or) else (part,)
+        flat += part.parts if isinstance(part, kind) else (part,)
     flat = list(dict.fromkeys(flat))
-    if TRUE in flat:
-        return TRUE
-    return flat[0] if len(flat) == 1 else Or(tuple(flat))
+    if decisive in flat:
+        return decisive
+    return flat[0] if len(flat) == 1 else kind(tuple(flat))
 
 
 def none_of(part: Where) -> Where:

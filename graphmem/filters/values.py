@@ -39,7 +39,8 @@ _ORDERED = frozenset({"time", "number", "any"})
 
 
 def compared(field: Field, path: tuple[str, ...], sign: Sign, values: Sequence[RawValue]) -> Where:
-    """What ``field sign value`` means. :class:`UsageError` for what the field cannot be asked."""
+    """The tests that ``field sign value`` stands for. :class:`UsageError` when the field does not
+    support the comparison."""
     if sign in {"!=", "not in"}:
         return none_of(compared(field, path, "=" if sign == "!=" else "in", values))
     if sign in _ORDER and field.holds not in _ORDERED:
@@ -156,7 +157,7 @@ def _stretch(text: str, name: str) -> tuple[str, str] | None:
 
 
 def _from_to(name: str, text: str, begin: tuple[int, int, int], months: int) -> tuple[str, str]:
-    """So many months from a day on; none is that day."""
+    """The range of so many months from a day on; of zero months: that day."""
     try:
         start = datetime(*begin, tzinfo=UTC)
     except ValueError as error:

@@ -16,7 +16,8 @@ triples    relations as rows of CSV, TSV or JSON Lines, with named columns     a
 ========== =================================================================== ==================
 
 Text is UTF-8, or UTF-16 with a byte-order mark. Reading is lazy: text files are read whole, the
-others a record at a time, whatever their size. A time without a zone is taken as UTC.
+others a record at a time, whatever their size. A time without a zone is taken as UTC. Nothing here
+opens a memory: readers only yield items.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class FileReader:
                     yield from _STREAMS[self.format](chunks, name, at)
 
     def _users(self) -> dict[str, str]:
-        """Who is who in a Slack export. A list that cannot be read costs the names, no message."""
+        """The names of a Slack export's users by id; none when the list cannot be read."""
         try:
             return user_names(self.path)
         except UsageError as error:
@@ -169,7 +170,7 @@ def detect(path: Path) -> str:
 
 
 def _text_format(path: Path, by_name: str) -> str:
-    """What a text is by what it says; what cannot be read is left to reading to complain of."""
+    """The format of a text by its content. What cannot be read is reported by its reader."""
     if path.stat().st_size > _LONGEST_TEXT:
         return by_name
     try:
@@ -185,7 +186,7 @@ def _text_format(path: Path, by_name: str) -> str:
 
 
 def _first_record(path: Path, *, lines_of_json: bool) -> object:
-    """None for what is no JSON; in lines of JSON a bad one is for reading to name."""
+    """The first JSON value; None for what is no JSON. A bad line is reported by its reader."""
     with _opened(path) as stream:
         chunks = decoded(stream, path.name)
         first = next(chunks, "")

@@ -116,7 +116,7 @@ def _latest_leaf(nodes: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 
 def _text(content: object) -> str:
-    """What a message says: its text parts, transcribed speech, and a mark for each picture."""
+    """The content of a message: its text parts, transcribed speech, and a mark for each picture."""
     if not isinstance(content, Mapping) or content.get("content_type", "text") not in _SPOKEN:
         return ""
     parts = content.get("parts")

@@ -1,4 +1,4 @@
-"""What every reader yields: items for ``Memory.add_many``, and the way long ones are cut.
+"""Items for ``Memory.add_many``, which every reader yields, and how long ones are split.
 
 An item is a mapping with ``content`` (text, or a list of messages) and options of ``Memory.add``.
 Its ``idempotency_key`` comes from the format, the position and the content, never from the file's
@@ -32,7 +32,7 @@ _MILLISECONDS_FROM = 100_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an item stands in its source, apart from the file's name."""
+    """The place of an item in its source, without the file's name."""
 
     format: str
     conversation: str | None = None

@@ -48,7 +48,7 @@ _FENCE = re.compile(r"[ ]{0,3}(?:```|~~~)")
 
 @dataclass(frozen=True, slots=True)
 class DatedPart:
-    """What was written on one day; ``at`` is None before the first date."""
+    """The text of one day; ``at`` is None before the first date."""
 
     at: datetime | None
     text: str

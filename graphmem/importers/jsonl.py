@@ -33,7 +33,7 @@ _NAME = (
     *("username", "user_name", "nickname", "nick"),
 )
 _NAMES_OF = ("name", "real_name", "display_name", "displayName", "nickname", "username", "login")
-"""Of somebody who is an object, the names; then what is as good as one."""
+"""Keys of an author that is an object: names first, then what can stand for one."""
 _TIME = (
     *("occurred_at", "timestamp", "created_at", "create_time", "time", "date"),
     *("datetime", "ts", "timestamp_ms", "sent_at"),
@@ -238,7 +238,7 @@ def _first(record: Mapping[str, Any], keys: Sequence[str]) -> Any:
 
 
 def records(chunks: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each record with where it stands: lines, unless the file is a list or spread over lines."""
+    """Each record with its place for errors: a line each, or the values of one JSON list."""
     for where, value in _values(chunks, name):
         if not isinstance(value, Mapping):
             raise UsageError(f"{where}: expected an object, got {type(value).__name__}")

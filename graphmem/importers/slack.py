@@ -25,7 +25,7 @@ SLACK_LISTS = frozenset(
     f"{name}.json"
     for name in ("users", "channels", "groups", "dms", "mpims", "integration_logs", "canvases")
 )
-"""What an export has beside its channels."""
+"""Files of an export that are no channels."""
 _SPOKEN = frozenset({"", "bot_message", "me_message", "thread_broadcast", "file_share"})
 _NAMES = ("real_name", "display_name", "name", "username")
 _LINK = re.compile(r"<([@#!]?)([^<>|\s]*)(?:\|([^<>]*))?>")

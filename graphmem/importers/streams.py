@@ -169,7 +169,7 @@ class JsonStream:
         return got > 0
 
     def _line_at(self, position: int) -> int:
-        """The line of a position in the buffer; counting goes on from where it last got to."""
+        """The line of a position in the buffer, counted on from the last one that was asked for."""
         self._newlines += self._text.count("\n", self._counted_to, position)
         self._counted_to = max(position, self._counted_to)
         return self._newlines + 1

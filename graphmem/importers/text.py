@@ -24,7 +24,7 @@ _DATE_KEYS = ("date", "created", "created_at", "occurred_at")
 
 @dataclass(frozen=True, slots=True)
 class DocumentHead:
-    """What a note says about itself, and the rest of it."""
+    """The time, title and options that a note gives itself, and its body."""
 
     at: datetime | None
     title: str | None

@@ -73,7 +73,7 @@ _NOBODY = """
     january february march july september october november december
 """
 _LABELS = frozenset(_NOBODY.split())
-"""What stands before a colon in lists and notes, and is nobody."""
+"""Words before a colon in lists and notes that name no speaker."""
 
 
 def is_transcript(text: str, name: str) -> bool:

@@ -59,7 +59,7 @@ class _Head:
     end: int
 
     def at(self, *, day_first: bool) -> datetime | None:
-        """None for what is no date in this order: such a line is part of a message."""
+        """The time; None for no date in this order: such a line is part of a message."""
         one, two, year = self.numbers
         if one > 31:
             year, month, day = self.numbers

@@ -49,7 +49,7 @@ def moments() -> dict[str, datetime]:
 
 
 def reader(memory: Memory, *, everything: bool | None = None) -> tuple[Any, dict[str, Any]]:
-    """What to ask, the memory or its view, and the argument ``current`` where it takes one."""
+    """The memory, or its view at the given moments, and the argument ``current`` for its reads."""
     given = moments()
     if not given:
         return memory, {} if everything is None else {"current": not everything}

@@ -60,7 +60,7 @@ def report(
 
 
 def error_details(error: Exception | str) -> str:
-    """The message of an error, in one line, with how to set on the command line what lacks."""
+    """The message of an error in one line; for a missing setting, with the option that sets it."""
     message = " ".join(str(error).split("\n")).strip()
     if isinstance(error, str):
         return message

@@ -175,7 +175,7 @@ def _plan(data: Dataset, path: Path, given: dict[str, Any], settings: Settings) 
 
 
 def _command(name: str, path: Path, given: dict[str, Any]) -> str:
-    """How to repeat it, without a word about where the files lie here."""
+    """The command that repeats the run, with the names of files but not their folders."""
     from graphmem.bench.measure import neutral
 
     parts = ["graphmem bench run", name, neutral(path)]

@@ -111,7 +111,7 @@ def verify_command(context: click.Context) -> None:
 
 
 def show_verification(found: Verification) -> None:
-    """What was compared, and every difference."""
+    """Print what was compared, and every difference."""
     rows = [(name, f"{value:,}") for name, value in found.checked.items()]
     print_table([("checked", {}), ("how many", RIGHT)], rows)
     for difference in found.differences:

@@ -53,7 +53,7 @@ class CypherPrompt:
         self._parameters = dict(parameters)
 
     def run(self) -> None:
-        """Until ``:quit`` or the end of the input."""
+        """Read and answer until ``:quit`` or the end of the input."""
         note("Cypher, read-only. :help says what can be done here, :queries lists a tour.")
         with _history():
             for text in _texts():
@@ -72,7 +72,7 @@ class CypherPrompt:
         print_result(self._memory.cypher(text, parameters, **self._limits), self._format)
 
     def _used(self, text: str) -> dict[str, Any]:
-        """Of the parameters that were set, those that the query names."""
+        """The set parameters that the query names."""
         _, tokens = tokenize(text)
         names = {token.value for token in tokens if token.kind == "parameter"}
         return {name: value for name, value in self._parameters.items() if name in names}
@@ -161,7 +161,7 @@ def _texts() -> Iterator[str]:
 
 @contextlib.contextmanager
 def _history() -> Iterator[None]:
-    """What was typed before, from the memory's folder, and back there at the end.
+    """Load the input history from the memory's folder, and save it there at the end.
 
     It may hold names and words of what is stored: only its owner can read it. Where it cannot be
     read or written, or Python has no readline, there is none.

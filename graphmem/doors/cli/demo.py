@@ -161,7 +161,7 @@ def _show_start(folder: Path, sessions: list[dict[str, Any]]) -> None:
 
 
 def _preparation(folder: Path) -> Iterator[str]:
-    """What to type before the commands shown can be repeated."""
+    """The shell commands to type before the commands shown can be repeated."""
     scripts = Path(sys.prefix, "bin")
     activate = scripts / "activate"
     if sys.prefix != sys.base_prefix and not _on_path(scripts) and activate.is_file():

@@ -338,7 +338,7 @@ def _size(whole: Subgraph | nx.MultiDiGraph[str]) -> int:
 
 
 def picture_summary(summary: dict[str, Any]) -> str:
-    """What was drawn, for people."""
+    """One line about what was drawn."""
     text = (
         f"{printable(summary['file'])}: {counted(summary['entities'], 'entity', 'entities')}, "
         f"{counted(summary['relations'], 'relation')}"

@@ -41,7 +41,7 @@ def _explained(memory: Memory, message: str) -> str:
 
 
 def _of_a_fact(memory: Memory, message: str) -> str:
-    """What to do with the id of a fact that is believed no more, or that is no change."""
+    """A hint for an id that is of a fact no longer believed, or of no change; else nothing."""
     match = _NO_SUCH.match(message)
     if match is None:
         return ""

@@ -32,7 +32,7 @@ _STAGES = {
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """One end: a folder, settings with URLs, or both."""
+    """The source or the target: a folder, settings with URLs, or both."""
 
     folder: Path | None
     settings: Settings

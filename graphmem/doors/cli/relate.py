@@ -1,4 +1,4 @@
-"""Commands that state relations as they are, and that take things back or put them together."""
+"""Commands that state and retract relations, undo changes, and merge entities."""
 
 from __future__ import annotations
 

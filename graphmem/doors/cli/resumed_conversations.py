@@ -57,8 +57,7 @@ def only_new(memory: Memory, window: Sequence[Item]) -> list[Item]:
 
 
 def _rest(item: Item, added: dict[_Place, set[str]]) -> Item:
-    """What of an item comes after the longest of its beginnings in ``added``; records its key
-    there."""
+    """The item without its longest beginning whose key is in ``added``; adds its own key there."""
     place = _place(item)
     if not isinstance(item, Conversation) or place is None:
         return item

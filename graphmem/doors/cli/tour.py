@@ -49,7 +49,7 @@ def read_queries(file: Path) -> str:
 def values(query: CypherStatement, given: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """The parameters for a named query: what was given, and defaults for the rest.
 
-    A time may be written as people write it (2026-03-01). :class:`UsageError` lists what lacks.
+    A time may be a day (2026-03-01). :class:`UsageError` lists what is missing.
     """
     found = dict(given)
     for parameter in query.parameters:

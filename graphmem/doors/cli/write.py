@@ -68,7 +68,7 @@ def add_command(
 
 
 def show_receipt(receipt: Receipt) -> None:
-    """What was remembered, and what was decided."""
+    """Print a receipt: the episode, and each decision."""
     if receipt.status == "duplicate":
         show(table_text(f"already remembered as episode {receipt.episode_id}; nothing changed"))
         return
