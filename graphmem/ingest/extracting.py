@@ -8,8 +8,8 @@ from functools import partial
 from graphmem.belief.ambiguities.ask import without_verdicts
 from graphmem.errors import ModelError, UsageError
 from graphmem.extract.llm.procedures import as_procedures
-from graphmem.extract.llm.recalled_text import readable
-from graphmem.extract.llm.repair import aside
+from graphmem.extract.llm.recalled_text import hide_recalled
+from graphmem.extract.llm.repair import off_loop
 from graphmem.ingest.given import given
 from graphmem.model import Episode
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -40,12 +40,12 @@ class Extracting:
     async def _candidates(self, episode: Episode) -> Extraction:
         if episode.kind == "statements":
             return given(episode)
-        episode = readable(episode)
+        episode = hide_recalled(episode)
         kept = await self._ledger.extraction(episode.id)
         begun = None
         if kept and kept.raw is not None:
             raw, _ = without_verdicts(kept.raw)
-            found = await aside(lambda raw: self._extractor.read(raw, episode), raw)
+            found = await off_loop(lambda raw: self._extractor.read(raw, episode), raw)
             if found.complete:
                 return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
             begun = kept.raw

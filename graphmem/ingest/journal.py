@@ -218,7 +218,7 @@ def _extraction(options: object) -> Metadata | None:
 
 def check_extraction(options: ExtractionOptions) -> None:
     """That the prompts can be read, or a :class:`UsageError`."""
-    prompts.load(None if options.prompts is None else str(options.prompts))
+    prompts.load_prompts(None if options.prompts is None else str(options.prompts))
 
 
 def check_key(key: object) -> str:

@@ -60,7 +60,7 @@ class PromptFrame(Protocol):
         """A prompt by its name, about lines of data between marks that they cannot contain."""
         ...
 
-    def again(self, prompt: Prompt, problem: str) -> Prompt:
+    def retry(self, prompt: Prompt, problem: str) -> Prompt:
         """The same question, and why its answer could not be used."""
         ...
 

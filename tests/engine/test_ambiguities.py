@@ -16,7 +16,7 @@ import pytest
 
 from graphmem import AsyncMemory, Memory, open_memory
 from graphmem.errors import Conflict
-from graphmem.extract.llm.prompts import copy
+from graphmem.extract.llm.prompts import copy_prompts
 from graphmem.ports.ledger import Commit
 from graphmem.testing.llm_server import (
     Drop,
@@ -375,7 +375,7 @@ class TestWhenItIsAsked:
         assert server.requests == []
 
     def test_with_a_prompt_of_one_s_own(self, server: LocalModelServer, tmp_path: Path) -> None:
-        copy(tmp_path)
+        copy_prompts(tmp_path)
         (tmp_path / "ambiguities.md").write_text("Mind the mark $boundary, and be brief.")
         chosen = settings(server, prompts=str(tmp_path))
         with Memory("memory://", user_id="ada", settings=chosen) as memory:

@@ -24,8 +24,8 @@ from graphmem.belief.ambiguities.find import (
 )
 from graphmem.budget.governor import Governor
 from graphmem.errors import BadModelOutput, ModelError, UsageError
-from graphmem.extract.llm.repair import aside, readings
-from graphmem.extract.llm.request import about, as_line, turn_shown, turns_of
+from graphmem.extract.llm.repair import json_values, off_loop
+from graphmem.extract.llm.request import episode_header, json_line, turn_line, turns_or_content
 from graphmem.extract.llm.schema import schema, snake_keys
 from graphmem.model import Episode, Fact, Turn
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -120,14 +120,14 @@ class AmbiguityModel:
         )
         asked = AmbiguityAnswer()
         with self._governor.call(episode.scope.tenant, spent):
-            for again in (True, False):
+            for retry in (True, False):
                 asked, problem = await self._once(asked, prompt, questions)
                 if problem is None:
                     return asked
-                if not again or not problem.retryable:
+                if not retry or not problem.retryable:
                     return replace(asked, reason=f"{problem}{_WITHOUT}")
                 _log.info("%s: asked again about episode %s: %s", self.name, episode.id, problem)
-                prompt = asking.again(prompt, str(problem))
+                prompt = asking.retry(prompt, str(problem))
         return asked
 
     async def _once(
@@ -140,7 +140,7 @@ class AmbiguityModel:
         except ModelError as error:
             return asked, _Problem(str(error), retryable=False)
         asked = _cost(asked, answer)
-        verdicts = await aside(lambda raw: read(raw, questions), answer.text)
+        verdicts = await off_loop(lambda raw: read(raw, questions), answer.text)
         if not verdicts:
             why = f"{self.name}: the answer has no number for any of the questions"
             return asked, _Problem(why, retryable=True)
@@ -175,7 +175,7 @@ def _shown(
 ) -> tuple[list[str], list[AmbiguityQuestion]]:
     """Lines of data, and the questions in them by their order: as many as there is room for, each
     with the turns that it comes from."""
-    turns = {turn.ordinal: turn for turn in turns_of(episode)}
+    turns = {turn.ordinal: turn for turn in turns_or_content(episode)}
     lines, turn_lines = [], dict[int, str]()
     questions: list[AmbiguityQuestion] = []
     left = _MOST_SHOWN
@@ -183,13 +183,15 @@ def _shown(
     for ambiguity in everything:
         number = len(questions) + 1
         uses = _uses(ambiguity, candidates, turns)
-        line = as_line(
+        line = json_line(
             _name_asked(number, ambiguity, ambiguities.facts, candidates, uses)
             if isinstance(ambiguity, NameAmbiguity)
             else _pair_asked(number, ambiguity)
         )
         new = {
-            n: as_line(_turn(episode, turns[n])) for n in uses if n in turns and n not in turn_lines
+            n: json_line(_turn(episode, turns[n]))
+            for n in uses
+            if n in turns and n not in turn_lines
         }
         left -= len(line) + sum(map(len, new.values()))
         if left < 0 and questions:
@@ -198,7 +200,7 @@ def _shown(
         lines.append(line)
         questions.append(ambiguity)
     return [
-        as_line(about(episode)),
+        json_line(episode_header(episode)),
         *(turn_lines[n] for n in sorted(turn_lines)),
         *lines,
     ], questions
@@ -226,7 +228,7 @@ def _facts_with(
 
 
 def _turn(episode: Episode, turn: Turn) -> dict[str, Any]:
-    return turn_shown(episode, turn, turn.text[:_LONGEST_TURN])
+    return turn_line(episode, turn, turn.text[:_LONGEST_TURN])
 
 
 def _name_asked(
@@ -275,7 +277,7 @@ def _pair_asked(number: int, ambiguity: PairAmbiguity) -> dict[str, Any]:
 def read(raw: str, questions: Sequence[AmbiguityQuestion]) -> Verdicts:
     """The verdicts in a model's answer; what it says of no question, or beyond the choices, is
     dropped."""
-    for value, _ in readings(raw):
+    for value, _ in json_values(raw):
         found = _verdicts(_pairs_in(value, _DEEPEST, len(questions)), questions)
         if found:
             return found

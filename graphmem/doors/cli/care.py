@@ -17,7 +17,7 @@ from graphmem.doors.cli.output import (
     show_json,
     table_text,
 )
-from graphmem.extract.llm.prompts import copy as copy_prompts
+from graphmem.extract.llm.prompts import copy_prompts
 from graphmem.model import Stats, Verification
 
 _FAILED = 1

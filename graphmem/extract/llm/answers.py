@@ -1,4 +1,4 @@
-"""The answers about one episode as one: joined for the ledger, taken apart again, read together."""
+"""The answers about the chunks of one episode: joined for the ledger, split again, merged."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from graphmem.extract.llm.chunks import START, Place
-from graphmem.extract.llm.parse import Reading, Voices, merge_readings, read_answer
-from graphmem.extract.llm.procedures import merge_procedures, read_procedures
+from graphmem.extract.llm.chunks import EPISODE_START, TurnOffset
+from graphmem.extract.llm.parse import ParsedAnswer, Speakers, merge_parsed, parse_answer
+from graphmem.extract.llm.procedures import merge_procedures, parse_procedures
 from graphmem.model import Episode, Turn
 from graphmem.ports.llm import (
     CandidateEntity,
@@ -21,43 +21,44 @@ _PARTS_KEY = "graphmem_parts"
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ChunkAnswer:
     """One answered question: what came, what it was about, and where that ends."""
 
     raw: str
-    reading: Reading
-    end: Place
+    parsed: ParsedAnswer
+    end: TurnOffset
     context: frozenset[int] = frozenset()
 
 
-def read_as(episode: Episode, raw: str, voices: Voices) -> Reading:
-    read = read_procedures if episode.memory_type == "procedural" else read_answer
-    return read(raw, voices)
+def parse_for(episode: Episode, raw: str, speakers: Speakers) -> ParsedAnswer:
+    """Candidates from a raw answer, in the form that was asked for this kind of episode."""
+    read = parse_procedures if episode.memory_type == "procedural" else parse_answer
+    return read(raw, speakers)
 
 
-def read_together(episode: Episode, done: Sequence[Answered]) -> Reading:
-    """What the answers say together. A fact that a part has from its context alone was asked for
-    with the part before."""
-    readings = [
+def merge_answers(episode: Episode, done: Sequence[ChunkAnswer]) -> ParsedAnswer:
+    """The candidates of all answers as one. A fact that a chunk has from its context alone is left
+    out: it was asked for with the chunk before."""
+    parsed = [
         replace(
-            one.reading,
+            one.parsed,
             facts=tuple(
                 fact
-                for fact in one.reading.facts
+                for fact in one.parsed.facts
                 if not fact.turns or not one.context.issuperset(fact.turns)
             ),
         )
         for one in done
     ]
-    if not readings:
-        return Reading((), ())
-    merged = merge_readings(readings)
+    if not parsed:
+        return ParsedAnswer((), ())
+    merged = merge_parsed(parsed)
     if episode.memory_type == "procedural":
         return replace(merged, facts=merge_procedures(merged.facts))
     return merged
 
 
-def joined(done: Sequence[Answered], *, complete: bool) -> str:
+def join_answers(done: Sequence[ChunkAnswer], *, complete: bool) -> str:
     """One text for the ledger that :func:`parts_of` takes apart again."""
     if len(done) == 1 and complete:
         return done[0].raw
@@ -67,7 +68,7 @@ def joined(done: Sequence[Answered], *, complete: bool) -> str:
     return json.dumps({_PARTS_KEY: parts, "complete": complete}, ensure_ascii=False)
 
 
-def parts_of(raw: str) -> tuple[list[dict[str, Any]], bool]:
+def split_answers(raw: str) -> tuple[list[dict[str, Any]], bool]:
     """The answers in a kept text, and whether they are all."""
     whole = [{"answer": raw}], True
     if not raw.startswith(f'{{"{_PARTS_KEY}"'):
@@ -81,19 +82,21 @@ def parts_of(raw: str) -> tuple[list[dict[str, Any]], bool]:
     return answers, complete
 
 
-def begun_with(raw: str, episode: Episode, voices: Voices) -> list[Answered]:
-    answers, complete = parts_of(raw)
-    return [] if complete else [reread(answer, episode, voices) for answer in answers]
+def resume_answers(raw: str, episode: Episode, speakers: Speakers) -> list[ChunkAnswer]:
+    """The answers to go on from; none when the kept text is complete."""
+    answers, complete = split_answers(raw)
+    return [] if complete else [parse_stored(answer, episode, speakers) for answer in answers]
 
 
-def reread(part: dict[str, Any], episode: Episode, voices: Voices) -> Answered:
-    raw = str(part["answer"])
-    index, offset = part.get("end", START)
-    context = frozenset(part.get("context", ()))
-    return Answered(raw, read_as(episode, raw, voices), (index, offset), context)
+def parse_stored(stored: dict[str, Any], episode: Episode, speakers: Speakers) -> ChunkAnswer:
+    """One answer as :func:`split_answers` gives it, parsed."""
+    raw = str(stored["answer"])
+    index, offset = stored.get("end", EPISODE_START)
+    context = frozenset(stored.get("context", ()))
+    return ChunkAnswer(raw, parse_for(episode, raw, speakers), (index, offset), context)
 
 
-def mentions(
+def find_mentions(
     turns: Sequence[Turn], entities: Sequence[CandidateEntity], facts: Sequence[CandidateFact]
 ) -> tuple[tuple[int, str], ...]:
     """Which turn names which entity: by its name or an alias in the text or as the speaker, or by

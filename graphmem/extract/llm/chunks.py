@@ -1,7 +1,7 @@
-"""A long episode in parts: cut between turns, and inside a turn only when it alone is too long.
+"""A long episode in chunks: cut between turns, and inside a turn only when it alone is too long.
 
-A part is told what came just before it (its context), so that "he" and "there" can be understood.
-Places are offsets into the turns' own text and depend on nothing else: a part that was answered
+A chunk is shown what came just before it (its context), so that "he" and "there" can be understood.
+Offsets are into the turns' own text and depend on nothing else: a chunk that was answered
 stays answered when the next one is made smaller, or a later process goes on.
 """
 
@@ -14,19 +14,19 @@ from typing import TypeAlias
 
 from graphmem.model import Turn
 
-Place: TypeAlias = tuple[int, int]
+TurnOffset: TypeAlias = tuple[int, int]
 """Which turn (its index), and how many characters into it."""
 
-START: Place = (0, 0)
-_CONTEXT_SHARE = 8  # a part of n characters is told up to n/8 characters of context
+EPISODE_START: TurnOffset = (0, 0)
+_CONTEXT_SHARE = 8  # a chunk of n characters is shown up to n/8 characters of context
 _MOST_CONTEXT = 1500
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s|\n|[。！？]")
 _BLANK = re.compile(r"\s")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A turn, or a piece of one."""
+class ChunkTurn:
+    """A turn, or a piece of one, as a chunk holds it."""
 
     turn: Turn
     text: str
@@ -34,11 +34,11 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Chunk:
     """What one question is about, and the place after it."""
 
-    pieces: tuple[Piece, ...]
-    end: Place
+    pieces: tuple[ChunkTurn, ...]
+    end: TurnOffset
 
     @property
     def size(self) -> int:
@@ -46,16 +46,16 @@ class Part:
         return sum(len(piece.text) for piece in self.pieces if not piece.context)
 
     @property
-    def only_context(self) -> frozenset[int]:
+    def context_turns(self) -> frozenset[int]:
         """Ordinals of turns that are there as context alone."""
-        told = {piece.turn.ordinal for piece in self.pieces if not piece.context}
-        return frozenset(piece.turn.ordinal for piece in self.pieces) - told
+        asked_about = {piece.turn.ordinal for piece in self.pieces if not piece.context}
+        return frozenset(piece.turn.ordinal for piece in self.pieces) - asked_about
 
 
-def part_from(turns: Sequence[Turn], place: Place, size: int) -> Part | None:
-    """The part of at most ``size`` characters that begins at ``place``; None when only blanks are
+def next_chunk(turns: Sequence[Turn], place: TurnOffset, size: int) -> Chunk | None:
+    """The chunk of at most ``size`` characters that begins at ``place``; None when only blanks are
     left."""
-    pieces: list[Piece] = []
+    pieces: list[ChunkTurn] = []
     left = size
     end = place
     for index in range(place[0], len(turns)):
@@ -66,19 +66,19 @@ def part_from(turns: Sequence[Turn], place: Place, size: int) -> Part | None:
             end = (index + 1, 0)
             continue
         if stop - start <= left:
-            pieces.append(Piece(turn, turn.text[start:stop]))
+            pieces.append(ChunkTurn(turn, turn.text[start:stop]))
             left -= stop - start
             end = (index + 1, 0)
             continue
         if not pieces:
             cut = start + _cut(turn.text[start : start + size])
-            pieces.append(Piece(turn, turn.text[start:cut].rstrip()))
+            pieces.append(ChunkTurn(turn, turn.text[start:cut].rstrip()))
             end = (index, cut)
         break
     if not pieces:
         return None
     context = _context(turns, place, min(_MOST_CONTEXT, size // _CONTEXT_SHARE))
-    return Part((*context, *pieces), end)
+    return Chunk((*context, *pieces), end)
 
 
 def _bare(text: str, offset: int) -> tuple[int, int]:
@@ -100,12 +100,12 @@ def _cut(text: str) -> int:
     return blank + 1 if blank > 0 else len(text)
 
 
-def _context(turns: Sequence[Turn], place: Place, size: int) -> tuple[Piece, ...]:
+def _context(turns: Sequence[Turn], place: TurnOffset, size: int) -> tuple[ChunkTurn, ...]:
     """Up to ``size`` characters before ``place``: whole turns, or the last sentences of one."""
     return tuple(reversed(list(_before(turns, place, size))))
 
 
-def _before(turns: Sequence[Turn], place: Place, size: int) -> Iterator[Piece]:
+def _before(turns: Sequence[Turn], place: TurnOffset, size: int) -> Iterator[ChunkTurn]:
     index, offset = place
     texts = [(turns[index], turns[index].text[:offset])] if offset else []
     texts += ((turns[i], turns[i].text) for i in range(index - 1, max(-1, index - 5), -1))
@@ -115,8 +115,8 @@ def _before(turns: Sequence[Turn], place: Place, size: int) -> Iterator[Piece]:
             tail = text[len(text) - size :] if size else ""
             begin = _SENTENCE_END.search(tail) or _BLANK.search(tail)
             if begin and tail[begin.end() :].strip():
-                yield Piece(turn, tail[begin.end() :].strip(), context=True)
+                yield ChunkTurn(turn, tail[begin.end() :].strip(), context=True)
             return
         if text:
-            yield Piece(turn, text, context=True)
+            yield ChunkTurn(turn, text, context=True)
             size -= len(text)

@@ -1,7 +1,7 @@
 """Entities and facts from an episode, by a language model: one structured call per episode.
 
 Only an episode longer than the budget, or one whose answer outgrew the model, is asked about in
-parts, cut between turns. Each answer can be kept as it comes, so that no part is paid for twice.
+chunks, cut between turns. Each answer can be kept as it comes: no chunk is paid for twice.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import dataclass, field, replace
 
 from graphmem.errors import BadModelOutput, ModelError, UsageError
 from graphmem.extract.llm.answers import (
-    Answered,
-    begun_with,
-    joined,
-    mentions,
-    parts_of,
-    read_as,
-    read_together,
-    reread,
+    ChunkAnswer,
+    find_mentions,
+    join_answers,
+    merge_answers,
+    parse_for,
+    parse_stored,
+    resume_answers,
+    split_answers,
 )
-from graphmem.extract.llm.chunks import START, Part, Place, part_from
-from graphmem.extract.llm.parse import Reading, Voices
-from graphmem.extract.llm.repair import aside, repeats
-from graphmem.extract.llm.request import Asking, turns_of, voices_of
+from graphmem.extract.llm.chunks import EPISODE_START, Chunk, TurnOffset, next_chunk
+from graphmem.extract.llm.parse import ParsedAnswer, Speakers
+from graphmem.extract.llm.repair import off_loop, repeats
+from graphmem.extract.llm.request import PromptBuilder, speakers_of, turns_or_content
 from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import (
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 _BUDGET = 48_000
 _SMALLEST_BUDGET = 200
-_MOST_CUT = 3  # a cut answer is paid for: asked for in smaller parts this often
+_MOST_CUT = 3  # a cut answer is paid for: asked for in smaller chunks this often
 _CHARACTERS_PER_TOKEN = 3  # fewer than usual, to be safe
 _ANSWERS_SHARE = 2  # half of what is left of a context is for the answer
 _MOST_CHARACTERS_PER_TOKEN = 10  # no tokenizer makes less of a text than this
@@ -66,25 +66,25 @@ class _Work:
 
     episode: Episode
     turns: tuple[Turn, ...]
-    voices: Voices
-    asking: Asking
+    speakers: Speakers
+    asking: PromptBuilder
     hints: list[tuple[str, str]]
     size: int
-    done: list[Answered] = field(default_factory=list)
+    done: list[ChunkAnswer] = field(default_factory=list)
     fresh: _Cost = field(default_factory=_Cost)
     """Since it was last kept."""
     spent: _Cost = field(default_factory=_Cost)
 
     @property
-    def at(self) -> Place:
-        return self.done[-1].end if self.done else START
+    def at(self) -> TurnOffset:
+        return self.done[-1].end if self.done else EPISODE_START
 
-    def read(self, raw: str) -> Reading:
-        return read_as(self.episode, raw, self.voices)
+    def read(self, raw: str) -> ParsedAnswer:
+        return parse_for(self.episode, raw, self.speakers)
 
-    def add(self, answered: Answered) -> None:
+    def add(self, answered: ChunkAnswer) -> None:
         self.done.append(answered)
-        self.hints += [(found.name, found.kind) for found in answered.reading.entities]
+        self.hints += [(found.name, found.kind) for found in answered.parsed.entities]
 
 
 class ModelExtractor(AsksModel):
@@ -109,30 +109,12 @@ class ModelExtractor(AsksModel):
             raise UsageError(f"the budget must be at least {_SMALLEST_BUDGET} characters")
         self._llm = llm
         self._options = options or ExtractionOptions()
-        self._asking = Asking(self._options)
-        self._others: dict[ExtractionOptions, Asking] = {}
+        self._asking = PromptBuilder(self._options)
+        self._others: dict[ExtractionOptions, PromptBuilder] = {}
         self._version = prompt_version
-        self._budget = min(budget, self._asking_budget(context_tokens, budget))
+        self._budget = min(budget, self._budget_within(context_tokens, budget))
 
-    @property
-    def llm(self) -> LLM:
-        """The model that is asked."""
-        return self._llm
-
-    def through(self, wrap: Callable[[LLM], LLM]) -> None:
-        """Ask the model through ``wrap`` from now on."""
-        self._llm = wrap(self._llm)
-
-    def asking(self, options: ExtractionOptions) -> Asking:
-        """How a call with these options asks; read anew only when they are others than before."""
-        wanted = options.over(self._options)
-        if wanted == self._options:
-            return self._asking
-        if wanted not in self._others:
-            self._others = {wanted: Asking(wanted)}
-        return self._others[wanted]
-
-    def _asking_budget(self, context_tokens: int | None, budget: int) -> int:
+    def _budget_within(self, context_tokens: int | None, budget: int) -> int:
         if context_tokens is None:
             return budget
         left = context_tokens * _CHARACTERS_PER_TOKEN - self._asking.size
@@ -145,6 +127,24 @@ class ModelExtractor(AsksModel):
         return left // _ANSWERS_SHARE
 
     @property
+    def llm(self) -> LLM:
+        """The model that is asked."""
+        return self._llm
+
+    def through(self, wrap: Callable[[LLM], LLM]) -> None:
+        """Ask the model through ``wrap`` from now on."""
+        self._llm = wrap(self._llm)
+
+    def asking(self, options: ExtractionOptions) -> PromptBuilder:
+        """How a call with these options asks; built again only when they have changed."""
+        wanted = options.over(self._options)
+        if wanted == self._options:
+            return self._asking
+        if wanted not in self._others:
+            self._others = {wanted: PromptBuilder(wanted)}
+        return self._others[wanted]
+
+    @property
     def name(self) -> str:
         """The model's name."""
         return self._llm.name
@@ -153,9 +153,6 @@ class ModelExtractor(AsksModel):
     def version(self) -> str:
         """The version of prompts and options."""
         return self._version or self._asking.version
-
-    async def close(self) -> None:
-        await self._llm.close()
 
     async def extract(
         self,
@@ -179,18 +176,19 @@ class ModelExtractor(AsksModel):
         asking = self._asking if options is None else self.asking(options)
         work = _Work(
             episode=episode,
-            turns=turns_of(episode),
-            voices=voices_of(episode),
+            turns=turns_or_content(episode),
+            speakers=speakers_of(episode),
             asking=asking,
             hints=[(entity.name, entity.kind) for entity in known],
             size=self._budget,
         )
         if begun is not None:
-            for answered in await aside(lambda raw: begun_with(raw, episode, work.voices), begun):
+            earlier = await off_loop(lambda raw: resume_answers(raw, episode, work.speakers), begun)
+            for answered in earlier:
                 work.add(answered)
         try:
-            while (part := part_from(work.turns, work.at, work.size)) is not None:
-                work.add(await self._answered(work, part))
+            while (chunk := next_chunk(work.turns, work.at, work.size)) is not None:
+                work.add(await self._answer_chunk(work, chunk))
                 if keep is not None:
                     await keep(self._to_keep(work))
         except BadModelOutput as error:
@@ -198,7 +196,7 @@ class ModelExtractor(AsksModel):
             error.calls, error.tokens_in = left.calls, left.tokens_in
             error.tokens_out = left.tokens_out
             raise
-        found = self._extraction(episode, work.done, joined(work.done, complete=True))
+        found = self._extraction(episode, work.done, join_answers(work.done, complete=True))
         return replace(
             found,
             version=self._version or asking.version,
@@ -207,15 +205,113 @@ class ModelExtractor(AsksModel):
             tokens_out=work.spent.tokens_out,
         )
 
+    async def _answer_chunk(self, work: _Work, chunk: Chunk) -> ChunkAnswer:
+        """The answer about the chunk; about a smaller one that begins where it does when the model
+        cannot take all of it, or its answer outgrows the model."""
+        cuts, learnt = 0, False
+        while True:
+            try:
+                answered = await self._ask_with_retry(work, chunk)
+            except ModelError as error:
+                if not error.too_long:
+                    raise
+                cuts += isinstance(error, BadModelOutput)
+                learnt |= not isinstance(error, BadModelOutput)
+                size = chunk.size // 2
+                smaller = next_chunk(work.turns, work.at, size)
+                if size < _SMALLEST_BUDGET or cuts > _MOST_CUT or smaller is None:
+                    return await self._salvaged(work, chunk, error)
+                _log.info("%s: episode %s is asked about in chunks", self.name, work.episode.id)
+                work.size, chunk = size, smaller
+            else:
+                if learnt:
+                    self._budget = min(self._budget, work.size)
+                return answered
+
+    async def _ask_with_retry(self, work: _Work, chunk: Chunk) -> ChunkAnswer:
+        prompt = work.asking.prompt(work.episode, chunk, work.hints)
+        try:
+            return await self._ask_once(work, chunk, prompt)
+        except BadModelOutput as error:
+            looped = repeats(error.partial)
+            if not error.retryable and not looped:
+                raise
+            problem = "it repeated itself until it was cut off" if looped else str(error)
+            _log.info("%s: episode %s is asked about again: %s", self.name, work.episode.id, error)
+        try:
+            return await self._ask_once(work, chunk, work.asking.retry(prompt, problem))
+        except BadModelOutput as error:
+            if repeats(error.partial):
+                return await self._salvaged(work, chunk, error)
+            raise
+
+    async def _ask_once(self, work: _Work, chunk: Chunk, prompt: Prompt) -> ChunkAnswer:
+        try:
+            completion = await self._llm.complete(prompt)
+        except BadModelOutput as error:
+            work.fresh.add(error)
+            work.spent.add(error)
+            raise
+        work.fresh.add(completion)
+        work.spent.add(completion)
+        try:
+            parsed = await off_loop(work.read, completion.text)
+        except BadModelOutput as error:
+            asked = len(prompt.system) + len(prompt.user)
+            # Some servers drop what does not fit, the instructions first, and say nothing.
+            starved = completion.tokens_in * _MOST_CHARACTERS_PER_TOKEN < asked
+            why = f"{self.name}: {error}"
+            if starved:
+                why += (
+                    f"; the server read only {completion.tokens_in} tokens of a prompt of "
+                    f"{asked:,} characters: give it a larger context"
+                )
+            raise BadModelOutput(why, too_long=starved, partial=error.partial) from error
+        if parsed.cut:
+            raise BadModelOutput(
+                f"{self.name}: the answer was cut off in the middle",
+                retryable=False,
+                too_long=True,
+                partial=completion.text,
+            )
+        return ChunkAnswer(completion.text, parsed, chunk.end, chunk.context_turns)
+
+    async def _salvaged(self, work: _Work, chunk: Chunk, error: ModelError) -> ChunkAnswer:
+        """What a cut-off answer says before the cut, when nothing smaller can be asked."""
+        partial = error.partial if isinstance(error, BadModelOutput) else ""
+        try:
+            parsed = await off_loop(work.read, partial)
+        except BadModelOutput:
+            raise error from None
+        if not parsed.facts:
+            raise error
+        _log.warning("%s: the answer for episode %s was cut off", self.name, work.episode.id)
+        return ChunkAnswer(partial, parsed, chunk.end, chunk.context_turns)
+
+    def _to_keep(self, work: _Work) -> Extraction:
+        complete = next_chunk(work.turns, work.at, work.size) is None
+        cost, work.fresh = work.fresh, _Cost()
+        return Extraction(
+            entities=(),
+            facts=(),
+            extractor=self.name,
+            version=self._version or work.asking.version,
+            raw=join_answers(work.done, complete=complete),
+            calls=cost.calls,
+            tokens_in=cost.tokens_in,
+            tokens_out=cost.tokens_out,
+            complete=complete,
+        )
+
     def read(self, raw: str, episode: Episode) -> Extraction:
         """See :class:`~graphmem.ports.llm.Extractor`. Costs nothing, and so counts no calls."""
-        answers, complete = parts_of(raw)
-        voices = voices_of(episode)
-        done = [reread(answer, episode, voices) for answer in answers]
+        answers, complete = split_answers(raw)
+        speakers = speakers_of(episode)
+        done = [parse_stored(answer, episode, speakers) for answer in answers]
         return replace(self._extraction(episode, done, raw), complete=complete)
 
-    def _extraction(self, episode: Episode, done: Sequence[Answered], raw: str) -> Extraction:
-        merged = read_together(episode, done)
+    def _extraction(self, episode: Episode, done: Sequence[ChunkAnswer], raw: str) -> Extraction:
+        merged = merge_answers(episode, done)
         if merged.dropped:
             _log.warning(
                 "%s: %d items of the answer for episode %s could not be used, %d could",
@@ -230,103 +326,8 @@ class ModelExtractor(AsksModel):
             extractor=self.name,
             version=self.version,
             raw=raw,
-            mentions=mentions(turns_of(episode), merged.entities, merged.facts),
+            mentions=find_mentions(turns_or_content(episode), merged.entities, merged.facts),
         )
 
-    def _to_keep(self, work: _Work) -> Extraction:
-        complete = part_from(work.turns, work.at, work.size) is None
-        cost, work.fresh = work.fresh, _Cost()
-        return Extraction(
-            entities=(),
-            facts=(),
-            extractor=self.name,
-            version=self._version or work.asking.version,
-            raw=joined(work.done, complete=complete),
-            calls=cost.calls,
-            tokens_in=cost.tokens_in,
-            tokens_out=cost.tokens_out,
-            complete=complete,
-        )
-
-    async def _answered(self, work: _Work, part: Part) -> Answered:
-        """The answer about the part, or about a smaller one that begins where it does when the
-        model cannot take, or tell, it all."""
-        cuts, learnt = 0, False
-        while True:
-            try:
-                answered = await self._answer(work, part)
-            except ModelError as error:
-                if not error.too_long:
-                    raise
-                cuts += isinstance(error, BadModelOutput)
-                learnt |= not isinstance(error, BadModelOutput)
-                size = part.size // 2
-                smaller = part_from(work.turns, work.at, size)
-                if size < _SMALLEST_BUDGET or cuts > _MOST_CUT or smaller is None:
-                    return await self._salvaged(work, part, error)
-                _log.info("%s: episode %s is asked about in parts", self.name, work.episode.id)
-                work.size, part = size, smaller
-            else:
-                if learnt:
-                    self._budget = min(self._budget, work.size)
-                return answered
-
-    async def _salvaged(self, work: _Work, part: Part, error: ModelError) -> Answered:
-        """What a cut-off answer says before the cut, when nothing smaller can be asked."""
-        partial = error.partial if isinstance(error, BadModelOutput) else ""
-        try:
-            reading = await aside(work.read, partial)
-        except BadModelOutput:
-            raise error from None
-        if not reading.facts:
-            raise error
-        _log.warning("%s: the answer for episode %s was cut off", self.name, work.episode.id)
-        return Answered(partial, reading, part.end, part.only_context)
-
-    async def _answer(self, work: _Work, part: Part) -> Answered:
-        prompt = work.asking.prompt(work.episode, part, work.hints)
-        try:
-            return await self._ask(work, part, prompt)
-        except BadModelOutput as error:
-            looped = repeats(error.partial)
-            if not error.retryable and not looped:
-                raise
-            problem = "it repeated itself until it was cut off" if looped else str(error)
-            _log.info("%s: episode %s is asked about again: %s", self.name, work.episode.id, error)
-        try:
-            return await self._ask(work, part, work.asking.again(prompt, problem))
-        except BadModelOutput as error:
-            if repeats(error.partial):
-                return await self._salvaged(work, part, error)
-            raise
-
-    async def _ask(self, work: _Work, part: Part, prompt: Prompt) -> Answered:
-        try:
-            completion = await self._llm.complete(prompt)
-        except BadModelOutput as error:
-            work.fresh.add(error)
-            work.spent.add(error)
-            raise
-        work.fresh.add(completion)
-        work.spent.add(completion)
-        try:
-            reading = await aside(work.read, completion.text)
-        except BadModelOutput as error:
-            asked = len(prompt.system) + len(prompt.user)
-            # Some servers drop what does not fit, the instructions first, and say nothing.
-            starved = completion.tokens_in * _MOST_CHARACTERS_PER_TOKEN < asked
-            why = f"{self.name}: {error}"
-            if starved:
-                why += (
-                    f"; the server read only {completion.tokens_in} tokens of a prompt of "
-                    f"{asked:,} characters: give it a larger context"
-                )
-            raise BadModelOutput(why, too_long=starved, partial=error.partial) from error
-        if reading.cut:
-            raise BadModelOutput(
-                f"{self.name}: the answer was cut off in the middle",
-                retryable=False,
-                too_long=True,
-                partial=completion.text,
-            )
-        return Answered(completion.text, reading, part.end, part.only_context)
+    async def close(self) -> None:
+        await self._llm.close()

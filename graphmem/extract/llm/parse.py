@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from graphmem.errors import BadModelOutput
-from graphmem.extract.llm.repair import as_answer
+from graphmem.extract.llm.repair import item_lists
 from graphmem.extract.llm.schema import EntityAnswer, FactAnswer, snake_keys
 from graphmem.model import Date, Modality, valid_from, valid_until
 from graphmem.ports.llm import CandidateEntity, CandidateFact
@@ -27,7 +27,7 @@ _SPEAKER = frozenset({"i", "me", "my", "mine", "myself", "user", "speaker", "nar
 
 
 @dataclass(frozen=True, slots=True)
-class Voices:
+class Speakers:
     """Who speaks: by turn ordinal, the one whose memory it is, and which turns an assistant or a
     tool says that is somebody else."""
 
@@ -42,7 +42,7 @@ class Voices:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedAnswer:
     """Candidates read from one answer, and how many items could not be used."""
 
     entities: tuple[CandidateEntity, ...]
@@ -52,16 +52,16 @@ class Reading:
     """Whether the answer ended in the middle of an item."""
 
 
-def read_answer(raw: str, voices: Voices) -> Reading:
+def parse_answer(raw: str, speakers: Speakers) -> ParsedAnswer:
     """Candidates from a model's raw answer.
 
     :class:`~graphmem.errors.BadModelOutput` when there is nothing in it that can be used; an
     answer that says that there is nothing to remember is not bad.
     """
-    found, cut = as_answer(raw)
-    entities = [read_entity(item, voices) for item in found["entities"]]
+    found, cut = item_lists(raw)
+    entities = [parse_entity(item, speakers) for item in found["entities"]]
     listed = frozenset(name_key(entity.name) for entity in entities if entity)
-    facts = [_fact(item, voices, listed) for item in found["facts"]]
+    facts = [_fact(item, speakers, listed) for item in found["facts"]]
     kept = merge_entities(item for item in entities if item)[:_MOST_ITEMS]
     stated = merge_facts(_renamed((item for item in facts if item), kept))[:_MOST_ITEMS]
     dropped = entities.count(None) + facts.count(None)
@@ -69,10 +69,10 @@ def read_answer(raw: str, voices: Voices) -> Reading:
         raise BadModelOutput(
             f"none of the {dropped} items in the answer has the fields asked for", partial=raw
         )
-    return Reading(kept, stated, dropped, cut)
+    return ParsedAnswer(kept, stated, dropped, cut)
 
 
-def read_entity(item: Any, voices: Voices) -> CandidateEntity | None:
+def parse_entity(item: Any, speakers: Speakers) -> CandidateEntity | None:
     """An entity from an object or a bare name; None for what is neither."""
     try:
         read = EntityAnswer.model_validate(
@@ -80,7 +80,7 @@ def read_entity(item: Any, voices: Voices) -> CandidateEntity | None:
         )
     except ValidationError:
         return None
-    name = _resolved(read.name, voices.owner)
+    name = _resolved(read.name, speakers.owner)
     aliases = [alias for alias in read.aliases if name_key(alias) not in _SPEAKER]
     return CandidateEntity(name, read.kind, tuple(aliases[:_MOST_ALIASES]))
 
@@ -89,12 +89,12 @@ def _keyed(item: Any) -> Any:
     return snake_keys(item) if isinstance(item, Mapping) else item
 
 
-def _fact(item: Any, voices: Voices, listed: frozenset[str]) -> CandidateFact | None:
+def _fact(item: Any, speakers: Speakers, listed: frozenset[str]) -> CandidateFact | None:
     read = _validated(item)
     if read is None:
         return None
-    turns = turns_of(read.turns, voices)
-    speaker = voices.of(turns)
+    turns = existing_turns(read.turns, speakers)
+    speaker = speakers.of(turns)
     named = [_resolved(name, speaker) for name in read.entities]
     subject, object_ = (name and _resolved(name, speaker) for name in (read.subject, read.object))
     value = read.value
@@ -105,7 +105,7 @@ def _fact(item: Any, voices: Voices, listed: frozenset[str]) -> CandidateFact | 
     type = _bare(read.type, subject, object_ or value)
     related = subject and object_ and type and name_key(subject) != name_key(object_)
     described = subject and value and type and not object_
-    # "Out of work": what is taken back is every object.
+    # "Out of work": every object is retracted.
     emptied = subject and type and read.retracts and not read.object and not value
     begins, ends = _span(read.valid_at, read.invalid_at)
     return CandidateFact(
@@ -119,24 +119,24 @@ def _fact(item: Any, voices: Voices, listed: frozenset[str]) -> CandidateFact | 
         importance=read.importance,
         turns=turns,
         retracts=read.retracts,
-        modality=_modality(read.modality, named, turns, voices),
+        modality=_modality(read.modality, named, turns, speakers),
         value=value if described else None,
     )
 
 
-def turns_of(given: Iterable[int], voices: Voices) -> tuple[int, ...]:
+def existing_turns(given: Iterable[int], speakers: Speakers) -> tuple[int, ...]:
     """Those of the turns that there are; the only one there is when none of them is."""
-    turns = tuple(sorted({turn for turn in given if turn in voices.by_turn}))
-    return tuple(voices.by_turn) if not turns and len(voices.by_turn) == 1 else turns
+    turns = tuple(sorted({turn for turn in given if turn in speakers.by_turn}))
+    return tuple(speakers.by_turn) if not turns and len(speakers.by_turn) == 1 else turns
 
 
 def _modality(
-    given: Modality, named: Sequence[str], turns: Sequence[int], voices: Voices
+    given: Modality, named: Sequence[str], turns: Sequence[int], speakers: Speakers
 ) -> Modality:
     """What an assistant says as so of others than itself is hearsay: the user did not say it."""
-    if given != "stated" or not turns or not voices.machine.issuperset(turns):
+    if given != "stated" or not turns or not speakers.machine.issuperset(turns):
         return given
-    own = {name_key(voices.by_turn[turn]) for turn in turns}
+    own = {name_key(speakers.by_turn[turn]) for turn in turns}
     return "stated" if own & {name_key(name) for name in named} else "hearsay"
 
 
@@ -205,16 +205,16 @@ def merge_entities(entities: Iterable[CandidateEntity]) -> tuple[CandidateEntity
 
 
 def merge_facts(facts: Iterable[CandidateFact]) -> tuple[CandidateFact, ...]:
-    """One candidate a sentence; what one spelling of it lacks is taken from the other."""
+    """One candidate a sentence; what one spelling of it lacks comes from the other."""
     merged: dict[tuple[str, bool, str], CandidateFact] = {}
     for fact in facts:
         key = (text_key(fact.text), fact.retracts, fact.modality)
         first = merged.get(key)
-        merged[key] = fact if first is None else _joined(first, fact)
+        merged[key] = fact if first is None else _merged_fact(first, fact)
     return tuple(merged.values())
 
 
-def _joined(first: CandidateFact, again: CandidateFact) -> CandidateFact:
+def _merged_fact(first: CandidateFact, again: CandidateFact) -> CandidateFact:
     related = first if first.type else again
     weights = [w for w in (first.importance, again.importance) if w is not None]
     begins, ends = _span(
@@ -266,15 +266,15 @@ def _by_alias(entities: Sequence[CandidateEntity]) -> dict[str, str]:
     return {key: name for key, name in names.items() if key not in shared}
 
 
-def merge_readings(readings: Sequence[Reading]) -> Reading:
-    """Several answers about parts of one episode as one.
+def merge_parsed(answers: Sequence[ParsedAnswer]) -> ParsedAnswer:
+    """Several answers about chunks of one episode as one.
 
-    An entity that one part lists by what is an alias of a single other one of the same kind is
+    An entity that one chunk lists by what is an alias of a single other one of the same kind is
     that one.
     """
-    if len(readings) == 1:
-        return readings[0]
-    listed = merge_entities(e for reading in readings for e in reading.entities)
+    if len(answers) == 1:
+        return answers[0]
+    listed = merge_entities(e for answer in answers for e in answer.entities)
     kinds = {entity.name: entity.kind for entity in listed}
     aliases = _by_alias(listed)
     unified = (
@@ -286,9 +286,9 @@ def merge_readings(readings: Sequence[Reading]) -> Reading:
         for entity in listed
     )
     entities = merge_entities(unified)
-    facts = _renamed((fact for reading in readings for fact in reading.facts), entities)
-    return Reading(
-        entities, merge_facts(facts), dropped=sum(reading.dropped for reading in readings)
+    facts = _renamed((fact for answer in answers for fact in answer.facts), entities)
+    return ParsedAnswer(
+        entities, merge_facts(facts), dropped=sum(answer.dropped for answer in answers)
     )
 
 

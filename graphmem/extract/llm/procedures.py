@@ -1,4 +1,4 @@
-"""Procedural memory: what an agent did, or was told how to do, as one ordered whole.
+"""Procedural memory: what an agent did, or was taught to do, as one ordered whole.
 
 An episode with ``memory_type="procedural"`` gives one fact for each procedure, whose text has
 every step in order. By a model the steps are its answer; without one they are the text's own:
@@ -15,8 +15,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from graphmem.errors import BadModelOutput
-from graphmem.extract.llm.parse import Reading, Voices, merge_entities, read_entity, turns_of
-from graphmem.extract.llm.repair import as_answer
+from graphmem.extract.llm.parse import (
+    ParsedAnswer,
+    Speakers,
+    existing_turns,
+    merge_entities,
+    parse_entity,
+)
+from graphmem.extract.llm.repair import item_lists
 from graphmem.extract.llm.schema import ProcedureAnswer, snake_keys
 from graphmem.model import Episode
 from graphmem.ports.llm import CandidateFact, Extraction
@@ -62,23 +68,23 @@ class _Procedure:
 # -- by a model ------------------------------------------------------------------------------------
 
 
-def read_procedures(raw: str, voices: Voices) -> Reading:
+def parse_procedures(raw: str, speakers: Speakers) -> ParsedAnswer:
     """Candidates from a model's answer to the prompt ``procedure``.
 
     :class:`~graphmem.errors.BadModelOutput` when there is nothing in it that can be used.
     """
-    found, cut = as_answer(raw)
-    entities = [read_entity(item, voices) for item in found["entities"]]
-    read = [_procedure(item, voices) for item in found["facts"]]
+    found, cut = item_lists(raw)
+    entities = [parse_entity(item, speakers) for item in found["entities"]]
+    read = [_procedure(item, speakers) for item in found["facts"]]
     facts = tuple(one.fact() for one in _continued(one for one in read if one))
     kept = merge_entities(entity for entity in entities if entity)
     dropped = entities.count(None) + read.count(None)
     if dropped and not facts:
         raise BadModelOutput("no procedure in the answer has a title and steps", partial=raw)
-    return Reading(kept, facts, dropped, cut)
+    return ParsedAnswer(kept, facts, dropped, cut)
 
 
-def _procedure(item: Any, voices: Voices) -> _Procedure | None:
+def _procedure(item: Any, speakers: Speakers) -> _Procedure | None:
     try:
         read = ProcedureAnswer.model_validate(
             snake_keys(item) if isinstance(item, dict) else {"steps": item}
@@ -88,14 +94,14 @@ def _procedure(item: Any, voices: Voices) -> _Procedure | None:
     return _Procedure(
         read.title or "",
         list(read.steps),
-        dict.fromkeys(turns_of(read.turns, voices)),
+        dict.fromkeys(existing_turns(read.turns, speakers)),
         dict.fromkeys(read.entities),
         read.importance,
     )
 
 
 def merge_procedures(facts: Iterable[CandidateFact]) -> tuple[CandidateFact, ...]:
-    """Procedures of several parts of one episode: what goes on under the same title is one."""
+    """Procedures of several chunks of one episode: what goes on under the same title is one."""
     merged: dict[str, CandidateFact] = {}
     for fact in facts:
         title, _, steps = fact.text.partition("\n")
@@ -104,11 +110,11 @@ def merge_procedures(facts: Iterable[CandidateFact]) -> tuple[CandidateFact, ...
         if first is None or not steps:
             merged.setdefault(key, fact)
             continue
-        held = [_NUMBERED.sub("", line) for line in first.text.split("\n")[1:]]
+        earlier = [_NUMBERED.sub("", line) for line in first.text.split("\n")[1:]]
         more = [_NUMBERED.sub("", line) for line in steps.split("\n")]
-        # The part after may begin with the step that its context ended with.
-        more = more[1:] if held and text_key(held[-1]) == text_key(more[0]) else more
-        whole = _Procedure(title, [*held, *more])
+        # The chunk after may begin with the step that its context ended with.
+        more = more[1:] if earlier and text_key(earlier[-1]) == text_key(more[0]) else more
+        whole = _Procedure(title, [*earlier, *more])
         merged[key] = replace(
             first,
             text=whole.text(),
@@ -153,7 +159,7 @@ def _procedures(episode: Episode) -> Iterator[_Procedure]:
         (turn.ordinal, line, *_mark(line)) for turn in episode.turns for line in _lines(turn.text)
     ]
     if not any(number is not None for *_, number in marked):
-        # Nothing tells steps from other text: every message or line is one.
+        # Nothing separates steps from other text: every message or line is one.
         yield from _unmarked(episode)
         return
     one = _Procedure()

@@ -27,7 +27,7 @@ _LINE = re.compile(
 _MARK = re.compile(r"memor|recalled|graphmem|\] \d{4}-", re.IGNORECASE)
 
 
-def readable(episode: Episode) -> Episode:
+def hide_recalled(episode: Episode) -> Episode:
     """The episode as extraction may see it: the same turns, without what they recall."""
     if not _MARK.search(episode.content):
         return episode

@@ -16,7 +16,7 @@ from typing import Any, Self, SupportsIndex, TypeVar
 
 from graphmem.errors import BadModelOutput
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _THOUGHT = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _FENCE_SIGN = re.compile("```|~~~")
@@ -53,14 +53,14 @@ _FACT_KEYS = frozenset(
 _ENTITY_KEYS = frozenset({"name", "entity", "entity_name"})
 
 
-def as_answer(raw: str) -> tuple[dict[str, list[Any]], bool]:
+def item_lists(raw: str) -> tuple[dict[str, list[Any]], bool]:
     """The lists ``entities`` and ``facts`` that ``raw`` holds in some form, and whether it was cut
     off in the middle of an item (which is then left out).
 
     :class:`~graphmem.errors.BadModelOutput` when it holds neither, with why.
     """
     seen = False
-    for value, cut in readings(raw):
+    for value, cut in json_values(raw):
         seen = True
         found = _find(value, _DEEPEST)
         if found is not None and (any(found.values()) or _says_nothing(raw)):
@@ -72,7 +72,7 @@ def as_answer(raw: str) -> tuple[dict[str, list[Any]], bool]:
     raise BadModelOutput("the answer has none of the lists asked for", partial=raw)
 
 
-async def aside(read: Callable[[str], T], raw: str) -> T:
+async def off_loop(read: Callable[[str], _T], raw: str) -> _T:
     """What ``read`` makes of an answer: of a long one in another thread, for the loop has others to
     serve while it is mended."""
     return read(raw) if len(raw) <= _LONG else await asyncio.to_thread(read, raw)
@@ -95,7 +95,7 @@ def repeats(raw: str) -> bool:
     )
 
 
-def readings(raw: str) -> Iterator[tuple[Any, bool]]:
+def json_values(raw: str) -> Iterator[tuple[Any, bool]]:
     """Values that ``raw`` may stand for, the most literal first, and whether it was cut."""
     text = raw.strip().lstrip("\ufeff")
     whole = _strict(text)
@@ -120,10 +120,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     nothing does not replace what does."""
     made: dict[str, Any] = {}
     for key, value in pairs:
-        held = made.get(key)
-        if isinstance(held, list) and isinstance(value, list):
-            made[key] = [*held, *value]
-        elif not held or value:
+        earlier = made.get(key)
+        if isinstance(earlier, list) and isinstance(value, list):
+            made[key] = [*earlier, *value]
+        elif not earlier or value:
             made[key] = value
     return made
 

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphmem.clock import stamp
-from graphmem.extract.llm import prompts
-from graphmem.extract.llm.chunks import Part
-from graphmem.extract.llm.parse import Voices
+from graphmem.extract.llm.chunks import Chunk
+from graphmem.extract.llm.parse import Speakers
+from graphmem.extract.llm.prompts import load_prompts
 from graphmem.extract.llm.schema import (
     PROCEDURE_SCHEMA_NAME,
     SCHEMA_NAME,
-    Procedures,
+    ProceduresAnswer,
     schema,
 )
 from graphmem.model import Episode, Turn
@@ -26,7 +26,7 @@ from graphmem.ports.extraction_options import ExtractionOptions, TypeGuide
 from graphmem.ports.llm import Prompt
 from graphmem.text import digest
 
-KINDS = (
+ENTITY_KINDS = (
     "person", "place", "organization", "event", "product", "work", "animal", "activity", "topic",
 )  # fmt: skip
 RELATION_TYPES = (
@@ -41,23 +41,24 @@ _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 _MACHINES = frozenset({"assistant", "system", "tool", "function", "developer"})
 
 
-class Asking:
+class PromptBuilder:
     """How one store or call asks. Raises :class:`~graphmem.errors.UsageError` for prompts that
     cannot be used."""
 
     def __init__(self, options: ExtractionOptions) -> None:
-        self._prompts = prompts.load(None if options.prompts is None else str(options.prompts))
-        self._kinds = _listed(options.kinds, KINDS)
+        folder = None if options.prompts is None else str(options.prompts)
+        self._prompts = load_prompts(folder)
+        self._kinds = _listed(options.kinds, ENTITY_KINDS)
         self._types = _listed(options.types, RELATION_TYPES)
         self._configuration = _configuration(options)
         self.version: str = self._prompts.version(self._kinds, self._types, self._configuration)
-        self._schemas = {False: schema(), True: schema(Procedures)}
+        self._schemas = {False: schema(), True: schema(ProceduresAnswer)}
         self.size = len(self._configuration) + self._prompts.size
 
-    def prompt(self, episode: Episode, part: Part, hints: Sequence[tuple[str, str]]) -> Prompt:
-        """The question about one part. ``hints`` are names and kinds of known entities."""
+    def prompt(self, episode: Episode, chunk: Chunk, hints: Sequence[tuple[str, str]]) -> Prompt:
+        """The question about one chunk. ``hints`` are names and kinds of known entities."""
         procedural = episode.memory_type == "procedural"
-        shown = list(_data(episode, part, hints))
+        shown = list(_data(episode, chunk, hints))
         name = PROCEDURE_SCHEMA_NAME if procedural else SCHEMA_NAME
         text = "procedure" if procedural else "extract"
         return self.framed(text, shown, name, self._schemas[procedural])
@@ -77,30 +78,30 @@ class Asking:
         user = "\n".join((f"BEGIN {boundary}", *shown, f"END {boundary}"))
         return Prompt(system, user, schema_name, schema)
 
-    def again(self, prompt: Prompt, problem: str) -> Prompt:
+    def retry(self, prompt: Prompt, problem: str) -> Prompt:
         """The same question, and why its answer could not be used."""
-        told = self._prompts.fill("extract_again", problem=problem)
-        user = f"{prompt.user}\n\n{told}"
+        retry_text = self._prompts.fill("extract_again", problem=problem)
+        user = f"{prompt.user}\n\n{retry_text}"
         return Prompt(prompt.system, user, prompt.schema_name, prompt.schema)
 
 
-def turns_of(episode: Episode) -> tuple[Turn, ...]:
+def turns_or_content(episode: Episode) -> tuple[Turn, ...]:
     """The turns; of an episode without any, its content as one."""
     if episode.turns:
         return episode.turns
     return (Turn(episode.id, episode.id, 0, episode.content),)
 
 
-def voices_of(episode: Episode) -> Voices:
+def speakers_of(episode: Episode) -> Speakers:
     """Who speaks in an episode."""
     owner = episode.scope.user_id or episode.scope.agent_id or "user"
-    speakers = {turn.ordinal: _speaker(episode, turn) for turn in turns_of(episode)}
+    speakers = {turn.ordinal: _speaker(episode, turn) for turn in turns_or_content(episode)}
     machine = {
         turn.ordinal
-        for turn in turns_of(episode)
+        for turn in turns_or_content(episode)
         if _is_machine(episode, turn) and speakers[turn.ordinal] != owner
     }
-    return Voices(speakers, owner, frozenset(machine))
+    return Speakers(speakers, owner, frozenset(machine))
 
 
 def _speaker(episode: Episode, turn: Turn) -> str:
@@ -134,7 +135,8 @@ def _configuration(options: ExtractionOptions) -> str:
         ("Types of relations", options.types),
     ):
         if guides:
-            parts.append("\n".join((f"{title}, to be preferred to all others:", *_told(guides))))
+            heading = f"{title}, to be preferred to all others:"
+            parts.append("\n".join((heading, *_guide_lines(guides))))
     if not parts:
         return ""
     text = "\n\n".join(parts)
@@ -147,7 +149,7 @@ def _configuration(options: ExtractionOptions) -> str:
     )
 
 
-def _told(guides: Sequence[TypeGuide]) -> Iterator[str]:
+def _guide_lines(guides: Sequence[TypeGuide]) -> Iterator[str]:
     for guide in guides:
         description = " ".join(guide.description.split())
         line = f"- `{guide.name}`" + (f": {description}" if description else "")
@@ -160,15 +162,15 @@ def _told(guides: Sequence[TypeGuide]) -> Iterator[str]:
 # -- the data --------------------------------------------------------------------------------------
 
 
-def _data(episode: Episode, part: Part, hints: Sequence[tuple[str, str]]) -> Iterator[str]:
-    yield as_line(about(episode))
-    yield as_line({"known": list(dict.fromkeys(hints))[-_MOST_HINTS:]})
-    for piece in part.pieces:
-        line = turn_shown(episode, piece.turn, piece.text)
-        yield as_line({**line, "context": True} if piece.context else line)
+def _data(episode: Episode, chunk: Chunk, hints: Sequence[tuple[str, str]]) -> Iterator[str]:
+    yield json_line(episode_header(episode))
+    yield json_line({"known": list(dict.fromkeys(hints))[-_MOST_HINTS:]})
+    for piece in chunk.pieces:
+        line = turn_line(episode, piece.turn, piece.text)
+        yield json_line({**line, "context": True} if piece.context else line)
 
 
-def about(episode: Episode) -> dict[str, Any]:
+def episode_header(episode: Episode) -> dict[str, Any]:
     """Whose episode it is, and when it happened."""
     return {
         "about": {
@@ -179,20 +181,20 @@ def about(episode: Episode) -> dict[str, Any]:
     }
 
 
-def turn_shown(episode: Episode, turn: Turn, text: str) -> dict[str, Any]:
+def turn_line(episode: Episode, turn: Turn, text: str) -> dict[str, Any]:
     """A turn as a model is shown it, with its text or a part of it."""
-    said_at = turn.occurred_at or episode.occurred_at
+    stated_at = turn.occurred_at or episode.occurred_at
     return {
         "turn": turn.ordinal,
         "speaker": _speaker(episode, turn),
         "role": turn.role,
-        "said_at": f"{stamp(said_at)[:19]}Z",
-        "weekday": _WEEKDAYS[said_at.weekday()],
+        "said_at": f"{stamp(stated_at)[:19]}Z",
+        "weekday": _WEEKDAYS[stated_at.weekday()],
         "text": text,
     }
 
 
-def as_line(value: Any) -> str:
+def json_line(value: Any) -> str:
     """One line of JSON, without characters that UTF-8 or a line reader would stumble over."""
     text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
     return "".join(f"\\u{ord(c):04x}" if c in "\u0085\u2028\u2029" else c for c in text)

@@ -136,7 +136,7 @@ def _flag(value: Any) -> bool:
 
 
 def _modality(value: Any) -> Modality:
-    """The modality meant; what cannot be understood is taken as stated."""
+    """The modality meant; what cannot be understood counts as stated."""
     parts = words(value.replace("_", " ")) if isinstance(value, str) else []
     found = (m for part in parts for key, m in _MODALITIES.items() if part.startswith(key))
     return next(found, "stated")
@@ -237,21 +237,21 @@ class ProcedureAnswer(BaseModel):
     )
 
 
-class Answer(BaseModel):
+class ExtractionAnswer(BaseModel):
     """The whole answer."""
 
     entities: list[EntityAnswer]
     facts: list[FactAnswer]
 
 
-class Procedures(BaseModel):
+class ProceduresAnswer(BaseModel):
     """The whole answer about an agent's steps."""
 
     entities: list[EntityAnswer]
     procedures: list[ProcedureAnswer]
 
 
-def schema(form: type[BaseModel] = Answer) -> dict[str, Any]:
+def schema(form: type[BaseModel] = ExtractionAnswer) -> dict[str, Any]:
     """The answer's JSON schema, as strict structured output wants it: everything required,
     nothing else allowed, no references, no keyword outside the common subset."""
     whole = form.model_json_schema(by_alias=False)

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphmem.extract.rules.data import joined_text, read_data, read_rows
-from graphmem.extract.rules.subjects import Voice
+from graphmem.extract.rules.data import joined_text, read_rows, read_rule_data
+from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import straight
 from graphmem.extract.rules.word_lists import NEGATIONS, SENTENCE_BLOCKERS
 from graphmem.ports.llm import CandidateFact
@@ -29,7 +29,7 @@ class _AttributeRow:
     type: str = ""
 
 
-_FORMS = {name: joined_text(form) for name, form in read_data("attributes")["forms"].items()}
+_FORMS = {name: joined_text(form) for name, form in read_rule_data("attributes")["forms"].items()}
 _ROWS = tuple(read_rows("attributes", "attribute", _AttributeRow))
 _WHOSE = r"(?P<whose>\b[Mm]y|\b[Oo]ur|(?<!\w)(?:[^\W\d_a-z][\w-]*\s){0,2}[^\W\d_a-z][\w-]*'s)"
 _PLACE = r"work|home|personal|private|business|office|school|university|second"
@@ -38,7 +38,7 @@ _END = (
     r"(?=\s*(?:$|[.!](?:\s|$)|[;,](?:\s|$)|\s(?:and|but|so|because|since|which|if|when|until|now|"
     r"these\s+days|at\s+the\s+moment)\b))"
 )
-_TOLD = re.compile(
+_STATED = re.compile(
     rf"{_WHOSE}\s+(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
     rf"(?P<what>(?i:{'|'.join(row.called for row in _ROWS)}))"
     rf"(?:\s+is|'s|:|\s+(?:has\s+)?changed\s+to)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
@@ -77,7 +77,7 @@ _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+(?=\s|$)|$)", re.MULTILINE)
 _WEIGHT = 0.7
 
 
-def attributes(text: str, voice: Voice) -> Iterator[CandidateFact]:
+def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
     """What a turn says of attributes, sentence by sentence."""
     text = straight(text)
     cued = _CUES.search(text) is not None
@@ -85,17 +85,17 @@ def attributes(text: str, voice: Voice) -> Iterator[CandidateFact]:
         return
     for match in _SENTENCE.finditer(text):
         sentence = match.group()
-        said = frozenset(words(sentence))
-        if sentence.endswith("?") or said & SENTENCE_BLOCKERS or said & NEGATIONS:
+        sentence_words = frozenset(words(sentence))
+        if sentence.endswith("?") or sentence_words & (SENTENCE_BLOCKERS | NEGATIONS):
             continue
         if cued:
-            yield from _told(sentence, voice)
-        yield from _measured(sentence, voice)
+            yield from _stated(sentence, context)
+        yield from _measured(sentence, context)
 
 
-def _told(sentence: str, voice: Voice) -> Iterator[CandidateFact]:
-    for match in _TOLD.finditer(sentence):
-        owner = _whose(match["whose"].removesuffix("'s"), voice)
+def _stated(sentence: str, context: TurnContext) -> Iterator[CandidateFact]:
+    for match in _STATED.finditer(sentence):
+        owner = _whose(match["whose"].removesuffix("'s"), context)
         if _hedged(sentence[: match.start()]):
             continue
         called, value = " ".join(match["what"].lower().split()), match["value"].strip()
@@ -108,17 +108,17 @@ def _told(sentence: str, voice: Voice) -> Iterator[CandidateFact]:
         yield _attribute(owner, place + called, place + (row.type or called), value)
 
 
-def _measured(sentence: str, voice: Voice) -> Iterator[CandidateFact]:
+def _measured(sentence: str, context: TurnContext) -> Iterator[CandidateFact]:
     for type, pattern in _MEASURED:
         for match in pattern.finditer(sentence):
-            owner = _whose(match["whose"], voice)
+            owner = _whose(match["whose"], context)
             dated = _THEN.search(sentence, match.end()) is not None
             if owner is not None and not dated and not _hedged(sentence[: match.start()]):
                 yield _attribute(owner, type, type, match["value"])
 
 
 def _hedged(before: str) -> bool:
-    """Whether what stands before tells that somebody else says it, or of another time."""
+    """Whether the words before make it somebody else's statement, or one of another time."""
     return '"' in before or ":" in before or not _HEDGED.isdisjoint(words(before))
 
 
@@ -133,10 +133,10 @@ def _attribute(owner: str, what: str, name: str, value: str) -> CandidateFact:
     )
 
 
-def _whose(said: str, voice: Voice) -> str | None:
-    if said.lower() in {"i", "my", "our"}:
-        return voice.speaker
-    names = voice.people.names
-    if not names.is_sure(said):
+def _whose(owner_words: str, context: TurnContext) -> str | None:
+    if owner_words.lower() in {"i", "my", "our"}:
+        return context.speaker
+    names = context.people.names
+    if not names.is_sure(owner_words):
         return None
-    return names.canonical_of(said)
+    return names.canonical_of(owner_words)

@@ -61,7 +61,7 @@ _FOR = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class When:
+class TimeExpression:
     """A phrase of time: where it stands, the instant it begins, and how to write it down."""
 
     start: int
@@ -81,11 +81,11 @@ class When:
         return None if self.at is None else Date(self.at, self.precision)
 
 
-def find_dates(text: str, said_at: datetime) -> list[When]:
+def find_dates(text: str, stated_at: datetime) -> list[TimeExpression]:
     """Every phrase of time, in order. ``said_at`` is when the sentence was said."""
     if not _MAYBE.search(text):
         return []
-    found = [*_dated(text, said_at), *_lasting(text, said_at)]
+    found = [*_dated(text, stated_at), *_lasting(text, stated_at)]
     return sorted(found, key=lambda when: when.start)
 
 
@@ -96,33 +96,35 @@ _MAYBE = re.compile(
 )
 
 
-def _dated(text: str, said_at: datetime) -> Iterator[When]:
+def _dated(text: str, stated_at: datetime) -> Iterator[TimeExpression]:
     for match in _PHRASES.finditer(text):
-        resolved = _resolve(match, said_at)
+        resolved = _resolve(match, stated_at)
         if resolved is None:
             continue
         date, words = resolved
         start, end = match.span()
         start += len(match.group()) - len(match.group().lstrip())
         if date is None:
-            yield When(start, end, None, future=words == "future")
+            yield TimeExpression(start, end, None, future=words == "future")
         else:
             lead = (match["lead"] or "").lower()
-            yield When(start, end, date.at, words, lead, False, date.at > said_at, date.precision)
+            yield TimeExpression(
+                start, end, date.at, words, lead, False, date.at > stated_at, date.precision
+            )
 
 
-def _lasting(text: str, said_at: datetime) -> Iterator[When]:
+def _lasting(text: str, stated_at: datetime) -> Iterator[TimeExpression]:
     for match in _FOR.finditer(text):
-        date, _ = _ago(match["n"], match["unit"], said_at)
+        date, _ = _ago(match["n"], match["unit"], stated_at)
         at, precision = date or (None, "instant")
-        yield When(match.start(), match.end(), at, lasting=True, precision=precision)
+        yield TimeExpression(match.start(), match.end(), at, lasting=True, precision=precision)
 
 
 _UNKNOWN = (None, "unknown")
 
 
 def _resolve(  # noqa: PLR0911 - one return for each form of a date
-    match: re.Match[str], said_at: datetime
+    match: re.Match[str], stated_at: datetime
 ) -> tuple[Date | None, str] | None:
     """(date, words for it); (None, …) for an unknown time; None when it is no time at all."""
     group = match.groupdict()
@@ -137,22 +139,22 @@ def _resolve(  # noqa: PLR0911 - one return for each form of a date
         if group[f"m{index}"]:
             if not group[f"m{index}"][0].isupper():
                 return None
-            return _latest_day(_month(group[f"m{index}"]), group[f"d{index}"], said_at)
+            return _latest_day(_month(group[f"m{index}"]), group[f"d{index}"], stated_at)
     if group["m5"]:
         return _month_of(int(group["y5"]), _month(group["m5"]))
     if group["s6"]:
         month = SEASONS[group["s6"].lower()]
         return _first(int(group["y6"]), month, "month"), f"in {group['s6'].lower()} {group['y6']}"
     if group["which"]:
-        return _which(group["which"].lower(), group["what"].lower().rstrip("."), said_at)
+        return _which(group["which"].lower(), group["what"].lower().rstrip("."), stated_at)
     if group["n"]:
-        return _ago(group["n"], group["unit"], said_at)
+        return _ago(group["n"], group["unit"], stated_at)
     if group["plain"]:
-        return _plain(group["plain"].lower(), said_at)
-    return _bare(group, said_at)
+        return _plain(group["plain"].lower(), stated_at)
+    return _bare(group, stated_at)
 
 
-def _bare(group: dict[str, str | None], said_at: datetime) -> tuple[Date | None, str] | None:
+def _bare(group: dict[str, str | None], stated_at: datetime) -> tuple[Date | None, str] | None:
     """A month, weekday or year on its own: a time only after a word such as "in" or "since"."""
     lead = (group["lead"] or "").lower()
     month, weekday, year = group["m7"], group["wd"], group["y8"]
@@ -160,7 +162,7 @@ def _bare(group: dict[str, str | None], said_at: datetime) -> tuple[Date | None,
         if not lead or lead == "on" or not month[0].isupper():
             return None
         number = _month(month)
-        return _month_of(said_at.year - (number > said_at.month), number)
+        return _month_of(stated_at.year - (number > stated_at.month), number)
     if weekday:
         if not weekday[0].isupper():
             return None
@@ -207,23 +209,23 @@ def _day(year: int, month: int, day: str | int) -> tuple[Date, str] | None:
     return _on(at), f"on {at.date()}"
 
 
-def _latest_day(month: int, day: str, said_at: datetime) -> tuple[Date, str] | None:
+def _latest_day(month: int, day: str, stated_at: datetime) -> tuple[Date, str] | None:
     """A day without its year: the latest one that is not after it was said."""
-    this_year = _day(said_at.year, month, day)
-    if this_year is None or this_year[0].at <= said_at:
+    this_year = _day(stated_at.year, month, day)
+    if this_year is None or this_year[0].at <= stated_at:
         return this_year
-    return _day(said_at.year - 1, month, day)
+    return _day(stated_at.year - 1, month, day)
 
 
 def _month_of(year: int, month: int) -> tuple[Date, str]:
     return _first(year, month, "month"), f"in {MONTHS[month - 1].title()} {year}"
 
 
-def _plain(word: str, said_at: datetime) -> tuple[Date | None, str]:
+def _plain(word: str, stated_at: datetime) -> tuple[Date | None, str]:
     if word == "tomorrow":
         return None, "future"
     days = {"yesterday": 1, "last night": 1, "the day before yesterday": 2}.get(word, 0)
-    at = _back(said_at, days)
+    at = _back(stated_at, days)
     return _on(at), f"on {at.date()}"
 
 
@@ -239,78 +241,80 @@ def _months_back(moment: datetime, months: int) -> tuple[Date, str]:
     return _month_of(max(year, 1), month + 1)
 
 
-def _ago(number: str, unit: str, said_at: datetime) -> tuple[Date | None, str]:
+def _ago(number: str, unit: str, stated_at: datetime) -> tuple[Date | None, str]:
     count = int(number) if number.isdigit() else NUMBERS[number.lower()]
     unit = unit.lower()
     if unit == "year":
-        year = _first(said_at.year - count, 1, "year")
+        year = _first(stated_at.year - count, 1, "year")
         return year, f"in {year.at.year}"
     if unit == "month":
-        return _months_back(said_at, count)
+        return _months_back(stated_at, count)
     if unit == "weekend":
-        at = _back(said_at, (said_at.weekday() - 5) % 7 + 7 * (count - 1))
+        at = _back(stated_at, (stated_at.weekday() - 5) % 7 + 7 * (count - 1))
         return _on(at), f"on the weekend of {at.date()}"
-    at = _back(said_at, count * (7 if unit == "week" else 1))
+    at = _back(stated_at, count * (7 if unit == "week" else 1))
     # "a few weeks ago" is no exact day, and the sentence must not claim one
     about = "around" if number.lower() in {"few", "couple"} else "on"
     return _on(at), f"{about} {at.date()}"
 
 
 def _which(  # noqa: PLR0911 - as above
-    which: str, what: str, said_at: datetime
+    which: str, what: str, stated_at: datetime
 ) -> tuple[Date | None, str] | None:
     if which in {"next", "coming"}:
         return None, "future"
     last = which != "this"
     if what in {"night", "morning", "afternoon", "evening"}:
-        at = _back(said_at, 1 if last else 0)
+        at = _back(stated_at, 1 if last else 0)
         return _on(at), f"on {at.date()}"
     if what in WEEKDAYS:
-        return _weekday(WEEKDAYS.index(what), last, said_at)
+        return _weekday(WEEKDAYS.index(what), last, stated_at)
     if what in _SHORT_DAYS:
-        return _weekday(_SHORT_DAYS[what], last, said_at)
+        return _weekday(_SHORT_DAYS[what], last, stated_at)
     if what in SEASONS:
-        return _season(what, last, said_at)
+        return _season(what, last, stated_at)
     if what in _MONTH_NAMES:
         month = _MONTH_NAMES[what]
-        passed = month < said_at.month or (month == said_at.month and not last)
-        return _month_of(said_at.year - (not passed), month) if last or passed else (None, "future")
-    return _unit(what, last, said_at)
+        passed = month < stated_at.month or (month == stated_at.month and not last)
+        return (
+            _month_of(stated_at.year - (not passed), month) if last or passed else (None, "future")
+        )
+    return _unit(what, last, stated_at)
 
 
-def _weekday(index: int, last: bool, said_at: datetime) -> tuple[Date | None, str]:
+def _weekday(index: int, last: bool, stated_at: datetime) -> tuple[Date | None, str]:
     """The last Friday is the latest one before today; this Friday may be to come."""
     if not last:
         return None, "unknown"
-    at = _back(said_at, (said_at.weekday() - index - 1) % 7 + 1)
+    at = _back(stated_at, (stated_at.weekday() - index - 1) % 7 + 1)
     return _on(at), f"on {at.date()}"
 
 
-def _season(name: str, last: bool, said_at: datetime) -> tuple[Date, str]:
+def _season(name: str, last: bool, stated_at: datetime) -> tuple[Date, str]:
     month = SEASONS[name]
     # the last summer is one that has ended, or at least begun and is not called "this"
-    year = said_at.year - (said_at.month < month + (3 if last else 0))
+    year = stated_at.year - (stated_at.month < month + (3 if last else 0))
     if name == "winter":
-        year = said_at.year - 1
+        year = stated_at.year - 1
     return _first(year, month, "month"), f"in {name} {year}"
 
 
 def _unit(  # noqa: PLR0911 - as above
-    what: str, last: bool, said_at: datetime
+    what: str, last: bool, stated_at: datetime
 ) -> tuple[Date | None, str] | None:
     back = 1 if last else 0
     if what == "year":
-        return _first(said_at.year - back, 1, "year"), f"in {said_at.year - back}"
+        return _first(stated_at.year - back, 1, "year"), f"in {stated_at.year - back}"
     if what == "month":
-        return _months_back(said_at, back)
+        return _months_back(stated_at, back)
     if what == "week":
-        at = _back(said_at, said_at.weekday() + 7 * back)
+        at = _back(stated_at, stated_at.weekday() + 7 * back)
         return _on(at), f"in the week of {at.date()}"
     if what == "weekend":
         if not last:
             return None, "unknown"
-        at = _back(said_at, (said_at.weekday() - 5) % 7 or 7)
-        at = at if said_at.weekday() != 6 else _back(said_at, 8)
+        at = _back(stated_at, (stated_at.weekday() - 5) % 7 or 7)
+        at = at if stated_at.weekday() != 6 else _back(stated_at, 8)
         return _on(at), f"on the weekend of {at.date()}"
     if what == "day":
         return None, "unknown"

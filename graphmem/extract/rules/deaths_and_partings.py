@@ -1,7 +1,7 @@
 """Deaths and partings of somebody named: "my cat Mochi died", "we gave Rex away", "my late …".
 
 A pet or relative who is gone gives no open relation: the one that may be known is retracted, and
-one that is told of for the first time here has ended already.
+one that is named for the first time here has ended already.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from graphmem.clock import Date
-from graphmem.extract.rules.names import Span
-from graphmem.extract.rules.phrases import Place
-from graphmem.extract.rules.subjects import Voice
+from graphmem.extract.rules.names import NameSpan
+from graphmem.extract.rules.phrases import Parse
+from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import (
     KIN,
     KIN_PLURAL,
@@ -62,14 +62,14 @@ _LATE = re.compile(
 )
 _GONE_FOR_GOOD = re.compile(r"\s*(?:$|[,.;:)\u2014-]|to\s|because\b|and\b|when\b)")
 # With one of these in its sentence, a death may not have happened, or a runaway came back.
-_DOUBTS = (SENTENCE_BLOCKERS | NEGATIONS | word_set("uncertain_death")) - {"no"}
+_UNCERTAIN = (SENTENCE_BLOCKERS | NEGATIONS | word_set("uncertain_death")) - {"no"}
 _BODILY = frozenset({"ran away", "run away", "flew away", "went missing", "has gone missing"})
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
-    """Who is gone, since when, and how it is told; ``sure`` False when it may mean something
-    else, so that nothing is said at all."""
+class Departure:
+    """Who is gone, since when, and in which words; ``sure`` False when it may mean something
+    else, so that no fact is made."""
 
     name: str
     at: Date
@@ -79,69 +79,81 @@ class Loss:
 
 
 @dataclass
-class Losses:
+class Departures:
     """Who was lost in one episode, and who is known from before it."""
 
     known: frozenset[str] = frozenset()
-    gone: dict[str, Loss] = field(default_factory=dict)
+    gone: dict[str, Departure] = field(default_factory=dict)
 
     def read(
-        self, place: Place, voice: Voice, said_at: datetime, stated: list[CandidateFact]
+        self, parse: Parse, context: TurnContext, stated_at: datetime, stated: list[CandidateFact]
     ) -> list[CandidateFact]:
         """The facts of kin and pets in a sentence, ``stated``, with its losses applied."""
-        told = {loss.name: loss for loss in _losses(place, voice, said_at)}
-        bonds = [f for f in stated if f.type is not None]
+        departed = {
+            departure.name: departure for departure in _departures_in(parse, context, stated_at)
+        }
+        kin_facts = [f for f in stated if f.type is not None]
         result = [f for f in stated if f.type is None]
-        for fact in bonds:
+        for fact in kin_facts:
             who = fact.object if fact.type == "has_pet" else fact.subject
-            loss = told.get(who or "") or self.gone.get(who or "") or _late(place, fact, said_at)
-            if loss is None:
+            departure = (
+                departed.get(who or "") or self.gone.get(who or "") or _late(parse, fact, stated_at)
+            )
+            if departure is None:
                 result.append(fact)
-            elif loss.sure and (who in told or who not in self.gone):
-                result += self._ended(fact, who or "", loss)
-        for loss in told.values():
-            if loss.sure:
-                result += _alone(loss, bonds, voice)
-                self.gone[loss.name] = loss
+            elif departure.sure and (who in departed or who not in self.gone):
+                result += self._ended(fact, who or "", departure)
+        for departure in departed.values():
+            if departure.sure:
+                result += _alone(departure, kin_facts, context)
+                self.gone[departure.name] = departure
         return result
 
-    def _ended(self, fact: CandidateFact, who: str, loss: Loss) -> Iterator[CandidateFact]:
+    def _ended(
+        self, fact: CandidateFact, who: str, departure: Departure
+    ) -> Iterator[CandidateFact]:
         """The retraction, and the ended fact itself when nobody has heard of them before."""
         text = fact.text.replace(" has a ", " had a ", 1).replace(" is ", " was ", 1)
-        yield replace(fact, text=text, **valid_until(loss.at), retracts=True)
+        yield replace(fact, text=text, **valid_until(departure.at), retracts=True)
         if who not in self.known:
-            yield replace(fact, text=text, **valid_until(loss.at))
+            yield replace(fact, text=text, **valid_until(departure.at))
 
 
-def _alone(loss: Loss, bonds: list[CandidateFact], voice: Voice) -> Iterator[CandidateFact]:
+def _alone(
+    departure: Departure, kin_facts: list[CandidateFact], context: TurnContext
+) -> Iterator[CandidateFact]:
     """The dated sentence; and a pet's end when only its name is said: "Mochi died"."""
-    names = voice.people.names
-    named = any(loss.name in (fact.subject, fact.object) for fact in bonds)
-    owners = voice.people.owners.get(loss.name) or ({voice.speaker} - {None})
-    if not named and names.kind(loss.name) == "animal":
+    names = context.people.names
+    named = any(departure.name in (fact.subject, fact.object) for fact in kin_facts)
+    owners = context.people.owners.get(departure.name) or ({context.speaker} - {None})
+    if not named and names.kind(departure.name) == "animal":
         for owner in sorted(str(name) for name in owners):
             yield CandidateFact(
-                f"{owner} had {loss.name}", owner, "has_pet", loss.name, (owner, loss.name),
-                **valid_until(loss.at), importance=0.7, retracts=True,
+                f"{owner} had {departure.name}", owner, "has_pet", departure.name,
+                (owner, departure.name),
+                **valid_until(departure.at), importance=0.7, retracts=True,
             )  # fmt: skip
-    if loss.text:
-        who = [loss.name, *sorted(str(name) for name in owners)] if named else [loss.name]
+    if departure.text:
+        who = [departure.name, *sorted(str(name) for name in owners)] if named else [departure.name]
         yield CandidateFact(
-            f"{loss.text}{loss.words}", entities=tuple(who), **valid_from(loss.at), importance=0.7
+            f"{departure.text}{departure.words}",
+            entities=tuple(who),
+            **valid_from(departure.at),
+            importance=0.7,
         )
 
 
-def _losses(place: Place, voice: Voice, said_at: datetime) -> Iterator[Loss]:
-    sentence = place.sentence
-    if sentence.question or sentence.lows & _DOUBTS:
+def _departures_in(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[Departure]:
+    sentence = parse.sentence
+    if sentence.question or sentence.lows & _UNCERTAIN:
         return
-    names = voice.people.names
-    for span in place.names:
+    names = context.people.names
+    for span in parse.names:
         name = names.canonical_of(span.name)
         if names.kind(name) not in {"person", "animal", "thing"} or span.owns:
             continue
-        found = _told(place, span)
-        if found is None or name in voice.people.speakers:
+        found = _departure_of(parse, span)
+        if found is None or name in context.people.speakers:
             continue
         how, end, what = found
         pet = names.kind(name) == "animal" or what in PETS
@@ -149,57 +161,59 @@ def _losses(place: Place, voice: Voice, said_at: datetime) -> Iterator[Loss]:
             continue
         if not pet and (how in _BODILY or how.startswith(("put", "gave", "give", "rehome"))):
             continue
-        when = next((d for d in place.dates if d.start >= span.start and not d.lasting), None)
-        when = when or next((d for d in place.dates if d.start == 0 and not d.lasting), None)
+        when = next((d for d in parse.dates if d.start >= span.start and not d.lasting), None)
+        when = when or next((d for d in parse.dates if d.start == 0 and not d.lasting), None)
         if when is not None and when.future:
             continue
         rest = sentence.text[end:]
         # "lost Rex in the park" may be over by supper
-        sure = how != "lost" or bool(_GONE_FOR_GOOD.match(rest)) or place.date_at(end + 1)
+        sure = how != "lost" or bool(_GONE_FOR_GOOD.match(rest)) or parse.date_at(end + 1)
         dated = when is not None and when.at is not None and when.lead != "since"
-        at = (when.date if when is not None and dated else None) or Date(said_at, "instant")
+        at = (when.date if when is not None and dated else None) or Date(stated_at, "instant")
         words = f" {when.text}" if when is not None and dated and when.text else ""
-        loss = Loss(name, at, _sentence(name, how), words, bool(sure))
-        yield loss
-        yield from _shared(place, voice, span, how, loss)
+        departure = Departure(name, at, _sentence(name, how), words, bool(sure))
+        yield departure
+        yield from _shared(parse, context, span, how, departure)
 
 
-def _shared(place: Place, voice: Voice, span: Span, how: str, loss: Loss) -> Iterator[Loss]:
+def _shared(
+    parse: Parse, context: TurnContext, span: NameSpan, how: str, departure: Departure
+) -> Iterator[Departure]:
     """Who is named together with somebody lost: "my dogs Rex and Bo died". Where it cannot be
-    told whether they are meant too, nothing is said of them."""
-    text, names = place.sentence.text, voice.people.names
+    decided whether they are meant too, no fact is made of them."""
+    text, names = parse.sentence.text, context.people.names
     opens = text[:3].lower() in {"my ", "our"}
     verb_last = bool(_DIED.match(text, span.end) or _RAN_AWAY.match(text, span.end))
     edge = span.start if verb_last else span.end
-    for other in reversed(place.names) if verb_last else place.names:
+    for other in reversed(parse.names) if verb_last else parse.names:
         between = text[other.end : edge] if verb_last else text[edge : other.start]
         joined = _JOINED.match(between)
         if joined is None or (other.start >= span.start if verb_last else other.end <= span.end):
             continue
         name = names.canonical_of(other.name)
-        sure = loss.sure and verb_last and (opens or joined["my"] is None)
-        if name not in voice.people.speakers and names.kind(name) in {"animal", "person"}:
-            yield Loss(name, loss.at, _sentence(name, how), loss.words, sure)
+        sure = departure.sure and verb_last and (opens or joined["my"] is None)
+        if name not in context.people.speakers and names.kind(name) in {"animal", "person"}:
+            yield Departure(name, departure.at, _sentence(name, how), departure.words, sure)
         edge = other.start if verb_last else other.end
 
 
-def _told(place: Place, span: Span) -> tuple[str, int, str | None] | None:
+def _departure_of(parse: Parse, span: NameSpan) -> tuple[str, int, str | None] | None:
     """(how, where the telling ends, the pet or kin word before the name)."""
-    text = place.sentence.text
+    text = parse.sentence.text
     before = text[: span.start]
     kind_word = re.search(r"([\w-]+),?\s+$", before)
     what = kind_word.group(1).lower() if kind_word else None
     after = _DIED.match(text, span.end) or _RAN_AWAY.match(text, span.end)
     if after is not None:
         return " ".join(after["how"].lower().split()), after.end(), what
-    if (match := _plain_loss(_PUT, before)) and (down := _DOWN.match(text, span.end)):
+    if (match := _match_departure(_PUT, before)) and (down := _DOWN.match(text, span.end)):
         return f"{match['how'].lower()}{down.group().lower()}", down.end(), what
-    if match := _plain_loss(_LOST, before):
+    if match := _match_departure(_LOST, before):
         return " ".join(match["how"].lower().split()), span.end, what
     return None
 
 
-def _plain_loss(pattern: re.Pattern[str], before: str) -> re.Match[str] | None:
+def _match_departure(pattern: re.Pattern[str], before: str) -> re.Match[str] | None:
     """ "Lost Rex", "lost my dog Rex"; not "lost our game to Rex"."""
     match = pattern.search(before[-120:])
     if match is None or match["what"] is None:
@@ -221,10 +235,10 @@ def _sentence(name: str, how: str) -> str:
     return f"{name} {how}" if how in {"ran away", "flew away", "went missing"} else ""
 
 
-def _late(place: Place, fact: CandidateFact, said_at: datetime) -> Loss | None:
+def _late(parse: Parse, fact: CandidateFact, stated_at: datetime) -> Departure | None:
     """ "My late husband Tom", "I had a dog named Rex": over, at the latest now."""
     who = (fact.object if fact.type == "has_pet" else fact.subject) or ""
-    text = place.sentence.text
+    text = parse.sentence.text
     at = text.find(who.split()[0]) if who else -1
     before = text[max(0, at - 60) : at] if at > 0 else ""
     late = _LATE.search(before)
@@ -232,4 +246,4 @@ def _late(place: Place, fact: CandidateFact, said_at: datetime) -> Loss | None:
         r"(?:^|[\s,])(?:I|we)\s+(?:once\s+)?(?:had|used to have)\s+(?:a|an|two|three)\s[^.;]*$",
         before,
     )
-    return Loss(who, Date(said_at, "instant"), "", "") if late or had else None
+    return Departure(who, Date(stated_at, "instant"), "", "") if late or had else None

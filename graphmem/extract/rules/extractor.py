@@ -1,6 +1,6 @@
 """Extraction without a model: deterministic rules over plain English.
 
-What they find and what they cannot do is told in ``docs/rules.md``. Nothing is asked, nothing is
+``docs/rules.md`` lists what they find and what they cannot do. Nothing is asked, nothing is
 downloaded, and the same episode always gives the same candidates.
 """
 
@@ -13,21 +13,26 @@ from dataclasses import replace
 from datetime import datetime
 
 from graphmem.extract.rules.attributes import attributes
-from graphmem.extract.rules.deaths_and_partings import Losses
+from graphmem.extract.rules.deaths_and_partings import Departures
 from graphmem.extract.rules.kin import pet_names
-from graphmem.extract.rules.names import Names, Span, spans, vocatives
-from graphmem.extract.rules.self_introductions import akin, called, first_names, introduced
-from graphmem.extract.rules.sentence_reader import Reader
-from graphmem.extract.rules.subjects import People, Voice
-from graphmem.extract.rules.tokenizer import Sentence, sentences, titles
+from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
+from graphmem.extract.rules.self_introductions import (
+    first_names,
+    introduced_name,
+    shares_name_part,
+    stated_nicknames,
+)
+from graphmem.extract.rules.sentence_reader import SentenceReader
+from graphmem.extract.rules.subjects import People, TurnContext
+from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
 from graphmem.extract.rules.word_lists import GREETINGS, word_set
 from graphmem.model import Date, Entity, Episode, Turn, valid_from, valid_until
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
 from graphmem.text import heading, name_key, text_key
 
-NAME = "rules"
-VERSION = "1"
+RULES_NAME = "rules"
+RULES_VERSION = "1"
 _MACHINES = frozenset({"assistant", "system", "tool", "function", "developer"})
 _LONGEST_NAME = 8
 _TO_START = re.compile(
@@ -45,11 +50,11 @@ class RulesExtractor:
 
     @property
     def name(self) -> str:
-        return NAME
+        return RULES_NAME
 
     @property
     def version(self) -> str:
-        return VERSION
+        return RULES_VERSION
 
     async def extract(
         self,
@@ -71,7 +76,7 @@ class RulesExtractor:
         return extract(episode, ())
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing is open."""
 
 
 def extract(episode: Episode, known: Sequence[Entity]) -> Extraction:
@@ -84,11 +89,11 @@ class _Episode:
 
     def __init__(self, episode: Episode, known: Sequence[Entity]) -> None:
         self.episode = episode
-        self.names = Names()
+        self.names = NameRegistry()
         for entity in known:
-            self.names.know(entity.name, entity.kind, entity.aliases)
+            self.names.register_known(entity.name, entity.kind, entity.aliases)
         self.known = {entity.name for entity in known}
-        self.turns = [(turn, list(sentences(turn.text))) for turn in episode.turns]
+        self.turns = [(turn, list(split_sentences(turn.text))) for turn in episode.turns]
         self.speakers: dict[int, str | None] = {}
         self.facts: dict[tuple[str, bool], CandidateFact] = {}
         self.mentions: dict[tuple[int, str], None] = {}
@@ -99,15 +104,15 @@ class _Episode:
         """First word of a name -> words in the longest name that begins with it."""
 
     def run(self) -> Extraction:
-        self._hear_speakers()
-        self._see_heading()
-        self._see_names()
+        self._register_speakers()
+        self._register_heading()
+        self._register_names()
         self._read_all()
         short = first_names(self.names, self.singles, self.names.fixed)
         if short:
             # who "Ben" is shows only once "Ben Okafor" is known to be a person
             for first, full in short.items():
-                self.names.nickname(first, full)
+                self.names.add_alias(first, full)
             self.facts.clear()
             self._read_all()
         for key in self.names.canonical:
@@ -118,18 +123,18 @@ class _Episode:
         return Extraction(
             entities=tuple(self._entities()),
             facts=tuple(self.facts.values()),
-            extractor=NAME,
-            version=VERSION,
+            extractor=RULES_NAME,
+            version=RULES_VERSION,
             mentions=tuple(self.mentions),
         )
 
     def _read_all(self) -> None:
-        said = frozenset(name for name in self.speakers.values() if name is not None)
-        people, losses = People(self.names, said), Losses(frozenset(self.known))
+        speaker_names = frozenset(name for name in self.speakers.values() if name is not None)
+        people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         for turn, parts in self.turns:
-            self._read(turn, parts, people, losses)
+            self._read(turn, parts, people, departures)
 
-    def _hear_speakers(self) -> None:
+    def _register_speakers(self) -> None:
         owner = self.episode.scope.user_id
         for turn, _ in self.turns:
             name = turn.speaker.strip() if turn.speaker else None
@@ -138,21 +143,21 @@ class _Episode:
             elif not name or name.lower() == "user":
                 name = owner or name
             if name:
-                self._spell(name)
-                self.names.know(name, "person")
+                self._respell(name)
+                self.names.register_known(name, "person")
                 name = self.names.canonical_of(name)
             self.speakers[turn.ordinal] = name or None
 
-    def _spell(self, name: str) -> None:
+    def _respell(self, name: str) -> None:
         """Somebody is called so, in these letters."""
-        before = self.names.spell(name)
+        before = self.names.respell(name)
         if before is None:
             return
         self.speakers = {n: name if s == before else s for n, s in self.speakers.items()}
         if before in self.known:
             self.known = self.known - {before} | {name}
 
-    def _see_heading(self) -> None:
+    def _register_heading(self) -> None:
         """What a document is about is named above it, capitals or not."""
         first = self.episode.turns[0] if self.episode.kind == "text" and self.turns else None
         title = heading(first.text) if first else None
@@ -160,96 +165,98 @@ class _Episode:
             return
         opening = title.split(maxsplit=1)[0].lower()
         if opening not in GREETINGS and not _FIRST_PERSON.intersection(title.lower().split()):
-            self.mentions.setdefault((first.ordinal, self.names.see(title)))
+            self.mentions.setdefault((first.ordinal, self.names.register(title)))
 
-    def _see_names(self) -> None:
+    def _register_names(self) -> None:
         """Names inside sentences first, so that a later one may open a sentence."""
-        said = set(self.speakers.values()) - {None}
+        speaker_names = set(self.speakers.values()) - {None}
         for turn, parts in self.turns:
             if _is_machine(turn):
                 continue
-            others = said - {self.speakers[turn.ordinal]}
+            others = speaker_names - {self.speakers[turn.ordinal]}
             for sentence in parts:
-                found = spans(sentence)
+                found = name_spans(sentence)
                 self.singles |= dict.fromkeys(s.name for s in found if s.first == s.last)
                 for pet in pet_names(sentence, found):
-                    if pet not in said:
-                        self.names.see(pet, "animal")
+                    if pet not in speaker_names:
+                        self.names.register(pet, "animal")
                 self._introduce(turn, sentence, found)
-                for alias, name in called(self.names, found, sentence):
-                    self.names.nickname(alias, name)
-                if len(said) == 2 and len(others) == 1:
+                for alias, name in stated_nicknames(self.names, found, sentence):
+                    self.names.add_alias(alias, name)
+                if len(speaker_names) == 2 and len(others) == 1:
                     self._nickname(sentence, str(next(iter(others))))
                 for span in self.names.find(sentence):
-                    self.names.see(span.name)
+                    self.names.register(span.name)
                 for _, _, title in titles(sentence):
-                    self.names.see(title, "thing")
+                    self.names.register(title, "thing")
 
-    def _introduce(self, turn: Turn, sentence: Sentence, found: list[Span]) -> None:
+    def _introduce(self, turn: Turn, sentence: Sentence, found: list[NameSpan]) -> None:
         """ "My name is Ada", "I'm Ada Berg": another name for the speaker."""
         speaker = self.speakers[turn.ordinal]
         if speaker is None or not sentence.lows & _FIRST_PERSON:
             return
-        name = introduced(self.names, found, sentence)
+        name = introduced_name(self.names, found, sentence)
         # a speaker with a name of their own who says "I'm Batman" is not to be believed
-        if name is not None and (not turn.speaker or akin(name, speaker)):
-            self._spell(name)
-            self.names.nickname(name, speaker)
+        if name is not None and (not turn.speaker or shares_name_part(name, speaker)):
+            self._respell(name)
+            self.names.add_alias(name, speaker)
 
     def _nickname(self, sentence: Sentence, other: str) -> None:
         """ "Hey Mel!" said to Melanie."""
         first = other.split(maxsplit=1)[0]
         for name in vocatives(sentence):
             if 2 <= len(name) < len(first) and first.lower().startswith(name.lower()):
-                self.names.nickname(name, other)
+                self.names.add_alias(name, other)
 
-    def _read(self, turn: Turn, parts: list[Sentence], people: People, losses: Losses) -> None:
+    def _read(
+        self, turn: Turn, parts: list[Sentence], people: People, departures: Departures
+    ) -> None:
         speaker = self.speakers[turn.ordinal]
         if _is_machine(turn):
             return
-        said_at = turn.occurred_at or self.episode.occurred_at
-        voice = Voice(people, speaker)
-        reader = Reader(voice, said_at, losses)
+        stated_at = turn.occurred_at or self.episode.occurred_at
+        context = TurnContext(people, speaker)
+        reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
         for sentence in parts:
             for fact in reader.read(sentence):
                 # A job that was got is to begin, where the text says so.
                 if soon is None or fact.type != "works_at" or not _OFFERED.search(fact.text):
-                    self._keep(fact, turn)
-        for fact in attributes(turn.text, voice):
-            self._keep(fact, turn)
+                    self._add_fact(fact, turn)
+        for fact in attributes(turn.text, context):
+            self._add_fact(fact, turn)
 
-    def _keep(self, fact: CandidateFact, turn: Turn) -> None:
+    def _add_fact(self, fact: CandidateFact, turn: Turn) -> None:
         if fact.retracts and fact.invalid_date is not None:
-            self._close(fact, fact.invalid_date)
+            self._end_earlier(fact, fact.invalid_date)
         if fact.type in _MOVES and fact.valid_date is not None and not fact.retracts:
-            self._moved(fact, fact.valid_date, turn.occurred_at or self.episode.occurred_at)
+            self._end_former(fact, fact.valid_date, turn.occurred_at or self.episode.occurred_at)
         key = (text_key(fact.text), fact.retracts)
-        held = self.facts.get(key)
-        if held is None:
+        stored = self.facts.get(key)
+        if stored is None:
             self.facts[key] = replace(fact, turns=(turn.ordinal,))
-        elif turn.ordinal not in held.turns:
-            self.facts[key] = replace(held, turns=(*held.turns, turn.ordinal))
+        elif turn.ordinal not in stored.turns:
+            self.facts[key] = replace(stored, turns=(*stored.turns, turn.ordinal))
 
-    def _close(self, end: CandidateFact, at: Date) -> None:
-        """End what this episode itself said earlier: told as true today, over since yesterday."""
+    def _end_earlier(self, end: CandidateFact, at: Date) -> None:
+        """End what an earlier turn stated as true, and a later one states to be over."""
         triple = (end.subject, end.type, end.object)
-        for key, held in self.facts.items():
-            still = held.invalid_at is None and held.valid_at is None and not held.retracts
-            if still and triple[0] and (held.subject, held.type, held.object) == triple:
-                self.facts[key] = replace(held, **valid_until(at))
+        for key, stored in self.facts.items():
+            still = stored.invalid_at is None and stored.valid_at is None and not stored.retracts
+            if still and triple[0] and (stored.subject, stored.type, stored.object) == triple:
+                self.facts[key] = replace(stored, **valid_until(at))
 
-    def _moved(self, change: CandidateFact, at: Date, said_at: datetime) -> None:
-        """End what this episode itself said to hold before it told of a change: "I live in Rome. I
+    def _end_former(self, change: CandidateFact, at: Date, stated_at: datetime) -> None:
+        """End what this episode itself stated as true before it stated a change: "I live in Rome. I
         moved to Oslo today". What holds today no change of before has ended."""
-        today = at.at.date() >= said_at.date()
-        for key, held in self.facts.items():
-            same = (held.subject, held.type) == (change.subject, change.type)
-            open_ = held.invalid_at is None and not held.retracts
-            before = today if held.valid_at is None else held.valid_at <= at.at
-            if same and open_ and before and held.object != change.object:
-                since = None if held.valid_at == at.at else held.valid_date
-                self.facts[key] = replace(held, **valid_from(since), **valid_until(at))
+        today = at.at.date() >= stated_at.date()
+        for key, stored in self.facts.items():
+            same = (stored.subject, stored.type) == (change.subject, change.type)
+            open_ = stored.invalid_at is None and not stored.retracts
+            before = today if stored.valid_at is None else stored.valid_at <= at.at
+            if same and open_ and before and stored.object != change.object:
+                since = None if stored.valid_at == at.at else stored.valid_date
+                self.facts[key] = replace(stored, **valid_from(since), **valid_until(at))
 
     def _mention(self, turn: Turn, parts: Iterable[Sentence]) -> None:
         speaker = self.speakers[turn.ordinal]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from graphmem.extract.rules.phrases import Place, noun_phrases
-from graphmem.extract.rules.subjects import Voice
+from graphmem.extract.rules.phrases import Parse, noun_phrases
+from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import VAGUE_HEADS
 from graphmem.ports.llm import CandidateFact
 
@@ -24,44 +24,48 @@ _IS_FAVOURITE = re.compile(
 )
 
 
-def favourites(place: Place, voice: Voice) -> Iterator[CandidateFact]:
+def favourites(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     """Facts such as ``favourite_book``, in both orders."""
-    text = place.sentence.text
-    if "avo" not in text or place.sentence.question:
+    text = parse.sentence.text
+    if "avo" not in text or parse.sentence.question:
         return
     for match in _FAVOURITE.finditer(text):
         if match["what"].lower().split()[-1] in VAGUE_HEADS:
             continue
-        owner = _whose(place, voice, match)
-        found = noun_phrases(place, match.end(), gerund=True, listed=match["what"].endswith("s"))
+        owner = _whose(parse, context, match)
+        found = noun_phrases(parse, match.end(), gerund=True, listed=match["what"].endswith("s"))
         if owner is not None:
             yield from (
-                _favourite(voice, owner, match["what"], p.text, p.name) for p in found if not p.mine
+                _favourite(context, owner, match["what"], p.text, p.name)
+                for p in found
+                if not p.mine
             )
-    for span in place.names:
+    for span in parse.names:
         if later := _IS_FAVOURITE.match(text, span.end):
-            owner = _whose(place, voice, later)
+            owner = _whose(parse, context, later)
             if owner is not None and owner != span.name:
-                yield _favourite(voice, owner, later["what"], span.name, span.name)
+                yield _favourite(context, owner, later["what"], span.name, span.name)
 
 
-def _whose(place: Place, voice: Voice, match: re.Match[str]) -> str | None:
+def _whose(parse: Parse, context: TurnContext, match: re.Match[str]) -> str | None:
     if match["whose"].lower() in {"my", "our"}:
-        return voice.speaker
-    names = voice.people.names
+        return context.speaker
+    names = context.people.names
     name = match["whose"][:-2]
-    sure = names.is_sure(name) or any(s.name == name for s in place.names)
+    sure = names.is_sure(name) or any(s.name == name for s in parse.names)
     return names.canonical_of(name) if sure and names.may_be_person(name) else None
 
 
-def _favourite(voice: Voice, owner: str, what: str, said: str, name: str) -> CandidateFact:
+def _favourite(
+    context: TurnContext, owner: str, what: str, wording: str, name: str
+) -> CandidateFact:
     what = " ".join(what.lower().split())
     single = (
         what if not what.endswith("s") or what.endswith("ss") or what in {"series"} else what[:-1]
     )
-    name = voice.people.names.see(name)
+    name = context.people.names.register(name)
     return CandidateFact(
-        f"{owner}'s favourite {single} is {said}",
+        f"{owner}'s favourite {single} is {wording}",
         owner,
         "favourite_" + re.sub(r"\W+", "_", single),
         name,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from graphmem.clock import Date
-from graphmem.extract.rules.phrases import Place
-from graphmem.extract.rules.subjects import Voice
+from graphmem.extract.rules.phrases import Parse
+from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import MONTHS
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
@@ -29,7 +29,7 @@ _PROPOSED = re.compile(
     rf",?\s+{_SOON}proposed(?:\s+to\s+me)?" + _YES.replace("{who}", "I"), re.IGNORECASE
 )
 _I_PROPOSED = re.compile(rf"(?:^|[\s,])I\s+{_SOON}proposed\s+to\s+(?:my\s+[\w-]+\s+)?$")
-_THEY_SAID = re.compile(_YES.replace("{who}", "(?:he|she|they)"), re.IGNORECASE)
+_THEY_ACCEPTED = re.compile(_YES.replace("{who}", "(?:he|she|they)"), re.IGNORECASE)
 _NOT_YET = frozenset(
     {"if", "not", "never", "imagine", "dreamt", "dreamed", "dream", "wish", "game"}
 )
@@ -80,30 +80,30 @@ def _a_wedding(text: str) -> bool:
     return " married " in text and " is married " not in text
 
 
-def proposals(place: Place, voice: Voice, said_at: datetime) -> Iterator[CandidateFact]:
-    """ "Jonas proposed to me and I said yes": an engagement, where the answer is told too."""
-    sentence, speaker = place.sentence, voice.speaker
+def proposals(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
+    """ "Jonas proposed to me and I said yes": an engagement, where the answer is stated too."""
+    sentence, speaker = parse.sentence, context.speaker
     if speaker is None or "propose" not in sentence.text or sentence.question:
         return
     if sentence.lows & _NOT_YET:
         return
-    names = voice.people.names
-    for span in place.names:
+    names = context.people.names
+    for span in parse.names:
         name = names.canonical_of(span.name)
         if not names.may_be_person(name) or name == speaker or span.owns:
             continue
         asked = _PROPOSED.match(sentence.text, span.end)
-        answered = _I_PROPOSED.search(sentence.text[: span.start]) and _THEY_SAID.match(
+        answered = _I_PROPOSED.search(sentence.text[: span.start]) and _THEY_ACCEPTED.match(
             sentence.text, span.end
         )
         if not asked and not answered:
             continue
-        when = next((d for d in place.dates if d.at is not None and not d.lasting), None)
+        when = next((d for d in parse.dates if d.at is not None and not d.lasting), None)
         if when is not None and when.future:
             continue
-        at = (when.date if when is not None else None) or Date(said_at, "instant")
+        at = (when.date if when is not None else None) or Date(stated_at, "instant")
         words = f" {when.text}" if when is not None and when.text else ""
-        name = names.see(name, "person")
+        name = names.register(name, "person")
         yield CandidateFact(
             f"{speaker} got engaged to {name}{words}", speaker, "engaged_to", name,
             (speaker, name), **valid_from(at), importance=0.8,
@@ -111,22 +111,22 @@ def proposals(place: Place, voice: Voice, said_at: datetime) -> Iterator[Candida
         return
 
 
-def birthdays(place: Place, voice: Voice, said_at: datetime) -> Iterator[CandidateFact]:
+def birthdays(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
     """ "Sophie's birthday is on 3 May 1991": a birth with its year, a day of the year without."""
-    sentence = place.sentence
+    sentence = parse.sentence
     if sentence.question or not sentence.lows & {"birthday", "birthdate", "birth"}:
         return
     for match in _BIRTHDAY.finditer(sentence.text):
-        who = _born(place, voice, match)
+        who = _born(parse, context, match)
         at = match.end() + 1
-        when = place.date_at(at)
+        when = parse.date_at(at)
         if who is None or when is None or when.start != at or when.at is None:
             continue
-        said = sentence.text[when.start : when.end]
-        if re.search(r"\d{4}", said) and when.at.year < said_at.year - _GROWN:
+        date_text = sentence.text[when.start : when.end]
+        if re.search(r"\d{4}", date_text) and when.at.year < stated_at.year - _GROWN:
             born = f"{who} was born {when.text}"
             yield CandidateFact(born, entities=(who,), **valid_from(when.date), importance=0.8)
-        elif day := _DAY_MONTH.match(said):
+        elif day := _DAY_MONTH.match(date_text):
             month = (day["m1"] or day["m2"]).lower()[:3]
             full = next((m.title() for m in MONTHS if m[:3] == month), None)
             if full is not None:
@@ -137,15 +137,15 @@ def birthdays(place: Place, voice: Voice, said_at: datetime) -> Iterator[Candida
                 )  # fmt: skip
 
 
-def _born(place: Place, voice: Voice, match: re.Match[str]) -> str | None:
+def _born(parse: Parse, context: TurnContext, match: re.Match[str]) -> str | None:
     if match["my"]:
-        return voice.speaker
-    names = voice.people.names
+        return context.speaker
+    names = context.people.names
     end = match.end("name")
-    span = next((s for s in place.names if s.owns and s.end == end + 2), None)
+    span = next((s for s in parse.names if s.owns and s.end == end + 2), None)
     if span is None:
         return None
     name = names.canonical_of(span.name)
     if not (names.may_be_person(name) or names.kind(name) == "animal"):
         return None
-    return names.see(name, None if names.kind(name) == "animal" else "person")
+    return names.register(name, None if names.kind(name) == "animal" else "person")

@@ -6,8 +6,8 @@ import re
 from datetime import datetime
 
 from graphmem.clock import Date
-from graphmem.extract.rules.dates import When
-from graphmem.extract.rules.phrases import Place
+from graphmem.extract.rules.dates import TimeExpression
+from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.relation_patterns import RelationRule
 from graphmem.extract.rules.tokenizer import clause_starts
 from graphmem.model.printing import printed_date
@@ -20,32 +20,37 @@ _LONG_AGO = re.compile(
 _UNTIL = frozenset({"until", "till", "to"})
 
 
-def when_of(place: Place, start: int, end: int) -> tuple[When | None, When | None]:
+def when_of(
+    parse: Parse, start: int, end: int
+) -> tuple[TimeExpression | None, TimeExpression | None]:
     """The phrases of time that belong to a clause: since when, until when."""
-    stop = min((s for s, _, _ in clause_starts(place.sentence) if s > end + 2), default=None)
-    text = place.sentence.text
-    if stop is not None and place.date_at(stop + 6) is not None:
+    stop = min((s for s, _, _ in clause_starts(parse.sentence) if s > end + 2), default=None)
+    text = parse.sentence.text
+    if stop is not None and parse.date_at(stop + 6) is not None:
         # "from 2010 until 2015": a date, not a clause
         stop = None
     if stop is not None and text[end:stop].strip() == ",":
         stop = None
-    inside = [d for d in place.dates if d.start >= start and (stop is None or d.start < stop)]
-    lead = [d for d in place.dates if d.end <= start and not text[d.end : start].strip(" ,")]
+    inside = [d for d in parse.dates if d.start >= start and (stop is None or d.start < stop)]
+    lead = [d for d in parse.dates if d.end <= start and not text[d.end : start].strip(" ,")]
     known = [d for d in lead + inside if d.at is not None or d.future]
     if not known:
         # "In 2018 I moved to Porto and started at Acme."
-        known = [d for d in place.dates[:1] if d.at and not text[: d.start].strip(" ,")]
+        known = [d for d in parse.dates[:1] if d.at and not text[: d.start].strip(" ,")]
     first = next((d for d in known if d.lead not in _UNTIL), None)
     return first, next((d for d in known if d.lead in _UNTIL), None)
 
 
 def times_of(  # noqa: PLR0911 - one return for each kind of time
-    rule: RelationRule, place: Place, told: tuple[When | None, When | None], said_at: datetime
+    rule: RelationRule,
+    parse: Parse,
+    expressions: tuple[TimeExpression | None, TimeExpression | None],
+    stated_at: datetime,
 ) -> tuple[Date | None, Date | None, str]:
     """(from when, until when, words of time for the sentence)."""
-    when, until = told
+    when, until = expressions
     at = when.date if when is not None else None
-    now = Date(said_at, "instant")
+    now = Date(stated_at, "instant")
     words = f" {when.text}" if when is not None and when.text else ""
     lasting = when is not None and when.lasting
     since = when is not None and (lasting or when.lead == "since")
@@ -65,18 +70,18 @@ def times_of(  # noqa: PLR0911 - one return for each kind of time
         at, words = None, ""
     if rule.time == "end":
         return None, at or now, words
-    if at is None and _LONG_AGO.search(place.sentence.text):
+    if at is None and _LONG_AGO.search(parse.sentence.text):
         return None, None, ""
     return at or now, None, words
 
 
-def day_or_year(when: When | None, place: Place) -> bool:
+def day_or_year(when: TimeExpression | None, parse: Parse) -> bool:
     """ "On 4 March" may be the next one; with its year, or as "today", it is certain."""
-    said = place.sentence.text[when.start : when.end] if when is not None else ""
-    return bool(re.search(r"\d{4}|\byears?\b|\btoday\b", said, re.IGNORECASE))
+    wording = parse.sentence.text[when.start : when.end] if when is not None else ""
+    return bool(re.search(r"\d{4}|\byears?\b|\btoday\b", wording, re.IGNORECASE))
 
 
-def _plain_time(when: When) -> str:
+def _plain_time(when: TimeExpression) -> str:
     words = when.text.removeprefix("in ").removeprefix("on ").removeprefix("the week of ")
     if when.lasting and when.at is not None:
         return printed_date(when.at, when.precision)

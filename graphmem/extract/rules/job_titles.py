@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from graphmem.extract.rules.name_slots import Thing
-from graphmem.extract.rules.phrases import Place, name_slot, named_thing
+from graphmem.extract.rules.name_slots import Filler
+from graphmem.extract.rules.phrases import Parse, name_slot, named_thing
 from graphmem.extract.rules.relation_patterns import RelationRule, TimeClass
-from graphmem.extract.rules.subjects import Subject, Voice
+from graphmem.extract.rules.subjects import Subject, TurnContext
 from graphmem.extract.rules.word_lists import word_set
 from graphmem.ports.llm import CandidateFact
 
@@ -70,108 +70,113 @@ _AT: dict[bool, dict[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Post:
-    """What is said of a post: its name, where it is, and how it is told."""
+    """A post as a sentence states it: its name, where it is, since when or until when."""
 
     name: str
-    where: Thing
+    where: Filler
     start: int
     time: TimeClass = "state"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """One half of a post that somebody holds, as the reader of relations takes it: what it is, or
-    where."""
+class JobRelation:
+    """One relation of somebody's post: what they work as, or where."""
 
     rule: RelationRule
     subject: Subject
-    thing: Thing
+    thing: Filler
     start: int
 
 
-def posts(place: Place, voice: Voice) -> Iterator[Held]:
+def job_relations(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
     """Who holds which post where, when a sentence says so plainly."""
-    text = place.sentence.text
-    if place.sentence.question or not _CUES.search(text):
+    text = parse.sentence.text
+    if parse.sentence.question or not _CUES.search(text):
         return
-    if voice.speaker is not None:
+    if context.speaker is not None:
         for at in (m.start() for m in re.finditer(r"(?:^|(?<=\W))I(?=['\s])", text)):
-            yield from _held(place, voice, Subject(voice.speaker, at + 1, speaker=True), at)
-    for span in place.names:
+            yield from _stated_job(
+                parse, context, Subject(context.speaker, at + 1, speaker=True), at
+            )
+    for span in parse.names:
         if span.owns:
-            yield from _of_owner(place, voice, span.name, span.start, span.end)
-        elif voice.people.names.may_be_person(span.name):
-            name = voice.people.names.canonical_of(span.name)
-            yield from _held(place, voice, Subject(name, span.end), span.start)
+            yield from _of_owner(parse, context, span.name, span.start, span.end)
+        elif context.people.names.may_be_person(span.name):
+            name = context.people.names.canonical_of(span.name)
+            yield from _stated_job(parse, context, Subject(name, span.end), span.start)
     for match in _THE.finditer(text):
-        yield from _the(place, voice, match)
+        yield from _the(parse, context, match)
 
 
-def last_days(place: Place, voice: Voice) -> Iterator[Held]:
+def last_days(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
     """ "Today was my last day at Acme"."""
-    match = _LAST_DAY.search(place.sentence.text)
-    where = _where(place, voice, match.end()) if match else None
-    if match is None or where is None or place.sentence.question:
+    match = _LAST_DAY.search(parse.sentence.text)
+    where = _where(parse, context, match.end()) if match else None
+    if match is None or where is None or parse.sentence.question:
         return
-    names, whose = voice.people.names, match["whose"]
-    name = voice.speaker if whose == "my" else names.canonical_of(whose.removesuffix("'s"))
+    names, whose = context.people.names, match["whose"]
+    name = context.speaker if whose == "my" else names.canonical_of(whose.removesuffix("'s"))
     if name is None or not names.may_be_person(name):
         return
     rule = RelationRule("works_at", "{s} no longer works at {o}", "org", weight=_WEIGHT, time="end")
     subject = Subject(name, match.end("whose"), speaker=whose == "my")
-    yield Held(rule, subject, replace(where, kind="organization"), match.start())
+    yield JobRelation(rule, subject, replace(where, kind="organization"), match.start())
 
 
-def _held(place: Place, voice: Voice, subject: Subject, start: int) -> Iterator[Held]:
+def _stated_job(
+    parse: Parse, context: TurnContext, subject: Subject, start: int
+) -> Iterator[JobRelation]:
     """ "Ben is the CTO of Acme", "Ben, the CTO of Acme"."""
     for pattern, time in _WAYS:
-        match = pattern.match(place.sentence.text, subject.end)
-        where = _where(place, voice, match.end()) if match else None
+        match = pattern.match(parse.sentence.text, subject.end)
+        where = _where(parse, context, match.end()) if match else None
         if match is not None and where is not None:
-            yield from _told(voice, subject, _Post(match["post"], where, start, time))
+            yield from _relations_of_job(context, subject, _Post(match["post"], where, start, time))
             return
 
 
-def _of_owner(place: Place, voice: Voice, name: str, start: int, end: int) -> Iterator[Held]:
+def _of_owner(
+    parse: Parse, context: TurnContext, name: str, start: int, end: int
+) -> Iterator[JobRelation]:
     """ "Acme's CEO is Ben", "Acme's new CEO, Ben"."""
-    match = _OWNED.match(place.sentence.text, end)
-    who = _who(place, voice, match.end()) if match else None
-    names = voice.people.names
+    match = _OWNED.match(parse.sentence.text, end)
+    who = _who(parse, context, match.end()) if match else None
+    names = context.people.names
     if match is None or who is None or names.kind(name) in {"person", "animal"}:
         return
-    where = Thing(name, names.canonical_of(name), names.kind(name), who.end)
-    yield from _told(voice, who, _Post(match["post"], where, start))
+    where = Filler(name, names.canonical_of(name), names.kind(name), who.end)
+    yield from _relations_of_job(context, who, _Post(match["post"], where, start))
 
 
-def _the(place: Place, voice: Voice, match: re.Match[str]) -> Iterator[Held]:
+def _the(parse: Parse, context: TurnContext, match: re.Match[str]) -> Iterator[JobRelation]:
     """ "The CEO of Acme is Ben", "the CEO of Acme, Ben"."""
-    where = _where(place, voice, match.end())
-    joined = _IS.match(place.sentence.text, where.end) if where else None
-    who = _who(place, voice, joined.end()) if joined else None
+    where = _where(parse, context, match.end())
+    joined = _IS.match(parse.sentence.text, where.end) if where else None
+    who = _who(parse, context, joined.end()) if joined else None
     if where is not None and who is not None:
-        yield from _told(voice, who, _Post(match["post"], where, match.start()))
+        yield from _relations_of_job(context, who, _Post(match["post"], where, match.start()))
 
 
-def _where(place: Place, voice: Voice, at: int) -> Thing | None:
-    names = voice.people.names
-    found = named_thing(place, at)
+def _where(parse: Parse, context: TurnContext, at: int) -> Filler | None:
+    names = context.people.names
+    found = named_thing(parse, at)
     if found is None or names.kind(found.name) in {"person", "animal", "place"}:
         return None
-    return Thing(found.name, names.canonical_of(found.name), names.kind(found.name), found.end)
+    return Filler(found.name, names.canonical_of(found.name), names.kind(found.name), found.end)
 
 
-def _who(place: Place, voice: Voice, at: int) -> Subject | None:
-    names = voice.people.names
-    found = name_slot(place, at)
+def _who(parse: Parse, context: TurnContext, at: int) -> Subject | None:
+    names = context.people.names
+    found = name_slot(parse, at)
     if found is None or not names.may_be_person(found.name):
         return None
     return Subject(names.canonical_of(found.name), found.end)
 
 
-def _told(voice: Voice, subject: Subject, post: _Post) -> Iterator[Held]:
-    names = voice.people.names
+def _relations_of_job(context: TurnContext, subject: Subject, post: _Post) -> Iterator[JobRelation]:
+    names = context.people.names
     if not subject.speaker:
-        names.see(subject.name, "person")
+        names.register(subject.name, "person")
     name = " ".join(post.name.split())
     name = name if any(c.isupper() for c in name[1:]) else name.lower()
     kind = "organization" if post.where.kind == "thing" else post.where.kind
@@ -180,27 +185,27 @@ def _told(voice: Voice, subject: Subject, post: _Post) -> Iterator[Held]:
         rule = RelationRule(
             "founded", f"{{s}} is {name} of {{o}}", "org", weight=_WEIGHT, time="taste"
         )
-        yield Held(rule, subject, where, post.start)
+        yield JobRelation(rule, subject, where, post.start)
         return
     verb = {"past": "used to be", "change": "became"}.get(post.time, "is")
-    what = Thing(f"{name} of {where.text}", name, "thing", where.end)
+    what = Filler(f"{name} of {where.text}", name, "thing", where.end)
     as_what = RelationRule(
         "works_as", f"{{s}} {verb} {{o}}", "role", weight=_WEIGHT, time=post.time
     )
-    yield Held(as_what, subject, what, post.start)
+    yield JobRelation(as_what, subject, what, post.start)
     # Who became head of sales there may have worked there before.
     time: TimeClass = "past" if post.time == "past" else "state"
     club = bool(_CLUBS & set((where.name or "").lower().split()))
     type, says = _AT[club][time]
     rule = RelationRule(type, says, "org", weight=_WEIGHT, time=time)
-    yield Held(rule, subject, where, post.start)
+    yield JobRelation(rule, subject, where, post.start)
 
 
-def with_companies(told: list[CandidateFact]) -> list[CandidateFact]:
-    """With each post about the one company that it is told to be in, too: it ends with the job
+def with_employers(facts: list[CandidateFact]) -> list[CandidateFact]:
+    """With each post about the one company that it is stated to be in, too: it ends with the job
     there. A profession does not."""
     at: dict[str | None, set[str | None]] = {}
-    for fact in told:
+    for fact in facts:
         if fact.type == "works_at":
             at.setdefault(fact.subject, set()).add(fact.object)
     where = {subject: found.pop() for subject, found in at.items() if len(found) == 1}
@@ -208,5 +213,5 @@ def with_companies(told: list[CandidateFact]) -> list[CandidateFact]:
         replace(fact, entities=(*fact.entities, company))
         if fact.type == "works_as" and (company := where.get(fact.subject))
         else fact
-        for fact in told
+        for fact in facts
     ]

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
-from graphmem.extract.rules.names import Span
-from graphmem.extract.rules.phrases import Phrase, Place, name_list
-from graphmem.extract.rules.subjects import Voice
-from graphmem.extract.rules.tokenizer import Sentence, Token
+from graphmem.extract.rules.names import NameSpan
+from graphmem.extract.rules.phrases import Parse, Phrase, name_list
+from graphmem.extract.rules.subjects import TurnContext
+from graphmem.extract.rules.tokenizer import Sentence, WordToken
 from graphmem.extract.rules.word_lists import (
     KIN,
     KIN_MODIFIERS,
@@ -36,78 +36,80 @@ _FOR_A_WHILE = word_set("kin_for_a_while")
 """What somebody was, they need not be any more."""
 _AFTER_KIN = word_set("after_kin")
 # Kin that not everybody has.
-_TELLING = word_set("kin_not_everybody_has")
+_NOT_EVERYBODY_HAS = word_set("kin_not_everybody_has")
 _PET_MODIFIERS = word_set("pet_modifiers")
 
 
-def relatives(place: Place, voice: Voice) -> Iterator[CandidateFact]:
+def relatives(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     """Facts about people and pets that a sentence names by what they are to someone."""
-    sentence = place.sentence
+    sentence = parse.sentence
     for index, token in enumerate(sentence.tokens):
         word = KIN_PLURAL.get(token.low, token.low)
         pet = PETS_PLURAL.get(token.low, token.low)
         if word in KIN and not sentence.quoted(token.start):
-            yield from _kin(place, voice, index, word, plural=token.low in KIN_PLURAL)
+            yield from _kin(parse, context, index, word, plural=token.low in KIN_PLURAL)
         elif pet in PETS:
-            yield from _pet(place, voice, index, pet)
+            yield from _pet(parse, context, index, pet)
 
 
 def _kin(
-    place: Place, voice: Voice, index: int, word: str, *, plural: bool
+    parse: Parse, context: TurnContext, index: int, word: str, *, plural: bool
 ) -> Iterator[CandidateFact]:
-    owner = _owner(place, voice, index, KIN_MODIFIERS)
+    owner = _owner(parse, context, index, KIN_MODIFIERS)
     if owner is None:
         return
-    names = voice.people.names
-    found = _persons(place, voice, index, owner, plural=plural)
+    names = context.people.names
+    found = _persons(parse, context, index, owner, plural=plural)
     if not found:
-        yield from _unnamed(place, voice, index, owner)
-    if _former(place, index, word):
+        yield from _unnamed(parse, context, index, owner)
+    if _former(parse, index, word):
         return
-    lately = place.sentence.tokens[max(0, index - 6) : index]
+    lately = parse.sentence.tokens[max(0, index - 6) : index]
     over = _NO_LONGER.issubset(token.low for token in lately)
-    for said in found:
+    for found_name in found:
         type_, weight = KIN[word]
-        name = names.see(names.canonical_of(said), "person")
-        voice.people.name_kin(owner, word, name)
-        label = _label(place, index, word)
-        told = f"{name} is {'no longer ' if over else ''}{owner}'s {label}"
+        name = names.register(names.canonical_of(found_name), "person")
+        context.people.name_kin(owner, word, name)
+        label = _label(parse, index, word)
+        sentence_text = f"{name} is {'no longer ' if over else ''}{owner}'s {label}"
         yield CandidateFact(
-            told, name, type_, owner, (name, owner), importance=weight, retracts=over
+            sentence_text, name, type_, owner, (name, owner), importance=weight, retracts=over
         )
 
 
-def _former(place: Place, index: int, word: str) -> bool:
+def _former(parse: Parse, index: int, word: str) -> bool:
     """ "My old boss" is the one of before; an old friend is still one."""
-    tokens = place.sentence.tokens
+    tokens = parse.sentence.tokens
     before = (tokens[at].low for at in range(index - 1, max(-1, index - 4), -1))
-    said = set(takewhile(KIN_MODIFIERS.__contains__, before))
-    return "former" in said or ("old" in said and word in _FOR_A_WHILE)
+    words_before = set(takewhile(KIN_MODIFIERS.__contains__, before))
+    return "former" in words_before or ("old" in words_before and word in _FOR_A_WHILE)
 
 
-def _unnamed(place: Place, voice: Voice, index: int, owner: str) -> Iterator[CandidateFact]:
+def _unnamed(parse: Parse, context: TurnContext, index: int, owner: str) -> Iterator[CandidateFact]:
     """ "My husband", whoever he is: worth a sentence, but no entity."""
-    token = place.sentence.tokens[index]
+    token = parse.sentence.tokens[index]
     word = token.low
-    mine = index > 0 and place.sentence.tokens[index - 1].low in {"my", "our"}
-    if not mine or place.sentence.question or place.sentence.lows & _DOUBTFUL:
+    mine = index > 0 and parse.sentence.tokens[index - 1].low in {"my", "our"}
+    if not mine or parse.sentence.question or parse.sentence.lows & _DOUBTFUL:
         return
-    if word not in _TELLING or voice.people.kin.get((owner, KIN_PLURAL.get(word, word))):
+    if word not in _NOT_EVERYBODY_HAS or context.people.kin.get(
+        (owner, KIN_PLURAL.get(word, word))
+    ):
         return
     article = "" if word in KIN_PLURAL else "a "
     yield CandidateFact(f"{owner} has {article}{word}", entities=(owner,), importance=0.4)
 
 
-def _label(place: Place, index: int, word: str) -> str:
-    before = place.sentence.tokens[index - 1] if index else None
+def _label(parse: Parse, index: int, word: str) -> str:
+    before = parse.sentence.tokens[index - 1] if index else None
     return (
         f"best {word}" if before is not None and before.low == "best" and word == "friend" else word
     )
 
 
-def _owner(place: Place, voice: Voice, index: int, modifiers: frozenset[str]) -> str | None:
+def _owner(parse: Parse, context: TurnContext, index: int, modifiers: frozenset[str]) -> str | None:
     """Whose sister: "my", "our", "Ada's", a certain "her"; "I have a sister named …" is mine."""
-    tokens = place.sentence.tokens
+    tokens = parse.sentence.tokens
     at = index - 1
     while at >= 0 and index - at <= 4 and tokens[at].low in modifiers and _plain(tokens[at + 1]):
         at -= 1
@@ -115,67 +117,71 @@ def _owner(place: Place, voice: Voice, index: int, modifiers: frozenset[str]) ->
         return None
     token = tokens[at]
     if token.low in {"my", "our"}:
-        return voice.speaker
+        return context.speaker
     if token.owns:
-        return _named_owner(place, voice, at)
+        return _named_owner(parse, context, at)
     if token.low in {"his", "her"}:
-        return voice.pronoun(place, token.start, "he" if token.low == "his" else "she")
+        return context.pronoun(parse, token.start, "he" if token.low == "his" else "she")
     if token.low in {"a", "an", "two", "three", "another"} and at and tokens[at - 1].low in _HAVE:
-        named = _CALLED.match(place.sentence.text, tokens[index].end)
-        return _haver(place, voice, at - 1) if named else None
+        named = _CALLED.match(parse.sentence.text, tokens[index].end)
+        return _haver(parse, context, at - 1) if named else None
     return None
 
 
-def _haver(place: Place, voice: Voice, at: int) -> str | None:
+def _haver(parse: Parse, context: TurnContext, at: int) -> str | None:
     """Who has: the "I" or the name before a "have"."""
-    tokens = place.sentence.tokens
-    if voice.speaker is not None and any(
+    tokens = parse.sentence.tokens
+    if context.speaker is not None and any(
         t.low in {"i", "we", "i've", "we've"} for t in tokens[max(0, at - 2) : at + 1]
     ):
-        return voice.speaker
-    return _named_owner(place, voice, at - 1) if at and _plain(tokens[at]) else None
+        return context.speaker
+    return _named_owner(parse, context, at - 1) if at and _plain(tokens[at]) else None
 
 
-def _plain(token: Token) -> bool:
+def _plain(token: WordToken) -> bool:
     return not token.gap.strip(" -")
 
 
-def _named_owner(place: Place, voice: Voice, at: int) -> str | None:
-    names = voice.people.names
-    span = next((s for s in place.names if s.first <= at <= s.last), None)
+def _named_owner(parse: Parse, context: TurnContext, at: int) -> str | None:
+    names = context.people.names
+    span = next((s for s in parse.names if s.first <= at <= s.last), None)
     if span is None:
         return None
     return names.canonical_of(span.name) if names.may_be_person(span.name) else None
 
 
-def _persons(place: Place, voice: Voice, index: int, owner: str, *, plural: bool) -> list[str]:
-    names, sentence = voice.people.names, place.sentence
+def _persons(
+    parse: Parse, context: TurnContext, index: int, owner: str, *, plural: bool
+) -> list[str]:
+    names, sentence = context.people.names, parse.sentence
     token = sentence.tokens[index]
     found = [
         p.name
-        for p in _after(place, token, plural=plural, speakers=voice.people.speakers)
+        for p in _after(parse, token, plural=plural, speakers=context.people.speakers)
         if names.may_be_person(p.name)
     ]
     if not found and not plural:
-        span = _before(place, voice, index)
+        span = _before(parse, context, index)
         if span is not None and names.may_be_person(span.name):
             found = [span.name]
     return [name for name in found if names.canonical_of(name) != owner]
 
 
-def _after(place: Place, token: Token, *, plural: bool, speakers: frozenset[str]) -> list[Phrase]:
+def _after(
+    parse: Parse, token: WordToken, *, plural: bool, speakers: frozenset[str]
+) -> list[Phrase]:
     """The name or names that follow a kin or pet word."""
-    text = place.sentence.text
+    text = parse.sentence.text
     end = token.end - (2 if token.owns else 0)
     match = _IS_NAMED.match(text, end)
     if match is None:
         return []
     how = match.group().strip()
     at = match.end() + (1 if text[match.end() : match.end() + 1] == " " else 0)
-    found = name_list(place, at, owning=True)
+    found = name_list(parse, at, owning=True)
     if not found or found[0].start > at + 1:
         return []
-    if how == "," and not _set_off(place, found[0], speakers):
+    if how == "," and not _set_off(parse, found[0], speakers):
         return []
     if how in {"is", "are"} and any(p.name.lower().endswith(("ing", "ed")) for p in found):
         return []
@@ -184,20 +190,20 @@ def _after(place: Place, token: Token, *, plural: bool, speakers: frozenset[str]
     return found if plural else found[:1]
 
 
-def _set_off(place: Place, phrase: Phrase, speakers: frozenset[str]) -> bool:
+def _set_off(parse: Parse, phrase: Phrase, speakers: frozenset[str]) -> bool:
     """ ", Zoe," names her; ", Zoe!" or a speaker's name speaks to her."""
-    rest = place.sentence.text[phrase.end :].lstrip(" ")
+    rest = parse.sentence.text[phrase.end :].lstrip(" ")
     closed = (
         rest[:1] == ","
         or rest.startswith("and ")
-        or (not rest and "my " not in place.sentence.text)
+        or (not rest and "my " not in parse.sentence.text)
     )
     return closed and phrase.name not in speakers
 
 
-def _before(place: Place, voice: Voice, index: int) -> Span | None:
+def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     """ "Zoe is my sister", "Zoe, my sister, …"."""
-    tokens = place.sentence.tokens
+    tokens = parse.sentence.tokens
     at = index
     while (
         at > 0
@@ -206,7 +212,7 @@ def _before(place: Place, voice: Voice, index: int) -> Span | None:
         and not tokens[at].owns
     ):
         at -= 1
-    owner = next((s for s in place.names if s.owns and s.first <= at <= s.last), None)
+    owner = next((s for s in parse.names if s.owns and s.first <= at <= s.last), None)
     at = owner.first if owner else at
     if at == 0:
         return None
@@ -216,12 +222,15 @@ def _before(place: Place, voice: Voice, index: int) -> Span | None:
     verb = tokens[at - 1]
     being = {"is", "became"} if tokens[index].low in _FOR_A_WHILE else {"is", "was", "became"}
     if verb.low in being and at >= 2 and _plain(verb) and _plain(tokens[at]):
-        span = _ending(place, at - 2)
-    elif tokens[at].gap.strip() == "," and _ends_phrase(place, index):
-        span = _ending(place, at - 1)
-        if span is not None and voice.people.names.canonical_of(span.name) in voice.people.speakers:
+        span = _ending(parse, at - 2)
+    elif tokens[at].gap.strip() == "," and _ends_phrase(parse, index):
+        span = _ending(parse, at - 1)
+        if (
+            span is not None
+            and context.people.names.canonical_of(span.name) in context.people.speakers
+        ):
             return None
-    if span is None or span.owns or not _ends_phrase(place, index):
+    if span is None or span.owns or not _ends_phrase(parse, index):
         return None
     # "Ada, Bob is my brother" is about Bob alone, "the dog of Bob is …" about neither
     return (
@@ -231,13 +240,13 @@ def _before(place: Place, voice: Voice, index: int) -> Span | None:
     )
 
 
-def _ending(place: Place, last: int) -> Span | None:
-    return next((s for s in place.names if s.last == last), None)
+def _ending(parse: Parse, last: int) -> NameSpan | None:
+    return next((s for s in parse.names if s.last == last), None)
 
 
-def _ends_phrase(place: Place, index: int) -> bool:
+def _ends_phrase(parse: Parse, index: int) -> bool:
     """The kin word is the whole phrase: not "my sister's dog", not "my friend group"."""
-    tokens = place.sentence.tokens
+    tokens = parse.sentence.tokens
     if tokens[index].owns:
         return False
     if index + 1 >= len(tokens):
@@ -246,19 +255,19 @@ def _ends_phrase(place: Place, index: int) -> bool:
     return bool(after.gap.strip()) or after.low in _AFTER_KIN
 
 
-def _pet(place: Place, voice: Voice, index: int, pet: str) -> Iterator[CandidateFact]:
-    owner = _owner(place, voice, index, _PET_MODIFIERS | PETS)
-    names = voice.people.names
-    token = place.sentence.tokens[index]
+def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[CandidateFact]:
+    owner = _owner(parse, context, index, _PET_MODIFIERS | PETS)
+    names = context.people.names
+    token = parse.sentence.tokens[index]
     if owner is None:
         return
     plural = token.low in PETS_PLURAL
-    for phrase in _after(place, token, plural=plural, speakers=voice.people.speakers):
+    for phrase in _after(parse, token, plural=plural, speakers=context.people.speakers):
         name = phrase.name
-        if names.canonical_of(name) in voice.people.speakers or len(name.split()) > 2:
+        if names.canonical_of(name) in context.people.speakers or len(name.split()) > 2:
             return
-        name = names.see(names.canonical_of(name), "animal")
-        voice.people.owners.setdefault(name, set()).add(owner)
+        name = names.register(names.canonical_of(name), "animal")
+        context.people.owners.setdefault(name, set()).add(owner)
         yield CandidateFact(
             f"{owner} has a {pet} named {name}",
             owner,
@@ -269,7 +278,7 @@ def _pet(place: Place, voice: Voice, index: int, pet: str) -> Iterator[Candidate
         )
 
 
-def pet_names(sentence: Sentence, found: Iterable[Span]) -> Iterator[str]:
+def pet_names(sentence: Sentence, found: Iterable[NameSpan]) -> Iterator[str]:
     """The Mochi of "my cat Mochi" and of "a cat named Mochi", before anything is read."""
     if not sentence.lows & PETS:
         return

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from graphmem.extract.rules.names import Names
+from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.phrases import (
+    Parse,
     Phrase,
-    Place,
     name_list,
     name_slot,
     named_thing,
@@ -46,7 +46,7 @@ _KIN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class Filler:
     """An object: its words in the sentence, its entity's name (None: too general to be one)."""
 
     text: str
@@ -61,35 +61,35 @@ class Thing:
 class NamedSlots:
     """Readers of slots that hold a name, over what is known about names."""
 
-    names: Names
+    names: NameRegistry
 
-    def _proper(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        for start, end, title in place.quoted:
+    def _proper(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        for start, end, title in parse.quoted:
             if 0 <= start - at <= 1:
-                return [Thing(f'"{title}"', title, "thing", end)]
-        phrase = name_slot(place, at)
+                return [Filler(f'"{title}"', title, "thing", end)]
+        phrase = name_slot(parse, at)
         if phrase is None or self.names.is_person(phrase.name):
             return []
         kind = self.names.kind(phrase.name)
         if rule.type == "works_at" and (kind == "place" or phrase.name.lower() in LANGUAGES):
             return []
         kind = "organization" if rule.type in {"founded", "owns", "works_at"} else kind
-        return [self._named(place, phrase, kind)]
+        return [self._named(parse, phrase, kind)]
 
-    def _named(self, place: Place, phrase: Phrase, kind: str) -> Thing:
-        before = place.sentence.text[max(0, phrase.start - 4) : phrase.start].lower()
+    def _named(self, parse: Parse, phrase: Phrase, kind: str) -> Filler:
+        before = parse.sentence.text[max(0, phrase.start - 4) : phrase.start].lower()
         the = "the " if before == "the " else ""
-        return Thing(the + phrase.name, phrase.name, kind, phrase.end)
+        return Filler(the + phrase.name, phrase.name, kind, phrase.end)
 
-    def _place(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        sentence = place.sentence
+    def _place(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        sentence = parse.sentence
         if match := _HOME.match(sentence.text, at):
             at = match.end() - 1 if sentence.text[match.end() - 1] == " " else match.end()
         if rule.type == "lives_in" and (match := _DWELLING.match(sentence.text, at)):
             at = match.end()
-        phrase = name_slot(place, at)
+        phrase = name_slot(parse, at)
         if phrase is None:
-            return self._small_place(place, at)
+            return self._small_place(parse, at)
         kind = self.names.kind(phrase.name)
         low = phrase.name.lower()
         if _OF_WORK.match(sentence.text, phrase.end):
@@ -102,126 +102,126 @@ class NamedSlots:
             kind == "organization" or (phrase.name.isupper() and low not in PLACES)
         ):
             return []
-        return [self._named(place, phrase, "organization" if kind == "organization" else "place")]
+        return [self._named(parse, phrase, "organization" if kind == "organization" else "place")]
 
-    def _small_place(self, place: Place, at: int) -> list[Thing]:
+    def _small_place(self, parse: Parse, at: int) -> list[Filler]:
         """A place in small letters: one that is well known, or any when all is in small letters."""
-        match = _PLAIN_WORD.match(place.sentence.text, at)
+        match = _PLAIN_WORD.match(parse.sentence.text, at)
         if match is None:
             return []
         both = match.group(1).lower()
         for words in (both, both.split()[0]):
             if words in PLACES and words != "nice":
                 end = match.start(1) + len(words)
-                return [Thing(words.title(), words.title(), "place", end)]
+                return [Filler(words.title(), words.title(), "place", end)]
         first = both.split()[0]
         bad = first in NOT_PLACES or first in NOT_NAMES or len(first) < 4
-        if not place.sentence.uncapped or bad or place.date_at(match.start(1)):
+        if not parse.sentence.uncapped or bad or parse.date_at(match.start(1)):
             return []
-        if closes(place, match.start(1) + len(first)):
-            return [Thing(first.title(), first.title(), "place", match.start(1) + len(first))]
+        if closes(parse, match.start(1) + len(first)):
+            return [Filler(first.title(), first.title(), "place", match.start(1) + len(first))]
         return []
 
-    def _org(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        phrase = name_slot(place, at)
+    def _org(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        phrase = name_slot(parse, at)
         if phrase is not None:
             kind = self.names.kind(phrase.name)
             # "I left Bob": only what is known to be one
             # "I left Meridian in May and founded …" speaks of a job; "I left Bob" does not
-            founded = place.sentence.lows & {"founded", "co-founded", "cofounded"}
-            career = founded and rule.type == "works_at" and place.date_at(phrase.end + 1)
+            founded = parse.sentence.lows & {"founded", "co-founded", "cofounded"}
+            career = founded and rule.type == "works_at" and parse.date_at(phrase.end + 1)
             sure = kind == "organization" or career or not rule.pattern.endswith("~left")
             if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
                 return []
-            return [self._named(place, phrase, "organization")]
-        found = noun_phrases(place, at, listed=False)
+            return [self._named(parse, phrase, "organization")]
+        found = noun_phrases(parse, at, listed=False)
         if not found or found[0].mine:
             return []
         first = found[0]
         if first.determiner in {"a", "an"}:
-            return [Thing(first.text, None, "organization", first.end)]
-        return self._small_org(rule, place, first)
+            return [Filler(first.text, None, "organization", first.end)]
+        return self._small_org(rule, parse, first)
 
-    def _small_org(self, rule: RelationRule, place: Place, phrase: Phrase) -> list[Thing]:
+    def _small_org(self, rule: RelationRule, parse: Parse, phrase: Phrase) -> list[Filler]:
         """ "i work at globex", in a sentence without any capital."""
         plain = not phrase.determiner and " " not in phrase.name and phrase.name not in NOT_NAMES
-        if not place.sentence.uncapped or rule.type != "works_at" or not plain:
+        if not parse.sentence.uncapped or rule.type != "works_at" or not plain:
             return []
-        if not closes(place, phrase.end):
+        if not closes(parse, phrase.end):
             return []
         name = phrase.name.title()
-        return [Thing(name, name, "organization", phrase.end)]
+        return [Filler(name, name, "organization", phrase.end)]
 
-    def _person(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        found = name_list(place, _past_kin(place, at))
+    def _person(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        found = name_list(parse, _past_kin(parse, at))
         if not found or any(not self.names.may_be_person(p.name) for p in found):
             return []
         return [
-            Thing(name, name, "person", p.end)
+            Filler(name, name, "person", p.end)
             for p in found
             if (name := self.names.canonical_of(p.name)) != subject.name
         ]
 
-    def _names(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _names(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """All that is listed and has a name, people left out."""
-        found = self._proper(rule, place, at, subject)
-        more = name_list(place, at) if found else []
+        found = self._proper(rule, parse, at, subject)
+        more = name_list(parse, at) if found else []
         rest = [p for p in more if p.start > found[0].end and not self.names.is_person(p.name)]
-        return found + [self._named(place, p, self.names.kind(p.name)) for p in rest]
+        return found + [self._named(parse, p, self.names.kind(p.name)) for p in rest]
 
-    def _led(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _led(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """People, or a team or project that has a name."""
-        phrase = named_thing(place, at)
+        phrase = named_thing(parse, at)
         if phrase is None:
-            return self._person(rule, place, at, subject)
-        after = place.sentence.token_at(phrase.end)
-        if after < len(place.sentence.tokens) and not _goes_on(place, after):
+            return self._person(rule, parse, at, subject)
+        after = parse.sentence.token_at(phrase.end)
+        if after < len(parse.sentence.tokens) and not _goes_on(parse, after):
             return []
         if not phrase.whole or not self.names.may_be_person(phrase.name):
             kind = self.names.kind(phrase.name)
-            return [Thing(f"the {phrase.name}", phrase.name, kind, phrase.end)]
+            return [Filler(f"the {phrase.name}", phrase.name, kind, phrase.end)]
         return [
             replace(one, kind=self.names.kind(one.text))
-            for one in self._person(rule, place, at, subject)
+            for one in self._person(rule, parse, at, subject)
         ]
 
-    def _company(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        phrase = named_thing(place, at)
+    def _company(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        phrase = named_thing(parse, at)
         if phrase is None or self.names.kind(phrase.name) in {"person", "animal", "place"}:
             return []
-        return [self._named(place, phrase, "organization")]
+        return [self._named(parse, phrase, "organization")]
 
-    def _name(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _name(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """Anybody or anything that has a name."""
-        phrase = named_thing(place, at)
+        phrase = named_thing(parse, at)
         if phrase is None:
             return []
         name = self.names.canonical_of(phrase.name)
-        return [Thing(name, name, self.names.kind(name), phrase.end)]
+        return [Filler(name, name, self.names.kind(name), phrase.end)]
 
 
-def _goes_on(place: Place, index: int) -> bool:
+def _goes_on(parse: Parse, index: int) -> bool:
     """Whether a word begins something else: "leads Orion in Oslo", and not "leads Bible study"."""
-    token = place.sentence.tokens[index]
+    token = parse.sentence.tokens[index]
     return (
         bool(token.gap.strip())
         or token.low in NP_STOP | {"and", "or"}
-        or bool(place.date_at(token.start))
+        or bool(parse.date_at(token.start))
     )
 
 
-def closes(place: Place, end: int) -> bool:
+def closes(parse: Parse, end: int) -> bool:
     """Nothing after it belongs to the same phrase."""
-    rest = place.sentence.text[end:].lstrip()
+    rest = parse.sentence.text[end:].lstrip()
     if not rest or not rest[0].isalnum():
         return True
     word = re.split(r"\W", rest, maxsplit=1)[0].lower()
-    return word in NOT_NAMES or place.date_at(len(place.sentence.text) - len(rest)) is not None
+    return word in NOT_NAMES or parse.date_at(len(parse.sentence.text) - len(rest)) is not None
 
 
-def _past_kin(place: Place, at: int) -> int:
+def _past_kin(parse: Parse, at: int) -> int:
     """In "met my friend Sam", where Sam begins."""
-    match = _KIN.match(place.sentence.text, at)
+    match = _KIN.match(parse.sentence.text, at)
     if match is None or match.group(2).lower() not in KIN:
         return at
     fits = all(word in KIN_MODIFIERS for word in match.group(1).lower().split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from graphmem.extract.rules.tokenizer import Sentence, Token
+from graphmem.extract.rules.tokenizer import Sentence, WordToken
 from graphmem.extract.rules.word_lists import (
     GREETINGS,
     LANGUAGES,
@@ -25,7 +25,7 @@ _LONGEST = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class NameSpan:
     """A run of capitalised words (``first`` to ``last`` in the sentence's tokens)."""
 
     start: int
@@ -38,11 +38,11 @@ class Span:
     owns: bool = False
 
 
-def spans(sentence: Sentence) -> list[Span]:
+def name_spans(sentence: Sentence) -> list[NameSpan]:
     """Every run of capitalised words that may be a name."""
     if sentence.shouted or sentence.uncapped:
         return []
-    found: list[Span] = []
+    found: list[NameSpan] = []
     tokens = sentence.tokens
     index = 0
     while index < len(tokens):
@@ -57,11 +57,11 @@ def spans(sentence: Sentence) -> list[Span]:
     return found
 
 
-def _may_begin(token: Token) -> bool:
+def _may_begin(token: WordToken) -> bool:
     return token.capital and token.low not in _NEVER
 
 
-def _run(tokens: list[Token], index: int) -> int:
+def _run(tokens: list[WordToken], index: int) -> int:
     last = index
     while not tokens[last].owns and last - index < _LONGEST - 1:
         after = last + 1
@@ -84,13 +84,13 @@ def _run(tokens: list[Token], index: int) -> int:
     return last
 
 
-def _joined(before: Token, token: Token) -> bool:
+def _joined(before: WordToken, token: WordToken) -> bool:
     """A space between, or the stop of an initial: "J. K. Rowling"."""
     initial = token.gap == ". " and all(len(part) == 1 for part in before.text.split("."))
     return token.gap in {" ", " & "} or initial
 
 
-def _trimmed(sentence: Sentence, first: int, last: int) -> Span | None:
+def _trimmed(sentence: Sentence, first: int, last: int) -> NameSpan | None:
     """The run without a sentence's opening word and the like."""
     tokens = sentence.tokens
     at_start = first == 0
@@ -109,7 +109,7 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> Span | None:
     # "Dr" is no part of the name, but stands where it begins.
     if first > 0 and tokens[first - 1].low in _TITLES and run[0].gap in {" ", ". "}:
         first -= 1
-    return Span(
+    return NameSpan(
         tokens[first].start,
         run[-1].end,
         name,
@@ -120,7 +120,7 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> Span | None:
     )
 
 
-def kind_of(name: str) -> str:
+def guess_kind(name: str) -> str:
     """A name's kind as far as the name itself says; ``thing`` when it does not."""
     parts = words(name)
     if not parts:
@@ -138,7 +138,7 @@ def kind_of(name: str) -> str:
 
 
 @dataclass
-class Names:
+class NameRegistry:
     """What each name in one episode stands for: its canonical spelling, kind and aliases."""
 
     canonical: dict[str, str] = field(default_factory=dict)
@@ -149,7 +149,7 @@ class Names:
     fixed: set[str] = field(default_factory=set)
     """Canonical names whose kind the store or a speaker settles."""
 
-    def know(self, name: str, kind: str, aliases: Iterable[str] = ()) -> None:
+    def register_known(self, name: str, kind: str, aliases: Iterable[str] = ()) -> None:
         """An entity that exists already, or a speaker."""
         canonical = self.canonical.setdefault(name_key(name), name)
         if canonical not in self.fixed:
@@ -161,51 +161,51 @@ class Names:
                 self.canonical.setdefault(key, canonical)
                 self.sure.add(key)
 
-    def spell(self, name: str) -> str | None:
+    def respell(self, name: str) -> str | None:
         """Write as its bearer does a name that is known in small letters, as a user id often is;
         the spelling that this takes the place of, if it does."""
         key = name_key(name)
-        held = self.canonical.get(key)
-        if held is None or name.islower() or not held.islower() or name_key(held) != key:
+        current = self.canonical.get(key)
+        if current is None or name.islower() or not current.islower() or name_key(current) != key:
             return None
-        self.canonical = {k: name if v == held else v for k, v in self.canonical.items()}
-        if held in self.kinds:
-            self.kinds[name] = self.kinds.pop(held)
-        if held in self.aliases:
-            self.aliases[name] = self.aliases.pop(held)
-        if held in self.fixed:
-            self.fixed.remove(held)
+        self.canonical = {k: name if v == current else v for k, v in self.canonical.items()}
+        if current in self.kinds:
+            self.kinds[name] = self.kinds.pop(current)
+        if current in self.aliases:
+            self.aliases[name] = self.aliases.pop(current)
+        if current in self.fixed:
+            self.fixed.remove(current)
             self.fixed.add(name)
-        return held
+        return current
 
-    def see(self, name: str, kind: str | None = None) -> str:
+    def register(self, name: str, kind: str | None = None) -> str:
         """Register a name and return its canonical spelling. A definite kind replaces "thing"."""
         key = name_key(name)
         canonical = self.canonical.setdefault(key, name)
         self.sure.add(key)
-        guess = kind or kind_of(canonical)
+        guess = kind or guess_kind(canonical)
         now = self.kinds.get(canonical)
         settled = canonical in self.fixed and kind is None
         if now is None or (now == "thing" and guess != "thing" and not settled):
             self.kinds[canonical] = guess
         return canonical
 
-    def nickname(self, alias: str, name: str) -> None:
+    def add_alias(self, alias: str, name: str) -> None:
         """Let ``alias`` stand for ``name`` from now on."""
         canonical = self.canonical.get(name_key(name), name)
         key = name_key(alias)
         if not key or key == name_key(canonical):
             return
-        taken = self.canonical.get(key)
-        if taken is not None and taken != canonical and taken in self.fixed:
+        owner = self.canonical.get(key)
+        if owner is not None and owner != canonical and owner in self.fixed:
             return
-        if taken is not None and taken != canonical:
-            self.kinds.pop(taken, None)
+        if owner is not None and owner != canonical:
+            self.kinds.pop(owner, None)
         self.canonical[key] = canonical
         self.sure.add(key)
-        held = self.aliases.setdefault(canonical, [])
-        if alias not in held:
-            held.append(alias)
+        current = self.aliases.setdefault(canonical, [])
+        if alias not in current:
+            current.append(alias)
 
     def canonical_of(self, name: str) -> str:
         return self.canonical.get(name_key(name), name)
@@ -215,11 +215,11 @@ class Names:
 
     def kind(self, name: str) -> str:
         canonical = self.canonical.get(name_key(name), name)
-        return self.kinds.get(canonical) or kind_of(canonical)
+        return self.kinds.get(canonical) or guess_kind(canonical)
 
-    def find(self, sentence: Sentence) -> list[Span]:
+    def find(self, sentence: Sentence) -> list[NameSpan]:
         """The spans of a sentence that are names: a lone opening word only if it is sure."""
-        return [s for s in spans(sentence) if not s.initial or self.is_sure(s.name)]
+        return [s for s in name_spans(sentence) if not s.initial or self.is_sure(s.name)]
 
     def is_person(self, name: str) -> bool:
         return self.kind(name) == "person"
@@ -241,7 +241,7 @@ class Names:
 def vocatives(sentence: Sentence) -> Iterator[str]:
     """Names that someone is called by: "Hey Mel!", "Thanks, Mel!", "…, Mel"."""
     tokens = sentence.tokens
-    for span in spans(sentence):
+    for span in name_spans(sentence):
         before = tokens[span.first - 1] if span.first else None
         after = tokens[span.last + 1] if span.last + 1 < len(tokens) else None
         greeted = before is not None and before.low in GREETINGS and span.first <= 3

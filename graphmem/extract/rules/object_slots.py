@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from graphmem.extract.rules.name_slots import NamedSlots, Thing, closes
+from graphmem.extract.rules.name_slots import Filler, NamedSlots, closes
 from graphmem.extract.rules.phrases import (
+    Parse,
     Phrase,
-    Place,
     name_list,
     name_slot,
     named_thing,
@@ -41,63 +41,67 @@ class Slots(NamedSlots):
     """Readers of all slots, over what is known about names."""
 
     def read(
-        self, rule: RelationRule, place: Place, position: int, subject: Subject
-    ) -> list[Thing]:
+        self, rule: RelationRule, parse: Parse, position: int, subject: Subject
+    ) -> list[Filler]:
         """The objects that stand at a position; empty when what stands there does not fit."""
-        reader: Callable[..., list[Thing]] = getattr(self, f"_{rule.slot}")
-        return reader(rule, place, position, subject)
+        reader: Callable[..., list[Filler]] = getattr(self, f"_{rule.slot}")
+        return reader(rule, parse, position, subject)
 
-    def _thing(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        return self._things(noun_phrases(place, at), subject)
+    def _thing(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        return self._things(noun_phrases(parse, at), subject)
 
-    def _activity(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        found = [_gerund(phrase) for phrase in noun_phrases(place, at, gerund=True)]
+    def _activity(
+        self, rule: RelationRule, parse: Parse, at: int, subject: Subject
+    ) -> list[Filler]:
+        found = [_gerund(phrase) for phrase in noun_phrases(parse, at, gerund=True)]
         if any(phrase.name.split()[0] in VAGUE_FIRST for phrase in found):
             return []
         return self._things(found, subject)
 
-    def _things(self, found: list[Phrase], subject: Subject) -> list[Thing]:
+    def _things(self, found: list[Phrase], subject: Subject) -> list[Filler]:
         made = []
         for phrase in found:
             if phrase.mine and not subject.speaker:
                 return []
             if phrase.mine:
                 rest = phrase.name
-                made.append(Thing(f"their {rest}", f"{subject.name}'s {rest}", "thing", phrase.end))
+                made.append(
+                    Filler(f"their {rest}", f"{subject.name}'s {rest}", "thing", phrase.end)
+                )
             elif self.names.is_person(phrase.name) and phrase.name in (subject.name,):
                 return []
             else:
                 name = _theirs(phrase.name)
                 kind = self.names.kind(name) if phrase.proper else "thing"
-                made.append(Thing(_theirs(phrase.text), name, kind, phrase.end))
+                made.append(Filler(_theirs(phrase.text), name, kind, phrase.end))
         return made
 
-    def _title(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        found = noun_phrases(place, at, listed=False)
+    def _title(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        found = noun_phrases(parse, at, listed=False)
         if not found or not found[0].whole or found[0].mine:
             return []
         phrase = found[0]
         if self.names.kind(phrase.name) in {"person", "place"}:
             return []
-        return [Thing(phrase.text, phrase.name, self.names.kind(phrase.name), phrase.end)]
+        return [Filler(phrase.text, phrase.name, self.names.kind(phrase.name), phrase.end)]
 
-    def _event(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _event(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """Something with a name is an entity; "a museum" is only part of the sentence."""
-        if name_slot(place, at) is not None:
-            found = name_list(place, at)
+        if name_slot(parse, at) is not None:
+            found = name_list(parse, at)
             if any(self.names.is_person(p.name) for p in found) and "visited" not in rule.says:
                 return []
-            return [self._named(place, p, self.names.kind(p.name)) for p in found]
-        phrases = noun_phrases(place, at, listed=False)
+            return [self._named(parse, p, self.names.kind(p.name)) for p in found]
+        phrases = noun_phrases(parse, at, listed=False)
         if not phrases or not phrases[0].determiner or phrases[0].mine:
             return []
         phrase = phrases[0]
         kind = self.names.kind(phrase.name)
         kind = "event" if kind == "thing" else kind
-        return [Thing(phrase.text, phrase.name if phrase.proper else None, kind, phrase.end)]
+        return [Filler(phrase.text, phrase.name if phrase.proper else None, kind, phrase.end)]
 
-    def _role(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        found = noun_phrases(place, at, listed=False)
+    def _role(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        found = noun_phrases(parse, at, listed=False)
         if not found:
             return []
         phrase = found[0]
@@ -107,37 +111,37 @@ class Slots(NamedSlots):
             return []
         if phrase.determiner == "the" or phrase.mine or phrase.proper:
             return []
-        return [Thing(phrase.text, phrase.name, "thing", phrase.end)]
+        return [Filler(phrase.text, phrase.name, "thing", phrase.end)]
 
-    def _done(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _done(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """What was done, told but not linked: "ran a charity race", "lost my job"."""
-        found = noun_phrases(place, at, listed=False)
+        found = noun_phrases(parse, at, listed=False)
         if not found or not (found[0].determiner in {"a", "an"} or found[0].mine):
             return []
         if found[0].mine and not subject.speaker:
             return []
-        said = f"their {found[0].name}" if found[0].mine else found[0].text
-        return [Thing(said, None, "event", found[0].end)]
+        wording = f"their {found[0].name}" if found[0].mine else found[0].text
+        return [Filler(wording, None, "event", found[0].end)]
 
-    def _going(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _going(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """ "went hiking", "started volunteering at a shelter"."""
-        found = noun_phrases(place, at, gerund=True, listed=False)
+        found = noun_phrases(parse, at, gerund=True, listed=False)
         if not found or not found[0].name.split()[0].endswith("ing") or found[0].determiner:
             return []
-        return [Thing(_theirs(found[0].name), None, "event", found[0].end)]
+        return [Filler(_theirs(found[0].name), None, "event", found[0].end)]
 
-    def _pet(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _pet(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         made = []
-        for phrase in noun_phrases(place, at):
-            thing = self._one_pet(rule, place, phrase, subject)
+        for phrase in noun_phrases(parse, at):
+            thing = self._one_pet(rule, parse, phrase, subject)
             if thing is None:
                 break
             made.append(thing)
         return made
 
     def _one_pet(
-        self, rule: RelationRule, place: Place, phrase: Phrase, subject: Subject
-    ) -> Thing | None:
+        self, rule: RelationRule, parse: Parse, phrase: Phrase, subject: Subject
+    ) -> Filler | None:
         if phrase.determiner == "the" or phrase.mine:
             return None
         parts = phrase.name.lower().split()
@@ -148,11 +152,11 @@ class Slots(NamedSlots):
         pet = head in PETS or head in PETS_PLURAL
         if (not pet and head not in POSSESSIONS) or (rule.type == "adopted" and not pet):
             return None
-        if _NAMED.match(place.sentence.text, phrase.end):
+        if _NAMED.match(parse.sentence.text, phrase.end):
             return None
         noun = " ".join(parts[1:] if parts[0] in _COUNTS else parts)
         kind = "animal" if pet else "thing"
-        return Thing(
+        return Filler(
             phrase.text,
             f"{subject.name}'s {noun}",
             kind,
@@ -160,31 +164,33 @@ class Slots(NamedSlots):
             "has_pet" if pet else "owns",
         )
 
-    def _owned(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        found = noun_phrases(place, at, listed=False)
+    def _owned(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        found = noun_phrases(parse, at, listed=False)
         if not found or found[0].mine or not (found[0].determiner or found[0].proper):
             return []
         phrase = found[0]
-        if _NAMED.match(place.sentence.text, phrase.end):
+        if _NAMED.match(parse.sentence.text, phrase.end):
             return []
         if phrase.proper:
-            whole = named_thing(place, at) or phrase
-            return [Thing(phrase.text, whole.name, self.names.kind(whole.name), phrase.end)]
+            whole = named_thing(parse, at) or phrase
+            return [Filler(phrase.text, whole.name, self.names.kind(whole.name), phrase.end)]
         name = f"{subject.name}'s {phrase.name}" if rule.type == "owns" else None
-        return [Thing(phrase.text, name, "thing", phrase.end)]
+        return [Filler(phrase.text, name, "thing", phrase.end)]
 
-    def _language(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
-        found = noun_phrases(place, at)
+    def _language(
+        self, rule: RelationRule, parse: Parse, at: int, subject: Subject
+    ) -> list[Filler]:
+        found = noun_phrases(parse, at)
         if any(p.name.lower() not in LANGUAGES for p in found):
             return []
-        return [Thing(p.name, p.name.title(), "thing", p.end) for p in found]
+        return [Filler(p.name, p.name.title(), "thing", p.end) for p in found]
 
-    def _game(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _game(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """Instruments, sports, languages; for playing, anything with a proper name too."""
-        if match := _LEAD.match(place.sentence.text, at):
+        if match := _LEAD.match(parse.sentence.text, at):
             at = match.end() - 1
         made = []
-        for phrase in noun_phrases(place, at):
+        for phrase in noun_phrases(parse, at):
             words = phrase.name.lower().split()
             fits = (
                 words[-1] in (INSTRUMENTS if phrase.mine else INSTRUMENTS | SPORTS)
@@ -197,23 +203,23 @@ class Slots(NamedSlots):
             if not fits:
                 break
             if not phrase.proper and words[-1] in INSTRUMENTS:
-                made.append(Thing(f"the {words[-1]}", words[-1], "thing", phrase.end))
+                made.append(Filler(f"the {words[-1]}", words[-1], "thing", phrase.end))
             else:
-                made.append(Thing(phrase.name, phrase.name, "thing", phrase.end))
+                made.append(Filler(phrase.name, phrase.name, "thing", phrase.end))
         return made
 
-    def _diet(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _diet(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         match = re.compile(r"\s*(vegan|vegetarian|pescatarian)\b", re.IGNORECASE).match(
-            place.sentence.text, at
+            parse.sentence.text, at
         )
-        if match is None or not closes(place, match.end()):
+        if match is None or not closes(parse, match.end()):
             return []
-        return [Thing(match.group(1).lower(), match.group(1).lower(), "thing", match.end())]
+        return [Filler(match.group(1).lower(), match.group(1).lower(), "thing", match.end())]
 
-    def _date(self, rule: RelationRule, place: Place, at: int, subject: Subject) -> list[Thing]:
+    def _date(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """A date is part of the sentence and of ``valid_at``, never an entity."""
-        when = place.date_at(at + 1)
-        return [Thing("", None, "event", at)] if when is not None and when.at is not None else []
+        when = parse.date_at(at + 1)
+        return [Filler("", None, "event", at)] if when is not None and when.at is not None else []
 
 
 def _theirs(text: str) -> str:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from graphmem.extract.rules.dates import When
-from graphmem.extract.rules.names import Span
-from graphmem.extract.rules.tokenizer import Sentence, Token, titles
+from graphmem.extract.rules.dates import TimeExpression
+from graphmem.extract.rules.names import NameSpan
+from graphmem.extract.rules.tokenizer import Sentence, WordToken, titles
 from graphmem.extract.rules.word_lists import (
     NOT_NAMES,
     NP_STOP,
@@ -56,51 +56,51 @@ class Phrase:
 
 
 @dataclass(frozen=True)
-class Place:
+class Parse:
     """A sentence with everything found in it, for the readers of slots."""
 
     sentence: Sentence
-    names: Sequence[Span] = ()
-    dates: Sequence[When] = ()
+    names: Sequence[NameSpan] = ()
+    dates: Sequence[TimeExpression] = ()
     quoted: Sequence[tuple[int, int, str]] = field(default=())
 
-    def date_at(self, position: int) -> When | None:
+    def date_at(self, position: int) -> TimeExpression | None:
         return next((d for d in self.dates if d.start <= position < d.end), None)
 
-    def name_at(self, token: int) -> Span | None:
+    def name_at(self, token: int) -> NameSpan | None:
         return next((s for s in self.names if s.first == token), None)
 
 
-def name_slot(place: Place, position: int, *, owning: bool = False) -> Phrase | None:
+def name_slot(parse: Parse, position: int, *, owning: bool = False) -> Phrase | None:
     """The name that stands right at a position, after "the" too; with "'s" only if ``owning``."""
-    sentence = place.sentence
+    sentence = parse.sentence
     index = _here(sentence, position)
     if index is None:
         return None
-    span = place.name_at(index)
+    span = parse.name_at(index)
     if span is None and sentence.tokens[index].low == "the":
-        span = place.name_at(index + 1)
+        span = parse.name_at(index + 1)
     if span is None or (span.owns and not owning):
         return None
     return Phrase(span.name, span.name, span.start, span.end, proper=True, whole=True)
 
 
-def named_thing(place: Place, position: int) -> Phrase | None:
+def named_thing(parse: Parse, position: int) -> Phrase | None:
     """A name with what it is said to be: "Orion team" is a name, "Orion project" is Orion."""
-    phrase = name_slot(place, position)
-    match = _WHAT.match(place.sentence.text, phrase.end) if phrase else None
+    phrase = name_slot(parse, position)
+    match = _WHAT.match(parse.sentence.text, phrase.end) if phrase else None
     if phrase is None or match is None:
         return phrase
     name = f"{phrase.name} {match['team'].lower()}" if match["team"] else phrase.name
     return replace(phrase, text=name, name=name, end=match.end(), whole=False)
 
 
-def name_list(place: Place, position: int, *, owning: bool = False) -> list[Phrase]:
+def name_list(parse: Parse, position: int, *, owning: bool = False) -> list[Phrase]:
     """Names joined by commas and "and"."""
     found: list[Phrase] = []
-    while (phrase := name_slot(place, position, owning=owning)) is not None:
+    while (phrase := name_slot(parse, position, owning=owning)) is not None:
         found.append(phrase)
-        after = _after_joiner(place.sentence, phrase.end)
+        after = _after_joiner(parse.sentence, phrase.end)
         if after is None:
             break
         position = after
@@ -128,23 +128,23 @@ def _after_joiner(sentence: Sentence, position: int) -> int | None:
 
 
 def noun_phrases(
-    place: Place, position: int, *, gerund: bool = False, listed: bool = True
+    parse: Parse, position: int, *, gerund: bool = False, listed: bool = True
 ) -> list[Phrase]:
     """The thing at a position, or the things when they are a plain list."""
-    first = _phrase(place, position, gerund=gerund)
-    if first is None or _restricted(place.sentence, first):
+    first = _phrase(parse, position, gerund=gerund)
+    if first is None or _restricted(parse.sentence, first):
         return []
     found, pending = [first], list[Phrase]()
     at = first.end
-    while listed and (after := _after_joiner(place.sentence, at)) is not None:
-        item = _phrase(place, after, gerund=gerund)
-        if item is None or not _closed(place, item) or _is_clause(place.sentence, item):
+    while listed and (after := _after_joiner(parse.sentence, at)) is not None:
+        item = _phrase(parse, after, gerund=gerund)
+        if item is None or not _closed(parse, item) or _is_clause(parse.sentence, item):
             break
         if len(first.name.split()) > 1 and _ing(first) and not _ing(item):
             break
         joined = (
-            "," not in place.sentence.text[at:after].strip()
-            or "nd" in place.sentence.text[at:after]
+            "," not in parse.sentence.text[at:after].strip()
+            or "nd" in parse.sentence.text[at:after]
         )
         pending.append(item)
         at = item.end
@@ -175,9 +175,9 @@ def _is_clause(sentence: Sentence, item: Phrase) -> bool:
     )
 
 
-def _closed(place: Place, item: Phrase) -> bool:
+def _closed(parse: Parse, item: Phrase) -> bool:
     """It ends at punctuation, a joiner or the end, so it is no verb with its own object."""
-    sentence = place.sentence
+    sentence = parse.sentence
     index = sentence.token_at(item.end)
     if index >= len(sentence.tokens):
         return True
@@ -186,7 +186,7 @@ def _closed(place: Place, item: Phrase) -> bool:
     return (
         bool(gap)
         or token.low in _JOINERS
-        or place.date_at(token.start) is not None
+        or parse.date_at(token.start) is not None
         or (
             token.low
             in {"too", "also", "now", "lately", "with", "at", "on", "in", "because", "when"}
@@ -194,57 +194,57 @@ def _closed(place: Place, item: Phrase) -> bool:
     )
 
 
-def _phrase(place: Place, position: int, *, gerund: bool) -> Phrase | None:
-    for start, end, title in place.quoted:
-        if start >= position and not place.sentence.text[position:start].strip(" ,"):
+def _phrase(parse: Parse, position: int, *, gerund: bool) -> Phrase | None:
+    for start, end, title in parse.quoted:
+        if start >= position and not parse.sentence.text[position:start].strip(" ,"):
             return Phrase(f'"{title}"', title, start, end, proper=True, whole=True)
-    sentence = place.sentence
+    sentence = parse.sentence
     index = _here(sentence, position)
     if index is None:
         return None
-    taken = _take(place, index, gerund=gerund)
-    if not taken or (gerund and _cut_short(place, taken)):
+    chosen = _take(parse, index, gerund=gerund)
+    if not chosen or (gerund and _cut_short(parse, chosen)):
         return None
-    return _judge(place, taken)
+    return _judge(parse, chosen)
 
 
-def _whose(tokens: list[Token], at: int) -> bool:
+def _whose(tokens: list[WordToken], at: int) -> bool:
     """ "with his friends": company, not part of the activity."""
     company = {"my", "our", "his", "her", "their", "your", "the", "friends", "family", "others"}
     return at < len(tokens) and tokens[at].low in company
 
 
-def _cut_short(place: Place, taken: list[Token]) -> bool:
+def _cut_short(parse: Parse, chosen: list[WordToken]) -> bool:
     """A lone "caring" of "caring more about it"; "creating a safe" of "a safe, warm place"."""
-    sentence = place.sentence
-    index = sentence.token_at(taken[-1].end)
-    if not taken[0].low.endswith("ing") or index >= len(sentence.tokens):
+    sentence = parse.sentence
+    index = sentence.token_at(chosen[-1].end)
+    if not chosen[0].low.endswith("ing") or index >= len(sentence.tokens):
         return False
     after = sentence.tokens[index]
-    if len(taken) == 1:
-        dated = place.date_at(after.start) is not None
+    if len(chosen) == 1:
+        dated = parse.date_at(after.start) is not None
         return not (after.gap.strip() or after.low in _AFTER_GERUND or dated)
-    article = taken[-2].low in {"a", "an"}
+    article = chosen[-2].low in {"a", "an"}
     return article and after.gap.strip() == "," and after.low not in NOT_NAMES
 
 
-def _take(place: Place, index: int, *, gerund: bool) -> list[Token]:
+def _take(parse: Parse, index: int, *, gerund: bool) -> list[WordToken]:
     """Words up to where the phrase ends; empty when it runs on too long to be one."""
-    tokens = place.sentence.tokens
-    taken: list[Token] = []
+    tokens = parse.sentence.tokens
+    chosen: list[WordToken] = []
     stop = NP_STOP_GERUND if gerund and tokens[index].low.endswith("ing") else NP_STOP
     if gerund and index + 1 < len(tokens) and tokens[index].low == "to":
         stop = NP_STOP_GERUND
     at = index
     while at < len(tokens):
         token = tokens[at]
-        if taken and token.gap not in _INSIDE:
+        if chosen and token.gap not in _INSIDE:
             break
-        if place.date_at(token.start) is not None or (taken and token.low in _JOINERS):
+        if parse.date_at(token.start) is not None or (chosen and token.low in _JOINERS):
             break
-        span = place.name_at(at)
-        if span is not None and len(taken) + span.last - span.first < _LONGEST:
-            taken += tokens[span.first : span.last + 1]
+        span = parse.name_at(at)
+        if span is not None and len(chosen) + span.last - span.first < _LONGEST:
+            chosen += tokens[span.first : span.last + 1]
             at = span.last + 1
             continue
         if token.low in stop and not (at == index and token.low == "to"):
@@ -253,46 +253,48 @@ def _take(place: Place, index: int, *, gerund: bool) -> list[Token]:
             break
         if (
             token.low == "with"
-            and (_whose(tokens, at + 1) or len(taken) > 1)
-            and (taken[-1].low not in _PARTICLES)
+            and (_whose(tokens, at + 1) or len(chosen) > 1)
+            and (chosen[-1].low not in _PARTICLES)
         ):
             break
-        if len(taken) == _LONGEST:
+        if len(chosen) == _LONGEST:
             return []
-        taken.append(token)
+        chosen.append(token)
         at += 1
-    while taken and (taken[-1].low in NP_STOP or taken[-1].low in {"of", "my", "your", *_ARTICLES}):
-        taken.pop()
-    return taken
+    while chosen and (
+        chosen[-1].low in NP_STOP or chosen[-1].low in {"of", "my", "your", *_ARTICLES}
+    ):
+        chosen.pop()
+    return chosen
 
 
-def _judge(place: Place, taken: list[Token]) -> Phrase | None:
+def _judge(parse: Parse, chosen: list[WordToken]) -> Phrase | None:
     """The phrase, unless it is a pronoun, vague, or about somebody else's unnamed thing."""
     determiner, mine = "", False
-    said_from = taken[0].start
-    while taken and taken[0].low in _ARTICLES | _QUANTIFIERS | {"our"}:
-        token = taken[0]
+    text_start = chosen[0].start
+    while chosen and chosen[0].low in _ARTICLES | _QUANTIFIERS | {"our"}:
+        token = chosen[0]
         if token.low in _ARTICLES:
             determiner = token.low
         mine = mine or token.low in {"my", "our"}
-        taken = taken[1:]
-    if not taken or taken[0].low in VAGUE_FIRST or taken[0].low in _OTHERS:
+        chosen = chosen[1:]
+    if not chosen or chosen[0].low in VAGUE_FIRST or chosen[0].low in _OTHERS:
         return None
-    if taken[-1].low in VAGUE_HEADS or taken[-1].low.endswith("ly"):
+    if chosen[-1].low in VAGUE_HEADS or chosen[-1].low.endswith("ly"):
         return None
-    if any(t.low in _OTHERS or t.low in {"this", "that", "these", "those"} for t in taken):
+    if any(t.low in _OTHERS or t.low in {"this", "that", "these", "those"} for t in chosen):
         return None
-    end = taken[-1].end - (2 if taken[-1].owns else 0)
-    name = place.sentence.text[taken[0].start : end]
-    proper = any(place.name_at(place.sentence.token_at(t.start)) for t in taken)
-    if determiner == "the" and not proper and taken[-1].low not in PLAIN_THE:
+    end = chosen[-1].end - (2 if chosen[-1].owns else 0)
+    name = parse.sentence.text[chosen[0].start : end]
+    proper = any(parse.name_at(parse.sentence.token_at(t.start)) for t in chosen)
+    if determiner == "the" and not proper and chosen[-1].low not in PLAIN_THE:
         return None
-    if len(name) < 2 or not any(c.isalpha() for c in name) or taken[-1].owns:
+    if len(name) < 2 or not any(c.isalpha() for c in name) or chosen[-1].owns:
         return None
-    said = place.sentence.text[said_from:end]
-    first = place.name_at(place.sentence.token_at(taken[0].start))
-    whole = first is not None and first.end >= taken[-1].end
-    return Phrase(said, name, said_from, taken[-1].end, proper, mine, determiner, whole)
+    wording = parse.sentence.text[text_start:end]
+    first = parse.name_at(parse.sentence.token_at(chosen[0].start))
+    whole = first is not None and first.end >= chosen[-1].end
+    return Phrase(wording, name, text_start, chosen[-1].end, proper, mine, determiner, whole)
 
 
 def quoted_titles(sentence: Sentence) -> list[tuple[int, int, str]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from graphmem.extract.rules.names import Names, Span
+from graphmem.extract.rules.names import NameRegistry, NameSpan
 from graphmem.extract.rules.tokenizer import Sentence
 from graphmem.extract.rules.word_lists import (
     FILLERS,
@@ -39,7 +39,9 @@ _NOT_ONESELF = word_set("not_said_of_oneself")
 _TITLES = word_set("titles_not_first_names")
 
 
-def introduced(names: Names, found: Iterable[Span], sentence: Sentence) -> str | None:
+def introduced_name(
+    names: NameRegistry, found: Iterable[NameSpan], sentence: Sentence
+) -> str | None:
     """The name that a speaker gives themselves in a sentence, or None."""
     if sentence.question or sentence.lows & (SENTENCE_BLOCKERS | NEGATIONS):
         return None
@@ -54,7 +56,9 @@ def introduced(names: Names, found: Iterable[Span], sentence: Sentence) -> str |
     return span.name if not match["im"] or _plainly(span.name, sentence, match) else None
 
 
-def called(names: Names, found: Sequence[Span], sentence: Sentence) -> Iterator[tuple[str, str]]:
+def stated_nicknames(
+    names: NameRegistry, found: Sequence[NameSpan], sentence: Sentence
+) -> Iterator[tuple[str, str]]:
     """The other names that a sentence says people have: "Alexandra, whom everyone calls Lexi"."""
     if sentence.question or sentence.lows & (SENTENCE_BLOCKERS | NEGATIONS):
         return
@@ -78,13 +82,15 @@ def _plainly(name: str, sentence: Sentence, match: re.Match[str]) -> bool:
     )
 
 
-def akin(name: str, speaker: str) -> bool:
+def shares_name_part(name: str, speaker: str) -> bool:
     """A given name and a speaker's label share a word, or the beginning of one."""
     mine, theirs = name_key(name).split(), name_key(speaker).split()
     return any(a[:3] == b[:3] for a in mine for b in theirs)
 
 
-def first_names(names: Names, singles: Iterable[str], fixed: Iterable[str]) -> dict[str, str]:
+def first_names(
+    names: NameRegistry, singles: Iterable[str], fixed: Iterable[str]
+) -> dict[str, str]:
     """First name -> the one person with that first name; none where there are two."""
     by_first: dict[str, set[str]] = {}
     for canonical in set(names.canonical.values()):
@@ -92,12 +98,12 @@ def first_names(names: Names, singles: Iterable[str], fixed: Iterable[str]) -> d
         first = name_key(parts[0]) if parts else ""
         if 2 <= len(parts) <= 3 and first not in _TITLES and names.may_be_person(canonical):
             by_first.setdefault(first, set()).add(canonical)
-    taken = set(fixed)
+    settled = set(fixed)
     result: dict[str, str] = {}
     for single in singles:
         full = by_first.get(name_key(single), set())
         now = names.canonical_of(single)
-        if len(full) != 1 or now in taken or not names.may_be_person(single):
+        if len(full) != 1 or now in settled or not names.may_be_person(single):
             continue
         person = next(iter(full))
         if now != person and names.is_person(person):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from graphmem.extract.rules.names import Names
-from graphmem.extract.rules.phrases import Place, named_thing
+from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.phrases import Parse, named_thing
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
     KIN,
@@ -36,7 +36,7 @@ class Subject:
     speaker: bool = False
     plural: bool = False
     """"We": only what is true of each of them is true of the speaker."""
-    unsure: bool = False
+    uncertain: bool = False
     """A lone capitalised word that opens the sentence."""
     thing: bool = False
     """No person, as far as is known: a company, a project."""
@@ -46,7 +46,7 @@ class Subject:
 class People:
     """Who is who in one episode: speakers, kin that were named, and their gender."""
 
-    names: Names
+    names: NameRegistry
     speakers: frozenset[str] = frozenset()
     kin: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     gender: dict[str, str] = field(default_factory=dict)
@@ -68,85 +68,85 @@ class People:
 
 
 @dataclass
-class Voice:
+class TurnContext:
     """One turn's speaker, and who "he" or "she" is as it goes on."""
 
     people: People
     speaker: str | None
     referent: str | None = None
 
-    def subject(self, place: Place, position: int) -> Subject | None:
+    def subject(self, parse: Parse, position: int) -> Subject | None:
         """The subject that stands at a position, or None."""
-        text = place.sentence.text
+        text = parse.sentence.text
         if self.speaker is not None:
             if match := _ME.match(text, position):
-                return self._with_other(place, Subject(self.speaker, match.end(), speaker=True))
+                return self._with_other(parse, Subject(self.speaker, match.end(), speaker=True))
             if match := _WE.match(text, position):
                 return Subject(self.speaker, match.end(), speaker=True, plural=True)
             if match := _MY.match(text, position):
-                return self._my(place, match)
+                return self._my(parse, match)
         if match := _HE.match(text, position):
-            name = self.pronoun(place, position, match["who"].lower())
+            name = self.pronoun(parse, position, match["who"].lower())
             return Subject(name, match.end()) if name else None
-        return self._named(place, position)
+        return self._named(parse, position)
 
-    def thing(self, place: Place, position: int) -> Subject | None:
+    def thing(self, parse: Parse, position: int) -> Subject | None:
         """The company, team or project that stands at a position, or None."""
-        opened = _THE.match(place.sentence.text, position)
+        opened = _THE.match(parse.sentence.text, position)
         at = opened.end() if opened else position
-        found = named_thing(place, at)
+        found = named_thing(parse, at)
         names = self.people.names
         if found is None or names.kind(found.name) in {"person", "animal"}:
             return None
-        span = place.name_at(place.sentence.token_at(at))
+        span = parse.name_at(parse.sentence.token_at(at))
         initial = span is not None and span.initial and not names.is_sure(span.name)
         name = names.canonical_of(found.name)
-        return Subject(name, found.end, unsure=initial, thing=True)
+        return Subject(name, found.end, uncertain=initial, thing=True)
 
-    def _named(self, place: Place, position: int) -> Subject | None:
-        index = place.sentence.token_at(position)
-        span = place.name_at(index)
+    def _named(self, parse: Parse, position: int) -> Subject | None:
+        index = parse.sentence.token_at(position)
+        span = parse.name_at(index)
         if span is None or span.start != position:
             return None
         names = self.people.names
         if not names.may_be_person(span.name) and names.kind(span.name) != "animal":
             return None
-        if span.owns and (relative := self._kin_of(place, span.last + 1)):
+        if span.owns and (relative := self._kin_of(parse, span.last + 1)):
             return relative
         end = span.end - 2 if span.owns else span.end
-        unsure = span.initial and not names.is_sure(span.name)
-        subject = Subject(names.canonical_of(span.name), end, unsure=unsure)
-        return self._with_other(place, subject)
+        uncertain = span.initial and not names.is_sure(span.name)
+        subject = Subject(names.canonical_of(span.name), end, uncertain=uncertain)
+        return self._with_other(parse, subject)
 
-    def _kin_of(self, place: Place, at: int) -> Subject | None:
+    def _kin_of(self, parse: Parse, at: int) -> Subject | None:
         """The Zoe of "Carla's sister Zoe"."""
-        tokens = place.sentence.tokens
+        tokens = parse.sentence.tokens
         while at < len(tokens) and tokens[at].low in KIN_MODIFIERS:
             at += 1
         if at >= len(tokens) or tokens[at].low not in KIN:
             return None
-        span = place.name_at(at + 1)
-        if span is None or place.sentence.tokens[at + 1].gap != " ":
+        span = parse.name_at(at + 1)
+        if span is None or parse.sentence.tokens[at + 1].gap != " ":
             return None
         end = span.end - 2 if span.owns else span.end
         return Subject(self.people.names.canonical_of(span.name), end)
 
-    def _my(self, place: Place, match: re.Match[str]) -> Subject | None:
+    def _my(self, parse: Parse, match: re.Match[str]) -> Subject | None:
         """ "My sister (Zoe)", with the name said here or earlier in the episode."""
         parts = match["words"].lower().split()
         for index, word in enumerate(parts):
             if word in KIN and all(part in KIN_MODIFIERS for part in parts[:index]):
                 end = match.start("words") + len(" ".join(match["words"].split()[: index + 1]))
-                return self._kin_subject(place, word, end)
+                return self._kin_subject(parse, word, end)
             if word not in KIN_MODIFIERS:
                 return None
         return None
 
-    def _kin_subject(self, place: Place, word: str, end: int) -> Subject | None:
+    def _kin_subject(self, parse: Parse, word: str, end: int) -> Subject | None:
         if self.speaker is None:
             return None
-        sentence = place.sentence
-        span = place.name_at(sentence.token_at(end))
+        sentence = parse.sentence
+        span = parse.name_at(sentence.token_at(end))
         if span is not None:
             gap = sentence.text[end : span.start]
             closed = sentence.text[span.end :].lstrip(" ")[:1]
@@ -155,29 +155,29 @@ class Voice:
                 if gap == ", ":
                     stop = sentence.text.index(",", span.end) + 1
                 subject = Subject(self.people.names.canonical_of(span.name), stop)
-                return self._with_other(place, subject)
+                return self._with_other(parse, subject)
         name = self.people.the_kin(self.speaker, word)
         return Subject(name, end) if name else None
 
-    def _with_other(self, place: Place, subject: Subject) -> Subject:
+    def _with_other(self, parse: Parse, subject: Subject) -> Subject:
         """ "Ada and Bob", "Ada and I"."""
-        text = place.sentence.text
+        text = parse.sentence.text
         joined = _AND.match(text, subject.end)
         if joined is None:
             return subject
         at = joined.end()
         if self.speaker is not None and (match := _ME.match(text, at)):
-            return Subject(subject.name, match.end(), self.speaker, unsure=subject.unsure)
-        span = place.name_at(place.sentence.token_at(at))
+            return Subject(subject.name, match.end(), self.speaker, uncertain=subject.uncertain)
+        span = parse.name_at(parse.sentence.token_at(at))
         if span is None or span.start != at or not self.people.names.may_be_person(span.name):
             return subject
         other = self.people.names.canonical_of(span.name)
-        return Subject(subject.name, span.end, other, unsure=subject.unsure)
+        return Subject(subject.name, span.end, other, uncertain=subject.uncertain)
 
-    def pronoun(self, place: Place, position: int, word: str) -> str | None:
+    def pronoun(self, parse: Parse, position: int, word: str) -> str | None:
         """Whom "he" or "she" means, when only one person can be meant."""
-        here = self._third_persons(place, position)
-        if self._somebody(place, position) and not here:
+        here = self._third_persons(parse, position)
+        if self._somebody(parse, position) and not here:
             return None
         if len(here) > 1:
             return None
@@ -187,28 +187,28 @@ class Voice:
         self.people.gender.setdefault(name, word)
         return name
 
-    def _third_persons(self, place: Place, before: int) -> set[str]:
+    def _third_persons(self, parse: Parse, before: int) -> set[str]:
         names = self.people.names
         return {
             name
-            for span in place.names
+            for span in parse.names
             if span.start < before
             and names.is_person(span.name)
             and (name := names.canonical_of(span.name)) not in self.people.speakers
         }
 
-    def _somebody(self, place: Place, before: int) -> bool:
+    def _somebody(self, parse: Parse, before: int) -> bool:
         return any(
             t.low in _SOMEBODY or t.low in KIN_PLURAL
-            for t in place.sentence.tokens
+            for t in parse.sentence.tokens
             if t.start < before
         )
 
-    def heard(self, place: Place) -> None:
+    def update_referent(self, parse: Parse) -> None:
         """After a sentence: who a following "he" or "she" would be."""
-        end = len(place.sentence.text)
-        persons = self._third_persons(place, end)
+        end = len(parse.sentence.text)
+        persons = self._third_persons(parse, end)
         if len(persons) == 1:
             self.referent = next(iter(persons))
-        elif persons or self._somebody(place, end):
+        elif persons or self._somebody(parse, end):
             self.referent = None

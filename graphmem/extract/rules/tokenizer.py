@@ -48,7 +48,7 @@ _WORD_OR_GAP = re.compile(r"([\w']+)[,.!:]*\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class WordToken:
     """A word, without its possessive ``'s``."""
 
     text: str
@@ -76,7 +76,7 @@ class Sentence:
     quotes: tuple[tuple[int, int], ...] = field(default=())
 
     @cached_property
-    def tokens(self) -> list[Token]:
+    def tokens(self) -> list[WordToken]:
         return list(_tokens(self.text))
 
     @cached_property
@@ -108,7 +108,7 @@ def straight(text: str) -> str:
     return text.translate(_STRAIGHT)
 
 
-def clean(text: str) -> str:
+def strip_markup(text: str) -> str:
     """Straight quotes, plain spaces; code, addresses and markup taken out."""
     text = _UNUSABLE.sub(_SKIP, straight(text))
     if "`" in text:
@@ -119,9 +119,9 @@ def clean(text: str) -> str:
     return _MARKUP.sub("", text)
 
 
-def sentences(text: str) -> Iterator[Sentence]:
+def split_sentences(text: str) -> Iterator[Sentence]:
     """The sentences of a turn."""
-    text = clean(text)
+    text = strip_markup(text)
     begin = 0
     for match in _END.finditer(text):
         mark = match.group()
@@ -164,7 +164,7 @@ def titles(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
             yield start, end, inside
 
 
-def _tokens(text: str) -> Iterator[Token]:
+def _tokens(text: str) -> Iterator[WordToken]:
     before = 0
     for match in _TOKEN.finditer(text):
         word, end = match.group(), match.end()
@@ -172,7 +172,7 @@ def _tokens(text: str) -> Iterator[Token]:
         owns = low.endswith("'s") and low not in _CONTRACTED
         if owns:
             word, low = word[:-2], low[:-2]
-        yield Token(word, low, match.start(), end, text[before : match.start()], owns)
+        yield WordToken(word, low, match.start(), end, text[before : match.start()], owns)
         before = end
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from graphmem.extract.rules.data import read_data
+from graphmem.extract.rules.data import read_rule_data
 
 _FILES = ("clauses", "names", "people", "phrases", "things")
-_DATA = {key: value for name in _FILES for key, value in read_data(f"words/{name}").items()}
-_KIN_DATA = read_data("kin")
+_DATA = {key: value for name in _FILES for key, value in read_rule_data(f"words/{name}").items()}
+_KIN_DATA = read_rule_data("kin")
 
 
 def word_set(name: str) -> frozenset[str]:

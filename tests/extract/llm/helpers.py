@@ -24,9 +24,15 @@ def episode(*texts: str, **fields: Any) -> Episode:
     """An episode with one turn a text; ``Ben: hello`` has the speaker Ben."""
     turns = []
     for ordinal, text in enumerate(texts):
-        speaker, colon, said = text.partition(": ")
+        speaker, colon, given_text = text.partition(": ")
         turns.append(
-            Turn(f"t{ordinal}", "ep", ordinal, said if colon else text, speaker if colon else None)
+            Turn(
+                f"t{ordinal}",
+                "ep",
+                ordinal,
+                given_text if colon else text,
+                speaker if colon else None,
+            )
         )
     values: dict[str, Any] = {
         "id": "ep",
@@ -64,10 +70,10 @@ async def extractor(server: LocalModelServer, **settings: Any) -> AsyncIterator[
 
 
 async def extract(
-    server: LocalModelServer, told: Episode, known: Sequence[Entity] = (), **settings: Any
+    server: LocalModelServer, shown: Episode, known: Sequence[Entity] = (), **settings: Any
 ) -> Extraction:
     async with extractor(server, **settings) as made:
-        return await made.extract(told, known)
+        return await made.extract(shown, known)
 
 
 def lines(request: Request) -> list[Any]:

@@ -135,7 +135,7 @@ def test_alikeness(one: str, other: str, kind: str | None) -> None:
         assert (like > 100) == (kind == "but")
 
 
-def test_a_date_that_is_known_tells_no_two_apart() -> None:
+def test_a_date_that_is_known_separates_no_two() -> None:
     may, june = parse_when("2023-05-07"), parse_when("2023-06-09")
     one = without_date("Bob ran a race on 7 May 2023.", may)
     assert same_sentence(one, without_date("Bob ran a race on 9 June 2023.", june))

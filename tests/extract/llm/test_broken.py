@@ -39,7 +39,7 @@ CASES: dict[str, dict[str, Any]] = {
     for kind in KINDS
     for case in json.loads((FOLDER / f"{kind}.json").read_text(encoding="utf-8"))
 }
-TOLD: list[dict[str, Any]] = [
+MESSAGES: list[dict[str, Any]] = [
     {"role": "user", "name": "Ada", "content": "I moved to Lisbon in May."},
     {"role": "user", "name": "Ben", "content": "Nice. I work at Acme now."},
 ]
@@ -96,7 +96,7 @@ def test_a_broken_answer(case: dict[str, Any]) -> None:
         LocalModelServer([*answers, GOOD] if retried else answers) as server,
         Memory("memory://", user_id="ada-account", settings=settings(server)) as memory,
     ):
-        receipt = memory.add(TOLD, occurred_at="2024-06-01")
+        receipt = memory.add(MESSAGES, occurred_at="2024-06-01")
         assert server.unused == 0
         assert len(server.chats) == len(answers) + retried
         if case["outcome"] == "pending":
@@ -108,13 +108,13 @@ def test_a_broken_answer(case: dict[str, Any]) -> None:
             assert [r.status for r in memory.resume()] == ["done"]
             case = {}
         elif retried:
-            told = server.chats[1].text().removeprefix(server.chats[0].text())
-            assert case.get("problem", "could not be used") in told
+            shown = server.chats[1].text().removeprefix(server.chats[0].text())
+            assert case.get("problem", "could not be used") in shown
         assert memory.stats().pending == 0
         check_known(memory, case)
         asked = len(server.chats)
         assert memory.resume() == []
-        assert memory.add(TOLD, occurred_at="2024-06-01").status == "duplicate"
+        assert memory.add(MESSAGES, occurred_at="2024-06-01").status == "duplicate"
         assert len(server.chats) == asked
         assert memory.stats().episodes == 1
         check_known(memory, case)
@@ -129,7 +129,7 @@ def test_all_of_them_one_after_another() -> None:
     ):
         for number, answers in enumerate(scripts):
             server.script(*answers)
-            memory.add([*TOLD, {"content": f"Number {number}."}], occurred_at="2024-06-01")
+            memory.add([*MESSAGES, {"content": f"Number {number}."}], occurred_at="2024-06-01")
         server.script(*[GOOD] * len(scripts))
         assert {receipt.status for receipt in memory.resume()} <= {"done"}
         stats = memory.stats()

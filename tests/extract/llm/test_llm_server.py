@@ -140,7 +140,7 @@ def test_a_hanging_answer_ends_when_the_client_leaves() -> None:
         assert server.wait_until(lambda s: s.abandoned == 1)
 
 
-def test_closing_cuts_a_hanging_answer() -> None:
+def test_close_cuts_a_hanging_answer() -> None:
     failures: list[Exception] = []
     with LocalModelServer([Hang()]) as server:
 
@@ -300,7 +300,7 @@ def test_a_body_is_sent_as_it_stands() -> None:
         assert chat(server)[0::2] == (203, {"odd": 1})
 
 
-def test_starting_twice_is_an_error_and_closing_twice_is_not() -> None:
+def test_starting_twice_is_an_error_and_a_second_close_is_not() -> None:
     server = LocalModelServer().start()
     with pytest.raises(RuntimeError):
         server.start()

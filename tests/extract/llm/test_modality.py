@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from graphmem.extract.llm.parse import Reading, Voices, read_answer
+from graphmem.extract.llm.parse import ParsedAnswer, Speakers, parse_answer
 from graphmem.model import Scope
 from graphmem.ports.llm import CandidateFact
 from graphmem.testing.llm_server import LocalModelServer
 from tests.extract.llm.helpers import episode, extract, fact
 
-VOICES = Voices({0: "Ada", 1: "helper"}, "Ada", frozenset({1}))
+SPEAKERS = Speakers({0: "Ada", 1: "helper"}, "Ada", frozenset({1}))
 
 
-def read(*facts: dict[str, Any], entities: tuple[str, ...] = ()) -> Reading:
-    return read_answer(json.dumps({"entities": list(entities), "facts": list(facts)}), VOICES)
+def read(*facts: dict[str, Any], entities: tuple[str, ...] = ()) -> ParsedAnswer:
+    return parse_answer(json.dumps({"entities": list(entities), "facts": list(facts)}), SPEAKERS)
 
 
 def one(**fields: Any) -> CandidateFact:
@@ -39,9 +39,9 @@ def test_modalities_are_read_leniently(given: Any, modality: str) -> None:
     assert one(modality=given).modality == modality
 
 
-def test_what_is_said_in_two_ways_is_two() -> None:
-    said = (fact("Ada lives in Oslo."), fact("Ada lives in Oslo.", modality="hearsay"))
-    assert [f.modality for f in read(*said).facts] == ["stated", "hearsay"]
+def test_what_is_stated_in_two_ways_is_two() -> None:
+    given_text = (fact("Ada lives in Oslo."), fact("Ada lives in Oslo.", modality="hearsay"))
+    assert [f.modality for f in read(*given_text).facts] == ["stated", "hearsay"]
 
 
 def test_no_plain_sentence_is_made_of_what_is_not_so() -> None:
@@ -79,7 +79,7 @@ def test_a_relation_has_no_value_and_a_value_alone_is_nothing() -> None:
     assert (got.subject, got.type, got.value) == (None, None, None)
 
 
-def test_names_are_taken_out_of_a_type() -> None:
+def test_names_are_removed_from_a_type() -> None:
     got = one(subject="Ada", type="Ada lives in Oslo", object="Oslo")
     assert got.type == "lives_in"
 
@@ -99,14 +99,14 @@ def test_what_it_says_of_itself_is_its_own() -> None:
     assert got.modality == "stated"
 
 
-async def test_roles_and_names_tell_who_is_an_assistant() -> None:
+async def test_roles_and_names_show_who_is_an_assistant() -> None:
     answer = {
         "facts": [fact(f"Oslo is {word}.", n) for n, word in enumerate(("big", "old", "wet"))]
     }
-    told = episode("a", "b", "c")
-    user, unnamed, named = told.turns
-    told = replace(
-        told,
+    shown = episode("a", "b", "c")
+    user, unnamed, named = shown.turns
+    shown = replace(
+        shown,
         scope=Scope(user_id="ada", agent_id="helper"),
         turns=(
             user,
@@ -115,8 +115,8 @@ async def test_roles_and_names_tell_who_is_an_assistant() -> None:
         ),
     )
     with LocalModelServer([answer, answer]) as server:
-        got = await extract(server, told)
+        got = await extract(server, shown)
         assert [f.modality for f in got.facts] == ["stated", "hearsay", "stated"]
         # An agent's own memory: what it says is what its owner says.
-        got = await extract(server, replace(told, scope=Scope(agent_id="helper")))
+        got = await extract(server, replace(shown, scope=Scope(agent_id="helper")))
         assert [f.modality for f in got.facts] == ["stated", "stated", "stated"]

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphmem.errors import BadModelOutput
-from graphmem.extract.llm.parse import Reading, Voices, read_answer
-from graphmem.extract.llm.repair import aside
+from graphmem.extract.llm.parse import ParsedAnswer, Speakers, parse_answer
+from graphmem.extract.llm.repair import off_loop
 from graphmem.extract.llm.schema import schema
 from graphmem.ports.llm import CandidateFact
 from graphmem.testing._openai_wire import strict_problems
 
-VOICES = Voices({0: "Ada", 1: "Ben", 2: "Ada"}, owner="ada")
+SPEAKERS = Speakers({0: "Ada", 1: "Ben", 2: "Ada"}, owner="ada")
 GOOD: dict[str, Any] = {
     "entities": [
         {"name": "Ada Park", "kind": "person", "aliases": ["Ada"]},
@@ -45,13 +45,13 @@ GOOD: dict[str, Any] = {
 TEXT = json.dumps(GOOD)
 
 
-def read(raw: Any, voices: Voices = VOICES) -> Reading:
-    return read_answer(raw if isinstance(raw, str) else json.dumps(raw), voices)
+def read(raw: Any, speakers: Speakers = SPEAKERS) -> ParsedAnswer:
+    return parse_answer(raw if isinstance(raw, str) else json.dumps(raw), speakers)
 
 
-def one(voices: Voices = VOICES, **fields: Any) -> CandidateFact:
+def one(speakers: Speakers = SPEAKERS, **fields: Any) -> CandidateFact:
     """The fact read from the good one with these fields instead."""
-    (fact,) = read({"entities": [], "facts": [{**GOOD["facts"][0], **fields}]}, voices).facts
+    (fact,) = read({"entities": [], "facts": [{**GOOD["facts"][0], **fields}]}, speakers).facts
     return fact
 
 
@@ -141,7 +141,7 @@ NOTHING_TO_REMEMBER = {
 
 @pytest.mark.parametrize("raw", NOTHING_TO_REMEMBER.values(), ids=NOTHING_TO_REMEMBER.keys())
 def test_nothing_to_remember_is_an_answer(raw: str) -> None:
-    assert read(raw) == Reading((), ())
+    assert read(raw) == ParsedAnswer((), ())
 
 
 USELESS = {
@@ -186,7 +186,7 @@ TWO_FACTS = json.dumps(
 
 
 @pytest.mark.parametrize("end", range(TWO_FACTS.index("likes"), len(TWO_FACTS), 7))
-def test_a_torn_item_is_left_out_and_told(end: int) -> None:
+def test_a_torn_item_is_left_out_and_reported(end: int) -> None:
     reading = read(TWO_FACTS[:end])
     assert reading.facts[0] == EXPECTED.facts[0]
     whole = TWO_FACTS[:end].endswith(("}", "}]"))
@@ -212,7 +212,7 @@ FORMS = (
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_answer_cut_anywhere_never_tells_half_a_fact(form: str) -> None:
+def test_an_answer_cut_anywhere_never_gives_half_a_fact(form: str) -> None:
     whole = {fact.text: fact for fact in read(form).facts}
     assert len(whole) == 2
     for end in range(len(form)):
@@ -247,7 +247,7 @@ def test_any_nonsense_is_read_or_refused(value: Any) -> None:
 
 @pytest.mark.parametrize("raw", ['{"entities": [], "facts": []', '{"entities": [],"facts":[],'])
 def test_an_empty_answer_without_its_last_bracket_is_whole(raw: str) -> None:
-    assert read(raw) == Reading((), ())
+    assert read(raw) == ParsedAnswer((), ())
 
 
 NOISE = {
@@ -263,7 +263,7 @@ NOISE = {
 @pytest.mark.parametrize("raw", NOISE.values(), ids=NOISE.keys())
 def test_noise_is_read_in_one_go(raw: str) -> None:
     try:
-        reading = read_answer(raw, VOICES)
+        reading = parse_answer(raw, SPEAKERS)
     except BadModelOutput:
         return
     assert all(fact.text in raw for fact in reading.facts)
@@ -271,7 +271,7 @@ def test_noise_is_read_in_one_go(raw: str) -> None:
 
 def test_a_long_answer_is_read_beside_the_loop() -> None:
     async def read_in(raw: str) -> int:
-        return await aside(lambda _: threading.get_ident(), raw)
+        return await off_loop(lambda _: threading.get_ident(), raw)
 
     assert asyncio.run(read_in("x" * 100)) == threading.get_ident()
     assert asyncio.run(read_in("x" * 10_000)) != threading.get_ident()
@@ -375,7 +375,7 @@ def test_ordinals(given: Any, turns: tuple[int, ...]) -> None:
 
 
 def test_the_only_turn_there_is_says_it() -> None:
-    assert one(Voices({4: "Ada"}, "ada"), turns=[]).turns == (4,)
+    assert one(Speakers({4: "Ada"}, "ada"), turns=[]).turns == (4,)
 
 
 @pytest.mark.parametrize(
@@ -520,12 +520,12 @@ def test_an_entity_and_its_alias_are_not_related_to_each_other() -> None:
     assert read(answer).facts[0].type is None
 
 
-@pytest.mark.parametrize("said", ["I", "me", "the user", "User"])
-def test_the_speaker_is_called_by_name(said: str) -> None:
-    assert one(subject=said, turns=[1]).subject == "Ben"
-    assert one(subject=said, turns=[0, 1]).subject == "ada"
-    assert one(subject=said, turns=[]).subject == "ada"
-    assert read({"entities": [{"name": said, "kind": "person"}]}).entities[0].name == "ada"
+@pytest.mark.parametrize("given_text", ["I", "me", "the user", "User"])
+def test_the_speaker_is_called_by_name(given_text: str) -> None:
+    assert one(subject=given_text, turns=[1]).subject == "Ben"
+    assert one(subject=given_text, turns=[0, 1]).subject == "ada"
+    assert one(subject=given_text, turns=[]).subject == "ada"
+    assert read({"entities": [{"name": given_text, "kind": "person"}]}).entities[0].name == "ada"
 
 
 def test_titles_that_look_like_pronouns_are_names() -> None:

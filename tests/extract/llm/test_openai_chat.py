@@ -275,7 +275,7 @@ async def test_retry_after_is_waited_for() -> None:
     assert 7 <= waits.seconds[0] <= 8
 
 
-async def test_a_long_retry_after_is_not_waited_for_but_told() -> None:
+async def test_a_long_retry_after_is_not_waited_for_but_reported() -> None:
     waits = Waits()
     error = await failure(Status(429, retry_after=3600), sleep=waits)
     assert waits.seconds == []
@@ -425,7 +425,7 @@ async def test_cancelling_between_attempts_ends_it() -> None:
         assert len(server.chats) == 1
 
 
-async def test_closing_twice_and_asking_after_closing() -> None:
+async def test_close_twice_and_ask_after_close() -> None:
     with LocalModelServer([{"a": 1}]) as server:
         async with chat_with(server) as llm:
             await llm.close()
@@ -453,8 +453,8 @@ async def test_no_key_in_errors_logs_or_reprs(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     error = await failure(*[fault] * 4)
-    said = "".join(traceback.format_exception(error))
-    assert KEY not in said
+    text = "".join(traceback.format_exception(error))
+    assert KEY not in text
     assert KEY not in repr(error)
     assert KEY not in caplog.text
     assert KEY not in repr([vars(record) for record in caplog.records])

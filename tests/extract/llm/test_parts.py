@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.adapters.models.openai.chat import OpenAIChat
 from graphmem.errors import BadModelOutput, ModelError, UsageError
-from graphmem.extract.llm.chunks import START, part_from
+from graphmem.extract.llm.chunks import EPISODE_START, next_chunk
 from graphmem.extract.llm.extractor import ModelExtractor
 from graphmem.model import Turn
 from graphmem.ports.llm import Extraction
@@ -30,9 +30,9 @@ ONE_EACH = 350  # a budget that fits one of them
 
 @given(st.lists(st.text(alphabet="ab. \n。", max_size=300), max_size=6), st.integers(20, 200))
 def test_parts_hold_every_word_once_and_in_order(texts: list[str], size: int) -> None:
-    told = [Turn(f"t{n}", "ep", n, text) for n, text in enumerate(texts)]
-    at, read = START, dict.fromkeys(range(len(texts)), "")
-    while (part := part_from(told, at, size)) is not None:
+    shown = [Turn(f"t{n}", "ep", n, text) for n, text in enumerate(texts)]
+    at, read = EPISODE_START, dict.fromkeys(range(len(texts)), "")
+    while (part := next_chunk(shown, at, size)) is not None:
         assert 0 < part.size <= size
         assert part.end > at
         for piece in part.pieces:
@@ -47,29 +47,29 @@ def test_parts_hold_every_word_once_and_in_order(texts: list[str], size: int) ->
 def test_a_place_means_the_same_for_parts_of_any_size(
     sizes: list[int], data: st.DataObject
 ) -> None:
-    told = [Turn(f"t{n}", "ep", n, data.draw(st.text("xy. ", max_size=200))) for n in range(3)]
-    at, read = START, ""
+    shown = [Turn(f"t{n}", "ep", n, data.draw(st.text("xy. ", max_size=200))) for n in range(3)]
+    at, read = EPISODE_START, ""
     for number in range(400):
-        part = part_from(told, at, sizes[number % len(sizes)])
+        part = next_chunk(shown, at, sizes[number % len(sizes)])
         if part is None:
             break
         read += "".join(piece.text for piece in part.pieces if not piece.context)
         at = part.end
-    assert "".join(read.split()) == "".join("".join(t.text for t in told).split())
+    assert "".join(read.split()) == "".join("".join(t.text for t in shown).split())
 
 
 def test_a_long_turn_is_cut_between_sentences() -> None:
     text = "Ada lives in Oslo. " * 30
-    first = part_from([Turn("t", "ep", 0, text)], START, 200)
+    first = next_chunk([Turn("t", "ep", 0, text)], EPISODE_START, 200)
     assert first is not None
     assert first.pieces[0].text.endswith("Oslo.")
-    second = part_from([Turn("t", "ep", 0, text)], first.end, 200)
+    second = next_chunk([Turn("t", "ep", 0, text)], first.end, 200)
     assert second is not None
-    told = [piece for piece in second.pieces if not piece.context]
-    assert told[0].text.startswith("Ada lives")
+    shown = [piece for piece in second.pieces if not piece.context]
+    assert shown[0].text.startswith("Ada lives")
 
 
-async def test_a_part_is_told_what_came_before_it() -> None:
+async def test_a_chunk_is_shown_what_came_before_it() -> None:
     with LocalModelServer(answer=echo) as server:
         await extract(server, episode("He is my brother.", *NINE[:2]), budget=ONE_EACH)
         context = [
@@ -84,14 +84,14 @@ async def test_what_only_the_context_says_counts_once() -> None:
 
     def answer(request: Request) -> ScriptedAnswer:
         shown = [line["turn"] for line in lines(request) if "turn" in line]
-        said = [fact(f"Turn {n} as read among {len(shown)}.", n) for n in shown]
-        return {"entities": [], "facts": said}
+        given_text = [fact(f"Turn {n} as read among {len(shown)}.", n) for n in shown]
+        return {"entities": [], "facts": given_text}
 
     with LocalModelServer(answer=answer) as server:
         async with extractor(server, budget=ONE_EACH) as made:
-            told = episode("Short.", NINE[0], "Short too.", NINE[1])
-            got = await made.extract(told, ())
-            again = made.read(str(got.raw), told)
+            shown = episode("Short.", NINE[0], "Short too.", NINE[1])
+            got = await made.extract(shown, ())
+            again = made.read(str(got.raw), shown)
         assert len(server.chats) > 1
     assert sorted(f.turns for f in got.facts) == [(0,), (1,), (2,), (3,)]
     assert again.facts == got.facts
@@ -142,25 +142,25 @@ def _dict(answer: ScriptedAnswer) -> dict[str, Any]:
 
 
 async def test_a_failure_in_part_seven_does_not_pay_the_first_six_again() -> None:
-    told, kept = episode(*NINE), Kept()
+    shown, kept = episode(*NINE), Kept()
     with LocalModelServer(answer=failing_at(6)) as server:
         async with extractor(server, budget=ONE_EACH) as made:
             with pytest.raises(BadModelOutput) as caught:
-                await made.extract(told, (), keep=kept)
+                await made.extract(shown, (), keep=kept)
             assert [turns(r) for r in server.chats] == [[0], [1], [2], [3], [4], [5], [6], [6]]
             assert (kept.calls, kept.tokens) == (6, 660)
             assert caught.value.calls == 2, "what was paid and not kept"
-            begun = made.read(kept.raws[-1], told)
+            begun = made.read(kept.raws[-1], shown)
             assert not begun.complete
             assert [f.turns for f in begun.facts] == [(n,) for n in range(6)]
     with LocalModelServer(answer=echo) as server:
         # Another process, with another budget, goes on where the first one stopped.
         async with extractor(server) as made:
-            got = await made.extract(told, (), begun=kept.raws[-1], keep=kept)
+            got = await made.extract(shown, (), begun=kept.raws[-1], keep=kept)
             assert [turns(r) for r in server.chats] == [[6, 7, 8]]
             assert lines(server.chats[0])[1]["known"][0] == ["Town 0", "place"]
             assert (got.calls, kept.calls) == (1, 7)
-            whole = made.read(kept.raws[-1], told)
+            whole = made.read(kept.raws[-1], shown)
     assert whole.complete
     assert whole.facts == got.facts
     assert [f.turns for f in got.facts] == [(n,) for n in range(9)]
@@ -169,26 +169,26 @@ async def test_a_failure_in_part_seven_does_not_pay_the_first_six_again() -> Non
 async def test_the_kept_answers_survive_in_a_ledger() -> None:
     ledger = SqliteLedger(None)
     await ledger.open()
-    told = replace(episode(*NINE))
-    (told,) = await ledger.journal([told], 0)
+    shown = replace(episode(*NINE))
+    (shown,) = await ledger.journal([shown], 0)
 
     async def keep(found: Extraction) -> None:
-        await ledger.keep_extraction(told.id, found)
+        await ledger.keep_extraction(shown.id, found)
 
     with LocalModelServer(answer=failing_at(6)) as server:
         async with extractor(server, budget=ONE_EACH) as made:
             with pytest.raises(BadModelOutput):
-                await made.extract(told, (), keep=keep)
-    held = await ledger.extraction(told.id)
-    assert held is not None
+                await made.extract(shown, (), keep=keep)
+    kept = await ledger.extraction(shown.id)
+    assert kept is not None
     with LocalModelServer(answer=echo) as server:
         async with extractor(server, budget=ONE_EACH) as made:
-            got = await made.extract(told, (), begun=held.raw, keep=keep)
+            got = await made.extract(shown, (), begun=kept.raw, keep=keep)
             assert len(server.chats) == 3
-            held = await ledger.extraction(told.id)
-            assert held is not None
-            assert made.read(str(held.raw), told).facts == got.facts
-            assert held.calls == 9
+            kept = await ledger.extraction(shown.id)
+            assert kept is not None
+            assert made.read(str(kept.raw), shown).facts == got.facts
+            assert kept.calls == 9
     await ledger.close()
 
 
@@ -236,11 +236,11 @@ async def test_a_context_is_learnt_once() -> None:
 
 
 async def test_a_given_context_is_kept_to_from_the_start() -> None:
-    told = episode(*["I like tea and long walks. " * 100 for _ in range(4)])
+    shown = episode(*["I like tea and long walks. " * 100 for _ in range(4)])
     with LocalModelServer(answer=echo, profile="vllm", context_tokens=4096) as server:
         llm = OpenAIChat("m", base_url=server.base_url, sleep=no_wait)
         made = ModelExtractor(llm, context_tokens=4096)
-        got = await made.extract(told, ())
+        got = await made.extract(shown, ())
         await made.close()
         assert got.calls == len(server.chats)
     assert [f.turns for f in got.facts] == [(0,), (1,), (2,), (3,)]
@@ -259,13 +259,13 @@ async def test_a_server_that_silently_drops_the_prompt_is_found_out() -> None:
         small = len(request.text()) < 1500
         return echo(request) if small else "Once upon a time, there was a town."
 
-    told = episode(*NINE)
+    shown = episode(*NINE)
     with LocalModelServer(answer=answer, profile="ollama", context_tokens=500) as server:
-        got = await extract(server, told)
+        got = await extract(server, shown)
     assert [f.turns for f in got.facts] == [(n,) for n in range(9)]
 
 
-async def test_and_said_when_nothing_helps() -> None:
+async def test_and_reported_when_nothing_helps() -> None:
     with (
         LocalModelServer(["What?"] * 9, profile="ollama", context_tokens=100) as server,
         pytest.raises(ModelError, match="larger context"),
@@ -279,11 +279,11 @@ async def test_a_long_procedure_goes_on_under_its_title() -> None:
         procedure = {"title": "Bake bread", "steps": steps, "turns": turns(request)}
         return {"entities": [], "procedures": [procedure]}
 
-    told = episode(*NINE, memory_type="procedural")
+    shown = episode(*NINE, memory_type="procedural")
     with LocalModelServer(answer=answer) as server:
         async with extractor(server, budget=ONE_EACH * 3) as made:
-            got = await made.extract(told, ())
-            assert made.read(json.dumps(json.loads(str(got.raw))), told).facts == got.facts
+            got = await made.extract(shown, ())
+            assert made.read(json.dumps(json.loads(str(got.raw))), shown).facts == got.facts
     (whole,) = got.facts
     steps = [f"{n + 1}. Do step {n}." for n in range(9)]
     assert whole.text.split("\n") == ["Bake bread:", *steps]

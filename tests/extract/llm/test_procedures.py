@@ -9,8 +9,8 @@ import pytest
 
 from graphmem.clock import ManualClock
 from graphmem.errors import BadModelOutput
-from graphmem.extract.llm.parse import Voices
-from graphmem.extract.llm.procedures import as_procedures, read_procedures
+from graphmem.extract.llm.parse import Speakers
+from graphmem.extract.llm.procedures import as_procedures, parse_procedures
 from graphmem.extract.rules.extractor import RulesExtractor
 from graphmem.ingest.journal import build_episode
 from graphmem.model import Episode, Scope
@@ -18,17 +18,17 @@ from graphmem.ports.llm import Extraction
 from graphmem.testing.llm_server import LocalModelServer
 from tests.extract.llm.helpers import extract
 
-VOICES = Voices({0: "bot", 1: "bot"}, "bot")
+SPEAKERS = Speakers({0: "bot", 1: "bot"}, "bot")
 
 
-def told(content: Any) -> Episode:
+def shown(content: Any) -> Episode:
     given = {"memory_type": "procedural", "occurred_at": "2024-05-01"}
     scope = Scope(user_id="ada", agent_id="bot")
     return build_episode(content, given, scope, ManualClock(), max_bytes=100_000)
 
 
 async def by_rules(content: Any) -> Extraction:
-    episode = told(content)
+    episode = shown(content)
     return as_procedures(episode, await RulesExtractor().extract(episode, ()))
 
 
@@ -46,7 +46,7 @@ async def test_a_model_gives_one_fact_with_every_step_in_order() -> None:
         ],
     }
     with LocalModelServer([answer]) as server:
-        got = await extract(server, told("I opened the form of Fjord Labs, entered 5, sent it."))
+        got = await extract(server, shown("I opened the form of Fjord Labs, entered 5, sent it."))
         (request,) = server.chats
         assert request.json["response_format"]["json_schema"]["name"] == "procedures"
         assert "procedures" in request.text("system")
@@ -71,14 +71,14 @@ async def test_a_model_gives_one_fact_with_every_step_in_order() -> None:
 )
 def test_forms_that_mean_the_same(procedures: Any) -> None:
     for raw in (json.dumps({"procedures": procedures}), f"```\n{json.dumps(procedures)}\n```"):
-        (fact,) = read_procedures(raw, VOICES).facts
+        (fact,) = parse_procedures(raw, SPEAKERS).facts
         assert fact.text == "Tea:\n1. Boil.\n2. Pour."
 
 
 @pytest.mark.parametrize("raw", ["", "no", '{"procedures": [{"title": "Tea", "steps": []}]}'])
 def test_a_procedure_without_steps_is_bad_output(raw: str) -> None:
     with pytest.raises(BadModelOutput):
-        read_procedures(raw, VOICES)
+        parse_procedures(raw, SPEAKERS)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_procedure_without_steps_is_bad_output(raw: str) -> None:
 async def test_the_rules_take_the_steps_of_the_text(content: Any, text: str) -> None:
     got = await by_rules(content)
     assert [fact.text for fact in got.facts] == [text]
-    assert got.facts[0].turns == tuple(range(len(told(content).turns)))
+    assert got.facts[0].turns == tuple(range(len(shown(content).turns)))
 
 
 async def test_the_rules_name_what_is_in_it() -> None:
@@ -130,6 +130,6 @@ async def test_two_numberings_are_two_procedures() -> None:
 async def test_no_word_is_lost_by_the_rules() -> None:
     text = "Before.\n1. One two.\nmore of it\n\n2) Three: four.\nAfter all.\n* Five\n1. Six"
     got = await by_rules(text)
-    said = " ".join(fact.text for fact in got.facts)
+    given_text = " ".join(fact.text for fact in got.facts)
     for word in ("Before", "One", "two", "more", "Three", "four", "After", "Five", "Six"):
-        assert word in said
+        assert word in given_text

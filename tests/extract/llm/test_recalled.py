@@ -8,7 +8,7 @@ import pytest
 
 from graphmem import Memory
 from graphmem.clock import ManualClock
-from graphmem.extract.llm.recalled_text import readable
+from graphmem.extract.llm.recalled_text import hide_recalled
 from graphmem.extract.rules.extractor import RulesExtractor
 from graphmem.ingest.journal import build_episode
 from graphmem.model import Episode, Scope
@@ -16,22 +16,22 @@ from graphmem.testing.llm_server import LocalModelServer
 from tests.extract.llm.helpers import NOTHING, extract, lines
 
 
-def told(content: Any) -> Episode:
+def visible(content: Any) -> Episode:
     return build_episode(
         content, {"occurred_at": "2024-05-01"}, Scope(user_id="ada"), ManualClock(), max_bytes=10**7
     )
 
 
 def shown(content: Any) -> list[str]:
-    return [turn.text for turn in readable(told(content)).turns]
+    return [turn.text for turn in hide_recalled(visible(content)).turns]
 
 
 @pytest.mark.parametrize(
     "tag", ["memories", "memory", "user_memories", "retrieved-memory", "Memory"]
 )
 def test_blocks_are_hidden(tag: str) -> None:
-    said = f'<{tag} count="2">\nAda lives in Oslo.\n</{tag}>\nWhere do I live?'
-    assert shown([{"role": "user", "content": said}]) == ["Where do I live?"]
+    given_text = f'<{tag} count="2">\nAda lives in Oslo.\n</{tag}>\nWhere do I live?'
+    assert shown([{"role": "user", "content": given_text}]) == ["Where do I live?"]
 
 
 def test_a_block_over_several_paragraphs_is_hidden() -> None:
@@ -55,7 +55,7 @@ def test_in_paragraphs_that_were_cut_the_rest_stays() -> None:
     filler = 'He said "I am at home." And then it rained. ' * 60
     text = f"{filler}\n[1] 2024-05-17 Ada: my secret is safe\n{filler}"
     parts = shown(text)
-    assert len(parts) == len(told(text).turns) > 2
+    assert len(parts) == len(visible(text).turns) > 2
     assert "secret" not in "".join(parts)
     assert "".join(parts).count("rained") == 120
 
@@ -72,21 +72,21 @@ def test_in_paragraphs_that_were_cut_the_rest_stays() -> None:
     ],
 )
 def test_other_text_is_left_alone(text: str) -> None:
-    episode = told(text)
-    assert readable(episode) is episode
+    episode = visible(text)
+    assert hide_recalled(episode) is episode
 
 
-async def test_neither_the_model_nor_the_rules_see_it() -> None:
+async def test_neither_the_model_nor_the_rules_read_it() -> None:
     text = "<memories>\nBob Stone works at Acme.\n</memories>\n\nBob Stone lives in Oslo."
-    episode = readable(told(text))
+    episode = hide_recalled(visible(text))
     with LocalModelServer([NOTHING]) as server:
         await extract(server, episode)
         assert [line["text"] for line in lines(server.chats[0])[2:]] == ["Bob Stone lives in Oslo."]
     got = await RulesExtractor().extract(episode, ())
     assert [fact.type for fact in got.facts] == ["lives_in"]
-    assert told(text).content == text
+    assert visible(text).content == text
 
 
 def test_absurd_input_takes_no_time() -> None:
     for text in ("<memory> " * 50_000, "</memory>" * 50_000, "[1] 2024-05-17 x\n" * 20_000):
-        assert len(readable(told(text)).turns) == len(told(text).turns)
+        assert len(hide_recalled(visible(text)).turns) == len(visible(text).turns)

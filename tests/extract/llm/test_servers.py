@@ -70,9 +70,9 @@ async def test_an_episode_is_one_call_on_each(profile: str) -> None:
 
 @pytest.mark.parametrize("profile", [name for name, p in PROFILES.items() if p.overflow])
 async def test_what_is_longer_than_the_context_is_asked_about_in_parts(profile: str) -> None:
-    told = episode(*["I like tea and long walks by the sea. " * 80 for _ in range(6)])
+    shown = episode(*["I like tea and long walks by the sea. " * 80 for _ in range(6)])
     with LocalModelServer(answer=echo, profile=profile, context_tokens=6000) as server:
-        got = await extract(server, told)
+        got = await extract(server, shown)
         asked = [turns(request) for request in server.chats]
     assert [f.turns for f in got.facts] == [(n,) for n in range(6)]
     assert asked[0] == [0, 1, 2, 3, 4, 5]
@@ -80,7 +80,7 @@ async def test_what_is_longer_than_the_context_is_asked_about_in_parts(profile: 
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-async def test_a_missing_model_is_said_at_once(profile: str) -> None:
+async def test_a_missing_model_is_reported_at_once(profile: str) -> None:
     with LocalModelServer(profile=profile, models=("another",)) as server:
         with pytest.raises(ModelError, match="no such model"):
             await extract(server, episode("I like tea"))

@@ -10,12 +10,12 @@ from graphmem.model import Entity, Episode, Scope, Turn
 from graphmem.ports.llm import CandidateFact, Extraction
 
 # A Wednesday.
-SAID_AT = datetime(2024, 5, 15, 10, 30, tzinfo=UTC)
+STATED_AT = datetime(2024, 5, 15, 10, 30, tzinfo=UTC)
 
 
 def episode(
     *turns: tuple[str | None, str],
-    said_at: datetime = SAID_AT,
+    stated_at: datetime = STATED_AT,
     role: str = "user",
     scope: Scope | None = None,
 ) -> Episode:
@@ -29,8 +29,8 @@ def episode(
         content="\n".join(text for _, text in turns),
         kind="messages",
         content_hash="",
-        occurred_at=said_at,
-        recorded_at=said_at,
+        occurred_at=stated_at,
+        recorded_at=stated_at,
         turns=made,
     )
 
@@ -44,8 +44,8 @@ def short(fact: CandidateFact) -> str:
     """``Ada works_at Acme``; a retraction begins with a minus, a sentence or an attribute stands
     alone."""
     related = fact.type and fact.value is None
-    told = f"{fact.subject} {fact.type} {fact.object}" if related else fact.text
-    return f"-{told}" if fact.retracts else told
+    stated = f"{fact.subject} {fact.type} {fact.object}" if related else fact.text
+    return f"-{stated}" if fact.retracts else stated
 
 
 def facts(text: str, speaker: str | None = "Ada") -> set[str]:

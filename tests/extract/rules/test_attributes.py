@@ -10,7 +10,7 @@ from graphmem import Memory
 from graphmem.relation_types.types import RelationTypes
 from tests.extract.rules.helpers import ask, facts
 
-TOLD = [
+STATED = [
     ("My phone number is 555-1234.", "phone_number", "555-1234"),
     ("My new phone number is now +44 20 7946 0018", "phone_number", "+44 20 7946 0018"),
     ("my mobile is 0170 1234567, call me!", "mobile_number", "0170 1234567"),
@@ -40,15 +40,15 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("text", "type", "value"), TOLD)
-def test_what_is_taken_down(text: str, type: str, value: str) -> None:
+@pytest.mark.parametrize(("text", "type", "value"), STATED)
+def test_what_is_extracted(text: str, type: str, value: str) -> None:
     (fact,) = ask(text).facts
     assert (fact.subject, fact.type, fact.value, fact.object) == ("Ada", type, value, None)
     assert fact.text.startswith("Ada's ")
     assert fact.text.endswith(f" is {value}")
 
 
-@pytest.mark.parametrize("type", sorted({type for _, type, _ in TOLD}))
+@pytest.mark.parametrize("type", sorted({type for _, type, _ in STATED}))
 def test_of_these_there_is_one(type: str) -> None:
     """The rules name them, the types say how they behave: the two lists agree."""
     assert RelationTypes().count(type) == "usually_one"
@@ -88,12 +88,12 @@ def test_of_these_there_is_one(type: str) -> None:
     ],
 )
 def test_what_is_left(text: str) -> None:
-    assert not any(" is " in told for told in facts(text))
+    assert not any(" is " in stated for stated in facts(text))
 
 
 def test_those_of_others_who_are_known() -> None:
-    said = "Ben Toll lives in Oslo. Ben Toll's phone number is 555-77. Ben Toll is 40 years old."
-    assert {"Ben Toll's phone number is 555-77", "Ben Toll's age is 40"} <= facts(said)
+    given = "Ben Toll lives in Oslo. Ben Toll's phone number is 555-77. Ben Toll is 40 years old."
+    assert {"Ben Toll's phone number is 555-77", "Ben Toll's age is 40"} <= facts(given)
 
 
 def test_the_latest_counts() -> None:
@@ -103,8 +103,8 @@ def test_the_latest_counts() -> None:
         )
         memory.add("My new phone number is 555-9999.", occurred_at="2024-06-01")
         memory.add("My email is c@d.example.", occurred_at="2024-07-01")
-        held = {str(fact) for fact in memory.get_all().items}
-        assert held == {
+        found = {str(fact) for fact in memory.get_all().items}
+        assert found == {
             "Ada's phone number is 555-9999",
             "Ada's work email is a@b.example",
             "Ada's email is c@d.example",

@@ -10,7 +10,7 @@ from graphmem import Memory
 from graphmem.extract.rules.extractor import extract
 from graphmem.model import Entity
 from graphmem.ports.llm import CandidateFact
-from tests.extract.rules.helpers import SAID_AT, ask, episode, facts, short
+from tests.extract.rules.helpers import STATED_AT, ask, episode, facts, short
 
 
 def dated(text: str, known: tuple[Entity, ...] = ()) -> set[tuple[str, str, str]]:
@@ -26,7 +26,7 @@ def relations(text: str) -> set[str]:
     return {short(f) for f in ask(text).facts if f.type is not None}
 
 
-LOSSES = [
+DEPARTURES = [
     ("My cat Mochi died yesterday.", "Ada has_pet Mochi", "2024-05-14"),
     ("My cat Mochi died.", "Ada has_pet Mochi", "2024-05-15"),
     ("Our old dog Rex, passed away in 2020.", "Ada has_pet Rex", "2020-01-01"),
@@ -48,7 +48,7 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "bond", "ended"), LOSSES)
+@pytest.mark.parametrize(("text", "bond", "ended"), DEPARTURES)
 def test_a_loss_ends_the_bond(text: str, bond: str, ended: str) -> None:
     found = dated(text)
     assert (f"-{bond}", "", ended) in found
@@ -65,18 +65,18 @@ def test_what_is_known_already_is_only_retracted() -> None:
         }
 
 
-def test_told_and_lost_in_one_episode() -> None:
+def test_stated_and_lost_in_one_episode() -> None:
     for text in (
         "My dog Rex is nice. We gave Rex away last month.",
         "My dog Rex died. My dog Rex was nice.",
         "We gave Rex away. My dog Rex was nice.",
     ):
-        bonds = [f for f in ask(text).facts if short(f) == "Ada has_pet Rex"]
-        assert all(f.invalid_at is not None for f in bonds)
+        relations = [f for f in ask(text).facts if short(f) == "Ada has_pet Rex"]
+        assert all(f.invalid_at is not None for f in relations)
         assert "-Ada has_pet Rex" in facts(text)
 
 
-def test_the_owner_is_who_was_said_to_be() -> None:
+def test_the_owner_is_who_was_named_as_such() -> None:
     found = extract(episode(("Ada", "My cat Mochi is ill."), ("Bob", "Mochi died?")), ())
     assert {short(f) for f in found.facts} == {"Ada has_pet Mochi"}
     found = extract(episode(("Ada", "My cat Mochi is ill."), ("Bob", "Mochi died today.")), ())
@@ -117,7 +117,7 @@ def test_no_loss(text: str) -> None:
         "Our dogs Rex and Bo were put down last year.",
     ],
 )
-def test_two_are_lost_together(text: str) -> None:
+def test_two_are_lost_at_once(text: str) -> None:
     for name in ("Rex", "Bo"):
         assert (f"-Ada has_pet {name}", "", "2023-01-01") in dated(text)
         assert (f"Ada has_pet {name}", "", "") not in dated(text)
@@ -238,10 +238,10 @@ def test_being_married_says_nothing_of_the_wedding() -> None:
     assert relations("I'm married to Jonas.") == {"Ada married_to Jonas"}
 
 
-def test_every_fact_is_told_once() -> None:
+def test_every_fact_is_stated_once() -> None:
     found: tuple[CandidateFact, ...] = ask("I married Jonas in 2020. My cat Mochi died.").facts
     assert len({(f.text, f.retracts) for f in found}) == len(found)
-    assert all(f.invalid_at is None or f.invalid_at <= SAID_AT for f in found)
+    assert all(f.invalid_at is None or f.invalid_at <= STATED_AT for f in found)
     assert datetime(2020, 1, 1, tzinfo=UTC) in {f.valid_at for f in found}
 
 
@@ -258,9 +258,9 @@ def test_a_post_ends_with_the_job_there() -> None:
         assert str(post.invalid_at) == "2024-06-01 00:00:00+00:00"
 
 
-def _lives(*told: tuple[str, str]) -> set[str]:
+def _lives(*stated: tuple[str, str]) -> set[str]:
     with Memory("memory://", user_id="Ada") as memory:
-        for at, text in told:
+        for at, text in stated:
             memory.add(text, occurred_at=at)
         return {str(r).removeprefix("Ada -") for r in memory.relations(current=False)}
 
@@ -292,7 +292,7 @@ def test_a_past_without_a_date_ends_what_was_known_of_it() -> None:
     }
 
 
-def test_two_such_pasts_stand_beside_each_other() -> None:
+def test_two_such_past_facts_stand_beside_each_other() -> None:
     assert _lives(
         ("2024-01-01", "I have worked at Acme since 2019."),
         ("2024-02-01", "I used to work at Globex."),
@@ -315,7 +315,7 @@ def test_two_such_pasts_stand_beside_each_other() -> None:
         "I accepted a job at Beta and will start in September.",
     ],
 )
-def test_what_is_over_or_to_come_or_no_home_is_not_taken_for_now(text: str) -> None:
+def test_what_is_over_or_to_come_or_no_home_is_not_current(text: str) -> None:
     assert not [f for f in ask(text).facts if f.type in {"manages", "lives_in", "works_at"}]
 
 
@@ -327,7 +327,7 @@ def test_learning_ends(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["I live in Rome. I moved to Oslo today.", "I moved to Rome. Then I moved to Oslo."]
 )
-def test_a_move_ends_what_the_same_text_told_before(text: str) -> None:
+def test_a_move_ends_what_the_same_text_stated_before(text: str) -> None:
     with Memory("memory://", user_id="Ada") as memory:
         memory.add(text, occurred_at="2024-06-15")
         assert [r.object for r in memory.relations("Ada", type="lives_in")] == ["Oslo"]

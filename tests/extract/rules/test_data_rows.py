@@ -33,7 +33,7 @@ def test_every_data_file_is_read() -> None:
 
 def test_every_word_list_is_used_and_none_has_a_name_twice() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in FOLDER.parent.glob("*.py"))
-    lists = [name for file in word_lists._FILES for name in data.read_data(f"words/{file}")]
+    lists = [name for file in word_lists._FILES for name in data.read_rule_data(f"words/{file}")]
     assert len(lists) == len(set(lists))
     assert [name for name in lists if f'"{name}"' not in sources] == []
 
@@ -58,13 +58,13 @@ ROW = {"type": "knows", "pattern": "~knows", "slot": "person", "says": "{s} know
 def test_a_row_that_does_not_fit_is_named(
     monkeypatch: pytest.MonkeyPatch, row: dict[str, object], problem: str
 ) -> None:
-    monkeypatch.setattr(data, "read_data", lambda _: {"relation": [ROW | row]})
+    monkeypatch.setattr(data, "read_rule_data", lambda _: {"relation": [ROW | row]})
     with pytest.raises(ValueError, match=re.escape(problem)):
         list(data.read_rows("relations/people", "relation", RelationRule))
 
 
 def test_a_row_without_what_it_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "read_data", lambda _: {"relation": [{"type": "knows"}]})
+    monkeypatch.setattr(data, "read_rule_data", lambda _: {"relation": [{"type": "knows"}]})
     with pytest.raises(ValueError, match=r"people.toml, row 1 of \[\[relation\]\].*'says'"):
         list(data.read_rows("relations/people", "relation", RelationRule))
 
@@ -84,4 +84,4 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "broken.toml").write_text("a = = 1", encoding="utf-8")
     monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
     with pytest.raises(ValueError, match=r"broken\.toml is not TOML"):
-        data.read_data("broken")
+        data.read_rule_data("broken")

@@ -29,8 +29,10 @@ def found() -> list[CandidateFact]:
             for i, m in enumerate(session["messages"])
         )
         content = "\n".join(turn.text for turn in turns)
-        said = Episode(session["id"], Scope(user_id="demo"), content, "messages", "", at, at, turns)
-        extraction = extract(said, list(known.values()))
+        given = Episode(
+            session["id"], Scope(user_id="demo"), content, "messages", "", at, at, turns
+        )
+        extraction = extract(given, list(known.values()))
         facts += extraction.facts
         for entity in extraction.entities:
             made = Entity(entity.name, "w", entity.name, entity.kind, entity.aliases)

@@ -16,36 +16,36 @@ def kinds(found: Extraction) -> dict[str, str]:
     return {entity.name: entity.kind for entity in found.entities}
 
 
-def told(found: Extraction) -> set[str]:
+def stated(found: Extraction) -> set[str]:
     return {short(fact) for fact in found.facts}
 
 
 def test_i_is_the_speaker_of_each_turn() -> None:
     found = extract(episode(("Ada", "I live in Oslo."), ("Bob", "I live in Lyon.")), ())
-    assert told(found) == {"Ada lives_in Oslo", "Bob lives_in Lyon"}
+    assert stated(found) == {"Ada lives_in Oslo", "Bob lives_in Lyon"}
     assert [fact.turns for fact in found.facts] == [(0,), (1,)]
 
 
 def test_i_is_the_scopes_user_when_nobody_is_named() -> None:
-    assert told(extract(episode((None, "I live in Oslo.")), ())) == {"ada lives_in Oslo"}
+    assert stated(extract(episode((None, "I live in Oslo.")), ())) == {"ada lives_in Oslo"}
 
 
 def test_without_a_user_nobody_is_i() -> None:
-    said = episode((None, "I live in Oslo. Bob lives in Lyon."), scope=Scope(agent_id="bot"))
-    assert told(extract(said, ())) == {"Bob lives_in Lyon"}
+    given = episode((None, "I live in Oslo. Bob lives in Lyon."), scope=Scope(agent_id="bot"))
+    assert stated(extract(given, ())) == {"Bob lives_in Lyon"}
 
 
 def test_an_assistant_states_no_facts_but_is_searched_for_known_names() -> None:
     known = [Entity("1", "w", "Acme", "organization")]
-    said = episode((None, "I live in Oslo. You work at Acme."), role="assistant")
-    found = extract(said, known)
+    given = episode((None, "I live in Oslo. You work at Acme."), role="assistant")
+    found = extract(given, known)
     assert found.facts == ()
     assert found.mentions == ((0, "Acme"),)
 
 
 def test_you_is_nobody() -> None:
-    said = episode(("Ada", "You live in Oslo and you work at Acme."), ("Bob", "Hi Ada!"))
-    assert extract(said, ()).facts == ()
+    given = episode(("Ada", "You live in Oslo and you work at Acme."), ("Bob", "Hi Ada!"))
+    assert extract(given, ()).facts == ()
 
 
 def test_kinds_come_from_the_slot_and_the_name() -> None:
@@ -94,25 +94,25 @@ def test_known_entities_are_recognised_by_name_and_alias() -> None:
     found = ask("zoe miller will try POTTERY, and Zo will too.", known=known)
     assert set(found.mentions) == {(0, "pottery"), (0, "Zoë Miller")}
     assert (0, "Will") in ask("I saw Will.", known=known).mentions
-    assert told(ask("Zo lives in Oslo.", known=known)) == {"Zoë Miller lives_in Oslo"}
+    assert stated(ask("Zo lives in Oslo.", known=known)) == {"Zoë Miller lives_in Oslo"}
 
 
 def test_a_short_form_in_address_is_an_alias_of_the_other_speaker() -> None:
     found = extract(episode(("Ada", "Hey Mel! Mel lives in Oslo."), ("Melanie", "I do!")), ())
     (melanie,) = [entity for entity in found.entities if entity.name == "Melanie"]
     assert melanie.aliases == ("Mel",)
-    assert told(found) == {"Melanie lives_in Oslo"}
+    assert stated(found) == {"Melanie lives_in Oslo"}
 
 
 def test_a_speaker_may_introduce_themselves() -> None:
     found = extract(episode((None, "My name is Ada Berg. Ada Berg lives in Oslo.")), ())
     assert [(e.name, e.aliases) for e in found.entities][:1] == [("ada", ("Ada Berg",))]
-    assert told(found) == {"ada lives_in Oslo"}
+    assert stated(found) == {"ada lives_in Oslo"}
 
 
 def test_mentions_say_which_turn_names_whom() -> None:
-    said = episode(("Ada", "I love pottery."), ("Bob", "Pottery is fun."), ("Ada", "Bob!"))
-    assert set(extract(said, ()).mentions) == {
+    given = episode(("Ada", "I love pottery."), ("Bob", "Pottery is fun."), ("Ada", "Bob!"))
+    assert set(extract(given, ()).mentions) == {
         (0, "Ada"), (0, "pottery"), (1, "pottery"), (2, "Bob"),
     }  # fmt: skip
 
@@ -126,12 +126,12 @@ def test_the_same_fact_twice_is_one_with_both_turns() -> None:
 
 def test_she_is_resolved_only_when_one_person_can_be_meant() -> None:
     sure = "My sister Zoe came. She lives in Oslo."
-    unsure = "My sister Zoe met my friend Ann. She lives in Oslo."
+    uncertain = "My sister Zoe met my friend Ann. She lives in Oslo."
     stranger = "My sister Zoe came. A woman sang. She lives in Oslo."
     wrong = "My sister Zoe came. He lives in Oslo."
-    assert "Zoe lives_in Oslo" in told(ask(sure))
-    for text in (unsure, stranger, wrong):
-        assert not any("lives_in" in fact for fact in told(ask(text)))
+    assert "Zoe lives_in Oslo" in stated(ask(sure))
+    for text in (uncertain, stranger, wrong):
+        assert not any("lives_in" in fact for fact in stated(ask(text)))
 
 
 def test_facts_weigh_and_name_their_entities() -> None:
@@ -144,18 +144,18 @@ def test_facts_weigh_and_name_their_entities() -> None:
 
 async def test_the_port() -> None:
     rules = RulesExtractor()
-    said = episode(("Ada", "I live in Oslo."))
-    found = await rules.extract(said, ())
+    given = episode(("Ada", "I live in Oslo."))
+    found = await rules.extract(given, ())
     assert (rules.name, rules.version) == (found.extractor, found.version) == ("rules", "1")
     assert (found.raw, found.calls, found.tokens_in, found.tokens_out) == (None, 0, 0, 0)
-    assert rules.read("", said) == found
+    assert rules.read("", given) == found
     await rules.close()
 
 
 async def test_a_long_episode_gives_the_same_off_the_loop() -> None:
-    said = episode(*[("Ada", f"I live in Town{i}ville. " + "Blah blah. " * 40) for i in range(60)])
-    assert len(said.content) > 20_000
-    assert await RulesExtractor().extract(said, ()) == extract(said, ())
+    given = episode(*[("Ada", f"I live in Town{i}ville. " + "Blah blah. " * 40) for i in range(60)])
+    assert len(given.content) > 20_000
+    assert await RulesExtractor().extract(given, ()) == extract(given, ())
 
 
 WORDS = st.sampled_from(
@@ -240,9 +240,9 @@ WORDS = st.sampled_from(
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=400), st.lists(WORDS, max_size=60).map(" ".join)))
 def test_no_text_crashes_and_the_same_text_gives_the_same(text: str) -> None:
-    said = episode(("Ada", text), (None, text))
-    found = extract(said, ())
-    assert found == extract(said, ())
+    given = episode(("Ada", text), (None, text))
+    found = extract(given, ())
+    assert found == extract(given, ())
     names = {entity.name for entity in found.entities}
     for fact in found.facts:
         assert set(fact.entities) <= names
@@ -332,4 +332,4 @@ def test_a_megabyte_of_one_thing_ends(unit: str) -> None:
 @pytest.mark.timeout(30)
 def test_a_fact_after_a_very_long_line_is_found() -> None:
     text = "blah " * 100_000 + "blah.\nI live in Oslo."
-    assert told(ask(text)) == {"Ada lives_in Oslo"}
+    assert stated(ask(text)) == {"Ada lives_in Oslo"}

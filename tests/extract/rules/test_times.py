@@ -9,7 +9,7 @@ import pytest
 
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.extractor import extract
-from tests.extract.rules.helpers import SAID_AT, ask, episode
+from tests.extract.rules.helpers import STATED_AT, ask, episode
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,13 @@ from tests.extract.rules.helpers import SAID_AT, ask, episode
     ],
 )
 def test_resolves_to_the_earliest_instant(phrase: str, day: str) -> None:
-    found = [when for when in find_dates(f"I moved to Oslo {phrase}.", SAID_AT) if when.at]
+    found = [when for when in find_dates(f"I moved to Oslo {phrase}.", STATED_AT) if when.at]
     assert [f"{when.at:%Y-%m-%d}" for when in found] == [day]
 
 
 @pytest.mark.parametrize("phrase", ["next May", "tomorrow", "next week", "in 2031", "next year"])
 def test_knows_the_future(phrase: str) -> None:
-    assert [when.future for when in find_dates(f"We meet {phrase}.", SAID_AT)] == [True]
+    assert [when.future for when in find_dates(f"We meet {phrase}.", STATED_AT)] == [True]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_knows_the_future(phrase: str) -> None:
     ],
 )
 def test_takes_nothing_else_for_a_date(text: str) -> None:
-    assert [when.at for when in find_dates(text, SAID_AT) if when.at is not None] == []
+    assert [when.at for when in find_dates(text, STATED_AT) if when.at is not None] == []
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_valid_at(text: str, sentence: str, valid_at: str | None) -> None:
 @pytest.mark.parametrize(
     ("text", "invalid_at"),
     [
-        ("I left Acme Labs.", SAID_AT),
+        ("I left Acme Labs.", STATED_AT),
         ("I left Acme Labs last month.", datetime(2024, 4, 1, tzinfo=UTC)),
-        ("I don't like tea anymore.", SAID_AT),
-        ("I no longer live in Oslo.", SAID_AT),
+        ("I don't like tea anymore.", STATED_AT),
+        ("I no longer live in Oslo.", STATED_AT),
     ],
 )
 def test_an_end_retracts(text: str, invalid_at: datetime) -> None:
@@ -136,9 +136,9 @@ def test_a_past_state_is_closed_without_retracting() -> None:
 
 
 def test_the_turns_own_time_comes_before_the_episodes() -> None:
-    said = episode(("Ada", "I moved to Oslo yesterday."))
-    turn = replace(said.turns[0], occurred_at=datetime(2020, 1, 1, 12, tzinfo=UTC))
-    (fact,) = extract(replace(said, turns=(turn,)), ()).facts
+    given = episode(("Ada", "I moved to Oslo yesterday."))
+    turn = replace(given.turns[0], occurred_at=datetime(2020, 1, 1, 12, tzinfo=UTC))
+    (fact,) = extract(replace(given, turns=(turn,)), ()).facts
     assert fact.valid_at == datetime(2019, 12, 31, tzinfo=UTC)
 
 

@@ -12,8 +12,8 @@ from tests.extract.rules.helpers import ask, episode, facts, short
 ELENA = Scope(user_id="elena")
 
 
-def aliases(said: Episode, known: tuple[Entity, ...] = ()) -> dict[str, tuple[str, ...]]:
-    return {e.name: e.aliases for e in extract(said, known).entities if e.aliases}
+def aliases(given: Episode, known: tuple[Entity, ...] = ()) -> dict[str, tuple[str, ...]]:
+    return {e.name: e.aliases for e in extract(given, known).entities if e.aliases}
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_a_pet_known_as_a_thing_is_an_animal_after_all() -> None:
     ],
 )
 def test_a_speaker_gives_their_name(text: str, name: str) -> None:
-    said = episode((None, text), scope=Scope(user_id="u-17"))
-    found = extract(said, ())
+    given = episode((None, text), scope=Scope(user_id="u-17"))
+    found = extract(given, ())
     assert CandidateEntity("u-17", "person", (name,)) in found.entities
     assert name not in {e.name for e in found.entities}
     assert not any(name in (f.subject, f.object) for f in found.facts)
@@ -117,7 +117,7 @@ def test_a_named_speaker_is_not_renamed_by_a_joke() -> None:
     assert aliases(episode(("Ada", "I'm Ada Berg."))) == {"Ada": ("Ada Berg",)}
 
 
-def test_somebody_known_is_not_taken_over() -> None:
+def test_somebody_known_is_not_renamed() -> None:
     lena = Entity("1", "w", "Lena", "person")
     assert aliases(episode((None, "Call me Lena."), scope=ELENA), (lena,)) == {}
 

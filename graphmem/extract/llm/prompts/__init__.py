@@ -45,7 +45,7 @@ class Prompts:
         return f"extract-{digest(*texts, *more)[:8]}"
 
 
-def load(folder: str | None = None) -> Prompts:
+def load_prompts(folder: str | None = None) -> Prompts:
     """The prompts of a folder, with the built-in ones for those that it does not have.
 
     Raises :class:`~graphmem.errors.UsageError` when the folder has none, or one of them a
@@ -56,20 +56,21 @@ def load(folder: str | None = None) -> Prompts:
     return Prompts({**_built_in().templates, **_own(Path(folder).expanduser())})
 
 
-def copy(folder: Path) -> list[Path]:
+def copy_prompts(folder: Path) -> list[Path]:
     """Put the built-in prompts, and what they may hold, into a folder to be changed there.
 
     Files that are there already are left as they are. :class:`~graphmem.errors.UsageError` when
     it cannot be written.
     """
-    room = resources.files(__name__)
+    package = resources.files(__name__)
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (*(f"{name}.md" for name in PLACEHOLDERS), "README.md"):
             path = folder / name
             if not path.exists():
-                path.write_text(room.joinpath(name).read_text(encoding="utf-8"), encoding="utf-8")
+                text = package.joinpath(name).read_text(encoding="utf-8")
+                path.write_text(text, encoding="utf-8")
                 written.append(path)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error
@@ -78,9 +79,9 @@ def copy(folder: Path) -> list[Path]:
 
 @cache
 def _built_in() -> Prompts:
-    room = resources.files(__name__)
-    texts = {name: room.joinpath(f"{name}.md").read_text(encoding="utf-8") for name in PLACEHOLDERS}
-    return Prompts({name: Template(text.strip()) for name, text in texts.items()})
+    package = resources.files(__name__)
+    texts = ((n, package.joinpath(f"{n}.md").read_text(encoding="utf-8")) for n in PLACEHOLDERS)
+    return Prompts({name: Template(text.strip()) for name, text in texts})
 
 
 def _own(folder: Path) -> dict[str, Template]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 _Row = TypeVar("_Row")
 
 
-def read_data(name: str) -> dict[str, Any]:
+def read_rule_data(name: str) -> dict[str, Any]:
     """A data file by its name without ending: ``relations/work``. A list of texts is one text that
     is too long for a line. Raises ``ValueError`` when the file is no TOML."""
     text = resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def read_rows(name: str, table: str, row: type[_Row]) -> Iterator[_Row]:
     Raises ``ValueError``, which names the file, the row and the key, for a row that does not fit.
     """
     wanted = get_type_hints(row)
-    for number, given in enumerate(read_data(name)[table], 1):
+    for number, given in enumerate(read_rule_data(name)[table], 1):
         where = f"{name}.toml, row {number} of [[{table}]] ({given.get('type', 'without type')})"
         values = {key: joined_text(value) for key, value in given.items() if key != "verbs"}
         for key, value in values.items():
