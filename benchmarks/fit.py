@@ -28,7 +28,7 @@ from graphmem import Settings, open_memory
 from graphmem.engine import AsyncMemory
 from graphmem.importers.locomo import read_locomo
 from graphmem.model import Scope
-from graphmem.retrieve.rank.ranked import RankedCandidates
+from graphmem.retrieve.rank.ranking import RankedCandidates
 from graphmem.retrieve.rank.weights import Weights, shipped_weights
 from graphmem.retrieve.signals.registry import SIGNALS
 

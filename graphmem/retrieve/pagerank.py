@@ -27,7 +27,7 @@ def pagerank(
     back to the seeds. ``degrees`` has how many links a node has in all, where that is
     known: the shares of those that are not here are lost, so that hubs give little.
     """
-    nodes = dict.fromkeys([*seeds, *(end for link in links for end in link)])
+    nodes = dict.fromkeys([*seeds, *[end for link in links for end in link]])
     index = {node: n for n, node in enumerate(nodes)}
     total = sum(seeds.values())
     if total <= 0:

@@ -15,7 +15,6 @@ from graphmem.ports.vectors import Scored, VectorStore
 from graphmem.ports.word_vectors import WordVectors
 from graphmem.retrieve.candidates.candidate import make_candidates, stating_turn
 from graphmem.retrieve.candidates.facts import find_superseded, load_facts
-from graphmem.retrieve.candidates.fuse_arms import ArmHits, fuse_arms
 from graphmem.retrieve.candidates.graph import ReachedFact, reach_facts
 from graphmem.retrieve.candidates.graph_cache import GraphReads
 from graphmem.retrieve.candidates.neighbourhood import (
@@ -24,14 +23,18 @@ from graphmem.retrieve.candidates.neighbourhood import (
     read_neighbourhood,
 )
 from graphmem.retrieve.candidates.text_analysis import TextAnalyser
-from graphmem.retrieve.candidates.vectors import VectorCandidates, find_by_vectors
+from graphmem.retrieve.candidates.vectors import (
+    ArmHits,
+    VectorCandidates,
+    find_by_vectors,
+    fuse_arms,
+)
 from graphmem.retrieve.present.hits import make_hits
 from graphmem.retrieve.question.names import find_seeds
 from graphmem.retrieve.question.parse import parse_question
 from graphmem.retrieve.question.relation_types import RelationMatcher
 from graphmem.retrieve.question.search_query import SearchQuery
-from graphmem.retrieve.rank.ranked import RankedCandidates
-from graphmem.retrieve.rank.ranking import rank
+from graphmem.retrieve.rank.ranking import RankedCandidates, rank
 from graphmem.retrieve.rank.rerank import rerank
 from graphmem.retrieve.rank.weights import Weights, shipped_weights
 from graphmem.retrieve.signals.inputs import SignalInputs
@@ -86,8 +89,8 @@ class Retriever:
         texts, ledger = self._texts, self._ledger
 
         question = parse_question(query.text, query.view.moment)
-        seeds = await find_seeds(ledger, query)
-        relations = RelationMatcher(query.text, seeds, query.scope.user_id, self._wording)
+        seeds = await find_seeds(ledger, query, question)
+        relations = RelationMatcher(question.words, seeds, query.scope.user_id, self._wording)
 
         # The graph first: it looks on by itself while the vectors are asked, and only then. While
         # Python runs, each of its steps waits long for the interpreter.
@@ -96,15 +99,15 @@ class Retriever:
             find_by_vectors(self._vectors, self._embedder, query, left_out=self.weights.left_out),
         )
         facts = await load_facts(ledger, query, found.ids["fact"], reached, relations)
-        stating = [stating_turn(fact, query.scope) for fact in facts.values()]
-        await texts.read(query.scope.tenant, [*found.ids["turn"], *filter(None, stating)])
+        stating = filter(None, [stating_turn(fact, query.scope) for fact in facts.values()])
+        await texts.read(query.scope.tenant, [*found.ids["turn"], *stating])
         ended, replacing = await find_superseded(ledger, query, found.ended)
         facts |= {fact.id: fact for fact, _ in replacing}
         around = await self._read_neighbourhood(query, found, facts, seeds)
         facts = {**around.facts, **facts}
 
         await texts.vocabulary.learn([question.sequence])
-        candidates, stated_in = await make_candidates(
+        candidates, stating_turns = await make_candidates(
             texts,
             query.scope,
             [*found.ids["turn"], *around.turns],
@@ -120,7 +123,7 @@ class Retriever:
             texts.vocabulary,
             found.scores,
             facts=facts,
-            stating=stated_in,
+            stating=stating_turns,
             seeds=seeds,
             relations=relations,
             reached=reached,

@@ -21,7 +21,6 @@ from graphmem.retrieve.candidates.vectors import StoreScores
 from graphmem.retrieve.question.parse import parse_question
 from graphmem.retrieve.rank.weights import Weights, shipped_weights
 from graphmem.retrieve.signals.facts import measure_facts
-from graphmem.retrieve.signals.form import speakers_named
 from graphmem.retrieve.signals.inputs import SignalInputs
 from graphmem.retrieve.signals.registry import (
     ABLATIONS,
@@ -29,6 +28,7 @@ from graphmem.retrieve.signals.registry import (
     SIGNALS,
     measure_signals,
 )
+from graphmem.retrieve.signals.texts import speakers_named
 
 MAY = datetime(2023, 5, 8, tzinfo=UTC)
 
@@ -145,7 +145,8 @@ class Measured:
             for ordinal, (speaker, text) in enumerate(session):
                 id = f"{number}:{ordinal}"
                 turn = Turn(id, f"s{number}", ordinal, text, speaker, occurred_at=when)
-                rows.append(Candidate(id, await self.read(text, turn)))
+                read = await self.read(text, turn)
+                rows.append(Candidate(id, read, read))
         return rows
 
     async def read(self, text: str, turn: Turn | None = None) -> AnalysedText:
@@ -245,8 +246,9 @@ class TestMeasure:
 
     async def test_a_fact_stands_where_its_turn_does(self, measured: Measured) -> None:
         rows = await measured.turns([("Ada", "Nice lamp!"), ("Bob", "I moved to Oslo")])
-        fact = Candidate("f", await measured.read("Bob lives in Oslo"), stated_in=rows[1].text)
-        alone = Candidate("g", await measured.read("Nobody lives in Oslo"))
+        fact = Candidate("f", await measured.read("Bob lives in Oslo"), rows[1].text)
+        own = await measured.read("Nobody lives in Oslo")
+        alone = Candidate("g", own, own)
         scores = StoreScores(
             bm25={"0:1": 4.0, "f": 9.0, "g": 3.0},
             session={"s0": 2.0},
@@ -285,9 +287,10 @@ async def test_being_about_whom_is_asked_counts_as_the_rest_is_meant(measured: M
         id: Fact(id, Scope(user_id="u"), id, MAY, entity_ids=about, sources=())
         for id, about in (("a", ("ada",)), ("b", ("ada",)), ("c", ()))
     }
+    texts = {id: await measured.read(id) for id in facts}
     inputs = SignalInputs(
         parse_question("Ada?"),
-        [Candidate(id, await measured.read(id)) for id in facts],
+        [Candidate(id, text, text) for id, text in texts.items()],
         measured.vocabulary,
         facts=facts,
         seeds=[ada],

@@ -19,9 +19,9 @@ from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
 from graphmem.model import Context, Entity, Fact, Hit, Scope, SearchResult, Source
 from graphmem.ports.graph import GraphChanges, Link
 from graphmem.ports.vectors import Scored
-from graphmem.retrieve.candidates.fuse_arms import ArmHits, fuse_arms
 from graphmem.retrieve.candidates.graph import reach_facts
 from graphmem.retrieve.candidates.graph_cache import CachedGraph
+from graphmem.retrieve.candidates.vectors import ArmHits, fuse_arms
 from graphmem.retrieve.present.context import write_context
 from graphmem.retrieve.rank.ranking import rank
 

@@ -15,14 +15,9 @@ class Candidate:
 
     id: str
     text: AnalysedText
-    stated_in: AnalysedText | None = None
-    """For a fact: the turn that states it."""
+    context: AnalysedText
+    """The turn that it is, or that states it; else its own text."""
     shown: bool = True
-
-    @property
-    def context(self) -> AnalysedText:
-        """The turn that it is or that states it, else its own text."""
-        return self.stated_in or self.text
 
 
 async def make_candidates(
@@ -47,9 +42,9 @@ async def make_candidates(
     shown |= {id for id, turn in turns.items() if turn.episode_id in found}
     if may_show is not None:
         shown = may_show
-    candidates = [Candidate(id, text, shown=id in shown) for id, text in by_turn.items()]
+    candidates = [Candidate(id, text, text, id in shown) for id, text in by_turn.items()]
     candidates += [
-        Candidate(fact.id, text, by_turn.get(stated_in[fact.id] or ""))
+        Candidate(fact.id, text, by_turn.get(stated_in[fact.id] or "", text))
         for fact, text in zip(facts.values(), of_facts, strict=True)
     ]
     return candidates, stating

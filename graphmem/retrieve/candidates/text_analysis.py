@@ -96,7 +96,7 @@ class Vocabulary:
 
     async def learn(self, texts: Iterable[Sequence[str]]) -> None:
         """Take in every word that is new."""
-        new = list(dict.fromkeys(w for text in texts for w in text if w not in self._index))
+        new = list(dict.fromkeys([w for text in texts for w in text if w not in self._index]))
         if not new:
             return
         vectors = await self._source.word_vectors(new)
@@ -111,7 +111,7 @@ class Vocabulary:
 
     def rows(self, text: Sequence[str]) -> NDArray[np.int32]:
         """The words of a text that was learnt, :data:`_NOTHING` before them."""
-        return np.array([_NOTHING, *(self._index[word] for word in text)], dtype=np.int32)
+        return np.array([_NOTHING, *[self._index[word] for word in text]], dtype=np.int32)
 
 
 class TextAnalyser:

@@ -11,18 +11,20 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.errors import BudgetExceeded
 from graphmem.model import HitKind
 from graphmem.ports.vectors import Only, Scored, Vector, VectorQuery, VectorStore
-from graphmem.retrieve.candidates.fuse_arms import ArmHits, fuse_arms
 from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.view import of_kind
 
 _log = logging.getLogger(__name__)
 
+_DEPTH = 50  # candidates of each arm
+_DEEPER = 4
 _WINDOWS = 150  # of the arm that finds most
 _DENSE = 120  # whose nearness is known; the first of them are candidates
 _SESSIONS = 50
 _TURNS = 100  # candidates, whose texts are read with those around them
 _PAST = 20  # best facts of any time
 
+_ARM_WEIGHTS = {"bm25": 1.0, "dense": 0.4}
 _ARM_OF = {
     **dict.fromkeys(("turn near", "fact near"), "dense"),
     **dict.fromkeys(("fact words", "window", "session"), "bm25"),
@@ -57,8 +59,9 @@ async def find_by_vectors(
     """All that the store is asked, in one call: facts and turns, by meaning and by words; the words
     around turns, and of whole sessions; and the best facts that have ended, for what the question
     would have found before it changed."""
+    depth = _depth(query)
     dense, reason = await _embed(embedder, query)
-    queries = _queries(query, dense)
+    queries = _queries(query, depth, dense)
     answers = dict(zip(queries, await vectors.search(list(queries.values())), strict=True))
     ended = _among_the_best(answers.get("past", []), answers["fact words"])
     found = {
@@ -66,11 +69,11 @@ async def find_by_vectors(
         for name in ("window", "session", "fact words", "turn near", "fact near")
     }
     turns = fuse_arms(
-        [ArmHits("bm25", found["window"]), ArmHits("dense", found["turn near"][: query.depth])]
+        [ArmHits("bm25", found["window"]), ArmHits("dense", found["turn near"][:depth])]
     )
     facts = fuse_arms([ArmHits("dense", found["fact near"]), ArmHits("bm25", found["fact words"])])
     return VectorCandidates(
-        {"turn": list(turns)[: max(_TURNS, query.depth)], "fact": list(facts)},
+        {"turn": list(turns)[: max(_TURNS, depth)], "fact": list(facts)},
         StoreScores(
             bm25=dict([*found["window"], *found["fact words"]]),
             dense=dict([*found["turn near"], *found["fact near"]]),
@@ -90,9 +93,15 @@ async def _embed(embedder: CachedEmbedder, query: SearchQuery) -> tuple[Vector |
         return None, f"{error}; searched by words alone"
 
 
-def _queries(query: SearchQuery, dense: Vector | None) -> dict[str, VectorQuery]:
+def _depth(query: SearchQuery) -> int:
+    """Candidates of each arm. At a moment there must be more of them: the vectors know when a fact
+    ended, not when it began."""
+    return max(_DEPTH, 2 * query.limit) * (_DEEPER if query.view.at else 1)
+
+
+def _queries(query: SearchQuery, depth: int, dense: Vector | None) -> dict[str, VectorQuery]:
     """By name; those by meaning only where that is known."""
-    scope, depth, where = query.scope, query.depth, query.view.where
+    scope, where = query.scope, query.view.where
     moment = stamp_or_none(query.view.moment)
     # Sessions only tell about their turns, and so need not pass.
     only = Only(scope.tenant, scope.narrow_agent_id, scope.run_id, moment)
@@ -118,3 +127,30 @@ def _among_the_best(ended: Sequence[Scored], holding: Sequence[Scored]) -> dict[
     best = sorted((*ended, *holding), key=lambda hit: (-hit.score, hit.id))[:_PAST]
     gone = {hit.id for hit in ended}
     return {hit.id: hit.score / best[0].score for hit in best if hit.id in gone}
+
+
+@dataclass(frozen=True, slots=True)
+class ArmHits:
+    """What one arm found of facts or turns, best first."""
+
+    arm: str
+    hits: Sequence[Scored]
+
+
+def fuse_arms(arms: Sequence[ArmHits]) -> dict[str, float]:
+    """All candidates of all arms with how good they look, best first.
+
+    Scores are scaled and summed, not ranks (rank fusion throws away how much better the better
+    arm's first hits are; see docs/decisions).
+    """
+    totals: dict[str, float] = {}
+    for found in arms:
+        if not found.hits:
+            continue
+        scores = [hit.score for hit in found.hits]
+        low = min(scores) if found.arm == "dense" else 0.0
+        span = max(max(scores) - low, 1e-9)
+        for hit in found.hits:
+            share = _ARM_WEIGHTS[found.arm] * (hit.score - low) / span
+            totals[hit.id] = totals.get(hit.id, 0.0) + share
+    return {id: totals[id] for id in sorted(totals, key=lambda id: (-totals[id], id))}

@@ -10,7 +10,7 @@ from graphmem.model import Fact, Hit, Scope, Turn
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.retrieve.candidates.candidate import first_source
 from graphmem.retrieve.narrow import fact_in_scope
-from graphmem.retrieve.rank.ranked import RankedCandidates
+from graphmem.retrieve.rank.ranking import RankedCandidates
 from graphmem.retrieve.signals.facts import outdated_turns
 from graphmem.retrieve.signals.passages import linked_partners
 

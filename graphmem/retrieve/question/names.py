@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
 from graphmem.model import Entity, Scope
 from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.retrieve.question.parse import ParsedQuestion
 from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.question.stop_words import STOP_WORDS
 from graphmem.text import core_words, name_hints, name_key, name_keys, name_keys_in, words
@@ -35,10 +36,12 @@ async def entities_partly_named(ledger: LedgerView, scope: Scope, name: str) -> 
     return sorted(found, key=lambda entity: entity.id)
 
 
-async def find_seeds(ledger: LedgerView, query: SearchQuery) -> list[Entity]:
+async def find_seeds(
+    ledger: LedgerView, query: SearchQuery, question: ParsedQuestion
+) -> list[Entity]:
     """Entities that the question names; the owner when it says "I"."""
     keys = name_keys_in(query.text, longest=_LONGEST_NAME)
-    if query.scope.user_id and _FIRST_PERSON & set(words(query.text)):
+    if query.scope.user_id and not _FIRST_PERSON.isdisjoint(question.words):
         keys.append(name_key(query.scope.user_id))
     parts = _name_parts(query.text)
     asked = dict.fromkeys([*keys, *(hint for hints in parts.values() for hint in hints)])

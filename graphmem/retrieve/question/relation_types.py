@@ -27,10 +27,14 @@ class RelationMatcher:
     """Compares facts with the relations that one question asks for."""
 
     def __init__(
-        self, text: str, seeds: Sequence[Entity], owner: str | None, wording: TypeWording
+        self,
+        parts: Sequence[str],
+        seeds: Sequence[Entity],
+        owner: str | None,
+        wording: TypeWording,
     ) -> None:
+        """``parts`` are the words of the question; ``owner`` says "I" in it."""
         self._wording = wording
-        parts = words(text)
         self._seeds = {seed.id: _position(seed, parts, owner) for seed in seeds}
         names = set[str]().union(*map(_name_words, seeds))
         rest = [(at, word) for at, word in enumerate(parts) if word not in names]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphmem.model import ArmScore
+from graphmem.retrieve.question.search_query import SearchQuery
+from graphmem.retrieve.signals.inputs import SignalInputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Ranking:
         ranks = (1 + (self.values[:, None, :] > chosen[:, :, None]).sum(axis=2)).T.tolist()
         values, shares = chosen.T.tolist(), self.shares[:, list(places)].T.tolist()
         return [
-            tuple(ArmScore(*one) for one in zip(self.names, *of, strict=True) if one[3])
+            tuple([ArmScore(*one) for one in zip(self.names, *of, strict=True) if one[3]])
             for of in zip(ranks, values, shares, strict=True)
         ]
 
@@ -77,3 +80,30 @@ def rank(
     by_id = sorted(range(len(ids)), key=ids.__getitem__)
     order = sorted(by_id, key=totals.tolist().__getitem__, reverse=True)
     return Ranking(ids, names, values, shares, totals, order)
+
+
+@dataclass(frozen=True, slots=True)
+class RankedCandidates:
+    """The candidates (``inputs.candidates``) and their ranking, in the same order."""
+
+    query: SearchQuery
+    inputs: SignalInputs
+    ranking: Ranking
+    reason: str | None = None
+    """Why a part of it was not looked for, if so."""
+
+    def best(self, count: int) -> list[int]:
+        """The places of the best that may be shown, best first."""
+        return list(islice(filter(self._may_show, self.ranking.order), count))
+
+    def _may_show(self, place: int) -> bool:
+        """Of the kind that is asked for; and at a moment, not from later, unless it states what
+        held then."""
+        candidate, facts = self.inputs.candidates[place], self.inputs.facts
+        turn = None if candidate.id in facts else candidate.text.turn
+        if not candidate.shown or ("fact" if turn is None else "turn") not in self.query.kinds:
+            return False
+        at = self.query.view.at
+        if at is None or turn is None or turn.occurred_at is None or turn.occurred_at <= at:
+            return True
+        return any(turn.id == source.turn_id for f in facts.values() for source in f.sources)

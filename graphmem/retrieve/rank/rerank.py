@@ -13,8 +13,7 @@ from graphmem.errors import BadModelOutput, ModelError
 from graphmem.ports.llm import LLM, Completion, Prompt
 from graphmem.ports.reranker import Reranker
 from graphmem.retrieve.candidates.candidate import Candidate
-from graphmem.retrieve.rank.ranked import RankedCandidates
-from graphmem.retrieve.rank.ranking import Ranking
+from graphmem.retrieve.rank.ranking import RankedCandidates, Ranking
 
 _log = logging.getLogger(__name__)
 

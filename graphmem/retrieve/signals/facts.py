@@ -54,7 +54,7 @@ def outdated_turns(ended: Sequence[tuple[Fact, float]]) -> dict[str, str]:
 
 
 def _graph(inputs: SignalInputs) -> dict[str, float]:
-    best = max((one.score for one in inputs.reached), default=0.0)
+    best = max([one.score for one in inputs.reached], default=0.0)
     return {one.fact_id: one.score / best for one in inputs.reached if one.score > 0}
 
 
@@ -76,7 +76,7 @@ def _of_stating_turns(
     """For turns the best that is known of a fact that they state."""
     best: dict[str, float] = {}
     for fact_id, turn_ids in stating.items():
-        worth = max(scores.get(fact_id, 0.0) for scores in known.values())
+        worth = max([scores.get(fact_id, 0.0) for scores in known.values()])
         for turn_id in turn_ids:
             best[turn_id] = max(worth, best.get(turn_id, 0.0))
     return best

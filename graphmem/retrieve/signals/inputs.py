@@ -19,7 +19,6 @@ from graphmem.retrieve.candidates.text_analysis import AnalysedText, Vocabulary
 from graphmem.retrieve.candidates.vectors import StoreScores
 from graphmem.retrieve.question.parse import ParsedQuestion
 from graphmem.retrieve.question.relation_types import RelationMatcher
-from graphmem.retrieve.signals.positions import Positions
 
 Column: TypeAlias = NDArray[np.float32]
 """One value for each candidate."""
@@ -28,6 +27,8 @@ Columns: TypeAlias = Mapping[str, Column]
 
 BESIDE = 0.8
 """What a word counts that stands in the turn before or after."""
+_FACT = -10
+"""The place of a fact in its episode: facts come last, and are nobody's neighbours."""
 _SIMILAR = 0.3
 """Words less alike than this have nothing to do with each other."""
 _SAME = 0.95
@@ -113,6 +114,63 @@ Measure: TypeAlias = Callable[[SignalInputs, Columns], Columns]
 """Measures some signals; the second argument has those that were measured before."""
 
 
+class Positions:
+    """Where each candidate stands; they are turns in order, then facts."""
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self._size = len(candidates)
+        turns = [candidate.text.turn for candidate in candidates]
+        number: dict[str, int] = {}
+        alone = -1
+        sessions: list[int] = []
+        self.episodes: list[str] = []
+        """By candidate the id of its episode, or empty."""
+        for candidate in candidates:
+            turn = candidate.context.turn
+            if turn is None:
+                sessions.append(alone)
+                alone -= 1
+            else:
+                sessions.append(number.setdefault(turn.episode_id, len(number)))
+            self.episodes.append(turn.episode_id if turn else "")
+        # From 0 on, those of their own after all others.
+        session = np.array(sessions, dtype=np.intp)
+        self.session: NDArray[np.intp] = np.where(session < 0, len(number) - 1 - session, session)
+        ordinals = np.array([turn.ordinal if turn else _FACT for turn in turns], dtype=np.intp)
+        self._steps = {step: self._further(ordinals, step) for step in (-2, -1, 1, 2)}
+        at = {turn.id: n for n, turn in enumerate(turns) if turn is not None}
+        self.context = np.arange(self._size)
+        """By candidate the place of the turn that it is or that states it."""
+        for n, candidate in enumerate(candidates):
+            if candidate.context.turn is not None:
+                self.context[n] = at.get(candidate.context.turn.id, n)
+
+    def beside(self, values: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+        """The values of the candidates so many turns further; 0 where there are none."""
+        padded = np.concatenate([values, np.zeros_like(values[..., :1])], axis=-1)
+        return padded[..., self._steps[step]]
+
+    def best_of_session(self, values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+        """For each candidate the sum of the best values in its session, each context once."""
+        mine = np.flatnonzero(self.context == np.arange(self._size))
+        order = mine[np.lexsort((-values[mine], self.session[mine]))]
+        session = self.session[order]
+        starts = np.flatnonzero(np.r_[True, session[1:] != session[:-1]]) if len(order) else order
+        place = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
+        kept = place < count
+        totals = np.zeros(self._size, dtype=np.float32)
+        np.add.at(totals, session[kept], values[order[kept]])
+        return totals[self.session]
+
+    def _further(self, ordinals: NDArray[np.intp], step: int) -> NDArray[np.intp]:
+        """For each candidate the one so many turns further, -1 where there is none."""
+        own = np.arange(self._size)
+        there = np.clip(own + step, 0, max(self._size - 1, 0))
+        same = (self.session[there] == self.session) & (ordinals[there] == ordinals + step)
+        found: NDArray[np.intp] = np.where(same & (ordinals >= 0), there, -1)
+        return found
+
+
 def scaled(values: Column) -> Column:
     """From 0 to 1: divided by the highest, where that is positive."""
     highest = float(values.max(initial=0))
@@ -126,7 +184,7 @@ def _likeness(
     if not words or not texts:
         return np.zeros((len(words), len(texts)), dtype=np.float32)
     every = np.concatenate([text.words for text in texts])
-    starts = np.cumsum([0, *(len(text.words) for text in texts[:-1])])
+    starts = np.cumsum([0, *[len(text.words) for text in texts[:-1]]])
     distinct, where = np.unique(every, return_inverse=True)
     asked, there = vocabulary.vectors(vocabulary.rows(words)[1:]), vocabulary.vectors(distinct)
     # Not "@": for so little, waking the threads of a BLAS takes longer than the work itself.

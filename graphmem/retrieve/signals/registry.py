@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphmem.retrieve.signals.dates import measure_dates
 from graphmem.retrieve.signals.facts import measure_facts
-from graphmem.retrieve.signals.form import measure_form
 from graphmem.retrieve.signals.inputs import Column, Measure, SignalInputs
-from graphmem.retrieve.signals.meaning import measure_meaning
 from graphmem.retrieve.signals.passages import measure_passages
-from graphmem.retrieve.signals.stores import measure_stores
+from graphmem.retrieve.signals.texts import (
+    measure_dates,
+    measure_form,
+    measure_meaning,
+    measure_stores,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,145 @@
+"""Signals from the words of texts and from when they were said, and by whom.
+
+Of a text's words the best counts for each word of the question, as near as it is in meaning and as
+much as that is rare here. A turn is judged by its own words, by the turns beside it, and by its
+session; a fact by its own words and by what surrounds the turn that states it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+
+from graphmem.retrieve.signals.inputs import BESIDE, Column, Columns, SignalInputs, scaled
+from graphmem.text import words
+
+_BEST_OF_SESSION = 4
+_THAT_EVENT = 0.5
+"""Of the words for an event, so much must be in a text and beside it to tell when it was."""
+
+
+def measure_stores(inputs: SignalInputs, _: Columns) -> Columns:
+    """``bm25``, ``session``, ``dense``, ``dense_window``, ``dense_session``."""
+    ids, scores, positions = inputs.ids, inputs.scores, inputs.positions
+    own, context = _column(scores.bm25, ids), positions.context
+    window, session = own[context], _column(scores.session, positions.episodes)
+    # A fact that is not from an indexed conversation is its own window and session.
+    fact = np.array([text.turn is None for text in inputs.texts], dtype=bool)
+    window = np.where(fact & (window == 0), own, window)
+    session = np.where(fact & (session == 0), own, session)
+    lowest = min(scores.dense.values(), default=0.0)
+    near = np.maximum(_column(scores.dense, ids, lowest) - np.float32(lowest), 0)
+    near_window = (near[context] + positions.beside(near, -1) + positions.beside(near, 1)) / 3
+    return {
+        "bm25": scaled(window),
+        "session": scaled(session),
+        "dense": scaled(near),
+        "dense_window": scaled(near_window),
+        "dense_session": scaled(positions.best_of_session(near, 1)),
+    }
+
+
+def _column(scores: Mapping[str, float], ids: Sequence[str], otherwise: float = 0.0) -> Column:
+    return np.array([scores.get(id, otherwise) for id in ids], dtype=np.float32)
+
+
+def measure_meaning(inputs: SignalInputs, _: Columns) -> Columns:
+    """``meaning`` and what is named after it, and ``pairs``."""
+    near, rare, positions = inputs.likeness, inputs.rarity, inputs.positions
+    # Who answers leaves out what was asked: the words of the question count as the answer's own.
+    asking = np.array([text.questions for text in inputs.texts], dtype=np.float32)
+    answer = np.maximum(near, positions.beside(near * asking, -1))
+    answer = np.maximum(answer, answer[:, positions.context])
+    around = np.maximum(positions.beside(near, -1), positions.beside(near, 1))
+    window = np.maximum(near, BESIDE * around)
+    window = np.maximum(window, window[:, positions.context])
+    whole = (rare * window).sum(axis=0)
+    best = np.zeros_like(window.T)
+    np.maximum.at(best, positions.session, window.T)
+    beyond = np.maximum(positions.beside(whole, -2), positions.beside(whole, 2))
+    return {
+        "meaning": scaled((rare * near).sum(axis=0)),
+        "meaning_window": scaled(whole),
+        "meaning_beyond": scaled(beyond[positions.context]),
+        "meaning_session": scaled((rare * best[positions.session].T).sum(axis=0)),
+        "meaning_best": scaled(positions.best_of_session(whole, _BEST_OF_SESSION)),
+        "meaning_answer": scaled((rare * answer).sum(axis=0)),
+        "pairs": _pairs(inputs),
+    }
+
+
+def _pairs(inputs: SignalInputs) -> Column:
+    """How many pairs of words that stand side by side in the question do so in each text."""
+    sequence, texts, vocabulary = inputs.question.sequence, inputs.texts, inputs.vocabulary
+    counts = np.zeros(len(texts), dtype=np.float32)
+    if len(sequence) < 2 or not texts:
+        return counts
+    rows = vocabulary.rows(sequence)[1:].astype(np.int64)
+    words = np.concatenate([text.words for text in texts]).astype(np.int64)
+    of_text = np.repeat(np.arange(len(texts)), [len(text.words) for text in texts])
+    there = np.isin((words[:-1] << 32) + words[1:], (rows[:-1] << 32) + rows[1:])
+    np.add.at(counts, of_text[:-1][there], 1.0)
+    return scaled(counts)
+
+
+def measure_form(inputs: SignalInputs, _: Columns) -> Columns:
+    """``names``, ``times``, ``numbers``, ``length``, ``asks``, ``answers`` and ``speaker``."""
+    question, texts = inputs.question, inputs.texts
+    speakers = speakers_named(question.content, inputs.speakers)
+    spoken = [c.turn is not None and c.turn.speaker in speakers for c in inputs.contexts]
+    asking = np.array([text.questions for text in texts], dtype=np.float32)
+    nothing = np.zeros(len(texts), dtype=np.float32)
+    columns = {
+        "names": [text.names for text in texts] if question.who_or_where else nothing,
+        "times": [text.times for text in texts] if question.when else nothing,
+        "numbers": [text.numbers for text in texts] if question.how_many else nothing,
+        "length": [text.length for text in texts],
+        "asks": [text.asks for text in texts],
+        "answers": inputs.positions.beside(asking, -1)[inputs.positions.context],
+        "speaker": spoken if len(speakers) == 1 else nothing,
+    }
+    return {name: np.asarray(values, dtype=np.float32) for name, values in columns.items()}
+
+
+def speakers_named(content: Collection[str], speakers: Collection[str]) -> set[str]:
+    """The speakers of whom a word of the name is among these words."""
+    asked = set(content)
+    return {speaker for speaker in speakers if asked.intersection(words(speaker))}
+
+
+def measure_dates(inputs: SignalInputs, _: Columns) -> Columns:
+    """``day``, ``month``, ``year`` and ``event``."""
+    question, nothing = inputs.question, np.zeros(len(inputs.candidates), dtype=np.float32)
+
+    def each(of: Callable[[datetime | None], float], wanted: bool) -> Column:
+        return np.array([of(at) for at in inputs.times], dtype=np.float32) if wanted else nothing
+
+    return {
+        "day": each(question.day_of, bool(question.days)),
+        "month": each(question.month_of, bool(question.months)),
+        "year": each(question.year_of, bool(question.years)),
+        "event": _event(inputs),
+    }
+
+
+def _event(inputs: SignalInputs) -> Column:
+    """1 for what is from the side of an event that the question says: before or after the moment of
+    the text that has most of the words for it."""
+    question, positions, times = inputs.question, inputs.positions, inputs.times
+    side = np.zeros(len(inputs.candidates), dtype=np.float32)
+    about = [n for n, word in enumerate(inputs.words) if word in question.event]
+    if not question.side or not about or not inputs.candidates:
+        return side
+    near = inputs.likeness[about]
+    rare = inputs.rarity[about]
+    around = np.maximum(positions.beside(near, -1), positions.beside(near, 1))
+    covered = (rare * np.maximum(near, BESIDE * around)).sum(axis=0)
+    best = int(np.argmax(covered))
+    then = times[best]
+    if then is None or covered[best] < _THAT_EVENT * float(rare.sum()):
+        return side
+    for n, at in enumerate(times):
+        side[n] = at is not None and (at <= then if question.side < 0 else at >= then)
+    return side
