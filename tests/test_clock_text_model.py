@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from graphmem.clock import (
     ManualClock,
     SystemClock,
+    parse_date,
     parse_when,
     parse_when_or_none,
+    refines,
     stamp,
     stamp_or_none,
     unstamp,
@@ -81,6 +83,34 @@ class TestTimes:
 
     def test_a_year_is_its_first_instant(self) -> None:
         assert parse_when(" 2024") == datetime(2024, 1, 1, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("value", "precision", "end", "iso"),
+        [
+            ("2024", "year", "2025-01-01", "2024"),
+            ("9999", "year", "9999-01-01", "9999"),
+            ("2024-12", "month", "2025-01-01", "2024-12"),
+            ("2024-02-29", "day", "2024-03-01", "2024-02-29"),
+            ("20240301", "day", "2024-03-02", "2024-03-01"),
+            (date(2024, 3, 1), "day", "2024-03-02", "2024-03-01"),
+            (datetime(2024, 3, 1), "instant", "2024-03-01", "2024-03-01T00:00:00.000000Z"),
+            ("2024-03-01T00:00Z", "instant", "2024-03-01", "2024-03-01T00:00:00.000000Z"),
+        ],
+    )
+    def test_a_date_has_its_precision(self, value: Any, precision: str, end: str, iso: str) -> None:
+        found = parse_date(value)
+        assert (found.precision, found.end, found.iso()) == (precision, parse_when(end), iso)
+        assert parse_date(iso) == found
+
+    def test_only_a_coarser_date_is_refined(self) -> None:
+        year, month, day, other = map(parse_date, ("2024", "2024-01", "2024-01-01", "2024-02-14"))
+        assert refines(month, year)
+        assert refines(day, month)
+        assert refines(other, year)
+        assert not refines(other, day)
+        assert not refines(other, month)
+        assert not refines(year, year)
+        assert not refines(year, month)
 
     @pytest.mark.parametrize(
         "value", ["", "today", "202", "2024-13", "2024-3", "1.3.2024", "2023-02-29", 7, None, b"x"]

@@ -41,8 +41,8 @@ def printed_interval(
 
 def noted(text: str, *notes: str | None) -> str:
     """A text, and behind it in brackets what is to be said of it, if anything is."""
-    told = ", ".join(filter(None, notes))
-    return f"{text} ({told})" if told else text
+    given = ", ".join(filter(None, notes))
+    return f"{text} ({given})" if given else text
 
 
 def dotted(*parts: object) -> str:
@@ -50,7 +50,7 @@ def dotted(*parts: object) -> str:
     return " · ".join(filter(None, map(str, parts)))
 
 
-def said(text: str, speaker: str | None) -> str:
+def with_speaker(text: str, speaker: str | None) -> str:
     return f"{speaker}: {text}" if speaker else text
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, overload
 
 from graphmem.clock import Precision
 from graphmem.errors import UsageError
-from graphmem.model.printing import day, dotted, lines, noted, printed_date, said
+from graphmem.model.printing import day, dotted, lines, noted, printed_date, with_speaker
 from graphmem.model.stored import Decision, Entity, Fact, HitKind, Relation
 
 
@@ -89,12 +89,12 @@ class Hit:
     that answers with it, over what both name."""
     fact: Fact | None = None
     outdated: str | None = None
-    """For a turn: what it says that has ended since, as ``lives_in until 2025-02-01``."""
+    """For a turn: what it says that has ended since, as ``lives_in until February 2025``."""
 
     def __str__(self) -> str:
         old = f"outdated: {self.outdated}" if self.outdated else None
-        told = self.fact or noted(said(self.text, self.speaker), old)
-        return dotted(f"{self.rank}. {self.kind} {self.score:.3f}", day(self.occurred_at), told)
+        content = self.fact or noted(with_speaker(self.text, self.speaker), old)
+        return dotted(f"{self.rank}. {self.kind} {self.score:.3f}", day(self.occurred_at), content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Citation:
     hit: Hit
 
     def __str__(self) -> str:
-        return f"[{self.number}] {self.hit.fact or said(self.hit.text, self.hit.speaker)}"
+        return f"[{self.number}] {self.hit.fact or with_speaker(self.hit.text, self.hit.speaker)}"
 
 
 class Context(str):
@@ -169,7 +169,7 @@ class Quote:
     source_id: str | None = None
 
     def __str__(self) -> str:
-        return dotted(day(self.occurred_at), said(self.text, self.speaker))
+        return dotted(day(self.occurred_at), with_speaker(self.text, self.speaker))
 
 
 @dataclass(frozen=True, slots=True)

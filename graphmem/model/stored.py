@@ -18,7 +18,7 @@ from graphmem.model.printing import (
     dotted,
     noted,
     printed_interval,
-    said,
+    with_speaker,
 )
 
 Metadata: TypeAlias = Mapping[str, Any]
@@ -246,7 +246,7 @@ class Turn:
     """The id that the source itself gives this turn, for example ``D1:3``."""
 
     def __str__(self) -> str:
-        return dotted(day(self.occurred_at), said(self.text, self.speaker))
+        return dotted(day(self.occurred_at), with_speaker(self.text, self.speaker))
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,12 +436,12 @@ class Relation(Dated):
     modality: Modality = "stated"
 
     def __str__(self) -> str:
-        told = f"{self.subject} -{self.type}→ {self.object}"
-        said_at = f"said {day(self.stated_at)}" if self.stated_at and not self.valid_at else None
-        held = printed_interval(
+        triple = f"{self.subject} -{self.type}→ {self.object}"
+        stated = f"said {day(self.stated_at)}" if self.stated_at and not self.valid_at else None
+        interval = printed_interval(
             self.valid_at, self.valid_precision, self.invalid_at, self.invalid_precision
         )
-        return noted(told, held, said_at)
+        return noted(triple, interval, stated)
 
 
 @dataclass(frozen=True, slots=True)

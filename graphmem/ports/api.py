@@ -98,7 +98,8 @@ class MemoryAPI(ReadAPI, Protocol):
         It goes the same way as a text: names are resolved, and it is decided against what is
         known, so that it may end, be ended by or corroborate other facts. ``type`` is a
         verb phrase (``works_at``). ``fact`` is the sentence to keep; without it one is made of the
-        three. ``valid_at`` and ``invalid_at`` are when it held; ``occurred_at`` when it was said,
+        three. ``valid_at`` and ``invalid_at`` are when it held, as exact as they are given
+        (``2024``, ``2024-05``, a ``date``, a ``datetime``); ``occurred_at`` when it was said,
         without it now. ``modality`` is how it is meant; what is not ``stated`` is kept and found as
         a fact, but is no relation. A kind (``person``, ``place``, …) separates homonyms.
         """

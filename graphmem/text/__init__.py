@@ -35,7 +35,7 @@ _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozen
     map(chr, range(0xFE00, 0xFE10))
 )
 _UNSEEN_KINDS = frozenset({"Cc", "Cf"})
-_CLOSING = " .!…:;,。！｡；，"
+_END_PUNCTUATION = " .!…:;,。！｡；，"
 _IRREGULAR = {
     "bought": "buy", "built": "build", "led": "lead", "met": "meet", "ran": "run", "won": "win",
     "taught": "teach", "written": "write", "wrote": "write", "spoke": "speak", "sold": "sell",
@@ -204,7 +204,7 @@ def text_key(text: str) -> str:
     lowered = " ".join(written.lower().split())
     if not lowered.isascii():
         lowered = unicodedata.normalize("NFC", lowered)
-    return lowered.rstrip(_CLOSING) or lowered
+    return lowered.rstrip(_END_PUNCTUATION) or lowered
 
 
 def value_key(value: str) -> str:
@@ -310,12 +310,12 @@ def _short_enough(parts: Iterable[str], longest: int) -> Iterator[str]:
 
 
 def _pack(parts: Iterable[str], longest: int) -> Iterator[str]:
-    held = ""
+    line = ""
     for part in parts:
-        if held and len(held) + 1 + len(part) > longest:
-            yield held
-            held = part
+        if line and len(line) + 1 + len(part) > longest:
+            yield line
+            line = part
         else:
-            held = f"{held} {part}" if held else part
-    if held:
-        yield held
+            line = f"{line} {part}" if line else part
+    if line:
+        yield line

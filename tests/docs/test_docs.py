@@ -62,8 +62,8 @@ def test_the_readme_says_what_happens(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert "Ada -lives_in→ Paris (until 2025-02-01, said 2024-01-15)" in done.stdout
-    assert "Ada -lives_in→ Berlin (since 2025-02-01)\n" in done.stdout
+    assert "Ada -lives_in→ Paris (until February 2025, said 2024-01-15)" in done.stdout
+    assert "Ada -lives_in→ Berlin (since February 2025)\n" in done.stdout
     assert "-works_at→ Acme ←works_at- Bob" in done.stdout
 
 

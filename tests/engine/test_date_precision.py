@@ -12,6 +12,8 @@ import pytest
 from graphmem import Memory
 from graphmem.clock import ManualClock
 from graphmem.model import Fact, Precision, Relation, to_json, to_sparse
+from graphmem.testing.llm_server import LocalModelServer
+from tests.engine.model_script import fact, settings
 
 FINE = "2024-02-14"
 
@@ -74,6 +76,43 @@ def test_the_same_moment_known_more_exactly(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "fine_wins", "shown"),
+    [
+        ("2024", True, "2024"),
+        ("2024-01", False, "January 2024"),
+        ("January 2024", False, "January 2024"),
+        ("2024-Q1", False, "January 2024"),
+        ("2024-01-01", False, "2024-01-01"),
+        ("2024-01-01T00:00:00Z", False, "2024-01-01"),
+    ],
+)
+def test_a_models_date_is_as_exact_as_it_is_written(
+    answer: str, fine_wins: bool, shown: str
+) -> None:
+    def facts(valid_at: str) -> dict[str, Any]:
+        home = fact(
+            f"Bob lives in Oslo ({valid_at}).",
+            subject="Bob",
+            type="lives_in",
+            object="Oslo",
+            entities=["Bob", "Oslo"],
+            valid_at=valid_at,
+        )
+        return {"entities": [], "facts": [home]}
+
+    with (
+        LocalModelServer() as server,
+        Memory("memory://", user_id="ada", settings=settings(server)) as opened,
+    ):
+        server.script(facts(answer))
+        opened.add("Bob lives in Oslo, since when?", occurred_at="2025-06-01")
+        assert str(relation(opened)) == f"Bob -lives_in→ Oslo (since {shown})"
+        server.script(facts(FINE))
+        opened.add("Bob came to Oslo on Valentine's Day.", occurred_at="2025-06-02")
+        assert str(relation(opened)).endswith(f"(since {FINE if fine_wins else shown})")
+
+
+@pytest.mark.parametrize(
     ("words", "shown"),
     [
         ("I have lived in Oslo since 2019.", "2019"),
@@ -113,12 +152,12 @@ def test_a_plan_for_a_month_has_passed_with_it(memory: Memory) -> None:
 
 def test_by_hand_and_back(memory: Memory) -> None:
     memory.relate("Bob", "works_at", "Acme", valid_at="2020-03-01")
-    (fact,) = memory.get_all().items
-    changed = memory.update(fact.id, valid_at="2020-03", invalid_at="2024")
+    (one,) = memory.get_all().items
+    changed = memory.update(one.id, valid_at="2020-03", invalid_at="2024")
     assert (changed.valid_precision, changed.invalid_precision) == ("month", "year")
     assert changed.interval == "since March 2020 until 2024"
-    memory.undo(memory.history(fact.id)[-1].seq)
-    assert memory.get(fact.id).interval == "since 2020-03-01"
+    memory.undo(memory.history(one.id)[-1].seq)
+    assert memory.get(one.id).interval == "since 2020-03-01"
 
 
 def test_it_was_known_as_it_was(memory: Memory) -> None:
@@ -139,14 +178,14 @@ def test_an_undone_episode_takes_its_precision_along(memory: Memory) -> None:
 
 def test_json_and_back(memory: Memory) -> None:
     memory.relate("Bob", "works_at", "Acme", valid_at="2020", invalid_at="2024-05")
-    (fact,) = memory.get_all(current=False).items
-    assert (to_json(fact)["valid_precision"], to_json(fact)["invalid_precision"]) == (
+    (one,) = memory.get_all(current=False).items
+    assert (to_json(one)["valid_precision"], to_json(one)["invalid_precision"]) == (
         "year",
         "month",
     )
     assert to_json(relation(memory))["valid_precision"] == "year"
-    assert Fact.from_json(to_json(fact)) == fact
-    assert Fact.from_json(to_sparse(fact)) == fact
+    assert Fact.from_json(to_json(one)) == one
+    assert Fact.from_json(to_sparse(one)) == one
 
 
 def test_the_graph_has_it_and_is_rebuilt_with_it(tmp_path: Path) -> None:
