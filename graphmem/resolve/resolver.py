@@ -15,7 +15,6 @@ does not grow with what is stored.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,7 +24,7 @@ from graphmem.clock import Clock
 from graphmem.model import Entity, Episode, Fact
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, Extraction
-from graphmem.relation_types.types import normal
+from graphmem.resolve.episode_wording import EpisodeWording
 from graphmem.resolve.matching import (
     LIKENESS,
     NEVER_NAMED,
@@ -44,7 +43,6 @@ from graphmem.resolve.resolution import (
 )
 from graphmem.resolve.similarity import (
     VAGUE,
-    called_so,
     is_part,
     kinds_agree,
     likeness,
@@ -59,11 +57,6 @@ _MOST_ALIKE = 50  # entities that a loose key may lead to; beyond that it tells 
 _MOST_READ = 1000
 _MOST_WEIGHED = 8  # entities whose surroundings are read for one name
 _LOOK_BACK = 32  # newest facts of an entity that count as its surroundings
-_OF_PERSONS = frozenset(
-    {"works_at", "works_as", "lives_in", "married_to", "engaged_to", "dating", "friend_of"}
-    | {"sibling_of", "parent_of", "colleague_of", "has_pet", "speaks", "studies_at", "plays"}
-)
-"""Relations whose subject is a person, nearly always."""
 _SEVERAL = "several fit equally"
 _PART_ONLY = "only a part of the name is the same, and nothing else"
 _AMBIGUOUS = frozenset({_SEVERAL, _PART_ONLY})
@@ -92,7 +85,8 @@ async def resolve(
     of those known). It is not asked about a name that is plain.
     """
     candidates = candidates_of(extraction)
-    work = _Resolver(episode, ledger, clock, extraction, chosen or {})
+    wording = EpisodeWording(episode, extraction)
+    work = _Resolver(episode, ledger, clock, extraction, chosen or {}, wording)
     await work.look_up(candidates)
     # Fuller names first, so that "John" finds the John Smith of the same episode.
     for candidate in sorted(candidates, key=lambda c: -len(core_words(c.name))):
@@ -107,6 +101,7 @@ class _Resolver:
     clock: Clock
     extraction: Extraction
     chosen: Mapping[str, str]
+    wording: EpisodeWording
     entities: dict[str, Entity] = field(default_factory=dict)
     """By id: from the ledger, or new in this episode, as they are by now."""
     filed: dict[str, list[str]] = field(default_factory=dict)
@@ -178,7 +173,7 @@ class _Resolver:
     def _settled(
         self, candidate: CandidateEntity, matches: list[Match], reason: str
     ) -> tuple[Entity | None, str]:
-        """What a model said of a name that is ambiguous; without that a ambiguity is noted."""
+        """What a model said of a name that is ambiguous; without that an ambiguity is noted."""
         answer = self.chosen.get(name_key(candidate.name))
         if answer == "":
             return None, NONE_OF_THEM
@@ -204,18 +199,20 @@ class _Resolver:
                 if hint not in self.crowded:
                     ids |= {id: False for id in self.filed.get(hint, ()) if id not in ids}
         person = written_as_name(candidate.name) and (
-            personal(candidate.name, candidate.kind) or self._acts_as_person(candidate)
+            personal(candidate.name, candidate.kind) or self.wording.acts_as_person(candidate)
         )
         matches = []
         for id, exact in ids.items():
             entity = self.entities[id]
-            if not kinds_agree(entity.kind, candidate.kind) or self._related(entity, candidate):
+            if not kinds_agree(entity.kind, candidate.kind) or self.wording.relates(
+                candidate, entity.id, self.placed
+            ):
                 continue
             if exact:
                 matches.append(alike(entity, candidate))
             elif written_as_name(entity.name) and (personal(entity.name, entity.kind) or person):
                 like = likeness(entity.name, candidate.name)
-                if like != "no" and not self._named_apart(entity, candidate):
+                if like != "no" and not self.wording.names_apart(entity, candidate):
                     matches.append(Match(entity, like, by_alias=False))
         return sorted(matches, key=lambda m: m.entity.id)
 
@@ -225,7 +222,7 @@ class _Resolver:
         """The entity meant, if one is, and why where it is not plain."""
         if not matches:
             return None, ""
-        if self._is_called_another(candidate.name):
+        if self.wording.calls_another(candidate.name):
             return None, "said to be another of that name"
         same = [m for m in matches if m.like == "same"]
         named = [m for m in same if not m.by_alias]
@@ -238,7 +235,7 @@ class _Resolver:
         here = [m for m in matches if m.entity.id in self.placed.values()]
         if not same and len(here) == 1:
             return here[0].entity, "the only one like it in the same episode"
-        if not same and not here and len(full) == 1 and self._acts_as_person(candidate):
+        if not same and not here and len(full) == 1 and self.wording.acts_as_person(candidate):
             return full[0].entity, "a short form, an initial or a middle name apart"
         return await self._by_context(candidate, matches, named)
 
@@ -260,7 +257,7 @@ class _Resolver:
             return None, _SEVERAL
         if best.like == "same":
             return best.entity, "the only one like it"
-        if is_part(candidate.name) and (best.owner or self._acts_as_person(candidate)):
+        if is_part(candidate.name) and (best.owner or self.wording.acts_as_person(candidate)):
             return best.entity, "the only one whose name has that part"
         return None, _PART_ONLY
 
@@ -324,53 +321,10 @@ class _Resolver:
             return False
         if written_case(name) == written_case(entity.name) or entity.id in self.placed.values():
             return False
-        pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-        text = " ".join(turn.text for turn in self.episode.turns)
-        if not pattern.search(text) or text.islower() or text.isupper():
+        if not self.wording.writes(name):
             return False
         await self._weigh(match, candidate)
         return not match.shared and not match.owner
-
-    def _related(self, entity: Entity, candidate: CandidateEntity) -> bool:
-        """Whether a fact says something of one towards the other, which makes them two: a town and
-        whom it is named after."""
-        key, id = name_key(candidate.name), entity.id
-        for fact in self.extraction.facts:
-            ends = [name_key(name) for name in (fact.subject, fact.object) if name]
-            if len(ends) == 2 and key in ends and ends[0] != ends[1]:
-                other = ends[0] if ends[1] == key else ends[1]
-                if self.placed.get(other) == id:
-                    return True
-        return False
-
-    def _named_apart(self, entity: Entity, candidate: CandidateEntity) -> bool:
-        """Whether the text uses both a given name and a short form of it (``Mike`` and
-        ``Michael``), which makes them two: unless it says that somebody is called so, or one of
-        them speaks, whom others call so."""
-        if not (is_part(entity.name) and is_part(candidate.name)):
-            return False
-        key = name_key(candidate.name)
-        named = {name_key(c.name) for c in candidates_of(self.extraction)} - {key}
-        others = named & {name_key(name) for name in (entity.name, *entity.aliases)}
-        speak = {name_key(turn.speaker) for turn in self.episode.turns if turn.speaker}
-        if not others or len({key, *others} & speak) == 1:
-            return False
-        names = (candidate.name, entity.name, *entity.aliases)
-        return not called_so(names, (turn.text for turn in self.episode.turns))
-
-    def _acts_as_person(self, candidate: CandidateEntity) -> bool:
-        """Whether it is a person by its kind, or by what is said of it."""
-        key = name_key(candidate.name)
-        return candidate.kind == "person" or any(
-            fact.subject is not None
-            and name_key(fact.subject) == key
-            and normal(fact.type or "").type in _OF_PERSONS
-            for fact in self.extraction.facts
-        )
-
-    def _is_called_another(self, name: str) -> bool:
-        pattern = re.compile(rf"\b(?:an?other|a different|a second)\s+{re.escape(name)}\b", re.I)
-        return any(pattern.search(turn.text) for turn in self.episode.turns)
 
     def _make(self, candidate: CandidateEntity, *, avoid: Sequence[Match]) -> Entity:
         name = " ".join(candidate.name.split())

@@ -209,7 +209,7 @@ def _shown(
 def _uses(
     ambiguity: AmbiguityQuestion, candidates: Sequence[CandidateFact], turns: Mapping[int, Turn]
 ) -> list[int]:
-    """The turns that a ambiguity comes from: a few."""
+    """The turns that an ambiguity comes from: a few."""
     if isinstance(ambiguity, PairAmbiguity):
         ordinal = ambiguity.statement.ordinal
         return sorted(candidates[ordinal].turns if ordinal < len(candidates) else ())[:2]
