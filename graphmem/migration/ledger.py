@@ -20,9 +20,9 @@ from graphmem.model import Stats, Verification
 from graphmem.ports.ledger import Ledger, Row
 from graphmem.wiring import MOVING, check_complete
 
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told the stage (``copy``, ``compare``, ``graph``, ``vectors``), how much is done, of how much.
-The whole is an estimate until the stage has ended."""
+CopyProgress: TypeAlias = Callable[[str, int, int], None]
+"""Called with the stage (``copy``, ``compare``, ``graph``, ``vectors``), how much is done, of how
+much. The whole is an estimate until the stage has ended."""
 
 STORE_ID, EMBEDDER, EMBEDDER_SIZE = "store_id", "embedder", "embedder_size"
 MOVING_AT = "moving_at"  # and how far that store was when this began
@@ -105,14 +105,14 @@ async def arrive(source: Ledger, target: Ledger) -> Arrival:
                 f"at event {at:,}, target at {head:,}): empty the target to copy again"
             )
         return replace(arrival, resumed=True, complete=True)
-    # A store that was opened, and told nothing, is in nobody's way.
+    # A store that was opened and never written may be overwritten.
     if head:
         raise UsageError("the target holds another store: nothing was copied")
     return arrival
 
 
 async def copy_ledger(
-    source: Ledger, target: Ledger, arrival: Arrival, progress: Progress | None = None
+    source: Ledger, target: Ledger, arrival: Arrival, progress: CopyProgress | None = None
 ) -> Copied:
     """Copy what is missing until both hold the same rows.
 
@@ -124,7 +124,7 @@ async def copy_ledger(
     if arrival.complete:
         return Copied({}, await source.head(), await source.stats())
     await target.remember_setting(MOVING, arrival.source_id)
-    copying = _Copying(source, target, progress or _nobody)
+    copying = _Copying(source, target, progress or _no_progress)
     again: set[str] = set()
     if await target.setting(MOVING_AT) not in {None, str(await source.head())}:
         again = copying.tables
@@ -157,7 +157,7 @@ async def copy_ledger(
 class _Copying:
     """The rows of one ledger on their way into another."""
 
-    def __init__(self, source: Ledger, target: Ledger, progress: Progress) -> None:
+    def __init__(self, source: Ledger, target: Ledger, progress: CopyProgress) -> None:
         self.rows: dict[str, int] = {}
         self._source = source
         self._target = target
@@ -273,5 +273,5 @@ async def _finish(source: Ledger, target: Ledger, arrival: Arrival) -> None:
     await target.remember_setting(MOVING, "")
 
 
-def _nobody(stage: str, done: int, total: int) -> None:
-    """Nobody is told."""
+def _no_progress(stage: str, done: int, total: int) -> None:
+    """For callers that do not follow the progress."""

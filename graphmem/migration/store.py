@@ -1,5 +1,5 @@
-"""Moving house: a store copied to other backends. Its ledger is copied row by row; graph and
-vectors are made anew at the new place. The source is only read."""
+"""A store copied to other backends: its ledger row by row; graph and vectors are made by opening
+the copy. The source is only read."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from graphmem.migration.ledger import (
     EMBEDDER_SIZE,
     Arrival,
     Copied,
+    CopyProgress,
     Moved,
-    Progress,
     arrive,
     copy_ledger,
     ledger_of,
@@ -42,7 +42,7 @@ def migrate(
     *,
     source_settings: Settings | None = None,
     target_settings: Settings | None = None,
-    progress: Progress | None = None,
+    progress: CopyProgress | None = None,
 ) -> Moved:
     """Copy a store from any backends to any others; the same as :func:`migrate_memory`.
 
@@ -68,7 +68,7 @@ async def migrate_memory(
     *,
     source_settings: Settings | None = None,
     target_settings: Settings | None = None,
-    progress: Progress | None = None,
+    progress: CopyProgress | None = None,
 ) -> Moved:
     """Copy a store from any backends to any others, and verify the copy.
 
@@ -93,7 +93,7 @@ async def migrate_memory(
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """One end of a move: the folder that is to be held, if there is one, and where things are."""
+    """One end of a move: the folder to be locked, if there is one, and where things are."""
 
     folder: Path | None
     urls: dict[str, str]
@@ -156,7 +156,9 @@ def _same(one: str, other: str) -> bool:
     return one == other
 
 
-async def _fill(source: Ledger, there: _End, progress: Progress | None) -> tuple[Arrival, Copied]:
+async def _fill(
+    source: Ledger, there: _End, progress: CopyProgress | None
+) -> tuple[Arrival, Copied]:
     """Copy the ledger, once it is known that all parts of the target can be used for it."""
     settings = there.settings
     embedder: Embedder = make("embedder", settings.embedder, settings)
@@ -189,7 +191,7 @@ async def _fill(source: Ledger, there: _End, progress: Progress | None) -> tuple
 
 
 async def _settle(
-    there: _End, arrival: Arrival, copied: Copied, progress: Progress | None
+    there: _End, arrival: Arrival, copied: Copied, progress: CopyProgress | None
 ) -> Moved:
     """Open the copy as a store, which makes graph and vectors, and compare all of them."""
     memory = await open_memory(there.folder, settings=there.settings, progress=progress)
@@ -204,8 +206,8 @@ async def _settle(
         await memory.close()
     # With a head beyond it somebody works with the new store already. What was spent is not the
     # ledger's to count: it is told by the memory, and opening the copy may have added to it.
-    held = replace(stats, spend=copied.stats.spend)
-    if head < copied.head or (head == copied.head and held != copied.stats):
+    comparable = replace(stats, spend=copied.stats.spend)
+    if head < copied.head or (head == copied.head and comparable != copied.stats):
         raise Rejected(
             f"the copy does not hold what the source held: {stats} up to event {head:,} instead of "
             f"{copied.stats} up to event {copied.head:,}"

@@ -87,7 +87,7 @@ class LedgerContract(
         assert [e.id for e in again] == [first.id, timed.id, loose.id]
         assert await ledger.head() == head
 
-    async def test_keys_are_known_where_they_were_told(self, ledger: Ledger, draft: Draft) -> None:
+    async def test_keys_are_known_in_their_scope_alone(self, ledger: Ledger, draft: Draft) -> None:
         run = replace(ADA, run_id="r")
         await ledger.journal(
             [
@@ -153,26 +153,26 @@ class LedgerContract(
             draft.episode("Tea is good", BOB, infer=False),
             draft.episode("Bob lives in Oslo."),
         ]
-        told = [verbatim_commit(episode, draft.clock) for episode in made[:4]]
-        stored = await ledger.journal(made, 0, commits=told)
+        commits = [verbatim_commit(episode, draft.clock) for episode in made[:4]]
+        stored = await ledger.journal(made, 0, commits=commits)
         assert [e.status for e in stored] == ["done", "done", "pending", "done", "pending"]
         assert [e.previous_id for e in stored[:3]] == [None, made[0].id, made[1].id]
         assert [e.status for e in await ledger.episodes_by_id([e.id for e in made])] == [
             e.status for e in stored
         ]
         facts = await ledger.facts(FactQuery(ADA.tenant))
-        assert facts == [d.after for commit in told[:2] for d in commit.decisions]
+        assert facts == [d.after for commit in commits[:2] for d in commit.decisions]
         found = await ledger.statements(StatementQuery(ADA.tenant, sentences=("tea is good",)))
-        assert found.statements == told[0].statements
+        assert found.statements == commits[0].statements
         assert found.facts == (facts[0],)
         (history,) = await ledger.history(ADA.tenant, facts[0].id)
         assert (history.action, history.episode_id) == ("ADD", made[0].id)
         kinds = [(e.kind, e.id) for e in await ledger.events(0, 100)]
         assert kinds == [
             *(("episode", e.id) for e in made),
-            *(("fact", told[n].statements[0].id) for n in (0, 1, 3)),
+            *(("fact", commits[n].statements[0].id) for n in (0, 1, 3)),
         ]
-        assert await ledger.journal([made[0]], 0, commits=told[:1]) == [stored[0]]
+        assert await ledger.journal([made[0]], 0, commits=commits[:1]) == [stored[0]]
         assert await ledger.head() == len(kinds), "a repeat changes nothing"
 
     async def test_a_sentence_that_was_heard_waits_for_its_decision(
@@ -190,8 +190,8 @@ class LedgerContract(
 
     async def test_fresh_events_are_those_that_are_read(self, ledger: Ledger, draft: Draft) -> None:
         """From memory, or not at all."""
-        told = draft.episode("Tea is good", infer=False)
-        await ledger.journal([told], 0, commits=[verbatim_commit(told, draft.clock)])
+        verbatim = draft.episode("Tea is good", infer=False)
+        await ledger.journal([verbatim], 0, commits=[verbatim_commit(verbatim, draft.clock)])
         episode = draft.episode()
         ada = draft.entity("Ada")
         await store(ledger, episode, draft.fact(episode, ada), entities=(ada,))
@@ -213,10 +213,10 @@ class LedgerContract(
                     )
                 else:
                     assert one.after == read.after
-        await ledger.erase(Erasure(ADA, episode_ids=(told.id,)))
+        await ledger.erase(Erasure(ADA, episode_ids=(verbatim.id,)))
         assert "Tea" not in repr(ledger.recent_events(0, 100))
 
-    async def test_events_tell_everything_in_order(self, ledger: Ledger, draft: Draft) -> None:
+    async def test_events_have_every_change_in_order(self, ledger: Ledger, draft: Draft) -> None:
         episode = draft.episode()
         ada, acme = draft.entity("Ada"), draft.entity("Acme")
         fact = draft.fact(episode, ada, acme)

@@ -138,8 +138,8 @@ class CopyContract:
         await _fill(ledger, draft)
         between = SqliteLedger(None)
         await between.open()
-        await copy(ledger, between)
-        await copy(between, another)
+        await copy_rows(ledger, between)
+        await copy_rows(between, another)
         for table in ledger.tables:
             rows = await everything(ledger, table)
             assert rows, table
@@ -166,8 +166,8 @@ class CopyContract:
             assert await everything(another, "events") == rows
             assert await another.loaded("events") == after
             assert await another.head() == rows[-1]["seq"]
-        await copy(ledger, another)
-        await copy(ledger, another)
+        await copy_rows(ledger, another)
+        await copy_rows(ledger, another)
         assert await another.loaded("events") == ""
         for table in ledger.tables:
             assert await everything(another, table) == await everything(ledger, table)
@@ -201,7 +201,7 @@ async def everything(ledger: Ledger, table: str) -> list[Row]:
     return found
 
 
-async def copy(source: Ledger, target: Ledger) -> None:
+async def copy_rows(source: Ledger, target: Ledger) -> None:
     """Copy a whole ledger."""
     for table in source.tables:
         after: str | None = None

@@ -17,7 +17,7 @@ from graphmem.ports.ledger import (
     Undone,
 )
 from graphmem.testing.ledger_draft import ADA, BOB, Draft
-from graphmem.testing.ledger_statements import tell
+from graphmem.testing.ledger_statements import store_statement
 
 
 class MergedContract:
@@ -27,8 +27,12 @@ class MergedContract:
         self, ledger: Ledger, draft: Draft
     ) -> None:
         ada, countess, acme = (draft.entity(name) for name in ("Ada", "Countess", "Acme"))
-        one, works, fact = await tell(ledger, draft, "Ada works.", ada, acme, new=(ada, acme))
-        two, other, _ = await tell(ledger, draft, "She works.", countess, acme, new=(countess,))
+        one, works, fact = await store_statement(
+            ledger, draft, "Ada works.", ada, acme, new=(ada, acme)
+        )
+        two, other, _ = await store_statement(
+            ledger, draft, "She works.", countess, acme, new=(countess,)
+        )
         both = replace(ada, aliases=("Countess",))
         merge = Merge(draft.clock.new_id(), ada.id, countess.id, draft.clock.now(), before=ada)
         head = await ledger.head()
@@ -50,8 +54,8 @@ class MergedContract:
             f"{episode} {id}" for episode in (one.id, two.id) for id in (ada.id, acme.id)
         }
         query = StatementQuery(ADA.tenant, patterns=(("works_at", ada.id, None),))
-        told = await ledger.statements(query)
-        assert (told.statements, told.merged) == ((works, other), {countess.id: ada.id})
+        loaded = await ledger.statements(query)
+        assert (loaded.statements, loaded.merged) == ((works, other), {countess.id: ada.id})
         found = await ledger.merges(ADA.tenant, countess.id)
         assert found == await ledger.merges(ADA.tenant, ada.id) == [replace(merge, gone=countess)]
         assert await ledger.merges(BOB.tenant, ada.id) == []
@@ -70,7 +74,9 @@ class MergedContract:
     ) -> None:
         names = ("Alpha", "Bravo", "Carol")
         alone = [draft.entity(name) for name in names]
-        told = [await tell(ledger, draft, f"{e.name} works.", e, new=(e,)) for e in alone]
+        loaded = [
+            await store_statement(ledger, draft, f"{e.name} works.", e, new=(e,)) for e in alone
+        ]
         now = list(alone)
         for kept, gone in ((1, 2), (0, 1)):  # Carol is Bravo, who is Alpha
             merge = Merge(
@@ -87,7 +93,7 @@ class MergedContract:
             )
         left = set(names)
         for which in order:
-            await ledger.erase(Erasure(ADA, episode_ids=(told[which][0].id,)))
+            await ledger.erase(Erasure(ADA, episode_ids=(loaded[which][0].id,)))
             left.discard(names[which])
             found = await ledger.entities(EntityQuery(ADA.tenant))
             # One that others were merged into stays for them, and what it is called.

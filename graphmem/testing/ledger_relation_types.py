@@ -69,7 +69,7 @@ class TypesContract:
         assert await ledger.type_uses() == []
         assert await ledger.typed_subjects(["drives"], None, 10) == []
 
-    async def test_how_often_a_type_was_said(self, ledger: Ledger, draft: Draft) -> None:
+    async def test_how_often_a_type_is_used(self, ledger: Ledger, draft: Draft) -> None:
         run = replace(ADA, agent_id="bot", run_id="r")
         ada = draft.entity("Ada")
         await _say(ledger, draft, ADA, "drives", ada)
@@ -90,7 +90,7 @@ class TypesContract:
         await ledger.commit([Commit(None, tenant=ADA.tenant, undone=Undone(episode_id=gone))])
         assert [use.type for use in await ledger.type_uses(ADA)] == ["drives"]
 
-    async def test_where_types_were_said_page_by_page(self, ledger: Ledger, draft: Draft) -> None:
+    async def test_subjects_of_types_page_by_page(self, ledger: Ledger, draft: Draft) -> None:
         found: set[TypedSubject] = set()
         for scope in (ADA, BOB):
             for type in ("drives", "drives", "steers", "sails"):

@@ -35,7 +35,7 @@ from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft
 from graphmem.text import text_key
 
 
-def said(draft: Draft, episode: Episode, *about: Entity, **more: object) -> Statement:
+def statement_of(draft: Draft, episode: Episode, *about: Entity, **more: object) -> Statement:
     """A statement of an episode: a relation when it is about two, else a sentence."""
     statement = Statement(
         id=draft.clock.new_id(),
@@ -52,7 +52,7 @@ def said(draft: Draft, episode: Episode, *about: Entity, **more: object) -> Stat
     return replace(statement, **more)  # type: ignore[arg-type]
 
 
-async def tell(
+async def store_statement(
     ledger: Ledger,
     draft: Draft,
     text: str,
@@ -62,7 +62,7 @@ async def tell(
 ) -> tuple[Episode, Statement, Fact]:
     """Journal and commit an episode that says one thing, and the fact that it comes to."""
     (episode,) = await ledger.journal([draft.episode(text)], DAY_S)
-    statement = said(draft, episode, *about, **more)
+    statement = statement_of(draft, episode, *about, **more)
     fact = draft.fact(episode, *about, text=text, id=statement.id, statement_ids=(statement.id,))
     if statement.modality != "stated":
         fact = replace(fact, modality=statement.modality)
@@ -88,12 +88,16 @@ class BelieveContract:
 
     async def test_every_way_in_to_statements(self, ledger: Ledger, draft: Draft) -> None:
         ada, acme, bob = draft.entity("Ada"), draft.entity("Acme"), draft.entity("Bob")
-        one, works, fact = await tell(ledger, draft, "Ada works.", ada, acme, new=(ada, acme, bob))
-        two, left, _ = await tell(ledger, draft, "Ada left.", ada, acme, object_id=None, kind="end")
-        _, tall, _ = await tell(
+        one, works, fact = await store_statement(
+            ledger, draft, "Ada works.", ada, acme, new=(ada, acme, bob)
+        )
+        two, left, _ = await store_statement(
+            ledger, draft, "Ada left.", ada, acme, object_id=None, kind="end"
+        )
+        _, tall, _ = await store_statement(
             ledger, draft, "Bob is tall.", bob, subject_id=bob.id, type="height", value="Two m"
         )
-        _, rain, loose = await tell(ledger, draft, "It rained.")
+        _, rain, loose = await store_statement(ledger, draft, "It rained.")
         tenant = ADA.tenant
         expected = {
             StatementQuery(tenant, patterns=(("works_at", ada.id, None),)): [works, left],
@@ -115,10 +119,10 @@ class BelieveContract:
             StatementQuery(BOB.tenant, sentences=(text_key("it rained"),)): [],
         }
         for query, statements in expected.items():
-            told = await ledger.statements(query)
-            assert list(told.statements) == statements, query
-        told = await ledger.statements(StatementQuery(tenant, statement_ids=(works.id,)))
-        assert (told.facts, told.edits, told.merged) == ((fact,), (), {})
+            loaded = await ledger.statements(query)
+            assert list(loaded.statements) == statements, query
+        loaded = await ledger.statements(StatementQuery(tenant, statement_ids=(works.id,)))
+        assert (loaded.facts, loaded.edits, loaded.merged) == ((fact,), (), {})
 
     @pytest.mark.parametrize("precision", get_args(Precision))
     async def test_a_date_is_as_exact_as_it_was_given(
@@ -126,7 +130,7 @@ class BelieveContract:
     ) -> None:
         year = datetime(2024, 1, 1, tzinfo=UTC)
         dates = {**valid_from(Date(year, precision)), **valid_until(Date(year, "month"))}
-        _, statement, fact = await tell(ledger, draft, "It rained.", **dates)
+        _, statement, fact = await store_statement(ledger, draft, "It rained.", **dates)
         dated = replace(fact, version=2, **dates)
         update = Decision("UPDATE", "dated", before=fact, after=dated)
         edit = Edit(draft.clock.new_id(), (statement.id,), year, fact_id=fact.id, **dates)
@@ -139,10 +143,10 @@ class BelieveContract:
             assert stored.valid_date == Date(year, precision)
             assert stored.invalid_date == Date(year, "month")
 
-    async def test_what_rests_on_a_statement_is_told_in_its_last_version(
+    async def test_what_rests_on_a_statement_is_loaded_in_its_last_version(
         self, ledger: Ledger, draft: Draft
     ) -> None:
-        _, rain, fact = await tell(ledger, draft, "It rained.")
+        _, rain, fact = await store_statement(ledger, draft, "It rained.")
         worded = replace(fact, text="It poured.", version=2)
         update = Decision("UPDATE", "worded anew", before=fact, after=worded)
         edit = Edit(draft.clock.new_id(), (rain.id,), draft.clock.now(), text="It poured.",
@@ -151,10 +155,10 @@ class BelieveContract:
             [Commit(None, (update,), edits=(edit,), tenant=ADA.tenant, at=edit.at, actor="user")]
         )
         # A sentence is found by the words of the fact that it supports, too.
-        told = await ledger.statements(StatementQuery(ADA.tenant, sentences=("it poured",)))
+        loaded = await ledger.statements(StatementQuery(ADA.tenant, sentences=("it poured",)))
         (now,) = await ledger.facts(FactQuery(ADA.tenant))
-        assert (told.statements, told.facts) == ((rain,), (now,))
-        (found,) = told.edits
+        assert (loaded.statements, loaded.facts) == ((rain,), (now,))
+        (found,) = loaded.edits
         assert replace(found, statement_ids=tuple(found.statement_ids)) == edit
         seq = (await ledger.history(ADA.tenant, fact.id))[-1].seq
         change = await ledger.manual_change(ADA.tenant, seq)
@@ -168,9 +172,9 @@ class BelieveContract:
                 Commit(None, tenant=ADA.tenant, undone=Undone(edit_id=edit.id)),
             ]
         )
-        told = await ledger.statements(StatementQuery(ADA.tenant, statement_ids=(rain.id,)))
-        assert told.edits == ()
-        assert [(f.id, f.version, f.retired_at is None) for f in told.facts] == [
+        loaded = await ledger.statements(StatementQuery(ADA.tenant, statement_ids=(rain.id,)))
+        assert loaded.edits == ()
+        assert [(f.id, f.version, f.retired_at is None) for f in loaded.facts] == [
             (fact.id, 2, False)
         ]
         again = replace(fact, version=3)
@@ -183,13 +187,13 @@ class BelieveContract:
         self, ledger: Ledger, draft: Draft
     ) -> None:
         ada, acme = draft.entity("Ada"), draft.entity("Acme")
-        await tell(ledger, draft, "Ada waved.", ada, new=(ada,))
+        await store_statement(ledger, draft, "Ada waved.", ada, new=(ada,))
         renamed = replace(ada, aliases=("Countess",))
         (episode,) = await ledger.journal(
             [draft.episode("She works.", occurred_at="2024-01-01")], 0
         )
         (following,) = await ledger.journal([draft.episode("Later.")], 0)
-        statement = said(draft, episode, ada, acme)
+        statement = statement_of(draft, episode, ada, acme)
         fact = draft.fact(episode, ada, acme, id=statement.id, statement_ids=(statement.id,))
         turn = episode.turns[0].id
         await ledger.commit(
@@ -236,9 +240,9 @@ class BelieveContract:
         assert (await ledger.stats(ADA)).episodes == 2
         query = StatementQuery(ADA.tenant, episode_ids=(episode.id,))
         assert (await ledger.statements(query)).statements == ()
-        told = await ledger.statements(replace(query, undone_too=True))
-        assert told.statements == (statement,)
-        assert [f.id for f in told.facts] == [fact.id]
+        loaded = await ledger.statements(replace(query, undone_too=True))
+        assert loaded.statements == (statement,)
+        assert [f.id for f in loaded.facts] == [fact.id]
         head = await ledger.head()
         (again,) = await ledger.journal([draft.episode("She works.", occurred_at="2024-01-01")], 0)
         assert (again.id, again.status, again.reason) == (episode.id, "pending", RESUBMITTED)
@@ -252,7 +256,7 @@ class BelieveContract:
     async def test_facts_of_another_time(self, ledger: Ledger, draft: Draft) -> None:
         ada, acme = draft.entity("Ada"), draft.entity("Acme")
         before = draft.clock.now()
-        _, _, works = await tell(ledger, draft, "Ada works.", ada, acme, new=(ada, acme))
+        _, _, works = await store_statement(ledger, draft, "Ada works.", ada, acme, new=(ada, acme))
         first = draft.clock.now()
         end = draft.clock.now() + timedelta(hours=1)
         worded = replace(works, text="Ada toils.", invalid_at=end, version=2)
@@ -290,21 +294,21 @@ class BelieveContract:
             query = FactQuery(ADA.tenant, text_key=text_key(text))
             assert len(await ledger.facts(replace(query, known_at=moment))) == 1
             assert await ledger.facts(replace(query, known_at=before)) == []
-        held = replace(ways[0], known_at=second)
+        as_known = replace(ways[0], known_at=second)
         assert works.stated_at is None
-        assert len(await ledger.facts(replace(held, at=now.recorded_at))) == 1
-        assert await ledger.facts(replace(held, at=now.invalid_at)) == []
+        assert len(await ledger.facts(replace(as_known, at=now.recorded_at))) == 1
+        assert await ledger.facts(replace(as_known, at=now.invalid_at)) == []
         early = works.recorded_at - timedelta(days=1)
-        assert await ledger.facts(replace(held, at=early)) == []
+        assert await ledger.facts(replace(as_known, at=early)) == []
         assert await ledger.entities(EntityQuery(ADA.tenant, known_at=early)) == []
         assert len(await ledger.entities(EntityQuery(ADA.tenant, known_at=last))) == 2
 
     async def test_a_repetition_is_not_known_before_it_came(
         self, ledger: Ledger, draft: Draft
     ) -> None:
-        one, _, fact = await tell(ledger, draft, "It rained.")
+        one, _, fact = await store_statement(ledger, draft, "It rained.")
         moment = draft.clock.now()
-        two, _, other = await tell(ledger, draft, "It rained, again.")
+        two, _, other = await store_statement(ledger, draft, "It rained, again.")
         more = replace(fact, sources=(*fact.sources, *other.sources))
         await ledger.commit([Commit(None, (Decision("NONE", "again", before=fact, after=more),))])
         query = FactQuery(ADA.tenant, ids=(fact.id,))
@@ -315,7 +319,7 @@ class BelieveContract:
         assert [s.episode_id for s in now.sources] == [one.id, two.id]
         assert [s.episode_id for s in then.sources] == [one.id]
 
-    async def test_when_it_held(self, ledger: Ledger, draft: Draft) -> None:
+    async def test_facts_at_a_moment(self, ledger: Ledger, draft: Draft) -> None:
         episode = draft.episode(occurred_at="2024-06-01")
         (episode,) = await ledger.journal([episode], 0)
         day = episode.occurred_at
@@ -340,12 +344,12 @@ class BelieveContract:
             plain = await ledger.facts(FactQuery(ADA.tenant, at=moment, stated_only=True))
             assert sorted(f.text for f in plain) == [text for text in texts if text != "plan"]
 
-    async def test_an_erasure_leaves_nothing_of_what_was_said(
+    async def test_an_erasure_leaves_nothing_of_a_statement(
         self, ledger: Ledger, draft: Draft
     ) -> None:
         ada = draft.entity("Ada")
-        one, plain, fact = await tell(ledger, draft, "Ada waved.", ada, new=(ada,))
-        two, secret, other = await tell(ledger, draft, "Ada secretly waved.", ada)
+        one, plain, fact = await store_statement(ledger, draft, "Ada waved.", ada, new=(ada,))
+        two, secret, other = await store_statement(ledger, draft, "Ada secretly waved.", ada)
         renamed = replace(ada, aliases=("Secretive",))
         worded = replace(
             fact,

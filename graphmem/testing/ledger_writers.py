@@ -114,20 +114,20 @@ class WritersContract:
             await ledger.commit([Commit(None, (Decision("DELETE", "no", before=mine),))])
         assert await ledger.facts(FactQuery(BOB.tenant)) == [theirs]
 
-    async def test_commits_of_one_transaction_see_those_before_them(
+    async def test_commits_of_one_transaction_read_those_before_them(
         self, ledger: Ledger, draft: Draft
     ) -> None:
         made = [draft.episode(str(number)) for number in range(4)]
         one, two, three, four = await ledger.journal(made, 0)
         ada = draft.entity("Ada")
         new = draft.fact(one, ada)
-        said = replace(new, sources=(*new.sources, Source(two.id, two.turns[0].id)))
-        changed = replace(said, text="Ada left Acme")
+        supported = replace(new, sources=(*new.sources, Source(two.id, two.turns[0].id)))
+        changed = replace(supported, text="Ada left Acme")
         await ledger.commit(
             [
                 Commit(one, (Decision("ADD", "new", after=new),), (ada,)),
-                Commit(two, (Decision("NONE", "again", before=new, after=said),)),
-                Commit(three, (Decision("UPDATE", "left", before=said, after=changed),)),
+                Commit(two, (Decision("NONE", "again", before=new, after=supported),)),
+                Commit(three, (Decision("UPDATE", "left", before=supported, after=changed),)),
             ]
         )
         (now,) = await ledger.facts(FactQuery(ADA.tenant, entity_ids=(ada.id,)))
@@ -165,7 +165,7 @@ class WritersContract:
     async def test_many_at_once_lose_and_double_nothing(
         self, ledger: Ledger, second: Ledger, draft: Draft
     ) -> None:
-        async def tell(which: Ledger, number: int) -> str:
+        async def add_one(which: Ledger, number: int) -> str:
             episode = draft.episode(f"text {number}", idempotency_key=f"key {number // 2}")
             (kept,) = await which.journal([episode], DAY_S)
             fact = draft.fact(kept, draft.entity(f"Name {number}"), text=f"fact {number}")
@@ -175,8 +175,8 @@ class WritersContract:
                 return kept.id
             return kept.id
 
-        told = [tell(which, n) for n in range(20) for which in (ledger, second)]
-        ids = await asyncio.gather(*told)
+        log = [add_one(which, n) for n in range(20) for which in (ledger, second)]
+        ids = await asyncio.gather(*log)
         assert len(set(ids)) == 10
         stored = await ledger.episodes(ADA)
         assert {episode.id for episode in stored} == set(ids)
@@ -229,37 +229,37 @@ class WritersContract:
         await ledger.keep_extraction("erased meanwhile", spent)
         assert await ledger.extraction("erased meanwhile") is None
 
-    async def test_a_name_is_held_by_one_at_a_time(self, ledger: Ledger, second: Ledger) -> None:
+    async def test_one_at_a_time_has_a_named_lock(self, ledger: Ledger, second: Ledger) -> None:
         if not ledger.shared:
             async with ledger.named_lock("projector") as check:
                 await check()
             return
-        told: list[str] = []
+        log: list[str] = []
 
-        async def hold(which: Ledger, held: asyncio.Event, until: asyncio.Event) -> None:
+        async def take_lock(which: Ledger, acquired: asyncio.Event, until: asyncio.Event) -> None:
             async with which.named_lock("projector") as check:
-                told.append("held")
-                held.set()
+                log.append("held")
+                acquired.set()
                 await until.wait()
                 await check()
-                told.append("let go")
+                log.append("let go")
 
-        held, first, then = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        holding = asyncio.create_task(hold(ledger, held, first))
-        await held.wait()
-        waiting = asyncio.create_task(hold(second, asyncio.Event(), then))
-        given_up = asyncio.create_task(hold(second, asyncio.Event(), then))
+        acquired, first, then = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        taking = asyncio.create_task(take_lock(ledger, acquired, first))
+        await acquired.wait()
+        waiting = asyncio.create_task(take_lock(second, asyncio.Event(), then))
+        given_up = asyncio.create_task(take_lock(second, asyncio.Event(), then))
         async with second.named_lock("something else") as check:
             await check()
-        assert told == ["held"]
+        assert log == ["held"]
         given_up.cancel()
         await asyncio.gather(given_up, return_exceptions=True)
         first.set()
         then.set()
-        await asyncio.gather(holding, waiting)
-        assert told == ["held", "let go"] * 2
+        await asyncio.gather(taking, waiting)
+        assert log == ["held", "let go"] * 2
         again = asyncio.Event()
-        cut_short = asyncio.create_task(hold(ledger, again, asyncio.Event()))
+        cut_short = asyncio.create_task(take_lock(ledger, again, asyncio.Event()))
         await again.wait()
         cut_short.cancel()
         await asyncio.gather(cut_short, return_exceptions=True)

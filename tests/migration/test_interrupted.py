@@ -141,8 +141,8 @@ class TestInterrupted:
 
             def progress(stage: str, *_: int) -> None:
                 if len(writing) < 15 and stage == "copy":
-                    told = f"Late{len(writing)} works at Acme. Person1 moved to Rome."
-                    writing.append(asyncio.create_task(memory.add(told)))
+                    text = f"Late{len(writing)} works at Acme. Person1 moved to Rome."
+                    writing.append(asyncio.create_task(memory.add(text)))
 
             moved = await migrate_memory(memory, tmp_path / "to", progress=progress)
             await asyncio.gather(*writing)

@@ -30,7 +30,7 @@ class TestRefused:
         self.refuse(source, tmp_path / "other", match="the target holds another store")
         assert everything(tmp_path / "other") == before
 
-    def test_a_store_without_anything_in_it_is_taken(self, source: Path, tmp_path: Path) -> None:
+    def test_an_empty_store_is_accepted(self, source: Path, tmp_path: Path) -> None:
         with Memory(tmp_path / "new", user_id="ada") as memory:
             memory.health()
         check(migrate(source, tmp_path / "new"))
@@ -116,16 +116,16 @@ class TestRefused:
             ("vectors", "http://127.0.0.1:1"),
         ):
             settings = Settings.load({}, vectors_api_key="hidden-word", **{part: url})
-            told: list[str] = []
+            stages: list[str] = []
             with pytest.raises(Unavailable) as caught:
                 migrate(
                     source,
                     tmp_path / part,
                     target_settings=settings,
-                    progress=lambda stage, *_, told=told: told.append(stage),
+                    progress=lambda stage, *_, stages=stages: stages.append(stage),
                 )
             assert "hidden-word" not in str(caught.value)
-            assert not told
+            assert not stages
             # Nothing is in the way of the next try.
             if part != "ledger":
                 check(migrate(source, tmp_path / part))

@@ -95,8 +95,8 @@ class TestPostgres:
 
             def progress(stage: str, *_: int) -> None:
                 if len(writing) < 6 and stage == "copy":
-                    told = f"Late{len(writing)} works at Acme. Person1 moved to Rome."
-                    writing.append(asyncio.create_task(memory.add(told)))
+                    shown = f"Late{len(writing)} works at Acme. Person1 moved to Rome."
+                    writing.append(asyncio.create_task(memory.add(shown)))
 
             moved = await migrate_memory(
                 None, tmp_path / "to", source_settings=settings, progress=progress
@@ -117,9 +117,9 @@ class TestNeo4j:
         before = everything(source)
         check(migrate(source, tmp_path / "vectors", target_settings=servers))
         settings = Settings.load({}, ledger=ledger, graph=neo4j_uri)
-        told, held = everything(tmp_path / "vectors", settings=settings)
-        assert without_scores(told) == without_scores(before[0])
-        assert held == before[1]
+        shown, stored = everything(tmp_path / "vectors", settings=settings)
+        assert without_scores(shown) == without_scores(before[0])
+        assert stored == before[1]
         check(migrate(None, tmp_path / "back", source_settings=settings))
         assert everything(tmp_path / "back") == before
 
@@ -131,13 +131,13 @@ class TestNeo4j:
             memory.add("Ada works at Zenith.")
             assert memory.relations()
         settings = Settings.load({}, ledger=postgres(), graph=neo4j_uri)
-        told: list[str] = []
+        shown: list[str] = []
         with pytest.raises(UsageError, match="replace=1"):
             migrate(
                 source,
                 tmp_path / "to",
                 target_settings=settings,
-                progress=lambda stage, *_: told.append(stage),
+                progress=lambda stage, *_: shown.append(stage),
             )
-        assert not told
+        assert not shown
         check(migrate(source, tmp_path / "to", target_settings=Settings.load({})))

@@ -24,17 +24,17 @@ from tests.migration.helpers import (
 class TestWhole:
     def test_from_folder_to_folder(self, source: Path, tmp_path: Path) -> None:
         before = everything(source)
-        told: list[tuple[str, int, int]] = []
-        moved = migrate(source, tmp_path / "to", progress=lambda *step: told.append(step))
+        shown: list[tuple[str, int, int]] = []
+        moved = migrate(source, tmp_path / "to", progress=lambda *step: shown.append(step))
         check(moved)
         assert everything(tmp_path / "to") == before
         assert everything(source) == before
-        stages = list(dict.fromkeys(stage for stage, _, _ in told))
+        stages = list(dict.fromkeys(stage for stage, _, _ in shown))
         assert stages[:2] == ["copy", "compare"]
         assert sorted(stages[2:4]) == ["graph", "vectors"]
         assert stages[4:] == ["verify"]
         for stage in ("copy", "compare", "verify"):
-            steps = [(done, total) for name, done, total in told if name == stage]
+            steps = [(done, total) for name, done, total in shown if name == stage]
             assert steps == sorted(steps, key=lambda step: step[0])
             assert steps[-1][0] == steps[-1][1], "the bar ends full"
         assert moved.rows["episodes"] == moved.stats.episodes
@@ -51,9 +51,9 @@ class TestWhole:
         with Memory("memory://") as memory:
             fill(memory)
             check(migrate(memory, tmp_path / "kept"))
-            told, held = everything(tmp_path / "kept")
-            assert held == contents(memory)
-            assert without_scores(told) == without_scores(answers(memory))
+            shown, stored = everything(tmp_path / "kept")
+            assert stored == contents(memory)
+            assert without_scores(shown) == without_scores(answers(memory))
             memory.add("It goes on.", user_id="ada")
 
     async def test_an_open_asynchronous_memory(self, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ async def test_both_schemas_have_the_same_tables_and_columns(schema_url: str) ->
         ("postgresql://u:s3cret%@h/d", "no PostgreSQL URL"),
     ],
 )
-def test_a_wrong_url_is_told_without_its_password(url: str, why: str) -> None:
+def test_an_error_about_a_url_has_no_password(url: str, why: str) -> None:
     with pytest.raises(UsageError, match=why) as caught:
         PostgresLedger(url)
     assert "s3cret" not in f"{caught.value} {caught.value.__cause__}"
@@ -219,7 +219,7 @@ async def test_a_schema_of_something_else_is_refused(schema_url: str) -> None:
     await ledger.close()
 
 
-async def test_who_may_not_is_told_so(schema_url: str) -> None:
+async def test_missing_rights_are_an_error_that_says_so(schema_url: str) -> None:
     address, _, schema = schema_url.partition("?schema=")
     role = f"r{schema}"
     with psycopg.connect(address, autocommit=True) as raw:
@@ -248,7 +248,7 @@ def pool_of(ledger: Ledger) -> ConnectionPool:
     return cast(PostgresDatabase, database)._pool
 
 
-async def test_all_connections_at_work_is_told(schema_url: str) -> None:
+async def test_no_free_connection_is_an_error_that_says_so(schema_url: str) -> None:
     async with opened(PostgresLedger(f"{schema_url}&pool=1&timeout_s=1")) as ledger:
         async with pool_of(ledger).connection():
             with pytest.raises(Unavailable, match="larger pool"):
@@ -271,7 +271,7 @@ async def test_commits_are_durable_whatever_the_server_says(schema_url: str) -> 
             assert await found.fetchall() == [{"synchronous_commit": expected}]
 
 
-def test_a_standby_is_unavailable_and_asked_anew() -> None:
+def test_a_standby_is_unavailable_and_tried_again() -> None:
     error = psycopg.errors.ReadOnlySqlTransaction("cannot execute in a read-only transaction")
     assert is_transient(error, closed=False)
     assert isinstance(as_graphmem_error(error, "postgresql://h/d"), Unavailable)

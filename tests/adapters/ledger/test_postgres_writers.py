@@ -21,7 +21,7 @@ async def start(url: str, name: str, count: int) -> asyncio.subprocess.Process:
     )
 
 
-async def check_whole(url: str, said: list[str], names: list[str], count: int) -> None:
+async def check_whole(url: str, lines: list[str], names: list[str], count: int) -> None:
     """Nothing lost, nothing doubled, everything in order."""
     async with opened(PostgresLedger(url)) as ledger:
         episodes = await ledger.episodes(ADA, limit=10_000)
@@ -39,7 +39,7 @@ async def check_whole(url: str, said: list[str], names: list[str], count: int) -
         assert await ledger.head() == len(events)
         stored = {e.idempotency_key: e.id for e in episodes}
         believed = {fact.id for fact in facts}
-    for line in said:
+    for line in lines:
         what, id, rest = line.split(" ", 2)
         if what == "journalled":
             assert stored[rest] == id
@@ -53,8 +53,8 @@ async def test_two_processes_lose_and_double_nothing(schema_url: str) -> None:
     writers = [await start(schema_url, name, count) for name in ("a", "b")]
     outputs = await asyncio.gather(*(writer.communicate(b"go\n") for writer in writers))
     assert [writer.returncode for writer in writers] == [0, 0], outputs
-    said = [line for out, _ in outputs for line in out.decode().splitlines()[1:]]
-    await check_whole(schema_url, said, ["a", "b"], count)
+    lines = [line for out, _ in outputs for line in out.decode().splitlines()[1:]]
+    await check_whole(schema_url, lines, ["a", "b"], count)
 
 
 async def test_what_was_acknowledged_survives_a_killed_server() -> None:
@@ -69,13 +69,13 @@ async def test_what_was_acknowledged_survives_a_killed_server() -> None:
         for writer in writers:
             assert writer.stdin is not None
             writer.stdin.write(b"go\n")
-        said: list[str] = []
+        lines: list[str] = []
 
         async def listen(writer: asyncio.subprocess.Process, killing: asyncio.Event) -> None:
             assert writer.stdout is not None
             async for line in writer.stdout:
-                said.append(line.decode().strip())
-                if len(said) in {20, 120}:
+                lines.append(line.decode().strip())
+                if len(lines) in {20, 120}:
                     killing.set()
 
         killing = asyncio.Event()
@@ -89,5 +89,5 @@ async def test_what_was_acknowledged_survives_a_killed_server() -> None:
         for writer in writers:
             _, errors = await writer.communicate()
             assert writer.returncode == 0, errors.decode()
-        assert not [line for line in said if line.startswith("unavailable")]
-        await check_whole(url, said, ["a", "b"], count)
+        assert not [line for line in lines if line.startswith("unavailable")]
+        await check_whole(url, lines, ["a", "b"], count)

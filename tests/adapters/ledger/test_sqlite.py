@@ -202,7 +202,7 @@ def test_no_lookup_walks_a_whole_tenant(tmp_path: Path) -> None:
     raw.close()
 
 
-def test_a_disk_without_room_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not sqlite_db._disk_full(tmp_path / "ledger.sqlite")
     assert not sqlite_db._disk_full(None)
     monkeypatch.setattr(sqlite_db, "_MIN_FREE_BYTES", 1 << 62)

@@ -26,7 +26,7 @@ def rows(count: int) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 128, 129, 300, 1024, 2600])
-def test_all_that_go_together_are_stored(connection: sqlite3.Connection, count: int) -> None:
+def test_every_row_of_a_bulk_insert_is_stored(connection: sqlite3.Connection, count: int) -> None:
     done = insert_many(connection, INSERT, rows(count))
     assert count - 16 < done <= count
     found = connection.execute("SELECT a, b, c FROM t ORDER BY a").fetchall()
@@ -64,7 +64,7 @@ def test_no_statement_has_more_values_than_the_engine_takes() -> None:
     connection.close()
 
 
-def test_what_a_bulk_load_writes_goes_together() -> None:
+def test_statements_of_a_bulk_load_insert_many_rows() -> None:
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE TABLE turns (id, episode_id, ordinal, tenant, speaker, role, text,"
                        " occurred_at, source_id)")  # fmt: skip

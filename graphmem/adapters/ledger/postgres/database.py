@@ -14,7 +14,7 @@ import psycopg
 
 from graphmem.adapters.ledger.postgres.errors import ConnectionLost, as_graphmem_error, is_transient
 from graphmem.adapters.ledger.postgres.pool import ConnectionPool, PgConnection, PgCursor
-from graphmem.adapters.ledger.postgres.schema import check_version, migrate_schema
+from graphmem.adapters.ledger.postgres.schema import check_schema_version, migrate_schema
 from graphmem.adapters.ledger.postgres.url import PostgresAddress
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
 from graphmem.adapters.ledger.sql.queries import Queries
@@ -242,7 +242,7 @@ class PostgresDatabase:
                     lock = await connection.execute(_STATEMENTS["lock", False])
                     head = await connection.execute(_STATEMENTS["head", False])
                     await session.run(write.begin())
-                    check_version((await lock.fetchall())[0]["version"], self._address)
+                    check_schema_version((await lock.fetchall())[0]["version"], self._address)
                     (last,) = await head.fetchall()
                     await session.execute("add_event", write.log.number(last["head"]))
                     asked = True

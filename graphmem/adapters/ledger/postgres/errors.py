@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from graphmem.adapters.ledger.sql.refusals import lone_surrogate
 from graphmem.errors import BackendError, GraphmemError, Rejected, Unavailable, UsageError
 
 # SQLSTATE classes and codes, from the appendix "PostgreSQL Error Codes" of its manual.
@@ -36,9 +37,7 @@ def is_transient(error: Exception, *, closed: bool) -> bool:
 def as_graphmem_error(error: Exception, where: str) -> GraphmemError:
     """An error of the driver as one of ours. No value that was stored is quoted."""
     if isinstance(error, UnicodeEncodeError):
-        return UsageError(
-            "text with a lone surrogate cannot be stored or looked up; decode it as UTF-8"
-        )
+        return lone_surrogate()
     state = getattr(error, "sqlstate", None) or ""
     message = _first_line(error)
     if isinstance(error, psycopg.DataError) and not state:

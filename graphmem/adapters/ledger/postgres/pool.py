@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 
 from graphmem.adapters.ledger.postgres.errors import ConnectionLost, as_graphmem_error
 from graphmem.adapters.ledger.postgres.url import PostgresAddress
+from graphmem.adapters.ledger.sql.refusals import closed_memory
 from graphmem.errors import BackendError, Unavailable, UsageError
 
 PgConnection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]
@@ -71,7 +72,7 @@ class ConnectionPool:
     async def take(self) -> PgConnection:
         """A connection beyond the count, to be given back."""
         if self._closed:
-            raise UsageError("this memory is closed; open it again")
+            raise closed_memory()
         while self._idle:
             connection = self._idle.pop()
             if not connection.closed:

@@ -7,6 +7,7 @@ from psycopg import sql
 from graphmem.adapters.ledger.postgres.pool import PgConnection
 from graphmem.adapters.ledger.postgres.url import PostgresAddress
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
+from graphmem.adapters.ledger.sql.refusals import check_version
 from graphmem.errors import Rejected
 
 _SCRIPTS = POSTGRES.migrations()
@@ -32,7 +33,7 @@ async def migrate_schema(connection: PgConnection, address: PostgresAddress) -> 
         raise Rejected(f"the database of {address.shown} is not in UTF-8 but {found['encoding']}")
     if found["ours"]:
         (row,) = await (await connection.execute(_VERSION)).fetchall()
-        check_version(row["version"], address)
+        check_schema_version(row["version"], address)
         if row["version"] == len(_SCRIPTS):
             return
     async with connection.transaction():
@@ -54,16 +55,12 @@ async def migrate_schema(connection: PgConnection, address: PostgresAddress) -> 
         if found["ours"]:
             (row,) = await (await connection.execute(f"{_VERSION} FOR UPDATE")).fetchall()
             version = row["version"]
-            check_version(version, address)
+            check_schema_version(version, address)
         for script in _SCRIPTS[version:]:
             await connection.execute(script.encode())
         await connection.execute("UPDATE graphmem_ledger SET version = %s", [len(_SCRIPTS)])
 
 
-def check_version(version: int, address: PostgresAddress) -> None:
+def check_schema_version(version: int, address: PostgresAddress) -> None:
     """A newer version may have migrated it while this one is at work."""
-    if version > len(_SCRIPTS):
-        raise Rejected(
-            f"{address.shown} was written by a newer graphmem (ledger version {version}, this one "
-            f"knows up to {len(_SCRIPTS)}); upgrade with: pip install -U graphmem"
-        )
+    check_version(version, len(_SCRIPTS), address.shown)

@@ -1,4 +1,4 @@
-"""Names that entities have from episodes that count no more."""
+"""Taking from entities the names that undone or erased episodes brought."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def forget_names(
 def update_entity(
     log: EventLog, entity: Entity, by: WriteContext, reason: str, *, seen: bool
 ) -> Steps[None]:
-    """An entity as it is now, with its names filed and, where it is seen, its event."""
+    """Write an entity with its aliases and, unless it is hidden, its event."""
     row = rows.entity_row(entity)
     yield from execute("put_entity", row)
     yield from execute("clear_aliases", {"id": entity.id})

@@ -149,7 +149,7 @@ def tenant_of(commit: Commit) -> str | None:
 def _put_edits_and_undo(
     log: EventLog, commit: Commit, tenant: str, by: WriteContext
 ) -> Steps[None]:
-    """Edits, and what counts no more."""
+    """Write edits, and what is undone."""
     yield from believing.put_edits(commit, tenant)
     if commit.undone is not None and commit.undone.edit_id is not None:
         yield from execute("undo_edit", {"id": commit.undone.edit_id})

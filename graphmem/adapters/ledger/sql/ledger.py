@@ -65,7 +65,7 @@ from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
 _T = TypeVar("_T")
-Kind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
+_ProjectedKind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
 class Database(Protocol):
@@ -222,7 +222,7 @@ class SqlLedger:
         current: datetime | None = None,
         most: int = 100,
     ) -> Mentions:
-        fetches = reading.mentions(scope, turn_ids, entity_ids, current, most)
+        fetches = reading.mention_fetches(scope, turn_ids, entity_ids, current, most)
         return (
             reading.mentions_of(fetches, await self._db.fetch(*fetches)) if fetches else Mentions()
         )
@@ -236,7 +236,7 @@ class SqlLedger:
         return reading.as_known(found, {row["id"] for row in then})
 
     async def statements(self, query: StatementQuery) -> LoadedStatements:
-        return await self._db.read(lambda: believing.statements(query))
+        return await self._db.read(lambda: believing.load_statements(query))
 
     async def merges(self, tenant: str, entity_id: str) -> list[Merge]:
         found = await self._rows("merges_of", tenant=tenant, id=entity_id)
@@ -333,7 +333,7 @@ class SqlLedger:
             await self._db.fetch(*reading.origin_fetches(turn_ids, episode_ids, mentioning))
         )
 
-    async def present(self, kind: Kind, tenant: str | None = None) -> set[str]:
+    async def present(self, kind: _ProjectedKind, tenant: str | None = None) -> set[str]:
         return {row["id"] for row in await self._rows(f"present_{kind}", tenant=tenant)}
 
     # The embedding cache

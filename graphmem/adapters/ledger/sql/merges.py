@@ -1,4 +1,4 @@
-"""Entities that are one with others: which of them nothing speaks of any more; erasing them."""
+"""Merged entities: which of them nothing refers to any more; hiding and erasing them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ _UNREFERENCED = "undone: nothing else speaks of it"
 
 
 def unreferenced(ids: Collection[str]) -> Steps[dict[str, str | None]]:
-    """Of these entities, and of all that are one with them, those that nothing speaks of any more,
-    each with the one that it stands for. One that another was merged into stays while that does."""
+    """Of these entities, and of all that are merged with them, those that no mention and no fact
+    refers to, each with the one that it was merged into. One that another was merged into stays
+    while that does."""
     kin = sorted(row["id"] for row in (yield from fetch("merged_group", ids=sorted(ids))))
     if not kin:
         return {}
@@ -45,7 +46,7 @@ def unreferenced(ids: Collection[str]) -> Steps[dict[str, str | None]]:
 def hide_entities(
     log: EventLog, ids: Collection[str], tenant: str, by: WriteContext
 ) -> Steps[None]:
-    """Entities that nothing counts for any more are not seen; their history stays."""
+    """Hide entities that nothing refers to any more; their history stays."""
     yield from execute("hide_entity", *({"id": id, "gone_at": stamp(by.at)} for id in sorted(ids)))
     for id in sorted(ids):
         log.append(
@@ -71,8 +72,8 @@ def erase_entities(log: EventLog, ids: Collection[str], by: WriteContext) -> Ste
 def remove_unreferenced(
     log: EventLog, ids: Collection[str], tenant: str, by: WriteContext
 ) -> Steps[None]:
-    """Entities that were parted stay only where something speaks of them. What an undone episode
-    has brought is set aside like all of it; what only erased ones spoke of is erased."""
+    """After an undone merge, keep only entities that something refers to. What an undone episode
+    brought is hidden like all of it; what only erased ones referred to is erased."""
     left = yield from unreferenced(ids)
     live = {row["id"] for row in (yield from fetch("entities_with_events", ids=sorted(left)))}
     aside, gone = set[str](), set[str]()

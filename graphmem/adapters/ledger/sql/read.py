@@ -177,7 +177,7 @@ def entity_fetch(query: EntityQuery) -> Fetch:
     return Fetch("entities_of_tenant", values, where=query.where)
 
 
-def mentions(
+def mention_fetches(
     scope: Scope,
     turn_ids: Sequence[str],
     entity_ids: Sequence[str],
@@ -239,7 +239,7 @@ def origin_fetches(
 
 
 def origins_of(answers: Sequence[ResultRows]) -> Origins:
-    mentions: dict[str, list[tuple[str, str]]] = {}
+    mention_fetches: dict[str, list[tuple[str, str]]] = {}
     speakers: dict[str, str] = {}
     kinds: dict[str, str] = {}
     for row in (row for found in answers for row in found):
@@ -248,8 +248,8 @@ def origins_of(answers: Sequence[ResultRows]) -> Origins:
         elif row["what"] == "kind":
             kinds[row["id"]] = row["value"]
         else:
-            mentions.setdefault(row["id"], []).append((row["value"], row["stands_for"]))
-    return Origins(speakers, kinds, {id: tuple(found) for id, found in mentions.items()})
+            mention_fetches.setdefault(row["id"], []).append((row["value"], row["stands_for"]))
+    return Origins(speakers, kinds, {id: tuple(found) for id, found in mention_fetches.items()})
 
 
 def changed_seq(found: ResultRows) -> int:

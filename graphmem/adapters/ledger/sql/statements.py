@@ -191,7 +191,7 @@ def resubmit(log: EventLog, row: Row, by: WriteContext) -> Steps[None]:
 # Reading
 
 
-def statements(query: StatementQuery) -> Steps[LoadedStatements]:
+def load_statements(query: StatementQuery) -> Steps[LoadedStatements]:
     """The steps of :meth:`~graphmem.ports.ledger.LedgerReads.statements`."""
     ids = {id for _, subject, object in query.patterns for id in (subject, object) if id}
     ids |= set(query.entity_ids)

@@ -18,6 +18,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from graphmem.adapters.ledger.sql.dialects import SQLITE
 from graphmem.adapters.ledger.sql.queries import Queries
 from graphmem.adapters.ledger.sql.recent_events import RecentEvents
+from graphmem.adapters.ledger.sql.refusals import check_version, closed_memory, lone_surrogate
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Execute,
@@ -116,7 +117,7 @@ class SqliteDatabase:
 
     @contextlib.asynccontextmanager
     async def named_lock(self, _name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        # The file is held already.
+        # The file is locked already.
         yield _nothing
 
     async def head(self) -> int:
@@ -173,7 +174,7 @@ class SqliteDatabase:
             self._lock.release()
 
     def _lock_file(self) -> None:
-        """Hold the file: SQLite would let others write it too, behind this one's back."""
+        """Lock the file: SQLite would let other processes write it too."""
         if self.path is None or self._lock is not None:
             return
         lock = FileLock(f"{self.path}.lock", thread_local=False)
@@ -190,7 +191,7 @@ class SqliteDatabase:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise UsageError("this memory is closed; open it again")
+            raise closed_memory()
 
     async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
         self._check_open()
@@ -275,11 +276,7 @@ class SqliteDatabase:
             tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
             if tables and owner != _APPLICATION_ID:
                 raise Rejected(f"{self.path} is a SQLite file of something else, not a ledger")
-            if version > len(scripts):
-                raise Rejected(
-                    f"{self.path} was written by a newer graphmem (ledger version {version}, this "
-                    f"one knows up to {len(scripts)}); upgrade with: pip install -U graphmem"
-                )
+            check_version(version, len(scripts), str(self.path))
             for number, script in enumerate(scripts[version:], start=version + 1):
                 # executescript commits what is open, so the transaction is part of the script.
                 connection.executescript(
@@ -294,9 +291,7 @@ class SqliteDatabase:
         try:
             yield
         except UnicodeEncodeError as error:
-            raise UsageError(
-                "text with a lone surrogate cannot be stored or looked up; decode it as UTF-8"
-            ) from error
+            raise lone_surrogate() from error
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise Unavailable(f"the ledger {self.path} is busy: {error}") from error
@@ -325,4 +320,4 @@ def _head() -> Steps[int]:
 
 
 async def _nothing() -> None:
-    """What is held by a lock on the file cannot be lost."""
+    """A lock on the file cannot be lost."""
