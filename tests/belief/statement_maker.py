@@ -64,15 +64,12 @@ def _day(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d")
 
 
-_days = st.builds(
-    lambda n, precision: Date(EPOCH + timedelta(days=n), precision),
-    st.integers(0, 30),
-    st.sampled_from(["day", "day", "instant"]),
+_days = st.integers(0, 30).map(
+    lambda n: Date(EPOCH + timedelta(days=n), "day" if n % 3 else "instant")
 )
 _vague = st.sampled_from(
     [
         Date(EPOCH, "year"),
-        Date(EPOCH, "month"),
         Date(EPOCH.replace(month=2), "month"),
         Date(EPOCH.replace(year=2019), "year"),
     ]
