@@ -8,7 +8,7 @@ from graphmem.model import Fact, Receipt
 
 
 @dataclass(slots=True)
-class Held:
+class ExpectedState:
     """What the store should hold, by tenant."""
 
     places: dict[tuple[str, str | None, str, str], str] = field(default_factory=dict)

@@ -23,8 +23,8 @@ import pytest_asyncio
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.vectors import Vector
 
-Kind = Literal["document", "query"]
-KINDS: tuple[Kind, ...] = ("document", "query")
+_Kind = Literal["document", "query"]
+_KINDS: tuple[_Kind, ...] = ("document", "query")
 
 
 def check_vectors(vectors: list[Vector], count: int, size: int) -> None:
@@ -55,7 +55,7 @@ class EmbedderContract(ABC):
         await embedder.close()
 
     async def test_nothing_gives_nothing(self, embedder: Embedder) -> None:
-        for kind in KINDS:
+        for kind in _KINDS:
             assert await embedder.embed([], kind) == []
 
     async def test_the_name_says_provider_and_model(self, embedder: Embedder) -> None:
@@ -66,7 +66,7 @@ class EmbedderContract(ABC):
 
     async def test_the_size_is_the_length_of_a_vector(self, embedder: Embedder) -> None:
         size = await embedder.size()
-        for kind in KINDS:
+        for kind in _KINDS:
             check_vectors(await embedder.embed(["a text"], kind), 1, size)
         assert await embedder.size() == size
 
@@ -98,8 +98,8 @@ class EmbedderContract(ABC):
             )
             assert float(asked @ near) > float(asked @ far) + 0.1
 
-    @pytest.mark.parametrize("kind", KINDS)
-    async def test_any_text_gets_a_unit_vector(self, embedder: Embedder, kind: Kind) -> None:
+    @pytest.mark.parametrize("kind", _KINDS)
+    async def test_any_text_gets_a_unit_vector(self, embedder: Embedder, kind: _Kind) -> None:
         texts = [
             "", " ", "\n\t", "\x00", "a\x00b", "\ud800", "x \udfff y", "😀🎉", "?!", "日本語",
             "e\u0301", "\u200b", "\u202e", "0", "word",

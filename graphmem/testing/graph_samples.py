@@ -148,7 +148,7 @@ SMALL = GraphChanges(
 """A small graph with every kind of node and edge."""
 
 
-def edges_of(dump: GraphDump, type: str | None = None) -> set[tuple[str, str, str]]:
+def edges_in(dump: GraphDump, type: str | None = None) -> set[tuple[str, str, str]]:
     """Edges as (type, from, to)."""
     return {edge[:3] for edge in dump.edges if type in (None, edge[0])}
 

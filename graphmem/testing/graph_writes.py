@@ -15,7 +15,7 @@ from graphmem.testing.graph_samples import (
     BOB,
     MOMENT,
     SMALL,
-    edges_of,
+    edges_in,
     entity,
     episode,
     fact,
@@ -39,7 +39,7 @@ class WritesContract:
             ("Fact", "f2"),
             ("Fact", "f3"),
         }
-        assert edges_of(dump) == {
+        assert edges_in(dump) == {
             ("NEXT", "e1", "e2"),
             ("MENTIONS", "e1", "n1"),
             ("MENTIONS", "e1", "n2"),
@@ -158,16 +158,16 @@ class WritesContract:
         moved = fact("f2", "n3", "n2", sources=["e2"], text="moved")
         await graph.apply(GraphChanges(facts=(moved,)), 2)
         dump = await graph.dump()
-        mine = {edge for edge in edges_of(dump) if "f2" in edge}
+        mine = {edge for edge in edges_in(dump) if "f2" in edge}
         assert mine == {("ABOUT", "f2", "n3"), ("ABOUT", "f2", "n2"), ("STATES", "e2", "f2")}
-        assert edges_of(dump, "RELATES") == {("RELATES", "n1", "n2"), ("RELATES", "n3", "n2")}
+        assert edges_in(dump, "RELATES") == {("RELATES", "n1", "n2"), ("RELATES", "n3", "n2")}
         assert node_of(dump, "Fact", "f2")["text"] == "moved"
 
     async def test_a_fact_that_stops_being_a_relation(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         await graph.apply(GraphChanges(facts=(fact("f1", about=["n1"]),)), 2)
         dump = await graph.dump()
-        assert edges_of(dump, "RELATES") == {("RELATES", "n1", "n3")}
+        assert edges_in(dump, "RELATES") == {("RELATES", "n1", "n3")}
         assert "type" not in node_of(dump, "Fact", "f1")
 
     async def test_replacing_what_was_superseded_keeps_that(self, graph: GraphStore) -> None:
@@ -175,7 +175,7 @@ class WritesContract:
         closed = replace(fact("f1", "n1", "n2", sources=["e1"]), invalid_at=MOMENT)
         await graph.apply(GraphChanges(facts=(closed,)), 2)
         dump = await graph.dump()
-        assert edges_of(dump, "SUPERSEDES") == {("SUPERSEDES", "f2", "f1")}
+        assert edges_in(dump, "SUPERSEDES") == {("SUPERSEDES", "f2", "f1")}
         assert node_of(dump, "Fact", "f1")["invalid_at"] == stamp(MOMENT)
         (link,) = [x for x in (await graph.expand(ADA.tenant, ["n2"], limit=9))["n2"] if x.type]
         assert link.invalid_at == stamp(MOMENT)
@@ -190,9 +190,9 @@ class WritesContract:
     async def test_a_relation_to_oneself(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         await graph.apply(GraphChanges(facts=(fact("f4", "n1", "n1"),)), 2)
-        assert ("RELATES", "n1", "n1") in edges_of(await graph.dump())
+        assert ("RELATES", "n1", "n1") in edges_in(await graph.dump())
         await graph.apply(GraphChanges(removed_facts=("f4",)), 3)
-        assert ("RELATES", "n1", "n1") not in edges_of(await graph.dump())
+        assert ("RELATES", "n1", "n1") not in edges_in(await graph.dump())
 
     async def test_removing_takes_the_edges(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
@@ -206,7 +206,7 @@ class WritesContract:
         )
         dump = await graph.dump()
         assert {found[1] for found in dump.nodes} == {"e1", "n1", "n2", "f1", "f3"}
-        assert edges_of(dump) == {
+        assert edges_in(dump) == {
             ("MENTIONS", "e1", "n1"),
             ("MENTIONS", "e1", "n2"),
             ("STATES", "e1", "f1"),
@@ -224,7 +224,7 @@ class WritesContract:
         await graph.apply(anew, 2)
         dump = await graph.dump()
         assert node_of(dump, "Entity", "n2")["name"] == "anew"
-        assert not [edge for edge in edges_of(dump) if "n2" in edge]
+        assert not [edge for edge in edges_in(dump) if "n2" in edge]
 
     async def test_an_edge_with_a_missing_end_is_left_out(self, graph: GraphStore) -> None:
         await graph.apply(
@@ -236,7 +236,7 @@ class WritesContract:
             ),
             1,
         )
-        assert edges_of(await graph.dump()) == {("STATES", "e1", "f1"), ("ABOUT", "f1", "n1")}
+        assert edges_in(await graph.dump()) == {("STATES", "e1", "f1"), ("ABOUT", "f1", "n1")}
 
     async def test_no_edge_crosses_a_tenant(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
@@ -253,12 +253,12 @@ class WritesContract:
             2,
         )
         dump = await graph.dump()
-        assert edges_of(dump) - edges_of(await graph.dump(ADA.tenant)) == {
+        assert edges_in(dump) - edges_in(await graph.dump(ADA.tenant)) == {
             ("MENTIONS", "b1", "m1"),
             ("STATES", "b1", "g1"),
             ("ABOUT", "g1", "m1"),
         }
-        assert edges_of(dump, "RELATES") == {("RELATES", "n1", "n2"), ("RELATES", "n1", "n3")}
+        assert edges_in(dump, "RELATES") == {("RELATES", "n1", "n2"), ("RELATES", "n1", "n3")}
 
     async def test_an_id_of_another_tenant_is_refused_and_nothing_is_written(
         self, graph: GraphStore

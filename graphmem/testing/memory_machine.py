@@ -34,7 +34,7 @@ from graphmem.ports.vectors import COLLECTIONS, Only, VectorQuery, VectorStore
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.graph import graph_target
 from graphmem.projection.vectors import vector_target
-from graphmem.testing._expected_state import Held, essence
+from graphmem.testing._expected_state import ExpectedState, essence
 
 _T = TypeVar("_T")
 
@@ -165,7 +165,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.opener = type(self).new_opener()
         self.memory = self.run(_opened(self.opener))
-        self.held = Held()
+        self.expected = ExpectedState()
 
     def run(self, call: Coroutine[Any, Any, _T]) -> _T:
         return self.runner.run(call)
@@ -185,17 +185,17 @@ class MemoryMachine(RuleBasedStateMachine):
         receipt = self.run(
             self.memory.add(text, user_id=user, run_id=run, occurred_at=day, infer=infer)
         )
-        known = self.held.places.get((user, run, text, day))
+        known = self.expected.places.get((user, run, text, day))
         assert receipt.status == ("done" if known is None else "duplicate")
         assert known in {None, receipt.episode_id}
-        self.held.places[user, run, text, day] = receipt.episode_id
-        self.held.undone.pop(receipt.episode_id, None)
-        self.held.take(receipt)
+        self.expected.places[user, run, text, day] = receipt.episode_id
+        self.expected.undone.pop(receipt.episode_id, None)
+        self.expected.take(receipt)
 
     @rule(user=_WHOSE, run=_WHERE, texts=st.lists(_TEXTS, max_size=5), day=_DAYS)
     def add_many(self, user: str, run: str | None, texts: list[str], day: str) -> None:
         places = [(user, run, text, day) for text in dict.fromkeys(texts)]
-        new = [place for place in places if place not in self.held.places]
+        new = [place for place in places if place not in self.expected.places]
         count = self.run(
             self.memory.add_many(
                 texts, user_id=user, run_id=run, occurred_at=day, infer=len(texts) % 2 == 0
@@ -204,7 +204,7 @@ class MemoryMachine(RuleBasedStateMachine):
         assert count == len(new)
         self.learn(user)
 
-    @precondition(lambda self: bool(self.held.facts))
+    @precondition(lambda self: bool(self.expected.facts))
     @rule(which=_WHICH, importance=st.sampled_from([0.25, 0.75]), text=st.none() | _TEXTS)
     def update(self, which: int, importance: float, text: str | None) -> None:
         fact = self.pick(which)
@@ -212,39 +212,41 @@ class MemoryMachine(RuleBasedStateMachine):
         after = self.run(self.memory.update(fact.id, text, importance=importance, user_id=user))
         assert after.importance == importance
         assert after.text == (fact.text if text is None else text)
-        self.held.facts[fact.id] = after
+        self.expected.facts[fact.id] = after
         self.learn(user)
 
-    @precondition(lambda self: bool(self.held.facts))
+    @precondition(lambda self: bool(self.expected.facts))
     @rule(which=_WHICH, erase=st.booleans())
     def delete_fact(self, which: int, erase: bool) -> None:
         fact = self.pick(which)
         removal = self.run(self.memory.delete(fact.id, erase=erase, user_id=fact.scope.user_id))
         assert removal.facts == 1
-        self.held.retire(fact.id)
+        self.expected.retire(fact.id)
         if erase:
-            self.held.retired.discard(fact.id)
+            self.expected.retired.discard(fact.id)
         self.learn(str(fact.scope.user_id))
 
-    @precondition(lambda self: bool(self.held.places))
+    @precondition(lambda self: bool(self.expected.places))
     @rule(which=_WHICH)
     def delete_episode(self, which: int) -> None:
-        (user, *_), id = sorted(self.held.places.items(), key=repr)[which % len(self.held.places)]
+        (user, *_), id = sorted(self.expected.places.items(), key=repr)[
+            which % len(self.expected.places)
+        ]
         assert self.run(self.memory.delete(id, user_id=user)).episodes == 1
-        self.held.erase({id})
+        self.expected.erase({id})
         self.learn(user)
 
-    @precondition(lambda self: bool(self.held.places))
+    @precondition(lambda self: bool(self.expected.places))
     @rule(which=_WHICH)
     def undo_episode(self, which: int) -> None:
-        places = sorted(self.held.places.items(), key=repr)
+        places = sorted(self.expected.places.items(), key=repr)
         (user, run, *_), id = places[which % len(places)]
         assert self.run(self.memory.undo(id, user_id=user)).episodes == 1
-        self.held.erase({id})
-        self.held.undone[id] = (user, run)
+        self.expected.erase({id})
+        self.expected.undone[id] = (user, run)
         self.learn(user)
 
-    @precondition(lambda self: bool(self.held.facts))
+    @precondition(lambda self: bool(self.expected.facts))
     @rule(which=_WHICH)
     def delete_and_undo(self, which: int) -> None:
         fact = self.pick(which)
@@ -254,7 +256,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.run(self.memory.undo(str(change.seq), user_id=user))
         assert essence(self.run(self.memory.get(fact.id, user_id=user))) == essence(fact)
 
-    @precondition(lambda self: bool(self.held.facts))
+    @precondition(lambda self: bool(self.expected.facts))
     @rule(which=_WHICH)
     def merge_and_unmerge(self, which: int) -> None:
         user = str(self.pick(which).scope.user_id)
@@ -283,14 +285,16 @@ class MemoryMachine(RuleBasedStateMachine):
     def delete_all(self, user: str, run: str | None) -> None:
         undone = {
             id
-            for id, (whose, where) in self.held.undone.items()
+            for id, (whose, where) in self.expected.undone.items()
             if whose == user and run in {None, where}
         }
-        gone = self.held.episodes(user, run) | undone
+        gone = self.expected.episodes(user, run) | undone
         removal = self.run(self.memory.delete_all(user_id=user, run_id=run))
         assert removal.episodes == len(gone)
-        self.held.erase(gone)
-        self.held.undone = {id: place for id, place in self.held.undone.items() if id not in gone}
+        self.expected.erase(gone)
+        self.expected.undone = {
+            id: place for id, place in self.expected.undone.items() if id not in gone
+        }
         self.learn(user)
 
     @rule()
@@ -309,12 +313,12 @@ class MemoryMachine(RuleBasedStateMachine):
         found = self.run(
             self.memory.search(text, user_id=user, run_id=run, current=current, limit=50)
         )
-        episodes = self.held.episodes(user, run)
+        episodes = self.expected.episodes(user, run)
         assert [hit.rank for hit in found] == list(range(1, len(found) + 1))
         for hit in found:
             assert abs(hit.score - sum(arm.share for arm in hit.arms)) < 1e-9
             assert hit.episode_id in episodes
-            assert hit.kind == "turn" or hit.id in self.held.of(user)
+            assert hit.kind == "turn" or hit.id in self.expected.of(user)
 
     # What always holds
 
@@ -322,17 +326,17 @@ class MemoryMachine(RuleBasedStateMachine):
     def holds_what_it_was_told(self) -> None:
         for user in _USERS:
             facts = {fact.id: fact for fact in self.stored(user)}
-            expected = self.held.of(user)
+            expected = self.expected.of(user)
             more = [facts[id] for id in facts.keys() - expected.keys()]
             less = [expected[id] for id in expected.keys() - facts.keys()]
             assert (more, less) == ([], [])
             for id, fact in facts.items():
                 assert essence(fact) == essence(expected[id])
             stats = self.run(self.memory.stats(user_id=user))
-            assert stats.episodes == len(self.held.episodes(user))
+            assert stats.episodes == len(self.expected.episodes(user))
             assert (stats.facts, stats.pending) == (len(expected), 0)
             assert {s.episode_id for f in facts.values() for s in f.sources} <= (
-                self.held.episodes(user)
+                self.expected.episodes(user)
             )
 
     @invariant()
@@ -348,7 +352,7 @@ class MemoryMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_was_retired_is_not_found(self) -> None:
-        for id in sorted(self.held.retired)[:5]:
+        for id in sorted(self.expected.retired)[:5]:
             for user in _USERS:
                 try:
                     fact = self.run(self.memory.get(id, user_id=user))
@@ -362,7 +366,7 @@ class MemoryMachine(RuleBasedStateMachine):
         return self.run(self.memory.get_all(user_id=user, limit=10_000, current=False)).items
 
     def pick(self, which: int) -> Fact:
-        return self.held.facts[sorted(self.held.facts)[which % len(self.held.facts)]]
+        return self.expected.facts[sorted(self.expected.facts)[which % len(self.expected.facts)]]
 
     def learn(self, user: str) -> None:
         """Take on what receipts did not tell: what ``add_many`` decided, what is believed again, or
@@ -375,16 +379,16 @@ class MemoryMachine(RuleBasedStateMachine):
         for episode in episodes:
             if episode.status == "undone":
                 continue
-            self.held.undone.pop(episode.id, None)
+            self.expected.undone.pop(episode.id, None)
             day = str(episode.occurred_at.date())
-            self.held.places[user, episode.scope.run_id, episode.content, day] = episode.id
-        known = self.held.of(user)
+            self.expected.places[user, episode.scope.run_id, episode.content, day] = episode.id
+        known = self.expected.of(user)
         for id in known.keys() - facts.keys():
             last = self.run(self.memory.history(id, user_id=user))[-1]
             assert (last.action, bool(last.reason), last.after) == ("DELETE", True, None)
-            del self.held.facts[id]
-        assert not (facts.keys() - known.keys()) & self.held.retired
-        self.held.facts |= facts
+            del self.expected.facts[id]
+        assert not (facts.keys() - known.keys()) & self.expected.retired
+        self.expected.facts |= facts
 
 
 async def _opened(opener: Opener) -> AsyncMemory:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from graphmem import Memory, Settings
-from graphmem.adapters.models.fastembed.reranker import DEFAULT_MODEL, FastEmbedReranker
+from graphmem.adapters.models.fastembed.reranker import DEFAULT_RERANKER, FastEmbedReranker
 from graphmem.errors import ModelError, UsageError
 from graphmem.model import SearchResult
 from graphmem.retrieve.rank.ranking import rank
@@ -197,7 +197,7 @@ class TestCrossEncoder:
         rows = np.zeros((TOKENS, 1), dtype=np.float32)
         rows[write(tmp_path, b"")["sleeps"]] = 2.0
         write(tmp_path, cross_encoder(rows), file=_FILE)
-        return FastEmbedReranker(DEFAULT_MODEL, model_path=str(tmp_path))
+        return FastEmbedReranker(DEFAULT_RERANKER, model_path=str(tmp_path))
 
     async def test_it_scores(self, reranker: FastEmbedReranker) -> None:
         texts = ["the dog sleeps", "the dog", "sleeps sleeps", "", "\ud800"]
@@ -215,7 +215,7 @@ class TestCrossEncoder:
             await reranker.scores("a", ["b"], tenant="w")
 
     async def test_an_unknown_model(self) -> None:
-        with pytest.raises(UsageError, match=rf"no reranker 'x/y'; it has.*{DEFAULT_MODEL}"):
+        with pytest.raises(UsageError, match=rf"no reranker 'x/y'; it has.*{DEFAULT_RERANKER}"):
             await FastEmbedReranker("x/y").scores("a", ["b"], tenant="w")
         with pytest.raises(UsageError, match="has no name"):
             FastEmbedReranker(" ")

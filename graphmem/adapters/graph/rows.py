@@ -100,7 +100,7 @@ def fact_node(fact: Fact) -> Node:
             "subject_id": fact.subject_id,
             "type": fact.type,
             "object_id": fact.object_id,
-            "entity_ids": list(about(fact)),
+            "entity_ids": list(entity_ids_of(fact)),
             "memory_type": fact.memory_type,
             "importance": float(fact.importance),
             "tags": list(fact.tags),
@@ -112,7 +112,7 @@ def fact_node(fact: Fact) -> Node:
     )
 
 
-def about(fact: Fact) -> tuple[str, ...]:
+def entity_ids_of(fact: Fact) -> tuple[str, ...]:
     """Every entity that a fact is about, its subject and object included, without repeats."""
     ends = [end for end in (fact.subject_id, fact.object_id) if end is not None]
     return tuple(dict.fromkeys((*fact.entity_ids, *ends))) if ends or fact.entity_ids else ()
@@ -126,7 +126,7 @@ def stated_in(fact: Fact) -> list[str]:
 def fact_edges(fact: Fact) -> list[Edge]:
     """Every edge that a fact owns: sources, what it is about, its relation, what it replaced."""
     edges = [Edge("STATES", episode_id, fact.id, {}) for episode_id in stated_in(fact)]
-    if entity_ids := about(fact):
+    if entity_ids := entity_ids_of(fact):
         link = {
             "fact_id": fact.id,
             "entity_ids": json.dumps(entity_ids, ensure_ascii=False),

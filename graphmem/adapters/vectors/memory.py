@@ -150,9 +150,9 @@ class MemoryVectors:
     def _remove(self, collection: Collection, point_id: str) -> None:
         tenant = self._homes[collection].pop(point_id, None)
         if tenant is not None:
-            held = self._tenants[collection][tenant]
-            held.remove(point_id)
-            if not held.points:
+            tenant_points = self._tenants[collection][tenant]
+            tenant_points.remove(point_id)
+            if not tenant_points.points:
                 del self._tenants[collection][tenant]
 
     async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
@@ -178,8 +178,8 @@ class MemoryVectors:
         if tenant is None:
             return set(self._homes[collection])
         validation.check_scope(tenant)
-        held = self._tenants[collection].get(tenant)
-        return set(held.points) if held else set()
+        tenant_points = self._tenants[collection].get(tenant)
+        return set(tenant_points.points) if tenant_points else set()
 
     async def optimize(self) -> bool:
         """Nothing to do: every search is exact."""

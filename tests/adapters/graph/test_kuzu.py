@@ -94,7 +94,7 @@ async def test_another_format_is_begun_anew(
     await graph.open("store")
     await graph.apply(SMALL, 4)
     await graph.close()
-    monkeypatch.setattr("graphmem.adapters.graph.kuzu.store.FORMAT", store.FORMAT + 1)
+    monkeypatch.setattr("graphmem.adapters.graph.kuzu.store.KUZU_FORMAT", store.KUZU_FORMAT + 1)
     assert await graph.open("store") == Checkpoint("store", 0)
     assert await graph.dump() == GraphDump((), ())
     await graph.close()

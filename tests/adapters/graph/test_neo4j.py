@@ -17,8 +17,8 @@ from neo4j.time import Date, DateTime, Duration, Time
 from graphmem.adapters.graph.cypher_files import statements
 from graphmem.adapters.graph.neo4j import batch as neo4j_batch
 from graphmem.adapters.graph.neo4j.connection import Connection
-from graphmem.adapters.graph.neo4j.store import FORMAT, Neo4jGraph
-from graphmem.adapters.graph.neo4j.values import plain
+from graphmem.adapters.graph.neo4j.store import NEO4J_FORMAT, Neo4jGraph
+from graphmem.adapters.graph.neo4j.values import to_plain
 from graphmem.adapters.graph.networkx import NetworkXGraph
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump
@@ -144,7 +144,7 @@ async def test_two_open_a_new_database_at_once(uri: str) -> None:
     rivals = [Neo4jGraph(uri, replace=True) for _ in range(2)]
     await asyncio.gather(*(g.open(f"s{i}") for i, g in enumerate(rivals)), return_exceptions=True)
     checkpoints_left = await run(uri, "MATCH (s:Store) RETURN s.format, s.applied_seq")
-    assert checkpoints_left == [[FORMAT, 0]]
+    assert checkpoints_left == [[NEO4J_FORMAT, 0]]
     for graph in (*graphs, *rivals):
         await graph.close()
 
@@ -381,7 +381,7 @@ def test_plain_values() -> None:
         bytearray(b"x"),
         object,
     ]
-    assert plain(given) == [
+    assert to_plain(given) == [
         {"a": "2026-03-01", "b": ["12:00:01.000000000", None]},
         "2026-03-01T12:00:00.500000000",
         "P1M2D",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graphmem.adapters.graph.neo4j.store import Neo4jGraph
-from graphmem.adapters.graph.neo4j.url import Target
+from graphmem.adapters.graph.neo4j.url import Neo4jTarget
 from graphmem.errors import UsageError
 
 
@@ -23,24 +23,24 @@ from graphmem.errors import UsageError
     ],
 )
 def test_addresses(url: str, expected: tuple[str | None, ...]) -> None:
-    target = Target.of(url)
+    target = Neo4jTarget.of(url)
     assert (target.address, target.user, target.password, target.database) == expected
     assert (target.replace, target.pool, target.timeout_s) == (False, 16, 15.0)
 
 
 def test_options() -> None:
-    target = Target.of("neo4j://host?replace=1&pool=3&timeout=0.5")
+    target = Neo4jTarget.of("neo4j://host?replace=1&pool=3&timeout=0.5")
     assert (target.replace, target.pool, target.timeout_s) == (True, 3, 0.5)
-    assert Target.of("neo4j://host?replace=false", replace=True).replace is False
+    assert Neo4jTarget.of("neo4j://host?replace=false", replace=True).replace is False
 
 
 def test_what_the_url_does_not_hold_comes_from_the_arguments() -> None:
     given = {"user": "eve", "password": "secret", "database": "other"}
-    bare = Target.of("neo4j://host", **given)  # type: ignore[arg-type]
+    bare = Neo4jTarget.of("neo4j://host", **given)  # type: ignore[arg-type]
     assert (bare.user, bare.password, bare.database) == ("eve", "secret", "other")
-    full = Target.of("neo4j://ada:pw@host/db", **given)  # type: ignore[arg-type]
+    full = Neo4jTarget.of("neo4j://ada:pw@host/db", **given)  # type: ignore[arg-type]
     assert (full.user, full.password, full.database) == ("ada", "pw", "db")
-    assert Target.of("neo4j://host", password="secret").user == "neo4j"
+    assert Neo4jTarget.of("neo4j://host", password="secret").user == "neo4j"
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_what_the_url_does_not_hold_comes_from_the_arguments() -> None:
 )
 def test_what_cannot_be_read_is_refused(url: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
-        Target.of(url)
+        Neo4jTarget.of(url)
     assert "hush" not in str(caught.value)
 
 
 def test_the_password_is_never_shown() -> None:
     graph = Neo4jGraph("neo4j://ada:hush@host/db")
-    shown = f"{graph!r} {graph} {graph._target!r} {graph._target}"
-    assert "hush" not in shown
-    assert "neo4j://host:7687/db" in shown
+    public_properties = f"{graph!r} {graph} {graph._target!r} {graph._target}"
+    assert "hush" not in public_properties
+    assert "neo4j://host:7687/db" in public_properties

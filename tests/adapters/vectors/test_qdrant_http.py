@@ -119,7 +119,8 @@ async def test_what_a_collection_is_made_of(server: QdrantHttp) -> None:
     assert (facts["hnsw_config"]["m"], facts["hnsw_config"]["payload_m"]) == (0, 16)
     # Two shards would count words each for itself: here the adapter counts.
     assert "modifier" not in facts["sparse_vectors"]["bm25"]
-    named = {"store_id": "store", "embedder": "model", "size": SIZE, "format": checkpoint.FORMAT}
+    format = checkpoint.CHECKPOINT_FORMAT
+    named = {"store_id": "store", "embedder": "model", "size": SIZE, "format": format}
     assert facts["metadata"] == {"graphmem": named}
     index = next(a for a in server.asked if a.name == "PUT /collections/mine_facts/index")
     assert b'"is_tenant":true' in index.body

@@ -198,9 +198,9 @@ async def test_points_of_another_format_are_made_anew(
     "payload",
     [
         {},
-        {"format": checkpoint.FORMAT},
+        {"format": checkpoint.CHECKPOINT_FORMAT},
         {"store_id": 7, "format": 0},
-        {"store_id": "store", "format": checkpoint.FORMAT, "applied_seq": "5"},
+        {"store_id": "store", "format": checkpoint.CHECKPOINT_FORMAT, "applied_seq": "5"},
     ],
 )
 async def test_a_checkpoint_that_is_none_is_rejected(

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from graphmem.adapters.graph.cypher_guard.evaluation_order import EvaluationOrder
-from graphmem.adapters.graph.cypher_guard.lexer import Token
+from graphmem.adapters.graph.cypher_guard.lexer import CypherToken
 from graphmem.adapters.graph.cypher_guard.patterns import SCOPE_PARAMETER, scoped_at
 from graphmem.adapters.graph.cypher_guard.syntax import Variable
 from graphmem.errors import UsageError
 
-Piece = tuple[int, str]
+Insertion = tuple[int, str]
 """A place in the text, and what is to be put in there."""
 
 
@@ -25,7 +25,9 @@ class Dialect:
     name = "Cypher"
     instead: Mapping[str, str] = MappingProxyType({})
 
-    def barriers(self, order: EvaluationOrder, tokens: Sequence[Token]) -> Iterator[Piece]:
+    def barriers(
+        self, order: EvaluationOrder, tokens: Sequence[CypherToken]
+    ) -> Iterator[Insertion]:
         """What makes the database evaluate in that order, where it would not by itself.
 
         :class:`~graphmem.errors.UsageError` for what no barrier can be put around.
@@ -69,7 +71,9 @@ class Neo4j(Dialect):
     )
     _all_rows = 2**63 - 1
 
-    def barriers(self, order: EvaluationOrder, tokens: Sequence[Token]) -> Iterator[Piece]:
+    def barriers(
+        self, order: EvaluationOrder, tokens: Sequence[CypherToken]
+    ) -> Iterator[Insertion]:
         """See the class."""
         if order.risky_map:
             raise UsageError(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from graphmem.adapters.graph.cypher_guard.lexer import Token
+from graphmem.adapters.graph.cypher_guard.lexer import CypherToken
 from graphmem.adapters.graph.cypher_guard.syntax import Brackets, Syntax, Variable
 
 _WORDS_OF_VALUE = ("TRUE", "FALSE", "NULL")
@@ -46,32 +46,34 @@ class EvaluationOrder:
 
 
 def evaluation_order(
-    found: Syntax, tokens: Sequence[Token], closing: Mapping[int, int]
+    found: Syntax, tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]
 ) -> EvaluationOrder:
     """What could be evaluated too soon, with its places in the rebuilt text."""
     return EvaluationOrder(
-        tuple(_predicates(found, tokens, closing)),
+        tuple(_predicates(found, tokens, bracket_ends)),
         tuple(tokens[where].start for where in found.horizons),
-        risky_map=_has_risky_map(found, tokens, closing),
+        risky_map=_has_risky_map(found, tokens, bracket_ends),
         lengths=tuple(found.lengths),
         returns_all=found.returns_all,
     )
 
 
 def _predicates(
-    found: Syntax, tokens: Sequence[Token], closing: Mapping[int, int]
+    found: Syntax, tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]
 ) -> Iterator[Predicate]:
     for scope in found.scopes:
         if scope.where is not None:
             first, stop = scope.where
             known = _known(found, first)
-            harmless = _Harmless(tokens, closing, known).predicate(first, stop)
+            harmless = _Harmless(tokens, bracket_ends, known).predicate(first, stop)
             yield Predicate(tokens[first].start, tokens[stop - 1].end, known, harmless)
 
 
-def _has_risky_map(found: Syntax, tokens: Sequence[Token], closing: Mapping[int, int]) -> bool:
+def _has_risky_map(
+    found: Syntax, tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]
+) -> bool:
     return any(
-        not _Harmless(tokens, closing, _known(found, opens)).properties(opens + 1, closes)
+        not _Harmless(tokens, bracket_ends, _known(found, opens)).properties(opens + 1, closes)
         for opens, closes in found.maps
     )
 
@@ -87,9 +89,12 @@ class _Harmless:
     and edges, joined by AND, OR, XOR, NOT; and EXISTS { }, which is looked at by itself."""
 
     def __init__(
-        self, tokens: Sequence[Token], closing: Mapping[int, int], known: Sequence[Variable]
+        self,
+        tokens: Sequence[CypherToken],
+        bracket_ends: Mapping[int, int],
+        known: Sequence[Variable],
     ) -> None:
-        self._tokens, self._closing = tokens, closing
+        self._tokens, self._bracket_ends = tokens, bracket_ends
         self._owners = {v.written.strip("`") for v in known if v.kind in ("node", "edge")}
         self._at = self._stop = 0
 
@@ -124,7 +129,7 @@ class _Harmless:
             inside = self._at
             if not self._sign("{"):
                 return False
-            self._at = self._closing[inside] + 1
+            self._at = self._bracket_ends[inside] + 1
             return True
         return self._comparison()
 
@@ -172,7 +177,7 @@ class _Harmless:
             return token.value in self._owners and not self._sign("([.")
         return not self._sign("([")
 
-    def _next(self) -> Token | None:
+    def _next(self) -> CypherToken | None:
         return self._tokens[self._at] if self._at < self._stop else None
 
     def _sign(self, signs: str) -> bool:
@@ -182,9 +187,9 @@ class _Harmless:
         self._at += 1
         return True
 
-    def _word(self, *words: str) -> bool:
+    def _word(self, *word_set: str) -> bool:
         token = self._next()
-        if token is None or not token.is_word(*words):
+        if token is None or not token.is_word(*word_set):
             return False
         self._at += 1
         return True

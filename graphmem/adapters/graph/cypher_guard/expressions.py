@@ -13,16 +13,18 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NoReturn
 
-from graphmem.adapters.graph.cypher_guard.syntax import Cursor, uncertain, words
+from graphmem.adapters.graph.cypher_guard.syntax import Cursor, uncertain, word_set
 from graphmem.errors import UsageError
 
-Shape = Literal["plain", "number", "text", "call", "value", "test", "condition", "pattern"]
+ExpressionShape = Literal[
+    "plain", "number", "text", "call", "value", "test", "condition", "pattern"
+]
 """``plain``: a name, a property, a literal, a parameter, CASE, an aggregate. ``number``: what is
 reckoned from these. ``text``: what a function of text gives. ``call``: what another function
 gives. ``value``: any other value. ``test``: true or false. ``condition``: the same where nothing
 but a condition may stand (EXISTS, =~). ``pattern``: the same, of a path."""
 
-_OPERANDS: Mapping[str, Sequence[Shape]] = MappingProxyType(
+_OPERANDS: Mapping[str, Sequence[ExpressionShape]] = MappingProxyType(
     {
         **dict.fromkeys("+-", ("plain", "number", "text", "value")),
         **dict.fromkeys("*/%", ("plain", "number", "value")),
@@ -33,15 +35,17 @@ _OPERANDS: Mapping[str, Sequence[Shape]] = MappingProxyType(
 _CONDITIONS = ("plain", "test", "condition", "pattern")
 _BOOLEAN = ("test", "condition", "pattern")
 
-_AGGREGATES = words("avg collect count max min sum")
-_NUMERIC = words("abs ceil floor length sqrt")
-_TEXT = words("left lower ltrim right rtrim trim upper")
-_TESTS = words("all any none single")
+_AGGREGATES = word_set("avg collect count max min sum")
+_NUMERIC = word_set("abs ceil floor length sqrt")
+_TEXT = word_set("left lower ltrim right rtrim trim upper")
+_TESTS = word_set("all any none single")
 _GENERAL: Mapping[str, int] = MappingProxyType(
     {
         "coalesce": 100,
-        **dict.fromkeys(words("endnode head keys label labels last nodes relationships rels"), 1),
-        **dict.fromkeys(words("reverse sign size startnode tail tolower toupper type"), 1),
+        **dict.fromkeys(
+            word_set("endnode head keys label labels last nodes relationships rels"), 1
+        ),
+        **dict.fromkeys(word_set("reverse sign size startnode tail tolower toupper type"), 1),
         "round": 2,
         "substring": 3,
     }
@@ -91,7 +95,9 @@ class Expressions(Cursor):
     def _refuse_condition(self) -> NoReturn:
         self.refuse("a value (a condition like this goes into CASE WHEN … THEN true END)")
 
-    def _combined(self, conditions: Sequence[Shape] = ("condition", "pattern")) -> Shape:
+    def _combined(
+        self, conditions: Sequence[ExpressionShape] = ("condition", "pattern")
+    ) -> ExpressionShape:
         """Comparisons joined by AND, OR and XOR, or a single value; what it may begin with."""
         shape = self._negated()
         if shape in ("condition", "pattern") and shape not in conditions:
@@ -105,7 +111,7 @@ class Expressions(Cursor):
             shape = "test"
         return shape
 
-    def _negated(self) -> Shape:
+    def _negated(self) -> ExpressionShape:
         negated = False
         while self.word("NOT"):
             negated = True
@@ -116,7 +122,7 @@ class Expressions(Cursor):
             self.refuse("a comparison")
         return "test"
 
-    def _comparison(self) -> Shape:
+    def _comparison(self) -> ExpressionShape:
         if self.sees_word("EXISTS"):
             self.at += 1
             self.subquery()
@@ -128,7 +134,7 @@ class Expressions(Cursor):
             return "pattern"
         return self._compared(self.value())
 
-    def _compared(self, left: Shape) -> Shape:
+    def _compared(self, left: ExpressionShape) -> ExpressionShape:
         if self.joined("=~"):
             self.value()
             return "condition"
@@ -154,7 +160,7 @@ class Expressions(Cursor):
             self.need_word("NULL")
         return left if self.at == begun else "test"
 
-    def value(self) -> Shape:
+    def value(self) -> ExpressionShape:
         """Sums and the like: no condition, unless in parentheses."""
         lists = self.sees_sign("[")
         shape = self._signed()
@@ -177,7 +183,7 @@ class Expressions(Cursor):
             shape = "number" if reckoned else "value"
         return shape
 
-    def _signed(self) -> Shape:
+    def _signed(self) -> ExpressionShape:
         if not self.sign("+-"):
             return self._postfixed()
         if self.sees_sign("[+->"):
@@ -187,7 +193,7 @@ class Expressions(Cursor):
             self.refuse("a number")
         return "value" if shape == "value" else "number"
 
-    def _postfixed(self) -> Shape:
+    def _postfixed(self) -> ExpressionShape:
         """A value, and what follows it: ``.name``, ``[index]``, ``[from..to]``."""
         begun, shape = self.at, self._primary()
         owner = self.tokens[begun]
@@ -227,7 +233,7 @@ class Expressions(Cursor):
                 self.refuse("a number")
         self.need_sign("]")
 
-    def _primary(self) -> Shape:
+    def _primary(self) -> ExpressionShape:
         token = self.peek()
         if token is None:
             self.refuse("a value")
@@ -254,12 +260,12 @@ class Expressions(Cursor):
             self.name()
         return "plain"
 
-    def _parenthesised(self) -> Shape:
+    def _parenthesised(self) -> ExpressionShape:
         opens = self.at
         self.need_sign("(")
         if self.sees_sign("("):
-            closes = self.closing[self.at]
-            if self.closing[opens] == closes + 1:
+            closes = self.bracket_ends[self.at]
+            if self.bracket_ends[opens] == closes + 1:
                 self.refuse("no parentheses within parentheses")
         shape = self._combined()
         if shape == "pattern":
@@ -302,7 +308,7 @@ class Expressions(Cursor):
 
     def _element(self) -> None:
         """A list within a list stands alone."""
-        closes = self.closing[self.at] if self.sees_sign("[") else None
+        closes = self.bracket_ends[self.at] if self.sees_sign("[") else None
         self.item()
         if closes is not None and self.at != closes + 1:
             self.refuse("',' or ']'")
@@ -369,7 +375,7 @@ class Expressions(Cursor):
         if self.sees_sign("(") or self._postfixed() != "plain":
             self.refuse("a plain value")
 
-    def _list_test(self) -> Shape:
+    def _list_test(self) -> ExpressionShape:
         """``any(x IN list WHERE …)``."""
         self.at += 1
         self.need_sign("(")
@@ -381,11 +387,11 @@ class Expressions(Cursor):
         self.need_sign(")")
         return "test"
 
-    def _call(self) -> Shape:
+    def _call(self) -> ExpressionShape:
         name = self.tokens[self.at].value.lower()
         self.at += 1
         self.need_sign("(")
-        shape: Shape = "call"
+        shape: ExpressionShape = "call"
         if name in _AGGREGATES:
             shape = "plain"
             self._aggregated(name)
@@ -424,6 +430,6 @@ class Expressions(Cursor):
                 break
             self.item()
 
-    def _argument_of(self, *shapes: Shape) -> None:
+    def _argument_of(self, *shapes: ExpressionShape) -> None:
         if self.value() not in shapes:
             self.refuse("a simpler argument")

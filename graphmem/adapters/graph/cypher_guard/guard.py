@@ -35,16 +35,16 @@ from graphmem.adapters.graph.cypher_guard.evaluation_order import (
     evaluation_order,
 )
 from graphmem.adapters.graph.cypher_guard.expressions import FUNCTIONS
-from graphmem.adapters.graph.cypher_guard.lexer import Token, tokenize
+from graphmem.adapters.graph.cypher_guard.lexer import CypherToken, tokenize
 from graphmem.adapters.graph.cypher_guard.patterns import (
     SCOPE_PARAMETER,
     check_names,
     check_patterns,
-    closing_brackets,
+    match_brackets,
     scoped_at,
 )
 from graphmem.adapters.graph.cypher_guard.reader import read_syntax
-from graphmem.adapters.graph.cypher_guard.syntax import Brackets, words
+from graphmem.adapters.graph.cypher_guard.syntax import Brackets, word_set
 from graphmem.clock import stamp
 from graphmem.errors import UsageError
 
@@ -53,14 +53,14 @@ _DEEPEST = 24
 _FIRST_WORDS = ("MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN")
 
 _SHORTEST = ("SHORTEST", "SHORTESTPATH", "ALLSHORTESTPATHS")
-_FORBIDDEN = words(
+_FORBIDDEN = word_set(
     "ALTER ANALYZE ATTACH BEGIN CALL CHECKPOINT COMMENT COMMIT COPY CREATE DELETE DETACH DROP "
     "EXPLAIN EXPORT EXTENSION FINISH FOREACH GRANT IMPORT INSERT INSTALL LOAD MACRO MERGE PRAGMA "
     "PROFILE PROJECT REMOVE RENAME REVOKE ROLLBACK SET SHOW START TRANSACTION UNINSTALL UPDATE "
     "USE YIELD"
 )
 
-_BEFORE_PARENTHESIS = words(
+_BEFORE_PARENTHESIS = word_set(
     "AND AS ASC BY CASE CONTAINS DESC DISTINCT ELSE IN LIMIT MATCH NOT OR RETURN SKIP THEN UNION "
     "UNWIND WHEN WHERE WITH XOR"
 )
@@ -118,7 +118,7 @@ class _Reading:
     """What a query is found to be, whoever asks it and wherever."""
 
     text: str
-    tokens: tuple[Token, ...]
+    tokens: tuple[CypherToken, ...]
     patterns: tuple[Brackets, ...]
     order: EvaluationOrder
     only_unscoped: str | None
@@ -130,10 +130,10 @@ def _read(query: str) -> _Reading:
     text, tokens = _statement(query)
     _check_words(tokens)
     _check_functions(tokens)
-    closing = closing_brackets(tokens)
-    found = read_syntax(text, tokens, closing)
-    check_patterns(found, tokens, closing)
-    order = evaluation_order(found, tokens, closing)
+    bracket_ends = match_brackets(tokens)
+    found = read_syntax(text, tokens, bracket_ends)
+    check_patterns(found, tokens, bracket_ends)
+    order = evaluation_order(found, tokens, bracket_ends)
     refused = None
     try:
         check_names(found, tokens)
@@ -156,7 +156,7 @@ def _check_limits(query: str, max_rows: int, timeout_s: float) -> None:
         raise UsageError(f"timeout_s must be above 0, got {timeout_s!r}")
 
 
-def _statement(query: str) -> tuple[str, list[Token]]:
+def _statement(query: str) -> tuple[str, list[CypherToken]]:
     """The text of the one statement and its tokens, without the semicolon that may end it."""
     text, tokens = tokenize(query)
     if tokens and tokens[-1].is_sign(";"):
@@ -173,7 +173,7 @@ def _statement(query: str) -> tuple[str, list[Token]]:
     return text, tokens
 
 
-def _parameters(tokens: Sequence[Token], given: Mapping[str, object]) -> dict[str, Any]:
+def _parameters(tokens: Sequence[CypherToken], given: Mapping[str, object]) -> dict[str, Any]:
     used = {token.value for token in tokens if token.kind == "parameter"}
     if reserved := sorted(name for name in {*used, *given} if str(name).startswith("__")):
         raise UsageError(f"Cypher: the parameter ${reserved[0]} is reserved; use another name")
@@ -205,7 +205,7 @@ def _value(name: str, value: object) -> Any:
     )
 
 
-def _check_words(tokens: list[Token]) -> None:
+def _check_words(tokens: list[CypherToken]) -> None:
     if not tokens[0].is_word(*_FIRST_WORDS):
         raise UsageError(
             f"Cypher: a query begins with {', '.join(_FIRST_WORDS)}, not {tokens[0].value!r}; "
@@ -232,14 +232,14 @@ def _check_words(tokens: list[Token]) -> None:
                 raise UsageError(f"Cypher: no property is called {token.value}")
 
 
-def _check_dialect(tokens: Sequence[Token], dialect: Dialect) -> None:
+def _check_dialect(tokens: Sequence[CypherToken], dialect: Dialect) -> None:
     for token, after in pairwise(tokens):
         instead = dialect.instead.get(token.value.lower()) if token.kind == "word" else None
         if instead is not None and after.is_sign("("):
             raise UsageError(f"Cypher: {dialect.name} has no {token.value}( ); write {instead}")
 
 
-def _check_functions(tokens: list[Token]) -> None:
+def _check_functions(tokens: list[CypherToken]) -> None:
     for at, token in enumerate(tokens[:-1]):
         if not token.is_name or not tokens[at + 1].is_sign("("):
             continue
@@ -252,15 +252,15 @@ def _check_functions(tokens: list[Token]) -> None:
         )
 
 
-def _limit(tokens: Sequence[Token], max_rows: int) -> str:
+def _limit(tokens: Sequence[CypherToken], max_rows: int) -> str:
     """A LIMIT for the end, where the query has none and one there means the whole of it."""
     depth, tail = 0, -1
     for at, token in enumerate(tokens):
         depth += token.is_sign("([{") - token.is_sign(")]}")
         if depth == 0 and token.is_word("RETURN"):
             tail = at
-    words = {token.value.upper() for token in tokens[tail:] if token.kind == "word"}
+    word_set = {token.value.upper() for token in tokens[tail:] if token.kind == "word"}
     union = any(token.is_word("UNION") for token in tokens)
-    if tail < 0 or union or words & {"LIMIT", "SKIP", "OFFSET"}:
+    if tail < 0 or union or word_set & {"LIMIT", "SKIP", "OFFSET"}:
         return ""
     return f" LIMIT {max_rows + 1}"

@@ -14,7 +14,7 @@ from typing import Literal, NoReturn
 
 from graphmem.errors import UsageError
 
-Kind = Literal["word", "quoted", "string", "number", "parameter", "sign"]
+TokenKind = Literal["word", "quoted", "string", "number", "parameter", "sign"]
 
 _SPACE = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -27,10 +27,10 @@ _UNICODE_ESCAPE = re.compile(r"[0-9A-Fa-f]{4}")
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class CypherToken:
     """``value`` is what it means: a string without its quotes, a name without its backticks."""
 
-    kind: Kind
+    kind: TokenKind
     value: str
     start: int
     end: int
@@ -39,15 +39,15 @@ class Token:
     def is_sign(self, signs: str) -> bool:
         return self.kind == "sign" and self.value in signs
 
-    def is_word(self, *words: str) -> bool:
-        return self.kind == "word" and self.value.upper() in words
+    def is_word(self, *word_set: str) -> bool:
+        return self.kind == "word" and self.value.upper() in word_set
 
     @property
     def is_name(self) -> bool:
         return self.kind in ("word", "quoted")
 
 
-def tokenize(query: str) -> tuple[str, list[Token]]:
+def tokenize(query: str) -> tuple[str, list[CypherToken]]:
     """The query rebuilt, and its tokens with their places in it.
 
     :class:`~graphmem.errors.UsageError` names the character that is not understood.
@@ -60,19 +60,19 @@ def tokenize(query: str) -> tuple[str, list[Token]]:
             continue
         kind, value, length = _next(query, at)
         written = _written(kind, value)
-        tokens.append(Token(kind, value, len(text), len(text) + len(written)))
+        tokens.append(CypherToken(kind, value, len(text), len(text) + len(written)))
         text += written
         at += length
         # Two signs that a removed comment held apart must not become one.
     return text, tokens
 
 
-def _next(query: str, at: int) -> tuple[Kind, str, int]:
+def _next(query: str, at: int) -> tuple[TokenKind, str, int]:
     first = query[at]
     if first in "'\"":
         value, length = _string(query, at)
         return "string", value, length
-    patterns: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    patterns: tuple[tuple[TokenKind, re.Pattern[str]], ...] = (
         ("word", _WORD),
         ("number", _NUMBER),
         ("parameter", _PARAMETER),
@@ -125,7 +125,7 @@ def _string(query: str, at: int) -> tuple[str, int]:
     return value, here + 1 - at
 
 
-def _written(kind: Kind, value: str) -> str:
+def _written(kind: TokenKind, value: str) -> str:
     if kind == "string":
         # Kuzu reads a backslash as "the next character, whatever it is"; Neo4j agrees on these two.
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from graphmem.adapters.graph.cypher_guard.lexer import Token
+from graphmem.adapters.graph.cypher_guard.lexer import CypherToken
 from graphmem.adapters.graph.cypher_guard.syntax import Brackets, Syntax, uncertain
 from graphmem.adapters.graph.rows import EDGE_ENDS, NODE_LABELS
 from graphmem.errors import UsageError
@@ -15,20 +15,22 @@ SCOPE_PARAMETER = "__scope"
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 
 
-def check_patterns(found: Syntax, tokens: Sequence[Token], closing: Mapping[int, int]) -> None:
+def check_patterns(
+    found: Syntax, tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]
+) -> None:
     """UsageError when what was read and the signs in the text do not agree on every pattern."""
     edges = {at + 1 for at, (one, two) in enumerate(pairwise(tokens)) if _opens_edge(one, two)}
-    if {opens for opens, _ in found.nodes} != _by_signs(tokens, closing):
+    if {opens for opens, _ in found.nodes} != _by_signs(tokens, bracket_ends):
         uncertain()
     if {opens for opens, _ in found.edges} != edges:
         uncertain()
 
 
-def _opens_edge(before: Token, token: Token) -> bool:
+def _opens_edge(before: CypherToken, token: CypherToken) -> bool:
     return before.is_sign("-") and token.is_sign("[")
 
 
-def check_names(found: Syntax, tokens: Sequence[Token]) -> None:
+def check_names(found: Syntax, tokens: Sequence[CypherToken]) -> None:
     """UsageError for a label or type that the graph does not have, and for a scope of one's own."""
     known = {*NODE_LABELS, *EDGE_ENDS}
     for token in found.labels:
@@ -41,7 +43,7 @@ def check_names(found: Syntax, tokens: Sequence[Token]) -> None:
         _check_inside(tokens[opens + 1 : closes])
 
 
-def scoped_at(tokens: Sequence[Token], patterns: Sequence[Brackets]) -> list[tuple[int, str]]:
+def scoped_at(tokens: Sequence[CypherToken], patterns: Sequence[Brackets]) -> list[tuple[int, str]]:
     """Where in the text what is to be put in, so that every pattern carries the scope."""
     pieces = []
     for opens, closes in patterns:
@@ -55,7 +57,7 @@ def scoped_at(tokens: Sequence[Token], patterns: Sequence[Brackets]) -> list[tup
     return pieces
 
 
-def closing_brackets(tokens: Sequence[Token]) -> dict[int, int]:
+def match_brackets(tokens: Sequence[CypherToken]) -> dict[int, int]:
     """Which bracket closes which."""
     pairs: dict[int, int] = {}
     open_at: list[int] = []
@@ -71,26 +73,26 @@ def closing_brackets(tokens: Sequence[Token]) -> dict[int, int]:
     return pairs
 
 
-def _by_signs(tokens: Sequence[Token], closing: Mapping[int, int]) -> set[int]:
+def _by_signs(tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]) -> set[int]:
     """The opening parentheses of all that could be a node pattern to any reader of Cypher: after
     MATCH, beside what looks like an edge, or in a list after such a one."""
-    closed_by = {closes: opens for opens, closes in closing.items()}
+    closed_by = {closes: opens for opens, closes in bracket_ends.items()}
     found: set[int] = set()
     for at, token in enumerate(tokens):
         if token.is_sign("(") and (
             _edge_before(tokens, at)
-            or _edge_after(tokens, closing[at])
+            or _edge_after(tokens, bracket_ends[at])
             or _begins_path(tokens, at, closed_by, found)
         ):
             found.add(at)
     return found
 
 
-def _sign(tokens: Sequence[Token], at: int, signs: str) -> bool:
+def _sign(tokens: Sequence[CypherToken], at: int, signs: str) -> bool:
     return 0 <= at < len(tokens) and tokens[at].is_sign(signs)
 
 
-def _edge_before(tokens: Sequence[Token], at: int) -> bool:
+def _edge_before(tokens: Sequence[CypherToken], at: int) -> bool:
     """``--(``, ``]-(``, ``->(``; also ``~(``, which some readers take for an edge."""
     return (
         (_sign(tokens, at - 1, "-") and _sign(tokens, at - 2, "-]"))
@@ -99,7 +101,7 @@ def _edge_before(tokens: Sequence[Token], at: int) -> bool:
     )
 
 
-def _edge_after(tokens: Sequence[Token], at: int) -> bool:
+def _edge_after(tokens: Sequence[CypherToken], at: int) -> bool:
     """``)--``, ``)-[``, ``)->``, ``)<-``; also ``)~``."""
     return (
         (_sign(tokens, at + 1, "-") and _sign(tokens, at + 2, "-[>"))
@@ -109,7 +111,7 @@ def _edge_after(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _begins_path(
-    tokens: Sequence[Token], at: int, closed_by: dict[int, int], found: set[int]
+    tokens: Sequence[CypherToken], at: int, closed_by: dict[int, int], found: set[int]
 ) -> bool:
     before = at - 1
     if _sign(tokens, before, "=") and before > 1 and tokens[before - 1].is_name:
@@ -123,7 +125,7 @@ def _begins_path(
     return _sign(tokens, before, ",") and closed_by.get(before - 1) in found
 
 
-def _check_inside(inside: Sequence[Token]) -> None:
+def _check_inside(inside: Sequence[CypherToken]) -> None:
     depth = 0
     for before, token in pairwise(inside):
         depth += before.is_sign("([{") - before.is_sign(")]}")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from graphmem.adapters.graph.cypher_guard.expressions import Expressions
-from graphmem.adapters.graph.cypher_guard.lexer import Token
+from graphmem.adapters.graph.cypher_guard.lexer import CypherToken
 from graphmem.adapters.graph.cypher_guard.syntax import (
     PatternScope,
     Syntax,
@@ -24,7 +24,9 @@ _MOST_TOKENS = 1_500
 _WORDLIKE = frozenset(("word", "quoted", "parameter", "number"))
 
 
-def read_syntax(text: str, tokens: Sequence[Token], closing: Mapping[int, int]) -> Syntax:
+def read_syntax(
+    text: str, tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]
+) -> Syntax:
     """What the query is made of. :class:`~graphmem.errors.UsageError` for what is not understood.
 
     ``closing`` maps each opening bracket to the one that closes it, by token.
@@ -34,7 +36,7 @@ def read_syntax(text: str, tokens: Sequence[Token], closing: Mapping[int, int]) 
     for before, token in pairwise(tokens):
         if before.end == token.start and {before.kind, token.kind} <= _WORDLIKE:
             raise UsageError(f"Cypher: put a space before {token.value[:40]!r}")
-    reader = _Reader(text, tokens, closing)
+    reader = _Reader(text, tokens, bracket_ends)
     reader.query()
     if reader.at < len(tokens):
         reader.refuse("the end of the query, or a further clause")
@@ -128,7 +130,7 @@ class _Reader(Expressions):
             self.refuse("a whole number or a parameter")
         self.at += 1
 
-    def _is_whole(self, token: Token) -> bool:
+    def _is_whole(self, token: CypherToken) -> bool:
         number = token.kind == "number" and token.value.isdecimal()
         return number and (token.value == "0" or token.value[0] != "0")
 
@@ -204,7 +206,7 @@ class _Reader(Expressions):
     def _node(self, variables: list[Variable]) -> None:
         opens = self.at
         self.need_sign("(")
-        closes = self.closing[opens]
+        closes = self.bracket_ends[opens]
         self.found.nodes.append((opens, closes))
         if self.sees_name():
             variables.append(Variable(self._written(self.name()), "node"))
@@ -221,7 +223,7 @@ class _Reader(Expressions):
         if not (left or self.joined("-[")):
             uncertain()
         opens = self.at - 1
-        closes = self.closing[opens]
+        closes = self.bracket_ends[opens]
         self.found.edges.append((opens, closes))
         name = self.name() if self.sees_name() else None
         self._labels(":|")
@@ -236,7 +238,7 @@ class _Reader(Expressions):
         if not (self.joined("]-") if left else self.joined("]->") or self.joined("]-")):
             self.refuse("the end of an edge, written together")
 
-    def _written(self, token: Token) -> str:
+    def _written(self, token: CypherToken) -> str:
         return self.text[token.start : token.end]
 
     def _labels(self, signs: str) -> None:
@@ -277,7 +279,7 @@ class _Reader(Expressions):
         if self.sees_sign("}", 1):
             self.refuse("a property, or no braces")
         self.map()
-        self.found.maps.append((opens, self.closing[opens]))
+        self.found.maps.append((opens, self.bracket_ends[opens]))
 
     def _refuse_inside(self) -> None:
         raise UsageError(
@@ -289,5 +291,5 @@ class _Reader(Expressions):
     def sees_path(self) -> bool:
         if not self.sees_sign("("):
             return False
-        after = self.closing[self.at] - self.at + 1
+        after = self.bracket_ends[self.at] - self.at + 1
         return any(self.sees_joined(signs, after) for signs in ("--", "-[", "<--", "<-["))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
-from graphmem.adapters.graph.cypher_guard.lexer import Token
+from graphmem.adapters.graph.cypher_guard.lexer import CypherToken
 from graphmem.errors import UsageError
 
 Brackets = tuple[int, int]
@@ -48,7 +48,7 @@ class Syntax:
     """Those of ``edges`` that have a variable length (``*1..3``)."""
     maps: list[Brackets] = field(default_factory=list)
     """The braces of the properties inside a node or an edge."""
-    labels: list[Token] = field(default_factory=list)
+    labels: list[CypherToken] = field(default_factory=list)
     """Every label of a node and every type of an edge."""
     scopes: list[PatternScope] = field(default_factory=list)
     horizons: list[int] = field(default_factory=list)
@@ -57,12 +57,12 @@ class Syntax:
     """Whether some RETURN returns all variables (``RETURN *``)."""
 
 
-def words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     """The words of a text, as a set."""
     return frozenset(text.split())
 
 
-RESERVED = words(
+RESERVED = word_set(
     "ALL AND ANY AS ASC ASCENDING AT BY CASE CONTAINS DESC DESCENDING DISTINCT ELSE END ENDS "
     "EXISTS FALSE IF IN IS LIMIT MATCH NONE NOT NULL OF OFFSET OPTIONAL OR ORDER RETURN SINGLE "
     "SKIP STARTS THEN TRUE UNION UNWIND WHEN WHERE WITH XOR"
@@ -73,12 +73,14 @@ RESERVED = words(
 class Cursor:
     """A place among the tokens of a query, and the ways to go on from it."""
 
-    def __init__(self, text: str, tokens: Sequence[Token], closing: Mapping[int, int]) -> None:
-        self.text, self.tokens, self.closing = text, tokens, closing
+    def __init__(
+        self, text: str, tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]
+    ) -> None:
+        self.text, self.tokens, self.bracket_ends = text, tokens, bracket_ends
         self.at = 0
         self.found = Syntax()
 
-    def peek(self, ahead: int = 0) -> Token | None:
+    def peek(self, ahead: int = 0) -> CypherToken | None:
         at = self.at + ahead
         return self.tokens[at] if at < len(self.tokens) else None
 
@@ -86,9 +88,9 @@ class Cursor:
         token = self.peek(ahead)
         return token is not None and token.is_sign(signs)
 
-    def sees_word(self, *words: str) -> bool:
+    def sees_word(self, *word_set: str) -> bool:
         token = self.peek()
-        return token is not None and token.is_word(*words)
+        return token is not None and token.is_word(*word_set)
 
     def sees_name(self, ahead: int = 0) -> bool:
         token = self.peek(ahead)
@@ -114,8 +116,8 @@ class Cursor:
         self.at += found
         return found
 
-    def word(self, *words: str) -> bool:
-        found = self.sees_word(*words)
+    def word(self, *word_set: str) -> bool:
+        found = self.sees_word(*word_set)
         self.at += found
         return found
 
@@ -124,7 +126,7 @@ class Cursor:
         self.at += len(signs) if found else 0
         return found
 
-    def name(self) -> Token:
+    def name(self) -> CypherToken:
         if not self.sees_name():
             self.refuse("a name")
         self.at += 1

@@ -26,15 +26,15 @@ from graphmem.adapters.disk_space import MIB, need
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 
 EngineName = Literal["kuzu", "ladybug"]
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _READERS = 3
 _ADDRESS_SPACE = 1 << 38  # 256 GiB of addresses, not memory; the default of 8 TiB fits few times
-_LEAST_ROOM = 32 * MIB
+_LEAST_FREE = 32 * MIB
 """A write that the disk cuts short leaves the engine unable to go on, and it may crash."""
-_NO_ROOM = os.strerror(errno.ENOSPC)
-_held: set[Path] = set()
-_held_lock = threading.Lock()
+_DISK_FULL = os.strerror(errno.ENOSPC)
+_open_paths: set[Path] = set()
+_open_paths_lock = threading.Lock()
 
 
 class Interrupted(BackendError):
@@ -149,7 +149,7 @@ class Session:
         self._connection.close()
 
 
-def in_transaction(session: Session, job: Callable[[Session], T]) -> T:
+def in_transaction(session: Session, job: Callable[[Session], _T]) -> _T:
     """Run a job in one transaction: committed when it returns, rolled back when it raises."""
     session.run("BEGIN TRANSACTION")
     try:
@@ -167,7 +167,7 @@ def _translated(error: Exception, engine: str) -> BackendError:
         return Interrupted("interrupted")
     if "uffer manager" in message or "uffer pool" in message or isinstance(error, MemoryError):
         return Unavailable(f"{engine} ran out of memory; give it a larger buffer pool: {message}")
-    if _NO_ROOM in message:
+    if _DISK_FULL in message:
         return Unavailable(f"{engine} cannot write, the disk is full: {message}")
     return Rejected(f"{engine}: {message}")
 
@@ -224,7 +224,7 @@ class Pool:
                 threads.shutdown(wait=True)
                 self._let_go()
 
-    async def read(self, job: Callable[[Session], T]) -> T:
+    async def read(self, job: Callable[[Session], _T]) -> _T:
         """Run a job on a reading connection of its own."""
         async with self._reading:
             self._check_open()
@@ -242,7 +242,7 @@ class Pool:
                     session.close()
             return value
 
-    async def write(self, job: Callable[[Session], T], *, alone: bool = False) -> T:
+    async def write(self, job: Callable[[Session], _T], *, alone: bool = False) -> _T:
         """Run a job on the writing connection; ``alone`` waits until no read is in flight."""
         async with AsyncExitStack() as stack:
             if alone:
@@ -278,10 +278,10 @@ class Pool:
             for suffix in (".wal", ".shadow", ".tmp", ""):
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
-    def need_room(self) -> None:
+    def need_disk_space(self) -> None:
         """Unavailable when the disk is nearly full; to be asked before anything is written."""
         if self.path is not None:
-            need(self.path.parent, _LEAST_ROOM, f"the graph {self.path}, to be written,")
+            need(self.path.parent, _LEAST_FREE, f"the graph {self.path}, to be written,")
 
     def log_bytes(self) -> int:
         """Size of the write-ahead log. Blocks: for jobs only."""
@@ -292,7 +292,7 @@ class Pool:
         if not self.is_open:
             raise UsageError("the graph is not open: call open() first")
 
-    async def _in_thread(self, job: Callable[[], T], reader: Session | None) -> T:
+    async def _in_thread(self, job: Callable[[], _T], reader: Session | None) -> _T:
         """Run a job in a thread, to its end. With a ``reader``, cancellation interrupts it."""
         if self._threads is None:
             raise UsageError("the graph is not open: call open() first")
@@ -342,7 +342,7 @@ class Pool:
                 if checkpoint:
                     # Without room the log stays, and is played when the graph is opened.
                     with suppress(Unavailable):
-                        self.need_room()
+                        self.need_disk_space()
                         self._writer.run("CHECKPOINT")
             finally:
                 for session in (*self._idle, self._writer):
@@ -356,15 +356,15 @@ class Pool:
         """The engines lock a file against other processes, but not against this one."""
         if self.path is None:
             return
-        with _held_lock:
-            if self.path in _held:
+        with _open_paths_lock:
+            if self.path in _open_paths:
                 raise _in_use(self.path, "in this process")
-            _held.add(self.path)
+            _open_paths.add(self.path)
 
     def _let_go(self) -> None:
         if self.path is not None:
-            with _held_lock:
-                _held.discard(self.path)
+            with _open_paths_lock:
+                _open_paths.discard(self.path)
 
 
 def _in_use(path: Path, where: str) -> Unavailable:
@@ -377,7 +377,7 @@ def _opening_failed(error: Exception, path: Path | None, engine: str) -> Backend
     message = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
     if path is not None and "Could not set lock" in message:
         return _in_use(path, "by another process")
-    if isinstance(error, PermissionError) or "ermission denied" in message or _NO_ROOM in message:
+    if isinstance(error, PermissionError) or "ermission denied" in message or _DISK_FULL in message:
         return Unavailable(f"the graph {path} cannot be opened: {message}")
     return Rejected(
         f"the graph {path} cannot be opened by {engine}: {message}. It holds nothing that the "

@@ -30,7 +30,7 @@ from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
 
-FORMAT = 3
+KUZU_FORMAT = 3
 """Version of what the graph holds. A graph of another format is emptied and made anew."""
 
 _DEFAULT_POOL = 512 << 20
@@ -38,7 +38,7 @@ _POOL_FOR_COPY = 128 << 20  # below, even a small COPY runs out of memory
 _LOG_LIMIT = 16 << 20
 _GATHER_ROWS = 60_000
 _COPY_FROM = 1000  # single statements take 0.3 ms each, a COPY 100 ms
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class KuzuGraph:
@@ -116,7 +116,7 @@ class KuzuGraph:
             if rows > _GATHER_ROWS or characters > self._buffer_pool_bytes // 8:
                 await self._write_backlog()
 
-    async def _read(self, job: Callable[[Session], T]) -> T:
+    async def _read(self, job: Callable[[Session], _T]) -> _T:
         """Run a job on a reading connection, after all that was applied before."""
         self._check()
         if self._backlog:
@@ -126,7 +126,7 @@ class KuzuGraph:
 
     async def _write_backlog(self) -> None:
         if self._backlog:
-            self._pool.need_room()
+            self._pool.need_disk_space()
         backlog = self._backlog
         self._backlog, self._backlog_size = [], (0, 0)
         if not backlog:
@@ -147,7 +147,7 @@ class KuzuGraph:
 
     async def _write(self, changes: GraphChanges, applied_seq: int) -> None:
         begun: list[Loader] = []
-        self._pool.need_room()
+        self._pool.need_disk_space()
 
         def job(writer: Session) -> int:
             # Made here: of a large batch that takes seconds, in which the program's loop goes on.
@@ -298,7 +298,7 @@ class KuzuGraph:
                 f"{', '.join(sorted(tables))}. Name another file for the graph"
             )
         rows = writer.run(_text("get_checkpoint"))
-        if not rows or rows[0][2] != FORMAT:
+        if not rows or rows[0][2] != KUZU_FORMAT:
             return None
         return Checkpoint(rows[0][0], rows[0][1])
 
@@ -315,7 +315,7 @@ def _create(writer: Session, store_id: str) -> None:
 
 
 def _set_checkpoint(writer: Session, store_id: str, applied_seq: int) -> None:
-    checkpoint = {"store_id": store_id, "applied_seq": applied_seq, "format": FORMAT}
+    checkpoint = {"store_id": store_id, "applied_seq": applied_seq, "format": KUZU_FORMAT}
     writer.run(statements("write.cypher")["set_checkpoint"].text, checkpoint)
 
 

@@ -15,7 +15,7 @@ from graphmem.adapters.graph.cypher_files import statements
 from graphmem.adapters.graph.rows import edges_of, nodes_of, text_in
 from graphmem.ports.graph import GraphChanges
 
-Rows = dict[str, list[Any]]
+ParameterRows = dict[str, list[Any]]
 """The parameters of one statement: lists of rows by name."""
 
 NODES = {"Episode": "episodes", "Entity": "entities", "Fact": "facts"}
@@ -38,13 +38,13 @@ _PORTIONS = 5
 """How many portions a transaction may hold: 10,000 rows, 20 million characters."""
 
 
-class Batch:
+class ChangeBatch:
     """One batch on its way into the graph."""
 
     def __init__(self, changes: GraphChanges) -> None:
         self._nodes = nodes_of(changes)
         self._edges = edges_of(changes)
-        self.removed: Rows = {
+        self.removed: ParameterRows = {
             "episodes": _distinct(changes.removed_episodes),
             "entities": _distinct(changes.removed_entities),
             "facts": _distinct(changes.removed_facts),
@@ -53,7 +53,7 @@ class Batch:
         self.removes = any(self.removed.values())
 
     @property
-    def ids(self) -> Rows:
+    def ids(self) -> ParameterRows:
         """The ids of the nodes that it writes."""
         return {name: list(self._nodes[label]) for label, name in NODES.items()}
 
@@ -68,10 +68,10 @@ class Batch:
                     return f"the {label.lower()} {id[:100]} belongs to another scope"
         return None
 
-    def transactions(self) -> Iterator[list[Rows]]:
+    def transactions(self) -> Iterator[list[ParameterRows]]:
         """The portions of each transaction, in order; one at least, so that the checkpoint
         moves."""
-        group: list[Rows] = []
+        group: list[ParameterRows] = []
         for portion in self._portions():
             group.append(portion)
             if len(group) == _PORTIONS:
@@ -79,7 +79,7 @@ class Batch:
                 group = []
         yield group
 
-    def _portions(self) -> Iterator[Rows]:
+    def _portions(self) -> Iterator[ParameterRows]:
         portion, rows, text = _empty(), 0, 0
         for name, row, size in self._rows():
             if rows and (rows >= _MOST_ROWS or text + size > _MOST_TEXT):
@@ -103,13 +103,13 @@ class Batch:
 @cache
 def put_text() -> str:
     """Everything that puts nodes and edges, as one statement."""
-    return _together(*(f"put_{name}" for name in _LISTS))
+    return _combined(*(f"put_{name}" for name in _LISTS))
 
 
 @cache
 def remove_text() -> str:
     """Everything that removes nodes, and mentions that are told anew, as one statement."""
-    return _together(
+    return _combined(
         "drop_relates", "remove_facts", "remove_episodes", "remove_entities", "drop_mentions"
     )
 
@@ -117,7 +117,7 @@ def remove_text() -> str:
 @cache
 def drop_text() -> str:
     """Everything that takes from known nodes the edges that they own, as one statement."""
-    return _together("drop_relates", "drop_fact_edges", "drop_states", "drop_next")
+    return _combined("drop_relates", "drop_fact_edges", "drop_states", "drop_next")
 
 
 def write_text(name: str) -> str:
@@ -125,12 +125,12 @@ def write_text(name: str) -> str:
     return statements("write.neo4j.cypher")[name].text
 
 
-def _together(*names: str) -> str:
+def _combined(*names: str) -> str:
     calls = (f"CALL () {{\n{write_text(name)}\n}}" for name in names)
     return "\n".join(("CYPHER replan=skip", *calls))
 
 
-def _empty() -> Rows:
+def _empty() -> ParameterRows:
     return {name: [] for name in _LISTS}
 
 

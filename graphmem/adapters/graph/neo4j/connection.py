@@ -28,10 +28,10 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 import graphmem
 from graphmem.adapters.graph.neo4j.errors import lost, mapped, unknown_host
-from graphmem.adapters.graph.neo4j.url import Target
+from graphmem.adapters.graph.neo4j.url import Neo4jTarget
 from graphmem.errors import UsageError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 # Without a handler Python prints what the driver warns of (a lost connection); our errors say it.
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
@@ -48,7 +48,7 @@ _FETCH = 2000
 class Connection:
     """One server and database. Safe to use from many tasks of one event loop."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Neo4jTarget) -> None:
         self.target = target
         self._driver: AsyncDriver | None = None
         self._database = target.database
@@ -138,13 +138,13 @@ class Connection:
         async with asyncio.timeout(timeout_s):
             return await self._again(attempt)
 
-    async def write(self, work: Callable[[AsyncManagedTransaction], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[AsyncManagedTransaction], Awaitable[_T]]) -> _T:
         """One managed transaction."""
         with mapped(str(self.target)):
             async with self._bounded(_LONGEST_WRITE_S), self._session(WRITE_ACCESS) as session:
                 return await session.execute_write(work)
 
-    async def read(self, work: Callable[[AsyncManagedTransaction], Awaitable[T]]) -> T:
+    async def read(self, work: Callable[[AsyncManagedTransaction], Awaitable[_T]]) -> _T:
         """One managed transaction that only reads, without a bound on its time."""
         with mapped(str(self.target)):
             async with self._session(READ_ACCESS) as session:
@@ -178,7 +178,7 @@ class Connection:
         the time to try again in comes that of a last attempt."""
         return asyncio.timeout(self.target.timeout_s + longest_s)
 
-    async def _again(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _again(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
         until = time.monotonic() + self.target.timeout_s
         pause = 0.0  # a connection that broke while it rested says nothing about the server
         while True:

@@ -22,8 +22,8 @@ from graphmem.adapters.graph.cypher_guard.dialect import NEO4J
 from graphmem.adapters.graph.cypher_guard.guard import guard
 from graphmem.adapters.graph.neo4j.batch import (
     NODES,
-    Batch,
-    Rows,
+    ChangeBatch,
+    ParameterRows,
     drop_text,
     put_text,
     remove_text,
@@ -31,14 +31,14 @@ from graphmem.adapters.graph.neo4j.batch import (
 )
 from graphmem.adapters.graph.neo4j.connection import Connection
 from graphmem.adapters.graph.neo4j.errors import ours
-from graphmem.adapters.graph.neo4j.url import Target
-from graphmem.adapters.graph.neo4j.values import plain, shown
+from graphmem.adapters.graph.neo4j.url import Neo4jTarget
+from graphmem.adapters.graph.neo4j.values import public_properties, to_plain
 from graphmem.adapters.graph.rows import dump_of
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
 
-FORMAT = 3
+NEO4J_FORMAT = 3
 """Version of what the graph holds; 0 while it is being emptied. A graph of another format is
 emptied and made anew."""
 
@@ -67,7 +67,7 @@ class Neo4jGraph:
         database: str | None = None,
         replace: bool = False,
     ) -> None:
-        self._target = Target.of(
+        self._target = Neo4jTarget.of(
             url, user=user, password=password, database=database, replace=replace
         )
         self._server = Connection(self._target)
@@ -94,7 +94,7 @@ class Neo4jGraph:
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
         """Apply a batch and move the checkpoint, which only goes forward; see the port."""
         self._check()
-        batch = Batch(changes)
+        batch = ChangeBatch(changes)
         writing = asyncio.ensure_future(self._apply(batch, applied_seq))
         try:
             await asyncio.shield(writing)
@@ -151,7 +151,7 @@ class Neo4jGraph:
             raise (_query_error(error) if isinstance(mapped, Rejected) else mapped) from error
         except DriverError as error:
             raise ours(error, str(self._target)) from error
-        return Table(tuple(columns), tuple(tuple(map(plain, row)) for row in rows), more)
+        return Table(tuple(columns), tuple(tuple(map(to_plain, row)) for row in rows), more)
 
     async def dump(self, tenant: str | None = None) -> GraphDump:
         """Everything, or everything inside one tenant, in canonical order."""
@@ -163,7 +163,7 @@ class Neo4jGraph:
             edges = await _run(tx, _read(f"dump_edges{suffix}"), scope)
             return dump_of(
                 ((_label(labels), found.pop("id"), found) for labels, found in nodes),
-                ((type, a, b, shown(found)) for type, a, b, found in edges),
+                ((type, a, b, public_properties(found)) for type, a, b, found in edges),
             )
 
         return await self._server.read(work)
@@ -183,7 +183,7 @@ class Neo4jGraph:
         if not self._server.is_open:
             raise UsageError("the graph is not open: call open() first")
 
-    async def _apply(self, batch: Batch, applied_seq: int) -> None:
+    async def _apply(self, batch: ChangeBatch, applied_seq: int) -> None:
         async with self._applying:
             first, *rest = batch.transactions()
 
@@ -199,15 +199,20 @@ class Neo4jGraph:
                 )
 
     async def _go_on(
-        self, portions: Sequence[Rows], applied_seq: int | None, tx: AsyncManagedTransaction
+        self,
+        portions: Sequence[ParameterRows],
+        applied_seq: int | None,
+        tx: AsyncManagedTransaction,
     ) -> None:
         await self._begin(tx, {name: [] for name in NODES.values()})
         await _put(tx, portions, applied_seq)
 
-    async def _begin(self, tx: AsyncManagedTransaction, ids: Rows) -> dict[str, dict[str, str]]:
+    async def _begin(
+        self, tx: AsyncManagedTransaction, ids: ParameterRows
+    ) -> dict[str, dict[str, str]]:
         """Hold the checkpoint; give the scopes of the nodes that are there, by list and id."""
         rows = await _run(tx, write_text("begin"), ids)
-        if not rows or rows[0][1] != FORMAT:
+        if not rows or rows[0][1] != NEO4J_FORMAT:
             raise Unavailable(
                 f"the graph at {self._target} was emptied meanwhile; open it again, and it is "
                 "rebuilt from the ledger"
@@ -227,7 +232,7 @@ class Neo4jGraph:
             rows, agent = await self._server.first(_shared("get_checkpoint"))
             _check_version(agent, self._target)
         self._found = Checkpoint(rows[0][0], rows[0][1]) if rows else None
-        return self._found if rows and rows[0][2] == FORMAT else None
+        return self._found if rows and rows[0][2] == NEO4J_FORMAT else None
 
     async def _take(self, store_id: str) -> Checkpoint:
         """Make the database this store's, if it is free or may be cleared."""
@@ -242,13 +247,13 @@ class Neo4jGraph:
     def _refuse(self, found: Checkpoint | None, nodes: Sequence[Sequence[str]]) -> None:
         if found is None and not nodes:
             return
-        held = (
+        content = (
             f"nodes labelled {nodes[0][0]} that are not of this version of graphmem"
             if found is None
             else f"the graph of another store, {found.store_id}"
         )
         raise UsageError(
-            f"{self._target} holds {held}: name another database, or add ?replace=1 to the URL "
+            f"{self._target} holds {content}: name another database, or add ?replace=1 to the URL "
             "to clear it"
         )
 
@@ -263,7 +268,7 @@ class Neo4jGraph:
         for name in ("empty_edges", "empty_nodes"):
             while (await run(write_text(name), {"limit": _AT_ONCE}))[0][0]:
                 continue
-        await run(write_text("finish_checkpoint"), {"store_id": store_id, "format": FORMAT})
+        await run(write_text("finish_checkpoint"), {"store_id": store_id, "format": NEO4J_FORMAT})
 
 
 async def _run(
@@ -274,7 +279,7 @@ async def _run(
 
 
 async def _prepare(
-    tx: AsyncManagedTransaction, batch: Batch, known: Mapping[str, Mapping[str, str]]
+    tx: AsyncManagedTransaction, batch: ChangeBatch, known: Mapping[str, Mapping[str, str]]
 ) -> None:
     """Remove what is to be removed, and what edges the nodes had that are written anew."""
     if (reason := batch.stolen(known)) is not None:
@@ -287,7 +292,7 @@ async def _prepare(
 
 
 async def _put(
-    tx: AsyncManagedTransaction, portions: Sequence[Rows], applied_seq: int | None
+    tx: AsyncManagedTransaction, portions: Sequence[ParameterRows], applied_seq: int | None
 ) -> None:
     """Write portions; ``applied_seq`` with the last ones of a batch."""
     for rows in portions:
@@ -313,7 +318,7 @@ def _label(labels: Sequence[str]) -> str:
     return next(label for label in NODES if label in labels)
 
 
-def _check_version(agent: str, target: Target) -> None:
+def _check_version(agent: str, target: Neo4jTarget) -> None:
     version = re.fullmatch(r"Neo4j/(\d+)\.(\d+)[\w.+-]*", agent)
     if version is not None and tuple(map(int, version.groups())) < _OLDEST:
         raise UsageError(f"{target} is {agent}: graphmem needs Neo4j 5.26 or newer")

@@ -15,7 +15,7 @@ _PORT = 7687
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Neo4jTarget:
     """A server and a database in it; shown without the password."""
 
     address: str
@@ -43,7 +43,7 @@ class Target:
         password: str | None = None,
         database: str | None = None,
         replace: bool = False,
-    ) -> Target:
+    ) -> Neo4jTarget:
         """Read a URL; what it does not hold is taken from the arguments.
 
         :class:`~graphmem.errors.UsageError`, which never quotes the URL, when it cannot be read.
@@ -77,7 +77,7 @@ class Target:
         return _with_options(target, parts.query)
 
 
-def _with_options(target: Target, query: str) -> Target:
+def _with_options(target: Neo4jTarget, query: str) -> Neo4jTarget:
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name == "replace" and value.lower() in _TRUTH:
             target = replace(target, replace=_TRUTH[value.lower()])

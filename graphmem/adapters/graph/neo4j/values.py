@@ -10,7 +10,7 @@ from neo4j.spatial import Point
 from neo4j.time import Date, DateTime, Duration, Time
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """A node or an edge becomes its properties and its ``label`` (several joined by ``:``), a path
     ``nodes`` and ``edges``; times and durations become ISO text, a point its coordinates, bytes
     hexadecimal digits. What is unknown becomes its text."""
@@ -19,20 +19,23 @@ def plain(value: Any) -> Any:
     if isinstance(value, Node | Relationship | Path):
         return _element(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [to_plain(item) for item in value]
     return _other(value)
 
 
 def _element(value: Node | Relationship | Path) -> dict[str, Any]:
     if isinstance(value, Path):
-        return {"nodes": plain(list(value.nodes)), "edges": plain(list(value.relationships))}
+        return {"nodes": to_plain(list(value.nodes)), "edges": to_plain(list(value.relationships))}
     label = ":".join(sorted(value.labels)) if isinstance(value, Node) else value.type
-    return {"label": label, **{key: plain(item) for key, item in shown(value).items()}}
+    return {
+        "label": label,
+        **{key: to_plain(item) for key, item in public_properties(value).items()},
+    }
 
 
-def shown(properties: Mapping[str, Any]) -> dict[str, Any]:
+def public_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Properties without those that only an index of ours needs."""
     return {key: value for key, value in properties.items() if not key.startswith("_")}
 

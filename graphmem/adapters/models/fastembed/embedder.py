@@ -14,7 +14,7 @@ from graphmem.adapters.vectors.bm25 import encodable
 from graphmem.errors import ModelError
 from graphmem.ports.vectors import Vector
 
-DEFAULT_MODEL = "BAAI/bge-small-en-v1.5"
+_DEFAULT_MODEL = "BAAI/bge-small-en-v1.5"
 _BATCH = 32
 """Texts a batch: each is padded to its longest, so large ones cost memory and gain nothing."""
 
@@ -33,13 +33,13 @@ class FastEmbedEmbedder:
     ``model_path`` names a folder that holds the model's files already; nothing is downloaded then.
     """
 
-    def __init__(self, model: str = DEFAULT_MODEL, *, model_path: str | None = None) -> None:
+    def __init__(self, model: str = _DEFAULT_MODEL, *, model_path: str | None = None) -> None:
         self._model = FastEmbedModel(
             model,
             model_path,
             kind="model",
             package=_package,
-            example=DEFAULT_MODEL,
+            example=_DEFAULT_MODEL,
             instead="use the default embedder (wordllama), which needs none",
         )
 

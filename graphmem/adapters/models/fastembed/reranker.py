@@ -12,7 +12,7 @@ from graphmem.adapters.models.fastembed.model import FastEmbedModel
 from graphmem.adapters.vectors.bm25 import encodable
 from graphmem.errors import ModelError
 
-DEFAULT_MODEL = "Xenova/ms-marco-MiniLM-L-6-v2"
+DEFAULT_RERANKER = "Xenova/ms-marco-MiniLM-L-6-v2"
 _BATCH = 16
 
 
@@ -29,13 +29,13 @@ class FastEmbedReranker:
     ``model_path`` names a folder that holds the model's files already; nothing is downloaded then.
     """
 
-    def __init__(self, model: str = DEFAULT_MODEL, *, model_path: str | None = None) -> None:
+    def __init__(self, model: str = DEFAULT_RERANKER, *, model_path: str | None = None) -> None:
         self._model = FastEmbedModel(
             model,
             model_path,
             kind="reranker",
             package=_package,
-            example=DEFAULT_MODEL,
+            example=DEFAULT_RERANKER,
             instead="search without a reranker (GRAPHMEM_RERANKER=none)",
         )
 

@@ -103,7 +103,7 @@ class OpenAIChat:
         self._way = _Way(tuple((name, v) for name, v in given.items() if v is not None))
 
     def __repr__(self) -> str:
-        return f"OpenAIChat({self.name!r}, base_url={failures.where(self._url)!r})"
+        return f"OpenAIChat({self.name!r}, base_url={failures.public_url(self._url)!r})"
 
     @property
     def name(self) -> str:
@@ -169,7 +169,7 @@ class OpenAIChat:
                 once, max_attempts=self._max_attempts, sleep=self._pause
             )
         except (openai.OpenAIError, TimeoutError) as error:
-            raise failures.explain(
+            raise failures.model_error(
                 error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
             ) from error
 
@@ -180,7 +180,7 @@ class OpenAIChat:
     def _not_openai(self, body: str) -> ModelError:
         quote = failures.redact(" ".join(body.split()), self._key)
         return ModelError(
-            f"{self.name}: {failures.where(self._url)} did not answer in OpenAI's format "
+            f"{self.name}: {failures.public_url(self._url)} did not answer in OpenAI's format "
             f"({quote}); check that the base URL is right (it usually ends in /v1)",
             retryable=False,
         )
@@ -192,7 +192,7 @@ class OpenAIChat:
             raise self._not_openai(str(answer["error"]))
         choice = _dict(choices[0]) if isinstance(choices, list) and choices else {}
         message = _dict(choice.get("message"))
-        text = _said(message)
+        text = _answer_text(message)
         tokens_in, tokens_out = _tokens(answer.get("usage"), prompt, text)
 
         def bad(why: str, *, retryable: bool, too_long: bool = False) -> BadModelOutput:
@@ -260,7 +260,7 @@ def _other_way(way: _Way, error: BaseException | None) -> _Way | None:
     if form == "text" or not _refuses_form(error):
         return None
     # Refused for the schema beside it, a json_object may do; refused altogether, none does.
-    alone = form != "json_object with schema" or "schema" in failures.said(error).lower()
+    alone = form != "json_object with schema" or "schema" in failures.server_message(error).lower()
     return replace(way, form=way.form + (1 if alone else 2))
 
 
@@ -281,8 +281,8 @@ def _json_or_none(text: str) -> Any:
 def _refuses_form(error: Exception) -> bool:
     """Whether a server said that it cannot do the form that it was asked for. 404 and 501 may mean
     that as well, unless the model is missing."""
-    if failures.status_of(error) in {404, 501}:
-        missing = f"{failures.code_of(error)} {failures.said(error)}".lower()
+    if failures.http_status(error) in {404, 501}:
+        missing = f"{failures.code_of(error)} {failures.server_message(error)}".lower()
         return not _MODEL_MISSING.search(missing)
     return failures.refuses_format(error)
 
@@ -291,7 +291,7 @@ def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _said(message: dict[str, Any]) -> str:
+def _answer_text(message: dict[str, Any]) -> str:
     """What a message says: its content; without any, what it would call a tool with, or what a
     server took for reasoning. Text that cannot be stored is replaced."""
     text = _text_of(message.get("content"))
@@ -306,7 +306,7 @@ def _said(message: dict[str, Any]) -> str:
         arguments = (function.get("arguments") for function in functions)
         others = (*arguments, message.get("reasoning_content"), message.get("reasoning"))
         found = (json.dumps(o) if isinstance(o, dict) else _text_of(o) for o in others)
-        text = next((said for said in found if "{" in said), text)
+        text = next((part for part in found if "{" in part), text)
     return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 

@@ -73,7 +73,7 @@ class OpenAIEmbedder:
         self._opening = asyncio.Lock()
 
     def __repr__(self) -> str:
-        return f"OpenAIEmbedder({self.name!r}, base_url={failures.where(self._url)!r})"
+        return f"OpenAIEmbedder({self.name!r}, base_url={failures.public_url(self._url)!r})"
 
     @property
     def name(self) -> str:
@@ -109,10 +109,10 @@ class OpenAIEmbedder:
             await client.close()
 
     async def _embed_all(self, texts: list[str]) -> list[Vector]:
-        room = asyncio.Semaphore(_AT_ONCE)
+        slots = asyncio.Semaphore(_AT_ONCE)
 
         async def embed(batch: list[str]) -> list[Vector]:
-            async with room:
+            async with slots:
                 return await self._embed_batch(batch)
 
         tasks = [asyncio.ensure_future(embed(batch)) for batch in _batches(texts)]
@@ -161,7 +161,7 @@ class OpenAIEmbedder:
                 once, max_attempts=self._max_attempts, sleep=self._sleep
             )
         except (openai.OpenAIError, TimeoutError) as error:
-            raise failures.explain(
+            raise failures.model_error(
                 error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
             ) from error
         rows = self._rows(body, len(texts))
@@ -212,19 +212,19 @@ class OpenAIEmbedder:
             )
 
     def _bad(self, what: str) -> ModelError:
-        return ModelError(f"{self.name}: {failures.where(self._url)} {what}", retryable=False)
+        return ModelError(f"{self.name}: {failures.public_url(self._url)} {what}", retryable=False)
 
 
 def _batches(texts: list[str]) -> Iterator[list[str]]:
     batch: list[str] = []
-    held = 0
+    characters = 0
     for text in texts:
-        full = len(batch) == _BATCH_TEXTS or held + len(text) > _BATCH_CHARACTERS
+        full = len(batch) == _BATCH_TEXTS or characters + len(text) > _BATCH_CHARACTERS
         if batch and full:
             yield batch
-            batch, held = [], 0
+            batch, characters = [], 0
         batch.append(text)
-        held += len(text)
+        characters += len(text)
     if batch:
         yield batch
 

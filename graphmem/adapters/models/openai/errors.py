@@ -46,14 +46,14 @@ def check_base_url(url: str) -> str:
     parts = urlsplit(url.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UsageError(
-            f"base URL {where(url)!r} is not an http(s) address; "
+            f"base URL {public_url(url)!r} is not an http(s) address; "
             "for example http://localhost:11434/v1"
         )
     path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/embeddings")
     return parts._replace(path=path or "/v1", fragment="").geturl()
 
 
-def where(url: str) -> str:
+def public_url(url: str) -> str:
     """A URL for messages: without user, password, query and fragment."""
     parts = urlsplit(url.strip())
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
@@ -74,13 +74,13 @@ def redact_vendor(error: Exception, key: str | None) -> None:
             error.message = redact(str(error.message), key)
 
 
-def status_of(error: Exception) -> int | None:
+def http_status(error: Exception) -> int | None:
     """The HTTP status of a vendor's error; None when there was no response."""
     status = getattr(error, "status_code", None)
     return status if isinstance(status, int) else None
 
 
-def said(error: Exception) -> str:
+def server_message(error: Exception) -> str:
     """What the server itself said, from OpenAI's error object or any other body."""
     body = getattr(error, "body", None)
     if isinstance(body, Mapping):
@@ -100,23 +100,25 @@ def code_of(error: Exception) -> str:
 def refuses_format(error: Exception) -> bool:
     """Whether a server says that it cannot do the form of answer that was asked for. llama.cpp says
     some of it with status 500."""
-    if status_of(error) not in {400, 422, 500}:
+    if http_status(error) not in {400, 422, 500}:
         return False
-    text = f"{code_of(error)} {said(error)}"
-    return bool(_FORMAT.search(text)) and (status_of(error) != 500 or bool(_REFUSED.search(text)))
+    text = f"{code_of(error)} {server_message(error)}"
+    return bool(_FORMAT.search(text)) and (http_status(error) != 500 or bool(_REFUSED.search(text)))
 
 
 def refuses(error: Exception, parameter: str) -> bool:
     """Whether a server says that it does not take this parameter, or not with this value."""
-    if status_of(error) not in {400, 422}:
+    if http_status(error) not in {400, 422}:
         return False
-    return bool(re.search(rf"\b{parameter}\b", f"{code_of(error)} {said(error)}", re.IGNORECASE))
+    return bool(
+        re.search(rf"\b{parameter}\b", f"{code_of(error)} {server_message(error)}", re.IGNORECASE)
+    )
 
 
 def too_long(error: Exception) -> bool:
     """Whether a server says that the request is longer than the model takes."""
-    status = status_of(error)
-    text = f"{code_of(error)} {said(error)}"
+    status = http_status(error)
+    text = f"{code_of(error)} {server_message(error)}"
     if status in {400, 413, 422}:
         return bool(_TOO_LONG.search(text))
     return status == 500 and bool(_OVERFLOW.search(text))
@@ -159,7 +161,7 @@ def is_retryable(error: BaseException) -> bool:
     return _may_pass(error.status_code)
 
 
-def explain(
+def model_error(
     error: Exception, *, name: str, url: str, key: str | None, timeout_s: float
 ) -> ModelError:
     """The :class:`~graphmem.errors.ModelError` for a vendor's error, saying what to do."""
@@ -168,19 +170,19 @@ def explain(
     redact_vendor(error, key)
     if isinstance(error, TimeoutError | openai.APITimeoutError):
         return ModelError(
-            f"{name}: no answer from {where(url)} within {timeout_s:g} s; "
+            f"{name}: no answer from {public_url(url)} within {timeout_s:g} s; "
             "the model may be loading or busy: try later, or allow more time"
         )
     if isinstance(error, openai.APIConnectionError):
         cause = redact(str(error.__cause__ or error), key)
         return ModelError(
-            f"{name}: cannot reach {where(url)} ({cause}); is the server running there?"
+            f"{name}: cannot reach {public_url(url)} ({cause}); is the server running there?"
         )
-    status = status_of(error)
-    quote = redact(said(error), key)
+    status = http_status(error)
+    quote = redact(server_message(error), key)
     if status is None:
         return ModelError(
-            f"{name}: {where(url)} did not answer in OpenAI's format ({quote}); "
+            f"{name}: {public_url(url)} did not answer in OpenAI's format ({quote}); "
             "check that the base URL is right (it usually ends in /v1)",
             retryable=False,
         )
@@ -195,7 +197,7 @@ def explain(
     asked = retry_after_s(headers_of(error))
     if asked:
         advice += f"{', ' if advice else ''}not before {asked:.0f} s have passed"
-    message = f"{name}: {where(url)} answered {status} ({quote})" + (advice and f"; {advice}")
+    message = f"{name}: {public_url(url)} answered {status} ({quote})" + (advice and f"; {advice}")
     return ModelError(message, retryable=_may_pass(status) and not overflow, too_long=overflow)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from graphmem.errors import Rejected
 
-FORMAT = 2
+CHECKPOINT_FORMAT = 2
 """Raised when a point is stored differently: older collections are then made anew."""
 
 CHECKPOINT_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "graphmem:checkpoint"))
@@ -39,17 +39,17 @@ class QdrantCheckpoint:
     corpus_idf: bool
     applied_seq: int = 0
     ready: bool = False
-    format: int = FORMAT
+    format: int = CHECKPOINT_FORMAT
     epoch: str = field(default_factory=new_epoch)
 
     @classmethod
     def parse(cls, payload: Mapping[str, Any] | None, place: str) -> Self:
-        held = dict(payload or {})
-        if held.get("format") != FORMAT and isinstance(held.get("store_id"), str):
+        stored = dict(payload or {})
+        if stored.get("format") != CHECKPOINT_FORMAT and isinstance(stored.get("store_id"), str):
             # Of another version of graphmem: whose it is, is all that can be said of it.
-            return cls(held["store_id"], "", 0, corpus_idf=False, format=0)
+            return cls(stored["store_id"], "", 0, corpus_idf=False, format=0)
         try:
-            checkpoint = cls(**held)
+            checkpoint = cls(**stored)
         except TypeError:
             checkpoint = None
         kinds = {

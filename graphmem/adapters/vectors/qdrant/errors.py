@@ -107,17 +107,17 @@ def is_missing(error: BaseException) -> bool:
     return status_of(error) == 404 or (isinstance(error, ValueError) and "not found" in str(error))
 
 
-def is_taken(error: BaseException) -> bool:
+def already_exists(error: BaseException) -> bool:
     """Whether a collection is there already, made by another process a moment ago."""
     if status_of(error) == 409:
         return True
-    said = _said(error) if status_of(error) == 400 else str(error)
-    return "already exists" in said and isinstance(error, UnexpectedResponse | ValueError)
+    message = _server_message(error) if status_of(error) == 400 else str(error)
+    return "already exists" in message and isinstance(error, UnexpectedResponse | ValueError)
 
 
 def explained(error: Exception, place: str, key: str | None) -> GraphmemError:
     """The error to raise for a vendor's."""
-    quote = _redact(_said(error), key)
+    quote = _redact(_server_message(error), key)
     status = status_of(error)
     if status is not None:
         return _refusal(status, quote, place)
@@ -170,7 +170,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _said(error: BaseException) -> str:
+def _server_message(error: BaseException) -> str:
     """What the server itself said, or what went wrong on the way."""
     if isinstance(error, UnexpectedResponse):
         text = error.content.decode("utf-8", "replace").strip()

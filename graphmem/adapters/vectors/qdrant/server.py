@@ -51,13 +51,13 @@ class QdrantServer:
 
     async def greet(self) -> None:
         """Learn the server's version. :class:`~graphmem.errors.Rejected` when it is too old."""
-        said = (await self._ask(self._client.info)).version
-        found = re.match(r"v?(\d+)\.(\d+)", said or "")
+        reported = (await self._ask(self._client.info)).version
+        found = re.match(r"v?(\d+)\.(\d+)", reported or "")
         # A server that does not say is asked for no more than the oldest can do.
         self.version = (int(found[1]), int(found[2])) if found else _OLDEST
         if self.version < _OLDEST:
             raise Rejected(
-                f"Qdrant at {self.place} is version {said}: at least "
+                f"Qdrant at {self.place} is version {reported}: at least "
                 f"{_OLDEST[0]}.{_OLDEST[1]} is needed"
             )
 
@@ -86,7 +86,7 @@ class QdrantServer:
             return None
         return QdrantCheckpoint.parse(found[0].payload, self.place) if found else None
 
-    async def claim(self, checkpoint: QdrantCheckpoint) -> None:
+    async def write_checkpoint(self, checkpoint: QdrantCheckpoint) -> None:
         """Write the checkpoint whole, whatever was there."""
         point = models.PointStruct(
             id=CHECKPOINT_ID, vector={"none": [0.0]}, payload=checkpoint.payload()
@@ -116,8 +116,8 @@ class QdrantServer:
         """Idempotent. Another's collection of that name is a :class:`UsageError`."""
         name = self._name("checkpoint")
         if await self._exists(name):
-            held = await self._ask(lambda: self._client.count(name, exact=True))
-            if held.count:
+            counted = await self._ask(lambda: self._client.count(name, exact=True))
+            if counted.count:
                 raise self.foreign([name])
         else:
             plain = models.VectorParams(size=1, distance=models.Distance.DOT)
@@ -222,7 +222,7 @@ class QdrantServer:
     async def _create(self, name: str, **config: Any) -> None:
         try:
             await self._ask(
-                lambda: self._client.create_collection(name, **config), but=failures.is_taken
+                lambda: self._client.create_collection(name, **config), but=failures.already_exists
             )
         except _Expected:
             _log.debug("%s was made by another process, or by a request thought lost", name)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphmem.adapters.vectors import validation
-from graphmem.adapters.vectors.qdrant.checkpoint import FORMAT, QdrantCheckpoint
+from graphmem.adapters.vectors.qdrant.checkpoint import CHECKPOINT_FORMAT, QdrantCheckpoint
 from graphmem.adapters.vectors.qdrant.url import QdrantOptions
 from graphmem.errors import Conflict, Unavailable, UsageError
 from graphmem.ports.graph import Checkpoint
@@ -206,12 +206,14 @@ class QdrantVectors:
         store_id, embedder, size = asked_for
         corpus_idf = _can_scope_idf(server) and server.options.shards == 1
         checkpoint = QdrantCheckpoint(store_id, embedder, size, corpus_idf)
-        await server.claim(checkpoint)
+        await server.write_checkpoint(checkpoint)
         await server.make_collections(checkpoint, afresh=afresh)
         await server.move_checkpoint(checkpoint, ready=True)
 
     def _usable(self, server: QdrantServer, checkpoint: QdrantCheckpoint) -> bool:
-        return checkpoint.format == FORMAT and (not checkpoint.corpus_idf or _can_scope_idf(server))
+        return checkpoint.format == CHECKPOINT_FORMAT and (
+            not checkpoint.corpus_idf or _can_scope_idf(server)
+        )
 
     def _of_another_store(self, checkpoint: QdrantCheckpoint) -> UsageError:
         return UsageError(
@@ -239,8 +241,8 @@ class QdrantVectors:
         applied_seq: int,
     ) -> None:
         async with self._writing:
-            held = await server.checkpoint()
-            if held is None or held.epoch != checkpoint.epoch:
+            stored = await server.checkpoint()
+            if stored is None or stored.epoch != checkpoint.epoch:
                 raise Conflict(
                     f"{self!r} was cleared or taken by another process meanwhile: open it again"
                 )

@@ -15,7 +15,7 @@ from typing import Any, Self
 from graphmem.adapters.vectors.qdrant_edge.shard import damaged
 from graphmem.ports.vectors import COLLECTIONS, Collection
 
-FORMAT = 2
+_FORMAT = 2
 """Raised when a point is stored differently: an older folder is then cleared and filled anew."""
 
 _FILE = "checkpoint.json"
@@ -55,7 +55,7 @@ class EdgeCheckpoint:
             return None
         except (OSError, ValueError) as error:
             raise damaged(home, f"{_FILE} cannot be read: {error}") from error
-        if isinstance(data, dict) and data.pop("format", FORMAT) != FORMAT:
+        if isinstance(data, dict) and data.pop("format", _FORMAT) != _FORMAT:
             return None
         try:
             checkpoint = cls(**data)
@@ -77,7 +77,7 @@ class EdgeCheckpoint:
         """Replace the checkpoint file in one step; ``durable`` outlives a power cut as well."""
         path, draft = home / _FILE, home / f"{_FILE}.new"
         with draft.open("w", encoding="utf-8") as file:
-            json.dump({"format": FORMAT, **dataclasses.asdict(self)}, file)
+            json.dump({"format": _FORMAT, **dataclasses.asdict(self)}, file)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
@@ -102,12 +102,12 @@ def erase_but(home: Path, kept: set[str]) -> None:
 
 def next_folder(home: Path, collection: Collection) -> str:
     """A name that is not taken."""
-    taken = [
+    used = [
         int(path.name.removeprefix(f"{collection}-"))
         for path in home.iterdir()
         if path.name.startswith(f"{collection}-") and _OWN_FOLDER.fullmatch(path.name)
     ]
-    return f"{collection}-{max(taken, default=0) + 1}"
+    return f"{collection}-{max(used, default=0) + 1}"
 
 
 def boot_id() -> str:

@@ -41,22 +41,22 @@ def need_to_load(shard: Path) -> None:
     holes = 0
     if fills_holes(shard):
         read = (one for place, one in _files(shard) if _READ_IN_PART.isdisjoint(place.parts))
-        holes = sum(max(0, one.st_size - _taken(one)) for one in read)
+        holes = sum(max(0, one.st_size - _allocated(one)) for one in read)
     need(shard, holes + _LOADING, f"the vectors in {shard}, to be opened,")
 
 
 def need_to_optimize(shard: Path) -> None:
     """Room for a copy and for what is made of it."""
-    taken = sum(_taken(one) for _, one in _files(shard))
+    allocated = sum(_allocated(one) for _, one in _files(shard))
     holes = 2 * _HOLES if fills_holes(shard) else 0
-    wanted = 2 * taken + _OPTIMIZING + holes
+    wanted = 2 * allocated + _OPTIMIZING + holes
     need(shard, wanted, f"the vectors in {shard}, to be optimized,")
 
 
-def need_to_start_anew(folder: Path, collections: int) -> None:
+def need_space_for_new_shards(folder: Path, collections: int) -> None:
     """Room for so many new collections once what the folder holds is gone."""
-    taken = sum(_taken(one) for _, one in _files(folder))
-    wanted = max(0, collections * _NEW - taken)
+    allocated = sum(_allocated(one) for _, one in _files(folder))
+    wanted = max(0, collections * _NEW - allocated)
     need(folder, wanted, f"the vectors in {folder}, to be made anew,")
 
 
@@ -66,7 +66,7 @@ def fills_holes(folder: Path) -> bool:
         file.truncate(mmap.PAGESIZE)
         with mmap.mmap(file.fileno(), mmap.PAGESIZE, access=mmap.ACCESS_READ) as page:
             page[0]
-        return _taken(os.fstat(file.fileno())) > 0
+        return _allocated(os.fstat(file.fileno())) > 0
     return False
 
 
@@ -78,6 +78,6 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield path.relative_to(folder), path.stat()
 
 
-def _taken(stat: os.stat_result) -> int:
+def _allocated(stat: os.stat_result) -> int:
     blocks: int | None = getattr(stat, "st_blocks", None)  # Windows does not tell
     return stat.st_size if blocks is None else 512 * blocks

@@ -35,7 +35,7 @@ shard.flush()
 shard.close()
 """
 
-Batch: TypeAlias = tuple[tuple[str, ...], tuple[Point, ...]]
+PointWrite: TypeAlias = tuple[tuple[str, ...], tuple[Point, ...]]
 """Removed ids, then points, of one write."""
 
 
@@ -53,8 +53,8 @@ class Optimizing:
     collection: Collection
     folder: Path
     process: subprocess.Popen[bytes]
-    said: IO[bytes]
-    delayed: list[Batch] = field(default_factory=list)
+    errors_file: IO[bytes]
+    delayed: list[PointWrite] = field(default_factory=list)
     abandoned: bool = False
     _count: int = 0
 
@@ -62,24 +62,24 @@ class Optimizing:
     def start(cls, owner: object, collection: Collection, source: Path, folder: Path) -> Self:
         """Copy a flushed shard that nobody writes to, and start."""
         # A pipe would have to be read meanwhile; closed with the job.
-        said = tempfile.TemporaryFile()  # noqa: SIM115
+        errors_file = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             copy_sparse(source, folder)
             process = subprocess.Popen(  # noqa: S603 - this interpreter, a constant program
                 [sys.executable, "-P", "-c", _PROGRAM, str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=said,
+                stderr=errors_file,
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C is the parent's to handle
             )
         except OSError as error:
-            said.close()
+            errors_file.close()
             shutil.rmtree(folder, ignore_errors=True)
             raise Rejected(f"the vectors in {source} cannot be optimized: {error}") from error
-        return cls(owner, collection, folder, process, said)
+        return cls(owner, collection, folder, process, errors_file)
 
-    def note(self, batch: Batch) -> bool:
+    def note(self, batch: PointWrite) -> bool:
         """Remember a write for the copy; False when there are so many that the copy is not worth
         keeping."""
         self._count += len(batch[0]) + len(batch[1])
@@ -90,8 +90,8 @@ class Optimizing:
         """What the process died of; None when it did its work."""
         if not self.process.wait():
             return None
-        self.said.seek(0)
-        lines = self.said.read().decode("utf-8", "replace").strip().splitlines()
+        self.errors_file.seek(0)
+        lines = self.errors_file.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else f"it was killed ({self.process.returncode})"
 
     def abandon(self) -> None:
@@ -100,7 +100,7 @@ class Optimizing:
         self.delayed.clear()
         self.process.kill()
         self.process.wait()
-        self.said.close()
+        self.errors_file.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

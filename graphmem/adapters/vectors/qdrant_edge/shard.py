@@ -192,7 +192,7 @@ def _asked(query: VectorQuery) -> _Asked | None:
     return _Asked(query.limit, near, _filter(query.only), params)
 
 
-_NO_ROOM = f"(os error {errno.ENOSPC})"
+_DISK_FULL = f"(os error {errno.ENOSPC})"
 
 
 @contextmanager
@@ -207,7 +207,7 @@ def engine_errors(folder: Path) -> Iterator[None]:
     except Exception as error:
         if "WouldBlock" in str(error):
             raise in_use(folder) from error
-        if _NO_ROOM in str(error):
+        if _DISK_FULL in str(error):
             raise Unavailable(
                 f"the vectors in {folder} cannot be written: the disk is full"
             ) from error

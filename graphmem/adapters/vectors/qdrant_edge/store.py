@@ -87,7 +87,7 @@ class EdgeVectors:
         if not self._view.acquire(blocking=False):
             return await self._read(self._search_now, tuple(queries))
         try:
-            return self._search_held(queries)
+            return self._search_locked(queries)
         finally:
             self._view.release()
 
@@ -171,9 +171,9 @@ class EdgeVectors:
 
     def _search_now(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
         with self._view:
-            return self._search_held(queries)
+            return self._search_locked(queries)
 
-    def _search_held(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
+    def _search_locked(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
         size = self._opened().size
         for query in queries:
             validation.check_query(query, size)
@@ -205,13 +205,13 @@ class EdgeVectors:
         self._close_now()
         self._hold()
         try:
-            self._open_held(store_id, embedder, size)
+            self._open_locked(store_id, embedder, size)
             return Checkpoint(store_id, self._opened().applied_seq)
         except BaseException:
             self._let_go()
             raise
 
-    def _open_held(self, store_id: str, embedder: str, size: int) -> None:
+    def _open_locked(self, store_id: str, embedder: str, size: int) -> None:
         checkpoint = EdgeCheckpoint.read(self._path)
         same = checkpoint is not None and (checkpoint.embedder, checkpoint.size) == (embedder, size)
         if (
@@ -219,7 +219,7 @@ class EdgeVectors:
             or checkpoint.store_id != store_id
             or not (same or checkpoint.applied_seq)
         ):
-            self._start_anew(store_id, embedder, size)
+            self._recreate(store_id, embedder, size)
         elif same:
             self._go_on(checkpoint)
         else:
@@ -243,8 +243,8 @@ class EdgeVectors:
             raise damaged(self._path, f"the folder cannot be used: {error}") from error
         self._lock = lock
 
-    def _start_anew(self, store_id: str, embedder: str, size: int) -> None:
-        disk_space.need_to_start_anew(self._path, len(COLLECTIONS))
+    def _recreate(self, store_id: str, embedder: str, size: int) -> None:
+        disk_space.need_space_for_new_shards(self._path, len(COLLECTIONS))
         checkpoint_file.erase(self._path)
         shards: dict[Collection, Shard] = {}
         for name in COLLECTIONS:
@@ -353,7 +353,7 @@ class EdgeVectors:
                 raise
             self._shards[name], self._checkpoint = fresh, checkpoint
         self._optimizing = None
-        job.said.close()
+        job.errors_file.close()
         checkpoint_file.erase_but(self._path, set(checkpoint.folders.values()))
         return True
 
@@ -361,7 +361,7 @@ class EdgeVectors:
         """Works closed too, so that what cannot be opened can be made anew."""
         checkpoint = self._checkpoint
         if checkpoint is not None:
-            disk_space.need_to_start_anew(self._path, len(COLLECTIONS))
+            disk_space.need_space_for_new_shards(self._path, len(COLLECTIONS))
         with self._view:
             if checkpoint is None:
                 self._hold()
@@ -372,7 +372,7 @@ class EdgeVectors:
                 if checkpoint is None:
                     checkpoint_file.erase(self._path)
                 else:
-                    self._start_anew(checkpoint.store_id, checkpoint.embedder, checkpoint.size)
+                    self._recreate(checkpoint.store_id, checkpoint.embedder, checkpoint.size)
             finally:
                 if checkpoint is None or not self._shards:
                     self._let_go()
