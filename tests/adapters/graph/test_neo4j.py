@@ -15,7 +15,7 @@ from neo4j.spatial import CartesianPoint
 from neo4j.time import Date, DateTime, Duration, Time
 
 from graphmem.adapters.graph.cypher_files import statements
-from graphmem.adapters.graph.neo4j import batch as neo4j_batch
+from graphmem.adapters.graph.neo4j import change_batch as neo4j_batch
 from graphmem.adapters.graph.neo4j.connection import Connection
 from graphmem.adapters.graph.neo4j.store import NEO4J_FORMAT, Neo4jGraph
 from graphmem.adapters.graph.neo4j.values import to_plain

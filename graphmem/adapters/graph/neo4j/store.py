@@ -20,7 +20,7 @@ from neo4j.exceptions import DriverError, Neo4jError
 from graphmem.adapters.graph.cypher_files import statements
 from graphmem.adapters.graph.cypher_guard.dialect import NEO4J
 from graphmem.adapters.graph.cypher_guard.guard import guard
-from graphmem.adapters.graph.neo4j.batch import (
+from graphmem.adapters.graph.neo4j.change_batch import (
     NODES,
     ChangeBatch,
     ParameterRows,
