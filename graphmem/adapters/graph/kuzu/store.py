@@ -23,8 +23,8 @@ from typing import Any, TypeVar
 
 from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.adapters.graph.cypher_guard.guard import guard
-from graphmem.adapters.graph.kuzu.write_changes import Loader
 from graphmem.adapters.graph.kuzu.pool import EngineName, Interrupted, Pool, Session, in_transaction
+from graphmem.adapters.graph.kuzu.write_changes import Loader
 from graphmem.adapters.graph.rows import Edge, Node, dump_of, merged, most_of_a_kind, size_of
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table

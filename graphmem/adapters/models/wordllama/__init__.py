@@ -1,0 +1,1 @@
+"""The embedder that comes with graphmem: word vectors, no download, no server; and its tokens."""

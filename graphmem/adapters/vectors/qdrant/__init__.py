@@ -1,0 +1,1 @@
+"""A Qdrant server or cluster: connection and URL, requests, search, checkpoint, errors."""
