@@ -69,7 +69,7 @@ class VectorMachine(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.store = type(self).make_store()
-        self.held: dict[Collection, dict[str, Point]] = {name: {} for name in COLLECTIONS}
+        self.stored_points: dict[Collection, dict[str, Point]] = {name: {} for name in COLLECTIONS}
         self.seq = 0
         self.run(self.store.open("store", "model", SIZE))
 
@@ -94,8 +94,8 @@ class VectorMachine(RuleBasedStateMachine):
         changes = VectorChanges({collection: tuple(points)}, {collection: tuple(gone)})
         self.run(self.store.apply(changes, self.seq))
         for point_id in gone:
-            self.held[collection].pop(point_id, None)
-        self.held[collection].update({point.id: point for point in points})
+            self.stored_points[collection].pop(point_id, None)
+        self.stored_points[collection].update({point.id: point for point in points})
 
     @rule(
         collection=_COLLECTIONS,
@@ -111,11 +111,11 @@ class VectorMachine(RuleBasedStateMachine):
             VectorQuery(collection, only, limit, dense=unit(seed)),
         ]
         for query, hits in zip(queries, self.run(self.store.search(queries)), strict=True):
-            check_hits(hits, expected_scores(self.held[collection].values(), query), limit)
+            check_hits(hits, expected_scores(self.stored_points[collection].values(), query), limit)
 
     @rule(tenant=_TENANTS, collection=_COLLECTIONS)
     def list_tenant(self, tenant: str, collection: Collection) -> None:
-        expected = {p.id for p in self.held[collection].values() if p.tenant == tenant}
+        expected = {p.id for p in self.stored_points[collection].values() if p.tenant == tenant}
         assert self.run(self.store.ids(collection, tenant)) == expected
 
     @rule()
@@ -132,10 +132,10 @@ class VectorMachine(RuleBasedStateMachine):
     def clear(self) -> None:
         self.run(self.store.clear())
         self.seq = 0
-        for points in self.held.values():
+        for points in self.stored_points.values():
             points.clear()
 
     @invariant()
     def holds_what_it_was_given(self) -> None:
-        for collection, points in self.held.items():
+        for collection, points in self.stored_points.items():
             assert self.run(self.store.ids(collection)) == set(points)

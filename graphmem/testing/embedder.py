@@ -74,11 +74,11 @@ class EmbedderContract(ABC):
         texts = [
             f"The {n}th house on the {word} road" for n in range(70) for word in ("old", "new")
         ]
-        together = await embedder.embed(texts, "document")
-        check_vectors(together, len(texts), await embedder.size())
+        in_one_batch = await embedder.embed(texts, "document")
+        check_vectors(in_one_batch, len(texts), await embedder.size())
         for n in (0, 1, 69, 127, 128, 139):
             alone = (await embedder.embed([texts[n]], "document"))[0]
-            assert np.allclose(together[n], alone, atol=1e-4)
+            assert np.allclose(in_one_batch[n], alone, atol=1e-4)
 
     async def test_the_same_text_gives_the_same_vector(self, embedder: Embedder) -> None:
         first, again = await embedder.embed(["tea in the garden"] * 2, "document")
@@ -119,11 +119,11 @@ class EmbedderContract(ABC):
     async def test_many_tasks_at_once_from_the_first_use_on(self, embedder: Embedder) -> None:
         texts = [f"text number {n}" for n in range(12)]
         answers = await asyncio.gather(*(embedder.embed([text], "document") for text in texts))
-        together = await embedder.embed(texts, "document")
-        for (vector,), same in zip(answers, together, strict=True):
+        in_one_batch = await embedder.embed(texts, "document")
+        for (vector,), same in zip(answers, in_one_batch, strict=True):
             assert np.allclose(vector, same, atol=1e-4)
 
-    async def test_closing_twice_is_closing_once(self, embedder: Embedder) -> None:
+    async def test_a_second_close_does_nothing(self, embedder: Embedder) -> None:
         before = await embedder.embed(["a text"], "document")
         await embedder.close()
         await embedder.close()

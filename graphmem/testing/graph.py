@@ -238,7 +238,7 @@ class PersistentGraphContract(GraphStoreContract):
         assert await graph.open("store") == Checkpoint("store", 7)
         assert await graph.dump() == before
 
-    async def test_another_store_id_begins_anew(self, graph: GraphStore) -> None:
+    async def test_another_store_id_starts_empty(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 7)
         await graph.close()
         assert await graph.open("other") == Checkpoint("other", 0)

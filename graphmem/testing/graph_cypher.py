@@ -182,7 +182,7 @@ class CypherContract:
             await self.ask(graph, query)
         assert await graph.dump() == before
 
-    async def test_a_cypher_failure_tells_no_data(self, graph: GraphStore) -> None:
+    async def test_a_cypher_failure_reveals_no_data(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         with pytest.raises(UsageError) as caught:
             await self.ask(graph, "MATCH (e:Entity) RETURN 1 / (size(e.id) - 2)")

@@ -218,10 +218,10 @@ class WritesContract:
 
     async def test_removals_come_first(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
-        anew = GraphChanges(
+        replacement = GraphChanges(
             removed_facts=("f1",), removed_entities=("n2",), entities=(entity("n2", name="anew"),)
         )
-        await graph.apply(anew, 2)
+        await graph.apply(replacement, 2)
         dump = await graph.dump()
         assert node_of(dump, "Entity", "n2")["name"] == "anew"
         assert not [edge for edge in edges_in(dump) if "n2" in edge]

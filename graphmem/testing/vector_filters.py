@@ -50,21 +50,23 @@ class VectorFilters:
 
     async def test_filters_mean_the_same_as_in_python(self, store: VectorStore) -> None:
         random = Random(6)
-        held = points(random)
-        await store.apply(put(*held), 1)
+        stored_points = points(random)
+        await store.apply(put(*stored_points), 1)
         for tree in [TRUE, FALSE, *(_where(random) for _ in range(_FILTERS))]:
             only = Only(TENANT, where=tree)
             dense = VectorQuery("facts", only, 5, dense=unit(1000))
             text = VectorQuery("facts", only, 100, text="words")
             found = await store.search([dense, text])
-            check_hits(found[0], expected_scores(held, dense), 5)
-            passing = {p.id for p in held if p.tenant == TENANT and matches(tree, p.fields)}
+            check_hits(found[0], expected_scores(stored_points, dense), 5)
+            passing = {
+                p.id for p in stored_points if p.tenant == TENANT and matches(tree, p.fields)
+            }
             assert {hit.id for hit in found[1]} == passing, tree
 
     async def test_filters_narrow_on_top_of_scope_and_ends(self, store: VectorStore) -> None:
         random = Random(7)
-        held = points(random)
-        await store.apply(put(*held), 1)
+        stored_points = points(random)
+        await store.apply(put(*stored_points), 1)
         for _ in range(_FILTERS // 4):
             ended_by, past = random.choice(_WHEN)
             only = Only(
@@ -76,4 +78,4 @@ class VectorFilters:
                 where=_where(random),
             )
             query = VectorQuery("facts", only, 100, text="words")
-            check_hits((await store.search([query]))[0], expected_scores(held, query), 100)
+            check_hits((await store.search([query]))[0], expected_scores(stored_points, query), 100)

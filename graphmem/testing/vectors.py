@@ -252,7 +252,7 @@ class VectorStoreContract(VectorSearches, VectorFilters, ABC):
         await store.apply(put(point(4, dense=unit(4, 3))), 1)
         assert await store.ids("facts") == {uid(4)}
 
-    async def test_closing_twice_is_closing_once(self, store: VectorStore) -> None:
+    async def test_a_second_close_does_nothing(self, store: VectorStore) -> None:
         await store.close()
         await store.close()
         query = VectorQuery("facts", Only(TENANT), 5, text="words")

@@ -244,7 +244,7 @@ async def test_the_guide_shows_what_the_tour_gives(
     make_tour: ModuleType, tmp_path: Path, neo4j_uri: str
 ) -> None:
     on_neo4j = {"graph": f"{neo4j_uri}?replace=1"}
-    told = []
+    answered = []
     for folder, settings in (("kuzu", {}), ("neo4j", on_neo4j)):
         memory = await make_tour.remembered(tmp_path / folder, **settings)
         try:
@@ -252,7 +252,7 @@ async def test_the_guide_shows_what_the_tour_gives(
         finally:
             await memory.close()
         assert sum(bool(table.rows) for _, table in answers.values()) >= 20
-        told.append(make_tour.told(answers))
-    assert told[0] == told[1]
+        answered.append(make_tour.told(answers))
+    assert answered[0] == answered[1]
     guide = (ROOT / "cypher" / "README.md").read_text("utf-8")
-    assert guide == make_tour.page(told[0]), "run python docs/make_tour.py"
+    assert guide == make_tour.page(answered[0]), "run python docs/make_tour.py"

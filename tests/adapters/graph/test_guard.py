@@ -256,7 +256,7 @@ def test_words_that_only_the_parser_reserves_are_names(query: str) -> None:
     assert guarded(query).endswith("LIMIT 10")
 
 
-def test_what_is_not_understood_is_said_in_one_short_line() -> None:
+def test_what_is_not_understood_is_explained_in_one_short_line() -> None:
     with pytest.raises(UsageError) as caught:
         guarded("RETURN 1 AS")
     assert len(str(caught.value)) < 200

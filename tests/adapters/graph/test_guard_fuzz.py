@@ -130,9 +130,9 @@ async def _answers(graph: GraphStore, queries: Sequence[str]) -> list[Answer]:
 
 def _check(query: str, alone: Answer, both: Answer) -> None:
     if isinstance(both, str):
-        said = both.replace(query, "")
-        assert "fact 1" not in said, query
-        assert "said 1" not in said, query
+        message = both.replace(query, "")
+        assert "fact 1" not in message, query
+        assert "said 1" not in message, query
     else:
         quoted = CANARY in query  # the query may bring the word with it
         assert quoted or not any(CANARY in row for row in both), query

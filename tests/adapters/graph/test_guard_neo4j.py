@@ -107,7 +107,7 @@ def test_barriers(query: str, expected: str) -> None:
         "true",
     ],
 )
-def test_what_could_fail_is_not_taken_for_harmless(condition: str) -> None:
+def test_what_could_fail_does_not_count_as_harmless(condition: str) -> None:
     query = f"WITH 1 AS x MATCH (a) WHERE {condition} RETURN a"
     assert "CASE WHEN a.scope = $__scope THEN (" in guarded(query)
 
@@ -231,7 +231,7 @@ async def test_a_failure_never_depends_on_the_other_scope(graph: Neo4jGraph, fai
                 await graph.cypher(asked, {}, tenant=BOB.tenant, max_rows=99, timeout_s=30)
 
 
-async def test_steps_through_another_applications_nodes_are_not_taken(
+async def test_no_path_goes_through_another_applications_nodes(
     graph: Neo4jGraph, driver: Driver
 ) -> None:
     with driver.session() as session:

@@ -27,7 +27,7 @@ def _in_another_process(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-async def test_a_second_process_is_told_what_to_do(tmp_path: Path) -> None:
+async def test_a_second_process_is_refused_with_advice(tmp_path: Path) -> None:
     path = tmp_path / "graph.kuzu"
     graph = KuzuGraph(path)
     await graph.open("store")
@@ -72,7 +72,7 @@ async def test_a_database_of_someone_else_is_left_alone(tmp_path: Path) -> None:
         await KuzuGraph(path).open("store")
 
 
-async def test_a_file_of_another_version_is_begun_anew(tmp_path: Path) -> None:
+async def test_a_file_of_another_version_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "graph"
     graph = KuzuGraph(path)
     await graph.open("store")
@@ -87,9 +87,7 @@ async def test_a_file_of_another_version_is_begun_anew(tmp_path: Path) -> None:
     await graph.close()
 
 
-async def test_another_format_is_begun_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_another_format_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = KuzuGraph(tmp_path / "graph")
     await graph.open("store")
     await graph.apply(SMALL, 4)
@@ -197,8 +195,8 @@ async def test_a_slow_query_is_stopped_and_the_graph_goes_on(tmp_path: Path) -> 
 
 def test_a_full_disk_can_be_tried_again(tmp_path: Path) -> None:
     """In the engine's own words, as seen on a full disk."""
-    told = RuntimeError("IO exception: Cannot write to file. Error: No space left on device")
-    assert isinstance(pool._translated(told, "kuzu"), Unavailable)
-    opening = pool._opening_failed(told, tmp_path, "kuzu")
+    full_disk = RuntimeError("IO exception: Cannot write to file. Error: No space left on device")
+    assert isinstance(pool._translated(full_disk, "kuzu"), Unavailable)
+    opening = pool._opening_failed(full_disk, tmp_path, "kuzu")
     assert isinstance(opening, Unavailable)
     assert "delete it" not in str(opening)

@@ -68,7 +68,7 @@ async def test_a_load_gives_what_single_changes_give(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_batch_has_no_more_of_a_kind_than_is_told_beforehand(seed: int) -> None:
+def test_a_batch_has_no_more_of_a_kind_than_was_estimated(seed: int) -> None:
     for changes in batches(seed):
         made = [*nodes_of(changes).values(), *edges_of(changes).values()]
         assert most_of_a_kind(changes) >= max(map(len, made))

@@ -60,7 +60,7 @@ async def opened(uri: str) -> AsyncIterator[Graphs]:
         await graph.close()
 
 
-async def test_another_stores_graph_is_cleared_only_when_told_so(opened: Graphs, uri: str) -> None:
+async def test_another_stores_graph_is_cleared_only_on_request(opened: Graphs, uri: str) -> None:
     await (await opened()).apply(SMALL, 7)
     with pytest.raises(UsageError, match=r"graph of another store, store: .*\?replace=1") as caught:
         await Neo4jGraph(uri).open("other")
@@ -391,7 +391,7 @@ def test_plain_values() -> None:
     ]
 
 
-async def test_an_old_server_is_told_so(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_old_server_is_refused(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graphmem.adapters.graph.neo4j.store._OLDEST", (9999, 0))
     with pytest.raises(UsageError, match=r"is Neo4j/5\.\d+\.\d+: graphmem needs"):
         await Neo4jGraph(uri).open("store")

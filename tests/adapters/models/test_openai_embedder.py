@@ -124,7 +124,7 @@ async def test_white_space_is_not_sent(server: LocalModelServer, embedder: OpenA
     assert [request.json["input"] for request in server.embeddings] == [["tea"]]
 
 
-async def test_after_closing_it_opens_again(embedder: OpenAIEmbedder) -> None:
+async def test_after_close_it_opens_again(embedder: OpenAIEmbedder) -> None:
     before = await embedder.embed(["tea"], "query")
     await embedder.close()
     assert np.array_equal(before, await embedder.embed(["tea"], "query"))
@@ -318,11 +318,11 @@ async def test_no_key_in_errors_or_representation(server: LocalModelServer) -> N
     server.script_embeddings(Status(401, "no such key: sk-wrong-key-42"))
     with pytest.raises(ModelError) as caught:
         await embedder.embed(["a"], "query")
-    told = "".join(traceback.format_exception(caught.value)) + repr(embedder) + embedder.name
+    shown = "".join(traceback.format_exception(caught.value)) + repr(embedder) + embedder.name
     server.script_embeddings(Body('{"echo": "sk-wrong-key-42"}'))
     assert "hunter" not in repr(embedder)
     for secret in ("sk-wrong-key-42", "hunter2", "hunter3"):
-        assert secret not in told
+        assert secret not in shown
     await embedder.close()
 
 

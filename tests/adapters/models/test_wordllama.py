@@ -62,7 +62,7 @@ def test_its_name_is_what_stores_remember() -> None:
     assert WordLlamaEmbedder().name == "wordllama:l2_supercat_256"
 
 
-async def test_after_closing_it_loads_again() -> None:
+async def test_after_close_it_loads_again() -> None:
     embedder = WordLlamaEmbedder()
     before = await embedder.embed(["tea"], "query")
     await embedder.close()

@@ -185,8 +185,8 @@ class QdrantHttp:
             self._check_request(asked)
             result = await self._work(asked)
         except Refused as error:
-            said = {"status": {"error": str(error)}, "time": 0.0}
-            return error.status, {}, json.dumps(said)
+            answer = {"status": {"error": str(error)}, "time": 0.0}
+            return error.status, {}, json.dumps(answer)
         if asked.path == "/":
             return 200, {}, json.dumps(result)
         return 200, {}, json.dumps({"result": result, "status": "ok", "time": 0.0})

@@ -66,15 +66,15 @@ async def test_a_second_opening_is_unavailable_and_harms_nothing(store: EdgeVect
     await second.close()
 
 
-async def test_a_shard_held_by_another_program_is_unavailable(tmp_path: Path) -> None:
+async def test_a_shard_open_in_another_program_is_unavailable(tmp_path: Path) -> None:
     store = EdgeVectors(tmp_path)
     await store.open("store", "model", SIZE)
     await store.apply(put(point(1)), 3)
     await store.close()
-    held = Shard.load(shard_folder(tmp_path, "turns"))
+    open_shard = Shard.load(shard_folder(tmp_path, "turns"))
     with pytest.raises(Unavailable, match=r"in use"):
         await store.open("store", "model", SIZE)
-    held.close()
+    open_shard.close()
     assert (await store.open("store", "model", SIZE)).applied_seq == 3
     await store.close()
 
@@ -424,9 +424,9 @@ def test_copying_leaves_holes_and_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
     """In the engine's own words, as seen: rebuilding would not help, room would."""
-    told = "Failed to flush: IO Error: failed to write to file `x`: No space left on device"
+    message = "Failed to flush: IO Error: failed to write to file `x`: No space left on device"
     with pytest.raises(Unavailable, match="the disk is full"), engine_errors(tmp_path):
-        raise Exception(f"Service runtime error: {told} (os error 28)")  # noqa: TRY002
+        raise Exception(f"Service runtime error: {message} (os error 28)")  # noqa: TRY002
 
 
 # -- calls at the wrong time ---------------------------------------------------------------------
@@ -449,7 +449,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 _NEARLY_FULL = r"disk is nearly full: the vectors in .* may need [\d,]+ MiB, and {} MiB are left"
 
 
-async def test_without_room_nothing_new_is_made(
+async def test_on_a_full_disk_nothing_new_is_made(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk.left = 60 << 20
@@ -468,7 +468,7 @@ async def test_without_room_nothing_new_is_made(
     await store.close()
 
 
-async def test_without_room_it_is_read_and_not_written(store: EdgeVectors, disk: Disk) -> None:
+async def test_on_a_full_disk_it_is_read_and_not_written(store: EdgeVectors, disk: Disk) -> None:
     await store.apply(put(point(1)), 1)
     disk.left = 6 << 20
     for changes in (put(point(2)), drop(uid(1))):
@@ -481,7 +481,7 @@ async def test_without_room_it_is_read_and_not_written(store: EdgeVectors, disk:
     assert await store.ids("facts") == {uid(1), uid(2)}
 
 
-async def test_without_room_nothing_is_optimized_or_opened(
+async def test_on_a_full_disk_nothing_is_optimized_or_opened(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vectors_edge, "_WORTH_OPTIMIZING", 1)

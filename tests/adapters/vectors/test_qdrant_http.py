@@ -137,9 +137,9 @@ async def test_an_old_server_is_asked_only_what_it_knows() -> None:
         store = await opened(server)
         await store.apply(put(point(1, "apples")), 1)
         assert await facts_with(store, "apples") == [uid(1)]
-        said = b" ".join(asked.body for asked in server.asked)
+        bodies = b" ".join(asked.body for asked in server.asked)
         for unknown in (b"metadata", b"enable_hnsw", b'"idf"', b'"memory"'):
-            assert unknown not in said
+            assert unknown not in bodies
         await store.close()
     async with QdrantHttp("1.9.1") as server:
         store, _ = made(server)
@@ -278,7 +278,7 @@ async def test_refusals_are_not_repeated(server: QdrantHttp, status: int) -> Non
 
 
 @pytest.mark.parametrize("body", ["", "null", "<html>hello</html>", "[]", '{"result": 7}'])
-async def test_what_is_not_qdrant_is_said_so(server: QdrantHttp, body: str) -> None:
+async def test_what_is_not_qdrant_is_refused(server: QdrantHttp, body: str) -> None:
     server.faults = [Fault("", "status", 100, 200, body=body)]
     store, _ = made(server)
     with pytest.raises(Rejected, match="did not answer as a Qdrant server would"):
@@ -287,9 +287,9 @@ async def test_what_is_not_qdrant_is_said_so(server: QdrantHttp, body: str) -> N
 
 
 async def test_nobody_listening_is_unavailable() -> None:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        store = QdrantVectors(f"http://127.0.0.1:{held.getsockname()[1]}")
+    with socket.socket() as other_server:
+        other_server.bind(("127.0.0.1", 0))
+        store = QdrantVectors(f"http://127.0.0.1:{other_server.getsockname()[1]}")
         store._sleep = Sleeps()
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1.*cannot be reached.*running"):
             await store.open("store", "model", SIZE)

@@ -43,15 +43,15 @@ def batches() -> list[VectorChanges]:
 
 
 async def content(store: VectorStore) -> list[Any]:
-    held: list[Any] = [sorted(await store.ids(kind)) for kind in COLLECTIONS]
+    content: list[Any] = [sorted(await store.ids(kind)) for kind in COLLECTIONS]
     for kind in COLLECTIONS:
         queries = [
             VectorQuery(kind, Only(TENANT), 1000, text="tea 3 6"),
             VectorQuery(kind, Only(TENANT), 1000, dense=unit(4)),
         ]
         for hits in await store.search(queries):
-            held.append([(hit.id, round(hit.score, 4)) for hit in hits])
-    return held
+            content.append([(hit.id, round(hit.score, 4)) for hit in hits])
+    return content
 
 
 @pytest.mark.parametrize("how", ["die", "die after"])
@@ -130,7 +130,7 @@ async def test_two_that_open_at_once_make_one_store(server: QdrantHttp) -> None:
         await store.close()
 
 
-async def test_who_was_cleared_by_another_is_told(server: QdrantHttp) -> None:
+async def test_a_store_cleared_by_another_is_refused(server: QdrantHttp) -> None:
     mine, theirs = await opened(server), await opened(server)
     await mine.apply(put(point(1)), 1)
     await theirs.clear()
@@ -192,7 +192,7 @@ async def test_killed_while_clearing(server: QdrantHttp) -> None:
     await again.close()
 
 
-async def test_a_collection_removed_by_somebody_is_made_anew(server: QdrantHttp) -> None:
+async def test_a_collection_removed_by_somebody_is_made_again(server: QdrantHttp) -> None:
     store = await opened(server)
     await store.apply(put(point(1)), 5)
     await server._client.delete_collection("graphmem_turns")

@@ -162,7 +162,7 @@ async def test_clearing_what_was_never_opened_is_a_usage_error(client: AsyncQdra
         await local_store(client).clear()
 
 
-async def test_clearing_after_a_refused_opening_makes_room(client: AsyncQdrantClient) -> None:
+async def test_clearing_after_a_refused_opening_frees_space(client: AsyncQdrantClient) -> None:
     """What the engine does with GRAPHMEM_REEMBED=1."""
     store = await opened(client)
     await store.apply(put(point(1)), 5)
@@ -180,7 +180,7 @@ async def test_clearing_after_a_refused_opening_makes_room(client: AsyncQdrantCl
 # ------------------------------------------------------------------------------------
 
 
-async def test_points_of_another_format_are_made_anew(
+async def test_points_of_another_format_are_replaced(
     client: AsyncQdrantClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await opened(client)

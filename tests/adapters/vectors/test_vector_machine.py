@@ -193,8 +193,8 @@ async def test_all_stores_are_congruent(tmp_path: Path, seed: int) -> None:
         assert checkpoints == checkpoints[:1] * len(stores)
         for kind in COLLECTIONS:
             for tenant in (None, *TENANTS):
-                held = [await store.ids(kind, tenant) for store in stores]
-                assert held == held[:1] * len(stores)
+                found_ids = [await store.ids(kind, tenant) for store in stores]
+                assert found_ids == found_ids[:1] * len(stores)
         if seq % 5 == 0:
             queries = every_query(rng)
             exact, *others = [await store.search(queries) for store in stores]
