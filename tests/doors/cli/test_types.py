@@ -18,7 +18,7 @@ def test_declared_listed_and_removed(ada: Run) -> None:
     assert [one["type"] for one in found][:2] == ["drives", "lives_in"]
     assert found[0]["at_a_time"] == "one"
     shown = ada("types").out
-    assert "one, unless told together" in shown
+    assert "one, unless stated together" in shown
     assert "built in" in shown
     assert ada("declare-type", "driven_by", "--inverse-of", "drives", "--json").json["inverse"]
     assert "as drives, the other way round" in ada("types").out
