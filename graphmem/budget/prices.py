@@ -50,7 +50,7 @@ class Prices:
         return self.models[max(fitting, key=len)] if fitting else None
 
 
-def load(path: str | None = None) -> Prices:
+def load_prices(path: str | None = None) -> Prices:
     """The table in a file, or the one that comes with graphmem.
 
     :class:`~graphmem.errors.UsageError` that says where, when it cannot be used.

@@ -29,7 +29,7 @@ class ProjectionBatch:
     origins: Origins = field(default_factory=lambda: Origins({}, {}, {}))
 
 
-class EventLog(Protocol):
+class BatchSource(Protocol):
     """What making a batch asks the ledger: what is still there of what its events refer to."""
 
     async def existing(
@@ -43,7 +43,7 @@ class EventLog(Protocol):
     ) -> Origins: ...
 
 
-async def batch_of(events: Sequence[Event], log: EventLog) -> ProjectionBatch:
+async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch:
     """The last state of each thing in these events. References to what was erased since are left
     out: they have no other end."""
     last = {(event.kind, event.id): event for event in events}
@@ -84,7 +84,7 @@ async def batch_of(events: Sequence[Event], log: EventLog) -> ProjectionBatch:
 
 
 async def _origins(
-    facts: Sequence[Fact], episodes: Sequence[Episode], mentioning: Sequence[str], log: EventLog
+    facts: Sequence[Fact], episodes: Sequence[Episode], mentioning: Sequence[str], log: BatchSource
 ) -> Origins:
     """Where the facts come from; what is in the batch itself need not be asked for."""
     speakers = {t.id: t.speaker for e in episodes for t in e.turns if t.speaker}
@@ -106,7 +106,7 @@ def _fact(event: Event) -> Fact | None:
     return Fact.from_json(event.after) if event.after else None
 
 
-async def _episodes(events: Sequence[Event], log: EventLog) -> list[Episode]:
+async def _episodes(events: Sequence[Event], log: BatchSource) -> list[Episode]:
     """Those that are not erased, in the order in which they came."""
     at_hand = {e.id: e.value for e in events if isinstance(e.value, Episode)}
     wanted = [event.id for event in events if event.id not in at_hand]
@@ -119,7 +119,7 @@ async def _existing(
     facts: Sequence[Fact],
     mentions: Sequence[tuple[str, str]],
     episodes: Sequence[Episode],
-    log: EventLog,
+    log: BatchSource,
 ) -> set[str]:
     episode_ids = {source.episode_id for fact in facts for source in fact.sources}
     episode_ids |= {episode for episode, _ in mentions}
@@ -159,7 +159,7 @@ def _without_erased(fact: Fact, known: set[str]) -> Fact:
     )
 
 
-class Target(Protocol):
+class ApplyBatch(Protocol):
     """Applies batches to one store, the graph or the vectors. Applying one again changes nothing,
     so a crash costs only repetition."""
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Set
 
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.ledger import Ledger
-from graphmem.projection.batch import Target, batch_of
+from graphmem.projection.batch import ApplyBatch, batch_of
 
 BATCH_EVENTS = 5000
 
@@ -24,7 +24,7 @@ class Projection:
         self,
         name: str,
         ledger: Ledger,
-        target: Target,
+        target: ApplyBatch,
         changed: Callable[[Set[str] | None], None] | None = None,
     ) -> None:
         """``changed`` is told in which tenants the store holds something else; None: in any."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from graphmem.ports.graph import GraphChanges, GraphStore
-from graphmem.projection.batch import ProjectionBatch, Target
+from graphmem.projection.batch import ApplyBatch, ProjectionBatch
 
 
-def graph_target(store: GraphStore) -> Target:
+def graph_target(store: GraphStore) -> ApplyBatch:
     """Writes batches to a graph."""
 
     async def apply(batch: ProjectionBatch, applied_seq: int) -> None:

@@ -11,13 +11,13 @@ from graphmem.filters.records import fact_record, turn_record
 from graphmem.model import Episode, Fact, Turn
 from graphmem.ports.ledger import Origins
 from graphmem.ports.vectors import COLLECTIONS, Collection, Point, VectorChanges, VectorStore
-from graphmem.projection.batch import ProjectionBatch, Target
+from graphmem.projection.batch import ApplyBatch, ProjectionBatch
 
 _BY_WORDS: frozenset[Collection] = frozenset({"sessions"})
 """Too long for one vector to stand for: what embedding them costs, it is not worth."""
 
 
-def vector_target(store: VectorStore, embedder: CachedEmbedder) -> Target:
+def vector_target(store: VectorStore, embedder: CachedEmbedder) -> ApplyBatch:
     """Embeds and writes batches to vectors."""
 
     async def apply(batch: ProjectionBatch, applied_seq: int) -> None:

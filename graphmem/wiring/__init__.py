@@ -20,7 +20,7 @@ from graphmem.ports.llm import Extractor
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
 from graphmem.settings import Settings
-from graphmem.wiring.adapters import kind_of, make, token_counter, word_vectors
+from graphmem.wiring.adapters import make, store_part_of, token_counter, word_vectors
 from graphmem.wiring.governing import (
     ambiguity_model_of,
     govern_embedder,
@@ -30,7 +30,7 @@ from graphmem.wiring.governing import (
 )
 from graphmem.wiring.places import MEMORY, hold, urls_of
 
-__all__ = ["MOVING", "check_complete", "kind_of", "open_memory"]
+__all__ = ["MOVING", "check_complete", "open_memory", "store_part_of"]
 
 MOVING = "moving"  # while a ledger is being filled: the id of the store that it comes from
 

@@ -277,7 +277,7 @@ def word_vectors(embedder: Embedder) -> WordVectors:
     return WordLlamaEmbedder()
 
 
-def kind_of(url: str) -> str:
+def store_part_of(url: str) -> str:
     """Which part of a store a URL can only be the place of: ledger, graph or vectors."""
     scheme = url.partition(":")[0].strip().lower()
     kinds = [

@@ -6,7 +6,7 @@ from functools import partial
 
 from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.budget.governor import Governed, GovernedEmbedder, GovernedLLM, Governor
-from graphmem.budget.prices import load
+from graphmem.budget.prices import load_prices
 from graphmem.clock import Clock
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.ledger import Ledger
@@ -19,7 +19,7 @@ from graphmem.wiring.adapters import PAID_PROVIDERS, make
 
 def governor_of(ledger: Ledger, clock: Clock, settings: Settings) -> Governor:
     """By the ceilings of the settings, on the book of the ledger."""
-    return Governor(ledger, clock, settings, load(settings.prices), paid=PAID_PROVIDERS)
+    return Governor(ledger, clock, settings, load_prices(settings.prices), paid=PAID_PROVIDERS)
 
 
 def govern_extractor(extractor: Extractor, rules: Extractor, governor: Governor) -> Extractor:

@@ -25,7 +25,7 @@ from ruamel.yaml import YAML
 
 from graphmem import Settings
 from graphmem.settings import PREFIX
-from graphmem.wiring import kind_of
+from graphmem.wiring import store_part_of
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
@@ -155,7 +155,7 @@ def test_graphmem_is_given_settings_that_it_knows(services: dict[str, Any]) -> N
     settings = Settings.load(given)
     for kind, server in (("ledger", "postgres"), ("graph", "neo4j"), ("vectors", "qdrant")):
         url = getattr(settings, kind)
-        assert kind_of(url) == kind
+        assert store_part_of(url) == kind
         assert f"{server}:" in url, "it is reached by its name in the network of the compose file"
     assert settings.ledger_password is not None
     assert settings.ledger_password.get_secret_value() == SECRETS["POSTGRES_PASSWORD"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from graphmem import Memory
-from tests.engine.helpers import InProject, OnLoop, tell_story
+from tests.engine.helpers import InProject, OnLoop, add_story
 
 FACES = ("folder", "memory", "async")
 
@@ -42,7 +42,7 @@ def memory(request: pytest.FixtureRequest) -> Iterator[Memory]:
 def story(request: pytest.FixtureRequest) -> Iterator[Memory]:
     """A memory that was told a few things, of which some have changed since. Only to be read."""
     for opened in _open(request.param, request):
-        tell_story(opened)
+        add_story(opened)
         yield opened
 
 

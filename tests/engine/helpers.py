@@ -40,7 +40,7 @@ STORY = (
 NOTHING = Stats(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def tell_story(memory: Memory, **scope: Any) -> list[str]:
+def add_story(memory: Memory, **scope: Any) -> list[str]:
     """Tell it; returns the episodes' ids."""
     return [memory.add(text, occurred_at=day, **scope).episode_id for text, day in STORY]
 
@@ -127,12 +127,12 @@ def in_memory(**settings: Any) -> Settings:
     return Settings.load({}, **settings)
 
 
-def mixed(told: Sequence[_T], order: Any, moment: Callable[[_T], object]) -> list[_T]:
+def mixed(noted: Sequence[_T], order: Any, moment: Callable[[_T], object]) -> list[_T]:
     """In another order of arrival. What was said at the very same moment stays in its own: it goes
     by that."""
-    found = list(told)
+    found = list(noted)
     order.shuffle(found)
     by_moment: dict[object, list[_T]] = {}
-    for one in told:
+    for one in noted:
         by_moment.setdefault(moment(one), []).append(one)
     return [by_moment[moment(one)].pop(0) for one in found]

@@ -190,7 +190,7 @@ class TestDuplicates:
         assert memory.add("Tea.", run_id="r1").status == "done"
         assert memory.add("Tea.", user_id="bob").status == "done"
 
-    def test_what_was_changed_since_may_be_said_anew(self, memory: Memory) -> None:
+    def test_what_was_changed_since_may_be_stated_again(self, memory: Memory) -> None:
         memory.add("I live in Rome.")
         moved = memory.add("I moved to Oslo.")
         assert memory.add("I moved to Oslo.").status == "duplicate"
@@ -203,7 +203,7 @@ class TestDuplicates:
         assert memory.add("Bob Stone works at Acme.").status == "done"
         assert [r.object for r in memory.relations("Bob Stone")] == ["Acme"]
 
-    def test_keys_are_known_once_they_were_told(self, memory: Memory) -> None:
+    def test_keys_are_known_once_they_were_stated(self, memory: Memory) -> None:
         assert memory.known_keys(["k"]) == frozenset()
         gone = memory.add("Tea.", idempotency_key="k").episode_id
         back = memory.add("Rum.", idempotency_key="l").episode_id
@@ -234,7 +234,7 @@ class TestDuplicates:
         assert memory.stats().episodes == 2
 
 
-def test_what_was_changed_since_may_be_said_anew_on_postgres(postgres_url: str) -> None:
+def test_what_was_changed_since_may_be_stated_again_on_postgres(postgres_url: str) -> None:
     given = Settings.load(
         {}, ledger=f"{postgres_url}?schema=anew", graph="memory://", vectors="memory://"
     )
@@ -272,16 +272,16 @@ class TestMany:
 
     def test_memory_is_bounded(self, plain: Memory) -> None:
         """Nothing is taken from the source before the chunk before it is stored."""
-        taken: list[int] = []
+        used: list[int] = []
         stored: list[tuple[int, int]] = []
 
         def source() -> Iterator[str]:
             for number in range(300):
-                taken.append(number)
+                used.append(number)
                 yield f"Line {number}."
 
         def progress(done: int) -> None:
-            stored.append((done, len(taken)))
+            stored.append((done, len(used)))
 
         assert plain.add_many(source(), infer=False, progress=progress) == 300
         assert [done for done, _ in stored] == [64, 128, 192, 256, 300]
@@ -317,7 +317,7 @@ class TestMany:
         assert [len(facts_of(memory, user_id=f"u{n}")) for n in range(3)] == [3, 3, 3]
         assert facts_of(memory) == []
 
-    def test_later_items_see_the_facts_of_earlier_ones(self, memory: Memory) -> None:
+    def test_later_items_read_the_facts_of_earlier_ones(self, memory: Memory) -> None:
         """In one chunk without inference decisions are made in one transaction."""
         items = [{"content": f"Tea {n % 2}.", "occurred_at": f"2024-01-0{n + 1}"} for n in range(6)]
         assert memory.add_many(items, infer=False) == 6
@@ -340,9 +340,9 @@ def test_what_somebody_speaks_under_stays_their_name(plain: Memory) -> None:
 
 
 def test_a_short_form_that_others_call_a_speaker_by(plain: Memory) -> None:
-    said = (("Melanie", "I live in Oslo."), ("Caro", "Mel works at Acme."))
-    plain.add([{"name": name, "content": text} for name, text in said])
+    stated = (("Melanie", "I live in Oslo."), ("Caro", "Mel works at Acme."))
+    plain.add([{"name": name, "content": text} for name, text in stated])
     assert {r.type for r in plain.relations("Melanie")} == {"lives_in", "works_at"}
-    said = (("Mike", "I live in Oslo."), ("Michael", "I live in Rome."))
-    plain.add([{"name": name, "content": text} for name, text in said])
+    stated = (("Mike", "I live in Oslo."), ("Michael", "I live in Rome."))
+    plain.add([{"name": name, "content": text} for name, text in stated])
     assert plain.entity("Mike") != plain.entity("Michael")

@@ -17,7 +17,7 @@ from graphmem.model import Moment
 from graphmem.sync import MemoryView
 
 
-class Told:
+class Life:
     """A memory that was told of Ada's life, a piece at a time, and the moments in between."""
 
     def __init__(self, memory: Memory, clock: ManualClock) -> None:
@@ -25,7 +25,7 @@ class Told:
         self.moments: dict[str, datetime] = {}
         self.episodes: dict[str, str] = {}
 
-    def tell(self, name: str, text: str, at: str, **options: Any) -> None:
+    def add(self, name: str, text: str, at: str, **options: Any) -> None:
         self.episodes[name] = self.memory.add(text, occurred_at=at, **options).episode_id
         self.mark(name)
 
@@ -38,20 +38,20 @@ class Told:
 
 
 @pytest.fixture(params=["memory", "folder"])
-def told(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Told]:
+def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
     clock = ManualClock("2024-01-01T00:00:00Z")
     place = "memory://" if request.param == "memory" else tmp_path / "store"
     with Memory(place, user_id="ada", clock=clock) as memory:
-        story = Told(memory, clock)
+        story = Life(memory, clock)
         story.mark("nothing")
-        story.tell("acme", "Ada Lovelace works at Acme.", "2020-01-01")
-        story.tell("paris", "Ada Lovelace lives in Paris.", "2020-02-01")
-        story.tell("bob", "Bob Stone works at Acme.", "2021-01-01")
-        story.tell("berlin", "Ada Lovelace moved to Berlin.", "2022-01-01")
+        story.add("acme", "Ada Lovelace works at Acme.", "2020-01-01")
+        story.add("paris", "Ada Lovelace lives in Paris.", "2020-02-01")
+        story.add("bob", "Bob Stone works at Acme.", "2021-01-01")
+        story.add("berlin", "Ada Lovelace moved to Berlin.", "2022-01-01")
         yield story
 
 
-def _held(view: Any, **options: Any) -> set[tuple[str, str, str]]:
+def _holding(view: Any, **options: Any) -> set[tuple[str, str, str]]:
     return {(r.subject, r.type, r.object) for r in view.relations(**options)}
 
 
@@ -61,33 +61,33 @@ PARIS = ("Ada Lovelace", "lives_in", "Paris")
 BERLIN = ("Ada Lovelace", "lives_in", "Berlin")
 
 
-def test_what_held_at_a_moment_as_known_now(told: Told) -> None:
-    memory = told.memory
-    assert _held(memory.as_of("2019-01-01")) == set()
-    assert _held(memory.as_of("2020-01-15")) == {ACME}
-    assert _held(memory.as_of("2021-06-01")) == {ACME, PARIS, BOB}
-    assert _held(memory.as_of("2023-01-01")) == {ACME, BOB, BERLIN}
-    assert _held(memory) == {ACME, BOB, BERLIN}
+def test_what_locked_at_a_moment_as_known_now(life: Life) -> None:
+    memory = life.memory
+    assert _holding(memory.as_of("2019-01-01")) == set()
+    assert _holding(memory.as_of("2020-01-15")) == {ACME}
+    assert _holding(memory.as_of("2021-06-01")) == {ACME, PARIS, BOB}
+    assert _holding(memory.as_of("2023-01-01")) == {ACME, BOB, BERLIN}
+    assert _holding(memory) == {ACME, BOB, BERLIN}
 
 
-def test_what_was_known_at_a_moment(told: Told) -> None:
-    memory = told.memory
-    assert _held(memory.as_of(known_at=told["nothing"])) == set()
-    assert _held(memory.as_of(known_at=told["paris"])) == {ACME, PARIS}
-    assert _held(memory.as_of(known_at=told["bob"])) == {ACME, PARIS, BOB}
-    assert _held(memory.as_of(known_at=told["berlin"])) == {ACME, BOB, BERLIN}
+def test_what_was_known_at_a_moment(life: Life) -> None:
+    memory = life.memory
+    assert _holding(memory.as_of(known_at=life["nothing"])) == set()
+    assert _holding(memory.as_of(known_at=life["paris"])) == {ACME, PARIS}
+    assert _holding(memory.as_of(known_at=life["bob"])) == {ACME, PARIS, BOB}
+    assert _holding(memory.as_of(known_at=life["berlin"])) == {ACME, BOB, BERLIN}
 
 
-def test_both_clocks_at_once(told: Told) -> None:
-    memory = told.memory
-    assert _held(memory.as_of("2023-01-01", told["bob"])) == {ACME, PARIS, BOB}
-    assert _held(memory.as_of("2020-01-15", told["bob"])) == {ACME}
+def test_both_clocks_at_once(life: Life) -> None:
+    memory = life.memory
+    assert _holding(memory.as_of("2023-01-01", life["bob"])) == {ACME, PARIS, BOB}
+    assert _holding(memory.as_of("2020-01-15", life["bob"])) == {ACME}
     late = memory.as_of(valid_at="2023-01-01", known_at="2030-01-01")
-    assert _held(late) == {ACME, BOB, BERLIN}
+    assert _holding(late) == {ACME, BOB, BERLIN}
 
 
-def test_every_read_of_a_view_of_the_world(told: Told) -> None:
-    view = told.memory.as_of("2021-06-01")
+def test_every_read_of_a_view_of_the_world(life: Life) -> None:
+    view = life.memory.as_of("2021-06-01")
     texts = [hit.text for hit in view.search("Where does Ada live?", kinds=["fact"])]
     assert texts[0] == "Ada Lovelace lives in Paris"
     assert not any("Berlin" in text for text in texts)
@@ -115,15 +115,15 @@ def test_every_read_of_a_view_of_the_world(told: Told) -> None:
         view.cypher("MATCH (e:Entity) RETURN e.name")
 
 
-def test_a_view_knows_of_other_moments_too(told: Told) -> None:
+def test_a_view_knows_of_other_moments_too(life: Life) -> None:
     """``current=False`` is what it is for now: all that is known, whenever it holds."""
-    memory = told.memory
-    assert _held(memory.as_of("2020-01-15"), current=False) == {ACME, PARIS, BOB, BERLIN}
-    assert _held(memory.as_of(known_at=told["berlin"]), current=False) == _held(
+    memory = life.memory
+    assert _holding(memory.as_of("2020-01-15"), current=False) == {ACME, PARIS, BOB, BERLIN}
+    assert _holding(memory.as_of(known_at=life["berlin"]), current=False) == _holding(
         memory, current=False
     )
-    known = memory.as_of("2020-01-15", told["bob"])
-    assert _held(known, current=False) == {ACME, PARIS, BOB}
+    known = memory.as_of("2020-01-15", life["bob"])
+    assert _holding(known, current=False) == {ACME, PARIS, BOB}
     assert len(known.get_all(current=False).items) == 3
     texts = {hit.text for hit in known.search("Where does Ada live?", current=False)}
     assert any("Paris" in text for text in texts)
@@ -134,14 +134,14 @@ def test_a_view_of_what_was_known_answers_as_the_memory_did(plain: Memory) -> No
     plain.relate("Ada", "works_at", "Acme", valid_at="2099-01-01")
     plain.relate("Ada", "lives_in", "Paris", valid_at="2020-01-01", invalid_at="2021-01-01")
     then = plain.as_of(known_at="2090-01-01")
-    assert _held(then) == _held(plain) == set(), "one is to begin, one has ended"
+    assert _holding(then) == _holding(plain) == set(), "one is to begin, one has ended"
     assert then.context("Where does Ada live?") == plain.context("Where does Ada live?")
     assert "Paris" in then.context("Where does Ada live?"), "what has ended fills the room"
 
 
-def test_nothing_recorded_later_is_seen(told: Told) -> None:
-    memory = told.memory
-    view = memory.as_of(known_at=told["paris"])
+def test_nothing_recorded_later_is_seen(life: Life) -> None:
+    memory = life.memory
+    view = memory.as_of(known_at=life["paris"])
     assert {e.name for e in view.entities()} == {"Ada Lovelace", "Acme", "Paris"}
     assert [e.name for e in view.entities("berl")] == []
     for ask in (
@@ -149,7 +149,7 @@ def test_nothing_recorded_later_is_seen(told: Told) -> None:
         lambda: view.entity(memory.entity("Berlin").id),
         lambda: view.neighbours("Bob Stone"),
         lambda: view.paths("Ada Lovelace", "Bob Stone"),
-        lambda: view.episode(told.episodes["berlin"]),
+        lambda: view.episode(life.episodes["berlin"]),
         lambda: view.get(memory.relations(type="lives_in")[0].fact_id),
         lambda: view.history(memory.relations(type="lives_in")[0].fact_id),
     ):
@@ -197,30 +197,30 @@ def test_names_and_sources_are_those_of_then() -> None:
         assert merged
 
 
-def test_what_was_taken_back_since_is_there_still(told: Told) -> None:
-    memory = told.memory
-    memory.undo(told.episodes["berlin"])
-    told.mark("undone")
-    assert _held(memory) == {ACME, BOB, PARIS}
-    view = memory.as_of(known_at=told["berlin"])
-    assert _held(view) == {ACME, BOB, BERLIN}
+def test_what_was_withdrawn_since_is_there_still(life: Life) -> None:
+    memory = life.memory
+    memory.undo(life.episodes["berlin"])
+    life.mark("undone")
+    assert _holding(memory) == {ACME, BOB, PARIS}
+    view = memory.as_of(known_at=life["berlin"])
+    assert _holding(view) == {ACME, BOB, BERLIN}
     assert view.entity("Berlin").name == "Berlin"
     assert any("Berlin" in hit.text for hit in view.search("Where does Ada live?"))
     assert {e.name for e in view.neighbours("Berlin").entities} == {"Ada Lovelace", "Berlin"}
-    assert _held(memory.as_of(known_at=told["undone"])) == {ACME, BOB, PARIS}
+    assert _holding(memory.as_of(known_at=life["undone"])) == {ACME, BOB, PARIS}
 
 
-def test_what_was_erased_is_nowhere(told: Told) -> None:
-    memory = told.memory
-    memory.delete(told.episodes["bob"])
-    view = memory.as_of(known_at=told["berlin"])
-    assert _held(view) == {ACME, BERLIN}
+def test_what_was_erased_is_nowhere(life: Life) -> None:
+    memory = life.memory
+    memory.delete(life.episodes["bob"])
+    view = memory.as_of(known_at=life["berlin"])
+    assert _holding(view) == {ACME, BERLIN}
     assert not any("Bob" in hit.text for hit in view.search("Who works at Acme?"))
     assert "Bob Stone" not in {e.name for e in view.entities()}
     assert view.cypher("MATCH (e:Entity {name: 'Bob Stone'}) RETURN e.name").rows == ()
 
 
-def _tells(view: Any, secret: str) -> bool:
+def _shows(view: Any, secret: str) -> bool:
     """Whether any read of a view, by its words, name or in the graph, tells it."""
     asked = (
         [hit.text for hit in view.search(secret)],
@@ -235,18 +235,18 @@ def _tells(view: Any, secret: str) -> bool:
     return True
 
 
-def test_what_is_erased_is_gone_from_a_view_that_is_open(told: Told) -> None:
-    memory = told.memory
-    view = memory.as_of(known_at=told["berlin"])
-    assert _tells(view, "Bob Stone")
+def test_what_is_erased_is_gone_from_a_view_that_is_open(life: Life) -> None:
+    memory = life.memory
+    view = memory.as_of(known_at=life["berlin"])
+    assert _shows(view, "Bob Stone")
     memory.relate("Eve", "likes", "tea")
-    assert _tells(view, "Bob Stone")  # nothing was erased
-    memory.delete(told.episodes["bob"])
-    assert not _tells(view, "Bob Stone")
-    assert _tells(view, "Ada Lovelace")
-    memory.delete(told.episodes["acme"])
+    assert _shows(view, "Bob Stone")  # nothing was erased
+    memory.delete(life.episodes["bob"])
+    assert not _shows(view, "Bob Stone")
+    assert _shows(view, "Ada Lovelace")
+    memory.delete(life.episodes["acme"])
     memory.delete_all()
-    assert not _tells(view, "Ada Lovelace")
+    assert not _shows(view, "Ada Lovelace")
 
 
 def test_what_another_process_erases_is_gone_from_a_view_too(
@@ -264,16 +264,16 @@ def test_what_another_process_erases_is_gone_from_a_view_too(
         then = clock.now()
         clock.advance(days=1)
         view = memory.as_of(known_at=then)
-        assert _tells(view, "Paris")
+        assert _shows(view, "Paris")
         other.delete_all()
-        assert not _tells(view, "Paris")
+        assert not _shows(view, "Paris")
 
 
-def test_a_view_sees_its_own_scope_only(told: Told) -> None:
-    memory = told.memory
+def test_a_view_sees_its_own_scope_only(life: Life) -> None:
+    memory = life.memory
     memory.add("Rolf Hahn lives in Rome.", occurred_at="2020-01-01", user_id="eve")
-    told.mark("eve")
-    for view in (memory.as_of("2021-01-01"), memory.as_of(known_at=told["eve"])):
+    life.mark("eve")
+    for view in (memory.as_of("2021-01-01"), memory.as_of(known_at=life["eve"])):
         assert {r.subject for r in view.relations(user_id="eve")} == {"Rolf Hahn"}
         assert not any("Rolf" in hit.text for hit in view.search("Rolf Hahn"))
         around = view.neighbours("Rolf Hahn", user_id="eve")
@@ -306,9 +306,9 @@ def test_what_is_to_begin_holds_not_yet(plain: Memory) -> None:
     plain.relate("Ada", "works_at", "Acme", valid_at="2031-01-01")
     plain.relate("Ada", "friend_of", "Bob", occurred_at="2031-01-01")
     friend, work = ("Ada", "friend_of", "Bob"), ("Ada", "works_at", "Acme")
-    assert _held(plain) == {friend}  # it was told: only a clock says that it is not true yet
-    assert _held(plain, current=False) == {friend, work}
-    assert _held(plain.as_of("2031-02-01")) == {friend, work}
+    assert _holding(plain) == {friend}  # it was told: only a clock says that it is not true yet
+    assert _holding(plain, current=False) == {friend, work}
+    assert _holding(plain.as_of("2031-02-01")) == {friend, work}
     assert plain.paths("Ada", "Acme") == [] != plain.paths("Ada", "Acme", current=False)
     around = plain.neighbours("Ada")
     assert {entity.name for entity in around.entities} == {"Ada", "Bob"}
@@ -316,12 +316,12 @@ def test_what_is_to_begin_holds_not_yet(plain: Memory) -> None:
     assert "Acme" in plain.search("Where does Ada work?").hits[0].text
 
 
-def test_what_has_no_date_counts_from_when_it_was_said(plain: Memory) -> None:
+def test_what_has_no_date_counts_from_when_it_was_stated(plain: Memory) -> None:
     plain.relate("Ada", "likes", "tea", occurred_at="2022-01-01")
     plain.relate("Bob", "likes", "tea", occurred_at="2022-01-01", invalid_at="2020-01-01")
-    assert _held(plain.as_of("2021-01-01")) == set()
-    assert _held(plain.as_of("2023-01-01")) == {("Ada", "likes", "tea")}
-    assert _held(plain.as_of("2019-01-01")) == {("Bob", "likes", "tea")}
+    assert _holding(plain.as_of("2021-01-01")) == set()
+    assert _holding(plain.as_of("2023-01-01")) == {("Ada", "likes", "tea")}
+    assert _holding(plain.as_of("2019-01-01")) == {("Bob", "likes", "tea")}
     assert {r.object for r in plain.as_of("2019-01-01").neighbours("Bob").relations} == {"tea"}
 
 
@@ -341,36 +341,36 @@ def test_a_view_needs_a_moment_and_a_memory_that_is_open() -> None:
         memory.as_of("2024-01-01")
 
 
-def test_what_began_and_ended_between_two_moments(told: Told) -> None:
-    found = told.memory.diff("2021-06-01", "2023-01-01")
+def test_what_began_and_ended_between_two_moments(life: Life) -> None:
+    found = life.memory.diff("2021-06-01", "2023-01-01")
     assert [(d.what, str(d.at)[:10], d.fact.text) for d in found] == [
         ("ended", "2022-01-01", "Ada Lovelace lives in Paris"),
         ("began", "2022-01-01", "Ada Lovelace moved to Berlin"),
     ]
     assert all(d.reason for d in found)
-    assert {d.episode_id for d in found} == {told.episodes["berlin"]}
-    back = told.memory.diff("2023-01-01", "2021-06-01")
+    assert {d.episode_id for d in found} == {life.episodes["berlin"]}
+    back = life.memory.diff("2023-01-01", "2021-06-01")
     assert {(d.what, d.fact.text) for d in back} == {
         ("began", "Ada Lovelace lives in Paris"),
         ("ended", "Ada Lovelace moved to Berlin"),
     }
-    assert told.memory.diff("2021-06-01", "2021-06-02") == []
+    assert life.memory.diff("2021-06-01", "2021-06-02") == []
 
 
-def test_what_was_learned_and_withdrawn_between_two_moments(told: Told) -> None:
-    memory = told.memory
+def test_what_was_learned_and_withdrawn_between_two_moments(life: Life) -> None:
+    memory = life.memory
     memory.unrelate("Bob Stone", "works_at", "Acme")
-    told.mark("withdrawn")
+    life.mark("withdrawn")
 
     def known(name: str) -> MemoryView:
-        return memory.as_of("2023-01-01", told[name])
+        return memory.as_of("2023-01-01", life[name])
 
     found = memory.diff(known("paris"), known("bob"))
     assert [(d.what, d.fact.text) for d in found] == [("learned", "Bob Stone works at Acme")]
     (gone,) = memory.diff(known("berlin"), known("withdrawn"))
     assert (gone.what, gone.fact.text) == ("withdrawn", "Bob Stone works at Acme")
-    assert told["berlin"] < (gone.at or told["nothing"]) < told["withdrawn"]
-    assert gone.episode_id not in {None, told.episodes["bob"]}
+    assert life["berlin"] < (gone.at or life["nothing"]) < life["withdrawn"]
+    assert gone.episode_id not in {None, life.episodes["bob"]}
     all_of_it = memory.diff(known("nothing"), known("withdrawn"))
     assert {d.what for d in all_of_it} == {"learned"}
     about = memory.diff(known("nothing"), known("withdrawn"), "Acme")

@@ -143,7 +143,7 @@ class TestListings:
                 ask("unknown")
 
 
-def test_narrowing_shows_only_what_was_said_there(memory: Memory) -> None:
+def test_narrowing_shows_only_what_was_stated_there(memory: Memory) -> None:
     """Facts, their turns and their sources' ids: of the run and agent asked for."""
     for run, mark in (("r1", "A:1"), ("r2", "B:1")):
         message = {"content": "Bob Stone works at Acme.", "id": mark, "name": f"speaker {run}"}
@@ -186,7 +186,7 @@ def _narrow(name: str, where: str) -> ScopeArgs:
 
 
 @pytest.mark.parametrize("name", ["run_id", "agent_id"])
-def test_narrowing_hides_what_was_told_elsewhere_of_the_same_fact(
+def test_narrowing_hides_what_was_stated_elsewhere_of_the_same_fact(
     memory: Memory, name: str
 ) -> None:
     here, there, nowhere = (_narrow(name, where) for where in ("here", "there", "nowhere"))
@@ -202,7 +202,7 @@ def test_narrowing_hides_what_was_told_elsewhere_of_the_same_fact(
     explained = memory.explain(fact, **here)
     begun = memory.get(fact).stated_at
     assert begun is not None
-    told = (
+    noted = (
         explained,
         memory.history(fact, **here),
         memory.get(fact, **here),
@@ -214,12 +214,12 @@ def test_narrowing_hides_what_was_told_elsewhere_of_the_same_fact(
         memory.diff("2000-01-01", begun, **here),
         memory.diff(begun, "2100-01-01", **here),
     )
-    assert all(told)
+    assert all(noted)
     for secret in (first.episode_id, moved.episode_id, "in there"):
-        assert secret not in repr(told)
+        assert secret not in repr(noted)
         assert secret in repr(memory.explain(fact))
-    said, ended, edited = memory.history(fact, **here)
-    assert (said.action, said.before, said.reason) == ("NONE", None, "said again")
+    stated, ended, edited = memory.history(fact, **here)
+    assert (stated.action, stated.before, stated.reason) == ("NONE", None, "said again")
     assert ended.after is not None
     assert (ended.action, ended.episode_id) == ("UPDATE", None)
     assert ended.after.invalid_at is not None

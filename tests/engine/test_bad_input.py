@@ -12,25 +12,30 @@ import pytest
 from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.errors import NotFound, UsageError
 from graphmem.testing.memory_machine import replay_differences
-from tests.engine.helpers import OnLoop, tell_story
+from tests.engine.helpers import OnLoop, add_story
 
 
 @pytest.fixture(scope="module")
-def told() -> Iterator[Any]:
+def noted() -> Iterator[Any]:
     """A memory that knows something, which no call below may change."""
     driven = OnLoop.open("memory://", user_id="ada")
-    tell_story(driven.as_memory)
+    add_story(driven.as_memory)
     driven.verify()
     yield driven
     driven.close()
 
 
 @pytest.fixture
-def memory(told: Any) -> Iterator[Any]:
-    before = (told.stats(), told.get_all(current=False), told.entities(), told.health().lag)
-    yield told
-    assert (told.stats(), told.get_all(current=False), told.entities(), told.health().lag) == before
-    assert told.verify().ok
+def memory(noted: Any) -> Iterator[Any]:
+    before = (noted.stats(), noted.get_all(current=False), noted.entities(), noted.health().lag)
+    yield noted
+    assert (
+        noted.stats(),
+        noted.get_all(current=False),
+        noted.entities(),
+        noted.health().lag,
+    ) == before
+    assert noted.verify().ok
 
 
 def deep(levels: int) -> dict[str, Any]:
@@ -396,7 +401,7 @@ def test_numbers_that_nothing_compares(memory: Any, where: Any) -> None:
 
 
 def test_the_end_of_the_calendar(plain: Memory) -> None:
-    tell_story(plain)
+    add_story(plain)
     last = plain.as_of("9999-12-31T23:59:59.999999")
     assert last.timeline() == plain.as_of("9999-12-30").timeline() != []
     assert plain.as_of("0001-01-01").timeline() == []
@@ -439,8 +444,8 @@ def test_texts_of_other_types_are_texts(where: str, tmp_path: Path) -> None:
     with Memory(place, user_id=Column("bob"), settings=Settings.load({})) as memory:
         options: Any = {"tags": [Column("a")], "idempotency_key": Column("k")}
         memory.add(Column("Ada works at Acme."), metadata={"a": Column("b")}, **options)
-        said = {"content": "Hello.", "role": "user", "name": "Bob", "id": "1"}
-        memory.add([{key: Column(value) for key, value in said.items()}])
+        stated = {"content": "Hello.", "role": "user", "name": "Bob", "id": "1"}
+        memory.add([{key: Column(value) for key, value in stated.items()}])
         memory.relate(Column("Ada"), Column("likes"), Column("tea"), tags=[Column("x")])
         kept = memory.add(Column("As it is."), infer=False, tags=[Column("y")])
         fact = kept.decisions[0].after

@@ -17,7 +17,7 @@ from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Hit
 from graphmem.testing.memory_machine import replay_differences
-from tests.engine.helpers import NOTHING, STORY, facts_of, tell_story
+from tests.engine.helpers import NOTHING, STORY, add_story, facts_of
 
 QUESTIONS = ("Where does Ada Lovelace live?", "Who works at Acme?", "Lisbon", "married")
 
@@ -75,7 +75,7 @@ class TestCounts:
 
     def test_verify_counts_what_each_store_holds(self) -> None:
         with Memory("memory://", user_id="ada") as memory:
-            tell_story(memory)
+            add_story(memory)
             memory.add("Tea.", infer=False)
             checked = memory.verify()
             assert (checked.ok, checked.differences) == (True, ())
@@ -94,16 +94,16 @@ class TestCounts:
 class TestRebuild:
     def test_gives_the_same_answers_and_counts(self, tmp_path: Path) -> None:
         with Memory(tmp_path / "store", user_id="ada") as memory:
-            tell_story(memory)
+            add_story(memory)
             memory.delete(memory.relations("Dora Lane")[0].fact_id)
             memory.delete(memory.add("Eve Moss lives in Rome.").episode_id)
             before, counts = answers(memory), memory.stats()
-            told: list[tuple[int, int]] = []
-            checked = memory.rebuild(progress=lambda done, total: told.append((done, total)))
+            noted: list[tuple[int, int]] = []
+            checked = memory.rebuild(progress=lambda done, total: noted.append((done, total)))
             assert checked.ok
             assert checked.checked["graph Fact nodes"] == counts.facts
-            assert told[-1][0] == told[-1][1]
-            assert [done for done, _ in told] == sorted(done for done, _ in told)
+            assert noted[-1][0] == noted[-1][1]
+            assert [done for done, _ in noted] == sorted(done for done, _ in noted)
             assert same(answers(memory), before)
             assert memory.stats() == counts
         with Memory(tmp_path / "store", user_id="ada") as memory:
@@ -112,7 +112,7 @@ class TestRebuild:
     def test_what_is_deleted_comes_back_on_opening(self, tmp_path: Path) -> None:
         folder = tmp_path / "store"
         with Memory(folder, user_id="ada") as memory:
-            tell_story(memory)
+            add_story(memory)
             before, counts = answers(memory), memory.stats()
         for lost in (("graph*",), ("vectors",), ("graph*", "vectors")):
             gone = [path for pattern in lost for path in folder.glob(pattern)]
@@ -130,7 +130,7 @@ class TestRebuild:
             memory.add_many(f"Stranger {n} lives in Rome." for n in range(20))
             assert memory.verify().ok
         with Memory(mine, user_id="ada") as memory:
-            tell_story(memory)
+            add_story(memory)
             before = answers(memory)
         for path in [*mine.glob("graph*"), mine / "vectors"]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -146,7 +146,7 @@ class TestRebuild:
         """As after a restored backup, or a copy of the folder made in the middle."""
         folder, copy = tmp_path / "store", tmp_path / "copy"
         with Memory(folder, user_id="ada") as memory:
-            tell_story(memory)
+            add_story(memory)
         shutil.copytree(folder, copy)
         with Memory(folder, user_id="ada") as memory:
             memory.add("Eve Moss lives in Rome.")
@@ -164,7 +164,7 @@ class TestLife:
     def test_reopening_finds_everything(self, tmp_path: Path) -> None:
         folder = tmp_path / "deep" / "er" / "störe 1"
         with Memory(folder, user_id="ada") as memory:
-            tell_story(memory)
+            add_story(memory)
             before, facts = answers(memory), memory.get_all(current=False)
         with Memory(str(folder), user_id="ada") as memory:
             assert memory.get_all(current=False) == facts
@@ -177,7 +177,7 @@ class TestLife:
             assert two.stats() == NOTHING
 
     @pytest.mark.parametrize("name", ["store", "memory://"])
-    def test_closing_twice_is_fine_and_use_after_is_not(self, tmp_path: Path, name: str) -> None:
+    def test_close_twice_is_fine_and_use_after_is_not(self, tmp_path: Path, name: str) -> None:
         memory = Memory(name if "://" in name else tmp_path / name, user_id="ada")
         fact = memory.add("Tea.", infer=False).fact_ids[0]
         memory.close()
@@ -242,7 +242,7 @@ class TestLife:
         )
         for count in (8, 9):
             with Memory(user_id="ada", settings=settings) as memory:
-                tell_story(memory)
+                add_story(memory)
                 assert memory.stats().episodes == count
                 assert memory.verify().ok
                 memory.add("One more.")
@@ -266,14 +266,14 @@ class TestManyTasksAtOnce:
             assert await replay_differences(memory) == []
             assert (await memory.stats()).episodes == 30
 
-    async def test_the_same_told_by_many_at_once_is_told_once(self) -> None:
+    async def test_the_same_stated_by_many_at_once_is_stated_once(self) -> None:
         async with await open_memory("memory://", user_id="ada") as memory:
             receipts = await asyncio.gather(*(memory.add("Bob works at Acme.") for _ in range(8)))
             assert len({receipt.episode_id for receipt in receipts}) == 1
             assert (await memory.stats()).facts == 1
             assert (await memory.stats()).episodes == 1
 
-    async def test_single_valued_relations_told_at_once(self) -> None:
+    async def test_single_valued_relations_stated_at_once(self) -> None:
         """Whatever the order, one home is open at the end."""
         async with await open_memory("memory://", user_id="ada") as memory:
             await asyncio.gather(

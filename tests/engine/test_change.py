@@ -11,13 +11,13 @@ import pytest
 from graphmem import Memory
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Removal
-from tests.engine.helpers import NOTHING, facts_of, tell_story
+from tests.engine.helpers import NOTHING, add_story, facts_of
 
 
 @pytest.fixture
 def story(memory: Memory) -> Memory:
     """A story of its own: these tests change it."""
-    tell_story(memory)
+    add_story(memory)
     return memory
 
 
@@ -60,7 +60,7 @@ class TestUpdate:
         assert id not in [hit.id for hit in story.search("Where does Dora Lane live?")]
         assert story.get(id).text == "Dora Lane lives in Oslo"
 
-    def test_words_that_tell_something_else_are_no_relation(self, story: Memory) -> None:
+    def test_words_that_state_something_else_are_no_relation(self, story: Memory) -> None:
         id = the_fact(story, "Dora Lane lives in Oslo")
         (home,) = story.relations("Dora Lane", type="lives_in")
         query = "MATCH (a:Entity {name: 'Dora Lane'})-[r:RELATES]->(b:Entity) RETURN b.name"
@@ -81,7 +81,7 @@ class TestUpdate:
         ]
         assert story.verify().ok
 
-    def test_what_was_worded_away_may_be_told_again(self, story: Memory) -> None:
+    def test_what_was_worded_away_may_be_stated_again(self, story: Memory) -> None:
         id = the_fact(story, "Dora Lane lives in Oslo")
         story.update(id, "Dora Lane lives in Lima")
         story.add("Dora Lane lives in Oslo.", occurred_at="2026-06-01")
@@ -123,7 +123,7 @@ class TestDelete:
         assert last.before.text == "Dora Lane lives in Oslo"
         assert story.verify().ok
 
-    def test_a_retired_fact_may_be_told_again(self, story: Memory) -> None:
+    def test_a_retired_fact_may_be_stated_again(self, story: Memory) -> None:
         id = the_fact(story, "Dora Lane lives in Oslo")
         story.delete(id)
         again = story.add("Dora Lane lives in Oslo.", occurred_at="2025-07-01")
@@ -147,7 +147,7 @@ class TestDelete:
         assert all(change.before is change.after is None for change in story.history(id))
 
     def test_an_episode_goes_with_all_that_only_it_supports(self, memory: Memory) -> None:
-        ids = tell_story(memory)
+        ids = add_story(memory)
         before = memory.stats()
         assert memory.delete(ids[-1]) == Removal(episodes=1, facts=1, entities=2)
         after = memory.stats()
@@ -173,7 +173,7 @@ class TestDelete:
         assert memory.verify().ok
 
     def test_what_an_erased_episode_had_closed_is_open_again(self, memory: Memory) -> None:
-        ids = tell_story(memory)
+        ids = add_story(memory)
         assert memory.delete(ids[5]).facts == 1  # moved to Berlin
         (home,) = memory.relations("Ada Lovelace", type="lives_in")
         assert (home.object, home.invalid_at) == ("Paris", None)
@@ -197,9 +197,9 @@ class TestDelete:
 
 class TestDeleteAll:
     def test_one_owner_and_no_other(self, memory: Memory) -> None:
-        tell_story(memory)
-        tell_story(memory, user_id="bob")
-        tell_story(memory, project_id="other")
+        add_story(memory)
+        add_story(memory, user_id="bob")
+        add_story(memory, project_id="other")
         removal = memory.delete_all()
         assert removal == Removal(episodes=8, facts=7, entities=9)
         assert memory.stats() == NOTHING

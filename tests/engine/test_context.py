@@ -12,7 +12,7 @@ from graphmem import Memory
 from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Context, to_json
-from tests.engine.helpers import tell_story
+from tests.engine.helpers import add_story
 
 _CITED = re.compile(r"^\[(\d+)\] (\d{4}-\d{2}-\d{2}) (.+)$")
 
@@ -30,14 +30,14 @@ def groups(text: str) -> dict[str, list[str]]:
 
 def test_it_is_grouped_dated_and_the_present_comes_first(story: Memory) -> None:
     context = story.context("Where does Ada Lovelace live?")
-    held = groups(context)
-    first = next(iter(held))
+    believed = groups(context)
+    first = next(iter(believed))
     assert first == "Ada Lovelace", "what was asked about comes first"
-    assert list(held)[-1] == "Said"
-    ada = held["Ada Lovelace"]
+    assert list(believed)[-1] == "Said"
+    ada = believed["Ada Lovelace"]
     assert any(line.endswith("2025-03-01 Ada Lovelace moved to Berlin") for line in ada)
     assert ada[-1].endswith("2024-01-11 Ada Lovelace lives in Paris (until 2025-03-01)")
-    for lines in held.values():
+    for lines in believed.values():
         present = [line for line in lines if "(until" not in line and "(outdated" not in line]
         assert lines[: len(present)] == present
         for part in (present, lines[len(present) :]):
@@ -55,21 +55,25 @@ def test_every_number_stands_for_what_is_beside_it(story: Memory) -> None:
         assert found is not None
         assert int(found[1]) == citation.number
         assert citation.hit.text in found[3]
-        told = story.explain(context.cited(citation.number))
-        assert (told.kind, told.id, told.hit) == (citation.hit.kind, citation.hit.id, citation.hit)
-        assert told.quotes
-        assert told.quotes[0].episode_id == citation.hit.episode_id
-        assert story.episode(told.quotes[0].episode_id).turns[0].text == told.quotes[0].text
-        if told.fact:
-            assert told.fact == story.get(told.id)
-            assert told.history == tuple(story.history(told.id))
-            assert {e.id for e in told.about} == set(told.fact.entity_ids)
+        noted = story.explain(context.cited(citation.number))
+        assert (noted.kind, noted.id, noted.hit) == (
+            citation.hit.kind,
+            citation.hit.id,
+            citation.hit,
+        )
+        assert noted.quotes
+        assert noted.quotes[0].episode_id == citation.hit.episode_id
+        assert story.episode(noted.quotes[0].episode_id).turns[0].text == noted.quotes[0].text
+        if noted.fact:
+            assert noted.fact == story.get(noted.id)
+            assert noted.history == tuple(story.history(noted.id))
+            assert {e.id for e in noted.about} == set(noted.fact.entity_ids)
     for number in (0, len(lines) + 1):
         with pytest.raises(UsageError, match=rf"no \[{number}\]"):
             context.cited(number)
 
 
-def test_what_was_said_and_found_as_a_fact_stands_once(story: Memory) -> None:
+def test_what_was_stated_and_found_as_a_fact_stands_once(story: Memory) -> None:
     context = story.context("Where does Carol Reed live?", budget_tokens=500)
     assert context.lower().count("carol reed lives in lisbon") == 1
 
@@ -101,7 +105,7 @@ def test_a_context_is_text_and_no_more_is_needed(story: Memory) -> None:
     assert story.context("Ada", where="type = nothing_at_all") == ""
 
 
-def test_plans_are_told_as_plans(plain: Memory) -> None:
+def test_plans_are_stated_as_plans(plain: Memory) -> None:
     plain.relate("Ada", "lives_in", "Oslo", modality="planned", valid_at="2030-01-01")
     text = plain.context("Where will Ada live?")
     assert "(planned" in text
@@ -112,8 +116,8 @@ def test_explaining_what_is_not_there(story: Memory) -> None:
         story.explain("unknown")
     with pytest.raises(UsageError, match="cited must be text"):
         story.explain(3)  # type: ignore[arg-type]
-    told = story.explain(story.search("Where does Ada live?", kinds=["turn"])[0].id)
-    assert (told.kind, told.fact, len(told.quotes)) == ("turn", None, 1)
+    noted = story.explain(story.search("Where does Ada live?", kinds=["turn"])[0].id)
+    assert (noted.kind, noted.fact, len(noted.quotes)) == ("turn", None, 1)
     hit = story.search("Where does Ada live?", kinds=["turn"])[0]
     with pytest.raises(NotFound):
         story.explain(hit, user_id="ben")
@@ -122,7 +126,7 @@ def test_explaining_what_is_not_there(story: Memory) -> None:
 
 
 def test_a_view_writes_and_explains_what_was_known(plain: Memory) -> None:
-    tell_story(plain)
+    add_story(plain)
     view = plain.as_of("2024-06-01")
     context = view.context("Where does Ada Lovelace live?")
     assert "lives in Paris" in context

@@ -37,7 +37,7 @@ def settings(server: LocalModelServer, **more: Any) -> Settings:
     )
 
 
-def told(server: LocalModelServer) -> list[str]:
+def noted(server: LocalModelServer) -> list[str]:
     return [request.text("system") for request in server.chats]
 
 
@@ -51,9 +51,9 @@ def test_those_of_a_store_are_settings(server: LocalModelServer) -> None:
     }
     with Memory("memory://", user_id="ada", settings=Settings.load(environ)) as memory:
         assert memory.add(TEXT).status == "done"
-    (system,) = told(server)
-    for said in ("Only food.", "`dish`", "`sauce_boat`", "`contains`"):
-        assert said in system
+    (system,) = noted(server)
+    for stated in ("Only food.", "`dish`", "`sauce_boat`", "`contains`"):
+        assert stated in system
 
 
 def test_what_is_given_at_opening_goes_before_settings_and_a_call_before_both(
@@ -68,7 +68,7 @@ def test_what_is_given_at_opening_goes_before_settings_and_a_call_before_both(
             [{"content": "One.", "extraction": ExtractionOptions(entity_types=["pan"])}]
         )
         memory.add("Two.")
-    first, second, third, last = told(server)
+    first, second, third, last = noted(server)
     assert "From the settings." in first
     assert "Something to cook with." in first
     assert "`contains`" in first
@@ -93,7 +93,7 @@ def test_a_pending_episode_is_read_as_its_call_wanted(
         (receipt,) = memory.resume()
         assert receipt.status == "done"
         assert [relation.object for relation in memory.relations("Bob")] == ["Lisbon"]
-    failed, done = told(server)
+    failed, done = noted(server)
     assert MARK.sub("", failed) == MARK.sub("", done)
     assert "Word it for a waiter." in done
     assert "Something to cook with." in done
@@ -108,7 +108,7 @@ def test_own_prompts(server: LocalModelServer, tmp_path: Path) -> None:
     assert (folder / "README.md").exists()
     with Memory("memory://", user_id="ada", settings=settings(server, prompts=str(folder))) as m:
         m.add(TEXT)
-    assert "a careful cook" in told(server)[0]
+    assert "a careful cook" in noted(server)[0]
 
 
 def test_prompts_that_have_gone_leave_it_pending(server: LocalModelServer, tmp_path: Path) -> None:
@@ -130,18 +130,18 @@ def test_prompts_that_have_gone_leave_it_pending(server: LocalModelServer, tmp_p
 def test_bad_options_store_nothing(server: LocalModelServer, tmp_path: Path) -> None:
     missing = tmp_path / "nowhere"
     with Memory("memory://", user_id="ada", settings=settings(server)) as memory:
-        for bad, said in (
+        for bad, stated in (
             ({"instructions": "x"}, "extraction must be ExtractionOptions"),
             (ExtractionOptions(prompts=missing), "has no prompt"),
         ):
-            with pytest.raises(UsageError, match=said):
+            with pytest.raises(UsageError, match=stated):
                 memory.add(TEXT, extraction=bad)  # type: ignore[arg-type]
         assert memory.stats().episodes == 0
     for bad_settings in ({"prompts": str(missing)}, {"entity_types": ["?"]}):
         with pytest.raises(UsageError, match=r"has no prompt|cannot be the name"):
             Memory(tmp_path / "s", user_id="ada", settings=settings(server, **bad_settings))
         assert not (tmp_path / "s").exists()
-    assert told(server) == []
+    assert noted(server) == []
 
 
 def test_the_rules_take_and_ignore_them() -> None:

@@ -29,7 +29,7 @@ _MORE: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def tell(memory: Memory, **scope: Any) -> None:
+def state(memory: Memory, **scope: Any) -> None:
     for text, day in STORY:
         memory.add(text, occurred_at=day, **scope)
     for number, (text, options) in enumerate(_MORE):
@@ -69,11 +69,11 @@ class Everything:
                     self.records[turn.id] = turn_record(turn, episode, about)
         kinds = origins.kinds
         for fact in facts:
-            said = [turns[source.turn_id].speaker for source in fact.sources if source.turn_id]
+            stated = [turns[source.turn_id].speaker for source in fact.sources if source.turn_id]
             self.facts[fact.id] = fact
             self.records[fact.id] = fact_record(
                 fact,
-                speakers=[speaker for speaker in said if speaker],
+                speakers=[speaker for speaker in stated if speaker],
                 sources=[kinds[source.episode_id] for source in fact.sources],
             )
 
@@ -82,7 +82,9 @@ class Everything:
 
 
 @pytest.fixture(scope="module", params=["folder", "memory", "postgres"])
-def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def noted(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     """Two users who were told the same; every kind of ledger and vector store."""
     folder: str | Path = tmp_path_factory.mktemp("filters")
     if request.param == "memory":
@@ -91,15 +93,15 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         with fresh_schema(request.getfixturevalue("postgres_url")) as url:
             given = Settings.load({}, ledger=url)
             with Memory(folder, user_id="ada", settings=given) as memory:
-                yield _told(memory)
+                yield _noted(memory)
         return
     with Memory(folder, user_id="ada") as memory:
-        yield _told(memory)
+        yield _noted(memory)
 
 
-def _told(memory: Memory) -> tuple[Memory, Everything, Everything]:
-    tell(memory)
-    tell(memory, user_id="ben")
+def _noted(memory: Memory) -> tuple[Memory, Everything, Everything]:
+    state(memory)
+    state(memory, user_id="ben")
     return memory, Everything(memory, "ada"), Everything(memory, "ben")
 
 
@@ -107,8 +109,8 @@ def texts(found: Any) -> set[str]:
     return {hit.text for hit in found}
 
 
-def test_a_search_finds_what_passes_and_nothing_else(told: Any) -> None:
-    memory, ada, _ = told
+def test_a_search_finds_what_passes_and_nothing_else(noted: Any) -> None:
+    memory, ada, _ = noted
     names = {e.id: e for e in memory.entities(limit=1000)}
     random = Random(5)
     seen = 0
@@ -122,15 +124,15 @@ def test_a_search_finds_what_passes_and_nothing_else(told: Any) -> None:
     assert seen > 100
 
 
-def _tree(random: Random, held: Everything, entities: list[str], depth: int = 2) -> Where:
+def _tree(random: Random, believed: Everything, entities: list[str], depth: int = 2) -> Where:
     """A filter made of values that are there, so that many pass something."""
     choice = random.random()
     if depth and choice < 0.2:
-        return none_of(_tree(random, held, entities, depth - 1))
+        return none_of(_tree(random, believed, entities, depth - 1))
     if depth and choice < 0.6:
-        parts = [_tree(random, held, entities, depth - 1) for _ in range(2)]
+        parts = [_tree(random, believed, entities, depth - 1) for _ in range(2)]
         return all_of(parts) if choice < 0.4 else any_of(parts)
-    record = random.choice(list(held.records.values()))
+    record = random.choice(list(believed.records.values()))
     key = random.choice([key for key in record if key != "kind"])
     field, *path = key.split("\0")
     value = random.choice(record[key])
@@ -157,8 +159,8 @@ def _tree(random: Random, held: Everything, entities: list[str], depth: int = 2)
          {"Ada Lovelace lives in Paris", "Carol Reed lives in Lisbon"}),
     ],
 )  # fmt: skip
-def test_examples(told: Any, where: Any, expected: set[str]) -> None:
-    memory, _, _ = told
+def test_examples(noted: Any, where: Any, expected: set[str]) -> None:
+    memory, _, _ = noted
     found = memory.search("who and where", limit=300, current=False, where=where)
     assert texts(found) >= expected
     if "kind" not in str(where):
@@ -166,8 +168,8 @@ def test_examples(told: Any, where: Any, expected: set[str]) -> None:
         assert {fact.text for fact in kept} >= expected
 
 
-def test_a_filter_comes_before_the_limit(told: Any) -> None:
-    memory, _, _ = told
+def test_a_filter_comes_before_the_limit(noted: Any) -> None:
+    memory, _, _ = noted
     for limit in (1, 2):
         found = memory.search("Ada Lovelace in Berlin", limit=limit, where="about = Dora")
         assert len(found) == limit
@@ -177,10 +179,10 @@ def test_a_filter_comes_before_the_limit(told: Any) -> None:
     assert (first.subject, first.object) == ("Acme", "Berlin")
 
 
-def test_relationship_queries_take_filters(told: Any) -> None:
-    memory, _, _ = told
-    held = memory.relations(where="type in (lives_in, located_in) and about = Berlin")
-    assert {(r.subject, r.type) for r in held} == {
+def test_relationship_queries_take_filters(noted: Any) -> None:
+    memory, _, _ = noted
+    believed = memory.relations(where="type in (lives_in, located_in) and about = Berlin")
+    assert {(r.subject, r.type) for r in believed} == {
         ("Ada Lovelace", "lives_in"), ("Acme", "located_in"),
     }  # fmt: skip
     near = memory.neighbours("Bob Stone", where="type = knows")
@@ -208,9 +210,9 @@ def test_relationship_queries_take_filters(told: Any) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6))
-def test_no_filter_widens_a_scope(told: Any, seed: int) -> None:
+def test_no_filter_widens_a_scope(noted: Any, seed: int) -> None:
     """Filters made of what the other user has, ids and all."""
-    memory, ada, ben = told
+    memory, ada, ben = noted
     random = Random(seed)
     where = as_text(_tree(random, ben, []))
     mine = set(ada.records)
@@ -227,8 +229,8 @@ def test_no_filter_widens_a_scope(told: Any, seed: int) -> None:
     assert not set(found) & set(ben.records)
 
 
-def test_what_a_filter_cannot_say_is_told_by_name(told: Any) -> None:
-    memory, _, _ = told
+def test_what_a_filter_cannot_say_is_stated_by_name(noted: Any) -> None:
+    memory, _, _ = noted
     for call in (memory.search, memory.context):
         with pytest.raises(UsageError, match=r"no field 'tgas' \(did you mean tags\?\)"):
             call("x", where="tgas = a")

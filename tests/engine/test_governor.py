@@ -13,7 +13,7 @@ import pytest
 from graphmem import Memory, Settings, open_memory
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.budget.governor import GovernedEmbedder, GovernedLLM, Governor, tenant_digest
-from graphmem.budget.prices import Price, Prices, load
+from graphmem.budget.prices import Price, Prices, load_prices
 from graphmem.clock import ManualClock
 from graphmem.errors import BudgetExceeded, ModelError, UsageError
 from graphmem.model import Spend
@@ -80,7 +80,7 @@ def test_at_the_ceiling_of_a_day_the_rules_go_on(server: LocalModelServer) -> No
 
 
 @pytest.mark.parametrize(
-    ("ceilings", "told"),
+    ("ceilings", "noted"),
     [
         ({"max_calls_per_call": 0}, "calls per call"),
         ({"max_tokens_per_call": 100}, "tokens per call"),
@@ -90,12 +90,12 @@ def test_at_the_ceiling_of_a_day_the_rules_go_on(server: LocalModelServer) -> No
     ],
 )
 def test_each_ceiling_is_kept_before_the_call(
-    server: LocalModelServer, ceilings: dict[str, Any], told: str
+    server: LocalModelServer, ceilings: dict[str, Any], noted: str
 ) -> None:
     with _opened(server, ManualClock(), **ceilings) as memory:
         receipt = memory.add("Bob Stone works at Acme.")
         assert (receipt.status, receipt.model_calls) == ("done", 0)
-        assert told in str(receipt.reason)
+        assert noted in str(receipt.reason)
         assert server.requests == []
         assert memory.stats().spend == ()
 
@@ -114,7 +114,7 @@ def test_the_longest_answer_is_asked_for_when_tokens_are_counted(
     assert limits == [8192, 500]
 
 
-def test_calls_of_one_episode_are_counted_together(server: LocalModelServer) -> None:
+def test_calls_of_one_episode_are_counted_jointly(server: LocalModelServer) -> None:
     """A broken answer is asked for once more; with one call for an episode the rules read it."""
     with (
         LocalModelServer(answer=lambda _: Says("no JSON at all")) as broken,
@@ -167,13 +167,13 @@ def test_a_bad_price_table_is_refused(text: str, tmp_path: Path) -> None:
     table = tmp_path / "prices.json"
     table.write_text(text)
     with pytest.raises(UsageError, match="price table"):
-        load(str(table))
+        load_prices(str(table))
     with pytest.raises(UsageError, match="cannot be read"):
-        load(str(tmp_path / "nowhere.json"))
+        load_prices(str(tmp_path / "nowhere.json"))
 
 
 def test_no_price_that_comes_with_graphmem_is_trusted() -> None:
-    table = load()
+    table = load_prices()
     assert table.models
     assert not any(price.checked for price in table.models.values())
     assert table.of("ollama:llama3") == table.models["ollama:*"]

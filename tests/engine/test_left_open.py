@@ -15,12 +15,12 @@ from graphmem import Memory
 
 
 def test_a_forgotten_memory_lets_its_folder_go(tmp_path: Path) -> None:
-    def told() -> None:
+    def noted() -> None:
         memory = Memory(tmp_path / "store", user_id="ada")
         memory.add("I live in Rome.")
 
     for _ in range(3):
-        told()
+        noted()
     gc.collect()
     with Memory(tmp_path / "store", user_id="ada") as memory:
         assert [r.object for r in memory.relations()] == ["Rome"]

@@ -60,7 +60,7 @@ class TestMerge:
         assert [r.subject for r in memory.relations("Acme")] == ["Bob Stone", "Rob Steen"]
         assert memory.verify().ok
 
-    def test_what_is_said_later_is_said_of_the_one(self, two: Memory) -> None:
+    def test_what_is_stated_later_is_stated_of_the_one(self, two: Memory) -> None:
         two.merge("Bob Stone", "Rob Steen")
         two.add("Rob Steen moved to Bonn.", occurred_at="2025-01-01")
         assert ("Bob Stone", "lives_in", "Bonn") in shown(two)
@@ -69,7 +69,7 @@ class TestMerge:
         assert ("Rob Steen", "lives_in", "Rome") in shown(two)
         assert two.verify().ok
 
-    def test_history_tells_it_and_the_change_can_be_undone(self, two: Memory) -> None:
+    def test_history_shows_it_and_the_change_can_be_undone(self, two: Memory) -> None:
         before = shown(two)
         (home,) = two.relations("Rob Steen", type="lives_in")
         two.merge("Bob Stone", "Rob Steen")
@@ -111,10 +111,10 @@ class TestMerge:
         folder = tmp_path / "store"
         with Memory(folder, user_id="ada") as memory:
             memory.add("Bob Stone works at Acme.", occurred_at="2024-01-01")
-            told = memory.add("Zanzibarova lives in Quixopolis.", occurred_at="2024-02-01")
+            noted = memory.add("Zanzibarova lives in Quixopolis.", occurred_at="2024-02-01")
             memory.merge("Bob Stone", "Zanzibarova")
-            memory.update(told.fact_ids[0], tags=["uixopolis"])
-            memory.delete(told.episode_id)
+            memory.update(noted.fact_ids[0], tags=["uixopolis"])
+            memory.delete(noted.episode_id)
             assert memory.entity("Bob Stone").aliases == ()
             assert memory.verify().ok
             memory.rebuild()
@@ -135,18 +135,22 @@ class TestMerge:
     def test_nothing_stays_when_both_are_deleted(
         self, memory: Memory, order: tuple[int, ...]
     ) -> None:
-        told = [memory.relate(*one) for one in (("Bobby", "likes", "tea"), ("Zed", "likes", "ale"))]
+        noted = [
+            memory.relate(*one) for one in (("Bobby", "likes", "tea"), ("Zed", "likes", "ale"))
+        ]
         memory.merge("Bobby", "Zed")
         for which in order:
-            memory.delete(told[which].episode_id)
+            memory.delete(noted[which].episode_id)
         assert (list(memory.entities()), memory.stats().entities) == ([], 0)
         assert memory.verify().ok
 
     def test_nothing_is_seen_when_both_are_undone(self, memory: Memory) -> None:
-        told = [memory.relate(*one) for one in (("Bobby", "likes", "tea"), ("Zed", "likes", "ale"))]
+        noted = [
+            memory.relate(*one) for one in (("Bobby", "likes", "tea"), ("Zed", "likes", "ale"))
+        ]
         zed = memory.entity("Zed").id
         memory.merge("Bobby", "Zed")
-        for one in told:
+        for one in noted:
             memory.undo(one.episode_id)
         assert (list(memory.entities()), memory.stats().entities) == ([], 0)
         with pytest.raises(NotFound, match="nothing is known"):
@@ -154,11 +158,11 @@ class TestMerge:
         assert memory.verify().ok
 
     def test_parted_again_only_what_is_spoken_of_stays(self, memory: Memory) -> None:
-        told = memory.relate("Bobby", "lives_in", "Oslo")
+        noted = memory.relate("Bobby", "lives_in", "Oslo")
         memory.relate("Zed", "lives_in", "Bonn")
         zed = memory.entity("Zed")
         memory.merge("Bobby", "Zed")
-        memory.delete(told.episode_id)
+        memory.delete(noted.episode_id)
         assert memory.entity("Zed").name == "Bobby"
         assert memory.unmerge(zed.id) == zed
         assert [entity.name for entity in memory.entities()] == ["Bonn", "Zed"]
@@ -190,16 +194,16 @@ FIRST = datetime(2024, 1, 1, tzinfo=UTC)
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(told=EPISODES, pair=st.permutations(NAMES), undo=st.booleans())
+@given(noted=EPISODES, pair=st.permutations(NAMES), undo=st.booleans())
 def test_merge_then_unmerge_changes_nothing(
-    told: list[tuple[str, int]], pair: list[str], undo: bool
+    noted: list[tuple[str, int]], pair: list[str], undo: bool
 ) -> None:
     async def law() -> None:
         opened = await open_memory("memory://", user_id="Ada", clock=ManualClock("2025-01-01"))
         async with opened as memory:
             ids = [
                 (await memory.add(text, occurred_at=FIRST + timedelta(days=day))).episode_id
-                for text, day in told
+                for text, day in noted
             ]
             known = {entity.name for entity in await memory.entities()}
             if not {pair[0], pair[1]} <= known:
@@ -210,7 +214,7 @@ def test_merge_then_unmerge_changes_nothing(
             await _folds(memory)
             if undo:  # what an episode said goes from the two as from the one
                 await memory.undo(ids[-1])
-                text, day = told[-1]
+                text, day = noted[-1]
                 await memory.add(text, occurred_at=FIRST + timedelta(days=day))
             found = [e for e in await memory.entities() if pair[1] in e.aliases]
             await memory.unmerge(found[0].id)
@@ -267,46 +271,46 @@ def test_whatever_was_merged_nothing_stays_of_what_is_erased(
     async def law() -> None:
         opened = await open_memory("memory://", user_id="Ada", clock=ManualClock("2025-01-01"))
         async with opened as memory:
-            said: dict[str, int] = {}
+            stated: dict[str, int] = {}
             ids: dict[str, str] = {}
             kept: set[str] = set()
             keys = itertools.count()
 
-            async def tell(who: int) -> None:
+            async def state(who: int) -> None:
                 key = str(next(keys))
                 receipt = await memory.relate(_CALLED[who], "likes", "tea", idempotency_key=key)
-                said[receipt.episode_id] = who
+                stated[receipt.episode_id] = who
                 entity = await memory.entity(_CALLED[who])
                 ids.setdefault(entity.id, entity.name)
 
             for who in range(4):
-                await tell(who)
+                await state(who)
             for what, one, other in steps:
                 try:
                     if what == "tell":
-                        await tell(one)
+                        await state(one)
                     elif what == "merge":
                         kept.add((await memory.merge(_CALLED[one], _CALLED[other])).name)
                     elif what == "unmerge":
                         await memory.unmerge(list(ids)[one])
-                    elif said:
-                        id = list(said)[(one * 4 + other) % len(said)]
+                    elif stated:
+                        id = list(stated)[(one * 4 + other) % len(stated)]
                         await (memory.delete(id) if what == "delete" else memory.undo(id))
                         if what == "delete":
-                            del said[id]
+                            del stated[id]
                 except (NotFound, UsageError):
                     continue
-                spoken = {_CALLED[who] for who in said.values()} | kept
+                spoken = {_CALLED[who] for who in stated.values()} | kept
                 for entity in await memory.entities():
                     assert {entity.name, *entity.aliases} <= {*spoken, "tea"}, (
                         entity,
                         spoken,
-                        said,
+                        stated,
                     )
                 found = await memory.verify()
                 assert found.ok, found
             assert await replay_differences(memory) == []
-            left = list(said)
+            left = list(stated)
             seed.shuffle(left)
             for id in left:
                 await memory.delete(id)

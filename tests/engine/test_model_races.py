@@ -84,7 +84,7 @@ async def test_a_cancelled_call_lets_the_request_go(server: LocalModelServer) ->
         await check_all(memory)
 
 
-def test_closing_does_not_wait_for_a_model_that_hangs(server: LocalModelServer) -> None:
+def test_close_does_not_wait_for_a_model_that_hangs(server: LocalModelServer) -> None:
     server.script(Hang())
     memory = Memory("memory://", user_id="ada", settings=settings(server))
     ended: list[BaseException] = []

@@ -103,27 +103,27 @@ class TestOneCall:
         assert memory.add(TEXT, infer=False).status == "done"
         assert server.requests == []
 
-    async def test_the_same_told_at_once_is_paid_once(self, server: LocalModelServer) -> None:
+    async def test_the_same_stated_at_once_is_paid_once(self, server: LocalModelServer) -> None:
         server.script(ANSWER)
         chosen = settings(server)
         async with await open_memory("memory://", user_id="ada", settings=chosen) as memory:
             adds = [memory.add(TEXT, occurred_at="2024-06-01") for _ in range(4)]
-            told, resumed = await asyncio.gather(asyncio.gather(*adds), memory.resume())
-            statuses = [receipt.status for receipt in (*told, *resumed)]
+            noted, resumed = await asyncio.gather(asyncio.gather(*adds), memory.resume())
+            statuses = [receipt.status for receipt in (*noted, *resumed)]
             assert statuses.count("done") == 1
             assert set(statuses) == {"done", "duplicate"}
             assert len(server.chats) == 1
             assert (await memory.stats()).pending == 0
 
-    async def test_a_failure_told_at_once_is_pending_for_all(
+    async def test_a_failure_stated_at_once_is_pending_for_all(
         self, server: LocalModelServer
     ) -> None:
         server.script(Status(500))
         chosen = settings(server)
         async with await open_memory("memory://", user_id="ada", settings=chosen) as memory:
-            told = await asyncio.gather(*(memory.add(TEXT, idempotency_key="k") for _ in range(3)))
-            assert [receipt.status for receipt in told] == ["pending"] * 3
-            assert all("500" in str(receipt.reason) for receipt in told)
+            noted = await asyncio.gather(*(memory.add(TEXT, idempotency_key="k") for _ in range(3)))
+            assert [receipt.status for receipt in noted] == ["pending"] * 3
+            assert all("500" in str(receipt.reason) for receipt in noted)
             assert len(server.chats) == 1
 
     def test_it_knows_what_is_known(self, memory: Memory, server: LocalModelServer) -> None:

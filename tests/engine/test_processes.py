@@ -79,14 +79,14 @@ def next_line(process: subprocess.Popen[str]) -> str:
 
 def kill_after(process: subprocess.Popen[str], lines: int, pause_s: float) -> list[str]:
     """What a child said until it was killed, some lines and a moment on."""
-    said = [next_line(process) for _ in range(lines)]
+    stated = [next_line(process) for _ in range(lines)]
     # A kill between two lines is a kill in the middle of a call.
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=pause_s)
     process.kill()
     rest, errors = process.communicate()
     assert process.returncode == -signal.SIGKILL, errors
-    return [*said, *rest.split("\n")[:-1]]
+    return [*stated, *rest.split("\n")[:-1]]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -212,16 +212,16 @@ except Exception as error:
 """
 
 
-class TestHeldFolders:
-    def test_another_process_is_told_which_and_what_to_do(self, tmp_path: Path) -> None:
+class TestLockedFolders:
+    def test_another_process_is_stated_which_and_what_to_do(self, tmp_path: Path) -> None:
         folder = tmp_path / "store"
         with Memory(folder, user_id="ada") as memory:
             memory.add("Tea.")
-            said = run_child(_OPEN, str(folder)).stdout
-            assert said.startswith("Unavailable True")
-            assert str(folder) in said
-            assert f"pid {os.getpid()}" in said
-            assert "close that memory first, or use another folder" in said
+            stated = run_child(_OPEN, str(folder)).stdout
+            assert stated.startswith("Unavailable True")
+            assert str(folder) in stated
+            assert f"pid {os.getpid()}" in stated
+            assert "close that memory first, or use another folder" in stated
             assert memory.add("Rain.").status == "done"
         assert run_child(_OPEN, str(folder)).stdout == ""
 
@@ -234,7 +234,7 @@ class TestHeldFolders:
                 Memory(tmp_path / "x" / ".." / "store", user_id="bob")
             assert memory.add("Tea.").status == "done"
 
-    def test_a_ledger_named_by_its_url_is_held_too(self, tmp_path: Path) -> None:
+    def test_a_ledger_named_by_its_url_is_locked_too(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path / 'mine.sqlite'}"
         settings = Settings.load({}, ledger=url, graph="memory://", vectors="memory://")
         with Memory(user_id="ada", settings=settings) as memory:
@@ -314,7 +314,7 @@ class TestLoopThread:
             assert memory.add("Tea.").status == "duplicate"
 
     @pytest.mark.parametrize("name", ["store", "memory://"])
-    def test_closing_while_others_call(self, tmp_path: Path, name: str) -> None:
+    def test_close_while_others_call(self, tmp_path: Path, name: str) -> None:
         """Each call ends: with its result, or with the reason."""
         for number in range(2 if name == "store" else 10):
             folder = name if "://" in name else tmp_path / f"{name}{number}"
@@ -342,7 +342,7 @@ class TestLoopThread:
         assert done.stdout.count("fork") == 3
         assert "parent goes on: done" in done.stdout
 
-    def test_a_program_may_end_without_closing(self, tmp_path: Path) -> None:
+    def test_a_program_may_end_without_close(self, tmp_path: Path) -> None:
         code = (
             "import sys; from graphmem import Memory;"
             "memory = Memory(sys.argv[1], user_id='ada'); print(memory.add('Tea.').status)"

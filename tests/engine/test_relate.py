@@ -14,7 +14,7 @@ from graphmem.testing.memory_machine import replay_differences
 from tests.engine.helpers import OnLoop
 
 
-def _held(memory: Memory, **options: Any) -> set[tuple[str, str, str]]:
+def _holding(memory: Memory, **options: Any) -> set[tuple[str, str, str]]:
     return {(r.subject, r.type, r.object) for r in memory.relations(**options)}
 
 
@@ -49,7 +49,7 @@ def test_the_same_again_changes_nothing(memory: Memory) -> None:
 def test_a_newer_one_closes_the_older(memory: Memory) -> None:
     memory.relate("Ada", "lives in", "Paris", valid_at="2020-01-01")
     memory.relate("Ada", "livesIn", "Rome", valid_at="2022-01-01")
-    assert _held(memory) == {("Ada", "lives_in", "Rome")}
+    assert _holding(memory) == {("Ada", "lives_in", "Rome")}
     (old,) = [f for f in memory.get_all(current=False).items if "Paris" in f.text]
     assert str(old.invalid_at)[:10] == "2022-01-01"
 
@@ -62,42 +62,42 @@ def test_words_and_rows_are_one_belief(memory: Memory) -> None:
     assert len({source.episode_id for source in fact.sources}) == 2
 
 
-def test_taken_back_as_ended_or_as_never_so(memory: Memory) -> None:
+def test_withdrawn_as_ended_or_as_never_so(memory: Memory) -> None:
     memory.relate("Ada", "works_at", "Acme", valid_at="2020-01-01")
     memory.unrelate("Ada", "works_at", "Acme", invalid_at="2021-06-01")
-    assert _held(memory) == set()
-    assert _held(memory, current=False) == {("Ada", "works_at", "Acme")}
+    assert _holding(memory) == set()
+    assert _holding(memory, current=False) == {("Ada", "works_at", "Acme")}
     memory.unrelate("Ada", "works_at", "Acme")
-    assert _held(memory, current=False) == set()
+    assert _holding(memory, current=False) == set()
 
 
 def test_what_a_withdrawn_one_had_closed_is_open_again(memory: Memory) -> None:
     memory.relate("Ada", "lives_in", "Paris", valid_at="2020-01-01")
     memory.relate("Ada", "lives_in", "Rome", valid_at="2022-01-01")
     memory.unrelate("Ada", "lives_in", "Rome")
-    assert _held(memory) == {("Ada", "lives_in", "Paris")}
+    assert _holding(memory) == {("Ada", "lives_in", "Paris")}
 
 
 def test_all_of_a_type_at_once(memory: Memory) -> None:
     memory.relate("Ada", "likes", "tea")
     memory.relate("Ada", "likes", "rum")
     memory.unrelate("Ada", "likes")
-    assert _held(memory, current=False) == set()
+    assert _holding(memory, current=False) == set()
 
 
-def test_said_again_after_it_was_taken_back(memory: Memory) -> None:
+def test_stated_again_after_it_was_withdrawn(memory: Memory) -> None:
     """Within the time in which a repeated text is no news: here it is."""
     memory.relate("Ada", "likes", "tea")
     memory.unrelate("Ada", "likes", "tea")
     assert memory.relate("Ada", "likes", "tea").status == "done"
-    assert _held(memory) == {("Ada", "likes", "tea")}
+    assert _holding(memory) == {("Ada", "likes", "tea")}
     assert memory.unrelate("Ada", "likes", "tea").status == "done"
-    assert _held(memory) == set()
+    assert _holding(memory) == set()
     assert memory.unrelate("Ada", "likes", "tea").status == "duplicate"
 
 
 @pytest.mark.parametrize(
-    ("ends", "said"),
+    ("ends", "stated"),
     [
         (("Ada", "works_at", "Acm"), "no entity 'Acm' .*did you mean Acme?"),
         (("Adda", "works_at"), "no entity 'Adda' .*did you mean Ada?"),
@@ -107,14 +107,14 @@ def test_said_again_after_it_was_taken_back(memory: Memory) -> None:
         ),
     ],
 )
-def test_nothing_is_taken_back_of_whom_nobody_knows(
-    memory: Memory, ends: tuple[str, ...], said: str
+def test_nothing_is_withdrawn_of_whom_nobody_knows(
+    memory: Memory, ends: tuple[str, ...], stated: str
 ) -> None:
     memory.relate("Ada", "works_at", "Acme")
-    with pytest.raises(NotFound, match=said):
+    with pytest.raises(NotFound, match=stated):
         memory.unrelate(*ends)
     assert [entity.name for entity in memory.entities()] == ["Acme", "Ada"]
-    assert (memory.stats().turns, len(_held(memory))) == (1, 1)
+    assert (memory.stats().turns, len(_holding(memory))) == (1, 1)
     # An end may be read before the beginning, when it says when it was told.
     memory.unrelate("Bob", "works_at", "Bolt", invalid_at="2023-01-01", occurred_at="2023-01-01")
     memory.relate("Bob", "works_at", "Bolt", valid_at="2022-01-01", occurred_at="2022-01-01")
@@ -151,7 +151,7 @@ def test_many_rows_of_every_shape(memory: Memory) -> None:
     assert memory.relate_many(rows, progress=seen.append, occurred_at="2024-01-01") == 6
     assert seen == [6]
     assert memory.relate_many(rows, occurred_at="2024-01-01") == 0
-    assert len(_held(memory, current=False)) == 6
+    assert len(_holding(memory, current=False)) == 6
     facts = {fact.text: fact for fact in memory.get_all(current=False).items}
     assert facts["Dan likes tea."].tags == ("a", "b")
     assert facts["Dan likes tea."].importance == 0.7
@@ -174,11 +174,11 @@ def test_rows_of_a_table(plain: Memory) -> None:
 
     assert plain.relate_many(Table()) == 1  # type: ignore[arg-type]
     assert plain.relate_many(Arrow()) == 1  # type: ignore[arg-type]
-    assert _held(plain) == {("Ada", "likes", "tea"), ("Bob", "likes", "tea")}
+    assert _holding(plain) == {("Ada", "likes", "tea"), ("Bob", "likes", "tea")}
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "noted"),
     [
         ([("Ada", "likes")], r"row 1: .*2 values"),
         ([("Ada", "likes", "tea"), {"subject": "Ada", "type": "likes"}], r"row 2: .*no object"),
@@ -190,14 +190,14 @@ def test_rows_of_a_table(plain: Memory) -> None:
         ({"subject": "Ada"}, r"for one relation, use relate"),
     ],
 )
-def test_a_bad_row_is_named_and_its_chunk_not_stored(plain: Memory, rows: Any, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_a_bad_row_is_named_and_its_chunk_not_stored(plain: Memory, rows: Any, noted: str) -> None:
+    with pytest.raises(UsageError, match=noted):
         plain.relate_many(rows)
     assert plain.stats().episodes == 0
 
 
 @pytest.mark.parametrize(
-    ("arguments", "options", "told"),
+    ("arguments", "options", "noted"),
     [
         (("", "likes", "tea"), {}, "subject is empty"),
         (("Ada", "likes", None), {}, "object must be text"),
@@ -219,9 +219,9 @@ def test_a_bad_row_is_named_and_its_chunk_not_stored(plain: Memory, rows: Any, t
     ],
 )
 def test_bad_input_is_refused_with_nothing_stored(
-    memory: Memory, arguments: Any, options: dict[str, Any], told: str
+    memory: Memory, arguments: Any, options: dict[str, Any], noted: str
 ) -> None:
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=noted):
         memory.relate(*arguments, **options)
     with pytest.raises(UsageError):
         memory.unrelate("Ada", "likes", "tea", invalid_at="never")
@@ -241,9 +241,9 @@ def test_undo_and_tenants(memory: Memory) -> None:
     later = memory.relate("Ada", "lives_in", "Rome", valid_at="2022-01-01")
     assert memory.relations(user_id="eve") == []
     memory.undo(later.episode_id)
-    assert _held(memory) == {("Ada", "lives_in", "Paris")}
+    assert _holding(memory) == {("Ada", "lives_in", "Paris")}
     memory.undo(receipt.episode_id)
-    assert _held(memory, current=False) == set()
+    assert _holding(memory, current=False) == set()
 
 
 def test_the_ledger_replays_to_the_same(tmp_path: Any) -> None:
@@ -258,7 +258,7 @@ def test_the_ledger_replays_to_the_same(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("type", "said"),
+    ("type", "stated"),
     [
         ("works_at", "Ada works at Bo."),
         ("friend_of", "Ada is a friend of Bo."),
@@ -272,8 +272,8 @@ def test_the_ledger_replays_to_the_same(tmp_path: Any) -> None:
         ("visited", "Ada visited Bo."),
     ],
 )
-def test_a_sentence_that_reads_well(type: str, said: str) -> None:
-    assert sentence("Ada", type, "Bo") == said
+def test_a_sentence_that_reads_well(type: str, stated: str) -> None:
+    assert sentence("Ada", type, "Bo") == stated
 
 
 def test_sentences_say_how_they_are_meant() -> None:

@@ -13,7 +13,7 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.model import Relation
 
 
-def said(relation: Relation) -> str:
+def stated(relation: Relation) -> str:
     return f"{relation.subject} {relation.type} {relation.object}"
 
 
@@ -49,25 +49,27 @@ class TestEntities:
 
 class TestRelations:
     def test_of_one_entity_on_either_side(self, story: Memory) -> None:
-        assert [said(r) for r in story.relations("Carol Reed")] == [
+        assert [stated(r) for r in story.relations("Carol Reed")] == [
             "Bob Stone married_to Carol Reed",
             "Carol Reed lives_in Lisbon",
         ]
-        assert [said(r) for r in story.relations("Acme", current=False)] == [
+        assert [stated(r) for r in story.relations("Acme", current=False)] == [
             "Ada Lovelace works_at Acme",
             "Bob Stone works_at Acme",
         ]
 
     def test_by_type_and_between_two(self, story: Memory) -> None:
-        assert [said(r) for r in story.relations(type="lives_in")] == [
+        assert [stated(r) for r in story.relations(type="lives_in")] == [
             "Carol Reed lives_in Lisbon",
             "Ada Lovelace lives_in Berlin",
             "Dora Lane lives_in Oslo",
         ]
         both = ["Bob Stone married_to Carol Reed"]
-        assert [said(r) for r in story.relations("Bob Stone", other="Carol Reed")] == both
-        assert [said(r) for r in story.relations("Carol Reed", other="Bob Stone")] == both
-        assert [said(r) for r in story.relations(other="Lisbon")] == ["Carol Reed lives_in Lisbon"]
+        assert [stated(r) for r in story.relations("Bob Stone", other="Carol Reed")] == both
+        assert [stated(r) for r in story.relations("Carol Reed", other="Bob Stone")] == both
+        assert [stated(r) for r in story.relations(other="Lisbon")] == [
+            "Carol Reed lives_in Lisbon"
+        ]
         assert story.relations("Dora Lane", other="Acme") == []
         assert story.relations(type="owns") == []
         assert len(story.relations(limit=2)) == 2

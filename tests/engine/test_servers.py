@@ -16,7 +16,7 @@ from graphmem.clock import ManualClock
 from graphmem.errors import Unavailable
 from graphmem.ports.graph import GraphDump
 from graphmem.testing.memory_machine import replay_differences
-from tests.engine.helpers import STORY, child, child_environment, facts_of, tell_story
+from tests.engine.helpers import STORY, add_story, child, child_environment, facts_of
 from tests.servers import Neo4jServer, PostgresServer, Server, running
 
 _WRITER = """
@@ -93,7 +93,7 @@ def test_servers_and_the_folder_answer_alike(
     for folder, settings in ((tmp_path / "folder", Settings.load()), (None, servers)):
         clock = ManualClock()
         with Memory(folder, user_id="ada", settings=settings, clock=clock) as memory:
-            tell_story(memory)
+            add_story(memory)
             memory.delete(memory.get_all().items[0].id)
             questions = [text for text, _ in STORY] + ["Who moved?", "Where does Bob work?"]
             seen.append(
@@ -136,8 +136,8 @@ def test_two_processes_lose_and_double_nothing(
     for writer in writers:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "open\n", writer.communicate()
-    said = [writer.communicate("go\n") for writer in writers]
-    assert [writer.returncode for writer in writers] == [0, 0], said
+    stated = [writer.communicate("go\n") for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0], stated
     settings = Settings.load(ledger=ledger_url, graph=shared)
     with Memory(tmp_path / "third", user_id="ada", settings=settings) as memory:
         stats = memory.stats()

@@ -151,7 +151,7 @@ class TestAdapters:
             Memory("memory://", user_id="ada", settings=settings)
         assert known in str(caught.value)
 
-    def test_a_mistake_leaves_nothing_held_and_nothing_broken(self, tmp_path: Path) -> None:
+    def test_a_mistake_leaves_nothing_locked_and_nothing_broken(self, tmp_path: Path) -> None:
         folder = tmp_path / "store"
         for kind in EXAMPLES.keys() & {"ledger", "graph", "vectors", "embedder", "llm"}:
             with pytest.raises(UsageError, match=f"unknown {kind} "):
@@ -320,14 +320,12 @@ class TestThirdParties:
         with pytest.raises(UsageError, match="kuzu, ladybug, memory, mine, neo4j"):
             Memory("memory://", user_id="ada", settings=settings)
 
-    def test_they_cannot_take_a_name_that_is_taken(
-        self, third_party: list[Any], tmp_path: Path
-    ) -> None:
+    def test_they_cannot_take_a_name_in_use(self, third_party: list[Any], tmp_path: Path) -> None:
         with Memory(tmp_path / "store", user_id="ada") as memory:
             assert memory.add("Tea.").status == "done"
         assert third_party == []
 
-    def test_one_that_cannot_be_made_leaves_nothing_held(
+    def test_one_that_cannot_be_made_leaves_nothing_locked(
         self, third_party: list[Any], tmp_path: Path
     ) -> None:
         settings = Settings.load({}, llm="missing:x")
@@ -365,11 +363,11 @@ class TestSecrets:
     def test_not_in_errors_of_models(self) -> None:
         from graphmem.testing.llm_server import Body, LocalModelServer, Status
 
-        told = (
+        noted = (
             Status(401, f"bad key {SECRET}"),
             Body(f"<p>{SECRET}</p>", content_type="text/html"),
         )
-        with LocalModelServer([*told, *told], embedding_answers=[told[0]]) as server:
+        with LocalModelServer([*noted, *noted], embedding_answers=[noted[0]]) as server:
             settings = Settings.load(
                 {},
                 openai_api_key=SECRET,

@@ -14,10 +14,10 @@ from graphmem.engine import relation_types as declaring
 from graphmem.errors import UsageError
 from graphmem.model import RelationType
 
-Held = tuple[str, str, str, str, str]
+Believed = tuple[str, str, str, str, str]
 
 
-def held(memory: Memory, *entity: str, **scope: Any) -> list[Held]:
+def believed(memory: Memory, *entity: str, **scope: Any) -> list[Believed]:
     """Relations with the days on which they began and ended, in order."""
     found = memory.relations(*entity, current=False, limit=1000, **scope)
     return sorted(
@@ -48,10 +48,10 @@ def test_a_type_is_asked_for_in_any_form(plain: Memory) -> None:
     plain.relate("Ada", "works_at", "Acme")
     plain.declare_type("steers", same_as="drives")
     plain.declare_type("steered_by", inverse_of="steers")
-    told = ["Fiat", "Saab"]
+    noted = ["Fiat", "Saab"]
     for type in ("drives", "Drives", "steers", "steered by"):
         found = plain.relations("Ada", type=type)
-        assert [relation.object for relation in found] == told, type
+        assert [relation.object for relation in found] == noted, type
         assert len(plain.relations(type=type)) == 3
         assert len(plain.relations("Saab", type=type)) == 2
         assert len(plain.relations(type=type, limit=2)) == 2
@@ -64,23 +64,23 @@ def test_a_type_is_asked_for_in_any_form(plain: Memory) -> None:
 class TestDeclared:
     def test_before_or_after(self, plain: Memory) -> None:
         cars(plain)
-        assert held(plain) == ALL_OPEN
+        assert believed(plain) == ALL_OPEN
         found = plain.declare_type("drives", single_valued=True)
         assert found == RelationType("drives", "one", "declared", statements=2, subjects=1)
-        assert held(plain) == ONE_OPEN
+        assert believed(plain) == ONE_OPEN
         plain.relate("Ada", "drives", "Volvo", valid_at="2020-06-01")
-        assert held(plain) == [
+        assert believed(plain) == [
             ("Ada", "drives", "Fiat", "2020-01-01", "2020-06-01"),
             ("Ada", "drives", "Saab", "2021-01-01", "None"),
             ("Ada", "drives", "Volvo", "2020-06-01", "2021-01-01"),
         ]
         assert plain.verify().ok
 
-    def test_taken_back(self, plain: Memory) -> None:
+    def test_withdrawn(self, plain: Memory) -> None:
         cars(plain)
         plain.declare_type("drives", single_valued=True)
         assert plain.declare_type("drives").because == "default"
-        assert held(plain) == ALL_OPEN
+        assert believed(plain) == ALL_OPEN
 
     def test_a_built_in_one_may_be_declared_otherwise(self, plain: Memory) -> None:
         plain.relate("Ada", "lives_in", "Lyon", valid_at="2020-01-01")
@@ -116,7 +116,7 @@ class TestDeclared:
         plain.declare_type("drives", single_valued=True)
         newer = plain.relate("Ada", "drives", "Volvo", valid_at="2022-01-01")
         plain.undo(newer.episode_id)
-        assert held(plain) == ONE_OPEN
+        assert believed(plain) == ONE_OPEN
         assert plain.verify().ok
 
     def test_what_was_set_by_hand_stays(self, plain: Memory) -> None:
@@ -124,7 +124,7 @@ class TestDeclared:
         fiat = next(r for r in plain.relations() if r.object == "Fiat")
         plain.update(fiat.fact_id, "Ada drove the Fiat.", invalid_at="2020-05-01")
         plain.declare_type("drives", single_valued=True)
-        assert held(plain)[0] == ("Ada", "drives", "Fiat", "2020-01-01", "2020-05-01")
+        assert believed(plain)[0] == ("Ada", "drives", "Fiat", "2020-01-01", "2020-05-01")
         assert plain.get(fiat.fact_id).text == "Ada drove the Fiat."
 
     def test_of_every_scope(self, plain: Memory) -> None:
@@ -136,7 +136,7 @@ class TestDeclared:
         )
         assert seen == [(3, 3)]
         for user in ("ada", "bob", "eve"):
-            assert held(plain, user_id=user) == ONE_OPEN
+            assert believed(plain, user_id=user) == ONE_OPEN
         assert plain.verify().ok
 
     def test_it_survives(self, tmp_path: Path) -> None:
@@ -145,11 +145,11 @@ class TestDeclared:
             memory.declare_type("steers", same_as="drives")
         with Memory(tmp_path, user_id="ada") as memory:
             cars(memory)
-            assert held(memory) == ONE_OPEN
+            assert believed(memory) == ONE_OPEN
             assert [one.type for one in memory.relation_types()] == ["drives", "steers"]
             memory.delete_all()
             cars(memory)
-            assert held(memory) == ONE_OPEN, "it is the store's, not the scope's"
+            assert believed(memory) == ONE_OPEN, "it is the store's, not the scope's"
 
     def test_nothing_new_writes_nothing(self, plain: Memory) -> None:
         cars(plain)
@@ -189,21 +189,21 @@ class TestDeclared:
 
 
 class TestSame:
-    def test_what_was_said_is_seen_as_the_other(self, plain: Memory) -> None:
+    def test_what_was_stated_is_seen_as_the_other(self, plain: Memory) -> None:
         cars(plain)
         plain.relate("Ada", "steers", "Volvo", valid_at="2022-01-01")
         plain.declare_type("drives", single_valued=True)
         found = plain.declare_type("steers", same_as="drives")
         assert (found.same_as, found.inverse, found.at_a_time) == ("drives", False, "one")
         plain.relate("Ada", "steers", "Saab", valid_at="2023-01-01")
-        assert held(plain) == [
+        assert believed(plain) == [
             ("Ada", "drives", "Fiat", "2020-01-01", "2021-01-01"),
             ("Ada", "drives", "Saab", "2021-01-01", "2022-01-01"),
             ("Ada", "drives", "Saab", "2023-01-01", "None"),
             ("Ada", "drives", "Volvo", "2022-01-01", "2023-01-01"),
         ]
         plain.declare_type("steers")
-        assert held(plain) == [
+        assert believed(plain) == [
             ("Ada", "drives", "Fiat", "2020-01-01", "2021-01-01"),
             ("Ada", "drives", "Saab", "2021-01-01", "None"),
             ("Ada", "steers", "Saab", "2023-01-01", "None"),
@@ -218,7 +218,7 @@ class TestSame:
         (fact,) = plain.get_all().items
         assert len(fact.sources) == 2
         plain.declare_type("steers")
-        assert [row[1] for row in held(plain)] == ["drives", "steers"]
+        assert [row[1] for row in believed(plain)] == ["drives", "steers"]
         assert plain.verify().ok
 
     def test_the_other_way_round(self, plain: Memory) -> None:
@@ -226,19 +226,19 @@ class TestSame:
         plain.relate("Fiat", "driven by", "Ada", valid_at="2020-01-01")
         plain.relate("Ada", "drives", "Saab", valid_at="2021-01-01")
         assert plain.declare_type("driven_by", inverse_of="drives").inverse
-        assert held(plain) == ONE_OPEN
+        assert believed(plain) == ONE_OPEN
         plain.relate("Fiat", "driven by", "Ada", valid_at="2022-01-01")
-        assert held(plain, "Ada")[1] == ("Ada", "drives", "Fiat", "2022-01-01", "None")
+        assert believed(plain, "Ada")[1] == ("Ada", "drives", "Fiat", "2022-01-01", "None")
         plain.unrelate("Fiat", "driven by", "Ada", invalid_at="2023-01-01")
-        assert held(plain)[1] == ("Ada", "drives", "Fiat", "2022-01-01", "2023-01-01")
+        assert believed(plain)[1] == ("Ada", "drives", "Fiat", "2022-01-01", "2023-01-01")
         plain.declare_type("driven_by")
-        assert ("Ada", "drives", "Saab", "2021-01-01", "None") in held(plain)
+        assert ("Ada", "drives", "Saab", "2021-01-01", "None") in believed(plain)
         assert plain.verify().ok
 
     def test_a_word_that_is_built_in_the_other_way_round(self, plain: Memory) -> None:
         plain.relate("Acme", "staffs", "Ada", valid_at="2020-01-01")
         plain.declare_type("staffs", same_as="employs")
-        assert held(plain) == [("Ada", "works_at", "Acme", "2020-01-01", "None")]
+        assert believed(plain) == [("Ada", "works_at", "Acme", "2020-01-01", "None")]
 
     def test_in_a_row(self, plain: Memory) -> None:
         """steers is drives, drives is commands: whatever is declared first."""
@@ -246,28 +246,28 @@ class TestSame:
         plain.relate("Ada", "steers", "Volvo", valid_at="2022-01-01")
         plain.declare_type("steers", same_as="drives")
         plain.declare_type("drives", same_as="commands")
-        assert {row[1] for row in held(plain)} == {"commands"}
+        assert {row[1] for row in believed(plain)} == {"commands"}
         plain.declare_type("commands", single_valued=True)
-        assert [row[4] for row in held(plain)] == ["2021-01-01", "2022-01-01", "None"]
+        assert [row[4] for row in believed(plain)] == ["2021-01-01", "2022-01-01", "None"]
         plain.declare_type("drives")
-        assert {row[1] for row in held(plain)} == {"drives"}
-        assert [row[4] for row in held(plain)] == ["None", "None", "None"]
+        assert {row[1] for row in believed(plain)} == {"drives"}
+        assert [row[4] for row in believed(plain)] == ["None", "None", "None"]
 
-    def test_taken_back_and_said_again_is_news(self, plain: Memory) -> None:
+    def test_withdrawn_and_stated_again_is_news(self, plain: Memory) -> None:
         plain.declare_type("driven_by", inverse_of="drives")
-        said: Any = {"valid_at": "2020-01-01"}
-        first = plain.relate("Fiat", "driven_by", "Ada", **said)
-        assert plain.relate("Fiat", "driven_by", "Ada", **said).status == "duplicate"
+        stated: Any = {"valid_at": "2020-01-01"}
+        first = plain.relate("Fiat", "driven_by", "Ada", **stated)
+        assert plain.relate("Fiat", "driven_by", "Ada", **stated).status == "duplicate"
         plain.unrelate("Fiat", "driven_by", "Ada")
-        assert held(plain) == []
-        again = plain.relate("Fiat", "driven_by", "Ada", **said)
+        assert believed(plain) == []
+        again = plain.relate("Fiat", "driven_by", "Ada", **stated)
         assert (again.status, again.episode_id != first.episode_id) == ("done", True)
-        assert len(held(plain)) == 1
+        assert len(believed(plain)) == 1
 
-    def test_a_word_turned_that_is_said_again_is_a_repeat(self, plain: Memory) -> None:
-        said: Any = {"valid_at": "2020-01-01"}
-        plain.relate("Acme", "employs", "Ada", **said)
-        assert plain.relate("Acme", "employs", "Ada", **said).status == "duplicate"
+    def test_a_word_turned_that_is_stated_again_is_a_repeat(self, plain: Memory) -> None:
+        stated: Any = {"valid_at": "2020-01-01"}
+        plain.relate("Acme", "employs", "Ada", **stated)
+        assert plain.relate("Acme", "employs", "Ada", **stated).status == "duplicate"
 
     def test_with_merged_entities(self, plain: Memory) -> None:
         plain.relate("Ada", "drives", "Fiat", valid_at="2020-01-01")
@@ -275,11 +275,11 @@ class TestSame:
         plain.merge("Ada", "Countess")
         plain.declare_type("drives", single_valued=True)
         plain.declare_type("steers", same_as="drives")
-        assert held(plain) == ONE_OPEN
+        assert believed(plain) == ONE_OPEN
         (gone,) = [e for e in plain.entities() if e.name == "Ada"]
         assert gone.aliases == ("Countess",)
         plain.unmerge(gone.id)
-        assert [row[4] for row in held(plain)] == ["None", "None"]
+        assert [row[4] for row in believed(plain)] == ["None", "None"]
         assert plain.verify().ok
 
 
@@ -305,7 +305,7 @@ class TestLearned:
         (found,) = plain.learn_types()
         assert (found.type, found.at_a_time, found.because) == ("drives", "usually_one", "learned")
         assert found.statements == 52
-        assert held(plain, "Ada") == ONE_OPEN
+        assert believed(plain, "Ada") == ONE_OPEN
         fiat = next(r for r in plain.relations("Ada", current=False) if r.object == "Fiat")
         last = plain.history(fiat.fact_id)[-1]
         assert last.actor == "graphmem"
@@ -316,10 +316,10 @@ class TestLearned:
     def test_what_many_have_at_once_stays_many(self, plain: Memory) -> None:
         hand_over(plain, 25, at_once=10)
         cars(plain)
-        before = held(plain)
+        before = believed(plain)
         (found,) = plain.learn_types()
         assert (found.at_a_time, found.because) == ("many", "learned")
-        assert held(plain) == before
+        assert believed(plain) == before
 
     def test_too_few_say_nothing(self, plain: Memory) -> None:
         hand_over(plain, 19)
@@ -333,19 +333,19 @@ class TestLearned:
         cars(plain)
         plain.declare_type("drives", single_valued=False)
         plain.learn_types()
-        assert held(plain, "Ada") == ALL_OPEN
+        assert believed(plain, "Ada") == ALL_OPEN
         assert plain.declare_type("drives").because == "learned"
-        assert held(plain, "Ada") == ONE_OPEN
+        assert believed(plain, "Ada") == ONE_OPEN
 
     def test_what_the_data_shows_no_more_is_forgotten(self, plain: Memory) -> None:
         hand_over(plain, 25)
         cars(plain, user_id="bob")
         plain.learn_types()
-        assert held(plain, user_id="bob") == ONE_OPEN
+        assert believed(plain, user_id="bob") == ONE_OPEN
         plain.delete_all()
         (found,) = plain.learn_types()
         assert (found.type, found.because) == ("drives", "default")
-        assert held(plain, user_id="bob") == ALL_OPEN
+        assert believed(plain, user_id="bob") == ALL_OPEN
 
     def test_of_two_words_and_of_merged_subjects(self, plain: Memory) -> None:
         """Half of what each driver did is told of another name, or the other way round."""
@@ -374,9 +374,9 @@ class TestListed:
             RelationType("lives_in", "usually_one", "built_in", statements=1, subjects=1),
             RelationType("sails", "one", "declared"),
         ]
-        told = plain.relate("Ada", "hums", "Ode", run_id="r")
+        noted = plain.relate("Ada", "hums", "Ode", run_id="r")
         assert [one.type for one in plain.relation_types(run_id="r")] == ["hums", "sails"]
-        plain.undo(told.episode_id)
+        plain.undo(noted.episode_id)
         assert "hums" not in [one.type for one in plain.relation_types()]
 
     def test_without_a_scope_it_is_the_whole_store(self) -> None:
@@ -445,13 +445,13 @@ def test_another_process_decides_by_it(tmp_path: Path, postgres_url: str) -> Non
         with opened[0] as one, opened[1] as other:
             cars(other)
             one.declare_type("drives", single_valued=True)
-            assert held(other) == ONE_OPEN
+            assert believed(other) == ONE_OPEN
             other.relate("Ada", "drives", "Volvo", valid_at="2022-01-01")
             assert [r.object for r in other.relations()] == ["Volvo"]
-            assert held(one) == held(other)
+            assert believed(one) == believed(other)
             one.declare_type("drives")
             other.relate("Ada", "drives", "Opel", valid_at="2023-01-01")
             assert len(one.relations()) == 4
             hand_over(other, 25)
             one.learn_types()
-            assert held(other, "Ada")[:1] == ONE_OPEN[:1]
+            assert believed(other, "Ada")[:1] == ONE_OPEN[:1]

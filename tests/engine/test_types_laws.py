@@ -22,7 +22,7 @@ FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 TYPES = ("drives", "steers", "driven_by", "lives_in", "knows")
 
 
-class Said(NamedTuple):
+class Stated(NamedTuple):
     """One relation: since which day (if told), until which, said when, or taken back."""
 
     subject: str
@@ -39,14 +39,14 @@ class Declared(NamedTuple):
     how: dict[str, Any]
 
 
-def _said(order: tuple[Any, ...]) -> Said:
+def _stated(order: tuple[Any, ...]) -> Stated:
     """``driven_by`` is said of a car, of one driver."""
     person, type, thing, *rest = order
     ends = (thing, person) if type == "driven_by" else (person, thing)
-    return Said(ends[0], type, ends[1], *rest)
+    return Stated(ends[0], type, ends[1], *rest)
 
 
-SAID = st.lists(
+STATEMENTS = st.lists(
     st.tuples(
         st.sampled_from(("Ada", "Bob Stone")),
         st.sampled_from(TYPES),
@@ -55,10 +55,10 @@ SAID = st.lists(
         st.none() | st.integers(10, 30),
         st.integers(31, 60),
         st.sampled_from(("relate", "relate", "relate", "relate", "ended", "never")),
-    ).map(_said),
+    ).map(_stated),
     min_size=1,
     max_size=8,
-    unique_by=lambda said: said.day,
+    unique_by=lambda stated: stated.day,
 )
 RULES: st.SearchStrategy[list[Declared]] = st.lists(
     st.one_of(
@@ -87,10 +87,10 @@ def _day(day: int | None) -> datetime | None:
     return None if day is None else FIRST + timedelta(days=day)
 
 
-async def _tell(memory: AsyncMemory, told: Sequence[Said]) -> list[str]:
+async def _add_all(memory: AsyncMemory, noted: Sequence[Stated]) -> list[str]:
     """Ids of the episodes, in order."""
     ids = []
-    for one in told:
+    for one in noted:
         ends, at = (one.subject, one.type, one.object), _day(one.day)
         if one.kind == "relate":
             since = _day(one.since)
@@ -158,17 +158,17 @@ def _law(coroutine: Any) -> None:
 
 
 @LAW
-@given(told=SAID, rules=RULES, at=st.integers(0, 8))
+@given(noted=STATEMENTS, rules=RULES, at=st.integers(0, 8))
 def test_it_does_not_matter_when_it_was_declared(
-    told: list[Said], rules: list[Declared], at: int
+    noted: list[Stated], rules: list[Declared], at: int
 ) -> None:
     async def law() -> None:
         async with await _open() as before, await _open() as after:
             await _declare(before, rules)
-            await _tell(before, told)
-            await _tell(after, told[:at])
+            await _add_all(before, noted)
+            await _add_all(after, noted[:at])
             await _declare(after, rules)
-            await _tell(after, told[at:])
+            await _add_all(after, noted[at:])
             assert await _believed(before) == await _believed(after)
             await _sound(before)
             await _sound(after)
@@ -177,11 +177,13 @@ def test_it_does_not_matter_when_it_was_declared(
 
 
 @LAW
-@given(told=SAID, rules=RULES)
-def test_to_declare_and_take_back_changes_nothing(told: list[Said], rules: list[Declared]) -> None:
+@given(noted=STATEMENTS, rules=RULES)
+def test_to_declare_and_take_back_changes_nothing(
+    noted: list[Stated], rules: list[Declared]
+) -> None:
     async def law() -> None:
         async with await _open() as memory:
-            await _tell(memory, told)
+            await _add_all(memory, noted)
             before = await _dumped(memory)
             await _declare(memory, rules)
             for rule in rules:
@@ -193,17 +195,17 @@ def test_to_declare_and_take_back_changes_nothing(told: list[Said], rules: list[
 
 
 @LAW
-@given(told=SAID, rules=RULES, order=st.randoms(use_true_random=False))
+@given(noted=STATEMENTS, rules=RULES, order=st.randoms(use_true_random=False))
 def test_any_order_of_arrival_and_of_declaration(
-    told: list[Said], rules: list[Declared], order: Any
+    noted: list[Stated], rules: list[Declared], order: Any
 ) -> None:
     async def law() -> None:
         others = list(rules)
         order.shuffle(others)
         async with await _open() as one, await _open() as other:
-            await _tell(one, told)
+            await _add_all(one, noted)
             await _declare(one, rules)
-            await _tell(other, mixed(told, order, lambda said: said.day))
+            await _add_all(other, mixed(noted, order, lambda stated: stated.day))
             await _declare(other, others)
             assert await _believed(one) == await _believed(other)
 
@@ -211,18 +213,18 @@ def test_any_order_of_arrival_and_of_declaration(
 
 
 @LAW
-@given(told=SAID, at=st.integers(0, 8), same=st.booleans())
+@given(noted=STATEMENTS, at=st.integers(0, 8), same=st.booleans())
 def test_intervals_of_what_was_declared_single_never_overlap(
-    told: list[Said], at: int, same: bool
+    noted: list[Stated], at: int, same: bool
 ) -> None:
     async def law() -> None:
         async with await _open() as memory:
-            await _tell(memory, told[:at])
+            await _add_all(memory, noted[:at])
             await memory.declare_type("drives", single_valued=True)
             if same:
                 await memory.declare_type("steers", same_as="drives")
                 await memory.declare_type("driven_by", inverse_of="steers")
-            await _tell(memory, told[at:])
+            await _add_all(memory, noted[at:])
             _apart(await memory.relations(type="drives", current=False, limit=1000))
             if same:
                 # Nothing is kept under another name; whoever asks by it finds the same.
@@ -234,18 +236,18 @@ def test_intervals_of_what_was_declared_single_never_overlap(
 
 
 @LAW
-@given(told=SAID, rules=RULES, which=st.integers(0, 7))
+@given(noted=STATEMENTS, rules=RULES, which=st.integers(0, 7))
 def test_to_undo_is_to_believe_what_the_others_say(
-    told: list[Said], rules: list[Declared], which: int
+    noted: list[Stated], rules: list[Declared], which: int
 ) -> None:
     async def law() -> None:
-        gone = told[which % len(told)]
+        gone = noted[which % len(noted)]
         async with await _open() as memory, await _open() as without:
-            ids = await _tell(memory, told)
+            ids = await _add_all(memory, noted)
             await _declare(memory, rules)
-            await memory.undo(ids[told.index(gone)])
+            await memory.undo(ids[noted.index(gone)])
             await _declare(without, rules)
-            await _tell(without, [one for one in told if one is not gone])
+            await _add_all(without, [one for one in noted if one is not gone])
             assert await _believed(memory) == await _believed(without)
             await _sound(memory)
 

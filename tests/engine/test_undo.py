@@ -18,12 +18,12 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.model import Fact, Removal
 from graphmem.ports.graph import GraphDump
 from graphmem.testing.memory_machine import replay_differences, unfolded
-from tests.engine.helpers import LAW, NOTHING, facts_of, mixed, tell_story
+from tests.engine.helpers import LAW, NOTHING, add_story, facts_of, mixed
 
 
 class TestEpisode:
-    def test_what_it_said_is_gone_and_what_it_had_closed_is_open(self, memory: Memory) -> None:
-        ids = tell_story(memory)
+    def test_what_it_stated_is_gone_and_what_it_had_closed_is_open(self, memory: Memory) -> None:
+        ids = add_story(memory)
         before = memory.stats()
         assert memory.undo(ids[5]).facts == 1  # moved to Berlin
         (home,) = memory.relations("Ada Lovelace", type="lives_in")
@@ -36,7 +36,7 @@ class TestEpisode:
         assert memory.episode(ids[5]).status == "undone"
         assert memory.verify().ok
 
-    def test_history_tells_it(self, memory: Memory) -> None:
+    def test_history_shows_it(self, memory: Memory) -> None:
         home = memory.add("I live in Lyon.", occurred_at="2023-01-01").fact_ids[0]
         moved = memory.add("I moved to Turin.", occurred_at="2024-01-01")
         memory.undo(moved.episode_id)
@@ -57,8 +57,8 @@ class TestEpisode:
         assert memory.stats() == NOTHING
         assert memory.verify().ok
 
-    def test_told_again_it_is_taken_up_again(self, memory: Memory) -> None:
-        ids = tell_story(memory)
+    def test_stated_again_it_is_counted_again(self, memory: Memory) -> None:
+        ids = add_story(memory)
         before = _shown(memory)
         memory.undo(ids[5])
         assert _shown(memory) != before
@@ -72,31 +72,31 @@ class TestEpisode:
     def test_an_alias_that_only_it_brought(self, memory: Memory) -> None:
         memory.add("Robert Stone lives in Oslo.", occurred_at="2024-01-01")
         before = memory.entity("Robert Stone")
-        told = memory.add("Dr. Robert Stone works at Acme.", occurred_at="2024-02-01")
-        memory.undo(told.episode_id)
+        noted = memory.add("Dr. Robert Stone works at Acme.", occurred_at="2024-02-01")
+        memory.undo(noted.episode_id)
         assert memory.entity("Robert Stone") == before
 
     def test_what_cannot_be(self, memory: Memory) -> None:
-        told = memory.add("Bob Stone works at Acme.", occurred_at="2024-01-01")
+        noted = memory.add("Bob Stone works at Acme.", occurred_at="2024-01-01")
         with pytest.raises(NotFound):
             memory.undo("nothing")
         with pytest.raises(NotFound):
             memory.undo("99999999")
         with pytest.raises(NotFound):
-            memory.undo(told.episode_id, user_id="somebody else")
-        (change,) = memory.history(told.fact_ids[0])
-        with pytest.raises(UsageError, match=f"episode {told.episode_id}: undo that"):
+            memory.undo(noted.episode_id, user_id="somebody else")
+        (change,) = memory.history(noted.fact_ids[0])
+        with pytest.raises(UsageError, match=f"episode {noted.episode_id}: undo that"):
             memory.undo(str(change.seq))
-        memory.undo(told.episode_id)
+        memory.undo(noted.episode_id)
         with pytest.raises(UsageError, match="undone already"):
-            memory.undo(told.episode_id)
+            memory.undo(noted.episode_id)
 
     def test_then_erased_it_leaves_nothing(self, memory: Memory) -> None:
-        told = memory.add("Bob Stone works at Acme.", occurred_at="2024-01-01")
-        memory.undo(told.episode_id)
-        memory.delete(told.episode_id)
+        noted = memory.add("Bob Stone works at Acme.", occurred_at="2024-01-01")
+        memory.undo(noted.episode_id)
+        memory.delete(noted.episode_id)
         assert all(
-            change.before is change.after is None for change in memory.history(told.fact_ids[0])
+            change.before is change.after is None for change in memory.history(noted.fact_ids[0])
         )
         assert memory.stats() == NOTHING
         assert memory.verify().ok
@@ -124,7 +124,7 @@ class TestByHand:
         assert [c.action for c in memory.history(id)] == ["ADD", "DELETE", "ADD"]
         assert memory.verify().ok
 
-    def test_an_edit_survives_what_is_said_later(self, memory: Memory) -> None:
+    def test_an_edit_survives_what_is_stated_later(self, memory: Memory) -> None:
         id = memory.add("I live in Lyon.", occurred_at="2023-01-01").fact_ids[0]
         memory.update(id, valid_at="2019-05-01", tags=["checked"])
         memory.add("I live in Lyon.", occurred_at="2023-02-01")
@@ -168,10 +168,10 @@ async def _open() -> AsyncMemory:
     return await open_memory("memory://", user_id="Ada", clock=ManualClock("2025-01-01"))
 
 
-async def _tell(memory: AsyncMemory, told: Sequence[tuple[str, int]]) -> list[str]:
+async def _add_all(memory: AsyncMemory, noted: Sequence[tuple[str, int]]) -> list[str]:
     return [
         (await memory.add(text, occurred_at=FIRST + timedelta(days=day))).episode_id
-        for text, day in told
+        for text, day in noted
     ]
 
 
@@ -201,18 +201,18 @@ def _law(coroutine: Any) -> None:
 
 
 @LAW
-@given(told=EPISODES, last=st.tuples(st.sampled_from(TEXTS), st.integers(0, 40)))
-def test_add_then_undo_changes_nothing(told: list[tuple[str, int]], last: tuple[str, int]) -> None:
+@given(noted=EPISODES, last=st.tuples(st.sampled_from(TEXTS), st.integers(0, 40)))
+def test_add_then_undo_changes_nothing(noted: list[tuple[str, int]], last: tuple[str, int]) -> None:
     async def law() -> None:
         async with await _open() as memory:
-            await _tell(memory, [one for one in told if one != last])
+            await _add_all(memory, [one for one in noted if one != last])
             before = await _state(memory)
-            (id,) = await _tell(memory, [last])
+            (id,) = await _add_all(memory, [last])
             with_it = await _state(memory)
             await memory.undo(id)
             assert await _state(memory) == before
             assert await replay_differences(memory) == []
-            await _tell(memory, [last])
+            await _add_all(memory, [last])
             again = await _state(memory)
             assert again[1:] == with_it[1:]
             assert await replay_differences(memory) == []
@@ -222,9 +222,9 @@ def test_add_then_undo_changes_nothing(told: list[tuple[str, int]], last: tuple[
 
 
 @LAW
-@given(told=EPISODES, which=st.integers(0, 5))
-def test_undoing_one_leaves_what_the_others_say(told: list[tuple[str, int]], which: int) -> None:
-    plain = _clear(told)
+@given(noted=EPISODES, which=st.integers(0, 5))
+def test_undoing_one_leaves_what_the_others_say(noted: list[tuple[str, int]], which: int) -> None:
+    plain = _clear(noted)
 
     async def law() -> None:
         if not plain:
@@ -232,9 +232,9 @@ def test_undoing_one_leaves_what_the_others_say(told: list[tuple[str, int]], whi
         gone = which % len(plain)
         others = [one for n, one in enumerate(plain) if n != gone]
         async with await _open() as memory, await _open() as without:
-            ids = await _tell(memory, plain)
+            ids = await _add_all(memory, plain)
             await memory.undo(ids[gone])
-            await _tell(without, others)
+            await _add_all(without, others)
             assert await _believed(memory) == await _believed(without)
             assert (await memory.verify()).ok
 
@@ -242,15 +242,15 @@ def test_undoing_one_leaves_what_the_others_say(told: list[tuple[str, int]], whi
 
 
 @LAW
-@given(told=EPISODES, order=st.randoms(use_true_random=False))
-def test_any_order_of_arrival_is_believed_alike(told: list[tuple[str, int]], order: Any) -> None:
-    plain = _clear(told)
+@given(noted=EPISODES, order=st.randoms(use_true_random=False))
+def test_any_order_of_arrival_is_believed_alike(noted: list[tuple[str, int]], order: Any) -> None:
+    plain = _clear(noted)
 
     async def law() -> None:
         shuffled = mixed(plain, order, lambda one: one[1])
         async with await _open() as one, await _open() as other:
-            await _tell(one, plain)
-            await _tell(other, shuffled)
+            await _add_all(one, plain)
+            await _add_all(other, shuffled)
             assert await _believed(one) == await _believed(other)
             for memory in (one, other):
                 for type in ("lives_in", "works_at", "married_to", "engaged_to"):
@@ -260,11 +260,11 @@ def test_any_order_of_arrival_is_believed_alike(told: list[tuple[str, int]], ord
 
 
 @LAW
-@given(told=EPISODES, data=st.data())
-def test_undoing_an_edit_is_the_state_before(told: list[tuple[str, int]], data: Any) -> None:
+@given(noted=EPISODES, data=st.data())
+def test_undoing_an_edit_is_the_state_before(noted: list[tuple[str, int]], data: Any) -> None:
     async def law() -> None:
         async with await _open() as memory:
-            await _tell(memory, told)
+            await _add_all(memory, noted)
             facts = (await memory.get_all(current=False)).items
             if not facts:
                 return
@@ -286,9 +286,9 @@ def test_undoing_an_edit_is_the_state_before(told: list[tuple[str, int]], data: 
     _law(law())
 
 
-def _clear(told: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+def _clear(noted: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     """What is clear by itself: who "Bob" is depends on who was known by then, and stays so."""
-    return [one for one in told if not one[0].startswith(("Bob works", "Robert"))]
+    return [one for one in noted if not one[0].startswith(("Bob works", "Robert"))]
 
 
 async def _folds(memory: AsyncMemory) -> None:
@@ -341,7 +341,7 @@ def _essence(fact: Fact) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize(("first", "then"), [("Zara", "Acme"), ("Acme", "Zara")])
-async def test_of_what_is_said_on_one_day_the_later_counts(first: str, then: str) -> None:
+async def test_of_what_is_stated_on_one_day_the_later_counts(first: str, then: str) -> None:
     async with await _open() as memory:
         await memory.add(f"Lena works at {first}.", occurred_at="2024-01-01")
         receipt = await memory.add(f"Lena works at {then}.", occurred_at="2024-01-01")

@@ -177,12 +177,12 @@ async def test_any_names(owners: list[tuple[str, str, str]]) -> None:
 
 async def test_nasty_names_in_one_folder(tmp_path: Path) -> None:
     """As projects, as users and as agents; embedded stores."""
-    told = [
+    noted = [
         *(("default", "user_id", name) for name in NASTY),
         *(("default", "agent_id", name) for name in NASTY[:12]),
         *((name, "user_id", "b") for name in NASTY[:20]),
     ]
-    owners = list(dict.fromkeys(told))
+    owners = list(dict.fromkeys(noted))
     async with await open_memory(tmp_path / "store") as memory:
         scopes = [scope_of(owner) for owner in owners]
         homes = [await settle(memory, number, scope) for number, scope in enumerate(scopes)]

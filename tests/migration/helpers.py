@@ -14,7 +14,7 @@ from graphmem.model import to_json
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extraction
-from tests.engine.helpers import tell_story
+from tests.engine.helpers import add_story
 
 QUESTIONS = ("Where does Ada live?", "Who is Bob Stone married to?", "Acme", "Oslo in May")
 NASTY = 'Zoë said: "DROP TABLE `x`; \\u0041 \' -- /* 日本 🦊 $$ %s :name" {}'
@@ -22,7 +22,7 @@ NASTY = 'Zoë said: "DROP TABLE `x`; \\u0041 \' -- /* 日本 🦊 $$ %s :name" {
 
 def fill(memory: Memory) -> None:
     """A bit of everything: two tenants, changes, an end, an erasure, things still to be done."""
-    tell_story(memory, user_id="ada")
+    add_story(memory, user_id="ada")
     (paris,) = [f for f in memory.get_all(user_id="ada", current=False).items if "Paris" in f.text]
     memory.update(paris.id, tags=["home"], importance=0.25, user_id="ada")
     (dora,) = [f for f in memory.get_all(user_id="ada", current=False).items if "Oslo" in f.text]

@@ -107,9 +107,9 @@ def _elsewhere(**urls: str) -> Settings:
 def _source(place: str) -> _Place:
     if "://" not in place:
         return _Place(Path(place), _elsewhere())
-    from graphmem.wiring import kind_of
+    from graphmem.wiring import store_part_of
 
-    if (kind := kind_of(place)) != "ledger":
+    if (kind := store_part_of(place)) != "ledger":
         raise UsageError(
             f"--from: a store is known by its ledger; {_redacted(place)} names its {kind}"
         )
@@ -118,7 +118,7 @@ def _source(place: str) -> _Place:
 
 def _target(places: Sequence[str]) -> _Place:
     """A folder, URLs, or a folder with URLs for what shall not be in it."""
-    from graphmem.wiring import kind_of
+    from graphmem.wiring import store_part_of
 
     folders = [place for place in places if "://" not in place]
     if len(folders) > 1:
@@ -126,7 +126,7 @@ def _target(places: Sequence[str]) -> _Place:
     urls: dict[str, str] = {}
     for url in places:
         if "://" in url:
-            kind = kind_of(url)
+            kind = store_part_of(url)
             if kind in urls:
                 raise UsageError(f"--to: two places for the {kind}")
             urls[kind] = url
