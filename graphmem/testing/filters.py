@@ -31,7 +31,7 @@ def moment(random: Random) -> datetime:
     return START + timedelta(days=random.randrange(400), microseconds=random.randrange(3))
 
 
-def fact(random: Random, number: int, scope: Scope | None = None) -> Fact:
+def filterable_fact(random: Random, number: int, scope: Scope | None = None) -> Fact:
     """Any fact: with and without times, relations, sources and metadata."""
 
     def maybe(chance: float = 0.5) -> datetime | None:
@@ -92,7 +92,7 @@ def origins(of: Fact) -> dict[str, list[str]]:
 
 def record(random: Random) -> Record:
     """A sample fact, as a filter sees it."""
-    sample = fact(random, 1)
+    sample = filterable_fact(random, 1)
     return fact_record(sample, **origins(sample))
 
 

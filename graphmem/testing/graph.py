@@ -24,10 +24,10 @@ from graphmem.errors import UsageError
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, GraphStore
 from graphmem.testing.graph_cypher import CypherContract
 from graphmem.testing.graph_samples import (
-    ADA,
+    ADA_SCOPE,
     AWKWARD,
     AWKWARD_IDS,
-    BOB,
+    BOB_SCOPE,
     SMALL,
     entity,
     episode,
@@ -74,14 +74,14 @@ class GraphStoreContract(WritesContract, CypherContract):
         with pytest.raises(UsageError, match="not open"):
             await graph.apply(SMALL, 1)
         with pytest.raises(UsageError, match="not open"):
-            await graph.expand(ADA.tenant, ["n1"], limit=1)
+            await graph.expand(ADA_SCOPE.tenant, ["n1"], limit=1)
         with pytest.raises(UsageError, match="not open"):
             await graph.dump()
 
     async def test_expand(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
-        found = await graph.expand(ADA.tenant, ["n1", "n2", "nobody", "n1"], limit=10)
-        turned = await graph.expand(ADA.tenant, ["n2", "nobody", "n1"], limit=10)
+        found = await graph.expand(ADA_SCOPE.tenant, ["n1", "n2", "nobody", "n1"], limit=10)
+        turned = await graph.expand(ADA_SCOPE.tenant, ["n2", "nobody", "n1"], limit=10)
         assert (list(found), list(turned)) == (["n1", "n2"], ["n2", "n1"])  # as they were asked
         assert {id: {link.fact_id for link in links} for id, links in found.items()} == {
             "n1": {"f1", "f2"},
@@ -96,25 +96,25 @@ class GraphStoreContract(WritesContract, CypherContract):
 
     async def test_expand_knows_an_entity_without_facts(self, graph: GraphStore) -> None:
         await graph.apply(GraphChanges(entities=(entity("n1"),)), 1)
-        assert await graph.expand(ADA.tenant, ["n1", "n2"], limit=10) == {"n1": ()}
-        assert await graph.expand(ADA.tenant, [], limit=10) == {}
+        assert await graph.expand(ADA_SCOPE.tenant, ["n1", "n2"], limit=10) == {"n1": ()}
+        assert await graph.expand(ADA_SCOPE.tenant, [], limit=10) == {}
 
     async def test_expand_stays_inside_the_tenant(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
-        assert await graph.expand(BOB.tenant, ["n1", "n2"], limit=10) == {}
+        assert await graph.expand(BOB_SCOPE.tenant, ["n1", "n2"], limit=10) == {}
 
     async def test_expand_gives_no_more_than_the_limit(self, graph: GraphStore) -> None:
         facts = tuple(fact(f"f{i}", "hub", f"n{i}") for i in range(30))
         people = (entity("hub"), *(entity(f"n{i}") for i in range(30)))
         await graph.apply(GraphChanges(entities=people, facts=facts), 1)
-        found = await graph.expand(ADA.tenant, ["hub", "n3"], limit=7)
+        found = await graph.expand(ADA_SCOPE.tenant, ["hub", "n3"], limit=7)
         first = sorted(f"f{i}" for i in range(30))[:7]
         assert [link.fact_id for link in found["hub"]] == first
         await graph.apply(GraphChanges(facts=(fact(first[0], "hub", "n0", text="anew"),)), 2)
-        again = await graph.expand(ADA.tenant, ["hub"], limit=7)
+        again = await graph.expand(ADA_SCOPE.tenant, ["hub"], limit=7)
         assert [link.fact_id for link in again["hub"]] == first
         assert [link.fact_id for link in found["n3"]] == ["f3"]
-        assert await graph.expand(ADA.tenant, ["hub"], limit=0) == {"hub": ()}
+        assert await graph.expand(ADA_SCOPE.tenant, ["hub"], limit=0) == {"hub": ()}
 
     @pytest.mark.parametrize("many", [1, 80])
     async def test_awkward_text_comes_back_as_it_was(self, graph: GraphStore, many: int) -> None:
@@ -152,7 +152,7 @@ class GraphStoreContract(WritesContract, CypherContract):
             ),
             1,
         )
-        found = await graph.expand(ADA.tenant, ids[1:], limit=5)
+        found = await graph.expand(ADA_SCOPE.tenant, ids[1:], limit=5)
         assert {id: links[0].entity_ids for id, links in found.items()} == {
             id: (id, ids[0]) for id in ids[1:]
         }
@@ -170,11 +170,14 @@ class GraphStoreContract(WritesContract, CypherContract):
         await graph.apply(SMALL, 1)
         alone = await graph.dump()
         await graph.apply(
-            GraphChanges(entities=(entity("m1", BOB),), facts=(fact("g1", "m1", "m1", scope=BOB),)),
+            GraphChanges(
+                entities=(entity("m1", BOB_SCOPE),),
+                facts=(fact("g1", "m1", "m1", scope=BOB_SCOPE),),
+            ),
             2,
         )
-        assert await graph.dump(ADA.tenant) == alone
-        assert {found[1] for found in (await graph.dump(BOB.tenant)).nodes} == {"m1", "g1"}
+        assert await graph.dump(ADA_SCOPE.tenant) == alone
+        assert {found[1] for found in (await graph.dump(BOB_SCOPE.tenant)).nodes} == {"m1", "g1"}
         assert await graph.dump("nowhere") == GraphDump((), ())
 
     async def test_clear(self, graph: GraphStore) -> None:
@@ -196,11 +199,11 @@ class GraphStoreContract(WritesContract, CypherContract):
             await graph.apply(batch, i)
 
         async def read(_: int) -> None:
-            found = await graph.expand(ADA.tenant, ["n2", "n3"], limit=5)
+            found = await graph.expand(ADA_SCOPE.tenant, ["n2", "n3"], limit=5)
             assert {id: len(links) for id, links in found.items()} == {"n2": 2, "n3": 1}
 
         await asyncio.gather(*(job(i) for i in range(20) for job in (write, read)))
-        assert len((await graph.expand(ADA.tenant, ["n1"], limit=100))["n1"]) == 22
+        assert len((await graph.expand(ADA_SCOPE.tenant, ["n1"], limit=100))["n1"]) == 22
 
     async def test_a_cancelled_write_is_whole_or_absent(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
@@ -219,13 +222,13 @@ class GraphStoreContract(WritesContract, CypherContract):
     async def test_a_cancelled_read_is_cancelled(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         for turns in range(6):
-            task = asyncio.ensure_future(graph.expand(ADA.tenant, ["n1"] * 50, limit=5))
+            task = asyncio.ensure_future(graph.expand(ADA_SCOPE.tenant, ["n1"] * 50, limit=5))
             for _ in range(turns):
                 await asyncio.sleep(0)
             cancelling = task.cancel()
             (outcome,) = await asyncio.gather(task, return_exceptions=True)
             assert not cancelling or isinstance(outcome, asyncio.CancelledError)
-            assert len((await graph.expand(ADA.tenant, ["n1"], limit=5))["n1"]) == 2
+            assert len((await graph.expand(ADA_SCOPE.tenant, ["n1"], limit=5))["n1"]) == 2
 
 
 class PersistentGraphContract(GraphStoreContract):
@@ -251,5 +254,5 @@ class PersistentGraphContract(GraphStoreContract):
         other = self.make(tmp_path)
         assert await other.open("store") == Checkpoint("store", 9)
         assert await other.dump() == before
-        assert len((await other.expand(ADA.tenant, ["n1"], limit=5))["n1"]) == 2
+        assert len((await other.expand(ADA_SCOPE.tenant, ["n1"], limit=5))["n1"]) == 2
         await other.close()

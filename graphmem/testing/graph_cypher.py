@@ -9,9 +9,9 @@ from graphmem.errors import UsageError
 from graphmem.model import Scope, Table
 from graphmem.ports.graph import GraphChanges, GraphDump, GraphStore
 from graphmem.testing.graph_samples import (
-    ADA,
+    ADA_SCOPE,
     AWKWARD_IDS,
-    BOB,
+    BOB_SCOPE,
     HOSTILE,
     MOMENT,
     SMALL,
@@ -28,17 +28,19 @@ class CypherContract:
 
     async def ask(self, graph: GraphStore, query: str, **parameters: object) -> Table:
         """A query inside Ada's tenant."""
-        return await graph.cypher(query, parameters, tenant=ADA.tenant, max_rows=50, timeout_s=30)
+        return await graph.cypher(
+            query, parameters, tenant=ADA_SCOPE.tenant, max_rows=50, timeout_s=30
+        )
 
     async def test_cypher_reads_inside_the_tenant(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
-        await graph.apply(GraphChanges(entities=(entity("m1", BOB, name="Bob's"),)), 2)
+        await graph.apply(GraphChanges(entities=(entity("m1", BOB_SCOPE, name="Bob's"),)), 2)
         query = "MATCH (e:Entity) RETURN e.id AS id, e.name AS name ORDER BY id"
         mine = await self.ask(graph, query)
         assert mine.columns == ("id", "name")
         assert mine.rows == (("n1", "name of n1"), ("n2", "name of n2"), ("n3", "name of n3"))
         assert not mine.truncated
-        theirs = await graph.cypher(query, {}, tenant=BOB.tenant, max_rows=50, timeout_s=30)
+        theirs = await graph.cypher(query, {}, tenant=BOB_SCOPE.tenant, max_rows=50, timeout_s=30)
         assert theirs.rows == (("m1", "Bob's"),)
         all_of_them = await graph.cypher(query, {}, tenant=None, max_rows=50, timeout_s=30)
         assert [id for id, _ in all_of_them.rows] == ["m1", "n1", "n2", "n3"]
@@ -53,7 +55,7 @@ class CypherContract:
         assert a == {
             "label": "Entity",
             "id": "n1",
-            "scope": ADA.tenant,
+            "scope": ADA_SCOPE.tenant,
             "name": "name of n1",
             "kind": "person",
             "aliases": [],
@@ -81,10 +83,10 @@ class CypherContract:
             "MATCH (e:Entity) RETURN e.id LIMIT 9",
             "MATCH (e:Entity) RETURN e.id UNION ALL MATCH (e:Entity) RETURN e.id",
         ):
-            table = await graph.cypher(query, {}, tenant=ADA.tenant, max_rows=2, timeout_s=30)
+            table = await graph.cypher(query, {}, tenant=ADA_SCOPE.tenant, max_rows=2, timeout_s=30)
             assert (len(table.rows), table.truncated) == (2, True)
         whole = await graph.cypher(
-            "MATCH (e:Entity) RETURN e.id", {}, tenant=ADA.tenant, max_rows=3, timeout_s=30
+            "MATCH (e:Entity) RETURN e.id", {}, tenant=ADA_SCOPE.tenant, max_rows=3, timeout_s=30
         )
         assert (len(whole.rows), whole.truncated) == (3, False)
 
@@ -92,7 +94,7 @@ class CypherContract:
         """Names, types, ids and texts that look like Cypher are stored and found as they are, one
         by one and many at once, and nothing else comes to harm."""
         await graph.apply(SMALL, 1)
-        await graph.apply(GraphChanges(entities=(entity("canary", BOB, name="canary"),)), 2)
+        await graph.apply(GraphChanges(entities=(entity("canary", BOB_SCOPE, name="canary"),)), 2)
         before = await graph.dump()
         changes = hostile_changes()
         await graph.apply(changes, 3)
@@ -134,7 +136,7 @@ class CypherContract:
             ),
             1,
         )
-        near = await graph.expand(ADA.tenant, ids, limit=3)
+        near = await graph.expand(ADA_SCOPE.tenant, ids, limit=3)
         assert {id: [link.fact_id for link in links] for id, links in near.items()} == {
             id: [id] for id in ids
         }

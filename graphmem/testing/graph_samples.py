@@ -10,8 +10,8 @@ from graphmem.model import Entity, Episode, Fact, Scope, Source
 from graphmem.ports.graph import GraphChanges, GraphDump
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ADA = Scope(project_id="p", user_id="ada", agent_id="bot", run_id="r1")
-BOB = Scope(project_id="p", user_id="bob")
+ADA_SCOPE = Scope(project_id="p", user_id="ada", agent_id="bot", run_id="r1")
+BOB_SCOPE = Scope(project_id="p", user_id="bob")
 
 AWKWARD = (
     "plain",
@@ -88,7 +88,7 @@ AWKWARD_IDS = tuple(text for text in AWKWARD if 0 < len(text) <= 256)
 
 
 def episode(
-    id: str, scope: Scope = ADA, *, previous_id: str | None = None, text: str = ""
+    id: str, scope: Scope = ADA_SCOPE, *, previous_id: str | None = None, text: str = ""
 ) -> Episode:
     """An episode for tests."""
     return Episode(
@@ -103,7 +103,9 @@ def episode(
     )
 
 
-def entity(id: str, scope: Scope = ADA, *, name: str = "", aliases: tuple[str, ...] = ()) -> Entity:
+def entity(
+    id: str, scope: Scope = ADA_SCOPE, *, name: str = "", aliases: tuple[str, ...] = ()
+) -> Entity:
     """An entity for tests."""
     return Entity(id, scope.tenant, name or f"name of {id}", "person", aliases, None, MOMENT)
 
@@ -113,7 +115,7 @@ def fact(
     subject: str | None = None,
     object: str | None = None,
     *,
-    scope: Scope = ADA,
+    scope: Scope = ADA_SCOPE,
     about: Iterable[str] = (),
     sources: Iterable[str] = (),
     supersedes: str | None = None,

@@ -11,8 +11,8 @@ from graphmem.clock import stamp
 from graphmem.errors import BackendError
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphStore
 from graphmem.testing.graph_samples import (
-    ADA,
-    BOB,
+    ADA_SCOPE,
+    BOB_SCOPE,
     MOMENT,
     SMALL,
     edges_in,
@@ -124,8 +124,8 @@ class WritesContract:
     async def test_every_element_carries_the_scope(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
         dump = await graph.dump()
-        assert {dict(found[2])["scope"] for found in dump.nodes} == {ADA.tenant}
-        assert {dict(edge[3])["scope"] for edge in dump.edges} == {ADA.tenant}
+        assert {dict(found[2])["scope"] for found in dump.nodes} == {ADA_SCOPE.tenant}
+        assert {dict(edge[3])["scope"] for edge in dump.edges} == {ADA_SCOPE.tenant}
 
     async def test_applying_twice_changes_nothing(self, graph: GraphStore) -> None:
         await graph.apply(SMALL, 1)
@@ -177,7 +177,9 @@ class WritesContract:
         dump = await graph.dump()
         assert edges_in(dump, "SUPERSEDES") == {("SUPERSEDES", "f2", "f1")}
         assert node_of(dump, "Fact", "f1")["invalid_at"] == stamp(MOMENT)
-        (link,) = [x for x in (await graph.expand(ADA.tenant, ["n2"], limit=9))["n2"] if x.type]
+        (link,) = [
+            x for x in (await graph.expand(ADA_SCOPE.tenant, ["n2"], limit=9))["n2"] if x.type
+        ]
         assert link.invalid_at == stamp(MOMENT)
 
     async def test_two_relations_between_the_same_two(self, graph: GraphStore) -> None:
@@ -242,18 +244,18 @@ class WritesContract:
         await graph.apply(SMALL, 1)
         await graph.apply(
             GraphChanges(
-                episodes=(episode("b1", BOB, previous_id="e1"),),
-                entities=(entity("m1", BOB),),
+                episodes=(episode("b1", BOB_SCOPE, previous_id="e1"),),
+                entities=(entity("m1", BOB_SCOPE),),
                 facts=(
-                    fact("g1", "m1", "n1", scope=BOB, sources=["e1", "b1"], supersedes="f1"),
-                    fact("g2", "n1", "n2", scope=BOB),
+                    fact("g1", "m1", "n1", scope=BOB_SCOPE, sources=["e1", "b1"], supersedes="f1"),
+                    fact("g2", "n1", "n2", scope=BOB_SCOPE),
                 ),
                 mentions=(("b1", "n1"), ("e1", "m1"), ("b1", "m1")),
             ),
             2,
         )
         dump = await graph.dump()
-        assert edges_in(dump) - edges_in(await graph.dump(ADA.tenant)) == {
+        assert edges_in(dump) - edges_in(await graph.dump(ADA_SCOPE.tenant)) == {
             ("MENTIONS", "b1", "m1"),
             ("STATES", "b1", "g1"),
             ("ABOUT", "g1", "m1"),
@@ -266,9 +268,9 @@ class WritesContract:
         await graph.apply(SMALL, 1)
         before = await graph.dump()
         for stolen in (
-            GraphChanges(entities=(entity("new"), entity("n1", BOB))),
-            GraphChanges(entities=(entity("new"),), facts=(fact("f1", scope=BOB),)),
-            GraphChanges(episodes=(episode("new"), episode("e1", BOB))),
+            GraphChanges(entities=(entity("new"), entity("n1", BOB_SCOPE))),
+            GraphChanges(entities=(entity("new"),), facts=(fact("f1", scope=BOB_SCOPE),)),
+            GraphChanges(episodes=(episode("new"), episode("e1", BOB_SCOPE))),
         ):
             with pytest.raises(BackendError, match="another scope"):
                 await graph.apply(stolen, 2)

@@ -46,7 +46,7 @@ async def fill(ledger: Ledger, random: Random, count: int = _FACTS) -> list[Fact
     await ledger.commit([Commit(None, new_entities=entities, tenant=ADA.tenant)])
     made = []
     for number in range(1, count + 1):
-        fact = filters.fact(random, number, ADA if number % 5 else BOB)
+        fact = filters.filterable_fact(random, number, ADA if number % 5 else BOB)
         await ledger.commit(
             [
                 Commit(
@@ -146,7 +146,7 @@ class LedgerFilters:
 
     async def test_odd_metadata_is_found(self, ledger: Ledger) -> None:
         odd = {"a'b": "'; --", "%s": "100 %", ":x": "\\", "list": [{"n": 1}, [2], 3], "nul": "a\0b"}
-        fact = replace(filters.fact(Random(11), 1, ADA), metadata=odd)
+        fact = replace(filters.filterable_fact(Random(11), 1, ADA), metadata=odd)
         await ledger.journal(_episodes(ADA), 0.0)
         await ledger.commit(
             [Commit(None, (Decision("ADD", "new", after=fact),), tenant=ADA.tenant)]

@@ -27,7 +27,7 @@ def points(random: Random, count: int = _POINTS) -> list[Point]:
     """Sample facts as points, some of them in another tenant."""
     made = []
     for number in range(1, count + 1):
-        fact = filters.fact(random, number)
+        fact = filters.filterable_fact(random, number)
         made.append(
             Point(
                 id=fact.id,

@@ -22,7 +22,7 @@ from graphmem.adapters.graph.networkx import NetworkXGraph
 from graphmem.clock import stamp
 from graphmem.model import Table
 from graphmem.ports.graph import GraphChanges, GraphStore
-from graphmem.testing.graph_samples import ADA, BOB, MOMENT, entity, episode, fact
+from graphmem.testing.graph_samples import ADA_SCOPE, BOB_SCOPE, MOMENT, entity, episode, fact
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _NAME = st.sampled_from(["Ada", "Bo", "Café Ö", "'; //", "x"])
@@ -37,7 +37,7 @@ class _World:
     """Which ids are there, per tenant; removed ones never come back, as in a ledger."""
 
     def __init__(self) -> None:
-        self.scopes = {"a": ADA, "b": BOB}
+        self.scopes = {"a": ADA_SCOPE, "b": BOB_SCOPE}
         self.live: dict[str, dict[str, list[str]]] = {
             tenant: {"episode": [], "entity": [], "fact": []} for tenant in self.scopes
         }
@@ -216,7 +216,7 @@ def congruence_machine(
 
         @rule(limit=st.sampled_from([0, 1, 2, 100]))
         def compare(self, limit: int = 100) -> None:
-            for tenant in (None, ADA.tenant, BOB.tenant):
+            for tenant in (None, ADA_SCOPE.tenant, BOB_SCOPE.tenant):
                 expected = self.runner.run(self.oracle.dump(tenant))
                 for store in self.stores:
                     assert self.runner.run(store.dump(tenant)) == expected

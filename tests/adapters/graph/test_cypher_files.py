@@ -20,7 +20,7 @@ from graphmem.adapters.graph.networkx import NetworkXGraph
 from graphmem.clock import stamp
 from graphmem.model import Fact, Table
 from graphmem.ports.graph import GraphChanges, GraphStore
-from graphmem.testing.graph_samples import ADA, BOB, MOMENT, entity, episode, fact
+from graphmem.testing.graph_samples import ADA_SCOPE, BOB_SCOPE, MOMENT, entity, episode, fact
 
 T = TypeVar("T", bound=GraphStore)
 ROOT = Path(__file__).parents[3]
@@ -170,14 +170,16 @@ async def graph() -> AsyncIterator[KuzuGraph]:
 
 async def _filled(store: T) -> T:
     await store.apply(_story(), 1)
-    await store.apply(GraphChanges(entities=(entity("x", BOB, name="Ada"),)), 2)
+    await store.apply(GraphChanges(entities=(entity("x", BOB_SCOPE, name="Ada"),)), 2)
     return store
 
 
 async def _answer(store: GraphStore, name: str) -> Table:
     query = statements("inspect.cypher")[name]
     given = {parameter.name: GIVEN[parameter.name] for parameter in query.parameters}
-    return await store.cypher(query.text, given, tenant=ADA.tenant, max_rows=100, timeout_s=30)
+    return await store.cypher(
+        query.text, given, tenant=ADA_SCOPE.tenant, max_rows=100, timeout_s=30
+    )
 
 
 def test_the_whole_tour_is_known_here() -> None:

@@ -27,7 +27,7 @@ from graphmem.adapters.graph.kuzu.store import KuzuGraph
 from graphmem.adapters.graph.neo4j.store import Neo4jGraph
 from graphmem.errors import UsageError
 from graphmem.ports.graph import GraphStore
-from graphmem.testing.graph_samples import ADA, BOB
+from graphmem.testing.graph_samples import ADA_SCOPE, BOB_SCOPE
 from tests.adapters.graph.guard_queries import CANARY, Generator, world
 
 ATTEMPTS = int(os.environ.get("FUZZ_ATTEMPTS", "3000"))
@@ -70,7 +70,7 @@ def let_through(readings: None) -> Callable[[Dialect], list[str]]:
                 guard(
                     query,
                     _given(query),
-                    tenant=ADA.tenant,
+                    tenant=ADA_SCOPE.tenant,
                     max_rows=5000,
                     timeout_s=QUERY_S,
                     dialect=dialect,
@@ -86,7 +86,7 @@ def test_what_is_let_through_is_the_query_with_scopes(
 ) -> None:
     """Every node has one scope, and nothing else was changed. (Kuzu's dialect has no barriers.)"""
     for query in let_through(KUZU):
-        scoped = _guarded(query, ADA.tenant)
+        scoped = _guarded(query, ADA_SCOPE.tenant)
         plain = _guarded(query, None)
         assert re.sub(r" \{scope: \$__scope\}|scope: \$__scope, ", "", scoped) == plain, query
         nodes = len(cypher_guard._read(query).patterns)
@@ -111,7 +111,7 @@ async def _answer(graph: GraphStore, query: str) -> Answer:
     """The rows, in no order, or why it failed."""
     try:
         table = await graph.cypher(
-            query, _given(query), tenant=ADA.tenant, max_rows=5000, timeout_s=QUERY_S
+            query, _given(query), tenant=ADA_SCOPE.tenant, max_rows=5000, timeout_s=QUERY_S
         )
     except UsageError as error:
         return str(error)
@@ -145,9 +145,9 @@ def _check(query: str, alone: Answer, both: Answer) -> None:
 
 async def _nothing_gets_out(graph: GraphStore, queries: Sequence[str]) -> None:
     await graph.clear()
-    await graph.apply(world(ADA, "a", "Ada"), 1)
+    await graph.apply(world(ADA_SCOPE, "a", "Ada"), 1)
     alone = await _answers(graph, queries)
-    await graph.apply(world(BOB, "b", CANARY), 2)
+    await graph.apply(world(BOB_SCOPE, "b", CANARY), 2)
     before = await graph.dump()
     assert CANARY in repr(before)
     both = await _answers(graph, queries)

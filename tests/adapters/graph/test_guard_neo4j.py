@@ -16,7 +16,7 @@ from graphmem.adapters.graph.cypher_guard.dialect import KUZU, NEO4J
 from graphmem.adapters.graph.cypher_guard.guard import guard
 from graphmem.adapters.graph.neo4j.store import Neo4jGraph
 from graphmem.errors import UsageError
-from graphmem.testing.graph_samples import ADA, BOB
+from graphmem.testing.graph_samples import ADA_SCOPE, BOB_SCOPE
 from tests.adapters.graph.guard_queries import CANARY, FAILING, world
 
 S = "scope: $__scope"
@@ -169,8 +169,8 @@ async def graph(neo4j_uri: str) -> AsyncIterator[Neo4jGraph]:
     store = Neo4jGraph(neo4j_uri, replace=True)
     await store.open("guard")
     await store.clear()
-    await store.apply(world(ADA, "a", "Ada"), 1)
-    await store.apply(world(BOB, "b", CANARY), 2)
+    await store.apply(world(ADA_SCOPE, "a", "Ada"), 1)
+    await store.apply(world(BOB_SCOPE, "b", CANARY), 2)
     yield store
     await store.clear()
     await store.close()
@@ -225,10 +225,10 @@ async def test_a_failure_never_depends_on_the_other_scope(graph: Neo4jGraph, fai
         "MATCH (a:Entity) RETURN [(a)-[r:RELATES]->(b) WHERE {r} | b.id]",
     ):
         asked = query.format(a=failing.format("a.name"), r=failing.format("r.fact"))
-        await graph.cypher(asked, {}, tenant=ADA.tenant, max_rows=99, timeout_s=30)
+        await graph.cypher(asked, {}, tenant=ADA_SCOPE.tenant, max_rows=99, timeout_s=30)
         if "'bn1'" not in asked:
             with pytest.raises(UsageError, match="failed while it ran"):
-                await graph.cypher(asked, {}, tenant=BOB.tenant, max_rows=99, timeout_s=30)
+                await graph.cypher(asked, {}, tenant=BOB_SCOPE.tenant, max_rows=99, timeout_s=30)
 
 
 async def test_no_path_goes_through_another_applications_nodes(
@@ -243,7 +243,7 @@ async def test_no_path_goes_through_another_applications_nodes(
         table = await graph.cypher(
             "MATCH p = (a {id: 'an1'})-[*2]-(b) RETURN nodes(p) AS n",
             {},
-            tenant=ADA.tenant,
+            tenant=ADA_SCOPE.tenant,
             max_rows=99,
             timeout_s=30,
         )

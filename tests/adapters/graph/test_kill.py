@@ -12,7 +12,7 @@ import pytest
 from graphmem.adapters.graph.kuzu.store import KuzuGraph
 from graphmem.adapters.graph.networkx import NetworkXGraph
 from graphmem.ports.graph import GraphChanges
-from graphmem.testing.graph_samples import ADA, entity, episode, fact
+from graphmem.testing.graph_samples import ADA_SCOPE, entity, episode, fact
 
 
 def batch(i: int) -> GraphChanges:
@@ -37,7 +37,7 @@ async def write_forever(path: Path, copy_from: int) -> None:
     while True:
         at += 1
         await graph.apply(batch(at), at)
-        await graph.expand(ADA.tenant, ["hub"], limit=1)
+        await graph.expand(ADA_SCOPE.tenant, ["hub"], limit=1)
         print(at, flush=True)  # noqa: T201 - the parent waits for it
 
 
@@ -49,8 +49,8 @@ async def _check(path: Path, copy_from: int, acknowledged: int) -> int:
     for i in range(1, checkpoint.applied_seq + 1):
         await oracle.apply(batch(i), i)
     assert await graph.dump() == await oracle.dump()
-    assert set((await graph.expand(ADA.tenant, ["hub"], limit=99))["hub"]) == set(
-        (await oracle.expand(ADA.tenant, ["hub"], limit=99))["hub"]
+    assert set((await graph.expand(ADA_SCOPE.tenant, ["hub"], limit=99))["hub"]) == set(
+        (await oracle.expand(ADA_SCOPE.tenant, ["hub"], limit=99))["hub"]
     )
     await graph.close()
     return checkpoint.applied_seq

@@ -14,7 +14,7 @@ from graphmem.adapters.graph.kuzu import pool, store
 from graphmem.adapters.graph.kuzu.store import KuzuGraph
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump
-from graphmem.testing.graph_samples import ADA, SMALL, entity, fact
+from graphmem.testing.graph_samples import ADA_SCOPE, SMALL, entity, fact
 
 MANY = GraphChanges(
     entities=(entity("hub"),), facts=tuple(fact(f"m{i}", "hub", "hub") for i in range(1500))
@@ -129,7 +129,7 @@ async def test_large_batches_are_gathered_and_seen_by_the_next_read(tmp_path: Pa
     await graph.apply(MANY, 10)
     await graph.apply(GraphChanges(facts=(fact("late", "hub"),)), 11)
     assert {
-        link.fact_id for link in (await graph.expand(ADA.tenant, ["hub"], limit=2000))["hub"]
+        link.fact_id for link in (await graph.expand(ADA_SCOPE.tenant, ["hub"], limit=2000))["hub"]
     } == {
         *(f"m{i}" for i in range(1500)),
         "late",
@@ -152,9 +152,9 @@ async def test_a_failed_bulk_write_stops_the_graph_until_it_is_opened_again(
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
         with pytest.raises(Unavailable, match="bulk"):
-            await graph.expand(ADA.tenant, ["n1"], limit=5)
+            await graph.expand(ADA_SCOPE.tenant, ["n1"], limit=5)
     with pytest.raises(Unavailable, match="open it again"):
-        await graph.expand(ADA.tenant, ["n1"], limit=5)
+        await graph.expand(ADA_SCOPE.tenant, ["n1"], limit=5)
     with pytest.raises(Unavailable, match="open it again"):
         await graph.apply(SMALL, 3)
     checkpoint = await graph.open("store")
@@ -175,11 +175,11 @@ async def test_a_slow_query_is_stopped_and_the_graph_goes_on(tmp_path: Path) -> 
         "WHERE a.text < b.text AND b.text < c.text AND c.text < a.text RETURN count(*)"
     )
     with pytest.raises(UsageError, match=r"did not finish within 0\.2 s"):
-        await graph.cypher(slow, {}, tenant=ADA.tenant, max_rows=5, timeout_s=0.2)
+        await graph.cypher(slow, {}, tenant=ADA_SCOPE.tenant, max_rows=5, timeout_s=0.2)
     reading = asyncio.ensure_future(
-        graph.cypher(slow, {}, tenant=ADA.tenant, max_rows=5, timeout_s=60)
+        graph.cypher(slow, {}, tenant=ADA_SCOPE.tenant, max_rows=5, timeout_s=60)
     )
-    beside = await graph.expand(ADA.tenant, ["hub"], limit=3)
+    beside = await graph.expand(ADA_SCOPE.tenant, ["hub"], limit=3)
     assert len(beside["hub"]) == 3
     await graph.apply(GraphChanges(facts=(fact("late", "hub"),)), 2)
     assert not reading.done()
@@ -187,7 +187,11 @@ async def test_a_slow_query_is_stopped_and_the_graph_goes_on(tmp_path: Path) -> 
     with pytest.raises(asyncio.CancelledError):
         await reading
     table = await graph.cypher(
-        "MATCH (f:Fact {id: 'late'}) RETURN f.text", {}, tenant=ADA.tenant, max_rows=5, timeout_s=5
+        "MATCH (f:Fact {id: 'late'}) RETURN f.text",
+        {},
+        tenant=ADA_SCOPE.tenant,
+        max_rows=5,
+        timeout_s=5,
     )
     assert table.rows == (("text of late",),)
     await graph.close()

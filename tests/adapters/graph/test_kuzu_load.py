@@ -12,7 +12,7 @@ from graphmem.adapters.graph.networkx import NetworkXGraph
 from graphmem.adapters.graph.rows import edges_of, most_of_a_kind, nodes_of
 from graphmem.model import Episode, Fact, Source
 from graphmem.ports.graph import GraphChanges
-from graphmem.testing.graph_samples import ADA, entity, episode, fact
+from graphmem.testing.graph_samples import ADA_SCOPE, entity, episode, fact
 
 
 def batches(seed: int) -> list[GraphChanges]:
@@ -40,7 +40,7 @@ def batches(seed: int) -> list[GraphChanges]:
 
 
 def _changed(old: Fact, by: Episode, kind: int, rng: random.Random, others: list[str]) -> Fact:
-    again = Source(by.id, None, ADA.agent_id, ADA.run_id)
+    again = Source(by.id, None, ADA_SCOPE.agent_id, ADA_SCOPE.run_id)
     more = replace(old, sources=(*old.sources, again))
     if kind == 1:
         return more

@@ -22,7 +22,7 @@ from graphmem.adapters.graph.neo4j.values import to_plain
 from graphmem.adapters.graph.networkx import NetworkXGraph
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump
-from graphmem.testing.graph_samples import ADA, SMALL, entity, fact, large, removal_of_large
+from graphmem.testing.graph_samples import ADA_SCOPE, SMALL, entity, fact, large, removal_of_large
 
 Graphs = Callable[..., Awaitable[Neo4jGraph]]
 
@@ -108,9 +108,9 @@ async def test_what_others_keep_in_the_database_is_left_alone(opened: Graphs, ur
     await oracle.open("store")
     await oracle.apply(SMALL, 1)
     assert await graph.dump() == await oracle.dump()
-    assert await graph.dump(ADA.tenant) == await oracle.dump()
-    near = await graph.expand(ADA.tenant, ["n1"], limit=10)
-    assert near == await oracle.expand(ADA.tenant, ["n1"], limit=10)
+    assert await graph.dump(ADA_SCOPE.tenant) == await oracle.dump()
+    near = await graph.expand(ADA_SCOPE.tenant, ["n1"], limit=10)
+    assert near == await oracle.expand(ADA_SCOPE.tenant, ["n1"], limit=10)
     await graph.clear()
     await opened("other", replace=True)
     found = await run(uri, "MATCH (n) RETURN labels(n)[0], n.id ORDER BY n.id")
@@ -330,11 +330,11 @@ async def test_a_slow_query_is_stopped_and_the_graph_goes_on(opened: Graphs) -> 
         "WHERE a.text < b.text AND b.text < c.text AND c.text < a.text RETURN count(*)"
     )
     with pytest.raises(UsageError, match=r"did not finish within 0\.2 s"):
-        await graph.cypher(slow, {}, tenant=ADA.tenant, max_rows=5, timeout_s=0.2)
+        await graph.cypher(slow, {}, tenant=ADA_SCOPE.tenant, max_rows=5, timeout_s=0.2)
     reading = asyncio.ensure_future(
-        graph.cypher(slow, {}, tenant=ADA.tenant, max_rows=5, timeout_s=60)
+        graph.cypher(slow, {}, tenant=ADA_SCOPE.tenant, max_rows=5, timeout_s=60)
     )
-    assert len((await graph.expand(ADA.tenant, ["nL0"], limit=2))["nL0"]) == 2
+    assert len((await graph.expand(ADA_SCOPE.tenant, ["nL0"], limit=2))["nL0"]) == 2
     await graph.apply(GraphChanges(facts=(fact("late", "nL0"),)), 2)
     assert not reading.done()
     reading.cancel()

@@ -11,7 +11,7 @@ from graphmem.adapters.graph.neo4j.store import Neo4jGraph
 from graphmem.adapters.graph.networkx import NetworkXGraph
 from graphmem.errors import Unavailable
 from graphmem.ports.graph import GraphChanges
-from graphmem.testing.graph_samples import ADA, large
+from graphmem.testing.graph_samples import ADA_SCOPE, large
 from tests.adapters.graph.test_kill import batch
 from tests.servers import Neo4jServer, Server, running
 
@@ -65,7 +65,7 @@ async def test_checkpoint_and_content_agree_after_a_kill(server: Server) -> None
         with pytest.raises(Unavailable, match="Neo4j at"):
             await writer.task
         for call in (
-            graph.expand(ADA.tenant, ["hub"], limit=1),
+            graph.expand(ADA_SCOPE.tenant, ["hub"], limit=1),
             graph.dump(),
             graph.clear(),
             graph.cypher("RETURN 1", {}, tenant=None, max_rows=1, timeout_s=9),
@@ -99,16 +99,16 @@ async def test_the_same_object_works_again(server: Server) -> None:
     await asyncio.to_thread(server.kill)
     waiting = [
         asyncio.ensure_future(patient.apply(batch(2), 2)),
-        asyncio.ensure_future(patient.expand(ADA.tenant, ["hub"], limit=1)),
+        asyncio.ensure_future(patient.expand(ADA_SCOPE.tenant, ["hub"], limit=1)),
     ]
     with pytest.raises(Unavailable):
-        await hasty.expand(ADA.tenant, ["hub"], limit=1)
+        await hasty.expand(ADA_SCOPE.tenant, ["hub"], limit=1)
     with pytest.raises(Unavailable):
         await hasty.apply(batch(3), 3)
     await asyncio.to_thread(server.start)
     await asyncio.gather(*waiting)
     await hasty.apply(batch(3), 3)
     assert (await patient.open("again")).applied_seq == 3
-    assert len((await hasty.expand(ADA.tenant, ["hub"], limit=9))["hub"]) == 4
+    assert len((await hasty.expand(ADA_SCOPE.tenant, ["hub"], limit=9))["hub"]) == 4
     await hasty.close()
     await patient.close()

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NoReturn
 
-from graphmem.adapters.graph.cypher_guard.syntax import Cursor, uncertain, word_set
+from graphmem.adapters.graph.cypher_guard.syntax import Cursor, keyword_set, uncertain
 from graphmem.errors import UsageError
 
 ExpressionShape = Literal[
@@ -35,17 +35,17 @@ _OPERANDS: Mapping[str, Sequence[ExpressionShape]] = MappingProxyType(
 _CONDITIONS = ("plain", "test", "condition", "pattern")
 _BOOLEAN = ("test", "condition", "pattern")
 
-_AGGREGATES = word_set("avg collect count max min sum")
-_NUMERIC = word_set("abs ceil floor length sqrt")
-_TEXT = word_set("left lower ltrim right rtrim trim upper")
-_TESTS = word_set("all any none single")
+_AGGREGATES = keyword_set("avg collect count max min sum")
+_NUMERIC = keyword_set("abs ceil floor length sqrt")
+_TEXT = keyword_set("left lower ltrim right rtrim trim upper")
+_TESTS = keyword_set("all any none single")
 _GENERAL: Mapping[str, int] = MappingProxyType(
     {
         "coalesce": 100,
         **dict.fromkeys(
-            word_set("endnode head keys label labels last nodes relationships rels"), 1
+            keyword_set("endnode head keys label labels last nodes relationships rels"), 1
         ),
-        **dict.fromkeys(word_set("reverse sign size startnode tail tolower toupper type"), 1),
+        **dict.fromkeys(keyword_set("reverse sign size startnode tail tolower toupper type"), 1),
         "round": 2,
         "substring": 3,
     }

@@ -44,7 +44,7 @@ from graphmem.adapters.graph.cypher_guard.patterns import (
     scoped_at,
 )
 from graphmem.adapters.graph.cypher_guard.reader import read_syntax
-from graphmem.adapters.graph.cypher_guard.syntax import Brackets, word_set
+from graphmem.adapters.graph.cypher_guard.syntax import Brackets, keyword_set
 from graphmem.clock import stamp
 from graphmem.errors import UsageError
 
@@ -53,14 +53,14 @@ _DEEPEST = 24
 _FIRST_WORDS = ("MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN")
 
 _SHORTEST = ("SHORTEST", "SHORTESTPATH", "ALLSHORTESTPATHS")
-_FORBIDDEN = word_set(
+_FORBIDDEN = keyword_set(
     "ALTER ANALYZE ATTACH BEGIN CALL CHECKPOINT COMMENT COMMIT COPY CREATE DELETE DETACH DROP "
     "EXPLAIN EXPORT EXTENSION FINISH FOREACH GRANT IMPORT INSERT INSTALL LOAD MACRO MERGE PRAGMA "
     "PROFILE PROJECT REMOVE RENAME REVOKE ROLLBACK SET SHOW START TRANSACTION UNINSTALL UPDATE "
     "USE YIELD"
 )
 
-_BEFORE_PARENTHESIS = word_set(
+_BEFORE_PARENTHESIS = keyword_set(
     "AND AS ASC BY CASE CONTAINS DESC DISTINCT ELSE IN LIMIT MATCH NOT OR RETURN SKIP THEN UNION "
     "UNWIND WHEN WHERE WITH XOR"
 )
@@ -259,8 +259,8 @@ def _limit(tokens: Sequence[CypherToken], max_rows: int) -> str:
         depth += token.is_sign("([{") - token.is_sign(")]}")
         if depth == 0 and token.is_word("RETURN"):
             tail = at
-    word_set = {token.value.upper() for token in tokens[tail:] if token.kind == "word"}
+    keyword_set = {token.value.upper() for token in tokens[tail:] if token.kind == "word"}
     union = any(token.is_word("UNION") for token in tokens)
-    if tail < 0 or union or word_set & {"LIMIT", "SKIP", "OFFSET"}:
+    if tail < 0 or union or keyword_set & {"LIMIT", "SKIP", "OFFSET"}:
         return ""
     return f" LIMIT {max_rows + 1}"

@@ -57,12 +57,12 @@ class Syntax:
     """Whether some RETURN returns all variables (``RETURN *``)."""
 
 
-def word_set(text: str) -> frozenset[str]:
+def keyword_set(text: str) -> frozenset[str]:
     """The words of a text, as a set."""
     return frozenset(text.split())
 
 
-RESERVED = word_set(
+RESERVED = keyword_set(
     "ALL AND ANY AS ASC ASCENDING AT BY CASE CONTAINS DESC DESCENDING DISTINCT ELSE END ENDS "
     "EXISTS FALSE IF IN IS LIMIT MATCH NONE NOT NULL OF OFFSET OPTIONAL OR ORDER RETURN SINGLE "
     "SKIP STARTS THEN TRUE UNION UNWIND WHEN WHERE WITH XOR"
@@ -88,9 +88,9 @@ class Cursor:
         token = self.peek(ahead)
         return token is not None and token.is_sign(signs)
 
-    def sees_word(self, *word_set: str) -> bool:
+    def sees_word(self, *keyword_set: str) -> bool:
         token = self.peek()
-        return token is not None and token.is_word(*word_set)
+        return token is not None and token.is_word(*keyword_set)
 
     def sees_name(self, ahead: int = 0) -> bool:
         token = self.peek(ahead)
@@ -116,8 +116,8 @@ class Cursor:
         self.at += found
         return found
 
-    def word(self, *word_set: str) -> bool:
-        found = self.sees_word(*word_set)
+    def word(self, *keyword_set: str) -> bool:
+        found = self.sees_word(*keyword_set)
         self.at += found
         return found
 

@@ -11,7 +11,7 @@ from graphmem.adapters.vectors import payload
 from graphmem.filters import Where
 
 
-def indexes(plain: dict[str, Any]) -> dict[str, Any]:
+def payload_index_params(plain: dict[str, Any]) -> dict[str, Any]:
     """Every field that a filter can name: a server in strict mode filters by no other. ``plain``
     are the parameters that all of them have."""
     number = models.FloatIndexType.FLOAT
@@ -29,7 +29,7 @@ def indexes(plain: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def condition(where: Where) -> models.Condition:
+def qdrant_condition(where: Where) -> models.Condition:
     return payload.condition(where, _QdrantConditions())
 
 

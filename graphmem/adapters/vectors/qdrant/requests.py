@@ -91,7 +91,7 @@ def _quantization(options: QdrantOptions) -> models.QuantizationConfig | None:
     return None
 
 
-def indexes(version: tuple[int, int], *, corpus_idf: bool) -> dict[str, Any]:
+def index_requests(version: tuple[int, int], *, corpus_idf: bool) -> dict[str, Any]:
     """The payload indexes of a collection: every field that a filter names, since a server in
     strict mode filters by no other."""
     plain: dict[str, Any] = {}
@@ -103,7 +103,7 @@ def indexes(version: tuple[int, int], *, corpus_idf: bool) -> dict[str, Any]:
         "agent_ids": models.KeywordIndexParams(type=keyword, **plain),
         "run_ids": models.KeywordIndexParams(type=keyword, **plain),
         "ended_at": models.DatetimeIndexParams(type=moment, **plain),
-        **filters.indexes(plain),
+        **filters.payload_index_params(plain),
     }
     if not corpus_idf:
         for name in TERMS.values():
@@ -197,7 +197,7 @@ def narrowed(only: Only) -> models.Filter:
     if only.run_id is not None:
         more.append(is_value("run_ids", only.run_id))
     if only.where is not None:
-        more.append(filters.condition(only.where))
+        more.append(filters.qdrant_condition(only.where))
     if only.ended_by is None:
         return inside(only.tenant, *more)
     try:

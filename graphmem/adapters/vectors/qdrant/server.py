@@ -145,7 +145,7 @@ class QdrantServer:
         config = requests.collection(
             checkpoint.size, self.options, corpus_idf=checkpoint.corpus_idf
         )
-        indexes = requests.indexes(self.version, corpus_idf=checkpoint.corpus_idf)
+        indexes = requests.index_requests(self.version, corpus_idf=checkpoint.corpus_idf)
         for kind in COLLECTIONS:
             name = self._name(kind)
             if afresh:

@@ -11,7 +11,7 @@ from graphmem.adapters.vectors import payload
 from graphmem.filters import Where
 
 
-def indexes() -> dict[str, Any]:
+def edge_index_params() -> dict[str, Any]:
     """All that filters ask for but ``recorded_at``: every point has that and few ask for it, so it
     is looked up in the payload of the tenant's points."""
     plain: dict[str, Any] = {"enable_hnsw": False, "on_disk": True}
@@ -31,7 +31,7 @@ def indexes() -> dict[str, Any]:
     }
 
 
-def condition(where: Where) -> Any:
+def edge_condition(where: Where) -> Any:
     return payload.condition(where, _EdgeConditions())
 
 

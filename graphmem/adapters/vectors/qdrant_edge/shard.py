@@ -84,7 +84,7 @@ class Shard:
                 "agent_ids": edge.KeywordIndexParams(enable_hnsw=False, on_disk=True),
                 "run_ids": edge.KeywordIndexParams(enable_hnsw=False, on_disk=True),
                 "ended_at": edge.DatetimeIndexParams(enable_hnsw=False),
-                **filters.indexes(),
+                **filters.edge_index_params(),
             }
             for name, params in indexes.items():
                 shard._engine.update(edge.UpdateOperation.create_field_index(name, params))
@@ -270,7 +270,7 @@ def _filter(only: Only) -> Any:
     if only.run_id is not None:
         must.append(_is("run_ids", only.run_id))
     if only.where is not None:
-        must.append(filters.condition(only.where))
+        must.append(filters.edge_condition(only.where))
     if only.ended_by is None:
         return edge.Filter(must=must)
     ended = edge.FieldCondition("ended_at", range=edge.RangeDateTime(lte=only.ended_by))
