@@ -156,7 +156,7 @@ def test_every_method_is_documented_and_typed(name: str) -> None:
 
 
 def test_options_are_what_the_engine_takes() -> None:
-    from graphmem.ingest.journal import OPTIONS
+    from graphmem.ingest.make_episode import OPTIONS
 
     assert frozenset(typing.get_type_hints(AddArgs)) == OPTIONS
     from graphmem.ingest.given import RELATION_OPTIONS as RELATED

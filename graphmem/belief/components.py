@@ -25,8 +25,8 @@ def components(snapshot: Snapshot, keys: Sequence[GroupKey]) -> list[frozenset[s
 
 def _is_linked(snapshot: Snapshot, key: GroupKey, found: Sequence[frozenset[str]]) -> bool:
     """Whether a symmetric single-valued group hangs together with one that was found."""
-    shape = snapshot.shape(key[0] or None)
-    if not (shape.functional and shape.symmetric):
+    behaviour = snapshot.behaviour(key[0] or None)
+    if not (behaviour.single_valued and behaviour.symmetric):
         return False
     own = snapshot.groups.get(key, _NONE)
     return any(own <= one for one in found)
@@ -34,14 +34,14 @@ def _is_linked(snapshot: Snapshot, key: GroupKey, found: Sequence[frozenset[str]
 
 def _component(snapshot: Snapshot, key: GroupKey) -> frozenset[str]:
     type, *ends = key
-    shape = snapshot.shape(type or None)
+    behaviour = snapshot.behaviour(type or None)
     own = snapshot.groups.get(key, _NONE)
-    if type and not shape.functional:
+    if type and not behaviour.single_valued:
         if not ends[1]:
             return own | _of_every_object(snapshot, type, ends[0])
-        subjects = ends if shape.symmetric else ends[:1]
+        subjects = ends if behaviour.symmetric else ends[:1]
         return own.union(*(snapshot.groups.get((type, end, ""), _NONE) for end in subjects))
-    return _linked(snapshot, key) if type and shape.symmetric else own
+    return _linked(snapshot, key) if type and behaviour.symmetric else own
 
 
 def _of_every_object(snapshot: Snapshot, type: str, end: str) -> frozenset[str]:

@@ -12,24 +12,24 @@ from typing import TypeAlias
 
 from graphmem.model import Statement
 from graphmem.ports.ledger import StatementPattern
-from graphmem.relation_types.shape import Shape, object_key, sentence_key
+from graphmem.relation_types.behaviour import TypeBehaviour, object_key, sentence_key
 from graphmem.relation_types.types import RelationTypes
 from graphmem.text import loose_key, text_key
 
 GroupKey: TypeAlias = tuple[str, ...]
 
 
-def group_keys(statement: Statement, shape: Shape) -> tuple[GroupKey, ...]:
+def group_keys(statement: Statement, behaviour: TypeBehaviour) -> tuple[GroupKey, ...]:
     """The keys of a statement. An end or withdrawal of a many-valued relation that names no object
     stands in ``(type, subject, "")``, which belongs to every group of that type and subject."""
     if statement.type is None or statement.subject_id is None:
         return (("", sentence_key(statement)),)
-    subject, object_ = shape.target(statement)
-    if not shape.functional:
+    subject, object_ = behaviour.target(statement)
+    if not behaviour.single_valued:
         if object_key(statement) is None:
             return ((statement.type, statement.subject_id, ""),)
         return ((statement.type, subject, object_),)
-    if shape.symmetric:
+    if behaviour.symmetric:
         return tuple((statement.type, end) for end in (subject, object_) if end)
     return ((statement.type, statement.subject_id),)
 

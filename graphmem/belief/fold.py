@@ -39,42 +39,42 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from graphmem.belief.beliefs import Account, FoldedGroup, beliefs_of
-from graphmem.belief.ends import ends_by_target, is_end
 from graphmem.belief.grouping import Grouped, group
 from graphmem.belief.intervals import Interval, stated_before, stated_interval, statement_order
 from graphmem.belief.modality import fold_modal
 from graphmem.belief.rivals import separate
+from graphmem.belief.stated_ends import ends_by_target, is_end
 from graphmem.belief.undated_past import place_undated
 from graphmem.model import Edit, Statement, valid_from, valid_until
-from graphmem.relation_types.shape import Shape
+from graphmem.relation_types.behaviour import TypeBehaviour
 
-MANY = Shape()
+MANY = TypeBehaviour()
 
 
 def fold_statements(
-    statements: Iterable[Statement], shape: Shape = MANY, *, edits: Iterable[Edit] = ()
+    statements: Iterable[Statement], behaviour: TypeBehaviour = MANY, *, edits: Iterable[Edit] = ()
 ) -> FoldedGroup:
     """The beliefs that these statements of one relation type (or sentences) come to, by time, and
     what became of each statement. See the module's text for the rules."""
     ordered = sorted({s.id: s for s in statements}.values(), key=statement_order)
     edit_of = _edits_by_statement(edits)
-    withdrawn = _withdrawals(ordered, edit_of, shape)
+    withdrawn = _withdrawals(ordered, edit_of, behaviour)
     live = [s for s in ordered if s.id not in withdrawn]
     asserted = [s for s in live if s.kind == "assert"]
     endings = [s for s in live if is_end(s)]
 
     stated = [
-        stated_interval(s, shape, edit_of.get(s.id)) for s in asserted if s.modality == "stated"
+        stated_interval(s, behaviour, edit_of.get(s.id)) for s in asserted if s.modality == "stated"
     ]
-    ends = ends_by_target(endings, stated, shape)
-    grouped = group(place_undated(stated, ends, shape), ends, shape)
-    separated = separate(grouped.intervals, shape)
+    ends = ends_by_target(endings, stated, behaviour)
+    grouped = group(place_undated(stated, ends, behaviour), ends, behaviour)
+    separated = separate(grouped.intervals, behaviour)
     plain = [one for one in separated if not one.empty]
     modal = fold_modal(
         [s for s in asserted if s.modality != "stated"],
         plain,
         endings,
-        shape,
+        behaviour,
         edits=edit_of,
         first_number=1 + max((one.number for one in separated), default=0),
     )
@@ -109,7 +109,7 @@ def _edits_by_statement(edits: Iterable[Edit]) -> dict[str, Edit]:
 
 
 def _withdrawals(
-    ordered: Sequence[Statement], edit_of: Mapping[str, Edit], shape: Shape
+    ordered: Sequence[Statement], edit_of: Mapping[str, Edit], behaviour: TypeBehaviour
 ) -> dict[str, Account]:
     """An account of every withdrawal, and of what counts no more because of one or of a person's
     deletion."""
@@ -126,7 +126,7 @@ def _withdrawals(
             w
             for w in withdrawals
             if not denial
-            and shape.meant(w, shape.target(statement))
+            and behaviour.meant(w, behaviour.target(statement))
             and stated_before(statement, w, same_turn=False)
         ]
         if by:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
-from graphmem.belief.ends import Ends, chosen_end
 from graphmem.belief.intervals import (
     Interval,
     StatedEnd,
@@ -16,8 +15,9 @@ from graphmem.belief.intervals import (
     own_end,
     statement_order,
 )
+from graphmem.belief.stated_ends import Ends, chosen_end
 from graphmem.clock import Date, refines, same_date
-from graphmem.relation_types.shape import Shape, Target
+from graphmem.relation_types.behaviour import Target, TypeBehaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Grouped:
     ending_ids: frozenset[str]
 
 
-def group(stated: Sequence[StatedInterval], ends: Ends, shape: Shape) -> Grouped:
+def group(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour) -> Grouped:
     """Intervals with the start and end that their own statements give them. Each goes on until
     something ended, or something that excludes it was stated in between."""
-    kept, corrected = _uncorrected(stated, shape)
-    drafts = _drafts(kept, ends, shape)
+    kept, corrected = _uncorrected(stated, behaviour)
+    drafts = _drafts(kept, ends, behaviour)
     own_ends: dict[int, list[StatedEnd]] = {}
     ending_ids = set()
     for target, end in ((target, end) for target, found in ends.items() for end in found):
@@ -47,17 +47,17 @@ def group(stated: Sequence[StatedInterval], ends: Ends, shape: Shape) -> Grouped
 
 
 def _uncorrected(
-    stated: Sequence[StatedInterval], shape: Shape
+    stated: Sequence[StatedInterval], behaviour: TypeBehaviour
 ) -> tuple[list[StatedInterval], list[StatedInterval]]:
     """Of rivals from the very same date the last stated is right; repeats of it stay with it."""
-    if not shape.functional:
+    if not behaviour.single_valued:
         return list(stated), []
     kept: list[StatedInterval] = []
     corrected: list[StatedInterval] = []
     by_key: dict[tuple[datetime, bool], list[StatedInterval]] = {}
     for one in sorted(stated, key=lambda s: statement_order(s.statement), reverse=True):
         of_that_date = by_key.setdefault(one.key, [])
-        if any(exclude(one, other, shape) for other in of_that_date):
+        if any(exclude(one, other, behaviour) for other in of_that_date):
             corrected.append(one)
         else:
             of_that_date.append(one)
@@ -94,9 +94,11 @@ class _Draft:
         first = self.stated[0]
         return first.anchor < moment or (first.start is None and first.anchor == moment)
 
-    def goes_on(self, one: StatedInterval, ends: Sequence[StatedEnd], shape: Shape) -> bool:
+    def goes_on(
+        self, one: StatedInterval, ends: Sequence[StatedEnd], behaviour: TypeBehaviour
+    ) -> bool:
         """Whether what comes after all of this speaks of the same stretch."""
-        if shape.event and one.dated and not self._has_date(one.anchor_date):
+        if behaviour.event and one.dated and not self._has_date(one.anchor_date):
             return False
         known = (end.date for end in ends if self._ended_by(end.at))
         if one.start is None:
@@ -111,16 +113,16 @@ class _Draft:
         return date in self.dates or any(same_date(date, other) for other in self.dates)
 
 
-def _drafts(stated: Sequence[StatedInterval], ends: Ends, shape: Shape) -> list[_Draft]:
+def _drafts(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour) -> list[_Draft]:
     drafts: list[_Draft] = []
     open_: dict[Target, _Draft] = {}
     for one in sorted(stated, key=lambda s: (s.key, statement_order(s.statement))):
         draft = open_.get(one.target)
-        if draft is None or not draft.goes_on(one, ends.get(one.target, ()), shape):
+        if draft is None or not draft.goes_on(one, ends.get(one.target, ()), behaviour):
             draft = _Draft(one.target)
             drafts.append(draft)
         draft.add(one)
-        open_ = {t: d for t, d in open_.items() if not exclude(d.stated[-1], one, shape)}
+        open_ = {t: d for t, d in open_.items() if not exclude(d.stated[-1], one, behaviour)}
         open_[one.target] = draft
     return drafts
 

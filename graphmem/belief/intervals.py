@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from graphmem.model import Date, Edit, Statement
-from graphmem.relation_types.shape import Shape, Target
+from graphmem.relation_types.behaviour import Target, TypeBehaviour
 from graphmem.text import text_key
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -131,7 +131,9 @@ def own_end(stated: StatedInterval) -> StatedEnd | None:
     return StatedEnd(stated.statement, stated.end_date, dated=True, by_edit=by_edit)
 
 
-def stated_interval(statement: Statement, shape: Shape, edit: Edit | None) -> StatedInterval:
+def stated_interval(
+    statement: Statement, behaviour: TypeBehaviour, edit: Edit | None
+) -> StatedInterval:
     """From when to when a statement says that it holds, and a person's edit over it."""
     start, end = _span(statement)
     dated = statement.valid_at is not None and start is not None
@@ -145,7 +147,7 @@ def stated_interval(statement: Statement, shape: Shape, edit: Edit | None) -> St
     anchor = start if start is not None else end
     if anchor is None:
         raise ValueError("a statement has a start, an end, or a time at which it was made")
-    return StatedInterval(statement, shape.target(statement), start, end, anchor, dated, edit)
+    return StatedInterval(statement, behaviour.target(statement), start, end, anchor, dated, edit)
 
 
 def _span(statement: Statement) -> tuple[Date | None, Date | None]:
@@ -217,11 +219,11 @@ def stated_at_once(one: StatedInterval, other: StatedInterval) -> bool:
     return all(stated.dated and stated.end is not None for stated in (one, other))
 
 
-def exclude(one: StatedInterval, other: StatedInterval, shape: Shape) -> bool:
+def exclude(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:
     """Whether the two cannot both be. Of two that are over and began nobody knows when, either may
     have been first."""
     if one.undated_past and other.undated_past:
         return False
-    return shape.rivals(one.target, other.target) and not (
-        shape.soft and stated_at_once(one, other)
+    return behaviour.rivals(one.target, other.target) and not (
+        behaviour.may_overlap and stated_at_once(one, other)
     )

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from graphmem.belief.ends import end_of
+from graphmem.belief.stated_ends import end_of
 from graphmem.model import Date, Statement
 from graphmem.ports.ledger import Ledger, StatementPattern, StatementQuery
 from graphmem.ports.ledger_relation_types import TypedSubject, TypeUse
-from graphmem.relation_types.shape import Shape, Target
+from graphmem.relation_types.behaviour import Target, TypeBehaviour
 from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.merges import with_merges
 
@@ -78,7 +78,7 @@ def has_two_at_once(statements: Sequence[Statement], *, symmetric: bool) -> bool
     for s in _plain(statements):
         if s.invalid_at is None:
             place = (s.episode_id, s.turn, s.subject_id, s.valid_at)
-            seen.setdefault(place, set()).add(Shape(symmetric=symmetric).target(s))
+            seen.setdefault(place, set()).add(TypeBehaviour(symmetric=symmetric).target(s))
     return any(len(targets) > 1 for targets in seen.values())
 
 

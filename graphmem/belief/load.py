@@ -10,7 +10,7 @@ from graphmem.belief.sentences import same_sentence
 from graphmem.belief.snapshot import Snapshot
 from graphmem.model import Fact, Statement
 from graphmem.ports.ledger import FactQuery, LedgerReads, StatementQuery
-from graphmem.relation_types.shape import sentence_key
+from graphmem.relation_types.behaviour import sentence_key
 from graphmem.relation_types.types import RelationTypes
 from graphmem.text import text_key
 
@@ -54,7 +54,7 @@ class BeliefReader:
     async def load_for(self, statements: Iterable[Statement], snapshot: Snapshot) -> Snapshot:
         """With all that new statements are going to touch."""
         read = self.types.read(statements)
-        keys = {key for s in read for key in group_keys(s, self.types.shape(s.type))}
+        keys = {key for s in read for key in group_keys(s, self.types.behaviour(s.type))}
         return await self.load_groups(snapshot, keys)
 
     async def load_sentences(self, texts: Iterable[str]) -> Snapshot:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphmem.belief.beliefs import Account
-from graphmem.belief.ends import end_of
 from graphmem.belief.intervals import (
     Interval,
     StatedInterval,
@@ -14,9 +13,10 @@ from graphmem.belief.intervals import (
     stated_before,
     statement_order,
 )
+from graphmem.belief.stated_ends import end_of
 from graphmem.clock import refines, same_date
 from graphmem.model import Date, Edit, Statement
-from graphmem.relation_types.shape import Shape, Target
+from graphmem.relation_types.behaviour import Target, TypeBehaviour
 
 _PLANNED, _DENIED = "planned", "negated"
 _STANDS = Account("believed", "stands")
@@ -46,7 +46,7 @@ def fold_modal(
     statements: Sequence[Statement],
     plain: Sequence[Interval],
     endings: Sequence[Statement],
-    shape: Shape,
+    behaviour: TypeBehaviour,
     *,
     edits: Mapping[str, Edit],
     first_number: int,
@@ -57,9 +57,9 @@ def fold_modal(
     support: dict[int, list[Statement]] = {}
     accounts: dict[str, Account] = {}
     for number, statement in enumerate(sorted(statements, key=statement_order), first_number):
-        one = _interval(number, statement, shape, edits)
+        one = _interval(number, statement, behaviour, edits)
         confirming = _confirming(one, plain)
-        stop = _first_stop(one, plain, endings, shape)
+        stop = _first_stop(one, plain, endings, behaviour)
         if confirming is not None and one.modality == "hearsay":
             support.setdefault(confirming.number, []).append(statement)
             accounts[statement.id] = _CONFIRMED
@@ -71,7 +71,7 @@ def fold_modal(
             accounts[statement.id] = Account("believed", stop.reason) if stop else _STANDS
             same = found.setdefault((one.target, one.modality), [])
             same[-1:] = _joined(same[-1:], _stopped(one, stop))
-    intervals = _plans_replaced([one for same in found.values() for one in same], shape)
+    intervals = _plans_replaced([one for same in found.values() for one in same], behaviour)
     gone = {
         s.statement.id: Account("corrected", one.reason or "")
         for one in intervals
@@ -83,10 +83,10 @@ def fold_modal(
 
 
 def _interval(
-    number: int, statement: Statement, shape: Shape, edits: Mapping[str, Edit]
+    number: int, statement: Statement, behaviour: TypeBehaviour, edits: Mapping[str, Edit]
 ) -> Interval:
     """A plan stands from when it was made, the rest from when it is said to hold."""
-    target, planned = shape.target(statement), statement.modality == _PLANNED
+    target, planned = behaviour.target(statement), statement.modality == _PLANNED
     since = Date(statement.stated_at, "instant") if planned else statement.known_date
     stated = StatedInterval(
         statement, target, since, None, since, dated=False, edit=edits.get(statement.id)
@@ -110,7 +110,7 @@ def _confirming(one: Interval, plain: Sequence[Interval]) -> Interval | None:
 
 
 def _first_stop(
-    one: Interval, plain: Sequence[Interval], endings: Sequence[Statement], shape: Shape
+    one: Interval, plain: Sequence[Interval], endings: Sequence[Statement], behaviour: TypeBehaviour
 ) -> _Stop | None:
     """What ends it first, if anything."""
     since, (stated,) = one.begins, one.stated
@@ -121,7 +121,7 @@ def _first_stop(
         if other.target == one.target and other.begins >= since
     ]
     if one.modality != _DENIED:
-        stops += _denials(one, endings, shape)
+        stops += _denials(one, endings, behaviour)
     if one.modality == _PLANNED:
         planned_for = statement.valid_date
         if planned_for is not None and planned_for.end > since:
@@ -130,11 +130,11 @@ def _first_stop(
     elif statement.invalid_date is not None and statement.invalid_date.at > since:
         stops.append(_Stop(statement.invalid_date, "said to have ended"))
     if one.modality in {"hearsay", "hypothetical"}:
-        stops += _rivals(one, plain, shape)
+        stops += _rivals(one, plain, behaviour)
     return min(stops, key=lambda s: s.date.at, default=None)
 
 
-def _denials(one: Interval, endings: Sequence[Statement], shape: Shape) -> list[_Stop]:
+def _denials(one: Interval, endings: Sequence[Statement], behaviour: TypeBehaviour) -> list[_Stop]:
     (stated,) = one.stated
     return [
         _Stop(
@@ -144,16 +144,16 @@ def _denials(one: Interval, endings: Sequence[Statement], shape: Shape) -> list[
             "said not to be so" if ending.kind == "assert" else "called off",
         )
         for ending in endings
-        if shape.meant(ending, one.target)
+        if behaviour.meant(ending, one.target)
         and stated_before(stated.statement, ending, same_turn=True)
     ]
 
 
-def _rivals(one: Interval, plain: Sequence[Interval], shape: Shape) -> list[_Stop]:
+def _rivals(one: Interval, plain: Sequence[Interval], behaviour: TypeBehaviour) -> list[_Stop]:
     since, stated_at = one.begins, one.stated[0].statement.stated_at
     stops = []
     for other in plain:
-        if not shape.rivals(other.target, one.target):
+        if not behaviour.rivals(other.target, one.target):
             continue
         if other.begins > since:
             stops.append(_Stop(other.begin_date, "something else held from then on", other.number))
@@ -205,22 +205,27 @@ def _finer(one: Date | None, other: Date | None) -> Date | None:
     return one if refines(one, other) else other
 
 
-def _plans_replaced(intervals: Sequence[Interval], shape: Shape) -> list[Interval]:
+def _plans_replaced(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
     """A later plan for the same thing with another date, or (single-valued) for another thing at
     the same time, takes the place of the one before."""
     ordered = sorted(intervals, key=lambda one: one.number)
     plans = [one for one in ordered if one.modality == _PLANNED]
-    return [_replaced(one, plans, shape) if one.modality == _PLANNED else one for one in ordered]
+    return [
+        _replaced(one, plans, behaviour) if one.modality == _PLANNED else one for one in ordered
+    ]
 
 
-def _replaced(old: Interval, plans: Sequence[Interval], shape: Shape) -> Interval:
+def _replaced(old: Interval, plans: Sequence[Interval], behaviour: TypeBehaviour) -> Interval:
     instead = [
         new
         for new in plans
         if new.begins > old.begins
         and (
             new.target == old.target
-            or (shape.rivals(new.target, old.target) and _agree(old.planned_for, new.planned_for))
+            or (
+                behaviour.rivals(new.target, old.target)
+                and _agree(old.planned_for, new.planned_for)
+            )
         )
     ]
     first = min(instead, key=lambda new: new.begins, default=None)

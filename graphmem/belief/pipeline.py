@@ -110,7 +110,7 @@ class BeliefPipeline:
 def _fold(snapshot: Snapshot, group: Collection[str], edits: Sequence[Edit]) -> FoldedGroup:
     statements = [snapshot.resolved[id] for id in sorted(group)]
     own = [edit for edit in edits if not set(group).isdisjoint(edit.statement_ids)]
-    return fold_statements(statements, snapshot.shape(statements[0].type), edits=own)
+    return fold_statements(statements, snapshot.behaviour(statements[0].type), edits=own)
 
 
 def _joined(foldings: Iterable[FoldedGroup]) -> FoldedGroup:

@@ -1,4 +1,5 @@
-"""Intervals side by side: which ends which, and what goes on after an interruption."""
+"""The end of what something newer replaces: intervals that cannot hold together, which of them ends
+which, and what goes on after an interruption."""
 
 from __future__ import annotations
 
@@ -8,55 +9,57 @@ from datetime import datetime
 
 from graphmem.belief.intervals import Interval, by_moment, stated_at_once, statement_order
 from graphmem.clock import Date
-from graphmem.relation_types.shape import Shape, Target
+from graphmem.relation_types.behaviour import Target, TypeBehaviour
 
 _REPLACED = "something else held from then on"
 
 
-def separate(intervals: Sequence[Interval], shape: Shape) -> list[Interval]:
+def separate(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
     """Intervals, given in order of time, with their final ends: none overlaps one that cannot hold
     beside it. Of some nothing is left; they are ``empty``.
 
     A newer start ends the older interval. What was interrupted by something that ended, and was
     said to hold after that, goes on.
     """
-    if shape.functional:
-        return _separate(intervals, shape)
-    if shape.event:
+    if behaviour.single_valued:
+        return _separate(intervals, behaviour)
+    if behaviour.event:
         return list(intervals)
     by_target: dict[Target, list[Interval]] = {}
     for one in intervals:
         by_target.setdefault(one.target, []).append(one)
-    return [one for own in by_target.values() for one in _separate(own, shape)]
+    return [one for own in by_target.values() for one in _separate(own, behaviour)]
 
 
-def _separate(intervals: Sequence[Interval], shape: Shape) -> list[Interval]:
+def _separate(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
     waiting, done = list(intervals), list[Interval]()
     next_number = 1 + max((one.number for one in intervals), default=0)
     while waiting:
-        first = _started(waiting[0], done, shape)
-        first, waiting = _ended(first, waiting[1:], shape, next_number)
+        first = _started(waiting[0], done, behaviour)
+        first, waiting = _ended(first, waiting[1:], behaviour, next_number)
         next_number += 1
         done.append(first)
     return done
 
 
-def _apart(one: Interval, other: Interval, shape: Shape) -> bool:
+def _apart(one: Interval, other: Interval, behaviour: TypeBehaviour) -> bool:
     """Whether the two cannot hold at once."""
     if one.target == other.target:
-        return not shape.event
+        return not behaviour.event
     if all(stated.undated_past for interval in (one, other) for stated in interval.stated):
         return False
-    if shape.soft and any(stated_at_once(a, b) for a in one.stated for b in other.stated):
+    if behaviour.may_overlap and any(
+        stated_at_once(a, b) for a in one.stated for b in other.stated
+    ):
         return False
-    return shape.rivals(one.target, other.target)
+    return behaviour.rivals(one.target, other.target)
 
 
-def _started(one: Interval, earlier: Sequence[Interval], shape: Shape) -> Interval:
+def _started(one: Interval, earlier: Sequence[Interval], behaviour: TypeBehaviour) -> Interval:
     """Not before the end that a person set of another, and when nobody knows from when, not before
     the end of the one before it."""
     for other in earlier:
-        if other.until is None or not _apart(one, other, shape):
+        if other.until is None or not _apart(one, other, behaviour):
             continue
         if one.since is None or (other.edited_end and one.since < other.until):
             one = replace(one, since_date=other.until_date, dated=True)
@@ -64,11 +67,11 @@ def _started(one: Interval, earlier: Sequence[Interval], shape: Shape) -> Interv
 
 
 def _ended(
-    one: Interval, later: Sequence[Interval], shape: Shape, next_number: int
+    one: Interval, later: Sequence[Interval], behaviour: TypeBehaviour, next_number: int
 ) -> tuple[Interval, list[Interval]]:
     """The interval, ended by what comes after it; and that, with a beginning that this tells, and
     with what goes on of the interval after an interruption."""
-    rivals = [other for other in later if _apart(one, other, shape)]
+    rivals = [other for other in later if _apart(one, other, behaviour)]
     if not rivals:
         return one, list(later)
     nearest, *others = rivals

@@ -9,7 +9,7 @@ from typing import Self
 from graphmem.belief.conflict_groups import GroupKey, group_keys
 from graphmem.model import Edit, Fact, Statement
 from graphmem.ports.ledger import LoadedStatements
-from graphmem.relation_types.shape import Shape
+from graphmem.relation_types.behaviour import TypeBehaviour
 from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.merges import with_merges
 
@@ -39,9 +39,9 @@ class Snapshot:
 
     # What it has
 
-    def shape(self, type: str | None) -> Shape:
+    def behaviour(self, type: str | None) -> TypeBehaviour:
         """How the statements of a type bear on each other."""
-        return self.types.shape(type)
+        return self.types.behaviour(type)
 
     def keys_of(self, statement_ids: Iterable[str]) -> list[GroupKey]:
         """The conflict groups of these statements, in their order."""
@@ -49,15 +49,15 @@ class Snapshot:
             key
             for id in statement_ids
             if (statement := self.resolved.get(id)) is not None
-            for key in group_keys(statement, self.shape(statement.type))
+            for key in group_keys(statement, self.behaviour(statement.type))
         )
         return list(dict.fromkeys(found))
 
     def is_linking(self, statement_id: str) -> bool:
         """Whether it is of a symmetric single-valued relation, which ties groups together."""
         statement = self.resolved.get(statement_id)
-        shape = self.shape(statement.type if statement else None)
-        return shape.functional and shape.symmetric
+        behaviour = self.behaviour(statement.type if statement else None)
+        return behaviour.single_valued and behaviour.symmetric
 
     def missing_support(self) -> frozenset[str]:
         """Statements that present facts rest on and that were not loaded."""
@@ -93,7 +93,7 @@ class Snapshot:
         resolved, groups = dict(self.resolved), dict(self.groups)
         for one in with_merges(self.types.read(statements), self.merged):
             resolved[one.id] = one
-            for key in group_keys(one, self.shape(one.type)):
+            for key in group_keys(one, self.behaviour(one.type)):
                 groups[key] = groups.get(key, _NONE) | {one.id}
         stated = {**self.statements, **{s.id: s for s in statements}}
         return replace(self, statements=stated, resolved=resolved, groups=groups)

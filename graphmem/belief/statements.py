@@ -153,13 +153,13 @@ class _Candidate:
         """The end that was told; a word that is itself in the past (``worked_at``) tells one: after
         its date, as vague as that is, at the latest when it was said."""
         given = self._given
-        said = Date(stated_at, "instant")
+        stated_date = Date(stated_at, "instant")
         if given.invalid_at is not None or given.retracts or not self._past:
             return given.invalid_date
         if given.valid_date is None:
-            return said
+            return stated_date
         over = Date(given.valid_date.end, given.valid_date.precision)
-        return min(over, said, key=lambda date: date.at)
+        return min(over, stated_date, key=lambda date: date.at)
 
 
 def _ids(entities: Iterable[Entity | None]) -> tuple[str, ...]:

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from graphmem.belief.ends import Ends
 from graphmem.belief.intervals import StatedInterval, by_moment, exclude, stated_before
+from graphmem.belief.stated_ends import Ends
 from graphmem.model import Date
-from graphmem.relation_types.shape import Shape
+from graphmem.relation_types.behaviour import TypeBehaviour
 
 
 def place_undated(
-    stated: Sequence[StatedInterval], ends: Ends, shape: Shape
+    stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour
 ) -> list[StatedInterval]:
     """Stated intervals, with what no date was stated of before the end, or the beginning of
     something else, that it was over by."""
     before_end = [_before_its_end(one, stated, ends) for one in stated]
-    return [_before_its_rival(one, before_end, ends, shape) for one in before_end]
+    return [_before_its_rival(one, before_end, ends, behaviour) for one in before_end]
 
 
 def _before_its_end(
@@ -45,26 +45,26 @@ def _restarts(other: StatedInterval, one: StatedInterval, end: datetime) -> bool
 
 
 def _before_its_rival(
-    one: StatedInterval, stated: Sequence[StatedInterval], ends: Ends, shape: Shape
+    one: StatedInterval, stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour
 ) -> StatedInterval:
     """An undated past ("I used to ..."), marked: it was over already when what took its place
     began."""
     statement = one.statement
     over = statement.valid_at is None and one.start is None and one.end == statement.stated_at
-    if not (shape.functional and over and one.edit is None):
+    if not (behaviour.single_valued and over and one.edit is None):
         return one
-    end = _replaced_at(one, stated, ends, shape) or Date(statement.stated_at, "instant")
+    end = _replaced_at(one, stated, ends, behaviour) or Date(statement.stated_at, "instant")
     return replace(one, end_date=end, anchor_date=end, undated_past=True)
 
 
 def _replaced_at(
-    past: StatedInterval, stated: Sequence[StatedInterval], ends: Ends, shape: Shape
+    past: StatedInterval, stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour
 ) -> Date | None:
     """Before which beginning an undated past was over, if one is known. A rival that still holds
     did not begin within it; one that followed the same thing had taken its place."""
     stated_at = past.statement.stated_at
     before = [one for one in stated if one.start is not None and one.anchor < stated_at]
-    rivals = [one for one in before if exclude(one, past, shape)]
+    rivals = [one for one in before if exclude(one, past, behaviour)]
     known = max((one.anchor for one in before if one.target == past.target), default=None)
     if known is not None:
         over = [end.date for end in ends.get(past.target, ()) if known < end.at < stated_at]

@@ -3,8 +3,9 @@
 Before a call, what it may cost at most (the prompt, estimated, and the longest answer) is booked in
 the ledger, unless that would break a ceiling: then it is
 :class:`~graphmem.errors.BudgetExceeded`, and extraction goes on with the rules. After the call the
-booking is brought to what it cost. Processes that share a ledger share its ceilings. What was
-booked for a call whose process died stays booked.
+booking is brought to what it cost. The ceiling of one call is checked here, those of a day and of
+the store in the ledger (``adapters/ledger/sql/spend.py``), in the transaction that books. Processes
+that share a ledger share its ceilings. What was booked for a call whose process died stays booked.
 """
 
 from __future__ import annotations

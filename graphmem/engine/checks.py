@@ -9,9 +9,9 @@ from typing import Any
 from graphmem.errors import UsageError
 from graphmem.filters import Where
 from graphmem.filters.tree import FALSE
-from graphmem.ingest import journal
+from graphmem.ingest import make_episode
 from graphmem.model import HitKind
-from graphmem.retrieve.view import of_kind
+from graphmem.retrieve.fact_view import of_kind
 
 _LARGEST_LIMIT = 10_000
 _LONGEST_NAME = 4096  # bytes of an id or a name that is looked up
@@ -22,7 +22,7 @@ def checked_text(value: object, name: str) -> str:
     """An id or a name that can be looked up everywhere."""
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{name} must be text, got {value!r}")
-    return journal.check_text(value, name, _LONGEST_NAME)
+    return make_episode.check_text(value, name, _LONGEST_NAME)
 
 
 def checked_text_or_none(value: object, name: str) -> str | None:
@@ -34,7 +34,7 @@ def checked_keys(values: object) -> list[str]:
     """Idempotency keys, each once."""
     if isinstance(values, str | bytes) or not isinstance(values, Collection):
         raise UsageError(f"keys must be a list of text, got {type(values).__name__}")
-    return list(dict.fromkeys(journal.check_key(value) for value in values))
+    return list(dict.fromkeys(make_episode.check_key(value) for value in values))
 
 
 def checked_callback(value: object, name: str) -> None:
@@ -82,7 +82,7 @@ def checked_query(
     query: str, parameters: Mapping[str, Any] | None, timeout_s: float, max_bytes: int
 ) -> tuple[str, Mapping[str, Any]]:
     """The text of a Cypher query, and its parameters."""
-    text = journal.check_text(query, "query", max_bytes)
+    text = make_episode.check_text(query, "query", max_bytes)
     if parameters is not None and not isinstance(parameters, Mapping):
         raise UsageError(f"parameters must be a mapping, got {parameters!r}")
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):

@@ -10,12 +10,12 @@ from typing import Any
 from graphmem.engine.present import SCOPE_NAMES, Parts, Present
 from graphmem.engine.reads import ViewReads
 from graphmem.errors import GraphmemError, NotFound, UsageError
-from graphmem.ingest import journal
+from graphmem.ingest import make_episode
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Episode, Fact, Scope
 from graphmem.ports.arguments import Content
 from graphmem.ports.ledger import FactQuery
-from graphmem.retrieve.view import View
+from graphmem.retrieve.fact_view import View
 
 _log = logging.getLogger("graphmem")
 INDEXED_SEQ = "indexed_seq"  # ledger setting: up to which event the vectors are indexed
@@ -79,7 +79,9 @@ class Core(ViewReads):
     def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:
         where = self._scope({name: options[name] for name in SCOPE_NAMES if name in options})
         limit = self._parts.settings.max_text_bytes
-        return journal.build_episode(content, options, where, self._parts.clock, max_bytes=limit)
+        return make_episode.build_episode(
+            content, options, where, self._parts.clock, max_bytes=limit
+        )
 
     async def _facts(self, where: Scope, id: str) -> list[Fact]:
         query = FactQuery(

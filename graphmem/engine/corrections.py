@@ -15,7 +15,7 @@ from graphmem.clock import parse_date_or_none, parse_when_or_none
 from graphmem.engine.checks import checked_text
 from graphmem.engine.core import Core
 from graphmem.errors import NotFound, UsageError
-from graphmem.ingest import journal
+from graphmem.ingest import make_episode
 from graphmem.model import (
     Decision,
     Edit,
@@ -62,10 +62,10 @@ class Amending(Core):
     ) -> Fact:
         limit = self._parts.settings.max_text_bytes
         given: dict[str, Any] = {
-            "text": None if text is None else journal.check_text(text, "text", limit),
-            "metadata": None if metadata is None else journal.check_metadata(metadata),
-            "tags": None if tags is None else journal.check_tags(tags),
-            "importance": None if importance is None else journal.check_importance(importance),
+            "text": None if text is None else make_episode.check_text(text, "text", limit),
+            "metadata": None if metadata is None else make_episode.check_metadata(metadata),
+            "tags": None if tags is None else make_episode.check_tags(tags),
+            "importance": None if importance is None else make_episode.check_importance(importance),
             **valid_from(parse_date_or_none(valid_at, name="valid_at")),
             **valid_until(parse_date_or_none(invalid_at, name="invalid_at")),
             "expires_at": parse_when_or_none(expires_at, name="expires_at"),
@@ -108,7 +108,7 @@ class Amending(Core):
     async def _edit(self, fact: Fact, reason: str, **changes: Any) -> None:
         """Lay an edit over a fact; what it touches makes room."""
         tenant, clock = fact.scope.tenant, self._parts.clock
-        standing = await self._ingest.tenant_state(tenant)
+        state = await self._ingest.tenant_state(tenant)
         ids = frozenset(fact.support)
         edit = Edit(clock.new_id(), ids, clock.now(), fact_id=fact.id, **changes)
         plan = await self._ingest.belief(tenant).apply_edit(edit)
@@ -118,7 +118,7 @@ class Amending(Core):
         ]
         # The same moment in both: it tells which events came of the edit.
         commit = self._by_hand(tenant, decisions, edits=(edit,), at=edit.at)
-        await self._parts.ledger.commit([commit], since={tenant: standing.seq})
+        await self._parts.ledger.commit([commit], since={tenant: state.seq})
 
     def _by_hand(self, tenant: str, decisions: Sequence[Decision], **more: Any) -> Commit:
         more.setdefault("at", self._parts.clock.now())
@@ -148,13 +148,13 @@ class Amending(Core):
     async def _erase(self, erasure: Erasure, query: StatementQuery) -> Removal:
         """Erase what a query finds, and believe what the rest says."""
         tenant = erasure.scope.tenant
-        standing = await self._ingest.tenant_state(tenant)
+        state = await self._ingest.tenant_state(tenant)
         plan = await self._ingest.belief(tenant).remove_statements(query)
         removal = await self._parts.ledger.erase(
             replace(
                 erasure,
                 decisions=_because("a source was erased", plan.decisions),
-                since=standing.seq,
+                since=state.seq,
                 at=self._parts.clock.now(),
             )
         )
@@ -202,7 +202,7 @@ class Amending(Core):
             if kept.id == gone.id:
                 raise UsageError(f"{names[0]!r} and {names[1]!r} are one entity already")
             clock, ledger = self._parts.clock, self._parts.ledger
-            standing = await self._ingest.tenant_state(where.tenant)
+            state = await self._ingest.tenant_state(where.tenant)
             merge = Merge(clock.new_id(), kept.id, gone.id, clock.now(), before=kept)
             query = StatementQuery(where.tenant, entity_ids=(kept.id, gone.id))
             plan = await self._ingest.belief(where.tenant).change_merges(query, {gone.id: kept.id})
@@ -215,7 +215,7 @@ class Amending(Core):
                 merge=merge,
                 at=merge.at,
             )
-            await ledger.commit([commit], since={where.tenant: standing.seq})
+            await ledger.commit([commit], since={where.tenant: state.seq})
             return one
 
         return await self._ingest.decided(where.tenant, attempt)
@@ -236,7 +236,7 @@ class Amending(Core):
     async def _part(self, where: Scope, merge: Merge) -> Entity:
         """Undo a merge; gives the entity that is there again."""
         ledger, tenant = self._parts.ledger, where.tenant
-        standing = await self._ingest.tenant_state(tenant)
+        state = await self._ingest.tenant_state(tenant)
         found = await ledger.entities(EntityQuery(tenant, ids=(merge.kept_id,)))
         if not found or merge.gone is None:
             if any(
@@ -262,7 +262,7 @@ class Amending(Core):
             reasons={alone.id: f"no longer one with {merge.gone_id}"},
             undone=Undone(merge_id=merge.id),
         )
-        await ledger.commit([commit], since={tenant: standing.seq})
+        await ledger.commit([commit], since={tenant: state.seq})
         return merge.gone
 
     async def _below(self, tenant: str, id: str) -> list[str]:
@@ -294,13 +294,13 @@ class Amending(Core):
         if episode.status == "undone":
             raise UsageError(f"episode {episode.id} is undone already; add it again to take it up")
         ledger, tenant = self._parts.ledger, where.tenant
-        standing, head = await self._ingest.tenant_state(tenant), await ledger.head()
+        state, head = await self._ingest.tenant_state(tenant), await ledger.head()
         query = StatementQuery(tenant, episode_ids=(episode.id,))
         plan = await self._ingest.belief(tenant).remove_statements(query)
         commit = self._by_hand(
             tenant, _because("undone", plan.decisions), undone=Undone(episode_id=episode.id)
         )
-        await ledger.commit([commit], since={tenant: standing.seq})
+        await ledger.commit([commit], since={tenant: state.seq})
         events = await ledger.events(head, _EVENTS)
         gone = [
             e for e in events if e.tenant == tenant and (e.kind, e.action) == ("entity", "DELETE")
@@ -323,12 +323,12 @@ class Amending(Core):
         edit = hand.edit
         if not await self._was_here(where, edit.fact_id):
             raise NotFound(f"no change {seq} in this scope")
-        standing = await self._ingest.tenant_state(tenant)
+        state = await self._ingest.tenant_state(tenant)
         plan = await self._ingest.belief(tenant).remove_edit(edit)
         commit = self._by_hand(
             tenant, _because("undone", plan.decisions), undone=Undone(edit_id=edit.id)
         )
-        await ledger.commit([commit], since={tenant: standing.seq})
+        await ledger.commit([commit], since={tenant: state.seq})
         return Removal(facts=_deleted(plan.decisions))
 
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from graphmem.errors import NotFound
 from graphmem.model import Change, Difference, Fact, Scope
 from graphmem.ports.ledger import LedgerView
+from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
 from graphmem.retrieve.relationships.queries import Relate
-from graphmem.retrieve.view import View
 
 _PAGE = 1000
 _LAST = datetime.max.replace(tzinfo=UTC)

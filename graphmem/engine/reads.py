@@ -21,7 +21,7 @@ from graphmem.engine.present import Present
 from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Filter, ReadKind, Test, Where, parse_filter, tests
 from graphmem.filters.tree import changed
-from graphmem.ingest import journal
+from graphmem.ingest import make_episode
 from graphmem.model import (
     Change,
     Citation,
@@ -46,13 +46,13 @@ from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.ports.view import ReadAPI
 from graphmem.relation_types.types import RelationTypes, normal
+from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
 from graphmem.retrieve.present.context import write_context
 from graphmem.retrieve.present.sources import explain
 from graphmem.retrieve.question.filters import resolved
 from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.relationships.queries import Relate
-from graphmem.retrieve.view import View
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -63,7 +63,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 class Stores(Protocol):
     """What a view reads: :class:`~graphmem.engine.present.Present`, or
-    :class:`~graphmem.engine.past.Past`."""
+    :class:`~graphmem.engine.known_at.Past`."""
 
     ledger: LedgerView
     relate: Relate
@@ -145,7 +145,7 @@ class ViewReads(ReadAPI):
         self, query: str, limit: int, kinds: Sequence[HitKind], view: View, scope: Scope
     ) -> SearchQuery:
         return SearchQuery(
-            journal.check_text(query, "query", self._present.parts.settings.max_text_bytes),
+            make_episode.check_text(query, "query", self._present.parts.settings.max_text_bytes),
             scope,
             checked_limit(limit),
             checked_kinds(kinds, view.where),
@@ -258,7 +258,7 @@ class ViewReads(ReadAPI):
         query = EntityQuery(
             asked.tenant,
             kind=checked_text_or_none(kind, "kind"),
-            contains=journal.name_part(name),
+            contains=make_episode.name_part(name),
             limit=checked_limit(limit),
             where=(await self._filtered(View(), where, asked, "entities")).where,
         )

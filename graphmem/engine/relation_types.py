@@ -106,7 +106,7 @@ class Declaring(Core):
         ledger = self._parts.ledger
 
         async def attempt() -> list[TypeRule]:
-            standing = await self._ingest.tenant_state(ALL_TENANTS)
+            state = await self._ingest.tenant_state(ALL_TENANTS)
             rules = {rule.type: rule for rule in (await ledger.type_rules())[1]}
             wanted = made(list(rules.values()))
             # A rule that says nothing is as good as none.
@@ -115,7 +115,7 @@ class Declaring(Core):
                 commit = Commit(
                     None, types=new, tenant=ALL_TENANTS, actor=actor, at=self._parts.clock.now()
                 )
-                await ledger.commit([commit], since={ALL_TENANTS: standing.seq})
+                await ledger.commit([commit], since={ALL_TENANTS: state.seq})
             return wanted
 
         return await self._ingest.decided(ALL_TENANTS, attempt)
@@ -149,7 +149,7 @@ class Declaring(Core):
     async def _decide_again(
         self, tenant: str, page: Sequence[TypedSubject], rule: TypeRule, actor: str
     ) -> None:
-        standing = await self._ingest.tenant_state(tenant)
+        state = await self._ingest.tenant_state(tenant)
         places = tuple((place.type, place.subject_id, None) for place in page)
         query = StatementQuery(tenant, patterns=places)
         decisions = (await self._ingest.belief(tenant).decide_again(query)).decisions
@@ -163,7 +163,7 @@ class Declaring(Core):
             tenant=tenant,
             at=self._parts.clock.now(),
         )
-        await self._parts.ledger.commit([commit], since={tenant: standing.seq})
+        await self._parts.ledger.commit([commit], since={tenant: state.seq})
 
 
 def _settled(done: TypeRule, rules: Sequence[TypeRule]) -> list[TypeRule]:

@@ -10,7 +10,7 @@ from graphmem.clock import parse_when, parse_when_or_none, stamp
 from graphmem.engine.checks import checked_limit, checked_query, checked_text_or_none
 from graphmem.engine.core import Core
 from graphmem.engine.diff import State, differences
-from graphmem.engine.past import Past
+from graphmem.engine.known_at import Past
 from graphmem.engine.present import Present
 from graphmem.engine.reads import ViewReads
 from graphmem.errors import UsageError

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from graphmem.engine.checks import checked_callback, checked_keys
 from graphmem.engine.corrections import Amending
 from graphmem.errors import UsageError
-from graphmem.ingest import journal
+from graphmem.ingest import make_episode
 from graphmem.model import (
     Receipt,
 )
@@ -38,14 +38,14 @@ class Writes(Amending):
         **options: Unpack[AddArgs],
     ) -> int:
         checked_callback(progress, "progress")
-        journal.check_options(options)
+        make_episode.check_options(options)
         new = done = 0
         verbatim = not options.get("infer", True)
         for chunk in _chunks(contents, verbatim=verbatim):
             episodes = []
             for number, item in enumerate(chunk, start=done):
                 try:
-                    content, own = journal.split_item(item)
+                    content, own = make_episode.split_item(item)
                     episodes.append(self._episode(content, {**options, **own}))
                 except UsageError as error:
                     raise UsageError(f"item {number}: {error}") from error

@@ -33,8 +33,8 @@ from typing import IO, Any
 
 from graphmem.errors import UsageError
 from graphmem.importers.chatgpt import read_chatgpt
+from graphmem.importers.diary import is_journal, read_journal
 from graphmem.importers.items import Conversation, Item
-from graphmem.importers.journal import is_journal, read_journal
 from graphmem.importers.jsonl import is_message, read_jsonl
 from graphmem.importers.locomo import read_locomo
 from graphmem.importers.slack import SLACK_LISTS, USERS_FILE, is_slack, read_slack, user_names

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from graphmem.importers.diary import dated_parts
 from graphmem.importers.items import Item, Position, message_items, message_time
-from graphmem.importers.journal import dated_parts
 from graphmem.importers.text import body_of, head_of
 
 _TIME = r"(?:\d{4}-\d\d-\d\d[ T,]+)?\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?(?:[ ]?[AaPp]\.?[Mm]\.?)?"

@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 
 from graphmem.clock import Clock, Date, parse_date_or_none, parse_when_or_none
 from graphmem.errors import UsageError
-from graphmem.ingest import journal
+from graphmem.ingest import make_episode
 from graphmem.model import Episode, Modality, Scope, Turn, valid_from, valid_until
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
 from graphmem.relation_types.types import normal, snake
@@ -111,7 +111,7 @@ def checked(
     fact = (
         sentence(names[0], kind_of, other, modality, retracts=retracts, ended=until is not None)
         if text is None
-        else journal.check_text(text, "fact", _LONGEST_FACT)
+        else make_episode.check_text(text, "fact", _LONGEST_FACT)
     )
     kinds = [_kind(options.get(name), name) for name in ("subject_kind", "object_kind")]
     return GivenRelation(
@@ -141,7 +141,7 @@ def build_relation_episode(
     given: GivenRelation, options: Mapping[str, Any], scope: Scope, clock: Clock, *, max_bytes: int
 ) -> Episode:
     """An episode of kind ``statements``; raises as :func:`checked` does."""
-    content = journal.check_text(content_of(given), "the statement", max_bytes)
+    content = make_episode.check_text(content_of(given), "the statement", max_bytes)
     occurred_at_given = parse_when_or_none(options.get("occurred_at"), name="occurred_at")
     importance = options.get("importance")
     key = options.get("idempotency_key")
@@ -159,10 +159,10 @@ def build_relation_episode(
         occurred_at=occurred_at,
         recorded_at=recorded_at,
         turns=(turn,),
-        idempotency_key=(None if key is None else journal.check_key(key)),
-        importance=journal.check_importance(0.5 if importance is None else importance),
-        metadata=journal.check_metadata(options.get("metadata")),
-        tags=journal.check_tags(() if tags is None else tags),
+        idempotency_key=(None if key is None else make_episode.check_key(key)),
+        importance=make_episode.check_importance(0.5 if importance is None else importance),
+        metadata=make_episode.check_metadata(options.get("metadata")),
+        tags=make_episode.check_tags(() if tags is None else tags),
         time_given=occurred_at_given is not None,
     )
 
@@ -237,7 +237,7 @@ def _phrase(type: str) -> str:
 
 
 def _name(value: object, what: str) -> str:
-    text = " ".join(journal.check_text(value, what, 4 * _LONGEST_NAME).split())
+    text = " ".join(make_episode.check_text(value, what, 4 * _LONGEST_NAME).split())
     if len(text) > _LONGEST_NAME:
         raise UsageError(f"{what} has {len(text)} characters; a name has at most {_LONGEST_NAME}")
     return text
@@ -245,7 +245,7 @@ def _name(value: object, what: str) -> str:
 
 def _type(value: object) -> str:
     """``works at`` and ``worksAt`` as ``works_at``; synonyms become one where it is decided."""
-    text = journal.check_text(value, "type", 4 * _LONGEST_TYPE)
+    text = make_episode.check_text(value, "type", 4 * _LONGEST_TYPE)
     name = snake(text)
     if not name or len(name) > _LONGEST_TYPE:
         raise UsageError(
@@ -265,5 +265,5 @@ def _modality(value: object) -> Modality:
 def _kind(value: object, what: str) -> str | None:
     if value is None:
         return None
-    text = journal.check_text(value, what, _LONGEST_TYPE)
+    text = make_episode.check_text(value, what, _LONGEST_TYPE)
     return snake(text) or text.strip().lower()

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 from graphmem.model import AtATime, Statement, TypeRule
-from graphmem.relation_types.shape import Shape
+from graphmem.relation_types.behaviour import TypeBehaviour
 from graphmem.text import words
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -367,17 +367,17 @@ class RelationTypes:
         ruled = type in self.declared or type in self.learned
         return ruled or type in BEHAVED or _usually_one(type)
 
-    def shape(self, type: str | None) -> Shape:
-        """How the statements of one cell are to be folded."""
+    def behaviour(self, type: str | None) -> TypeBehaviour:
+        """How the statements of one conflict group are to be folded."""
         if type is None:
-            return Shape()
+            return TypeBehaviour()
         type = self.meant(type).type
         count = self.count(type)
-        return Shape(
-            functional=count != "many",
+        return TypeBehaviour(
+            single_valued=count != "many",
             symmetric=type in _SYMMETRIC,
             event=count == "many" and type in _EVENTS,
-            soft=count == "usually_one",
+            may_overlap=count == "usually_one",
         )
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What may be told in a scope that is narrowed to an agent or a run: a fact that others support
+"""What a read may give in a scope that is narrowed to an agent or a run: a fact that others support
 too has a past and sources that are not of this scope."""
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ def fact_in_scope(fact: Fact, scope: Scope) -> Fact | None:
 
 
 async def facts_in_scope(ledger: LedgerView, scope: Scope, query: FactQuery) -> list[Fact]:
-    """The facts that a query of this scope finds, as they may be told in it."""
+    """The facts that a query of this scope finds, as they may be given in it."""
     found = (fact_in_scope(fact, scope) for fact in await ledger.facts(query))
     return [fact for fact in found if fact is not None]
 
 
 async def history_in_scope(ledger: LedgerView, scope: Scope, fact_id: str) -> list[Change]:
     """What happened to a fact while the scope held it, oldest first. Of a change that came from
-    outside it is told what it left, not what was said."""
+    outside it is shown by what it left, not by its words."""
     changes = await ledger.history(scope.tenant, fact_id)
     if scope.narrow_agent_id is None and scope.run_id is None:
         return changes
     asked = {change.episode_id for change in changes if change.episode_id}
     inside = {episode.id for episode in await ledger.episodes(scope, ids=sorted(asked))}
-    told = []
+    in_scope = []
     for change in changes:
         before = fact_in_scope(change.before, scope) if change.before else None
         after = fact_in_scope(change.after, scope) if change.after else None
@@ -52,5 +52,5 @@ async def history_in_scope(ledger: LedgerView, scope: Scope, fact_id: str) -> li
         seen = replace(change, before=before, after=after)
         if change.episode_id is not None and change.episode_id not in inside:
             seen = replace(seen, episode_id=None, reason=OUTSIDE)
-        told.append(seen)
-    return told
+        in_scope.append(seen)
+    return in_scope

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graphmem.clock import ManualClock
-from graphmem.ingest.journal import build_episode
+from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Decision, Entity, Episode, Fact, Scope, Source
 from graphmem.ports.arguments import Content
 from graphmem.ports.ledger import Commit, Ledger

@@ -323,7 +323,7 @@ class MemoryMachine(RuleBasedStateMachine):
     # What always holds
 
     @invariant()
-    def holds_what_it_was_told(self) -> None:
+    def holds_what_was_stated(self) -> None:
         for user in _USERS:
             facts = {fact.id: fact for fact in self.stored(user)}
             expected = self.expected.of(user)

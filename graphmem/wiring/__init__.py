@@ -11,7 +11,7 @@ from pathlib import Path
 from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.errors import GraphmemError, UsageError
-from graphmem.ingest.journal import check_extraction
+from graphmem.ingest.make_episode import check_extraction
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import Checkpoint, GraphStore

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.clock import ManualClock, parse_date_or_none
-from graphmem.ingest.journal import build_episode
+from graphmem.ingest.make_episode import build_episode
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Decision, Entity, Episode, Fact, Receipt, Scope, valid_from, valid_until
 from graphmem.ports.ledger import EntityQuery, FactQuery

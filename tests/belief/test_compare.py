@@ -14,12 +14,12 @@ from graphmem.belief.fold import fold_statements
 from graphmem.belief.intervals import LONG_AGO
 from graphmem.clock import ManualClock
 from graphmem.model import Statement
-from graphmem.relation_types.shape import Shape
+from graphmem.relation_types.behaviour import TypeBehaviour
 from tests.belief.statement_maker import EPOCH, Teller, statements
 
 FAR = EPOCH.replace(year=9000)
-FUNCTIONAL = Shape(functional=True)
-_shapes = st.sampled_from([Shape(), FUNCTIONAL, Shape(event=True)])
+SINGLE_VALUED = TypeBehaviour(single_valued=True)
+_shapes = st.sampled_from([TypeBehaviour(), SINGLE_VALUED, TypeBehaviour(event=True)])
 _many = settings(max_examples=150, deadline=None)
 
 
@@ -31,10 +31,12 @@ class Store:
         self.retired: dict[str, FactBelief] = {}
         self.clock = ManualClock()
 
-    def become(self, stated: Iterable[Statement], shape: Shape) -> tuple[FactChange, ...]:
+    def become(
+        self, stated: Iterable[Statement], behaviour: TypeBehaviour
+    ) -> tuple[FactChange, ...]:
         steps = compare_with_facts(
             self.facts.values(),
-            fold_statements(stated, shape),
+            fold_statements(stated, behaviour),
             self.clock.new_id,
             retired=self.retired.values(),
         )
@@ -70,15 +72,15 @@ def does(steps: Iterable[FactChange]) -> list[str]:
 @_many
 @given(statements(), statements(), _shapes)
 def test_the_steps_lead_there(
-    first: list[Statement], second: list[Statement], shape: Shape
+    first: list[Statement], second: list[Statement], behaviour: TypeBehaviour
 ) -> None:
     store = Store()
-    store.become(first, shape)
-    store.become(second, shape)
-    wanted = fold_statements(second, shape).beliefs
+    store.become(first, behaviour)
+    store.become(second, behaviour)
+    wanted = fold_statements(second, behaviour).beliefs
     key = lambda b: (b.since or LONG_AGO, b.modality, b.statement_ids, b.text)  # noqa: E731
     shown = [h.belief for h in store.facts.values()]
-    bare = fold_statements(second, shape).beliefs
+    bare = fold_statements(second, behaviour).beliefs
     assert len(shown) == len(wanted)
     for mine, theirs in zip(sorted(shown, key=key), sorted(bare, key=key), strict=True):
         assert (mine.since, mine.invalid_at, mine.text) == (
@@ -86,22 +88,22 @@ def test_the_steps_lead_there(
             theirs.invalid_at,
             theirs.text,
         )
-    assert store.become(second, shape) == (), "once there, nothing is left to do"
+    assert store.become(second, behaviour) == (), "once there, nothing is left to do"
 
 
 @_many
 @given(statements(), st.integers(0, 5), _shapes)
 def test_stated_and_undone_it_is_as_it_was(
-    stated: list[Statement], episode: int, shape: Shape
+    stated: list[Statement], episode: int, behaviour: TypeBehaviour
 ) -> None:
     """Adding an episode's statements and taking them away again leaves the same facts, with the
     same ids."""
     without = [s for s in stated if s.episode_id != f"e{episode}"]
     store = Store()
-    store.become(without, shape)
+    store.become(without, behaviour)
     before = dict(store.facts)
-    store.become(stated, shape)
-    store.become(without, shape)
+    store.become(stated, behaviour)
+    store.become(without, behaviour)
     assert store.facts == before
 
 
@@ -110,15 +112,15 @@ def test_stated_and_undone_it_is_as_it_was(
 def test_rivals_are_apart_at_the_end_of_each_change(stated: list[Statement]) -> None:
     store = Store()
     for n in range(1, len(stated) + 1):
-        store.become(stated[:n], FUNCTIONAL)
+        store.become(stated[:n], SINGLE_VALUED)
         assert apart([h.belief for h in store.facts.values()])
 
 
 def test_a_move_is_an_update_and_an_add() -> None:
     t, store = Teller(), Store()
     oslo, rome = t("Oslo", "2024-01-01"), t("Rome", "2024-06-01")
-    assert does(store.become([oslo], FUNCTIONAL)) == ["ADD s1"]
-    steps = store.become([oslo, rome], FUNCTIONAL)
+    assert does(store.become([oslo], SINGLE_VALUED)) == ["ADD s1"]
+    steps = store.become([oslo, rome], SINGLE_VALUED)
     assert does(steps) == ["UPDATE s1", "ADD s2"]
     assert steps[0].reason == "something else held from then on"
     assert steps[1].after is not None
@@ -128,8 +130,8 @@ def test_a_move_is_an_update_and_an_add() -> None:
 def test_one_stated_late_comes_before() -> None:
     t, store = Teller(), Store()
     rome, oslo = t("Rome", "2024-06-01"), t("Oslo", "2024-07-01", since="2019-01-01")
-    store.become([rome], FUNCTIONAL)
-    steps = store.become([rome, oslo], FUNCTIONAL)
+    store.become([rome], SINGLE_VALUED)
+    steps = store.become([rome, oslo], SINGLE_VALUED)
     assert does(steps) == ["ADD s2", "UPDATE s1"]
     assert steps[1].reason == "follows another"
 
@@ -137,35 +139,35 @@ def test_one_stated_late_comes_before() -> None:
 def test_stating_it_again_changes_nothing_but_its_sources() -> None:
     t, store = Teller(), Store()
     one, two = t("Oslo", "2024-01-01"), t("Oslo", "2024-02-01")
-    store.become([one], FUNCTIONAL)
-    (step,) = store.become([one, two], FUNCTIONAL)
+    store.become([one], SINGLE_VALUED)
+    (step,) = store.become([one, two], SINGLE_VALUED)
     assert (step.action, step.fact_id, step.reason) == ("NONE", "s1", "said again")
-    (step,) = store.become([one], FUNCTIONAL)
+    (step,) = store.become([one], SINGLE_VALUED)
     assert (step.action, step.reason) == ("NONE", "one source less")
 
 
 def test_dated_by_a_later_statement() -> None:
     t, store = Teller(), Store()
     one, two = t("Oslo", "2024-01-01"), t("Oslo", "2024-02-01", since="2019-01-01")
-    store.become([one], FUNCTIONAL)
-    (step,) = store.become([one, two], FUNCTIONAL)
+    store.become([one], SINGLE_VALUED)
+    (step,) = store.become([one, two], SINGLE_VALUED)
     assert (step.action, step.reason) == ("UPDATE", "said again; now dated")
 
 
 def test_a_withdrawal_and_its_undoing() -> None:
     t, store = Teller(), Store()
     one, two = t("Oslo", "2024-01-01"), t("Oslo", "2024-02-01", kind="withdraw")
-    store.become([one], FUNCTIONAL)
-    (step,) = store.become([one, two], FUNCTIONAL)
+    store.become([one], SINGLE_VALUED)
+    (step,) = store.become([one, two], SINGLE_VALUED)
     assert (step.action, step.reason) == ("DELETE", "withdrawn by a later statement")
-    assert does(store.become([one], FUNCTIONAL)) == ["ADD s1"]
+    assert does(store.become([one], SINGLE_VALUED)) == ["ADD s1"]
 
 
 def test_undoing_what_had_closed_it() -> None:
     t, store = Teller(), Store()
     oslo, rome = t("Oslo", "2024-01-01"), t("Rome", "2024-06-01")
-    store.become([oslo, rome], FUNCTIONAL)
-    steps = store.become([oslo], FUNCTIONAL)
+    store.become([oslo, rome], SINGLE_VALUED)
+    steps = store.become([oslo], SINGLE_VALUED)
     assert does(steps) == ["DELETE s2", "UPDATE s1"]
     assert [s.reason for s in steps] == [
         "nothing that was said supports it any more",
@@ -177,7 +179,7 @@ def test_hearsay_that_is_confirmed_stays_the_same_fact() -> None:
     t, store = Teller(), Store()
     rumour = t("Rome", "2024-01-01", modality="hearsay")
     plain = t("Rome", "2024-02-01", since="2023-01-01")
-    store.become([rumour], FUNCTIONAL)
-    (step,) = store.become([rumour, plain], FUNCTIONAL)
+    store.become([rumour], SINGLE_VALUED)
+    (step,) = store.become([rumour, plain], SINGLE_VALUED)
     assert (step.action, step.fact_id) == ("UPDATE", "s1")
     assert step.reason.startswith("said again; hearsay before, now stated")

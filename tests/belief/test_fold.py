@@ -12,23 +12,23 @@ from graphmem.belief.conflict_groups import group_keys
 from graphmem.belief.fold import fold_statements
 from graphmem.clock import parse_when
 from graphmem.model import Edit, Statement
-from graphmem.relation_types.shape import Shape
+from graphmem.relation_types.behaviour import TypeBehaviour
 from tests.belief.statement_maker import Teller, shown
 
-FUNCTIONAL = Shape(functional=True)
+SINGLE_VALUED = TypeBehaviour(single_valued=True)
 
 
 def one(*stated: Statement, symmetric: bool = False) -> FoldedGroup:
-    """The fold of a functional relation, checked in two orders."""
-    shape = Shape(functional=True, symmetric=symmetric)
-    folded = fold_statements(stated, shape)
-    assert fold_statements(stated[::-1], shape) == folded
+    """The fold of a single_valued relation, checked in two orders."""
+    behaviour = TypeBehaviour(single_valued=True, symmetric=symmetric)
+    folded = fold_statements(stated, behaviour)
+    assert fold_statements(stated[::-1], behaviour) == folded
     return folded
 
 
 def many(*stated: Statement, event: bool = False) -> FoldedGroup:
-    folded = fold_statements(stated, Shape(event=event))
-    assert fold_statements(stated[::-1], Shape(event=event)) == folded
+    folded = fold_statements(stated, TypeBehaviour(event=event))
+    assert fold_statements(stated[::-1], TypeBehaviour(event=event)) == folded
     return folded
 
 
@@ -390,11 +390,11 @@ class TestEdits:
             invalid_at=parse_when("2025-06-01"),
             importance=1.0,
         )
-        folded = fold_statements(stated, FUNCTIONAL, edits=[edit])
+        folded = fold_statements(stated, SINGLE_VALUED, edits=[edit])
         assert shown(folded) == ["Oslo 2021-03-01..2025-06-01", "Rome 2025-06-01.."]
         assert folded.beliefs[0].text == "Ada lives in Oslo"
         assert folded.beliefs[0].importance == 1.0
-        assert shown(fold_statements(stated, FUNCTIONAL)) == [
+        assert shown(fold_statements(stated, SINGLE_VALUED)) == [
             "Oslo 2019-01-01..2025-01-01",
             "Rome 2025-01-01..",
         ], "without the edit it is as it was"
@@ -411,16 +411,22 @@ class TestEdits:
 def test_group_keys() -> None:
     t = Teller()
     statement = t("Oslo", "2024-01-01")
-    assert group_keys(statement, Shape(functional=True)) == (("lives_in", "ada"),)
-    assert group_keys(statement, Shape()) == (("lives_in", "ada", "Oslo"),)
-    assert group_keys(t(None, "2024-01-01", kind="end"), Shape()) == (("lives_in", "ada", ""),)
-    both = Shape(functional=True, symmetric=True)
+    assert group_keys(statement, TypeBehaviour(single_valued=True)) == (("lives_in", "ada"),)
+    assert group_keys(statement, TypeBehaviour()) == (("lives_in", "ada", "Oslo"),)
+    assert group_keys(t(None, "2024-01-01", kind="end"), TypeBehaviour()) == (
+        ("lives_in", "ada", ""),
+    )
+    both = TypeBehaviour(single_valued=True, symmetric=True)
     assert set(group_keys(statement, both)) == {("lives_in", "ada"), ("lives_in", "Oslo")}
-    assert group_keys(statement, Shape(symmetric=True)) == (("lives_in", "Oslo", "ada"),)
-    assert group_keys(Teller(None)("x", "2024-01-01", text="A boat!"), Shape()) == (("", "a boat"),)
+    assert group_keys(statement, TypeBehaviour(symmetric=True)) == (("lives_in", "Oslo", "ada"),)
+    assert group_keys(Teller(None)("x", "2024-01-01", text="A boat!"), TypeBehaviour()) == (
+        ("", "a boat"),
+    )
 
 
-def steps(statement: int, shape: Shape, *, until: str | None = None, dated: bool = False) -> int:
+def steps(
+    statement: int, behaviour: TypeBehaviour, *, until: str | None = None, dated: bool = False
+) -> int:
     """How many calls the fold of so many tellings of the same takes."""
     t = Teller()
     days = [f"20{n // 336:02}-{n // 28 % 12 + 1:02}-{n % 28 + 1:02}" for n in range(statement)]
@@ -437,16 +443,20 @@ def steps(statement: int, shape: Shape, *, until: str | None = None, dated: bool
 
     sys.setprofile(called)
     try:
-        fold_statements(stated, shape)
+        fold_statements(stated, behaviour)
     finally:
         sys.setprofile(None)
     return count
 
 
-@pytest.mark.parametrize("shape", [Shape(), Shape(functional=True), Shape(event=True)])
+@pytest.mark.parametrize(
+    "behaviour", [TypeBehaviour(), TypeBehaviour(single_valued=True), TypeBehaviour(event=True)]
+)
 @pytest.mark.parametrize(
     "stated", [{}, {"dated": True}, {"until": "2090-01-01"}, {"until": "each"}]
 )
-def test_what_is_stated_again_and_again_costs_its_number(shape: Shape, stated: Any) -> None:
+def test_what_is_stated_again_and_again_costs_its_number(
+    behaviour: TypeBehaviour, stated: Any
+) -> None:
     """Twice as many tellings take about twice the work, not four times."""
-    assert steps(800, shape, **stated) < 3 * steps(400, shape, **stated)
+    assert steps(800, behaviour, **stated) < 3 * steps(400, behaviour, **stated)

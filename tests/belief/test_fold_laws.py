@@ -12,13 +12,18 @@ from graphmem.belief.beliefs import Belief
 from graphmem.belief.fold import fold_statements
 from graphmem.belief.intervals import LONG_AGO
 from graphmem.model import Edit, Statement
-from graphmem.relation_types.shape import Shape
+from graphmem.relation_types.behaviour import TypeBehaviour
 from tests.belief.statement_maker import EPOCH, statements
 
 FAR = EPOCH.replace(year=9000)
 _many = settings(max_examples=150, deadline=None)
 _shapes = st.sampled_from(
-    [Shape(), Shape(functional=True), Shape(event=True), Shape(functional=True, symmetric=True)]
+    [
+        TypeBehaviour(),
+        TypeBehaviour(single_valued=True),
+        TypeBehaviour(event=True),
+        TypeBehaviour(single_valued=True, symmetric=True),
+    ]
 )
 
 
@@ -34,23 +39,27 @@ def overlap(one: Belief, other: Belief) -> bool:
 @_many
 @given(statements(), _shapes, st.permutations(range(9)))
 def test_any_order_of_arrival_gives_the_same(
-    stated: list[Statement], shape: Shape, order: list[int]
+    stated: list[Statement], behaviour: TypeBehaviour, order: list[int]
 ) -> None:
     mixed = [stated[n] for n in order if n < len(stated)]
-    assert fold_statements(mixed, shape) == fold_statements(stated, shape)
+    assert fold_statements(mixed, behaviour) == fold_statements(stated, behaviour)
 
 
 @_many
 @given(statements(), _shapes)
-def test_what_is_stated_twice_is_stated_once(stated: list[Statement], shape: Shape) -> None:
-    assert fold_statements([*stated, *stated], shape) == fold_statements(stated, shape)
+def test_what_is_stated_twice_is_stated_once(
+    stated: list[Statement], behaviour: TypeBehaviour
+) -> None:
+    assert fold_statements([*stated, *stated], behaviour) == fold_statements(stated, behaviour)
 
 
 @_many
 @given(statements())
 def test_a_functional_relation_has_one_value_at_a_time(stated: list[Statement]) -> None:
     plain = [
-        b for b in fold_statements(stated, Shape(functional=True)).beliefs if b.modality == "stated"
+        b
+        for b in fold_statements(stated, TypeBehaviour(single_valued=True)).beliefs
+        if b.modality == "stated"
     ]
     for one, other in combinations(plain, 2):
         assert not overlap(one, other)
@@ -58,8 +67,10 @@ def test_a_functional_relation_has_one_value_at_a_time(stated: list[Statement]) 
 
 @_many
 @given(statements(), _shapes)
-def test_intervals_are_neither_empty_nor_inverted(stated: list[Statement], shape: Shape) -> None:
-    for belief in fold_statements(stated, shape).beliefs:
+def test_intervals_are_neither_empty_nor_inverted(
+    stated: list[Statement], behaviour: TypeBehaviour
+) -> None:
+    for belief in fold_statements(stated, behaviour).beliefs:
         assert belief.invalid_at is None or (belief.since or LONG_AGO) < belief.invalid_at
         assert belief.valid_at in {None, belief.since}
         if belief.valid_at is None and belief.since is not None:
@@ -68,8 +79,10 @@ def test_intervals_are_neither_empty_nor_inverted(stated: list[Statement], shape
 
 @_many
 @given(statements(), _shapes)
-def test_every_statement_is_accounted_for(stated: list[Statement], shape: Shape) -> None:
-    folded = fold_statements(stated, shape)
+def test_every_statement_is_accounted_for(
+    stated: list[Statement], behaviour: TypeBehaviour
+) -> None:
+    folded = fold_statements(stated, behaviour)
     assert set(folded.accounts) == {s.id for s in stated}
     believed = {id for b in folded.beliefs for id in b.statement_ids}
     for statement in stated:
@@ -81,8 +94,8 @@ def test_every_statement_is_accounted_for(stated: list[Statement], shape: Shape)
 
 @_many
 @given(statements(), _shapes)
-def test_what_supersedes_comes_after(stated: list[Statement], shape: Shape) -> None:
-    beliefs = fold_statements(stated, shape).beliefs
+def test_what_supersedes_comes_after(stated: list[Statement], behaviour: TypeBehaviour) -> None:
+    beliefs = fold_statements(stated, behaviour).beliefs
     for belief in beliefs:
         if belief.supersedes is not None:
             before = beliefs[belief.supersedes]
@@ -108,12 +121,12 @@ def test_many_valued_objects_do_not_touch(stated: list[Statement]) -> None:
 @_many
 @given(statements(), _shapes, st.data())
 def test_a_restatement_changes_no_interval(
-    stated: list[Statement], shape: Shape, data: st.DataObject
+    stated: list[Statement], behaviour: TypeBehaviour, data: st.DataObject
 ) -> None:
     beliefs = [
-        b for b in fold_statements(stated, shape).beliefs if b.modality == "stated" and b.since
+        b for b in fold_statements(stated, behaviour).beliefs if b.modality == "stated" and b.since
     ]
-    if not beliefs or shape.event:
+    if not beliefs or behaviour.event:
         return
     chosen = data.draw(st.sampled_from(beliefs))
     assert chosen.since is not None
@@ -140,7 +153,7 @@ def test_a_restatement_changes_no_interval(
     )
     after = [
         b
-        for b in fold_statements([*stated, again], shape).beliefs
+        for b in fold_statements([*stated, again], behaviour).beliefs
         if b.modality == "stated" and b.since
     ]
     # Of those that began and ended together the first said comes first: their order may change.
@@ -158,7 +171,7 @@ def test_a_later_move_closes_what_was_open(stated: list[Statement], data: st.Dat
         stated[0], id="news", episode_id="n", object_id="w", stated_at=FAR, valid_at=FAR,
         invalid_at=None,
     )  # fmt: skip
-    beliefs = fold_statements([*stated, news], Shape(functional=True)).beliefs
+    beliefs = fold_statements([*stated, news], TypeBehaviour(single_valued=True)).beliefs
     open_ = [b for b in beliefs if b.invalid_at is None]
     assert [b.object_id for b in open_] == ["w"]
 
@@ -166,10 +179,10 @@ def test_a_later_move_closes_what_was_open(stated: list[Statement], data: st.Dat
 @_many
 @given(statements(), _shapes, st.data())
 def test_what_was_set_by_hand_stays(
-    stated: list[Statement], shape: Shape, data: st.DataObject
+    stated: list[Statement], behaviour: TypeBehaviour, data: st.DataObject
 ) -> None:
     beliefs = [
-        b for b in fold_statements(stated, shape).beliefs if b.modality == "stated" and b.since
+        b for b in fold_statements(stated, behaviour).beliefs if b.modality == "stated" and b.since
     ]
     if not beliefs:
         return
@@ -183,10 +196,10 @@ def test_what_was_set_by_hand_stays(
         valid_at=chosen.since,
         importance=0.9,
     )
-    again = fold_statements(stated, shape, edits=[edit]).beliefs
+    again = fold_statements(stated, behaviour, edits=[edit]).beliefs
     kept = [b for b in again if b.text == "by hand" and b.since == chosen.since]
     assert [b.importance for b in kept] == [0.9]
     plain = [b for b in again if b.modality == "stated"]
     for one, other in combinations(plain, 2):
-        if shape.functional:
+        if behaviour.single_valued:
             assert not overlap(one, other)

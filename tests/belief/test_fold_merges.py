@@ -8,7 +8,7 @@ from graphmem.belief.fold import fold_statements
 from graphmem.clock import parse_when
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Merge
-from graphmem.relation_types.shape import Shape
+from graphmem.relation_types.behaviour import TypeBehaviour
 from graphmem.resolve.merges import merge_map, merged_entity, with_merges
 from tests.belief.statement_maker import Teller, shown
 
@@ -38,10 +38,12 @@ def test_statements_of_both_make_one_history() -> None:
     t = Teller("lives_in")
     stated = [t("Oslo", "2024-01-01"), t("Rome", "2024-02-01", subject="bob")]
     one = with_merges(stated, merge_map([merge("ada", "bob")]))
-    assert shown(fold_statements(one, Shape(functional=True))) == [
+    assert shown(fold_statements(one, TypeBehaviour(single_valued=True))) == [
         "Oslo 2024-01-01..2024-02-01", "Rome 2024-02-01..",
     ]  # fmt: skip
-    assert [b.invalid_at for b in fold_statements(stated, Shape(functional=True)).beliefs] == [
+    assert [
+        b.invalid_at for b in fold_statements(stated, TypeBehaviour(single_valued=True)).beliefs
+    ] == [
         None,
         None,
     ]

@@ -117,27 +117,29 @@ def test_how_many_at_a_time() -> None:
 
 
 def test_two_jobs_in_one_breath_are_two_jobs() -> None:
-    t, shape = Teller("works_at"), RelationTypes().shape("works_at")
+    t, behaviour = Teller("works_at"), RelationTypes().behaviour("works_at")
     both = [t("Acme", "2024-01-01", episode_id="e"), t("Bolt", "2024-01-01", episode_id="e")]
-    assert shown(fold_statements(both, shape)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
+    assert shown(fold_statements(both, behaviour)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
     again = [*both, t("Acme", "2024-02-01")]
-    assert shown(fold_statements(again, shape)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
+    assert shown(fold_statements(again, behaviour)) == ["Acme 2024-01-01..", "Bolt 2024-01-01.."]
     change = [*again, t("Cog", "2024-03-01")]
-    assert shown(fold_statements(change, shape)) == [
+    assert shown(fold_statements(change, behaviour)) == [
         "Acme 2024-01-01..2024-03-01", "Bolt 2024-01-01..2024-03-01", "Cog 2024-03-01..",
     ]  # fmt: skip
 
 
 def test_two_jobs_by_their_dates() -> None:
-    t, shape = Teller("works_at"), RelationTypes().shape("works_at")
+    t, behaviour = Teller("works_at"), RelationTypes().behaviour("works_at")
     stated = [
         t("Acme", "2024-01-01", since="2016-01-01", until="2021-01-01"),
         t("Bolt", "2024-01-02", since="2018-01-01", until="2023-01-01"),
     ]
-    assert shown(fold_statements(stated, shape)) == [
+    assert shown(fold_statements(stated, behaviour)) == [
         "Acme 2016-01-01..2021-01-01", "Bolt 2018-01-01..2023-01-01",
     ]  # fmt: skip
-    assert not RelationTypes().shape("married_to").soft, "nobody is told to have two of these"
+    assert not RelationTypes().behaviour("married_to").may_overlap, (
+        "nobody is told to have two of these"
+    )
 
 
 def test_what_ends_what() -> None:
@@ -147,9 +149,9 @@ def test_what_ends_what() -> None:
 
 def test_shapes() -> None:
     types = RelationTypes()
-    assert types.shape("visited").event
-    assert types.shape("married_to").symmetric
-    assert types.shape(None) == types.shape("owns")
+    assert types.behaviour("visited").event
+    assert types.behaviour("married_to").symmetric
+    assert types.behaviour(None) == types.behaviour("owns")
 
 
 def test_learning_takes_much_and_clear() -> None:

@@ -13,7 +13,7 @@ from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows
 from graphmem.adapters.ledger.sqlite.database import StepRunner
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.clock import ManualClock
-from graphmem.ingest.journal import build_episode
+from graphmem.ingest.make_episode import build_episode
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Episode, Fact, Receipt, Scope, Statement
 from graphmem.ports.ledger import FactQuery, StatementQuery

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from graphmem.clock import ManualClock, parse_when
-from graphmem.ingest.journal import build_episode
+from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Entity, Fact, Scope
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction

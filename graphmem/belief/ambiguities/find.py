@@ -22,7 +22,7 @@ from graphmem.belief.sentences import alikeness, same_sentence, without_date
 from graphmem.clock import Clock
 from graphmem.model import Decision, Fact, Statement, valid_from, valid_until
 from graphmem.ports.ledger import FactQuery, LedgerReads, StatementQuery
-from graphmem.relation_types.shape import object_key, sentence_key
+from graphmem.relation_types.behaviour import object_key, sentence_key
 from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.resolution import THE_MODEL_CHOSE, NameAmbiguity, Resolution
 

@@ -1,5 +1,5 @@
 """``python -m graphmem.doors.cli``: the same as ``graphmem``."""
 
-from graphmem.doors.entry import main
+from graphmem.doors.cli_entry import main
 
 main()

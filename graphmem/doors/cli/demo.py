@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphmem.doors.cli.base import DEFAULT_STORE, command, options
-from graphmem.doors.cli.care import show_stats
 from graphmem.doors.cli.cypher_output import show_rows
 from graphmem.doors.cli.graph import (
     draw,
@@ -21,6 +20,7 @@ from graphmem.doors.cli.graph import (
     show_relations,
     show_timeline,
 )
+from graphmem.doors.cli.maintenance import show_stats
 from graphmem.doors.cli.output import counted, emit, show, table_text
 from graphmem.doors.cli.search import show_hits
 from graphmem.errors import UsageError

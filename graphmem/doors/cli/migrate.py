@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem.doors.cli.base import Options, command, options
-from graphmem.doors.cli.care import show_verification
+from graphmem.doors.cli.maintenance import show_verification
 from graphmem.doors.cli.output import RIGHT, console, counted, note, print_table, show_json
 from graphmem.errors import UsageError
 

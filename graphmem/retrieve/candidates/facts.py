@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from graphmem.model import Fact
 from graphmem.ports.ledger import LedgerView
 from graphmem.retrieve.candidates.graph import LINKS_PER_ENTITY, ReachedFact
+from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.question.relation_types import RelationMatcher
 from graphmem.retrieve.question.search_query import SearchQuery
-from graphmem.retrieve.view import View
 
 _FACTS = 20  # looked at closely, and of those that only the graph leads to
 _GRAPH = 12

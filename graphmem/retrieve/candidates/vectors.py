@@ -11,8 +11,8 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.errors import BudgetExceeded
 from graphmem.model import HitKind
 from graphmem.ports.vectors import Only, Scored, Vector, VectorQuery, VectorStore
+from graphmem.retrieve.fact_view import of_kind
 from graphmem.retrieve.question.search_query import SearchQuery
-from graphmem.retrieve.view import of_kind
 
 _log = logging.getLogger(__name__)
 

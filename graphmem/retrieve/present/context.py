@@ -10,7 +10,7 @@ from graphmem.model.printing import printed_date
 from graphmem.ports.tokens import TokenCounter
 from graphmem.text import text_key
 
-_SAID = "Said"
+_STATED = "Said"
 _OTHER = "Other"
 
 
@@ -76,7 +76,7 @@ def _over(hit: Hit, now: datetime) -> bool:
 
 def _heading(hit: Hit, asked: Sequence[str], names: Mapping[str, Entity]) -> str:
     if hit.fact is None:
-        return _SAID
+        return _STATED
     fact = hit.fact
     about = [*(id for id in asked if id in fact.entity_ids), fact.subject_id, *fact.entity_ids]
     return next((names[id].name for id in about if id and id in names), _OTHER)
@@ -86,7 +86,7 @@ def _written(kept: Sequence[Hit], headings: Mapping[str, str], now: datetime) ->
     groups: dict[str, list[Hit]] = {}
     for hit in kept:
         groups.setdefault(headings[hit.id], []).append(hit)
-    last = {_OTHER: 1, _SAID: 2}
+    last = {_OTHER: 1, _STATED: 2}
     lines: list[str] = []
     citations: list[Citation] = []
     for heading in sorted(groups, key=lambda heading: last.get(heading, 0)):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from graphmem.errors import NotFound
 from graphmem.model import Entity, Explanation, Fact, Hit, Quote, Scope, Turn
 from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
-from graphmem.retrieve.view import View
 
 
 async def explain(ledger: LedgerView, scope: Scope, id: str, hit: Hit | None = None) -> Explanation:
@@ -49,9 +49,9 @@ async def _quotes(ledger: LedgerView, scope: Scope, fact: Fact) -> tuple[Quote, 
         episode = episodes.get(source.episode_id)
         if episode is None:
             continue
-        said = [turn for turn in episode.turns if turn.id == source.turn_id]
-        if said:
-            quotes.append(_quote(said[0]))
+        quoted = [turn for turn in episode.turns if turn.id == source.turn_id]
+        if quoted:
+            quotes.append(_quote(quoted[0]))
         else:
             quotes.append(Quote(episode.id, None, episode.content, occurred_at=episode.occurred_at))
     return tuple(quotes)

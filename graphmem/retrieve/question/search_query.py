@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphmem.model import HitKind, Scope
-from graphmem.retrieve.view import View
+from graphmem.retrieve.fact_view import View
 
 
 @dataclass(frozen=True, slots=True)

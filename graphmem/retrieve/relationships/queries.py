@@ -16,11 +16,11 @@ from graphmem.clock import stamp_or_none
 from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Subgraph
 from graphmem.ports.graph import GraphStore, Link
 from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope
 from graphmem.retrieve.question.names import entities_named, entities_partly_named
 from graphmem.retrieve.relationships.paths import Route, Walk
 from graphmem.retrieve.relationships.unknown_names import no_entity
-from graphmem.retrieve.view import View
 
 if TYPE_CHECKING:
     import networkx as nx

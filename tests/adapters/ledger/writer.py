@@ -13,7 +13,7 @@ import sys
 from graphmem.adapters.ledger.postgres.ledger import PostgresLedger
 from graphmem.clock import SystemClock
 from graphmem.errors import Conflict, Unavailable
-from graphmem.ingest.journal import build_episode
+from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Decision, Fact, Scope, Source
 from graphmem.ports.ledger import Commit
 

@@ -273,7 +273,7 @@ def test_interrupted_while_it_loads() -> None:
         "def stop(name, *rest):\n"
         "    if name == 'click': raise KeyboardInterrupt\n"
         f"{stop}\n"
-        "from graphmem.doors.entry import main\n"
+        "from graphmem.doors.cli_entry import main\n"
         "main()\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

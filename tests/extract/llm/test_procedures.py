@@ -12,7 +12,7 @@ from graphmem.errors import BadModelOutput
 from graphmem.extract.llm.parse import Speakers
 from graphmem.extract.llm.procedures import as_procedures, parse_procedures
 from graphmem.extract.rules.extractor import RulesExtractor
-from graphmem.ingest.journal import build_episode
+from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Episode, Scope
 from graphmem.ports.llm import Extraction
 from graphmem.testing.llm_server import LocalModelServer

@@ -10,7 +10,7 @@ from graphmem import Memory
 from graphmem.clock import ManualClock
 from graphmem.extract.llm.recalled_text import hide_recalled
 from graphmem.extract.rules.extractor import RulesExtractor
-from graphmem.ingest.journal import build_episode
+from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Episode, Scope
 from graphmem.testing.llm_server import LocalModelServer
 from tests.extract.llm.helpers import NOTHING, extract, lines

@@ -1,4 +1,7 @@
-"""Erasure in a ledger: what a person has the right to, from history too."""
+"""Erasure in a ledger: what a person has the right to, from history too.
+
+Entities and embeddings that nothing refers to any more go in ``merges.py``.
+"""
 
 from __future__ import annotations
 

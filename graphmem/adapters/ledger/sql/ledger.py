@@ -12,11 +12,10 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from graphmem.adapters.ledger.sql import as_of as past
 from graphmem.adapters.ledger.sql import commit as writing
+from graphmem.adapters.ledger.sql import entities_as_of, rows
 from graphmem.adapters.ledger.sql import read as reading
 from graphmem.adapters.ledger.sql import relation_types as ruling
-from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql import spend as spending
 from graphmem.adapters.ledger.sql import statements as believing
 from graphmem.adapters.ledger.sql import tables as copying
@@ -251,8 +250,8 @@ class SqlLedger:
 
     async def entities(self, query: EntityQuery) -> list[Entity]:
         if query.known_at is not None:
-            (then,) = await self._db.fetch(past.entities(query))
-            return past.entities_of(query, then)
+            (then,) = await self._db.fetch(entities_as_of.entities(query))
+            return entities_as_of.entities_of(query, then)
         (found,) = await self._db.fetch(reading.entity_fetch(query))
         return [rows.to_entity(row["body"]) for row in found]
 

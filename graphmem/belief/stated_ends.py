@@ -1,4 +1,7 @@
-"""What is said to have ended, when, and which of several said ends counts."""
+"""Ends that statements give: what has ended, when, and which of several counts.
+
+An end because something newer began is decided in ``rivals.py``, a statement's own in
+``intervals.py``."""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TypeAlias
 from graphmem.belief.intervals import StatedEnd, StatedInterval, by_moment, statement_order
 from graphmem.clock import refines
 from graphmem.model import Date, Statement
-from graphmem.relation_types.shape import Shape, Target, object_key
+from graphmem.relation_types.behaviour import Target, TypeBehaviour, object_key
 
 Ends: TypeAlias = Mapping[Target, Sequence[StatedEnd]]
 """What is said to have ended, by target."""
@@ -37,7 +40,7 @@ def end_of(statement: Statement) -> StatedEnd:
 
 
 def ends_by_target(
-    endings: Iterable[Statement], stated: Sequence[StatedInterval], shape: Shape
+    endings: Iterable[Statement], stated: Sequence[StatedInterval], behaviour: TypeBehaviour
 ) -> Ends:
     """What these statements end of what was stated. An end that falls on the very date of the
     start it ends ("began in May, ended in May") moves to the end of that vague date, or to when it
@@ -48,7 +51,7 @@ def ends_by_target(
         by_target.setdefault(one.target, []).append(one)
     for statement in endings:
         for target, own in by_target.items():
-            if shape.meant(statement, target) and _of_same_company(statement, own):
+            if behaviour.meant(statement, target) and _of_same_company(statement, own):
                 found.setdefault(target, []).append(_after_start(end_of(statement), own))
     return found
 

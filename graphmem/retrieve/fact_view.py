@@ -1,4 +1,4 @@
-"""What a read sees of the facts that are known: by when they hold, and by a filter."""
+"""Which of the known facts a read sees: those that held at ``valid_at``, or now; and a filter."""
 
 from __future__ import annotations
 

@@ -13,15 +13,15 @@ or its sentence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """How a relation type behaves. ``functional``: one object at a time; ``symmetric``: it holds
-    both ways; ``event``: each date is an occasion of its own; ``soft``: functional, but two hold at
-    once when one turn says both, or when both are stated with their beginning and end."""
+class TypeBehaviour:
+    """How a relation type behaves. ``single_valued``: one object at a time; ``symmetric``: it holds
+    both ways; ``event``: each date is an occasion of its own; ``may_overlap``: single-valued, but
+    two hold at once when one turn says both, or when both are stated with beginning and end."""
 
-    functional: bool = False
+    single_valued: bool = False
     symmetric: bool = False
     event: bool = False
-    soft: bool = False
+    may_overlap: bool = False
 
     def target(self, statement: Statement) -> Target:
         """What the statement is about."""
@@ -32,7 +32,7 @@ class Shape:
 
     def rivals(self, one: Target, other: Target) -> bool:
         """Whether these two cannot hold at the same time."""
-        if not self.functional or one == other:
+        if not self.single_valued or one == other:
             return False
         return bool(set(one) & set(other)) if self.symmetric else one[0] == other[0]
 

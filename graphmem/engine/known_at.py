@@ -1,4 +1,7 @@
-"""The stores as they were at a moment: the ledger as of then, graph and vectors made for it."""
+"""The stores as they were at a moment: the ledger as of then, graph and vectors made for it.
+
+Only for ``known_at``: what held at ``valid_at`` is decided in ``retrieve/fact_view.py``.
+"""
 
 from __future__ import annotations
 
