@@ -35,7 +35,8 @@ def document(text: str) -> Sparse:
     return vector.indices, vector.values
 
 
+@lru_cache(maxsize=256)  # a search asks for the same words in several collections
 def query(text: str) -> Sparse:
-    """Term weights of a question: 1 for each distinct word."""
+    """Term weights of a question: 1 for each distinct word. Not to be changed: it is shared."""
     vector = _model().embed_query(encodable(text))
     return vector.indices, vector.values

@@ -94,7 +94,8 @@ def check_dense(dense: Vector, size: int, what: str) -> None:
 
 
 def check_query(query: VectorQuery, size: int) -> None:
-    check_collection(query.collection)
+    if query.collection not in COLLECTIONS:
+        check_collection(query.collection)
     check_only(query.only)
     if (query.dense is None) == (query.text is None):
         raise UsageError("a vector query is by a dense vector or by text: give exactly one")
@@ -105,9 +106,11 @@ def check_query(query: VectorQuery, size: int) -> None:
 
 
 def check_only(only: Only) -> None:
-    for text in (only.tenant, only.agent_id, only.run_id):
-        if text is not None:
-            check_scope(text)
+    try:
+        f"{only.tenant}{only.agent_id}{only.run_id}".encode()
+    except UnicodeEncodeError:
+        for text in (only.tenant, only.agent_id, only.run_id):
+            check_scope(text or "")
     if only.past and only.ended_by is None:
         raise UsageError("what is past is told by ended_by: give a time")
 

@@ -117,7 +117,12 @@ class Shard:
         """For each query the best first, ties by id. More than 4,096 hits that tie at the limit are
         cut anyhow."""
         found: list[list[Scored]] = [[] for _ in queries]
-        asked = {place: one for place, query in enumerate(queries) if (one := _asked(query))}
+        conditions = {id(query.only): _filter(query.only) for query in queries}
+        asked = {
+            place: one
+            for place, query in enumerate(queries)
+            if (one := _asked(query, conditions[id(query.only)]))
+        }
         # The engine breaks ties as it likes: ask for more until the last place is not shared.
         extra = 8
         while asked:
@@ -176,20 +181,20 @@ class _Asked:
         )
 
 
-def _asked(query: VectorQuery) -> _Asked | None:
-    """None where nothing can be found."""
+def _asked(query: VectorQuery, filter: Any) -> _Asked | None:
+    """None where nothing can be found; ``filter`` is that of ``query.only``."""
     if query.limit < 1:
         return None
     if query.dense is not None:
         near = edge.Query.Nearest(_numbers(query.dense), using=_DENSE)
-        return _Asked(query.limit, near, _filter(query.only))
+        return _Asked(query.limit, near, filter)
     indices, values = bm25.query(query.text or "")
     if not indices:
         return None
     words = _WINDOW if query.around else _BM25
     near = edge.Query.Nearest(edge.SparseVector(indices, values), using=words)
     params = edge.SearchParams(idf=edge.IdfParams(corpus=_inside(query.only.tenant)))
-    return _Asked(query.limit, near, _filter(query.only), params)
+    return _Asked(query.limit, near, filter, params)
 
 
 _DISK_FULL = f"(os error {errno.ENOSPC})"
