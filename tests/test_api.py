@@ -178,7 +178,7 @@ def test_answers_are_frozen_and_become_json() -> None:
     import dataclasses
     import json
 
-    from graphmem.model import results, stored, to_json
+    from graphmem.model import results, scope, stored, to_json
 
     with Memory("memory://", user_id="ada") as memory:
         receipt = memory.add("Bob Stone works at Acme.", occurred_at="2024-01-01", tags=["x"])
@@ -208,7 +208,7 @@ def test_answers_are_frozen_and_become_json() -> None:
         ]
     for value in values:
         assert json.loads(json.dumps(to_json(value))) == to_json(value)
-    for module in (results, stored):
+    for module in (results, scope, stored):
         for kind in vars(module).values():
             if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__:
                 assert kind.__dataclass_params__.frozen  # type: ignore[union-attr]

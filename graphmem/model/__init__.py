@@ -29,9 +29,9 @@ from graphmem.model.results import (
     Table,
     Verification,
 )
+from graphmem.model.scope import DEFAULT_PROJECT, Scope, scope_of
 from graphmem.model.statements import Edit, Merge, Statement, StatementKind, TypeRule
 from graphmem.model.stored import (
-    DEFAULT_PROJECT,
     Action,
     Dated,
     Decision,
@@ -43,10 +43,8 @@ from graphmem.model.stored import (
     Metadata,
     Modality,
     Relation,
-    Scope,
     Source,
     Turn,
-    scope_of,
     to_json,
     to_sparse,
     valid_from,

@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from graphmem.clock import Date, Precision, unstamp, unstamp_or_none
+from graphmem.model.scope import Scope
 from graphmem.model.stored import (
     Dated,
     Entity,
     MemoryType,
     Metadata,
     Modality,
-    Scope,
     Source,
     from_sparse,
 )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Literal, Self, TypeAlias
 
 from graphmem.clock import Date, Precision, stamp, unstamp_or_none
-from graphmem.errors import UsageError
 from graphmem.model.printing import (
     day,
     dotted,
@@ -20,6 +17,7 @@ from graphmem.model.printing import (
     printed_interval,
     with_speaker,
 )
+from graphmem.model.scope import Scope, scope_of
 
 Metadata: TypeAlias = Mapping[str, Any]
 Action = Literal["ADD", "UPDATE", "DELETE", "NONE"]
@@ -28,11 +26,6 @@ HitKind = Literal["fact", "turn"]
 Modality = Literal["stated", "planned", "hearsay", "hypothetical", "negated"]
 """How a thing is said: as so; as meant to be; as told by others, or by an assistant of somebody
 else; as one that may be or would be; as not so."""
-
-DEFAULT_PROJECT = "default"
-_LONGEST_ID = 256
-_UNFIT = re.compile("[\x00-\x1f\ud800-\udfff]")
-
 
 _TIMES = (
     *("recorded_at", "stated_at", "retired_at", "valid_at", "invalid_at", "expires_at"),
@@ -159,76 +152,6 @@ def valid_until(date: Date | None) -> dict[str, Any]:
     """The two fields that say until when something held."""
     at, precision = date or (None, None)
     return {"invalid_at": at, "invalid_precision": precision}
-
-
-class _Tenanted:
-    """Where a scope keeps its tenant: not a field, so it is neither compared nor stored."""
-
-    __slots__ = ("_tenant",)
-    _tenant: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scope(_Tenanted):
-    """Whose memory this is. ``tenant`` (project and owner) is never crossed; the rest narrows.
-
-    The owner is the user when there is one, else the agent: what an agent remembers with a user
-    belongs to that user, what it remembers alone belongs to itself.
-    """
-
-    project_id: str = DEFAULT_PROJECT
-    user_id: str | None = None
-    agent_id: str | None = None
-    run_id: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("project_id", "user_id", "agent_id", "run_id"):
-            _check_id(name, getattr(self, name), required=name == "project_id")
-        if self.user_id is None and self.agent_id is None:
-            raise UsageError(
-                "a scope needs a user_id or an agent_id: give one on the call or when opening"
-            )
-
-    @property
-    def tenant(self) -> str:
-        """``project/user:ada`` or ``project/agent:bot``; no two scopes share one by accident."""
-        try:
-            return self._tenant
-        except AttributeError:  # asked for the first time, or since it was copied
-            project = self.project_id.replace("%", "%25").replace("/", "%2F")
-            kind, owner = ("user", self.user_id) if self.user_id else ("agent", self.agent_id)
-            tenant = f"{project}/{kind}:{owner}"
-            object.__setattr__(self, "_tenant", tenant)
-            return tenant
-
-    @property
-    def narrow_agent_id(self) -> str | None:
-        """The agent a read is narrowed to, if it is not already the owner."""
-        return self.agent_id if self.user_id else None
-
-
-@lru_cache(maxsize=1024)
-def scope_of(
-    project_id: str = DEFAULT_PROJECT,
-    user_id: str | None = None,
-    agent_id: str | None = None,
-    run_id: str | None = None,
-) -> Scope:
-    """The same scope again: most of what is read or written together belongs to one."""
-    return Scope(project_id, user_id, agent_id, run_id)
-
-
-def _check_id(name: str, value: object, *, required: bool) -> None:
-    if value is None and not required:
-        return
-    if not isinstance(value, str):
-        raise UsageError(f"{name} must be text, got {type(value).__name__}")
-    if value and not value.strip():
-        raise UsageError(f"{name} must not be blank, got {value!r}")
-    if not value or len(value) > _LONGEST_ID:
-        raise UsageError(f"{name} must have 1 to {_LONGEST_ID} characters, got {len(value)}")
-    if _UNFIT.search(value):
-        raise UsageError(f"{name} must not contain control characters or lone surrogates")
 
 
 @dataclass(frozen=True, slots=True)
