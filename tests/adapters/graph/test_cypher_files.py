@@ -254,7 +254,7 @@ async def test_the_guide_shows_what_the_tour_gives(
         finally:
             await memory.close()
         assert sum(bool(table.rows) for _, table in answers.values()) >= 20
-        answered.append(make_tour.told(answers))
+        answered.append(make_tour.as_markdown(answers))
     assert answered[0] == answered[1]
     guide = (ROOT / "cypher" / "README.md").read_text("utf-8")
     assert guide == make_tour.page(answered[0]), "run python docs/make_tour.py"

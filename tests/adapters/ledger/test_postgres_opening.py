@@ -277,6 +277,17 @@ def test_a_standby_is_unavailable_and_tried_again() -> None:
     assert isinstance(as_graphmem_error(error, "postgresql://h/d"), Unavailable)
 
 
+def test_what_ends_a_broken_pipeline_is_tried_again_for_what_broke_it() -> None:
+    try:
+        try:
+            raise psycopg.errors.AdminShutdown("terminating connection")
+        except psycopg.Error:
+            raise psycopg.OperationalError("cannot exit pipeline mode while busy")  # noqa: B904
+    except psycopg.OperationalError as error:
+        assert is_transient(error, closed=False)
+    assert not is_transient(psycopg.OperationalError("cannot exit pipeline mode"), closed=False)
+
+
 async def test_who_dies_holds_nothing(schema_url: str) -> None:
     holder = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.adapters.ledger.holder", schema_url),

@@ -28,10 +28,13 @@ def is_transient(error: Exception, *, closed: bool) -> bool:
     """Whether the connection went, or the server asks for another try."""
     if isinstance(error, TimeoutError):
         return True
-    if not isinstance(error, psycopg.Error):
-        return False
-    state = error.sqlstate or ""
-    return closed or state.startswith((*_GONE, *_AGAIN))
+    # What ends a broken pipeline can be raised in place of what broke it, which is its context.
+    chain: BaseException | None = error
+    while isinstance(chain, psycopg.Error):
+        if closed or (chain.sqlstate or "").startswith((*_GONE, *_AGAIN)):
+            return True
+        chain = chain.__context__
+    return False
 
 
 def as_graphmem_error(error: Exception, where: str) -> GraphmemError:
