@@ -278,13 +278,9 @@ def test_a_standby_is_unavailable_and_tried_again() -> None:
 
 
 def test_what_ends_a_broken_pipeline_is_tried_again_for_what_broke_it() -> None:
-    try:
-        try:
-            raise psycopg.errors.AdminShutdown("terminating connection")
-        except psycopg.Error:
-            raise psycopg.OperationalError("cannot exit pipeline mode while busy")  # noqa: B904
-    except psycopg.OperationalError as error:
-        assert is_transient(error, closed=False)
+    error = psycopg.OperationalError("cannot exit pipeline mode while busy")
+    error.__context__ = psycopg.errors.AdminShutdown("terminating connection")
+    assert is_transient(error, closed=False)
     assert not is_transient(psycopg.OperationalError("cannot exit pipeline mode"), closed=False)
 
 
