@@ -14,7 +14,7 @@ from graphmem.model import Statement
 from graphmem.ports.ledger import StatementPattern
 from graphmem.relation_types.behaviour import TypeBehaviour, object_key, sentence_key
 from graphmem.relation_types.types import RelationTypes
-from graphmem.text import loose_key, text_key
+from graphmem.text import text_key
 
 GroupKey: TypeAlias = tuple[str, ...]
 
@@ -57,5 +57,3 @@ def places_of(key: GroupKey, types: RelationTypes) -> Iterator[StatementPattern]
         yield form.type, ends[0], ends[1]
         if both:
             yield form.type, ends[1], ends[0]
-        if ends[1].startswith("="):
-            yield form.type, ends[0], "=" + loose_key(ends[1][1:])  # of an older ledger

@@ -216,8 +216,7 @@ def value_key(value: str) -> str:
 
 
 def loose_key(text: str) -> str:
-    """The folded words of a text in order, no articles: what it tells, and what older ledgers filed
-    values under. The same for a value and for its :func:`value_key`."""
+    """The folded words of a text in order, no articles: how much it says."""
     parts = [word for word in words(text) if word not in _ARTICLES]
     return " ".join(parts) or fold(text).strip()
 
