@@ -4,6 +4,7 @@ is believed or ranked is not decided here."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class AsyncMemory(Writes, Relating, Views, Declaring, Care, MemoryAPI):
     ) -> Self:
         """Take the projections' checkpoints and catch up with the ledger. ``progress`` is told
         which of them, how many events are done, and of how many."""
+        self._present.loop = asyncio.get_running_loop()
         self._graph.begin(opened.graph, opened.reread_graph)
         self._vectors.begin(opened.vectors, opened.reread_vectors)
         self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)

@@ -54,7 +54,9 @@ class Core(ViewReads):
         self._indexing: asyncio.Task[None] | None = None
         self._indexed_seq = 0
 
-    async def _close_parts(self) -> None:
+    async def _close_parts(self, *, loop_ended: bool = False) -> None:
+        """Close every part and let the folder go, whatever happens to one of them. Connections
+        went with a loop that has ended: then that is no error."""
         parts = self._parts
         closers: list[Callable[[], Awaitable[None]]] = [
             parts.extractor.close,
@@ -71,6 +73,7 @@ class Core(ViewReads):
                 *(close() for close in closers), return_exceptions=True
             )
             if isinstance(error, BaseException)
+            and not (loop_ended and isinstance(error, RuntimeError))
         ]
         parts.release()
         if errors:

@@ -89,12 +89,18 @@ class Care(Core):
     async def close(self) -> None:
         if self._present.closed:
             return
+        loop = self._present.loop
+        loop_ended = loop is not None and loop.is_closed()
+        if not loop_ended:
+            self._check_open()  # elsewhere its tasks go on
         self._present.closed = True
         try:
             if self._indexing:
                 self._indexing.cancel()
-            running = [task for task in (self._background, self._indexing) if task]
+            both = (self._background, self._indexing)
+            # Those of a loop that has ended have ended with it.
+            running = [task for task in both if task and not task.done()]
             # What the background could not do, the next opening does.
             await asyncio.gather(*running, return_exceptions=True)
         finally:
-            await self._close_parts()
+            await self._close_parts(loop_ended=loop_ended)

@@ -89,6 +89,8 @@ class Present:
         self.parts = parts
         self.defaults = dict(defaults)
         self.closed = False
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """Where it was opened, and alone may be used: its locks and connections are of there."""
         self.ledger: LedgerView = parts.ledger
         self.embedder = CachedEmbedder(parts.embedder, parts.ledger)
         self.relate = Relate(parts.ledger, parts.graph)
@@ -108,7 +110,17 @@ class Present:
         self.retrieve = self.retriever(parts.ledger, cached, parts.vectors, self.embedder)
 
     def check_open(self) -> None:
-        """:class:`~graphmem.errors.UsageError` when the memory is closed."""
+        """:class:`~graphmem.errors.UsageError` when the memory is closed, or of another loop."""
+        self.check_not_closed()
+        if self.loop is not None and self.loop is not asyncio.get_running_loop():
+            ended = ", which has ended" if self.loop.is_closed() else ""
+            raise UsageError(
+                f"this memory was opened in another event loop{ended}: open it in this one with "
+                "open_memory, or use Memory, which any thread and any loop may call"
+            )
+
+    def check_not_closed(self) -> None:
+        """What can be asked outside any loop."""
         if self.closed:
             raise UsageError("this memory is closed; open it again")
 

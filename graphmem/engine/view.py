@@ -53,7 +53,7 @@ class Views(Core):
     """Reads of other moments than now, and of every scope."""
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> AsyncMemoryView:
-        self._check_open()
+        self._present.check_not_closed()
         return AsyncMemoryView(
             self._present,
             parse_when_or_none(valid_at, name="valid_at"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import asyncio
+import weakref
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from graphmem.belief.ambiguities.ask import without_verdicts
@@ -18,6 +20,21 @@ from graphmem.ports.llm import Extraction, Extractor
 from graphmem.text import name_keys_in
 
 _KNOWN_NAMES = 200
+_QUESTIONS_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShares:
+    """How much of a model a tenant may take at a time: one that has asked much, of a model that
+    is slow, leaves connections to the others."""
+
+    _shares: weakref.WeakValueDictionary[str, asyncio.Semaphore] = field(
+        default_factory=weakref.WeakValueDictionary
+    )
+
+    def of(self, tenant: str) -> asyncio.Semaphore:
+        """To be held while a model is asked on behalf of a tenant."""
+        return self._shares.setdefault(tenant, asyncio.Semaphore(_QUESTIONS_AT_ONCE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +44,7 @@ class Extracting:
     _ledger: Ledger
     _extractor: Extractor
     _options: ExtractionOptions
+    shares: ModelShares = field(default_factory=ModelShares)
 
     async def extract(self, episode: Episode) -> Extraction | ModelError:
         """The candidates of an episode, or why there are none yet."""
@@ -53,9 +71,10 @@ class Extracting:
         query = EntityQuery(episode.scope.tenant, keys=tuple(keys), limit=_KNOWN_NAMES)
         known = await self._ledger.entities(query)
         keep = partial(self._ledger.keep_extraction, episode.id)
-        found = await self._extractor.extract(
-            episode, known, options=self.options_of(episode), begun=begun, keep=keep
-        )
+        async with self.shares.of(episode.scope.tenant):
+            found = await self._extractor.extract(
+                episode, known, options=self.options_of(episode), begun=begun, keep=keep
+            )
         if episode.memory_type == "procedural" and found.raw is None:
             return as_procedures(episode, found)
         return found

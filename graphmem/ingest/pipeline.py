@@ -155,7 +155,8 @@ class Ingest(TenantDecisions):
 
         while (receipt := await self.decided(tenant, attempt)) is None:
             if open_ambiguities is not None:  # not while the tenant is held: a model is slow
-                await open_ambiguities.ask()
+                async with self._extracting.shares.of(tenant):
+                    await open_ambiguities.ask()
         return receipt
 
     async def _decide(

@@ -77,7 +77,7 @@ class Copied:
 
 def ledger_of(memory: Core) -> Ledger:
     """The ledger of an open memory."""
-    memory._check_open()
+    memory._present.check_not_closed()
     return memory._parts.ledger
 
 
