@@ -173,6 +173,13 @@ class Settings(BaseModel):
         2000, ge=1, description="events that may wait before graph and vectors follow by themselves"
     )
 
+    max_queued: int = Field(
+        1000,
+        ge=1,
+        description="episodes of one user (or agent) that `add(wait=False)` lets wait; with so "
+        "many waiting it waits itself, until there is room",
+    )
+
     @property
     def model(self) -> str:
         """The model to extract with, ``none`` for the rules."""

@@ -122,6 +122,7 @@ class Memory(_Reads):
     merge = mirror(MemoryAPI.merge)
     unmerge = mirror(MemoryAPI.unmerge)
     resume = mirror(MemoryAPI.resume)
+    flush = mirror(MemoryAPI.flush)
     diff = mirror(MemoryAPI.diff)
     cypher = mirror(MemoryAPI.cypher)
     relation_types = mirror(MemoryAPI.relation_types)

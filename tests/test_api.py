@@ -60,6 +60,7 @@ COMMANDS = {
     "rebuild": "rebuild",
 }
 WITHOUT_COMMAND = {
+    "flush": "no command leaves anything in the background; what is pending: resume",
     "close": "each command opens the store, and closes it when it is done",
     "known_keys": "ingest asks for those of a conversation's beginnings",
 }
@@ -130,7 +131,7 @@ def test_only_what_looks_after_the_store_is_no_view() -> None:
     reads = set(METHODS) - set(READS)
     assert reads == {
         "add", "add_many", "known_keys", "relate", "relate_many", "unrelate", "update", "delete",
-        "delete_all", "undo", "merge", "unmerge", "resume", "diff", "relation_types",
+        "delete_all", "undo", "merge", "unmerge", "resume", "flush", "diff", "relation_types",
         "declare_type", "learn_types", "stats", "health", "verify", "rebuild", "close",
     }  # fmt: skip
 

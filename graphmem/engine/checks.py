@@ -37,6 +37,12 @@ def checked_keys(values: object) -> list[str]:
     return list(dict.fromkeys(make_episode.check_key(value) for value in values))
 
 
+def checked_flag(value: object, name: str) -> None:
+    """True or False, and nothing that only counts as one of them."""
+    if not isinstance(value, bool):
+        raise UsageError(f"{name} is True or False, got {value!r}")
+
+
 def checked_callback(value: object, name: str) -> None:
     """A function that is told how a call gets on, or None."""
     if value is not None and not callable(value):

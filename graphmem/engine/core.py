@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from graphmem.engine.present import SCOPE_NAMES, Parts, Present
 from graphmem.engine.reads import ViewReads
 from graphmem.errors import GraphmemError, NotFound, UsageError
 from graphmem.ingest import make_episode
+from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
-from graphmem.model import Episode, Fact, Scope
+from graphmem.model import Episode, Fact, Receipt, Scope
 from graphmem.ports.arguments import Content
 from graphmem.ports.ledger import FactQuery
 from graphmem.retrieve.fact_view import View
@@ -49,6 +50,7 @@ class Core(ViewReads):
             options=parts.extraction,
             ambiguity_model=parts.ambiguity_model,
         )
+        self._queue = BackgroundQueue(self._finish_queued, parts.settings.max_queued)
         self._background: asyncio.Task[None] | None = None
         self._following = True
         self._indexing: asyncio.Task[None] | None = None
@@ -78,6 +80,11 @@ class Core(ViewReads):
         parts.release()
         if errors:
             raise errors[0]
+
+    async def _finish_queued(self, ids: Sequence[str]) -> list[Receipt]:
+        receipts = await self._ingest.finish(ids)
+        await self._keep_lag_bounded()
+        return receipts
 
     def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:
         where = self._scope({name: options[name] for name in SCOPE_NAMES if name in options})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Unpack
 
@@ -13,6 +13,7 @@ from graphmem.engine.core import INDEXED_SEQ, Core
 from graphmem.errors import GraphmemError
 from graphmem.model import (
     Health,
+    Receipt,
     Stats,
     Verification,
 )
@@ -53,6 +54,7 @@ class Care(Core):
         parts["embedder"] = self._parts.embedder.name
         pending = (await self._parts.ledger.stats()).pending
         parts["pending"] = str(pending)
+        parts["queue"] = _queue_state(len(self._queue), self._queue.unfinished())
         ok = all(parts[p.name] == "ok" for p in (self._graph, self._vectors))
         return Health(ok=ok and max(lag.values()) <= 2 * settings.max_lag, parts=parts, lag=lag)
 
@@ -95,6 +97,8 @@ class Care(Core):
             self._check_open()  # elsewhere its tasks go on
         self._present.closed = True
         try:
+            if not loop_ended:
+                await self._queue.close()
             if self._indexing:
                 self._indexing.cancel()
             both = (self._background, self._indexing)
@@ -104,3 +108,11 @@ class Care(Core):
             await asyncio.gather(*running, return_exceptions=True)
         finally:
             await self._close_parts(loop_ended=loop_ended)
+
+
+def _queue_state(waiting: int, unfinished: Sequence[Receipt]) -> str:
+    """What waits in the background, and what was left there, with the last reason."""
+    if not unfinished:
+        return f"{waiting:,} waiting"
+    last = unfinished[-1].reason
+    return f"{waiting:,} waiting, {len(unfinished):,} left unfinished: {last}"

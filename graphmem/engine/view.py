@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Unpack
 
 from graphmem.clock import parse_when, parse_when_or_none, stamp
-from graphmem.engine.checks import checked_limit, checked_query, checked_text_or_none
+from graphmem.engine.checks import checked_flag, checked_limit, checked_query, checked_text_or_none
 from graphmem.engine.core import Core
 from graphmem.engine.diff import State, differences
 from graphmem.engine.known_at import Past
@@ -97,8 +97,7 @@ class Views(Core):
         **scope: Unpack[ScopeArgs],
     ) -> Table:
         self._check_open()
-        if not isinstance(all_scopes, bool):
-            raise UsageError(f"all_scopes is True or False, got {all_scopes!r}")
+        checked_flag(all_scopes, "all_scopes")
         if not all_scopes:
             return await super().cypher(
                 query, parameters, max_rows=max_rows, timeout_s=timeout_s, **scope

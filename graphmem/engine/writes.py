@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
-from graphmem.engine.checks import checked_callback, checked_keys
+from graphmem.engine.checks import checked_callback, checked_flag, checked_keys
 from graphmem.engine.corrections import Amending
 from graphmem.errors import UsageError
 from graphmem.ingest import make_episode
-from graphmem.model import (
-    Receipt,
-)
+from graphmem.model import Episode, Receipt
 from graphmem.ports.arguments import AddArgs, Content, ScopeArgs
 
 _CHUNK = 64  # items of add_many that are journalled in one transaction
@@ -24,19 +23,31 @@ _PENDING = 100  # pending episodes that resume takes at a time
 class Writes(Amending):
     """Adding, and going on with what is pending."""
 
-    async def add(self, content: Content, **options: Unpack[AddArgs]) -> Receipt:
+    async def add(
+        self, content: Content, *, wait: bool = True, **options: Unpack[AddArgs]
+    ) -> Receipt:
+        checked_flag(wait, "wait")
         episode = self._episode(content, options)
-        (receipt,) = await self._ingest.add([episode])
+        (receipt,) = await self._journalled([episode], wait=wait)
         await self._keep_lag_bounded()
         return receipt
+
+    async def _journalled(self, episodes: Sequence[Episode], *, wait: bool) -> list[Receipt]:
+        """Take them in, to the end or (not ``wait``) up to the queue, once it has room."""
+        if wait:
+            return await self._ingest.add(episodes)
+        async with self._queue.room(Counter(episode.scope.tenant for episode in episodes)):
+            return await self._ingest.add(episodes, self._queue)
 
     async def add_many(
         self,
         contents: Iterable[Content | Mapping[str, Any]],
         *,
+        wait: bool = True,
         progress: Callable[[int], None] | None = None,
         **options: Unpack[AddArgs],
     ) -> int:
+        checked_flag(wait, "wait")
         checked_callback(progress, "progress")
         make_episode.check_options(options)
         new = done = 0
@@ -49,7 +60,7 @@ class Writes(Amending):
                     episodes.append(self._episode(content, {**options, **own}))
                 except UsageError as error:
                     raise UsageError(f"item {number}: {error}") from error
-            receipts = await self._ingest.add(episodes)
+            receipts = await self._journalled(episodes, wait=wait)
             # One that is pending since an earlier call has the id that it was given then.
             new += len({r.episode_id for r in receipts}.intersection(e.id for e in episodes))
             done += len(chunk)
@@ -78,6 +89,13 @@ class Writes(Amending):
                 await self._keep_lag_bounded()
                 return list(receipts.values())
             receipts |= {r.episode_id: r for r in await self._ingest.resume(todo)}
+
+    async def flush(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
+        self._check_open()
+        if not any(value is not None for value in (*self._defaults.values(), *scope.values())):
+            return await self._queue.flush(lambda _: True)
+        asked = self._scope(scope)
+        return await self._queue.flush(asked.takes_in)
 
 
 def _chunks(items: Iterable[Any], *, verbatim: bool) -> Iterator[list[Any]]:

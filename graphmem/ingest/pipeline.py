@@ -20,6 +20,7 @@ from graphmem.belief.snapshot import Snapshot
 from graphmem.belief.statements import statements_of
 from graphmem.clock import Clock
 from graphmem.errors import BadModelOutput, ModelError
+from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.deciding import TenantDecisions
 from graphmem.ingest.extracting import Extracting
 from graphmem.ingest.verbatim import verbatim, verbatim_commit
@@ -38,6 +39,7 @@ from graphmem.resolve.resolver import resolve
 _ERASED = "erased before it was finished"
 _UNDONE = "undone before it was finished"
 _KNOWN = "remembered before"
+_QUEUED = "queued"
 
 
 class Ingest(TenantDecisions):
@@ -61,9 +63,12 @@ class Ingest(TenantDecisions):
         self._ambiguity_model = ambiguity_model
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
-    async def add(self, episodes: Sequence[Episode]) -> list[Receipt]:
+    async def add(
+        self, episodes: Sequence[Episode], queue: BackgroundQueue | None = None
+    ) -> list[Receipt]:
         """Journal all, then take each through the stages; receipts in order. A text that is kept
-        as it is, and says what was never heard, is done with the journal."""
+        as it is, and says what was never heard, is done with the journal. With a ``queue``, which
+        must have room, what is not done with the journal is left to it."""
         short = {e.id: verbatim_commit(e, self._clock) for e in episodes if not e.infer}
         stored = await self._ledger.journal(episodes, self._window_s, commits=list(short.values()))
         todo: dict[str, Episode] = {}
@@ -74,7 +79,12 @@ class Ingest(TenantDecisions):
             # A repeated add of what is still pending is taken as a wish to go on with it.
             elif asked.id == kept.id or kept.status == "pending":
                 todo.setdefault(kept.id, kept)
-        receipts |= {receipt.episode_id: receipt for receipt in await self._once(todo)}
+        if queue is not None:
+            for id, episode in todo.items():
+                queue.put(id, episode.scope)
+                receipts[id] = Receipt(id, "pending", reason=_QUEUED)
+        else:
+            receipts |= {receipt.episode_id: receipt for receipt in await self._once(todo)}
         results: list[Receipt] = []
         for kept in stored:
             fresh = receipts.pop(kept.id, None)
@@ -84,6 +94,11 @@ class Ingest(TenantDecisions):
     async def resume(self, episodes: Sequence[Episode]) -> list[Receipt]:
         """Take pending episodes on from where they stopped."""
         return await self._once({episode.id: episode for episode in episodes})
+
+    async def finish(self, ids: Sequence[str]) -> list[Receipt]:
+        """The same by id, as far as they are still pending."""
+        found = await self._ledger.episodes_by_id(ids)
+        return await self.resume([episode for episode in found if episode.status == "pending"])
 
     async def _once(self, episodes: dict[str, Episode]) -> list[Receipt]:
         """Process what no other call is at; wait for what others are at, and say how it ended."""

@@ -58,6 +58,14 @@ class Scope(_Tenanted):
         """The agent a read is narrowed to, if it is not already the owner."""
         return self.agent_id if self.user_id else None
 
+    def takes_in(self, other: Scope) -> bool:
+        """Whether what belongs to ``other`` is shown to a read in this scope."""
+        return (
+            self.tenant == other.tenant
+            and self.narrow_agent_id in (None, other.agent_id)
+            and self.run_id in (None, other.run_id)
+        )
+
 
 @lru_cache(maxsize=1024)
 def scope_of(

@@ -33,7 +33,9 @@ class MemoryAPI(ReadAPI, Protocol):
     """A memory: what changes it and looks after it; the reads are those of
     :class:`~graphmem.ports.view.ReadAPI`."""
 
-    async def add(self, content: Content, **options: Unpack[AddArgs]) -> Receipt:
+    async def add(
+        self, content: Content, *, wait: bool = True, **options: Unpack[AddArgs]
+    ) -> Receipt:
         """Remember a text, a message or a list of messages as one episode.
 
         When this returns, the episode is on disk and searchable. With ``infer`` (the default)
@@ -45,6 +47,13 @@ class MemoryAPI(ReadAPI, Protocol):
 
         Raises :class:`~graphmem.errors.UsageError` on bad input, with nothing stored. A model
         that fails does not raise: the receipt is ``pending`` and :meth:`resume` goes on.
+
+        With ``wait=False`` it returns as soon as the text is on disk and searchable; what is drawn
+        from it comes later, in the background, in order. The receipt is ``pending``; :meth:`flush`
+        waits for it, :meth:`episode` shows what became of it. As many as ``GRAPHMEM_MAX_QUEUED``
+        may wait for each (project, owner): the next one waits for room, before anything of it is
+        stored. What is queued when the memory is closed, or its process dies, stays pending:
+        :meth:`resume` goes on.
         """
         ...
 
@@ -52,6 +61,7 @@ class MemoryAPI(ReadAPI, Protocol):
         self,
         contents: Iterable[Content | Mapping[str, Any]],
         *,
+        wait: bool = True,
         progress: Callable[[int], None] | None = None,
         **options: Unpack[AddArgs],
     ) -> int:
@@ -60,8 +70,8 @@ class MemoryAPI(ReadAPI, Protocol):
         An item is what :meth:`add` takes, or a mapping with ``content`` being such and any of the
         options of :meth:`add`, which override those given here. ``progress`` is called with the
         number of items done so far, at first after every 64, in a long load with ``infer=False``
-        after up to 1,024. Safe to repeat after an interruption: what was already remembered is
-        passed over.
+        after up to 1,024. ``wait=False`` is as for :meth:`add`. Safe to repeat after an
+        interruption: what was already remembered is passed over.
         """
         ...
 
@@ -199,6 +209,16 @@ class MemoryAPI(ReadAPI, Protocol):
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
         """Go on with what is pending: episodes whose model call failed or never happened."""
+        ...
+
+    async def flush(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
+        """Wait until what was added here with ``wait=False``, before this call, has been worked
+        off: of the scope given here or on opening, else of all.
+
+        Returns the receipts of what was not done, since the last flush, of the last 1,000 at most:
+        ``pending`` (a model or a store failed; :meth:`resume` goes on) or ``failed``, with the
+        reason. An empty list: all is well.
+        """
         ...
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> ViewAPI:

@@ -45,6 +45,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "reranker": ("fastembed:x/y", "fastembed:x/y"),
     "reranked_hits": ("7", 7),
     "max_lag": ("5", 5),
+    "max_queued": ("7", 7),
     "graph_user": ("neo4j", "neo4j"),
     "graph_password": (SECRET, SecretStr(SECRET)),
     "ledger_password": (SECRET, SecretStr(SECRET)),
