@@ -7,8 +7,11 @@ the one before it: none names a fact that does not exist yet, and rivals do not 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
+from operator import not_
 
 from graphmem.belief.beliefs import Account, Belief, FoldedGroup
 from graphmem.belief.intervals import LONG_AGO
@@ -64,10 +67,11 @@ def compare_with_facts(
     have = {fact.fact_id: fact for fact in existing}
     ids = _ids(have, {fact.fact_id: fact for fact in retired}, folded.beliefs, new_id, used_ids)
     target = {ids[n]: _fact_belief(n, belief, ids) for n, belief in enumerate(folded.beliefs)}
+    gone = [have[id] for id in sorted(have) if id not in target]
+    resting = _places_by_statement(folded.beliefs) if gone else {}
     deleted = [
-        FactChange("DELETE", _why_gone(have[id], target, folded.accounts), have[id], None)
-        for id in sorted(have)
-        if id not in target
+        FactChange("DELETE", _why_gone(fact, ids, resting, folded.accounts), fact, None)
+        for fact in gone
     ]
     changed = [
         _changed(have[id], target[id]) for id in ids if have.get(id, target[id]) != target[id]
@@ -78,8 +82,9 @@ def compare_with_facts(
         if id not in have
     ]
     new = {step.fact_id for step in added}
-    first = [s for s in changed if _shrinks(s) and not _names(s, new)]
-    rest = [s for s in changed if s not in first]
+    at_once = [_shrinks(step) and not _names(step, new) for step in changed]
+    first = list(compress(changed, at_once))
+    rest = list(compress(changed, map(not_, at_once)))
     # What shrinks at one end and grows at the other goes in two steps, lest rivals overlap.
     return (*deleted, *first, *added, *rest)
 
@@ -115,16 +120,16 @@ def _ids(
 def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[int, str]:
     """Which fact each belief is, by its place: the one about the same that it shares most
     statements with; of equals the one that began at the same time, then the older."""
+    resting = _places_by_statement(beliefs) if have else {}
     pairs = []
     for id, fact in have.items():
         own = set(fact.belief.statement_ids)
-        for place, belief in enumerate(beliefs):
-            shared = len(own.intersection(belief.statement_ids))
-            if shared:
-                same_object = _relation(fact.belief) == _relation(belief)
-                same_kind = fact.belief.modality == belief.modality
-                same_start = fact.belief.since == belief.since
-                pairs.append((not same_object, not same_kind, -shared, not same_start, id, place))
+        for place, shared in Counter(n for one in own for n in resting.get(one, ())).items():
+            belief = beliefs[place]
+            same_object = _relation(fact.belief) == _relation(belief)
+            same_kind = fact.belief.modality == belief.modality
+            same_start = fact.belief.since == belief.since
+            pairs.append((not same_object, not same_kind, -shared, not same_start, id, place))
     found: dict[int, str] = {}
     matched: set[str] = set()
     for *_, id, place in sorted(pairs):
@@ -132,6 +137,15 @@ def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[
             matched.add(id)
             found[place] = id
     return found
+
+
+def _places_by_statement(beliefs: Iterable[Belief]) -> dict[str, list[int]]:
+    """The places of the beliefs that rest on each statement, in their order."""
+    resting: dict[str, list[int]] = {}
+    for place, belief in enumerate(beliefs):
+        for id in dict.fromkeys(belief.statement_ids):
+            resting.setdefault(id, []).append(place)
+    return resting
 
 
 def _relation(belief: Belief) -> tuple[str | None, ...]:
@@ -196,10 +210,10 @@ def _superseded_first(ids: Sequence[str], target: Mapping[str, FactBelief]) -> l
     order: dict[str, None] = {}
 
     def visit(id: str) -> None:
-        trail = []
+        trail: dict[str, None] = {}
         last: str | None = id
         while last is not None and last not in order and last not in trail:
-            trail.append(last)
+            trail[last] = None
             last = target[last].supersedes_id
         order.update(dict.fromkeys(reversed(trail)))
 
@@ -218,14 +232,18 @@ def _why_new(fact: FactBelief) -> str:
 
 
 def _why_gone(
-    fact: FactBelief, target: Mapping[str, FactBelief], accounts: Mapping[str, Account]
+    fact: FactBelief,
+    ids: Sequence[str],
+    resting: Mapping[str, Sequence[int]],
+    accounts: Mapping[str, Account],
 ) -> str:
-    for id in fact.belief.statement_ids:
+    """``ids`` are those of the beliefs by their place, ``resting`` the places by statement."""
+    own = fact.belief.statement_ids
+    for id in own:
         account = accounts.get(id)
         if account is not None and account.outcome != "believed":
             return account.reason
-    own = set(fact.belief.statement_ids)
-    for id, other in target.items():
-        if own.intersection(other.belief.statement_ids):
-            return f"is one with {id}"
+    place = min((resting[id][0] for id in own if id in resting), default=None)
+    if place is not None:
+        return f"is one with {ids[place]}"
     return "nothing that was said supports it any more"

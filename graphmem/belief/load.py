@@ -85,54 +85,85 @@ class BeliefReader:
     ) -> tuple[Snapshot, list[Statement]]:
         """New statements, each plain sentence with the key of the known one that it repeats, if it
         does; and the snapshot with those. Nothing was ever stated of ``new_entities``."""
-        keyed = []
-        for statement in statements:
-            snapshot, known = await self._repeated(statement, snapshot, new_entities)
-            keyed.append(statement if known is None else replace(statement, key=known))
-        return snapshot, keyed
+        repeated = await self._repeated(statements, snapshot, new_entities)
+        if not repeated:
+            return snapshot, list(statements)
+        texts = {text_group(fact.text) for facts in repeated.values() for fact in facts}
+        snapshot = await self.load_groups(snapshot, texts)
+        known = {id: _known_key(facts, snapshot) for id, facts in repeated.items()}
+        keyed = ((one, known.get(one.id)) for one in statements)
+        return snapshot, [one if key is None else replace(one, key=key) for one, key in keyed]
 
     async def _repeated(
-        self, statement: Statement, snapshot: Snapshot, new_entities: Collection[str]
-    ) -> tuple[Snapshot, str | None]:
-        key = sentence_key(statement)
-        if statement.type is not None or snapshot.groups.get(("", key)):
-            return snapshot, None
-        facts = _plain_facts(statement, snapshot)
-        same = [fact for fact in facts if text_key(fact.text) == key]
-        for fact in same or await self._near(statement, snapshot, new_entities):
-            snapshot = await self.load_groups(snapshot, {text_group(fact.text)})
-            known = (snapshot.resolved.get(id) for id in fact.support)
-            plain = next((one for one in known if one is not None and one.type is None), None)
-            if plain is not None:
-                return snapshot, sentence_key(plain)
-        return snapshot, None
+        self, statements: Sequence[Statement], snapshot: Snapshot, new_entities: Collection[str]
+    ) -> dict[str, list[Fact]]:
+        """The known sentences that each new one may repeat, by its id."""
+        found: dict[str, list[Fact]] = {}
+        plain: _PlainFacts | None = None
+        for statement in statements:
+            key = sentence_key(statement)
+            if statement.type is not None or snapshot.groups.get(("", key)):
+                continue
+            plain = plain or _PlainFacts(snapshot)
+            facts = plain.by_text.get((statement.modality, key))
+            facts = facts or await self._near(statement, plain, new_entities)
+            if facts:
+                found[statement.id] = facts
+        return found
 
     async def _near(
-        self, statement: Statement, snapshot: Snapshot, new_entities: Collection[str]
+        self, statement: Statement, plain: _PlainFacts, new_entities: Collection[str]
     ) -> list[Fact]:
         """Known sentences about the same entities that say nearly the same."""
-        about = set(statement.entity_ids)
+        about = frozenset(statement.entity_ids)
         if not about:
             return []
-        stored: list[Fact] = []
-        if about.isdisjoint(new_entities):
-            query = FactQuery(
-                self.tenant, entity_ids=statement.entity_ids, newest_first=True, limit=_LOOK_BACK
-            )
-            stored = await self.ledger.facts(query)
-        stored = [f for f in stored if f.id not in snapshot.facts and f.type is None]
+        stored = plain.stored.get(statement.entity_ids)
+        if stored is None:
+            if about.isdisjoint(new_entities):
+                query = FactQuery(
+                    self.tenant,
+                    entity_ids=statement.entity_ids,
+                    newest_first=True,
+                    limit=_LOOK_BACK,
+                )
+                stored = await self.ledger.facts(query)
+            plain.stored[statement.entity_ids] = stored = [
+                fact
+                for fact in stored or ()
+                if fact.id not in plain.ids
+                and fact.type is None
+                and about == frozenset(fact.entity_ids)
+            ]
+        same = statement.modality, about
         return [
             fact
-            for fact in (*_plain_facts(statement, snapshot), *stored)
-            if set(fact.entity_ids) == about
-            and fact.modality == statement.modality
-            and same_sentence(fact.text, statement.text)
+            for fact in (*plain.by_entities.get(same, ()), *stored)
+            if fact.modality == statement.modality and same_sentence(fact.text, statement.text)
         ]
 
 
-def _plain_facts(statement: Statement, snapshot: Snapshot) -> list[Fact]:
-    return [
-        fact
-        for fact in snapshot.present_facts()
-        if fact.type is None and fact.modality == statement.modality
-    ]
+class _PlainFacts:
+    """The present facts of a snapshot that are plain sentences, and those that were read beside
+    them: by what a sentence that repeats one has in common with it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.ids = snapshot.facts.keys()
+        self.by_text: dict[tuple[str, str], list[Fact]] = {}
+        self.by_entities: dict[tuple[str, frozenset[str]], list[Fact]] = {}
+        self.stored: dict[tuple[str, ...], list[Fact]] = {}
+        for fact in snapshot.present_facts():
+            if fact.type is None:
+                self.by_text.setdefault((fact.modality, text_key(fact.text)), []).append(fact)
+                about = fact.modality, frozenset(fact.entity_ids)
+                self.by_entities.setdefault(about, []).append(fact)
+
+
+def _known_key(facts: Sequence[Fact], snapshot: Snapshot) -> str | None:
+    """The key of the first plain sentence that one of these facts rests on."""
+    for fact in facts:
+        known = (snapshot.resolved.get(id) for id in fact.support)
+        plain = next((one for one in known if one is not None and one.type is None), None)
+        if plain is not None:
+            return sentence_key(plain)
+    return None

@@ -18,7 +18,13 @@ from graphmem.belief.compare import compare_with_facts
 from graphmem.belief.components import components
 from graphmem.belief.fold import fold_statements
 from graphmem.belief.load import BeliefReader
-from graphmem.belief.plan import BeliefPlan, belief_of_fact, plan
+from graphmem.belief.plan import (
+    BeliefPlan,
+    belief_of_fact,
+    edits_by_statement,
+    edits_over,
+    plan,
+)
 from graphmem.belief.snapshot import Snapshot
 from graphmem.clock import Clock
 from graphmem.model import Edit, Fact, Statement
@@ -92,7 +98,8 @@ class BeliefPipeline:
         groups = components(snapshot, keys)
         touched = frozenset[str]().union(*groups)
         edits = [e for e in snapshot.edits.values() if not touched.isdisjoint(e.statement_ids)]
-        folded = _joined(_fold(snapshot, group, edits) for group in groups)
+        by_statement = edits_by_statement(edits)
+        folded = _joined(_fold(snapshot, group, by_statement) for group in groups)
 
         removed = before.statements.keys() - after.statements.keys()
         facts = _facts_at_stake(snapshot, touched, removed)
@@ -107,9 +114,11 @@ class BeliefPipeline:
         return plan(steps, present, snapshot, edits, self.clock)
 
 
-def _fold(snapshot: Snapshot, group: Collection[str], edits: Sequence[Edit]) -> FoldedGroup:
+def _fold(
+    snapshot: Snapshot, group: Collection[str], edits: Mapping[str, Sequence[Edit]]
+) -> FoldedGroup:
     statements = [snapshot.resolved[id] for id in sorted(group)]
-    own = [edit for edit in edits if not set(group).isdisjoint(edit.statement_ids)]
+    own = edits_over(group, edits) if edits else []
     return fold_statements(statements, snapshot.behaviour(statements[0].type), edits=own)
 
 

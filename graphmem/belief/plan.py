@@ -5,7 +5,7 @@ Reasons name facts by id, never by their text: a text may be erased later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphmem.belief.beliefs import Belief
@@ -61,10 +61,11 @@ def plan(
     successors = {
         s.after.supersedes_id: s.fact_id for s in steps if s.after and s.after.supersedes_id
     }
+    by_statement = edits_by_statement(edits)
     decisions = []
     for step in steps:
         before = present.get(step.fact_id) if step.before is not None else None
-        after = None if step.after is None else _fact(step.after, snapshot, edits, clock)
+        after = None if step.after is None else _fact(step.after, snapshot, by_statement, clock)
         reason = step.reason
         if before and after and before.invalid_at != after.invalid_at and after.invalid_at:
             by = successors.get(step.fact_id)
@@ -73,7 +74,7 @@ def plan(
     named = {step.fact_id for step in steps}
     for fact in present.values():
         if fact.id not in named and fact.statement_ids:
-            after = _fact(belief_of_fact(fact), snapshot, edits, clock)
+            after = _fact(belief_of_fact(fact), snapshot, by_statement, clock)
             decisions.append(_decision("set by hand", fact, after))
     made = tuple(decision for decision in decisions if decision.before != decision.after)
     facts = [d.after or _retired(d.before, clock) for d in made]
@@ -110,7 +111,9 @@ def _lives_longer(before: Fact, after: Fact) -> bool:
     return ends[0] is not None and (ends[1] is None or ends[1] > ends[0])
 
 
-def _fact(what: FactBelief, snapshot: Snapshot, edits: Sequence[Edit], clock: Clock) -> Fact:
+def _fact(
+    what: FactBelief, snapshot: Snapshot, edits: Mapping[str, Sequence[Edit]], clock: Clock
+) -> Fact:
     """The fact that a belief is. Whose it is, and what it carries along, it has from the statement
     that arrived first; it lives as long as its longest source; what was set by hand goes before."""
     belief = what.belief
@@ -145,7 +148,8 @@ def _fact(what: FactBelief, snapshot: Snapshot, edits: Sequence[Edit], clock: Cl
         planned_precision=belief.planned_precision,
         statement_ids=belief.statement_ids,
     )
-    fact = _edited(fact, edits)
+    if edits:
+        fact = _edited(fact, edits_over(fact.statement_ids, edits))
     known = snapshot.facts.get(fact.id)
     if known is None:
         return fact
@@ -159,12 +163,24 @@ def _fact(what: FactBelief, snapshot: Snapshot, edits: Sequence[Edit], clock: Cl
     )
 
 
-def _edited(fact: Fact, edits: Sequence[Edit]) -> Fact:
+def edits_by_statement(edits: Iterable[Edit]) -> dict[str, list[Edit]]:
+    """What was edited of the facts that rest on each statement."""
+    found: dict[str, list[Edit]] = {}
+    for edit in edits:
+        for id in edit.statement_ids:
+            found.setdefault(id, []).append(edit)
+    return found
+
+
+def edits_over(ids: Iterable[str], edits: Mapping[str, Sequence[Edit]]) -> list[Edit]:
+    """Those of any of these statements, the oldest first."""
+    own = {edit.id: edit for id in ids for edit in edits.get(id, ())}
+    return sorted(own.values(), key=lambda edit: (edit.at, edit.id))
+
+
+def _edited(fact: Fact, edits: Iterable[Edit]) -> Fact:
     """With what a person set that the fold does not know of."""
-    own = set(fact.statement_ids)
-    for edit in sorted(edits, key=lambda e: (e.at, e.id)):
-        if own.isdisjoint(edit.statement_ids):
-            continue
+    for edit in edits:
         fact = replace(
             fact,
             metadata=fact.metadata if edit.metadata is None else edit.metadata,

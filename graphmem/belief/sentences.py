@@ -17,6 +17,7 @@ _NEAR = 96.0  # from which two sentences are one
 _NEAR_WORD = 80.0  # and from which two words of them are
 _ALIKE = 72.0  # from which two sentences may be about one thing
 _ALIKE_BUT = 60.0  # the same where a number or a negation tells them apart
+_LONGEST = 2000  # characters: to hold two texts against each other takes the square of it
 _NEGATIONS = frozenset({"not", "no", "never", "without", "nobody", "nothing"})
 _NUMBER = re.compile(r"\d+")
 _ARTICLE = re.compile(r"(?:^\s*(?:The|An|A)|\b(?:the|an|a))\s")
@@ -29,9 +30,12 @@ _SIGN = re.compile(r"[^\w\s.,:;!?…()\[\]'\"‘’“”–—-]|[-−–](?=\d
 def same_sentence(one: str, other: str) -> bool:
     """Word for word the same, or spelled nearly the same as a whole and word by word (in a long
     sentence a single word that differs, north and south, changes little of it, and all that it
-    says), articles and accents aside, with the same numbers, signs and negations."""
+    says), articles and accents aside, with the same numbers, signs and negations. A text that is
+    too long to be a sentence is the same word for word only."""
     if text_key(one) == text_key(other):
         return True
+    if max(len(one), len(other)) > _LONGEST:
+        return False
     return _marks(one) == _marks(other) and _spelled_alike(_bare(one), _bare(other))
 
 
@@ -39,6 +43,8 @@ def alikeness(one: str, other: str, names: Iterable[str]) -> float | None:
     """How alike two sentences are that are not the same, what both are about (``names``) left out;
     None when they are not alike. Those that a number or a negation tells apart come first: 100 is
     added to theirs."""
+    if max(len(one), len(other)) > _LONGEST:
+        return None
     shared = {word for name in names for word in words(name)}
     left, right = ([w for w in words(text) if w not in shared] for text in (one, other))
     if not _plain(left) or not _plain(right):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Self, TypeVar
 
 from graphmem.belief.conflict_groups import GroupKey, group_keys
 from graphmem.model import Edit, Fact, Statement
@@ -14,6 +14,7 @@ from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.merges import with_merges
 
 _NONE: frozenset[str] = frozenset()
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +83,16 @@ class Snapshot:
     def with_facts(self, facts: Iterable[Fact]) -> Self:
         """With these facts, each in place of the one of its id."""
         new = {fact.id: fact for fact in facts}
-        resting = dict(self.resting)
-        for fact in new.values():
-            for id in fact.support:
-                resting[id] = resting.get(id, _NONE) | {fact.id}
+        by_statement = ((id, fact.id) for fact in new.values() for id in fact.support)
+        resting = _filed(self.resting, by_statement)
         return replace(self, facts={**self.facts, **new}, resting=resting)
 
     def with_statements(self, statements: Sequence[Statement]) -> Self:
         """With these statements, each in place of the one of its id."""
-        resolved, groups = dict(self.resolved), dict(self.groups)
-        for one in with_merges(self.types.read(statements), self.merged):
-            resolved[one.id] = one
-            for key in group_keys(one, self.behaviour(one.type)):
-                groups[key] = groups.get(key, _NONE) | {one.id}
+        read = with_merges(self.types.read(statements), self.merged)
+        resolved = {**self.resolved, **{one.id: one for one in read}}
+        by_key = ((k, one.id) for one in read for k in group_keys(one, self.behaviour(one.type)))
+        groups = _filed(self.groups, by_key)
         stated = {**self.statements, **{s.id: s for s in statements}}
         return replace(self, statements=stated, resolved=resolved, groups=groups)
 
@@ -130,3 +128,13 @@ class Snapshot:
             return self
         bare = replace(self, merged=now, resolved={}, groups={})
         return bare.with_statements(list(self.statements.values()))
+
+
+def _filed(
+    before: Mapping[_Key, frozenset[str]], more: Iterable[tuple[_Key, str]]
+) -> dict[_Key, frozenset[str]]:
+    """Ids by key, with these among them."""
+    new: dict[_Key, set[str]] = {}
+    for key, id in more:
+        new.setdefault(key, set()).add(id)
+    return {**before, **{key: before.get(key, _NONE).union(ids) for key, ids in new.items()}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from graphmem.model import (
     Source,
     Statement,
     StatementKind,
+    Turn,
     valid_from,
     valid_until,
 )
@@ -43,9 +44,10 @@ def statements_of(
     object, is a plain sentence.
     """
     found: list[Statement] = []
+    turns = {turn.ordinal: turn for turn in episode.turns}
     for ordinal, candidate in enumerate(candidates):
         one = _Candidate(candidate, ordinal, resolution, episode, types)
-        found += one.statements(clock)
+        found += one.statements(turns, clock)
     return found
 
 
@@ -83,9 +85,9 @@ class _Candidate:
             return True
         return given.object is None and (given.value is not None or given.retracts)
 
-    def statements(self, clock: Clock) -> Iterator[Statement]:
+    def statements(self, turns: Mapping[int, Turn], clock: Clock) -> Iterator[Statement]:
+        """``turns`` are the episode's by their ordinals."""
         given, episode = self._given, self._episode
-        turns = {turn.ordinal: turn for turn in episode.turns}
         stating = [turns[number] for number in given.turns if number in turns]
         stated_at = (stating[0].occurred_at if stating else None) or episode.occurred_at
         scope = episode.scope

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -203,8 +203,9 @@ class Ingest(TenantDecisions):
             for ordinal, name in extraction.mentions
             if ordinal in turns and (entity := resolution.entity(name)) is not None
         }
+        own = set(turns.values())
         for statement in plan.statements:
-            mentions |= _mentions(statement, episode)
+            mentions |= _mentions(statement, own)
         used = {id for _, id in mentions}
         used |= {id for statement in plan.statements for id in statement.entity_ids}
         decisions = plan.decisions
@@ -299,9 +300,9 @@ def _place(statement: Statement) -> tuple[object, ...]:
     return statement.turn, statement.ordinal, statement.type, statement.kind, statement.text
 
 
-def _mentions(statement: Statement, episode: Episode) -> set[tuple[str, str]]:
-    """A turn that says something names the entities that it is about."""
-    own = {turn.id for turn in episode.turns}
+def _mentions(statement: Statement, own: Collection[str]) -> set[tuple[str, str]]:
+    """A turn that says something names the entities that it is about. ``own`` are the episode's
+    turns."""
     stating = [source.turn_id for source in statement.sources if source.turn_id in own]
     return {(turn, entity) for turn in stating if turn for entity in statement.entity_ids}
 

@@ -245,27 +245,29 @@ INSERT INTO supports (statement_id, fact_id) VALUES (:statement_id, :fact_id)
 ON CONFLICT DO NOTHING;
 
 -- name: statements_by_subject
--- "CROSS JOIN" keeps this order: the other way round the whole tenant would be read.
-SELECT s.* FROM {each:subjects} AS a CROSS JOIN {each:types} AS b CROSS JOIN statements AS s
-WHERE b.key = a.key AND s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
+-- Of each of these (type and subject, as JSON). "CROSS JOIN" keeps this order: the other way round
+-- the whole tenant would be read.
+SELECT s.* FROM {each:wanted} AS a CROSS JOIN statements AS s
+WHERE s.tenant = :tenant AND s.subject_id = {item:a.value|1} AND s.type = {item:a.value|0}
   AND NOT s.undone;
 
 -- name: statements_by_triple
--- Those about no object speak of every object.
-SELECT s.* FROM {each:subjects} AS a CROSS JOIN {each:types} AS b CROSS JOIN {each:objects} AS c
-CROSS JOIN statements AS s
-WHERE b.key = a.key AND c.key = a.key
-  AND s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
-  AND {prefix:s.object_id} = {prefix:c.value} AND s.object_id = c.value AND NOT s.undone
+-- Of each of these (type, subject and object), and of their types and subjects (pairs) those about
+-- no object, which speak of every object.
+SELECT s.* FROM {each:wanted} AS a CROSS JOIN statements AS s
+WHERE s.tenant = :tenant AND s.subject_id = {item:a.value|1} AND s.type = {item:a.value|0}
+  AND {prefix:s.object_id} = {prefix:{item:a.value|2}} AND s.object_id = {item:a.value|2}
+  AND NOT s.undone
 UNION ALL
-SELECT s.* FROM {each:subjects} AS a CROSS JOIN {each:types} AS b CROSS JOIN statements AS s
-WHERE b.key = a.key AND s.tenant = :tenant AND s.subject_id = a.value AND s.type = b.value
+SELECT s.* FROM {each:pairs} AS a CROSS JOIN statements AS s
+WHERE s.tenant = :tenant AND s.subject_id = {item:a.value|1} AND s.type = {item:a.value|0}
   AND {prefix:s.object_id} IS NULL AND NOT s.undone;
 
 -- name: statements_by_object
-SELECT s.* FROM {each:objects} AS a CROSS JOIN {each:types} AS b CROSS JOIN statements AS s
-WHERE b.key = a.key AND s.tenant = :tenant AND {prefix:s.object_id} = {prefix:a.value}
-  AND s.object_id = a.value AND s.type = b.value AND NOT s.undone;
+-- Of each of these (type and object).
+SELECT s.* FROM {each:wanted} AS a CROSS JOIN statements AS s
+WHERE s.tenant = :tenant AND {prefix:s.object_id} = {prefix:{item:a.value|1}}
+  AND s.object_id = {item:a.value|1} AND s.type = {item:a.value|0} AND NOT s.undone;
 
 -- name: statements_by_text
 -- Of these sentences, and those that a fact worded so rests on.

@@ -261,14 +261,15 @@ def _fetches_by_pattern(query: StatementQuery, alike: dict[str, list[str]]) -> I
             by_subject += [(type, id) for id in alike[subject]]
         else:
             triples += [(type, id, other) for id in alike[subject] for other in objects]
-    for name, columns, found in (
-        ("statements_by_subject", ("types", "subjects"), by_subject),
-        ("statements_by_triple", ("types", "subjects", "objects"), triples),
-        ("statements_by_object", ("types", "objects"), by_object),
+    pairs = dict.fromkeys((type, id) for type, id, _ in triples)
+    for name, lists in (
+        ("statements_by_subject", {"wanted": by_subject}),
+        ("statements_by_triple", {"wanted": triples, "pairs": pairs}),
+        ("statements_by_object", {"wanted": by_object}),
     ):
-        if found:
-            lists = map(list, zip(*found, strict=True))
-            yield Fetch(name, {"tenant": query.tenant, **dict(zip(columns, lists, strict=True))})
+        if lists["wanted"]:
+            texts = {key: [rows.as_array(one) for one in found] for key, found in lists.items()}
+            yield Fetch(name, {"tenant": query.tenant, **texts})
 
 
 def manual_change(tenant: str, seq: int) -> Steps[tuple[Row, str | None, ManualChange] | None]:
