@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import islice
 
 from graphmem.model import Entity, Episode
 from graphmem.ports.llm import CandidateEntity, Extraction
 from graphmem.relation_types.types import normal
 from graphmem.resolve.matching import candidates_of
-from graphmem.resolve.similarity import called_so, is_part
+from graphmem.resolve.similarity import is_part
 from graphmem.text import name_key
 
 _OF_PERSONS = frozenset(
@@ -20,24 +21,90 @@ _OF_PERSONS = frozenset(
 """Relations whose subject is a person, nearly always."""
 
 
-@dataclass(frozen=True, slots=True)
+_ANOTHER = re.compile(r"\b(?:an?other|a different|a second)\s+", re.IGNORECASE)
+_CALLED = re.compile(
+    r"\b(?:calls?|called|known as|goes by|nicknamed?|short for|a\.?k\.?a)\W+|\(", re.IGNORECASE
+)
+"""What stands before a name that somebody also goes by, or up to two words before that."""
+_WORD = re.compile(r"\w+")
+_WORD_AND_GAP = re.compile(r"\w+\W+")
+_LONGEST_NAMED = 250
+"""Characters after a place that are looked at: no longer name is known."""
+
+
 class EpisodeWording:
-    """Questions about names that one episode answers by itself."""
+    """Questions about names that one episode answers by itself. It is read once, for as many names
+    as there are."""
 
-    episode: Episode
-    extraction: Extraction
+    def __init__(self, episode: Episode, extraction: Extraction) -> None:
+        self._episode = episode
+        self._facts = extraction.facts
+        self._texts = [turn.text for turn in episode.turns]
+        owners = (episode.scope.user_id, *(turn.speaker for turn in episode.turns))
+        self.owner_keys = frozenset(name_key(name) for name in owners if name)
+        """Names of who speaks, and of whose memory it is."""
+        self.candidates = candidates_of(extraction)
+        self._named = frozenset(name_key(one.name) for one in self.candidates)
 
-    def relates(self, candidate: CandidateEntity, id: str, placed: Mapping[str, str]) -> bool:
-        """Whether a fact says something of the name towards the entity of that id, which makes
-        them two: a town and whom it is named after. ``placed`` are the ids of the names so far."""
+    @cached_property
+    def _related(self) -> dict[str, set[str]]:
+        """The names that a fact relates each name to."""
+        found: dict[str, set[str]] = {}
+        for fact in self._facts:
+            if fact.subject and fact.object:
+                one, other = name_key(fact.subject), name_key(fact.object)
+                if one != other:
+                    found.setdefault(one, set()).add(other)
+                    found.setdefault(other, set()).add(one)
+        return found
+
+    @cached_property
+    def _beside(self) -> dict[str, list[set[str]]]:
+        """The names of each fact, by each of them."""
+        found: dict[str, list[set[str]]] = {}
+        for fact in self._facts:
+            names = {name_key(n) for n in (fact.subject, fact.object, *fact.entities) if n}
+            for name in names:
+                found.setdefault(name, []).append(names)
+        return found
+
+    @cached_property
+    def _speak(self) -> frozenset[str]:
+        return frozenset(name_key(turn.speaker) for turn in self._episode.turns if turn.speaker)
+
+    @cached_property
+    def _persons(self) -> frozenset[str]:
+        return frozenset(
+            name_key(fact.subject)
+            for fact in self._facts
+            if fact.subject is not None and normal(fact.type or "").type in _OF_PERSONS
+        )
+
+    @cached_property
+    def _called(self) -> Following:
+        return Following(self._texts, _called_before)
+
+    @cached_property
+    def _another(self) -> Following:
+        return Following(self._texts, lambda text: (m.end() for m in _ANOTHER.finditer(text)))
+
+    @cached_property
+    def _as_written(self) -> tuple[bool, Following]:
+        """Whether the text has both cases, and each of its words."""
+        text = " ".join(self._texts)
+        words = Following([text], lambda text: (m.start() for m in _WORD.finditer(text)), depth=1)
+        return not (text.islower() or text.isupper()), words
+
+    def related(self, candidate: CandidateEntity, placed: Mapping[str, str]) -> set[str]:
+        """The ids of the entities that a fact says something of towards the name, which makes them
+        two: a town and whom it is named after. ``placed`` are the ids of the names so far."""
+        others = self._related.get(name_key(candidate.name), ())
+        return {placed[other] for other in others if other in placed}
+
+    def named_with(self, candidate: CandidateEntity) -> set[str]:
+        """The keys of the names that are in a fact with this one."""
         key = name_key(candidate.name)
-        for fact in self.extraction.facts:
-            ends = [name_key(name) for name in (fact.subject, fact.object) if name]
-            if len(ends) == 2 and key in ends and ends[0] != ends[1]:
-                other = ends[0] if ends[1] == key else ends[1]
-                if placed.get(other) == id:
-                    return True
-        return False
+        return set().union(*self._beside.get(key, ())) - {key}
 
     def names_apart(self, entity: Entity, candidate: CandidateEntity) -> bool:
         """Whether the text uses both a given name and a short form of it (``Mike`` and
@@ -46,31 +113,64 @@ class EpisodeWording:
         if not (is_part(entity.name) and is_part(candidate.name)):
             return False
         key = name_key(candidate.name)
-        named = {name_key(c.name) for c in candidates_of(self.extraction)} - {key}
-        others = named & {name_key(name) for name in (entity.name, *entity.aliases)}
-        speak = {name_key(turn.speaker) for turn in self.episode.turns if turn.speaker}
-        if not others or len({key, *others} & speak) == 1:
-            return False
         names = (candidate.name, entity.name, *entity.aliases)
-        return not called_so(names, (turn.text for turn in self.episode.turns))
+        others = self._named.intersection(map(name_key, names[1:])) - {key}
+        if not others or len({key, *others} & self._speak) == 1:
+            return False
+        return not any(map(self._called.has, names))
 
     def acts_as_person(self, candidate: CandidateEntity) -> bool:
         """Whether it is a person by its kind, or by what is said of it."""
-        key = name_key(candidate.name)
-        return candidate.kind == "person" or any(
-            fact.subject is not None
-            and name_key(fact.subject) == key
-            and normal(fact.type or "").type in _OF_PERSONS
-            for fact in self.extraction.facts
-        )
+        return candidate.kind == "person" or name_key(candidate.name) in self._persons
 
     def calls_another(self, name: str) -> bool:
         """Whether it speaks of another of that name."""
-        pattern = re.compile(rf"\b(?:an?other|a different|a second)\s+{re.escape(name)}\b", re.I)
-        return any(pattern.search(turn.text) for turn in self.episode.turns)
+        return self._another.has(name)
 
     def writes(self, name: str) -> bool:
         """Whether the name stands in it as it is written, in a text that has both cases."""
-        text = " ".join(turn.text for turn in self.episode.turns)
-        pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-        return bool(pattern.search(text)) and not (text.islower() or text.isupper())
+        both_cases, words = self._as_written
+        return both_cases and words.has(name, as_written=True)
+
+
+class Following:
+    """What stands at certain places of texts, asked for name by name: the places are found once,
+    and of them only those are looked at where the name's first words are."""
+
+    def __init__(
+        self, texts: Iterable[str], places: Callable[[str], Iterable[int]], *, depth: int = 4
+    ) -> None:
+        """``depth``: by how many words the places are filed."""
+        self._depth = depth
+        self._at: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+        for text in texts:
+            for place in dict.fromkeys(places(text)):
+                words = islice(_WORD.finditer(text, place, place + _LONGEST_NAMED), depth)
+                key: tuple[str, ...] = ()
+                for word in words:
+                    key = (*key, word.group().casefold())
+                    self._at.setdefault(key, []).append((text, place))
+
+    def has(self, name: str, *, as_written: bool = False) -> bool:
+        """Whether the name stands at one of the places, and no word goes on after it. What stands
+        before its first word is a part of it: "(Bob" is no "Bob"."""
+        words = _WORD.findall(name)[: self._depth]
+        if not words:
+            return False
+        end, flags = (r"(?!\w)", 0) if as_written else (r"\b", re.IGNORECASE)
+        pattern = re.compile(re.escape(name) + end, flags)
+        places = self._at.get(tuple(word.casefold() for word in words), ())
+        return any(pattern.match(text, place) is not None for text, place in places)
+
+
+def _called_before(text: str) -> Iterator[int]:
+    """Where a name may stand that somebody also goes by."""
+    for head in _CALLED.finditer(text):
+        place = head.end()
+        yield place
+        for _ in range(0 if head.group() == "(" else 2):
+            word = _WORD_AND_GAP.match(text, place)
+            if word is None:
+                break
+            place = word.end()
+            yield place

@@ -9,12 +9,14 @@ nobody of them: it becomes an entity of its own, with the reason
 (:class:`~graphmem.resolve.resolution.Choice`), unless a model was asked
 (:class:`~graphmem.resolve.resolution.NameAmbiguity`) and knows which. "Another John" is another.
 
-The ledger is read by keys and ids only, a fixed number of rows at the most, so the cost of a write
-does not grow with what is stored.
+The ledger is read by keys and ids only, a fixed number of rows at the most for so many names, so
+the cost of a write does not grow with what is stored; nor, for each name, with how many others its
+episode has.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,7 +32,6 @@ from graphmem.resolve.matching import (
     NEVER_NAMED,
     Match,
     alike,
-    candidates_of,
     may_be_person,
     new_names,
 )
@@ -55,6 +56,7 @@ from graphmem.text import core_words, name_hints, name_key, name_keys
 
 _MOST_ALIKE = 50  # entities that a loose key may lead to; beyond that it tells nothing
 _MOST_READ = 1000
+_READ_AT_ONCE = 500  # keys: so many names at a time share that number of rows
 _MOST_WEIGHED = 8  # entities whose surroundings are read for one name
 _LOOK_BACK = 32  # newest facts of an entity that count as its surroundings
 _SEVERAL = "several fit equally"
@@ -84,9 +86,9 @@ async def resolve(
     ``chosen`` says by name key which entity a name that is ambiguous means (its id; ``""`` for none
     of those known). It is not asked about a name that is plain.
     """
-    candidates = candidates_of(extraction)
     wording = EpisodeWording(episode, extraction)
-    work = _Resolver(episode, ledger, clock, extraction, chosen or {}, wording)
+    candidates = wording.candidates
+    work = _Resolver(episode, ledger, clock, chosen or {}, wording)
     await work.look_up(candidates)
     # Fuller names first, so that "John" finds the John Smith of the same episode.
     for candidate in sorted(candidates, key=lambda c: -len(core_words(c.name))):
@@ -99,7 +101,6 @@ class _Resolver:
     episode: Episode
     ledger: Known
     clock: Clock
-    extraction: Extraction
     chosen: Mapping[str, str]
     wording: EpisodeWording
     entities: dict[str, Entity] = field(default_factory=dict)
@@ -110,24 +111,27 @@ class _Resolver:
     changed: dict[str, None] = field(default_factory=dict)
     placed: dict[str, str] = field(default_factory=dict)
     """Name key -> entity id, for the names of this episode."""
+    owners: set[str] = field(default_factory=set)
+    """The ids of who speaks, and of whose memory it is: they are named with everything, so they
+    count only where nothing else does."""
+    named: set[str] = field(default_factory=set)
+    """The ids of those."""
     choices: list[Choice] = field(default_factory=list)
     ambiguities: list[NameAmbiguity] = field(default_factory=list)
     surroundings: dict[str, tuple[frozenset[str], datetime]] = field(default_factory=dict)
-    crowded: set[str] = field(default_factory=set)
-    """Hints that too many entities share."""
 
     async def look_up(self, candidates: Sequence[CandidateEntity]) -> None:
         """Read what the names may mean: by their keys, then by their hints."""
         names = [n for c in candidates for n in (c.name, *c.aliases)]
-        keys = {key for name in names for key in name_keys(name)} | self._owner_keys()
+        keys = {key for name in names for key in name_keys(name)} | self.wording.owner_keys
         hints = {h for c in candidates if may_be_person(c) for h in sought_keys(c.name)}
-        if not keys | hints:
-            return
-        if await self._read(keys | hints) >= _MOST_READ:  # one crowded hint may have hidden others
-            await self._read(keys)
-            for hint in sorted(hints):
-                await self._read({hint}, limit=_MOST_ALIKE)
-        self.crowded = {h for h in hints if len(self.filed.get(h, ())) >= _MOST_ALIKE}
+        wanted = sorted(keys | hints)
+        for start in range(0, len(wanted), _READ_AT_ONCE):
+            some = wanted[start : start + _READ_AT_ONCE]
+            if await self._read(some) >= _MOST_READ:  # one crowded hint may have hidden others
+                await self._read(keys.intersection(some))
+                for hint in sorted(hints.intersection(some)):
+                    await self._read({hint}, limit=_MOST_ALIKE)
 
     async def _read(self, keys: Collection[str], *, limit: int = _MOST_READ) -> int:
         query = EntityQuery(self.episode.scope.tenant, keys=tuple(sorted(keys)), limit=limit)
@@ -142,9 +146,11 @@ class _Resolver:
         names = (entity.name, *entity.aliases)
         for key in {k for n in names for k in (*name_keys(n), *name_hints(n))}:
             ids = self.filed.setdefault(key, [])
-            if entity.id not in ids:
-                ids.append(entity.id)
-                ids.sort()
+            place = bisect_left(ids, entity.id)
+            if place == len(ids) or ids[place] != entity.id:
+                ids.insert(place, entity.id)
+            if key in self.wording.owner_keys:
+                self.owners.add(entity.id)
 
     async def place(self, candidate: CandidateEntity) -> None:
         """Find or make the entity that this name means."""
@@ -164,9 +170,10 @@ class _Resolver:
             like = next(m.like for m in matches if m.entity is chosen)
             # A part of a name is not its alias: the next "John" may be another. What somebody
             # speaks under is one: they are asked for by it.
-            learn = like != "short" or not is_part(candidate.name) or key in self._owner_keys()
+            learn = like != "short" or not is_part(candidate.name) or key in self.wording.owner_keys
             self._enrich(chosen, candidate, learn=learn)
         self.placed[key] = chosen.id
+        self.named.add(chosen.id)
         if reason:
             self.choices.append(Choice(candidate.name, chosen.id, reason, others))
 
@@ -196,17 +203,17 @@ class _Resolver:
                 ids |= {id: True for id in self.filed.get(key, ()) if id not in ids}
         if may_be_person(candidate):
             for hint in sought_keys(candidate.name):
-                if hint not in self.crowded:
-                    ids |= {id: False for id in self.filed.get(hint, ()) if id not in ids}
+                own = self.filed.get(hint, ())
+                if len(own) < _MOST_ALIKE:
+                    ids |= {id: False for id in own if id not in ids}
         person = written_as_name(candidate.name) and (
             personal(candidate.name, candidate.kind) or self.wording.acts_as_person(candidate)
         )
+        related = self.wording.related(candidate, self.placed) if ids else set()
         matches = []
         for id, exact in ids.items():
             entity = self.entities[id]
-            if not kinds_agree(entity.kind, candidate.kind) or self.wording.relates(
-                candidate, entity.id, self.placed
-            ):
+            if id in related or not kinds_agree(entity.kind, candidate.kind):
                 continue
             if exact:
                 matches.append(alike(entity, candidate))
@@ -232,7 +239,7 @@ class _Resolver:
         if len(plain) == 1 and (not part or len(matches) == 1):
             other = await self._common_noun(candidate, plain[0])
             return (None, "written as a word of its own") if other else (plain[0].entity, "")
-        here = [m for m in matches if m.entity.id in self.placed.values()]
+        here = [m for m in matches if m.entity.id in self.named]
         if not same and len(here) == 1:
             return here[0].entity, "the only one like it in the same episode"
         if not same and not here and len(full) == 1 and self.wording.acts_as_person(candidate):
@@ -264,31 +271,14 @@ class _Resolver:
     async def _weigh(self, match: Match, candidate: CandidateEntity) -> None:
         """Count what the entity and the name have around them in common."""
         around, match.latest = await self._surroundings(match.entity.id)
-        owners = self._owners()
-        context = self._context(candidate) - {match.entity.id}
-        match.shared = len((context - owners) & around)
-        match.owner = bool(owners & around)
-
-    def _owners(self) -> set[str]:
-        """Who speaks, and whose memory it is: they are named with everything, so they count only
-        where nothing else does."""
-        found = (self.filed.get(key, ()) for key in self._owner_keys())
-        return {id for ids in found for id in ids}
-
-    def _owner_keys(self) -> set[str]:
-        names = (self.episode.scope.user_id, *(turn.speaker for turn in self.episode.turns))
-        return {name_key(name) for name in names if name}
+        context = self._context(candidate)
+        shared = (id for id in around if id in context and id not in self.owners)
+        match.shared = sum(id != match.entity.id for id in shared)
+        match.owner = not self.owners.isdisjoint(around)
 
     def _context(self, candidate: CandidateEntity) -> set[str]:
         """Entities named in the same episode; those in a fact with the name when there are any."""
-        key = name_key(candidate.name)
-        with_it: set[str] = set()
-        for fact in self.extraction.facts:
-            names = {name_key(n) for n in (fact.subject, fact.object, *fact.entities) if n}
-            if key in names:
-                with_it |= names - {key}
-        ids = self._plain(with_it)
-        return ids or set(self.placed.values())
+        return self._plain(self.wording.named_with(candidate)) or self.named
 
     def _plain(self, keys: Iterable[str]) -> set[str]:
         """What names mean that are placed, or that only one entity has."""
@@ -319,7 +309,7 @@ class _Resolver:
         name, entity = candidate.name.strip("\"'“”‘’"), match.entity
         if {candidate.kind or VAGUE, entity.kind} != {VAGUE} or not is_part(name):
             return False
-        if written_case(name) == written_case(entity.name) or entity.id in self.placed.values():
+        if written_case(name) == written_case(entity.name) or entity.id in self.named:
             return False
         if not self.wording.writes(name):
             return False

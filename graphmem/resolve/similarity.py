@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Literal
 
 from graphmem.text import core_words, name_hints, name_key, name_keys, person_parts
@@ -16,10 +14,6 @@ _PARTICLES = frozenset(
     {"al", "bin", "da", "de", "del", "della", "den", "der", "di", "dos", "du", "el", "la", "le"}
     | {"ten", "ter", "van", "von", "y", "zu"}
 )
-_CALLED = (
-    r"(?:\b(?:calls?|called|known as|goes by|nicknamed?|short for|a\.?k\.?a)\W+(?:\w+\W+){0,2}|\()"
-)
-"""What stands before a name that somebody also goes by."""
 _LIVING = {"person": "person", "animal": "animal", "pet": "animal"}
 
 
@@ -135,10 +129,3 @@ def sought_keys(name: str) -> list[str]:
     if not surname:
         return hints
     return [*(h for h in hints if h.startswith(("~n ", "~i "))), given, surname]
-
-
-def called_so(names: Iterable[str], texts: Iterable[str]) -> bool:
-    """Whether a text says that somebody is called by one of these names, too."""
-    either = "|".join(map(re.escape, names))
-    pattern = re.compile(rf"{_CALLED}(?:{either})\b", re.IGNORECASE)
-    return any(pattern.search(text) for text in texts)
