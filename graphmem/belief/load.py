@@ -9,7 +9,7 @@ from graphmem.belief.conflict_groups import GroupKey, group_keys, places_of, tex
 from graphmem.belief.sentences import same_sentence
 from graphmem.belief.snapshot import Snapshot
 from graphmem.model import Fact, Statement
-from graphmem.ports.ledger import FactQuery, LedgerReads, StatementQuery
+from graphmem.ports.ledger import DecisionReads, FactQuery, StatementQuery
 from graphmem.relation_types.behaviour import sentence_key
 from graphmem.relation_types.types import RelationTypes
 from graphmem.text import text_key
@@ -21,7 +21,7 @@ _LOOK_BACK = 32  # newest facts of an entity that a sentence is compared with
 class BeliefReader:
     """Reads what one tenant has stated and believes. ``types`` say how relation types behave."""
 
-    ledger: LedgerReads
+    ledger: DecisionReads
     tenant: str
     types: RelationTypes
 

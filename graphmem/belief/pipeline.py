@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from graphmem.belief.beliefs import Account, Belief, FoldedGroup
 from graphmem.belief.compare import compare_with_facts
 from graphmem.belief.components import components
+from graphmem.belief.conflict_groups import GroupKey
 from graphmem.belief.fold import fold_statements
 from graphmem.belief.load import BeliefReader
 from graphmem.belief.plan import (
@@ -28,7 +30,11 @@ from graphmem.belief.plan import (
 from graphmem.belief.snapshot import Snapshot
 from graphmem.clock import Clock
 from graphmem.model import Edit, Fact, Statement
+from graphmem.off_loop import off_loop, stop_if_given_up
 from graphmem.ports.ledger import StatementQuery
+
+_MANY = 200
+"""Statements, from which they are folded off the loop: a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +100,21 @@ class BeliefPipeline:
         ids = list(statement_ids)
         keys = list(dict.fromkeys([*before.keys_of(ids), *after.keys_of(ids)]))
         snapshot = await self.reader.load_groups(after, keys)
+        removed = before.statements.keys() - after.statements.keys()
+        if len(snapshot.statements) <= _MANY:
+            return self._plan(snapshot, keys, removed)
+        return await off_loop(partial(self._plan, snapshot, keys, removed))
 
+    def _plan(
+        self, snapshot: Snapshot, keys: Sequence[GroupKey], removed: Collection[str]
+    ) -> BeliefPlan:
+        """The plan for all that these groups touch, ``removed`` being statements that are gone."""
         groups = components(snapshot, keys)
         touched = frozenset[str]().union(*groups)
         edits = [e for e in snapshot.edits.values() if not touched.isdisjoint(e.statement_ids)]
         by_statement = edits_by_statement(edits)
         folded = _joined(_fold(snapshot, group, by_statement) for group in groups)
 
-        removed = before.statements.keys() - after.statements.keys()
         facts = _facts_at_stake(snapshot, touched, removed)
         present = {fact.id: fact for fact in facts if fact.retired_at is None}
         steps = compare_with_facts(
@@ -117,6 +130,7 @@ class BeliefPipeline:
 def _fold(
     snapshot: Snapshot, group: Collection[str], edits: Mapping[str, Sequence[Edit]]
 ) -> FoldedGroup:
+    stop_if_given_up()
     statements = [snapshot.resolved[id] for id in sorted(group)]
     own = edits_over(group, edits) if edits else []
     return fold_statements(statements, snapshot.behaviour(statements[0].type), edits=own)

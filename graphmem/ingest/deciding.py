@@ -14,7 +14,7 @@ from graphmem.belief.load import BeliefReader
 from graphmem.belief.pipeline import BeliefPipeline
 from graphmem.clock import Clock
 from graphmem.errors import Conflict
-from graphmem.ports.ledger import Ledger, TenantState
+from graphmem.ports.ledger import DecisionReads, Ledger, TenantState
 from graphmem.relation_types.types import RelationTypes
 
 _TRIES = 100  # each lost one is another process's gain
@@ -50,9 +50,10 @@ class TenantDecisions:
         """How relation types behave, as far as :meth:`tenant_state` has read."""
         return self._types
 
-    def belief(self, tenant: str) -> BeliefPipeline:
-        """What decides what a tenant believes."""
-        return BeliefPipeline(BeliefReader(self._ledger, tenant, self._types), self._clock)
+    def belief(self, tenant: str, ledger: DecisionReads | None = None) -> BeliefPipeline:
+        """What decides what a tenant believes; ``ledger`` is what that reads off the loop."""
+        reader = BeliefReader(ledger or self._ledger, tenant, self._types)
+        return BeliefPipeline(reader, self._clock)
 
     async def decided(self, tenant: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
         """Decide something about a tenant, or change or erase in it by hand: one after another, and

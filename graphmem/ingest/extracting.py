@@ -11,15 +11,17 @@ from graphmem.belief.ambiguities.ask import without_verdicts
 from graphmem.errors import ModelError, UsageError
 from graphmem.extract.llm.procedures import as_procedures
 from graphmem.extract.llm.recalled_text import hide_recalled
-from graphmem.extract.llm.repair import off_loop
+from graphmem.extract.llm.repair import read_off_loop
 from graphmem.ingest.given import given
 from graphmem.model import Episode
+from graphmem.off_loop import off_loop
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import EntityQuery, Ledger
 from graphmem.ports.llm import Extraction, Extractor
 from graphmem.text import name_keys_in
 
 _KNOWN_NAMES = 200
+_LONG = 5000  # characters, from which a text is taken apart off the loop
 _QUESTIONS_AT_ONCE = 32
 
 
@@ -63,11 +65,13 @@ class Extracting:
         begun = None
         if kept and kept.raw is not None:
             raw, _ = without_verdicts(kept.raw)
-            found = await off_loop(lambda raw: self._extractor.read(raw, episode), raw)
+            found = await read_off_loop(lambda raw: self._extractor.read(raw, episode), raw)
             if found.complete:
                 return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
             begun = kept.raw
-        keys = name_keys_in(" ".join(f"{turn.speaker or ''} {turn.text}" for turn in episode.turns))
+        text = " ".join(f"{turn.speaker or ''} {turn.text}" for turn in episode.turns)
+        short = len(text) <= _LONG
+        keys = name_keys_in(text) if short else await off_loop(partial(name_keys_in, text))
         query = EntityQuery(episode.scope.tenant, keys=tuple(keys), limit=_KNOWN_NAMES)
         known = await self._ledger.entities(query)
         keep = partial(self._ledger.keep_extraction, episode.id)

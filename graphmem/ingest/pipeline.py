@@ -25,14 +25,17 @@ from graphmem.ingest.deciding import TenantDecisions
 from graphmem.ingest.extracting import Extracting
 from graphmem.ingest.verbatim import verbatim, verbatim_commit
 from graphmem.model import Episode, Receipt, Statement
+from graphmem.off_loop import run_off_loop
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import (
     RESUBMITTED,
     Commit,
+    DecisionReads,
     Ledger,
     StatementQuery,
     TenantState,
 )
+from graphmem.ports.ledger_off_loop import ReadsOffLoop
 from graphmem.ports.llm import Extraction, Extractor
 from graphmem.resolve.resolver import resolve
 
@@ -40,6 +43,8 @@ _ERASED = "erased before it was finished"
 _UNDONE = "undone before it was finished"
 _KNOWN = "remembered before"
 _QUEUED = "queued"
+_MUCH = 60
+"""Facts and mentions, from which an episode is decided off the loop: a few milliseconds."""
 
 
 class Ingest(TenantDecisions):
@@ -161,7 +166,7 @@ class Ingest(TenantDecisions):
                 return ended
             if isinstance(extraction, ModelError):
                 return await self._postpone(episode, extraction)
-            commit, _ = await self._decide(episode, extraction, open_ambiguities=open_ambiguities)
+            commit = await self._decided_commit(episode, extraction, open_ambiguities)
             if open_ambiguities is not None and open_ambiguities.open:
                 return None
             await self._ledger.commit([commit], since={tenant: state.seq})
@@ -174,6 +179,21 @@ class Ingest(TenantDecisions):
                     await open_ambiguities.ask()
         return receipt
 
+    async def _decided_commit(
+        self,
+        episode: Episode,
+        extraction: Extraction,
+        open_ambiguities: OpenAmbiguities | None,
+    ) -> Commit:
+        """What an episode changes. Where it says much, others are served meanwhile."""
+        if len(extraction.facts) + len(extraction.mentions) <= _MUCH:
+            commit, _ = await self._decide(episode, extraction, open_ambiguities=open_ambiguities)
+            return commit
+        beside = ReadsOffLoop(self._ledger)
+        decide = partial(self._decide, open_ambiguities=open_ambiguities, ledger=beside)
+        commit, _ = await run_off_loop(partial(decide, episode, extraction))
+        return commit
+
     async def _decide(
         self,
         episode: Episode,
@@ -181,14 +201,17 @@ class Ingest(TenantDecisions):
         snapshot: Snapshot | None = None,
         *,
         open_ambiguities: OpenAmbiguities | None = None,
+        ledger: DecisionReads | None = None,
     ) -> tuple[Commit, Snapshot]:
-        """What an episode changes, and the snapshot as it is after that."""
+        """What an episode changes, and the snapshot as it is after that; ``ledger`` is what is read
+        off the loop."""
         chosen = open_ambiguities.names if open_ambiguities else {}
-        resolution = await resolve(extraction, episode, self._ledger, self._clock, chosen=chosen)
+        known = ledger or self._ledger
+        resolution = await resolve(extraction, episode, known, self._clock, chosen=chosen)
         statements = statements_of(extraction.facts, resolution, episode, self._types, self._clock)
         if open_ambiguities is not None:
-            statements = await open_ambiguities.settle(resolution, statements, self._types)
-        belief = self.belief(episode.scope.tenant)
+            statements = await open_ambiguities.settle(resolution, statements, self._types, known)
+        belief = self.belief(episode.scope.tenant, ledger)
         if episode.reason == RESUBMITTED:
             # With the ids that it had before, so that its facts come back as themselves.
             query = StatementQuery(episode.scope.tenant, episode_ids=(episode.id,), undone_too=True)

@@ -50,6 +50,7 @@ __all__ = [
     "Ceiling",
     "Charge",
     "Commit",
+    "DecisionReads",
     "EmbeddingCache",
     "EntityQuery",
     "Erasure",
@@ -166,12 +167,20 @@ class LedgerView(Protocol):
         ...
 
 
-class LedgerReads(LedgerView, Protocol):
-    """What only writing and care ask of what is stored now."""
+class DecisionReads(Protocol):
+    """What deciding asks of what is stored now."""
+
+    async def entities(self, query: EntityQuery) -> list[Entity]: ...
+
+    async def facts(self, query: FactQuery) -> list[Fact]: ...
 
     async def statements(self, query: StatementQuery) -> LoadedStatements:
         """Statements by their patterns, with the facts made of them, of one snapshot."""
         ...
+
+
+class LedgerReads(LedgerView, DecisionReads, Protocol):
+    """What only writing and care ask of what is stored now."""
 
     async def merges(self, tenant: str, entity_id: str) -> list[Merge]:
         """The merges that made an entity what it is (it was kept, or is gone), oldest first."""

@@ -9,6 +9,9 @@ from typing import Literal, Protocol
 from graphmem.model import Entity, Episode, Fact
 from graphmem.ports.ledger import Event, Origins
 
+MUCH = 60
+"""Things changed, from which what a batch comes to is worked out off the loop."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectionBatch:

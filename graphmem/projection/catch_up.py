@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
+from functools import partial
 
+from graphmem.off_loop import run_off_loop
 from graphmem.ports.graph import Checkpoint
-from graphmem.ports.ledger import Ledger
-from graphmem.projection.batch import ApplyBatch, batch_of
+from graphmem.ports.ledger import Event, Ledger
+from graphmem.ports.ledger_off_loop import ReadsOffLoop
+from graphmem.projection.batch import MUCH, ApplyBatch, ProjectionBatch, batch_of
 
 BATCH_EVENTS = 5000
 
@@ -54,13 +57,18 @@ class Projection:
             while self.applied_seq < await self._ledger.head():
                 events = self._ledger.recent_events(self.applied_seq, BATCH_EVENTS)
                 events = events or await self._ledger.events(self.applied_seq, BATCH_EVENTS)
-                batch = await batch_of(events, self._ledger)
+                batch = await self._batch(events)
                 await still_alone()
                 await self._target(batch, events[-1].seq)
                 self.applied_seq = events[-1].seq
                 self._changed({event.tenant for event in events})
                 if progress is not None:
                     progress(self.applied_seq)
+
+    async def _batch(self, events: Sequence[Event]) -> ProjectionBatch:
+        if len(events) <= MUCH:
+            return await batch_of(events, self._ledger)
+        return await run_off_loop(partial(batch_of, events, ReadsOffLoop(self._ledger)))
 
     async def start_over(self, clear: Callable[[], Awaitable[None]]) -> None:
         """Clear the store and forget how far it got, also where this is given up on the way: what

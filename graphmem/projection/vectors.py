@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder
 from graphmem.filters import Record
 from graphmem.filters.records import fact_record, turn_record
 from graphmem.model import Episode, Fact, Turn
+from graphmem.off_loop import off_loop
 from graphmem.ports.ledger import Origins
-from graphmem.ports.vectors import COLLECTIONS, Collection, Point, VectorChanges, VectorStore
-from graphmem.projection.batch import ApplyBatch, ProjectionBatch
+from graphmem.ports.vectors import (
+    COLLECTIONS,
+    Collection,
+    Point,
+    Vector,
+    VectorChanges,
+    VectorStore,
+)
+from graphmem.projection.batch import MUCH, ApplyBatch, ProjectionBatch
 
 _BY_WORDS: frozenset[Collection] = frozenset({"sessions"})
 """Too long for one vector to stand for: what embedding them costs, it is not worth."""
@@ -21,13 +31,15 @@ def vector_target(store: VectorStore, embedder: CachedEmbedder) -> ApplyBatch:
     """Embeds and writes batches to vectors."""
 
     async def apply(batch: ProjectionBatch, applied_seq: int) -> None:
-        drafts = _drafts(batch)
+        much = len(batch.facts) + len(batch.turned) > MUCH
+        drafts = await off_loop(partial(_drafts, batch)) if much else _drafts(batch)
         embedded = [draft.text for name, draft in drafts if name not in _BY_WORDS]
-        vectors = iter(await embedder.documents(embedded))
-        points: dict[Collection, list[Point]] = {name: [] for name in COLLECTIONS}
-        for name, draft in drafts:
-            dense = None if name in _BY_WORDS else next(vectors)
-            points[name].append(replace(draft, dense=dense))
+        vectors = await embedder.documents(embedded)
+        points = (
+            await off_loop(partial(_embedded, drafts, vectors))
+            if much
+            else _embedded(drafts, vectors)
+        )
         changes = VectorChanges(
             points={name: tuple(made) for name, made in points.items()},
             removed={
@@ -39,6 +51,18 @@ def vector_target(store: VectorStore, embedder: CachedEmbedder) -> ApplyBatch:
         await store.apply(changes, applied_seq)
 
     return apply
+
+
+def _embedded(
+    drafts: Sequence[tuple[Collection, Point]], vectors: Iterable[Vector]
+) -> dict[Collection, list[Point]]:
+    """The drafts with their vectors, by collection."""
+    points: dict[Collection, list[Point]] = {name: [] for name in COLLECTIONS}
+    rest = iter(vectors)
+    for name, draft in drafts:
+        dense = None if name in _BY_WORDS else next(rest)
+        points[name].append(replace(draft, dense=dense))
+    return points
 
 
 def turn_text(turn: Turn) -> str:

@@ -24,6 +24,7 @@ from typing import Protocol
 
 from graphmem.clock import Clock
 from graphmem.model import Entity, Episode, Fact
+from graphmem.off_loop import stop_if_given_up
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, Extraction
 from graphmem.resolve.episode_wording import EpisodeWording
@@ -92,6 +93,7 @@ async def resolve(
     await work.look_up(candidates)
     # Fuller names first, so that "John" finds the John Smith of the same episode.
     for candidate in sorted(candidates, key=lambda c: -len(core_words(c.name))):
+        stop_if_given_up()
         await work.place(candidate)
     return work.result()
 

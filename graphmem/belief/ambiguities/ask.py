@@ -24,7 +24,7 @@ from graphmem.belief.ambiguities.find import (
 )
 from graphmem.budget.governor import Governor
 from graphmem.errors import BadModelOutput, ModelError, UsageError
-from graphmem.extract.llm.repair import json_values, off_loop
+from graphmem.extract.llm.repair import json_values, read_off_loop
 from graphmem.extract.llm.request import episode_header, json_line, turn_line, turns_or_content
 from graphmem.extract.llm.schema import schema, snake_keys
 from graphmem.model import Episode, Fact, Turn
@@ -140,7 +140,7 @@ class AmbiguityModel:
         except ModelError as error:
             return asked, _Problem(str(error), retryable=False)
         asked = _cost(asked, answer)
-        verdicts = await off_loop(lambda raw: read(raw, questions), answer.text)
+        verdicts = await read_off_loop(lambda raw: read(raw, questions), answer.text)
         if not verdicts:
             why = f"{self.name}: the answer has no number for any of the questions"
             return asked, _Problem(why, retryable=True)

@@ -21,7 +21,7 @@ from typing import Literal
 from graphmem.belief.sentences import alikeness, same_sentence, without_date
 from graphmem.clock import Clock
 from graphmem.model import Decision, Fact, Statement, valid_from, valid_until
-from graphmem.ports.ledger import FactQuery, LedgerReads, StatementQuery
+from graphmem.ports.ledger import DecisionReads, FactQuery, StatementQuery
 from graphmem.relation_types.behaviour import object_key, sentence_key
 from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.resolution import THE_MODEL_CHOSE, NameAmbiguity, Resolution
@@ -86,7 +86,7 @@ class Verdicts:
 async def find_ambiguities(
     resolution: Resolution,
     statements: Sequence[Statement],
-    ledger: LedgerReads,
+    ledger: DecisionReads,
     *,
     tenant: str,
     types: RelationTypes,
@@ -109,7 +109,7 @@ async def find_ambiguities(
 class _Look:
     """Looks at what is known about the entities of one episode."""
 
-    ledger: LedgerReads
+    ledger: DecisionReads
     tenant: str
     types: RelationTypes
     now: datetime
@@ -238,7 +238,7 @@ def _open(statement: Statement) -> bool:
 async def apply_verdicts(
     verdicts: Verdicts,
     statements: Sequence[Statement],
-    ledger: LedgerReads,
+    ledger: DecisionReads,
     *,
     tenant: str,
     clock: Clock,

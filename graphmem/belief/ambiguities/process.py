@@ -27,7 +27,7 @@ from graphmem.belief.ambiguities.find import (
 from graphmem.clock import Clock
 from graphmem.model import Decision, Episode, Statement
 from graphmem.ports.extraction_options import ExtractionOptions
-from graphmem.ports.ledger import Ledger
+from graphmem.ports.ledger import DecisionReads, Ledger
 from graphmem.ports.llm import Extraction
 from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.resolution import Resolution
@@ -70,19 +70,23 @@ class OpenAmbiguities:
         return self._asked.verdicts if self._asked else Verdicts()
 
     async def settle(
-        self, resolution: Resolution, statements: Sequence[Statement], types: RelationTypes
+        self,
+        resolution: Resolution,
+        statements: Sequence[Statement],
+        types: RelationTypes,
+        ledger: DecisionReads,
     ) -> list[Statement]:
         """What the episode says, with what is settled; before that, ambiguities are noted.
-        ``types`` are as they stand for this decision."""
+        ``types`` are as they stand for this decision, which reads ``ledger``."""
         tenant = self._episode.scope.tenant
         if self._asked is None:
             now = self._clock.now()
             self._open = await find_ambiguities(
-                resolution, statements, self._ledger, tenant=tenant, types=types, now=now
+                resolution, statements, ledger, tenant=tenant, types=types, now=now
             )
             return list(statements)
         return await apply_verdicts(
-            self._verdicts, statements, self._ledger, tenant=tenant, clock=self._clock
+            self._verdicts, statements, ledger, tenant=tenant, clock=self._clock
         )
 
     async def ask(self) -> None:

@@ -23,7 +23,7 @@ from graphmem.extract.llm.answers import (
 )
 from graphmem.extract.llm.chunks import EPISODE_START, Chunk, TurnOffset, next_chunk
 from graphmem.extract.llm.parse import ParsedAnswer, Speakers
-from graphmem.extract.llm.repair import off_loop, repeats
+from graphmem.extract.llm.repair import read_off_loop, repeats
 from graphmem.extract.llm.request import PromptBuilder, speakers_of, turns_or_content
 from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -183,7 +183,9 @@ class ModelExtractor(AsksModel):
             size=self._budget,
         )
         if begun is not None:
-            earlier = await off_loop(lambda raw: resume_answers(raw, episode, work.speakers), begun)
+            earlier = await read_off_loop(
+                lambda raw: resume_answers(raw, episode, work.speakers), begun
+            )
             for answered in earlier:
                 work.add(answered)
         try:
@@ -255,7 +257,7 @@ class ModelExtractor(AsksModel):
         work.fresh.add(completion)
         work.spent.add(completion)
         try:
-            parsed = await off_loop(work.read, completion.text)
+            parsed = await read_off_loop(work.read, completion.text)
         except BadModelOutput as error:
             asked = len(prompt.system) + len(prompt.user)
             # Some servers drop what does not fit, the instructions first, and say nothing.
@@ -280,7 +282,7 @@ class ModelExtractor(AsksModel):
         """What a cut-off answer says before the cut, when nothing smaller can be asked."""
         partial = error.partial if isinstance(error, BadModelOutput) else ""
         try:
-            parsed = await off_loop(work.read, partial)
+            parsed = await read_off_loop(work.read, partial)
         except BadModelOutput:
             raise error from None
         if not parsed.facts:

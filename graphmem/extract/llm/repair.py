@@ -8,13 +8,14 @@ in ``tests/extract/llm/broken``.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Self, SupportsIndex, TypeVar
 
 from graphmem.errors import BadModelOutput
+from graphmem.off_loop import off_loop
 
 _T = TypeVar("_T")
 
@@ -72,10 +73,10 @@ def item_lists(raw: str) -> tuple[dict[str, list[Any]], bool]:
     raise BadModelOutput("the answer has none of the lists asked for", partial=raw)
 
 
-async def off_loop(read: Callable[[str], _T], raw: str) -> _T:
+async def read_off_loop(read: Callable[[str], _T], raw: str) -> _T:
     """What ``read`` makes of an answer: of a long one in another thread, for the loop has others to
     serve while it is mended."""
-    return read(raw) if len(raw) <= _LONG else await asyncio.to_thread(read, raw)
+    return read(raw) if len(raw) <= _LONG else await off_loop(partial(read, raw))
 
 
 def _says_nothing(raw: str) -> bool:

@@ -6,11 +6,11 @@ downloaded, and the same episode always gives the same candidates.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from graphmem.extract.rules.attributes import attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
@@ -27,6 +27,7 @@ from graphmem.extract.rules.subjects import People, TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
 from graphmem.extract.rules.word_lists import GREETINGS, word_set
 from graphmem.model import Date, Entity, Episode, Turn, valid_from, valid_until
+from graphmem.off_loop import off_loop, stop_if_given_up
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
 from graphmem.text import heading, name_key, text_key
@@ -34,6 +35,7 @@ from graphmem.text import heading, name_key, text_key
 RULES_NAME = "rules"
 RULES_VERSION = "1"
 _MACHINES = frozenset({"assistant", "system", "tool", "function", "developer"})
+_LONG = 2000  # characters, from which a text is read off the loop
 _LONGEST_NAME = 8
 _TO_START = re.compile(
     r"\b(?:I\s+will|I[’']ll|I[’']m\s+going\s+to|I\s+am\s+going\s+to|and\s+will)\s+(?:be\s+)?"
@@ -67,8 +69,8 @@ class RulesExtractor:
     ) -> Extraction:
         """Candidates of an episode, off the event loop when it is long. The rules have no options,
         and no answers to keep or to go on from."""
-        if len(episode.content) > 20_000:
-            return await asyncio.to_thread(extract, episode, known)
+        if len(episode.content) > _LONG:
+            return await off_loop(partial(extract, episode, known))
         return extract(episode, known)
 
     def read(self, raw: str, episode: Episode) -> Extraction:
@@ -132,6 +134,7 @@ class _Episode:
         speaker_names = frozenset(name for name in self.speakers.values() if name is not None)
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         for turn, parts in self.turns:
+            stop_if_given_up()
             self._read(turn, parts, people, departures)
 
     def _register_speakers(self) -> None:
@@ -174,6 +177,7 @@ class _Episode:
             if _is_machine(turn):
                 continue
             others = speaker_names - {self.speakers[turn.ordinal]}
+            stop_if_given_up()
             for sentence in parts:
                 found = name_spans(sentence)
                 self.singles |= dict.fromkeys(s.name for s in found if s.first == s.last)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from graphmem.errors import BadModelOutput
 from graphmem.extract.llm.parse import ParsedAnswer, Speakers, parse_answer
-from graphmem.extract.llm.repair import off_loop
+from graphmem.extract.llm.repair import read_off_loop
 from graphmem.extract.llm.schema import schema
 from graphmem.ports.llm import CandidateFact
 from graphmem.testing._openai_wire import strict_problems
@@ -271,7 +271,7 @@ def test_noise_is_read_in_one_go(raw: str) -> None:
 
 def test_a_long_answer_is_read_beside_the_loop() -> None:
     async def read_in(raw: str) -> int:
-        return await off_loop(lambda _: threading.get_ident(), raw)
+        return await read_off_loop(lambda _: threading.get_ident(), raw)
 
     assert asyncio.run(read_in("x" * 100)) == threading.get_ident()
     assert asyncio.run(read_in("x" * 10_000)) != threading.get_ident()

@@ -1,0 +1,82 @@
+"""Long work beside the event loop: in a thread, so that others are served meanwhile, and stopped
+where the call that wants it is cancelled (Ctrl-C, a timeout, closing)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+_THREADS = 4  # more would only make each other, and the loop, wait
+_threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="graphmem-work")
+_call: ContextVar[_Call | None] = ContextVar("graphmem_off_loop", default=None)
+
+
+class _Call:
+    """Work under way in a thread: the loop that waits for it, and whether it still does."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.given_up = threading.Event()
+
+
+async def off_loop(work: Callable[[], _T]) -> _T:
+    """What ``work`` gives, which runs in a thread. A cancellation goes on once it has stopped, at
+    its next :func:`stop_if_given_up`. Off the loop already, it runs where it is."""
+    if _call.get() is not None:
+        return work()
+    loop = asyncio.get_running_loop()
+    call = _Call(loop)
+    context = copy_context()
+    context.run(_call.set, call)
+    future = loop.run_in_executor(_threads, context.run, work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        call.given_up.set()
+        await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()
+        raise
+
+
+async def run_off_loop(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    """The same for a coroutine that awaits nothing but what :func:`on_loop` does for it."""
+
+    def work() -> _T:
+        coroutine = make()
+        try:
+            coroutine.send(None)
+        except StopIteration as end:
+            result: _T = end.value
+            return result
+        coroutine.close()
+        raise RuntimeError("what runs off the loop may await nothing of the loop's")
+
+    return await off_loop(work)
+
+
+async def on_loop(awaited: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    """What a coroutine of the loop's gives, also to work that runs off it."""
+    call = _call.get()
+    if call is None:
+        return await awaited()
+    stop_if_given_up()
+    return asyncio.run_coroutine_threadsafe(_as_on_loop(awaited), call.loop).result()
+
+
+async def _as_on_loop(awaited: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    _call.set(None)
+    return await awaited()
+
+
+def stop_if_given_up() -> None:
+    """:class:`asyncio.CancelledError` where nobody waits any more for the work that calls this. To
+    be called now and then by what may take long; elsewhere it does nothing."""
+    call = _call.get()
+    if call is not None and call.given_up.is_set():
+        raise asyncio.CancelledError
