@@ -43,10 +43,10 @@ from graphmem.belief.grouping import Grouped, group
 from graphmem.belief.intervals import Interval, stated_before, stated_interval, statement_order
 from graphmem.belief.modality import fold_modal
 from graphmem.belief.rivals import separate
-from graphmem.belief.stated_ends import ends_by_target, is_end
+from graphmem.belief.stated_ends import Targets, ends_by_target, is_end
 from graphmem.belief.undated_past import place_undated
 from graphmem.model import Edit, Statement, valid_from, valid_until
-from graphmem.relation_types.behaviour import TypeBehaviour
+from graphmem.relation_types.behaviour import Target, TypeBehaviour
 
 MANY = TypeBehaviour()
 
@@ -114,6 +114,12 @@ def _withdrawals(
     """An account of every withdrawal, and of what counts no more because of one or of a person's
     deletion."""
     withdrawals = [s for s in ordered if s.kind == "withdraw"]
+    by_target: dict[Target, list[Statement]] = {}
+    if withdrawals:
+        targets = Targets(map(behaviour.target, ordered), behaviour)
+        for one in withdrawals:
+            for target in targets.meant(one):
+                by_target.setdefault(target, []).append(one)
     accounts = {s.id: Account("pending", _NOTHING_TO_WITHDRAW) for s in withdrawals}
     for statement in ordered:
         if statement.kind == "withdraw":
@@ -122,12 +128,12 @@ def _withdrawals(
             accounts[statement.id] = Account("withdrawn", "deleted by hand")
             continue
         denial = statement.kind == "assert" and statement.modality == "negated"
+        if denial or not withdrawals:
+            continue
         by = [
             w
-            for w in withdrawals
-            if not denial
-            and behaviour.meant(w, behaviour.target(statement))
-            and stated_before(statement, w, same_turn=False)
+            for w in by_target.get(behaviour.target(statement), ())
+            if stated_before(statement, w, same_turn=False)
         ]
         if by:
             accounts[statement.id] = Account("withdrawn", "withdrawn by a later statement")

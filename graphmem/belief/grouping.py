@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
 from graphmem.belief.intervals import (
+    Exclusion,
     Interval,
     StatedEnd,
     StatedInterval,
-    exclude,
     own_end,
     statement_order,
 )
@@ -37,11 +38,17 @@ def group(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour
     drafts = _drafts(kept, ends, behaviour)
     own_ends: dict[int, list[StatedEnd]] = {}
     ending_ids = set()
-    for target, end in ((target, end) for target, found in ends.items() for end in found):
-        begun = [n for n, d in enumerate(drafts) if d.target == target and d.begun_by(end.at)]
-        if begun:
-            own_ends.setdefault(begun[-1], []).append(end)
-            ending_ids.add(end.statement.id)
+    places: dict[Target, list[int]] = {}
+    for number, draft in enumerate(drafts):
+        if draft.target in ends:
+            places.setdefault(draft.target, []).append(number)
+    for target, own in places.items():
+        begun = [drafts[number].stated[0].key for number in own]
+        for end in ends[target]:
+            # The last that began before it, or that it is all that is known of.
+            if place := bisect_left(begun, (end.at, True)):
+                own_ends.setdefault(own[place - 1], []).append(end)
+                ending_ids.add(end.statement.id)
     intervals = (_interval(n, d, own_ends.get(n, ())) for n, d in enumerate(drafts))
     return Grouped(tuple(intervals), tuple(corrected), frozenset(ending_ids))
 
@@ -54,13 +61,13 @@ def _uncorrected(
         return list(stated), []
     kept: list[StatedInterval] = []
     corrected: list[StatedInterval] = []
-    by_key: dict[tuple[datetime, bool], list[StatedInterval]] = {}
+    by_key: dict[tuple[datetime, bool], Exclusion] = {}
     for one in sorted(stated, key=lambda s: statement_order(s.statement), reverse=True):
-        of_that_date = by_key.setdefault(one.key, [])
-        if any(exclude(one, other, behaviour) for other in of_that_date):
+        of_that_date = by_key.setdefault(one.key, Exclusion(behaviour))
+        if next(of_that_date.excluded(one), None) is not None:
             corrected.append(one)
         else:
-            of_that_date.append(one)
+            of_that_date.add(one)
             kept.append(one)
     return kept, corrected
 
@@ -90,10 +97,6 @@ class _Draft:
         first = self.stated[0]
         return first.start is None or moment > first.anchor
 
-    def begun_by(self, moment: datetime) -> bool:
-        first = self.stated[0]
-        return first.anchor < moment or (first.start is None and first.anchor == moment)
-
     def goes_on(
         self, one: StatedInterval, ends: Sequence[StatedEnd], behaviour: TypeBehaviour
     ) -> bool:
@@ -116,13 +119,21 @@ class _Draft:
 def _drafts(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour) -> list[_Draft]:
     drafts: list[_Draft] = []
     open_: dict[Target, _Draft] = {}
+    last = Exclusion(behaviour)
     for one in sorted(stated, key=lambda s: (s.key, statement_order(s.statement))):
         draft = open_.get(one.target)
         if draft is None or not draft.goes_on(one, ends.get(one.target, ()), behaviour):
             draft = _Draft(one.target)
             drafts.append(draft)
+        before = open_.pop(one.target, None)
+        if before is not None:
+            last.remove(before.stated[-1])
+        for target in list(last.excluded(one)):
+            over = open_.pop(target, None)  # of a couple it may be found at both ends
+            if over is not None:
+                last.remove(over.stated[-1])
         draft.add(one)
-        open_ = {t: d for t, d in open_.items() if not exclude(d.stated[-1], one, behaviour)}
+        last.add(one)
         open_[one.target] = draft
     return drafts
 

@@ -6,9 +6,10 @@ where they end.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphmem.model import Date, Edit, Statement
 from graphmem.relation_types.behaviour import Target, TypeBehaviour
@@ -222,8 +223,56 @@ def stated_at_once(one: StatedInterval, other: StatedInterval) -> bool:
 def exclude(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:
     """Whether the two cannot both be. Of two that are over and began nobody knows when, either may
     have been first."""
+    return behaviour.rivals(one.target, other.target) and not _beside(one, other, behaviour)
+
+
+def _beside(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:
+    """Whether the two can both be, though their targets are rivals."""
     if one.undated_past and other.undated_past:
-        return False
-    return behaviour.rivals(one.target, other.target) and not (
-        behaviour.may_overlap and stated_at_once(one, other)
-    )
+        return True
+    return behaviour.may_overlap and stated_at_once(one, other)
+
+
+class Exclusion:
+    """Stated intervals by what they can exclude, so that one is held against kinds of them and not
+    against each: those with an end of the relation in common, stated at once or not."""
+
+    def __init__(self, behaviour: TypeBehaviour) -> None:
+        self._behaviour = behaviour
+        self._filed: dict[str, dict[_Kind, tuple[StatedInterval, dict[Target, None]]]] = {}
+
+    def add(self, one: StatedInterval) -> None:
+        """One more; of one target each kind is there once."""
+        for end in self._ends(one):
+            kinds = self._filed.setdefault(end, {})
+            kinds.setdefault(_kind(one), (one, {}))[1][one.target] = None
+
+    def remove(self, one: StatedInterval) -> None:
+        """One less."""
+        for end in self._ends(one):
+            kinds = self._filed[end]
+            targets = kinds[_kind(one)][1]
+            targets.pop(one.target, None)
+            if not targets:
+                del kinds[_kind(one)]
+
+    def excluded(self, one: StatedInterval) -> Iterator[Target]:
+        """The targets of those that cannot be beside this one (:func:`exclude`)."""
+        for end in self._ends(one):
+            for like, targets in list(self._filed.get(end, {}).values()):
+                if _beside(one, like, self._behaviour):
+                    continue
+                yield from (target for target in targets if target != one.target)
+
+    def _ends(self, one: StatedInterval) -> Iterable[str]:
+        if not self._behaviour.single_valued:
+            return ()
+        return dict.fromkeys(one.target if self._behaviour.symmetric else one.target[:1])
+
+
+_Kind: TypeAlias = tuple[object, ...]
+
+
+def _kind(one: StatedInterval) -> _Kind:
+    statement = one.statement
+    return one.undated_past, statement.episode_id, statement.turn, one.key, one.end, one.dated

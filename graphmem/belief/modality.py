@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from graphmem.belief.beliefs import Account
 from graphmem.belief.intervals import (
@@ -13,7 +15,7 @@ from graphmem.belief.intervals import (
     stated_before,
     statement_order,
 )
-from graphmem.belief.stated_ends import end_of
+from graphmem.belief.stated_ends import Targets, end_of
 from graphmem.clock import refines, same_date
 from graphmem.model import Date, Edit, Statement
 from graphmem.relation_types.behaviour import Target, TypeBehaviour
@@ -53,13 +55,16 @@ def fold_modal(
 ) -> Modal:
     """What these statements, none of them plain, come to beside the plain intervals; numbered from
     ``first_number`` on."""
+    if not statements:
+        return Modal((), {}, {})
+    beside = _Beside(plain, endings, map(behaviour.target, statements), behaviour)
     found: dict[tuple[Target, str], list[Interval]] = {}
     support: dict[int, list[Statement]] = {}
     accounts: dict[str, Account] = {}
     for number, statement in enumerate(sorted(statements, key=statement_order), first_number):
         one = _interval(number, statement, behaviour, edits)
-        confirming = _confirming(one, plain)
-        stop = _first_stop(one, plain, endings, behaviour)
+        confirming = _confirming(one, beside)
+        stop = _first_stop(one, beside)
         if confirming is not None and one.modality == "hearsay":
             support.setdefault(confirming.number, []).append(statement)
             accounts[statement.id] = _CONFIRMED
@@ -101,27 +106,78 @@ def _stopped(one: Interval, stop: _Stop | None) -> Interval:
     return replace(one, until_date=stop.date, reason=stop.reason, followed_by=stop.by)
 
 
-def _confirming(one: Interval, plain: Sequence[Interval]) -> Interval | None:
+class _Beside:
+    """What bears on what is not plain: the plain intervals, and what ends something."""
+
+    def __init__(
+        self,
+        plain: Sequence[Interval],
+        endings: Sequence[Statement],
+        targets: Iterable[Target],
+        behaviour: TypeBehaviour,
+    ) -> None:
+        self._behaviour = behaviour
+        self.same: dict[Target, list[Interval]] = {}
+        self.endings: dict[Target, list[Statement]] = {}
+        self._places = {one.number: place for place, one in enumerate(plain)}
+        self._by_end: dict[str, list[Interval]] = {}
+        for one in plain:
+            self.same.setdefault(one.target, []).append(one)
+            for end in self._ends(one.target) if behaviour.single_valued else ():
+                self._by_end.setdefault(end, []).append(one)
+        self._begun = {e: sorted(own, key=_begins) for e, own in self._by_end.items()}
+        self._latest = {e: sorted(own, key=_latest_stated) for e, own in self._by_end.items()}
+        meant = Targets(targets, behaviour)
+        for ending in endings:
+            for target in meant.meant(ending):
+                self.endings.setdefault(target, []).append(ending)
+
+    def _ends(self, target: Target) -> Iterable[str]:
+        return dict.fromkeys(target if self._behaviour.symmetric else target[:1])
+
+    def rivals(self, target: Target, since: datetime, stated_at: datetime) -> list[Interval]:
+        """The plain intervals that cannot be beside this, in their order: of those that began
+        after ``since`` the first, of the others those that were stated after ``stated_at``."""
+        found: dict[int, Interval] = {}
+        for end in self._ends(target):
+            begun, latest = self._begun.get(end, []), self._latest.get(end, [])
+            later = (begun[n] for n in range(bisect_right(begun, since, key=_begins), len(begun)))
+            first = next((o for o in later if self._behaviour.rivals(o.target, target)), None)
+            found |= {} if first is None else {first.number: first}
+            for place in range(bisect_right(latest, stated_at, key=_latest_stated), len(latest)):
+                other = latest[place]
+                if other.begins <= since and self._behaviour.rivals(other.target, target):
+                    found[other.number] = other
+        return sorted(found.values(), key=lambda one: self._places[one.number])
+
+
+def _begins(one: Interval) -> datetime:
+    return one.begins
+
+
+def _latest_stated(one: Interval) -> datetime:
+    return max(stated.statement.stated_at for stated in one.stated)
+
+
+def _confirming(one: Interval, beside: _Beside) -> Interval | None:
     """The plain interval that says the same. It fulfils a plan, and contradicts a denial."""
     if one.modality in {_PLANNED, _DENIED}:
         return None
-    same = (other for other in plain if other.target == one.target)
+    same = beside.same.get(one.target, ())
     return next((other for other in same if other.covers(one.begins)), None)
 
 
-def _first_stop(
-    one: Interval, plain: Sequence[Interval], endings: Sequence[Statement], behaviour: TypeBehaviour
-) -> _Stop | None:
+def _first_stop(one: Interval, beside: _Beside) -> _Stop | None:
     """What ends it first, if anything."""
     since, (stated,) = one.begins, one.stated
     statement = stated.statement
     stops = [
         _Stop(other.begin_date, "a plain statement took its place", other.number)
-        for other in plain
-        if other.target == one.target and other.begins >= since
+        for other in beside.same.get(one.target, ())
+        if other.begins >= since
     ]
     if one.modality != _DENIED:
-        stops += _denials(one, endings, behaviour)
+        stops += _denials(one, beside.endings.get(one.target, ()))
     if one.modality == _PLANNED:
         planned_for = statement.valid_date
         if planned_for is not None and planned_for.end > since:
@@ -130,11 +186,11 @@ def _first_stop(
     elif statement.invalid_date is not None and statement.invalid_date.at > since:
         stops.append(_Stop(statement.invalid_date, "said to have ended"))
     if one.modality in {"hearsay", "hypothetical"}:
-        stops += _rivals(one, plain, behaviour)
+        stops += _rivals(one, beside)
     return min(stops, key=lambda s: s.date.at, default=None)
 
 
-def _denials(one: Interval, endings: Sequence[Statement], behaviour: TypeBehaviour) -> list[_Stop]:
+def _denials(one: Interval, endings: Sequence[Statement]) -> list[_Stop]:
     (stated,) = one.stated
     return [
         _Stop(
@@ -144,17 +200,14 @@ def _denials(one: Interval, endings: Sequence[Statement], behaviour: TypeBehavio
             "said not to be so" if ending.kind == "assert" else "called off",
         )
         for ending in endings
-        if behaviour.meant(ending, one.target)
-        and stated_before(stated.statement, ending, same_turn=True)
+        if stated_before(stated.statement, ending, same_turn=True)
     ]
 
 
-def _rivals(one: Interval, plain: Sequence[Interval], behaviour: TypeBehaviour) -> list[_Stop]:
+def _rivals(one: Interval, beside: _Beside) -> list[_Stop]:
     since, stated_at = one.begins, one.stated[0].statement.stated_at
     stops = []
-    for other in plain:
-        if not behaviour.rivals(other.target, one.target):
-            continue
+    for other in beside.rivals(one.target, since, stated_at):
         if other.begins > since:
             stops.append(_Stop(other.begin_date, "something else held from then on", other.number))
             continue
@@ -209,26 +262,22 @@ def _plans_replaced(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> 
     """A later plan for the same thing with another date, or (single-valued) for another thing at
     the same time, takes the place of the one before."""
     ordered = sorted(intervals, key=lambda one: one.number)
-    plans = [one for one in ordered if one.modality == _PLANNED]
+    plans = sorted((one for one in ordered if one.modality == _PLANNED), key=_begins)
     return [
         _replaced(one, plans, behaviour) if one.modality == _PLANNED else one for one in ordered
     ]
 
 
 def _replaced(old: Interval, plans: Sequence[Interval], behaviour: TypeBehaviour) -> Interval:
-    instead = [
+    """``plans`` are in the order in which they were made."""
+    later = (plans[n] for n in range(bisect_right(plans, old.begins, key=_begins), len(plans)))
+    instead = (
         new
-        for new in plans
-        if new.begins > old.begins
-        and (
-            new.target == old.target
-            or (
-                behaviour.rivals(new.target, old.target)
-                and _agree(old.planned_for, new.planned_for)
-            )
-        )
-    ]
-    first = min(instead, key=lambda new: new.begins, default=None)
+        for new in later
+        if new.target == old.target
+        or (behaviour.rivals(new.target, old.target) and _agree(old.planned_for, new.planned_for))
+    )
+    first = next(instead, None)
     if first is None or (old.until is not None and old.until <= first.begins):
         return old
     return _stopped(old, _Stop(first.begin_date, "the plan was changed", first.number))

@@ -3,14 +3,25 @@ which, and what goes on after an interruption."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from heapq import merge
+from itertools import chain, islice
+from typing import TypeAlias
 
-from graphmem.belief.intervals import Interval, by_moment, stated_at_once, statement_order
+from graphmem.belief.intervals import (
+    Interval,
+    StatedInterval,
+    by_moment,
+    stated_at_once,
+    statement_order,
+)
 from graphmem.clock import Date
 from graphmem.relation_types.behaviour import Target, TypeBehaviour
 
+_Order: TypeAlias = tuple[int, ...]
 _REPLACED = "something else held from then on"
 
 
@@ -32,66 +43,232 @@ def separate(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[In
 
 
 def _separate(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
-    waiting, done = list(intervals), list[Interval]()
-    next_number = 1 + max((one.number for one in intervals), default=0)
-    while waiting:
-        first = _started(waiting[0], done, behaviour)
-        first, waiting = _ended(first, waiting[1:], behaviour, next_number)
+    waiting, done = _Waiting(intervals, behaviour), _Done(behaviour)
+    next_number = waiting.resumed_from
+    while (first := waiting.take()) is not None:
+        first = _started(first, done, behaviour)
+        done.add(_ended(first, waiting, behaviour, next_number))
         next_number += 1
-        done.append(first)
-    return done
+    return done.intervals
 
 
 def _apart(one: Interval, other: Interval, behaviour: TypeBehaviour) -> bool:
     """Whether the two cannot hold at once."""
     if one.target == other.target:
         return not behaviour.event
-    if all(stated.undated_past for interval in (one, other) for stated in interval.stated):
+    if _past(one) and _past(other):
         return False
-    if behaviour.may_overlap and any(
-        stated_at_once(a, b) for a in one.stated for b in other.stated
-    ):
+    if behaviour.may_overlap and _stated_at_once(one.stated, other.stated):
         return False
     return behaviour.rivals(one.target, other.target)
 
 
-def _started(one: Interval, earlier: Sequence[Interval], behaviour: TypeBehaviour) -> Interval:
+def _past(one: Interval) -> bool:
+    """Whether it is only known to have been over by some time."""
+    return all(stated.undated_past for stated in one.stated)
+
+
+def _stated_at_once(one: Sequence[StatedInterval], other: Sequence[StatedInterval]) -> bool:
+    if len(one) == 1 == len(other):
+        return stated_at_once(one[0], other[0])
+    # Of all that is stated in one turn only a few differ in what this looks at.
+    mine, theirs = ({_moment_of(stated): stated for stated in many} for many in (one, other))
+    if not mine.keys().isdisjoint(theirs):
+        return True
+    closed = [
+        {(s.statement.episode_id, s.statement.turn): s for s in many if s.dated and s.end}
+        for many in (one, other)
+    ]
+    return any(a != b for a in closed[0] for b in islice(closed[1], 2))
+
+
+def _moment_of(stated: StatedInterval) -> tuple[object, ...]:
+    return stated.statement.episode_id, stated.statement.turn, stated.key, stated.end
+
+
+class _Index:
+    """Intervals by what they can exclude: those with an end of the relation in common, in order.
+    What is only known to be over excludes nothing of its kind but its own target."""
+
+    def __init__(self, behaviour: TypeBehaviour) -> None:
+        self._symmetric = behaviour.symmetric
+        self._lists: dict[tuple[object, ...], list[tuple[_Order, int]]] = {}
+        self._skipped: dict[tuple[object, ...], int] = {}
+
+    def add(self, order: _Order, one: Interval) -> None:
+        past = _past(one)
+        keys: list[tuple[object, ...]] = [(past, end) for end in self._ends(one.target)]
+        for key in [*keys, ("of", one.target)] if past else keys:
+            own = self._lists.setdefault(key, [])
+            if own and own[-1] > (order, one.number):
+                insort(own, (order, one.number))
+            else:
+                own.append((order, one.number))
+
+    def near(
+        self, one: Interval, still: Mapping[int, Interval]
+    ) -> Iterator[tuple[_Order, Interval]]:
+        """Those that may be apart from this, in order, of what is ``still`` there."""
+        keys: list[tuple[object, ...]] = [(False, end) for end in self._ends(one.target)]
+        if _past(one):
+            keys.append(("of", one.target))
+        else:
+            keys += [(True, end) for end in self._ends(one.target)]
+        last = None
+        for order, number in merge(*(self._of(key, still) for key in keys)):
+            if number != last and number in still:
+                yield order, still[number]
+            last = number
+
+    def _of(
+        self, key: tuple[object, ...], still: Mapping[int, Interval]
+    ) -> Iterator[tuple[_Order, int]]:
+        own, first = self._lists.get(key, []), self._skipped.get(key, 0)
+        while first < len(own) and own[first][1] not in still:
+            first += 1
+        self._skipped[key] = first
+        return (own[place] for place in range(first, len(own)))
+
+    def _ends(self, target: Target) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(target)) if self._symmetric else target[:1]
+
+
+class _Waiting:
+    """Intervals in order of time that are still to get their ends."""
+
+    def __init__(self, intervals: Sequence[Interval], behaviour: TypeBehaviour) -> None:
+        self._still = {one.number: one for one in intervals}
+        self.resumed_from = 1 + max(self._still, default=0)
+        self._orders: dict[int, _Order] = {}
+        self._early: dict[int, None] = {}
+        self._line: list[tuple[_Order, int]] = []
+        self._at = 0
+        self._index = _Index(behaviour)
+        for place, one in enumerate(intervals):
+            self._put((place,), one)
+
+    def _put(self, order: _Order, one: Interval) -> None:
+        self._orders[one.number] = order
+        insort(self._line, (order, one.number), lo=self._at)
+        self._index.add(order, one)
+
+    def take(self) -> Interval | None:
+        """The first, which waits no more."""
+        if self._at == len(self._line):
+            return None
+        _, number = self._line[self._at]
+        self._at += 1
+        return self._still.pop(number)
+
+    def apart(self, one: Interval, behaviour: TypeBehaviour) -> Iterator[Interval]:
+        """Those that cannot hold beside it, in order."""
+        for _, other in self._index.near(one, self._still):
+            if _apart(one, other, behaviour):
+                yield other
+
+    def change(self, one: Interval) -> None:
+        """It is now so."""
+        self._still[one.number] = one
+        if one.begins < one.stated[0].anchor:
+            self._early[one.number] = None
+
+    def early(self) -> Iterator[Interval]:
+        """Those that begin before their anchors, since others were decided."""
+        return (self._still[number] for number in self._early if number in self._still)
+
+    def put_after(self, one: Interval, place: Interval) -> None:
+        """One more, right after another."""
+        self._still[one.number] = one
+        # A higher number comes later: of several after one place the last is the nearest to it.
+        self._put((*self._orders[place.number], -one.number), one)
+
+
+class _Done:
+    """Intervals with their final ends, in order."""
+
+    def __init__(self, behaviour: TypeBehaviour) -> None:
+        self.intervals: list[Interval] = []
+        self._edited: list[tuple[int, Interval]] = []
+        self._ending: dict[int, Interval] = {}
+        self._index = _Index(behaviour)
+
+    def add(self, one: Interval) -> None:
+        place = len(self.intervals)
+        self.intervals.append(one)
+        if one.until is not None:
+            self._ending[one.number] = one
+            self._index.add((place,), one)
+            if one.edited_end is not None:
+                self._edited.append((place, one))
+
+    def ending(self, one: Interval) -> Iterator[tuple[_Order, Interval]]:
+        """Those with an end that may be apart from it."""
+        return self._index.near(one, self._ending)
+
+    def edited(self, after: int) -> Iterator[Interval]:
+        """Those whose end a person set, from that place on."""
+        return (one for place, one in self._edited if place >= after)
+
+
+def _started(one: Interval, earlier: _Done, behaviour: TypeBehaviour) -> Interval:
     """Not before the end that a person set of another, and when nobody knows from when, not before
     the end of the one before it."""
-    for other in earlier:
-        if other.until is None or not _apart(one, other, behaviour):
-            continue
-        if one.since is None or (other.edited_end and one.since < other.until):
+    place = 0
+    if one.since is None:
+        ended = ((n, d) for (n, *_), d in earlier.ending(one) if _apart(one, d, behaviour))
+        place, first = next(ended, (0, None))
+        if first is None:
+            return one
+        one = replace(one, since_date=first.until_date, dated=True)
+    for other in earlier.edited(place):
+        sooner = one.since is not None and other.until is not None and one.since < other.until
+        if sooner and _apart(one, other, behaviour):
             one = replace(one, since_date=other.until_date, dated=True)
     return one
 
 
-def _ended(
-    one: Interval, later: Sequence[Interval], behaviour: TypeBehaviour, next_number: int
-) -> tuple[Interval, list[Interval]]:
-    """The interval, ended by what comes after it; and that, with a beginning that this tells, and
-    with what goes on of the interval after an interruption."""
-    rivals = [other for other in later if _apart(one, other, behaviour)]
-    if not rivals:
-        return one, list(later)
-    nearest, *others = rivals
+def _ended(one: Interval, later: _Waiting, behaviour: TypeBehaviour, next_number: int) -> Interval:
+    """The interval, ended by what comes after it; that gets the beginning that this tells, and what
+    goes on of the interval after an interruption is put there."""
+    rivals = later.apart(one, behaviour)
+    nearest = next(rivals, None)
+    if nearest is None:
+        return one
+    after = next(rivals, None)
     if nearest.since is None:
         since = one.edited_end or _replaced_at(one, nearest)
         nearest = replace(nearest, since_date=since, dated=True)
-    begun = [other.since_date for other in (nearest, *others) if other.since_date is not None]
-    edge = min(begun, key=by_moment)
-    changed = {nearest.number: nearest}
-    added: list[Interval] = []
+        later.change(nearest)
+    early = (other for other in later.early() if _apart(one, other, behaviour))
+    edge = _first_begun(nearest, after, rivals, early, later.resumed_from)
     if one.edited_end is None and (one.until is None or edge.at < one.until):
-        resumed = _resumed(one, nearest, others, next_number)
+        resumed = _resumed(one, nearest, after, next_number)
         if resumed is not None and resumed.number == next_number:
-            added = [resumed]
+            later.put_after(resumed, nearest)
         elif resumed is not None:
-            changed[resumed.number] = resumed
+            later.change(resumed)
         one = replace(one, until_date=edge, followed_by=nearest.number, reason=_REPLACED)
-    place = 1 + [other.number for other in later].index(nearest.number)
-    updated = [changed.get(other.number, other) for other in later]
-    return one, [*updated[:place], *added, *updated[place:]]
+    return one
+
+
+def _first_begun(
+    nearest: Interval,
+    after: Interval | None,
+    rest: Iterator[Interval],
+    early: Iterator[Interval],
+    resumed: int,
+) -> Date:
+    """When the first of these begins. They are in order of their anchors, before which none does
+    but those that are ``early``, and what goes on after an interruption: that has a number from
+    ``resumed`` on."""
+    begun = [nearest.since_date]
+    for other in chain(() if after is None else (after,), rest):
+        begun.append(other.since_date)
+        first = min(date.at for date in begun if date is not None)
+        if other.number < resumed and other.stated[0].anchor >= first:
+            break
+    begun += (other.since_date for other in early)
+    return min((date for date in begun if date is not None), key=by_moment)
 
 
 def _replaced_at(one: Interval, later: Interval) -> Date:
@@ -118,7 +295,7 @@ def _last_stated(one: Interval) -> datetime:
 
 
 def _resumed(
-    one: Interval, nearest: Interval, others: Sequence[Interval], number: int
+    one: Interval, nearest: Interval, after: Interval | None, number: int
 ) -> Interval | None:
     """What goes on of ``one`` after ``nearest`` ended, when it was said to hold after that end, and
     either knowing of it or beside an interruption that was stated with its end: an interval of that
@@ -146,8 +323,8 @@ def _resumed(
     )
     if not still:
         return None
-    if others and others[0].begins <= end:
+    if after is not None and after.begins <= end:
         return None
-    if others and others[0].target == one.target:
-        return replace(others[0], since_date=end_date, dated=True)
+    if after is not None and after.target == one.target:
+        return replace(after, since_date=end_date, dated=True)
     return Interval(number, one.target, still, one.ends, end_date, one.until_date, True, one.reason)

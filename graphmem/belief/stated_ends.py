@@ -5,9 +5,9 @@ An end because something newer began is decided in ``rivals.py``, a statement's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from graphmem.belief.intervals import StatedEnd, StatedInterval, by_moment, statement_order
@@ -49,26 +49,80 @@ def ends_by_target(
     by_target: dict[Target, list[StatedInterval]] = {}
     for one in stated:
         by_target.setdefault(one.target, []).append(one)
+    targets = Targets(by_target, behaviour)
+    starts: dict[Target, tuple[datetime, Set[datetime | None]]] = {}
+    posts: _Posts | None = None
     for statement in endings:
-        for target, own in by_target.items():
-            if behaviour.meant(statement, target) and _of_same_company(statement, own):
-                found.setdefault(target, []).append(_after_start(end_of(statement), own))
+        meant = targets.meant(statement)
+        if statement.type == _POST and object_key(statement) is None:
+            posts = posts or _Posts(by_target, behaviour)
+            meant = posts.of_same_company(statement, meant)
+        for target in meant:
+            if target not in starts:
+                own = by_target[target]
+                dated = {one.start for one in own if one.dated}
+                starts[target] = min(one.anchor for one in own), dated
+            end = _after_start(end_of(statement), *starts[target])
+            found.setdefault(target, []).append(end)
     return found
 
 
-def _of_same_company(ending: Statement, own: Sequence[StatedInterval]) -> bool:
-    """Whether an end of all posts is stated with the company that this one was last held at: who
-    left one company has given up the posts there, and no others."""
-    if ending.type != _POST or object_key(ending) is not None:
-        return True
-    others = {id for id in ending.entity_ids if id != ending.subject_id}
-    last = max(own, key=lambda one: (one.anchor, statement_order(one.statement)))
-    return others <= {*last.statement.entity_ids}
+class Targets:
+    """Targets by what speaks of them, in their order."""
+
+    def __init__(self, targets: Iterable[Target], behaviour: TypeBehaviour) -> None:
+        self._behaviour = behaviour
+        self._all = dict.fromkeys(targets)
+        self._by_end: dict[str, list[Target]] | None = None
+
+    def meant(self, statement: Statement) -> Sequence[Target]:
+        """Those that an end or a withdrawal speaks of: see :meth:`TypeBehaviour.meant`."""
+        if statement.type is None or object_key(statement) is not None:
+            target = self._behaviour.target(statement)
+            return [target] if target in self._all else []
+        if statement.subject_id is None:
+            return []
+        if self._by_end is None:
+            self._by_end = {}
+            for target in self._all:
+                ends = dict.fromkeys(target if self._behaviour.symmetric else target[:1])
+                for end in ends:
+                    self._by_end.setdefault(end, []).append(target)
+        return self._by_end.get(statement.subject_id, [])
 
 
-def _after_start(end: StatedEnd, own: Sequence[StatedInterval]) -> StatedEnd:
-    ends_other = any(one.anchor < end.at for one in own)
-    if ends_other or not any(one.dated and one.start == end.at for one in own):
+class _Posts:
+    """Posts by whom they were last held with: who left one company has given up the posts there,
+    and no others."""
+
+    def __init__(
+        self, by_target: Mapping[Target, Sequence[StatedInterval]], behaviour: TypeBehaviour
+    ) -> None:
+        self._behaviour = behaviour
+        self._about: dict[Target, frozenset[str]] = {}
+        self._of: dict[str, list[Target]] = {}
+        for target, own in by_target.items():
+            last = max(own, key=lambda one: (one.anchor, statement_order(one.statement)))
+            self._about[target] = frozenset(last.statement.entity_ids)
+            for id in self._about[target]:
+                self._of.setdefault(id, []).append(target)
+
+    def of_same_company(self, ending: Statement, meant: Sequence[Target]) -> Sequence[Target]:
+        """Of these those that an end of all posts speaks of."""
+        others = {id for id in ending.entity_ids if id != ending.subject_id}
+        if not others:
+            return meant
+        fewest = min((self._of.get(id, []) for id in others), key=len)
+        return [
+            one
+            for one in fewest
+            if others <= self._about[one] and self._behaviour.meant(ending, one)
+        ]
+
+
+def _after_start(end: StatedEnd, first: datetime, dated: Set[datetime | None]) -> StatedEnd:
+    """``first`` is when the earliest began, ``dated`` are the starts that were stated as dates."""
+    if first < end.at or end.at not in dated:
         return end
     period_end = Date(end.date.end, end.date.precision)
     dates = (period_end, Date(end.statement.stated_at, "instant"))
