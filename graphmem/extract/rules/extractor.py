@@ -98,6 +98,8 @@ class _Episode:
         self.turns = [(turn, list(split_sentences(turn.text))) for turn in episode.turns]
         self.speakers: dict[int, str | None] = {}
         self.facts: dict[tuple[str, bool], CandidateFact] = {}
+        self.open_facts: dict[tuple[str | None, str | None], dict[tuple[str, bool], None]] = {}
+        """Keys of what holds without an end, by subject and type."""
         self.mentions: dict[tuple[int, str], None] = {}
         self.singles: dict[str, None] = {}
         """Names of one word."""
@@ -116,6 +118,7 @@ class _Episode:
             for first, full in short.items():
                 self.names.add_alias(first, full)
             self.facts.clear()
+            self.open_facts.clear()
             self._read_all()
         for key in self.names.canonical:
             first, size = key.partition(" ")[0], key.count(" ") + 1
@@ -239,28 +242,41 @@ class _Episode:
         stored = self.facts.get(key)
         if stored is None:
             self.facts[key] = replace(fact, turns=(turn.ordinal,))
+            if not fact.retracts and fact.subject and fact.invalid_at is None:
+                self.open_facts.setdefault((fact.subject, fact.type), {})[key] = None
         elif turn.ordinal not in stored.turns:
             self.facts[key] = replace(stored, turns=(*stored.turns, turn.ordinal))
 
     def _end_earlier(self, end: CandidateFact, at: Date) -> None:
         """End what an earlier turn stated as true, and a later one states to be over."""
-        triple = (end.subject, end.type, end.object)
-        for key, stored in self.facts.items():
-            still = stored.invalid_at is None and stored.valid_at is None and not stored.retracts
-            if still and triple[0] and (stored.subject, stored.type, stored.object) == triple:
-                self.facts[key] = replace(stored, **valid_until(at))
+        own = self.open_facts.get((end.subject, end.type), {})
+        for key in list(own):
+            stored = self.facts[key]
+            if stored.valid_at is None and stored.object == end.object:
+                self._end(key, stored, own, at)
 
     def _end_former(self, change: CandidateFact, at: Date, stated_at: datetime) -> None:
         """End what this episode itself stated as true before it stated a change: "I live in Rome. I
         moved to Oslo today". What holds today no change of before has ended."""
         today = at.at.date() >= stated_at.date()
-        for key, stored in self.facts.items():
-            same = (stored.subject, stored.type) == (change.subject, change.type)
-            open_ = stored.invalid_at is None and not stored.retracts
+        own = self.open_facts.get((change.subject, change.type), {})
+        for key in list(own):
+            stored = self.facts[key]
             before = today if stored.valid_at is None else stored.valid_at <= at.at
-            if same and open_ and before and stored.object != change.object:
+            if before and stored.object != change.object:
                 since = None if stored.valid_at == at.at else stored.valid_date
-                self.facts[key] = replace(stored, **valid_from(since), **valid_until(at))
+                self._end(key, replace(stored, **valid_from(since)), own, at)
+
+    def _end(
+        self,
+        key: tuple[str, bool],
+        fact: CandidateFact,
+        own: dict[tuple[str, bool], None],
+        at: Date,
+    ) -> None:
+        """End a fact, which is open no more."""
+        self.facts[key] = replace(fact, **valid_until(at))
+        del own[key]
 
     def _mention(self, turn: Turn, parts: Iterable[Sentence]) -> None:
         speaker = self.speakers[turn.ordinal]

@@ -179,10 +179,11 @@ def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[st
                 raise Conflict(f"episode {id} {what}; decide again")
             statuses[id] = "done"  # two commits of one episode in one go
     now = found[-1] if ids else []
+    known = {(fact.id, fact.scope.tenant) for fact in before}
     return {
         row["id"]: _Now(row["version"], row["body"])
         for row in now
-        if row["tenant"] in {fact.scope.tenant for fact in before if fact.id == row["id"]}
+        if (row["id"], row["tenant"]) in known
     }
 
 
@@ -206,12 +207,13 @@ def _put_entities(log: EventLog, commit: Commit, by: WriteContext) -> Steps[None
     yield from execute(
         "add_alias", *(row for entity in entities for row in rows.alias_rows(entity))
     )
+    new = {entity.id for entity in commit.new_entities}
     for entity, row in zip(entities, put, strict=True):
         log.append(
             by,
             kind="entity",
             id=entity.id,
-            action="ADD" if entity in commit.new_entities else "UPDATE",
+            action="ADD" if entity.id in new else "UPDATE",
             tenant=entity.tenant,
             reason=commit.reasons.get(entity.id, ""),
             after=row["body"],
