@@ -124,8 +124,10 @@ def _tuned(found: Sequence[_Asked], file: Path) -> dict[str, Any]:
     better = interval.mean > 0
     if better:
         settings = Settings.load()
-        weights = load_weights(settings.search_weights, "").signals
-        scaled = {name: round(w * factors.get(name, 1.0), 4) for name, w in weights.items()}
+        scaled = {
+            kind: {name: round(w * factors.get(name, 1.0), 4) for name, w in weights.items()}
+            for kind, weights in load_weights(settings.search_weights, "").kinds.items()
+        }
         Weights(scaled).write(file)
     return {
         "factors": {arm: round(factor, 3) for arm, factor in sorted(factors.items())},

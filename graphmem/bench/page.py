@@ -19,6 +19,7 @@ _TITLES = {
     "2wiki": "2WikiMultihopQA",
     "beam": "BEAM",
     "lihua": "LiHua-World",
+    "plain": "Turns and questions in the plain form",
 }
 _EXTRACTED = {
     "rules": "entities and facts by the rules, no model",
@@ -28,8 +29,11 @@ _EXTRACTED = {
 }
 _HEAD = """# Benchmarks
 
-Made by `graphmem bench page` from result files; not edited by hand. How to measure these sets, or
-your own data, is in `graphmem bench --help`.
+Made by `graphmem bench page` from result files; not edited by hand. How to measure these sets is in
+`graphmem bench --help`. Your own conversations are measured by `graphmem bench run plain FOLDER`:
+`turns.jsonl` has a line a turn (`session`, `id`, `text`; where known `role`, `speaker`, `at`),
+`questions.jsonl` one a question (`id`, `question`, `gold`: ids of turns; where known `category`,
+`answer`).
 
 Nothing here asks a model while searching. **recall@k** is the mean share of a question's gold
 units (turns or passages) among the first k distinct ones; a fact counts for the turn or passage

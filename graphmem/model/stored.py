@@ -154,6 +154,10 @@ def valid_until(date: Date | None) -> dict[str, Any]:
     return {"invalid_at": at, "invalid_precision": precision}
 
 
+MACHINE_ROLES = frozenset({"assistant", "system", "tool", "function", "developer"})
+"""Roles of messages that no person wrote."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One message or paragraph of an episode: verbatim, and searched as it stands."""

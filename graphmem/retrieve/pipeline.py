@@ -38,8 +38,8 @@ from graphmem.retrieve.rank.ranking import RankedCandidates, rank
 from graphmem.retrieve.rank.rerank import rerank
 from graphmem.retrieve.rank.weights import Weights, shipped_weights
 from graphmem.retrieve.signals.inputs import SignalInputs
-from graphmem.retrieve.signals.passages import passages_among
 from graphmem.retrieve.signals.registry import measure_signals
+from graphmem.retrieve.signals.text_kinds import kind_shares, passages_among
 
 
 class Retriever:
@@ -107,7 +107,7 @@ class Retriever:
         facts = {**around.facts, **facts}
 
         await texts.vocabulary.learn([question.sequence])
-        candidates, stating_turns = await make_candidates(
+        candidates = await make_candidates(
             texts,
             query.scope,
             [*found.ids["turn"], *around.turns],
@@ -123,7 +123,6 @@ class Retriever:
             texts.vocabulary,
             found.scores,
             facts=facts,
-            stating=stating_turns,
             seeds=seeds,
             relations=relations,
             reached=reached,
@@ -131,7 +130,8 @@ class Retriever:
             replacing=replacing,
             neighbourhood=around,
         )
-        ranking = rank(inputs.ids, measure_signals(inputs), self.weights.signals)
+        weights = self.weights.blended(kind_shares(inputs.texts, inputs.passages))
+        ranking = rank(inputs.ids, measure_signals(inputs), weights)
         return RankedCandidates(query, inputs, ranking, found.reason)
 
     async def _find_by_graph(
@@ -165,7 +165,7 @@ class Retriever:
         turns = found.ids["turn"]
         scores = fuse_arms([
             ArmHits(arm, [Scored(id, of_arm[id]) for id in turns if id in of_arm])
-            for arm, of_arm in (("bm25", found.scores.bm25), ("dense", found.scores.dense))
+            for arm, of_arm in (("bm25", found.scores.window), ("dense", found.scores.dense))
         ])  # fmt: skip
         best = await self._texts.turns(query.scope.tenant, list(scores)[:BEST_TURNS])
         if not passages_among(best).any():

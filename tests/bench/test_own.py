@@ -13,7 +13,7 @@ from graphmem import Memory
 from graphmem.bench.probes import half_of, probes
 from graphmem.doors.cli import run_cli
 from graphmem.model import Turn
-from graphmem.retrieve.rank.weights import Weights
+from graphmem.retrieve.rank.weights import Weights, shipped_weights
 
 PEOPLE = ("Ada", "Bo", "Cleo", "Dario", "Edda", "Finn", "Gita", "Hugo")
 PLACES = ("Lisbon", "Oslo", "Quito", "Perth", "Turin", "Leeds", "Accra", "Lima")
@@ -88,7 +88,7 @@ def test_tuning_is_judged_on_the_other_half(
     assert tuned["held_out_recall@5"]["n"] >= 20
     assert tuned["written"] == (tuned["held_out_recall@5"]["mean"] > 0) == file.is_file()
     if file.is_file():
-        assert Weights.read(file).signals.keys() == Weights.read(file).signals.keys()
+        assert Weights.read(file).kinds.keys() == shipped_weights().kinds.keys()
     assert run_cli([*command, "--probes", "12"]) == 2
     assert "too little to tune on" in capsys.readouterr().err
 

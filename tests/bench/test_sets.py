@@ -196,4 +196,41 @@ def test_the_real_sets(name: str, path: str, questions: int, with_gold: int) -> 
 
 
 def test_every_set_is_tried_here() -> None:
-    assert set(SETS) == {"locomo", "longmemeval", "musique", "hotpotqa", "2wiki", "beam", "lihua"}
+    passages = {"musique", "hotpotqa", "2wiki"}
+    assert set(SETS) == {"locomo", "longmemeval", "beam", "lihua", "plain", *passages}
+
+
+def test_the_plain_form(tmp_path: Path) -> None:
+    rows = [
+        {"session": "a", "id": "1", "text": "I have a cat.", "at": "2024-05-01T10:00:00Z"},
+        {"session": "a", "id": "2", "text": "Lovely!", "role": "assistant"},
+        {"session": "b", "id": "3", "text": "Hello there.", "speaker": "Ida"},
+        {"session": "b", "id": "4", "text": " "},
+    ]
+    asked = [
+        {"id": "q", "question": "Which pet?", "gold": ["1"], "category": "pets", "answer": "cat"},
+        {"id": "r", "question": "Which car?", "gold": []},
+    ]
+    turns, questions = tmp_path / "turns.jsonl", tmp_path / "questions.jsonl"
+    turns.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(UsageError, match=r"turns\.jsonl and questions\.jsonl"):
+        load_dataset("plain", tmp_path)
+    questions.write_text("\n".join(map(json.dumps, asked)))
+    data = load_dataset("plain", tmp_path)
+    (corpus,) = data.corpora
+    assert [len(item["content"]) for item in corpus.items] == [2, 1]
+    assert corpus.items[0]["content"][0]["occurred_at"] == "2024-05-01T10:00:00Z"
+    assert corpus.items[0]["content"][1]["role"] == "assistant"
+    assert corpus.items[1]["content"][0]["name"] == "Ida"
+    assert corpus.session_of == {"1": "a", "2": "a", "3": "b"}
+    pet, car = corpus.questions
+    assert pet.gold == {"1"}
+    assert pet.gold_sessions == {"a"}
+    assert (pet.category, pet.answer) == ("pets", "cat")
+    assert car.unanswerable
+    questions.write_text(json.dumps({**asked[0], "gold": ["9"]}))
+    with pytest.raises(UsageError, match="question 1: 'gold' names no turn: 9"):
+        load_dataset("plain", tmp_path)
+    turns.write_text("\n".join(map(json.dumps, [rows[0], rows[0]])))
+    with pytest.raises(UsageError, match="turn 2: there is a turn '1' before"):
+        load_dataset("plain", tmp_path)

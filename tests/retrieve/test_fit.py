@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import fit
-from graphmem.retrieve.rank.weights import Weights
+from graphmem.retrieve.rank.weights import Weights, shipped_weights
 from graphmem.retrieve.signals.registry import SIGNALS
 
 
@@ -41,21 +41,37 @@ def sample(name: str, thing: str) -> dict[str, Any]:
     }
 
 
+def plain(folder: Path) -> Path:
+    """A chat with an assistant, in the plain form."""
+    turns = [
+        {"session": "a", "id": "a1", "text": "I bought a green lamp at the market."},
+        {"session": "a", "id": "a2", "role": "assistant", "text": "A lamp gives light. Anything?"},
+        {"session": "b", "id": "b1", "text": "My sister Ida plays the flute in Bergen."},
+    ]
+    questions = [
+        {"id": "1", "question": "Which lamp did I buy at the market?", "gold": ["a1"]},
+        {"id": "2", "question": "What does my sister play?", "gold": ["b1"]},
+    ]
+    for name, rows in (("turns", turns), ("questions", questions)):
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
 def test_it_measures_each_fold_and_writes_weights_that_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, out = tmp_path / "small.json", tmp_path / "weights.json"
     data.write_text(json.dumps([sample("one", "two lamps"), sample("two", "old maps")]))
-    monkeypatch.setattr(sys, "argv", ["fit", str(data), "--folds", "--write", str(out)])
+    sets = [f"locomo={data}", f"plain={plain(tmp_path)}"]
+    monkeypatch.setattr(sys, "argv", ["fit", *sets, "--folds", "--write", str(out)])
     fit.main()
     result = json.loads(capsys.readouterr().out)
-    assert result["questions"] == 4
-    assert result["fitted"] == [1.0, 1.0, 1.0]
-    assert set(result["held out"]) == {"one", "two"}
-    found = Weights.read(out)
-    assert found.signals["asks"] <= 0
-    assert all(
-        weight >= 0 for name, weight in found.signals.items() if name not in {"asks", "outdated"}
-    )
-    fitted = [weight for name, weight in found.signals.items() if SIGNALS[name].fitted]
-    assert sum(weight for weight in fitted if weight > 0) == pytest.approx(1, abs=0.01)
+    assert result["questions"] == {"locomo": 4, "plain": 2}
+    assert result["fitted"] == {"locomo": [1.0, 1.0, 1.0, 1.0], "plain": [1.0, 1.0, 1.0, 1.0]}
+    assert set(result["held out"]) == {"locomo", "plain"}
+    shipped = shipped_weights()
+    for kind, weights in Weights.read(out).kinds.items():
+        for name, weight in weights.items():
+            assert weight * shipped.kinds[kind][name] >= 0, "no weight changes its sign"
+            if kind == "passage" or not SIGNALS[name].fitted:
+                assert weight == shipped.kinds[kind][name]

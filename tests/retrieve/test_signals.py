@@ -28,6 +28,7 @@ from graphmem.retrieve.signals.registry import (
     SIGNALS,
     measure_signals,
 )
+from graphmem.retrieve.signals.text_kinds import TEXT_KINDS, kind_shares, passages_among
 from graphmem.retrieve.signals.texts import speakers_named
 
 MAY = datetime(2023, 5, 8, tzinfo=UTC)
@@ -179,7 +180,7 @@ class TestMeasure:
     async def test_a_question_without_a_word_of_meaning(self, measured: Measured) -> None:
         rows = await measured.turns([("Ada", "It is"), ("Bob", "?")])
         signals = await measured.ask("what is it", rows)
-        assert signals["meaning"] == signals["meaning_window"] == [0, 0]
+        assert signals["meaning"] == signals["focus"] == [0, 0]
 
     async def test_words_near_in_meaning_count(self, measured: Measured) -> None:
         rows = await measured.turns(
@@ -203,11 +204,9 @@ class TestMeasure:
         )
         signals = await measured.ask("lamp", rows)
         assert signals["meaning"] == [1, 0, 0, 0, 0]
-        first, beside, further, last, other = signals["meaning_window"]
-        assert first == 1 > beside > further == last == other == 0
+        assert signals["meaning_best"] == [1, 1, 1, 1, 0]
         assert signals["meaning_beyond"][2] == 1
         assert signals["meaning_beyond"][4] == 0
-        assert signals["meaning_session"] == [1, 1, 1, 1, 0]
         assert signals["answers"] == [0, 1, 0, 0, 0]
         assert signals["asks"] == [1, 0, 0, 0, 0]
 
@@ -221,8 +220,14 @@ class TestMeasure:
 
     async def test_the_day_that_is_named(self, measured: Measured) -> None:
         rows = await measured.turns([("Ada", "Good morning")], [("Ada", "Good morning")])
-        assert (await measured.ask("What was said on 9 May 2023?", rows))["day"] == [0, 1]
-        assert (await measured.ask("What was said in May 2023?", rows))["day"] == [0, 0]
+        for question, date in (
+            ("What was said on 9 May 2023?", [0.6, 1]),
+            ("What was said in May 2023?", [0.6, 0.6]),
+            ("What was said in 2023?", [0.1, 0.1]),
+            ("What was said on 9 May 2022?", [0.18, 0.18]),
+            ("What was said?", [0, 0]),
+        ):
+            assert (await measured.ask(question, rows))["date"] == pytest.approx(date)
 
     async def test_before_and_after_what_memory_knows_the_time_of(self, measured: Measured) -> None:
         rows = await measured.turns(
@@ -250,12 +255,14 @@ class TestMeasure:
         own = await measured.read("Nobody lives in Oslo")
         alone = Candidate("g", own, own)
         scores = StoreScores(
-            bm25={"0:1": 4.0, "f": 9.0, "g": 3.0},
+            window={"0:1": 4.0, "f": 9.0, "g": 3.0},
+            words={"0:1": 2.0, "f": 4.0},
             session={"s0": 2.0},
             dense={"0:0": 0.5, "0:1": 0.7, "f": 0.9, "g": 0.5},
         )
         signals = await measured.ask("Who lives in Oslo?", [*rows, fact, alone], scores)
-        assert signals["bm25"] == [0, 1, 1, 0.75]
+        assert signals["window"] == [0, 1, 1, 0.75]
+        assert signals["words"] == [0, 0.5, 1, 0]
         assert signals["session"] == [pytest.approx(2 / 3)] * 3 + [1]
         assert signals["speaker"][1] == signals["speaker"][2]
         assert signals["dense"][2] == 1 > signals["dense"][1] > signals["dense"][3] == 0
@@ -271,14 +278,43 @@ class TestMeasure:
 
     async def test_kinds_of_answers_only_where_they_are_asked_for(self, measured: Measured) -> None:
         rows = await measured.turns([("Ada", "Bob left on Monday, with two bags, for Oslo")])
-        for question, signal in (
-            ("When did he leave?", "times"),
-            ("How many bags?", "numbers"),
-            ("Where did he go?", "names"),
+        for question, fits in (
+            ("When did he leave?", 1),
+            ("How many bags?", 0.5),
+            ("Where did he go?", 0.5),
+            ("What did he say?", 0),
         ):
-            signals = await measured.ask(question, rows)
-            asked = {name: signals[name][0] > 0 for name in ("times", "numbers", "names")}
-            assert asked == {name: name == signal for name in asked}
+            found = (await measured.ask(question, rows))["fits"][0]
+            assert found == pytest.approx(fits) if fits != 0.5 else 0 < found <= 0.5
+
+    async def test_a_long_text_says_less_of_each_thing_in_it(self, measured: Measured) -> None:
+        rows = await measured.turns(
+            [("Ada", "The lamp broke"), ("Ada", f"The lamp broke {'and rain fell ' * 40}")]
+        )
+        signals = await measured.ask("lamp", rows)
+        assert signals["meaning"] == [1, 1]
+        assert signals["focus"][0] == 1 > 2 * signals["focus"][1]
+        assert signals["length"][0] < 0 < signals["length"][1] <= 1
+
+
+async def test_kinds_of_text(measured: Measured) -> None:
+    def shares(rows: Sequence[Candidate]) -> dict[str, float]:
+        texts = [row.text for row in rows]
+        return dict(kind_shares(texts, passages_among(texts)))
+
+    prose = " ".join(["Bergen lies on the coast of Norway, and rain falls there often."] * 4)
+    told = " ".join(["I went to Bergen on the coast, where my sister lives in the rain."] * 4)
+    people = await measured.turns([("Ada", "Hi!"), ("Bob", "Hello."), ("Ada", "Bye.")])
+    alone = await measured.turns([("Ada", told), ("Ada", told)], [("Ada", "A note.")])
+    essay = await measured.turns([("Ada", prose)])
+    assert shares(people) == {"conversation": 1, "chat": 0, "passage": 0}
+    assert shares(alone) == {"conversation": 0, "chat": 1, "passage": 0}
+    assert shares(essay) == {"conversation": 0, "chat": 0, "passage": 1}
+    both = await measured.turns(
+        [("Ada", "Hi!"), ("Bob", "Hello."), ("Ada", "Bye.")], [("Ida", prose)]
+    )
+    assert shares(both) == {"conversation": 0.75, "chat": 0, "passage": 0.25}
+    assert shares([]) == {"conversation": 0, "chat": 1, "passage": 0}
 
 
 async def test_being_about_whom_is_asked_counts_as_the_rest_is_meant(measured: Measured) -> None:
@@ -305,7 +341,9 @@ async def test_being_about_whom_is_asked_counts_as_the_rest_is_meant(measured: M
 
 class TestRegistry:
     def test_it_agrees_with_the_weights(self) -> None:
-        assert set(shipped_weights().signals) == set(SIGNALS)
+        assert list(shipped_weights().kinds) == list(TEXT_KINDS)
+        for weights in shipped_weights().kinds.values():
+            assert set(weights) == set(SIGNALS)
 
     def test_each_signal_has_a_sentence_and_what_it_needs_is_measured_before(self) -> None:
         before: set[str] = set()
@@ -321,19 +359,33 @@ class TestRegistry:
             weights = shipped_weights().without({name})
             gone = SIGNAL_GROUPS.get(name, {name})
             assert gone
-            assert {n for n, w in weights.signals.items() if w == 0} >= gone
+            for of_kind in weights.kinds.values():
+                assert {n for n, w in of_kind.items() if w == 0} >= gone
         assert set(ABLATIONS) <= {*SIGNAL_GROUPS, *SIGNALS}
         assert {group for signal in SIGNALS.values() for group in signal.groups} <= {*SIGNAL_GROUPS}
 
 
 class TestWeights:
     def test_the_shipped_ones_are_of_one_scale(self) -> None:
-        weights = shipped_weights().signals
-        fitted = [weight for name, weight in weights.items() if SIGNALS[name].fitted]
-        assert sum(weight for weight in fitted if weight > 0) == pytest.approx(1, abs=0.01)
-        assert {n for n, w in weights.items() if w < 0} == {"asks", "outdated"}
+        for kind in ("conversation", "chat"):
+            weights = shipped_weights().kinds[kind]
+            fitted = [weight for name, weight in weights.items() if SIGNALS[name].fitted]
+            assert sum(weight for weight in fitted if weight > 0) == pytest.approx(1, abs=0.2)
+        against = {n for w in shipped_weights().kinds.values() for n in w if w[n] < 0}
+        assert against == {"asks", "answers", "assistant", "length", "outdated"}
 
-    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"x": 1}', '{"bm25": "much"}'])
+    def test_what_is_of_two_kinds_is_weighed_between_both(self) -> None:
+        weights = shipped_weights()
+        assert weights.blended({"chat": 1.0}) == weights.kinds["chat"]
+        both = weights.blended({"conversation": 0.25, "chat": 0.75, "passage": 0.0})
+        for name in SIGNALS:
+            talk, chat = (weights.kinds[kind][name] for kind in ("conversation", "chat"))
+            assert both[name] == pytest.approx(0.25 * talk + 0.75 * chat)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "[]", "{}", '{"x": 1}', '{"chat": {"words": "much"}}', '{"chat": {"words": 1}}'],
+    )
     def test_a_file_without_them_is_an_error_that_names_it(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "w.json").write_text(text)
         with pytest.raises(UsageError, match=r"w\.json"):

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from graphmem.bench.dataset import Dataset
-from graphmem.bench.sets import beam, lihua, locomo, longmemeval, passages
+from graphmem.bench.sets import beam, lihua, locomo, longmemeval, passages, plain
 from graphmem.errors import UsageError
 
 SETS: Mapping[str, Callable[..., Dataset]] = {
@@ -18,6 +18,7 @@ SETS: Mapping[str, Callable[..., Dataset]] = {
     "2wiki": partial(passages.load_passages, name="2wiki"),
     "beam": beam.load_beam,
     "lihua": lihua.load_lihua,
+    "plain": plain.load_plain,
 }
 
 

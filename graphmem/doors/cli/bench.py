@@ -105,12 +105,13 @@ def _own(folder: Path, count: int, tune: Path | None) -> None:
 @click.option("--judge", metavar="MODEL", help="Another model to judge, as openai:MODEL.")
 @click.option("--context-tokens", default=2000, show_default=True, help="What it reads to answer.")
 def run_command(name: str, path: Path, **given: Any) -> None:
-    """Run a data set: locomo, longmemeval, musique, hotpotqa, 2wiki, beam or lihua.
+    """Run a data set: locomo, longmemeval, musique, hotpotqa, 2wiki, beam, lihua, or one of yours.
 
     \b
     locomo       locomo10.json                    longmemeval  longmemeval_s.json, _m, _oracle
     musique, hotpotqa, 2wiki   as HippoRAG packs them: X.json with X_corpus.json beside it
     beam         a folder of chats, or rows as JSON      lihua   its folder
+    plain        a folder of yours with turns.jsonl and questions.jsonl (see docs/benchmarks.md)
 
     Writes into the run's folder: result.json, result.md, quality.svg, latency.svg, and the memory
     itself under store/. The store is always the embedded one.

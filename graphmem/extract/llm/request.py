@@ -22,6 +22,7 @@ from graphmem.extract.llm.schema import (
     schema,
 )
 from graphmem.model import Episode, Turn
+from graphmem.model.stored import MACHINE_ROLES
 from graphmem.ports.extraction_options import ExtractionOptions, TypeGuide
 from graphmem.ports.llm import Prompt
 from graphmem.text import digest
@@ -38,7 +39,6 @@ RELATION_TYPES = (
 )  # fmt: skip
 _MOST_HINTS = 100
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MACHINES = frozenset({"assistant", "system", "tool", "function", "developer"})
 
 
 class PromptBuilder:
@@ -116,8 +116,8 @@ def _speaker(episode: Episode, turn: Turn) -> str:
 
 def _is_machine(episode: Episode, turn: Turn) -> bool:
     """An assistant, a tool and the like; not one with a name of its own, who may be a person."""
-    own = {None, episode.scope.agent_id, *_MACHINES}
-    return turn.role in _MACHINES and turn.speaker in own
+    own = {None, episode.scope.agent_id, *MACHINE_ROLES}
+    return turn.role in MACHINE_ROLES and turn.speaker in own
 
 
 # -- the configuration -----------------------------------------------------------------------------

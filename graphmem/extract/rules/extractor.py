@@ -27,6 +27,7 @@ from graphmem.extract.rules.subjects import People, TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
 from graphmem.extract.rules.word_lists import GREETINGS, word_set
 from graphmem.model import Date, Entity, Episode, Turn, valid_from, valid_until
+from graphmem.model.stored import MACHINE_ROLES
 from graphmem.off_loop import off_loop, stop_if_given_up
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
@@ -34,7 +35,6 @@ from graphmem.text import heading, name_key, text_key
 
 RULES_NAME = "rules"
 RULES_VERSION = "1"
-_MACHINES = frozenset({"assistant", "system", "tool", "function", "developer"})
 _LONG = 2000  # characters, from which a text is read off the loop
 _LONGEST_NAME = 8
 _TO_START = re.compile(
@@ -330,4 +330,4 @@ class _Episode:
 def _is_machine(turn: Turn) -> bool:
     """An assistant, a tool and the like, that is not given a name of its own."""
     label = (turn.speaker or "").strip().lower()
-    return label in _MACHINES or (not label and turn.role in _MACHINES)
+    return label in MACHINE_ROLES or (not label and turn.role in MACHINE_ROLES)

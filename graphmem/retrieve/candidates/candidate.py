@@ -27,9 +27,9 @@ async def make_candidates(
     facts: Mapping[str, Fact],
     *,
     may_show: Set[str] | None,
-) -> tuple[list[Candidate], dict[str, list[str]]]:
-    """Turns in order, those that stand beside them too, then facts; and by fact the turns that
-    state it. Only turns of ``may_show``, where that is given, are shown."""
+) -> list[Candidate]:
+    """Turns in order, those that stand beside them too, then facts. Only turns of ``may_show``,
+    where that is given, are shown."""
     stated_in = {fact.id: stating_turn(fact, scope) for fact in facts.values()}
     wanted = dict.fromkeys([*turn_ids, *filter(None, stated_in.values())])
     read = await texts.turns(scope.tenant, list(wanted))
@@ -37,9 +37,8 @@ async def make_candidates(
     by_turn = {text.turn.id: text for text in read if text.turn}
     turns = {id: text.turn for id, text in by_turn.items() if text.turn}
     found = {turns[id].episode_id for id in turn_ids if id in turns}
-    stating = _stating_turns(facts, turns, found)
-    shown: Set[str] = {id for ids in stating.values() for id in ids}
-    shown |= {id for id, turn in turns.items() if turn.episode_id in found}
+    shown: Set[str] = {id for id, turn in turns.items() if turn.episode_id in found}
+    shown |= _stating_turns(facts, turns)
     if may_show is not None:
         shown = may_show
     candidates = [Candidate(id, text, text, id in shown) for id, text in by_turn.items()]
@@ -47,7 +46,7 @@ async def make_candidates(
         Candidate(fact.id, text, by_turn.get(stated_in[fact.id] or "", text))
         for fact, text in zip(facts.values(), of_facts, strict=True)
     ]
-    return candidates, stating
+    return candidates
 
 
 def first_source(fact: Fact, scope: Scope) -> Source | None:
@@ -67,22 +66,14 @@ def stating_turn(fact: Fact, scope: Scope) -> str | None:
     return source.turn_id if source else None
 
 
-def _stating_turns(
-    facts: Mapping[str, Fact], turns: Mapping[str, Turn], found: Set[str]
-) -> dict[str, list[str]]:
-    """The turns that state each fact and may be shown: those of episodes that were found, and those
-    of facts from one episode alone, which is then inside the scope and has not expired, as the fact
-    has not. A fact that says all of its turn (no inference) needs no turn beside it."""
-
-    def may_show(turn: Turn, fact: Fact) -> bool:
-        alone = len({source.episode_id for source in fact.sources}) == 1
-        return turn.episode_id in found or (turn.text not in fact.text and alone)
-
+def _stating_turns(facts: Mapping[str, Fact], turns: Mapping[str, Turn]) -> set[str]:
+    """The turns that state facts from one episode alone, which is then inside the scope and has not
+    expired, as the fact has not. A fact that says all of its turn (no inference) needs no turn
+    beside it."""
     return {
-        fact.id: [
-            turn.id
-            for source in fact.sources
-            if (turn := turns.get(source.turn_id or "")) is not None and may_show(turn, fact)
-        ]
+        turn.id
         for fact in facts.values()
+        if len({source.episode_id for source in fact.sources}) == 1
+        for source in fact.sources
+        if (turn := turns.get(source.turn_id or "")) is not None and turn.text not in fact.text
     }

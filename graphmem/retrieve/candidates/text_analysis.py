@@ -40,7 +40,9 @@ _NUMBER = re.compile(
 )
 _NAME = re.compile(r"(?<=\s)(?!I\b)[^\W\d_a-z]\w")
 _MOST_NAMES = 3
-_FULL = 40  # words from which on a text is no longer short
+_PERSON = re.compile(r"\b(?:i|me|my|mine|myself|you|your|yours|we|us|our|ours)\b", re.IGNORECASE)
+_OFTEN = 50
+"""Prose quotes people, but not in one of so many words."""
 
 
 class AnalysedText:
@@ -56,8 +58,6 @@ class AnalysedText:
         """It is a question."""
         self.questions = "?" in text
         """There is a question in it."""
-        self.length = min(1.0, text.count(" ") / _FULL)
-        """From 0 to 1, as are the following."""
 
     @cached_property
     def title(self) -> str:
@@ -66,7 +66,13 @@ class AnalysedText:
         return name_key(found) if found else ""
 
     @cached_property
+    def personal(self) -> bool:
+        """Whether somebody speaks in it: of "I" and "you"."""
+        return len(_PERSON.findall(self.text)) * _OFTEN > self.text.count(" ") + 1
+
+    @cached_property
     def names(self) -> float:
+        """From 0 to 1, as are the following."""
         return min(_MOST_NAMES, len(_NAME.findall(self.text))) / _MOST_NAMES
 
     @cached_property

@@ -18,25 +18,27 @@ _log = logging.getLogger(__name__)
 
 _DEPTH = 50  # candidates of each arm
 _DEEPER = 4
-_WINDOWS = 150  # of the arm that finds most
+_BY_WORDS = 150  # of the arms that find most: turns by their own words, and with those beside
 _DENSE = 120  # whose nearness is known; the first of them are candidates
 _SESSIONS = 50
-_TURNS = 100  # candidates, whose texts are read with those around them
+_TURNS = 150  # candidates, whose texts are read with those around them
 _PAST = 20  # best facts of any time
 
-_ARM_WEIGHTS = {"bm25": 1.0, "dense": 0.4}
+_ARM_WEIGHTS = {"bm25": 1.0, "dense": 0.8}
 _ARM_OF = {
     **dict.fromkeys(("turn near", "fact near"), "dense"),
-    **dict.fromkeys(("fact words", "window", "session"), "bm25"),
+    **dict.fromkeys(("fact words", "turn words", "window", "session"), "bm25"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class StoreScores:
-    """What the store scored, by id: a fact (its own words), a turn with those beside it, or
-    (``session``) an episode. ``dense`` is of the text alone."""
+    """What the store scored, by id: facts and turns by their own words (``words``) and vectors
+    (``dense``), turns with those beside them (``window``; facts by their own words), and whole
+    episodes (``session``)."""
 
-    bm25: Mapping[str, float] = field(default_factory=dict)
+    words: Mapping[str, float] = field(default_factory=dict)
+    window: Mapping[str, float] = field(default_factory=dict)
     dense: Mapping[str, float] = field(default_factory=dict)
     session: Mapping[str, float] = field(default_factory=dict)
 
@@ -56,9 +58,9 @@ class VectorCandidates:
 async def find_by_vectors(
     vectors: VectorStore, embedder: CachedEmbedder, query: SearchQuery, *, left_out: Set[str]
 ) -> VectorCandidates:
-    """All that the store is asked, in one call: facts and turns, by meaning and by words; the words
-    around turns, and of whole sessions; and the best facts that have ended, for what the question
-    would have found before it changed."""
+    """All that the store is asked, in one call: facts and turns, by meaning and by words; turns
+    with the words around them, and whole sessions; and the best facts that have ended, for what the
+    question would have found before it changed."""
     depth = _depth(query)
     dense, reason = await _embed(embedder, query)
     queries = _queries(query, depth, dense)
@@ -66,16 +68,21 @@ async def find_by_vectors(
     ended = _among_the_best(answers.get("past", []), answers["fact words"])
     found = {
         name: [] if _ARM_OF.get(name) in left_out else answers.get(name, [])
-        for name in ("window", "session", "fact words", "turn near", "fact near")
+        for name in ("window", "turn words", "session", "fact words", "turn near", "fact near")
     }
     turns = fuse_arms(
-        [ArmHits("bm25", found["window"]), ArmHits("dense", found["turn near"][:depth])]
+        [
+            ArmHits("bm25", found["window"]),
+            ArmHits("bm25", found["turn words"]),
+            ArmHits("dense", found["turn near"][:depth]),
+        ]
     )
     facts = fuse_arms([ArmHits("dense", found["fact near"]), ArmHits("bm25", found["fact words"])])
     return VectorCandidates(
         {"turn": list(turns)[: max(_TURNS, depth)], "fact": list(facts)},
         StoreScores(
-            bm25=dict([*found["window"], *found["fact words"]]),
+            words=dict([*found["turn words"], *found["fact words"]]),
+            window=dict([*found["window"], *found["fact words"]]),
             dense=dict([*found["turn near"], *found["fact near"]]),
             session=dict(found["session"]),
         ),
@@ -108,9 +115,10 @@ def _queries(query: SearchQuery, depth: int, dense: Vector | None) -> dict[str, 
     only_facts = replace(only, where=of_kind(where, "fact"))
     only_turns = replace(only, where=of_kind(where, "turn"))
     text = query.text
-    windows, sessions = max(_WINDOWS, depth), max(_SESSIONS, depth)
+    by_words, sessions = max(_BY_WORDS, depth), max(_SESSIONS, depth)
     queries = {
-        "window": VectorQuery("turns", only_turns, windows, text=text, around=True),
+        "window": VectorQuery("turns", only_turns, by_words, text=text, around=True),
+        "turn words": VectorQuery("turns", only_turns, by_words, text=text),
         "session": VectorQuery("sessions", only, sessions, text=text),
         "fact words": VectorQuery("facts", only_facts, depth, text=text),
     }

@@ -3,7 +3,7 @@ about, whether they answer the relation that is asked for, whether they still ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,19 +18,15 @@ graph also brings what shares no word with it."""
 
 
 def measure_facts(inputs: SignalInputs, measured: Columns) -> Columns:
-    """``graph``, ``about``, ``present``, ``relation``, ``facts`` and ``outdated``. That a fact is
+    """``graph``, ``about``, ``present``, ``relation`` and ``outdated``. That a fact is
     about whom the question names counts as far as its ``meaning`` is near the rest of the question,
     and that sharply: much else is about them too."""
-    known = {
+    relations = inputs.relations
+    by_signal = {
         "graph": _graph(inputs),
         "about": _about(inputs),
         "present": {fact.id: score for fact, score in inputs.replacing},
-    }
-    relations = inputs.relations
-    by_signal = {
-        **known,
         "relation": relations.scores(inputs.facts.values()) if relations else {},
-        "facts": _of_stating_turns(known, inputs.stating),
         "outdated": _outdated(inputs.ended),
     }
     columns = {
@@ -68,18 +64,6 @@ def _about(inputs: SignalInputs) -> dict[str, float]:
         elif seed_ids & set(fact.entity_ids):
             about[fact.id] = _MENTIONED
     return about
-
-
-def _of_stating_turns(
-    known: Mapping[str, Mapping[str, float]], stating: Mapping[str, Sequence[str]]
-) -> dict[str, float]:
-    """For turns the best that is known of a fact that they state."""
-    best: dict[str, float] = {}
-    for fact_id, turn_ids in stating.items():
-        worth = max([scores.get(fact_id, 0.0) for scores in known.values()])
-        for turn_id in turn_ids:
-            best[turn_id] = max(worth, best.get(turn_id, 0.0))
-    return best
 
 
 def _outdated(ended: Sequence[tuple[Fact, float]]) -> dict[str, float]:

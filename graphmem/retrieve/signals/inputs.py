@@ -19,6 +19,7 @@ from graphmem.retrieve.candidates.text_analysis import AnalysedText, Vocabulary
 from graphmem.retrieve.candidates.vectors import StoreScores
 from graphmem.retrieve.question.parse import ParsedQuestion
 from graphmem.retrieve.question.relation_types import RelationMatcher
+from graphmem.retrieve.signals.text_kinds import passages_among
 
 Column: TypeAlias = NDArray[np.float32]
 """One value for each candidate."""
@@ -32,6 +33,8 @@ _FACT = -10
 _SIMILAR = 0.3
 """Words less alike than this have nothing to do with each other."""
 _SAME = 0.95
+_LITTLE = 0.1
+"""Of the usual length: what is shorter is all alike."""
 _TEXTS = 1_000
 """How many texts there are, for how rare a word is: the ratio of rare to frequent matters."""
 
@@ -46,8 +49,6 @@ class SignalInputs:
     scores: StoreScores = field(default_factory=StoreScores)
     facts: Mapping[str, Fact] = field(default_factory=dict)
     """Those of the candidates, by id."""
-    stating: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """By fact the turns that state it."""
     seeds: Sequence[Entity] = ()
     """Entities that the question names."""
     relations: RelationMatcher | None = None
@@ -104,6 +105,26 @@ class SignalInputs:
         having = (self.likeness > _SAME).sum(axis=1)
         rare: NDArray[np.float32] = np.log1p((_TEXTS - having + 0.5).clip(0.5) / (having + 0.5))
         return rare[:, None]
+
+    @cached_property
+    def passages(self) -> NDArray[np.bool_]:
+        """Which candidates are passages."""
+        return passages_among(self.texts)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.float32]:
+        """How long each text is, in words, against the mean of the turns."""
+        words = np.array([len(text.words) for text in self.texts], dtype=np.float32)
+        turns = np.array([text.turn is not None for text in self.texts], dtype=np.bool_)
+        usual = words[turns].mean() if turns.any() else words.mean() if len(words) else 1.0
+        against: NDArray[np.float32] = words / np.float32(usual)
+        return against
+
+    @cached_property
+    def longer(self) -> NDArray[np.float32]:
+        """How much longer than usual each text is: -1 (an eighth or less) to 1 (eight times)."""
+        longer: NDArray[np.float32] = (np.log2(self.lengths + _LITTLE) / 3).clip(-1, 1)
+        return longer
 
     @cached_property
     def positions(self) -> Positions:

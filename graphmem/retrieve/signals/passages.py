@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from graphmem.model import Fact
 from graphmem.ports.ledger import Mentions
 from graphmem.retrieve.candidates.neighbourhood import FACT_HUB, HUB
-from graphmem.retrieve.candidates.text_analysis import AnalysedText
 from graphmem.retrieve.pagerank import pagerank
 from graphmem.retrieve.question.names import written_as_names
 from graphmem.retrieve.signals.inputs import Column, Columns, SignalInputs
@@ -35,7 +34,6 @@ _PAIRS = 4
 _SHARPLY = 4  # the power by which lesser pairs of facts start with less
 _TURNS = 30  # the best turns, with which spreading starts too
 _TURNS_WEIGH = 0.01  # against the best pair of facts
-_LONG = 25  # words, stop words not counted, from which on a text is prose
 _DAMPING = 0.7
 _DECADES = 2.0  # of PageRank that are told apart
 _LITTLE, _ENOUGH = 0.25, 0.45
@@ -46,7 +44,7 @@ _BY_NAME = 0.4  # of that trust, when only a name says where to start
 def measure_passages(inputs: SignalInputs, measured: Columns) -> Columns:
     """``named``, ``linked`` and ``spread``: 0 for whatever is no passage."""
     candidates = inputs.candidates
-    passages = passages_among([c.text if c.text.turn else None for c in candidates])
+    passages = inputs.passages
     if not passages.any():
         return dict.fromkeys(("named", "linked", "spread"), np.zeros(len(candidates), np.float32))
     named = _named(inputs)
@@ -64,28 +62,6 @@ def linked_partners(inputs: SignalInputs, measured: Columns) -> dict[int, tuple[
     return _linked(inputs, _covered(inputs), likely)[1]
 
 
-def passages_among(texts: Sequence[AnalysedText | None]) -> NDArray[np.bool_]:
-    """Which of these turns are passages: by one voice alone in their episode, with a title or long.
-
-    In conversations and short notes what is named hardly ever links what is said: there these
-    signals cost more than they bring (measured on LoCoMo). Facts are no passages: what they are
-    from is.
-    """
-    likely = np.array(
-        [bool(t and t.turn and (len(t.words) > _LONG or t.title)) for t in texts], dtype=np.bool_
-    )
-    if not likely.any():
-        return likely
-    turns = [text.turn if text is not None else None for text in texts]
-    voices: dict[str, set[str | None]] = {}
-    for turn in turns:
-        if turn is not None:
-            voices.setdefault(turn.episode_id, set()).add(turn.speaker)
-    alone = [turn is not None and len(voices[turn.episode_id]) == 1 for turn in turns]
-    passages: NDArray[np.bool_] = likely & alone
-    return passages
-
-
 def _covered(inputs: SignalInputs) -> NDArray[np.float32]:
     """For each word that is asked for (rows) and each candidate, what share of the question it
     covers by that word."""
@@ -97,7 +73,7 @@ def _covered(inputs: SignalInputs) -> NDArray[np.float32]:
 def _first_sight(measured: Columns) -> Column:
     """How good each candidate is at first sight, by its words and its meaning as a whole: 0 to
     1."""
-    first: Column = measured["bm25"] + np.float32(_DENSE) * measured["dense"]
+    first: Column = measured["window"] + np.float32(_DENSE) * measured["dense"]
     first /= np.float32(max(float(first.max(initial=0)), 1e-9))
     return first
 

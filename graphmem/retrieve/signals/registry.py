@@ -41,16 +41,26 @@ class Signal:
 
 
 _ALL = (
-    Signal("names", measure_form, (), "It has names, and the question asks who or where."),
-    Signal("times", measure_form, ("dates",), "It has a time, and the question asks when."),
-    Signal("numbers", measure_form, (), "It has a number, and the question asks how many."),
-    Signal("length", measure_form, (), "It is long."),
+    Signal("fits", measure_form, (), "It has a time, name or number, as the question asks for."),
+    Signal("length", measure_form, (), "It is longer than the texts around."),
     Signal("asks", measure_form, (), "It is a question itself, which speaks against it."),
-    Signal("day", measure_dates, ("dates",), "It is from a day that the question names."),
-    Signal("month", measure_dates, ("dates",), "It is from a month that the question names."),
-    Signal("year", measure_dates, ("dates",), "It is from a year that the question names."),
+    Signal("answers", measure_form, (), "The turn before it asks something."),
     Signal("speaker", measure_form, (), "The one speaker whom the question names says it."),
-    Signal("bm25", measure_stores, ("bm25",), "It shares rare words with the question (BM25)."),
+    Signal("assistant", measure_form, (), "The assistant says it."),
+    Signal("date", measure_dates, ("dates",), "It is from a day that the question names."),
+    Signal(
+        "event",
+        measure_dates,
+        ("dates",),
+        "It is from before or after the event that the question names, as that asks.",
+    ),
+    Signal("words", measure_stores, ("bm25",), "It shares rare words with the question (BM25)."),
+    Signal(
+        "window",
+        measure_stores,
+        ("bm25", "context"),
+        "With the turns beside it, it shares rare words with the question (BM25).",
+    ),
     Signal(
         "session",
         measure_stores,
@@ -59,38 +69,25 @@ _ALL = (
     ),
     Signal("dense", measure_stores, ("dense",), "Its vector is near that of the question."),
     Signal(
-        "dense_window",
-        measure_stores,
-        ("dense", "context"),
-        "Its vector and those of the turns beside it are near that of the question.",
-    ),
-    Signal(
         "dense_session",
         measure_stores,
         ("dense", "context"),
         "The vector of some turn of its session is near that of the question.",
     ),
-    Signal("answers", measure_form, (), "The turn before it asks something."),
     Signal(
         "meaning", measure_meaning, ("meaning",), "Its words mean much the same as the question's."
     ),
     Signal(
-        "meaning_window",
+        "focus",
         measure_meaning,
-        ("meaning", "context"),
-        "Its words and those of the turns beside it mean much the same as the question's.",
+        ("meaning",),
+        "Much of it means the same as the question's words, and little else is in it.",
     ),
     Signal(
         "meaning_beyond",
         measure_meaning,
         ("meaning", "context"),
         "The words two turns before or after it mean much the same as the question's.",
-    ),
-    Signal(
-        "meaning_session",
-        measure_meaning,
-        ("meaning", "context"),
-        "The words of its session, taken together, mean much the same as the question's.",
     ),
     Signal(
         "meaning_best",
@@ -103,12 +100,6 @@ _ALL = (
         measure_meaning,
         ("meaning", "context"),
         "Its words and those of the question that it answers mean much the same as what is asked.",
-    ),
-    Signal(
-        "event",
-        measure_dates,
-        ("dates",),
-        "It is from before or after the event that the question names, as that asks.",
     ),
     Signal(
         "pairs", measure_meaning, (), "It has words side by side that are so in the question too."
@@ -143,7 +134,6 @@ _ALL = (
         "This fact is the relation that the question asks for, of whom it asks.",
         fitted=False,
     ),
-    Signal("facts", measure_facts, (), "This turn states a fact that the question is about."),
     Signal(
         "outdated",
         measure_facts,
@@ -163,7 +153,7 @@ _ALL = (
         measure_passages,
         ("graph",),
         "With another passage that names the same it covers much of the question.",
-        needs=("bm25", "dense"),
+        needs=("window", "dense"),
         fitted=False,
     ),
     Signal(
@@ -171,7 +161,7 @@ _ALL = (
         measure_passages,
         ("graph",),
         "The graph leads to this passage from facts and names that the question is about.",
-        needs=("bm25", "dense"),
+        needs=("window", "dense"),
         fitted=False,
     ),
 )

@@ -7,8 +7,7 @@ session; a fact by its own words and by what surrounds the turn that states it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -16,27 +15,32 @@ from graphmem.retrieve.signals.inputs import BESIDE, Column, Columns, SignalInpu
 from graphmem.text import words
 
 _BEST_OF_SESSION = 4
+_NAME_FITS, _NUMBER_FITS = 0.5, 0.5
+"""Against a time where one asks when: names and numbers stand in more texts than answer."""
+_MONTH_FITS, _YEAR_FITS = 0.6, 0.1
+"""Against the day itself."""
+_BY_LENGTH = 0.5
+"""How much the length of a text counts against what it means, as BM25's ``b`` does."""
 _THAT_EVENT = 0.5
 """Of the words for an event, so much must be in a text and beside it to tell when it was."""
 
 
 def measure_stores(inputs: SignalInputs, _: Columns) -> Columns:
-    """``bm25``, ``session``, ``dense``, ``dense_window``, ``dense_session``."""
+    """``words``, ``window``, ``session``, ``dense``, ``dense_session``."""
     ids, scores, positions = inputs.ids, inputs.scores, inputs.positions
-    own, context = _column(scores.bm25, ids), positions.context
-    window, session = own[context], _column(scores.session, positions.episodes)
+    own = _column(scores.window, ids)
+    window, session = own[positions.context], _column(scores.session, positions.episodes)
     # A fact that is not from an indexed conversation is its own window and session.
     fact = np.array([text.turn is None for text in inputs.texts], dtype=bool)
     window = np.where(fact & (window == 0), own, window)
     session = np.where(fact & (session == 0), own, session)
     lowest = min(scores.dense.values(), default=0.0)
     near = np.maximum(_column(scores.dense, ids, lowest) - np.float32(lowest), 0)
-    near_window = (near[context] + positions.beside(near, -1) + positions.beside(near, 1)) / 3
     return {
-        "bm25": scaled(window),
+        "words": scaled(_column(scores.words, ids)),
+        "window": scaled(window),
         "session": scaled(session),
         "dense": scaled(near),
-        "dense_window": scaled(near_window),
         "dense_session": scaled(positions.best_of_session(near, 1)),
     }
 
@@ -46,7 +50,7 @@ def _column(scores: Mapping[str, float], ids: Sequence[str], otherwise: float = 
 
 
 def measure_meaning(inputs: SignalInputs, _: Columns) -> Columns:
-    """``meaning`` and what is named after it, and ``pairs``."""
+    """``meaning`` and what is named after it, ``focus`` and ``pairs``."""
     near, rare, positions = inputs.likeness, inputs.rarity, inputs.positions
     # Who answers leaves out what was asked: the words of the question count as the answer's own.
     asking = np.array([text.questions for text in inputs.texts], dtype=np.float32)
@@ -56,14 +60,12 @@ def measure_meaning(inputs: SignalInputs, _: Columns) -> Columns:
     window = np.maximum(near, BESIDE * around)
     window = np.maximum(window, window[:, positions.context])
     whole = (rare * window).sum(axis=0)
-    best = np.zeros_like(window.T)
-    np.maximum.at(best, positions.session, window.T)
     beyond = np.maximum(positions.beside(whole, -2), positions.beside(whole, 2))
+    meaning = (rare * near).sum(axis=0)
     return {
-        "meaning": scaled((rare * near).sum(axis=0)),
-        "meaning_window": scaled(whole),
+        "meaning": scaled(meaning),
+        "focus": scaled(meaning / (1 - _BY_LENGTH + _BY_LENGTH * inputs.lengths)),
         "meaning_beyond": scaled(beyond[positions.context]),
-        "meaning_session": scaled((rare * best[positions.session].T).sum(axis=0)),
         "meaning_best": scaled(positions.best_of_session(whole, _BEST_OF_SESSION)),
         "meaning_answer": scaled((rare * answer).sum(axis=0)),
         "pairs": _pairs(inputs),
@@ -85,22 +87,37 @@ def _pairs(inputs: SignalInputs) -> Column:
 
 
 def measure_form(inputs: SignalInputs, _: Columns) -> Columns:
-    """``names``, ``times``, ``numbers``, ``length``, ``asks``, ``answers`` and ``speaker``."""
+    """``fits``, ``length``, ``asks``, ``answers``, ``speaker`` and ``assistant``."""
     question, texts = inputs.question, inputs.texts
     speakers = speakers_named(question.content, inputs.speakers)
     spoken = [c.turn is not None and c.turn.speaker in speakers for c in inputs.contexts]
     asking = np.array([text.questions for text in texts], dtype=np.float32)
     nothing = np.zeros(len(texts), dtype=np.float32)
     columns = {
-        "names": [text.names for text in texts] if question.who_or_where else nothing,
-        "times": [text.times for text in texts] if question.when else nothing,
-        "numbers": [text.numbers for text in texts] if question.how_many else nothing,
-        "length": [text.length for text in texts],
+        "fits": _fitting(inputs),
+        "length": inputs.longer,
         "asks": [text.asks for text in texts],
         "answers": inputs.positions.beside(asking, -1)[inputs.positions.context],
         "speaker": spoken if len(speakers) == 1 else nothing,
+        "assistant": [c.turn is not None and c.turn.role == "assistant" for c in inputs.contexts],
     }
     return {name: np.asarray(values, dtype=np.float32) for name, values in columns.items()}
+
+
+def _fitting(inputs: SignalInputs) -> Column:
+    """How well each text fits as an answer: a time for when, a name for who, a number for how
+    many."""
+    question, texts = inputs.question, inputs.texts
+    fits = np.zeros(len(texts), dtype=np.float32)
+    for asked, kind, worth in (
+        (question.when, "times", 1.0),
+        (question.who_or_where, "names", _NAME_FITS),
+        (question.how_many, "numbers", _NUMBER_FITS),
+    ):
+        if asked:
+            found = np.array([getattr(text, kind) for text in texts], dtype=np.float32)
+            fits = np.maximum(fits, np.float32(worth) * found)
+    return fits
 
 
 def speakers_named(content: Collection[str], speakers: Collection[str]) -> set[str]:
@@ -110,18 +127,19 @@ def speakers_named(content: Collection[str], speakers: Collection[str]) -> set[s
 
 
 def measure_dates(inputs: SignalInputs, _: Columns) -> Columns:
-    """``day``, ``month``, ``year`` and ``event``."""
-    question, nothing = inputs.question, np.zeros(len(inputs.candidates), dtype=np.float32)
-
-    def each(of: Callable[[datetime | None], float], wanted: bool) -> Column:
-        return np.array([of(at) for at in inputs.times], dtype=np.float32) if wanted else nothing
-
-    return {
-        "day": each(question.day_of, bool(question.days)),
-        "month": each(question.month_of, bool(question.months)),
-        "year": each(question.year_of, bool(question.years)),
-        "event": _event(inputs),
-    }
+    """``date`` and ``event``."""
+    question = inputs.question
+    date = np.zeros(len(inputs.candidates), dtype=np.float32)
+    if question.months or question.years:
+        date[:] = [
+            max(
+                question.day_of(at),
+                _MONTH_FITS * question.month_of(at),
+                _YEAR_FITS * question.year_of(at),
+            )
+            for at in inputs.times
+        ]
+    return {"date": date, "event": _event(inputs)}
 
 
 def _event(inputs: SignalInputs) -> Column:
