@@ -16,9 +16,13 @@ _MEMORY = Path("/dev/shm")
 _ENOUGH = 8 << 30  # bytes
 
 
+def scratch() -> str | None:
+    """Where there is one; None where temporary files are kept."""
+    return str(_MEMORY) if fits(_MEMORY) else None
+
+
 def main() -> None:
-    if fits(_MEMORY):
-        sys.stdout.write(str(_MEMORY))
+    sys.stdout.write(scratch() or "")
 
 
 def fits(folder: Path) -> bool:

@@ -69,15 +69,16 @@ class Core(ViewReads):
         ]
         if parts.reranker is not None:
             closers.append(parts.reranker.close)
+        try:
+            ended = await asyncio.gather(*(close() for close in closers), return_exceptions=True)
+        finally:
+            parts.release()  # also where the caller gives up waiting for one of them
         errors = [
             error
-            for error in await asyncio.gather(
-                *(close() for close in closers), return_exceptions=True
-            )
+            for error in ended
             if isinstance(error, BaseException)
             and not (loop_ended and isinstance(error, RuntimeError))
         ]
-        parts.release()
         if errors:
             raise errors[0]
 

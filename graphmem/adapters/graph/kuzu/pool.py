@@ -9,6 +9,7 @@ started always ends (committed or rolled back) before its caller sees the cancel
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import importlib
 import os
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from graphmem.adapters.disk_space import MIB, need
+from graphmem.adapters.disk_space import MIB, need, reserve, scarce
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 
 EngineName = Literal["kuzu", "ladybug"]
@@ -32,9 +33,13 @@ _READERS = 3
 _ADDRESS_SPACE = 1 << 38  # 256 GiB of addresses, not memory; the default of 8 TiB fits few times
 _LEAST_FREE = 32 * MIB
 """A write that the disk cuts short leaves the engine unable to go on, and it may crash."""
+_LOG_AHEAD = MIB
 _DISK_FULL = os.strerror(errno.ENOSPC)
 _open_paths: set[Path] = set()
 _open_paths_lock = threading.Lock()
+_left_open: dict[Path, Any] = {}
+"""Databases that were closed when the disk was full: with something of their logs to be written the
+engine ends the process then, so they wait for room, or for the end of the process."""
 
 
 class Interrupted(BackendError):
@@ -278,10 +283,20 @@ class Pool:
             for suffix in (".wal", ".shadow", ".tmp", ""):
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
-    def need_disk_space(self) -> None:
-        """Unavailable when the disk is nearly full; to be asked before anything is written."""
-        if self.path is not None:
-            need(self.path.parent, _LEAST_FREE, f"the graph {self.path}, to be written,")
+    def need_disk_space(self, log_bytes: Callable[[], int] = lambda: 0) -> None:
+        """Unavailable when the disk is nearly full; to be asked before anything is written.
+
+        The engine ends the process when its log cannot be written and it is closed then. So, where
+        room is scarce, the log's blocks are taken before: for what is held back of it, and for the
+        ``log_bytes`` that the next transaction may come to."""
+        if self.path is None:
+            return
+        what = f"the graph {self.path}, to be written,"
+        need(self.path.parent, _LEAST_FREE, what)
+        if scarce(self.path.parent):
+            log = Path(f"{self.path}.wal")
+            log.touch()
+            reserve(log, log.stat().st_size, _LOG_AHEAD + log_bytes(), what)
 
     def log_bytes(self) -> int:
         """Size of the write-ahead log. Blocks: for jobs only."""
@@ -316,6 +331,9 @@ class Pool:
         return Session(self._module, self.engine, self._database)
 
     def _start(self) -> Session:
+        if self.path in _left_open:
+            self.need_disk_space()
+            _left_open.pop(self.path).close()
         try:
             self._database = self._new_database()
         except (RuntimeError, OSError, ValueError, IndexError) as error:
@@ -338,19 +356,23 @@ class Pool:
 
     def _stop(self, *, checkpoint: bool = True) -> None:
         if self._writer is not None:
+            room = False
             try:
-                if checkpoint:
-                    # Without room the log stays, and is played when the graph is opened.
-                    with suppress(Unavailable):
-                        self.need_disk_space()
+                # Without room the log stays, and is played when the graph is opened.
+                with suppress(Unavailable):
+                    self.need_disk_space()
+                    room = True
+                    if checkpoint:
                         self._writer.run("CHECKPOINT")
             finally:
                 for session in (*self._idle, self._writer):
                     session.close()
                 self._idle.clear()
-                self._writer = None
-                self._database.close()
-                self._database = None
+                database, self._database, self._writer = self._database, None, None
+                if room or self.path is None:
+                    database.close()
+                else:
+                    _leave_open(self.path, database)
 
     def _hold(self) -> None:
         """The engines lock a file against other processes, but not against this one."""
@@ -365,6 +387,12 @@ class Pool:
         if self.path is not None:
             with _open_paths_lock:
                 _open_paths.discard(self.path)
+
+
+def _leave_open(path: Path, database: Any) -> None:
+    """Never destroyed, not even with the interpreter."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(database))
+    _left_open[path] = database
 
 
 def _in_use(path: Path, where: str) -> Unavailable:

@@ -36,6 +36,7 @@ KUZU_FORMAT = 3
 _DEFAULT_POOL = 512 << 20
 _POOL_FOR_COPY = 128 << 20  # below, even a small COPY runs out of memory
 _LOG_LIMIT = 16 << 20
+_LOG_BYTES_A_ROW = 4096  # beside its text
 _GATHER_ROWS = 60_000
 _COPY_FROM = 1000  # single statements take 0.3 ms each, a COPY 100 ms
 _T = TypeVar("_T")
@@ -147,7 +148,7 @@ class KuzuGraph:
 
     async def _write(self, changes: GraphChanges, applied_seq: int) -> None:
         begun: list[Loader] = []
-        self._pool.need_disk_space()
+        self._pool.need_disk_space(lambda: _log_bytes(changes))
 
         def job(writer: Session) -> int:
             # Made here: of a large batch that takes seconds, in which the program's loop goes on.
@@ -369,3 +370,9 @@ def _query_error(error: Rejected) -> str:
     if kind in ("Parser", "Binder", "Catalog", "Parameter"):
         return f"the graph does not accept this query: {message}"
     return f"the query failed while it ran ({kind or 'unknown'}): check its arithmetic and types"
+
+
+def _log_bytes(changes: GraphChanges) -> int:
+    """What they come to in the engine's log, at most."""
+    rows, characters = size_of(changes)
+    return _LOG_BYTES_A_ROW * rows + 8 * characters

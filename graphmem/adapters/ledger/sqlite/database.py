@@ -166,8 +166,12 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
+        # In one thread, to its end: also where the caller gives up waiting for it.
+        await asyncio.to_thread(self._let_go)
+
+    def _let_go(self) -> None:
         for pool in {self._reader, self._writer}:
-            await asyncio.to_thread(pool.shutdown)
+            pool.shutdown()
         for connection in self._connections:
             connection.close()
         if self._lock is not None:

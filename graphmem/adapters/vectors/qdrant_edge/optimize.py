@@ -70,7 +70,7 @@ class Optimizing:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors_file,
-                env=_environment(),
+                env=child_environment(),
                 start_new_session=True,  # Ctrl-C is the parent's to handle
             )
         except OSError as error:
@@ -120,8 +120,9 @@ def copy_sparse(source: Path, target: Path) -> None:
                 new.truncate()
 
 
-def _environment() -> dict[str, str]:
-    """The child finds the engine where this process did."""
-    home = str(Path(qdrant_edge.__file__).parent.parent)
+def child_environment(*more: Path) -> dict[str, str]:
+    """The child finds the engine where this process did, and what is in ``more``."""
+    homes = (Path(qdrant_edge.__file__).parent.parent, *more)
     inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (home, inherited)))}
+    paths = os.pathsep.join(filter(None, (*map(str, dict.fromkeys(homes)), inherited)))
+    return {**os.environ, "PYTHONPATH": paths}

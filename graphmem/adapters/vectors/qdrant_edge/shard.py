@@ -45,6 +45,8 @@ _BM25 = "bm25"
 _WINDOW = "window"
 _SLICE = 64
 """Points a call: the interpreter is held for about 3 ms."""
+_POINTS_AHEAD, _BYTES_AHEAD = 256, 1 << 18
+"""Points, and bytes of their texts, that room is taken for at a time."""
 _PAGE = 2000
 _FULL_SCAN_KIB = 131_072
 _SPARSE_SCAN = 65_536
@@ -74,6 +76,7 @@ class Shard:
     def __init__(self, folder: Path, engine: Any) -> None:
         self.folder = folder
         self._engine = engine
+        self._points_ahead = self._bytes_ahead = 0
 
     @classmethod
     def create(cls, folder: Path, size: int) -> Self:
@@ -95,6 +98,7 @@ class Shard:
     def load(cls, folder: Path) -> Self:
         if not folder.is_dir():
             raise damaged(folder, "the folder is missing")
+        disk_space.hold_to_load(folder)
         with engine_errors(folder):
             return cls(folder, edge.EdgeShard.load(str(folder)))
 
@@ -102,9 +106,19 @@ class Shard:
         """Insert or replace."""
         with engine_errors(self.folder):
             for some in _slices({point.id: point for point in batch}.values()):
-                disk_space.need_to_write(self.folder)
+                self._need_disk_space(some)
                 made = [_engine_point(point) for point in some]
                 self._engine.update(edge.UpdateOperation.upsert_points(made))
+
+    def _need_disk_space(self, points: Sequence[Point]) -> None:
+        """Before each slice; blocks are taken for several at once."""
+        disk_space.need_to_write(self.folder)
+        size = sum(len(point.text) + len(point.window or "") for point in points)
+        self._points_ahead -= len(points)
+        self._bytes_ahead -= size
+        if self._points_ahead < 0 or self._bytes_ahead < 0:
+            disk_space.hold_to_write(self.folder)
+            self._points_ahead, self._bytes_ahead = _POINTS_AHEAD, _BYTES_AHEAD
 
     def remove(self, ids: Sequence[str]) -> None:
         """Delete; unknown ids are passed over."""

@@ -20,6 +20,7 @@ from graphmem.adapters.vectors import validation
 from graphmem.adapters.vectors.qdrant_edge import checkpoint as checkpoint_file
 from graphmem.adapters.vectors.qdrant_edge import disk_space
 from graphmem.adapters.vectors.qdrant_edge.checkpoint import EdgeCheckpoint
+from graphmem.adapters.vectors.qdrant_edge.create import create_shards
 from graphmem.adapters.vectors.qdrant_edge.optimize import Optimizing, can_start
 from graphmem.adapters.vectors.qdrant_edge.shard import Shard, damaged, in_use
 from graphmem.errors import Rejected, Unavailable, UsageError
@@ -246,10 +247,8 @@ class EdgeVectors:
     def _recreate(self, store_id: str, embedder: str, size: int) -> None:
         disk_space.need_space_for_new_shards(self._path, len(COLLECTIONS))
         checkpoint_file.erase(self._path)
-        shards: dict[Collection, Shard] = {}
-        for name in COLLECTIONS:
-            folder = self._path / checkpoint_file.next_folder(self._path, name)
-            shards[name] = Shard.create(folder, size)
+        places = [self._path / checkpoint_file.next_folder(self._path, c) for c in COLLECTIONS]
+        shards = dict(zip(COLLECTIONS, create_shards(places, size), strict=True))
         folders = {name: shard.folder.name for name, shard in shards.items()}
         checkpoint = EdgeCheckpoint(
             store_id, embedder, size, folders, boot=checkpoint_file.boot_id()
