@@ -58,6 +58,7 @@ _SLOW = (
     "engine/test_servers",
     "engine/test_types_laws",
     "extract/rules/test_extractor",
+    "faults/",
     "migration/",
     "scale/",
     "scenarios/test_scenarios.py::test_model",
