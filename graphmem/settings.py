@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from graphmem.errors import UsageError
+from graphmem.limits import TEXT_BYTES, WHOLE_NUMBER
 
 PREFIX = "GRAPHMEM_"
 LONGEST_ANSWER = 8192  # tokens
@@ -34,6 +35,9 @@ NameList = Annotated[
     AfterValidator(lambda given: tuple(name.strip() for name in given if name.strip())),
 ]
 """Text with commas, or a list."""
+Count = Annotated[int, Field(ge=0, le=WHOLE_NUMBER)]
+Amount = Annotated[float, Field(ge=0, le=1e12)]
+"""Of money: counted in millionths, it is a whole number of 64 bits."""
 DEFAULT_EXTRACTION_MODEL = "openai:gpt-5-mini"
 NO_MODEL = "none"
 # Read by the command line, not by the engine.
@@ -43,7 +47,7 @@ _OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "DEBUG
 class Settings(BaseModel):
     """What to run on. URLs choose the adapters; nothing given means embedded, in one folder."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     # Not shown: a URL may hold a password.
     ledger: str | None = Field(
@@ -112,30 +116,37 @@ class Settings(BaseModel):
         description="ask the model once more about an episode when it is ambiguous whom a name "
         "means, or whether something new takes the place of something known",
     )
-    max_calls_per_call: int | None = Field(
-        None, ge=0, description="model calls that reading one episode may take"
+    max_calls_per_call: Count | None = Field(
+        None, description="model calls that reading one episode may take"
     )
     max_tokens_per_call: int | None = Field(
-        None, ge=0, description="tokens, in and out, that reading one episode may take"
+        None,
+        ge=0,
+        le=WHOLE_NUMBER,
+        description="tokens, in and out, that reading one episode may take",
     )
-    max_money_per_call: float | None = Field(
-        None, ge=0, description="money that reading one episode may cost"
+    max_money_per_call: Amount | None = Field(
+        None, description="money that reading one episode may cost"
     )
     max_calls_per_day: int | None = Field(
-        None, ge=0, description="model calls on one day (UTC), of all who share the store"
+        None,
+        ge=0,
+        le=WHOLE_NUMBER,
+        description="model calls on one day (UTC), of all who share the store",
     )
     max_tokens_per_day: int | None = Field(
-        None, ge=0, description="tokens on one day (UTC), of all who share the store"
+        None,
+        ge=0,
+        le=WHOLE_NUMBER,
+        description="tokens on one day (UTC), of all who share the store",
     )
-    max_money_per_day: float | None = Field(
-        None, ge=0, description="money on one day (UTC), of all who share the store"
+    max_money_per_day: Amount | None = Field(
+        None, description="money on one day (UTC), of all who share the store"
     )
-    max_calls_per_store: int | None = Field(
-        None, ge=0, description="model calls of this store, ever"
-    )
-    max_tokens_per_store: int | None = Field(None, ge=0, description="tokens of this store, ever")
-    max_money_per_store: float | None = Field(
-        None, ge=0, description="money that this store may cost, ever"
+    max_calls_per_store: Count | None = Field(None, description="model calls of this store, ever")
+    max_tokens_per_store: Count | None = Field(None, description="tokens of this store, ever")
+    max_money_per_store: Amount | None = Field(
+        None, description="money that this store may cost, ever"
     )
     prices: str | None = Field(
         None,
@@ -143,7 +154,10 @@ class Settings(BaseModel):
         "that comes with graphmem, which holds examples only",
     )
     max_text_bytes: int = Field(
-        1024 * 1024, ge=1, description="the largest text or list of messages that add takes"
+        1024 * 1024,
+        ge=1,
+        le=TEXT_BYTES,
+        description="the largest text or list of messages that add takes",
     )
     duplicate_window_s: float = Field(
         86_400.0,
@@ -170,7 +184,10 @@ class Settings(BaseModel):
         30, ge=1, le=200, description="how many of the best hits a reranker reads"
     )
     max_lag: int = Field(
-        2000, ge=1, description="events that may wait before graph and vectors follow by themselves"
+        2000,
+        ge=1,
+        le=WHOLE_NUMBER,
+        description="events that may wait before graph and vectors follow by themselves",
     )
 
     max_queued: int = Field(

@@ -6,23 +6,23 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from graphmem import limits
 from graphmem.errors import UsageError
 from graphmem.filters import Where
 from graphmem.filters.tree import FALSE
 from graphmem.ingest import make_episode
+from graphmem.limits import shown
 from graphmem.model import HitKind
 from graphmem.retrieve.fact_view import of_kind
 
-_LARGEST_LIMIT = 10_000
-_LONGEST_NAME = 4096  # bytes of an id or a name that is looked up
 _LONGEST_QUERY_S = 10_000_000
 
 
 def checked_text(value: object, name: str) -> str:
     """An id or a name that can be looked up everywhere."""
     if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{name} must be text, got {value!r}")
-    return make_episode.check_text(value, name, _LONGEST_NAME)
+        raise UsageError(f"{name} must be text, got {shown(value)}")
+    return make_episode.check_text(value, name, limits.LOOKUP_BYTES)
 
 
 def checked_text_or_none(value: object, name: str) -> str | None:
@@ -40,7 +40,7 @@ def checked_keys(values: object) -> list[str]:
 def checked_flag(value: object, name: str) -> None:
     """True or False, and nothing that only counts as one of them."""
     if not isinstance(value, bool):
-        raise UsageError(f"{name} is True or False, got {value!r}")
+        raise UsageError(f"{name} is True or False, got {shown(value)}")
 
 
 def checked_callback(value: object, name: str) -> None:
@@ -51,24 +51,26 @@ def checked_callback(value: object, name: str) -> None:
 
 def checked_limit(value: object) -> int:
     """How many results are wanted at most."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST_LIMIT:
-        raise UsageError(f"a limit is a whole number from 1 to {_LARGEST_LIMIT:,}, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limits.RESULTS:
+        raise UsageError(
+            f"a limit is a whole number from 1 to {limits.RESULTS:,}, got {shown(value)}"
+        )
     return value
 
 
 def checked_budget(value: object) -> int:
     """How many hits may be looked at for a context of so many tokens."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise UsageError(f"budget_tokens must be a whole number, got {value!r}")
+        raise UsageError(f"budget_tokens must be a whole number, got {shown(value)}")
     if value < 1:
-        raise UsageError(f"budget_tokens must be at least 1, got {value}")
+        raise UsageError(f"budget_tokens must be at least 1, got {shown(value)}")
     return max(10, min(200, value // 10))
 
 
 def checked_hops(value: object) -> int:
     """How many steps a walk through the graph may take."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10:
-        raise UsageError(f"hops are a whole number from 1 to 10, got {value!r}")
+        raise UsageError(f"hops are a whole number from 1 to 10, got {shown(value)}")
     return value
 
 
@@ -80,7 +82,7 @@ def checked_kinds(kinds: Sequence[HitKind], where: Where | None) -> tuple[HitKin
         or any(kind not in ("fact", "turn") for kind in kinds)
         or not kinds
     ):
-        raise UsageError(f"kinds must be a list of fact and turn, got {kinds!r}")
+        raise UsageError(f"kinds must be a list of fact and turn, got {shown(kinds)}")
     return tuple(kind for kind in dict.fromkeys(kinds) if of_kind(where, kind) != FALSE)
 
 
@@ -90,9 +92,10 @@ def checked_query(
     """The text of a Cypher query, and its parameters."""
     text = make_episode.check_text(query, "query", max_bytes)
     if parameters is not None and not isinstance(parameters, Mapping):
-        raise UsageError(f"parameters must be a mapping, got {parameters!r}")
+        raise UsageError(f"parameters must be a mapping, got {shown(parameters)}")
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
-        raise UsageError(f"timeout_s must be a number of seconds, got {timeout_s!r}")
+        raise UsageError(f"timeout_s must be a number of seconds, got {shown(timeout_s)}")
     if not timeout_s <= _LONGEST_QUERY_S:
         raise UsageError(f"timeout_s must be at most {_LONGEST_QUERY_S:,} seconds")
+    limits.check_parameters(parameters or {}, max_bytes)
     return text, parameters or {}

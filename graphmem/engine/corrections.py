@@ -16,6 +16,7 @@ from graphmem.engine.checks import checked_text
 from graphmem.engine.core import Core
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import make_episode
+from graphmem.limits import check_whole_number, checked_metadata
 from graphmem.model import (
     Decision,
     Edit,
@@ -63,7 +64,7 @@ class Amending(Core):
         limit = self._parts.settings.max_text_bytes
         given: dict[str, Any] = {
             "text": None if text is None else make_episode.check_text(text, "text", limit),
-            "metadata": None if metadata is None else make_episode.check_metadata(metadata),
+            "metadata": None if metadata is None else checked_metadata(metadata),
             "tags": None if tags is None else make_episode.check_tags(tags),
             "importance": None if importance is None else make_episode.check_importance(importance),
             **valid_from(parse_date_or_none(valid_at, name="valid_at")),
@@ -277,8 +278,9 @@ class Amending(Core):
 
     async def undo(self, id: str | int, **scope: Unpack[ScopeArgs]) -> Removal:
         where = self._scope(scope)
-        number = isinstance(id, int) and not isinstance(id, bool)
-        key = str(id) if number else checked_text(id, "id")
+        if isinstance(id, int) and not isinstance(id, bool):
+            id = str(check_whole_number(id, "id"))
+        key = checked_text(id, "id")
 
         async def attempt() -> Removal:
             episodes = await self._parts.ledger.episodes(where, ids=[key])

@@ -14,6 +14,7 @@ from graphmem.engine.present import SCOPE_NAMES
 from graphmem.errors import UsageError
 from graphmem.ingest import given as statements
 from graphmem.ingest.given import GivenRelation
+from graphmem.limits import check_whole_number, shown
 from graphmem.model import Episode, Metadata, Modality, Receipt
 from graphmem.ports.arguments import RelateArgs, ScopeArgs, When
 from graphmem.relation_types.types import normal
@@ -181,7 +182,8 @@ def _rows(rows: object) -> Iterator[Any]:
 def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
     """The three, and the options that the row carries itself."""
     if isinstance(row, Mapping):
-        values = {str(name): value for name, value in row.items() if not _empty(value)}
+        named = ((n if isinstance(n, str) else shown(n), value) for n, value in row.items())
+        values = {name: value for name, value in named if not _empty(value)}
         _check_options({n: v for n, v in values.items() if n not in _ENDS}, "a row")
     elif isinstance(row, Sequence) and not isinstance(row, str | bytes):
         if not 3 <= len(row) <= len(_PLACES):
@@ -204,13 +206,14 @@ def _empty(value: object) -> bool:
         return True
     if isinstance(value, float) and math.isnan(value):
         return True
-    return str(value).lower() in _MISSING and not isinstance(value, str)
+    return not isinstance(value, str | int) and str(value).lower() in _MISSING
 
 
 def _text(value: object) -> object:
     """A number in a column of names is its digits."""
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if plain else value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return str(check_whole_number(value, "a name") if isinstance(value, int) else value)
 
 
 def _read_value(name: str, value: Any) -> Any:

@@ -12,12 +12,9 @@ from graphmem.filters.data import as_data, as_text, parse_data
 from graphmem.filters.fields import FIELDS, Field, ReadKind
 from graphmem.filters.reading import parse_text
 from graphmem.filters.tree import And, Not, Or, Record, Test, Where, matches, tests
+from graphmem.limits import FILTER_CHARACTERS, FILTER_TESTS, FILTER_VALUES
 
 Filter: TypeAlias = str | Mapping[str, Any]
-
-_LONGEST = 20_000
-_MOST_TESTS = 200
-_MOST_VALUES = 2_000
 
 
 def parse_filter(where: Filter, read: ReadKind = "search") -> Where | None:
@@ -27,8 +24,10 @@ def parse_filter(where: Filter, read: ReadKind = "search") -> Where | None:
     and refuses fields that the read does not have.
     """
     if isinstance(where, str):
-        if len(where) > _LONGEST:
-            raise UsageError(f"where has {len(where):,} characters, the limit is {_LONGEST:,}")
+        if len(where) > FILTER_CHARACTERS:
+            raise UsageError(
+                f"where has {len(where):,} characters, the limit is {FILTER_CHARACTERS:,}"
+            )
         tree = parse_text(where, read) if where.strip() else None
     elif isinstance(where, Mapping):
         tree = parse_data(where, read) if where else None
@@ -36,10 +35,10 @@ def parse_filter(where: Filter, read: ReadKind = "search") -> Where | None:
         raise UsageError(f"where must be text or a mapping, got {type(where).__name__}")
     if tree is not None:
         found = list(tests(tree))
-        if len(found) > _MOST_TESTS:
-            raise UsageError(f"where has {len(found)} tests, the limit is {_MOST_TESTS}")
-        if (count := sum(len(test.values) for test in found)) > _MOST_VALUES:
-            raise UsageError(f"where has {count} values, the limit is {_MOST_VALUES:,}")
+        if len(found) > FILTER_TESTS:
+            raise UsageError(f"where has {len(found)} tests, the limit is {FILTER_TESTS}")
+        if (count := sum(len(test.values) for test in found)) > FILTER_VALUES:
+            raise UsageError(f"where has {count} values, the limit is {FILTER_VALUES:,}")
     return tree
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from graphmem.errors import UsageError
 from graphmem.filters.fields import Field, ReadKind, field_named, near
-from graphmem.filters.reading import DEEPEST, checked_path
+from graphmem.filters.reading import checked_path
 from graphmem.filters.tree import (
     FALSE,
     TRUE,
@@ -31,6 +31,7 @@ from graphmem.filters.tree import (
     none_of,
 )
 from graphmem.filters.values import RawValue, Sign, compared, exists
+from graphmem.limits import FILTER_DEPTH, shown
 
 _SIGNS: dict[str, Sign] = {
     "eq": "=", "=": "=", "==": "=", "ne": "!=", "!=": "!=", "lt": "<", "<": "<", "lte": "<=",
@@ -46,12 +47,12 @@ _SPECIAL = re.compile(r"(true|false|null|-?\d+(\.\d+)?([eE][-+]?\d+)?)\Z", re.IG
 
 def parse_data(data: Mapping[Any, Any], read: ReadKind, depth: int = 0) -> Where:
     """The filter of its data form; :class:`~graphmem.errors.UsageError` names the wrong key."""
-    if depth > DEEPEST:
-        raise UsageError(f"where: more than {DEEPEST} filters inside each other")
+    if depth > FILTER_DEPTH:
+        raise UsageError(f"where: more than {FILTER_DEPTH} filters inside each other")
     parts: list[Where] = []
     for key, value in data.items():
         if not isinstance(key, str):
-            raise UsageError(f"where: a key is the name of a field, got {key!r}")
+            raise UsageError(f"where: a key is the name of a field, got {shown(key)}")
         word = key.lower().removeprefix("$")
         if word in {"and", "or", "not"}:
             inner = [parse_data(one, read, depth + 1) for one in _filters(word, value)]
@@ -61,7 +62,7 @@ def parse_data(data: Mapping[Any, Any], read: ReadKind, depth: int = 0) -> Where
         try:
             parts.append(_field(key, value, read))
         except UsageError as error:
-            raise UsageError(f"where: {error} (at {key!r})") from error
+            raise UsageError(f"where: {error} (at {shown(key)})") from error
     return all_of(parts)
 
 
@@ -73,7 +74,7 @@ def _filters(word: str, value: object) -> list[Mapping[Any, Any]]:
         or not given
         or not all(isinstance(one, Mapping) and one for one in given)
     ):
-        raise UsageError(f"where: {word} takes a list of filters, got {value!r}")
+        raise UsageError(f"where: {word} takes a list of filters, got {shown(value)}")
     return list(given)
 
 
@@ -106,11 +107,11 @@ def _test(field: Field, path: tuple[str, ...], op: str, value: object) -> Where:
     op = op.removeprefix("$")
     if op == "exists":
         if not isinstance(value, bool):
-            raise UsageError(f"exists is True or False, got {value!r}")
+            raise UsageError(f"exists is True or False, got {shown(value)}")
         return exists(field, path) if value else none_of(exists(field, path))
     if op not in _SIGNS:
-        raise UsageError(f"there is no comparison {op!r}{near(op, _OPS)}; there are: eq, ne, lt, "
-                         "lte, gt, gte, in, nin, contains, exists")  # fmt: skip
+        raise UsageError(f"there is no comparison {shown(op)}{near(op, _OPS)}; there are: eq, ne, "
+                         "lt, lte, gt, gte, in, nin, contains, exists")  # fmt: skip
     return _compared(field, path, _SIGNS[op], value)
 
 
@@ -125,7 +126,7 @@ def _compared(field: Field, path: tuple[str, ...], sign: Sign, value: object) ->
         raise UsageError(f"{sign} compares with one value, not with a list")
     for one in values:
         if not isinstance(one, str | int | float | bool | datetime | date):
-            raise UsageError(f"{field.name}: {one!r} is no value that can be compared")
+            raise UsageError(f"{field.name}: {shown(one)} is no value that can be compared")
     given: list[RawValue] = values
     return compared(field, path, sign, given)
 

@@ -27,8 +27,8 @@ from graphmem.errors import UsageError
 from graphmem.filters.fields import Field, ReadKind, field_named
 from graphmem.filters.tree import Where, all_of, any_of, none_of
 from graphmem.filters.values import RawValue, Sign, compared, exists
+from graphmem.limits import FILTER_DEPTH, shown
 
-DEEPEST = 50
 _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"[^\W\d]\w*")
 _KEY = re.compile(r"""[\w-]+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
@@ -63,8 +63,8 @@ class _Reader:
         self._at = 0
 
     def any_part(self, depth: int) -> Where:
-        if depth > DEEPEST:
-            raise self._error(f"more than {DEEPEST} parentheses inside each other")
+        if depth > FILTER_DEPTH:
+            raise self._error(f"more than {FILTER_DEPTH} parentheses inside each other")
         parts = [self._all_part(depth)]
         while self._keyword("or"):
             parts.append(self._all_part(depth))
@@ -83,8 +83,8 @@ class _Reader:
 
     def _not_part(self, depth: int) -> Where:
         if self._keyword("not"):
-            if depth > DEEPEST:
-                raise self._error(f"more than {DEEPEST} times not")
+            if depth > FILTER_DEPTH:
+                raise self._error(f"more than {FILTER_DEPTH} times not")
             return none_of(self._not_part(depth + 1))
         if self._sign("("):
             inner = self.any_part(depth + 1)
@@ -244,7 +244,7 @@ def checked_path(field: Field, path: tuple[str, ...]) -> tuple[str, ...]:
     for key in path:
         if not key or any(c in '"\\' or ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in key):
             raise UsageError(
-                f"the metadata key {key!r} cannot be asked for: it is empty, or holds a quote, a "
-                "backslash or a control character"
+                f"the metadata key {shown(key)} cannot be asked for: it is empty, or holds a "
+                "quote, a backslash or a control character"
             )
     return path

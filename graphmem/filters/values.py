@@ -22,15 +22,13 @@ from graphmem.filters.tree import (
     all_of,
     any_of,
     none_of,
-    same,
 )
+from graphmem.limits import FILTER_VALUE_CHARACTERS, FILTER_VALUES, WHOLE_NUMBER, shown
 from graphmem.text import name_key, words
 
 Sign = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "contains"]
 RawValue: TypeAlias = str | int | float | bool | datetime | date | None
 
-_LONGEST = 4096
-_LARGEST = 2**63 - 1
 _MONTH = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?\Z")
 _QUARTER = re.compile(r"(\d{4})-?[qQ]([1-4])\Z")
 _INSTANT = timedelta(microseconds=1)
@@ -41,6 +39,8 @@ _ORDERED = frozenset({"time", "number", "any"})
 def compared(field: Field, path: tuple[str, ...], sign: Sign, values: Sequence[RawValue]) -> Where:
     """The tests that ``field sign value`` stands for. :class:`UsageError` when the field does not
     support the comparison."""
+    if len(values) > FILTER_VALUES:
+        raise UsageError(f"{field.name}: {len(values):,} values, the limit is {FILTER_VALUES:,}")
     if sign in {"!=", "not in"}:
         return none_of(compared(field, path, "=" if sign == "!=" else "in", values))
     if sign in _ORDER and field.holds not in _ORDERED:
@@ -73,11 +73,11 @@ def exists(field: Field, path: tuple[str, ...]) -> Where:
 
 
 def _distinct(values: Sequence[Scalar]) -> tuple[Scalar, ...]:
-    found: list[Scalar] = []
+    """Each once, the first of its like, told apart as :func:`~graphmem.filters.tree.same` does."""
+    first: dict[tuple[bool, Scalar], Scalar] = {}
     for value in values:
-        if not any(same(value, other) for other in found):
-            found.append(value)
-    return tuple(found)
+        first.setdefault((isinstance(value, bool), value), value)
+    return tuple(first.values())
 
 
 def _check_order(field: Field, sign: Sign, values: Sequence[Scalar]) -> None:
@@ -90,26 +90,26 @@ def _check_order(field: Field, sign: Sign, values: Sequence[Scalar]) -> None:
 
 def _value(field: Field, given: RawValue) -> Scalar:
     if isinstance(given, float) and not math.isfinite(given):
-        raise UsageError(f"{field.name}: {given!r} is no number that can be compared")
-    if isinstance(given, int) and abs(given) > _LARGEST:
-        raise UsageError(f"{field.name}: a whole number is compared up to {_LARGEST:,} only")
+        raise UsageError(f"{field.name}: {shown(given)} is no number that can be compared")
+    if isinstance(given, int) and abs(given) > WHOLE_NUMBER:
+        raise UsageError(f"{field.name}: a whole number is compared up to {WHOLE_NUMBER:,} only")
     if field.holds == "number":
         if isinstance(given, bool) or not isinstance(given, int | float):
-            raise UsageError(f"{field.name} is a number, got {given!r}")
+            raise UsageError(f"{field.name} is a number, got {shown(given)}")
         return given
     if field.holds == "any":
         if isinstance(given, datetime | date) or given is None:
-            raise UsageError(f"metadata holds text, numbers and truth values, got {given!r}")
+            raise UsageError(f"metadata holds text, numbers and truth values, got {shown(given)}")
         return _clean(field, given) if isinstance(given, str) else given
     if isinstance(given, int | float) and not isinstance(given, bool):
         given = str(given)
     if not isinstance(given, str) or not given.strip():
-        raise UsageError(f"{field.name} is text, got {given!r}")
+        raise UsageError(f"{field.name} is text, got {shown(given)}")
     text = _clean(field, given)
     if field.holds == "choice":
         if text.lower() not in field.choices:
             raise UsageError(
-                f"{field.name} is {' or '.join(field.choices)}, not {text!r}"
+                f"{field.name} is {' or '.join(field.choices)}, not {shown(text)}"
                 f"{near(text, field.choices)}"
             )
         return text.lower()
@@ -121,8 +121,10 @@ def _value(field: Field, given: RawValue) -> Scalar:
 
 
 def _clean(field: Field, text: str) -> str:
-    if len(text) > _LONGEST:
-        raise UsageError(f"{field.name}: the value has {len(text):,} characters of {_LONGEST:,}")
+    if len(text) > FILTER_VALUE_CHARACTERS:
+        raise UsageError(
+            f"{field.name}: the value has {len(text):,} characters of {FILTER_VALUE_CHARACTERS:,}"
+        )
     if any(c == "\0" or 0xD800 <= ord(c) <= 0xDFFF for c in text):
         raise UsageError(f"{field.name}: the value holds a character that no text can hold")
     return text
@@ -132,7 +134,9 @@ def time_range(value: RawValue, name: str) -> tuple[str, str]:
     """A time, or a stretch of it (a year, a quarter, a month, a day), in stored form: from its
     beginning to the beginning of what follows."""
     if isinstance(value, bool) or not isinstance(value, str | datetime | date):
-        raise UsageError(f"{name} is a time, got {value!r}; write it as 2024, 2024-05, 2024-05-17")
+        raise UsageError(
+            f"{name} is a time, got {shown(value)}; write it as 2024, 2024-05, 2024-05-17"
+        )
     if isinstance(value, str):
         text = value.strip()
         if text.lower() == NOW:
@@ -161,7 +165,7 @@ def _from_to(name: str, text: str, begin: tuple[int, int, int], months: int) -> 
     try:
         start = datetime(*begin, tzinfo=UTC)
     except ValueError as error:
-        raise UsageError(f"{name}: {text!r} is not a date ({error})") from error
+        raise UsageError(f"{name}: {shown(text)} is not a date ({error})") from error
     days = 1
     if months:
         days = sum(calendar.monthrange(start.year, start.month + step)[1] for step in range(months))

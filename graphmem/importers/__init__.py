@@ -43,6 +43,7 @@ from graphmem.importers.text import read_markdown, read_plain_text
 from graphmem.importers.transcript import is_transcript, read_transcript
 from graphmem.importers.triples import is_header, is_triple, read_triples
 from graphmem.importers.whatsapp import is_whatsapp, read_whatsapp
+from graphmem.limits import IMPORTED_TEXT_BYTES
 
 __all__ = ["IMPORT_FORMATS", "Conversation", "FileReader", "Item", "Unreadable", "detect", "walk"]
 
@@ -78,8 +79,6 @@ _LINES = frozenset({".jsonl", ".ndjson"})
 _ROWS = frozenset({".csv", ".tsv"})
 _WALKED = frozenset({*_SUFFIXES, ".json"})
 _EXPORTED = re.compile(r"conversations(?:-\d+)?\.json")
-_LONGEST_TEXT = 64 << 20
-"""Bytes of a text file: a longer one is more likely a mistake than a note, and is read whole."""
 
 
 class FileReader:
@@ -135,10 +134,10 @@ class FileReader:
         return datetime.fromtimestamp(int(self.path.stat().st_mtime), UTC)
 
     def _text(self) -> str:
-        if self.bytes_total > _LONGEST_TEXT:
+        if self.bytes_total > IMPORTED_TEXT_BYTES:
             raise UsageError(
                 f"{self.path.name}: {self.bytes_total:,} bytes; a text file may have up to "
-                f"{_LONGEST_TEXT:,}: split it"
+                f"{IMPORTED_TEXT_BYTES:,}: split it"
             )
         with _opened(self.path) as stream:
             return "".join(decoded(_Counted(stream, self), self.path.name))
@@ -171,7 +170,7 @@ def detect(path: Path) -> str:
 
 def _text_format(path: Path, by_name: str) -> str:
     """The format of a text by its content. What cannot be read is reported by its reader."""
-    if path.stat().st_size > _LONGEST_TEXT:
+    if path.stat().st_size > IMPORTED_TEXT_BYTES:
         return by_name
     try:
         with _opened(path) as stream:

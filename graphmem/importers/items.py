@@ -10,6 +10,7 @@ its beginnings, whose keys :meth:`Conversation.beginnings` gives.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 
 from graphmem.clock import Date, parse_date, stamp
 from graphmem.errors import UsageError
+from graphmem.limits import shown
 from graphmem.text import digest, paragraphs
 
 Item: TypeAlias = dict[str, Any]
@@ -202,14 +204,19 @@ def date_in(value: object, where: str) -> Date | None:
     if isinstance(value, str) and not _is_number(value):
         return parse_date(value, name=where)
     if isinstance(value, int | float | str) and not isinstance(value, bool):
-        seconds = float(value)
+        try:
+            seconds = float(value)
+        except OverflowError:
+            seconds = math.inf
         if abs(seconds) >= _MILLISECONDS_FROM:
             seconds /= 1000
         try:
             return Date(datetime.fromtimestamp(seconds, UTC), "instant")
         except (OverflowError, OSError, ValueError) as error:
-            raise UsageError(f"{where}: {value!r} is not a time (seconds since 1970)") from error
-    raise UsageError(f"{where}: {value!r} is not a time; write ISO 8601 or seconds since 1970")
+            raise UsageError(
+                f"{where}: {shown(value)} is not a time (seconds since 1970)"
+            ) from error
+    raise UsageError(f"{where}: {shown(value)} is not a time; write ISO 8601 or seconds since 1970")
 
 
 def _is_number(text: str) -> bool:

@@ -25,7 +25,7 @@ from typing import Any
 
 from graphmem.errors import UsageError
 from graphmem.importers.items import MOST_MESSAGES, Item, Position, message_items, message_time
-from graphmem.importers.streams import JsonStream, numbered_lines
+from graphmem.importers.streams import JsonStream, numbered_lines, why_no_json
 
 _CONTENT = ("content", "text", "message", "body")
 _NAME = (
@@ -261,9 +261,8 @@ def _values(chunks: Iterator[str], name: str) -> Iterator[tuple[str, Any]]:
         where = f"{name}, line {number}"
         try:
             value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            why = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-            raise UsageError(f"{where}: not JSON: {why}") from error
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{where}: not JSON: {why_no_json(error)}") from error
         yield where, value
 
 

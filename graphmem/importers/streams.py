@@ -74,6 +74,14 @@ def numbered_lines(chunks: Iterator[str]) -> Iterator[tuple[int, str]]:
         yield number, partial.removesuffix("\r")
 
 
+def why_no_json(error: ValueError | RecursionError) -> str:
+    """What reading JSON stumbled over."""
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    deep = isinstance(error, RecursionError)
+    return "nested too deeply" if deep else "a number with too many digits"
+
+
 class JsonStream:
     """The values of a JSON text, one at a time: an array's elements, or values one after another.
 
@@ -140,8 +148,8 @@ class JsonStream:
                     wanted *= 2
                     continue
                 raise self._error(error.msg, error.pos) from error
-            except RecursionError as error:
-                raise self._error("nested too deeply") from error
+            except (ValueError, RecursionError) as error:
+                raise self._error(why_no_json(error)) from error
             # A number near the end of what has been read (``0.``) may go on in the next chunk.
             bare = not isinstance(value, dict | list | str)
             if bare and end > len(self._text) - _NEAR_END and not self._ended:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
+from graphmem import limits
 from graphmem.clock import Clock, Date, parse_date_or_none, parse_when_or_none
 from graphmem.errors import UsageError
 from graphmem.ingest import make_episode
@@ -22,9 +23,6 @@ from graphmem.text import digest
 _EXTRACTOR = "given"
 _VERSION = "1"
 
-_LONGEST_NAME = 200
-_LONGEST_TYPE = 100
-_LONGEST_FACT = 8192
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
 RELATION_OPTIONS = frozenset(
     {"fact", "valid_at", "invalid_at", "occurred_at", "modality", "subject_kind", "object_kind"}
@@ -111,7 +109,7 @@ def checked(
     fact = (
         sentence(names[0], kind_of, other, modality, retracts=retracts, ended=until is not None)
         if text is None
-        else make_episode.check_text(text, "fact", _LONGEST_FACT)
+        else make_episode.check_text(text, "fact", limits.RELATED_FACT_BYTES)
     )
     kinds = [_kind(options.get(name), name) for name in ("subject_kind", "object_kind")]
     return GivenRelation(
@@ -161,7 +159,7 @@ def build_relation_episode(
         turns=(turn,),
         idempotency_key=(None if key is None else make_episode.check_key(key)),
         importance=make_episode.check_importance(0.5 if importance is None else importance),
-        metadata=make_episode.check_metadata(options.get("metadata")),
+        metadata=limits.checked_metadata(options.get("metadata")),
         tags=make_episode.check_tags(() if tags is None else tags),
         time_given=occurred_at_given is not None,
     )
@@ -237,33 +235,38 @@ def _phrase(type: str) -> str:
 
 
 def _name(value: object, what: str) -> str:
-    text = " ".join(make_episode.check_text(value, what, 4 * _LONGEST_NAME).split())
-    if len(text) > _LONGEST_NAME:
-        raise UsageError(f"{what} has {len(text)} characters; a name has at most {_LONGEST_NAME}")
+    text = " ".join(
+        make_episode.check_text(value, what, 4 * limits.RELATED_NAME_CHARACTERS).split()
+    )
+    if len(text) > limits.RELATED_NAME_CHARACTERS:
+        raise UsageError(
+            f"{what} has {len(text)} characters; a name has at most "
+            f"{limits.RELATED_NAME_CHARACTERS}"
+        )
     return text
 
 
 def _type(value: object) -> str:
     """``works at`` and ``worksAt`` as ``works_at``; synonyms become one where it is decided."""
-    text = make_episode.check_text(value, "type", 4 * _LONGEST_TYPE)
+    text = make_episode.check_text(value, "type", 4 * limits.RELATION_TYPE_CHARACTERS)
     name = snake(text)
-    if not name or len(name) > _LONGEST_TYPE:
+    if not name or len(name) > limits.RELATION_TYPE_CHARACTERS:
         raise UsageError(
-            f"type {text!r} is no relation; write a verb phrase of up to {_LONGEST_TYPE} "
-            "characters, for example works_at"
+            f"type {limits.shown(text)} is no relation; write a verb phrase of up to "
+            f"{limits.RELATION_TYPE_CHARACTERS} characters, for example works_at"
         )
     return name
 
 
 def _modality(value: object) -> Modality:
-    if value not in get_args(Modality):
+    if not isinstance(value, str) or value not in get_args(Modality):
         known = ", ".join(get_args(Modality))
-        raise UsageError(f"modality {value!r} is unknown; known are: {known}")
+        raise UsageError(f"modality {limits.shown(value)} is unknown; known are: {known}")
     return cast(Modality, value)
 
 
 def _kind(value: object, what: str) -> str | None:
     if value is None:
         return None
-    text = make_episode.check_text(value, what, _LONGEST_TYPE)
+    text = make_episode.check_text(value, what, limits.RELATION_TYPE_CHARACTERS)
     return snake(text) or text.strip().lower()

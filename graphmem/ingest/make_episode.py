@@ -10,16 +10,16 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast, get_args
 
+from graphmem import limits
 from graphmem.clock import Clock, parse_when, parse_when_or_none
 from graphmem.errors import UsageError
 from graphmem.extract.llm import prompts
+from graphmem.limits import checked_metadata, shown
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.ports.arguments import AddArgs, Content, Message
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.text import blank, digest, name_key, paragraphs, plain, unix_lines
 
-_LONGEST_KEY = 512
-_DEEPEST_METADATA = 100
 _MEMORY_TYPES = get_args(MemoryType)
 _ROLES_OF_THE_MACHINE = frozenset({"assistant", "system", "tool", "developer"})
 _OF_A_MESSAGE = frozenset({"role", "name", "content", "occurred_at", "id"})
@@ -86,7 +86,7 @@ def build_episode(
         expires_at=parse_when_or_none(options.get("expires_at"), name="expires_at"),
         memory_type=_memory_type(options.get("memory_type", "semantic")),
         importance=check_importance(options.get("importance", 0.5)),
-        metadata=check_metadata(options.get("metadata")),
+        metadata=checked_metadata(options.get("metadata")),
         tags=check_tags(options.get("tags", ())),
         infer=bool(options.get("infer", True)),
         extraction=_extraction(options.get("extraction")),
@@ -103,7 +103,7 @@ def split_item(item: object) -> tuple[Content, dict[str, Any]]:
     if not isinstance(item, Mapping):
         return cast(Content, item), {}
     if "content" not in item:
-        raise UsageError(f"an item needs content; this one has: {', '.join(map(str, item))}")
+        raise UsageError(f"an item needs content; this one has: {_keys_of(item)}")
     _check_spelling(item, OPTIONS, "an item")
     options = {str(key): value for key, value in item.items() if key in OPTIONS}
     if isinstance(item["content"], str) and not {"role", "name", "id"} & set(item):
@@ -138,54 +138,28 @@ def check_text(text: object, name: str, max_bytes: int) -> str:
     return plain(text)
 
 
-def check_metadata(metadata: object) -> Metadata:
-    """Metadata as plain JSON data, or a :class:`UsageError`."""
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, Mapping):
-        raise UsageError(f"metadata must be a mapping, got {type(metadata).__name__}")
-    for key in metadata:
-        if not isinstance(key, str):
-            raise UsageError(f"metadata keys must be text, got {key!r}")
-    try:
-        text = json.dumps(dict(metadata), allow_nan=False, ensure_ascii=False)
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError("metadata has a lone surrogate; decode the input as UTF-8") from error
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"metadata is not JSON: {error}") from error
-    plain = json.loads(text)
-    if _deeper(plain, _DEEPEST_METADATA):
-        raise UsageError(
-            f"metadata is nested more than {_DEEPEST_METADATA} deep: flatten it, or keep the whole "
-            "as one JSON text"
-        )
-    return cast(Metadata, plain)
-
-
-def _deeper(value: object, levels: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_deeper(item, levels - 1) for item in inner)
-
-
 def check_tags(tags: object) -> tuple[str, ...]:
     if isinstance(tags, str) or not isinstance(tags, Sequence):
         raise UsageError(f"tags must be a list of text, got {type(tags).__name__}")
     if not tags:
         return ()
-    return tuple(dict.fromkeys(check_text(tag, "a tag", _LONGEST_KEY) for tag in tags))
+    limits.check_count(tags, limits.TAG_COUNT, "tags")
+    return tuple(dict.fromkeys(checked_name(tag, "a tag") for tag in tags))
 
 
 def name_part(name: object) -> str | None:
     """A part of a name as names are compared, or None when none was given."""
-    return None if name is None else name_key(check_text(name, "name", _LONGEST_KEY))
+    return None if name is None else name_key(checked_name(name, "name"))
+
+
+def checked_name(value: object, name: str) -> str:
+    """A short text of one line: a name, a role, a tag, a key."""
+    return limits.check_name(check_text(value, name, limits.NAME_BYTES), name)
 
 
 def check_importance(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise UsageError(f"importance must be a number from 0 to 1, got {value!r}")
+        raise UsageError(f"importance must be a number from 0 to 1, got {shown(value)}")
     return float(value)
 
 
@@ -200,9 +174,9 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def _memory_type(value: object) -> MemoryType:
-    if value not in _MEMORY_TYPES:
+    if not isinstance(value, str) or value not in _MEMORY_TYPES:
         known = ", ".join(_MEMORY_TYPES)
-        raise UsageError(f"memory_type {value!r} is unknown; known are: {known}")
+        raise UsageError(f"memory_type {shown(value)} is unknown; known are: {known}")
     return cast(MemoryType, value)
 
 
@@ -223,7 +197,7 @@ def check_extraction(options: ExtractionOptions) -> None:
 
 def check_key(key: object) -> str:
     """An idempotency key, or a :class:`UsageError`."""
-    return check_text(key, "idempotency_key", _LONGEST_KEY)
+    return checked_name(key, "idempotency_key")
 
 
 def _key(key: object) -> str | None:
@@ -244,6 +218,7 @@ def _messages(content: object, max_bytes: int) -> tuple[str, list[_Message]]:
         raise UsageError(
             "content must be text, a message or a list of messages, got " + type(content).__name__
         )
+    limits.check_count(content, limits.MESSAGE_COUNT, "messages")
     messages: list[_Message] = []
     total = 0
     for number, message in enumerate(content):
@@ -264,13 +239,19 @@ def _messages(content: object, max_bytes: int) -> tuple[str, list[_Message]]:
     ]
     try:
         raw = json.dumps(kept, ensure_ascii=False, default=str)
-        raw.encode()
+        size = len(raw) if raw.isascii() else len(raw.encode())
     except UnicodeEncodeError as error:
         raise UsageError(
             "the messages have a lone surrogate beside their text; decode the input as UTF-8"
         ) from error
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"the messages are not JSON beside their text: {error}") from error
+    if size > limits.MESSAGES_RATIO * max_bytes:
+        raise UsageError(
+            f"the messages have {size:,} bytes with all that is in them, the limit is "
+            f"{limits.MESSAGES_RATIO * max_bytes:,}: leave out what is no text (pictures, files), "
+            "put links in their place, or split them into several adds"
+        )
     return raw, messages
 
 
@@ -278,14 +259,13 @@ def _message(message: Message | object, where: str, max_bytes: int) -> _Message 
     if not isinstance(message, Mapping):
         raise UsageError(f"{where} must be a mapping with content, got {type(message).__name__}")
     if "content" not in message:
-        has = ", ".join(map(str, message)) or "nothing"
-        raise UsageError(f"{where} has no content; it has: {has}")
+        raise UsageError(f"{where} has no content; it has: {_keys_of(message)}")
     _check_spelling(message, _OF_A_MESSAGE, where)
     text = _joined(message["content"], where)
     if blank(text):
         return None
     named = {
-        key: check_text(message[key], f"{where}: {key}", _LONGEST_KEY)
+        key: checked_name(message[key], f"{where}: {key}")
         for key in ("role", "name", "id")
         if message.get(key) is not None
     }
@@ -297,6 +277,10 @@ def _message(message: Message | object, where: str, max_bytes: int) -> _Message 
         occurred_at=None if when is None else parse_when(when, name=f"{where}: occurred_at"),
         source_id=named.get("id"),
     )
+
+
+def _keys_of(data: Mapping[Any, Any]) -> str:
+    return ", ".join(key if isinstance(key, str) else shown(key) for key in data) or "nothing"
 
 
 def _check_spelling(given: Mapping[Any, Any], known: frozenset[str], where: str) -> None:

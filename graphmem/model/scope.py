@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from graphmem.errors import UsageError
+from graphmem.limits import SCOPE_ID_CHARACTERS
 
 DEFAULT_PROJECT = "default"
-_LONGEST_ID = 256
 _UNFIT = re.compile("[\x00-\x1f\ud800-\udfff]")
 
 
@@ -85,7 +85,9 @@ def _check_id(name: str, value: object, *, required: bool) -> None:
         raise UsageError(f"{name} must be text, got {type(value).__name__}")
     if value and not value.strip():
         raise UsageError(f"{name} must not be blank, got {value!r}")
-    if not value or len(value) > _LONGEST_ID:
-        raise UsageError(f"{name} must have 1 to {_LONGEST_ID} characters, got {len(value)}")
+    if not value or len(value) > SCOPE_ID_CHARACTERS:
+        raise UsageError(
+            f"{name} must have 1 to {SCOPE_ID_CHARACTERS} characters, got {len(value)}"
+        )
     if _UNFIT.search(value):
         raise UsageError(f"{name} must not contain control characters or lone surrogates")

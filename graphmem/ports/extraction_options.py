@@ -12,6 +12,7 @@ from typing import Any, Self, TypeAlias
 from pydantic import BaseModel
 
 from graphmem.errors import UsageError
+from graphmem.limits import shown
 from graphmem.text import words
 
 _LONGEST_INSTRUCTIONS = 8000
@@ -149,14 +150,14 @@ def _guide(item: object, where: str) -> TypeGuide:
             for name, field in item.model_fields.items()
         )
         return TypeGuide(_name(item.__name__, where), _clean(doc)[:_LONGEST_DESCRIPTION], fields)
-    raise UsageError(f"{where}: {item!r} is neither a name nor a Pydantic model class")
+    raise UsageError(f"{where}: {shown(item)} is neither a name nor a Pydantic model class")
 
 
 def _name(name: str, where: str) -> str:
     """``FamilyMember`` and ``family member`` as ``family_member``."""
     parts = words(_CAMEL.sub(" ", name).replace("_", " "))
     if not parts or len(parts) > 8:
-        raise UsageError(f"{where}: {name!r} cannot be the name of a type")
+        raise UsageError(f"{where}: {shown(name)} cannot be the name of a type")
     return "_".join(part.replace("'", "") for part in parts)
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from graphmem.errors import UsageError
+from graphmem.limits import RELATION_TYPE_CHARACTERS, shown
 from graphmem.model import TypeRule
 from graphmem.relation_types.types import Normal, RelationTypes, normal, snake
-
-_LONGEST = 100
 
 
 def declared(
@@ -75,7 +74,7 @@ _HOW_MANY = {True: "only one at a time", False: "several at a time"}
 
 def _check_one(single_valued: object, same_as: object, inverse_of: object) -> None:
     if single_valued is not None and not isinstance(single_valued, bool):
-        raise UsageError(f"single_valued must be True, False or None, got {single_valued!r}")
+        raise UsageError(f"single_valued must be True, False or None, got {shown(single_valued)}")
     if sum(given is not None for given in (single_valued, same_as, inverse_of)) > 1:
         raise UsageError(
             "declare one of single_valued, same_as and inverse_of: a type that stands for another "
@@ -94,10 +93,10 @@ def _name(type: object) -> str:
 
 def _normal(type: object, what: str) -> Normal:
     name = snake(type) if isinstance(type, str) else ""
-    if not name or len(name) > _LONGEST:
+    if not name or len(name) > RELATION_TYPE_CHARACTERS:
         raise UsageError(
-            f"{what} {type!r} is no relation; write a verb phrase of up to {_LONGEST} characters, "
-            "for example works_at"
+            f"{what} {shown(type)} is no relation; write a verb phrase of up to "
+            f"{RELATION_TYPE_CHARACTERS} characters, for example works_at"
         )
     return normal(name)
 

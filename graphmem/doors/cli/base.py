@@ -307,7 +307,7 @@ def pairs(values: Sequence[str], flag: str) -> dict[str, Any]:
             raise UsageError(f"{flag}: {text!r} is not key=value")
         try:
             found[key] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             found[key] = value
     return found
 

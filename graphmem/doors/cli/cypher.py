@@ -110,7 +110,7 @@ def _json(text: str | None) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"--params is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise UsageError('--params takes a JSON object: \'{"name": "Ada"}\'')

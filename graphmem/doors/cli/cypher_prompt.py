@@ -116,7 +116,7 @@ class CypherPrompt:
         if text:
             try:
                 found = json.loads(text)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UsageError(f":params takes a JSON object: {error}") from error
             if not isinstance(found, dict):
                 raise UsageError(':params takes a JSON object: {"name": "Ada"}')
@@ -132,7 +132,7 @@ class CypherPrompt:
             return
         try:
             self._parameters[key] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             self._parameters[key] = value
 
 
