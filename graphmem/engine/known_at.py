@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -28,6 +28,7 @@ from graphmem.ports.ledger import (
 from graphmem.projection.batch import batch_of
 from graphmem.projection.catch_up import BATCH_EVENTS
 from graphmem.projection.graph import graph_target
+from graphmem.projection.set_aside import may_be_the_value
 from graphmem.projection.vectors import vector_target
 from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.question.search_query import SearchQuery
@@ -178,11 +179,29 @@ class Past:
             return found
 
     async def _build(self, tenant: str, head: int) -> _Snapshot:
+        try:
+            return await self._built(tenant, head, set())
+        except Exception as error:
+            if not may_be_the_value(error):
+                raise
+            # What the stores of now cannot take either is left out here, too.
+            present = self._present
+            await present.follow()
+            aside = (*await present.graph.set_aside(), *await present.vectors.set_aside())
+            if not aside:
+                raise
+            return await self._built(tenant, head, {(one.kind, one.id) for one in aside})
+
+    async def _built(self, tenant: str, head: int, aside: Set[tuple[str, str]]) -> _Snapshot:
         parts = self._parts
         final = self._known_at < parts.clock.now()
         stores = parts.scratch()
         embedder = CachedEmbedder(parts.embedder, parts.ledger)
-        events = [event async for event in _events(parts.ledger, tenant, self._known_at)]
+        events = [
+            event
+            async for event in _events(parts.ledger, tenant, self._known_at)
+            if (event.kind, event.id) not in aside
+        ]
         batch = await batch_of(events, _LogAsOf(parts.ledger, events))
         await stores.graph.open(_STORE)
         await stores.vectors.open(_STORE, parts.embedder.name, await parts.embedder.size())

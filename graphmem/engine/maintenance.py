@@ -14,6 +14,7 @@ from graphmem.errors import GraphmemError
 from graphmem.model import (
     Health,
     Receipt,
+    SetAside,
     Stats,
     Verification,
 )
@@ -53,10 +54,13 @@ class Care(Core):
         parts["extraction"] = self._parts.extractor.name
         parts["embedder"] = self._parts.embedder.name
         pending = (await self._parts.ledger.stats()).pending
-        parts["pending"] = str(pending)
         parts["queue"] = _queue_state(len(self._queue), self._queue.unfinished())
+        why = await self._parts.ledger.pending_reason() if pending else None
+        parts["pending"] = str(pending) if why is None else f"{pending}: {why}"
+        aside = await self._set_aside()
         ok = all(parts[p.name] == "ok" for p in (self._graph, self._vectors))
-        return Health(ok=ok and max(lag.values()) <= 2 * settings.max_lag, parts=parts, lag=lag)
+        ok = ok and why is None and not aside and max(lag.values()) <= 2 * settings.max_lag
+        return Health(ok=ok, parts=parts, lag=lag, set_aside=aside)
 
     async def verify(self) -> Verification:
         self._check_open()
@@ -68,7 +72,11 @@ class Care(Core):
             # What was written meanwhile is in one of the stores already: no difference at all.
             if found.ok or head == await parts.ledger.head():
                 break
-        return found
+        aside = await self._set_aside()
+        return replace(found, ok=found.ok and not aside, set_aside=aside)
+
+    async def _set_aside(self) -> tuple[SetAside, ...]:
+        return (*await self._graph.set_aside(), *await self._vectors.set_aside())
 
     async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
         self._check_open()

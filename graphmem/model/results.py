@@ -360,21 +360,43 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """An event of the ledger that the graph or the vectors could not take, whatever was tried, so
+    that it was left out: what changed, and the kinds of errors that it brought."""
+
+    projection: str
+    seq: int
+    kind: str
+    id: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.projection}: {self.kind} {self.id} (event {self.seq}): {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
-    """Whether each part works, and how far each projection lags behind the ledger (in events)."""
+    """Whether each part works, and how far each projection lags behind the ledger (in events).
+
+    Not ``ok`` while a part fails, work waits for a model that does not answer, or something is set
+    aside: ``parts`` say what.
+    """
 
     ok: bool
     parts: Mapping[str, str]
     lag: Mapping[str, int]
+    set_aside: tuple[SetAside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The ledger compared with graph and vectors: how many of each, and every difference."""
+    """The ledger compared with graph and vectors: how many of each, and every difference. Not
+    ``ok`` while something is set aside: it cannot be found."""
 
     ok: bool
     checked: Mapping[str, int]
     differences: tuple[str, ...]
+    set_aside: tuple[SetAside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -331,11 +331,12 @@ class MemoryAPI(ReadAPI, Protocol):
         ...
 
     async def health(self) -> Health:
-        """Whether each part answers, and how far the projections lag."""
+        """Whether each part answers, how far the projections lag, why work waits for a model that
+        was asked, and what graph and vectors could not take and was set aside."""
         ...
 
     async def verify(self) -> Verification:
-        """Compare ledger, graph and vectors, id by id."""
+        """Compare ledger, graph and vectors, id by id, and name what was set aside."""
         ...
 
     async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:

@@ -204,6 +204,11 @@ class LedgerReads(LedgerView, DecisionReads, Protocol):
         """Counts, of one tenant narrowed by agent and run, or of the whole store."""
         ...
 
+    async def pending_reason(self) -> str | None:
+        """Why the newest episode that was tried and is still pending is so, in the whole store;
+        None when all that is pending is yet to be tried."""
+        ...
+
 
 class LedgerKeys(Protocol):
     """Which idempotency keys are taken."""

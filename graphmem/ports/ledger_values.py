@@ -214,6 +214,8 @@ class Event:
     value: Episode | Fact | None = None
     """What it became as a value, where it came from :meth:`LedgerLog.recent_events`; ``after`` is
     not filled in then."""
+    damaged: bool = False
+    """Whether what it became cannot be read: nobody can apply it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
+from graphmem.errors import Rejected
 from graphmem.model import Entity, Episode, Fact
 from graphmem.ports.ledger import Event, Origins
 
@@ -50,6 +51,8 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
     """The last state of each thing in these events. References to what was erased since are left
     out: they have no other end."""
     last = {(event.kind, event.id): event for event in events}
+    if damaged := [event for event in last.values() if event.damaged]:
+        raise Rejected(f"the ledger cannot read its event {damaged[0].seq}")
     changed = {
         kind: [e for (k, _), e in last.items() if k == kind and e.action not in {"ERASE", "DELETE"}]
         for kind in ("episode", "entity", "fact", "mention")

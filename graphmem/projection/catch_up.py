@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from functools import partial
 
+from graphmem.model import SetAside
 from graphmem.off_loop import run_off_loop
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.ledger_off_loop import ReadsOffLoop
 from graphmem.projection.batch import MUCH, ApplyBatch, ProjectionBatch, batch_of
+from graphmem.projection.set_aside import (
+    NOTHING,
+    SetAsideList,
+    harmless,
+    may_be_the_value,
+    set_aside,
+)
 
+_log = logging.getLogger(__name__)
 BATCH_EVENTS = 5000
 
 
@@ -38,6 +48,7 @@ class Projection:
         self._target = target
         self._checkpoint: Callable[[], Awaitable[Checkpoint]] | None = None
         self._lock = asyncio.Lock()
+        self._aside = SetAsideList(name, ledger)
 
     def begin(self, checkpoint: Checkpoint, reread: Callable[[], Awaitable[Checkpoint]]) -> None:
         """Go on from ``checkpoint``; ``reread`` reads it from the store again."""
@@ -45,21 +56,23 @@ class Projection:
         self._checkpoint = reread if self._ledger.shared else None
 
     async def catch_up(self, progress: Callable[[int], None] | None = None) -> None:
-        """Apply every event up to the ledger's head; cheap when there is none."""
+        """Apply every event up to the ledger's head; cheap when there is none. What cannot be
+        applied whatever is tried is set aside (see :mod:`graphmem.projection.set_aside`)."""
         if self.applied_seq >= await self._ledger.head():
             return
         async with self._alone() as still_alone:
             if self._checkpoint is not None:
                 self.applied_seq = (await self._checkpoint()).applied_seq
+                await self._aside.read()
                 # Others may have written, or rebuilt the store, which leaves the checkpoint as it
                 # was.
                 self._changed(None)
+            if not self.applied_seq:
+                await self._aside.clear()
             while self.applied_seq < await self._ledger.head():
                 events = self._ledger.recent_events(self.applied_seq, BATCH_EVENTS)
                 events = events or await self._ledger.events(self.applied_seq, BATCH_EVENTS)
-                batch = await self._batch(events)
-                await still_alone()
-                await self._target(batch, events[-1].seq)
+                await self._take(events, still_alone)
                 self.applied_seq = events[-1].seq
                 self._changed({event.tenant for event in events})
                 if progress is not None:
@@ -69,6 +82,63 @@ class Projection:
         if len(events) <= MUCH:
             return await batch_of(events, self._ledger)
         return await run_off_loop(partial(batch_of, events, ReadsOffLoop(self._ledger)))
+
+    async def _take(
+        self, events: Sequence[Event], still_alone: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Apply these events, or set those aside that cannot be. The checkpoint moves last."""
+        try:
+            batch = await self._batch(events)
+            await still_alone()
+            await self._target(batch, events[-1].seq)
+        except Exception as error:
+            if not may_be_the_value(error):
+                raise
+            await self._check_works(error)
+            failed = await self._one_by_one(events, still_alone)
+            if failed:
+                await self._check_works(error)
+                _log.warning("%s: %d events set aside", self.name, len(failed))
+            await self._aside.note(events, failed)
+            await still_alone()
+            await self._target(NOTHING, events[-1].seq)
+        else:
+            await self._aside.note(events)
+
+    async def _one_by_one(
+        self, events: Sequence[Event], still_alone: Callable[[], Awaitable[None]]
+    ) -> list[SetAside]:
+        """Apply what can be by halves; the events that fail alone, and once more."""
+        failed: list[SetAside] = []
+        waiting = [events]
+        while waiting:
+            part = waiting.pop()
+            try:
+                batch = await self._batch(part)
+                await still_alone()
+                await self._target(batch, self.applied_seq)
+            except Exception as error:
+                if not may_be_the_value(error):
+                    raise
+                if len(part) > 1:
+                    middle = len(part) // 2
+                    waiting += [part[middle:], part[:middle]]
+                else:
+                    failed.append(set_aside(self.name, part[0], error))
+        return failed
+
+    async def _check_works(self, error: Exception) -> None:
+        """That the store takes what is harmless: else it is the store that fails, with ``error``,
+        and nothing is set aside."""
+        for batch in harmless():
+            try:
+                await self._target(batch, self.applied_seq)
+            except Exception as other:
+                raise error from other
+
+    async def set_aside(self) -> tuple[SetAside, ...]:
+        """What could not be applied, as the ledger has it."""
+        return await self._aside.read()
 
     async def start_over(self, clear: Callable[[], Awaitable[None]]) -> None:
         """Clear the store and forget how far it got, also where this is given up on the way: what

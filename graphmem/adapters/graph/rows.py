@@ -6,12 +6,14 @@ Because all adapters share it, two of them can differ only in how they store, ne
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from graphmem.clock import stamp, stamp_or_none
+from graphmem.errors import Rejected
 from graphmem.model import Entity, Episode, Fact, Scope
 from graphmem.ports.graph import GraphChanges, GraphDump, Link
 
@@ -241,6 +243,33 @@ def size_of(changes: GraphChanges) -> tuple[int, int]:
     nodes = len(changes.episodes) + len(changes.entities) + len(changes.facts)
     texts = (*(e.content for e in changes.episodes), *(f.text for f in changes.facts))
     return nodes, sum(map(len, texts))
+
+
+def check_changes(changes: GraphChanges, most_bytes: int) -> None:
+    """:class:`~graphmem.errors.Rejected` for the first thing that cannot be written, where writing
+    it only later would stop what is written with it."""
+    for episode in changes.episodes:
+        _check(episode, most_bytes, episode.content, *episode.tags)
+    for entity in changes.entities:
+        _check(entity, most_bytes, entity.name, *entity.aliases)
+    for fact in changes.facts:
+        _check(fact, most_bytes, fact.text, *fact.tags)
+
+
+def _check(thing: Episode | Entity | Fact, most_bytes: int, *texts: str) -> None:
+    try:
+        fits = all(
+            4 * len(text) <= most_bytes or len(text.encode()) <= most_bytes for text in texts
+        )
+        if not all(text.isascii() for text in texts):
+            "".join(texts).encode()
+        weight = 0.5 if isinstance(thing, Entity) else float(thing.importance)
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
+        raise Rejected(f"{thing.id} holds a value that no graph can hold") from error
+    if not fits or not math.isfinite(weight):
+        raise Rejected(
+            f"{thing.id} holds more than the graph can hold (text of {most_bytes:,} bytes)"
+        )
 
 
 def most_of_a_kind(changes: GraphChanges) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ from graphmem.doors.cli.output import (
     table_text,
 )
 from graphmem.extract.llm.prompts import copy_prompts
-from graphmem.model import Stats, Verification
+from graphmem.model import SetAside, Stats, Verification
 
 _FAILED = 1
 
@@ -81,7 +82,8 @@ def show_stats(found: Stats) -> None:
 def health_command(context: click.Context) -> None:
     """Check that every part answers.
 
-    The exit code is 1 when one does not.
+    The exit code is 1 when one does not, when work waits for a model that does not answer, or when
+    something is set aside.
     """
     with options().memory(owned=False) as memory:
         found = memory.health()
@@ -91,6 +93,7 @@ def health_command(context: click.Context) -> None:
             for name, state in found.parts.items()
         ]
         print_table(["part", "state", ("behind", RIGHT)], rows)
+        show_set_aside(found.set_aside)
     if not found.ok:
         context.exit(_FAILED)
 
@@ -110,15 +113,24 @@ def verify_command(context: click.Context) -> None:
         context.exit(_FAILED)
 
 
+def show_set_aside(found: Sequence[SetAside]) -> None:
+    """Print what graph and vectors could not take."""
+    for one in found:
+        show(table_text(f"  set aside, {one}", "red"))
+    if found:
+        note(f"{len(found):,} events are set aside and not searched; graphmem rebuild tries again")
+
+
 def show_verification(found: Verification) -> None:
     """Print what was compared, and every difference."""
     rows = [(name, f"{value:,}") for name, value in found.checked.items()]
     print_table([("checked", {}), ("how many", RIGHT)], rows)
     for difference in found.differences:
         show(table_text(f"  {difference}", "red"))
+    show_set_aside(found.set_aside)
     if found.ok:
         show(table_text("no difference", "green"))
-    else:
+    elif found.differences:
         note(f"{len(found.differences):,} differences; graphmem rebuild mends graph and vectors")
 
 

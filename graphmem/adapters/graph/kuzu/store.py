@@ -25,7 +25,15 @@ from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.adapters.graph.cypher_guard.guard import guard
 from graphmem.adapters.graph.kuzu.pool import EngineName, Interrupted, Pool, Session, in_transaction
 from graphmem.adapters.graph.kuzu.write_changes import Loader
-from graphmem.adapters.graph.rows import Edge, Node, dump_of, merged, most_of_a_kind, size_of
+from graphmem.adapters.graph.rows import (
+    Edge,
+    Node,
+    check_changes,
+    dump_of,
+    merged,
+    most_of_a_kind,
+    size_of,
+)
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
@@ -97,6 +105,7 @@ class KuzuGraph:
         Cancellation waits: when this ends, what was begun is committed or undone.
         """
         self._check()
+        check_changes(changes, self._buffer_pool_bytes // 16)
         async with self._applying:
             if (
                 changes.removed_facts

@@ -44,6 +44,7 @@ from graphmem.model import (
     TypeRule,
 )
 from graphmem.ports.ledger import (
+    RESUBMITTED,
     Ceiling,
     Charge,
     Commit,
@@ -270,6 +271,10 @@ class SqlLedger:
     async def stats(self, scope: Scope | None = None) -> Stats:
         found = await self._rows("stats", **reading.scope_values(scope))
         return Stats(**dict(found[0]))
+
+    async def pending_reason(self) -> str | None:
+        found = await self._rows("pending_reason", resubmitted=RESUBMITTED)
+        return found[0]["reason"] if found else None
 
     async def known_keys(self, scope: Scope, keys: Collection[str]) -> set[str]:
         if not keys:

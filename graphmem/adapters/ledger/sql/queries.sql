@@ -786,6 +786,12 @@ WHERE model = :model AND digest = ANY(:digests);
 INSERT INTO embeddings (model, digest, vector) VALUES (:model, :digest, :vector)
 ON CONFLICT DO NOTHING;
 
+-- name: pending_reason
+-- Why the newest episode that was tried is pending, of the whole store.
+SELECT reason FROM episodes
+WHERE status = 'pending' AND reason IS NOT NULL AND reason <> :resubmitted
+ORDER BY n DESC LIMIT 1;
+
 -- name: stats
 -- Counts of one tenant narrowed by agent and run, or (no tenant) of the whole store.
 WITH mine AS (

@@ -282,7 +282,14 @@ def to_entity(body: str) -> Entity:
 
 
 def to_event(row: Row) -> Event:
-    after: Mapping[str, Any] | None = json.loads(row["after"]) if row["after"] else None
+    after: Mapping[str, Any] | None = None
+    damaged = False
+    try:
+        if row["after"]:
+            after = json.loads(row["after"])
+            damaged = not isinstance(after, dict)
+    except (ValueError, RecursionError):  # one such event must not stop the reading of the others
+        damaged = True
     return Event(
         seq=row["seq"],
         at=unstamp(row["at"]),
@@ -290,7 +297,8 @@ def to_event(row: Row) -> Event:
         id=row["id"],
         action=row["action"],
         tenant=row["tenant"],
-        after=after,
+        after=None if damaged else after,
+        damaged=damaged,
     )
 
 
