@@ -245,7 +245,7 @@ def size_of(changes: GraphChanges) -> tuple[int, int]:
     return nodes, sum(map(len, texts))
 
 
-def check_changes(changes: GraphChanges, most_bytes: int) -> None:
+def check_writable(changes: GraphChanges, most_bytes: int) -> None:
     """:class:`~graphmem.errors.Rejected` for the first thing that cannot be written, where writing
     it only later would stop what is written with it."""
     for episode in changes.episodes:

@@ -28,7 +28,7 @@ from graphmem.adapters.graph.kuzu.write_changes import Loader
 from graphmem.adapters.graph.rows import (
     Edge,
     Node,
-    check_changes,
+    check_writable,
     dump_of,
     merged,
     most_of_a_kind,
@@ -105,7 +105,7 @@ class KuzuGraph:
         Cancellation waits: when this ends, what was begun is committed or undone.
         """
         self._check()
-        check_changes(changes, self._buffer_pool_bytes // 16)
+        check_writable(changes, self._buffer_pool_bytes // 16)
         async with self._applying:
             if (
                 changes.removed_facts
