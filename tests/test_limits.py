@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_a_number_that_no_store_holds_is_refused_before_the_journal(
     """Once taken, it stopped every search, verify, opening and rebuild of everybody."""
     metadata = {"n": HUGE[case]}
     before = kept.stats()
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: kept.add("I moved to Berlin.", metadata=metadata),
         lambda: kept.add("I moved to Berlin.", metadata=metadata, infer=False),
         lambda: kept.add_many(["Tea.", {"content": "Rain.", "metadata": metadata}]),
@@ -156,7 +156,7 @@ def test_edges_of_messages(kept: Memory, edge: int) -> None:
 def test_numbers_without_digits_are_typed_errors(kept: Memory) -> None:
     """Python writes out no int of 5,000 digits: naming it in an error failed by itself."""
     n: Any = 10**5000
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: kept.search("x", limit=n),
         lambda: kept.context("x", budget_tokens=-n),
         lambda: kept.neighbours("Ada", hops=n),
