@@ -24,6 +24,7 @@ while the others have nothing left to do."""
 
 
 _SLOW = (
+    "adapters/graph/test_console",
     "adapters/graph/test_guard_fuzz",
     "adapters/graph/test_congruence",
     "adapters/graph/test_kill",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
 import pytest
 
 from graphmem.clock import stamp
@@ -21,6 +24,20 @@ from graphmem.testing.graph_samples import (
     node_of,
     single_changes,
 )
+
+CRASHING: Sequence[tuple[str, Mapping[str, object]]] = (
+    ("MATCH (a:Entity) WHERE a.name IN $n RETURN a.id", {"n": None}),
+    ("RETURN 1 IN null AS x", {}),
+    ("RETURN nodes(null) AS x", {}),
+    ("RETURN keys(null) AS x", {}),
+    ("RETURN rels(null) AS x", {}),
+    ("RETURN label({k: 1}) AS x", {}),
+    ("RETURN DISTINCT $x AS x", {"x": [{}]}),
+    ("MATCH (a)-[r]->(b) RETURN single(x IN [r] WHERE x > r) AS x", {}),
+    ("MATCH (a) WITH collect({k: a}.k) AS l UNWIND l AS x RETURN x", {}),
+    ("MATCH p = (a)-->(b) RETURN collect(nodes(p)[1]) AS x", {}),
+)
+"""Queries, with parameters, that end a process in which Kuzu 0.11.3 runs."""
 
 
 class CypherContract:
@@ -182,6 +199,16 @@ class CypherContract:
         before = await graph.dump()
         with pytest.raises(UsageError, match="Cypher"):
             await self.ask(graph, query)
+        assert await graph.dump() == before
+
+    async def test_no_query_ends_the_program(self, graph: GraphStore) -> None:
+        """Each of these crashes Kuzu 0.11.3: it answers, or is refused, and all goes on."""
+        await graph.apply(SMALL, 1)
+        before = await graph.dump()
+        for query, parameters in CRASHING:
+            with suppress(UsageError):
+                await self.ask(graph, query, **parameters)
+        assert (await self.ask(graph, "MATCH (e:Entity) RETURN count(*)")).rows == ((3,),)
         assert await graph.dump() == before
 
     async def test_a_cypher_failure_reveals_no_data(self, graph: GraphStore) -> None:

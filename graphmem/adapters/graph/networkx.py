@@ -7,8 +7,10 @@ Kuzu database.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import networkx as nx
 
@@ -29,6 +31,9 @@ from graphmem.errors import Rejected, UsageError
 from graphmem.model import Table
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
 
+if TYPE_CHECKING:
+    from graphmem.adapters.graph.kuzu.store import KuzuGraph
+
 _Key = tuple[str, str]
 """Label and id."""
 
@@ -40,11 +45,16 @@ class NetworkXGraph:
         self._graph: nx.MultiDiGraph[_Key] = nx.MultiDiGraph()
         self._checkpoint = Checkpoint("", 0)
         self._is_open = False
+        self._changes = 0
+        self._copy: KuzuGraph | None = None
+        self._copy_of: tuple[str | None, int] = (None, 0)
+        self._asking = asyncio.Lock()
 
     async def open(self, store_id: str) -> Checkpoint:
         """Open; what it held for another store is forgotten."""
         if self._checkpoint.store_id != store_id:
             self._graph.clear()
+            self._changes += 1
             self._checkpoint = Checkpoint(store_id, 0)
         self._is_open = True
         return self._checkpoint
@@ -63,6 +73,7 @@ class NetworkXGraph:
             *(("Entity", id) for id in changes.removed_entities),
         ]
         self._check_tenants(nodes, removed)
+        self._changes += 1
         for key in removed:
             self._remove(key)
         for id in changes.renewed_mentions:
@@ -106,16 +117,33 @@ class NetworkXGraph:
         """Run a guarded query on a copy of the tenant in a throwaway Kuzu database."""
         self._check()
         guard(query, parameters, tenant=tenant, max_rows=max_rows, timeout_s=timeout_s)
-        from graphmem.adapters.graph.kuzu.store import KuzuGraph
-
-        copy = KuzuGraph(None, engine="ladybug" if "ladybug" in sys.modules else "kuzu")
-        await copy.open("copy")
-        try:
-            await copy.load(*self._rows(tenant))
+        async with self._asking:
+            if self._copy is None or self._copy_of != (tenant, self._changes):
+                await self._drop_copy()
+                await self._make_copy(tenant)
+            copy = self._copy
+            assert copy is not None  # noqa: S101 - just made
             return await copy.cypher(
                 query, parameters, tenant=tenant, max_rows=max_rows, timeout_s=timeout_s
             )
-        finally:
+
+    async def _make_copy(self, tenant: str | None) -> None:
+        """A copy for console queries, which serves until something changes."""
+        from graphmem.adapters.graph.kuzu.store import KuzuGraph
+
+        copy = KuzuGraph(None, engine="ladybug" if "ladybug" in sys.modules else "kuzu")
+        changes = self._changes
+        await copy.open("copy")
+        try:
+            await copy.load(*self._rows(tenant))
+        except BaseException:
+            await copy.close()
+            raise
+        self._copy, self._copy_of = copy, (tenant, changes)
+
+    async def _drop_copy(self) -> None:
+        copy, self._copy = self._copy, None
+        if copy is not None:
             await copy.close()
 
     async def dump(self, tenant: str | None = None) -> GraphDump:
@@ -131,11 +159,14 @@ class NetworkXGraph:
         """Remove everything; the checkpoint goes back to 0."""
         self._check()
         self._graph.clear()
+        self._changes += 1
         self._checkpoint = Checkpoint(self._checkpoint.store_id, 0)
 
     async def close(self) -> None:
         """Close; what was stored stays for this object's next ``open``."""
         self._is_open = False
+        async with self._asking:
+            await self._drop_copy()
 
     def _check(self) -> None:
         if not self._is_open:

@@ -11,18 +11,13 @@ from hypothesis.stateful import run_state_machine_as_test
 from graphmem.adapters.graph.kuzu.store import KuzuGraph
 from graphmem.adapters.graph.neo4j.store import Neo4jGraph
 from graphmem.ports.graph import GraphStore
-from graphmem.testing.graph import GraphStoreContract, PersistentGraphContract
+from graphmem.testing.graph import PersistentGraphContract
 from tests.adapters.graph.congruence import congruence_machine
 
 
 class TestLadybugOnDisk(PersistentGraphContract):
     def make(self, folder: Path) -> GraphStore:
         return KuzuGraph(folder / "graph.lbug", engine="ladybug", buffer_pool_bytes=128 << 20)
-
-
-class TestLadybugInMemory(GraphStoreContract):
-    def make(self, folder: Path) -> GraphStore:
-        return KuzuGraph(None, engine="ladybug", buffer_pool_bytes=128 << 20)
 
 
 TestCongruence = congruence_machine(

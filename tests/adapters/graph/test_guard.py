@@ -209,6 +209,102 @@ def test_what_is_refused_and_why(query: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        "upper([a])",
+        "toLower({k: [a]})",
+        "reverse(nodes(p))",
+        "left(CASE WHEN true THEN [a] ELSE NULL END, 9)",
+        "size(trim([r]))",
+        "substring(collect(a), 1, 9)",
+        "CASE WHEN true THEN [a] ELSE 'x' END",
+        "CASE a WHEN 'x' THEN 1 END",
+        "coalesce({k: a}, 'x')",
+        "coalesce(a, r)",
+        "[a, 'x']",
+        "[[a], ['x']]",
+        "'x' + a",
+        "['x'] + [a]",
+        "[a] = 'x'",
+        "[a] = $x",
+        "{k: a} < {k: a}",
+        "a.name IN [a]",
+        "a IN ['x']",
+        "'x' CONTAINS [a]",
+        "a.name STARTS WITH {k: a}",
+        "any(x IN [a] WHERE x = 'x')",
+        "single(x IN [r] WHERE x > r)",
+        "min([a])",
+        "a['_ID']",
+        "{k: a}[a]",
+        "lower([(a)--(c) | c])",
+        "lower([x IN [a] | x])",
+        "toLower(head([[a]]))",
+    ],
+)
+@pytest.mark.parametrize("form", ["RETURN {}", "WITH a, {} AS y RETURN y", "RETURN 1 ORDER BY {}"])
+def test_nothing_makes_a_text_of_a_node(expression: str, form: str) -> None:
+    with pytest.raises(UsageError, match="node"):
+        guarded(f"MATCH p = (a)-[r]->(b) {form.format(expression)}")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "MATCH (a) WITH [a] AS l WITH l AS m RETURN upper(m)",
+        "MATCH (a) WITH collect({k: a}) AS l UNWIND l AS x RETURN upper(x)",
+        "MATCH (a) WITH {k: {j: a}} AS m RETURN upper([m.k.j])",
+        "MATCH (a) WHERE EXISTS { MATCH (b) WHERE upper([a]) = 'x' } RETURN 1",
+        "MATCH (a) RETURN COUNT { MATCH (b {id: [a]}) } AS n",
+        "MATCH (a) RETURN a ORDER BY a",
+        "MATCH (a)-[r*1..2]-(b) RETURN upper(r)",
+        "MATCH (a) WITH a AS `x y` RETURN upper([`x y`])",
+        "RETURN 1 AS x UNION MATCH (x) RETURN upper([x]) AS x",
+    ],
+)
+def test_a_node_is_followed_through_the_query(query: str) -> None:
+    with pytest.raises(UsageError, match="node"):
+        guarded(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "MATCH p = (a)-[r]->(b) RETURN a, r, p, [a, b], {k: a, n: 1}, nodes(p)[0].name, size([a])",
+        "MATCH p = (a)-[r]->(b) WHERE a <> b AND a IN nodes(p) AND r = r RETURN upper(a.name)",
+        "MATCH (a) WITH a.name AS a RETURN upper(a) ORDER BY a",
+        "MATCH (a) RETURN a.name AS a ORDER BY a",
+        "MATCH (a) RETURN collect(a) + collect(a), head(collect(a)).name + 'x', coalesce(a, null)",
+        "MATCH (a) WITH {k: a} AS m RETURN m.k.name AS x",
+        "MATCH (a) RETURN labels(a), keys(a), count(a), count(DISTINCT a)",
+        "MATCH (a) WHERE EXISTS { MATCH (b) WHERE b.name = upper(a.name) } RETURN DISTINCT a",
+        "MATCH (a) WHERE a.id IN [" + ", ".join(f"'{i}'" for i in range(600)) + "] RETURN a",
+        "UNWIND ['x'] AS a RETURN upper(a) UNION MATCH (a) RETURN a.id AS a",
+    ],
+)
+def test_what_a_node_is_good_for(query: str) -> None:
+    assert guarded(query)
+
+
+@pytest.mark.parametrize("value", ["'abcdefgh'", "$x", "a.name", "[1, 2]", "[a]", "{k: a}"])
+@pytest.mark.parametrize(
+    "sum", ["s + s", "[s, s]", "{k: s, j: s}", "CASE WHEN true THEN [s, s] END"]
+)
+def test_nothing_grows_without_end(value: str, sum: str) -> None:
+    doubled = f"WITH {sum} AS s " * 24
+    with pytest.raises(UsageError, match=r"put together from more|node"):
+        guarded(f"MATCH (a) WITH {value} AS s {doubled} RETURN size(s)")
+
+
+def test_a_row_and_the_parameters_have_an_end() -> None:
+    long = " + ".join(["a.name"] * 90)
+    with pytest.raises(UsageError, match="a row is put together"):
+        guarded(f"MATCH (a) WITH {long} AS s RETURN " + ", ".join(["s"] * 12))
+    with pytest.raises(UsageError, match="the parameters have 2,000,"):
+        guarded("RETURN size($x)", x="x" * 2_000_000)
+
+
+@pytest.mark.parametrize(
     ("rows", "seconds"), [(0, 1.0), (-1, 1.0), (True - 1, 1.0), (1, 0.0), (1, float("nan"))]
 )
 def test_limits_that_make_no_sense(rows: int, seconds: float) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graphmem.adapters.graph.kuzu import pool, store
+from graphmem.adapters.graph.kuzu import pool, session, store
 from graphmem.adapters.graph.kuzu.store import KuzuGraph
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump
@@ -200,7 +200,19 @@ async def test_a_slow_query_is_stopped_and_the_graph_goes_on(tmp_path: Path) -> 
 def test_a_full_disk_can_be_tried_again(tmp_path: Path) -> None:
     """In the engine's own words, as seen on a full disk."""
     full_disk = RuntimeError("IO exception: Cannot write to file. Error: No space left on device")
-    assert isinstance(pool._translated(full_disk, "kuzu"), Unavailable)
+    assert isinstance(session.translated(full_disk, "kuzu"), Unavailable)
     opening = pool._opening_failed(full_disk, tmp_path, "kuzu")
     assert isinstance(opening, Unavailable)
     assert "delete it" not in str(opening)
+
+
+async def test_a_graph_without_a_path_goes_when_it_is_closed() -> None:
+    graph = KuzuGraph(None)
+    assert await graph.open("store") == Checkpoint("store", 0)
+    await graph.apply(SMALL, 1)
+    folder = graph._pool.path.parent
+    assert folder.exists()
+    await graph.close()
+    assert not folder.exists()
+    assert await graph.open("store") == Checkpoint("store", 0)
+    await graph.close()

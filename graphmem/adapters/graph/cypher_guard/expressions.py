@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NoReturn
 
+from graphmem.adapters.graph.cypher_guard import values
 from graphmem.adapters.graph.cypher_guard.syntax import Cursor, keyword_set, uncertain
+from graphmem.adapters.graph.cypher_guard.values import LITERAL, NOTHING, PLAIN, HeldValue
 from graphmem.errors import UsageError
 
 ExpressionShape = Literal[
@@ -34,6 +36,7 @@ _OPERANDS: Mapping[str, Sequence[ExpressionShape]] = MappingProxyType(
 """What may stand to the right of an operator."""
 _CONDITIONS = ("plain", "test", "condition", "pattern")
 _BOOLEAN = ("test", "condition", "pattern")
+_COMPARING = ("<>", "<=", ">=", "=", "<", ">")
 
 _AGGREGATES = keyword_set("avg collect count max min sum")
 _NUMERIC = keyword_set("abs ceil floor length sqrt")
@@ -65,6 +68,14 @@ class Expressions(Cursor):
 
     _cases = 0
     """How many CASEs we are inside of: the brackets around us are counted by the guard."""
+    held = PLAIN
+    """What the expression holds that was read last."""
+    names: Mapping[str, HeldValue] = MappingProxyType({})
+    """What each name holds that is known here; replaced, never changed."""
+
+    def bind(self, name: str, value: HeldValue) -> None:
+        """From here on a name stands for a value."""
+        self.names = MappingProxyType({**self.names, name: value})
 
     @abstractmethod
     def subquery(self) -> None:
@@ -86,11 +97,13 @@ class Expressions(Cursor):
         """What may stand after WHERE, WHEN and NOT, and beside AND."""
         if self._combined() not in _CONDITIONS:
             self.refuse("a comparison")
+        self.held = PLAIN
 
-    def item(self) -> None:
-        """What may be returned, or be an argument."""
+    def item(self) -> HeldValue:
+        """What may be returned, or be an argument, and what it holds."""
         if self._combined(conditions=("pattern",)) == "pattern":
             self._refuse_condition()
+        return self.held
 
     def _refuse_condition(self) -> NoReturn:
         self.refuse("a value (a condition like this goes into CASE WHEN … THEN true END)")
@@ -108,7 +121,7 @@ class Expressions(Cursor):
             self.at += 1
             if self._negated() not in _CONDITIONS:
                 self.refuse("a comparison")
-            shape = "test"
+            shape, self.held = "test", PLAIN
         return shape
 
     def _negated(self) -> ExpressionShape:
@@ -120,50 +133,75 @@ class Expressions(Cursor):
             return shape
         if shape not in _CONDITIONS:
             self.refuse("a comparison")
+        self.held = PLAIN
         return "test"
 
     def _comparison(self) -> ExpressionShape:
         if self.sees_word("EXISTS"):
             self.at += 1
             self.subquery()
+            self.held = PLAIN
             return "condition"
         if self.sees_word(*map(str.upper, _TESTS)) and self.sees_sign("(", 1):
             return self._list_test()
         if self.sees_path():
             self.edges_and_nodes()
+            self.held = PLAIN
             return "pattern"
         return self._compared(self.value())
 
     def _compared(self, left: ExpressionShape) -> ExpressionShape:
+        begun, before = self.at, self.held
         if self.joined("=~"):
-            self.value()
+            self._plain_sides("=~", before)
             return "condition"
-        begun = self.at
-        while any(map(self.joined, ("<>", "<=", ">=", "=", "<", ">"))):
-            if self.sees_joined("<-", -1):
-                self.refuse("a space before it")
-            self.value()
+        self._sized(before)
         if self.at == begun:
             while self.word("IN"):
                 if self.sees_sign("+-"):
                     self.refuse("a list")
                 self.value()
+                values.same_holding((before, values.item_of(self.held)), "IN")
+                before = PLAIN
         if self.at == begun and self.sees_word("STARTS", "ENDS", "CONTAINS"):
             if not self.word("CONTAINS"):
                 self.at += 1
                 self.need_word("WITH")
             if self.sees_word("TRUE", "FALSE", "NULL"):
                 self.refuse("a text")
-            self.value()
+            self._plain_sides("a comparison of texts", before)
         if self.at == begun and left == "plain" and self.word("IS"):
             self.word("NOT")
             self.need_word("NULL")
-        return left if self.at == begun else "test"
+        if self.at == begun:
+            return left
+        self.held = PLAIN
+        return "test"
+
+    def _sized(self, before: HeldValue) -> None:
+        """``= 1``, ``<= 2`` and so on, as often as they follow one another."""
+        while (sign := next(filter(self.joined, _COMPARING), None)) is not None:
+            if self.sees_joined("<-", -1):
+                self.refuse("a space before it")
+            if sign in ("=", "<>"):
+                self.value()
+                values.same_holding((before, self.held), "a comparison")
+            else:
+                self._plain_sides("a comparison by size", before)
+            before = PLAIN
+
+    def _plain_sides(self, where: str, left: HeldValue) -> None:
+        """Take what stands to the right; neither side holds a node."""
+        values.only_plain(left, where)
+        self.value()
+        values.only_plain(self.held, where)
+        self.held = PLAIN
 
     def value(self) -> ExpressionShape:
         """Sums and the like: no condition, unless in parentheses."""
         lists = self.sees_sign("[")
         shape = self._signed()
+        held = self.held
         while self.sees_sign("+-*/%^"):
             if shape in _BOOLEAN:
                 self.refuse("a value before it")
@@ -181,6 +219,8 @@ class Expressions(Cursor):
                 self.refuse("a simple value")
             reckoned = sign in "+-*/" and {shape, right} <= {"plain", "number"}
             shape = "number" if reckoned else "value"
+            held = values.reckoned(sign, held, self.held)
+        self.held = held
         return shape
 
     def _signed(self) -> ExpressionShape:
@@ -191,6 +231,7 @@ class Expressions(Cursor):
         shape = self._postfixed()
         if shape not in ("plain", "number", "value"):
             self.refuse("a number")
+        values.only_plain(self.held, "a sign")
         return "value" if shape == "value" else "number"
 
     def _postfixed(self) -> ExpressionShape:
@@ -205,6 +246,7 @@ class Expressions(Cursor):
                 self.refuse("an operator")
             if self.sign("."):
                 self._property_name()
+                self.held = values.property_of(self.held)
             else:
                 self._index()
                 dotted = False
@@ -221,17 +263,23 @@ class Expressions(Cursor):
         self.at += 1
 
     def _index(self) -> None:
+        owner = self.held
+        if owner.holding in ("node", "edge", "path"):
+            values.only_plain(owner, "[ ]")
         self.need_sign("[")
+        one = values.item_of(owner)
         if not self.sees_sign("."):
-            self.item()
+            values.only_plain(self.item(), "an index")
         if self.sees_sign("."):
+            one = owner
             if not self.joined(".."):
                 self.refuse("'..'")
             if not self.sees_sign("]"):
-                self.item()
+                values.only_plain(self.item(), "an index")
             elif self.sees_sign("[", -3):
                 self.refuse("a number")
         self.need_sign("]")
+        self.held = one
 
     def _primary(self) -> ExpressionShape:
         token = self.peek()
@@ -248,16 +296,20 @@ class Expressions(Cursor):
         elif token.is_word("COUNT") and self.sees_sign("{", 1):
             self.at += 1
             self.subquery()
+            self.held = PLAIN
         elif token.is_name and self.sees_sign("(", 1):
             return self._call()
         elif token.kind in ("string", "parameter") or token.is_word("TRUE", "FALSE", "NULL"):
             self.at += 1
+            self.held = NOTHING if token.is_word("NULL") else LITERAL
+            self.held = PLAIN if token.kind == "parameter" else self.held
         elif token.kind == "number":
             if not _NUMBER.match(token.value):
                 self.refuse("a number without zeros before it")
             self.at += 1
+            self.held = LITERAL
         else:
-            self.name()
+            self.held = self.names.get(self.name().value, PLAIN)
         return "plain"
 
     def _parenthesised(self) -> ExpressionShape:
@@ -293,53 +345,69 @@ class Expressions(Cursor):
             if comprehension:
                 return self.pattern_comprehension()
         self.need_sign("[")
+        self.held = NOTHING
         if self.sign("]"):
             return None
         if self.sees_name() and self._is_word(1, "IN"):
             return self._comprehension()
-        self._element()
+        return self._elements([])
+
+    def _elements(self, found: list[HeldValue]) -> None:
+        """What is left of a list, after those that are found."""
+        if not found:
+            found = [self._element()]
         while self.sign(","):
-            self._element()
-        return self.need_sign("]")
+            found.append(self._element())
+        self.need_sign("]")
+        self.held = values.list_of(found)
 
     def _is_word(self, ahead: int, word: str) -> bool:
         token = self.peek(ahead)
         return token is not None and token.is_word(word)
 
-    def _element(self) -> None:
+    def _element(self) -> HeldValue:
         """A list within a list stands alone."""
         closes = self.bracket_ends[self.at] if self.sees_sign("[") else None
         self.item()
         if closes is not None and self.at != closes + 1:
             self.refuse("',' or ']'")
+        return self.held
 
     def _comprehension(self) -> None:
         """``x IN list WHERE … | …]``; without these two it may be the first item of a list."""
+        name, outside = self.tokens[self.at].value, self.names
         self.at += 2
         self.value()
+        source = self.held
+        self.bind(name, values.item_of(source))
         if self.word("WHERE"):
             self.condition()
+            self.held = source
             if self.sign("|"):
-                self.item()
+                self.held = values.of_each(source, self.item())
         elif self.sign("|"):
-            self.item()
+            self.held = values.of_each(source, self.item())
         else:
-            while self.sign(","):
-                self._element()
+            self.names = outside
+            values.only_plain(source, "IN in a list")
+            return self._elements([PLAIN])
         self.need_sign("]")
+        self.names = outside
+        return None
 
     def map(self) -> None:
         """``{key: value, …}``, with at least the braces."""
+        found: list[HeldValue] = []
         self.need_sign("{")
-        if self.sign("}"):
-            return
-        while True:
+        while not (self.sees_sign("}") and not found):
             self.name()
             self.need_sign(":")
             self._map_value()
+            found.append(self.held)
             if not self.sign(","):
                 break
         self.need_sign("}")
+        self.held = values.mapped_to(found)
 
     def _map_value(self) -> None:
         refused = ("CASE", "NOT", *map(str.upper, (*_AGGREGATES, *_TESTS)))
@@ -353,6 +421,7 @@ class Expressions(Cursor):
         if self._cases > _MOST_CASES:
             raise UsageError("Cypher: the query is too long or too deeply nested")
         simple = not self.sees_word("WHEN")
+        found: list[HeldValue] = []
         if simple:
             self._simple_operand()
         if not self.sees_word("WHEN"):
@@ -365,26 +434,30 @@ class Expressions(Cursor):
             else:
                 self.condition()
             self.need_word("THEN")
-            self.item()
+            found.append(self.item())
         if self.word("ELSE"):
-            self.item()
+            found.append(self.item())
         self.need_word("END")
         self._cases -= 1
+        self.held = values.called("coalesce", found)
 
     def _simple_operand(self) -> None:
         if self.sees_sign("(") or self._postfixed() != "plain":
             self.refuse("a plain value")
+        values.only_plain(self.held, "CASE … WHEN")
 
     def _list_test(self) -> ExpressionShape:
         """``any(x IN list WHERE …)``."""
         self.at += 1
         self.need_sign("(")
-        self.name()
+        name, outside = self.name().value, self.names
         self.need_word("IN")
         self.value()
+        self.bind(name, values.item_of(self.held))
         self.need_word("WHERE")
         self.condition()
         self.need_sign(")")
+        self.names = outside
         return "test"
 
     def _call(self) -> ExpressionShape:
@@ -394,42 +467,46 @@ class Expressions(Cursor):
         shape: ExpressionShape = "call"
         if name in _AGGREGATES:
             shape = "plain"
-            self._aggregated(name)
+            given = self._aggregated(name)
         elif name in _NUMERIC:
             shape = "number"
-            self._argument_of("plain", *(() if name == "length" else ("number",)))
+            given = [self._argument_of("plain", *(() if name == "length" else ("number",)))]
         elif name in _TEXT:
             shape = "text"
-            self._text_arguments(name)
+            given = self._text_arguments(name)
         elif name in _GENERAL:
-            self._arguments(_GENERAL[name])
+            given = self._arguments(_GENERAL[name])
             if name in ("coalesce", "size"):
                 shape = "plain" if name == "coalesce" else "number"
         else:
             self.refuse("a function that is on the list")
         self.need_sign(")")
+        self.held = values.called(name, given)
         return shape
 
-    def _aggregated(self, name: str) -> None:
-        if name != "count" or not self.sign("*"):
-            self.word("DISTINCT", "ALL")
-            self.item()
+    def _aggregated(self, name: str) -> list[HeldValue]:
+        if name == "count" and self.sign("*"):
+            return []
+        self.word("DISTINCT", "ALL")
+        return [self.item()]
 
-    def _text_arguments(self, name: str) -> None:
-        self._argument_of("plain", "text")
+    def _text_arguments(self, name: str) -> list[HeldValue]:
+        given = [self._argument_of("plain", "text")]
         if name in ("left", "right"):
             self.need_sign(",")
             self.value()
+            given.append(self.held)
         elif name in ("ltrim", "rtrim") and self.sign(","):
-            self._argument_of("plain", "text")
+            given.append(self._argument_of("plain", "text"))
+        return given
 
-    def _arguments(self, most: int) -> None:
-        self.item()
-        for _ in range(most - 1):
-            if not self.sign(","):
-                break
-            self.item()
+    def _arguments(self, most: int) -> list[HeldValue]:
+        given = [self.item()]
+        while len(given) < most and self.sign(","):
+            given.append(self.item())
+        return given
 
-    def _argument_of(self, *shapes: ExpressionShape) -> None:
+    def _argument_of(self, *shapes: ExpressionShape) -> HeldValue:
         if self.value() not in shapes:
             self.refuse("a simpler argument")
+        return self.held

@@ -17,6 +17,10 @@ How it is proved, in this order; whatever fails a step is refused with the reaso
 An edge never crosses the tenant (the stores make none that does), so that a scope on every node
 pattern covers the edges and the nodes inside a variable-length path too.
 
+6. What each value could hold is followed through the query (``values``): one with a node in it is
+   not made into text, which would show an engine's own id, and none is put together from more
+   others than memory takes.
+
 Out of scope: how long a query takes, which other scopes can always influence.
 """
 
@@ -49,6 +53,7 @@ from graphmem.clock import stamp
 from graphmem.errors import UsageError
 
 _LONGEST_QUERY = 20_000
+_LARGEST_PARAMETERS = 1 << 20
 _DEEPEST = 24
 _FIRST_WORDS = ("MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN")
 
@@ -181,7 +186,13 @@ def _parameters(tokens: Sequence[CypherToken], given: Mapping[str, object]) -> d
         raise UsageError(f"Cypher: no value was given for the parameter ${missing[0]}")
     if unused := sorted(set(given).difference(used)):
         raise UsageError(f"Cypher: the query does not use the parameter ${unused[0]}")
-    return {name: _value(name, given[name]) for name in used}
+    found = {name: _value(name, given[name]) for name in used}
+    if (size := len(repr(found))) > _LARGEST_PARAMETERS:
+        raise UsageError(
+            f"Cypher: the parameters have {size:,} characters, the limit is "
+            f"{_LARGEST_PARAMETERS:,}; ask in several queries"
+        )
+    return found
 
 
 def _value(name: str, value: object) -> Any:

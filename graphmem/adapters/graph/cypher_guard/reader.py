@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 
+from graphmem.adapters.graph.cypher_guard import values
 from graphmem.adapters.graph.cypher_guard.expressions import Expressions
 from graphmem.adapters.graph.cypher_guard.lexer import CypherToken
 from graphmem.adapters.graph.cypher_guard.syntax import (
@@ -18,6 +20,7 @@ from graphmem.adapters.graph.cypher_guard.syntax import (
     Variable,
     uncertain,
 )
+from graphmem.adapters.graph.cypher_guard.values import HeldValue
 from graphmem.errors import UsageError
 
 _MOST_TOKENS = 1_500
@@ -45,6 +48,9 @@ def read_syntax(
 
 
 class _Reader(Expressions):
+    _around: Mapping[str, HeldValue] = MappingProxyType({})
+    """The names that are known where the query begins: in a subquery, those outside of it."""
+
     def query(self) -> None:
         self._single_query()
         while self.word("UNION"):
@@ -52,6 +58,7 @@ class _Reader(Expressions):
             self._single_query()
 
     def _single_query(self) -> None:
+        self.names = self._around
         self._clauses()
         if not self.sees_word("RETURN"):
             self.refuse("MATCH, OPTIONAL MATCH, WITH, UNWIND or RETURN")
@@ -72,9 +79,9 @@ class _Reader(Expressions):
                 self._with()
                 others += 1
             elif self.word("UNWIND"):
-                self.item()
+                unwound = values.item_of(self.item())
                 self.need_word("AS")
-                self.name()
+                self.bind(self.name().value, unwound)
                 others += 1
             else:
                 return bool(matches) and not others
@@ -84,44 +91,59 @@ class _Reader(Expressions):
         self.word("DISTINCT")
         if self.sign("*"):
             self.found.returns_all = True
+            values.check_row(self.names.values())
         else:
             self._projected()
         self._ordered_page()
 
     def _with(self) -> None:
         self.word("DISTINCT")
+        after = self.names
         if not self.sign("*"):
-            self._projected()
+            after = self._projected()
         limited = self._ordered_page()
         where = self.at
         if self.word("WHERE"):
             self.condition()
             if not limited:
                 self.found.horizons.append(where)
+        self.names = after
 
-    def _projected(self) -> None:
+    def _projected(self) -> Mapping[str, HeldValue]:
+        """The items, and what their names hold; until the clause ends the names before it are
+        known too, unless they are given anew."""
+        found: dict[str, HeldValue] = {}
+        row: list[HeldValue] = []
         while True:
-            self.item()
+            begun = self.at
+            row.append(self.item())
             if self.word("AS"):
-                self.name()
+                found[self.name().value] = row[-1]
+            elif self.at == begun + 1 and self.tokens[begun].is_name:
+                found[self.tokens[begun].value] = row[-1]
             if not self.sign(","):
                 break
+        values.check_row(row)
+        self.names = MappingProxyType({**self.names, **found})
+        return MappingProxyType(found)
 
     def _ordered_page(self) -> bool:
         """ORDER BY, SKIP and LIMIT, each if it is there. Whether LIMIT is."""
         if self.word("ORDER"):
             self.need_word("BY")
-            self.item()
-            self.word("ASC", "ASCENDING", "DESC", "DESCENDING")
+            self._ordered()
             while self.sign(","):
-                self.item()
-                self.word("ASC", "ASCENDING", "DESC", "DESCENDING")
+                self._ordered()
         if self.word("SKIP", "OFFSET"):
             self._page_size()
         limited = self.word("LIMIT")
         if limited:
             self._page_size()
         return limited
+
+    def _ordered(self) -> None:
+        values.only_plain(self.item(), "ORDER BY")
+        self.word("ASC", "ASCENDING", "DESC", "DESCENDING")
 
     def _page_size(self) -> None:
         token = self.peek()
@@ -139,6 +161,8 @@ class _Reader(Expressions):
     def subquery(self) -> None:
         """``{ pattern WHERE … }``, ``{ MATCH … }`` or, for EXISTS, a query with its RETURN."""
         exists = self.tokens[self.at - 1].is_word("EXISTS")
+        outside, around = self.names, self._around
+        self._around = outside
         self.need_sign("{")
         if self.sees_sign("(") or (self.sees_name() and self.sees_sign("=", 1)):
             self._graph_pattern()
@@ -152,6 +176,7 @@ class _Reader(Expressions):
                 self.word("ALL", "DISTINCT")
                 self._single_query()
         self.need_sign("}")
+        self.names, self._around = outside, around
 
     def _graph_pattern(self) -> None:
         """``path, … WHERE …``."""
@@ -178,15 +203,19 @@ class _Reader(Expressions):
 
     def pattern_comprehension(self) -> None:
         """See the class above; the name of its path, if it has one, is read too."""
-        opens = self.at
+        opens, outside = self.at, self.names
         self.need_sign("[")
         self._scope(self.at, self._path(), opens)
+        self.held = values.of_each(values.PLAIN, self.held)
+        self.names = outside
 
     def _path(self) -> list[Variable]:
         """The variables of ``name = (a)--(b)``; of a path without any, one for its first node."""
         variables: list[Variable] = []
         if self.sees_name() and self.sees_sign("=", 1):
-            variables.append(Variable(self._written(self.name()), "path"))
+            name = self.name()
+            variables.append(Variable(self._written(name), "path"))
+            self.bind(name.value, values.variable("path"))
             self.need_sign("=")
         opens = self.at
         self._node_and_edges(variables)
@@ -209,7 +238,9 @@ class _Reader(Expressions):
         closes = self.bracket_ends[opens]
         self.found.nodes.append((opens, closes))
         if self.sees_name():
-            variables.append(Variable(self._written(self.name()), "node"))
+            name = self.name()
+            variables.append(Variable(self._written(name), "node"))
+            self.bind(name.value, values.variable("node"))
         self._labels(":|")
         self._properties()
         if self.at != closes:
@@ -230,6 +261,7 @@ class _Reader(Expressions):
         many = self._length()
         if name is not None:
             variables.append(Variable(self._written(name), "edges" if many else "edge"))
+            self.bind(name.value, values.variable(variables[-1].kind))
         if many:
             self.found.lengths.append((opens, closes))
         self._properties()
@@ -279,6 +311,7 @@ class _Reader(Expressions):
         if self.sees_sign("}", 1):
             self.refuse("a property, or no braces")
         self.map()
+        values.only_plain(self.held, "a property of a pattern")
         self.found.maps.append((opens, self.bracket_ends[opens]))
 
     def _refuse_inside(self) -> None:

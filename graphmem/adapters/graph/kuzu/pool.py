@@ -11,30 +11,37 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import errno
-import importlib
+import glob
 import os
-import sys
+import secrets
+import shutil
+import tempfile
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from graphmem.adapters.disk_space import MIB, need, reserve, scarce
+from graphmem.adapters.graph.kuzu.session import (
+    DISK_FULL,
+    ENGINES,
+    EngineName,
+    Session,
+    load_engine,
+    new_database,
+)
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 
-EngineName = Literal["kuzu", "ladybug"]
 _T = TypeVar("_T")
 
 _READERS = 3
-_ADDRESS_SPACE = 1 << 38  # 256 GiB of addresses, not memory; the default of 8 TiB fits few times
 _LEAST_FREE = 32 * MIB
 """A write that the disk cuts short leaves the engine unable to go on, and it may crash."""
 _LOG_AHEAD = MIB
-_DISK_FULL = os.strerror(errno.ENOSPC)
+COPY_NAME = ".console-"
+"""What the names of copies for the console have after the graph's own."""
 _open_paths: set[Path] = set()
 _open_paths_lock = threading.Lock()
 _left_open: dict[Path, Any] = {}
@@ -42,148 +49,17 @@ _left_open: dict[Path, Any] = {}
 engine ends the process then, so they wait for room, or for the end of the process."""
 
 
-class Interrupted(BackendError):
-    """The engine was told to stop: by cancellation, or because a query took too long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What differs between the two engines, which share one API."""
-
-    name: EngineName
-    prepares: bool
-    """Whether a prepared statement saves time (ladybug caches plans by itself)."""
-    copies: bool
-    """Whether COPY inside a transaction is sound (ladybug 0.22 crashes on a filled table)."""
-
-
-ENGINES: Mapping[EngineName, Engine] = {
-    "kuzu": Engine("kuzu", prepares=True, copies=True),
-    "ladybug": Engine("ladybug", prepares=False, copies=False),
-}
-
-
-def load_engine(name: EngineName) -> Any:
-    """Import one engine. Never both in one process: the second import fails and may crash it."""
-    other = "ladybug" if name == "kuzu" else "kuzu"
-    if other in sys.modules:
-        raise UsageError(
-            f"{name} cannot be used in this process because {other} is loaded already: both "
-            "register the same native types, and a process that loads both may crash. Use one "
-            "of them, or start another process"
-        )
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise UsageError(
-            f"the graph store {name} is not installed: pip install graphmem"
-            + ("[ladybug]" if name == "ladybug" else "")
-        ) from error
-
-
-class Session:
-    """One connection and its prepared statements. Used by one thread at a time."""
-
-    def __init__(self, module: Any, engine: Engine, database: Any) -> None:
-        self._module = module
-        self._engine = engine
-        self._connection = module.Connection(database, num_threads=1)
-        self._prepared: dict[str, Any] = {}
-        self._stop = threading.Event()
-
-    def run(self, text: str, parameters: Mapping[str, Any] | None = None) -> list[list[Any]]:
-        """All rows of one statement. The engine's failures as graphmem errors."""
-        result = self._execute(text, dict(parameters or {}), keep=True)
-        try:
-            return list(result.get_all())
-        finally:
-            result.close()
-
-    def table(
-        self, text: str, parameters: Mapping[str, Any], *, max_rows: int, timeout_s: float
-    ) -> tuple[list[str], list[list[Any]], bool]:
-        """Columns, at most ``max_rows`` rows, and whether there were more."""
-        ends = time.monotonic() + timeout_s
-        self._connection.set_query_timeout(max(1, int(timeout_s * 1000)))
-        try:
-            result = self._execute(text, dict(parameters), keep=False)
-            try:
-                rows: list[list[Any]] = []
-                while result.has_next():
-                    if len(rows) == max_rows:
-                        return list(result.get_column_names()), rows, True
-                    if time.monotonic() > ends or self._stop.is_set():
-                        raise Interrupted("interrupted while rows were read")
-                    rows.append(list(result.get_next()))
-                return list(result.get_column_names()), rows, False
-            finally:
-                result.close()
-        finally:
-            self._connection.set_query_timeout(0)
-
-    def _execute(self, text: str, parameters: dict[str, Any], *, keep: bool) -> Any:
-        if self._stop.is_set():
-            raise Interrupted("interrupted before a statement")
-        try:
-            if not (keep and parameters and self._engine.prepares):
-                return self._connection.execute(text, parameters)
-            if text not in self._prepared:
-                self._prepared[text] = self._module.PreparedStatement(
-                    self._connection, text, parameters
-                )
-            return self._connection.execute(self._prepared[text], parameters)
-        except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
-            raise _translated(error, self._engine.name) from error
-
-    def interrupt(self) -> None:
-        """From another thread: end what runs, and let nothing more begin."""
-        self._stop.set()
-        self._connection.interrupt()
-
-    def rollback(self) -> bool:
-        """End the transaction, if there is one; False when this connection must not be reused."""
-        self._stop.clear()
-        try:
-            self.run("ROLLBACK")
-        except BackendError as error:
-            return "no active transaction" in str(error).lower()
-        return True
-
-    def close(self) -> None:
-        self._prepared.clear()
-        self._connection.close()
-
-
-def in_transaction(session: Session, job: Callable[[Session], _T]) -> _T:
-    """Run a job in one transaction: committed when it returns, rolled back when it raises."""
-    session.run("BEGIN TRANSACTION")
-    try:
-        value = job(session)
-        session.run("COMMIT")
-    except BaseException:
-        session.rollback()
-        raise
-    return value
-
-
-def _translated(error: Exception, engine: str) -> BackendError:
-    message = str(error).strip()
-    if message == "Interrupted.":
-        return Interrupted("interrupted")
-    if "uffer manager" in message or "uffer pool" in message or isinstance(error, MemoryError):
-        return Unavailable(f"{engine} ran out of memory; give it a larger buffer pool: {message}")
-    if _DISK_FULL in message:
-        return Unavailable(f"{engine} cannot write, the disk is full: {message}")
-    return Rejected(f"{engine}: {message}")
-
-
 class Pool:
-    """A database with its threads and connections. Path None is a database in memory."""
+    """A database with its threads and connections. Path None is a file that goes with the pool."""
 
     def __init__(self, path: Path | None, engine: EngineName, buffer_pool_bytes: int) -> None:
-        self.path = None if path is None else Path(path).expanduser().resolve()
+        self.path = Path(path or "graph").expanduser().resolve()
+        self._passes = path is None
         self.engine = ENGINES[engine]
-        self._buffer_pool_bytes = buffer_pool_bytes
+        self.buffer_pool_bytes = buffer_pool_bytes
+        self.changes = 0
+        """How many times this was written to."""
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._module: Any = None
         self._database: Any = None
         self._writer: Session | None = None
@@ -204,6 +80,9 @@ class Pool:
             if self.is_open:
                 return
             self._module = load_engine(self.engine.name)
+            if self._passes:
+                self._folder = tempfile.TemporaryDirectory(prefix="graphmem-")
+                self.path = Path(self._folder.name) / "graph"
             self._hold()
             self._threads = ThreadPoolExecutor(_READERS + 1, f"graphmem-{self.engine.name}")
             try:
@@ -258,7 +137,30 @@ class Pool:
             writer = self._writer
             if writer is None:
                 raise Unavailable("the graph lost its database; open it again")
+            self.changes += 1
             return await self._in_thread(lambda: job(writer), None)
+
+    async def copy(self) -> tuple[Path, int]:
+        """Copy the file and its log beside it, and say how many times it was written to then.
+        Whoever asked removes the copy. Unavailable without room for it on the disk."""
+        async with self._writing:
+            self._check_open()
+            changes = self.changes
+            target = Path(f"{self.path}{COPY_NAME}{secrets.token_hex(8)}")
+            await self._in_thread(lambda: self._copy(target), None)
+            return target, changes
+
+    def _copy(self, target: Path) -> None:
+        size = self.path.stat().st_size + self.log_bytes()
+        need(self.path.parent, size + _LEAST_FREE, f"a copy of the graph {self.path}")
+        try:
+            for suffix in ("", ".wal"):
+                source = Path(f"{self.path}{suffix}")
+                if source.exists():
+                    _copy_quickly(source, Path(f"{target}{suffix}"))
+        except OSError as error:
+            remove_copy(target)
+            raise Unavailable(f"the graph {self.path} cannot be copied: {error}") from error
 
     async def _alone(self, stack: AsyncExitStack) -> None:
         await stack.enter_async_context(self._writing)
@@ -279,9 +181,8 @@ class Pool:
 
     def _remove_files(self) -> None:
         """The log goes first: a log without its file could be played into a new one."""
-        if self.path is not None:
-            for suffix in (".wal", ".shadow", ".tmp", ""):
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        for suffix in (".wal", ".shadow", ".tmp", ""):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
     def need_disk_space(self, log_bytes: Callable[[], int] = lambda: 0) -> None:
         """Unavailable when the disk is nearly full; to be asked before anything is written.
@@ -289,8 +190,6 @@ class Pool:
         The engine ends the process when its log cannot be written and it is closed then. So, where
         room is scarce, the log's blocks are taken before: for what is held back of it, and for the
         ``log_bytes`` that the next transaction may come to."""
-        if self.path is None:
-            return
         what = f"the graph {self.path}, to be written,"
         need(self.path.parent, _LEAST_FREE, what)
         if scarce(self.path.parent):
@@ -300,8 +199,8 @@ class Pool:
 
     def log_bytes(self) -> int:
         """Size of the write-ahead log. Blocks: for jobs only."""
-        log = None if self.path is None else Path(f"{self.path}.wal")
-        return log.stat().st_size if log is not None and log.exists() else 0
+        log = Path(f"{self.path}.wal")
+        return log.stat().st_size if log.exists() else 0
 
     def _check_open(self) -> None:
         if not self.is_open:
@@ -345,14 +244,10 @@ class Pool:
         return self._writer
 
     def _new_database(self) -> Any:
-        if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        return self._module.Database(
-            ":memory:" if self.path is None else str(self.path),
-            buffer_pool_size=self._buffer_pool_bytes,
-            max_db_size=_ADDRESS_SPACE,
-            auto_checkpoint=False,
-        )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for old in self.path.parent.glob(f"{glob.escape(self.path.name)}{COPY_NAME}*"):
+            old.unlink(missing_ok=True)  # of a process that was killed
+        return new_database(self._module, str(self.path), self.buffer_pool_bytes)
 
     def _stop(self, *, checkpoint: bool = True) -> None:
         if self._writer is not None:
@@ -369,24 +264,24 @@ class Pool:
                     session.close()
                 self._idle.clear()
                 database, self._database, self._writer = self._database, None, None
-                if room or self.path is None:
+                if room or self._passes:
                     database.close()
                 else:
                     _leave_open(self.path, database)
 
     def _hold(self) -> None:
         """The engines lock a file against other processes, but not against this one."""
-        if self.path is None:
-            return
         with _open_paths_lock:
             if self.path in _open_paths:
                 raise _in_use(self.path, "in this process")
             _open_paths.add(self.path)
 
     def _let_go(self) -> None:
-        if self.path is not None:
-            with _open_paths_lock:
-                _open_paths.discard(self.path)
+        with _open_paths_lock:
+            _open_paths.discard(self.path)
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
 
 def _leave_open(path: Path, database: Any) -> None:
@@ -401,13 +296,41 @@ def _in_use(path: Path, where: str) -> Unavailable:
     )
 
 
-def _opening_failed(error: Exception, path: Path | None, engine: str) -> BackendError:
+def _opening_failed(error: Exception, path: Path, engine: str) -> BackendError:
     message = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-    if path is not None and "Could not set lock" in message:
+    if "Could not set lock" in message:
         return _in_use(path, "by another process")
-    if isinstance(error, PermissionError) or "ermission denied" in message or _DISK_FULL in message:
+    if isinstance(error, PermissionError) or "ermission denied" in message or DISK_FULL in message:
         return Unavailable(f"the graph {path} cannot be opened: {message}")
     return Rejected(
         f"the graph {path} cannot be opened by {engine}: {message}. It holds nothing that the "
         "ledger does not: if it is graphmem's, delete it and it is rebuilt when next opened"
     )
+
+
+def remove_copy(path: Path) -> None:
+    """Remove a copy and its log, if they are there."""
+    for suffix in ("", ".wal"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def _copy_quickly(source: Path, target: Path) -> None:
+    """Copy a file for its owner alone; inside the kernel where it can, which on some file systems
+    shares the blocks."""
+    copy = getattr(os, "copy_file_range", None)
+    with source.open("rb") as old, open(target, "xb", opener=_private) as new:
+        try:
+            while copy is not None and copy(old.fileno(), new.fileno(), 1 << 30):
+                continue
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            copy = None
+        if copy is None:
+            old.seek(0)
+            new.seek(0)
+            shutil.copyfileobj(old, new, MIB)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -19,11 +19,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.adapters.graph.cypher_guard.guard import guard
-from graphmem.adapters.graph.kuzu.pool import EngineName, Interrupted, Pool, Session, in_transaction
+from graphmem.adapters.graph.kuzu.console import Console
+from graphmem.adapters.graph.kuzu.pool import Pool
+from graphmem.adapters.graph.kuzu.session import (
+    EngineName,
+    Session,
+    in_transaction,
+    label_of,
+    properties_of,
+)
 from graphmem.adapters.graph.kuzu.write_changes import Loader
 from graphmem.adapters.graph.rows import (
     Edge,
@@ -51,9 +59,10 @@ _T = TypeVar("_T")
 
 
 class KuzuGraph:
-    """A graph in one file, or in memory when ``path`` is None. See the port for the contract.
+    """A graph in one file; where ``path`` is None, one that goes when it is closed. See the port
+    for the contract.
 
-    ``buffer_pool_bytes`` is the most memory that pages may take; a graph in memory must fit in it.
+    ``buffer_pool_bytes`` is the most memory that pages may take.
     ``copy_from`` is from how many nodes or edges of one kind COPY is used, where it is sound.
     """
 
@@ -66,6 +75,7 @@ class KuzuGraph:
         copy_from: int = _COPY_FROM,
     ) -> None:
         self._pool = Pool(path, engine, buffer_pool_bytes)
+        self._console = Console(self._pool)
         copies = self._pool.engine.copies and buffer_pool_bytes >= _POOL_FOR_COPY
         self._copy_from = copy_from if copies else None
         self._buffer_pool_bytes = buffer_pool_bytes
@@ -129,10 +139,13 @@ class KuzuGraph:
     async def _read(self, job: Callable[[Session], _T]) -> _T:
         """Run a job on a reading connection, after all that was applied before."""
         self._check()
+        await self._settle()
+        return await self._pool.read(job)
+
+    async def _settle(self) -> None:
         if self._backlog:
             async with self._applying:
                 await self._write_backlog()
-        return await self._pool.read(job)
 
     async def _write_backlog(self) -> None:
         if self._backlog:
@@ -218,28 +231,16 @@ class KuzuGraph:
         max_rows: int,
         timeout_s: float,
     ) -> Table:
-        """Run a guarded query in a read-only transaction; see the port and ``cypher_guard``."""
+        """Run a guarded query in a process of its own; see the port, ``cypher_guard`` and
+        ``console``."""
         self._check()
         guarded = await asyncio.to_thread(
             guard, query, parameters, tenant=tenant, max_rows=max_rows, timeout_s=timeout_s
         )
-
-        def job(reader: Session) -> Table:
-            reader.run("BEGIN TRANSACTION READ ONLY")
-            columns, rows, more = reader.table(
-                guarded.text, guarded.parameters, max_rows=max_rows, timeout_s=timeout_s
-            )
-            reader.run("COMMIT")
-            return Table(tuple(columns), tuple(tuple(map(_plain, row)) for row in rows), more)
-
-        try:
-            return await self._read(job)
-        except Interrupted as error:
-            raise UsageError(
-                f"the query did not finish within {timeout_s:g} s: narrow it, or give it more time"
-            ) from error
-        except Rejected as error:
-            raise UsageError(_query_error(error)) from error
+        await self._settle()
+        return await self._console.ask(
+            guarded.text, guarded.parameters, max_rows=max_rows, timeout_s=timeout_s
+        )
 
     async def dump(self, tenant: str | None = None) -> GraphDump:
         """Everything, or everything inside one tenant, in canonical order."""
@@ -251,8 +252,8 @@ class KuzuGraph:
             edges = reader.run(_text(f"dump_edges{suffix}"), scope)
             reader.run("COMMIT")
             return dump_of(
-                ((_label(n), n["id"], _properties(n, "id")) for (n,) in nodes),
-                ((_label(r), a, b, _properties(r)) for a, b, r in edges),
+                ((label_of(n), n["id"], properties_of(n, "id")) for (n,) in nodes),
+                ((label_of(r), a, b, properties_of(r)) for a, b, r in edges),
             )
 
         return await self._read(job)
@@ -271,6 +272,7 @@ class KuzuGraph:
                 if self._pool.is_open:
                     await self._write_backlog()
             finally:
+                await self._console.close()
                 await self._pool.close()
 
     def _loader(self, changes: GraphChanges) -> Loader:
@@ -345,40 +347,6 @@ def _expand(
                 Link(row[0], tuple(json.loads(row[1])), *row[2:]) for row in rows
             )
     return found
-
-
-def _label(element: Mapping[str, Any]) -> str:
-    return str(element["_label"] if "_label" in element else element["_LABEL"])
-
-
-def _properties(element: Mapping[str, Any], *without: str) -> dict[str, Any]:
-    return {k: v for k, v in element.items() if not k.startswith("_") and k not in without}
-
-
-def _plain(value: Any) -> Any:
-    """A value as the engine gives it, without the engine's own ids. A node or an edge becomes its
-    properties and its ``label``; a path becomes ``nodes`` and ``edges``."""
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    own = {k.lower(): v for k, v in value.items() if k.startswith("_")}  # ladybug shouts: _LABEL
-    if own.keys() == {"_nodes", "_rels"}:
-        return {"nodes": _plain(own["_nodes"]), "edges": _plain(own["_rels"])}
-    if own.keys() >= {"_id", "_label"}:
-        rest = {k: _plain(v) for k, v in _properties(value).items() if v is not None}
-        return {"label": own["_label"], **rest}
-    return {k: _plain(v) for k, v in value.items()}
-
-
-def _query_error(error: Rejected) -> str:
-    """Why a query failed, without anything that the data held: an engine's conversion error
-    quotes the value that it stumbled on."""
-    message = str(error)
-    kind = message.partition(": ")[2].partition(" exception")[0]
-    if kind in ("Parser", "Binder", "Catalog", "Parameter"):
-        return f"the graph does not accept this query: {message}"
-    return f"the query failed while it ran ({kind or 'unknown'}): check its arithmetic and types"
 
 
 def _log_bytes(changes: GraphChanges) -> int:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from graphmem.adapters.graph.cypher_files import statements
-from graphmem.adapters.graph.kuzu.pool import Session
+from graphmem.adapters.graph.kuzu.session import Session
 from graphmem.adapters.graph.rows import (
     EDGE_ENDS,
     Edge,

@@ -1,0 +1,253 @@
+"""Console queries in processes of their own, on copies of the graph.
+
+Kuzu 0.11.3 can be crashed by a query that only reads (``1 IN null``), and neither its clock nor
+its buffer pool stops one that doubles a text thirty times. The engine lets nobody open a file that
+another process holds, not even to read, so that a copy is what is asked. It is made anew after the
+graph has changed, and the process stays for the next query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from graphmem.adapters.graph.kuzu.console_program import (
+    GRACE_S,
+    IDLE_S,
+    MOST_ANSWER,
+    MOST_HEAP,
+    receive,
+    send,
+)
+from graphmem.adapters.graph.kuzu.pool import Pool, remove_copy
+from graphmem.errors import Unavailable, UsageError
+from graphmem.model import Table
+
+_T = TypeVar("_T")
+
+_AT_ONCE = 2
+_OPENING_S = 120.0
+_PROGRAM = (
+    "import sys; sys.path[:0] = sys.argv[3:]; "
+    "from graphmem.adapters.graph.kuzu.console_program import answer_queries as answer; "
+    "answer(*sys.argv[1:3])"
+)
+_INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
+"""No key of anybody's goes into such a process."""
+
+
+class Console:
+    """Answers queries on copies of one graph; at most two at a time, each in its own process."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._idle: list[_Process] = []
+        self._free = asyncio.Semaphore(_AT_ONCE)
+        self._threads: ThreadPoolExecutor | None = None
+
+    async def ask(
+        self, text: str, parameters: Mapping[str, Any], *, max_rows: int, timeout_s: float
+    ) -> Table:
+        """The rows of a query. UsageError when it fails, takes too long or too much memory, or
+        crashes the engine; cancelling ends its process."""
+        async with self._free:
+            process = self._idle.pop() if self._idle else None
+            if process is not None and process.is_stale:
+                process.end()
+                process = None
+            process = process or await self._started()
+            try:
+                if process.changes != self._pool.changes:
+                    await self._renew(process)
+                answer = await self._in_thread(
+                    process,
+                    lambda: process.answer(
+                        timeout_s,
+                        text=text,
+                        parameters=dict(parameters),
+                        max_rows=max_rows,
+                        timeout_s=timeout_s,
+                    ),
+                )
+            except BaseException:
+                process.end()
+                raise
+            if answer.get("error") == "Unavailable":
+                process.end()  # out of memory: what is left of it may be anything
+            else:
+                self._idle.append(process)
+        return _table(answer, self._pool.engine.name, timeout_s)
+
+    async def close(self) -> None:
+        """Wait for what runs, and end all processes."""
+        async with AsyncExitStack() as stack:
+            for _ in range(_AT_ONCE):
+                await stack.enter_async_context(self._free)
+            while self._idle:
+                self._idle.pop().end()
+            if self._threads is not None:
+                self._threads.shutdown(wait=True)
+                self._threads = None
+
+    async def _started(self) -> _Process:
+        if not sys.executable or getattr(sys, "frozen", False):
+            raise UsageError(
+                "Cypher: a query runs in a process of its own, and this program has no Python "
+                "interpreter to start one with"
+            )
+        return _Process(self._pool.engine.name, self._pool.buffer_pool_bytes)
+
+    async def _renew(self, process: _Process) -> None:
+        path, changes = await self._pool.copy()
+        try:
+            answer = await self._in_thread(
+                process, lambda: process.answer(_OPENING_S, path=str(path))
+            )
+        finally:
+            remove_copy(path)
+        if "error" in answer:
+            raise Unavailable(f"the copy of the graph cannot be opened: {answer['message']}")
+        process.changes = changes
+
+    async def _in_thread(self, process: _Process, job: Callable[[], _T]) -> _T:
+        """Run a job to its end; cancelled, its process is ended first."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_AT_ONCE, "graphmem-console")
+        future = asyncio.get_running_loop().run_in_executor(self._threads, job)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            process.kill()
+            await asyncio.wait([future])
+            raise
+
+
+class _Process:
+    """One process, and the copy that it has open."""
+
+    def __init__(self, engine: str, buffer_pool_bytes: int) -> None:
+        self.changes = -1
+        self._used_at = time.monotonic()
+        homes = (_home("graphmem"), _home(engine))
+        program = [sys.executable, "-I", "-S", "-c", _PROGRAM, engine, str(buffer_pool_bytes)]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, a constant program
+                [*program, *homes],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C is the parent's to handle
+            )
+        except OSError as error:
+            raise Unavailable(f"no process for the query can be started: {error}") from error
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it has ended, or is about to for having had nothing to do."""
+        waited_s = time.monotonic() - self._used_at
+        return self._process.poll() is not None or waited_s > IDLE_S / 2
+
+    def answer(self, within_s: float, **order: Any) -> dict[str, Any]:
+        """Send an order and wait for its answer; ``died`` instead when the process did."""
+        to, back = self._process.stdin, self._process.stdout
+        assert to is not None and back is not None  # noqa: S101, PT018 - both are pipes
+        begun = time.monotonic()
+        late = threading.Timer(within_s + GRACE_S, self.kill)
+        late.start()
+        try:
+            send(to, json.dumps({"within_s": within_s, **order}).encode())
+            found = receive(back)
+        except BrokenPipeError:
+            found = None
+        finally:
+            late.cancel()
+        self._used_at = time.monotonic()
+        if found is not None:
+            return found
+        ended = self._process.wait()
+        kind = "Interrupted" if time.monotonic() - begun > within_s else "Crashed"
+        return {"error": kind, "message": _signal_name(ended)}
+
+    def kill(self) -> None:
+        """From any thread: what runs in it stops."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """Kill it and forget it."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+
+def _table(answer: Mapping[str, Any], engine: str, timeout_s: float) -> Table:
+    kind, message = answer.get("error"), answer.get("message", "")
+    if kind is None:
+        rows = tuple(map(tuple, answer["rows"]))
+        return Table(tuple(answer["columns"]), rows, bool(answer["more"]))
+    if kind == "Interrupted":
+        raise UsageError(
+            f"the query did not finish within {timeout_s:g} s: narrow it, or give it more time"
+        )
+    if kind == "TooLarge":
+        raise UsageError(
+            f"the answer has more than {MOST_ANSWER >> 20} MiB: return less of it, or in parts, "
+            "with SKIP and LIMIT"
+        )
+    if kind == "Unavailable":
+        raise UsageError(
+            f"the query needs more memory than one may have ({MOST_HEAP >> 20} MiB beside the "
+            "graph's buffer pool): narrow it"
+        )
+    if kind == "Crashed":
+        raise UsageError(
+            f"the query crashed {engine} ({message}) in the process of its own that it ran in; "
+            "nothing else is affected: write it differently (a NULL where a list, a node or a "
+            "path is wanted does this)"
+        )
+    raise UsageError(_query_error(message))
+
+
+def _query_error(message: str) -> str:
+    """Why a query failed, without anything that the data held: an engine's conversion error
+    quotes the value that it stumbled on."""
+    kind = message.partition(": ")[2].partition(" exception")[0]
+    if kind in ("Parser", "Binder", "Catalog", "Parameter"):
+        return f"the graph does not accept this query: {message}"
+    known = kind if kind.isalpha() else "unknown"
+    return f"the query failed while it ran ({known}): check its arithmetic and types"
+
+
+def _signal_name(ended: int) -> str:
+    try:
+        return signal.Signals(-ended).name
+    except ValueError:
+        return f"exit {ended}"
+
+
+def _home(package: str) -> str:
+    """The folder that a package is imported from."""
+    found = importlib.util.find_spec(package)
+    origin = None if found is None else found.origin
+    if origin is None:
+        raise UsageError(f"Cypher: {package} cannot be found for the process of a query")
+    return str(Path(origin).parent.parent)
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}

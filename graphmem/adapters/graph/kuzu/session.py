@@ -1,0 +1,185 @@
+"""The engines Kuzu and ladybug: loading one, opening a database, and one connection to it."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
+
+EngineName = Literal["kuzu", "ladybug"]
+_T = TypeVar("_T")
+
+_ADDRESS_SPACE = 1 << 38  # 256 GiB of addresses, not memory; the default of 8 TiB fits few times
+DISK_FULL = os.strerror(errno.ENOSPC)
+"""What an engine's message says of a full disk."""
+_NO_MEMORY = ("uffer manager", "uffer pool", "bad_alloc")
+
+
+class Interrupted(BackendError):
+    """The engine was told to stop: by cancellation, or because a query took too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What differs between the two engines, which share one API."""
+
+    name: EngineName
+    prepares: bool
+    """Whether a prepared statement saves time (ladybug caches plans by itself)."""
+    copies: bool
+    """Whether COPY inside a transaction is sound (ladybug 0.22 crashes on a filled table)."""
+
+
+ENGINES: Mapping[EngineName, Engine] = {
+    "kuzu": Engine("kuzu", prepares=True, copies=True),
+    "ladybug": Engine("ladybug", prepares=False, copies=False),
+}
+
+
+def load_engine(name: EngineName) -> Any:
+    """Import one engine. Never both in one process: the second import fails and may crash it."""
+    other = "ladybug" if name == "kuzu" else "kuzu"
+    if other in sys.modules:
+        raise UsageError(
+            f"{name} cannot be used in this process because {other} is loaded already: both "
+            "register the same native types, and a process that loads both may crash. Use one "
+            "of them, or start another process"
+        )
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise UsageError(
+            f"the graph store {name} is not installed: pip install graphmem"
+            + ("[ladybug]" if name == "ladybug" else "")
+        ) from error
+
+
+class Session:
+    """One connection and its prepared statements. Used by one thread at a time."""
+
+    def __init__(self, module: Any, engine: Engine, database: Any) -> None:
+        self._module = module
+        self._engine = engine
+        self._connection = module.Connection(database, num_threads=1)
+        self._prepared: dict[str, Any] = {}
+        self._stop = threading.Event()
+
+    def run(self, text: str, parameters: Mapping[str, Any] | None = None) -> list[list[Any]]:
+        """All rows of one statement. The engine's failures as graphmem errors."""
+        result = self._execute(text, dict(parameters or {}), keep=True)
+        try:
+            return list(result.get_all())
+        finally:
+            result.close()
+
+    def stream(
+        self, text: str, parameters: Mapping[str, Any], *, timeout_s: float
+    ) -> Generator[list[Any], None, None]:
+        """The names of the columns, then row by row, as long as the time lasts."""
+        ends = time.monotonic() + timeout_s
+        self._connection.set_query_timeout(max(1, int(timeout_s * 1000)))
+        with closing(self._execute(text, dict(parameters), keep=False)) as result:
+            yield list(result.get_column_names())
+            while result.has_next():
+                if time.monotonic() > ends:
+                    raise Interrupted("interrupted while rows were read")
+                yield list(result.get_next())
+
+    def _execute(self, text: str, parameters: dict[str, Any], *, keep: bool) -> Any:
+        if self._stop.is_set():
+            raise Interrupted("interrupted before a statement")
+        try:
+            if not (keep and parameters and self._engine.prepares):
+                return self._connection.execute(text, parameters)
+            if text not in self._prepared:
+                self._prepared[text] = self._module.PreparedStatement(
+                    self._connection, text, parameters
+                )
+            return self._connection.execute(self._prepared[text], parameters)
+        except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
+            raise translated(error, self._engine.name) from error
+
+    def interrupt(self) -> None:
+        """From another thread: end what runs, and let nothing more begin."""
+        self._stop.set()
+        self._connection.interrupt()
+
+    def rollback(self) -> bool:
+        """End the transaction, if there is one; False when this connection must not be reused."""
+        self._stop.clear()
+        try:
+            self.run("ROLLBACK")
+        except BackendError as error:
+            return "no active transaction" in str(error).lower()
+        return True
+
+    def close(self) -> None:
+        self._prepared.clear()
+        self._connection.close()
+
+
+def new_database(module: Any, path: str, buffer_pool_bytes: int, *, read_only: bool = False) -> Any:
+    """Open a file, or make it."""
+    return module.Database(
+        path,
+        buffer_pool_size=buffer_pool_bytes,
+        max_db_size=_ADDRESS_SPACE,
+        auto_checkpoint=False,
+        read_only=read_only,
+    )
+
+
+def in_transaction(session: Session, job: Callable[[Session], _T]) -> _T:
+    """Run a job in one transaction: committed when it returns, rolled back when it raises."""
+    session.run("BEGIN TRANSACTION")
+    try:
+        value = job(session)
+        session.run("COMMIT")
+    except BaseException:
+        session.rollback()
+        raise
+    return value
+
+
+def translated(error: Exception, engine: str) -> BackendError:
+    message = str(error).strip()
+    if message == "Interrupted.":
+        return Interrupted("interrupted")
+    if isinstance(error, MemoryError) or any(sign in message for sign in _NO_MEMORY):
+        return Unavailable(f"{engine} ran out of memory; give it a larger buffer pool: {message}")
+    if DISK_FULL in message:
+        return Unavailable(f"{engine} cannot write, the disk is full: {message}")
+    return Rejected(f"{engine}: {message}")
+
+
+def label_of(element: Mapping[str, Any]) -> str:
+    return str(element["_label"] if "_label" in element else element["_LABEL"])
+
+
+def properties_of(element: Mapping[str, Any], *without: str) -> dict[str, Any]:
+    return {k: v for k, v in element.items() if not k.startswith("_") and k not in without}
+
+
+def without_ids(value: Any) -> Any:
+    """A value as the engine gives it, without the engine's own ids. A node or an edge becomes its
+    properties and its ``label``; a path becomes ``nodes`` and ``edges``."""
+    if isinstance(value, list):
+        return [without_ids(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    own = {k.lower(): v for k, v in value.items() if k.startswith("_")}  # ladybug shouts: _LABEL
+    if own.keys() == {"_nodes", "_rels"}:
+        return {"nodes": without_ids(own["_nodes"]), "edges": without_ids(own["_rels"])}
+    if own.keys() >= {"_id", "_label"}:
+        rest = {k: without_ids(v) for k, v in properties_of(value).items() if v is not None}
+        return {"label": own["_label"], **rest}
+    return {k: without_ids(v) for k, v in value.items()}
