@@ -15,7 +15,8 @@ _GROUPS = {
     "Read": "search context explain get get_all episode history",
     "Relationships": "entities entity relations neighbours paths timeline as_of diff cypher "
     "to_networkx",
-    "Care": "relation_types declare_type learn_types stats health verify rebuild close",
+    "Care": "relation_types declare_type learn_types stats health verify rebuild backup export "
+    "import_ close",
 }
 _ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
 

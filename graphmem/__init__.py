@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graphmem.engine import AsyncMemory
+    from graphmem.migration.backups import restore, restore_memory
     from graphmem.migration.store import migrate, migrate_memory
     from graphmem.ports.extraction_options import ExtractionOptions, TypeGuide
     from graphmem.settings import Settings
@@ -31,6 +32,8 @@ _WHERE = {
     "migrate": "graphmem.migration.store",
     "migrate_memory": "graphmem.migration.store",
     "open_memory": "graphmem.wiring",
+    "restore": "graphmem.migration.backups",
+    "restore_memory": "graphmem.migration.backups",
 }
 
 __all__ = [
@@ -43,6 +46,8 @@ __all__ = [
     "migrate",
     "migrate_memory",
     "open_memory",
+    "restore",
+    "restore_memory",
 ]
 
 

@@ -132,6 +132,9 @@ class Memory(_Reads):
     health = mirror(MemoryAPI.health)
     verify = mirror(MemoryAPI.verify)
     rebuild = mirror(MemoryAPI.rebuild)
+    backup = mirror(MemoryAPI.backup)
+    export = mirror(MemoryAPI.export)
+    import_ = mirror(MemoryAPI.import_)
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> MemoryView:
         return MemoryView(self._loop_thread, self._opened.as_of(valid_at, known_at), self)

@@ -58,6 +58,9 @@ COMMANDS = {
     "health": "health",
     "verify": "verify",
     "rebuild": "rebuild",
+    "backup": "backup",
+    "export": "export",
+    "import_": "import",
 }
 WITHOUT_COMMAND = {
     "flush": "no command leaves anything in the background; what is pending: resume",
@@ -132,7 +135,8 @@ def test_only_what_looks_after_the_store_is_no_view() -> None:
     assert reads == {
         "add", "add_many", "known_keys", "relate", "relate_many", "unrelate", "update", "delete",
         "delete_all", "undo", "merge", "unmerge", "resume", "flush", "diff", "relation_types",
-        "declare_type", "learn_types", "stats", "health", "verify", "rebuild", "close",
+        "declare_type", "learn_types", "stats", "health", "verify", "rebuild", "backup",
+        "export", "import_", "close",
     }  # fmt: skip
 
 
@@ -152,7 +156,8 @@ def test_every_method_is_documented_and_typed(name: str) -> None:
     assert all(p.annotation is not inspect.Parameter.empty for p in parameters)
     scoped = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
     assert scoped == (
-        name not in {"declare_type", "learn_types", "health", "verify", "rebuild", "close"}
+        name
+        not in {"declare_type", "learn_types", "health", "verify", "rebuild", "backup", "close"}
     )
 
 

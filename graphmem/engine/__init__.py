@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Self
 
-from graphmem.engine.core import INDEXED_SEQ
+from graphmem.engine.carrying import Carrying
 from graphmem.engine.maintenance import Care
 from graphmem.engine.present import Opened, Parts, Scratch
 from graphmem.engine.relate import Relating
@@ -18,6 +18,7 @@ from graphmem.engine.relation_types import Declaring
 from graphmem.engine.view import Views
 from graphmem.engine.writes import Writes
 from graphmem.errors import ModelError
+from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.api import MemoryAPI
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 __all__ = ["AsyncMemory", "Opened", "Parts", "Scratch"]
 
 
-class AsyncMemory(Writes, Relating, Views, Declaring, Care, MemoryAPI):
+class AsyncMemory(Writes, Relating, Views, Declaring, Care, Carrying, MemoryAPI):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
 
     Every method is documented in :class:`~graphmem.ports.api.MemoryAPI`.

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from graphmem import limits
@@ -41,6 +43,18 @@ def checked_flag(value: object, name: str) -> None:
     """True or False, and nothing that only counts as one of them."""
     if not isinstance(value, bool):
         raise UsageError(f"{name} is True or False, got {shown(value)}")
+
+
+def checked_place(value: object, name: str) -> Path:
+    """A file or a folder of this machine, by an absolute path."""
+    if not isinstance(value, str | os.PathLike):
+        raise UsageError(f"a {name} is text or a path, got {type(value).__name__}")
+    text = os.fspath(value)
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise UsageError(f"{value!r} names no {name}")
+    if "://" in text:
+        raise UsageError(f"{text!r} is a URL: give a {name} of this machine")
+    return Path(text).expanduser().absolute()
 
 
 def checked_callback(value: object, name: str) -> None:

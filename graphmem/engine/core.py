@@ -14,12 +14,12 @@ from graphmem.ingest import make_episode
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Episode, Fact, Receipt, Scope
+from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.arguments import Content
 from graphmem.ports.ledger import FactQuery
 from graphmem.retrieve.fact_view import View
 
 _log = logging.getLogger("graphmem")
-INDEXED_SEQ = "indexed_seq"  # ledger setting: up to which event the vectors are indexed
 _INDEX_EVERY = 5_000  # events: fewer are searched as fast one by one
 
 

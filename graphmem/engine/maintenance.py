@@ -9,7 +9,7 @@ from typing import Unpack
 
 from graphmem.budget.governor import spend_of, tenant_digest
 from graphmem.engine.checks import checked_callback
-from graphmem.engine.core import INDEXED_SEQ, Core
+from graphmem.engine.core import Core
 from graphmem.errors import GraphmemError
 from graphmem.model import (
     Health,
@@ -18,6 +18,7 @@ from graphmem.model import (
     Stats,
     Verification,
 )
+from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.projection.verify import compare_stores
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from graphmem.belief.ambiguities.ask import AmbiguityModel
@@ -66,6 +67,8 @@ class Parts:
     tokens: TokenCounter
     scratch: Callable[[], Scratch]
     """A graph and vectors that live in memory, for what is not to be kept."""
+    ledger_file: Callable[[Path], Ledger]
+    """A ledger in a file, not yet opened: what a backup is written to."""
     ambiguity_model: AmbiguityModel | None = None
     """Who is asked about what stays ambiguous."""
     reranker: Reranker | None = None

@@ -4,27 +4,28 @@ the copy. The source is only read."""
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from graphmem.engine import AsyncMemory
+from graphmem.engine.core import Core
 from graphmem.engine.event_loop import LoopThread
 from graphmem.errors import Rejected, UsageError
-from graphmem.migration.ledger import (
+from graphmem.model import Stats, Verification
+from graphmem.portability.copy import (
     EMBEDDER,
     EMBEDDER_SIZE,
     Arrival,
     Copied,
     CopyProgress,
-    Moved,
     arrive,
     copy_ledger,
-    ledger_of,
 )
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.graph import GraphStore
-from graphmem.ports.ledger import Ledger
+from graphmem.ports.ledger import Ledger, LedgerRows
 from graphmem.ports.vectors import VectorStore
 from graphmem.settings import Settings, default_urls, redacted
 from graphmem.sync import Memory
@@ -34,6 +35,29 @@ from graphmem.wiring.places import hold, urls_of
 
 _KINDS = ("ledger", "graph", "vectors")
 _LEFT_BEHIND = frozenset({"lock", "owner", "ledger.sqlite.lock"})
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a move did. ``rows`` counts by table what was copied in this run: after an interrupted
+    one that is the rest, and nothing when all was there already."""
+
+    store_id: str
+    head: int
+    rows: Mapping[str, int]
+    resumed: bool
+    stats: Stats
+    verification: Verification
+
+    @property
+    def ok(self) -> bool:
+        return self.verification.ok
+
+
+def ledger_of(memory: Core) -> Ledger:
+    """The ledger of an open memory."""
+    memory._present.check_not_closed()
+    return memory._parts.ledger
 
 
 def migrate(
@@ -81,18 +105,18 @@ async def migrate_memory(
     not opened as a store. A target with anything else in it is
     :class:`~graphmem.errors.UsageError`, and nothing is written to it.
     """
-    there = _target(target, target_settings)
+    there = target_end(target, target_settings)
     async with contextlib.AsyncExitStack() as stack:
         if isinstance(source, AsyncMemory):
             ledger = ledger_of(source)
         else:
-            ledger = await _open_source(_source(source, source_settings), there, stack)
-        arrival, copied = await _fill(ledger, there, progress)
-    return await _settle(there, arrival, copied, progress)
+            ledger = await _open_source(source_end(source, source_settings), there, stack)
+        arrival, copied = await fill_target(ledger, there, progress)
+    return await settle_target(there, arrival, copied, progress)
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class StoreEnd:
     """One end of a move: the folder to be locked, if there is one, and where things are."""
 
     folder: Path | None
@@ -105,7 +129,7 @@ def _settings(given: Settings | None) -> Settings:
     return given or Settings.load().model_copy(update=dict.fromkeys(_KINDS))
 
 
-def _source(place: str | Path | None, given: Settings | None) -> _End:
+def source_end(place: str | Path | None, given: Settings | None) -> StoreEnd:
     settings = _settings(given)
     folder = None if place is None else Path(place).expanduser().absolute()
     if "://" in str(place):
@@ -120,10 +144,10 @@ def _source(place: str | Path | None, given: Settings | None) -> _End:
         raise UsageError("a source in memory is one that is open: give the memory itself")
     if url.startswith("sqlite:") and not path_of(url).is_file():
         raise UsageError(f"there is no store in {folder or redacted(url)}")
-    return _End(folder if folder and folder.is_dir() else None, urls, settings)
+    return StoreEnd(folder if folder and folder.is_dir() else None, urls, settings)
 
 
-def _target(place: str | Path | None, given: Settings | None) -> _End:
+def target_end(place: str | Path | None, given: Settings | None) -> StoreEnd:
     # Nothing is extracted while it is opened; a model need not be there.
     settings = _settings(given).model_copy(update={"llm": "none"})
     urls, folder = urls_of(place, settings)
@@ -135,10 +159,10 @@ def _target(place: str | Path | None, given: Settings | None) -> _End:
         found = {entry.name for entry in folder.iterdir()} - _LEFT_BEHIND
         if found and not ledger_file.is_file():
             raise UsageError(f"{folder} holds something else: give a new or an empty folder")
-    return _End(folder, urls, settings)
+    return StoreEnd(folder, urls, settings)
 
 
-async def _open_source(here: _End, there: _End, stack: contextlib.AsyncExitStack) -> Ledger:
+async def _open_source(here: StoreEnd, there: StoreEnd, stack: contextlib.AsyncExitStack) -> Ledger:
     """The source's ledger, held against other writers where that can be."""
     if _same(here.urls["ledger"], there.urls["ledger"]):
         raise UsageError("source and target are the same store")
@@ -156,8 +180,8 @@ def _same(one: str, other: str) -> bool:
     return one == other
 
 
-async def _fill(
-    source: Ledger, there: _End, progress: CopyProgress | None
+async def fill_target(
+    source: LedgerRows, there: StoreEnd, progress: CopyProgress | None
 ) -> tuple[Arrival, Copied]:
     """Copy the ledger, once it is known that all parts of the target can be used for it."""
     settings = there.settings
@@ -190,8 +214,8 @@ async def _fill(
         return arrival, await copy_ledger(source, target, arrival, progress)
 
 
-async def _settle(
-    there: _End, arrival: Arrival, copied: Copied, progress: CopyProgress | None
+async def settle_target(
+    there: StoreEnd, arrival: Arrival, copied: Copied, progress: CopyProgress | None
 ) -> Moved:
     """Open the copy as a store, which makes graph and vectors, and compare all of them."""
     memory = await open_memory(there.folder, settings=there.settings, progress=progress)

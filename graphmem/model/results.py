@@ -375,6 +375,40 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Backup:
+    """What a backup holds: the ledger of a store after the event ``seq``, ``rows`` by table.
+    ``resumed`` says that an earlier one in the same folder was gone on with."""
+
+    folder: str
+    store_id: str
+    seq: int
+    made_at: datetime
+    rows: Mapping[str, int]
+    bytes: int
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote: the rows of so many tenants, as they were after the event ``seq``."""
+
+    file: str
+    seq: int
+    tenants: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import added. ``already``: all of it was here before, and nothing was added."""
+
+    file: str
+    tenants: int
+    rows: int
+    already: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """Whether each part works, and how far each projection lags behind the ledger (in events).
 

@@ -6,10 +6,10 @@ It is read in four ways, each a small protocol; an adapter implements them all a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from graphmem.model import (
     Change,
@@ -61,6 +61,7 @@ __all__ = [
     "LedgerKeys",
     "LedgerLog",
     "LedgerReads",
+    "LedgerRows",
     "LedgerView",
     "LedgerWrites",
     "LoadedStatements",
@@ -293,8 +294,9 @@ class SpendBook(Protocol):
         ...
 
 
-class LedgerCopy(Protocol):
-    """The rows as they are, to move a whole ledger to another place or kind of ledger."""
+class LedgerRows(Protocol):
+    """The rows of a ledger as they are, to be read: now, or as of the moment of a
+    :meth:`LedgerCopy.snapshot`."""
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -309,9 +311,47 @@ class LedgerCopy(Protocol):
         """
         ...
 
+    async def head(self) -> int:
+        """The last ``seq``; 0 when nothing was ever written."""
+        ...
+
+    async def stats(self, scope: Scope | None = None) -> Stats:
+        """Counts, of one tenant narrowed by agent and run, or of the whole store."""
+        ...
+
+    async def setting(self, name: str) -> str | None:
+        """A fact about the store itself."""
+        ...
+
+
+class LedgerCopy(LedgerRows, Protocol):
+    """What moves a whole ledger to another place or kind of ledger."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[LedgerRows]:
+        """The ledger as it is at one moment, for as long as the context lasts: what is written
+        meanwhile goes on, and does not show. One read at a time."""
+        ...
+
     async def load(self, table: str, rows: Sequence[Row], after: str | None) -> None:
         """Add rows as they are and note ``after`` (see :meth:`loaded`), in one transaction. Rows
         that are there already are replaced by themselves: repeating a call changes nothing."""
+        ...
+
+    def row_of(self, table: str, values: Mapping[str, Any]) -> Row:
+        """A row from elsewhere as this ledger keeps it, from its values with documents in place of
+        their JSON text; :class:`~graphmem.errors.UsageError` when it is none. Asks nothing."""
+        ...
+
+    async def adopt(
+        self, tenants: Sequence[str], batches: Callable[[], Iterable[tuple[str, Sequence[Row]]]]
+    ) -> None:
+        """Add whole tenants in one transaction: rows of :meth:`row_of`, the referred to before the
+        referring, episodes and events in their order. They get the next numbers of this ledger.
+
+        A tenant that has anything is :class:`~graphmem.errors.UsageError`, an id that is taken
+        :class:`~graphmem.errors.Rejected`; what ``batches`` raises ends it too: nothing is written
+        then. ``batches`` may be called again.
+        """
         ...
 
     async def loaded(self, table: str) -> str | None:

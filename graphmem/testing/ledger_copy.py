@@ -18,6 +18,7 @@ from graphmem.ports.ledger import (
     Erasure,
     FactQuery,
     Ledger,
+    LedgerRows,
     Row,
     StatementQuery,
 )
@@ -177,6 +178,30 @@ class CopyContract:
             with pytest.raises(UsageError):
                 await another.rows("events", bad, 1)
 
+    async def test_a_snapshot_stays_as_it_was(self, ledger: Ledger, draft: Draft) -> None:
+        await _fill(ledger, draft)
+        head, stats = await ledger.head(), await ledger.stats()
+        before = {table: await everything(ledger, table) for table in ledger.tables}
+        async with ledger.snapshot() as moment:
+            await ledger.journal([draft.episode("later")], 0)
+            await ledger.erase(Erasure(BOB))
+            await ledger.remember_setting("later", "yes")
+            assert (await moment.head(), await moment.stats()) == (head, stats)
+            assert await moment.setting("later") is None
+            assert moment.tables == ledger.tables
+            for table in moment.tables:
+                assert await everything(moment, table) == before[table]
+        assert await ledger.head() > head
+        assert await ledger.setting("later") == "yes"
+        async with ledger.snapshot() as moment:
+            assert await moment.stats() == await ledger.stats()
+
+    async def test_a_snapshot_takes_no_change(self, ledger: Ledger, draft: Draft) -> None:
+        async with ledger.snapshot() as moment:
+            with pytest.raises(UsageError, match="only be read"):
+                await moment.remember_setting("x", "y")  # type: ignore[attr-defined]
+        assert await ledger.setting("x") is None
+
     async def test_erasing_takes_the_vectors_too(self, ledger: Ledger, draft: Draft) -> None:
         episode = draft.episode("I moved.")
         ada, rome = draft.entity("Ada", ADA, "Countess"), draft.entity("Rome")
@@ -192,7 +217,7 @@ class CopyContract:
 _PLAIN = dict.fromkeys([*range(32), 0x7F], "x")
 
 
-async def everything(ledger: Ledger, table: str) -> list[Row]:
+async def everything(ledger: LedgerRows, table: str) -> list[Row]:
     """All rows of a table, a few at a time."""
     found, after = await ledger.rows(table, None, 3)
     while after is not None:

@@ -12,6 +12,7 @@ from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.ingest.make_episode import check_extraction
+from graphmem.portability.copy import check_complete
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import Checkpoint, GraphStore
@@ -28,11 +29,10 @@ from graphmem.wiring.governing import (
     governor_of,
     reranker_of,
 )
+from graphmem.wiring.ledgers import ledger_file
 from graphmem.wiring.places import MEMORY, hold, urls_of
 
-__all__ = ["MOVING", "check_complete", "open_memory", "store_part_of"]
-
-MOVING = "moving"  # while a ledger is being filled: the id of the store that it comes from
+__all__ = ["open_memory", "store_part_of"]
 
 
 async def open_memory(
@@ -91,6 +91,7 @@ async def open_memory(
             release=release,
             tokens=token_counter(),
             scratch=partial(_scratch, settings),
+            ledger_file=partial(ledger_file, settings),
             ambiguity_model=ambiguity_model_of(extractor, governor, settings),
             reranker=reranker,
         )
@@ -173,12 +174,3 @@ def _undo(release: Callable[[], None]) -> Iterator[None]:
 
 def _nothing() -> None:
     """There is no folder to let go."""
-
-
-async def check_complete(ledger: Ledger) -> None:
-    """A ledger that is half a copy is :class:`~graphmem.errors.UsageError`: it is no store yet."""
-    if await ledger.setting(MOVING):
-        raise UsageError(
-            "a store is being moved here and is not complete: run the same `graphmem migrate` "
-            "again, it goes on where it stopped"
-        )

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows
-from graphmem.adapters.ledger.sqlite.database import StepRunner
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
+from graphmem.adapters.ledger.sqlite.runner import StepRunner
 from graphmem.clock import ManualClock
 from graphmem.ingest.make_episode import build_episode
 from graphmem.ingest.pipeline import Ingest

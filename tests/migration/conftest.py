@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from graphmem import Memory, Settings
-from graphmem.migration import ledger
+from graphmem.portability import copy
 from tests.migration.helpers import (
     fill,
 )
@@ -32,7 +32,7 @@ def source(filled: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many small batches, as a large store has."""
-    monkeypatch.setattr(ledger, "_ROWS", range(3, 8))
+    monkeypatch.setattr(copy, "_ROWS", range(3, 8))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from graphmem import AsyncMemory, Memory, migrate
-from graphmem.migration.ledger import Moved, ledger_of
+from graphmem.migration.store import Moved, ledger_of
 from graphmem.model import to_json
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import Ledger

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from graphmem import Memory, Settings, migrate, migrate_memory, open_memory
-from graphmem.migration.ledger import ledger_of
+from graphmem.migration.store import ledger_of
 from graphmem.testing.llm_server import LocalModelServer
 from tests.engine.helpers import NOTHING, child, child_environment
 from tests.migration.helpers import (

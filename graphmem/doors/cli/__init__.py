@@ -15,7 +15,9 @@ import click
 
 from graphmem.doors.cli import (
     as_of,
+    backup,
     bench,
+    carry,
     cypher,
     demo,
     graph,
@@ -68,6 +70,10 @@ _COMMANDS = (
     maintenance.verify_command,
     maintenance.rebuild_command,
     maintenance.prompts_command,
+    backup.backup_command,
+    backup.restore_command,
+    carry.export_command,
+    carry.import_command,
     migrate.migrate_command,
     bench.bench_command,
 )

@@ -16,7 +16,7 @@ from graphmem.doors.cli.output import RIGHT, console, counted, note, print_table
 from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
-    from graphmem.migration.ledger import Moved
+    from graphmem.migration.store import Moved
     from graphmem.settings import Settings
 
 _FAILED = 1
@@ -27,11 +27,14 @@ _STAGES = {
     "graph": "making the graph",
     "vectors": "making the vectors",
     "verify": "verifying",
+    "export": "writing the file",
+    "check": "checking the file",
+    "import": "writing the ledger",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class CliPlace:
     """The source or the target: a folder, settings with URLs, or both."""
 
     folder: Path | None
@@ -69,11 +72,11 @@ def migrate_command(context: click.Context, source: str | None, target: Sequence
         raise UsageError(
             "migrate needs --to FOLDER, or --to URL for each of ledger, graph and vectors"
         )
-    here = _source(source) if source else _current(options())
-    there = _target(target) if target else _current(options())
+    here = _source(source) if source else current_place(options())
+    there = target_place(target) if target else current_place(options())
     from graphmem import migrate as move
 
-    with _progress() as progress:
+    with stage_bars() as progress:
         moved = move(
             here.folder,
             there.folder,
@@ -81,20 +84,20 @@ def migrate_command(context: click.Context, source: str | None, target: Sequence
             target_settings=there.settings,
             progress=progress,
         )
-    if not show_json({**_summary(moved), "verification": moved.verification}):
-        _show(moved)
+    if not show_json({**moved_summary(moved), "verification": moved.verification}):
+        show_moved(moved)
     if not moved.ok:
         context.exit(_FAILED)
 
 
-def _current(shared: Options) -> _Place:
+def current_place(shared: Options) -> CliPlace:
     """The store that the other commands use."""
     from graphmem import Settings
 
     settings = Settings.load()
     if all(getattr(settings, kind) for kind in _KINDS):
-        return _Place(None, settings)
-    return _Place(shared.folder, settings)
+        return CliPlace(None, settings)
+    return CliPlace(shared.folder, settings)
 
 
 def _elsewhere(**urls: str) -> Settings:
@@ -104,19 +107,19 @@ def _elsewhere(**urls: str) -> Settings:
     return Settings.load().model_copy(update={**dict.fromkeys(_KINDS), **urls})
 
 
-def _source(place: str) -> _Place:
+def _source(place: str) -> CliPlace:
     if "://" not in place:
-        return _Place(Path(place), _elsewhere())
+        return CliPlace(Path(place), _elsewhere())
     from graphmem.wiring import store_part_of
 
     if (kind := store_part_of(place)) != "ledger":
         raise UsageError(
             f"--from: a store is known by its ledger; {_redacted(place)} names its {kind}"
         )
-    return _Place(None, _elsewhere(ledger=place))
+    return CliPlace(None, _elsewhere(ledger=place))
 
 
-def _target(places: Sequence[str]) -> _Place:
+def target_place(places: Sequence[str]) -> CliPlace:
     """A folder, URLs, or a folder with URLs for what shall not be in it."""
     from graphmem.wiring import store_part_of
 
@@ -135,7 +138,7 @@ def _target(places: Sequence[str]) -> _Place:
         raise UsageError(
             f"--to: no place for the {' and the '.join(missing)}: name it too, or a folder"
         )
-    return _Place(Path(folders[0]) if folders else None, _elsewhere(**urls))
+    return CliPlace(Path(folders[0]) if folders else None, _elsewhere(**urls))
 
 
 def _redacted(url: str) -> str:
@@ -145,8 +148,9 @@ def _redacted(url: str) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage; when it is cut off, a word on how to go on."""
+def stage_bars(what: str = "") -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each stage; when it is cut off, a word on how to go on, or (``what``) that nothing
+    was done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     bar = Progress(
@@ -169,12 +173,13 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     except BaseException:
         if tasks:
             bar.stop()
-            note("stopped; the source is untouched, and the same command again goes on from here")
+            again = "the source is untouched, and the same command again goes on from here"
+            note(f"stopped; {f'nothing was {what}ed' if what else again}")
         raise
     bar.stop()
 
 
-def _summary(moved: Moved) -> dict[str, Any]:
+def moved_summary(moved: Moved) -> dict[str, Any]:
     return {
         "store_id": moved.store_id,
         "head": moved.head,
@@ -184,7 +189,7 @@ def _summary(moved: Moved) -> dict[str, Any]:
     }
 
 
-def _show(moved: Moved) -> None:
+def show_moved(moved: Moved, done: str = "moved") -> None:
     rows = [(name, f"{count:,}") for name, count in moved.rows.items() if count]
     if rows:
         print_table([("copied", {}), ("rows", RIGHT)], rows)
@@ -192,6 +197,7 @@ def _show(moved: Moved) -> None:
         note("everything had been copied before")
     show_verification(moved.verification)
     note(
-        f"moved: {counted(moved.stats.episodes, 'episode')}, {counted(moved.stats.facts, 'fact')}, "
+        f"{done}: {counted(moved.stats.episodes, 'episode')}, "
+        f"{counted(moved.stats.facts, 'fact')}, "
         f"{counted(moved.stats.entities, 'entity', 'entities')}; the source is as it was"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from graphmem.adapters.ledger.postgres.database import _STATEMENTS, to_psycopg
+from graphmem.adapters.ledger.postgres.session import STATEMENTS, to_psycopg
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
 from graphmem.adapters.ledger.sql.read import fact_fetches
 from graphmem.filters import parse_filter
@@ -191,7 +191,7 @@ def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def looked_at(raw: psycopg.Connection[Any], name: str, values: dict[str, Any]) -> int:
     """How many rows the statement looked at in tables and indexes, and threw away."""
-    return looked_at_sql(raw, _STATEMENTS[name, (name, True) in _STATEMENTS], values)
+    return looked_at_sql(raw, STATEMENTS[name, (name, True) in STATEMENTS], values)
 
 
 def looked_at_sql(raw: psycopg.Connection[Any], statement: bytes, values: dict[str, Any]) -> int:

@@ -12,9 +12,10 @@ import pytest
 
 from graphmem.adapters.ledger.sql.dialects import SQLITE, SqlDialect
 from graphmem.adapters.ledger.sql.steps import Fetch
-from graphmem.adapters.ledger.sqlite import database as sqlite_db
-from graphmem.adapters.ledger.sqlite.database import SQLITE_QUERIES, SqliteDatabase
+from graphmem.adapters.ledger.sqlite import runner as sqlite_runner
+from graphmem.adapters.ledger.sqlite.database import SqliteDatabase
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
+from graphmem.adapters.ledger.sqlite.runner import SQLITE_QUERIES
 from graphmem.errors import Rejected, UsageError
 from graphmem.filters import parse_filter
 from graphmem.ports.ledger import FactQuery, Ledger
@@ -203,11 +204,11 @@ def test_no_lookup_walks_a_whole_tenant(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not sqlite_db._disk_full(tmp_path / "ledger.sqlite")
-    assert not sqlite_db._disk_full(None)
-    monkeypatch.setattr(sqlite_db, "_MIN_FREE_BYTES", 1 << 62)
-    assert sqlite_db._disk_full(tmp_path / "ledger.sqlite")
-    assert not sqlite_db._disk_full(tmp_path / "gone" / "ledger.sqlite")
+    assert not sqlite_runner._disk_full(tmp_path / "ledger.sqlite")
+    assert not sqlite_runner._disk_full(None)
+    monkeypatch.setattr(sqlite_runner, "_MIN_FREE_BYTES", 1 << 62)
+    assert sqlite_runner._disk_full(tmp_path / "ledger.sqlite")
+    assert not sqlite_runner._disk_full(tmp_path / "gone" / "ledger.sqlite")
 
 
 WALKS = {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from graphmem.adapters.ledger.sqlite.bulk_insert import insert_many
-from graphmem.adapters.ledger.sqlite.database import SQLITE_QUERIES
+from graphmem.adapters.ledger.sqlite.runner import SQLITE_QUERIES
 
 INSERT = "-- With a remark (in brackets).\nINSERT INTO t (a, b, c) VALUES (:a, :b, 0)"
 

@@ -159,11 +159,11 @@ def test_one_command_at_a_time_in_the_source(ada: Run) -> None:
 
 _SLOW = """
 import sys
-from graphmem.migration import ledger
+from graphmem.portability import copy
 from graphmem.doors.cli import run_and_exit as main
 
-ledger._ROWS = range(1, 3)  # as many batches as a large store has
-whole = ledger._Copying.run
+copy._ROWS = range(1, 3)  # as many batches as a large store has
+whole = copy._Copying.run
 
 async def run(self, again):
     report = self._progress
@@ -174,7 +174,7 @@ async def run(self, again):
     self._progress = progress
     await whole(self, again)
 
-ledger._Copying.run = run
+copy._Copying.run = run
 main(sys.argv[1:])
 """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Generic, TypeVar
@@ -13,14 +12,18 @@ from typing import Generic, TypeVar
 import psycopg
 
 from graphmem.adapters.ledger.postgres.errors import ConnectionLost, as_graphmem_error, is_transient
-from graphmem.adapters.ledger.postgres.pool import ConnectionPool, PgConnection, PgCursor
+from graphmem.adapters.ledger.postgres.pool import ConnectionPool, PgConnection
 from graphmem.adapters.ledger.postgres.schema import check_schema_version, migrate_schema
+from graphmem.adapters.ledger.postgres.session import (
+    BEGIN_READ,
+    STATEMENTS,
+    PostgresSession,
+    PostgresSnapshot,
+    to_psycopg,
+)
 from graphmem.adapters.ledger.postgres.url import PostgresAddress
-from graphmem.adapters.ledger.sql.dialects import POSTGRES
-from graphmem.adapters.ledger.sql.queries import Queries
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
-    Execute,
     Fetch,
     ResultRows,
     SqlValues,
@@ -34,29 +37,9 @@ from graphmem.ports.ledger import Event
 _T = TypeVar("_T")
 
 _WRITE = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-_READ = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 _LONGEST_PAUSE_S = 1.0
 _UNDO_S = 5.0
 _UNDONE = {psycopg.pq.TransactionStatus.INTRANS, psycopg.pq.TransactionStatus.INERROR}
-
-POSTGRES_QUERIES = Queries(POSTGRES)
-
-
-def _translated(sql: str) -> bytes:
-    """``:name`` as psycopg writes it."""
-    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%")).encode()
-
-
-_STATEMENTS = {key: _translated(sql) for key, sql in POSTGRES_QUERIES.items()}
-
-
-def to_psycopg(fetch: Fetch) -> tuple[bytes, SqlValues]:
-    """A statement as psycopg takes it, and its values."""
-    if fetch.where is None:
-        return _STATEMENTS[fetch.name, fetch.newest_first], fetch.values
-    sql, more = POSTGRES_QUERIES.filtered(fetch)
-    return _translated(sql), {**fetch.values, **more}
 
 
 class _AlreadyCommitted(Exception):
@@ -87,48 +70,6 @@ class _Write(Generic[_T]):
             raise _AlreadyCommitted
         self.uncertain, self.log = False, EventLog()
         self.result = yield from self._work(self.log)
-
-
-class _Session:
-    """Runs steps on one connection in pipeline mode: only rows that are wanted are waited for."""
-
-    def __init__(self, connection: PgConnection, limit: asyncio.Timeout, timeout_s: float) -> None:
-        self._connection = connection
-        self._limit = limit
-        self._timeout_s = timeout_s
-
-    def _restart_timeout(self) -> None:
-        self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
-
-    async def run(self, steps: Steps[_T]) -> _T:
-        try:
-            request = next(steps)
-            while True:
-                if isinstance(request, Execute):
-                    await self.execute(request.name, request.rows)
-                    request = steps.send([])
-                else:
-                    request = steps.send(await self.fetch(request))
-        except StopIteration as end:
-            result: _T = end.value
-            return result
-
-    async def fetch(self, fetches: Sequence[Fetch]) -> list[ResultRows]:
-        cursors = await self.send(fetches)
-        self._restart_timeout()
-        return [await cursor.fetchall() for cursor in cursors]
-
-    async def send(self, fetches: Sequence[Fetch]) -> list[PgCursor]:
-        return [await self._connection.execute(*to_psycopg(one)) for one in fetches]
-
-    async def execute(self, name: str, rows: Sequence[SqlValues]) -> None:
-        statement = _STATEMENTS[name, False]
-        self._restart_timeout()
-        if len(rows) == 1:
-            await self._connection.execute(statement, rows[0])
-        elif rows:
-            await self._connection.cursor().executemany(statement, rows)
-        self._restart_timeout()
 
 
 class PostgresDatabase:
@@ -182,7 +123,7 @@ class PostgresDatabase:
             with self._errors(connection):
                 if len(fetches) > 1:
                     async with self._session(connection) as session:
-                        await connection.execute(_READ)
+                        await connection.execute(BEGIN_READ)
                         cursors = await session.send(fetches)
                         await connection.execute("COMMIT")
                     return [await cursor.fetchall() for cursor in cursors]
@@ -195,12 +136,25 @@ class PostgresDatabase:
             async with self._pool.connection() as connection:
                 with self._errors(connection):
                     async with self._session(connection) as session:
-                        await connection.execute(_READ)
+                        await connection.execute(BEGIN_READ)
                         result = await session.run(begin())
                         await connection.execute("COMMIT")
                     return result
 
         return await self._with_retries(once)
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[PostgresSnapshot]:
+        """A transaction that stays open: when its connection breaks, so does the snapshot."""
+        async with self._pool.connection() as connection:
+            moment = PostgresSnapshot(connection, self._session, self._errors)
+            try:
+                await moment.begin()
+                yield moment
+            except ConnectionLost as lost:
+                raise lost.error from lost.__cause__
+            finally:
+                await self._roll_back(connection)
 
     # Writing
 
@@ -239,8 +193,8 @@ class PostgresDatabase:
             with self._errors(connection):
                 async with self._session(connection) as session:
                     await connection.execute(_WRITE)
-                    lock = await connection.execute(_STATEMENTS["lock", False])
-                    head = await connection.execute(_STATEMENTS["head", False])
+                    lock = await connection.execute(STATEMENTS["lock", False])
+                    head = await connection.execute(STATEMENTS["head", False])
                     await session.run(write.begin())
                     check_schema_version((await lock.fetchall())[0]["version"], self._address)
                     (last,) = await head.fetchall()
@@ -323,9 +277,9 @@ class PostgresDatabase:
         return self._address.timeout_s + _UNDO_S
 
     @contextlib.asynccontextmanager
-    async def _session(self, connection: PgConnection) -> AsyncIterator[_Session]:
+    async def _session(self, connection: PgConnection) -> AsyncIterator[PostgresSession]:
         async with asyncio.timeout(self._answer_s) as limit, connection.pipeline():
-            yield _Session(connection, limit, self._answer_s)
+            yield PostgresSession(connection, limit, self._answer_s)
 
     async def _with_retries(self, once: Callable[[], Awaitable[_T]]) -> _T:
         """Try until it works, or the server has been away for as long as the URL allows."""

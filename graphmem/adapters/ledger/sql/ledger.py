@@ -5,13 +5,23 @@ What to do is in steps (:mod:`graphmem.adapters.ledger.sql.steps`); a :class:`Da
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+import contextlib
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
+from graphmem.adapters.ledger.sql import adopt as adopting
 from graphmem.adapters.ledger.sql import commit as writing
 from graphmem.adapters.ledger.sql import entities_as_of, rows
 from graphmem.adapters.ledger.sql import read as reading
@@ -52,6 +62,7 @@ from graphmem.ports.ledger import (
     Erasure,
     Event,
     FactQuery,
+    LedgerRows,
     LoadedStatements,
     ManualChange,
     Mentions,
@@ -110,6 +121,10 @@ class Database(Protocol):
     def named_lock(
         self, name: str
     ) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]: ...
+
+    def snapshot(self) -> AbstractAsyncContextManager[Database]:
+        """The database as it is at one moment, to be read only."""
+        ...
 
 
 class SqlLedger:
@@ -369,6 +384,11 @@ class SqlLedger:
     def tables(self) -> tuple[str, ...]:
         return tuple(copying.TABLES)
 
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[LedgerRows]:
+        async with self._db.snapshot() as moment:
+            yield SqlLedger(moment, self._clock)
+
     async def rows(self, table: str, after: str | None, limit: int) -> tuple[list[Row], str | None]:
         named = copying.table_named(table)
         if after is None:
@@ -381,6 +401,14 @@ class SqlLedger:
     async def load(self, table: str, rows: Sequence[Row], after: str | None) -> None:
         named = copying.table_named(table)
         await self._db.write(lambda log: copying.load_rows(log, named, rows, after))
+
+    def row_of(self, table: str, values: Mapping[str, Any]) -> Row:
+        return adopting.row_of(table, values)
+
+    async def adopt(
+        self, tenants: Sequence[str], batches: Callable[[], Iterable[tuple[str, Sequence[Row]]]]
+    ) -> None:
+        await self._db.write(lambda log: adopting.adopt(log, tenants, batches))
 
     async def loaded(self, table: str) -> str | None:
         found = await self._rows("loaded", name=copying.table_named(table).name)

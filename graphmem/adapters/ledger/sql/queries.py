@@ -23,7 +23,7 @@ _PAST = {
     "sources": "past_sources",
 }
 _BEGUN = {"": "", "_earliest": "coalesce(f.begins_at, f.ends_at), "}
-_COPYING = ("first", "next", "load")
+_COPYING = ("first", "next", "load", "adopt")
 
 
 class Queries:

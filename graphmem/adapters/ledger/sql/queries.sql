@@ -941,6 +941,13 @@ SELECT {columns} FROM {table} WHERE ({key}) > ({after}) ORDER BY {key} LIMIT :li
 -- A row as it is in another ledger; one that is there is replaced by itself.
 INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT {conflict};
 
+-- name: adopt
+-- A row from elsewhere, which must be new here.
+INSERT INTO {table} ({columns}) VALUES ({values});
+
+-- name: last_episode_number
+SELECT coalesce(max(n), 0) AS n FROM episodes;
+
 -- name: note_loaded
 -- Up to where a table has been loaded.
 INSERT INTO loads (name, after) VALUES (:name, :after)

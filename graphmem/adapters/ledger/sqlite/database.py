@@ -4,88 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import shutil
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from filelock import BaseFileLock, FileLock, Timeout
 
 from graphmem.adapters.ledger.sql.dialects import SQLITE
-from graphmem.adapters.ledger.sql.queries import Queries
 from graphmem.adapters.ledger.sql.recent_events import RecentEvents
-from graphmem.adapters.ledger.sql.refusals import check_version, closed_memory, lone_surrogate
+from graphmem.adapters.ledger.sql.refusals import check_version, closed_memory
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
-    Execute,
     Fetch,
     ResultRows,
-    SqlValues,
     Steps,
     TransactionSteps,
     fetch,
     fetch_all,
 )
-from graphmem.adapters.ledger.sqlite.bulk_insert import insert_many
-from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.adapters.ledger.sqlite.runner import (
+    APPLICATION_ID,
+    StepRunner,
+    check_owner,
+    ledger_errors,
+)
+from graphmem.adapters.ledger.sqlite.snapshot import SqliteSnapshot, sqlite_snapshot
+from graphmem.errors import Unavailable, UsageError
 from graphmem.ports.ledger import Event
 
 _T = TypeVar("_T")
 
-_APPLICATION_ID = 0x67726D65  # "grme": tells our files from other SQLite files
 _READERS = 2
-_MIN_FREE_BYTES = 1 << 20  # bytes
-
-
-SQLITE_QUERIES = Queries(SQLITE)
-
-
-class StepRunner:
-    """Runs steps on one connection."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def run(self, steps: Steps[_T]) -> _T:
-        try:
-            request = next(steps)
-            while True:
-                if isinstance(request, Execute):
-                    self.execute(request.name, request.rows)
-                    request = steps.send([])
-                else:
-                    request = steps.send([self.fetch(one) for one in request])
-        except StopIteration as end:
-            result: _T = end.value
-            return result
-
-    def fetch(self, fetch: Fetch) -> ResultRows:
-        statement, more = SQLITE_QUERIES.filtered(fetch)
-        values = _bound({**fetch.values, **more} if more else fetch.values)
-        found: list[Any] = self._connection.execute(statement, values).fetchall()
-        return found
-
-    def execute(self, name: str, rows: Sequence[SqlValues]) -> None:
-        if rows:
-            lists = any(type(value) is list for value in rows[0].values())
-            bound = list(map(_bound, rows)) if lists else rows
-            statement = SQLITE_QUERIES[name, False]
-            done = insert_many(self._connection, statement, bound)
-            self._connection.executemany(statement, bound[done:])
-
-
-def _bound(values: SqlValues) -> SqlValues:
-    """Lists as JSON text, which the statements take apart."""
-    if any(type(value) is list for value in values.values()):
-        return {
-            name: json.dumps(value) if type(value) is list else value
-            for name, value in values.items()
-        }
-    return values
 
 
 class SqliteDatabase:
@@ -149,6 +101,22 @@ class SqliteDatabase:
         """Run steps on one consistent snapshot."""
         return await self._submit(self._reader, lambda: self._snapshot(begin))
 
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[SqliteSnapshot]:
+        self._check_open()
+        if self.path is None:
+            copied = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            copied.row_factory = sqlite3.Row
+            await self._submit(self._writer, lambda: self._connection().backup(copied))
+            connect: Callable[[], sqlite3.Connection] = lambda: copied  # noqa: E731
+        else:
+            connect = self._connect
+        async with sqlite_snapshot(connect, self.path) as moment:
+            yield moment
+        if not self._closed:
+            # What was erased or written meanwhile could not leave the write-ahead log.
+            await self._empty_log()
+
     async def open(self) -> None:
         self._lock_file()
         await self._submit(self._writer, self._migrate)
@@ -157,6 +125,9 @@ class SqliteDatabase:
     async def erased(self) -> None:
         """What was erased must not survive in the write-ahead log either: cut it to nothing."""
         self._recent.clear()
+        await self._empty_log()
+
+    async def _empty_log(self) -> None:
         await self._submit(
             self._writer,
             lambda: self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(),
@@ -278,44 +249,19 @@ class SqliteDatabase:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             owner = connection.execute("PRAGMA application_id").fetchone()[0]
             tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            if tables and owner != _APPLICATION_ID:
-                raise Rejected(f"{self.path} is a SQLite file of something else, not a ledger")
+            if tables:
+                check_owner(owner, self.path)
             check_version(version, len(scripts), str(self.path))
             for number, script in enumerate(scripts[version:], start=version + 1):
                 # executescript commits what is open, so the transaction is part of the script.
                 connection.executescript(
                     f"BEGIN IMMEDIATE;\n{script}\n"
-                    f"PRAGMA application_id = {_APPLICATION_ID};\n"
+                    f"PRAGMA application_id = {APPLICATION_ID};\n"
                     f"PRAGMA user_version = {number};\nCOMMIT;"
                 )
 
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Wrap what SQLite raises; the cause is kept."""
-        try:
-            yield
-        except UnicodeEncodeError as error:
-            raise lone_surrogate() from error
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-                raise Unavailable(f"the ledger {self.path} is busy: {error}") from error
-            if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-                why = "the disk is full" if _disk_full(self.path) else error
-                raise Unavailable(f"the ledger {self.path} cannot be written: {why}") from error
-            raise Rejected(f"the ledger {self.path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise Rejected(f"the ledger {self.path} cannot be used: {error}") from error
-
-
-def _disk_full(path: Path | None) -> bool:
-    """Whether the disk has no room for what SQLite writes beside a ledger: it says only "disk I/O
-    error" where the file that all readers share cannot grow."""
-    if path is None:
-        return False
-    try:
-        return shutil.disk_usage(path.parent).free < _MIN_FREE_BYTES
-    except OSError:
-        return False
+    def _errors(self) -> contextlib.AbstractContextManager[None]:
+        return ledger_errors(self.path)
 
 
 def _head() -> Steps[int]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from graphmem.adapters.ledger.sql.ledger import SqlLedger
 from graphmem.adapters.ledger.sqlite.database import SqliteDatabase
+from graphmem.adapters.ledger.sqlite.snapshot import connect_to_read, sqlite_snapshot
 from graphmem.clock import Clock
+from graphmem.ports.ledger import LedgerRows
 
 
 class SqliteLedger(SqlLedger):
@@ -14,3 +18,15 @@ class SqliteLedger(SqlLedger):
 
     def __init__(self, path: Path | None, clock: Clock | None = None) -> None:
         super().__init__(SqliteDatabase(path), clock)
+
+
+@contextlib.asynccontextmanager
+async def sqlite_rows(path: Path, *, settled: bool) -> AsyncIterator[LedgerRows]:
+    """A ledger's file as it is now, only to be read: nothing is locked, migrated or written, and
+    another process may hold and write it. ``settled`` says that nobody does, and nobody ever will:
+    the file is then read where nothing can be written, too.
+
+    :class:`~graphmem.errors.Rejected` when it is no ledger, or one of another version.
+    """
+    async with sqlite_snapshot(lambda: connect_to_read(path, settled=settled), path) as moment:
+        yield SqlLedger(moment)

@@ -14,19 +14,19 @@ from collections.abc import AsyncIterator, Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from graphmem.engine.core import INDEXED_SEQ, Core
 from graphmem.errors import Rejected, Unavailable, UsageError
-from graphmem.model import Stats, Verification
-from graphmem.ports.ledger import Ledger, Row
-from graphmem.wiring import MOVING, check_complete
+from graphmem.model import Stats
+from graphmem.ports.ledger import Ledger, LedgerRows, Row
 
 CopyProgress: TypeAlias = Callable[[str, int, int], None]
 """Called with the stage (``copy``, ``compare``, ``graph``, ``vectors``), how much is done, of how
 much. The whole is an estimate until the stage has ended."""
 
+INDEXED_SEQ = "indexed_seq"  # up to which event the vectors are indexed
+MOVING = "moving"  # while a ledger is being filled: the id of the store that it comes from
 STORE_ID, EMBEDDER, EMBEDDER_SIZE = "store_id", "embedder", "embedder_size"
 MOVING_AT = "moving_at"  # and how far that store was when this began
-_MOVED_FROM = "moved_from"  # that id, once it is complete
+MOVED_FROM = "moved_from"  # that id, once it is complete
 _SETTINGS = "settings"  # facts about one store in one place: never copied as rows
 
 _PASSES = 10
@@ -37,23 +37,6 @@ _OUT_OF_DATE = (
 _ROWS = range(50, 5000)  # at a time
 _SIZE = range(1 << 20, 8 << 20)  # bytes at a time, roughly: more rows below, fewer above
 _DIGESTS = 1 << 256
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What a move did. ``rows`` counts by table what was copied in this run: after an interrupted
-    one that is the rest, and nothing when all was there already."""
-
-    store_id: str
-    head: int
-    rows: Mapping[str, int]
-    resumed: bool
-    stats: Stats
-    verification: Verification
-
-    @property
-    def ok(self) -> bool:
-        return self.verification.ok
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +56,20 @@ class Copied:
     rows: Mapping[str, int]
     head: int
     stats: Stats
+    tables: dict[str, tuple[int, str]]
+    """For each table how many rows, and a digest of them that does not depend on their order."""
 
 
-def ledger_of(memory: Core) -> Ledger:
-    """The ledger of an open memory."""
-    memory._present.check_not_closed()
-    return memory._parts.ledger
+async def check_complete(ledger: LedgerRows) -> None:
+    """A ledger that is half a copy is :class:`~graphmem.errors.UsageError`: it is no store yet."""
+    if await ledger.setting(MOVING):
+        raise UsageError(
+            "a store is being moved here and is not complete: run the same `graphmem migrate` (or "
+            "`backup`, or `restore`) again, it goes on where it stopped"
+        )
 
 
-async def arrive(source: Ledger, target: Ledger) -> Arrival:
+async def arrive(source: LedgerRows, target: Ledger) -> Arrival:
     """Whether the target may take the source's rows; both are open. Changes nothing.
 
     It may when it holds nothing, or a part or all of the same store;
@@ -98,7 +86,7 @@ async def arrive(source: Ledger, target: Ledger) -> Arrival:
             raise UsageError("the target holds half a copy of another store: empty it first")
         return replace(arrival, resumed=True)
     head = await target.head()
-    if source_id in {own_id, await target.setting(_MOVED_FROM)}:
+    if source_id in {own_id, await target.setting(MOVED_FROM)}:
         if head != (at := await source.head()):
             raise UsageError(
                 f"the target holds a copy of this store already, and the two went on apart (source "
@@ -112,7 +100,7 @@ async def arrive(source: Ledger, target: Ledger) -> Arrival:
 
 
 async def copy_ledger(
-    source: Ledger, target: Ledger, arrival: Arrival, progress: CopyProgress | None = None
+    source: LedgerRows, target: Ledger, arrival: Arrival, progress: CopyProgress | None = None
 ) -> Copied:
     """Copy what is missing until both hold the same rows.
 
@@ -122,7 +110,7 @@ async def copy_ledger(
     (:class:`~graphmem.errors.Rejected`): they may have been erased on purpose.
     """
     if arrival.complete:
-        return Copied({}, await source.head(), await source.stats())
+        return Copied({}, await source.head(), await source.stats(), {})
     await target.remember_setting(MOVING, arrival.source_id)
     copying = _Copying(source, target, progress or _no_progress)
     again: set[str] = set()
@@ -148,7 +136,7 @@ async def copy_ledger(
             raise Rejected(f"{_OUT_OF_DATE} (it lost some of: {', '.join(lost)})")
         if not again:
             await _finish(source, target, arrival)
-            return Copied(copying.rows, head, stats)
+            return Copied(copying.rows, head, stats, copying.contents)
     raise Unavailable(
         "the source is being written all the time: stop what writes it, then run this again"
     )
@@ -157,8 +145,9 @@ async def copy_ledger(
 class _Copying:
     """The rows of one ledger on their way into another."""
 
-    def __init__(self, source: Ledger, target: Ledger, progress: CopyProgress) -> None:
+    def __init__(self, source: LedgerRows, target: Ledger, progress: CopyProgress) -> None:
         self.rows: dict[str, int] = {}
+        self.contents: dict[str, tuple[int, str]] = {}
         self._source = source
         self._target = target
         self._progress = progress
@@ -170,13 +159,13 @@ class _Copying:
 
     async def run(self, again: Set[str]) -> None:
         """Copy what is missing, and all of some tables ``again``."""
-        total, done = await _estimate(self._source), 0
+        total, done = await estimated_rows(self._source), 0
         self._progress("copy", done, total)
         for table in self._in_order:
             start = None if table in again else await self._target.loaded(table)
             if start == "":
                 continue
-            async for rows, after in _batches(self._source, table, start):
+            async for rows, after in batches_of(self._source, table, start):
                 await self._target.load(table, rows, after)
                 self.rows[table] = self.rows.get(table, 0) + len(rows)
                 done += len(rows)
@@ -185,7 +174,7 @@ class _Copying:
 
     async def compare(self) -> tuple[set[str], list[str]]:
         """The tables that differ, and those of them where the target holds more."""
-        total, done = 2 * await _estimate(self._source), 0
+        total, done = 2 * await estimated_rows(self._source), 0
         different: set[str] = set()
         more: list[str] = []
 
@@ -198,6 +187,7 @@ class _Copying:
             here, there = await asyncio.gather(
                 *(_content(ledger, table, read) for ledger in (self._source, self._target))
             )
+            self.contents[table] = (here.rows, f"{here.digest:064x}")
             if here != there:
                 different.add(table)
                 if there.rows > here.rows:
@@ -215,9 +205,9 @@ class _Content:
     digest: int
 
 
-async def _content(ledger: Ledger, table: str, read: Callable[[int], None]) -> _Content:
+async def _content(ledger: LedgerRows, table: str, read: Callable[[int], None]) -> _Content:
     count = digest = 0
-    async for rows, _ in _batches(ledger, table, None):
+    async for rows, _ in batches_of(ledger, table, None):
         count += len(rows)
         digest += sum(_digest(row) for row in rows)
         read(len(rows))
@@ -238,8 +228,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-async def _batches(
-    ledger: Ledger, table: str, after: str | None
+async def batches_of(
+    ledger: LedgerRows, table: str, after: str | None
 ) -> AsyncIterator[tuple[list[Row], str | None]]:
     """The rows from a place on, few or many at a time, as large as they are."""
     limit = _ROWS.start
@@ -255,21 +245,21 @@ async def _batches(
             limit = max(limit // 2, 1)
 
 
-async def _estimate(ledger: Ledger) -> int:
+async def estimated_rows(ledger: LedgerRows) -> int:
     """About how many rows there are: only the events are counted, the rest goes along."""
     stats = await ledger.stats()
     texts = stats.turns + stats.facts + stats.entities
     return await ledger.head() + stats.episodes + 3 * texts
 
 
-async def _finish(source: Ledger, target: Ledger, arrival: Arrival) -> None:
+async def _finish(source: LedgerRows, target: Ledger, arrival: Arrival) -> None:
     """What makes the copy a store: it is not opened as one before."""
     for name in (EMBEDDER, EMBEDDER_SIZE):
         if value := await source.setting(name):
             await target.remember_setting(name, value)
     await target.remember_setting(INDEXED_SEQ, "0")
     await target.remember_setting(STORE_ID, arrival.store_id, once=True)
-    await target.remember_setting(_MOVED_FROM, arrival.source_id)
+    await target.remember_setting(MOVED_FROM, arrival.source_id)
     await target.remember_setting(MOVING, "")
 
 

@@ -1,0 +1,112 @@
+"""One moment of a SQLite file: a connection of its own inside one reading transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from graphmem.adapters.ledger.sql.dialects import SQLITE
+from graphmem.adapters.ledger.sql.refusals import check_version
+from graphmem.adapters.ledger.sql.snapshots import ReadOnlyDatabase
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch, fetch_all
+from graphmem.adapters.ledger.sqlite.runner import StepRunner, check_owner, ledger_errors
+from graphmem.errors import Rejected
+
+_T = TypeVar("_T")
+
+
+class SqliteSnapshot(ReadOnlyDatabase):
+    """Everything is asked in one thread, of one connection, in one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        self._connection = connection
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="graphmem-ledger-snapshot")
+
+    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
+        return await self.read(lambda: fetch_all(fetches))
+
+    async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
+        def work() -> _T:
+            with ledger_errors(self._path):
+                return StepRunner(self._connection).run(begin())
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def head(self) -> int:
+        return await self.read(_head)
+
+    async def end(self) -> None:
+        """Let the moment go."""
+        await asyncio.to_thread(self._thread.shutdown)
+        self._connection.close()
+
+
+@contextlib.asynccontextmanager
+async def sqlite_snapshot(
+    connect: Callable[[], sqlite3.Connection], path: Path | None
+) -> AsyncIterator[SqliteSnapshot]:
+    """The database behind a new connection as it is now. ``connect`` may block."""
+    connection = await asyncio.to_thread(connect)
+    moment = SqliteSnapshot(connection, path)
+    try:
+        with _begun(connection, path):
+            # The first question is what takes the snapshot.
+            await moment.head()
+            yield moment
+    finally:
+        await moment.end()
+
+
+@contextlib.contextmanager
+def _begun(connection: sqlite3.Connection, path: Path | None) -> Iterator[None]:
+    with ledger_errors(path):
+        connection.execute("BEGIN")
+    yield
+
+
+def _head() -> Steps[int]:
+    found = yield from fetch("head")
+    return int(found[0]["head"])
+
+
+def connect_to_read(path: Path, *, settled: bool) -> sqlite3.Connection:
+    """A connection that cannot write, to a ledger of this version."""
+    how = "immutable=1" if settled else "mode=ro"
+    with ledger_errors(path):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{how}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=30,
+        )
+        try:
+            connection.row_factory = sqlite3.Row
+            owner = connection.execute("PRAGMA application_id").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error:
+            connection.close()
+            raise
+    try:
+        check_owner(owner, path)
+        _check_same_version(version, path)
+    except Rejected:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_same_version(version: int, path: Path) -> None:
+    known = len(SQLITE.migrations())
+    check_version(version, known, str(path))
+    if version < known:
+        raise Rejected(
+            f"{path} was written by an older graphmem (ledger version {version}, this one reads "
+            f"{known}): open it once as a store"
+        )

@@ -1,0 +1,75 @@
+"""The methods that take what is stored elsewhere: backups, exports, imports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Unpack
+
+from graphmem.engine.checks import checked_callback, checked_place
+from graphmem.engine.core import Core
+from graphmem.errors import UsageError
+from graphmem.model import Backup, Exported, Imported, Scope
+from graphmem.portability.backup import make_backup
+from graphmem.portability.export import write_export
+from graphmem.portability.imports import read_import
+from graphmem.ports.arguments import ScopeArgs
+
+
+class Carrying(Core):
+    """Taking what is stored out, and in."""
+
+    async def backup(
+        self, folder: str | Path, *, progress: Callable[[str, int, int], None] | None = None
+    ) -> Backup:
+        self._check_open()
+        checked_callback(progress, "progress")
+        place = checked_place(folder, "folder")
+        parts = self._parts
+        async with parts.ledger.snapshot() as moment:
+            return await make_backup(moment, place, parts.ledger_file, parts.clock.now(), progress)
+
+    async def export(
+        self,
+        file: str | Path,
+        *,
+        all_scopes: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Exported:
+        self._check_open()
+        checked_callback(progress, "progress")
+        place, parts = checked_place(file, "file"), self._parts
+        where = self._whole_tenant(scope, all_scopes=all_scopes)
+        async with parts.ledger.snapshot() as moment:
+            return await write_export(moment, place, where, parts.clock.now(), progress)
+
+    async def import_(
+        self,
+        file: str | Path,
+        *,
+        all_scopes: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Imported:
+        self._check_open()
+        checked_callback(progress, "progress")
+        place = checked_place(file, "file")
+        where = self._whole_tenant(scope, all_scopes=all_scopes)
+        found = await read_import(self._parts.ledger, place, where, progress)
+        await self._keep_lag_bounded()
+        return found
+
+    def _whole_tenant(self, given: ScopeArgs, *, all_scopes: bool) -> Scope | None:
+        """Whose memories a call is about, all of them; None for everybody's."""
+        if all_scopes:
+            if any(value is not None for value in given.values()):
+                raise UsageError("all_scopes is everybody's: give no scope with it")
+            return None
+        where = self._scope(given)
+        if where.narrow_agent_id or where.run_id:
+            raise UsageError(
+                "an export or import is of all that a user, or an agent by itself, has in a "
+                "project: give no agent_id beside a user_id, and no run_id"
+            )
+        return where

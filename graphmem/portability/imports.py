@@ -1,0 +1,291 @@
+"""An export read back: checked line by line, then written in one transaction, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from graphmem.errors import Rejected, UsageError
+from graphmem.model import Imported, Scope, TypeRule
+from graphmem.portability.copy import CopyProgress
+from graphmem.portability.export import DIGESTS, export_lines, numbered
+from graphmem.portability.records import (
+    COLUMNS,
+    EVERYONE,
+    TENANTED,
+    VERSION,
+    TenantNumber,
+    dump,
+    line_digest,
+    parse_line,
+    to_row,
+)
+from graphmem.portability.references import References
+from graphmem.ports.ledger import Ledger, Row
+from graphmem.ports.ledger_relation_types import ALL_TENANTS
+
+_AT_A_TIME = 500  # rows
+_MOST_BYTES = 64 << 20  # of a line
+_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What a file was found to hold."""
+
+    tenants: dict[int, TenantNumber] = field(default_factory=dict)
+    rows: Counter[str] = field(default_factory=Counter)
+    digest: int = 0
+    rules: dict[str, TypeRule] = field(default_factory=dict)
+    references: References = field(default_factory=References)
+
+
+async def read_import(
+    ledger: Ledger,
+    file: Path,
+    scope: Scope | None,
+    progress: CopyProgress | None = None,
+) -> Imported:
+    """Add what the file holds to a ledger in which its tenants have nothing yet.
+
+    What is there already, exactly so, changes nothing. Anything else is
+    :class:`~graphmem.errors.UsageError`, and nothing is written. ``scope`` says whose the file may
+    be; None that it may be anybody's.
+    """
+    reading = await asyncio.to_thread(_check, ledger, file, scope)
+    total = sum(reading.rows.values())
+    if progress is not None:
+        progress("check", total, total)
+    tenants = [one.scope.tenant for one in reading.tenants.values()]
+    present = [t for t in tenants if await ledger.events(0, 1, tenant=t, until=_EVER)]
+    fresh = await ledger.head() == 0
+    if not fresh:
+        await _check_rules(ledger, reading.rules)
+    if present:
+        if len(present) == len(tenants) and await _same(ledger, reading):
+            return Imported(str(file), tenants=len(tenants), rows=0, already=True)
+        shown = tenant_text(reading, present[0])
+        raise UsageError(
+            f"{file}: {shown} has memories here already, and not these: import into a new store, "
+            "or delete_all there first; nothing was imported"
+        )
+    await reading.references.check_unknown_here(ledger, file)
+    try:
+        await ledger.adopt(
+            tenants, lambda: _batches(ledger, file, reading, with_rules=fresh, progress=progress)
+        )
+    except Rejected as error:
+        raise UsageError(
+            f"{file}: something in it is in this store already, or refers to what is nowhere; "
+            f"nothing was imported ({error})"
+        ) from error
+    return Imported(str(file), tenants=len(tenants), rows=total)
+
+
+def tenant_text(reading: _Reading, tenant: str) -> str:
+    """How a person is told of a tenant."""
+    (scope,) = (one.scope for one in reading.tenants.values() if one.scope.tenant == tenant)
+    owner = f"user {scope.user_id}" if scope.user_id is not None else f"agent {scope.agent_id}"
+    return f"{owner} of the project {scope.project_id}"
+
+
+def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
+    """Read the whole file once, before anything is written."""
+    reading = _Reading()
+    for number, table, line in _lines(file, reading):
+        with _Line(file, number):
+            tenant = _tenant_of(table, line, reading)
+            row = ledger.row_of(table, to_row(table, line, tenant))
+            if tenant is None and table == "events":
+                rule = TypeRule.from_json(line["after"] or {})
+                reading.rules[rule.type] = rule
+            reading.references.note(table, row, line, tenant)
+            reading.rows[table] += 1
+    with _Line(file, None):
+        reading.references.check_defined()
+    if scope is not None:
+        others = [o for o in reading.tenants.values() if o.scope.tenant != scope.tenant]
+        if others:
+            shown = tenant_text(reading, others[0].scope.tenant)
+            raise UsageError(
+                f"{file} holds memories of {shown}, which is not whom this call is for; "
+                "all_scopes (--all) imports everybody's"
+            )
+    return reading
+
+
+class _Line:
+    """Errors within it name the file and the line."""
+
+    def __init__(self, file: Path, number: int | None) -> None:
+        self._where = f"{file}" if number is None else f"{file}, line {number:,}"
+
+    def __enter__(self) -> None:
+        """Nothing is to be done."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, UsageError):
+            raise UsageError(f"{self._where}: {error}; nothing was imported") from error
+        if isinstance(error, TypeError | KeyError | ValueError | AttributeError | RecursionError):
+            raise UsageError(
+                f"{self._where}: it is not as an export writes it ({error}); nothing was imported"
+            ) from error
+
+
+def _tenant_of(table: str, line: Mapping[str, Any], reading: _Reading) -> TenantNumber | None:
+    if table not in TENANTED:
+        return None
+    number = line.get("tenant")
+    if number == EVERYONE and type(number) is int and table == "events":
+        if line.get("kind") != "type":
+            raise UsageError("only the rule of a relation type belongs to no tenant")
+        return None
+    if type(number) is not int or number not in reading.tenants:
+        raise UsageError(f"its tenant {number!r} is none that the file names")
+    if table == "events" and line.get("kind") == "type":
+        raise UsageError("the rule of a relation type belongs to no tenant")
+    return reading.tenants[number]
+
+
+def _lines(file: Path, reading: _Reading) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """The rows of a file with their line numbers; what is around them is checked and noted."""
+    reading.tenants.clear()
+    reading.digest = rows = 0
+    ended = False
+    number = 0
+    order = list(COLUMNS)
+    last = 0
+    with _opened(file) as stream:
+        while text := stream.readline(_MOST_BYTES + 1):
+            number += 1
+            with _Line(file, number):
+                line = parse_line(text.rstrip(b"\r\n"), longest=_MOST_BYTES)
+                kind = str(line.get("line"))
+                if ended:
+                    raise UsageError("something follows the end")
+                if number == 1:
+                    _check_header(line)
+                    continue
+                if kind == "tenant":
+                    _note_tenant(line, reading, rows)
+                    continue
+                if kind == "end":
+                    _check_end(line, rows, reading.digest)
+                    ended = True
+                    continue
+                if kind not in COLUMNS:
+                    raise UsageError(f"a line is no {kind!r}; known are {', '.join(COLUMNS)}")
+                if order.index(kind) < last:
+                    raise UsageError(f"{kind} come before {order[last]}")
+                last = order.index(kind)
+                rows += 1
+                if line.get("tenant") != EVERYONE:
+                    reading.digest += line_digest(dump(line))
+            yield number, kind, line
+    if not ended:
+        raise UsageError(
+            f"{file} ends after line {number:,} without its last line: it was cut off; nothing was "
+            "imported"
+        )
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+
+
+def _check_header(line: Mapping[str, Any]) -> None:
+    if line.get("line") != "graphmem export":
+        raise UsageError("this is no export of graphmem; graphmem ingest reads other files")
+    if line.get("version") != VERSION or type(line.get("version")) is not int:
+        raise UsageError(
+            f"an export of version {line.get('version')!r}; this graphmem reads version {VERSION}"
+        )
+
+
+def _note_tenant(line: Mapping[str, Any], reading: _Reading, rows: int) -> None:
+    named = {key: line[key] for key in line.keys() - {"line", "number"}}
+    number = line.get("number")
+    if rows or type(number) is not int or number <= EVERYONE or number in reading.tenants:
+        raise UsageError("a tenant has a number of its own, from 1, before all rows")
+    if named.keys() - {"project_id", "user_id", "agent_id"} or len(named) != 2:
+        raise UsageError("a tenant is a project_id with a user_id or an agent_id")
+    scope = Scope(**named)
+    if any(one.scope.tenant == scope.tenant for one in reading.tenants.values()):
+        raise UsageError("the same tenant was there before")
+    reading.tenants[number] = TenantNumber(number, scope)
+
+
+def _check_end(line: Mapping[str, Any], rows: int, digest: int) -> None:
+    if line.get("rows") != rows:
+        raise UsageError(f"there should be {line.get('rows')!r} rows, there are {rows:,}")
+    if line.get("digest", expected := f"{digest % DIGESTS:064x}") != expected:
+        raise UsageError("the digest does not fit: the file was changed since it was written")
+
+
+async def _check_rules(ledger: Ledger, rules: Mapping[str, TypeRule]) -> None:
+    """Rules hold for everybody in a store, so an import into one brings none."""
+    _, known = await ledger.type_rules()
+    here = {rule.type: rule for rule in known}
+    for type, rule in rules.items():
+        if here.get(type) != rule:
+            raise UsageError(
+                f"the relation type {type} is declared or learned otherwise here than in the file: "
+                "declare it here as it is there (declare_type), or import into a new store; "
+                "nothing was imported"
+            )
+
+
+async def _same(ledger: Ledger, reading: _Reading) -> bool:
+    """Whether the tenants of the file hold the same here, row by row."""
+    by_name = numbered([one.scope.tenant for one in reading.tenants.values()])
+    if {one.number: one for one in by_name.values()} != reading.tenants:
+        return False
+    digest = 0
+    async with ledger.snapshot() as moment:
+        async for lines in export_lines(moment, by_name, whole=False):
+            digest += sum(line_digest(dump(one)) for one in lines if one.get("tenant") != EVERYONE)
+    return (digest - reading.digest) % DIGESTS == 0
+
+
+def _batches(
+    ledger: Ledger,
+    file: Path,
+    checked: _Reading,
+    *,
+    with_rules: bool,
+    progress: CopyProgress | None,
+) -> Iterator[tuple[str, list[Row]]]:
+    """The rows once more, to be written; :class:`~graphmem.errors.UsageError`, and so nothing at
+    all, when the file is not what it was."""
+    again, total, done = _Reading(), sum(checked.rows.values()), 0
+    table, batch = "", list[Row]()
+    for number, kind, line in _lines(file, again):
+        with _Line(file, number):
+            tenant = _tenant_of(kind, line, again)
+            if tenant is None and kind == "events" and not with_rules:
+                continue
+            if kind != table or len(batch) == _AT_A_TIME:
+                if batch:
+                    yield table, batch
+                    done += len(batch)
+                    if progress is not None:
+                        progress("import", done, total)
+                table, batch = kind, []
+            row = dict(ledger.row_of(kind, to_row(kind, line, tenant)))
+            if tenant is None and kind == "events":
+                row["tenant"] = ALL_TENANTS
+            batch.append(row)
+    if batch:
+        yield table, batch
+    if again.tenants != checked.tenants or again.digest != checked.digest:
+        raise UsageError(f"{file} was changed while it was read; nothing was imported")
+    if progress is not None:
+        progress("import", total, total)
