@@ -2,12 +2,22 @@
 
 The tokenizer hashes each stemmed word to a 32-bit index. Made once, at first use, because the
 package is heavy to import. What every vector adapter shares sits here, so that all score alike.
+
+To stem a word takes the square of its length, and holds the interpreter up meanwhile: one longer
+than any word is (a key, a picture as text) stands as its digest, in texts and in questions alike.
 """
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import re
+import unicodedata
 from functools import lru_cache
 from typing import Any, TypeAlias
+
+_LONGEST_WORD = 100
+_LONG_RUN = re.compile(rf"\S{{{_LONGEST_WORD + 1}}}")
 
 Sparse: TypeAlias = tuple[list[int], list[float]]
 """Indices and weights, aligned. Both empty when the text has no word."""
@@ -29,14 +39,30 @@ def encodable(text: str) -> str:
     return text
 
 
+def _with_short_words(text: str) -> str:
+    if len(text) <= _LONGEST_WORD or _LONG_RUN.search(text) is None:
+        return text
+    return _long_words().sub(lambda word: hashlib.sha256(word[0].encode()).hexdigest(), text)
+
+
+@lru_cache(maxsize=1)
+def _long_words() -> re.Pattern[str]:
+    """Letters and digits, with the marks on them, more of them than a word has."""
+    marks = [unicodedata.category(chr(code)).startswith("M") for code in range(0x10000)]
+    places = itertools.groupby(range(0x10000), key=marks.__getitem__)
+    runs = (list(run) for is_mark, run in places if is_mark)
+    ranges = "".join(f"\\u{run[0]:04x}-\\u{run[-1]:04x}" for run in runs)
+    return re.compile(rf"(?:[^\W_]|[{ranges}]){{{_LONGEST_WORD + 1},}}")
+
+
 def document(text: str) -> Sparse:
     """Term weights of a stored text (frequency and length, without IDF)."""
-    vector = _model().embed_document(encodable(text))
+    vector = _model().embed_document(_with_short_words(encodable(text)))
     return vector.indices, vector.values
 
 
 @lru_cache(maxsize=256)  # a search asks for the same words in several collections
 def query(text: str) -> Sparse:
     """Term weights of a question: 1 for each distinct word. Not to be changed: it is shared."""
-    vector = _model().embed_query(encodable(text))
+    vector = _model().embed_query(_with_short_words(encodable(text)))
     return vector.indices, vector.values
