@@ -39,6 +39,7 @@ _SLOW = (
     "adapters/vectors/test_qdrant_http",
     "adapters/vectors/test_qdrant_outages",
     "bench/test_answers",
+    "scale/test_linear",
     "bench/test_peers",
     "bench/test_runs",
     "deploy/",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from graphmem.retrieve.relationships.queries import Relate
 from graphmem.settings import Settings
 from graphmem.text import plain
 
+_LAST = datetime.max.replace(tzinfo=UTC)
 SCOPE_NAMES = ("user_id", "agent_id", "run_id", "project_id")
 _SCOPE_NAMES = frozenset(SCOPE_NAMES)
 
@@ -158,11 +160,21 @@ class Present:
                 if isinstance(ended, BaseException):
                     raise ended
 
+    async def _lacks(self, seq: int, tenant: str) -> bool:
+        """Whether a store that holds all up to this event lacks anything of a tenant: for what
+        others have told meanwhile nobody waits."""
+        ledger = self.parts.ledger
+        if seq >= await ledger.head():
+            return False
+        return bool(await ledger.events(seq, 1, tenant=tenant, until=_LAST))
+
     async def search(self, query: SearchQuery) -> SearchResult:
         """What answers a question, as far as what may be spent on an embedder goes."""
         behind = None
         try:
-            await self.follow()
+            applied = min(self.graph.applied_seq, self.vectors.applied_seq)
+            if await self._lacks(applied, query.scope.tenant):
+                await self.follow()
         except BudgetExceeded as error:
             behind = f"{error}; what was told since is not searched yet"
         found = await self.retrieve.search(query)
@@ -171,12 +183,13 @@ class Present:
         reasons = filter(None, (behind, found.reason))
         return replace(found, reason="; ".join(dict.fromkeys(reasons)))
 
-    async def walk(self, _: Scope) -> Relate:
+    async def walk(self, scope: Scope) -> Relate:
         """Relationship queries that walk the graph, which holds every write before this."""
-        await self.graph.catch_up()
+        await self.graph_of(scope)
         return self.relate
 
-    async def graph_of(self, _: Scope) -> GraphStore:
-        """The graph, with every write before this."""
-        await self.graph.catch_up()
+    async def graph_of(self, scope: Scope) -> GraphStore:
+        """The graph, with every write of this tenant before this."""
+        if await self._lacks(self.graph.applied_seq, scope.tenant):
+            await self.graph.catch_up()
         return self.parts.graph

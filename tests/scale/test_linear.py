@@ -1,0 +1,157 @@
+"""What a text takes grows with the text, beside the event loop; nobody waits for another's.
+
+``GRAPHMEM_FUZZ`` (2 and more) takes every kind of text, and texts so many times as long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from graphmem import AsyncMemory, Settings, open_memory
+from graphmem.adapters.vectors import bm25
+from graphmem.clock import ManualClock
+from graphmem.extract.rules.extractor import extract
+from graphmem.ingest.make_episode import build_episode
+from graphmem.model import Scope
+from graphmem.off_loop import off_loop, stop_if_given_up
+from tests.faults.sizes import FUZZ
+from tests.scale.texts import TEXTS, name
+
+_SMALL = 4096
+_LARGE = 8 * _SMALL * int(max(1, min(FUZZ, 32)))
+_MOST = 12
+_FLOOR_S = 0.15  # of processor: what a call takes, whatever is told
+_WORST = ("married, one surname", "works at", "lives in, one subject")
+
+
+async def _took(store: Path, content: object, *, infer: bool = True) -> float:
+    """Processor seconds of adding it and of the read that follows."""
+    async with await open_memory(store, user_id="ada", settings=Settings.load({})) as memory:
+        await memory.add("I live in Oslo.")
+        await memory.search("Where do I live?")
+        begun = time.process_time()
+        await memory.add(content, infer=infer)  # type: ignore[arg-type]
+        await memory.search("Where do I live?")
+        return time.process_time() - begun
+
+
+@pytest.mark.parametrize("kind", TEXTS if FUZZ > 1 else _WORST)
+async def test_eight_times_the_text_takes_no_more_than_twelve_times_the_time(
+    kind: str, tmp_path: Path
+) -> None:
+    small = await _took(tmp_path / "small", TEXTS[kind](_LARGE // 8))
+    large = await _took(tmp_path / "large", TEXTS[kind](_LARGE))
+    assert large <= _MOST * (small + _FLOOR_S)
+
+
+async def test_a_model_s_answer_of_many_facts_is_decided_in_time(tmp_path: Path) -> None:
+    """As related by hand: the same as what a model answers, without the model."""
+    texts = [f"{name(i)} Smith is married to {name(i + 400)} Smith." for i in range(400)]
+    messages = [{"role": "user", "name": "Ada", "content": text} for text in texts]
+    few = await _took(tmp_path / "few", messages[:50])
+    assert await _took(tmp_path / "many", messages) <= _MOST * (few + _FLOOR_S)
+
+
+@pytest.mark.parametrize("kind", ["one letter", "base64", "combining", "Hangul", "capitals"])
+def test_bm25_of_what_has_no_words_is_linear(kind: str) -> None:
+    bm25.document("begun")
+    begun = time.process_time()
+    bm25.document(TEXTS[kind](1 << 19))
+    # The square of its length took a minute for a word of a mebibyte.
+    assert time.process_time() - begun < 3
+
+
+def test_a_long_word_is_found_by_itself_and_no_other() -> None:
+    word, other = "y" * 5000, "y" * 5001
+    (found,), _ = bm25.document(word)
+    assert bm25.query(word)[0] == [found]
+    assert bm25.query(other)[0] != [found]
+    assert set(bm25.document(f"the {word}-berlin")[0]) == {found, *bm25.document("berlin")[0]}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_rules_read_every_kind_of_text(kind: str) -> None:
+    """Whole turns, which messages are, whatever their length."""
+    size = 2048 if FUZZ <= 1 else 1 << 15
+    took = []
+    for factor in (1, 4):
+        content = [{"role": "user", "content": TEXTS[kind](size * factor)}]
+        scope = Scope("default", "ada", None, None)
+        episode = build_episode(content, {}, scope, ManualClock(), max_bytes=1 << 21)
+        begun = time.process_time()
+        extract(episode, ())
+        took.append(time.process_time() - begun)
+    assert took[1] <= 6 * (took[0] + 0.1)
+
+
+@pytest.fixture
+async def memory(tmp_path: Path) -> AsyncIterator[AsyncMemory]:
+    async with await open_memory(tmp_path / "store", settings=Settings.load({})) as opened:
+        yield opened
+
+
+async def test_others_are_served_while_much_is_decided(memory: AsyncMemory) -> None:
+    await memory.add("I live in Rome.", user_id="bob")
+    await memory.search("Where do I live?", user_id="bob")
+    text = TEXTS["works at"](1 << 16)
+    adding = asyncio.create_task(memory.add(text, user_id="ada"))
+    served, longest = 0, 0.0
+    while not adding.done():
+        begun = time.perf_counter()
+        found = await memory.search("Where do I live?", user_id="bob")
+        longest = max(longest, time.perf_counter() - begun)
+        assert "Rome" in found.hits[0].text
+        served += 1
+        await asyncio.sleep(0.01)
+    receipt = await adding
+    assert receipt.status == "done"
+    assert served > 5, f"{served} searches, the longest {longest:.2f} s"
+
+
+async def test_nobody_waits_for_what_another_told(memory: AsyncMemory) -> None:
+    await memory.add("I live in Rome.", user_id="bob")
+    await memory.search("Where do I live?", user_id="bob")
+    before = memory._vectors.applied_seq
+    await memory.add("I work at Acme.", user_id="ada")
+    await memory.search("Where do I live?", user_id="bob")
+    assert memory._vectors.applied_seq == before, "the other's is still to come"
+    found = await memory.search("Where do I work?", user_id="ada")
+    assert "Acme" in found.hits[0].text
+    assert memory._vectors.applied_seq > before
+
+
+async def test_what_is_cancelled_stops(memory: AsyncMemory) -> None:
+    adding = asyncio.create_task(memory.add(TEXTS["works at"](1 << 16), user_id="ada"))
+    await asyncio.sleep(0.3)
+    adding.cancel()
+    begun = time.process_time()
+    with pytest.raises(asyncio.CancelledError):
+        await adding
+    assert time.process_time() - begun < 1.5, "the whole takes longer"
+    (pending,) = await memory.resume(user_id="ada")
+    assert pending.status == "done"
+
+
+async def test_a_thread_stops_where_nobody_waits_any_more() -> None:
+    turns = 0
+
+    def work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            time.sleep(0.001)
+            stop_if_given_up()
+
+    waiting = asyncio.create_task(off_loop(work))
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    stopped_at = turns
+    await asyncio.sleep(0.05)
+    assert turns == stopped_at > 0
