@@ -242,8 +242,14 @@ class Settings(BaseModel):
             name = variable.removeprefix(PREFIX)
             if variable.startswith(PREFIX) and name not in _OTHER_VARIABLES:
                 values[name.lower()] = value
+        values |= given
+        elsewhere = values.get("openai_base_url") not in {None, environ.get("OPENAI_BASE_URL")}
+        if elsewhere and values.get("openai_api_key") == environ.get("OPENAI_API_KEY"):
+            # A key goes to the endpoint that it was given with, and to no other.
+            if "openai_api_key" not in given and not environ.get(f"{PREFIX}OPENAI_API_KEY"):
+                values.pop("openai_api_key", None)
         try:
-            return cls(**{**values, **given})
+            return cls(**values)
         except ValidationError as error:
             raise UsageError(_explain(error)) from None
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import asyncio
 import weakref
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from graphmem.belief.ambiguities.ask import without_verdicts
-from graphmem.errors import ModelError, UsageError
+from graphmem.errors import BadModelOutput, GraphmemError, ModelError, UsageError
 from graphmem.extract.llm.procedures import as_procedures
 from graphmem.extract.llm.recalled_text import hide_recalled
 from graphmem.extract.llm.repair import read_off_loop
@@ -20,6 +21,7 @@ from graphmem.ports.ledger import EntityQuery, Ledger
 from graphmem.ports.llm import Extraction, Extractor
 from graphmem.text import name_keys_in
 
+_log = logging.getLogger(__name__)
 _KNOWN_NAMES = 200
 _LONG = 5000  # characters, from which a text is taken apart off the loop
 _QUESTIONS_AT_ONCE = 32
@@ -39,6 +41,14 @@ class ModelShares:
         return self._shares.setdefault(tenant, asyncio.Semaphore(_QUESTIONS_AT_ONCE))
 
 
+def of_one_episode(error: Exception) -> bool:
+    """Whether what failed is what one episode says, or what a model made of it: the others go on.
+    A store that is down or busy, and a machine out of memory, are everybody's."""
+    if isinstance(error, OSError | MemoryError):
+        return False
+    return not (isinstance(error, GraphmemError) and error.retryable)
+
+
 @dataclass(frozen=True, slots=True)
 class Extracting:
     """Reads episodes with one extractor. An answer that was kept is not paid for again."""
@@ -56,6 +66,11 @@ class Extracting:
             return error
         except UsageError as error:  # a prompt of its own that was there when it was told
             return ModelError(str(error), retryable=False)
+        except Exception as error:
+            if not of_one_episode(error):
+                raise
+            _log.warning("an episode could not be read: %s", type(error).__name__)
+            return BadModelOutput(f"what was answered cannot be read ({type(error).__name__})")
 
     async def _candidates(self, episode: Episode) -> Extraction:
         if episode.kind == "statements":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from graphmem.clock import Clock
 from graphmem.errors import BadModelOutput, ModelError
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.deciding import TenantDecisions
-from graphmem.ingest.extracting import Extracting
+from graphmem.ingest.extracting import Extracting, of_one_episode
 from graphmem.ingest.verbatim import verbatim, verbatim_commit
 from graphmem.model import Episode, Receipt, Statement
 from graphmem.off_loop import run_off_loop
@@ -39,6 +40,7 @@ from graphmem.ports.ledger_off_loop import ReadsOffLoop
 from graphmem.ports.llm import Extraction, Extractor
 from graphmem.resolve.resolver import resolve
 
+_log = logging.getLogger(__name__)
 _ERASED = "erased before it was finished"
 _UNDONE = "undone before it was finished"
 _KNOWN = "remembered before"
@@ -157,6 +159,19 @@ class Ingest(TenantDecisions):
             await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
 
     async def _finish(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
+        """Decide an episode, or leave it pending; it does not stop those behind it."""
+        try:
+            return await self._finished(episode, extraction)
+        except Exception as error:
+            if isinstance(extraction, ModelError) or not of_one_episode(error):
+                raise
+            kind = type(error).__name__
+            _log.warning("an episode could not be decided: %s", kind)
+            reason = f"what it says could not be decided ({kind})"
+            await self._ledger.postpone(episode.id, reason)
+            return _receipt(episode, "pending", extraction, reason=reason)
+
+    async def _finished(self, episode: Episode, extraction: Extraction | ModelError) -> Receipt:
         tenant = episode.scope.tenant
         open_ambiguities = self._open_ambiguities(episode, extraction)
 

@@ -11,6 +11,9 @@ from functools import lru_cache
 from graphmem.text.nicknames import formal_names
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?[+#]*", re.UNICODE)
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 _PARAGRAPH = re.compile(r"\n[ \t]*\n+")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+|(?<=[。！？])")
 _SIGNED = re.compile(r"\s*([-−–+])\s?\d")
@@ -51,6 +54,17 @@ _LEGAL_FORMS = frozenset(
 _ABBREVIATED = {"st": "saint", "mt": "mount", "ft": "fort"}
 _GENERATIONS = frozenset({"jr", "junior", "sr", "senior", "ii", "iii", "iv"})
 _LONGEST_PERSON = 5
+
+
+def printable(text: str) -> str:
+    """Text with control characters (but line ends and tabs) made visible: what was stored may not
+    move a cursor, rewrite a terminal's title or break a picture."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+
+
+def printable_json(text: str) -> str:
+    """The same for JSON, which then says the same as before."""
+    return _CONTROL.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def plain(text: str) -> str:

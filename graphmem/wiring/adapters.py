@@ -240,10 +240,11 @@ def _model(name: str) -> str:
 
 
 def _endpoint(name: str, settings: Settings) -> tuple[str | None, str | None]:
-    """Base URL and key. Ollama needs neither; OpenAI needs a key unless another URL is given."""
+    """Base URL and key. Ollama needs neither, and OpenAI's key is not for it; OpenAI needs a key
+    unless another URL is given."""
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
     if name.startswith("ollama:"):
-        return settings.openai_base_url or _OLLAMA, key
+        return settings.openai_base_url or _OLLAMA, None
     if key is None and settings.openai_base_url is None:
         raise UsageError(
             f"{name} needs OPENAI_API_KEY, or OPENAI_BASE_URL of a server that wants no key; "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem import __version__
+from graphmem.text import printable, printable_json
 from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def report(
             "message": message,
             "retryable": bool(getattr(error, "retryable", False)),
         }
-        click.echo(json.dumps({"error": body}, ensure_ascii=False), err=True)
+        click.echo(printable_json(json.dumps({"error": body}, ensure_ascii=False)), err=True)
         return
-    click.echo(f"error: {message}" if kind != "Interrupted" else message, err=True)
+    click.echo(printable(f"error: {message}" if kind != "Interrupted" else message), err=True)
 
 
 def error_details(error: Exception | str) -> str:

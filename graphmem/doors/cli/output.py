@@ -20,12 +20,12 @@ from graphmem.clock import Precision
 from graphmem.doors.cli.base import options
 from graphmem.model import to_json
 from graphmem.model.printing import printed_date
+from graphmem.text import printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PLAIN_WIDTH = 120
 _WIDE_ENOUGH = 120
 """Columns from which on a table has room for ids."""
@@ -37,7 +37,8 @@ _UNBROKEN = 16
 
 def emit(value: Any) -> None:
     """Print a value as JSON on standard output."""
-    click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2, default=str))
+    found = json.dumps(to_json(value), ensure_ascii=False, indent=2, default=str)
+    click.echo(printable_json(found))
 
 
 def show_json(value: Any) -> bool:
@@ -51,11 +52,6 @@ def show_json(value: Any) -> bool:
 def note(message: str) -> None:
     """A remark for people: on standard error, so that it is never mistaken for a result."""
     click.echo(printable(message), err=True)
-
-
-def printable(text: str) -> str:
-    """Text with control characters (but line ends and tabs) made visible."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
 
 
 def console(*, error: bool = False) -> Console:

@@ -26,6 +26,7 @@ from graphmem.doors.drawing.vega import vega_spec
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Relation, Subgraph
 from graphmem.model.printing import printed_date
+from graphmem.text import printable
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -134,7 +135,17 @@ def drawing(
         near |= {k["source"] for k in links if k["target"] == at}
         node["near"] = sorted(near | {at})
     shown = [kind for kind in dict.fromkeys(kinds.values()) if kind]
-    return Drawing(nodes, links, shown, title, round(layout.width), round(layout.height))
+    size = round(layout.width), round(layout.height)
+    return Drawing(_visible(nodes), _visible(links), _visible(shown), printable(title), *size)
+
+
+def _visible(data: Any) -> Any:
+    """The same data with control characters in its texts made visible: no picture can hold them."""
+    if isinstance(data, dict):
+        return {key: _visible(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_visible(value) for value in data]
+    return printable(data) if isinstance(data, str) else data
 
 
 def _kinds(entities: Mapping[str, Entity]) -> dict[str, str]:

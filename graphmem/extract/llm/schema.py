@@ -111,7 +111,9 @@ def _importance(value: Any) -> float | None:
         if level is not None or number is None:
             return level
         value = float(number.group()) / (100 if "%" in value else 1)
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and math.isnan(value):  # an int may be more than any float
         return None
     return float(min(1, max(0, value)))
 

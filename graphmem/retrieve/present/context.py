@@ -8,7 +8,7 @@ from datetime import datetime
 from graphmem.model import Citation, Context, Entity, Hit
 from graphmem.model.printing import printed_date
 from graphmem.ports.tokens import TokenCounter
-from graphmem.text import text_key
+from graphmem.text import printable, text_key
 
 _STATED = "Said"
 _OTHER = "Other"
@@ -96,7 +96,7 @@ def _written(kept: Sequence[Hit], headings: Mapping[str, str], now: datetime) ->
         ):
             citations.append(Citation(len(citations) + 1, hit))
             lines.append(_line(hit, len(citations)))
-    return Context.of("\n".join(lines), tuple(citations), 0)
+    return Context.of(printable("\n".join(lines)), tuple(citations), 0)
 
 
 def _title(heading: str) -> str:

@@ -23,6 +23,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 _NO_KEY = "none"
 """Sent where no key is needed: the SDK wants one, servers such as Ollama ignore it."""
 _CONNECT_S = 10.0
+_READ_BYTES = 64 * 1024
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 20.0
 _LONGEST_RETRY_AFTER_S = 60.0
@@ -48,17 +49,47 @@ def endpoint(base_url: str | None, api_key: str | None, *, otherwise: str) -> tu
 
 
 async def open_client(url: str, key: str, timeout_s: float) -> AsyncOpenAI:
-    """A client that does not retry by itself and asks no proxy for this machine's own servers."""
+    """A client that does not retry by itself, follows no redirect, reads no answer without end and
+    asks no proxy for this machine's own servers."""
     # The import takes half a second: not in the event loop.
     openai: Any = await asyncio.to_thread(importlib.import_module, "openai")
+    local = {"trust_env": False} if _is_local(url) else {}
     client: AsyncOpenAI = openai.AsyncOpenAI(
         base_url=url,
         api_key=key,
         max_retries=0,
         timeout=openai.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if _is_local(url) else None,
+        # What is asked, and the key, go to this endpoint, and nowhere that it may point to.
+        http_client=_bounded(openai.DefaultAsyncHttpxClient)(follow_redirects=False, **local),
     )
     return client
+
+
+def _bounded(http_client: Any) -> Any:
+    """The HTTP client, reading no more of a body than an answer can have; counted unpacked."""
+
+    class Bounded(http_client):  # type: ignore[misc]
+        async def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
+            response = await super().send(request, stream=True, **options)
+            if stream:
+                return response
+            parts: list[bytes] = []
+            size = 0
+            try:
+                async for part in response.aiter_bytes(_READ_BYTES):
+                    size += len(part)
+                    if size > failures.LONGEST_BODY:
+                        raise failures.AnswerTooLong(size)
+                    parts.append(part)
+            finally:
+                await response.aclose()
+            packed = {"content-encoding", "content-length", "transfer-encoding"}
+            headers = [pair for pair in response.headers.multi_items() if pair[0] not in packed]
+            return type(response)(
+                response.status_code, headers=headers, content=b"".join(parts), request=request
+            )
+
+    return Bounded
 
 
 async def with_retries(

@@ -41,6 +41,14 @@ _ADVICE = {
 }
 
 
+LONGEST_BODY = 32 * 1024 * 1024
+"""Bytes of an answer: many times what any model writes, or what a batch of vectors takes."""
+
+
+class AnswerTooLong(Exception):
+    """An answer that does not end."""
+
+
 def check_base_url(url: str) -> str:
     """A base URL as the SDK wants it; a bare host gets ``/v1``, which all such servers use."""
     parts = urlsplit(url.strip())
@@ -150,6 +158,8 @@ def is_retryable(error: BaseException) -> bool:
     425, 429 and 5xx; not a spent quota, nor what the server says not to retry."""
     import openai
 
+    if isinstance(error.__cause__, AnswerTooLong):
+        return False
     if isinstance(error, TimeoutError | openai.APIConnectionError):
         return True
     if not isinstance(error, openai.APIStatusError):
@@ -168,6 +178,18 @@ def model_error(
     import openai
 
     redact_vendor(error, key)
+    if isinstance(error.__cause__, AnswerTooLong):
+        return ModelError(
+            f"{name}: the answer of {public_url(url)} has more than {LONGEST_BODY:,} bytes; check "
+            "what answers there",
+            retryable=False,
+        )
+    if 300 <= (http_status(error) or 0) < 400:
+        return ModelError(
+            f"{name}: {public_url(url)} sends elsewhere ({http_status(error)}), which is not "
+            "followed: name the address itself as base URL",
+            retryable=False,
+        )
     if isinstance(error, TimeoutError | openai.APITimeoutError):
         return ModelError(
             f"{name}: no answer from {public_url(url)} within {timeout_s:g} s; "
