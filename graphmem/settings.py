@@ -39,6 +39,7 @@ Count = Annotated[int, Field(ge=0, le=WHOLE_NUMBER)]
 Amount = Annotated[float, Field(ge=0, le=1e12)]
 """Of money: counted in millionths, it is a whole number of 64 bits."""
 DEFAULT_EXTRACTION_MODEL = "openai:gpt-5-mini"
+OPENAI_URL = "https://api.openai.com/v1"
 NO_MODEL = "none"
 # Read by the command line, not by the engine.
 _OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "DEBUG"})
@@ -243,11 +244,12 @@ class Settings(BaseModel):
             if variable.startswith(PREFIX) and name not in _OTHER_VARIABLES:
                 values[name.lower()] = value
         values |= given
-        elsewhere = values.get("openai_base_url") not in {None, environ.get("OPENAI_BASE_URL")}
-        if elsewhere and values.get("openai_api_key") == environ.get("OPENAI_API_KEY"):
+        usual = {None, OPENAI_URL, environ.get("OPENAI_BASE_URL")}
+        elsewhere = values.get("openai_base_url") not in usual
+        own_key = given.get("openai_api_key") or environ.get(f"{PREFIX}OPENAI_API_KEY")
+        if elsewhere and not own_key:
             # A key goes to the endpoint that it was given with, and to no other.
-            if "openai_api_key" not in given and not environ.get(f"{PREFIX}OPENAI_API_KEY"):
-                values.pop("openai_api_key", None)
+            values.pop("openai_api_key", None)
         try:
             return cls(**values)
         except ValidationError as error:

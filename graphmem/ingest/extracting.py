@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import asyncio
+import logging
 import weakref
 from dataclasses import dataclass, field, replace
 from functools import partial

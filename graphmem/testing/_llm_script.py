@@ -83,6 +83,15 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
+class Endless:
+    """A body that never ends: ``piece`` again and again, until the client leaves, with ``pause_s``
+    before each."""
+
+    piece: bytes = b" " * 65_536
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Delay:
     """Wait, then give ``then``; without it, whatever would come next."""
 
@@ -103,6 +112,7 @@ ScriptedAnswer: TypeAlias = (
     | Says
     | Usage
     | Body
+    | Endless
     | Delay
 )
 """A dict or list is sent as JSON content, text as it is; the rest are faults."""

@@ -32,6 +32,7 @@ from graphmem.testing._llm_script import (
     Delay,
     Drop,
     Empty,
+    Endless,
     Hang,
     Refusal,
     Request,
@@ -48,6 +49,7 @@ __all__ = [
     "Delay",
     "Drop",
     "Empty",
+    "Endless",
     "Format",
     "Hang",
     "LocalModelServer",
@@ -280,6 +282,13 @@ class LocalModelServer:
         if isinstance(answer, Drop):
             if answer.midway:
                 writer.write(wire.response(200, '{"id": "chatcmpl-')[:-4])
+                await writer.drain()
+            return False
+        if isinstance(answer, Endless):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+            while not writer.is_closing():
+                await asyncio.sleep(answer.pause_s)
+                writer.write(answer.piece)
                 await writer.drain()
             return False
         try:

@@ -25,7 +25,7 @@ from graphmem.ports.reranker import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.settings import Settings, redacted
+from graphmem.settings import OPENAI_URL, Settings, redacted
 
 Factory: TypeAlias = Callable[[str, Settings], Any]
 
@@ -244,7 +244,8 @@ def _endpoint(name: str, settings: Settings) -> tuple[str | None, str | None]:
     unless another URL is given."""
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
     if name.startswith("ollama:"):
-        return settings.openai_base_url or _OLLAMA, None
+        own = settings.openai_base_url
+        return _OLLAMA if own is None or own.startswith(OPENAI_URL) else own, None
     if key is None and settings.openai_base_url is None:
         raise UsageError(
             f"{name} needs OPENAI_API_KEY, or OPENAI_BASE_URL of a server that wants no key; "

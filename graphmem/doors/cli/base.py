@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem import __version__
-from graphmem.text import printable, printable_json
 from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError
+from graphmem.text import printable, printable_json
 
 if TYPE_CHECKING:
     from graphmem import Memory

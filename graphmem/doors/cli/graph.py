@@ -16,7 +16,6 @@ from graphmem.doors.cli.output import (
     emit,
     note,
     print_table,
-    printable,
     show,
     show_json,
     table_text,
@@ -27,6 +26,7 @@ from graphmem.errors import UsageError
 from graphmem.model import Entity, Moment, Relation, Subgraph, to_json
 from graphmem.model import Path as Way
 from graphmem.model.printing import printed_date
+from graphmem.text import printable
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -27,6 +27,7 @@ from graphmem.adapters.models.openai import client as openai_client
 from graphmem.adapters.models.openai import errors as failures
 from graphmem.errors import BadModelOutput, ModelError, UsageError
 from graphmem.ports.llm import Completion, Prompt
+from graphmem.settings import OPENAI_URL
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -98,7 +99,7 @@ class OpenAIChat:
         self._sleep = sleep
         self._client: AsyncOpenAI | None = None
         self._opening = asyncio.Lock()
-        limit = _LIMITS[self._url.startswith(openai_client.OPENAI_URL)]
+        limit = _LIMITS[self._url.startswith(OPENAI_URL)]
         given = {"temperature": 0, "seed": seed, limit: max_tokens}
         self._way = _Way(tuple((name, v) for name, v in given.items() if v is not None))
 
@@ -168,7 +169,7 @@ class OpenAIChat:
             return await openai_client.with_retries(
                 once, max_attempts=self._max_attempts, sleep=self._pause
             )
-        except (openai.OpenAIError, TimeoutError) as error:
+        except (openai.OpenAIError, TimeoutError, failures.AnswerTooLong) as error:
             raise failures.model_error(
                 error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
             ) from error

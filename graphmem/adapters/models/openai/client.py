@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from graphmem.adapters.models.openai import errors as failures
 from graphmem.errors import UsageError
+from graphmem.settings import OPENAI_URL
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-OPENAI_URL = "https://api.openai.com/v1"
 _NO_KEY = "none"
 """Sent where no key is needed: the SDK wants one, servers such as Ollama ignore it."""
 _CONNECT_S = 10.0

@@ -160,7 +160,7 @@ class OpenAIEmbedder:
             body = await openai_client.with_retries(
                 once, max_attempts=self._max_attempts, sleep=self._sleep
             )
-        except (openai.OpenAIError, TimeoutError) as error:
+        except (openai.OpenAIError, TimeoutError, failures.AnswerTooLong) as error:
             raise failures.model_error(
                 error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
             ) from error

@@ -158,7 +158,7 @@ def is_retryable(error: BaseException) -> bool:
     425, 429 and 5xx; not a spent quota, nor what the server says not to retry."""
     import openai
 
-    if isinstance(error.__cause__, AnswerTooLong):
+    if isinstance(error, AnswerTooLong):
         return False
     if isinstance(error, TimeoutError | openai.APIConnectionError):
         return True
@@ -178,7 +178,7 @@ def model_error(
     import openai
 
     redact_vendor(error, key)
-    if isinstance(error.__cause__, AnswerTooLong):
+    if isinstance(error, AnswerTooLong):
         return ModelError(
             f"{name}: the answer of {public_url(url)} has more than {LONGEST_BODY:,} bytes; check "
             "what answers there",
