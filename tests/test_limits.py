@@ -145,6 +145,12 @@ MESSAGE_EDGES = [
 ]
 
 
+def test_related_names_are_of_one_line(kept: Memory) -> None:
+    for ends in (("A\x1b[31mda", "knows", "Bob"), ("Ada", "knows", "B\x07ob")):
+        with pytest.raises(UsageError, match="control character"):
+            kept.relate(*ends)
+
+
 @pytest.mark.parametrize("edge", range(len(MESSAGE_EDGES)))
 def test_edges_of_messages(kept: Memory, edge: int) -> None:
     within, beyond, why = MESSAGE_EDGES[edge]

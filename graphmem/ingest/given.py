@@ -243,7 +243,7 @@ def _name(value: object, what: str) -> str:
             f"{what} has {len(text)} characters; a name has at most "
             f"{limits.RELATED_NAME_CHARACTERS}"
         )
-    return text
+    return limits.check_name(text, what)
 
 
 def _type(value: object) -> str:

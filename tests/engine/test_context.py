@@ -132,3 +132,11 @@ def test_a_view_writes_and_explains_what_was_known(plain: Memory) -> None:
     assert "lives in Paris" in context
     assert "Berlin" not in context
     assert view.explain(context.cited(1)).quotes
+
+
+def test_control_characters_of_what_was_stored_are_made_visible(plain: Memory) -> None:
+    plain.add("Zoë lives in \x1b]0;owned\x07 Rome \x9b2J and \u202emoor\u202c.", infer=False)
+    text = plain.context("Where does Zoë live?")
+    assert "Rome" in text
+    assert "\\x1b]0;owned\\x07" in text
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)

@@ -27,6 +27,7 @@ from graphmem.doors.cli.output import (
 from graphmem.errors import UsageError
 from graphmem.model import Change, Fact, Hit, SearchResult, to_json
 from graphmem.model.printing import day, printed_date
+from graphmem.text import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -186,7 +187,7 @@ def context_command(
         cited = [{"number": c.number, "kind": c.hit.kind, "id": c.hit.id} for c in text.citations]
         emit({"query": question, "context": text, "tokens": text.tokens, "citations": cited})
         return
-    click.echo(text)
+    click.echo(printable(text))
     if sources:
         for citation in text.citations:
             note(f"[{citation.number}] {citation.hit.kind} {citation.hit.id}")

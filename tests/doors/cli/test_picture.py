@@ -247,3 +247,14 @@ def test_a_link_that_would_run_through_an_entity_bends() -> None:
     links = [{"source": a, "target": b, "bend": 0.0} for a, b in ((0, 1), (0, 2), (1, 1))]
     bend_around(nodes, links)
     assert [abs(link["bend"]) for link in links] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("format", PICTURE_FORMATS)
+def test_control_characters_are_made_visible(format: PictureFormat) -> None:
+    """No picture can hold them: one in a name stopped the drawing of all."""
+    found = Subgraph((entity("a", "Z\x1b[31moë \x00\x9b\ud800\ufffe"), entity("b", "B\x07")), ())
+    data = render(found, format=format, title="T\x1b]0;x\x07")
+    assert data
+    if format == "svg":
+        ElementTree.fromstring(data)
+        assert b"Z\\x1b[31mo" in data

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from graphmem.errors import ModelError, UsageError
+from graphmem.text import printable
 
 _LONGEST_QUOTE = 300
 _RETRYABLE = frozenset({408, 409, 425, 429})
@@ -68,7 +69,8 @@ def public_url(url: str) -> str:
 
 
 def redact(text: str, key: str | None) -> str:
-    """``text`` without the key, short enough to quote."""
+    """``text`` without the key, short enough to quote, and harmless where it is printed."""
+    text = printable(text)
     if key:
         text = text.replace(key, "[key]")
     return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
