@@ -15,7 +15,7 @@ from typing import Literal, NoReturn
 
 from graphmem.adapters.graph.cypher_guard import values
 from graphmem.adapters.graph.cypher_guard.syntax import Cursor, keyword_set, uncertain
-from graphmem.adapters.graph.cypher_guard.values import LITERAL, NOTHING, PLAIN, HeldValue
+from graphmem.adapters.graph.cypher_guard.values import LITERAL, NO_VALUE, PLAIN, HeldValue
 from graphmem.errors import UsageError
 
 ExpressionShape = Literal[
@@ -301,7 +301,7 @@ class Expressions(Cursor):
             return self._call()
         elif token.kind in ("string", "parameter") or token.is_word("TRUE", "FALSE", "NULL"):
             self.at += 1
-            self.held = NOTHING if token.is_word("NULL") else LITERAL
+            self.held = NO_VALUE if token.is_word("NULL") else LITERAL
             self.held = PLAIN if token.kind == "parameter" else self.held
         elif token.kind == "number":
             if not _NUMBER.match(token.value):
@@ -345,7 +345,7 @@ class Expressions(Cursor):
             if comprehension:
                 return self.pattern_comprehension()
         self.need_sign("[")
-        self.held = NOTHING
+        self.held = NO_VALUE
         if self.sign("]"):
             return None
         if self.sees_name() and self._is_word(1, "IN"):

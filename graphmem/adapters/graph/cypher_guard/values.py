@@ -16,15 +16,18 @@ from typing import Literal, NoReturn
 
 from graphmem.errors import UsageError
 
-Holding = Literal["nothing", "plain", "node", "edge", "path", "nodes", "edges", "mixed"]
-"""``nothing``: NULL. ``nodes``: a list of them. ``mixed``: a map, or a list of anything else, that
+Holding = Literal["nothing", "plain", "node", "edge", "path", "nodes", "edges", "hops", "mixed"]
+"""``nothing``: NULL. ``nodes``: a list of them. ``hops``: the edges of
+``-[r*1..2]-``, which are no list to Kuzu. ``mixed``: a map, or a list of anything else, that
 has a node or an edge somewhere inside."""
 
 _MOST_OF_ONE = 100
 _MOST_OF_ALL = 1_000
 _MANY = 10
 """The weight of a list whose length is not in the query."""
-_INSIDE: Mapping[Holding, Holding] = MappingProxyType({"nodes": "node", "edges": "edge"})
+_INSIDE: Mapping[Holding, Holding] = MappingProxyType(
+    {"nodes": "node", "edges": "edge", "hops": "edge"}
+)
 _LISTS: Mapping[Holding, Holding] = MappingProxyType({"node": "nodes", "edge": "edges"})
 
 
@@ -40,14 +43,14 @@ class HeldValue:
         return self.holding in ("nothing", "plain")
 
 
-NOTHING = HeldValue("nothing")
+NO_VALUE = HeldValue("nothing")
 PLAIN = HeldValue()
 LITERAL = HeldValue(weight=0.05)  # all of a query's together are not much
 
 
 def variable(kind: str) -> HeldValue:
     """What a variable of a pattern holds."""
-    holdings: Mapping[str, Holding] = {"node": "node", "edge": "edge", "edges": "edges"}
+    holdings: Mapping[str, Holding] = {"node": "node", "edge": "edge", "edges": "hops"}
     return HeldValue(holdings.get(kind, "path"), _MANY if kind in ("edges", "path") else 1)
 
 
@@ -81,11 +84,12 @@ def only_plain(value: HeldValue, where: str) -> None:
 
 def same_holding(values: Iterable[HeldValue], where: str) -> Holding:
     """What values hold that take each other's place; UsageError for a node beside something else,
-    of which an engine could make texts to have one type."""
-    holdings = {value.holding for value in values} - {"nothing"}
-    if len(holdings) > 1:
+    of which an engine makes texts to have one type: two maps with other keys, or other kinds of
+    nodes in them, are something else to it."""
+    known = [value.holding for value in values if value.holding != "nothing"]
+    if len(set(known)) > 1 or known.count("mixed") > 1:
         _refuse_mixture(where)
-    return holdings.pop() if holdings else "nothing"
+    return known[0] if known else "nothing"
 
 
 def _refuse_mixture(where: str) -> NoReturn:
