@@ -166,6 +166,16 @@ class Settings(BaseModel):
         le=100 * 366 * 86_400,
         description="the same text without a time, added again within this, is a duplicate",
     )
+    redact: NameList = Field(
+        (),
+        description="what is taken out of everything before it is stored or read by a model: "
+        "secret, email, card, iban, phone, with commas between them",
+    )
+    redact_patterns: str | None = Field(
+        None,
+        description="JSON file with more to take out: an object with a regular expression for each "
+        "kind",
+    )
     search_weights: str | None = Field(
         None,
         description="JSON file with how much each signal of a search counts; without it "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ from graphmem.engine.event_loop import LoopThread, Mirror, mirror
 from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import When
 from graphmem.ports.extraction_options import ExtractionOptions
+from graphmem.ports.redactor import Redactor
 from graphmem.ports.view import ReadAPI, ViewAPI
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
@@ -70,7 +72,8 @@ class Memory(_Reads):
 
     ``folder`` is created when it is new; ``memory://`` keeps nothing. The ids are defaults for
     every call. ``settings`` default to the environment's (``GRAPHMEM_*``). ``extraction`` says how
-    a model is to read what is told, unless a call says otherwise. The methods are those of
+    a model is to read what is told, unless a call says otherwise. ``redactors`` find what is not to
+    be stored: see :func:`graphmem.open_memory`. The methods are those of
     :class:`~graphmem.ports.api.MemoryAPI`, without ``await``.
     """
 
@@ -85,6 +88,7 @@ class Memory(_Reads):
         settings: Settings | None = None,
         extraction: ExtractionOptions | None = None,
         clock: Clock | None = None,
+        redactors: Sequence[Redactor] = (),
     ) -> None:
         LoopThread.wait_for_others()
         thread = LoopThread()
@@ -99,6 +103,7 @@ class Memory(_Reads):
                     settings=settings,
                     extraction=extraction,
                     clock=clock,
+                    redactors=redactors,
                 )
             )
         except BaseException:

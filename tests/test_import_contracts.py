@@ -11,9 +11,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-MODULES = {"qdrant-edge-py": "qdrant_edge", "vl-convert-python": "vl_convert"}
+MODULES = {
+    "qdrant-edge-py": "qdrant_edge",
+    "vl-convert-python": "vl_convert",
+    "python-stdnum": "stdnum",
+}
 TESTING = {"hypothesis", "pytest", "pytest_asyncio"}  # of graphmem.testing, which ships tests
-OPTIONAL = ("bench", "fastembed", "ladybug", "neo4j", "postgres", "qdrant", "viz")
+OPTIONAL = ("bench", "fastembed", "ladybug", "neo4j", "postgres", "qdrant", "redaction", "viz")
 
 
 def _contracted() -> set[str]:

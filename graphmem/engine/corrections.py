@@ -62,6 +62,7 @@ class Amending(Core):
         **scope: Unpack[ScopeArgs],
     ) -> Fact:
         limit = self._parts.settings.max_text_bytes
+        (text, metadata, tags), _ = await self._parts.redaction.apply((text, metadata, tags))
         given: dict[str, Any] = {
             "text": None if text is None else make_episode.check_text(text, "text", limit),
             "metadata": None if metadata is None else checked_metadata(metadata),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
 from graphmem.errors import BudgetExceeded, UsageError
+from graphmem.ingest.redact import Redaction
 from graphmem.model import DEFAULT_PROJECT, Scope, SearchResult, scope_of
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -71,6 +72,8 @@ class Parts:
     """A graph and vectors that live in memory, for what is not to be kept."""
     ledger_file: Callable[[Path], Ledger]
     """A ledger in a file, not yet opened: what a backup is written to."""
+    redaction: Redaction = field(default_factory=Redaction)
+    """What takes out of everything that comes in what is not to be stored."""
     ambiguity_model: AmbiguityModel | None = None
     """Who is asked about what stays ambiguous."""
     reranker: Reranker | None = None

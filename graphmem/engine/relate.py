@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Unpack
 
 from graphmem.clock import stamp
@@ -78,7 +79,8 @@ class Relating(Core):
         options = {"invalid_at": invalid_at, "occurred_at": occurred_at, **scope}
         stated = statements.checked(subject, type, object, options, retracts=True)
         if occurred_at is None:  # what is stated of a time may be read before what it refers to
-            await self._check_known(self._given_episode(stated, options))
+            (stated, given), _ = await self._parts.redaction.apply((stated, options))
+            await self._check_known(self._given_episode(stated, given))
         return await self._add_given(stated, options)
 
     async def relate_many(
@@ -98,7 +100,9 @@ class Relating(Core):
                 try:
                     ends, own = _read_row(row)
                     merged = {**options, **own}
-                    episodes.append(self._given_episode(statements.checked(*ends, merged), merged))
+                    stated = statements.checked(*ends, merged)
+                    both, _ = await self._parts.redaction.apply((stated, merged))
+                    episodes.append(self._given_episode(*both))
                 except UsageError as error:
                     raise UsageError(f"row {number}: {error}") from error
             receipts = await self._ingest.add(episodes)
@@ -127,6 +131,7 @@ class Relating(Core):
         )
 
     async def _add_given(self, stated: GivenRelation, options: Mapping[str, Any]) -> Receipt:
+        (stated, options), redacted = await self._parts.redaction.apply((stated, options))
         (receipt,) = await self._ingest.add([self._given_episode(stated, options)])
         undated = options.get("occurred_at") is None and options.get("idempotency_key") is None
         if receipt.status == "duplicate" and undated and await self._contradicted(stated, options):
@@ -134,7 +139,7 @@ class Relating(Core):
             now = {**options, "occurred_at": stamp(self._parts.clock.now())}
             (receipt,) = await self._ingest.add([self._given_episode(stated, now)])
         await self._keep_lag_bounded()
-        return receipt
+        return replace(receipt, redacted=dict(redacted)) if redacted else receipt
 
     async def _contradicted(self, stated: GivenRelation, options: Mapping[str, Any]) -> bool:
         """Whether what is believed now is not what this says."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Unpack
 
 from graphmem.engine.checks import checked_callback, checked_flag, checked_keys
@@ -27,10 +28,11 @@ class Writes(Amending):
         self, content: Content, *, wait: bool = True, **options: Unpack[AddArgs]
     ) -> Receipt:
         checked_flag(wait, "wait")
-        episode = self._episode(content, options)
+        (content, given), redacted = await self._parts.redaction.apply((content, dict(options)))
+        episode = self._episode(content, given)
         (receipt,) = await self._journalled([episode], wait=wait)
         await self._keep_lag_bounded()
-        return receipt
+        return replace(receipt, redacted=dict(redacted)) if redacted else receipt
 
     async def _journalled(self, episodes: Sequence[Episode], *, wait: bool) -> list[Receipt]:
         """Take them in, to the end or (not ``wait``) up to the queue, once it has room."""
@@ -57,7 +59,8 @@ class Writes(Amending):
             for number, item in enumerate(chunk, start=done):
                 try:
                     content, own = make_episode.split_item(item)
-                    episodes.append(self._episode(content, {**options, **own}))
+                    both, _ = await self._parts.redaction.apply((content, {**options, **own}))
+                    episodes.append(self._episode(*both))
                 except UsageError as error:
                     raise UsageError(f"item {number}: {error}") from error
             receipts = await self._journalled(episodes, wait=wait)
@@ -71,7 +74,8 @@ class Writes(Amending):
         return new
 
     async def known_keys(self, keys: Collection[str], **scope: Unpack[ScopeArgs]) -> frozenset[str]:
-        asked, rest = self._scope(scope), iter(checked_keys(keys))
+        looked_up, _ = await self._parts.redaction.apply(checked_keys(keys))
+        asked, rest = self._scope(scope), iter(looked_up)
         found: set[str] = set()
         while part := list(itertools.islice(rest, _KEYS)):
             found |= await self._parts.ledger.known_keys(asked, part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self, overload
 
@@ -26,6 +26,8 @@ class Receipt:
     tokens_in: int = 0
     tokens_out: int = 0
     reason: str | None = None
+    redacted: Mapping[str, int] = field(default_factory=dict)
+    """How many things of which kind were taken out before anything was stored."""
 
     def __str__(self) -> str:
         first = dotted(self.status, self.episode_id, self.reason or "")

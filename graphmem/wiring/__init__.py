@@ -4,7 +4,7 @@ What the parts do is theirs; nothing is decided here but which of them there are
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +12,18 @@ from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.ingest.make_episode import check_extraction
+from graphmem.ingest.redact import Redaction
 from graphmem.portability.copy import check_complete
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extractor
+from graphmem.ports.redactor import Redactor
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
 from graphmem.settings import Settings
-from graphmem.wiring.adapters import make, store_part_of, token_counter, word_vectors
+from graphmem.wiring.adapters import make, redactors_of, store_part_of, token_counter, word_vectors
 from graphmem.wiring.governing import (
     ambiguity_model_of,
     govern_embedder,
@@ -47,6 +49,7 @@ async def open_memory(
     clock: Clock | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     extractor: Extractor | None = None,
+    redactors: Sequence[Redactor] = (),
 ) -> AsyncMemory:
     """Open a memory, creating it if there is none, and catch its projections up.
 
@@ -56,11 +59,14 @@ async def open_memory(
     leaves out is as in the settings.
     ``progress`` is told which projection catches up, how many events are done, and of how many.
     ``extractor`` takes the place of the one that the settings name.
+    ``redactors`` find what is not to be stored, beside those of the settings: functions that take a
+    text and give, for each, the kind, from where, to where.
     """
     settings = settings or Settings.load()
     extraction = (extraction or ExtractionOptions()).over(_extraction(settings))
     check_extraction(extraction)
     urls, locked = urls_of(folder, settings)
+    redaction = Redaction([*redactors_of(settings), *redactors])
     extractor = extractor or make("llm", settings.model, settings)
     embedder: Embedder = make("embedder", settings.embedder, settings)
     words: WordVectors = word_vectors(embedder)
@@ -92,6 +98,7 @@ async def open_memory(
             tokens=token_counter(),
             scratch=partial(_scratch, settings),
             ledger_file=partial(ledger_file, settings),
+            redaction=redaction,
             ambiguity_model=ambiguity_model_of(extractor, governor, settings),
             reranker=reranker,
         )

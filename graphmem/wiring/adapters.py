@@ -21,6 +21,7 @@ from graphmem.ports.embedder import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import LLM, Extractor
+from graphmem.ports.redactor import Redactor
 from graphmem.ports.reranker import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
@@ -277,6 +278,28 @@ def word_vectors(embedder: Embedder) -> WordVectors:
     from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
 
     return WordLlamaEmbedder()
+
+
+def redactors_of(settings: Settings) -> list[Redactor]:
+    """What the settings say is to be taken out; what cannot be looked for is
+    :class:`~graphmem.errors.UsageError`."""
+    from graphmem.adapters.redaction.patterns import REDACTABLE, own_patterns
+
+    found = []
+    for kind in settings.redact:
+        if kind not in REDACTABLE:
+            raise UsageError(
+                f"GRAPHMEM_REDACT: unknown kind {kind!r}; known are {', '.join(REDACTABLE)}"
+            )
+        try:
+            found.append(REDACTABLE[kind]())
+        except ImportError as error:
+            raise UsageError(
+                f"to redact {kind} needs {error.name}: pip install 'graphmem[redaction]'"
+            ) from error
+    if settings.redact_patterns:
+        found.append(own_patterns(settings.redact_patterns))
+    return found
 
 
 def store_part_of(url: str) -> str:

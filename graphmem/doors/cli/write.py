@@ -73,6 +73,9 @@ def show_receipt(receipt: Receipt) -> None:
         show(table_text(f"already remembered as episode {receipt.episode_id}; nothing changed"))
         return
     show(table_text(f"remembered as episode {receipt.episode_id}"))
+    if receipt.redacted:
+        taken = ", ".join(counted(n, kind) for kind, n in sorted(receipt.redacted.items()))
+        note(f"not stored, but taken out before: {taken}")
     for decision in receipt.decisions:
         fact = decision.after or decision.before
         line = table_text(f"  {decision.action:<6} ", _STYLES.get(decision.action, ""))

@@ -1,0 +1,96 @@
+"""What is not to be stored, taken out of what a call was given, before anything is made of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from graphmem.errors import UsageError
+from graphmem.ports.redactor import Redactor
+
+_T = TypeVar("_T")
+
+_SHORT = 10_000  # characters that are looked through at once
+_KEPT = frozenset(
+    {
+        "id", "role", "type", "occurred_at", "valid_at", "invalid_at", "expires_at", "modality",
+        "memory_type", "extraction", "user_id", "agent_id", "run_id", "project_id",
+    }
+)  # fmt: skip
+"""Names of values that say how to store, not what."""
+
+
+class Redaction:
+    """All redactors of a memory, as one; without any it does nothing."""
+
+    def __init__(self, redactors: Sequence[Redactor] = ()) -> None:
+        for one in redactors:
+            if not callable(one):
+                raise UsageError(f"a redactor is a function, got {type(one).__name__}")
+        self._redactors = tuple(redactors)
+
+    async def apply(self, value: _T) -> tuple[_T, Counter[str]]:
+        """The same with ``[redacted KIND]`` in place of what was found, and how often by kind.
+
+        Texts within lists and mappings count too, keys as well. A redactor that fails is
+        :class:`~graphmem.errors.UsageError` without the text: nothing is stored then.
+        """
+        counts: Counter[str] = Counter()
+        if not self._redactors:
+            return value, counts
+        try:
+            if _size(value) < _SHORT:
+                return self._any(value, counts), counts
+            return await asyncio.to_thread(self._any, value, counts), counts
+        except RecursionError as error:
+            raise UsageError("what was given is too deep; nothing was stored") from error
+
+    def _any(self, value: Any, counts: Counter[str]) -> Any:
+        if isinstance(value, str):
+            return self._text(value, counts)
+        if isinstance(value, Mapping):
+            return {
+                self._any(key, counts): item if key in _KEPT else self._any(item, counts)
+                for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            done = [self._any(item, counts) for item in value]
+            return done if isinstance(value, list) else tuple(done)
+        if is_dataclass(value) and not isinstance(value, type):
+            texts = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in _KEPT}
+            given = {name: text for name, text in texts.items() if isinstance(text, str)}
+            return replace(value, **{name: self._text(t, counts) for name, t in given.items()})
+        return value
+
+    def _text(self, text: str, counts: Counter[str]) -> str:
+        found: list[tuple[int, int, str]] = []
+        for redactor in self._redactors:
+            try:
+                found += [(int(start), int(end), str(kind)) for kind, start, end in redactor(text)]
+            except Exception as error:  # noqa: BLE001 - whoever wrote it may raise anything
+                raise UsageError(
+                    f"a redactor failed ({type(error).__name__}): nothing was stored"
+                ) from None
+        parts, at = [], 0
+        for start, end, kind in sorted(found, key=lambda one: (one[0], -one[1])):
+            if end <= max(start, at):
+                continue
+            if start >= at:
+                parts += [text[at:start], f"[redacted {kind}]"]
+                counts[kind] += 1
+            at = end
+        return "".join((*parts, text[at:])) if parts else text
+
+
+def _size(value: Any) -> int:
+    """About how many characters there are."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(_size(key) + _size(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return 0
