@@ -74,8 +74,8 @@ def show_receipt(receipt: Receipt) -> None:
         return
     show(table_text(f"remembered as episode {receipt.episode_id}"))
     if receipt.redacted:
-        taken = ", ".join(counted(n, kind) for kind, n in sorted(receipt.redacted.items()))
-        note(f"not stored, but taken out before: {taken}")
+        left_out = ", ".join(counted(n, kind) for kind, n in sorted(receipt.redacted.items()))
+        note(f"not stored, but taken out before: {left_out}")
     for decision in receipt.decisions:
         fact = decision.after or decision.before
         line = table_text(f"  {decision.action:<6} ", _STYLES.get(decision.action, ""))
