@@ -12,12 +12,14 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from graphmem.errors import Unavailable
+from graphmem.errors import Unavailable, UsageError
 
 MIB = 1 << 20
 _PLENTY = 4096 * MIB
 """Of what is free; not even a program that only writes takes as much in the moment between looking
 and writing."""
+_LARGEST_FILE = 64 * MIB
+"""Of an empty store: the vectors' files have 32 MiB each from the beginning."""
 _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: blocks beyond the end, which stays where it is
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -29,6 +31,22 @@ def need(folder: Path, wanted: int, what: str) -> None:
     left = _left(folder)
     if left is not None and left < wanted:
         raise _nearly_full(wanted, left, what)
+
+
+def need_large_files(what: str) -> None:
+    """:class:`~graphmem.errors.UsageError` where this process may not write files as large as the
+    engines do, which wait for ever then, or end the process."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if limit != resource.RLIM_INFINITY and limit < _LARGEST_FILE:
+        raise UsageError(
+            f"{what} needs files of up to {_LARGEST_FILE // MIB} MiB, and this process may write "
+            f"{limit / MIB:,.1f} MiB (ulimit -f): raise the limit, or set GRAPHMEM_GRAPH and "
+            "GRAPHMEM_VECTORS to servers"
+        )
 
 
 def scarce(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.ledger_off_loop import ReadsOffLoop
 from graphmem.projection.batch import MUCH, ApplyBatch, ProjectionBatch, batch_of
 from graphmem.projection.set_aside import (
-    NOTHING,
+    EMPTY_BATCH,
     SetAsideList,
     harmless,
     may_be_the_value,
@@ -101,7 +101,7 @@ class Projection:
                 _log.warning("%s: %d events set aside", self.name, len(failed))
             await self._aside.note(events, failed)
             await still_alone()
-            await self._target(NOTHING, events[-1].seq)
+            await self._target(EMPTY_BATCH, events[-1].seq)
         else:
             await self._aside.note(events)
 

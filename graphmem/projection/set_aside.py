@@ -18,7 +18,7 @@ from graphmem.model import Entity, Episode, Fact, Scope, SetAside, Source, Turn
 from graphmem.ports.ledger import Event, Ledger
 from graphmem.projection.batch import ProjectionBatch
 
-NOTHING = ProjectionBatch((), (), (), (), (), (), (), ())
+EMPTY_BATCH = ProjectionBatch((), (), (), (), (), (), (), ())
 """A batch that moves the checkpoint and nothing else."""
 
 _AT = datetime(2000, 1, 1, tzinfo=UTC)

@@ -27,6 +27,7 @@ from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
 from graphmem.settings import OPENAI_URL, Settings, redacted
+from graphmem.wiring.places import usable_path
 
 Factory: TypeAlias = Callable[[str, Settings], Any]
 
@@ -40,7 +41,7 @@ def path_of(url: str) -> Path:
         raise UsageError(
             f"{redacted(url)}: expected scheme:///relative/path or scheme:////absolute/path"
         )
-    return Path(path[1:])
+    return usable_path(path[1:])
 
 
 def _sqlite(url: str, _: Settings) -> Ledger:

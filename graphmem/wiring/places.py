@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from graphmem.errors import Unavailable, UsageError
+from graphmem.errors import GraphmemError, Unavailable, UsageError
 from graphmem.settings import Settings, default_urls
 
 MEMORY = "memory://"
@@ -26,7 +27,7 @@ def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, st
         return {**dict.fromkeys(("ledger", "graph", "vectors"), MEMORY), **given}, None
     missing = [kind for kind in ("ledger", "graph", "vectors") if kind not in given]
     if missing and folder is not None:
-        path = Path(folder).expanduser().absolute()
+        path = usable_path(folder)
         return {**default_urls(path), **given}, path
     if missing:
         raise UsageError(
@@ -34,6 +35,22 @@ def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, st
             + ", ".join(f"GRAPHMEM_{kind.upper()}" for kind in missing)
         )
     return given, None
+
+
+def usable_path(given: str | Path) -> Path:
+    """The place that a name means, when every engine can be given it."""
+    try:
+        path = Path(given).expanduser().absolute()
+        path.resolve()
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{os.fsencode(given)!r} cannot be used: the name of the place is not UTF-8, which the "
+            "graph and the vectors need; rename it, or use another"
+        ) from error
+    except (RuntimeError, OSError) as error:  # ~somebody who is not there; links in a circle
+        raise UsageError(f"{str(given)!r} cannot be used: {error}") from error
+    return path
 
 
 def _check_folder(folder: object) -> None:
@@ -61,7 +78,7 @@ def hold(folder: Path) -> Callable[[], None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be used as a memory folder: {error}") from error
+        raise _unusable(folder, error) from error
     lock = FileLock(folder / "lock", thread_local=False)
     owner = folder / "owner"
     try:
@@ -74,10 +91,16 @@ def hold(folder: Path) -> Callable[[], None]:
             "one process at a time can hold an embedded store"
         ) from None
     except OSError as error:
-        raise UsageError(f"{folder} cannot be used as a memory folder: {error}") from error
+        raise _unusable(folder, error) from error
     try:
         owner.write_text(str(os.getpid()))
     except OSError as error:
         lock.release()
-        raise UsageError(f"{folder} cannot be used as a memory folder: {error}") from error
+        raise _unusable(folder, error) from error
     return lock.release
+
+
+def _unusable(folder: Path, error: OSError) -> GraphmemError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Unavailable(f"{folder} cannot be used now, the disk is full: {error}")
+    return UsageError(f"{folder} cannot be used as a memory folder: {error}")

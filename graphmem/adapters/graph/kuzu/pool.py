@@ -23,7 +23,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from graphmem.adapters.disk_space import MIB, need, reserve, scarce
+from graphmem.adapters.disk_space import MIB, need, need_large_files, reserve, scarce
 from graphmem.adapters.graph.kuzu.session import (
     DISK_FULL,
     ENGINES,
@@ -230,6 +230,8 @@ class Pool:
         return Session(self._module, self.engine, self._database)
 
     def _start(self) -> Session:
+        if self.path is not None:
+            need_large_files(f"the graph {self.path}")
         if self.path in _left_open:
             self.need_disk_space()
             _left_open.pop(self.path).close()

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
+from graphmem.adapters.disk_space import need_large_files
 from graphmem.adapters.vectors import validation
 from graphmem.adapters.vectors.qdrant_edge import checkpoint as checkpoint_file
 from graphmem.adapters.vectors.qdrant_edge import disk_space
@@ -204,6 +205,7 @@ class EdgeVectors:
 
     def _open_now(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         self._close_now()
+        need_large_files(f"the vector store in {self._path}")
         self._hold()
         try:
             self._open_locked(store_id, embedder, size)

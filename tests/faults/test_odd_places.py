@@ -1,0 +1,94 @@
+"""A store may be anywhere that every engine can be given; elsewhere a clear error, and nothing is
+left there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphmem import Memory, Settings
+from graphmem.errors import UsageError
+from tests.engine.helpers import child, child_environment
+
+_ODD = 'it\'s "100%25" ?a=b&c#d 日本🦊 a:b; $HOME {x} *\\ \u202e\x01\n\t'
+
+
+def test_any_name_that_is_text(tmp_path: Path) -> None:
+    for name in (_ODD, "x" * 255):
+        for _ in range(2):
+            with Memory(tmp_path / name, user_id="ada") as memory:
+                memory.add("Bob Stone lives in Oslo.", occurred_at="2024-01-01")
+                assert memory.search("Oslo")[0].text == "Bob Stone lives in Oslo"
+                assert memory.verify().ok
+    assert len(os.listdir(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (os.fsdecode(b"by\xfftes"), "is not UTF-8"),
+        ("x" * 256, "cannot be used"),
+        ("/".join(["y" * 200] * 25), "cannot be used"),
+        ("file", "cannot be used as a memory folder"),
+        ("file/under", "cannot be used"),
+        ("circle", "cannot be used"),
+        ("circle/under", "cannot be used"),
+        ("dangling", "cannot be used as a memory folder"),
+    ],
+)
+def test_a_place_that_cannot_be_used(tmp_path: Path, name: str, problem: str) -> None:
+    (tmp_path / "file").write_text("a text")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(UsageError, match=problem) as told:
+        Memory(tmp_path / name, user_id="ada")
+    str(told.value).encode()
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_nobody_of_that_name() -> None:
+    with pytest.raises(UsageError, match="cannot be used"):
+        Memory("~nobody_of_this_name/store", user_id="ada")
+
+
+@pytest.mark.parametrize("kind", ["ledger", "graph", "vectors"])
+def test_in_a_url_too(tmp_path: Path, kind: str) -> None:
+    schemes = {"ledger": "sqlite", "graph": "kuzu", "vectors": "qdrant-edge"}
+    url = f"{schemes[kind]}:///{tmp_path}/{os.fsdecode(bytes([255]))}"
+    with pytest.raises(UsageError, match="is not UTF-8"):
+        Memory("memory://", user_id="ada", settings=Settings.load({}, **{kind: url}))
+    assert os.listdir(tmp_path) == []
+
+
+_LIMITED = """
+import resource, sys
+from graphmem import Memory
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    Memory(sys.argv[1], user_id="ada")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+@pytest.mark.parametrize("limit", [1 << 20, 40 << 20])
+def test_where_files_may_not_grow(tmp_path: Path, limit: int) -> None:
+    """The engines wait for ever there, or end the process."""
+    done = subprocess.run(
+        child(_LIMITED, str(tmp_path / "store"), str(limit)),
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("UsageError the graph "), done.stdout
+    assert "(ulimit -f): raise the limit" in done.stdout
