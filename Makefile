@@ -3,12 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: setup demo quick test check bench peers clean help
+.PHONY: setup demo quick test fuzz nightly check bench peers clean help
 
 help:
 	@echo "make demo   remember a conversation, ask it questions, draw its graph"
 	@echo "make quick  the tests of a working day: no servers, no kills, no long fuzz"
 	@echo "make test   the whole test suite"
+	@echo "make fuzz   random input, much of it: isolation, the console, calls, damaged files, long texts"
+	@echo "make nightly  a thousand kills, every fault of every call, every damage to every file"
 	@echo "make check  lint, formatting, types, import layers"
 	@echo "make bench  speed as a store grows; quality on the data sets in DATA (../shared/data)"
 	@echo "make peers  the same things told to other engines, each in an environment of its own"
@@ -36,6 +38,23 @@ quick: setup
 
 test: setup
 	$(PYTEST)
+
+# Fifty times as much random input as in make test, another each time: about 100,000 isolation
+# operations, 20,000 queries of the console, 20,000 calls of API, command line and importers.
+# GRAPHMEM_SEED=… repeats a run.
+FUZZ ?= 50
+fuzz: setup
+	GRAPHMEM_FUZZ=$(FUZZ) $(PYTEST) -s tests/engine/test_tenants.py tests/faults/test_call_fuzz.py \
+	  tests/adapters/graph/test_guard_fuzz.py \
+	  tests/adapters/graph/test_console_fuzz.py tests/scale
+
+# Fourteen times the kills of make test (72), and as much of what else kills and breaks at random.
+NIGHTLY ?= 14
+nightly: setup
+	GRAPHMEM_FUZZ=$(NIGHTLY) $(PYTEST) -s tests/faults tests/engine/test_processes.py \
+	  tests/adapters/graph/test_kill.py
+	mkdir -p $(RUNS)
+	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m tests.faults --results $(RUNS)/faults.jsonl
 
 check: setup
 	$(BIN)/ruff check .

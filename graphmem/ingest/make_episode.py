@@ -170,7 +170,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         known = ", ".join(sorted(OPTIONS))
         raise UsageError(f"unknown option {', '.join(unknown)}; known are: {known}")
     if not isinstance(options.get("infer", True), bool):
-        raise UsageError(f"infer must be True or False, got {options['infer']!r}")
+        raise UsageError(f"infer must be True or False, got {shown(options['infer'])}")
 
 
 def _memory_type(value: object) -> MemoryType:

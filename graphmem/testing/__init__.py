@@ -11,6 +11,7 @@
   memory are what its ledger says (law 2), content and all; ``verify`` compares ids.
 - :class:`graphmem.testing.llm_server.LocalModelServer`: an OpenAI-compatible endpoint on the
   loopback, with scripted answers, faults and delays.
+- ``graphmem.testing.faults``: any port wrapped so that one of its calls goes wrong.
 
 Nothing here is imported by the engine. It needs the ``test`` extra: ``graphmem[test]``.
 """

@@ -17,6 +17,7 @@ from graphmem import AsyncMemory, open_memory
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Scope, Table, to_json
 from graphmem.ports.arguments import ScopeArgs
+from tests.faults.sizes import FUZZ
 
 NASTY = (
     "a", "A", " a", "a ", "a/user:b", "a/agent:b", "user:b", "agent:b", "b", "%2F", "%252F", "%",
@@ -166,8 +167,9 @@ async def live(memory: AsyncMemory, scopes: Sequence[ScopeArgs]) -> None:
 
 
 @given(st.lists(_OWNERS, min_size=2, max_size=4, unique=True))
+@pytest.mark.timeout(0)
 @settings(
-    max_examples=12, deadline=None, derandomize=True, database=None,
+    max_examples=round(12 * FUZZ), deadline=None, derandomize=FUZZ <= 1, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 async def test_any_names(owners: list[tuple[str, str, str]]) -> None:

@@ -31,8 +31,9 @@ and opened again without the fault. What can be seen of it (facts, entities, rel
 searches; `verify`; the ledger replayed) must be what a run without a fault leaves, or, where the
 caller was told of the failure, must become so when the same call is made again.
 
-This page is made by `python -m tests.faults` (`make nightly`); a test holds its rows against the
-workload and runs a part of the cases.
+This page is made by `python -m tests.faults`, which `make nightly` runs to the end; the numbers say
+how many cases of each kind had been run when it was made. A test holds its rows against the
+workload, and `make test` runs a few cases.
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from graphmem import open_memory
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.errors import Unavailable
 from graphmem.ports.ledger import Commit
-from graphmem.testing.faults import EVERY, Fault, FaultKind, faulty
-from tests.faults.matrix import OUTCOMES, Broken, Case, Faults
+from graphmem.testing.faults import EVERY, FAULT_KINDS, Fault, FaultKind, faulty
+from tests.faults.matrix import OUTCOMES, PORTS, Broken, Case, Faults
 from tests.faults.sizes import FUZZ, SEED
 from tests.faults.workload import OPERATIONS, model_server
 
+_PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 _CASES = 12
 _OF_A_FEW = ("add, in conflict", "add, by a model", "delete an episode")
 """Of which ``make test`` runs a few cases: to know what to expect of each takes a second."""
@@ -54,6 +56,16 @@ async def test_what_is_lost_is_noticed(faults: Faults, monkeypatch: pytest.Monke
     with pytest.raises(Broken, match="though the caller noticed nothing") as told:
         await faults.run(Case(add.name, "graph", "slow", EVERY))
     assert told.value.lost
+
+
+def test_the_page_is_of_this_workload() -> None:
+    """Run ``python -m tests.faults``, then the same with ``--page docs/faults.md``."""
+    text = _PAGE.read_text()
+    assert f"| operation | port | {' | '.join(FAULT_KINDS)} |" in text
+    rows = re.findall(r"^\| ([^|]+) \| (\w+) \| (.+) \|$", text, re.MULTILINE)[1:]
+    assert list(dict.fromkeys(row[0] for row in rows)) == [one.name for one in OPERATIONS]
+    assert {row[1] for row in rows} == set(PORTS)
+    assert not any("✗" in row[2] for row in rows)
 
 
 class _Port:
