@@ -7,12 +7,13 @@ import random
 import shutil
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.matrix import Broken, Case, Child, Faults
 from tests.faults.workload import OPERATIONS, Operation
 
-_WRITES = tuple(
+KILLED_WRITES = tuple(
     one.name for one in OPERATIONS if one.name not in {"search, context", "paths, cypher", "verify"}
 )
 _OPENING_S = 0.25
@@ -34,12 +35,14 @@ class Kills:
         )
 
 
-async def kill_at_random(faults: Faults, count: int, rng: random.Random) -> Kills:
+async def kill_at_random(
+    faults: Faults, count: int, rng: random.Random, names: Sequence[str] = KILLED_WRITES
+) -> Kills:
     """So many processes killed, each in the middle of an operation on a copy of the store."""
     found = Kills()
     turn = 0
     while found.survived.total() + len(found.lost) + len(found.differences) < count:
-        operation = next(one for one in OPERATIONS if one.name == _WRITES[turn % len(_WRITES)])
+        operation = next(one for one in OPERATIONS if one.name == names[turn % len(names)])
         turn += 1
         try:
             if await _one(faults, operation, rng):

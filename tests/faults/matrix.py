@@ -110,6 +110,7 @@ class Faults:
         self._folder = folder
         self._number = 0
         self._expected: dict[str, Expected] = {}
+        self._before: dict[bool, Any] = {}
         self._embedder: Embedder | None = None
 
     async def prepare(self) -> None:
@@ -132,9 +133,11 @@ class Faults:
             took_s = time.perf_counter() - begun
             after = await self._state(operation, folder)
             shutil.rmtree(folder)
-            folder = self.copied()
-            before = await self._state(operation, folder)
-            shutil.rmtree(folder)
+            if operation.model not in self._before:
+                folder = self.copied()
+                self._before[operation.model] = await self._state(operation, folder)
+                shutil.rmtree(folder)
+            before = self._before[operation.model]
             calls = {port: fault.calls for port, fault in faults.items()}
             self._expected[operation.name] = Expected(before, after, calls, took_s)
         return self._expected[operation.name]
