@@ -14,6 +14,7 @@ from graphmem.adapters.ledger.sql.steps import EventLog, Steps, execute, fetch
 from graphmem.adapters.ledger.sql.tables import TABLES, table_named
 from graphmem.clock import stamp, unstamp
 from graphmem.errors import UsageError
+from graphmem.limits import checked_metadata
 from graphmem.model import Edit, Entity, Episode, Fact, Scope, Statement, TypeRule
 from graphmem.ports.ledger import Row
 
@@ -34,6 +35,9 @@ def row_of(table: str, values: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageError(f"{name} has a NUL character")
         if name.endswith("_at") or name == "at":
             _check_time(name, value)
+    for holder in (values, values.get("body"), values.get("after")):
+        if isinstance(holder, dict):
+            checked_metadata(holder.get("metadata"))
     if check := _CHECKS.get(table):
         check(values)
     return {
