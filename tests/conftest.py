@@ -61,6 +61,7 @@ _SLOW = (
     "engine/test_types_laws",
     "extract/rules/test_extractor",
     "faults/",
+    "ingest/test_redact.py::test_on_every_way_in",
     "migration/",
     "scale/",
     "scenarios/test_scenarios.py::test_model",
