@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from graphmem.bench.baselines import BASELINES, PlainMethods, plain_methods
 from graphmem.bench.dataset import UNIT, Corpus, Dataset, GoldQuestion
 from graphmem.bench.given_extractor import GivenExtractor
 from graphmem.bench.machine import folder_mib, load_average, machine, peak_memory_mib, versions
@@ -81,6 +82,7 @@ class Measuring:
             start = number * len(asked) + len(asked) - len(left)
             if left:
                 await self._ask(without, left, start, total)
+        await self._ask_baselines([(c, q) for c, q in asked if q.gold or q.gold_sessions], done)
         if self.answering is not None:
             await self._answer(self.answering, asked)
         state["peak_memory_mib"] = peak_memory_mib()
@@ -180,6 +182,28 @@ class Measuring:
                 self.run.append(line)
                 self.progress(f"asking ({name})", number + 1, total)
 
+    async def _ask_baselines(
+        self, asked: Sequence[tuple[Corpus, GoldQuestion]], done: Set[tuple[str, str]]
+    ) -> None:
+        """What the plain methods find, over the same units."""
+        left = [(c, q) for c, q in asked if any((name, q.id) not in done for name in BASELINES)]
+        if not left:
+            return
+        methods: dict[str, PlainMethods] = {}
+        async with self._memory() as memory:
+            embedder = memory._present.embedder
+            for number, (corpus, question) in enumerate(left, start=1):
+                if corpus.id not in methods:
+                    methods = {corpus.id: await plain_methods(corpus, embedder)}
+                began = time.perf_counter()
+                found = await methods[corpus.id].ranked(question.text)
+                ms = (time.perf_counter() - began) * 1000
+                for name, units in found.items():
+                    if (name, question.id) not in done:
+                        ranked = distinct(units)[: self.plan.limit]
+                        self.run.append(_as_line(name, corpus, question, ranked, ms=ms))
+                self.progress("plain methods", number, len(left))
+
     async def _line(
         self,
         memory: AsyncMemory,
@@ -205,22 +229,9 @@ class Measuring:
             )
         units = [await self._unit(memory, corpus, hit) for hit in found]
         ranked = distinct([unit for unit in units if unit])
-        sessions = distinct(
-            [corpus.session_of[unit] for unit in ranked if unit in corpus.session_of]
-        )
         characters = sum(len(hit.text) for hit in shown[:SHOWN])
-        return Line(
-            variant,
-            asked.id,
-            asked.category,
-            tuple(ranked),
-            tuple(sessions),
-            tuple(sorted(asked.gold)),
-            tuple(sorted(asked.gold_sessions)),
-            round(ms, 3),
-            math.ceil(characters / _CHARACTERS_PER_TOKEN),
-            turns,
-        )
+        tokens = math.ceil(characters / _CHARACTERS_PER_TOKEN)
+        return _as_line(variant, corpus, asked, ranked, ms=ms, tokens=tokens, turns=turns)
 
     async def _answer(
         self, answering: Answering, asked: Sequence[tuple[Corpus, GoldQuestion]]
@@ -263,6 +274,31 @@ class Measuring:
             episode = await memory.episode(hit.episode_id, user_id=corpus.id)
             self._units[hit.episode_id] = str(episode.metadata.get(UNIT, ""))
         return self._units[hit.episode_id] or None
+
+
+def _as_line(
+    variant: str,
+    corpus: Corpus,
+    asked: GoldQuestion,
+    ranked: Sequence[str],
+    *,
+    ms: float,
+    tokens: int = 0,
+    turns: int = 0,
+) -> Line:
+    sessions = distinct([corpus.session_of[unit] for unit in ranked if unit in corpus.session_of])
+    return Line(
+        variant,
+        asked.id,
+        asked.category,
+        tuple(ranked),
+        tuple(sessions),
+        tuple(sorted(asked.gold)),
+        tuple(sorted(asked.gold_sessions)),
+        round(ms, 3),
+        tokens,
+        turns,
+    )
 
 
 def judgeable(asked: GoldQuestion) -> bool:

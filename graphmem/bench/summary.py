@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from graphmem.bench.baselines import BASELINES
 from graphmem.bench.metrics import Scores, mean, paired, percentile, scores
 from graphmem.bench.runs import FULL_SEARCH, BenchRun, Line, read_object
 from graphmem.errors import UsageError
@@ -20,13 +21,18 @@ _CURVE = 20
 def summed_up(run: BenchRun) -> dict[str, Any]:
     """The result of a run whose questions have all been asked, written to its folder."""
     state = read_object(run.folder / "run.json")
-    lines = by_variant(run.lines())
-    if not lines:
+    every = by_variant(run.lines())
+    if not every:
         raise UsageError(f"{run.folder}: no question has been asked yet")
+    lines = {name: found for name, found in every.items() if name not in BASELINES}
+    full = next(iter(lines.values()))
+    plain = {name: every[name] for name in BASELINES if name in every}
     result: dict[str, Any] = {
         **state,
+        "baselines": {name: _variant(found) for name, found in plain.items()},
+        "against_baselines": {name: compare_results(full, found) for name, found in plain.items()},
         "variants": {name: _variant(found) for name, found in lines.items()},
-        "answers": _answers(run, next(iter(lines.values()))),
+        "answers": _answers(run, full),
         "intervals": {
             name: compare_results(lines[FULL_SEARCH], found, flip=True)
             for name, found in lines.items()
@@ -157,9 +163,10 @@ def _table(lines: Sequence[Line], score: Callable[[Line], Scores | None]) -> dic
 
 def lines_of(folder: Path, variant: str = FULL_SEARCH) -> list[Line]:
     """The lines of one variant of a run; of its only one when it has no such."""
-    found = by_variant(BenchRun(folder).lines())
-    if not found:
+    every = by_variant(BenchRun(folder).lines())
+    if not every:
         raise UsageError(f"{folder}: no run in this folder (no questions.jsonl)")
+    found = {name: lines for name, lines in every.items() if name not in BASELINES}
     if variant not in found and len(found) > 1:
         raise UsageError(f"{folder}: no variant {variant!r}; it has {', '.join(found)}")
     return found.get(variant) or next(iter(found.values()))

@@ -12,6 +12,7 @@ from graphmem.bench.summary import OVERALL
 
 _UNITS = ("recall@2", "recall@5", "recall@10", "all@10", "ndcg@10", "hit@1")
 _SESSIONS = ("hit@1", "recall@5", "recall@10")
+_BESIDE = ("recall@5", "recall@10", "hit@1")
 _WIDTH, _HEIGHT = 460, 280
 
 Series = Mapping[str, Sequence[tuple[float, float]]]
@@ -19,7 +20,8 @@ Series = Mapping[str, Sequence[tuple[float, float]]]
 
 def markdown(result: Mapping[str, Any]) -> str:
     """The whole result of a run."""
-    parts = [quality(result)]
+    parts = [beside_plain_methods(result), quality(result)] if result.get("baselines") else []
+    parts = parts or [quality(result)]
     if answers := _answers(result):
         parts.append(answers)
     parts.append(costs(result))
@@ -57,6 +59,32 @@ def quality(result: Mapping[str, Any]) -> str:
         rows.append(columns)
     if not (with_units or with_sessions):
         return f"{found['questions']:,} questions, none with gold to be found."
+    return markdown_table(head, rows)
+
+
+def beside_plain_methods(result: Mapping[str, Any]) -> str:
+    """The full search beside each plain method, per category; where it finds significantly less,
+    that is said."""
+    _, found = main_variant(result)
+    kind = "units" if found["units"] else "sessions"
+    prefix = "" if kind == "units" else "session "
+    methods = {"search": found, **result["baselines"]}
+    head = ["category", *(f"{name}: {' / '.join(_BESIDE)}" for name in methods), "below"]
+    rows = []
+    for category in found[kind]:
+        columns = [category]
+        for measured in methods.values():
+            row = measured[kind].get(category, {})
+            columns.append(" / ".join(_share(row.get(metric)) for metric in _BESIDE))
+        losses = [
+            f"loss: {name}, {metric} {_difference(interval)}"
+            for name, by_category in result["against_baselines"].items()
+            for metric in _BESIDE
+            if (interval := by_category.get(category, {}).get(prefix + metric))
+            and interval["sure"]
+            and interval["mean"] < 0
+        ]
+        rows.append([*columns, "; ".join(losses) or "none"])
     return markdown_table(head, rows)
 
 

@@ -40,8 +40,9 @@ class TestParsedQuestion:
         assert parse_question("When did she leave?").when
         assert parse_question("How long was the trip?").when
         assert parse_question("How many lamps does Ada have?").how_many
+        assert parse_question("Can you summarise what we planned?").overview
         plain = parse_question("What does Ada like?")
-        assert not any((plain.who_or_where, plain.when, plain.how_many))
+        assert not any((plain.who_or_where, plain.when, plain.how_many, plain.overview))
         assert plain.content == ("ada", "like")
 
     @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ _COUNTS = ("a", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 _DAYS = {"today": 0, "yesterday": 1}
 _SIDES = {"before": -1, "after": 1, "since": 1}
 _OTHER_YEAR = 0.3
+_OVERVIEW = re.compile(r"\b(?:summar(?:y|ies|i[sz]e[ds]?|i[sz]ing)|overview|recap|sum up)\b")
 _AMOUNT = re.compile(r"\bhow (?:many|much|long|old|often|far)\b")
 
 
@@ -50,6 +51,8 @@ class ParsedQuestion:
     who_or_where: bool
     when: bool
     how_many: bool
+    overview: bool
+    """A summary is wanted: of what was replied too, and at length."""
     months: frozenset[int]
     years: frozenset[int]
     days: frozenset[tuple[int, int]] = frozenset()
@@ -108,6 +111,7 @@ def parse_question(text: str, now: datetime | None = None) -> ParsedQuestion:
         who_or_where=first in {"who", "where", "which"} or bool({"who", "where"} & used),
         when=bool({"when", "date"} & used) or "how long" in lower or "what day" in lower,
         how_many=_AMOUNT.search(lower) is not None,
+        overview=_OVERVIEW.search(lower) is not None,
         months=frozenset(months),
         years=frozenset(years),
         days=frozenset(days),

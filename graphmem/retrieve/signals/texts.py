@@ -93,13 +93,14 @@ def measure_form(inputs: SignalInputs, _: Columns) -> Columns:
     spoken = [c.turn is not None and c.turn.speaker in speakers for c in inputs.contexts]
     asking = np.array([text.questions for text in texts], dtype=np.float32)
     nothing = np.zeros(len(texts), dtype=np.float32)
+    by_assistant = [c.turn is not None and c.turn.role == "assistant" for c in inputs.contexts]
     columns = {
         "fits": _fitting(inputs),
-        "length": inputs.longer,
+        "length": nothing if question.overview else inputs.longer,
         "asks": [text.asks for text in texts],
         "answers": inputs.positions.beside(asking, -1)[inputs.positions.context],
         "speaker": spoken if len(speakers) == 1 else nothing,
-        "assistant": [c.turn is not None and c.turn.role == "assistant" for c in inputs.contexts],
+        "assistant": nothing if question.overview else by_assistant,
     }
     return {name: np.asarray(values, dtype=np.float32) for name, values in columns.items()}
 
