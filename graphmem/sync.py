@@ -73,7 +73,8 @@ class Memory(_Reads):
     ``folder`` is created when it is new; ``memory://`` keeps nothing. The ids are defaults for
     every call. ``settings`` default to the environment's (``GRAPHMEM_*``). ``extraction`` says how
     a model is to read what is told, unless a call says otherwise. ``redactors`` find what is not to
-    be stored: see :func:`graphmem.open_memory`. The methods are those of
+    be stored, ``read_only`` opens a folder that another process holds: see
+    :func:`graphmem.open_memory`. The methods are those of
     :class:`~graphmem.ports.api.MemoryAPI`, without ``await``.
     """
 
@@ -89,6 +90,7 @@ class Memory(_Reads):
         extraction: ExtractionOptions | None = None,
         clock: Clock | None = None,
         redactors: Sequence[Redactor] = (),
+        read_only: bool = False,
     ) -> None:
         LoopThread.wait_for_others()
         thread = LoopThread()
@@ -104,6 +106,7 @@ class Memory(_Reads):
                     extraction=extraction,
                     clock=clock,
                     redactors=redactors,
+                    read_only=read_only,
                 )
             )
         except BaseException:

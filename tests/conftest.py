@@ -64,6 +64,11 @@ _SLOW = (
     "ingest/test_redact.py::test_on_every_way_in",
     "migration/",
     "scale/",
+    "test_leftovers",
+    "engine/test_at_once",
+    "engine/test_queue",
+    "engine/test_crowd",
+    "engine/test_read_only",
     "scenarios/test_scenarios.py::test_model",
     "scenarios/test_scenarios.py::test_relate",
 )

@@ -33,11 +33,14 @@ class AsyncMemory(Writes, Relating, Views, Declaring, Care, Carrying, MemoryAPI)
     """
 
     async def start(
-        self, opened: Opened, progress: Callable[[str, int, int], None] | None = None
+        self, opened: Opened | None, progress: Callable[[str, int, int], None] | None = None
     ) -> Self:
         """Take the projections' checkpoints and catch up with the ledger. ``progress`` is told
-        which of them, how many events are done, and of how many."""
+        which of them, how many events are done, and of how many. Without stores (``opened`` None)
+        it only reads the ledger."""
         self._present.loop = asyncio.get_running_loop()
+        if opened is None:
+            return self
         self._graph.begin(opened.graph, opened.reread_graph)
         self._vectors.begin(opened.vectors, opened.reread_vectors)
         self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)

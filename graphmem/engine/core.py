@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from graphmem.engine.known_at import Past
 from graphmem.engine.present import SCOPE_NAMES, Parts, Present
 from graphmem.engine.reads import ViewReads
 from graphmem.errors import GraphmemError, NotFound, UsageError
@@ -34,7 +35,7 @@ class Core(ViewReads):
         if not isinstance(parts, Parts) or defaults is None or given:
             raise UsageError("an AsyncMemory is opened so: await graphmem.open_memory(folder, …)")
         present = Present(parts, defaults)
-        super().__init__(present, present)
+        super().__init__(present, Past(present, None) if parts.read_only else present)
         self._parts = parts
         self._defaults = present.defaults
         self._scope, self._check_open = present.scope, present.check_open
@@ -81,6 +82,15 @@ class Core(ViewReads):
         ]
         if errors:
             raise errors[0]
+
+    def _check_writable(self) -> None:
+        """For what would reach another store, or a model, before the ledger refuses it."""
+        self._check_open()
+        if self._parts.read_only:
+            raise UsageError(
+                "this memory is open to read only: open it without read_only, once nobody else "
+                "holds it"
+            )
 
     async def _finish_queued(self, ids: Sequence[str]) -> list[Receipt]:
         receipts = await self._ingest.finish(ids)

@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from graphmem.embedding import CachedEmbedder
@@ -141,18 +141,26 @@ class _Snapshot:
 
 class Past:
     """What reads of a view with ``known_at`` are answered from. Graph and vectors of a tenant are
-    made when they are first needed, from its events up to then."""
+    made when they are first needed, from its events up to then. ``known_at`` None is for who reads
+    what is known now without the stores, which another process holds."""
 
-    def __init__(self, present: Present, known_at: datetime) -> None:
+    def __init__(self, present: Present, known_at: datetime | None) -> None:
         self._present = present
         self._parts = present.parts
         self._known_at = known_at
-        self.ledger: LedgerView = LedgerAsOf(
-            present.parts.ledger, known_at, final=known_at < present.parts.clock.now()
-        )
+        self.ledger: LedgerView = self._ledger_then()
         self.relate = Relate(self.ledger, present.parts.graph)
         self._snapshots: dict[str, _Snapshot] = {}
         self._building = asyncio.Lock()
+
+    def _ledger_then(self) -> LedgerView:
+        if self._known_at is None:
+            return self._parts.ledger
+        return LedgerAsOf(self._parts.ledger, self._known_at, final=self._final)
+
+    @property
+    def _final(self) -> bool:
+        return self._known_at is not None and self._known_at < self._parts.clock.now()
 
     async def search(self, query: SearchQuery) -> SearchResult:
         return await (await self._snapshot(query.scope)).retrieve.search(query)
@@ -186,7 +194,8 @@ class Past:
                 raise
             # What the stores of now cannot take either is left out here, too.
             present = self._present
-            await present.follow()
+            if not self._parts.read_only:  # else the holder has found out, or will
+                await present.follow()
             aside = (*await present.graph.set_aside(), *await present.vectors.set_aside())
             if not aside:
                 raise
@@ -194,21 +203,23 @@ class Past:
 
     async def _built(self, tenant: str, head: int, aside: Set[tuple[str, str]]) -> _Snapshot:
         parts = self._parts
-        final = self._known_at < parts.clock.now()
+        final = self._final
         stores = parts.scratch()
         embedder = CachedEmbedder(parts.embedder, parts.ledger)
+        until = self._known_at or datetime.max.replace(tzinfo=UTC)
         events = [
             event
-            async for event in _events(parts.ledger, tenant, self._known_at)
+            async for event in _events(parts.ledger, tenant, until)
             if (event.kind, event.id) not in aside
         ]
-        batch = await batch_of(events, _LogAsOf(parts.ledger, events))
+        now = self._known_at is None
+        batch = await batch_of(events, parts.ledger if now else _LogAsOf(parts.ledger, events))
         await stores.graph.open(_STORE)
         await stores.vectors.open(_STORE, parts.embedder.name, await parts.embedder.size())
         last = events[-1].seq if events else 0
         await graph_target(stores.graph)(batch, last)
         await vector_target(stores.vectors, embedder)(batch, last)
-        ledger = LedgerAsOf(parts.ledger, self._known_at, final=final)
+        ledger = self._ledger_then()
         return _Snapshot(
             graph=stores.graph,
             relate=Relate(ledger, stores.graph),

@@ -41,7 +41,7 @@ class Care(Core):
         return replace(found, spend=tuple(map(spend_of, spent)))
 
     async def health(self) -> Health:
-        self._check_open()
+        self._check_writable()
         head = await self._parts.ledger.head()
         lag = {p.name: head - p.applied_seq for p in (self._graph, self._vectors)}
         parts = {"ledger": "ok"}
@@ -64,7 +64,7 @@ class Care(Core):
         return Health(ok=ok, parts=parts, lag=lag, set_aside=aside)
 
     async def verify(self) -> Verification:
-        self._check_open()
+        self._check_writable()
         parts = self._parts
         for _ in range(_TRIES):
             head = await parts.ledger.head()
@@ -80,7 +80,7 @@ class Care(Core):
         return (*await self._graph.set_aside(), *await self._vectors.set_aside())
 
     async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
-        self._check_open()
+        self._check_writable()
         checked_callback(progress, "progress")
         head = await self._parts.ledger.head()
         both = 2 * head

@@ -78,6 +78,8 @@ class Parts:
     """Who is asked about what stays ambiguous."""
     reranker: Reranker | None = None
     """Who reads the best hits again."""
+    read_only: bool = False
+    """Whether another process may hold the store: then only its ledger is read."""
 
 
 @dataclass(frozen=True, slots=True)

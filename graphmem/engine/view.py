@@ -12,7 +12,7 @@ from graphmem.engine.core import Core
 from graphmem.engine.diff import State, differences
 from graphmem.engine.known_at import Past
 from graphmem.engine.present import Present
-from graphmem.engine.reads import ViewReads
+from graphmem.engine.reads import Stores, ViewReads
 from graphmem.errors import UsageError
 from graphmem.model import Difference, Table
 from graphmem.ports.arguments import AtMoment, ScopeArgs, When
@@ -22,11 +22,17 @@ class AsyncMemoryView(ViewReads):
     """Reads of one memory, as of a moment: a :class:`~graphmem.ports.view.ViewAPI`."""
 
     def __init__(
-        self, present: Present, valid_at: datetime | None, known_at: datetime | None
+        self,
+        present: Present,
+        valid_at: datetime | None,
+        known_at: datetime | None,
+        *,
+        now: Stores,
     ) -> None:
+        """``now``: what is known now."""
         if valid_at is None and known_at is None:
             raise UsageError("as_of needs valid_at, known_at or both; for now, ask without it")
-        stores = present if known_at is None else Past(present, known_at)
+        stores = now if known_at is None else Past(present, known_at)
         super().__init__(present, stores, valid_at, known_at)
 
     def __repr__(self) -> str:
@@ -58,6 +64,7 @@ class Views(Core):
             self._present,
             parse_when_or_none(valid_at, name="valid_at"),
             parse_when_or_none(known_at, name="known_at"),
+            now=self._stores,
         )
 
     async def diff(
@@ -77,14 +84,16 @@ class Views(Core):
     def _view_of(self, state: When | AtMoment, name: str) -> AsyncMemoryView:
         """A moment, or a view of this memory or its mirror, as a view of this memory."""
         if isinstance(state, datetime | date | str):
-            return AsyncMemoryView(self._present, parse_when(state, name=name), None)
+            return AsyncMemoryView(
+                self._present, parse_when(state, name=name), None, now=self._stores
+            )
         try:
             valid_at, known_at = state.valid_at, state.known_at
         except AttributeError:
             raise UsageError(
                 f"{name} must be a moment or a view (see as_of), got {type(state).__name__}"
             ) from None
-        return AsyncMemoryView(self._present, valid_at, known_at)
+        return AsyncMemoryView(self._present, valid_at, known_at, now=self._stores)
 
     async def cypher(
         self,
@@ -108,6 +117,7 @@ class Views(Core):
             query, parameters, timeout_s, self._parts.settings.max_text_bytes
         )
         most = checked_limit(max_rows)
+        self._check_writable()  # this graph is not of one owner: it is nowhere but in the store
         await self._graph.catch_up()
         return await self._parts.graph.cypher(
             text, values, tenant=None, max_rows=most, timeout_s=timeout_s

@@ -83,6 +83,7 @@ class Writes(Amending):
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
         where = self._scope(scope)
+        self._check_writable()
         receipts: dict[str, Receipt] = {}
         while True:
             pending = await self._parts.ledger.episodes(

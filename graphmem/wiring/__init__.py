@@ -10,6 +10,7 @@ from pathlib import Path
 
 from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
+from graphmem.engine.checks import checked_flag
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.ingest.make_episode import check_extraction
 from graphmem.ingest.redact import Redaction
@@ -23,7 +24,14 @@ from graphmem.ports.redactor import Redactor
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
 from graphmem.settings import Settings
-from graphmem.wiring.adapters import make, redactors_of, store_part_of, token_counter, word_vectors
+from graphmem.wiring.adapters import (
+    ledger_reader,
+    make,
+    redactors_of,
+    store_part_of,
+    token_counter,
+    word_vectors,
+)
 from graphmem.wiring.governing import (
     ambiguity_model_of,
     govern_embedder,
@@ -50,6 +58,7 @@ async def open_memory(
     progress: Callable[[str, int, int], None] | None = None,
     extractor: Extractor | None = None,
     redactors: Sequence[Redactor] = (),
+    read_only: bool = False,
 ) -> AsyncMemory:
     """Open a memory, creating it if there is none, and catch its projections up.
 
@@ -61,7 +70,11 @@ async def open_memory(
     ``extractor`` takes the place of the one that the settings name.
     ``redactors`` find what is not to be stored, beside those of the settings: functions that take a
     text and give, for each, the kind, from where, to where.
+    ``read_only`` opens a folder that another process may hold, and goes on writing: everything is
+    read from its ledger; the first search of an owner makes graph and vectors of theirs in memory,
+    and again when the ledger has grown. What would write is UsageError.
     """
+    checked_flag(read_only, "read_only")
     settings = settings or Settings.load()
     extraction = (extraction or ExtractionOptions()).over(_extraction(settings))
     check_extraction(extraction)
@@ -70,7 +83,11 @@ async def open_memory(
     extractor = extractor or make("llm", settings.model, settings)
     embedder: Embedder = make("embedder", settings.embedder, settings)
     words: WordVectors = word_vectors(embedder)
-    ledger: Ledger = make("ledger", urls["ledger"], settings)
+    if read_only:
+        locked, urls = None, {**urls, "graph": MEMORY, "vectors": MEMORY}
+    ledger: Ledger = (
+        ledger_reader(urls["ledger"]) if read_only else make("ledger", urls["ledger"], settings)
+    )
     graph: GraphStore = make("graph", urls["graph"], settings)
     vectors: VectorStore = make("vectors", urls["vectors"], settings)
     clock = clock or SystemClock()
@@ -101,6 +118,7 @@ async def open_memory(
             redaction=redaction,
             ambiguity_model=ambiguity_model_of(extractor, governor, settings),
             reranker=reranker,
+            read_only=read_only,
         )
         defaults = {
             "user_id": user_id,
@@ -110,7 +128,8 @@ async def open_memory(
         }
         memory = AsyncMemory(parts, defaults)
         try:
-            return await memory.start(await _open_stores(parts), progress)
+            opened = await (_open_ledger(parts) if read_only else _open_stores(parts))
+            return await memory.start(opened, progress)
         except BaseException:
             with contextlib.suppress(GraphmemError):
                 await memory.close()
@@ -130,6 +149,12 @@ def _scratch(settings: Settings) -> Scratch:
     graph: GraphStore = make("graph", MEMORY, settings)
     vectors: VectorStore = make("vectors", MEMORY, settings)
     return Scratch(graph, vectors)
+
+
+async def _open_ledger(parts: Parts) -> None:
+    """For who only reads: graph and vectors are somebody else's."""
+    await parts.ledger.open()
+    await check_complete(parts.ledger)
 
 
 async def _open_stores(parts: Parts) -> Opened:

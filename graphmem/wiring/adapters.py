@@ -50,6 +50,18 @@ def _sqlite(url: str, _: Settings) -> Ledger:
     return SqliteLedger(path_of(url))
 
 
+def ledger_reader(url: str) -> Ledger:
+    """The ledger of a store that another process may hold, to be read only."""
+    if not url.startswith("sqlite://"):
+        raise UsageError(
+            "read_only is for a store whose ledger is a file (SQLite); a server lets many read "
+            "and write: open it without read_only"
+        )
+    from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
+
+    return SqliteLedger(path_of(url), read_only=True)
+
+
 def _sqlite_memory(_url: str, _: Settings) -> Ledger:
     from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 

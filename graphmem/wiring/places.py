@@ -88,7 +88,8 @@ def hold(folder: Path) -> Callable[[], None]:
         who = "this process itself" if pid == str(os.getpid()) else f"another process (pid {pid})"
         raise Unavailable(
             f"{folder} is open in {who}: close that memory first, or use another folder; "
-            "one process at a time can hold an embedded store"
+            "one process at a time can hold an embedded store. Others may read it meanwhile: open "
+            "it with read_only=True"
         ) from None
     except OSError as error:
         raise _unusable(folder, error) from error

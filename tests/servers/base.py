@@ -1,12 +1,18 @@
-"""One server process: started, waited for, killed, started again, stopped."""
+"""One server process: started, waited for, killed, started again, stopped.
+
+It dies with the process that started it, also where that is killed; the folder that is left then
+goes when the next server is made.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +21,12 @@ from typing import IO
 
 import psutil
 import pytest
+from filelock import FileLock, Timeout
 
 PASSWORD = "for-tests-only"
+_GUARD = Path(__file__).with_name("dies_with_parent.py")
+_PREFIX = "graphmem-"
+_LOCK = "in-use.lock"
 _READY_S = 90.0
 _STOP_S = 30.0
 
@@ -29,9 +39,11 @@ class Server:
     """A server in a folder of its own, which goes when it is stopped for good."""
 
     name = "server"
+    last_signal = signal.SIGKILL
+    """What it gets when its parent has died."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"graphmem-{self.name}-"))
+        self.folder, self._in_use = _new_folder(self.name)
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
@@ -61,12 +73,13 @@ class Server:
     def start(self) -> None:
         """Start, or start again where it was killed, and wait until it answers."""
         self._log = (self.folder / "output.log").open("ab")
+        owner = "-" if self.owner is None else str(self.owner)
+        guarded = [str(os.getpid()), str(int(self.last_signal)), owner, *self.command()]
         self._process = subprocess.Popen(
-            self.command(),
+            [sys.executable, str(_GUARD), *guarded],
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C in the terminal is for the tests
-            user=self.owner,
         )
         deadline = time.monotonic() + _READY_S
         while not (self.listening() and self.ready()):
@@ -84,6 +97,7 @@ class Server:
         """End it, and remove what it stored: nothing is left that a goodbye could save."""
         self._end()
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._in_use.release()
 
     def _end(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -98,6 +112,26 @@ class Server:
         self._process = None
         if self._log is not None:
             self._log.close()
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the folders of servers whose tests ended without a goodbye: nobody holds their lock,
+    for that ends with the process."""
+    for found in folder.glob(f"{_PREFIX}*/{_LOCK}"):
+        lock = FileLock(found)
+        with contextlib.suppress(Timeout, OSError), lock.acquire(timeout=0):
+            shutil.rmtree(found.parent, ignore_errors=True)
+
+
+def _new_folder(name: str) -> tuple[Path, FileLock]:
+    """A folder that is ours until its lock is let go."""
+    scratch = Path(tempfile.gettempdir())
+    with FileLock(scratch / f"{_PREFIX}lock"):  # nobody finds it before it is locked
+        remove_stale(scratch)
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{name}-"))
+        lock = FileLock(folder / _LOCK)
+        lock.acquire()
+    return folder, lock
 
 
 def free_port() -> int:

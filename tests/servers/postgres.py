@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import time
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ class PostgresServer(Server):
     """Starts in about two seconds. As root it runs as ``nobody``: it refuses root."""
 
     name = "postgres"
+    last_signal = signal.SIGQUIT  # which it passes on to its own
 
     def __init__(self) -> None:
         programs = _programs()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,12 @@ BROKEN_PIPE = 141
 _SCOPE_HINT = "; on the command line: --user ID, or once and for all: export GRAPHMEM_USER=ID"
 _KEY = "graphmem.options"
 _GUARD = "\0"  # no argument of a process can hold one
+_HELD = "is open in another process"
+_READS = frozenset(
+    {"search", "context", "explain", "facts", "get", "episode", "history", "relations", "entities"}
+    | {"entity", "neighbours", "paths", "timeline", "graph", "diff", "types", "stats"}
+)
+"""Commands that can do without what another process holds."""
 _TEXTS = frozenset({"text", "query"})
 
 
@@ -116,16 +123,30 @@ class Options:
                 f"there is no store in {self.folder}: give its folder with --store (or "
                 "GRAPHMEM_STORE), or put something in: graphmem add, graphmem ingest"
             )
+        with self._opened() as memory:
+            yield memory
+
+    def _opened(self) -> Memory:
+        """Held by another process, it is read from its ledger, by what only reads."""
         from graphmem import Memory
 
-        with Memory(
+        opened = partial(
+            Memory,
             self.store if "://" in self.store else self.folder,
             user_id=self.user,
             agent_id=self.agent,
             run_id=self.run,
             project_id=self.project,
-        ) as memory:
-            yield memory
+        )
+        try:
+            return opened()
+        except Unavailable as error:
+            reads = click.get_current_context().command.name in _READS
+            if not reads or _HELD not in str(error):
+                raise
+            held, _, _ = str(error).partition(": close")
+            click.echo(f"note: {held}: read from its ledger alone", err=True)
+            return opened(read_only=True)
 
 
 def holds_store(folder: Path) -> bool:

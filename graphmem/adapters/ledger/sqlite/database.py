@@ -31,7 +31,11 @@ from graphmem.adapters.ledger.sqlite.runner import (
     check_owner,
     ledger_errors,
 )
-from graphmem.adapters.ledger.sqlite.snapshot import SqliteSnapshot, sqlite_snapshot
+from graphmem.adapters.ledger.sqlite.snapshot import (
+    SqliteSnapshot,
+    connect_to_read,
+    sqlite_snapshot,
+)
 from graphmem.errors import Unavailable, UsageError
 from graphmem.ports.ledger import Event
 
@@ -45,10 +49,13 @@ class SqliteDatabase:
 
     Every call runs in a thread of its own pool and cannot be cut short: a cancelled write is
     waited for, and has committed or rolled back as a whole when the cancellation goes on.
+
+    ``read_only`` takes no lock: it reads what another process holds, and writes, at each call.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         self.path = path
+        self.read_only = read_only
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="graphmem-ledger-write")
         # In memory there is one connection, which its one thread reads and writes with.
         self._reader = (
@@ -74,7 +81,7 @@ class SqliteDatabase:
 
     async def head(self) -> int:
         # One process writes this file, so what it last wrote is the head.
-        return self._head
+        return await self.read(_head) if self.read_only else self._head
 
     def recent_events(self, after: int, limit: int) -> list[Event]:
         return self._recent.after(after, limit)
@@ -84,6 +91,11 @@ class SqliteDatabase:
     ) -> tuple[_T, int]:
         """Run steps in one transaction: all of it is durable when this returns, or none."""
         self._check_open()
+        if self.read_only:
+            raise UsageError(
+                f"{self.path} is open to read only: what writes has to open it without read_only, "
+                "once nobody else holds it"
+            )
         future = asyncio.get_running_loop().run_in_executor(self._writer, self._transaction, work)
         try:
             return await asyncio.shield(future)
@@ -118,6 +130,9 @@ class SqliteDatabase:
             await self._empty_log()
 
     async def open(self) -> None:
+        if self.read_only:
+            await self._submit(self._reader, self._check_readable)
+            return
         self._lock_file()
         await self._submit(self._writer, self._migrate)
         self._head = await self.read(_head)
@@ -217,6 +232,8 @@ class SqliteDatabase:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
+        if self.read_only and self.path is not None:
+            return connect_to_read(self.path, settled=False)
         with self._errors():
             connection = sqlite3.connect(
                 self.path or ":memory:",
@@ -239,6 +256,12 @@ class SqliteDatabase:
             # 64 MiB: what a bulk load writes again and again goes to its place once.
             connection.execute("PRAGMA wal_autocheckpoint = 8192")
             return connection
+
+    def _check_readable(self) -> None:
+        """That it is a ledger of this version: who reads only does not migrate."""
+        if self.path is None or not self.path.is_file():
+            raise UsageError(f"there is no ledger {self.path} to be read")
+        self._connection()
 
     def _migrate(self) -> None:
         scripts = SQLITE.migrations()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from graphmem.adapters.ledger.sql.ledger import SqlLedger
@@ -11,13 +11,21 @@ from graphmem.adapters.ledger.sqlite.database import SqliteDatabase
 from graphmem.adapters.ledger.sqlite.snapshot import connect_to_read, sqlite_snapshot
 from graphmem.clock import Clock
 from graphmem.ports.ledger import LedgerRows
+from graphmem.ports.vectors import Vector
 
 
 class SqliteLedger(SqlLedger):
     """:class:`~graphmem.ports.ledger.Ledger` in one SQLite file (``path`` None: in memory)."""
 
-    def __init__(self, path: Path | None, clock: Clock | None = None) -> None:
-        super().__init__(SqliteDatabase(path), clock)
+    def __init__(
+        self, path: Path | None, clock: Clock | None = None, *, read_only: bool = False
+    ) -> None:
+        super().__init__(SqliteDatabase(path, read_only=read_only), clock)
+        self._read_only = read_only
+
+    async def cache(self, model: str, vectors: Mapping[str, Vector]) -> None:
+        if not self._read_only:  # it only saves doing the same once more
+            await super().cache(model, vectors)
 
 
 @contextlib.asynccontextmanager
