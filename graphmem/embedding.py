@@ -40,6 +40,14 @@ class CachedEmbedder:
             vectors |= new
         return [vectors[d] for d in digests]
 
+    async def known_documents(self, texts: Sequence[str]) -> list[Vector | None]:
+        """The vectors that cost nothing: those that are kept, or that are made as fast."""
+        if not self._embedder.kept:
+            return list(await self.documents(texts))
+        digests = [digest(text) for text in texts]
+        found = await self._cache.cached(self._embedder.name, list(dict.fromkeys(digests)))
+        return [found.get(one) for one in digests]
+
     async def query(self, text: str) -> Vector:
         if text not in self._queries:
             if len(self._queries) >= _QUERIES:

@@ -9,6 +9,8 @@
     │   ├── Unavailable                try again later: the store is down, busy or in use
     │   │   └── Conflict               another writer was first: read again, decide again
     │   └── Rejected                   trying again will not help
+    │       └── Damaged                files that hold something else than was written
+    │           └── LedgerLost         a ledger that lacks what its graph was made from
     └── ModelError                     an LLM or embedder could not do its work
         ├── BadModelOutput             it answered, but not with what was asked for
         └── BudgetExceeded             a ceiling on calls, tokens or money was reached
@@ -50,6 +52,16 @@ class Conflict(Unavailable):
 
 class Rejected(BackendError):
     """The store refused the request, or holds something that this version cannot use."""
+
+
+class Damaged(Rejected):
+    """Files of a ledger, a graph or vectors are not what was written. Of graph and vectors nothing
+    is lost: they are made anew from the ledger. Of a ledger nothing is changed or removed."""
+
+
+class LedgerLost(Damaged):
+    """A ledger is missing, empty, or ends before what its graph and vectors were made from.
+    Nothing was changed: whoever has its backup puts it back, or goes on without."""
 
 
 class ModelError(GraphmemError):

@@ -86,6 +86,11 @@ class Settings(BaseModel):
         False,
         description="accept another embedder than the store was made with, and embed all again",
     )
+    accept_ledger: bool = Field(
+        False,
+        description="begin with a new ledger although the graph and vectors of one that is gone "
+        "are there; they are made anew",
+    )
     openai_api_key: SecretStr | None = Field(None, description="as OPENAI_API_KEY, which it beats")
     openai_base_url: str | None = Field(
         None, description="any OpenAI-compatible endpoint; as OPENAI_BASE_URL, which it beats"

@@ -54,6 +54,7 @@ _SLOW = (
     "doors/cli/test_newcomer",
     "doors/cli/test_relate",
     "engine/test_care",
+    "engine/test_damage",
     "engine/test_left_open",
     "engine/test_machine",
     "engine/test_processes",

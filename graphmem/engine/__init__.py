@@ -17,7 +17,7 @@ from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
 from graphmem.engine.view import Views
 from graphmem.engine.writes import Writes
-from graphmem.errors import ModelError
+from graphmem.errors import Damaged, ModelError
 from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.api import MemoryAPI
 
@@ -41,15 +41,16 @@ class AsyncMemory(Writes, Relating, Views, Declaring, Care, Carrying, MemoryAPI)
         self._present.loop = asyncio.get_running_loop()
         if opened is None:
             return self
+        self._opened = opened
         self._graph.begin(opened.graph, opened.reread_graph)
         self._vectors.begin(opened.vectors, opened.reread_vectors)
         self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)
         try:
             await self._follow(progress)
             self._keep_indexed()
-        except ModelError as error:
-            # An embedder that is down: the calls that need it will say so.
-            _log.warning("vectors lag behind: %s", error)
+        except (ModelError, Damaged) as error:
+            # An embedder that is down, files that are damaged: the calls that need them say so.
+            _log.warning("graph or vectors lag behind: %s", error)
         return self
 
     async def __aenter__(self) -> Self:

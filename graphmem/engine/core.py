@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from graphmem.engine.known_at import Past
-from graphmem.engine.present import SCOPE_NAMES, Parts, Present
+from graphmem.engine.present import SCOPE_NAMES, Opened, Parts, Present
 from graphmem.engine.reads import ViewReads
 from graphmem.errors import GraphmemError, NotFound, UsageError
 from graphmem.ingest import make_episode
@@ -52,6 +52,7 @@ class Core(ViewReads):
             ambiguity_model=parts.ambiguity_model,
         )
         self._queue = BackgroundQueue(self._finish_queued, parts.settings.max_queued)
+        self._opened: Opened
         self._background: asyncio.Task[None] | None = None
         self._following = True
         self._indexing: asyncio.Task[None] | None = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Unpack
 
 from graphmem.budget.governor import spend_of, tenant_digest
 from graphmem.engine.checks import checked_callback
 from graphmem.engine.core import Core
-from graphmem.errors import GraphmemError
+from graphmem.errors import GraphmemError, LedgerLost, Rejected, UsageError
 from graphmem.model import (
     Health,
     Receipt,
@@ -20,9 +20,30 @@ from graphmem.model import (
 )
 from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.arguments import ScopeArgs
-from graphmem.projection.verify import compare_stores
+from graphmem.ports.ledger import LedgerCheck
+from graphmem.projection.catch_up import Projection
+from graphmem.projection.repair import TOO_MANY_TO_MEND, put_right
+from graphmem.projection.verify import Mismatches, compare_stores
 
-_TRIES = 10  # to find a moment without writes, when there are many
+
+@dataclass(slots=True)
+class Compared:
+    """What graph and vectors hold otherwise than the ledger, and which cannot be read, and why."""
+
+    graph: Mismatches = field(default_factory=Mismatches)
+    vectors: Mismatches = field(default_factory=Mismatches)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return not (self.unreadable or self.graph.found or self.vectors.found)
+
+    def checked(self) -> dict[str, int]:
+        return {**self.graph.checked, **self.vectors.checked}
+
+    def described(self) -> list[str]:
+        unreadable = [f"{name}: {why}" for name, why in self.unreadable.items()]
+        return [*unreadable, *self.graph.described(), *self.vectors.described()]
 
 
 class Care(Core):
@@ -63,21 +84,76 @@ class Care(Core):
         ok = ok and why is None and not aside and max(lag.values()) <= 2 * settings.max_lag
         return Health(ok=ok, parts=parts, lag=lag, set_aside=aside)
 
-    async def verify(self) -> Verification:
+    async def verify(self, *, repair: bool = False) -> Verification:
         self._check_writable()
-        parts = self._parts
-        for _ in range(_TRIES):
-            head = await parts.ledger.head()
-            await self._follow()
-            found = await compare_stores(parts.ledger, parts.graph, parts.vectors)
-            # What was written meanwhile is in one of the stores already: no difference at all.
-            if found.ok or head == await parts.ledger.head():
+        if not isinstance(repair, bool):
+            raise UsageError(f"repair is True or False, got {repair!r}")
+        ledger = await self._parts.ledger.check()
+        found = first = await self._compared(ledger)
+        # What is not whole itself is no measure of anything else.
+        for recreate in (False, False, True) if repair and not ledger.differences else ():
+            if found.ok:
                 break
+            await self._mend(found, recreate=recreate)
+            found = await self._compared(ledger)
+        differences = (*ledger.differences, *found.described())
+        repaired = (
+            tuple(one for one in first.described() if one not in differences) if repair else ()
+        )
         aside = await self._set_aside()
-        return replace(found, ok=found.ok and not aside, set_aside=aside)
+        checked = {**ledger.checked, **found.checked()}
+        return Verification(not (differences or aside), checked, differences, aside, repaired)
 
     async def _set_aside(self) -> tuple[SetAside, ...]:
         return (*await self._graph.set_aside(), *await self._vectors.set_aside())
+
+    async def _compared(self, ledger: LedgerCheck) -> Compared:
+        """Graph and vectors beside the ledger; one that cannot be read is told by why."""
+        found = Compared()
+        stores = [self._graph, self._vectors]
+        for projection in tuple(stores):
+            try:
+                await projection.catch_up()
+            except Rejected as error:
+                stores.remove(projection)
+                found.unreadable[projection.name] = str(error)
+        try:
+            await self._compare(found, stores)
+        except Rejected as error:
+            if ledger.differences:
+                found.unreadable["graph and vectors"] = f"not compared: {error}"
+                return found
+            for projection in stores:
+                try:
+                    await self._compare(found, [projection])
+                except Rejected as one:
+                    found.unreadable[projection.name] = str(one)
+        return found
+
+    async def _compare(self, found: Compared, stores: Sequence[Projection]) -> None:
+        parts = self._parts
+        found.graph, found.vectors = await compare_stores(
+            parts.ledger,
+            parts.graph if self._graph in stores else None,
+            parts.vectors if self._vectors in stores else None,
+            self._present.embedder,
+            frozenset(one.id for one in await self._set_aside()),
+        )
+
+    async def _mend(self, found: Compared, *, recreate: bool) -> None:
+        """Put right what differs; a store that cannot be read, or of which too much differs, is
+        made anew."""
+        for projection, differences in (
+            (self._graph, found.graph),
+            (self._vectors, found.vectors),
+        ):
+            if isinstance(projection.damage, LedgerLost):
+                continue  # who knows more than the ledger is kept until somebody decides
+            many = len(differences.found) > TOO_MANY_TO_MEND
+            if projection.name in found.unreadable or (differences.found and (recreate or many)):
+                await self._recreate(projection)
+            elif differences.found:
+                await put_right(self._parts.ledger, projection, differences)
 
     async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
         self._check_writable()
@@ -88,14 +164,24 @@ class Care(Core):
         def reporter(already: int) -> Callable[[int], None] | None:
             return None if progress is None else lambda done: progress(already + done, both)
 
-        self._indexed_seq = 0
-        await self._parts.ledger.remember_setting(INDEXED_SEQ, "0")
-        await self._graph.start_over(self._parts.graph.clear)
-        await self._graph.catch_up(reporter(0))
-        await self._vectors.start_over(self._parts.vectors.clear)
-        await self._vectors.catch_up(reporter(head))
+        await self._recreate(self._graph, reporter(0))
+        await self._recreate(self._vectors, reporter(head))
         await self._end_load()
         return await self.verify()
+
+    async def _recreate(
+        self, projection: Projection, report: Callable[[int], None] | None = None
+    ) -> None:
+        of_graph = projection is self._graph
+        reopen = self._opened.reread_graph if of_graph else self._opened.reread_vectors
+        if not of_graph:
+            self._indexed_seq = 0
+            await self._parts.ledger.remember_setting(INDEXED_SEQ, "0")
+        store = self._parts.graph if of_graph else self._parts.vectors
+        await projection.start_over(store.clear)
+        if projection.damage is not None:
+            projection.begin(await reopen(), reopen)
+        await projection.catch_up(report)
 
     async def close(self) -> None:
         if self._present.closed:

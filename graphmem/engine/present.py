@@ -13,7 +13,7 @@ from typing import Any
 from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
-from graphmem.errors import BudgetExceeded, UsageError
+from graphmem.errors import BudgetExceeded, Damaged, UsageError
 from graphmem.ingest.redact import Redaction
 from graphmem.model import DEFAULT_PROJECT, Scope, SearchResult, scope_of
 from graphmem.ports.embedder import Embedder
@@ -84,10 +84,11 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """How far graph and vectors were when they were opened, and how to read that again."""
+    """How far graph and vectors were when they were opened, or why they could not be; and how to
+    open them again, which reads that anew."""
 
-    graph: Checkpoint
-    vectors: Checkpoint
+    graph: Checkpoint | Damaged
+    vectors: Checkpoint | Damaged
     reread_graph: Callable[[], Awaitable[Checkpoint]]
     reread_vectors: Callable[[], Awaitable[Checkpoint]]
 

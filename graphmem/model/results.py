@@ -426,13 +426,16 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The ledger compared with graph and vectors: how many of each, and every difference. Not
-    ``ok`` while something is set aside: it cannot be found."""
+    """The ledger, and graph and vectors compared with it by what they hold: how much of each, and
+    every difference: what, where, and of which ids the first. Not ``ok`` while something is set
+    aside: it cannot be found. ``repaired`` is what was put right: it was a difference, and is none
+    any more."""
 
     ok: bool
     checked: Mapping[str, int]
     differences: tuple[str, ...]
     set_aside: tuple[SetAside, ...] = ()
+    repaired: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

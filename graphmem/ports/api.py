@@ -339,8 +339,13 @@ class MemoryAPI(ReadAPI, Protocol):
         was asked, and what graph and vectors could not take and was set aside."""
         ...
 
-    async def verify(self) -> Verification:
-        """Compare ledger, graph and vectors, id by id, and name what was set aside."""
+    async def verify(self, *, repair: bool = False) -> Verification:
+        """Check the ledger by itself, compare graph and vectors with it by what they hold, and name
+        what was set aside.
+
+        With ``repair`` exactly what differs in graph and vectors is put right; one that cannot be
+        read is made anew. A ledger that is damaged is no measure: then nothing is changed.
+        """
         ...
 
     async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:

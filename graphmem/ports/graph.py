@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from graphmem.model import Entity, Episode, Fact, Table
 
@@ -67,6 +67,11 @@ class GraphDump:
     edges: tuple[tuple[str, str, str, tuple[tuple[str, object], ...]], ...]
 
 
+Digests: TypeAlias = Mapping[tuple[str, str], int]
+"""One number for each episode, entity and fact, by label and id: of its node and all edges that it
+owns (see :class:`GraphChanges`). Equal content gives equal numbers, in one process."""
+
+
 class GraphStore(Protocol):
     """One graph of episodes, entities and facts. Safe to call from many tasks at once."""
 
@@ -112,6 +117,14 @@ class GraphStore(Protocol):
 
     async def dump(self, tenant: str | None = None) -> GraphDump:
         """Everything, or everything inside one tenant."""
+        ...
+
+    async def digests(self) -> Digests:
+        """Of everything that it holds, in memory as little as the numbers take."""
+        ...
+
+    def digests_of(self, changes: GraphChanges) -> Digests:
+        """What it should hold of these episodes, entities and facts, had it been given them."""
         ...
 
     async def clear(self) -> None:

@@ -32,6 +32,7 @@ from graphmem.ports.ledger_values import (
     Erasure,
     Event,
     FactQuery,
+    LedgerCheck,
     LoadedStatements,
     ManualChange,
     Mentions,
@@ -57,6 +58,7 @@ __all__ = [
     "Event",
     "FactQuery",
     "Ledger",
+    "LedgerCheck",
     "LedgerCopy",
     "LedgerKeys",
     "LedgerLog",
@@ -272,6 +274,13 @@ class LedgerLog(Protocol):
         are the episodes whose turns are searched)."""
         ...
 
+    async def present_state(
+        self, kind: Literal["episode", "entity", "fact", "mention"], ids: Sequence[str]
+    ) -> list[Event]:
+        """What projections should hold of these now, as events without a place in the order:
+        those of them that are present. Mentions are asked for by their episodes."""
+        ...
+
 
 class EmbeddingCache(Protocol):
     """Vectors by model and content, so that nothing is embedded twice."""
@@ -390,6 +399,11 @@ class Ledger(
     async def open(self) -> None:
         """Open or create, and migrate. A newer version's store is
         :class:`~graphmem.errors.Rejected`, one in use :class:`~graphmem.errors.Unavailable`."""
+        ...
+
+    async def check(self) -> LedgerCheck:
+        """Whether what is stored is what was written, as far as it can be told: the database's own
+        check, and every row against the event that made it."""
         ...
 
     async def setting(self, name: str) -> str | None:

@@ -263,6 +263,14 @@ class Origins:
     mentions: Mapping[str, tuple[tuple[str, str], ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerCheck:
+    """A ledger by itself: how much of what was checked, and what is not as it was written."""
+
+    checked: Mapping[str, int]
+    differences: tuple[str, ...]
+
+
 Row = Mapping[str, Any]
 """A row of the ledger as any ledger can take it: text, whole numbers, floats, bytes, truth values
 and None by the name of their column."""

@@ -118,6 +118,11 @@ class VectorStore(Protocol):
         """The ids of all points, or of all points inside one tenant."""
         ...
 
+    async def differing(self, collection: Collection, points: Sequence[Point]) -> set[str]:
+        """The ids of those of these points that are not stored, or stored as something else.
+        Without ``dense`` a point's dense vector is not looked at."""
+        ...
+
     async def optimize(self) -> bool:
         """Build indexes over what has piled up; False when so much was written meanwhile that it
         was given up. Slow; called in the background."""

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from functools import partial
 
+from graphmem.errors import Damaged
 from graphmem.model import SetAside
 from graphmem.off_loop import run_off_loop
 from graphmem.ports.graph import Checkpoint
@@ -47,12 +48,17 @@ class Projection:
         self._ledger = ledger
         self._target = target
         self._checkpoint: Callable[[], Awaitable[Checkpoint]] | None = None
+        self.damage: Damaged | None = None
         self._lock = asyncio.Lock()
         self._aside = SetAsideList(name, ledger)
 
-    def begin(self, checkpoint: Checkpoint, reread: Callable[[], Awaitable[Checkpoint]]) -> None:
-        """Go on from ``checkpoint``; ``reread`` reads it from the store again."""
-        self.applied_seq = checkpoint.applied_seq
+    def begin(
+        self, checkpoint: Checkpoint | Damaged, reread: Callable[[], Awaitable[Checkpoint]]
+    ) -> None:
+        """Go on from ``checkpoint``; ``reread`` reads it from the store again. A store that is
+        damaged is behind everything, and to catch up is that error, until it is made anew."""
+        self.damage = checkpoint if isinstance(checkpoint, Damaged) else None
+        self.applied_seq = -1 if isinstance(checkpoint, Damaged) else checkpoint.applied_seq
         self._checkpoint = reread if self._ledger.shared else None
 
     async def catch_up(self, progress: Callable[[int], None] | None = None) -> None:
@@ -60,6 +66,8 @@ class Projection:
         applied whatever is tried is set aside (see :mod:`graphmem.projection.set_aside`)."""
         if self.applied_seq >= await self._ledger.head():
             return
+        if self.damage is not None:
+            raise type(self.damage)(str(self.damage)) from self.damage
         async with self._alone() as still_alone:
             if self._checkpoint is not None:
                 self.applied_seq = (await self._checkpoint()).applied_seq
@@ -139,6 +147,13 @@ class Projection:
     async def set_aside(self) -> tuple[SetAside, ...]:
         """What could not be applied, as the ledger has it."""
         return await self._aside.read()
+
+    async def put_right(self, batch: ProjectionBatch) -> None:
+        """Write what should be there already; how far the store has come stays as it is."""
+        async with self._alone() as still_alone:
+            await still_alone()
+            await self._target(batch, self.applied_seq)
+            self._changed(None)
 
     async def start_over(self, clear: Callable[[], Awaitable[None]]) -> None:
         """Clear the store and forget how far it got, also where this is given up on the way: what

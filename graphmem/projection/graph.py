@@ -10,16 +10,20 @@ def graph_target(store: GraphStore) -> ApplyBatch:
     """Writes batches to a graph."""
 
     async def apply(batch: ProjectionBatch, applied_seq: int) -> None:
-        changes = GraphChanges(
-            episodes=batch.episodes,
-            entities=batch.entities,
-            facts=batch.facts,
-            mentions=batch.mentions,
-            renewed_mentions=batch.renewed_mentions,
-            removed_episodes=batch.removed_episodes,
-            removed_entities=batch.removed_entities,
-            removed_facts=batch.removed_facts,
-        )
-        await store.apply(changes, applied_seq)
+        await store.apply(graph_changes(batch), applied_seq)
 
     return apply
+
+
+def graph_changes(batch: ProjectionBatch) -> GraphChanges:
+    """A batch as the graph is given it."""
+    return GraphChanges(
+        episodes=batch.episodes,
+        entities=batch.entities,
+        facts=batch.facts,
+        mentions=batch.mentions,
+        renewed_mentions=batch.renewed_mentions,
+        removed_episodes=batch.removed_episodes,
+        removed_entities=batch.removed_entities,
+        removed_facts=batch.removed_facts,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -31,17 +31,8 @@ def vector_target(store: VectorStore, embedder: CachedEmbedder) -> ApplyBatch:
     """Embeds and writes batches to vectors."""
 
     async def apply(batch: ProjectionBatch, applied_seq: int) -> None:
-        much = len(batch.facts) + len(batch.turned) > MUCH
-        drafts = await off_loop(partial(_drafts, batch)) if much else _drafts(batch)
-        embedded = [draft.text for name, draft in drafts if name not in _BY_WORDS]
-        vectors = await embedder.documents(embedded)
-        points = (
-            await off_loop(partial(_embedded, drafts, vectors))
-            if much
-            else _embedded(drafts, vectors)
-        )
         changes = VectorChanges(
-            points={name: tuple(made) for name, made in points.items()},
+            points=await points_of(batch, embedder.documents),
             removed={
                 "facts": batch.removed_facts,
                 "turns": batch.removed_turns,
@@ -53,16 +44,28 @@ def vector_target(store: VectorStore, embedder: CachedEmbedder) -> ApplyBatch:
     return apply
 
 
+async def points_of(
+    batch: ProjectionBatch, embed: Callable[[list[str]], Awaitable[Sequence[Vector | None]]]
+) -> dict[Collection, tuple[Point, ...]]:
+    """The points that a batch comes to, their texts embedded by ``embed``."""
+    much = len(batch.facts) + len(batch.turned) > MUCH
+    drafts = await off_loop(partial(_drafts, batch)) if much else _drafts(batch)
+    vectors = await embed([draft.text for name, draft in drafts if name not in _BY_WORDS])
+    if much:
+        return await off_loop(partial(_embedded, drafts, vectors))
+    return _embedded(drafts, vectors)
+
+
 def _embedded(
-    drafts: Sequence[tuple[Collection, Point]], vectors: Iterable[Vector]
-) -> dict[Collection, list[Point]]:
+    drafts: Sequence[tuple[Collection, Point]], vectors: Iterable[Vector | None]
+) -> dict[Collection, tuple[Point, ...]]:
     """The drafts with their vectors, by collection."""
     points: dict[Collection, list[Point]] = {name: [] for name in COLLECTIONS}
     rest = iter(vectors)
     for name, draft in drafts:
         dense = None if name in _BY_WORDS else next(rest)
         points[name].append(replace(draft, dense=dense))
-    return points
+    return {name: tuple(made) for name, made in points.items()}
 
 
 def turn_text(turn: Turn) -> str:

@@ -1,58 +1,193 @@
-"""Ledger, graph and vectors compared, id by id: the ledger says what should be there."""
+"""Graph and vectors compared with the ledger by what they hold, both ways: each node with its edges
+and each point against the row that it is made from, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
-from graphmem.model import Verification
-from graphmem.ports.graph import GraphDump, GraphStore
+from graphmem.embedding import CachedEmbedder
+from graphmem.ports.graph import Digests, GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.vectors import COLLECTIONS, Collection, VectorStore
+from graphmem.projection.batch import ProjectionBatch
+from graphmem.projection.graph import graph_changes
+from graphmem.projection.present_state import PROJECTED_KINDS, Kind, present_batches, present_ids
+from graphmem.projection.vectors import points_of
 
 _SHOWN = 5
-_KINDS: dict[Collection, str] = {
+_EVENTS = 5000
+_LABELS: dict[Kind, str] = {"fact": "Fact", "entity": "Entity", "episode": "Episode"}
+_PRESENT: dict[Collection, Literal["fact", "turn", "session"]] = {
     "facts": "fact",
     "turns": "turn",
     "sessions": "session",
 }
+_Problem = Literal["missing", "other than in the ledger", "not in the ledger"]
 
 
-async def compare_stores(ledger: Ledger, graph: GraphStore, vectors: VectorStore) -> Verification:
-    """What the graph and the vectors hold against what the ledger says they should."""
-    expected = {
-        "fact": await ledger.present("fact"),
-        "turn": await ledger.present("turn"),
-        "session": await ledger.present("session"),
-        "entity": await ledger.present("entity"),
-        "episode": await ledger.present("episode"),
-        "mention": await ledger.present("mention"),
-    }
-    checked: dict[str, int] = {}
-    differences: list[str] = []
+class Mismatch(NamedTuple):
+    """One thing that is otherwise than the ledger says."""
 
-    def compare(what: str, kind: str, found: set[str]) -> None:
-        checked[what] = len(found)
-        differences.extend(_differences(what, expected[kind], found))
-
-    in_graph = _graph_ids(await graph.dump())
-    for label, kind in (("Fact", "fact"), ("Entity", "entity"), ("Episode", "episode")):
-        compare(f"graph {label} nodes", kind, in_graph[label])
-    compare("graph MENTIONS edges", "mention", in_graph["MENTIONS"])
-    for collection in COLLECTIONS:
-        compare(f"vectors {collection}", _KINDS[collection], await vectors.ids(collection))
-    return Verification(not differences, checked, tuple(differences))
+    place: str
+    """The store and the label or collection: ``graph Fact``."""
+    problem: _Problem
+    kind: Kind | None
+    """With ``thing``, what of the ledger it is made from: of a turn, its episode."""
+    thing: str
+    id: str
 
 
-def _graph_ids(dump: GraphDump) -> dict[str, set[str]]:
-    ids: dict[str, set[str]] = {"Fact": set(), "Entity": set(), "Episode": set()}
-    for label, id, _ in dump.nodes:
-        ids[label].add(id)
-    ids["MENTIONS"] = {f"{a} {b}" for type, a, b, _ in dump.edges if type == "MENTIONS"}
-    return ids
+@dataclass(slots=True)
+class Mismatches:
+    """What a graph or vectors hold otherwise than the ledger says."""
+
+    checked: dict[str, int] = field(default_factory=dict)
+    found: list[Mismatch] = field(default_factory=list)
+
+    def count(self, place: str, some: int) -> None:
+        self.checked[place] = self.checked.get(place, 0) + some
+
+    @property
+    def wrong(self) -> dict[Kind, list[str]]:
+        """What is to be written again."""
+        return {
+            kind: list(dict.fromkeys(one.thing for one in self.found if one.kind == kind))
+            for kind in PROJECTED_KINDS
+        }
+
+    def beside(self, name: str) -> tuple[str, ...]:
+        """What is to go, of a label or a collection."""
+        gone = (one for one in self.found if one.kind is None)
+        return tuple(one.id for one in gone if one.place.endswith(f" {name}"))
+
+    def described(self) -> list[str]:
+        """For people: what differs, where, how much, and the first of it."""
+        groups: dict[tuple[str, str], list[str]] = {}
+        for one in self.found:
+            groups.setdefault((one.place, one.problem), []).append(one.id)
+        return [
+            f"{place}: {len(ids):,} {problem}: "
+            + ", ".join(ids[:_SHOWN])
+            + (", …" if len(ids) > _SHOWN else "")
+            for (place, problem), ids in groups.items()
+        ]
 
 
-def _differences(what: str, expected: set[str], found: set[str]) -> Iterable[str]:
-    for problem, ids in (("missing", expected - found), ("not in the ledger", found - expected)):
-        if ids:
-            shown = ", ".join(sorted(ids)[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")
-            yield f"{what}: {len(ids)} {problem}: {shown}"
+async def compare_stores(
+    ledger: Ledger,
+    graph: GraphStore | None,
+    vectors: VectorStore | None,
+    embedder: CachedEmbedder,
+    aside: Set[str] = frozenset(),
+) -> tuple[Mismatches, Mismatches]:
+    """What the graph and the vectors, which have followed the ledger, hold otherwise; None is not
+    looked at. What was set ``aside`` is left out, and what refers to it; what is written meanwhile
+    is left for the next time."""
+    head = await ledger.head()
+    comparison = _Comparison(ledger, graph, vectors, embedder, aside)
+    await comparison.run()
+    touched: set[str] = set()
+    after = head
+    while events := await ledger.events(after, _EVENTS):
+        touched.update(event.id for event in events)
+        after = events[-1].seq
+    for one in (comparison.in_graph, comparison.in_vectors):
+        one.found = [found for found in one.found if found.thing not in touched]
+    return comparison.in_graph, comparison.in_vectors
+
+
+class _Comparison:
+    def __init__(
+        self,
+        ledger: Ledger,
+        graph: GraphStore | None,
+        vectors: VectorStore | None,
+        embedder: CachedEmbedder,
+        aside: Set[str],
+    ) -> None:
+        self._aside = frozenset(aside)
+        self._ledger, self._graph, self._vectors = ledger, graph, vectors
+        self._embedder = embedder
+        self.in_graph, self.in_vectors = Mismatches(), Mismatches()
+        self._digests: Digests = {}
+        self._points: dict[Collection, set[str]] = {}
+
+    async def run(self) -> None:
+        wanted = {
+            kind: [id for id in ids if id not in self._aside]
+            for kind, ids in (await present_ids(self._ledger)).items()
+        }
+        self._digests = {} if self._graph is None else await self._graph.digests()
+        if self._vectors is not None:
+            self._points = {name: await self._vectors.ids(name) for name in COLLECTIONS}
+        seen: set[tuple[str, str]] = set()
+        seen_points: dict[Collection, set[str]] = {name: set() for name in COLLECTIONS}
+        async for kind, some, batch in present_batches(self._ledger, wanted):
+            if self._graph is not None:
+                seen.update((_LABELS[kind], id) for id in some)
+                whole = [id for id in some if id not in self._hanging(batch)]
+                self._compare_graph(kind, whole, self._graph.digests_of(graph_changes(batch)))
+            if self._vectors is not None:
+                await self._compare_points(self._vectors, batch, seen_points)
+        await self._look_for_extra(seen, seen_points)
+
+    def _hanging(self, batch: ProjectionBatch) -> set[str]:
+        """What refers to something that was set aside: an edge of it has no other end."""
+        if not self._aside:
+            return set()
+        found = {
+            fact.id
+            for fact in batch.facts
+            if self._aside.intersection(
+                (*fact.entity_ids, *(s.episode_id for s in fact.sources), fact.supersedes_id)
+            )
+        }
+        found.update(e.id for e in batch.episodes if e.previous_id in self._aside)
+        return found | {episode for episode, entity in batch.mentions if entity in self._aside}
+
+    def _compare_graph(self, kind: Kind, some: Sequence[str], expected: Digests) -> None:
+        place = f"graph {_LABELS[kind]}"
+        self.in_graph.count(f"{place} nodes", len(some))
+        for id in some:
+            key = (_LABELS[kind], id)
+            if key in expected and self._digests.get(key) != expected[key]:
+                there = key in self._digests
+                problem: _Problem = "other than in the ledger" if there else "missing"
+                self.in_graph.found.append(Mismatch(place, problem, kind, id, id))
+
+    async def _compare_points(
+        self, vectors: VectorStore, batch: ProjectionBatch, seen: dict[Collection, set[str]]
+    ) -> None:
+        made = await points_of(batch, self._embedder.known_documents)
+        episodes = {turn.id: episode.id for episode in batch.turned for turn in episode.turns}
+        for name, points in made.items():
+            place = f"vectors {name}"
+            self.in_vectors.count(place, len(points))
+            seen[name].update(point.id for point in points)
+            for id in sorted(await vectors.differing(name, points)) if points else ():
+                there = id in self._points[name]
+                problem: _Problem = "other than in the ledger" if there else "missing"
+                kind: Kind = "fact" if name == "facts" else "episode"
+                thing = episodes.get(id, id)
+                self.in_vectors.found.append(Mismatch(place, problem, kind, thing, id))
+
+    async def _look_for_extra(
+        self, seen: set[tuple[str, str]], seen_points: Mapping[Collection, set[str]]
+    ) -> None:
+        """What is there beside what was compared; asked of the ledger again, for it may be new."""
+        for kind, label in _LABELS.items():
+            beside = {id for at, id in self._digests if at == label and (at, id) not in seen}
+            if beside:
+                beside -= await self._ledger.present(kind)
+            self.in_graph.found += _extra(f"graph {label}", beside)
+        for name, points in self._points.items():
+            beside = points - seen_points[name]
+            if beside:
+                beside -= await self._ledger.present(_PRESENT[name])
+            self.in_vectors.found += _extra(f"vectors {name}", beside)
+
+
+def _extra(place: str, ids: set[str]) -> list[Mismatch]:
+    return [Mismatch(place, "not in the ledger", None, id, id) for id in sorted(ids)]

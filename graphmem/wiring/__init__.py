@@ -4,14 +4,14 @@ What the parts do is theirs; nothing is decided here but which of them there are
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.engine.checks import checked_flag
-from graphmem.errors import GraphmemError, UsageError
+from graphmem.errors import Damaged, GraphmemError, LedgerLost, UsageError
 from graphmem.ingest.make_episode import check_extraction
 from graphmem.ingest.redact import Redaction
 from graphmem.portability.copy import check_complete
@@ -23,7 +23,7 @@ from graphmem.ports.llm import Extractor
 from graphmem.ports.redactor import Redactor
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.settings import Settings
+from graphmem.settings import Settings, redacted
 from graphmem.wiring.adapters import (
     ledger_reader,
     make,
@@ -40,7 +40,14 @@ from graphmem.wiring.governing import (
     reranker_of,
 )
 from graphmem.wiring.ledgers import ledger_file
-from graphmem.wiring.places import MEMORY, hold, urls_of
+from graphmem.wiring.places import (
+    MEMORY,
+    check_ledger_is_there,
+    hold,
+    ledger_lost,
+    left_of_store,
+    urls_of,
+)
 
 __all__ = ["open_memory", "store_part_of"]
 
@@ -96,6 +103,7 @@ async def open_memory(
     governed = govern_extractor(extractor, rules, governor)
     embedder = govern_embedder(embedder, governor)
     reranker = reranker_of(governor, settings)
+    check_ledger_is_there(urls, accept=settings.accept_ledger)
     # Only now: what is named wrongly leaves no folder behind.
     release = hold(locked) if locked else _nothing
     with _undo(release):
@@ -128,7 +136,7 @@ async def open_memory(
         }
         memory = AsyncMemory(parts, defaults)
         try:
-            opened = await (_open_ledger(parts) if read_only else _open_stores(parts))
+            opened = await (_open_ledger(parts) if read_only else _open_stores(parts, urls))
             return await memory.start(opened, progress)
         except BaseException:
             with contextlib.suppress(GraphmemError):
@@ -157,13 +165,16 @@ async def _open_ledger(parts: Parts) -> None:
     await check_complete(parts.ledger)
 
 
-async def _open_stores(parts: Parts) -> Opened:
+async def _open_stores(parts: Parts, urls: Mapping[str, str]) -> Opened:
     """The ledger first: a folder of a newer version or another embedder is left untouched."""
     ledger = parts.ledger
     await ledger.open()
     await check_complete(ledger)
     store_id = await ledger.setting("store_id")
     if store_id is None:
+        left = left_of_store({kind: url for kind, url in urls.items() if kind != "ledger"})
+        if left and urls["ledger"] != MEMORY and not parts.settings.accept_ledger:
+            raise ledger_lost(f"the ledger {redacted(urls['ledger'])} is new", left)
         # Once: another process may open the same new store at the same time.
         store_id = await ledger.remember_setting("store_id", parts.clock.new_id(), once=True)
     made_with, name = await ledger.setting("embedder"), parts.embedder.name
@@ -182,17 +193,45 @@ async def _open_stores(parts: Parts) -> Opened:
     async def open_vectors() -> Checkpoint:
         return await parts.vectors.open(store_id, name, size)
 
-    graph_checkpoint = await open_graph()
+    graph_checkpoint = await _opened(open_graph)
     try:
-        vectors_checkpoint = await open_vectors()
+        vectors_checkpoint = await _opened(open_vectors)
     except UsageError:
         if not parts.settings.reembed:
             raise
         await parts.vectors.clear()
         vectors_checkpoint = await open_vectors()
+    head = await ledger.head()
+    opened = Opened(
+        _not_ahead("graph", graph_checkpoint, head),
+        _not_ahead("vectors", vectors_checkpoint, head),
+        open_graph,
+        open_vectors,
+    )
     await ledger.remember_setting("embedder", name)
     await ledger.remember_setting("embedder_size", str(size))
-    return Opened(graph_checkpoint, vectors_checkpoint, open_graph, open_vectors)
+    return opened
+
+
+async def _opened(open_store: Callable[[], Awaitable[Checkpoint]]) -> Checkpoint | Damaged:
+    """Damaged, a graph or vectors keep nobody from the ledger: what needs them says so, and
+    ``verify`` makes them anew."""
+    try:
+        return await open_store()
+    except Damaged as error:
+        return error
+
+
+def _not_ahead(name: str, found: Checkpoint | Damaged, head: int) -> Checkpoint | Damaged:
+    """A graph or vectors that have come further than the ledger: it has lost its end then, or is an
+    older copy of it. Whoever has that looked into decides."""
+    if isinstance(found, Damaged) or found.applied_seq <= head:
+        return found
+    return LedgerLost(
+        f"the {name} has come to event {found.applied_seq:,}, but the ledger ends at {head:,}: it "
+        "has lost its end, or is an older copy. Put back a newer one; or go on with the ledger as "
+        "it is: `graphmem rebuild` makes graph and vectors anew from it"
+    )
 
 
 @contextlib.contextmanager

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from graphmem.errors import GraphmemError, Unavailable, UsageError
+from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError
 from graphmem.settings import Settings, default_urls
 
 MEMORY = "memory://"
+_EMBEDDED = frozenset({"sqlite", "kuzu", "ladybug", "qdrant-edge"})
 
 
 def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, str], Path | None]:
@@ -73,6 +74,50 @@ def _check_folder(folder: object) -> None:
         )
 
 
+def left_of_store(urls: Mapping[str, str]) -> list[Path]:
+    """Which files and folders of an embedded store are there and hold something."""
+    found: list[Path] = []
+    for kind, url in urls.items():
+        scheme, _, rest = url.partition(":///")
+        if not rest or scheme not in _EMBEDDED:
+            continue
+        path = Path(rest)
+        folder = kind == "vectors"
+        holds = _shards_in(path) if folder else path.is_file() and path.stat().st_size > 0
+        logs = [] if folder else [Path(f"{path}{suffix}") for suffix in ("-wal", ".wal")]
+        if holds or any(log.is_file() and log.stat().st_size for log in logs):
+            found.append(path)
+    return found
+
+
+def check_ledger_is_there(urls: Mapping[str, str], *, accept: bool) -> None:
+    """:class:`~graphmem.errors.LedgerLost` when a ledger is missing or empty that graph or vectors
+    were made from: opened, it would be new, and they would be cleared. Nothing is touched."""
+    scheme, _, rest = urls["ledger"].partition(":///")
+    if scheme != "sqlite" or accept:
+        return
+    ledger, left = Path(rest), left_of_store(urls)
+    if left and not (ledger.is_file() and ledger.stat().st_size):
+        raise ledger_lost(
+            f"the ledger {ledger} is {'empty' if ledger.is_file() else 'missing'}", left
+        )
+
+
+def ledger_lost(what: str, left: Sequence[object]) -> LedgerLost:
+    """The error for a ledger that is not the one that graph and vectors were made from."""
+    return LedgerLost(
+        f"{what}, but there is what was made from it: {', '.join(map(str, left))}. Nothing was "
+        "changed. Put back a backup of the ledger; or open once with GRAPHMEM_ACCEPT_LEDGER=1, "
+        "which begins with a new one and makes graph and vectors anew"
+    )
+
+
+def _shards_in(folder: Path) -> bool:
+    return folder.is_dir() and any(
+        path.name == "checkpoint.json" or (path / "segments").is_dir() for path in folder.iterdir()
+    )
+
+
 def hold(folder: Path) -> Callable[[], None]:
     """Hold the folder for this process, or say who does."""
     try:
@@ -84,7 +129,7 @@ def hold(folder: Path) -> Callable[[], None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        pid = owner.read_text().strip() if owner.exists() else "unknown"
+        pid = owner.read_text(errors="replace").strip() if owner.exists() else "unknown"
         who = "this process itself" if pid == str(os.getpid()) else f"another process (pid {pid})"
         raise Unavailable(
             f"{folder} is open in {who}: close that memory first, or use another folder; "

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from graphmem.adapters.graph.cypher_guard.guard import guard
+from graphmem.adapters.graph.digests import digests_of_changes, digests_of_dump
 from graphmem.adapters.graph.rows import (
     EDGE_ENDS,
     Edge,
@@ -29,7 +30,7 @@ from graphmem.adapters.graph.rows import (
 )
 from graphmem.errors import Rejected, UsageError
 from graphmem.model import Table
-from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
+from graphmem.ports.graph import Checkpoint, Digests, GraphChanges, GraphDump, Link
 
 if TYPE_CHECKING:
     from graphmem.adapters.graph.kuzu.store import KuzuGraph
@@ -154,6 +155,12 @@ class NetworkXGraph:
             ((node.label, node.id, node.properties) for node in nodes),
             ((edge.type, edge.source, edge.target, edge.properties) for edge in edges),
         )
+
+    async def digests(self) -> Digests:
+        return digests_of_dump(await self.dump())
+
+    def digests_of(self, changes: GraphChanges) -> Digests:
+        return digests_of_changes(changes)
 
     async def clear(self) -> None:
         """Remove everything; the checkpoint goes back to 0."""

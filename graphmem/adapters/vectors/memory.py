@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,6 +180,20 @@ class MemoryVectors:
         validation.check_scope(tenant)
         tenant_points = self._tenants[collection].get(tenant)
         return set(tenant_points.points) if tenant_points else set()
+
+    async def differing(self, collection: Collection, points: Sequence[Point]) -> set[str]:
+        self._check_open()
+        validation.check_collection(collection)
+        return {point.id for point in points if not self._holds(collection, point)}
+
+    def _holds(self, collection: Collection, point: Point) -> bool:
+        tenant = self._homes[collection].get(point.id)
+        stored = None if tenant is None else self._tenants[collection][tenant].points[point.id]
+        if stored is None or replace(stored, dense=None) != replace(point, dense=None):
+            return False
+        if point.dense is None:
+            return True
+        return stored.dense is not None and bool(np.allclose(stored.dense, point.dense, atol=1e-4))
 
     async def optimize(self) -> bool:
         """Nothing to do: every search is exact."""

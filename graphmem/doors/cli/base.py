@@ -150,10 +150,11 @@ class Options:
 
 
 def holds_store(folder: Path) -> bool:
-    """Whether a folder holds a ledger, without which there is nothing to read."""
-    from graphmem.settings import LEDGER_FILE
+    """Whether a folder holds a store, or what is left of one."""
+    from graphmem.settings import default_urls
+    from graphmem.wiring.places import left_of_store
 
-    return (folder / LEDGER_FILE).is_file()
+    return bool(left_of_store(default_urls(folder)))
 
 
 def options() -> Options:

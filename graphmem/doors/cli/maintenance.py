@@ -99,14 +99,17 @@ def health_command(context: click.Context) -> None:
 
 
 @command("verify")
+@click.option(
+    "--repair", is_flag=True, help="Put right what differs in graph and vectors, no more."
+)
 @click.pass_context
-def verify_command(context: click.Context) -> None:
-    """Compare ledger, graph and vectors.
+def verify_command(context: click.Context, repair: bool) -> None:
+    """Check the ledger, compare graph and vectors with it.
 
-    The exit code is 1 when they differ.
+    The exit code is 1 when they differ, and still do after --repair.
     """
     with options().memory(owned=False) as memory:
-        found = memory.verify()
+        found = memory.verify(repair=repair)
     if not show_json(found):
         show_verification(found)
     if not found.ok:
@@ -125,13 +128,17 @@ def show_verification(found: Verification) -> None:
     """Print what was compared, and every difference."""
     rows = [(name, f"{value:,}") for name, value in found.checked.items()]
     print_table([("checked", {}), ("how many", RIGHT)], rows)
+    for repaired in found.repaired:
+        show(table_text(f"  put right: {repaired}", "yellow"))
     for difference in found.differences:
         show(table_text(f"  {difference}", "red"))
     show_set_aside(found.set_aside)
     if found.ok:
         show(table_text("no difference", "green"))
+    elif any(difference.startswith("ledger") for difference in found.differences):
+        note("the ledger is damaged: put back a backup of it; graph and vectors were not changed")
     elif found.differences:
-        note(f"{len(found.differences):,} differences; graphmem rebuild mends graph and vectors")
+        note("graphmem verify --repair puts right what differs in graph and vectors")
 
 
 @command("rebuild")

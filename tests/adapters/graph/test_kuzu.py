@@ -82,6 +82,7 @@ async def test_a_file_of_another_version_is_replaced(tmp_path: Path) -> None:
     assert content[:4] == b"KUZU"
     content[4] += 1
     path.write_bytes(content)
+    (tmp_path / "graph.seal").unlink()
     assert await graph.open("store") == Checkpoint("store", 0)
     await graph.apply(SMALL, 4)
     await graph.close()

@@ -212,6 +212,15 @@ def test_a_full_disk_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 WALKS = {
+    # What `verify` looks through is everything.
+    "changed_facts",
+    "lost_facts",
+    "changed_entities",
+    "lost_turns",
+    "stray_turns",
+    "stray_mentions",
+    "stray_sources",
+    "count_rows",
     "episodes",  # what is listed, page by page
     "facts_of_tenant",
     "facts_of_tenant_then",

@@ -22,7 +22,7 @@ from graphmem.adapters.vectors.qdrant_edge import optimize as edge_optimize
 from graphmem.adapters.vectors.qdrant_edge import store as vectors_edge
 from graphmem.adapters.vectors.qdrant_edge.shard import Shard, engine_errors
 from graphmem.adapters.vectors.qdrant_edge.store import EdgeVectors
-from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
+from graphmem.errors import BackendError, Damaged, Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorChanges, VectorQuery
 from graphmem.testing.vector_points import SIZE, TENANT, drop, point, put, uid, unit
 
@@ -110,7 +110,7 @@ async def test_a_damaged_checkpoint_is_rejected_and_clear_mends_it(
 
 async def rejected_then_cleared(folder: Path) -> None:
     store = EdgeVectors(folder)
-    with pytest.raises(Rejected, match="rebuild") as caught:
+    with pytest.raises(Damaged, match="verify --repair") as caught:
         await store.open("store", "model", SIZE)
     assert str(folder) in str(caught.value)
     await store.clear()
@@ -166,6 +166,7 @@ async def test_files_of_others_are_never_touched(tmp_path: Path) -> None:
 
 async def test_another_format_is_cleared(tmp_path: Path) -> None:
     await closed_store(tmp_path)
+    (tmp_path / "seal.json").unlink()
     checkpoint = checkpoint_of(tmp_path) | {"format": 99, "news": True}
     (tmp_path / "checkpoint.json").write_text(json.dumps(checkpoint))
     store = EdgeVectors(tmp_path)
@@ -176,6 +177,7 @@ async def test_another_format_is_cleared(tmp_path: Path) -> None:
 
 async def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
     await closed_store(tmp_path)
+    (tmp_path / "seal.json").unlink()
     left = tmp_path / "facts-7"
     shutil.copytree(shard_folder(tmp_path), left)
     (tmp_path / "checkpoint.json.new").write_text("{half")

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from graphmem.adapters.disk_space import MIB, need, need_large_files, reserve, scarce
+from graphmem.adapters.graph.kuzu import database_files
 from graphmem.adapters.graph.kuzu.session import (
     DISK_FULL,
     ENGINES,
@@ -32,7 +33,7 @@ from graphmem.adapters.graph.kuzu.session import (
     load_engine,
     new_database,
 )
-from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
+from graphmem.errors import BackendError, Unavailable, UsageError
 
 _T = TypeVar("_T")
 
@@ -86,7 +87,7 @@ class Pool:
             self._hold()
             self._threads = ThreadPoolExecutor(_READERS + 1, f"graphmem-{self.engine.name}")
             try:
-                await self._in_thread(self._start, None)
+                await self._in_thread(self._check_and_start, None)
             except BaseException:
                 self._threads.shutdown(wait=True)
                 self._threads = None
@@ -180,9 +181,12 @@ class Pool:
         return self._start()
 
     def _remove_files(self) -> None:
-        """The log goes first: a log without its file could be played into a new one."""
-        for suffix in (".wal", ".shadow", ".tmp", ""):
-            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        database_files.remove_files(self.path)
+
+    def set_aside(self) -> None:
+        """Make room for a new database while this one is closed; see ``database_files``."""
+        if not self._passes:
+            database_files.set_aside(self.path)
 
     def need_disk_space(self, log_bytes: Callable[[], int] = lambda: 0) -> None:
         """Unavailable when the disk is nearly full; to be asked before anything is written.
@@ -229,6 +233,11 @@ class Pool:
     def _connect(self) -> Session:
         return Session(self._module, self.engine, self._database)
 
+    def _check_and_start(self) -> Session:
+        if not self._passes:
+            database_files.check_files(self.path, self.engine.name, self.buffer_pool_bytes)
+        return self._start()
+
     def _start(self) -> Session:
         if self.path is not None:
             need_large_files(f"the graph {self.path}")
@@ -268,6 +277,8 @@ class Pool:
                 database, self._database, self._writer = self._database, None, None
                 if room or self._passes:
                     database.close()
+                    if checkpoint and not self._passes:
+                        database_files.seal_files(self.path)
                 else:
                     _leave_open(self.path, database)
 
@@ -304,10 +315,7 @@ def _opening_failed(error: Exception, path: Path, engine: str) -> BackendError:
         return _in_use(path, "by another process")
     if isinstance(error, PermissionError) or "ermission denied" in message or DISK_FULL in message:
         return Unavailable(f"the graph {path} cannot be opened: {message}")
-    return Rejected(
-        f"the graph {path} cannot be opened by {engine}: {message}. It holds nothing that the "
-        "ledger does not: if it is graphmem's, delete it and it is rebuilt when next opened"
-    )
+    return database_files.damaged_graph(path, f"{engine} cannot open it: {message}")
 
 
 def remove_copy(path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -93,6 +93,15 @@ class Session:
                 if time.monotonic() > ends:
                     raise Interrupted("interrupted while rows were read")
                 yield list(result.get_next())
+
+    def rows(self, text: str) -> Iterator[list[Any]]:
+        """The rows of one statement, one by one: there may be more than memory takes."""
+        result = self._execute(text, {}, keep=False)
+        try:
+            while result.has_next():
+                yield list(result.get_next())
+        finally:
+            result.close()
 
     def _execute(self, text: str, parameters: dict[str, Any], *, keep: bool) -> Any:
         if self._stop.is_set():

@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.adapters.graph.cypher_guard.guard import guard
+from graphmem.adapters.graph.digests import DigestSum, digests_of_changes
 from graphmem.adapters.graph.kuzu.console import Console
 from graphmem.adapters.graph.kuzu.pool import Pool
 from graphmem.adapters.graph.kuzu.session import (
@@ -44,7 +45,7 @@ from graphmem.adapters.graph.rows import (
 )
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
-from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
+from graphmem.ports.graph import Checkpoint, Digests, GraphChanges, GraphDump, Link
 
 KUZU_FORMAT = 3
 """Version of what the graph holds. A graph of another format is emptied and made anew."""
@@ -258,10 +259,32 @@ class KuzuGraph:
 
         return await self._read(job)
 
+    async def digests(self) -> Digests:
+        """See the port. One pass over each table, row by row."""
+
+        def job(reader: Session) -> Digests:
+            total = DigestSum()
+            reader.run("BEGIN TRANSACTION READ ONLY")
+            for (node,) in reader.rows(_text("dump_nodes")):
+                total.node(label_of(node), node["id"], properties_of(node, "id").items())
+            for source, target, edge in reader.rows(_text("dump_edges")):
+                total.edge(label_of(edge), source, target, properties_of(edge))
+            reader.run("COMMIT")
+            return total.found
+
+        return await self._read(job)
+
+    def digests_of(self, changes: GraphChanges) -> Digests:
+        return digests_of_changes(changes)
+
     async def clear(self) -> None:
-        """Remove everything; the checkpoint goes back to 0."""
+        """Remove everything; the checkpoint goes back to 0. Works on files that cannot be opened,
+        too."""
         async with self._applying:
             self._backlog, self._backlog_size = [], (0, 0)
+            if not self._pool.is_open:
+                await asyncio.to_thread(self._pool.set_aside)
+                return
             await self._empty(self._store_id)
             self._lost = None
 

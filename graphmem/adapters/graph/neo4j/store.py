@@ -20,6 +20,7 @@ from neo4j.exceptions import DriverError, Neo4jError
 from graphmem.adapters.graph.cypher_files import statements
 from graphmem.adapters.graph.cypher_guard.dialect import NEO4J
 from graphmem.adapters.graph.cypher_guard.guard import guard
+from graphmem.adapters.graph.digests import digests_of_changes, digests_of_dump
 from graphmem.adapters.graph.neo4j.change_batch import (
     NODES,
     ChangeBatch,
@@ -36,7 +37,7 @@ from graphmem.adapters.graph.neo4j.values import public_properties, to_plain
 from graphmem.adapters.graph.rows import dump_of
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
-from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump, Link
+from graphmem.ports.graph import Checkpoint, Digests, GraphChanges, GraphDump, Link
 
 NEO4J_FORMAT = 3
 """Version of what the graph holds; 0 while it is being emptied. A graph of another format is
@@ -167,6 +168,12 @@ class Neo4jGraph:
             )
 
         return await self._server.read(work)
+
+    async def digests(self) -> Digests:
+        return digests_of_dump(await self.dump())
+
+    def digests_of(self, changes: GraphChanges) -> Digests:
+        return digests_of_changes(changes)
 
     async def clear(self) -> None:
         """Remove everything of ours; the checkpoint goes back to 0."""

@@ -32,7 +32,7 @@ from graphmem.adapters.ledger.sql.steps import (
     is_logged,
 )
 from graphmem.errors import BackendError, Rejected, Unavailable
-from graphmem.ports.ledger import Event
+from graphmem.ports.ledger import Event, LedgerCheck
 
 _T = TypeVar("_T")
 
@@ -105,6 +105,10 @@ class PostgresDatabase:
 
     async def erased(self) -> None:
         """PostgreSQL's vacuum takes away what is no longer seen; nothing is kept beside it."""
+
+    async def check(self) -> LedgerCheck:
+        """PostgreSQL keeps checksums of its pages, and tells when it reads one."""
+        return LedgerCheck({}, ())
 
     def recent_events(self, _after: int, _limit: int) -> list[Event]:
         return []  # others write too

@@ -23,7 +23,7 @@ import numpy as np
 
 from graphmem.adapters.ledger.sql import adopt as adopting
 from graphmem.adapters.ledger.sql import commit as writing
-from graphmem.adapters.ledger.sql import entities_as_of, rows
+from graphmem.adapters.ledger.sql import consistency, entities_as_of, rows
 from graphmem.adapters.ledger.sql import read as reading
 from graphmem.adapters.ledger.sql import relation_types as ruling
 from graphmem.adapters.ledger.sql import spend as spending
@@ -62,6 +62,7 @@ from graphmem.ports.ledger import (
     Erasure,
     Event,
     FactQuery,
+    LedgerCheck,
     LedgerRows,
     LoadedStatements,
     ManualChange,
@@ -112,6 +113,10 @@ class Database(Protocol):
 
     def recent_events(self, after: int, limit: int) -> list[Event]:
         """See :meth:`~graphmem.ports.ledger.LedgerLog.recent_events`."""
+        ...
+
+    async def check(self) -> LedgerCheck:
+        """The database's own check of what it stores."""
         ...
 
     async def erased(self) -> None:
@@ -354,6 +359,25 @@ class SqlLedger:
 
     async def present(self, kind: _ProjectedKind, tenant: str | None = None) -> set[str]:
         return {row["id"] for row in await self._rows(f"present_{kind}", tenant=tenant)}
+
+    async def present_state(
+        self, kind: Literal["episode", "entity", "fact", "mention"], ids: Sequence[str]
+    ) -> list[Event]:
+        if not ids:
+            return []
+        if kind == "episode":
+            there = await self.existing("episode", ids)
+            found = await self.episodes_by_id([id for id in ids if id in there])
+            return [rows.present_event(kind, one.id, one.scope.tenant, value=one) for one in found]
+        return rows.present_events(kind, await self._rows(f"state_{kind}", ids=list(ids)))
+
+    async def check(self) -> LedgerCheck:
+        by_itself = await self._db.check()
+        rows_right = await consistency.check(self._db.fetch)
+        return LedgerCheck(
+            {**by_itself.checked, **rows_right.checked},
+            (*by_itself.differences, *rows_right.differences),
+        )
 
     # The embedding cache
 

@@ -778,6 +778,59 @@ SELECT id FROM facts WHERE retired_at IS NULL AND (:tenant IS NULL OR tenant = :
 SELECT DISTINCT m.episode_id || ' ' || coalesce(e.merged_into, e.id) AS id FROM mentions AS m
 JOIN entities AS e ON e.id = m.entity_id WHERE :tenant IS NULL OR e.tenant = :tenant;
 
+-- name: state_entity
+SELECT id, tenant, body FROM entities WHERE id = ANY(:ids) AND gone_at IS NULL ORDER BY id;
+
+-- name: state_fact
+SELECT id, tenant, body FROM facts WHERE id = ANY(:ids) AND retired_at IS NULL ORDER BY id;
+
+-- name: state_mention
+SELECT DISTINCT m.episode_id AS id, e.tenant, coalesce(e.merged_into, e.id) AS body
+FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
+WHERE m.episode_id = ANY(:ids) ORDER BY 1, 3;
+
+-- name: changed_facts
+SELECT f.id FROM facts AS f WHERE f.retired_at IS NULL AND f.body <> coalesce((
+  SELECT e.after FROM events AS e
+  WHERE e.id = f.id AND e.kind = 'fact' AND e.after IS NOT NULL ORDER BY e.seq DESC LIMIT 1), '')
+ORDER BY f.id;
+
+-- name: lost_facts
+SELECT e.id FROM events AS e
+WHERE e.kind = 'fact' AND e.action NOT IN ('DELETE', 'ERASE') AND e.after IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM facts AS f WHERE f.id = e.id AND f.retired_at IS NULL)
+  AND NOT EXISTS (
+    SELECT 1 FROM events AS l WHERE l.id = e.id AND l.kind = 'fact' AND l.seq > e.seq)
+ORDER BY e.id;
+
+-- name: changed_entities
+SELECT n.id FROM entities AS n WHERE n.gone_at IS NULL AND n.body <> coalesce((
+  SELECT e.after FROM events AS e
+  WHERE e.id = n.id AND e.kind = 'entity' AND e.after IS NOT NULL ORDER BY e.seq DESC LIMIT 1), '')
+ORDER BY n.id;
+
+-- name: lost_turns
+SELECT t.episode_id AS id FROM turns AS t
+GROUP BY t.episode_id HAVING count(*) <> max(t.ordinal) - min(t.ordinal) + 1 ORDER BY 1;
+
+-- name: stray_turns
+SELECT t.id FROM turns AS t
+WHERE NOT EXISTS (SELECT 1 FROM episodes AS e WHERE e.id = t.episode_id) ORDER BY t.id;
+
+-- name: stray_mentions
+SELECT m.turn_id AS id FROM mentions AS m
+WHERE NOT EXISTS (SELECT 1 FROM turns AS t WHERE t.id = m.turn_id)
+  OR NOT EXISTS (SELECT 1 FROM entities AS n WHERE n.id = m.entity_id) ORDER BY 1;
+
+-- name: stray_sources
+SELECT s.fact_id AS id FROM sources AS s
+WHERE NOT EXISTS (SELECT 1 FROM facts AS f WHERE f.id = s.fact_id AND f.retired_at IS NULL)
+ORDER BY 1;
+
+-- name: count_rows
+SELECT (SELECT count(*) FROM episodes) AS episodes, (SELECT count(*) FROM events) AS events,
+  (SELECT count(*) FROM facts WHERE retired_at IS NULL) AS facts;
+
 -- name: cached
 SELECT digest, vector FROM embeddings
 WHERE model = :model AND digest = ANY(:digests);

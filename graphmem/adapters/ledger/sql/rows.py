@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from graphmem.adapters.ledger.sql.steps import ResultRows
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
 from graphmem.model import (
     Change,
@@ -300,6 +301,36 @@ def to_event(row: Row) -> Event:
         after=None if damaged else after,
         damaged=damaged,
     )
+
+
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def present_event(
+    kind: Literal["episode", "entity", "fact", "mention"],
+    id: str,
+    tenant: str,
+    *,
+    value: Episode | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> Event:
+    """What is there now, as an event that never was."""
+    return Event(0, _NEVER, kind, id, "ADD", tenant, after, value)
+
+
+def present_events(kind: Literal["entity", "fact", "mention"], found: ResultRows) -> list[Event]:
+    if kind != "mention":
+        return [
+            present_event(kind, row["id"], row["tenant"], after=json.loads(row["body"]))
+            for row in found
+        ]
+    mentioned: dict[tuple[str, str], list[str]] = {}
+    for row in found:
+        mentioned.setdefault((row["id"], row["tenant"]), []).append(row["body"])
+    return [
+        present_event(kind, id, tenant, after={"entity_ids": ids})
+        for (id, tenant), ids in mentioned.items()
+    ]
 
 
 def to_changes(rows: Sequence[Row]) -> list[Change]:

@@ -9,7 +9,7 @@ from typing import NoReturn, TypeVar
 from graphmem.adapters.ledger.sql.ledger import Database
 from graphmem.adapters.ledger.sql.steps import Steps, TransactionSteps
 from graphmem.errors import UsageError
-from graphmem.ports.ledger import Event
+from graphmem.ports.ledger import Event, LedgerCheck
 
 _T = TypeVar("_T")
 
@@ -24,6 +24,10 @@ class ReadOnlyDatabase:
 
     async def close(self) -> None:
         """It ends with its context."""
+
+    async def check(self) -> LedgerCheck:
+        """A snapshot is not what is on the disk: there is nothing to check."""
+        return LedgerCheck({}, ())
 
     async def erased(self) -> None:
         _refuse()

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from graphmem.adapters.ledger.sql.steps import (
     fetch,
     fetch_all,
 )
+from graphmem.adapters.ledger.sqlite.page_sums import LogKeeper
 from graphmem.adapters.ledger.sqlite.runner import (
     APPLICATION_ID,
     StepRunner,
@@ -36,12 +38,13 @@ from graphmem.adapters.ledger.sqlite.snapshot import (
     connect_to_read,
     sqlite_snapshot,
 )
-from graphmem.errors import Unavailable, UsageError
-from graphmem.ports.ledger import Event
+from graphmem.errors import BackendError, Damaged, Unavailable, UsageError
+from graphmem.ports.ledger import Event, LedgerCheck
 
 _T = TypeVar("_T")
 
 _READERS = 2
+_PAGES_AT_ONCE = 1024
 
 
 class SqliteDatabase:
@@ -69,6 +72,7 @@ class SqliteDatabase:
         self._head = 0
         self._recent = RecentEvents()
         self._lock: BaseFileLock | None = None
+        self._log = None if path is None else LogKeeper(path)
 
     @property
     def shared(self) -> bool:
@@ -145,12 +149,60 @@ class SqliteDatabase:
     async def _empty_log(self) -> None:
         await self._submit(
             self._writer,
-            lambda: self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(),
+            lambda: self._log and self._log.put_away(self._connection()),
         )
+
+    async def check(self) -> LedgerCheck:
+        """SQLite's own check of pages, tables and indexes; and the checksum of every page."""
+        found = await self._submit(self._reader, self._integrity)
+        if self._log is None or found.differences:
+            return found
+        other: list[int] = []
+        unknown: list[int] = []
+        for first in range(1, self._log.sums.pages + 1, _PAGES_AT_ONCE):
+            last = first + _PAGES_AT_ONCE - 1
+            pages = await self._submit(self._writer, partial(self._log.sums.differing, first, last))
+            other += pages[0]
+            unknown += pages[1]
+        if other:
+            shown = ", ".join(map(str, other[:5])) + (", …" if len(other) > 5 else "")
+            why = (
+                f"ledger: {len(other):,} pages of {self.path} hold other bytes than were written "
+                f"(page {shown}): it is damaged, or another program wrote to it; if one did that "
+                f"you trust, close the store and remove {self.path}.sums"
+            )
+            return LedgerCheck(found.checked, (why,))
+        if unknown:
+            await self._submit(self._writer, partial(self._know_pages, unknown))
+        return found
+
+    def _know_pages(self, pages: Sequence[int]) -> None:
+        """What SQLite finds nothing wrong with is from here on what it should be."""
+        if self._log is not None:
+            with self._errors():
+                self._log.know(self._connection(), pages)
+
+    def _put_log_away(self) -> None:
+        if self._log is not None:
+            with self._errors():
+                self._log.put_away(self._connection())
+
+    def _integrity(self) -> LedgerCheck:
+        try:
+            with self._errors():
+                pages = self._connection().execute("PRAGMA page_count").fetchone()[0]
+                found = self._connection().execute("PRAGMA integrity_check(20)").fetchall()
+        except Damaged as error:
+            return LedgerCheck({}, (f"ledger: {error}",))
+        wrong = [str(row[0]) for row in found if row[0] != "ok"]
+        return LedgerCheck({"ledger pages": pages}, tuple(f"ledger: {one}" for one in wrong))
 
     async def close(self) -> None:
         if self._closed:
             return
+        if self._log is not None and self._connections:
+            with contextlib.suppress(BackendError):
+                await self._submit(self._writer, self._put_log_away)
         self._closed = True
         # In one thread, to its end: also where the caller gives up waiting for it.
         await asyncio.to_thread(self._let_go)
@@ -203,6 +255,8 @@ class SqliteDatabase:
             # In the one writer's thread, as soon as it is durable: the caller may be gone.
             self._head = max(self._head, log.seq)
             self._recent.add(log)
+            if self._log is not None:
+                self._log.after_commit(connection)
             return result, self._head
 
     def _answer(self, fetches: Sequence[Fetch]) -> list[ResultRows]:
@@ -253,8 +307,6 @@ class SqliteDatabase:
             # connection maps its own, which counts as memory of this process, as its cache does.
             connection.execute("PRAGMA mmap_size = 67108864")
             connection.execute("PRAGMA cache_size = -32768")
-            # 64 MiB: what a bulk load writes again and again goes to its place once.
-            connection.execute("PRAGMA wal_autocheckpoint = 8192")
             return connection
 
     def _check_readable(self) -> None:
@@ -282,6 +334,8 @@ class SqliteDatabase:
                     f"PRAGMA application_id = {APPLICATION_ID};\n"
                     f"PRAGMA user_version = {number};\nCOMMIT;"
                 )
+            if self._log is not None:
+                self._log.begin(connection)
 
     def _errors(self) -> contextlib.AbstractContextManager[None]:
         return ledger_errors(self.path)

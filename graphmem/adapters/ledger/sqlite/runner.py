@@ -15,7 +15,7 @@ from graphmem.adapters.ledger.sql.queries import Queries
 from graphmem.adapters.ledger.sql.refusals import lone_surrogate
 from graphmem.adapters.ledger.sql.steps import Execute, Fetch, ResultRows, SqlValues, Steps
 from graphmem.adapters.ledger.sqlite.bulk_insert import insert_many
-from graphmem.errors import Rejected, Unavailable
+from graphmem.errors import Damaged, Rejected, Unavailable
 
 _T = TypeVar("_T")
 
@@ -82,14 +82,29 @@ def ledger_errors(path: Path | None) -> Iterator[None]:
     except UnicodeEncodeError as error:
         raise lone_surrogate() from error
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        # Of a text that is none (no UTF-8) the driver gives no code.
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None:
+            raise damaged_ledger(path, "a text in it is none") from error
+        if code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             raise Unavailable(f"the ledger {path} is busy: {error}") from error
-        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        if code & 0xFF == sqlite3.SQLITE_CORRUPT:
+            raise damaged_ledger(path, str(error)) from error
+        if code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
             why = "the disk is full" if _disk_full(path) else error
             raise Unavailable(f"the ledger {path} cannot be written: {why}") from error
         raise Rejected(f"the ledger {path}: {error}") from error
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            raise damaged_ledger(path, str(error)) from error
         raise Rejected(f"the ledger {path} cannot be used: {error}") from error
+
+
+def damaged_ledger(path: Path | None, why: str) -> Damaged:
+    """Of a ledger nothing may be made anew: it is the truth."""
+    return Damaged(
+        f"the ledger {path} is damaged: {why}. Nothing was changed. Put back a backup of it"
+    )
 
 
 def _disk_full(path: Path | None) -> bool:

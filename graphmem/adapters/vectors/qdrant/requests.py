@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from qdrant_client import models
 
-from graphmem.adapters.vectors import bm25, validation
+from graphmem.adapters.vectors import bm25, comparison, validation
 from graphmem.adapters.vectors import payload as point_fields
 from graphmem.adapters.vectors.qdrant import filters
 from graphmem.adapters.vectors.qdrant.url import QdrantOptions
@@ -124,9 +124,7 @@ def operations(
     made: list[models.PointStruct] = []
     weight = 0
     for point in {point.id: point for point in batch}.values():
-        terms = {BM25: bm25.document(point.text)}
-        if point.window is not None:
-            terms[WINDOW] = bm25.document(point.window)
+        terms = _terms(point)
         more = _weight(point, sum(len(indices) for indices, _ in terms.values()))
         if made and (weight + more > _MOST_BYTES or len(made) >= _MOST_POINTS):
             yield [*pending, _upsert(made)]
@@ -137,6 +135,47 @@ def operations(
         pending.append(_upsert(made))
     if pending:
         yield pending
+
+
+def _terms(point: Point) -> dict[str, bm25.Sparse]:
+    texts = {BM25: point.text, WINDOW: point.window}
+    return {name: bm25.document(text) for name, text in texts.items() if text is not None}
+
+
+def differing(
+    points: Sequence[Point], stored: Mapping[str, models.Record], *, with_terms: bool
+) -> set[str]:
+    """The ids of points that are not among these records, or not as they should be."""
+    found: set[str] = set()
+    dense: list[Point] = []
+    for point in points:
+        record, terms = stored.get(point.id), _terms(point)
+        made = _struct(point, terms, with_terms=with_terms)
+        if (
+            record is None
+            or not comparison.same_payload(record.payload, made.payload or {})
+            or not all(
+                comparison.same_words(_words(record, name), terms.get(name))
+                for name in (BM25, WINDOW)
+            )
+        ):
+            found.add(point.id)
+        elif point.dense is not None:
+            dense.append(point)
+    apart = comparison.differing_vectors(
+        [_vectors(stored[point.id]).get(DENSE) for point in dense],
+        [point.dense for point in dense if point.dense is not None],
+    )
+    return found | {point.id for point, other in zip(dense, apart, strict=True) if other}
+
+
+def _vectors(record: models.Record) -> Mapping[str, Any]:
+    return record.vector if isinstance(record.vector, dict) else {}
+
+
+def _words(record: models.Record, name: str) -> tuple[list[int], list[float]] | None:
+    one = _vectors(record).get(name)
+    return None if one is None else (one.indices, one.values)
 
 
 def _weight(point: Point, terms: int) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
@@ -196,6 +197,26 @@ class QdrantServer:
             found.update(str(record.id) for record in page)
             if offset is None:
                 return found
+
+    async def differing(
+        self, kind: Collection, points: Sequence[Point], *, with_terms: bool
+    ) -> set[str]:
+        """Those of these points that are not there, or not as they should be."""
+        found: set[str] = set()
+        for start in range(0, len(points), _PAGE):
+            some = points[start : start + _PAGE]
+            records = await self._ask(
+                partial(
+                    self._client.retrieve,
+                    self._name(kind),
+                    [point.id for point in some],
+                    with_payload=True,
+                    with_vectors=True,
+                )
+            )
+            stored = {str(record.id): record for record in records}
+            found |= requests.differing(some, stored, with_terms=with_terms)
+        return found
 
     async def _page(
         self, kind: Collection, seen: models.Filter | None, offset: Any

@@ -14,7 +14,14 @@ from graphmem.adapters.vectors.qdrant.checkpoint import CHECKPOINT_FORMAT, Qdran
 from graphmem.adapters.vectors.qdrant.url import QdrantOptions
 from graphmem.errors import Conflict, Unavailable, UsageError
 from graphmem.ports.graph import Checkpoint
-from graphmem.ports.vectors import COLLECTIONS, Collection, Scored, VectorChanges, VectorQuery
+from graphmem.ports.vectors import (
+    COLLECTIONS,
+    Collection,
+    Point,
+    Scored,
+    VectorChanges,
+    VectorQuery,
+)
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -105,6 +112,11 @@ class QdrantVectors:
             validation.check_scope(tenant)
         _, server = self._opened()
         return await server.ids(collection, tenant)
+
+    async def differing(self, collection: Collection, points: Sequence[Point]) -> set[str]:
+        validation.check_collection(collection)
+        checkpoint, server = self._opened()
+        return await server.differing(collection, points, with_terms=not checkpoint.corpus_idf)
 
     async def optimize(self) -> bool:
         """Nothing to do: a server builds its indexes by itself, beside the work."""

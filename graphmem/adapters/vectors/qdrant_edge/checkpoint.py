@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from graphmem.adapters.vectors.qdrant_edge.shard import damaged
+from graphmem.adapters.vectors.qdrant_edge.shard import damaged_vectors
 from graphmem.ports.vectors import COLLECTIONS, Collection
 
 _FORMAT = 2
 """Raised when a point is stored differently: an older folder is then cleared and filled anew."""
 
-_FILE = "checkpoint.json"
+CHECKPOINT_FILE = "checkpoint.json"
+SEAL_FILE = "seal.json"
 _OWN_FOLDER = re.compile(rf"(?:{'|'.join(COLLECTIONS)})-\d+")
 
 
@@ -45,16 +46,20 @@ class EdgeCheckpoint:
     def believed_seq(self) -> int:
         return self.applied_seq if self.boot and self.boot == boot_id() else self.durable_seq
 
+    def paths(self, home: Path) -> list[Path]:
+        """The folders in force."""
+        return [home / folder for folder in self.folders.values()]
+
     @classmethod
     def read(cls, home: Path) -> Self | None:
         """The checkpoint; None when there is none or it is of another format."""
-        path = home / _FILE
+        path = home / CHECKPOINT_FILE
         try:
             data: Any = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise damaged(home, f"{_FILE} cannot be read: {error}") from error
+            raise damaged_vectors(home, f"{CHECKPOINT_FILE} cannot be read: {error}") from error
         if isinstance(data, dict) and data.pop("format", _FORMAT) != _FORMAT:
             return None
         try:
@@ -68,14 +73,16 @@ class EdgeCheckpoint:
             folders = [checkpoint.folders[name] for name in COLLECTIONS]
             sound = all(isinstance(number, int) for number in numbers)
         except (TypeError, AttributeError, KeyError) as error:
-            raise damaged(home, f"{_FILE} holds something else: {error!r}") from error
+            raise damaged_vectors(
+                home, f"{CHECKPOINT_FILE} holds something else: {error!r}"
+            ) from error
         if not sound or not all(_OWN_FOLDER.fullmatch(folder) for folder in folders):
-            raise damaged(home, f"{_FILE} holds something else")
+            raise damaged_vectors(home, f"{CHECKPOINT_FILE} holds something else")
         return checkpoint
 
     def write(self, home: Path, *, durable: bool) -> None:
         """Replace the checkpoint file in one step; ``durable`` outlives a power cut as well."""
-        path, draft = home / _FILE, home / f"{_FILE}.new"
+        path, draft = home / CHECKPOINT_FILE, home / f"{CHECKPOINT_FILE}.new"
         with draft.open("w", encoding="utf-8") as file:
             json.dump({"format": _FORMAT, **dataclasses.asdict(self)}, file)
             if durable:
@@ -88,24 +95,29 @@ class EdgeCheckpoint:
 
 def erase(home: Path) -> None:
     """Remove the checkpoint and every collection; nothing else that may lie in the folder."""
-    for name in (_FILE, f"{_FILE}.new"):
+    for name in (SEAL_FILE, CHECKPOINT_FILE, f"{CHECKPOINT_FILE}.new"):
         (home / name).unlink(missing_ok=True)
     erase_but(home, set())
 
 
 def erase_but(home: Path, kept: set[str]) -> None:
     """Remove collection folders that are not in force: what a kill left behind."""
-    for path in home.iterdir():
-        if _OWN_FOLDER.fullmatch(path.name) and path.name not in kept:
+    for path in own_folders(home):
+        if path.name not in kept:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def own_folders(home: Path) -> list[Path]:
+    """The folders of collections, in force or not."""
+    return [path for path in home.iterdir() if _OWN_FOLDER.fullmatch(path.name)]
 
 
 def next_folder(home: Path, collection: Collection) -> str:
     """A name that is not taken."""
     used = [
         int(path.name.removeprefix(f"{collection}-"))
-        for path in home.iterdir()
-        if path.name.startswith(f"{collection}-") and _OWN_FOLDER.fullmatch(path.name)
+        for path in own_folders(home)
+        if path.name.startswith(f"{collection}-")
     ]
     return f"{collection}-{max(used, default=0) + 1}"
 

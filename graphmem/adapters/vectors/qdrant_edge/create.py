@@ -13,7 +13,7 @@ from pathlib import Path
 import graphmem
 from graphmem.adapters.disk_space import scarce
 from graphmem.adapters.vectors.qdrant_edge.optimize import can_start, child_environment
-from graphmem.adapters.vectors.qdrant_edge.shard import Shard, damaged
+from graphmem.adapters.vectors.qdrant_edge.shard import Shard, damaged_vectors
 from graphmem.errors import Unavailable
 
 _PROGRAM = """
@@ -45,5 +45,7 @@ def create_shards(folders: Sequence[Path], size: int) -> list[Shard]:
         )
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise damaged(folders[0].parent, lines[-1] if lines else f"ended with {done.returncode}")
+        raise damaged_vectors(
+            folders[0].parent, lines[-1] if lines else f"ended with {done.returncode}"
+        )
     return [Shard.load(folder) for folder in folders]

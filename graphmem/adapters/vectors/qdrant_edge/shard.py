@@ -34,10 +34,10 @@ from typing import Any, Self
 import numpy as np
 import qdrant_edge as edge
 
-from graphmem.adapters.vectors import bm25, validation
+from graphmem.adapters.vectors import bm25, comparison, validation
 from graphmem.adapters.vectors import payload as point_fields
 from graphmem.adapters.vectors.qdrant_edge import disk_space, filters
-from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.errors import Damaged, Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import Only, Point, Scored, Vector, VectorQuery
 
 _DENSE = "dense"
@@ -97,7 +97,7 @@ class Shard:
     @classmethod
     def load(cls, folder: Path) -> Self:
         if not folder.is_dir():
-            raise damaged(folder, "the folder is missing")
+            raise damaged_vectors(folder, "the folder is missing")
         disk_space.hold_to_load(folder)
         with engine_errors(folder):
             return cls(folder, edge.EdgeShard.load(str(folder)))
@@ -167,6 +167,25 @@ class Shard:
             if offset is None:
                 return found
 
+    def differing(self, points: Sequence[Point]) -> set[str]:
+        """Those that are not here, or not as they should be."""
+        with engine_errors(self.folder):
+            records = self._engine.retrieve([point.id for point in points], True, True)
+        stored = {str(record.id): record for record in records}
+        found: set[str] = set()
+        dense: list[Point] = []
+        for point in points:
+            record = stored.get(point.id)
+            if record is None or not _is_stored(record, point):
+                found.add(point.id)
+            elif point.dense is not None:
+                dense.append(point)
+        apart = comparison.differing_vectors(
+            [stored[point.id].vector.get(_DENSE) for point in dense],
+            [point.dense for point in dense if point.dense is not None],
+        )
+        return found | {point.id for point, other in zip(dense, apart, strict=True) if other}
+
     def flush(self) -> None:
         with engine_errors(self.folder):
             self._engine.flush()
@@ -230,11 +249,11 @@ def engine_errors(folder: Path) -> Iterator[None]:
             raise Unavailable(
                 f"the vectors in {folder} cannot be written: the disk is full"
             ) from error
-        raise damaged(folder, str(error)) from error
+        raise damaged_vectors(folder, str(error)) from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
-        raise damaged(folder, str(error)) from error
+        raise damaged_vectors(folder, str(error)) from error
 
 
 def in_use(folder: Path) -> Unavailable:
@@ -244,14 +263,30 @@ def in_use(folder: Path) -> Unavailable:
     )
 
 
-def damaged(folder: Path, why: str) -> Rejected:
-    return Rejected(
-        f"the vectors in {folder} cannot be used ({why}). They are only a projection: rebuild "
-        "(graphmem rebuild) makes them anew from the ledger"
+def damaged_vectors(folder: Path, why: str) -> Damaged:
+    return Damaged(
+        f"the vectors in {folder} are damaged: {why}. They hold nothing that the ledger does not: "
+        "`graphmem verify --repair` makes them anew"
     )
 
 
-def _engine_point(point: Point) -> Any:
+def _is_stored(record: Any, point: Point) -> bool:
+    """But for the dense vector."""
+    vectors = record.vector or {}
+
+    def words(name: str) -> tuple[Sequence[int], Sequence[float]] | None:
+        one = vectors.get(name)
+        return None if one is None else (one.indices, one.values)
+
+    window = None if point.window is None else bm25.document(point.window)
+    return (
+        comparison.same_payload(record.payload, _payload(point))
+        and comparison.same_words(words(_BM25), bm25.document(point.text))
+        and comparison.same_words(words(_WINDOW), window)
+    )
+
+
+def _payload(point: Point) -> dict[str, Any]:
     payload: dict[str, Any] = {"tenant": point.tenant, **point_fields.payload(point.fields)}
     if point.agent_ids:
         payload["agent_ids"] = point_fields.one_or_many(point.agent_ids)
@@ -259,12 +294,16 @@ def _engine_point(point: Point) -> Any:
         payload["run_ids"] = point_fields.one_or_many(point.run_ids)
     if (end := validation.ended_at(point)) is not None:
         payload["ended_at"] = end
+    return payload
+
+
+def _engine_point(point: Point) -> Any:
     vectors: dict[str, Any] = {_BM25: edge.SparseVector(*bm25.document(point.text))}
     if point.dense is not None:
         vectors[_DENSE] = _numbers(point.dense)
     if point.window is not None:
         vectors[_WINDOW] = edge.SparseVector(*bm25.document(point.window))
-    return edge.Point(point.id, vectors, payload)
+    return edge.Point(point.id, vectors, _payload(point))
 
 
 def _numbers(dense: Vector) -> list[float]:

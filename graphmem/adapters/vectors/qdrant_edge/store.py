@@ -19,16 +19,17 @@ from filelock import FileLock, Timeout
 from graphmem.adapters.disk_space import need_large_files
 from graphmem.adapters.vectors import validation
 from graphmem.adapters.vectors.qdrant_edge import checkpoint as checkpoint_file
-from graphmem.adapters.vectors.qdrant_edge import disk_space
+from graphmem.adapters.vectors.qdrant_edge import disk_space, sealed_folder
 from graphmem.adapters.vectors.qdrant_edge.checkpoint import EdgeCheckpoint
 from graphmem.adapters.vectors.qdrant_edge.create import create_shards
 from graphmem.adapters.vectors.qdrant_edge.optimize import Optimizing, can_start
-from graphmem.adapters.vectors.qdrant_edge.shard import Shard, damaged, in_use
+from graphmem.adapters.vectors.qdrant_edge.shard import Shard, damaged_vectors, in_use
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import (
     COLLECTIONS,
     Collection,
+    Point,
     Scored,
     VectorChanges,
     VectorQuery,
@@ -38,6 +39,8 @@ _T = TypeVar("_T")
 
 _FLUSH_AFTER = 5_000
 """Points written between flushes: opening replays what a kill left unflushed, 35 µs each."""
+_COMPARED = 64
+"""Points compared in one go: searches wait for 2 ms."""
 _WORTH_OPTIMIZING = 2_000
 """Points written since the last time; fewer are searched as fast one by one."""
 
@@ -95,6 +98,9 @@ class EdgeVectors:
 
     async def ids(self, collection: Collection, tenant: str | None = None) -> set[str]:
         return await self._read(self._ids_now, collection, tenant)
+
+    async def differing(self, collection: Collection, points: Sequence[Point]) -> set[str]:
+        return await self._read(self._differing_now, collection, points)
 
     async def optimize(self) -> bool:
         """Merge, tidy and index what has piled up, in a process of its own: searches go on until
@@ -196,6 +202,16 @@ class EdgeVectors:
             self._opened()
             return self._shards[collection].ids(tenant)
 
+    def _differing_now(self, collection: Collection, points: Sequence[Point]) -> set[str]:
+        validation.check_collection(collection)
+        found: set[str] = set()
+        for start in range(0, len(points), _COMPARED):
+            with self._view:
+                self._opened()
+                some = points[start : start + _COMPARED]
+                found |= self._shards[collection].differing(some)
+        return found
+
     def _opened(self) -> EdgeCheckpoint:
         if self._checkpoint is None or not self._shards:
             raise self._not_open()
@@ -215,7 +231,7 @@ class EdgeVectors:
             raise
 
     def _open_locked(self, store_id: str, embedder: str, size: int) -> None:
-        checkpoint = EdgeCheckpoint.read(self._path)
+        checkpoint = sealed_folder.read_checkpoint(self._path)
         same = checkpoint is not None and (checkpoint.embedder, checkpoint.size) == (embedder, size)
         if (
             checkpoint is None
@@ -243,7 +259,7 @@ class EdgeVectors:
         except Timeout as error:
             raise in_use(self._path) from error
         except OSError as error:
-            raise damaged(self._path, f"the folder cannot be used: {error}") from error
+            raise damaged_vectors(self._path, f"the folder cannot be used: {error}") from error
         self._lock = lock
 
     def _recreate(self, store_id: str, embedder: str, size: int) -> None:
@@ -381,11 +397,13 @@ class EdgeVectors:
     def _close_now(self) -> None:
         self._stop_optimizing()
         with self._view:
+            whole = False
             try:
                 if self._shards and self._unflushed:
                     self._flush()
+                whole = bool(self._shards)
             finally:
-                self._let_go()
+                self._let_go(seal=whole)
 
     def _stop_optimizing(self, owner: object = None) -> None:
         """Drop what is under way; with ``owner``, only if that call started it."""
@@ -394,10 +412,12 @@ class EdgeVectors:
             self._optimizing = None
             job.abandon()
 
-    def _let_go(self) -> None:
+    def _let_go(self, *, seal: bool = False) -> None:
         self._checkpoint = None
         try:
             self._close_shards()
+            if seal:
+                sealed_folder.seal_folder(self._path)
         finally:
             lock, self._lock = self._lock, None
             if lock is not None:

@@ -1,0 +1,100 @@
+"""The files of an embedded graph: looked at before the engine opens them, sealed when it has closed
+them, removed or set aside to make room for new ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphmem.adapters.seal import break_seal, look_at, what_changed, write_seal
+from graphmem.errors import Damaged
+
+_LOGS = (".wal", ".shadow", ".tmp")
+_SMALLEST = 4096
+_MAGIC = (b"KUZU", b"LBUG", b"LADY")
+_UNREADABLE = 3
+"""What the program below ends with when the engine refuses to open the file: whoever opens it next
+is told the same, and lives."""
+
+_PROGRAM = f"""
+import importlib, sys
+engine = importlib.import_module(sys.argv[2])
+try:
+    database = engine.Database(
+        sys.argv[1], buffer_pool_size=int(sys.argv[3]), max_db_size=1 << 38, auto_checkpoint=False
+    )
+    connection = engine.Connection(database, num_threads=1)
+    tables = connection.execute("CALL show_tables() RETURN name, type").get_all()
+except Exception as error:
+    print(error, file=sys.stderr)
+    sys.exit({_UNREADABLE})
+for name, kind in tables:
+    columns = [
+        f"sum(size(x.`{{row[1]}}`))" if row[2].endswith("[]") else f"min(x.`{{row[1]}}`)"
+        for row in connection.execute(f"CALL table_info('{{name}}') RETURN *").get_all()
+    ]
+    if columns and kind in ("NODE", "REL"):
+        pattern = f"(x:`{{name}}`)" if kind == "NODE" else f"()-[x:`{{name}}`]->()"
+        connection.execute(f"MATCH {{pattern}} RETURN {{', '.join(columns)}}").get_all()
+connection.close()
+database.close()
+"""
+
+
+def seal_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.seal")
+
+
+def files_of(path: Path) -> list[Path]:
+    """The database and its logs, those that are there."""
+    named = (Path(f"{path}{suffix}") for suffix in ("", *_LOGS))
+    return [file for file in named if file.is_file()]
+
+
+def check_files(path: Path, engine: str, buffer_pool_bytes: int) -> None:
+    """:class:`~graphmem.errors.Damaged` for files that the engine could not open and read, or that
+    changed since they were closed."""
+    files = files_of(path)
+    changed = what_changed(seal_of(path), files)
+    if changed:
+        raise damaged_graph(path, changed)
+    if changed is None and files:
+        if not path.is_file():
+            raise damaged_graph(path, "its file is missing, a log of it is there")
+        if path.stat().st_size < _SMALLEST:
+            raise damaged_graph(path, f"it has {path.stat().st_size:,} bytes, which is no database")
+        why = look_at(_PROGRAM, str(path), engine, str(buffer_pool_bytes), but=_UNREADABLE)
+        if why:
+            raise damaged_graph(path, why)
+    break_seal(seal_of(path))
+
+
+def seal_files(path: Path) -> None:
+    write_seal(seal_of(path), files_of(path))
+
+
+def remove_files(path: Path) -> None:
+    """The log goes first: a log without its file could be played into a new one."""
+    break_seal(seal_of(path))
+    for suffix in (*_LOGS, ""):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> None:
+    """Make room where a file cannot be opened. Graphmem's own holds nothing that the ledger does
+    not, and goes; what may be somebody's gets another name."""
+    if path.is_file() and not seal_of(path).exists() and not _is_database(path):
+        path.replace(path.with_name(f"{path.name}.set-aside"))
+    remove_files(path)
+
+
+def damaged_graph(path: Path, why: str) -> Damaged:
+    return Damaged(
+        f"the graph {path} is damaged: {why}. It holds nothing that the ledger does not: "
+        "`graphmem verify --repair` makes it anew"
+    )
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(4)
+    return head in _MAGIC or not head.strip(b"\0")

@@ -1,0 +1,185 @@
+"""A checksum of every page of a ledger's file, so that bytes that changed on the disk are found.
+
+SQLite checks the structure of its pages, not the texts in them. The checksums stand in a file of
+their own and are renewed whenever the write-ahead log goes into the ledger: only then its
+pages change. They belong to one state of the ledger, which has the same random name for it: with
+an older or another copy of it they say nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import struct
+import zlib
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+
+_FRAME = struct.Struct(">II8s8s")  # page, size after commit, salts, checksums
+_WAL_HEADER = 32
+_LOG_BYTES = 64 << 20
+_WAIT_MS = 30_000
+_STATE = "page_sums"
+"""The setting of a ledger that names the state which its checksums are of."""
+
+
+class PageSums:
+    """For the one thread that writes the ledger ``path``; 0 stands for what is not known."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = Path(f"{path}.sums")
+        self._log = Path(f"{path}-wal")
+        self._sums = array("I")
+        self.state = ""
+
+    def load(self, state: str) -> None:
+        """Those that were kept for this state of the ledger; none when it is another."""
+        self._sums, self.state = array("I"), state
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            head, _, rest = self._file.read_bytes().partition(b"\n")
+            found = json.loads(head)
+            if found["state"] == state and found["sum"] == zlib.crc32(rest):
+                self._sums.frombytes(rest)
+
+    def forget(self) -> None:
+        """Before pages change: whoever is killed meanwhile finds no checksums, not wrong ones."""
+        self._file.unlink(missing_ok=True)
+
+    def renew(self, state: str, changed: Iterable[int]) -> None:
+        """Take these pages as they are now, and keep all for this state."""
+        size, pages = self._pages()
+        self._sums = self._sums[:pages]
+        self._sums.extend([0] * (pages - len(self._sums)))
+        with self._path.open("rb") as file:
+            for page in sorted(changed):
+                if 1 <= page <= pages:
+                    file.seek((page - 1) * size)
+                    self._sums[page - 1] = _sum(file.read(size))
+        self.state = state
+        kept = self._sums.tobytes()
+        head = json.dumps({"state": state, "sum": zlib.crc32(kept)}).encode()
+        draft = Path(f"{self._file}.new")
+        with contextlib.suppress(OSError):  # without room for them there are none
+            draft.write_bytes(head + b"\n" + kept)
+            draft.replace(self._file)
+
+    def logged(self) -> set[int]:
+        """The pages that the write-ahead log holds: they may be other in the ledger's file."""
+        found: set[int] = set()
+        with contextlib.suppress(OSError), self._log.open("rb") as file:
+            header = file.read(_WAL_HEADER)
+            if len(header) < _WAL_HEADER:
+                return found
+            size, salts = struct.unpack(">I", header[8:12])[0], header[16:24]
+            at, end = _WAL_HEADER, os.fstat(file.fileno()).st_size
+            while at + _FRAME.size <= end:
+                file.seek(at)
+                page, _, own, _ = _FRAME.unpack(file.read(_FRAME.size))
+                if own != salts:
+                    break
+                found.add(page)
+                at += _FRAME.size + size
+        return found
+
+    def differing(self, first: int, last: int) -> tuple[list[int], list[int]]:
+        """Of these pages, those whose bytes are others than were written, and those of which
+        nothing is known; but for what the log holds."""
+        logged, (size, pages) = self.logged(), self._pages()
+        other: list[int] = []
+        unknown: list[int] = []
+        with self._path.open("rb") as file:
+            for page in range(first, min(last, pages) + 1):
+                if page in logged:
+                    continue
+                known = self._sums[page - 1] if page <= len(self._sums) else 0
+                if not known:
+                    unknown.append(page)
+                    continue
+                file.seek((page - 1) * size)
+                if _sum(file.read(size)) != known:
+                    other.append(page)
+        return other, unknown
+
+    @property
+    def pages(self) -> int:
+        return self._pages()[1]
+
+    def _pages(self) -> tuple[int, int]:
+        """The size of a page in bytes, and how many whole ones the file has."""
+        with self._path.open("rb") as file:
+            head = file.read(18)
+            length = os.fstat(file.fileno()).st_size
+        size = int.from_bytes(head[16:18], "big") if len(head) == 18 else 0
+        size = 65_536 if size == 1 else size
+        return (size, length // size) if size >= 512 else (512, 0)
+
+
+def _sum(page: bytes) -> int:
+    return zlib.crc32(page) or 1
+
+
+class LogKeeper:
+    """The write-ahead log of a ledger put into its file, and the checksums with it. For the
+    writer's thread and connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.sums = PageSums(path)
+        self._log = Path(f"{path}-wal")
+        self._next = _LOG_BYTES
+
+    def begin(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        found = connection.execute("SELECT value FROM settings WHERE name = ?", (_STATE,))
+        row = found.fetchone()
+        self.sums.load("" if row is None else row[0])
+
+    def after_commit(self, connection: sqlite3.Connection) -> None:
+        """Put the log away once it has grown; a microsecond otherwise. What a bulk load writes
+        again and again goes to its place once."""
+        try:
+            size = os.stat(self._log).st_size
+        except OSError:
+            return
+        if size > self._next:
+            done = self.put_away(connection, wait=False)
+            self._next = _LOG_BYTES if done else size + _LOG_BYTES // 8
+
+    def put_away(self, connection: sqlite3.Connection, *, wait: bool = True) -> bool:
+        """Write the log into the ledger's file and cut it to nothing; False when a reader keeps
+        it, whom ``wait`` waits for."""
+        if not self.sums.logged():
+            return True
+        state = os.urandom(16).hex()
+        connection.execute(
+            "INSERT INTO settings (name, value) VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (_STATE, state),
+        )
+        changed = self.sums.logged()
+        self.sums.forget()
+        connection.execute(f"PRAGMA busy_timeout = {_WAIT_MS if wait else 0}")
+        try:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+        if busy:
+            self.sums.load("")  # part of it may be in its place
+            return False
+        self.sums.renew(state, changed)
+        return True
+
+    def know(self, connection: sqlite3.Connection, pages: Iterable[int]) -> None:
+        """Take these pages, which are not in the log, as they are."""
+        if self.sums.state:
+            self.sums.renew(self.sums.state, pages)
+        else:
+            connection.execute(
+                "INSERT INTO settings (name, value) VALUES (?, '') ON CONFLICT (name) DO NOTHING",
+                (_STATE,),
+            )
+            self.put_away(connection, wait=False)
+            self.sums.renew(self.sums.state, pages)

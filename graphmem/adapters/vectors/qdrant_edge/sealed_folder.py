@@ -1,0 +1,70 @@
+"""The files of embedded vectors: looked at before the engine opens them, sealed when it has closed
+them. Opened as they are, some garbled ones end the process (an allocation of 101 GB)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphmem.adapters.seal import break_seal, look_at, what_changed, write_seal
+from graphmem.adapters.vectors.qdrant_edge.checkpoint import (
+    CHECKPOINT_FILE,
+    SEAL_FILE,
+    EdgeCheckpoint,
+    own_folders,
+)
+from graphmem.adapters.vectors.qdrant_edge.shard import damaged_vectors
+
+_NOT_DAMAGE = 3
+"""What the program below ends with for a lock or a full disk: whoever opens next is told."""
+
+_PROGRAM = f"""
+import sys
+import qdrant_edge as edge
+try:
+    for folder in sys.argv[1:]:
+        shard, offset = edge.EdgeShard.load(folder), None
+        while True:
+            page, offset = shard.scroll(edge.ScrollRequest(
+                offset=offset, limit=1000, with_payload=True, with_vector=True
+            ))
+            if offset is None:
+                break
+        shard.close()
+except Exception as error:
+    print(error, file=sys.stderr)
+    harmless = "WouldBlock" in str(error) or "(os error 28)" in str(error)
+    sys.exit({_NOT_DAMAGE} if harmless else 1)
+"""
+
+
+def read_checkpoint(home: Path) -> EdgeCheckpoint | None:
+    """The checkpoint of a folder whose files can be opened; None where there is nothing to open.
+
+    :class:`~graphmem.errors.Damaged` for files that the engine cannot read or that changed since
+    they were closed. From here on they may change.
+    """
+    changed = what_changed(home / SEAL_FILE, _files(home))
+    checkpoint = None if changed else EdgeCheckpoint.read(home)
+    if changed or (checkpoint is not None and changed is None):
+        folders = own_folders(home) if checkpoint is None else checkpoint.paths(home)
+        missing = next((folder.name for folder in folders if not folder.is_dir()), None)
+        why = (
+            f"{missing} is missing"
+            if missing
+            else look_at(_PROGRAM, *map(str, folders), but=_NOT_DAMAGE)
+        )
+        if why or (changed and why is None):
+            raise damaged_vectors(home, changed or why or "")
+        checkpoint = EdgeCheckpoint.read(home)
+    break_seal(home / SEAL_FILE)
+    return checkpoint
+
+
+def seal_folder(home: Path) -> None:
+    write_seal(home / SEAL_FILE, _files(home))
+
+
+def _files(home: Path) -> list[Path]:
+    inside = [path for folder in own_folders(home) for path in folder.rglob("*") if path.is_file()]
+    checkpoint = home / CHECKPOINT_FILE
+    return [*inside, checkpoint] if checkpoint.is_file() else inside

@@ -1,0 +1,327 @@
+"""Damaged files of a store: found, named, put right by one command from a whole ledger; and with a
+ledger that is gone nothing is wiped. Every file and every way with GRAPHMEM_FUZZ=10."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphmem import AsyncMemory, Memory, Settings, open_memory
+from graphmem.errors import Damaged
+
+FUZZ = float(os.environ.get("GRAPHMEM_FUZZ", "1"))
+_MAKE = """
+import os, sys
+from graphmem import Memory
+memory = Memory(sys.argv[1], user_id="ada")
+memory.add("Bob Stone works at Acme. Bob Stone lives in Paris.")
+memory.add("Bob Stone is married to Carol Reed.")
+memory.add("Carol Reed lives in Lisbon.")
+memory.add("Dora Lane works at Acme.")
+memory.add("Bob Stone moved to Oslo.")
+memory.add("Dora Lane knows Carol Reed.")
+memory.add("Tea is in the kitchen.", infer=False)
+assert memory.verify().ok
+if sys.argv[2] == "killed":
+    os._exit(0)
+memory.close()
+"""
+_USE = """
+import json, sys
+from graphmem import Memory
+with Memory(sys.argv[1], user_id="ada") as memory:
+    before = memory.verify()
+    found = memory.verify(repair=True)
+    hits = [hit.text for hit in memory.search("Where does Bob Stone live?", limit=3).hits]
+    print(json.dumps([before.ok, before.differences, found.ok, memory.stats().episodes, hits]))
+"""
+
+
+def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "GRAPHMEM_FUZZ"},
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same store, closed and killed."""
+    made = {how: tmp_path_factory.mktemp("damage") / how for how in ("closed", "killed")}
+    for how, folder in made.items():
+        done = run(_MAKE, folder, how)
+        assert done.returncode == 0, done.stderr
+    return made
+
+
+def copied(store: Path, to: Path) -> Path:
+    subprocess.run(["cp", "-a", "--sparse=always", str(store), str(to)], check=True)
+    return to
+
+
+def damage(path: Path, how: str) -> None:
+    size = path.stat().st_size
+    if how == "emptied":
+        path.write_bytes(b"")
+    elif how == "halved":
+        os.truncate(path, size // 2)
+    elif how == "deleted":
+        path.unlink()
+    else:
+        rng = random.Random(f"{path.name} {size}")
+        with path.open("r+b") as file:
+            for _ in range(40):
+                file.seek(rng.randrange(min(size, 65_536)))
+                file.write(rng.randbytes(8))
+
+
+def holding(store: Path) -> list[str]:
+    """Files that hold something, the ledger apart."""
+    files = (path for path in store.rglob("*") if path.is_file())
+    inside = [p for p in files if p.stat().st_size and getattr(p.stat(), "st_blocks", 1)]
+    return sorted(
+        str(path.relative_to(store)) for path in inside if not path.name.startswith("ledger")
+    )
+
+
+HOWS = ("emptied", "halved", "garbled", "deleted")
+
+
+@pytest.mark.parametrize("state", ["closed", "killed"])
+def test_a_damaged_graph_or_vectors_are_put_right(
+    stores: dict[str, Path], tmp_path: Path, state: str
+) -> None:
+    """The process never ends, the ledger's episodes are all there, one command mends."""
+    files = holding(stores[state])
+    main = [name for name in files if name in ("graph.kuzu", "vectors/checkpoint.json")]
+    cases = [(name, how) for name in main for how in HOWS]
+    others = [(name, how) for name in files if name not in main for how in HOWS]
+    random.Random(state).shuffle(others)
+    cases = random.Random(state).sample(cases, 3) if FUZZ <= 1 else cases
+    cases += others[: int(3 * FUZZ * FUZZ)]
+    for number, (name, how) in enumerate(cases):
+        folder = copied(stores[state], tmp_path / str(number))
+        damage(folder / name, how)
+        done = run(_USE, folder)
+        assert done.returncode == 0, (name, how, done.returncode, done.stderr[-500:])
+        ok, differences, mended, episodes, hits = json.loads(done.stdout.splitlines()[-1])
+        assert mended, (name, how, differences)
+        assert episodes == 7, (name, how)
+        assert any("Bob Stone" in hit for hit in hits), (name, how, hits)
+        if state == "closed" and Path(name).name not in ("owner", "lock", "seal.json"):
+            assert ok == name.endswith(".seal"), (name, how)
+            assert ok or Path(name).name in str(differences), (name, how, differences)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("how", ["emptied", "deleted", "halved"])
+@pytest.mark.parametrize("state", ["closed", "killed"])
+def test_with_a_damaged_ledger_nothing_is_wiped(
+    stores: dict[str, Path], tmp_path: Path, state: str, how: str
+) -> None:
+    folder = copied(stores[state], tmp_path / "store")
+    ledger = folder / "ledger.sqlite"
+    for log in folder.glob("ledger.sqlite-*"):
+        log.unlink()
+    damage(ledger, how)
+    before = {name: (folder / name).read_bytes() for name in holding(folder)}
+    with pytest.raises(Damaged, match="backup"):
+        Memory(folder, user_id="ada")
+    after = {name: (folder / name).read_bytes() for name in holding(folder)}
+    changed = {name for name in before if before[name] != after.get(name)} - {"owner"}
+    assert not changed, "nothing is touched"
+
+
+def test_a_ledger_that_is_gone_can_be_accepted(stores: dict[str, Path], tmp_path: Path) -> None:
+    folder = copied(stores["closed"], tmp_path / "store")
+    (folder / "ledger.sqlite").unlink()
+    with Memory(folder, user_id="ada", settings=Settings.load(accept_ledger=True)) as memory:
+        assert memory.stats().episodes == 0
+        assert memory.verify().ok
+    with Memory(folder, user_id="ada") as memory:
+        assert memory.verify().ok
+
+
+def test_a_ledger_older_than_its_graph_is_told(stores: dict[str, Path], tmp_path: Path) -> None:
+    """As after a write-ahead log that was lost, or an older copy that was put back."""
+    folder = copied(stores["closed"], tmp_path / "store")
+    with Memory(folder, user_id="ada") as memory:
+        memory.add("Bob lives in Rome.")
+        memory.search("Bob")
+    shutil.copy(stores["closed"] / "ledger.sqlite", folder / "ledger.sqlite")
+    with Memory(folder, user_id="ada") as memory:
+        assert not memory.health().ok
+        found = memory.verify(repair=True)
+        assert "older copy" in str(found.differences)
+        with pytest.raises(Damaged, match="graphmem rebuild"):
+            memory.search("Bob")
+        assert memory.rebuild().ok
+        assert memory.search("Where does Bob Stone live?").hits
+
+
+Plant = Callable[[AsyncMemory], Coroutine[Any, Any, None]]
+
+
+def in_graph(statement: str) -> Plant:
+    async def plant(memory: AsyncMemory) -> None:
+        pool = memory._parts.graph._pool  # type: ignore[attr-defined]
+        await pool.write(lambda writer: writer.run(statement))
+
+    return plant
+
+
+def in_vectors(collection: str, change: Callable[[Any, Any, str], Any]) -> Plant:
+    async def plant(memory: AsyncMemory) -> None:
+        import qdrant_edge as edge
+
+        shard = memory._parts.vectors._shards[collection]._engine  # type: ignore[attr-defined]
+        ids = sorted(await memory._parts.vectors.ids(collection))  # type: ignore[arg-type]
+        made = change(edge, shard, ids[0])
+        for operation in made if isinstance(made, list) else [made]:
+            shard.update(operation)
+
+    return plant
+
+
+def _changed(vector: dict[str, Any], payload: dict[str, Any]) -> Callable[[Any, Any, str], Any]:
+    def change(edge: Any, shard: Any, id: str) -> Any:
+        (old,) = shard.retrieve([id], True, True)
+        vectors = {name: made(edge) for name, made in vector.items()}
+        point = edge.Point(id, {**old.vector, **vectors}, {**old.payload, **payload})
+        return edge.UpdateOperation.upsert_points([point])
+
+    return change
+
+
+_ID = "00000000-0000-7000-8000-000000000001"
+PLANTED: dict[str, Plant] = {
+    "text of a fact": in_graph("MATCH (f:Fact) WITH f LIMIT 1 SET f.text = 'Mallory was here.'"),
+    "end of a fact": in_graph(
+        "MATCH (f:Fact) WITH f LIMIT 2 SET f.invalid_at = '2020-01-01T00:00:00.000000Z'"
+    ),
+    "importance of a fact": in_graph("MATCH (f:Fact) WITH f LIMIT 1 SET f.importance = 0.25"),
+    "scope of a fact": in_graph("MATCH (f:Fact) WITH f LIMIT 1 SET f.run_id = 'other'"),
+    "fact gone": in_graph("MATCH (f:Fact) WITH f LIMIT 1 DETACH DELETE f"),
+    "name of an entity": in_graph("MATCH (e:Entity) WITH e LIMIT 1 SET e.name = 'Mallory'"),
+    "aliases of an entity": in_graph("MATCH (e:Entity) WITH e LIMIT 1 SET e.aliases = ['M']"),
+    "content of an episode": in_graph("MATCH (e:Episode) WITH e LIMIT 1 SET e.content = 'x'"),
+    "entity that nobody named": in_graph(
+        f"CREATE (:Entity {{id: '{_ID}', scope: 'default/user:ada', name: 'Mallory'}})"
+    ),
+    "fact that nobody stated": in_graph(
+        f"CREATE (:Fact {{id: '{_ID}', scope: 'default/user:ada', text: 'Mallory rules.'}})"
+    ),
+    "relations gone": in_graph("MATCH (:Entity)-[r:RELATES]->(:Entity) DELETE r"),
+    "relation of another type": in_graph(
+        "MATCH (:Entity)-[r:RELATES]->(:Entity) SET r.type = 'hates'"
+    ),
+    "a relation twice": in_graph(
+        "MATCH (a:Entity)-[r:RELATES]->(b:Entity) WITH a, b, r LIMIT 1 "
+        "CREATE (a)-[:RELATES {scope: r.scope, type: r.type, fact_id: r.fact_id}]->(b)"
+    ),
+    "relation of no fact": in_graph(
+        "MATCH (a:Entity), (b:Entity) WHERE a.id < b.id WITH a, b LIMIT 1 "
+        f"CREATE (a)-[:RELATES {{scope: a.scope, type: 'rules', fact_id: '{_ID}'}}]->(b)"
+    ),
+    "sources gone": in_graph("MATCH (:Episode)-[r:STATES]->(:Fact) DELETE r"),
+    "about nobody": in_graph("MATCH (:Fact)-[r:ABOUT]->(:Entity) DELETE r"),
+    "mentions gone": in_graph("MATCH (:Episode)-[r:MENTIONS]->(:Entity) DELETE r"),
+    "order of episodes": in_graph("MATCH (:Episode)-[r:NEXT]->(:Episode) DELETE r"),
+    "point gone": in_vectors("facts", lambda edge, _, id: edge.UpdateOperation.delete_points([id])),
+    "all points gone": in_vectors(
+        "turns",
+        lambda edge, shard, _: edge.UpdateOperation.delete_points(
+            [str(r.id) for r in shard.scroll(edge.ScrollRequest(limit=1000))[0]]
+        ),
+    ),
+    "another vector": in_vectors("turns", _changed({"dense": lambda _: [1.0] + [0.0] * 255}, {})),
+    "other words": in_vectors(
+        "facts", _changed({"bm25": lambda edge: edge.SparseVector([7], [1.0])}, {})
+    ),
+    "another tenant": in_vectors("facts", _changed({}, {"tenant": "default/user:eve"})),
+    "another time": in_vectors("turns", _changed({}, {"occurred_at": "2001-01-01T00:00:00Z"})),
+    "point that nobody wrote": in_vectors(
+        "sessions",
+        lambda edge, *_: edge.UpdateOperation.upsert_points(
+            [edge.Point(_ID, {"bm25": edge.SparseVector([7], [1.0])}, {"tenant": "x"})]
+        ),
+    ),
+}
+
+
+async def test_planted_damage_is_found_and_put_right(
+    stores: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = copied(stores["closed"], tmp_path / "store")
+    async with await open_memory(folder, user_id="ada") as memory:
+        for name, plant in PLANTED.items():
+            whole = await memory._parts.graph.dump()
+            await plant(memory)
+            found = await memory.verify()
+            assert not found.ok, name
+            mended = await memory.verify(repair=True)
+            assert mended.ok, (name, mended.differences)
+            assert mended.repaired, name
+            assert await memory._parts.graph.dump() == whole, name
+
+
+def _wrong_with(folder: Path) -> str:
+    try:
+        with Memory(folder, user_id="ada") as memory:
+            return str(memory.verify(repair=True).differences)
+    except Damaged as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("file", ["ledger.sqlite", "ledger.sqlite-wal"])
+def test_garbled_places_of_a_ledger_are_found(
+    stores: dict[str, Path], tmp_path: Path, file: str
+) -> None:
+    """Forty places, or one, wherever it is: text, index or what nobody reads."""
+    store = stores["killed" if file.endswith("-wal") else "closed"]
+    for number in range(int(2 * FUZZ)):
+        folder = copied(store, tmp_path / str(number))
+        ledger = folder / file
+        rng = random.Random(number)
+        size = ledger.stat().st_size
+        with ledger.open("r+b") as opened:
+            for _ in range(40 if number == 0 else 1):
+                opened.seek(rng.randrange(200, size // 2 if file.endswith("-wal") else size))
+                byte = opened.read(1)
+                opened.seek(-1, os.SEEK_CUR)
+                opened.write(bytes([byte[0] ^ 0x41]))
+        assert "ledger" in _wrong_with(folder), number
+        shutil.rmtree(folder)
+
+
+def test_an_older_ledger_without_its_checksums_is_no_damage(
+    stores: dict[str, Path], tmp_path: Path
+) -> None:
+    folder, older = copied(stores["closed"], tmp_path / "store"), tmp_path / "older.sqlite"
+    shutil.copy(folder / "ledger.sqlite", older)
+    with Memory(folder, user_id="ada") as memory:
+        memory.add("Bob lives in Rome.")
+        assert memory.verify().ok
+    for _ in range(2):
+        with Memory(folder, user_id="ada") as memory:
+            assert memory.verify().ok, "checksums follow what was written"
+            memory.add("Bob moved to Oslo.")
+            memory.delete_all(run_id="nothing")
+    shutil.copy(older, folder / "ledger.sqlite")
+    with Memory(folder, user_id="ada") as memory:
+        assert memory.rebuild().ok
+    with Memory(folder, user_id="ada") as memory:
+        assert memory.verify().ok
