@@ -79,7 +79,7 @@ def remove_files(path: Path) -> None:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
-def set_aside(path: Path) -> None:
+def make_room_for_database(path: Path) -> None:
     """Make room where a file cannot be opened. Graphmem's own holds nothing that the ledger does
     not, and goes; what may be somebody's gets another name."""
     if path.is_file() and not seal_of(path).exists() and not _is_database(path):

@@ -186,7 +186,7 @@ class Pool:
     def set_aside(self) -> None:
         """Make room for a new database while this one is closed; see ``database_files``."""
         if not self._passes:
-            database_files.set_aside(self.path)
+            database_files.make_room_for_database(self.path)
 
     def need_disk_space(self, log_bytes: Callable[[], int] = lambda: 0) -> None:
         """Unavailable when the disk is nearly full; to be asked before anything is written.
