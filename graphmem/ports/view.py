@@ -50,6 +50,7 @@ class ReadAPI(Protocol):
 
         Dense vectors, BM25 and the graph's neighbourhood of the names in the question, by fused
         score. ``current=False`` brings what is no longer valid, has expired or is archived too.
+        Of a long question the first 8,000 characters count.
 
         ``where`` keeps only what passes a filter, text or data, before anything is counted or
         ranked: ``tag = work and occurred_at >= 2024-05`` is ``{"tag": "work", "occurred_at":

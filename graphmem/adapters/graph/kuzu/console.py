@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
@@ -153,6 +154,8 @@ class _Process:
             )
         except OSError as error:
             raise Unavailable(f"no process for the query can be started: {error}") from error
+        self.end = weakref.finalize(self, _ended, self._process)
+        """Kill it and forget it; done too when nobody holds it any more."""
 
     @property
     def is_stale(self) -> bool:
@@ -185,14 +188,14 @@ class _Process:
         """From any thread: what runs in it stops."""
         self._process.kill()
 
-    def end(self) -> None:
-        """Kill it and forget it."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
 
 
 def _table(answer: Mapping[str, Any], engine: str, timeout_s: float) -> Table:

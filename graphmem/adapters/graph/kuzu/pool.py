@@ -17,6 +17,7 @@ import secrets
 import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
@@ -60,7 +61,8 @@ class Pool:
         self.buffer_pool_bytes = buffer_pool_bytes
         self.changes = 0
         """How many times this was written to."""
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._forget_folder: Callable[[], object] = _nothing
+        """Removes the folder of a file that goes with the pool, also when nobody closes it."""
         self._module: Any = None
         self._database: Any = None
         self._writer: Session | None = None
@@ -82,8 +84,9 @@ class Pool:
                 return
             self._module = load_engine(self.engine.name)
             if self._passes:
-                self._folder = tempfile.TemporaryDirectory(prefix="graphmem-")
-                self.path = Path(self._folder.name) / "graph"
+                folder = Path(tempfile.mkdtemp(prefix="graphmem-"))
+                self._forget_folder = weakref.finalize(self, shutil.rmtree, folder, True)
+                self.path = folder / "graph"
             self._hold()
             self._threads = ThreadPoolExecutor(_READERS + 1, f"graphmem-{self.engine.name}")
             try:
@@ -292,9 +295,11 @@ class Pool:
     def _let_go(self) -> None:
         with _open_paths_lock:
             _open_paths.discard(self.path)
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._forget_folder()
+
+
+def _nothing() -> None:
+    """What is done where there is nothing to do."""
 
 
 def _leave_open(path: Path, database: Any) -> None:
