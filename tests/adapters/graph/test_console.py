@@ -128,6 +128,7 @@ async def test_nothing_is_left_of_the_copies(graph: KuzuGraph, tmp_path: Path) -
     assert set(os.listdir(tmp_path)) <= {"graph.kuzu", "graph.kuzu.wal"}
     with pytest.raises(UsageError, match="crashed"):
         await _ask(graph, "RETURN 1 IN null")
+    assert (await _ask(graph, "RETURN 1")).rows == ((1,),)
     own = set(psutil.Process().children()) - others
     assert own
     await graph.close()
