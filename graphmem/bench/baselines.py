@@ -23,13 +23,13 @@ BASELINES = ("bm25", "dense", "bm25 + dense")
 _K1, _B = 1.2, 0.75
 _DENSE = 0.8
 
-Scored = NDArray[np.float64]
+_Scores = NDArray[np.float64]
 
 
 class PlainMethods:
     """The baselines over one corpus."""
 
-    def __init__(self, corpus: Corpus, vectors: Scored, embedder: CachedEmbedder) -> None:
+    def __init__(self, corpus: Corpus, vectors: _Scores, embedder: CachedEmbedder) -> None:
         """``vectors`` are those of :func:`units_of`, one a row."""
         self._units = [unit for unit, _ in units_of(corpus)]
         self._vectors = vectors
@@ -54,7 +54,7 @@ class PlainMethods:
             for name, scores in zip(BASELINES, (by_words, by_meaning, both), strict=True)
         }
 
-    def _bm25(self, question: str) -> Scored:
+    def _bm25(self, question: str) -> _Scores:
         scores = np.zeros(len(self._units))
         for term in dict.fromkeys(_terms(question)):
             places = self._places.get(term)
@@ -89,6 +89,6 @@ def _terms(text: str) -> Sequence[str]:
     return [stem(word) for word in words(text) if word not in STOP_WORDS]
 
 
-def _scaled(scores: Scored) -> Scored:
+def _scaled(scores: _Scores) -> _Scores:
     highest = float(scores.max(initial=0))
     return scores / highest if highest > 0 else scores
