@@ -840,9 +840,10 @@ INSERT INTO embeddings (model, digest, vector) VALUES (:model, :digest, :vector)
 ON CONFLICT DO NOTHING;
 
 -- name: pending_reason
--- Why the newest episode that was tried is pending, of the whole store.
+-- Why the newest episode that was tried is pending, of the whole store. SQLite takes the index of
+-- what is unfinished only where its own condition stands here too.
 SELECT reason FROM episodes
-WHERE status = 'pending' AND reason IS NOT NULL AND reason <> :resubmitted
+WHERE status = 'pending' AND status <> 'done' AND reason IS NOT NULL AND reason <> :resubmitted
 ORDER BY n DESC LIMIT 1;
 
 -- name: stats
