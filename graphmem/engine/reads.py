@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     import networkx as nx
 
 _ENDED = 5  # facts of any time that a context looks at, at least
-_LONGEST_QUESTION = 8_000  # characters
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -145,10 +144,8 @@ class ViewReads(ReadAPI):
     def _question(
         self, query: str, limit: int, kinds: Sequence[HitKind], view: View, scope: Scope
     ) -> SearchQuery:
-        longest = self._present.parts.settings.max_text_bytes
-        # What a search costs grows with the words of its question: one of a book has the first.
         return SearchQuery(
-            make_episode.check_text(query, "query", longest)[:_LONGEST_QUESTION],
+            make_episode.check_text(query, "query", self._present.parts.settings.max_text_bytes),
             scope,
             checked_limit(limit),
             checked_kinds(kinds, view.where),

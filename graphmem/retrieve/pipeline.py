@@ -88,7 +88,7 @@ class Retriever:
             self.forget()
         texts, ledger = self._texts, self._ledger
 
-        question = parse_question(query.text, query.view.moment)
+        question = parse_question(query.beginning, query.view.moment)
         seeds = await find_seeds(ledger, query, question)
         relations = RelationMatcher(question.words, seeds, query.scope.user_id, self._wording)
 

@@ -38,7 +38,7 @@ class TestSearch:
             assert hit.arms
             assert all(arm.rank >= 1 for arm in hit.arms)
             against = {arm.arm for arm in hit.arms if arm.share < 0}
-            assert against <= {"asks", "outdated"}
+            assert against <= {"asks", "answers", "assistant", "length", "outdated"}
             assert len({arm.arm for arm in hit.arms}) == len(hit.arms)
         assert len({(hit.kind, hit.id) for hit in found}) == len(found)
 

@@ -16,7 +16,7 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Record, Test, Where, as_text, matches
 from graphmem.filters.records import fact_record, turn_record
 from graphmem.filters.tree import all_of, any_of, none_of
-from graphmem.model import Fact
+from graphmem.model import Fact, Scope
 from tests.adapters.ledger.conftest import fresh_schema
 from tests.engine.helpers import STORY
 
@@ -56,7 +56,7 @@ class Everything:
         facts = memory.get_all(limit=1000, current=False, user_id=user_id).items
         ledger = memory._opened._parts.ledger
         scope = facts[0].scope
-        tenant = memory._opened._scope({"user_id": user_id})
+        tenant = Scope(user_id=user_id)
         episodes = memory._loop_thread.call(ledger.episodes(tenant))
         ids = [episode.id for episode in episodes]
         origins = memory._loop_thread.call(ledger.origins([], ids, ids))

@@ -39,6 +39,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "entity_types": ("dish, pan", ("dish", "pan")),
     "relation_types": ("contains,", ("contains",)),
     "prompts": ("my-prompts", "my-prompts"),
+    "redact": ("secret,email", ("secret", "email")),
+    "redact_patterns": ("patterns.json", "patterns.json"),
     "search_weights": ("weights.json", "weights.json"),
     "search_without": ("graph,dense", "graph,dense"),
     "max_text_bytes": ("99", 99),

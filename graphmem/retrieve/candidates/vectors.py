@@ -94,7 +94,7 @@ async def find_by_vectors(
 async def _embed(embedder: CachedEmbedder, query: SearchQuery) -> tuple[Vector | None, str | None]:
     """The question's vector; none, and why, when no more may be spent on one."""
     try:
-        return await embedder.query(query.text), None
+        return await embedder.query(query.beginning), None
     except BudgetExceeded as error:
         _log.warning("searched by words alone: %s", error)
         return None, f"{error}; searched by words alone"
@@ -114,7 +114,7 @@ def _queries(query: SearchQuery, depth: int, dense: Vector | None) -> dict[str, 
     only = Only(scope.tenant, scope.narrow_agent_id, scope.run_id, moment)
     only_facts = replace(only, where=of_kind(where, "fact"))
     only_turns = replace(only, where=of_kind(where, "turn"))
-    text = query.text
+    text = query.beginning
     by_words, sessions = max(_BY_WORDS, depth), max(_SESSIONS, depth)
     queries = {
         "window": VectorQuery("turns", only_turns, by_words, text=text, around=True),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from graphmem.model import HitKind, Scope
 from graphmem.retrieve.fact_view import View
 
+_LONGEST = 8_000  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
@@ -21,3 +23,8 @@ class SearchQuery:
     """Which facts may be seen."""
     rerank: bool = True
     """Whether a reranker, where there is one, orders the best hits anew."""
+
+    @property
+    def beginning(self) -> str:
+        """What of the question is looked for: what a search costs grows with its words."""
+        return self.text[:_LONGEST]

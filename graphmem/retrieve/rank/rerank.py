@@ -83,7 +83,7 @@ async def rerank(
     texts = [text_for_reranker(ranked.inputs.candidates[place]) for place in first]
     query = ranked.query
     try:
-        scores = await reranker.scores(query.text, texts, tenant=query.scope.tenant)
+        scores = await reranker.scores(query.beginning, texts, tenant=query.scope.tenant)
     except ModelError as error:
         _log.warning("hits stay as they were: %s", error)
         reason = f"{error}; the hits are in the order that they had without it"

@@ -97,7 +97,11 @@ _WANTED = {
     "same_key": ['["w1p", "k11"]', '["w1p", "k16"]'],
     "same_content": ['["w1p", "h11", false, "2026", "2027"]'],
     "known_sentences": ['["w1", "text 11"]', '["w2", "text 11"]'],
+    "statements_by_subject": ['["type_1", "n11"]', '["type_2", "n12"]'],
+    "statements_by_triple": ['["type_1", "n11", "n12"]', '["type_2", "n12", "n13"]'],
+    "statements_by_object": ['["type_1", "n11"]', '["type_2", "n12"]'],
 }
+_PAIRS = ['["type_1", "n11"]', '["type_2", "n12"]']
 _FEW = {
     *("same_key", "same_content", "last_episode", "statuses", "facts_now", "last_change"),
     "known_keys",
@@ -213,7 +217,7 @@ def looked_at_sql(raw: psycopg.Connection[Any], statement: bytes, values: dict[s
 def test_a_lookup_reads_little_more_than_it_finds(
     filled: psycopg.Connection[Any], name: str
 ) -> None:
-    values = {**_VALUES, "wanted": _WANTED.get(name)}
+    values = {**_VALUES, "wanted": _WANTED.get(name), "pairs": _PAIRS}
     assert looked_at(filled, name, _missing_as_none(values)) <= 500
 
 
