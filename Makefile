@@ -52,7 +52,7 @@ fuzz: setup
 NIGHTLY ?= 14
 nightly: setup
 	GRAPHMEM_FUZZ=$(NIGHTLY) $(PYTEST) -s tests/faults tests/engine/test_processes.py \
-	  tests/adapters/graph/test_kill.py
+	  tests/engine/test_damage.py tests/adapters/graph/test_kill.py
 	mkdir -p $(RUNS)
 	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m tests.faults --results $(RUNS)/faults.jsonl
 

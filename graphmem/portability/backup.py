@@ -33,7 +33,8 @@ from graphmem.settings import LEDGER_FILE
 
 MANIFEST_FILE = "manifest.json"
 _FORMAT = 1
-_OWN = frozenset({"", "-wal", "-shm", "-journal", ".lock"})  # what follows the ledger's name
+_PASSING = (".lock", ".sums", ".sums.new")  # of use to a ledger that is written, not to a backup
+_OWN = frozenset({"", "-wal", "-shm", "-journal", *_PASSING})  # what follows the ledger's name
 _BLOCK = 1 << 20  # bytes
 
 
@@ -194,7 +195,8 @@ def _finish(
 ) -> Manifest:
     """Write the manifest once all that it speaks of is on the disk."""
     try:
-        Path(f"{file}.lock").unlink(missing_ok=True)
+        for end in _PASSING:
+            Path(f"{file}{end}").unlink(missing_ok=True)
         size, digest = _digest(file)
         manifest = Manifest(store_id, seq, at, __version__, tables, size, digest)
         path = file.with_name(MANIFEST_FILE)

@@ -82,11 +82,11 @@ def left_of_store(urls: Mapping[str, str]) -> list[Path]:
         if not rest or scheme not in _EMBEDDED:
             continue
         path = Path(rest)
-        folder = kind == "vectors"
-        holds = _shards_in(path) if folder else path.is_file() and path.stat().st_size > 0
-        logs = [] if folder else [Path(f"{path}{suffix}") for suffix in ("-wal", ".wal")]
-        if holds or any(log.is_file() and log.stat().st_size for log in logs):
-            found.append(path)
+        try:
+            if _shards_in(path) if kind == "vectors" else _written(path):
+                found.append(path)
+        except OSError as error:  # a name too long, a folder that may not be looked into
+            raise UsageError(f"{path} cannot be used: {error}") from error
     return found
 
 
@@ -110,6 +110,12 @@ def ledger_lost(what: str, left: Sequence[object]) -> LedgerLost:
         "changed. Put back a backup of the ledger; or open once with GRAPHMEM_ACCEPT_LEDGER=1, "
         "which begins with a new one and makes graph and vectors anew"
     )
+
+
+def _written(path: Path) -> bool:
+    """Whether a database's file or its log holds something."""
+    files = [path, *(Path(f"{path}{suffix}") for suffix in ("-wal", ".wal"))]
+    return any(file.is_file() and file.stat().st_size > 0 for file in files)
 
 
 def _shards_in(folder: Path) -> bool:

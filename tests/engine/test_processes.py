@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from graphmem import AsyncMemory, Memory, Settings
-from graphmem.errors import Unavailable, UsageError
+from graphmem.errors import Damaged, Unavailable, UsageError
 from graphmem.model import Stats
 from graphmem.testing.memory_machine import replay_differences
 from tests.engine.helpers import child, child_environment, run_child
@@ -255,7 +255,7 @@ class TestLockedFolders:
         folder = tmp_path / "store"
         folder.mkdir()
         (folder / "ledger.sqlite").write_text("not a database, whatever its name says" * 100)
-        with pytest.raises(Exception, match="cannot be used"):
+        with pytest.raises(Damaged, match="is damaged: file is not a database"):
             Memory(folder, user_id="ada")
         (folder / "ledger.sqlite").unlink()
         with Memory(folder, user_id="ada") as memory:

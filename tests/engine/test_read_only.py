@@ -124,7 +124,7 @@ def test_what_cannot_be_read_says_why(folder: Path, tmp_path: Path) -> None:
         Memory(tmp_path / "m", user_id="ada", read_only=1)  # type: ignore[arg-type]
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "ledger.sqlite").write_text("not a database, whatever its name says" * 100)
-    with pytest.raises(Rejected, match="cannot be used"):
+    with pytest.raises(Rejected, match="is damaged: file is not a database"):
         Memory(tmp_path / "m", user_id="ada", read_only=True)
 
 
