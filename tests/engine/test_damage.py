@@ -100,6 +100,7 @@ def holding(store: Path) -> list[str]:
 HOWS = ("emptied", "halved", "garbled", "deleted")
 
 
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("state", ["closed", "killed"])
 def test_a_damaged_graph_or_vectors_are_put_right(
     stores: dict[str, Path], tmp_path: Path, state: str
@@ -286,6 +287,7 @@ def _wrong_with(folder: Path) -> str:
         return str(error)
 
 
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("file", ["ledger.sqlite", "ledger.sqlite-wal"])
 def test_garbled_places_of_a_ledger_are_found(
     stores: dict[str, Path], tmp_path: Path, file: str
