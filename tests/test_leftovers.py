@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -27,6 +29,15 @@ def test_hangs({fixture}: str, capfd) -> None:
 """
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Where another user may run programs, as PostgreSQL is: pytest closes its own folders to all
+    others, some levels up, and again with each run that begins."""
+    with tempfile.TemporaryDirectory(prefix="leftovers-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.server
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
 @pytest.mark.parametrize(
@@ -37,12 +48,10 @@ def test_hangs({fixture}: str, capfd) -> None:
         ("neo4j_uri", signal.SIGKILL),
     ],
 )
-def test_a_killed_run_leaves_nothing(tmp_path: Path, fixture: str, how: signal.Signals) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    scratch.chmod(0o755)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)  # PostgreSQL runs as another user
+def test_a_killed_run_leaves_nothing(
+    tmp_path: Path, open_folder: Path, fixture: str, how: signal.Signals
+) -> None:
+    scratch = open_folder
     test = tmp_path / "test_hangs.py"
     test.write_text(_HANGS.format(fixture=fixture))
     clean = {k: v for k, v in os.environ.items() if k not in {"NEO4J_URI", "POSTGRES_URL"}}

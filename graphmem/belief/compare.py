@@ -118,8 +118,9 @@ def _ids(
 
 
 def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[int, str]:
-    """Which fact each belief is, by its place: the one about the same that it shares most
-    statements with; of equals the one that began at the same time, then the older."""
+    """Which fact each belief is, by its place: the one about the same that has the id of its first
+    statement, lest one that was split for a time comes back under another id; else the one that it
+    shares most statements with; of equals the one that began at the same time, then the older."""
     resting = _places_by_statement(beliefs) if have else {}
     pairs = []
     for id, fact in have.items():
@@ -129,7 +130,10 @@ def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[
             same_object = _relation(fact.belief) == _relation(belief)
             same_kind = fact.belief.modality == belief.modality
             same_start = fact.belief.since == belief.since
-            pairs.append((not same_object, not same_kind, -shared, not same_start, id, place))
+            not_first = id != min(belief.statement_ids)
+            pairs.append(
+                (not same_object, not same_kind, not_first, -shared, not same_start, id, place)
+            )
     found: dict[int, str] = {}
     matched: set[str] = set()
     for *_, id, place in sorted(pairs):

@@ -175,6 +175,21 @@ def test_undoing_what_had_closed_it() -> None:
     ]
 
 
+def test_what_an_end_had_split_is_one_again_under_its_own_id() -> None:
+    t, store, many = Teller(), Store(), TypeBehaviour()
+    said = "2020-01-01"
+    dated, other = t("y", said, since="2020-01-02"), t("x", said)
+    without = [dated, other, t("x", said), t("y", said)]
+    end = t(None, "2020-01-26", since="2020-01-01", kind="end")
+    store.become(without, many)
+    before = dict(store.facts)
+    assert set(before) == {"s1", "s2"}
+    store.become([*without, end], many)
+    assert len([fact for fact in store.facts.values() if fact.belief.object_id == "y"]) == 2
+    store.become(without, many)
+    assert store.facts == before
+
+
 def test_hearsay_that_is_confirmed_stays_the_same_fact() -> None:
     t, store = Teller(), Store()
     rumour = t("Rome", "2024-01-01", modality="hearsay")

@@ -24,14 +24,15 @@ _FAILED = 1
 @command("backup")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def backup_command(folder: Path) -> None:
-    """Copy the whole store as it is now to FOLDER, and check the copy.
+    """Copy the whole store to FOLDER, and check the copy.
 
     \b
     graphmem --store my-memory backup backups/monday
 
-    FOLDER must be new, empty, or a backup that was cut off: the same command finishes it. Another
-    process may have the store open, and write it meanwhile. Graph and vectors are not in a backup;
-    restore makes them again. Its text is as readable as the store's: keep it as safe.
+    The copy is of the store as it is now. FOLDER must be new, empty, or a backup that was cut off:
+    the same command finishes it. Another process may have the store open, and write it meanwhile.
+    Graph and vectors are not in a backup; restore makes them again. Its text is as readable as the
+    store's: keep it as safe.
     """
     from graphmem.migration.backups import backup_store
 

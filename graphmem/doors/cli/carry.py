@@ -18,7 +18,7 @@ _all = click.option("--all", "everybody", is_flag=True, help="Everybody's, not o
 @click.argument("file", type=_FILE)
 @_all
 def export_command(file: Path, *, everybody: bool) -> None:
-    """Write all that one user has, or everybody, to FILE as JSON lines.
+    """Write all of one user, or of everybody, to FILE as JSONL.
 
     \b
     graphmem --user ada export ada.jsonl

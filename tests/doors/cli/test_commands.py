@@ -32,6 +32,8 @@ def test_every_method_of_the_api_has_a_command() -> None:
         "get_all": "facts",
         "relation_types": "types",
         "to_networkx": "graph",
+        "import_": "import",
+        "flush": "resume",  # a command leaves no work in the background
         "known_keys": None,  # ingest asks for them
         "as_of": None,  # options of whatever reads
         "close": None,

@@ -225,7 +225,12 @@ def test_an_interrupted_ingest_goes_on_when_repeated(graphmem: Run, tmp_path: Pa
 
 def test_a_store_in_use_says_so_and_to_try_again(ada: Run, tmp_path: Path) -> None:
     with Memory(tmp_path / "graphmem-store", user_id="ada"):
-        ran = child("--user", "ada", "stats", "--json")
+        ran = child("--user", "ada", "add", "Ada likes tea.", "--json")
+        read = child("--user", "ada", "stats", "--json")
+    assert (read.returncode, "episodes" in json.loads(read.stdout)) == (0, True)
+    (note,) = read.stderr.splitlines()
+    assert "graphmem-store" in note
+    assert note.endswith("read from its ledger alone")
     assert (ran.returncode, ran.stdout) == (75, "")
     error = json.loads(ran.stderr)["error"]
     assert (error["type"], error["retryable"]) == ("Unavailable", True)
