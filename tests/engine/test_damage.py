@@ -327,3 +327,25 @@ def test_an_older_ledger_without_its_checksums_is_no_damage(
         assert memory.rebuild().ok
     with Memory(folder, user_id="ada") as memory:
         assert memory.verify().ok
+
+
+def test_another_program_that_looks_at_the_ledger_does_not_take_its_log(tmp_path: Path) -> None:
+    """Who closes a file drops every lock that the process has on it: SQLite in another program
+    would then take itself for the last user and remove the log under the one that writes."""
+    look = (
+        "import sqlite3, sys; ledger = sqlite3.connect(sys.argv[1]); "
+        "ledger.execute('SELECT count(*) FROM episodes').fetchall(); ledger.close()"
+    )
+    with Memory(tmp_path / "s", user_id="ada") as memory:
+        memory.add("Bob Stone works at Acme.", infer=False)
+        assert memory.verify().ok
+        memory.add("Carol Reed lives in Lisbon.", infer=False)
+        assert (tmp_path / "s" / "ledger.sqlite-wal").stat().st_size > 0
+        subprocess.run(
+            [sys.executable, "-c", look, str(tmp_path / "s" / "ledger.sqlite")], check=True
+        )
+        assert (tmp_path / "s" / "ledger.sqlite-wal").stat().st_size > 0
+        memory.add("Tea is in the kitchen.", infer=False)
+    with Memory(tmp_path / "s", user_id="ada") as memory:
+        assert memory.stats().episodes == 3
+        assert memory.verify().ok

@@ -159,7 +159,9 @@ class SqliteDatabase:
             return found
         other: list[int] = []
         unknown: list[int] = []
-        for first in range(1, self._log.sums.pages + 1, _PAGES_AT_ONCE):
+        sums = self._log.sums
+        count = await self._submit(self._writer, lambda: sums.pages)
+        for first in range(1, count + 1, _PAGES_AT_ONCE):
             last = first + _PAGES_AT_ONCE - 1
             pages = await self._submit(self._writer, partial(self._log.sums.differing, first, last))
             other += pages[0]
@@ -212,6 +214,8 @@ class SqliteDatabase:
             pool.shutdown()
         for connection in self._connections:
             connection.close()
+        if self._log is not None:
+            self._log.sums.close()
         if self._lock is not None:
             self._lock.release()
 

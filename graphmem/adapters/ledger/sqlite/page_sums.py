@@ -17,6 +17,7 @@ import zlib
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 _FRAME = struct.Struct(">II8s8s")  # page, size after commit, salts, checksums
 _WAL_HEADER = 32
@@ -34,7 +35,23 @@ class PageSums:
         self._file = Path(f"{path}.sums")
         self._log = Path(f"{path}-wal")
         self._sums = array("I")
+        self._opened: BinaryIO | None = None
         self.state = ""
+
+    def close(self) -> None:
+        """Let go of the ledger's file: when no connection of this process has it any more."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    @property
+    def _ledger(self) -> BinaryIO:
+        """The ledger's file, kept open: to close it drops every lock that this process has on it,
+        SQLite's too, and another program would take itself for the last one that uses it."""
+        if self._opened is None:
+            # Unbuffered: what is read is what the file holds now.
+            self._opened = self._path.open("rb", buffering=0)
+        return self._opened
 
     def load(self, state: str) -> None:
         """Those that were kept for this state of the ledger; none when it is another."""
@@ -54,11 +71,11 @@ class PageSums:
         size, pages = self._pages()
         self._sums = self._sums[:pages]
         self._sums.extend([0] * (pages - len(self._sums)))
-        with self._path.open("rb") as file:
-            for page in sorted(changed):
-                if 1 <= page <= pages:
-                    file.seek((page - 1) * size)
-                    self._sums[page - 1] = _sum(file.read(size))
+        file = self._ledger
+        for page in sorted(changed):
+            if 1 <= page <= pages:
+                file.seek((page - 1) * size)
+                self._sums[page - 1] = _sum(file.read(size))
         self.state = state
         kept = self._sums.tobytes()
         head = json.dumps({"state": state, "sum": zlib.crc32(kept)}).encode()
@@ -91,17 +108,17 @@ class PageSums:
         logged, (size, pages) = self.logged(), self._pages()
         other: list[int] = []
         unknown: list[int] = []
-        with self._path.open("rb") as file:
-            for page in range(first, min(last, pages) + 1):
-                if page in logged:
-                    continue
-                known = self._sums[page - 1] if page <= len(self._sums) else 0
-                if not known:
-                    unknown.append(page)
-                    continue
-                file.seek((page - 1) * size)
-                if _sum(file.read(size)) != known:
-                    other.append(page)
+        file = self._ledger
+        for page in range(first, min(last, pages) + 1):
+            if page in logged:
+                continue
+            known = self._sums[page - 1] if page <= len(self._sums) else 0
+            if not known:
+                unknown.append(page)
+                continue
+            file.seek((page - 1) * size)
+            if _sum(file.read(size)) != known:
+                other.append(page)
         return other, unknown
 
     @property
@@ -110,9 +127,10 @@ class PageSums:
 
     def _pages(self) -> tuple[int, int]:
         """The size of a page in bytes, and how many whole ones the file has."""
-        with self._path.open("rb") as file:
-            head = file.read(18)
-            length = os.fstat(file.fileno()).st_size
+        file = self._ledger
+        file.seek(0)
+        head = file.read(18)
+        length = os.fstat(file.fileno()).st_size
         size = int.from_bytes(head[16:18], "big") if len(head) == 18 else 0
         size = 65_536 if size == 1 else size
         return (size, length // size) if size >= 512 else (512, 0)
