@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +26,8 @@ from filelock import FileLock, Timeout
 
 PASSWORD = "for-tests-only"
 _GUARD = Path(__file__).with_name("dies_with_parent.py")
+_STARTER = ThreadPoolExecutor(1, "servers")
+"""Starts every server: Linux takes a child for orphaned when the thread that started it ends."""
 _PREFIX = "graphmem-"
 _LOCK = "in-use.lock"
 _READY_S = 90.0
@@ -75,12 +78,13 @@ class Server:
         self._log = (self.folder / "output.log").open("ab")
         owner = "-" if self.owner is None else str(self.owner)
         guarded = [str(os.getpid()), str(int(self.last_signal)), owner, *self.command()]
-        self._process = subprocess.Popen(
+        self._process = _STARTER.submit(
+            subprocess.Popen,
             [sys.executable, str(_GUARD), *guarded],
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C in the terminal is for the tests
-        )
+        ).result()
         deadline = time.monotonic() + _READY_S
         while not (self.listening() and self.ready()):
             if self._process.poll() is not None or time.monotonic() > deadline:
