@@ -39,6 +39,9 @@ class GoldQuestion:
     """The points of a full answer."""
     at: str | None = None
     """When it is asked, as the data set writes it."""
+    rivals: frozenset[str] = frozenset()
+    """Units, of the gold or not, that hold the answer as it was at another time: where something
+    changed, the rest of the gold should stand above them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,6 +298,7 @@ def _as_line(
         round(ms, 3),
         tokens,
         turns,
+        tuple(sorted(asked.rivals)),
     )
 
 

@@ -56,6 +56,14 @@ def scores(ranked: Sequence[str], gold: Collection[str], ks: Sequence[int] = KS)
     return found
 
 
+def newer_above_older(
+    ranked: Sequence[str], newer: Collection[str], older: Collection[str]
+) -> float:
+    """1 when the first of the newer stands above the first of the older, or that is not found."""
+    first = next((id for id in ranked if id in newer or id in older), None)
+    return float(first is not None and first in newer)
+
+
 def mean(rows: Sequence[Scores]) -> Scores:
     """The mean of each metric over questions."""
     if not rows:

@@ -33,14 +33,17 @@ Made by `graphmem bench page` from result files; not edited by hand. How to meas
 `graphmem bench --help`. Your own conversations are measured by `graphmem bench run plain FOLDER`:
 `turns.jsonl` has a line a turn (`session`, `id`, `text`; where known `role`, `speaker`, `at`),
 `questions.jsonl` one a question (`id`, `question`, `gold`: ids of turns; where known `category`,
-`answer`).
+`answer`, and `rivals`: ids of turns that hold the answer as it was at another time). A `user` in
+both says who remembers it.
 
 Nothing here asks a model while searching. **recall@k** is the mean share of a question's gold
 units (turns or passages) among the first k distinct ones; a fact counts for the turn or passage
 that states it. **all@k** is the share of questions whose whole gold is there, **hit@1** that whose
 first unit is gold, **ndcg@k** has binary gains. A session stands where its best unit stands.
-Intervals are 95 %, by a paired bootstrap over questions; in bold where zero lies outside. Latency
-is of one search for ten hits, the embedding of the question included, one at a time.
+**newer above older** is, of questions whose answer changed, the share for which a turn that holds
+it stands above those that it replaced. Intervals are 95 %, by a paired bootstrap over questions; in
+bold where zero lies outside. Latency is of one search for ten hits, the embedding of the question
+included, one at a time.
 """
 _ALWAYS = (
     "Memory engines mostly publish how many answers of a large model a large model accepts, after "

@@ -38,6 +38,7 @@ class Line:
     tokens: int
     """Tokens of the first ten hits, at four characters each."""
     corpus_turns: int = 0
+    rivals: tuple[str, ...] = ()
 
 
 class BenchRun:
@@ -117,7 +118,7 @@ class BenchRun:
             for number, text in enumerate(stream, start=1):
                 try:
                     row = json.loads(text)
-                    lists = ("ranked", "ranked_sessions", "gold", "gold_sessions")
+                    lists = ("ranked", "ranked_sessions", "gold", "gold_sessions", "rivals")
                     yield Line(**{**row, **{name: tuple(row[name]) for name in lists}})
                 except (ValueError, TypeError, KeyError) as error:
                     raise UsageError(

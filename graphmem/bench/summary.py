@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from graphmem.bench.baselines import BASELINES
-from graphmem.bench.metrics import Scores, mean, paired, percentile, scores
+from graphmem.bench.metrics import (
+    Scores,
+    mean,
+    newer_above_older,
+    paired,
+    percentile,
+    scores,
+)
 from graphmem.bench.runs import FULL_SEARCH, BenchRun, Line, read_object
 from graphmem.errors import UsageError
 
 OVERALL = "overall"
 _COMPARED = ("recall@5", "recall@10", "ndcg@10", "hit@1")
 _COMPARED_SESSIONS = ("hit@1", "recall@5")
+NEWER_ABOVE_OLDER = "newer above older"
 _CURVE = 20
 
 
@@ -56,11 +64,13 @@ def _variant(lines: Sequence[Line]) -> dict[str, Any]:
     groups = {OVERALL: lines, **{c: [x for x in lines if x.category == c] for c in categories}}
     units = {name: _measured(group, _unit_scores) for name, group in groups.items()}
     sessions = {name: _measured(group, _session_scores) for name, group in groups.items()}
+    changes = {name: _measured(group, _change_scores) for name, group in groups.items()}
     ms = [line.ms for line in lines]
     return {
         "questions": len(lines),
         "units": {name: found for name, found in units.items() if found["questions"]},
         "sessions": {name: found for name, found in sessions.items() if found["questions"]},
+        "changes": {name: found for name, found in changes.items() if found["questions"]},
         "curve": _curve(lines),
         "search_ms": {"p50": percentile(ms, 0.5), "p95": percentile(ms, 0.95)},
         "tokens": sum(line.tokens for line in lines) / len(lines),
@@ -79,6 +89,14 @@ def _unit_scores(line: Line) -> Scores | None:
 
 def _session_scores(line: Line) -> Scores | None:
     return scores(line.ranked_sessions, line.gold_sessions) if line.gold_sessions else None
+
+
+def _change_scores(line: Line) -> Scores | None:
+    """Of a question whose answer changed: whether what holds stands above what it replaced."""
+    newer = set(line.gold) - set(line.rivals)
+    if not newer or not line.rivals:
+        return None
+    return {NEWER_ABOVE_OLDER: newer_above_older(line.ranked, newer, line.rivals)}
 
 
 def _answers(run: BenchRun, lines: Sequence[Line]) -> dict[str, dict[str, float]]:
@@ -147,6 +165,7 @@ def compare_results(
         for prefix, score, names in (
             ("", _unit_scores, _COMPARED),
             ("session ", _session_scores, _COMPARED_SESSIONS),
+            ("", _change_scores, (NEWER_ABOVE_OLDER,)),
         ):
             tables = [_table(lines, score) for lines in (reversed(chosen) if flip else chosen)]
             for name in names:

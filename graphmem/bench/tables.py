@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphmem.bench.runs import FULL_SEARCH
-from graphmem.bench.summary import OVERALL
+from graphmem.bench.summary import NEWER_ABOVE_OLDER, OVERALL
 
 _UNITS = ("recall@2", "recall@5", "recall@10", "all@10", "ndcg@10", "hit@1")
 _SESSIONS = ("hit@1", "recall@5", "recall@10")
@@ -22,6 +22,8 @@ def markdown(result: Mapping[str, Any]) -> str:
     """The whole result of a run."""
     parts = [beside_plain_methods(result), quality(result)] if result.get("baselines") else []
     parts = parts or [quality(result)]
+    if changed := changes(result):
+        parts.append(changed)
     if answers := _answers(result):
         parts.append(answers)
     parts.append(costs(result))
@@ -86,6 +88,22 @@ def beside_plain_methods(result: Mapping[str, Any]) -> str:
         ]
         rows.append([*columns, "; ".join(losses) or "none"])
     return markdown_table(head, rows)
+
+
+def changes(result: Mapping[str, Any]) -> str:
+    """Of questions whose answer changed, how often the newer stands above the older, beside the
+    plain methods; nothing where no question says which is which."""
+    _, found = main_variant(result)
+    methods = {"search": found, **result.get("baselines", {})}
+    rows = [
+        [
+            category,
+            f"{row['questions']:,}",
+            *(_share(of["changes"][category][NEWER_ABOVE_OLDER]) for of in methods.values()),
+        ]
+        for category, row in found.get("changes", {}).items()
+    ]
+    return markdown_table([NEWER_ABOVE_OLDER, "questions", *methods], rows) if rows else ""
 
 
 def _answers(result: Mapping[str, Any]) -> str:

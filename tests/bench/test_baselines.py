@@ -10,7 +10,9 @@ import pytest
 from graphmem import Settings
 from graphmem.bench.baselines import BASELINES, plain_methods, units_of
 from graphmem.bench.dataset import UNIT, Corpus
-from graphmem.bench.tables import beside_plain_methods
+from graphmem.bench.runs import BenchRun, Line
+from graphmem.bench.summary import by_variant, summed_up
+from graphmem.bench.tables import beside_plain_methods, changes
 from graphmem.engine import AsyncMemory
 from graphmem.wiring import open_memory
 
@@ -71,3 +73,25 @@ def test_what_is_found_less_than_by_a_plain_method_is_said() -> None:
     assert "loss: bm25, recall@5 **−0.200 [−0.300, −0.100]**" in row
     assert row.count("loss") == 1
     assert "0.400 / 0.400 / 0.400 | 0.600" in row
+
+
+def test_of_what_changed_the_newer_should_stand_first(tmp_path: Path) -> None:
+    run = BenchRun(tmp_path / "run")
+    run.begin({})
+    for variant, ranked in (("all", "new old"), ("bm25", "old new"), ("dense", "x")):
+        for id, rivals in (("changed", ("old",)), ("same", ())):
+            gold = ("new", "old") if rivals else ("x",)
+            line = Line(variant, id, "pets", tuple(ranked.split()), (), gold, (), 1.0, 0, 1, rivals)
+            run.append(line)
+    assert by_variant(run.lines())["all"][0].rivals == ("old",)
+    result = summed_up(run)
+    assert result["variants"]["all"]["changes"]["pets"] == {
+        "questions": 1,
+        "newer above older": 1.0,
+    }
+    interval = result["against_baselines"]["bm25"]["overall"]["newer above older"]
+    assert (interval["n"], interval["mean"]) == (1, 1.0)
+    head, _, overall, pets = changes(result).splitlines()
+    assert head == "| newer above older | questions | search | bm25 | dense |"
+    assert overall == "| overall | 1 | 1.000 | 0.000 | 0.000 |"
+    assert pets.startswith("| pets | 1 | 1.000")

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphmem.bench.metrics import distinct, mean, paired, percentile, scores
+from graphmem.bench.metrics import (
+    distinct,
+    mean,
+    newer_above_older,
+    paired,
+    percentile,
+    scores,
+)
 
 
 def test_by_hand() -> None:
@@ -24,6 +31,13 @@ def test_by_hand() -> None:
     assert scores([], {"a"}, ks=(1,)) == {"hit@1": 0, "recall@1": 0, "all@1": 0, "ndcg@1": 0}
     assert distinct(["a", "b", "a"]) == ["a", "b"]
     assert mean([]) == {}
+
+
+def test_the_newer_stands_above_the_older() -> None:
+    assert newer_above_older(["x", "new", "old"], {"new"}, {"old"}) == 1
+    assert newer_above_older(["old", "new"], {"new", "newest"}, {"old"}) == 0
+    assert newer_above_older(["new", "x"], {"new"}, {"old"}) == 1
+    assert newer_above_older(["x"], {"new"}, {"old"}) == 0, "neither was found"
 
 
 _IDS = st.lists(st.sampled_from("abcdefgh"), unique=True)

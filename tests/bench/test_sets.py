@@ -106,6 +106,8 @@ def test_beam_as_a_folder_and_as_rows(tmp_path: Path) -> None:
         assert len(texts) == 4
         by_text = {question.text: question for question in corpus.questions}
         assert by_text["When is my thesis due?"].gold == {"0", "3"}
+        assert by_text["When is my thesis due?"].rivals == {"0"}
+        assert not by_text["What is my thesis about?"].rivals
         assert by_text["What is my thesis about?"].rubric == ("It says moss",)
         assert by_text["What did I have for lunch?"].unanswerable
     (corpus,) = as_folder.corpora
@@ -228,9 +230,51 @@ def test_the_plain_form(tmp_path: Path) -> None:
     assert pet.gold_sessions == {"a"}
     assert (pet.category, pet.answer) == ("pets", "cat")
     assert car.unanswerable
+    assert not pet.rivals
     questions.write_text(json.dumps({**asked[0], "gold": ["9"]}))
     with pytest.raises(UsageError, match="question 1: 'gold' names no turn: 9"):
         load_dataset("plain", tmp_path)
     turns.write_text("\n".join(map(json.dumps, [rows[0], rows[0]])))
     with pytest.raises(UsageError, match="turn 2: there is a turn '1' before"):
         load_dataset("plain", tmp_path)
+
+
+def test_the_plain_form_with_users_and_changes(tmp_path: Path) -> None:
+    rows = [
+        {"user": user, "session": "a", "id": id, "text": f"{user} has {pet}."}
+        for user in ("Ida", "Tom")
+        for id, pet in (("1", "a cat"), ("2", "two cats"))
+    ]
+    asked = {"user": "Tom", "id": "q", "question": "How many?", "gold": ["2"], "rivals": ["1"]}
+    (tmp_path / "turns.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text(json.dumps(asked))
+    ida, tom = load_dataset("plain", tmp_path).corpora
+    assert [corpus.id for corpus in (ida, tom)] == ["Ida", "Tom"]
+    assert [item["user_id"] for item in tom.items] == ["Tom"]
+    assert not ida.questions
+    (question,) = tom.questions
+    assert question.gold == {"2"}
+    assert question.rivals == {"1"}
+    for change, problem in (
+        ({"rivals": ["3"]}, "'rivals' names no turn: 3"),
+        ({"rivals": "1"}, "'rivals' must be list, found str"),
+        ({"user": "Eve"}, "no turns of the user 'Eve'"),
+    ):
+        questions.write_text(json.dumps({**asked, **change}))
+        with pytest.raises(UsageError, match=problem):
+            load_dataset("plain", tmp_path)
+
+
+def test_our_own_set_of_changes() -> None:
+    folder = Path(__file__).parents[2] / "benchmarks" / "changes"
+    asked = [
+        question
+        for half in ("given", "held_out")
+        for corpus in load_dataset("plain", folder / half).corpora
+        for question in corpus.questions
+    ]
+    assert len({question.id for question in asked}) == 60
+    assert sum(question.category == "before" for question in asked) == 12
+    assert all(question.gold and question.rivals for question in asked)
+    assert not any(question.gold & question.rivals for question in asked)

@@ -24,6 +24,8 @@ from graphmem.errors import UsageError
 
 _LABEL = re.compile(r"\s*->->\s*[\d,\s]*$")  # of the plan that a message was made from
 _ANSWERS = ("answer", "ideal_answer", "ideal_response", "ideal_summary", "expected_compliance")
+_CHANGED = frozenset({"knowledge_update", "contradiction_resolution"})
+"""Abilities whose questions name two groups of messages, of which the newer counts."""
 _ANCHOR = "%B-%d-%Y"
 
 
@@ -142,7 +144,8 @@ def _questions(
 ) -> Iterator[GoldQuestion]:
     for ability, questions in probing.items():
         for number, row in enumerate(questions):
-            gold = {id for id in _ids(row.get("source_chat_ids")) if id in sessions}
+            sources = row.get("source_chat_ids")
+            gold = {id for id in _ids(sources) if id in sessions}
             answer = next((row[key] for key in _ANSWERS if row.get(key)), None)
             yield GoldQuestion(
                 f"{user}:{ability}:{number + 1}",
@@ -153,7 +156,20 @@ def _questions(
                 None if answer is None else str(answer),
                 unanswerable=ability == "abstention",
                 rubric=tuple(map(str, row.get("rubric", ()))),
+                rivals=_older(sources, sessions) if ability in _CHANGED else frozenset(),
             )
+
+
+def _older(sources: Any, sessions: Mapping[str, str]) -> frozenset[str]:
+    """Of two groups of messages the one that ends earlier, without what is in both."""
+    if not isinstance(sources, Mapping):
+        return frozenset()
+    place = {id: at for at, id in enumerate(sessions)}
+    groups = [{id for id in _ids(group) if id in place} for group in sources.values()]
+    if len(groups) != 2 or not all(groups):
+        return frozenset()
+    older, newer = sorted(groups, key=lambda group: max(place[id] for id in group))
+    return frozenset(older - newer)
 
 
 def _ids(value: Any) -> Iterator[str]:
