@@ -11,20 +11,17 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from graphmem.adapters.graph.cypher_guard import values
-from graphmem.adapters.graph.cypher_guard.syntax import Cursor, keyword_set, uncertain
+from graphmem.adapters.graph.cypher_guard.function_calls import (
+    LIST_TESTS,
+    ExpressionShape,
+)
+from graphmem.adapters.graph.cypher_guard.lists_and_maps import ListsAndMaps
+from graphmem.adapters.graph.cypher_guard.syntax import uncertain
 from graphmem.adapters.graph.cypher_guard.values import LITERAL, NO_VALUE, PLAIN, HeldValue
 from graphmem.errors import UsageError
-
-ExpressionShape = Literal[
-    "plain", "number", "text", "call", "value", "test", "condition", "pattern"
-]
-"""``plain``: a name, a property, a literal, a parameter, CASE, an aggregate. ``number``: what is
-reckoned from these. ``text``: what a function of text gives. ``call``: what another function
-gives. ``value``: any other value. ``test``: true or false. ``condition``: the same where nothing
-but a condition may stand (EXISTS, =~). ``pattern``: the same, of a path."""
 
 _OPERANDS: Mapping[str, Sequence[ExpressionShape]] = MappingProxyType(
     {
@@ -38,44 +35,15 @@ _CONDITIONS = ("plain", "test", "condition", "pattern")
 _BOOLEAN = ("test", "condition", "pattern")
 _COMPARING = ("<>", "<=", ">=", "=", "<", ">")
 
-_AGGREGATES = keyword_set("avg collect count max min sum")
-_NUMERIC = keyword_set("abs ceil floor length sqrt")
-_TEXT = keyword_set("left lower ltrim right rtrim trim upper")
-_TESTS = keyword_set("all any none single")
-_GENERAL: Mapping[str, int] = MappingProxyType(
-    {
-        "coalesce": 100,
-        **dict.fromkeys(
-            keyword_set("endnode head keys label labels last nodes relationships rels"), 1
-        ),
-        **dict.fromkeys(keyword_set("reverse sign size startnode tail tolower toupper type"), 1),
-        "round": 2,
-        "substring": 3,
-    }
-)
-"""How many arguments of any kind a function takes at the most."""
-FUNCTIONS = frozenset((*_AGGREGATES, *_NUMERIC, *_TEXT, *_TESTS, *_GENERAL))
-"""Functions of values alone. Left out: whatever names internal ids (they count other scopes'
-rows), reads files or settings, converts types (a failure would quote the value), or makes much
-out of little (range, repeat, lpad)."""
-
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?![0-9])")
 _MOST_CASES = 24
 
 
-class Expressions(Cursor):
+class Expressions(ListsAndMaps):
     """The rules of expressions. Each takes what it names, from here on, or refuses the query."""
 
     _cases = 0
     """How many CASEs we are inside of: the brackets around us are counted by the guard."""
-    held = PLAIN
-    """What the expression holds that was read last."""
-    names: Mapping[str, HeldValue] = MappingProxyType({})
-    """What each name holds that is known here; replaced, never changed."""
-
-    def bind(self, name: str, value: HeldValue) -> None:
-        """From here on a name stands for a value."""
-        self.names = MappingProxyType({**self.names, name: value})
 
     @abstractmethod
     def subquery(self) -> None:
@@ -84,14 +52,6 @@ class Expressions(Cursor):
     @abstractmethod
     def edges_and_nodes(self) -> None:
         """A path without a name."""
-
-    @abstractmethod
-    def pattern_comprehension(self) -> None:
-        """``[(a)--(b) WHERE … | …]``."""
-
-    @abstractmethod
-    def sees_path(self) -> bool:
-        """Whether here begins a node pattern with an edge after it."""
 
     def condition(self) -> None:
         """What may stand after WHERE, WHEN and NOT, and beside AND."""
@@ -142,7 +102,7 @@ class Expressions(Cursor):
             self.subquery()
             self.held = PLAIN
             return "condition"
-        if self.sees_word(*map(str.upper, _TESTS)) and self.sees_sign("(", 1):
+        if self.sees_word(*map(str.upper, LIST_TESTS)) and self.sees_sign("(", 1):
             return self._list_test()
         if self.sees_path():
             self.edges_and_nodes()
@@ -288,7 +248,7 @@ class Expressions(Cursor):
         if token.is_sign("("):
             return self._parenthesised()
         if token.is_sign("["):
-            self._list()
+            self.list_or_comprehension()
         elif token.is_sign("{"):
             self.map()
         elif token.is_word("CASE"):
@@ -298,7 +258,7 @@ class Expressions(Cursor):
             self.subquery()
             self.held = PLAIN
         elif token.is_name and self.sees_sign("(", 1):
-            return self._call()
+            return self.function_call()
         elif token.kind in ("string", "parameter") or token.is_word("TRUE", "FALSE", "NULL"):
             self.at += 1
             self.held = NO_VALUE if token.is_word("NULL") else LITERAL
@@ -328,92 +288,6 @@ class Expressions(Cursor):
             self.at = opens
             self.refuse("a name without parentheses, which look like a node's")
         return shape if shape in ("plain", "test", "condition") else "value"
-
-    def _list(self) -> None:
-        after = self.peek(1)
-        if after is not None and after.is_sign("("):
-            self.at += 1
-            comprehension = self.sees_path()
-            self.at -= 1
-            if comprehension:
-                return self.pattern_comprehension()
-        named = self.sees_name(1) and self.sees_sign("=", 2)
-        if named and self.sees_sign("(", 3):
-            self.at += 3
-            comprehension = self.sees_path()
-            self.at -= 3
-            if comprehension:
-                return self.pattern_comprehension()
-        self.need_sign("[")
-        self.held = NO_VALUE
-        if self.sign("]"):
-            return None
-        if self.sees_name() and self._is_word(1, "IN"):
-            return self._comprehension()
-        return self._elements([])
-
-    def _elements(self, found: list[HeldValue]) -> None:
-        """What is left of a list, after those that are found."""
-        if not found:
-            found = [self._element()]
-        while self.sign(","):
-            found.append(self._element())
-        self.need_sign("]")
-        self.held = values.list_of(found)
-
-    def _is_word(self, ahead: int, word: str) -> bool:
-        token = self.peek(ahead)
-        return token is not None and token.is_word(word)
-
-    def _element(self) -> HeldValue:
-        """A list within a list stands alone."""
-        closes = self.bracket_ends[self.at] if self.sees_sign("[") else None
-        self.item()
-        if closes is not None and self.at != closes + 1:
-            self.refuse("',' or ']'")
-        return self.held
-
-    def _comprehension(self) -> None:
-        """``x IN list WHERE … | …]``; without these two it may be the first item of a list."""
-        name, outside = self.tokens[self.at].value, self.names
-        self.at += 2
-        self.value()
-        source = self.held
-        self.bind(name, values.item_of(source))
-        if self.word("WHERE"):
-            self.condition()
-            self.held = source
-            if self.sign("|"):
-                self.held = values.of_each(source, self.item())
-        elif self.sign("|"):
-            self.held = values.of_each(source, self.item())
-        else:
-            self.names = outside
-            values.only_plain(source, "IN in a list")
-            return self._elements([PLAIN])
-        self.need_sign("]")
-        self.names = outside
-        return None
-
-    def map(self) -> None:
-        """``{key: value, …}``, with at least the braces."""
-        found: list[HeldValue] = []
-        self.need_sign("{")
-        while not (self.sees_sign("}") and not found):
-            self.name()
-            self.need_sign(":")
-            self._map_value()
-            found.append(self.held)
-            if not self.sign(","):
-                break
-        self.need_sign("}")
-        self.held = values.mapped_to(found)
-
-    def _map_value(self) -> None:
-        refused = ("CASE", "NOT", *map(str.upper, (*_AGGREGATES, *_TESTS)))
-        if self.sees_word(*refused) and not (self.sees_sign("{", 1) or self.sees_sign(".", 1)):
-            self.refuse("a value that stands for itself")
-        self.item()
 
     def _case(self) -> None:
         self.need_word("CASE")
@@ -459,54 +333,3 @@ class Expressions(Cursor):
         self.need_sign(")")
         self.names = outside
         return "test"
-
-    def _call(self) -> ExpressionShape:
-        name = self.tokens[self.at].value.lower()
-        self.at += 1
-        self.need_sign("(")
-        shape: ExpressionShape = "call"
-        if name in _AGGREGATES:
-            shape = "plain"
-            given = self._aggregated(name)
-        elif name in _NUMERIC:
-            shape = "number"
-            given = [self._argument_of("plain", *(() if name == "length" else ("number",)))]
-        elif name in _TEXT:
-            shape = "text"
-            given = self._text_arguments(name)
-        elif name in _GENERAL:
-            given = self._arguments(_GENERAL[name])
-            if name in ("coalesce", "size"):
-                shape = "plain" if name == "coalesce" else "number"
-        else:
-            self.refuse("a function that is on the list")
-        self.need_sign(")")
-        self.held = values.called(name, given)
-        return shape
-
-    def _aggregated(self, name: str) -> list[HeldValue]:
-        if name == "count" and self.sign("*"):
-            return []
-        self.word("DISTINCT", "ALL")
-        return [self.item()]
-
-    def _text_arguments(self, name: str) -> list[HeldValue]:
-        given = [self._argument_of("plain", "text")]
-        if name in ("left", "right"):
-            self.need_sign(",")
-            self.value()
-            given.append(self.held)
-        elif name in ("ltrim", "rtrim") and self.sign(","):
-            given.append(self._argument_of("plain", "text"))
-        return given
-
-    def _arguments(self, most: int) -> list[HeldValue]:
-        given = [self.item()]
-        while len(given) < most and self.sign(","):
-            given.append(self.item())
-        return given
-
-    def _argument_of(self, *shapes: ExpressionShape) -> HeldValue:
-        if self.value() not in shapes:
-            self.refuse("a simpler argument")
-        return self.held
