@@ -22,6 +22,7 @@ from graphmem.ports.ledger import (
     FactQuery,
     Ledger,
     LedgerView,
+    MentionQuery,
     Mentions,
     Origins,
 )
@@ -78,19 +79,9 @@ class LedgerAsOf:
         # Whoever asks has the ids from what was known.
         return await self._ledger.turns(tenant, ids, around=around)
 
-    async def mentions(
-        self,
-        scope: Scope,
-        *,
-        turn_ids: Sequence[str] = (),
-        entity_ids: Sequence[str] = (),
-        current: datetime | None = None,
-        most: int = 100,
-    ) -> Mentions:
+    async def mentions(self, query: MentionQuery) -> Mentions:
         """What was stated by then, by the ids that it has now."""
-        found = await self._ledger.mentions(
-            scope, turn_ids=turn_ids, entity_ids=entity_ids, current=current, most=most
-        )
+        scope, found = query.scope, await self._ledger.mentions(query)
         wanted = sorted({turn for ids in found.turns.values() for turn in ids})
         turns = await self._ledger.turns(scope.tenant, wanted) if wanted else []
         ids = sorted({turn.episode_id for turn in turns})

@@ -35,6 +35,7 @@ from graphmem.ports.ledger_values import (
     LedgerCheck,
     LoadedStatements,
     ManualChange,
+    MentionQuery,
     Mentions,
     Origins,
     Row,
@@ -68,6 +69,7 @@ __all__ = [
     "LedgerWrites",
     "LoadedStatements",
     "ManualChange",
+    "MentionQuery",
     "Mentions",
     "Origins",
     "Row",
@@ -147,18 +149,8 @@ class LedgerView(Protocol):
         """Turns by id, each with up to ``around`` neighbours before and after, in order."""
         ...
 
-    async def mentions(
-        self,
-        scope: Scope,
-        *,
-        turn_ids: Sequence[str] = (),
-        entity_ids: Sequence[str] = (),
-        current: datetime | None = None,
-        most: int = 100,
-    ) -> Mentions:
-        """Whom these turns name; and where these entities are named: up to ``most`` turns and
-        facts of each, ids alone. Turns are those of the scope's agent and run that have not
-        expired by ``current``; facts are not looked at. What is in another tenant has no key."""
+    async def mentions(self, query: MentionQuery) -> Mentions:
+        """Who is named where. What is in another tenant has no key."""
         ...
 
     async def facts(self, query: FactQuery) -> list[Fact]: ...

@@ -187,6 +187,19 @@ class EntityQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class MentionQuery:
+    """Whom these turns name; and where these entities are named: up to ``most`` turns and facts of
+    each, ids alone. Turns are those of the scope's agent and run that have not expired by
+    ``current``; facts are not looked at."""
+
+    scope: Scope
+    turn_ids: tuple[str, ...] = ()
+    entity_ids: tuple[str, ...] = ()
+    current: datetime | None = None
+    most: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Mentions:
     """Who is named where: by turn id the entities that it names; by entity id the turns that name
     it and the facts about it, newest first."""

@@ -10,7 +10,7 @@ import pytest
 
 from graphmem.errors import Unavailable
 from graphmem.model import Decision, Source
-from graphmem.ports.ledger import Commit, EntityQuery, FactQuery, Ledger
+from graphmem.ports.ledger import Commit, EntityQuery, FactQuery, Ledger, MentionQuery
 from graphmem.testing.ledger_draft import ADA, BOB, Draft, store
 from graphmem.text import text_key
 
@@ -51,23 +51,33 @@ class FactsContract:
             await store(ledger, episode, fact, entities=entities)
         works, waved, grew, bob = (episode.turns[0].id for episode in episodes)
 
-        found = await ledger.mentions(ADA, turn_ids=[works, waved, bob, draft.clock.new_id()])
+        found = await ledger.mentions(
+            MentionQuery(
+                ADA,
+                turn_ids=(
+                    works,
+                    waved,
+                    bob,
+                    draft.clock.new_id(),
+                ),
+            )
+        )
         assert found.entities == {works: tuple(sorted((ada.id, acme.id))), waved: (ada.id,)}
         assert (found.turns, found.facts) == ({}, {})
 
         wanted = [ada.id, acme.id, bobs.id]
-        found = await ledger.mentions(ADA, entity_ids=wanted)
+        found = await ledger.mentions(MentionQuery(ADA, entity_ids=tuple(wanted)))
         assert found.turns == {ada.id: (waved, works), acme.id: (grew, works)}
         assert found.facts == {
             ada.id: (made[1].id, made[0].id),
             acme.id: (made[2].id, made[0].id),
         }
-        newest = await ledger.mentions(ADA, entity_ids=wanted, most=1)
+        newest = await ledger.mentions(MentionQuery(ADA, entity_ids=tuple(wanted), most=1))
         assert newest.turns == {ada.id: (waved,), acme.id: (grew,)}
-        inside = await ledger.mentions(run, entity_ids=wanted)
+        inside = await ledger.mentions(MentionQuery(run, entity_ids=tuple(wanted)))
         assert inside.turns == {ada.id: (waved,), acme.id: ()}
         later = await ledger.mentions(
-            ADA, entity_ids=[acme.id], current=datetime(2031, 1, 1, tzinfo=UTC)
+            MentionQuery(ADA, entity_ids=(acme.id,), current=datetime(2031, 1, 1, tzinfo=UTC))
         )
         assert later.turns == {acme.id: (works,)}
 

@@ -11,14 +11,12 @@ import click
 from graphmem.doors.cli.base import command, options
 from graphmem.doors.cli.migrate import (
     current_place,
-    moved_summary,
     show_moved,
     stage_bars,
+    target_option,
     target_place,
 )
 from graphmem.doors.cli.output import counted, note, show_json
-
-_FAILED = 1
 
 
 @command("backup")
@@ -50,13 +48,7 @@ def backup_command(folder: Path) -> None:
 
 @command("restore")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "--to",
-    "target",
-    metavar="PLACE",
-    multiple=True,
-    help="Where to: a folder, or the URL of ledger, graph or vectors (repeat it for each).",
-)
+@target_option
 @click.pass_context
 def restore_command(context: click.Context, folder: Path, target: Sequence[str]) -> None:
     """Make a store of the backup in FOLDER, and verify it.
@@ -73,7 +65,4 @@ def restore_command(context: click.Context, folder: Path, target: Sequence[str])
     there = target_place(target) if target else current_place(options())
     with stage_bars() as progress:
         moved = restore(folder, there.folder, target_settings=there.settings, progress=progress)
-    if not show_json({**moved_summary(moved), "verification": moved.verification}):
-        show_moved(moved, "restored")
-    if not moved.ok:
-        context.exit(_FAILED)
+    show_moved(context, moved, "restored")

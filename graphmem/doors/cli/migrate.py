@@ -33,6 +33,15 @@ _STAGES = {
 }
 
 
+target_option = click.option(
+    "--to",
+    "target",
+    metavar="PLACE",
+    multiple=True,
+    help="Where to: a folder, or the URL of ledger, graph or vectors (repeat it for each).",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class CliPlace:
     """The source or the target: a folder, settings with URLs, or both."""
@@ -45,13 +54,7 @@ class CliPlace:
 @click.option(
     "--from", "source", metavar="PLACE", help="The store to copy: its folder or its ledger's URL."
 )
-@click.option(
-    "--to",
-    "target",
-    metavar="PLACE",
-    multiple=True,
-    help="Where to: a folder, or the URL of ledger, graph or vectors (repeat it for each).",
-)
+@target_option
 @click.pass_context
 def migrate_command(context: click.Context, source: str | None, target: Sequence[str]) -> None:
     """Copy the whole store to other backends.
@@ -84,10 +87,7 @@ def migrate_command(context: click.Context, source: str | None, target: Sequence
             target_settings=there.settings,
             progress=progress,
         )
-    if not show_json({**moved_summary(moved), "verification": moved.verification}):
-        show_moved(moved)
-    if not moved.ok:
-        context.exit(_FAILED)
+    show_moved(context, moved, "moved")
 
 
 def current_place(shared: Options) -> CliPlace:
@@ -179,17 +179,23 @@ def stage_bars(what: str = "") -> Iterator[Callable[[str, int, int], None]]:
     bar.stop()
 
 
-def moved_summary(moved: Moved) -> dict[str, Any]:
-    return {
+def show_moved(context: click.Context, moved: Moved, done: str) -> None:
+    """Show what was copied, as people or as programs want it; exit with 1 if the copy differs."""
+    summary = {
         "store_id": moved.store_id,
         "head": moved.head,
         "rows": dict(moved.rows),
         "resumed": moved.resumed,
         "stats": moved.stats,
+        "verification": moved.verification,
     }
+    if not show_json(summary):
+        _show_copy(moved, done)
+    if not moved.ok:
+        context.exit(_FAILED)
 
 
-def show_moved(moved: Moved, done: str = "moved") -> None:
+def _show_copy(moved: Moved, done: str) -> None:
     rows = [(name, f"{count:,}") for name, count in moved.rows.items() if count]
     if rows:
         print_table([("copied", {}), ("rows", RIGHT)], rows)

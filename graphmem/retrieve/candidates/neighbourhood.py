@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from math import log2
 
 from graphmem.model import Entity, Fact
-from graphmem.ports.ledger import EntityQuery, LedgerView, Mentions
+from graphmem.ports.ledger import EntityQuery, LedgerView, MentionQuery, Mentions
 from graphmem.retrieve.question.names import entity_keys
 from graphmem.retrieve.question.search_query import SearchQuery
 
@@ -72,7 +72,7 @@ async def read_neighbourhood(
     around what the question names (``seeds``)."""
     scope = query.scope
     first = list(turns)[:BEST_TURNS]
-    known = await ledger.mentions(scope, turn_ids=list(turns)[:_KNOWN_TURNS])
+    known = await ledger.mentions(MentionQuery(scope, turn_ids=tuple(turns)[:_KNOWN_TURNS]))
     by_turns = _promise(((id, turns[id]) for id in first), known.entities)
     about = {fact.id: fact.entity_ids for fact in facts[:_BEST_FACTS]}
     by_facts = _promise(((id, 1 / place) for place, id in enumerate(about, start=1)), about)
@@ -82,7 +82,7 @@ async def read_neighbourhood(
     if not entities:
         return Neighbourhood(known)
     mentions = await ledger.mentions(
-        scope, entity_ids=list(entities), current=query.view.moment, most=HUB + 1
+        MentionQuery(scope, entity_ids=tuple(entities), current=query.view.moment, most=HUB + 1)
     )
     promise = {id: by_turns.get(id, 0.0) for id in entities} | {seed.id: _SEED for seed in seeds}
     new = _followed(promise, mentions.turns, HUB, _FOLLOWED, _TURNS_EACH)
@@ -95,8 +95,10 @@ async def read_neighbourhood(
         new_facts = await ledger.facts(
             query.view.query(scope, ids=further, limit=len(further), stated_only=True)
         )
-    unknown = [id for id in from_facts if id not in known.entities]
-    named = await ledger.mentions(scope, turn_ids=unknown) if unknown else Mentions()
+    unknown = tuple(id for id in from_facts if id not in known.entities)
+    named = Mentions()
+    if unknown:
+        named = await ledger.mentions(MentionQuery(scope, turn_ids=unknown))
     return Neighbourhood(
         replace(mentions, entities={**known.entities, **named.entities}),
         turns=[id for id in new if id not in turns],

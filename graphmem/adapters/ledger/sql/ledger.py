@@ -66,6 +66,7 @@ from graphmem.ports.ledger import (
     LedgerRows,
     LoadedStatements,
     ManualChange,
+    MentionQuery,
     Mentions,
     Origins,
     Row,
@@ -233,16 +234,8 @@ class SqlLedger:
         found = await self._rows("turns_around", tenant=tenant, ids=list(ids), around=around)
         return [rows.to_turn(row) for row in found]
 
-    async def mentions(
-        self,
-        scope: Scope,
-        *,
-        turn_ids: Sequence[str] = (),
-        entity_ids: Sequence[str] = (),
-        current: datetime | None = None,
-        most: int = 100,
-    ) -> Mentions:
-        fetches = reading.mention_fetches(scope, turn_ids, entity_ids, current, most)
+    async def mentions(self, query: MentionQuery) -> Mentions:
+        fetches = reading.mention_fetches(query)
         return (
             reading.mentions_of(fetches, await self._db.fetch(*fetches)) if fetches else Mentions()
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
@@ -13,7 +12,14 @@ from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch
 from graphmem.clock import stamp_or_none
 from graphmem.filters import And, Test, Where
 from graphmem.model import Episode, Fact, Scope, Turn
-from graphmem.ports.ledger import EntityQuery, FactQuery, Mentions, Origins, TenantState
+from graphmem.ports.ledger import (
+    EntityQuery,
+    FactQuery,
+    MentionQuery,
+    Mentions,
+    Origins,
+    TenantState,
+)
 
 # By which of subject, type and object are given.
 _RELATION_WAYS = {
@@ -177,22 +183,14 @@ def entity_fetch(query: EntityQuery) -> Fetch:
     return Fetch("entities_of_tenant", values, where=query.where)
 
 
-def mention_fetches(
-    scope: Scope,
-    turn_ids: Sequence[str],
-    entity_ids: Sequence[str],
-    current: datetime | None,
-    most: int,
-) -> list[Fetch]:
+def mention_fetches(query: MentionQuery) -> list[Fetch]:
     """Asks for what :func:`mentions_of` reads."""
-    fetches = (
-        [Fetch("entities_of_turns", {"tenant": scope.tenant, "ids": list(turn_ids)})]
-        if turn_ids
-        else []
-    )
-    if entity_ids:
-        wanted = {"tenant": scope.tenant, "ids": list(entity_ids), "most": most}
-        narrow = {**scope_values(scope), "current": stamp_or_none(current)}
+    tenant, fetches = query.scope.tenant, list[Fetch]()
+    if query.turn_ids:
+        fetches = [Fetch("entities_of_turns", {"tenant": tenant, "ids": list(query.turn_ids)})]
+    if query.entity_ids:
+        wanted = {"tenant": tenant, "ids": list(query.entity_ids), "most": query.most}
+        narrow = {**scope_values(query.scope), "current": stamp_or_none(query.current)}
         fetches += [
             Fetch("turns_of_entities", {**narrow, **wanted}),
             Fetch("facts_of_entities", wanted),
@@ -239,7 +237,7 @@ def origin_fetches(
 
 
 def origins_of(answers: Sequence[ResultRows]) -> Origins:
-    mention_fetches: dict[str, list[tuple[str, str]]] = {}
+    mentions: dict[str, list[tuple[str, str]]] = {}
     speakers: dict[str, str] = {}
     kinds: dict[str, str] = {}
     for row in (row for found in answers for row in found):
@@ -248,8 +246,8 @@ def origins_of(answers: Sequence[ResultRows]) -> Origins:
         elif row["what"] == "kind":
             kinds[row["id"]] = row["value"]
         else:
-            mention_fetches.setdefault(row["id"], []).append((row["value"], row["stands_for"]))
-    return Origins(speakers, kinds, {id: tuple(found) for id, found in mention_fetches.items()})
+            mentions.setdefault(row["id"], []).append((row["value"], row["stands_for"]))
+    return Origins(speakers, kinds, {id: tuple(found) for id, found in mentions.items()})
 
 
 def changed_seq(found: ResultRows) -> int:
