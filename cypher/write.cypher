@@ -1,6 +1,7 @@
 // What the adapters write, one node or one edge a statement, found by primary key only: on Kuzu a
 // statement over a list of rows scans whole tables (see docs on engines), and this is what keeps
-// the cost of a write flat. The same text runs on Neo4j.
+// the cost of a write flat. What drops edges returns at which rows of their tables they started and
+// ended: see `write.kuzu.cypher`.
 //
 // An edge is made only between two ends of the same scope: this is what makes a scope on every
 // node of a query sufficient, and a missing end leaves the edge out.
@@ -111,55 +112,68 @@ CREATE (a)-[:NEXT {scope: a.scope}]->(b)
 
 // name: drop_fact_about
 // Before a fact is written anew: what it was about.
-MATCH (:Fact {id: $id})-[r:ABOUT]->(:Entity) DELETE r
+MATCH (a:Fact {id: $id})-[r:ABOUT]->(b:Entity)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_fact_states
 // Before a fact is written anew: its sources.
-MATCH (:Fact {id: $id})<-[r:STATES]-(:Episode) DELETE r
+MATCH (b:Fact {id: $id})<-[r:STATES]-(a:Episode)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_fact_supersedes
 // Before a fact is written anew: what it took the place of. What took its own place stays.
-MATCH (:Fact {id: $id})-[r:SUPERSEDES]->(:Fact) DELETE r
+MATCH (a:Fact {id: $id})-[r:SUPERSEDES]->(b:Fact)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_fact_relates
 // Before a fact is written anew: its relation, between the ends that it had.
-MATCH (:Entity {id: $subject_id})-[r:RELATES {fact_id: $id}]->(:Entity {id: $object_id}) DELETE r
+MATCH (a:Entity {id: $subject_id})-[r:RELATES {fact_id: $id}]->(b:Entity {id: $object_id})
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_fact_superseded
 // Before a fact is removed: what took its place no longer points to it.
-MATCH (:Fact {id: $id})<-[r:SUPERSEDES]-(:Fact) DELETE r
+MATCH (b:Fact {id: $id})<-[r:SUPERSEDES]-(a:Fact)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_episode_previous
 // Before an episode is written anew or removed: its place after another.
-MATCH (:Episode {id: $id})<-[r:NEXT]-(:Episode) DELETE r
+MATCH (b:Episode {id: $id})<-[r:NEXT]-(a:Episode)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_episode_next
 // Before an episode is removed: the one after it.
-MATCH (:Episode {id: $id})-[r:NEXT]->(:Episode) DELETE r
+MATCH (a:Episode {id: $id})-[r:NEXT]->(b:Episode)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_episode_states
 // Before an episode is removed: the facts that it stated.
-MATCH (:Episode {id: $id})-[r:STATES]->(:Fact) DELETE r
+MATCH (a:Episode {id: $id})-[r:STATES]->(b:Fact)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_episode_mentions
 // Before an episode is removed, or what it names is told anew: the entities that it named.
-MATCH (:Episode {id: $id})-[r:MENTIONS]->(:Entity) DELETE r
+MATCH (a:Episode {id: $id})-[r:MENTIONS]->(b:Entity)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_entity_mentions
 // Before an entity is removed: the episodes that named it.
-MATCH (:Entity {id: $id})<-[r:MENTIONS]-(:Episode) DELETE r
+MATCH (b:Entity {id: $id})<-[r:MENTIONS]-(a:Episode)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_entity_about
 // Before an entity is removed: the facts about it.
-MATCH (:Entity {id: $id})<-[r:ABOUT]-(:Fact) DELETE r
+MATCH (b:Entity {id: $id})<-[r:ABOUT]-(a:Fact)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_entity_relates_from
 // Before an entity is removed: its relations to others.
-MATCH (:Entity {id: $id})-[r:RELATES]->(:Entity) DELETE r
+MATCH (a:Entity {id: $id})-[r:RELATES]->(b:Entity)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: drop_entity_relates_to
 // Before an entity is removed: relations of others to it.
-MATCH (:Entity {id: $id})<-[r:RELATES]-(:Entity) DELETE r
+MATCH (b:Entity {id: $id})<-[r:RELATES]-(a:Entity)
+DELETE r RETURN offset(id(a)), offset(id(b))
 
 // name: remove_episode
 // An episode. Its edges are dropped before, type by type, because DETACH DELETE is not sound in

@@ -25,6 +25,7 @@ from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.adapters.graph.cypher_guard.guard import guard
 from graphmem.adapters.graph.digests import DigestSum, digests_of_changes
 from graphmem.adapters.graph.kuzu.console import Console
+from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
 from graphmem.adapters.graph.kuzu.pool import Pool
 from graphmem.adapters.graph.kuzu.session import (
     EngineName,
@@ -80,6 +81,7 @@ class KuzuGraph:
         copies = self._pool.engine.copies and buffer_pool_bytes >= _POOL_FOR_COPY
         self._copy_from = copy_from if copies else None
         self._buffer_pool_bytes = buffer_pool_bytes
+        self._drops = EdgeDrops()
         self._store_id = ""
         self._lost: str | None = None
         self._applying = asyncio.Lock()
@@ -300,7 +302,7 @@ class KuzuGraph:
 
     def _loader(self, changes: GraphChanges) -> Loader:
         most_text = self._buffer_pool_bytes // 32
-        return Loader(changes, copy_from=self._copy_from, most_text=most_text)
+        return Loader(changes, self._drops, copy_from=self._copy_from, most_text=most_text)
 
     def _check(self) -> None:
         if not self._pool.is_open:

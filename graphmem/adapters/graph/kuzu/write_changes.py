@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from graphmem.adapters.graph.cypher_files import statements
+from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
 from graphmem.adapters.graph.kuzu.session import Session
 from graphmem.adapters.graph.rows import (
     EDGE_ENDS,
@@ -25,28 +26,6 @@ from graphmem.adapters.graph.rows import (
 )
 from graphmem.errors import Rejected, Unavailable
 from graphmem.ports.graph import GraphChanges
-
-_EDGES_OF = {
-    "Episode": (
-        "drop_episode_previous",
-        "drop_episode_next",
-        "drop_episode_states",
-        "drop_episode_mentions",
-    ),
-    "Entity": (
-        "drop_entity_mentions",
-        "drop_entity_about",
-        "drop_entity_relates_from",
-        "drop_entity_relates_to",
-    ),
-    "Fact": (
-        "drop_fact_about",
-        "drop_fact_states",
-        "drop_fact_supersedes",
-        "drop_fact_superseded",
-    ),
-}
-"""What empties a node of its edges before it is removed."""
 
 _LONG = 10_000
 _encode = msgspec.json.Encoder().encode
@@ -69,8 +48,11 @@ class Loader:
     it loses the rows of others too (Kuzu 0.11.3), and the graph must not be used any more.
     """
 
-    def __init__(self, changes: GraphChanges, *, copy_from: int | None, most_text: int) -> None:
+    def __init__(
+        self, changes: GraphChanges, drops: EdgeDrops, *, copy_from: int | None, most_text: int
+    ) -> None:
         self._changes = changes
+        self._drops = drops
         self._copy_from = copy_from
         self._most_text = most_text
         self._text = 0
@@ -93,16 +75,16 @@ class Loader:
             stored = self._stored(session, "Fact", fact_id)
             if stored is not None:
                 self._drop_relation(session, fact_id, stored)
-                _drop(session, "Fact", fact_id)
+                self._remove_node(session, "Fact", fact_id)
         for label, ids in (
             ("Episode", self._changes.removed_episodes),
             ("Entity", self._changes.removed_entities),
         ):
             for id in dict.fromkeys(ids):
                 if self._stored(session, label, id) is not None:
-                    _drop(session, label, id)
+                    self._remove_node(session, label, id)
         for id in dict.fromkeys(self._changes.renewed_mentions):
-            session.run(_write("drop_episode_mentions"), {"id": id})
+            self._drops.drop(session, "drop_episode_mentions", id=id)
 
     def put_nodes(self, session: Session) -> None:
         """Create the nodes that are new, set those that are there and take their own edges."""
@@ -130,6 +112,7 @@ class Loader:
     def put_edges(self, session: Session) -> None:
         """Create the edges of the batch; those with a missing end, or with ends in two scopes,
         are left out. COPY comes last."""
+        self._drops.keep_others(session)
         self._edges["MENTIONS"] = self._new_mentions(session)
         if self._there:
             none: tuple[set[str], set[str]] = (set(), set())
@@ -201,9 +184,9 @@ class Loader:
         if node.label == "Fact":
             self._drop_relation(session, node.id, stored)
             for name in ("drop_fact_about", "drop_fact_states", "drop_fact_supersedes"):
-                session.run(_write(name), {"id": node.id})
+                self._drops.drop(session, name, id=node.id)
         elif node.label == "Episode":
-            session.run(_write("drop_episode_previous"), {"id": node.id})
+            self._drops.drop(session, "drop_episode_previous", id=node.id)
         rest = {name: value for name, value in node.properties.items() if name != "scope"}
         session.run(_write(f"set_{node.label.lower()}"), {"id": node.id, **rest})
         self._count(session, rest)
@@ -227,18 +210,22 @@ class Loader:
         before = {other for (other,) in session.run(_read("took_place_of"), {"id": id})}
         fact = self._facts[id]
         if not sources.issubset(stated_in(fact)):
-            session.run(_write("drop_fact_states"), {"id": id})
+            self._drops.drop(session, "drop_fact_states", id=id)
             sources = set()
         if not before <= {fact.supersedes_id}:
-            session.run(_write("drop_fact_supersedes"), {"id": id})
+            self._drops.drop(session, "drop_fact_supersedes", id=id)
             before = set()
         self._there[id] = (sources, before)
         return True
 
     def _drop_relation(self, session: Session, fact_id: str, stored: list[Any]) -> None:
         if stored[1] is not None and stored[2] is not None:
-            ends = {"id": fact_id, "subject_id": stored[1], "object_id": stored[2]}
-            session.run(_write("drop_fact_relates"), ends)
+            ends = {"subject_id": stored[1], "object_id": stored[2]}
+            self._drops.drop(session, "drop_fact_relates", id=fact_id, **ends)
+
+    def _remove_node(self, session: Session, label: str, id: str) -> None:
+        self._drops.drop_all_of(session, label, id)
+        session.run(_write(f"remove_{label.lower()}"), {"id": id})
 
     def _create_nodes(self, session: Session, label: str, nodes: list[Node]) -> None:
         if label == "Episode":
@@ -312,14 +299,10 @@ class Loader:
             self._commit(session)
 
     def _commit(self, session: Session) -> None:
+        self._drops.keep_others(session)
         session.run("COMMIT")
         self._text, self.copied = 0, False
         session.run("BEGIN TRANSACTION")
-
-
-def _drop(session: Session, label: str, id: str) -> None:
-    for name in (*_EDGES_OF[label], f"remove_{label.lower()}"):
-        session.run(_write(name), {"id": id})
 
 
 def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
