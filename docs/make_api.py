@@ -10,8 +10,8 @@ from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import AddArgs, RelateArgs, ScopeArgs
 
 _GROUPS = {
-    "Write": "add add_many known_keys relate relate_many unrelate update delete delete_all undo "
-    "merge unmerge resume flush",
+    "Write": "add add_many known_keys relate relate_many unrelate update delete delete_all forget "
+    "erasures undo merge unmerge resume flush",
     "Read": "search context explain get get_all episode history",
     "Relationships": "entities entity relations neighbours paths timeline as_of diff cypher "
     "to_networkx",

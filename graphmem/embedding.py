@@ -54,3 +54,7 @@ class CachedEmbedder:
                 del self._queries[next(iter(self._queries))]
             self._queries[text] = (await self._embedder.embed([text], "query"))[0]
         return self._queries[text]
+
+    def forget(self) -> None:
+        """Queries may name what was erased."""
+        self._queries.clear()

@@ -8,6 +8,7 @@
     ├── BackendError                   a store said no
     │   ├── Unavailable                try again later: the store is down, busy or in use
     │   │   └── Conflict               another writer was first: read again, decide again
+    │   │       └── UserRenamed        a user was forgotten, or met by another process, meanwhile
     │   └── Rejected                   trying again will not help
     │       └── Damaged                files that hold something else than was written
     │           └── LedgerLost         a ledger that lacks what its graph was made from
@@ -48,6 +49,10 @@ class Unavailable(BackendError):
 
 class Conflict(Unavailable):
     """What was decided rested on something that changed meanwhile. Nothing was written."""
+
+
+class UserRenamed(Conflict):
+    """A user's pseudonym is not what it was: another process gave one first, or forgot the user."""
 
 
 class Rejected(BackendError):

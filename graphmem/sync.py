@@ -126,6 +126,8 @@ class Memory(_Reads):
     update = mirror(MemoryAPI.update)
     delete = mirror(MemoryAPI.delete)
     delete_all = mirror(MemoryAPI.delete_all)
+    forget = mirror(MemoryAPI.forget)
+    erasures = mirror(MemoryAPI.erasures)
     undo = mirror(MemoryAPI.undo)
     merge = mirror(MemoryAPI.merge)
     unmerge = mirror(MemoryAPI.unmerge)

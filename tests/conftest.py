@@ -55,6 +55,8 @@ _SLOW = (
     "doors/cli/test_relate",
     "engine/test_care",
     "engine/test_damage",
+    "engine/test_erasures",
+    "engine/test_forget",
     "engine/test_left_open",
     "engine/test_machine",
     "engine/test_processes",

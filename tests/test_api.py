@@ -31,6 +31,8 @@ COMMANDS = {
     "update": "update",
     "delete": "delete",
     "delete_all": "delete-all",
+    "forget": "forget",
+    "erasures": "erasures",
     "undo": "undo",
     "merge": "merge",
     "unmerge": "unmerge",
@@ -134,9 +136,9 @@ def test_only_what_looks_after_the_store_is_no_view() -> None:
     reads = set(METHODS) - set(READS)
     assert reads == {
         "add", "add_many", "known_keys", "relate", "relate_many", "unrelate", "update", "delete",
-        "delete_all", "undo", "merge", "unmerge", "resume", "flush", "diff", "relation_types",
-        "declare_type", "learn_types", "stats", "health", "verify", "rebuild", "backup",
-        "export", "import_", "close",
+        "delete_all", "forget", "erasures", "undo", "merge", "unmerge", "resume", "flush", "diff",
+        "relation_types", "declare_type", "learn_types", "stats", "health", "verify", "rebuild",
+        "backup", "export", "import_", "close",
     }  # fmt: skip
 
 
@@ -211,6 +213,8 @@ def test_answers_are_frozen_and_become_json() -> None:
             memory.health(),
             memory.verify(),
             memory.delete_all(),
+            memory.erasures(),
+            memory.forget(),
         ]
     for value in values:
         assert json.loads(json.dumps(to_json(value))) == to_json(value)

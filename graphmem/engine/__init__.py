@@ -13,13 +13,15 @@ from typing import Self
 from graphmem.engine.carrying import Carrying
 from graphmem.engine.maintenance import Care
 from graphmem.engine.present import Opened, Parts, Scratch
+from graphmem.engine.pseudonyms import revealing
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
-from graphmem.engine.view import Views
+from graphmem.engine.view import AsyncMemoryView, Views
 from graphmem.engine.writes import Writes
 from graphmem.errors import Damaged, ModelError
 from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.api import MemoryAPI
+from graphmem.ports.view import ReadAPI
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +53,9 @@ class AsyncMemory(Writes, Relating, Views, Declaring, Care, Carrying, MemoryAPI)
         except (ModelError, Damaged) as error:
             # An embedder that is down, files that are damaged: the calls that need them say so.
             _log.warning("graph or vectors lag behind: %s", error)
+        if await self._parts.ledger.erasures(pending=True):
+            await self._finish_erasures()
+            self._keep_clean()
         return self
 
     async def __aenter__(self) -> Self:
@@ -60,7 +65,12 @@ class AsyncMemory(Writes, Relating, Views, Declaring, Care, Carrying, MemoryAPI)
         await self.close()
 
 
-for _name, _promised in inspect.getmembers(MemoryAPI, inspect.isfunction):
-    if not _name.startswith("_"):
+for _kind, _api in ((AsyncMemory, MemoryAPI), (AsyncMemoryView, ReadAPI)):
+    for _name, _promised in inspect.getmembers(_api, inspect.isfunction):
+        _method = getattr(_kind, _name)
+        if _name.startswith("_"):
+            continue
         # Each is documented once, where it is promised; `help` finds it here too.
-        getattr(AsyncMemory, _name).__doc__ = inspect.getdoc(_promised)
+        _method.__doc__ = inspect.getdoc(_promised)
+        if inspect.iscoroutinefunction(_method) and _name != "close":
+            setattr(_kind, _name, revealing(_method))

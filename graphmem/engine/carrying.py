@@ -40,7 +40,7 @@ class Carrying(Core):
         self._check_open()
         checked_callback(progress, "progress")
         place, parts = checked_place(file, "file"), self._parts
-        where = self._whole_tenant(scope, all_scopes=all_scopes)
+        where = await self._whole_tenant(scope, all_scopes=all_scopes)
         async with parts.ledger.snapshot() as moment:
             return await write_export(moment, place, where, parts.clock.now(), progress)
 
@@ -55,18 +55,19 @@ class Carrying(Core):
         self._check_open()
         checked_callback(progress, "progress")
         place = checked_place(file, "file")
-        where = self._whole_tenant(scope, all_scopes=all_scopes)
+        where = await self._whole_tenant(scope, all_scopes=all_scopes)
         found = await read_import(self._parts.ledger, place, where, progress)
+        self._present.pseudonyms.forget()
         await self._keep_lag_bounded()
         return found
 
-    def _whole_tenant(self, given: ScopeArgs, *, all_scopes: bool) -> Scope | None:
+    async def _whole_tenant(self, given: ScopeArgs, *, all_scopes: bool) -> Scope | None:
         """Whose memories a call is about, all of them; None for everybody's."""
         if all_scopes:
             if any(value is not None for value in given.values()):
                 raise UsageError("all_scopes is everybody's: give no scope with it")
             return None
-        where = self._scope(given)
+        where = await self._scope(given)
         if where.narrow_agent_id or where.run_id:
             raise UsageError(
                 "an export or import is of all that a user, or an agent by itself, has in a "

@@ -18,6 +18,7 @@ from graphmem.model import Episode, Fact, Receipt, Scope
 from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.arguments import Content
 from graphmem.ports.ledger import FactQuery
+from graphmem.projection.catch_up import Projection
 from graphmem.retrieve.fact_view import View
 
 _log = logging.getLogger("graphmem")
@@ -41,6 +42,7 @@ class Core(ViewReads):
         self._scope, self._check_open = present.scope, present.check_open
         self._follow = present.follow
         self._graph, self._vectors = present.graph, present.vectors
+        self._embedder = present.embedder
         self._relate, self._retrieve = present.relate, present.retrieve
         self._ingest = Ingest(
             parts.ledger,
@@ -50,13 +52,39 @@ class Core(ViewReads):
             at_once=parts.extractions_at_once,
             options=parts.extraction,
             ambiguity_model=parts.ambiguity_model,
+            renamed=present.pseudonyms.renamed,
         )
         self._queue = BackgroundQueue(self._finish_queued, parts.settings.max_queued)
-        self._opened: Opened
+        self._opened: Opened | None = None
         self._background: asyncio.Task[None] | None = None
         self._following = True
         self._indexing: asyncio.Task[None] | None = None
+        self._cleaning: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
         self._indexed_seq = 0
+
+    async def _recreate(
+        self, projection: Projection, report: Callable[[int], None] | None = None
+    ) -> None:
+        """Clear a store and fill it from the ledger, which has nothing any more of what was
+        erased."""
+        ledger, of_graph = self._parts.ledger, projection is self._graph
+        pending = await ledger.erasures(pending=True)
+        if not of_graph:
+            self._indexed_seq = 0
+            await ledger.remember_setting(INDEXED_SEQ, "0")
+        store = self._parts.graph if of_graph else self._parts.vectors
+        await projection.start_over(store.clear)
+        if projection.damage is not None and self._opened is not None:
+            opened = self._opened
+            reopen = opened.reread_graph if of_graph else opened.reread_vectors
+            projection.begin(await reopen(), reopen)
+        await projection.catch_up(report)
+        done = [one.id for one in pending if projection.name in one.pending]
+        await ledger.erasures_done(done, projection.name)
+
+    async def _finish_erasures(self, *, files: bool = True) -> None:
+        """See :class:`~graphmem.engine.erasing.Erasing`."""
 
     async def _close_parts(self, *, loop_ended: bool = False) -> None:
         """Close every part and let the folder go, whatever happens to one of them. Connections
@@ -98,8 +126,9 @@ class Core(ViewReads):
         await self._keep_lag_bounded()
         return receipts
 
-    def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:
-        where = self._scope({name: options[name] for name in SCOPE_NAMES if name in options})
+    async def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:
+        given = {name: options[name] for name in SCOPE_NAMES if name in options}
+        where = await self._scope(given, new=True)
         limit = self._parts.settings.max_text_bytes
         return make_episode.build_episode(
             content, options, where, self._parts.clock, max_bytes=limit

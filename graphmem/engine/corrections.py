@@ -1,4 +1,4 @@
-"""Changing by hand, and taking back: update, delete, merge, unmerge, undo.
+"""Changing by hand, and taking back: update, merge, unmerge, undo.
 
 None of them rewrites what was stated. Each is a record of its own that what is believed is computed
 with, so each can be undone.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import replace
-from functools import partial
 from typing import Any, Unpack
 
 from graphmem.clock import parse_date_or_none, parse_when_or_none
@@ -32,7 +31,7 @@ from graphmem.model import (
     valid_until,
 )
 from graphmem.ports.arguments import ScopeArgs, When
-from graphmem.ports.ledger import Commit, EntityQuery, Erasure, StatementQuery, Undone
+from graphmem.ports.ledger import Commit, EntityQuery, StatementQuery, Undone
 from graphmem.resolve.merges import merged_entity, unmerged_entity
 from graphmem.text import alias_keys, name_keys_in, words
 
@@ -44,7 +43,7 @@ _EVENTS = 10_000  # of one commit that are looked through
 
 
 class Amending(Core):
-    """Changing, forgetting, taking back."""
+    """Changing by hand, and taking back."""
 
     # By hand
 
@@ -87,7 +86,7 @@ class Amending(Core):
             await self._edit(before, "changed by hand", **changes, unnamed=unnamed)
             return await self.get(fact_id, **scope)
 
-        return await self._ingest.decided(self._scope(scope).tenant, attempt)
+        return await self._ingest.decided((await self._scope(scope)).tenant, attempt)
 
     async def _unnamed(self, fact: Fact, text: str) -> tuple[str, ...]:
         """The entities that the statements of a fact name in words, and this text does not."""
@@ -126,50 +125,6 @@ class Amending(Core):
         more.setdefault("at", self._parts.clock.now())
         return Commit(None, tuple(decisions), actor="user", tenant=tenant, **more)
 
-    # Forgetting
-
-    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[ScopeArgs]) -> Removal:
-        where = self._scope(scope)
-        ledger = self._parts.ledger
-        checked_text(id, "id")
-
-        async def attempt() -> Removal:
-            if await ledger.episodes(where, ids=[id]):
-                query = StatementQuery(where.tenant, episode_ids=(id,))
-                return await self._erase(Erasure(where, episode_ids=(id,)), query)
-            facts = await self._facts(where, id)
-            if erase and (facts or await self._was_here(where, id)):
-                return await self._erase_fact(where, id)
-            if not facts:
-                raise NotFound(f"no fact or episode {id!r} in this scope")
-            await self._edit(facts[0], "deleted by hand", drop=True)
-            return Removal(facts=1)
-
-        return await self._ingest.decided(where.tenant, attempt)
-
-    async def _erase(self, erasure: Erasure, query: StatementQuery) -> Removal:
-        """Erase what a query finds, and believe what the rest says."""
-        tenant = erasure.scope.tenant
-        state = await self._ingest.tenant_state(tenant)
-        plan = await self._ingest.belief(tenant).remove_statements(query)
-        removal = await self._parts.ledger.erase(
-            replace(
-                erasure,
-                decisions=_because("a source was erased", plan.decisions),
-                since=state.seq,
-                at=self._parts.clock.now(),
-            )
-        )
-        self._retrieve.forget()
-        return removal
-
-    async def _erase_fact(self, where: Scope, id: str) -> Removal:
-        tenant = where.tenant
-        loaded = await self._parts.ledger.statements(StatementQuery(tenant, fact_ids=(id,)))
-        ids = {s for f in loaded.facts if f.id == id for s in f.support}
-        query = StatementQuery(tenant, fact_ids=(id,), statement_ids=tuple(sorted(ids)))
-        return await self._erase(Erasure(where, fact_ids=(id,)), query)
-
     async def _was_here(self, where: Scope, fact_id: str) -> bool:
         """Whether a retired fact came from this scope, agent and run included."""
         changes = await self._parts.ledger.history(where.tenant, fact_id)
@@ -181,22 +136,10 @@ class Amending(Core):
             for source in state.sources
         )
 
-    async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
-        where = self._scope(scope)
-        erasure = Erasure(where, at=self._parts.clock.now())
-        if where.narrow_agent_id is None and where.run_id is None:
-            # Nothing is left to be believed.
-            erase = partial(self._parts.ledger.erase, erasure)
-        else:
-            erase = partial(self._erase, erasure, StatementQuery(where.tenant, scope=where))
-        removal = await self._ingest.decided(where.tenant, erase)
-        self._retrieve.forget()
-        return removal
-
     # Two entities that are one
 
     async def merge(self, entity: str, other: str, **scope: Unpack[ScopeArgs]) -> Entity:
-        where = self._scope(scope)
+        where = await self._scope(scope)
         names = checked_text(entity, "entity"), checked_text(other, "other")
 
         async def attempt() -> Entity:
@@ -223,7 +166,7 @@ class Amending(Core):
         return await self._ingest.decided(where.tenant, attempt)
 
     async def unmerge(self, entity_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
-        where = self._scope(scope)
+        where = await self._scope(scope)
         checked_text(entity_id, "entity_id")
 
         async def attempt() -> Entity:
@@ -278,7 +221,7 @@ class Amending(Core):
     # Taking back
 
     async def undo(self, id: str | int, **scope: Unpack[ScopeArgs]) -> Removal:
-        where = self._scope(scope)
+        where = await self._scope(scope)
         if isinstance(id, int) and not isinstance(id, bool):
             id = str(check_whole_number(id, "id"))
         key = checked_text(id, "id")
@@ -301,7 +244,7 @@ class Amending(Core):
         query = StatementQuery(tenant, episode_ids=(episode.id,))
         plan = await self._ingest.belief(tenant).remove_statements(query)
         commit = self._by_hand(
-            tenant, _because("undone", plan.decisions), undone=Undone(episode_id=episode.id)
+            tenant, because("undone", plan.decisions), undone=Undone(episode_id=episode.id)
         )
         await ledger.commit([commit], since={tenant: state.seq})
         events = await ledger.events(head, _EVENTS)
@@ -329,13 +272,13 @@ class Amending(Core):
         state = await self._ingest.tenant_state(tenant)
         plan = await self._ingest.belief(tenant).remove_edit(edit)
         commit = self._by_hand(
-            tenant, _because("undone", plan.decisions), undone=Undone(edit_id=edit.id)
+            tenant, because("undone", plan.decisions), undone=Undone(edit_id=edit.id)
         )
         await ledger.commit([commit], since={tenant: state.seq})
         return Removal(facts=_deleted(plan.decisions))
 
 
-def _because(why: str, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+def because(why: str, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
     return tuple(replace(d, reason=f"{why}: {d.reason}") for d in decisions)
 
 

@@ -10,7 +10,7 @@ from typing import Unpack
 from graphmem.budget.governor import spend_of, tenant_digest
 from graphmem.engine.checks import checked_callback
 from graphmem.engine.core import Core
-from graphmem.errors import GraphmemError, LedgerLost, Rejected, UsageError
+from graphmem.errors import Damaged, GraphmemError, LedgerLost, Rejected, UsageError
 from graphmem.model import (
     Health,
     Receipt,
@@ -18,7 +18,6 @@ from graphmem.model import (
     Stats,
     Verification,
 )
-from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import LedgerCheck
 from graphmem.projection.catch_up import Projection
@@ -52,7 +51,7 @@ class Care(Core):
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
         self._check_open()
         given = any(v is not None for v in (*self._defaults.values(), *scope.values()))
-        where = self._scope(scope) if given else None
+        where = await self._scope(scope) if given else None
         found = await self._parts.ledger.stats(where)
         if where is not None and (where.narrow_agent_id or where.run_id):
             return found
@@ -75,6 +74,8 @@ class Care(Core):
         settings = self._parts.settings
         parts["extraction"] = self._parts.extractor.name
         parts["embedder"] = self._parts.embedder.name
+        for receipt in await self._parts.ledger.erasures(pending=True):
+            parts["erasure " + receipt.id] = str(receipt)
         pending = (await self._parts.ledger.stats()).pending
         parts["queue"] = _queue_state(len(self._queue), self._queue.unfinished())
         why = await self._parts.ledger.pending_reason() if pending else None
@@ -96,13 +97,22 @@ class Care(Core):
                 break
             await self._mend(found, recreate=recreate)
             found = await self._compared(ledger)
-        differences = (*ledger.differences, *found.described())
+        again = await self._erased_found(ledger)
+        differences = (*ledger.differences, *found.described(), *again)
         repaired = (
             tuple(one for one in first.described() if one not in differences) if repair else ()
         )
         aside = await self._set_aside()
         checked = {**ledger.checked, **found.checked()}
         return Verification(not (differences or aside), checked, differences, aside, repaired)
+
+    async def _erased_found(self, ledger: LedgerCheck) -> Sequence[str]:
+        try:
+            return await self._parts.ledger.erased_found()
+        except Damaged:
+            if not ledger.differences:
+                raise
+            return ()  # the ledger's own check has told why
 
     async def _set_aside(self) -> tuple[SetAside, ...]:
         return (*await self._graph.set_aside(), *await self._vectors.set_aside())
@@ -169,20 +179,6 @@ class Care(Core):
         await self._end_load()
         return await self.verify()
 
-    async def _recreate(
-        self, projection: Projection, report: Callable[[int], None] | None = None
-    ) -> None:
-        of_graph = projection is self._graph
-        reopen = self._opened.reread_graph if of_graph else self._opened.reread_vectors
-        if not of_graph:
-            self._indexed_seq = 0
-            await self._parts.ledger.remember_setting(INDEXED_SEQ, "0")
-        store = self._parts.graph if of_graph else self._parts.vectors
-        await projection.start_over(store.clear)
-        if projection.damage is not None:
-            projection.begin(await reopen(), reopen)
-        await projection.catch_up(report)
-
     async def close(self) -> None:
         if self._present.closed:
             return
@@ -191,16 +187,19 @@ class Care(Core):
         if not loop_ended:
             self._check_open()  # elsewhere its tasks go on
         self._present.closed = True
+        self._closing.set()
         try:
             if not loop_ended:
                 await self._queue.close()
             if self._indexing:
                 self._indexing.cancel()
-            both = (self._background, self._indexing)
+            tasks = (self._background, self._indexing, self._cleaning)
             # Those of a loop that has ended have ended with it.
-            running = [task for task in both if task and not task.done()]
+            running = [task for task in tasks if task and not task.done()]
             # What the background could not do, the next opening does.
             await asyncio.gather(*running, return_exceptions=True)
+            if not loop_ended:
+                await self._finish_erasures()
         finally:
             await self._close_parts(loop_ended=loop_ended)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from typing import Any
 from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
+from graphmem.engine.pseudonyms import Pseudonyms
 from graphmem.errors import BudgetExceeded, Damaged, UsageError
 from graphmem.ingest.redact import Redaction
 from graphmem.model import DEFAULT_PROJECT, Scope, SearchResult, scope_of
@@ -105,8 +106,15 @@ class Present:
         self.ledger: LedgerView = parts.ledger
         self.embedder = CachedEmbedder(parts.embedder, parts.ledger)
         self.relate = Relate(parts.ledger, parts.graph)
+        self.pseudonyms = Pseudonyms(parts.ledger)
         cached = CachedGraph(parts.graph)
-        self.graph = Projection("graph", parts.ledger, graph_target(parts.graph), cached.forget)
+
+        def changed(tenants: Set[str] | None) -> None:
+            cached.forget(tenants)
+            if parts.ledger.shared:  # by whomever, who may have forgotten somebody
+                self.pseudonyms.forget()
+
+        self.graph = Projection("graph", parts.ledger, graph_target(parts.graph), changed)
         self.vectors = Projection(
             "vectors", parts.ledger, vector_target(parts.vectors, self.embedder)
         )
@@ -135,8 +143,16 @@ class Present:
         if self.closed:
             raise UsageError("this memory is closed; open it again")
 
-    def scope(self, given: Mapping[str, Any]) -> Scope:
-        """The one place where a call's scope is made from what it and the opening gave."""
+    async def scope(self, given: Mapping[str, Any], *, new: bool = False) -> Scope:
+        """The one place where a call's scope is made from what it and the opening gave, under the
+        pseudonym of its user; ``new`` where something is going to be stored in it."""
+        named = self.named_scope(given)
+        if self.parts.read_only:  # who holds the store may forget users, and meet them again
+            self.pseudonyms.forget()
+        return await self.pseudonyms.scope(named, new=new)
+
+    def named_scope(self, given: Mapping[str, Any], *, alone: bool = False) -> Scope:
+        """The same by the name of its user; ``alone``: of what is given, and nothing else."""
         self.check_open()
         if not given.keys() <= _SCOPE_NAMES:
             unknown = sorted(set(given) - _SCOPE_NAMES)
@@ -145,7 +161,7 @@ class Present:
                 f"those of a scope: {', '.join(SCOPE_NAMES)}"
             )
         values: dict[str, Any] = {"project_id": DEFAULT_PROJECT}
-        for source in (self.defaults, given):
+        for source in (dict[str, str | None]() if alone else self.defaults, given):
             for name, value in source.items():
                 if value is not None:
                     values[name] = plain(value) if isinstance(value, str) else value

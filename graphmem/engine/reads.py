@@ -18,6 +18,7 @@ from graphmem.engine.checks import (
     checked_text_or_none,
 )
 from graphmem.engine.present import Present
+from graphmem.engine.pseudonyms import Pseudonyms
 from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Filter, ReadKind, Test, Where, parse_filter, tests
 from graphmem.filters.tree import changed
@@ -94,6 +95,11 @@ class ViewReads(ReadAPI):
         self._valid_at = valid_at
         self._known_at = known_at
 
+    @property
+    def _pseudonyms(self) -> Pseudonyms:
+        """Who the users in its results are."""
+        return self._present.pseudonyms
+
     def _view(self, current: bool, *, begun: bool = False) -> View:
         """What is seen; with ``current`` only what holds at the moment of this view. ``begun``:
         without what is to begin, for relations, of which nobody reads the dates first."""
@@ -162,7 +168,7 @@ class ViewReads(ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         view = await self._filtered(self._view(current), where, asked, "search")
         return await self._stores.search(self._question(query, limit, kinds, view, asked))
 
@@ -175,7 +181,7 @@ class ViewReads(ReadAPI):
         **scope: Unpack[ScopeArgs],
     ) -> Context:
         most = checked_budget(budget_tokens)
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         found = await self.search(query, limit=most, where=where, **scope)
         any_time: Sequence[Hit] = ()
         if self._valid_at is None:
@@ -198,14 +204,14 @@ class ViewReads(ReadAPI):
         )
 
     async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         hit = cited.hit if isinstance(cited, Citation) else cited
         if isinstance(hit, Hit):
             return await explain(self._stores.ledger, asked, checked_text(hit.id, "id"), hit)
         return await explain(self._stores.ledger, asked, checked_text(hit, "cited"))
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         query = View().query(asked, ids=(checked_text(fact_id, "fact_id"),))
         found = await facts_in_scope(self._stores.ledger, asked, query)
         if not found:
@@ -221,7 +227,7 @@ class ViewReads(ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         view = await self._filtered(self._view(current), where, asked)
         query = view.query(
             asked, after=checked_text_or_none(after, "after"), limit=checked_limit(limit) + 1
@@ -230,7 +236,7 @@ class ViewReads(ReadAPI):
         return Page(tuple(facts[:limit]), facts[limit - 1].id if len(facts) > limit else None)
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         ids = [checked_text(episode_id, "episode_id")]
         found = await self._stores.ledger.episodes(asked, ids=ids)
         if not found:
@@ -238,7 +244,7 @@ class ViewReads(ReadAPI):
         return found[0]
 
     async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         id = checked_text(fact_id, "fact_id")
         changes = await history_in_scope(self._stores.ledger, asked, id)
         if not changes:
@@ -254,7 +260,7 @@ class ViewReads(ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         query = EntityQuery(
             asked.tenant,
             kind=checked_text_or_none(kind, "kind"),
@@ -265,7 +271,7 @@ class ViewReads(ReadAPI):
         return await self._stores.ledger.entities(query)
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         return await self._stores.relate.entity(asked, checked_text(name_or_id, "name_or_id"))
 
     async def relations(
@@ -279,7 +285,7 @@ class ViewReads(ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         view = await self._filtered(self._view(current, begun=True), where, asked)
         return await self._stores.relate.relations(
             asked,
@@ -300,7 +306,7 @@ class ViewReads(ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Subgraph:
-        asked, start = self._present.scope(scope), checked_text(entity, "entity")
+        asked, start = await self._present.scope(scope), checked_text(entity, "entity")
         steps, most = checked_hops(hops), checked_limit(limit)
         view = await self._filtered(self._view(current, begun=True), where, asked)
         relate = await self._stores.walk(asked)
@@ -317,7 +323,7 @@ class ViewReads(ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Path]:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         ends = checked_text(source, "source"), checked_text(target, "target")
         steps, most = checked_hops(max_hops), checked_limit(limit)
         view = await self._filtered(self._view(current, begun=True), where, asked)
@@ -334,7 +340,7 @@ class ViewReads(ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         before = parse_when_or_none(until, name="until")
         if self._valid_at is not None and self._valid_at < _LAST:
             # Moments before an end, which does not count itself: that of the view does.
@@ -358,7 +364,7 @@ class ViewReads(ReadAPI):
         timeout_s: float = 10.0,
         **scope: Unpack[ScopeArgs],
     ) -> Table:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         longest = self._present.parts.settings.max_text_bytes
         text, values = checked_query(query, parameters, timeout_s, longest)
         most = checked_limit(max_rows)
@@ -379,7 +385,7 @@ class ViewReads(ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> nx.MultiDiGraph[str]:
-        asked = self._present.scope(scope)
+        asked = await self._present.scope(scope)
         view = await self._filtered(self._view(current, begun=True), where, asked)
         return await self._stores.relate.to_networkx(asked, view)
 

@@ -80,7 +80,7 @@ class Relating(Core):
         stated = statements.checked(subject, type, object, options, retracts=True)
         if occurred_at is None:  # what is stated of a time may be read before what it refers to
             (stated, given), _ = await self._parts.redaction.apply((stated, options))
-            await self._check_known(self._given_episode(stated, given))
+            await self._check_known(await self._given_episode(stated, given))
         return await self._add_given(stated, options)
 
     async def relate_many(
@@ -102,7 +102,7 @@ class Relating(Core):
                     merged = {**options, **own}
                     stated = statements.checked(*ends, merged)
                     both, _ = await self._parts.redaction.apply((stated, merged))
-                    episodes.append(self._given_episode(*both))
+                    episodes.append(await self._given_episode(*both))
                 except UsageError as error:
                     raise UsageError(f"row {number}: {error}") from error
             receipts = await self._ingest.add(episodes)
@@ -123,8 +123,9 @@ class Relating(Core):
             if found.entity(candidate.name) in found.new:
                 raise await no_entity(ledger, episode.scope.tenant, candidate.name)
 
-    def _given_episode(self, stated: GivenRelation, options: Mapping[str, Any]) -> Episode:
-        where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
+    async def _given_episode(self, stated: GivenRelation, options: Mapping[str, Any]) -> Episode:
+        given = {name: options[name] for name in options if name not in _NO_SCOPE}
+        where = await self._scope(given, new=True)
         limit = self._parts.settings.max_text_bytes
         return statements.build_relation_episode(
             stated, options, where, self._parts.clock, max_bytes=limit
@@ -132,12 +133,12 @@ class Relating(Core):
 
     async def _add_given(self, stated: GivenRelation, options: Mapping[str, Any]) -> Receipt:
         (stated, options), redacted = await self._parts.redaction.apply((stated, options))
-        (receipt,) = await self._ingest.add([self._given_episode(stated, options)])
+        (receipt,) = await self._ingest.add([await self._given_episode(stated, options)])
         undated = options.get("occurred_at") is None and options.get("idempotency_key") is None
         if receipt.status == "duplicate" and undated and await self._contradicted(stated, options):
             # Stated before today, taken back since, and stated again: that is news, not a repeat.
             now = {**options, "occurred_at": stamp(self._parts.clock.now())}
-            (receipt,) = await self._ingest.add([self._given_episode(stated, now)])
+            (receipt,) = await self._ingest.add([await self._given_episode(stated, now)])
         await self._keep_lag_bounded()
         return replace(receipt, redacted=dict(redacted)) if redacted else receipt
 
@@ -145,7 +146,8 @@ class Relating(Core):
         """Whether what is believed now is not what this says."""
         if stated.modality != "stated" or (stated.invalid_at and not stated.retracts):
             return False
-        where = self._scope({name: options[name] for name in options if name not in _NO_SCOPE})
+        given = {name: options[name] for name in options if name not in _NO_SCOPE}
+        where = await self._scope(given)
         await self._ingest.tenant_state(
             where.tenant
         )  # it may have been declared another type meanwhile

@@ -26,7 +26,7 @@ class Declaring(Core):
 
     async def relation_types(self, **scope: Unpack[ScopeArgs]) -> list[RelationType]:
         self._check_open()
-        where = self._scope(scope) if self._any_scope(scope) else None
+        where = await self._scope(scope) if self._any_scope(scope) else None
         return await self._described(where)
 
     def _any_scope(self, scope: Mapping[str, Any]) -> bool:
@@ -49,7 +49,7 @@ class Declaring(Core):
 
     async def _describe(self, names: Sequence[str]) -> list[RelationType]:
         """Of these types, with counts of the scope that was given on opening."""
-        where = self._scope({}) if self._any_scope({}) else None
+        where = await self._scope({}) if self._any_scope({}) else None
         found = {one.type: one for one in await self._described(where)}
         rules = {rule.type: rule for rule in (await self._parts.ledger.type_rules())[1]}
         types = RelationTypes.ruled(rules.values())
@@ -70,16 +70,17 @@ class Declaring(Core):
         self._check_open()
         checked_callback(progress, "progress")
 
+        where = (await self._scope({})).tenant if self._any_scope({}) else None
+
         def declared(rules: Sequence[TypeRule]) -> list[TypeRule]:
-            return [
-                declare.declared(
-                    rules,
-                    type,
-                    single_valued=single_valued,
-                    same_as=same_as,
-                    inverse_of=inverse_of,
-                )
-            ]
+            rule = declare.declared(
+                rules,
+                type,
+                single_valued=single_valued,
+                same_as=same_as,
+                inverse_of=inverse_of,
+            )
+            return [replace(rule, declared_in=where)]
 
         (rule,) = await self._rule(declared, _PERSON)
         await self._settle([rule], _PERSON, progress)

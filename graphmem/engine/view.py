@@ -76,7 +76,7 @@ class Views(Core):
         limit: int = 100,
         **scope: Unpack[ScopeArgs],
     ) -> list[Difference]:
-        asked = self._scope(scope)
+        asked = await self._scope(scope)
         one, two = (self._view_of(state, name) for state, name in ((a, "a"), (b, "b")))
         about = checked_text_or_none(entity, "entity")
         return await differences(one._state(), two._state(), asked, about, checked_limit(limit))

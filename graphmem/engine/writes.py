@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from graphmem.engine.checks import checked_callback, checked_flag, checked_keys
-from graphmem.engine.corrections import Amending
+from graphmem.engine.erasing import Erasing
 from graphmem.errors import UsageError
 from graphmem.ingest import make_episode
 from graphmem.model import Episode, Receipt
@@ -21,7 +21,7 @@ _KEYS = 10_000  # idempotency keys that are looked up at a time
 _PENDING = 100  # pending episodes that resume takes at a time
 
 
-class Writes(Amending):
+class Writes(Erasing):
     """Adding, and going on with what is pending."""
 
     async def add(
@@ -29,7 +29,7 @@ class Writes(Amending):
     ) -> Receipt:
         checked_flag(wait, "wait")
         (content, given), redacted = await self._parts.redaction.apply((content, dict(options)))
-        episode = self._episode(content, given)
+        episode = await self._episode(content, given)
         (receipt,) = await self._journalled([episode], wait=wait)
         await self._keep_lag_bounded()
         return replace(receipt, redacted=dict(redacted)) if redacted else receipt
@@ -60,7 +60,7 @@ class Writes(Amending):
                 try:
                     content, own = make_episode.split_item(item)
                     both, _ = await self._parts.redaction.apply((content, {**options, **own}))
-                    episodes.append(self._episode(*both))
+                    episodes.append(await self._episode(*both))
                 except UsageError as error:
                     raise UsageError(f"item {number}: {error}") from error
             receipts = await self._journalled(episodes, wait=wait)
@@ -75,14 +75,14 @@ class Writes(Amending):
 
     async def known_keys(self, keys: Collection[str], **scope: Unpack[ScopeArgs]) -> frozenset[str]:
         looked_up, _ = await self._parts.redaction.apply(checked_keys(keys))
-        asked, rest = self._scope(scope), iter(looked_up)
+        asked, rest = await self._scope(scope), iter(looked_up)
         found: set[str] = set()
         while part := list(itertools.islice(rest, _KEYS)):
             found |= await self._parts.ledger.known_keys(asked, part)
         return frozenset(found)
 
     async def resume(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
-        where = self._scope(scope)
+        where = await self._scope(scope)
         self._check_writable()
         receipts: dict[str, Receipt] = {}
         while True:
@@ -99,7 +99,7 @@ class Writes(Amending):
         self._check_open()
         if not any(value is not None for value in (*self._defaults.values(), *scope.values())):
             return await self._queue.flush(lambda _: True)
-        asked = self._scope(scope)
+        asked = await self._scope(scope)
         return await self._queue.flush(asked.takes_in)
 
 

@@ -58,9 +58,11 @@ class TenantDecisions:
     async def decided(self, tenant: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
         """Decide something about a tenant, or change or erase in it by hand: one after another, and
         once more when another process, which shares the ledger, came in between."""
-        return await self._decided([tenant], attempt)
+        return await self.decided_together([tenant], attempt)
 
-    async def _decided(self, tenants: Sequence[str], attempt: Callable[[], Awaitable[_T]]) -> _T:
+    async def decided_together(
+        self, tenants: Sequence[str], attempt: Callable[[], Awaitable[_T]]
+    ) -> _T:
         """The same about several tenants, in the order in which all take them."""
         once_more = AsyncRetrying(
             retry=retry_if_exception_type(Conflict), stop=stop_after_attempt(_TRIES), reraise=True

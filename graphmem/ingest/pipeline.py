@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -20,12 +20,12 @@ from graphmem.belief.ambiguities.process import OpenAmbiguities
 from graphmem.belief.snapshot import Snapshot
 from graphmem.belief.statements import statements_of
 from graphmem.clock import Clock
-from graphmem.errors import BadModelOutput, ModelError
+from graphmem.errors import BadModelOutput, ModelError, UserRenamed
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.deciding import TenantDecisions
 from graphmem.ingest.extracting import Extracting, of_one_episode
 from graphmem.ingest.verbatim import verbatim, verbatim_commit
-from graphmem.model import Episode, Receipt, Statement
+from graphmem.model import Episode, Receipt, Scope, Statement
 from graphmem.off_loop import run_off_loop
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import (
@@ -41,6 +41,7 @@ from graphmem.ports.llm import Extraction, Extractor
 from graphmem.resolve.resolver import resolve
 
 _log = logging.getLogger(__name__)
+_TRIES = 10  # to store something of a user whom others forget and meet again
 _ERASED = "erased before it was finished"
 _UNDONE = "undone before it was finished"
 _KNOWN = "remembered before"
@@ -62,12 +63,15 @@ class Ingest(TenantDecisions):
         at_once: int,
         options: ExtractionOptions | None = None,
         ambiguity_model: AmbiguityModel | None = None,
+        renamed: Callable[[Scope], Awaitable[Scope]] | None = None,
     ) -> None:
+        """``renamed`` gives a scope under the pseudonym that its user has now."""
         super().__init__(ledger, clock)
         self._extracting = Extracting(ledger, extractor, options or ExtractionOptions())
         self._window_s = duplicate_window_s
         self._at_once = at_once
         self._ambiguity_model = ambiguity_model
+        self._renamed = renamed or _as_it_is
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def add(
@@ -76,8 +80,20 @@ class Ingest(TenantDecisions):
         """Journal all, then take each through the stages; receipts in order. A text that is kept
         as it is, and says what was never heard, is done with the journal. With a ``queue``, which
         must have room, what is not done with the journal is left to it."""
-        short = {e.id: verbatim_commit(e, self._clock) for e in episodes if not e.infer}
-        stored = await self._ledger.journal(episodes, self._window_s, commits=list(short.values()))
+        for tries_left in reversed(range(_TRIES)):
+            short = {e.id: verbatim_commit(e, self._clock) for e in episodes if not e.infer}
+            commits = list(short.values())
+            try:
+                stored = await self._ledger.journal(episodes, self._window_s, commits=commits)
+                break
+            except UserRenamed:
+                if not tries_left:
+                    raise
+                episodes = [replace(e, scope=await self._renamed(e.scope)) for e in episodes]
+        stored = [
+            kept if kept.id == asked.id else replace(kept, scope=asked.scope)
+            for asked, kept in zip(episodes, stored, strict=True)
+        ]
         todo: dict[str, Episode] = {}
         receipts: dict[str, Receipt] = {}
         for asked, kept in zip(episodes, stored, strict=True):
@@ -298,7 +314,9 @@ class Ingest(TenantDecisions):
         by_tenant: dict[str, list[Episode]] = {}
         for episode in episodes:
             by_tenant.setdefault(episode.scope.tenant, []).append(episode)
-        receipts = await self._decided(sorted(by_tenant), partial(self._verbatim_once, by_tenant))
+        receipts = await self.decided_together(
+            sorted(by_tenant), partial(self._verbatim_once, by_tenant)
+        )
         return [receipts[episode.id] for episode in episodes]
 
     async def _verbatim_once(
@@ -322,6 +340,10 @@ class Ingest(TenantDecisions):
                 receipts[episode.id] = _receipt(episode, "done", extraction, commit=commit)
         await self._ledger.commit(commits, since=since)
         return receipts
+
+
+async def _as_it_is(scope: Scope) -> Scope:
+    return scope
 
 
 def _ended(episode: Episode, state: TenantState) -> Receipt | None:

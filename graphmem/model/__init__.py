@@ -4,6 +4,7 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 """
 
 from graphmem.clock import Date, Precision
+from graphmem.model.erasures import Erased, ErasureReceipt, Removal
 from graphmem.model.results import (
     ArmScore,
     AtATime,
@@ -23,7 +24,6 @@ from graphmem.model.results import (
     Quote,
     Receipt,
     RelationType,
-    Removal,
     SearchResult,
     SetAside,
     Spend,
@@ -71,6 +71,8 @@ __all__ = [
     "Edit",
     "Entity",
     "Episode",
+    "Erased",
+    "ErasureReceipt",
     "Explanation",
     "Exported",
     "Fact",

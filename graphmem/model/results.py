@@ -436,12 +436,3 @@ class Verification:
     differences: tuple[str, ...]
     set_aside: tuple[SetAside, ...] = ()
     repaired: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """What a delete took away."""
-
-    episodes: int = 0
-    facts: int = 0
-    entities: int = 0

@@ -14,10 +14,12 @@ _UNFIT = re.compile("[\x00-\x1f\ud800-\udfff]")
 
 
 class _Tenanted:
-    """Where a scope keeps its tenant: not a field, so it is neither compared nor stored."""
+    """Where a scope keeps its tenant, and the name of its user where ``user_id`` is a pseudonym:
+    no fields, so they are neither compared nor stored."""
 
-    __slots__ = ("_tenant",)
+    __slots__ = ("_tenant", "_user_name")
     _tenant: str
+    _user_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,18 @@ class Scope(_Tenanted):
             tenant = f"{project}/{kind}:{owner}"
             object.__setattr__(self, "_tenant", tenant)
             return tenant
+
+    @property
+    def user_name(self) -> str | None:
+        """What the user is called: ``user_id``, unless that is a pseudonym and the name known."""
+        return getattr(self, "_user_name", self.user_id)
+
+    def under(self, pseudonym: str) -> Scope:
+        """The same under a pseudonym, which is what is stored; the name is kept beside it."""
+        made = Scope(self.project_id, pseudonym, self.agent_id, self.run_id)
+        if (name := self.user_name) is not None:
+            object.__setattr__(made, "_user_name", name)
+        return made
 
     @property
     def narrow_agent_id(self) -> str | None:

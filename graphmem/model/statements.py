@@ -138,6 +138,8 @@ class TypeRule:
     same_as: str | None = None
     inverse: bool = False
     unsettled: tuple[str, ...] = ()
+    declared_in: str | None = field(default=None, compare=False)
+    """The tenant in which it was declared, with which it goes."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

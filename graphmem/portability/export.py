@@ -52,7 +52,7 @@ async def write_export(
     """Write one tenant (``scope``'s), or all, to a new file: whole, or not at all."""
     await check_complete(moment)
     tenants = [scope.tenant] if scope else await _tenants(moment)
-    numbers = numbered(tenants)
+    numbers = numbered(tenants, await names_of_users(moment))
     seq = await moment.head()
     first = [header(__version__, stamp(at), seq, whole=scope is None)]
     first += [one.to_line() for one in numbers.values()]
@@ -103,10 +103,18 @@ def end_line(rows: int, digest: int) -> dict[str, Any]:
     return {"line": "end", "rows": rows, "digest": f"{digest % DIGESTS:064x}"}
 
 
-def numbered(tenants: list[str]) -> dict[str, TenantNumber]:
+async def names_of_users(moment: LedgerRows) -> dict[str, str]:
+    """What users are called, by their pseudonyms."""
+    found: dict[str, str] = {}
+    async for rows, _ in batches_of(moment, "users", None):
+        found |= {row["pseudonym"]: row["name"] for row in rows}
+    return found
+
+
+def numbered(tenants: list[str], names: Mapping[str, str]) -> dict[str, TenantNumber]:
     """Tenants with the numbers that they have in a file: by name, from 1."""
     return {
-        tenant: TenantNumber(number, tenant_scope(tenant))
+        tenant: TenantNumber(number, tenant_scope(tenant, names))
         for number, tenant in enumerate(sorted(tenants), start=EVERYONE + 1)
     }
 

@@ -22,6 +22,7 @@ from graphmem.portability.records import (
     TenantNumber,
     dump,
     line_digest,
+    named_scope,
     parse_line,
     to_row,
 )
@@ -63,6 +64,7 @@ async def read_import(
         progress("check", total, total)
     tenants = [one.scope.tenant for one in reading.tenants.values()]
     present = [t for t in tenants if await ledger.events(0, 1, tenant=t, until=_EVER)]
+    present += await _met_here(ledger, reading)
     fresh = await ledger.head() == 0
     if not fresh:
         await _check_rules(ledger, reading.rules)
@@ -71,8 +73,8 @@ async def read_import(
             return Imported(str(file), tenants=len(tenants), rows=0, already=True)
         shown = tenant_text(reading, present[0])
         raise UsageError(
-            f"{file}: {shown} has memories here already, and not these: import into a new store, "
-            "or delete_all there first; nothing was imported"
+            f"{file}: {shown} has memories here already, and not these, or was forgotten here: "
+            "import into a new store, or forget them there first; nothing was imported"
         )
     await reading.references.check_unknown_here(ledger, file)
     try:
@@ -90,7 +92,7 @@ async def read_import(
 def tenant_text(reading: _Reading, tenant: str) -> str:
     """How a person is told of a tenant."""
     (scope,) = (one.scope for one in reading.tenants.values() if one.scope.tenant == tenant)
-    owner = f"user {scope.user_id}" if scope.user_id is not None else f"agent {scope.agent_id}"
+    owner = f"user {scope.user_name}" if scope.user_id is not None else f"agent {scope.agent_id}"
     return f"{owner} of the project {scope.project_id}"
 
 
@@ -100,16 +102,18 @@ def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
     for number, table, line in _lines(file, reading):
         with _Line(file, number):
             tenant = _tenant_of(table, line, reading)
+            if tenant is not None and table != "events":
+                _check_named(tenant.scope)
             row = ledger.row_of(table, to_row(table, line, tenant))
-            if tenant is None and table == "events":
-                rule = TypeRule.from_json(line["after"] or {})
+            if tenant is None and table == "events" and line["after"] is not None:
+                rule = TypeRule.from_json(line["after"])  # else rules were forgotten
                 reading.rules[rule.type] = rule
             reading.references.note(table, row, line, tenant)
             reading.rows[table] += 1
     with _Line(file, None):
         reading.references.check_defined()
     if scope is not None:
-        others = [o for o in reading.tenants.values() if o.scope.tenant != scope.tenant]
+        others = [o for o in reading.tenants.values() if o.named != named_scope(scope)]
         if others:
             shown = tenant_text(reading, others[0].scope.tenant)
             raise UsageError(
@@ -215,12 +219,23 @@ def _note_tenant(line: Mapping[str, Any], reading: _Reading, rows: int) -> None:
     number = line.get("number")
     if rows or type(number) is not int or number <= EVERYONE or number in reading.tenants:
         raise UsageError("a tenant has a number of its own, from 1, before all rows")
+    name = named.pop("user_name", None) if "user_id" in named else None
     if named.keys() - {"project_id", "user_id", "agent_id"} or len(named) != 2:
         raise UsageError("a tenant is a project_id with a user_id or an agent_id")
     scope = Scope(**named)
+    if name is not None:
+        scope = Scope(scope.project_id, name).under(named["user_id"])
+        if scope.user_name == scope.user_id:
+            raise UsageError("user_id is a pseudonym, and another text than user_name")
     if any(one.scope.tenant == scope.tenant for one in reading.tenants.values()):
         raise UsageError("the same tenant was there before")
     reading.tenants[number] = TenantNumber(number, scope)
+
+
+def _check_named(scope: Scope) -> None:
+    """Of a user who was forgotten there are events without content, and nothing else."""
+    if scope.user_id is not None and scope.user_name == scope.user_id:
+        raise UsageError("its tenant has no user_name: nobody could ask for it")
 
 
 def _check_end(line: Mapping[str, Any], rows: int, digest: int) -> None:
@@ -243,9 +258,20 @@ async def _check_rules(ledger: Ledger, rules: Mapping[str, TypeRule]) -> None:
             )
 
 
+async def _met_here(ledger: Ledger, reading: _Reading) -> list[str]:
+    """The tenants whose users this store knows by other pseudonyms."""
+    found = []
+    for scope in (one.scope for one in reading.tenants.values()):
+        if scope.user_id is not None and scope.user_name is not None:
+            known = await ledger.users(scope.user_name, scope.project_id)
+            if any(one.pseudonym != scope.user_id for one in known):
+                found.append(scope.tenant)
+    return found
+
+
 async def _same(ledger: Ledger, reading: _Reading) -> bool:
     """Whether the tenants of the file hold the same here, row by row."""
-    by_name = numbered([one.scope.tenant for one in reading.tenants.values()])
+    by_name = numbered([one.scope.tenant for one in reading.tenants.values()], {})
     if {one.number: one for one in by_name.values()} != reading.tenants:
         return False
     digest = 0
@@ -253,6 +279,15 @@ async def _same(ledger: Ledger, reading: _Reading) -> bool:
         async for lines in export_lines(moment, by_name, whole=False):
             digest += sum(line_digest(dump(one)) for one in lines if one.get("tenant") != EVERYONE)
     return (digest - reading.digest) % DIGESTS == 0
+
+
+def _users(reading: _Reading) -> list[Row]:
+    """Who the tenants' users are."""
+    return [
+        {"pseudonym": scope.user_id, "name": scope.user_name, "project_id": scope.project_id}
+        for scope in (one.scope for one in reading.tenants.values())
+        if scope.user_name != scope.user_id
+    ]
 
 
 def _batches(
@@ -267,6 +302,8 @@ def _batches(
     all, when the file is not what it was."""
     again, total, done = _Reading(), sum(checked.rows.values()), 0
     table, batch = "", list[Row]()
+    if users := _users(checked):
+        yield "users", users
     for number, kind, line in _lines(file, again):
         with _Line(file, number):
             tenant = _tenant_of(kind, line, again)

@@ -105,19 +105,37 @@ class TenantNumber:
 
     def to_line(self) -> dict[str, Any]:
         owner = "user_id" if self.scope.user_id is not None else "agent_id"
+        known = self.scope.user_name
+        name = {} if known == self.scope.user_id else {"user_name": known}
         return {
             "line": "tenant",
             "number": self.number,
             "project_id": self.scope.project_id,
             owner: getattr(self.scope, owner),
+            **name,
         }
 
+    @property
+    def named(self) -> Scope:
+        """The tenant by its user's name, whatever the pseudonym."""
+        return named_scope(self.scope)
 
-def tenant_scope(tenant: str) -> Scope:
-    """The scope that a tenant's name stands for: see :attr:`~graphmem.model.Scope.tenant`."""
+
+def named_scope(scope: Scope) -> Scope:
+    """Whose tenant a scope is in, by the user's name."""
+    if scope.user_id is None:
+        return Scope(scope.project_id, None, scope.agent_id)
+    return Scope(scope.project_id, scope.user_name)
+
+
+def tenant_scope(tenant: str, names: Mapping[str, str]) -> Scope:
+    """The scope that a tenant's name stands for: see :attr:`~graphmem.model.Scope.tenant`.
+    ``names`` are those of users by their pseudonyms."""
     project, _, owner = tenant.partition("/")
     kind, _, name = owner.partition(":")
     project = project.replace("%2F", "/").replace("%25", "%")
+    if kind == "user" and name in names:
+        return Scope(project, names[name]).under(name)
     return Scope(project, **{f"{kind}_id": name})
 
 

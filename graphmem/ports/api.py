@@ -16,6 +16,7 @@ from graphmem.model import (
     Backup,
     Difference,
     Entity,
+    ErasureReceipt,
     Exported,
     Fact,
     Health,
@@ -180,12 +181,37 @@ class MemoryAPI(ReadAPI, Protocol):
         """Forget a fact, or an episode with everything that only it supports.
 
         A fact is retired: it answers nothing any more but stays in its history. An episode, or
-        anything with ``erase``, is removed for good, from history too.
+        anything with ``erase``, is removed for good, from history too; with a fact the sentences
+        that state it go from their turns. Files that keep what was erased are made anew when the
+        store is closed: :meth:`erasures` says which are still to be.
         """
         ...
 
     async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
         """Erase all that this scope holds, for good, from the ledger, the graph and the vectors."""
+        ...
+
+    async def forget(
+        self, *, dry_run: bool = False, wait: bool = False, **scope: Unpack[ScopeArgs]
+    ) -> ErasureReceipt:
+        """Erase a user for good: all that is stored of them in every project, with every agent and
+        in every run, and their name; with ``project_id`` in this call, in that project only.
+        Without a user, the memory that an agent has of its own.
+
+        What others have told stays, be it word for word the same. Rules of relation types that
+        nobody else uses go too. The receipt says what went, by table; ``pending`` which files may
+        still hold some of it: they are made anew when the store is closed or, after a kill, when it
+        is opened next. ``wait`` does that at once; other calls wait meanwhile. ``dry_run`` only
+        counts. :class:`~graphmem.errors.NotFound` when nothing is stored of the user.
+        """
+        ...
+
+    async def erasures(
+        self, erasure_id: str | None = None, **scope: Unpack[ScopeArgs]
+    ) -> list[ErasureReceipt]:
+        """The receipts of what was erased for good, oldest first: of the tenant of the scope given
+        here or on opening, else of the whole store; or the one with an id, which is
+        :class:`~graphmem.errors.NotFound` when there is none. They say what is still pending."""
         ...
 
     async def undo(self, id: str | int, **scope: Unpack[ScopeArgs]) -> Removal:

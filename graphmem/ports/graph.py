@@ -75,6 +75,11 @@ owns (see :class:`GraphChanges`). Equal content gives equal numbers, in one proc
 class GraphStore(Protocol):
     """One graph of episodes, entities and facts. Safe to call from many tasks at once."""
 
+    @property
+    def keeps_erased(self) -> bool:
+        """Whether what was removed stays in its files until it is cleared and filled anew."""
+        ...
+
     async def open(self, store_id: str) -> Checkpoint:
         """Open or create. A graph of another store or of another format is cleared first
         (``applied_seq`` 0). :class:`~graphmem.errors.Unavailable` when it is held or unreachable.

@@ -15,6 +15,7 @@ from graphmem.model import (
     Change,
     Entity,
     Episode,
+    ErasureReceipt,
     Fact,
     Merge,
     Removal,
@@ -32,11 +33,13 @@ from graphmem.ports.ledger_values import (
     Erasure,
     Event,
     FactQuery,
+    Forgetting,
     LedgerCheck,
     LoadedStatements,
     ManualChange,
     MentionQuery,
     Mentions,
+    NamedUser,
     Origins,
     Row,
     StatementPattern,
@@ -56,8 +59,10 @@ __all__ = [
     "EmbeddingCache",
     "EntityQuery",
     "Erasure",
+    "ErasureBook",
     "Event",
     "FactQuery",
+    "Forgetting",
     "Ledger",
     "LedgerCheck",
     "LedgerCopy",
@@ -71,6 +76,7 @@ __all__ = [
     "ManualChange",
     "MentionQuery",
     "Mentions",
+    "NamedUser",
     "Origins",
     "Row",
     "SpendBook",
@@ -92,7 +98,8 @@ class LedgerWrites(Protocol):
         Returns for each the stored episode: itself (with ``previous_id`` set), or the earlier one
         it repeats — the same scope and idempotency key; or the same scope, content and given
         time; or, when no time was given, the same scope and content within ``window_s``. One that
-        was undone is pending again, with the reason :data:`RESUBMITTED`.
+        was undone is pending again, with the reason :data:`RESUBMITTED`. Where a scope's
+        pseudonym is not its user's (any more), it is :class:`~graphmem.errors.UserRenamed`.
 
         ``commits`` bring nothing but sentences, for some of the episodes. Where the
         episode is new, and no statement or present fact of its tenant has a sentence of its
@@ -122,10 +129,49 @@ class LedgerWrites(Protocol):
         ...
 
     async def erase(self, erasure: Erasure) -> Removal:
-        """Remove for good, from history too; append events so that projections follow.
+        """Remove for good, from history too; append events so that projections follow, and keep a
+        receipt.
 
         :class:`~graphmem.errors.Conflict` as for ``commit``.
         """
+        ...
+
+
+class UserBook(Protocol):
+    """Who users are. Everything else in a ledger knows them by a pseudonym."""
+
+    async def users(self, name: str, project_id: str | None = None) -> list[NamedUser]:
+        """The user of that name in a project, or in every one. ``journal`` adds them: the first
+        time that something is told under a pseudonym whose scope knows the name."""
+        ...
+
+
+class ErasureBook(Protocol):
+    """Receipts of what was erased."""
+
+    async def erasures(
+        self, tenant: str | None = None, *, id: str | None = None, pending: bool = False
+    ) -> list[ErasureReceipt]:
+        """Those of a tenant, the one with an id, or all; or those that are not done yet. Oldest
+        first."""
+        ...
+
+    async def forget(self, forgetting: Forgetting, *, dry_run: bool = False) -> ErasureReceipt:
+        """Erase tenants with everything in them, the names of their users, and the rules of
+        relation types that nobody else uses, in one transaction; with ``dry_run`` only count."""
+        ...
+
+    async def erased_found(self) -> list[str]:
+        """What a receipt says was erased, and is here: one line each."""
+        ...
+
+    async def erasures_done(self, ids: Sequence[str], part: str) -> None:
+        """A part (``graph``, ``vectors``) holds nothing any more of what these took."""
+        ...
+
+    async def clean(self) -> None:
+        """Take what was erased out of what is beside the tables, and note in the receipts that are
+        not done yet whether that worked, or why not."""
         ...
 
 
@@ -370,6 +416,8 @@ class Ledger(
     LedgerCopy,
     EmbeddingCache,
     SpendBook,
+    ErasureBook,
+    UserBook,
     Protocol,
 ):
     """All of it, and the store's own facts (``store_id``, ``embedder``)."""

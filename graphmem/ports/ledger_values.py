@@ -13,6 +13,7 @@ from graphmem.model import (
     Edit,
     Entity,
     Episode,
+    Erased,
     Fact,
     Merge,
     Scope,
@@ -249,6 +250,33 @@ class Erasure:
     """The ``seq`` of the tenant that the decisions rest on (see :class:`TenantState`)."""
     at: datetime | None = None
     """When it is recorded; without it, now by the ledger's own clock."""
+    rewritten: tuple[Episode, ...] = ()
+    """Episodes that stay, without the sentences that stated what is erased."""
+    unmentioned: tuple[tuple[str, str], ...] = ()
+    """Pairs of turn and entity: what those turns name no more."""
+    what: Erased = "scope"
+    pending: Mapping[str, str] = field(default_factory=dict)
+    """What beside the ledger may hold it after this, each with why: for the receipt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """Whole tenants to erase for good, with the names of their users, if those are to go too."""
+
+    scopes: tuple[Scope, ...]
+    what: Erased
+    at: datetime
+    pending: Mapping[str, str] = field(default_factory=dict)
+    """As of an :class:`Erasure`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedUser:
+    """A user in one project: the pseudonym is all that anything else is stored under."""
+
+    pseudonym: str
+    name: str
+    project_id: str
 
 
 @dataclass(frozen=True, slots=True)

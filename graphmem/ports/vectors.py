@@ -94,6 +94,11 @@ class Scored(NamedTuple):
 class VectorStore(Protocol):
     """Collections ``facts``, ``turns`` and ``sessions``. Safe to call from many tasks at once."""
 
+    @property
+    def keeps_erased(self) -> bool:
+        """Whether what was removed stays in its files until it is cleared and filled anew."""
+        ...
+
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         """Open or create. Points of another store or of another format are cleared first
         (``applied_seq`` 0). Another embedder or vector size than it was made with is a

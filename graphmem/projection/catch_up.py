@@ -170,6 +170,12 @@ class Projection:
                 self._changed(None)
 
     @contextlib.asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Nothing is on its way to the store meanwhile."""
+        async with self._alone():
+            yield
+
+    @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         async with self._lock, self._ledger.named_lock(f"project {self.name}") as still_alone:
             yield still_alone

@@ -40,7 +40,7 @@ class EpisodeWording:
         self._episode = episode
         self._facts = extraction.facts
         self._texts = [turn.text for turn in episode.turns]
-        owners = (episode.scope.user_id, *(turn.speaker for turn in episode.turns))
+        owners = (episode.scope.user_name, *(turn.speaker for turn in episode.turns))
         self.owner_keys = frozenset(name_key(name) for name in owners if name)
         """Names of who speaks, and of whose memory it is."""
         self.candidates = candidates_of(extraction)

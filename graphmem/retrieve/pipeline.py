@@ -90,7 +90,7 @@ class Retriever:
 
         question = parse_question(query.beginning, query.view.moment)
         seeds = await find_seeds(ledger, query, question)
-        relations = RelationMatcher(question.words, seeds, query.scope.user_id, self._wording)
+        relations = RelationMatcher(question.words, seeds, query.scope.user_name, self._wording)
 
         # The graph first: it looks on by itself while the vectors are asked, and only then. While
         # Python runs, each of its steps waits long for the interpreter.

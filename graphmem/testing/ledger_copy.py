@@ -268,6 +268,9 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
         ]
     )
     (four,) = await ledger.journal([draft.episode("five", BOB)], 0)
+    gone = draft.episode("six", Scope("default", "carla").under("p1"))
+    await ledger.journal([gone], 0)
+    await ledger.erase(Erasure(gone.scope))
     await ledger.charge(Charge("2026-01-01", "m", calls=1, tokens_in=2, micros=3))
     raw = Extraction((), (), "m", "v", raw="{}", calls=1, tokens_in=2, tokens_out=3)
     await ledger.keep_extraction(four.id, raw)

@@ -245,6 +245,12 @@ def digest(*parts: str) -> str:
     return state.hexdigest()
 
 
+def erased_hash(kind: str, id: str) -> str:
+    """What a receipt of an erasure keeps of an episode, a fact or an entity: its id says nothing
+    of what it said, and its hash not even which it was."""
+    return digest("erased", kind, id)[:32]
+
+
 def name_keys_in(text: str, *, longest: int = 4) -> list[str]:
     """Every run of up to ``longest`` words of ``text`` as a name key, without repeats."""
     parts = words(text)

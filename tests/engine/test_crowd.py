@@ -153,7 +153,9 @@ def test_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
         found = memory.verify()
         assert found.ok, found.differences[:5]
     with sqlite3.connect(folder / LEDGER_FILE) as ledger:
-        rows = ledger.execute("SELECT idempotency_key, content, tenant FROM episodes").fetchall()
+        rows = ledger.execute(
+            "SELECT idempotency_key, content, name FROM episodes JOIN users ON pseudonym = user_id"
+        ).fetchall()
         twice = ledger.execute(
             "SELECT tenant, text_key FROM facts WHERE retired_at IS NULL "
             "GROUP BY tenant, text_key HAVING count(*) > 1"
@@ -163,7 +165,7 @@ def test_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     assert noted.acknowledged <= set(stored), "nothing that was acknowledged is lost"
     assert len(set(stored)) == len(stored) == len({content for _, content, _ in rows})
     assert set(stored) <= noted.tried
-    assert all(f"user:{key.partition('-')[0]}" in tenant for key, _, tenant in rows)
+    assert all(key.partition("-")[0] == name for key, _, name in rows)
     assert not twice, "no fact is believed twice"
     notes = [key for key in stored if int(key.rpartition("-")[2]) % 3 == 0]
     assert stats.facts >= len(notes) > 0

@@ -16,7 +16,7 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Record, Test, Where, as_text, matches
 from graphmem.filters.records import fact_record, turn_record
 from graphmem.filters.tree import all_of, any_of, none_of
-from graphmem.model import Fact, Scope
+from graphmem.model import Fact
 from tests.adapters.ledger.conftest import fresh_schema
 from tests.engine.helpers import STORY
 
@@ -56,11 +56,11 @@ class Everything:
         facts = memory.get_all(limit=1000, current=False, user_id=user_id).items
         ledger = memory._opened._parts.ledger
         scope = facts[0].scope
-        tenant = Scope(user_id=user_id)
+        tenant = memory._loop_thread.call(memory._opened._scope({"user_id": user_id}))
         episodes = memory._loop_thread.call(ledger.episodes(tenant))
         ids = [episode.id for episode in episodes]
         origins = memory._loop_thread.call(ledger.origins([], ids, ids))
-        assert scope.tenant == tenant.tenant
+        assert scope.user_id == tenant.user_name == user_id
         for episode in episodes:
             for turn in episode.turns:
                 turns[turn.id] = turn

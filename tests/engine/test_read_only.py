@@ -181,3 +181,18 @@ def test_the_command_line_reads_while_another_process_writes(
     with Memory(folder, user_id="ada") as memory:
         assert memory.stats() == read
         assert memory.verify().ok
+
+
+def test_a_reader_follows_who_is_forgotten_and_met_again(folder: Path, holder: Memory) -> None:
+    with Memory(folder, user_id="ada", read_only=True) as reader:
+        assert reader.search("Where does Carol Reed live?").hits
+        with pytest.raises(UsageError, match="read only"):
+            reader.forget()
+        receipt = holder.forget()
+        assert reader.stats().episodes == len(reader.search("Carol Reed").hits) == 0
+        assert reader.erasures(receipt.id) == [receipt]
+        holder.add("I like tea.")
+        assert reader.stats().episodes == 1
+        assert reader.search("tea").hits
+    assert holder.erasures(receipt.id)[0].pending.keys() == {"graph", "vectors"}
+    assert holder.verify().ok

@@ -17,6 +17,7 @@ from graphmem.errors import Unavailable
 from graphmem.ports.graph import GraphDump
 from graphmem.testing.memory_machine import replay_differences
 from tests.engine.helpers import STORY, add_story, child, child_environment, facts_of
+from tests.engine.remainders import remainders
 from tests.servers import Neo4jServer, PostgresServer, Server, running
 
 _WRITER = """
@@ -58,6 +59,7 @@ def anonymous(dump: GraphDump) -> GraphDump:
     """The dump without the ids, which are drawn anew for each store."""
     names = {id: f"{label}:{_words(properties)}" for label, id, properties in dump.nodes}
     hidden = {"entity_ids", "recorded_at", "fact_id", "subject_id", "object_id"}
+    hidden |= {"scope", "user_id"}  # a pseudonym
 
     def seen(properties: tuple[tuple[str, object], ...]) -> tuple[tuple[str, object], ...]:
         return tuple((key, value) for key, value in properties if key not in hidden)
@@ -71,8 +73,7 @@ def anonymous(dump: GraphDump) -> GraphDump:
 def _words(properties: tuple[tuple[str, object], ...]) -> str:
     known = dict(properties)
     return " ".join(
-        str(known.get(key, ""))
-        for key in ("name", "text", "content", "occurred_at", "valid_at", "scope")
+        str(known.get(key, "")) for key in ("name", "text", "content", "occurred_at", "valid_at")
     )
 
 
@@ -241,3 +242,44 @@ def test_opening_without_the_server_says_so(tmp_path: Path) -> None:
         with pytest.raises(Unavailable, match=nowhere) as caught:
             Memory(tmp_path / "m", user_id="ada", settings=settings)
         assert "secret" not in str(caught.value)
+
+
+def test_a_user_is_forgotten_on_servers_too(
+    tmp_path: Path, ledger_url: str, graph_url: str, postgres_url: str
+) -> None:
+    """No row of any table and no property of any node holds a word of it."""
+    psycopg = pytest.importorskip("psycopg")
+    words = ("Quuxadalina", "Zyxquorple", "frobnicates_with")
+    settings = Settings.load(
+        ledger=ledger_url, graph=graph_url, vectors=f"qdrant-edge:///{tmp_path / 'vectors'}"
+    )
+    schema = ledger_url.rpartition("=")[2]
+
+    def stored() -> str:
+        with psycopg.connect(postgres_url) as connection:
+            tables = connection.execute(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = %s",
+                (schema,),
+            ).fetchall()
+            rows = [
+                connection.execute(f'SELECT * FROM {schema}."{table}"').fetchall()
+                for (table,) in tables
+            ]
+        return repr(rows) + repr(dump_of(memory))
+
+    with Memory(None, user_id="Quuxadalina", settings=settings) as memory:
+        memory.add("I moved to Zyxquorple. Bob Stone works at Zyxquorple.")
+        memory.relate("Bob Stone", "frobnicates_with", "Zyxquorple", project_id="other")
+        memory.declare_type("frobnicates_with", single_valued=True)
+        memory.add("Carla Smith lives in Rome.", user_id="carla")
+        assert memory.search("Zyxquorple").hits
+        assert all(word in stored() for word in words)
+        receipt = memory.forget(wait=True)
+        assert (receipt.pending, receipt.rows["users"]) == ({}, 2)
+        assert [word for word in words if word.casefold() in stored().casefold()] == []
+        assert memory.search("Rome", user_id="carla").hits
+        assert memory.verify().ok
+        assert memory.search("Zyxquorple").hits == ()
+        memory.add("I like tea.")  # met again, under another pseudonym
+        assert memory.forget().rows["episodes"] == 1
+    assert remainders(tmp_path, words) == []

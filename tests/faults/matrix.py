@@ -59,7 +59,15 @@ _WRITES = frozenset(
         "erase",
         "journal",
     }
-    | {"keep_extraction", "open", "postpone", "remember_setting"}
+    | {
+        "clean",
+        "erasures_done",
+        "forget",
+        "keep_extraction",
+        "open",
+        "postpone",
+        "remember_setting",
+    }
 )
 _PATIENCE_S = 0.05  # of a caller whose call is never answered
 _HUNG_S = 60.0

@@ -217,7 +217,7 @@ async def make_base(folder: Path) -> None:
         await memory.merge("Dan Reed", other.id, **ADA)
         ledger = memory._parts.ledger
         await ledger.remember_setting("test_gone", other.id)
-        episode = memory._episode(_PENDING, {**ADA, "occurred_at": DAY})
+        episode = await memory._episode(_PENDING, {**ADA, "occurred_at": DAY})
         await ledger.journal([episode], 0.0)
         await ledger.postpone(episode.id, "the model is down")
         await ledger.keep_extraction(episode.id, Extraction((), (), "rules", "0"))
@@ -251,7 +251,7 @@ async def _of_tenant(memory: AsyncMemory, scope: dict[str, Any]) -> dict[str, An
     facts = (await memory.get_all(limit=1000, current=False, **scope)).items
     entities = await memory.entities(limit=1000, **scope)
     names = {entity.id: entity.name for entity in entities}
-    scope_ledger = memory._scope(scope)
+    scope_ledger = await memory._scope(scope)
     episodes = await memory._parts.ledger.episodes(scope_ledger)
     contents = {episode.id: episode.content for episode in episodes}
     hits = [await memory.search(question, limit=20, **scope) for question in QUESTIONS]

@@ -50,7 +50,8 @@ async def leave_pending(memory: object) -> None:
     ledger = ledger_of(memory)
     for text in ("Greta works at Acme.", "Hugo lives in Porto."):
         options = {"user_id": "ada", "occurred_at": "2025-07-01"}
-        (episode,) = await ledger.journal([memory._episode(text, options)], 0.0)
+        told = await memory._episode(text, options)
+        (episode,) = await ledger.journal([told], 0.0)
         await ledger.postpone(episode.id, "the model is down")
     kept = Extraction((), (), "openai:m", "v1", raw='{"facts": []}', calls=1, tokens_in=7)
     await ledger.keep_extraction(episode.id, kept)

@@ -73,7 +73,7 @@ class TestThereAndBack:
             assert without_scores(answers(memory)[1:]) == without_scores(told[1:])
             ledger, *projections = contents(memory)
             for table, rows in stored[0].items():
-                if table not in {"embeddings", "spend"}:
+                if table not in {"embeddings", "erasures", "spend"}:
                     assert ledger[table] == rows, table
             assert projections == list(stored[1:])
             assert memory.verify().ok
@@ -129,7 +129,7 @@ class TestThereAndBack:
             assert memory.import_(folder / "all.jsonl", all_scopes=True).already
             memory.export(tmp_path / "again.jsonl", all_scopes=True)
             taken = lines_in(folder / "bo.jsonl")
-            taken[1]["user_id"] = "mallory"
+            taken[1] |= {"user_id": "mallory", "user_name": "Mallory"}
             for line in taken:
                 body = line.get("body") or line.get("after") or {}
                 if scope := body.get("scope"):
@@ -164,6 +164,47 @@ class TestRefused:
             assert memory.stats().episodes == 0
         assert not list(tmp_path.iterdir())
 
+    def test_users_of_other_pseudonyms(self, full: tuple[Path, Any, Any]) -> None:
+        """Whoever is here already is found by name; once forgotten, they may come again."""
+        file = full[0] / "cy.jsonl"
+        with Memory("memory://") as memory:
+            memory.add("I like tea.", user_id="cy")
+            memory.declare_type("works_at", single_valued=True)
+            memory.declare_type("toils_at", same_as="works_at")
+            before = contents(memory)
+            with pytest.raises(UsageError, match="user cy of the project default has memories"):
+                memory.import_(file, user_id="cy")
+            assert contents(memory) == before
+            memory.forget(user_id="cy")
+            assert memory.import_(file, user_id="cy").rows
+            assert memory.get_all(user_id="cy").items
+            assert memory.verify().ok
+            memory.forget(user_id="cy")
+            memory.declare_type("works_at", single_valued=True)
+            memory.declare_type("toils_at", same_as="works_at")
+            with pytest.raises(UsageError, match="or was forgotten here"):
+                memory.import_(file, user_id="cy")
+
+    def test_a_user_without_a_name(self, full: tuple[Path, Any, Any], tmp_path: Path) -> None:
+        """Has been forgotten, or could never be asked for."""
+        lines = lines_in(full[0] / "cy.jsonl")
+        del lines[1]["user_name"]
+        with Memory("memory://") as memory:
+            with pytest.raises(UsageError, match="line 3: its tenant has no user_name"):
+                memory.import_(put(tmp_path / "cy.jsonl", lines), all_scopes=True)
+            memory.add("I like tea.", user_id="ada")
+            memory.relate("Cy Reed", "frobnicates", "Acme", user_id="cy")
+            memory.declare_type("frobnicates", single_valued=True)
+            memory.forget(user_id="cy")
+            assert "frobnicates" not in [one.type for one in memory.relation_types()]
+            memory.export(tmp_path / "all.jsonl", all_scopes=True)
+        with Memory("memory://") as memory:
+            memory.import_(tmp_path / "all.jsonl", all_scopes=True)
+            assert memory.stats(user_id="ada").episodes == 1
+            assert memory.stats().episodes == 1
+            assert "frobnicates" not in [one.type for one in memory.relation_types()]
+            assert memory.verify().ok
+
     def test_rules_that_are_others(self, full: tuple[Path, Any, Any]) -> None:
         with Memory("memory://", user_id="eve") as memory:
             memory.add("Eve works at Acme.")
@@ -190,6 +231,8 @@ class TestRefused:
             changed("graphmem export", line="something"),
             changed("tenant", user_id=""),
             changed("tenant", user_id="a\nb"),
+            changed("tenant", user_name="a\nb"),
+            changed("tenant", user_name=good[1]["user_id"]),
             changed("tenant", number="1"),
             changed("tenant", agent_id="x"),
             changed("episodes", surprise=1),

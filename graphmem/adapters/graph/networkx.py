@@ -51,6 +51,10 @@ class NetworkXGraph:
         self._copy_of: tuple[str | None, int] = (None, 0)
         self._asking = asyncio.Lock()
 
+    @property
+    def keeps_erased(self) -> bool:
+        return False
+
     async def open(self, store_id: str) -> Checkpoint:
         """Open; what it held for another store is forgotten."""
         if self._checkpoint.store_id != store_id:

@@ -114,6 +114,10 @@ class MemoryVectors:
         self._homes = {name: {} for name in COLLECTIONS}
         self._tenants = {name: {} for name in COLLECTIONS}
 
+    @property
+    def keeps_erased(self) -> bool:
+        return False
+
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         validation.check_embedding(embedder, size)
         if store_id != self._store_id or not self._applied_seq:

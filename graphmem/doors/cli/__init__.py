@@ -40,6 +40,8 @@ _COMMANDS = (
     write.update_command,
     write.delete_command,
     write.delete_all_command,
+    write.forget_command,
+    write.erasures_command,
     write.resume_command,
     relate.relate_command,
     relate.unrelate_command,

@@ -40,7 +40,7 @@ _GUARD = "\0"  # no argument of a process can hold one
 _HELD = "is open in another process"
 _READS = frozenset(
     {"search", "context", "explain", "facts", "get", "episode", "history", "relations", "entities"}
-    | {"entity", "neighbours", "paths", "timeline", "graph", "diff", "types", "stats"}
+    | {"entity", "neighbours", "paths", "timeline", "graph", "diff", "types", "stats", "erasures"}
 )
 """Commands that can do without what another process holds."""
 _TEXTS = frozenset({"text", "query"})

@@ -15,7 +15,7 @@ from graphmem.doors.cli.hints import memory_to_ask
 from graphmem.doors.cli.ingest import FileIngest
 from graphmem.doors.cli.output import counted, emit, note, show, show_json, table_text
 from graphmem.errors import UsageError
-from graphmem.model import MemoryType, Receipt, Removal
+from graphmem.model import ErasureReceipt, MemoryType, Receipt, Removal
 
 _STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 
@@ -225,6 +225,66 @@ def delete_all_command(yes: bool) -> None:
         removal = memory.delete_all()
     if not show_json(removal):
         show(table_text(_removed(removal)))
+
+
+@command("forget")
+@click.option("--dry-run", is_flag=True, help="Only count what would go.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget_command(dry_run: bool, yes: bool) -> None:
+    """Erase a user for good: in every project, and their name.
+
+    With --project, in that project only; with --agent instead of --user, what that agent remembers
+    of its own. It ends when nothing is left in any file; the receipt is kept.
+    """
+    shared = options()
+    names = {"user_id": shared.user, "agent_id": None if shared.user else shared.agent}
+    scope: dict[str, Any] = {name: value for name, value in names.items() if value}
+    if shared.project:
+        scope["project_id"] = shared.project
+    with shared.memory() as memory:
+        receipt = memory.forget(dry_run=True, **scope)
+        if not dry_run:
+            if not yes:
+                if not sys.stdin.isatty():
+                    raise UsageError(
+                        f"this would erase {_whole(receipt)} of {shared.owner} for good; say --yes "
+                        "to do it"
+                    )
+                click.confirm(
+                    f"Erase {_whole(receipt)} of {shared.owner} for good?", abort=True, err=True
+                )
+            receipt = memory.forget(wait=True, **scope)
+    if not show_json(receipt):
+        for name, number in receipt.rows.items():
+            show(table_text(f"{number:,} {name}"))
+        _show_state(receipt, dry_run)
+
+
+def _whole(receipt: ErasureReceipt) -> str:
+    return f"all {counted(receipt.rows.get('episodes', 0), 'episode')}"
+
+
+def _show_state(receipt: ErasureReceipt, dry_run: bool) -> None:
+    if dry_run:
+        note("nothing was erased: this is what would go")
+        return
+    show(table_text(f"erased for good; receipt {receipt.id}"))
+    for part, why in receipt.pending.items():
+        note(f"pending: {part}: {why}")
+
+
+@command("erasures")
+@click.argument("erasure_id", required=False)
+def erasures_command(erasure_id: str | None) -> None:
+    """List the receipts of what was erased for good.
+
+    Of your scope when one is given, else of the whole store; or the one with an id.
+    """
+    with options().memory(owned=False) as memory:
+        found = memory.erasures(erasure_id)
+    if not show_json(found):
+        for receipt in found:
+            show(table_text(str(receipt)))
 
 
 @command("resume")

@@ -141,7 +141,7 @@ class _Episode:
             self._read(turn, parts, people, departures)
 
     def _register_speakers(self) -> None:
-        owner = self.episode.scope.user_id
+        owner = self.episode.scope.user_name
         for turn, _ in self.turns:
             name = turn.speaker.strip() if turn.speaker else None
             if _is_machine(turn):

@@ -41,8 +41,8 @@ async def find_seeds(
 ) -> list[Entity]:
     """Entities that the question names; the owner when it says "I"."""
     keys = name_keys_in(query.beginning, longest=_LONGEST_NAME)
-    if query.scope.user_id and not _FIRST_PERSON.isdisjoint(question.words):
-        keys.append(name_key(query.scope.user_id))
+    if query.scope.user_name and not _FIRST_PERSON.isdisjoint(question.words):
+        keys.append(name_key(query.scope.user_name))
     parts = _name_parts(query.beginning)
     asked = dict.fromkeys([*keys, *(hint for hints in parts.values() for hint in hints)])
     found = await ledger.entities(EntityQuery(query.scope.tenant, keys=tuple(asked)))

@@ -235,6 +235,18 @@ WALKS = {
     "stats",
     "erase_facts_from",
     "erase_embeddings",
+    "erasures",  # receipts, and whole tenants that are forgotten
+    "erasures_pending",
+    "users_forgotten",
+    "count_tenant",
+    "left_in_tenant",
+    "clear_statements",
+    "clear_edits",
+    "clear_events",
+    "erase_rules",
+    "types_in",
+    "types_used",
+    "every_id",
 }
 """What is there to read a whole tenant, or all."""
 

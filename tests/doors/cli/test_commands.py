@@ -204,6 +204,18 @@ def test_delete_all_wants_a_yes(ada: Run) -> None:
     assert ada("stats", "--json").json["episodes"] == 0
 
 
+def test_forget_counts_asks_and_leaves_a_receipt(ada: Run) -> None:
+    assert "2 episodes" in ada("forget", "--dry-run").out
+    refused = ada("forget")
+    assert refused.code == 2
+    assert "erase all 2 episodes of user 'ada' for good; say --yes" in refused.err
+    assert ada("stats", "--json").json["episodes"] == 2
+    receipt = ada("forget", "--yes", "--json").json
+    assert (receipt["pending"], receipt["rows"]["episodes"]) == ({}, 2)
+    assert receipt["id"] in ada("erasures", receipt["id"]).out
+    assert "nothing is stored of a user 'ada'" in ada("forget", "--yes").err
+
+
 @pytest.mark.parametrize("name", ["g.html", "sub/g.svg", "g.png"])
 def test_graph_is_drawn_into_a_file(ada: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / "sub").mkdir()

@@ -41,7 +41,8 @@ def stored(folder: Path = Path("graphmem-store")) -> list[tuple[str, str]]:
     """Every turn with its user, in the order in which they were added."""
     with closing(sqlite3.connect(folder / LEDGER_FILE)) as raw:
         return raw.execute(
-            "SELECT e.user_id, t.text FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id "
+            "SELECT u.name, t.text FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id "
+            "LEFT JOIN users AS u ON u.pseudonym = e.user_id "
             "ORDER BY e.n, t.ordinal"
         ).fetchall()
 

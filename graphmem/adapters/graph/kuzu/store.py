@@ -89,6 +89,10 @@ class KuzuGraph:
         self._backlog_size = (0, 0)
         self._backlog_seq = self._written_seq = 0
 
+    @property
+    def keeps_erased(self) -> bool:
+        return self._pool.path is not None
+
     async def open(self, store_id: str) -> Checkpoint:
         """Open or create; see the port."""
         await self._pool.open()
@@ -288,6 +292,7 @@ class KuzuGraph:
                 await asyncio.to_thread(self._pool.set_aside)
                 return
             await self._empty(self._store_id)
+            await self._console.close()  # its processes hold copies of what was there
             self._lost = None
 
     async def close(self) -> None:

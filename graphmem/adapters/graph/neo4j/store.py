@@ -79,6 +79,10 @@ class Neo4jGraph:
     def __repr__(self) -> str:
         return f"Neo4jGraph({str(self._target)!r})"
 
+    @property
+    def keeps_erased(self) -> bool:
+        return False
+
     async def open(self, store_id: str) -> Checkpoint:
         """Connect, and create what is missing; see the port."""
         try:

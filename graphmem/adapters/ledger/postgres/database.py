@@ -103,8 +103,13 @@ class PostgresDatabase:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def erased(self) -> None:
+    @property
+    def beside(self) -> str | None:
+        return None
+
+    async def erased(self) -> str | None:
         """PostgreSQL's vacuum takes away what is no longer seen; nothing is kept beside it."""
+        return None
 
     async def check(self) -> LedgerCheck:
         """PostgreSQL keeps checksums of its pages, and tells when it reads one."""

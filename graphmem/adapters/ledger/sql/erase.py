@@ -12,6 +12,7 @@ from datetime import datetime
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.aliases import forget_names
 from graphmem.adapters.ledger.sql.commit import change_facts, check_since
+from graphmem.adapters.ledger.sql.erasure_receipts import hashes_of, put_erasure, rows_by_table
 from graphmem.adapters.ledger.sql.merges import (
     erase_entities,
     forget_embeddings,
@@ -19,6 +20,7 @@ from graphmem.adapters.ledger.sql.merges import (
     unreferenced,
 )
 from graphmem.adapters.ledger.sql.read import scope_values
+from graphmem.adapters.ledger.sql.rewrite_episodes import rewrite_episodes
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -29,38 +31,58 @@ from graphmem.adapters.ledger.sql.steps import (
     fetch,
     fetch_all,
 )
-from graphmem.model import Decision, Fact, Removal, Statement
+from graphmem.model import Decision, ErasureReceipt, Fact, Removal, Statement
 from graphmem.ports.ledger import Erasure
 from graphmem.text import digest
 
 _ACTOR = "user"
 
 
-def apply_erasure(log: EventLog, erasure: Erasure, at: datetime) -> Steps[Removal]:
-    """Remove episodes (or single facts) with everything that only they support."""
+def apply_erasure(log: EventLog, erasure: Erasure, receipt: ErasureReceipt) -> Steps[Removal]:
+    """Remove episodes (or single facts) with everything that only they support; ``receipt`` is
+    kept with what went."""
+    found = yield from take_out(log, erasure, receipt.at)
+    if found is None:
+        return Removal()
+    going, gone = found
+    numbers = {kind: len(gone[kind]) for kind in ("episode", "fact", "entity")}
+    went = rows_by_table(going, episodes=numbers["episode"], entities=numbers["entity"])
+    tenant = erasure.scope.tenant
+    yield from put_erasure(replace(receipt, rows=went, hashes=hashes_of(gone)), tenant)
+    return Removal(numbers["episode"], numbers["fact"], numbers["entity"], receipt.id)
+
+
+def take_out(
+    log: EventLog, erasure: Erasure, at: datetime
+) -> Steps[tuple[ResultRows, Mapping[str, Collection[str]]] | None]:
+    """How many rows went, by table, and what went, by kind; None where there was nothing."""
     tenant = erasure.scope.tenant
     if erasure.since is not None:
         yield from check_since({tenant: erasure.since})
     target = yield from _target(erasure)
     episodes, facts = target.episodes, target.facts
     if not episodes and not facts:
-        return Removal()
+        return None
     lists = {"episodes": sorted(episodes), "facts": sorted(facts)}
     turns, about = yield from fetch_all(
         [Fetch("turns_of_episodes", {"ids": lists["episodes"]}), Fetch("entities_touched", lists)]
     )
-    touched = sorted(_ids((yield from fetch("merged_group", ids=sorted(_ids(about))))))
+    named = _ids(about) | {entity for _, entity in erasure.unmentioned}
+    touched = sorted(_ids((yield from fetch("merged_group", ids=sorted(named)))))
     bodies = yield from fetch("bodies_of", facts=lists["facts"])
+    statements = sorted(target.statements)
+    going = yield from fetch("count_erased", **lists, statements=statements)
     yield from _scrub_edits(target)
     yield from _scrub_keys(target, tenant)
     yield from _remove(lists, target)
     yield from change_facts(log, _changes(erasure, target), at, _ACTOR)
     yield from _scrub_versions(target)
-    entities = set((yield from unreferenced(touched)))
     by = WriteContext(at, None, _ACTOR)
+    old_texts = yield from rewrite_episodes(log, erasure, by)
+    entities = set((yield from unreferenced(touched)))
     yield from erase_entities(log, entities, by)
     yield from forget_names(log, lists["episodes"], by, reason="a source was erased", erase=True)
-    texts = {text for row in turns for text in rows.turn_texts(row)}
+    texts = {text for row in turns for text in rows.turn_texts(row)} | old_texts
     yield from forget_embeddings(texts, bodies)
     yield from execute("erase_event_contents", {"ids": sorted(episodes | facts)})
     own: dict[str, list[str]] = {id: [] for id in episodes}
@@ -70,7 +92,7 @@ def apply_erasure(log: EventLog, erasure: Erasure, at: datetime) -> Steps[Remova
     log_erased(log, "entity", dict.fromkeys(entities), tenant, by)
     turn_ids = {id: rows.as_json({"turn_ids": ids}) for id, ids in own.items()}
     log_erased(log, "episode", turn_ids, tenant, by)
-    return Removal(episodes=len(episodes), facts=len(facts), entities=len(entities))
+    return going, {"episode": episodes, "fact": facts, "entity": entities}
 
 
 @dataclass(frozen=True, slots=True)

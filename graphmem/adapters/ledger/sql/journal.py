@@ -20,6 +20,7 @@ from graphmem.adapters.ledger.sql.steps import (
     fetch,
     fetch_all,
 )
+from graphmem.adapters.ledger.sql.users import check_users, pseudonyms_of
 from graphmem.clock import stamp
 from graphmem.model import Episode
 from graphmem.ports.ledger import RESUBMITTED, Commit
@@ -148,14 +149,19 @@ def _earlier(
     keyed = [at for at, episode in enumerate(batch) if episode.idempotency_key is not None]
     others = [at for at, episode in enumerate(batch) if episode.idempotency_key is None]
     scope_keys = list(dict.fromkeys(rows.scope_key(episode.scope) for episode in batch))
-    fetches = [Fetch("last_episode", {"scope_keys": scope_keys})]
+    pseudonyms = pseudonyms_of(batch)
+    fetches = [
+        Fetch("last_episode", {"scope_keys": scope_keys}),
+        Fetch("users_under", {"ids": sorted(pseudonyms)}),
+    ]
     if keyed:
         keys = [(rows.scope_key(batch[at].scope), batch[at].idempotency_key) for at in keyed]
         fetches.append(Fetch("same_key", {"wanted": _as_json_texts(keys)}))
     if others:
         contents = [_content(batch[at], window_s) for at in others]
         fetches.append(Fetch("same_content", {"wanted": _as_json_texts(contents)}))
-    newest, *found = yield from fetch_all(fetches)
+    newest, known, *found = yield from fetch_all(fetches)
+    yield from check_users(pseudonyms, known)
     repeated: list[str | None] = [None] * len(batch)
     for numbers, earlier in zip([each for each in (keyed, others) if each], found, strict=True):
         for row in earlier:

@@ -17,7 +17,7 @@ from collections.abc import (
 )
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -29,14 +29,14 @@ from graphmem.adapters.ledger.sql import relation_types as ruling
 from graphmem.adapters.ledger.sql import spend as spending
 from graphmem.adapters.ledger.sql import statements as believing
 from graphmem.adapters.ledger.sql import tables as copying
-from graphmem.adapters.ledger.sql.erase import apply_erasure
+from graphmem.adapters.ledger.sql.database import Database
+from graphmem.adapters.ledger.sql.erasing_ledger import ErasingLedger
 from graphmem.adapters.ledger.sql.journal import journal
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
     ResultRows,
     Steps,
-    TransactionSteps,
     execute,
     fetch,
 )
@@ -47,7 +47,6 @@ from graphmem.model import (
     Episode,
     Fact,
     Merge,
-    Removal,
     Scope,
     Stats,
     Turn,
@@ -59,7 +58,6 @@ from graphmem.ports.ledger import (
     Charge,
     Commit,
     EntityQuery,
-    Erasure,
     Event,
     FactQuery,
     LedgerCheck,
@@ -81,59 +79,7 @@ _T = TypeVar("_T")
 _ProjectedKind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
-class Database(Protocol):
-    """Runs steps in transactions of its own kind of database."""
-
-    @property
-    def shared(self) -> bool: ...
-
-    async def open(self) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
-        """The rows of each, all of one moment."""
-        ...
-
-    async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
-        """Run steps that only read, on one consistent snapshot."""
-        ...
-
-    async def write(
-        self, work: TransactionSteps[_T], was_committed: Callable[[], Steps[bool]] | None = None
-    ) -> tuple[_T, int]:
-        """Run steps in one transaction: all of it is durable when this returns, or none.
-
-        Gives what they return, and the ledger's head then. Where the answer to a commit can be
-        lost, ``landed`` tells from what is stored whether it was done; without it the events that
-        were written tell, and what wrote none is done again.
-        """
-        ...
-
-    async def head(self) -> int: ...
-
-    def recent_events(self, after: int, limit: int) -> list[Event]:
-        """See :meth:`~graphmem.ports.ledger.LedgerLog.recent_events`."""
-        ...
-
-    async def check(self) -> LedgerCheck:
-        """The database's own check of what it stores."""
-        ...
-
-    async def erased(self) -> None:
-        """Called after an erasure: nothing of it may be left beside the tables."""
-        ...
-
-    def named_lock(
-        self, name: str
-    ) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]: ...
-
-    def snapshot(self) -> AbstractAsyncContextManager[Database]:
-        """The database as it is at one moment, to be read only."""
-        ...
-
-
-class SqlLedger:
+class SqlLedger(ErasingLedger):
     """:class:`~graphmem.ports.ledger.Ledger` on a :class:`Database`."""
 
     def __init__(self, db: Database, clock: Clock | None = None) -> None:
@@ -201,12 +147,6 @@ class SqlLedger:
 
     async def postpone(self, episode_id: str, reason: str, *, failed: bool = False) -> None:
         await self._db.write(lambda _: writing.postpone(episode_id, reason, failed=failed))
-
-    async def erase(self, erasure: Erasure) -> Removal:
-        at = erasure.at or self._clock.now()
-        removal, _ = await self._db.write(lambda log: apply_erasure(log, erasure, at))
-        await self._db.erased()
-        return removal
 
     # Reads
 

@@ -172,7 +172,9 @@ ON CONFLICT DO NOTHING;
 
 -- name: episodes
 -- Episodes of a tenant, narrowed by agent, run and status, oldest first.
-SELECT * FROM episodes
+SELECT episodes.*,
+  (SELECT u.name FROM users AS u WHERE u.pseudonym = episodes.user_id) AS user_name
+FROM episodes
 WHERE tenant = :tenant
   AND (:agent_id IS NULL OR agent_id = :agent_id)
   AND (:run_id IS NULL OR run_id = :run_id)
@@ -181,14 +183,18 @@ ORDER BY n LIMIT :limit;
 
 -- name: episodes_unfinished
 -- As above, by way of the few that are not done.
-SELECT * FROM episodes
+SELECT episodes.*,
+  (SELECT u.name FROM users AS u WHERE u.pseudonym = episodes.user_id) AS user_name
+FROM episodes
 WHERE status <> 'done' AND status = :status AND tenant = :tenant
   AND (:agent_id IS NULL OR agent_id = :agent_id)
   AND (:run_id IS NULL OR run_id = :run_id)
 ORDER BY n LIMIT :limit;
 
 -- name: episodes_by_id
-SELECT * FROM episodes WHERE id = ANY(:ids) ORDER BY n;
+SELECT episodes.*,
+  (SELECT u.name FROM users AS u WHERE u.pseudonym = episodes.user_id) AS user_name
+FROM episodes WHERE id = ANY(:ids) ORDER BY n;
 
 -- name: turns_of_episodes
 SELECT * FROM turns WHERE episode_id = ANY(:ids)
@@ -982,6 +988,116 @@ WHERE model IN (SELECT DISTINCT model FROM embeddings)
 -- name: erase_embeddings [postgres]
 -- Cached vectors of erased texts.
 DELETE FROM embeddings WHERE digest = ANY(:digests);
+
+-- name: rewrite_episode
+UPDATE episodes SET content = :content, content_hash = :content_hash,
+  idempotency_key = :idempotency_key WHERE id = :id;
+
+-- name: rewrite_turn
+UPDATE turns SET text = :text WHERE id = :id;
+
+-- name: erase_answers
+-- What a model said of these episodes, but not what it cost.
+UPDATE extractions SET raw = NULL WHERE episode_id = ANY(:ids);
+
+-- name: erase_mention
+DELETE FROM mentions WHERE turn_id = :turn_id AND entity_id = :entity_id;
+
+-- name: mentioned_by
+SELECT DISTINCT episode_id, entity_id FROM mentions WHERE episode_id = ANY(:ids);
+
+-- name: users
+-- Of a name, in one project or in all.
+SELECT pseudonym, name, project_id FROM users
+WHERE name = :name AND (:project_id IS NULL OR project_id = :project_id) ORDER BY pseudonym;
+
+-- name: users_under
+-- Of these pseudonyms, those that somebody has.
+SELECT pseudonym FROM users WHERE pseudonym = ANY(:ids);
+
+-- name: users_forgotten
+-- Of these tenants, those in which something has happened.
+SELECT DISTINCT tenant FROM events WHERE tenant = ANY(:tenants);
+
+-- name: add_user
+INSERT INTO users (pseudonym, name, project_id) VALUES (:pseudonym, :name, :project_id)
+ON CONFLICT DO NOTHING;
+
+-- name: forget_users
+DELETE FROM users WHERE pseudonym = ANY(:ids);
+
+-- name: count_tenant
+-- How many rows of each table a tenant has.
+SELECT 'episodes' AS name, count(*) AS number FROM episodes WHERE tenant = :tenant
+UNION ALL SELECT 'turns', count(*) FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
+  WHERE e.tenant = :tenant
+UNION ALL SELECT 'extractions', count(*) FROM extractions AS x
+  JOIN episodes AS e ON e.id = x.episode_id WHERE e.tenant = :tenant
+UNION ALL SELECT 'mentions', count(*) FROM mentions AS m JOIN episodes AS e ON e.id = m.episode_id
+  WHERE e.tenant = :tenant
+UNION ALL SELECT 'facts', count(*) FROM facts WHERE tenant = :tenant
+UNION ALL SELECT 'entities', count(*) FROM entities WHERE tenant = :tenant
+UNION ALL SELECT 'statements', count(*) FROM statements WHERE tenant = :tenant
+UNION ALL SELECT 'edits', count(*) FROM edits WHERE tenant = :tenant
+UNION ALL SELECT 'merges', count(*) FROM merges WHERE tenant = :tenant
+UNION ALL SELECT 'events', count(*) FROM events WHERE tenant = :tenant AND after IS NOT NULL;
+
+-- name: left_in_tenant
+-- What is there still by kind and id.
+SELECT 'entity' AS kind, id FROM entities WHERE tenant = :tenant
+UNION ALL SELECT DISTINCT 'fact', id FROM facts WHERE tenant = :tenant;
+
+-- name: clear_statements
+DELETE FROM statements WHERE tenant = :tenant;
+
+-- name: clear_edits
+DELETE FROM edits WHERE tenant = :tenant;
+
+-- name: clear_events
+-- What projections need to follow stays: ids.
+UPDATE events SET after = NULL, reason = ''
+WHERE tenant = :tenant AND action <> 'ERASE' AND (after IS NOT NULL OR reason <> '');
+
+-- name: types_in
+-- The relation types that a tenant has used.
+SELECT type FROM statements WHERE tenant = :tenant AND type IS NOT NULL
+UNION SELECT type FROM facts WHERE tenant = :tenant AND type IS NOT NULL;
+
+-- name: types_used
+-- Of these relation types, those that are used by anybody.
+SELECT a.value AS type FROM {each:types} AS a
+WHERE EXISTS (SELECT 1 FROM statements AS s WHERE s.type = a.value);
+
+-- name: erase_rules
+DELETE FROM events WHERE tenant = '' AND kind = 'type' AND id = ANY(:ids);
+
+-- name: every_id
+SELECT 'episode' AS kind, id FROM episodes
+UNION ALL SELECT DISTINCT 'fact', id FROM facts
+UNION ALL SELECT 'entity', id FROM entities;
+
+-- name: count_erased
+-- How many rows of each table an erasure takes of these episodes, statements and facts.
+SELECT 'turns' AS name, count(*) AS number FROM turns WHERE episode_id = ANY(:episodes)
+UNION ALL SELECT 'extractions', count(*) FROM extractions WHERE episode_id = ANY(:episodes)
+UNION ALL SELECT 'mentions', count(*) FROM mentions WHERE episode_id = ANY(:episodes)
+UNION ALL SELECT 'statements', count(*) FROM statements WHERE id = ANY(:statements)
+UNION ALL SELECT 'facts', count(*) FROM facts WHERE id = ANY(:facts)
+UNION ALL SELECT 'edits', count(*) FROM edits WHERE fact_id = ANY(:facts);
+
+-- name: add_erasure
+INSERT INTO erasures (id, tenant, at, pending, body) VALUES (:id, :tenant, :at, :pending, :body);
+
+-- name: set_erasure
+UPDATE erasures SET pending = :pending, body = :body WHERE id = :id;
+
+-- name: erasures_pending
+SELECT * FROM erasures WHERE pending <> '' ORDER BY id;
+
+-- name: erasures
+-- All, those of one tenant, or one by its id.
+SELECT * FROM erasures
+WHERE (:tenant IS NULL OR tenant = :tenant) AND (:id IS NULL OR id = :id) ORDER BY id;
 
 -- name: first
 -- The first rows of a table, as they are.

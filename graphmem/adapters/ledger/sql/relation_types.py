@@ -27,7 +27,7 @@ def put_rules(log: EventLog, rules: Iterable[TypeRule], by: WriteContext) -> Non
 
 def rules_of(found: ResultRows) -> tuple[int, list[TypeRule]]:
     """From the rows of ``type_rules``."""
-    last = {row["id"]: row["after"] for row in found}
+    last = {row["id"]: row["after"] for row in found if row["after"]}
     rules = [TypeRule.from_json(json.loads(last[type])) for type in sorted(last)]
     return (found[-1]["seq"] if found else 0), rules
 

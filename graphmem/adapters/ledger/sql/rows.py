@@ -235,7 +235,9 @@ def to_turn(row: Row) -> Turn:
 def to_episode(row: Row, turns: Sequence[Turn]) -> Episode:
     return Episode(
         id=row["id"],
-        scope=Scope(row["project_id"], row["user_id"], row["agent_id"], row["run_id"]),
+        scope=_known_scope(
+            row["project_id"], row["user_id"], row["agent_id"], row["run_id"], row["user_name"]
+        ),
         content=row["content"],
         kind=row["kind"],
         content_hash=row["content_hash"],
@@ -255,6 +257,16 @@ def to_episode(row: Row, turns: Sequence[Turn]) -> Episode:
         status=row["status"],
         reason=row["reason"],
     )
+
+
+@lru_cache(maxsize=1024)
+def _known_scope(
+    project_id: str, user_id: str | None, agent_id: str | None, run_id: str | None, name: str | None
+) -> Scope:
+    """A scope with the name of its user, where that is known."""
+    if name is None or user_id is None:
+        return Scope(project_id, user_id, agent_id, run_id)
+    return Scope(project_id, name, agent_id, run_id).under(user_id)
 
 
 def retired(body: str, retired_at: str) -> str:

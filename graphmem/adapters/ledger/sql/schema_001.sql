@@ -315,6 +315,28 @@ CREATE TABLE spend (
   PRIMARY KEY (day, model, tenant)
 ){keyed};
 
+-- name: users
+-- The one place where users are named: everything else knows them, project by project, by a
+-- pseudonym, so that to forget a user is to forget this row.
+CREATE TABLE users (
+  pseudonym {text} PRIMARY KEY,
+  name {text} NOT NULL,
+  project_id {text} NOT NULL
+){keyed};
+CREATE UNIQUE INDEX users_by_name ON users (name, project_id);
+
+-- name: erasures
+-- Receipts of what was erased for good. `pending` is empty once nothing is left of it anywhere;
+-- `tenant` is empty where whose it was has been forgotten too.
+CREATE TABLE erasures (
+  id {text} PRIMARY KEY,
+  tenant {text} NOT NULL,
+  at {text} NOT NULL,
+  pending {text} NOT NULL,
+  body {text} NOT NULL
+){keyed};
+CREATE INDEX erasures_pending ON erasures (id) WHERE pending <> '';
+
 -- name: loads
 -- For copying a store: up to where each table has been loaded from another ledger.
 CREATE TABLE loads (

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NoReturn, TypeVar
 
-from graphmem.adapters.ledger.sql.ledger import Database
+from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.steps import Steps, TransactionSteps
 from graphmem.errors import UsageError
 from graphmem.ports.ledger import Event, LedgerCheck
@@ -29,7 +29,11 @@ class ReadOnlyDatabase:
         """A snapshot is not what is on the disk: there is nothing to check."""
         return LedgerCheck({}, ())
 
-    async def erased(self) -> None:
+    @property
+    def beside(self) -> str | None:
+        return None
+
+    async def erased(self) -> str | None:
         _refuse()
 
     async def write(

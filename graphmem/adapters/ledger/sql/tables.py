@@ -31,6 +31,7 @@ TABLES: Mapping[str, TableSpec] = {
     table.name: table
     for table in (
         _table("settings", "name", "name value"),
+        _table("users", "pseudonym", "pseudonym name project_id"),
         _table(
             "episodes",
             "n",
@@ -79,6 +80,7 @@ TABLES: Mapping[str, TableSpec] = {
         _table("merges", "id", "id tenant kept_id gone_id at undone body"),
         _table("events", "seq", "seq at kind id action tenant episode_id actor reason after"),
         _table("embeddings", "model digest", "model digest vector"),
+        _table("erasures", "id", "id tenant at pending body"),
         _table("spend", "day model tenant", "day model tenant calls tokens_in tokens_out micros"),
     )
 }

@@ -26,6 +26,7 @@ from graphmem.adapters.ledger.sql.steps import (
     fetch,
     fetch_all,
 )
+from graphmem.adapters.ledger.sqlite.openers import openers_of
 from graphmem.adapters.ledger.sqlite.page_sums import LogKeeper
 from graphmem.adapters.ledger.sqlite.runner import (
     APPLICATION_ID,
@@ -72,7 +73,7 @@ class SqliteDatabase:
         self._head = 0
         self._recent = RecentEvents()
         self._lock: BaseFileLock | None = None
-        self._log = None if path is None else LogKeeper(path)
+        self._log = None if path is None or read_only else LogKeeper(path)
 
     @property
     def shared(self) -> bool:
@@ -141,16 +142,21 @@ class SqliteDatabase:
         await self._submit(self._writer, self._migrate)
         self._head = await self.read(_head)
 
-    async def erased(self) -> None:
-        """What was erased must not survive in the write-ahead log either: cut it to nothing."""
-        self._recent.clear()
-        await self._empty_log()
+    @property
+    def beside(self) -> str | None:
+        return None if self.path is None else f"the write-ahead log {self.path.name}-wal"
 
-    async def _empty_log(self) -> None:
-        await self._submit(
-            self._writer,
-            lambda: self._log and self._log.put_away(self._connection()),
-        )
+    async def erased(self) -> str | None:
+        """What was erased must not survive in the write-ahead log either: cut it to nothing. That
+        has to wait for whoever reads the file, which another process may do for as long as it
+        likes."""
+        self._recent.clear()
+        if await self._empty_log() or self.path is None:
+            return None
+        return f"{self.beside} is held by {openers_of(self.path)}"
+
+    async def _empty_log(self) -> bool:
+        return await self._submit(self._writer, self._put_log_away)
 
     async def check(self) -> LedgerCheck:
         """SQLite's own check of pages, tables and indexes; and the checksum of every page."""
@@ -184,10 +190,11 @@ class SqliteDatabase:
             with self._errors():
                 self._log.know(self._connection(), pages)
 
-    def _put_log_away(self) -> None:
-        if self._log is not None:
-            with self._errors():
-                self._log.put_away(self._connection())
+    def _put_log_away(self) -> bool:
+        if self._log is None:
+            return True
+        with self._errors():
+            return self._log.put_away(self._connection())
 
     def _integrity(self) -> LedgerCheck:
         try:

@@ -23,6 +23,7 @@ _FRAME = struct.Struct(">II8s8s")  # page, size after commit, salts, checksums
 _WAL_HEADER = 32
 _LOG_BYTES = 64 << 20
 _WAIT_MS = 30_000
+_FOR_READERS_MS = 500  # those of this process are short
 _STATE = "page_sums"
 """The setting of a ledger that names the state which its checksums are of."""
 
@@ -168,7 +169,7 @@ class LogKeeper:
 
     def put_away(self, connection: sqlite3.Connection, *, wait: bool = True) -> bool:
         """Write the log into the ledger's file and cut it to nothing; False when a reader keeps
-        it, whom ``wait`` waits for."""
+        it, whom ``wait`` waits for a moment."""
         if not self.sums.logged():
             return True
         state = os.urandom(16).hex()
@@ -179,7 +180,7 @@ class LogKeeper:
         )
         changed = self.sums.logged()
         self.sums.forget()
-        connection.execute(f"PRAGMA busy_timeout = {_WAIT_MS if wait else 0}")
+        connection.execute(f"PRAGMA busy_timeout = {_FOR_READERS_MS if wait else 0}")
         try:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         finally:

@@ -78,6 +78,10 @@ class QdrantVectors:
 
     # -- the port ------------------------------------------------------------------------------
 
+    @property
+    def keeps_erased(self) -> bool:
+        return False
+
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         """See the port. Points of another store are cleared only with ``?replace=1``; collections
         that graphmem did not make are never touched. Opening again costs one request."""

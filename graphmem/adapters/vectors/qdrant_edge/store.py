@@ -73,6 +73,10 @@ class EdgeVectors:
 
     # -- the port ------------------------------------------------------------------------------
 
+    @property
+    def keeps_erased(self) -> bool:
+        return True
+
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         """See the port. A folder that is damaged is :class:`~graphmem.errors.Rejected`; clear it.
 

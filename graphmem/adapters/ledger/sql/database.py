@@ -1,0 +1,70 @@
+"""What a ledger runs on: a database that runs steps."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
+
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, TransactionSteps
+from graphmem.ports.ledger import Event, LedgerCheck
+
+_T = TypeVar("_T")
+
+
+class Database(Protocol):
+    """Runs steps in transactions of its own kind of database."""
+
+    @property
+    def shared(self) -> bool: ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
+        """The rows of each, all of one moment."""
+        ...
+
+    async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
+        """Run steps that only read, on one consistent snapshot."""
+        ...
+
+    async def write(
+        self, work: TransactionSteps[_T], was_committed: Callable[[], Steps[bool]] | None = None
+    ) -> tuple[_T, int]:
+        """Run steps in one transaction: all of it is durable when this returns, or none.
+
+        Gives what they return, and the ledger's head then. Where the answer to a commit can be
+        lost, ``was_committed`` tells from what is stored whether it was done; without it the events
+        that were written tell, and what wrote none is done again.
+        """
+        ...
+
+    async def head(self) -> int: ...
+
+    def recent_events(self, after: int, limit: int) -> list[Event]:
+        """See :meth:`~graphmem.ports.ledger.LedgerLog.recent_events`."""
+        ...
+
+    async def check(self) -> LedgerCheck:
+        """The database's own check of what it stores."""
+        ...
+
+    @property
+    def beside(self) -> str | None:
+        """What lies beside the tables and may hold what was taken out of them."""
+        ...
+
+    async def erased(self) -> str | None:
+        """Called after an erasure: nothing of it may be left beside the tables. Why that is not so
+        yet, if it is not."""
+        ...
+
+    def named_lock(
+        self, name: str
+    ) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]: ...
+
+    def snapshot(self) -> AbstractAsyncContextManager[Database]:
+        """The database as it is at one moment, to be read only."""
+        ...

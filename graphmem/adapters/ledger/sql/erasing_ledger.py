@@ -1,0 +1,84 @@
+"""The part of a ledger that erases, and keeps receipts of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from graphmem.adapters.ledger.sql import erasure_receipts as receipts
+from graphmem.adapters.ledger.sql import forget_tenants, users
+from graphmem.adapters.ledger.sql.database import Database
+from graphmem.adapters.ledger.sql.erase import apply_erasure
+from graphmem.adapters.ledger.sql.erasure_receipts import LEDGER
+from graphmem.clock import Clock
+from graphmem.model import Erased, ErasureReceipt, Removal
+from graphmem.ports.ledger import Erasure, Forgetting, NamedUser
+
+
+class ErasingLedger:
+    """Part of a :class:`~graphmem.adapters.ledger.sql.ledger.SqlLedger`."""
+
+    _db: Database
+    _clock: Clock
+
+    async def erase(self, erasure: Erasure) -> Removal:
+        at = erasure.at or self._clock.now()
+        receipt = self._receipt(erasure.what, at, erasure.pending)
+        removal, _ = await self._db.write(lambda log: apply_erasure(log, erasure, receipt))
+        await self.clean()
+        return removal
+
+    async def forget(self, forgetting: Forgetting, *, dry_run: bool = False) -> ErasureReceipt:
+        receipt = self._receipt(forgetting.what, forgetting.at, forgetting.pending)
+        if dry_run:
+            rows = await self._db.read(lambda: forget_tenants.count_tenants(forgetting))
+            return replace(receipt, id="", rows=rows, pending={}, finished_at=None)
+        receipt, _ = await self._db.write(
+            lambda log: forget_tenants.apply_forgetting(log, forgetting, receipt)
+        )
+        await self.clean()
+        (receipt,) = await self.erasures(id=receipt.id)
+        return receipt
+
+    def _receipt(self, what: Erased, at: datetime, pending: Mapping[str, str]) -> ErasureReceipt:
+        """Of an erasure that is still to be done."""
+        if self._db.beside is not None:
+            pending = {
+                **pending,
+                LEDGER: f"{self._db.beside} is still to be emptied",
+            }
+        done_at = None if pending else at
+        return ErasureReceipt(
+            self._clock.new_id(), at, what, {}, pending=pending, finished_at=done_at
+        )
+
+    async def erased_found(self) -> list[str]:
+        kept = await self.erasures()
+        if not any(receipt.hashes for receipt in kept):
+            return []
+        (every,) = await self._db.fetch(forget_tenants.every_id())
+        return forget_tenants.found_again(kept, every)
+
+    async def users(self, name: str, project_id: str | None = None) -> list[NamedUser]:
+        (found,) = await self._db.fetch(users.users(name, project_id))
+        return users.named_users(found)
+
+    async def clean(self) -> None:
+        why = await self._db.erased()
+        ids = [one.id for one in await self.erasures(pending=True) if LEDGER in one.pending]
+        if why is None:
+            await self.erasures_done(ids, LEDGER)
+        elif ids:
+            await self._db.write(lambda _: receipts.with_reason(LEDGER, why))
+
+    async def erasures(
+        self, tenant: str | None = None, *, id: str | None = None, pending: bool = False
+    ) -> list[ErasureReceipt]:
+        (found,) = await self._db.fetch(receipts.erasures(tenant, id, pending=pending))
+        return receipts.receipts_of(found)
+
+    async def erasures_done(self, ids: Sequence[str], part: str) -> None:
+        if ids:
+            now = self._clock.now()
+            await self._db.write(lambda _: receipts.without_part(ids, part, now))

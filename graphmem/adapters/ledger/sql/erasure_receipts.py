@@ -1,0 +1,73 @@
+"""Receipts of erasures: what went, and which parts may still hold some of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch
+from graphmem.clock import stamp
+from graphmem.model import ErasureReceipt
+from graphmem.text import erased_hash
+
+LEDGER = "ledger"
+
+
+def put_erasure(receipt: ErasureReceipt, tenant: str) -> Steps[None]:
+    """A new receipt; ``tenant`` is whose it was, empty where nobody may know that any more."""
+    row = _row(receipt)
+    yield from execute("add_erasure", {**row, "tenant": tenant, "at": stamp(receipt.at)})
+
+
+def without_part(ids: Collection[str], part: str, at: datetime) -> Steps[None]:
+    """A part holds nothing any more of what these erasures took."""
+    for receipt in receipts_of((yield from fetch("erasures_pending"))):
+        if receipt.id in ids and part in receipt.pending:
+            rest = {name: why for name, why in receipt.pending.items() if name != part}
+            yield from _put(receipt, rest, at)
+
+
+def with_reason(part: str, why: str) -> Steps[None]:
+    """Why a part still holds what was erased."""
+    for receipt in receipts_of((yield from fetch("erasures_pending"))):
+        if receipt.pending.get(part, why) != why:
+            yield from execute(
+                "set_erasure", _row(replace(receipt, pending={**receipt.pending, part: why}))
+            )
+
+
+def erasures(tenant: str | None, id: str | None, *, pending: bool) -> Fetch:
+    """Asks for what :func:`receipts_of` reads."""
+    return (
+        Fetch("erasures_pending", {})
+        if pending
+        else Fetch("erasures", {"tenant": tenant, "id": id})
+    )
+
+
+def receipts_of(found: ResultRows) -> list[ErasureReceipt]:
+    return [ErasureReceipt.from_json(json.loads(row["body"])) for row in found]
+
+
+def rows_by_table(*answers: ResultRows, **more: int) -> Mapping[str, int]:
+    """How many rows went, by table; tables of which nothing went are left out."""
+    found = {row["name"]: int(row["number"]) for answer in answers for row in answer}
+    return {name: number for name, number in sorted({**found, **more}.items()) if number}
+
+
+def hashes_of(gone: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """Of the ids that went, by kind."""
+    return tuple(sorted(erased_hash(kind, id) for kind, ids in gone.items() for id in ids))
+
+
+def _put(receipt: ErasureReceipt, pending: Mapping[str, str], at: datetime) -> Steps[None]:
+    done = replace(receipt, pending=pending, finished_at=None if pending else at)
+    yield from execute("set_erasure", _row(done))
+
+
+def _row(receipt: ErasureReceipt) -> dict[str, str]:
+    pending: Sequence[str] = sorted(receipt.pending)
+    return {"id": receipt.id, "pending": " ".join(pending), "body": rows.as_json(receipt)}

@@ -1,0 +1,117 @@
+"""Whole tenants forgotten: what is in them, what their users are called, and the rules of relation
+types that nobody else uses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from graphmem.adapters.ledger.sql.erase import take_out
+from graphmem.adapters.ledger.sql.erasure_receipts import hashes_of, put_erasure, rows_by_table
+from graphmem.adapters.ledger.sql.merges import erase_entities, log_erased
+from graphmem.adapters.ledger.sql.steps import (
+    EventLog,
+    Fetch,
+    ResultRows,
+    Steps,
+    WriteContext,
+    execute,
+    fetch,
+)
+from graphmem.model import ErasureReceipt
+from graphmem.ports.ledger import Erasure, Forgetting
+from graphmem.ports.ledger_relation_types import ALL_TENANTS
+from graphmem.text import erased_hash
+
+_ACTOR = "user"
+
+
+def count_tenants(forgetting: Forgetting) -> Steps[Mapping[str, int]]:
+    """How many rows there are of each table."""
+    total: dict[str, int] = {}
+    for scope in forgetting.scopes:
+        found = rows_by_table((yield from fetch("count_tenant", tenant=scope.tenant)))
+        for name, number in found.items():
+            total[name] = total.get(name, 0) + number
+    users = [scope for scope in forgetting.scopes if scope.user_id]
+    return {**total, "users": len(users)} if users else total
+
+
+def apply_forgetting(
+    log: EventLog, forgetting: Forgetting, receipt: ErasureReceipt
+) -> Steps[ErasureReceipt]:
+    """Take everything out; gives the receipt as it is kept, under no tenant."""
+    rows = yield from count_tenants(forgetting)
+    by = WriteContext(receipt.at, None, _ACTOR)
+    gone: dict[str, set[str]] = {"episode": set(), "fact": set(), "entity": set()}
+    used: set[str] = set()
+    for scope in forgetting.scopes:
+        tenant = scope.tenant
+        used |= {row["type"] for row in (yield from fetch("types_in", tenant=tenant))}
+        found = yield from take_out(log, Erasure(scope, at=receipt.at), receipt.at)
+        for kind, ids in (found[1] if found else {}).items():
+            gone[kind] |= set(ids)
+        yield from _sweep(log, tenant, by, gone)
+    tenants = {scope.tenant for scope in forgetting.scopes}
+    yield from _forget_rules(log, tenants, used, by)
+    names = [scope.user_id for scope in forgetting.scopes if scope.user_id]
+    yield from execute("forget_users", {"ids": names})
+    receipt = replace(receipt, rows=rows, hashes=hashes_of(gone))
+    yield from put_erasure(receipt, "")
+    return receipt
+
+
+def _sweep(log: EventLog, tenant: str, by: WriteContext, gone: dict[str, set[str]]) -> Steps[None]:
+    """What no episode leads to any more: of things undone, hidden, or made by hand."""
+    left: dict[str, set[str]] = {"entity": set(), "fact": set()}
+    for row in (yield from fetch("left_in_tenant", tenant=tenant)):
+        left[row["kind"]].add(row["id"])
+    yield from erase_entities(log, left["entity"], by)
+    for name in ("erase_fact_entities", "erase_sources", "erase_past_entities", "erase_facts"):
+        yield from execute(name, {"ids": sorted(left["fact"])})
+    for name in ("clear_statements", "clear_edits", "clear_events"):
+        yield from execute(name, {"tenant": tenant})
+    for kind, ids in left.items():
+        log_erased(log, kind, dict.fromkeys(ids), tenant, by)
+        gone[kind] |= ids
+
+
+def _forget_rules(
+    log: EventLog, tenants: set[str], used: set[str], by: WriteContext
+) -> Steps[None]:
+    """Rules of types that these tenants used or declared, and nobody uses: a type's name may say
+    as much as a sentence."""
+    last: dict[str, Mapping[str, object]] = {}
+    for row in (yield from fetch("type_rules")):
+        if row["after"]:
+            last[row["id"]] = json.loads(row["after"])
+    theirs = {
+        type: {type, str(rule.get("same_as") or type)}
+        for type, rule in last.items()
+        if type in used or rule.get("same_as") in used or rule.get("declared_in") in tenants
+    }
+    names = sorted({name for both in theirs.values() for name in both})
+    if not names:
+        return
+    still = {row["type"] for row in (yield from fetch("types_used", types=names))}
+    unused = sorted(type for type, both in theirs.items() if not both & still)
+    if unused:
+        yield from execute("erase_rules", {"ids": unused})
+        # Whoever decides by the rules reads them again.
+        log.append(by, kind="type", id="", action="ERASE", tenant=ALL_TENANTS)
+
+
+def every_id() -> Fetch:
+    """Asks for what :func:`found_again` looks through."""
+    return Fetch("every_id", {})
+
+
+def found_again(receipts: list[ErasureReceipt], every: ResultRows) -> list[str]:
+    """What was erased, and is here."""
+    of = {hash: receipt for receipt in receipts for hash in receipt.hashes}
+    return [
+        f"the ledger holds the {row['kind']} {row['id']}, which erasure {receipt.id} took"
+        for row in every
+        if (receipt := of.get(erased_hash(row["kind"], row["id"]))) is not None
+    ]

@@ -1,0 +1,46 @@
+"""Users and their pseudonyms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch, fetch_all
+from graphmem.errors import UserRenamed
+from graphmem.model import Episode, Scope
+from graphmem.ports.ledger import NamedUser
+
+
+def users(name: str, project_id: str | None) -> Fetch:
+    """Asks for what :func:`named_users` reads."""
+    return Fetch("users", {"name": name, "project_id": project_id})
+
+
+def named_users(found: ResultRows) -> list[NamedUser]:
+    return [NamedUser(row["pseudonym"], row["name"], row["project_id"]) for row in found]
+
+
+def pseudonyms_of(episodes: Sequence[Episode]) -> dict[str, Scope]:
+    """The pseudonyms under which these episodes are to be stored, each with a scope of its."""
+    return {
+        scope.user_id: scope
+        for scope in (episode.scope for episode in episodes)
+        if scope.user_id is not None and scope.user_name != scope.user_id
+    }
+
+
+def check_users(pseudonyms: dict[str, Scope], known: ResultRows) -> Steps[None]:
+    """That these pseudonyms are those of their users, whom nobody has forgotten meanwhile; new ones
+    are stored. Else :class:`~graphmem.errors.UserRenamed`."""
+    found = {row["pseudonym"] for row in known}
+    new = {pseudonym: scope for pseudonym, scope in pseudonyms.items() if pseudonym not in found}
+    if not new:
+        return
+    tenants = sorted({scope.tenant for scope in new.values()})
+    if (yield from fetch("users_forgotten", tenants=tenants)):
+        raise UserRenamed("a user was forgotten meanwhile; try again")
+    for pseudonym, scope in new.items():
+        row = {"pseudonym": pseudonym, "name": scope.user_name, "project_id": scope.project_id}
+        yield from execute("add_user", row)
+    (stored,) = yield from fetch_all([Fetch("users_under", {"ids": sorted(new)})])
+    if {row["pseudonym"] for row in stored} != set(new):
+        raise UserRenamed("a user was met by another process first; try again")

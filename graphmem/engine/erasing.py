@@ -1,0 +1,249 @@
+"""Forgetting: facts, episodes, scopes.
+
+What is erased goes from the ledger in one transaction, with its receipt. Files of graph and vectors
+that keep what was removed from them are made anew when the store is closed or, after a kill, when
+it is opened next; until then the receipt names them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Unpack
+
+from graphmem.engine.checks import checked_flag, checked_text, checked_text_or_none
+from graphmem.engine.corrections import Amending, because
+from graphmem.errors import GraphmemError, LedgerLost, NotFound, UsageError
+from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
+from graphmem.model import Episode, Erased, ErasureReceipt, Removal, Scope, Turn
+from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.ledger import EntityQuery, Erasure, Forgetting, LoadedStatements, StatementQuery
+from graphmem.projection.catch_up import Projection
+
+_log = logging.getLogger("graphmem")
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # between tries to clean what others hold
+
+
+class Erasing(Amending):
+    """Deleting, and erasing for good."""
+
+    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[ScopeArgs]) -> Removal:
+        where = await self._scope(scope)
+        ledger = self._parts.ledger
+        checked_text(id, "id")
+
+        async def attempt() -> Removal:
+            if await ledger.episodes(where, ids=[id]):
+                query = StatementQuery(where.tenant, episode_ids=(id,))
+                return await self._erase(Erasure(where, episode_ids=(id,), what="episode"), query)
+            facts = await self._facts(where, id)
+            if erase and (facts or await self._was_here(where, id)):
+                return await self._erase_fact(where, id)
+            if not facts:
+                raise NotFound(f"no fact or episode {id!r} in this scope")
+            await self._edit(facts[0], "deleted by hand", drop=True)
+            return Removal(facts=1)
+
+        return await self._ingest.decided(where.tenant, attempt)
+
+    async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
+        where = await self._scope(scope)
+        erasure = Erasure(where, at=self._parts.clock.now())
+        if where.narrow_agent_id is None and where.run_id is None:
+            # Nothing is left to be believed.
+            erase = partial(self._erased, erasure)
+        else:
+            erase = partial(self._erase, erasure, StatementQuery(where.tenant, scope=where))
+        return await self._ingest.decided(where.tenant, erase)
+
+    async def _erase(self, erasure: Erasure, query: StatementQuery) -> Removal:
+        """Erase what a query finds, and believe what the rest says."""
+        tenant = erasure.scope.tenant
+        state = await self._ingest.tenant_state(tenant)
+        plan = await self._ingest.belief(tenant).remove_statements(query)
+        decisions = because("a source was erased", plan.decisions)
+        at = self._parts.clock.now()
+        return await self._erased(replace(erasure, decisions=decisions, since=state.seq, at=at))
+
+    async def _erase_fact(self, where: Scope, id: str) -> Removal:
+        """Erase a fact with what states it: its statements, and their sentences in the turns."""
+        tenant = where.tenant
+        loaded = await self._parts.ledger.statements(StatementQuery(tenant, fact_ids=(id,)))
+        ids = {s for f in loaded.facts if f.id == id for s in f.support}
+        query = StatementQuery(tenant, fact_ids=(id,), statement_ids=tuple(sorted(ids)))
+        rewritten, unmentioned = await self._unstated(where, id, loaded)
+        erasure = Erasure(
+            where, fact_ids=(id,), rewritten=rewritten, unmentioned=unmentioned, what="fact"
+        )
+        return await self._erase(erasure, query)
+
+    async def _unstated(
+        self, where: Scope, fact_id: str, loaded: LoadedStatements
+    ) -> tuple[tuple[Episode, ...], tuple[tuple[str, str], ...]]:
+        """The episodes that state a fact, without the sentences that do; and whom their turns name
+        no more, as far as nothing else that they say is about them."""
+        ledger, stated = self._parts.ledger, dict[str, dict[str | None, set[str]]]()
+        texts = [(one.text, one.sources) for one in loaded.statements]
+        texts += [(one.text, one.sources) for one in loaded.facts if one.id == fact_id]
+        for text, sources in texts:
+            for source in sources:
+                by_turn = stated.setdefault(source.episode_id, {})
+                by_turn.setdefault(source.turn_id, set()).add(text)
+        before = await ledger.episodes_by_id(sorted(stated))
+        after = tuple(without_sentences(one, stated[one.id]) for one in before)
+        turns = [t for pair in zip(before, after, strict=True) for t in _changed(*pair)]
+        mentions = await ledger.mentions(where, turn_ids=[old.id for old, _ in turns])
+        ids = {id for found in mentions.entities.values() for id in found}
+        entities = {
+            one.id: one
+            for one in await ledger.entities(EntityQuery(where.tenant, ids=tuple(sorted(ids))))
+        }
+        gone = {one.id for one in loaded.statements}
+        rest = await ledger.statements(
+            StatementQuery(where.tenant, episode_ids=tuple(sorted(stated)))
+        )
+        about = {id for one in rest.statements if one.id not in gone for id in one.entity_ids}
+        unmentioned = [
+            (old.id, one.id)
+            for old, new in turns
+            for one in no_longer_named(
+                old, new, [entities[id] for id in mentions.entities.get(old.id, ())]
+            )
+            if one.id not in about
+        ]
+        return after, tuple(unmentioned)
+
+    async def _erased(self, erasure: Erasure) -> Removal:
+        """Erase from the ledger, while nothing of it is on its way to graph or vectors: what is in
+        flight would bring there, and into the cache of embeddings, what is gone."""
+        pending = {p.name: why for p, why in self._projected() if why}
+        async with self._graph.paused(), self._vectors.paused():
+            removal = await self._parts.ledger.erase(replace(erasure, pending=pending))
+        self._retrieve.forget()
+        self._embedder.forget()
+        if removal.erasure_id is not None:
+            self._keep_clean()
+        return removal
+
+    async def forget(
+        self, *, dry_run: bool = False, wait: bool = False, **scope: Unpack[ScopeArgs]
+    ) -> ErasureReceipt:
+        self._check_writable()
+        checked_flag(dry_run, "dry_run")
+        checked_flag(wait, "wait")
+        name, scopes = await self._forgotten(scope)
+        pending = {p.name: why or "it follows with the next read" for p, why in self._projected()}
+        what: Erased = "agent" if name is None else "tenant" if "project_id" in scope else "user"
+        ledger = self._parts.ledger
+
+        async def attempt() -> ErasureReceipt:
+            forgetting = Forgetting(tuple(scopes), what, self._parts.clock.now(), pending)
+            if dry_run:
+                return await ledger.forget(forgetting, dry_run=True)
+            async with self._graph.paused(), self._vectors.paused():
+                return await ledger.forget(forgetting)
+
+        tenants = sorted(one.tenant for one in scopes)
+        receipt = await self._ingest.decided_together(tenants, attempt)
+        if dry_run:
+            return receipt
+        if name is not None:
+            self._present.pseudonyms.forget_user(name)
+        self._retrieve.forget()
+        self._embedder.forget()
+        await self._finish_erasures(files=wait)
+        self._keep_clean()
+        return (await ledger.erasures(id=receipt.id))[0]
+
+    async def _forgotten(self, given: ScopeArgs) -> tuple[str | None, list[Scope]]:
+        """The name of a user, and the tenants that are to be forgotten."""
+        wanted = {name: value for name, value in given.items() if value is not None}
+        if "run_id" in wanted or {"user_id", "agent_id"} <= wanted.keys():
+            raise UsageError(
+                "forget takes a whole user, or an agent's own memory: to erase what came from one "
+                "agent or run, use delete_all"
+            )
+        owned: dict[str, Any] = {k: v for k, v in self._defaults.items() if v is not None}
+        owned |= wanted
+        if "agent_id" in wanted or "user_id" not in owned:
+            agent = {k: v for k, v in owned.items() if k in {"agent_id", "project_id"}}
+            return None, [self._present.named_scope({**agent, **wanted}, alone=True)]
+        named = self._present.named_scope(wanted)
+        name = named.user_id or ""
+        project = named.project_id if "project_id" in wanted else None
+        users = await self._parts.ledger.users(name, project)
+        if not users:
+            where = f" in the project {project!r}" if project else ""
+            raise NotFound(f"nothing is stored of a user {name!r}{where}")
+        return name, [Scope(one.project_id, one.pseudonym) for one in users]
+
+    # Files that keep what was removed from them
+
+    async def erasures(
+        self, erasure_id: str | None = None, **scope: Unpack[ScopeArgs]
+    ) -> list[ErasureReceipt]:
+        self._check_open()
+        checked_text_or_none(erasure_id, "erasure_id")
+        given = any(value is not None for value in (*self._defaults.values(), *scope.values()))
+        tenant = (await self._scope(scope)).tenant if given and erasure_id is None else None
+        found = await self._parts.ledger.erasures(tenant, id=erasure_id)
+        if erasure_id is not None and not found:
+            raise NotFound(f"no erasure {erasure_id!r}")
+        return found
+
+    def _projected(self) -> Sequence[tuple[Projection, str]]:
+        """Each projection, and why its store keeps what was erased, if it does."""
+        why = "its files keep what was erased until they are made anew"
+        parts = self._parts
+        return (
+            (self._graph, why if parts.graph.keeps_erased else ""),
+            (self._vectors, why if parts.vectors.keeps_erased else ""),
+        )
+
+    def _keep_clean(self) -> None:
+        """Begin, in the background, to take what was erased out of what lies beside the ledger:
+        who holds it may let go of it."""
+        if self._cleaning is None or self._cleaning.done():
+            self._cleaning = asyncio.create_task(self._clean_ledger())
+
+    async def _clean_ledger(self) -> None:
+        pause, ledger = _FIRST_PAUSE_S, self._parts.ledger
+        while any("ledger" in one.pending for one in await ledger.erasures(pending=True)):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), pause)
+            if self._closing.is_set():
+                return
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+            await ledger.clean()
+
+    async def _finish_erasures(self, *, files: bool = True) -> None:
+        """Finish the erasures that are pending, as far as can be: with ``files``, those that keep
+        what was removed from them are made anew, and nothing may be read meanwhile."""
+        if self._opened is None:  # another process's, or not to be touched: so it was not opened
+            return
+        ledger = self._parts.ledger
+        try:
+            pending = await ledger.erasures(pending=True)
+            for projection, keeps in self._projected():
+                if isinstance(projection.damage, LedgerLost):
+                    continue  # who knows more than the ledger is kept until somebody decides
+                ids = [one.id for one in pending if projection.name in one.pending]
+                if ids and keeps and files:
+                    await self._recreate(projection)
+                elif ids and not keeps:
+                    await projection.catch_up()
+                    await ledger.erasures_done(ids, projection.name)
+            if pending and files:
+                await ledger.clean()
+        except GraphmemError as error:
+            _log.warning("what was erased is not out of every file yet: %s", error)
+
+
+def _changed(before: Episode, after: Episode) -> list[tuple[Turn, Turn]]:
+    """The turns that are not as they were."""
+    pairs = zip(before.turns, after.turns, strict=True)
+    return [(old, new) for old, new in pairs if old.text != new.text]

@@ -1,0 +1,170 @@
+"""Users by name outside, by pseudonym inside: what calls give is turned into what is stored, and
+what they return back."""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
+
+from graphmem.model import (
+    Change,
+    Citation,
+    Context,
+    Decision,
+    Difference,
+    Entity,
+    Episode,
+    Explanation,
+    Fact,
+    Hit,
+    Moment,
+    Page,
+    Path,
+    Receipt,
+    Scope,
+    SearchResult,
+    Step,
+    Subgraph,
+    Table,
+)
+from graphmem.ports.ledger import UserBook
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_MOST_KNOWN = 100_000
+_PARTS: Mapping[type, tuple[str, ...]] = {
+    Scope: ("user_id",),
+    Fact: ("scope",),
+    Episode: ("scope",),
+    Entity: ("tenant",),
+    Hit: ("fact",),
+    SearchResult: ("hits", "seeds"),
+    Citation: ("hit",),
+    Explanation: ("hit", "fact", "about", "history"),
+    Change: ("before", "after"),
+    Decision: ("before", "after"),
+    Receipt: ("decisions",),
+    Step: ("source", "target"),
+    Path: ("steps",),
+    Subgraph: ("entities",),
+    Moment: ("fact",),
+    Difference: ("fact",),
+    Page: ("items",),
+    Table: ("rows",),
+}
+"""Where in what calls return a user may be."""
+
+
+class Pseudonyms:
+    """The pseudonyms that this process has met."""
+
+    def __init__(self, users: UserBook) -> None:
+        self._users = users
+        self._by_name: dict[tuple[str, str], str] = {}
+        self._stored: set[tuple[str, str]] = set()
+        self._names: dict[str, str] = {}
+        """By pseudonym and tenant, what they stand for."""
+
+    async def scope(self, named: Scope, *, new: bool) -> Scope:
+        """The scope as it is stored. Somebody who is not known yet gets a pseudonym that is kept
+        only when (``new``) something is going to be stored under it."""
+        if named.user_id is None:
+            return named
+        key = named.project_id, named.user_id
+        known = self._by_name.get(key)
+        if known is None or (key not in self._stored and not new):
+            found = await self._users.users(named.user_id, named.project_id)
+            if found:
+                known = found[0].pseudonym
+                self._stored.add(key)
+            elif known is None:
+                # Another call may have given one while this one asked.
+                known = self._by_name.get(key) or uuid.uuid4().hex
+            if found or new:
+                self._remember(key, known, named)
+        return named.under(known)
+
+    async def renamed(self, scope: Scope) -> Scope:
+        """A scope under the pseudonym that its user has by now."""
+        self.forget()
+        name = scope.user_name
+        named = Scope(scope.project_id, name, scope.agent_id, scope.run_id)
+        return await self.scope(named, new=True)
+
+    def _remember(self, key: tuple[str, str], pseudonym: str, named: Scope) -> None:
+        if len(self._by_name) > _MOST_KNOWN:
+            self.forget()
+            self._names.clear()
+        self._by_name[key] = pseudonym
+        self._names[pseudonym] = named.user_id or ""
+        self._names[named.under(pseudonym).tenant] = named.tenant
+
+    def forget(self) -> None:
+        """Ask anew who they are: they may have been forgotten, and met again, meanwhile."""
+        self._by_name.clear()
+        self._stored.clear()
+
+    def forget_user(self, name: str) -> None:
+        """Keep nothing of a user who has been forgotten."""
+        self.forget()
+        of = {p for p, known in self._names.items() if known == name}
+        gone = {t for t in self._names if t.rpartition(":")[2] in of}
+        for one in of | gone:
+            del self._names[one]
+
+    def revealed(self, value: _T) -> _T:
+        """A result with users by their names."""
+        return cast(_T, self._revealed(value)) if self._names else value
+
+    def _revealed(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self._names.get(value, value)
+        if kind in (list, tuple):
+            return kind([self._revealed(item) for item in value])
+        if kind is dict:
+            return {key: self._revealed(item) for key, item in value.items()}
+        if kind is Context:
+            return Context.of(str(value), self._revealed(value.citations), value.tokens)
+        return self._with_parts_revealed(value, _PARTS.get(kind, ()))
+
+    def _with_parts_revealed(self, value: Any, parts: Iterable[str]) -> Any:
+        changes = {}
+        for name in parts:
+            old = getattr(value, name)
+            new = self._revealed(old)
+            if new is not old:
+                changes[name] = new
+        return replace(value, **changes) if changes else value
+
+
+class Reveals(Protocol):
+    """What knows the pseudonyms of its results."""
+
+    @property
+    def _pseudonyms(self) -> Pseudonyms: ...
+
+
+_inside: contextvars.ContextVar[bool] = contextvars.ContextVar("graphmem_inside", default=False)
+
+
+def revealing(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
+    """A method of the API that returns users by name; called by another such, by pseudonym."""
+
+    @functools.wraps(method)
+    async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if _inside.get():
+            return await method(*args, **kwargs)
+        token = _inside.set(True)
+        try:
+            found = await method(*args, **kwargs)
+        finally:
+            _inside.reset(token)
+        return cast(Reveals, args[0])._pseudonyms.revealed(found)
+
+    return call

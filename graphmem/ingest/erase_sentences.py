@@ -1,0 +1,94 @@
+"""Sentences taken out of an episode, because what they state was erased.
+
+The sentence that states a thing is the one that shares most of its words with it; all that share
+nearly as many go too. Where no sentence shares a third of them, as when a model has put it in words
+of its own, the whole turn goes: better too much than the thing itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from graphmem.model import Entity, Episode, Turn
+from graphmem.text import alias_keys, digest, name_keys_in, sentences, stem, words
+
+ERASED = "[erased]"
+_LEAST, _NEARLY = 0.3, 0.8
+_SMALL = frozenset(
+    {"a", "an", "the", "i", "you", "he", "she", "it", "we", "they", "me", "my", "is", "are", "was"}
+    | {"be", "been", "do", "has", "have", "had", "to", "of", "in", "on", "at", "for", "and", "not"}
+)
+_LONGEST_NAME = 8  # words
+
+
+def without_sentences(episode: Episode, erased: Mapping[str | None, Collection[str]]) -> Episode:
+    """The episode without the sentences that state these texts, by the turn that they are from
+    (None: whichever)."""
+    every = {stated for texts in erased.values() for stated in texts}
+    turns = []
+    for turn in episode.turns:
+        text, own = turn.text, {*erased.get(turn.id, ()), *erased.get(None, ())}
+        for stated in sorted(every):
+            text = _without(text, stated, stating=stated in own)
+        turns.append(replace(turn, text=text))
+    content = _content(episode, turns)
+    return replace(
+        episode,
+        turns=tuple(turns),
+        content=content,
+        content_hash=digest(episode.kind, content),
+        # A relation that was given is not there to be read again.
+        idempotency_key=None if episode.kind == "statements" else episode.idempotency_key,
+    )
+
+
+def no_longer_named(before: Turn, after: Turn, entities: Collection[Entity]) -> list[Entity]:
+    """Of these entities, those that the turn named and names no more."""
+    then, now = (
+        frozenset(
+            key
+            for name in name_keys_in(turn.text, longest=_LONGEST_NAME)
+            for key in alias_keys(name)
+        )
+        for turn in (before, after)
+    )
+    found = []
+    for entity in entities:
+        keys = {key for name in (entity.name, *entity.aliases) for key in alias_keys(name)}
+        if not keys.isdisjoint(then) and keys.isdisjoint(now):
+            found.append(entity)
+    return found
+
+
+def _without(text: str, stated: str, *, stating: bool) -> str:
+    """``stating``: the turn is known to state it; else only what plainly repeats it goes."""
+    wanted = _stems(stated)
+    parts = sentences(text)
+    shared = [len(wanted & _stems(part)) / max(1, len(wanted)) for part in parts]
+    most = max(shared, default=0.0)
+    if most < _LEAST:
+        return ERASED if stating else text
+    least = _NEARLY * most if stating else _NEARLY
+    for part, share in zip(parts, shared, strict=True):
+        if share >= least and part != ERASED:
+            text = text.replace(part, ERASED)
+    return text
+
+
+def _stems(text: str) -> frozenset[str]:
+    every = words(text.replace(ERASED, ""))
+    return frozenset(stem(word) for word in every if word not in _SMALL) or frozenset(every)
+
+
+def _content(episode: Episode, turns: Collection[Turn]) -> str:
+    """What was received, as its turns tell it now."""
+    if episode.kind == "messages":
+        messages = [
+            {"role": turn.role, "name": turn.speaker, "content": turn.text, "id": turn.source_id}
+            for turn in turns
+        ]
+        kept = [{key: value for key, value in m.items() if value is not None} for m in messages]
+        return json.dumps(kept, ensure_ascii=False)
+    return "\n\n".join(turn.text for turn in turns) or ERASED

@@ -1,0 +1,231 @@
+"""What is erased leaves every file of the folder, and its receipt says when it has."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from graphmem import Memory, Settings
+from graphmem.errors import NotFound, Unavailable
+from graphmem.text import erased_hash
+from tests.engine.helpers import child, child_environment
+from tests.engine.remainders import remainders
+
+WORDS = ("Zyxquorple", "Ümlautgnarf", "frobnicates_with")
+STATED = "Ümlautgnarf Smith works at Zyxquorple Limited."
+
+_READER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("BEGIN")
+connection.execute("SELECT count(*) FROM events").fetchall()
+print("reading", flush=True)
+sys.stdin.read()
+"""
+_KILLED = """
+import os, sys
+from graphmem import Memory
+from graphmem.engine.erasing import Erasing
+memory = Memory(sys.argv[1], user_id="ada")
+Erasing._keep_clean = lambda self: None
+memory.delete_all()
+os.kill(os.getpid(), 9)
+"""
+
+
+def _plant(memory: Memory, notes: int = 1200) -> None:
+    """More than the graph writes at once, and some of it searched, so that it is in the files."""
+    memory.add_many([f"Note {n}: Zyxquorple hid key {n}." for n in range(notes)], infer=False)
+    memory.add(STATED, run_id="r")
+    memory.relate("Ümlautgnarf Smith", "frobnicates_with", "Zyxquorple Limited", run_id="r")
+    assert memory.search("Zyxquorple").hits
+
+
+def _by_run(memory: Memory) -> None:
+    memory.delete_all(run_id="r")
+    memory.delete_all()
+
+
+@pytest.mark.parametrize("erase", [Memory.delete_all, _by_run], ids=["all", "by run"])
+def test_no_byte_of_it_is_left(tmp_path: Path, erase: Callable[[Memory], object]) -> None:
+    with Memory(tmp_path, user_id="ada") as memory:
+        _plant(memory)
+        erase(memory)
+        # What had not reached the graph's file yet must not reach it now.
+        memory.add_many([f"Something else {n}." for n in range(1200)], infer=False)
+        assert memory.search("something").hits
+    assert remainders(tmp_path, WORDS) == []
+    with Memory(tmp_path, user_id="ada") as memory:
+        assert memory.verify().ok
+        assert all(one.finished_at and not one.pending for one in memory.erasures())
+
+
+def test_nor_of_one_episode(tmp_path: Path) -> None:
+    with Memory(tmp_path, user_id="ada") as memory:
+        memory.add("Bob Stone lives in Oslo.")
+        receipt = memory.add(STATED)
+        assert memory.search("Zyxquorple").hits
+        removal = memory.delete(receipt.episode_id)
+        assert memory.search("Where does Bob Stone live?").hits
+        (proof,) = memory.erasures()
+        assert proof.id == removal.erasure_id
+        assert proof.rows["episodes"] == removal.episodes == 1
+        assert proof.rows["entities"] == removal.entities == 2
+        assert erased_hash("episode", receipt.episode_id) in proof.hashes
+        assert memory.erasures(proof.id) == [proof] or memory.erasures(proof.id)[0].finished_at
+        with pytest.raises(NotFound, match="no erasure"):
+            memory.erasures("none such")
+        assert memory.erasures(user_id="eve") == []
+    assert remainders(tmp_path, WORDS) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are seen on Linux")
+def test_no_process_holds_a_copy_of_it(tmp_path: Path) -> None:
+    """A Cypher query is asked of a copy of the graph, which its process holds for the next."""
+
+    def copies() -> list[str]:
+        found = []
+        for open_file in Path("/proc").glob("[0-9]*/fd/*"):
+            with contextlib.suppress(OSError):
+                found.append(os.readlink(open_file))
+        return [one for one in found if f"{tmp_path}/graph.kuzu.console-" in one]
+
+    with Memory(tmp_path, user_id="ada") as memory:
+        memory.add(STATED)
+        assert memory.cypher("MATCH (e:Entity) RETURN e.name").rows
+        assert copies()
+        memory.forget(wait=True)
+        assert copies() == []
+        assert memory.cypher("MATCH (e:Entity) RETURN e.name").rows == ()
+
+
+def test_a_killed_process_leaves_it_to_the_next(tmp_path: Path) -> None:
+    with Memory(tmp_path, user_id="ada") as memory:
+        _plant(memory, 100)
+    ended = subprocess.run(child(_KILLED, str(tmp_path)), env=child_environment(), check=False)
+    assert ended.returncode == -9
+    assert any("graph.kuzu" in found for found in remainders(tmp_path, WORDS))
+    with Memory(tmp_path, user_id="ada") as memory:
+        assert memory.erasures()
+    assert remainders(tmp_path, WORDS) == []
+    with Memory(tmp_path, user_id="ada") as memory:
+        assert not memory.erasures()[0].pending
+        assert memory.verify().ok
+
+
+def test_a_store_that_does_not_open_is_left_alone(tmp_path: Path) -> None:
+    """Another's ledger may name erasures that are pending: whoever may not open it does nothing."""
+    mine = tmp_path / "mine"
+    with Memory(mine, user_id="ada") as memory:
+        memory.add("Bob Stone lives in Oslo.")
+    before = {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()}
+    with Memory(tmp_path / "theirs", user_id="ada") as memory:
+        memory.add(STATED)
+        assert memory.search("Zyxquorple").hits
+        memory.delete_all()
+        assert "graph" in memory.erasures()[0].pending
+        settings = Settings.load(
+            ledger=f"sqlite:///{tmp_path / 'theirs' / 'ledger.sqlite'}",
+            graph=f"kuzu:///{mine / 'graph.kuzu'}",
+            vectors=f"qdrant-edge:///{mine / 'vectors'}",
+        )
+        with pytest.raises(Unavailable, match="is in use"):
+            Memory(None, user_id="ada", settings=settings)
+        assert "graph" in memory.erasures()[0].pending
+    assert {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()} == before
+
+
+def test_a_rebuild_is_such_a_cleaning(tmp_path: Path) -> None:
+    with Memory(tmp_path, user_id="ada") as memory:
+        memory.add(STATED)
+        assert memory.search("Zyxquorple").hits
+        memory.delete_all()
+        assert memory.erasures()[0].pending.keys() == {"graph", "vectors"}
+        assert memory.rebuild().ok
+        assert memory.erasures()[0].pending == {}
+
+
+def test_who_holds_the_log_is_named(tmp_path: Path) -> None:
+    with Memory(tmp_path, user_id="ada") as memory:
+        _plant(memory, 10)
+        reader = subprocess.Popen(
+            child(_READER, str(tmp_path / "ledger.sqlite")),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert reader.stdout
+        assert reader.stdout.readline() == "reading\n"
+        memory.delete_all()
+        why = memory.erasures()[0].pending["ledger"]
+        assert "ledger.sqlite-wal" in why
+        assert f"process {reader.pid}" in why
+        assert any("ledger.sqlite-wal" in one for one in remainders(tmp_path, WORDS))
+        reader.communicate("")
+        until = time.monotonic() + 30
+        while "ledger" in memory.erasures()[0].pending and time.monotonic() < until:
+            time.sleep(0.1)
+        assert memory.erasures()[0].pending.keys() == {"graph", "vectors"}
+        assert [one for one in remainders(tmp_path, WORDS) if "ledger" in one] == []
+    assert remainders(tmp_path, WORDS) == []
+
+
+def test_the_ledger_keeps_no_page_of_it(tmp_path: Path) -> None:
+    """Free pages too: what SQLite sets aside is overwritten."""
+    with Memory(tmp_path, user_id="ada") as memory:
+        memory.add("Zyxquorple " * 5_000, infer=False)
+        memory.delete_all()
+    assert remainders(tmp_path, WORDS) == []
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+class TestTheSentenceOfAFact:
+    def test_it_goes_from_the_turn(self, tmp_path: Path) -> None:
+        with Memory(tmp_path, user_id="ada") as memory:
+            memory.add("Bob Stone lives in Oslo. Bob Stone works at Zyxquorple. He likes tea.")
+            memory.relate("Bob Stone", "frobnicates_with", "Ümlautgnarf")
+            for fact in memory.get_all(limit=100).items:
+                if any(word in fact.text for word in ("Zyxquorple", "Ümlautgnarf")):
+                    memory.delete(fact.id, erase=True)
+            texts = [hit.text for hit in memory.search("Bob Stone", kinds=["turn"])]
+            assert any("lives in Oslo" in text and "[erased]" in text for text in texts)
+            assert "Zyxquorple" not in [entity.name for entity in memory.entities()]
+            assert [one.object for one in memory.relations("Bob Stone", type="lives_in")] == [
+                "Oslo"
+            ]
+            assert memory.verify().ok
+            # What was erased may be said again.
+            again = memory.add("Bob Stone works at Umbrella.")
+            assert again.status == "done"
+        assert remainders(tmp_path, WORDS) == []
+        with Memory(tmp_path, user_id="ada") as memory:
+            assert memory.rebuild().ok
+
+    def test_from_every_episode_that_states_it_and_the_answer_of_a_list(
+        self, tmp_path: Path
+    ) -> None:
+        with Memory(tmp_path, user_id="ada") as memory:
+            memory.add(
+                [
+                    {"role": "user", "content": "Bob Stone works at Zyxquorple. It rains."},
+                    {"role": "assistant", "content": "So Bob Stone works at Zyxquorple!"},
+                ],
+                metadata={"from": "chat"},
+            )
+            memory.add("Bob Stone works at Zyxquorple. The sun shines.", run_id="later")
+            (fact,) = [f for f in memory.get_all().items if f.type == "works_at"]
+            memory.delete(fact.id, erase=True)
+            episode = memory.episode(fact.sources[0].episode_id)
+            assert episode.turns[0].text == "[erased] It rains."
+            assert episode.turns[1].text == "[erased]"
+            assert json.loads(episode.content)[0]["content"] == "[erased] It rains."
+        assert remainders(tmp_path, WORDS) == []
