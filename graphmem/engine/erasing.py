@@ -211,14 +211,11 @@ class Erasing(Amending):
             self._cleaning = asyncio.create_task(self._clean_ledger())
 
     async def _clean_ledger(self) -> None:
-        pause, ledger = _FIRST_PAUSE_S, self._parts.ledger
-        while any("ledger" in one.pending for one in await ledger.erasures(pending=True)):
+        pause = _FIRST_PAUSE_S
+        while not (self._closing.is_set() or await self._parts.ledger.clean()):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
-            if self._closing.is_set():
-                return
             pause = min(2 * pause, _LONGEST_PAUSE_S)
-            await ledger.clean()
 
     async def _finish_erasures(self, *, files: bool = True) -> None:
         """Finish the erasures that are pending, as far as can be: with ``files``, those that keep
@@ -238,7 +235,7 @@ class Erasing(Amending):
                     await projection.catch_up()
                     await ledger.erasures_done(ids, projection.name)
             if pending and files:
-                await ledger.clean()
+                await ledger.clean(remake=True)
         except GraphmemError as error:
             _log.warning("what was erased is not out of every file yet: %s", error)
 

@@ -74,8 +74,8 @@ class Care(Core):
         settings = self._parts.settings
         parts["extraction"] = self._parts.extractor.name
         parts["embedder"] = self._parts.embedder.name
-        for receipt in await self._parts.ledger.erasures(pending=True):
-            parts["erasure " + receipt.id] = str(receipt)
+        if unfinished := await self._parts.ledger.erasures(pending=True):
+            parts["erasures"] = f"{len(unfinished):,} pending, the first: {unfinished[0]}"
         pending = (await self._parts.ledger.stats()).pending
         parts["queue"] = _queue_state(len(self._queue), self._queue.unfinished())
         why = await self._parts.ledger.pending_reason() if pending else None
@@ -177,6 +177,7 @@ class Care(Core):
         await self._recreate(self._graph, reporter(0))
         await self._recreate(self._vectors, reporter(head))
         await self._end_load()
+        await self._finish_erasures()
         return await self.verify()
 
     async def close(self) -> None:

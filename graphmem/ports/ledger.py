@@ -169,9 +169,10 @@ class ErasureBook(Protocol):
         """A part (``graph``, ``vectors``) holds nothing any more of what these took."""
         ...
 
-    async def clean(self) -> None:
-        """Take what was erased out of what is beside the tables, and note in the receipts that are
-        not done yet whether that worked, or why not."""
+    async def clean(self, *, remake: bool = False) -> bool:
+        """Take what was erased out of what is beside the tables and, with ``remake``, out of the
+        files that hold them, which are written anew: writers wait. What is left to be done is noted
+        in the receipts. False when another process keeps it from being done: try again."""
         ...
 
 

@@ -194,5 +194,5 @@ def test_a_reader_follows_who_is_forgotten_and_met_again(folder: Path, holder: M
         holder.add("I like tea.")
         assert reader.stats().episodes == 1
         assert reader.search("tea").hits
-    assert holder.erasures(receipt.id)[0].pending.keys() == {"graph", "vectors"}
+    assert holder.erasures(receipt.id)[0].pending.keys() == {"graph", "ledger", "vectors"}
     assert holder.verify().ok

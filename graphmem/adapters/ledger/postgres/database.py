@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from typing import Generic, TypeVar
 
 import psycopg
+from psycopg import sql
 
 from graphmem.adapters.ledger.postgres.errors import ConnectionLost, as_graphmem_error, is_transient
 from graphmem.adapters.ledger.postgres.pool import ConnectionPool, PgConnection
@@ -31,6 +32,7 @@ from graphmem.adapters.ledger.sql.steps import (
     TransactionSteps,
     is_logged,
 )
+from graphmem.adapters.ledger.sql.tables import TABLES
 from graphmem.errors import BackendError, Rejected, Unavailable
 from graphmem.ports.ledger import Event, LedgerCheck
 
@@ -104,12 +106,21 @@ class PostgresDatabase:
         await self._pool.close()
 
     @property
-    def beside(self) -> str | None:
-        return None
+    def keeps_erased(self) -> bool:
+        """Not as far as we can tell: what a server keeps is the server's."""
+        return False
 
     async def erased(self) -> str | None:
-        """PostgreSQL's vacuum takes away what is no longer seen; nothing is kept beside it."""
+        """Nothing is kept beside it."""
         return None
+
+    async def remake(self) -> None:
+        """Let the server free the rows that nobody sees any more; it would do so by itself, later.
+        To write its files anew would lock everybody out."""
+        async with self._pool.connection() as connection:
+            with self._errors(connection):
+                tables = sql.SQL(", ").join(map(sql.Identifier, TABLES))
+                await connection.execute(sql.SQL("VACUUM {}").format(tables))
 
     async def check(self) -> LedgerCheck:
         """PostgreSQL keeps checksums of its pages, and tells when it reads one."""

@@ -52,13 +52,17 @@ class Database(Protocol):
         ...
 
     @property
-    def beside(self) -> str | None:
-        """What lies beside the tables and may hold what was taken out of them."""
+    def keeps_erased(self) -> bool:
+        """Whether its files may hold what was taken out of the tables, until :meth:`remake`."""
         ...
 
     async def erased(self) -> str | None:
         """Called after an erasure: nothing of it may be left beside the tables. Why that is not so
-        yet, if it is not."""
+        yet, if somebody keeps it from being so."""
+        ...
+
+    async def remake(self) -> None:
+        """Write its files anew, without what was taken out of the tables. Writers wait."""
         ...
 
     def named_lock(

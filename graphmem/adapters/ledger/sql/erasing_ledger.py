@@ -15,6 +15,8 @@ from graphmem.clock import Clock
 from graphmem.model import Erased, ErasureReceipt, Removal
 from graphmem.ports.ledger import Erasure, Forgetting, NamedUser
 
+_KEPT = "its pages keep what was erased until they are written anew"
+
 
 class ErasingLedger:
     """Part of a :class:`~graphmem.adapters.ledger.sql.ledger.SqlLedger`."""
@@ -43,11 +45,8 @@ class ErasingLedger:
 
     def _receipt(self, what: Erased, at: datetime, pending: Mapping[str, str]) -> ErasureReceipt:
         """Of an erasure that is still to be done."""
-        if self._db.beside is not None:
-            pending = {
-                **pending,
-                LEDGER: f"{self._db.beside} is still to be emptied",
-            }
+        if self._db.keeps_erased:
+            pending = {**pending, LEDGER: _KEPT}
         done_at = None if pending else at
         return ErasureReceipt(
             self._clock.new_id(), at, what, {}, pending=pending, finished_at=done_at
@@ -64,13 +63,22 @@ class ErasingLedger:
         (found,) = await self._db.fetch(users.users(name, project_id))
         return users.named_users(found)
 
-    async def clean(self) -> None:
+    async def clean(self, *, remake: bool = False) -> bool:
         why = await self._db.erased()
-        ids = [one.id for one in await self.erasures(pending=True) if LEDGER in one.pending]
-        if why is None:
-            await self.erasures_done(ids, LEDGER)
-        elif ids:
-            await self._db.write(lambda _: receipts.with_reason(LEDGER, why))
+        if why is None and remake:
+            await self._db.remake()
+            why = await self._db.erased()
+        done, kept = remake and why is None, why or _KEPT
+        ours = {
+            one.id: one.pending[LEDGER]
+            for one in await self.erasures(pending=True)
+            if LEDGER in one.pending
+        }
+        if done:
+            await self.erasures_done(list(ours), LEDGER)
+        elif any(noted != kept for noted in ours.values()):
+            await self._db.write(lambda _: receipts.with_reason(LEDGER, kept))
+        return why is None
 
     async def erasures(
         self, tenant: str | None = None, *, id: str | None = None, pending: bool = False

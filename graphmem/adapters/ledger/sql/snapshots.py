@@ -30,10 +30,13 @@ class ReadOnlyDatabase:
         return LedgerCheck({}, ())
 
     @property
-    def beside(self) -> str | None:
-        return None
+    def keeps_erased(self) -> bool:
+        return False
 
     async def erased(self) -> str | None:
+        _refuse()
+
+    async def remake(self) -> None:
         _refuse()
 
     async def write(

@@ -143,8 +143,8 @@ class SqliteDatabase:
         self._head = await self.read(_head)
 
     @property
-    def beside(self) -> str | None:
-        return None if self.path is None else f"the write-ahead log {self.path.name}-wal"
+    def keeps_erased(self) -> bool:
+        return self.path is not None
 
     async def erased(self) -> str | None:
         """What was erased must not survive in the write-ahead log either: cut it to nothing. That
@@ -153,7 +153,17 @@ class SqliteDatabase:
         self._recent.clear()
         if await self._empty_log() or self.path is None:
             return None
-        return f"{self.beside} is held by {openers_of(self.path)}"
+        return f"the write-ahead log {self.path.name}-wal is held by {openers_of(self.path)}"
+
+    async def remake(self) -> None:
+        """SQLite overwrites what is deleted, but not the copies that stay in a page when it moves
+        its rows together: only new pages hold none."""
+        if self.path is not None:
+            await self._submit(self._writer, self._vacuum)
+
+    def _vacuum(self) -> None:
+        with self._errors():
+            self._connection().execute("VACUUM")
 
     async def _empty_log(self) -> bool:
         return await self._submit(self._writer, self._put_log_away)
