@@ -46,10 +46,10 @@ _TEXTS = (
 )  # fmt: skip
 
 
-def _deep(levels: int) -> Any:
+def _deep(rng: random.Random, levels: int) -> Any:
     nested: Any = {}
     for _ in range(levels):
-        nested = random.choice(({"in": nested}, [nested]))
+        nested = rng.choice(({"in": nested}, [nested]))
     return nested
 
 
@@ -63,7 +63,7 @@ def bad(rng: random.Random, depth: int = 0) -> Any:
         lambda: rng.choice((datetime.min, datetime.max, date.max, timedelta(1), UTC)),
         lambda: datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=23))),
         lambda: datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23))),
-        lambda: _deep(rng.choice((3, 50, 2000))),
+        lambda: _deep(rng, rng.choice((3, 50, 2000))),
         lambda: [bad(rng, depth + 1) for _ in range(rng.randrange(4))] if depth < 3 else [],
         lambda: {_key(rng, depth): bad(rng, depth + 1) for _ in range(3)} if depth < 3 else {},
         lambda: tuple(bad(rng, depth + 1) for _ in range(2)) if depth < 3 else (),
@@ -99,8 +99,9 @@ def arguments(rng: random.Random, name: str) -> tuple[list[Any], dict[str, Any]]
 
 
 @pytest.mark.timeout(0)
-async def test_calls_of_the_api() -> None:
+async def test_calls_of_the_api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     rng = random.Random(SEED)
+    monkeypatch.chdir(tmp_path)  # a text may be the place of a backup
     async with await open_memory("memory://", user_id="ada") as memory:
         for text, day in STORY:
             await memory.add(text, occurred_at=day)

@@ -58,7 +58,8 @@ async def _check(path: Path, copy_from: int, acknowledged: int) -> int:
 
 @pytest.mark.parametrize("copy_from", [1000, 1])
 async def test_checkpoint_and_content_agree_after_a_kill(tmp_path: Path, copy_from: int) -> None:
-    path = tmp_path / "graph"
+    path = tmp_path / "it's a [graph]?*" / "graph"  # COPY takes a pattern
+    path.parent.mkdir()
     acknowledged = 0
     for lines in (1, 4, 9, 2, 6):
         child = subprocess.Popen(  # noqa: ASYNC220 - nothing else runs in this loop
@@ -75,6 +76,38 @@ async def test_checkpoint_and_content_agree_after_a_kill(tmp_path: Path, copy_fr
             rest = child.stdout.read().split()
             child.wait()
         acknowledged = await _check(path, copy_from, int(rest[-1]) if rest else acknowledged)
+
+
+_KILLED_IN_A_COPY = """
+import asyncio, os, pathlib, sys
+from graphmem.adapters.graph.kuzu.session import Session
+from tests.adapters.graph.test_kill import write_forever
+run = Session.run
+Session.run = lambda self, text, *a: (
+    os.kill(os.getpid(), 9) if text.startswith("COPY") else run(self, text, *a)
+)
+asyncio.run(write_forever(pathlib.Path(sys.argv[1]), 1))
+"""
+
+
+def test_rows_on_their_way_are_removed_after_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "graph"
+    ended = subprocess.run(
+        [sys.executable, "-c", _KILLED_IN_A_COPY, str(path)],
+        cwd=Path(__file__).parents[3],
+        check=False,
+    )
+    assert ended.returncode == -9
+    (left,) = tmp_path.glob("graph.rows-*.json")
+    assert b"xxx" in left.read_bytes()
+    asyncio.run(_opened_and_closed(path))
+    assert not left.exists()
+
+
+async def _opened_and_closed(path: Path) -> None:
+    graph = KuzuGraph(path)
+    await graph.open("store")
+    await graph.close()
 
 
 if __name__ == "__main__":

@@ -3,12 +3,16 @@ them, removed or set aside to make room for new ones."""
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 from graphmem.adapters.seal import break_seal, look_at, what_changed, write_seal
 from graphmem.errors import Damaged
 
 _LOGS = (".wal", ".shadow", ".tmp")
+COPY_NAME, ROWS_NAME = ".console-", ".rows-"
+"""What the names of files that stand beside the graph for a moment have after the graph's own:
+copies for the console, and rows on their way into it."""
 _SMALLEST = 4096
 _MAGIC = (b"KUZU", b"LBUG", b"LADY")
 _UNREADABLE = 3
@@ -77,6 +81,13 @@ def remove_files(path: Path) -> None:
     break_seal(seal_of(path))
     for suffix in (*_LOGS, ""):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def remove_passing_files(path: Path) -> None:
+    """What a process that was killed left beside the graph."""
+    for kind in (COPY_NAME, ROWS_NAME):
+        for old in path.parent.glob(f"{glob.escape(path.name)}{kind}*"):
+            old.unlink(missing_ok=True)
 
 
 def make_room_for_database(path: Path) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import errno
-import glob
 import os
 import secrets
 import shutil
@@ -42,8 +41,6 @@ _READERS = 3
 _LEAST_FREE = 32 * MIB
 """A write that the disk cuts short leaves the engine unable to go on, and it may crash."""
 _LOG_AHEAD = MIB
-COPY_NAME = ".console-"
-"""What the names of copies for the console have after the graph's own."""
 _open_paths: set[Path] = set()
 _open_paths_lock = threading.Lock()
 _left_open: dict[Path, Any] = {}
@@ -150,7 +147,7 @@ class Pool:
         async with self._writing:
             self._check_open()
             changes = self.changes
-            target = Path(f"{self.path}{COPY_NAME}{secrets.token_hex(8)}")
+            target = Path(f"{self.path}{database_files.COPY_NAME}{secrets.token_hex(8)}")
             await self._in_thread(lambda: self._copy(target), None)
             return target, changes
 
@@ -259,8 +256,7 @@ class Pool:
 
     def _new_database(self) -> Any:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        for old in self.path.parent.glob(f"{glob.escape(self.path.name)}{COPY_NAME}*"):
-            old.unlink(missing_ok=True)  # of a process that was killed
+        database_files.remove_passing_files(self.path)
         return new_database(self._module, str(self.path), self.buffer_pool_bytes)
 
     def _stop(self, *, checkpoint: bool = True) -> None:

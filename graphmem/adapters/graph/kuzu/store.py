@@ -307,7 +307,13 @@ class KuzuGraph:
 
     def _loader(self, changes: GraphChanges) -> Loader:
         most_text = self._buffer_pool_bytes // 32
-        return Loader(changes, self._drops, copy_from=self._copy_from, most_text=most_text)
+        return Loader(
+            changes,
+            self._drops,
+            self._pool.path,
+            copy_from=self._copy_from,
+            most_text=most_text,
+        )
 
     def _check(self) -> None:
         if not self._pool.is_open:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from graphmem.adapters.graph.cypher_files import statements
+from graphmem.adapters.graph.kuzu.database_files import ROWS_NAME
 from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
 from graphmem.adapters.graph.kuzu.session import Session
 from graphmem.adapters.graph.rows import (
@@ -49,10 +52,18 @@ class Loader:
     """
 
     def __init__(
-        self, changes: GraphChanges, drops: EdgeDrops, *, copy_from: int | None, most_text: int
+        self,
+        changes: GraphChanges,
+        drops: EdgeDrops,
+        path: Path,
+        *,
+        copy_from: int | None,
+        most_text: int,
     ) -> None:
+        """``path`` is the graph's file, beside which files for COPY stand for a moment."""
         self._changes = changes
         self._drops = drops
+        self._path = path
         self._copy_from = copy_from
         self._most_text = most_text
         self._text = 0
@@ -273,7 +284,7 @@ class Loader:
     def _copy(self, session: Session, table: str, rows: list[dict[str, Any]]) -> None:
         for part, text in self._parts(rows):
             self.copied = True
-            _copy_rows(session, table, part)
+            _copy_rows(session, table, part, self._path)
             self._add(session, text)
 
     def _parts(self, rows: list[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], int]]:
@@ -305,10 +316,12 @@ class Loader:
         session.run("BEGIN TRANSACTION")
 
 
-def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Bulk through a file of JSON lines: unlike CSV it keeps apart nothing, "" and []."""
+def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Bulk through a file of JSON lines: unlike CSV it keeps apart nothing, "" and []. It stands
+    where whoever opens the graph next finds it, should this process be killed."""
     try:
-        handle, name = tempfile.mkstemp(suffix=".json", prefix="graphmem-")
+        prefix = f"{path.name}{ROWS_NAME}"
+        handle, name = tempfile.mkstemp(suffix=".json", prefix=prefix, dir=path.parent)
     except OSError as error:
         raise Unavailable(f"no temporary file for a bulk write: {error}") from error
     try:
@@ -317,7 +330,8 @@ def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]]) 
                 file.writelines(map(_line, rows))
         except OSError as error:
             raise Unavailable(f"the temporary file {name} for a bulk write: {error}") from error
-        quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+        # The engine takes it for a pattern.
+        quoted = glob.escape(name).replace("\\", "\\\\").replace("'", "\\'")
         session.run(f"COPY {table} FROM '{quoted}'")
     finally:
         os.unlink(name)
