@@ -33,7 +33,7 @@ from graphmem.model.results import (
     Table,
     Verification,
 )
-from graphmem.model.scope import DEFAULT_PROJECT, Scope, scope_of
+from graphmem.model.scope import DEFAULT_PROJECT, Scope, forgotten_tenant, scope_of
 from graphmem.model.statements import Edit, Merge, Statement, StatementKind, TypeRule
 from graphmem.model.stored import (
     Action,
@@ -107,6 +107,7 @@ __all__ = [
     "Turn",
     "TypeRule",
     "Verification",
+    "forgotten_tenant",
     "scope_of",
     "to_json",
     "to_sparse",

@@ -92,6 +92,12 @@ def scope_of(
     return Scope(project_id, user_id, agent_id, run_id)
 
 
+def forgotten_tenant(id: str) -> str:
+    """Where the events of a tenant stand once it has been forgotten, so that stores can follow: in
+    no project of its own, under the user's pseudonym (an agent's gets an id for it)."""
+    return Scope("forgotten", id).tenant
+
+
 def _check_id(name: str, value: object, *, required: bool) -> None:
     if value is None and not required:
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from graphmem.errors import Rejected, UsageError
-from graphmem.model import Imported, Scope, TypeRule
+from graphmem.model import Imported, Scope, TypeRule, forgotten_tenant
 from graphmem.portability.copy import CopyProgress
 from graphmem.portability.export import DIGESTS, export_lines, numbered
 from graphmem.portability.records import (
@@ -63,7 +63,7 @@ async def read_import(
     if progress is not None:
         progress("check", total, total)
     tenants = [one.scope.tenant for one in reading.tenants.values()]
-    present = [t for t in tenants if await ledger.events(0, 1, tenant=t, until=_EVER)]
+    present = [t for t in tenants if await _has_events(ledger, t)]
     present += await _met_here(ledger, reading)
     fresh = await ledger.head() == 0
     if not fresh:
@@ -258,11 +258,17 @@ async def _check_rules(ledger: Ledger, rules: Mapping[str, TypeRule]) -> None:
             )
 
 
+async def _has_events(ledger: Ledger, tenant: str) -> bool:
+    return bool(await ledger.events(0, 1, tenant=tenant, until=_EVER))
+
+
 async def _met_here(ledger: Ledger, reading: _Reading) -> list[str]:
-    """The tenants whose users this store knows by other pseudonyms."""
+    """The tenants whose users this store knows by other pseudonyms, or has forgotten."""
     found = []
     for scope in (one.scope for one in reading.tenants.values()):
         if scope.user_id is not None and scope.user_name is not None:
+            if await _has_events(ledger, forgotten_tenant(scope.user_id)):
+                found.append(scope.tenant)
             known = await ledger.users(scope.user_name, scope.project_id)
             if any(one.pseudonym != scope.user_id for one in known):
                 found.append(scope.tenant)

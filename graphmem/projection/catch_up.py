@@ -82,7 +82,7 @@ class Projection:
                 events = events or await self._ledger.events(self.applied_seq, BATCH_EVENTS)
                 await self._take(events, still_alone)
                 self.applied_seq = events[-1].seq
-                self._changed({event.tenant for event in events})
+                self._changed(_tenants(events))
                 if progress is not None:
                     progress(self.applied_seq)
 
@@ -179,3 +179,11 @@ class Projection:
     async def _alone(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         async with self._lock, self._ledger.named_lock(f"project {self.name}") as still_alone:
             yield still_alone
+
+
+def _tenants(events: Sequence[Event]) -> Set[str] | None:
+    """In which tenants they changed something. What was erased may have been in one that has been
+    forgotten since, and that no event names any more."""
+    if any(event.action == "ERASE" for event in events):
+        return None
+    return {event.tenant for event in events}

@@ -91,6 +91,36 @@ def test_nothing_is_left_while_it_is_open_nor_after(planted: Path, tmp_path: Pat
         assert memory.rebuild().ok
 
 
+def test_names_of_all_kinds_go(tmp_path: Path) -> None:
+    """Projects, agents, runs, keys, tags, metadata and speakers may name a user, too."""
+    names = [
+        "Projektquux", "Agentquux", "Runquux", "Keyquux", "Tagquux", "Metaquux", "Speakquux",
+        "Soloquux", "Sourcequux", "Kindquux",
+    ]  # fmt: skip
+    told = {"role": "user", "name": "Speakquux", "content": "I live in Rome.", "id": "Sourcequux"}
+    where = {"project_id": "Projektquux", "agent_id": "Agentquux", "run_id": "Runquux"}
+    with Memory(tmp_path, user_id=USER) as memory:
+        memory.add(
+            [told], idempotency_key="Keyquux", tags=["Tagquux"], metadata={"Metaquux": "Metaquux"},
+            **where,
+        )  # fmt: skip
+        memory.relate("Kindquux", "lives_in", "Rome", **where)
+        memory.merge("Kindquux", "Speakquux", **where)
+        fact = memory.get_all(**where).items[0]
+        memory.update(fact.id, tags=["Tagquux"], **where)
+    with Memory(tmp_path, agent_id="Soloquux", project_id="Projektquux") as agent:
+        agent.add("I know Bob Stone.")
+        assert agent.relations("Bob Stone")
+        view = agent.as_of(known_at="2100-01-01")
+        assert view.search("Bob Stone").hits
+        agent.forget()
+        assert agent.search("Bob Stone").hits == ()
+        assert view.search("Bob Stone").hits == ()
+        agent.forget(user_id=USER, project_id="Projektquux", wait=True)
+        assert remainders(tmp_path, [*names, USER]) == []
+        assert agent.verify().ok
+
+
 def test_without_waiting_it_is_done_when_closed(planted: Path, tmp_path: Path) -> None:
     folder = _copied(planted, tmp_path)
     with Memory(folder, user_id=USER) as memory:

@@ -237,7 +237,7 @@ WALKS = {
     "erase_embeddings",
     "erasures",  # receipts, and whole tenants that are forgotten
     "erasures_pending",
-    "users_forgotten",
+    "tenants_with_events",
     "count_tenant",
     "left_in_tenant",
     "clear_statements",

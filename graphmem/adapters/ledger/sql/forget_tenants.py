@@ -4,6 +4,7 @@ types that nobody else uses."""
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from graphmem.adapters.ledger.sql.steps import (
     execute,
     fetch,
 )
-from graphmem.model import ErasureReceipt
+from graphmem.model import ErasureReceipt, forgotten_tenant
 from graphmem.ports.ledger import Erasure, Forgetting
 from graphmem.ports.ledger_relation_types import ALL_TENANTS
 from graphmem.text import erased_hash
@@ -53,6 +54,9 @@ def apply_forgetting(
         for kind, ids in (found[1] if found else {}).items():
             gone[kind] |= set(ids)
         yield from _sweep(log, tenant, by, gone)
+        forgotten = forgotten_tenant(scope.user_id or uuid.uuid4().hex)
+        yield from execute("clear_events", {"tenant": tenant, "forgotten": forgotten})
+        log.rename_tenant(tenant, forgotten)
     tenants = {scope.tenant for scope in forgetting.scopes}
     yield from _forget_rules(log, tenants, used, by)
     names = [scope.user_id for scope in forgetting.scopes if scope.user_id]
@@ -70,7 +74,7 @@ def _sweep(log: EventLog, tenant: str, by: WriteContext, gone: dict[str, set[str
     yield from erase_entities(log, left["entity"], by)
     for name in ("erase_fact_entities", "erase_sources", "erase_past_entities", "erase_facts"):
         yield from execute(name, {"ids": sorted(left["fact"])})
-    for name in ("clear_statements", "clear_edits", "clear_events"):
+    for name in ("clear_statements", "clear_edits"):
         yield from execute(name, {"tenant": tenant})
     for kind, ids in left.items():
         log_erased(log, kind, dict.fromkeys(ids), tenant, by)

@@ -733,9 +733,10 @@ SELECT seq, at, kind, id, action, tenant, after FROM events
 WHERE tenant = :tenant AND seq > :after AND at <= :until ORDER BY seq LIMIT :limit;
 
 -- name: erased
--- One row if something of a tenant was erased after an event.
-SELECT 1 AS found FROM events
-WHERE tenant = :tenant AND seq > :after AND action = 'ERASE' LIMIT 1;
+-- One row if something of a tenant was erased after an event, or all of it.
+SELECT 1 AS found
+WHERE EXISTS (SELECT 1 FROM events WHERE tenant = :tenant AND seq > :after AND action = 'ERASE')
+  OR NOT EXISTS (SELECT 1 FROM events WHERE tenant = :tenant AND seq <= :after);
 
 -- name: existing_episode
 SELECT id FROM episodes WHERE id = ANY(:ids) AND status <> 'undone';
@@ -1015,7 +1016,7 @@ WHERE name = :name AND (:project_id IS NULL OR project_id = :project_id) ORDER B
 -- Of these pseudonyms, those that somebody has.
 SELECT pseudonym FROM users WHERE pseudonym = ANY(:ids);
 
--- name: users_forgotten
+-- name: tenants_with_events
 -- Of these tenants, those in which something has happened.
 SELECT DISTINCT tenant FROM events WHERE tenant = ANY(:tenants);
 
@@ -1054,9 +1055,10 @@ DELETE FROM statements WHERE tenant = :tenant;
 DELETE FROM edits WHERE tenant = :tenant;
 
 -- name: clear_events
--- What projections need to follow stays: ids.
-UPDATE events SET after = NULL, reason = ''
-WHERE tenant = :tenant AND action <> 'ERASE' AND (after IS NOT NULL OR reason <> '');
+-- What projections need to follow stays: ids, under a tenant that names nobody.
+UPDATE events SET tenant = :forgotten, after = CASE WHEN action = 'ERASE' THEN after END,
+  reason = ''
+WHERE tenant = :tenant;
 
 -- name: types_in
 -- The relation types that a tenant has used.

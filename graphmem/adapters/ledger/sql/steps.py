@@ -105,6 +105,12 @@ class EventLog:
             }
         )
 
+    def rename_tenant(self, old: str, new: str) -> None:
+        """What happened in a tenant that has been forgotten names it no more."""
+        for row in self.rows:
+            if row["tenant"] == old:
+                row["tenant"] = new
+
     def number(self, head: int) -> list[dict[str, Any]]:
         """The rows of ``add_event``, numbered on from ``head``."""
         for seq, row in enumerate(self.rows, start=head + 1):

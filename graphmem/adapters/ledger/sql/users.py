@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch, fetch_all
 from graphmem.errors import UserRenamed
-from graphmem.model import Episode, Scope
+from graphmem.model import Episode, Scope, forgotten_tenant
 from graphmem.ports.ledger import NamedUser
 
 
@@ -35,8 +35,8 @@ def check_users(pseudonyms: dict[str, Scope], known: ResultRows) -> Steps[None]:
     new = {pseudonym: scope for pseudonym, scope in pseudonyms.items() if pseudonym not in found}
     if not new:
         return
-    tenants = sorted({scope.tenant for scope in new.values()})
-    if (yield from fetch("users_forgotten", tenants=tenants)):
+    forgotten = sorted(forgotten_tenant(pseudonym) for pseudonym in new)
+    if (yield from fetch("tenants_with_events", tenants=forgotten)):
         raise UserRenamed("a user was forgotten meanwhile; try again")
     for pseudonym, scope in new.items():
         row = {"pseudonym": pseudonym, "name": scope.user_name, "project_id": scope.project_id}
