@@ -21,7 +21,14 @@ from graphmem.errors import GraphmemError, LedgerLost, NotFound, UsageError
 from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
 from graphmem.model import Episode, Erased, ErasureReceipt, Removal, Scope, Turn
 from graphmem.ports.arguments import ScopeArgs
-from graphmem.ports.ledger import EntityQuery, Erasure, Forgetting, LoadedStatements, StatementQuery
+from graphmem.ports.ledger import (
+    EntityQuery,
+    Erasure,
+    Forgetting,
+    LoadedStatements,
+    MentionQuery,
+    StatementQuery,
+)
 from graphmem.projection.catch_up import Projection
 
 _log = logging.getLogger("graphmem")
@@ -96,7 +103,9 @@ class Erasing(Amending):
         before = await ledger.episodes_by_id(sorted(stated))
         after = tuple(without_sentences(one, stated[one.id]) for one in before)
         turns = [t for pair in zip(before, after, strict=True) for t in _changed(*pair)]
-        mentions = await ledger.mentions(where, turn_ids=[old.id for old, _ in turns])
+        mentions = await ledger.mentions(
+            MentionQuery(where, turn_ids=tuple(old.id for old, _ in turns))
+        )
         ids = {id for found in mentions.entities.values() for id in found}
         entities = {
             one.id: one

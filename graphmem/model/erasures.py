@@ -32,7 +32,8 @@ class ErasureReceipt:
     ``rows`` counts what went, by table of the ledger. ``hashes`` are those of the ids of the
     episodes, facts and entities that went (:func:`graphmem.text.erased_hash`): whatever has one of
     them is a remainder, and ``verify`` names it. ``pending`` are the parts that may still hold some
-    of it, each with why; once it is empty, from ``finished_at`` on, nothing is left anywhere.
+    of it, each with why; once it is empty, from ``finished_at`` on, nothing is left in the store.
+    Backups and exports that were made before are not part of it.
     """
 
     id: str

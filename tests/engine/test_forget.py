@@ -22,21 +22,40 @@ WORDS = (USER, "Zyxquorple", "Ümlautgnarf", "frobnicates_with")
 _SIZE = float(os.environ.get("GRAPHMEM_FUZZ", "1"))
 
 _KILLED = """
-import os, sys
+import functools, inspect, os, sys
 from graphmem import Memory
-from graphmem.adapters.ledger.sqlite.database import StepRunner
+from graphmem.adapters.ledger.sql.erasing_ledger import ErasingLedger
+from graphmem.adapters.ledger.sqlite.database import SqliteDatabase, StepRunner
+from graphmem.projection.catch_up import Projection
+POINTS = {
+    "steps": [(StepRunner, "execute")],
+    "stages": [
+        (SqliteDatabase, "write"), (SqliteDatabase, "erased"), (SqliteDatabase, "remake"),
+        (ErasingLedger, "erasures_done"), (Projection, "start_over"), (Projection, "catch_up"),
+    ],
+}
 memory = Memory(sys.argv[1], user_id="Quuxadalina")
-left = int(sys.argv[2])
-run = StepRunner.execute
-def execute(self, name, rows):
+left = int(sys.argv[3])
+def come_to():
     global left
     left -= 1
     if left == 0:
         os.kill(os.getpid(), 9)
-    return run(self, name, rows)
-StepRunner.execute = execute
+def counted(kind, name):
+    run = getattr(kind, name)
+    async def call(*args, **named):
+        come_to()
+        found = await run(*args, **named)
+        come_to()
+        return found
+    def call_at_once(*args, **named):
+        come_to()
+        return run(*args, **named)
+    setattr(kind, name, call if inspect.iscoroutinefunction(run) else call_at_once)
+for point in POINTS[sys.argv[2]]:
+    counted(*point)
 memory.forget(wait=True)
-print("steps", int(sys.argv[2]) - left)
+print(int(sys.argv[3]) - left)
 """
 
 
@@ -98,7 +117,11 @@ def test_names_of_all_kinds_go(tmp_path: Path) -> None:
         "Soloquux", "Sourcequux", "Kindquux",
     ]  # fmt: skip
     told = {"role": "user", "name": "Speakquux", "content": "I live in Rome.", "id": "Sourcequux"}
-    where = {"project_id": "Projektquux", "agent_id": "Agentquux", "run_id": "Runquux"}
+    where: dict[str, Any] = {
+        "project_id": "Projektquux",
+        "agent_id": "Agentquux",
+        "run_id": "Runquux",
+    }
     with Memory(tmp_path, user_id=USER) as memory:
         memory.add(
             [told], idempotency_key="Keyquux", tags=["Tagquux"], metadata={"Metaquux": "Metaquux"},
@@ -211,43 +234,52 @@ def test_what_comes_back_is_a_difference(planted: Path, tmp_path: Path) -> None:
         assert any(receipt.id in one and row["id"] in one for one in found.differences)
 
 
-@pytest.mark.parametrize("share", [n / max(1, int(6 * _SIZE)) for n in range(int(6 * _SIZE))])
-def test_killed_at_any_step_it_is_done_or_as_before(
-    planted: Path, tmp_path: Path, share: float
+_KILLS = [
+    (points, number / most)
+    for points, least in (("steps", 3), ("stages", 4))
+    for most in [max(1, round(least * _SIZE))]
+    for number in range(most)
+]
+
+
+@pytest.mark.parametrize(("points", "share"), _KILLS)
+def test_killed_at_any_point_it_is_done_or_as_before(
+    planted: Path, tmp_path: Path, points: str, share: float
 ) -> None:
+    """Steps are those of the ledger's transaction, stages what is done one after the other: the
+    transaction, its log cut, graph and vectors made anew, the ledger's file written anew."""
     folder = _copied(planted, tmp_path)
-    step = 1 + int(share * _steps(planted, tmp_path))
-    ended = subprocess.run(
-        child(_KILLED, str(folder), str(step)), env=child_environment(), check=False
-    )
+    point = 1 + int(share * _points(points, planted, tmp_path))
+    command = child(_KILLED, str(folder), points, str(point))
+    ended = subprocess.run(command, env=child_environment(), check=False)
     assert ended.returncode == -9
     with Memory(folder, user_id=USER) as memory:
-        assert memory.verify().ok
-        done = memory.erasures(user_id="nobody") or memory.stats().episodes == 0
-        if not done:
+        if memory.stats().episodes:
             assert memory.stats().episodes > 1100
             assert memory.search("Zyxquorple").hits
             assert memory.search("Stone", project_id="other").hits
             assert memory.forget(wait=True).pending == {}
-    assert remainders(folder, WORDS) == []
-    with Memory(folder, user_id="carla") as memory:
-        assert memory.search("Rome").hits
+        assert remainders(folder, WORDS) == []
+        assert memory.verify().ok
+    with Memory(folder) as memory:
+        assert [one.pending for one in memory.erasures()] == [{}]
+        assert memory.search("Rome", user_id="carla").hits
         assert memory.verify().ok
 
 
-_counted: dict[Path, int] = {}
+_counted: dict[str, int] = {}
 
 
-def _steps(planted: Path, tmp_path: Path) -> int:
-    """How many steps it takes."""
-    if planted not in _counted:
+def _points(points: str, planted: Path, tmp_path: Path) -> int:
+    """How many of them there are."""
+    if points not in _counted:
         folder = shutil.copytree(planted, tmp_path / "counted")
         ended = subprocess.run(
-            child(_KILLED, str(folder), "1000000"),
+            child(_KILLED, str(folder), points, "1000000"),
             env=child_environment(),
             capture_output=True,
             text=True,
             check=True,
         )
-        _counted[planted] = int(ended.stdout.split()[-1])
-    return _counted[planted]
+        _counted[points] = int(ended.stdout.split()[-1])
+    return _counted[points]

@@ -277,6 +277,13 @@ def test_a_user_is_forgotten_on_servers_too(
         receipt = memory.forget(wait=True)
         assert (receipt.pending, receipt.rows["users"]) == ({}, 2)
         assert [word for word in words if word.casefold() in stored().casefold()] == []
+        with psycopg.connect(postgres_url) as connection:
+            ((vacuumed,),) = connection.execute(
+                "SELECT count(*) FROM pg_stat_all_tables WHERE schemaname = %s "
+                "AND relname IN ('events', 'episodes', 'users') AND vacuum_count > 0",
+                (schema,),
+            ).fetchall()
+        assert vacuumed == 3
         assert memory.search("Rome", user_id="carla").hits
         assert memory.verify().ok
         assert memory.search("Zyxquorple").hits == ()

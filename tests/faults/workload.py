@@ -152,7 +152,6 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("erase a fact", _erase_fact),
     Operation("delete an episode", _erase_episode),
     Operation("delete_all", lambda m: m.delete_all(**ADA)),
-    Operation("forget", lambda m: m.forget(wait=True, **ADA)),
     Operation("undo", _undo),
     Operation("merge", lambda m: m.merge("Bob Stone", "Hal Jordan", **ADA)),
     Operation("unmerge", _unmerge),

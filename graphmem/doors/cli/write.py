@@ -271,6 +271,7 @@ def _show_state(receipt: ErasureReceipt, dry_run: bool) -> None:
     show(table_text(f"erased for good; receipt {receipt.id}"))
     for part, why in receipt.pending.items():
         note(f"pending: {part}: {why}")
+    note("backups and exports made before still hold it")
 
 
 @command("erasures")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from graphmem.adapters.graph.kuzu import pool, session, store
+from graphmem.adapters.graph.kuzu import pool, session, store, write_changes
 from graphmem.adapters.graph.kuzu.store import KuzuGraph
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump
@@ -151,7 +150,7 @@ async def test_a_failed_bulk_write_stops_the_graph_until_it_is_opened_again(
     await graph.apply(SMALL, 1)
     await graph.apply(MANY, 2)
     with monkeypatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+        patch.setattr(write_changes, "ROWS_NAME", "/missing/")  # no such folder
         with pytest.raises(Unavailable, match="bulk"):
             await graph.expand(ADA_SCOPE.tenant, ["n1"], limit=5)
     with pytest.raises(Unavailable, match="open it again"):

@@ -276,7 +276,13 @@ class QdrantHttp:
 
     async def _retrieve(self, name: str, asked: Asked) -> Any:
         wanted = models.PointRequest.model_validate_json(asked.body)
-        return _plain(await self._client.retrieve(name, wanted.ids))
+        found = await self._client.retrieve(
+            name,
+            wanted.ids,
+            with_payload=True if wanted.with_payload is None else wanted.with_payload,
+            with_vectors=wanted.with_vector or False,
+        )
+        return _plain(found)
 
     async def _query(self, name: str, asked: Asked) -> Any:
         wanted = models.QueryRequestBatch.model_validate_json(asked.body)

@@ -736,7 +736,8 @@ WHERE tenant = :tenant AND seq > :after AND at <= :until ORDER BY seq LIMIT :lim
 -- One row if something of a tenant was erased after an event, or all of it.
 SELECT 1 AS found
 WHERE EXISTS (SELECT 1 FROM events WHERE tenant = :tenant AND seq > :after AND action = 'ERASE')
-  OR NOT EXISTS (SELECT 1 FROM events WHERE tenant = :tenant AND seq <= :after);
+  OR :after > 0
+  AND NOT EXISTS (SELECT 1 FROM events WHERE tenant = :tenant AND seq <= :after);
 
 -- name: existing_episode
 SELECT id FROM episodes WHERE id = ANY(:ids) AND status <> 'undone';
