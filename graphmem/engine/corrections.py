@@ -251,7 +251,7 @@ class Amending(Core):
         gone = [
             e for e in events if e.tenant == tenant and (e.kind, e.action) == ("entity", "DELETE")
         ]
-        return Removal(episodes=1, facts=_deleted(plan.decisions), entities=len(gone))
+        return Removal(episodes=1, facts=deleted(plan.decisions), entities=len(gone))
 
     async def _undo_change(self, where: Scope, seq: int) -> Removal:
         ledger, tenant = self._parts.ledger, where.tenant
@@ -275,14 +275,15 @@ class Amending(Core):
             tenant, because("undone", plan.decisions), undone=Undone(edit_id=edit.id)
         )
         await ledger.commit([commit], since={tenant: state.seq})
-        return Removal(facts=_deleted(plan.decisions))
+        return Removal(facts=deleted(plan.decisions))
 
 
 def because(why: str, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
     return tuple(replace(d, reason=f"{why}: {d.reason}") for d in decisions)
 
 
-def _deleted(decisions: Sequence[Decision]) -> int:
+def deleted(decisions: Sequence[Decision]) -> int:
+    """How many facts are believed no more."""
     return sum(decision.action == "DELETE" for decision in decisions)
 
 

@@ -12,15 +12,17 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Unpack
 
+from graphmem.clock import parse_when_or_none
 from graphmem.engine.checks import checked_flag, checked_text, checked_text_or_none
-from graphmem.engine.corrections import Amending, because
+from graphmem.engine.corrections import Amending, because, deleted
 from graphmem.errors import GraphmemError, LedgerLost, NotFound, UsageError
 from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
 from graphmem.model import Episode, Erased, ErasureReceipt, Removal, Scope, Turn
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.arguments import ScopeArgs, When
 from graphmem.ports.ledger import (
     EntityQuery,
     Erasure,
@@ -57,8 +59,15 @@ class Erasing(Amending):
 
         return await self._ingest.decided(where.tenant, attempt)
 
-    async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
+    async def delete_all(
+        self, *, before: When | None = None, dry_run: bool = False, **scope: Unpack[ScopeArgs]
+    ) -> Removal:
         where = await self._scope(scope)
+        checked_flag(dry_run, "dry_run")
+        until = parse_when_or_none(before, name="before")
+        if until is not None or dry_run:
+            old = partial(self._erase_old, where, until or datetime.max.replace(tzinfo=UTC))
+            return await self._ingest.decided(where.tenant, partial(old, dry_run=dry_run))
         erasure = Erasure(where, at=self._parts.clock.now())
         if where.narrow_agent_id is None and where.run_id is None:
             # Nothing is left to be believed.
@@ -66,6 +75,17 @@ class Erasing(Amending):
         else:
             erase = partial(self._erase, erasure, StatementQuery(where.tenant, scope=where))
         return await self._ingest.decided(where.tenant, erase)
+
+    async def _erase_old(self, where: Scope, before: datetime, *, dry_run: bool) -> Removal:
+        ids = tuple(await self._parts.ledger.stored_before(where, before))
+        if not ids:
+            return Removal()
+        query = StatementQuery(where.tenant, episode_ids=ids)
+        if not dry_run:
+            return await self._erase(Erasure(where, episode_ids=ids), query)
+        await self._ingest.tenant_state(where.tenant)
+        plan = await self._ingest.belief(where.tenant).remove_statements(query)
+        return Removal(len(ids), deleted(plan.decisions))
 
     async def _erase(self, erasure: Erasure, query: StatementQuery) -> Removal:
         """Erase what a query finds, and believe what the rest says."""

@@ -187,8 +187,15 @@ class MemoryAPI(ReadAPI, Protocol):
         """
         ...
 
-    async def delete_all(self, **scope: Unpack[ScopeArgs]) -> Removal:
-        """Erase all that this scope holds, for good, from the ledger, the graph and the vectors."""
+    async def delete_all(
+        self, *, before: When | None = None, dry_run: bool = False, **scope: Unpack[ScopeArgs]
+    ) -> Removal:
+        """Erase all that this scope holds, for good, from the ledger, the graph and the vectors.
+
+        With ``before`` only the episodes that were stored before that moment, and what nothing but
+        they support. ``dry_run`` only counts the episodes, and the facts that would be believed no
+        more.
+        """
         ...
 
     async def forget(

@@ -156,6 +156,10 @@ class ErasureBook(Protocol):
         first."""
         ...
 
+    async def stored_before(self, scope: Scope, before: datetime) -> list[str]:
+        """The ids of the episodes of a scope that were recorded before a moment, oldest first."""
+        ...
+
     async def forget(self, forgetting: Forgetting, *, dry_run: bool = False) -> ErasureReceipt:
         """Erase tenants with everything in them, the names of their users, and the rules of
         relation types that nobody else uses, in one transaction; with ``dry_run`` only count."""

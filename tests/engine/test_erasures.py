@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from graphmem import Memory, Settings
-from graphmem.errors import NotFound, Unavailable
+from graphmem.clock import ManualClock
+from graphmem.errors import NotFound, Unavailable, UsageError
+from graphmem.model import Removal
 from graphmem.text import erased_hash
 from tests.engine.helpers import child, child_environment
 from tests.engine.remainders import remainders
@@ -209,6 +211,33 @@ def _planted_between_rows(ledger: Path, word: bytes) -> int:
             planted += 1
     ledger.write_bytes(data)
     return planted
+
+
+def test_what_was_stored_before_a_moment(tmp_path: Path) -> None:
+    clock = ManualClock("2026-01-01T00:00:00Z")
+    with Memory(tmp_path, user_id="ada", clock=clock) as memory:
+        memory.add("Bob Stone works at Zyxquorple. Bob Stone likes tea.")
+        memory.add("Zyxquorple is mine.", agent_id="bot", infer=False)
+        memory.add("Eve knows Zyxquorple.", user_id="eve")
+        clock.advance(days=90)
+        # When it is said to have happened is not when it was stored.
+        memory.add("Bob Stone likes tea.", occurred_at="2020-01-01")
+        day = "2026-03-01"
+        assert memory.delete_all(before="2025-12-31", dry_run=True) == Removal()
+        assert memory.delete_all(before=day, agent_id="bot", dry_run=True).episodes == 1
+        counted = memory.delete_all(before=day, dry_run=True)
+        assert (counted.episodes, counted.facts) == (2, 2)
+        assert memory.stats().episodes == 3
+        removal = memory.delete_all(before=day)
+        assert (removal.episodes, removal.facts) == (counted.episodes, counted.facts)
+        assert memory.delete_all(before=day) == Removal()
+        assert [fact.text for fact in memory.get_all().items] == ["Bob Stone likes tea"]
+        assert memory.stats(user_id="eve").episodes == 1
+        assert memory.verify().ok
+        assert memory.delete_all(before=day, user_id="eve").episodes == 1
+        with pytest.raises(UsageError, match="before"):
+            memory.delete_all(before="never")
+    assert remainders(tmp_path, WORDS) == []
 
 
 class TestTheSentenceOfAFact:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -209,22 +210,38 @@ def _removed(removal: Removal) -> str:
 
 
 @command("delete-all")
+@click.option("--older-than", metavar="AGE", help="Only what was stored so long ago: 90d, 12h.")
+@click.option("--dry-run", is_flag=True, help="Only count what would go.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def delete_all_command(yes: bool) -> None:
-    """Erase everything in this scope, for good."""
+def delete_all_command(older_than: str | None, dry_run: bool, yes: bool) -> None:
+    """Erase everything in this scope, for good; or what was stored longer ago than that."""
     shared = options()
+    before = None if older_than is None else datetime.now(UTC) - _age(older_than)
     names = ("project", "user", "agent", "run")
     scope = ", ".join(f"{name} {getattr(shared, name)}" for name in names if getattr(shared, name))
+    what = f"all of {scope}" + (f" that is older than {older_than}" if older_than else "")
     with shared.memory() as memory:
-        if not yes:
-            if not sys.stdin.isatty():
-                raise UsageError(f"this would erase all of {scope} for good; say --yes to do it")
-            stats = memory.stats()
-            amount = f"{counted(stats.episodes, 'episode')} and {counted(stats.facts, 'fact')}"
-            click.confirm(f"Erase all of {scope} ({amount}) for good?", abort=True, err=True)
-        removal = memory.delete_all()
+        if not (yes or dry_run or sys.stdin.isatty()):
+            raise UsageError(f"this would erase {what} for good; say --yes to do it")
+        if dry_run or not yes:
+            removal = memory.delete_all(before=before, dry_run=True)
+            amount = f"{counted(removal.episodes, 'episode')} and {counted(removal.facts, 'fact')}"
+        if not (dry_run or yes):
+            click.confirm(f"Erase {what} ({amount}) for good?", abort=True, err=True)
+        if not dry_run:
+            removal = memory.delete_all(before=before)
     if not show_json(removal):
-        show(table_text(_removed(removal)))
+        done = f"would remove {amount}; nothing was erased" if dry_run else _removed(removal)
+        show(table_text(done))
+
+
+def _age(text: str) -> timedelta:
+    """``90d``, ``12h``, ``30m``."""
+    found = re.fullmatch(r"(\d{1,5})([dhm])", text)
+    if found is None:
+        raise UsageError(f"--older-than is a number of days, hours or minutes (90d), got {text!r}")
+    units = {"d": "days", "h": "hours", "m": "minutes"}
+    return timedelta(**{units[found[2]]: int(found[1])})
 
 
 @command("forget")

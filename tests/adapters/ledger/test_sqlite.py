@@ -235,6 +235,7 @@ WALKS = {
     "stats",
     "erase_facts_from",
     "erase_embeddings",
+    "stored_before",  # once a night, at most
     "erasures",  # receipts, and whole tenants that are forgotten
     "erasures_pending",
     "tenants_with_events",

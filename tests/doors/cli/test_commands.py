@@ -204,6 +204,19 @@ def test_delete_all_wants_a_yes(ada: Run) -> None:
     assert ada("stats", "--json").json["episodes"] == 0
 
 
+def test_delete_all_of_what_is_old(ada: Run) -> None:
+    assert "would remove 0 episodes" in ada("delete-all", "--older-than", "1d", "--dry-run").out
+    assert "would remove 2 episodes" in ada("delete-all", "--older-than", "0m", "--dry-run").out
+    assert (
+        "that is older than 1d for good; say --yes" in ada("delete-all", "--older-than", "1d").err
+    )
+    for wrong in ("soon", "1y", "-1d", "1", "9999999d"):
+        assert "--older-than is a number" in ada("delete-all", f"--older-than={wrong}").err
+    assert ada("stats", "--json").json["episodes"] == 2
+    assert "removed 0 episodes" in ada("delete-all", "--older-than", "1d", "--yes").out
+    assert "removed 2 episodes" in ada("delete-all", "--older-than", "0m", "--yes").out
+
+
 def test_forget_counts_asks_and_leaves_a_receipt(ada: Run) -> None:
     assert "2 episodes" in ada("forget", "--dry-run").out
     refused = ada("forget")

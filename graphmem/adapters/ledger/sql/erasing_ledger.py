@@ -11,8 +11,10 @@ from graphmem.adapters.ledger.sql import forget_tenants, users
 from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.erase import apply_erasure
 from graphmem.adapters.ledger.sql.erasure_receipts import LEDGER
-from graphmem.clock import Clock
-from graphmem.model import Erased, ErasureReceipt, Removal
+from graphmem.adapters.ledger.sql.read import scope_values
+from graphmem.adapters.ledger.sql.steps import Fetch
+from graphmem.clock import Clock, stamp
+from graphmem.model import Erased, ErasureReceipt, Removal, Scope
 from graphmem.ports.ledger import Erasure, Forgetting, NamedUser
 
 _KEPT = "its pages keep what was erased until they are written anew"
@@ -30,6 +32,11 @@ class ErasingLedger:
         removal, _ = await self._db.write(lambda log: apply_erasure(log, erasure, receipt))
         await self.clean()
         return removal
+
+    async def stored_before(self, scope: Scope, before: datetime) -> list[str]:
+        values = {**scope_values(scope), "before": stamp(before)}
+        (found,) = await self._db.fetch(Fetch("stored_before", values))
+        return [row["id"] for row in found]
 
     async def forget(self, forgetting: Forgetting, *, dry_run: bool = False) -> ErasureReceipt:
         receipt = self._receipt(forgetting.what, forgetting.at, forgetting.pending)

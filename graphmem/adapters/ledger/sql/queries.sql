@@ -732,6 +732,14 @@ ORDER BY seq;
 SELECT seq, at, kind, id, action, tenant, after FROM events
 WHERE tenant = :tenant AND seq > :after AND at <= :until ORDER BY seq LIMIT :limit;
 
+-- name: stored_before
+SELECT id FROM episodes
+WHERE tenant = :tenant
+  AND (:agent_id IS NULL OR agent_id = :agent_id)
+  AND (:run_id IS NULL OR run_id = :run_id)
+  AND recorded_at < :before
+ORDER BY n;
+
 -- name: erased
 -- One row if something of a tenant was erased after an event, or all of it.
 SELECT 1 AS found
