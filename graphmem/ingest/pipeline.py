@@ -11,6 +11,7 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -26,7 +27,7 @@ from graphmem.ingest.deciding import TenantDecisions
 from graphmem.ingest.extracting import Extracting, of_one_episode
 from graphmem.ingest.verbatim import verbatim, verbatim_commit
 from graphmem.model import Episode, Receipt, Scope, Statement
-from graphmem.off_loop import run_off_loop
+from graphmem.off_loop import collector_waits, run_off_loop
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import (
     RESUBMITTED,
@@ -197,10 +198,11 @@ class Ingest(TenantDecisions):
                 return ended
             if isinstance(extraction, ModelError):
                 return await self._postpone(episode, extraction)
-            commit = await self._decided_commit(episode, extraction, open_ambiguities)
-            if open_ambiguities is not None and open_ambiguities.open:
-                return None
-            await self._ledger.commit([commit], since={tenant: state.seq})
+            with collector_waits() if _says_much(extraction) else nullcontext():
+                commit = await self._decided_commit(episode, extraction, open_ambiguities)
+                if open_ambiguities is not None and open_ambiguities.open:
+                    return None
+                await self._ledger.commit([commit], since={tenant: state.seq})
             spent = open_ambiguities.counted(extraction) if open_ambiguities else extraction
             return _receipt(episode, "done", spent, commit=commit)
 
@@ -217,7 +219,7 @@ class Ingest(TenantDecisions):
         open_ambiguities: OpenAmbiguities | None,
     ) -> Commit:
         """What an episode changes. Where it says much, others are served meanwhile."""
-        if len(extraction.facts) + len(extraction.mentions) <= _MUCH:
+        if not _says_much(extraction):
             commit, _ = await self._decide(episode, extraction, open_ambiguities=open_ambiguities)
             return commit
         beside = ReadsOffLoop(self._ledger)
@@ -344,6 +346,10 @@ class Ingest(TenantDecisions):
 
 async def _as_it_is(scope: Scope) -> Scope:
     return scope
+
+
+def _says_much(extraction: Extraction) -> bool:
+    return len(extraction.facts) + len(extraction.mentions) > _MUCH
 
 
 def _ended(episode: Episode, state: TenantState) -> Receipt | None:

@@ -10,7 +10,7 @@ from functools import partial
 
 from graphmem.errors import Damaged
 from graphmem.model import SetAside
-from graphmem.off_loop import run_off_loop
+from graphmem.off_loop import collector_waits, run_off_loop
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.ledger_off_loop import ReadsOffLoop
@@ -80,7 +80,8 @@ class Projection:
             while self.applied_seq < await self._ledger.head():
                 events = self._ledger.recent_events(self.applied_seq, BATCH_EVENTS)
                 events = events or await self._ledger.events(self.applied_seq, BATCH_EVENTS)
-                await self._take(events, still_alone)
+                with collector_waits() if len(events) > MUCH else contextlib.nullcontext():
+                    await self._take(events, still_alone)
                 self.applied_seq = events[-1].seq
                 self._changed(_tenants(events))
                 if progress is not None:

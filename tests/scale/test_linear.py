@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from graphmem.clock import ManualClock
 from graphmem.extract.rules.extractor import extract
 from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Scope
-from graphmem.off_loop import off_loop, stop_if_given_up
+from graphmem.off_loop import collector_waits, off_loop, stop_if_given_up
 from tests.faults.sizes import FUZZ
 from tests.scale.texts import TEXTS, name
 
@@ -155,3 +157,29 @@ async def test_a_thread_stops_where_nobody_waits_any_more() -> None:
     stopped_at = turns
     await asyncio.sleep(0.05)
     assert turns == stopped_at > 0
+
+
+async def test_the_collector_of_cycles_waits_for_long_work_and_no_longer() -> None:
+    def work() -> bool:
+        return gc.isenabled()
+
+    assert gc.isenabled()
+    assert await asyncio.gather(*(off_loop(work) for _ in range(8))) == [False] * 8
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        await off_loop(work)
+        assert not gc.isenabled(), "switched off by the program itself: it stays so"
+    finally:
+        gc.enable()
+
+
+async def test_the_collector_waits_a_minute_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something is under way all the time, it would never come to its work."""
+    with collector_waits():
+        monkeypatch.setattr("graphmem.off_loop._COLLECT_AFTER_S", -1)
+        first = contextlib.ExitStack()
+        first.enter_context(collector_waits())
+    assert gc.isenabled(), "one that began too late does not go on putting it off"
+    first.close()
+    assert gc.isenabled()

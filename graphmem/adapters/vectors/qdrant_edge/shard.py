@@ -104,11 +104,21 @@ class Shard:
 
     def put(self, batch: Sequence[Point]) -> None:
         """Insert or replace."""
+        for made in self.made(batch):
+            self.put_made(made)
+
+    def made(self, batch: Sequence[Point]) -> Iterator[list[Any]]:
+        """The engine's own points, a slice at a time. To make them takes as long as to write them,
+        and touches nothing that a search reads."""
         with engine_errors(self.folder):
             for some in _slices({point.id: point for point in batch}.values()):
                 self._need_disk_space(some)
-                made = [_engine_point(point) for point in some]
-                self._engine.update(edge.UpdateOperation.upsert_points(made))
+                yield [_engine_point(point) for point in some]
+
+    def put_made(self, points: list[Any]) -> None:
+        """Insert or replace a slice of :meth:`made`."""
+        with engine_errors(self.folder):
+            self._engine.update(edge.UpdateOperation.upsert_points(points))
 
     def _need_disk_space(self, points: Sequence[Point]) -> None:
         """Before each slice; blocks are taken for several at once."""

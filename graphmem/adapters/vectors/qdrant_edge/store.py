@@ -39,6 +39,7 @@ _T = TypeVar("_T")
 
 _FLUSH_AFTER = 5_000
 """Points written between flushes: opening replays what a kill left unflushed, 35 µs each."""
+_SEEN_WHOLE = 128
 _COMPARED = 64
 """Points compared in one go: searches wait for 2 ms."""
 _WORTH_OPTIMIZING = 2_000
@@ -48,8 +49,9 @@ _WORTH_OPTIMIZING = 2_000
 class EdgeVectors:
     """A :class:`~graphmem.ports.vectors.VectorStore` in the folder ``path``.
 
-    Writes run in one thread and searches in another, and a search sees a write whole or not at
-    all. A call that is cancelled while its write runs leaves the write to finish, checkpoint
+    Writes run in one thread and searches in another, and a search sees a write of up to 128 points
+    whole or not at all; a larger one by and by, for it would keep everybody's searches waiting. A
+    call that is cancelled while its write runs leaves the write to finish, checkpoint
     included. Searches are exact up to 64 MiB of vectors a tenant (65,536 of 256 numbers). Above
     that, once optimized, dense search goes by HNSW and may miss some of the nearest: on random
     vectors, the hardest case, it missed most of them (see ``shard.py``). Scores are
@@ -292,14 +294,20 @@ class EdgeVectors:
         checkpoint = self._opened()
         validation.check_changes(changes, checkpoint.size)
         changed = dict(checkpoint.changed)
-        with self._view:
+        size = sum(map(len, (*changes.removed.values(), *changes.points.values())))
+        free = contextlib.nullcontext()
+        whole, slices = (self._view, free) if size <= _SEEN_WHOLE else (free, self._view)
+        with whole:
             for name, shard in self._shards.items():
                 removed, batch = changes.removed.get(name, ()), changes.points.get(name, ())
                 job = self._optimizing
                 if job and job.collection == name and not job.note((removed, batch)):
                     self._stop_optimizing()
-                shard.remove(removed)
-                shard.put(batch)
+                with slices:
+                    shard.remove(removed)
+                for made in shard.made(batch):
+                    with slices:
+                        shard.put_made(made)
                 changed[name] = changed.get(name, 0) + len(removed) + len(batch)
                 self._unflushed += len(removed) + len(batch)
         durable_seq = min(checkpoint.durable_seq, applied_seq)
