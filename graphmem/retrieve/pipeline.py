@@ -35,6 +35,7 @@ from graphmem.retrieve.question.parse import parse_question
 from graphmem.retrieve.question.relation_types import RelationMatcher
 from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.rank.ranking import RankedCandidates, rank
+from graphmem.retrieve.rank.replaced import rises
 from graphmem.retrieve.rank.rerank import rerank
 from graphmem.retrieve.rank.weights import Weights, shipped_weights
 from graphmem.retrieve.signals.inputs import SignalInputs
@@ -130,8 +131,12 @@ class Retriever:
             replacing=replacing,
             neighbourhood=around,
         )
-        weights = self.weights.blended(kind_shares(inputs.texts, inputs.passages))
+        kinds = kind_shares(inputs.texts, inputs.passages)
+        weights = self.weights.blended(kinds)
         ranking = rank(inputs.ids, measure_signals(inputs), weights)
+        if query.view.moment is not None and weights["replaces"]:
+            newer = rises(inputs, ranking, kinds, query.view.at)
+            ranking = ranking.raised("replaces", newer, weights["replaces"])
         return RankedCandidates(query, inputs, ranking, found.reason)
 
     async def _find_by_graph(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -325,8 +326,9 @@ async def test_being_about_whom_is_asked_counts_as_the_rest_is_meant(measured: M
         for id, about in (("a", ("ada",)), ("b", ("ada",)), ("c", ()))
     }
     texts = {id: await measured.read(id) for id in facts}
+    await measured.read("ada")
     inputs = SignalInputs(
-        parse_question("Ada?"),
+        parse_question("Ada b?"),
         [Candidate(id, text, text) for id, text in texts.items()],
         measured.vocabulary,
         facts=facts,
@@ -338,6 +340,9 @@ async def test_being_about_whom_is_asked_counts_as_the_rest_is_meant(measured: M
     assert columns["about"].tolist() == [1, 0, 0]
     assert columns["graph"].tolist() == [1, 0.25, 0]
     assert columns["present"].tolist() == [0, 1, 0]
+    other = replace(inputs, replacing=[(facts["c"], 1.0)])
+    columns = measure_facts(other, {"meaning": np.zeros(3, dtype=np.float32)})
+    assert columns["present"].max() < 0.5, "it holds now, and is no answer to this"
 
 
 class TestRegistry:

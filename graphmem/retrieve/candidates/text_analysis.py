@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.word_vectors import WordVectors
+from graphmem.retrieve.candidates.change_words import corrects, how_changed
 from graphmem.retrieve.question.stop_words import STOP_WORDS
 from graphmem.text import heading, name_key, words
 
@@ -38,9 +39,19 @@ _NUMBER = re.compile(
     r"several|dozens?|hundreds?|thousands?)\b",
     re.IGNORECASE,
 )
+_AMOUNT = re.compile(
+    r"\d[\d.,:]*\d|\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twice|once)\b"
+)
 _NAME = re.compile(r"(?<=\s)(?!I\b)[^\W\d_a-z]\w")
 _MOST_NAMES = 3
 _PERSON = re.compile(r"\b(?:i|me|my|mine|myself|you|your|yours|we|us|our|ours)\b", re.IGNORECASE)
+_TO_ME = (
+    "brother|sister|mother|mum|mom|father|dad|parents|son|daughter|wife|husband|partner|girlfriend|"
+    "boyfriend|friend|cousin|uncle|aunt|grandmother|grandfather|neighbour|neighbor|boss|colleague|"
+    "roommate|flatmate"
+)
+_PEOPLE = re.compile(rf"\b(?:{_TO_ME})")
+_BEGINS_WITH = re.compile(rf"\W*(?:and |but )?my (?:\w+ )?({_TO_ME})\b(?!,? and i\b)")
 _OFTEN = 50
 """Prose quotes people, but not in one of so many words."""
 
@@ -82,6 +93,31 @@ class AnalysedText:
     @cached_property
     def numbers(self) -> float:
         return float(_NUMBER.search(self.text) is not None)
+
+    @cached_property
+    def how_changed(self) -> float:
+        return how_changed(self.text)
+
+    @cached_property
+    def corrects(self) -> bool:
+        """It takes back what was said a moment ago."""
+        return corrects(self.text)
+
+    @cached_property
+    def people(self) -> frozenset[str]:
+        """What people are to whoever speaks: sister, boss."""
+        return frozenset(_PEOPLE.findall(self.text.lower()))
+
+    @cached_property
+    def others(self) -> frozenset[str]:
+        """Of them whom it begins with, and so is about."""
+        found = _BEGINS_WITH.match(self.text.lower())
+        return frozenset(found.groups()) if found else frozenset()
+
+    @cached_property
+    def amounts(self) -> frozenset[str]:
+        """The numbers in it, in digits or in words."""
+        return frozenset(_AMOUNT.findall(self.text.lower()))
 
 
 class Vocabulary:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 
+from graphmem.retrieve.question.moment import AsksAbout, asks_about
 from graphmem.retrieve.question.stop_words import STOP_WORDS
 from graphmem.text import words
 
@@ -62,6 +63,8 @@ class ParsedQuestion:
     """The words of what the question calls earlier or later than what it asks for."""
     side: int = 0
     """-1 when that was ``before`` the event, 1 when it was ``after`` it or ``since``."""
+    asks_about: AsksAbout | None = None
+    """Whether it asks how something is, or how it was before it changed."""
 
     def day_of(self, at: datetime | None) -> float:
         """1 on a day that the question names; never in another year than that which it names."""
@@ -117,6 +120,7 @@ def parse_question(text: str, now: datetime | None = None) -> ParsedQuestion:
         days=frozenset(days),
         event=event,
         side=side,
+        asks_about=asks_about(text),
     )
 
 

@@ -42,15 +42,26 @@ class Ranking:
         for place, value in values.items():
             column[place], share[place] = value, shares[place]
         totals = self.totals + share
-        order = sorted(range(len(self.ids)), key=lambda at: (-totals[at], self.ids[at]))
         return Ranking(
             self.ids,
             [*self.names, name],
             np.vstack([self.values, column]),
             np.vstack([self.shares, share]),
             totals,
-            order,
+            _order(self.ids, totals),
         )
+
+    def raised(self, name: str, rises: Mapping[int, float], weight: float) -> Ranking:
+        """With what a signal that was measured from this order says of some places."""
+        if not rises or not weight:
+            return self
+        row = self.names.index(name)
+        values, shares, totals = self.values.copy(), self.shares.copy(), self.totals.copy()
+        for place, rise in rises.items():
+            values[row, place] = rise
+            shares[row, place] = weight * rise
+            totals[place] += weight * rise
+        return Ranking(self.ids, self.names, values, shares, totals, _order(self.ids, totals))
 
     def explained(self, places: Sequence[int]) -> list[tuple[ArmScore, ...]]:
         """What every signal that mattered gave to these candidates; the shares of each add up to
@@ -77,9 +88,12 @@ def rank(
     given = np.array([weights[name] for name in names])
     shares = values.astype(np.float64) * given[:, None]
     totals = shares.sum(axis=0)
+    return Ranking(ids, names, values, shares, totals, _order(ids, totals))
+
+
+def _order(ids: Sequence[str], totals: NDArray[np.float64]) -> list[int]:
     by_id = sorted(range(len(ids)), key=ids.__getitem__)
-    order = sorted(by_id, key=totals.tolist().__getitem__, reverse=True)
-    return Ranking(ids, names, values, shares, totals, order)
+    return sorted(by_id, key=totals.tolist().__getitem__, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,14 @@ def measure_facts(inputs: SignalInputs, measured: Columns) -> Columns:
     """``graph``, ``about``, ``present``, ``relation`` and ``outdated``. That a fact is
     about whom the question names counts as far as its ``meaning`` is near the rest of the question,
     and that sharply: much else is about them too."""
-    relations = inputs.relations
+    relations, outdated = inputs.relations, _outdated(inputs.ended)
+    before = inputs.question.asks_about == "before"
     by_signal = {
         "graph": _graph(inputs),
         "about": _about(inputs),
-        "present": {fact.id: score for fact, score in inputs.replacing},
+        "present": {} if before else _present(inputs),
         "relation": relations.scores(inputs.facts.values()) if relations else {},
-        "outdated": _outdated(inputs.ended),
+        "outdated": {id: -score if before else score for id, score in outdated.items()},
     }
     columns = {
         name: np.array([scores.get(id, 0.0) for id in inputs.ids], dtype=np.float32)
@@ -64,6 +65,21 @@ def _about(inputs: SignalInputs) -> dict[str, float]:
         elif seed_ids & set(fact.entity_ids):
             about[fact.id] = _MENTIONED
     return about
+
+
+def _present(inputs: SignalInputs) -> dict[str, float]:
+    """As far as a fact is the relation that is asked for, or means what is asked beside whom it is
+    asked of: that it holds now makes it no answer to something else."""
+    beside, place = inputs.beside_people, {id: at for at, id in enumerate(inputs.ids)}
+    rare = inputs.rarity[beside, 0]
+    present = {}
+    for fact, score in inputs.replacing:
+        asked = 1.0
+        if inputs.relations is None or not inputs.relations.asks(fact.type):
+            near = inputs.likeness[beside, place[fact.id]]
+            asked = float((rare * near).sum() / max(float(rare.sum()), 1e-9))
+        present[fact.id] = score * asked
+    return present
 
 
 def _outdated(ended: Sequence[tuple[Fact, float]]) -> dict[str, float]:

@@ -20,6 +20,7 @@ from graphmem.retrieve.candidates.vectors import StoreScores
 from graphmem.retrieve.question.parse import ParsedQuestion
 from graphmem.retrieve.question.relation_types import RelationMatcher
 from graphmem.retrieve.signals.text_kinds import passages_among
+from graphmem.text import words
 
 Column: TypeAlias = NDArray[np.float32]
 """One value for each candidate."""
@@ -91,6 +92,14 @@ class SignalInputs:
         """What is asked for; names of speakers are not."""
         names = {word for speaker in self.speakers for word in speaker.lower().split()}
         return [word for word in self.question.content if word not in names]
+
+    @cached_property
+    def beside_people(self) -> list[int]:
+        """Which of ``words`` are not the name of a person: what is asked of whom it names."""
+        people = [seed for seed in self.seeds if seed.kind == "person"]
+        names = {word for seed in people for word in words(seed.name)}
+        beside = [n for n, word in enumerate(self.words) if word not in names]
+        return beside or list(range(len(self.words)))
 
     @cached_property
     def likeness(self) -> NDArray[np.float32]:

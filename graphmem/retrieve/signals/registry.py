@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from graphmem.retrieve.signals.facts import measure_facts
 from graphmem.retrieve.signals.inputs import Column, Measure, SignalInputs
 from graphmem.retrieve.signals.passages import measure_passages
@@ -26,8 +28,9 @@ class Signal:
     """One number about a candidate, most from 0 to 1."""
 
     name: str
-    measure: Measure
-    """Measures it, together with those of its kind."""
+    measure: Measure | None
+    """Measures it, together with those of its kind. None where it is measured from the order that
+    all others give (``rank/replaced.py``)."""
     groups: tuple[str, ...]
     """What it can be left out with."""
     explanation: str
@@ -142,6 +145,13 @@ _ALL = (
         fitted=False,
     ),
     Signal(
+        "replaces",
+        None,
+        (),
+        "It is newer and replaces what it stands above (older, where one asks about before).",
+        fitted=False,
+    ),
+    Signal(
         "named",
         measure_passages,
         ("graph",),
@@ -177,7 +187,7 @@ they find no candidates."""
 
 ABLATIONS = (
     *SIGNAL_GROUPS,
-    *(n for n, s in SIGNALS.items() if s.measure in {measure_facts, measure_passages}),
+    *(n for n, s in SIGNALS.items() if s.measure in {measure_facts, measure_passages, None}),
 )
 """What is worth leaving out one by one, to see what it brings."""
 
@@ -187,8 +197,9 @@ def measure_signals(inputs: SignalInputs) -> dict[str, Column]:
     columns: dict[str, Column] = {}
     for measure in _MEASURES:
         columns |= measure(inputs, columns)
-    return {name: columns[name] for name in SIGNALS}
+    none = np.zeros(len(inputs.candidates), dtype=np.float32)
+    return {name: columns.get(name, none) for name in SIGNALS}
 
 
-_MEASURES = tuple(dict.fromkeys(signal.measure for signal in _ALL))
+_MEASURES = tuple(dict.fromkeys(signal.measure for signal in _ALL if signal.measure is not None))
 """In the order of the list above: what is needed stands before what needs it."""

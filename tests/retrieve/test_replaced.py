@@ -1,0 +1,108 @@
+"""What replaces, corrects or ends something stands above it, unless one asks about before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from graphmem import Memory, Settings
+from graphmem.retrieve.candidates.change_words import corrects, how_changed
+from graphmem.retrieve.question.moment import asks_about
+
+
+@pytest.fixture
+def memory() -> Iterator[Memory]:
+    with Memory("memory://", user_id="ada", settings=Settings.load({})) as memory:
+        yield memory
+
+
+def first_turns(memory: Memory, question: str) -> list[str]:
+    return [hit.text for hit in memory.search(question, kinds=["turn"])]
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["each added alone", "one conversation"])
+def test_what_is_taken_back_at_once_stands_below(memory: Memory, apart: bool) -> None:
+    texts = ["I'm going to Peru in May.", "Sorry, I meant Bolivia.", "My bag is packed already."]
+    if apart:
+        for text in texts:
+            memory.add(text, occurred_at="2025-03-03")
+    else:
+        memory.add([{"content": text} for text in texts], occurred_at="2025-03-03")
+    memory.add("My brother is going to Chile in June.", occurred_at="2025-03-09")
+    assert first_turns(memory, "Which country am I going to?")[:2] == texts[1::-1]
+
+
+def test_a_newer_value_stands_above_unless_one_asks_about_before(memory: Memory) -> None:
+    old, new = "The weekly call is on Mondays at ten.", "The weekly call is now on Fridays at nine."
+    memory.add(old, occurred_at="2025-02-03")
+    memory.add("The yearly dinner is on Mondays too.", occurred_at="2025-02-20")
+    memory.add(new, occurred_at="2025-04-10")
+    assert first_turns(memory, "When is the weekly call?")[0] == new
+    assert first_turns(memory, "When was the weekly call before it was moved to Fridays?")[0] == old
+
+
+def test_why_it_stands_there_is_told(memory: Memory) -> None:
+    memory.add("The code of the gate is 4471.", occurred_at="2025-02-03")
+    memory.add("The code of the gate was changed, it is 9038.", occurred_at="2025-03-03")
+    first, second = memory.search("What is the code of the gate?", kinds=["turn"])
+    assert "9038" in first.text
+    raised = {arm.arm: arm.share for arm in first.arms}["replaces"]
+    assert raised > 0
+    assert "replaces" not in {arm.arm for arm in second.arms}
+    assert first.score == pytest.approx(sum(arm.share for arm in first.arms))
+    past = memory.as_of(valid_at="2025-02-10").search("What is the code of the gate?")
+    assert all("9038" not in hit.text for hit in past)
+
+
+def test_what_holds_now_is_not_lifted_for_that(memory: Memory) -> None:
+    memory.add("Anna is Priya's manager. Priya is allergic to peanuts.", occurred_at="2024-01-05")
+    memory.add("Henrik is Priya's manager now.", occurred_at="2024-06-05")
+    for question in ("What is Priya allergic to?", "Which food is bad for Priya?"):
+        assert "peanuts" in memory.search(question)[0].text
+    assert "Henrik" in memory.search("Who is Priya's manager?")[0].text
+
+
+def test_where_one_lived_before(memory: Memory) -> None:
+    memory.add("I live in Paris.", occurred_at="2024-01-15")
+    memory.add("I moved to Berlin last month!", occurred_at="2025-03-02")
+    now, before = "Where do I live?", "Where did I live before Berlin?"
+    turns = first_turns(memory, now)
+    assert turns.index("I moved to Berlin last month!") < turns.index("I live in Paris.")
+    assert memory.search(before)[0].text == "I live in Paris."
+
+
+def test_what_another_person_has_changes_nothing(memory: Memory) -> None:
+    memory.add("My dentist is Doctor Moss.", occurred_at="2025-01-03")
+    memory.add("The weather is lovely. My sister sold her boat.", occurred_at="2025-03-03")
+    assert first_turns(memory, "Who is my dentist?")[0] == "My dentist is Doctor Moss."
+
+
+@pytest.mark.parametrize(
+    ("question", "about"),
+    [
+        ("Where do I live?", "now"),
+        ("What is my sister’s job?", "now"),
+        ("Have I ever read a book by her before?", "now"),
+        ("When is the meeting?", "now"),
+        ("Who was chair before Abena?", "before"),
+        ("What did I originally plan?", "before"),
+        ("When did Tom move?", None),
+        ("How many days are there between the two?", None),
+        ("Can you summarize my plans?", None),
+        ("I'm cooking tonight. What do I like?", None),
+        ("", None),
+    ],
+)
+def test_what_a_question_asks_about(question: str, about: str | None) -> None:
+    assert asks_about(question) == about
+
+
+def test_words_of_change() -> None:
+    assert all(
+        map(corrects, ("Sorry, I meant June.", "No, wait, it's red.", "Oops! I mixed them up."))
+    )
+    assert not any(map(corrects, ("I'm sorry about your cat.", "What do you mean?", "")))
+    plain = how_changed("We switched to tea.")
+    assert how_changed("Correction: at nine.") > plain > how_changed("I bought tea yesterday.") > 0
+    assert how_changed("The tea is good.") == 0
