@@ -35,7 +35,7 @@ from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.rank.ranking import RankedCandidates
 from graphmem.retrieve.rank.weights import Weights, shipped_weights
 from graphmem.retrieve.signals.registry import SIGNALS
-from graphmem.retrieve.signals.text_kinds import TEXT_KINDS, kind_shares
+from graphmem.retrieve.signals.text_kinds import TEXT_KINDS
 
 Numbers = NDArray[np.float32]
 
@@ -96,15 +96,10 @@ class Asking:
         return found
 
     async def _ask(self, corpus: Corpus, question: GoldQuestion) -> Asked:
-        await self._memory._present.follow()
-        view = self._memory._view(current=True)
-        scope = Scope(user_id=corpus.id)
-        query = SearchQuery(question.text, scope, _LIMIT, ("fact", "turn"), view)
-        ranked = await self._memory._present.retrieve.rank(query)
+        ranked = await self._rank(corpus, question)
         inputs = ranked.inputs
         shown = [at for at, one in enumerate(inputs.candidates) if one.shown]
         units = [await self._unit(corpus, ranked, at) for at in shown]
-        shares = kind_shares(inputs.texts, inputs.passages)
         return Asked(
             self._data.name,
             corpus.id,
@@ -114,8 +109,15 @@ class Asking:
             tuple(corpus.session_of.get(unit, unit) for unit in units),
             question.gold,
             frozenset(corpus.session_of.get(unit, unit) for unit in question.gold),
-            np.array([shares[kind] for kind in TEXT_KINDS], dtype=np.float32),
+            np.array([ranked.kinds[kind] for kind in TEXT_KINDS], dtype=np.float32),
         )
+
+    async def _rank(self, corpus: Corpus, question: GoldQuestion) -> RankedCandidates:
+        await self._memory._present.follow()
+        view = self._memory._view(current=True)
+        scope = Scope(user_id=corpus.id)
+        query = SearchQuery(question.text, scope, _LIMIT, ("fact", "turn"), view)
+        return await self._memory._present.retrieve.rank(query)
 
     async def _unit(self, corpus: Corpus, ranked: RankedCandidates, place: int) -> str:
         turn = ranked.inputs.candidates[place].context.turn
@@ -277,7 +279,7 @@ def report(asked: Sequence[Asked], *, folds: bool) -> tuple[dict[str, Any], Weig
     return result, found
 
 
-def _named(text: str) -> tuple[str, Path]:
+def named_path(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=PATH, as beam=PATH")
@@ -286,7 +288,7 @@ def _named(text: str) -> tuple[str, Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description=__doc__)
-    parser.add_argument("sets", type=_named, nargs="+", metavar="NAME=PATH")
+    parser.add_argument("sets", type=named_path, nargs="+", metavar="NAME=PATH")
     parser.add_argument("--folds", action="store_true", help="hold out each corpus in turn")
     parser.add_argument("--write", type=Path, help="put the weights into this file")
     options = parser.parse_args()

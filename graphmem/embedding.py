@@ -20,6 +20,10 @@ class CachedEmbedder:
         self._cache = cache
         self._queries: dict[str, Vector] = {}
 
+    @property
+    def name(self) -> str:
+        return self._embedder.name
+
     async def documents(self, texts: Sequence[str]) -> list[Vector]:
         """A vector per text; what is not in the cache is embedded and put there. Vectors that cost
         next to nothing are made anew: a text that comes twice in one call is embedded once."""

@@ -8,7 +8,8 @@ both, each divided by its best.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,14 +76,15 @@ async def plain_methods(corpus: Corpus, embedder: CachedEmbedder) -> PlainMethod
 
 def units_of(corpus: Corpus) -> list[tuple[str, str]]:
     """Every unit of a corpus with its text: its turns, or its passages."""
-    found: list[tuple[str, str]] = []
-    for item in corpus.items:
-        content = item["content"]
-        if isinstance(content, str):
-            found.append((str(item.get("metadata", {}).get(UNIT, "")), content))
-        else:
-            found += [(str(message["id"]), str(message["content"])) for message in content]
-    return found
+    return [unit for item in corpus.items for unit in units_of_item(item)]
+
+
+def units_of_item(item: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Those of one item."""
+    content = item["content"]
+    if isinstance(content, str):
+        return [(str(item.get("metadata", {}).get(UNIT, "")), content)]
+    return [(str(message["id"]), str(message["content"])) for message in content]
 
 
 def _terms(text: str) -> Sequence[str]:

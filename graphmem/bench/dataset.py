@@ -42,6 +42,8 @@ class GoldQuestion:
     rivals: frozenset[str] = frozenset()
     """Units, of the gold or not, that hold the answer as it was at another time: where something
     changed, the rest of the gold should stand above them."""
+    beside: frozenset[str] = frozenset()
+    """Units that the data set puts beside the gold to mislead."""
 
 
 @dataclass(frozen=True, slots=True)

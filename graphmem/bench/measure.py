@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +17,7 @@ from graphmem.bench.given_extractor import GivenExtractor
 from graphmem.bench.machine import folder_mib, load_average, machine, peak_memory_mib, versions
 from graphmem.bench.metrics import distinct
 from graphmem.bench.runs import FULL_SEARCH, BenchRun, Line
+from graphmem.bench.wrong import misplaced, wrong_corpora
 from graphmem.engine import AsyncMemory
 from graphmem.errors import UsageError
 from graphmem.model import Hit, HitKind
@@ -48,6 +49,8 @@ class RunPlan:
     variants: tuple[frozenset[str], ...] = (frozenset(),)
     first: int | None = None
     """Only so many corpora (and, of passages, questions)."""
+    wrong: bool = False
+    """Whether questions are also asked of a memory that cannot answer them."""
     command: str = ""
     """How to repeat it, with neutral paths."""
 
@@ -83,6 +86,8 @@ class Measuring:
             if left:
                 await self._ask(without, left, start, total)
         await self._ask_baselines([(c, q) for c, q in asked if q.gold or q.gold_sessions], done)
+        if self.plan.wrong:
+            await self._ask_wrong(done)
         if self.answering is not None:
             await self._answer(self.answering, asked)
         state["peak_memory_mib"] = peak_memory_mib()
@@ -102,6 +107,7 @@ class Measuring:
             "limit": self.plan.limit,
             "variants": [variant_name(without) for without in self.plan.variants],
             "first": self.plan.first,
+            "wrong": self.plan.wrong,
             "answers": self.answering is not None,
             "context_tokens": self.context_tokens if self.answering else None,
             "versions": versions(),
@@ -204,6 +210,20 @@ class Measuring:
                         self.run.append(_as_line(name, corpus, question, ranked, ms=ms))
                 self.progress("plain methods", number, len(left))
 
+    async def _ask_wrong(self, done: Set[tuple[str, str]]) -> None:
+        """What the search says of questions that have no answer where they are asked."""
+        corpora = [replace(c, questions=tuple(self._questions(c))) for c in self._corpora()]
+        places = wrong_corpora(corpora)
+        left = [one for one in misplaced(places) if (one.how, one.question.id) not in done]
+        async with self._memory(self.plan.variants[0]) as memory:
+            if len(places) != len(corpora):
+                for corpus in places:
+                    await memory.add_many(corpus.items, infer=self.plan.extract != "none")
+            for number, one in enumerate(left, start=1):
+                asked = GoldQuestion(one.question.id, one.question.text, one.question.category)
+                self.run.append(await self._line(memory, one.how, one.corpus, asked, 0))
+                self.progress("asking the wrong memory", number, len(left))
+
     async def _line(
         self,
         memory: AsyncMemory,
@@ -229,9 +249,14 @@ class Measuring:
             )
         units = [await self._unit(memory, corpus, hit) for hit in found]
         ranked = distinct([unit for unit in units if unit])
+        best: dict[str, float] = {}
+        for unit, hit in zip(units, found, strict=True):
+            best.setdefault(unit or "", round(hit.score, 4))
         characters = sum(len(hit.text) for hit in shown[:SHOWN])
         tokens = math.ceil(characters / _CHARACTERS_PER_TOKEN)
-        return _as_line(variant, corpus, asked, ranked, ms=ms, tokens=tokens, turns=turns)
+        line = _as_line(variant, corpus, asked, ranked, ms=ms, tokens=tokens, turns=turns)
+        scores = tuple(best[unit] for unit in ranked)
+        return replace(line, scores=scores, answerable=round(found.answerable, 4))
 
     async def _answer(
         self, answering: Answering, asked: Sequence[tuple[Corpus, GoldQuestion]]

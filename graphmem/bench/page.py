@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from graphmem.bench.runs import BenchRun, read_object
-from graphmem.bench.tables import line_chart, markdown, peers_table, plots, sweep_table
+from graphmem.bench.tables import (
+    ablation,
+    at_a_glance,
+    held_out_scores,
+    line_chart,
+    markdown,
+    peers_table,
+    plots,
+    sweep_table,
+)
 from graphmem.errors import UsageError
 
 _TITLES = {
@@ -44,6 +53,16 @@ first unit is gold, **ndcg@k** has binary gains. A session stands where its best
 it stands above those that it replaced. Intervals are 95 %, by a paired bootstrap over questions; in
 bold where zero lies outside. Latency is of one search for ten hits, the embedding of the question
 included, one at a time.
+"""
+_OBSERVED = "the facts that come with the data set, and what the rules find"
+_FEW = 0.005
+"""Of all that was scored, so little says nothing of one step of the scores."""
+_SCORES = """Each question is asked of its own memory and of another of the same set, that cannot
+answer it ([scores.md](scores.md)). A set that is one memory is cut in two; where people are named,
+each question is also asked with the names of those who talk in the wrong conversation. Each
+conversation is measured with numbers found on all others (of a set with one: on four fifths of
+its questions, and all other sets). **AUC**: how often `answerable` is higher where the question
+belongs. **Calibration error**: how far scores are from what came true, on average over ten steps.
 """
 _ALWAYS = (
     "Memory engines mostly publish how many answers of a large model a large model accepts, after "
@@ -93,9 +112,13 @@ def write_page(files: Sequence[Path], out: Path) -> list[Path]:
     results = [_read(file) for file in files]
     pictures: list[Path] = []
     sections = []
+    runs = {_title(result): result for result in results if "variants" in result}
+    if runs:
+        sections.append(f"## All sets\n\n{at_a_glance(runs)}\n")
     out.parent.mkdir(parents=True, exist_ok=True)
     for number, result in enumerate(results, start=1):
         sections.append(_section(result, out, f"{out.stem}-{number}", pictures))
+    sections += _ablations(runs)
     kinds = [_kind(result) for result in results]
     reasons = [*_ALWAYS, *(text for kind in kinds for text in _OF_SET.get(kind, ()))]
     notes = "\n".join(f"- {text}" for text in dict.fromkeys(reasons))
@@ -104,17 +127,45 @@ def write_page(files: Sequence[Path], out: Path) -> list[Path]:
     return pictures
 
 
+def _ablations(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The longest tables, behind all others."""
+    tables = [
+        f"### {title}\n\n{ablation(result['intervals'])}\n"
+        for title, result in runs.items()
+        if result.get("intervals")
+    ]
+    if not tables:
+        return []
+    head = (
+        "## What each part brings\n\n"
+        "The search without an arm, or without one signal, against the search with all.\n"
+    )
+    return [head, *tables]
+
+
+def _title(result: Mapping[str, Any]) -> str:
+    plan = result["plan"]
+    title = _TITLES.get(plan["data"], plan["data"])
+    left_out = "" if "all" in plan["variants"] else f", {plan['variants'][0]}"
+    extracted = _EXTRACTED[plan["extract"]]
+    if plan["extract"] == "given" and plan["unit"] == "turn":
+        extracted = _OBSERVED
+    return f"{title}: {extracted}{left_out}"
+
+
 def _read(file: Path) -> dict[str, Any]:
     if file.is_dir():
         return BenchRun(file).result()
     found = read_object(file)
-    if not {"variants", "peers", "rows"} & set(found):
-        raise UsageError(f"{file}: neither a run's result, nor one of peers or of a sweep")
+    if not {"variants", "peers", "rows", "scored"} & set(found):
+        raise UsageError(
+            f"{file}: neither a run's result, nor one of peers, of a sweep, or of scores"
+        )
     return found
 
 
 def _kind(result: Mapping[str, Any]) -> str:
-    for kind in ("peers", "rows"):
+    for kind in ("peers", "rows", "scored"):
         if kind in result:
             return kind
     return str(result["plan"]["data"])
@@ -125,13 +176,14 @@ def _section(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Pat
         return _peers(result, out, stem, pictures)
     if "rows" in result:
         return _sweep(result, out, stem, pictures)
+    if "scored" in result:
+        return _scores(result, out, stem, pictures)
     plan = result["plan"]
     title = _TITLES.get(plan["data"], plan["data"])
-    left_out = "" if "all" in plan["variants"] else f", {plan['variants'][0]}"
     parts = [
-        f"## {title}: {_EXTRACTED[plan['extract']]}{left_out}\n",
+        f"## {_title(result)}\n",
         _measured(plan["command"], plan, result["date"]),
-        markdown(result),
+        markdown(result, ablated=False),
     ]
     drawn = out.parent / f".{stem}"
     drawn.mkdir()
@@ -155,6 +207,36 @@ def _measured(command: str, plan: Mapping[str, Any], date: str) -> str:
         f"{machine['system']}, Python {machine['python']}; {versions}; "
         f"embedder {plan.get('embedder', 'wordllama')}.\n"
     )
+
+
+def _scores(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:
+    parts = [
+        "## What a score means: questions asked of the wrong memory\n",
+        _measured(result["command"], result, result["date"]),
+        _SCORES,
+        held_out_scores(result["scored"], _TITLES),
+        "",
+        "The same where nothing is known of the embedder, so that its cosine does not count:\n",
+        held_out_scores(result["without near"], _TITLES),
+        "",
+    ]
+    for what, text in (("answerable", "answerable"), ("hits", "score of a hit")):
+        series = {
+            _TITLES.get(name, name): [
+                (point["predicted"], point["came true"])
+                for point in scores["reliability"][what]["points"]
+                if point["share"] >= _FEW
+            ]
+            for name, scores in result["scored"].items()
+        }
+        series["as it should be"] = [(0.0, 0.0), (1.0, 1.0)]
+        picture = line_chart(series, text, "share that came true")
+        if picture is not None:
+            kept = out.parent / f"{stem}-{what}.svg"
+            kept.write_text(picture, encoding="utf-8")
+            pictures.append(kept)
+            parts.append(f"![Reliability: {text}]({kept.name})\n")
+    return "\n".join(parts)
 
 
 def _peers(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:

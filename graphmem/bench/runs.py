@@ -39,6 +39,9 @@ class Line:
     """Tokens of the first ten hits, at four characters each."""
     corpus_turns: int = 0
     rivals: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+    """Of each of ``ranked`` the score of its best hit."""
+    answerable: float = 0.0
 
 
 class BenchRun:
@@ -117,8 +120,8 @@ class BenchRun:
         with self._lines.open(encoding="utf-8") as stream:
             for number, text in enumerate(stream, start=1):
                 try:
-                    row = json.loads(text)
-                    lists = ("ranked", "ranked_sessions", "gold", "gold_sessions", "rivals")
+                    row: dict[str, Any] = json.loads(text)
+                    lists = (name for name, value in row.items() if isinstance(value, list))
                     yield Line(**{**row, **{name: tuple(row[name]) for name in lists}})
                 except (ValueError, TypeError, KeyError) as error:
                     raise UsageError(

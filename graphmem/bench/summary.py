@@ -17,6 +17,7 @@ from graphmem.bench.metrics import (
     scores,
 )
 from graphmem.bench.runs import FULL_SEARCH, BenchRun, Line, read_object
+from graphmem.bench.scoring import WRONG, scores_of
 from graphmem.errors import UsageError
 
 OVERALL = "overall"
@@ -32,13 +33,14 @@ def summed_up(run: BenchRun) -> dict[str, Any]:
     every = by_variant(run.lines())
     if not every:
         raise UsageError(f"{run.folder}: no question has been asked yet")
-    lines = {name: found for name, found in every.items() if name not in BASELINES}
+    lines = {name: found for name, found in every.items() if name not in (*BASELINES, *WRONG)}
     full = next(iter(lines.values()))
     plain = {name: every[name] for name in BASELINES if name in every}
     result: dict[str, Any] = {
         **state,
         "baselines": {name: _variant(found) for name, found in plain.items()},
         "against_baselines": {name: compare_results(full, found) for name, found in plain.items()},
+        "scores": scores_of(full, {how: every[how] for how in WRONG if how in every}),
         "variants": {name: _variant(found) for name, found in lines.items()},
         "answers": _answers(run, full),
         "intervals": {
@@ -185,7 +187,7 @@ def lines_of(folder: Path, variant: str = FULL_SEARCH) -> list[Line]:
     every = by_variant(BenchRun(folder).lines())
     if not every:
         raise UsageError(f"{folder}: no run in this folder (no questions.jsonl)")
-    found = {name: lines for name, lines in every.items() if name not in BASELINES}
+    found = {n: lines for n, lines in every.items() if n not in (*BASELINES, *WRONG)}
     if variant not in found and len(found) > 1:
         raise UsageError(f"{folder}: no variant {variant!r}; it has {', '.join(found)}")
     return found.get(variant) or next(iter(found.values()))

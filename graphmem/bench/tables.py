@@ -9,6 +9,7 @@ from typing import Any
 
 from graphmem.bench.runs import FULL_SEARCH
 from graphmem.bench.summary import NEWER_ABOVE_OLDER, OVERALL
+from graphmem.bench.wrong import RENAMED
 
 _UNITS = ("recall@2", "recall@5", "recall@10", "all@10", "ndcg@10", "hit@1")
 _SESSIONS = ("hit@1", "recall@5", "recall@10")
@@ -18,16 +19,19 @@ _WIDTH, _HEIGHT = 460, 280
 Series = Mapping[str, Sequence[tuple[float, float]]]
 
 
-def markdown(result: Mapping[str, Any]) -> str:
-    """The whole result of a run."""
+def markdown(result: Mapping[str, Any], *, ablated: bool = True) -> str:
+    """The whole result of a run; without what leaving out each arm costs, where that is not
+    wanted."""
     parts = [beside_plain_methods(result), quality(result)] if result.get("baselines") else []
     parts = parts or [quality(result)]
     if changed := changes(result):
         parts.append(changed)
     if answers := _answers(result):
         parts.append(answers)
+    if result.get("scores"):
+        parts.append(scores_table(result["scores"]))
     parts.append(costs(result))
-    if result.get("intervals"):
+    if ablated and result.get("intervals"):
         parts.append(ablation(result["intervals"]))
     notes = result["plan"]["notes"]
     if notes:
@@ -62,6 +66,21 @@ def quality(result: Mapping[str, Any]) -> str:
     if not (with_units or with_sessions):
         return f"{found['questions']:,} questions, none with gold to be found."
     return markdown_table(head, rows)
+
+
+def at_a_glance(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Runs by their titles: each beside the plain methods, over all of its questions."""
+    rows = []
+    for title, result in results.items():
+        name, found = main_variant(result)
+        kind = "units" if found["units"] else "sessions"
+        methods = {"search" if name == FULL_SEARCH else f"search {name}": found}
+        for method, measured in (methods | result.get("baselines", {})).items():
+            row = measured[kind].get(OVERALL)
+            if row is not None:
+                first = title if measured is found else ""
+                rows.append([first, method, *(_share(row.get(metric)) for metric in _BESIDE)])
+    return markdown_table(["set", "method", *_BESIDE], rows)
 
 
 def beside_plain_methods(result: Mapping[str, Any]) -> str:
@@ -114,6 +133,49 @@ def _answers(result: Mapping[str, Any]) -> str:
         for name, row in scored.items()
     ]
     return markdown_table(["answers", *names], rows) if rows else ""
+
+
+def scores_table(scores: Mapping[str, Any]) -> str:
+    """Whether scores tell questions of this memory from those asked of another."""
+    least = f"min_score {scores['min_score']:g}"
+    rows = [
+        [
+            f"asked of another memory{', ' + how if how == RENAMED else ''}",
+            f"{found['questions']:,}",
+            _share(found["auc"]),
+            _share(found["refused"]),
+        ]
+        for how, found in scores["wrong"].items()
+    ]
+    errors = ", ".join(f"{of} {r['error']:.3f}" for of, r in scores["reliability"].items())
+    kept = f"{_share(scores['recall@10 kept'])} of {_share(scores['recall@10'])}"
+    table = markdown_table(["", "questions", "AUC of answerable", f"nothing at {least}"], rows)
+    return f"{table}\n\nRecall@10 at {least}: {kept}. Calibration error: {errors}."
+
+
+def held_out_scores(scored: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """By set what its scores are worth, found on everything else."""
+    least = f"{next(iter(scored.values()))['min_score']:g}"
+    head = ["set", "asked of", "questions", "AUC", f"nothing at min_score {least}"]
+    head += [f"recall@10, and at {least}", "calibration error: answerable, hits"]
+    rows = []
+    for name, scores in scored.items():
+        recall = " → ".join(_share(scores[f"recall@10{of}"]) for of in ("", " kept"))
+        errors = ", ".join(_share(of["error"]) for of in scores["reliability"].values())
+        for how, found in scores["wrong"].items():
+            first = how == next(iter(scores["wrong"]))
+            rows.append(
+                [
+                    titles.get(name, name) if first else "",
+                    how,
+                    f"{found['questions']:,}",
+                    _share(found["auc"]),
+                    f"{found['refused']:.0%}",
+                    recall if first else "",
+                    errors if first else "",
+                ]
+            )
+    return markdown_table(head, rows)
 
 
 def costs(result: Mapping[str, Any]) -> str:

@@ -72,6 +72,13 @@ def checked_limit(value: object) -> int:
     return value
 
 
+def checked_min_score(value: object) -> float:
+    """How sure a search must be to give hits."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise UsageError(f"min_score is a number from 0 (always hits) to 1, got {shown(value)}")
+
+
 def checked_budget(value: object) -> int:
     """How many hits may be looked at for a context of so many tokens."""
     if isinstance(value, bool) or not isinstance(value, int):

@@ -13,6 +13,7 @@ from graphmem.engine.checks import (
     checked_hops,
     checked_kinds,
     checked_limit,
+    checked_min_score,
     checked_query,
     checked_text,
     checked_text_or_none,
@@ -49,7 +50,7 @@ from graphmem.ports.view import ReadAPI
 from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
-from graphmem.retrieve.present.context import write_context
+from graphmem.retrieve.present.context import NOTHING_KNOWN, write_context
 from graphmem.retrieve.present.sources import explain
 from graphmem.retrieve.question.filters import resolved
 from graphmem.retrieve.question.search_query import SearchQuery
@@ -166,11 +167,14 @@ class ViewReads(ReadAPI):
         kinds: Sequence[HitKind] = ("fact", "turn"),
         current: bool = True,
         where: Filter | None = None,
+        min_score: float = 0.0,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         asked = await self._present.scope(scope)
         view = await self._filtered(self._view(current), where, asked, "search")
-        return await self._stores.search(self._question(query, limit, kinds, view, asked))
+        least = checked_min_score(min_score)
+        question = self._question(query, limit, kinds, view, asked)
+        return await self._stores.search(replace(question, min_score=least))
 
     async def context(
         self,
@@ -178,13 +182,14 @@ class ViewReads(ReadAPI):
         *,
         budget_tokens: int = 1000,
         where: Filter | None = None,
+        min_score: float = 0.0,
         **scope: Unpack[ScopeArgs],
     ) -> Context:
         most = checked_budget(budget_tokens)
         asked = await self._present.scope(scope)
-        found = await self.search(query, limit=most, where=where, **scope)
+        found = await self.search(query, limit=most, where=where, min_score=min_score, **scope)
         any_time: Sequence[Hit] = ()
-        if self._valid_at is None:
+        if self._valid_at is None and (found.hits or not min_score):
             view = await self._filtered(View(), where, asked, "search")
             question = self._question(query, max(_ENDED, most // 4), ("fact",), view, asked)
             # What has ended only fills what room is left: not worth asking a reranker again.
@@ -201,6 +206,7 @@ class ViewReads(ReadAPI):
             tokens=self._present.parts.tokens,
             budget_tokens=budget_tokens,
             now=self._moment(View()),
+            nothing=NOTHING_KNOWN if min_score > 0 else "",
         )
 
     async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:

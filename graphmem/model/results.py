@@ -72,7 +72,11 @@ class ArmScore:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One search result and its explanation."""
+    """One search result and its explanation.
+
+    ``score`` estimates, from 0 to 1, how likely it answers the question. Hits are in the order of
+    ``total``, which says only which of two hits of one search is the better.
+    """
 
     kind: HitKind
     id: str
@@ -80,6 +84,8 @@ class Hit:
     score: float
     rank: int
     arms: tuple[ArmScore, ...]
+    total: float = 0.0
+    """The sum of the shares of all arms."""
     episode_id: str | None = None
     turn_id: str | None = None
     source_id: str | None = None
@@ -108,6 +114,9 @@ class SearchResult(Sequence[Hit]):
     seeds: tuple[Entity, ...] = ()
     reason: str | None = None
     """Why it was not ranked as it should have been: the reranker could not be asked."""
+    answerable: float = 0.0
+    """How likely anything that was found answers, from 0 to 1, shown or left out by
+    ``min_score``."""
 
     def __str__(self) -> str:
         return lines(self.hits, none="nothing found")

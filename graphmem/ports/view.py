@@ -44,13 +44,19 @@ class ReadAPI(Protocol):
         kinds: Sequence[HitKind] = ("fact", "turn"),
         current: bool = True,
         where: Filter | None = None,
+        min_score: float = 0.0,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         """The facts and verbatim turns that answer a question best, each with its explanation.
 
-        Dense vectors, BM25 and the graph's neighbourhood of the names in the question, by fused
-        score. ``current=False`` brings what is no longer valid, has expired or is archived too.
-        Of a long question the first 8,000 characters count.
+        Found by dense vectors, by words (BM25) and through the graph's neighbourhood of the names
+        in the question; ordered by a weighted sum of signals. ``current=False`` brings what is no
+        longer valid, has expired or is archived too. Of a long question the first 8,000 characters
+        count.
+
+        ``answerable`` of what comes back estimates, from 0 to 1, how likely anything that was found
+        answers; the ``score`` of a hit, how likely that hit does. With ``min_score`` a search that
+        is ``answerable`` to less than that gives no hits (docs/scores.md says what to set).
 
         ``where`` keeps only what passes a filter, text or data, before anything is counted or
         ranked: ``tag = work and occurred_at >= 2024-05`` is ``{"tag": "work", "occurred_at":
@@ -64,6 +70,7 @@ class ReadAPI(Protocol):
         *,
         budget_tokens: int = 1000,
         where: Filter | None = None,
+        min_score: float = 0.0,
         **scope: Unpack[ScopeArgs],
     ) -> Context:
         """What :meth:`search` finds, as text ready for a prompt, never over a budget of tokens.
@@ -72,7 +79,8 @@ class ReadAPI(Protocol):
         line with a number: ``[1] 2025-03-01 Ada moved to Berlin``. What comes back is a string that
         also has ``citations``, and ``cited(1)``, which :meth:`explain` explains; and ``tokens``,
         counted by the tokenizer that comes with wordllama (Llama 2's; newer ones make fewer of the
-        same text, as a rule). The same memory gives the same text.
+        same text, as a rule). The same memory gives the same text. With ``min_score`` (see
+        :meth:`search`) a text without hits says that nothing answers.
         """
         ...
 

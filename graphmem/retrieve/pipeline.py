@@ -34,6 +34,7 @@ from graphmem.retrieve.question.names import find_seeds
 from graphmem.retrieve.question.parse import parse_question
 from graphmem.retrieve.question.relation_types import RelationMatcher
 from graphmem.retrieve.question.search_query import SearchQuery
+from graphmem.retrieve.rank.likelihood import LOOKED_AT, shipped_formula
 from graphmem.retrieve.rank.ranking import RankedCandidates, rank
 from graphmem.retrieve.rank.replaced import rises
 from graphmem.retrieve.rank.rerank import rerank
@@ -67,6 +68,7 @@ class Retriever:
         self._wording = wording
         self._texts = TextAnalyser(ledger, words)
         self.weights = weights or shipped_weights()
+        self._formula = shipped_formula(embedder.name)
         self._reranker = reranker
         self._reranked_hits = reranked_hits
 
@@ -77,11 +79,15 @@ class Retriever:
 
     async def search(self, query: SearchQuery) -> SearchResult:
         ranked = await self.rank(query)
-        places = ranked.best(max(query.limit, self._reranked_hits))
+        places = ranked.best(max(query.limit, self._reranked_hits, LOOKED_AT))
+        likelihood = self._formula.of(ranked, places)
+        if likelihood.answerable < query.min_score:
+            places = []
         if self._reranker is not None and query.rerank and places:
             ranked, places = await rerank(self._reranker, ranked, places, self._reranked_hits)
-        hits = await make_hits(self._ledger, ranked, places[: query.limit])
-        return SearchResult(query.text, hits, tuple(ranked.inputs.seeds), ranked.reason)
+        hits = await make_hits(self._ledger, ranked, places[: query.limit], likelihood)
+        seeds = tuple(ranked.inputs.seeds)
+        return SearchResult(query.text, hits, seeds, ranked.reason, likelihood.answerable)
 
     async def rank(self, query: SearchQuery) -> RankedCandidates:
         """All that is found for a question, with what every signal says of it."""
@@ -137,7 +143,7 @@ class Retriever:
         if query.view.moment is not None and weights["replaces"]:
             newer = rises(inputs, ranking, kinds, query.view.at)
             ranking = ranking.raised("replaces", newer, weights["replaces"])
-        return RankedCandidates(query, inputs, ranking, found.reason)
+        return RankedCandidates(query, inputs, ranking, kinds, found.reason)
 
     async def _find_by_graph(
         self, query: SearchQuery, seeds: Sequence[Entity], relations: RelationMatcher

@@ -28,13 +28,15 @@ class TestSearch:
         assert top["fact"].path == "Carol Reed -lives_in→ Lisbon"
         assert top["fact"].fact == story.get(top["fact"].id)
 
-    def test_every_score_is_the_sum_of_its_arms(self, story: Memory) -> None:
+    def test_every_total_is_the_sum_of_its_arms(self, story: Memory) -> None:
         found = story.search("Who works at Acme with Ada Lovelace?", limit=20)
         assert len(found) > 5
         assert [hit.rank for hit in found] == list(range(1, len(found) + 1))
+        assert sorted(found, key=lambda hit: -hit.total) == list(found)
         assert sorted(found, key=lambda hit: -hit.score) == list(found)
         for hit in found:
-            assert math.isclose(hit.score, sum(arm.share for arm in hit.arms), abs_tol=1e-9)
+            assert 0 < hit.score <= found.answerable <= 1
+            assert math.isclose(hit.total, sum(arm.share for arm in hit.arms), abs_tol=1e-9)
             assert hit.arms
             assert all(arm.rank >= 1 for arm in hit.arms)
             against = {arm.arm for arm in hit.arms if arm.share < 0}

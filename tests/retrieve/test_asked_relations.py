@@ -83,7 +83,7 @@ def test_a_sister_is_no_brother() -> None:
         for whose, where in (("my sister", "Zoe"), ("my brother", "Tom"), ("Ada's sister", "Zoe")):
             first, second, *_ = memory.search(f"Where does {whose} live?", kinds=["fact"]).hits
             assert first.text.startswith(f"{where} lives in")
-            assert first.score > second.score + 0.1
+            assert first.total > second.total + 0.1
         assert memory.search("Where do I live?").hits[0].text == "ada lives in Paris"
         assert memory.search("Who is my brother?").hits[0].text == "Tom is ada's brother"
 

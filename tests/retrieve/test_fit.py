@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks import fit
+from benchmarks import fit, fit_scores
+from graphmem.doors.cli import run_cli
+from graphmem.retrieve.rank.likelihood import formula_from
 from graphmem.retrieve.rank.weights import Weights, shipped_weights
 from graphmem.retrieve.signals.registry import SIGNALS
 
@@ -75,3 +78,40 @@ def test_it_measures_each_fold_and_writes_weights_that_can_be_read(
             assert weight * shipped.kinds[kind][name] >= 0, "no weight changes its sign"
             if kind == "passage" or not SIGNALS[name].fitted:
                 assert weight == shipped.kinds[kind][name]
+
+
+def test_it_finds_what_tells_how_likely_a_search_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talks = tmp_path / "locomo.json"
+    talks.write_text(json.dumps([sample("a", "a lamp"), sample("b", "a green kite")]))
+    (tmp_path / "plain").mkdir()
+    report, numbers = tmp_path / "report.json", tmp_path / "numbers.json"
+    sets = [f"locomo={talks}", f"plain={plain(tmp_path / 'plain')}"]
+    told = ["--report", str(report), "--write", str(numbers)]
+    monkeypatch.setattr(sys, "argv", ["fit_scores", *sets, *told])
+    fit_scores.main()
+    found = json.loads(report.read_text())
+    assert json.loads(capsys.readouterr().out) == found
+    assert set(found["scored"]) == set(found["without near"]) == {"locomo", "plain"}
+    for scores in found["scored"].values():
+        assert all(0 <= wrong["auc"] <= 1 for wrong in scores["wrong"].values())
+        assert set(scores["reliability"]) == {"answerable", "hits"}
+    formulas = {name: formula_from(of) for name, of in json.loads(numbers.read_text()).items()}
+    assert len(formulas) == 2
+    assert "any" in formulas
+    out = tmp_path / "page.md"
+    assert run_cli(["bench", "page", str(report), "--out", str(out)]) == 0
+    assert "## What a score means: questions asked of the wrong memory" in out.read_text()
+
+
+def test_logistic_regression_finds_what_made_the_data() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.normal(size=20_000), np.ones(20_000)], axis=1)
+    true = (rng.random(20_000) < 1 / (1 + np.exp(-(rows @ np.array([2.0, -1.0]))))).astype(float)
+    none = np.zeros(2)
+    found = fit_scores.logistic(rows, true, np.ones(20_000), np.full(2, 1e-3), none)
+    assert found == pytest.approx([2.0, -1.0], abs=0.1)
+    assert fit_scores.logistic(rows, true, np.ones(20_000), np.full(2, 1e9), none) == (
+        pytest.approx([0.0, 0.0], abs=1e-3)
+    )

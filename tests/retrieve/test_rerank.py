@@ -86,7 +86,7 @@ def test_a_chat_model_orders_the_best(
     scores = [hit.score for hit in found]
     assert scores == sorted(scores, reverse=True)
     for hit in found:
-        assert sum(arm.share for arm in hit.arms) == pytest.approx(hit.score, abs=1e-5)
+        assert sum(arm.share for arm in hit.arms) == pytest.approx(hit.total, abs=1e-5)
         (arm,) = (arm for arm in hit.arms if arm.arm == "reranker")
         assert arm.score == pytest.approx(0.9 if hit.text == _TEXTS[3] else 0.2)
     (request,) = server.chats

@@ -89,10 +89,11 @@ def _question(
 ) -> GoldQuestion:
     gold: set[str] = set()
     for title, text in _needed(row, where):
-        ids = [by_text[title, text]] if (title, text) in by_text else by_title.get(title, ())
+        ids = _ids(title, text, by_text, by_title)
         gold.update(ids)
         if not ids:
             lost.append(title)
+    beside = {id for part in _all(row) for id in _ids(*part, by_text, by_title)}
     id = str(row.get("_id") or row.get("id") or where)
     answer = row.get("answer")
     if isinstance(answer, list):
@@ -103,17 +104,34 @@ def _question(
         str(row.get("type") or id.partition("__")[0]),
         frozenset(gold),
         answer=None if answer is None else str(answer),
+        beside=frozenset(beside - gold),
     )
+
+
+def _ids(
+    title: str,
+    text: str,
+    by_text: Mapping[tuple[str, str], str],
+    by_title: Mapping[str, Sequence[str]],
+) -> Sequence[str]:
+    """The passages of that title and text; where the text is written otherwise, of that title."""
+    return [by_text[title, text]] if (title, text) in by_text else by_title.get(title, ())
+
+
+def _all(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Title and text of every passage that comes with a question, needed or not."""
+    paragraphs = [(p["title"], _text(p)) for p in row.get("paragraphs", ())]
+    return paragraphs or [(title, "".join(text)) for title, text in row.get("context", ())]
+
+
+def _text(paragraph: Mapping[str, Any]) -> str:
+    return str(paragraph.get("paragraph_text", paragraph.get("text", "")))
 
 
 def _needed(row: Mapping[str, Any], where: str) -> list[tuple[str, str]]:
     """Title and text of the passages that a question needs."""
     if "paragraphs" in row:
-        return [
-            (p["title"], p.get("paragraph_text", p.get("text", "")))
-            for p in row["paragraphs"]
-            if p.get("is_supporting")
-        ]
+        return [(p["title"], _text(p)) for p in row["paragraphs"] if p.get("is_supporting")]
     titles = dict.fromkeys(title for title, _ in needed(row, "supporting_facts", list, where))
     text = {title: "".join(sentences) for title, sentences in row.get("context", ())}
     return [(title, text.get(title, "")) for title in titles]

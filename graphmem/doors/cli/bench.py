@@ -86,8 +86,9 @@ def _own(folder: Path, count: int, tune: Path | None) -> None:
 @click.option("--triples", type=_FILE, help="What a model extracted from the passages: use that.")
 @click.option(
     "--extract",
-    type=click.Choice(["rules", "none", "model"]),
-    help="What reads the text: the rules (by default), nothing, or the set model.",
+    type=click.Choice(["rules", "none", "model", "given"]),
+    help="What reads the text: the rules (by default), nothing, the set model, or the rules with "
+    "the facts that come with the data set (LoCoMo's observations).",
 )
 @click.option("--out", type=_FOLDER, help="Folder of the run (bench-DATASET unless given).")
 @click.option("--without", multiple=True, metavar="ARM", help="Leave out an arm of search.")
@@ -100,6 +101,7 @@ def _own(folder: Path, count: int, tune: Path | None) -> None:
 )
 @click.option("--limit", default=50, show_default=True, help="Hits from which units are ranked.")
 @click.option("--first", type=click.IntRange(1), help="Only the first conversations or questions.")
+@click.option("--wrong", is_flag=True, help="Also ask a memory that cannot answer.")
 @click.option("--against", type=_FOLDER, help="Another run: differences with 95 % intervals.")
 @click.option("--answer", is_flag=True, help="Let the set model answer, and judge.")
 @click.option("--judge", metavar="MODEL", help="Another model to judge, as openai:MODEL.")
@@ -160,6 +162,8 @@ def _plan(data: Dataset, path: Path, given: dict[str, Any], settings: Settings) 
     if given["triples"] and given["extract"]:
         raise UsageError("--triples is the extraction: give it without --extract")
     extract: Extract = "given" if given["triples"] else given["extract"] or "rules"
+    if extract == "given" and not data.given:
+        raise UsageError(f"{path}: no extraction comes with it")
     if (extract == "model" or given["answer"]) and not settings.has_model:
         raise UsageError("no model is set: GRAPHMEM_LLM=openai:MODEL (see docs/settings.md)")
     kinds = tuple(kind.strip() for kind in given["kinds"].split(","))
@@ -171,6 +175,7 @@ def _plan(data: Dataset, path: Path, given: dict[str, Any], settings: Settings) 
         limit=given["limit"],
         variants=variants(given["without"], given["ablate"]),
         first=given["first"],
+        wrong=given["wrong"],
         command=_command(data.name, path, given),
     )
 
@@ -184,7 +189,7 @@ def _command(name: str, path: Path, given: dict[str, Any]) -> str:
         parts += [f"--{flag} {neutral(given[flag])}"] if given[flag] else []
     parts += [f"--extract {given['extract']}"] if given["extract"] else []
     parts += [f"--without {arm}" for arm in given["without"]]
-    parts += [f"--{flag}" for flag in ("ablate", "answer") if given[flag]]
+    parts += [f"--{flag}" for flag in ("ablate", "answer", "wrong") if given[flag]]
     parts += [f"--kinds {given['kinds']}"] if given["kinds"] != "fact,turn" else []
     parts += [f"--limit {given['limit']}"] if given["limit"] != 50 else []
     parts += [f"--first {given['first']}"] if given["first"] else []

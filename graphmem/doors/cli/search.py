@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 LIMIT_OPTION = click.option(
     "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many."
 )
+MIN_SCORE_OPTION = click.option(
+    "--min-score",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Show nothing when an answer is less likely than this (0 to 1; see docs/scores.md).",
+)
 IDS_OPTION = click.option("--ids", is_flag=True, help="Show the ids of facts too.")
 ALL_OPTION = click.option(
     "--all", "everything", is_flag=True, help="Also what has ended, expired or been archived."
@@ -62,6 +69,7 @@ def _question(words: tuple[str, ...], name: str) -> str:
 )
 @ALL_OPTION
 @WHERE
+@MIN_SCORE_OPTION
 @in_the_past
 @IDS_OPTION
 def search_command(
@@ -72,13 +80,14 @@ def search_command(
     kinds: str,
     everything: bool,
     where: str | None,
+    min_score: float,
     ids: bool,
 ) -> None:
     """Find the facts and turns that answer best."""
     question = _question(query, "search")
     with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
-        narrowed = {**current, **filtered(where)}
+        narrowed = {**current, **filtered(where), "min_score": min_score}
         result = seen.search(question, limit=limit, kinds=kinds.split(","), **narrowed)
         sources = labels(memory, result)
         say_if_empty(memory, result)
@@ -106,7 +115,7 @@ def show_hits(
     if result.reason:
         note(result.reason)
     if not result.hits:
-        note("nothing found")
+        note("nothing found" + _unsure(result))
         return
     columns: list[str | tuple[str, dict[str, Any]]] = [
         NUMBER,
@@ -121,6 +130,13 @@ def show_hits(
         sources = {hit.id: own_label(hit) for hit in result}
     rows = [_hit_row(hit, explain, sources[hit.id]) for hit in result]
     print_table(columns, rows, ids=[hit.id for hit in result] if ids else ())
+
+
+def _unsure(result: SearchResult) -> str:
+    """How likely what was found answers, where there was something, but nothing sure enough."""
+    if not result.answerable:
+        return ""
+    return f" that is sure enough: that anything here answers is {result.answerable:.0%} likely"
 
 
 def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
@@ -173,15 +189,16 @@ def marked(fact: Fact) -> Text:
 )
 @click.option("--sources", is_flag=True, help="Say below what each number stands for, by id.")
 @WHERE
+@MIN_SCORE_OPTION
 @in_the_past
 def context_command(
-    query: tuple[str, ...], *, budget: int, sources: bool, where: str | None
+    query: tuple[str, ...], *, budget: int, sources: bool, where: str | None, min_score: float
 ) -> None:
     """Print what is known, ready for a prompt."""
     question = _question(query, "context")
     with memory_to_ask() as memory:
         seen = reader(memory)[0]
-        text = seen.context(question, budget_tokens=budget, **filtered(where))
+        text = seen.context(question, budget_tokens=budget, min_score=min_score, **filtered(where))
         say_if_empty(memory, text)
     if options().json:
         cited = [{"number": c.number, "kind": c.hit.kind, "id": c.hit.id} for c in text.citations]

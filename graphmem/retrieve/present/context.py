@@ -10,6 +10,9 @@ from graphmem.model.printing import printed_date
 from graphmem.ports.tokens import TokenCounter
 from graphmem.text import printable, text_key
 
+NOTHING_KNOWN = "Nothing that is known answers this."
+"""The context of a search that was asked for what is sure only, and found nothing."""
+
 _STATED = "Said"
 _OTHER = "Other"
 
@@ -23,6 +26,7 @@ async def write_context(
     tokens: TokenCounter,
     budget_tokens: int,
     now: datetime,
+    nothing: str = "",
 ) -> Context:
     """The best hits that fit, each sentence once; then, if there is room, of ``past`` (facts of any
     time) what has ended.
@@ -30,10 +34,14 @@ async def write_context(
     Facts stand under the entity that they are about: one that was asked about (``seeds``) if there
     is one, else their subject. What was said stands last. Under a heading what holds comes before
     what does not any more, the older before the newer. Every line is ``[n] date text``; the numbers
-    go through the text in order. The same hits give the same text.
+    go through the text in order. The same hits give the same text. Without any hit it is
+    ``nothing``.
     """
     order = [seed.id for seed in seeds]
     chosen = _distinct([*hits, *(hit for hit in past if _over(hit, now))])
+    if not chosen:
+        (used,) = await tokens.count([nothing])
+        return Context.of(nothing, (), used) if used <= budget_tokens else Context.of("", (), 0)
     headings = {hit.id: _heading(hit, order, names) for hit in chosen}
     widest = len(str(len(chosen)))
     lines = [_line(hit, int("9" * widest)) for hit in chosen]

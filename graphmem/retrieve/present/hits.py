@@ -10,6 +10,7 @@ from graphmem.model import Fact, Hit, Scope, Turn
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.retrieve.candidates.candidate import first_source
 from graphmem.retrieve.narrow import fact_in_scope
+from graphmem.retrieve.rank.likelihood import Likelihood
 from graphmem.retrieve.rank.ranking import RankedCandidates
 from graphmem.retrieve.signals.facts import outdated_turns
 from graphmem.retrieve.signals.passages import linked_partners
@@ -18,19 +19,23 @@ _BEGINNING = 60
 
 
 async def make_hits(
-    ledger: LedgerView, ranked: RankedCandidates, places: Sequence[int]
+    ledger: LedgerView, ranked: RankedCandidates, places: Sequence[int], likelihood: Likelihood
 ) -> tuple[Hit, ...]:
     """The candidates at these places, in this order."""
     inputs, ranking = ranked.inputs, ranked.ranking
     paths = await _paths(ledger, ranked, places)
     outdated = outdated_turns(inputs.ended)
     hits: list[Hit] = []
-    for place, signals in zip(places, ranking.explained(places), strict=True):
+    totals = ranking.totals[list(places)].tolist()
+    scores = likelihood.of_hits(totals)
+    explained = ranking.explained(places)
+    for place, score, total, signals in zip(places, scores, totals, explained, strict=True):
         id = inputs.ids[place]
         hit = partial(
             Hit,
             id=id,
-            score=float(ranking.totals[place]),
+            score=score,
+            total=total,
             rank=len(hits) + 1,
             arms=signals,
             path=paths.get(place),

@@ -54,10 +54,13 @@ async def find_seeds(
 
 def _name_parts(text: str) -> dict[str, frozenset[str]]:
     """Each capitalised word, with the keys of names that it may be the given name or surname of."""
-    found = dict.fromkeys(
-        word for name in _CAPITAL.findall(text) for word in words(name) if word not in STOP_WORDS
-    )
-    return {word: _parts(word) for word in found}
+    return {word: _parts(word) for word in capitalised_words(text)}
+
+
+def capitalised_words(text: str) -> list[str]:
+    """Words that may be names or parts of them, each once."""
+    found = (word for name in _CAPITAL.findall(text) for word in words(name))
+    return list(dict.fromkeys(word for word in found if word not in STOP_WORDS))
 
 
 def _unambiguous(

@@ -23,6 +23,8 @@ class SearchQuery:
     """Which facts may be seen."""
     rerank: bool = True
     """Whether a reranker, where there is one, orders the best hits anew."""
+    min_score: float = 0.0
+    """How likely anything that was found must answer; where it is less, there are no hits."""
 
     @property
     def beginning(self) -> str:

@@ -103,6 +103,8 @@ class RankedCandidates:
     query: SearchQuery
     inputs: SignalInputs
     ranking: Ranking
+    kinds: Mapping[str, float]
+    """What share of the texts is of each kind."""
     reason: str | None = None
     """Why a part of it was not looked for, if so."""
 

@@ -33,7 +33,8 @@ _FACT = -10
 """The place of a fact in its episode: facts come last, and are nobody's neighbours."""
 _SIMILAR = 0.3
 """Words less alike than this have nothing to do with each other."""
-_SAME = 0.95
+SAME_WORD = 0.95
+"""Words more alike than this are the same one."""
 _LITTLE = 0.1
 """Of the usual length: what is shorter is all alike."""
 _TEXTS = 1_000
@@ -108,10 +109,18 @@ class SignalInputs:
         return _likeness(self.words, self.texts, self.vocabulary)
 
     @cached_property
+    def window_likeness(self) -> NDArray[np.float32]:
+        """The same with the turns beside each candidate, and with the turn that states it."""
+        near, positions = self.likeness, self.positions
+        around = np.maximum(positions.beside(near, -1), positions.beside(near, 1))
+        window = np.maximum(near, BESIDE * around)
+        return np.maximum(window, window[:, positions.context])
+
+    @cached_property
     def rarity(self) -> NDArray[np.float32]:
         """How rare each of ``words`` is among the candidates (its inverse document frequency), as a
         column."""
-        having = (self.likeness > _SAME).sum(axis=1)
+        having = (self.likeness > SAME_WORD).sum(axis=1)
         rare: NDArray[np.float32] = np.log1p((_TEXTS - having + 0.5).clip(0.5) / (having + 0.5))
         return rare[:, None]
 

@@ -56,10 +56,7 @@ def measure_meaning(inputs: SignalInputs, _: Columns) -> Columns:
     asking = np.array([text.questions for text in inputs.texts], dtype=np.float32)
     answer = np.maximum(near, positions.beside(near * asking, -1))
     answer = np.maximum(answer, answer[:, positions.context])
-    around = np.maximum(positions.beside(near, -1), positions.beside(near, 1))
-    window = np.maximum(near, BESIDE * around)
-    window = np.maximum(window, window[:, positions.context])
-    whole = (rare * window).sum(axis=0)
+    whole = (rare * inputs.window_likeness).sum(axis=0)
     beyond = np.maximum(positions.beside(whole, -2), positions.beside(whole, 2))
     meaning = (rare * near).sum(axis=0)
     return {

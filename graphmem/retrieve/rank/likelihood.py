@@ -1,0 +1,174 @@
+"""How likely it is that what was found answers: a number from 0 to 1 that means the same in every
+search.
+
+A total only tells which of two candidates is better: its signals are scaled by the best of the
+search. So how sure a search is comes from what has a meaning of its own (``EVIDENCE``), by a
+logistic formula for each kind of text, blended as the weights are; its numbers are found by
+``python -m benchmarks.fit_scores``. A hit's score is that, times how likely the hit is what
+answers, if anything does: by how far its total is behind the best, and how far that is ahead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmem.retrieve.question.names import capitalised_words
+from graphmem.retrieve.rank.ranking import RankedCandidates
+from graphmem.retrieve.signals.inputs import SAME_WORD, SignalInputs
+from graphmem.retrieve.signals.text_kinds import TEXT_KINDS
+from graphmem.text import words
+
+SUGGESTED_MIN_SCORE: Final = 0.12
+"""What the documentation suggests: see docs/scores.md."""
+LOOKED_AT: Final = 10
+"""The best hits, which evidence is taken from."""
+EVIDENCE: Mapping[str, str] = {
+    "covered": "how much of what is asked, by rarity, the best hit and the turns beside it mean",
+    "shared": "how rare the words are that a hit has in common with the question",
+    "near": "how near a vector is to that of the question (its cosine)",
+    "agreement": "how far the signals agree on the best hit (its total)",
+    "relation": "how well a hit is the relation that the question asks for, of whom it asks",
+    "date": "whether a hit is from a day that the question names",
+    "strangers": "what share of the names in the question stand nowhere here",
+}
+CLOSENESS: Mapping[str, str] = {
+    "behind": "how far a hit's total is behind the best one's",
+    "lead": "how far the best total is ahead of the next nine",
+}
+_ALWAYS = "always"
+_SHIPPED = Path(__file__).with_name("likelihood.json")
+_ANY = "any"
+"""An embedder that the cosine's meaning is not known of: it is no evidence then."""
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How likely anything that one search found answers, and each of its hits."""
+
+    answerable: float
+    best: float = 0.0
+    steepness: float = 0.0
+    level: float = 0.0
+
+    def of_hits(self, totals: Sequence[float]) -> list[float]:
+        """The scores of hits with these totals; falling with them."""
+        behind = self.best - np.array(totals, dtype=np.float64).clip(max=self.best)
+        shares = _logistic(self.level - self.steepness * behind)
+        return [self.answerable * share for share in shares.tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodFormula:
+    """By kind of text (rows) what each piece of evidence counts, and last what is added always."""
+
+    answerable: Numbers
+    closeness: Numbers
+
+    def of(self, ranked: RankedCandidates, places: Sequence[int]) -> Likelihood:
+        """For the best candidates that may be shown, best first."""
+        if not places:
+            return Likelihood(0.0)
+        return self.from_evidence(
+            np.array([ranked.kinds[kind] for kind in TEXT_KINDS]),
+            measure_evidence(ranked, places),
+            measure_lead(ranked, places),
+            float(ranked.ranking.totals[places[0]]),
+        )
+
+    def from_evidence(
+        self, kinds: Numbers, evidence: Numbers, lead: float, best: float
+    ) -> Likelihood:
+        """For shares of the kinds of text, what was measured, and the best total."""
+        sure = (kinds @ self.answerable) @ np.append(evidence, 1.0)
+        behind, by_lead, always = (kinds @ self.closeness).tolist()
+        level = by_lead * lead + always
+        return Likelihood(float(_logistic(sure)), best, max(0.0, -behind), level)
+
+
+def measure_evidence(ranked: RankedCandidates, places: Sequence[int]) -> Numbers:
+    """Each of :data:`EVIDENCE`, of the best candidates."""
+    inputs, ranking, first = ranked.inputs, ranked.ranking, list(places[:LOOKED_AT])
+    rare = inputs.rarity[:, 0]
+    covered = rare @ inputs.window_likeness[:, first] / max(float(rare.sum()), 1e-9)
+    shared = rare @ (inputs.likeness[:, first] > SAME_WORD)
+    return np.array(
+        [
+            covered.max(initial=0),
+            shared.max(initial=0),
+            max(inputs.scores.dense.values(), default=0.0),
+            ranking.totals[first[0]],
+            ranking.signal("relation")[first].max(initial=0),
+            ranking.signal("date")[first].max(initial=0),
+            _strangers(inputs),
+        ],
+        dtype=np.float64,
+    )
+
+
+def measure_lead(ranked: RankedCandidates, places: Sequence[int]) -> float:
+    """How far the best total is ahead of the mean of the next nine."""
+    totals = ranked.ranking.totals[list(places[:LOOKED_AT])]
+    return float(totals[0] - totals[1:].mean()) if len(totals) > 1 else 0.0
+
+
+def _strangers(inputs: SignalInputs) -> float:
+    """Of the capitalised words of the question, but for the first of all, the share that is in no
+    candidate and no name."""
+    parts = inputs.question.words
+    named = [word for word in capitalised_words(inputs.question.text) if word != parts[0]]
+    if not named:
+        return 0.0
+    best = inputs.likeness.max(axis=1, initial=0)
+    known = {word for word, near in zip(inputs.words, best, strict=True) if near > SAME_WORD}
+    known |= {word for speaker in inputs.speakers for word in words(speaker)}
+    known |= {word for seed in inputs.seeds for word in words(" ".join((seed.name, *seed.aliases)))}
+    return sum(word not in known for word in named) / len(named)
+
+
+def formula_from(data: Mapping[str, Any]) -> LikelihoodFormula:
+    """From what a file holds: by kind of text ``answerable`` and ``closeness``, by name."""
+    tables = (("answerable", EVIDENCE), ("closeness", CLOSENESS))
+    rows = (
+        np.array([[float(data[kind][of][n]) for n in (*names, _ALWAYS)] for kind in TEXT_KINDS])
+        for of, names in tables
+    )
+    return LikelihoodFormula(*rows)
+
+
+def formula_as_data(formula: LikelihoodFormula) -> dict[str, Any]:
+    """The reverse of :func:`formula_from`."""
+    tables = {"answerable": EVIDENCE, "closeness": CLOSENESS}
+    return {
+        kind: {
+            of: dict(
+                zip(
+                    (*names, _ALWAYS),
+                    getattr(formula, of)[at].round(4).tolist(),
+                    strict=True,
+                )
+            )
+            for of, names in tables.items()
+        }
+        for at, kind in enumerate(TEXT_KINDS)
+    }
+
+
+@lru_cache
+def shipped_formula(embedder: str) -> LikelihoodFormula:
+    """The one that comes with graphmem, for vectors of this embedder."""
+    found = json.loads(_SHIPPED.read_text("utf-8"))
+    return formula_from(found.get(embedder, found[_ANY]))
+
+
+def _logistic(value: Any) -> Any:
+    return 1 / (1 + np.exp(-np.clip(value, -30, 30)))
