@@ -30,7 +30,6 @@ from graphmem import Settings, open_memory
 from graphmem.bench.dataset import UNIT, Corpus, Dataset, GoldQuestion
 from graphmem.bench.sets import load_dataset
 from graphmem.engine import AsyncMemory
-from graphmem.model import Scope
 from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.rank.ranking import RankedCandidates
 from graphmem.retrieve.rank.weights import Weights, shipped_weights
@@ -115,7 +114,7 @@ class Asking:
     async def _rank(self, corpus: Corpus, question: GoldQuestion) -> RankedCandidates:
         await self._memory._present.follow()
         view = self._memory._view(current=True)
-        scope = Scope(user_id=corpus.id)
+        scope = await self._memory._present.scope({"user_id": corpus.id})
         query = SearchQuery(question.text, scope, _LIMIT, ("fact", "turn"), view)
         return await self._memory._present.retrieve.rank(query)
 

@@ -164,11 +164,19 @@ def fit(asked: Sequence[Searched], *, near: bool = True) -> LikelihoodFormula:
         np.tile(pull, len(TEXT_KINDS)),
         np.tile(over_all, len(TEXT_KINDS)),
     )
-    found = [one for one in asked if one.answered]
+    shape = (len(TEXT_KINDS), -1)
+    answerable = by_kind.reshape(shape) / spread
+    return LikelihoodFormula(answerable, _closeness([one for one in asked if one.answered]))
+
+
+def _closeness(found: Sequence[Searched]) -> Numbers:
+    """By kind of text what tells which hits are gold, of searches that found any."""
+    if not found:
+        return np.zeros((len(TEXT_KINDS), 3))
     hits = [one.hits() for one in found]
     counts = {name: sum(one.data == name for one in found) for name in {o.data for o in found}}
     each = [len(found) / counts[one.data] for one in found]
-    closeness = logistic(
+    return logistic(
         np.concatenate(
             [
                 by_kinds(rows, np.tile(o.kinds, (len(rows), 1)))
@@ -179,9 +187,7 @@ def fit(asked: Sequence[Searched], *, near: bool = True) -> LikelihoodFormula:
         np.repeat(each, [len(true) for _, true in hits]),
         np.full(3 * len(TEXT_KINDS), _HIT),
         np.zeros(3 * len(TEXT_KINDS)),
-    )
-    shape = (len(TEXT_KINDS), -1)
-    return LikelihoodFormula(by_kind.reshape(shape) / spread, closeness.reshape(shape))
+    ).reshape(len(TEXT_KINDS), -1)
 
 
 def logistic(

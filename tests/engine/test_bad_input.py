@@ -239,7 +239,7 @@ def test_searches(memory: Any) -> None:
         with pytest.raises(UsageError, match="kinds must be a list of fact and turn"):
             memory.search("x", kinds=kinds)
     for score in (-0.1, 1.1, math.nan, math.inf, -math.inf, "0.5", None, True, 1j, [0.5]):
-        for read in (memory.search, memory.context, memory.as_of("2030").search):
+        for read in (memory.search, memory.context):
             with pytest.raises(UsageError, match="min_score is a number from 0"):
                 read("x", min_score=score)
     for budget in (0, -1, True, 1.5, "9", None):
