@@ -48,7 +48,7 @@ _SHIPPED = Path(__file__).with_name("likelihood.json")
 _ANY = "any"
 """An embedder that the cosine's meaning is not known of: it is no evidence then."""
 
-Numbers = NDArray[np.float64]
+_Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class Likelihood:
 class LikelihoodFormula:
     """By kind of text (rows) what each piece of evidence counts, and last what is added always."""
 
-    answerable: Numbers
-    closeness: Numbers
+    answerable: _Numbers
+    closeness: _Numbers
 
     def of(self, ranked: RankedCandidates, places: Sequence[int]) -> Likelihood:
         """For the best candidates that may be shown, best first."""
@@ -86,7 +86,7 @@ class LikelihoodFormula:
         )
 
     def from_evidence(
-        self, kinds: Numbers, evidence: Numbers, lead: float, best: float
+        self, kinds: _Numbers, evidence: _Numbers, lead: float, best: float
     ) -> Likelihood:
         """For shares of the kinds of text, what was measured, and the best total."""
         sure = (kinds @ self.answerable) @ np.append(evidence, 1.0)
@@ -95,7 +95,7 @@ class LikelihoodFormula:
         return Likelihood(float(_logistic(sure)), best, max(0.0, -behind), level)
 
 
-def measure_evidence(ranked: RankedCandidates, places: Sequence[int]) -> Numbers:
+def measure_evidence(ranked: RankedCandidates, places: Sequence[int]) -> _Numbers:
     """Each of :data:`EVIDENCE`, of the best candidates."""
     inputs, ranking, first = ranked.inputs, ranked.ranking, list(places[:LOOKED_AT])
     rare = inputs.rarity[:, 0]
