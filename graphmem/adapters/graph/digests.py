@@ -8,10 +8,9 @@ are of one process: they are never stored.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable
 
-from graphmem.adapters.graph.rows import edges_of, nodes_of
+from graphmem.adapters.graph.rows import Properties, edges_of, nodes_of
 from graphmem.ports.graph import Digests, GraphChanges, GraphDump
 
 _WHOLE = (1 << 64) - 1
@@ -26,56 +25,65 @@ _OWNERS = {
 
 
 class DigestSum:
-    """Numbers added up by what they belong to."""
+    """Numbers added up by what they belong to. ``content`` is the properties as something that can
+    be hashed, made alike on both sides of a comparison."""
 
     def __init__(self) -> None:
         self.found: dict[tuple[str, str], int] = defaultdict(int)
 
-    def node(self, label: str, id: str, properties: Iterable[tuple[str, Any]]) -> None:
-        self._add((label, id), hash((label, id, _content(properties))))
+    def node(self, label: str, id: str, content: Hashable) -> None:
+        self._add((label, id), hash((label, id, content)))
 
-    def edge(self, type: str, source: str, target: str, properties: Mapping[str, Any]) -> None:
+    def edge(self, type: str, source: str, target: str, fact_id: object, content: Hashable) -> None:
+        """``fact_id`` is a property of those that carry it."""
         if type == "RELATES":
-            owner = ("Fact", str(properties.get("fact_id")))
+            owner = ("Fact", str(fact_id))
         else:
             label, end = _OWNERS[type]
             owner = (label, (source, target)[end])
-        self._add(owner, hash((type, source, target, _content(properties.items()))))
+        self._add(owner, hash((type, source, target, content)))
 
     def _add(self, owner: tuple[str, str], number: int) -> None:
         self.found[owner] = (self.found[owner] + number) & _WHOLE
 
 
-def digests_of_changes(changes: GraphChanges) -> Digests:
-    """What these changes come to in a graph that holds all that they refer to."""
+def by_name(_: str, properties: Properties) -> Hashable:
+    """The properties of a node or an edge, whatever their order, without those that are empty."""
+    return frozenset(
+        (name, tuple(value) if type(value) is list else value)
+        for name, value in properties.items()
+        if value is not None and value not in ([], ())
+    )
+
+
+def digests_of_changes(
+    changes: GraphChanges, content: Callable[[str, Properties], Hashable] = by_name
+) -> Digests:
+    """What these changes come to in a graph that holds all that they refer to. ``content`` is told
+    the label or the type, too."""
     total = DigestSum()
     scopes: dict[tuple[str, str], str] = {}
     for label, nodes in nodes_of(changes).items():
         for node in nodes.values():
             scopes[label, node.id] = node.scope
-            total.node(label, node.id, node.properties.items())
+            total.node(label, node.id, content(label, node.properties))
     for type, edges in edges_of(changes).items():
         for edge in edges:
-            scope = edge.properties.get("scope")
-            if scope is None:
+            properties = edge.properties
+            if "scope" not in properties:
                 label, end = _OWNERS[type]
-                scope = scopes[label, (edge.source, edge.target)[end]]
-            total.edge(type, edge.source, edge.target, {**edge.properties, "scope": scope})
+                properties = {**properties, "scope": scopes[label, (edge.source, edge.target)[end]]}
+            made = content(type, properties)
+            total.edge(type, edge.source, edge.target, properties.get("fact_id"), made)
     return total.found
 
 
 def digests_of_dump(dump: GraphDump) -> Digests:
     total = DigestSum()
-    for label, id, properties in dump.nodes:
-        total.node(label, id, properties)
-    for type, source, target, properties in dump.edges:
-        total.edge(type, source, target, dict(properties))
+    for label, id, pairs in dump.nodes:
+        total.node(label, id, by_name(label, dict(pairs)))
+    for type, source, target, pairs in dump.edges:
+        properties = dict(pairs)
+        made = by_name(type, properties)
+        total.edge(type, source, target, properties.get("fact_id"), made)
     return total.found
-
-
-def _content(properties: Iterable[tuple[str, Any]]) -> frozenset[tuple[str, Any]]:
-    return frozenset(
-        (name, tuple(value) if type(value) is list else value)
-        for name, value in properties
-        if value is not None and value not in ([], ())
-    )

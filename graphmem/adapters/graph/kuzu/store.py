@@ -23,10 +23,11 @@ from typing import TypeVar
 
 from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.adapters.graph.cypher_guard.guard import guard
-from graphmem.adapters.graph.digests import DigestSum, digests_of_changes
+from graphmem.adapters.graph.digests import digests_of_changes
 from graphmem.adapters.graph.kuzu.console import Console
 from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
 from graphmem.adapters.graph.kuzu.pool import Pool
+from graphmem.adapters.graph.kuzu.read_digests import in_columns, read_digests
 from graphmem.adapters.graph.kuzu.session import (
     EngineName,
     Session,
@@ -266,22 +267,10 @@ class KuzuGraph:
         return await self._read(job)
 
     async def digests(self) -> Digests:
-        """See the port. One pass over each table, row by row."""
-
-        def job(reader: Session) -> Digests:
-            total = DigestSum()
-            reader.run("BEGIN TRANSACTION READ ONLY")
-            for (node,) in reader.rows(_text("dump_nodes")):
-                total.node(label_of(node), node["id"], properties_of(node, "id").items())
-            for source, target, edge in reader.rows(_text("dump_edges")):
-                total.edge(label_of(edge), source, target, properties_of(edge))
-            reader.run("COMMIT")
-            return total.found
-
-        return await self._read(job)
+        return await self._read(read_digests)
 
     def digests_of(self, changes: GraphChanges) -> Digests:
-        return digests_of_changes(changes)
+        return digests_of_changes(changes, in_columns)
 
     async def clear(self) -> None:
         """Remove everything; the checkpoint goes back to 0. Works on files that cannot be opened,
