@@ -74,11 +74,17 @@ class Core(ViewReads):
             self._indexed_seq = 0
             await ledger.remember_setting(INDEXED_SEQ, "0")
         store = self._parts.graph if of_graph else self._parts.vectors
-        await projection.start_over(store.clear)
-        if projection.damage is not None and self._opened is not None:
-            opened = self._opened
+        opened = self._opened
+        if opened is None:
+            await projection.start_over(store.clear)
+        else:
             reopen = opened.reread_graph if of_graph else opened.reread_vectors
-            projection.begin(await reopen(), reopen)
+
+            async def empty() -> None:
+                await store.clear()
+                projection.begin(await reopen(), reopen)
+
+            await projection.start_over(empty)
         await projection.catch_up(report)
         done = [one.id for one in pending if projection.name in one.pending]
         await ledger.erasures_done(done, projection.name)

@@ -47,7 +47,11 @@ class Projection:
         self.applied_seq = 0
         self._ledger = ledger
         self._target = target
-        self._checkpoint: Callable[[], Awaitable[Checkpoint]] | None = None
+        self._reread: Callable[[], Awaitable[Checkpoint]] | None = None
+        self._unsure = False
+        """Whether the store has failed: it may be closed, or be behind what it was given."""
+        self._empty_first: Callable[[], Awaitable[None]] | None = None
+        """What was begun to start over, and failed."""
         self.damage: Damaged | None = None
         self._lock = asyncio.Lock()
         self._aside = SetAsideList(name, ledger)
@@ -59,7 +63,7 @@ class Projection:
         damaged is behind everything, and to catch up is that error, until it is made anew."""
         self.damage = checkpoint if isinstance(checkpoint, Damaged) else None
         self.applied_seq = -1 if isinstance(checkpoint, Damaged) else checkpoint.applied_seq
-        self._checkpoint = reread if self._ledger.shared else None
+        self._reread = reread
 
     async def catch_up(self, progress: Callable[[int], None] | None = None) -> None:
         """Apply every event up to the ledger's head; cheap when there is none. What cannot be
@@ -68,24 +72,33 @@ class Projection:
             return
         if self.damage is not None:
             raise type(self.damage)(str(self.damage)) from self.damage
+        if self._empty_first is not None:
+            await self.start_over(self._empty_first)
         async with self._alone() as still_alone:
-            if self._checkpoint is not None:
-                self.applied_seq = (await self._checkpoint()).applied_seq
+            if self._reread is not None and (self._unsure or self._ledger.shared):
+                self.applied_seq = (await self._reread()).applied_seq
                 await self._aside.read()
                 # Others may have written, or rebuilt the store, which leaves the checkpoint as it
                 # was.
                 self._changed(None)
-            if not self.applied_seq:
-                await self._aside.clear()
-            while self.applied_seq < await self._ledger.head():
-                events = self._ledger.recent_events(self.applied_seq, BATCH_EVENTS)
-                events = events or await self._ledger.events(self.applied_seq, BATCH_EVENTS)
-                with collector_waits() if len(events) > MUCH else contextlib.nullcontext():
-                    await self._take(events, still_alone)
-                self.applied_seq = events[-1].seq
-                self._changed(_tenants(events))
-                if progress is not None:
-                    progress(self.applied_seq)
+            self._unsure = True
+            await self._go_on(still_alone, progress)
+            self._unsure = False
+
+    async def _go_on(
+        self, still_alone: Callable[[], Awaitable[None]], progress: Callable[[int], None] | None
+    ) -> None:
+        if not self.applied_seq:
+            await self._aside.clear()
+        while self.applied_seq < await self._ledger.head():
+            events = self._ledger.recent_events(self.applied_seq, BATCH_EVENTS)
+            events = events or await self._ledger.events(self.applied_seq, BATCH_EVENTS)
+            with collector_waits() if len(events) > MUCH else contextlib.nullcontext():
+                await self._take(events, still_alone)
+            self.applied_seq = events[-1].seq
+            self._changed(_tenants(events))
+            if progress is not None:
+                progress(self.applied_seq)
 
     async def _batch(self, events: Sequence[Event]) -> ProjectionBatch:
         if len(events) <= MUCH:
@@ -158,9 +171,10 @@ class Projection:
 
     async def start_over(self, clear: Callable[[], Awaitable[None]]) -> None:
         """Clear the store and forget how far it got, also where this is given up on the way: what
-        was begun in a thread goes on, and whoever writes next has to know that nothing is there."""
+        was begun in a thread goes on, and whoever writes next has to know that nothing is there.
+        Where it fails, whoever needs the store tries it again."""
         async with self._alone():
-            self.applied_seq = 0
+            self.applied_seq, self._empty_first = 0, clear
             clearing = asyncio.ensure_future(clear())
             try:
                 await asyncio.shield(clearing)
@@ -168,6 +182,8 @@ class Projection:
                 await asyncio.wait([clearing])
                 raise
             finally:
+                if clearing.done() and not clearing.cancelled() and clearing.exception() is None:
+                    self._empty_first = None
                 self._changed(None)
 
     @contextlib.asynccontextmanager

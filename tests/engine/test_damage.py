@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from graphmem import AsyncMemory, Memory, Settings, open_memory
-from graphmem.errors import Damaged
+from graphmem.errors import Damaged, Unavailable
 
 FUZZ = float(os.environ.get("GRAPHMEM_FUZZ", "1"))
 _MAKE = """
@@ -349,3 +349,31 @@ def test_another_program_that_looks_at_the_ledger_does_not_take_its_log(tmp_path
     with Memory(tmp_path / "s", user_id="ada") as memory:
         assert memory.stats().episodes == 3
         assert memory.verify().ok
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_rebuild_cut_short_goes_on_with_the_next_read(
+    stores: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """As on a full disk: the new files could not be made, and then there is room again."""
+    from graphmem.adapters.graph.kuzu import pool
+    from graphmem.adapters.vectors.qdrant_edge import store as edge_store
+
+    failed: list[object] = []
+
+    def full_disk(*given: object) -> object:
+        failed.append(given)
+        raise Unavailable("the disk is full")
+
+    with Memory(copied(stores["closed"], tmp_path / "store"), user_id="ada") as memory:
+        before = memory.search("Where does Bob Stone live?").hits[0].text
+        for owner, name in ((pool.Pool, "_new_database"), (edge_store, "create_shards")):
+            with monkeypatch.context() as patch:
+                patch.setattr(owner, name, full_disk)
+                for _ in range(times):
+                    with pytest.raises(Unavailable, match="the disk is full"):
+                        memory.rebuild()
+            assert memory.search("Where does Bob Stone live?").hits[0].text == before
+            assert memory.health().ok
+            assert memory.verify().ok
+        assert len(failed) == 2 * times

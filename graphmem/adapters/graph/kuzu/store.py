@@ -315,7 +315,12 @@ class KuzuGraph:
             writer = self._pool.wipe()
             in_transaction(writer, lambda w: _create(w, store_id))
 
-        await self._pool.write(job, alone=True)
+        try:
+            await self._pool.write(job, alone=True)
+        except BaseException:
+            if not self._pool.is_open:  # so that it can be opened again
+                await self._pool.close()
+            raise
 
     async def _give_up(self) -> None:
         self._lost = (
