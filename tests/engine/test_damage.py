@@ -188,7 +188,7 @@ def in_vectors(collection: str, change: Callable[[Any, Any, str], Any]) -> Plant
     async def plant(memory: AsyncMemory) -> None:
         import qdrant_edge as edge
 
-        shard = memory._parts.vectors._shards[collection]._engine  # type: ignore[attr-defined]
+        shard = memory._parts.vectors._folder._shards[collection]._engine  # type: ignore[attr-defined]
         ids = sorted(await memory._parts.vectors.ids(collection))  # type: ignore[arg-type]
         made = change(edge, shard, ids[0])
         for operation in made if isinstance(made, list) else [made]:

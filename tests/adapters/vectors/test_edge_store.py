@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from graphmem.adapters.vectors.qdrant_edge import checkpoint, disk_space
+from graphmem.adapters.vectors.qdrant_edge import folder as edge_folder
 from graphmem.adapters.vectors.qdrant_edge import optimize as edge_optimize
-from graphmem.adapters.vectors.qdrant_edge import store as vectors_edge
 from graphmem.adapters.vectors.qdrant_edge.shard import Shard, engine_errors
 from graphmem.adapters.vectors.qdrant_edge.store import EdgeVectors
 from graphmem.errors import BackendError, Damaged, Rejected, Unavailable, UsageError
@@ -230,7 +230,7 @@ class EdgeVectorsOpened:
 async def test_many_points_are_flushed_on_the_way(
     store: EdgeVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors_edge, "_FLUSH_AFTER", 10)
+    monkeypatch.setattr(edge_folder, "_FLUSH_AFTER", 10)
     await store.apply(put(*(point(n) for n in range(1, 10))), 1)
     assert checkpoint_of(store._path)["durable_seq"] == 0
     await store.apply(put(point(10)), 2)
@@ -288,7 +288,7 @@ async def check_after_kill(folder: Path, acknowledged: int) -> None:
 
 @pytest.fixture
 def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors_edge, "_WORTH_OPTIMIZING", 1)
+    monkeypatch.setattr(edge_folder, "_WORTH_OPTIMIZING", 1)
 
 
 @pytest.mark.usefixtures("worth_it")
@@ -335,9 +335,9 @@ async def test_an_optimization_that_is_overtaken_leaves_no_trace(
     monkeypatch.setattr(edge_optimize, "_MOST_DELAYED", 10)
     await store.apply(put(*(point(n, "old") for n in range(1, 60))), 1)
     running = asyncio.ensure_future(store.optimize())
-    while store._optimizing is None:  # noqa: ASYNC110 - a thread sets it, without an event
+    while store._folder._optimizing is None:  # noqa: ASYNC110 - a thread sets it, without an event
         await asyncio.sleep(0)
-    child = store._optimizing.process
+    child = store._folder._optimizing.process
     if how == "cancel":
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -398,7 +398,7 @@ async def test_a_checkpoint_that_cannot_be_written_leaves_the_old_shard_in_force
 async def test_without_an_interpreter_to_start_it_optimizes_in_place(
     store: EdgeVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors_edge, "can_start", lambda: False)
+    monkeypatch.setattr(edge_folder, "can_start", lambda: False)
     await store.apply(put(*(point(n, "old") for n in range(1, 60))), 1)
     await store.optimize()
     assert len(await facts_with(store, "old")) == 59
@@ -486,7 +486,7 @@ async def test_on_a_full_disk_it_is_read_and_not_written(store: EdgeVectors, dis
 async def test_on_a_full_disk_nothing_is_optimized_or_opened(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors_edge, "_WORTH_OPTIMIZING", 1)
+    monkeypatch.setattr(edge_folder, "_WORTH_OPTIMIZING", 1)
     store = EdgeVectors(tmp_path)
     await store.open("s", "e", SIZE)
     await store.apply(put(point(1)), 1)
