@@ -5,19 +5,16 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 
 from graphmem.clock import Date, Precision
 from graphmem.model.erasures import Erased, ErasureReceipt, Removal
+from graphmem.model.reports import Backup, Exported, Health, Imported, SetAside, Stats, Verification
 from graphmem.model.results import (
     ArmScore,
     AtATime,
-    Backup,
     Change,
     Citation,
     Context,
     Difference,
     Explanation,
-    Exported,
-    Health,
     Hit,
-    Imported,
     Moment,
     Page,
     Path,
@@ -25,13 +22,10 @@ from graphmem.model.results import (
     Receipt,
     RelationType,
     SearchResult,
-    SetAside,
     Spend,
-    Stats,
     Step,
     Subgraph,
     Table,
-    Verification,
 )
 from graphmem.model.scope import DEFAULT_PROJECT, Scope, forgotten_tenant, scope_of
 from graphmem.model.statements import Edit, Merge, Statement, StatementKind, TypeRule

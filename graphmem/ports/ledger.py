@@ -6,16 +6,15 @@ It is read in four ways, each a small protocol; an adapter implements them all a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from graphmem.model import (
     Change,
     Entity,
     Episode,
-    ErasureReceipt,
     Fact,
     Merge,
     Removal,
@@ -23,6 +22,8 @@ from graphmem.model import (
     Stats,
     Turn,
 )
+from graphmem.ports.ledger_copy import LedgerCopy, LedgerRows
+from graphmem.ports.ledger_erasures import ErasureBook, UserBook
 from graphmem.ports.ledger_relation_types import LedgerTypes
 from graphmem.ports.ledger_values import (
     RESUBMITTED,
@@ -84,6 +85,7 @@ __all__ = [
     "StatementQuery",
     "TenantState",
     "Undone",
+    "UserBook",
 ]
 
 
@@ -134,49 +136,6 @@ class LedgerWrites(Protocol):
 
         :class:`~graphmem.errors.Conflict` as for ``commit``.
         """
-        ...
-
-
-class UserBook(Protocol):
-    """Who users are. Everything else in a ledger knows them by a pseudonym."""
-
-    async def users(self, name: str, project_id: str | None = None) -> list[NamedUser]:
-        """The user of that name in a project, or in every one. ``journal`` adds them: the first
-        time that something is told under a pseudonym whose scope knows the name."""
-        ...
-
-
-class ErasureBook(Protocol):
-    """Receipts of what was erased."""
-
-    async def erasures(
-        self, tenant: str | None = None, *, id: str | None = None, pending: bool = False
-    ) -> list[ErasureReceipt]:
-        """Those of a tenant, the one with an id, or all; or those that are not done yet. Oldest
-        first."""
-        ...
-
-    async def stored_before(self, scope: Scope, before: datetime) -> list[str]:
-        """The ids of the episodes of a scope that were recorded before a moment, oldest first."""
-        ...
-
-    async def forget(self, forgetting: Forgetting, *, dry_run: bool = False) -> ErasureReceipt:
-        """Erase tenants with everything in them, the names of their users, and the rules of
-        relation types that nobody else uses, in one transaction; with ``dry_run`` only count."""
-        ...
-
-    async def erased_found(self) -> list[str]:
-        """What a receipt says was erased, and is here: one line each."""
-        ...
-
-    async def erasures_done(self, ids: Sequence[str], part: str) -> None:
-        """A part (``graph``, ``vectors``) holds nothing any more of what these took."""
-        ...
-
-    async def clean(self, *, remake: bool = False) -> bool:
-        """Take what was erased out of what is beside the tables and, with ``remake``, out of the
-        files that hold them, which are written anew: writers wait. What is left to be done is noted
-        in the receipts. False when another process keeps it from being done: try again."""
         ...
 
 
@@ -343,72 +302,6 @@ class SpendBook(Protocol):
 
     async def charges(self, tenant: str | None = None) -> list[Charge]:
         """By day and model: of one tenant (its digest), or of all."""
-        ...
-
-
-class LedgerRows(Protocol):
-    """The rows of a ledger as they are, to be read: now, or as of the moment of a
-    :meth:`LedgerCopy.snapshot`."""
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """Every table that holds something, the referred to before the referring. The same names
-        and columns in every ledger of one version."""
-        ...
-
-    async def rows(self, table: str, after: str | None, limit: int) -> tuple[list[Row], str | None]:
-        """Up to ``limit`` rows in a fixed order, and where to go on (None: that was all).
-
-        ``after`` is what the call before gave; what is there stays in its place meanwhile.
-        """
-        ...
-
-    async def head(self) -> int:
-        """The last ``seq``; 0 when nothing was ever written."""
-        ...
-
-    async def stats(self, scope: Scope | None = None) -> Stats:
-        """Counts, of one tenant narrowed by agent and run, or of the whole store."""
-        ...
-
-    async def setting(self, name: str) -> str | None:
-        """A fact about the store itself."""
-        ...
-
-
-class LedgerCopy(LedgerRows, Protocol):
-    """What moves a whole ledger to another place or kind of ledger."""
-
-    def snapshot(self) -> AbstractAsyncContextManager[LedgerRows]:
-        """The ledger as it is at one moment, for as long as the context lasts: what is written
-        meanwhile goes on, and does not show. One read at a time."""
-        ...
-
-    async def load(self, table: str, rows: Sequence[Row], after: str | None) -> None:
-        """Add rows as they are and note ``after`` (see :meth:`loaded`), in one transaction. Rows
-        that are there already are replaced by themselves: repeating a call changes nothing."""
-        ...
-
-    def row_of(self, table: str, values: Mapping[str, Any]) -> Row:
-        """A row from elsewhere as this ledger keeps it, from its values with documents in place of
-        their JSON text; :class:`~graphmem.errors.UsageError` when it is none. Asks nothing."""
-        ...
-
-    async def adopt(
-        self, tenants: Sequence[str], batches: Callable[[], Iterable[tuple[str, Sequence[Row]]]]
-    ) -> None:
-        """Add whole tenants in one transaction: rows of :meth:`row_of`, the referred to before the
-        referring, episodes and events in their order. They get the next numbers of this ledger.
-
-        A tenant that has anything is :class:`~graphmem.errors.UsageError`, an id that is taken
-        :class:`~graphmem.errors.Rejected`; what ``batches`` raises ends it too: nothing is written
-        then. ``batches`` may be called again.
-        """
-        ...
-
-    async def loaded(self, table: str) -> str | None:
-        """The last ``after`` that :meth:`load` noted for the table; ``''`` when it is complete,
-        None when nothing was loaded."""
         ...
 
 
