@@ -28,7 +28,7 @@ from graphmem.adapters.vectors.memory import MemoryVectors
 from graphmem.embedding import CachedEmbedder
 from graphmem.engine import AsyncMemory
 from graphmem.errors import NotFound
-from graphmem.model import Fact, Scope
+from graphmem.model import Fact
 from graphmem.ports.graph import GraphDump
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorQuery, VectorStore
 from graphmem.projection.catch_up import Projection
@@ -376,7 +376,8 @@ class MemoryMachine(RuleBasedStateMachine):
         Only that: what has gone must have been retired, with its reason in its history."""
         facts = {fact.id: fact for fact in self.stored(user)}
         ledger = self.memory._parts.ledger
-        episodes = self.run(ledger.episodes(Scope(user_id=user), limit=10_000))
+        scope = self.run(self.memory._scope({"user_id": user}))
+        episodes = self.run(ledger.episodes(scope, limit=10_000))
         for episode in episodes:
             if episode.status == "undone":
                 continue

@@ -61,8 +61,9 @@ async def _spoil(memory: AsyncMemory) -> None:
     from dataclasses import replace
 
     from graphmem.ports.graph import GraphChanges
+    from graphmem.ports.ledger import FactQuery
 
     graph, ledger = memory._parts.graph, memory._parts.ledger
-    (fact,) = (await memory.get_all()).items
+    (fact,) = await ledger.facts(FactQuery((await memory._scope({})).tenant))
     changes = GraphChanges(facts=(replace(fact, text="something else"),))
     await graph.apply(changes, await ledger.head())
