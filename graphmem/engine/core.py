@@ -60,7 +60,6 @@ class Core(ViewReads):
         self._following = True
         self._indexing: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
-        self._closing = asyncio.Event()
         self._indexed_seq = 0
 
     async def _recreate(

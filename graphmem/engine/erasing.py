@@ -8,7 +8,6 @@ it is opened next; until then the receipt names them.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -241,9 +240,13 @@ class Erasing(Amending):
 
     async def _clean_ledger(self) -> None:
         pause = _FIRST_PAUSE_S
-        while not (self._closing.is_set() or await self._parts.ledger.clean()):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), pause)
+        while True:
+            try:
+                if await self._parts.ledger.clean():
+                    return
+            except GraphmemError as error:
+                _log.warning("what was erased is not out of the ledger's log yet: %s", error)
+            await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     async def _finish_erasures(self, *, files: bool = True) -> None:

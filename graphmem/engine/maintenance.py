@@ -188,12 +188,12 @@ class Care(Core):
         if not loop_ended:
             self._check_open()  # elsewhere its tasks go on
         self._present.closed = True
-        self._closing.set()
         try:
             if not loop_ended:
                 await self._queue.close()
-            if self._indexing:
-                self._indexing.cancel()
+            for passing in (self._indexing, self._cleaning):
+                if passing:
+                    passing.cancel()
             tasks = (self._background, self._indexing, self._cleaning)
             # Those of a loop that has ended have ended with it.
             running = [task for task in tasks if task and not task.done()]

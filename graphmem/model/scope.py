@@ -92,10 +92,18 @@ def scope_of(
     return Scope(project_id, user_id, agent_id, run_id)
 
 
+_FORGOTTEN = "forgotten"
+
+
 def forgotten_tenant(id: str) -> str:
     """Where the events of a tenant stand once it has been forgotten, so that stores can follow: in
     no project of its own, under the user's pseudonym (an agent's gets an id for it)."""
-    return Scope("forgotten", id).tenant
+    return Scope(_FORGOTTEN, id).tenant
+
+
+def is_forgotten(tenant: str) -> bool:
+    """Whether a tenant may be one that was forgotten, which had another name before."""
+    return tenant.startswith(f"{_FORGOTTEN}/")
 
 
 def _check_id(name: str, value: object, *, required: bool) -> None:

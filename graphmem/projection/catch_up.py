@@ -10,6 +10,7 @@ from functools import partial
 
 from graphmem.errors import Damaged
 from graphmem.model import SetAside
+from graphmem.model.scope import is_forgotten
 from graphmem.off_loop import collector_waits, run_off_loop
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.ledger import Event, Ledger
@@ -25,6 +26,7 @@ from graphmem.projection.set_aside import (
 
 _log = logging.getLogger(__name__)
 BATCH_EVENTS = 5000
+_PATIENCE_S = 10.0  # with a store that is being cleared, once nobody waits for it any more
 
 
 class Projection:
@@ -179,7 +181,9 @@ class Projection:
             try:
                 await asyncio.shield(clearing)
             except asyncio.CancelledError:
-                await asyncio.wait([clearing])
+                _, unanswered = await asyncio.wait([clearing], timeout=_PATIENCE_S)
+                for one in unanswered:
+                    one.cancel()
                 raise
             finally:
                 if clearing.done() and not clearing.cancelled() and clearing.exception() is None:
@@ -199,8 +203,7 @@ class Projection:
 
 
 def _tenants(events: Sequence[Event]) -> Set[str] | None:
-    """In which tenants they changed something. What was erased may have been in one that has been
-    forgotten since, and that no event names any more."""
-    if any(event.action == "ERASE" for event in events):
-        return None
-    return {event.tenant for event in events}
+    """In which tenants they changed something; None where one has been forgotten since, which no
+    event names any more."""
+    tenants = {event.tenant for event in events}
+    return None if any(map(is_forgotten, tenants)) else tenants

@@ -188,7 +188,8 @@ async def test_a_chunk_asks_as_much_as_one_episode(monkeypatch: pytest.MonkeyPat
     assert [e.id for e in stored[12:]] == [e.id for e in other]
     assert [e.previous_id for e in stored[12:15]] == [first[n].id for n in (10, 11, 9)]
     # One run of 24, for none of them repeats another of its place.
-    names = ["last_episode", "same_key", "same_content", "episodes_by_id", "turns_of_episodes"]
+    names = ["last_episode", "users_under", "same_key", "same_content"]
+    names += ["episodes_by_id", "turns_of_episodes"]
     assert [name for name in asked if name != "statuses"] == names
     await ledger.close()
 

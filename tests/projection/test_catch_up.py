@@ -161,11 +161,12 @@ async def test_it_says_in_which_tenants_a_store_has_changed(
         await memory.add("Bob lives in Oslo.", user_id="ada")
         await memory.add("Carol lives in Rome.", user_id="eve")
         await following.catch_up()
-        assert reported == [{"default/user:ada", "default/user:eve"}]
+        ada, eve = [(await memory._scope({"user_id": user})).tenant for user in ("ada", "eve")]
+        assert reported == [{ada, eve}]
         receipt = await memory.add("Bob lives in Bonn.", user_id="ada")
         await memory.delete(receipt.episode_id, user_id="ada")
         await following.catch_up()
-        assert reported[1:] == [{"default/user:ada"}]
+        assert reported[1:] == [{ada}]
         await following.start_over(stores.graph.clear)
         assert reported[2:] == [None]
         # Where others write too, one of them may have made the store anew, checkpoint and all.

@@ -47,8 +47,11 @@ def apply_erasure(log: EventLog, erasure: Erasure, receipt: ErasureReceipt) -> S
     going, gone = found
     numbers = {kind: len(gone[kind]) for kind in ("episode", "fact", "entity")}
     went = rows_by_table(going, episodes=numbers["episode"], entities=numbers["entity"])
-    tenant = erasure.scope.tenant
-    yield from put_erasure(replace(receipt, rows=went, hashes=hashes_of(gone)), tenant)
+    # A fact has the id of the first statement that it rests on: where that is still stated, it may
+    # be believed again, under that id.
+    left = _ids((yield from fetch("statements_left", ids=sorted(gone["fact"]))))
+    hashes = hashes_of({**gone, "fact": set(gone["fact"]) - left})
+    yield from put_erasure(replace(receipt, rows=went, hashes=hashes), erasure.scope.tenant)
     return Removal(numbers["episode"], numbers["fact"], numbers["entity"], receipt.id)
 
 

@@ -1082,6 +1082,9 @@ WHERE EXISTS (SELECT 1 FROM statements AS s WHERE s.type = a.value);
 -- name: erase_rules
 DELETE FROM events WHERE tenant = '' AND kind = 'type' AND id = ANY(:ids);
 
+-- name: statements_left
+SELECT id FROM statements WHERE id = ANY(:ids);
+
 -- name: every_id
 SELECT 'episode' AS kind, id FROM episodes
 UNION ALL SELECT DISTINCT 'fact', id FROM facts
