@@ -1,6 +1,6 @@
 """How well a store finds its own facts again, and weights that find them better.
 
-Tuning is cautious: each arm's share of the score is multiplied by a factor near 1, found on the
+Tuning is cautious: each signal's share of the score is multiplied by a factor near 1, found on the
 probes of one half of the sources (a softmax over each question's hits gives most to its gold, as
 ListNet's top one probability: Cao et al. 2007), and judged on those of the other half.
 """
@@ -39,16 +39,16 @@ _FEWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A probe with its hits: the unit of each, and the share of every arm (rows) in it."""
+    """A probe with its hits: the unit of each, and the share of every name (rows) in it."""
 
     probe: Probe
     units: tuple[str, ...]
-    arms: tuple[str, ...]
+    signals: tuple[str, ...]
     shares: NDArray[np.float64]
 
     def reranked(self, factors: dict[str, float]) -> list[str]:
-        by_arm = np.array([factors.get(arm, 1.0) for arm in self.arms])
-        order = np.argsort(-(by_arm @ self.shares), kind="stable")
+        by_signal = np.array([factors.get(name, 1.0) for name in self.signals])
+        order = np.argsort(-(by_signal @ self.shares), kind="stable")
         return distinct([self.units[at] for at in order])
 
 
@@ -90,12 +90,12 @@ def measure_own(
 
 
 def _noted(probe: Probe, hits: SearchResult) -> _Asked:
-    arms = tuple(dict.fromkeys(arm.arm for hit in hits for arm in hit.arms))
-    shares = np.zeros((len(arms), len(hits)))
+    signals = tuple(dict.fromkeys(signal.name for hit in hits for signal in hit.signals))
+    shares = np.zeros((len(signals), len(hits)))
     for column, hit in enumerate(hits):
-        for arm in hit.arms:
-            shares[arms.index(arm.arm), column] += arm.share
-    return _Asked(probe, tuple(_unit(hit) for hit in hits), arms, shares)
+        for signal in hit.signals:
+            shares[signals.index(signal.name), column] += signal.share
+    return _Asked(probe, tuple(_unit(hit) for hit in hits), signals, shares)
 
 
 def _unit(hit: Hit) -> str:
@@ -130,18 +130,18 @@ def _tuned(found: Sequence[_Asked], file: Path) -> dict[str, Any]:
         }
         Weights(scaled).write(file)
     return {
-        "factors": {arm: round(factor, 3) for arm, factor in sorted(factors.items())},
+        "factors": {name: round(factor, 3) for name, factor in sorted(factors.items())},
         "held_out_recall@5": {**asdict(interval), "sure": interval.sure},
         "written": better,
     }
 
 
 def _factors(asked: Sequence[_Asked]) -> dict[str, float]:
-    """A factor per arm, by gradient descent from 1."""
+    """A factor per name, by gradient descent from 1."""
     known = [one for one in asked if one.probe.gold.intersection(one.units)]
-    arms = sorted({arm for one in known for arm in one.arms})
-    factors = np.ones(len(arms))
-    places = [[arms.index(arm) for arm in one.arms] for one in known]
+    signals = sorted({name for one in known for name in one.signals})
+    factors = np.ones(len(signals))
+    places = [[signals.index(name) for name in one.signals] for one in known]
     targets = [np.array([unit in one.probe.gold for unit in one.units], float) for one in known]
     for _ in range(_STEPS if known else 0):
         slope = _TOWARDS_ONE * (factors - 1)
@@ -151,4 +151,4 @@ def _factors(asked: Sequence[_Asked]) -> dict[str, float]:
             likely /= likely.sum()
             slope[at] += one.shares @ (likely - target / target.sum()) / len(known)
         factors = np.maximum(factors - _RATE * _SHARPNESS * slope, 0.0)
-    return dict(zip(arms, map(float, factors), strict=True))
+    return dict(zip(signals, map(float, factors), strict=True))

@@ -7,7 +7,6 @@ from graphmem.clock import Date, Precision
 from graphmem.model.erasures import Erased, ErasureReceipt, Removal
 from graphmem.model.reports import Backup, Exported, Health, Imported, SetAside, Stats, Verification
 from graphmem.model.results import (
-    ArmScore,
     AtATime,
     Change,
     Citation,
@@ -22,6 +21,7 @@ from graphmem.model.results import (
     Receipt,
     RelationType,
     SearchResult,
+    SignalScore,
     Spend,
     Step,
     Subgraph,
@@ -52,7 +52,6 @@ from graphmem.model.stored import (
 __all__ = [
     "DEFAULT_PROJECT",
     "Action",
-    "ArmScore",
     "AtATime",
     "Backup",
     "Change",
@@ -90,6 +89,7 @@ __all__ = [
     "Scope",
     "SearchResult",
     "SetAside",
+    "SignalScore",
     "Source",
     "Spend",
     "Statement",

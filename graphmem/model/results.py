@@ -58,13 +58,13 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class ArmScore:
-    """What one arm said of a hit: its rank there (from 1), raw score, and share of the total.
+class SignalScore:
+    """What one signal says of a hit: its rank there (from 1), raw score, and share of the total.
 
     A share is negative for what speaks against a turn: ``asks`` and ``outdated``.
     """
 
-    arm: str
+    name: str
     rank: int
     score: float
     share: float
@@ -83,9 +83,9 @@ class Hit:
     text: str
     score: float
     rank: int
-    arms: tuple[ArmScore, ...]
+    signals: tuple[SignalScore, ...]
     total: float = 0.0
-    """The sum of the shares of all arms."""
+    """The sum of the shares of all signals."""
     episode_id: str | None = None
     turn_id: str | None = None
     source_id: str | None = None

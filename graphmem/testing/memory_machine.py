@@ -316,7 +316,7 @@ class MemoryMachine(RuleBasedStateMachine):
         episodes = self.expected.episodes(user, run)
         assert [hit.rank for hit in found] == list(range(1, len(found) + 1))
         for hit in found:
-            assert abs(hit.total - sum(arm.share for arm in hit.arms)) < 1e-9
+            assert abs(hit.total - sum(signal.share for signal in hit.signals)) < 1e-9
             assert 0 <= hit.score <= found.answerable <= 1
             assert hit.episode_id in episodes
             assert hit.kind == "turn" or hit.id in self.expected.of(user)

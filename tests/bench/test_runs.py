@@ -99,9 +99,9 @@ def test_an_arm_left_out_gives_no_share(tmp_path: Path) -> None:
         memory.add("Bo works at Acme. Bo lives in Paris.")
         hits = memory.search("Where does Bo work?")
         assert len(hits) > 0
-        arms = {arm.arm for hit in hits for arm in hit.arms}
-        assert "fits" in arms
-        assert not [arm for arm in arms if arm.startswith("meaning") or arm == "about"]
+        names = {signal.name for hit in hits for signal in hit.signals}
+        assert "fits" in names
+        assert not [n for n in names if n.startswith("meaning") or n == "about"]
 
 
 def test_an_arm_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,19 +36,20 @@ class TestSearch:
         assert sorted(found, key=lambda hit: -hit.score) == list(found)
         for hit in found:
             assert 0 < hit.score <= found.answerable <= 1
-            assert math.isclose(hit.total, sum(arm.share for arm in hit.arms), abs_tol=1e-9)
-            assert hit.arms
-            assert all(arm.rank >= 1 for arm in hit.arms)
-            against = {arm.arm for arm in hit.arms if arm.share < 0}
+            shares = sum(signal.share for signal in hit.signals)
+            assert math.isclose(hit.total, shares, abs_tol=1e-9)
+            assert hit.signals
+            assert all(signal.rank >= 1 for signal in hit.signals)
+            against = {signal.name for signal in hit.signals if signal.share < 0}
             assert against <= {"asks", "answers", "assistant", "length", "outdated"}
-            assert len({arm.arm for arm in hit.arms}) == len(hit.arms)
+            assert len({signal.name for signal in hit.signals}) == len(hit.signals)
         assert len({(hit.kind, hit.id) for hit in found}) == len(found)
 
     def test_the_graph_brings_what_shares_no_word(self, story: Memory) -> None:
         found = {hit.text: hit for hit in story.search("Bob Stone", kinds=["fact"], limit=20)}
         hit = found["Carol Reed lives in Lisbon"]
         assert hit.path == "Bob Stone · Carol Reed -lives_in→ Lisbon"
-        assert "graph" in {arm.arm for arm in hit.arms}
+        assert "graph" in {signal.name for signal in hit.signals}
 
     def test_kinds_and_limit(self, story: Memory) -> None:
         assert {hit.kind for hit in story.search("Acme", kinds=["fact"])} == {"fact"}

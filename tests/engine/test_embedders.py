@@ -77,7 +77,7 @@ class TestEmbedder:
         back = Settings.load({}, reembed=True)
         with Memory(folder, user_id="ada", settings=back) as memory:
             assert memory.verify().ok
-            assert memory.search("Acme")[0].arms
+            assert memory.search("Acme")[0].signals
 
     def test_one_that_is_down_costs_no_episode(self, tmp_path: Path) -> None:
         """It can be opened and told things; what needs no vectors is answered."""
@@ -114,7 +114,7 @@ class TestEmbedder:
             assert found[-1].reason is not None
             assert re.search(r"calls per day \(8\).*; searched by words alone", found[-1].reason)
             assert found[-1][0].text == found[0][0].text
-            assert not {"dense", "dense_window"} & {arm.arm for arm in found[-1][0].arms}
+            assert not {"dense", "dense_window"} & {signal.name for signal in found[-1][0].signals}
             assert "Bob Stone" in str(memory.context("Where is Bob Stone?"))
             memory.add("Carol Reed works at Acme.")
             later = memory.search("Carol Reed")

@@ -56,7 +56,7 @@ def memory() -> Iterator[Memory]:
 def test_the_answer_is_first(memory: Memory, question: str, first: str) -> None:
     hits = memory.search(question).hits
     assert hits[0].text.startswith(first), [hit.text for hit in hits[:4]]
-    assert "relation" in {arm.arm for arm in hits[0].arms}
+    assert "relation" in {signal.name for signal in hits[0].signals}
 
 
 @pytest.mark.parametrize(
@@ -65,16 +65,16 @@ def test_the_answer_is_first(memory: Memory, question: str, first: str) -> None:
 def test_where_none_is_asked_for_there_is_none(memory: Memory, question: str) -> None:
     hits = memory.search(question).hits
     assert hits
-    assert all("relation" not in {arm.arm for arm in hit.arms} for hit in hits)
+    assert all("relation" not in {signal.name for signal in hit.signals} for hit in hits)
 
 
 def test_what_more_is_asked_counts_against_it(memory: Memory) -> None:
     plain = memory.search("Where does Omar live?").hits[0]
     more = memory.search("Where does Omar live with his three green parrots?").hits
     again = next(hit for hit in more if hit.id == plain.id)
-    share = {arm.arm: arm.score for arm in plain.arms}["relation"]
+    share = {signal.name: signal.score for signal in plain.signals}["relation"]
     assert share == 1.0
-    assert {arm.arm: arm.score for arm in again.arms}["relation"] < 0.1
+    assert {signal.name: signal.score for signal in again.signals}["relation"] < 0.1
 
 
 def test_a_sister_is_no_brother() -> None:

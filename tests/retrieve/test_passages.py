@@ -46,9 +46,9 @@ def test_the_second_step_is_found_over_what_both_name(memory: Memory) -> None:
 
 def test_every_hit_says_which_arms_and_which_way(memory: Memory) -> None:
     first, second = memory.search(QUESTION, kinds=["turn"])[:2]
-    assert {"named", "linked"} <= {arm.arm for arm in first.arms}
-    assert "linked" in {arm.arm for arm in second.arms}
-    assert "named" not in {arm.arm for arm in second.arms}
+    assert {"named", "linked"} <= {signal.name for signal in first.signals}
+    assert "linked" in {signal.name for signal in second.signals}
+    assert "named" not in {signal.name for signal in second.signals}
     assert second.path == "Orlan Bridge · Mirela Dvorsak"
 
 
@@ -60,7 +60,7 @@ def test_without_a_shared_name_nothing_links(memory: Memory) -> None:
 
 def test_the_longest_title_is_what_is_meant(memory: Memory) -> None:
     asked = memory.search("What is known of Orlan Bridge?", kinds=["turn"])
-    named = [hit for hit in asked if "named" in {arm.arm for arm in hit.arms}]
+    named = [hit for hit in asked if "named" in {signal.name for signal in hit.signals}]
     assert titles(SearchResult("", tuple(named))) == ["Orlan Bridge"]
 
 
@@ -71,7 +71,7 @@ def test_conversations_are_left_alone(memory: Memory) -> None:
     ]
     memory.add(turns, user_id="bob")
     for hit in memory.search(QUESTION, user_id="bob"):
-        assert not {"named", "linked", "spread"} & {arm.arm for arm in hit.arms}
+        assert not {"named", "linked", "spread"} & {signal.name for signal in hit.signals}
 
 
 def test_no_link_crosses_a_run(memory: Memory) -> None:
@@ -95,7 +95,7 @@ def test_facts_given_as_they_are_lead_on_from_the_best_pair() -> None:
         found = memory.search("Who drew Orlan Bridge and was raised near Halmstead?")
         reached = {hit.text.splitlines()[0]: hit for hit in found if hit.kind == "turn"}
         for title in ("Orlan Bridge", "Mirela Dvorsak", "Halmstead"):
-            assert "spread" in {arm.arm for arm in reached[title].arms}
+            assert "spread" in {signal.name for signal in reached[title].signals}
         assert titles(found)[0] in {"Orlan Bridge", "Mirela Dvorsak"}
 
 
@@ -104,7 +104,7 @@ def test_a_name_that_is_asked_about_leads_on() -> None:
         for title, text in DOCUMENTS.items():
             memory.add(f"{title}\n{text}")
         found = memory.search("What is the town near Mirela Dvorsak known for?", kinds=["turn"])
-        spread = [hit for hit in found if "spread" in {arm.arm for arm in hit.arms}]
+        spread = [hit for hit in found if "spread" in {signal.name for signal in hit.signals}]
         assert {"Mirela Dvorsak", "Halmstead"} <= {*titles(SearchResult("", tuple(spread)))}
 
 

@@ -24,14 +24,14 @@ def test_the_present_fact_comes_first(memory: Memory) -> None:
         first = memory.search(question)[0]
         assert first.fact is not None
         assert "Berlin" in first.text
-        assert "present" in {arm.arm for arm in first.arms}
+        assert "present" in {signal.name for signal in first.signals}
 
 
 def test_a_turn_that_no_longer_holds_says_so(memory: Memory) -> None:
     found = memory.search("Where do I live?")
     (old,) = [hit for hit in found if hit.text.startswith("I live in Paris")]
     assert old.outdated == "lives_in until February 2025"
-    assert [arm.share < 0 for arm in old.arms if arm.arm == "outdated"] == [True]
+    assert [signal.share < 0 for signal in old.signals if signal.name == "outdated"] == [True]
     assert "outdated: lives_in until February 2025" in memory.context("Where do I live?")
     assert all(hit.outdated is None for hit in memory.search("Where do I live?", current=False))
 
@@ -46,7 +46,7 @@ def test_facts_about_whom_is_asked_beat_those_about_others(memory: Memory) -> No
 
 def test_a_question_is_not_an_answer(memory: Memory) -> None:
     (asked,) = [hit for hit in memory.search("live in Paris") if hit.text.endswith("?")]
-    assert [arm.share < 0 for arm in asked.arms if arm.arm == "asks"] == [True]
+    assert [signal.share < 0 for signal in asked.signals if signal.name == "asks"] == [True]
 
 
 def test_a_day_of_long_ago_is_written_with_its_four_digits() -> None:

@@ -47,10 +47,10 @@ def test_why_it_stands_there_is_told(memory: Memory) -> None:
     memory.add("The code of the gate was changed, it is 9038.", occurred_at="2025-03-03")
     first, second = memory.search("What is the code of the gate?", kinds=["turn"])
     assert "9038" in first.text
-    raised = {arm.arm: arm.share for arm in first.arms}["replaces"]
+    raised = {signal.name: signal.share for signal in first.signals}["replaces"]
     assert raised > 0
-    assert "replaces" not in {arm.arm for arm in second.arms}
-    assert first.score == pytest.approx(sum(arm.share for arm in first.arms))
+    assert "replaces" not in {signal.name for signal in second.signals}
+    assert first.total == pytest.approx(sum(signal.share for signal in first.signals))
     past = memory.as_of(valid_at="2025-02-10").search("What is the code of the gate?")
     assert all("9038" not in hit.text for hit in past)
 

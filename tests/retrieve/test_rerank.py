@@ -86,9 +86,9 @@ def test_a_chat_model_orders_the_best(
     scores = [hit.score for hit in found]
     assert scores == sorted(scores, reverse=True)
     for hit in found:
-        assert sum(arm.share for arm in hit.arms) == pytest.approx(hit.total, abs=1e-5)
-        (arm,) = (arm for arm in hit.arms if arm.arm == "reranker")
-        assert arm.score == pytest.approx(0.9 if hit.text == _TEXTS[3] else 0.2)
+        assert sum(signal.share for signal in hit.signals) == pytest.approx(hit.total, abs=1e-5)
+        (signal,) = (s for s in hit.signals if s.name == "reranker")
+        assert signal.score == pytest.approx(0.9 if hit.text == _TEXTS[3] else 0.2)
     (request,) = server.chats
     assert "What did Ada bake?" in request.text()
     assert len(shown(request)) == len(before)
@@ -104,8 +104,8 @@ def test_only_the_best_are_read(
         one = memory.search("What did Ada bake?", limit=1, kinds=("fact",))
     assert [len(shown(request)) for request in server.chats] == [2, 2]
     assert [hit.id for hit in one] == [all_of_them[0].id]
-    assert all_of_them[0].arms[-1].rank == 1
-    read = [any(arm.arm == "reranker" for arm in hit.arms) for hit in all_of_them]
+    assert all_of_them[0].signals[-1].rank == 1
+    read = [any(signal.name == "reranker" for signal in hit.signals) for hit in all_of_them]
     assert read == [True, True, False, False]
 
 

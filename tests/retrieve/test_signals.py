@@ -429,7 +429,7 @@ class TestSearch:
         hits = memory.search("What came out of the pottery class?", kinds=["turn"])
         assert place(hits, "Great, I made") <= 1
         assert {"session", "meaning_answer", "answers"} <= {
-            arm.arm for arm in hits[place(hits, "Great, I made")].arms
+            signal.name for signal in hits[place(hits, "Great, I made")].signals
         }
 
     def test_the_year_that_is_relative_to_now(self, memory: Memory) -> None:

@@ -62,7 +62,7 @@ class TestRank:
         for place, why in zip(places, ranking.explained(places), strict=True):
             assert math.isclose(sum(a.share for a in why), ranking.totals[place], abs_tol=1e-9)
             for one in why:
-                values = arms[one.arm]
+                values = arms[one.name]
                 assert one.score == values[place]
                 assert one.rank == 1 + int((values > values[place]).sum())
 
@@ -191,7 +191,7 @@ class TestCachedGraph:
 
 def hit(rank: int, text: str, **fields: Any) -> Hit:
     given: dict[str, Any] = {"kind": "turn", "occurred_at": WHEN, **fields}
-    return Hit(id=f"h{rank}", text=text, score=1 / rank, rank=rank, arms=(), **given)
+    return Hit(id=f"h{rank}", text=text, score=1 / rank, rank=rank, signals=(), **given)
 
 
 class TestContext:

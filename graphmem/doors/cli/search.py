@@ -32,6 +32,7 @@ from graphmem.text import printable
 if TYPE_CHECKING:
     from rich.text import Text
 
+_LINES = 3  # that say why a hit ranks where it does
 LIMIT_OPTION = click.option(
     "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many."
 )
@@ -59,7 +60,11 @@ def _question(words: tuple[str, ...], name: str) -> str:
 @command("search")
 @click.argument("query", nargs=-1)
 @LIMIT_OPTION
-@click.option("--explain", is_flag=True, help="Show why each hit ranks where it does.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Show why each hit ranks where it does; with --all by every signal, in numbers.",
+)
 @click.option(
     "--kinds",
     type=click.Choice(["fact", "turn", "fact,turn"]),
@@ -95,17 +100,19 @@ def search_command(
         hits = [{**to_json(hit), "source": sources[hit.id] or None} for hit in result]
         emit({**to_json(result), "hits": hits})
         return
-    show_hits(result, explain=explain, ids=ids, sources=sources)
+    show_hits(result, explain=explain, numbers=everything, ids=ids, sources=sources)
 
 
 def show_hits(
     result: SearchResult,
     *,
     explain: bool = False,
+    numbers: bool = False,
     ids: bool = False,
     sources: Mapping[str, str] | None = None,
 ) -> None:
-    """Hits as a table; with ``explain`` what the question is about, and each hit's arms.
+    """Hits as a table; with ``explain`` what the question is about, and why each hit ranks where
+    it does: in three lines, or, with ``numbers``, by all that every signal says.
 
     ``sources`` says, by the id of a hit, what to call its source.
     """
@@ -128,7 +135,8 @@ def show_hits(
     ]
     if sources is None:
         sources = {hit.id: own_label(hit) for hit in result}
-    rows = [_hit_row(hit, explain, sources[hit.id]) for hit in result]
+    reasons = _numbers if numbers else _reasons
+    rows = [_hit_row(hit, reasons(hit) if explain else [], sources[hit.id]) for hit in result]
     print_table(columns, rows, ids=[hit.id for hit in result] if ids else ())
 
 
@@ -139,12 +147,12 @@ def _unsure(result: SearchResult) -> str:
     return f" that is sure enough: that anything here answers is {result.answerable:.0%} likely"
 
 
-def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
+def _hit_row(hit: Hit, reasons: list[str], source: str) -> list[object]:
     text: Text = marked(hit.fact) if hit.fact else table_text(hit.text)
     if hit.outdated:
         text.append_text(table_text(f"\noutdated: {hit.outdated}", "yellow"))
-    if explain:
-        text.append_text(table_text("\n" + "\n".join(_reasons(hit)), "dim"))
+    if reasons:
+        text.append_text(table_text("\n" + "\n".join(reasons), "dim"))
     fact = hit.fact
     begun = printed_date(fact.valid_at, fact.valid_precision) if fact else ""
     return [
@@ -159,15 +167,31 @@ def _hit_row(hit: Hit, explain: bool, source: str) -> list[object]:
 
 
 def _reasons(hit: Hit) -> list[str]:
-    arms = " · ".join(
-        f"{arm.arm} {arm.share:+.2f} (rank {arm.rank}, scored {arm.score:.3g})" for arm in hit.arms
+    """The signals that count most, in words, and how the graph led there."""
+    from graphmem.retrieve.signals.registry import explained_signal
+
+    way = _way(hit)
+    most = sorted(hit.signals, key=lambda signal: -abs(signal.share))
+    return [
+        f"{'-' if signal.share < 0 else '+'} {explained_signal(signal.name)}"
+        for signal in most[: _LINES - len(way)]
+    ] + way
+
+
+def _numbers(hit: Hit) -> list[str]:
+    numbers = " · ".join(
+        f"{signal.name} {signal.share:+.2f} (rank {signal.rank}, scored {signal.score:.3g})"
+        for signal in hit.signals
     )
-    lines = [arms] if arms else []
-    if hit.path:
-        lines.append(f"path: {hit.path}")
-    if hit.fact and (interval := hit.fact.interval):
-        lines.append(interval)
-    return lines
+    return [numbers, *_way(hit)] if numbers else _way(hit)
+
+
+def _way(hit: Hit) -> list[str]:
+    """How the graph led there, and since when it holds."""
+    path = f"path: {hit.path}" if hit.path else None
+    interval = hit.fact.interval if hit.fact else None
+    parts = [part for part in (path, interval) if part]
+    return [" · ".join(parts)] if parts else []
 
 
 def marked(fact: Fact) -> Text:

@@ -37,7 +37,7 @@ async def make_hits(
             score=score,
             total=total,
             rank=len(hits) + 1,
-            arms=signals,
+            signals=signals,
             path=paths.get(place),
         )
         if id in inputs.facts:

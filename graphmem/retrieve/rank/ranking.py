@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from graphmem.model import ArmScore
+from graphmem.model import SignalScore
 from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.signals.inputs import SignalInputs
 
@@ -63,7 +63,7 @@ class Ranking:
             totals[place] += weight * rise
         return Ranking(self.ids, self.names, values, shares, totals, _order(self.ids, totals))
 
-    def explained(self, places: Sequence[int]) -> list[tuple[ArmScore, ...]]:
+    def explained(self, places: Sequence[int]) -> list[tuple[SignalScore, ...]]:
         """What every signal that mattered gave to these candidates; the shares of each add up to
         its score."""
         if not places:
@@ -72,7 +72,7 @@ class Ranking:
         ranks = (1 + (self.values[:, None, :] > chosen[:, :, None]).sum(axis=2)).T.tolist()
         values, shares = chosen.T.tolist(), self.shares[:, list(places)].T.tolist()
         return [
-            tuple([ArmScore(*one) for one in zip(self.names, *of, strict=True) if one[3]])
+            tuple([SignalScore(*one) for one in zip(self.names, *of, strict=True) if one[3]])
             for of in zip(ranks, values, shares, strict=True)
         ]
 

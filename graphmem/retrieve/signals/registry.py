@@ -192,6 +192,14 @@ ABLATIONS = (
 """What is worth leaving out one by one, to see what it brings."""
 
 
+_RERANKER = "The reranker, which read it with the question, puts it here."
+
+
+def explained_signal(name: str) -> str:
+    """In one sentence, what a signal says."""
+    return SIGNALS[name].explanation if name in SIGNALS else _RERANKER
+
+
 def measure_signals(inputs: SignalInputs) -> dict[str, Column]:
     """Every signal, with one value for each candidate."""
     columns: dict[str, Column] = {}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from graphmem.doors.cli import cli
+from graphmem.doors.cli.search import _reasons
+from graphmem.model import Hit, SignalScore
 from graphmem.ports.api import MemoryAPI
 from tests.doors.cli.conftest import Run
 
@@ -90,13 +93,32 @@ def test_search(ada: Run) -> None:
     ran = ada("search", "Where does Bo work?", "--explain", "--ids")
     assert ran.code == 0
     assert "Bo works at Acme" in ran.out
-    assert "rank 1" in ran.out
     assert "about: Bo" in ran.out
+    why = " ".join(ran.out.split())
+    assert "+ This fact is the relation that the question asks for, of whom it asks." in why
+    assert "rank 1" not in why
+    numbers = ada("search", "Where does Bo work?", "--explain", "--all").out
+    assert "relation +" in numbers
+    assert "rank 1" in numbers
     found = ada("search", "Where does Bo work?", "--limit", "2", "--json").json
     assert [hit["rank"] for hit in found["hits"]] == [1, 2]
-    assert found["hits"][0]["arms"]
+    assert found["hits"][0]["signals"]
     only = ada("search", "Where does Bo work?", "--kinds", "fact", "--json").json
     assert {hit["kind"] for hit in only["hits"]} == {"fact"}
+
+
+def test_why_a_hit_ranks_there_is_told_in_three_lines() -> None:
+    signals = tuple(
+        SignalScore(name, 1, 1.0, share)
+        for name, share in (("words", 0.1), ("dense", 0.2), ("outdated", -0.3), ("reranker", 0.15))
+    )
+    hit = Hit("turn", "1", "I live in Paris.", 0.15, 1, signals)
+    against, dense, reranker = _reasons(hit)
+    assert against == "- This turn says what has ended, which speaks against it."
+    assert dense == "+ Its vector is near that of the question."
+    assert reranker.startswith("+ The reranker")
+    assert _reasons(replace(hit, path="Ada → Paris")) == [against, dense, "path: Ada → Paris"]
+    assert _reasons(replace(hit, signals=())) == []
 
 
 def test_relations_current_and_all(ada: Run) -> None:
