@@ -33,6 +33,18 @@ def test_what_is_taken_back_at_once_stands_below(memory: Memory, apart: bool) ->
     assert first_turns(memory, "Which country am I going to?")[:2] == texts[1::-1]
 
 
+def test_what_is_taken_back_is_the_last_thing_said_and_nothing_before_it(memory: Memory) -> None:
+    texts = [
+        "Priya is allergic to peanuts.",
+        "I'm going to Peru in May.",
+        "Sorry, I meant Bolivia.",
+    ]
+    for text in texts:
+        memory.add(text)
+    assert first_turns(memory, "What is Priya allergic to?")[0] == texts[0]
+    assert first_turns(memory, "Where am I going in May?")[:2] == texts[:0:-1]
+
+
 def test_a_newer_value_stands_above_unless_one_asks_about_before(memory: Memory) -> None:
     old, new = "The weekly call is on Mondays at ten.", "The weekly call is now on Fridays at nine."
     memory.add(old, occurred_at="2025-02-03")

@@ -213,11 +213,14 @@ class _Pairs:
         return found
 
     def _corrects(self) -> Numbers:
-        """Whether the second takes back what was said just before, as the first was."""
+        """Whether the second takes back what was said just before, as the first was: the last
+        thing that its speaker said, or what somebody else has just said to them."""
         found = np.zeros((len(self._turns), len(self._turns)))
         for n, (text, turn) in enumerate(zip(self._texts, self._turns, strict=True)):
-            if text.corrects:
-                found[:, n] = [_just_before(other, turn) for other in self._turns]
+            before = [one for one in self._turns if text.corrects and _just_before(one, turn)]
+            own = [one for one in before if _says(one) == _says(turn)]
+            said = {max(turns, key=_in_order).id for turns in (own, before) if turns}
+            found[:, n] = [id in said for id in self.turn_ids]
         return found
 
     def _numbers(self) -> tuple[Numbers, Numbers]:
@@ -233,11 +236,21 @@ def _relation(fact: Fact) -> tuple[str | None, str | None]:
 
 
 def _just_before(one: Turn, two: Turn) -> bool:
+    if one.role in MACHINE_ROLES or _in_order(one) >= _in_order(two):
+        return False
     if one.episode_id == two.episode_id:
-        return 0 < two.ordinal - one.ordinal <= _NEXT
+        return two.ordinal - one.ordinal <= _NEXT
     if one.occurred_at is None or two.occurred_at is None:
         return False
-    return timedelta(0) <= two.occurred_at - one.occurred_at <= _SOON
+    return two.occurred_at - one.occurred_at <= _SOON
+
+
+def _says(turn: Turn) -> tuple[str | None, str | None]:
+    return turn.role, turn.speaker
+
+
+def _in_order(turn: Turn) -> tuple[str, str, int]:
+    return _in_time((turn.occurred_at, turn.episode_id, turn.ordinal))
 
 
 def _in_time(key: tuple[datetime | None, str, int]) -> tuple[str, str, int]:
