@@ -219,8 +219,8 @@ class _Pairs:
         for n, (text, turn) in enumerate(zip(self._texts, self._turns, strict=True)):
             before = [one for one in self._turns if text.corrects and _just_before(one, turn)]
             own = [one for one in before if _says(one) == _says(turn)]
-            said = {max(turns, key=_in_order).id for turns in (own, before) if turns}
-            found[:, n] = [id in said for id in self.turn_ids]
+            corrected = {max(turns, key=_in_order).id for turns in (own, before) if turns}
+            found[:, n] = [id in corrected for id in self.turn_ids]
         return found
 
     def _numbers(self) -> tuple[Numbers, Numbers]:
