@@ -37,6 +37,8 @@ _EXTRACTED = {
     "model": "entities and facts by a model",
 }
 _HEAD = """# Benchmarks
+"""
+_READING = """## How to read this
 
 Made by `graphmem bench page` from result files; not edited by hand. How to measure these sets is in
 `graphmem bench --help`. Your own conversations are measured by `graphmem bench run plain FOLDER`:
@@ -55,7 +57,7 @@ bold where zero lies outside. Latency is of one search for ten hits, the embeddi
 included, one at a time.
 """
 _OBSERVED = "the facts that come with the data set, and what the rules find"
-_FEW = 0.005
+_FEW = 0.02
 """Of all that was scored, so little says nothing of one step of the scores."""
 _SCORES = """Each question is asked of its own memory and of another of the same set, that cannot
 answer it ([scores.md](scores.md)). A set that is one memory is cut in two; where people are named,
@@ -111,10 +113,11 @@ def write_page(files: Sequence[Path], out: Path) -> list[Path]:
     """
     results = [_read(file) for file in files]
     pictures: list[Path] = []
-    sections = []
+    sections = [_HEAD]
     runs = {_title(result): result for result in results if "variants" in result}
     if runs:
-        sections.append(f"## All sets\n\n{at_a_glance(runs)}\n")
+        sections.append(f"{at_a_glance(runs)}\n")
+    sections.append(_READING)
     out.parent.mkdir(parents=True, exist_ok=True)
     for number, result in enumerate(results, start=1):
         sections.append(_section(result, out, f"{out.stem}-{number}", pictures))
@@ -123,7 +126,7 @@ def write_page(files: Sequence[Path], out: Path) -> list[Path]:
     reasons = [*_ALWAYS, *(text for kind in kinds for text in _OF_SET.get(kind, ()))]
     notes = "\n".join(f"- {text}" for text in dict.fromkeys(reasons))
     compared = f"## What is not comparable\n\n{notes}\n"
-    out.write_text("\n".join([_HEAD, *sections, compared]), encoding="utf-8")
+    out.write_text("\n".join([*sections, compared]), encoding="utf-8")
     return pictures
 
 
