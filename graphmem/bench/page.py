@@ -95,6 +95,10 @@ _OF_SET = {
         "BEAM: published scores are of answers against rubrics; here it is whether the messages "
         "named as sources were found.",
     ),
+    "plain": (
+        "The plain form: `user_turns` is what the users of LongMemEval's oracle sessions said, all "
+        "of them as one owner, and half of the questions.",
+    ),
     "lihua": ("LiHua-World: published scores are of answers; here it is the conversations found.",),
     "peers": (
         "The other engines ran with a scripted model (see their table): it extracts what a fixed "
