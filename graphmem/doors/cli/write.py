@@ -214,7 +214,10 @@ def _removed(removal: Removal) -> str:
 @click.option("--dry-run", is_flag=True, help="Only count what would go.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete_all_command(older_than: str | None, dry_run: bool, yes: bool) -> None:
-    """Erase everything in this scope, for good; or what was stored longer ago than that."""
+    """Erase everything in this scope, for good.
+
+    With --older-than, only what was stored longer ago than that.
+    """
     shared = options()
     before = None if older_than is None else datetime.now(UTC) - _age(older_than)
     names = ("project", "user", "agent", "run")
