@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graphmem.adapters.graph.networkx import NetworkXGraph
@@ -24,6 +24,7 @@ from graphmem.retrieve.candidates.graph_cache import CachedGraph
 from graphmem.retrieve.candidates.vectors import ArmHits, fuse_arms
 from graphmem.retrieve.present.context import write_context
 from graphmem.retrieve.rank.ranking import rank
+from graphmem.text import printable
 
 ADA = Scope(user_id="ada")
 WHEN = datetime(2024, 3, 1, tzinfo=UTC)
@@ -229,13 +230,14 @@ class TestContext:
 
     @settings(deadline=None)
     @given(st.lists(st.text(min_size=1, max_size=80), max_size=12), st.integers(1, 120))
+    @example(["\x1b"], 120)
     def test_the_budget_holds_and_what_fits_is_in(self, texts: list[str], budget: int) -> None:
         result = SearchResult("q", tuple(hit(n, text) for n, text in enumerate(texts, start=1)))
         context = asyncio.run(written(result, budget))
         (used,) = asyncio.run(TOKENS.count([context]))
         assert used == context.tokens <= budget
         if texts and budget == 120 and len(texts[0]) < 10:
-            assert f"2024-03-01 {' '.join(texts[0].split())}" in context
+            assert f"2024-03-01 {printable(' '.join(texts[0].split()))}" in context
 
 
 TOKENS = WordLlamaTokens()
