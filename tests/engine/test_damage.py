@@ -357,7 +357,7 @@ def test_a_rebuild_cut_short_goes_on_with_the_next_read(
 ) -> None:
     """As on a full disk: the new files could not be made, and then there is room again."""
     from graphmem.adapters.graph.kuzu import pool
-    from graphmem.adapters.vectors.qdrant_edge import store as edge_store
+    from graphmem.adapters.vectors.qdrant_edge import folder as edge_folder
 
     failed: list[object] = []
 
@@ -367,7 +367,7 @@ def test_a_rebuild_cut_short_goes_on_with_the_next_read(
 
     with Memory(copied(stores["closed"], tmp_path / "store"), user_id="ada") as memory:
         before = memory.search("Where does Bob Stone live?").hits[0].text
-        for owner, name in ((pool.Pool, "_new_database"), (edge_store, "create_shards")):
+        for owner, name in ((pool.Pool, "_new_database"), (edge_folder, "create_shards")):
             with monkeypatch.context() as patch:
                 patch.setattr(owner, name, full_disk)
                 for _ in range(times):

@@ -85,9 +85,10 @@ def test_rules_read_every_kind_of_text(kind: str) -> None:
         content = [{"role": "user", "content": TEXTS[kind](size * factor)}]
         scope = Scope("default", "ada", None, None)
         episode = build_episode(content, {}, scope, ManualClock(), max_bytes=1 << 21)
-        begun = time.process_time()
-        extract(episode, ())
-        took.append(time.process_time() - begun)
+        with collector_waits():  # a walk over what other tests have left takes a second
+            begun = time.process_time()
+            extract(episode, ())
+            took.append(time.process_time() - begun)
     assert took[1] <= 6 * (took[0] + 0.1)
 
 
