@@ -9,32 +9,26 @@ narrow. Text given as a time is ISO 8601; without a zone it is taken as UTC.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol, Unpack
 
 from graphmem.model import (
-    Backup,
     Difference,
     Entity,
     ErasureReceipt,
-    Exported,
     Fact,
-    Health,
-    Imported,
     Metadata,
     Modality,
     Receipt,
     RelationType,
     Removal,
-    Stats,
     Table,
-    Verification,
 )
 from graphmem.ports.arguments import AddArgs, AtMoment, Content, RelateArgs, ScopeArgs, When
+from graphmem.ports.maintenance import MaintenanceAPI
 from graphmem.ports.view import ReadAPI, ViewAPI
 
 
-class MemoryAPI(ReadAPI, Protocol):
+class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
     """A memory: what changes it and looks after it; the reads are those of
     :class:`~graphmem.ports.view.ReadAPI`."""
 
@@ -359,86 +353,6 @@ class MemoryAPI(ReadAPI, Protocol):
         fifth or more had. What was declared stays. This reads all that was said of the types that
         were said often: call it now and then. To call it again gives the same, and finishes what
         was cut short. ``progress`` is as for :meth:`declare_type`; it starts at zero for each step.
-        """
-        ...
-
-    async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
-        """Counts, and what models cost by day: of the scope given here or on opening, else of the
-        whole store."""
-        ...
-
-    async def health(self) -> Health:
-        """Whether each part answers, how far the projections lag, why work waits for a model that
-        was asked, and what graph and vectors could not take and was set aside."""
-        ...
-
-    async def verify(self, *, repair: bool = False) -> Verification:
-        """Check the ledger by itself, compare graph and vectors with it by what they hold, and name
-        what was set aside.
-
-        With ``repair`` exactly what differs in graph and vectors is put right; one that cannot be
-        read is made anew. A ledger that is damaged is no measure: then nothing is changed.
-        """
-        ...
-
-    async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
-        """Clear graph and vectors and rebuild them from the ledger, then verify.
-
-        ``progress`` is called with events done and events in all.
-        """
-        ...
-
-    async def backup(
-        self, folder: str | Path, *, progress: Callable[[str, int, int], None] | None = None
-    ) -> Backup:
-        """Copy the whole store, as it is at this moment, into a new folder, and check the copy.
-
-        Reads and writes go on meanwhile; what they change is not in it. The folder gets the ledger
-        in one file, whatever holds it here, and a manifest with version, ``seq`` and hashes, which
-        is written last; :func:`graphmem.restore` makes a store of it. Cut off, the same call
-        finishes it. ``progress`` is called with the stage (``copy``, ``compare``), how much is
-        done, and of how much. A folder that holds anything else is a
-        :class:`~graphmem.errors.UsageError`.
-
-        The text in it is as readable as in the store, whoever it belongs to.
-        """
-        ...
-
-    async def export(
-        self,
-        file: str | Path,
-        *,
-        all_scopes: bool = False,
-        progress: Callable[[str, int, int], None] | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> Exported:
-        """Write all that a user (or an agent by itself) has in a project to a new file of JSON
-        lines, as it is at this moment: episodes, facts with their history, entities, what is
-        pending, the relation types that were declared; each id and time as it is.
-
-        :meth:`import_` reads it back. ``all_scopes=True`` is for administrators: everybody's. No
-        scope may be given with it; those given on opening are set aside. Reads and writes go on
-        meanwhile. The file is there when it is whole. ``progress`` is called with ``export``, how
-        many rows are done, and of how many (an estimate until the end).
-        """
-        ...
-
-    async def import_(
-        self,
-        file: str | Path,
-        *,
-        all_scopes: bool = False,
-        progress: Callable[[str, int, int], None] | None = None,
-        **scope: Unpack[ScopeArgs],
-    ) -> Imported:
-        """Add what :meth:`export` wrote, of this scope's user (or agent by itself), who must have
-        nothing here yet; what is here already, exactly so, changes nothing.
-
-        The whole file is checked first, and written in one transaction: whatever is wrong is a
-        :class:`~graphmem.errors.UsageError` that names the line, and nothing was imported.
-        ``all_scopes=True`` is for administrators: whosever memories the file holds. Others who
-        write wait until the transaction is done. ``progress`` is called with ``check`` and
-        ``import``, how many rows are done, and of how many; not always from the same thread.
         """
         ...
 
