@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from graphmem.ports.api import MemoryAPI
-from graphmem.ports.arguments import AddArgs, RelateArgs, ScopeArgs
+from graphmem.ports.arguments import AddArgs, RelateArgs, ScopeArgs, UpdateArgs
 
 _GROUPS = {
     "Write": "add add_many known_keys relate relate_many unrelate update delete delete_all forget "
@@ -43,9 +43,9 @@ def page() -> str:
     """The whole page."""
     in_scope = ScopeArgs.__annotations__
     scope = ", ".join(f"`{name}`" for name in in_scope)
-    options, related = (
+    options, related, changed = (
         ", ".join(f"`{name}`" for name in args.__annotations__ if name not in in_scope)
-        for args in (AddArgs, RelateArgs)
+        for args in (AddArgs, RelateArgs, UpdateArgs)
     )
     parts = [
         "# The API",
@@ -53,7 +53,7 @@ def page() -> str:
         "gives an `AsyncMemory` with the same ones to await. `help(Memory.add)` shows this too.",
         f"`**scope` is any of {scope}; what is not given falls back to what was given on opening. "
         f"`**options` of `add` and `add_many` is that, and any of {options}; of `relate_many` "
-        f"{related}.",
+        f"{related}; of `update` {changed}.",
         "What comes back are frozen values, described in `graphmem.model`; errors are one tree, "
         "described in `graphmem.errors`.",
     ]

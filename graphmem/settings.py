@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from pydantic import (
 )
 
 from graphmem.errors import UsageError
+from graphmem.lifecycle.policies import Policies, policies_of
 from graphmem.limits import TEXT_BYTES, WHOLE_NUMBER
 
 PREFIX = "GRAPHMEM_"
@@ -38,6 +40,24 @@ NameList = Annotated[
 Count = Annotated[int, Field(ge=0, le=WHOLE_NUMBER)]
 Amount = Annotated[float, Field(ge=0, le=1e12)]
 """Of money: counted in millionths, it is a whole number of 64 bits."""
+
+
+def _policy_changes(given: object) -> object:
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"is no JSON: {error}") from error
+    if isinstance(given, Mapping):
+        try:
+            policies_of(given)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+    return given
+
+
+PolicyChanges = Annotated[dict[str, dict[str, Any]], BeforeValidator(_policy_changes)]
+"""By type of memory; as text, JSON."""
 DEFAULT_EXTRACTION_MODEL = "openai:gpt-5-mini"
 OPENAI_URL = "https://api.openai.com/v1"
 NO_MODEL = "none"
@@ -206,12 +226,22 @@ class Settings(BaseModel):
         description="events that may wait before graph and vectors follow by themselves",
     )
 
+    memory_types: PolicyChanges = Field(
+        {},
+        description="JSON object: by type of memory what is to differ from the table of policies, "
+        'as {"short_term": {"expires_after_days": 14}}',
+    )
     max_queued: int = Field(
         1000,
         ge=1,
         description="episodes of one user (or agent) that `add(wait=False)` lets wait; with so "
         "many waiting it waits itself, until there is room",
     )
+
+    @property
+    def policies(self) -> Policies:
+        """What becomes of each type of memory."""
+        return policies_of(self.memory_types)
 
     @property
     def model(self) -> str:

@@ -133,16 +133,21 @@ def _belief(one: Interval, support: Sequence[Statement]) -> Belief:
         object_id=first.object_id,
         entity_ids=tuple(dict.fromkeys(id for s in statements for id in s.entity_ids)),
         modality=first.modality,
-        importance=next(
-            (e.importance for e in reversed(edits) if e.importance is not None),
-            max(s.importance for s in statements),
-        ),
+        importance=_importance(statements, edits),
         sources=tuple(dict.fromkeys(source for s in sources for source in s.sources)),
         reason=one.reason,
         planned_for=one.planned_for.at if one.planned_for else None,
         planned_precision=one.planned_for.precision if one.planned_for else None,
     )
     return _worded(belief, edits)
+
+
+def _importance(statements: Sequence[Statement], edits: Sequence[Edit]) -> float:
+    """As a person set it last, else the most that a statement says."""
+    last = next((edit for edit in reversed(edits) if edit.sets("importance")), None)
+    if last is not None and last.importance is not None:
+        return last.importance
+    return max(statement.importance for statement in statements)
 
 
 def _text(statements: Sequence[Statement]) -> str:

@@ -94,18 +94,24 @@ def _edits_by_statement(edits: Iterable[Edit]) -> dict[str, Edit]:
     for edit in sorted(edits, key=lambda e: (e.at, e.id)):
         for id in sorted(edit.statement_ids):
             old = merged.get(id, edit)
+            last = {name: edit if edit.sets(name) else old for name in _FOLDED}
             merged[id] = Edit(
                 edit.id,
                 edit.statement_ids,
                 edit.at,
-                text=edit.text if edit.text is not None else old.text,
-                unnamed=edit.unnamed if edit.text is not None else old.unnamed,
-                **valid_from(edit.valid_date or old.valid_date),
-                **valid_until(edit.invalid_date or old.invalid_date),
-                importance=edit.importance if edit.importance is not None else old.importance,
+                text=last["text"].text,
+                unnamed=last["text"].unnamed,
+                **valid_from(last["valid_at"].valid_date),
+                **valid_until(last["invalid_at"].invalid_date),
+                importance=last["importance"].importance,
+                cleared=tuple(name for name, by in last.items() if name in by.cleared),
                 drop=edit.drop or old.drop,
             )
     return merged
+
+
+_FOLDED = ("text", "valid_at", "invalid_at", "importance")
+"""What a person can set and the fold has to know of."""
 
 
 def _withdrawals(

@@ -6,12 +6,12 @@ where they end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from graphmem.model import Date, Edit, Statement
+from graphmem.model import Date, Edit, Statement, valid_from, valid_until
 from graphmem.relation_types.behaviour import Target, TypeBehaviour
 from graphmem.text import text_key
 
@@ -136,8 +136,9 @@ def stated_interval(
     statement: Statement, behaviour: TypeBehaviour, edit: Edit | None
 ) -> StatedInterval:
     """From when to when a statement says that it holds, and a person's edit over it."""
-    start, end = _span(statement)
-    dated = statement.valid_at is not None and start is not None
+    own = statement if edit is None or not edit.cleared else _without(statement, edit.cleared)
+    start, end = _span(own)
+    dated = own.valid_at is not None and start is not None
     if edit is not None and edit.valid_date is not None:
         start, dated = edit.valid_date, True
     if edit is not None and edit.invalid_date is not None:
@@ -149,6 +150,15 @@ def stated_interval(
     if anchor is None:
         raise ValueError("a statement has a start, an end, or a time at which it was made")
     return StatedInterval(statement, behaviour.target(statement), start, end, anchor, dated, edit)
+
+
+def _without(statement: Statement, cleared: Collection[str]) -> Statement:
+    """A statement without the dates that a person took away."""
+    if "valid_at" in cleared:
+        statement = replace(statement, **valid_from(None))
+    if "invalid_at" in cleared:
+        statement = replace(statement, **valid_until(None))
+    return statement
 
 
 def _span(statement: Statement) -> tuple[Date | None, Date | None]:

@@ -12,7 +12,16 @@ from graphmem.belief.beliefs import Belief
 from graphmem.belief.compare import FactBelief, FactChange
 from graphmem.belief.snapshot import Snapshot
 from graphmem.clock import Clock
-from graphmem.model import Action, Decision, Edit, Fact, Statement, valid_from, valid_until
+from graphmem.model import (
+    Action,
+    Decision,
+    Edit,
+    Fact,
+    Metadata,
+    Statement,
+    valid_from,
+    valid_until,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +168,6 @@ def _fact(
         fact,
         version=known.version,
         recorded_at=known.recorded_at,
-        archived_at=known.archived_at,
     )
 
 
@@ -180,18 +188,30 @@ def edits_over(ids: Iterable[str], edits: Mapping[str, Sequence[Edit]]) -> list[
 
 def _edited(fact: Fact, edits: Iterable[Edit]) -> Fact:
     """With what a person set that the fold does not know of."""
+    stated_type = fact.memory_type
     for edit in edits:
         fact = replace(
             fact,
-            metadata=fact.metadata if edit.metadata is None else edit.metadata,
-            tags=fact.tags if edit.tags is None else edit.tags,
-            expires_at=edit.expires_at or fact.expires_at,
+            metadata=_metadata(fact.metadata, edit),
+            tags=edit.tags or () if edit.sets("tags") else fact.tags,
+            expires_at=edit.expires_at if edit.sets("expires_at") else fact.expires_at,
+            archived_at=edit.archived_at if edit.sets("archived_at") else fact.archived_at,
         )
+        if edit.sets("memory_type"):
+            fact = replace(fact, memory_type=edit.memory_type or stated_type)
         if fact.modality != "stated":
             # Nothing makes room for these, so their dates are set as they are.
-            fact = replace(
-                fact,
-                **valid_from(edit.valid_date or fact.valid_date),
-                **valid_until(edit.invalid_date or fact.invalid_date),
-            )
+            if edit.sets("valid_at"):
+                fact = replace(fact, **valid_from(edit.valid_date))
+            if edit.sets("invalid_at"):
+                fact = replace(fact, **valid_until(edit.invalid_date))
     return fact
+
+
+def _metadata(before: Metadata, edit: Edit) -> Metadata:
+    if not edit.sets("metadata"):
+        return before
+    new = edit.metadata or {}
+    if not edit.merged:
+        return new
+    return {key: value for key, value in {**before, **new}.items() if value is not None}

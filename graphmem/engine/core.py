@@ -136,7 +136,12 @@ class Core(ViewReads):
         where = await self._scope(given, new=True)
         limit = self._parts.settings.max_text_bytes
         return make_episode.build_episode(
-            content, options, where, self._parts.clock, max_bytes=limit
+            content,
+            options,
+            where,
+            self._parts.clock,
+            max_bytes=limit,
+            policies=self._parts.settings.policies,
         )
 
     async def _facts(self, where: Scope, id: str) -> list[Fact]:

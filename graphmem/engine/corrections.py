@@ -6,12 +6,12 @@ with, so each can be undone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from graphmem.clock import parse_date_or_none, parse_when_or_none
-from graphmem.engine.checks import checked_text
+from graphmem.engine.checks import checked_flag, checked_text
 from graphmem.engine.core import Core
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import make_episode
@@ -23,14 +23,13 @@ from graphmem.model import (
     Episode,
     Fact,
     Merge,
-    Metadata,
     Removal,
     Scope,
     Statement,
     valid_from,
     valid_until,
 )
-from graphmem.ports.arguments import ScopeArgs, When
+from graphmem.ports.arguments import ScopeArgs, UpdateArgs
 from graphmem.ports.ledger import Commit, EntityQuery, StatementQuery, Undone
 from graphmem.resolve.merges import merged_entity, unmerged_entity
 from graphmem.text import alias_keys, name_keys_in, words
@@ -52,41 +51,40 @@ class Amending(Core):
         fact_id: str,
         text: str | None = None,
         *,
-        metadata: Metadata | None = None,
-        tags: Sequence[str] | None = None,
-        importance: float | None = None,
-        valid_at: When | None = None,
-        invalid_at: When | None = None,
-        expires_at: When | None = None,
-        **scope: Unpack[ScopeArgs],
+        merge_metadata: bool = False,
+        **options: Unpack[UpdateArgs],
     ) -> Fact:
+        checked_flag(merge_metadata, "merge_metadata")
+        given, scope = _split(options)
+        where = await self._scope(scope)
         limit = self._parts.settings.max_text_bytes
-        (text, metadata, tags), _ = await self._parts.redaction.apply((text, metadata, tags))
-        given: dict[str, Any] = {
-            "text": None if text is None else make_episode.check_text(text, "text", limit),
-            "metadata": None if metadata is None else checked_metadata(metadata),
-            "tags": None if tags is None else make_episode.check_tags(tags),
-            "importance": None if importance is None else make_episode.check_importance(importance),
-            **valid_from(parse_date_or_none(valid_at, name="valid_at")),
-            **valid_until(parse_date_or_none(invalid_at, name="invalid_at")),
-            "expires_at": parse_when_or_none(expires_at, name="expires_at"),
-        }
-        changes = {name: value for name, value in given.items() if value is not None}
-        if not changes:
+        (text, given), _ = await self._parts.redaction.apply((text, given))
+        changes = {name: _CHECKS[name](value) for name, value in given.items() if value is not None}
+        cleared = tuple(name for name in given if name not in changes)
+        if text is not None:
+            changes["text"] = make_episode.check_text(text, "text", limit)
+        if not changes and not cleared:
             raise UsageError("update was given nothing to change")
+        dates = {**valid_from(changes.get("valid_at")), **valid_until(changes.get("invalid_at"))}
+        changes |= {name: value for name, value in dates.items() if value is not None}
+        merged = merge_metadata and "metadata" in changes
 
         async def attempt() -> Fact:
             before = await self.get(fact_id, **scope)
-            after = replace(before, **changes)
-            if after.valid_at and after.invalid_at and after.invalid_at < after.valid_at:
+            start, end = (
+                None if name in cleared else changes.get(name, getattr(before, name))
+                for name in ("valid_at", "invalid_at")
+            )
+            if start and end and end < start:
                 raise UsageError("invalid_at is before valid_at")
-            if after == before:
+            if not (cleared or merged) and replace(before, **changes) == before:
                 return before
-            unnamed = () if text is None else await self._unnamed(before, after.text)
-            await self._edit(before, "changed by hand", **changes, unnamed=unnamed)
+            unnamed = () if text is None else await self._unnamed(before, changes["text"])
+            more = {"unnamed": unnamed, "cleared": cleared, "merged": merged}
+            await self._edit(before, "changed by hand", **changes, **more)
             return await self.get(fact_id, **scope)
 
-        return await self._ingest.decided((await self._scope(scope)).tenant, attempt)
+        return await self._ingest.decided(where.tenant, attempt)
 
     async def _unnamed(self, fact: Fact, text: str) -> tuple[str, ...]:
         """The entities that the statements of a fact name in words, and this text does not."""
@@ -113,6 +111,7 @@ class Amending(Core):
         ids = frozenset(fact.support)
         edit = Edit(clock.new_id(), ids, clock.now(), fact_id=fact.id, **changes)
         plan = await self._ingest.belief(tenant).apply_edit(edit)
+        _check_cleared(fact, edit, plan.decisions)
         decisions = [
             replace(decision, reason=reason) if decision.fact_id == fact.id else decision
             for decision in plan.decisions
@@ -276,6 +275,35 @@ class Amending(Core):
         )
         await ledger.commit([commit], since={tenant: state.seq})
         return Removal(facts=deleted(plan.decisions))
+
+
+def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], ScopeArgs]:
+    """What is to change, and the scope."""
+    given = {name: options[name] for name in options if name in _CHECKS}
+    scope = {name: options[name] for name in options if name not in _CHECKS}
+    return given, cast(ScopeArgs, scope)
+
+
+def _check_cleared(fact: Fact, edit: Edit, decisions: Sequence[Decision]) -> None:
+    """That an end that was to be taken away is gone: what others told stays."""
+    after = next((d.after for d in decisions if d.fact_id == fact.id), fact)
+    if "invalid_at" in edit.cleared and after is not None and after.invalid_at is not None:
+        raise UsageError(
+            "invalid_at cannot be emptied: something else that was told ended it (history says "
+            "what); undo that instead"
+        )
+
+
+_CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "metadata": checked_metadata,
+    "tags": make_episode.check_tags,
+    "importance": make_episode.check_importance,
+    "memory_type": make_episode.check_memory_type,
+    "valid_at": lambda value: parse_date_or_none(value, name="valid_at"),
+    "invalid_at": lambda value: parse_date_or_none(value, name="invalid_at"),
+    "expires_at": lambda value: parse_when_or_none(value, name="expires_at"),
+}
+"""What :meth:`Amending.update` takes beside the text, each with what checks it."""
 
 
 def because(why: str, decisions: Sequence[Decision]) -> tuple[Decision, ...]:

@@ -22,8 +22,9 @@ from graphmem.engine.present import Present
 from graphmem.engine.pseudonyms import Pseudonyms
 from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Filter, ReadKind, Test, Where, parse_filter, tests
-from graphmem.filters.tree import changed
+from graphmem.filters.tree import both, changed, none_of
 from graphmem.ingest import make_episode
+from graphmem.lifecycle.policies import unsearched
 from graphmem.model import (
     Change,
     Citation,
@@ -120,11 +121,20 @@ class ViewReads(ReadAPI):
     ) -> View:
         """The view with a filter, checked, its names looked up in the scope."""
         tree = None if where is None else parse_filter(where, read)
+        if read == "search":
+            tree = self._searched(tree)
         if tree is None:
             return view
         meant = await self._with_types_meant(tree)
         ready = await resolved(meant, self._stores.ledger, scope, self._moment(view))
         return replace(view, where=ready)
+
+    def _searched(self, tree: Where | None) -> Where | None:
+        """The filter of a search, without the types of memory that are only found by name."""
+        hidden = unsearched(self._present.parts.settings.policies)
+        if not hidden or (tree is not None and any(t.field == "memory_type" for t in tests(tree))):
+            return tree
+        return both(tree, none_of(Test("memory_type", "in", hidden)))
 
     async def _with_types_meant(self, where: Where) -> Where:
         """The filter with every type that is stored for one that it names."""

@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from graphmem import limits
 from graphmem.clock import Clock, parse_when, parse_when_or_none
 from graphmem.errors import UsageError
 from graphmem.extract.llm import prompts
+from graphmem.lifecycle.policies import DEFAULT_POLICIES, MEMORY_TYPES, Policies
 from graphmem.limits import checked_metadata, shown
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.ports.arguments import AddArgs, Content, Message
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.text import blank, digest, name_key, paragraphs, plain, unix_lines
 
-_MEMORY_TYPES = get_args(MemoryType)
 _ROLES_OF_THE_MACHINE = frozenset({"assistant", "system", "tool", "developer"})
 _OF_A_MESSAGE = frozenset({"role", "name", "content", "occurred_at", "id"})
 _MISSPELT = 0.85
@@ -42,7 +42,13 @@ class _Message:
 
 
 def build_episode(
-    content: Content, options: Mapping[str, Any], scope: Scope, clock: Clock, *, max_bytes: int
+    content: Content,
+    options: Mapping[str, Any],
+    scope: Scope,
+    clock: Clock,
+    *,
+    max_bytes: int,
+    policies: Policies = DEFAULT_POLICIES,
 ) -> Episode:
     """An episode from what :meth:`~graphmem.ports.api.MemoryAPI.add` was given.
 
@@ -59,6 +65,8 @@ def build_episode(
     dates = [message.occurred_at for message in messages if message.occurred_at]
     recorded_at = clock.now()
     occurred_at = given or (dates[0] if dates else recorded_at)
+    memory_type = check_memory_type(options.get("memory_type", "semantic"))
+    expires_at = parse_when_or_none(options.get("expires_at"), name="expires_at")
     episode_id = clock.new_id()
     turns = [
         Turn(
@@ -83,8 +91,8 @@ def build_episode(
         recorded_at=recorded_at,
         turns=tuple(turns),
         idempotency_key=_key(options.get("idempotency_key")),
-        expires_at=parse_when_or_none(options.get("expires_at"), name="expires_at"),
-        memory_type=_memory_type(options.get("memory_type", "semantic")),
+        expires_at=expires_at or policies[memory_type].expiry(recorded_at),
+        memory_type=memory_type,
         importance=check_importance(options.get("importance", 0.5)),
         metadata=checked_metadata(options.get("metadata")),
         tags=check_tags(options.get("tags", ())),
@@ -173,11 +181,12 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise UsageError(f"infer must be True or False, got {shown(options['infer'])}")
 
 
-def _memory_type(value: object) -> MemoryType:
-    if not isinstance(value, str) or value not in _MEMORY_TYPES:
-        known = ", ".join(_MEMORY_TYPES)
+def check_memory_type(value: object) -> MemoryType:
+    """A type of memory, or a :class:`UsageError`."""
+    if not isinstance(value, str) or value not in MEMORY_TYPES:
+        known = ", ".join(MEMORY_TYPES)
         raise UsageError(f"memory_type {shown(value)} is unknown; known are: {known}")
-    return cast(MemoryType, value)
+    return value
 
 
 def _extraction(options: object) -> Metadata | None:

@@ -84,8 +84,9 @@ class Statement(Dated):
 class Edit(Dated):
     """What a person set by hand on the fact that then rested on ``statement_ids``.
 
-    What is None was not touched. ``drop`` is a deletion by hand: those statements are believed no
-    more; the same said again later is.
+    What is None was not touched, unless ``cleared`` names it: then it is empty, or as it was stated
+    without any edit. ``drop`` is a deletion by hand: those statements are believed no more; the
+    same said again later is.
     """
 
     id: str
@@ -101,10 +102,20 @@ class Edit(Dated):
     metadata: Metadata | None = None
     tags: tuple[str, ...] | None = None
     expires_at: datetime | None = None
+    memory_type: MemoryType | None = None
+    archived_at: datetime | None = None
+    cleared: tuple[str, ...] = ()
+    """Fields that were set to nothing: ``expires_at``, ``valid_at``, …"""
+    merged: bool = False
+    """Whether ``metadata`` is laid over what there was, key by key (None takes a key away)."""
     fact_id: str = ""
     unnamed: tuple[str, ...] = ()
     """Ends of the relation that ``text`` names no more: it is no relation then, and not about
     them."""
+
+    def sets(self, name: str) -> bool:
+        """Whether it says what that field is, be it nothing."""
+        return name in self.cleared or getattr(self, name) is not None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -117,6 +128,8 @@ class Edit(Dated):
                 "invalid_at": unstamp_or_none(data["invalid_at"]),
                 "expires_at": unstamp_or_none(data["expires_at"]),
                 "tags": None if data["tags"] is None else tuple(data["tags"]),
+                "archived_at": unstamp_or_none(data.get("archived_at")),
+                "cleared": tuple(data.get("cleared", ())),
                 "unnamed": tuple(data.get("unnamed", ())),
             }
         )

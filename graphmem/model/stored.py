@@ -21,7 +21,17 @@ from graphmem.model.scope import Scope, scope_of
 
 Metadata: TypeAlias = Mapping[str, Any]
 Action = Literal["ADD", "UPDATE", "DELETE", "NONE"]
-MemoryType = Literal["semantic", "episodic", "procedural"]
+MemoryType = Literal[
+    "semantic",
+    "episodic",
+    "procedural",
+    "short_term",
+    "long_term",
+    "rule",
+    "preference",
+    "entity",
+    "relationship",
+]
 HitKind = Literal["fact", "turn"]
 Modality = Literal["stated", "planned", "hearsay", "hypothetical", "negated"]
 """How a thing is said: as so; as meant to be; as told by others, or by an assistant of somebody

@@ -23,7 +23,15 @@ from graphmem.model import (
     Removal,
     Table,
 )
-from graphmem.ports.arguments import AddArgs, AtMoment, Content, RelateArgs, ScopeArgs, When
+from graphmem.ports.arguments import (
+    AddArgs,
+    AtMoment,
+    Content,
+    RelateArgs,
+    ScopeArgs,
+    UpdateArgs,
+    When,
+)
 from graphmem.ports.maintenance import MaintenanceAPI
 from graphmem.ports.view import ReadAPI, ViewAPI
 
@@ -157,15 +165,16 @@ class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
         fact_id: str,
         text: str | None = None,
         *,
-        metadata: Metadata | None = None,
-        tags: Sequence[str] | None = None,
-        importance: float | None = None,
-        valid_at: When | None = None,
-        invalid_at: When | None = None,
-        expires_at: When | None = None,
-        **scope: Unpack[ScopeArgs],
+        merge_metadata: bool = False,
+        **options: Unpack[UpdateArgs],
     ) -> Fact:
         """Change a fact; what is not given stays. The version before stays in its history.
+
+        None empties what it is given for: ``expires_at=None`` is for ever, ``tags=None`` without
+        tags, a date is no longer known; ``importance`` and ``memory_type`` are as it was stated. An
+        end that something else brought stays (UsageError says so): undo that instead.
+        ``metadata`` takes the place of what there was, or (``merge_metadata``) is laid over it,
+        key by key, None taking a key away.
 
         A ``text`` that no longer names what the relation is between states something else: the fact
         is a plain sentence then, until ``relate`` says the new relation."""

@@ -54,6 +54,19 @@ class AddArgs(ScopeArgs, total=False):
     idempotency_key: str | None
 
 
+class UpdateArgs(ScopeArgs, total=False):
+    """Everything else that :meth:`~graphmem.ports.api.MemoryAPI.update` takes. What is left out
+    stays; None empties it."""
+
+    metadata: Metadata | None
+    tags: Sequence[str] | None
+    importance: float | None
+    memory_type: MemoryType | None
+    valid_at: When | None
+    invalid_at: When | None
+    expires_at: When | None
+
+
 class RelateArgs(ScopeArgs, total=False):
     """Everything else that :meth:`~graphmem.ports.api.MemoryAPI.relate` takes, for all rows of one
     call."""

@@ -72,7 +72,7 @@ def filterable_fact(random: Random, number: int, scope: Scope | None = None) -> 
             )
             for at in places
         ),
-        memory_type=random.choice(["semantic", "semantic", "episodic", "procedural"]),
+        memory_type=random.choice(["semantic", "semantic", "short_term", "rule", "procedural"]),
         importance=random.choice([0.5, 0.5, 0.0, 0.9, 1.0]),
         metadata=metadata,
         tags=tuple(random.sample(TAGS, random.randrange(3))),
@@ -114,7 +114,7 @@ _WORDS: dict[str, list[Any]] = {
     "object": ENTITIES,
     "type": [*TYPES, "hates"],
     "tag": [*TAGS, "nothing"],
-    "memory_type": ["semantic", "episodic", "procedural"],
+    "memory_type": ["semantic", "short_term", "rule", "procedural"],
     "modality": ["stated", "planned", "hearsay", "hypothetical", "negated"],
     "speaker": ["Ada", "Bob", "Zoë O'Hara", "ada"],
     "source": ["text", "messages", "statements"],

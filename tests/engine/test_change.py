@@ -245,3 +245,84 @@ def test_erased_text_is_in_no_file(tmp_path: Path) -> None:
     raw.close()
     others = [p for p in folder.rglob("*") if p.is_file() and p not in ledger]
     assert [p.name for p in others if b"uixopolis" in p.read_bytes()] == []
+
+
+class TestEmptied:
+    """What is given as None is emptied; what is not given stays."""
+
+    def test_an_expiry(self, story: Memory) -> None:
+        id = the_fact(story, "Dora Lane lives in Oslo")
+        story.update(id, expires_at="2999-01-01", tags=["home"])
+        after = story.update(id, expires_at=None)
+        assert (after.expires_at, after.tags) == (None, ("home",))
+        story.undo(story.history(id)[-1].seq)
+        assert story.get(id).expires_at == datetime(2999, 1, 1, tzinfo=UTC)
+        assert story.verify().ok
+
+    def test_the_expiry_that_it_was_told_with(self, memory: Memory) -> None:
+        receipt = memory.add("Tea is at five.", infer=False, expires_at="2999-01-01")
+        assert memory.update(receipt.fact_ids[0], expires_at=None).expires_at is None
+
+    def test_tags_and_metadata(self, memory: Memory) -> None:
+        (id,) = memory.add("Tea is at five.", infer=False, tags=["a"], metadata={"k": 1}).fact_ids
+        after = memory.update(id, tags=None, metadata=None)
+        assert (after.tags, after.metadata) == ((), {})
+        assert memory.search("tea", where="tag = a", kinds=["fact"]).hits == ()
+
+    def test_dates_and_an_end_that_was_set_by_hand(self, story: Memory) -> None:
+        id = the_fact(story, "Dora Lane lives in Oslo")
+        story.update(id, valid_at="2020-01-01", invalid_at="2021-01-01")
+        after = story.update(id, valid_at=None, invalid_at=None)
+        assert (after.valid_at, after.invalid_at) == (None, None)
+        assert [r.fact_id for r in story.relations("Dora Lane")] == [id]
+        assert story.verify().ok
+
+    def test_an_end_that_something_else_brought_stays(self, memory: Memory) -> None:
+        memory.relate("Ada", "lives_in", "Paris", valid_at="2020")
+        memory.relate("Ada", "lives_in", "Oslo", valid_at="2021")
+        (ended,) = memory.relations("Ada", other="Paris", current=False)
+        with pytest.raises(UsageError, match="something else that was told ended it"):
+            memory.update(ended.fact_id, invalid_at=None)
+        assert memory.relations("Ada", other="Paris", current=False) == [ended]
+
+    def test_importance_and_type_are_as_they_were_stated(self, memory: Memory) -> None:
+        (id,) = memory.add("Tea.", infer=False, importance=0.25, memory_type="rule").fact_ids
+        memory.update(id, importance=0.9, memory_type="preference")
+        after = memory.update(id, importance=None, memory_type=None)
+        assert (after.importance, after.memory_type) == (0.25, "rule")
+
+
+class TestMerged:
+    def test_metadata_is_laid_over_what_there_was(self, memory: Memory) -> None:
+        (id,) = memory.add("Tea.", infer=False, metadata={"a": 1, "b": 2}).fact_ids
+        after = memory.update(id, metadata={"b": 3, "a": None, "c": 4}, merge_metadata=True)
+        assert after.metadata == {"b": 3, "c": 4}
+        assert memory.update(id, metadata={"d": 5}).metadata == {"d": 5}
+        memory.undo(memory.history(id)[-1].seq)
+        assert memory.get(id).metadata == {"b": 3, "c": 4}
+
+    def test_an_edit_in_between_that_is_undone_is_not_in_it(self, memory: Memory) -> None:
+        (id,) = memory.add("Tea.", infer=False, metadata={"a": 1}).fact_ids
+        memory.update(id, metadata={"b": 2}, merge_metadata=True)
+        between = memory.history(id)[-1].seq
+        memory.update(id, metadata={"c": 3}, merge_metadata=True)
+        memory.undo(between)
+        assert memory.get(id).metadata == {"a": 1, "c": 3}
+
+
+class TestAnotherType:
+    def test_it_is_found_as_that(self, memory: Memory) -> None:
+        (id,) = memory.add("Tea is at five.", infer=False).fact_ids
+        memory.update(id, memory_type="preference")
+        for kind, found in (("preference", [id]), ("semantic", []), ("rule", [])):
+            where = f"memory_type = {kind}"
+            assert [f.id for f in memory.get_all(where=where).items] == found
+            assert [h.id for h in memory.search("tea", kinds=["fact"], where=where)] == found
+        assert memory.verify().ok
+
+    def test_what_is_unknown_is_refused(self, memory: Memory) -> None:
+        (id,) = memory.add("Tea.", infer=False).fact_ids
+        with pytest.raises(UsageError, match="known are: semantic"):
+            memory.update(id, memory_type="longterm")  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="unknown argument tga"):
+            memory.update(id, tga=["x"])  # type: ignore[call-arg]

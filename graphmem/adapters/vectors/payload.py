@@ -17,10 +17,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, get_args
 
 from graphmem.filters import And, Not, Or, Record, Test, Where
 from graphmem.filters.tree import Scalar, matches
+from graphmem.model import MemoryType, Modality
 
 C = TypeVar("C")
 
@@ -36,8 +37,8 @@ _MAYBE = (
 )  # fmt: skip
 _USUAL = {"modality": "stated", "memory_type": "semantic"}
 _OTHERS: dict[str, tuple[Scalar, ...]] = {
-    "modality": ("planned", "hearsay", "hypothetical", "negated"),
-    "memory_type": ("episodic", "procedural"),
+    field: tuple(value for value in get_args(choices) if value != _USUAL[field])
+    for field, choices in (("modality", Modality), ("memory_type", MemoryType))
 }
 _USUAL_IMPORTANCE = 0.5
 _BEFORE_ALL = "0001-01-01T00:00:00.000000Z"

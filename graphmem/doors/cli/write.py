@@ -17,6 +17,7 @@ from graphmem.doors.cli.ingest import FileIngest
 from graphmem.doors.cli.output import counted, emit, note, show, show_json, table_text
 from graphmem.errors import UsageError
 from graphmem.model import ErasureReceipt, MemoryType, Receipt, Removal
+from graphmem.ports.arguments import ScopeArgs, UpdateArgs
 
 _STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 
@@ -161,20 +162,33 @@ def ingest_command(
 @click.argument("fact_id")
 @click.argument("text", required=False)
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="New metadata; several times.")
+@click.option("--merge", is_flag=True, help="Lay --meta over the metadata that there is.")
 @click.option("--tag", "tags", multiple=True, help="New tags; several times.")
 @click.option("--importance", type=float, help="From 0 to 1.")
+@click.option("--memory-type", type=click.Choice(get_args(MemoryType)), help="Another type.")
 @time_option("--valid-at", "Since when it holds.")
 @time_option("--invalid-at", "When it stopped holding.")
 @time_option("--expires-at", "From when on it answers nothing any more.")
+@click.option(
+    "--clear",
+    multiple=True,
+    type=click.Choice(sorted(set(UpdateArgs.__annotations__) - set(ScopeArgs.__annotations__))),
+    help="Empty this; several times.",
+)
 def update_command(
     fact_id: str,
     text: str | None,
     meta: tuple[str, ...],
     tags: tuple[str, ...],
+    *,
+    merge: bool,
+    clear: tuple[str, ...],
     **rest: Any,
 ) -> None:
     """Change a fact; its history keeps the old."""
     given = {
+        **dict.fromkeys(clear),
+        **({"merge_metadata": True} if merge else {}),
         **{name: value for name, value in rest.items() if value is not None},
         **({"metadata": pairs(meta, "--meta")} if meta else {}),
         **({"tags": tags} if tags else {}),
