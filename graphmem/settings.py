@@ -62,7 +62,7 @@ DEFAULT_EXTRACTION_MODEL = "openai:gpt-5-mini"
 OPENAI_URL = "https://api.openai.com/v1"
 NO_MODEL = "none"
 # Read by the command line, not by the engine.
-_OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "DEBUG"})
+_OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "ACTOR", "DEBUG"})
 
 
 class Settings(BaseModel):

@@ -71,10 +71,10 @@ class Memory(_Reads):
     ...     receipt = memory.add("I moved to Lisbon last month.")
 
     ``folder`` is created when it is new; ``memory://`` keeps nothing. The ids are defaults for
-    every call. ``settings`` default to the environment's (``GRAPHMEM_*``). ``extraction`` says how
-    a model is to read what is told, unless a call says otherwise. ``redactors`` find what is not to
-    be stored, ``read_only`` opens a folder that another process holds: see
-    :func:`graphmem.open_memory`. The methods are those of
+    every call; ``actor`` is in whose name it writes, as history shows it. ``settings`` default to
+    the environment's (``GRAPHMEM_*``). ``extraction`` says how a model is to read what is told,
+    unless a call says otherwise. ``redactors`` find what is not to be stored, ``read_only`` opens a
+    folder that another process holds: see :func:`graphmem.open_memory`. The methods are those of
     :class:`~graphmem.ports.api.MemoryAPI`, without ``await``.
     """
 
@@ -86,6 +86,7 @@ class Memory(_Reads):
         agent_id: str | None = None,
         run_id: str | None = None,
         project_id: str | None = None,
+        actor: str | None = None,
         settings: Settings | None = None,
         extraction: ExtractionOptions | None = None,
         clock: Clock | None = None,
@@ -102,6 +103,7 @@ class Memory(_Reads):
                     agent_id=agent_id,
                     run_id=run_id,
                     project_id=project_id,
+                    actor=actor,
                     settings=settings,
                     extraction=extraction,
                     clock=clock,

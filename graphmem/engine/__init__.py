@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Self
 
+from graphmem.engine.actors import acting, takes_actor
 from graphmem.engine.carrying import Carrying
 from graphmem.engine.maintenance import Care
 from graphmem.engine.present import Opened, Parts, Scratch
@@ -73,4 +74,5 @@ for _kind, _api in ((AsyncMemory, MemoryAPI), (AsyncMemoryView, ReadAPI)):
         # Each is documented once, where it is promised; `help` finds it here too.
         _method.__doc__ = inspect.getdoc(_promised)
         if inspect.iscoroutinefunction(_method) and _name != "close":
-            setattr(_kind, _name, revealing(_method))
+            named = acting(_method) if takes_actor(_promised) else _method
+            setattr(_kind, _name, revealing(named))

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from graphmem.engine.actors import current_actor
 from graphmem.engine.known_at import Past
 from graphmem.engine.present import SCOPE_NAMES, Opened, Parts, Present
 from graphmem.engine.reads import ViewReads
@@ -40,6 +41,7 @@ class Core(ViewReads):
         self._parts = parts
         self._defaults = present.defaults
         self._scope, self._check_open = present.scope, present.check_open
+        self._scope_of = present.scope_of
         self._follow = present.follow
         self._graph, self._vectors = present.graph, present.vectors
         self._embedder = present.embedder
@@ -137,12 +139,22 @@ class Core(ViewReads):
         limit = self._parts.settings.max_text_bytes
         return make_episode.build_episode(
             content,
-            options,
+            self._named(options),
             where,
             self._parts.clock,
             max_bytes=limit,
             policies=self._parts.settings.policies,
         )
+
+    def _named(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Options of something to be stored, with in whose name."""
+        if options.get("actor") is None and (actor := current_actor(self._parts.actor)):
+            return {**options, "actor": actor}
+        return options
+
+    def _actor(self, usual: str) -> str:
+        """In whose name this call changes something."""
+        return current_actor(self._parts.actor) or usual
 
     async def _facts(self, where: Scope, id: str) -> list[Fact]:
         query = FactQuery(

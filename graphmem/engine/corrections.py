@@ -29,7 +29,7 @@ from graphmem.model import (
     valid_from,
     valid_until,
 )
-from graphmem.ports.arguments import ScopeArgs, UpdateArgs
+from graphmem.ports.arguments import ScopeArgs, UpdateArgs, WriteArgs
 from graphmem.ports.ledger import Commit, EntityQuery, StatementQuery, Undone
 from graphmem.resolve.merges import merged_entity, unmerged_entity
 from graphmem.text import alias_keys, name_keys_in, words
@@ -56,7 +56,7 @@ class Amending(Core):
     ) -> Fact:
         checked_flag(merge_metadata, "merge_metadata")
         given, scope = _split(options)
-        where = await self._scope(scope)
+        where = await self._scope_of(checked_text(fact_id, "fact_id"), scope)
         limit = self._parts.settings.max_text_bytes
         (text, given), _ = await self._parts.redaction.apply((text, given))
         changes = {name: _CHECKS[name](value) for name, value in given.items() if value is not None}
@@ -122,7 +122,7 @@ class Amending(Core):
 
     def _by_hand(self, tenant: str, decisions: Sequence[Decision], **more: Any) -> Commit:
         more.setdefault("at", self._parts.clock.now())
-        return Commit(None, tuple(decisions), actor="user", tenant=tenant, **more)
+        return Commit(None, tuple(decisions), actor=self._actor("user"), tenant=tenant, **more)
 
     async def _was_here(self, where: Scope, fact_id: str) -> bool:
         """Whether a retired fact came from this scope, agent and run included."""
@@ -137,7 +137,7 @@ class Amending(Core):
 
     # Two entities that are one
 
-    async def merge(self, entity: str, other: str, **scope: Unpack[ScopeArgs]) -> Entity:
+    async def merge(self, entity: str, other: str, **scope: Unpack[WriteArgs]) -> Entity:
         where = await self._scope(scope)
         names = checked_text(entity, "entity"), checked_text(other, "other")
 
@@ -164,7 +164,7 @@ class Amending(Core):
 
         return await self._ingest.decided(where.tenant, attempt)
 
-    async def unmerge(self, entity_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
+    async def unmerge(self, entity_id: str, **scope: Unpack[WriteArgs]) -> Entity:
         where = await self._scope(scope)
         checked_text(entity_id, "entity_id")
 
@@ -219,11 +219,11 @@ class Amending(Core):
 
     # Taking back
 
-    async def undo(self, id: str | int, **scope: Unpack[ScopeArgs]) -> Removal:
-        where = await self._scope(scope)
+    async def undo(self, id: str | int, **scope: Unpack[WriteArgs]) -> Removal:
         if isinstance(id, int) and not isinstance(id, bool):
             id = str(check_whole_number(id, "id"))
         key = checked_text(id, "id")
+        where = await self._scope_of(key, scope)
 
         async def attempt() -> Removal:
             episodes = await self._parts.ledger.episodes(where, ids=[key])

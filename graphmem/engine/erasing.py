@@ -21,7 +21,7 @@ from graphmem.engine.corrections import Amending, because, deleted
 from graphmem.errors import GraphmemError, LedgerLost, NotFound, UsageError
 from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
 from graphmem.model import Episode, Erased, ErasureReceipt, Removal, Scope, Turn
-from graphmem.ports.arguments import ScopeArgs, When
+from graphmem.ports.arguments import ScopeArgs, When, WriteArgs
 from graphmem.ports.ledger import (
     EntityQuery,
     Erasure,
@@ -39,10 +39,9 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # between tries to clean what othe
 class Erasing(Amending):
     """Deleting, and erasing for good."""
 
-    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[ScopeArgs]) -> Removal:
-        where = await self._scope(scope)
+    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[WriteArgs]) -> Removal:
+        where = await self._scope_of(checked_text(id, "id"), scope)
         ledger = self._parts.ledger
-        checked_text(id, "id")
 
         async def attempt() -> Removal:
             if await ledger.episodes(where, ids=[id]):
@@ -59,7 +58,7 @@ class Erasing(Amending):
         return await self._ingest.decided(where.tenant, attempt)
 
     async def delete_all(
-        self, *, before: When | None = None, dry_run: bool = False, **scope: Unpack[ScopeArgs]
+        self, *, before: When | None = None, dry_run: bool = False, **scope: Unpack[WriteArgs]
     ) -> Removal:
         where = await self._scope(scope)
         checked_flag(dry_run, "dry_run")
@@ -150,7 +149,8 @@ class Erasing(Amending):
         flight would bring there, and into the cache of embeddings, what is gone."""
         pending = {p.name: why for p, why in self._projected() if why}
         async with self._graph.paused(), self._vectors.paused():
-            removal = await self._parts.ledger.erase(replace(erasure, pending=pending))
+            named = replace(erasure, pending=pending, actor=self._actor("user"))
+            removal = await self._parts.ledger.erase(named)
         self._retrieve.forget()
         self._embedder.forget()
         if removal.erasure_id is not None:
@@ -158,7 +158,7 @@ class Erasing(Amending):
         return removal
 
     async def forget(
-        self, *, dry_run: bool = False, wait: bool = False, **scope: Unpack[ScopeArgs]
+        self, *, dry_run: bool = False, wait: bool = False, **scope: Unpack[WriteArgs]
     ) -> ErasureReceipt:
         self._check_writable()
         checked_flag(dry_run, "dry_run")

@@ -14,7 +14,7 @@ from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
 from graphmem.engine.pseudonyms import Pseudonyms
-from graphmem.errors import BudgetExceeded, Damaged, UsageError
+from graphmem.errors import BudgetExceeded, Damaged, NotFound, UsageError
 from graphmem.ingest.redact import Redaction
 from graphmem.model import DEFAULT_PROJECT, Scope, SearchResult, scope_of
 from graphmem.ports.embedder import Embedder
@@ -41,6 +41,7 @@ from graphmem.text import plain
 _LAST = datetime.max.replace(tzinfo=UTC)
 SCOPE_NAMES = ("user_id", "agent_id", "run_id", "project_id")
 _SCOPE_NAMES = frozenset(SCOPE_NAMES)
+_OWNERS = ("user_id", "agent_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class Parts:
     """Who is asked about what stays ambiguous."""
     reranker: Reranker | None = None
     """Who reads the best hits again."""
+    actor: str | None = None
+    """In whose name everything is changed, unless a call says otherwise."""
     read_only: bool = False
     """Whether another process may hold the store: then only its ledger is read."""
 
@@ -150,6 +153,24 @@ class Present:
         if self.parts.read_only:  # who holds the store may forget users, and meet them again
             self.pseudonyms.forget()
         return await self.pseudonyms.scope(named, new=new)
+
+    def has_owner(self, given: Mapping[str, Any]) -> bool:
+        """Whether a call, or the opening, says whose memory it is about."""
+        sources = (given, self.defaults)
+        return any(source.get(name) is not None for source in sources for name in _OWNERS)
+
+    async def scope_of(self, id: str, given: Mapping[str, Any]) -> Scope:
+        """The scope of a call about one thing: for who gives no owner, that of whoever has it in
+        the project. :class:`~graphmem.errors.NotFound` when nobody has."""
+        if self.has_owner(given):
+            return await self.scope(given)
+        run = given.get("run_id") or self.defaults.get("run_id")
+        project = self.named_scope({**given, "agent_id": "-"}).project_id  # checks what is given
+        found = await self.parts.ledger.owners(id, project)
+        if len(found) != 1:
+            raise NotFound(f"nothing with the id {id!r} in the project {project!r}")
+        (owner,) = found
+        return self.pseudonyms.met(owner.in_run(run))
 
     def named_scope(self, given: Mapping[str, Any], *, alone: bool = False) -> Scope:
         """The same by the name of its user; ``alone``: of what is given, and nothing else."""

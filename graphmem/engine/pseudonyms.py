@@ -89,6 +89,14 @@ class Pseudonyms:
                 self._remember(key, known, named)
         return named.under(known)
 
+    def met(self, scope: Scope) -> Scope:
+        """A scope as it is stored, whose user is called by name in what comes of it."""
+        name = scope.user_name
+        if scope.user_id is not None and name is not None and name != scope.user_id:
+            named = Scope(scope.project_id, name, scope.agent_id, scope.run_id)
+            self._remember((scope.project_id, name), scope.user_id, named)
+        return scope
+
     async def renamed(self, scope: Scope) -> Scope:
         """A scope under the pseudonym that its user has by now."""
         self.forget()

@@ -220,15 +220,16 @@ class ViewReads(ReadAPI):
         )
 
     async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
-        asked = await self._present.scope(scope)
         hit = cited.hit if isinstance(cited, Citation) else cited
-        if isinstance(hit, Hit):
-            return await explain(self._stores.ledger, asked, checked_text(hit.id, "id"), hit)
-        return await explain(self._stores.ledger, asked, checked_text(hit, "cited"))
+        whole = hit if isinstance(hit, Hit) else None
+        id = checked_text(hit.id, "id") if isinstance(hit, Hit) else checked_text(hit, "cited")
+        asked = await self._present.scope_of(id, scope)
+        return await explain(self._stores.ledger, asked, id, whole)
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
-        asked = await self._present.scope(scope)
-        query = View().query(asked, ids=(checked_text(fact_id, "fact_id"),))
+        id = checked_text(fact_id, "fact_id")
+        asked = await self._present.scope_of(id, scope)
+        query = View().query(asked, ids=(id,))
         found = await facts_in_scope(self._stores.ledger, asked, query)
         if not found:
             raise NotFound(f"no fact {fact_id!r} in this scope")
@@ -252,16 +253,16 @@ class ViewReads(ReadAPI):
         return Page(tuple(facts[:limit]), facts[limit - 1].id if len(facts) > limit else None)
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
-        asked = await self._present.scope(scope)
         ids = [checked_text(episode_id, "episode_id")]
+        asked = await self._present.scope_of(ids[0], scope)
         found = await self._stores.ledger.episodes(asked, ids=ids)
         if not found:
             raise NotFound(f"no episode {episode_id!r} in this scope")
         return found[0]
 
     async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
-        asked = await self._present.scope(scope)
         id = checked_text(fact_id, "fact_id")
+        asked = await self._present.scope_of(id, scope)
         changes = await history_in_scope(self._stores.ledger, asked, id)
         if not changes:
             raise NotFound(f"no fact {fact_id!r} in this scope, now or before")

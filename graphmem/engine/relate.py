@@ -17,7 +17,7 @@ from graphmem.ingest import given as statements
 from graphmem.ingest.given import GivenRelation
 from graphmem.limits import check_whole_number, shown
 from graphmem.model import Episode, Metadata, Modality, Receipt
-from graphmem.ports.arguments import RelateArgs, ScopeArgs, When
+from graphmem.ports.arguments import RelateArgs, When, WriteArgs
 from graphmem.relation_types.types import normal
 from graphmem.resolve.resolver import resolve
 from graphmem.retrieve.relationships.unknown_names import no_entity
@@ -48,7 +48,7 @@ class Relating(Core):
         tags: Sequence[str] = (),
         importance: float | None = None,
         idempotency_key: str | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[WriteArgs],
     ) -> Receipt:
         options = {
             "fact": fact,
@@ -74,7 +74,7 @@ class Relating(Core):
         *,
         invalid_at: When | None = None,
         occurred_at: When | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[WriteArgs],
     ) -> Receipt:
         options = {"invalid_at": invalid_at, "occurred_at": occurred_at, **scope}
         stated = statements.checked(subject, type, object, options, retracts=True)
@@ -128,7 +128,7 @@ class Relating(Core):
         where = await self._scope(given, new=True)
         limit = self._parts.settings.max_text_bytes
         return statements.build_relation_episode(
-            stated, options, where, self._parts.clock, max_bytes=limit
+            stated, self._named(options), where, self._parts.clock, max_bytes=limit
         )
 
     async def _add_given(self, stated: GivenRelation, options: Mapping[str, Any]) -> Receipt:

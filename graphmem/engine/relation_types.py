@@ -82,8 +82,9 @@ class Declaring(Core):
             )
             return [replace(rule, declared_in=where)]
 
-        (rule,) = await self._rule(declared, _PERSON)
-        await self._settle([rule], _PERSON, progress)
+        actor = self._actor(_PERSON)
+        (rule,) = await self._rule(declared, actor)
+        await self._settle([rule], actor, progress)
         return (await self._describe([rule.type]))[0]
 
     async def learn_types(

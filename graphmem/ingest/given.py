@@ -26,7 +26,7 @@ _VERSION = "1"
 _SCOPE = ("user_id", "agent_id", "run_id", "project_id")
 RELATION_OPTIONS = frozenset(
     {"fact", "valid_at", "invalid_at", "occurred_at", "modality", "subject_kind", "object_kind"}
-    | {"metadata", "tags", "importance", "idempotency_key", *_SCOPE}
+    | {"metadata", "tags", "importance", "idempotency_key", "actor", *_SCOPE}
 )
 """What :meth:`~graphmem.ports.api.MemoryAPI.relate` takes beside the three."""
 
@@ -162,6 +162,7 @@ def build_relation_episode(
         metadata=limits.checked_metadata(options.get("metadata")),
         tags=make_episode.check_tags(() if tags is None else tags),
         time_given=occurred_at_given is not None,
+        actor=make_episode.check_actor(options.get("actor")),
     )
 
 

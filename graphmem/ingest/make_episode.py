@@ -99,6 +99,7 @@ def build_episode(
         infer=bool(options.get("infer", True)),
         extraction=_extraction(options.get("extraction")),
         time_given=given is not None or bool(dates),
+        actor=check_actor(options.get("actor")),
     )
 
 
@@ -207,6 +208,11 @@ def check_extraction(options: ExtractionOptions) -> None:
 def check_key(key: object) -> str:
     """An idempotency key, or a :class:`UsageError`."""
     return checked_name(key, "idempotency_key")
+
+
+def check_actor(actor: object) -> str | None:
+    """In whose name something is stored, or a :class:`UsageError`."""
+    return None if actor is None else checked_name(actor, "actor")
 
 
 def _key(key: object) -> str | None:

@@ -17,7 +17,7 @@ _SHORT = 10_000  # characters that are looked through at once
 _KEPT = frozenset(
     {
         "id", "role", "type", "occurred_at", "valid_at", "invalid_at", "expires_at", "modality",
-        "memory_type", "extraction", "user_id", "agent_id", "run_id", "project_id",
+        "memory_type", "actor", "extraction", "user_id", "agent_id", "run_id", "project_id",
     }
 )  # fmt: skip
 """Names of values that say how to store, not what."""

@@ -67,6 +67,15 @@ class Scope(_Tenanted):
             object.__setattr__(made, "_user_name", name)
         return made
 
+    def in_run(self, run_id: str | None) -> Scope:
+        """The same narrowed to a run."""
+        if run_id is None:
+            return self
+        made = Scope(self.project_id, self.user_id, self.agent_id, run_id)
+        if (name := self.user_name) is not None:
+            object.__setattr__(made, "_user_name", name)
+        return made
+
     @property
     def narrow_agent_id(self) -> str | None:
         """The agent a read is narrowed to, if it is not already the owner."""

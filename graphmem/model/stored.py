@@ -216,6 +216,8 @@ class Episode:
     """``undone``: taken back; it is kept, and nothing that it says counts."""
     reason: str | None = None
     """Why it is still pending, or failed."""
+    actor: str | None = None
+    """In whose name it was added, where that was told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from graphmem.ports.arguments import (
     ScopeArgs,
     UpdateArgs,
     When,
+    WriteArgs,
 )
 from graphmem.ports.maintenance import MaintenanceAPI
 from graphmem.ports.view import ReadAPI, ViewAPI
@@ -108,7 +109,7 @@ class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
         tags: Sequence[str] = (),
         importance: float | None = None,
         idempotency_key: str | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[WriteArgs],
     ) -> Receipt:
         """Remember one relation that is known already, without a model: an episode like any other.
 
@@ -148,7 +149,7 @@ class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
         *,
         invalid_at: When | None = None,
         occurred_at: When | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[WriteArgs],
     ) -> Receipt:
         """Take a relation back; without ``object`` every one of this subject and type.
 
@@ -180,7 +181,7 @@ class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
         is a plain sentence then, until ``relate`` says the new relation."""
         ...
 
-    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[ScopeArgs]) -> Removal:
+    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[WriteArgs]) -> Removal:
         """Forget a fact, or an episode with everything that only it supports.
 
         A fact is retired: it answers nothing any more but stays in its history. An episode, or
@@ -191,7 +192,7 @@ class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
         ...
 
     async def delete_all(
-        self, *, before: When | None = None, dry_run: bool = False, **scope: Unpack[ScopeArgs]
+        self, *, before: When | None = None, dry_run: bool = False, **scope: Unpack[WriteArgs]
     ) -> Removal:
         """Erase all that this scope holds, for good, from the ledger, the graph and the vectors.
 
@@ -202,7 +203,7 @@ class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
         ...
 
     async def forget(
-        self, *, dry_run: bool = False, wait: bool = False, **scope: Unpack[ScopeArgs]
+        self, *, dry_run: bool = False, wait: bool = False, **scope: Unpack[WriteArgs]
     ) -> ErasureReceipt:
         """Erase a user for good: all that is stored of them in every project, with every agent and
         in every run, and their name; with ``project_id`` in this call, in that project only.
@@ -224,7 +225,7 @@ class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
         :class:`~graphmem.errors.NotFound` when there is none. They say what is still pending."""
         ...
 
-    async def undo(self, id: str | int, **scope: Unpack[ScopeArgs]) -> Removal:
+    async def undo(self, id: str | int, **scope: Unpack[WriteArgs]) -> Removal:
         """Undo one episode, or one edit: the state without it.
 
         ``id`` is an episode's, or the ``seq`` of an edit as :meth:`history` shows it (an
@@ -234,7 +235,7 @@ class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
         """
         ...
 
-    async def merge(self, entity: str, other: str, **scope: Unpack[ScopeArgs]) -> Entity:
+    async def merge(self, entity: str, other: str, **scope: Unpack[WriteArgs]) -> Entity:
         """Say that two entities (by id or name) are one; ``other`` becomes part of ``entity``.
 
         What is known of both is decided again as of one, and both names lead to it. Nothing is
@@ -242,7 +243,7 @@ class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
         """
         ...
 
-    async def unmerge(self, entity_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
+    async def unmerge(self, entity_id: str, **scope: Unpack[WriteArgs]) -> Entity:
         """Part what :meth:`merge` joined: the entity with this id, which had become part of
         another, stands by itself again, with all that was said of it. Returns it."""
         ...

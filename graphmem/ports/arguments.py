@@ -40,7 +40,15 @@ class ScopeArgs(TypedDict, total=False):
     project_id: str | None
 
 
-class AddArgs(ScopeArgs, total=False):
+class WriteArgs(ScopeArgs, total=False):
+    """The scope of a call that changes something, and in whose name it does."""
+
+    actor: str | None
+    """Who, through which door (``ada``, ``server:key-7``), as history shows it; without it what was
+    given on opening, else ``user`` or ``graphmem``."""
+
+
+class AddArgs(WriteArgs, total=False):
     """Everything else that :meth:`~graphmem.ports.api.MemoryAPI.add` takes."""
 
     metadata: Metadata | None
@@ -54,7 +62,7 @@ class AddArgs(ScopeArgs, total=False):
     idempotency_key: str | None
 
 
-class UpdateArgs(ScopeArgs, total=False):
+class UpdateArgs(WriteArgs, total=False):
     """Everything else that :meth:`~graphmem.ports.api.MemoryAPI.update` takes. What is left out
     stays; None empties it."""
 
@@ -67,7 +75,7 @@ class UpdateArgs(ScopeArgs, total=False):
     expires_at: When | None
 
 
-class RelateArgs(ScopeArgs, total=False):
+class RelateArgs(WriteArgs, total=False):
     """Everything else that :meth:`~graphmem.ports.api.MemoryAPI.relate` takes, for all rows of one
     call."""
 

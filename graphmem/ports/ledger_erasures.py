@@ -18,6 +18,11 @@ class UserBook(Protocol):
         time that something is told under a pseudonym whose scope knows the name."""
         ...
 
+    async def owners(self, id: str, project_id: str) -> list[Scope]:
+        """Who in a project has an episode, a turn or a fact (present or past) of this id: one
+        tenant, or none. The scope knows its user's name."""
+        ...
+
 
 class ErasureBook(Protocol):
     """Receipts of what was erased."""

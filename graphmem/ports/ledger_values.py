@@ -255,6 +255,7 @@ class Erasure:
     unmentioned: tuple[tuple[str, str], ...] = ()
     """Pairs of turn and entity: what those turns name no more."""
     what: Erased = "scope"
+    actor: str = "user"
     pending: Mapping[str, str] = field(default_factory=dict)
     """What beside the ledger may hold it after this, each with why: for the receipt."""
 

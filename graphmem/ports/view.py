@@ -92,7 +92,10 @@ class ReadAPI(Protocol):
         ...
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
-        """One fact. :class:`~graphmem.errors.NotFound` when this scope does not hold it."""
+        """One fact. :class:`~graphmem.errors.NotFound` when this scope does not hold it.
+
+        An id is enough: where neither call nor opening gives an owner, it is looked for in the
+        whole project. So wherever a call takes the id of a fact, a turn or an episode."""
         ...
 
     async def get_all(

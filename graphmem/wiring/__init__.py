@@ -12,7 +12,7 @@ from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.engine.checks import checked_flag
 from graphmem.errors import Damaged, GraphmemError, LedgerLost, UsageError
-from graphmem.ingest.make_episode import check_extraction
+from graphmem.ingest.make_episode import check_actor, check_extraction
 from graphmem.ingest.redact import Redaction
 from graphmem.portability.copy import check_complete
 from graphmem.ports.embedder import Embedder
@@ -59,6 +59,7 @@ async def open_memory(
     agent_id: str | None = None,
     run_id: str | None = None,
     project_id: str | None = None,
+    actor: str | None = None,
     settings: Settings | None = None,
     extraction: ExtractionOptions | None = None,
     clock: Clock | None = None,
@@ -70,7 +71,8 @@ async def open_memory(
     """Open a memory, creating it if there is none, and catch its projections up.
 
     ``folder`` holds everything; ``memory://`` keeps nothing; without one the settings name all
-    parts. The ids are defaults for every call. ``settings`` default to the environment's.
+    parts. The ids are defaults for every call; ``actor`` is in whose name it writes, as
+    history shows it. ``settings`` default to the environment's.
     ``extraction`` says how a model is to read what is told, unless a call says otherwise; what it
     leaves out is as in the settings.
     ``progress`` is told which projection catches up, how many events are done, and of how many.
@@ -126,6 +128,7 @@ async def open_memory(
             redaction=redaction,
             ambiguity_model=ambiguity_model_of(extractor, governor, settings),
             reranker=reranker,
+            actor=check_actor(actor),
             read_only=read_only,
         )
         defaults = {

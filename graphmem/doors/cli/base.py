@@ -89,6 +89,7 @@ class Options:
     agent: str | None = None
     run: str | None = None
     project: str | None = None
+    actor: str | None = None
     json: bool = False
 
     @property
@@ -137,6 +138,7 @@ class Options:
             agent_id=self.agent,
             run_id=self.run,
             project_id=self.project,
+            actor=self.actor,
         )
         try:
             return opened()
@@ -196,6 +198,7 @@ def _shared(*, top: bool) -> list[click.Option]:
         option("--agent", "GRAPHMEM_AGENT", "The agent that remembers.", metavar="ID"),
         option("--run", "GRAPHMEM_RUN", "One run, or session, of it.", metavar="ID"),
         option("--project", "GRAPHMEM_PROJECT", "The project it belongs to.", metavar="ID"),
+        option("--actor", "GRAPHMEM_ACTOR", "In whose name it writes.", metavar="NAME"),
         option("--json", None, "Print JSON, and nothing else, on standard output.", is_flag=True),
     ]
 

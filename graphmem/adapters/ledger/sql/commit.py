@@ -44,7 +44,7 @@ def commit(
     present = yield from _check(commits, since)
     plain: list[tuple[Commit, WriteContext]] = []
     for one, moment in zip(commits, at, strict=True):
-        by = WriteContext(moment, one.episode.id if one.episode else None, one.actor)
+        by = context_of(one, moment)
         if _is_plain(one):
             plain.append((one, by))
             continue
@@ -55,6 +55,13 @@ def commit(
     done = [one.episode.id for one in commits if one.episode]
     if done:
         yield from execute("set_done", {"ids": done})
+
+
+def context_of(one: Commit, at: datetime) -> WriteContext:
+    """What an episode says is written in the name in which it was added."""
+    if one.episode is None:
+        return WriteContext(at, None, one.actor)
+    return WriteContext(at, one.episode.id, one.episode.actor or one.actor)
 
 
 def _is_plain(commit: Commit) -> bool:

@@ -35,8 +35,6 @@ from graphmem.model import Decision, ErasureReceipt, Fact, Removal, Statement
 from graphmem.ports.ledger import Erasure
 from graphmem.text import digest
 
-_ACTOR = "user"
-
 
 def apply_erasure(log: EventLog, erasure: Erasure, receipt: ErasureReceipt) -> Steps[Removal]:
     """Remove episodes (or single facts) with everything that only they support; ``receipt`` is
@@ -78,9 +76,9 @@ def take_out(
     yield from _scrub_edits(target)
     yield from _scrub_keys(target, tenant)
     yield from _remove(lists, target)
-    yield from change_facts(log, _changes(erasure, target), at, _ACTOR)
+    yield from change_facts(log, _changes(erasure, target), at, erasure.actor)
     yield from _scrub_versions(target)
-    by = WriteContext(at, None, _ACTOR)
+    by = WriteContext(at, None, erasure.actor)
     old_texts = yield from rewrite_episodes(log, erasure, by)
     entities = set((yield from unreferenced(touched)))
     yield from erase_entities(log, entities, by)

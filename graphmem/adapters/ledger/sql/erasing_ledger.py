@@ -33,6 +33,11 @@ class ErasingLedger:
         await self.clean()
         return removal
 
+    async def owners(self, id: str, project_id: str) -> list[Scope]:
+        (found,) = await self._db.fetch(Fetch("tenants_with", {"id": id}))
+        scopes = [users.owner(row) for row in found]
+        return [scope for scope in scopes if scope.project_id == project_id]
+
     async def stored_before(self, scope: Scope, before: datetime) -> list[str]:
         values = {**scope_values(scope), "before": stamp(before)}
         (found,) = await self._db.fetch(Fetch("stored_before", values))

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql import statements as believing
-from graphmem.adapters.ledger.sql.commit import tenant_of, write_plain
+from graphmem.adapters.ledger.sql.commit import context_of, tenant_of, write_plain
 from graphmem.adapters.ledger.sql.read import by_id, with_turns
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
@@ -83,7 +83,7 @@ def _journal_batch(
         if id is not None:
             kept = known[id]
             if kept.status == "undone":
-                by = WriteContext(wanted.recorded_at, kept.id, "graphmem")
+                by = WriteContext(wanted.recorded_at, kept.id, wanted.actor or "graphmem")
                 yield from believing.resubmit(log, {"id": id, "tenant": kept.scope.tenant}, by)
                 kept = known[id] = replace(kept, status="pending", reason=RESUBMITTED)
             stored.append(kept)
@@ -94,7 +94,7 @@ def _journal_batch(
         last[scope_key] = episode.id
         stored.append(episode)
         log.append(
-            WriteContext(episode.recorded_at, episode.id, "graphmem"),
+            WriteContext(episode.recorded_at, episode.id, episode.actor or "graphmem"),
             kind="episode",
             id=episode.id,
             action="ADD",
@@ -106,9 +106,7 @@ def _journal_batch(
     yield from execute(
         "add_turn", *(rows.turn_row(turn, e.scope.tenant) for e in new for turn in e.turns)
     )
-    plain = [
-        (commit, WriteContext(at, id, commit.actor)) for id, (commit, at) in unrepeated.items()
-    ]
+    plain = [(commit, context_of(commit, at)) for commit, at in unrepeated.values()]
     yield from write_plain(log, plain, {}, keys)
     return stored
 

@@ -64,11 +64,11 @@ WHERE id IS NOT NULL;
 -- name: add_episode
 INSERT INTO episodes (n, id, tenant, scope_key, project_id, user_id, agent_id, run_id, kind, content,
   content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, expires_at,
-  memory_type, importance, metadata, tags, infer, status, reason, extraction)
+  memory_type, importance, metadata, tags, infer, status, reason, extraction, actor)
 VALUES ({next_episode_number}, :id, :tenant, :scope_key, :project_id, :user_id, :agent_id, :run_id,
   :kind, :content, :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id,
   :idempotency_key, :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status,
-  :reason, :extraction);
+  :reason, :extraction, :actor);
 
 -- name: add_turn
 INSERT INTO turns (id, episode_id, ordinal, tenant, speaker, role, text, occurred_at, source_id)
@@ -1021,6 +1021,20 @@ SELECT DISTINCT episode_id, entity_id FROM mentions WHERE episode_id = ANY(:ids)
 SELECT pseudonym, name, project_id FROM users
 WHERE name = :name AND (:project_id IS NULL OR project_id = :project_id) ORDER BY pseudonym;
 
+-- name: tenants_with
+-- In whose memory something of this id is, and what its user is called.
+SELECT found.tenant, (
+  SELECT u.name FROM users AS u WHERE u.pseudonym = found.user_id) AS user_name
+FROM (
+  SELECT e.tenant, e.user_id FROM episodes AS e WHERE e.id = :id
+  UNION SELECT e.tenant, e.user_id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
+    WHERE t.id = :id
+  UNION SELECT e.tenant, e.user_id FROM past_sources AS s
+    JOIN episodes AS e ON e.id = s.episode_id WHERE s.fact_id = :id
+  UNION SELECT e.tenant, e.user_id FROM sources AS s
+    JOIN episodes AS e ON e.id = s.episode_id WHERE s.fact_id = :id
+) AS found;
+
 -- name: users_under
 -- Of these pseudonyms, those that somebody has.
 SELECT pseudonym FROM users WHERE pseudonym = ANY(:ids);
@@ -1066,7 +1080,7 @@ DELETE FROM edits WHERE tenant = :tenant;
 -- name: clear_events
 -- What projections need to follow stays: ids, under a tenant that names nobody.
 UPDATE events SET tenant = :forgotten, after = CASE WHEN action = 'ERASE' THEN after END,
-  reason = ''
+  reason = '', actor = ''
 WHERE tenant = :tenant;
 
 -- name: types_in

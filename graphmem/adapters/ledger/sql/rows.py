@@ -97,6 +97,7 @@ def episode_row(episode: Episode) -> dict[str, Any]:
         "extraction": None if episode.extraction is None else as_json(episode.extraction),
         "status": episode.status,
         "reason": episode.reason,
+        "actor": episode.actor,
     }
 
 
@@ -256,6 +257,7 @@ def to_episode(row: Row, turns: Sequence[Turn]) -> Episode:
         time_given=bool(row["time_given"]),
         status=row["status"],
         reason=row["reason"],
+        actor=row["actor"],
     )
 
 

@@ -43,7 +43,8 @@ CREATE TABLE episodes (
   infer boolean NOT NULL,
   status {text} NOT NULL,
   reason {text},
-  extraction {text}
+  extraction {text},
+  actor {text}
 );
 CREATE INDEX episodes_by_tenant ON episodes (tenant, n);
 CREATE INDEX episodes_by_scope ON episodes ({hash:scope_key}, n);

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch, fetch_all
 from graphmem.errors import UserRenamed
 from graphmem.model import Episode, Scope, forgotten_tenant
-from graphmem.ports.ledger import NamedUser
+from graphmem.portability.records import tenant_scope
+from graphmem.ports.ledger import NamedUser, Row
 
 
 def users(name: str, project_id: str | None) -> Fetch:
@@ -17,6 +18,13 @@ def users(name: str, project_id: str | None) -> Fetch:
 
 def named_users(found: ResultRows) -> list[NamedUser]:
     return [NamedUser(row["pseudonym"], row["name"], row["project_id"]) for row in found]
+
+
+def owner(row: Row) -> Scope:
+    """Whose tenant it is, from a row of ``tenants_with``."""
+    pseudonym = row["tenant"].rpartition(":")[2]
+    names = {} if row["user_name"] is None else {pseudonym: row["user_name"]}
+    return tenant_scope(row["tenant"], names)
 
 
 def pseudonyms_of(episodes: Sequence[Episode]) -> dict[str, Scope]:
