@@ -119,6 +119,8 @@ class Amending(Core):
         # The same moment in both: it tells which events came of the edit.
         commit = self._by_hand(tenant, decisions, edits=(edit,), at=edit.at)
         await self._parts.ledger.commit([commit], since={tenant: state.seq})
+        if edit.silenced:
+            self._retrieve.forget()
 
     def _by_hand(self, tenant: str, decisions: Sequence[Decision], **more: Any) -> Commit:
         more.setdefault("at", self._parts.clock.now())
@@ -274,6 +276,8 @@ class Amending(Core):
             tenant, because("undone", plan.decisions), undone=Undone(edit_id=edit.id)
         )
         await ledger.commit([commit], since={tenant: state.seq})
+        if edit.silenced:
+            self._retrieve.forget()
         return Removal(facts=deleted(plan.decisions))
 
 

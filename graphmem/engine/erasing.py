@@ -20,7 +20,7 @@ from graphmem.engine.checks import checked_flag, checked_text, checked_text_or_n
 from graphmem.engine.corrections import Amending, because, deleted
 from graphmem.errors import GraphmemError, LedgerLost, NotFound, UsageError
 from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
-from graphmem.model import Episode, Erased, ErasureReceipt, Removal, Scope, Turn
+from graphmem.model import Episode, Erased, ErasureReceipt, Fact, Removal, Scope, Turn
 from graphmem.ports.arguments import ScopeArgs, When, WriteArgs
 from graphmem.ports.ledger import (
     EntityQuery,
@@ -39,7 +39,15 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # between tries to clean what othe
 class Erasing(Amending):
     """Deleting, and erasing for good."""
 
-    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[WriteArgs]) -> Removal:
+    async def delete(
+        self,
+        id: str,
+        *,
+        erase: bool = False,
+        keep_turn: bool = False,
+        **scope: Unpack[WriteArgs],
+    ) -> Removal:
+        checked_flag(keep_turn, "keep_turn")
         where = await self._scope_of(checked_text(id, "id"), scope)
         ledger = self._parts.ledger
 
@@ -52,10 +60,19 @@ class Erasing(Amending):
                 return await self._erase_fact(where, id)
             if not facts:
                 raise NotFound(f"no fact or episode {id!r} in this scope")
-            await self._edit(facts[0], "deleted by hand", drop=True)
+            silenced = () if keep_turn else await self._stated_by(facts[0])
+            await self._edit(facts[0], "deleted by hand", drop=True, silenced=silenced)
             return Removal(facts=1)
 
         return await self._ingest.decided(where.tenant, attempt)
+
+    async def _stated_by(self, fact: Fact) -> tuple[str, ...]:
+        """The turns that state a fact; of an episode as a whole, its only one."""
+        whole = sorted({s.episode_id for s in fact.sources if s.turn_id is None})
+        episodes = await self._parts.ledger.episodes_by_id(whole) if whole else []
+        alone = [episode.turns[0].id for episode in episodes if len(episode.turns) == 1]
+        named = [source.turn_id for source in fact.sources if source.turn_id]
+        return tuple(dict.fromkeys([*named, *alone]))
 
     async def delete_all(
         self, *, before: When | None = None, dry_run: bool = False, **scope: Unpack[WriteArgs]

@@ -86,7 +86,8 @@ class LedgerAsOf:
         turns = await self._ledger.turns(scope.tenant, wanted) if wanted else []
         ids = sorted({turn.episode_id for turn in turns})
         recorded = {episode.id for episode in await self.episodes(scope, ids=ids, limit=len(ids))}
-        known = {turn.id for turn in turns if turn.episode_id in recorded}
+        then = await self._ledger.silenced(wanted, self._known_at) if wanted else set()
+        known = {t.id for t in turns if t.episode_id in recorded and t.id not in then}
         kept = {id: tuple(t for t in named if t in known) for id, named in found.turns.items()}
         return replace(found, turns=kept)
 
@@ -204,7 +205,9 @@ class Past:
             if (event.kind, event.id) not in aside
         ]
         now = self._known_at is None
-        batch = await batch_of(events, parts.ledger if now else _LogAsOf(parts.ledger, events))
+        batch = await batch_of(
+            events, parts.ledger if now else _LogAsOf(parts.ledger, events, until)
+        )
         await stores.graph.open(_STORE)
         await stores.vectors.open(_STORE, parts.embedder.name, await parts.embedder.size())
         last = events[-1].seq if events else 0
@@ -235,8 +238,9 @@ class _LogAsOf:
     """What making a batch asks of the ledger, answered from the events of then alone: what was
     undone since is there, what was erased since is not."""
 
-    def __init__(self, ledger: Ledger, events: Sequence[Event]) -> None:
+    def __init__(self, ledger: Ledger, events: Sequence[Event], known_at: datetime) -> None:
         self._ledger = ledger
+        self._known_at = known_at
         self._events = events
         last = {(event.kind, event.id): event for event in events}
         self._there = {
@@ -249,7 +253,17 @@ class _LogAsOf:
         return {id for id in ids if (kind, id) in self._there}
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
-        return [replace(e, status="done") for e in await self._ledger.episodes_by_id(ids)]
+        found = await self._ledger.episodes_by_id(ids)
+        turns = [turn.id for episode in found for turn in episode.turns]
+        then = await self._ledger.silenced(turns, self._known_at)
+        return [
+            replace(
+                episode,
+                status="done",
+                turns=tuple(replace(t, silenced=t.id in then) for t in episode.turns),
+            )
+            for episode in found
+        ]
 
     async def origins(
         self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]

@@ -18,13 +18,12 @@ from graphmem.engine.checks import (
     checked_text,
     checked_text_or_none,
 )
+from graphmem.engine.filtering import Filtering
 from graphmem.engine.present import Present
 from graphmem.engine.pseudonyms import Pseudonyms
 from graphmem.errors import NotFound, UsageError
-from graphmem.filters import Filter, ReadKind, Test, Where, parse_filter, tests
-from graphmem.filters.tree import both, changed, none_of
+from graphmem.filters import Filter
 from graphmem.ingest import make_episode
-from graphmem.lifecycle.policies import unsearched
 from graphmem.model import (
     Change,
     Citation,
@@ -48,12 +47,10 @@ from graphmem.ports.arguments import ScopeArgs, When
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.ports.view import ReadAPI
-from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
 from graphmem.retrieve.present.context import NOTHING_KNOWN, write_context
 from graphmem.retrieve.present.sources import explain
-from graphmem.retrieve.question.filters import resolved
 from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.relationships.queries import Relate
 
@@ -81,7 +78,7 @@ class Stores(Protocol):
     async def graph_of(self, scope: Scope) -> GraphStore: ...
 
 
-class ViewReads(ReadAPI):
+class ViewReads(Filtering, ReadAPI):
     """The reads of one view: of what was known at ``known_at`` (None: now), what held at
     ``valid_at`` (None: when it was known)."""
 
@@ -102,6 +99,10 @@ class ViewReads(ReadAPI):
         """Who the users in its results are."""
         return self._present.pseudonyms
 
+    @property
+    def _seen_ledger(self) -> LedgerView:
+        return self._stores.ledger
+
     def _view(self, current: bool, *, begun: bool = False) -> View:
         """What is seen; with ``current`` only what holds at the moment of this view. ``begun``:
         without what is to begin, for relations, of which nobody reads the dates first."""
@@ -115,48 +116,6 @@ class ViewReads(ReadAPI):
     def _moment(self, view: View) -> datetime:
         """When a read takes place, for what is relative to that."""
         return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
-
-    async def _filtered(
-        self, view: View, where: Filter | None, scope: Scope, read: ReadKind = "facts"
-    ) -> View:
-        """The view with a filter, checked, its names looked up in the scope."""
-        tree = None if where is None else parse_filter(where, read)
-        if read == "search":
-            tree = self._searched(tree)
-        if tree is None:
-            return view
-        meant = await self._with_types_meant(tree)
-        ready = await resolved(meant, self._stores.ledger, scope, self._moment(view))
-        return replace(view, where=ready)
-
-    def _searched(self, tree: Where | None) -> Where | None:
-        """The filter of a search, without the types of memory that are only found by name."""
-        hidden = unsearched(self._present.parts.settings.policies)
-        if not hidden or (tree is not None and any(t.field == "memory_type" for t in tests(tree))):
-            return tree
-        return both(tree, none_of(Test("memory_type", "in", hidden)))
-
-    async def _with_types_meant(self, where: Where) -> Where:
-        """The filter with every type that is stored for one that it names."""
-        if not any(test.field == "type" and test.values for test in tests(where)):
-            return where
-        rules = await self._type_rules()
-
-        def put(test: Test) -> Where:
-            if test.field != "type" or test.op != "in":
-                return test
-            stored = (type for value in test.values for type in _stored_for(str(value), rules))
-            return replace(test, values=tuple(dict.fromkeys(stored)))
-
-        return changed(where, put)
-
-    async def _types_meant(self, type: str | None) -> list[str] | None:
-        """The types that are stored for this one, however it is written: itself, and what was
-        declared to stand for the same."""
-        return None if type is None else _stored_for(type, await self._type_rules())
-
-    async def _type_rules(self) -> RelationTypes:
-        return RelationTypes.ruled((await self._present.parts.ledger.type_rules())[1])
 
     def _question(
         self, query: str, limit: int, kinds: Sequence[HitKind], view: View, scope: Scope
@@ -405,7 +364,3 @@ class ViewReads(ReadAPI):
         asked = await self._present.scope(scope)
         view = await self._filtered(self._view(current, begun=True), where, asked)
         return await self._stores.relate.to_networkx(asked, view)
-
-
-def _stored_for(type: str, rules: RelationTypes) -> list[str]:
-    return [form.type for form in rules.forms(rules.meant(normal(type).type).type)]

@@ -109,6 +109,8 @@ class Edit(Dated):
     merged: bool = False
     """Whether ``metadata`` is laid over what there was, key by key (None takes a key away)."""
     fact_id: str = ""
+    silenced: tuple[str, ...] = ()
+    """With ``drop``, the turns that are not searched from here on."""
     unnamed: tuple[str, ...] = ()
     """Ends of the relation that ``text`` names no more: it is no relation then, and not about
     them."""
@@ -130,6 +132,7 @@ class Edit(Dated):
                 "tags": None if data["tags"] is None else tuple(data["tags"]),
                 "archived_at": unstamp_or_none(data.get("archived_at")),
                 "cleared": tuple(data.get("cleared", ())),
+                "silenced": tuple(data.get("silenced", ())),
                 "unnamed": tuple(data.get("unnamed", ())),
             }
         )

@@ -181,6 +181,8 @@ class Turn:
     occurred_at: datetime | None = None
     source_id: str | None = None
     """The id that the source itself gives this turn, for example ``D1:3``."""
+    silenced: bool = False
+    """Whether it is not searched, since a fact that it states was deleted by hand."""
 
     def __str__(self) -> str:
         return dotted(day(self.occurred_at), with_speaker(self.text, self.speaker))

@@ -83,6 +83,7 @@ COLUMNS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     ),
     "supports": _columns("statement_id fact_id"),
     "edits": _columns("id fact_id at", truth="undone", object="body"),
+    "silences": _columns("turn_id edit_id at", "until"),
     "merges": _columns("id kept_id gone_id at", truth="undone", object="body"),
     "events": _columns("at kind id action actor reason", "episode_id", maybe_object="after"),
 }
@@ -91,7 +92,8 @@ tenant, and numbers that count within one ledger, are not in them."""
 
 _DOCUMENTS = frozenset({"metadata", "tags", "extraction", "body", "after"})
 TENANTED = frozenset(
-    {"episodes", "turns", "entities", "aliases", "facts", "statements", "edits", "merges", "events"}
+    {"episodes", "turns", "entities", "aliases", "facts", "statements", "edits", "silences"}
+    | {"merges", "events"}
 )
 """Tables whose rows name their tenant; those of the others belong to what they refer to."""
 

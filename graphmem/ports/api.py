@@ -181,10 +181,19 @@ class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
         is a plain sentence then, until ``relate`` says the new relation."""
         ...
 
-    async def delete(self, id: str, *, erase: bool = False, **scope: Unpack[WriteArgs]) -> Removal:
+    async def delete(
+        self,
+        id: str,
+        *,
+        erase: bool = False,
+        keep_turn: bool = False,
+        **scope: Unpack[WriteArgs],
+    ) -> Removal:
         """Forget a fact, or an episode with everything that only it supports.
 
-        A fact is retired: it answers nothing any more but stays in its history. An episode, or
+        A fact is retired: it answers nothing any more but stays in its history. The turns that
+        state it are silenced: search and context find them no more, until the deletion is undone;
+        with ``keep_turn`` they are found as before. An episode, or
         anything with ``erase``, is removed for good, from history too; with a fact the sentences
         that state it go from their turns. Files that keep what was erased are made anew when the
         store is closed: :meth:`erasures` says which are still to be.

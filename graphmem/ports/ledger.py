@@ -260,6 +260,10 @@ class LedgerLog(Protocol):
         """Episodes with their turns, whatever their scope: for projections only."""
         ...
 
+    async def silenced(self, turn_ids: Sequence[str], known_at: datetime | None = None) -> set[str]:
+        """Which of these turns were not searched at a moment, or (None) are not now."""
+        ...
+
     async def origins(
         self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
     ) -> Origins:

@@ -35,13 +35,23 @@ def vector_target(store: VectorStore, embedder: CachedEmbedder) -> ApplyBatch:
             points=await points_of(batch, embedder.documents),
             removed={
                 "facts": batch.removed_facts,
-                "turns": batch.removed_turns,
-                "sessions": batch.removed_episodes,
+                "turns": (*batch.removed_turns, *_silenced(batch)),
+                "sessions": (*batch.removed_episodes, *_silent(batch)),
             },
         )
         await store.apply(changes, applied_seq)
 
     return apply
+
+
+def _silenced(batch: ProjectionBatch) -> list[str]:
+    """Turns that are not to be found any more."""
+    return [turn.id for episode in batch.turned for turn in episode.turns if turn.silenced]
+
+
+def _silent(batch: ProjectionBatch) -> list[str]:
+    """Episodes of which nothing is searched any more."""
+    return [e.id for e in batch.turned if e.turns and not searched_turns(e)]
 
 
 async def points_of(
@@ -66,6 +76,11 @@ def _embedded(
         dense = None if name in _BY_WORDS else next(rest)
         points[name].append(replace(draft, dense=dense))
     return {name: tuple(made) for name, made in points.items()}
+
+
+def searched_turns(episode: Episode) -> list[Turn]:
+    """The turns of an episode that are not silenced."""
+    return [turn for turn in episode.turns if not turn.silenced]
 
 
 def turn_text(turn: Turn) -> str:
@@ -103,7 +118,7 @@ def _drafts(batch: ProjectionBatch) -> list[tuple[Collection, Point]]:
     drafts: list[tuple[Collection, Point]] = []
     mentioned = set(batch.mentions)
     for episode in batch.turned:
-        if episode.infer and episode.turns:
+        if episode.infer and searched_turns(episode):
             drafts += _conversation(episode, batch.origins, mentioned)
     drafts += [
         (
@@ -130,7 +145,8 @@ def _conversation(
     episode: Episode, origins: Origins, mentioned: set[tuple[str, str]]
 ) -> list[tuple[Collection, Point]]:
     """A point for each turn, with the turns beside it as its window, and one for all of them."""
-    scope, texts = episode.scope, [turn_text(turn) for turn in episode.turns]
+    scope, turns = episode.scope, searched_turns(episode)
+    texts = [turn_text(turn) for turn in turns]
 
     def point(id: str, text: str, window: str | None, fields: Record) -> Point:
         return Point(
@@ -155,6 +171,6 @@ def _conversation(
                 turn_record(turn, episode, _about(turn, origins, mentioned)),
             ),
         )
-        for at, turn in enumerate(episode.turns)
+        for at, turn in enumerate(turns)
     ]
     return [*made, ("sessions", point(episode.id, "\n".join(texts), None, {}))]

@@ -45,18 +45,18 @@ def test_another_project_has_nothing_of_it(shared: Memory) -> None:
     for wrong in ({}, {"project_id": "two"}):
         for call in (shared.get, shared.history, shared.delete, shared.explain):
             with pytest.raises(NotFound, match="in the project"):
-                call(id, **wrong)  # type: ignore[operator]
+                call(id, **wrong)  # type: ignore[arg-type]
         with pytest.raises(NotFound):
             shared.update(id, importance=0, **wrong)  # type: ignore[arg-type]
         with pytest.raises(NotFound):
-            shared.episode(receipt.episode_id, **wrong)  # type: ignore[arg-type]
+            shared.episode(receipt.episode_id, **wrong)
 
 
 def test_who_gives_an_owner_is_held_to_it(shared: Memory) -> None:
     (id,) = shared.add("Tea.", infer=False, user_id="ada").fact_ids
     for other in ({"user_id": "bob"}, {"agent_id": "ada"}):
         with pytest.raises(NotFound):
-            shared.get(id, **other)  # type: ignore[arg-type]
+            shared.get(id, **other)
     with pytest.raises(NotFound):
         shared.get(id, run_id="r")
     with pytest.raises(UsageError):

@@ -204,14 +204,15 @@ def update_command(
 @command("delete")
 @click.argument("id")
 @click.option("--erase", is_flag=True, help="Remove a fact from its history too, for good.")
-def delete_command(id: str, erase: bool) -> None:
+@click.option("--keep-turn", is_flag=True, help="Go on finding the text that states the fact.")
+def delete_command(id: str, *, erase: bool, keep_turn: bool) -> None:
     """Forget a fact, or remove an episode.
 
     A fact stays in its history unless --erase is given; an episode goes for good, with every fact
     that only it supports.
     """
     with memory_to_ask() as memory:
-        removal = memory.delete(id, erase=erase)
+        removal = memory.delete(id, erase=erase, keep_turn=keep_turn)
     if not show_json(removal):
         show(table_text(_removed(removal)))
 

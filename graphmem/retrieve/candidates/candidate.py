@@ -41,6 +41,7 @@ async def make_candidates(
     shown |= _stating_turns(facts, turns)
     if may_show is not None:
         shown = may_show
+    shown = {id for id in shown if id in turns and not turns[id].silenced}
     candidates = [Candidate(id, text, text, id in shown) for id, text in by_turn.items()]
     candidates += [
         Candidate(fact.id, text, by_turn.get(stated_in[fact.id] or "", text))

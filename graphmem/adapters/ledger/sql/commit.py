@@ -157,9 +157,9 @@ def _put_edits_and_undo(
     log: EventLog, commit: Commit, tenant: str, by: WriteContext
 ) -> Steps[None]:
     """Write edits, and what is undone."""
-    yield from believing.put_edits(commit, tenant)
+    yield from believing.put_edits(log, commit, tenant, by)
     if commit.undone is not None and commit.undone.edit_id is not None:
-        yield from execute("undo_edit", {"id": commit.undone.edit_id})
+        yield from believing.undo_edit(log, commit.undone.edit_id, tenant, by)
     if commit.undone is not None and commit.undone.episode_id is not None:
         yield from believing.undo_episode(log, commit.undone.episode_id, tenant, by)
 

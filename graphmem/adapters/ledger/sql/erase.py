@@ -161,6 +161,7 @@ def _scrub_edits(target: _Target) -> Steps[None]:
         elif left != frozenset(edit.statement_ids):
             body = rows.edit_row(replace(edit, statement_ids=left), "")["body"]
             yield from execute("replace_edit", {"id": row["id"], "body": body})
+    yield from execute("erase_silences_by", {"ids": gone})
     yield from execute("erase_edits", {"ids": gone})
 
 
@@ -212,13 +213,20 @@ def _remove(lists: Mapping[str, list[str]], target: _Target) -> Steps[None]:
         "erase_fact_entities",
         "erase_sources",
         "erase_past_entities",
+        "erase_silences_over",
         "erase_edits_of",
         "erase_facts",
     ):
         yield from execute(name, {"ids": lists["facts"]})
     yield from execute("erase_past_sources", lists)
     yield from execute("erase_statements", {"ids": sorted(target.statements)})
-    for name in ("erase_mentions", "erase_extractions", "erase_turns", "erase_episodes"):
+    for name in (
+        "erase_mentions",
+        "erase_extractions",
+        "erase_silences_in",
+        "erase_turns",
+        "erase_episodes",
+    ):
         yield from execute(name, {"ids": lists["episodes"]})
 
 

@@ -40,7 +40,7 @@ from graphmem.adapters.ledger.sql.steps import (
     execute,
     fetch,
 )
-from graphmem.clock import Clock, SystemClock, stamp
+from graphmem.clock import Clock, SystemClock, stamp, stamp_or_none
 from graphmem.model import (
     Change,
     Entity,
@@ -275,6 +275,10 @@ class SqlLedger(ErasingLedger):
 
     def recent_events(self, after: int, limit: int) -> list[Event]:
         return self._db.recent_events(after, limit)
+
+    async def silenced(self, turn_ids: Sequence[str], known_at: datetime | None = None) -> set[str]:
+        values = {"ids": list(turn_ids), "known_at": stamp_or_none(known_at)}
+        return {row["id"] for row in await self._rows("silenced_at", **values)}
 
     async def existing(
         self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]

@@ -197,12 +197,16 @@ SELECT episodes.*,
 FROM episodes WHERE id = ANY(:ids) ORDER BY n;
 
 -- name: turns_of_episodes
-SELECT * FROM turns WHERE episode_id = ANY(:ids)
+SELECT turns.*, EXISTS (
+  SELECT 1 FROM silences AS q WHERE q.turn_id = turns.id AND q.until IS NULL) AS silenced
+FROM turns WHERE episode_id = ANY(:ids)
 ORDER BY episode_id, ordinal;
 
 -- name: turns_around
 -- Turns by id with their neighbours in the same episode.
-SELECT DISTINCT near.* FROM turns AS hit CROSS JOIN turns AS near
+SELECT DISTINCT near.*, EXISTS (
+  SELECT 1 FROM silences AS q WHERE q.turn_id = near.id AND q.until IS NULL) AS silenced
+FROM turns AS hit CROSS JOIN turns AS near
 WHERE hit.id = ANY(:ids) AND hit.tenant = :tenant AND near.episode_id = hit.episode_id
   AND near.ordinal BETWEEN hit.ordinal - :around AND hit.ordinal + :around
 ORDER BY near.episode_id, near.ordinal;
@@ -226,7 +230,48 @@ SELECT entity_id, (SELECT {json_list:turn_id} FROM (
   WHERE m.entity_id = wanted.id
     AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
     AND (:current IS NULL OR e.expires_at IS NULL OR e.expires_at > :current)
+    AND NOT EXISTS (
+      SELECT 1 FROM silences AS q WHERE q.turn_id = m.turn_id AND q.until IS NULL)
   ORDER BY m.episode_id DESC LIMIT :most) AS newest) AS ids FROM wanted;
+
+-- name: silenced_at
+-- Which of these turns were silenced at a moment, or (no moment) are now.
+SELECT DISTINCT turn_id AS id FROM silences
+WHERE turn_id = ANY(:ids) AND (
+  (:known_at IS NULL AND until IS NULL)
+  OR (at <= :known_at AND (until IS NULL OR until > :known_at)));
+
+-- name: add_silence
+INSERT INTO silences (turn_id, edit_id, tenant, at)
+SELECT :turn_id, :edit_id, :tenant, :at WHERE EXISTS (SELECT 1 FROM turns WHERE id = :turn_id)
+ON CONFLICT DO NOTHING;
+
+-- name: end_silences
+UPDATE silences SET until = :at WHERE edit_id = :edit_id AND until IS NULL;
+
+-- name: silenced_episodes
+-- The episodes whose turns an edit silences or silenced, but for those that were undone, each with
+-- all that it mentions.
+SELECT DISTINCT e.id, coalesce(n.merged_into, n.id) AS entity_id
+FROM silences AS q JOIN turns AS t ON t.id = q.turn_id
+JOIN episodes AS e ON e.id = t.episode_id
+LEFT JOIN mentions AS m ON m.episode_id = e.id LEFT JOIN entities AS n ON n.id = m.entity_id
+WHERE q.edit_id = :edit_id AND e.status <> 'undone' ORDER BY 1, 2;
+
+-- name: erase_silences_in
+-- Of the turns of these episodes.
+DELETE FROM silences WHERE turn_id IN (SELECT id FROM turns WHERE episode_id = ANY(:ids));
+
+-- name: erase_silences_by
+-- Of these edits.
+DELETE FROM silences WHERE edit_id = ANY(:ids);
+
+-- name: erase_silences_over
+-- Of the edits of these facts.
+DELETE FROM silences WHERE edit_id IN (SELECT id FROM edits WHERE fact_id = ANY(:ids));
+
+-- name: clear_silences
+DELETE FROM silences WHERE tenant = :tenant;
 
 -- name: facts_of_entities
 -- For each entity the newest facts about it, as JSON.
@@ -776,13 +821,15 @@ SELECT id FROM episodes WHERE status <> 'undone' AND (:tenant IS NULL OR tenant 
 -- name: present_turn
 -- Turns of episodes stored as they are (no inference) are facts already.
 SELECT t.id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
-WHERE e.infer AND e.status <> 'undone' AND (:tenant IS NULL OR t.tenant = :tenant);
+WHERE e.infer AND e.status <> 'undone' AND (:tenant IS NULL OR t.tenant = :tenant)
+  AND NOT EXISTS (SELECT 1 FROM silences AS q WHERE q.turn_id = t.id AND q.until IS NULL);
 
 -- name: present_session
 -- Episodes whose turns are searched as one text.
 SELECT id FROM episodes
 WHERE infer AND status <> 'undone' AND (:tenant IS NULL OR tenant = :tenant)
-  AND EXISTS (SELECT 1 FROM turns WHERE turns.episode_id = episodes.id);
+  AND EXISTS (SELECT 1 FROM turns AS t WHERE t.episode_id = episodes.id AND NOT EXISTS (
+    SELECT 1 FROM silences AS q WHERE q.turn_id = t.id AND q.until IS NULL));
 
 -- name: present_entity
 SELECT id FROM entities WHERE gone_at IS NULL AND (:tenant IS NULL OR tenant = :tenant);

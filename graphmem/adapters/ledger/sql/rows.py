@@ -230,6 +230,7 @@ def to_turn(row: Row) -> Turn:
         role=row["role"],
         occurred_at=unstamp_or_none(row["occurred_at"]),
         source_id=row["source_id"],
+        silenced=bool(row["silenced"]),
     )
 
 

@@ -255,6 +255,19 @@ CREATE TABLE edits (
 CREATE INDEX edits_of_fact ON edits (fact_id);
 CREATE INDEX edits_by_time ON edits (tenant, at);
 
+-- name: silences
+-- Turns that are not searched since a fact that they state was deleted by hand (`edit_id`), until
+-- that was undone.
+CREATE TABLE silences (
+  turn_id {text} NOT NULL,
+  edit_id {text} NOT NULL,
+  tenant {text} NOT NULL,
+  at {text} NOT NULL,
+  until {text},
+  PRIMARY KEY (turn_id, edit_id)
+){keyed};
+CREATE INDEX silences_of_edit ON silences (edit_id);
+
 -- name: merges
 -- Two entities that a person said are one; `body` is the kept one as it was before.
 CREATE TABLE merges (

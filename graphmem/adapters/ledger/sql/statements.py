@@ -53,8 +53,34 @@ def support_rows(fact: Fact) -> list[Row]:
     return [{"statement_id": id, "fact_id": fact.id} for id in fact.statement_ids]
 
 
-def put_edits(commit: Commit, tenant: str) -> Steps[None]:
+def put_edits(log: EventLog, commit: Commit, tenant: str, by: WriteContext) -> Steps[None]:
     yield from execute("add_edit", *(rows.edit_row(edit, tenant) for edit in commit.edits))
+    for edit in commit.edits:
+        row = {"edit_id": edit.id, "tenant": tenant, "at": stamp(by.at)}
+        yield from execute("add_silence", *({"turn_id": id, **row} for id in edit.silenced))
+        if edit.silenced:
+            yield from _project_silence(log, edit.id, tenant, by)
+
+
+def undo_edit(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps[None]:
+    """It counts no more; the turns that it silenced are searched again, unless another does."""
+    yield from execute("undo_edit", {"id": id})
+    yield from execute("end_silences", {"edit_id": id, "at": stamp(by.at)})
+    yield from _project_silence(log, id, tenant, by)
+
+
+def _project_silence(log: EventLog, edit_id: str, tenant: str, by: WriteContext) -> Steps[None]:
+    """Tell projections of the episodes whose turns an edit silenced, or silences no more."""
+    named: dict[str, list[str]] = {}
+    for row in (yield from fetch("silenced_episodes", edit_id=edit_id)):
+        own = named.setdefault(row["id"], [])
+        if row["entity_id"] is not None:
+            own.append(row["entity_id"])
+    for id, entity_ids in named.items():
+        of = by._replace(episode_id=id)
+        log.append(of, kind="episode", id=id, action="UPDATE", tenant=tenant)
+        mentioned = rows.as_json({"entity_ids": entity_ids})
+        log.append(of, kind="mention", id=id, action="REPLACE", tenant=tenant, after=mentioned)
 
 
 def put_merge(log: EventLog, merge: Merge, tenant: str, by: WriteContext) -> Steps[None]:

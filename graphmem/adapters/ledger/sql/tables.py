@@ -77,6 +77,7 @@ TABLES: Mapping[str, TableSpec] = {
         ),
         _table("supports", "statement_id fact_id", "statement_id fact_id"),
         _table("edits", "id", "id tenant fact_id at undone body"),
+        _table("silences", "turn_id edit_id", "turn_id edit_id tenant at until"),
         _table("merges", "id", "id tenant kept_id gone_id at undone body"),
         _table("events", "seq", "seq at kind id action tenant episode_id actor reason after"),
         _table("embeddings", "model digest", "model digest vector"),
