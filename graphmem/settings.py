@@ -185,6 +185,11 @@ class Settings(BaseModel):
         le=TEXT_BYTES,
         description="the largest text or list of messages that add takes",
     )
+    user_name: str | None = Field(
+        None,
+        description="what facts call the user of the opening, and whom `I` means; without it the "
+        "user id, until they say what their name is",
+    )
     duplicate_window_s: float = Field(
         86_400.0,
         ge=0,

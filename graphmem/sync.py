@@ -71,10 +71,11 @@ class Memory(_Reads):
     ...     receipt = memory.add("I moved to Lisbon last month.")
 
     ``folder`` is created when it is new; ``memory://`` keeps nothing. The ids are defaults for
-    every call; ``actor`` is in whose name it writes, as history shows it. ``settings`` default to
-    the environment's (``GRAPHMEM_*``). ``extraction`` says how a model is to read what is told,
-    unless a call says otherwise. ``redactors`` find what is not to be stored, ``read_only`` opens a
-    folder that another process holds: see :func:`graphmem.open_memory`. The methods are those of
+    every call; ``actor`` is in whose name it writes, as history shows it, ``user_name`` what facts
+    call that user. ``settings`` default to the environment's (``GRAPHMEM_*``). ``extraction`` says
+    how a model is to read what is told, unless a call says otherwise. ``redactors`` find what is
+    not to be stored, ``read_only`` opens a folder that another process holds: see
+    :func:`graphmem.open_memory`. The methods are those of
     :class:`~graphmem.ports.api.MemoryAPI`, without ``await``.
     """
 
@@ -83,6 +84,7 @@ class Memory(_Reads):
         folder: str | Path | None = None,
         *,
         user_id: str | None = None,
+        user_name: str | None = None,
         agent_id: str | None = None,
         run_id: str | None = None,
         project_id: str | None = None,
@@ -100,6 +102,7 @@ class Memory(_Reads):
                 open_memory(
                     folder,
                     user_id=user_id,
+                    user_name=user_name,
                     agent_id=agent_id,
                     run_id=run_id,
                     project_id=project_id,

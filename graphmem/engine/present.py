@@ -103,6 +103,7 @@ class Present:
     def __init__(self, parts: Parts, defaults: Mapping[str, str | None]) -> None:
         self.parts = parts
         self.defaults = dict(defaults)
+        self._user_name = parts.settings.user_name
         self.closed = False
         self.loop: asyncio.AbstractEventLoop | None = None
         """Where it was opened, and alone may be used: its locks and connections are of there."""
@@ -187,7 +188,9 @@ class Present:
                 if value is not None:
                     values[name] = plain(value) if isinstance(value, str) else value
         right = all(type(value) is str for value in values.values())
-        return scope_of(**values) if right else Scope(**values)
+        scope = scope_of(**values) if right else Scope(**values)
+        named = self._user_name and scope.user_id == self.defaults.get("user_id")
+        return scope.calling(str(self._user_name)) if named and scope.user_id else scope
 
     async def follow(self, progress: Callable[[str, int, int], None] | None = None) -> None:
         """Bring both projections up to date."""

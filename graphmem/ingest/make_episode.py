@@ -222,7 +222,7 @@ def _key(key: object) -> str | None:
 def _speaker(role: str, scope: Scope) -> str | None:
     if role == "assistant":
         return scope.agent_id or "assistant"
-    return None if role in _ROLES_OF_THE_MACHINE else scope.user_name or scope.agent_id
+    return None if role in _ROLES_OF_THE_MACHINE else scope.called or scope.agent_id
 
 
 def _messages(content: object, max_bytes: int) -> tuple[str, list[_Message]]:

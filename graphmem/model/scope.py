@@ -14,10 +14,11 @@ _UNFIT = re.compile("[\x00-\x1f\ud800-\udfff]")
 
 
 class _Tenanted:
-    """Where a scope keeps its tenant, and the name of its user where ``user_id`` is a pseudonym:
-    no fields, so they are neither compared nor stored."""
+    """Where a scope keeps its tenant, the name of its user where ``user_id`` is a pseudonym, and
+    what the user is called: no fields, so they are neither compared nor stored."""
 
-    __slots__ = ("_tenant", "_user_name")
+    __slots__ = ("_called", "_tenant", "_user_name")
+    _called: str
     _tenant: str
     _user_name: str
 
@@ -60,11 +61,24 @@ class Scope(_Tenanted):
         """What the user is called: ``user_id``, unless that is a pseudonym and the name known."""
         return getattr(self, "_user_name", self.user_id)
 
+    @property
+    def called(self) -> str | None:
+        """What facts call the user: the name given when opening, else ``user_name``."""
+        return getattr(self, "_called", None) or self.user_name
+
+    def calling(self, name: str) -> Scope:
+        """The same, whose user is called so in facts."""
+        made = Scope(self.project_id, self.user_id, self.agent_id, self.run_id)
+        object.__setattr__(made, "_called", name)
+        return made
+
     def under(self, pseudonym: str) -> Scope:
         """The same under a pseudonym, which is what is stored; the name is kept beside it."""
         made = Scope(self.project_id, pseudonym, self.agent_id, self.run_id)
         if (name := self.user_name) is not None:
             object.__setattr__(made, "_user_name", name)
+        if (called := getattr(self, "_called", None)) is not None:
+            object.__setattr__(made, "_called", called)
         return made
 
     def in_run(self, run_id: str | None) -> Scope:

@@ -36,6 +36,7 @@ _USUALLY_ONE = frozenset(
         "headquartered_in",
         "based_in",
         "managed_by",
+        "has_owner",
     }
 )
 """One at a time, unless two are told to hold at once: some have two homes, or two jobs."""
@@ -46,6 +47,7 @@ _OF_ONE = re.compile(
     r"|(?:(?:work|home|personal|private|business|office|school|university|second)_)?"
     r"(?:phone_number|mobile_number|email|website|address|postcode|blood_type|age|height|"
     r"(?:(?:target|goal)_)?weight|(?:(?:monthly|weekly|yearly|annual)_)?(?:rent|salary|budget)|"
+    r"deadline|due_date|launch_date|status|phase|price|cost|birthday|"
     r"licence_plate|(?:wifi_|wi_fi_)?password|username|pin|pin_code|time_zone)"
     r"|(?:shoe|dress|ring|hat|shirt|jeans|trouser|jacket|glove)_size"
     r"|(?:passport|account|insurance|member|membership|locker|room|flat|apartment|house|customer|"
@@ -86,6 +88,16 @@ _ENDS = {
     "graduated_from": ("studies_at",),
 }
 """What else, between the same two, is over when this is so."""
+
+_GO_WITH = {
+    "dating": ("partner_of", "engaged_to"),
+    "partner_of": ("dating", "engaged_to"),
+    "broke_up_with": ("dating", "partner_of", "engaged_to", "married_to"),
+    "owns": ("drives", "has_pet"),
+    "works_at": ("member_of",),
+    "supplier_of": ("uses",),
+}
+"""What else, between the same two, is over when this is."""
 
 _SAME = {
     "lives_in": "live_in lives_at live_at reside_in resides_in resides_at living_in living_at "
@@ -160,6 +172,7 @@ _TURNED = {
     "owns": "owned_by belongs_to_owner property_of",
     "managed_by": "manages manage managing manager_of boss_of supervises leads heads "
     "supervisor_of leader_of head_of",
+    "has_owner": "responsible_for in_charge_of accountable_for",
     "founded": "founded_by established_by co_founded_by has_founder",
     "authored": "written_by authored_by has_author",
     "directed": "directed_by has_director",
@@ -383,6 +396,12 @@ class RelationTypes:
     @staticmethod
     def symmetric(type: str) -> bool:
         return type in _SYMMETRIC
+
+    @staticmethod
+    def go_with(type: str) -> Sequence[str]:
+        """Types that are over between the same two when this one is: each is to be stated as an
+        end of its own."""
+        return _GO_WITH.get(type, ())
 
     @staticmethod
     def ends(type: str) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
@@ -26,6 +27,7 @@ _CALLED = re.compile(
     r"\b(?:calls?|called|known as|goes by|nicknamed?|short for|a\.?k\.?a)\W+|\(", re.IGNORECASE
 )
 """What stands before a name that somebody also goes by, or up to two words before that."""
+_NOT_SELF = r"(?<!\bam\s)(?<!\bI'm\s)(?<!\bis\s)(?<!\w)"
 _WORD = re.compile(r"\w+")
 _WORD_AND_GAP = re.compile(r"\w+\W+")
 _LONGEST_NAMED = 250
@@ -43,7 +45,11 @@ class EpisodeWording:
         owners = (episode.scope.user_name, *(turn.speaker for turn in episode.turns))
         self.owner_keys = frozenset(name_key(name) for name in owners if name)
         """Names of who speaks, and of whose memory it is."""
-        self.candidates = candidates_of(extraction)
+        self.own_keys = frozenset(_own_keys(episode))
+        """Of those, the user's id, and each under which somebody speaks of a fuller name as of
+        another: they stand for nobody but who was told to be called so."""
+        self.owner_id = name_key(episode.scope.user_name or "")
+        self.candidates = [_with_id(one, episode) for one in candidates_of(extraction)]
         self._named = frozenset(name_key(one.name) for one in self.candidates)
 
     @cached_property
@@ -131,6 +137,27 @@ class EpisodeWording:
         """Whether the name stands in it as it is written, in a text that has both cases."""
         both_cases, words = self._as_written
         return both_cases and words.has(name, as_written=True)
+
+
+def _with_id(candidate: CandidateEntity, episode: Episode) -> CandidateEntity:
+    """Who is called as the user is: the id is another name of theirs."""
+    called, id = episode.scope.called, episode.scope.user_name
+    if id is None or called is None or name_key(candidate.name) != name_key(called):
+        return candidate
+    more = () if name_key(id) == name_key(called) else (id,)
+    return replace(candidate, kind="person", aliases=(*candidate.aliases, *more))
+
+
+def _own_keys(episode: Episode) -> Iterator[str]:
+    if (owner := episode.scope.user_name) is not None:
+        yield name_key(owner)
+    fuller: dict[str, re.Pattern[str]] = {}
+    for turn in episode.turns:
+        if (speaker := turn.speaker) and speaker in turn.text:
+            if speaker not in fuller:
+                fuller[speaker] = re.compile(rf"{_NOT_SELF}{re.escape(speaker)}\s+[^\W\d_a-z]\w")
+            if fuller[speaker].search(turn.text):
+                yield name_key(speaker)
 
 
 class Following:

@@ -160,6 +160,11 @@ class _Resolver:
         if key in self.placed:
             self._enrich(self.entities[self.placed[key]], candidate, learn=True)
             return
+        if (mine := self._owner_of(candidate)) is not None:
+            self.placed[key] = mine.id
+            self.named.add(mine.id)
+            self._enrich(mine, candidate, learn=True)
+            return
         matches = self._matches(candidate)
         chosen, reason = await self._choose(candidate, matches)
         if reason in _AMBIGUOUS:
@@ -197,6 +202,19 @@ class _Resolver:
             self.ambiguities.append(NameAmbiguity(candidate.name, candidate.kind, entities))
         return None, reason
 
+    def _owner_of(self, candidate: CandidateEntity) -> Entity | None:
+        """The user, who is known, when the candidate has the user's id for a name."""
+        id = self.wording.owner_id
+        if not id or id not in {name_key(name) for name in (candidate.name, *candidate.aliases)}:
+            return None
+        known = (self.entities[one] for one in self.filed.get(id, ()))
+        return next(
+            (e for e in known if id in {name_key(name) for name in (e.name, *e.aliases)}), None
+        )
+
+    def _is_own(self, name: str) -> bool:
+        return name_key(name) in self.wording.own_keys
+
     def _matches(self, candidate: CandidateEntity) -> list[Match]:
         """Entities that the name, one of its aliases or (for persons) a part of it may mean."""
         ids: dict[str, bool] = {}
@@ -219,6 +237,8 @@ class _Resolver:
                 continue
             if exact:
                 matches.append(alike(entity, candidate))
+            elif self._is_own(entity.name) or self._is_own(candidate.name):
+                continue  # an id is no first name
             elif written_as_name(entity.name) and (personal(entity.name, entity.kind) or person):
                 like = likeness(entity.name, candidate.name)
                 if like != "no" and not self.wording.names_apart(entity, candidate):
@@ -345,6 +365,10 @@ class _Resolver:
         better = (
             known.name.islower() and not name.islower() and name_key(name) == name_key(known.name)
         )
+        called = name_key(known.name) == self.wording.owner_id != name_key(name)
+        if called and candidate.kind == "person":  # "My name is …"
+            better, aliases = True, (*new_names((name,), (known.name,)), *aliases)
+            aliases = tuple(one for one in aliases if name_key(one) != name_key(name))
         if aliases or better or kind != known.kind:
             known = replace(
                 known,

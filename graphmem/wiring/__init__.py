@@ -12,7 +12,7 @@ from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.engine.checks import checked_flag
 from graphmem.errors import Damaged, GraphmemError, LedgerLost, UsageError
-from graphmem.ingest.make_episode import check_actor, check_extraction
+from graphmem.ingest.make_episode import check_actor, check_extraction, checked_name
 from graphmem.ingest.redact import Redaction
 from graphmem.portability.copy import check_complete
 from graphmem.ports.embedder import Embedder
@@ -56,6 +56,7 @@ async def open_memory(
     folder: str | Path | None = None,
     *,
     user_id: str | None = None,
+    user_name: str | None = None,
     agent_id: str | None = None,
     run_id: str | None = None,
     project_id: str | None = None,
@@ -72,7 +73,8 @@ async def open_memory(
 
     ``folder`` holds everything; ``memory://`` keeps nothing; without one the settings name all
     parts. The ids are defaults for every call; ``actor`` is in whose name it writes, as
-    history shows it. ``settings`` default to the environment's.
+    history shows it. ``user_name`` is what facts call that user, and whom "I" means; without it
+    the id, until the user says "My name is …". ``settings`` default to the environment's.
     ``extraction`` says how a model is to read what is told, unless a call says otherwise; what it
     leaves out is as in the settings.
     ``progress`` is told which projection catches up, how many events are done, and of how many.
@@ -85,6 +87,8 @@ async def open_memory(
     """
     checked_flag(read_only, "read_only")
     settings = settings or Settings.load()
+    if user_name is not None:
+        settings = settings.model_copy(update={"user_name": checked_name(user_name, "user_name")})
     extraction = (extraction or ExtractionOptions()).over(_extraction(settings))
     check_extraction(extraction)
     urls, locked = urls_of(folder, settings)

@@ -86,6 +86,7 @@ class Options:
 
     store: str = DEFAULT_STORE
     user: str | None = None
+    user_name: str | None = None
     agent: str | None = None
     run: str | None = None
     project: str | None = None
@@ -135,6 +136,7 @@ class Options:
             Memory,
             self.store if "://" in self.store else self.folder,
             user_id=self.user,
+            user_name=self.user_name,
             agent_id=self.agent,
             run_id=self.run,
             project_id=self.project,
@@ -178,7 +180,7 @@ def _shared(*, top: bool) -> list[click.Option]:
 
     def option(flag: str, variable: str | None, text: str, **more: Any) -> click.Option:
         return click.Option(
-            [flag, f"shared_{flag.lstrip('-')}"],
+            [flag, f"shared_{flag.lstrip('-').replace('-', '_')}"],
             envvar=variable if top else None,
             show_envvar=top,
             expose_value=False,
@@ -195,6 +197,9 @@ def _shared(*, top: bool) -> list[click.Option]:
             metavar="FOLDER",
         ),
         option("--user", "GRAPHMEM_USER", "Whose memory it is.", metavar="ID"),
+        option(
+            "--user-name", None, "What facts call the user (GRAPHMEM_USER_NAME).", metavar="NAME"
+        ),
         option("--agent", "GRAPHMEM_AGENT", "The agent that remembers.", metavar="ID"),
         option("--run", "GRAPHMEM_RUN", "One run, or session, of it.", metavar="ID"),
         option("--project", "GRAPHMEM_PROJECT", "The project it belongs to.", metavar="ID"),

@@ -94,7 +94,7 @@ def turns_or_content(episode: Episode) -> tuple[Turn, ...]:
 
 def speakers_of(episode: Episode) -> Speakers:
     """Who speaks in an episode."""
-    owner = episode.scope.user_name or episode.scope.agent_id or "user"
+    owner = episode.scope.called or episode.scope.agent_id or "user"
     speakers = {turn.ordinal: _speaker(episode, turn) for turn in turns_or_content(episode)}
     machine = {
         turn.ordinal
@@ -110,7 +110,7 @@ def _speaker(episode: Episode, turn: Turn) -> str:
         return turn.speaker
     scope = episode.scope
     if turn.role == "user":
-        return scope.user_name or scope.agent_id or turn.role
+        return scope.called or scope.agent_id or turn.role
     return (scope.agent_id if turn.role == "assistant" else None) or turn.role
 
 
@@ -174,7 +174,7 @@ def episode_header(episode: Episode) -> dict[str, Any]:
     """Whose episode it is, and when it happened."""
     return {
         "about": {
-            "user": episode.scope.user_name,
+            "user": episode.scope.called,
             "agent": episode.scope.agent_id,
             "happened_at": f"{stamp(episode.occurred_at)[:19]}Z",
         }

@@ -82,10 +82,12 @@ class TimeExpression:
 
 
 def find_dates(text: str, stated_at: datetime) -> list[TimeExpression]:
-    """Every phrase of time, in order. ``said_at`` is when the sentence was said."""
+    """Every phrase of time, in order. ``said_at`` is when the sentence was said. After a verb that
+    looks forward ("I start on 3 Feb") a day or month without its year is the next such."""
     if not _MAYBE.search(text):
         return []
-    found = [*_dated(text, stated_at), *_lasting(text, stated_at)]
+    ahead = _AHEAD.search(text)
+    found = [*_dated(text, stated_at, ahead.end() if ahead else None), *_lasting(text, stated_at)]
     return sorted(found, key=lambda when: when.start)
 
 
@@ -96,9 +98,24 @@ _MAYBE = re.compile(
 )
 
 
-def _dated(text: str, stated_at: datetime) -> Iterator[TimeExpression]:
+_AHEAD = re.compile(
+    r"\b(?:starts?|begins?|starting|due|deadlines?|will|going\s+to|last\s+day(?!\s+was)|joins|joining|"
+    r"moves|moving|leaves|leaving|retires|retiring|launches|go-live)\b|'ll\b",
+    re.IGNORECASE,
+)
+"""After one of these, a day is to come."""
+_PASTLY = re.compile(
+    r"\b(?:was|were|had|been|did|used|went|since|[a-z]+ed|ran|had|spent)\b", re.IGNORECASE
+)
+
+
+def _dated(text: str, stated_at: datetime, ahead: int | None) -> Iterator[TimeExpression]:
+    past = ahead is None and _PASTLY.search(text) is not None
     for match in _PHRASES.finditer(text):
+        led = (match["lead"] or "").lower() in {"from", "until", "till"} and not past
         resolved = _resolve(match, stated_at)
+        if resolved is not None and (led if ahead is None else match.start() >= ahead):
+            resolved = _ahead(match, resolved, stated_at)
         if resolved is None:
             continue
         date, words = resolved
@@ -118,6 +135,19 @@ def _lasting(text: str, stated_at: datetime) -> Iterator[TimeExpression]:
         date, _ = _ago(match["n"], match["unit"], stated_at)
         at, precision = date or (None, "instant")
         yield TimeExpression(match.start(), match.end(), at, lasting=True, precision=precision)
+
+
+def _ahead(
+    match: re.Match[str], resolved: tuple[Date | None, str], stated_at: datetime
+) -> tuple[Date | None, str]:
+    """A day or month without its year, as the next one after it was said."""
+    date = resolved[0]
+    yearless = match["m3"] or match["m4"] or match["m7"]
+    if date is None or not yearless or date.end > stated_at or match["lead"] == "since":
+        return resolved
+    if match["m7"]:
+        return _month_of(date.at.year + 1, date.at.month)
+    return _day(date.at.year + 1, date.at.month, date.at.day) or resolved
 
 
 _UNKNOWN = (None, "unknown")

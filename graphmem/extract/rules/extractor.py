@@ -7,7 +7,7 @@ downloaded, and the same episode always gives the same candidates.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,7 @@ from graphmem.extract.rules.attributes import attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
+from graphmem.extract.rules.notes import NoteReader, is_structured
 from graphmem.extract.rules.self_introductions import (
     first_names,
     introduced_name,
@@ -42,6 +43,7 @@ _TO_START = re.compile(
     r"start(?:ing)?\b|,\s+starting\s+(?:on|in|from|next)\s"
 )
 _OFFERED = re.compile(r"\bgot (?:a |the )?(?:new )?job\b|\baccepted\b|\blanded\b")
+_MY_NAME = re.compile(r"\bmy name(?: is|'s)\b", re.IGNORECASE)
 _MOVES = frozenset({"lives_in"})
 """Of which there is one at a time, and whose beginning is a change."""
 _FIRST_PERSON = word_set("first_person")
@@ -103,6 +105,8 @@ class _Episode:
         self.mentions: dict[tuple[int, str], None] = {}
         self.singles: dict[str, None] = {}
         """Names of one word."""
+        self.title: str | None = None
+        self.notes: NoteReader | None = None
         self.keys: dict[str, str] = {}
         self.longest: dict[str, int] = {}
         """First word of a name -> words in the longest name that begins with it."""
@@ -136,12 +140,21 @@ class _Episode:
     def _read_all(self) -> None:
         speaker_names = frozenset(name for name in self.speakers.values() if name is not None)
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
+        self.notes = NoteReader(self.names) if self.episode.kind == "text" else None
+        if self.notes is not None and self.title is not None:
+            self.notes.title(self.title)
         for turn, parts in self.turns:
             stop_if_given_up()
             self._read(turn, parts, people, departures)
 
     def _register_speakers(self) -> None:
-        owner = self.episode.scope.user_name
+        scope = self.episode.scope
+        owner, id = scope.called, scope.user_name
+        if id and owner and id != owner:
+            before = self.names.canonical_of(id)
+            self.names.register_known(before, "person")
+            if name_key(before) != name_key(owner):
+                self._rename(before, owner)
         for turn, _ in self.turns:
             name = turn.speaker.strip() if turn.speaker else None
             if _is_machine(turn):
@@ -163,12 +176,18 @@ class _Episode:
         if before in self.known:
             self.known = self.known - {before} | {name}
 
+    def _rename(self, current: str, name: str) -> None:
+        self.names.rename(current, name)
+        self.speakers = {n: name if s == current else s for n, s in self.speakers.items()}
+        self.known = self.known - {current} | {name}
+
     def _register_heading(self) -> None:
         """What a document is about is named above it, capitals or not."""
         first = self.episode.turns[0] if self.episode.kind == "text" and self.turns else None
         title = heading(first.text) if first else None
         if first is None or title is None:
             return
+        self.title = title
         opening = title.split(maxsplit=1)[0].lower()
         if opening not in GREETINGS and not _FIRST_PERSON.intersection(title.lower().split()):
             self.mentions.setdefault((first.ordinal, self.names.register(title)))
@@ -204,7 +223,14 @@ class _Episode:
             return
         name = introduced_name(self.names, found, sentence)
         # a speaker with a name of their own who says "I'm Batman" is not to be believed
-        if name is not None and (not turn.speaker or shares_name_part(name, speaker)):
+        if name is None:
+            return
+        shared = not turn.speaker or shares_name_part(name, speaker)
+        own_id = name_key(speaker) == name_key(self.episode.scope.user_name or "")
+        if own_id and (_MY_NAME.search(sentence.text) or not speaker.replace(" ", "").isalpha()):
+            self._respell(name)
+            self._rename(speaker, name)
+        elif shared:
             self._respell(name)
             self.names.add_alias(name, speaker)
 
@@ -225,13 +251,29 @@ class _Episode:
         context = TurnContext(people, speaker)
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
-        for sentence in parts:
+        for sentence in self._to_read(turn, parts, context, stated_at):
             for fact in reader.read(sentence):
                 # A job that was got is to begin, where the text says so.
                 if soon is None or fact.type != "works_at" or not _OFFERED.search(fact.text):
                     self._add_fact(fact, turn)
         for fact in attributes(turn.text, context):
             self._add_fact(fact, turn)
+
+    def _to_read(
+        self, turn: Turn, parts: list[Sentence], context: TurnContext, stated_at: datetime
+    ) -> Iterator[Sentence]:
+        """The sentences of a turn; of a note, line by line, with what the lines are about."""
+        notes = self.notes
+        if notes is None or not (notes.topic or notes.fenced or is_structured(turn.text)):
+            yield from parts
+            return
+        for line in turn.text.split("\n"):
+            facts, texts = notes.line(line, stated_at)
+            context.topic = notes.topic
+            for fact in facts:
+                self._add_fact(fact, turn)
+            for text in texts:
+                yield from split_sentences(text)
 
     def _add_fact(self, fact: CandidateFact, turn: Turn) -> None:
         if fact.retracts and fact.invalid_date is not None:

@@ -13,6 +13,7 @@ from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import MONTHS
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
+from graphmem.relation_types.types import RelationTypes
 
 MUTUAL = frozenset(
     {"married_to", "engaged_to", "dating", "partner_of", "friend_of", "lives_with", "colleague_of"}
@@ -54,18 +55,18 @@ def consequences(fact: CandidateFact) -> Iterator[CandidateFact]:
     if fact.subject is None or fact.object is None:
         return
     one, two = fact.subject, fact.object
-    if fact.retracts and fact.type == "works_at":
-        yield replace(fact, text=f"{one} is no longer a member of {two}", type="member_of")
+    if fact.retracts:
+        for type in RelationTypes.go_with(fact.type or ""):
+            text = f"{one} and {two}: no longer {type.replace('_', ' ')}"
+            yield replace(fact, text=text, type=type)
+            if type in MUTUAL:
+                text = f"{two} and {one}: no longer {type.replace('_', ' ')}"
+                yield replace(fact, text=text, type=type, subject=two, object=one)
     if fact.type not in MUTUAL:
         return
     if fact.retracts:
-        types = (fact.type, "engaged_to") if fact.type == "dating" else (fact.type,)
-        for type in types:
-            text = f"{two} and {one}: no longer {type.replace('_', ' ')}"
-            yield replace(fact, text=text, subject=two, object=one, type=type)
-        if fact.type == "dating":
-            text = f"{one} and {two}: no longer engaged to each other"
-            yield replace(fact, text=text, type="engaged_to")
+        text = f"{two} and {one}: no longer {fact.type.replace('_', ' ')}"
+        yield replace(fact, text=text, subject=two, object=one)
     elif fact.type == "married_to" and fact.valid_at is not None and _a_wedding(fact.text):
         for weaker, says in _WEAKER.items():
             for left, right in ((one, two), (two, one)):

@@ -168,6 +168,19 @@ class NameRegistry:
         current = self.canonical.get(key)
         if current is None or name.islower() or not current.islower() or name_key(current) != key:
             return None
+        self._rename(current, name)
+        return current
+
+    def rename(self, current: str, name: str) -> None:
+        """What was known as ``current`` is called ``name``, and that its alias."""
+        self._rename(current, name)
+        self.canonical[name_key(name)] = name
+        self.sure.add(name_key(name))
+        aliases = self.aliases.setdefault(name, [])
+        if current not in aliases:
+            aliases.append(current)
+
+    def _rename(self, current: str, name: str) -> None:
         self.canonical = {k: name if v == current else v for k, v in self.canonical.items()}
         if current in self.kinds:
             self.kinds[name] = self.kinds.pop(current)
@@ -176,7 +189,6 @@ class NameRegistry:
         if current in self.fixed:
             self.fixed.remove(current)
             self.fixed.add(name)
-        return current
 
     def register(self, name: str, kind: str | None = None) -> str:
         """Register a name and return its canonical spelling. A definite kind replaces "thing"."""

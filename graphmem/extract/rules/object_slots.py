@@ -20,17 +20,18 @@ from graphmem.extract.rules.subjects import Subject
 from graphmem.extract.rules.word_lists import (
     INSTRUMENTS,
     LANGUAGES,
-    OCCUPATIONS,
     PETS,
     PETS_PLURAL,
     POSSESSIONS,
     SPORTS,
     VAGUE_FIRST,
+    is_occupation,
     word_set,
 )
 
 _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
 _NAMED = re.compile(r"\s*,?\s+(?:named|called)\b|,\s+[A-Z]")
+_PARTED = re.compile(r"\s+(?:my|our|his|her|their|the)\s+(?P<noun>[a-z-]+)(?=\W|$)", re.IGNORECASE)
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
 _DOUBLE = word_set("doubling_verbs")
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
@@ -107,7 +108,7 @@ class Slots(NamedSlots):
         phrase = found[0]
         head = phrase.name.lower().split()[-1]
         plainly = rule.pattern.startswith("~works? as") or " as" in rule.pattern
-        if head not in OCCUPATIONS and not (plainly and phrase.determiner in {"a", "an"}):
+        if not is_occupation(head) and not (plainly and phrase.determiner in {"a", "an"}):
             return []
         if phrase.determiner == "the" or phrase.mine or phrase.proper:
             return []
@@ -176,6 +177,20 @@ class Slots(NamedSlots):
             return [Filler(phrase.text, whole.name, self.names.kind(whole.name), phrase.end)]
         name = f"{subject.name}'s {phrase.name}" if rule.type == "owns" else None
         return [Filler(phrase.text, name, "thing", phrase.end)]
+
+    def _parted(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        """What is had no more: "the Fiesta", "my car"."""
+        found = noun_phrases(parse, at, listed=False)
+        whole = named_thing(parse, at)
+        if whole is not None and self.names.kind(whole.name) not in {"person", "place"}:
+            return [Filler(f"the {whole.name}", whole.name, self.names.kind(whole.name), whole.end)]
+        if whole is not None or _PARTED.match(parse.sentence.text, at) is None:
+            return []
+        words = _PARTED.match(parse.sentence.text, at)
+        noun = words["noun"] if words and not found else (found[0].name if found else "")
+        if not noun or noun.lower().split()[-1] not in POSSESSIONS | PETS:
+            return []
+        return [Filler(f"their {noun}", f"{subject.name}'s {noun}", "thing", at + 1 + len(noun))]
 
     def _language(
         self, rule: RelationRule, parse: Parse, at: int, subject: Subject

@@ -15,7 +15,7 @@ from graphmem.extract.rules.data import read_rows
 Slot = Literal[
     "place", "org", "person", "thing", "activity", "role", "pet", "owned", "language", "game",
     "title", "proper", "event", "diet", "done", "going", "date", "led", "company", "name",
-    "names",
+    "names", "parted",
 ]  # fmt: skip
 SubjectKind = Literal["person", "any", "organization", "thing"]
 TimeClass = Literal["state", "change", "event", "past", "end", "taste"]
@@ -51,6 +51,8 @@ class RelationRule:
     weight: float = 0.5
     time: TimeClass = "state"
     dated: bool = False
+    plan: bool = False
+    """Only ahead of time it is said so: it is a plan until its date has come."""
     subject: SubjectKind = "person"
     proves_organization: bool = False
 

@@ -25,14 +25,21 @@ from graphmem.extract.rules.relation_patterns import (
     rules_for,
 )
 from graphmem.extract.rules.subjects import Subject, TurnContext
-from graphmem.extract.rules.tokenizer import Sentence, clause_starts
-from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS
+from graphmem.extract.rules.tokenizer import Sentence, after, clause_starts
+from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS, word_set
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
+_OF_THIRD = re.compile(
+    r"(?:works|lives|plays|speaks|studies|teaches|reports|owns|runs|uses|depends|leads|drives)\s"
+)
+_FIRM = re.compile(r"\b(?:starts?|starting|begins?|joins|joining|moves|moving)\b", re.IGNORECASE)
+"""What is to be so, firmly: with a date to come, it is a plan."""
 _EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
 _EXTRA_WORK = re.compile(r"\s+(?:at|for|with)(?=\s)", re.IGNORECASE)
 _WHO = re.compile(r",?\s+who(?=\s)", re.IGNORECASE)
+_WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
+_WITHOUT_NAME, _WITHOUT_IS = word_set("without_name"), word_set("without_is")
 _PAST_TIMES = frozenset({"change", "event", "past", "end", "taste"})
 _ROLE_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_as")
 _WORK_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_at")
@@ -57,6 +64,7 @@ class SentenceReader:
         names = self.context.people.names
         if not sentence.whole or sentence.shouted or not sentence.tokens:
             return []
+        sentence = _completed(sentence, self.context)
         candidates = _opening_names(self.context, sentence)
         parse = Parse(
             sentence, candidates, find_dates(sentence.text, self.stated_at), quoted_titles(sentence)
@@ -268,9 +276,11 @@ class SentenceReader:
         self, rule: RelationRule, parse: Parse, subject: Subject, thing: Filler, start: int
     ) -> CandidateFact | None:
         when, until = when_of(parse, start, thing.end)
-        if when is not None and when.future:
+        ahead = when is not None and when.future
+        plan = ahead and (rule.plan or rule.time == "change") and _FIRM.search(parse.sentence.text)
+        if ahead and not plan and rule.time != "end":
             return None
-        if rule.dated and not day_or_year(when, parse):
+        if (rule.dated or rule.plan) and not plan and not day_or_year(when, parse):
             return None
         text = rule.says.replace("{s}", subject.name).replace("{o}", thing.text)
         begins, ends, words = times_of(rule, parse, (when, until), self.stated_at)
@@ -279,6 +289,10 @@ class SentenceReader:
             name = self.context.people.names.register(thing.name, thing.kind)
             if name == subject.name:
                 return None
+        if plan:
+            begins = when.date if when is not None else None
+            words = words if begins is not None else ""
+            text = text.replace(" started ", " starts ", 1).replace(" moved ", " moves ", 1)
         return CandidateFact(
             text + words,
             subject=subject.name if name else None,
@@ -289,6 +303,7 @@ class SentenceReader:
             **valid_until(ends),
             importance=rule.weight,
             retracts=rule.time == "end",
+            modality="planned" if plan else "stated",
         )
 
     def _job_relations(self, parse: Parse) -> Iterator[CandidateFact]:
@@ -310,6 +325,20 @@ class SentenceReader:
             fact = self._fact(_FROM_RULE, parse, subject, thing, match.start())
             if fact is not None:
                 yield fact
+
+
+def _completed(sentence: Sentence, context: TurnContext) -> Sentence:
+    """A fragment with the subject that it lacks: "Sold the Corsa", "Speaks Dutch"."""
+    first = sentence.tokens[0].low
+    if context.topic is not None and first in _WITHOUT_NAME:
+        return after(
+            f"{context.topic} is " if first in _WITHOUT_IS else f"{context.topic} ", sentence
+        )
+    if context.speaker is None or len(sentence.tokens) < 2 or sentence.tokens[0].owns:
+        return sentence
+    if first in _WITHOUT_I:
+        return after("I ", sentence)
+    return after("I'm ", sentence) if first in _WITHOUT_I_AM else sentence
 
 
 def _opening_names(context: TurnContext, sentence: Sentence) -> list[NameSpan]:
@@ -359,4 +388,7 @@ def _ends(parse: Parse, position: int) -> bool:
 
 
 def _after_and(text: str, start: int) -> bool:
-    return bool(re.search(r"(?:\band|\bbut)\s+$", text[max(0, start - 6) : start], re.IGNORECASE))
+    """After "and"; or after a comma, before a verb of a third person: ", works for Lego"."""
+    if re.search(r"(?:\band|\bbut)\s+$", text[max(0, start - 6) : start], re.IGNORECASE):
+        return True
+    return text[max(0, start - 2) : start] == ", " and _OF_THIRD.match(text, start) is not None

@@ -16,6 +16,7 @@ from graphmem.extract.rules.word_lists import (
     word_set,
 )
 
+_OUR_TWO = re.compile(r"(?:[Mm]e|[Uu]s|[Mm]yself)\s+(?:and|&|n)\s+(?=[^\W\d_a-z])")
 _ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
 _WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
 _MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
@@ -74,6 +75,8 @@ class TurnContext:
     people: People
     speaker: str | None
     referent: str | None = None
+    topic: str | None = None
+    """Who or what a note is about, by the heading above."""
 
     def subject(self, parse: Parse, position: int) -> Subject | None:
         """The subject that stands at a position, or None."""
@@ -81,6 +84,8 @@ class TurnContext:
         if self.speaker is not None:
             if match := _ME.match(text, position):
                 return self._with_other(parse, Subject(self.speaker, match.end(), speaker=True))
+            if match := _OUR_TWO.match(text, position):
+                return self._we_two(parse, match.end())
             if match := _WE.match(text, position):
                 return Subject(self.speaker, match.end(), speaker=True, plural=True)
             if match := _MY.match(text, position):
@@ -89,6 +94,14 @@ class TurnContext:
             name = self.pronoun(parse, position, match["who"].lower())
             return Subject(name, match.end()) if name else None
         return self._named(parse, position)
+
+    def _we_two(self, parse: Parse, at: int) -> Subject | None:
+        """The two of "me and Elio"."""
+        span = parse.name_at(parse.sentence.token_at(at))
+        names = self.people.names
+        if span is None or span.start != at or not names.may_be_person(span.name):
+            return None
+        return Subject(names.canonical_of(span.name), span.end, self.speaker)
 
     def thing(self, parse: Parse, position: int) -> Subject | None:
         """The company, team or project that stands at a position, or None."""

@@ -149,6 +149,14 @@ def _sentence(text: str, question: bool, whole: bool) -> Sentence:
     return Sentence(text, question, whole, quotes)
 
 
+def after(words: str, sentence: Sentence) -> Sentence:
+    """A sentence that lacks its beginning, with the words put before it."""
+    text = sentence.text
+    text = words + text[:1].lower() + text[1:]
+    quotes = tuple((start + len(words), end + len(words)) for start, end in sentence.quotes)
+    return Sentence(text, sentence.question, sentence.whole, quotes)
+
+
 def titles(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
     """Quoted phrases that look like titles: up to eight words, the first and last capitalised."""
     for start, end in sentence.quotes:

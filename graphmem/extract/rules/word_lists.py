@@ -37,6 +37,7 @@ KIN_MODIFIERS = word_set("kin_modifiers")
 FEMALE_KIN = word_set("female_kin")
 MALE_KIN = word_set("male_kin")
 OCCUPATIONS = word_set("occupations")
+OCCUPATION_ENDINGS = tuple(word_set("occupation_endings"))
 
 PETS = word_set("pets")
 PETS_PLURAL: dict[str, str] = {
@@ -65,3 +66,8 @@ FILLERS = word_set("fillers")
 PAST_ONLY = word_set("past_only")
 SENTENCE_BLOCKERS = word_set("sentence_blockers")
 NEGATIONS = word_set("negations")
+
+
+def is_occupation(word: str) -> bool:
+    """Whether somebody may be this for a living."""
+    return word in OCCUPATIONS or word.endswith(OCCUPATION_ENDINGS)

@@ -171,8 +171,6 @@ def test_a_change_with_its_date(text: str, wanted: str, since: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "I start at Acme on 4 March 2025.",
-        "I start at Acme on 4 March.",
         "I start at Acme on Monday.",
         "I start at Acme.",
         "I've been at Burning Fields since noon.",
@@ -377,3 +375,25 @@ def test_resigning_gives_up_the_post() -> None:
         memory.add("Ben is the CTO of Acme.", occurred_at="2020-01-01")
         memory.relate("Ben", "resigned_from", "Acme", valid_at="2025-01-01")
         assert [r.type for r in memory.relations("Ben")] == ["resigned_from"]
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("I start at Acme on 4 March 2025.", "2025-03-04"),
+        ("I start at Acme on 4 March.", "2025-03-04"),
+        ("I start at Acme on 20 May.", "2024-05-20"),
+        ("Bob starts at Acme in June.", "2024-06-01"),
+        ("I start at Acme next month.", None),
+    ],
+)
+def test_what_begins_ahead_is_a_plan_for_the_next_such_day(text: str, day: str | None) -> None:
+    (fact,) = ask(text).facts
+    assert (fact.type, fact.object, fact.modality) == ("works_at", "Acme", "planned")
+    assert (fact.valid_at and f"{fact.valid_at:%Y-%m-%d}") == day
+
+
+def test_the_past_looks_back() -> None:
+    assert ("Ada lives_in Rome", "2024-03-01", "2024-05-01") in dated(
+        "I lived in Rome from March to May."
+    )

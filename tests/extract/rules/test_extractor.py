@@ -106,8 +106,8 @@ def test_a_short_form_in_address_is_an_alias_of_the_other_speaker() -> None:
 
 def test_a_speaker_may_introduce_themselves() -> None:
     found = extract(episode((None, "My name is Ada Berg. Ada Berg lives in Oslo.")), ())
-    assert [(e.name, e.aliases) for e in found.entities][:1] == [("ada", ("Ada Berg",))]
-    assert stated(found) == {"ada lives_in Oslo"}
+    assert [(e.name, e.aliases) for e in found.entities][:1] == [("Ada Berg", ("ada",))]
+    assert stated(found) == {"Ada Berg lives_in Oslo"}
 
 
 def test_mentions_say_which_turn_names_whom() -> None:

@@ -236,7 +236,6 @@ NOTHING = [
     "Bob says he works at Acme.",
     "Maybe I live in Oslo in another life.",
     "Imagine I work at Acme.",
-    "I start at Acme next month.",
     "I'm working at Acme next week.",
     "When I move to Oslo, we celebrate.",
     # negations

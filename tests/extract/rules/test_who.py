@@ -51,9 +51,9 @@ def test_a_pet_known_as_a_thing_is_an_animal_after_all() -> None:
 def test_a_speaker_gives_their_name(text: str, name: str) -> None:
     given = episode((None, text), scope=Scope(user_id="u-17"))
     found = extract(given, ())
-    assert CandidateEntity("u-17", "person", (name,)) in found.entities
-    assert name not in {e.name for e in found.entities}
-    assert not any(name in (f.subject, f.object) for f in found.facts)
+    assert CandidateEntity(name, "person", ("u-17",)) in found.entities
+    assert "u-17" not in {e.name for e in found.entities}
+    assert not any("u-17" in (f.subject, f.object) for f in found.facts)
 
 
 @pytest.mark.parametrize(

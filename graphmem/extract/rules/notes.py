@@ -1,0 +1,433 @@
+"""Notes as people keep them: headings that say what stands below is about, "key: value", tables,
+lists of people, and tasks with a name and a date.
+
+A line that is one of these gives its facts here, or a plain sentence that the other rules read;
+every other line is read by them as it stands. Quotations and code are nobody's statements.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from graphmem.extract.rules.data import read_rows, read_rule_data
+from graphmem.extract.rules.dates import find_dates
+from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.word_lists import KIN, LANGUAGES, NOT_NAMES, is_occupation
+from graphmem.model import valid_from
+from graphmem.ports.llm import CandidateFact
+
+_Value = Literal["people", "names", "place", "org", "role", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyRow:
+    """A row of ``data/notes.toml``."""
+
+    type: str
+    keys: str
+    value: _Value
+    says: str
+    subject: Literal["person", "thing", "any"] = "any"
+    turned: bool = False
+
+
+_ROWS = tuple(read_rows("notes", "key", _KeyRow))
+_BY_KEY: dict[str, list[_KeyRow]] = {}
+for _row in _ROWS:
+    for _key in _row.keys.split(", "):
+        _BY_KEY.setdefault(_key, []).append(_row)
+_GENERIC = frozenset(read_rule_data("notes")["generic_titles"].split())
+_WEIGHT = 0.7
+_LONGEST_TOPIC = 4
+_LONGEST_LINE = 500
+
+_HEADING = re.compile(r"(?P<level>#{1,6})\s+(?P<title>.+?)\s*#*$")
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+_TASK = re.compile(r"\s*[-*+]\s+\[(?P<done>[ xX])\]\s+(?P<text>.+)$")
+_ASSIGNEE = re.compile(
+    r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]|\s+to)\s+(?P<what>.+)$"
+)
+_AT_NAME = re.compile(r"@(?P<who>[^\W\d_a-z][\w'-]+)\s+(?P<what>.+)$")
+_BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
+_KEY_LINE = re.compile(
+    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<key>[A-Za-z][A-Za-z /-]{0,30}?)[*_]{0,2}"
+    r"\s*(?::|=)\s*[*_]{0,2}\s*(?P<value>\S.*?)\s*$"
+)
+_PERSON_LINE = re.compile(
+    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
+    r"[^\W\d_a-z][\w'-]+){0,3})[*_]{0,2}\s*(?P<sep>,|\(|:|\s[-–—])\s*(?P<rest>.+)$"
+)
+_ROW = re.compile(r"\s*\|(?P<columns>.*)\|\s*$")
+_RULE = re.compile(r"[\s|:-]+$")
+_WORD = r"[^\W\d_a-z][\w.'&+#-]*"
+_NAME = rf"{_WORD}(?:\s+(?:(?:of|the|and|de|van|von|der|den|&)\s+){{0,2}}{_WORD}){{0,4}}"
+_PLAIN_NAME = re.compile(_NAME)
+_TECH = re.compile(r"[A-Za-z][\w.+#-]{1,30}")
+_BRACKETS = re.compile(r"\s*\([^()]*\)")
+_LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
+_PARTS = re.compile(r"\s*(?:[,;()]|\s[-–—]\s)\s*")
+_ROLE_AT = re.compile(
+    rf"(?P<role>(?:[A-Za-z&/-]+\s+){{0,4}}?[A-Za-z-]+(?:\s+of\s+[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?)?)(?:\s+(?:at|of|@|for)\s+(?:the\s+)?(?P<org>{_NAME}))?$"
+)
+_POSTS = re.compile(
+    r"(?:C[ETFOIMP]O|CISO|VP|PM|PO|MD|HR|GP|head|director|lead|owner|chair\w*|founder|co-founder|sales|procurement|"
+    r"finance|legal|marketing|ops|operations|qa|support)$",
+    re.IGNORECASE,
+)
+_EX = re.compile(
+    r"(?i:ex|formerly|previously|before that|used to be at)[- ](?:(?:at|of|with)\s+)?"
+    rf"(?P<org>{_NAME})$"
+)
+_MONEY = (
+    r"[$€£¥]\s?\d[\d.,']*\s?(?:k|m|bn|million)?|"
+    r"\d[\d.,']*\s?(?:k|m)?\s?(?:euros?|pounds?|dollars?|EUR|GBP|USD|CHF)"
+)
+_CHANGED = re.compile(
+    rf"(?:(?P<owner>{_NAME})'s\s+|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
+    r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
+    r"[Rr]elease(?: date)?|[Bb]udget|[Cc]ost|[Pp]rice)"
+    rf"(?:\s+(?:for|of)\s+(?:the\s+)?(?P<of>{_NAME})(?:\s+(?:project|work|app|release))?)?"
+    r"\s*(?::|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out|extended|changed|raised|"
+    r"cut|increased|reduced|set|brought|forward))+(?:\s+(?:to|at|for|is|now))*)"
+    r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;][^,;.]{0,60})"
+)
+_DATES = frozenset(
+    {
+        "deadline",
+        "due date",
+        "launch",
+        "launch date",
+        "go-live",
+        "go-live date",
+        "release",
+        "release date",
+    }
+)
+_BLOCKED = re.compile(
+    r"\b(?:if|may|might|could|would|should|maybe|perhaps|not|unless|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
+    re.I,
+)
+_SAMPLE = re.compile(
+    r"\b(?:example|sample|template|e\.g\.|for instance|placeholder)\b[^:]{0,40}:\s*$", re.I
+)
+
+
+_STRUCTURED = re.compile(
+    r"^\s*(?:#|>|[-*+•]\s|\||```|\d{1,2}[.)]\s|[*_]{0,2}[A-Za-z][A-Za-z /-]{0,30}[*_]{0,2}:)", re.M
+)
+
+
+def is_structured(text: str) -> bool:
+    """Whether some of its lines are more than prose."""
+    return _STRUCTURED.search(text) is not None
+
+
+@dataclass
+class NoteReader:
+    """Reads the lines of one document in order, and knows what they are about."""
+
+    names: NameRegistry
+    speaker: str | None = None
+    topics: dict[int, str | None] = field(default_factory=dict)
+    header: list[str] = field(default_factory=list)
+    fenced: bool = False
+    sample: bool = False
+
+    @property
+    def topic(self) -> str | None:
+        """Who or what the lines are about now: what the nearest heading names."""
+        for level in sorted(self.topics, reverse=True):
+            if self.topics[level] is not None:
+                return self.topics[level]
+        return None
+
+    def title(self, title: str) -> None:
+        """What stands above the whole document."""
+        self._head(1, title)
+
+    def line(  # noqa: PLR0911 - one return for each kind of line
+        self, line: str, stated_at: datetime
+    ) -> tuple[list[CandidateFact], list[str]]:
+        """What a line says: facts, and sentences for the other rules to read."""
+        if _FENCE.match(line):
+            self.fenced = not self.fenced
+            return [], []
+        if self.fenced or len(line) > _LONGEST_LINE:
+            return [], [] if self.fenced else [line]
+        if not line.strip():
+            self.header, self.sample = [], False
+            return [], []
+        if line.lstrip().startswith(">") or self.sample:
+            return [], []
+        if match := _HEADING.match(line):
+            self._head(len(match["level"]), match["title"])
+            return [], []
+        if _SAMPLE.search(line):
+            self.sample = True
+            return [], []
+        if match := _TASK.match(line):
+            return list(self._task(match, stated_at)), []
+        if match := _ROW.match(line):
+            return list(self._row(match["columns"])), []
+        self.header = []
+        if match := _KEY_LINE.match(line):
+            found = self._keyed(self.topic, match["key"], match["value"])
+            if found is not None:
+                return found, []
+        if match := _PERSON_LINE.match(line):
+            found_person = self._person(match)
+            if found_person is not None:
+                return found_person
+        return list(self._changed(line, stated_at)), [_BULLET.sub("", line, count=1)]
+
+    def _head(self, level: int, title: str) -> None:
+        self.topics = {at: topic for at, topic in self.topics.items() if at < level}
+        self.topics[level] = self._topic_of(title)
+        self.header = []
+
+    def _topic_of(self, title: str) -> str | None:
+        title = _BRACKETS.sub("", title.strip(" *_#[]")).strip()
+        title = title.partition("|")[2] or title if "|" in title else title
+        words = title.split()
+        low = [word.lower().strip(".,:'") for word in words]
+        if not 1 <= len(words) <= _LONGEST_TOPIC or _GENERIC.intersection(low):
+            return None
+        if any(char.isdigit() for char in title) and not self.names.is_sure(title):
+            return None
+        named = all(
+            w[0].isupper() or w.lower() in {"of", "the", "and", "de", "van", "&"} for w in words
+        )
+        if not named or "," in title or ":" in title or "/" in title:
+            return None
+        if len(words) == 1 and low[0] in NOT_NAMES:
+            return None
+        return self.names.register(title)
+
+    def _keyed(self, topic: str | None, key: str, value: str) -> list[CandidateFact] | None:
+        """The facts of "key: value" about a topic; None when the key is not known."""
+        rows = _BY_KEY.get(" ".join(key.lower().split()))
+        if rows is None:
+            return None
+        if topic is None or value.strip(" -–—?").lower() in {
+            "",
+            "tbd",
+            "tbc",
+            "n/a",
+            "none",
+            "unknown",
+            "?",
+        }:
+            return []
+        kind = self.names.kind(topic)
+        fitting = [
+            row
+            for row in rows
+            if row.subject == "any" or (kind == "person") == (row.subject == "person")
+        ]
+        if not fitting and kind == "thing" and len(topic.split()) in {2, 3}:
+            fitting = [row for row in rows if row.subject == "person" and row.value == "role"]
+        return [fact for row in fitting[:1] for fact in self._facts(row, key.lower(), topic, value)]
+
+    def _facts(self, row: _KeyRow, key: str, topic: str, value: str) -> Iterator[CandidateFact]:
+        if row.subject == "person":
+            self.names.register(topic, "person")
+        if row.value == "text":
+            value = value.rstrip(" .")
+            text = row.says.replace("{s}", topic).replace("{o}", value).replace("{key}", key)
+            if any(c.isalnum() for c in value) and len(value) <= 80:
+                yield CandidateFact(
+                    text, topic, row.type, None, (topic,), value=value, importance=_WEIGHT
+                )
+            return
+        for name, kind, role in self._values(row, value):
+            if name == topic:
+                continue
+            one, other = (name, topic) if row.turned else (topic, name)
+            says = row.says.replace("{s}", one).replace("{o}", name if not row.turned else other)
+            registered = self.names.register(name, kind)
+            ends = (registered, topic) if row.turned else (topic, registered)
+            fact = CandidateFact(says, ends[0], row.type, ends[1], ends, importance=_WEIGHT)
+            yield fact
+            if role is not None:
+                yield from self._roles(registered, role, None)
+
+    def _values(self, row: _KeyRow, value: str) -> Iterator[tuple[str, str | None, str | None]]:
+        bracketed = re.search(r"\(([^()]*)\)", value)
+        plain = _BRACKETS.sub("", value).strip(" .[]*_")
+        if row.value == "role":
+            if re.fullmatch(r"[A-Za-z][A-Za-z &/'-]{1,60}", plain) and len(plain.split()) <= 6:
+                yield (
+                    (plain if any(c.isupper() for c in plain[1:]) else plain.lower()),
+                    "thing",
+                    None,
+                )
+            return
+        parts = [plain] if row.value in {"place", "org"} else _LISTED.split(plain)
+        if row.value == "names" and _PLAIN_NAME.fullmatch(plain) and " and " not in plain:
+            parts = [plain] if "," not in plain else parts
+        for given in parts:
+            part = re.sub(r"^(?:the|a|an)\s+", "", given.strip(" .[]"))
+            part = part.partition(",")[0] if row.value == "place" else part
+            kind = {"people": "person", "place": "place", "org": "organization"}.get(row.value)
+            tech = row.type in {"uses", "built_on"} and _TECH.fullmatch(part)
+            if not _PLAIN_NAME.fullmatch(part) and not tech:
+                continue
+            if kind == "person" and not self.names.may_be_person(part):
+                continue
+            name = self.names.canonical_of(part) if kind == "person" else part
+            role = bracketed[1] if bracketed and kind == "person" and len(parts) == 1 else None
+            yield name, kind, role
+
+    def _roles(self, who: str, role: str, org: str | None) -> Iterator[CandidateFact]:
+        """What somebody works as, and where."""
+        words = re.split(r" (?:of|for) ", role)[0].split()
+        head = words[-1] if words else ""
+        if not (is_occupation(head.lower()) or _POSTS.match(head)) or head.lower() in KIN:
+            return
+        role = role if any(c.isupper() for c in role[1:]) else role.lower()
+        where = f" at {org}" if org else ""
+        about = (who, role, org) if org else (who, role)
+        yield CandidateFact(
+            f"{who} works as {role}{where}", who, "works_as", role, about, importance=0.8
+        )
+        if org:
+            self.names.register(org, "organization")
+            yield CandidateFact(
+                f"{who} works at {org}", who, "works_at", org, (who, org), importance=0.8
+            )
+
+    def _person(self, match: re.Match[str]) -> tuple[list[CandidateFact], list[str]] | None:
+        """ "Hanneke Vos - staff engineer, lives in Utrecht"; None when the line is no such."""
+        who = match["who"].removesuffix("'s")
+        low = who.lower()
+        if (
+            not self.names.may_be_person(who)
+            or low in NOT_NAMES
+            or low in LANGUAGES
+            or match["sep"] == ":"
+        ):
+            return None
+        if _GENERIC.intersection(low.split()) or self.names.kind(who) not in {"person", "thing"}:
+            return None
+        facts: list[CandidateFact] = []
+        sentences: list[str] = []
+        name = self.names.canonical_of(who)
+        for part in (
+            part.strip(" .*_") for part in _PARTS.split(match["rest"]) if part.strip(" .*_")
+        ):
+            role = _ROLE_AT.match(part)
+            found = list(self._roles(name, role["role"].strip(), role["org"])) if role else []
+            if ex := _EX.match(part):
+                self.names.register(ex["org"], "organization")
+                facts.append(_past_job(name, ex["org"]))
+            elif found:
+                facts += found
+            elif part.split()[0].lower() in _VERBS:
+                first = part.split()[0].lower()
+                sentences.append(f"{who} {'is ' if first in _BARE else ''}{part}")
+        if not facts and not sentences:
+            return None
+        if facts:
+            self.names.register(name, "person")
+        return facts, sentences
+
+    def _task(self, match: re.Match[str], stated_at: datetime) -> Iterator[CandidateFact]:
+        """A task that somebody is to do, until it is ticked."""
+        given = _ASSIGNEE.match(match["text"]) or _AT_NAME.match(match["text"])
+        if given is None or match["done"] != " " or not self.names.may_be_person(given["who"]):
+            return
+        who, what = self.names.canonical_of(given["who"]), given["what"].strip()
+        if who.lower() in NOT_NAMES:
+            return
+        due = next((d for d in find_dates(f"due {what}", stated_at) if d.at is not None), None)
+        self.names.register(who, "person")
+        yield CandidateFact(
+            f"{who} is to {what}", entities=(who,), modality="planned", importance=0.5,
+            **valid_from(due.date if due else None),
+        )  # fmt: skip
+
+    def _row(self, columns: str) -> Iterator[CandidateFact]:
+        """A row of a table: two columns are key and value of the topic; of more, the first says
+        whom or what the row is about, and the header what the others are."""
+        if _RULE.fullmatch(columns):
+            return
+        values = [column.strip(" *_`") for column in columns.split("|")]
+        if not self.header:
+            self.header = [value.lower() for value in values]
+            known = _BY_KEY.get(self.header[0]) if len(values) == 2 else None
+            if known is None:
+                return
+        if len(values) == 2:
+            yield from self._keyed(self.topic, values[0], values[1]) or ()
+            if values[0].lower() not in _BY_KEY and self.header[1] in _BY_KEY:
+                yield from self._row_of(values)
+        elif len(values) == len(self.header):
+            yield from self._row_of(values)
+
+    def _row_of(self, values: Sequence[str]) -> Iterator[CandidateFact]:
+        if not _PLAIN_NAME.fullmatch(values[0]):
+            return
+        person = self.header[0] in {"name", "person", "who", "member", "contact", "employee"}
+        about = self.names.register(values[0], "person" if person else None)
+        for key, value in zip(self.header[1:], values[1:], strict=False):
+            yield from self._keyed(about, key, value) or ()
+
+    def _changed(self, line: str, stated_at: datetime) -> Iterator[CandidateFact]:
+        """ "The deadline moved to 28 March", "the budget for the Halyard project is now €150k"."""
+        match = _CHANGED.search(line)
+        if match is None or _BLOCKED.search(line):
+            return
+        about = match["owner"] or match["of"]
+        about = self.names.canonical_of(about) if about else self.topic
+        if about is None or self.names.is_person(about):
+            return
+        what = match["what"].lower()
+        if what in _DATES:
+            when = next(
+                (d for d in find_dates(f"due {match['value']}", stated_at) if d.start < 12), None
+            )
+            if when is None or when.at is None:
+                return
+            value = match["value"].strip()[: max(0, when.end - 4)].strip()
+        else:
+            money = re.match(_MONEY, match["value"])
+            if money is None:
+                return
+            value = money.group().strip()
+        type = "deadline" if what in _DATES else "budget"
+        yield CandidateFact(
+            f"{about}'s {what} is {value}",
+            about,
+            type,
+            None,
+            (about,),
+            value=value,
+            importance=_WEIGHT,
+        )
+
+
+_BARE = frozenset({"based", "married", "living", "working"})
+_VERBS = _BARE | frozenset(
+    {
+        "lives",
+        "works",
+        "reports",
+        "speaks",
+        "plays",
+        "leads",
+        "manages",
+        "owns",
+        "joined",
+        "studies",
+    }
+    | {"moved", "left", "teaches", "runs", "likes", "has"}
+)
+
+
+def _past_job(name: str, org: str) -> CandidateFact:
+    text = f"{name} used to work at {org}"
+    return CandidateFact(text, name, "worked_at", org, (name, org), importance=0.6)

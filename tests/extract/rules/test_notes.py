@@ -1,0 +1,117 @@
+"""Notes as people keep them: what headings, keys, tables, lists of people and tasks say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from graphmem.extract.rules.extractor import extract
+from graphmem.ports.llm import CandidateFact
+from graphmem.text import paragraphs
+from tests.extract.rules.helpers import episode
+
+
+def _facts(text: str) -> list[CandidateFact]:
+    note = episode(*((None, part) for part in paragraphs(text)))
+    return list(extract(replace(note, kind="text"), ()).facts)
+
+
+def _said(text: str) -> set[str]:
+    return {
+        f"{f.subject} {f.type} {f.object or f.value}" for f in _facts(text) if f.subject is not None
+    }
+
+
+def test_keys_are_of_what_the_heading_names() -> None:
+    found = _said(
+        "# Halyard\n\nOwner: Ingrid Moe\n- Client: Port of Delfzijl\n"
+        "- **Deadline**: 14 March 2025\nBudget: €120k\nDepends on: Tidewatch, Halo Gateway\n"
+        "Stack: python, TimescaleDB\n"
+        "Sponsor: TBD"
+    )
+    assert found == {
+        "Halyard has_owner Ingrid Moe",
+        "Port of Delfzijl client_of Halyard",
+        "Halyard deadline 14 March 2025",
+        "Halyard budget €120k",
+        "Halyard depends_on Tidewatch",
+        "Halyard depends_on Halo Gateway",
+        "Halyard uses python",
+        "Halyard uses TimescaleDB",
+    }
+
+
+def test_a_persons_note() -> None:
+    found = _said(
+        "# Raj Patel\n\nRole: data engineer\nBased in: Groningen\nManager: Wouter Bakker\n"
+        "Speaks Gujarati and Dutch."
+    )
+    assert {
+        "Raj Patel works_as data engineer",
+        "Raj Patel lives_in Groningen",
+        "Raj Patel managed_by Wouter Bakker",
+        "Raj Patel speaks Gujarati",
+        "Raj Patel speaks Dutch",
+    } <= found
+
+
+def test_tables_of_two_columns_and_of_more() -> None:
+    two = (
+        "# Tidewatch\n\n| field | value |\n|---|---|\n| Owner | Lars Holm |\n| Depends on | Halo |"
+    )
+    assert _said(two) == {"Tidewatch has_owner Lars Holm", "Tidewatch depends_on Halo"}
+    more = (
+        "# Vendors\n\n| Vendor | What | Based in |\n|---|---|---|\n"
+        "| Clearlane | hosting | Leeds |\n| Papaya Post | email | Lisbon |"
+    )
+    assert _said(more) == {"Clearlane based_in Leeds", "Papaya Post based_in Lisbon"}
+
+
+def test_lists_of_people() -> None:
+    found = _said(
+        "# Team\n\n- Hanneke Vos - staff engineer, lives in Utrecht\n"
+        "- Bartek Nowak, designer, ex Spotify\n- **Solveig Hauge** - CFO at Ardent Shipping"
+    )
+    assert {
+        "Hanneke Vos works_as staff engineer",
+        "Hanneke Vos lives_in Utrecht",
+        "Bartek Nowak works_as designer",
+        "Bartek Nowak worked_at Spotify",
+        "Solveig Hauge works_as CFO",
+        "Solveig Hauge works_at Ardent Shipping",
+    } <= found
+
+
+def test_a_task_is_a_plan_for_its_day() -> None:
+    (fact,) = _facts(
+        "# Weekly\n\n- [ ] Raj: send the schema to Lien (by 31 May)\n- [x] Bo: book it"
+    )
+    assert (fact.text, fact.modality) == (
+        "Raj is to send the schema to Lien (by 31 May)",
+        "planned",
+    )
+    assert f"{fact.valid_at:%m-%d}" == "05-31"
+
+
+def test_a_deadline_that_moves() -> None:
+    text = "# Weekly\n\n## Halyard\n- deadline moved to 28 March\n- budget: £95k now"
+    assert {"Halyard deadline 28 March", "Halyard budget £95k now"} <= _said(text)
+    assert "Halyard budget €150k" in _said("Budget for the Halyard project is now €150k.\n- so")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Weekly 10 Feb\n\nOwner: Ingrid",  # of nothing that is named
+        "# Halyard\n\n```\nowner: John Doe\n\ndepends on: Foo\n```",
+        "# Halyard\n\n> Owner: Joe Bloggs\n> Joe Bloggs works at Vendor X.",
+        "# Halyard\n\nExample:\nOwner: Joe Bloggs",
+        "# Halyard\n\nOwner: TBD\nClient: ?",
+        "# Halyard\n\n- if the deadline moved to 28 March we could not do it",
+        "# Shopping\n\n- Milk - two litres\n- Eggs, free range",
+        "# Monday\n\nManager: Bob",
+    ],
+)
+def test_says_nothing(text: str) -> None:
+    assert _said(text) == set()

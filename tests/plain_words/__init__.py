@@ -1,0 +1,1 @@
+"""Texts as people write them, and what the rules find in them: see README.md."""
