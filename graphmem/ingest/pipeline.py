@@ -27,7 +27,7 @@ from graphmem.ingest.deciding import TenantDecisions
 from graphmem.ingest.extracting import Extracting, of_one_episode
 from graphmem.ingest.verbatim import verbatim, verbatim_commit
 from graphmem.model import Episode, Receipt, Scope, Statement
-from graphmem.off_loop import collector_waits, run_off_loop
+from graphmem.off_loop import long_work, run_off_loop
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import (
     RESUBMITTED,
@@ -198,7 +198,7 @@ class Ingest(TenantDecisions):
                 return ended
             if isinstance(extraction, ModelError):
                 return await self._postpone(episode, extraction)
-            with collector_waits() if _says_much(extraction) else nullcontext():
+            with long_work() if _says_much(extraction) else nullcontext():
                 commit = await self._decided_commit(episode, extraction, open_ambiguities)
                 if open_ambiguities is not None and open_ambiguities.open:
                     return None

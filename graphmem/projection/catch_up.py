@@ -11,7 +11,7 @@ from functools import partial
 from graphmem.errors import Damaged
 from graphmem.model import SetAside
 from graphmem.model.scope import is_forgotten
-from graphmem.off_loop import collector_waits, run_off_loop
+from graphmem.off_loop import long_work, run_off_loop
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.ledger_off_loop import ReadsOffLoop
@@ -95,7 +95,7 @@ class Projection:
         while self.applied_seq < await self._ledger.head():
             events = self._ledger.recent_events(self.applied_seq, BATCH_EVENTS)
             events = events or await self._ledger.events(self.applied_seq, BATCH_EVENTS)
-            with collector_waits() if len(events) > MUCH else contextlib.nullcontext():
+            with long_work() if len(events) > MUCH else contextlib.nullcontext():
                 await self._take(events, still_alone)
             self.applied_seq = events[-1].seq
             self._changed(_tenants(events))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from graphmem.clock import ManualClock
 from graphmem.extract.rules.extractor import extract
 from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Scope
-from graphmem.off_loop import collector_waits, off_loop, stop_if_given_up
+from graphmem.off_loop import collector_waits, long_work, off_loop, stop_if_given_up
 from tests.faults.sizes import FUZZ
 from tests.scale.texts import TEXTS, name
 
@@ -184,3 +185,12 @@ async def test_the_collector_waits_a_minute_at_the_most(monkeypatch: pytest.Monk
     assert gc.isenabled(), "one that began too late does not go on putting it off"
     first.close()
     assert gc.isenabled()
+
+
+async def test_turns_are_short_while_something_long_is_computed_and_no_longer() -> None:
+    usual = sys.getswitchinterval()
+    during = await asyncio.gather(*(off_loop(sys.getswitchinterval) for _ in range(8)))
+    assert max(during) <= usual / 5
+    with long_work(), long_work():
+        assert sys.getswitchinterval() <= usual / 5
+    assert sys.getswitchinterval() == usual
