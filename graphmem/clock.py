@@ -118,6 +118,25 @@ def parse_when_or_none(
     return None if value is None else parse_when(value, name=name)
 
 
+_PERIOD = re.compile(r"(\d{1,6}) *(m|h|d|w|y|minute|hour|day|week|year)s?")
+_UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
+
+
+def parse_duration(value: timedelta | str, *, name: str) -> timedelta:
+    """A user's idea of a length of time: a ``timedelta``, or a number of minutes, hours, days,
+    weeks or years (of 365 days), as in ``90d`` or ``90 days``. Anything else, and 1,000 years or
+    more, is a :class:`UsageError` that names the argument."""
+    found = value if isinstance(value, timedelta) else None
+    if isinstance(value, str) and (read := _PERIOD.fullmatch(value.strip().lower())):
+        found = timedelta(seconds=int(read[1]) * _UNITS_S[read[2][0]])
+    if found is None or not timedelta() <= found < timedelta(days=365_000):
+        raise UsageError(
+            f"{name} is a number of minutes, hours, days, weeks or years (90d, 12 hours) or a "
+            f"timedelta, not negative and shorter than 1,000 years, got {value!r}"
+        )
+    return found
+
+
 def period_end(moment: datetime, precision: Precision | None) -> datetime:
     """The end of the time that a date stands for, half-open; an instant stands for itself."""
     try:

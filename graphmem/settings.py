@@ -236,6 +236,13 @@ class Settings(BaseModel):
         description="JSON object: by type of memory what is to differ from the table of policies, "
         'as {"short_term": {"expires_after_days": 14}}',
     )
+    retention_every_s: float = Field(
+        86_400.0,
+        ge=0,
+        le=366 * 86_400,
+        description="how often rules of retention are applied by themselves, first on opening; 0: "
+        "only when that is asked for",
+    )
     max_queued: int = Field(
         1000,
         ge=1,

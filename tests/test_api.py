@@ -33,6 +33,9 @@ COMMANDS = {
     "delete_all": "delete-all",
     "forget": "forget",
     "erasures": "erasures",
+    "retention": "retention",
+    "set_retention": "set-retention",
+    "apply_retention": "apply-retention",
     "undo": "undo",
     "merge": "merge",
     "unmerge": "unmerge",
@@ -136,7 +139,8 @@ def test_only_what_looks_after_the_store_is_no_view() -> None:
     reads = set(METHODS) - set(READS)
     assert reads == {
         "add", "add_many", "known_keys", "relate", "relate_many", "unrelate", "update", "delete",
-        "delete_all", "forget", "erasures", "undo", "merge", "unmerge", "resume", "flush", "diff",
+        "delete_all", "forget", "erasures", "retention", "set_retention", "apply_retention",
+        "undo", "merge", "unmerge", "resume", "flush", "diff",
         "relation_types", "declare_type", "learn_types", "stats", "health", "verify", "rebuild",
         "backup", "export", "import_", "close",
     }  # fmt: skip
@@ -157,10 +161,8 @@ def test_every_method_is_documented_and_typed(name: str) -> None:
     parameters = list(signature.parameters.values())[1:]
     assert all(p.annotation is not inspect.Parameter.empty for p in parameters)
     scoped = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-    assert scoped == (
-        name
-        not in {"declare_type", "learn_types", "health", "verify", "rebuild", "backup", "close"}
-    )
+    unscoped = {"declare_type", "learn_types", "health", "verify", "rebuild", "backup", "close"}
+    assert scoped == (name not in {*unscoped, "apply_retention"})
 
 
 def test_options_are_what_the_engine_takes() -> None:
@@ -212,6 +214,9 @@ def test_answers_are_frozen_and_become_json() -> None:
             memory.stats(),
             memory.health(),
             memory.verify(),
+            memory.set_retention("90 days", tag="x"),
+            memory.retention(),
+            memory.apply_retention(dry_run=True),
             memory.delete_all(),
             memory.erasures(),
             memory.forget(),

@@ -57,6 +57,8 @@ class AsyncMemory(Writes, Relating, Views, Declaring, Care, Carrying, MemoryAPI)
         if await self._parts.ledger.erasures(pending=True):
             await self._finish_erasures()
             self._keep_clean()
+        if await self._parts.ledger.retention_rules():
+            self._keep_retaining()
         return self
 
     async def __aenter__(self) -> Self:

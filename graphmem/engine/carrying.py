@@ -8,8 +8,7 @@ from typing import Unpack
 
 from graphmem.engine.checks import checked_callback, checked_place
 from graphmem.engine.core import Core
-from graphmem.errors import UsageError
-from graphmem.model import Backup, Exported, Imported, Scope
+from graphmem.model import Backup, Exported, Imported
 from graphmem.portability.backup import make_backup
 from graphmem.portability.export import write_export
 from graphmem.portability.imports import read_import
@@ -60,17 +59,3 @@ class Carrying(Core):
         self._present.pseudonyms.forget()
         await self._keep_lag_bounded()
         return found
-
-    async def _whole_tenant(self, given: ScopeArgs, *, all_scopes: bool) -> Scope | None:
-        """Whose memories a call is about, all of them; None for everybody's."""
-        if all_scopes:
-            if any(value is not None for value in given.values()):
-                raise UsageError("all_scopes is everybody's: give no scope with it")
-            return None
-        where = await self._scope(given)
-        if where.narrow_agent_id or where.run_id:
-            raise UsageError(
-                "an export or import is of all that a user, or an agent by itself, has in a "
-                "project: give no agent_id beside a user_id, and no run_id"
-            )
-        return where

@@ -17,7 +17,7 @@ from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Episode, Fact, Receipt, Scope
 from graphmem.portability.copy import INDEXED_SEQ
-from graphmem.ports.arguments import Content
+from graphmem.ports.arguments import Content, ScopeArgs
 from graphmem.ports.ledger import FactQuery
 from graphmem.projection.catch_up import Projection
 from graphmem.retrieve.fact_view import View
@@ -62,6 +62,7 @@ class Core(ViewReads):
         self._following = True
         self._indexing: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
+        self._retaining: asyncio.Task[None] | None = None
         self._indexed_seq = 0
 
     async def _recreate(
@@ -155,6 +156,20 @@ class Core(ViewReads):
     def _actor(self, usual: str) -> str:
         """In whose name this call changes something."""
         return current_actor(self._parts.actor) or usual
+
+    async def _whole_tenant(self, given: ScopeArgs, *, all_scopes: bool) -> Scope | None:
+        """Whose memories a call is about, all of them; None for everybody's."""
+        if all_scopes:
+            if any(value is not None for value in given.values()):
+                raise UsageError("all_scopes is everybody's: give no scope with it")
+            return None
+        where = await self._scope(given)
+        if where.narrow_agent_id or where.run_id:
+            raise UsageError(
+                "this is about all that a user, or an agent by itself, has in a project: give no "
+                "agent_id beside a user_id, and no run_id"
+            )
+        return where
 
     async def _facts(self, where: Scope, id: str) -> list[Fact]:
         query = FactQuery(

@@ -191,10 +191,10 @@ class Care(Core):
         try:
             if not loop_ended:
                 await self._queue.close()
-            for passing in (self._indexing, self._cleaning):
+            for passing in (self._indexing, self._cleaning, self._retaining):
                 if passing:
                     passing.cancel()
-            tasks = (self._background, self._indexing, self._cleaning)
+            tasks = (self._background, self._indexing, self._cleaning, self._retaining)
             # Those of a loop that has ended have ended with it.
             running = [task for task in tasks if task and not task.done()]
             # What the background could not do, the next opening does.

@@ -25,6 +25,7 @@ from graphmem.model import (
     Page,
     Path,
     Receipt,
+    RetentionRule,
     Scope,
     SearchResult,
     Step,
@@ -39,6 +40,7 @@ _T = TypeVar("_T")
 _MOST_KNOWN = 100_000
 _PARTS: Mapping[type, tuple[str, ...]] = {
     Scope: ("user_id",),
+    RetentionRule: ("user_id",),
     Fact: ("scope",),
     Episode: ("scope",),
     Entity: ("tenant",),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from graphmem.engine.checks import checked_callback, checked_flag, checked_keys
-from graphmem.engine.erasing import Erasing
+from graphmem.engine.retention import Retaining
 from graphmem.errors import UsageError
 from graphmem.ingest import make_episode
 from graphmem.model import Episode, Receipt
@@ -21,7 +21,7 @@ _KEYS = 10_000  # idempotency keys that are looked up at a time
 _PENDING = 100  # pending episodes that resume takes at a time
 
 
-class Writes(Erasing):
+class Writes(Retaining):
     """Adding, and going on with what is pending."""
 
     async def add(

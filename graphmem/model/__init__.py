@@ -27,7 +27,8 @@ from graphmem.model.results import (
     Subgraph,
     Table,
 )
-from graphmem.model.scope import DEFAULT_PROJECT, Scope, forgotten_tenant, scope_of
+from graphmem.model.retention import RetentionRule, StoredEpisode, overdue
+from graphmem.model.scope import DEFAULT_PROJECT, Scope, forgotten_tenant, scope_of, tenant_scope
 from graphmem.model.statements import Edit, Merge, Statement, StatementKind, TypeRule
 from graphmem.model.stored import (
     Action,
@@ -86,6 +87,7 @@ __all__ = [
     "Relation",
     "RelationType",
     "Removal",
+    "RetentionRule",
     "Scope",
     "SearchResult",
     "SetAside",
@@ -96,13 +98,16 @@ __all__ = [
     "StatementKind",
     "Stats",
     "Step",
+    "StoredEpisode",
     "Subgraph",
     "Table",
     "Turn",
     "TypeRule",
     "Verification",
     "forgotten_tenant",
+    "overdue",
     "scope_of",
+    "tenant_scope",
     "to_json",
     "to_sparse",
     "valid_from",

@@ -10,8 +10,8 @@ from typing import Any, Literal, Self
 from graphmem.clock import unstamp, unstamp_or_none
 from graphmem.model.printing import day, dotted
 
-Erased = Literal["user", "agent", "tenant", "scope", "episode", "fact"]
-"""What an erasure was asked for."""
+Erased = Literal["user", "agent", "tenant", "scope", "episode", "fact", "retention"]
+"""What an erasure was asked for; ``retention``: by a rule of how long to keep what."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from graphmem.errors import UsageError
 from graphmem.limits import SCOPE_ID_CHARACTERS
@@ -113,6 +115,17 @@ def scope_of(
 ) -> Scope:
     """The same scope again: most of what is read or written together belongs to one."""
     return Scope(project_id, user_id, agent_id, run_id)
+
+
+def tenant_scope(tenant: str, names: Mapping[str, str] = MappingProxyType({})) -> Scope:
+    """The scope that a tenant's name stands for: see :attr:`Scope.tenant`. ``names`` are those of
+    users by their pseudonyms."""
+    project, _, owner = tenant.partition("/")
+    kind, _, name = owner.partition(":")
+    project = project.replace("%2F", "/").replace("%25", "%")
+    if kind == "user" and name in names:
+        return Scope(project, names[name]).under(name)
+    return Scope(project, **{f"{kind}_id": name})
 
 
 _FORGOTTEN = "forgotten"

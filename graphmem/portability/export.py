@@ -13,7 +13,7 @@ from typing import Any
 from graphmem import __version__
 from graphmem.clock import stamp
 from graphmem.errors import Rejected, UsageError
-from graphmem.model import Exported, Scope
+from graphmem.model import Exported, Scope, tenant_scope
 from graphmem.portability.copy import CopyProgress, batches_of, check_complete, estimated_rows
 from graphmem.portability.records import (
     COLUMNS,
@@ -23,7 +23,6 @@ from graphmem.portability.records import (
     dump,
     header,
     line_digest,
-    tenant_scope,
     to_line,
 )
 from graphmem.ports.ledger import LedgerRows, Row

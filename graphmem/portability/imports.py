@@ -105,7 +105,8 @@ def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
             if tenant is not None and table != "events":
                 _check_named(tenant.scope)
             row = ledger.row_of(table, to_row(table, line, tenant))
-            if tenant is None and table == "events" and line["after"] is not None:
+            rules = tenant is None and table == "events" and line["kind"] == "type"
+            if rules and line["after"] is not None:
                 rule = TypeRule.from_json(line["after"])  # else rules were forgotten
                 reading.rules[rule.type] = rule
             reading.references.note(table, row, line, tenant)
@@ -146,8 +147,8 @@ def _tenant_of(table: str, line: Mapping[str, Any], reading: _Reading) -> Tenant
         return None
     number = line.get("tenant")
     if number == EVERYONE and type(number) is int and table == "events":
-        if line.get("kind") != "type":
-            raise UsageError("only the rule of a relation type belongs to no tenant")
+        if line.get("kind") not in {"type", "retention"}:
+            raise UsageError("only rules of relation types and of retention belong to no tenant")
         return None
     if type(number) is not int or number not in reading.tenants:
         raise UsageError(f"its tenant {number!r} is none that the file names")

@@ -20,7 +20,7 @@ from graphmem.ports.ledger import Row
 
 VERSION = 1
 EVERYONE = 0
-"""The number of what belongs to no tenant: the rules of relation types."""
+"""The number of what belongs to no tenant: rules of relation types, and of retention."""
 _LONGEST_INT = 1 << 63
 
 _TEXT: tuple[type, ...] = (str,)
@@ -128,17 +128,6 @@ def named_scope(scope: Scope) -> Scope:
     if scope.user_id is None:
         return Scope(scope.project_id, None, scope.agent_id)
     return Scope(scope.project_id, scope.user_name)
-
-
-def tenant_scope(tenant: str, names: Mapping[str, str]) -> Scope:
-    """The scope that a tenant's name stands for: see :attr:`~graphmem.model.Scope.tenant`.
-    ``names`` are those of users by their pseudonyms."""
-    project, _, owner = tenant.partition("/")
-    kind, _, name = owner.partition(":")
-    project = project.replace("%2F", "/").replace("%25", "%")
-    if kind == "user" and name in names:
-        return Scope(project, names[name]).under(name)
-    return Scope(project, **{f"{kind}_id": name})
 
 
 def to_line(table: str, row: Row, number: int | None) -> dict[str, Any]:

@@ -34,10 +34,11 @@ from graphmem.ports.arguments import (
     WriteArgs,
 )
 from graphmem.ports.maintenance import MaintenanceAPI
+from graphmem.ports.retention import RetentionAPI
 from graphmem.ports.view import ReadAPI, ViewAPI
 
 
-class MemoryAPI(ReadAPI, MaintenanceAPI, Protocol):
+class MemoryAPI(ReadAPI, RetentionAPI, MaintenanceAPI, Protocol):
     """A memory: what changes it and looks after it; the reads are those of
     :class:`~graphmem.ports.view.ReadAPI`."""
 

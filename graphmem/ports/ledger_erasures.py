@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from graphmem.model import ErasureReceipt, Scope
+from graphmem.model import ErasureReceipt, RetentionRule, Scope, StoredEpisode
 from graphmem.ports.ledger_values import Forgetting, NamedUser
 
 
@@ -23,6 +23,10 @@ class UserBook(Protocol):
         tenant, or none. The scope knows its user's name."""
         ...
 
+    async def names_of_users(self, pseudonyms: Collection[str]) -> Mapping[str, str]:
+        """What users are called, by those of these pseudonyms that somebody has."""
+        ...
+
 
 class ErasureBook(Protocol):
     """Receipts of what was erased."""
@@ -36,6 +40,15 @@ class ErasureBook(Protocol):
 
     async def stored_before(self, scope: Scope, before: datetime) -> list[str]:
         """The ids of the episodes of a scope that were recorded before a moment, oldest first."""
+        ...
+
+    async def retention_rules(self) -> list[RetentionRule]:
+        """How long to keep what, of all tenants; users are named by their pseudonyms."""
+        ...
+
+    async def stored_until(self, moment: datetime, after: int, limit: int) -> list[StoredEpisode]:
+        """What was recorded before a moment, in every tenant, from the place ``after`` on, in the
+        order of places."""
         ...
 
     async def forget(self, forgetting: Forgetting, *, dry_run: bool = False) -> ErasureReceipt:

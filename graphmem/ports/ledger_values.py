@@ -16,6 +16,7 @@ from graphmem.model import (
     Erased,
     Fact,
     Merge,
+    RetentionRule,
     Scope,
     Statement,
     TypeRule,
@@ -51,6 +52,10 @@ class Commit:
     types: tuple[TypeRule, ...] = ()
     """What holds of these relation types from here on, in every tenant (see
     :data:`~graphmem.ports.ledger_relation_types.ALL_TENANTS`)."""
+    retention: tuple[RetentionRule, ...] = ()
+    """How long to keep what ``tenant`` stores, from here on (no tenant: what anybody does)."""
+    dropped_retention: tuple[str, ...] = ()
+    """Rules of ``tenant`` that hold no more, by id."""
     extraction: Extraction | None = None
     actor: str = "graphmem"
     tenant: str | None = None
@@ -220,7 +225,7 @@ class Event:
 
     seq: int
     at: datetime
-    kind: Literal["episode", "entity", "fact", "mention", "type"]
+    kind: Literal["episode", "entity", "fact", "mention", "type", "retention"]
     id: str
     action: str
     tenant: str

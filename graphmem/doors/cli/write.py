@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from graphmem import importers
+from graphmem.clock import parse_duration
 from graphmem.doors.cli.base import command, options, pairs, piped, time_option
 from graphmem.doors.cli.hints import memory_to_ask
 from graphmem.doors.cli.ingest import FileIngest
@@ -214,10 +214,10 @@ def delete_command(id: str, *, erase: bool, keep_turn: bool) -> None:
     with memory_to_ask() as memory:
         removal = memory.delete(id, erase=erase, keep_turn=keep_turn)
     if not show_json(removal):
-        show(table_text(_removed(removal)))
+        show(table_text(removed_text(removal)))
 
 
-def _removed(removal: Removal) -> str:
+def removed_text(removal: Removal) -> str:
     return (
         f"removed {counted(removal.episodes, 'episode')}, {counted(removal.facts, 'fact')}, "
         f"{counted(removal.entities, 'entity', 'entities')}"
@@ -234,7 +234,9 @@ def delete_all_command(older_than: str | None, dry_run: bool, yes: bool) -> None
     With --older-than, only what was stored longer ago than that.
     """
     shared = options()
-    before = None if older_than is None else datetime.now(UTC) - _age(older_than)
+    before = None
+    if older_than is not None:
+        before = datetime.now(UTC) - parse_duration(older_than, name="--older-than")
     names = ("project", "user", "agent", "run")
     scope = ", ".join(f"{name} {getattr(shared, name)}" for name in names if getattr(shared, name))
     what = f"all of {scope}" + (f" that is older than {older_than}" if older_than else "")
@@ -249,17 +251,8 @@ def delete_all_command(older_than: str | None, dry_run: bool, yes: bool) -> None
         if not dry_run:
             removal = memory.delete_all(before=before)
     if not show_json(removal):
-        done = f"would remove {amount}; nothing was erased" if dry_run else _removed(removal)
+        done = f"would remove {amount}; nothing was erased" if dry_run else removed_text(removal)
         show(table_text(done))
-
-
-def _age(text: str) -> timedelta:
-    """``90d``, ``12h``, ``30m``."""
-    found = re.fullmatch(r"(\d{1,5})([dhm])", text)
-    if found is None:
-        raise UsageError(f"--older-than is a number of days, hours or minutes (90d), got {text!r}")
-    units = {"d": "days", "h": "hours", "m": "minutes"}
-    return timedelta(**{units[found[2]]: int(found[1])})
 
 
 @command("forget")

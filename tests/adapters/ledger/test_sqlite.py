@@ -236,6 +236,8 @@ WALKS = {
     "erase_facts_from",
     "erase_embeddings",
     "stored_before",  # once a night, at most
+    "stored_until",
+    "retention_rules",  # few, in an index of their own
     "erasures",  # receipts, and whole tenants that are forgotten
     "erasures_pending",
     "tenants_with_events",

@@ -15,7 +15,7 @@ from graphmem.adapters.ledger.sql.tables import TABLES, table_named
 from graphmem.clock import stamp, unstamp
 from graphmem.errors import UsageError
 from graphmem.limits import checked_metadata
-from graphmem.model import Edit, Entity, Episode, Fact, Scope, Statement, TypeRule
+from graphmem.model import Edit, Entity, Episode, Fact, RetentionRule, Scope, Statement, TypeRule
 from graphmem.ports.ledger import Row
 
 _T = TypeVar("_T")
@@ -163,6 +163,7 @@ _AFTER: Mapping[str, Any] = {
     "entity": Entity,
     "fact": Fact,
     "type": TypeRule,
+    "retention": RetentionRule,
 }
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "episodes": _check_episode,

@@ -13,6 +13,7 @@ from graphmem.adapters.ledger.sql import statements as believing
 from graphmem.adapters.ledger.sql.merges import remove_unreferenced
 from graphmem.adapters.ledger.sql.read import changed_seq
 from graphmem.adapters.ledger.sql.relation_types import put_rules
+from graphmem.adapters.ledger.sql.retention import put_retention
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -70,7 +71,7 @@ def _is_plain(commit: Commit) -> bool:
         commit.episode is not None
         and commit.episode.reason != RESUBMITTED
         and not (commit.new_entities or commit.renamed or commit.mentions or commit.edits)
-        and not commit.types
+        and not (commit.types or commit.retention or commit.dropped_retention)
         and commit.merge is None
         and commit.undone is None
         and all(
@@ -138,6 +139,7 @@ def _write(log: EventLog, one: Commit, by: WriteContext, present: dict[str, _Now
         if parted:
             yield from remove_unreferenced(log, parted, tenant, by)
     put_rules(log, one.types, by)
+    put_retention(log, one, by)
     if episode and one.extraction and one.extraction.raw is None:
         yield from keep_extraction(episode.id, one.extraction)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from graphmem.adapters.ledger.sql import erasure_receipts as receipts
-from graphmem.adapters.ledger.sql import forget_tenants, users
+from graphmem.adapters.ledger.sql import forget_tenants, retention, users
 from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.erase import apply_erasure
 from graphmem.adapters.ledger.sql.erasure_receipts import LEDGER
 from graphmem.adapters.ledger.sql.read import scope_values
 from graphmem.adapters.ledger.sql.steps import Fetch
 from graphmem.clock import Clock, stamp
-from graphmem.model import Erased, ErasureReceipt, Removal, Scope
+from graphmem.model import Erased, ErasureReceipt, Removal, RetentionRule, Scope, StoredEpisode
 from graphmem.ports.ledger import Erasure, Forgetting, NamedUser
 
 _KEPT = "its pages keep what was erased until they are written anew"
@@ -42,6 +42,18 @@ class ErasingLedger:
         values = {**scope_values(scope), "before": stamp(before)}
         (found,) = await self._db.fetch(Fetch("stored_before", values))
         return [row["id"] for row in found]
+
+    async def retention_rules(self) -> list[RetentionRule]:
+        (found,) = await self._db.fetch(Fetch("retention_rules", {}))
+        return retention.retention_of(found)
+
+    async def stored_until(self, moment: datetime, after: int, limit: int) -> list[StoredEpisode]:
+        (found,) = await self._db.fetch(retention.stored_until(moment, after, limit))
+        return list(retention.stored_episodes(found))
+
+    async def names_of_users(self, pseudonyms: Collection[str]) -> Mapping[str, str]:
+        (found,) = await self._db.fetch(Fetch("names_of_users", {"ids": sorted(pseudonyms)}))
+        return {row["pseudonym"]: row["name"] for row in found}
 
     async def forget(self, forgetting: Forgetting, *, dry_run: bool = False) -> ErasureReceipt:
         receipt = self._receipt(forgetting.what, forgetting.at, forgetting.pending)

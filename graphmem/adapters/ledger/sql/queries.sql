@@ -699,7 +699,8 @@ SELECT
     SELECT max(seq) FROM events WHERE tenant = :tenant AND (kind <> 'episode' OR action <> 'ADD')
   ), 0) AS seq,
   coalesce((
-    SELECT max(seq) FROM events WHERE tenant = '' AND (kind <> 'episode' OR action <> 'ADD')
+    SELECT max(seq) FROM events
+    WHERE tenant = '' AND (kind <> 'episode' OR action <> 'ADD') AND kind = 'type'
   ), 0) AS types_seq;
 
 -- name: type_rules
@@ -784,6 +785,18 @@ WHERE tenant = :tenant
   AND (:run_id IS NULL OR run_id = :run_id)
   AND recorded_at < :before
 ORDER BY n;
+
+-- name: stored_until
+-- What was recorded before a moment, in every tenant, in the order in which it came.
+SELECT n, id, project_id, user_id, agent_id, recorded_at, memory_type, tags FROM episodes
+WHERE n > :after AND recorded_at < :before ORDER BY n LIMIT :limit;
+
+-- name: retention_rules
+-- Every rule of how long to keep what that was ever set: the last one of each id holds.
+SELECT id, tenant, after FROM events WHERE kind = 'retention' ORDER BY seq;
+
+-- name: names_of_users
+SELECT pseudonym, name FROM users WHERE pseudonym = ANY(:ids);
 
 -- name: erased
 -- One row if something of a tenant was erased after an event, or all of it.

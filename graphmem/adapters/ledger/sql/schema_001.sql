@@ -301,6 +301,7 @@ CREATE INDEX events_of_thing ON events (id, seq);
 CREATE INDEX events_by_episode ON events (episode_id, seq);
 CREATE INDEX events_in_tenant ON events (tenant, seq);
 CREATE INDEX events_of_entities ON events (tenant, seq) WHERE kind = 'entity';
+CREATE INDEX events_of_retention ON events (seq) WHERE kind = 'retention';
 -- What changed in a tenant since something was decided about it.
 CREATE INDEX events_by_tenant ON events (tenant, seq) WHERE kind <> 'episode' OR action <> 'ADD';
 
