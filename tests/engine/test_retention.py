@@ -210,3 +210,28 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "removed 0 episodes" in run("apply-retention")[1]
     assert "no such rule" in run("set-retention", "none")[1]
     assert run("set-retention", "none")[0] == 4
+
+
+def test_on_postgres(postgres_url: str, tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    given = {"GRAPHMEM_RETENTION_EVERY_S": "0"}
+    parts = {"graph": "memory://", "vectors": "memory://"}
+    server = Settings.load(given, ledger=f"{postgres_url}?schema=retention", **parts)
+    with Memory(user_id="ada", clock=clock, settings=server) as memory:
+        memory.add("Bob Stone works at Acme.", tags=["x"])
+        memory.add("Bob Stone lives in Oslo.")
+        memory.set_retention("30d")
+        memory.set_retention("forever", tag="x")
+        memory.set_retention("1d", all_scopes=True)
+        rules = memory.retention()
+        clock.advance(days=31)
+        assert memory.apply_retention(dry_run=True).episodes == 1
+        assert memory.apply_retention().episodes == 1
+        assert [fact.text for fact in memory.get_all().items] == ["Bob Stone works at Acme"]
+        assert [one.what for one in memory.erasures()] == ["retention"]
+        assert memory.verify().ok
+        memory.backup(tmp_path / "backup")
+    restore(tmp_path / "backup", tmp_path / "restored")
+    with Memory(tmp_path / "restored", user_id="ada", clock=clock, settings=BY_HAND) as memory:
+        assert memory.retention() == rules
+        assert memory.apply_retention() == Removal()

@@ -69,6 +69,18 @@ def test_bm25_of_what_has_no_words_is_linear(kind: str) -> None:
     assert time.process_time() - begun < 3
 
 
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_long_text_goes_in_pieces_and_comes_to_the_same(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = TEXTS[kind](1 << 14)
+    whole = bm25.document(text)
+    monkeypatch.setattr(bm25, "_PIECE", 1000)
+    indices, weights = bm25.document(text)
+    assert indices == whole[0]
+    assert weights == pytest.approx(whole[1], rel=1e-5)
+
+
 def test_a_long_word_is_found_by_itself_and_no_other() -> None:
     word, other = "y" * 5000, "y" * 5001
     (found,), _ = bm25.document(word)
