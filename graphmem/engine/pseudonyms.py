@@ -8,6 +8,7 @@ import functools
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from graphmem.model import (
@@ -32,12 +33,15 @@ from graphmem.model import (
     Subgraph,
     Table,
 )
+from graphmem.off_loop import off_loop
 from graphmem.ports.ledger import UserBook
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _MOST_KNOWN = 100_000
+_MANY = 100
+"""Decisions of a receipt, from which users are named in it beside the event loop."""
 _PARTS: Mapping[type, tuple[str, ...]] = {
     Scope: ("user_id",),
     RetentionRule: ("user_id",),
@@ -175,6 +179,9 @@ def revealing(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]
             found = await method(*args, **kwargs)
         finally:
             _inside.reset(token)
-        return cast(Reveals, args[0])._pseudonyms.revealed(found)
+        revealed = partial(cast(Reveals, args[0])._pseudonyms.revealed, found)
+        if isinstance(found, Receipt) and len(found.decisions) > _MANY:
+            return await off_loop(revealed)
+        return revealed()
 
     return call

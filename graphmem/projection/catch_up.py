@@ -11,7 +11,7 @@ from functools import partial
 from graphmem.errors import Damaged
 from graphmem.model import SetAside
 from graphmem.model.scope import is_forgotten
-from graphmem.off_loop import long_work, run_off_loop
+from graphmem.off_loop import long_work, off_loop, run_off_loop
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.ledger_off_loop import ReadsOffLoop
@@ -92,8 +92,9 @@ class Projection:
     ) -> None:
         if not self.applied_seq:
             await self._aside.clear()
-        while self.applied_seq < await self._ledger.head():
-            events = self._ledger.recent_events(self.applied_seq, BATCH_EVENTS)
+        while (head := await self._ledger.head()) > self.applied_seq:
+            recent = partial(self._ledger.recent_events, self.applied_seq, BATCH_EVENTS)
+            events = await off_loop(recent) if head - self.applied_seq > MUCH else recent()
             events = events or await self._ledger.events(self.applied_seq, BATCH_EVENTS)
             with long_work() if len(events) > MUCH else contextlib.nullcontext():
                 await self._take(events, still_alone)

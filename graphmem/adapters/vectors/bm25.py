@@ -3,9 +3,9 @@
 The tokenizer hashes each stemmed word to a 32-bit index. Made once, at first use, because the
 package is heavy to import. What every vector adapter shares sits here, so that all score alike.
 
-To stem a word takes the square of its length: one longer than any word is (a key, a picture as text)
-stands as its digest, in texts and in questions alike. The package holds the interpreter up while it
-works: a long text goes to it in pieces, between which others run, and comes to the same weights.
+To stem a word takes the square of its length: one longer than any word is (a key, a picture as
+text) stands as its digest, in texts and in questions alike. The package holds the interpreter up
+while it works: a long text goes to it in pieces, between which others run, and comes to the same.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _long_words() -> re.Pattern[str]:
     places = itertools.groupby(range(0x10000), key=marks.__getitem__)
     runs = (list(run) for is_mark, run in places if is_mark)
     ranges = "".join(f"\\u{run[0]:04x}-\\u{run[-1]:04x}" for run in runs)
-    # Tried only where a word begins: else a text of almost such words takes a hundred times as long.
+    # Tried only where a word begins: else what is almost one is read a hundred times.
     return re.compile(rf"(?<![^\W_])(?<![{ranges}])(?:[^\W_]|[{ranges}]){{{_LONGEST_WORD + 1},}}")
 
 

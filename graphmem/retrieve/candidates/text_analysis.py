@@ -25,6 +25,7 @@ AROUND = 2
 _MOST_READ = 30_000  # texts kept; about 1 KiB each
 _MOST_WORDS = 65_536  # different words kept; 64 MiB of vectors
 _LONGEST = 400  # words of one text that are looked at
+_MOST_CHARACTERS = 20_000
 _NOTHING = 0
 """The word that stands first in every text, near to none."""
 
@@ -63,6 +64,8 @@ class AnalysedText:
 
     def __init__(self, text: str, words: NDArray[np.int32], turn: Turn | None) -> None:
         self.text = text
+        self.head = text[:_MOST_CHARACTERS]
+        """What of it is looked at: a search must not take longer because somebody told much."""
         self.words = words
         self.turn = turn
         self.asks = text.rstrip().endswith("?")
@@ -73,51 +76,51 @@ class AnalysedText:
     @cached_property
     def title(self) -> str:
         """The key of what it says that it is about; empty when it does not say."""
-        found = heading(self.text) if self.turn is not None and self.turn.ordinal == 0 else None
+        found = heading(self.head) if self.turn is not None and self.turn.ordinal == 0 else None
         return name_key(found) if found else ""
 
     @cached_property
     def personal(self) -> bool:
         """Whether somebody speaks in it: of "I" and "you"."""
-        return len(_PERSON.findall(self.text)) * _OFTEN > self.text.count(" ") + 1
+        return len(_PERSON.findall(self.head)) * _OFTEN > self.head.count(" ") + 1
 
     @cached_property
     def names(self) -> float:
         """From 0 to 1, as are the following."""
-        return min(_MOST_NAMES, len(_NAME.findall(self.text))) / _MOST_NAMES
+        return min(_MOST_NAMES, len(_NAME.findall(self.head))) / _MOST_NAMES
 
     @cached_property
     def times(self) -> float:
-        return float(_TIME.search(self.text) is not None)
+        return float(_TIME.search(self.head) is not None)
 
     @cached_property
     def numbers(self) -> float:
-        return float(_NUMBER.search(self.text) is not None)
+        return float(_NUMBER.search(self.head) is not None)
 
     @cached_property
     def how_changed(self) -> float:
-        return how_changed(self.text)
+        return how_changed(self.head)
 
     @cached_property
     def corrects(self) -> bool:
         """It takes back what was said a moment ago."""
-        return corrects(self.text)
+        return corrects(self.head)
 
     @cached_property
     def people(self) -> frozenset[str]:
         """What people are to whoever speaks: sister, boss."""
-        return frozenset(_PEOPLE.findall(self.text.lower()))
+        return frozenset(_PEOPLE.findall(self.head.lower()))
 
     @cached_property
     def others(self) -> frozenset[str]:
         """Of them whom it begins with, and so is about."""
-        found = _BEGINS_WITH.match(self.text.lower())
+        found = _BEGINS_WITH.match(self.head.lower())
         return frozenset(found.groups()) if found else frozenset()
 
     @cached_property
     def amounts(self) -> frozenset[str]:
         """The numbers in it, in digits or in words."""
-        return frozenset(_AMOUNT.findall(self.text.lower()))
+        return frozenset(_AMOUNT.findall(self.head.lower()))
 
 
 class Vocabulary:
@@ -220,4 +223,4 @@ class TextAnalyser:
 
 def content_words(text: str) -> list[str]:
     """The words of a text that could be asked for."""
-    return [word for word in words(text)[:_LONGEST] if word not in STOP_WORDS]
+    return [word for word in words(text[:_MOST_CHARACTERS])[:_LONGEST] if word not in STOP_WORDS]

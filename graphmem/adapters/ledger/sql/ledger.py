@@ -52,6 +52,7 @@ from graphmem.model import (
     Turn,
     TypeRule,
 )
+from graphmem.off_loop import off_loop
 from graphmem.ports.ledger import (
     RESUBMITTED,
     Ceiling,
@@ -76,6 +77,8 @@ from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
 _T = TypeVar("_T")
+_FEW = 60
+"""Rows that are read on the event loop; more are read beside it."""
 _ProjectedKind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
@@ -268,7 +271,9 @@ class SqlLedger(ErasingLedger):
             found = await self._rows(
                 "events_of_tenant", after=after, limit=limit, tenant=tenant, until=stamp(until)
             )
-        return [rows.to_event(row) for row in found]
+        if len(found) <= _FEW:
+            return [rows.to_event(row) for row in found]
+        return await off_loop(lambda: [rows.to_event(row) for row in found])
 
     async def erased(self, tenant: str, after: int) -> bool:
         return bool(await self._rows("erased", tenant=tenant, after=after))
