@@ -48,6 +48,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "reranker": ("fastembed:x/y", "fastembed:x/y"),
     "reranked_hits": ("7", 7),
     "max_lag": ("5", 5),
+    "retention_every_s": ("60", 60.0),
     "max_queued": ("7", 7),
     "graph_user": ("neo4j", "neo4j"),
     "graph_password": (SECRET, SecretStr(SECRET)),
