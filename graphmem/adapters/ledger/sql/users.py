@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch, fetch_all
 from graphmem.errors import UserRenamed
-from graphmem.model import Episode, Scope, forgotten_tenant
-from graphmem.portability.records import tenant_scope
+from graphmem.model import Episode, Scope, forgotten_tenant, tenant_scope
 from graphmem.ports.ledger import NamedUser, Row
 
 
