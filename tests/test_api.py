@@ -59,6 +59,11 @@ COMMANDS = {
     "relation_types": "types",
     "declare_type": "declare-type",
     "learn_types": "learn-types",
+    "projects": "projects",
+    "users": "users",
+    "agents": "agents",
+    "runs": "runs",
+    "update_run": "update-run",
     "stats": "stats",
     "health": "health",
     "verify": "verify",
@@ -141,7 +146,8 @@ def test_only_what_looks_after_the_store_is_no_view() -> None:
         "add", "add_many", "known_keys", "relate", "relate_many", "unrelate", "update", "delete",
         "delete_all", "forget", "erasures", "retention", "set_retention", "apply_retention",
         "undo", "merge", "unmerge", "resume", "flush", "diff",
-        "relation_types", "declare_type", "learn_types", "stats", "health", "verify", "rebuild",
+        "relation_types", "declare_type", "learn_types", "projects", "users", "agents", "runs",
+        "update_run", "stats", "health", "verify", "rebuild",
         "backup", "export", "import_", "close",
     }  # fmt: skip
 

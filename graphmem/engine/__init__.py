@@ -12,6 +12,7 @@ from typing import Self
 
 from graphmem.engine.actors import acting, takes_actor
 from graphmem.engine.carrying import Carrying
+from graphmem.engine.listings import Listings
 from graphmem.engine.maintenance import Care
 from graphmem.engine.present import Opened, Parts, Scratch
 from graphmem.engine.pseudonyms import revealing
@@ -29,7 +30,7 @@ _log = logging.getLogger(__name__)
 __all__ = ["AsyncMemory", "Opened", "Parts", "Scratch"]
 
 
-class AsyncMemory(Writes, Relating, Views, Declaring, Care, Carrying, MemoryAPI):
+class AsyncMemory(Writes, Relating, Views, Declaring, Listings, Care, Carrying, MemoryAPI):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
 
     Every method is documented in :class:`~graphmem.ports.api.MemoryAPI`.

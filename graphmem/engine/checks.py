@@ -72,6 +72,15 @@ def checked_limit(value: object) -> int:
     return value
 
 
+def checked_offset(value: object) -> int:
+    """How many results are passed over."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limits.RESULTS:
+        raise UsageError(
+            f"an offset is a whole number from 0 to {limits.RESULTS:,}, got {shown(value)}"
+        )
+    return value
+
+
 def checked_min_score(value: object) -> float:
     """How sure a search must be to give hits."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:

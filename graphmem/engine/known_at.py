@@ -54,6 +54,9 @@ class LedgerAsOf:
         found = await self._ledger.facts(replace(query, known_at=self._known_at))
         return [self._then(fact) for fact in found]
 
+    async def count_facts(self, query: FactQuery) -> int:
+        return await self._ledger.count_facts(replace(query, known_at=self._known_at))
+
     async def entities(self, query: EntityQuery) -> list[Entity]:
         if query.keys is None or not self._final:
             return await self._ledger.entities(replace(query, known_at=self._known_at))

@@ -51,11 +51,16 @@ class Care(Core):
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
         self._check_open()
         given = any(v is not None for v in (*self._defaults.values(), *scope.values()))
-        where = await self._scope(scope) if given else None
-        found = await self._parts.ledger.stats(where)
+        owned = self._present.has_owner(scope)
+        where = await self._scope(scope) if owned else None
+        project = self._present.project(scope) if given and not owned else None
+        found = await self._parts.ledger.stats(where, project)
         if where is not None and (where.narrow_agent_id or where.run_id):
             return found
         charges = await self._parts.ledger.charges(tenant_digest(where.tenant) if where else None)
+        if project is not None:
+            of = {tenant_digest(one) for one in await self._parts.ledger.tenants_of(project)}
+            charges = [c for digest in sorted(of) for c in await self._parts.ledger.charges(digest)]
         # What was booked for a call that never came to be is given back, and leaves an empty line.
         spent = [c for c in charges if c.calls or c.tokens_in or c.tokens_out or c.micros]
         return replace(found, spend=tuple(map(spend_of, spent)))

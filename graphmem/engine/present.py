@@ -160,13 +160,17 @@ class Present:
         sources = (given, self.defaults)
         return any(source.get(name) is not None for source in sources for name in _OWNERS)
 
+    def project(self, given: Mapping[str, Any]) -> str:
+        """The project of a call, whoever owns what it is about."""
+        return self.named_scope({**given, "agent_id": "-", "run_id": None}).project_id
+
     async def scope_of(self, id: str, given: Mapping[str, Any]) -> Scope:
         """The scope of a call about one thing: for who gives no owner, that of whoever has it in
         the project. :class:`~graphmem.errors.NotFound` when nobody has."""
         if self.has_owner(given):
             return await self.scope(given)
         run = given.get("run_id") or self.defaults.get("run_id")
-        project = self.named_scope({**given, "agent_id": "-"}).project_id  # checks what is given
+        project = self.project(given)
         found = await self.parts.ledger.owners(id, project)
         if len(found) != 1:
             raise NotFound(f"nothing with the id {id!r} in the project {project!r}")

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from graphmem.clock import parse_when_or_none
 from graphmem.engine.checks import (
     checked_budget,
+    checked_flag,
     checked_hops,
     checked_kinds,
     checked_limit,
     checked_min_score,
+    checked_offset,
     checked_query,
     checked_text,
     checked_text_or_none,
@@ -199,17 +201,24 @@ class ViewReads(Filtering, ReadAPI):
         *,
         limit: int = 100,
         after: str | None = None,
+        offset: int = 0,
+        count: bool = False,
         current: bool = True,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
         asked = await self._present.scope(scope)
         view = await self._filtered(self._view(current), where, asked)
-        query = view.query(
-            asked, after=checked_text_or_none(after, "after"), limit=checked_limit(limit) + 1
-        )
+        checked_flag(count, "count")
+        first, end = checked_offset(offset), offset + checked_limit(limit)
+        place = checked_text_or_none(after, "after")
+        query = view.query(asked, after=place, limit=end + 1)
         facts = await facts_in_scope(self._stores.ledger, asked, query)
-        return Page(tuple(facts[:limit]), facts[limit - 1].id if len(facts) > limit else None)
+        total = None
+        if count:
+            total = await self._stores.ledger.count_facts(view.query(asked))
+        following = facts[end - 1].id if len(facts) > end else None
+        return Page(tuple(facts[first:end]), following, total)
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
         ids = [checked_text(episode_id, "episode_id")]
@@ -233,6 +242,7 @@ class ViewReads(Filtering, ReadAPI):
         *,
         kind: str | None = None,
         limit: int = 100,
+        offset: int = 0,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
@@ -241,10 +251,10 @@ class ViewReads(Filtering, ReadAPI):
             asked.tenant,
             kind=checked_text_or_none(kind, "kind"),
             contains=make_episode.name_part(name),
-            limit=checked_limit(limit),
+            limit=checked_limit(limit) + checked_offset(offset),
             where=(await self._filtered(View(), where, asked, "entities")).where,
         )
-        return await self._stores.ledger.entities(query)
+        return (await self._stores.ledger.entities(query))[offset:]
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
         asked = await self._present.scope(scope)
@@ -258,19 +268,21 @@ class ViewReads(Filtering, ReadAPI):
         other: str | None = None,
         current: bool = True,
         limit: int = 100,
+        offset: int = 0,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
         asked = await self._present.scope(scope)
         view = await self._filtered(self._view(current, begun=True), where, asked)
-        return await self._stores.relate.relations(
+        found = await self._stores.relate.relations(
             asked,
             checked_text_or_none(entity, "entity"),
             types=await self._types_meant(checked_text_or_none(type, "type")),
             other=checked_text_or_none(other, "other"),
             view=view,
-            limit=checked_limit(limit),
+            limit=checked_limit(limit) + checked_offset(offset),
         )
+        return found[offset:]
 
     async def neighbours(
         self,
@@ -313,6 +325,7 @@ class ViewReads(Filtering, ReadAPI):
         since: When | None = None,
         until: When | None = None,
         limit: int = 100,
+        offset: int = 0,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:
@@ -322,14 +335,15 @@ class ViewReads(Filtering, ReadAPI):
             # Moments before an end, which does not count itself: that of the view does.
             end = self._valid_at + timedelta(microseconds=1)
             before = end if before is None else min(before, end)
-        return await self._stores.relate.timeline(
+        found = await self._stores.relate.timeline(
             asked,
             checked_text_or_none(entity, "entity"),
             after=parse_when_or_none(since, name="since"),
             before=before,
-            limit=checked_limit(limit),
+            limit=checked_limit(limit) + checked_offset(offset),
             view=await self._filtered(View(), where, asked),
         )
+        return found[offset:]
 
     async def cypher(
         self,

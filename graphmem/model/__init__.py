@@ -5,6 +5,7 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 
 from graphmem.clock import Date, Precision
 from graphmem.model.erasures import Erased, ErasureReceipt, Removal
+from graphmem.model.listings import ConversationState, Listing, ScopeCount
 from graphmem.model.reports import Backup, Exported, Health, Imported, SetAside, Stats, Verification
 from graphmem.model.results import (
     AtATime,
@@ -28,7 +29,14 @@ from graphmem.model.results import (
     Table,
 )
 from graphmem.model.retention import RetentionRule, StoredEpisode, overdue
-from graphmem.model.scope import DEFAULT_PROJECT, Scope, forgotten_tenant, scope_of, tenant_scope
+from graphmem.model.scope import (
+    DEFAULT_PROJECT,
+    Scope,
+    forgotten_tenant,
+    scope_of,
+    tenant_prefix,
+    tenant_scope,
+)
 from graphmem.model.statements import Edit, Merge, Statement, StatementKind, TypeRule
 from graphmem.model.stored import (
     Action,
@@ -58,6 +66,7 @@ __all__ = [
     "Change",
     "Citation",
     "Context",
+    "ConversationState",
     "Date",
     "Dated",
     "Decision",
@@ -74,6 +83,7 @@ __all__ = [
     "Hit",
     "HitKind",
     "Imported",
+    "Listing",
     "MemoryType",
     "Merge",
     "Metadata",
@@ -89,6 +99,7 @@ __all__ = [
     "Removal",
     "RetentionRule",
     "Scope",
+    "ScopeCount",
     "SearchResult",
     "SetAside",
     "SignalScore",
@@ -107,6 +118,7 @@ __all__ = [
     "forgotten_tenant",
     "overdue",
     "scope_of",
+    "tenant_prefix",
     "tenant_scope",
     "to_json",
     "to_sparse",

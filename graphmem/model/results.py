@@ -293,6 +293,8 @@ class Page:
 
     items: tuple[Fact, ...]
     next: str | None
+    total: int | None = None
+    """How many facts there are in all, where that was asked for."""
 
     def __str__(self) -> str:
         return lines(self.items, none="nothing")

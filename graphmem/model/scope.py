@@ -15,6 +15,11 @@ DEFAULT_PROJECT = "default"
 _UNFIT = re.compile("[\x00-\x1f\ud800-\udfff]")
 
 
+def tenant_prefix(project_id: str) -> str:
+    """What the names of all tenants of a project begin with."""
+    return project_id.replace("%", "%25").replace("/", "%2F") + "/"
+
+
 class _Tenanted:
     """Where a scope keeps its tenant, the name of its user where ``user_id`` is a pseudonym, and
     what the user is called: no fields, so they are neither compared nor stored."""
@@ -52,9 +57,8 @@ class Scope(_Tenanted):
         try:
             return self._tenant
         except AttributeError:  # asked for the first time, or since it was copied
-            project = self.project_id.replace("%", "%25").replace("/", "%2F")
             kind, owner = ("user", self.user_id) if self.user_id else ("agent", self.agent_id)
-            tenant = f"{project}/{kind}:{owner}"
+            tenant = f"{tenant_prefix(self.project_id)}{kind}:{owner}"
             object.__setattr__(self, "_tenant", tenant)
             return tenant
 

@@ -61,6 +61,7 @@ COLUMNS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
         list="tags",
         maybe_object="extraction",
     ),
+    "conversations": _columns("run_id", "title closed_at", object="metadata"),
     "turns": _columns("id episode_id role text", "speaker occurred_at source_id", whole="ordinal"),
     "extractions": _columns(
         "episode_id extractor version", "raw", whole="calls tokens_in tokens_out"
@@ -93,6 +94,7 @@ tenant, and numbers that count within one ledger, are not in them."""
 _DOCUMENTS = frozenset({"metadata", "tags", "extraction", "body", "after"})
 TENANTED = frozenset(
     {"episodes", "turns", "entities", "aliases", "facts", "statements", "edits", "silences"}
+    | {"conversations"}
     | {"merges", "events"}
 )
 """Tables whose rows name their tenant; those of the others belong to what they refer to."""

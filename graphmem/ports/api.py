@@ -33,12 +33,13 @@ from graphmem.ports.arguments import (
     When,
     WriteArgs,
 )
+from graphmem.ports.listing import ListingAPI
 from graphmem.ports.maintenance import MaintenanceAPI
 from graphmem.ports.retention import RetentionAPI
 from graphmem.ports.view import ReadAPI, ViewAPI
 
 
-class MemoryAPI(ReadAPI, RetentionAPI, MaintenanceAPI, Protocol):
+class MemoryAPI(ReadAPI, ListingAPI, RetentionAPI, MaintenanceAPI, Protocol):
     """A memory: what changes it and looks after it; the reads are those of
     :class:`~graphmem.ports.view.ReadAPI`."""
 

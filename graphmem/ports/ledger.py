@@ -48,6 +48,7 @@ from graphmem.ports.ledger_values import (
     TenantState,
     Undone,
 )
+from graphmem.ports.listing import LedgerLists
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
 
@@ -165,6 +166,10 @@ class LedgerView(Protocol):
 
     async def facts(self, query: FactQuery) -> list[Fact]: ...
 
+    async def count_facts(self, query: FactQuery) -> int:
+        """How many of a tenant's facts pass, whatever the limit."""
+        ...
+
     async def entities(self, query: EntityQuery) -> list[Entity]: ...
 
     async def history(self, tenant: str, fact_id: str) -> list[Change]:
@@ -205,8 +210,8 @@ class LedgerReads(LedgerView, DecisionReads, Protocol):
         them)."""
         ...
 
-    async def stats(self, scope: Scope | None = None) -> Stats:
-        """Counts, of one tenant narrowed by agent and run, or of the whole store."""
+    async def stats(self, scope: Scope | None = None, project_id: str | None = None) -> Stats:
+        """Counts, of one tenant narrowed by agent and run, of a project, or of the whole store."""
         ...
 
     async def pending_reason(self) -> str | None:
@@ -320,6 +325,7 @@ class Ledger(
     SpendBook,
     ErasureBook,
     UserBook,
+    LedgerLists,
     Protocol,
 ):
     """All of it, and the store's own facts (``store_id``, ``embedder``)."""

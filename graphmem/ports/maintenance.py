@@ -15,8 +15,8 @@ class MaintenanceAPI(Protocol):
     for :meth:`import_`."""
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
-        """Counts, and what models cost by day: of the scope given here or on opening, else of the
-        whole store."""
+        """Counts, and what models cost by day: of the scope given here or on opening, of a project
+        (where only that is given), else of the whole store."""
         ...
 
     async def health(self) -> Health:

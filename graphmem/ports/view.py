@@ -103,12 +103,15 @@ class ReadAPI(Protocol):
         *,
         limit: int = 100,
         after: str | None = None,
+        offset: int = 0,
+        count: bool = False,
         current: bool = True,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
         """Every fact, oldest first, a page at a time; those that pass a filter (see
-        :meth:`search`)."""
+        :meth:`search`). ``after`` goes on where a page ended; ``offset`` passes over so many, and
+        costs as much as reading them. With ``count`` the page says how many there are in all."""
         ...
 
     async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
@@ -126,6 +129,7 @@ class ReadAPI(Protocol):
         *,
         kind: str | None = None,
         limit: int = 100,
+        offset: int = 0,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Entity]:
@@ -147,6 +151,7 @@ class ReadAPI(Protocol):
         other: str | None = None,
         current: bool = True,
         limit: int = 100,
+        offset: int = 0,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Relation]:
@@ -200,6 +205,7 @@ class ReadAPI(Protocol):
         since: When | None = None,
         until: When | None = None,
         limit: int = 100,
+        offset: int = 0,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> list[Moment]:

@@ -265,15 +265,26 @@ def explain_command(id: str) -> None:
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
 )
 @click.option("--after", metavar="ID", help="Go on after this fact (as the last page says).")
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="Pass over so many.")
+@click.option("--count", is_flag=True, help="Say how many there are in all.")
 @ALL_OPTION
 @WHERE
 @in_the_past
-def facts_command(*, limit: int, after: str | None, everything: bool, where: str | None) -> None:
+def facts_command(
+    *,
+    limit: int,
+    after: str | None,
+    offset: int,
+    count: bool,
+    everything: bool,
+    where: str | None,
+) -> None:
     """List every fact, oldest first."""
     with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
-        page = seen.get_all(limit=limit, after=after, **current, **filtered(where))
-        say_if_empty(memory, page.items or after)
+        part = {"limit": limit, "after": after, "offset": offset, "count": count}
+        page = seen.get_all(**part, **current, **filtered(where))
+        say_if_empty(memory, page.items or after or offset)
     if show_json(page):
         return
     print_table(
@@ -288,6 +299,8 @@ def facts_command(*, limit: int, after: str | None, everything: bool, where: str
         ],
         ids=[fact.id for fact in page.items],
     )
+    if page.total is not None:
+        note(counted(page.total, "fact"))
     if page.next:
         note(f"more: graphmem facts --after {page.next}")
 

@@ -75,7 +75,9 @@ def take_out(
     going = yield from fetch("count_erased", **lists, statements=statements)
     yield from _scrub_edits(target)
     yield from _scrub_keys(target, tenant)
+    runs = [row["run_id"] for row in (yield from fetch("runs_of", ids=lists["episodes"]))]
     yield from _remove(lists, target)
+    yield from execute("erase_conversations", {"tenant": tenant, "runs": runs})
     yield from change_facts(log, _changes(erasure, target), at, erasure.actor)
     yield from _scrub_versions(target)
     by = WriteContext(at, None, erasure.actor)

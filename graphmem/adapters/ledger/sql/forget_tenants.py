@@ -74,7 +74,7 @@ def _sweep(log: EventLog, tenant: str, by: WriteContext, gone: dict[str, set[str
     yield from erase_entities(log, left["entity"], by)
     for name in ("erase_fact_entities", "erase_sources", "erase_past_entities", "erase_facts"):
         yield from execute(name, {"ids": sorted(left["fact"])})
-    for name in ("clear_statements", "clear_silences", "clear_edits"):
+    for name in ("clear_statements", "clear_silences", "clear_edits", "clear_conversations"):
         yield from execute(name, {"tenant": tenant})
     for kind, ids in left.items():
         log_erased(log, kind, dict.fromkeys(ids), tenant, by)

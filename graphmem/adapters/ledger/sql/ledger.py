@@ -32,6 +32,7 @@ from graphmem.adapters.ledger.sql import tables as copying
 from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.erasing_ledger import ErasingLedger
 from graphmem.adapters.ledger.sql.journal import journal
+from graphmem.adapters.ledger.sql.listing_ledger import ListingLedger
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -51,6 +52,7 @@ from graphmem.model import (
     Stats,
     Turn,
     TypeRule,
+    tenant_prefix,
 )
 from graphmem.off_loop import off_loop
 from graphmem.ports.ledger import (
@@ -82,7 +84,7 @@ _FEW = 60
 _ProjectedKind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
-class SqlLedger(ErasingLedger):
+class SqlLedger(ErasingLedger, ListingLedger):
     """:class:`~graphmem.ports.ledger.Ledger` on a :class:`Database`."""
 
     def __init__(self, db: Database, clock: Clock | None = None) -> None:
@@ -191,6 +193,10 @@ class SqlLedger(ErasingLedger):
         then = await self._rows("existing_by_recorded", ids=ids, known_at=stamp(query.known_at))
         return reading.as_known(found, {row["id"] for row in then})
 
+    async def count_facts(self, query: FactQuery) -> int:
+        fetches = reading.count_fetches(query)
+        return sum(row["number"] for found in await self._db.fetch(*fetches) for row in found)
+
     async def statements(self, query: StatementQuery) -> LoadedStatements:
         return await self._db.read(lambda: believing.load_statements(query))
 
@@ -224,8 +230,10 @@ class SqlLedger(ErasingLedger):
         found = await self._rows("extraction", episode_id=episode_id)
         return Extraction(entities=(), facts=(), **dict(found[0])) if found else None
 
-    async def stats(self, scope: Scope | None = None) -> Stats:
-        found = await self._rows("stats", **reading.scope_values(scope))
+    async def stats(self, scope: Scope | None = None, project_id: str | None = None) -> Stats:
+        values = reading.scope_values(scope)
+        prefix = None if project_id is None else tenant_prefix(project_id)
+        found = await self._rows("stats", **values, prefix=prefix)
         return Stats(**dict(found[0]))
 
     async def pending_reason(self) -> str | None:

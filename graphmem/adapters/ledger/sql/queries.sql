@@ -573,6 +573,11 @@ SELECT body FROM facts AS f
 WHERE {believed} AND tenant = :tenant AND (:after IS NULL OR id {past} :after) {filters}
 ORDER BY id {order} LIMIT :limit;
 
+-- name: facts_counted
+-- How many facts of a tenant pass; the order is for the filters' sake.
+SELECT count(*) AS number FROM facts AS f
+WHERE {believed} AND tenant = :tenant {filters} /*{order}{past}*/;
+
 -- name: facts_by_id
 SELECT body FROM facts AS f
 WHERE {believed} AND tenant = :tenant AND id = ANY(:ids) {filters}
@@ -923,15 +928,18 @@ WHERE status = 'pending' AND status <> 'done' AND reason IS NOT NULL AND reason 
 ORDER BY n DESC LIMIT 1;
 
 -- name: stats
--- Counts of one tenant narrowed by agent and run, or (no tenant) of the whole store.
+-- Counts of one tenant narrowed by agent and run, of a project (its prefix), or (neither)
+-- of the whole store.
 WITH mine AS (
   SELECT id, status FROM episodes
   WHERE status <> 'undone' AND (:tenant IS NULL OR tenant = :tenant)
+    AND (:prefix IS NULL OR substr(tenant, 1, length(:prefix)) = :prefix)
     AND (:agent_id IS NULL OR agent_id = :agent_id)
     AND (:run_id IS NULL OR run_id = :run_id)
 ), believed AS (
   SELECT f.id, f.type, f.modality FROM facts AS f
   WHERE f.retired_at IS NULL AND (:tenant IS NULL OR f.tenant = :tenant)
+    AND (:prefix IS NULL OR substr(f.tenant, 1, length(:prefix)) = :prefix)
     AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
       SELECT 1 FROM sources AS s WHERE s.fact_id = f.id
         AND (:agent_id IS NULL OR s.agent_id = :agent_id)
@@ -945,7 +953,8 @@ SELECT
   (SELECT count(*) FROM believed WHERE type IS NOT NULL AND modality = 'stated') AS relations,
   (CASE WHEN :agent_id IS NULL AND :run_id IS NULL
     THEN (SELECT count(*) FROM entities
-      WHERE gone_at IS NULL AND (:tenant IS NULL OR tenant = :tenant))
+      WHERE gone_at IS NULL AND (:tenant IS NULL OR tenant = :tenant)
+        AND (:prefix IS NULL OR substr(tenant, 1, length(:prefix)) = :prefix))
     ELSE (SELECT count(*) FROM (
       SELECT coalesce(e.merged_into, e.id) FROM mentions AS m
         JOIN entities AS e ON e.id = m.entity_id
@@ -958,6 +967,82 @@ SELECT
     WHERE episode_id IN (SELECT id FROM mine)) AS tokens_in,
   (SELECT CAST(coalesce(sum(tokens_out), 0) AS bigint) FROM extractions
     WHERE episode_id IN (SELECT id FROM mine)) AS tokens_out;
+
+-- name: count_projects
+SELECT g.*, g.id AS name FROM (
+  SELECT e.project_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
+    min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
+  FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
+  WHERE (:project_id IS NULL OR e.project_id = :project_id)
+    AND e.status <> 'undone' AND (:tenant IS NULL OR e.tenant = :tenant)
+    AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
+  GROUP BY e.project_id ORDER BY last_at DESC, e.project_id LIMIT :limit OFFSET :offset) AS g
+ORDER BY g.last_at DESC, g.id;
+
+-- name: count_users
+SELECT g.*, (SELECT u.name FROM users AS u WHERE u.pseudonym = g.id) AS name FROM (
+  SELECT e.user_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
+    min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
+  FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
+  WHERE e.user_id IS NOT NULL AND (:project_id IS NULL OR e.project_id = :project_id)
+    AND e.status <> 'undone' AND (:tenant IS NULL OR e.tenant = :tenant)
+    AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
+  GROUP BY e.user_id ORDER BY last_at DESC, e.user_id LIMIT :limit OFFSET :offset) AS g
+ORDER BY g.last_at DESC, g.id;
+
+-- name: count_agents
+SELECT g.*, g.id AS name FROM (
+  SELECT e.agent_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
+    min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
+  FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
+  WHERE e.agent_id IS NOT NULL AND (:project_id IS NULL OR e.project_id = :project_id)
+    AND e.status <> 'undone' AND (:tenant IS NULL OR e.tenant = :tenant)
+    AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
+  GROUP BY e.agent_id ORDER BY last_at DESC, e.agent_id LIMIT :limit OFFSET :offset) AS g
+ORDER BY g.last_at DESC, g.id;
+
+-- name: count_runs
+-- Conversations, with what they were called and where they begin.
+SELECT g.*, (SELECT u.name FROM users AS u WHERE u.pseudonym = g.user_id) AS name,
+  c.title, c.closed_at, c.metadata, (
+    SELECT count(*) FROM turns AS t JOIN episodes AS x ON x.id = t.episode_id
+    WHERE x.tenant = g.tenant AND x.run_id = g.id AND x.status <> 'undone') AS turns, (
+    SELECT substr(t.text, 1, 200) FROM episodes AS x JOIN turns AS t ON t.episode_id = x.id
+    WHERE x.tenant = g.tenant AND x.run_id = g.id AND x.status <> 'undone' AND NOT EXISTS (
+      SELECT 1 FROM silences AS q WHERE q.turn_id = t.id AND q.until IS NULL)
+    ORDER BY x.n, t.ordinal LIMIT 1) AS beginning
+FROM (
+  SELECT e.run_id AS id, e.tenant, e.user_id, count(DISTINCT e.id) AS episodes,
+    count(DISTINCT s.fact_id) AS facts,
+    min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
+  FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
+  WHERE e.run_id IS NOT NULL AND e.project_id = :project_id AND e.status <> 'undone'
+    AND (:tenant IS NULL OR e.tenant = :tenant)
+    AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
+  GROUP BY e.run_id, e.tenant, e.user_id
+  ORDER BY last_at DESC, e.run_id LIMIT :limit OFFSET :offset) AS g
+LEFT JOIN conversations AS c ON c.tenant = g.tenant AND c.run_id = g.id
+ORDER BY g.last_at DESC, g.id;
+
+-- name: put_conversation
+INSERT INTO conversations (tenant, run_id, title, closed_at, metadata)
+VALUES (:tenant, :run_id, :title, :closed_at, :metadata)
+ON CONFLICT (tenant, run_id) DO UPDATE SET title = excluded.title, closed_at = excluded.closed_at,
+  metadata = excluded.metadata;
+
+-- name: tenants_of
+SELECT DISTINCT tenant FROM episodes WHERE project_id = :project_id;
+
+-- name: runs_of
+SELECT DISTINCT run_id FROM episodes WHERE id = ANY(:ids) AND run_id IS NOT NULL;
+
+-- name: erase_conversations
+-- Of these runs, those in which nothing is told any more.
+DELETE FROM conversations WHERE tenant = :tenant AND run_id = ANY(:runs) AND NOT EXISTS (
+  SELECT 1 FROM episodes AS e WHERE e.tenant = :tenant AND e.run_id = conversations.run_id);
+
+-- name: clear_conversations
+DELETE FROM conversations WHERE tenant = :tenant;
 
 -- name: erase_targets
 -- Episodes of a scope: all that its agent and run narrow it to.

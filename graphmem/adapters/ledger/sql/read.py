@@ -112,7 +112,18 @@ def as_known(facts: Sequence[Fact], episodes: Collection[str]) -> list[Fact]:
 def fact_fetches(query: FactQuery) -> list[Fetch]:
     """The statements for the first key that the query gives: of what is believed and, for another
     time, of what was believed then."""
-    values: dict[str, Any] = {
+    values = _fact_values(query)
+    fetches = [
+        Fetch(name, {**values, **more}, query.newest_first, query.where)
+        for name, more in _ways(query)
+    ]
+    if query.known_at is not None:
+        fetches += [one._replace(name=f"{one.name}_then") for one in fetches]
+    return fetches
+
+
+def _fact_values(query: FactQuery) -> dict[str, Any]:
+    return {
         "tenant": query.tenant,
         "agent_id": query.agent_id,
         "run_id": query.run_id,
@@ -124,13 +135,13 @@ def fact_fetches(query: FactQuery) -> list[Fetch]:
         "after": query.after,
         "limit": query.limit,
     }
-    fetches = [
-        Fetch(name, {**values, **more}, query.newest_first, query.where)
-        for name, more in _ways(query)
-    ]
-    if query.known_at is not None:
-        fetches += [one._replace(name=f"{one.name}_then") for one in fetches]
-    return fetches
+
+
+def count_fetches(query: FactQuery) -> list[Fetch]:
+    """The statements that count the facts of a whole tenant that pass."""
+    one = Fetch("facts_counted", _fact_values(query), where=query.where)
+    then = [one._replace(name="facts_counted_then")] if query.known_at is not None else []
+    return [one, *then]
 
 
 def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -47,6 +47,7 @@ CREATE TABLE episodes (
   actor {text}
 );
 CREATE INDEX episodes_by_tenant ON episodes (tenant, n);
+CREATE INDEX episodes_by_run ON episodes (tenant, run_id, n) WHERE run_id IS NOT NULL;
 CREATE INDEX episodes_by_scope ON episodes ({hash:scope_key}, n);
 CREATE INDEX episodes_by_content ON episodes ({hash:scope_key}, content_hash, occurred_at);
 CREATE INDEX episodes_unfinished ON episodes (status, tenant, n) WHERE status <> 'done';
@@ -58,6 +59,17 @@ CREATE UNIQUE INDEX episodes_by_key ON episodes (scope_key, idempotency_key)
 -- name: episodes_by_key [postgres]
 CREATE INDEX episodes_by_key ON episodes (hashtextextended(scope_key, 0), idempotency_key)
   WHERE idempotency_key IS NOT NULL;
+
+-- name: conversations
+-- What was set of a run: the rest is told by its episodes.
+CREATE TABLE conversations (
+  tenant {text} NOT NULL,
+  run_id {text} NOT NULL,
+  title {text},
+  closed_at {text},
+  metadata {text} NOT NULL,
+  PRIMARY KEY (tenant, run_id)
+){keyed};
 
 -- name: turns
 CREATE TABLE turns (

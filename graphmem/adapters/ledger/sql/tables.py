@@ -39,6 +39,7 @@ TABLES: Mapping[str, TableSpec] = {
             "occurred_at time_given recorded_at previous_id idempotency_key expires_at "
             "memory_type importance metadata tags infer status reason extraction actor",
         ),
+        _table("conversations", "tenant run_id", "tenant run_id title closed_at metadata"),
         _table(
             "turns",
             "id",

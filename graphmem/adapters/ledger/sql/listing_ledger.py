@@ -1,0 +1,89 @@
+"""The part of a ledger that lists who and what it holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from textwrap import shorten
+from typing import Any
+
+from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.database import Database
+from graphmem.adapters.ledger.sql.read import scope_values
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, execute
+from graphmem.clock import stamp_or_none, unstamp, unstamp_or_none
+from graphmem.model import ConversationState, Listing, Scope, ScopeCount
+from graphmem.ports.ledger import Row
+
+_TITLE = 60
+
+
+class ListingLedger:
+    """Part of a :class:`~graphmem.adapters.ledger.sql.ledger.SqlLedger`."""
+
+    _db: Database
+
+    async def counted(
+        self, what: str, project_id: str | None, scope: Scope | None, limit: int, offset: int
+    ) -> Listing[ScopeCount]:
+        values = {**scope_values(scope), "project_id": project_id}
+        found, total = await self._part(f"count_{what}", values, limit, offset)
+        return Listing(tuple(map(_count, found)), total, offset)
+
+    async def conversations(
+        self, project_id: str, scope: Scope | None, limit: int, offset: int
+    ) -> Listing[ConversationState]:
+        values = {**scope_values(scope), "project_id": project_id}
+        found, total = await self._part("count_runs", values, limit, offset)
+        return Listing(tuple(map(_conversation, found)), total, offset)
+
+    async def put_conversation(self, scope: Scope, conversation: ConversationState) -> None:
+        row = {
+            "tenant": scope.tenant,
+            "run_id": conversation.id,
+            "title": conversation.title if conversation.titled else None,
+            "closed_at": stamp_or_none(conversation.closed_at),
+            "metadata": rows.as_json(conversation.metadata),
+        }
+        await self._db.write(lambda _: execute("put_conversation", row))
+
+    async def tenants_of(self, project_id: str) -> list[str]:
+        (found,) = await self._db.fetch(Fetch("tenants_of", {"project_id": project_id}))
+        return [row["tenant"] for row in found]
+
+    async def _part(
+        self, name: str, values: Mapping[str, Any], limit: int, offset: int
+    ) -> tuple[ResultRows, int]:
+        """Some rows, and how many there are in all."""
+        (found,) = await self._db.fetch(Fetch(name, {**values, "limit": limit, "offset": offset}))
+        if found or not offset:
+            return found, found[0]["total"] if found else 0
+        (first,) = await self._db.fetch(Fetch(name, {**values, "limit": 1, "offset": 0}))
+        return (), first[0]["total"] if first else 0
+
+
+def _count(row: Row) -> ScopeCount:
+    return ScopeCount(
+        row["name"] or row["id"],
+        row["episodes"],
+        row["facts"],
+        unstamp(row["first_at"]),
+        unstamp(row["last_at"]),
+    )
+
+
+def _conversation(row: Row) -> ConversationState:
+    beginning = shorten(row["beginning"] or "", _TITLE, placeholder=" …")
+    return ConversationState(
+        id=row["id"],
+        owner=row["name"] or row["tenant"].rpartition(":")[2],
+        title=row["title"] or beginning or row["id"],
+        titled=row["title"] is not None,
+        episodes=row["episodes"],
+        turns=row["turns"],
+        facts=row["facts"],
+        first_at=unstamp(row["first_at"]),
+        last_at=unstamp(row["last_at"]),
+        closed_at=unstamp_or_none(row["closed_at"]),
+        metadata=json.loads(row["metadata"] or "{}"),
+    )

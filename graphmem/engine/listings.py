@@ -1,0 +1,94 @@
+"""The methods that list who and what a store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Unpack
+
+from graphmem.engine.checks import checked_flag, checked_limit, checked_offset, checked_text
+from graphmem.engine.core import Core
+from graphmem.errors import NotFound, UsageError
+from graphmem.ingest.make_episode import checked_name
+from graphmem.limits import checked_metadata
+from graphmem.model import ConversationState, Listing, Metadata, Scope, ScopeCount
+from graphmem.ports.arguments import ScopeArgs, WriteArgs
+
+
+class Listings(Core):
+    """Who and what is there, each with counts."""
+
+    async def projects(
+        self, *, limit: int = 100, offset: int = 0, **scope: Unpack[ScopeArgs]
+    ) -> Listing[ScopeCount]:
+        return await self._counted("projects", scope, limit, offset)
+
+    async def users(
+        self, *, limit: int = 100, offset: int = 0, **scope: Unpack[ScopeArgs]
+    ) -> Listing[ScopeCount]:
+        return await self._counted("users", scope, limit, offset)
+
+    async def agents(
+        self, *, limit: int = 100, offset: int = 0, **scope: Unpack[ScopeArgs]
+    ) -> Listing[ScopeCount]:
+        return await self._counted("agents", scope, limit, offset)
+
+    async def runs(
+        self, *, limit: int = 100, offset: int = 0, **scope: Unpack[ScopeArgs]
+    ) -> Listing[ConversationState]:
+        most, first = checked_limit(limit), checked_offset(offset)
+        project, where = await self._listed(scope)
+        return await self._parts.ledger.conversations(project, where, most, first)
+
+    async def update_run(
+        self,
+        run: str,
+        *,
+        title: str | None = None,
+        closed: bool | None = None,
+        metadata: Metadata | None = None,
+        merge_metadata: bool = False,
+        **scope: Unpack[WriteArgs],
+    ) -> ConversationState:
+        self._check_writable()
+        if title is None and closed is None and metadata is None:
+            raise UsageError("update_run was given nothing to change")
+        if closed is not None:
+            checked_flag(closed, "closed")
+        checked_flag(merge_metadata, "merge_metadata")
+        (title, metadata), _ = await self._parts.redaction.apply((title, metadata))
+        where = await self._scope({**scope, "run_id": checked_text(run, "run")})
+        found = (await self._parts.ledger.conversations(where.project_id, where, 1, 0)).items
+        if not found:
+            raise NotFound(f"no conversation {run!r} in this scope")
+        new = found[0]
+        if title is not None:
+            new = replace(new, title=checked_name(title, "title"), titled=True)
+        if closed is not None:
+            ended = new.closed_at or self._parts.clock.now()
+            new = replace(new, closed_at=ended if closed else None)
+        if metadata is not None:
+            given = checked_metadata(metadata)
+            if merge_metadata:
+                laid = {**new.metadata, **given}.items()
+                given = {key: value for key, value in laid if value is not None}
+            new = replace(new, metadata=given)
+        await self._parts.ledger.put_conversation(where, new)
+        return new
+
+    async def _counted(
+        self, what: str, given: Mapping[str, Any], limit: int, offset: int
+    ) -> Listing[ScopeCount]:
+        most, first = checked_limit(limit), checked_offset(offset)
+        project, where = await self._listed(given)
+        everywhere = what == "projects" and where is None
+        return await self._parts.ledger.counted(
+            what, None if everywhere else project, where, most, first
+        )
+
+    async def _listed(self, given: Mapping[str, Any]) -> tuple[str, Scope | None]:
+        """A project, and whom in it a list is narrowed to."""
+        if self._present.has_owner(given):
+            where = await self._scope(given)
+            return where.project_id, where
+        return self._present.project(given), None

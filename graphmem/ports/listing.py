@@ -1,0 +1,80 @@
+"""Who and what a store holds: projects, users, agents, conversations, each with counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, Unpack
+
+from graphmem.model import ConversationState, Listing, Metadata, Scope, ScopeCount
+from graphmem.ports.arguments import ScopeArgs, WriteArgs
+
+
+class ListingAPI(Protocol):
+    """Part of :class:`~graphmem.ports.api.MemoryAPI`. Who gives an owner, on opening or in the
+    call, is shown only what is of that owner; without one, everything of the project: that is for
+    administrators. The newest first, by what happened last."""
+
+    async def projects(
+        self, *, limit: int = 100, offset: int = 0, **scope: Unpack[ScopeArgs]
+    ) -> Listing[ScopeCount]:
+        """The projects that something is stored in, or (with an owner) those of the same name's."""
+        ...
+
+    async def users(
+        self, *, limit: int = 100, offset: int = 0, **scope: Unpack[ScopeArgs]
+    ) -> Listing[ScopeCount]:
+        """The users of a project."""
+        ...
+
+    async def agents(
+        self, *, limit: int = 100, offset: int = 0, **scope: Unpack[ScopeArgs]
+    ) -> Listing[ScopeCount]:
+        """The agents of a project, or those that a user has talked with."""
+        ...
+
+    async def runs(
+        self, *, limit: int = 100, offset: int = 0, **scope: Unpack[ScopeArgs]
+    ) -> Listing[ConversationState]:
+        """The conversations of a project or an owner, or the one with this ``run_id``. A title that
+        was not given is made of its first words."""
+        ...
+
+    async def update_run(
+        self,
+        run: str,
+        *,
+        title: str | None = None,
+        closed: bool | None = None,
+        metadata: Metadata | None = None,
+        merge_metadata: bool = False,
+        **scope: Unpack[WriteArgs],
+    ) -> ConversationState:
+        """Rename a conversation, close or open it, set its metadata; what is not given stays. A
+        closed one can still be told more. :class:`~graphmem.errors.NotFound` when nothing was told
+        in it. ``delete_all(run_id=…)`` erases one, with what only it supports."""
+        ...
+
+
+class LedgerLists(Protocol):
+    """What a ledger tells of who and what it holds."""
+
+    async def counted(
+        self, what: str, project_id: str | None, scope: Scope | None, limit: int, offset: int
+    ) -> Listing[ScopeCount]:
+        """``projects``, ``users`` or ``agents``: of the store, a project, or one tenant (by its
+        agent and run)."""
+        ...
+
+    async def conversations(
+        self, project_id: str, scope: Scope | None, limit: int, offset: int
+    ) -> Listing[ConversationState]:
+        """Those of a project, or of one tenant, narrowed by its agent and run."""
+        ...
+
+    async def put_conversation(self, scope: Scope, conversation: ConversationState) -> None:
+        """Keep its title (where one was given), its end and its metadata."""
+        ...
+
+    async def tenants_of(self, project_id: str) -> Sequence[str]:
+        """The tenants of a project in which something is stored."""
+        ...
