@@ -25,6 +25,9 @@ READS = sorted(name for name, _ in inspect.getmembers(ViewAPI, inspect.iscorouti
 COMMANDS = {
     "add": "add",
     "add_many": "ingest",
+    "add_document": "ingest",
+    "documents": "documents",
+    "remove_document": "remove-document",
     "relate": "relate",
     "relate_many": "ingest",
     "unrelate": "unrelate",
@@ -149,6 +152,7 @@ def test_only_what_looks_after_the_store_is_no_view() -> None:
         "relation_types", "declare_type", "learn_types", "projects", "users", "agents", "runs",
         "update_run", "stats", "health", "verify", "rebuild",
         "backup", "export", "import_", "close",
+        "add_document", "documents", "remove_document",
     }  # fmt: skip
 
 

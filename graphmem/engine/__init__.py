@@ -12,6 +12,7 @@ from typing import Self
 
 from graphmem.engine.actors import acting, takes_actor
 from graphmem.engine.carrying import Carrying
+from graphmem.engine.documents import Documents
 from graphmem.engine.listings import Listings
 from graphmem.engine.maintenance import Care
 from graphmem.engine.present import Opened, Parts, Scratch
@@ -19,7 +20,6 @@ from graphmem.engine.pseudonyms import revealing
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
 from graphmem.engine.view import AsyncMemoryView, Views
-from graphmem.engine.writes import Writes
 from graphmem.errors import Damaged, ModelError
 from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.api import MemoryAPI
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 __all__ = ["AsyncMemory", "Opened", "Parts", "Scratch"]
 
 
-class AsyncMemory(Writes, Relating, Views, Declaring, Listings, Care, Carrying, MemoryAPI):
+class AsyncMemory(Documents, Relating, Views, Declaring, Listings, Care, Carrying, MemoryAPI):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
 
     Every method is documented in :class:`~graphmem.ports.api.MemoryAPI`.

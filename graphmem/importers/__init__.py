@@ -44,8 +44,19 @@ from graphmem.importers.transcript import is_transcript, read_transcript
 from graphmem.importers.triples import is_header, is_triple, read_triples
 from graphmem.importers.whatsapp import is_whatsapp, read_whatsapp
 from graphmem.limits import IMPORTED_TEXT_BYTES
+from graphmem.text import printable
 
-__all__ = ["IMPORT_FORMATS", "Conversation", "FileReader", "Item", "Unreadable", "detect", "walk"]
+__all__ = [
+    "DOCUMENT_FORMATS",
+    "IMPORT_FORMATS",
+    "Conversation",
+    "FileReader",
+    "Item",
+    "Unreadable",
+    "detect",
+    "document_id",
+    "walk",
+]
 
 _Stream = Callable[[Iterator[str], str, datetime | None], Iterator[Item]]
 _Whole = Callable[[str, str, datetime | None], Iterator[Item]]
@@ -62,6 +73,8 @@ _WHOLE: dict[str, _Whole] = {
     "journal": read_journal,
     "transcript": read_transcript,
 }
+DOCUMENT_FORMATS = frozenset({"text", "markdown", "journal"})
+"""Of these a file is a document: read again, it takes the place of what it was."""
 IMPORT_FORMATS = (*_WHOLE, "whatsapp", *_STREAMS, "slack")
 
 _SUFFIXES = {
@@ -218,6 +231,13 @@ def _format_of(record: object) -> str | None:
     if is_triple(record) and record.get("type") != "message":
         return "triples"
     return "jsonl" if is_message(record) else None
+
+
+def document_id(path: Path) -> str:
+    """The id of the document that a file is: its path from the root, links in its folders
+    followed. What no store takes is escaped."""
+    whole = Path(os.path.realpath(path.parent), path.name) if path.name else path.resolve()
+    return printable(os.fspath(whole).encode("utf-8", "backslashreplace").decode())
 
 
 def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:

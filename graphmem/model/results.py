@@ -40,6 +40,31 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A text that is kept elsewhere, and the episodes that its parts are, in order."""
+
+    id: str
+    episode_ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentReceipt:
+    """What ``add_document`` did: how many of its parts are new, how many were stored already, and
+    how many that it has no more were undone."""
+
+    document: str
+    new: int
+    kept: int
+    undone: int
+
+    def __str__(self) -> str:
+        return f"{self.document}: {self.new} new, {self.kept} as before, {self.undone} undone"
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One line of a fact's history."""
 

@@ -204,6 +204,8 @@ class Episode:
     previous_id: str | None = None
     """The episode before this one in the same scope (agent and run included)."""
     idempotency_key: str | None = None
+    document: str | None = None
+    """The id of the document (a file's path) that it was read from."""
     expires_at: datetime | None = None
     memory_type: MemoryType = "semantic"
     importance: float = 0.5

@@ -54,7 +54,7 @@ def _columns(
 COLUMNS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "episodes": _columns(
         "id kind content content_hash occurred_at recorded_at memory_type status",
-        "agent_id run_id previous_id idempotency_key expires_at reason actor",
+        "agent_id run_id previous_id idempotency_key document expires_at reason actor",
         number="importance",
         truth="time_given infer",
         object="metadata",

@@ -30,6 +30,7 @@ from graphmem.ports.ledger_values import (
     Ceiling,
     Charge,
     Commit,
+    DocumentPart,
     EntityQuery,
     Erasure,
     Event,
@@ -58,6 +59,7 @@ __all__ = [
     "Charge",
     "Commit",
     "DecisionReads",
+    "DocumentPart",
     "EmbeddingCache",
     "EntityQuery",
     "Erasure",
@@ -221,7 +223,12 @@ class LedgerReads(LedgerView, DecisionReads, Protocol):
 
 
 class LedgerKeys(Protocol):
-    """Which idempotency keys are taken."""
+    """Which idempotency keys are taken, and by the parts of which documents."""
+
+    async def document_parts(self, scope: Scope, document: str | None = None) -> list[DocumentPart]:
+        """Of one document of exactly this scope, or of all by their ids: the episodes that were
+        neither erased nor undone, in order."""
+        ...
 
     async def known_keys(self, scope: Scope, keys: Collection[str]) -> set[str]:
         """Those of these idempotency keys under which ``journal`` would find an earlier episode of

@@ -28,6 +28,15 @@ RESUBMITTED = "added again after it was undone"
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentPart:
+    """An episode that was read from a document, and its key."""
+
+    document: str
+    episode_id: str
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """Everything one episode (or one manual change) changes, decided: written in one transaction or
     not at all.

@@ -13,6 +13,7 @@ from graphmem.ingest.verbatim import verbatim_commit
 from graphmem.model import Decision, Entity, Fact, Source
 from graphmem.ports.ledger import (
     Commit,
+    DocumentPart,
     EntityQuery,
     Erasure,
     FactQuery,
@@ -109,6 +110,33 @@ class LedgerContract(
         assert await ledger.known_keys(ADA, []) == set()
         many = {f"key {number}": "t" for number in range(2000)} | {"ключ": "t"}
         assert await ledger.known_keys(ADA, many) == {"ключ"}
+
+    async def test_the_parts_of_a_document_are_found_in_their_scope(
+        self, ledger: Ledger, draft: Draft
+    ) -> None:
+        long = "/notes/" + "ö" * 1500
+        first, second, other, undone, _, _ = await ledger.journal(
+            [
+                draft.episode("one", document="/notes/b.md", idempotency_key="1"),
+                draft.episode("two", document="/notes/b.md", idempotency_key="2"),
+                draft.episode("three", document=long),
+                draft.episode("four", document="/notes/b.md"),
+                draft.episode("five", BOB, document="/notes/b.md"),
+                draft.episode("six"),
+            ],
+            0,
+        )
+        await ledger.commit([Commit(undone)])
+        await ledger.commit([Commit(None, tenant=ADA.tenant, undone=Undone(episode_id=undone.id))])
+        parts = [
+            DocumentPart("/notes/b.md", first.id, "1"),
+            DocumentPart("/notes/b.md", second.id, "2"),
+        ]
+        assert await ledger.document_parts(ADA, "/notes/b.md") == parts
+        assert await ledger.document_parts(ADA) == [*parts, DocumentPart(long, other.id, None)]
+        assert await ledger.document_parts(replace(ADA, run_id="r")) == []
+        assert await ledger.document_parts(ADA, "/notes/B.md") == []
+        assert (await ledger.episodes(ADA, ids=[first.id]))[0].document == "/notes/b.md"
 
     async def test_keys_of_what_is_gone_are_not_known(self, ledger: Ledger, draft: Draft) -> None:
         kept, gone, undone = await ledger.journal(

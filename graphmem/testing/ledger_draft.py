@@ -22,9 +22,15 @@ class Draft:
         self.clock = ManualClock()
 
     def episode(
-        self, text: Content = "Ada works at Acme.", scope: Scope = ADA, **options: object
+        self,
+        text: Content = "Ada works at Acme.",
+        scope: Scope = ADA,
+        *,
+        document: str | None = None,
+        **options: object,
     ) -> Episode:
-        return build_episode(text, options, scope, self.clock, max_bytes=2_000_000)
+        made = build_episode(text, options, scope, self.clock, max_bytes=2_000_000)
+        return replace(made, document=document)
 
     def entity(self, name: str, scope: Scope = ADA, *aliases: str) -> Entity:
         return Entity(

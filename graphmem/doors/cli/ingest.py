@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from graphmem.doors.cli.output import console, counted, note
 from graphmem.doors.cli.resumed_conversations import LOOKUP_WINDOW, only_new, windows
 from graphmem.errors import GraphmemError, UsageError
-from graphmem.importers import FileReader, Item, Unreadable, walk
+from graphmem.importers import DOCUMENT_FORMATS, FileReader, Item, Unreadable, document_id, walk
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from graphmem import Memory
     from graphmem.doors.cli.base import Options
+    from graphmem.model import Document
 
 _COUNTED_UP_TO = 64 << 20
 """Bytes that are read through once beforehand: it finds bad input before anything is stored."""
@@ -48,7 +51,7 @@ class FileIngest:
         self._several = len(paths) > 1 or any(path.is_dir() for path in paths)
         self.readers = list(self._readers(paths, format, at))
         self.bytes_total = sum(reader.bytes_total for reader in self.readers)
-        self.items = 0
+        self.items = self.undone = 0
         self.users: dict[str, None] = {}
         self._total: int | None = None
         self._given: dict[Path, int] = {}
@@ -100,7 +103,8 @@ class FileIngest:
             try:
                 new = self._add_items(memory, progress, given)
                 rows = {name: value for name, value in given.items() if name != "infer"}
-                new += memory.relate_many(self._read(triples=True), progress=progress, **rows)
+                triples = self._read(r for r in self.readers if r.format == "triples")
+                new += memory.relate_many(triples, progress=progress, **rows)
             except BaseException as error:
                 bar.stop_task(task)
                 bar.stop()
@@ -120,6 +124,7 @@ class FileIngest:
             "episodes": self.items,
             "new": new,
             "already_known": self.items - new,
+            "undone": self.undone,
             "users": list(self.users),
             "seconds": round(seconds, 3),
         }
@@ -128,16 +133,44 @@ class FileIngest:
         self, memory: Memory, progress: Callable[[int], None], given: dict[str, Any]
     ) -> int:
         """Remember what is no row; returns how many items were new."""
-        items = self._read(triples=False)
-        if len(self.readers) == 1 and self._store_is_empty(memory):
-            new = memory.add_many(items, progress=progress, **given)
-            self._added = self.items
-            return new
         new = 0
-        for window in windows(items):
-            new += memory.add_many(only_new(memory, window), progress=progress, **given)
-            self._added += len(window)
+        others = (reader for reader in self.readers if reader.format != "triples")
+        for documents, readers in itertools.groupby(others, _reads_document):
+            if documents:
+                new += sum(self._add_document(memory, one, progress, given) for one in readers)
+                continue
+            items = self._read(readers)
+            if len(self.readers) == 1 and self._store_is_empty(memory):
+                new = memory.add_many(items, progress=progress, **given)
+                self._added = self.items
+                return new
+            for window in windows(items):
+                new += memory.add_many(only_new(memory, window), progress=progress, **given)
+                self._added += len(window)
         return new
+
+    def _add_document(
+        self,
+        memory: Memory,
+        reader: FileReader,
+        progress: Callable[[int], None],
+        given: dict[str, Any],
+    ) -> int:
+        """Remember a file as it is now, in place of what it was; returns how much of it is new."""
+        parts = [
+            {name: value for name, value in item.items() if name != "idempotency_key"}
+            for item in self._read([reader])
+        ]
+        id = document_id(reader.path)
+        if reader.path in self.left_out:
+            return 0
+        if not parts:
+            self.undone += _removed(memory, memory.documents(under=id), {id})
+            return 0
+        done = memory.add_document(id, parts, progress=progress, **given)
+        self._added += len(parts)
+        self.undone += done.undone
+        return done.new
 
     def _store_is_empty(self, memory: Memory) -> bool:
         """Whether the scopes that this goes into are empty, as far as that is cheap to say."""
@@ -155,6 +188,9 @@ class FileIngest:
             f"{summary['new']:,} new, {summary['already_known']:,} already known, "
             f"in {summary['seconds']:.1f} s"
         ]
+        if summary["undone"]:
+            older = counted(summary["undone"], "episode")
+            lines.append(f"{older} of older versions undone: what they said counts no more")
         if summary["empty"]:
             lines.append(f"nothing in {listed(summary['empty'])}")
         if summary["left_out"]:
@@ -217,9 +253,9 @@ class FileIngest:
             return None
         return max(self.items, round(self.items * self.bytes_total / read))
 
-    def _read(self, *, triples: bool) -> Iterator[Item]:
-        for reader in self.readers:
-            if reader.path in self.left_out or (reader.format == "triples") != triples:
+    def _read(self, readers: Iterable[FileReader]) -> Iterator[Item]:
+        for reader in readers:
+            if reader.path in self.left_out:
                 continue
             self._reading = reader
             given = 0
@@ -312,6 +348,28 @@ class FileIngest:
     def _nothing(self) -> UsageError:
         why = "that can be read" if self.failed else "with a format that is known"
         return UsageError(f"nothing to ingest: no file {why}")
+
+
+def remove_missing(memory: Memory, folders: Iterable[Path]) -> int:
+    """Undo what was read from files of these folders that are not there any more; returns how many
+    episodes that were."""
+    undone = 0
+    for folder in folders:
+        there = {document_id(file) for file, _ in walk([folder])}
+        stored = memory.documents(under=document_id(folder) + os.sep)
+        # A file may have been named by itself whose like is not looked for in folders.
+        gone = {one.id for one in stored if one.id not in there and not Path(one.id).exists()}
+        undone += _removed(memory, stored, gone)
+    return undone
+
+
+def _reads_document(reader: FileReader) -> bool:
+    return reader.format in DOCUMENT_FORMATS
+
+
+def _removed(memory: Memory, stored: Iterable[Document], gone: Set[str]) -> int:
+    ids = [document.id for document in stored if document.id in gone]
+    return sum(memory.remove_document(id).episodes for id in ids)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from graphmem import importers
 from graphmem.clock import parse_duration
 from graphmem.doors.cli.base import command, options, pairs, piped, time_option
 from graphmem.doors.cli.hints import memory_to_ask
-from graphmem.doors.cli.ingest import FileIngest
+from graphmem.doors.cli.ingest import FileIngest, remove_missing
 from graphmem.doors.cli.output import counted, emit, note, show, show_json, table_text
 from graphmem.errors import UsageError
 from graphmem.model import ErasureReceipt, MemoryType, Receipt, Removal
@@ -128,12 +128,15 @@ def _paths(
 )
 @click.option("--no-infer", is_flag=True, help="Keep each episode itself as one fact.")
 @click.option("--tag", "tags", multiple=True, help="A tag for all; may be given several times.")
+@click.option("--sync", is_flag=True, help="Undo what was read from files that are gone.")
 def ingest_command(
     paths: tuple[Path, ...],
+    *,
     format: str | None,
     at: str | None,
     no_infer: bool,
     tags: tuple[str, ...],
+    sync: bool,
 ) -> None:
     """Remember files: notes, chats, exports.
 
@@ -144,14 +147,21 @@ def ingest_command(
     Of several files, those that are no text are left out, with a warning. One with a bad line is
     named with that line, the others are read, and the exit code is 1.
 
-    What was ingested before is passed over, so an interrupted run goes on when repeated.
+    What was ingested before is passed over, so an interrupted run goes on when repeated. A note
+    that was edited takes the place of what it was; with --sync, what is in the folders no more
+    counts no more. History keeps both.
     """
+    folders = [path for path in paths if path.is_dir()]
+    if sync and not folders:
+        raise UsageError("--sync compares folders: give the folder that the files are in")
     work = FileIngest(paths, format, _at(at))
     more: dict[str, Any] = {"tags": tags} if tags else {}
     shared = options()
     work.check(shared)
     with shared.memory(create=True, owned=False) as memory:
         summary = work.run(memory, infer=not no_infer, **more)
+        if sync:
+            summary["undone"] += remove_missing(memory, folders)
     if not show_json(summary):
         show(table_text(work.report(summary, shared.user)))
     if summary["failed"]:

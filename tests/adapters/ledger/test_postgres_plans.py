@@ -63,6 +63,7 @@ _VALUES: dict[str, Any] = {
     "entities": ["n11"],
     "keys": ["name 11", "name 16", "k11"],
     "scope_key": "w1p",
+    "document": "d11",
     "digests": ["d1", "d2"],
     "id": "f11",
     "seq": 40_000,
@@ -104,7 +105,7 @@ _WANTED = {
 _PAIRS = ['["type_1", "n11"]', '["type_2", "n12"]']
 _FEW = {
     *("same_key", "same_content", "last_episode", "statuses", "facts_now", "last_change"),
-    "known_keys",
+    *("known_keys", "document_parts"),
     *("facts_by_id", "facts_by_text", "facts_by_subject", "facts_by_subject_type"),
     *("facts_by_triple", "facts_by_subject_object", "facts_by_object", "facts_by_object_type"),
     *("facts_by_type", "facts_about", "facts_from_episode", "entities_by_id", "entities_by_key"),

@@ -112,7 +112,7 @@ async def test_a_later_schema_that_fails_leaves_the_store_as_it_was(
     async with opened(SqliteLedger(path)) as ledger:
         assert await ledger.head() == 0
     raw = sqlite3.connect(path)
-    assert raw.execute("PRAGMA user_version").fetchone() == (1,)
+    assert raw.execute("PRAGMA user_version").fetchone() == (len(SQLITE.migrations()),)
     assert "note" not in [row[1] for row in raw.execute("PRAGMA table_info(episodes)")]
     raw.close()
 
@@ -183,6 +183,8 @@ def test_no_lookup_walks_a_whole_tenant(tmp_path: Path) -> None:
         "same_content": "episodes_by_content (scope_key=? AND content_hash=?",
         "same_key": "episodes_by_key (scope_key=? AND idempotency_key=?)",
         "known_keys": "episodes_by_key (scope_key=? AND idempotency_key=?)",
+        "document_parts": "episodes_of_documents (scope_key=? AND document=?)",
+        "parts_of_documents": "episodes_of_documents (scope_key=? AND document>?)",
         "last_episode": "episodes_by_scope (scope_key=?)",
         "turns_around": "(episode_id=? AND ordinal>? AND ordinal<?)",
     }

@@ -31,6 +31,7 @@ def first_fact(ada: Run, word: str) -> str:
 def test_every_method_of_the_api_has_a_command() -> None:
     other = {
         "add_many": "ingest",
+        "add_document": "ingest",
         "relate_many": "ingest",
         "get_all": "facts",
         "relation_types": "types",

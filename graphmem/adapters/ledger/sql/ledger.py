@@ -60,6 +60,7 @@ from graphmem.ports.ledger import (
     Ceiling,
     Charge,
     Commit,
+    DocumentPart,
     EntityQuery,
     Event,
     FactQuery,
@@ -245,6 +246,14 @@ class SqlLedger(ErasingLedger, ListingLedger):
             return set()
         found = await self._rows("known_keys", scope_key=rows.scope_key(scope), keys=list(keys))
         return {row["key"] for row in found}
+
+    async def document_parts(self, scope: Scope, document: str | None = None) -> list[DocumentPart]:
+        scope_key = rows.scope_key(scope)
+        if document is None:
+            found = await self._rows("parts_of_documents", scope_key=scope_key)
+        else:
+            found = await self._rows("document_parts", scope_key=scope_key, document=document)
+        return [DocumentPart(row["document"], row["id"], row["key"]) for row in found]
 
     # Relation types
 

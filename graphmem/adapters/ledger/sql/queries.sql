@@ -28,6 +28,20 @@ SELECT idempotency_key AS key FROM episodes
 WHERE {hash:scope_key} = {hash::scope_key} AND scope_key = :scope_key AND idempotency_key = ANY(:keys)
   AND status <> 'undone';
 
+-- name: document_parts
+-- Episodes of this scope that were read from this document.
+SELECT document, id, idempotency_key AS key FROM episodes
+WHERE {hash:scope_key} = {hash::scope_key} AND scope_key = :scope_key
+  AND {hash:document} = {hash::document} AND document = :document AND status <> 'undone'
+ORDER BY n;
+
+-- name: parts_of_documents
+-- Episodes of this scope that were read from any document.
+SELECT document, id, idempotency_key AS key FROM episodes
+WHERE {hash:scope_key} = {hash::scope_key} AND scope_key = :scope_key AND document IS NOT NULL
+  AND status <> 'undone'
+ORDER BY document, n;
+
 -- name: same_content
 -- Of each that is asked for (scope_key, hash, whether the time was given, from, to, as JSON) an
 -- earlier episode of this scope with this content, that happened within this time. Without a time
@@ -63,12 +77,12 @@ WHERE id IS NOT NULL;
 
 -- name: add_episode
 INSERT INTO episodes (n, id, tenant, scope_key, project_id, user_id, agent_id, run_id, kind, content,
-  content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, expires_at,
-  memory_type, importance, metadata, tags, infer, status, reason, extraction, actor)
+  content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, document,
+  expires_at, memory_type, importance, metadata, tags, infer, status, reason, extraction, actor)
 VALUES ({next_episode_number}, :id, :tenant, :scope_key, :project_id, :user_id, :agent_id, :run_id,
   :kind, :content, :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id,
-  :idempotency_key, :expires_at, :memory_type, :importance, :metadata, :tags, :infer, :status,
-  :reason, :extraction, :actor);
+  :idempotency_key, :document, :expires_at, :memory_type, :importance, :metadata, :tags, :infer,
+  :status, :reason, :extraction, :actor);
 
 -- name: add_turn
 INSERT INTO turns (id, episode_id, ordinal, tenant, speaker, role, text, occurred_at, source_id)

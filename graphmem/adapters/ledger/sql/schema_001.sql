@@ -43,11 +43,9 @@ CREATE TABLE episodes (
   infer boolean NOT NULL,
   status {text} NOT NULL,
   reason {text},
-  extraction {text},
-  actor {text}
+  extraction {text}
 );
 CREATE INDEX episodes_by_tenant ON episodes (tenant, n);
-CREATE INDEX episodes_by_run ON episodes (tenant, run_id, n) WHERE run_id IS NOT NULL;
 CREATE INDEX episodes_by_scope ON episodes ({hash:scope_key}, n);
 CREATE INDEX episodes_by_content ON episodes ({hash:scope_key}, content_hash, occurred_at);
 CREATE INDEX episodes_unfinished ON episodes (status, tenant, n) WHERE status <> 'done';
@@ -59,17 +57,6 @@ CREATE UNIQUE INDEX episodes_by_key ON episodes (scope_key, idempotency_key)
 -- name: episodes_by_key [postgres]
 CREATE INDEX episodes_by_key ON episodes (hashtextextended(scope_key, 0), idempotency_key)
   WHERE idempotency_key IS NOT NULL;
-
--- name: conversations
--- What was set of a run: the rest is told by its episodes.
-CREATE TABLE conversations (
-  tenant {text} NOT NULL,
-  run_id {text} NOT NULL,
-  title {text},
-  closed_at {text},
-  metadata {text} NOT NULL,
-  PRIMARY KEY (tenant, run_id)
-){keyed};
 
 -- name: turns
 CREATE TABLE turns (
@@ -267,19 +254,6 @@ CREATE TABLE edits (
 CREATE INDEX edits_of_fact ON edits (fact_id);
 CREATE INDEX edits_by_time ON edits (tenant, at);
 
--- name: silences
--- Turns that are not searched since a fact that they state was deleted by hand (`edit_id`), until
--- that was undone.
-CREATE TABLE silences (
-  turn_id {text} NOT NULL,
-  edit_id {text} NOT NULL,
-  tenant {text} NOT NULL,
-  at {text} NOT NULL,
-  until {text},
-  PRIMARY KEY (turn_id, edit_id)
-){keyed};
-CREATE INDEX silences_of_edit ON silences (edit_id);
-
 -- name: merges
 -- Two entities that a person said are one; `body` is the kept one as it was before.
 CREATE TABLE merges (
@@ -313,7 +287,6 @@ CREATE INDEX events_of_thing ON events (id, seq);
 CREATE INDEX events_by_episode ON events (episode_id, seq);
 CREATE INDEX events_in_tenant ON events (tenant, seq);
 CREATE INDEX events_of_entities ON events (tenant, seq) WHERE kind = 'entity';
-CREATE INDEX events_of_retention ON events (seq) WHERE kind = 'retention';
 -- What changed in a tenant since something was decided about it.
 CREATE INDEX events_by_tenant ON events (tenant, seq) WHERE kind <> 'episode' OR action <> 'ADD';
 

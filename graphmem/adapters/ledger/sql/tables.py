@@ -36,7 +36,7 @@ TABLES: Mapping[str, TableSpec] = {
             "episodes",
             "n",
             "n id tenant scope_key project_id user_id agent_id run_id kind content content_hash "
-            "occurred_at time_given recorded_at previous_id idempotency_key expires_at "
+            "occurred_at time_given recorded_at previous_id idempotency_key document expires_at "
             "memory_type importance metadata tags infer status reason extraction actor",
         ),
         _table("conversations", "tenant run_id", "tenant run_id title closed_at metadata"),

@@ -1,0 +1,143 @@
+"""Documents: a newer version takes the place of the one before it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Unpack
+
+from graphmem.clock import stamp
+from graphmem.engine.checks import checked_callback, checked_text, checked_text_or_none
+from graphmem.engine.writes import Writes
+from graphmem.errors import NotFound, UsageError
+from graphmem.ingest import make_episode
+from graphmem.limits import check_name
+from graphmem.model import Document, DocumentReceipt, Episode, Removal, Scope
+from graphmem.ports.arguments import AddArgs, Content, ScopeArgs, WriteArgs
+from graphmem.ports.ledger import DocumentPart
+from graphmem.text import digest
+
+_AT_ONCE = 64  # parts that are journalled in one transaction
+
+
+class Documents(Writes):
+    """Adding, listing and removing documents."""
+
+    async def add_document(
+        self,
+        document: str,
+        contents: str | Iterable[Content | Mapping[str, Any]],
+        *,
+        progress: Callable[[int], None] | None = None,
+        **options: Unpack[AddArgs],
+    ) -> DocumentReceipt:
+        checked_callback(progress, "progress")
+        id = _checked_id(document)
+        parts = await self._parts_of(id, contents, options)
+        where = next(iter(parts.values())).scope
+        stored = {part.key: part.episode_id for part in await self._stored(where, id)}
+        gone = [episode_id for key, episode_id in stored.items() if key not in parts]
+        for episode_id in gone:
+            await self._undo_part(where, episode_id)
+        new = done = 0
+        waiting = iter(parts.values())
+        while some := list(itertools.islice(waiting, _AT_ONCE)):
+            await self._journalled(some, wait=True)
+            new += sum(part.idempotency_key not in stored for part in some)
+            done += len(some)
+            await self._keep_lag_bounded()
+            if progress is not None:
+                progress(done)
+        return DocumentReceipt(id, new, len(parts) - new, len(gone))
+
+    async def _parts_of(
+        self,
+        id: str,
+        contents: str | Iterable[Content | Mapping[str, Any]],
+        options: Mapping[str, Any],
+    ) -> dict[str, Episode]:
+        """Its parts by their keys, all checked before anything is changed."""
+        if not isinstance(contents, str) and (
+            isinstance(contents, bytes | Mapping) or not isinstance(contents, Iterable)
+        ):
+            raise UsageError(
+                f"contents must be text, or the parts of {id}, got {type(contents).__name__}"
+            )
+        make_episode.check_options(options)
+        parts: dict[str, Episode] = {}
+        for number, item in enumerate([contents] if isinstance(contents, str) else contents):
+            try:
+                content, own = make_episode.split_item(item)
+                given = {**options, **own}
+                _check_no_key(given)
+                both, _ = await self._parts.redaction.apply((content, given))
+                part = _part(id, await self._episode(*both))
+            except UsageError as error:
+                raise UsageError(f"part {number} of {id}: {error}") from error
+            parts.setdefault(part.idempotency_key or "", part)
+        if not parts:
+            raise UsageError(f"{id} is empty: remove_document takes away what is stored of it")
+        if len({part.scope for part in parts.values()}) > 1:
+            raise UsageError(f"the parts of {id} belong to several scopes: add each by itself")
+        return parts
+
+    async def documents(
+        self, *, under: str | None = None, **scope: Unpack[ScopeArgs]
+    ) -> list[Document]:
+        where = await self._scope(scope)
+        prefix = checked_text_or_none(under, "under")
+        found = await self._parts.ledger.document_parts(where)
+        parts = itertools.groupby(
+            (part for part in found if prefix is None or part.document.startswith(prefix)),
+            lambda part: part.document,
+        )
+        return [Document(id, tuple(part.episode_id for part in of)) for id, of in parts]
+
+    async def remove_document(self, document: str, **scope: Unpack[WriteArgs]) -> Removal:
+        where = await self._scope(scope)
+        id = _checked_id(document)
+        parts = await self._stored(where, id)
+        if not parts:
+            raise NotFound(f"nothing is stored of a document {id!r} in this scope")
+        removed = Removal()
+        for part in parts:
+            one = await self._undo_part(where, part.episode_id)
+            removed = Removal(
+                removed.episodes + one.episodes,
+                removed.facts + one.facts,
+                removed.entities + one.entities,
+            )
+        return removed
+
+    async def _stored(self, where: Scope, document: str) -> list[DocumentPart]:
+        return await self._parts.ledger.document_parts(where, document)
+
+    async def _undo_part(self, where: Scope, episode_id: str) -> Removal:
+        """Nothing where another process has done it meanwhile."""
+
+        async def attempt() -> Removal:
+            (episode,) = await self._parts.ledger.episodes(where, ids=[episode_id])
+            if episode.status == "undone":
+                return Removal()
+            return await self._undo_episode(where, episode)
+
+        return await self._ingest.decided(where.tenant, attempt)
+
+
+def _checked_id(document: object) -> str:
+    return check_name(checked_text(document, "document"), "document")
+
+
+def _check_no_key(options: Mapping[str, Any]) -> None:
+    if options.get("idempotency_key") is not None:
+        raise UsageError("parts of a document have keys of their own: leave out idempotency_key")
+
+
+def _part(document: str, episode: Episode) -> Episode:
+    """With a key that says what is in it: a part that reads otherwise is another one."""
+    at = stamp(episode.occurred_at) if episode.time_given else ""
+    about = json.dumps([episode.metadata, episode.tags], sort_keys=True, ensure_ascii=False)
+    key = digest(document, episode.content_hash, at, about, episode.memory_type)
+    return replace(episode, document=document, idempotency_key=f"document:{key[:40]}")

@@ -1,0 +1,155 @@
+"""A folder of notes that is edited: what is remembered follows it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from graphmem import Memory
+from tests.doors.cli.conftest import Run
+
+_FIRST = ("Ada", "Bea", "Cleo", "Dora", "Edda", "Fay", "Gwen", "Hedda", "Ines", "Jana")
+_LAST = ("Abel", "Berg", "Cole", "Dahl", "Eide", "Falk", "Gill", "Holm", "Ivers", "Juhl")
+_PLACES = ("Paris", "Rome", "Oslo", "Bergen", "Turin", "Ghent", "Leeds", "Vienna", "Porto", "Kyiv")
+
+
+def person(number: int) -> str:
+    return f"{_FIRST[number % 10]} {_LAST[number // 10 % 10]}{'son' * (number // 100)}"
+
+
+def note(number: int, place: int) -> str:
+    boss = person((number + 7) % 200)
+    return (
+        f"---\ndate: 2024-{1 + number % 12:02}-11\ntags: [people]\n---\n"
+        f"# About {person(number)}\n\n{person(number)} lives in {_PLACES[place % 10]}.\n\n"
+        f"{person(number)} works with {boss}.\n"
+    )
+
+
+def known(store: str) -> dict[str, object]:
+    """What is believed, without ids and without the times of recording."""
+    with Memory(store, user_id="ada") as memory:
+        assert memory.verify().ok
+        graph = memory.to_networkx()
+        return {
+            "relations": sorted(
+                (str(r.subject), r.type, str(r.object), str(r.valid_at), str(r.invalid_at), r.fact)
+                for r in memory.relations(current=False, limit=10_000)
+            ),
+            "entities": sorted(
+                (e.name, e.kind, sorted(e.aliases)) for e in memory.entities(limit=10_000)
+            ),
+            "turns": memory.stats().turns,
+            "nodes": graph.number_of_nodes(),
+            "edges": graph.number_of_edges(),
+            "documents": [one.id for one in memory.documents()],
+        }
+
+
+def test_a_vault_of_200_notes_edited_and_synced_is_as_if_read_for_the_first_time(
+    graphmem: Run, tmp_path: Path
+) -> None:
+    vault = tmp_path / "vault"
+    for number in range(200):
+        path = vault / _LAST[number % 10] / f"{number:03}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(note(number, number))
+    ada = ("--user", "ada", "--json", "--store")
+    first = graphmem(*ada, "old", "ingest", "vault", "--sync")
+    assert json.loads(first.out)["new"] == 200
+    assert json.loads(graphmem(*ada, "old", "ingest", "vault", "--sync").out)["undone"] == 0
+
+    every = sorted(vault.rglob("*.md"))
+    for number, path in enumerate(every):
+        if number % 10 == 0:
+            path.write_text(note(int(path.stem), int(path.stem) + 3))
+        elif number % 20 == 1:
+            path.unlink()
+        elif number % 20 == 11:
+            path.rename(path.with_name(f"{path.stem} renamed.md"))
+    again = json.loads(graphmem(*ada, "old", "ingest", "vault", "--sync").out)
+    assert (again["new"], again["undone"]) == (30, 40)
+    assert json.loads(graphmem(*ada, "fresh", "ingest", "vault").out)["new"] == 190
+    assert known("old") == known("fresh")
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "home.md").write_text("I live in Paris.")
+    (folder / "work.txt").write_text("I work at Acme.")
+    return folder
+
+
+def test_without_sync_what_is_gone_stays_and_with_it_goes(graphmem: Run, notes: Path) -> None:
+    graphmem("--user", "ada", "ingest", "notes")
+    (notes / "work.txt").unlink()
+    assert graphmem("--user", "ada", "ingest", "notes").code == 0
+    assert "Acme" in graphmem("--user", "ada", "relations").out
+    ran = graphmem("--user", "ada", "ingest", "notes", "--sync")
+    assert "1 episode of older versions undone" in ran.out
+    assert "Acme" not in graphmem("--user", "ada", "relations").out
+    assert "work.txt" not in graphmem("--user", "ada", "documents").out
+
+
+def test_a_file_that_has_become_empty_says_nothing_more(graphmem: Run, notes: Path) -> None:
+    graphmem("--user", "ada", "ingest", "notes")
+    (notes / "work.txt").write_text("\n")
+    assert graphmem("--user", "ada", "ingest", "notes").code == 0
+    assert "Acme" not in graphmem("--user", "ada", "relations").out
+
+
+def test_a_file_that_cannot_be_read_keeps_what_it_said(graphmem: Run, notes: Path) -> None:
+    graphmem("--user", "ada", "ingest", "notes")
+    (notes / "home.md").write_text("---\ndate: the day before\n---\nI live in Rome.")
+    ran = graphmem("--user", "ada", "ingest", "notes", "--sync")
+    assert ran.code == 1
+    assert "home.md" in ran.err
+    assert "Paris" in graphmem("--user", "ada", "relations").out
+
+
+def test_an_empty_or_missing_folder_takes_nothing_away(graphmem: Run, notes: Path) -> None:
+    """A disk that is not mounted looks like one."""
+    graphmem("--user", "ada", "ingest", "notes")
+    for file in notes.iterdir():
+        file.unlink()
+    assert graphmem("--user", "ada", "ingest", "notes", "--sync").code != 0
+    assert "Paris" in graphmem("--user", "ada", "relations").out
+    notes.rmdir()
+    assert graphmem("--user", "ada", "ingest", "notes", "--sync").code != 0
+    assert "Paris" in graphmem("--user", "ada", "relations").out
+
+
+def test_sync_needs_a_folder(graphmem: Run, notes: Path) -> None:
+    ran = graphmem("--user", "ada", "ingest", "notes/home.md", "--sync")
+    assert ran.code == 2
+    assert "give the folder" in ran.err
+
+
+def test_other_folders_and_files_named_by_themselves_are_left_alone(
+    graphmem: Run, notes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes2").mkdir()
+    (tmp_path / "notes2" / "pet.md").write_text("I have a dog called Rex.")
+    (notes / "plan.org").write_text("I moved to Berlin.")
+    graphmem("--user", "ada", "ingest", "notes", "notes2")
+    graphmem("--user", "ada", "ingest", "--format", "text", "notes/plan.org")
+    (tmp_path / "notes2" / "pet.md").unlink()
+    assert graphmem("--user", "ada", "ingest", "notes", "--sync").code == 0
+    listed = graphmem("--user", "ada", "documents", "--json")
+    names = [Path(one["id"]).name for one in json.loads(listed.out)]
+    assert sorted(names) == ["home.md", "pet.md", "plan.org", "work.txt"]
+
+
+def test_documents_are_listed_and_removed(graphmem: Run, notes: Path) -> None:
+    graphmem("--user", "ada", "add", "Hello.")
+    assert "no documents" in graphmem("--user", "ada", "documents").err
+    graphmem("--user", "ada", "ingest", "notes")
+    path = str(notes / "home.md")
+    assert graphmem("--user", "ada", "remove-document", path).code == 0
+    assert "Paris" not in graphmem("--user", "ada", "relations").out
+    assert graphmem("--user", "ada", "remove-document", path).code == 4
+    assert path not in graphmem("--user", "ada", "documents", "--under", str(notes)).out
