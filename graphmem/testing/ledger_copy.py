@@ -255,7 +255,8 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
     await ledger.commit([Commit(None, (update,), actor="user")])
     wrote = Statement("s", three.id, "four", three.occurred_at, scope=BOB, metadata={"x": "\0'"})
     believed = draft.fact(three, text="four", statement_ids=("s",))
-    edit = Edit("e", ("s",), draft.clock.now(), text="4", fact_id=believed.id)
+    turns = (three.turns[0].id,)
+    edit = Edit("e", ("s",), draft.clock.now(), text="4", fact_id=believed.id, silenced=turns)
     await ledger.commit(
         [
             Commit(three, (Decision("ADD", "new", after=believed),), statements=(wrote,)),
