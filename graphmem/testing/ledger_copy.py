@@ -268,6 +268,9 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
             ),
         ]
     )
+    (run,) = (await ledger.conversations("default", one.scope, 10, 0)).items
+    titled = replace(run, title="Of the run", titled=True, metadata={"x": 1})
+    await ledger.put_conversation(one.scope, titled)
     (four,) = await ledger.journal([draft.episode("five", BOB)], 0)
     gone = draft.episode("six", Scope("default", "carla").under("p1"))
     await ledger.journal([gone], 0)
@@ -294,6 +297,7 @@ async def _answers(ledger: Ledger) -> list[object]:
         await ledger.present("mention"),
         await ledger.statements(StatementQuery(BOB.tenant, scope=BOB)),
         await ledger.charges(),
+        await ledger.conversations("default", replace(ADA, run_id="r"), 10, 0),
         await ledger.merges(ADA.tenant, facts[0].entity_ids[0]),
         await ledger.setting("store_id"),
         {digest: vector.tolist() for digest, vector in vectors.items()},

@@ -231,6 +231,8 @@ WALKS = {
     "entities_then",  # a whole past
     "type_uses",  # how often each type is used, and moving statements from one to another
     "count_typed_subjects",
+    *("count_projects", "count_users", "count_agents", "count_runs"),  # lists of what there is
+    *("facts_counted", "facts_counted_then", "tenants_of"),
     "type_rules",  # few, in a tenant of their own
     "last_change",  # the end of an index
     "spend",
@@ -247,6 +249,8 @@ WALKS = {
     "left_in_tenant",
     "clear_statements",
     "clear_edits",
+    "clear_silences",
+    "clear_conversations",
     "clear_events",
     "erase_rules",
     "types_in",
