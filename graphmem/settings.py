@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +30,7 @@ PREFIX = "GRAPHMEM_"
 LONGEST_ANSWER = 8192  # tokens
 Spendable = Literal["calls", "tokens", "micros"]
 BudgetSpan = Literal["call", "day", "store"]
+_KEY = re.compile("[0-9a-fA-F]{64}")
 _SPANS: tuple[BudgetSpan, ...] = ("call", "day", "store")
 _SPENDABLE: Mapping[Spendable, str] = {"calls": "calls", "tokens": "tokens", "micros": "money"}
 NameList = Annotated[
@@ -78,6 +80,11 @@ class Settings(BaseModel):
     )
     ledger_password: SecretStr | None = Field(
         None, description="of PostgreSQL, when the URL does not hold it"
+    )
+    key_file: str | None = Field(
+        None,
+        description="file with the key of an encrypted ledger, 64 hexadecimal digits; graph and "
+        "vectors of its folder then live in memory",
     )
     graph: str | None = Field(
         None,
@@ -254,6 +261,23 @@ class Settings(BaseModel):
     def policies(self) -> Policies:
         """What becomes of each type of memory."""
         return policies_of(self.memory_types)
+
+    @property
+    def encryption_key(self) -> str | None:
+        """What is in :attr:`key_file`, which may hold nothing else."""
+        if self.key_file is None:
+            return None
+        try:
+            key = Path(self.key_file).expanduser().read_text("ascii").strip()
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text of digits"
+            raise UsageError(f"the key file {self.key_file} cannot be read: {why}") from None
+        if not _KEY.fullmatch(key):
+            raise UsageError(
+                f"the key file {self.key_file} holds no key: write 64 hexadecimal digits to it, as "
+                "from `openssl rand -hex 32`"
+            )
+        return key
 
     @property
     def model(self) -> str:

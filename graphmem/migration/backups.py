@@ -54,7 +54,7 @@ async def restore_memory(
     there = target_end(target, target_settings)
     folder = checked_place(backup, "folder")
     manifest = await check_backup(folder)
-    async with settled_rows(folder / LEDGER_FILE) as moment:
+    async with settled_rows(folder / LEDGER_FILE, there.settings) as moment:
         found = (await moment.setting(STORE_ID), await moment.head())
         if found != (manifest.store_id, manifest.seq):
             raise Rejected(f"the backup in {folder} is not what its manifest says: {found}")

@@ -99,7 +99,9 @@ async def open_memory(
     if read_only:
         locked, urls = None, {**urls, "graph": MEMORY, "vectors": MEMORY}
     ledger: Ledger = (
-        ledger_reader(urls["ledger"]) if read_only else make("ledger", urls["ledger"], settings)
+        ledger_reader(urls["ledger"], settings)
+        if read_only
+        else make("ledger", urls["ledger"], settings)
     )
     graph: GraphStore = make("graph", urls["graph"], settings)
     vectors: VectorStore = make("vectors", urls["vectors"], settings)

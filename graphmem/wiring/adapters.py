@@ -44,13 +44,13 @@ def path_of(url: str) -> Path:
     return usable_path(path[1:])
 
 
-def _sqlite(url: str, _: Settings) -> Ledger:
+def _sqlite(url: str, settings: Settings) -> Ledger:
     from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 
-    return SqliteLedger(path_of(url))
+    return SqliteLedger(path_of(url), key=settings.encryption_key)
 
 
-def ledger_reader(url: str) -> Ledger:
+def ledger_reader(url: str, settings: Settings) -> Ledger:
     """The ledger of a store that another process may hold, to be read only."""
     if not url.startswith("sqlite://"):
         raise UsageError(
@@ -59,7 +59,7 @@ def ledger_reader(url: str) -> Ledger:
         )
     from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 
-    return SqliteLedger(path_of(url), read_only=True)
+    return SqliteLedger(path_of(url), read_only=True, key=settings.encryption_key)
 
 
 def _sqlite_memory(_url: str, _: Settings) -> Ledger:
@@ -69,6 +69,11 @@ def _sqlite_memory(_url: str, _: Settings) -> Ledger:
 
 
 def _postgres(url: str, settings: Settings) -> Ledger:
+    if settings.encryption_key:
+        raise UsageError(
+            f"{redacted(url)}: GRAPHMEM_KEY_FILE encrypts a ledger in a file (sqlite); what a "
+            "server stores its disk has to encrypt: open it without a key"
+        )
     with _extra("postgres", url):
         from graphmem.adapters.ledger.postgres.ledger import PostgresLedger
 

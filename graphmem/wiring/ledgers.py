@@ -24,7 +24,7 @@ async def rows_at(url: str, settings: Settings) -> AsyncIterator[LedgerRows]:
     if url.startswith("sqlite:"):
         from graphmem.adapters.ledger.sqlite.ledger import sqlite_rows
 
-        async with sqlite_rows(path_of(url), settled=False) as moment:
+        async with sqlite_rows(path_of(url), settled=False, key=settings.encryption_key) as moment:
             yield moment
         return
     ledger: Ledger = make("ledger", url, settings)
@@ -36,8 +36,8 @@ async def rows_at(url: str, settings: Settings) -> AsyncIterator[LedgerRows]:
         await ledger.close()
 
 
-def settled_rows(path: Path) -> AbstractAsyncContextManager[LedgerRows]:
+def settled_rows(path: Path, settings: Settings) -> AbstractAsyncContextManager[LedgerRows]:
     """The ledger in a file that nobody writes any more; it may lie where nothing can be written."""
     from graphmem.adapters.ledger.sqlite.ledger import sqlite_rows
 
-    return sqlite_rows(path, settled=True)
+    return sqlite_rows(path, settled=True, key=settings.encryption_key)

@@ -29,7 +29,10 @@ def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, st
     missing = [kind for kind in ("ledger", "graph", "vectors") if kind not in given]
     if missing and folder is not None:
         path = usable_path(folder)
-        return {**default_urls(path), **given}, path
+        usual = default_urls(path)
+        if settings.encryption_key:  # their engines write plain files
+            usual |= {"graph": MEMORY, "vectors": MEMORY}
+        return {**usual, **given}, path
     if missing:
         raise UsageError(
             "give a folder, as in Memory('my-memory'), or the missing URLs: "

@@ -50,6 +50,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "max_lag": ("5", 5),
     "retention_every_s": ("60", 60.0),
     "max_queued": ("7", 7),
+    "key_file": ("key", "key"),
     "graph_user": ("neo4j", "neo4j"),
     "graph_password": (SECRET, SecretStr(SECRET)),
     "ledger_password": (SECRET, SecretStr(SECRET)),

@@ -26,6 +26,7 @@ from graphmem.adapters.ledger.sql.steps import (
     fetch,
     fetch_all,
 )
+from graphmem.adapters.ledger.sqlite.connect import PAGE_BYTES, Key, connect
 from graphmem.adapters.ledger.sqlite.openers import openers_of
 from graphmem.adapters.ledger.sqlite.page_sums import LogKeeper
 from graphmem.adapters.ledger.sqlite.runner import (
@@ -55,10 +56,14 @@ class SqliteDatabase:
     waited for, and has committed or rolled back as a whole when the cancellation goes on.
 
     ``read_only`` takes no lock: it reads what another process holds, and writes, at each call.
+    ``key`` is that of an encrypted file.
     """
 
-    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path | None, *, read_only: bool = False, key: Key | None = None
+    ) -> None:
         self.path = path
+        self._key = None if path is None else key
         self.read_only = read_only
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="graphmem-ledger-write")
         # In memory there is one connection, which its one thread reads and writes with.
@@ -308,18 +313,18 @@ class SqliteDatabase:
 
     def _connect(self) -> sqlite3.Connection:
         if self.read_only and self.path is not None:
-            return connect_to_read(self.path, settled=False)
+            return connect_to_read(self.path, settled=False, key=self._key)
         with self._errors():
-            connection = sqlite3.connect(
-                self.path or ":memory:",
+            connection = connect(
+                str(self.path or ":memory:"),
+                self._key,
                 isolation_level=None,
                 check_same_thread=False,
                 timeout=30,
                 cached_statements=512,
             )
-            connection.row_factory = sqlite3.Row
             # Of a new file: fewer pages go to the log and to their place. An old one keeps its own.
-            connection.execute("PRAGMA page_size = 8192")
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")

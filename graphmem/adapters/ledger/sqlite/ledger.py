@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from graphmem.adapters.ledger.sql.ledger import SqlLedger
+from graphmem.adapters.ledger.sqlite.connect import Key
 from graphmem.adapters.ledger.sqlite.database import SqliteDatabase
 from graphmem.adapters.ledger.sqlite.snapshot import connect_to_read, sqlite_snapshot
 from graphmem.clock import Clock
@@ -18,9 +20,14 @@ class SqliteLedger(SqlLedger):
     """:class:`~graphmem.ports.ledger.Ledger` in one SQLite file (``path`` None: in memory)."""
 
     def __init__(
-        self, path: Path | None, clock: Clock | None = None, *, read_only: bool = False
+        self,
+        path: Path | None,
+        clock: Clock | None = None,
+        *,
+        read_only: bool = False,
+        key: Key | None = None,
     ) -> None:
-        super().__init__(SqliteDatabase(path, read_only=read_only), clock)
+        super().__init__(SqliteDatabase(path, read_only=read_only, key=key), clock)
         self._read_only = read_only
 
     async def cache(self, model: str, vectors: Mapping[str, Vector]) -> None:
@@ -29,12 +36,15 @@ class SqliteLedger(SqlLedger):
 
 
 @contextlib.asynccontextmanager
-async def sqlite_rows(path: Path, *, settled: bool) -> AsyncIterator[LedgerRows]:
+async def sqlite_rows(
+    path: Path, *, settled: bool, key: Key | None = None
+) -> AsyncIterator[LedgerRows]:
     """A ledger's file as it is now, only to be read: nothing is locked, migrated or written, and
     another process may hold and write it. ``settled`` says that nobody does, and nobody ever will:
-    the file is then read where nothing can be written, too.
+    the file is then read where nothing can be written, too. With ``key`` it may be encrypted.
 
     :class:`~graphmem.errors.Rejected` when it is no ledger, or one of another version.
     """
-    async with sqlite_snapshot(lambda: connect_to_read(path, settled=settled), path) as moment:
+    connect = partial(connect_to_read, path, settled=settled, key=key)
+    async with sqlite_snapshot(connect, path) as moment:
         yield SqlLedger(moment)

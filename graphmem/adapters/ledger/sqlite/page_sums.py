@@ -38,6 +38,8 @@ class PageSums:
         self._sums = array("I")
         self._opened: BinaryIO | None = None
         self.state = ""
+        self.page_size = 0
+        """In bytes; without it the file says, if it is not encrypted."""
 
     def close(self) -> None:
         """Let go of the ledger's file: when no connection of this process has it any more."""
@@ -134,6 +136,7 @@ class PageSums:
         length = os.fstat(file.fileno()).st_size
         size = int.from_bytes(head[16:18], "big") if len(head) == 18 else 0
         size = 65_536 if size == 1 else size
+        size = self.page_size or size
         return (size, length // size) if size >= 512 else (512, 0)
 
 
@@ -152,6 +155,7 @@ class LogKeeper:
 
     def begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
+        self.sums.page_size = int(connection.execute("PRAGMA page_size").fetchone()[0])
         found = connection.execute("SELECT value FROM settings WHERE name = ?", (_STATE,))
         row = found.fetchone()
         self.sums.load("" if row is None else row[0])

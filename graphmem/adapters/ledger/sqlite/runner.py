@@ -15,6 +15,7 @@ from graphmem.adapters.ledger.sql.queries import Queries
 from graphmem.adapters.ledger.sql.refusals import lone_surrogate
 from graphmem.adapters.ledger.sql.steps import Execute, Fetch, ResultRows, SqlValues, Steps
 from graphmem.adapters.ledger.sqlite.bulk_insert import insert_many
+from graphmem.adapters.ledger.sqlite.connect import errors_named
 from graphmem.errors import Damaged, Rejected, Unavailable
 
 _T = TypeVar("_T")
@@ -81,7 +82,7 @@ def ledger_errors(path: Path | None) -> Iterator[None]:
         yield
     except UnicodeEncodeError as error:
         raise lone_surrogate() from error
-    except sqlite3.OperationalError as error:
+    except errors_named("OperationalError") as error:
         # Of a text that is none (no UTF-8) the driver gives no code.
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:
@@ -94,8 +95,12 @@ def ledger_errors(path: Path | None) -> Iterator[None]:
             why = "the disk is full" if _disk_full(path) else error
             raise Unavailable(f"the ledger {path} cannot be written: {why}") from error
         raise Rejected(f"the ledger {path}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+    except errors_named("DatabaseError") as error:
+        code = error.sqlite_errorcode & 0xFF
+        if code == sqlite3.SQLITE_NOTADB:
+            why = f"{error} (or it is encrypted: open it with its key, GRAPHMEM_KEY_FILE)"
+            raise damaged_ledger(path, why) from error
+        if code == sqlite3.SQLITE_CORRUPT:
             raise damaged_ledger(path, str(error)) from error
         raise Rejected(f"the ledger {path} cannot be used: {error}") from error
 

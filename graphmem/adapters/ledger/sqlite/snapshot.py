@@ -14,6 +14,7 @@ from graphmem.adapters.ledger.sql.dialects import SQLITE
 from graphmem.adapters.ledger.sql.refusals import check_version
 from graphmem.adapters.ledger.sql.snapshots import ReadOnlyDatabase
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch, fetch_all
+from graphmem.adapters.ledger.sqlite.connect import Key, connect, errors_named
 from graphmem.adapters.ledger.sqlite.runner import StepRunner, check_owner, ledger_errors
 from graphmem.errors import Rejected
 
@@ -75,22 +76,24 @@ def _head() -> Steps[int]:
     return int(found[0]["head"])
 
 
-def connect_to_read(path: Path, *, settled: bool) -> sqlite3.Connection:
-    """A connection that cannot write, to a ledger of this version."""
+def connect_to_read(path: Path, *, settled: bool, key: Key | None = None) -> sqlite3.Connection:
+    """A connection that cannot write, to a ledger of this version. With ``key`` it may, or may not,
+    be encrypted."""
     how = "immutable=1" if settled else "mode=ro"
     with ledger_errors(path):
-        connection = sqlite3.connect(
+        connection = connect(
             f"{path.absolute().as_uri()}?{how}",
+            key,
+            readers=True,
             uri=True,
             isolation_level=None,
             check_same_thread=False,
             timeout=30,
         )
         try:
-            connection.row_factory = sqlite3.Row
             owner = connection.execute("PRAGMA application_id").fetchone()[0]
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-        except sqlite3.Error:
+        except errors_named("Error"):
             connection.close()
             raise
     try:
