@@ -153,8 +153,8 @@ def target_end(place: str | Path | None, given: Settings | None) -> StoreEnd:
     urls, folder = urls_of(place, settings)
     for kind, url in urls.items():
         # Of an encrypted store graph and vectors are made anew each time that it is opened.
-        made_anew = kind != "ledger" and settings.encryption_key
-        if url.startswith("memory:") and not made_anew:
+        rebuilt_on_opening = kind != "ledger" and settings.encryption_key
+        if url.startswith("memory:") and not rebuilt_on_opening:
             raise UsageError(f"a {kind} in memory would be gone at the end: name another target")
     ledger_file = path_of(urls["ledger"]) if urls["ledger"].startswith("sqlite:") else None
     if folder and folder.is_dir() and ledger_file and ledger_file.parent == folder:
