@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from pydantic import (
 )
 
 from graphmem.errors import UsageError
+from graphmem.lifecycle.decide import SweepThresholds
 from graphmem.lifecycle.policies import Policies, policies_of
 from graphmem.limits import TEXT_BYTES, WHOLE_NUMBER
 
@@ -250,12 +252,39 @@ class Settings(BaseModel):
         description="how often rules of retention are applied by themselves, first on opening; 0: "
         "only when that is asked for",
     )
+    count_reads: bool = Field(
+        True, description="count how often facts are read, beside the events, in batches"
+    )
+    reads_raise_importance: bool = Field(
+        False, description="to a sweep, each read of a fact raises its importance by 0.01, up to 1"
+    )
+    promote_reads: int = Field(
+        5, ge=0, le=WHOLE_NUMBER, description="a sweep promotes what was read so often"
+    )
+    promote_importance: float = Field(
+        0.7, ge=0, le=1, description="a sweep promotes what is at least so important"
+    )
+    archive_days: float = Field(
+        30.0, ge=0, le=36_600, description="a sweep archives what was stated so many days ago"
+    )
+    archive_importance: float = Field(
+        0.3, ge=0, le=1, description="a sweep archives what is less important than this"
+    )
+    archive_reads: int = Field(
+        2, ge=0, le=WHOLE_NUMBER, description="a sweep archives what was read less often than this"
+    )
     max_queued: int = Field(
         1000,
         ge=1,
         description="episodes of one user (or agent) that `add(wait=False)` lets wait; with so "
         "many waiting it waits itself, until there is room",
     )
+
+    @property
+    def sweep_thresholds(self) -> SweepThresholds:
+        """What a sweep decides by."""
+        names = (field.name for field in fields(SweepThresholds))
+        return SweepThresholds(**{name: getattr(self, name) for name in names})
 
     @property
     def policies(self) -> Policies:

@@ -13,6 +13,7 @@ from typing import Self
 from graphmem.engine.actors import acting, takes_actor
 from graphmem.engine.carrying import Carrying
 from graphmem.engine.documents import Documents
+from graphmem.engine.lifecycle import Aging
 from graphmem.engine.listings import Listings
 from graphmem.engine.maintenance import Care
 from graphmem.engine.present import Opened, Parts, Scratch
@@ -30,7 +31,9 @@ _log = logging.getLogger(__name__)
 __all__ = ["AsyncMemory", "Opened", "Parts", "Scratch"]
 
 
-class AsyncMemory(Documents, Relating, Views, Declaring, Listings, Care, Carrying, MemoryAPI):
+class AsyncMemory(
+    Documents, Relating, Views, Declaring, Listings, Aging, Care, Carrying, MemoryAPI
+):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
 
     Every method is documented in :class:`~graphmem.ports.api.MemoryAPI`.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 from graphmem.engine.actors import current_actor
 from graphmem.engine.known_at import Past
 from graphmem.engine.present import SCOPE_NAMES, Opened, Parts, Present
 from graphmem.engine.reads import ViewReads
+from graphmem.engine.uses import UseCounter
 from graphmem.errors import GraphmemError, NotFound, UsageError
 from graphmem.ingest import make_episode
 from graphmem.ingest.background import BackgroundQueue
@@ -57,6 +59,8 @@ class Core(ViewReads):
             renamed=present.pseudonyms.renamed,
         )
         self._queue = BackgroundQueue(self._finish_queued, parts.settings.max_queued)
+        counting = parts.settings.count_reads and not parts.read_only
+        self._uses = UseCounter(parts.ledger, parts.clock, counting=counting)
         self._opened: Opened | None = None
         self._background: asyncio.Task[None] | None = None
         self._following = True
@@ -64,6 +68,21 @@ class Core(ViewReads):
         self._cleaning: asyncio.Task[None] | None = None
         self._retaining: asyncio.Task[None] | None = None
         self._indexed_seq = 0
+
+    async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
+        fact = await self._fact(fact_id, scope)
+        used = (await self._parts.ledger.uses([fact.id])).get(fact.id)
+        self._note_reads([fact.id])
+        if used is None:
+            return replace(fact, access_count=0)
+        return replace(fact, access_count=used.count, last_accessed_at=used.last_at)
+
+    async def _fact(self, fact_id: str, scope: ScopeArgs) -> Fact:
+        """A fact, for what changes it: nobody reads it."""
+        return await super().get(fact_id, **scope)
+
+    def _note_reads(self, fact_ids: Sequence[str]) -> None:
+        self._uses.note(fact_ids)
 
     async def _recreate(
         self, projection: Projection, report: Callable[[int], None] | None = None

@@ -70,7 +70,7 @@ class Amending(Core):
         merged = merge_metadata and "metadata" in changes
 
         async def attempt() -> Fact:
-            before = await self.get(fact_id, **scope)
+            before = await self._fact(fact_id, scope)
             start, end = (
                 None if name in cleared else changes.get(name, getattr(before, name))
                 for name in ("valid_at", "invalid_at")
@@ -82,7 +82,7 @@ class Amending(Core):
             unnamed = () if text is None else await self._unnamed(before, changes["text"])
             more = {"unnamed": unnamed, "cleared": cleared, "merged": merged}
             await self._edit(before, "changed by hand", **changes, **more)
-            return await self.get(fact_id, **scope)
+            return await self._fact(fact_id, scope)
 
         return await self._ingest.decided(where.tenant, attempt)
 

@@ -247,7 +247,7 @@ class _LogAsOf:
         self._events = events
         last = {(event.kind, event.id): event for event in events}
         self._there = {
-            key for key, event in last.items() if event.action not in _GONE and _whole(event)
+            key for key, event in last.items() if event.action not in _GONE and _shown(event)
         }
 
     async def existing(
@@ -275,6 +275,8 @@ class _LogAsOf:
         return await self._ledger.origins(turn_ids, episode_ids, mentioning)
 
 
-def _whole(event: Event) -> bool:
-    """Whether the content of an event has not been erased since."""
-    return event.kind == "episode" or event.after is not None
+def _shown(event: Event) -> bool:
+    """Whether what an event left has not been erased since, and was not archived."""
+    if event.kind == "episode":
+        return True
+    return event.after is not None and event.after.get("archived_at") is None

@@ -195,6 +195,7 @@ class Care(Core):
         self._present.closed = True
         try:
             if not loop_ended:
+                await self._uses.close()
                 await self._queue.close()
             for passing in (self._indexing, self._cleaning, self._retaining):
                 if passing:

@@ -119,6 +119,14 @@ class ViewReads(Filtering, ReadAPI):
         """When a read takes place, for what is relative to that."""
         return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
 
+    def _with_archived(self, view: View, asked: object) -> View:
+        """A view of other moments than now reaches back to what is archived since."""
+        checked_flag(asked, "include_archived")
+        return replace(view, archived=bool(asked) or view.current is None)
+
+    def _note_reads(self, fact_ids: Sequence[str]) -> None:
+        """Of now, reads are counted."""
+
     def _question(
         self, query: str, limit: int, kinds: Sequence[HitKind], view: View, scope: Scope
     ) -> SearchQuery:
@@ -137,28 +145,34 @@ class ViewReads(Filtering, ReadAPI):
         limit: int = 10,
         kinds: Sequence[HitKind] = ("fact", "turn"),
         current: bool = True,
+        include_archived: bool = False,
         where: Filter | None = None,
         min_score: float = 0.0,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         asked = await self._present.scope(scope)
-        view = await self._filtered(self._view(current), where, asked, "search")
+        seen = self._with_archived(self._view(current), include_archived)
+        view = await self._filtered(seen, where, asked, "search")
         least = checked_min_score(min_score)
         question = self._question(query, limit, kinds, view, asked)
-        return await self._stores.search(replace(question, min_score=least))
+        found = await self._stores.search(replace(question, min_score=least))
+        self._note_reads([hit.id for hit in found if hit.kind == "fact"])
+        return found
 
     async def context(
         self,
         query: str,
         *,
         budget_tokens: int = 1000,
+        include_archived: bool = False,
         where: Filter | None = None,
         min_score: float = 0.0,
         **scope: Unpack[ScopeArgs],
     ) -> Context:
         most = checked_budget(budget_tokens)
         asked = await self._present.scope(scope)
-        found = await self.search(query, limit=most, where=where, min_score=min_score, **scope)
+        more: dict[str, Any] = {"include_archived": include_archived, "min_score": min_score}
+        found = await self.search(query, limit=most, where=where, **more, **scope)
         any_time: Sequence[Hit] = ()
         if self._valid_at is None and (found.hits or not min_score):
             view = await self._filtered(View(), where, asked, "search")
@@ -204,11 +218,13 @@ class ViewReads(Filtering, ReadAPI):
         offset: int = 0,
         count: bool = False,
         current: bool = True,
+        include_archived: bool = False,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:
         asked = await self._present.scope(scope)
-        view = await self._filtered(self._view(current), where, asked)
+        seen = self._with_archived(self._view(current), include_archived)
+        view = await self._filtered(seen, where, asked)
         checked_flag(count, "count")
         first, end = checked_offset(offset), offset + checked_limit(limit)
         place = checked_text_or_none(after, "after")

@@ -59,6 +59,7 @@ from graphmem.model.stored import (
     valid_from,
     valid_until,
 )
+from graphmem.model.uses import FactUse, Swept
 
 __all__ = [
     "DEFAULT_PROJECT",
@@ -83,6 +84,7 @@ __all__ = [
     "Explanation",
     "Exported",
     "Fact",
+    "FactUse",
     "Health",
     "Hit",
     "HitKind",
@@ -115,6 +117,7 @@ __all__ = [
     "Step",
     "StoredEpisode",
     "Subgraph",
+    "Swept",
     "Table",
     "Turn",
     "TypeRule",

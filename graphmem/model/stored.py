@@ -296,6 +296,9 @@ class Fact(Dated):
     planned_precision: Precision | None = None
     statement_ids: tuple[str, ...] = ()
     """What was said that it rests on, in the order said."""
+    access_count: int | None = field(default=None, compare=False)
+    """How often it was read, where that was looked up (``get``)."""
+    last_accessed_at: datetime | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         meant = None if self.modality == "stated" else self.modality

@@ -71,10 +71,11 @@ COLUMNS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "mentions": _columns("turn_id entity_id episode_id"),
     "facts": _columns(
         "id text_key recorded_at modality",
-        "subject_id type object_id retired_at begins_at ends_at",
+        "subject_id type object_id retired_at begins_at ends_at archived_at",
         whole="version",
         object="body",
     ),
+    "fact_uses": _columns("fact_id last_at", whole="count"),
     "fact_entities": _columns("entity_id fact_id"),
     "sources": _columns("fact_id episode_id turn_id", "agent_id run_id"),
     "past_entities": _columns("entity_id fact_id"),
@@ -94,7 +95,7 @@ tenant, and numbers that count within one ledger, are not in them."""
 _DOCUMENTS = frozenset({"metadata", "tags", "extraction", "body", "after"})
 TENANTED = frozenset(
     {"episodes", "turns", "entities", "aliases", "facts", "statements", "edits", "silences"}
-    | {"conversations"}
+    | {"conversations", "fact_uses"}
     | {"merges", "events"}
 )
 """Tables whose rows name their tenant; those of the others belong to what they refer to."""

@@ -34,13 +34,22 @@ from graphmem.ports.arguments import (
     WriteArgs,
 )
 from graphmem.ports.documents import DocumentsAPI
+from graphmem.ports.lifecycle import LifecycleAPI
 from graphmem.ports.listing import ListingAPI
 from graphmem.ports.maintenance import MaintenanceAPI
 from graphmem.ports.retention import RetentionAPI
 from graphmem.ports.view import ReadAPI, ViewAPI
 
 
-class MemoryAPI(ReadAPI, DocumentsAPI, ListingAPI, RetentionAPI, MaintenanceAPI, Protocol):
+class MemoryAPI(
+    ReadAPI,
+    DocumentsAPI,
+    ListingAPI,
+    LifecycleAPI,
+    RetentionAPI,
+    MaintenanceAPI,
+    Protocol,
+):
     """A memory: what changes it and looks after it; the reads are those of
     :class:`~graphmem.ports.view.ReadAPI`."""
 

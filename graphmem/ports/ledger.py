@@ -49,6 +49,7 @@ from graphmem.ports.ledger_values import (
     TenantState,
     Undone,
 )
+from graphmem.ports.lifecycle import UseBook
 from graphmem.ports.listing import LedgerLists
 from graphmem.ports.llm import Extraction
 from graphmem.ports.vectors import Vector
@@ -333,6 +334,7 @@ class Ledger(
     ErasureBook,
     UserBook,
     LedgerLists,
+    UseBook,
     Protocol,
 ):
     """All of it, and the store's own facts (``store_id``, ``embedder``)."""

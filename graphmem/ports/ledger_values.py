@@ -162,6 +162,10 @@ class FactQuery:
     first stated; unbounded when only its end is known), and not ended, expired or archived."""
     known_at: datetime | None = None
     """Read what was believed at that moment, in the version it had then, instead of now."""
+    archived: bool = False
+    """With ``current``, archived facts too, that have neither ended nor expired by then."""
+    archived_only: bool = False
+    """The way in: what is archived."""
     stated_only: bool = False
     """Leave out what is only planned, hearsay, supposed or denied."""
     relations_only: bool = False

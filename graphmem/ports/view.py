@@ -43,6 +43,7 @@ class ReadAPI(Protocol):
         limit: int = 10,
         kinds: Sequence[HitKind] = ("fact", "turn"),
         current: bool = True,
+        include_archived: bool = False,
         where: Filter | None = None,
         min_score: float = 0.0,
         **scope: Unpack[ScopeArgs],
@@ -51,8 +52,8 @@ class ReadAPI(Protocol):
 
         Found by dense vectors, by words (BM25) and through the graph's neighbourhood of the names
         in the question; ordered by a weighted sum of signals. ``current=False`` brings what is no
-        longer valid, has expired or is archived too. Of a long question the first 8,000 characters
-        count.
+        longer valid, has expired or is archived too; ``include_archived`` only what is archived (of
+        that the newest 200 facts). Of a long question the first 8,000 characters count.
 
         ``answerable`` of what comes back estimates, from 0 to 1, how likely anything that was found
         answers; the ``score`` of a hit, how likely that hit does. With ``min_score`` a search that
@@ -69,6 +70,7 @@ class ReadAPI(Protocol):
         query: str,
         *,
         budget_tokens: int = 1000,
+        include_archived: bool = False,
         where: Filter | None = None,
         min_score: float = 0.0,
         **scope: Unpack[ScopeArgs],
@@ -106,6 +108,7 @@ class ReadAPI(Protocol):
         offset: int = 0,
         count: bool = False,
         current: bool = True,
+        include_archived: bool = False,
         where: Filter | None = None,
         **scope: Unpack[ScopeArgs],
     ) -> Page:

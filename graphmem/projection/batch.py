@@ -58,7 +58,9 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
         for kind in ("episode", "entity", "fact", "mention")
     }
     gone = [event for event in last.values() if event.action in {"ERASE", "DELETE"}]
-    facts = [fact for e in changed["fact"] if (fact := _fact(e)) is not None]
+    believed = [fact for e in changed["fact"] if (fact := _fact(e)) is not None]
+    facts = [fact for fact in believed if fact.archived_at is None]
+    archived = [fact.id for fact in believed if fact.archived_at is not None]
     mentions = [
         (event.id, entity)
         for event in changed["mention"]
@@ -83,7 +85,7 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
             turn for e in gone if e.kind == "episode" for turn in (e.after or {})["turn_ids"]
         ),
         removed_entities=tuple(e.id for e in gone if e.kind == "entity"),
-        removed_facts=tuple(e.id for e in gone if e.kind == "fact"),
+        removed_facts=(*(e.id for e in gone if e.kind == "fact"), *archived),
         turned=tuple(e for e in turned if e.id in new or e.id in known),
         origins=await _origins(facts, turned, mentioning, log),
     )

@@ -25,6 +25,8 @@ class View:
     where: Where | None = None
     """A filter that facts must pass, resolved (see :mod:`graphmem.retrieve.question.filters`)."""
     begun: bool = False
+    archived: bool = False
+    """Whether archived facts are seen, as far as nothing else keeps them out."""
 
     def query(self, scope: Scope, **more: Any) -> FactQuery:
         """The query for facts of a scope that this view sees."""
@@ -33,6 +35,7 @@ class View:
             agent_id=scope.narrow_agent_id,
             run_id=scope.run_id,
             current=self.current,
+            archived=self.archived,
             at=self.at,
             where=both(of_kind(self.where, "fact"), self._not_to_come()),
             **more,

@@ -10,7 +10,7 @@ import pytest
 
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.errors import UsageError
-from graphmem.model import Decision, Edit, Merge, Scope, Statement
+from graphmem.model import Decision, Edit, FactUse, Merge, Scope, Statement
 from graphmem.ports.ledger import (
     Charge,
     Commit,
@@ -271,6 +271,8 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
     (run,) = (await ledger.conversations("default", one.scope, 10, 0)).items
     titled = replace(run, title="Of the run", titled=True, metadata={"x": 1})
     await ledger.put_conversation(one.scope, titled)
+    read = (await ledger.facts(FactQuery(one.scope.tenant)))[0]
+    await ledger.add_uses([FactUse(read.id, 3, draft.clock.now())])
     (four,) = await ledger.journal([draft.episode("five", BOB)], 0)
     gone = draft.episode("six", Scope("default", "carla").under("p1"))
     await ledger.journal([gone], 0)
@@ -298,6 +300,7 @@ async def _answers(ledger: Ledger) -> list[object]:
         await ledger.statements(StatementQuery(BOB.tenant, scope=BOB)),
         await ledger.charges(),
         await ledger.conversations("default", replace(ADA, run_id="r"), 10, 0),
+        await ledger.uses([fact.id for fact in facts]),
         await ledger.merges(ADA.tenant, facts[0].entity_ids[0]),
         await ledger.setting("store_id"),
         {digest: vector.tolist() for digest, vector in vectors.items()},

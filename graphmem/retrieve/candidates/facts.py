@@ -16,6 +16,7 @@ from graphmem.retrieve.question.search_query import SearchQuery
 
 _FACTS = 20  # looked at closely, and of those that only the graph leads to
 _GRAPH = 12
+_ARCHIVED = 200  # looked at, where archived facts are asked for
 _ENDED = 5  # of them, those that have ended and are followed up
 
 
@@ -36,6 +37,10 @@ async def load_facts(
     facts = await _of_hubs(ledger, query, reached, relations)
     if ids:
         facts += await ledger.facts(query.view.query(query.scope, ids=ids, limit=len(ids)))
+    if query.view.archived and "fact" in query.kinds:
+        # They are in no other store: the newest are looked at, one by one.
+        more = {"archived_only": True, "newest_first": True, "limit": _ARCHIVED}
+        facts += await ledger.facts(query.view.query(query.scope, **more))
     return {fact.id: fact for fact in facts}
 
 

@@ -21,6 +21,7 @@ from graphmem.adapters.ledger.sql.steps import (
     Steps,
     WriteContext,
     execute,
+    fetch,
     fetch_all,
 )
 from graphmem.clock import stamp
@@ -276,9 +277,25 @@ def _put_fact(
         yield from execute("add_fact", row)
         present[after.id] = _Now(after.version, row["body"])
         yield from _index(after, fresh=before is None)
+        if before is not None and before.archived_at is not None and after.archived_at is None:
+            yield from _follow_again(log, after, by)
     fact = after or before
     if fact is not None:
         _log_fact(log, fact, decision, by, body)
+
+
+def _follow_again(log: EventLog, fact: Fact, by: WriteContext) -> Steps[None]:
+    """Tell projections of what follows a fact that is back: it had no other end meanwhile."""
+    for row in (yield from fetch("facts_superseding", id=fact.id)):
+        log.append(
+            by,
+            kind="fact",
+            id=row["id"],
+            action="NONE",
+            tenant=fact.scope.tenant,
+            reason="what it follows is back",
+            after=row["body"],
+        )
 
 
 def _log_fact(

@@ -216,6 +216,7 @@ def _remove(lists: Mapping[str, list[str]], target: _Target) -> Steps[None]:
         "erase_sources",
         "erase_past_entities",
         "erase_silences_over",
+        "erase_uses",
         "erase_edits_of",
         "erase_facts",
     ):

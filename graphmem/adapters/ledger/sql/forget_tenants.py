@@ -72,7 +72,13 @@ def _sweep(log: EventLog, tenant: str, by: WriteContext, gone: dict[str, set[str
     for row in (yield from fetch("left_in_tenant", tenant=tenant)):
         left[row["kind"]].add(row["id"])
     yield from erase_entities(log, left["entity"], by)
-    for name in ("erase_fact_entities", "erase_sources", "erase_past_entities", "erase_facts"):
+    for name in (
+        "erase_fact_entities",
+        "erase_sources",
+        "erase_past_entities",
+        "erase_uses",
+        "erase_facts",
+    ):
         yield from execute(name, {"ids": sorted(left["fact"])})
     for name in ("clear_statements", "clear_silences", "clear_edits", "clear_conversations"):
         yield from execute(name, {"tenant": tenant})

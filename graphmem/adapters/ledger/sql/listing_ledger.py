@@ -1,9 +1,9 @@
-"""The part of a ledger that lists who and what it holds."""
+"""The part of a ledger that lists who and what it holds, and how often it was read."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
@@ -11,8 +11,8 @@ from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.read import scope_values
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, execute
-from graphmem.clock import stamp_or_none, unstamp, unstamp_or_none
-from graphmem.model import ConversationState, Listing, Scope, ScopeCount
+from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
+from graphmem.model import ConversationState, FactUse, Listing, Scope, ScopeCount
 from graphmem.ports.ledger import Row
 
 _TITLE = 60
@@ -46,6 +46,21 @@ class ListingLedger:
             "metadata": rows.as_json(conversation.metadata),
         }
         await self._db.write(lambda _: execute("put_conversation", row))
+
+    async def add_uses(self, uses: Sequence[FactUse]) -> None:
+        put = [
+            {"fact_id": one.fact_id, "count": one.count, "last_at": stamp(one.last_at)}
+            for one in uses
+        ]
+        if put:
+            await self._db.write(lambda _: execute("add_use", *put))
+
+    async def uses(self, fact_ids: Sequence[str]) -> dict[str, FactUse]:
+        (found,) = await self._db.fetch(Fetch("uses_of_facts", {"ids": list(fact_ids)}))
+        return {
+            row["fact_id"]: FactUse(row["fact_id"], row["count"], unstamp(row["last_at"]))
+            for row in found
+        }
 
     async def tenants_of(self, project_id: str) -> list[str]:
         (found,) = await self._db.fetch(Fetch("tenants_of", {"project_id": project_id}))

@@ -147,9 +147,9 @@ WHERE id = ANY(:ids) AND retired_at IS NULL;
 
 -- name: add_fact
 INSERT INTO facts (id, version, tenant, text_key, subject_id, type, object_id, recorded_at,
-  retired_at, begins_at, ends_at, modality, body)
+  retired_at, begins_at, ends_at, archived_at, modality, body)
 VALUES (:id, :version, :tenant, :text_key, :subject_id, :type, :object_id, :recorded_at,
-  :retired_at, :begins_at, :ends_at, :modality, :body);
+  :retired_at, :begins_at, :ends_at, :archived_at, :modality, :body);
 
 -- name: replace_fact
 -- The same version with another body: a source came or went, belief did not change.
@@ -304,6 +304,26 @@ ON CONFLICT (id) DO UPDATE SET subject_id = excluded.subject_id, type = excluded
 -- name: drop_statements_of
 -- What an episode said when it was last read, before what it says now.
 DELETE FROM statements WHERE episode_id = :id;
+
+-- name: add_use
+INSERT INTO fact_uses (fact_id, tenant, count, last_at)
+SELECT id, tenant, :count, :last_at FROM facts WHERE id = :fact_id AND retired_at IS NULL
+ON CONFLICT (fact_id) DO UPDATE SET count = fact_uses.count + excluded.count,
+  last_at = excluded.last_at;
+
+-- name: uses_of_facts
+SELECT fact_id, count, last_at FROM fact_uses WHERE fact_id = ANY(:ids);
+
+-- name: erase_uses
+DELETE FROM fact_uses WHERE fact_id = ANY(:ids);
+
+-- name: facts_superseding
+-- Facts that follow one of these, by way of what both are about.
+SELECT DISTINCT f.id, f.body FROM fact_entities AS a
+CROSS JOIN fact_entities AS b CROSS JOIN facts AS f
+WHERE a.fact_id = :id AND b.entity_id = a.entity_id AND f.id = b.fact_id
+  AND f.retired_at IS NULL AND f.archived_at IS NULL AND {text_at:f|supersedes_id} = :id
+ORDER BY f.id;
 
 -- name: add_support
 INSERT INTO supports (statement_id, fact_id) VALUES (:statement_id, :fact_id)
@@ -592,6 +612,11 @@ ORDER BY id {order} LIMIT :limit;
 SELECT count(*) AS number FROM facts AS f
 WHERE {believed} AND tenant = :tenant {filters} /*{order}{past}*/;
 
+-- name: facts_archived
+SELECT body FROM facts AS f
+WHERE {believed} AND tenant = :tenant AND archived_at IS NOT NULL {filters}
+ORDER BY id {order} LIMIT :limit;
+
 -- name: facts_by_id
 SELECT body FROM facts AS f
 WHERE {believed} AND tenant = :tenant AND id = ANY(:ids) {filters}
@@ -663,7 +688,10 @@ ORDER BY id {order} LIMIT :limit;
 
 -- name: fact_filters
 -- Appended to each of the above.
-AND (:current IS NULL OR f.ends_at IS NULL OR f.ends_at > :current)
+AND (:current IS NULL OR f.ends_at IS NULL OR f.ends_at > :current
+  OR (CAST(:archived AS boolean) AND f.archived_at IS NOT NULL
+    AND coalesce({text_at:f|invalid_at}, '~') > :current
+    AND coalesce({text_at:f|expires_at}, '~') > :current))
 AND (NOT CAST(:relations_only AS boolean) OR f.type IS NOT NULL)
 AND (NOT CAST(:stated_only AS boolean) OR f.modality = 'stated')
 AND (:at IS NULL
@@ -831,7 +859,7 @@ SELECT id FROM episodes WHERE id = ANY(:ids) AND status <> 'undone';
 SELECT id FROM entities WHERE id = ANY(:ids) AND gone_at IS NULL;
 
 -- name: existing_fact
-SELECT id FROM facts WHERE retired_at IS NULL AND id = ANY(:ids);
+SELECT id FROM facts WHERE retired_at IS NULL AND archived_at IS NULL AND id = ANY(:ids);
 
 -- name: speakers
 SELECT 'speaker' AS what, id, speaker AS value FROM turns
@@ -867,7 +895,7 @@ WHERE infer AND status <> 'undone' AND (:tenant IS NULL OR tenant = :tenant)
 SELECT id FROM entities WHERE gone_at IS NULL AND (:tenant IS NULL OR tenant = :tenant);
 
 -- name: present_fact
-SELECT id FROM facts WHERE retired_at IS NULL AND (:tenant IS NULL OR tenant = :tenant);
+SELECT id FROM facts WHERE retired_at IS NULL AND archived_at IS NULL AND (:tenant IS NULL OR tenant = :tenant);
 
 -- name: present_mention
 SELECT DISTINCT m.episode_id || ' ' || coalesce(e.merged_into, e.id) AS id FROM mentions AS m
@@ -877,7 +905,8 @@ JOIN entities AS e ON e.id = m.entity_id WHERE :tenant IS NULL OR e.tenant = :te
 SELECT id, tenant, body FROM entities WHERE id = ANY(:ids) AND gone_at IS NULL ORDER BY id;
 
 -- name: state_fact
-SELECT id, tenant, body FROM facts WHERE id = ANY(:ids) AND retired_at IS NULL ORDER BY id;
+SELECT id, tenant, body FROM facts
+WHERE id = ANY(:ids) AND retired_at IS NULL AND archived_at IS NULL ORDER BY id;
 
 -- name: state_mention
 SELECT DISTINCT m.episode_id AS id, e.tenant, coalesce(e.merged_into, e.id) AS body

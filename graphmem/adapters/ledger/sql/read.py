@@ -128,6 +128,7 @@ def _fact_values(query: FactQuery) -> dict[str, Any]:
         "agent_id": query.agent_id,
         "run_id": query.run_id,
         "current": stamp_or_none(query.current),
+        "archived": query.archived,
         "at": stamp_or_none(query.at),
         "known_at": stamp_or_none(query.known_at),
         "stated_only": query.stated_only,
@@ -145,7 +146,9 @@ def count_fetches(query: FactQuery) -> list[Fetch]:
 
 
 def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
-    if query.ids is not None:
+    if query.archived_only:
+        yield "facts_archived", {}
+    elif query.ids is not None:
         yield "facts_by_id", {"ids": list(query.ids)}
     elif query.text_key is not None:
         yield "facts_by_text", {"text_key": query.text_key}

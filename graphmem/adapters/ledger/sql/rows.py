@@ -164,6 +164,7 @@ def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
         "retired_at": stamp_or_none(fact.retired_at),
         "begins_at": stamp_or_none(fact.begins_at),
         "ends_at": stamp(min(ends)) if ends else None,
+        "archived_at": stamp_or_none(fact.archived_at),
         "modality": fact.modality,
         "body": as_body(fact),
     }

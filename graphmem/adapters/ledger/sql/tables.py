@@ -57,8 +57,9 @@ TABLES: Mapping[str, TableSpec] = {
             "facts",
             "id version",
             "id version tenant text_key subject_id type object_id recorded_at retired_at begins_at "
-            "ends_at modality body",
+            "ends_at archived_at modality body",
         ),
+        _table("fact_uses", "fact_id", "fact_id tenant count last_at"),
         _table("fact_entities", "entity_id fact_id", "entity_id fact_id"),
         _table(
             "sources",

@@ -1,0 +1,108 @@
+"""The methods that archive, restore and promote facts, and the sweep that does so by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Unpack
+
+from graphmem.engine.checks import checked_flag
+from graphmem.engine.corrections import Amending
+from graphmem.errors import NotFound, UsageError
+from graphmem.lifecycle.decide import PROMOTED_BY, SweepDecision, sweep_decision
+from graphmem.model import Fact, Scope, Swept, tenant_scope
+from graphmem.ports.arguments import WriteArgs
+from graphmem.ports.ledger import FactQuery
+
+_PAGE = 500
+
+
+class Aging(Amending):
+    """What becomes of facts with time."""
+
+    async def archive(self, fact_id: str, **scope: Unpack[WriteArgs]) -> Fact:
+        fact = await self._fact(fact_id, scope)
+        if fact.archived_at is not None:
+            raise UsageError(f"the fact {fact_id} is archived already")
+        return await self._aged(fact, "archived by hand", archived_at=self._parts.clock.now())
+
+    async def restore(self, fact_id: str, **scope: Unpack[WriteArgs]) -> Fact:
+        fact = await self._fact(fact_id, scope)
+        if fact.archived_at is None:
+            raise UsageError(f"the fact {fact_id} is not archived")
+        return await self._aged(fact, "restored by hand", cleared=("archived_at",))
+
+    async def promote(self, fact_id: str, **scope: Unpack[WriteArgs]) -> Fact:
+        fact = await self._fact(fact_id, scope)
+        if fact.memory_type == "long_term" and fact.expires_at is None:
+            raise UsageError(f"the fact {fact_id} is long_term already")
+        return await self._aged(fact, "promoted by hand", **_promotion(fact))
+
+    async def sweep(self, *, dry_run: bool = False, **scope: Unpack[WriteArgs]) -> Swept:
+        self._check_writable()
+        checked_flag(dry_run, "dry_run")
+        await self._uses.flush()
+        found: dict[SweepDecision, list[str]] = {"promote": [], "archive": [], "expire": []}
+        for where in await self._swept_scopes(scope):
+            async for decision, fact in self._due(where):
+                found[decision].append(fact.id)
+                if not dry_run:
+                    await self._age(fact, decision)
+        await self._keep_lag_bounded()
+        ids = {name: tuple(of) for name, of in found.items()}
+        return Swept(ids["promote"], ids["archive"], ids["expire"], done=not dry_run)
+
+    async def _swept_scopes(self, given: Any) -> list[Scope]:
+        if self._present.has_owner(given):
+            return [await self._scope(given)]
+        project = self._present.project(given)
+        return [tenant_scope(one) for one in await self._parts.ledger.tenants_of(project)]
+
+    async def _due(self, where: Scope) -> AsyncIterator[tuple[SweepDecision, Fact]]:
+        """What is to become of the facts of a scope, oldest first."""
+        ledger, settings = self._parts.ledger, self._parts.settings
+        now, after = self._parts.clock.now(), None
+        while True:
+            query = FactQuery(
+                where.tenant,
+                agent_id=where.narrow_agent_id,
+                run_id=where.run_id,
+                after=after,
+                limit=_PAGE,
+            )
+            facts = await ledger.facts(query)
+            uses = await ledger.uses([fact.id for fact in facts]) if facts else {}
+            for fact in facts:
+                reads = uses[fact.id].count if fact.id in uses else 0
+                decision = sweep_decision(
+                    fact, reads, now, settings.policies, settings.sweep_thresholds
+                )
+                if decision is not None:
+                    yield decision, fact
+            if len(facts) < _PAGE:
+                return
+            after = facts[-1].id
+
+    async def _age(self, fact: Fact, decision: SweepDecision) -> None:
+        if decision == "promote":
+            await self._aged(fact, "promoted: it is read often and matters", **_promotion(fact))
+            return
+        why = "expired" if decision == "expire" else "archived: it is old and hardly read"
+        await self._aged(fact, why, archived_at=self._parts.clock.now())
+
+    async def _aged(self, fact: Fact, why: str, **changes: Any) -> Fact:
+        tenant = fact.scope.tenant
+
+        async def attempt() -> Fact:
+            now = await self._parts.ledger.facts(FactQuery(tenant, ids=(fact.id,)))
+            if not now:
+                raise NotFound(f"no fact {fact.id!r} in this scope")
+            await self._edit(now[0], why, **changes)
+            (after,) = await self._parts.ledger.facts(FactQuery(tenant, ids=(fact.id,)))
+            return after
+
+        return await self._ingest.decided(tenant, attempt)
+
+
+def _promotion(fact: Fact) -> dict[str, Any]:
+    importance = min(1.0, round(fact.importance + PROMOTED_BY, 6))
+    return {"memory_type": "long_term", "importance": importance, "cleared": ("expires_at",)}

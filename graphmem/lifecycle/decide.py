@@ -1,0 +1,52 @@
+"""What a sweep decides of one fact: a function of the fact, its use, and the thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from graphmem.lifecycle.policies import Policies
+from graphmem.model import Fact
+
+SweepDecision = Literal["promote", "archive", "expire"]
+PROMOTED_BY = 0.1
+_PER_USE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class SweepThresholds:
+    """From when on what is done; see docs/settings.md."""
+
+    promote_reads: int
+    promote_importance: float
+    archive_days: float
+    archive_importance: float
+    archive_reads: int
+    reads_raise_importance: bool
+
+
+def weighed(fact: Fact, reads: int, thresholds: SweepThresholds) -> float:
+    """How important a fact is, with what its reads add, if they do."""
+    if not thresholds.reads_raise_importance:
+        return fact.importance
+    return min(1.0, fact.importance + _PER_USE * reads)
+
+
+def sweep_decision(
+    fact: Fact, reads: int, now: datetime, policies: Policies, thresholds: SweepThresholds
+) -> SweepDecision | None:
+    """What becomes of a fact that is not archived; None: nothing."""
+    if fact.archived_at is not None:
+        return None
+    if fact.expires_at is not None and fact.expires_at <= now:
+        return "expire"
+    policy, importance = policies[fact.memory_type], weighed(fact, reads, thresholds)
+    often = reads >= thresholds.promote_reads
+    if policy.promotes and often and importance >= thresholds.promote_importance:
+        return "promote"
+    old = now - (fact.stated_at or fact.recorded_at) >= timedelta(days=thresholds.archive_days)
+    seldom = reads < thresholds.archive_reads
+    if policy.archives and old and seldom and importance < thresholds.archive_importance:
+        return "archive"
+    return None

@@ -1,0 +1,51 @@
+"""What becomes of facts with time: promoted, archived, expired; by hand, or by a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, Unpack
+
+from graphmem.model import Fact, FactUse, Swept
+from graphmem.ports.arguments import WriteArgs
+
+
+class LifecycleAPI(Protocol):
+    """Part of :class:`~graphmem.ports.api.MemoryAPI`. Every change here is in history, and is
+    undone like any other (:meth:`~graphmem.ports.api.MemoryAPI.undo`)."""
+
+    async def archive(self, fact_id: str, **scope: Unpack[WriteArgs]) -> Fact:
+        """Put a fact away: it leaves the vectors and the graph, and is read only where archived
+        facts are asked for (``include_archived``, ``current=False``, or :meth:`as_of` a moment
+        before)."""
+        ...
+
+    async def restore(self, fact_id: str, **scope: Unpack[WriteArgs]) -> Fact:
+        """Bring an archived fact back, exactly as it was."""
+        ...
+
+    async def promote(self, fact_id: str, **scope: Unpack[WriteArgs]) -> Fact:
+        """Keep a fact for good: it becomes ``long_term``, expires no more, and its importance rises
+        by 0.1."""
+        ...
+
+    async def sweep(self, *, dry_run: bool = False, **scope: Unpack[WriteArgs]) -> Swept:
+        """Decide what has become of the facts of this scope's owner; without an owner, of everybody
+        in the project (for administrators).
+
+        What was read often and matters is promoted; what is old, matters little and was hardly
+        read is archived; what has expired is archived too (docs/lifecycle.md has the thresholds).
+        ``dry_run`` only says what would be done.
+        """
+        ...
+
+
+class UseBook(Protocol):
+    """How often facts were read: beside the events, so nothing is decided or projected by it."""
+
+    async def add_uses(self, uses: Sequence[FactUse]) -> None:
+        """Add these counts to those that there are, of facts that are believed."""
+        ...
+
+    async def uses(self, fact_ids: Sequence[str]) -> Mapping[str, FactUse]:
+        """How often these were read, by id; who was never read is missing."""
+        ...
