@@ -106,6 +106,8 @@ class _Episode:
         self.singles: dict[str, None] = {}
         """Names of one word."""
         self.title: str | None = None
+        self.referent: str | None = None
+        """Who "she" or "he" would be in the next turn."""
         self.notes: NoteReader | None = None
         self.keys: dict[str, str] = {}
         self.longest: dict[str, int] = {}
@@ -141,6 +143,7 @@ class _Episode:
         speaker_names = frozenset(name for name in self.speakers.values() if name is not None)
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         self.notes = NoteReader(self.names) if self.episode.kind == "text" else None
+        self.referent = None
         if self.notes is not None and self.title is not None:
             self.notes.title(self.title)
         for turn, parts in self.turns:
@@ -248,7 +251,7 @@ class _Episode:
         if _is_machine(turn):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
-        context = TurnContext(people, speaker)
+        context = TurnContext(people, speaker, self.referent)
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
         for sentence in self._to_read(turn, parts, context, stated_at):
@@ -258,6 +261,7 @@ class _Episode:
                     self._add_fact(fact, turn)
         for fact in attributes(turn.text, context):
             self._add_fact(fact, turn)
+        self.referent = context.referent
 
     def _to_read(
         self, turn: Turn, parts: list[Sentence], context: TurnContext, stated_at: datetime

@@ -32,6 +32,7 @@ _DWELLING = re.compile(
     r"cottage|condo|loft)\s+in(?=\s)",
     re.IGNORECASE,
 )
+_ME = re.compile(r"\s+(?:me|us)(?=\W|$)")
 _OF_WORK = re.compile(
     r"\s+(?:team|office|branch|campus|department|site|group|division|desk|project|squad|plant|factory|"
     r"warehouse|lab|store|shop|account)s?\b",
@@ -62,6 +63,8 @@ class NamedSlots:
     """Readers of slots that hold a name, over what is known about names."""
 
     names: NameRegistry
+    me: str | None = None
+    """Who speaks."""
 
     def _proper(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         for start, end, title in parse.quoted:
@@ -153,6 +156,8 @@ class NamedSlots:
         return [Filler(name, name, "organization", phrase.end)]
 
     def _person(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        if self.me is not None and (match := _ME.match(parse.sentence.text, at)):
+            return [] if self.me == subject.name else [Filler(self.me, self.me, "person", match.end())]
         found = name_list(parse, _past_kin(parse, at))
         if not found or any(not self.names.may_be_person(p.name) for p in found):
             return []

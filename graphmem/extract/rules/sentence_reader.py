@@ -199,15 +199,15 @@ class SentenceReader:
     ) -> list[CandidateFact]:
         assert subject.other is not None  # noqa: S101 - the caller has looked
         found: list[CandidateFact] = []
-        for name in (subject.name, subject.other):
-            one = replace(subject, name=name, other=None, plural=True)
+        for name in (subject.name, subject.other, *subject.more):
+            one = replace(subject, name=name, other=None, more=(), plural=True)
             found += self._say(rules, parse, one, at, start, past=past)
         return found
 
     def _pair(self, parse: Parse, subject: Subject, at: int, start: int) -> list[CandidateFact]:
         names = self.context.people.names
         text = parse.sentence.text
-        if subject.other is None or subject.other == subject.name:
+        if subject.other is None or subject.other == subject.name or subject.more:
             return []
         for rule in PAIR_RULES:
             match = rule.regex.match(text, at)
@@ -234,7 +234,7 @@ class SentenceReader:
         if text[end - 1 : end] == " ":
             end -= 1
         made: list[CandidateFact] = []
-        things = Slots(names).read(rule, parse, end, subject)
+        things = Slots(names, self.context.speaker).read(rule, parse, end, subject)
         for thing in things:
             # What is told of the last is told of all: "founded by Ada and Bob in 1999".
             of_all = replace(thing, end=things[-1].end)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from graphmem.extract.rules.names import NameRegistry
-from graphmem.extract.rules.phrases import Parse, named_thing
+from graphmem.extract.rules.names import NameRegistry, NameSpan
+from graphmem.extract.rules.phrases import Parse, name_list, named_thing
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
     KIN,
@@ -22,6 +22,11 @@ _WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
 _MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
 _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
 _AND = re.compile(r"\s+(?:and|&)\s+")
+_VERB_NEXT = re.compile(r"(?:'ve|'re)?\s+(?:all\s+|both\s+)?[a-z]+")
+_BEFORE_PEOPLE = word_set("before_people")
+_PERSON_VERBS = word_set("person_verbs")
+_ONE_OF_THEM = word_set("kin_without_name")
+_KIN_NAME = {"mother": "mum", "mom": "mum", "father": "dad", "daddy": "dad", "mummy": "mum"}
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 # Somebody without a name: after one of these, "he" may be them.
 _SOMEBODY = word_set("somebody_unnamed") | frozenset(KIN)
@@ -34,6 +39,8 @@ class Subject:
     name: str
     end: int
     other: str | None = None
+    more: tuple[str, ...] = ()
+    """Who else is listed: the Carl of "Anna, Bob and Carl"."""
     speaker: bool = False
     plural: bool = False
     """"We": only what is true of each of them is true of the speaker."""
@@ -170,11 +177,20 @@ class TurnContext:
                 subject = Subject(self.people.names.canonical_of(span.name), stop)
                 return self._with_other(parse, subject)
         name = self.people.the_kin(self.speaker, word)
+        if name is None and word in _ONE_OF_THEM and not self.people.kin.get((self.speaker, word)):
+            # "my mum lives in Oban", whatever she is called
+            return Subject(f"{self.speaker}'s {_KIN_NAME.get(word, word)}", end)
         return Subject(name, end) if name else None
 
     def _with_other(self, parse: Parse, subject: Subject) -> Subject:
         """ "Ada and Bob", "Ada and I"."""
         text = parse.sentence.text
+        if text[subject.end : subject.end + 1] == ",":
+            start = parse.sentence.tokens[parse.sentence.token_at(subject.end) - 1].start
+            span = next((s for s in parse.names if s.start <= start < s.end), None)
+            listed = self._listed(parse, subject, span.start) if span is not None else None
+            if listed is not None:
+                return listed
         joined = _AND.match(text, subject.end)
         if joined is None:
             return subject
@@ -187,6 +203,22 @@ class TurnContext:
         other = self.people.names.canonical_of(span.name)
         return Subject(subject.name, span.end, other, uncertain=subject.uncertain)
 
+    def _listed(self, parse: Parse, subject: Subject, position: int) -> Subject | None:
+        """ "Anna, Bob and Carl", before their verb."""
+        found = name_list(parse, position)
+        names = self.people.names
+        if len(found) < 3 or any(not names.may_be_person(one.name) for one in found):
+            return None
+        before_last = parse.sentence.text[found[-2].end : found[-1].start]
+        rest = parse.sentence.text[found[-1].end :]
+        if not _AND.search(before_last) or not _VERB_NEXT.match(rest):
+            return None
+        first, second, *others = (names.canonical_of(one.name) for one in found)
+        return replace(
+            subject, name=first, end=found[-1].end, other=second, more=tuple(others),
+            uncertain=False,
+        )  # fmt: skip
+
     def pronoun(self, parse: Parse, position: int, word: str) -> str | None:
         """Whom "he" or "she" means, when only one person can be meant."""
         here = self._third_persons(parse, position)
@@ -195,9 +227,11 @@ class TurnContext:
         if len(here) > 1:
             return None
         name = next(iter(here)) if here else self.referent
-        if name is None or self.people.gender.get(name, word) != word:
+        if name is None or name == self.speaker or self.people.gender.get(name, word) != word:
             return None
         self.people.gender.setdefault(name, word)
+        if self.people.names.kind(name) == "thing":
+            self.people.names.register(name, "person")
         return name
 
     def _third_persons(self, parse: Parse, before: int) -> set[str]:
@@ -206,9 +240,21 @@ class TurnContext:
             name
             for span in parse.names
             if span.start < before
-            and names.is_person(span.name)
+            and (names.is_person(span.name) or self._acts(parse, span))
             and (name := names.canonical_of(span.name)) not in self.people.speakers
         }
+
+    def _acts(self, parse: Parse, span: NameSpan) -> bool:
+        """Whether a name of which nothing is known is probably somebody's: it opens the sentence
+        before a verb, or stands where people stand."""
+        names = self.people.names
+        if names.kind(span.name) != "thing" or not names.may_be_person(span.name) or span.owns:
+            return False
+        tokens = parse.sentence.tokens
+        if span.first > 0:
+            return tokens[span.first - 1].low in _BEFORE_PEOPLE
+        after = tokens[span.last + 1] if span.last + 1 < len(tokens) else None
+        return after is not None and after.gap == " " and after.low in _PERSON_VERBS
 
     def _somebody(self, parse: Parse, before: int) -> bool:
         return any(
