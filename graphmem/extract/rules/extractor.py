@@ -14,6 +14,7 @@ from functools import partial
 
 from graphmem.extract.rules.attributes import attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
+from graphmem.extract.rules.framing import Framing, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
 from graphmem.extract.rules.notes import NoteReader, is_structured
@@ -106,6 +107,7 @@ class _Episode:
         self.singles: dict[str, None] = {}
         """Names of one word."""
         self.title: str | None = None
+        self.framing = Framing()
         self.referent: str | None = None
         """Who "she" or "he" would be in the next turn."""
         self.notes: NoteReader | None = None
@@ -144,6 +146,8 @@ class _Episode:
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         self.notes = NoteReader(self.names) if self.episode.kind == "text" else None
         self.referent = None
+        known = self.known | set(speaker_names)
+        self.framing = Framing(frozenset(name_key(name) for name in known))
         if self.notes is not None and self.title is not None:
             self.notes.title(self.title)
         for turn, parts in self.turns:
@@ -254,12 +258,16 @@ class _Episode:
         context = TurnContext(people, speaker, self.referent)
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
+        self.framing.begin_turn()
         for sentence in self._to_read(turn, parts, context, stated_at):
-            for fact in reader.read(sentence):
+            world, own = self.framing.real(sentence)
+            for fact in reader.read(sentence) if world else ():
+                if own and fact.subject != speaker:
+                    continue
                 # A job that was got is to begin, where the text says so.
                 if soon is None or fact.type != "works_at" or not _OFFERED.search(fact.text):
                     self._add_fact(fact, turn)
-        for fact in attributes(turn.text, context):
+        for fact in attributes(without_quotes(turn.text), context):
             self._add_fact(fact, turn)
         self.referent = context.referent
 
@@ -269,9 +277,10 @@ class _Episode:
         """The sentences of a turn; of a note, line by line, with what the lines are about."""
         notes = self.notes
         if notes is None or not (notes.topic or notes.fenced or is_structured(turn.text)):
-            yield from parts
+            plain = without_quotes(turn.text)
+            yield from parts if plain == turn.text else split_sentences(plain)
             return
-        for line in turn.text.split("\n"):
+        for line in without_quotes(turn.text).split("\n"):
             facts, texts = notes.line(line, stated_at)
             context.topic = notes.topic
             for fact in facts:
@@ -280,6 +289,8 @@ class _Episode:
                 yield from split_sentences(text)
 
     def _add_fact(self, fact: CandidateFact, turn: Turn) -> None:
+        if self.framing.made_up and self.framing.tells_of(fact.subject, fact.object):
+            return
         if fact.retracts and fact.invalid_date is not None:
             self._end_earlier(fact, fact.invalid_date)
         if fact.type in _MOVES and fact.valid_date is not None and not fact.retracts:
