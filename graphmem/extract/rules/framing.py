@@ -41,7 +41,10 @@ _REAL = re.compile(
 _LASTS = 3
 """Sentences after what was seen or read that may still tell of it."""
 _DOUBLE = re.compile(r'"[^"\n]{12,1000}"')
-_SINGLE = re.compile(r"(?:(?<=^)|(?<=[\s(:]))'[A-Z][^'\n]{0,400}(?:'\w[^'\n]{0,400}){0,8}'(?=$|[\s.,;:!?)])", re.MULTILINE)
+_SINGLE = re.compile(
+    r"(?:(?<=^)|(?<=[\s(:]))'[A-Z][^'\n]{0,400}(?:'\w[^'\n]{0,400}){0,8}'(?=$|[\s.,;:!?)])",
+    re.MULTILINE,
+)
 _SPEECH = word_set("verb_like") | {"lives", "works", "owns", "said", "i", "we", "he", "she", "they"}
 _GONE = " \u2026 "
 

@@ -157,7 +157,9 @@ class NamedSlots:
 
     def _person(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         if self.me is not None and (match := _ME.match(parse.sentence.text, at)):
-            return [] if self.me == subject.name else [Filler(self.me, self.me, "person", match.end())]
+            return (
+                [] if self.me == subject.name else [Filler(self.me, self.me, "person", match.end())]
+            )
         found = name_list(parse, _past_kin(parse, at))
         if not found or any(not self.names.may_be_person(p.name) for p in found):
             return []

@@ -25,6 +25,7 @@ from graphmem.extract.rules.relation_patterns import (
     rules_for,
 )
 from graphmem.extract.rules.subjects import Subject, TurnContext
+from graphmem.extract.rules.switches import switches
 from graphmem.extract.rules.tokenizer import Sentence, after, clause_starts
 from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS, word_set
 from graphmem.model import valid_from, valid_until
@@ -77,6 +78,7 @@ class SentenceReader:
             facts += self._job_relations(parse)
             facts += self._clauses(parse)
             facts += self._home(parse)
+            facts += switches(parse, self.context, self.stated_at)
             facts += birthdays(parse, self.context, self.stated_at)
         facts += [more for fact in facts for more in consequences(fact)]
         for fact in facts:

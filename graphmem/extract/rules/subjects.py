@@ -82,6 +82,8 @@ class TurnContext:
     people: People
     speaker: str | None
     referent: str | None = None
+    leaver: str | None = None
+    """Who was just said to leave a job."""
     topic: str | None = None
     """Who or what a note is about, by the heading above."""
 

@@ -1,0 +1,312 @@
+"""What takes the place of what: "switched from A to B", "resigned", "his last day is 31 May", "our
+first week at Acme is over", "they made me manager", "a client of ours"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from graphmem.clock import Date
+from graphmem.extract.rules.phrases import Parse, named_thing
+from graphmem.extract.rules.subjects import Subject, TurnContext
+from graphmem.extract.rules.word_lists import is_occupation
+from graphmem.model import valid_from, valid_until
+from graphmem.ports.llm import CandidateFact
+
+_THING = r"(?:[^\W\d_a-z][\w.&'+#-]*)(?:\s+[^\W\d_a-z][\w.&'+#-]*){0,3}"
+_ADVERB = r"(?:(?:just|also|finally|recently|now|then|have|has|had|'ve|'s)\s+){0,2}"
+_SWITCHED = re.compile(
+    rf"(?P<verb>switched|migrated|changed|moved|ported|upgraded|went)\s+(?:(?P<what>(?:the\s+|our\s+|my\s+)?"
+    rf"[\w-]+(?:\s+[\w-]+){{0,2}}?)\s+)?(?:over\s+)?from\s+(?:the\s+)?(?P<old>{_THING})\s+to\s+(?:the\s+)?(?P<new>{_THING})"
+)
+_JOBS = frozenset(
+    "job jobs work working company employer role position team desk department".split()
+)
+_LEFT_ALL = re.compile(
+    r"(?:'s|'ve|\s+has|\s+have|\s+had|\s+was|\s+were|\s+got|\s+is|\s+been)*\s+(?:just\s+|also\s+|finally\s+)?(?P<how>let\s+go|laid\s+off|"
+    r"made\s+redundant|fired|sacked|resigned|stepped\s+down|retired|quit(?:\s+(?:my|his|her|their|the)\s+job)?|"
+    r"lost\s+(?:my|his|her|their)\s+job|left\s+(?:my|his|her|their)\s+job|left\s+the\s+company|left\s+the\s+firm)"
+    r"(?=\s*(?:$|[.,;:!)—–-]|last\b|this\b|today|yesterday|on\b|in\s+[A-Z]|as\b|and\b|so\b|because\b|after\b|too\b))"
+)
+_NOTICE = re.compile(r"\b(?:notice|resign(?:ed|ing|ation)|leaving|leaves)\b", re.IGNORECASE)
+_FIRED_BY = re.compile(
+    r"(?P<org>"
+    + _THING
+    + r")\s+(?:have\s+|has\s+)?(?:just\s+)?(?:let\s+me\s+go|fired\s+me|sacked\s+me|laid\s+me\s+off|made\s+me\s+redundant)\b"
+)
+_LAST_DAY = re.compile(
+    r"(?:^|(?<=[\s,;(]))(?:(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Tt]heir|[^\W\d_a-z][\w-]*'s)\s+)?[Ll]ast\s+day\s+"
+    r"(?:there\s+|at\s+work\s+|(?:at|with)\s+(?P<org>"
+    + _THING
+    + r")\s+)?(?:(?:is|will\s+be|on|:)\s+){0,2}(?=\S)"
+)
+_FIRST = re.compile(
+    r"\b(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Oo]ur)?\s*(?:[Ff]irst|[Ss]econd|[Oo]ne)\s+(?:day|week|month|shift)\s+(?:\w+\s+){0,2}?(?:at|with)"
+    r"(?=\s+(?:the\s+)?[^\W\d_a-z])"
+)
+_WEEK_DONE = re.compile(
+    r"\b(?:day|week|month)\s+(?:one|two|1|2)\s+(?:at|with)(?=\s+(?:the\s+)?[^\W\d_a-z])",
+    re.IGNORECASE,
+)
+_MADE = re.compile(
+    r"(?:\b(?:made|appointed|named)\s+me\s+(?:the\s+)?|\bpromoted\s+(?:me\s+)?to\s+(?:an?\s+|the\s+)?)(?P<role>[a-z]+(?:\s+[a-z]+){0,2}?)"
+    r"(?=\s*(?:$|[.,;:!)]|[^\w\s]|last\b|today|yesterday|this\b|now\b|and\b|at\b|of\b))"
+)
+_CLIENT = re.compile(
+    r"(?:'s|'re|\s+is|\s+are)\s+(?:now\s+|also\s+|still\s+)?(?P<no>no\s+longer\s+)?(?:an?\s+|the\s+|one\s+of\s+)?(?P<pre>our\s+|their\s+)?(?:new\s+|main\s+|biggest\s+)?(?:\w+\s+)?"
+    r"(?P<role>clients?|customers?|suppliers?|vendors?|provider|distributor)(?P<of>\s+of\s+(?:ours|mine|us)|\s+(?:of|for|to)(?=\s+[^\W\d_a-z]))?(?P<rest>\s+(?:for|of)\s+[a-z]+)?(?=\W|$)"
+)
+_ROLE_IS = re.compile(
+    r"(?P<whose>[Oo]ur|[Tt]heir|[Tt]he|[Mm]y)\s+(?:new\s+|main\s+)?(?P<role>client|customer|supplier|vendor|provider)(?:\s+(?:for|of)\s+(?:the\s+)?(?P<what>[\w-]+))?\s+is\s+(?:now\s+)?(?:the\s+)?(?P<who>"
+    + _THING
+    + r")"
+)
+_OWNER = re.compile(
+    r"(?:'s|\s+is|\s+became|\s+becomes)\s+(?:now\s+)?(?:the\s+)?(?:new\s+|current\s+)?(?:product\s+|project\s+)?owner\s+of(?=\s)"
+)
+_OWNER_IS = re.compile(
+    r"\b(?:[Tt]he\s+)?(?:[Nn]ew\s+)?[Oo]wner\s+of\s+(?:the\s+)?(?P<what>"
+    + _THING
+    + r")\s+is\s+(?:now\s+)?(?P<who>"
+    + _THING
+    + r")"
+)
+_SUPPLIES = {"client": "client_of", "customer": "client_of"}
+_UNSURE = re.compile(
+    r"\b(?:if|would|could|might|may|should|think|maybe|perhaps|wants?|hope|asked|whether|almost|nearly|not|never|planning|going\s+to|will)\b|n't\b|\?",
+    re.IGNORECASE,
+)
+_WEIGHT = 0.7
+
+
+def switches(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
+    """What a sentence says has taken the place of something, or has ended."""
+    text = parse.sentence.text
+    yield from _last_day(parse, context, stated_at)
+    if parse.sentence.question or _UNSURE.search(text):
+        return
+    yield from _switched(parse, context, stated_at)
+    yield from _left(parse, context, stated_at)
+    yield from _begun(parse, context, stated_at)
+    yield from _supplied(parse, context, stated_at)
+    yield from _owned(parse, context)
+
+
+def _when(parse: Parse, stated_at: datetime) -> Date:
+    dated = (d for d in parse.dates if d.at is not None and not d.future and not d.lasting)
+    found = next((d.date for d in dated if d.lead != "since"), None)
+    return found or Date(stated_at, "instant")
+
+
+_BETWEEN = re.compile(r"(?:'ve|'s|\s+(?:have|has|had|just|finally|recently|also|then|now))*\s*")
+
+
+def _subject(parse: Parse, context: TurnContext, before: int) -> Subject | None:
+    """Who or what stands right before a verb."""
+    text = parse.sentence.text
+    for start in _starts_before(text, before):
+        subject = context.subject(parse, start) or context.thing(parse, start)
+        if subject is not None and _BETWEEN.fullmatch(text[subject.end : before]):
+            return subject
+    return None
+
+
+def _switched(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
+    match = _SWITCHED.search(parse.sentence.text)
+    if match is None or parse.sentence.lows & _JOBS:
+        return
+    names, what = context.people.names, match["what"]
+    old, new = match["old"], match["new"]
+    if names.kind(old) in {"place", "person"} or names.kind(new) in {"place", "person"}:
+        return
+    subject = _subject(parse, context, match.start())
+    about = None
+    if what and what[0].isupper() and what.lower() not in {"us", "everything"}:
+        about = names.canonical_of(what)
+    elif subject is not None:
+        about = subject.name
+    elif context.topic is not None:
+        about = context.topic
+    if about is None or (
+        match["verb"] in {"moved", "went"} and names.is_person(about) and not what
+    ):
+        return
+    at = _when(parse, stated_at)
+    old, new = names.register(old), names.register(new)
+    for type in ("uses", "built_on", "depends_on"):
+        yield CandidateFact(
+            f"{about} no longer {type.replace('_', ' ')} {old}", about, type, old, (about, old),
+            **valid_until(at), importance=0.5, retracts=True,
+        )  # fmt: skip
+    yield CandidateFact(
+        f"{about} switched from {old} to {new}", about, "uses", new, (about, new),
+        **valid_from(at), importance=_WEIGHT,
+    )  # fmt: skip
+
+
+def _no_job(who: str, at: Date, org: str | None, how: str) -> Iterator[CandidateFact]:
+    """The end of one job, or of all that are known."""
+    for type in ("works_at", "works_as") if org is None else ("works_at",):
+        yield CandidateFact(
+            how, who, type, org, (who, org) if org else (who,),
+            **valid_until(at), importance=0.8, retracts=True,
+        )  # fmt: skip
+
+
+def _left(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
+    text = parse.sentence.text
+    names = context.people.names
+    at = _when(parse, stated_at)
+    if (match := _FIRED_BY.search(text)) and context.speaker is not None:
+        org = names.register(match["org"], "organization")
+        yield from _no_job(context.speaker, at, org, f"{context.speaker} no longer works at {org}")
+        return
+    if any(d.future for d in parse.dates):
+        return
+    for match in _LEFT_ALL.finditer(text):
+        for start in _starts_before(text, match.start()):
+            subject = context.subject(parse, start)
+            if subject is None or subject.end != match.start() or subject.other is not None:
+                continue
+            how = " ".join(match["how"].split())
+            yield from _no_job(subject.name, at, None, f"{subject.name} {_LOST.get(how, how)}")
+            context.leaver = subject.name
+            return
+
+
+_LOST = {"let go": "was let go", "laid off": "was laid off", "made redundant": "was made redundant",
+         "fired": "was fired", "sacked": "was sacked"}  # fmt: skip
+
+
+def _starts_before(text: str, end: int) -> Iterator[int]:
+    for start in range(max(0, end - 50), end):
+        if (start == 0 or not text[start - 1].isalnum()) and text[start].isalnum():
+            yield start
+
+
+def _last_day(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
+    """ "His last day is 31 May": the job ends then."""
+    match = _LAST_DAY.search(parse.sentence.text)
+    if match is None or parse.sentence.question:
+        return
+    when = parse.date_at(match.end())
+    if when is None or when.at is None:
+        return
+    names, whose = context.people.names, match["whose"]
+    who = context.leaver
+    if whose is not None and whose.lower() == "my":
+        who = context.speaker
+    elif whose is not None and whose.endswith("'s"):
+        who = names.canonical_of(whose[:-2])
+    elif whose is not None:
+        word = {"his": "he", "her": "she"}.get(whose.lower())
+        who = (context.pronoun(parse, match.start(), word) if word else None) or context.leaver
+    elif who is None and context.speaker is not None and _NOTICE.search(parse.sentence.text):
+        who = context.speaker
+    if who is None or when.date is None:
+        return
+    org = names.register(match["org"], "organization") if match["org"] else None
+    yield from _no_job(who, when.date, org, f"{who}'s last day at work is {when.text}")
+
+
+def _begun(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
+    """ "First week at Acme done", "they made me manager"."""
+    text, names, me = parse.sentence.text, context.people.names, context.speaker
+    match = _FIRST.search(text) or _WEEK_DONE.search(text)
+    if match is not None and me is not None:
+        whose = (match.groupdict().get("whose") or "my").lower()
+        word = {"his": "he", "her": "she"}.get(whose)
+        who = context.pronoun(parse, match.start(), word) if word else me
+        phrase = named_thing(parse, match.end())
+        fits = phrase is not None and names.kind(phrase.name) in {"thing", "organization"}
+        if phrase is not None and fits and who is not None:
+            org = names.register(phrase.name, "organization")
+            yield CandidateFact(
+                f"{who} works at {org}", who, "works_at", org, (who, org), importance=0.8
+            )
+    made = _MADE.search(text)
+    if made is not None and me is not None:
+        role = made["role"]
+        if is_occupation(role.split()[-1]):
+            whom = me if " me " in made.group() else _promoted(parse, context, made.start())
+            if whom is not None:
+                yield CandidateFact(
+                    f"{whom} became {role}", whom, "works_as", role, (whom, role),
+                    **valid_from(_when(parse, stated_at)), importance=0.8,
+                )  # fmt: skip
+
+
+def _promoted(parse: Parse, context: TurnContext, before: int) -> str | None:
+    text = parse.sentence.text
+    for start in _starts_before(text, before):
+        subject = context.subject(parse, start)
+        between = text[subject.end : before] if subject is not None else ""
+        if subject is not None and re.fullmatch(
+            r"(?:'s|'ve|\s+(?:was|got|has|have|been|just))*\s+", between
+        ):
+            return subject.name
+    return None
+
+
+def _supplied(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
+    """ "Brackwater is a client of ours", "our supplier is Vestas"."""
+    text, names = parse.sentence.text, context.people.names
+    for span in parse.names:
+        match = _CLIENT.match(text, span.end) if not span.owns else None
+        if match is None or names.kind(span.name) in {"person", "place", "animal"}:
+            continue
+        of = _of_whom(parse, context, match)
+        if of is None:
+            continue
+        name = names.register(span.name, "organization")
+        type = _SUPPLIES.get(match["role"].rstrip("s"), "supplier_of")
+        role = "client" if type == "client_of" else "supplier"
+        over = match["no"] is not None
+        at = _when(parse, stated_at)
+        yield CandidateFact(
+            f"{name} is {'no longer ' if over else ''}a {role} of {of}", name, type, of, (name, of),
+            **valid_until(at if over else None), importance=_WEIGHT, retracts=over,
+        )  # fmt: skip
+    if match := _ROLE_IS.search(text):
+        of = context.speaker if match["whose"].lower() in {"our", "my"} else context.topic
+        who = match["who"]
+        if of is not None and names.kind(who) not in {"person", "place"}:
+            name = names.register(who, "organization")
+            type = _SUPPLIES.get(match["role"], "supplier_of")
+            role = "client" if type == "client_of" else "supplier"
+            if name != of:
+                yield CandidateFact(
+                    f"{name} is a {role} of {of}", name, type, of, (name, of), importance=_WEIGHT
+                )
+
+
+def _of_whom(parse: Parse, context: TurnContext, match: re.Match[str]) -> str | None:
+    of = match["of"] or ""
+    if of.strip().endswith(("ours", "mine", "us")) or (match["pre"] or "").strip() == "our":
+        return context.speaker
+    if (match["pre"] or "").strip() == "their":
+        return context.topic
+    phrase = named_thing(parse, match.end("of")) if of else None
+    return context.people.names.canonical_of(phrase.name) if phrase is not None else None
+
+
+def _owned(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
+    """ "Ben is the owner of Orion", "the owner of Orion is now Ben"."""
+    text, names = parse.sentence.text, context.people.names
+    pairs: list[tuple[str, str]] = []
+    for span in parse.names:
+        match = _OWNER.match(text, span.end) if not span.owns else None
+        phrase = named_thing(parse, match.end()) if match is not None else None
+        if phrase is not None and names.may_be_person(span.name):
+            pairs.append((span.name, phrase.name))
+    if match := _OWNER_IS.search(text):
+        pairs.append((match["who"], match["what"]))
+    for who, what in pairs:
+        if names.kind(what) in {"person", "animal", "place"} or not names.may_be_person(who):
+            continue
+        owner, thing = names.register(names.canonical_of(who), "person"), names.canonical_of(what)
+        yield CandidateFact(
+            f"{owner} is the owner of {thing}", thing, "has_owner", owner, (thing, owner),
+            importance=_WEIGHT,
+        )  # fmt: skip
