@@ -41,7 +41,7 @@ _END = (
 _STATED = re.compile(
     rf"{_WHOSE}\s+(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
     rf"(?P<what>(?i:{'|'.join(row.called for row in _ROWS)}))"
-    rf"(?:\s+is|'s|:|\s+(?:has\s+)?changed\s+to)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
+    rf"(?:\s+is|'s|:|\s+(?:has\s+|'s\s+)?changed\s+to|(?:'s|\s+has)\s+changed(?:\s+(?:btw|too|now))?[,.:;]?\s*(?:it(?:'s|\s+is)|to|now)?)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
 )
 _ADDRESS = re.compile(r"[^\n;]{4,100}?(?=\s*(?:$|[.!](?:\s|$)|\s(?:and|but|so|since|now)\s))")
 _CUES = re.compile(
@@ -86,8 +86,13 @@ def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
     for match in _SENTENCE.finditer(text):
         sentence = match.group()
         sentence_words = frozenset(words(sentence))
-        if sentence.endswith("?") or sentence_words & (SENTENCE_BLOCKERS | NEGATIONS):
+        if sentence.endswith("?") or sentence_words & SENTENCE_BLOCKERS:
             continue
+        if negated := sentence_words & NEGATIONS:
+            before = re.split(r"[,;]", sentence)[0]
+            if negated & frozenset(words(before)):
+                continue
+            sentence = before
         if cued:
             yield from _stated(sentence, context)
         yield from _measured(sentence, context)

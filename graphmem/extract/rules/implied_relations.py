@@ -30,6 +30,9 @@ _PROPOSED = re.compile(
     rf",?\s+{_SOON}proposed(?:\s+to\s+me)?" + _YES.replace("{who}", "I"), re.IGNORECASE
 )
 _I_PROPOSED = re.compile(rf"(?:^|[\s,])I\s+{_SOON}proposed\s+to\s+(?:my\s+[\w-]+\s+)?$")
+_SAID_YES = re.compile(
+    r"(?:S?he|They|she|he)\s+(?:\w+\s+)?(?:said\s+(?:\w+\s+)?yes|accepted)(?=\W|$)(?!\s+to\b)"
+)
 _THEY_ACCEPTED = re.compile(_YES.replace("{who}", "(?:he|she|they)"), re.IGNORECASE)
 _NOT_YET = frozenset(
     {"if", "not", "never", "imagine", "dreamt", "dreamed", "dream", "wish", "game"}
@@ -84,7 +87,16 @@ def _a_wedding(text: str) -> bool:
 def proposals(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
     """ "Jonas proposed to me and I said yes": an engagement, where the answer is stated too."""
     sentence, speaker = parse.sentence, context.speaker
-    if speaker is None or "propose" not in sentence.text or sentence.question:
+    asked_before, context.proposed_to = context.proposed_to, None
+    if speaker is None or sentence.question:
+        return
+    if asked_before is not None and _SAID_YES.match(sentence.text):
+        name = context.people.names.register(asked_before, "person")
+        yield CandidateFact(
+            f"{speaker} got engaged to {name}", speaker, "engaged_to", name, (speaker, name),
+            **valid_from(Date(stated_at, "instant")), importance=0.8,
+        )  # fmt: skip
+    if "propose" not in sentence.text:
         return
     if sentence.lows & _NOT_YET:
         return
@@ -93,6 +105,8 @@ def proposals(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
         name = names.canonical_of(span.name)
         if not names.may_be_person(name) or name == speaker or span.owns:
             continue
+        if _I_PROPOSED.search(sentence.text[: span.start]):
+            context.proposed_to = name
         asked = _PROPOSED.match(sentence.text, span.end)
         answered = _I_PROPOSED.search(sentence.text[: span.start]) and _THEY_ACCEPTED.match(
             sentence.text, span.end

@@ -76,6 +76,8 @@ class _Post:
     where: Filler
     start: int
     time: TimeClass = "state"
+    at: bool = True
+    """Said as "at": it is a company; "the lead of Orion" may be of a project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,9 @@ def _stated_job(
         match = pattern.match(parse.sentence.text, subject.end)
         where = _where(parse, context, match.end()) if match else None
         if match is not None and where is not None:
-            yield from _relations_of_job(context, subject, _Post(match["post"], where, start, time))
+            at = match.group().rstrip().endswith("at")
+            post = _Post(match["post"], where, start, time, at)
+            yield from _relations_of_job(context, subject, post)
             return
 
 
@@ -195,6 +199,8 @@ def _relations_of_job(context: TurnContext, subject: Subject, post: _Post) -> It
     yield JobRelation(as_what, subject, what, post.start)
     # Who became head of sales there may have worked there before.
     time: TimeClass = "past" if post.time == "past" else "state"
+    if name.split()[-1] in {"lead", "manager"} and post.where.kind == "thing" and not post.at:
+        return
     club = bool(_CLUBS & set((where.name or "").lower().split()))
     type, says = _AT[club][time]
     rule = RelationRule(type, says, "org", weight=_WEIGHT, time=time)

@@ -32,6 +32,11 @@ _CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|,\s[A-Z]")
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
 _STILL = frozenset({"now", "currently", "still", "also", "actually", "really", "officially"})
 _NO_LONGER = frozenset({"no", "longer"})
+_LEFT = re.compile(
+    r"\b(?:has\s+|'s\s+|just\s+|have\s+)*(?:(?:left|leaving|quit)(?=\s*(?:$|[,.;!]|the\s+(?:company|firm|team|business|job|place)|us\b|"
+    r"last\b|this\b|on\s|yesterday|today))|resigned|retired|(?:got|was|been)\s+(?:fired|sacked|laid\s+off)|moved\s+(?:on|out))\b",
+    re.IGNORECASE,
+)
 _FOR_A_WHILE = word_set("kin_for_a_while")
 """What somebody was, they need not be any more."""
 _AFTER_KIN = word_set("after_kin")
@@ -66,6 +71,7 @@ def _kin(
         return
     lately = parse.sentence.tokens[max(0, index - 6) : index]
     over = _NO_LONGER.issubset(token.low for token in lately)
+    over = over or (word in _FOR_A_WHILE and _left(parse.sentence.text, index, parse))
     for found_name in found:
         type_, weight = KIN[word]
         name = names.register(names.canonical_of(found_name), "person")
@@ -75,6 +81,15 @@ def _kin(
         yield CandidateFact(
             sentence_text, name, type_, owner, (name, owner), importance=weight, retracts=over
         )
+
+
+def _left(text: str, index: int, parse: Parse) -> bool:
+    """Whether it is said right after the name: "my boss Anna left the company"."""
+    start = parse.sentence.tokens[index].end
+    span = next((s for s in parse.names if s.start >= start), None)
+    if span is None or span.start > start + 3:
+        return False
+    return _LEFT.search(re.split(r"[,;:]", text[span.end :].lstrip(", "))[0]) is not None
 
 
 def _former(parse: Parse, index: int, word: str) -> bool:

@@ -198,6 +198,15 @@ class NamedSlots:
             return []
         return [self._named(parse, phrase, "organization")]
 
+    def _employer(
+        self, rule: RelationRule, parse: Parse, at: int, subject: Subject
+    ) -> list[Filler]:
+        """Only what is known to be a company."""
+        phrase = name_slot(parse, at)
+        if phrase is None or self.names.kind(phrase.name) != "organization":
+            return []
+        return [self._named(parse, phrase, "organization")]
+
     def _name(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """Anybody or anything that has a name."""
         phrase = named_thing(parse, at)

@@ -128,11 +128,14 @@ def guess_kind(name: str) -> str:
     if name.lower() in PLACES or " ".join(parts) in PLACES:
         return "place"
     if len(parts) > 1:
-        if parts[-1] in PLACE_SUFFIXES or parts[0] in {"lake", "mount", "fort"}:
+        port = parts[0] == "port" and parts[1] not in {"of", "authority"}
+        if port or parts[-1] in PLACE_SUFFIXES or parts[0] in {"lake", "mount", "fort"}:
             return "place"
-        if parts[0] == "port":
-            return "organization" if parts[1] in {"of", "authority"} else "place"
-        if parts[-1] in ORG_SUFFIXES or parts[0] in {"university", "bank", "museum", "institute"}:
+        if (
+            parts[0] == "port"
+            or parts[-1] in ORG_SUFFIXES
+            or parts[0] in {"university", "bank", "museum", "institute"}
+        ):
             return "organization"
         if parts[0] in _TITLES and parts[0] != "st":
             return "person"

@@ -95,6 +95,7 @@ _CHANGED = re.compile(
     r"cut|increased|reduced|set|brought|forward))+(?:\s+(?:to|at|for|is|now))*)"
     r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;][^,;.]{0,60})"
 )
+_OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
 _DATES = frozenset(
     {
         "deadline",
@@ -235,6 +236,8 @@ class NoteReader:
     def _facts(self, row: _KeyRow, key: str, topic: str, value: str) -> Iterator[CandidateFact]:
         if row.subject == "person":
             self.names.register(topic, "person")
+        elif row.type in _OF_PROJECTS:
+            self.names.register(topic, "project")
         if row.value == "text":
             value = value.rstrip(" .")
             text = row.says.replace("{s}", topic).replace("{o}", value).replace("{key}", key)

@@ -15,7 +15,7 @@ from graphmem.extract.rules.data import read_rows
 Slot = Literal[
     "place", "org", "person", "thing", "activity", "role", "pet", "owned", "language", "game",
     "title", "proper", "event", "diet", "done", "going", "date", "led", "company", "name",
-    "names", "parted",
+    "names", "parted", "employer",
 ]  # fmt: skip
 SubjectKind = Literal["person", "any", "organization", "thing"]
 TimeClass = Literal["state", "change", "event", "past", "end", "taste"]

@@ -32,7 +32,7 @@ from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
 _OF_THIRD = re.compile(
-    r"(?:works|lives|plays|speaks|studies|teaches|reports|owns|runs|uses|depends|leads|drives)\s"
+    r"(?:bought|sold|moved|joined|started|adopted|works|lives|plays|speaks|studies|teaches|reports|owns|runs|uses|depends|leads|drives)\s"
 )
 _FIRM = re.compile(r"\b(?:starts?|starting|begins?|joins|joining|moves|moving)\b", re.IGNORECASE)
 """What is to be so, firmly: with a date to come, it is a plan."""

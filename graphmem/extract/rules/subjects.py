@@ -22,6 +22,7 @@ _WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
 _MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
 _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
 _AND = re.compile(r"\s+(?:and|&)\s+")
+_AND_THEIR = re.compile(r"\s+(?:and|&)\s+(?:his|her|their)\s+(?P<kin>[\w-]+)\s+(?=[^\W\d_a-z])")
 _VERB_NEXT = re.compile(r"(?:'ve|'re)?\s+(?:all\s+|both\s+)?[a-z]+")
 _BEFORE_PEOPLE = word_set("before_people")
 _PERSON_VERBS = word_set("person_verbs")
@@ -82,6 +83,10 @@ class TurnContext:
     people: People
     speaker: str | None
     referent: str | None = None
+    recent: frozenset[str] = frozenset()
+    """Who was named last, where that was more than one."""
+    proposed_to: str | None = None
+    """Whom the speaker has just asked to marry."""
     leaver: str | None = None
     """Who was just said to leave a job."""
     topic: str | None = None
@@ -193,7 +198,9 @@ class TurnContext:
             listed = self._listed(parse, subject, span.start) if span is not None else None
             if listed is not None:
                 return listed
-        joined = _AND.match(text, subject.end)
+        theirs = _AND_THEIR.match(text, subject.end)
+        kin = theirs is not None and theirs["kin"].lower() in KIN
+        joined = theirs if kin else _AND.match(text, subject.end)
         if joined is None:
             return subject
         at = joined.end()
@@ -226,6 +233,8 @@ class TurnContext:
         here = self._third_persons(parse, position)
         if self._somebody(parse, position) and not here:
             return None
+        if not here and self.referent is None:
+            here = {one for one in self.recent if self.people.gender.get(one, word) == word}
         if len(here) > 1:
             return None
         name = next(iter(here)) if here else self.referent
@@ -273,3 +282,7 @@ class TurnContext:
             self.referent = next(iter(persons))
         elif persons or self._somebody(parse, end):
             self.referent = None
+        if persons:
+            self.recent = frozenset(persons)
+        elif self._somebody(parse, end):
+            self.recent = frozenset()

@@ -21,7 +21,7 @@ _SWITCHED = re.compile(
     rf"[\w-]+(?:\s+[\w-]+){{0,2}}?)\s+)?(?:over\s+)?from\s+(?:the\s+)?(?P<old>{_THING})\s+to\s+(?:the\s+)?(?P<new>{_THING})"
 )
 _JOBS = frozenset(
-    "job jobs work working company employer role position team desk department".split()
+    {"job", "jobs", "work", "working", "company", "employer", "role", "position", "team", "desk"}
 )
 _LEFT_ALL = re.compile(
     r"(?:'s|'ve|\s+has|\s+have|\s+had|\s+was|\s+were|\s+got|\s+is|\s+been)*\s+(?:just\s+|also\s+|finally\s+)?(?P<how>let\s+go|laid\s+off|"
@@ -33,7 +33,8 @@ _NOTICE = re.compile(r"\b(?:notice|resign(?:ed|ing|ation)|leaving|leaves)\b", re
 _FIRED_BY = re.compile(
     r"(?P<org>"
     + _THING
-    + r")\s+(?:have\s+|has\s+)?(?:just\s+)?(?:let\s+me\s+go|fired\s+me|sacked\s+me|laid\s+me\s+off|made\s+me\s+redundant)\b"
+    + r")\s+(?:have\s+|has\s+)?(?:just\s+)?(?:let\s+me\s+go|fired\s+me|sacked\s+me|laid\s+me\s+off|"
+    r"made\s+me\s+redundant)\b"
 )
 _LAST_DAY = re.compile(
     r"(?:^|(?<=[\s,;(]))(?:(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Tt]heir|[^\W\d_a-z][\w-]*'s)\s+)?[Ll]ast\s+day\s+"
@@ -42,7 +43,7 @@ _LAST_DAY = re.compile(
     + r")\s+)?(?:(?:is|will\s+be|on|:)\s+){0,2}(?=\S)"
 )
 _FIRST = re.compile(
-    r"\b(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Oo]ur)?\s*(?:[Ff]irst|[Ss]econd|[Oo]ne)\s+(?:day|week|month|shift)\s+(?:\w+\s+){0,2}?(?:at|with)"
+    r"\b(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Oo]ur)?\s*(?:[Ff]irst|[Ss]econd|[Oo]ne)\s+(?:day|week|month|shift)\s+(?:\w+\s+){0,2}?at"
     r"(?=\s+(?:the\s+)?[^\W\d_a-z])"
 )
 _WEEK_DONE = re.compile(
@@ -159,8 +160,9 @@ def _left(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[C
     names = context.people.names
     at = _when(parse, stated_at)
     if (match := _FIRED_BY.search(text)) and context.speaker is not None:
-        org = names.register(match["org"], "organization")
-        yield from _no_job(context.speaker, at, org, f"{context.speaker} no longer works at {org}")
+        names.register(match["org"], "organization")
+        how = f"{context.speaker} no longer works at {match['org']}"
+        yield from _no_job(context.speaker, at, None, how)
         return
     if any(d.future for d in parse.dates):
         return
@@ -257,15 +259,17 @@ def _supplied(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
         if match is None or names.kind(span.name) in {"person", "place", "animal"}:
             continue
         of = _of_whom(parse, context, match)
-        if of is None:
+        over = match["no"] is not None
+        if of is None and not over:
             continue
         name = names.register(span.name, "organization")
         type = _SUPPLIES.get(match["role"].rstrip("s"), "supplier_of")
         role = "client" if type == "client_of" else "supplier"
-        over = match["no"] is not None
         at = _when(parse, stated_at)
+        whose = f" of {of}" if of else ""
         yield CandidateFact(
-            f"{name} is {'no longer ' if over else ''}a {role} of {of}", name, type, of, (name, of),
+            f"{name} is {'no longer ' if over else ''}a {role}{whose}", name, type, of,
+            (name, of) if of else (name,),
             **valid_until(at if over else None), importance=_WEIGHT, retracts=over,
         )  # fmt: skip
     if match := _ROLE_IS.search(text):

@@ -37,6 +37,7 @@ _END = re.compile(
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[A-Z]|(?:[A-Z]\.){1,3}[A-Z]|Dr|Mr|Mrs|Ms|St|Prof|Sr|Jr|vs|e\.g|i\.e)\.$"
 )
+_GOES_ON = re.compile(r"\s+(?:to|with|at|in|from)\s+[^\W\d_a-z]")
 _TOKEN = re.compile(r"[^\W_]+(?:['&.\-][^\W_]+)*[+#]{0,2}")
 _BREAK = re.compile(
     r"[,;:()\u2014\u2013]\s*|\s--?\s*|--\s*|\s(?:and|but|so|because|plus|since|although|though|while|where)\s"
@@ -127,6 +128,8 @@ def split_sentences(text: str) -> Iterator[Sentence]:
         mark = match.group()
         if mark == "." and _ABBREVIATION.search(text[max(begin, match.end() - 8) : match.end()]):
             continue
+        if set(mark) == {"!"} and _GOES_ON.match(text, match.end()):
+            continue  # "I'm engaged!! to Tobias"
         yield from _pieces(text[begin : match.start()], "?" in mark or "？" in mark)
         begin = match.end()
     yield from _pieces(text[begin:], False)
