@@ -31,7 +31,10 @@ class _AttributeRow:
 
 _FORMS = {name: joined_text(form) for name, form in read_rule_data("attributes")["forms"].items()}
 _ROWS = tuple(read_rows("attributes", "attribute", _AttributeRow))
-_WHOSE = r"(?P<whose>\b[Mm]y|\b[Oo]ur|(?<!\w)(?:[^\W\d_a-z][\w-]*\s){0,2}[^\W\d_a-z][\w-]*'s)"
+_WHOSE = (
+    r"(?P<whose>\b[Mm]y|\b[Oo]ur|\b[Hh]is|\b[Hh]er|"
+    r"(?<!\w)(?:[^\W\d_a-z][\w-]*\s){0,2}[^\W\d_a-z][\w-]*'s)"
+)
 _PLACE = r"work|home|personal|private|business|office|school|university|second"
 _VALUE = r"(?P<value>[^\s;,](?:[^\n;,]|,(?=\d)){0,119}?)"
 _END = (
@@ -142,6 +145,9 @@ def _whose(owner_words: str, context: TurnContext) -> str | None:
     if owner_words.lower() in {"i", "my", "our"}:
         return context.speaker
     names = context.people.names
+    if owner_words.lower() in {"his", "her"}:
+        who, word = context.referent, {"his": "he", "her": "she"}[owner_words.lower()]
+        return who if who and context.people.gender.get(who, word) == word else None
     if not names.is_sure(owner_words):
         return None
     return names.canonical_of(owner_words)

@@ -110,6 +110,7 @@ class _Episode:
         self.framing = Framing()
         self.referent: str | None = None
         """Who "she" or "he" would be in the next turn."""
+        self.unnamed: tuple[str, str] | None = None
         self.notes: NoteReader | None = None
         self.keys: dict[str, str] = {}
         self.longest: dict[str, int] = {}
@@ -145,7 +146,7 @@ class _Episode:
         speaker_names = frozenset(name for name in self.speakers.values() if name is not None)
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         self.notes = NoteReader(self.names) if self.episode.kind == "text" else None
-        self.referent = None
+        self.referent = self.unnamed = None
         known = self.known | set(speaker_names)
         self.framing = Framing(frozenset(name_key(name) for name in known))
         if self.notes is not None and self.title is not None:
@@ -255,7 +256,7 @@ class _Episode:
         if _is_machine(turn):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
-        context = TurnContext(people, speaker, self.referent)
+        context = TurnContext(people, speaker, self.referent, unnamed=self.unnamed)
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
         self.framing.begin_turn()
@@ -269,7 +270,7 @@ class _Episode:
                     self._add_fact(fact, turn)
         for fact in attributes(without_quotes(turn.text), context):
             self._add_fact(fact, turn)
-        self.referent = context.referent
+        self.referent, self.unnamed = context.referent, context.unnamed
 
     def _to_read(
         self, turn: Turn, parts: list[Sentence], context: TurnContext, stated_at: datetime
@@ -289,7 +290,7 @@ class _Episode:
                 yield from split_sentences(text)
 
     def _add_fact(self, fact: CandidateFact, turn: Turn) -> None:
-        if self.framing.made_up and self.framing.tells_of(fact.subject, fact.object):
+        if self.framing.made_up and self.framing.is_about_made_up(fact.subject, fact.object):
             return
         if fact.retracts and fact.invalid_date is not None:
             self._end_earlier(fact, fact.invalid_date)

@@ -100,7 +100,7 @@ class Framing:
         named = (name_key(span.name) for span in name_spans(sentence))
         self.made_up.update(name for name in named if name not in self.known)
 
-    def tells_of(self, subject: str | None, other: str | None) -> bool:
+    def is_about_made_up(self, subject: str | None, other: str | None) -> bool:
         """Whether it is said of, or to somebody by, who is made up; what is known may have an
         object that is: "I watched Severance"."""
         if subject is None:

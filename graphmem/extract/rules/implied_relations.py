@@ -30,7 +30,7 @@ _PROPOSED = re.compile(
     rf",?\s+{_SOON}proposed(?:\s+to\s+me)?" + _YES.replace("{who}", "I"), re.IGNORECASE
 )
 _I_PROPOSED = re.compile(rf"(?:^|[\s,])I\s+{_SOON}proposed\s+to\s+(?:my\s+[\w-]+\s+)?$")
-_SAID_YES = re.compile(
+_YES_ALONE = re.compile(
     r"(?:S?he|They|she|he)\s+(?:\w+\s+)?(?:said\s+(?:\w+\s+)?yes|accepted)(?=\W|$)(?!\s+to\b)"
 )
 _THEY_ACCEPTED = re.compile(_YES.replace("{who}", "(?:he|she|they)"), re.IGNORECASE)
@@ -90,7 +90,7 @@ def proposals(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
     asked_before, context.proposed_to = context.proposed_to, None
     if speaker is None or sentence.question:
         return
-    if asked_before is not None and _SAID_YES.match(sentence.text):
+    if asked_before is not None and _YES_ALONE.match(sentence.text):
         name = context.people.names.register(asked_before, "person")
         yield CandidateFact(
             f"{speaker} got engaged to {name}", speaker, "engaged_to", name, (speaker, name),

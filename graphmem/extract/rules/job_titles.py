@@ -199,7 +199,11 @@ def _relations_of_job(context: TurnContext, subject: Subject, post: _Post) -> It
     yield JobRelation(as_what, subject, what, post.start)
     # Who became head of sales there may have worked there before.
     time: TimeClass = "past" if post.time == "past" else "state"
-    if name.split()[-1] in {"lead", "manager"} and post.where.kind == "thing" and not post.at:
+    if (
+        name.split()[-1] in {"lead", "manager"}
+        and post.where.kind in {"thing", "project"}
+        and not post.at
+    ):
         return
     club = bool(_CLUBS & set((where.name or "").lower().split()))
     type, says = _AT[club][time]

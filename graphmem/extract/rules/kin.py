@@ -37,6 +37,18 @@ _LEFT = re.compile(
     r"last\b|this\b|on\s|yesterday|today))|resigned|retired|(?:got|was|been)\s+(?:fired|sacked|laid\s+off)|moved\s+(?:on|out))\b",
     re.IGNORECASE,
 )
+_FIRST = frozenset({"i", "we", "i've", "we've", "i'm"})
+_LATER = re.compile(
+    r"(?:\b(?:[Hh]er|[Hh]is|[Ii]ts|[Tt]heir)\s+name(?:'s|\s+is)|\b(?:[Ss]he|[Hh]e|[Ii]t)(?:'s|\s+is)\s+(?:called|named)|"
+    r"^(?:[Ss]ay\s+hi\s+to|[Mm]eet|[Cc]alled|[Nn]amed)|\b(?:we|I)\s+(?:called|named)\s+(?:her|him|it)|,\s+meet)\s+(?=[^\W\d_a-z])"
+)
+_BIRTH = re.compile(
+    r"(?:'s|\s+have|\s+has|\s+just)*\s+(?:had|gave\s+birth\s+to)\s+(?:the\s+|a\s+|her\s+|their\s+|our\s+|my\s+)?(?:\w+\s+)?"
+    r"(?:baby|twins|triplets|boy|girl|little\s+(?:boy|girl)|son|daughter)(?=\W|$)"
+)
+_BABY_CALLED = re.compile(
+    r"(?:\b(?:called|named|(?:his|her|their)\s+names?(?:'s|\s+is|\s+are))|:)(?=\s+[^\W\d_a-z])"
+)
 _FOR_A_WHILE = word_set("kin_for_a_while")
 """What somebody was, they need not be any more."""
 _AFTER_KIN = word_set("after_kin")
@@ -55,6 +67,82 @@ def relatives(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
             yield from _kin(parse, context, index, word, plural=token.low in KIN_PLURAL)
         elif pet in PETS:
             yield from _pet(parse, context, index, pet)
+
+
+def later_names(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
+    """ "We got a dog. Her name is Polka", "she had the baby, a girl called Mabel"."""
+    if parse.sentence.question or parse.sentence.lows & _DOUBTFUL:
+        return
+    yield from _births(parse, context)
+    yield from _named_later(parse, context, 0)
+    at = _look_out(parse, context)
+    if at is not None:
+        yield from _named_later(parse, context, at)
+
+
+def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[CandidateFact]:
+    text, names = parse.sentence.text, context.people.names
+    match = _LATER.search(text, at)
+    if match is None or context.unnamed is None:
+        return
+    owner, word = context.unnamed
+    found = name_list(parse, match.end() - 1)
+    name = names.canonical_of(found[0].name) if len(found) == 1 else owner
+    fits = word in PETS or names.may_be_person(name)
+    if name == owner or not fits or name in context.people.speakers:
+        return
+    context.unnamed = None
+    if word in PETS:
+        names.register(name, "animal")
+        context.people.owners.setdefault(name, set()).add(owner)
+        text = f"{owner} has a {word} named {name}"
+        yield CandidateFact(text, owner, "has_pet", name, (owner, name), importance=0.7)
+        return
+    names.register(name, "person")
+    if word in KIN:
+        context.people.name_kin(owner, word, name)
+        type, weight = KIN[word]
+        text = f"{name} is {owner}'s {word}"
+        yield CandidateFact(text, name, type, owner, (name, owner), importance=weight)
+    else:
+        context.referent = name
+
+
+def _look_out(parse: Parse, context: TurnContext) -> int | None:
+    """Note who or what is spoken of here without a name; where that stands, if anywhere."""
+    tokens = parse.sentence.tokens
+    for index, token in enumerate(tokens):
+        if token.low not in PETS and token.low not in KIN and token.low != "someone":
+            continue
+        if parse.name_at(index + 1) is not None or token.owns or context.speaker is None:
+            continue
+        before = {t.low for t in tokens[max(0, index - 5) : index]}
+        some = token.low == "someone" and not before.isdisjoint({"met", "seeing", "dating"})
+        if before.isdisjoint(_FIRST) or not (some or not before.isdisjoint({"a", "an"})):
+            continue
+        context.unnamed = (context.speaker, token.low)
+        return token.end
+    return None
+
+
+def _births(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
+    text, names = parse.sentence.text, context.people.names
+    match = _BIRTH.search(text)
+    if match is None:
+        return
+    parent = context.born_to(parse, match.start())
+    if parent is None:
+        return
+    context.unnamed = (parent, "child")
+    called = _BABY_CALLED.search(text, match.end())
+    found = name_list(parse, called.end()) if called is not None else []
+    for phrase in found:
+        name = names.canonical_of(phrase.name)
+        if not names.may_be_person(name) or name == parent:
+            return
+        names.register(name, "person")
+        text = f"{name} is {parent}'s child"
+        yield CandidateFact(text, name, "child_of", parent, (name, parent), importance=0.8)
 
 
 def _kin(
@@ -137,10 +225,18 @@ def _owner(parse: Parse, context: TurnContext, index: int, modifiers: frozenset[
         return _named_owner(parse, context, at)
     if token.low in {"his", "her"}:
         return context.pronoun(parse, token.start, "he" if token.low == "his" else "she")
-    if token.low in {"a", "an", "two", "three", "another"} and at and tokens[at - 1].low in _HAVE:
+    if token.low in {"a", "an", "two", "three", "another"} and at:
         named = _CALLED.match(parse.sentence.text, tokens[index].end)
-        return _haver(parse, context, at - 1) if named else None
+        having = at - 1 if tokens[at - 1].low in _HAVE else _had_before(tokens, at - 1)
+        return _haver(parse, context, having) if named and having is not None else None
     return None
+
+
+def _had_before(tokens: list[WordToken], at: int) -> int | None:
+    """The "has" of "has a daughter, Odile, and a cat named Bo"."""
+    if tokens[at].low != "and":
+        return None
+    return next((n for n in range(at - 1, max(-1, at - 12), -1) if tokens[n].low in _HAVE), None)
 
 
 def _haver(parse: Parse, context: TurnContext, at: int) -> str | None:
@@ -150,6 +246,8 @@ def _haver(parse: Parse, context: TurnContext, at: int) -> str | None:
         t.low in {"i", "we", "i've", "we've"} for t in tokens[max(0, at - 2) : at + 1]
     ):
         return context.speaker
+    if at and tokens[at - 1].low in {"she", "he"}:
+        return context.pronoun(parse, tokens[at - 1].start, tokens[at - 1].low)
     return _named_owner(parse, context, at - 1) if at and _plain(tokens[at]) else None
 
 

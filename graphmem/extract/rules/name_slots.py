@@ -32,6 +32,7 @@ _DWELLING = re.compile(
     r"cottage|condo|loft)\s+in(?=\s)",
     re.IGNORECASE,
 )
+_SOMEBODY_CALLED = re.compile(r"\s+(?:an?|this|some)\s+(?:[\w-]+\s+){1,4}?(?:called|named)(?=\s)")
 _ME = re.compile(r"\s+(?:me|us)(?=\W|$)")
 _OF_WORK = re.compile(
     r"\s+(?:team|office|branch|campus|department|site|group|division|desk|project|squad|plant|factory|"
@@ -237,6 +238,8 @@ def closes(parse: Parse, end: int) -> bool:
 
 def _past_kin(parse: Parse, at: int) -> int:
     """In "met my friend Sam", where Sam begins."""
+    if called := _SOMEBODY_CALLED.match(parse.sentence.text, at):
+        return called.end()
     match = _KIN.match(parse.sentence.text, at)
     if match is None or match.group(2).lower() not in KIN:
         return at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphmem.extract.rules.name_slots import Filler, NamedSlots, closes
 from graphmem.extract.rules.phrases import (
@@ -33,6 +33,7 @@ _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
 _NAMED = re.compile(r"\s*,?\s+(?:named|called)\b|,\s+[A-Z]")
 _PARTED = re.compile(r"\s+(?:my|our|his|her|their|the)\s+(?P<noun>[a-z-]+)(?=\W|$)", re.IGNORECASE)
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
+_PARTICIPLES = frozenset({"living", "working", "based", "studying"})
 _DOUBLE = word_set("doubling_verbs")
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
 
@@ -105,7 +106,7 @@ class Slots(NamedSlots):
         found = noun_phrases(parse, at, listed=False)
         if not found:
             return []
-        phrase = found[0]
+        phrase = _without_participle(found[0])
         head = phrase.name.lower().split()[-1]
         plainly = rule.pattern.startswith("~works? as") or " as" in rule.pattern
         if not is_occupation(head) and not (plainly and phrase.determiner in {"a", "an"}):
@@ -235,6 +236,15 @@ class Slots(NamedSlots):
         """A date is part of the sentence and of ``valid_at``, never an entity."""
         when = parse.date_at(at + 1)
         return [Filler("", None, "event", at)] if when is not None and when.at is not None else []
+
+
+def _without_participle(phrase: Phrase) -> Phrase:
+    """ "A translator living" in Turin is a translator."""
+    *role, last = phrase.name.split()
+    if not role or last not in _PARTICIPLES or not is_occupation(role[-1].lower()):
+        return phrase
+    cut = len(last) + 1
+    return replace(phrase, text=phrase.text[:-cut], name=phrase.name[:-cut], end=phrase.end - cut)
 
 
 def _theirs(text: str) -> str:

@@ -17,7 +17,7 @@ Slot = Literal[
     "title", "proper", "event", "diet", "done", "going", "date", "led", "company", "name",
     "names", "parted", "employer",
 ]  # fmt: skip
-SubjectKind = Literal["person", "any", "organization", "thing"]
+SubjectKind = Literal["person", "sure_person", "any", "organization", "thing"]
 TimeClass = Literal["state", "change", "event", "past", "end", "taste"]
 
 _FILES = ("work", "places", "people", "tastes", "activities", "organizations", "events")

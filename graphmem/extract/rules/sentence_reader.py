@@ -13,7 +13,7 @@ from graphmem.extract.rules.favourites import favourites
 from graphmem.extract.rules.implied_relations import birthdays, consequences, proposals
 from graphmem.extract.rules.intervals import day_or_year, times_of, when_of
 from graphmem.extract.rules.job_titles import job_relations, last_days, with_employers
-from graphmem.extract.rules.kin import relatives
+from graphmem.extract.rules.kin import later_names, relatives
 from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.names import NameSpan, name_spans
 from graphmem.extract.rules.object_slots import Slots
@@ -37,13 +37,15 @@ _OF_THIRD = re.compile(
 _FIRM = re.compile(r"\b(?:starts?|starting|begins?|joins|joining|moves|moving)\b", re.IGNORECASE)
 """What is to be so, firmly: with a date to come, it is a plan."""
 _EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
-_EXTRA_WORK = re.compile(r"\s+(?:at|for|with)(?=\s)", re.IGNORECASE)
+_EXTRA_WORK = re.compile(r"\s+(?:working\s+)?(?:at|for|with)(?=\s)", re.IGNORECASE)
+_EXTRA_HOME = re.compile(r",?\s+(?:living|based)\s+in(?=\s)", re.IGNORECASE)
 _WHO = re.compile(r",?\s+who(?=\s)", re.IGNORECASE)
 _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
 _WITHOUT_NAME, _WITHOUT_IS = word_set("without_name"), word_set("without_is")
 _PAST_TIMES = frozenset({"change", "event", "past", "end", "taste"})
 _ROLE_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_as")
 _WORK_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_at")
+_HOME_RULE = next(rule for rule in rules_for(frozenset({"lives"})) if rule.type == "lives_in")
 _FROM_RULE = next(r for r in rules_for(frozenset({"hails"})) if r.type == "comes_from")
 _HOME = re.compile(
     r"\b(?:my|our)\s+(?:(?:home|native)\s*(?:country|town|city)|hometown|homeland)"
@@ -78,6 +80,7 @@ class SentenceReader:
             facts += self._job_relations(parse)
             facts += self._clauses(parse)
             facts += self._home(parse)
+            facts += later_names(parse, self.context)
             facts += switches(parse, self.context, self.stated_at)
             facts += birthdays(parse, self.context, self.stated_at)
         facts += [more for fact in facts for more in consequences(fact)]
@@ -181,10 +184,12 @@ class SentenceReader:
         if rule.subject == "any":
             return True
         if subject.speaker or subject.plural:
-            return rule.subject == "person"
+            return rule.subject in {"person", "sure_person"}
         kind = self.context.people.names.kind(subject.name)
         if rule.subject == "person":
             return not subject.thing
+        if rule.subject == "sure_person":
+            return kind == "person"
         if rule.subject == "organization":
             return kind == "organization" or (kind == "thing" and rule.proves_organization)
         return kind not in {"person", "animal"}
@@ -252,7 +257,7 @@ class SentenceReader:
 
     def _proven(self, rule: RelationRule, subject: Subject) -> str | None:
         """What kind of thing a subject is, of which this is said."""
-        if rule.subject == "person":
+        if rule.subject in {"person", "sure_person"}:
             animal = self.context.people.names.kind(subject.name) == "animal"
             return None if animal else "person"
         return "organization" if rule.proves_organization else None
@@ -267,6 +272,9 @@ class SentenceReader:
             (_EXTRA_ROLE, _ROLE_RULE) if rule.type == "works_at" else (_EXTRA_WORK, _WORK_RULE)
         )
         match = regex.match(parse.sentence.text, thing.end)
+        home = _EXTRA_HOME.match(parse.sentence.text, thing.end)
+        if home is not None:
+            match, other = home, _HOME_RULE
         if match is None:
             return []
         other = replace(other, time=rule.time)

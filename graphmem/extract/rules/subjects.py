@@ -87,6 +87,8 @@ class TurnContext:
     """Who was named last, where that was more than one."""
     proposed_to: str | None = None
     """Whom the speaker has just asked to marry."""
+    unnamed: tuple[str, str] | None = None
+    """Whose relative or pet was just spoken of without a name, and what it is: "I have a cat"."""
     leaver: str | None = None
     """Who was just said to leave a job."""
     topic: str | None = None
@@ -153,8 +155,15 @@ class TurnContext:
         if at >= len(tokens) or tokens[at].low not in KIN:
             return None
         span = parse.name_at(at + 1)
-        if span is None or parse.sentence.tokens[at + 1].gap != " ":
+        if span is None or parse.sentence.tokens[at + 1].gap not in {" ", ", "}:
             return None
+        if parse.sentence.tokens[at + 1].gap == ", ":
+            closed = parse.sentence.text[span.end : span.end + 2]
+            return (
+                Subject(self.people.names.canonical_of(span.name), span.end + 1)
+                if closed == ", " and not span.owns
+                else None
+            )
         end = span.end - 2 if span.owns else span.end
         return Subject(self.people.names.canonical_of(span.name), end)
 
@@ -228,6 +237,16 @@ class TurnContext:
             uncertain=False,
         )  # fmt: skip
 
+    def born_to(self, parse: Parse, before: int) -> str | None:
+        """Who stands right before "had a baby"."""
+        text = parse.sentence.text
+        for start in range(max(0, before - 40), before):
+            if (start == 0 or not text[start - 1].isalnum()) and text[start].isalnum():
+                subject = self.subject(parse, start)
+                if subject is not None and subject.end == before and subject.other is None:
+                    return subject.name
+        return None
+
     def pronoun(self, parse: Parse, position: int, word: str) -> str | None:
         """Whom "he" or "she" means, when only one person can be meant."""
         here = self._third_persons(parse, position)
@@ -267,6 +286,19 @@ class TurnContext:
         after = tokens[span.last + 1] if span.last + 1 < len(tokens) else None
         return after is not None and after.gap == " " and after.low in _PERSON_VERBS
 
+    def _unsure(self, parse: Parse) -> bool:
+        """Whether a name stands here that may be somebody's, who may be meant from now on."""
+        if self.referent is None or self.referent in self.people.gender:
+            return False
+        names, tokens = self.people.names, parse.sentence.tokens
+        return any(
+            names.kind(span.name) == "thing"
+            and names.may_be_person(span.name)
+            and span.first > 0
+            and tokens[span.first - 1].low in {"to", "and", "but"}
+            for span in parse.names
+        )
+
     def _somebody(self, parse: Parse, before: int) -> bool:
         return any(
             t.low in _SOMEBODY or t.low in KIN_PLURAL
@@ -280,7 +312,7 @@ class TurnContext:
         persons = self._third_persons(parse, end)
         if len(persons) == 1:
             self.referent = next(iter(persons))
-        elif persons or self._somebody(parse, end):
+        elif persons or self._somebody(parse, end) or self._unsure(parse):
             self.referent = None
         if persons:
             self.recent = frozenset(persons)

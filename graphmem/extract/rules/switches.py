@@ -89,6 +89,7 @@ def switches(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterato
         return
     yield from _switched(parse, context, stated_at)
     yield from _left(parse, context, stated_at)
+    yield from _moved_out(parse, context, stated_at)
     yield from _begun(parse, context, stated_at)
     yield from _supplied(parse, context, stated_at)
     yield from _owned(parse, context)
@@ -150,7 +151,8 @@ def _no_job(who: str, at: Date, org: str | None, how: str) -> Iterator[Candidate
     """The end of one job, or of all that are known."""
     for type in ("works_at", "works_as") if org is None else ("works_at",):
         yield CandidateFact(
-            how, who, type, org, (who, org) if org else (who,),
+            how if type == "works_at" else f"{who} has no post any more",
+            who, type, org, (who, org) if org else (who,),
             **valid_until(at), importance=0.8, retracts=True,
         )  # fmt: skip
 
@@ -185,6 +187,25 @@ def _starts_before(text: str, end: int) -> Iterator[int]:
     for start in range(max(0, end - 50), end):
         if (start == 0 or not text[start - 1].isalnum()) and text[start].isalnum():
             yield start
+
+
+_MOVED_OUT = re.compile(
+    r"(?:'s|'ve|\s+has|\s+have|\s+just|\s+finally)*\s+moved\s+out(?!\s+(?:of|to|with|from))(?=\W|$)"
+)
+
+
+def _moved_out(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
+    """ "Duarte moved out": of whoever lived with somebody, nobody does now."""
+    text = parse.sentence.text
+    for match in _MOVED_OUT.finditer(text):
+        for start in _starts_before(text, match.start()):
+            subject = context.subject(parse, start)
+            if subject is not None and subject.end == match.start() and subject.other is None:
+                yield CandidateFact(
+                    f"{subject.name} moved out", subject.name, "lives_with", None, (subject.name,),
+                    **valid_until(_when(parse, stated_at)), importance=0.6, retracts=True,
+                )  # fmt: skip
+                return
 
 
 def _last_day(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:

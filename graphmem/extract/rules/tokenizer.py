@@ -37,7 +37,7 @@ _END = re.compile(
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[A-Z]|(?:[A-Z]\.){1,3}[A-Z]|Dr|Mr|Mrs|Ms|St|Prof|Sr|Jr|vs|e\.g|i\.e)\.$"
 )
-_GOES_ON = re.compile(r"\s+(?:to|with|at|in|from)\s+[^\W\d_a-z]")
+_GOES_ON = re.compile(r"(?<=\w)!{1,9}(?=\s(?:[Tt]o|with|at|in|from)\s[^\W\d_a-z])")
 _TOKEN = re.compile(r"[^\W_]+(?:['&.\-][^\W_]+)*[+#]{0,2}")
 _BREAK = re.compile(
     r"[,;:()\u2014\u2013]\s*|\s--?\s*|--\s*|\s(?:and|but|so|because|plus|since|although|though|while|where)\s"
@@ -117,6 +117,8 @@ def strip_markup(text: str) -> str:
     text = _IN_LAW.sub(r"\1-in-law", _URL.sub(_SKIP, text))
     if "@" in text:
         text = _EMAIL.sub(_SKIP, text)
+    if "!" in text:
+        text = _GOES_ON.sub("", text)  # "I'm engaged!! to Tobias"
     return _MARKUP.sub("", text)
 
 
@@ -128,8 +130,6 @@ def split_sentences(text: str) -> Iterator[Sentence]:
         mark = match.group()
         if mark == "." and _ABBREVIATION.search(text[max(begin, match.end() - 8) : match.end()]):
             continue
-        if set(mark) == {"!"} and _GOES_ON.match(text, match.end()):
-            continue  # "I'm engaged!! to Tobias"
         yield from _pieces(text[begin : match.start()], "?" in mark or "？" in mark)
         begin = match.end()
     yield from _pieces(text[begin:], False)
@@ -199,9 +199,21 @@ def clause_starts(sentence: Sentence) -> Iterator[tuple[int, int, bool]]:
             yield from _after_fillers(text, start)
 
 
+_HOW_OFTEN = re.compile(
+    r"(?:(?:\w+\s+)?(?:days?|times?|evenings?|mornings?|nights?)\s+(?:a|per|each|every)\s+(?:week|month)|"
+    r"(?:on|at)\s+(?:\w+days|weekends|the\s+weekend|the\s+moment|the\s+side|week\s*nights)|most\s+days|"
+    r"these\s+days|by\s+(?:day|night)|during\s+the\s+(?:week|day)|right\s+now|for\s+now|"
+    r"as\s+of\s+(?:today|yesterday|this\s+week))\s*,?\s+",
+    re.IGNORECASE,
+)
+
+
 def _after_fillers(text: str, start: int) -> Iterator[tuple[int, int, bool]]:
     at, past = start, False
     yield start, at, past
+    if often := _HOW_OFTEN.match(text, at):
+        at = often.end()
+        yield start, at, past
     for _ in range(5):
         match = _WORD_OR_GAP.match(text, at)
         if match is None:

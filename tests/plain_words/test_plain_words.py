@@ -1,0 +1,44 @@
+"""What the rules find in texts as people write them stays found: thresholds that hold for each half
+and each kind of text."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+
+from tests.plain_words.measure import Measure, measure
+from tests.plain_words.texts import HALVES, load_texts
+
+_LEAST = {"given": (0.70, 0.85), "held_out": (0.45, 0.65)}
+"""Of all that is plainly stated, and of all changes."""
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_what_is_found_stays_found(half: str) -> None:
+    kinds: dict[str, Measure] = defaultdict(Measure)
+    for text in load_texts(half):
+        kinds[text.kind] += measure(text)
+    whole = sum(kinds.values(), Measure())
+    misses = "\n".join(whole.misses)
+    recall, changes = _LEAST[half]
+    assert whole.share("stated") >= recall, misses
+    assert whole.share("changes") >= changes, misses
+    assert all(found.share("stated") >= 0.35 for found in kinds.values()), misses
+    wrong = whole.counts["stored"] - whole.counts["stored right"]
+    assert wrong <= 0.02 * whole.counts["stored"] + 1, misses
+    assert whole.share("traps") >= 0.97, misses
+    assert whole.share("apart") == 1, misses
+
+
+def test_the_measure_sees_what_is_wrong() -> None:
+    """A text whose expectations are the reverse of what it says fails in every count."""
+    (text, *_) = load_texts("held_out")
+    for passage in text.passages:
+        passage.expected = [
+            one.__class__("x" if one.mark in "+=" else one.mark, one.subject, one.types, one.object)
+            for one in passage.expected
+        ]
+    found = measure(text)
+    assert found.share("traps") < 0.9
+    assert found.counts["stored right"] < found.counts["stored"]
