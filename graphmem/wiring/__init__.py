@@ -40,6 +40,7 @@ from graphmem.wiring.governing import (
     reranker_of,
 )
 from graphmem.wiring.ledgers import ledger_file
+from graphmem.wiring.opening import opening
 from graphmem.wiring.places import (
     MEMORY,
     check_ledger_is_there,
@@ -52,6 +53,7 @@ from graphmem.wiring.places import (
 __all__ = ["open_memory", "store_part_of"]
 
 
+@opening
 async def open_memory(
     folder: str | Path | None = None,
     *,
@@ -69,7 +71,8 @@ async def open_memory(
     redactors: Sequence[Redactor] = (),
     read_only: bool = False,
 ) -> AsyncMemory:
-    """Open a memory, creating it if there is none, and catch its projections up.
+    """Open a memory, creating it if there is none, and catch its projections up: ``memory = await
+    open_memory(…)``, or ``async with open_memory(…) as memory``, which closes it again.
 
     ``folder`` holds everything; ``memory://`` keeps nothing; without one the settings name all
     parts. The ids are defaults for every call; ``actor`` is in whose name it writes, as

@@ -15,10 +15,11 @@ import pytest
 
 from graphmem.ports.api import MemoryAPI
 from graphmem.settings import PREFIX, Settings
+from graphmem.testing.llm_server import LocalModelServer, Says
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "cypher" / "README.md"]
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(\w+(?: chat)?)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _PATH = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|sql|cypher|toml|yml)|(?:[\w.-]+/)+)`")
 _MODULE = re.compile(r"`(graphmem(?:\.\w+){2,})`")
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
@@ -65,6 +66,24 @@ def test_the_readme_says_what_happens(tmp_path: Path) -> None:
     assert "Ada -lives_in→ Paris (until February 2025, said 2024-01-15)" in done.stdout
     assert "Ada -lives_in→ Berlin (since February 2025)\n" in done.stdout
     assert "-works_at→ Acme ←works_at- Bob" in done.stdout
+
+
+def test_the_chat_of_the_readme_remembers(tmp_path: Path) -> None:
+    (code,) = [code for language, code in _blocks(ROOT / "README.md") if language == "python chat"]
+    with LocalModelServer(answer=lambda request: Says("I see.")) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=_environment()
+            | {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "k", "GRAPHMEM_LLM": "none"},
+            input="I live in Lisbon.\nWhere do I live?\n\n",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        known = [chat.json["messages"][0]["content"] for chat in server.chats]
+    assert done.stdout.count("I see.") == 2
+    assert ["Lisbon" in one for one in known] == [False, True]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

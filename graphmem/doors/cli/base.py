@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from graphmem import __version__
 from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError
@@ -93,6 +95,8 @@ class Options:
     project: str | None = None
     actor: str | None = None
     json: bool = False
+    typed: dict[str, str] = field(default_factory=dict)
+    """Of these, what stood on the line itself, by flag: a command to try next needs it again."""
 
     @property
     def folder(self) -> Path:
@@ -169,11 +173,21 @@ def options() -> Options:
     return found
 
 
+def next_command(*words: str, user: str | None = None) -> str:
+    """A command to try next, that finds the same memory (of another user, if one is named)."""
+    given = {**options().typed, **({"--user": user} if user else {})}
+    flags = [part for flag, value in given.items() for part in (flag, shlex.quote(value))]
+    return " ".join(["graphmem", *flags, *words])
+
+
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     """Remember a shared option; what stands nearer to the command wins."""
     kept = context.meta.setdefault(_KEY, Options())
     if value is not None and value is not False and parameter.name is not None:
         setattr(kept, parameter.name.removeprefix("shared_"), value)
+        source = context.get_parameter_source(parameter.name)
+        if isinstance(value, str) and source is ParameterSource.COMMANDLINE:
+            kept.typed[parameter.opts[0]] = value
 
 
 def _shared(*, top: bool) -> list[click.Option]:

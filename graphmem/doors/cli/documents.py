@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from graphmem.doors.cli.base import command
+from graphmem.doors.cli.base import command, next_command
 from graphmem.doors.cli.hints import memory_to_ask
 from graphmem.doors.cli.output import RIGHT, counted, note, print_table, show, show_json, table_text
 
@@ -18,7 +18,7 @@ def documents_command(under: str | None) -> None:
     if show_json(found):
         return
     if not found:
-        note("no documents; graphmem ingest FILES reads some")
+        note(f"no documents; {next_command('ingest', 'FILES')} reads some")
         return
     print_table(
         ["document", ("episodes", RIGHT)], [(one.id, len(one.episode_ids)) for one in found]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from graphmem.doors.cli.base import options
+from graphmem.doors.cli.base import next_command, options
 from graphmem.doors.cli.output import note
 from graphmem.errors import GraphmemError, NotFound
 
@@ -50,9 +50,9 @@ def _of_a_fact(memory: Memory, message: str) -> str:
     except GraphmemError:
         return ""
     if match[1] == "fact" and any(change.action == "DELETE" for change in changes):
-        return f"; it is believed no more: graphmem history {match[2]} says why"
+        return f"; it is believed no more: {next_command('history', match[2])} says why"
     if match[1] == "episode or change":
-        return f"; it is a fact: graphmem history {match[2]} has the ids of its changes"
+        return f"; it is a fact: {next_command('history', match[2])} has the ids of its changes"
     return ""
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphmem.doors.cli.base import next_command
 from graphmem.doors.cli.output import console, counted, note
 from graphmem.doors.cli.resumed_conversations import LOOKUP_WINDOW, only_new, windows
 from graphmem.errors import GraphmemError, UsageError
@@ -206,7 +207,8 @@ class FileIngest:
                 lines.append(f"(these files name their users; --user {user} was not used)")
         asked = users[0] if users else user
         if asked and summary["episodes"]:
-            lines.append(f'ask them: graphmem --user {asked} search "…"')
+            ask = next_command("search", '"…"', user=asked)
+            lines.append(f"ask them: {ask}")
         return "\n".join(lines)
 
     def _warn(self, new: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from graphmem.doors.cli.base import command, options
+from graphmem.doors.cli.base import command, next_command, options
 from graphmem.doors.cli.output import (
     FIXED,
     RIGHT,
@@ -121,7 +121,10 @@ def show_set_aside(found: Sequence[SetAside]) -> None:
     for one in found:
         show(table_text(f"  set aside, {one}", "red"))
     if found:
-        note(f"{len(found):,} events are set aside and not searched; graphmem rebuild tries again")
+        note(
+            f"{len(found):,} events are set aside and not searched; "
+            f"{next_command('rebuild')} tries again"
+        )
 
 
 def show_verification(found: Verification) -> None:
@@ -138,7 +141,7 @@ def show_verification(found: Verification) -> None:
     elif any(difference.startswith("ledger") for difference in found.differences):
         note("the ledger is damaged: put back a backup of it; graph and vectors were not changed")
     elif found.differences:
-        note("graphmem verify --repair puts right what differs in graph and vectors")
+        note(f"{next_command('verify', '--repair')} puts right what differs in graph and vectors")
 
 
 @command("rebuild")

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import click
 
-from graphmem.doors.cli.base import command, options, pairs, time_option
+from graphmem.doors.cli.base import command, next_command, options, pairs, time_option
 from graphmem.doors.cli.graph import show_entities
 from graphmem.doors.cli.hints import memory_to_ask
 from graphmem.doors.cli.output import counted, note, show, show_json, table_text
@@ -114,7 +114,7 @@ def merge_command(entity: str, other: str) -> None:
         found = memory.merge(entity, other)
     if not show_json(found):
         show_entities([found], ids=True)
-        note(f"to separate them again: graphmem unmerge {part.id}")
+        note(f"to separate them again: {next_command('unmerge', part.id)}")
 
 
 @command("unmerge")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem.doors.cli.as_of import in_the_past, reader
-from graphmem.doors.cli.base import WHERE, command, filtered, options
+from graphmem.doors.cli.base import WHERE, command, filtered, next_command, options
 from graphmem.doors.cli.hints import memory_to_ask, say_if_empty
 from graphmem.doors.cli.hit_labels import labels, own_label
 from graphmem.doors.cli.output import (
@@ -302,7 +302,7 @@ def facts_command(
     if page.total is not None:
         note(counted(page.total, "fact"))
     if page.next:
-        note(f"more: graphmem facts --after {page.next}")
+        note(f"more: {next_command('facts', '--after', page.next)}")
 
 
 @command("get")
