@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
@@ -27,11 +27,30 @@ class _Call:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.given_up = threading.Event()
+        self._asked: Future[Any] | None = None
+
+    def give_up(self) -> None:
+        """Nobody waits any more: neither for the work, nor for what it waits for itself."""
+        self.given_up.set()
+        if self._asked is not None:
+            self._asked.cancel()
+
+    def ask(self, awaited: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """From the thread: what the loop gives, or that this was given up meanwhile."""
+        asked = asyncio.run_coroutine_threadsafe(_as_on_loop(awaited), self.loop)
+        self._asked = asked
+        if self.given_up.is_set():  # between the two
+            asked.cancel()
+        try:
+            return asked.result()
+        except CancelledError:  # not asyncio's, which is no Exception
+            raise asyncio.CancelledError from None
 
 
 async def off_loop(work: Callable[[], _T]) -> _T:
     """What ``work`` gives, which runs in a thread. A cancellation goes on once it has stopped, at
-    its next :func:`stop_if_given_up`. Off the loop already, it runs where it is."""
+    its next :func:`stop_if_given_up` or where it waits for the loop. Off the loop already, it runs
+    where it is."""
     if _call.get() is not None:
         return work()
     loop = asyncio.get_running_loop()
@@ -42,7 +61,7 @@ async def off_loop(work: Callable[[], _T]) -> _T:
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        call.given_up.set()
+        call.give_up()
         await asyncio.wait([future])
         if not future.cancelled():
             future.exception()
@@ -132,7 +151,7 @@ async def on_loop(awaited: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     if call is None:
         return await awaited()
     stop_if_given_up()
-    return asyncio.run_coroutine_threadsafe(_as_on_loop(awaited), call.loop).result()
+    return call.ask(awaited)
 
 
 async def _as_on_loop(awaited: Callable[[], Coroutine[Any, Any, _T]]) -> _T:

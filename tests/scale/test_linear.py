@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +22,14 @@ from graphmem.clock import ManualClock
 from graphmem.extract.rules.extractor import extract
 from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Scope
-from graphmem.off_loop import collector_waits, long_work, off_loop, stop_if_given_up
+from graphmem.off_loop import (
+    collector_waits,
+    long_work,
+    off_loop,
+    on_loop,
+    run_off_loop,
+    stop_if_given_up,
+)
 from tests.faults.sizes import FUZZ
 from tests.scale.texts import TEXTS, name
 
@@ -171,6 +179,25 @@ async def test_a_thread_stops_where_nobody_waits_any_more() -> None:
     stopped_at = turns
     await asyncio.sleep(0.05)
     assert turns == stopped_at > 0
+
+
+async def test_a_thread_stops_where_what_it_asks_the_loop_is_never_answered() -> None:
+    """As a ledger does whose server is gone."""
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def work() -> None:
+        asked.set()
+        await on_loop(never)
+
+    asked = threading.Event()
+    waiting = asyncio.create_task(run_off_loop(work))
+    await asyncio.to_thread(asked.wait)
+    waiting.cancel()
+    done, _ = await asyncio.wait([waiting], timeout=5)
+    assert done, "it goes on waiting"
+    assert waiting.cancelled()
 
 
 async def test_the_collector_of_cycles_waits_for_long_work_and_no_longer() -> None:
