@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from graphmem.engine import AsyncMemory
     from graphmem.migration.backups import restore, restore_memory
+    from graphmem.migration.salvage import salvage, salvage_memory
     from graphmem.migration.store import migrate, migrate_memory
     from graphmem.ports.extraction_options import ExtractionOptions, TypeGuide
     from graphmem.settings import Settings
@@ -34,6 +35,8 @@ _WHERE = {
     "open_memory": "graphmem.wiring",
     "restore": "graphmem.migration.backups",
     "restore_memory": "graphmem.migration.backups",
+    "salvage": "graphmem.migration.salvage",
+    "salvage_memory": "graphmem.migration.salvage",
 }
 
 __all__ = [
@@ -48,6 +51,8 @@ __all__ = [
     "open_memory",
     "restore",
     "restore_memory",
+    "salvage",
+    "salvage_memory",
 ]
 
 

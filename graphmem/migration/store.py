@@ -124,13 +124,13 @@ class StoreEnd:
     settings: Settings
 
 
-def _settings(given: Settings | None) -> Settings:
+def settings_without_places(given: Settings | None) -> Settings:
     """What no settings are given for is what the environment says, but for the places."""
     return given or Settings.load().model_copy(update=dict.fromkeys(_KINDS))
 
 
 def source_end(place: str | Path | None, given: Settings | None) -> StoreEnd:
-    settings = _settings(given)
+    settings = settings_without_places(given)
     folder = None if place is None else Path(place).expanduser().absolute()
     if "://" in str(place):
         raise UsageError(f"{redacted(str(place))}: a source is a folder, or settings with URLs")
@@ -149,7 +149,7 @@ def source_end(place: str | Path | None, given: Settings | None) -> StoreEnd:
 
 def target_end(place: str | Path | None, given: Settings | None) -> StoreEnd:
     # Nothing is extracted while it is opened; a model need not be there.
-    settings = _settings(given).model_copy(update={"llm": "none"})
+    settings = settings_without_places(given).model_copy(update={"llm": "none"})
     urls, folder = urls_of(place, settings)
     for kind, url in urls.items():
         # Of an encrypted store graph and vectors are made anew each time that it is opened.

@@ -6,7 +6,16 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 from graphmem.clock import Date, Precision
 from graphmem.model.erasures import Erased, ErasureReceipt, Removal
 from graphmem.model.listings import ConversationState, Listing, ScopeCount
-from graphmem.model.reports import Backup, Exported, Health, Imported, SetAside, Stats, Verification
+from graphmem.model.reports import (
+    Backup,
+    Exported,
+    Health,
+    Imported,
+    Salvaged,
+    SetAside,
+    Stats,
+    Verification,
+)
 from graphmem.model.results import (
     AtATime,
     Change,
@@ -104,6 +113,7 @@ __all__ = [
     "RelationType",
     "Removal",
     "RetentionRule",
+    "Salvaged",
     "Scope",
     "ScopeCount",
     "SearchResult",

@@ -103,3 +103,45 @@ class Verification:
     differences: tuple[str, ...]
     set_aside: tuple[SetAside, ...] = ()
     repaired: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What was had of a damaged ledger, and what was not.
+
+    ``rows`` were read, by table; ``made`` counts those that were lost and follow from others.
+    ``from_graph`` and ``from_turns`` are episodes whose rows were lost: taken from the graph, or
+    put together from their turns. ``doubtful`` are rows of damaged pages by their ids: they read
+    well, and may hold other letters than were written. ``lost_events`` are first and last ``seq``
+    of each gap: what only they said (an end, a deletion) is lost; ``lost_episodes`` are those of
+    which nothing is left but the id. ``nameless`` are users whose names were lost: they are called
+    by their pseudonyms. ``tenants`` counts the episodes that each has now.
+    """
+
+    source: str
+    folder: str
+    pages: int
+    damaged_pages: tuple[tuple[int, int], ...]
+    """First and last of each run, as far as they are known: without ``checksums`` only what cannot
+    be read shows."""
+    checksums: bool
+    unreadable_rows: int
+    rows: Mapping[str, int]
+    made: Mapping[str, int]
+    doubtful: Mapping[str, tuple[str, ...]]
+    lost_events: tuple[tuple[int, int], ...]
+    lost_episodes: tuple[str, ...]
+    from_graph: tuple[str, ...]
+    from_turns: tuple[str, ...]
+    nameless: tuple[str, ...]
+    tenants: Mapping[str, int]
+    graph: str
+    """What was had of the graph beside the ledger, or why nothing was."""
+    verification: Verification
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is lost or in doubt, as far as can be known: no page is damaged, nothing
+        had to be made again, and the new store is whole."""
+        lost = self.damaged_pages or self.lost_events or self.lost_episodes or self.unreadable_rows
+        return self.verification.ok and not (lost or self.made or self.nameless)

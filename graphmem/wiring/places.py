@@ -110,8 +110,9 @@ def ledger_lost(what: str, left: Sequence[object]) -> LedgerLost:
     """The error for a ledger that is not the one that graph and vectors were made from."""
     return LedgerLost(
         f"{what}, but there is what was made from it: {', '.join(map(str, left))}. Nothing was "
-        "changed. Put back a backup of the ledger; or open once with GRAPHMEM_ACCEPT_LEDGER=1, "
-        "which begins with a new one and makes graph and vectors anew"
+        "changed. Put back a backup of the ledger; without one, `graphmem salvage` makes a new "
+        "store of what is left; or open once with GRAPHMEM_ACCEPT_LEDGER=1, which begins with a "
+        "new ledger and makes graph and vectors anew"
     )
 
 

@@ -139,7 +139,10 @@ def show_verification(found: Verification) -> None:
     if found.ok:
         show(table_text("no difference", "green"))
     elif any(difference.startswith("ledger") for difference in found.differences):
-        note("the ledger is damaged: put back a backup of it; graph and vectors were not changed")
+        note(
+            "the ledger is damaged: put back a backup of it, or save what can be had with graphmem "
+            "salvage; graph and vectors were not changed"
+        )
     elif found.differences:
         note(f"{next_command('verify', '--repair')} puts right what differs in graph and vectors")
 

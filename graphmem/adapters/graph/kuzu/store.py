@@ -111,6 +111,16 @@ class KuzuGraph:
         self._store_id, self._lost = store_id, None
         return checkpoint
 
+    async def owner(self) -> str | None:
+        """The id of the store that these files are the graph of, if of any; they are closed again.
+        To be asked before :meth:`open`, which empties the graph of another one."""
+        await self._pool.open()
+        try:
+            found = await self._pool.write(self._read_checkpoint, alone=True)
+        finally:
+            await self._pool.close()
+        return found.store_id if found is not None else None
+
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
         """Apply a batch and move the checkpoint in one transaction; see the port.
 

@@ -108,7 +108,8 @@ def ledger_errors(path: Path | None) -> Iterator[None]:
 def damaged_ledger(path: Path | None, why: str) -> Damaged:
     """Of a ledger nothing may be made anew: it is the truth."""
     return Damaged(
-        f"the ledger {path} is damaged: {why}. Nothing was changed. Put back a backup of it"
+        f"the ledger {path} is damaged: {why}. Nothing was changed. Put back a backup of it; "
+        "without one, `graphmem salvage` takes what can be had of it into a new store"
     )
 
 
