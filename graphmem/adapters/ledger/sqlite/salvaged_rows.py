@@ -31,11 +31,11 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WRONG = (GraphmemError, TypeError, KeyError, ValueError, AttributeError, RecursionError)
 
 
-Layout: TypeAlias = Mapping[str, Sequence[str]]
+StoredColumns: TypeAlias = Mapping[str, Sequence[str]]
 """For each table its columns in the order in which they are stored."""
 
 
-def layout_of(connection: sqlite3.Connection) -> Layout:
+def layout_of(connection: sqlite3.Connection) -> StoredColumns:
     """As SQLite has it: columns that were added come last, a key's first where there are no
     numbers."""
     found: dict[str, Sequence[str]] = {}
@@ -49,7 +49,7 @@ def layout_of(connection: sqlite3.Connection) -> Layout:
     return found
 
 
-def ledger_row(record: FileRecord, layout: Layout) -> tuple[str, dict[str, Any]] | None:
+def ledger_row(record: FileRecord, layout: StoredColumns) -> tuple[str, dict[str, Any]] | None:
     """The table and its row; None where it is none that is to be kept: of an index, of a table
     that follows from others, or rubbish."""
     values = record.values
@@ -67,7 +67,7 @@ def ledger_row(record: FileRecord, layout: Layout) -> tuple[str, dict[str, Any]]
     return _checked(keyed, dict(zip(layout[keyed], values, strict=True)))
 
 
-def _numbered(record: FileRecord, layout: Layout) -> tuple[str, dict[str, Any]] | None:
+def _numbered(record: FileRecord, layout: StoredColumns) -> tuple[str, dict[str, Any]] | None:
     values = record.values
     name = _NUMBERED.get(len(values))
     if name is None or (name != "turns" and values[0] is not None):
