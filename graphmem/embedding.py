@@ -24,6 +24,11 @@ class CachedEmbedder:
     def name(self) -> str:
         return self._embedder.name
 
+    @property
+    def kept(self) -> bool:
+        """Whether the ledger keeps its vectors: each costs something."""
+        return self._embedder.kept
+
     async def documents(self, texts: Sequence[str]) -> list[Vector]:
         """A vector per text; what is not in the cache is embedded and put there. Vectors that cost
         next to nothing are made anew: a text that comes twice in one call is embedded once."""

@@ -59,6 +59,7 @@ _SLOW = (
     "engine/test_retention",
     "engine/test_forget",
     "engine/test_left_open",
+    "engine/test_rebuild",
     "engine/test_machine",
     "engine/test_processes",
     "engine/test_servers",

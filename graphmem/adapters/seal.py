@@ -20,6 +20,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from graphmem.adapters.child_process import can_start, child_environment
+
 _BLOCK = 1 << 18
 _ZEROS = bytes(_BLOCK)
 _LONGEST_LOOK_S = 600
@@ -76,14 +78,14 @@ def look_at(program: str, *arguments: str, but: int = 0) -> str | None:
     """Let a process of its own open and read files, by a Python program; what it said or died of,
     None when it read them all, ``""`` when it ended with ``but``. Not in a frozen program, which
     cannot start one."""
-    if not sys.executable or getattr(sys, "frozen", False):
+    if not can_start():
         return None
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter, a constant program
             [sys.executable, "-P", "-c", program, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=child_environment(),
             timeout=_LONGEST_LOOK_S,
             check=False,
         )

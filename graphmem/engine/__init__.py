@@ -48,7 +48,7 @@ class AsyncMemory(
         self._present.loop = asyncio.get_running_loop()
         if opened is None:
             return self
-        self._opened = opened
+        self._renewal.opened = opened
         self._graph.begin(opened.graph, opened.reread_graph)
         self._vectors.begin(opened.vectors, opened.reread_vectors)
         self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)
@@ -59,7 +59,6 @@ class AsyncMemory(
             # An embedder that is down, files that are damaged: the calls that need them say so.
             _log.warning("graph or vectors lag behind: %s", error)
         if await self._parts.ledger.erasures(pending=True):
-            await self._finish_erasures()
             self._keep_clean()
         if await self._parts.ledger.retention_rules():
             self._keep_retaining()

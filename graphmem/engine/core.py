@@ -10,8 +10,9 @@ from typing import Any, Unpack
 
 from graphmem.engine.actors import current_actor
 from graphmem.engine.known_at import Past
-from graphmem.engine.present import SCOPE_NAMES, Opened, Parts, Present
+from graphmem.engine.present import SCOPE_NAMES, Parts, Present
 from graphmem.engine.reads import ViewReads
+from graphmem.engine.renewing import Renewal
 from graphmem.engine.uses import UseCounter
 from graphmem.errors import GraphmemError, NotFound, UsageError
 from graphmem.ingest import make_episode
@@ -22,6 +23,7 @@ from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.arguments import Content, ScopeArgs
 from graphmem.ports.ledger import FactQuery
 from graphmem.projection.catch_up import Projection
+from graphmem.projection.fill import Filled, Report
 from graphmem.retrieve.fact_view import View
 
 _log = logging.getLogger("graphmem")
@@ -61,12 +63,13 @@ class Core(ViewReads):
         self._queue = BackgroundQueue(self._finish_queued, parts.settings.max_queued)
         counting = parts.settings.count_reads and not parts.read_only
         self._uses = UseCounter(parts.ledger, parts.clock, counting=counting)
-        self._opened: Opened | None = None
+        self._renewal = Renewal(present)
         self._background: asyncio.Task[None] | None = None
         self._following = True
         self._indexing: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
         self._retaining: asyncio.Task[None] | None = None
+        self._finishing = asyncio.Lock()
         self._indexed_seq = 0
 
     async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
@@ -84,33 +87,21 @@ class Core(ViewReads):
     def _note_reads(self, fact_ids: Sequence[str]) -> None:
         self._uses.note(fact_ids)
 
-    async def _recreate(
-        self, projection: Projection, report: Callable[[int], None] | None = None
-    ) -> None:
-        """Clear a store and fill it from the ledger, which has nothing any more of what was
-        erased."""
-        ledger, of_graph = self._parts.ledger, projection is self._graph
-        pending = await ledger.erasures(pending=True)
-        if not of_graph:
-            self._indexed_seq = 0
-            await ledger.remember_setting(INDEXED_SEQ, "0")
-        store = self._parts.graph if of_graph else self._parts.vectors
-        opened = self._opened
-        if opened is None:
-            await projection.start_over(store.clear)
-        else:
-            reopen = opened.reread_graph if of_graph else opened.reread_vectors
+    async def _renew(
+        self, projection: Projection, report: Report | None = None, *, compare: bool = False
+    ) -> Filled | None:
+        """Make a store anew; see :class:`~graphmem.engine.renewing.Renewal`."""
+        filled = await self._renewal.renew(projection, report, compare=compare)
+        if projection is self._vectors:
+            # Those that were filled beside the others were indexed there.
+            self._indexed_seq = filled.applied_seq if filled else 0
+            await self._parts.ledger.remember_setting(INDEXED_SEQ, str(self._indexed_seq))
+        return filled
 
-            async def empty() -> None:
-                await store.clear()
-                projection.begin(await reopen(), reopen)
+    async def _finish_erasures(self) -> None:
+        """See :class:`~graphmem.engine.erasing.Erasing`."""
 
-            await projection.start_over(empty)
-        await projection.catch_up(report)
-        done = [one.id for one in pending if projection.name in one.pending]
-        await ledger.erasures_done(done, projection.name)
-
-    async def _finish_erasures(self, *, files: bool = True) -> None:
+    async def _finish_on_closing(self) -> None:
         """See :class:`~graphmem.engine.erasing.Erasing`."""
 
     async def _close_parts(self, *, loop_ended: bool = False) -> None:

@@ -1,15 +1,17 @@
 """Forgetting: facts, episodes, scopes.
 
 What is erased goes from the ledger in one transaction, with its receipt. Files of graph and vectors
-that keep what was removed from them are made anew when the store is closed or, after a kill, when
-it is opened next; until then the receipt names them.
+that keep what was removed from them are made anew in the background, while they serve; until that
+is done, which may be after the next opening, the receipt names them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,9 +33,10 @@ from graphmem.ports.ledger import (
     StatementQuery,
 )
 from graphmem.projection.catch_up import Projection
+from graphmem.projection.fill import SOON_RENEWED
 
 _log = logging.getLogger("graphmem")
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # between tries to clean what others hold
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 600.0  # between tries to clean what others hold
 
 
 class Erasing(Amending):
@@ -200,7 +203,7 @@ class Erasing(Amending):
             self._present.pseudonyms.forget_user(name)
         self._retrieve.forget()
         self._embedder.forget()
-        await self._finish_erasures(files=wait)
+        await (self._finish_erasures() if wait else self._follow_erasures())
         self._keep_clean()
         return (await ledger.erasures(id=receipt.id))[0]
 
@@ -243,50 +246,73 @@ class Erasing(Amending):
     def _projected(self) -> Sequence[tuple[Projection, str]]:
         """Each projection, and why its store keeps what was erased, if it does."""
         why = "its files keep what was erased until they are made anew"
-        parts = self._parts
-        return (
-            (self._graph, why if parts.graph.keeps_erased else ""),
-            (self._vectors, why if parts.vectors.keeps_erased else ""),
-        )
+        both = (self._graph, self._vectors)
+        return [(one, why if self._renewal.beside(one) else "") for one in both]
 
     def _keep_clean(self) -> None:
-        """Begin, in the background, to take what was erased out of what lies beside the ledger:
-        who holds it may let go of it."""
+        """Begin, in the background, to take what was erased out of what keeps it."""
         if self._cleaning is None or self._cleaning.done():
-            self._cleaning = asyncio.create_task(self._clean_ledger())
+            self._cleaning = asyncio.create_task(self._clean())
 
-    async def _clean_ledger(self) -> None:
+    async def _clean(self) -> None:
+        """Until nothing is pending: who holds the ledger's log may let go of it, and more may be
+        erased meanwhile, which the next round does together."""
         pause = _FIRST_PAUSE_S
         while True:
-            try:
-                if await self._parts.ledger.clean():
+            with _logged():
+                if await self._parts.ledger.clean() and not await self._unfinished():
                     return
-            except GraphmemError as error:
-                _log.warning("what was erased is not out of the ledger's log yet: %s", error)
+            # Erasures come in rows; and no more than half of the time goes into this.
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_S)
+            begun = time.monotonic()
+            await self._finish_erasures()
+            pause = max(min(2 * pause, _LONGEST_PAUSE_S), time.monotonic() - begun)
 
-    async def _finish_erasures(self, *, files: bool = True) -> None:
-        """Finish the erasures that are pending, as far as can be: with ``files``, those that keep
-        what was removed from them are made anew, and nothing may be read meanwhile."""
-        if self._opened is None:  # another process's, or not to be touched: so it was not opened
+    async def _unfinished(self, part: str | None = None) -> list[str]:
+        """The erasures that are pending, or those of which a part may still hold something."""
+        pending = await self._parts.ledger.erasures(pending=True)
+        return [one.id for one in pending if part is None or part in one.pending]
+
+    async def _finish_on_closing(self) -> None:
+        """What is pending is finished now where that is soon done, else after the next opening."""
+        if self._renewal.opened is not None and await self._parts.ledger.head() <= SOON_RENEWED:
+            await self._finish_erasures()
+
+    async def _finish_erasures(self) -> None:
+        """Finish the erasures that are pending, as far as can be: files that keep what was removed
+        from them are made anew while they serve, and the ledger's is written anew at the end, for
+        which writers wait."""
+        if self._renewal.opened is None:  # another process's, or not to be touched
             return
-        ledger = self._parts.ledger
-        try:
-            pending = await ledger.erasures(pending=True)
+        await self._follow_erasures()
+        async with self._finishing:  # whoever waited finds it done, as far as it was erased before
             for projection, keeps in self._projected():
-                if isinstance(projection.damage, LedgerLost):
-                    continue  # who knows more than the ledger is kept until somebody decides
-                ids = [one.id for one in pending if projection.name in one.pending]
-                if ids and keeps and files:
-                    await self._recreate(projection)
-                elif ids and not keeps:
+                # Who knows more than the ledger is kept until somebody decides.
+                lost = isinstance(projection.damage, LedgerLost)
+                with _logged():
+                    if keeps and not lost and await self._unfinished(projection.name):
+                        await self._renew(projection)
+            with _logged():
+                if await self._unfinished("ledger"):
+                    await self._parts.ledger.clean(remake=True)
+
+    async def _follow_erasures(self) -> None:
+        """Let the stores that keep nothing follow, and note that they have."""
+        with _logged():
+            for projection, keeps in self._projected():
+                ids = await self._unfinished(projection.name)
+                if ids and not keeps:
                     await projection.catch_up()
-                    await ledger.erasures_done(ids, projection.name)
-            if pending and files:
-                await ledger.clean(remake=True)
-        except GraphmemError as error:
-            _log.warning("what was erased is not out of every file yet: %s", error)
+                    await self._parts.ledger.erasures_done(ids, projection.name)
+
+
+@contextlib.contextmanager
+def _logged() -> Iterator[None]:
+    """What fails is tried again later."""
+    try:
+        yield
+    except GraphmemError as error:
+        _log.warning("what was erased is not out of every file yet: %s", error)
 
 
 def _changed(before: Episode, after: Episode) -> list[tuple[Turn, Turn]]:

@@ -21,6 +21,7 @@ from graphmem.model import (
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import LedgerCheck
 from graphmem.projection.catch_up import Projection
+from graphmem.projection.fill import Filled, Report
 from graphmem.projection.repair import TOO_MANY_TO_MEND, put_right
 from graphmem.projection.verify import Mismatches, compare_stores
 
@@ -164,9 +165,9 @@ class Care(Core):
         ):
             if isinstance(projection.damage, LedgerLost):
                 continue  # who knows more than the ledger is kept until somebody decides
-            many = len(differences.found) > TOO_MANY_TO_MEND
+            many = len(differences.found) > TOO_MANY_TO_MEND and self._renewal.beside(projection)
             if projection.name in found.unreadable or (differences.found and (recreate or many)):
-                await self._recreate(projection)
+                await self._renew(projection)
             elif differences.found:
                 await put_right(self._parts.ledger, projection, differences)
 
@@ -179,11 +180,31 @@ class Care(Core):
         def reporter(already: int) -> Callable[[int], None] | None:
             return None if progress is None else lambda done: progress(already + done, both)
 
-        await self._recreate(self._graph, reporter(0))
-        await self._recreate(self._vectors, reporter(head))
+        filled = [
+            await self._rebuilt(self._graph, reporter(0)),
+            await self._rebuilt(self._vectors, reporter(head)),
+        ]
         await self._end_load()
         await self._finish_erasures()
-        return await self.verify()
+        if None in filled:
+            return await self.verify(repair=True)
+        ledger = await self._parts.ledger.check()
+        checked, differences = dict(ledger.checked), [*ledger.differences]
+        for one in filter(None, filled):  # compared where they were filled
+            checked |= one.checked
+            differences += one.differences
+        differences += await self._erased_found(ledger)
+        aside = await self._set_aside()
+        return Verification(not (differences or aside), checked, tuple(differences), aside)
+
+    async def _rebuilt(self, projection: Projection, report: Report | None) -> Filled | None:
+        """What became of a store that was filled beside the one that serves, and is compared; None
+        where there is none beside it. Then it is to be put right where it differs, while it serves,
+        unless it cannot be, or lacks what was set aside: that is tried again from the beginning."""
+        whole = projection.damage is None and not await projection.set_aside()
+        if whole and not self._renewal.beside(projection):
+            return None
+        return await self._renew(projection, report, compare=True)
 
     async def close(self) -> None:
         if self._present.closed:
@@ -206,7 +227,7 @@ class Care(Core):
             # What the background could not do, the next opening does.
             await asyncio.gather(*running, return_exceptions=True)
             if not loop_ended:
-                await self._finish_erasures()
+                await self._finish_on_closing()
         finally:
             await self._close_parts(loop_ended=loop_ended)
 

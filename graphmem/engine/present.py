@@ -27,6 +27,7 @@ from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
 from graphmem.projection.catch_up import Projection
+from graphmem.projection.fill import FillStore
 from graphmem.projection.graph import graph_target
 from graphmem.projection.vectors import vector_target
 from graphmem.relation_types.wording import BuiltInWording
@@ -74,6 +75,8 @@ class Parts:
     """A graph and vectors that live in memory, for what is not to be kept."""
     ledger_file: Callable[[Path], Ledger]
     """A ledger in a file, not yet opened: what a backup is written to."""
+    fill: FillStore
+    """Fills a new graph, or new vectors, that are to take the place of those that serve."""
     redaction: Redaction = field(default_factory=Redaction)
     """What takes out of everything that comes in what is not to be stored."""
     ambiguity_model: AmbiguityModel | None = None

@@ -207,8 +207,8 @@ class MemoryAPI(
         state it are silenced: search and context find them no more, until the deletion is undone;
         with ``keep_turn`` they are found as before. An episode, or
         anything with ``erase``, is removed for good, from history too; with a fact the sentences
-        that state it go from their turns. Files that keep what was erased are made anew when the
-        store is closed: :meth:`erasures` says which are still to be.
+        that state it go from their turns. Files that keep what was erased are made anew in the
+        background: :meth:`erasures` says which are still to be.
         """
         ...
 
@@ -232,9 +232,9 @@ class MemoryAPI(
 
         What others have told stays, be it word for word the same. Rules of relation types that
         nobody else uses go too. The receipt says what went, by table; ``pending`` which files may
-        still hold some of it: they are made anew when the store is closed or, after a kill, when it
-        is opened next. ``wait`` does that at once; other calls wait meanwhile. ``dry_run`` only
-        counts. :class:`~graphmem.errors.NotFound` when nothing is stored of the user.
+        still hold some of it: they are made anew in the background, where need be after the next
+        opening. ``wait`` ends when that is done. ``dry_run`` only counts.
+        :class:`~graphmem.errors.NotFound` when nothing is stored of the user.
         """
         ...
 

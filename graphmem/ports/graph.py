@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from graphmem.model import Entity, Episode, Fact, Table
+from graphmem.ports.successor import Successor
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ class GraphStore(Protocol):
     """One graph of episodes, entities and facts. Safe to call from many tasks at once."""
 
     @property
-    def keeps_erased(self) -> bool:
-        """Whether what was removed stays in its files until it is cleared and filled anew."""
+    def successor(self) -> Successor | None:
+        """How it is made anew while it serves. What was removed stays in the files of a store that
+        has one, until it is made anew."""
         ...
 
     async def open(self, store_id: str) -> Checkpoint:

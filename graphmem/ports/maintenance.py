@@ -34,9 +34,12 @@ class MaintenanceAPI(Protocol):
         ...
 
     async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
-        """Clear graph and vectors and rebuild them from the ledger, then verify.
+        """Make graph and vectors anew from the ledger, and compare them with it.
 
-        ``progress`` is called with events done and events in all.
+        What is there serves until the new one is whole, and goes on serving where this fails or is
+        cancelled (:class:`~graphmem.errors.Unavailable` when the disk is full). Databases on
+        servers are put right where they differ, as by :meth:`verify` with ``repair``. Files that
+        cannot be read need not be. ``progress`` is called with events done and events in all.
         """
         ...
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from graphmem.filters import Record, Where
 from graphmem.ports.graph import Checkpoint
+from graphmem.ports.successor import Successor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,8 +96,9 @@ class VectorStore(Protocol):
     """Collections ``facts``, ``turns`` and ``sessions``. Safe to call from many tasks at once."""
 
     @property
-    def keeps_erased(self) -> bool:
-        """Whether what was removed stays in its files until it is cleared and filled anew."""
+    def successor(self) -> Successor | None:
+        """How it is made anew while it serves. What was removed stays in the files of a store that
+        has one, until it is made anew."""
         ...
 
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:

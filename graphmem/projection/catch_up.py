@@ -18,7 +18,9 @@ from graphmem.ports.ledger_off_loop import ReadsOffLoop
 from graphmem.projection.batch import MUCH, ApplyBatch, ProjectionBatch, batch_of
 from graphmem.projection.set_aside import (
     EMPTY_BATCH,
+    Notes,
     SetAsideList,
+    SetAsideRow,
     harmless,
     may_be_the_value,
     set_aside,
@@ -42,8 +44,10 @@ class Projection:
         ledger: Ledger,
         target: ApplyBatch,
         changed: Callable[[Set[str] | None], None] | None = None,
+        notes: Notes | None = None,
     ) -> None:
-        """``changed`` is told in which tenants the store holds something else; None: in any."""
+        """``changed`` is told in which tenants the store holds something else; None: in any.
+        ``notes`` are where what is set aside is noted, if not in the ledger."""
         self.name = name
         self._changed = changed or (lambda _: None)
         self.applied_seq = 0
@@ -56,7 +60,7 @@ class Projection:
         """What was begun to start over, and failed."""
         self.damage: Damaged | None = None
         self._lock = asyncio.Lock()
-        self._aside = SetAsideList(name, ledger)
+        self._aside = SetAsideList(name, notes or ledger)
 
     def begin(
         self, checkpoint: Checkpoint | Damaged, reread: Callable[[], Awaitable[Checkpoint]]
@@ -180,16 +184,30 @@ class Projection:
             self.applied_seq, self._empty_first = 0, clear
             clearing = asyncio.ensure_future(clear())
             try:
-                await asyncio.shield(clearing)
-            except asyncio.CancelledError:
-                _, unanswered = await asyncio.wait([clearing], timeout=_PATIENCE_S)
-                for one in unanswered:
-                    one.cancel()
-                raise
+                await _to_its_end(clearing)
             finally:
                 if clearing.done() and not clearing.cancelled() and clearing.exception() is None:
                     self._empty_first = None
                 self._changed(None)
+
+    async def go_on_with(
+        self,
+        take_over: Callable[[], Awaitable[None]],
+        reread: Callable[[], Awaitable[Checkpoint]],
+        aside: Sequence[SetAsideRow],
+    ) -> None:
+        """Let another store take the place of this one, which is ``paused`` and has come no
+        further; what was set ``aside`` is what that could not take. Given up on the way, or failed,
+        whoever needs the store looks how far it is."""
+        if self.damage is None:
+            self.applied_seq, self._unsure = 0, True
+        try:
+            await _to_its_end(asyncio.ensure_future(take_over()))
+            self.begin(await reread(), reread)
+            self._unsure, self._empty_first = False, None
+            await self._aside.replace(aside)
+        finally:
+            self._changed(None)
 
     @contextlib.asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
@@ -201,6 +219,17 @@ class Projection:
     async def _alone(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         async with self._lock, self._ledger.named_lock(f"project {self.name}") as still_alone:
             yield still_alone
+
+
+async def _to_its_end(begun: asyncio.Future[None]) -> None:
+    """Wait for what goes on in a thread although nobody waits for it any more."""
+    try:
+        await asyncio.shield(begun)
+    except asyncio.CancelledError:
+        _, unanswered = await asyncio.wait([begun], timeout=_PATIENCE_S)
+        for one in unanswered:
+            one.cancel()
+        raise
 
 
 def _tenants(events: Sequence[Event]) -> Set[str] | None:

@@ -12,10 +12,11 @@ import json
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Protocol, TypeAlias
 
 from graphmem.errors import BackendError, BudgetExceeded, GraphmemError, Rejected
 from graphmem.model import Entity, Episode, Fact, Scope, SetAside, Source, Turn
-from graphmem.ports.ledger import Event, Ledger
+from graphmem.ports.ledger import Event
 from graphmem.projection.batch import ProjectionBatch
 
 EMPTY_BATCH = ProjectionBatch((), (), (), (), (), (), (), ())
@@ -26,17 +27,29 @@ _SCOPE = Scope(project_id="graphmem", agent_id="harmless")
 _EPISODE, _TURN, _FACT, _ENTITY = (f"00000000-0000-7000-8000-00000000000{n}" for n in range(1, 5))
 
 
-class SetAsideList:
-    """What one projection has set aside, as the ledger has it."""
+SetAsideRow: TypeAlias = tuple[int, str, str, str]
+"""The event, the kind and the id of what it is about, and why."""
 
-    def __init__(self, projection: str, ledger: Ledger) -> None:
+
+class Notes(Protocol):
+    """Where a projection notes what it has set aside."""
+
+    async def setting(self, name: str) -> str | None: ...
+
+    async def remember_setting(self, name: str, value: str, *, once: bool = False) -> str: ...
+
+
+class SetAsideList:
+    """What one projection has set aside, as its notes have it: most often the ledger."""
+
+    def __init__(self, projection: str, notes: Notes) -> None:
         self._projection = projection
-        self._ledger = ledger
+        self._notes = notes
         self._known: dict[tuple[str, str], SetAside] | None = None
 
     async def read(self) -> tuple[SetAside, ...]:
         """All of it, in order of the events, from the ledger: another process may have added."""
-        text = await self._ledger.setting(self._name)
+        text = await self._notes.setting(self._name)
         rows = json.loads(text) if text else []
         self._known = {(row[1], row[2]): SetAside(self._projection, *row) for row in rows}
         return tuple(self._known.values())
@@ -65,9 +78,12 @@ class SetAsideList:
         return f"set_aside {self._projection}"
 
     async def _write(self, known: dict[tuple[str, str], SetAside]) -> None:
-        rows = [(one.seq, one.kind, one.id, one.why) for one in known.values()]
-        await self._ledger.remember_setting(self._name, json.dumps(sorted(rows)))
-        self._known = known
+        await self.replace([(one.seq, one.kind, one.id, one.why) for one in known.values()])
+
+    async def replace(self, rows: Iterable[SetAsideRow]) -> None:
+        """Let these be all."""
+        await self._notes.remember_setting(self._name, json.dumps(sorted(rows)))
+        await self.read()
 
 
 def may_be_the_value(error: Exception) -> bool:

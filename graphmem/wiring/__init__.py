@@ -32,6 +32,7 @@ from graphmem.wiring.adapters import (
     token_counter,
     word_vectors,
 )
+from graphmem.wiring.filling import filler
 from graphmem.wiring.governing import (
     ambiguity_model_of,
     govern_embedder,
@@ -134,6 +135,7 @@ async def open_memory(
             tokens=token_counter(),
             scratch=partial(_scratch, settings),
             ledger_file=partial(ledger_file, settings),
+            fill=filler(urls["ledger"], settings),
             redaction=redaction,
             ambiguity_model=ambiguity_model_of(extractor, governor, settings),
             reranker=reranker,

@@ -190,14 +190,14 @@ async def test_a_rebuild_that_is_given_up_loses_nothing(
     async with await open_memory(tmp_path / "m", user_id="ada") as memory:
         await memory.relate_many(reported)
         assert (await memory.verify()).ok, "and both stores hold all of it"
-        begun, part = asyncio.Event(), getattr(memory._parts, store)
-        clear = type(part).clear
+        begun, successor = asyncio.Event(), type(getattr(memory._parts, store).successor)
+        take_over = successor.take_over
 
-        async def seen(self: Any) -> None:
+        async def seen(self: Any, url: str) -> None:
             begun.set()
-            await clear(self)
+            await take_over(self, url)
 
-        monkeypatch.setattr(type(part), "clear", seen)
+        monkeypatch.setattr(successor, "take_over", seen)
         rebuilding = asyncio.ensure_future(memory.rebuild())
         await begun.wait()
         await asyncio.sleep(0.005)  # the thread is at work

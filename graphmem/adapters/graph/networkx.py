@@ -52,8 +52,8 @@ class NetworkXGraph:
         self._asking = asyncio.Lock()
 
     @property
-    def keeps_erased(self) -> bool:
-        return False
+    def successor(self) -> None:
+        return None
 
     async def open(self, store_id: str) -> Checkpoint:
         """Open; what it held for another store is forgotten."""

@@ -115,8 +115,8 @@ class MemoryVectors:
         self._tenants = {name: {} for name in COLLECTIONS}
 
     @property
-    def keeps_erased(self) -> bool:
-        return False
+    def successor(self) -> None:
+        return None
 
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         validation.check_embedding(embedder, size)

@@ -24,6 +24,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from graphmem.adapters.child_process import can_start
 from graphmem.adapters.graph.kuzu.console_program import (
     GRACE_S,
     IDLE_S,
@@ -103,7 +104,7 @@ class Console:
                 self._threads = None
 
     async def _started(self) -> _Process:
-        if not sys.executable or getattr(sys, "frozen", False):
+        if not can_start():
             raise UsageError(
                 "Cypher: a query runs in a process of its own, and this program has no Python "
                 "interpreter to start one with"

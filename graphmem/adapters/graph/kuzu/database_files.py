@@ -4,15 +4,17 @@ them, removed or set aside to make room for new ones."""
 from __future__ import annotations
 
 import glob
+import os
+from collections.abc import Collection
 from pathlib import Path
 
 from graphmem.adapters.seal import break_seal, look_at, what_changed, write_seal
-from graphmem.errors import Damaged
+from graphmem.errors import Damaged, Unavailable
 
 _LOGS = (".wal", ".shadow", ".tmp")
-COPY_NAME, ROWS_NAME = ".console-", ".rows-"
-"""What the names of files that stand beside the graph for a moment have after the graph's own:
-copies for the console, and rows on their way into it."""
+COPY_NAME, ROWS_NAME, NEXT_NAME = ".console-", ".rows-", ".next-"
+"""What the names of files that stand beside the graph for a time have after the graph's own:
+copies for the console, rows on their way into it, and a graph that is to take its place."""
 _SMALLEST = 4096
 _MAGIC = (b"KUZU", b"LBUG", b"LADY")
 _UNREADABLE = 3
@@ -83,11 +85,35 @@ def remove_files(path: Path) -> None:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
-def remove_passing_files(path: Path) -> None:
+def remove_beside(path: Path, but: Collection[Path] = ()) -> None:
     """What a process that was killed left beside the graph."""
-    for kind in (COPY_NAME, ROWS_NAME):
+    for kind in (COPY_NAME, ROWS_NAME, NEXT_NAME):
         for old in path.parent.glob(f"{glob.escape(path.name)}{kind}*"):
-            old.unlink(missing_ok=True)
+            if not any(old.name.startswith(one.name) for one in but):
+                old.unlink(missing_ok=True)
+
+
+def check_closed_whole(filled: Path) -> None:
+    """:class:`~graphmem.errors.Unavailable` for a file that was not, as when the disk was full:
+    its seal is written last."""
+    if not seal_of(filled).exists() or not filled.is_file():
+        raise Unavailable(
+            f"the graph {filled} could not be finished, perhaps because the disk is full; the one "
+            "that it was to replace is as it was"
+        )
+
+
+def replace_files(path: Path, filled: Path) -> None:
+    """Put a file that was closed whole in the place of a closed database. Its logs go first, so
+    that none of the old is played into the new: killed in between, the old one is as it was at its
+    last checkpoint."""
+    with filled.open("r+b") as file:
+        os.fsync(file.fileno())
+    break_seal(seal_of(path))
+    for suffix in _LOGS:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    filled.replace(path)
+    break_seal(seal_of(filled))
 
 
 def make_room_for_database(path: Path) -> None:

@@ -53,11 +53,13 @@ class Pool:
 
     def __init__(self, path: Path | None, engine: EngineName, buffer_pool_bytes: int) -> None:
         self.path = Path(path or "graph").expanduser().resolve()
-        self._passes = path is None
+        self.passes = path is None
         self.engine = ENGINES[engine]
         self.buffer_pool_bytes = buffer_pool_bytes
         self.changes = 0
         """How many times this was written to."""
+        self.successors: set[Path] = set()
+        """Files that are being filled beside this one, to take its place."""
         self._forget_folder: Callable[[], object] = _nothing
         """Removes the folder of a file that goes with the pool, also when nobody closes it."""
         self._module: Any = None
@@ -80,7 +82,7 @@ class Pool:
             if self.is_open:
                 return
             self._module = load_engine(self.engine.name)
-            if self._passes:
+            if self.passes:
                 folder = Path(tempfile.mkdtemp(prefix="graphmem-"))
                 self._forget_folder = weakref.finalize(self, shutil.rmtree, folder, True)
                 self.path = folder / "graph"
@@ -180,12 +182,27 @@ class Pool:
         self._remove_files()
         return self._start()
 
+    def go_on_with(self, filled: Path) -> None:
+        """Put another file in the place of this one. Only inside a job that runs ``alone``, whose
+        session ends with it."""
+        database_files.check_closed_whole(filled)
+        self.need_disk_space()  # without room the old one could not be closed
+        self._stop(checkpoint=False)
+        database_files.replace_files(self.path, filled)
+        self._start()
+
+    def replace_files(self, filled: Path) -> None:
+        """The same while this is closed."""
+        database_files.check_closed_whole(filled)
+        self.set_aside()
+        database_files.replace_files(self.path, filled)
+
     def _remove_files(self) -> None:
         database_files.remove_files(self.path)
 
     def set_aside(self) -> None:
         """Make room for a new database while this one is closed; see ``database_files``."""
-        if not self._passes:
+        if not self.passes:
             database_files.make_room_for_database(self.path)
 
     def need_disk_space(self, log_bytes: Callable[[], int] = lambda: 0) -> None:
@@ -234,7 +251,8 @@ class Pool:
         return Session(self._module, self.engine, self._database)
 
     def _check_and_start(self) -> Session:
-        if not self._passes:
+        database_files.remove_beside(self.path, but=self.successors)
+        if not self.passes:
             database_files.check_files(self.path, self.engine.name, self.buffer_pool_bytes)
         return self._start()
 
@@ -256,7 +274,6 @@ class Pool:
 
     def _new_database(self) -> Any:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        database_files.remove_passing_files(self.path)
         return new_database(self._module, str(self.path), self.buffer_pool_bytes)
 
     def _stop(self, *, checkpoint: bool = True) -> None:
@@ -274,9 +291,9 @@ class Pool:
                     session.close()
                 self._idle.clear()
                 database, self._database, self._writer = self._database, None, None
-                if room or self._passes:
+                if room or self.passes:
                     database.close()
-                    if checkpoint and not self._passes:
+                    if checkpoint and not self.passes:
                         database_files.seal_files(self.path)
                 else:
                     _leave_open(self.path, database)

@@ -35,6 +35,7 @@ from graphmem.adapters.graph.kuzu.session import (
     label_of,
     properties_of,
 )
+from graphmem.adapters.graph.kuzu.successor import KuzuSuccessor
 from graphmem.adapters.graph.kuzu.write_changes import Loader
 from graphmem.adapters.graph.rows import (
     Edge,
@@ -91,8 +92,8 @@ class KuzuGraph:
         self._backlog_seq = self._written_seq = 0
 
     @property
-    def keeps_erased(self) -> bool:
-        return self._pool.path is not None
+    def successor(self) -> KuzuSuccessor | None:
+        return None if self._pool.passes else KuzuSuccessor(self._pool, self._give_place_to)
 
     async def open(self, store_id: str) -> Checkpoint:
         """Open or create; see the port."""
@@ -294,6 +295,17 @@ class KuzuGraph:
             await self._console.close()  # its processes hold copies of what was there
             self._lost = None
 
+    async def _give_place_to(self, path: Path) -> None:
+        """Go on with another file, filled and closed."""
+        async with self._applying:
+            if not self._pool.is_open:
+                await asyncio.to_thread(self._pool.replace_files, path)
+                return
+            await self._alone(lambda _: self._pool.go_on_with(path))
+            self._backlog, self._backlog_size = [], (0, 0)
+            await self._console.close()
+            self._lost = None
+
     async def close(self) -> None:
         """Write what was gathered and let the file go. Safe to call twice."""
         async with self._applying:
@@ -305,14 +317,8 @@ class KuzuGraph:
                 await self._pool.close()
 
     def _loader(self, changes: GraphChanges) -> Loader:
-        most_text = self._buffer_pool_bytes // 32
-        return Loader(
-            changes,
-            self._drops,
-            self._pool.path,
-            copy_from=self._copy_from,
-            most_text=most_text,
-        )
+        most_text, path = self._buffer_pool_bytes // 32, self._pool.path
+        return Loader(changes, self._drops, path, copy_from=self._copy_from, most_text=most_text)
 
     def _check(self) -> None:
         if not self._pool.is_open:
@@ -325,12 +331,17 @@ class KuzuGraph:
             writer = self._pool.wipe()
             in_transaction(writer, lambda w: _create(w, store_id))
 
+        await self._alone(job)
+
+    async def _alone(self, job: Callable[[Session], None]) -> None:
+        """Run what begins with another database, while nobody reads."""
         try:
             await self._pool.write(job, alone=True)
         except BaseException:
             if not self._pool.is_open:  # so that it can be opened again
                 await self._pool.close()
             raise
+        self._drops = EdgeDrops()  # what it knows of edges was so in the one before
 
     async def _give_up(self) -> None:
         self._lost = (

@@ -80,8 +80,8 @@ class Neo4jGraph:
         return f"Neo4jGraph({str(self._target)!r})"
 
     @property
-    def keeps_erased(self) -> bool:
-        return False
+    def successor(self) -> None:
+        return None
 
     async def open(self, store_id: str) -> Checkpoint:
         """Connect, and create what is missing; see the port."""

@@ -79,8 +79,8 @@ class QdrantVectors:
     # -- the port ------------------------------------------------------------------------------
 
     @property
-    def keeps_erased(self) -> bool:
-        return False
+    def successor(self) -> None:
+        return None
 
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         """See the port. Points of another store are cleared only with ``?replace=1``; collections

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,8 @@ _FORMAT = 2
 
 CHECKPOINT_FILE = "checkpoint.json"
 SEAL_FILE = "seal.json"
+NEXT_NAME = "next-"
+"""What the names of folders begin with that are filled to take the place of this one."""
 _OWN_FOLDER = re.compile(rf"(?:{'|'.join(COLLECTIONS)})-\d+")
 
 
@@ -104,6 +107,13 @@ def erase_but(home: Path, kept: set[str]) -> None:
     """Remove collection folders that are not in force: what a kill left behind."""
     for path in own_folders(home):
         if path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def erase_successors(home: Path, but: Iterable[Path] = ()) -> None:
+    """Remove what a process that was killed was filling."""
+    for path in home.glob(f"{NEXT_NAME}*"):
+        if path not in but:
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -10,9 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import graphmem
+from graphmem.adapters.child_process import can_start, child_environment
 from graphmem.adapters.disk_space import scarce
-from graphmem.adapters.vectors.qdrant_edge.optimize import can_start, child_environment
 from graphmem.adapters.vectors.qdrant_edge.shard import Shard, damaged_vectors
 from graphmem.errors import Unavailable
 
@@ -35,7 +34,7 @@ def create_shards(folders: Sequence[Path], size: int) -> list[Shard]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=child_environment(Path(graphmem.__file__).parent.parent),
+        env=child_environment(),
         check=False,
     )
     if done.returncode < 0 or b"os error 28" in done.stderr:

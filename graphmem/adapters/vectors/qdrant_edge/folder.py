@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from graphmem.adapters.child_process import can_start
 from graphmem.adapters.disk_space import need_large_files
 from graphmem.adapters.vectors import validation
 from graphmem.adapters.vectors.qdrant_edge import checkpoint as checkpoint_file
 from graphmem.adapters.vectors.qdrant_edge import disk_space, sealed_folder
 from graphmem.adapters.vectors.qdrant_edge.checkpoint import EdgeCheckpoint
 from graphmem.adapters.vectors.qdrant_edge.create import create_shards
-from graphmem.adapters.vectors.qdrant_edge.optimize import Optimizing, can_start
+from graphmem.adapters.vectors.qdrant_edge.optimize import Optimizing
 from graphmem.adapters.vectors.qdrant_edge.shard import Shard, damaged_vectors, in_use
 from graphmem.errors import Rejected, UsageError
 from graphmem.ports.graph import Checkpoint
@@ -61,6 +63,14 @@ class EdgeFolder:
         self._lock: FileLock | None = None
         self._unflushed = 0
         self._optimizing: Optimizing | None = None
+        self.successors: set[Path] = set()
+        """Folders inside this one that are being filled, to take its place."""
+
+    def begin_successor(self, name: str) -> Path:
+        """A folder for vectors that are to take the place of these; not made yet."""
+        home = self._path / f"{checkpoint_file.NEXT_NAME}{name}"
+        self.successors.add(home)
+        return home
 
     def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
         with self._view:
@@ -116,6 +126,7 @@ class EdgeFolder:
         need_large_files(f"the vector store in {self._path}")
         self._hold()
         try:
+            checkpoint_file.erase_successors(self._path, but=self.successors)
             self._open_locked(store_id, embedder, size)
             return Checkpoint(store_id, self._opened().applied_seq)
         except BaseException:
@@ -168,10 +179,7 @@ class EdgeFolder:
 
     def _go_on(self, checkpoint: EdgeCheckpoint) -> None:
         checkpoint_file.erase_but(self._path, set(checkpoint.folders.values()))
-        for name in COLLECTIONS:
-            folder = self._path / checkpoint.folders[name]
-            disk_space.need_to_load(folder)
-            self._shards[name] = Shard.load(folder)
+        self._load(checkpoint)
         self._checkpoint = dataclasses.replace(
             checkpoint, applied_seq=checkpoint.believed_seq, boot=checkpoint_file.boot_id()
         )
@@ -292,6 +300,49 @@ class EdgeFolder:
             finally:
                 if checkpoint is None or not self._shards:
                     self._let_go()
+
+    def take_over(self, home: Path) -> None:
+        """Put the shards of a folder inside this one in force, which was filled and closed. Until
+        the checkpoint file is replaced they are strays, from then on the old ones are."""
+        filled = sealed_folder.closed_whole(home)
+        self.stop_optimizing()
+        folders: dict[Collection, str] = {}
+        for name in COLLECTIONS:
+            folders[name] = checkpoint_file.next_folder(self._path, name)
+            (home / filled.folders[name]).rename(self._path / folders[name])
+        checkpoint = dataclasses.replace(filled, folders=folders)
+        with self._view:
+            before = self._checkpoint
+            if before is None:
+                self._hold()
+            try:
+                if before is not None:
+                    self._go_on_with(checkpoint, before)
+                sealed_folder.put_in_force(self._path, checkpoint)
+            finally:
+                if before is None:
+                    self._let_go()
+        checkpoint_file.erase_but(self._path, set(folders.values()))
+        shutil.rmtree(home, ignore_errors=True)
+        self.successors.discard(home)
+
+    def _go_on_with(self, checkpoint: EdgeCheckpoint, before: EdgeCheckpoint) -> None:
+        """Load the shards of a checkpoint. One set at a time: of a million points one takes more
+        than a gibibyte."""
+        self._close_shards()
+        try:
+            self._load(checkpoint)
+        except BaseException:
+            self._close_shards()
+            self._load(before)
+            raise
+        self._checkpoint = checkpoint
+
+    def _load(self, checkpoint: EdgeCheckpoint) -> None:
+        for name in COLLECTIONS:
+            folder = self._path / checkpoint.folders[name]
+            disk_space.need_to_load(folder)
+            self._shards[name] = Shard.load(folder)
 
     def close(self) -> None:
         self.stop_optimizing()

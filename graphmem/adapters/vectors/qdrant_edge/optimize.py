@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self, TypeAlias
 
-import qdrant_edge
-
+from graphmem.adapters.child_process import child_environment
 from graphmem.errors import Rejected
 from graphmem.ports.vectors import Collection, Point
 
@@ -37,11 +36,6 @@ shard.close()
 
 PointWrite: TypeAlias = tuple[tuple[str, ...], tuple[Point, ...]]
 """Removed ids, then points, of one write."""
-
-
-def can_start() -> bool:
-    """Whether there is an interpreter to start: not in a frozen or embedded program."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
 @dataclass(slots=True)
@@ -118,11 +112,3 @@ def copy_sparse(source: Path, target: Path) -> None:
                     else:
                         new.write(block)
                 new.truncate()
-
-
-def child_environment(*more: Path) -> dict[str, str]:
-    """The child finds the engine where this process did, and what is in ``more``."""
-    homes = (Path(qdrant_edge.__file__).parent.parent, *more)
-    inherited = os.environ.get("PYTHONPATH")
-    paths = os.pathsep.join(filter(None, (*map(str, dict.fromkeys(homes)), inherited)))
-    return {**os.environ, "PYTHONPATH": paths}

@@ -13,6 +13,7 @@ from graphmem.adapters.vectors.qdrant_edge.checkpoint import (
     own_folders,
 )
 from graphmem.adapters.vectors.qdrant_edge.shard import damaged_vectors
+from graphmem.errors import Unavailable
 
 _NOT_DAMAGE = 3
 """What the program below ends with for a lock or a full disk: whoever opens next is told."""
@@ -58,6 +59,24 @@ def read_checkpoint(home: Path) -> EdgeCheckpoint | None:
         checkpoint = EdgeCheckpoint.read(home)
     break_seal(home / SEAL_FILE)
     return checkpoint
+
+
+def closed_whole(home: Path) -> EdgeCheckpoint:
+    """The checkpoint of a folder that was filled and closed, which is sealed last.
+    :class:`~graphmem.errors.Unavailable` where it was not, as when the disk was full."""
+    checkpoint = EdgeCheckpoint.read(home)
+    if checkpoint is None or not (home / SEAL_FILE).exists():
+        raise Unavailable(
+            f"the vectors in {home} could not be finished, perhaps because the disk is full; those "
+            "that they were to replace are as they were"
+        )
+    return checkpoint
+
+
+def put_in_force(home: Path, checkpoint: EdgeCheckpoint) -> None:
+    """Let a checkpoint count, whatever the folder was sealed with."""
+    break_seal(home / SEAL_FILE)
+    checkpoint.write(home, durable=True)
 
 
 def seal_folder(home: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from graphmem.adapters.vectors import validation
 from graphmem.adapters.vectors.qdrant_edge.folder import EdgeFolder, not_open
+from graphmem.adapters.vectors.qdrant_edge.successor import EdgeSuccessor
 from graphmem.errors import Unavailable
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import (
@@ -51,8 +52,8 @@ class EdgeVectors:
     # -- the port ------------------------------------------------------------------------------
 
     @property
-    def keeps_erased(self) -> bool:
-        return True
+    def successor(self) -> EdgeSuccessor:
+        return EdgeSuccessor(self._folder, self._give_place_to)
 
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         """See the port. A folder that is damaged is :class:`~graphmem.errors.Rejected`; clear it.
@@ -112,6 +113,16 @@ class EdgeVectors:
         self._start_threads()
         try:
             await self._write(self._folder.clear)
+        finally:
+            if closed_before:
+                await self.close()
+
+    async def _give_place_to(self, home: Path) -> None:
+        """Go on with the shards of another folder, which were filled and closed."""
+        closed_before = self._writer is None
+        self._start_threads()
+        try:
+            await self._write(self._folder.take_over, home)
         finally:
             if closed_before:
                 await self.close()

@@ -1,0 +1,97 @@
+"""Graph and vectors made anew from the ledger while they serve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+from graphmem.engine.present import Opened, Present
+from graphmem.errors import UsageError
+from graphmem.ports.graph import Checkpoint, GraphStore
+from graphmem.ports.successor import Successor
+from graphmem.ports.vectors import VectorStore
+from graphmem.projection.catch_up import Projection
+from graphmem.projection.fill import Filled, Filling, Report, Watch
+
+
+class Renewal:
+    """Makes the stores of one memory anew, each once at a time."""
+
+    def __init__(self, present: Present) -> None:
+        self._present = present
+        self._parts = present.parts
+        self._renewing = {"graph": asyncio.Lock(), "vectors": asyncio.Lock()}
+        self.opened: Opened | None = None
+
+    def beside(self, projection: Projection) -> bool:
+        """Whether another can be filled beside it, while it serves."""
+        return self._store(projection).successor is not None
+
+    async def renew(
+        self, projection: Projection, report: Report | None = None, *, compare: bool = False
+    ) -> Filled | None:
+        """Make a store anew, and note which erasures are done by that: the ledger has nothing any
+        more of what was erased. What was there serves until the new one is whole, and if that
+        fails, or this is cancelled, it goes on serving.
+
+        Where another can be filled beside it, gives what became of that, compared with the ledger
+        if so wished; None where it was cleared and filled again.
+        """
+        async with self._renewing[projection.name]:
+            ledger = self._parts.ledger
+            pending = await ledger.erasures(pending=True)
+            successor = self._store(projection).successor
+            if successor is None:
+                filled = None
+                await self._fill_again(projection, report)
+            else:
+                filled = await self._replace(projection, successor, report, compare=compare)
+            done = [one.id for one in pending if projection.name in one.pending]
+            await ledger.erasures_done(done, projection.name)
+            await projection.catch_up(report)
+        return filled
+
+    async def _replace(
+        self, projection: Projection, successor: Successor, report: Report | None, *, compare: bool
+    ) -> Filled:
+        parts, url = self._parts, successor.begin()
+        try:
+            filling = Filling(
+                kind="graph" if projection is self._present.graph else "vectors",
+                url=url,
+                store_id=await parts.ledger.setting("store_id") or "",
+                size=int(await parts.ledger.setting("embedder_size") or 0),
+                compare=compare,
+            )
+            async with AsyncExitStack() as stack:
+                # A read that began before the switch finds in the new one all that it expects.
+                nearly = partial(stack.enter_async_context, projection.paused())
+                watch = Watch(report, nearly)
+                filled = await parts.fill(filling, parts.ledger, self._present.embedder, watch)
+                await projection.go_on_with(
+                    partial(successor.take_over, url), self._reopen(projection), filled.aside
+                )
+        finally:
+            await asyncio.shield(successor.drop(url))
+        return filled
+
+    async def _fill_again(self, projection: Projection, report: Report | None) -> None:
+        store, reopen = self._store(projection), self._reopen(projection)
+
+        async def empty() -> None:
+            await store.clear()
+            projection.begin(await reopen(), reopen)
+
+        await projection.start_over(empty)
+        await projection.catch_up(report)
+
+    def _store(self, projection: Projection) -> GraphStore | VectorStore:
+        return self._parts.graph if projection is self._present.graph else self._parts.vectors
+
+    def _reopen(self, projection: Projection) -> Callable[[], Awaitable[Checkpoint]]:
+        if self.opened is None:
+            raise UsageError("what is not open is not made anew")
+        of_graph = projection is self._present.graph
+        return self.opened.reread_graph if of_graph else self.opened.reread_vectors
