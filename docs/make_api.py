@@ -13,7 +13,7 @@ _GROUPS = {
     "Write": "add add_many known_keys relate relate_many unrelate update delete delete_all forget "
     "erasures retention set_retention apply_retention undo merge unmerge resume flush",
     "Documents": "add_document documents remove_document",
-    "Read": "search context explain get get_all episode history",
+    "Read": "search context explain why_not get get_all episode history",
     "Relationships": "entities entity relations neighbours paths timeline as_of diff cypher "
     "to_networkx",
     "Life": "archive restore promote sweep",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphmem.model import Fact, Turn
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.ledger import EmbeddingCache
 from graphmem.ports.vectors import Vector
@@ -67,3 +68,14 @@ class CachedEmbedder:
     def forget(self) -> None:
         """Queries may name what was erased."""
         self._queries.clear()
+
+
+def turn_text(turn: Turn) -> str:
+    """A turn as it is indexed: who says it is part of what can be asked for."""
+    return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
+
+
+def fact_text(fact: Fact) -> str:
+    """A fact as it is indexed: "moved to Berlin" is found by "lives in" too."""
+    relation = (fact.type or "").replace("_", " ")
+    return fact.text if relation in fact.text else f"{fact.text} ({relation})"

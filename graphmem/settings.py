@@ -43,7 +43,7 @@ NameList = Annotated[
 """Text with commas, or a list."""
 Count = Annotated[int, Field(ge=0, le=WHOLE_NUMBER)]
 Amount = Annotated[float, Field(ge=0, le=1e12)]
-"""Of money: counted in millionths, it is a whole number of 64 bits."""
+"""Of money: in millionths, it is a whole number of 64 bits."""
 
 
 def _policy_changes(given: object) -> object:
@@ -258,9 +258,7 @@ class Settings(BaseModel):
     reads_raise_importance: bool = Field(
         False, description="to a sweep, each read of a fact raises its importance by 0.01, up to 1"
     )
-    promote_reads: int = Field(
-        5, ge=0, le=WHOLE_NUMBER, description="a sweep promotes what was read so often"
-    )
+    promote_reads: Count = Field(5, description="a sweep promotes what was read so often")
     promote_importance: float = Field(
         0.7, ge=0, le=1, description="a sweep promotes what is at least so important"
     )
@@ -270,8 +268,8 @@ class Settings(BaseModel):
     archive_importance: float = Field(
         0.3, ge=0, le=1, description="a sweep archives what is less important than this"
     )
-    archive_reads: int = Field(
-        2, ge=0, le=WHOLE_NUMBER, description="a sweep archives what was read less often than this"
+    archive_reads: Count = Field(
+        2, description="a sweep archives what was read less often than this"
     )
     max_queued: int = Field(
         1000,

@@ -149,6 +149,7 @@ class Memory(_Reads):
     relation_types = mirror(MemoryAPI.relation_types)
     declare_type = mirror(MemoryAPI.declare_type)
     learn_types = mirror(MemoryAPI.learn_types)
+    why_not = mirror(MemoryAPI.why_not)
     archive = mirror(MemoryAPI.archive)
     restore = mirror(MemoryAPI.restore)
     promote = mirror(MemoryAPI.promote)

@@ -21,6 +21,7 @@ from graphmem.engine.pseudonyms import revealing
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
 from graphmem.engine.view import AsyncMemoryView, Views
+from graphmem.engine.why_not import Diagnosing
 from graphmem.errors import Damaged, ModelError
 from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.api import MemoryAPI
@@ -32,7 +33,7 @@ __all__ = ["AsyncMemory", "Opened", "Parts", "Scratch"]
 
 
 class AsyncMemory(
-    Documents, Relating, Views, Declaring, Listings, Aging, Care, Carrying, MemoryAPI
+    Documents, Relating, Views, Declaring, Listings, Aging, Diagnosing, Care, Carrying, MemoryAPI
 ):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
 

@@ -88,6 +88,13 @@ def checked_min_score(value: object) -> float:
     raise UsageError(f"min_score is a number from 0 (always hits) to 1, got {shown(value)}")
 
 
+def checked_threshold(value: object) -> float:
+    """How similar a hit must be."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise UsageError(f"threshold is a number from 0 (all hits) to 1, got {shown(value)}")
+
+
 def checked_budget(value: object) -> int:
     """How many hits may be looked at for a context of so many tokens."""
     if isinstance(value, bool) or not isinstance(value, int):

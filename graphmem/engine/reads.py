@@ -19,6 +19,7 @@ from graphmem.engine.checks import (
     checked_query,
     checked_text,
     checked_text_or_none,
+    checked_threshold,
 )
 from graphmem.engine.filtering import Filtering
 from graphmem.engine.present import Present
@@ -148,6 +149,7 @@ class ViewReads(Filtering, ReadAPI):
         include_archived: bool = False,
         where: Filter | None = None,
         min_score: float = 0.0,
+        threshold: float = 0.0,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         asked = await self._present.scope(scope)
@@ -155,7 +157,9 @@ class ViewReads(Filtering, ReadAPI):
         view = await self._filtered(seen, where, asked, "search")
         least = checked_min_score(min_score)
         question = self._question(query, limit, kinds, view, asked)
-        found = await self._stores.search(replace(question, min_score=least))
+        nearest = checked_threshold(threshold)
+        wanted = replace(question, min_score=least, threshold=nearest)
+        found = await self._stores.search(wanted)
         self._note_reads([hit.id for hit in found if hit.kind == "fact"])
         return found
 

@@ -4,6 +4,7 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 """
 
 from graphmem.clock import Date, Precision
+from graphmem.model.diagnosis import NotFoundCause, WhyNot
 from graphmem.model.erasures import Erased, ErasureReceipt, Removal
 from graphmem.model.listings import ConversationState, Listing, ScopeCount
 from graphmem.model.reports import (
@@ -104,6 +105,7 @@ __all__ = [
     "Metadata",
     "Modality",
     "Moment",
+    "NotFoundCause",
     "Page",
     "Path",
     "Precision",
@@ -132,6 +134,7 @@ __all__ = [
     "Turn",
     "TypeRule",
     "Verification",
+    "WhyNot",
     "forgotten_tenant",
     "overdue",
     "scope_of",

@@ -121,6 +121,9 @@ class Hit:
     """How the graph led to this hit: to a fact from the question's names; to a turn from the text
     that answers with it, over what both name."""
     fact: Fact | None = None
+    similarity: float | None = None
+    """How near its vector is to the question's, from 0 to 1; None where only words or the graph
+    led there and no ``threshold`` was given."""
     outdated: str | None = None
     """For a turn: what it says that has ended since, as ``lives_in until February 2025``."""
 

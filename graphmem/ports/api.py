@@ -33,6 +33,7 @@ from graphmem.ports.arguments import (
     When,
     WriteArgs,
 )
+from graphmem.ports.diagnosis import DiagnosisAPI
 from graphmem.ports.documents import DocumentsAPI
 from graphmem.ports.lifecycle import LifecycleAPI
 from graphmem.ports.listing import ListingAPI
@@ -43,6 +44,7 @@ from graphmem.ports.view import ReadAPI, ViewAPI
 
 class MemoryAPI(
     ReadAPI,
+    DiagnosisAPI,
     DocumentsAPI,
     ListingAPI,
     LifecycleAPI,

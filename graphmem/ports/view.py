@@ -46,6 +46,7 @@ class ReadAPI(Protocol):
         include_archived: bool = False,
         where: Filter | None = None,
         min_score: float = 0.0,
+        threshold: float = 0.0,
         **scope: Unpack[ScopeArgs],
     ) -> SearchResult:
         """The facts and verbatim turns that answer a question best, each with its explanation.
@@ -57,7 +58,9 @@ class ReadAPI(Protocol):
 
         ``answerable`` of what comes back estimates, from 0 to 1, how likely anything that was found
         answers; the ``score`` of a hit, how likely that hit does. With ``min_score`` a search that
-        is ``answerable`` to less than that gives no hits (docs/scores.md says what to set).
+        is ``answerable`` to less than that gives no hits (docs/scores.md says what to set). The
+        ``similarity`` of a hit is how near its vector is to the question's; with ``threshold`` only
+        hits that are as near as that are given.
 
         ``where`` keeps only what passes a filter, text or data, before anything is counted or
         ranked: ``tag = work and occurred_at >= 2024-05`` is ``{"tag": "work", "occurred_at":

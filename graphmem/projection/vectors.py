@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from graphmem.clock import stamp_or_none
-from graphmem.embedding import CachedEmbedder
+from graphmem.embedding import CachedEmbedder, fact_text, turn_text
 from graphmem.filters import Record
 from graphmem.filters.records import fact_record, turn_record
 from graphmem.model import Episode, Fact, Turn
@@ -81,17 +81,6 @@ def _embedded(
 def searched_turns(episode: Episode) -> list[Turn]:
     """The turns of an episode that are not silenced."""
     return [turn for turn in episode.turns if not turn.silenced]
-
-
-def turn_text(turn: Turn) -> str:
-    """A turn as it is indexed: who says it is part of what can be asked for."""
-    return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
-
-
-def fact_text(fact: Fact) -> str:
-    """A fact as it is indexed: "moved to Berlin" is found by "lives in" too."""
-    relation = (fact.type or "").replace("_", " ")
-    return fact.text if relation in fact.text else f"{fact.text} ({relation})"
 
 
 def _fact_fields(fact: Fact, origins: Origins) -> Record:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from graphmem.embedding import CachedEmbedder
+from graphmem.embedding import CachedEmbedder, fact_text, turn_text
 from graphmem.model import Entity, Fact, SearchResult
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.reranker import Reranker
@@ -29,7 +29,7 @@ from graphmem.retrieve.candidates.vectors import (
     find_by_vectors,
     fuse_arms,
 )
-from graphmem.retrieve.present.hits import make_hits
+from graphmem.retrieve.present.hits import make_hits, similarity_of
 from graphmem.retrieve.question.names import find_seeds
 from graphmem.retrieve.question.parse import parse_question
 from graphmem.retrieve.question.relation_types import RelationMatcher
@@ -81,6 +81,8 @@ class Retriever:
         ranked = await self.rank(query)
         places = ranked.best(max(query.limit, self._reranked_hits, LOOKED_AT))
         likelihood = self._formula.of(ranked, places)
+        if query.threshold:
+            places = await self._near(ranked, query.threshold)
         if likelihood.answerable < query.min_score:
             places = []
         if self._reranker is not None and query.rerank and places:
@@ -88,6 +90,32 @@ class Retriever:
         hits = await make_hits(self._ledger, ranked, places[: query.limit], likelihood)
         seeds = tuple(ranked.inputs.seeds)
         return SearchResult(query.text, hits, seeds, ranked.reason, likelihood.answerable)
+
+    def answerable(self, ranked: RankedCandidates, looked_at: int) -> float:
+        """How likely anything that was found answers."""
+        return self._formula.of(ranked, ranked.best(looked_at)).answerable
+
+    async def similarities(self, ranked: RankedCandidates, places: Sequence[int]) -> list[float]:
+        """How near the vectors of these candidates are to the question's, from 0 to 1; those that
+        the dense arm did not find are looked up."""
+        inputs = ranked.inputs
+        known = {p: similarity_of(ranked, inputs.ids[p]) for p in places}
+        missing = [place for place, value in known.items() if value is None]
+        if missing:
+            facts, texts = inputs.facts, []
+            for place in missing:
+                id = inputs.ids[place]
+                texts.append(fact_text(facts[id]) if id in facts else turn_text(inputs.turns[id]))
+            question = await self._embedder.query(ranked.query.beginning)
+            for place, vector in zip(missing, await self._embedder.documents(texts), strict=True):
+                known[place] = min(1.0, max(0.0, float(question @ vector)))
+        return [known[place] or 0.0 for place in places]
+
+    async def _near(self, ranked: RankedCandidates, threshold: float) -> list[int]:
+        """The places of those that are similar enough, best first."""
+        places = ranked.best(len(ranked.inputs.ids))
+        similar = await self.similarities(ranked, places)
+        return [place for place, one in zip(places, similar, strict=True) if one >= threshold]
 
     async def rank(self, query: SearchQuery) -> RankedCandidates:
         """All that is found for a question, with what every signal says of it."""

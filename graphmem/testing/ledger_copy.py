@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
+from graphmem.embedding import fact_text, turn_text
 from graphmem.errors import UsageError
 from graphmem.model import Decision, Edit, FactUse, Merge, Scope, Statement
 from graphmem.ports.ledger import (
@@ -23,7 +24,6 @@ from graphmem.ports.ledger import (
     StatementQuery,
 )
 from graphmem.ports.llm import Extraction
-from graphmem.projection.vectors import fact_text, turn_text
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
 from graphmem.text import digest, name_key, text_key
 

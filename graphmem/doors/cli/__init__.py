@@ -31,6 +31,7 @@ from graphmem.doors.cli import (
     salvage,
     search,
     types,
+    why_not,
     write,
 )
 from graphmem.doors.cli.base import BROKEN_PIPE, INTERRUPTED, cli, exit_code, report
@@ -61,6 +62,7 @@ _COMMANDS = (
     search.search_command,
     search.context_command,
     search.explain_command,
+    why_not.why_not_command,
     search.facts_command,
     search.get_command,
     search.episode_command,

@@ -39,12 +39,19 @@ async def make_hits(
             rank=len(hits) + 1,
             signals=signals,
             path=paths.get(place),
+            similarity=similarity_of(ranked, id),
         )
         if id in inputs.facts:
             hits.append(_fact_hit(hit, inputs.facts[id], inputs.turns, ranked.query.scope))
         else:
             hits.append(_turn_hit(hit, inputs.turns[id], outdated.get(id)))
     return tuple(hits)
+
+
+def similarity_of(ranked: RankedCandidates, id: str) -> float | None:
+    """How near a candidate's vector is to the question's, where the dense arm found it."""
+    near = ranked.inputs.scores.dense.get(id)
+    return None if near is None else min(1.0, max(0.0, near))
 
 
 def _fact_hit(hit: Callable[..., Hit], fact: Fact, turns: Mapping[str, Turn], scope: Scope) -> Hit:

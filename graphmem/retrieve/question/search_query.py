@@ -26,6 +26,9 @@ class SearchQuery:
     min_score: float = 0.0
     """How likely anything that was found must answer; where it is less, there are no hits."""
 
+    threshold: float = 0.0
+    """How similar a hit must be, by its vector."""
+
     @property
     def beginning(self) -> str:
         """What of the question is looked for: what a search costs grows with its words."""
