@@ -22,7 +22,7 @@ _OF_PERSONS = frozenset(
 """Relations whose subject is a person, nearly always."""
 
 
-_ANOTHER = re.compile(r"\b(?:an?other|a different|a second)\s+", re.IGNORECASE)
+_ANOTHER = re.compile(r"\b(?:an?other|different|a second)\s+", re.IGNORECASE)
 _CALLED = re.compile(
     r"\b(?:calls?|called|known as|goes by|nicknamed?|short for|a\.?k\.?a)\W+|\(", re.IGNORECASE
 )

@@ -127,7 +127,8 @@ def _alone(
     named = any(departure.name in (fact.subject, fact.object) for fact in kin_facts)
     owners = context.people.owners.get(departure.name) or ({context.speaker} - {None})
     if not named and names.kind(departure.name) == "animal":
-        for owner in sorted(str(name) for name in owners):
+        others = {n for n in names.fixed if names.kind(n) == "person"}
+        for owner in sorted({str(name) for name in owners} | set(sorted(others)[:8])):
             yield CandidateFact(
                 f"{owner} had {departure.name}", owner, "has_pet", departure.name,
                 (owner, departure.name),

@@ -19,6 +19,7 @@ from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
 from graphmem.extract.rules.notes import NoteReader, is_structured
 from graphmem.extract.rules.self_introductions import (
+    apart_names,
     first_names,
     introduced_name,
     shares_name_part,
@@ -111,6 +112,7 @@ class _Episode:
         self.referent: str | None = None
         """Who "she" or "he" would be in the next turn."""
         self.unnamed: tuple[str, str] | None = None
+        self.it: str | None = None
         self.notes: NoteReader | None = None
         self.keys: dict[str, str] = {}
         self.longest: dict[str, int] = {}
@@ -121,7 +123,9 @@ class _Episode:
         self._register_heading()
         self._register_names()
         self._read_all()
-        short = first_names(self.names, self.singles, self.names.fixed)
+        apart = set().union(*(apart_names(turn.text) for turn, _ in self.turns))
+        singles = (name for name in self.singles if name_key(name) not in apart)
+        short = first_names(self.names, singles, self.names.fixed)
         if short:
             # who "Ben" is shows only once "Ben Okafor" is known to be a person
             for first, full in short.items():
@@ -146,7 +150,7 @@ class _Episode:
         speaker_names = frozenset(name for name in self.speakers.values() if name is not None)
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         self.notes = NoteReader(self.names) if self.episode.kind == "text" else None
-        self.referent = self.unnamed = None
+        self.referent = self.unnamed = self.it = None
         known = self.known | set(speaker_names)
         self.framing = Framing(frozenset(name_key(name) for name in known))
         if self.notes is not None and self.title is not None:
@@ -256,7 +260,7 @@ class _Episode:
         if _is_machine(turn):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
-        context = TurnContext(people, speaker, self.referent, unnamed=self.unnamed)
+        context = TurnContext(people, speaker, self.referent, unnamed=self.unnamed, it=self.it)
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
         self.framing.begin_turn()
@@ -271,6 +275,7 @@ class _Episode:
         for fact in attributes(without_quotes(turn.text), context):
             self._add_fact(fact, turn)
         self.referent, self.unnamed = context.referent, context.unnamed
+        self.it = context.it or (self.notes.topic if self.notes else None)
 
     def _to_read(
         self, turn: Turn, parts: list[Sentence], context: TurnContext, stated_at: datetime

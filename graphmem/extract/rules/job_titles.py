@@ -20,7 +20,10 @@ _POST = (
     r"engineering|product|project|team|tech|design|research|sales|marketing)\s+)?"
     r"(?:C[ETFOIMP]O|CISO|chief\s+[a-z]+\s+officer|co-?founder|founder|president|"
     rf"VP(?:\s+of\s+{_FIELD})?|head\s+of\s+(?!state\b|government\b){_FIELD}|director(?:\s+of\s+{_FIELD}(?=\s+at\s))?|lead|"
-    r"manager|chair(?:man|woman|person)?|secretary|treasurer))"
+    r"manager|chair(?:man|woman|person)?|secretary|treasurer)|"
+    r"(?:[a-z]+\s+){0,2}?(?:master|officer|engineer|architect|designer|developer|analyst|planner|"
+    r"harbou?rmaster|accountant|lawyer|consultant|conductor|coach|captain|editor|curator|"
+    r"superintendent|coordinator|administrator|receptionist|headteacher|head))"
 )
 _WHICH = r"(?:(?:the|an?|its|our|their)\s+)?(?:(?:new|current|present|acting|interim)\s+)?"
 _OF = r"\s+(?:of|at|for)(?=\s)"
@@ -45,7 +48,9 @@ _OWNED = re.compile(
 _THE = re.compile(rf"(?:^|(?<=\W))the\s+(?:(?:new|current)\s+)?{_POST}{_OF}", re.I)
 _IS = re.compile(r"\s+(?:is|,)(?=\s)|,(?=\s)")
 _CUES = re.compile(
-    r"(?<!\w)(?:C[ETFOIMP]O|CISO|officer|(?:co-?)?founder|president|VP|head|director|lead|manager|"
+    r"(?<!\w)(?:master|engineer|architect|designer|developer|analyst|planner|harbou?rmaster|"
+    r"accountant|lawyer|consultant|conductor|coach|captain|editor|curator|superintendent|"
+    r"coordinator|administrator|receptionist|headteacher|C[ETFOIMP]O|CISO|officer|(?:co-?)?founder|president|VP|head|director|lead|manager|"
     r"chair(?:man|woman|person)?|secretary|treasurer)(?!\w)",
     re.I,
 )

@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from graphmem.extract.rules.names import NameSpan
 from graphmem.extract.rules.phrases import Parse, Phrase, name_list
-from graphmem.extract.rules.subjects import TurnContext
+from graphmem.extract.rules.subjects import TurnContext, kin_called
 from graphmem.extract.rules.tokenizer import Sentence, WordToken
 from graphmem.extract.rules.word_lists import (
     KIN,
@@ -37,9 +37,11 @@ _LEFT = re.compile(
     r"last\b|this\b|on\s|yesterday|today))|resigned|retired|(?:got|was|been)\s+(?:fired|sacked|laid\s+off)|moved\s+(?:on|out))\b",
     re.IGNORECASE,
 )
+_ONE_OF_THEM = word_set("kin_without_name")
 _FIRST = frozenset({"i", "we", "i've", "we've", "i'm"})
 _LATER = re.compile(
     r"(?:\b(?:[Hh]er|[Hh]is|[Ii]ts|[Tt]heir)\s+name(?:'s|\s+is)|\b(?:[Ss]he|[Hh]e|[Ii]t)(?:'s|\s+is)\s+(?:called|named)|"
+    r"\b[Aa]\s+(?:girl|boy|son|daughter),?\s+(?:called|named)|"
     r"^(?:[Ss]ay\s+hi\s+to|[Mm]eet|[Cc]alled|[Nn]amed)|\b(?:we|I)\s+(?:called|named)\s+(?:her|him|it)|,\s+meet)\s+(?=[^\W\d_a-z])"
 )
 _BIRTH = re.compile(
@@ -86,6 +88,12 @@ def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[Candid
     if match is None or context.unnamed is None:
         return
     owner, word = context.unnamed
+    if word == "seeing":
+        word = (
+            "boyfriend"
+            if match.group().lower().startswith("h") and "er" not in match.group()[:3]
+            else "girlfriend"
+        )
     found = name_list(parse, match.end() - 1)
     name = names.canonical_of(found[0].name) if len(found) == 1 else owner
     fits = word in PETS or names.may_be_person(name)
@@ -99,13 +107,14 @@ def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[Candid
         yield CandidateFact(text, owner, "has_pet", name, (owner, name), importance=0.7)
         return
     names.register(name, "person")
+    context.referent = name
     if word in KIN:
         context.people.name_kin(owner, word, name)
+        if word in _ONE_OF_THEM:
+            names.add_alias(kin_called(owner, word), name)
         type, weight = KIN[word]
         text = f"{name} is {owner}'s {word}"
         yield CandidateFact(text, name, type, owner, (name, owner), importance=weight)
-    else:
-        context.referent = name
 
 
 def _look_out(parse: Parse, context: TurnContext) -> int | None:
@@ -118,9 +127,14 @@ def _look_out(parse: Parse, context: TurnContext) -> int | None:
             continue
         before = {t.low for t in tokens[max(0, index - 5) : index]}
         some = token.low == "someone" and not before.isdisjoint({"met", "seeing", "dating"})
+        own = index > 0 and tokens[index - 1].low == "my" and token.low in _ONE_OF_THEM
+        if own:
+            context.unnamed = (context.speaker, token.low)
+            return token.end
         if before.isdisjoint(_FIRST) or not (some or not before.isdisjoint({"a", "an"})):
             continue
-        context.unnamed = (context.speaker, token.low)
+        seeing = some and not before.isdisjoint({"seeing", "dating"})
+        context.unnamed = (context.speaker, "seeing" if seeing else token.low)
         return token.end
     return None
 

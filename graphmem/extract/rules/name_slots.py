@@ -33,6 +33,9 @@ _DWELLING = re.compile(
     re.IGNORECASE,
 )
 _SOMEBODY_CALLED = re.compile(r"\s+(?:an?|this|some)\s+(?:[\w-]+\s+){1,4}?(?:called|named)(?=\s)")
+_TEAM = re.compile(
+    r"\s+(?:the|our|a)\s+(?P<name>(?:[\w-]+\s+){1,2}?(?:team|department|group|squad|division))(?=\W|$)"
+)
 _ME = re.compile(r"\s+(?:me|us)(?=\W|$)")
 _OF_WORK = re.compile(
     r"\s+(?:team|office|branch|campus|department|site|group|division|desk|project|squad|plant|factory|"
@@ -180,6 +183,8 @@ class NamedSlots:
     def _led(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """People, or a team or project that has a name."""
         phrase = named_thing(parse, at)
+        if phrase is None and (team := _TEAM.match(parse.sentence.text, at)):
+            return [Filler(f"the {team['name']}", team["name"].lower(), "organization", team.end())]
         if phrase is None:
             return self._person(rule, parse, at, subject)
         after = parse.sentence.token_at(phrase.end)

@@ -74,8 +74,7 @@ _ROLE_AT = re.compile(
     rf"(?P<role>(?:[A-Za-z&/-]+\s+){{0,4}}?[A-Za-z-]+(?:\s+of\s+[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?)?)(?:\s+(?:at|of|@|for)\s+(?:the\s+)?(?P<org>{_NAME}))?$"
 )
 _POSTS = re.compile(
-    r"(?:C[ETFOIMP]O|CISO|VP|PM|PO|MD|HR|GP|head|director|lead|owner|chair\w*|founder|co-founder|sales|procurement|"
-    r"finance|legal|marketing|ops|operations|qa|support)$",
+    r"(?:C[ETFOIMP]O|CISO|VP|PM|PO|MD|HR|GP|head|director|lead|owner|chair\w*|founder|co-founder)$",
     re.IGNORECASE,
 )
 _EX = re.compile(
@@ -298,10 +297,12 @@ class NoteReader:
             f"{who} works as {role}{where}", who, "works_as", role, about, importance=0.8
         )
         if org:
-            self.names.register(org, "organization")
-            yield CandidateFact(
-                f"{who} works at {org}", who, "works_at", org, (who, org), importance=0.8
-            )
+            yield from self._at(who, org)
+
+    def _at(self, who: str, org: str) -> Iterator[CandidateFact]:
+        self.names.register(org, "organization")
+        text = f"{who} works at {org}"
+        yield CandidateFact(text, who, "works_at", org, (who, org), importance=0.8)
 
     def _person(self, match: re.Match[str]) -> tuple[list[CandidateFact], list[str]] | None:
         """ "Hanneke Vos - staff engineer, lives in Utrecht"; None when the line is no such."""
@@ -320,7 +321,7 @@ class NoteReader:
         sentences: list[str] = []
         name = self.names.canonical_of(who)
         for part in (
-            part.strip(" .*_") for part in _PARTS.split(match["rest"]) if part.strip(" .*_")
+            part.strip(" .*_–—-") for part in _PARTS.split(match["rest"]) if part.strip(" .*_–—-")
         ):
             role = _ROLE_AT.match(part)
             found = list(self._roles(name, role["role"].strip(), role["org"])) if role else []
@@ -332,6 +333,17 @@ class NoteReader:
             elif part.split()[0].lower() in _VERBS:
                 first = part.split()[0].lower()
                 sentences.append(f"{who} {'is ' if first in _BARE else ''}{part}")
+        firm = match["rest"].partition(")")[0].strip()
+        if (
+            match["sep"] == "("
+            and _PLAIN_NAME.fullmatch(firm)
+            and not any(f.object == firm for f in facts)
+        ) and (
+            self.names.kind(firm) in {"thing", "organization"}
+            and len(who.split()) > 1
+            and not firm.isupper()
+        ):
+            facts += self._at(name, firm)
         if not facts and not sentences:
             return None
         if facts:

@@ -36,6 +36,10 @@ _ADJECTIVE = (
 )  # fmt: skip
 # Written with a capital and said of oneself without being one's name.
 _NOT_ONESELF = word_set("not_said_of_oneself")
+_APART = re.compile(
+    r"\b(?:different|another|the\s+other|which|two|both|that)\s+(?P<a>[^\W\d_a-z]\w+)(?=\W|s\b|$)|"
+    r"\b(?P<b>[^\W\d_a-z]\w+)\s+from\s+(?:the\s|my\s|our\s|work\b|school\b|uni\b|upstairs\b)"
+)
 _TITLES = word_set("titles_not_first_names")
 
 
@@ -86,6 +90,11 @@ def shares_name_part(name: str, speaker: str) -> bool:
     """A given name and a speaker's label share a word, or the beginning of one."""
     mine, theirs = name_key(name).split(), name_key(speaker).split()
     return any(a[:3] == b[:3] for a in mine for b in theirs)
+
+
+def apart_names(text: str) -> set[str]:
+    """Keys of names that a text has of two people: "no, a different Sam", "Sam from the pub"."""
+    return {name_key(match["a"] or match["b"]) for match in _APART.finditer(text)}
 
 
 def first_names(

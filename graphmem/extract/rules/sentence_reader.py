@@ -36,6 +36,9 @@ _OF_THIRD = re.compile(
 )
 _FIRM = re.compile(r"\b(?:starts?|starting|begins?|joins|joining|moves|moving)\b", re.IGNORECASE)
 """What is to be so, firmly: with a date to come, it is a plan."""
+_NOW_ING = re.compile(
+    r",\s+((?:now|currently)\s+(?:living|working|based|studying)\s)", re.IGNORECASE
+)
 _EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
 _EXTRA_WORK = re.compile(r"\s+(?:working\s+)?(?:at|for|with)(?=\s)", re.IGNORECASE)
 _EXTRA_HOME = re.compile(r",?\s+(?:living|based)\s+in(?=\s)", re.IGNORECASE)
@@ -104,6 +107,9 @@ class SentenceReader:
             if at in done or start >= limit:
                 continue
             subject = self.context.subject(parse, at) or self.context.thing(parse, at)
+            if subject is not None and not subject.speaker:
+                kind = self.context.people.names.kind(subject.name)
+                self.context.it = None if kind in {"person", "animal"} else subject.name
             if subject is None:
                 elided = last if at == start and _after_and(text, start) else None
                 found = self._elided(rules, parse, elided, start, steady=steady) if elided else []
@@ -344,6 +350,12 @@ def _completed(sentence: Sentence, context: TurnContext) -> Sentence:
         return after(
             f"{context.topic} is " if first in _WITHOUT_IS else f"{context.topic} ", sentence
         )
+    if now := _NOW_ING.search(sentence.text):
+        head = sentence.tokens[0]
+        who = "I'm" if head.low in {"i", "i've", "i'm", "we"} or first in _WITHOUT_I else None
+        if who is not None:
+            text = f"{sentence.text[: now.start(1)]}{who} {sentence.text[now.start(1) :]}"
+            sentence = Sentence(text, sentence.question, sentence.whole, sentence.quotes)
     if context.speaker is None or len(sentence.tokens) < 2 or sentence.tokens[0].owns:
         return sentence
     if first in _WITHOUT_I:

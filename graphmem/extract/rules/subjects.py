@@ -20,17 +20,25 @@ _OUR_TWO = re.compile(r"(?:[Mm]e|[Uu]s|[Mm]yself)\s+(?:and|&|n)\s+(?=[^\W\d_a-z]
 _ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
 _WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
 _MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
+_IT = re.compile(r"[Ii]t(?=['\s])")
 _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
 _AND = re.compile(r"\s+(?:and|&)\s+")
 _AND_THEIR = re.compile(r"\s+(?:and|&)\s+(?:his|her|their)\s+(?P<kin>[\w-]+)\s+(?=[^\W\d_a-z])")
 _VERB_NEXT = re.compile(r"(?:'ve|'re)?\s+(?:all\s+|both\s+)?[a-z]+")
 _BEFORE_PEOPLE = word_set("before_people")
+_PRONOUNS = frozenset({"he", "she", "he's", "she's", "who", "who's"})
+_FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
 _PERSON_VERBS = word_set("person_verbs")
 _ONE_OF_THEM = word_set("kin_without_name")
 _KIN_NAME = {"mother": "mum", "mom": "mum", "father": "dad", "daddy": "dad", "mummy": "mum"}
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 # Somebody without a name: after one of these, "he" may be them.
 _SOMEBODY = word_set("somebody_unnamed") | frozenset(KIN)
+
+
+def kin_called(owner: str, word: str) -> str:
+    """What somebody's relative is called who has no name here."""
+    return f"{owner}'s {_KIN_NAME.get(word, word)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,8 @@ class TurnContext:
     """Who was named last, where that was more than one."""
     proposed_to: str | None = None
     """Whom the speaker has just asked to marry."""
+    it: str | None = None
+    """The thing that was spoken of last."""
     unnamed: tuple[str, str] | None = None
     """Whose relative or pet was just spoken of without a name, and what it is: "I have a cat"."""
     leaver: str | None = None
@@ -121,6 +131,8 @@ class TurnContext:
 
     def thing(self, parse: Parse, position: int) -> Subject | None:
         """The company, team or project that stands at a position, or None."""
+        if match := _IT.match(parse.sentence.text, position):
+            return Subject(self.it, match.end(), thing=True) if self.it else None
         opened = _THE.match(parse.sentence.text, position)
         at = opened.end() if opened else position
         found = named_thing(parse, at)
@@ -143,6 +155,8 @@ class TurnContext:
         if span.owns and (relative := self._kin_of(parse, span.last + 1)):
             return relative
         end = span.end - 2 if span.owns else span.end
+        if from_ := _FROM.match(parse.sentence.text, end):
+            end = from_.end()  # "Sam from the pub lives in Croydon"
         uncertain = span.initial and not names.is_sure(span.name)
         subject = Subject(names.canonical_of(span.name), end, uncertain=uncertain)
         return self._with_other(parse, subject)
@@ -195,7 +209,7 @@ class TurnContext:
         name = self.people.the_kin(self.speaker, word)
         if name is None and word in _ONE_OF_THEM and not self.people.kin.get((self.speaker, word)):
             # "my mum lives in Oban", whatever she is called
-            return Subject(f"{self.speaker}'s {_KIN_NAME.get(word, word)}", end)
+            return Subject(kin_called(self.speaker, word), end)
         return Subject(name, end) if name else None
 
     def _with_other(self, parse: Parse, subject: Subject) -> Subject:
@@ -228,12 +242,15 @@ class TurnContext:
         if len(found) < 3 or any(not names.may_be_person(one.name) for one in found):
             return None
         before_last = parse.sentence.text[found[-2].end : found[-1].start]
-        rest = parse.sentence.text[found[-1].end :]
+        end = found[-1].end
+        if from_ := _FROM.match(parse.sentence.text, end):
+            end = from_.end()
+        rest = parse.sentence.text[end:]
         if not _AND.search(before_last) or not _VERB_NEXT.match(rest):
             return None
         first, second, *others = (names.canonical_of(one.name) for one in found)
         return replace(
-            subject, name=first, end=found[-1].end, other=second, more=tuple(others),
+            subject, name=first, end=end, other=second, more=tuple(others),
             uncertain=False,
         )  # fmt: skip
 
@@ -284,6 +301,8 @@ class TurnContext:
         if span.first > 0:
             return tokens[span.first - 1].low in _BEFORE_PEOPLE
         after = tokens[span.last + 1] if span.last + 1 < len(tokens) else None
+        if after is not None and after.gap == ", " and after.low in _PRONOUNS:
+            return True
         return after is not None and after.gap == " " and after.low in _PERSON_VERBS
 
     def _unsure(self, parse: Parse) -> bool:

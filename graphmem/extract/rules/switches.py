@@ -47,8 +47,29 @@ _FIRST = re.compile(
     r"(?=\s+(?:the\s+)?[^\W\d_a-z])"
 )
 _WEEK_DONE = re.compile(
-    r"\b(?:day|week|month)\s+(?:one|two|1|2)\s+(?:at|with)(?=\s+(?:the\s+)?[^\W\d_a-z])",
-    re.IGNORECASE,
+    r"\b(?i:day|week|month)\s+(?:one|two|1|2)\s+at(?=\s+(?:the\s+)?[^\W\d_a-z])"
+)
+_GIVES_NOTICE = re.compile(
+    r"\s+(?:handed|gave|given|put|giving|handing)\s+in\s+(?:my|his|her|their)\s+(?:notice|resignation)\b|"
+    r"(?:'s|'m|\s+is|\s+am)\s+(?:leaving|resigning|retiring)\b|\s+(?:has\s+|have\s+)?resigned\b"
+)
+_BASED = re.compile(r",\s+(?:which\s+is\s+)?(?:based|headquartered)\s+in(?=\s)")
+_HIRED_AS = re.compile(
+    r"\b(?:hired|recruited|appointed)\s+(?P<who>"
+    + _THING
+    + r")\s+(?:as|for)\s+(?:an?|the|our)\s+(?P<role>[a-z]+(?:\s+[a-z]+){0,2}?)"
+    r"(?=\s*(?:$|[.,;:!)]|and\b|who\b))"
+)
+_ROLE = r"(?P<role>(?:[a-z]+[\s-]){0,2}?[a-z]+)"
+_THE_ROLE = re.compile(
+    r"\b(?:[Tt]he|[Oo]ur|[Mm]y|[Hh]is|[Hh]er|[Tt]heir)\s+(?:new\s+)?"
+    + _ROLE
+    + r"(?:,|\s+is(?:\s+now|\s+called)?)\s+(?P<who>(?:(?:Mr|Mrs|Ms|Dr)\.?\s+)?"
+    + _THING
+    + r")"
+    r"(?:\s+(?:of|at|from)\s+(?:the\s+)?(?P<org>"
+    + _THING
+    + r"))?(?P<end>\s*(?:$|[.,;!)]|and\b|who\b))"
 )
 _MADE = re.compile(
     r"(?:\b(?:made|appointed|named)\s+me\s+(?:the\s+)?|\bpromoted\s+(?:me\s+)?to\s+(?:an?\s+|the\s+)?)(?P<role>[a-z]+(?:\s+[a-z]+){0,2}?)"
@@ -84,6 +105,9 @@ _WEIGHT = 0.7
 def switches(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
     """What a sentence says has taken the place of something, or has ended."""
     text = parse.sentence.text
+    if (notice := _GIVES_NOTICE.search(text)) is not None:
+        leaver = _subject(parse, context, notice.start())
+        context.leaver = leaver.name if leaver is not None and not leaver.thing else None
     yield from _last_day(parse, context, stated_at)
     if parse.sentence.question or _UNSURE.search(text):
         return
@@ -93,6 +117,8 @@ def switches(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterato
     yield from _begun(parse, context, stated_at)
     yield from _supplied(parse, context, stated_at)
     yield from _owned(parse, context)
+    yield from _posts(parse, context)
+    yield from _based(parse, context)
 
 
 def _when(parse: Parse, stated_at: datetime) -> Date:
@@ -314,6 +340,46 @@ def _of_whom(parse: Parse, context: TurnContext, match: re.Match[str]) -> str | 
         return context.topic
     phrase = named_thing(parse, match.end("of")) if of else None
     return context.people.names.canonical_of(phrase.name) if phrase is not None else None
+
+
+def _posts(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
+    """ "Our lawyer is Astrid Lund of Lund & Falk", "we hired Femke as a designer"."""
+    text, names = parse.sentence.text, context.people.names
+    for match in (_HIRED_AS.search(text), _THE_ROLE.search(text)):
+        if match is None or not is_occupation(match["role"].split()[-1]):
+            continue
+        who, role = match["who"], match["role"]
+        if not names.may_be_person(who) or names.canonical_of(who) in context.people.speakers:
+            continue
+        if role in {"boss", "manager"} or parse.sentence.quoted(match.start()):
+            continue
+        who = names.register(names.canonical_of(who), "person")
+        yield CandidateFact(
+            f"{who} works as {role}", who, "works_as", role, (who, role), importance=0.8
+        )
+        org = match.groupdict().get("org")
+        if org and names.kind(org) not in {"person", "place"}:
+            org = names.register(org, "organization")
+            yield CandidateFact(
+                f"{who} works at {org}", who, "works_at", org, (who, org), importance=0.8
+            )
+
+
+def _based(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
+    """ "Nautibuoy, based in Tromsø"."""
+    text, names = parse.sentence.text, context.people.names
+    for span in parse.names:
+        match = _BASED.match(text, span.end) if not span.owns else None
+        phrase = named_thing(parse, match.end()) if match is not None else None
+        if phrase is None or names.kind(phrase.name) in {"person", "animal"}:
+            continue
+        person = names.is_person(span.name)
+        one = names.register(names.canonical_of(span.name))
+        place = names.register(phrase.name, "place")
+        type = "lives_in" if person else "based_in"
+        yield CandidateFact(
+            f"{one} is based in {place}", one, type, place, (one, place), importance=_WEIGHT
+        )
 
 
 def _owned(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
