@@ -47,6 +47,7 @@ _LATER = re.compile(
 _BIRTH = re.compile(
     r"(?:'s|\s+have|\s+has|\s+just)*\s+(?:had|gave\s+birth\s+to)\s+(?:the\s+|a\s+|her\s+|their\s+|our\s+|my\s+)?(?:\w+\s+)?"
     r"(?:baby|twins|triplets|boy|girl|little\s+(?:boy|girl)|son|daughter)(?=\W|$)"
+    r"(?!\s+in\s+(?:his|her|my|the|a)\b|\s+(?:face|shower|sister|brother|bump|boom|talk)\b)"
 )
 _BABY_CALLED = re.compile(
     r"(?:\b(?:called|named|(?:his|her|their)\s+names?(?:'s|\s+is|\s+are))|:)(?=\s+[^\W\d_a-z])"
@@ -126,7 +127,12 @@ def _look_out(parse: Parse, context: TurnContext) -> int | None:
         if parse.name_at(index + 1) is not None or token.owns or context.speaker is None:
             continue
         before = {t.low for t in tokens[max(0, index - 5) : index]}
-        some = token.low == "someone" and not before.isdisjoint({"met", "seeing", "dating"})
+        about = index + 1 < len(tokens) and tokens[index + 1].low in {"about", "for", "to", "off"}
+        some = (
+            token.low == "someone"
+            and not about
+            and not before.isdisjoint({"met", "seeing", "dating"})
+        )
         own = index > 0 and tokens[index - 1].low == "my" and token.low in _ONE_OF_THEM
         if own:
             context.unnamed = (context.speaker, token.low)

@@ -32,6 +32,8 @@ from graphmem.extract.rules.word_lists import (
 _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
 _NAMED = re.compile(r"\s*,?\s+(?:named|called)\b|,\s+[A-Z]")
 _PARTED = re.compile(r"\s+(?:my|our|his|her|their|the)\s+(?P<noun>[a-z-]+)(?=\W|$)", re.IGNORECASE)
+_GIVEN = re.compile(r"\s+(?:the|my|our|a|an|his|her|their|some|that|this)\s", re.IGNORECASE)
+_NOT_SOLD = frozenset({"person", "place"})
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
 _PARTICIPLES = frozenset({"living", "working", "based", "studying"})
 _DOUBLE = word_set("doubling_verbs")
@@ -183,7 +185,8 @@ class Slots(NamedSlots):
         """What is had no more: "the Fiesta", "my car"."""
         found = noun_phrases(parse, at, listed=False)
         whole = named_thing(parse, at)
-        if whole is not None and self.names.kind(whole.name) not in {"person", "place"}:
+        given = whole is not None and _GIVEN.match(parse.sentence.text, whole.end)
+        if whole is not None and not given and self.names.kind(whole.name) not in _NOT_SOLD:
             return [Filler(f"the {whole.name}", whole.name, self.names.kind(whole.name), whole.end)]
         if whole is not None or _PARTED.match(parse.sentence.text, at) is None:
             return []

@@ -15,6 +15,7 @@ from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
 _THING = r"(?:[^\W\d_a-z][\w.&'+#-]*)(?:\s+[^\W\d_a-z][\w.&'+#-]*){0,3}"
+_FIRM = rf"{_THING}(?:\s+(?:&|and|of)\s+{_THING})?"
 _ADVERB = r"(?:(?:just|also|finally|recently|now|then|have|has|had|'ve|'s)\s+){0,2}"
 _SWITCHED = re.compile(
     rf"(?P<verb>switched|migrated|changed|moved|ported|upgraded|went)\s+(?:(?P<what>(?:the\s+|our\s+|my\s+)?"
@@ -43,7 +44,7 @@ _LAST_DAY = re.compile(
     + r")\s+)?(?:(?:is|will\s+be|on|:)\s+){0,2}(?=\S)"
 )
 _FIRST = re.compile(
-    r"\b(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Oo]ur)?\s*(?:[Ff]irst|[Ss]econd|[Oo]ne)\s+(?:day|week|month|shift)\s+(?:\w+\s+){0,2}?at"
+    r"\b(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Oo]ur)?\s*(?:[Ff]irst|[Ss]econd|[Oo]ne)\s+(?:week|month|shift)\s+(?:\w+\s+){0,2}?at"
     r"(?=\s+(?:the\s+)?[^\W\d_a-z])"
 )
 _WEEK_DONE = re.compile(
@@ -68,7 +69,7 @@ _THE_ROLE = re.compile(
     + _THING
     + r")"
     r"(?:\s+(?:of|at|from)\s+(?:the\s+)?(?P<org>"
-    + _THING
+    + _FIRM
     + r"))?(?P<end>\s*(?:$|[.,;!)]|and\b|who\b))"
 )
 _MADE = re.compile(

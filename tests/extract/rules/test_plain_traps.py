@@ -1,0 +1,93 @@
+"""What looks as if it were stated, and is not: questions, wishes, hearsay, fiction, other meanings
+of the same words, and what is told of somebody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.extract.rules.helpers import ask
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Should we switch from Slack to Teams?",
+        "If we switched from Slack to Teams we would save.",
+        "Bob wants to switch from Slack to Teams.",
+        "I never switched from Slack to Teams.",
+        "Anna said she resigned.",
+        "I almost resigned.",
+        "Was Bob let go?",
+        "I'd quit if I could.",
+        "Would you move out?",
+        "Ben is not the owner of Orion.",
+        "Is Ben the owner of Orion?",
+        "Maybe our supplier is Vestas.",
+        "I left my umbrella at Anna's.",
+        "In my dream I worked at Acme.",
+        "She had a baby face.",
+        "Bob had twins in his class: Ann and Joe.",
+        "My mum says she lives in Oban.",
+        "My dad wants to live in Spain.",
+        "My brother doesn't work at Acme.",
+        "Does my sister live in Oslo?",
+        "I wish my mum lived in Oban.",
+        "Seeing Anna off at the station.",
+        "Our client is always right.",
+        "The last day of the sale is 31 May.",
+        "Alex is the master of disguise.",
+        "I met someone. Her name is on the door.",
+        "It's called Orion.",
+        "I'm seeing someone about the roof. He's called Bob.",
+        "Me and Bob split up the work.",
+        "Bob and Anna split the bill.",
+        "Bob and Anna are separated by a wall.",
+        "Bob and Anna are over there.",
+        "I sold Bob the car.",
+        "Watched Severance last night. Mark works at Lumon and lives in Kier.",
+        "For my novel: Viktor lives in Prague. Lenka is married to Viktor.",
+        "In the game I play I'm a blacksmith who lives in Whiterun.",
+        "Can you proofread this? 'Dear Ben, I live in London and work for Penguin.'",
+        'Ben wrote: "I live in London. I work at Acme."',
+        "For example, Joe Bloggs works at Acme.",
+        "My boss Anna left the company.",
+    ],
+)
+def test_nothing_is_believed(text: str) -> None:
+    believed = [f for f in ask(text).facts if f.type is not None and not f.retracts]
+    assert [f.text for f in believed if f.type not in {"watched"}] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Sold the Fiesta.", "-Ada owns Fiesta"),
+        ("Me and Elio broke up.", "-Elio dating Ada"),
+        ("Me and Jo are no longer together.", "-Jo dating Ada"),
+        ("We switched from Slack to Zulip.", "Ada uses Zulip"),
+        ("We switched from Slack to Zulip.", "-Ada uses Slack"),
+        ("My boss Anna left the company.", "-Anna manages Ada"),
+        ("Anna, Bob and Carl work at Acme.", "Anna works_at Acme"),
+        ("My mum lives in Oban.", "Ada's mum lives_in Oban"),
+        ("My mum lives in Oban. She's called Moira.", "Moira parent_of Ada"),
+        ("We got a dog from the shelter, her name is Polka.", "Ada has_pet Polka"),
+        ("Chiara had her baby, a boy, his name is Leo.", "Leo child_of Chiara"),
+        ("Our lawyer is Astrid Lund of Lund & Falk.", "Astrid Lund works_as lawyer"),
+        ("Ben is the harbour master of Port of Delfzijl.", "Ben works_at Port of Delfzijl"),
+        ("Nautibuoy, based in Tromsø, makes sensors.", "Nautibuoy based_in Tromsø"),
+        ("Vestas is a supplier of ours.", "Vestas supplier_of Ada"),
+        ("I'm engaged!! to Tobias", "Ada engaged_to Tobias"),
+        ("I proposed to Anna. She said yes.", "Ada engaged_to Anna"),
+        ("I'm a translator living in Turin.", "Ada lives_in Turin"),
+    ],
+)
+def test_is_found(text: str, wanted: str) -> None:
+    found = {f"{'-' if f.retracts else ''}{f.subject} {f.type} {f.object}" for f in ask(text).facts}
+    assert wanted in found
+
+
+def test_who_was_let_go_has_no_job_and_a_last_day_ends_it_then() -> None:
+    gone = [f for f in ask("I was let go yesterday.").facts if f.retracts]
+    assert {(f.type, f.object) for f in gone} == {("works_at", None), ("works_as", None)}
+    (fact, _) = ask("I handed in my notice. My last day is 31 May.").facts
+    assert (fact.type, f"{fact.invalid_at:%Y-%m-%d}") == ("works_at", "2024-05-31")
