@@ -6,9 +6,10 @@ where they end.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, TypeAlias
 
 from graphmem.model import Date, Edit, Statement, valid_from, valid_until
@@ -227,7 +228,39 @@ def stated_at_once(one: StatedInterval, other: StatedInterval) -> bool:
     a, b = one.statement, other.statement
     if (a.episode_id, a.turn) == (b.episode_id, b.turn):
         return one.key == other.key and one.end == other.end
-    return all(stated.dated and stated.end is not None for stated in (one, other))
+    return closed_in(one) is not None and closed_in(other) is not None
+
+
+def past_only(one: Interval) -> bool:
+    """Whether it is only known to have been over by some time."""
+    return all(stated.undated_past for stated in one.stated)
+
+
+def closed_in(one: StatedInterval) -> tuple[str, int] | None:
+    """The turn that says from when to when it held, None where it does not: with what another turn
+    says so of, it is stated at once."""
+    if not one.dated or one.end is None:
+        return None
+    return one.statement.episode_id, one.statement.turn
+
+
+def any_stated_at_once(one: Sequence[StatedInterval], other: Sequence[StatedInterval]) -> bool:
+    """Whether one of these is stated as holding at the same time as one of those."""
+    if len(one) == 1 == len(other):
+        return stated_at_once(one[0], other[0])
+    # Of all that is stated in one turn only a few differ in what this looks at.
+    mine, theirs = ({_moment_of(stated): stated for stated in many} for many in (one, other))
+    if not mine.keys().isdisjoint(theirs):
+        return True
+    closed = [
+        {(s.statement.episode_id, s.statement.turn): s for s in many if s.dated and s.end}
+        for many in (one, other)
+    ]
+    return any(a != b for a in closed[0] for b in islice(closed[1], 2))
+
+
+def _moment_of(stated: StatedInterval) -> tuple[object, ...]:
+    return stated.statement.episode_id, stated.statement.turn, stated.key, stated.end
 
 
 def exclude(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:
@@ -249,30 +282,42 @@ class Exclusion:
 
     def __init__(self, behaviour: TypeBehaviour) -> None:
         self._behaviour = behaviour
-        self._filed: dict[str, dict[_Kind, tuple[StatedInterval, dict[Target, None]]]] = {}
+        self._filed: dict[_Place, dict[_Kind, tuple[StatedInterval, dict[Target, None]]]] = {}
+        self._turns: dict[str, dict[tuple[str, int] | None, None]] = {}
+        """By end, the turns that have something closed there."""
 
     def add(self, one: StatedInterval) -> None:
         """One more; of one target each kind is there once."""
+        turn = closed_in(one)
         for end in self._ends(one):
-            kinds = self._filed.setdefault(end, {})
-            kinds.setdefault(_kind(one), (one, {}))[1][one.target] = None
+            self._turns.setdefault(end, {})[turn] = None
+            kinds = self._filed.setdefault((end, turn), {})
+            kinds.setdefault(kind_of(one), (one, {}))[1][one.target] = None
 
     def remove(self, one: StatedInterval) -> None:
         """One less."""
+        turn = closed_in(one)
         for end in self._ends(one):
-            kinds = self._filed[end]
-            targets = kinds[_kind(one)][1]
+            kinds = self._filed[end, turn]
+            targets = kinds[kind_of(one)][1]
             targets.pop(one.target, None)
             if not targets:
-                del kinds[_kind(one)]
+                del kinds[kind_of(one)]
+            if not kinds:
+                del self._filed[end, turn]
+                del self._turns[end][turn]
 
     def excluded(self, one: StatedInterval) -> Iterator[Target]:
         """The targets of those that cannot be beside this one (:func:`exclude`)."""
+        turn = closed_in(one)
         for end in self._ends(one):
-            for like, targets in list(self._filed.get(end, {}).values()):
-                if _beside(one, like, self._behaviour):
-                    continue
-                yield from (target for target in targets if target != one.target)
+            # What is closed in other turns is at once with what is closed in this one.
+            few = turn is not None and self._behaviour.may_overlap
+            for other in (None, turn) if few else list(self._turns.get(end, ())):
+                for like, targets in list(self._filed.get((end, other), {}).values()):
+                    if _beside(one, like, self._behaviour):
+                        continue
+                    yield from (target for target in targets if target != one.target)
 
     def _ends(self, one: StatedInterval) -> Iterable[str]:
         if not self._behaviour.single_valued:
@@ -281,8 +326,10 @@ class Exclusion:
 
 
 _Kind: TypeAlias = tuple[object, ...]
+_Place: TypeAlias = tuple[str, tuple[str, int] | None]
 
 
-def _kind(one: StatedInterval) -> _Kind:
+def kind_of(one: StatedInterval) -> _Kind:
+    """What decides whether it is stated at once with another, and whether it is over."""
     statement = one.statement
     return one.undated_past, statement.episode_id, statement.turn, one.key, one.end, one.dated

@@ -4,24 +4,22 @@ which, and what goes on after an interruption."""
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from heapq import merge
-from itertools import chain, islice
-from typing import TypeAlias
+from itertools import chain
 
 from graphmem.belief.intervals import (
     Interval,
-    StatedInterval,
+    any_stated_at_once,
     by_moment,
-    stated_at_once,
+    past_only,
     statement_order,
 )
+from graphmem.belief.rival_index import IntervalIndex, Order
 from graphmem.clock import Date
 from graphmem.relation_types.behaviour import Target, TypeBehaviour
 
-_Order: TypeAlias = tuple[int, ...]
 _REPLACED = "something else held from then on"
 
 
@@ -56,81 +54,11 @@ def _apart(one: Interval, other: Interval, behaviour: TypeBehaviour) -> bool:
     """Whether the two cannot hold at once."""
     if one.target == other.target:
         return not behaviour.event
-    if _past(one) and _past(other):
+    if past_only(one) and past_only(other):
         return False
-    if behaviour.may_overlap and _stated_at_once(one.stated, other.stated):
+    if behaviour.may_overlap and any_stated_at_once(one.stated, other.stated):
         return False
     return behaviour.rivals(one.target, other.target)
-
-
-def _past(one: Interval) -> bool:
-    """Whether it is only known to have been over by some time."""
-    return all(stated.undated_past for stated in one.stated)
-
-
-def _stated_at_once(one: Sequence[StatedInterval], other: Sequence[StatedInterval]) -> bool:
-    if len(one) == 1 == len(other):
-        return stated_at_once(one[0], other[0])
-    # Of all that is stated in one turn only a few differ in what this looks at.
-    mine, theirs = ({_moment_of(stated): stated for stated in many} for many in (one, other))
-    if not mine.keys().isdisjoint(theirs):
-        return True
-    closed = [
-        {(s.statement.episode_id, s.statement.turn): s for s in many if s.dated and s.end}
-        for many in (one, other)
-    ]
-    return any(a != b for a in closed[0] for b in islice(closed[1], 2))
-
-
-def _moment_of(stated: StatedInterval) -> tuple[object, ...]:
-    return stated.statement.episode_id, stated.statement.turn, stated.key, stated.end
-
-
-class _Index:
-    """Intervals by what they can exclude: those with an end of the relation in common, in order.
-    What is only known to be over excludes nothing of its kind but its own target."""
-
-    def __init__(self, behaviour: TypeBehaviour) -> None:
-        self._symmetric = behaviour.symmetric
-        self._lists: dict[tuple[object, ...], list[tuple[_Order, int]]] = {}
-        self._skipped: dict[tuple[object, ...], int] = {}
-
-    def add(self, order: _Order, one: Interval) -> None:
-        past = _past(one)
-        keys: list[tuple[object, ...]] = [(past, end) for end in self._ends(one.target)]
-        for key in [*keys, ("of", one.target)] if past else keys:
-            own = self._lists.setdefault(key, [])
-            if own and own[-1] > (order, one.number):
-                insort(own, (order, one.number))
-            else:
-                own.append((order, one.number))
-
-    def near(
-        self, one: Interval, still: Mapping[int, Interval]
-    ) -> Iterator[tuple[_Order, Interval]]:
-        """Those that may be apart from this, in order, of what is ``still`` there."""
-        keys: list[tuple[object, ...]] = [(False, end) for end in self._ends(one.target)]
-        if _past(one):
-            keys.append(("of", one.target))
-        else:
-            keys += [(True, end) for end in self._ends(one.target)]
-        last = None
-        for order, number in merge(*(self._of(key, still) for key in keys)):
-            if number != last and number in still:
-                yield order, still[number]
-            last = number
-
-    def _of(
-        self, key: tuple[object, ...], still: Mapping[int, Interval]
-    ) -> Iterator[tuple[_Order, int]]:
-        own, first = self._lists.get(key, []), self._skipped.get(key, 0)
-        while first < len(own) and own[first][1] not in still:
-            first += 1
-        self._skipped[key] = first
-        return (own[place] for place in range(first, len(own)))
-
-    def _ends(self, target: Target) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(target)) if self._symmetric else target[:1]
 
 
 class _Waiting:
@@ -139,15 +67,15 @@ class _Waiting:
     def __init__(self, intervals: Sequence[Interval], behaviour: TypeBehaviour) -> None:
         self._still = {one.number: one for one in intervals}
         self.resumed_from = 1 + max(self._still, default=0)
-        self._orders: dict[int, _Order] = {}
+        self._orders: dict[int, Order] = {}
         self._early: dict[int, None] = {}
-        self._line: list[tuple[_Order, int]] = []
+        self._line: list[tuple[Order, int]] = []
         self._at = 0
-        self._index = _Index(behaviour)
+        self._index = IntervalIndex(behaviour)
         for place, one in enumerate(intervals):
             self._put((place,), one)
 
-    def _put(self, order: _Order, one: Interval) -> None:
+    def _put(self, order: Order, one: Interval) -> None:
         self._orders[one.number] = order
         insort(self._line, (order, one.number), lo=self._at)
         self._index.add(order, one)
@@ -190,7 +118,7 @@ class _Done:
         self.intervals: list[Interval] = []
         self._edited: list[tuple[int, Interval]] = []
         self._ending: dict[int, Interval] = {}
-        self._index = _Index(behaviour)
+        self._index = IntervalIndex(behaviour)
 
     def add(self, one: Interval) -> None:
         place = len(self.intervals)
@@ -201,7 +129,7 @@ class _Done:
             if one.edited_end is not None:
                 self._edited.append((place, one))
 
-    def ending(self, one: Interval) -> Iterator[tuple[_Order, Interval]]:
+    def ending(self, one: Interval) -> Iterator[tuple[Order, Interval]]:
         """Those with an end that may be apart from it."""
         return self._index.near(one, self._ending)
 

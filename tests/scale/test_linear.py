@@ -12,16 +12,18 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from graphmem import AsyncMemory, Settings, open_memory
 from graphmem.adapters.vectors import bm25
+from graphmem.belief.fold import fold_statements
 from graphmem.clock import ManualClock
 from graphmem.extract.rules.extractor import extract
 from graphmem.ingest.make_episode import build_episode
-from graphmem.model import Scope
+from graphmem.model import Date, Scope, Statement, valid_from, valid_until
 from graphmem.off_loop import (
     collector_waits,
     long_work,
@@ -30,6 +32,7 @@ from graphmem.off_loop import (
     run_off_loop,
     stop_if_given_up,
 )
+from graphmem.relation_types.behaviour import TypeBehaviour
 from tests.faults.sizes import FUZZ
 from tests.scale.texts import TEXTS, name
 
@@ -233,3 +236,31 @@ async def test_turns_are_short_while_something_long_is_computed_and_no_longer() 
     with long_work(), long_work():
         assert sys.getswitchinterval() <= usual / 5
     assert sys.getswitchinterval() == usual
+
+
+@pytest.mark.parametrize("turns", [1, 10_000], ids=["one turn", "a turn each"])
+def test_many_things_of_the_same_years_are_folded_in_time(turns: int) -> None:
+    """Each is beside those of its year, and of every other turn that says from when to when."""
+
+    def took(count: int) -> float:
+        statements = []
+        for n in range(count):
+            since = datetime(1900 + n % 120, 1, 1, tzinfo=UTC)
+            end = since.replace(year=since.year + 1)
+            statements.append(
+                Statement(
+                    f"s{n}", "e", f"Ada moved to {n}", since, n % turns, n,
+                    subject_id="ada", type="lives_in", object_id=f"o{n}",
+                    entity_ids=("ada", f"o{n}"),
+                    **valid_from(Date(since, "year")), **valid_until(Date(end, "year")),
+                )
+            )  # fmt: skip
+        behaviour = TypeBehaviour(single_valued=True, may_overlap=True)
+        with collector_waits():
+            begun = time.process_time()
+            folded = fold_statements(statements, behaviour)
+            spent = time.process_time() - begun
+        assert len(folded.beliefs) == count
+        return spent
+
+    assert took(8000) <= _MOST * (took(1000) + 0.05)
