@@ -17,7 +17,7 @@ _GROUPS = {
     "Relationships": "entities entity relations neighbours paths timeline as_of diff cypher "
     "to_networkx",
     "Life": "archive restore promote sweep",
-    "Who and what": "projects users agents runs update_run",
+    "Who and what": "projects users agents runs update_run communities",
     "Care": "relation_types declare_type learn_types stats health verify rebuild backup export "
     "import_ close",
 }

@@ -158,6 +158,7 @@ class Memory(_Reads):
     users = mirror(MemoryAPI.users)
     agents = mirror(MemoryAPI.agents)
     runs = mirror(MemoryAPI.runs)
+    communities = mirror(MemoryAPI.communities)
     update_run = mirror(MemoryAPI.update_run)
     stats = mirror(MemoryAPI.stats)
     health = mirror(MemoryAPI.health)

@@ -71,6 +71,7 @@ COMMANDS = {
     "users": "users",
     "agents": "agents",
     "runs": "runs",
+    "communities": "communities",
     "update_run": "update-run",
     "stats": "stats",
     "health": "health",
@@ -156,7 +157,7 @@ def test_only_what_looks_after_the_store_is_no_view() -> None:
         "undo", "merge", "unmerge", "resume", "flush", "diff",
         "relation_types", "declare_type", "learn_types", "why_not", "archive", "restore", "promote",
         "sweep", "projects", "users", "agents", "runs",
-        "update_run", "stats", "health", "verify", "rebuild",
+        "communities", "update_run", "stats", "health", "verify", "rebuild",
         "backup", "export", "import_", "close",
         "add_document", "documents", "remove_document",
     }  # fmt: skip

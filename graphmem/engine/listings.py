@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Unpack
 
 from graphmem.engine.checks import checked_flag, checked_limit, checked_offset, checked_text
@@ -11,8 +12,10 @@ from graphmem.engine.core import Core
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest.make_episode import checked_name
 from graphmem.limits import checked_metadata
-from graphmem.model import ConversationState, Listing, Metadata, Scope, ScopeCount
+from graphmem.model import Community, ConversationState, Listing, Metadata, Scope, ScopeCount
+from graphmem.off_loop import off_loop
 from graphmem.ports.arguments import ScopeArgs, WriteArgs
+from graphmem.ports.ledger import EntityQuery
 
 
 class Listings(Core):
@@ -39,6 +42,30 @@ class Listings(Core):
         most, first = checked_limit(limit), checked_offset(offset)
         project, where = await self._listed(scope)
         return await self._parts.ledger.conversations(project, where, most, first)
+
+    async def communities(
+        self,
+        *,
+        limit: int = 20,
+        offset: int = 0,
+        min_size: int = 3,
+        **scope: Unpack[ScopeArgs],
+    ) -> Listing[Community]:
+        from graphmem.retrieve.relationships.communities import community_name, find_communities
+
+        most, first = checked_limit(limit), checked_offset(offset)
+        least = checked_limit(min_size)
+        asked = await self._scope(scope)
+        graph = await self._relate.to_networkx(asked, self._view(current=True, begun=True))
+        found = await off_loop(partial(find_communities, graph, least))
+        shown = []
+        for ids in found[first : first + most]:
+            query = EntityQuery(asked.tenant, ids=tuple(map(str, ids)), limit=len(ids))
+            known = {entity.id: entity for entity in await self._parts.ledger.entities(query)}
+            entities = tuple(known[str(id)] for id in ids if str(id) in known)
+            name = community_name([entity.name for entity in entities])
+            shown.append(Community(name, entities, graph.subgraph(ids).number_of_edges()))
+        return Listing(tuple(shown), len(found), first)
 
     async def update_run(
         self,

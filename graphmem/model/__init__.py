@@ -4,6 +4,7 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 """
 
 from graphmem.clock import Date, Precision
+from graphmem.model.communities import Community
 from graphmem.model.diagnosis import NotFoundCause, WhyNot
 from graphmem.model.erasures import Erased, ErasureReceipt, Removal
 from graphmem.model.listings import ConversationState, Listing, ScopeCount
@@ -78,6 +79,7 @@ __all__ = [
     "Backup",
     "Change",
     "Citation",
+    "Community",
     "Context",
     "ConversationState",
     "Date",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, Unpack
 
-from graphmem.model import ConversationState, Listing, Metadata, Scope, ScopeCount
+from graphmem.model import Community, ConversationState, Listing, Metadata, Scope, ScopeCount
 from graphmem.ports.arguments import ScopeArgs, WriteArgs
 
 
@@ -37,6 +37,19 @@ class ListingAPI(Protocol):
     ) -> Listing[ConversationState]:
         """The conversations of a project or an owner, or the one with this ``run_id``. A title that
         was not given is made of its first words."""
+        ...
+
+    async def communities(
+        self,
+        *,
+        limit: int = 20,
+        offset: int = 0,
+        min_size: int = 3,
+        **scope: Unpack[ScopeArgs],
+    ) -> Listing[Community]:
+        """Groups of at least ``min_size`` entities with more relations among each other than to
+        others, the largest first: Louvain's method over the relations that hold now. The same
+        relations give the same groups. It reads all of the owner's relations."""
         ...
 
     async def update_run(

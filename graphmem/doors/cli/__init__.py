@@ -87,6 +87,7 @@ _COMMANDS = (
     listings.users_command,
     listings.agents_command,
     listings.runs_command,
+    listings.communities_command,
     listings.update_run_command,
     maintenance.stats_command,
     maintenance.health_command,

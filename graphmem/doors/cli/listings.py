@@ -65,6 +65,27 @@ def runs_command(limit: int, offset: int) -> None:
         _more(found)
 
 
+@command("communities")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."
+)
+@_OFFSET
+@click.option(
+    "--min-size", type=click.IntRange(min=1), default=3, show_default=True, help="No smaller ones."
+)
+def communities_command(limit: int, offset: int, min_size: int) -> None:
+    """List groups of entities that belong together."""
+    with options().memory() as memory:
+        found = memory.communities(limit=limit, offset=offset, min_size=min_size)
+    if show_json(found):
+        return
+    print_table(
+        ["central", ("entities", RIGHT), ("relations", RIGHT)],
+        [(one.name, f"{len(one.entities):,}", f"{one.relations:,}") for one in found],
+    )
+    _more(found)
+
+
 @command("update-run")
 @click.argument("run")
 @click.option("--title", help="What to call it.")
