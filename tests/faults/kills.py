@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.matrix import Broken, Case, Child, Faults
-from tests.faults.workload import OPERATIONS, Operation
+from tests.faults.workload import MOVES, OPERATIONS, Operation, named
 
-KILLED_WRITES = tuple(
-    one.name for one in OPERATIONS if one.name not in {"search, context", "paths, cypher", "verify"}
-)
+_READS = frozenset({"search, context", "paths, cypher", "as_of, diff", "verify"})
+KILLED_WRITES = tuple(one.name for one in (*OPERATIONS, *MOVES) if one.name not in _READS)
 _OPENING_S = 0.25
 
 
@@ -42,7 +41,7 @@ async def kill_at_random(
     found = Kills()
     turn = 0
     while found.survived.total() + len(found.lost) + len(found.differences) < count:
-        operation = next(one for one in OPERATIONS if one.name == names[turn % len(names)])
+        operation = named(names[turn % len(names)])
         turn += 1
         try:
             if await _one(faults, operation, rng):

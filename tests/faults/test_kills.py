@@ -15,8 +15,8 @@ from tests.faults.workload import model_server
 
 _KILLS = 72
 _FEW = (
-    "add, in conflict", "update", "delete a fact", "erase a fact", "delete_all", "undo", "merge",
-    "declare_type", "rebuild",
+    "add, in conflict", "update", "delete a fact", "erase a fact", "delete_all", "forget", "undo",
+    "merge", "declare_type", "rebuild", "backup", "migrate",
 )  # fmt: skip
 """What ``make test`` kills: to know what to expect of each operation takes a second."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graphmem import AsyncMemory, Settings, open_memory
+from graphmem import AsyncMemory, Settings, migrate_memory, open_memory
 from graphmem.errors import NotFound
 from graphmem.model import Entity, Episode, Fact, to_json
 from graphmem.ports.llm import Extraction
@@ -122,6 +122,22 @@ async def _then(memory: AsyncMemory) -> object:
     return [found, await memory.diff("2024-01-15", "2024-05-01", **ADA)]
 
 
+def _beside(memory: AsyncMemory, name: str) -> Path:
+    """A place for a copy, in the store's folder: it goes with it."""
+    return Path(memory._parts.ledger._db.path).parent / name  # type: ignore[attr-defined]
+
+
+async def _backup(memory: AsyncMemory) -> object:
+    """Compared row by row in the end; made again, it is gone on with."""
+    return await memory.backup(_beside(memory, "backup"))
+
+
+async def _migrate(memory: AsyncMemory) -> object:
+    moved = await migrate_memory(memory, _beside(memory, "moved"))
+    assert moved.ok, moved.verification.differences
+    return moved
+
+
 async def _nothing(_: AsyncMemory) -> None:
     """Opened, and closed again."""
 
@@ -152,6 +168,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("erase a fact", _erase_fact),
     Operation("delete an episode", _erase_episode),
     Operation("delete_all", lambda m: m.delete_all(**ADA)),
+    Operation("forget", lambda m: m.forget(wait=True, **ADA)),
     Operation("undo", _undo),
     Operation("merge", lambda m: m.merge("Bob Stone", "Hal Jordan", **ADA)),
     Operation("unmerge", _unmerge),
@@ -166,9 +183,16 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
+MOVES: tuple[Operation, ...] = (
+    Operation("backup", _backup),
+    Operation("migrate", _migrate),
+)
+"""What is killed, too, and changes nothing here: what it makes elsewhere must be whole."""
+
+
 def named(name: str) -> Operation:
     """The operation of this name."""
-    (found,) = [one for one in OPERATIONS if one.name == name]
+    (found,) = [one for one in (*OPERATIONS, *MOVES) if one.name == name]
     return found
 
 

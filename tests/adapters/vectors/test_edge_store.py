@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,27 @@ async def facts_with(store: EdgeVectors, text: str) -> set[str]:
 
 
 # -- one process at a time -----------------------------------------------------------------------
+
+
+async def test_a_closing_that_was_given_up_is_waited_for_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = EdgeVectors(tmp_path / "vectors")
+    await store.open("store", "model", SIZE)
+    close = store._folder.close
+
+    def slow() -> None:
+        time.sleep(0.3)
+        close()
+
+    monkeypatch.setattr(store._folder, "close", slow)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await store.close()
+    await store.close()
+    again = EdgeVectors(tmp_path / "vectors")
+    await again.open("store", "model", SIZE)
+    await again.close()
 
 
 async def test_a_second_opening_is_unavailable_and_harms_nothing(store: EdgeVectors) -> None:

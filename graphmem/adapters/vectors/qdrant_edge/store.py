@@ -43,6 +43,7 @@ class EdgeVectors:
     def __init__(self, path: Path) -> None:
         self._path = Path(path)
         self._folder = EdgeFolder(self._path)
+        self._closing: asyncio.Future[None] | None = None
         self._writer: ThreadPoolExecutor | None = None
         self._reader: ThreadPoolExecutor | None = None
 
@@ -128,11 +129,19 @@ class EdgeVectors:
                 await self.close()
 
     async def close(self) -> None:
-        """Flush and let go of the folder. May be called twice, and opened again after."""
+        """Flush and let go of the folder. May be called twice, and opened again after; given up
+        on, it goes on, and the next call waits for it."""
         if self._writer is None:
+            closing = self._closing
+            if closing is not None and closing.get_loop() is asyncio.get_running_loop():
+                await asyncio.wait([closing])
             return
+        loop = asyncio.get_running_loop()
+        self._closing = loop.run_in_executor(self._writer, self._folder.close)
         try:
-            await self._write(self._folder.close)
+            await asyncio.shield(self._closing)
+        except OSError as error:
+            raise self._unusable(error) from error
         finally:
             pools, self._writer, self._reader = (self._writer, self._reader), None, None
             for pool in pools:
@@ -158,4 +167,7 @@ class EdgeVectors:
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, job, *args)
         except OSError as error:  # a full disk, a folder that went away
-            raise Unavailable(f"the vectors in {self._path} cannot be used now: {error}") from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> Unavailable:
+        return Unavailable(f"the vectors in {self._path} cannot be used now: {error}")
