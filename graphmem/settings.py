@@ -154,26 +154,17 @@ class Settings(BaseModel):
     max_calls_per_call: Count | None = Field(
         None, description="model calls that reading one episode may take"
     )
-    max_tokens_per_call: int | None = Field(
-        None,
-        ge=0,
-        le=WHOLE_NUMBER,
-        description="tokens, in and out, that reading one episode may take",
+    max_tokens_per_call: Count | None = Field(
+        None, description="tokens, in and out, that reading one episode may take"
     )
     max_money_per_call: Amount | None = Field(
         None, description="money that reading one episode may cost"
     )
-    max_calls_per_day: int | None = Field(
-        None,
-        ge=0,
-        le=WHOLE_NUMBER,
-        description="model calls on one day (UTC), of all who share the store",
+    max_calls_per_day: Count | None = Field(
+        None, description="model calls on one day (UTC), of all who share the store"
     )
-    max_tokens_per_day: int | None = Field(
-        None,
-        ge=0,
-        le=WHOLE_NUMBER,
-        description="tokens on one day (UTC), of all who share the store",
+    max_tokens_per_day: Count | None = Field(
+        None, description="tokens on one day (UTC), of all who share the store"
     )
     max_money_per_day: Amount | None = Field(
         None, description="money on one day (UTC), of all who share the store"
@@ -251,6 +242,16 @@ class Settings(BaseModel):
         le=366 * 86_400,
         description="how often rules of retention are applied by themselves, first on opening; 0: "
         "only when that is asked for",
+    )
+    resume_every_s: float = Field(
+        300.0,
+        ge=0,
+        le=366 * 86_400,
+        description="how often what is pending is gone on with by itself, first 5 seconds after "
+        "opening; 0: only when that is asked for",
+    )
+    pending_alarm_s: float = Field(
+        3600.0, ge=0, le=1e12, description="health is not ok when work is pending for longer"
     )
     count_reads: bool = Field(
         True, description="count how often facts are read, beside the events, in batches"

@@ -63,6 +63,7 @@ class AsyncMemory(
             self._keep_clean()
         if await self._parts.ledger.retention_rules():
             self._keep_retaining()
+        self._keep_resuming()
         return self
 
     async def __aenter__(self) -> Self:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Unpack
 
 from graphmem.engine.actors import current_actor
@@ -69,6 +70,8 @@ class Core(ViewReads):
         self._indexing: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
         self._retaining: asyncio.Task[None] | None = None
+        self._resuming: asyncio.Task[None] | None = None
+        self._failing_since: dict[str, datetime] = {}
         self._finishing = asyncio.Lock()
         self._indexed_seq = 0
 

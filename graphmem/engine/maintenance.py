@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Unpack
 
 from graphmem.budget.governor import spend_of, tenant_digest
-from graphmem.engine.checks import checked_callback
+from graphmem.clock import stamp
+from graphmem.engine.checks import checked_callback, checked_flag
 from graphmem.engine.core import Core
 from graphmem.errors import Damaged, GraphmemError, LedgerLost, Rejected, UsageError
 from graphmem.model import (
+    Episode,
     Health,
     Receipt,
+    Scope,
     SetAside,
     Stats,
     Verification,
 )
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import LedgerCheck
+from graphmem.ports.vectors import Only, VectorQuery
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Report
 from graphmem.projection.repair import TOO_MANY_TO_MEND, put_right
 from graphmem.projection.verify import Mismatches, compare_stores
+
+_NOBODY = Scope("health-check", None, "nobody")
 
 
 @dataclass(slots=True)
@@ -66,8 +72,9 @@ class Care(Core):
         spent = [c for c in charges if c.calls or c.tokens_in or c.tokens_out or c.micros]
         return replace(found, spend=tuple(map(spend_of, spent)))
 
-    async def health(self) -> Health:
+    async def health(self, *, deep: bool = False) -> Health:
         self._check_writable()
+        checked_flag(deep, "deep")
         head = await self._parts.ledger.head()
         lag = {p.name: head - p.applied_seq for p in (self._graph, self._vectors)}
         parts = {"ledger": "ok"}
@@ -82,14 +89,45 @@ class Care(Core):
         parts["embedder"] = self._parts.embedder.name
         if unfinished := await self._parts.ledger.erasures(pending=True):
             parts["erasures"] = f"{len(unfinished):,} pending, the first: {unfinished[0]}"
+        if deep:
+            parts |= await self._asked(parts)
         pending = (await self._parts.ledger.stats()).pending
         parts["queue"] = _queue_state(len(self._queue), self._queue.unfinished())
         why = await self._parts.ledger.pending_reason() if pending else None
-        parts["pending"] = str(pending) if why is None else f"{pending}: {why}"
+        since = await self._parts.ledger.pending_since() if pending else None
+        late = since is not None and (
+            (self._parts.clock.now() - since).total_seconds() > settings.pending_alarm_s
+        )
+        waits = f", since {stamp(since)}" if late and since else ""
+        parts["pending"] = f"{pending}{waits}" if why is None else f"{pending}{waits}: {why}"
         aside = await self._set_aside()
         ok = all(parts[p.name] == "ok" for p in (self._graph, self._vectors))
+        ok = ok and not late and not self._failing_since
         ok = ok and why is None and not aside and max(lag.values()) <= 2 * settings.max_lag
         return Health(ok=ok, parts=parts, lag=lag, set_aside=aside)
+
+    async def _asked(self, parts: Mapping[str, str]) -> dict[str, str]:
+        """Each part asked something small: what it answers, or what is wrong since when."""
+        store, moment = self._parts, self._parts.clock.now()
+        episode = Episode("", _NOBODY, "Hello.", "text", "", moment, moment)
+        query = VectorQuery("facts", Only(_NOBODY.tenant), 1, text="hello")
+        asks: dict[str, Callable[[], Awaitable[object]]] = {
+            "ledger": lambda: store.ledger.setting("store_id"),
+            "graph": lambda: store.graph.expand(_NOBODY.tenant, ["nobody"], limit=1),
+            "vectors": lambda: store.vectors.search([query]),
+            "embedder": lambda: store.embedder.embed(["hello"], "query"),
+            "extraction": lambda: store.extractor.extract(episode, ()),
+        }
+        found = {}
+        for name, ask in asks.items():
+            try:
+                await ask()
+            except GraphmemError as error:
+                since = self._failing_since.setdefault(name, moment)
+                found[name] = f"{parts[name]}: failing since {stamp(since)}: {error}"
+            else:
+                self._failing_since.pop(name, None)
+        return found
 
     async def verify(self, *, repair: bool = False) -> Verification:
         self._check_writable()
@@ -218,10 +256,11 @@ class Care(Core):
             if not loop_ended:
                 await self._uses.close()
                 await self._queue.close()
-            for passing in (self._indexing, self._cleaning, self._retaining):
+            ends = (self._indexing, self._cleaning, self._retaining, self._resuming)
+            for passing in ends:
                 if passing:
                     passing.cancel()
-            tasks = (self._background, self._indexing, self._cleaning, self._retaining)
+            tasks = (self._background, *ends)
             # Those of a loop that has ended have ended with it.
             running = [task for task in tasks if task and not task.done()]
             # What the background could not do, the next opening does.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol, Unpack
 
 from graphmem.model import Community, ConversationState, Listing, Metadata, Scope, ScopeCount
@@ -86,6 +87,17 @@ class LedgerLists(Protocol):
 
     async def put_conversation(self, scope: Scope, conversation: ConversationState) -> None:
         """Keep its title (where one was given), its end and its metadata."""
+        ...
+
+    async def pending_episodes(
+        self, after: int, before: datetime | None, limit: int
+    ) -> Mapping[int, str]:
+        """Episodes that are pending, of everybody: ids by their numbers above ``after``; with
+        ``before`` only those that were recorded before it."""
+        ...
+
+    async def pending_since(self) -> datetime | None:
+        """When the oldest of them was recorded."""
         ...
 
     async def tenants_of(self, project_id: str) -> Sequence[str]:

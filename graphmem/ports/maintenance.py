@@ -19,9 +19,13 @@ class MaintenanceAPI(Protocol):
         (where only that is given), else of the whole store."""
         ...
 
-    async def health(self) -> Health:
+    async def health(self, *, deep: bool = False) -> Health:
         """Whether each part answers, how far the projections lag, why work waits for a model that
-        was asked, and what graph and vectors could not take and was set aside."""
+        was asked, and what graph and vectors could not take and was set aside.
+
+        With ``deep`` each is asked something small, the model and the embedder too (which may cost
+        a call), and what fails is named with since when. Not ``ok`` either when work has been
+        pending for longer than ``GRAPHMEM_PENDING_ALARM_S``."""
         ...
 
     async def verify(self, *, repair: bool = False) -> Verification:

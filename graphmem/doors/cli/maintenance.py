@@ -78,15 +78,16 @@ def show_stats(found: Stats) -> None:
 
 
 @command("health")
+@click.option("--deep", is_flag=True, help="Ask each part something, the model too.")
 @click.pass_context
-def health_command(context: click.Context) -> None:
+def health_command(context: click.Context, deep: bool) -> None:
     """Check that every part answers.
 
     The exit code is 1 when one does not, when work waits for a model that does not answer, or when
     something is set aside.
     """
     with options().memory(owned=False) as memory:
-        found = memory.health()
+        found = memory.health(deep=deep)
     if not show_json(found):
         rows = [
             (name, state, f"{found.lag[name]:,} events" if found.lag.get(name) else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from textwrap import shorten
 from typing import Any
 
@@ -61,6 +62,17 @@ class ListingLedger:
             row["fact_id"]: FactUse(row["fact_id"], row["count"], unstamp(row["last_at"]))
             for row in found
         }
+
+    async def pending_episodes(
+        self, after: int, before: datetime | None, limit: int
+    ) -> dict[int, str]:
+        values = {"after": after, "before": stamp_or_none(before), "limit": limit}
+        (found,) = await self._db.fetch(Fetch("pending_episodes", values))
+        return {row["n"]: row["id"] for row in found}
+
+    async def pending_since(self) -> datetime | None:
+        (found,) = await self._db.fetch(Fetch("pending_since", {}))
+        return unstamp_or_none(found[0]["since"])
 
     async def tenants_of(self, project_id: str) -> list[str]:
         (found,) = await self._db.fetch(Fetch("tenants_of", {"project_id": project_id}))

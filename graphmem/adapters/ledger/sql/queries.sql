@@ -1073,6 +1073,14 @@ VALUES (:tenant, :run_id, :title, :closed_at, :metadata)
 ON CONFLICT (tenant, run_id) DO UPDATE SET title = excluded.title, closed_at = excluded.closed_at,
   metadata = excluded.metadata;
 
+-- name: pending_episodes
+-- Of everybody, by way of the few that are not done.
+SELECT n, id FROM episodes WHERE status = 'pending' AND status <> 'done' AND n > :after
+  AND (:before IS NULL OR recorded_at < :before) ORDER BY n LIMIT :limit;
+
+-- name: pending_since
+SELECT min(recorded_at) AS since FROM episodes WHERE status = 'pending' AND status <> 'done';
+
 -- name: tenants_of
 SELECT DISTINCT tenant FROM episodes WHERE project_id = :project_id;
 
