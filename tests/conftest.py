@@ -56,6 +56,7 @@ _SLOW = (
     "engine/test_care",
     "engine/test_damage",
     "engine/test_erasures",
+    "engine/test_encryption",
     "engine/test_retention",
     "engine/test_forget",
     "engine/test_left_open",

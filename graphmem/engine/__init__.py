@@ -61,8 +61,11 @@ class AsyncMemory(
             _log.warning("graph or vectors lag behind: %s", error)
         if await self._parts.ledger.erasures(pending=True):
             self._keep_clean()
-        if await self._parts.ledger.retention_rules():
-            self._keep_retaining()
+        try:
+            if await self._parts.ledger.retention_rules():
+                self._keep_retaining()
+        except Damaged as error:
+            _log.warning("rules of retention cannot be read: %s", error)
         self._keep_resuming()
         return self
 
