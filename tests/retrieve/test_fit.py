@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import fit, fit_scores
+from benchmarks import fit, fit_replaced, fit_scores
 from graphmem.doors.cli import run_cli
 from graphmem.retrieve.rank.likelihood import formula_from
+from graphmem.retrieve.rank.replaced import PAIR_NUMBERS, shipped_pair_weights
 from graphmem.retrieve.rank.weights import Weights, shipped_weights
 from graphmem.retrieve.signals.registry import SIGNALS
 
@@ -115,3 +116,34 @@ def test_logistic_regression_finds_what_made_the_data() -> None:
     assert fit_scores.logistic(rows, true, np.ones(20_000), np.full(2, 1e9), none) == (
         pytest.approx([0.0, 0.0], abs=1e-3)
     )
+
+
+def test_what_replaces_another_is_fitted_and_costs_no_set_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turns = [
+        ("a1", "2025-01-01", "I pay 640 euros of rent for the flat in Leuven."),
+        ("a2", "2025-01-02", "My sister plays the flute in Bergen."),
+        ("b1", "2025-03-01", "We found a flat in Ghent, it comes to 980 euros."),
+        ("b2", "2025-03-02", "The weather is lovely."),
+    ]
+    rows = [{"session": id[0], "id": id, "at": at, "text": text} for id, at, text in turns]
+    asked = {"id": "1", "question": "What rent do I pay?", "gold": ["b1"], "rivals": ["a1"]}
+    same = {"id": "2", "question": "What does my sister play?", "gold": ["a2"]}
+    changes, chat, out = tmp_path / "changes", tmp_path / "chat", tmp_path / "found.json"
+    for folder in (changes, chat):
+        folder.mkdir()
+    plain(chat)
+    (changes / "turns.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (changes / "questions.jsonl").write_text("\n".join(map(json.dumps, (asked, same))))
+    sets = [f"changes={changes}", f"plain={chat}", "--folds", "--write", str(out)]
+    monkeypatch.setattr(fit_replaced, "_STEPS", 100)
+    monkeypatch.setattr(sys, "argv", ["fit_replaced", *sets])
+    fit_replaced.main()
+    found = json.loads(capsys.readouterr().out)
+    assert list(json.loads(out.read_text())) == list(PAIR_NUMBERS)
+    assert found["without"]["changes"]["newer above older"]["overall"] == "0 of 1"
+    assert found["fitted"]["changes"]["newer above older"]["overall"] == "1 of 1"
+    assert found["fitted"]["plain"]["scores"] == found["without"]["plain"]["scores"]
+    assert found["held out"] == {}  # each is one memory
+    assert len(shipped_pair_weights()) == len(PAIR_NUMBERS)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.retrieve.candidates.change_words import corrects, how_changed
+from graphmem.retrieve.candidates.change_words import corrects
 from graphmem.retrieve.question.stop_words import STOP_WORDS
 from graphmem.text import heading, name_key, words
 
@@ -96,10 +96,6 @@ class AnalysedText:
     @cached_property
     def numbers(self) -> float:
         return float(_NUMBER.search(self.head) is not None)
-
-    @cached_property
-    def how_changed(self) -> float:
-        return how_changed(self.head)
 
     @cached_property
     def corrects(self) -> bool:

@@ -1,16 +1,21 @@
 """What replaces, corrects or ends something is put above it, unless the question asks about before.
 
-Known only when there is an order: of the best candidates, each newer turn is held against what is
-older and stands above it. Whether it replaces that is judged from what they share (what the
-question asks, their meaning, who speaks), what differs (a number), and the words of the newer one
-("instead", "no longer", "sorry, I meant"). Where the question asks about before, the same two
-change places.
+Known only when there is an order: each of the best candidates is held against the newer turns among
+them. No words tell reliably that one replaces another ("we're in Ghent now", months after "a studio
+in Leuven"); that it is newer, by the same person, and about the same, does
+(:data:`PAIR_EVIDENCE`). The likeliest are put just above. Where the question asks about before, the
+two change places.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,221 +23,255 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.model.stored import MACHINE_ROLES
 from graphmem.retrieve.candidates.text_analysis import AnalysedText
-from graphmem.retrieve.question.moment import AsksAbout
 from graphmem.retrieve.rank.ranking import Ranking
 from graphmem.retrieve.signals.inputs import SignalInputs
 
-Numbers = NDArray[np.float64]
+PAIR_EVIDENCE: Final[Mapping[str, str]] = {
+    "close": "how near the total of the second is to that of the first",
+    "asked": "what share of what the first has of the question, beside people, the second has too",
+    "near": "how near both are in meaning, against how near all candidates are to the first",
+    "speaker": "whether the same person says both",
+    "corrects": "whether the second takes back what was said just before, as the first was",
+    "other number": "whether the newer one has another number than the older",
+    "same numbers": "whether the newer one has all numbers of the older",
+    "longer": "how much longer the newer one is than what people say here usually is",
+    "usual": "how long that is: in long texts much is alike",
+    "talk": "how far people talk with each other: they come back to a thing without changing it",
+}
+"""What tells whether the second of two candidates replaces the first. (Where one asks about before,
+the second is the older.)"""
 
+_BY_USUAL = ("close", "other number", "longer")
+"""These tell more, or less, in long texts, where much is alike: they count a second time, times
+``usual``."""
+PAIR_NUMBERS: Final = (*PAIR_EVIDENCE, *(f"{name}, by usual" for name in _BY_USUAL), "always")
+"""What is weighed, and last what is added always."""
 _BEST = 30  # candidates that are compared
 _OVERTAKEN = 5  # of which so many may be overtaken,
-_AT_LEAST = 0.4  # if they have so much of the best one's score
+_AT_LEAST = 0.4  # if they have so much of the best one's total,
+_EACH_BY, _AS_LIKELY = 2, 1.0  # each by so many, the others not so much less likely than the best
+_CLOSE, _MOST = 0.7, 1.3  # shares of the other's total: both answer the question; all the same
+_LINKED = 0.1  # of meaning, or of what is asked: so much must be shared
+_FEW = 3  # candidates more that are near to nothing: of few, the mean says little
 _NEXT, _SOON = 2, timedelta(minutes=10)
 """So many turns further on, or in another episode so much later, stands what takes back what was
 just said."""
-_CLOSE = 0.7  # of the other's score: both answer the question
-_MOST = 1.3
-_PLAIN = 0.7  # how plainly a change must be told, between people and against a fact
-_LINKED = (0.1, 0.12)
-"""Of what the question asks, and of meaning, so much must be shared."""
-_SHORT = 200  # characters
+_LONGEST = 2.5  # e-folds of 100 characters
 _JUST_ABOVE = 1e-4
-_KNOWN = 100.0
+_SHIPPED = Path(__file__).with_name("replaced.json")
 
-# What speaks for it that one turn replaces another, found on chats, conversations and changes told
-# in plain words (benchmarks/changes/given): a logistic choice among the newer turns or none. In a
-# short turn a change is told by its words; a long one has words for everything, and must answer the
-# question as well as the older one.
-_IN_SHORT = {
-    "base": -3.6, "score": 0.8, "close": 10.9, "asked": 1.3, "change": 1.7, "near": 9.9,
-    "change near": 25.0, "corrects": 4.0, "speaker": 2.8, "other number": 1.4,
-    "same numbers": -3.3, "length": -3.6,
-}  # fmt: skip
-_IN_LONG = {
-    "base": -11.1, "score": 3.7, "close": 5.9, "asked": 2.4, "change": 0.0, "near": 3.6,
-    "change near": 2.5, "corrects": 0.0, "speaker": 1.3, "other number": 2.9,
-    "same numbers": -2.5, "length": -0.2,
-}  # fmt: skip
-_BETWEEN_PEOPLE = -2.0
-"""People who talk with each other come back to a thing without changing it."""
+_Numbers = NDArray[np.float64]
+_Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedPairs:
+    """The best candidates (``places``), each as first (row) and as second (column) of a pair."""
+
+    places: Sequence[int]
+    turns: Sequence[Turn]
+    """By candidate the turn that it is or that states it."""
+    totals: _Numbers
+    evidence: _Numbers
+    """By pair each of :data:`PAIR_NUMBERS`."""
+    possible: _Flags
+    """Whether the second may be put above the first at all."""
+    known: _Flags
+    """Whether the ledger knows that the second took the place of the first."""
+
+
+@lru_cache(maxsize=1)
+def shipped_pair_weights() -> _Numbers:
+    """What each of :data:`PAIR_NUMBERS` counts; found by ``python -m benchmarks.fit_replaced``."""
+    found = json.loads(_SHIPPED.read_text("utf-8"))
+    return np.array([float(found[name]) for name in PAIR_NUMBERS])
+
+
+def pair_weights_as_data(weights: _Numbers) -> dict[str, float]:
+    """The reverse of :func:`shipped_pair_weights`."""
+    return dict(zip(PAIR_NUMBERS, weights.round(3).tolist(), strict=True))
 
 
 def rises(
     inputs: SignalInputs, ranking: Ranking, kinds: Mapping[str, float], at: datetime | None
 ) -> dict[int, float]:
-    """By place, how much is added to its score so that it stands just above what it replaces.
+    """By place, how much is added to its total so that it stands just above what it replaces.
     ``kinds`` are the shares of the kinds of text; what is later than ``at`` replaces nothing."""
+    pairs = compare_pairs(inputs, ranking, kinds, at)
+    return raised(pairs, shipped_pair_weights()) if pairs is not None else {}
+
+
+def compare_pairs(
+    inputs: SignalInputs, ranking: Ranking, kinds: Mapping[str, float], at: datetime | None
+) -> ComparedPairs | None:
+    """The best candidates held against each other; None where nothing can replace anything."""
     about = inputs.question.asks_about
     best = [place for place in ranking.order[:_BEST] if inputs.contexts[place].turn is not None]
     if len(best) < 2 or (about is None and not any(inputs.contexts[n].corrects for n in best)):
-        return {}
-    pairs = _Pairs(inputs, ranking, best, about)
-    evidence = pairs.evidence(kinds.get("conversation", 0.0))
-    evidence[:, pairs.never(at)] = -np.inf
-    return _raised(best, pairs, evidence)
+        return None
+    # What a fact says is its own; who said it, and when, is the turn's that states it.
+    texts = [inputs.contexts[place] for place in best]
+    turns = [text.turn for text in texts if text.turn is not None]
+    totals = ranking.totals[best]
+    newer, corrects, known = _newer(turns), _corrects(texts, turns), _known(inputs, turns)
+    near, asked = _near(inputs, best), _both_asked(inputs, best)
+    other, same = _numbers(texts)
+    length = np.log1p(np.array([len(text.text) for text in texts]) / 100).clip(max=_LONGEST)
+    by_people = np.array([turn.role not in MACHINE_ROLES for turn in turns])
+    usual = float(length[by_people].mean()) if by_people.any() else 0.0
+    longer = np.broadcast_to(length - usual, near.shape)
+    if about == "before":  # the rows are newer: each pair is the other way round
+        newer, corrects, known, near = newer.T, corrects.T, known.T, near.T
+        asked, other, same, longer = asked.T, other.T, same.T, longer.T
+    share = np.minimum(totals[None, :] / np.maximum(totals[:, None], 1e-9), _MOST)
+    says = [(turn.role, turn.speaker) for turn in turns]
+    values = {
+        "close": np.maximum(share - _CLOSE, 0),
+        "asked": asked,
+        "near": near,
+        "speaker": np.array([[one == two for two in says] for one in says]),
+        "corrects": corrects,
+        "other number": other,
+        "same numbers": same,
+        "longer": longer,
+        "usual": np.full(near.shape, usual),
+        "talk": np.full(near.shape, kinds.get("conversation", 0.0)),
+    }
+    values |= {f"{name}, by usual": usual * values[name] for name in _BY_USUAL}
+    evidence = np.stack([values[name] for name in PAIR_NUMBERS[:-1]], axis=-1).astype(np.float64)
+    about_the_same = ((near >= _LINKED) | (asked >= _LINKED)) & ~_of_others(inputs, texts)
+    possible = newer & ~_stays(inputs, best, turns, at) & (corrects | about_the_same)
+    # When the relation that is asked for ended is known: only what was just said stands open.
+    settled = np.array([inputs.texts[place].turn is None for place in best])
+    settled &= ranking.signal("relation")[best] > 0
+    if about != "before":
+        possible &= corrects | ~settled[:, None]
+    if about is None:
+        possible &= corrects
+    return ComparedPairs(best, turns, totals, evidence, possible, known & possible)
 
 
-class _Pairs:
-    """Of each pair of candidates, whether the second (column) replaces the first (row), or, asked
-    about before, was replaced by it."""
+def raised(pairs: ComparedPairs, weights: _Numbers) -> dict[int, float]:
+    """By place, how much is added to its total: of each of the first candidates the likeliest that
+    replace it, above 0, are put just above it."""
+    speaks = pairs.evidence @ weights[:-1] + weights[-1]
+    speaks[pairs.known] += 100
+    speaks[~pairs.possible] = -np.inf
+    before, totals = pairs.totals, pairs.totals.copy()
+    ids = [turn.id for turn in pairs.turns]
+    moved: set[int] = set()
+    for first in range(min(_OVERTAKEN, len(ids))):
+        enough = before[first] >= _AT_LEAST * before[0] or pairs.known[first].any()
+        if first in moved or not enough:
+            continue
+        best = np.argsort(-speaks[first], kind="stable")[:_EACH_BY].tolist()
+        for second in reversed(best):
+            above = totals[second] > totals[first] or ids[second] == ids[first]
+            likely = speaks[first, second] > max(0.0, speaks[first, best[0]] - _AS_LIKELY)
+            if likely and second not in moved and not above:
+                totals[second] = totals[first] + _JUST_ABOVE * (1 + len(best) - best.index(second))
+                moved.add(second)
+    return {pairs.places[n]: float(totals[n] - before[n]) for n in sorted(moved)}
 
-    def __init__(
-        self,
-        inputs: SignalInputs,
-        ranking: Ranking,
-        best: Sequence[int],
-        about: AsksAbout | None,
-    ) -> None:
-        self._inputs = inputs
-        self._before = about == "before"
-        self._only_corrections = about is None
-        self._facts = np.array([inputs.texts[place].turn is None for place in best])
-        self._hidden = np.array([not inputs.candidates[place].shown for place in best])
-        self.totals = ranking.totals[list(best)]
-        # A fact is judged by the turn that states it.
-        self._texts = [inputs.contexts[place] for place in best]
-        self._turns = [text.turn for text in self._texts if text.turn is not None]
-        self.turn_ids = [turn.id for turn in self._turns]
-        asked = inputs.likeness * inputs.rarity
-        self._asked = asked[:, inputs.positions.context[list(best)]]
 
-    def never(self, at: datetime | None) -> NDArray[np.bool_]:
-        """What may not be raised: facts, what an assistant says, what is not shown."""
-        late = [at is not None and t.occurred_at is not None and t.occurred_at > at
-                for t in self._turns]  # fmt: skip
-        machine = [turn.role in MACHINE_ROLES for turn in self._turns]
-        excluded: NDArray[np.bool_] = self._facts | self._hidden | np.array(machine)
-        excluded |= np.array(late)
-        return excluded
-
-    def evidence(self, conversation: float) -> Numbers:
-        """How much speaks for it; above 0 it is so."""
-        newer = self._newer()
-        changes = np.array([text.how_changed for text in self._texts])
-        near = self._near()
-        asked = self._both_asked(self._asked)
-        of_them = self._both_asked(self._asked[self._inputs.beside_people])
-        corrects = self._corrects()
-        if self._before:  # the rows are newer: each pair is judged by its newer one
-            change_of, newer, corrects = changes[:, None], newer.T, corrects.T
-        else:
-            change_of = np.broadcast_to(changes[None, :], newer.shape)
-        score = np.minimum(self.totals[None, :] / np.maximum(self.totals[:, None], 1e-9), _MOST)
-        lengths = np.log1p(np.array([len(text.text) for text in self._texts]) / 100)
-        length = lengths[:, None] if self._before else lengths[None, :]
-        other, same = self._numbers()
-        says = [(turn.role, turn.speaker) for turn in self._turns]
-        values = {
-            "base": np.ones_like(near),
-            "score": score,
-            "close": np.maximum(score - _CLOSE, 0),
-            "asked": asked,
-            "change": change_of,
-            "near": near,
-            "change near": change_of * np.maximum(near, 0),
-            "corrects": corrects,
-            "speaker": np.array([[one == two for two in says] for one in says]),
-            "other number": other.T if self._before else other,
-            "same numbers": same.T if self._before else same,
-            "length": np.minimum(length, 2.5),
-        }
-        short = sum(weight * values[name] for name, weight in _IN_SHORT.items())
-        long = sum(weight * values[name] for name, weight in _IN_LONG.items())
-        found: Numbers = np.where(length < np.log1p(_SHORT / 100), short, long)
-        found = found + _BETWEEN_PEOPLE * conversation
-        linked = (of_them >= _LINKED[0]) | (near >= _LINKED[1]) | (corrects > 0)
-        plainly = (change_of >= _PLAIN) | (conversation <= 0.5)
-        # When a fact ended is known: only what was just said and taken back stands open.
-        unsettled = self._before | ~self._facts[:, None] | (corrects > 0)
-        of_others = self._of_others() & (corrects == 0)
-        found[~(newer & linked & plainly & unsettled) | of_others] = -np.inf
-        if self._only_corrections:
-            found[corrects == 0] = -np.inf
-        else:
-            found[newer & self._replaced_facts()] = _KNOWN
-        return found
-
-    def _replaced_facts(self) -> NDArray[np.bool_]:
-        """Whether the second states a fact that holds in place of one that the first states, of the
-        relation that is asked for."""
-        relations = self._inputs.relations
-        found = np.zeros((len(self._turns), len(self._turns)), dtype=np.bool_)
-        for ended, _ in self._inputs.ended:
-            for holding, _ in self._inputs.replacing:
-                asked = relations is not None and relations.asks(ended.type)
-                if asked and _relation(ended) == _relation(holding):
-                    found |= np.outer(self._states(ended), self._states(holding))
-        if self._before:
-            return found.T
-        found[self._facts] = False
-        return found
-
-    def _states(self, fact: Fact) -> NDArray[np.bool_]:
-        stating = {source.turn_id for source in fact.sources}
-        return np.array([id in stating for id in self.turn_ids])
-
-    def _newer(self) -> NDArray[np.bool_]:
-        """Whether the second of each pair was said later than the first."""
-        dated = all(turn.occurred_at is not None for turn in self._turns)
-        keys = [
-            (turn.occurred_at if dated else None, turn.episode_id, turn.ordinal)
-            for turn in self._turns
+def _stays(
+    inputs: SignalInputs, best: Sequence[int], turns: Sequence[Turn], at: datetime | None
+) -> _Flags:
+    """What is not raised: facts, what an assistant says, what is not shown, what is from later."""
+    return np.array(
+        [
+            inputs.texts[place].turn is None
+            or turn.role in MACHINE_ROLES
+            or not inputs.candidates[place].shown
+            or (at is not None and turn.occurred_at is not None and turn.occurred_at > at)
+            for place, turn in zip(best, turns, strict=True)
         ]
-        place = {key: at for at, key in enumerate(sorted(set(keys), key=_in_time))}
-        moments = np.array([place[key] for key in keys])
-        newer: NDArray[np.bool_] = moments[None, :] > moments[:, None]
-        return newer
-
-    def _near(self) -> Numbers:
-        """How near two texts are in meaning, against how near all are to the first."""
-        vectors = np.stack([self._vector(text) for text in self._texts])
-        near = np.einsum("ik,jk->ij", vectors, vectors)
-        against: Numbers = near - (near.sum(axis=1, keepdims=True) - 1) / (len(near) - 1)
-        return against.T if self._before else against
-
-    def _vector(self, text: AnalysedText) -> Numbers:
-        total: Numbers = self._inputs.vocabulary.vectors(text.words[1:]).sum(axis=0)
-        length = float(np.linalg.norm(total))
-        return total / length if length else total
-
-    def _both_asked(self, asked: NDArray[np.float32]) -> Numbers:
-        """Of what the question asks and the first has, how much the second has too."""
-        both = np.minimum(asked[:, :, None], asked[:, None, :]).sum(axis=0)
-        whole = np.maximum(asked.sum(axis=0), 1e-9)[:, None]
-        share: Numbers = both / whole
-        return share.T if self._before else share
-
-    def _of_others(self) -> NDArray[np.bool_]:
-        """Whether the second begins with somebody ("My sister …") whom neither the first nor the
-        question names."""
-        found = np.zeros((len(self._turns), len(self._turns)), dtype=np.bool_)
-        named = set(self._inputs.question.words)
-        for n, text in enumerate(self._texts):
-            if others := text.others - named:
-                found[:, n] = [not others <= one.people for one in self._texts]
-        return found
-
-    def _corrects(self) -> Numbers:
-        """Whether the second takes back what was said just before, as the first was: the last
-        thing that its speaker said, or what somebody else has just said to them."""
-        found = np.zeros((len(self._turns), len(self._turns)))
-        for n, (text, turn) in enumerate(zip(self._texts, self._turns, strict=True)):
-            before = [one for one in self._turns if text.corrects and _just_before(one, turn)]
-            own = [one for one in before if _says(one) == _says(turn)]
-            corrected = {max(turns, key=_in_order).id for turns in (own, before) if turns}
-            found[:, n] = [id in corrected for id in self.turn_ids]
-        return found
-
-    def _numbers(self) -> tuple[Numbers, Numbers]:
-        """Whether the second has another number than the first, and whether it has all of its."""
-        numbers = [text.amounts for text in self._texts]
-        other = [[bool(one) and bool(two - one) for two in numbers] for one in numbers]
-        same = [[bool(one) and two >= one for two in numbers] for one in numbers]
-        return np.array(other, dtype=np.float64), np.array(same, dtype=np.float64)
+    )
 
 
-def _relation(fact: Fact) -> tuple[str | None, str | None]:
-    return fact.subject_id, fact.type
+def _known(inputs: SignalInputs, turns: Sequence[Turn]) -> _Flags:
+    """Whether the second states a fact that holds in place of one that the first states, of the
+    relation that is asked for."""
+    relations = inputs.relations
+    found = np.zeros((len(turns), len(turns)), dtype=np.bool_)
+    for ended, _ in inputs.ended:
+        for holding, _ in inputs.replacing:
+            asked = relations is not None and relations.asks(ended.type)
+            if asked and (ended.subject_id, ended.type) == (holding.subject_id, holding.type):
+                found |= np.outer(_states(turns, ended), _states(turns, holding))
+    return found
+
+
+def _states(turns: Sequence[Turn], fact: Fact) -> _Flags:
+    stating = {source.turn_id for source in fact.sources}
+    return np.array([turn.id in stating for turn in turns])
+
+
+def _newer(turns: Sequence[Turn]) -> _Flags:
+    """Whether the second of each pair was said later than the first."""
+    dated = all(turn.occurred_at is not None for turn in turns)
+    keys = [_in_order(turn) if dated else ("", *_in_order(turn)[1:]) for turn in turns]
+    place = {key: at for at, key in enumerate(sorted(set(keys)))}
+    moments = np.array([place[key] for key in keys])
+    newer: _Flags = moments[None, :] > moments[:, None]
+    return newer
+
+
+def _near(inputs: SignalInputs, best: Sequence[int]) -> _Numbers:
+    """How near two texts are in meaning, but for the people whom the question names, against how
+    near all are to the first."""
+    beside = set(inputs.beside_people)
+    named = [word for at, word in enumerate(inputs.words) if at not in beside]
+    people = inputs.vocabulary.rows(named)
+    totals = np.stack(
+        [
+            inputs.vocabulary.vectors(rows[~np.isin(rows, people)]).sum(axis=0)
+            for rows in (inputs.texts[place].words for place in best)
+        ]
+    )
+    vectors = totals / np.maximum(np.linalg.norm(totals, axis=1, keepdims=True), 1e-9)
+    near = np.einsum("ik,jk->ij", vectors, vectors)
+    against: _Numbers = near - (near.sum(axis=1, keepdims=True) - 1) / (len(near) + _FEW)
+    return against
+
+
+def _both_asked(inputs: SignalInputs, best: Sequence[int]) -> _Numbers:
+    """Of what the question asks beside people and the first has, how much the second has too."""
+    asked = (inputs.likeness * inputs.rarity)[inputs.beside_people]
+    asked = asked[:, list(best)]
+    both = np.minimum(asked[:, :, None], asked[:, None, :]).sum(axis=0)
+    share: _Numbers = both / np.maximum(asked.sum(axis=0), 1e-9)[:, None]
+    return share
+
+
+def _of_others(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
+    """Whether the second begins with somebody ("My sister …") whom neither the first nor the
+    question names."""
+    found = np.zeros((len(texts), len(texts)), dtype=np.bool_)
+    for n, text in enumerate(texts):
+        if others := text.others - set(inputs.question.words):
+            found[:, n] = [not others <= one.people for one in texts]
+    return found
+
+
+def _corrects(texts: Sequence[AnalysedText], turns: Sequence[Turn]) -> _Flags:
+    """Whether the second takes back what was said just before, as the first was: the last thing
+    that its speaker said, or what somebody else has just said to them."""
+    found = np.zeros((len(turns), len(turns)), dtype=np.bool_)
+    for n, (text, turn) in enumerate(zip(texts, turns, strict=True)):
+        before = [one for one in turns if text.corrects and _just_before(one, turn)]
+        own = [one for one in before if (one.role, one.speaker) == (turn.role, turn.speaker)]
+        corrected = {max(of, key=_in_order).id for of in (own, before) if of}
+        found[:, n] = [one.id in corrected for one in turns]
+    return found
+
+
+def _numbers(texts: Sequence[AnalysedText]) -> tuple[_Flags, _Flags]:
+    """Whether the second has another number than the first, and whether it has all of its."""
+    numbers = [text.amounts for text in texts]
+    other = [[bool(one) and bool(two - one) for two in numbers] for one in numbers]
+    same = [[bool(one) and two >= one for two in numbers] for one in numbers]
+    return np.array(other), np.array(same)
 
 
 def _just_before(one: Turn, two: Turn) -> bool:
@@ -245,37 +284,9 @@ def _just_before(one: Turn, two: Turn) -> bool:
     return two.occurred_at - one.occurred_at <= _SOON
 
 
-def _says(turn: Turn) -> tuple[str | None, str | None]:
-    return turn.role, turn.speaker
-
-
 def _in_order(turn: Turn) -> tuple[str, str, int]:
-    return _in_time((turn.occurred_at, turn.episode_id, turn.ordinal))
-
-
-def _in_time(key: tuple[datetime | None, str, int]) -> tuple[str, str, int]:
-    return (key[0].isoformat() if key[0] else "", key[1], key[2])
-
-
-def _raised(best: Sequence[int], pairs: _Pairs, evidence: Numbers) -> dict[int, float]:
-    """The likeliest replacement of each of the first, one after the other."""
-    before, totals = pairs.totals, pairs.totals.copy()
-    raised: set[int] = set()
-    for first in range(min(_OVERTAKEN, len(best))):
-        known = evidence[first].max() >= _KNOWN
-        if first in raised or (before[first] < _AT_LEAST * before[0] and not known):
-            continue
-        row = evidence[first].copy()
-        out = [
-            n
-            for n in range(len(best))
-            if n in raised
-            or totals[n] > totals[first]
-            or pairs.turn_ids[n] == pairs.turn_ids[first]
-        ]
-        row[out] = -np.inf
-        second = int(np.argmax(row))
-        if row[second] > 0:
-            totals[second] = totals[first] + _JUST_ABOVE
-            raised.add(second)
-    return {best[n]: float(totals[n] - before[n]) for n in sorted(raised)}
+    return (
+        turn.occurred_at.isoformat() if turn.occurred_at else "",
+        turn.episode_id,
+        turn.ordinal,
+    )
