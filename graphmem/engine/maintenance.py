@@ -267,6 +267,7 @@ class Care(Core):
             await asyncio.gather(*running, return_exceptions=True)
             if not loop_ended:
                 await self._finish_on_closing()
+                await self._renewal.close()
         finally:
             await self._close_parts(loop_ended=loop_ended)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 
 from graphmem.engine.present import Opened, Present
 from graphmem.errors import UsageError
@@ -23,6 +24,8 @@ class Renewal:
         self._present = present
         self._parts = present.parts
         self._renewing = {"graph": asyncio.Lock(), "vectors": asyncio.Lock()}
+        self._running: set[asyncio.Task[Filled]] = set()
+        self._closed = False
         self.opened: Opened | None = None
 
     def beside(self, projection: Projection) -> bool:
@@ -40,6 +43,8 @@ class Renewal:
         if so wished; None where it was cleared and filled again.
         """
         async with self._renewing[projection.name]:
+            if self._closed:
+                self._present.check_not_closed()
             ledger = self._parts.ledger
             pending = await ledger.erasures(pending=True)
             successor = self._store(projection).successor
@@ -47,14 +52,34 @@ class Renewal:
                 filled = None
                 await self._fill_again(projection, report)
             else:
-                filled = await self._replace(projection, successor, report, compare=compare)
+                filled = await self._run(self._replace(projection, successor, report, compare))
             done = [one.id for one in pending if projection.name in one.pending]
             await ledger.erasures_done(done, projection.name)
             await projection.catch_up(report)
         return filled
 
+    async def close(self) -> None:
+        """Give up what goes on, for whomever: a store that is closed may soon be another's."""
+        self._closed = True
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _run(self, replacing: Coroutine[Any, Any, Filled]) -> Filled:
+        task = asyncio.create_task(replacing)
+        self._running.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if self._closed and caller is not None and not caller.cancelling():
+                self._present.check_not_closed()
+            raise
+        finally:
+            self._running.discard(task)
+
     async def _replace(
-        self, projection: Projection, successor: Successor, report: Report | None, *, compare: bool
+        self, projection: Projection, successor: Successor, report: Report | None, compare: bool
     ) -> Filled:
         parts, url = self._parts, successor.begin()
         try:

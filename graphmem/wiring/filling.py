@@ -133,7 +133,7 @@ async def _work(parent: ParentProcess, request: JsonMessage) -> Filled:
 
 def _main() -> None:
     if hasattr(os, "nice"):
-        os.nice(10)
+        os.nice(5)
     parent = ParentProcess()
     try:
         filled = asyncio.run(_work(parent, parent.receive()))

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,7 +23,8 @@ import pytest
 from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.adapters.disk_space import MIB
 from graphmem.engine import erasing
-from graphmem.errors import Unavailable
+from graphmem.errors import Unavailable, UsageError
+from graphmem.ports.graph import GraphChanges
 from graphmem.projection.fill import FEW_EVENTS
 from graphmem.testing.llm_server import LocalModelServer
 from graphmem.testing.memory_machine import replay_differences
@@ -126,6 +128,20 @@ async def test_cancelled_nothing_is_left_of_it(folder: Path) -> None:
             await rebuilding
         assert not process.is_running()
         assert beside(folder) == []
+        assert (await memory.verify()).ok
+
+
+async def test_who_closes_the_memory_ends_it(folder: Path) -> None:
+    """The files may be another's by then."""
+    memory = await open_memory(folder, user_id="ada")
+    rebuilding = asyncio.create_task(memory.rebuild())
+    process = await _started(rebuilding)
+    await memory.close()
+    with pytest.raises(UsageError, match="this memory is closed"):
+        await rebuilding
+    assert not process.is_running()
+    assert beside(folder) == []
+    async with await open_memory(folder, user_id="ada") as memory:
         assert (await memory.verify()).ok
 
 
@@ -366,3 +382,47 @@ async def _until(done: Callable[[], Awaitable[bool]]) -> None:
     while not await done():
         assert time.monotonic() < until
         await asyncio.sleep(0.05)
+
+
+class TestWithoutASuccessor:
+    """What is held in memory or by a server is put right where it differs, while it serves."""
+
+    async def test_in_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        await self._check("memory://", Settings.load({}), monkeypatch)
+
+    @pytest.mark.server
+    async def test_on_servers(
+        self, postgres_url: str, neo4j_uri: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """PostgreSQL, Neo4j and, with ``QDRANT_URL``, Qdrant."""
+        schema = f"t_{uuid.uuid4().hex[:12]}"
+        qdrant = os.environ.get("QDRANT_URL")
+        settings = Settings.load(
+            {},
+            ledger=f"{postgres_url}?schema={schema}",
+            graph=f"{neo4j_uri}?replace=1",
+            vectors=f"{qdrant}?prefix={schema}&replace=1" if qdrant else "memory://",
+        )
+        await self._check(None, settings, monkeypatch)
+
+    async def _check(
+        self, where: str | None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with await open_memory(where, user_id="ada", settings=settings) as memory:
+            await memory.add("Bob Stone works at Acme. Bob Stone lives in Oslo.")
+            await memory.add("Tea is in the kitchen.", infer=False)
+            assert (await memory.search("Where does Bob Stone live?")).hits
+            parts = memory._parts
+            gone = (await memory.get_all(limit=1)).items[0].id
+            head = await parts.ledger.head()
+            await parts.graph.apply(GraphChanges(removed_facts=(gone,)), head)
+            assert not (await memory.verify()).ok
+            for part in (parts.graph, parts.vectors):
+                monkeypatch.setattr(type(part), "clear", _never)
+            found = await memory.rebuild()
+            assert found.ok
+            assert any("graph Fact: 1 " in one for one in found.repaired)
+
+
+async def _never(_: object) -> None:
+    raise AssertionError("it serves no more")
