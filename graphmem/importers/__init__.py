@@ -11,6 +11,9 @@ whatsapp   a WhatsApp chat, exported to text                                   a
 jsonl      messages or sessions, one a line, or as one JSON list               a session, or a day
 slack      a Slack export: the messages of a channel, with ``users.json``      a day
 chatgpt    a ChatGPT export: ``conversations.json`` or the zip file around it  a sitting
+pdf        a PDF file with text in it                                          a file
+docx       a Word document                                                     a file
+html       a page of HTML                                                      a file
 locomo     LoCoMo conversations, each its own user                             a session
 triples    relations as rows of CSV, TSV or JSON Lines, with named columns     a row
 ========== =================================================================== ==================
@@ -33,13 +36,14 @@ from typing import IO, Any
 
 from graphmem.errors import UsageError
 from graphmem.importers.chatgpt import read_chatgpt
+from graphmem.importers.converted import CONVERTED_FORMATS, to_markdown
 from graphmem.importers.diary import is_journal, read_journal
 from graphmem.importers.items import Conversation, Item
 from graphmem.importers.jsonl import is_message, read_jsonl
 from graphmem.importers.locomo import read_locomo
 from graphmem.importers.slack import SLACK_LISTS, USERS_FILE, is_slack, read_slack, user_names
 from graphmem.importers.streams import JsonStream, Unreadable, decoded, numbered_lines
-from graphmem.importers.text import read_markdown, read_plain_text
+from graphmem.importers.text import read_document, read_markdown, read_plain_text
 from graphmem.importers.transcript import is_transcript, read_transcript
 from graphmem.importers.triples import is_header, is_triple, read_triples
 from graphmem.importers.whatsapp import is_whatsapp, read_whatsapp
@@ -73,9 +77,9 @@ _WHOLE: dict[str, _Whole] = {
     "journal": read_journal,
     "transcript": read_transcript,
 }
-DOCUMENT_FORMATS = frozenset({"text", "markdown", "journal"})
+DOCUMENT_FORMATS = frozenset({"text", "markdown", "journal", *CONVERTED_FORMATS})
 """Of these a file is a document: read again, it takes the place of what it was."""
-IMPORT_FORMATS = (*_WHOLE, "whatsapp", *_STREAMS, "slack")
+IMPORT_FORMATS = (*_WHOLE, "whatsapp", *_STREAMS, "slack", *CONVERTED_FORMATS)
 
 _SUFFIXES = {
     ".txt": "text",
@@ -84,6 +88,10 @@ _SUFFIXES = {
     ".markdown": "markdown",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".html": "html",
+    ".htm": "html",
     ".csv": "triples",
     ".tsv": "triples",
 }
@@ -108,7 +116,8 @@ class FileReader:
             raise UsageError(f"unknown format {format!r}; known: {', '.join(IMPORT_FORMATS)}")
         self.path = path
         self.format = format or detect(path)
-        self.bytes_total = _size(path)
+        converted = self.format in CONVERTED_FORMATS
+        self.bytes_total = path.stat().st_size if converted else _size(path)
         self.bytes_read = 0
         self.remarks: list[str] = []
         self._at = at
@@ -119,6 +128,11 @@ class FileReader:
         at = self._when()
         if self.format == "whatsapp":
             yield from read_whatsapp(self._text(), self.path.name, self.remarks.append)
+            return
+        if self.format in CONVERTED_FORMATS:
+            text = to_markdown(self.path, self.format)
+            self.bytes_read = self.bytes_total
+            yield from read_document(text, self.path.name, at, self.format)
             return
         if self.format in _WHOLE:
             yield from _WHOLE[self.format](self._text(), self.path.name, at)
@@ -166,6 +180,8 @@ def detect(path: Path) -> str:
         raise UsageError(f"{path}: no such file")
     if _SUFFIXES.get(suffix) in _TEXTS:
         return _text_format(path, _SUFFIXES[suffix])
+    if _SUFFIXES.get(suffix) in CONVERTED_FORMATS:
+        return _SUFFIXES[suffix]
     if suffix in _ROWS and is_header(_first_line(path)):
         return "triples"
     if zipfile.is_zipfile(path):

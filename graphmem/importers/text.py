@@ -15,6 +15,7 @@ from typing import Any
 
 from graphmem.errors import UsageError
 from graphmem.importers.items import Item, Position, message_time, text_items
+from graphmem.text import heading
 
 _DATED_NAME = re.compile(r"(?<!\d)(\d{4})[-_](\d\d)[-_](\d\d)(?!\d)")
 _FENCE = re.compile(r"---[ \t]*\r?\n")
@@ -46,6 +47,12 @@ def read_markdown(text: str, name: str, at: datetime | None) -> Iterator[Item]:
     head = _markdown_head(text, name, at)
     position = Position("markdown", title=head.title)
     return text_items(head.body, head.at, position, name, **head.options)
+
+
+def read_document(text: str, name: str, at: datetime | None, format: str) -> Iterator[Item]:
+    """What a file of another format says, as one episode."""
+    found = heading(text)
+    return text_items(text, _date_in(name) or at, Position(format, title=found), name)
 
 
 def head_of(text: str, name: str, at: datetime | None) -> DocumentHead:

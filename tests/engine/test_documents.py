@@ -122,6 +122,13 @@ def test_nobody_sees_the_documents_of_others(memory: Memory) -> None:
     assert [r.object for r in memory.relations(user_id="bob")] == ["Paris"]
 
 
+def test_a_heading_is_no_hit_by_itself(memory: Memory) -> None:
+    memory.add("# The Brackwater budget\n\nIngrid owns it.\n\n## Brackwater dates\n\nNone yet.")
+    texts = [hit.text for hit in memory.search("Brackwater budget", limit=20)]
+    assert "Ingrid owns it." in texts
+    assert not [text for text in texts if text.startswith("#")]
+
+
 def test_progress_and_many_parts(memory: Memory) -> None:
     told: list[int] = []
     parts = [f"Remark number {n}." for n in range(130)]

@@ -42,7 +42,7 @@ __all__ = ["cli", "run_and_exit"]
 _COMMANDS = (
     demo.demo_command,
     write.add_command,
-    write.ingest_command,
+    documents.ingest_command,
     documents.documents_command,
     documents.remove_document_command,
     write.update_command,

@@ -1,12 +1,119 @@
-"""Commands for what was read from files: documents, remove-document."""
+"""Commands that read files, and list or remove what was read from them."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from graphmem.doors.cli.base import command, next_command
+from graphmem import importers
+from graphmem.doors.cli.base import command, next_command, options
 from graphmem.doors.cli.hints import memory_to_ask
+from graphmem.doors.cli.ingest import FileIngest
 from graphmem.doors.cli.output import RIGHT, counted, note, print_table, show, show_json, table_text
+from graphmem.doors.cli.watching import changes_of, remove_missing
+from graphmem.errors import UsageError
+
+if TYPE_CHECKING:
+    from graphmem import Memory
+
+
+def _at(value: str | None) -> datetime | str | None:
+    if value is None or value == "mtime":
+        return value
+    from graphmem.clock import parse_when
+
+    return parse_when(value, name="--at")
+
+
+def _paths(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[Path, ...]:
+    """Paths as they were given; an empty one would be the folder that one stands in."""
+    if not all(values):
+        raise UsageError("a path is empty; write . for this folder")
+    return tuple(map(Path, values))
+
+
+@command("ingest")
+@click.argument("paths", nargs=-1, required=True, callback=_paths)
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(importers.IMPORT_FORMATS),
+    help="What the files are; found out from name and content unless given.",
+)
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="When texts without a time of their own happened; 'mtime': when the file last changed.",
+)
+@click.option("--no-infer", is_flag=True, help="Keep each episode itself as one fact.")
+@click.option("--tag", "tags", multiple=True, help="A tag for all; may be given several times.")
+@click.option("--sync", is_flag=True, help="Undo what was read from files that are gone.")
+@click.option("--watch", "follow", is_flag=True, help="Go on with --sync whenever files change.")
+def ingest_command(
+    paths: tuple[Path, ...],
+    *,
+    format: str | None,
+    at: str | None,
+    no_infer: bool,
+    tags: tuple[str, ...],
+    sync: bool,
+    follow: bool,
+) -> None:
+    """Remember files: notes, chats, exports.
+
+    Plain text, Markdown, journals, transcripts, WhatsApp and Slack exports, JSON Lines, a ChatGPT
+    export (also zipped), LoCoMo, and relations as rows (--format triples: .csv, .tsv or .jsonl with
+    subject, type and object); folders are searched.
+
+    Of several files, those that are no text are left out, with a warning. One with a bad line is
+    named with that line, the others are read, and the exit code is 1.
+
+    What was ingested before is passed over, so an interrupted run goes on when repeated. A note
+    that was edited takes the place of what it was; with --sync, what is in the folders no more
+    counts no more. History keeps both.
+    """
+    folders = [path for path in paths if path.is_dir()]
+    if (sync or follow) and not folders:
+        raise UsageError("--sync and --watch are of folders: give the one that the files are in")
+    work = FileIngest(paths, format, _at(at))
+    more: dict[str, Any] = {"tags": tags} if tags else {}
+    shared = options()
+    work.check(shared)
+    changes = changes_of(folders) if follow else ()
+    with shared.memory(create=True, owned=False) as memory:
+        summary = work.run(memory, infer=not no_infer, **more)
+        if sync or follow:
+            summary["undone"] += remove_missing(memory, folders)
+        if not show_json(summary):
+            show(table_text(work.report(summary, shared.user)))
+        if follow:
+            note(f"watching {', '.join(map(str, folders))}; Ctrl-C ends")
+        for files in changes:
+            _read_again(memory, folders, _at(at), files, infer=not no_infer, **more)
+    if summary["failed"]:
+        raise click.exceptions.Exit(1)
+
+
+def _read_again(
+    memory: Memory, folders: Sequence[Path], at: Any, files: Sequence[Path], **given: Any
+) -> None:
+    """Read these files, and undo what is gone from the folders; a bad file is only named."""
+    try:
+        if files:
+            work = FileIngest(files, None, at)
+            show(table_text(work.report(work.run(memory, **given), None)))
+        if undone := remove_missing(memory, folders):
+            show(table_text(f"{counted(undone, 'episode')} of files that are gone undone"))
+    except UsageError as error:
+        note(str(error))
+    sys.stdout.flush()  # whoever reads it through a pipe follows, too
 
 
 @command("documents")

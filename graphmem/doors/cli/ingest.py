@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphmem.doors.cli.base import next_command
-from graphmem.doors.cli.output import console, counted, note
+from graphmem.doors.cli.output import counted, note, progress_bar
 from graphmem.doors.cli.resumed_conversations import LOOKUP_WINDOW, only_new, windows
+from graphmem.doors.cli.watching import remove_documents
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.importers import DOCUMENT_FORMATS, FileReader, Item, Unreadable, document_id, walk
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from graphmem import Memory
     from graphmem.doors.cli.base import Options
-    from graphmem.model import Document
 
 _COUNTED_UP_TO = 64 << 20
 """Bytes that are read through once beforehand: it finds bad input before anything is stored."""
@@ -94,7 +91,7 @@ class FileIngest:
         """Ingest all; returns the summary. What stops it leaves what was done, and says so."""
         total = self._total
         began = time.monotonic()
-        bar = _bar()
+        bar = progress_bar()
         with bar:
             task = bar.add_task("remembering", total=total)
 
@@ -166,7 +163,7 @@ class FileIngest:
         if reader.path in self.left_out:
             return 0
         if not parts:
-            self.undone += _removed(memory, memory.documents(under=id), {id})
+            self.undone += remove_documents(memory, memory.documents(under=id), {id})
             return 0
         done = memory.add_document(id, parts, progress=progress, **given)
         self._added += len(parts)
@@ -352,26 +349,8 @@ class FileIngest:
         return UsageError(f"nothing to ingest: no file {why}")
 
 
-def remove_missing(memory: Memory, folders: Iterable[Path]) -> int:
-    """Undo what was read from files of these folders that are not there any more; returns how many
-    episodes that were."""
-    undone = 0
-    for folder in folders:
-        there = {document_id(file) for file, _ in walk([folder])}
-        stored = memory.documents(under=document_id(folder) + os.sep)
-        # A file may have been named by itself whose like is not looked for in folders.
-        gone = {one.id for one in stored if one.id not in there and not Path(one.id).exists()}
-        undone += _removed(memory, stored, gone)
-    return undone
-
-
 def _reads_document(reader: FileReader) -> bool:
     return reader.format in DOCUMENT_FORMATS
-
-
-def _removed(memory: Memory, stored: Iterable[Document], gone: Set[str]) -> int:
-    ids = [document.id for document in stored if document.id in gone]
-    return sum(memory.remove_document(id).episodes for id in ids)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -386,34 +365,3 @@ def _where(reader: FileReader, item: Item) -> str:
     if "part" in notes:
         place.append(f"part {notes['part']}")
     return ", ".join(place)
-
-
-def _bar() -> Progress:
-    """Bar, count, rate and time left; printed once, at the end, when nobody watches."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Task as Shown
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Shown) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.1f}/s")
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console(error=True),
-    )

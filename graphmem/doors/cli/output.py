@@ -23,6 +23,7 @@ from graphmem.text import printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.progress import Progress
     from rich.text import Text
 
 _PLAIN_WIDTH = 120
@@ -187,3 +188,34 @@ def when(moment: datetime | None, precision: Precision | None = "instant") -> st
 def counted(number: int, one: str, many: str | None = None) -> str:
     """``1 fact``, ``2 facts``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def progress_bar() -> Progress:
+    """Bar, count, rate and time left; printed once, at the end, when nobody watches."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Task as Shown
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Shown) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:,.1f}/s")
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console(error=True),
+    )

@@ -117,7 +117,9 @@ class RankedCandidates:
         held then."""
         candidate, facts = self.inputs.candidates[place], self.inputs.facts
         turn = None if candidate.id in facts else candidate.text.turn
-        if not candidate.shown or ("fact" if turn is None else "turn") not in self.query.kinds:
+        if not candidate.shown or (turn is not None and candidate.text.only_heading):
+            return False
+        if ("fact" if turn is None else "turn") not in self.query.kinds:
             return False
         at = self.query.view.at
         if at is None or turn is None or turn.occurred_at is None or turn.occurred_at <= at:

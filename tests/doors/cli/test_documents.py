@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,6 +145,39 @@ def test_other_folders_and_files_named_by_themselves_are_left_alone(
     listed = graphmem("--user", "ada", "documents", "--json")
     names = [Path(one["id"]).name for one in json.loads(listed.out)]
     assert sorted(names) == ["home.md", "pet.md", "plan.org", "work.txt"]
+
+
+def test_watch_follows_a_folder(notes: Path, tmp_path: Path) -> None:
+    """A process of its own, stopped as people stop it."""
+    program = [str(Path(sys.executable).with_name("graphmem")), "--store", "s", "--user", "ada"]
+    with subprocess.Popen(
+        [*program, "ingest", "notes", "--watch"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        printed: list[str] = []
+
+        def until(word: str) -> None:
+            assert running.stdout is not None
+            for line in running.stdout:
+                printed.append(line)
+                if word in line:
+                    return
+            raise AssertionError("".join(printed))
+
+        until("watching")
+        (notes / "home.md").write_text("I live in Rome.")
+        until("1 new")
+        (notes / "work.txt").unlink()
+        until("of files that are gone undone")
+        running.send_signal(signal.SIGINT)
+        rest = running.stdout.read()
+        assert running.wait() == 130, rest
+    with Memory(tmp_path / "s", user_id="ada") as memory:
+        assert [r.object for r in memory.relations(current=False)] == ["Rome"]
 
 
 def test_documents_are_listed_and_removed(graphmem: Run, notes: Path) -> None:
