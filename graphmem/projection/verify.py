@@ -3,11 +3,12 @@ and each point against the row that it is made from, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from graphmem.embedding import CachedEmbedder
+from graphmem.off_loop import collector_waits
 from graphmem.ports.graph import Digests, GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.vectors import COLLECTIONS, Collection, VectorStore
@@ -111,7 +112,8 @@ class _Comparison:
         self._ledger, self._graph, self._vectors = ledger, graph, vectors
         self._embedder = embedder
         self.in_graph, self.in_vectors = Mismatches(), Mismatches()
-        self._digests: Digests = {}
+        # Of what has not been compared yet: what is left in the end is beside the ledger.
+        self._digests: dict[tuple[str, str], int] = {}
         self._points: dict[Collection, set[str]] = {}
 
     async def run(self) -> None:
@@ -119,19 +121,20 @@ class _Comparison:
             kind: [id for id in ids if id not in self._aside]
             for kind, ids in (await present_ids(self._ledger)).items()
         }
-        self._digests = {} if self._graph is None else await self._graph.digests()
+        if self._graph is not None:
+            with collector_waits():
+                self._digests = dict(await self._graph.digests())
         if self._vectors is not None:
-            self._points = {name: await self._vectors.ids(name) for name in COLLECTIONS}
-        seen: set[tuple[str, str]] = set()
-        seen_points: dict[Collection, set[str]] = {name: set() for name in COLLECTIONS}
+            self._points = {name: set(await self._vectors.ids(name)) for name in COLLECTIONS}
         async for kind, some, batch in present_batches(self._ledger, wanted):
-            if self._graph is not None:
-                seen.update((_LABELS[kind], id) for id in some)
-                whole = [id for id in some if id not in self._hanging(batch)]
-                self._compare_graph(kind, whole, self._graph.digests_of(graph_changes(batch)))
-            if self._vectors is not None:
-                await self._compare_points(self._vectors, batch, seen_points)
-        await self._look_for_extra(seen, seen_points)
+            # Of each batch: a minute or more in one go would be the whole process's.
+            with collector_waits():
+                if self._graph is not None:
+                    expected = self._graph.digests_of(graph_changes(batch))
+                    self._compare_graph(kind, some, expected, self._hanging(batch))
+                if self._vectors is not None:
+                    await self._compare_points(self._vectors, batch)
+        await self._look_for_extra()
 
     def _hanging(self, batch: ProjectionBatch) -> set[str]:
         """What refers to something that was set aside: an edge of it has no other end."""
@@ -147,46 +150,42 @@ class _Comparison:
         found.update(e.id for e in batch.episodes if e.previous_id in self._aside)
         return found | {episode for episode, entity in batch.mentions if entity in self._aside}
 
-    def _compare_graph(self, kind: Kind, some: Sequence[str], expected: Digests) -> None:
+    def _compare_graph(
+        self, kind: Kind, some: Sequence[str], expected: Digests, hanging: Set[str]
+    ) -> None:
         place = f"graph {_LABELS[kind]}"
-        self.in_graph.count(f"{place} nodes", len(some))
+        self.in_graph.count(f"{place} nodes", sum(id not in hanging for id in some))
         for id in some:
             key = (_LABELS[kind], id)
-            if key in expected and self._digests.get(key) != expected[key]:
-                there = key in self._digests
-                problem: _Problem = "other than in the ledger" if there else "missing"
+            found = self._digests.pop(key, None)
+            if id not in hanging and key in expected and found != expected[key]:
+                problem: _Problem = "missing" if found is None else "other than in the ledger"
                 self.in_graph.found.append(Mismatch(place, problem, kind, id, id))
 
-    async def _compare_points(
-        self, vectors: VectorStore, batch: ProjectionBatch, seen: dict[Collection, set[str]]
-    ) -> None:
+    async def _compare_points(self, vectors: VectorStore, batch: ProjectionBatch) -> None:
         made = await points_of(batch, self._embedder.known_documents)
         episodes = {turn.id: episode.id for episode in batch.turned for turn in episode.turns}
         for name, points in made.items():
             place = f"vectors {name}"
             self.in_vectors.count(place, len(points))
-            seen[name].update(point.id for point in points)
             for id in sorted(await vectors.differing(name, points)) if points else ():
                 there = id in self._points[name]
                 problem: _Problem = "other than in the ledger" if there else "missing"
                 kind: Kind = "fact" if name == "facts" else "episode"
                 thing = episodes.get(id, id)
                 self.in_vectors.found.append(Mismatch(place, problem, kind, thing, id))
+            self._points[name].difference_update(point.id for point in points)
 
-    async def _look_for_extra(
-        self, seen: set[tuple[str, str]], seen_points: Mapping[Collection, set[str]]
-    ) -> None:
+    async def _look_for_extra(self) -> None:
         """What is there beside what was compared; asked of the ledger again, for it may be new."""
         for kind, label in _LABELS.items():
-            beside = {id for at, id in self._digests if at == label and (at, id) not in seen}
+            beside = {id for at, id in self._digests if at == label}
             if beside:
                 beside -= await self._ledger.present(kind)
             self.in_graph.found += _extra(f"graph {label}", beside)
         for name, points in self._points.items():
-            beside = points - seen_points[name]
-            if beside:
-                beside -= await self._ledger.present(_PRESENT[name])
-            self.in_vectors.found += _extra(f"vectors {name}", beside)
+            extra = points - await self._ledger.present(_PRESENT[name]) if points else points
+            self.in_vectors.found += _extra(f"vectors {name}", extra)
 
 
 def _extra(place: str, ids: set[str]) -> list[Mismatch]:
