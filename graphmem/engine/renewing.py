@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from graphmem.engine.present import Opened, Present
-from graphmem.errors import UsageError
+from graphmem.errors import LedgerLost, UsageError
 from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.successor import Successor
 from graphmem.ports.vectors import VectorStore
@@ -83,6 +83,8 @@ class Renewal:
     ) -> Filled:
         parts, url = self._parts, successor.begin()
         try:
+            if projection.damage is not None and not isinstance(projection.damage, LedgerLost):
+                await self._store(projection).clear()  # of no use, and room for the new one
             filling = Filling(
                 kind="graph" if projection is self._present.graph else "vectors",
                 url=url,

@@ -4,6 +4,7 @@ more told and erased meanwhile."""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import shutil
 import signal
@@ -22,10 +23,12 @@ import pytest
 
 from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.adapters.disk_space import MIB
+from graphmem.embedding import CachedEmbedder
 from graphmem.engine import erasing
 from graphmem.errors import Unavailable, UsageError
 from graphmem.ports.graph import GraphChanges
-from graphmem.projection.fill import FEW_EVENTS
+from graphmem.ports.ledger import Ledger
+from graphmem.projection.fill import FEW_EVENTS, Filled, Filling, Watch
 from graphmem.testing.llm_server import LocalModelServer
 from graphmem.testing.memory_machine import replay_differences
 from graphmem.wiring import filling
@@ -275,6 +278,24 @@ def test_what_is_left_or_damaged_is_in_nobodys_way(folder: Path) -> None:
         assert memory.search("Zyxquorple").hits
     with Memory(folder, user_id="ada") as memory:
         assert memory.verify().ok
+
+
+async def test_damaged_files_make_room_for_the_new(folder: Path) -> None:
+    """They serve nobody, and the disk may be nearly full."""
+    graph = folder / "graph.kuzu"
+    graph.write_bytes(graph.read_bytes()[:9000])
+    async with await open_memory(folder, user_id="ada") as memory:
+        fill = memory._parts.fill
+
+        async def seen(
+            filling: Filling, ledger: Ledger, embedder: CachedEmbedder, watch: Watch
+        ) -> Filled:
+            assert not graph.exists()
+            return await fill(filling, ledger, embedder, watch)
+
+        memory._renewal._parts = dataclasses.replace(memory._parts, fill=seen)
+        assert (await memory.verify(repair=True)).ok
+        assert graph.exists()
 
 
 async def test_a_disk_that_fills_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
