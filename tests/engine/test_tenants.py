@@ -65,8 +65,10 @@ async def settle(memory: AsyncMemory, number: int, scope: ScopeArgs) -> Home:
         occurred_at="2024-01-01",
         idempotency_key="the same key",
         metadata={"of": canary(number)},
-        **scope,
+        **{**scope, "run_id": "the same run"},
     )
+    title: dict[str, Any] = {"title": f"Of {canary(number)}", "metadata": {"of": canary(number)}}
+    await memory.update_run("the same run", **title, **scope)
     assert receipt.status == "done", "no duplicate of another tenant's"
     entity = await memory.entity(f"Bob {canary(number)}", **scope)
     return Home(scope, receipt.episode_id, receipt.fact_ids[0], entity.id)
@@ -110,6 +112,16 @@ async def everything(memory: AsyncMemory, scope: ScopeArgs, number: int) -> dict
         ],
         "resume": await memory.resume(**scope),
         "self": await memory.entity(name, **scope),
+        "archived": await memory.search(question, include_archived=True, **scope),
+        "near": await memory.search(question, threshold=0.01, **scope),
+        "why not": await memory.why_not(question, f"Bob {canary(number)} lives in Oslo.", **scope),
+        "runs": await memory.runs(**scope),
+        "users": await memory.users(**scope),
+        "agents": await memory.agents(**scope),
+        "projects": await memory.projects(**scope),
+        "communities": await memory.communities(min_size=2, **scope),
+        "sweep": await memory.sweep(dry_run=True, **scope),
+        "total": await memory.get_all(count=True, limit=1, **scope),
     }
 
 
@@ -125,6 +137,10 @@ async def check(memory: AsyncMemory, homes: Sequence[Home]) -> None:
         assert len(found["get_all"].items) == len(found["relations"]) == 2
         assert {hit.kind for hit in found["search"]} == {"fact", "turn"}
         assert len(found["search"]) == 3
+        assert (found["runs"].total, found["projects"].total, found["total"].total) == (1, 1, 2)
+        assert found["users"].total == ("user_id" in home.scope)
+        assert found["agents"].total == ("agent_id" in home.scope)
+        assert [len(one.entities) for one in found["communities"]] == [3]
 
 
 async def trespass(memory: AsyncMemory, mine: Home, other: Home) -> None:
@@ -138,6 +154,11 @@ async def trespass(memory: AsyncMemory, mine: Home, other: Home) -> None:
         lambda: memory.delete(other.fact, erase=True, **mine.scope),
         lambda: memory.delete(other.episode, **mine.scope),
         lambda: memory.delete(other.episode, erase=True, **mine.scope),
+        lambda: memory.archive(other.fact, **mine.scope),
+        lambda: memory.restore(other.fact, **mine.scope),
+        lambda: memory.promote(other.fact, **mine.scope),
+        lambda: memory.update(other.fact, expires_at=None, **mine.scope),
+        lambda: memory.undo(other.episode, **mine.scope),
         lambda: memory.entity(other.entity, **mine.scope),
         lambda: memory.relations(other.entity, **mine.scope),
         lambda: memory.relations("Oslo", other=other.entity, **mine.scope),
@@ -148,6 +169,8 @@ async def trespass(memory: AsyncMemory, mine: Home, other: Home) -> None:
     for call in calls:
         with pytest.raises(NotFound):
             await call()
+    for missing in (other.fact, other.episode):
+        assert (await memory.why_not("Oslo", missing, **mine.scope)).cause == "unknown"
     page = await memory.get_all(after=other.fact, current=False, **mine.scope)
     assert other.fact not in {fact.id for fact in page.items}
 
@@ -159,6 +182,10 @@ async def live(memory: AsyncMemory, scopes: Sequence[ScopeArgs]) -> None:
         await trespass(memory, mine, other)
     await check(memory, homes[:2])
     gone = homes[0]
+    await memory.archive(gone.fact, **gone.scope)
+    await memory.delete(homes[1].fact, **homes[1].scope)
+    await memory.undo((await memory.history(homes[1].fact, **homes[1].scope))[-1].seq,
+                      **homes[1].scope)  # fmt: skip
     assert (await memory.delete_all(**gone.scope)).episodes == 1
     assert (await memory.stats(**gone.scope)).episodes == 0
     for number, home in enumerate(homes[1:], start=1):
