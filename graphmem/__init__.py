@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from graphmem.wiring import open_memory
 
 _WHERE = {
+    "register_provider": "graphmem.wiring.adapters",
     "AsyncMemory": "graphmem.engine",
     "ExtractionOptions": "graphmem.ports.extraction_options",
     "Memory": "graphmem.sync",
@@ -49,6 +50,7 @@ __all__ = [
     "migrate",
     "migrate_memory",
     "open_memory",
+    "register_provider",
     "restore",
     "restore_memory",
     "salvage",

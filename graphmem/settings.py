@@ -124,6 +124,13 @@ class Settings(BaseModel):
     openai_base_url: str | None = Field(
         None, description="any OpenAI-compatible endpoint; as OPENAI_BASE_URL, which it beats"
     )
+    llm_base_url: str | None = Field(
+        None, description="an OpenAI-compatible endpoint for chat models alone; no key goes there"
+    )
+    embedder_base_url: str | None = Field(None, description="the same for the embedder alone")
+    ollama_host: str | None = Field(
+        None, description="where Ollama answers, as OLLAMA_HOST, which it beats"
+    )
     llm_timeout_s: float = Field(
         60.0, gt=0, le=86_400, description="how long one model request may take"
     )
@@ -345,6 +352,7 @@ class Settings(BaseModel):
         for variable, name in (
             ("OPENAI_API_KEY", "openai_api_key"),
             ("OPENAI_BASE_URL", "openai_base_url"),
+            ("OLLAMA_HOST", "ollama_host"),
         ):
             if environ.get(variable):
                 values[name] = environ[variable]
@@ -363,15 +371,6 @@ class Settings(BaseModel):
             return cls(**values)
         except ValidationError as error:
             raise UsageError(_explain(error)) from None
-
-
-def redacted(url: str) -> str:
-    """A URL as it may be shown: without the password, and without what follows the ``?``."""
-    scheme, mark, rest = url.partition("://")
-    # The last @: a password may hold a ? or an @ that should have been escaped.
-    who, at, where = rest.rpartition("@")
-    user = who.partition(":")[0]
-    return f"{scheme}{mark}{user}{at}{where.partition('?')[0]}"
 
 
 def _explain(error: ValidationError) -> str:

@@ -27,8 +27,9 @@ from graphmem.ports.embedder import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger, LedgerRows
 from graphmem.ports.vectors import VectorStore
-from graphmem.settings import Settings, default_urls, redacted
+from graphmem.settings import Settings, default_urls
 from graphmem.sync import Memory
+from graphmem.text import redacted
 from graphmem.wiring import open_memory
 from graphmem.wiring.adapters import make, path_of
 from graphmem.wiring.places import hold, urls_of

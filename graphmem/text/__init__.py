@@ -338,3 +338,12 @@ def _pack(parts: Iterable[str], longest: int) -> Iterator[str]:
             line = f"{line} {part}" if line else part
     if line:
         yield line
+
+
+def redacted(url: str) -> str:
+    """A URL as it may be shown: without the password, and without what follows the ``?``."""
+    scheme, mark, rest = url.partition("://")
+    # The last @: a password may hold a ? or an @ that should have been escaped.
+    who, at, where = rest.rpartition("@")
+    user = who.partition(":")[0]
+    return f"{scheme}{mark}{user}{at}{where.partition('?')[0]}"

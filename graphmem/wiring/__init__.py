@@ -23,7 +23,8 @@ from graphmem.ports.llm import Extractor
 from graphmem.ports.redactor import Redactor
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.settings import Settings, redacted
+from graphmem.settings import Settings
+from graphmem.text import redacted
 from graphmem.wiring.adapters import (
     ledger_reader,
     make,

@@ -26,7 +26,8 @@ from graphmem.ports.reranker import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.settings import OPENAI_URL, Settings, redacted
+from graphmem.settings import OPENAI_URL, Settings
+from graphmem.text import redacted
 from graphmem.wiring.places import usable_path
 
 Factory: TypeAlias = Callable[[str, Settings], Any]
@@ -161,7 +162,7 @@ def _fastembed(name: str, _: Settings) -> Embedder:
 def _openai_embedder(name: str, settings: Settings) -> Embedder:
     from graphmem.adapters.models.openai.embedder import OpenAIEmbedder
 
-    base_url, api_key = _endpoint(name, settings)
+    base_url, api_key = _endpoint(name, settings, settings.embedder_base_url)
     return OpenAIEmbedder(
         _model(name),
         base_url=base_url,
@@ -197,7 +198,7 @@ def _openai_model(name: str, settings: Settings) -> Extractor:
 def _openai_chat(name: str, settings: Settings) -> LLM:
     from graphmem.adapters.models.openai.chat import OpenAIChat
 
-    base_url, api_key = _endpoint(name, settings)
+    base_url, api_key = _endpoint(name, settings, settings.llm_base_url)
     return OpenAIChat(
         _model(name),
         base_url=base_url,
@@ -258,11 +259,15 @@ def _model(name: str) -> str:
     return model.strip()
 
 
-def _endpoint(name: str, settings: Settings) -> tuple[str | None, str | None]:
+def _endpoint(name: str, settings: Settings, own_url: str | None) -> tuple[str | None, str | None]:
     """Base URL and key. Ollama needs neither, and OpenAI's key is not for it; OpenAI needs a key
-    unless another URL is given."""
+    unless another URL is given. ``own_url`` is that of the role alone, to which no key goes."""
+    if own_url is not None:
+        return own_url, None
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
     if name.startswith("ollama:"):
+        if settings.ollama_host:
+            return ollama_url(settings.ollama_host), None
         own = settings.openai_base_url
         return _OLLAMA if own is None or own.startswith(OPENAI_URL) else own, None
     if key is None and settings.openai_base_url is None:
@@ -273,10 +278,42 @@ def _endpoint(name: str, settings: Settings) -> tuple[str | None, str | None]:
     return settings.openai_base_url, key
 
 
+def ollama_url(host: str) -> str:
+    """The endpoint that ``OLLAMA_HOST`` means, written in any of Ollama's ways: ``host``,
+    ``host:port``, ``:port``, or a URL."""
+    scheme, _, rest = host.strip().rpartition("://")
+    where, _, path = rest.partition("/")
+    name, colon, port = where.rpartition(":")
+    if not colon or "]" in port:
+        name, port = where, {"http": "80", "https": "443"}.get(scheme, "11434")
+    if name in ("", "0.0.0.0"):  # noqa: S104 - what a server listens on is no place to ask
+        name = "localhost"
+    below = path.strip("/").removesuffix("v1").strip("/")
+    return f"{scheme or 'http'}://{name}:{port}/" + (f"{below}/v1" if below else "v1")
+
+
+_REGISTERED: dict[tuple[str, str], Factory] = {}
+
+
+def register_provider(kind: str, name: str, factory: Factory) -> None:
+    """Make an adapter known to this process, as an entry point would: ``factory`` is called with
+    what the setting says (``name:…``) and the settings. One that is there already is replaced.
+
+    Raises :class:`~graphmem.errors.UsageError` for a kind that there is not, and for a name that is
+    built in."""
+    if kind not in _KNOWN:
+        raise UsageError(f"unknown kind {kind!r}; known are: {', '.join(_KNOWN)}")
+    if name in _KNOWN[kind]:
+        raise UsageError(f"{name} is a {kind} that is built in: choose another name")
+    if not callable(factory):
+        raise UsageError(f"a factory is a function, got {type(factory).__name__}")
+    _REGISTERED[kind, name] = factory
+
+
 def make(kind: str, url: str, settings: Settings) -> Any:
     """The adapter that a URL or name chooses: a built-in one, or an entry point's."""
     scheme = url.partition(":")[0].strip().lower()
-    known = dict(_KNOWN[kind])
+    known = {**_KNOWN[kind], **{n: f for (k, n), f in _REGISTERED.items() if k == kind}}
     for entry in metadata.entry_points(group=f"graphmem.{kind}"):
         if entry.name not in known and entry.name == scheme:
             known[scheme] = _loaded(entry, kind, url)

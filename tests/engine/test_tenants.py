@@ -60,12 +60,13 @@ def canaries(answer: object) -> set[str]:
 
 async def settle(memory: AsyncMemory, number: int, scope: ScopeArgs) -> Home:
     """Every tenant is told the same words, but for its own canary."""
+    in_run: ScopeArgs = {**scope, "run_id": "the same run"}
     receipt = await memory.add(
         f"Bob {canary(number)} lives in Oslo. Bob {canary(number)} is married to Zoë Lane.",
         occurred_at="2024-01-01",
         idempotency_key="the same key",
         metadata={"of": canary(number)},
-        **{**scope, "run_id": "the same run"},
+        **in_run,
     )
     title: dict[str, Any] = {"title": f"Of {canary(number)}", "metadata": {"of": canary(number)}}
     await memory.update_run("the same run", **title, **scope)

@@ -142,7 +142,7 @@ def target_place(places: Sequence[str]) -> CliPlace:
 
 
 def _redacted(url: str) -> str:
-    from graphmem.settings import redacted
+    from graphmem.text import redacted
 
     return redacted(url)
 

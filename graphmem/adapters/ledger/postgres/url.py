@@ -11,7 +11,7 @@ from psycopg import ProgrammingError, pq
 from psycopg.conninfo import conninfo_to_dict
 
 from graphmem.errors import UsageError
-from graphmem.settings import redacted
+from graphmem.text import redacted
 
 _SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _NUMBERS = {"pool": (1, 1000), "timeout_s": (1, 86_400), "patience_s": (0, 86_400)}

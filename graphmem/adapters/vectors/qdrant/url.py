@@ -10,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from graphmem.errors import UsageError
-from graphmem.settings import redacted
+from graphmem.text import redacted
 
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LONGEST_TIMEOUT_S = 3600
