@@ -140,6 +140,27 @@ async def test_others_are_served_while_much_is_decided(memory: AsyncMemory) -> N
     assert served > 5, f"{served} searches, the longest {longest:.2f} s"
 
 
+@pytest.mark.skipif(FUZZ <= 1, reason="a minute each: in make fuzz")
+@pytest.mark.parametrize("kind", [*_WORST, "likes", "I like", "my sister", "base64"])
+async def test_a_mebibyte_takes_a_minute_at_most_and_keeps_nobody_waiting(
+    kind: str, memory: AsyncMemory
+) -> None:
+    await memory.add("I live in Rome.", user_id="bob")
+    await memory.search("Where do I live?", user_id="bob")
+    begun = time.process_time()
+    adding = asyncio.create_task(memory.add(TEXTS[kind]((1 << 20) - 4096), user_id="ada"))
+    waits = []
+    while not adding.done():
+        asked = time.perf_counter()
+        await memory.search("Where do I live?", user_id="bob")
+        waits.append(time.perf_counter() - asked)
+        await asyncio.sleep(0.5)  # what the searches take is counted too
+    assert (await adding).status == "done"
+    assert time.process_time() - begun < 60
+    # Of a machine that does other things too, all but the longest few.
+    assert sorted(waits)[len(waits) * 19 // 20] < 0.2
+
+
 async def test_nobody_waits_for_what_another_told(memory: AsyncMemory) -> None:
     await memory.add("I live in Rome.", user_id="bob")
     await memory.search("Where do I live?", user_id="bob")
