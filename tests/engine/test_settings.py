@@ -49,6 +49,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "reranked_hits": ("7", 7),
     "max_lag": ("5", 5),
     "retention_every_s": ("60", 60.0),
+    "user_name": ("Ada Lovelace", "Ada Lovelace"),
     "resume_every_s": ("60", 60.0),
     "pending_alarm_s": ("60", 60.0),
     "memory_types": ('{"rule": {"searched": false}}', {"rule": {"searched": False}}),
