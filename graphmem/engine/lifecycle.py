@@ -52,7 +52,7 @@ class Aging(Amending):
         return Swept(ids["promote"], ids["archive"], ids["expire"], done=not dry_run)
 
     async def _swept_scopes(self, given: Any) -> list[Scope]:
-        if self._present.has_owner(given):
+        if not self._present.of_project(given):
             return [await self._scope(given)]
         project = self._present.project(given)
         return [tenant_scope(one) for one in await self._parts.ledger.tenants_of(project)]

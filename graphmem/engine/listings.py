@@ -115,7 +115,7 @@ class Listings(Core):
 
     async def _listed(self, given: Mapping[str, Any]) -> tuple[str, Scope | None]:
         """A project, and whom in it a list is narrowed to."""
-        if self._present.has_owner(given):
-            where = await self._scope(given)
-            return where.project_id, where
-        return self._present.project(given), None
+        if self._present.of_project(given):
+            return self._present.project(given), None
+        where = await self._scope(given)
+        return where.project_id, where

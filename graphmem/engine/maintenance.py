@@ -58,9 +58,9 @@ class Care(Core):
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
         self._check_open()
         given = any(v is not None for v in (*self._defaults.values(), *scope.values()))
-        owned = self._present.has_owner(scope)
-        where = await self._scope(scope) if owned else None
-        project = self._present.project(scope) if given and not owned else None
+        everybodys = self._present.of_project(scope)
+        where = None if everybodys else await self._scope(scope)
+        project = self._present.project(scope) if given and everybodys else None
         found = await self._parts.ledger.stats(where, project)
         if where is not None and (where.narrow_agent_id or where.run_id):
             return found

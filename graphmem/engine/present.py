@@ -167,6 +167,12 @@ class Present:
         """The project of a call, whoever owns what it is about."""
         return self.named_scope({**given, "agent_id": "-", "run_id": None}).project_id
 
+    def of_project(self, given: Mapping[str, Any]) -> bool:
+        """Whether a call is about a project as a whole: half a scope, a run without an owner, is a
+        mistake, and no wish for everybody's."""
+        run = given.get("run_id") or self.defaults.get("run_id")
+        return not self.has_owner(given) and run is None
+
     async def scope_of(self, id: str, given: Mapping[str, Any]) -> Scope:
         """The scope of a call about one thing: for who gives no owner, that of whoever has it in
         the project. :class:`~graphmem.errors.NotFound` when nobody has."""

@@ -58,9 +58,11 @@ class TestCounts:
         """Half a scope is a mistake, not a wish to count everybody's."""
         with Memory("memory://") as memory:
             memory.add("Tea.", user_id="ada")
-            for half in ({"run_id": "r"}, {"project_id": "p"}):
+            half = {"run_id": "r"}
+            for call in (memory.stats, memory.runs, memory.users, memory.sweep):
                 with pytest.raises(UsageError, match="user_id or an agent_id"):
-                    memory.stats(**half)
+                    call(**half)  # type: ignore[arg-type]
+            assert memory.stats(project_id="p") == NOTHING
             with pytest.raises(UsageError, match="unknown argument user;"):
                 memory.stats(user="ada")  # type: ignore[call-arg]
 
