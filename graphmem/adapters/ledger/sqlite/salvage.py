@@ -79,11 +79,12 @@ class NewLedger:
         return self._connection.total_changes - before
 
     def take(self, table: str, some: Sequence[Mapping[str, Any]]) -> None:
-        """Rows as they were; what is there already counts."""
+        """Rows as they were; what is there already counts. What they lack is NULL."""
         if table == THREE_IDS:
             self.put("take_three_ids", some)
             return
         columns = TABLES[table].columns
+        some = [{**dict.fromkeys(columns), **row} for row in some]
         names, values = ", ".join(columns), ", ".join(f":{column}" for column in columns)
         self._connection.executemany(
             f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({values})",  # noqa: S608

@@ -55,10 +55,6 @@ WHERE NOT EXISTS (SELECT 1 FROM entities AS n WHERE n.id = e.id);
 -- name: merged_into
 SELECT kept_id FROM merges WHERE gone_id = :id AND undone = 0 ORDER BY at DESC LIMIT 1;
 
--- name: put_entity
-INSERT OR IGNORE INTO entities (id, tenant, name, key, kind, body, merged_into, gone_at)
-VALUES (:id, :tenant, :name, :key, :kind, :body, :merged_into, :gone_at);
-
 -- name: lost_versions
 -- Versions of facts that events speak of; what became of each by the next event, if anything did.
 SELECT e.id, e.after, coalesce(json_extract(e.after, '$.version'), 1) AS version, (
@@ -74,12 +70,6 @@ ORDER BY e.id, version;
 
 -- name: newer_version
 SELECT recorded_at FROM facts WHERE id = :id AND version > :version ORDER BY version LIMIT 1;
-
--- name: put_fact
-INSERT OR IGNORE INTO facts (id, version, tenant, text_key, subject_id, type, object_id,
-  recorded_at, retired_at, begins_at, ends_at, modality, body)
-VALUES (:id, :version, :tenant, :text_key, :subject_id, :type, :object_id, :recorded_at,
-  :retired_at, :begins_at, :ends_at, :modality, :body);
 
 -- name: older_present
 SELECT version, body FROM facts WHERE id = :id AND version < :version AND retired_at IS NULL;
@@ -120,11 +110,6 @@ WHERE v.kind = 'episode' AND v.seq < :seq ORDER BY v.seq DESC LIMIT 1;
 -- name: number_is_taken
 SELECT 1 FROM episodes WHERE n = :n;
 
--- name: put_turn
-INSERT OR IGNORE INTO turns (id, episode_id, ordinal, tenant, speaker, role, text, occurred_at,
-  source_id)
-VALUES (:id, :episode_id, :ordinal, :tenant, :speaker, :role, :text, :occurred_at, :source_id);
-
 -- name: all_present_facts
 SELECT body FROM facts WHERE retired_at IS NULL;
 
@@ -133,11 +118,6 @@ SELECT body FROM facts WHERE retired_at IS NOT NULL;
 
 -- name: has_statement
 SELECT 1 FROM statements WHERE id = :id;
-
--- name: put_statement
-INSERT OR IGNORE INTO statements (id, tenant, episode_id, subject_id, type, object_id, text_key,
-  undone, body)
-VALUES (:id, :tenant, :episode_id, :subject_id, :type, :object_id, :text_key, 0, :body);
 
 -- name: all_entities
 SELECT body FROM entities;

@@ -105,7 +105,7 @@ class SalvagedEpisodes:
                 for n, turn in enumerate(whole)
                 if n not in turns
             ]
-            self._new.put("put_turn", [rows.turn_row(turn, row["tenant"]) for turn in missing])
+            self._new.take("turns", [rows.turn_row(turn, row["tenant"]) for turn in missing])
         elif sorted(turns) != list(range(len(turns))):
             self._renumber(row, [turns[n] for n in sorted(turns)])
         else:
@@ -115,7 +115,7 @@ class SalvagedEpisodes:
     def _renumber(self, row: Mapping[str, Any], turns: Sequence[Mapping[str, Any]]) -> None:
         self._new.ask("drop_turns", id=row["id"])
         left = [replace(_turn(row["id"], turn), ordinal=n) for n, turn in enumerate(turns)]
-        self._new.put("put_turn", [rows.turn_row(turn, row["tenant"]) for turn in left])
+        self._new.take("turns", [rows.turn_row(turn, row["tenant"]) for turn in left])
 
     def _turn_ids(self, episode: str) -> dict[int, str]:
         """As far as statements tell which turn they stood in."""

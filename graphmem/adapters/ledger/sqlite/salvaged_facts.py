@@ -44,7 +44,7 @@ class SalvagedFacts:
             if into is None and gone and reason.startswith(_MERGED):
                 into = reason.removeprefix(_MERGED)
             put = {**rows.entity_row(entity), "merged_into": into, "gone_at": at if gone else None}
-            self._new.put("put_entity", [put])
+            self._new.take("entities", [put])
 
     def put_versions(self) -> None:
         """Versions of facts, each believed until the next event of it."""
@@ -62,7 +62,7 @@ class SalvagedFacts:
                 body = rows.retired(older["body"], ended)
                 old = {"id": fact.id, "version": older["version"], "at": ended, "body": body}
                 self._new.put("retire", [old])
-            self._new.put("put_fact", [put])
+            self._new.take("facts", [put])
 
     def put_statements(self) -> None:
         """What a fact rests on and is lost says what the fact says: else the next thing that is
@@ -76,7 +76,8 @@ class SalvagedFacts:
             ]
             made = [_statement(fact, id, place) for place, id in enumerate(lost)]
             tenant = fact.scope.tenant
-            self._new.put("put_statement", [rows.statement_row(one, tenant) for one in made])
+            put = [{**rows.statement_row(one, tenant), "undone": False} for one in made]
+            self._new.take("statements", put)
 
     def put_what_follows(self) -> None:
         """What is looked up by: names of entities, whom facts are about, what they come from."""

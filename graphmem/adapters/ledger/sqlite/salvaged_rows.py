@@ -7,7 +7,9 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from graphmem.adapters.ledger.sql.adopt import row_of
 from graphmem.adapters.ledger.sql.tables import TABLES
@@ -18,12 +20,15 @@ from graphmem.model import ErasureReceipt
 
 THREE_IDS = "three_ids"
 """A mention, or an entry of an index with the same three ids in another order."""
+FOLLOWING = frozenset({
+    "settings", "aliases", "fact_entities", "sources", "past_entities", "past_sources", "supports",
+    "mentions",
+})  # fmt: skip
+"""Tables that are made again, of other rows or by opening the store; all others are read."""
 APPEND_ONLY = frozenset({"events", "turns", "users", "embeddings"})
 """Tables of which a row that is there is as it ever was, or erased."""
 
-_NUMBERED = {27: "episodes", 26: "episodes", 25: "episodes", 9: "turns", 10: "events"}
-"""By how many columns they have; an episode from before the last ones were added has fewer."""
-_KEYED = {13: "facts", 9: "statements", 8: "entities", 7: "merges", 6: "edits"}
+_NUMBERED = frozenset({"episodes", "turns", "events"})
 _DOCUMENTS = frozenset({"metadata", "tags", "extraction", "body", "after"})
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -31,63 +36,65 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WRONG = (GraphmemError, TypeError, KeyError, ValueError, AttributeError, RecursionError)
 
 
-StoredColumns: TypeAlias = Mapping[str, Sequence[str]]
-"""For each table its columns in the order in which they are stored."""
+@dataclass(frozen=True, slots=True)
+class StoredColumns:
+    """How the rows of a ledger are stored: columns that were added come last, and are not in rows
+    from before; a key's come first where there are no numbers."""
+
+    columns: Mapping[str, Sequence[str]]
+    by_length: Mapping[tuple[bool, int], Sequence[str]]
+    """For rows of (numbered) tables of so many values, the tables that they may be of."""
 
 
 def layout_of(connection: sqlite3.Connection) -> StoredColumns:
-    """As SQLite has it: columns that were added come last, a key's first where there are no
-    numbers."""
+    """As SQLite has it."""
     found: dict[str, Sequence[str]] = {}
-    for name in TABLES:
-        columns = connection.execute(f"PRAGMA table_info({name})").fetchall()
-        names = [row["name"] for row in columns]
-        if name not in _NUMBERED.values():
-            key = [r["name"] for r in sorted(columns, key=lambda row: row["pk"]) if r["pk"]]
-            names = [*key, *(column for column in names if column not in key)]
-        found[name] = names
-    return found
+    by_length: dict[tuple[bool, int], list[str]] = {}
+    for table in TABLES.keys() - FOLLOWING - {"users", "embeddings"}:
+        rows = connection.execute(f"PRAGMA table_info({table})").fetchall()
+        needed = {row["name"] for row in rows if row["notnull"] or row["pk"]}
+        names = [row["name"] for row in rows]
+        if table not in _NUMBERED:
+            key = [row["name"] for row in sorted(rows, key=lambda row: row["pk"]) if row["pk"]]
+            names = [*key, *(name for name in names if name not in key)]
+        found[table] = names
+        least = max(at for at, name in enumerate(names, 1) if name in needed)
+        for length in range(least, len(names) + 1):
+            by_length.setdefault((table in _NUMBERED, length), []).append(table)
+    for (_, length), tables in by_length.items():
+        tables.sort(key=lambda table: (len(found[table]) - length, table))  # whole ones first
+    return StoredColumns(found, by_length)
 
 
 def ledger_row(record: FileRecord, layout: StoredColumns) -> tuple[str, dict[str, Any]] | None:
     """The table and its row; None where it is none that is to be kept: of an index, of a table
     that follows from others, or rubbish."""
     values = record.values
-    if record.in_table:
-        return _numbered(record, layout)
-    if len(values) == 3:
+    if not record.in_table and len(values) == 3:
         return _of_three(values)
-    for name, fits in _FITTING.get(len(values), ()):
-        row = dict(zip(layout[name], values, strict=True))
-        if fits(row):
+    for name in layout.by_length.get((record.in_table, len(values)), ()):
+        columns = layout.columns[name]
+        row = dict.fromkeys(columns)
+        row |= dict(zip(columns, values, strict=False))
+        if record.in_table and name != "turns":
+            if values[0] is not None:
+                continue
+            row[columns[0]] = record.number
+        if _FITTING.get(name, partial(_checked, name))(row):
             return name, row
-    keyed = _KEYED.get(len(values))
-    if keyed is None:
-        return None
-    return _checked(keyed, dict(zip(layout[keyed], values, strict=True)))
+    return None
 
 
-def _numbered(record: FileRecord, layout: StoredColumns) -> tuple[str, dict[str, Any]] | None:
-    values = record.values
-    name = _NUMBERED.get(len(values))
-    if name is None or (name != "turns" and values[0] is not None):
-        return None
-    given = values if name == "turns" else (record.number, *values[1:])
-    row = dict.fromkeys(layout[name])
-    row |= dict(zip(layout[name], given, strict=False))
-    return _checked(name, row)
-
-
-def _checked(name: str, row: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """The row, when what it says fits together."""
+def _checked(name: str, row: Mapping[str, Any]) -> bool:
+    """Whether what a row says fits together."""
     try:
         if name == "turns":
             _check_turn(row)
         else:
             _check_documents(name, row)
     except _WRONG:
-        return None
-    return name, row
+        return False
+    return True
 
 
 def _check_turn(row: Mapping[str, Any]) -> None:
@@ -182,11 +189,19 @@ def _numbers(values: Sequence[Any]) -> bool:
     return all(type(value) is int for value in values)
 
 
-_FITTING: Mapping[int, Sequence[tuple[str, Callable[[Mapping[str, Any]], bool]]]] = {
-    5: (
-        ("erasures", _is_erasure),
-        ("silences", _is_silence),
-        ("conversations", _is_conversation),
-    ),
-    7: (("spend", _is_spend), ("extractions", _is_extraction)),
+def _is_use(row: Mapping[str, Any]) -> bool:
+    try:
+        unstamp(row["last_at"])
+    except _WRONG:
+        return False
+    return _texts([row["fact_id"], row["tenant"]]) and _numbers([row["count"]])
+
+
+_FITTING: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "conversations": _is_conversation,
+    "erasures": _is_erasure,
+    "extractions": _is_extraction,
+    "fact_uses": _is_use,
+    "silences": _is_silence,
+    "spend": _is_spend,
 }
