@@ -76,6 +76,7 @@ _VALUES: dict[str, Any] = {
     "episode_id": "e11",
     "scope_keys": ["w1p", "w2p"],
     "after": None,
+    "archived": None,
     "limit": 1000,
     "relations_only": False,
     "around": 1,

@@ -18,6 +18,7 @@ from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.adapters.ledger.sqlite.runner import SQLITE_QUERIES
 from graphmem.errors import Rejected, UsageError
 from graphmem.filters import parse_filter
+from graphmem.model import Scope
 from graphmem.ports.ledger import FactQuery, Ledger
 from graphmem.testing.ledger import ADA, Draft, LedgerContract, store
 from tests.adapters.ledger.conftest import opened
@@ -93,6 +94,31 @@ async def test_a_later_schema_is_applied_once(
     assert raw.execute("PRAGMA user_version").fetchone() == (len(later),)
     assert raw.execute("SELECT note FROM episodes").fetchall() == [("new",)]
     raw.close()
+
+
+async def test_a_ledger_of_the_first_schema_is_brought_up(tmp_path: Path) -> None:
+    """As one that an earlier version made: what it holds is read, and all that came since works."""
+    path = tmp_path / "ledger.sqlite"
+    raw = sqlite3.connect(path)
+    raw.executescript(SQLITE.migrations()[0])
+    raw.execute(f"PRAGMA application_id = {sqlite_runner.APPLICATION_ID}")
+    raw.execute("PRAGMA user_version = 1")
+    now = "2026-01-01T00:00:00.000000Z"
+    scope = Scope("default", agent_id="a")
+    raw.execute(
+        "INSERT INTO episodes (n, id, tenant, scope_key, project_id, agent_id, kind, content, "
+        "content_hash, occurred_at, time_given, recorded_at, memory_type, importance, metadata, "
+        f"tags, infer, status) VALUES (1, 'e', '{scope.tenant}', 'k', 'default', 'a', 'text', "
+        f"'Old.', 'h', '{now}', 1, '{now}', 'semantic', 0.5, '{{}}', '[]', 1, 'done')"
+    )
+    raw.commit()
+    raw.close()
+    async with opened(SqliteLedger(path)) as ledger:
+        (old,) = await ledger.episodes(scope)
+        assert (old.content, old.document, old.actor) == ("Old.", None, None)
+        draft = Draft()
+        (new,) = await ledger.journal([draft.episode(document="/notes/a.md")], 0)
+        assert len(await ledger.document_parts(new.scope)) == 1
 
 
 async def test_a_later_schema_that_fails_leaves_the_store_as_it_was(

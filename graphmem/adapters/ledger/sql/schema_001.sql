@@ -144,14 +144,11 @@ CREATE TABLE facts (
   retired_at {text},
   begins_at {text},
   ends_at {text},
-  archived_at {text},
   modality {text} NOT NULL,
   body {text} NOT NULL,
   PRIMARY KEY (id, version)
 ){keyed};
 CREATE UNIQUE INDEX facts_now ON facts (tenant, id) WHERE retired_at IS NULL;
-CREATE INDEX facts_archived ON facts (tenant, id)
-  WHERE retired_at IS NULL AND archived_at IS NOT NULL;
 CREATE INDEX facts_by_subject ON facts (tenant, subject_id, type, object_id, id)
   WHERE retired_at IS NULL AND type IS NOT NULL;
 CREATE INDEX facts_by_object ON facts (tenant, object_id, type, id)
@@ -173,15 +170,6 @@ CREATE INDEX facts_by_text ON facts (tenant, text_key) WHERE retired_at IS NULL;
 -- name: facts_by_text [postgres]
 CREATE INDEX facts_by_text ON facts (tenant, hashtextextended(text_key, 0), id)
   WHERE retired_at IS NULL;
-
--- name: fact_uses
--- How often facts were read: beside the events, so that nothing is decided or projected by it.
-CREATE TABLE fact_uses (
-  fact_id {text} PRIMARY KEY,
-  tenant {text} NOT NULL,
-  count bigint NOT NULL,
-  last_at {text} NOT NULL
-){keyed};
 
 -- name: fact_entities
 -- Of the present version of each fact that is believed, as `sources`; the next two are of versions

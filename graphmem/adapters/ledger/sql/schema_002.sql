@@ -35,3 +35,17 @@ CREATE INDEX silences_of_edit ON silences (edit_id);
 
 -- name: events_of_retention
 CREATE INDEX events_of_retention ON events (seq) WHERE kind = 'retention';
+
+-- name: facts_archived
+ALTER TABLE facts ADD COLUMN archived_at {text};
+CREATE INDEX facts_archived ON facts (tenant, id)
+  WHERE retired_at IS NULL AND archived_at IS NOT NULL;
+
+-- name: fact_uses
+-- How often facts were read: beside the events, so that nothing is decided or projected by it.
+CREATE TABLE fact_uses (
+  fact_id {text} PRIMARY KEY,
+  tenant {text} NOT NULL,
+  count bigint NOT NULL,
+  last_at {text} NOT NULL
+){keyed};
