@@ -111,7 +111,6 @@ class _Episode:
         self.framing = Framing()
         self.referent: str | None = None
         """Who "she" or "he" would be in the next turn."""
-        self.unnamed: tuple[str, str] | None = None
         self.it: str | None = None
         self.notes: NoteReader | None = None
         self.keys: dict[str, str] = {}
@@ -150,7 +149,7 @@ class _Episode:
         speaker_names = frozenset(name for name in self.speakers.values() if name is not None)
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         self.notes = NoteReader(self.names) if self.episode.kind == "text" else None
-        self.referent = self.unnamed = self.it = None
+        self.referent = self.it = None
         known = self.known | set(speaker_names)
         self.framing = Framing(frozenset(name_key(name) for name in known))
         if self.notes is not None and self.title is not None:
@@ -260,7 +259,7 @@ class _Episode:
         if _is_machine(turn):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
-        context = TurnContext(people, speaker, self.referent, unnamed=self.unnamed, it=self.it)
+        context = TurnContext(people, speaker, self.referent, it=self.it)
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
         self.framing.begin_turn()
@@ -274,7 +273,7 @@ class _Episode:
                     self._add_fact(fact, turn)
         for fact in attributes(without_quotes(turn.text), context):
             self._add_fact(fact, turn)
-        self.referent, self.unnamed = context.referent, context.unnamed
+        self.referent = context.referent
         self.it = context.it or (self.notes.topic if self.notes else None)
 
     def _to_read(

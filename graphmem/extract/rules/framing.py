@@ -16,7 +16,9 @@ _WORK = (
     r"script|screenplay|comic|manga|anime|podcast|musical|opera|fanfic|fan\s+fiction)"
 )
 _INSIDE = re.compile(
-    rf"\b(?:in|for|from)\s+(?:my|the|this|that|his|her|a|our|an)\s+(?:[\w-]+\s+){{0,2}}?{_WORK}\b(?!\s+club)|"
+    r"\b(?:in|for\s+(?=\w+\s+(?:novel|book|story|script|screenplay|campaign)))\s*"
+    rf"(?:my|the|this|that|his|her|our)\s+(?:[\w-]+\s+){{0,2}}?{_WORK}\b"
+    r"(?!\s+(?:club|industry|business|festival|studio|company|crew|department|shop|store|room))|"
     r"\b(?:dreamt|dreamed|nightmare|(?:had|in)\s+(?:a|the|my|this)\s+(?:[\w-]+\s+)?dream|daydream\w*)\b|"
     r"\b(?:protagonist|main\s+character|my\s+character|the\s+(?:hero|heroine|villain|plot)|"
     r"role-?play\w*|D&D|dungeons)\b|\bonce\s+upon\s+a\s+time\b",
@@ -30,8 +32,8 @@ _SHOWN = re.compile(
 )
 """What was seen or read: what follows may be what happens in it."""
 _EXAMPLE = re.compile(
-    r"\b(?:for\s+(?:example|instance)|e\.\s?g\.|sample|placeholder|lorem\s+ipsum|template|"
-    r"hypothetically|let's\s+say|suppose)\b",
+    r"^\s*(?:for\s+(?:example|instance)|e\.\s?g\.)|\b(?:for\s+example|e\.\s?g\.)\s*:|"
+    r"\b(?:sample\s+\w+:|placeholder|lorem\s+ipsum|hypothetically|let's\s+say|suppose)(?=\W|$)",
     re.IGNORECASE,
 )
 _REAL = re.compile(

@@ -11,9 +11,11 @@ from graphmem.extract.rules.phrases import Parse, Phrase, name_list
 from graphmem.extract.rules.subjects import TurnContext, kin_called
 from graphmem.extract.rules.tokenizer import Sentence, WordToken
 from graphmem.extract.rules.word_lists import (
+    FEMALE_KIN,
     KIN,
     KIN_MODIFIERS,
     KIN_PLURAL,
+    MALE_KIN,
     NEGATIONS,
     PETS,
     PETS_PLURAL,
@@ -97,7 +99,7 @@ def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[Candid
         )
     found = name_list(parse, match.end() - 1)
     name = names.canonical_of(found[0].name) if len(found) == 1 else owner
-    fits = word in PETS or names.may_be_person(name)
+    fits = _of_gender(match.group(), word) and (word in PETS or names.may_be_person(name))
     if name == owner or not fits or name in context.people.speakers:
         return
     context.unnamed = None
@@ -116,6 +118,16 @@ def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[Candid
         type, weight = KIN[word]
         text = f"{name} is {owner}'s {word}"
         yield CandidateFact(text, name, type, owner, (name, owner), importance=weight)
+
+
+def _of_gender(pronoun: str, word: str) -> bool:
+    """Whether "her name is" may be said of a sister, and "it's called" of a cat."""
+    first = pronoun.lower().split()[0].split("'")[0]
+    if first in {"it", "its"}:
+        return word in PETS
+    if first in {"she", "her"}:
+        return word not in MALE_KIN
+    return word not in FEMALE_KIN if first in {"he", "his"} else True
 
 
 def _look_out(parse: Parse, context: TurnContext) -> int | None:

@@ -44,6 +44,7 @@ _EXTRA_WORK = re.compile(r"\s+(?:working\s+)?(?:at|for|with)(?=\s)", re.IGNORECA
 _EXTRA_HOME = re.compile(r",?\s+(?:living|based)\s+in(?=\s)", re.IGNORECASE)
 _WHO = re.compile(r",?\s+who(?=\s)", re.IGNORECASE)
 _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
+_AFTER_GERUND_SUBJECT = word_set("after_gerund_subject")
 _WITHOUT_NAME, _WITHOUT_IS = word_set("without_name"), word_set("without_is")
 _PAST_TIMES = frozenset({"change", "event", "past", "end", "taste"})
 _ROLE_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_as")
@@ -360,7 +361,9 @@ def _completed(sentence: Sentence, context: TurnContext) -> Sentence:
         return sentence
     if first in _WITHOUT_I:
         return after("I ", sentence)
-    return after("I'm ", sentence) if first in _WITHOUT_I_AM else sentence
+    if first in _WITHOUT_I_AM and not sentence.lows & _AFTER_GERUND_SUBJECT:
+        return after("I'm ", sentence)
+    return sentence
 
 
 def _opening_names(context: TurnContext, sentence: Sentence) -> list[NameSpan]:
