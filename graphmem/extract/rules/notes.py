@@ -11,36 +11,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
-from graphmem.extract.rules.data import read_rows, read_rule_data
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.note_changes import changed_values
+from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
 from graphmem.extract.rules.word_lists import KIN, LANGUAGES, NOT_NAMES, is_occupation
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
 
-_Value = Literal["people", "names", "place", "org", "role", "text"]
-
-
-@dataclass(frozen=True, slots=True)
-class _KeyRow:
-    """A row of ``data/notes.toml``."""
-
-    type: str
-    keys: str
-    value: _Value
-    says: str
-    subject: Literal["person", "thing", "any"] = "any"
-    turned: bool = False
-
-
-_ROWS = tuple(read_rows("notes", "key", _KeyRow))
-_BY_KEY: dict[str, list[_KeyRow]] = {}
-for _row in _ROWS:
-    for _key in _row.keys.split(", "):
-        _BY_KEY.setdefault(_key, []).append(_row)
-_GENERIC = frozenset(read_rule_data("notes")["generic_titles"].split())
 _WEIGHT = 0.7
 _LONGEST_TOPIC = 4
 _LONGEST_LINE = 500
@@ -81,36 +60,7 @@ _EX = re.compile(
     r"(?i:ex|formerly|previously|before that|used to be at)[- ](?:(?:at|of|with)\s+)?"
     rf"(?P<org>{_NAME})$"
 )
-_MONEY = (
-    r"[$€£¥]\s?\d[\d.,']*\s?(?:k|m|bn|million)?|"
-    r"\d[\d.,']*\s?(?:k|m)?\s?(?:euros?|pounds?|dollars?|EUR|GBP|USD|CHF)"
-)
-_CHANGED = re.compile(
-    rf"(?:(?P<owner>{_NAME})'s\s+|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
-    r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
-    r"[Rr]elease(?: date)?|[Bb]udget|[Cc]ost|[Pp]rice)"
-    rf"(?:\s+(?:for|of)\s+(?:the\s+)?(?P<of>{_NAME})(?:\s+(?:project|work|app|release))?)?"
-    r"\s*(?::|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out|extended|changed|raised|"
-    r"cut|increased|reduced|set|brought|forward))+(?:\s+(?:to|at|for|is|now))*)"
-    r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;][^,;.]{0,60})"
-)
 _OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
-_DATES = frozenset(
-    {
-        "deadline",
-        "due date",
-        "launch",
-        "launch date",
-        "go-live",
-        "go-live date",
-        "release",
-        "release date",
-    }
-)
-_BLOCKED = re.compile(
-    r"\b(?:if|may|might|could|would|should|maybe|perhaps|not|unless|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
-    re.I,
-)
 _SAMPLE = re.compile(
     r"\b(?:example|sample|template|e\.g\.|for instance|placeholder)\b[^:]{0,40}:\s*$", re.I
 )
@@ -182,7 +132,9 @@ class NoteReader:
             found_person = self._person(match)
             if found_person is not None:
                 return found_person
-        return list(self._changed(line, stated_at)), [_BULLET.sub("", line, count=1)]
+        return list(changed_values(line, self.topic, self.names, stated_at)), [
+            _BULLET.sub("", line, count=1)
+        ]
 
     def _head(self, level: int, title: str) -> None:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
@@ -194,7 +146,7 @@ class NoteReader:
         title = title.partition("|")[2] or title if "|" in title else title
         words = title.split()
         low = [word.lower().strip(".,:'") for word in words]
-        if not 1 <= len(words) <= _LONGEST_TOPIC or _GENERIC.intersection(low):
+        if not 1 <= len(words) <= _LONGEST_TOPIC or GENERIC_TITLES.intersection(low):
             return None
         if any(char.isdigit() for char in title) and not self.names.is_sure(title):
             return None
@@ -209,7 +161,7 @@ class NoteReader:
 
     def _keyed(self, topic: str | None, key: str, value: str) -> list[CandidateFact] | None:
         """The facts of "key: value" about a topic; None when the key is not known."""
-        rows = _BY_KEY.get(" ".join(key.lower().split()))
+        rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
             return None
         if topic is None or value.strip(" -–—?").lower() in {
@@ -232,7 +184,7 @@ class NoteReader:
             fitting = [row for row in rows if row.subject == "person" and row.value == "role"]
         return [fact for row in fitting[:1] for fact in self._facts(row, key.lower(), topic, value)]
 
-    def _facts(self, row: _KeyRow, key: str, topic: str, value: str) -> Iterator[CandidateFact]:
+    def _facts(self, row: KeyRow, key: str, topic: str, value: str) -> Iterator[CandidateFact]:
         if row.subject == "person":
             self.names.register(topic, "person")
         elif row.type in _OF_PROJECTS:
@@ -257,7 +209,7 @@ class NoteReader:
             if role is not None:
                 yield from self._roles(registered, role, None)
 
-    def _values(self, row: _KeyRow, value: str) -> Iterator[tuple[str, str | None, str | None]]:
+    def _values(self, row: KeyRow, value: str) -> Iterator[tuple[str, str | None, str | None]]:
         bracketed = re.search(r"\(([^()]*)\)", value)
         plain = _BRACKETS.sub("", value).strip(" .[]*_")
         if row.value == "role":
@@ -315,7 +267,10 @@ class NoteReader:
             or match["sep"] == ":"
         ):
             return None
-        if _GENERIC.intersection(low.split()) or self.names.kind(who) not in {"person", "thing"}:
+        if GENERIC_TITLES.intersection(low.split()) or self.names.kind(who) not in {
+            "person",
+            "thing",
+        }:
             return None
         facts: list[CandidateFact] = []
         sentences: list[str] = []
@@ -373,12 +328,12 @@ class NoteReader:
         values = [column.strip(" *_`") for column in columns.split("|")]
         if not self.header:
             self.header = [value.lower() for value in values]
-            known = _BY_KEY.get(self.header[0]) if len(values) == 2 else None
+            known = BY_KEY.get(self.header[0]) if len(values) == 2 else None
             if known is None:
                 return
         if len(values) == 2:
             yield from self._keyed(self.topic, values[0], values[1]) or ()
-            if values[0].lower() not in _BY_KEY and self.header[1] in _BY_KEY:
+            if values[0].lower() not in BY_KEY and self.header[1] in BY_KEY:
                 yield from self._row_of(values)
         elif len(values) == len(self.header):
             yield from self._row_of(values)
@@ -390,39 +345,6 @@ class NoteReader:
         about = self.names.register(values[0], "person" if person else None)
         for key, value in zip(self.header[1:], values[1:], strict=False):
             yield from self._keyed(about, key, value) or ()
-
-    def _changed(self, line: str, stated_at: datetime) -> Iterator[CandidateFact]:
-        """ "The deadline moved to 28 March", "the budget for the Halyard project is now €150k"."""
-        match = _CHANGED.search(line)
-        if match is None or _BLOCKED.search(line):
-            return
-        about = match["owner"] or match["of"]
-        about = self.names.canonical_of(about) if about else self.topic
-        if about is None or self.names.is_person(about):
-            return
-        what = match["what"].lower()
-        if what in _DATES:
-            when = next(
-                (d for d in find_dates(f"due {match['value']}", stated_at) if d.start < 12), None
-            )
-            if when is None or when.at is None:
-                return
-            value = match["value"].strip()[: max(0, when.end - 4)].strip()
-        else:
-            money = re.match(_MONEY, match["value"])
-            if money is None:
-                return
-            value = money.group().strip()
-        type = "deadline" if what in _DATES else "budget"
-        yield CandidateFact(
-            f"{about}'s {what} is {value}",
-            about,
-            type,
-            None,
-            (about,),
-            value=value,
-            importance=_WEIGHT,
-        )
 
 
 _BARE = frozenset({"based", "married", "living", "working"})

@@ -10,11 +10,13 @@ from datetime import datetime
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.deaths_and_partings import Departures
 from graphmem.extract.rules.favourites import favourites
+from graphmem.extract.rules.fragments import completed
 from graphmem.extract.rules.implied_relations import birthdays, consequences, proposals
 from graphmem.extract.rules.intervals import day_or_year, times_of, when_of
 from graphmem.extract.rules.job_titles import job_relations, last_days, with_employers
-from graphmem.extract.rules.kin import later_names, relatives
+from graphmem.extract.rules.kin import relatives
 from graphmem.extract.rules.name_slots import Filler
+from graphmem.extract.rules.named_later import later_names
 from graphmem.extract.rules.names import NameSpan, name_spans
 from graphmem.extract.rules.object_slots import Slots
 from graphmem.extract.rules.phrases import Parse, quoted_titles
@@ -26,8 +28,8 @@ from graphmem.extract.rules.relation_patterns import (
 )
 from graphmem.extract.rules.subjects import Subject, TurnContext
 from graphmem.extract.rules.switches import switches
-from graphmem.extract.rules.tokenizer import Sentence, after, clause_starts
-from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS, word_set
+from graphmem.extract.rules.tokenizer import Sentence, clause_starts
+from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
@@ -36,16 +38,10 @@ _OF_THIRD = re.compile(
 )
 _FIRM = re.compile(r"\b(?:starts?|starting|begins?|joins|joining|moves|moving)\b", re.IGNORECASE)
 """What is to be so, firmly: with a date to come, it is a plan."""
-_NOW_ING = re.compile(
-    r",\s+((?:now|currently)\s+(?:living|working|based|studying)\s)", re.IGNORECASE
-)
 _EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
 _EXTRA_WORK = re.compile(r"\s+(?:working\s+)?(?:at|for|with)(?=\s)", re.IGNORECASE)
 _EXTRA_HOME = re.compile(r",?\s+(?:living|based)\s+in(?=\s)", re.IGNORECASE)
 _WHO = re.compile(r",?\s+who(?=\s)", re.IGNORECASE)
-_WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
-_AFTER_GERUND_SUBJECT = word_set("after_gerund_subject")
-_WITHOUT_NAME, _WITHOUT_IS = word_set("without_name"), word_set("without_is")
 _PAST_TIMES = frozenset({"change", "event", "past", "end", "taste"})
 _ROLE_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_as")
 _WORK_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_at")
@@ -71,7 +67,7 @@ class SentenceReader:
         names = self.context.people.names
         if not sentence.whole or sentence.shouted or not sentence.tokens:
             return []
-        sentence = _completed(sentence, self.context)
+        sentence = completed(sentence, self.context)
         candidates = _opening_names(self.context, sentence)
         parse = Parse(
             sentence, candidates, find_dates(sentence.text, self.stated_at), quoted_titles(sentence)
@@ -342,28 +338,6 @@ class SentenceReader:
             fact = self._fact(_FROM_RULE, parse, subject, thing, match.start())
             if fact is not None:
                 yield fact
-
-
-def _completed(sentence: Sentence, context: TurnContext) -> Sentence:
-    """A fragment with the subject that it lacks: "Sold the Corsa", "Speaks Dutch"."""
-    first = sentence.tokens[0].low
-    if context.topic is not None and first in _WITHOUT_NAME:
-        return after(
-            f"{context.topic} is " if first in _WITHOUT_IS else f"{context.topic} ", sentence
-        )
-    if now := _NOW_ING.search(sentence.text):
-        head = sentence.tokens[0]
-        who = "I'm" if head.low in {"i", "i've", "i'm", "we"} or first in _WITHOUT_I else None
-        if who is not None:
-            text = f"{sentence.text[: now.start(1)]}{who} {sentence.text[now.start(1) :]}"
-            sentence = Sentence(text, sentence.question, sentence.whole, sentence.quotes)
-    if context.speaker is None or len(sentence.tokens) < 2 or sentence.tokens[0].owns:
-        return sentence
-    if first in _WITHOUT_I:
-        return after("I ", sentence)
-    if first in _WITHOUT_I_AM and not sentence.lows & _AFTER_GERUND_SUBJECT:
-        return after("I'm ", sentence)
-    return sentence
 
 
 def _opening_names(context: TurnContext, sentence: Sentence) -> list[NameSpan]:

@@ -1,0 +1,168 @@
+"""What firms and people are to each other: clients, suppliers, owners, who is hired as what, where
+a firm is based."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from graphmem.clock import Date
+from graphmem.extract.rules.phrases import Parse, named_thing
+from graphmem.extract.rules.subjects import TurnContext
+from graphmem.extract.rules.word_lists import is_occupation
+from graphmem.model import valid_until
+from graphmem.ports.llm import CandidateFact
+
+_THING = r"(?:[^\W\d_a-z][\w.&'+#-]*)(?:\s+[^\W\d_a-z][\w.&'+#-]*){0,3}"
+_FIRM = rf"{_THING}(?:\s+(?:&|and|of)\s+{_THING})?"
+_WEIGHT = 0.7
+_BASED = re.compile(r",\s+(?:which\s+is\s+)?(?:based|headquartered)\s+in(?=\s)")
+_HIRED_AS = re.compile(
+    r"\b(?:hired|recruited|appointed)\s+(?P<who>"
+    + _THING
+    + r")\s+(?:as|for)\s+(?:an?|the|our)\s+(?P<role>[a-z]+(?:\s+[a-z]+){0,2}?)"
+    r"(?=\s*(?:$|[.,;:!)]|and\b|who\b))"
+)
+_ROLE = r"(?P<role>(?:[a-z]+[\s-]){0,2}?[a-z]+)"
+_THE_ROLE = re.compile(
+    r"\b(?:[Tt]he|[Oo]ur|[Mm]y|[Hh]is|[Hh]er|[Tt]heir)\s+(?:new\s+)?"
+    + _ROLE
+    + r"(?:,|\s+is(?:\s+now|\s+called)?)\s+(?P<who>(?:(?:Mr|Mrs|Ms|Dr)\.?\s+)?"
+    + _THING
+    + r")"
+    r"(?:\s+(?:of|at|from)\s+(?:the\s+)?(?P<org>"
+    + _FIRM
+    + r"))?(?P<end>\s*(?:$|[.,;!)]|and\b|who\b))"
+)
+_CLIENT = re.compile(
+    r"(?:'s|'re|\s+is|\s+are)\s+(?:now\s+|also\s+|still\s+)?(?P<no>no\s+longer\s+)?(?:an?\s+|the\s+|one\s+of\s+)?(?P<pre>our\s+|their\s+)?(?:new\s+|main\s+|biggest\s+)?(?:\w+\s+)?"
+    r"(?P<role>clients?|customers?|suppliers?|vendors?|provider|distributor)(?P<of>\s+of\s+(?:ours|mine|us)|\s+(?:of|for|to)(?=\s+[^\W\d_a-z]))?(?P<rest>\s+(?:for|of)\s+[a-z]+)?(?=\W|$)"
+)
+_ROLE_IS = re.compile(
+    r"(?P<whose>[Oo]ur|[Tt]heir|[Tt]he|[Mm]y)\s+(?:new\s+|main\s+)?(?P<role>client|customer|supplier|vendor|provider)(?:\s+(?:for|of)\s+(?:the\s+)?(?P<what>[\w-]+))?\s+is\s+(?:now\s+)?(?:the\s+)?(?P<who>"
+    + _THING
+    + r")"
+)
+_OWNER = re.compile(
+    r"(?:'s|\s+is|\s+became|\s+becomes)\s+(?:now\s+)?(?:the\s+)?(?:new\s+|current\s+)?(?:product\s+|project\s+)?owner\s+of(?=\s)"
+)
+_OWNER_IS = re.compile(
+    r"\b(?:[Tt]he\s+)?(?:[Nn]ew\s+)?[Oo]wner\s+of\s+(?:the\s+)?(?P<what>"
+    + _THING
+    + r")\s+is\s+(?:now\s+)?(?P<who>"
+    + _THING
+    + r")"
+)
+_SUPPLIES = {"client": "client_of", "customer": "client_of"}
+
+
+def business(parse: Parse, context: TurnContext, at: Date) -> Iterator[CandidateFact]:
+    """What a sentence says of firms; ``at`` is when something in it changed, if anything did."""
+    yield from _supplied(parse, context, at)
+    yield from _owned(parse, context)
+    yield from _posts(parse, context)
+    yield from _based(parse, context)
+
+
+def _supplied(parse: Parse, context: TurnContext, at: Date) -> Iterator[CandidateFact]:
+    """ "Brackwater is a client of ours", "our supplier is Vestas"."""
+    text, names = parse.sentence.text, context.people.names
+    for span in parse.names:
+        match = _CLIENT.match(text, span.end) if not span.owns else None
+        if match is None or names.kind(span.name) in {"person", "place", "animal"}:
+            continue
+        of = _of_whom(parse, context, match)
+        over = match["no"] is not None
+        if of is None and not over:
+            continue
+        name = names.register(span.name, "organization")
+        type = _SUPPLIES.get(match["role"].rstrip("s"), "supplier_of")
+        role = "client" if type == "client_of" else "supplier"
+        whose = f" of {of}" if of else ""
+        yield CandidateFact(
+            f"{name} is {'no longer ' if over else ''}a {role}{whose}", name, type, of,
+            (name, of) if of else (name,),
+            **valid_until(at if over else None), importance=_WEIGHT, retracts=over,
+        )  # fmt: skip
+    if match := _ROLE_IS.search(text):
+        of = context.speaker if match["whose"].lower() in {"our", "my"} else context.topic
+        who = match["who"]
+        if of is not None and names.kind(who) not in {"person", "place"}:
+            name = names.register(who, "organization")
+            type = _SUPPLIES.get(match["role"], "supplier_of")
+            role = "client" if type == "client_of" else "supplier"
+            if name != of:
+                yield CandidateFact(
+                    f"{name} is a {role} of {of}", name, type, of, (name, of), importance=_WEIGHT
+                )
+
+
+def _of_whom(parse: Parse, context: TurnContext, match: re.Match[str]) -> str | None:
+    of = match["of"] or ""
+    if of.strip().endswith(("ours", "mine", "us")) or (match["pre"] or "").strip() == "our":
+        return context.speaker
+    if (match["pre"] or "").strip() == "their":
+        return context.topic
+    phrase = named_thing(parse, match.end("of")) if of else None
+    return context.people.names.canonical_of(phrase.name) if phrase is not None else None
+
+
+def _posts(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
+    """ "Our lawyer is Astrid Lund of Lund & Falk", "we hired Femke as a designer"."""
+    text, names = parse.sentence.text, context.people.names
+    for match in (_HIRED_AS.search(text), _THE_ROLE.search(text)):
+        if match is None or not is_occupation(match["role"].split()[-1]):
+            continue
+        who, role = match["who"], match["role"]
+        if not names.may_be_person(who) or names.canonical_of(who) in context.people.speakers:
+            continue
+        if role in {"boss", "manager"} or parse.sentence.quoted(match.start()):
+            continue
+        who = names.register(names.canonical_of(who), "person")
+        yield CandidateFact(
+            f"{who} works as {role}", who, "works_as", role, (who, role), importance=0.8
+        )
+        org = match.groupdict().get("org")
+        if org and names.kind(org) not in {"person", "place"}:
+            org = names.register(org, "organization")
+            yield CandidateFact(
+                f"{who} works at {org}", who, "works_at", org, (who, org), importance=0.8
+            )
+
+
+def _based(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
+    """ "Nautibuoy, based in Tromsø"."""
+    text, names = parse.sentence.text, context.people.names
+    for span in parse.names:
+        match = _BASED.match(text, span.end) if not span.owns else None
+        phrase = named_thing(parse, match.end()) if match is not None else None
+        if phrase is None or names.kind(phrase.name) in {"person", "animal"}:
+            continue
+        person = names.is_person(span.name)
+        one = names.register(names.canonical_of(span.name))
+        place = names.register(phrase.name, "place")
+        type = "lives_in" if person else "based_in"
+        yield CandidateFact(
+            f"{one} is based in {place}", one, type, place, (one, place), importance=_WEIGHT
+        )
+
+
+def _owned(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
+    """ "Ben is the owner of Orion", "the owner of Orion is now Ben"."""
+    text, names = parse.sentence.text, context.people.names
+    pairs: list[tuple[str, str]] = []
+    for span in parse.names:
+        match = _OWNER.match(text, span.end) if not span.owns else None
+        phrase = named_thing(parse, match.end()) if match is not None else None
+        if phrase is not None and names.may_be_person(span.name):
+            pairs.append((span.name, phrase.name))
+    if match := _OWNER_IS.search(text):
+        pairs.append((match["who"], match["what"]))
+    for who, what in pairs:
+        if names.kind(what) in {"person", "animal", "place"} or not names.may_be_person(who):
+            continue
+        owner, thing = names.register(names.canonical_of(who), "person"), names.canonical_of(what)
+        yield CandidateFact(
+            f"{owner} is the owner of {thing}", thing, "has_owner", owner, (thing, owner),
+            importance=_WEIGHT,
+        )  # fmt: skip

@@ -1,0 +1,38 @@
+"""Sentences without a subject, as people write them: "Sold the Corsa", "Speaks Dutch"."""
+
+from __future__ import annotations
+
+import re
+
+from graphmem.extract.rules.subjects import TurnContext
+from graphmem.extract.rules.tokenizer import Sentence, after
+from graphmem.extract.rules.word_lists import word_set
+
+_WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
+_AFTER_GERUND_SUBJECT = word_set("after_gerund_subject")
+_WITHOUT_NAME, _WITHOUT_IS = word_set("without_name"), word_set("without_is")
+_NOW_ING = re.compile(
+    r",\s+((?:now|currently)\s+(?:living|working|based|studying)\s)", re.IGNORECASE
+)
+
+
+def completed(sentence: Sentence, context: TurnContext) -> Sentence:
+    """A fragment with the subject that it lacks: "Sold the Corsa", "Speaks Dutch"."""
+    first = sentence.tokens[0].low
+    if context.topic is not None and first in _WITHOUT_NAME:
+        return after(
+            f"{context.topic} is " if first in _WITHOUT_IS else f"{context.topic} ", sentence
+        )
+    if now := _NOW_ING.search(sentence.text):
+        head = sentence.tokens[0]
+        who = "I'm" if head.low in {"i", "i've", "i'm", "we"} or first in _WITHOUT_I else None
+        if who is not None:
+            text = f"{sentence.text[: now.start(1)]}{who} {sentence.text[now.start(1) :]}"
+            sentence = Sentence(text, sentence.question, sentence.whole, sentence.quotes)
+    if context.speaker is None or len(sentence.tokens) < 2 or sentence.tokens[0].owns:
+        return sentence
+    if first in _WITHOUT_I:
+        return after("I ", sentence)
+    if first in _WITHOUT_I_AM and not sentence.lows & _AFTER_GERUND_SUBJECT:
+        return after("I'm ", sentence)
+    return sentence

@@ -1,0 +1,30 @@
+"""What notes keep in lines of "key: value": the rows of ``data/notes.toml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from graphmem.extract.rules.data import read_rows, read_rule_data
+
+_Value = Literal["people", "names", "place", "org", "role", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A row of ``data/notes.toml``."""
+
+    type: str
+    keys: str
+    value: _Value
+    says: str
+    subject: Literal["person", "thing", "any"] = "any"
+    turned: bool = False
+
+
+_ROWS = tuple(read_rows("notes", "key", KeyRow))
+BY_KEY: dict[str, list[KeyRow]] = {}
+for _row in _ROWS:
+    for _key in _row.keys.split(", "):
+        BY_KEY.setdefault(_key, []).append(_row)
+GENERIC_TITLES = frozenset(read_rule_data("notes")["generic_titles"].split())
