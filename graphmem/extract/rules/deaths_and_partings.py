@@ -128,6 +128,8 @@ def _alone(
     owners = context.people.owners.get(departure.name) or ({context.speaker} - {None})
     if not named and names.kind(departure.name) == "animal":
         others = {n for n in names.fixed if names.kind(n) == "person"}
+        if departure.name in context.people.owners:
+            others = set()
         for owner in sorted({str(name) for name in owners} | set(sorted(others)[:8])):
             yield CandidateFact(
                 f"{owner} had {departure.name}", owner, "has_pet", departure.name,
