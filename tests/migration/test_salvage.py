@@ -62,7 +62,10 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made = {how: tmp_path_factory.mktemp("salvage") / how for how in hows}
     for how, folder in made.items():
         subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", _MAKE, str(folder), how], check=True, timeout=300
+            [sys.executable, "-W", "ignore", "-c", _MAKE, str(folder), how],
+            env={name: value for name, value in os.environ.items() if "GRAPHMEM" not in name},
+            check=True,
+            timeout=300,
         )
     return made
 
