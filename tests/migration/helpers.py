@@ -77,7 +77,7 @@ def answers(memory: Memory) -> Any:
 def without_scores(value: Any) -> Any:
     """Two engines of one kind agree on an order, and on scores to three digits or so."""
     if isinstance(value, dict):
-        kept = value.keys() - {"score", "share", "total", "answerable"}
+        kept = value.keys() - {"score", "share", "total", "answerable", "similarity"}
         return {name: without_scores(value[name]) for name in kept}
     return [without_scores(part) for part in value] if isinstance(value, list) else value
 
