@@ -1,7 +1,8 @@
 """A journal: text or Markdown whose lines or headings say on which day what follows was written.
 
-A day is given by a heading that is a date or begins with one (``## 2024-06-04 Team meeting``), by a
-line that begins with one (``2024-10-01: I started …``, ``2024-10-01 - …``), and by a line that is
+A day is given by a heading that is a date, begins with one (``## 2024-06-04 Team meeting``) or ends
+with one that is set off (``# Kick-off, 3 March 2025``), by a line that begins with one
+(``2024-10-01: I started …``, ``2024-10-01 - …``), and by a line that is
 nothing else. Dates are ``2024-06-04``, ``2024/06/04``, ``4.6.2024`` (the day first),
 ``4 June 2024`` or ``June 4, 2024``. A heading counts until the next of its rank, a line until the
 next date or heading. Each dated part is an episode; what comes before the first belongs to the day
@@ -40,6 +41,10 @@ _LINE = re.compile(
     rf"(?::{_UNWRAP}(?=[ \t]|$)|[ \t]+[-–—](?=[ \t]))[ \t]*",
     re.IGNORECASE,
 )
+_ENDS = re.compile(rf"(?P<before>[,|(\[]|[ ][-–—]|[ ])[ ]*{_DATE}{_UNWRAP}[ ]*$", re.IGNORECASE)
+_VERSION = re.compile(r"\[?v?\d")
+_ABOUT = re.compile(r"\b(?:since|until|till|for|by|from|to|on|of|before|after|due)$", re.IGNORECASE)
+_LONGEST_HEADING = 200
 _DIGIT = re.compile(r"[0-9]")
 _LONGEST_LABEL = 40
 _HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+(.*)")
@@ -133,7 +138,7 @@ def _under(heading: re.Match[str], now: _Reading) -> datetime | None:
     while now.headings and now.headings[-1][0] >= rank:
         now.headings.pop()
     above = now.headings[-1][1] if now.headings else None
-    at = _begins(heading[2]) or above
+    at = _begins(heading[2]) or _ends(heading[2]) or above
     now.headings.append((rank, at))
     return at
 
@@ -159,6 +164,16 @@ def _entry(line: str, now: _Reading) -> tuple[datetime, str] | None:
 def _begins(title: str) -> datetime | None:
     match = _BEGINS.match(title.strip())
     return _date(match) if match else None
+
+
+def _ends(title: str) -> datetime | None:
+    """The day that a heading ends with: behind a comma, a dash or in brackets; a day in digits also
+    behind a space. "Plan for 3 March 2025" was not written on that day, and what is said of a
+    version on the day of its release neither."""
+    match = _ENDS.search(title) if len(title) <= _LONGEST_HEADING else None
+    if match is None or (match["before"] == " " and not match["year"]) or _VERSION.match(title):
+        return None
+    return None if _ABOUT.search(title[: match.start()]) else _date(match)
 
 
 def _date(match: re.Match[str]) -> datetime | None:

@@ -68,6 +68,29 @@ def test_headings_that_begin_with_a_date(tmp_path: Path, heading: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "heading",
+    ["# Kick-off, 4 June 2024", "## Standup - 2024-06-04", "# Kick-off (June 4, 2024)",
+     "# Standup 2024-06-04", "## Board | 4.6.2024", "# Trip – Tuesday, 4 June 2024"],
+)  # fmt: skip
+def test_headings_that_end_with_a_date(tmp_path: Path, heading: str) -> None:
+    assert parts(tmp_path / "d.md", f"{heading}\n\nI ran.\n") == [
+        ("2024-06-04", f"{heading}\n\nI ran.")
+    ]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["# Plan for 4 June 2024", "# Deadline: 4 June 2024", "# Since 4 June 2024",
+     "# Room 2024-06-045", "# 3, 4 June 2024-ish"],
+)  # fmt: skip
+def test_a_date_that_a_heading_is_about_is_not_when_it_was_written(
+    tmp_path: Path, heading: str
+) -> None:
+    (tmp_path / "d.md").write_text(f"{heading}\n\nI ran.\n")
+    assert detect(tmp_path / "d.md") == "markdown"
+
+
 def test_a_heading_counts_until_the_next_of_its_rank(tmp_path: Path) -> None:
     text = (
         "---\ndate: 2020-01-01\ntitle: Diary\n---\n# Diary\n\n## 2024-06-04\n\nOne.\n\n### Work\n\n"

@@ -464,12 +464,14 @@ def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_folders_are_walked_in_order_without_hidden_files(tmp_path: Path) -> None:
-    for name in ("b.md", "a.txt", ".hidden.md", "c.pdf", "sub/d.jsonl", ".git/e.md"):
+    for name in ("b.md", "a.txt", ".hidden.md", "c.pdf", "c.png", "sub/d.jsonl", ".git/e.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     found = [(str(p.relative_to(tmp_path)), named) for p, named in walk([tmp_path])]
-    assert found == [("a.txt", False), ("b.md", False), ("sub/d.jsonl", False)]
-    assert list(walk([tmp_path / "c.pdf"])) == [(tmp_path / "c.pdf", True)]
+    assert found == [
+        ("a.txt", False), ("b.md", False), ("c.pdf", False), ("sub/d.jsonl", False)
+    ]  # fmt: skip
+    assert list(walk([tmp_path / "c.png"])) == [(tmp_path / "c.png", True)]
 
 
 def test_paths_that_lead_nowhere_are_refused(tmp_path: Path) -> None:

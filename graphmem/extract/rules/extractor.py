@@ -28,6 +28,7 @@ from graphmem.extract.rules.self_introductions import (
 from graphmem.extract.rules.sentence_reader import SentenceReader
 from graphmem.extract.rules.subjects import People, TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
+from graphmem.extract.rules.wiki_links import linked_names, without_links
 from graphmem.extract.rules.word_lists import GREETINGS, word_set
 from graphmem.model import Date, Entity, Episode, Turn, valid_from, valid_until
 from graphmem.model.stored import MACHINE_ROLES
@@ -94,10 +95,15 @@ class _Episode:
     """One run over an episode: first its names, then its facts, then who is mentioned where."""
 
     def __init__(self, episode: Episode, known: Sequence[Entity]) -> None:
-        self.episode = episode
+        links = [link for turn in episode.turns for link in linked_names(turn.text)]
+        self.episode = episode = without_links(episode)
         self.names = NameRegistry()
         for entity in known:
             self.names.register_known(entity.name, entity.kind, entity.aliases)
+        for name, alias in links:
+            self.names.register(name)
+            if alias is not None:
+                self.names.add_alias(alias, name)
         self.known = {entity.name for entity in known}
         self.turns = [(turn, list(split_sentences(turn.text))) for turn in episode.turns]
         self.speakers: dict[int, str | None] = {}
@@ -180,8 +186,7 @@ class _Episode:
 
     def _respell(self, name: str) -> None:
         """Somebody is called so, in these letters."""
-        before = self.names.respell(name)
-        if before is None:
+        if (before := self.names.respell(name)) is None:
             return
         self.speakers = {n: name if s == before else s for n, s in self.speakers.items()}
         if before in self.known:

@@ -42,6 +42,18 @@ def test_keys_are_of_what_the_heading_names() -> None:
     }
 
 
+def test_links_between_notes() -> None:
+    text = (
+        "[[people/Lars Holm|Lars]] works at [[Fjord Labs#History|the lab]]. Lars lives in "
+        "[[Oslo]].\n\n![[photo.png]] [[2025-03-01]] was fine."
+    )
+    assert _said(text) == {"Lars Holm works_at Fjord Labs", "Lars Holm lives_in Oslo"}
+    note = episode(*((None, part) for part in paragraphs(text)))
+    found = {e.name: e.aliases for e in extract(replace(note, kind="text"), ()).entities}
+    assert found["Lars Holm"] == ("Lars",)
+    assert not [name for name in found if "[" in name or "photo" in name]
+
+
 def test_a_persons_note() -> None:
     found = _said(
         "# Raj Patel\n\nRole: data engineer\nBased in: Groningen\nManager: Wouter Bakker\n"
