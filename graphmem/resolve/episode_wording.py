@@ -27,6 +27,7 @@ _CALLED = re.compile(
     r"\b(?:calls?|called|known as|goes by|nicknamed?|short for|a\.?k\.?a)\W+|\(", re.IGNORECASE
 )
 """What stands before a name that somebody also goes by, or up to two words before that."""
+_SELF = r"(?:here|speaking|writing)\b"
 _NOT_SELF = r"(?<!\bam\s)(?<!\bI'm\s)(?<!\bis\s)(?<!\w)"
 _WORD = re.compile(r"\w+")
 _WORD_AND_GAP = re.compile(r"\w+\W+")
@@ -155,7 +156,9 @@ def _own_keys(episode: Episode) -> Iterator[str]:
     for turn in episode.turns:
         if (speaker := turn.speaker) and speaker in turn.text:
             if speaker not in fuller:
-                fuller[speaker] = re.compile(rf"{_NOT_SELF}{re.escape(speaker)}\s+[^\W\d_a-z]\w")
+                fuller[speaker] = re.compile(
+                    rf"{_NOT_SELF}{re.escape(speaker)}\s+[^\W\d_a-z]\w+\b(?!\s+{_SELF})"
+                )
             if fuller[speaker].search(turn.text):
                 yield name_key(speaker)
 

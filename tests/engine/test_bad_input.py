@@ -101,7 +101,7 @@ def test_content(memory: Any, case: str, infer: bool) -> None:
 
 
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown": ({"tag": "x"}, "unknown option tag; known are: agent_id, expires_at"),
+    "unknown": ({"tag": "x"}, "unknown option tag; known are: actor, agent_id, expires_at"),
     "importance above": ({"importance": 1.01}, "from 0 to 1, got 1.01"),
     "importance below": ({"importance": -0.1}, "from 0 to 1"),
     "importance NaN": ({"importance": math.nan}, "from 0 to 1, got nan"),

@@ -119,7 +119,10 @@ def _read_again(
 @command("documents")
 @click.option("--under", metavar="PATH", help="Only those whose ids begin so.")
 def documents_command(under: str | None) -> None:
-    """List the files that are remembered, as ingest read them last."""
+    """List the files that are remembered.
+
+    As ingest read them last.
+    """
     with memory_to_ask() as memory:
         found = memory.documents(under=under)
     if show_json(found):

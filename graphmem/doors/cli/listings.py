@@ -57,7 +57,10 @@ def agents_command(limit: int, offset: int) -> None:
 @_LIMIT
 @_OFFSET
 def runs_command(limit: int, offset: int) -> None:
-    """List conversations: yours when a user is given, else all of a project."""
+    """List conversations.
+
+    Those of the user who is given, else all of a project.
+    """
     with options().memory(owned=False) as memory:
         found = memory.runs(limit=limit, offset=offset)
     if not show_json(found):

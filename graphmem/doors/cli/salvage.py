@@ -21,7 +21,9 @@ _SHOWN = 8
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.pass_context
 def salvage_command(context: click.Context, damaged: Path, folder: Path) -> None:
-    """Make a store in FOLDER of what the DAMAGED one's ledger still holds.
+    """Make a store of what a damaged ledger still holds.
+
+    It is made in FOLDER.
 
     \b
     graphmem salvage my-memory my-memory-salvaged

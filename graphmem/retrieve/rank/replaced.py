@@ -10,6 +10,7 @@ two change places.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from graphmem.model.stored import MACHINE_ROLES
 from graphmem.retrieve.candidates.text_analysis import AnalysedText
 from graphmem.retrieve.rank.ranking import Ranking
 from graphmem.retrieve.signals.inputs import SignalInputs
+from graphmem.text import words
 
 PAIR_EVIDENCE: Final[Mapping[str, str]] = {
     "close": "how near the total of the second is to that of the first",
@@ -57,6 +59,7 @@ _NEXT, _SOON = 2, timedelta(minutes=10)
 """So many turns further on, or in another episode so much later, stands what takes back what was
 just said."""
 _LONGEST = 2.5  # e-folds of 100 characters
+_PERSONAL = re.compile(r"\b(?:i|me|my|we|us|our|he|him|his|she|her|they|them|their)\b")
 _JUST_ABOVE = 1e-4
 _SHIPPED = Path(__file__).with_name("replaced.json")
 
@@ -140,6 +143,7 @@ def compare_pairs(
     values |= {f"{name}, by usual": usual * values[name] for name in _BY_USUAL}
     evidence = np.stack([values[name] for name in PAIR_NUMBERS[:-1]], axis=-1).astype(np.float64)
     about_the_same = ((near >= _LINKED) | (asked >= _LINKED)) & ~_of_others(inputs, texts)
+    about_the_same &= ~_of_another(inputs, texts)
     possible = newer & ~_stays(inputs, best, turns, at) & (corrects | about_the_same)
     # When the relation that is asked for ended is known: only what was just said stands open.
     settled = np.array([inputs.texts[place].turn is None for place in best])
@@ -251,6 +255,24 @@ def _of_others(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
     for n, text in enumerate(texts):
         if others := text.others - set(inputs.question.words):
             found[:, n] = [not others <= one.people for one in texts]
+    return found
+
+
+def _of_another(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
+    """Whether the first names whom the question names, and the second neither names them, nor is
+    said by them, nor speaks of "I", "she" or the like: it is about somebody else."""
+    beside = set(inputs.beside_people)
+    named = {word for at, word in enumerate(inputs.words) if at not in beside}
+    heads = [text.head.lower() for text in texts]
+    names = np.array([any(word in head for word in named) for head in heads])
+    may_be = np.array(
+        [
+            _PERSONAL.search(head) is not None
+            or (text.turn is not None and not named.isdisjoint(words(text.turn.speaker or "")))
+            for head, text in zip(heads, texts, strict=True)
+        ]
+    )
+    found: _Flags = names[:, None] & ~(names | may_be)[None, :]
     return found
 
 

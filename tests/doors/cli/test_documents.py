@@ -129,7 +129,7 @@ def test_an_empty_or_missing_folder_takes_nothing_away(graphmem: Run, notes: Pat
 def test_sync_needs_a_folder(graphmem: Run, notes: Path) -> None:
     ran = graphmem("--user", "ada", "ingest", "notes/home.md", "--sync")
     assert ran.code == 2
-    assert "give the folder" in ran.err
+    assert "give the one that the files are in" in ran.err
 
 
 def test_other_folders_and_files_named_by_themselves_are_left_alone(

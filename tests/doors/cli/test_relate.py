@@ -212,7 +212,7 @@ def test_what_was_merged_can_be_parted_by_what_is_shown(ada: Run) -> None:
 
 def test_a_fact_that_was_deleted_leads_to_its_history(ada: Run) -> None:
     (id, *_) = (item["id"] for item in ada("facts", "--json").json["items"])
-    assert f"it is a fact: graphmem history {id}" in ada("undo", id).err
+    assert f"it is a fact: graphmem --user ada history {id}" in ada("undo", id).err
     assert ada("delete", id).code == 0
     ran = ada("get", id)
     assert (ran.code, f"believed no more: graphmem history {id}" in ran.err) == (4, True)

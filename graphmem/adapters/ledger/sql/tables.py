@@ -36,8 +36,8 @@ TABLES: Mapping[str, TableSpec] = {
             "episodes",
             "n",
             "n id tenant scope_key project_id user_id agent_id run_id kind content content_hash "
-            "occurred_at time_given recorded_at previous_id idempotency_key document expires_at "
-            "memory_type importance metadata tags infer status reason extraction actor",
+            "occurred_at time_given recorded_at previous_id idempotency_key expires_at "
+            "memory_type importance metadata tags infer status reason extraction actor document",
         ),
         _table("conversations", "tenant run_id", "tenant run_id title closed_at metadata"),
         _table(
@@ -57,7 +57,7 @@ TABLES: Mapping[str, TableSpec] = {
             "facts",
             "id version",
             "id version tenant text_key subject_id type object_id recorded_at retired_at begins_at "
-            "ends_at archived_at modality body",
+            "ends_at modality body archived_at",
         ),
         _table("fact_uses", "fact_id", "fact_id tenant count last_at"),
         _table("fact_entities", "entity_id fact_id", "entity_id fact_id"),
