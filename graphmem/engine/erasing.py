@@ -284,6 +284,7 @@ class Erasing(Amending):
         which writers wait."""
         if self._renewal.opened is None:  # another process's, or not to be touched
             return
+        pending = await self._unfinished()
         await self._follow_erasures()
         async with self._finishing:  # whoever waited finds it done, as far as it was erased before
             for projection, keeps in self._projected():
@@ -293,7 +294,9 @@ class Erasing(Amending):
                     if keeps and not lost and await self._unfinished(projection.name):
                         await self._renew(projection)
             with _logged():
-                if await self._unfinished("ledger"):
+                # A server's rows are gone already: it is only asked to free them.
+                freed = bool(pending) and self._parts.ledger.shared
+                if freed or await self._unfinished("ledger"):
                     await self._parts.ledger.clean(remake=True)
 
     async def _follow_erasures(self) -> None:
