@@ -71,15 +71,19 @@ def answers(memory: Memory) -> Any:
         found += [facts, memory.entities(**scope), memory.relations(current=False, **scope)]
         found += [memory.timeline(**scope), memory.stats(**scope)]
         found += [memory.history(fact.id, **scope) for fact in facts]
-    return to_json(found)
+    # To see it is to read it, which is counted.
+    return _without({"access_count", "last_accessed_at"}, to_json(found))
 
 
 def without_scores(value: Any) -> Any:
     """Two engines of one kind agree on an order, and on scores to three digits or so."""
+    return _without({"score", "share", "total", "answerable", "similarity"}, value)
+
+
+def _without(names: set[str], value: Any) -> Any:
     if isinstance(value, dict):
-        kept = value.keys() - {"score", "share", "total", "answerable", "similarity"}
-        return {name: without_scores(value[name]) for name in kept}
-    return [without_scores(part) for part in value] if isinstance(value, list) else value
+        return {name: _without(names, value[name]) for name in value.keys() - names}
+    return [_without(names, part) for part in value] if isinstance(value, list) else value
 
 
 async def rows_of(ledger: Ledger) -> dict[str, list[str]]:
