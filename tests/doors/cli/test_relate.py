@@ -215,7 +215,7 @@ def test_a_fact_that_was_deleted_leads_to_its_history(ada: Run) -> None:
     assert f"it is a fact: graphmem --user ada history {id}" in ada("undo", id).err
     assert ada("delete", id).code == 0
     ran = ada("get", id)
-    assert (ran.code, f"believed no more: graphmem history {id}" in ran.err) == (4, True)
+    assert (ran.code, f"believed no more: graphmem --user ada history {id}" in ran.err) == (4, True)
     change = ada("history", id, "--json").json[-1]["seq"]
     assert ada("undo", str(change)).code == 0
     assert ada("get", id).code == 0
