@@ -192,6 +192,7 @@ class Care(Core):
             parts.vectors if self._vectors in stores else None,
             self._present.embedder,
             frozenset(one.id for one in await self._set_aside()),
+            since=min((one.applied_seq for one in stores), default=0),
         )
 
     async def _mend(self, found: Compared, *, recreate: bool) -> None:

@@ -91,7 +91,9 @@ async def fill_graph(
     try:
         projection = _projection(filling, ledger, graph_target(graph))
         await _follow(projection, partial(graph.open, filling.store_id), watch.report)
-        compared = partial(compare_stores, ledger, graph, None, embedder)
+        compared = partial(
+            compare_stores, ledger, graph, None, embedder, since=projection.applied_seq
+        )
         return await _filled(projection, compared if filling.compare else None, watch)
     finally:
         await graph.close()
@@ -110,7 +112,9 @@ async def fill_vectors(
         reread = partial(vectors.open, filling.store_id, embedder.name, filling.size)
         await _follow(projection, reread, watch.report)
         await vectors.optimize()
-        compared = partial(compare_stores, ledger, None, vectors, embedder)
+        compared = partial(
+            compare_stores, ledger, None, vectors, embedder, since=projection.applied_seq
+        )
         return await _filled(projection, compared if filling.compare else None, watch)
     finally:
         await vectors.close()

@@ -82,15 +82,16 @@ async def compare_stores(
     vectors: VectorStore | None,
     embedder: CachedEmbedder,
     aside: Set[str] = frozenset(),
+    *,
+    since: int,
 ) -> tuple[Mismatches, Mismatches]:
-    """What the graph and the vectors, which have followed the ledger, hold otherwise; None is not
-    looked at. What was set ``aside`` is left out, and what refers to it; what is written meanwhile
-    is left for the next time."""
-    head = await ledger.head()
+    """What the graph and the vectors, which have followed the ledger up to the event ``since``,
+    hold otherwise; None is not looked at. What was set ``aside`` is left out, and what refers to
+    it; what is written after that event is left for the next time."""
     comparison = _Comparison(ledger, graph, vectors, embedder, aside)
     await comparison.run()
     touched: set[str] = set()
-    after = head
+    after = since
     while events := await ledger.events(after, _EVENTS):
         touched.update(event.id for event in events)
         after = events[-1].seq

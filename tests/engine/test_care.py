@@ -296,9 +296,7 @@ class TestManyTasksAtOnce:
         """Whenever it is cancelled: the store agrees with itself at once, and later."""
         place = folder if "://" in folder else tmp_path / folder
         rng = random.Random(7)
-        # What goes on by itself meanwhile would be on its way while it is verified.
-        settings = Settings.load({}, resume_every_s=0)
-        async with await open_memory(place, user_id="ada", settings=settings) as memory:
+        async with await open_memory(place, user_id="ada") as memory:
             for number in range(40):
                 jobs: list[Coroutine[Any, Any, object]] = [
                     memory.add(f"Person{number} lives in Oslo."),
