@@ -8,8 +8,10 @@ server refuses it, the next one; what worked is remembered for the life of the i
 3. ``json_object``: the server promises JSON, the prompt carries the schema
 4. plain text: the prompt carries the schema
 
-In the same way a parameter that is refused (``temperature``, ``seed``, the limit of the answer's
-tokens under either of its names) is left out from then on.
+A refusal that names the form counts, whatever its status; so does one that gives no reason, as long
+as the server has not yet answered in that form. In the same way a parameter that is refused
+(``temperature``, ``seed``, the limit of the answer's tokens under either of its names) is left out
+from then on.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ import asyncio
 import json
 import logging
 import math
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,6 @@ _log = logging.getLogger(__name__)
 _FORMS = ("json_schema", "json_object with schema", "json_object", "text")
 _MOST_TOKENS = 2**53
 _LIMITS = ("max_tokens", "max_completion_tokens")
-_MODEL_MISSING = re.compile(r"model_not_found|model\b.*\b(?:not found|does not exist|not exist)")
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -102,6 +102,8 @@ class OpenAIChat:
         limit = _LIMITS[self._url.startswith(OPENAI_URL)]
         given = {"temperature": 0, "seed": seed, limit: max_tokens}
         self._way = _Way(tuple((name, v) for name, v in given.items() if v is not None))
+        self._proven: int | None = None
+        """The form that was answered in last."""
 
     def __repr__(self) -> str:
         return f"OpenAIChat({self.name!r}, base_url={failures.public_url(self._url)!r})"
@@ -120,19 +122,24 @@ class OpenAIChat:
         """
         client = await self._opened()
         way = self._way
+        unclear: ModelError | None = None
         while True:
             try:
-                answer = await self._ask(client, prompt, way)
+                attempts = 1 if _failed_silently(unclear) else self._max_attempts
+                answer = await self._ask(client, prompt, way, attempts)
             except ModelError as error:
-                other = _other_way(way, error.__cause__)
+                other = _other_way(way, error, proven=way.form == self._proven)
                 if other is None:
-                    raise
+                    clearer = _clearer(unclear, error)
+                    raise clearer from clearer.__cause__
                 _log.info("%s: asked in another way: %s", self.name, _difference(way, other))
+                if way.form != other.form and not _names_form(error):
+                    unclear = unclear or error
                 way = other
             else:
                 # Only what worked is remembered: a server that is down for all formats, or does
                 # not have the model, says nothing of what it can do.
-                self._way = way
+                self._way, self._proven = way, way.form
                 return self._completion(prompt, answer)
 
     async def close(self) -> None:
@@ -149,7 +156,9 @@ class OpenAIChat:
                 )
             return self._client
 
-    async def _ask(self, client: AsyncOpenAI, prompt: Prompt, way: _Way) -> dict[str, Any]:
+    async def _ask(
+        self, client: AsyncOpenAI, prompt: Prompt, way: _Way, attempts: int
+    ) -> dict[str, Any]:
         """One answer, as plain data, after retries; a :class:`ModelError` with the vendor's error
         as its cause when there is none."""
         import openai
@@ -163,12 +172,13 @@ class OpenAIChat:
             data = _json_or_none(response.text)
             if not isinstance(data, dict):
                 raise self._not_openai(response.text)
+            if not data.get("choices") and data.get("error"):
+                # Some gateways send their error with status 200.
+                raise self._not_openai(str(data["error"]))
             return data
 
         try:
-            return await openai_client.with_retries(
-                once, max_attempts=self._max_attempts, sleep=self._pause
-            )
+            return await openai_client.with_retries(once, max_attempts=attempts, sleep=self._pause)
         except (openai.OpenAIError, TimeoutError, failures.AnswerTooLong) as error:
             raise failures.model_error(
                 error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
@@ -188,9 +198,6 @@ class OpenAIChat:
 
     def _completion(self, prompt: Prompt, answer: dict[str, Any]) -> Completion:
         choices = answer.get("choices") or []
-        if not choices and answer.get("error"):
-            # Some gateways send their error with status 200.
-            raise self._not_openai(str(answer["error"]))
         choice = _dict(choices[0]) if isinstance(choices, list) and choices else {}
         message = _dict(choice.get("message"))
         text = _answer_text(message)
@@ -250,18 +257,19 @@ def _request(model: str, prompt: Prompt, way: _Way) -> dict[str, Any]:
     return request | dict(way.parameters)
 
 
-def _other_way(way: _Way, error: BaseException | None) -> _Way | None:
-    """Another way to ask, when the server refused something about this one."""
-    if not isinstance(error, Exception):
-        return None
-    for name, _ in way.parameters:
-        if failures.refuses(error, name):
-            return way.without(name)
+def _other_way(way: _Way, error: ModelError, *, proven: bool) -> _Way | None:
+    """Another way to ask, when the server refused something about this one. In a form that is
+    ``proven`` it answered before."""
+    cause = error.__cause__
+    if isinstance(cause, Exception):
+        for name, _ in way.parameters:
+            if failures.refuses(cause, name):
+                return way.without(name)
     form = _FORMS[way.form]
-    if form == "text" or not _refuses_form(error):
+    if form == "text" or not _refuses_form(error, proven=proven):
         return None
     # Refused for the schema beside it, a json_object may do; refused altogether, none does.
-    alone = form != "json_object with schema" or "schema" in failures.server_message(error).lower()
+    alone = form != "json_object with schema" or "schema" in _message(error).lower()
     return replace(way, form=way.form + (1 if alone else 2))
 
 
@@ -279,13 +287,39 @@ def _json_or_none(text: str) -> Any:
         return None
 
 
-def _refuses_form(error: Exception) -> bool:
-    """Whether a server said that it cannot do the form that it was asked for. 404 and 501 may mean
-    that as well, unless the model is missing."""
-    if failures.http_status(error) in {404, 501}:
-        missing = f"{failures.code_of(error)} {failures.server_message(error)}".lower()
-        return not _MODEL_MISSING.search(missing)
-    return failures.refuses_format(error)
+def _message(error: ModelError) -> str:
+    """What the server said; of a failure without an error of the vendor's, what was quoted."""
+    cause = error.__cause__
+    return failures.server_message(cause) if isinstance(cause, Exception) else str(error)
+
+
+def _names_form(error: ModelError) -> bool:
+    """Whether a server said that it cannot do the form that it was asked for."""
+    cause = error.__cause__
+    if isinstance(cause, Exception):
+        return failures.refuses_format(cause)
+    return not isinstance(error, BadModelOutput) and failures.names_format(str(error))
+
+
+def _refuses_form(error: ModelError, *, proven: bool) -> bool:
+    cause = error.__cause__
+    unclear = isinstance(cause, Exception) and failures.may_refuse_format(cause)
+    return _names_form(error) or (unclear and not proven)
+
+
+def _failed_silently(error: ModelError | None) -> bool:
+    """Whether it failed as often as it was asked, and said nothing of why."""
+    cause = error.__cause__ if error is not None else None
+    return isinstance(cause, Exception) and failures.http_status(cause) == 500
+
+
+def _clearer(unclear: ModelError | None, error: ModelError) -> ModelError:
+    """Of a failure for no reason given and what came of asking in other ways, what tells more."""
+    if unclear is None:
+        return error
+    cause = error.__cause__
+    same = isinstance(cause, Exception) and failures.may_refuse_format(cause)
+    return unclear if same else error
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -24,12 +24,21 @@ _TOO_LONG = re.compile(
 )
 _OVERFLOW = re.compile(r"context.?(?:length|window|size)", re.IGNORECASE)
 _FORMAT = re.compile(
-    r"response.?format|json.?schema|json.?object|json.?mode|structured.?output|guided|grammar",
+    r"response.?format|json.?schema|json.?object|json.?mode|structured.?output|guided|grammar"
+    r"|constrained.?(?:output|decoding|generation)",
     re.IGNORECASE,
 )
-_REFUSED = re.compile(
-    r"unsupported|not supported|not support|unknown|unrecogni[sz]ed|unexpected|not permitted"
-    r"|invalid|must be|cannot|could not|failed to|not allowed|extra|only",
+_NO_REFUSAL = frozenset({401, 402, 403, 407, 408, 413, 429})
+"""Statuses that are about the key, the account, the time or the size, whatever else is said."""
+_UNCLEAR = frozenset({400, 404, 405, 406, 415, 422, 501})
+_MODEL_MISSING = re.compile(
+    r"model_not_found|model\b.*\b(?:not found|does not exist|not exist)", re.IGNORECASE
+)
+_SAYS_NOTHING = re.compile(
+    r"(?:error(?: code)?|http(?: error)?|status(?: code)?|internal|server|bad|request|invalid|"
+    r"unprocessable|entity|content|unsupported|media|type|not|found|implemented|allowed|method|"
+    r"validation|failed|null|none|detail|an?|has|occurred|unknown|acceptable|something|went|wrong|"
+    r"please|try|again|later|\d+|[\W_]+)*",
     re.IGNORECASE,
 )
 _ADVICE = {
@@ -108,12 +117,27 @@ def code_of(error: Exception) -> str:
 
 
 def refuses_format(error: Exception) -> bool:
-    """Whether a server says that it cannot do the form of answer that was asked for. llama.cpp says
-    some of it with status 500."""
-    if http_status(error) not in {400, 422, 500}:
+    """Whether a server says that it cannot do the form of answer that was asked for: servers say
+    so with many a status, some with 500."""
+    status = http_status(error)
+    if status is None or status < 400 or status in _NO_REFUSAL or too_long(error):
         return False
-    text = f"{code_of(error)} {server_message(error)}"
-    return bool(_FORMAT.search(text)) and (http_status(error) != 500 or bool(_REFUSED.search(text)))
+    return names_format(f"{code_of(error)} {server_message(error)}")
+
+
+def names_format(text: str) -> bool:
+    """Whether what a server says is about the form of an answer."""
+    return bool(_FORMAT.search(text))
+
+
+def may_refuse_format(error: Exception) -> bool:
+    """Whether it may be the form of answer that a server refuses, though it does not say so: a
+    request that it cannot take, for no reason that has to do with anything else; or a failure of
+    which it says nothing at all."""
+    status, text = http_status(error), f"{code_of(error)} {server_message(error)}"
+    if status in _UNCLEAR:
+        return not (too_long(error) or _MODEL_MISSING.search(text) or _out_of_quota(error))
+    return status == 500 and bool(_SAYS_NOTHING.fullmatch(text))
 
 
 def refuses(error: Exception, parameter: str) -> bool:
