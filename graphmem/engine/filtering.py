@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,18 +17,19 @@ from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.question.filters import resolved
 
 
-class Filtering:
+class Filtering(ABC):
     """What a read's ``where`` means in its view."""
 
     _present: Present
 
     @property
+    @abstractmethod
     def _seen_ledger(self) -> LedgerView:
         """What names are looked up in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _moment(self, view: View) -> datetime:
-        raise NotImplementedError
+        """When a read takes place, for what is relative to that."""
 
     async def _filtered(
         self, view: View, where: Filter | None, scope: Scope, read: ReadKind = "facts"

@@ -117,7 +117,6 @@ class ViewReads(Filtering, ReadAPI):
         return View(current=self._known_at or self._present.parts.clock.now(), begun=begun)
 
     def _moment(self, view: View) -> datetime:
-        """When a read takes place, for what is relative to that."""
         return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
 
     def _with_archived(self, view: View, asked: object) -> View:

@@ -51,7 +51,7 @@ class Diagnosing(Core):
         threshold: float = 0.0,
         **scope: Unpack[ScopeArgs],
     ) -> WhyNot:
-        self._check_writable()
+        self._check_writable()  # what the arms of search find is in the stores alone
         asked = await self._scope(scope)
         view = await self._filtered(self._view(current), where, asked, "search")
         question = replace(

@@ -92,6 +92,7 @@ _WRITES: dict[str, Callable[[Memory, str], object]] = {
     "rebuild": lambda m, _: m.rebuild(),
     "verify": lambda m, _: m.verify(),
     "health": lambda m, _: m.health(),
+    "why_not": lambda m, id: m.why_not("Who likes tea?", id),
     "cypher": lambda m, _: m.cypher("MATCH (e:Entity) RETURN e.name", all_scopes=True),
 }
 
