@@ -18,6 +18,7 @@ from graphmem.model import HitKind
 from graphmem.retrieve.fact_view import of_kind
 
 _LONGEST_QUERY_S = 10_000_000
+_MOST_PARTS = 1000
 
 
 def checked_text(value: object, name: str) -> str:
@@ -69,6 +70,15 @@ def checked_limit(value: object) -> int:
         raise UsageError(
             f"a limit is a whole number from 1 to {limits.RESULTS:,}, got {shown(value)}"
         )
+    return value
+
+
+def checked_parts(value: object) -> int | None:
+    """Into how many parts something is taken; None: not into parts."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_PARTS:
+        raise UsageError(f"part_of must be a whole number from 1 to {_MOST_PARTS}, got {value!r}")
     return value
 
 

@@ -9,9 +9,9 @@ from typing import Unpack
 
 from graphmem.budget.governor import spend_of, tenant_digest
 from graphmem.clock import stamp
-from graphmem.engine.checks import checked_callback, checked_flag
+from graphmem.engine.checks import checked_callback, checked_flag, checked_parts
 from graphmem.engine.core import Core
-from graphmem.errors import Damaged, GraphmemError, LedgerLost, Rejected, UsageError
+from graphmem.errors import Damaged, GraphmemError, LedgerLost, Rejected
 from graphmem.model import (
     Episode,
     Health,
@@ -23,12 +23,15 @@ from graphmem.model import (
 )
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import LedgerCheck
+from graphmem.ports.part import Part
 from graphmem.ports.vectors import Only, VectorQuery
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Report
 from graphmem.projection.repair import TOO_MANY_TO_MEND, put_right
-from graphmem.projection.verify import Mismatches, compare_stores
+from graphmem.projection.verify import Mismatches, changed_since, compare_stores
 
+_VERIFIED = "verified_parts"
+"""The setting of a ledger that says up to which event, and which part of how many is next."""
 _NOBODY = Scope("health-check", None, "nobody")
 
 
@@ -129,18 +132,20 @@ class Care(Core):
                 self._failing_since.pop(name, None)
         return found
 
-    async def verify(self, *, repair: bool = False) -> Verification:
+    async def verify(self, *, repair: bool = False, part_of: int | None = None) -> Verification:
         self._check_writable()
-        if not isinstance(repair, bool):
-            raise UsageError(f"repair is True or False, got {repair!r}")
-        ledger = await self._parts.ledger.check()
-        found = first = await self._compared(ledger)
+        checked_flag(repair, "repair")
+        parts = checked_parts(part_of)
+        head = await self._parts.ledger.head()
+        part = None if parts is None else await self._next_part(parts)
+        ledger = await self._parts.ledger.check(part)
+        found = first = await self._compared(ledger, part)
         # What is not whole itself is no measure of anything else.
         for recreate in (False, False, True) if repair and not ledger.differences else ():
             if found.ok:
                 break
             await self._mend(found, recreate=recreate)
-            found = await self._compared(ledger)
+            found = await self._compared(ledger, part)
         again = await self._erased_found(ledger)
         differences = (*ledger.differences, *found.described(), *again)
         repaired = (
@@ -148,7 +153,31 @@ class Care(Core):
         )
         aside = await self._set_aside()
         checked = {**ledger.checked, **found.checked()}
-        return Verification(not (differences or aside), checked, differences, aside, repaired)
+        if parts is not None and not differences:
+            following = Part(0 if part is None else (part.number + 1) % parts, parts)
+            await self._remember_part(following, head)
+        return Verification(
+            not (differences or aside),
+            checked,
+            differences,
+            aside,
+            repaired,
+            None if part is None else (part.number + 1, part.of),
+        )
+
+    async def _next_part(self, of: int) -> Part | None:
+        """The part that is to be looked at next, with all that changed since the last; None, that
+        is everything, where none has been looked at yet."""
+        kept = await self._parts.ledger.setting(_VERIFIED)
+        if kept is None:
+            return None
+        seq, number, last_of = map(int, kept.split())
+        changed = await changed_since(self._parts.ledger, seq)
+        return Part(number if of == last_of else 0, of, changed)
+
+    async def _remember_part(self, following: Part, seq: int) -> None:
+        kept = f"{seq} {following.number} {following.of}"
+        await self._parts.ledger.remember_setting(_VERIFIED, kept)
 
     async def _erased_found(self, ledger: LedgerCheck) -> Sequence[str]:
         try:
@@ -161,7 +190,7 @@ class Care(Core):
     async def _set_aside(self) -> tuple[SetAside, ...]:
         return (*await self._graph.set_aside(), *await self._vectors.set_aside())
 
-    async def _compared(self, ledger: LedgerCheck) -> Compared:
+    async def _compared(self, ledger: LedgerCheck, part: Part | None) -> Compared:
         """Graph and vectors beside the ledger; one that cannot be read is told by why."""
         found = Compared()
         stores = [self._graph, self._vectors]
@@ -172,19 +201,21 @@ class Care(Core):
                 stores.remove(projection)
                 found.unreadable[projection.name] = str(error)
         try:
-            await self._compare(found, stores)
+            await self._compare(found, stores, part)
         except Rejected as error:
             if ledger.differences:
                 found.unreadable["graph and vectors"] = f"not compared: {error}"
                 return found
             for projection in stores:
                 try:
-                    await self._compare(found, [projection])
+                    await self._compare(found, [projection], part)
                 except Rejected as one:
                     found.unreadable[projection.name] = str(one)
         return found
 
-    async def _compare(self, found: Compared, stores: Sequence[Projection]) -> None:
+    async def _compare(
+        self, found: Compared, stores: Sequence[Projection], part: Part | None
+    ) -> None:
         parts = self._parts
         found.graph, found.vectors = await compare_stores(
             parts.ledger,
@@ -193,6 +224,7 @@ class Care(Core):
             self._present.embedder,
             frozenset(one.id for one in await self._set_aside()),
             since=min((one.applied_seq for one in stores), default=0),
+            part=part,
         )
 
     async def _mend(self, found: Compared, *, recreate: bool) -> None:

@@ -103,6 +103,8 @@ class Verification:
     differences: tuple[str, ...]
     set_aside: tuple[SetAside, ...] = ()
     repaired: tuple[str, ...] = ()
+    part: tuple[int, int] | None = None
+    """Which part was looked at, from 1, and of how many; None: everything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from graphmem.model import Entity, Episode, Fact, Table
+from graphmem.ports.part import Part
 from graphmem.ports.successor import Successor
 
 
@@ -126,8 +127,9 @@ class GraphStore(Protocol):
         """Everything, or everything inside one tenant."""
         ...
 
-    async def digests(self) -> Digests:
-        """Of everything that it holds, in memory as little as the numbers take."""
+    async def digests(self, part: Part | None = None) -> Digests:
+        """Of everything that it holds, or of the things of one part with what belongs to them, in
+        memory as little as the numbers take."""
         ...
 
     def digests_of(self, changes: GraphChanges) -> Digests:

@@ -52,6 +52,7 @@ from graphmem.ports.ledger_values import (
 from graphmem.ports.lifecycle import UseBook
 from graphmem.ports.listing import LedgerLists
 from graphmem.ports.llm import Extraction
+from graphmem.ports.part import Part
 from graphmem.ports.vectors import Vector
 
 __all__ = [
@@ -358,9 +359,10 @@ class Ledger(
         :class:`~graphmem.errors.Rejected`, one in use :class:`~graphmem.errors.Unavailable`."""
         ...
 
-    async def check(self) -> LedgerCheck:
+    async def check(self, part: Part | None = None) -> LedgerCheck:
         """Whether what is stored is what was written, as far as it can be told: the database's own
-        check, and every row against the event that made it."""
+        check, and every row against the event that made it. Of a part only the checksums of its
+        pages, where there are some: what was right when they were taken still is."""
         ...
 
     async def setting(self, name: str) -> str | None:

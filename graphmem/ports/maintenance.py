@@ -28,9 +28,14 @@ class MaintenanceAPI(Protocol):
         pending for longer than ``GRAPHMEM_PENDING_ALARM_S``."""
         ...
 
-    async def verify(self, *, repair: bool = False) -> Verification:
+    async def verify(self, *, repair: bool = False, part_of: int | None = None) -> Verification:
         """Check the ledger by itself, compare graph and vectors with it by what they hold, and name
         what was set aside.
+
+        With ``part_of`` that is done in so many parts, for stores where all at once takes too long:
+        each call looks at the next one, and at all that changed since the last call that found no
+        difference; the first looks at everything. Which part it was is in the result; one that
+        found differences is looked at again.
 
         With ``repair`` exactly what differs in graph and vectors is put right; one that cannot be
         read is made anew. A ledger that is damaged is no measure: then nothing is changed.

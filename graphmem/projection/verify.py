@@ -11,6 +11,7 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.off_loop import collector_waits
 from graphmem.ports.graph import Digests, GraphStore
 from graphmem.ports.ledger import Ledger
+from graphmem.ports.part import Part
 from graphmem.ports.vectors import COLLECTIONS, Collection, VectorStore
 from graphmem.projection.batch import ProjectionBatch
 from graphmem.projection.graph import graph_changes
@@ -84,20 +85,29 @@ async def compare_stores(
     aside: Set[str] = frozenset(),
     *,
     since: int,
+    part: Part | None = None,
 ) -> tuple[Mismatches, Mismatches]:
     """What the graph and the vectors, which have followed the ledger up to the event ``since``,
     hold otherwise; None is not looked at. What was set ``aside`` is left out, and what refers to
-    it; what is written after that event is left for the next time."""
+    it; what is written after that event is left for the next time. With a ``part`` the things of
+    one part are compared, and points that nothing stands for are looked for among all."""
     comparison = _Comparison(ledger, graph, vectors, embedder, aside)
-    await comparison.run()
-    touched: set[str] = set()
-    after = since
-    while events := await ledger.events(after, _EVENTS):
-        touched.update(event.id for event in events)
-        after = events[-1].seq
+    await comparison.run(part)
+    touched = await changed_since(ledger, since)
     for one in (comparison.in_graph, comparison.in_vectors):
         one.found = [found for found in one.found if found.thing not in touched]
     return comparison.in_graph, comparison.in_vectors
+
+
+async def changed_since(ledger: Ledger, seq: int, until: int | None = None) -> set[str]:
+    """The ids of what the events after this one are about."""
+    changed: set[str] = set()
+    while events := await ledger.events(seq, _EVENTS):
+        changed.update(event.id for event in events if until is None or event.seq <= until)
+        seq = events[-1].seq
+        if until is not None and seq >= until:
+            break
+    return changed
 
 
 class _Comparison:
@@ -117,14 +127,14 @@ class _Comparison:
         self._digests: dict[tuple[str, str], int] = {}
         self._points: dict[Collection, set[str]] = {}
 
-    async def run(self) -> None:
+    async def run(self, part: Part | None) -> None:
         wanted = {
-            kind: [id for id in ids if id not in self._aside]
+            kind: [id for id in ids if id not in self._aside and (not part or part.takes(id))]
             for kind, ids in (await present_ids(self._ledger)).items()
         }
         if self._graph is not None:
             with collector_waits():
-                self._digests = dict(await self._graph.digests())
+                self._digests = dict(await self._graph.digests(part))
         if self._vectors is not None:
             self._points = {name: set(await self._vectors.ids(name)) for name in COLLECTIONS}
         async for kind, some, batch in present_batches(self._ledger, wanted):
@@ -184,7 +194,7 @@ class _Comparison:
             if beside:
                 beside -= await self._ledger.present(kind)
             self.in_graph.found += _extra(f"graph {label}", beside)
-        for name, points in self._points.items():
+        for name, points in self._points.items():  # those of other parts are not compared
             extra = points - await self._ledger.present(_PRESENT[name]) if points else points
             self.in_vectors.found += _extra(f"vectors {name}", extra)
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from graphmem import AsyncMemory, Memory, Settings, open_memory
-from graphmem.errors import Damaged, Unavailable
+from graphmem.errors import Damaged, Unavailable, UsageError
 
 FUZZ = float(os.environ.get("GRAPHMEM_FUZZ", "1"))
 _MAKE = """
@@ -277,6 +277,79 @@ async def test_planted_damage_is_found_and_put_right(
             assert mended.ok, (name, mended.differences)
             assert mended.repaired, name
             assert await memory._parts.graph.dump() == whole, name
+
+
+async def test_a_store_can_be_looked_at_in_parts(stores: dict[str, Path], tmp_path: Path) -> None:
+    """Together they look at everything once; each finds what it looks at, and only that is dear."""
+    folder = copied(stores["closed"], tmp_path / "store")
+    async with await open_memory(folder, user_id="ada") as memory:
+        whole = await memory.verify()
+        first = await memory.verify(part_of=3)
+        assert first.part is None
+        assert first.checked == whole.checked
+        looked_at = [await memory.verify(part_of=3) for _ in range(3)]
+        assert [found.part for found in looked_at] == [(1, 3), (2, 3), (3, 3)]
+        for place in ("graph Fact nodes", "graph Episode nodes", "graph Entity nodes"):
+            parts = [found.checked.get(place, 0) for found in looked_at]
+            assert sum(parts) == whole.checked[place]
+            assert max(parts) < whole.checked[place], place
+        for name, plant in PLANTED.items():
+            before = await memory._parts.graph.dump()
+            await plant(memory)
+            for _ in range(3):
+                found = await memory.verify(part_of=3)
+                if not found.ok:
+                    break
+            assert not found.ok, name
+            assert (await memory.verify(part_of=3)).part == found.part, "the same one again"
+            mended = await memory.verify(part_of=3, repair=True)
+            assert (mended.ok, mended.part) == (True, found.part), (name, mended.differences)
+            assert (await memory.verify(repair=True)).ok, name  # what stands in other parts
+            assert await memory._parts.graph.dump() == before, name
+
+
+async def test_what_changed_is_looked_at_in_whichever_part(
+    stores: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = copied(stores["closed"], tmp_path / "store")
+    async with await open_memory(folder, user_id="ada") as memory:
+        assert (await memory.verify(part_of=500)).part is None
+        quiet = await memory.verify(part_of=500)
+        for name in ("Una Park", "Ivo Lind", "Mia Roth"):
+            await memory.relate(name, "lives_in", "Bern")
+        written = await memory.cypher("MATCH (f:Fact) WHERE f.text CONTAINS 'Bern' RETURN f.id")
+        assert len(written.rows) == 3
+        await in_graph("MATCH (f:Fact) WHERE f.text CONTAINS 'Bern' SET f.text = 'x'")(memory)
+        found = await memory.verify(part_of=500)
+        assert found.part == (2, 500)
+        assert "graph Fact: 3 other than in the ledger" in str(found.differences)
+        assert (await memory.verify(part_of=500, repair=True)).ok
+        assert quiet.checked.get("graph Fact nodes", 0) < 3
+        assert (await memory.verify(part_of=500)).checked.get("graph Fact nodes", 0) < 3
+        for wrong in (0, -1, 1001, True, 2.5, "7"):
+            with pytest.raises(UsageError, match="part_of must be a whole number from 1 to 1000"):
+                await memory.verify(part_of=wrong)  # type: ignore[arg-type]
+
+
+async def test_a_part_of_a_ledger_is_checked_by_its_pages(tmp_path: Path) -> None:
+    """A thousand pages at a time: of the parts together every page, once."""
+    folder = tmp_path / "store"
+    async with await open_memory(folder, user_id="ada") as memory:
+        for number in range(40):
+            await memory.add(f"{number} " + "tea " * 50_000, infer=False)
+        pages = (await memory.verify()).checked["ledger pages"]
+    async with await open_memory(folder, user_id="ada") as memory:
+        await memory.verify(part_of=2)
+        parts = [(await memory.verify(part_of=2)).checked["ledger pages"] for _ in range(2)]
+        assert min(parts) > 0
+        assert sum(parts) == pages
+    path = folder / "ledger.sqlite"
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"coffee")
+    async with await open_memory(folder, user_id="ada") as memory:
+        found = [await memory.verify(part_of=2) for _ in range(2)]
+        assert "hold other bytes than were written" in str([one.differences for one in found])
 
 
 def _wrong_with(folder: Path) -> str:

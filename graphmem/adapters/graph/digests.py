@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 
 from graphmem.adapters.graph.rows import Properties, edges_of, nodes_of
 from graphmem.ports.graph import Digests, GraphChanges, GraphDump
+from graphmem.ports.part import Part
 
 _WHOLE = (1 << 64) - 1
 _OWNERS = {
@@ -26,13 +27,15 @@ _OWNERS = {
 
 class DigestSum:
     """Numbers added up by what they belong to. ``content`` is the properties as something that can
-    be hashed, made alike on both sides of a comparison."""
+    be hashed, made alike on both sides of a comparison. With a ``part`` what belongs to other
+    things is left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: Part | None = None) -> None:
+        self._part = part
         self.found: dict[tuple[str, str], int] = defaultdict(int)
 
     def node(self, label: str, id: str, content: Hashable) -> None:
-        self._add((label, id), hash((label, id, content)))
+        self._add((label, id), (label, id, content))
 
     def edge(self, type: str, source: str, target: str, fact_id: object, content: Hashable) -> None:
         """``fact_id`` is a property of those that carry it."""
@@ -41,10 +44,11 @@ class DigestSum:
         else:
             label, end = _OWNERS[type]
             owner = (label, (source, target)[end])
-        self._add(owner, hash((type, source, target, content)))
+        self._add(owner, (type, source, target, content))
 
-    def _add(self, owner: tuple[str, str], number: int) -> None:
-        self.found[owner] = (self.found[owner] + number) & _WHOLE
+    def _add(self, owner: tuple[str, str], what: Hashable) -> None:
+        if self._part is None or self._part.takes(owner[1]):
+            self.found[owner] = (self.found[owner] + hash(what)) & _WHOLE
 
 
 def by_name(_: str, properties: Properties) -> Hashable:
@@ -78,8 +82,8 @@ def digests_of_changes(
     return total.found
 
 
-def digests_of_dump(dump: GraphDump) -> Digests:
-    total = DigestSum()
+def digests_of_dump(dump: GraphDump, part: Part | None = None) -> Digests:
+    total = DigestSum(part)
     for label, id, pairs in dump.nodes:
         total.node(label, id, by_name(label, dict(pairs)))
     for type, source, target, pairs in dump.edges:

@@ -31,6 +31,7 @@ from graphmem.adapters.graph.rows import (
 from graphmem.errors import Rejected, UsageError
 from graphmem.model import Table
 from graphmem.ports.graph import Checkpoint, Digests, GraphChanges, GraphDump, Link
+from graphmem.ports.part import Part
 
 if TYPE_CHECKING:
     from graphmem.adapters.graph.kuzu.store import KuzuGraph
@@ -160,8 +161,8 @@ class NetworkXGraph:
             ((edge.type, edge.source, edge.target, edge.properties) for edge in edges),
         )
 
-    async def digests(self) -> Digests:
-        return digests_of_dump(await self.dump())
+    async def digests(self, part: Part | None = None) -> Digests:
+        return digests_of_dump(await self.dump(), part)
 
     def digests_of(self, changes: GraphChanges) -> Digests:
         return digests_of_changes(changes)

@@ -103,14 +103,21 @@ def health_command(context: click.Context, deep: bool) -> None:
 @click.option(
     "--repair", is_flag=True, help="Put right what differs in graph and vectors, no more."
 )
+@click.option(
+    "--part-of",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only what changed since the last time, and the next of N parts of the rest.",
+)
 @click.pass_context
-def verify_command(context: click.Context, repair: bool) -> None:
+def verify_command(context: click.Context, repair: bool, part_of: int | None) -> None:
     """Check the ledger, compare graph and vectors with it.
 
-    The exit code is 1 when they differ, and still do after --repair.
+    The exit code is 1 when they differ, and still do after --repair. A large store can be looked
+    at in parts: with --part-of 7 every night, all of it once a week.
     """
     with options().memory(owned=False) as memory:
-        found = memory.verify(repair=repair)
+        found = memory.verify(repair=repair, part_of=part_of)
     if not show_json(found):
         show_verification(found)
     if not found.ok:
@@ -138,7 +145,8 @@ def show_verification(found: Verification) -> None:
         show(table_text(f"  {difference}", "red"))
     show_set_aside(found.set_aside)
     if found.ok:
-        show(table_text("no difference", "green"))
+        where = f" in part {found.part[0]} of {found.part[1]}" if found.part else ""
+        show(table_text(f"no difference{where}", "green"))
     elif any(difference.startswith("ledger") for difference in found.differences):
         note(
             "the ledger is damaged: put back a backup of it, or save what can be had with graphmem "

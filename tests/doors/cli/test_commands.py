@@ -211,6 +211,8 @@ def test_context_resume_stats_health_verify_rebuild(ada: Run) -> None:
     assert "ledger" in ada("health").out
     assert ada("health", "--json").json["ok"] is True
     assert "no difference" in ada("verify").out
+    assert ada("verify", "--part-of", "7", "--json").json["part"] is None
+    assert "no difference in part 1 of 7" in ada("verify", "--part-of", "7").out
     before = ada("verify", "--json").json
     assert before["ok"] is True
     rebuilt = ada("rebuild", "--json")

@@ -11,13 +11,14 @@ from graphmem.adapters.graph.digests import DigestSum
 from graphmem.adapters.graph.kuzu.session import Session
 from graphmem.adapters.graph.rows import EDGE_ENDS, NODE_LABELS, Properties
 from graphmem.ports.graph import Digests
+from graphmem.ports.part import Part
 
 _COLUMN = re.compile(r"(\w+) (?:STRING|INT64|DOUBLE)")
 
 
-def read_digests(reader: Session) -> Digests:
+def read_digests(reader: Session, *, part: Part | None = None) -> Digests:
     """One pass over each table, all of one moment."""
-    total = DigestSum()
+    total = DigestSum(part)
     reader.run("BEGIN TRANSACTION READ ONLY")
     for label in NODE_LABELS:
         text = _read("rows_of_nodes").replace("LABEL", label)

@@ -49,6 +49,7 @@ from graphmem.adapters.graph.rows import (
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
 from graphmem.ports.graph import Checkpoint, Digests, GraphChanges, GraphDump, Link
+from graphmem.ports.part import Part
 
 KUZU_FORMAT = 3
 """Version of what the graph holds. A graph of another format is emptied and made anew."""
@@ -277,8 +278,8 @@ class KuzuGraph:
 
         return await self._read(job)
 
-    async def digests(self) -> Digests:
-        return await self._read(read_digests)
+    async def digests(self, part: Part | None = None) -> Digests:
+        return await self._read(partial(read_digests, part=part))
 
     def digests_of(self, changes: GraphChanges) -> Digests:
         return digests_of_changes(changes, in_columns)

@@ -38,6 +38,7 @@ from graphmem.adapters.graph.rows import dump_of
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
 from graphmem.ports.graph import Checkpoint, Digests, GraphChanges, GraphDump, Link
+from graphmem.ports.part import Part
 
 NEO4J_FORMAT = 3
 """Version of what the graph holds; 0 while it is being emptied. A graph of another format is
@@ -173,8 +174,8 @@ class Neo4jGraph:
 
         return await self._server.read(work)
 
-    async def digests(self) -> Digests:
-        return digests_of_dump(await self.dump())
+    async def digests(self, part: Part | None = None) -> Digests:
+        return digests_of_dump(await self.dump(), part)
 
     def digests_of(self, changes: GraphChanges) -> Digests:
         return digests_of_changes(changes)

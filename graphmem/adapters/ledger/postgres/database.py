@@ -35,6 +35,7 @@ from graphmem.adapters.ledger.sql.steps import (
 from graphmem.adapters.ledger.sql.tables import TABLES
 from graphmem.errors import BackendError, Rejected, Unavailable
 from graphmem.ports.ledger import Event, LedgerCheck
+from graphmem.ports.part import Part
 
 _T = TypeVar("_T")
 
@@ -122,7 +123,7 @@ class PostgresDatabase:
                 tables = sql.SQL(", ").join(map(sql.Identifier, TABLES))
                 await connection.execute(sql.SQL("VACUUM {}").format(tables))
 
-    async def check(self) -> LedgerCheck:
+    async def check(self, _part: Part | None = None) -> LedgerCheck:
         """PostgreSQL keeps checksums of its pages, and tells when it reads one."""
         return LedgerCheck({}, ())
 

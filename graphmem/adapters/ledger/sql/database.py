@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, TransactionSteps
 from graphmem.ports.ledger import Event, LedgerCheck
+from graphmem.ports.part import Part
 
 _T = TypeVar("_T")
 
@@ -47,8 +48,8 @@ class Database(Protocol):
         """See :meth:`~graphmem.ports.ledger.LedgerLog.recent_events`."""
         ...
 
-    async def check(self) -> LedgerCheck:
-        """The database's own check of what it stores."""
+    async def check(self, part: Part | None = None) -> LedgerCheck:
+        """The database's own check of what it stores; of a part the checksums alone."""
         ...
 
     @property

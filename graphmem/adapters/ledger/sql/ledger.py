@@ -77,6 +77,7 @@ from graphmem.ports.ledger import (
 )
 from graphmem.ports.ledger_relation_types import TypedSubject, TypeUse
 from graphmem.ports.llm import Extraction
+from graphmem.ports.part import Part
 from graphmem.ports.vectors import Vector
 
 _T = TypeVar("_T")
@@ -330,8 +331,10 @@ class SqlLedger(ErasingLedger, ListingLedger):
             return [rows.present_event(kind, one.id, one.scope.tenant, value=one) for one in found]
         return rows.present_events(kind, await self._rows(f"state_{kind}", ids=list(ids)))
 
-    async def check(self) -> LedgerCheck:
-        by_itself = await self._db.check()
+    async def check(self, part: Part | None = None) -> LedgerCheck:
+        by_itself = await self._db.check(part)
+        if part is not None:
+            return by_itself
         rows_right = await consistency.check(self._db.fetch)
         return LedgerCheck(
             {**by_itself.checked, **rows_right.checked},

@@ -10,6 +10,7 @@ from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.steps import Steps, TransactionSteps
 from graphmem.errors import UsageError
 from graphmem.ports.ledger import Event, LedgerCheck
+from graphmem.ports.part import Part
 
 _T = TypeVar("_T")
 
@@ -25,7 +26,7 @@ class ReadOnlyDatabase:
     async def close(self) -> None:
         """It ends with its context."""
 
-    async def check(self) -> LedgerCheck:
+    async def check(self, _part: Part | None = None) -> LedgerCheck:
         """A snapshot is not what is on the disk: there is nothing to check."""
         return LedgerCheck({}, ())
 
