@@ -5,6 +5,10 @@
     GraphmemError
     ├── UsageError (ValueError)        the call is wrong; nothing was stored
     ├── NotFound (LookupError)         an id or a name that this scope does not hold
+    ├── AccessRefused                  who asks may not, or not now; nothing was done
+    │   ├── Unauthenticated            no key, or none that is good
+    │   ├── Forbidden                  a good key, whose role is too small for this
+    │   └── LimitExceeded              too much, too soon: says when to try again
     ├── BackendError                   a store said no
     │   ├── Unavailable                try again later: the store is down, busy or in use
     │   │   └── Conflict               another writer was first: read again, decide again
@@ -35,6 +39,36 @@ class UsageError(GraphmemError, ValueError):
 
 class NotFound(GraphmemError, LookupError):
     """No such thing in this scope (it may exist in another; that is not revealed)."""
+
+
+class AccessRefused(GraphmemError):
+    """Who asks may not, or not now. Nothing was done."""
+
+
+class Unauthenticated(AccessRefused):
+    """No key was given, or one that is not good: why it is not is not revealed."""
+
+
+class Forbidden(AccessRefused):
+    """The key is good, but what it may do does not include this."""
+
+
+class LimitExceeded(AccessRefused):
+    """A limit on calls, tokens or memories was reached. The call is good again in
+    ``retry_after_s`` seconds; ``limit`` is how much there is of ``what``, all of it again in
+    ``reset_s`` seconds.
+    """
+
+    retryable = True
+
+    def __init__(
+        self, message: str, *, what: str, limit: int, retry_after_s: float, reset_s: float
+    ) -> None:
+        super().__init__(message)
+        self.what = what
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+        self.reset_s = reset_s
 
 
 class BackendError(GraphmemError):

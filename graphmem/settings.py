@@ -279,6 +279,8 @@ class Settings(BaseModel):
     archive_reads: Count = Field(
         2, description="a sweep archives what was read less often than this"
     )
+    audit_days: float = Field(90.0, ge=1, le=36_600, description="days to keep the audit log")
+    audit_reads: bool = Field(True, description="note in the audit log who read what, too")
     max_queued: int = Field(
         1000,
         ge=1,

@@ -22,6 +22,7 @@ from graphmem.model import (
     Stats,
     Turn,
 )
+from graphmem.ports.access import AccessBook
 from graphmem.ports.ledger_copy import LedgerCopy, LedgerRows
 from graphmem.ports.ledger_erasures import ErasureBook, UserBook
 from graphmem.ports.ledger_relation_types import LedgerTypes
@@ -336,6 +337,7 @@ class Ledger(
     UserBook,
     LedgerLists,
     UseBook,
+    AccessBook,
     Protocol,
 ):
     """All of it, and the store's own facts (``store_id``, ``embedder``)."""

@@ -22,6 +22,7 @@ from graphmem.ports.ledger import (
     Undone,
 )
 from graphmem.ports.llm import Extraction
+from graphmem.testing.ledger_access import AccessContract
 from graphmem.testing.ledger_copy import CopyContract
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
 from graphmem.testing.ledger_facts import FactsContract
@@ -42,6 +43,7 @@ class LedgerContract(
     MergedContract,
     LedgerFilters,
     TypesContract,
+    AccessContract,
 ):
     """Subclass it and give three ledgers, open: ``ledger`` (empty), ``second`` (the same store as
     another process would open it, or the same object where one process is all) and ``another``

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
+from graphmem.clock import stamp
 from graphmem.embedding import fact_text, turn_text
 from graphmem.errors import UsageError
 from graphmem.model import Decision, Edit, FactUse, Merge, Scope, Statement
+from graphmem.ports.access import AuditEntry, AuditQuery, Grant, KeyUse
 from graphmem.ports.ledger import (
     Charge,
     Commit,
@@ -273,6 +275,7 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
     await ledger.put_conversation(one.scope, titled)
     read = (await ledger.facts(FactQuery(one.scope.tenant)))[0]
     await ledger.add_uses([FactUse(read.id, 3, draft.clock.now())])
+    await _fill_access(ledger, draft)
     (four,) = await ledger.journal([draft.episode("five", BOB)], 0)
     gone = draft.episode("six", Scope("default", "carla").under("p1"))
     await ledger.journal([gone], 0)
@@ -281,6 +284,26 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
     raw = Extraction((), (), "m", "v", raw="{}", calls=1, tokens_in=2, tokens_out=3)
     await ledger.keep_extraction(four.id, raw)
     await ledger.cache("m", {f"d{n}": np.arange(n, n + 4, dtype=np.float32) for n in range(6)})
+
+
+async def _fill_access(ledger: Ledger, draft: Draft) -> None:
+    now = draft.clock.now()
+    body = {"created_at": stamp(now), "x": "'\u0000"}
+    await ledger.put_grants(
+        Grant("organisation", "acme", "acme", None, body),
+        Grant("project", "acme", "p", "acme/p", body),
+        Grant("member", "acme", "m-1", "Grace", {**body, "role": "owner"}),
+        Grant("key", "acme", "k1", None, {**body, "member_id": "m-1"}),
+        Grant("key", "", "k2", "ada", body),
+    )
+    use = KeyUse("2026-01-01", "k1", "search", "acme", 3, 1, 20, 30, now)
+    entry = AuditEntry(
+        now, "acme", "k1", "::1", "add", True, "done", "default", "carla", None, "id"
+    )
+    unknown = replace(entry, user_id="nobody", changed=False, target=None)
+    await ledger.add_access_records(
+        [use], [entry, unknown, replace(entry, user_id=None, agent_id="bot")]
+    )
 
 
 async def _answers(ledger: Ledger) -> list[object]:
@@ -301,6 +324,10 @@ async def _answers(ledger: Ledger) -> list[object]:
         await ledger.charges(),
         await ledger.conversations("default", replace(ADA, run_id="r"), 10, 0),
         await ledger.uses([fact.id for fact in facts]),
+        await ledger.grants_of_key("k1"),
+        await ledger.grants("key"),
+        await ledger.key_uses(None, "", "9"),
+        await ledger.audit_entries(AuditQuery()),
         await ledger.merges(ADA.tenant, facts[0].entity_ids[0]),
         await ledger.setting("store_id"),
         {digest: vector.tolist() for digest, vector in vectors.items()},

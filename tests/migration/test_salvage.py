@@ -297,6 +297,21 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "INSERT INTO silences SELECT id, 'edit', tenant, '2026-01-01T00:00:00.000000Z', NULL "
         "FROM turns LIMIT 2",
     ),
+    "access": (
+        """INSERT INTO access VALUES ('organisation', 'acme', 'acme', NULL, '{"limits": {}}')""",
+        """INSERT INTO access VALUES ('key', 'k1', 'acme', 'ada', '{"role": "owner"}')""",
+        """INSERT INTO access VALUES ('member', 'm-1', 'acme', 'Grace', '{"role": "owner"}')""",
+    ),
+    "key_uses": (
+        "INSERT INTO key_uses VALUES "
+        "('2026-01-01', 'k1', 'add', 'acme', 3, 0, 5, 6, '2026-01-01T00:00:00.000000Z')",
+    ),
+    "audit": (
+        "INSERT INTO audit SELECT NULL, '2026-01-01T00:00:00.000000Z', 'acme', 'k1', '::1', 'add', "
+        "1, 'done', 'acme/default', pseudonym, NULL FROM users LIMIT 2",
+        "INSERT INTO audit VALUES (NULL, '2026-01-01T00:00:00.000000Z', '', '', '::1', 'get', 0, "
+        "'NotFound', NULL, NULL, NULL)",
+    ),
     "fact_uses": (
         "INSERT INTO fact_uses SELECT id, tenant, 3, '2026-01-01T00:00:00.000000Z' FROM facts "
         "WHERE retired_at IS NULL LIMIT 4",

@@ -21,6 +21,7 @@ _SECRETS = re.compile(
     | (?<![A-Za-z0-9_-])(?:
         (?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[A-Z0-9]{16}            # Amazon
       | gh[pousr]_[A-Za-z0-9]{36,255} | github_pat_\w{22,255}      # GitHub
+      | gm_[A-Za-z0-9]{55}                                         # ours
       | glpat-[\w-]{20,64}                                         # GitLab
       | xox[abeoprs]-[\w-]{10,250}                                 # Slack
       | (?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,250}             # Stripe

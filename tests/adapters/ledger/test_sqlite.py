@@ -280,6 +280,9 @@ WALKS = {
     "clear_conversations",
     "clear_events",
     "erase_rules",
+    "grants_of_kind",  # what an administrator lists, and few there are
+    *("key_uses", "audit_entries"),  # of everybody, by time or from the end
+    "audit_due",  # the oldest of an index, a few at a time
     "types_in",
     "types_used",
     "every_id",

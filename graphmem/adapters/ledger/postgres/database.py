@@ -139,6 +139,11 @@ class PostgresDatabase:
     async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
         return await self._with_retries(lambda: self._ask_once(fetches)) if fetches else []
 
+    async def update(self, fetch: Fetch) -> ResultRows:
+        """Committed by itself; tried again where the answer was lost."""
+        (found,) = await self.fetch(fetch)
+        return found
+
     async def _ask_once(self, fetches: Sequence[Fetch]) -> list[ResultRows]:
         async with self._pool.connection() as connection:
             with self._errors(connection):

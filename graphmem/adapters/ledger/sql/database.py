@@ -42,6 +42,11 @@ class Database(Protocol):
         """
         ...
 
+    async def update(self, fetch: Fetch) -> ResultRows:
+        """The rows of one statement that changes what nothing is decided by: no writer waits for
+        it, or is waited for, where the database can do that."""
+        ...
+
     async def head(self) -> int: ...
 
     def recent_events(self, after: int, limit: int) -> list[Event]:

@@ -7,7 +7,9 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
+from graphmem.adapters.ledger.sql.access import forget_grants
 from graphmem.adapters.ledger.sql.erase import take_out
 from graphmem.adapters.ledger.sql.erasure_receipts import hashes_of, put_erasure, rows_by_table
 from graphmem.adapters.ledger.sql.merges import erase_entities, log_erased
@@ -59,11 +61,20 @@ def apply_forgetting(
         log.rename_tenant(tenant, forgotten)
     tenants = {scope.tenant for scope in forgetting.scopes}
     yield from _forget_rules(log, tenants, used, by)
-    names = [scope.user_id for scope in forgetting.scopes if scope.user_id]
-    yield from execute("forget_users", {"ids": names})
+    yield from _forget_users(forgetting, receipt.at)
     receipt = replace(receipt, rows=rows, hashes=hashes_of(gone))
     yield from put_erasure(receipt, "")
     return receipt
+
+
+def _forget_users(forgetting: Forgetting, at: datetime) -> Steps[None]:
+    """What they are called: in what everything is stored under, and in what keys are limited to."""
+    projects = {one.user_id: one.project_id for one in forgetting.scopes if one.user_id}
+    ids = sorted(projects)
+    named = yield from fetch("names_of_users", ids=ids)
+    yield from execute("forget_users", {"ids": ids})
+    for row in named:
+        yield from forget_grants(row["name"], projects[row["pseudonym"]], at)
 
 
 def _sweep(log: EventLog, tenant: str, by: WriteContext, gone: dict[str, set[str]]) -> Steps[None]:

@@ -29,6 +29,7 @@ from graphmem.adapters.ledger.sql import relation_types as ruling
 from graphmem.adapters.ledger.sql import spend as spending
 from graphmem.adapters.ledger.sql import statements as believing
 from graphmem.adapters.ledger.sql import tables as copying
+from graphmem.adapters.ledger.sql.access import AccessLedger
 from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.erasing_ledger import ErasingLedger
 from graphmem.adapters.ledger.sql.journal import journal
@@ -86,7 +87,7 @@ _FEW = 60
 _ProjectedKind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
-class SqlLedger(ErasingLedger, ListingLedger):
+class SqlLedger(ErasingLedger, ListingLedger, AccessLedger):
     """:class:`~graphmem.ports.ledger.Ledger` on a :class:`Database`."""
 
     def __init__(self, db: Database, clock: Clock | None = None) -> None:

@@ -79,7 +79,7 @@ WHERE id IS NOT NULL;
 INSERT INTO episodes (n, id, tenant, scope_key, project_id, user_id, agent_id, run_id, kind, content,
   content_hash, occurred_at, time_given, recorded_at, previous_id, idempotency_key, document,
   expires_at, memory_type, importance, metadata, tags, infer, status, reason, extraction, actor)
-VALUES ({next_episode_number}, :id, :tenant, :scope_key, :project_id, :user_id, :agent_id, :run_id,
+VALUES ({next_number:episodes}, :id, :tenant, :scope_key, :project_id, :user_id, :agent_id, :run_id,
   :kind, :content, :content_hash, :occurred_at, :time_given, :recorded_at, :previous_id,
   :idempotency_key, :document, :expires_at, :memory_type, :importance, :metadata, :tags, :infer,
   :status, :reason, :extraction, :actor);
@@ -1322,6 +1322,114 @@ SELECT * FROM erasures WHERE pending <> '' ORDER BY id;
 -- All, those of one tenant, or one by its id.
 SELECT * FROM erasures
 WHERE (:tenant IS NULL OR tenant = :tenant) AND (:id IS NULL OR id = :id) ORDER BY id;
+
+-- name: grants
+-- By what they are and, where they are given, whose, which, and what about.
+SELECT kind, id, organisation, about, body FROM access
+WHERE kind = :kind AND id = :id AND (:organisation IS NULL OR organisation = :organisation)
+  AND (:about IS NULL OR about = :about);
+
+-- name: grants_of
+SELECT kind, id, organisation, about, body FROM access
+WHERE organisation = :organisation AND kind = :kind AND (:about IS NULL OR about = :about)
+ORDER BY id;
+
+-- name: grants_about
+SELECT kind, id, organisation, about, body FROM access
+WHERE {hash:about} = {hash::about} AND about = :about AND kind = :kind ORDER BY id, organisation;
+
+-- name: grants_of_kind
+SELECT kind, id, organisation, about, body FROM access WHERE kind = :kind ORDER BY id, organisation;
+
+-- name: grants_of_key
+-- A key, its organisation and its member.
+SELECT kind, id, organisation, about, body FROM access WHERE kind = 'key' AND id = :id
+UNION ALL SELECT o.kind, o.id, o.organisation, o.about, o.body FROM access AS k CROSS JOIN access AS o
+  WHERE k.kind = 'key' AND k.id = :id
+  AND o.kind = 'organisation' AND o.id = k.organisation AND o.organisation = k.organisation
+UNION ALL SELECT m.kind, m.id, m.organisation, m.about, m.body FROM access AS k CROSS JOIN access AS m
+  WHERE k.kind = 'key' AND k.id = :id
+  AND m.kind = 'member' AND m.id = {text_at:k|member_id} AND m.organisation = k.organisation;
+
+-- name: put_grant
+INSERT INTO access (kind, id, organisation, about, body)
+VALUES (:kind, :id, :organisation, :about, :body)
+ON CONFLICT (kind, id, organisation) DO UPDATE SET about = excluded.about, body = excluded.body;
+
+-- name: drop_grant
+DELETE FROM access WHERE kind = :kind AND id = :id AND organisation = :organisation;
+
+-- name: add_key_use
+INSERT INTO key_uses (day, key_id, method, organisation, calls, refused, tokens_in, tokens_out, last_at)
+VALUES (:day, :key_id, :method, :organisation, :calls, :refused, :tokens_in, :tokens_out, :last_at)
+ON CONFLICT (day, key_id, method) DO UPDATE SET calls = key_uses.calls + excluded.calls,
+  refused = key_uses.refused + excluded.refused,
+  tokens_in = key_uses.tokens_in + excluded.tokens_in,
+  tokens_out = key_uses.tokens_out + excluded.tokens_out,
+  last_at = {larger:key_uses.last_at|excluded.last_at};
+
+-- name: key_uses
+SELECT * FROM key_uses WHERE day >= :since AND day <= :until
+  AND (:key_id IS NULL OR key_id = :key_id) ORDER BY day, key_id, method;
+
+-- name: key_uses_of
+SELECT * FROM key_uses WHERE organisation = :organisation AND day >= :since AND day <= :until
+  AND (:key_id IS NULL OR key_id = :key_id) ORDER BY day, key_id, method;
+
+-- name: add_audit_entry
+-- Of a user whom the store does not know, the name is not kept.
+INSERT INTO audit (n, at, organisation, key_id, address, method, changed, outcome, project_id,
+  owner, target)
+VALUES ({next_number:audit}, :at, :organisation, :key_id, :address, :method, :changed, :outcome,
+  :project_id, CASE WHEN :user_id IS NULL THEN :agent ELSE
+    (SELECT pseudonym FROM users WHERE name = :user_id AND project_id = :project_id) END, :target);
+
+-- name: audit_entries
+SELECT a.*, u.name AS user_name FROM audit AS a LEFT JOIN users AS u ON u.pseudonym = a.owner
+WHERE (:before IS NULL OR a.n < CAST(:before AS bigint))
+  AND (:since IS NULL OR a.at >= :since) AND (:until IS NULL OR a.at < :until)
+  AND (:key_id IS NULL OR a.key_id = :key_id) AND (:method IS NULL OR a.method = :method)
+  AND (:changed IS NULL OR a.changed = CAST(:changed AS boolean))
+ORDER BY a.n DESC LIMIT :limit;
+
+-- name: audit_entries_of
+SELECT a.*, u.name AS user_name FROM audit AS a LEFT JOIN users AS u ON u.pseudonym = a.owner
+WHERE a.organisation = :organisation AND (:before IS NULL OR a.n < CAST(:before AS bigint))
+  AND (:since IS NULL OR a.at >= :since) AND (:until IS NULL OR a.at < :until)
+  AND (:key_id IS NULL OR a.key_id = :key_id) AND (:method IS NULL OR a.method = :method)
+  AND (:changed IS NULL OR a.changed = CAST(:changed AS boolean))
+ORDER BY a.n DESC LIMIT :limit;
+
+-- name: audit_due
+-- Of the oldest entries, those that are old enough to go.
+SELECT n FROM (SELECT n, at FROM audit ORDER BY n LIMIT :limit) AS oldest WHERE at < :before;
+
+-- name: prune_audit
+DELETE FROM audit WHERE n = :n;
+
+-- name: take_rate
+INSERT INTO counters (name, value, counted) VALUES (:name, {now_s} + :interval_s, true)
+ON CONFLICT (name) DO UPDATE SET
+  counted = {larger:counters.value|{now_s}} + :interval_s - {now_s} <= :tolerance_s + 0.000001,
+  value = CASE
+    WHEN {larger:counters.value|{now_s}} + :interval_s - {now_s} <= :tolerance_s + 0.000001
+    THEN {larger:counters.value|{now_s}} + :interval_s ELSE counters.value END
+RETURNING value - {now_s} AS ahead, counted;
+
+-- name: take_quota
+-- A quota of nothing, or less than there was, counts nothing.
+INSERT INTO counters (name, value, counted)
+VALUES (:name, CASE WHEN CAST(:begun AS double precision) + :amount <= :most
+  THEN CAST(:begun AS double precision) + :amount ELSE :begun END,
+  CAST(:begun AS double precision) + :amount <= :most)
+ON CONFLICT (name) DO UPDATE SET counted = counters.value + :amount <= :most,
+  value = CASE WHEN counters.value + :amount <= :most THEN counters.value + :amount
+    ELSE counters.value END
+RETURNING value, counted;
+
+-- name: drop_old_counters
+-- Of days that are over.
+DELETE FROM counters WHERE name >= 'quota:' AND name < :today;
 
 -- name: first
 -- The first rows of a table, as they are.

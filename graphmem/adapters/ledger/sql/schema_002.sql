@@ -1,4 +1,5 @@
--- Who writes, documents, conversations, rules of retention, and turns that are not searched.
+-- Who writes, documents, conversations, rules of retention, turns that are not searched, and who may
+-- do what.
 
 -- name: episodes_added
 -- `actor` is who wrote it, through which door; `document` the file or page that it was read from,
@@ -48,4 +49,61 @@ CREATE TABLE fact_uses (
   tenant {text} NOT NULL,
   count bigint NOT NULL,
   last_at {text} NOT NULL
+){keyed};
+
+-- name: access
+-- Organisations, their projects, members and keys: see Grant in graphmem/ports/access.py. Of a key
+-- the body has a digest, never the key.
+CREATE TABLE access (
+  kind {text} NOT NULL,
+  id {text} NOT NULL,
+  organisation {text} NOT NULL,
+  about {text},
+  body {text} NOT NULL,
+  PRIMARY KEY (kind, id, organisation)
+){keyed};
+CREATE INDEX access_of_organisation ON access (organisation, kind);
+CREATE INDEX access_about ON access ({hash:about}, kind) WHERE about IS NOT NULL;
+
+-- name: key_uses
+-- What keys were used for, by day and method.
+CREATE TABLE key_uses (
+  day {text} NOT NULL,
+  key_id {text} NOT NULL,
+  method {text} NOT NULL,
+  organisation {text} NOT NULL,
+  calls bigint NOT NULL,
+  refused bigint NOT NULL,
+  tokens_in bigint NOT NULL,
+  tokens_out bigint NOT NULL,
+  last_at {text} NOT NULL,
+  PRIMARY KEY (day, key_id, method)
+){keyed};
+CREATE INDEX key_uses_of_organisation ON key_uses (organisation, day);
+
+-- name: audit
+-- Who did what; nothing of what was said. `owner` is the pseudonym of a user, or `agent:` and the
+-- agent. Rows are added at the end and taken out at the beginning, when they are old; never changed.
+CREATE TABLE audit (
+  n {row_number},
+  at {text} NOT NULL,
+  organisation {text} NOT NULL,
+  key_id {text} NOT NULL,
+  address {text} NOT NULL,
+  method {text} NOT NULL,
+  changed boolean NOT NULL,
+  outcome {text} NOT NULL,
+  project_id {text},
+  owner {text},
+  target {text}
+);
+CREATE INDEX audit_of_organisation ON audit (organisation, n);
+
+-- name: counters
+-- Calls counted for all processes that share the ledger: up to when a rate is used up (seconds since
+-- 1970), or how many there were. Not copied, and lost with a crash: days begin with key_uses then.
+CREATE {unlogged}TABLE counters (
+  name {text} PRIMARY KEY,
+  value double precision NOT NULL,
+  counted boolean NOT NULL
 ){keyed};

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import NoReturn, TypeVar
 
 from graphmem.adapters.ledger.sql.database import Database
-from graphmem.adapters.ledger.sql.steps import Steps, TransactionSteps
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, TransactionSteps
 from graphmem.errors import UsageError
 from graphmem.ports.ledger import Event, LedgerCheck
 from graphmem.ports.part import Part
@@ -43,6 +43,9 @@ class ReadOnlyDatabase:
     async def write(
         self, _work: TransactionSteps[_T], _was_committed: Callable[[], Steps[bool]] | None = None
     ) -> tuple[_T, int]:
+        _refuse()
+
+    async def update(self, _fetch: Fetch) -> ResultRows:
         _refuse()
 
     def recent_events(self, _after: int, _limit: int) -> list[Event]:

@@ -11,7 +11,7 @@ from graphmem.adapters.ledger.sql.steps import EventLog, ResultRows, Steps, exec
 from graphmem.errors import UsageError
 from graphmem.ports.ledger import Row
 
-_TRUTHS = frozenset({"time_given", "infer", "undone"})
+_TRUTHS = frozenset({"time_given", "infer", "undone", "changed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,17 @@ TABLES: Mapping[str, TableSpec] = {
         _table("embeddings", "model digest", "model digest vector"),
         _table("erasures", "id", "id tenant at pending body"),
         _table("spend", "day model tenant", "day model tenant calls tokens_in tokens_out micros"),
+        _table("access", "kind id organisation", "kind id organisation about body"),
+        _table(
+            "key_uses",
+            "day key_id method",
+            "day key_id method organisation calls refused tokens_in tokens_out last_at",
+        ),
+        _table(
+            "audit",
+            "n",
+            "n at organisation key_id address method changed outcome project_id owner target",
+        ),
     )
 }
 

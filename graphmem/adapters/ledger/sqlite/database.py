@@ -117,6 +117,13 @@ class SqliteDatabase:
                 future.exception()
             raise
 
+    async def update(self, fetch: Fetch) -> ResultRows:
+        def work(_: EventLog) -> Steps[ResultRows]:
+            (found,) = yield from fetch_all([fetch])
+            return found
+
+        return (await self.write(work))[0]
+
     async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
         return await self._submit(self._reader, lambda: self._answer(fetches))
 

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from graphmem.adapters.ledger.sql.adopt import row_of
 from graphmem.adapters.ledger.sql.tables import TABLES
@@ -17,6 +17,7 @@ from graphmem.adapters.ledger.sqlite.damaged_file import FileRecord
 from graphmem.clock import stamp, unstamp, unstamp_or_none
 from graphmem.errors import GraphmemError
 from graphmem.model import ErasureReceipt
+from graphmem.ports.access import GrantKind
 
 THREE_IDS = "three_ids"
 """A mention, or an entry of an index with the same three ids in another order."""
@@ -25,10 +26,10 @@ FOLLOWING = frozenset({
     "mentions",
 })  # fmt: skip
 """Tables that are made again, of other rows or by opening the store; all others are read."""
-APPEND_ONLY = frozenset({"events", "turns", "users", "embeddings"})
+APPEND_ONLY = frozenset({"events", "turns", "users", "embeddings", "audit"})
 """Tables of which a row that is there is as it ever was, or erased."""
 
-_NUMBERED = frozenset({"episodes", "turns", "events"})
+_NUMBERED = frozenset({"episodes", "turns", "events", "audit"})
 _DOCUMENTS = frozenset({"metadata", "tags", "extraction", "body", "after"})
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -197,11 +198,43 @@ def _is_use(row: Mapping[str, Any]) -> bool:
     return _texts([row["fact_id"], row["tenant"]]) and _numbers([row["count"]])
 
 
+def _is_grant(row: Mapping[str, Any]) -> bool:
+    try:
+        known = isinstance(json.loads(row["body"]), dict)
+    except _WRONG:
+        return False
+    texts = [row["id"], row["organisation"], row["about"] or ""]
+    return known and row["kind"] in get_args(GrantKind) and _texts(texts)
+
+
+def _is_key_use(row: Mapping[str, Any]) -> bool:
+    try:
+        unstamp(row["last_at"])
+    except _WRONG:
+        return False
+    counts = [row[name] for name in ("calls", "refused", "tokens_in", "tokens_out")]
+    texts = [row[name] for name in ("day", "key_id", "method", "organisation")]
+    return _texts(texts) and bool(_DAY.fullmatch(row["day"])) and _numbers(counts)
+
+
+def _is_audit_entry(row: Mapping[str, Any]) -> bool:
+    try:
+        known = stamp(unstamp(row["at"])) == row["at"]
+    except _WRONG:
+        return False
+    texts = [row[name] for name in ("organisation", "key_id", "address", "method", "outcome")]
+    others = [row[name] or "" for name in ("project_id", "owner", "target")]
+    return known and row["changed"] in (0, 1) and _texts([*texts, *others])
+
+
 _FITTING: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "access": _is_grant,
+    "audit": _is_audit_entry,
     "conversations": _is_conversation,
     "erasures": _is_erasure,
     "extractions": _is_extraction,
     "fact_uses": _is_use,
+    "key_uses": _is_key_use,
     "silences": _is_silence,
     "spend": _is_spend,
 }

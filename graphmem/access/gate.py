@@ -1,0 +1,197 @@
+"""What a door asks on each call: who is it, may they, where, how much is left; and what it notes
+afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+from graphmem.access.methods import METHODS, OF_A_PROJECT, WHOLE_STORE, MethodRule
+from graphmem.access.rates import Rates
+from graphmem.access.records import Recorder
+from graphmem.access.secrets import id_in_key, is_key
+from graphmem.access.values import (
+    EVERYWHERE,
+    ROLES,
+    AccessKey,
+    Allowance,
+    Limits,
+    Member,
+    Organisation,
+    Principal,
+    Role,
+)
+from graphmem.clock import Clock
+from graphmem.errors import Forbidden, NotFound, Unauthenticated
+from graphmem.model import DEFAULT_PROJECT
+from graphmem.ports.access import AccessBook, Grant, GrantKind
+from graphmem.ports.arguments import ScopeArgs
+
+_SCOPE: tuple[Literal["user_id", "agent_id", "run_id", "project_id"], ...] = (
+    "user_id",
+    "agent_id",
+    "run_id",
+    "project_id",
+)
+_NO_KEY = "no such key, or it is good no more: give one that is as `Authorization: Bearer gm_…`"
+
+
+class Access:
+    """The gate of a store that a door asks. One for each process; close it before the ledger."""
+
+    def __init__(self, book: AccessBook, clock: Clock, rates: Rates, recorder: Recorder) -> None:
+        self._book = book
+        self._clock = clock
+        self._rates = rates
+        self._recorder = recorder
+
+    async def authenticate(self, key: str | None, *, address: str = "") -> Principal:
+        """Who a key stands for, as it is at this moment.
+
+        :class:`~graphmem.errors.Unauthenticated`, in the same words and after the same work, for no
+        key, an unknown one, one that expired or was revoked, and one of an organisation that is
+        closed or of a member who is gone.
+        """
+        given = key or ""
+        found = {one.kind: one for one in await self._book.grants_of_key(id_in_key(given))}
+        stored = found.get("key")
+        # Compared before anything of it is read: the same work whether there is such a key or not.
+        if not is_key(given, stored.body.get("digest") if stored else None) or stored is None:
+            self._recorder.refused(address)
+            raise Unauthenticated(_NO_KEY)
+        own = AccessKey.of(stored)
+        principal = _principal(own, found) if own.good(self._clock.now()) else None
+        if principal is None:
+            self._recorder.refused(address, own)
+            raise Unauthenticated(_NO_KEY)
+        return principal
+
+    def authorize(
+        self, principal: Principal, method: str, arguments: Collection[str] = ()
+    ) -> MethodRule:
+        """The row of a method of the API, for whoever may call it; else
+        :class:`~graphmem.errors.Forbidden`.
+
+        ``arguments`` are the names of those that were given and are true: some make a call one
+        about the whole store, which is for administrators.
+        """
+        rule = METHODS.get(method)
+        if rule is None:
+            raise Forbidden(f"{method} is no method that a key can call")
+        wide = WHOLE_STORE.intersection(arguments)
+        if method in OF_A_PROJECT:
+            wide -= {"all_scopes"}
+        needed: Role = "administrator" if wide else rule.role
+        if ROLES.index(principal.role) < ROLES.index(needed):
+            what = f"{method} with {', '.join(sorted(wide))}" if wide else method
+            raise Forbidden(
+                f"{what} needs a key of the role {needed}, this is a {principal.role}'s"
+            )
+        if principal.read_only and rule.changes:
+            raise Forbidden(f"{method} changes what is stored, and this key is read-only")
+        limited = principal.project is not None or principal.user_id is not None
+        if limited and rule.reach == "organisation" and rule.role == "owner" and rule.changes:
+            raise Forbidden(f"{method} needs a key that is limited to no project and no user")
+        return rule
+
+    async def scope_of(
+        self, principal: Principal, requested: Mapping[str, str | None]
+    ) -> ScopeArgs:
+        """The scope of a call as the engine takes it, from the one that was asked for: the project
+        where the organisation's project of that name is stored, and the user that the key is
+        limited to.
+
+        :class:`~graphmem.errors.NotFound` for a project or a user that is not this key's, in the
+        same words whether somebody else has one of that name or nobody.
+        """
+        scope = ScopeArgs()
+        for name in _SCOPE:
+            if (value := requested.get(name)) is not None:
+                scope[name] = value
+        if principal.user_id is not None:
+            asked = scope.get("user_id")
+            if asked not in (None, principal.user_id):
+                raise NotFound(f"there is no user {asked!r}")
+            scope["user_id"] = principal.user_id
+        if principal.administrator:
+            return scope
+        wanted = scope.get("project_id") or principal.project or DEFAULT_PROJECT
+        # Looked up in any case: the same work for a project that is not this key's.
+        found = await self._book.grants("project", organisation=principal.organisation, id=wanted)
+        if not found or principal.project not in (None, wanted):
+            raise NotFound(f"there is no project {wanted!r}")
+        scope["project_id"] = found[0].about
+        return scope
+
+    async def admit(self, principal: Principal, method: str, *, memories: int = 1) -> Allowance:
+        """Count a call against the limits of its key and its organisation, and say what is left;
+        :class:`~graphmem.errors.LimitExceeded` where nothing is. ``memories`` is how many the call
+        would add, of a method that adds any."""
+        adds = memories if METHODS[method].adds else 0
+        return await self._rates.admit(principal, memories=adds)
+
+    async def record(
+        self,
+        principal: Principal,
+        method: str,
+        *,
+        address: str = "",
+        outcome: str = "done",
+        scope: Mapping[str, object] | None = None,
+        target: str | None = None,
+        tokens_in: int = 0,
+        tokens_out: int = 0,
+        memories: int = 0,
+    ) -> None:
+        """Note a call that has ended. ``scope`` is what :meth:`scope_of` gave, ``outcome`` ``done``
+        or the name of the error, ``target`` the id of what it was about, ``memories`` how many
+        episodes it added.
+
+        What changed something is in the audit log when this returns; reads follow within a second.
+        """
+        await self._rates.used(principal, tokens=tokens_in + tokens_out, memories=memories)
+        await self._recorder.record(
+            principal,
+            method,
+            changed=METHODS[method].changes if method in METHODS else True,
+            address=address,
+            outcome=outcome,
+            scope=scope or {},
+            target=target,
+            tokens=(tokens_in, tokens_out),
+        )
+
+    async def flush(self) -> None:
+        """Write what was noted and is not in the ledger yet."""
+        await self._recorder.flush()
+
+    async def close(self) -> None:
+        """Write what was noted, and end what goes on in the background."""
+        await self._recorder.close()
+
+
+def _principal(key: AccessKey, found: Mapping[GrantKind, Grant]) -> Principal | None:
+    """Whom a key that is good stands for; None where its organisation or its member is gone."""
+    role, name, limits = key.role, None, Limits()
+    if key.organisation != EVERYWHERE:
+        organisation = Organisation.of(found["organisation"]) if "organisation" in found else None
+        if organisation is None or organisation.closed_at is not None:
+            return None
+        limits = organisation.limits
+    if key.member_id is not None:
+        if "member" not in found:
+            return None
+        member = Member.of(found["member"])
+        role, name = min(role, member.role, key=ROLES.index), member.name
+    return Principal(
+        key_id=key.id,
+        key_name=key.name,
+        organisation=key.organisation,
+        role=role,
+        read_only=key.read_only,
+        project=key.project,
+        user_id=key.user_id,
+        member=name,
+        limits=key.limits,
+        organisation_limits=limits,
+    )

@@ -1,0 +1,189 @@
+"""The part of a ledger that keeps who may do what, what was used, and who did what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.database import Database
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch
+from graphmem.clock import stamp, stamp_or_none, unstamp
+from graphmem.ports.access import AuditEntry, AuditQuery, Grant, GrantKind, KeyUse
+from graphmem.ports.ledger import Row
+
+_NO_LIMIT = float(2**53)
+_AGENT = "agent:"
+
+
+class AccessLedger:
+    """Part of a :class:`~graphmem.adapters.ledger.sql.ledger.SqlLedger`."""
+
+    _db: Database
+
+    async def grants(
+        self,
+        kind: GrantKind,
+        *,
+        organisation: str | None = None,
+        id: str | None = None,
+        about: str | None = None,
+    ) -> list[Grant]:
+        (found,) = await self._db.fetch(_asked(kind, organisation, id, about))
+        return _grants(found)
+
+    async def grants_of_key(self, id: str) -> list[Grant]:
+        (found,) = await self._db.fetch(Fetch("grants_of_key", {"id": id}))
+        return _grants(found)
+
+    async def put_grants(self, *grants: Grant, new: bool = False) -> bool:
+        def work(_: object) -> Steps[bool]:
+            if new and (yield from _taken(grants)):
+                return False
+            yield from execute("put_grant", *map(_row, grants))
+            return True
+
+        return (await self._db.write(work))[0]
+
+    async def drop_grant(self, grant: Grant) -> None:
+        await self._db.write(lambda _: execute("drop_grant", _row(grant)))
+
+    async def add_access_records(
+        self, uses: Sequence[KeyUse], entries: Sequence[AuditEntry]
+    ) -> None:
+        used = [{**asdict(use), "last_at": stamp(use.last_at)} for use in uses]
+        noted = [_entry_row(entry) for entry in entries]
+
+        def work(_: object) -> Steps[None]:
+            yield from execute("add_key_use", *used)
+            yield from execute("add_audit_entry", *noted)
+
+        await self._db.write(work)
+
+    async def key_uses(
+        self, organisation: str | None, since: str, until: str, key_id: str | None = None
+    ) -> list[KeyUse]:
+        values = {"since": since, "until": until, "key_id": key_id}
+        name = "key_uses" if organisation is None else "key_uses_of"
+        whose = {} if organisation is None else {"organisation": organisation}
+        (found,) = await self._db.fetch(Fetch(name, {**values, **whose}))
+        return [KeyUse(**{**dict(row), "last_at": unstamp(row["last_at"])}) for row in found]
+
+    async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
+        values = asdict(query)
+        values |= {"since": stamp_or_none(query.since), "until": stamp_or_none(query.until)}
+        # As text: whether they are given is asked of them as of a text.
+        values["before"] = None if query.before is None else str(query.before)
+        values["changed"] = None if query.changed is None else str(int(query.changed))
+        name = "audit_entries" if query.organisation is None else "audit_entries_of"
+        if query.organisation is None:
+            del values["organisation"]
+        (found,) = await self._db.fetch(Fetch(name, values))
+        return [_entry(row) for row in found]
+
+    async def prune_audit(self, before: datetime, limit: int) -> int:
+        def work(_: object) -> Steps[int]:
+            due = yield from fetch("audit_due", before=stamp(before), limit=limit)
+            yield from execute("prune_audit", *({"n": row["n"]} for row in due))
+            yield from execute("drop_old_counters", {"today": f"quota:{stamp(before)[:10]}"})
+            return len(due)
+
+        return (await self._db.write(work))[0]
+
+    async def take_rate(self, name: str, interval_s: float, tolerance_s: float) -> float:
+        values = {"name": name, "interval_s": interval_s, "tolerance_s": tolerance_s}
+        (row,) = await self._db.update(Fetch("take_rate", values))
+        ahead = float(row["ahead"])
+        return ahead if row["counted"] else max(ahead + interval_s, tolerance_s + 1e-6)
+
+    async def take_quota(self, name: str, amount: int, most: int | None, begun: int) -> int:
+        limit = _NO_LIMIT if most is None else float(most)
+        values = {"name": name, "amount": amount, "most": limit, "begun": begun}
+        (row,) = await self._db.update(Fetch("take_quota", values))
+        return int(row["value"]) + (0 if row["counted"] else amount)
+
+
+def forget_grants(name: str, project_id: str, at: datetime) -> Steps[None]:
+    """Somebody was forgotten in a project: where no project of its organisation knows them any
+    more, nothing that the organisation has names them, and their keys are revoked."""
+    for project in (yield from fetch("grants_about", kind="project", about=project_id)):
+        ours = project["organisation"]
+        found = yield from fetch("grants_of", kind="project", organisation=ours, about=None)
+        users = yield from fetch("users", name=name, project_id=None)
+        if {row["about"] for row in found} & {row["project_id"] for row in users}:
+            continue
+        members = yield from fetch("grants_of", kind="member", organisation=ours, about=name)
+        yield from execute("drop_grant", *map(_row, _grants(members)))
+        gone = {row["id"] for row in members}
+        keys = yield from fetch("grants_of", kind="key", organisation=ours, about=None)
+        for key in _grants(keys):
+            if key.about == name or key.body.get("member_id") in gone:
+                revoked_at = key.body.get("revoked_at") or stamp(at)
+                body = {**key.body, "name": "", "revoked_at": revoked_at}
+                yield from execute("put_grant", _row(replace(key, about=None, body=body)))
+
+
+def _asked(kind: GrantKind, organisation: str | None, id: str | None, about: str | None) -> Fetch:
+    """Each by an index that has it."""
+    if id is not None:
+        values = {"kind": kind, "id": id, "organisation": organisation, "about": about}
+        return Fetch("grants", values)
+    if organisation is not None:
+        return Fetch("grants_of", {"kind": kind, "organisation": organisation, "about": about})
+    if about is not None:
+        return Fetch("grants_about", {"kind": kind, "about": about})
+    return Fetch("grants_of_kind", {"kind": kind})
+
+
+def _taken(grants: Sequence[Grant]) -> Steps[bool]:
+    for grant in grants:
+        alike = _asked(grant.kind, grant.organisation, grant.id, None)
+        if (yield from fetch(alike.name, **alike.values)):
+            return True
+        if grant.about is None or grant.kind == "key":
+            continue
+        whose = grant.organisation if grant.kind == "member" else None
+        same = _asked(grant.kind, whose, None, grant.about)
+        if (yield from fetch(same.name, **same.values)):
+            return True
+    return False
+
+
+def _grants(found: ResultRows) -> list[Grant]:
+    return [
+        Grant(row["kind"], row["organisation"], row["id"], row["about"], json.loads(row["body"]))
+        for row in found
+    ]
+
+
+def _row(grant: Grant) -> dict[str, Any]:
+    return {**asdict(grant), "body": rows.as_json(grant.body)}
+
+
+def _entry_row(entry: AuditEntry) -> dict[str, Any]:
+    row = {**asdict(entry), "at": stamp(entry.at)}
+    agent, _ = row.pop("agent_id"), row.pop("n")
+    texts = {name: rows.storable(value) for name, value in row.items() if isinstance(value, str)}
+    return {**row, **texts, "agent": None if agent is None else rows.storable(_AGENT + agent)}
+
+
+def _entry(row: Row) -> AuditEntry:
+    owner = row["owner"]
+    agent = owner is not None and owner.startswith(_AGENT)
+    return AuditEntry(
+        at=unstamp(row["at"]),
+        organisation=row["organisation"],
+        key_id=row["key_id"],
+        address=row["address"],
+        method=row["method"],
+        changed=bool(row["changed"]),
+        outcome=row["outcome"],
+        project_id=row["project_id"],
+        user_id=None if agent else row["user_name"] or owner,
+        agent_id=owner.removeprefix(_AGENT) if agent else None,
+        target=row["target"],
+        n=row["n"],
+    )

@@ -1,0 +1,173 @@
+"""Keys: made, shown once, stored as a digest, good until they are not."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from graphmem.access import AccessKey
+from graphmem.access.secrets import is_key, key_digest, new_key
+from graphmem.errors import Forbidden, NotFound, Unauthenticated, UsageError
+from graphmem.ports.access import AuditQuery
+from tests.access.conftest import OURS, THEIRS, Gate
+
+
+async def refusal(gate: Gate, key: str | None) -> str:
+    with pytest.raises(Unauthenticated) as refused:
+        await gate.access.authenticate(key)
+    return str(refused.value)
+
+
+async def test_a_key_that_is_not_good_is_refused_in_the_same_words(gate: Gate) -> None:
+    made = await gate.administration.add_key(OURS, "one", role="owner")
+    assert (await gate.access.authenticate(made.secret)).key_id == made.key.id
+    soon = gate.clock.now() + timedelta(hours=1)
+    expiring = await gate.administration.add_key(OURS, "soon", expires_at=soon)
+    await gate.access.authenticate(expiring.secret)
+    gate.clock.advance(hours=1)
+    revoked = await gate.administration.add_key(OURS, "revoked")
+    await gate.administration.revoke_key(OURS, revoked.key.id)
+    other, _ = new_key()
+    texts = {
+        await refusal(gate, key)
+        for key in (
+            None,
+            "",
+            "gm_",
+            "Bearer",
+            made.secret[:-1],
+            made.secret + "x",
+            made.secret[:-1] + ("A" if made.secret[-1] != "A" else "B"),
+            made.secret.swapcase(),
+            f" {made.secret}",
+            f"{made.secret}\n",
+            key_digest(made.secret),
+            made.key.id,
+            "gm_" + "\udfff" * 55,
+            "gm_" + "é" * 55,
+            "gm_" + "0" * 1_000_000,
+            other,
+            expiring.secret,
+            revoked.secret,
+        )
+    }
+    assert len(texts) == 1
+
+
+async def test_a_closed_organisation_has_no_good_key(gate: Gate) -> None:
+    made = await gate.administration.add_key(OURS, "one", role="owner")
+    theirs = await gate.administration.add_key(THEIRS, "one", role="owner")
+    await gate.administration.close_organisation(OURS)
+    await refusal(gate, made.secret)
+    await gate.access.authenticate(theirs.secret)
+    with pytest.raises(UsageError, match="already, or was"):
+        await gate.administration.add_organisation(OURS)
+
+
+async def test_a_members_key_can_do_what_the_member_can_now(gate: Gate) -> None:
+    await gate.administration.add_member(OURS, "Grace", "reader")
+    made = await gate.administration.add_key(OURS, "hers", role="owner", member="Grace")
+    assert (await gate.access.authenticate(made.secret)).role == "reader"
+    await gate.administration.set_role(OURS, "Grace", "owner")
+    principal = await gate.access.authenticate(made.secret)
+    assert (principal.role, principal.member) == ("owner", "Grace")
+    await gate.administration.remove_member(OURS, "Grace")
+    await refusal(gate, made.secret)
+    with pytest.raises(NotFound):
+        await gate.administration.member(OURS, "Grace")
+
+
+async def test_nobody_makes_a_key_that_reaches_further_than_their_own(gate: Gate) -> None:
+    administration = gate.administration
+    limited = await administration.add_key(OURS, "l", role="owner", project="research")
+    principal = await gate.access.authenticate(limited.secret)
+    with pytest.raises(Forbidden, match="limited"):
+        gate.access.authorize(principal, "add_key")
+    with pytest.raises(NotFound):
+        await administration.add_key(OURS, "x", project="default", principal=principal)
+    made = await administration.add_key(OURS, "x", principal=principal)
+    assert made.key.project == "research"
+    writer = await gate.principal("writer")
+    with pytest.raises(Forbidden, match="owner"):
+        await administration.add_key(OURS, "x", role="owner", principal=writer)
+    with pytest.raises(NotFound):
+        await administration.add_key(OURS, "x", project="theirs")
+    with pytest.raises(UsageError, match="role"):
+        await administration.add_key(OURS, "x", role="administrator")
+
+
+async def test_a_key_is_in_no_file_and_no_log(
+    gate: Gate, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        made = [await gate.administration.add_key(OURS, f"k{n}", role="owner") for n in range(5)]
+        for one in made:
+            principal = await gate.access.authenticate(one.secret, address="::1")
+            await gate.access.record(principal, "add", target=one.secret, outcome="NotFound")
+            await refusal(gate, f"{one.secret[:-2]}xx")
+            with pytest.raises(NotFound):
+                await gate.access.scope_of(principal, {"project_id": "no such"})
+        await gate.administration.revoke_key(OURS, made[0].key.id)
+        await gate.access.flush()
+        listed = await gate.administration.keys(OURS)
+    secrets = [one.secret[15:] for one in made]  # what follows the id, which is no secret
+    shown = [repr(made), str(made), repr(listed), *(str(key.shown()) for key in listed)]
+    shown += [repr(await gate.administration.audit(AuditQuery())), caplog.text]
+    files = _contents(tmp_path)
+    assert sum(map(len, files)) > 100_000
+    for one, secret in zip(made, secrets, strict=True):
+        assert not [text for text in shown if secret in text or one.key.digest in text]
+        assert not [data for data in files if secret.encode() in data]
+        assert any(one.key.digest.encode() in data for data in files)
+    assert len(set(secrets)) == 5
+    assert isinstance(listed[0], AccessKey)
+
+
+def _contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_keys_say_how_often_and_when_they_were_used(gate: Gate) -> None:
+    made = await gate.administration.add_key(OURS, "one")
+    principal = await gate.access.authenticate(made.secret)
+    for _ in range(3):
+        await gate.access.record(principal, "search")
+        gate.clock.advance(days=1)
+    last = gate.clock.now()
+    await gate.access.record(principal, "add", outcome="NotFound")
+    await gate.access.flush()
+    (key,) = await gate.administration.keys(OURS)
+    assert key.calls == 4
+    assert key.last_used_at is not None
+    assert key.last_used_at >= last
+
+
+def test_digests_are_compared_whatever_there_is() -> None:
+    key, _ = new_key()
+    assert is_key(key, key_digest(key))
+    assert not is_key(key, None)
+    assert not is_key(key, key_digest(key + "x"))
+
+
+async def test_timing_does_not_tell_whether_a_key_exists(gate: Gate) -> None:
+    """2,000 attempts, by turns with the id of a key that exists and with one that nobody has: the
+    medians of the time that the processor took are within a tenth of each other."""
+    for n in range(200):
+        await gate.administration.add_key(OURS, f"k{n}", role="owner")
+    keys = await gate.administration.keys(OURS)
+    tail = new_key()[0][15:]
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    gate.access._recorder._refused = 10**9  # what is noted of it is the same for both
+    for n in range(2000):
+        exists = n % 2 == 0
+        id = keys[n // 2 % len(keys)].id if exists else new_key()[1]
+        begun = time.process_time()
+        await refusal(gate, f"gm_{id}{tail}")
+        taken[exists].append(time.process_time() - begun)
+    ratio = statistics.median(taken[True]) / statistics.median(taken[False])
+    assert 0.9 < ratio < 1.1, f"existing / unknown: {ratio:.3f}"
