@@ -41,14 +41,14 @@ class AccessContract:
 
     async def test_what_is_new_takes_nobodys_place(self, ledger: Ledger, second: Ledger) -> None:
         await ledger.put_grants(_ACME, _PROJECT, _GRACE)
-        for taken in (
+        for occupied in (
             replace(_ACME, body={}),
             replace(_PROJECT, about="elsewhere"),
             replace(_PROJECT, organisation="other"),
             replace(_GRACE, id="m-2"),
         ):
             fresh = Grant("member", "acme", "m-9", "Ida", {})
-            assert not await second.put_grants(fresh, taken, new=True)
+            assert not await second.put_grants(fresh, occupied, new=True)
         assert await ledger.grants("member") == [_GRACE], "all or nothing"
         changed = replace(_GRACE, body={"role": "owner"})
         assert await ledger.put_grants(changed)

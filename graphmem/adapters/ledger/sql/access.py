@@ -41,7 +41,7 @@ class AccessLedger:
 
     async def put_grants(self, *grants: Grant, new: bool = False) -> bool:
         def work(_: object) -> Steps[bool]:
-            if new and (yield from _taken(grants)):
+            if new and (yield from _occupied(grants)):
                 return False
             yield from execute("put_grant", *map(_row, grants))
             return True
@@ -138,7 +138,7 @@ def _asked(kind: GrantKind, organisation: str | None, id: str | None, about: str
     return Fetch("grants_of_kind", {"kind": kind})
 
 
-def _taken(grants: Sequence[Grant]) -> Steps[bool]:
+def _occupied(grants: Sequence[Grant]) -> Steps[bool]:
     for grant in grants:
         alike = _asked(grant.kind, grant.organisation, grant.id, None)
         if (yield from fetch(alike.name, **alike.values)):
