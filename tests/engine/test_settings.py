@@ -25,6 +25,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "llm": ("ollama:llama", "ollama:llama"),
     "embedder": ("openai:small", "openai:small"),
     "reembed": ("1", True),
+    "audit_days": ("7.5", 7.5),
+    "audit_reads": ("0", False),
     "accept_ledger": ("1", True),
     "openai_base_url": ("http://localhost:1/v1", "http://localhost:1/v1"),
     "llm_timeout_s": ("2.5", 2.5),
