@@ -4,6 +4,7 @@
 
     GraphmemError
     ├── UsageError (ValueError)        the call is wrong; nothing was stored
+    │   └── RequestTooLarge            more than a server takes at once
     ├── NotFound (LookupError)         an id or a name that this scope does not hold
     ├── AccessRefused                  who asks may not, or not now; nothing was done
     │   ├── Unauthenticated            no key, or none that is good
@@ -21,10 +22,13 @@
         └── BudgetExceeded             a ceiling on calls, tokens or money was reached
 
 A vendor's own exception is never raised to the user: adapters wrap it at the edge and keep it
-as ``__cause__``.
+as ``__cause__``. What a server answers to each is in :data:`HTTP_STATUS`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
 
 
 class GraphmemError(Exception):
@@ -35,6 +39,10 @@ class GraphmemError(Exception):
 
 class UsageError(GraphmemError, ValueError):
     """The arguments, settings or query are wrong. Nothing was stored."""
+
+
+class RequestTooLarge(UsageError):
+    """More than a server takes in one request."""
 
 
 class NotFound(GraphmemError, LookupError):
@@ -146,3 +154,24 @@ class BudgetExceeded(ModelError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False)
+
+
+HTTP_STATUS: Final[Mapping[type[GraphmemError], int]] = {
+    UsageError: 400,
+    RequestTooLarge: 413,
+    NotFound: 404,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    LimitExceeded: 429,
+    Unavailable: 503,
+    Conflict: 409,
+    ModelError: 502,
+    BudgetExceeded: 429,
+    GraphmemError: 500,
+}
+"""What a server answers to each error: the status of the nearest class that is named here."""
+
+
+def http_status_of(error: GraphmemError) -> int:
+    """The status of an error's class, or of the nearest above it."""
+    return next(HTTP_STATUS[kind] for kind in type(error).__mro__ if kind in HTTP_STATUS)

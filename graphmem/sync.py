@@ -7,10 +7,11 @@ import weakref
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from graphmem.clock import Clock
 from graphmem.engine.event_loop import LoopThread, Mirror, mirror
+from graphmem.errors import UsageError
 from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import When
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -18,6 +19,43 @@ from graphmem.ports.redactor import Redactor
 from graphmem.ports.view import ReadAPI, ViewAPI
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
+
+
+class _Ids(TypedDict):
+    user_id: str | None
+    agent_id: str | None
+    run_id: str | None
+    project_id: str | None
+    actor: str | None
+
+
+def _server_of(folder: str | Path | None, settings: Settings | None) -> str | None:
+    """The address of the server that is meant, if one is."""
+    if isinstance(folder, str) and folder.startswith(("http://", "https://")):
+        return folder
+    if folder is not None:
+        return None
+    return (settings or Settings.load()).url
+
+
+async def _connected(
+    url: str, api_key: str | None, settings: Settings | None, ids: _Ids, own: Sequence[object]
+) -> MemoryAPI:
+    """A client of a server."""
+    if any(value is not None for value in own):
+        raise UsageError(
+            "user_name, extraction, clock, redactors and read_only are the server's own: leave "
+            "them out with a URL"
+        )
+    try:
+        from graphmem.client import AsyncRemoteMemory
+    except ImportError as error:
+        raise UsageError(
+            f"{error.name} is missing: pip install 'graphmem[client]' brings what a client needs"
+        ) from error
+    usual = (settings or Settings.load()).api_key
+    key = api_key or (usual.get_secret_value() if usual is not None else None)
+    return AsyncRemoteMemory(url, api_key=key, **ids)
 
 
 class _Reads(Mirror):
@@ -77,6 +115,10 @@ class Memory(_Reads):
     not to be stored, ``read_only`` opens a folder that another process holds: see
     :func:`graphmem.open_memory`. The methods are those of
     :class:`~graphmem.ports.api.MemoryAPI`, without ``await``.
+
+    ``https://…`` is a server's (``graphmem serve``), which ``api_key`` opens; without a folder
+    ``GRAPHMEM_URL`` is, with ``GRAPHMEM_API_KEY``. What an engine is opened with (all but the ids
+    and ``actor``) is then the server's own.
     """
 
     def __init__(
@@ -94,26 +136,39 @@ class Memory(_Reads):
         clock: Clock | None = None,
         redactors: Sequence[Redactor] = (),
         read_only: bool = False,
+        api_key: str | None = None,
     ) -> None:
+        ids: _Ids = {
+            "user_id": user_id,
+            "agent_id": agent_id,
+            "run_id": run_id,
+            "project_id": project_id,
+            "actor": actor,
+        }
         LoopThread.wait_for_others()
         thread = LoopThread()
         try:
-            opened = thread.call(
-                open_memory(
-                    folder,
-                    user_id=user_id,
-                    user_name=user_name,
-                    agent_id=agent_id,
-                    run_id=run_id,
-                    project_id=project_id,
-                    actor=actor,
-                    settings=settings,
-                    extraction=extraction,
-                    clock=clock,
-                    redactors=redactors,
-                    read_only=read_only,
+            url = _server_of(folder, settings)
+            if url is not None:
+                own = (user_name, extraction, clock, *redactors, read_only or None)
+                opened: Any = thread.call(_connected(url, api_key, settings, ids, own))
+            elif api_key is not None:
+                raise UsageError(  # noqa: TRY301 - the thread is ended below
+                    "an api_key is for a server: give its URL, https://…, instead of a folder"
                 )
-            )
+            else:
+                opened = thread.call(
+                    open_memory(
+                        folder,
+                        **ids,
+                        user_name=user_name,
+                        settings=settings,
+                        extraction=extraction,
+                        clock=clock,
+                        redactors=redactors,
+                        read_only=read_only,
+                    )
+                )
         except BaseException:
             thread.close()
             raise

@@ -53,6 +53,7 @@ _SLOW = (
     "doors/cli/test_migrate",
     "doors/cli/test_newcomer",
     "doors/cli/test_relate",
+    "doors/http/",
     "engine/test_care",
     "engine/test_damage",
     "engine/test_erasures",

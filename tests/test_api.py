@@ -1,4 +1,6 @@
-"""One API (law 8): the protocol, the engine, its mirror and the command line."""
+"""One API (law 8): the protocol, the engine, its mirror, the client, the server, the command line.
+
+``tests/doors/http/test_contract.py`` compares what they answer."""
 
 from __future__ import annotations
 
@@ -9,6 +11,8 @@ from typing import Any
 import pytest
 
 from graphmem import AsyncMemory, Memory
+from graphmem.client import AsyncRemoteMemory, AsyncRemoteView
+from graphmem.client.calls import CALLS, FILES, LOCAL
 from graphmem.doors.cli import cli
 from graphmem.engine.view import AsyncMemoryView
 from graphmem.ports.api import MemoryAPI
@@ -120,12 +124,38 @@ def test_the_command_line_has_it_or_says_why_not(name: str) -> None:
         assert command.help or command.short_help
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_the_client_has_it(name: str) -> None:
+    promised, kept = getattr(MemoryAPI, name), getattr(AsyncRemoteMemory, name)
+    assert inspect.iscoroutinefunction(kept)
+    assert kept is not promised, "it is not only inherited"
+    assert inspect.signature(kept) == inspect.signature(promised)
+    if name not in LOCAL:
+        assert inspect.getdoc(kept) == inspect.getdoc(promised)
+
+
+@pytest.mark.parametrize("name", READS)
+def test_the_view_of_the_client_has_it(name: str) -> None:
+    promised, kept = getattr(ViewAPI, name), getattr(AsyncRemoteView, name)
+    assert kept is not promised
+    assert inspect.signature(kept) == inspect.signature(promised)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_server_has_it_or_says_why_not(name: str) -> None:
+    assert (name in CALLS) != (name in LOCAL)
+    if name in CALLS:
+        given = dict(inspect.signature(getattr(MemoryAPI, name)).parameters)
+        named = {n for n, p in given.items() if p.kind is not inspect.Parameter.VAR_KEYWORD}
+        assert named - {"self", "progress", FILES.get(name)} <= set(CALLS[name].hints)
+
+
 def test_neither_face_has_more_than_the_protocol() -> None:
     opening = {"start"}
-    for face in (AsyncMemory, Memory):
+    for face in (AsyncMemory, Memory, AsyncRemoteMemory):
         public = {name for name, _ in inspect.getmembers(face) if not name.startswith("_")}
         assert public - opening == {*METHODS, "as_of"}
-    for seen in (AsyncMemoryView, MemoryView):
+    for seen in (AsyncMemoryView, MemoryView, AsyncRemoteView):
         public = {name for name, _ in inspect.getmembers(seen) if not name.startswith("_")}
         assert public == {*READS, "valid_at", "known_at"}
 

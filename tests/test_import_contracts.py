@@ -17,7 +17,10 @@ MODULES = {
     "python-stdnum": "stdnum",
 }
 TESTING = {"hypothesis", "pytest", "pytest_asyncio"}  # of graphmem.testing, which ships tests
-OPTIONAL = ("bench", "fastembed", "ladybug", "neo4j", "postgres", "qdrant", "redaction", "viz")
+OPTIONAL = (
+    *("bench", "client", "fastembed", "ladybug", "neo4j", "postgres", "qdrant", "redaction"),
+    *("server", "viz"),
+)
 
 
 def _contracted() -> set[str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -15,6 +14,7 @@ from graphmem.engine.present import SCOPE_NAMES
 from graphmem.errors import UsageError
 from graphmem.ingest import given as statements
 from graphmem.ingest.given import GivenRelation
+from graphmem.ingest.table_rows import is_empty, rows_of
 from graphmem.limits import check_whole_number, shown
 from graphmem.model import Episode, Metadata, Modality, Receipt
 from graphmem.ports.arguments import RelateArgs, When, WriteArgs
@@ -25,7 +25,6 @@ from graphmem.retrieve.relationships.unknown_names import no_entity
 _CHUNK = 64  # rows that are journalled in one transaction
 _ENDS = ("subject", "type", "object")
 _PLACES = (*_ENDS, "valid_at", "invalid_at")
-_MISSING = frozenset({"nan", "nat", "<na>"})
 
 
 class Relating(Core):
@@ -93,7 +92,7 @@ class Relating(Core):
         checked_callback(progress, "progress")
         _check_options(options, "relate_many")
         new = done = 0
-        iterator = iter(_rows(rows))
+        iterator = rows_of(rows)
         while chunk := list(itertools.islice(iterator, _CHUNK)):
             episodes = []
             for number, row in enumerate(chunk, start=done + 1):
@@ -171,26 +170,11 @@ def _check_options(options: Mapping[str, Any], what: str) -> None:
         raise UsageError(f"unknown option {', '.join(unknown)} of {what}; known are: {known}")
 
 
-def _rows(rows: object) -> Iterator[Any]:
-    """Rows of a table, whichever library made it, or of any iterable."""
-    for method in ("to_pylist", "to_dicts"):  # Arrow, polars
-        if callable(make := getattr(rows, method, None)):
-            return iter(make())
-    if hasattr(rows, "columns") and callable(make := getattr(rows, "to_dict", None)):  # pandas
-        return iter(make("records"))
-    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
-        raise UsageError(
-            "relate_many takes a table or an iterable of rows (subject, type, object); "
-            f"got {type(rows).__name__}: for one relation, use relate"
-        )
-    return iter(rows)
-
-
 def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
     """The three, and the options that the row carries itself."""
     if isinstance(row, Mapping):
         named = ((n if isinstance(n, str) else shown(n), value) for n, value in row.items())
-        values = {name: value for name, value in named if not _empty(value)}
+        values = {name: value for name, value in named if not is_empty(value)}
         _check_options({n: v for n, v in values.items() if n not in _ENDS}, "a row")
     elif isinstance(row, Sequence) and not isinstance(row, str | bytes):
         if not 3 <= len(row) <= len(_PLACES):
@@ -198,7 +182,7 @@ def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
                 f"a row has {', '.join(_PLACES[:3])} and may have valid_at and invalid_at; this "
                 f"one has {len(row)} values"
             )
-        values = {n: v for n, v in zip(_PLACES, row, strict=False) if not _empty(v)}
+        values = {n: v for n, v in zip(_PLACES, row, strict=False) if not is_empty(v)}
     else:
         raise UsageError(f"a row is a mapping or a list of values, got {type(row).__name__}")
     missing = [name for name in _ENDS if name not in values]
@@ -206,14 +190,6 @@ def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
         raise UsageError(f"a row needs {', '.join(_ENDS)}; this one has no {missing[0]}")
     subject, type_, object_ = (_text(values.pop(name)) for name in _ENDS)
     return (subject, type_, object_), {n: _read_value(n, v) for n, v in values.items()}
-
-
-def _empty(value: object) -> bool:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return True
-    if isinstance(value, float) and math.isnan(value):
-        return True
-    return not isinstance(value, str | int) and str(value).lower() in _MISSING
 
 
 def _text(value: object) -> object:

@@ -13,6 +13,8 @@ from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError
 from graphmem.settings import Settings, default_urls
 
 MEMORY = "memory://"
+SERVER_NOTE = "server.json"
+"""Beside the lock: where the server answers that holds the folder, with its key."""
 _EMBEDDED = frozenset({"sqlite", "kuzu", "ladybug", "qdrant-edge"})
 
 
@@ -39,6 +41,14 @@ def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, st
             + ", ".join(f"GRAPHMEM_{kind.upper()}" for kind in missing)
         )
     return given, None
+
+
+def embedded_parts(urls: Mapping[str, str]) -> list[str]:
+    """The parts of a store that only one process at a time can hold."""
+    alone = (*(f"{scheme}:" for scheme in _EMBEDDED), MEMORY)
+    return [
+        f"{kind} ({url.partition(':')[0]})" for kind, url in urls.items() if url.startswith(alone)
+    ]
 
 
 def usable_path(given: str | Path) -> Path:

@@ -30,6 +30,7 @@ from graphmem.doors.cli import (
     retention,
     salvage,
     search,
+    serve,
     types,
     why_not,
     write,
@@ -100,6 +101,7 @@ _COMMANDS = (
     carry.export_command,
     carry.import_command,
     migrate.migrate_command,
+    serve.serve_command,
     bench.bench_command,
 )
 for _command in _COMMANDS:

@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -27,6 +24,7 @@ from graphmem.errors import UsageError
 from graphmem.lifecycle.decide import SweepThresholds
 from graphmem.lifecycle.policies import Policies, policies_of
 from graphmem.limits import TEXT_BYTES, WHOLE_NUMBER
+from graphmem.settings.server import NameList, ServerSettings
 
 PREFIX = "GRAPHMEM_"
 LONGEST_ANSWER = 8192  # tokens
@@ -35,12 +33,6 @@ BudgetSpan = Literal["call", "day", "store"]
 _KEY = re.compile("[0-9a-fA-F]{64}")
 _SPANS: tuple[BudgetSpan, ...] = ("call", "day", "store")
 _SPENDABLE: Mapping[Spendable, str] = {"calls": "calls", "tokens": "tokens", "micros": "money"}
-NameList = Annotated[
-    tuple[str, ...],
-    BeforeValidator(lambda given: given.split(",") if isinstance(given, str) else given),
-    AfterValidator(lambda given: tuple(name.strip() for name in given if name.strip())),
-]
-"""Text with commas, or a list."""
 Count = Annotated[int, Field(ge=0, le=WHOLE_NUMBER)]
 Amount = Annotated[float, Field(ge=0, le=1e12)]
 """Of money: in millionths, it is a whole number of 64 bits."""
@@ -69,10 +61,8 @@ NO_MODEL = "none"
 _OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "ACTOR", "DEBUG"})
 
 
-class Settings(BaseModel):
+class Settings(ServerSettings):
     """What to run on. URLs choose the adapters; nothing given means embedded, in one folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     # Not shown: a URL may hold a password.
     ledger: str | None = Field(

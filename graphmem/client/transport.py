@@ -1,0 +1,210 @@
+"""Requests to a server: one pool of connections, tried again where that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from graphmem import __version__
+from graphmem.client.problems import error_of
+from graphmem.errors import GraphmemError, LimitExceeded, Unavailable, UsageError
+
+EVENTS: Final = "text/event-stream"
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_LONGEST_WAIT_S = 30.0
+_CONNECT_S = 10.0
+Progress = Callable[..., None]
+
+
+def checked_url(url: object) -> str:
+    """The address of a server, or UsageError."""
+    if not isinstance(url, str):
+        raise UsageError(f"the URL of a server is text, got {type(url).__name__}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"{url!r} is no URL: {error}") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise UsageError(
+            f"{url!r} is no address of a server: write https://host or http://host:port"
+        )
+    if parts.username or parts.password:
+        raise UsageError("a key does not stand in the URL: give it as api_key, or GRAPHMEM_API_KEY")
+    if parts.query or parts.fragment:
+        raise UsageError(f"{url!r} has more than a place: leave out what follows ? or #")
+    return url.rstrip("/")
+
+
+class Transport:
+    """What speaks to one server. ``attempts`` is how often a request is tried that may be made
+    again; ``timeout_s`` how long the server may be silent."""
+
+    def __init__(self, url: str, api_key: str | None, *, timeout_s: float, attempts: int) -> None:
+        self.url = checked_url(url)
+        if attempts < 1 or not timeout_s > 0:
+            raise UsageError("attempts are at least 1, and timeout_s is more than 0")
+        self._attempts = attempts
+        headers = {"user-agent": f"graphmem/{__version__}", "accept": "application/json"}
+        if api_key:
+            if not api_key.isascii() or not api_key.isprintable():
+                raise UsageError("an API key is made of printable ASCII characters")
+            headers["authorization"] = f"Bearer {api_key}"
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S)),
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+            follow_redirects=False,  # a key goes to the server that it was given for
+        )
+
+    async def close(self) -> None:
+        """End its connections."""
+        await self._http.aclose()
+
+    async def call(self, path: str, content: bytes, *, repeatable: bool, writes: bool) -> Any:
+        """A request, and the JSON that answers it."""
+        headers = {"content-type": "application/json"}
+        if writes:
+            # A request that is made again under its key is answered as the first was.
+            headers["idempotency-key"] = uuid.uuid4().hex
+
+        async def once() -> Any:
+            answer = await self._http.post(path, content=content, headers=headers)
+            _raise_for(answer)
+            return _json(answer)
+
+        return await self._repeated(once, repeatable=repeatable)
+
+    async def follow(
+        self, path: str, content: bytes, progress: Progress | None, *, repeatable: bool
+    ) -> Any:
+        """A request whose answer is told step by step: ``progress`` is called with each."""
+        headers = {"content-type": "application/json", "accept": EVENTS}
+
+        async def once() -> Any:
+            request = self._http.build_request("POST", path, content=content, headers=headers)
+            async with self._streamed(request) as answer:
+                return await _followed(answer, progress)
+
+        return await self._repeated(once, repeatable=repeatable)
+
+    @asynccontextmanager
+    async def download(self, path: str, content: bytes) -> AsyncIterator[httpx.Response]:
+        """A request whose answer is a file."""
+        headers = {"content-type": "application/json", "accept": "*/*"}
+        request = self._http.build_request(
+            "POST", path, content=content, headers=headers, timeout=httpx.Timeout(None)
+        )
+        try:
+            async with self._streamed(request) as answer:
+                yield answer
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    async def upload(self, path: str, query: Mapping[str, str], parts: AsyncIterator[bytes]) -> Any:
+        """A request whose body is a file."""
+        try:
+            answer = await self._http.post(
+                path,
+                params=query,
+                content=parts,
+                headers={"content-type": "application/x-ndjson"},
+                timeout=httpx.Timeout(None),
+            )
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        _raise_for(answer)
+        return _json(answer)
+
+    @asynccontextmanager
+    async def _streamed(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        answer = await self._http.send(request, stream=True)
+        try:
+            if answer.status_code != 200:
+                await answer.aread()
+                _raise_for(answer)
+            yield answer
+        finally:
+            await answer.aclose()
+
+    async def _repeated(self, once: Callable[[], Any], *, repeatable: bool) -> Any:
+        """What ``once`` gives. It is tried again when the request was never sent, or was refused
+        before anything was done; after an answer that was lost only what is ``repeatable``."""
+        for attempt in range(1, self._attempts + 1):
+            wait_s = random.uniform(0.5, 1.0) * 0.2 * 2**attempt  # noqa: S311 - no secret
+            try:
+                return await once()
+            except _NEVER_SENT as error:
+                failed: GraphmemError = self._unreachable(error)
+            except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+                failed = self._unreachable(error)
+                if not repeatable:
+                    raise failed from error
+            except LimitExceeded as error:
+                failed, wait_s = error, error.retry_after_s
+            except Unavailable as error:
+                failed = error
+                if not repeatable:
+                    raise
+            if attempt == self._attempts or wait_s > _LONGEST_WAIT_S:
+                raise failed
+            await asyncio.sleep(wait_s)
+        raise AssertionError("there is at least one attempt")
+
+    def _unreachable(self, error: Exception) -> Unavailable:
+        why = str(error) or type(error).__name__
+        return Unavailable(f"the server {self.url} cannot be reached: {why}")
+
+
+def _raise_for(answer: httpx.Response) -> None:
+    if answer.status_code == 200:
+        return
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    raise error_of(answer.status_code, body, answer.text)
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise Unavailable(f"the server did not answer with JSON: {answer.text[:200]}") from error
+
+
+async def _followed(answer: httpx.Response, progress: Progress | None) -> Any:
+    """The result at the end of a stream of events."""
+    event = ""
+    async for line in _lines(answer):
+        name, _, value = line.decode().partition(":")
+        value = value.removeprefix(" ")
+        if name == "event":
+            event = value
+        elif name == "data" and event == "result":
+            return json.loads(value)
+        elif name == "data" and event == "problem":
+            body = json.loads(value)
+            raise error_of(int(body.get("status", 500)), body, value)
+        elif name == "data" and event == "progress" and progress is not None:
+            progress(*json.loads(value))
+    raise Unavailable("the server ended the connection before the work was done")
+
+
+async def _lines(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """What ends with a line feed: other signs that end a line elsewhere may stand in a text."""
+    rest = b""
+    async for piece in answer.aiter_bytes():
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line

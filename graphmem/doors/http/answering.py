@@ -1,0 +1,171 @@
+"""From a request to an answer: who calls, what with, the call itself, the result."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from graphmem.access import Allowance
+from graphmem.client.calls import Call
+from graphmem.client.codec import read_request, to_bytes, write_result
+from graphmem.client.problems import problem_of
+from graphmem.client.transport import EVENTS
+from graphmem.doors.http import gate
+from graphmem.doors.http.calling import Caller, identified, perform
+from graphmem.doors.http.served import Served
+from graphmem.errors import Conflict, GraphmemError, Unavailable, UsageError
+from graphmem.off_loop import off_loop
+from graphmem.text import digest
+
+_MANY = 200  # items of a result, from which it is written beside the event loop
+_BEAT_S = 10.0
+_KEPT_REPLIES = 2_000
+_LARGEST_REPLY = 16 * 1024
+_LONGEST_KEY = 256
+JSON_TYPE: Final = "application/json"
+
+
+async def answer(served: Served, call: Call, request: Request) -> Response:
+    """The answer to a request for one method of the API."""
+    caller = await identified(served, request)
+    raw = await request.body()
+    headers: dict[str, str] = {}
+    work = _work(served, call, caller, raw, headers)
+    if EVENTS in request.headers.get("accept", ""):
+        return StreamingResponse(_reported(work, request.url.path), media_type=EVENTS)
+    key = request.headers.get("idempotency-key")
+    if key is None or call.read:
+        body = await _in_time(served, call, work(None))
+        return Response(body, headers=headers, media_type=JSON_TYPE)
+    body, again = await _once(served, (caller.principal.key_id, key), call, raw, work)
+    if again:
+        headers["idempotency-replayed"] = "true"
+    return Response(body, headers=headers, media_type=JSON_TYPE)
+
+
+_Work = Callable[[Callable[..., None] | None], Awaitable[bytes]]
+
+
+def _work(served: Served, call: Call, caller: Caller, raw: bytes, headers: dict[str, str]) -> _Work:
+    def allowed(allowance: Allowance) -> None:
+        headers.update(rate_headers(allowance))
+
+    async def work(progress: Callable[..., None] | None) -> bytes:
+        values = read_request(call, raw)
+        return await encoded(
+            await perform(served, caller, call, values, progress=progress, allowed=allowed)
+        )
+
+    return work
+
+
+def rate_headers(allowance: Allowance) -> dict[str, str]:
+    """What is left to whoever calls, in the headers that clients look at."""
+    left = {
+        "ratelimit-limit": allowance.limit,
+        "ratelimit-remaining": allowance.remaining,
+        "ratelimit-reset": allowance.reset_s,
+    }
+    return {name: str(math.ceil(value)) for name, value in left.items() if value is not None}
+
+
+async def encoded(found: Any) -> bytes:
+    """A result as JSON; a long one is written beside the event loop."""
+    try:
+        items = len(found)
+    except TypeError:
+        items = len(getattr(found, "items", ()) or getattr(found, "rows", ()) or ())
+    if items > _MANY:
+        return await off_loop(lambda: to_bytes(write_result(found)))
+    return to_bytes(write_result(found))
+
+
+async def _in_time(served: Served, call: Call, work: Awaitable[bytes]) -> bytes:
+    limit_s = served.settings.server_timeout_s
+    try:
+        async with asyncio.timeout(limit_s):
+            return await work
+    except TimeoutError:
+        raise Unavailable(
+            f"{call.path} took longer than {limit_s:g} seconds and was ended; with "
+            f"Accept: {EVENTS} there is no such limit"
+        ) from None
+
+
+async def _once(
+    served: Served, key: tuple[str, str], call: Call, raw: bytes, work: _Work
+) -> tuple[bytes, bool]:
+    """The answer to a request under a key, made once: the same again is answered as the first."""
+    if not 1 <= len(key[1]) <= _LONGEST_KEY:
+        raise UsageError(f"an Idempotency-Key has 1 to {_LONGEST_KEY} characters")
+    of = digest(call.name, raw.decode(errors="replace"))
+    found = served.replies.get(key)
+    if found is not None:
+        if found[0] != of:
+            raise Conflict("this Idempotency-Key was used for another request: take a new one")
+        return await asyncio.shield(found[1]), True
+    future = asyncio.ensure_future(_in_time(served, call, work(None)))
+    served.replies[key] = of, future
+    while len(served.replies) > _KEPT_REPLIES:
+        served.replies.popitem(last=False)
+    try:
+        body = await asyncio.shield(future)
+    except Exception:
+        served.replies.pop(key, None)  # nothing was done: the same may be tried again
+        raise
+    if len(body) > _LARGEST_REPLY:
+        served.replies.pop(key, None)
+    return body, False
+
+
+async def _reported(work: _Work, path: str) -> AsyncIterator[bytes]:
+    """Events: how far it is, that it is still at work, at last the result or the problem."""
+    steps: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def progress(*step: Any) -> None:  # may come from another thread
+        loop.call_soon_threadsafe(steps.put_nowait, step)
+
+    task = asyncio.ensure_future(work(progress))
+    task.add_done_callback(lambda _: steps.put_nowait(()))
+    try:
+        yield b": begun\n\n"
+        while True:
+            try:
+                step = await asyncio.wait_for(steps.get(), _BEAT_S)
+            except TimeoutError:
+                yield b": at work\n\n"
+                continue
+            if not step:
+                break
+            yield _event("progress", json.dumps(step).encode())
+        yield _last(task, path)
+    finally:
+        if not task.done():  # nobody listens any more
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _last(task: asyncio.Future[bytes], path: str) -> bytes:
+    error = task.exception()
+    if error is None:
+        return _event("result", task.result())
+    if not isinstance(error, GraphmemError):
+        body: Mapping[str, Any] = json.loads(bytes(gate.problem_response(_plain(error), path).body))
+    else:
+        body = problem_of(error, request_id=gate.request_id.get(), path=path)
+    return _event("problem", to_bytes(body))
+
+
+def _plain(error: BaseException) -> Exception:
+    return error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
+
+
+def _event(name: str, data: bytes) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"

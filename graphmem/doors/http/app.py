@@ -1,0 +1,110 @@
+"""The application: routes made from the methods of the API, and what stands around them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from graphmem import __version__
+from graphmem.client.calls import CALLS, FILES, Call
+from graphmem.client.problems import title_of
+from graphmem.doors.http import carrying, health, openapi
+from graphmem.doors.http.answering import answer
+from graphmem.doors.http.gate import Gate, problem_response
+from graphmem.doors.http.served import Served
+from graphmem.engine import AsyncMemory
+from graphmem.errors import Forbidden, GraphmemError, NotFound, Unauthenticated, UsageError
+from graphmem.settings import Settings
+
+OpenMemory = Callable[[], Awaitable[AsyncMemory]]
+
+
+def make_app(open_: OpenMemory, settings: Settings) -> FastAPI:
+    """A server over the memory that ``open_`` opens when it starts; it is closed at the end."""
+    served = Served(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        served.begin(await open_())
+        try:
+            yield
+        finally:
+            await served.end()
+
+    app = FastAPI(
+        title="graphmem",
+        version=__version__,
+        summary="A memory of facts, entities and relations.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url="/openapi.json" if settings.server_docs else None,
+        docs_url="/docs" if settings.server_docs else None,
+        redoc_url=None,
+    )
+    app.state.served = served
+    for call in CALLS.values():
+        _add_route(app, served, call)
+    health.add_routes(app, served)
+    openapi.describe(app)
+    for kind in (GraphmemError, HTTPException):
+        app.add_exception_handler(kind, _problem)
+    if settings.server_cors:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.server_cors),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
+            expose_headers=["x-request-id", "retry-after"],
+        )
+    app.add_middleware(Gate, settings=settings)
+    return app
+
+
+def _add_route(app: FastAPI, served: Served, call: Call) -> None:
+    async def endpoint(request: Request) -> Response:
+        if call.name == "import_":
+            return await carrying.import_(served, call, request)
+        if call.name in FILES:
+            return await carrying.download(served, call, request)
+        return await answer(served, call, request)
+
+    doc = inspect.getdoc(call.promised) or ""
+    app.add_api_route(
+        f"/v1/{call.path}",
+        endpoint,
+        methods=["POST"],
+        name=call.name,
+        operation_id=call.name,
+        summary=doc.partition("\n")[0],
+        description=openapi.plain_doc(doc),
+        tags=["read" if call.read else "memory"],
+        response_class=Response,
+        response_model=None,
+    )
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        error = _known(error, request)
+    return problem_response(error, request.url.path)
+
+
+def _known(error: HTTPException, request: Request) -> GraphmemError:
+    """What the framework says, as an error of ours."""
+    if error.status_code == 404:
+        return NotFound("there is nothing at this address; /openapi.json says what there is")
+    if error.status_code == 405:
+        return WrongMethod(f"{request.method} is not possible here")
+    kinds = {401: Unauthenticated, 403: Forbidden}
+    kind = kinds.get(error.status_code, UsageError)
+    return kind(str(error.detail) or title_of(error.status_code))
+
+
+class WrongMethod(UsageError):
+    """An address that is asked in another way."""

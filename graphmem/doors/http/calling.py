@@ -1,0 +1,182 @@
+"""One call for whoever a key stands for: may they, where, is there room; then the call; then what
+is noted of it. The rules are those of :mod:`graphmem.access`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from graphmem.access import Allowance, Principal
+from graphmem.client.calls import Call
+from graphmem.doors.http import gate
+from graphmem.doors.http.served import Served
+from graphmem.engine.checks import checked_limit, checked_offset
+from graphmem.limits import RESULTS
+from graphmem.model import DocumentReceipt, Listing, Receipt, ScopeCount
+from graphmem.wiring.access import administration_of
+
+_SCOPE = ("user_id", "agent_id", "run_id", "project_id")
+_ITEMS: Final = ("contents", "rows")
+_TARGETS = ("fact_id", "episode_id", "entity_id", "id", "document", "run", "erasure_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and from where."""
+
+    principal: Principal
+    address: str
+
+
+async def identified(served: Served, request: Request) -> Caller:
+    """Who calls: named in the log by the id of the key.
+
+    :class:`~graphmem.errors.Unauthenticated` when no key is given, or none that is good.
+    """
+    address = request.client.host if request.client else ""
+    principal = await served.access.authenticate(given_key(request), address=address)
+    gate.caller.get().append(principal.key_id)
+    return Caller(principal, address)
+
+
+def given_key(request: Request) -> str | None:
+    """The key of a request, in either of the ways that clients write it."""
+    kind, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() or None if kind.lower() in {"bearer", "token"} else None
+
+
+async def admitted(
+    served: Served, caller: Caller, call: Call, values: dict[str, Any]
+) -> tuple[dict[str, Any], Allowance]:
+    """The arguments of a call as this caller may make it, once there is room for it.
+
+    Raises what :class:`~graphmem.access.Access` does; nothing was done then.
+    """
+    access, principal = served.access, caller.principal
+    access.authorize(principal, call.name, [name for name, value in values.items() if value])
+    if "user_id" in call.hints:
+        values = await _scoped(served, caller, values)
+        for item in _own_options(values):
+            await _narrow(served, caller, values, item)
+    if "actor" in call.hints:
+        for given in (values, *_own_options(values)):
+            if given is values or given.get("actor") is not None:
+                given["actor"] = _signed(given.get("actor"), principal)
+    return values, await access.admit(principal, call.name, memories=_brought(call, values))
+
+
+async def _scoped(served: Served, caller: Caller, values: dict[str, Any]) -> dict[str, Any]:
+    asked = {name: values[name] for name in _SCOPE if name in values}
+    scope = await served.access.scope_of(caller.principal, asked)
+    return {**{n: v for n, v in values.items() if n not in _SCOPE}, **scope}
+
+
+async def _narrow(
+    served: Served, caller: Caller, values: Mapping[str, Any], item: dict[str, Any]
+) -> None:
+    """An item of many may name a scope of its own: it is asked for like that of the call."""
+    own = {n: item[n] for n in _SCOPE if isinstance(item.get(n), str)}
+    if not own.keys() & {"project_id", "user_id"}:
+        return
+    scope = await served.access.scope_of(caller.principal, own)
+    if "project_id" not in own:  # that of the call holds, which was looked up already
+        scope.pop("project_id", None)
+    item.update(scope)
+
+
+def _own_options(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The options that items of a call carry themselves."""
+    for name in _ITEMS:
+        items = values.get(name)
+        if isinstance(items, list):
+            yield from (item for item in items if isinstance(item, dict))
+
+
+def _signed(actor: object, principal: Principal) -> Any:
+    """In whose name: what was given, and by whose key."""
+    if isinstance(actor, str) and actor.strip():
+        return f"{actor} ({principal.actor})"
+    return principal.actor if actor is None else actor
+
+
+def _brought(call: Call, values: Mapping[str, Any]) -> int:
+    """How many episodes a call would add."""
+    items = next((values[name] for name in _ITEMS if name in values), None)
+    return len(items) if isinstance(items, list) else 1
+
+
+def _added(found: Any) -> int:
+    """How many it did add."""
+    if isinstance(found, Receipt):
+        return int(found.status != "duplicate")
+    if isinstance(found, DocumentReceipt):
+        return found.new
+    return found if isinstance(found, int) else 0
+
+
+async def perform(
+    served: Served,
+    caller: Caller,
+    call: Call,
+    given: dict[str, Any],
+    *,
+    progress: Callable[..., None] | None = None,
+    allowed: Callable[[Allowance], None] | None = None,
+) -> Any:
+    """Make a call as the caller may, and note it, whatever becomes of it. ``allowed`` is told what
+    is left to the caller."""
+    outcome, found, scope = "done", None, given
+    target = next((str(given[name]) for name in _TARGETS if given.get(name) is not None), None)
+    try:
+        values, allowance = await admitted(served, caller, call, given)
+        scope = values
+        if allowed is not None:
+            allowed(allowance)
+        asked = served.of_moment(values) if call.read else served.memory
+        if progress is not None and call.reports:
+            values["progress"] = progress
+        found = await _made(served, caller, call, asked, values)
+    except BaseException as error:
+        outcome = type(error).__name__
+        raise
+    finally:
+        await served.access.record(
+            caller.principal,
+            call.name,
+            address=caller.address,
+            outcome=outcome,
+            scope={name: scope.get(name) for name in _SCOPE},
+            target=target,
+            tokens_in=getattr(found, "tokens_in", 0) if isinstance(found, Receipt) else 0,
+            tokens_out=getattr(found, "tokens_out", 0) if isinstance(found, Receipt) else 0,
+            memories=_added(found),
+        )
+    return found
+
+
+async def _made(
+    served: Served, caller: Caller, call: Call, asked: Any, values: dict[str, Any]
+) -> Any:
+    if call.name == "projects" and not caller.principal.administrator:
+        return await _own_projects(served, caller.principal, values)
+    return await getattr(asked, call.name)(**values)
+
+
+async def _own_projects(
+    served: Served, principal: Principal, values: dict[str, Any]
+) -> Listing[ScopeCount]:
+    """The projects of an organisation, by the names that it has for them."""
+    limit, offset = checked_limit(values.get("limit", 100)), checked_offset(values.get("offset", 0))
+    own = await administration_of(served.memory).projects(
+        principal.organisation, principal=principal
+    )
+    names = {project.project_id: project.name for project in own}
+    # A user sees where they are themselves, not how much there is of others.
+    user_id = principal.user_id
+    everything = await served.memory.projects(limit=RESULTS, user_id=user_id)
+    items = [replace(it, id=names[it.id]) for it in everything if it.id in names]
+    part = tuple(items[offset : offset + limit])
+    return Listing(part, len(items), offset)

@@ -1,0 +1,155 @@
+"""What every request passes first: an id, limits on size and time, one line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import re
+import time
+import uuid
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graphmem.client.codec import to_bytes
+from graphmem.client.problems import PROBLEM_TYPE, problem_of
+from graphmem.errors import (
+    GraphmemError,
+    LimitExceeded,
+    RequestTooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from graphmem.settings import Settings
+from graphmem.text import printable
+
+_log = logging.getLogger("graphmem.server")
+_FIT = re.compile(rb"[A-Za-z0-9._-]{1,100}")
+UPLOADS: Final = frozenset({"/v1/import"})
+request_id: contextvars.ContextVar[str] = contextvars.ContextVar("graphmem_request_id", default="")
+caller: contextvars.ContextVar[list[str]] = contextvars.ContextVar("graphmem_caller")
+
+
+class Gate:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["path"] = _path(scope["path"])
+        given = dict(scope["headers"]).get(b"x-request-id", b"")
+        id_ = given.decode() if _FIT.fullmatch(given) else uuid.uuid4().hex
+        request_id.set(id_)
+        names: list[str] = []
+        caller.set(names)
+        began = time.perf_counter()
+        status: list[int] = []
+
+        async def answering(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                status.append(message["status"])
+                message["headers"] = [*message["headers"], (b"x-request-id", id_.encode())]
+            await send(message)
+
+        try:
+            await self._passed(scope, receive, answering, status)
+        finally:
+            _log.info(
+                "%s %s %s %.1f ms %s %s",
+                scope["method"],
+                printable(scope["path"][:200]),
+                status[0] if status else "-",
+                (time.perf_counter() - began) * 1000,
+                id_,
+                names[0] if names else "-",
+            )
+
+    async def _passed(self, scope: Scope, receive: Receive, send: Send, status: list[int]) -> None:
+        try:
+            limited = self._limited(scope, receive)
+            await self._app(scope, limited, send)
+        except Exception as error:  # the outermost: nothing is above it
+            if status:
+                raise  # half of an answer is out: the connection ends
+            await problem_response(error, scope["path"])(scope, receive, send)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        upload = scope["path"] in UPLOADS
+        settings = self._settings
+        most = settings.server_max_upload_bytes if upload else settings.server_max_body_bytes
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        if length.isdigit() and int(length) > most:
+            raise _too_large(most)
+        ends = time.monotonic() + settings.server_body_timeout_s
+        come = 0
+        whole = False
+
+        async def limited() -> Message:
+            nonlocal come, whole
+            if whole:  # what comes now is the end of the connection
+                return await receive()
+            wait_s = settings.server_body_timeout_s if upload else ends - time.monotonic()
+            try:
+                message = await asyncio.wait_for(receive(), max(0.001, wait_s))
+            except TimeoutError:
+                raise SlowRequest("the request did not arrive in time") from None
+            come += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            if come > most:
+                raise _too_large(most)
+            return message
+
+        return limited
+
+
+class SlowRequest(Unavailable):
+    """A request that took too long to arrive."""
+
+
+def _too_large(most: int) -> RequestTooLarge:
+    return RequestTooLarge(
+        f"the request is larger than this server takes ({most:,} bytes): send it in parts, or "
+        "raise GRAPHMEM_SERVER_MAX_BODY_BYTES"
+    )
+
+
+def _path(path: str) -> str:
+    """Without the one stroke at the end that some clients write."""
+    return path[:-1] if len(path) > 1 and path.endswith("/") and path[-2] != "/" else path
+
+
+def problem_response(error: Exception, path: str) -> Response:
+    """The answer to an error. Of one that nobody foresaw nothing is told but where to look."""
+    if not isinstance(error, GraphmemError):
+        _log.error("request %s failed", request_id.get(), exc_info=error)
+        error = GraphmemError(f"something went wrong here; the server's log has {request_id.get()}")
+    body: dict[str, Any] = problem_of(error, request_id=request_id.get(), path=path)
+    headers = {}
+    if isinstance(error, SlowRequest):
+        body |= {"status": 408, "title": "Request Timeout", "error": "Unavailable"}
+        headers["connection"] = "close"
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, RequestTooLarge):
+        headers["connection"] = "close"
+    if isinstance(error, LimitExceeded):
+        headers["retry-after"] = str(body["retry_after_s"])
+    elif error.retryable and body["status"] == 503:
+        headers["retry-after"] = "1"
+    content = to_bytes(_utf8(body))
+    return Response(content, body["status"], headers, media_type=PROBLEM_TYPE)
+
+
+def _utf8(body: dict[str, Any]) -> dict[str, Any]:
+    """What a caller wrote may be no text: shown as it is written."""
+    return {
+        name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+        for name, value in body.items()
+    }

@@ -1,0 +1,207 @@
+"""Running the server: one process for a store in a folder, several on databases."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from graphmem.access import Administration
+from graphmem.doors.http.app import make_app
+from graphmem.engine import AsyncMemory
+from graphmem.errors import UsageError
+from graphmem.settings import PREFIX, Settings
+from graphmem.settings.server import ServerSettings
+from graphmem.wiring import open_memory
+from graphmem.wiring.access import administration_of
+from graphmem.wiring.places import SERVER_NOTE, embedded_parts, urls_of
+
+_OWN_KEY = "the server itself"
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def serve(folder: str | Path | None, settings: Settings, report: Callable[[str], None]) -> None:
+    """Answer until the process is told to end (SIGTERM, Ctrl-C); what is under way is finished.
+
+    ``report`` is told where it answers. UsageError for several workers on a store that one process
+    holds.
+    """
+    urls, place = urls_of(folder, settings)
+    held = embedded_parts(urls)
+    if settings.server_workers > 1 and held:
+        raise UsageError(
+            f"{settings.server_workers} workers cannot share {', '.join(held)}: one process at a "
+            "time holds an embedded store. Use one worker, or PostgreSQL, Neo4j and Qdrant as "
+            "servers (docs/deploy.md)"
+        )
+    _check_transport(settings)
+    logging.basicConfig(
+        level=settings.server_log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    listening = _listen(settings)
+    url = _url(settings, listening.getsockname()[1])
+    if settings.server_workers > 1:
+        report(f"graphmem answers at {url}")
+        _serve_many(settings, listening)
+        return
+    opening = _Opening(folder, settings, url, report, place)
+    try:
+        _serve_one(make_app(opening, settings), settings, listening)
+    finally:
+        opening.forget_note()
+    if opening.failed is not None:
+        raise opening.failed
+
+
+class _Opening:
+    """Opens the memory. Beside the lock of its folder it is noted where the server answers, with a
+    key that is good for as long as it does: for whoever may read the folder and comes to it
+    meanwhile."""
+
+    def __init__(
+        self,
+        folder: str | Path | None,
+        settings: Settings,
+        url: str,
+        report: Callable[[str], None],
+        place: Path | None,
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._url = url
+        self._report = report
+        self._place = place
+        self._written: Path | None = None
+        self.failed: Exception | None = None
+
+    async def __call__(self) -> AsyncMemory:
+        try:
+            memory = await open_memory(self._folder, settings=self._settings)
+            try:
+                await self._announce(administration_of(memory))
+            except BaseException:
+                await memory.close()
+                raise
+        except Exception as error:
+            self.failed = error
+            raise
+        return memory
+
+    async def _announce(self, administration: Administration) -> None:
+        self._report(f"graphmem answers at {self._url}")
+        if self._place is None and self._folder is None:
+            return  # other servers may be there, and keys are made by whoever has the ledger
+        for key in await administration.keys(None):
+            if key.name == _OWN_KEY and key.revoked_at is None:  # of a server that was killed
+                await administration.revoke_key(None, key.id)
+        own = (await administration.add_key(None, _OWN_KEY)).secret
+        if self._place is not None:
+            self._write_note(self._place / SERVER_NOTE, own)
+            self._report(f"on this machine its key is in {self._place / SERVER_NOTE}")
+        else:
+            self._report(f"a key for as long as it runs: {own}")
+
+    def _write_note(self, file: Path, key: str) -> None:
+        file.unlink(missing_ok=True)
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as note:
+            json.dump({"url": self._url, "key": key, "pid": os.getpid()}, note)
+        self._written = file
+
+    def forget_note(self) -> None:
+        """The server has ended."""
+        if self._written is not None:
+            self._written.unlink(missing_ok=True)
+
+
+def _check_transport(settings: Settings) -> None:
+    if settings.server_host not in _LOOPBACK:
+        logging.getLogger("graphmem.server").warning(
+            "%s can be reached from other machines: let a proxy speak TLS", settings.server_host
+        )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.server_host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.server_host, settings.server_port))
+    except OSError as error:
+        listening.close()
+        where = f"{settings.server_host}:{settings.server_port}"
+        raise UsageError(f"nothing can listen on {where}: {error}; choose another port") from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def _url(settings: Settings, port: int) -> str:
+    host = f"[{settings.server_host}]" if ":" in settings.server_host else settings.server_host
+    return f"http://{host}:{port}"
+
+
+def _config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        log_level=settings.server_log_level,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        ws="none",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=int(settings.server_drain_s),
+        limit_concurrency=settings.server_max_connections,
+        h11_max_incomplete_event_size=32 * 1024,
+        **more,
+    )
+
+
+def _serve_one(app: FastAPI, settings: Settings, listening: socket.socket) -> None:
+    server = uvicorn.Server(_config(app, settings, http="h11"))
+    before = signal.signal(signal.SIGTERM, lambda *_: None)  # it is raised again at the end
+    try:
+        asyncio.run(server.serve(sockets=[listening]))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _serve_many(settings: Settings, listening: socket.socket) -> None:
+    from uvicorn.supervisors import Multiprocess
+
+    for name in ServerSettings.model_fields:  # what was given on the command line, too
+        value = getattr(settings, name)
+        if name.startswith("server_"):
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            os.environ[f"{PREFIX}{name.upper()}"] = text
+    config = _config(
+        "graphmem.doors.http.serve:worker",
+        settings,
+        factory=True,
+        workers=settings.server_workers,
+        http="h11",
+    )
+    Multiprocess(config, sockets=[listening]).run()
+
+
+def worker() -> FastAPI:
+    """The application of one of several workers, from the environment."""
+    settings = Settings.load()
+
+    async def opened() -> AsyncMemory:
+        return await open_memory(settings=settings)
+
+    return make_app(opened, settings)

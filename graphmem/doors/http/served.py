@@ -1,0 +1,78 @@
+"""What a running server has: the memory and its gate, once they are open, and what it remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from graphmem.access import Access
+from graphmem.clock import parse_when_or_none
+from graphmem.engine import AsyncMemory
+from graphmem.errors import Unavailable
+from graphmem.ports.view import ViewAPI
+from graphmem.settings import Settings
+from graphmem.wiring.access import access_of
+
+_VIEWS = 8
+_STARTING = "the server is starting, or about to end: try again in a moment"
+
+
+@dataclass
+class Served:
+    """One for each process that answers."""
+
+    settings: Settings
+    opened: tuple[AsyncMemory, Access] | None = None
+    draining: bool = False
+    views: OrderedDict[tuple[datetime | None, datetime | None], ViewAPI] = field(
+        default_factory=OrderedDict
+    )
+    replies: OrderedDict[tuple[str, str], tuple[str, asyncio.Future[bytes]]] = field(
+        default_factory=OrderedDict
+    )
+
+    @property
+    def memory(self) -> AsyncMemory:
+        """The memory; :class:`~graphmem.errors.Unavailable` while it is not open."""
+        if self.opened is None:
+            raise Unavailable(_STARTING)
+        return self.opened[0]
+
+    @property
+    def access(self) -> Access:
+        """What is asked who may do what; as :attr:`memory`."""
+        if self.opened is None:
+            raise Unavailable(_STARTING)
+        return self.opened[1]
+
+    def begin(self, memory: AsyncMemory) -> None:
+        """The memory is open."""
+        self.opened = memory, access_of(memory)
+
+    async def end(self) -> None:
+        """Write what was noted, and close the memory."""
+        self.draining = True
+        if self.opened is not None:
+            (memory, access), self.opened = self.opened, None
+            try:
+                await access.close()
+            finally:
+                await memory.close()
+
+    def of_moment(self, values: dict[str, Any]) -> Any:
+        """What a read is asked of: the memory, or a view of the moment in its arguments. The last
+        few are kept: one with ``known_at`` takes time to make."""
+        names = ("valid_at", "known_at")
+        valid_at, known_at = (parse_when_or_none(values.pop(n, None), name=n) for n in names)
+        if valid_at is None and known_at is None:
+            return self.memory
+        key = valid_at, known_at
+        if key not in self.views:
+            self.views[key] = self.memory.as_of(valid_at, known_at)
+            if len(self.views) > _VIEWS:
+                self.views.popitem(last=False)
+        self.views.move_to_end(key)
+        return self.views[key]

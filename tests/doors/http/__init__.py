@@ -1,0 +1,1 @@
+"""The door over HTTP and its client: a real server on a real socket, asked by real clients."""

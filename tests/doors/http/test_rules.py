@@ -1,0 +1,341 @@
+"""What stands around a call: keys, sizes, times, addresses, forms of answers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphmem import Memory, Settings
+from graphmem.access import Administration, Limits
+from graphmem.client.calls import CALLS
+from graphmem.errors import (
+    Forbidden,
+    LimitExceeded,
+    NotFound,
+    RequestTooLarge,
+    Unauthenticated,
+    Unavailable,
+    UsageError,
+)
+from tests.doors.http.running import RunningServer, serving
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    with serving() as running:
+        yield running
+
+
+def test_a_problem_is_a_document_with_the_status_of_its_class(server: RunningServer) -> None:
+    with server.http() as http:
+        answer = http.post("/v1/get", json={"fact_id": "nope", "user_id": "ada"})
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+        body = answer.json()
+        assert body["error"] == "NotFound"
+        assert body["status"] == 404
+        assert body["request_id"] == answer.headers["x-request-id"]
+        named = http.post("/v1/get", json={"fact_id": 7}, headers={"x-request-id": "abc-1"})
+        assert named.status_code == 400
+        assert named.headers["x-request-id"] == named.json()["request_id"] == "abc-1"
+        assert "fact_id" in named.json()["detail"]
+
+
+@pytest.mark.parametrize("key", [None, "wrong", "gm_" + "a" * 55, "é", "x" * 10_000])
+def test_without_a_good_key_every_method_says_the_same(
+    server: RunningServer, key: str | None
+) -> None:
+    said = set()
+    with server.http(None) as http:
+        headers = {} if key is None else {"authorization": f"Bearer {key}".encode()}
+        for call in CALLS.values():
+            answer = http.post(f"/v1/{call.path}", content=b"{}", headers=headers)  # type: ignore[arg-type]
+            assert answer.status_code == 401, call.path
+            assert answer.headers["www-authenticate"] == "Bearer"
+            said.add(answer.json()["detail"])
+    assert len(said) == 1
+
+
+def test_live_and_ready_need_no_key_and_tell_nothing(server: RunningServer) -> None:
+    with server.http(None) as http:
+        for what in ("live", "ready"):
+            assert http.get(f"/v1/health/{what}").json() == {"ok": True}
+        assert http.get("/v1/ping").status_code == 401
+        assert http.get("/v1/health").status_code == 401
+    with server.http() as http:
+        assert http.get("/v1/ping/").json()["status"] == "ok"
+        assert http.get("/v1/health").json()["ok"] is True
+        assert http.get("/v1/health/deep").json()["ok"] is True
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/../etc/passwd", "/v1//search", "/v1/search//", "/v1/%2e%2e/search", "/v1/close"),
+        *(
+            "/v2",
+            "/v1/_ask",
+            "/v1/__class__",
+            "/v1/search%00",
+            "/v1/searc%C3%28",
+            "//",
+            "/v1/as_of",
+        ),
+    ],
+)
+def test_paths_that_are_not_there(server: RunningServer, path: str) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        request = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n"
+        connection.sendall(f"{request}Authorization: Bearer {server.key}\r\n\r\n{{}}".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    assert answer.split()[1] in {"404", "400"}, answer
+    assert "Traceback" not in answer
+
+
+BODIES: dict[str, bytes] = {
+    "no JSON": b"{",
+    "a list": b"[]",
+    "text": b'"x"',
+    "NaN": b'{"query": "x", "min_score": NaN, "user_id": "ada"}',
+    "half a pair": b'{"query": "\\ud800", "user_id": "ada"}',
+    "no UTF-8": b'{"query": "\xff", "user_id": "ada"}',
+    "NUL": b'{"query": "a\\u0000b", "user_id": "ada"}',
+    "deep": b'{"query": "x", "where": ' + b'{"and": [' * 50_000,
+    "deep and whole": b'{"query": "x", "where": ' + b"[" * 900 + b"]" * 900 + b"}",
+    "unknown": b'{"query": "x", "user_id": "ada", "nonsense": 1}',
+    "missing": b'{"user_id": "ada"}',
+    "no scope": b'{"query": "x"}',
+    "huge number": b'{"query": "x", "limit": ' + b"9" * 5000 + b', "user_id": "ada"}',
+    "moment": b'{"query": "x", "user_id": "ada", "valid_at": "soon"}',
+}
+
+
+@pytest.mark.parametrize("case", BODIES)
+def test_bad_bodies_are_the_callers_mistake(server: RunningServer, case: str) -> None:
+    with server.http() as http:
+        answer = http.post("/v1/search", content=BODIES[case])
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"] == "UsageError"
+
+
+def test_bodies_that_are_too_large_or_too_slow() -> None:
+    settings = Settings.load({}, server_max_body_bytes=2000, server_body_timeout_s=0.5)
+    with serving(settings=settings) as server:
+        with server.memory(user_id="ada") as memory, pytest.raises(RequestTooLarge):
+            memory.add("x" * 3000)
+        with server.http() as http:  # without a length
+            answer = http.post("/v1/add", content=(b"x" * 500 for _ in range(10)))
+            assert answer.status_code == 413
+        host, port = server.url.removeprefix("http://").split(":")
+        began = time.monotonic()
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            head = f"POST /v1/add HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.key}\r\n"
+            connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+            answer_bytes = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer_bytes.split()[1] == b"408"
+        assert time.monotonic() - began < 5
+        with server.memory(user_id="ada") as memory:
+            assert memory.stats().episodes == 0
+
+
+def test_the_same_under_one_idempotency_key_is_done_once(server: RunningServer) -> None:
+    body = {"subject": "Ann", "type": "knows", "object": "Ben", "user_id": "once"}
+    with server.http(**{"idempotency-key": "k-1"}) as http:
+        first = http.post("/v1/relate", json=body)
+        again = http.post("/v1/relate", json=body)
+        assert first.status_code == again.status_code == 200
+        assert first.json() == again.json()
+        assert first.json()["status"] == "done"
+        assert again.headers["idempotency-replayed"] == "true"
+        other = http.post("/v1/relate", json={**body, "object": "Cid"})
+        assert other.status_code == 409
+        failed = {**body, "subject": ""}
+        http.headers["idempotency-key"] = "k-2"
+        assert [http.post("/v1/relate", json=failed).status_code for _ in range(2)] == [400, 400]
+
+
+def test_progress_is_sent_as_events(tmp_path: Path) -> None:
+    with serving(tmp_path / "store") as server, server.memory(user_id="events") as memory:
+        memory.add_many([f"Note {n}." for n in range(300)], infer=False)
+        steps: list[tuple[int, int]] = []
+        assert memory.rebuild(progress=lambda *step: steps.append(step)).ok
+        assert steps
+        assert steps[-1][0] == steps[-1][1]
+        with pytest.raises(UsageError, match="progress must be a function"):
+            memory.rebuild(progress=7)  # type: ignore[arg-type]
+        line = "one\u2028two\x85three\n four"
+        memory.add(line, infer=False)
+        found = [fact for fact in memory.get_all(limit=1000).items if "two" in fact.text]
+        assert len(found) == 1
+        with server.http(accept="text/event-stream") as http:
+            answer = http.post("/v1/get", json={"fact_id": "nope", "user_id": "ada"})
+        assert answer.status_code == 200
+        assert "event: problem" in answer.text
+        assert '"error": "NotFound"' in answer.text
+
+
+async def _organisations(administration: Administration) -> dict[str, str]:
+    keys = {}
+    for name in ("acme", "bolt"):
+        await administration.add_organisation(name)
+        for role in ("reader", "writer", "owner"):
+            made = await administration.add_key(name, role, role=role)
+            keys[f"{name} {role}"] = made.secret
+    limits = Limits(calls_per_minute=60, burst=2)
+    few = await administration.add_key("acme", "few", limits=limits)
+    ada = await administration.add_key("acme", "ada", user_id="ada")
+    return {**keys, "few": few.secret, "ada": ada.secret}
+
+
+def test_organisations_have_nothing_in_common() -> None:
+    with serving(prepare=_organisations) as server:
+        keys: dict[str, str] = server.prepared
+        with (
+            server.memory(api_key=keys["acme writer"], user_id="ada") as ours,
+            server.memory(api_key=keys["bolt owner"], user_id="ada") as theirs,
+            server.memory(api_key=keys["acme reader"], user_id="ada") as reader,
+        ):
+            receipt = ours.add("Bob Stone works at Acme.")
+            fact = receipt.fact_ids[0]
+            assert [hit.text for hit in reader.search("Bob")]
+            assert reader.history(fact)[0].actor.startswith("key:")
+            assert not list(theirs.search("Bob"))
+            assert theirs.stats().episodes == 0
+            assert theirs.projects().total == 0
+            assert [one.id for one in ours.projects()] == ["default"]
+            for call in (theirs.get, theirs.history, theirs.explain, theirs.delete):
+                with pytest.raises(NotFound):
+                    call(fact)
+            with pytest.raises(NotFound, match="no project"):
+                theirs.search("Bob", project_id="acme/default")
+            with pytest.raises(NotFound, match="no project"):
+                theirs.add_many([{"content": "Mine.", "project_id": "acme/default"}])
+            with pytest.raises(NotFound, match="no project"):
+                theirs.relate_many(
+                    [{"subject": "A", "type": "b", "object": "C", "project_id": "acme/default"}]
+                )
+            with pytest.raises(Forbidden):
+                reader.add("No.")
+            with pytest.raises(Forbidden):
+                theirs.cypher("MATCH (n) RETURN n", all_scopes=True, user_id=None)
+            for wide in (theirs.verify, theirs.rebuild, theirs.learn_types):
+                with pytest.raises(Forbidden):
+                    wide()
+        with server.memory(api_key=keys["ada"]) as only:
+            assert only.search("Bob")
+            with pytest.raises(NotFound, match="no user"):
+                only.search("Bob", user_id="eve")
+            with pytest.raises(NotFound, match="no user"):
+                only.add_many([{"content": "Hers.", "user_id": "eve"}])
+
+
+def test_a_limit_says_when_to_try_again() -> None:
+    with serving(prepare=_organisations) as server:
+        with server.http(server.prepared["few"]) as http:
+            answers = [http.post("/v1/stats", json={"user_id": "ada"}) for _ in range(4)]
+            assert [one.status_code for one in answers] == [200, 200, 429, 429]
+            assert int(answers[2].headers["retry-after"]) >= 1
+            assert answers[0].headers["ratelimit-remaining"] == "1"
+        client = Memory(server.url, api_key=server.prepared["few"], user_id="ada")
+        with client:
+            assert client.stats().episodes == 0  # it waits, and asks again
+
+
+def test_no_key_is_written_to_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret = "gm_" + "s" * 55
+    with serving() as server, server.http(secret) as http:
+        assert http.post("/v1/search", json={"query": "x"}).status_code == 401
+        assert http.get("/v1/nowhere").status_code == 404
+        with server.memory(user_id="ada") as memory:
+            memory.add("Tea.")
+        own = server.key
+    written = "\n".join(record.getMessage() + str(record.args) for record in caplog.records)
+    assert "/v1/search" in written
+    assert secret not in written
+    assert own not in written
+
+
+def test_a_server_that_is_away_is_tried_again() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    began = time.monotonic()
+    with Memory(f"http://127.0.0.1:{port}", user_id="ada") as memory:
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            memory.search("Tea")
+        assert time.monotonic() - began > 0.5
+    for bad in ("http://", "https://user:pw@host", "http://host:99999", "https://h?x=1"):
+        with pytest.raises(UsageError):
+            Memory(bad)
+    with pytest.raises(UsageError, match="the server's own"):
+        Memory("http://127.0.0.1:1", read_only=True)
+
+
+class _Flaky:
+    """A server that ends its first connections without an answer."""
+
+    def __init__(self, lost: int) -> None:
+        self.seen = 0
+        self._lost = lost
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                self.seen += 1
+                if self.seen > self._lost:
+                    body = json.dumps({"rules": []}).encode()
+                    head = f"HTTP/1.1 401 x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+                    connection.sendall(head + body)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.mark.parametrize(("name", "args", "times"), [("search", ("Tea",), 3), ("merge", "ab", 1)])
+def test_only_what_may_be_repeated_is(name: str, args: Any, times: int) -> None:
+    server = _Flaky(lost=2)
+    try:
+        with (
+            Memory(server.url, user_id="ada") as memory,
+            pytest.raises(Unauthenticated if times == 3 else Unavailable),
+        ):
+            getattr(memory, name)(*args)
+    finally:
+        server.close()
+    assert server.seen == times
+
+
+def test_several_workers_need_databases(tmp_path: Any) -> None:
+    from graphmem.doors.http.serve import serve
+
+    settings = Settings.load({}, server_workers=2)
+    with pytest.raises(UsageError, match=r"2 workers cannot share ledger \(sqlite\), graph"):
+        serve(tmp_path / "store", settings, print)
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_limit_of_the_client_is_an_error_with_numbers() -> None:
+    from graphmem.client.problems import error_of, problem_of
+
+    error = LimitExceeded("later", what="calls", limit=5, retry_after_s=90, reset_s=120)
+    back = error_of(429, problem_of(error, request_id="r", path="/"), "")
+    assert isinstance(back, LimitExceeded)
+    assert (back.what, back.limit, back.retry_after_s, back.reset_s) == ("calls", 5, 90, 120)
