@@ -155,7 +155,7 @@ class Administration:
         organisation: str | None,
         name: str,
         *,
-        role: Role = "writer",
+        role: Role | None = None,
         member: str | None = None,
         project: str | None = None,
         user_id: str | None = None,
@@ -164,10 +164,12 @@ class Administration:
         limits: Limits | None = None,
         principal: Principal | None = None,
     ) -> NewKey:
-        """A new key. It can do what ``role`` can, of a ``member`` no more than their own role, in
-        ``project`` only, for ``user_id`` only, where these are given. Without an organisation it is
-        an administrator's. The secret is in what is returned, and nowhere else."""
+        """A new key. It can do what ``role`` can (else a writer), of a ``member`` no more than
+        their own role (else just that), in ``project`` only, for ``user_id`` only, where these are
+        given. Without an organisation it is an administrator's. The secret is in what is returned,
+        and nowhere else."""
         now = self._clock.now()
+        role = role or ("writer" if member is None else "owner")
         if organisation is None:
             role = "administrator"
             if member is not None or project is not None:

@@ -11,10 +11,11 @@ from graphmem.access.rates import OwnRates, Rates
 from graphmem.access.records import Recorder
 from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory
+from graphmem.errors import UsageError
 from graphmem.model import Stats
 from graphmem.ports.ledger import Ledger
 from graphmem.settings import Settings
-from graphmem.wiring.adapters import make
+from graphmem.wiring.adapters import ledger_reader, make, path_of
 from graphmem.wiring.places import check_ledger_is_there, hold, urls_of
 
 
@@ -33,14 +34,29 @@ def administration_of(memory: AsyncMemory) -> Administration:
 
 @contextlib.asynccontextmanager
 async def administration_at(
-    folder: str | Path | None, settings: Settings | None = None
+    folder: str | Path | None,
+    settings: Settings | None = None,
+    *,
+    create: bool = False,
+    read_only: bool = False,
 ) -> AsyncIterator[Administration]:
     """The administration of a store that nobody has open, or whose ledger is shared: of its graph,
-    vectors and models nothing is needed."""
+    vectors and models nothing is needed.
+
+    :class:`~graphmem.errors.UsageError` where there is no store, unless one is to be made
+    (``create``). ``read_only`` may be beside somebody who has it open.
+    """
     settings = settings or Settings.load()
     urls, place = urls_of(folder, settings)
     check_ledger_is_there(urls, accept=settings.accept_ledger)
-    ledger: Ledger = make("ledger", urls["ledger"], settings)
+    embedded = urls["ledger"].startswith("sqlite:")
+    if embedded and not create and not path_of(urls["ledger"]).is_file():
+        raise UsageError(f"there is no store in {folder}: make one with `graphmem orgs add`")
+    ledger: Ledger
+    if read_only and embedded:
+        place, ledger = None, ledger_reader(urls["ledger"], settings)
+    else:
+        ledger = make("ledger", urls["ledger"], settings)
     async with contextlib.AsyncExitStack() as stack:
         if place is not None:
             stack.callback(hold(place))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import click
 
 from graphmem.doors.cli import (
+    access,
     as_of,
     backup,
     bench,
@@ -102,6 +103,11 @@ _COMMANDS = (
     carry.import_command,
     migrate.migrate_command,
     serve.serve_command,
+    access.orgs_command,
+    access.members_command,
+    access.keys_command,
+    access.usage_command,
+    access.audit_command,
     bench.bench_command,
 )
 for _command in _COMMANDS:
