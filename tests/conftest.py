@@ -45,6 +45,7 @@ _SLOW = (
     "deploy/",
     "docs/",
     "doors/cli/test_demo",
+    "doors/cli/test_access",
     "doors/cli/test_commands",
     "doors/cli/test_cypher",
     "doors/cli/test_edges",
