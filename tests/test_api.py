@@ -208,7 +208,7 @@ def test_every_method_is_documented_and_typed(name: str) -> None:
     parameters = list(signature.parameters.values())[1:]
     assert all(p.annotation is not inspect.Parameter.empty for p in parameters)
     scoped = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-    unscoped = {"declare_type", "learn_types", "health", "verify", "rebuild", "backup", "close"}
+    unscoped = {"health", "verify", "rebuild", "backup", "close"}
     assert scoped == (name not in {*unscoped, "apply_retention"})
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from graphmem.belief.stated_ends import end_of
-from graphmem.model import Date, Statement
+from graphmem.model import Date, Scope, Statement
 from graphmem.ports.ledger import Ledger, StatementPattern, StatementQuery
 from graphmem.ports.ledger_relation_types import TypedSubject, TypeUse
 from graphmem.relation_types.behaviour import Target, TypeBehaviour
@@ -134,23 +134,26 @@ async def observed(
     ledger: Ledger,
     types: RelationTypes,
     *,
+    within: Scope | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Evidence]:
-    """What all statements of every tenant show, by type; a type with too few subjects is not read.
+    """What all statements of a tenant show (``within`` is all of it), or of every tenant, by type;
+    a type with too few subjects is not read.
 
     ``progress`` is called with places done and places in all. Memory is bounded but for the
     subjects that were merged and those of types that stand for each other.
     """
-    stored = _worthwhile(await ledger.type_uses(), types)
-    total = await ledger.count_typed_subjects(stored) if stored else 0
+    tenant = within.tenant if within is not None else None
+    stored = _worthwhile(await ledger.type_uses(within), types)
+    total = await ledger.count_typed_subjects(stored, tenant) if stored else 0
     found: defaultdict[str, Evidence] = defaultdict(Evidence)
     joined: set[TypedSubject] = set()
     after: TypedSubject | None = None
     done = 0
-    while page := (await ledger.typed_subjects(stored, after, _PAGE) if stored else []):
-        for tenant in dict.fromkeys(one.tenant for one in page):
-            here = [one for one in page if one.tenant == tenant]
-            for type, seen in await _page(ledger, types, tenant, here, joined):
+    while page := (await ledger.typed_subjects(stored, after, _PAGE, tenant) if stored else []):
+        for whose in dict.fromkeys(one.tenant for one in page):
+            here = [one for one in page if one.tenant == whose]
+            for type, seen in await _page(ledger, types, whose, here, joined):
                 found[type] += seen
         after = page[-1]
         done += len(page)

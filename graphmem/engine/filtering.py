@@ -12,6 +12,7 @@ from graphmem.filters.tree import both, changed, none_of
 from graphmem.lifecycle.policies import unsearched
 from graphmem.model import Scope
 from graphmem.ports.ledger import LedgerView
+from graphmem.relation_types.declare import in_force
 from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.question.filters import resolved
@@ -40,7 +41,7 @@ class Filtering(ABC):
             tree = self._searched(tree)
         if tree is None:
             return view
-        meant = await self._with_types_meant(tree)
+        meant = await self._with_types_meant(tree, scope)
         ready = await resolved(meant, self._seen_ledger, scope, self._moment(view))
         return replace(view, where=ready)
 
@@ -51,11 +52,11 @@ class Filtering(ABC):
             return tree
         return both(tree, none_of(Test("memory_type", "in", hidden)))
 
-    async def _with_types_meant(self, where: Where) -> Where:
+    async def _with_types_meant(self, where: Where, scope: Scope) -> Where:
         """The filter with every type that is stored for one that it names."""
         if not any(test.field == "type" and test.values for test in tests(where)):
             return where
-        rules = await self._type_rules()
+        rules = await self._type_rules(scope)
 
         def put(test: Test) -> Where:
             if test.field != "type" or test.op != "in":
@@ -65,13 +66,14 @@ class Filtering(ABC):
 
         return changed(where, put)
 
-    async def _types_meant(self, type: str | None) -> list[str] | None:
+    async def _types_meant(self, type: str | None, scope: Scope) -> list[str] | None:
         """The types that are stored for this one, however it is written: itself, and what was
         declared to stand for the same."""
-        return None if type is None else _stored_for(type, await self._type_rules())
+        return None if type is None else _stored_for(type, await self._type_rules(scope))
 
-    async def _type_rules(self) -> RelationTypes:
-        return RelationTypes.ruled((await self._present.parts.ledger.type_rules())[1])
+    async def _type_rules(self, scope: Scope) -> RelationTypes:
+        found = await self._present.parts.ledger.type_rules(scope.tenant)
+        return RelationTypes.ruled(in_force(found.everybodys, found.own))
 
 
 def _stored_for(type: str, rules: RelationTypes) -> list[str]:

@@ -296,7 +296,7 @@ class ViewReads(Filtering, ReadAPI):
         found = await self._stores.relate.relations(
             asked,
             checked_text_or_none(entity, "entity"),
-            types=await self._types_meant(checked_text_or_none(type, "type")),
+            types=await self._types_meant(checked_text_or_none(type, "type"), asked),
             other=checked_text_or_none(other, "other"),
             view=view,
             limit=checked_limit(limit) + checked_offset(offset),

@@ -151,7 +151,7 @@ class Relating(Core):
             where.tenant
         )  # it may have been declared another type meanwhile
         form = normal(stated.type)
-        meant = self._ingest.types.meant(form.type)
+        meant = self._ingest.types(where.tenant).meant(form.type)
         ends = stated.subject, stated.object
         if stated.object is not None and form.turned != meant.turned:
             ends = stated.object, stated.subject

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
 
 from graphmem.belief.learn_types import learned, observed
-from graphmem.engine.checks import checked_callback
+from graphmem.engine.checks import checked_callback, checked_flag
 from graphmem.engine.core import Core
-from graphmem.model import RelationType, Scope, TypeRule
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.errors import UsageError, UserRenamed
+from graphmem.model import RelationType, Scope, TypeRule, tenant_scope
+from graphmem.ports.arguments import ScopeArgs, WriteArgs
 from graphmem.ports.ledger import Commit, StatementQuery
-from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeUse
+from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
 from graphmem.relation_types import declare
 from graphmem.relation_types.types import RelationTypes
 
@@ -22,7 +23,7 @@ _PERSON, _ENGINE = "user", "graphmem"
 
 
 class Declaring(Core):
-    """Rules of relation types. They hold for the whole store."""
+    """Rules of relation types: of a tenant, over those that an administrator gave everybody."""
 
     async def relation_types(self, **scope: Unpack[ScopeArgs]) -> list[RelationType]:
         self._check_open()
@@ -33,13 +34,11 @@ class Declaring(Core):
         return any(value is not None for value in (*self._defaults.values(), *scope.values()))
 
     async def _described(self, where: Scope | None) -> list[RelationType]:
-        ledger = self._parts.ledger
-        rules = {rule.type: rule for rule in (await ledger.type_rules())[1]}
-        uses = {use.type: use for use in await ledger.type_uses(where)}
+        rules, types = await self._in_force(where.tenant if where else ALL_TENANTS)
+        uses = {use.type: use for use in await self._parts.ledger.type_uses(where)}
         with_rule = {
             type for type, rule in rules.items() if rule.declared is not None or rule.same_as
         }
-        types = RelationTypes.ruled(rules.values())
         unsettled = {type for rule in rules.values() for type in rule.unsettled}
         found = [
             _described(types, rules.get(type), uses.get(type, TypeUse(type, 0, 0)), unsettled)
@@ -47,16 +46,41 @@ class Declaring(Core):
         ]
         return sorted(found, key=lambda one: (-one.statements, one.type))
 
-    async def _describe(self, names: Sequence[str]) -> list[RelationType]:
-        """Of these types, with counts of the scope that was given on opening."""
-        where = await self._scope({}) if self._any_scope({}) else None
+    async def _in_force(self, tenant: str) -> tuple[dict[str, TypeRule], RelationTypes]:
+        """The rules that hold in a tenant, or for everybody."""
+        found = await self._parts.ledger.type_rules(tenant)
+        rules = declare.in_force(found.everybodys, found.own)
+        return {rule.type: rule for rule in rules}, RelationTypes.ruled(rules)
+
+    async def _describe(self, names: Sequence[str], tenant: str) -> list[RelationType]:
+        """Of these types, with counts of the tenant that they hold in."""
+        where = None if tenant == ALL_TENANTS else tenant_scope(tenant)
         found = {one.type: one for one in await self._described(where)}
-        rules = {rule.type: rule for rule in (await self._parts.ledger.type_rules())[1]}
-        types = RelationTypes.ruled(rules.values())
+        rules, types = await self._in_force(tenant)
         return [
             found.get(name) or _described(types, rules.get(name), TypeUse(name, 0, 0), ())
             for name in names
         ]
+
+    async def _whose_rules(
+        self, scope: ScopeArgs, *, all_scopes: object, new: bool = False
+    ) -> Scope | None:
+        """Whose rules a call is about; None for everybody's, which are for administrators."""
+        self._check_writable()
+        checked_flag(all_scopes, "all_scopes")
+        if not all_scopes:
+            if not self._present.has_owner(scope):
+                raise UsageError(
+                    "say whose relation types these are: user_id (or agent_id); all_scopes=True "
+                    "(--all) is for everybody's"
+                )
+            return await self._scope(scope, new=new)
+        if self._present.has_owner({}):
+            raise UsageError(
+                "this memory was opened for one user (or agent), whose relation types alone it "
+                "may change: open it without user_id and agent_id for everybody's (all_scopes)"
+            )
+        return await self._whole_tenant(scope, all_scopes=True)
 
     async def declare_type(
         self,
@@ -65,88 +89,128 @@ class Declaring(Core):
         single_valued: bool | None = None,
         same_as: str | None = None,
         inverse_of: str | None = None,
+        all_scopes: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        **scope: Unpack[WriteArgs],
     ) -> RelationType:
-        self._check_open()
         checked_callback(progress, "progress")
+        whose = await self._whose_rules(scope, all_scopes=all_scopes, new=True)
 
-        where = (await self._scope({})).tenant if self._any_scope({}) else None
-
-        def declared(rules: Sequence[TypeRule]) -> list[TypeRule]:
+        def declared(rules: Sequence[TypeRule], beneath: Sequence[TypeRule]) -> list[TypeRule]:
             rule = declare.declared(
                 rules,
                 type,
+                everybodys=beneath,
                 single_valued=single_valued,
                 same_as=same_as,
                 inverse_of=inverse_of,
             )
-            return [replace(rule, declared_in=where)]
+            return [rule]
 
         actor = self._actor(_PERSON)
-        (rule,) = await self._rule(declared, actor)
-        await self._settle([rule], actor, progress)
-        return (await self._describe([rule.type]))[0]
+        tenant, (rule,) = await self._rule(whose, declared, actor)
+        await self._settle(tenant, [rule], actor, progress)
+        return (await self._describe([rule.type], tenant))[0]
 
     async def learn_types(
-        self, *, progress: Callable[[int, int], None] | None = None
+        self,
+        *,
+        all_scopes: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+        **scope: Unpack[WriteArgs],
     ) -> list[RelationType]:
-        self._check_open()
         checked_callback(progress, "progress")
-        ledger = self._parts.ledger
-        types = RelationTypes.ruled((await ledger.type_rules())[1])
-        shown = learned(await observed(ledger, types, progress=progress))
-        changed = await self._rule(lambda rules: declare.relearned(rules, shown), _ENGINE)
+        whose = await self._whose_rules(scope, all_scopes=all_scopes)
+        within = None if whose is None else tenant_scope(whose.tenant)
+        actor, ledger = self._actor(_ENGINE), self._parts.ledger
+        _, types = await self._in_force(ALL_TENANTS if within is None else within.tenant)
+        shown = learned(await observed(ledger, types, within=within, progress=progress))
+
+        def relearned(rules: Sequence[TypeRule], beneath: Sequence[TypeRule]) -> list[TypeRule]:
+            return declare.relearned(rules, shown, beneath)
+
+        tenant, changed = await self._rule(whose, relearned, actor)
         # What was cut short before, too.
-        open_ = [rule for rule in (await ledger.type_rules())[1] if rule.unsettled]
-        await self._settle(open_, _ENGINE, progress)
-        return await self._describe([rule.type for rule in changed])
+        rules, _ = _layers(await ledger.type_rules(tenant), tenant)
+        await self._settle(tenant, [rule for rule in rules if rule.unsettled], actor, progress)
+        return await self._describe([rule.type for rule in changed], tenant)
 
     async def _rule(
-        self, made: Callable[[Sequence[TypeRule]], list[TypeRule]], actor: str
-    ) -> list[TypeRule]:
-        """Make rules of those that there are, and store what is new among them."""
+        self,
+        whose: Scope | None,
+        made: Callable[[Sequence[TypeRule], Sequence[TypeRule]], list[TypeRule]],
+        actor: str,
+    ) -> tuple[str, list[TypeRule]]:
+        """Make rules of those that there are (and those beneath), and store what is new among
+        them; with the tenant that they hold in."""
         ledger = self._parts.ledger
 
-        async def attempt() -> list[TypeRule]:
-            state = await self._ingest.tenant_state(ALL_TENANTS)
-            rules = {rule.type: rule for rule in (await ledger.type_rules())[1]}
-            wanted = made(list(rules.values()))
+        async def attempt() -> tuple[str, list[TypeRule]]:
+            nonlocal whose
+            tenant = ALL_TENANTS if whose is None else whose.tenant
+            state = await self._ingest.tenant_state(tenant)
+            rules, beneath = _layers(await ledger.type_rules(tenant), tenant)
+            before = {rule.type: rule for rule in rules}
+            wanted = made(rules, beneath)
             # A rule that says nothing is as good as none.
-            new = tuple(one for one in wanted if one != rules.get(one.type, TypeRule(one.type)))
+            new = tuple(one for one in wanted if one != before.get(one.type, TypeRule(one.type)))
             if new:
-                commit = Commit(
-                    None, types=new, tenant=ALL_TENANTS, actor=actor, at=self._parts.clock.now()
-                )
-                await ledger.commit([commit], since={ALL_TENANTS: state.seq})
-            return wanted
+                at = self._parts.clock.now()
+                commit = Commit(None, types=new, tenant=tenant, owner=whose, actor=actor, at=at)
+                try:
+                    await ledger.commit([commit], since={tenant: state.seq})
+                except UserRenamed:
+                    if whose is not None:
+                        whose = await self._present.pseudonyms.renamed(whose)
+                    raise
+            return tenant, wanted
 
-        return await self._ingest.decided(ALL_TENANTS, attempt)
+        return await self._ingest.decided(whose.tenant if whose else ALL_TENANTS, attempt)
 
     # Deciding again
 
     async def _settle(
-        self, rules: Sequence[TypeRule], actor: str, progress: Callable[[int, int], None] | None
+        self,
+        tenant: str,
+        rules: Sequence[TypeRule],
+        actor: str,
+        progress: Callable[[int, int], None] | None,
     ) -> None:
         """Decide what these rules touch by them, a page at a time; when that is cut short, what is
         left stays noted."""
-        ledger = self._parts.ledger
         for rule in rules:
-            after: TypedSubject | None = None
-            types = rule.unsettled
-            done, total = 0, await ledger.count_typed_subjects(types) if types else 0
-            while page := (await ledger.typed_subjects(types, after, _PAGE) if total else []):
-                for tenant in dict.fromkeys(place.tenant for place in page):
-                    here = [place for place in page if place.tenant == tenant]
-                    await self._ingest.decided(
-                        tenant, partial(self._decide_again, tenant, here, rule, actor)
-                    )
-                after = page[-1]
-                done += len(page)
-                await self._keep_lag_bounded()
-                if progress is not None:
-                    progress(done, max(done, total))
+            await self._settle_in(tenant or None, rule, rule.unsettled, actor, progress)
+            if rule.unsettled and not tenant:
+                for one in await self._parts.ledger.ruling_tenants():
+                    _, types = await self._in_force(one)
+                    through = declare.leading_to(types, rule.unsettled)
+                    await self._settle_in(one, rule, through, actor, progress)
             if rule.unsettled:
-                await self._rule(partial(_settled, rule), actor)
+                whose = tenant_scope(tenant) if tenant else None
+                await self._rule(whose, partial(_settled, rule), actor)
+
+    async def _settle_in(
+        self,
+        tenant: str | None,
+        rule: TypeRule,
+        types: Collection[str],
+        actor: str,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        """The facts of these types, as they are stored, in a tenant or in all."""
+        ledger, after = self._parts.ledger, None
+        done, total = 0, await ledger.count_typed_subjects(types, tenant) if types else 0
+        while page := (await ledger.typed_subjects(types, after, _PAGE, tenant) if total else []):
+            for whose in dict.fromkeys(place.tenant for place in page):
+                here = [place for place in page if place.tenant == whose]
+                await self._ingest.decided(
+                    whose, partial(self._decide_again, whose, here, rule, actor)
+                )
+            after = page[-1]
+            done += len(page)
+            await self._keep_lag_bounded()
+            if progress is not None:
+                progress(done, max(done, total))
 
     async def _decide_again(
         self, tenant: str, page: Sequence[TypedSubject], rule: TypeRule, actor: str
@@ -168,8 +232,16 @@ class Declaring(Core):
         await self._parts.ledger.commit([commit], since={tenant: state.seq})
 
 
-def _settled(done: TypeRule, rules: Sequence[TypeRule]) -> list[TypeRule]:
+def _layers(found: TypeRules, tenant: str) -> tuple[Sequence[TypeRule], Sequence[TypeRule]]:
+    """The rules that a tenant may change, and those beneath."""
+    return (found.own, found.everybodys) if tenant else (found.everybodys, ())
+
+
+def _settled(
+    done: TypeRule, rules: Sequence[TypeRule], beneath: Sequence[TypeRule]
+) -> list[TypeRule]:
     """The rule with nothing left to do, unless it is another by now."""
+    del beneath
     return [replace(done, unsettled=())] if done in rules else []
 
 

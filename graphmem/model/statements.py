@@ -140,7 +140,7 @@ class Edit(Dated):
 
 @dataclass(frozen=True, slots=True)
 class TypeRule:
-    """What is known of one relation type beside the built-in tables; it holds for the whole store.
+    """What is known of one relation type beside the built-in tables: in one tenant, or everywhere.
 
     ``declared`` is what a person said and ``learned`` what the data shows: True for one object at a
     time, False for several, None for nothing. ``same_as`` is the type that it stands for, with
@@ -154,8 +154,6 @@ class TypeRule:
     same_as: str | None = None
     inverse: bool = False
     unsettled: tuple[str, ...] = ()
-    declared_in: str | None = field(default=None, compare=False)
-    """The tenant in which it was declared, with which it goes."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

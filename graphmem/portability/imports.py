@@ -152,8 +152,6 @@ def _tenant_of(table: str, line: Mapping[str, Any], reading: _Reading) -> Tenant
         return None
     if type(number) is not int or number not in reading.tenants:
         raise UsageError(f"its tenant {number!r} is none that the file names")
-    if table == "events" and line.get("kind") == "type":
-        raise UsageError("the rule of a relation type belongs to no tenant")
     return reading.tenants[number]
 
 
@@ -247,15 +245,14 @@ def _check_end(line: Mapping[str, Any], rows: int, digest: int) -> None:
 
 
 async def _check_rules(ledger: Ledger, rules: Mapping[str, TypeRule]) -> None:
-    """Rules hold for everybody in a store, so an import into one brings none."""
-    _, known = await ledger.type_rules()
-    here = {rule.type: rule for rule in known}
+    """Those for everybody in a store: an import into one brings none."""
+    here = {rule.type: rule for rule in (await ledger.type_rules()).everybodys}
     for type, rule in rules.items():
         if here.get(type) != rule:
             raise UsageError(
-                f"the relation type {type} is declared or learned otherwise here than in the file: "
-                "declare it here as it is there (declare_type), or import into a new store; "
-                "nothing was imported"
+                f"the relation type {type} is declared or learned otherwise here, for everybody, "
+                "than in the file: declare it here as it is there (declare_type with all_scopes), "
+                "or import into a new store; nothing was imported"
             )
 
 

@@ -19,7 +19,6 @@ from graphmem.model import (
     Metadata,
     Modality,
     Receipt,
-    RelationType,
     Removal,
     Table,
 )
@@ -33,6 +32,7 @@ from graphmem.ports.arguments import (
     When,
     WriteArgs,
 )
+from graphmem.ports.declaring import DeclaringAPI
 from graphmem.ports.diagnosis import DiagnosisAPI
 from graphmem.ports.documents import DocumentsAPI
 from graphmem.ports.lifecycle import LifecycleAPI
@@ -48,6 +48,7 @@ class MemoryAPI(
     DocumentsAPI,
     ListingAPI,
     LifecycleAPI,
+    DeclaringAPI,
     RetentionAPI,
     MaintenanceAPI,
     Protocol,
@@ -335,57 +336,6 @@ class MemoryAPI(
 
         ``all_scopes=True`` is for administrators: read-only too, but over everyone's graph. No
         scope may be given with it; those given on opening are set aside.
-        """
-        ...
-
-    async def relation_types(self, **scope: Unpack[ScopeArgs]) -> list[RelationType]:
-        """The types of relations that were said, most often first: how many objects each has at a
-        time, and why (declared, learned, built in, or nothing known).
-
-        They are counted in the scope given here or on opening, else in the whole store. What was
-        declared is listed even where it was never said.
-        """
-        ...
-
-    async def declare_type(
-        self,
-        type: str,
-        *,
-        single_valued: bool | None = None,
-        same_as: str | None = None,
-        inverse_of: str | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> RelationType:
-        """Say how a relation type behaves, for the whole store; what was stated is decided again by
-        it.
-
-        ``single_valued``: True when a subject has one object at a time (a newer one ends the
-        older), False when it may have several. ``same_as``: it is another word for that type;
-        ``inverse_of``: the same with subject and object changed (``driven_by`` for ``drives``).
-        What was said keeps its own word and is seen as that type, however long before or after it
-        was said; what a word implies beside itself (``divorced_from`` ends ``married_to``) stays
-        with the word. Give one of the three; none takes back what was declared of this type. A
-        declaration goes before what was learned and what is built in.
-
-        It is stored when this returns, survives reopening, and holds for every process on the same
-        ledger from its next decision on. ``progress`` is called with places done and places in all.
-        If it is cut short, the same call again finishes it. History shows each fact that changed,
-        with the reason; to take the declaration back leads to what was believed without it.
-        """
-        ...
-
-    async def learn_types(
-        self, *, progress: Callable[[int, int], None] | None = None
-    ) -> list[RelationType]:
-        """Learn from all that is stored which types have one object at a time, and decide again
-        what that touches; returns the types of which something else is known now.
-
-        A type counts as having one when at least twenty subjects went from one object to another by
-        stated ends, and no more than one in fifty of them had two at once; two that are stated
-        together, or with the dates of both, still count as two. It counts as having several when a
-        fifth or more had. What was declared stays. This reads all that was said of the types that
-        were said often: call it now and then. To call it again gives the same, and finishes what
-        was cut short. ``progress`` is as for :meth:`declare_type`; it starts at zero for each step.
         """
         ...
 

@@ -1,9 +1,9 @@
-"""What a ledger keeps of relation types: rules that hold for the whole store, and where they are
-used."""
+"""What a ledger keeps of relation types: rules, for everybody and of one tenant, and where they
+are used."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -31,13 +31,25 @@ class TypedSubject(NamedTuple):
     type: str
 
 
-class LedgerTypes(Protocol):
-    """Rules of relation types, and where they are used. For the care of a whole store: the reads
-    find what is in every tenant."""
+class TypeRules(NamedTuple):
+    """The last rule of each type that ever had one, by type: those for everybody, and a tenant's
+    ``own``; and the ``seq`` of the last of all of these."""
 
-    async def type_rules(self) -> tuple[int, list[TypeRule]]:
-        """The last rule of each type that ever had one, by type, and the ``seq`` that they are of
-        (see :attr:`~graphmem.ports.ledger.TenantState.types_seq`)."""
+    seq: int
+    everybodys: Sequence[TypeRule]
+    own: Sequence[TypeRule] = ()
+
+
+class LedgerTypes(Protocol):
+    """Rules of relation types, and where they are used: in one tenant, or (without one) in all, for
+    the care of a whole store."""
+
+    async def type_rules(self, tenant: str = ALL_TENANTS) -> TypeRules:
+        """The rules that hold in a tenant; of no tenant, those for everybody."""
+        ...
+
+    async def ruling_tenants(self) -> list[str]:
+        """The tenants that have rules of their own."""
         ...
 
     async def type_uses(self, scope: Scope | None = None) -> list[TypeUse]:
@@ -45,12 +57,16 @@ class LedgerTypes(Protocol):
         ...
 
     async def typed_subjects(
-        self, types: Collection[str], after: TypedSubject | None, limit: int
+        self,
+        types: Collection[str],
+        after: TypedSubject | None,
+        limit: int,
+        tenant: str | None = None,
     ) -> list[TypedSubject]:
         """The subjects of statements with these types, each once, in a fixed order, a page at a
         time. Those of undone statements may be among them."""
         ...
 
-    async def count_typed_subjects(self, types: Collection[str]) -> int:
+    async def count_typed_subjects(self, types: Collection[str], tenant: str | None = None) -> int:
         """How many :meth:`typed_subjects` has in all."""
         ...

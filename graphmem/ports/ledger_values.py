@@ -59,8 +59,8 @@ class Commit:
     merge: Merge | None = None
     """From here on ``gone_id`` is hidden; ``renamed`` has the entity that both are."""
     types: tuple[TypeRule, ...] = ()
-    """What holds of these relation types from here on, in every tenant (see
-    :data:`~graphmem.ports.ledger_relation_types.ALL_TENANTS`)."""
+    """What holds of these relation types from here on in ``tenant``; in every one where that is
+    :data:`~graphmem.ports.ledger_relation_types.ALL_TENANTS`."""
     retention: tuple[RetentionRule, ...] = ()
     """How long to keep what ``tenant`` stores, from here on (no tenant: what anybody does)."""
     dropped_retention: tuple[str, ...] = ()
@@ -69,6 +69,8 @@ class Commit:
     actor: str = "graphmem"
     tenant: str | None = None
     """Of a manual change."""
+    owner: Scope | None = None
+    """Of a manual change that may be the first thing that is stored of its user: whose it is."""
     at: datetime | None = None
     """When it is recorded; without it, now by the ledger's own clock."""
 
@@ -305,12 +307,13 @@ class TenantState:
     ``seq`` is the last event that changed what is believed in it, or how it is decided (an episode
     that was only journalled changes nothing); 0 when there is none. ``statuses`` are those of the
     episodes asked for; erased ones are missing. ``types_seq`` is the last event that changed a rule
-    of a relation type.
+    of a relation type for everybody, ``own_types_seq`` one of this tenant's own.
     """
 
     seq: int
     statuses: Mapping[str, str]
     types_seq: int = 0
+    own_types_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from graphmem.errors import UsageError
@@ -11,15 +11,64 @@ from graphmem.model import TypeRule
 from graphmem.relation_types.types import Normal, RelationTypes, normal, snake
 
 
+def in_force(everybodys: Iterable[TypeRule], own: Iterable[TypeRule]) -> list[TypeRule]:
+    """The rules that hold in a tenant: what it has declared or learned goes before what holds for
+    everybody. Where both together would make types stand for each other in a circle, what is the
+    tenant's own holds."""
+    mine = {rule.type: rule for rule in own}
+    stands = {type: name for type, rule in mine.items() if (name := rule.same_as) is not None}
+    found = dict(mine)
+    for theirs in sorted(everybodys, key=lambda rule: rule.type):
+        rule = _over(mine[theirs.type], theirs) if theirs.type in mine else theirs
+        target = rule.same_as
+        if target is not None and rule.type not in stands:
+            if _leads(stands, target, rule.type):
+                rule = replace(rule, same_as=None, inverse=False)
+            else:
+                stands[rule.type] = target
+        found[rule.type] = rule
+    return [found[type] for type in sorted(found)]
+
+
+def _over(own: TypeRule, theirs: TypeRule) -> TypeRule:
+    """One rule over another of the same type."""
+    base = theirs if own.declared is None and own.same_as is None else own
+    learned = theirs.learned if own.learned is None else own.learned
+    both = tuple(sorted({*own.unsettled, *theirs.unsettled}))
+    return replace(base, learned=learned, unsettled=both)
+
+
+def _leads(stands: Mapping[str, str], type: str, to: str) -> bool:
+    """Whether a type stands for another in the end, or on the way."""
+    at: str | None = type
+    while at is not None and at != to:
+        at = stands.get(at)
+    return at == to
+
+
+def leading_to(types: RelationTypes, wanted: Collection[str]) -> list[str]:
+    """What stands for any of the types that are wanted, in the end or on the way."""
+    found = []
+    for type in sorted(types.synonyms.keys() - set(wanted)):
+        form = types.synonyms.get(type)
+        while form is not None and form.type not in wanted:
+            form = types.synonyms.get(form.type)
+        if form is not None:
+            found.append(type)
+    return found
+
+
 def declared(
     rules: Iterable[TypeRule],
     type: str,
     *,
+    everybodys: Iterable[TypeRule] = (),
     single_valued: bool | None = None,
     same_as: str | None = None,
     inverse_of: str | None = None,
 ) -> TypeRule:
-    """The rule of a type after a declaration; the one that it has when nothing changes.
+    """The rule of a type after a declaration; the one that it has when nothing changes. Of a
+    tenant, over what holds for everybody.
 
     :class:`~graphmem.errors.UsageError` on what cannot be: two things at once, no relation, or
     types that would stand for each other in a circle.
@@ -37,14 +86,16 @@ def declared(
     if other is not None:
         if snake(type) != name:
             raise UsageError(f"{snake(type)} is always kept as {name}: declare that")
-        target = _target(other, before, name)
+        target = _target(other, in_force(everybodys, before.values()), name)
         new = replace(new, same_as=target.type, inverse=target.turned != (inverse_of is not None))
-    return _touching(before, old, new)
+    return _touching(before, old, new, list(everybodys))
 
 
-def relearned(rules: Iterable[TypeRule], found: Mapping[str, bool]) -> list[TypeRule]:
+def relearned(
+    rules: Iterable[TypeRule], found: Mapping[str, bool], everybodys: Iterable[TypeRule] = ()
+) -> list[TypeRule]:
     """The rules that change when this is all that the data shows."""
-    now = {rule.type: rule for rule in rules}
+    now, beneath = {rule.type: rule for rule in rules}, list(everybodys)
     changed = []
     for type in sorted({*found, *(t for t, rule in now.items() if rule.learned is not None)}):
         old = now.get(type, TypeRule(type))
@@ -52,7 +103,7 @@ def relearned(rules: Iterable[TypeRule], found: Mapping[str, bool]) -> list[Type
         if shown is not None and not RelationTypes.learnable(type, one=shown):
             shown = None
         if shown != old.learned:
-            now[type] = _touching(now, old, replace(old, learned=shown))
+            now[type] = _touching(now, old, replace(old, learned=shown), beneath)
             changed.append(now[type])
     return changed
 
@@ -66,7 +117,7 @@ def reason(rule: TypeRule) -> str:
         return f"{_HOW_MANY[rule.declared]} since it was declared so"
     if rule.learned is not None:
         return f"{_HOW_MANY[rule.learned]}, as the data shows"
-    return f"nothing is declared or learned of {rule.type} any more"
+    return f"what was declared or learned of {rule.type} here was taken back"
 
 
 _HOW_MANY = {True: "only one at a time", False: "several at a time"}
@@ -101,11 +152,11 @@ def _normal(type: object, what: str) -> Normal:
     return normal(name)
 
 
-def _target(other: str, before: Mapping[str, TypeRule], name: str) -> Normal:
+def _target(other: str, before: Iterable[TypeRule], name: str) -> Normal:
     target = _normal(other, "the type that it is the same as, or the inverse of,")
     if target.past:
         raise UsageError(f"{snake(other)} is {target.type} that is over: name {target.type}")
-    others = RelationTypes.ruled(rule for rule in before.values() if rule.type != name)
+    others = RelationTypes.ruled(rule for rule in before if rule.type != name)
     if others.meant(target.type).type == name:
         raise UsageError(
             f"{target.type} and {name} are one already"
@@ -116,10 +167,12 @@ def _target(other: str, before: Mapping[str, TypeRule], name: str) -> Normal:
     return target
 
 
-def _touching(before: Mapping[str, TypeRule], old: TypeRule, new: TypeRule) -> TypeRule:
+def _touching(
+    before: Mapping[str, TypeRule], old: TypeRule, new: TypeRule, everybodys: Iterable[TypeRule]
+) -> TypeRule:
     """The new rule, with the types, as they are stored, whose facts it may change."""
-    was = RelationTypes.ruled(before.values())
-    now = RelationTypes.ruled({**before, new.type: new}.values())
+    was = RelationTypes.ruled(in_force(everybodys, before.values()))
+    now = RelationTypes.ruled(in_force(everybodys, {**before, new.type: new}.values()))
     meant = was.meant(new.type), now.meant(new.type)
     if meant[0] == meant[1] and was.count(new.type) == now.count(new.type):
         return new

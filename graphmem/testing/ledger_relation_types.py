@@ -9,7 +9,7 @@ import pytest
 from graphmem.errors import Conflict
 from graphmem.model import Entity, Scope, Statement, TypeRule
 from graphmem.ports.ledger import Commit, Erasure, Ledger, Undone
-from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeUse
+from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft
 
 _DRIVES = TypeRule("drives", declared=True, unsettled=("drives", "steers"))
@@ -20,14 +20,35 @@ class TypesContract:
     """Part of :class:`~graphmem.testing.ledger.LedgerContract`."""
 
     async def test_the_last_rule_of_a_type_holds(self, ledger: Ledger, draft: Draft) -> None:
-        assert await ledger.type_rules() == (0, [])
+        assert await ledger.type_rules() == TypeRules(0, [], [])
         seq = await _rule(ledger, draft, _STEERS, _DRIVES)
-        assert await ledger.type_rules() == (seq, [_DRIVES, _STEERS])
+        assert await ledger.type_rules() == TypeRules(seq, [_DRIVES, _STEERS], [])
         done = replace(_DRIVES, unsettled=())
         assert await _rule(ledger, draft, done) > seq
-        assert (await ledger.type_rules())[1] == [done, _STEERS]
+        assert (await ledger.type_rules()).everybodys == [done, _STEERS]
         last = (await ledger.events(0, 100))[-1]
         assert (last.kind, last.id, last.tenant) == ("type", "drives", ALL_TENANTS)
+
+    async def test_a_tenant_has_rules_of_its_own(
+        self, ledger: Ledger, second: Ledger, draft: Draft
+    ) -> None:
+        await _rule(ledger, draft, _DRIVES)
+        own = replace(_DRIVES, declared=False)
+        seq = await _rule(second, draft, own, tenant=ADA.tenant)
+        assert await ledger.type_rules(ADA.tenant) == TypeRules(seq, [_DRIVES], [own])
+        assert await ledger.type_rules(BOB.tenant) == TypeRules(seq - 1, [_DRIVES], [])
+        assert await ledger.type_rules() == TypeRules(seq - 1, [_DRIVES], [])
+        assert await ledger.ruling_tenants() == [ADA.tenant]
+        ada, bob = [await ledger.tenant_state(one.tenant) for one in (ADA, BOB)]
+        assert (ada.seq, ada.types_seq, ada.own_types_seq) == (seq, seq - 1, seq)
+        assert (bob.seq, bob.types_seq, bob.own_types_seq) == (seq - 1, seq - 1, 0)
+        for scope in (ADA, BOB):
+            await _say(ledger, draft, scope, "drives")
+        for tenant in (ADA.tenant, BOB.tenant):
+            assert await ledger.count_typed_subjects(["drives"], tenant) == 1
+            (found,) = await ledger.typed_subjects(["drives"], None, 10, tenant)
+            assert found.tenant == tenant
+            assert await ledger.typed_subjects(["drives"], found, 10, tenant) == []
 
     async def test_a_rule_is_a_change_in_every_tenant(
         self, ledger: Ledger, second: Ledger, draft: Draft
@@ -57,7 +78,7 @@ class TypesContract:
         late = Commit(None, types=(_STEERS,), tenant=ALL_TENANTS, at=draft.clock.now())
         with pytest.raises(Conflict):
             await ledger.commit([late], since=since)
-        assert (await ledger.type_rules())[1] == [_DRIVES]
+        assert (await ledger.type_rules()).everybodys == [_DRIVES]
 
     async def test_erasing_all_of_a_scope_leaves_the_rules(
         self, ledger: Ledger, draft: Draft
@@ -65,7 +86,7 @@ class TypesContract:
         await _rule(ledger, draft, _DRIVES)
         await _say(ledger, draft, ADA, "drives")
         await ledger.erase(Erasure(ADA))
-        assert (await ledger.type_rules())[1] == [_DRIVES]
+        assert (await ledger.type_rules()).everybodys == [_DRIVES]
         assert await ledger.type_uses() == []
         assert await ledger.typed_subjects(["drives"], None, 10) == []
 
@@ -112,9 +133,9 @@ class TypesContract:
         assert await ledger.count_typed_subjects(["unknown"]) == 0
 
 
-async def _rule(ledger: Ledger, draft: Draft, *rules: TypeRule) -> int:
+async def _rule(ledger: Ledger, draft: Draft, *rules: TypeRule, tenant: str = ALL_TENANTS) -> int:
     return await ledger.commit(
-        [Commit(None, types=rules, tenant=ALL_TENANTS, actor="user", at=draft.clock.now())]
+        [Commit(None, types=rules, tenant=tenant, actor="user", at=draft.clock.now())]
     )
 
 

@@ -151,6 +151,7 @@ _TEXTS = st.sampled_from(_SENTENCES)
 _TYPES = ("lives_in", "works_at", "likes")
 _DAYS = st.integers(1, 28).map(lambda day: f"2024-02-{day:02}")
 _WHOSE = st.sampled_from(_USERS)
+_RULING = st.sampled_from((*_USERS, None))
 _WHERE = st.sampled_from(_RUNS)
 _WHICH = st.integers(0, 10_000)
 
@@ -269,17 +270,21 @@ class MemoryMachine(RuleBasedStateMachine):
         assert self.run(self.memory.unmerge(gone.id, user_id=user)) == gone
         assert self.run(self.memory.entities(user_id=user)) == known
 
-    @rule(type=st.sampled_from(_TYPES), one=st.sampled_from((True, False, None)))
-    def declare_type(self, type: str, one: bool | None) -> None:
-        self.run(self.memory.declare_type(type, single_valued=one))
-        for user in _USERS:
-            self.learn(user)
+    @rule(whose=_RULING, type=st.sampled_from(_TYPES), one=st.sampled_from((True, False, None)))
+    def declare_type(self, whose: str | None, type: str, one: bool | None) -> None:
+        self.declare(whose, type, single_valued=one)
 
-    @rule(other=st.sampled_from((*_TYPES, None)))
-    def declare_the_same(self, other: str | None) -> None:
-        self.run(self.memory.declare_type("knows", same_as=other))
+    @rule(whose=_RULING, other=st.sampled_from((*_TYPES, None)))
+    def declare_the_same(self, whose: str | None, other: str | None) -> None:
+        self.declare(whose, "knows", same_as=other)
+
+    def declare(self, whose: str | None, type: str, **how: Any) -> None:
+        """For one user (nobody else's facts may change), or for everybody."""
+        whom: Any = {"all_scopes": True} if whose is None else {"user_id": whose}
+        self.run(self.memory.declare_type(type, **how, **whom))
         for user in _USERS:
-            self.learn(user)
+            if whose in {None, user}:
+                self.learn(user)
 
     @rule(user=_WHOSE, run=_WHERE)
     def delete_all(self, user: str, run: str | None) -> None:

@@ -92,7 +92,7 @@ class InProject:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._memory, name)
-        if name in {"declare_type", "learn_types", "health", "verify", "rebuild", "close"}:
+        if name in {"health", "verify", "rebuild", "close"}:
             return method
 
         def call(*args: Any, **options: Any) -> Any:

@@ -127,17 +127,21 @@ class TestDeclared:
         assert believed(plain)[0] == ("Ada", "drives", "Fiat", "2020-01-01", "2020-05-01")
         assert plain.get(fiat.fact_id).text == "Ada drove the Fiat."
 
-    def test_of_every_scope(self, plain: Memory) -> None:
-        for user in ("ada", "bob", "eve"):
-            cars(plain, user_id=user)
+    def test_for_everybody(self) -> None:
         seen: list[tuple[int, int]] = []
-        plain.declare_type(
-            "drives", single_valued=True, progress=lambda done, total: seen.append((done, total))
-        )
-        assert seen == [(3, 3)]
-        for user in ("ada", "bob", "eve"):
-            assert believed(plain, user_id=user) == ONE_OPEN
-        assert plain.verify().ok
+        with Memory("memory://") as memory:
+            for user in ("ada", "bob", "eve"):
+                cars(memory, user_id=user)
+            memory.declare_type(
+                "drives",
+                single_valued=True,
+                all_scopes=True,
+                progress=lambda done, total: seen.append((done, total)),
+            )
+            assert seen == [(3, 3)]
+            for user in ("ada", "bob", "eve"):
+                assert believed(memory, user_id=user) == ONE_OPEN
+            assert memory.verify().ok
 
     def test_it_survives(self, tmp_path: Path) -> None:
         with Memory(tmp_path, user_id="ada") as memory:
@@ -286,7 +290,7 @@ class TestSame:
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def hand_over(memory: Memory, subjects: int, *, at_once: int = 0) -> None:
+def hand_over(memory: Memory, subjects: int, *, at_once: int = 0, **scope: Any) -> None:
     """Subjects that drive one car for a year and then another; of some the years overlap."""
     rows = []
     for number in range(subjects):
@@ -295,7 +299,7 @@ def hand_over(memory: Memory, subjects: int, *, at_once: int = 0) -> None:
         until = second + timedelta(days=overlap)
         rows.append((f"Driver{number}", "drives", "Fiat", first, until))
         rows.append((f"Driver{number}", "drives", "Saab", second, end))
-    assert memory.relate_many(rows) == len(rows)
+    assert memory.relate_many(rows, **scope) == len(rows)
 
 
 class TestLearned:
@@ -338,14 +342,14 @@ class TestLearned:
         assert believed(plain, "Ada") == ONE_OPEN
 
     def test_what_the_data_shows_no_more_is_forgotten(self, plain: Memory) -> None:
-        hand_over(plain, 25)
-        cars(plain, user_id="bob")
+        hand_over(plain, 25, run_id="fleet")
+        cars(plain)
         plain.learn_types()
-        assert believed(plain, user_id="bob") == ONE_OPEN
-        plain.delete_all()
+        assert believed(plain, "Ada") == ONE_OPEN
+        plain.delete_all(run_id="fleet")
         (found,) = plain.learn_types()
         assert (found.type, found.because) == ("drives", "default")
-        assert believed(plain, user_id="bob") == ALL_OPEN
+        assert believed(plain, "Ada") == ALL_OPEN
 
     def test_of_two_words_and_of_merged_subjects(self, plain: Memory) -> None:
         """Half of what each driver did is told of another name, or the other way round."""

@@ -172,7 +172,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("undo", _undo),
     Operation("merge", lambda m: m.merge("Bob Stone", "Hal Jordan", **ADA)),
     Operation("unmerge", _unmerge),
-    Operation("declare_type", lambda m: m.declare_type("works_at", single_valued=False)),
+    Operation("declare_type", lambda m: m.declare_type("works_at", single_valued=False, **ADA)),
     Operation("resume", lambda m: m.resume(**ADA)),
     Operation("resume, by a model", lambda m: m.resume(**ADA), model=True),
     Operation("search, context", _reads),

@@ -25,8 +25,8 @@ CHANGES = 60 * int(os.environ.get("GRAPHMEM_FUZZ", "1"))
 def more(memory: Memory) -> None:
     """What the other stores of these tests lack: types, merges, edits, things taken back."""
     fill(memory)
-    memory.declare_type("works_at", single_valued=True)
-    memory.declare_type("toils_at", same_as="works_at")
+    memory.declare_type("works_at", single_valued=True, all_scopes=True)
+    memory.declare_type("toils_at", same_as="works_at", all_scopes=True)
     memory.relate("Pia Lund", "lives_in", "Turku", valid_at="2019-03", user_id="cy")
     memory.relate("P. Lund", "toils_at", "Kone", valid_at="2020", user_id="cy")
     taken_back = memory.add("Pia Lund moved to Vaasa.", user_id="cy", occurred_at="2024-02-02")
@@ -89,7 +89,7 @@ class TestThereAndBack:
     ) -> None:
         folder, _, _ = full
         with Memory(tmp_path / "m") as memory:
-            memory.declare_type("works_at", single_valued=True)
+            memory.declare_type("works_at", single_valued=True, all_scopes=True)
             memory.add("Bob Stone works at Zenith.", user_id="bob")
             before = memory.search("Bob", user_id="bob").hits
             assert memory.import_(folder / "bo.jsonl", user_id="bo", project_id="p").rows
@@ -169,8 +169,8 @@ class TestRefused:
         file = full[0] / "cy.jsonl"
         with Memory("memory://") as memory:
             memory.add("I like tea.", user_id="cy")
-            memory.declare_type("works_at", single_valued=True)
-            memory.declare_type("toils_at", same_as="works_at")
+            memory.declare_type("works_at", single_valued=True, all_scopes=True)
+            memory.declare_type("toils_at", same_as="works_at", all_scopes=True)
             before = contents(memory)
             with pytest.raises(UsageError, match="user cy of the project default has memories"):
                 memory.import_(file, user_id="cy")
@@ -180,8 +180,8 @@ class TestRefused:
             assert memory.get_all(user_id="cy").items
             assert memory.verify().ok
             memory.forget(user_id="cy")
-            memory.declare_type("works_at", single_valued=True)
-            memory.declare_type("toils_at", same_as="works_at")
+            memory.declare_type("works_at", single_valued=True, all_scopes=True)
+            memory.declare_type("toils_at", same_as="works_at", all_scopes=True)
             with pytest.raises(UsageError, match="or was forgotten here"):
                 memory.import_(file, user_id="cy")
 
@@ -194,7 +194,7 @@ class TestRefused:
                 memory.import_(put(tmp_path / "cy.jsonl", lines), all_scopes=True)
             memory.add("I like tea.", user_id="ada")
             memory.relate("Cy Reed", "frobnicates", "Acme", user_id="cy")
-            memory.declare_type("frobnicates", single_valued=True)
+            memory.declare_type("frobnicates", single_valued=True, all_scopes=True)
             memory.forget(user_id="cy")
             assert "frobnicates" not in [one.type for one in memory.relation_types()]
             memory.export(tmp_path / "all.jsonl", all_scopes=True)
@@ -206,12 +206,12 @@ class TestRefused:
             assert memory.verify().ok
 
     def test_rules_that_are_others(self, full: tuple[Path, Any, Any]) -> None:
-        with Memory("memory://", user_id="eve") as memory:
-            memory.add("Eve works at Acme.")
+        with Memory("memory://") as memory:
+            memory.add("Eve works at Acme.", user_id="eve")
             with pytest.raises(UsageError, match=r"relation type .* otherwise here"):
                 memory.import_(full[0] / "cy.jsonl", user_id="cy")
-            memory.declare_type("works_at", single_valued=True)
-            memory.declare_type("toils_at", same_as="works_at")
+            memory.declare_type("works_at", single_valued=True, all_scopes=True)
+            memory.declare_type("toils_at", same_as="works_at", all_scopes=True)
             assert memory.import_(full[0] / "cy.jsonl", user_id="cy").rows
             assert memory.verify().ok
 
@@ -299,8 +299,8 @@ class TestRefused:
         """A made-up file that names ids of somebody else, in the file or in the store."""
         good = lines_in(full[0] / "cy.jsonl")
         with Memory("memory://") as memory:
-            memory.declare_type("works_at", single_valued=True)
-            memory.declare_type("toils_at", same_as="works_at")
+            memory.declare_type("works_at", single_valued=True, all_scopes=True)
+            memory.declare_type("toils_at", same_as="works_at", all_scopes=True)
             receipt = memory.add("Zoe Grant works at Secretcorp.", user_id="zoe")
             (fact,) = memory.get_all(user_id="zoe").items
             theirs = {

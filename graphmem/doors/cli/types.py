@@ -15,11 +15,14 @@ _AT_A_TIME = {"one": "one", "usually_one": "one, unless stated together", "many"
 _WHY = {"built_in": "built in", "default": "nothing known"}
 
 
+_all = click.option("--all", "everybody", is_flag=True, help="Everybody's, not one user's.")
+
+
 @command("types")
 def types_command() -> None:
     """List relation types and how they behave.
 
-    In your scope when one is given, else in the whole store.
+    As they hold in your scope when one is given, else for everybody.
     """
     with options().memory(owned=False) as memory:
         found = memory.relation_types()
@@ -32,23 +35,31 @@ def types_command() -> None:
 @click.option("--one/--many", "single_valued", default=None, help="How many objects at a time.")
 @click.option("--same-as", metavar="OTHER", help="Another word for OTHER.")
 @click.option("--inverse-of", metavar="OTHER", help="OTHER with its ends changed.")
+@_all
 def declare_type_command(
-    type_: str, *, single_valued: bool | None, same_as: str | None, inverse_of: str | None
+    type_: str,
+    *,
+    single_valued: bool | None,
+    same_as: str | None,
+    inverse_of: str | None,
+    everybody: bool,
 ) -> None:
     """Say how a relation type behaves.
 
-    For the whole store. Without an option, its declaration is removed.
+    For one user, or for everybody. Without an option, its declaration is removed.
 
     \b
-    graphmem declare-type drives --one
-    graphmem declare-type driven_by --inverse-of drives
+    graphmem --user ada declare-type drives --one
+    graphmem declare-type --all driven_by --inverse-of drives
     """
-    with options().memory(owned=False) as memory, _bar("deciding again") as progress:
+    opened = options().memory(owned=not everybody)
+    with opened as memory, _bar("deciding again") as progress:
         found = memory.declare_type(
             type_,
             single_valued=single_valued,
             same_as=same_as,
             inverse_of=inverse_of,
+            all_scopes=everybody,
             progress=progress,
         )
     if not show_json(found):
@@ -56,13 +67,14 @@ def declare_type_command(
 
 
 @command("learn-types")
-def learn_types_command() -> None:
+@_all
+def learn_types_command(*, everybody: bool) -> None:
     """Learn from the data which types have one object.
 
-    What is believed is decided again by it.
+    Of one user, or of everybody. What is believed is decided again by it.
     """
-    with options().memory(owned=False) as memory, _bar("learning") as progress:
-        found = memory.learn_types(progress=progress)
+    with options().memory(owned=not everybody) as memory, _bar("learning") as progress:
+        found = memory.learn_types(all_scopes=everybody, progress=progress)
     if show_json(found):
         return
     if found:

@@ -260,7 +260,7 @@ WALKS = {
     *("count_projects", "count_users", "count_agents", "count_runs"),  # lists of what there is
     *("facts_counted", "facts_counted_then", "tenants_of"),
     *("facts_archived", "facts_archived_then"),  # by an index of their own, or of a whole past
-    "type_rules",  # few, in a tenant of their own
+    *("type_rules", "ruling_tenants", "clear_rules"),  # few, in an index of their own
     "last_change",  # the end of an index
     "spend",
     "stats",

@@ -35,7 +35,8 @@ def test_learned(ada: Run) -> None:
 def test_without_a_scope_and_wrong_calls(ada: Run, graphmem: Run) -> None:
     assert graphmem("types", "--json").json == ada("types", "--json").json
     assert graphmem("declare-type").code == 2
-    wrong = graphmem("declare-type", "employs", "--one", "--json")
+    assert "--user" in graphmem("declare-type", "drives", "--one", "--json").error["message"]
+    wrong = graphmem("declare-type", "--all", "employs", "--one", "--json")
     assert wrong.code == 2
     assert "the other way round" in wrong.error["message"]
     assert graphmem("declare-type", "drives", "--one", "--same-as", "owns").code == 2

@@ -141,6 +141,8 @@ def _check_event(values: Mapping[str, Any]) -> None:
     if kind not in _AFTER:
         raise UsageError(f"an event is of one of {', '.join(_AFTER)}")
     if after is None:
+        if kind == "type" and values["action"] != "ERASE":
+            raise UsageError("the rule of a relation type says what holds from then on")
         return
     known = _AFTER[kind]
     if isinstance(known, str):

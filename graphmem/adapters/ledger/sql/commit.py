@@ -24,6 +24,7 @@ from graphmem.adapters.ledger.sql.steps import (
     fetch,
     fetch_all,
 )
+from graphmem.adapters.ledger.sql.users import meet
 from graphmem.clock import stamp
 from graphmem.errors import Conflict
 from graphmem.model import Decision, Episode, Fact
@@ -44,6 +45,7 @@ def commit(
 ) -> Steps[None]:
     """Check that what was decided on still stands, then write it; ``at`` is for each its time."""
     present = yield from _check(commits, since)
+    yield from meet(one.owner for one in commits if one.owner is not None)
     plain: list[tuple[Commit, WriteContext]] = []
     for one, moment in zip(commits, at, strict=True):
         by = context_of(one, moment)
@@ -139,7 +141,7 @@ def _write(log: EventLog, one: Commit, by: WriteContext, present: dict[str, _Now
         yield from _put_edits_and_undo(log, one, tenant, by)
         if parted:
             yield from remove_unreferenced(log, parted, tenant, by)
-    put_rules(log, one.types, by)
+    put_rules(log, one.types, by, tenant)
     put_retention(log, one, by)
     if episode and one.extraction and one.extraction.raw is None:
         yield from keep_extraction(episode.id, one.extraction)

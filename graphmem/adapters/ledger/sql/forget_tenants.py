@@ -57,10 +57,10 @@ def apply_forgetting(
             gone[kind] |= set(ids)
         yield from _sweep(log, tenant, by, gone)
         forgotten = forgotten_tenant(scope.user_id or uuid.uuid4().hex)
+        yield from execute("clear_rules", {"tenant": tenant})
         yield from execute("clear_events", {"tenant": tenant, "forgotten": forgotten})
         log.rename_tenant(tenant, forgotten)
-    tenants = {scope.tenant for scope in forgetting.scopes}
-    yield from _forget_rules(log, tenants, used, by)
+    yield from _forget_rules(log, used, by)
     yield from _forget_users(forgetting, receipt.at)
     receipt = replace(receipt, rows=rows, hashes=hashes_of(gone))
     yield from put_erasure(receipt, "")
@@ -98,19 +98,17 @@ def _sweep(log: EventLog, tenant: str, by: WriteContext, gone: dict[str, set[str
         gone[kind] |= ids
 
 
-def _forget_rules(
-    log: EventLog, tenants: set[str], used: set[str], by: WriteContext
-) -> Steps[None]:
-    """Rules of types that these tenants used or declared, and nobody uses: a type's name may say
-    as much as a sentence."""
+def _forget_rules(log: EventLog, used: set[str], by: WriteContext) -> Steps[None]:
+    """Rules for everybody of types that were used by who is forgotten, and are by nobody else: a
+    type's name may say as much as a sentence."""
     last: dict[str, Mapping[str, object]] = {}
-    for row in (yield from fetch("type_rules")):
+    for row in (yield from fetch("type_rules", tenant=ALL_TENANTS)):
         if row["after"]:
             last[row["id"]] = json.loads(row["after"])
     theirs = {
         type: {type, str(rule.get("same_as") or type)}
         for type, rule in last.items()
-        if type in used or rule.get("same_as") in used or rule.get("declared_in") in tenants
+        if type in used or rule.get("same_as") in used
     }
     names = sorted({name for both in theirs.values() for name in both})
     if not names:

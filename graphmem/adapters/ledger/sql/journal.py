@@ -147,7 +147,7 @@ def _earlier(
     keyed = [at for at, episode in enumerate(batch) if episode.idempotency_key is not None]
     others = [at for at, episode in enumerate(batch) if episode.idempotency_key is None]
     scope_keys = list(dict.fromkeys(rows.scope_key(episode.scope) for episode in batch))
-    pseudonyms = pseudonyms_of(batch)
+    pseudonyms = pseudonyms_of(episode.scope for episode in batch)
     fetches = [
         Fetch("last_episode", {"scope_keys": scope_keys}),
         Fetch("users_under", {"ids": sorted(pseudonyms)}),

@@ -25,7 +25,6 @@ from graphmem.adapters.ledger.sql import adopt as adopting
 from graphmem.adapters.ledger.sql import commit as writing
 from graphmem.adapters.ledger.sql import consistency, entities_as_of, rows
 from graphmem.adapters.ledger.sql import read as reading
-from graphmem.adapters.ledger.sql import relation_types as ruling
 from graphmem.adapters.ledger.sql import spend as spending
 from graphmem.adapters.ledger.sql import statements as believing
 from graphmem.adapters.ledger.sql import tables as copying
@@ -34,6 +33,7 @@ from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.erasing_ledger import ErasingLedger
 from graphmem.adapters.ledger.sql.journal import journal
 from graphmem.adapters.ledger.sql.listing_ledger import ListingLedger
+from graphmem.adapters.ledger.sql.relation_types import TypesLedger
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -52,7 +52,6 @@ from graphmem.model import (
     Scope,
     Stats,
     Turn,
-    TypeRule,
     tenant_prefix,
 )
 from graphmem.off_loop import off_loop
@@ -76,7 +75,6 @@ from graphmem.ports.ledger import (
     StatementQuery,
     TenantState,
 )
-from graphmem.ports.ledger_relation_types import TypedSubject, TypeUse
 from graphmem.ports.llm import Extraction
 from graphmem.ports.part import Part
 from graphmem.ports.vectors import Vector
@@ -87,7 +85,7 @@ _FEW = 60
 _ProjectedKind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
-class SqlLedger(ErasingLedger, ListingLedger, AccessLedger):
+class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
     """:class:`~graphmem.ports.ledger.Ledger` on a :class:`Database`."""
 
     def __init__(self, db: Database, clock: Clock | None = None) -> None:
@@ -256,25 +254,6 @@ class SqlLedger(ErasingLedger, ListingLedger, AccessLedger):
         else:
             found = await self._rows("document_parts", scope_key=scope_key, document=document)
         return [DocumentPart(row["document"], row["id"], row["key"]) for row in found]
-
-    # Relation types
-
-    async def type_rules(self) -> tuple[int, list[TypeRule]]:
-        return ruling.rules_of(await self._rows("type_rules"))
-
-    async def type_uses(self, scope: Scope | None = None) -> list[TypeUse]:
-        (found,) = await self._db.fetch(ruling.uses(scope))
-        return ruling.uses_of(found)
-
-    async def typed_subjects(
-        self, types: Collection[str], after: TypedSubject | None, limit: int
-    ) -> list[TypedSubject]:
-        (found,) = await self._db.fetch(ruling.typed_subjects(types, after, limit))
-        return ruling.typed_subjects_of(found)
-
-    async def count_typed_subjects(self, types: Collection[str]) -> int:
-        found = await self._rows("count_typed_subjects", types=sorted(types))
-        return int(found[0]["count"])
 
     # The log
 

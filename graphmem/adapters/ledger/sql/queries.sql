@@ -740,19 +740,25 @@ SELECT * FROM events WHERE id = :id AND kind = 'fact' AND {no_index}tenant = :te
 
 -- name: last_change
 -- The last event that changed what is believed in a tenant (a journalled episode does not), and the
--- last that changed how every tenant is decided: the rule of a relation type, in no tenant.
+-- last that changed how it is decided: the rule of a relation type, in no tenant or in its own.
 SELECT
   coalesce((
     SELECT max(seq) FROM events WHERE tenant = :tenant AND (kind <> 'episode' OR action <> 'ADD')
   ), 0) AS seq,
   coalesce((
-    SELECT max(seq) FROM events
-    WHERE tenant = '' AND (kind <> 'episode' OR action <> 'ADD') AND kind = 'type'
-  ), 0) AS types_seq;
+    SELECT max(seq) FROM events WHERE tenant = '' AND kind = 'type'
+  ), 0) AS types_seq,
+  coalesce((
+    SELECT max(seq) FROM events WHERE tenant = :tenant AND kind = 'type'
+  ), 0) AS own_types_seq;
 
 -- name: type_rules
--- Every rule that a relation type had: the last one holds.
-SELECT seq, id, after FROM events WHERE tenant = '' AND kind = 'type' ORDER BY seq;
+-- Every rule that a relation type had, for everybody and in a tenant: the last one of each holds.
+SELECT seq, id, tenant, after FROM events WHERE tenant IN ('', :tenant) AND kind = 'type'
+ORDER BY seq;
+
+-- name: ruling_tenants
+SELECT DISTINCT tenant FROM events WHERE tenant <> '' AND kind = 'type' ORDER BY tenant;
 
 -- name: type_uses
 -- How often each type was said, and of how many.
@@ -769,12 +775,14 @@ GROUP BY type ORDER BY type;
 SELECT DISTINCT tenant, subject_id, type FROM statements
 WHERE subject_id IS NOT NULL AND type = ANY(:types)
   AND (tenant, subject_id, type) > (:after_tenant, :after_subject, :after_type)
+  AND tenant <= :last_tenant
 ORDER BY tenant, subject_id, type LIMIT :limit;
 
 -- name: count_typed_subjects
 SELECT count(*) AS count FROM (
   SELECT DISTINCT tenant, subject_id, type FROM statements
   WHERE subject_id IS NOT NULL AND type = ANY(:types)
+    AND tenant BETWEEN :first_tenant AND :last_tenant
 ) AS found;
 
 -- name: lock [postgres]
@@ -1278,6 +1286,10 @@ DELETE FROM edits WHERE tenant = :tenant;
 UPDATE events SET tenant = :forgotten, after = CASE WHEN action = 'ERASE' THEN after END,
   reason = '', actor = ''
 WHERE tenant = :tenant;
+
+-- name: clear_rules
+-- A type's name may say as much as a sentence.
+DELETE FROM events WHERE tenant = :tenant AND kind = 'type';
 
 -- name: types_in
 -- The relation types that a tenant has used.

@@ -239,7 +239,8 @@ def tenant_state(tenant: str, episode_ids: Sequence[str]) -> list[Fetch]:
 def tenant_state_of(answers: Sequence[ResultRows]) -> TenantState:
     changed, *statuses = answers
     known = {row["id"]: row["status"] for found in statuses for row in found}
-    return TenantState(changed_seq(changed), known, changed[0]["types_seq"])
+    types = changed[0]["types_seq"], changed[0]["own_types_seq"]
+    return TenantState(changed_seq(changed), known, *types)
 
 
 def origin_fetches(

@@ -37,6 +37,10 @@ CREATE INDEX silences_of_edit ON silences (edit_id);
 -- name: events_of_retention
 CREATE INDEX events_of_retention ON events (seq) WHERE kind = 'retention';
 
+-- name: events_of_types
+-- Rules of relation types, by whose they are.
+CREATE INDEX events_of_types ON events (tenant, seq) WHERE kind = 'type';
+
 -- name: facts_archived
 ALTER TABLE facts ADD COLUMN archived_at {text};
 CREATE INDEX facts_archived ON facts (tenant, id)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch, fetch_all
 from graphmem.errors import UserRenamed
-from graphmem.model import Episode, Scope, forgotten_tenant, tenant_scope
+from graphmem.model import Scope, forgotten_tenant, tenant_scope
 from graphmem.ports.ledger import NamedUser, Row
 
 
@@ -26,13 +26,21 @@ def owner(row: Row) -> Scope:
     return tenant_scope(row["tenant"], names)
 
 
-def pseudonyms_of(episodes: Sequence[Episode]) -> dict[str, Scope]:
-    """The pseudonyms under which these episodes are to be stored, each with a scope of its."""
+def pseudonyms_of(scopes: Iterable[Scope]) -> dict[str, Scope]:
+    """The pseudonyms under which something is to be stored, each with a scope of its."""
     return {
         scope.user_id: scope
-        for scope in (episode.scope for episode in episodes)
+        for scope in scopes
         if scope.user_id is not None and scope.user_name != scope.user_id
     }
+
+
+def meet(scopes: Iterable[Scope]) -> Steps[None]:
+    """Something is stored in these scopes: their users are known from here on."""
+    pseudonyms = pseudonyms_of(scopes)
+    if pseudonyms:
+        (known,) = yield from fetch_all([Fetch("users_under", {"ids": sorted(pseudonyms)})])
+        yield from check_users(pseudonyms, known)
 
 
 def check_users(pseudonyms: dict[str, Scope], known: ResultRows) -> Steps[None]:
