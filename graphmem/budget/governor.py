@@ -33,11 +33,13 @@ from graphmem.text import digest
 MICROS = 1_000_000
 _CHARACTERS_PER_TOKEN = 3  # fewer than usual, so that a prompt is rather over-estimated
 _NAMES = {"calls": "calls", "tokens": "tokens", "micros": "money"}
+_SPANS = {"day": "day", "store": "store", "owner": "user and day", "actor": "actor and day"}
 _FREE = Price(0.0, 0.0)
 
 
 def tenant_digest(tenant: str) -> str:
-    """How a tenant is named in the book: it outlives what is erased, so it must name nobody."""
+    """How a tenant (or an actor) is named in the book: it outlives what is erased, so it must name
+    nobody."""
     return digest(tenant)[:32]
 
 
@@ -58,6 +60,7 @@ class _Call:
     """What one call of the API has cost so far."""
 
     tenant: str
+    actor: str = ""
     calls: int = 0
     tokens: int = 0
     micros: int = 0
@@ -130,10 +133,12 @@ class Governor:
         return model.partition(":")[0] in self._paid or self._prices.of(model) is not None
 
     @contextlib.contextmanager
-    def call(self, tenant: str, spent: Completion | None = None) -> Iterator[None]:
-        """What is asked inside is for one call, and for this tenant. ``spent`` is what the call has
-        cost so far (its text is not read)."""
-        current = _Call(tenant_digest(tenant))
+    def call(
+        self, tenant: str, spent: Completion | None = None, *, actor: str | None = None
+    ) -> Iterator[None]:
+        """What is asked inside is for one call, for this tenant, and in the name of an actor.
+        ``spent`` is what the call has cost so far (its text is not read)."""
+        current = _Call(tenant_digest(tenant), tenant_digest(actor) if actor else "")
         if spent is not None:
             current.add(self._charge(spent.model, spent.calls, spent.tokens_in, spent.tokens_out))
         token = _current.set(current)
@@ -155,7 +160,7 @@ class Governor:
             broken = await self._book.charge(charge, self._ceilings)
             if broken is not None:
                 raise BudgetExceeded(
-                    f"the ceiling on {_NAMES[broken.what]} per {broken.per} "
+                    f"the ceiling on {_NAMES[broken.what]} per {_SPANS[broken.per]} "
                     f"({_shown(broken.what, broken.most)}) would be passed by asking {model}"
                 )
         if current is not None:
@@ -178,6 +183,7 @@ class Governor:
             day=stamp(self._clock.now())[:10],
             model=model,
             tenant=current.tenant if current else "",
+            actor=current.actor if current else "",
             calls=calls,
             tokens_in=tokens_in,
             tokens_out=tokens_out,
@@ -312,7 +318,7 @@ class Governed:
         begun: str | None = None,
         keep: Keep | None = None,
     ) -> Extraction:
-        with self._governor.call(episode.scope.tenant):
+        with self._governor.call(episode.scope.tenant, actor=episode.actor):
             try:
                 if not self._books:
                     return await self._extractor.extract(

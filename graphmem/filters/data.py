@@ -3,8 +3,8 @@
 ``{"tag": "work", "occurred_at": {"gte": "2024-05"}}``: all of it must hold. ``and``, ``or`` and
 ``not`` stand where a field would, with a list of such (``not``: one, or a list of which none may
 hold). A list of values means any of them; None means that there is no value. A comparison is a
-mapping from ``eq``, ``ne``, ``lt``, ``lte``, ``gt``, ``gte``, ``in``, ``nin``, ``contains`` or
-``exists`` (or the sign) to a value; several of them must all hold.
+mapping from ``eq``, ``ne``, ``lt``, ``lte``, ``gt``, ``gte``, ``in``, ``nin``, ``any``, ``all``,
+``contains`` or ``exists`` (or the sign) to a value; several of them must all hold.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from graphmem.limits import FILTER_DEPTH, shown
 _SIGNS: dict[str, Sign] = {
     "eq": "=", "=": "=", "==": "=", "ne": "!=", "!=": "!=", "lt": "<", "<": "<", "lte": "<=",
     "<=": "<=", "gt": ">", ">": ">", "gte": ">=", ">=": ">=", "in": "in", "nin": "not in",
-    "not in": "not in", "not_in": "not in", "contains": "contains",
+    "not in": "not in", "not_in": "not in", "contains": "contains", "any": "in", "all": "all",
 }  # fmt: skip
 _OPS = (*_SIGNS, "exists")
 _WORDS: dict[Op, str] = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "contains": "contains"}
@@ -111,7 +111,7 @@ def _test(field: Field, path: tuple[str, ...], op: str, value: object) -> Where:
         return exists(field, path) if value else none_of(exists(field, path))
     if op not in _SIGNS:
         raise UsageError(f"there is no comparison {shown(op)}{near(op, _OPS)}; there are: eq, ne, "
-                         "lt, lte, gt, gte, in, nin, contains, exists")  # fmt: skip
+                         "lt, lte, gt, gte, in, nin, any, all, contains, exists")  # fmt: skip
     return _compared(field, path, _SIGNS[op], value)
 
 
@@ -122,7 +122,7 @@ def _compared(field: Field, path: tuple[str, ...], sign: Sign, value: object) ->
         raise UsageError(f"{field.name} needs at least one value")
     if many and sign in {"=", "!="}:
         sign = "in" if sign == "=" else "not in"
-    if many and sign not in {"in", "not in", "contains"}:
+    if many and sign not in {"in", "not in", "all", "contains"}:
         raise UsageError(f"{sign} compares with one value, not with a list")
     for one in values:
         if not isinstance(one, str | int | float | bool | datetime | date):

@@ -7,6 +7,7 @@
     not-part = "not" not-part | "(" filter ")" | test
     test    = field ("=" | "!=" | "<" | "<=" | ">" | ">=" | ":" | "contains") value
             | field ["not"] "in" "(" value *("," value) ")"
+            | field ("any" | "all") "(" value *("," value) ")"
             | field "exists"
             | "holding" ("now" | ["at"] time)
 
@@ -32,15 +33,19 @@ from graphmem.limits import FILTER_DEPTH, shown
 _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"[^\W\d]\w*")
 _KEY = re.compile(r"""[\w-]+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
-_SIGN = re.compile(r"!=|<=|>=|==|=|<|>|:|not\s+in\b|in\b|contains\b|exists\b", re.IGNORECASE)
+_SIGN = re.compile(
+    r"!=|<=|>=|==|=|<|>|:|not\s+in\b|in\b|any\b|all\b|contains\b|exists\b", re.IGNORECASE
+)
+_LISTED = frozenset({"in", "not in", "any", "all"})
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 _BARE = re.compile(r"""[^\s()\[\],"']+""")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?\Z")
 _SINGLE = re.compile(r"\\(.)", re.DOTALL)
 _SIGNS: dict[str, Sign] = {
-    **{sign: sign for sign in ("=", "!=", "<", "<=", ">", ">=", "in", "not in", "contains")},
+    **{sign: sign for sign in ("=", "!=", "<", "<=", ">", ">=", "in", "not in", "all", "contains")},
     "==": "=",
     ":": "=",
+    "any": "in",
 }
 _BRACKET_ENDS = {"(": ")", "[": "]"}
 
@@ -114,7 +119,11 @@ class _Reader:
         if name == "exists":
             with self._pointing(start):
                 return exists(field, path)
-        values = self._list(field) if name in {"in", "not in"} else self._one_or_list(field)
+        values = (
+            self._list(field)
+            if name in {"in", "not in", "any", "all"}
+            else self._one_or_list(field)
+        )
         with self._pointing(start):
             return compared(field, path, _meant(name, values), values)
 
@@ -206,7 +215,7 @@ def _meant(name: str, values: list[RawValue]) -> Sign:
     sign = _SIGNS[name]
     if len(values) > 1 and sign in {"=", "!="}:
         return "in" if sign == "=" else "not in"
-    if len(values) > 1 and sign not in {"in", "not in", "contains"}:
+    if len(values) > 1 and sign not in {"in", "not in", "all", "contains"}:
         raise UsageError(f"{sign} compares with one value, not with a list")
     return sign
 

@@ -7,14 +7,16 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Literal, TypeAlias
 
 from graphmem.clock import parse_when, stamp, unstamp
 from graphmem.errors import UsageError
-from graphmem.filters.fields import Field, near
+from graphmem.filters.fields import FIELDS, Field, near
 from graphmem.filters.tree import (
     FALSE,
     NOW,
+    TRUE,
     Op,
     Scalar,
     Test,
@@ -26,11 +28,19 @@ from graphmem.filters.tree import (
 from graphmem.limits import FILTER_VALUE_CHARACTERS, FILTER_VALUES, WHOLE_NUMBER, shown
 from graphmem.text import name_key, words
 
-Sign = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "contains"]
+Sign = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "all", "contains"]
 RawValue: TypeAlias = str | int | float | bool | datetime | date | None
 
 _MONTH = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?\Z")
 _QUARTER = re.compile(r"(\d{4})-?[qQ]([1-4])\Z")
+_IN_WORDS = re.compile(
+    r"(?=.*\b(?:last|past|previous|this|next|since|before|after|until|till|between|from|ago|back|today|"
+    r"yesterday|tomorrow|spring|summer|autumn|fall|winter|(?:mon|tues?|wednes|thur?s|fri|satur|sun)day|"
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b)[\w ,.-]+\Z",
+    re.IGNORECASE,
+)
+_STORED = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z\Z")
 _INSTANT = timedelta(microseconds=1)
 _ORDER: dict[str, Op] = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _ORDERED = frozenset({"time", "number", "any"})
@@ -49,12 +59,13 @@ def compared(field: Field, path: tuple[str, ...], sign: Sign, values: Sequence[R
         if field.holds not in {"word", "name"}:
             raise UsageError(f"{field.name} cannot be searched in: use =, != or in, not contains")
         sign = "in"
-    if field.holds == "holding":
-        if sign not in {"=", "in"}:
-            raise UsageError("write holding now, or holding at TIME")
-        return any_of([_holding(value) for value in values])
-    if field.holds == "time":
-        return any_of([_in_time(field.name, sign, value) for value in values])
+    if sign == "all":
+        return all_of([compared(field, path, "=", [value]) for value in values])
+    if field.holds == "holding" and sign not in {"=", "in"}:
+        raise UsageError("write holding now, or holding at TIME")
+    if field.holds in {"holding", "time"}:
+        timed = _holding if field.holds == "holding" else partial(_in_time, field.name, sign)
+        return any_of([timed(value) for value in values])
     plain = _distinct([_value(field, value) for value in values])
     if field.holds in {"number", "any"}:
         _check_order(field, sign, plain)
@@ -179,8 +190,46 @@ def _after(start: datetime, length: timedelta) -> str:
         return stamp(datetime.max.replace(tzinfo=UTC))
 
 
+def time_words(test: Test) -> tuple[str, ...]:
+    """The times in words (``last week``) that a test compares with; no store knows them: see
+    :func:`within`."""
+    if test.field != "holding" and not any(
+        field.holds == "time" for fields in FIELDS.values() if (field := fields.get(test.field))
+    ):
+        return ()
+    texts = (value for value in test.values if isinstance(value, str))
+    return tuple(text for text in texts if text != NOW and not _STORED.match(text))
+
+
+def within(test: Test, begin: datetime | None, end: datetime | None) -> Where:
+    """The tests that a test with one time in words stands for, which is from ``begin`` until before
+    ``end``; None where it is open."""
+    first, last = (None if at is None else stamp(at) for at in (begin, end))
+    if test.field == "holding":
+        begun = FALSE if last is None else Test("begins_at", "gte", (last,))
+        over = FALSE if first is None else Test("ended_at", "lte", (first,))
+        return all_of([none_of(begun), none_of(over)])
+    from_begin = TRUE if first is None else Test(test.field, "gte", (first,))
+    to_end = TRUE if last is None else Test(test.field, "lt", (last,))
+    if test.op == "in":
+        return all_of([from_begin, to_end])
+    edge = first if test.op in {"lt", "gte"} else last
+    if edge is None:
+        raise UsageError(f"{test.field}: a time that is open on that side has no place in an order")
+    return Test(test.field, "lt" if test.op in {"lt", "lte"} else "gte", (edge,))
+
+
+def _words_of(value: RawValue) -> str | None:
+    """A time in words, if it is one."""
+    if not isinstance(value, str) or not _IN_WORDS.match(text := " ".join(value.split())):
+        return None
+    return text
+
+
 def _in_time(name: str, sign: Sign, value: RawValue) -> Where:
     """A stretch of time is before, in or after another as a whole: ``> 2024-05`` is from June."""
+    if (text := _words_of(value)) is not None:
+        return Test(name, _ORDER.get(sign, "in"), (text,))
     begin, end = time_range(value, name)
     if begin == NOW:
         op = _ORDER.get(sign)
@@ -203,6 +252,8 @@ def _in_time(name: str, sign: Sign, value: RawValue) -> Where:
 def _holding(value: RawValue) -> Where:
     """Begun before the end of that time and not ended by its beginning; what nobody knows the
     beginning of has begun."""
+    if (text := _words_of(value)) is not None:
+        return Test("holding", "in", (text,))
     begin, end = time_range(value, "holding")
     begun = Test("begins_at", "gt", (NOW,)) if begin == NOW else Test("begins_at", "gte", (end,))
     return all_of([none_of(begun), none_of(Test("ended_at", "lte", (begin,)))])

@@ -343,8 +343,9 @@ and None by the name of their column."""
 class Charge:
     """What was asked of a model, or given back (below zero), on a day (UTC, ``2026-11-21``).
 
-    ``tenant`` is the digest of a tenant, empty for what is done for all alike; ``micros`` is money
-    in millionths.
+    ``tenant`` is the digest of a tenant, empty for what is done for all alike, and ``actor`` that
+    of in whose name it was asked (not kept by line, only added up); ``micros`` is money in
+    millionths.
     """
 
     day: str
@@ -354,12 +355,14 @@ class Charge:
     tokens_in: int = 0
     tokens_out: int = 0
     micros: int = 0
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The most that may be spent, in all or on one day: calls, tokens or millionths of money."""
+    """The most that may be spent, in all or on one day (by everybody, for one tenant, or in the
+    name of one actor): calls, tokens or millionths of money."""
 
     what: Literal["calls", "tokens", "micros"]
-    per: Literal["day", "store"]
+    per: Literal["day", "store", "owner", "actor"]
     most: int

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
@@ -24,18 +24,12 @@ from graphmem.errors import UsageError
 from graphmem.lifecycle.decide import SweepThresholds
 from graphmem.lifecycle.policies import Policies, policies_of
 from graphmem.limits import TEXT_BYTES, WHOLE_NUMBER
+from graphmem.settings.ceilings import CeilingSettings, Count
 from graphmem.settings.server import NameList, ServerSettings
 
 PREFIX = "GRAPHMEM_"
 LONGEST_ANSWER = 8192  # tokens
-Spendable = Literal["calls", "tokens", "micros"]
-BudgetSpan = Literal["call", "day", "store"]
 _KEY = re.compile("[0-9a-fA-F]{64}")
-_SPANS: tuple[BudgetSpan, ...] = ("call", "day", "store")
-_SPENDABLE: Mapping[Spendable, str] = {"calls": "calls", "tokens": "tokens", "micros": "money"}
-Count = Annotated[int, Field(ge=0, le=WHOLE_NUMBER)]
-Amount = Annotated[float, Field(ge=0, le=1e12)]
-"""Of money: in millionths, it is a whole number of 64 bits."""
 
 
 def _policy_changes(given: object) -> object:
@@ -61,7 +55,7 @@ NO_MODEL = "none"
 _OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "ACTOR", "DEBUG"})
 
 
-class Settings(ServerSettings):
+class Settings(CeilingSettings, ServerSettings):
     """What to run on. URLs choose the adapters; nothing given means embedded, in one folder."""
 
     # Not shown: a URL may hold a password.
@@ -147,34 +141,6 @@ class Settings(ServerSettings):
         True,
         description="ask the model once more about an episode when it is ambiguous whom a name "
         "means, or whether something new takes the place of something known",
-    )
-    max_calls_per_call: Count | None = Field(
-        None, description="model calls that reading one episode may take"
-    )
-    max_tokens_per_call: Count | None = Field(
-        None, description="tokens, in and out, that reading one episode may take"
-    )
-    max_money_per_call: Amount | None = Field(
-        None, description="money that reading one episode may cost"
-    )
-    max_calls_per_day: Count | None = Field(
-        None, description="model calls on one day (UTC), of all who share the store"
-    )
-    max_tokens_per_day: Count | None = Field(
-        None, description="tokens on one day (UTC), of all who share the store"
-    )
-    max_money_per_day: Amount | None = Field(
-        None, description="money on one day (UTC), of all who share the store"
-    )
-    max_calls_per_store: Count | None = Field(None, description="model calls of this store, ever")
-    max_tokens_per_store: Count | None = Field(None, description="tokens of this store, ever")
-    max_money_per_store: Amount | None = Field(
-        None, description="money that this store may cost, ever"
-    )
-    prices: str | None = Field(
-        None,
-        description="JSON file with what models cost, for ceilings on money; without it the table "
-        "that comes with graphmem, which holds examples only",
     )
     max_text_bytes: int = Field(
         1024 * 1024,
@@ -315,17 +281,6 @@ class Settings(ServerSettings):
     def has_model(self) -> bool:
         """Whether a model is set, and not the rules."""
         return self.model != NO_MODEL
-
-    @property
-    def ceilings(self) -> tuple[tuple[BudgetSpan, Spendable, float], ...]:
-        """The ceilings that are set: per what (call, day, store), on what, and how much."""
-        found: list[tuple[BudgetSpan, Spendable, float]] = []
-        for per in _SPANS:
-            for what, name in _SPENDABLE.items():
-                most = getattr(self, f"max_{name}_per_{per}")
-                if most is not None:
-                    found.append((per, what, float(most)))
-        return tuple(found)
 
     @property
     def answer_limit(self) -> int | None:

@@ -186,6 +186,37 @@ def test_prices_add_up_in_millionths() -> None:
     assert Price(0.0, 0.0).micros(10, 10) == 0
 
 
+@pytest.mark.parametrize("per", ["owner", "actor"])
+def test_a_ceiling_of_one_user_or_one_key_is_nobody_elses(
+    server: LocalModelServer, per: str
+) -> None:
+    """Of a key whoever it writes for; on the next day there is room again."""
+    clock = ManualClock("2026-03-01T10:00:00Z")
+    ceilings: dict[str, Any] = {f"max_calls_per_{per}": 1}
+    first: Any
+    same: Any
+    other: Any
+    first, same, other = (
+        ({"user_id": "ada"}, {"user_id": "ada", "actor": "key-2"}, {"user_id": "eve"})
+        if per == "owner"
+        else (
+            {"user_id": "ada", "actor": "key-1"},
+            {"user_id": "eve", "actor": "key-1"},
+            {"user_id": "ada", "actor": "key-2"},
+        )
+    )
+    with Memory("memory://", settings=settings(server, **ceilings), clock=clock) as memory:
+        assert memory.add(TEXT, **first).model_calls == 1
+        stopped = memory.add("Bob Stone works at Acme.", **same)
+        assert (stopped.status, stopped.model_calls) == ("done", 0)
+        what = "user" if per == "owner" else "actor"
+        assert f"calls per {what} and day (1)" in str(stopped.reason)
+        assert memory.add("Bob Stone works at Acme.", **other).model_calls == 1
+        assert sum(one.calls for one in memory.stats().spend) == 2
+        clock.advance(days=1)
+        assert memory.add("Carol plays chess.", **same).model_calls == 1
+
+
 async def _rush(books: list[Ledger]) -> None:
     """Many at once: never more than was allowed."""
     ceilings = (Ceiling("calls", "day", 7), Ceiling("tokens", "store", 10_000))

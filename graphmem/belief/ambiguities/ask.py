@@ -119,7 +119,7 @@ class AmbiguityModel:
             "", self.name, extraction.tokens_in, extraction.tokens_out, extraction.calls
         )
         asked = AmbiguityAnswer()
-        with self._governor.call(episode.scope.tenant, spent):
+        with self._governor.call(episode.scope.tenant, spent, actor=episode.actor):
             for retry in (True, False):
                 asked, problem = await self._once(asked, prompt, questions)
                 if problem is None:

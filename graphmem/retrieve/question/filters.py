@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from graphmem.clock import stamp
+from graphmem.errors import UsageError
 from graphmem.filters import FIELDS, Test, Where, tests
 from graphmem.filters.tree import at_time, changed
+from graphmem.filters.values import time_words, within
+from graphmem.limits import shown
 from graphmem.model import Scope
 from graphmem.ports.ledger import LedgerView
 from graphmem.retrieve.question.names import entities_named, entities_partly_named
+from graphmem.retrieve.question.time_words import span_of
 from graphmem.retrieve.relationships.unknown_names import no_entity
 
 _NAMED = frozenset(field.name for field in FIELDS["facts"].values() if field.holds == "name")
@@ -32,7 +36,26 @@ async def resolved(where: Where, ledger: LedgerView, scope: Scope, now: datetime
         found = dict.fromkeys(id for value in test.values for id in ids[str(value)])
         return Test(test.field, "in", tuple(found))
 
-    return changed(at_time(where, stamp(now)), put)
+    return changed(at_time(_in_dates(where, now), stamp(now)), put)
+
+
+def _in_dates(where: Where, now: datetime) -> Where:
+    """The filter with dates where it has times in words."""
+
+    def put(test: Test) -> Where:
+        words = time_words(test)
+        if not words:
+            return test
+        (text,) = words
+        span = span_of(text, now)
+        if span is None:
+            raise UsageError(
+                f"where: {test.field}: {shown(text)} is no time that is understood; write for "
+                "example last week, since March, between May and July 2024, or 2024-05"
+            )
+        return within(test, *span)
+
+    return changed(where, put)
 
 
 async def _ids(ledger: LedgerView, scope: Scope, name_or_id: str) -> list[str]:

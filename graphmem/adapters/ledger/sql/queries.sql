@@ -798,9 +798,9 @@ SELECT seq, at, kind, id, action, tenant, after FROM events
 WHERE seq > :after ORDER BY seq LIMIT :limit;
 
 -- name: spend_total
--- What was spent on a day, or (no day) ever.
+-- What was spent on a day, or (no day) ever: by everybody, for a tenant, by an actor.
 SELECT calls, tokens_in + tokens_out AS tokens, micros FROM spend
-WHERE day = :day AND model = '' AND tenant = '*';
+WHERE day = :day AND model = '' AND tenant = :tenant;
 
 -- name: spend
 -- What was spent by day and model, of one tenant or of all.
@@ -808,7 +808,7 @@ SELECT day, model, coalesce(CAST(:tenant AS text), '') AS tenant,
   CAST(sum(calls) AS bigint) AS calls,
   CAST(sum(tokens_in) AS bigint) AS tokens_in, CAST(sum(tokens_out) AS bigint) AS tokens_out,
   CAST(sum(micros) AS bigint) AS micros
-FROM spend WHERE tenant <> '*' AND (:tenant IS NULL OR tenant = :tenant)
+FROM spend WHERE model <> '' AND (:tenant IS NULL OR tenant = :tenant)
 GROUP BY day, model ORDER BY day, model;
 
 -- name: add_spend

@@ -8,25 +8,41 @@ from dataclasses import asdict
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch_all
 from graphmem.ports.ledger import Ceiling, Charge
 
-_TOTAL = "*"  # no digest of a tenant is this
-"""The tenant of the rows that add up a day, and (without a day) everything: what is spent is known
-without adding up all that was ever spent."""
+_TOTAL = "*"
+"""What the rows that add up are under where a line has its tenant (a digest, which has no sign of
+this): a day, everything (without a day), a day of a tenant (``*`` and its digest) and of an actor
+(``@`` and that one's). They have no model. What is spent is known without adding up all that was
+ever spent."""
 
 
 def charge(asked: Charge, ceilings: Sequence[Ceiling]) -> Steps[Ceiling | None]:
     """Note a charge with its totals, unless a ceiling would be broken."""
+    totals = _totals(asked)
     if ceilings:
-        day, store = yield from fetch_all(
-            [Fetch("spend_total", {"day": day}) for day in (asked.day, "")]
+        found = yield from fetch_all(
+            [Fetch("spend_total", {"day": day, "tenant": whose}) for day, whose in totals.values()]
         )
+        spent = dict(zip(totals, found, strict=True))
         for ceiling in ceilings:
-            spent = _sum(day if ceiling.per == "day" else store, ceiling.what)
-            if spent + _asked(asked, ceiling.what) > ceiling.most:
-                return ceiling
+            if ceiling.per in spent:
+                known = _sum(spent[ceiling.per], ceiling.what)
+                if known + _asked(asked, ceiling.what) > ceiling.most:
+                    return ceiling
     row = asdict(asked)
-    total = {**row, "model": "", "tenant": _TOTAL}
-    yield from execute("add_spend", row, total, {**total, "day": ""})
+    del row["actor"]
+    added = [{**row, "model": "", "day": day, "tenant": whose} for day, whose in totals.values()]
+    yield from execute("add_spend", row, *added)
     return None
+
+
+def _totals(asked: Charge) -> dict[str, tuple[str, str]]:
+    """The totals that a charge counts in, each by its day and what it is under."""
+    found = {"day": (asked.day, _TOTAL), "store": ("", _TOTAL)}
+    if asked.tenant:
+        found["owner"] = asked.day, f"{_TOTAL}{asked.tenant}"
+    if asked.actor:
+        found["actor"] = asked.day, f"@{asked.actor}"
+    return found
 
 
 def charges(tenant: str | None) -> Fetch:
