@@ -169,6 +169,7 @@ _PAGES: dict[str, dict[str, Any]] = {
         "after_tenant": "w2",
         "after_subject": "n2",
         "after_type": "",
+        "last_tenant": "\U0010ffff",
     },
     "next_episodes": {"after_n": 45_000},
     "next_facts": {"after_id": "f2", "after_version": 1},
