@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from graphmem.settings import Settings
     from graphmem.sync import Memory
     from graphmem.wiring import open_memory
+    from graphmem.wiring.checking import test_connection, validate_config
 
 _WHERE = {
     "register_provider": "graphmem.wiring.adapters",
@@ -38,6 +39,8 @@ _WHERE = {
     "restore_memory": "graphmem.migration.backups",
     "salvage": "graphmem.migration.salvage",
     "salvage_memory": "graphmem.migration.salvage",
+    "test_connection": "graphmem.wiring.checking",
+    "validate_config": "graphmem.wiring.checking",
 }
 
 __all__ = [
@@ -55,6 +58,8 @@ __all__ = [
     "restore_memory",
     "salvage",
     "salvage_memory",
+    "test_connection",
+    "validate_config",
 ]
 
 

@@ -192,7 +192,7 @@ def _after(start: datetime, length: timedelta) -> str:
 
 def time_words(test: Test) -> tuple[str, ...]:
     """The times in words (``last week``) that a test compares with; no store knows them: see
-    :func:`within`."""
+    :func:`in_dates`."""
     if test.field != "holding" and not any(
         field.holds == "time" for fields in FIELDS.values() if (field := fields.get(test.field))
     ):
@@ -201,7 +201,7 @@ def time_words(test: Test) -> tuple[str, ...]:
     return tuple(text for text in texts if text != NOW and not _STORED.match(text))
 
 
-def within(test: Test, begin: datetime | None, end: datetime | None) -> Where:
+def in_dates(test: Test, begin: datetime | None, end: datetime | None) -> Where:
     """The tests that a test with one time in words stands for, which is from ``begin`` until before
     ``end``; None where it is open."""
     first, last = (None if at is None else stamp(at) for at in (begin, end))

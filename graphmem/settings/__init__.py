@@ -104,6 +104,17 @@ class Settings(CeilingSettings, ServerSettings):
         description="begin with a new ledger although the graph and vectors of one that is gone "
         "are there; they are made anew",
     )
+    llm_fallback: str | None = Field(
+        None,
+        description="openai:MODEL or ollama:MODEL: a second model, asked when the first cannot be",
+    )
+    embedder_dimensions: int | None = Field(
+        None,
+        ge=1,
+        le=65_536,
+        description="the length of vectors to ask an openai: or ollama: embedder for, where its "
+        "model has several",
+    )
     openai_api_key: SecretStr | None = Field(None, description="as OPENAI_API_KEY, which it beats")
     openai_base_url: str | None = Field(
         None, description="any OpenAI-compatible endpoint; as OPENAI_BASE_URL, which it beats"
@@ -116,9 +127,16 @@ class Settings(CeilingSettings, ServerSettings):
         None, description="where Ollama answers, as OLLAMA_HOST, which it beats"
     )
     llm_timeout_s: float = Field(
-        60.0, gt=0, le=86_400, description="how long one model request may take"
+        60.0, gt=0, le=86_400, description="how long one attempt of a model request may take"
     )
     llm_attempts: int = Field(4, ge=1, le=20, description="how often a model request is tried")
+    llm_deadline_s: float | None = Field(
+        None,
+        gt=0,
+        le=86_400,
+        description="how long a call of a model may take with all its attempts; without it as long "
+        "as they take",
+    )
     llm_answer_tokens: int | None = Field(
         None,
         ge=1,

@@ -39,6 +39,7 @@ from graphmem.wiring.governing import (
     govern_embedder,
     govern_extractor,
     governor_of,
+    model_of,
     reranker_of,
 )
 from graphmem.wiring.ledgers import ledger_file
@@ -98,7 +99,7 @@ async def open_memory(
     check_extraction(extraction)
     urls, locked = urls_of(folder, settings)
     redaction = Redaction([*redactors_of(settings), *redactors])
-    extractor = extractor or make("llm", settings.model, settings)
+    extractor = extractor or model_of(settings)
     embedder: Embedder = make("embedder", settings.embedder, settings)
     words: WordVectors = word_vectors(embedder)
     if read_only:

@@ -167,6 +167,7 @@ def _openai_embedder(name: str, settings: Settings) -> Embedder:
         _model(name),
         base_url=base_url,
         api_key=api_key,
+        dimensions=settings.embedder_dimensions,
         timeout_s=settings.llm_timeout_s,
         max_attempts=settings.llm_attempts,
         provider=name.partition(":")[0],
@@ -192,7 +193,14 @@ def _rules(_name: str, _: Settings) -> Extractor:
 def _openai_model(name: str, settings: Settings) -> Extractor:
     from graphmem.extract.llm.extractor import ModelExtractor
 
-    return ModelExtractor(_openai_chat(name, settings))
+    models = [_openai_chat(name, settings)]
+    if settings.llm_fallback is not None:
+        models.append(make("chat", settings.llm_fallback, settings))
+    if len(models) == 1 and settings.llm_deadline_s is None:
+        return ModelExtractor(models[0])
+    from graphmem.adapters.models.chain import ChainedLLM
+
+    return ModelExtractor(ChainedLLM(models, deadline_s=settings.llm_deadline_s))
 
 
 def _openai_chat(name: str, settings: Settings) -> LLM:

@@ -1,20 +1,22 @@
-"""The governor put before the model, the embedder and the reranker."""
+"""The model that reads, and the governor put before it, the embedder and the reranker."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from graphmem.adapters.models.chain import ChainedLLM
 from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.budget.governor import Governed, GovernedEmbedder, GovernedLLM, Governor
 from graphmem.budget.prices import load_prices
 from graphmem.clock import Clock
+from graphmem.errors import UsageError
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import LLM, AsksModel, Extractor
 from graphmem.ports.reranker import Reranker
 from graphmem.retrieve.rank.rerank import ModelReranker
 from graphmem.settings import Settings
-from graphmem.wiring.adapters import PAID_PROVIDERS, make
+from graphmem.wiring.adapters import CHATS, PAID_PROVIDERS, make
 
 
 def governor_of(ledger: Ledger, clock: Clock, settings: Settings) -> Governor:
@@ -22,15 +24,31 @@ def governor_of(ledger: Ledger, clock: Clock, settings: Settings) -> Governor:
     return Governor(ledger, clock, settings, load_prices(settings.prices), paid=PAID_PROVIDERS)
 
 
+def model_of(settings: Settings) -> Extractor:
+    """What reads: the model that the settings name, or the rules."""
+    if settings.llm_fallback is not None and not settings.has_model:
+        raise UsageError("GRAPHMEM_LLM_FALLBACK is for a model that fails: set GRAPHMEM_LLM too")
+    if settings.embedder_dimensions and settings.embedder.partition(":")[0] not in CHATS:
+        raise UsageError(
+            f"GRAPHMEM_EMBEDDER_DIMENSIONS is for openai: and ollama:, not for {settings.embedder}"
+        )
+    found: Extractor = make("llm", settings.model, settings)
+    return found
+
+
 def govern_extractor(extractor: Extractor, rules: Extractor, governor: Governor) -> Extractor:
     """Asked within the ceilings; the rules, which cost nothing, take over at one. With a ceiling
     on money, a model without a checked price is :class:`~graphmem.errors.UsageError`."""
     if extractor.name == rules.name:
         return extractor
-    governor.check([extractor.name])
-    if isinstance(extractor, AsksModel):
+    asks = isinstance(extractor, AsksModel)
+    chain = extractor.llm if isinstance(extractor, AsksModel) else None
+    governor.check(chain.names if isinstance(chain, ChainedLLM) else [extractor.name])
+    if isinstance(chain, ChainedLLM):  # each is booked as what it is
+        chain.through(partial(GovernedLLM, governor=governor))
+    elif isinstance(extractor, AsksModel):
         extractor.through(partial(GovernedLLM, governor=governor))
-    return Governed(extractor, rules, governor, books=not isinstance(extractor, AsksModel))
+    return Governed(extractor, rules, governor, books=not asks)
 
 
 def ambiguity_model_of(

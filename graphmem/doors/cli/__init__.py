@@ -93,6 +93,8 @@ _COMMANDS = (
     listings.update_run_command,
     maintenance.stats_command,
     maintenance.health_command,
+    maintenance.check_config_command,
+    maintenance.test_connection_command,
     maintenance.verify_command,
     maintenance.rebuild_command,
     maintenance.prompts_command,

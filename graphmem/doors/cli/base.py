@@ -99,6 +99,11 @@ class Options:
     """Of these, what stood on the line itself, by flag: a command to try next needs it again."""
 
     @property
+    def place(self) -> str | Path:
+        """The store, as an opening takes it."""
+        return self.store if "://" in self.store else self.folder
+
+    @property
     def folder(self) -> Path:
         return Path(self.store).expanduser()
 
@@ -139,7 +144,7 @@ class Options:
 
         opened = partial(
             Memory,
-            self.store if "://" in self.store else self.folder,
+            self.place,
             user_id=self.user,
             user_name=self.user_name,
             agent_id=self.agent,

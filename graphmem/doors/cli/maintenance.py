@@ -99,6 +99,42 @@ def health_command(context: click.Context, deep: bool) -> None:
         context.exit(_FAILED)
 
 
+@command("check-config")
+@click.pass_context
+def check_config_command(context: click.Context) -> None:
+    """Check the settings, without opening or asking anything.
+
+    The exit code is 1 when something is wrong.
+    """
+    from graphmem import validate_config
+
+    problems = validate_config(options().place)
+    if not show_json(problems):
+        for problem in problems:
+            show(table_text(problem))
+        if not problems:
+            note("nothing is wrong")
+    if problems:
+        context.exit(_FAILED)
+
+
+@command("test-connection")
+@click.pass_context
+def test_connection_command(context: click.Context) -> None:
+    """Open the store, ask each part something small.
+
+    The model, too, which may cost a call. A store that is not there is made. The exit code is 1
+    when something does not answer.
+    """
+    from graphmem import test_connection
+
+    found = test_connection(options().place)
+    if not show_json(found):
+        print_table(["part", "state"], list(found.parts.items()))
+    if not found.ok:
+        context.exit(_FAILED)
+
+
 @command("verify")
 @click.option(
     "--repair", is_flag=True, help="Put right what differs in graph and vectors, no more."

@@ -8,7 +8,7 @@ from graphmem.clock import stamp
 from graphmem.errors import UsageError
 from graphmem.filters import FIELDS, Test, Where, tests
 from graphmem.filters.tree import at_time, changed
-from graphmem.filters.values import time_words, within
+from graphmem.filters.values import in_dates, time_words
 from graphmem.limits import shown
 from graphmem.model import Scope
 from graphmem.ports.ledger import LedgerView
@@ -36,10 +36,10 @@ async def resolved(where: Where, ledger: LedgerView, scope: Scope, now: datetime
         found = dict.fromkeys(id for value in test.values for id in ids[str(value)])
         return Test(test.field, "in", tuple(found))
 
-    return changed(at_time(_in_dates(where, now), stamp(now)), put)
+    return changed(at_time(_with_dates(where, now), stamp(now)), put)
 
 
-def _in_dates(where: Where, now: datetime) -> Where:
+def _with_dates(where: Where, now: datetime) -> Where:
     """The filter with dates where it has times in words."""
 
     def put(test: Test) -> Where:
@@ -53,7 +53,7 @@ def _in_dates(where: Where, now: datetime) -> Where:
                 f"where: {test.field}: {shown(text)} is no time that is understood; write for "
                 "example last week, since March, between May and July 2024, or 2024-05"
             )
-        return within(test, *span)
+        return in_dates(test, *span)
 
     return changed(where, put)
 
