@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -41,6 +43,23 @@ def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, st
             + ", ".join(f"GRAPHMEM_{kind.upper()}" for kind in missing)
         )
     return given, None
+
+
+class ServerAt(NamedTuple):
+    """Where a server answers that holds a folder, and a key to it."""
+
+    url: str
+    key: str | None
+
+
+def server_at(folder: Path) -> ServerAt | None:
+    """The server that says, beside the lock of a folder, that it holds it; None where none does, or
+    where this user may not read that."""
+    try:
+        note = json.loads((folder / SERVER_NOTE).read_text())
+        return ServerAt(str(note["url"]), note["key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def embedded_parts(urls: Mapping[str, str]) -> list[str]:
@@ -151,6 +170,12 @@ def hold(folder: Path) -> Callable[[], None]:
     except Timeout:
         pid = owner.read_text(errors="replace").strip() if owner.exists() else "unknown"
         who = "this process itself" if pid == str(os.getpid()) else f"another process (pid {pid})"
+        if (server := server_at(folder)) is not None:
+            raise Unavailable(
+                f"{folder} is open in {who}, which serves it: go through it, with "
+                f"GRAPHMEM_URL={server.url} and a key as GRAPHMEM_API_KEY (one is in "
+                f"{folder / SERVER_NOTE}), or as Memory({server.url!r}, api_key=…)"
+            ) from None
         raise Unavailable(
             f"{folder} is open in {who}: close that memory first, or use another folder; "
             "one process at a time can hold an embedded store. Others may read it meanwhile: open "

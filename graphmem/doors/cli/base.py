@@ -108,6 +108,13 @@ class Options:
         return Path(self.store).expanduser()
 
     @property
+    def server(self) -> str | None:
+        """The address of the server to ask: where no folder was named, GRAPHMEM_URL is."""
+        named = self.store != DEFAULT_STORE or "GRAPHMEM_LEDGER" in os.environ
+        url = self.store if named else os.environ.get("GRAPHMEM_URL", "")
+        return url if url.startswith(("http://", "https://")) else None
+
+    @property
     def owner(self) -> str:
         """The scope in words: ``user 'ada', run 'x'``."""
         names = ("user", "agent", "run", "project")
@@ -129,7 +136,7 @@ class Options:
         """
         if owned:
             self.scope()
-        elsewhere = "://" in self.store or bool(os.environ.get("GRAPHMEM_LEDGER"))
+        elsewhere = "://" in self.store or "GRAPHMEM_LEDGER" in os.environ or self.server
         if not create and not elsewhere and not holds_store(self.folder):
             raise UsageError(
                 f"there is no store in {self.folder}: give its folder with --store (or "
@@ -139,22 +146,30 @@ class Options:
             yield memory
 
     def _opened(self) -> Memory:
-        """Held by another process, it is read from its ledger, by what only reads."""
+        """Held by a server on this machine, it is asked through that; held by another process, it
+        is read from its ledger, by what only reads."""
         from graphmem import Memory
+        from graphmem.wiring.places import server_at
 
-        opened = partial(
+        asking = partial(
             Memory,
-            self.place,
             user_id=self.user,
-            user_name=self.user_name,
             agent_id=self.agent,
             run_id=self.run,
             project_id=self.project,
             actor=self.actor,
         )
+        if self.server is not None:
+            return asking(self.server)
+        opened = partial(asking, self.place, user_name=self.user_name)
         try:
             return opened()
         except Unavailable as error:
+            server = server_at(self.folder) if _HELD in str(error) else None
+            if server is not None:
+                note = f"note: {self.folder} is served at {server.url}: asked through it"
+                click.echo(note, err=True)
+                return asking(server.url, api_key=server.key)
             reads = click.get_current_context().command.name in _READS
             if not reads or _HELD not in str(error):
                 raise

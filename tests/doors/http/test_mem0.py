@@ -1,0 +1,134 @@
+"""mem0's released client, in an environment of its own, against a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphmem.doors.http.mem0_filters import read_filters
+from graphmem.errors import UsageError
+from tests.doors.http.running import RunningServer, serving
+
+CLIENT = "mem0ai==2.2.1"
+_SCRIPT = Path(__file__).with_name("mem0_script.py")
+
+
+@pytest.fixture(scope="session")
+def client_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with mem0's client: MEM0_PYTHON, or one that is made for these tests."""
+    if given := os.environ.get("MEM0_PYTHON"):
+        return Path(given)
+    home = tmp_path_factory.mktemp("mem0")
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    wanted = [CLIENT, "--only-binary", ":all:"]
+    quiet = ["-q", "--disable-pip-version-check"]
+    command = [str(python), "-m", "pip", "install", *quiet, *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    if done.returncode:
+        pytest.skip(f"{CLIENT} cannot be installed here: {done.stderr.strip()[-300:]}")
+    return python
+
+
+def _run(python: Path, server: RunningServer, folder: Path) -> dict[str, Any]:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "MEM0_DIR": str(folder / "mem0"),
+        "MEM0_TELEMETRY": "False",
+    }
+    done = subprocess.run(
+        [python, _SCRIPT, server.url, server.key],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=environ,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the environment's paths are POSIX's")
+def test_the_released_client_works(client_python: Path, tmp_path: Path) -> None:
+    with serving() as server:
+        seen = _run(client_python, server, tmp_path)
+    assert seen["added"]["results"][0]["event"] == "ADD"
+    assert "Acme" in seen["added"]["results"][0]["memory"]
+    assert "Acme" in seen["found"]["results"][0]["memory"]
+    assert 0 < seen["found"]["results"][0]["score"] <= 1
+    assert len(seen["found"]["results"]) <= 3
+    assert [one["metadata"] for one in seen["narrowed"]["results"]] == [{"app": "demo"}]
+    first, second = seen["pages"]
+    assert (first["count"], len(first["results"]), len(second["results"])) == (6, 4, 2)
+    assert (first["previous"], second["next"]) == (None, None)
+    assert "page=2" in first["next"]
+    assert "page=1" in second["previous"]
+    assert not {m["id"] for m in first["results"]} & {m["id"] for m in second["results"]}
+    assert seen["before"]["id"] == seen["updated"]["id"]
+    assert "Bolt" in seen["updated"]["memory"]
+    assert seen["updated"]["metadata"] == {"app": "two"}
+    assert [one["event"] for one in seen["history"]] == ["ADD", "UPDATE"]
+    assert seen["history"][1]["old_memory"] == seen["before"]["memory"]
+    assert {"type": "user", "name": "ada"}.items() <= seen["entities"]["results"][0].items()
+    assert seen["deleted"]["message"]
+    assert seen["left"]["count"] == 5
+    assert seen["missing"] == "MemoryNotFoundError"
+    assert seen["gone"]["message"]
+    assert seen["after"]["count"] == 0
+    assert "key" in seen["refused"]
+
+
+def test_its_addresses_with_what_is_wrong() -> None:
+    with serving() as server, server.http() as http:
+        headers = {"authorization": f"Token {server.key}"}
+        calls: list[tuple[str, str, Any]] = [
+            ("POST", "/v3/memories/add/", {"messages": []}),
+            ("POST", "/v3/memories/add/", {"messages": [{"role": "user", "content": "Tea."}]}),
+            ("POST", "/v3/memories/search/", {"query": "x"}),
+            ("POST", "/v3/memories/search/", {"query": 7, "filters": {"user_id": "ada"}}),
+            ("POST", "/v3/memories/search/", {"query": "x", "filters": {"user_id": 7}}),
+            ("POST", "/v3/memories/search/", {"query": "x", "filters": ["user_id"]}),
+            ("POST", "/v3/memories/", {"filters": {"user_id": "ada"}, "page": 0}),
+            ("POST", "/v3/memories/", {"filters": {"user_id": "ada", "nonsense": 1}}),
+            ("DELETE", "/v1/memories/", None),
+            ("DELETE", "/v2/entities/cat/tom/", None),
+            ("PUT", "/v1/batch/", {"memories": [{}]}),
+        ]
+        for method, path, body in calls:
+            answer = http.request(method, path, json=body, headers=headers)
+            assert answer.status_code == 400, (path, body, answer.text)
+            assert answer.json()["error"] == "UsageError"
+        for method in ("GET", "PUT", "DELETE"):
+            answer = http.request(method, "/v1/memories/none/", json={"text": "x"}, headers=headers)
+            assert answer.status_code == 404
+
+
+def test_filters_are_read_as_a_scope_and_a_filter() -> None:
+    assert read_filters({"user_id": "ada"}) == ({"user_id": "ada"}, None)
+    assert read_filters("{'user_id': 'ada'}") == ({"user_id": "ada"}, None)
+    scope, where = read_filters(
+        {"AND": [{"user_id": "ada"}, {"OR": [{"categories": "a"}, {"metadata": {"k": 1}}]}]}
+    )
+    assert scope == {"user_id": "ada"}
+    assert where == {"or": [{"tag": "a"}, {'metadata."k"': 1}]}
+    assert read_filters({"created_at": {"gte": "2024"}})[1] == {"recorded_at": {"gte": "2024"}}
+    assert read_filters({"user_id": "*", "agent_id": {"in": ["bot"]}})[0] == {"agent_id": "bot"}
+    for bad in (
+        {"OR": [{"user_id": "a"}, {"user_id": "b"}]},
+        {"NOT": [{"user_id": "a"}]},
+        {"AND": [{"user_id": "a"}, {"user_id": "b"}]},
+        {"user_id": ["a", "b"]},
+        "__import__('os')",
+        {"created_at": {"near": 1}},
+    ):
+        with pytest.raises(UsageError):
+            read_filters(bad)
