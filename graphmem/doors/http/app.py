@@ -50,8 +50,8 @@ def make_app(open_: OpenMemory, settings: Settings) -> FastAPI:
     app.state.served = served
     for call in CALLS.values():
         _add_route(app, served, call)
-    health.add_routes(app, served)
-    mem0.add_routes(app, served)
+    health.add_health_routes(app, served)
+    mem0.add_mem0_routes(app, served)
     openapi.describe(app)
     for kind in (GraphmemError, HTTPException):
         app.add_exception_handler(kind, _problem)

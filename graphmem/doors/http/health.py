@@ -16,7 +16,7 @@ from graphmem.errors import Unavailable
 from graphmem.model import DEFAULT_PROJECT
 
 
-def add_routes(app: FastAPI, served: Served) -> None:
+def add_health_routes(app: FastAPI, served: Served) -> None:
     """Add the routes. What needs no key tells nothing of what is stored."""
 
     @app.get("/v1/health/live", tags=["health"], operation_id="live", response_class=Response)

@@ -58,7 +58,7 @@ async def read_body(request: Request) -> dict[str, Any]:
     return found
 
 
-def add_routes(app: FastAPI, served: Served) -> None:
+def add_mem0_routes(app: FastAPI, served: Served) -> None:
     """Add them. A stroke at the end of an address is left out before it comes here."""
 
     def route(method: str, path: str, answer: Callable[[Face, Request], Any]) -> None:
