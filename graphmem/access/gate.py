@@ -9,7 +9,7 @@ from typing import Literal
 from graphmem.access.methods import METHODS, OF_A_PROJECT, WHOLE_STORE, MethodRule
 from graphmem.access.rates import Rates
 from graphmem.access.records import Recorder
-from graphmem.access.secrets import id_in_key, is_key
+from graphmem.access.secrets import id_of_key, is_key
 from graphmem.access.values import (
     EVERYWHERE,
     ROLES,
@@ -53,7 +53,7 @@ class Access:
         closed or of a member who is gone.
         """
         given = key or ""
-        found = {one.kind: one for one in await self._book.grants_of_key(id_in_key(given))}
+        found = {one.kind: one for one in await self._book.grants_of_key(id_of_key(given))}
         stored = found.get("key")
         # Compared before anything of it is read: the same work whether there is such a key or not.
         if not is_key(given, stored.body.get("digest") if stored else None) or stored is None:
@@ -90,7 +90,7 @@ class Access:
         if principal.read_only and rule.changes:
             raise Forbidden(f"{method} changes what is stored, and this key is read-only")
         limited = principal.project is not None or principal.user_id is not None
-        if limited and rule.reach == "organisation" and rule.role == "owner" and rule.changes:
+        if limited and rule.reach == "organisation" and rule.role == "owner":
             raise Forbidden(f"{method} needs a key that is limited to no project and no user")
         return rule
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from graphmem.access.secrets import KEY_PREFIX
 from graphmem.access.values import EVERYWHERE, AccessKey, Principal
 from graphmem.clock import Clock
-from graphmem.errors import GraphmemError
+from graphmem.errors import Forbidden, GraphmemError, LimitExceeded, NotFound, UsageError
 from graphmem.ports.access import AccessBook, AuditEntry, KeyUse
 
 _log = logging.getLogger("graphmem")
@@ -22,6 +22,8 @@ _PAUSE_S = 1.0
 _MOST_WAITING = 10_000
 _REFUSED_AT_ONCE = 100
 """Refused keys in one second that are noted each: whoever tries many does not fill the log."""
+_DID_NOTHING = frozenset(one.__name__ for one in (Forbidden, LimitExceeded, NotFound, UsageError))
+"""Outcomes after which nothing has changed, so that nobody waits for their entry."""
 _PRUNED_AT_ONCE = 1000
 _PRUNE_EVERY = timedelta(hours=1)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -74,7 +76,8 @@ class Recorder:
         )
         place = use.day, use.key_id, use.method
         self._uses[place] = _sum(self._uses[place], use) if place in self._uses else use
-        if changed or self._reads:
+        # Whoever calls too often is counted, and does not fill the log.
+        if outcome != LimitExceeded.__name__ and (changed or self._reads):
             self._entries.append(
                 AuditEntry(
                     now,
@@ -91,7 +94,7 @@ class Recorder:
                     target if target is not None and _is_id(target) else None,
                 )
             )
-        if changed or len(self._entries) >= _MOST_WAITING:
+        if (changed and outcome not in _DID_NOTHING) or len(self._entries) >= _MOST_WAITING:
             await self._try_to_write()
         else:
             self._write_soon()

@@ -1,41 +1,40 @@
-"""Keys: made, read and compared. A key is ``gm_``, 12 characters that name it, and 43 that nobody
-can guess; what is stored is a digest of the whole."""
+"""Keys: made, read and compared. A key is ``gm_`` and 55 characters that nobody can guess; what is
+stored is a digest of it, and its id is how that begins: a key that differs in one character has
+another, so that looking one up tells nothing of those that there are."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 import string
 
 KEY_PREFIX = "gm_"
-_ID, _SECRET = 12, 43
+_SECRET_CHARACTERS = 55
+_ID_CHARACTERS = 16
 _ALPHABET = string.ascii_letters + string.digits
-_FORM = re.compile(f"{KEY_PREFIX}([A-Za-z0-9]{{{_ID}}})[A-Za-z0-9]{{{_SECRET}}}")
 _NOBODYS = "0" * 64
 
 
-def new_id(length: int = _ID) -> str:
-    """An id that nobody has."""
+def new_id(length: int = 12) -> str:
+    """Text that nobody has, and nobody can guess if it is long."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
 def new_key() -> tuple[str, str]:
-    """A key, and the id in it."""
-    id = new_id()
-    return f"{KEY_PREFIX}{id}{new_id(_SECRET)}", id
+    """A key, and its id."""
+    key = f"{KEY_PREFIX}{new_id(_SECRET_CHARACTERS)}"
+    return key, id_of_key(key)
 
 
-def id_in_key(key: str) -> str:
-    """The id that a key names; of what is no key one that nobody has."""
-    found = _FORM.fullmatch(key)
-    return found[1] if found else "-"
+def id_of_key(key: str) -> str:
+    """The id that a key would have."""
+    return key_digest(key)[:_ID_CHARACTERS]
 
 
 def key_digest(key: str) -> str:
-    """What is stored of a key. It has 256 bits that are drawn at random: no dictionary leads back,
-    so that a fast digest is enough."""
+    """What is stored of a key. More than 256 bits were drawn at random for it: no dictionary leads
+    back, so that a fast digest is enough."""
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 

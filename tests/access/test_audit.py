@@ -65,6 +65,19 @@ async def test_what_changed_something_is_there_when_the_call_is_answered(gate: G
     assert day == "2026-01-01"
 
 
+async def test_who_calls_too_often_does_not_fill_the_log(gate: Gate) -> None:
+    principal = await gate.principal("writer")
+    for _ in range(50):
+        await gate.access.record(principal, "add", outcome="LimitExceeded")
+    await gate.access.record(principal, "add", outcome="Forbidden")
+    assert await gate.administration.usage(OURS) == [], "nobody waits for what did nothing"
+    await gate.access.flush()
+    (entry,) = await gate.administration.audit(AuditQuery(OURS))
+    assert entry.outcome == "Forbidden"
+    (use,) = await gate.administration.usage(OURS)
+    assert (use.calls, use.refused) == (51, 51)
+
+
 async def test_reads_follow_by_themselves(gate: Gate) -> None:
     principal = await gate.principal("reader")
     await gate.access.record(principal, "search")

@@ -78,12 +78,14 @@ async def test_an_administrator_works_as_whoever_holds_the_store(gate: Gate) -> 
 
 async def test_timing_does_not_tell_whether_a_project_is_anothers(gate: Gate) -> None:
     principal = await gate.principal("owner")
-    taken: dict[str, list[float]] = {"theirs": [], "nobodys": []}
-    for n in range(2000):
-        name = ("theirs", "nobodys")[n % 2]
-        begun = time.process_time()
-        with pytest.raises(NotFound):
-            await gate.access.scope_of(principal, {"project_id": name})
-        taken[name].append(time.process_time() - begun)
-    ratio = statistics.median(taken["theirs"]) / statistics.median(taken["nobodys"])
-    assert 0.9 < ratio < 1.1, f"another's / nobody's: {ratio:.3f}"
+    ratios = []
+    for _ in range(3):  # whatever else the machine does comes and goes; a leak stays
+        taken: dict[str, list[float]] = {"theirs": [], "nobodys": []}
+        for n in range(2000):
+            name = ("theirs", "nobodys")[n % 2]
+            begun = time.process_time()
+            with pytest.raises(NotFound):
+                await gate.access.scope_of(principal, {"project_id": name})
+            taken[name].append(time.process_time() - begun)
+        ratios.append(statistics.median(taken["theirs"]) / statistics.median(taken["nobodys"]))
+    assert any(0.93 < ratio < 1.07 for ratio in ratios), f"another's / nobody's: {ratios}"

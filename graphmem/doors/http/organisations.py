@@ -1,0 +1,327 @@
+"""What owners look after through the server: their members, keys and projects; what was used, and
+who did what. Administrators name the organisation (``?organisation=``)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, Response
+
+from graphmem.access import Administration, Limits, Principal
+from graphmem.clock import parse_when_or_none
+from graphmem.doors.http.answering import rate_headers
+from graphmem.doors.http.calling import Caller, identified
+from graphmem.doors.http.served import Served
+from graphmem.errors import UsageError
+from graphmem.model import to_json
+from graphmem.ports.access import AuditQuery, KeyUse
+from graphmem.wiring.access import administration_of
+
+_CSV: Final = "text/csv"
+_IN_PATH = re.compile(r"{(\w+)}")
+_KEY_FIELDS: Final = {
+    **dict.fromkeys(("name", "role", "member", "project", "user_id", "expires_at"), "string"),
+    "read_only": "boolean",
+    "limits": "object",
+}
+Work = Callable[[Administration, str | None, "Asked"], Awaitable[Any]]
+
+
+class Asked:
+    """What a request brings: its path, its query and its body, each by name."""
+
+    def __init__(self, principal: Principal, path: Mapping[str, str], query: Mapping[str, str],
+                 body: Mapping[str, Any]) -> None:  # fmt: skip
+        self.principal = principal
+        self.path = path
+        self.query = query
+        self.body = body
+
+    def only(self, *names: str) -> dict[str, Any]:
+        """The body, which may have these and nothing else."""
+        if unknown := sorted(self.body.keys() - {*names}):
+            raise UsageError(f"unknown: {', '.join(unknown)}; known are {', '.join(names)}")
+        return {name: value for name, value in self.body.items() if value is not None}
+
+    def time(self, name: str) -> datetime | None:
+        return parse_when_or_none(self.query.get(name) or self.body.get(name), name=name)
+
+    def number(self, name: str, usual: int | None) -> int | None:
+        text = self.query.get(name)
+        if text is not None and not (text.isascii() and text.isdigit() and len(text) < 19):
+            raise UsageError(f"{name} is a whole number")
+        return usual if text is None else int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """A method of the table of roles, where it is asked, and what with."""
+
+    method: str
+    verb: str
+    path: str
+    work: Work
+    query: tuple[str, ...] = ()
+    body: Mapping[str, str] = field(default_factory=dict)
+    """By name the JSON type."""
+    needed: tuple[str, ...] = ()
+
+    def described(self) -> dict[str, Any]:
+        """For the OpenAPI document, which cannot know it otherwise."""
+        text = {"type": "string"}
+        names = [(name, "path") for name in _IN_PATH.findall(self.path)]
+        names += [(name, "query") for name in ("organisation", *self.query)]
+        more: dict[str, Any] = {
+            "parameters": [
+                {"name": name, "in": place, "required": place == "path", "schema": text}
+                for name, place in names
+            ]
+        }
+        if self.body:
+            shape = {
+                "type": "object",
+                "properties": {name: {"type": [kind, "null"]} for name, kind in self.body.items()},
+                "required": list(self.needed),
+            }
+            content = {"application/json": {"schema": shape}}
+            more["requestBody"] = {"required": bool(self.needed), "content": content}
+        return more
+
+
+def add_access_routes(app: FastAPI, served: Served) -> None:
+    """Add the routes."""
+    for route in _ROUTES:
+        _add_route(app, served, route)
+
+
+def _add_route(app: FastAPI, served: Served, route: _Route) -> None:
+    async def endpoint(request: Request) -> Response:
+        caller = await identified(served, request)
+        return await _answered(served, caller, route.method, route.work, request)
+
+    answers: dict[str, Any] = {"application/json": {"schema": {}}}
+    if route.method == "usage":
+        answers[_CSV] = {"schema": {"type": "string"}}
+    app.add_api_route(
+        f"/v1/access/{route.path}",
+        endpoint,
+        methods=[route.verb],
+        name=f"access {route.method}",
+        operation_id=f"access_{route.method}",
+        summary=(route.work.__doc__ or "").partition("\n")[0],
+        tags=["access"],
+        response_class=Response,
+        response_model=None,
+        responses={200: {"description": "What was asked for.", "content": answers}},
+        openapi_extra=route.described(),
+    )
+
+
+async def _answered(
+    served: Served, caller: Caller, method: str, work: Work, request: Request
+) -> Response:
+    access, principal, outcome = served.access, caller.principal, "done"
+    try:
+        access.authorize(principal, method)
+        allowance = await access.admit(principal, method)
+        asked = Asked(principal, request.path_params, request.query_params, await _body(request))
+        ours = principal.organisation or request.query_params.get("organisation")
+        found = await work(administration_of(served.memory), ours, asked)
+    except BaseException as error:
+        outcome = type(error).__name__
+        raise
+    finally:
+        target = request.path_params.get("key")
+        await access.record(
+            principal, method, address=caller.address, outcome=outcome, target=target
+        )
+    headers = rate_headers(allowance)
+    if isinstance(found, str):
+        return Response(found, headers=headers, media_type=_CSV)
+    return JSONResponse(to_json(found), headers=headers)
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    raw = await request.body()
+    if not raw:
+        return {}
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"the body is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError("the body is a JSON object")
+    return found
+
+
+def _named(ours: str | None) -> str:
+    if ours is None:
+        raise UsageError("an administrator names the organisation: ?organisation=NAME")
+    return ours
+
+
+def _text(values: Mapping[str, Any], name: str) -> str:
+    value = values.get(name)
+    if not isinstance(value, str):
+        raise UsageError(f"{name} is a text, and needed")
+    return value
+
+
+async def _whoami(_: Administration, ours: str | None, asked: Asked) -> Any:
+    """Who the key of this call stands for."""
+    one = asked.principal
+    return {
+        "organisation": ours,
+        "role": one.role,
+        "key": {"id": one.key_id, "name": one.key_name},
+        "member": one.member,
+        "project": one.project,
+        "user_id": one.user_id,
+        "read_only": one.read_only,
+        "limits": one.limits.to_json(),
+        "organisation_limits": one.organisation_limits.to_json(),
+    }
+
+
+async def _keys(over: Administration, ours: str | None, _: Asked) -> Any:
+    """The keys of the organisation, or of administrators: never the keys themselves."""
+    return [key.shown() for key in await over.keys(ours)]
+
+
+async def _add_key(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """Make a key; it is in this answer, and nowhere else."""
+    given = asked.only(*_KEY_FIELDS)
+    given["expires_at"] = asked.time("expires_at")
+    limits = given.get("limits", {})
+    if not isinstance(limits, dict) or type(given.get("read_only", False)) is not bool:
+        raise UsageError("limits are an object, read_only is true or false")
+    for name in {"role", "member", "project", "user_id"} & given.keys():
+        _text(given, name)
+    made = await over.add_key(
+        ours,
+        _text({"name": "key"} | given, "name"),
+        principal=asked.principal,
+        limits=Limits.from_json(limits),
+        **{n: v for n, v in given.items() if n not in {"name", "limits"}},
+    )
+    return {**made.key.shown(), "key": made.secret}
+
+
+async def _revoke_key(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """Let a key be good no more, from the next call on."""
+    return (await over.revoke_key(ours, asked.path["key"])).shown()
+
+
+async def _members(over: Administration, ours: str | None, _: Asked) -> Any:
+    """The members of the organisation."""
+    return await over.members(_named(ours))
+
+
+async def _add_member(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """Take somebody in."""
+    given = asked.only("name", "role")
+    role: Any = given.get("role", "writer")
+    return await over.add_member(_named(ours), _text(given, "name"), role)
+
+
+async def _set_role(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """Say what a member may do from now on."""
+    role: Any = _text(asked.only("role"), "role")
+    return await over.set_role(_named(ours), asked.path["name"], role)
+
+
+async def _remove_member(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """Let somebody go; their keys are revoked."""
+    return await over.remove_member(_named(ours), asked.path["name"])
+
+
+async def _projects(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """The projects that the key may work in, by name."""
+    found = await over.projects(_named(ours), principal=asked.principal)
+    return [{"name": one.name, "created_at": one.created_at} for one in found]
+
+
+async def _add_project(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """Give the organisation one more project."""
+    made = await over.add_project(_named(ours), _text(asked.only("name"), "name"))
+    return {"name": made.name, "created_at": made.created_at}
+
+
+async def _usage(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """What keys were used for, by day and method (`format=csv`)."""
+    period = {name: asked.time(name) for name in ("since", "until")}
+    found = await over.usage(ours, **period, key_id=asked.query.get("key"))
+    if asked.query.get("format", "json") == "json":
+        return found
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([one.name for one in fields(KeyUse)])
+    writer.writerows([to_json(value) for value in asdict(use).values()] for use in found)
+    return text.getvalue()
+
+
+async def _audit(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """Who did what, the newest first; `before` is the `n` of the last one of the page before."""
+    changes = asked.query.get("changes", "").lower() in {"1", "true", "yes"}
+    query = AuditQuery(
+        ours,
+        asked.time("since"),
+        asked.time("until"),
+        asked.query.get("key"),
+        asked.query.get("method"),
+        changes or None,
+        asked.number("before", None),
+        asked.number("limit", 100) or 1,
+    )
+    return await over.audit(query)
+
+
+_ROUTES: tuple[_Route, ...] = (
+    _Route("whoami", "GET", "whoami", _whoami),
+    _Route("keys", "GET", "keys", _keys),
+    _Route("add_key", "POST", "keys", _add_key, body=_KEY_FIELDS),
+    _Route("revoke_key", "DELETE", "keys/{key}", _revoke_key),
+    _Route("members", "GET", "members", _members),
+    _Route(
+        "add_member",
+        "POST",
+        "members",
+        _add_member,
+        body={"name": "string", "role": "string"},
+        needed=("name",),
+    ),
+    _Route(
+        "set_role",
+        "PUT",
+        "members/{name}",
+        _set_role,
+        body={"role": "string"},
+        needed=("role",),
+    ),
+    _Route("remove_member", "DELETE", "members/{name}", _remove_member),
+    _Route("projects", "GET", "projects", _projects),
+    _Route(
+        "add_project",
+        "POST",
+        "projects",
+        _add_project,
+        body={"name": "string"},
+        needed=("name",),
+    ),
+    _Route("usage", "GET", "usage", _usage, query=("since", "until", "key", "format")),
+    _Route(
+        "audit",
+        "GET",
+        "audit",
+        _audit,
+        query=("since", "until", "key", "method", "changes", "before", "limit"),
+    ),
+)

@@ -1,0 +1,143 @@
+"""What owners look after through the server, and whose things a key never reaches."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from graphmem.access import METHODS, Administration
+from graphmem.doors.http.organisations import _ROUTES
+from tests.doors.http.running import RunningServer, serving
+
+PATHS = [(r.method, r.verb, r.path.format(key="abc", name="Grace"), r.body) for r in _ROUTES]
+
+
+async def _prepare(administration: Administration) -> dict[str, str]:
+    keys = {}
+    for name in ("acme", "globex"):
+        await administration.add_organisation(name)
+        for role in ("reader", "writer", "owner"):
+            made = await administration.add_key(name, role, role=role)  # type: ignore[arg-type]
+            keys[f"{name} {role}"] = made.secret
+    return keys
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    with serving(prepare=_prepare) as running:
+        yield running
+
+
+def ask(
+    server: RunningServer, who: str, verb: str, path: str, body: Any = None, **query: str
+) -> httpx.Response:
+    with server.http(server.prepared.get(who, who)) as http:
+        return http.request(verb, f"/v1/access/{path}", json=body, params=query)
+
+
+def test_an_owner_takes_people_in_and_gives_them_keys(server: RunningServer) -> None:
+    made = ask(server, "acme owner", "POST", "members", {"name": "Grace", "role": "reader"})
+    assert made.status_code == 200, made.text
+    assert ask(server, "acme owner", "POST", "members", {"name": "Grace"}).status_code == 400
+    key = ask(server, "acme owner", "POST", "keys", {"name": "hers", "member": "Grace"}).json()
+    mine = ask(server, key["key"], "GET", "whoami").json()
+    assert (mine["organisation"], mine["role"], mine["member"]) == ("acme", "reader", "Grace")
+    with server.http(key["key"]) as http:
+        body = {"content": "I live in Rome.", "user_id": "ada"}
+        assert http.post("/v1/add", json=body).status_code == 403
+        assert ask(server, "acme owner", "PUT", "members/Grace", {"role": "writer"}).is_success
+        assert http.post("/v1/add", json=body).status_code == 200
+        listed = ask(server, "acme owner", "GET", "keys")
+        assert key["key"] not in listed.text
+        assert "digest" not in listed.text
+        assert ask(server, "acme owner", "DELETE", f"keys/{key['id']}").is_success
+        assert http.post("/v1/add", json=body).status_code == 401
+    assert ask(server, "acme owner", "DELETE", "members/Grace").is_success
+    assert ask(server, "acme owner", "DELETE", "members/Grace").status_code == 404
+
+
+@pytest.mark.parametrize("role", ["reader", "writer", "owner"])
+def test_each_route_is_for_whom_the_table_names(server: RunningServer, role: str) -> None:
+    for method, verb, path, body in PATHS:
+        answer = ask(server, f"acme {role}", verb, path, {} if body else None)
+        allowed = role == "owner" or METHODS[method].role == "reader"
+        assert (answer.status_code != 403) is allowed, (method, answer.text)
+        assert answer.status_code < 500, (method, answer.text)
+
+
+def test_anothers_things_do_not_exist(server: RunningServer) -> None:
+    theirs = ask(server, "globex owner", "POST", "keys", {"name": "theirs"}).json()
+    ask(server, "globex owner", "POST", "members", {"name": "Ida"})
+    ask(server, "globex owner", "POST", "projects", {"name": "secret"})
+    for verb, path, body, nobodys in (
+        ("DELETE", f"keys/{theirs['id']}", None, "keys/nobodys"),
+        ("DELETE", "members/Ida", None, "members/nobodys"),
+        ("PUT", "members/Ida", {"role": "owner"}, "members/nobodys"),
+    ):
+        # That of another organisation may be named, too: the key says which one it is.
+        found = ask(server, "acme owner", verb, path, body, organisation="globex")
+        unknown = ask(server, "acme owner", verb, nobodys, body)
+        assert found.status_code == unknown.status_code == 404
+        name = path.rpartition("/")[2]
+        assert found.json()["detail"].replace(name, "nobodys") == unknown.json()["detail"]
+    for project in ("secret", "nobodys", "globex/secret"):
+        made = ask(server, "acme owner", "POST", "keys", {"project": project})
+        assert made.status_code == 404
+        with server.http(server.prepared["acme owner"]) as http:
+            body = {"query": "Rome", "user_id": "ada", "project_id": project}
+            assert http.post("/v1/search", json=body).status_code == 404
+    listed = [ask(server, "acme owner", "GET", path) for path in ("keys", "members", "projects")]
+    assert not [one for one in listed if theirs["id"] in one.text or "Ida" in one.text]
+    assert not [one for one in listed if "secret" in one.text]
+    assert ask(server, theirs["key"], "GET", "whoami").is_success
+
+
+def test_usage_and_audit_are_read_back(server: RunningServer) -> None:
+    with server.http(server.prepared["globex writer"]) as http:
+        body = {"content": "My cat is called Zerberus.", "user_id": "zoe"}
+        added = http.post("/v1/add", json=body).json()
+        http.post("/v1/search", json={"query": "Zerberus", "user_id": "zoe"})
+    changed = ask(server, "globex owner", "GET", "audit", method="add", changes="true", limit="1")
+    (entry,) = changed.json()
+    assert (entry["user_id"], entry["outcome"]) == ("zoe", "done")
+    assert entry["address"] == "127.0.0.1"
+    assert "Zerberus" not in ask(server, "globex owner", "GET", "audit").text
+    older = ask(server, "globex owner", "GET", "audit", method="add", before=str(entry["n"]))
+    assert older.json() == []
+    uses = ask(server, "globex owner", "GET", "usage").json()
+    assert "add" in {one["method"] for one in uses}
+    text = ask(server, "globex owner", "GET", "usage", format="csv")
+    assert text.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(text.text)))
+    assert {row["organisation"] for row in rows} == {"globex"}
+    ours = ask(server, "acme owner", "GET", "audit").text
+    assert "zoe" not in ours
+    assert str(added["episode_id"]) not in ours
+
+
+def test_what_is_wrong_is_said(server: RunningServer) -> None:
+    for verb, path, body, query in (
+        ("POST", "keys", {"role": "administrator"}, {}),
+        ("POST", "keys", {"role": 7}, {}),
+        ("POST", "keys", {"nme": "x"}, {}),
+        ("POST", "keys", {"limits": {"calls": 1}}, {}),
+        ("POST", "keys", {"read_only": "no"}, {}),
+        ("POST", "keys", {"expires_at": "soon"}, {}),
+        ("POST", "keys", {"expires_at": "2020-01-01"}, {}),
+        ("POST", "keys", [], {}),
+        ("POST", "members", {}, {}),
+        ("POST", "members", {"name": "x" * 10_000}, {}),
+        ("POST", "projects", {"name": "\u0000"}, {}),
+        ("GET", "audit", None, {"before": "x"}),
+        ("GET", "audit", None, {"since": "yesterday-ish"}),
+    ):
+        answer = ask(server, "acme owner", verb, path, body, **query)
+        assert answer.status_code == 400, (path, body, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert ask(server, "", "GET", "members").status_code == 400, "an administrator names it"
+    assert ask(server, "", "GET", "members", organisation="acme").is_success
