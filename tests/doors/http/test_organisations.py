@@ -22,7 +22,7 @@ async def _prepare(administration: Administration) -> dict[str, str]:
     for name in ("acme", "globex"):
         await administration.add_organisation(name)
         for role in ("reader", "writer", "owner"):
-            made = await administration.add_key(name, role, role=role)  # type: ignore[arg-type]
+            made = await administration.add_key(name, role, role=role)
             keys[f"{name} {role}"] = made.secret
     return keys
 
