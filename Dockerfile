@@ -8,8 +8,8 @@ COPY graphmem graphmem
 COPY cypher cypher
 COPY examples examples
 
-# What the servers need. With "servers,viz" it can draw, too, and is 100 MB larger.
-ARG EXTRAS=servers
+# What the servers need. With "server,servers,viz" it can draw, too, and is 100 MB larger.
+ARG EXTRAS=server,servers
 
 # The environment has no pip of its own: it is filled from outside.
 RUN python -m venv --without-pip /opt/graphmem \

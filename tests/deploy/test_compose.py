@@ -24,6 +24,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from graphmem import Settings
+from graphmem.doors.cli import cli
 from graphmem.settings import PREFIX
 from graphmem.wiring import store_part_of
 
@@ -138,6 +139,22 @@ def test_every_server_is_pinned_watched_bounded_and_kept(
         volume.partition(":")[0] for service in services.values() for volume in service["volumes"]
     }
     assert used == set(compose["volumes"])
+
+
+def test_graphmem_serves_over_the_databases(services: dict[str, Any]) -> None:
+    server = services["server"]
+    assert server["profiles"] == ["server"], "it is not started by `docker compose up`"
+    assert set(server["depends_on"]) == set(SERVERS)
+    assert server["environment"] == services["graphmem"]["environment"]
+    port = Settings.model_fields["server_port"].default
+    assert [one.rpartition(":")[2] for one in server["ports"]] == [str(port)]
+    assert server["ports"][0].startswith("127.0.0.1:")
+    assert f":{port}/v1/health/ready" in server["healthcheck"]["test"][-1]
+    drain_s = Settings.model_fields["server_drain_s"].default
+    assert int(server["stop_grace_period"].rstrip("s")) > drain_s
+    command = cli.commands[server["command"][0]]
+    known = {flag for param in command.params for flag in param.opts}
+    assert {word for word in server["command"] if word.startswith("--")} <= known
 
 
 def test_graphmem_waits_for_each_server_and_is_no_service(services: dict[str, Any]) -> None:
