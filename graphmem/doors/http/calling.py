@@ -149,7 +149,7 @@ async def perform(
             address=caller.address,
             outcome=outcome,
             scope={name: scope.get(name) for name in _SCOPE},
-            target=target,
+            target=target or getattr(found, "episode_id", None),
             tokens_in=getattr(found, "tokens_in", 0) if isinstance(found, Receipt) else 0,
             tokens_out=getattr(found, "tokens_out", 0) if isinstance(found, Receipt) else 0,
             memories=_added(found),

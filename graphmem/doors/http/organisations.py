@@ -128,7 +128,7 @@ def _add_route(app: FastAPI, served: Served, route: _Route) -> None:
 async def _answered(
     served: Served, caller: Caller, method: str, work: Work, request: Request
 ) -> Response:
-    access, principal, outcome = served.access, caller.principal, "done"
+    access, principal, outcome, found = served.access, caller.principal, "done", None
     try:
         access.authorize(principal, method)
         allowance = await access.admit(principal, method)
@@ -139,7 +139,8 @@ async def _answered(
         outcome = type(error).__name__
         raise
     finally:
-        target = request.path_params.get("key")
+        made = found.get("id") if isinstance(found, dict) else getattr(found, "id", None)
+        target = request.path_params.get("key") or made
         await access.record(
             principal, method, address=caller.address, outcome=outcome, target=target
         )

@@ -105,7 +105,7 @@ def test_usage_and_audit_are_read_back(server: RunningServer) -> None:
     changed = ask(server, "globex owner", "GET", "audit", method="add", changes="true", limit="1")
     (entry,) = changed.json()
     assert (entry["user_id"], entry["outcome"]) == ("zoe", "done")
-    assert entry["address"] == "127.0.0.1"
+    assert (entry["address"], entry["target"]) == ("127.0.0.1", added["episode_id"])
     assert "Zerberus" not in ask(server, "globex owner", "GET", "audit").text
     older = ask(server, "globex owner", "GET", "audit", method="add", before=str(entry["n"]))
     assert older.json() == []
