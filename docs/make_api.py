@@ -16,7 +16,7 @@ _GROUPS = {
     "Read": "search context explain why_not get get_all episode history",
     "Relationships": "entities entity relations neighbours paths timeline as_of diff cypher "
     "to_networkx",
-    "Life": "archive restore promote sweep",
+    "Life": "archive restore promote sweep summary consolidate",
     "Who and what": "projects users agents runs update_run communities",
     "Care": "relation_types declare_type learn_types stats health verify rebuild backup export "
     "import_ close",

@@ -209,6 +209,8 @@ class Memory(_Reads):
     restore = mirror(MemoryAPI.restore)
     promote = mirror(MemoryAPI.promote)
     sweep = mirror(MemoryAPI.sweep)
+    summary = mirror(MemoryAPI.summary)
+    consolidate = mirror(MemoryAPI.consolidate)
     projects = mirror(MemoryAPI.projects)
     users = mirror(MemoryAPI.users)
     agents = mirror(MemoryAPI.agents)

@@ -76,6 +76,8 @@ COMMANDS = {
     "agents": "agents",
     "runs": "runs",
     "communities": "communities",
+    "summary": "summary",
+    "consolidate": "consolidate",
     "update_run": "update-run",
     "stats": "stats",
     "health": "health",
@@ -187,7 +189,8 @@ def test_only_what_looks_after_the_store_is_no_view() -> None:
         "undo", "merge", "unmerge", "resume", "flush", "diff",
         "relation_types", "declare_type", "learn_types", "why_not", "archive", "restore", "promote",
         "sweep", "projects", "users", "agents", "runs",
-        "communities", "update_run", "stats", "health", "verify", "rebuild",
+        "communities", "summary", "consolidate", "update_run", "stats", "health", "verify",
+        "rebuild",
         "backup", "export", "import_", "close",
         "add_document", "documents", "remove_document",
     }  # fmt: skip

@@ -39,13 +39,13 @@ _BY_RULE: tuple[tuple[MethodRule, str], ...] = (
         _READ,
         "search context explain why_not get get_all episode history relations entities entity "
         "neighbours paths timeline diff as_of cypher to_networkx relation_types stats documents "
-        "known_keys users agents runs communities erasures retention",
+        "known_keys users agents runs communities summary erasures retention",
     ),
     (_ADD, "add add_many add_document relate relate_many"),
     (
         _WRITE,
         "unrelate update delete delete_all remove_document undo merge unmerge resume flush "
-        "archive restore promote sweep update_run",
+        "archive restore promote sweep consolidate update_run",
     ),
     (_OWNER_READ, "export"),
     (_OWNER, "forget set_retention import_"),

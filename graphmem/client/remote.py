@@ -196,6 +196,8 @@ class AsyncRemoteMemory(_RemoteReads, MemoryAPI):
     restore = remote(MemoryAPI.restore)
     promote = remote(MemoryAPI.promote)
     sweep = remote(MemoryAPI.sweep)
+    summary = remote(MemoryAPI.summary)
+    consolidate = remote(MemoryAPI.consolidate)
     projects = remote(MemoryAPI.projects)
     users = remote(MemoryAPI.users)
     agents = remote(MemoryAPI.agents)

@@ -13,13 +13,13 @@ from typing import Self
 from graphmem.engine.actors import acting, takes_actor
 from graphmem.engine.carrying import Carrying
 from graphmem.engine.documents import Documents
-from graphmem.engine.lifecycle import Aging
 from graphmem.engine.listings import Listings
 from graphmem.engine.maintenance import Care
 from graphmem.engine.present import Opened, Parts, Scratch
 from graphmem.engine.pseudonyms import revealing
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
+from graphmem.engine.summaries import Summarising
 from graphmem.engine.view import AsyncMemoryView, Views
 from graphmem.engine.why_not import Diagnosing
 from graphmem.errors import Damaged, ModelError
@@ -33,7 +33,16 @@ __all__ = ["AsyncMemory", "Opened", "Parts", "Scratch"]
 
 
 class AsyncMemory(
-    Documents, Relating, Views, Declaring, Listings, Aging, Diagnosing, Care, Carrying, MemoryAPI
+    Documents,
+    Relating,
+    Views,
+    Declaring,
+    Listings,
+    Summarising,
+    Diagnosing,
+    Care,
+    Carrying,
+    MemoryAPI,
 ):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
 

@@ -36,6 +36,7 @@ from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.rank.weights import load_weights
 from graphmem.retrieve.relationships.queries import Relate
+from graphmem.retrieve.summaries import SummaryModel
 from graphmem.settings import Settings
 from graphmem.text import plain
 
@@ -81,6 +82,8 @@ class Parts:
     """What takes out of everything that comes in what is not to be stored."""
     ambiguity_model: AmbiguityModel | None = None
     """Who is asked about what stays ambiguous."""
+    summary_model: SummaryModel | None = None
+    """Who words summaries."""
     reranker: Reranker | None = None
     """Who reads the best hits again."""
     actor: str | None = None

@@ -70,6 +70,7 @@ from graphmem.model.stored import (
     valid_from,
     valid_until,
 )
+from graphmem.model.summaries import Summary, SummarySentence
 from graphmem.model.uses import FactUse, Swept
 
 __all__ = [
@@ -131,6 +132,8 @@ __all__ = [
     "Step",
     "StoredEpisode",
     "Subgraph",
+    "Summary",
+    "SummarySentence",
     "Swept",
     "Table",
     "Turn",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, Unpack
 
-from graphmem.model import Fact, FactUse, Swept
-from graphmem.ports.arguments import WriteArgs
+from graphmem.model import Fact, FactUse, Receipt, Summary, Swept
+from graphmem.ports.arguments import ScopeArgs, WriteArgs
 
 
 class LifecycleAPI(Protocol):
@@ -35,6 +35,37 @@ class LifecycleAPI(Protocol):
         What was read often and matters is promoted; what is old, matters little and was hardly
         read is archived; what has expired is archived too (docs/lifecycle.md has the thresholds).
         ``dry_run`` only says what would be done.
+        """
+        ...
+
+    async def summary(
+        self,
+        about: str | None = None,
+        *,
+        max_sentences: int = 8,
+        ask_model: bool = True,
+        **scope: Unpack[ScopeArgs],
+    ) -> Summary:
+        """What is known of an entity (by id or name) in a few sentences, the oldest first; without
+        one, what was said in the conversation of ``run_id``.
+
+        Each sentence names the facts that say it. Without a model they are the facts that matter
+        (important, said by several, new), as they are worded. With one it words them, in one call,
+        within the ceilings, and gives a ``title``; what no fact bears out is left out. What it gave
+        is kept, in this process, until something that it cites, or a fifth of the rest, has
+        changed. Nothing is believed because of a summary.
+        """
+        ...
+
+    async def consolidate(
+        self, entity: str, *, min_facts: int = 5, **scope: Unpack[WriteArgs]
+    ) -> Receipt:
+        """Fold the facts that hold about an entity into one more fact, that sums them up and names
+        them in its metadata (``consolidates``).
+
+        It hides none of them, and goes by :meth:`~graphmem.ports.api.MemoryAPI.undo` of its
+        episode. No summary is made of it. The same facts folded again change nothing. With fewer
+        than ``min_facts`` it is a :class:`~graphmem.errors.UsageError`.
         """
         ...
 

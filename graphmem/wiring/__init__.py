@@ -41,6 +41,7 @@ from graphmem.wiring.governing import (
     governor_of,
     model_of,
     reranker_of,
+    summary_model_of,
 )
 from graphmem.wiring.ledgers import ledger_file
 from graphmem.wiring.opening import opening
@@ -140,6 +141,7 @@ async def open_memory(
             fill=filler(urls["ledger"], settings),
             redaction=redaction,
             ambiguity_model=ambiguity_model_of(extractor, governor, settings),
+            summary_model=summary_model_of(extractor, governor),
             reranker=reranker,
             actor=check_actor(actor),
             read_only=read_only,

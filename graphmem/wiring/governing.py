@@ -15,6 +15,7 @@ from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import LLM, AsksModel, Extractor
 from graphmem.ports.reranker import Reranker
 from graphmem.retrieve.rank.rerank import ModelReranker
+from graphmem.retrieve.summaries import SummaryModel
 from graphmem.settings import Settings
 from graphmem.wiring.adapters import CHATS, PAID_PROVIDERS, make
 
@@ -59,6 +60,14 @@ def ambiguity_model_of(
     if not settings.ask_ambiguities or not isinstance(extractor, AsksModel):
         return None
     return AmbiguityModel(extractor.llm, extractor.asking, governor)
+
+
+def summary_model_of(extractor: Extractor, governor: Governor) -> SummaryModel | None:
+    """Words summaries with the model of the extractor, if it has one to be asked. ``extractor`` is
+    the one that was given to :func:`govern_extractor`."""
+    if not isinstance(extractor, AsksModel):
+        return None
+    return SummaryModel(extractor.llm, governor.call)
 
 
 def reranker_of(governor: Governor, settings: Settings) -> Reranker | None:

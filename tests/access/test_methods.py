@@ -23,11 +23,11 @@ ROLES: tuple[Role, ...] = get_args(Role)
 READERS = """
 agents as_of communities context cypher diff documents entities entity episode erasures explain
 get get_all history known_keys neighbours paths projects relation_types relations retention runs
-search stats timeline to_networkx users whoami why_not
+search stats summary timeline to_networkx users whoami why_not
 """
 WRITERS = """
-add add_document add_many archive delete delete_all flush merge promote relate relate_many
-remove_document restore resume sweep undo unmerge unrelate update update_run
+add add_document add_many archive consolidate delete delete_all flush merge promote relate
+relate_many remove_document restore resume sweep undo unmerge unrelate update update_run
 """
 OWNERS = """
 add_key add_member add_project audit export forget import_ keys members remove_member revoke_key

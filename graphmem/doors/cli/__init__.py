@@ -85,6 +85,8 @@ _COMMANDS = (
     lifecycle.restore_fact_command,
     lifecycle.promote_command,
     lifecycle.sweep_command,
+    lifecycle.summary_command,
+    lifecycle.consolidate_command,
     listings.projects_command,
     listings.users_command,
     listings.agents_command,

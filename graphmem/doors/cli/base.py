@@ -43,7 +43,7 @@ _HELD = "is open in another process"
 _READS = frozenset(
     {"search", "context", "explain", "facts", "get", "episode", "history", "relations", "entities"}
     | {"entity", "neighbours", "paths", "timeline", "graph", "diff", "types", "stats", "erasures"}
-    | {"projects", "users", "agents", "runs", "communities"}
+    | {"projects", "users", "agents", "runs", "communities", "summary"}
 )
 """Commands that can do without what another process holds."""
 _TEXTS = frozenset({"text", "query"})

@@ -50,6 +50,40 @@ def sweep_command(dry_run: bool) -> None:
         note("nothing was changed: this is what would be done")
 
 
+@command("summary")
+@click.argument("entity", required=False)
+@click.option("--sentences", type=click.IntRange(1), default=8, show_default=True)
+@click.option("--facts-only", is_flag=True, help="Without asking a model.")
+def summary_command(entity: str | None, *, sentences: int, facts_only: bool) -> None:
+    """Sum up an entity, or (with --run) a conversation.
+
+    Each sentence stands with the ids of the facts that say it.
+    """
+    with options().memory() as memory:
+        found = memory.summary(entity, max_sentences=sentences, ask_model=not facts_only)
+    if show_json(found):
+        return
+    show(table_text(str(found) or "nothing is known"))
+    for number, one in enumerate(found.sentences, 1):
+        note(f"[{number}] {' '.join(one.fact_ids)}")
+    if found.reason:
+        note(found.reason)
+
+
+@command("consolidate")
+@click.argument("entity")
+@click.option("--min-facts", type=click.IntRange(1), default=5, show_default=True)
+def consolidate_command(entity: str, *, min_facts: int) -> None:
+    """Fold what is known of an entity into one more fact.
+
+    It hides none of them; graphmem undo with its episode takes it back.
+    """
+    with options().memory() as memory:
+        receipt = memory.consolidate(entity, min_facts=min_facts)
+    if not show_json(receipt):
+        show(table_text(f"{receipt.status}: episode {receipt.episode_id}"))
+
+
 def _show(what: str, fact: Fact) -> None:
     if not show_json(fact):
         show(table_text(f"{what} {fact.id}: {fact.text}"))
