@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 
 from graphmem import Memory, Settings
-from tests.engine import test_actors, test_ids_alone, test_listings, test_silence
-from tests.engine.test_servers import ledger_url  # noqa: F401 - a fixture
+from graphmem.clock import ManualClock
+from tests.engine import (
+    test_actors,
+    test_communities,
+    test_ids_alone,
+    test_listings,
+    test_silence,
+    test_types_of_tenants,
+)
+from tests.engine.test_servers import graph_url, ledger_url  # noqa: F401 - fixtures
+from tests.lifecycle import test_sweep
 
 pytestmark = pytest.mark.server
 
@@ -43,6 +52,49 @@ _OF_ALL: tuple[Callable[[Memory], None], ...] = (
     test_listings.TestConversations().test_it_is_renamed_closed_and_described,
     test_listings.TestConversations().test_it_is_searched_and_erased_alone,
 )
+
+
+_ON_A_CLOCK: tuple[Callable[[Memory, ManualClock], None], ...] = (
+    test_sweep.TestByHand().test_as_of_reaches_back_to_it,
+    test_sweep.TestByHand().test_promoted_it_stays,
+    test_sweep.TestReads().test_they_are_counted_beside_the_events,
+    test_sweep.TestSweep().test_what_is_old_and_hardly_read_is_archived,
+    test_sweep.TestSweep().test_what_has_expired_leaves_the_stores,
+)
+
+
+@pytest.mark.parametrize("shown", _ON_A_CLOCK, ids=lambda shown: shown.__name__)
+def test_on_a_clock(
+    shown: Callable[[Memory, ManualClock], None],
+    ledger_url: str,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Archiving, promoting, sweeping and counting."""
+    settings = Settings.load({}, ledger=ledger_url, graph="memory://", vectors="memory://")
+    clock = ManualClock(test_sweep.START)
+    with Memory(tmp_path / "m", user_id="ada", settings=settings, clock=clock) as opened:
+        shown(opened, clock)
+
+
+def test_relation_types_of_two_users(ledger_url: str, tmp_path: Path) -> None:  # noqa: F811
+    settings = Settings.load({}, ledger=ledger_url, graph="memory://", vectors="memory://")
+    with Memory(tmp_path / "m", settings=settings) as opened:
+        test_types_of_tenants._opposite(opened)
+        test_types_of_tenants._check_apart(opened)
+        opened.forget(user_id="ada")
+        assert opened.verify().ok
+
+
+def test_communities_are_the_same_on_every_graph(graph_url: str, tmp_path: Path) -> None:  # noqa: F811
+    found = []
+    for graph in (graph_url, f"kuzu:///{tmp_path}/g.kuzu", "memory://"):
+        urls = {"ledger": "memory://", "graph": graph, "vectors": "memory://"}
+        with Memory(None, user_id="ada", settings=Settings.load({}, **urls)) as opened:
+            opened.relate_many(test_communities.pairs())
+            shown = opened.communities()
+            found.append([(one.name, [e.name for e in one.entities]) for one in shown])
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == len(test_communities.TEAMS)
 
 
 @pytest.mark.parametrize("shown", _OF_ONE, ids=lambda shown: shown.__name__)

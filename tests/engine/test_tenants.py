@@ -122,6 +122,12 @@ async def everything(memory: AsyncMemory, scope: ScopeArgs, number: int) -> dict
         "projects": await memory.projects(**scope),
         "communities": await memory.communities(min_size=2, **scope),
         "sweep": await memory.sweep(dry_run=True, **scope),
+        "summary": await memory.summary("Oslo", **scope),
+        "summary of who speaks": await memory.summary(name, **scope),
+        "types": await memory.relation_types(**scope),
+        "learned": await memory.learn_types(**scope),
+        "since": await memory.search(question, where={"occurred_at": "since 1990"}, **scope),
+        "people": await memory.get_all(where={"people": {"any": ["Oslo"]}}, **scope),
         "total": await memory.get_all(count=True, limit=1, **scope),
     }
 
@@ -166,6 +172,9 @@ async def trespass(memory: AsyncMemory, mine: Home, other: Home) -> None:
         lambda: memory.neighbours(other.entity, **mine.scope),
         lambda: memory.paths("Oslo", other.entity, **mine.scope),
         lambda: memory.timeline(other.entity, **mine.scope),
+        lambda: memory.summary(other.entity, **mine.scope),
+        lambda: memory.consolidate(other.entity, min_facts=1, **mine.scope),
+        lambda: memory.get_all(where={"about": {"all": [other.entity]}}, **mine.scope),
     ]
     for call in calls:
         with pytest.raises(NotFound):

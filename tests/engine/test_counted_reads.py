@@ -1,0 +1,54 @@
+"""Counts of reads: all but the last buffer of them outlive a process that is killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+from graphmem import Memory
+from graphmem.engine.uses import MOST_UNWRITTEN
+from tests.engine.helpers import child, child_environment
+
+READ = MOST_UNWRITTEN + 44
+_READING = """
+import sys, time
+from graphmem import Memory
+
+memory = Memory(sys.argv[1], user_id="ada")
+memory.add_many([f"Line {n} of the book." for n in range(int(sys.argv[2]))], infer=False)
+ids = [fact.id for fact in memory.get_all(limit=1000).items]
+for id in ids:
+    memory.get(id)
+until = time.monotonic() + 60
+while not memory.get(ids[0]).access_count and time.monotonic() < until:
+    time.sleep(0.05)
+for id in ids[1:11]:
+    memory.get(id)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_all_but_the_last_buffer_survive_a_kill(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        child(_READING, str(tmp_path / "m"), str(READ)),
+        stdout=subprocess.PIPE,
+        env=child_environment(),
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "ready"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    with Memory(tmp_path / "m", user_id="ada") as memory:
+        counts = [
+            memory.get(fact.id).access_count or 0 for fact in memory.get_all(limit=1000).items
+        ]
+        assert memory.verify().ok
+    assert len(counts) == READ
+    assert sum(counts) >= MOST_UNWRITTEN, "what was written is there"
+    assert READ + 10 - sum(counts) <= MOST_UNWRITTEN, "no more than a buffer of them is lost"
+    assert max(counts) <= 2
