@@ -257,7 +257,6 @@ WALKS = {
     "entities_then",  # a whole past
     "type_uses",  # how often each type is used, and moving statements from one to another
     "count_typed_subjects",
-    *("count_projects", "count_users", "count_agents", "count_runs"),  # lists of what there is
     *("facts_counted", "facts_counted_then", "tenants_of"),
     *("facts_archived", "facts_archived_then"),  # by an index of their own, or of a whole past
     *("type_rules", "ruling_tenants", "clear_rules"),  # few, in an index of their own

@@ -10,10 +10,10 @@ from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import Database
-from graphmem.adapters.ledger.sql.read import scope_values
+from graphmem.adapters.ledger.sql.read import LAST_OF_ALL, scope_values
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, execute
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
-from graphmem.model import ConversationState, FactUse, Listing, Scope, ScopeCount
+from graphmem.model import ConversationState, FactUse, Listing, Scope, ScopeCount, tenant_prefix
 from graphmem.ports.ledger import Row
 
 _TITLE = 60
@@ -27,14 +27,14 @@ class ListingLedger:
     async def counted(
         self, what: str, project_id: str | None, scope: Scope | None, limit: int, offset: int
     ) -> Listing[ScopeCount]:
-        values = {**scope_values(scope), "project_id": project_id}
+        values = {**scope_values(scope), **_within(project_id, scope)}
         found, total = await self._part(f"count_{what}", values, limit, offset)
         return Listing(tuple(map(_count, found)), total, offset)
 
     async def conversations(
         self, project_id: str, scope: Scope | None, limit: int, offset: int
     ) -> Listing[ConversationState]:
-        values = {**scope_values(scope), "project_id": project_id}
+        values = {**scope_values(scope), **_within(project_id, scope)}
         found, total = await self._part("count_runs", values, limit, offset)
         return Listing(tuple(map(_conversation, found)), total, offset)
 
@@ -87,6 +87,14 @@ class ListingLedger:
             return found, found[0]["total"] if found else 0
         (first,) = await self._db.fetch(Fetch(name, {**values, "limit": 1, "offset": 0}))
         return (), first[0]["total"] if first else 0
+
+
+def _within(project_id: str | None, scope: Scope | None) -> dict[str, str]:
+    """The tenants of a list, from one to another: found by an index, whoever else is there."""
+    if scope is not None:
+        return {"first_tenant": scope.tenant, "last_tenant": scope.tenant}
+    prefix = "" if project_id is None else tenant_prefix(project_id)
+    return {"first_tenant": prefix, "last_tenant": f"{prefix}{LAST_OF_ALL}"}
 
 
 def _count(row: Row) -> ScopeCount:

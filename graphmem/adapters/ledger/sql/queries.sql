@@ -1024,8 +1024,7 @@ SELECT g.*, g.id AS name FROM (
   SELECT e.project_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
     min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
   FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
-  WHERE (:project_id IS NULL OR e.project_id = :project_id)
-    AND e.status <> 'undone' AND (:tenant IS NULL OR e.tenant = :tenant)
+  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.status <> 'undone'
     AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
   GROUP BY e.project_id ORDER BY last_at DESC, e.project_id LIMIT :limit OFFSET :offset) AS g
 ORDER BY g.last_at DESC, g.id;
@@ -1035,8 +1034,8 @@ SELECT g.*, (SELECT u.name FROM users AS u WHERE u.pseudonym = g.id) AS name FRO
   SELECT e.user_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
     min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
   FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
-  WHERE e.user_id IS NOT NULL AND (:project_id IS NULL OR e.project_id = :project_id)
-    AND e.status <> 'undone' AND (:tenant IS NULL OR e.tenant = :tenant)
+  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.user_id IS NOT NULL
+    AND e.status <> 'undone'
     AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
   GROUP BY e.user_id ORDER BY last_at DESC, e.user_id LIMIT :limit OFFSET :offset) AS g
 ORDER BY g.last_at DESC, g.id;
@@ -1046,8 +1045,8 @@ SELECT g.*, g.id AS name FROM (
   SELECT e.agent_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
     min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
   FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
-  WHERE e.agent_id IS NOT NULL AND (:project_id IS NULL OR e.project_id = :project_id)
-    AND e.status <> 'undone' AND (:tenant IS NULL OR e.tenant = :tenant)
+  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.agent_id IS NOT NULL
+    AND e.status <> 'undone'
     AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
   GROUP BY e.agent_id ORDER BY last_at DESC, e.agent_id LIMIT :limit OFFSET :offset) AS g
 ORDER BY g.last_at DESC, g.id;
@@ -1067,8 +1066,8 @@ FROM (
     count(DISTINCT s.fact_id) AS facts,
     min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
   FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
-  WHERE e.run_id IS NOT NULL AND e.project_id = :project_id AND e.status <> 'undone'
-    AND (:tenant IS NULL OR e.tenant = :tenant)
+  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.run_id IS NOT NULL
+    AND e.status <> 'undone'
     AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
   GROUP BY e.run_id, e.tenant, e.user_id
   ORDER BY last_at DESC, e.run_id LIMIT :limit OFFSET :offset) AS g

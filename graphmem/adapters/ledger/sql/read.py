@@ -42,6 +42,9 @@ _FILTER_WAYS = (
 )
 _MOST_WAYS = 50
 
+LAST_OF_ALL = "\U0010ffff"
+"""No tenant comes after it; behind the beginning of tenants, none of those."""
+
 
 def scope_values(scope: Scope | None) -> dict[str, Any]:
     """A scope as the statements take it; none is the whole store."""

@@ -8,12 +8,10 @@ from collections.abc import Collection, Iterable
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import Database
-from graphmem.adapters.ledger.sql.read import scope_values
+from graphmem.adapters.ledger.sql.read import LAST_OF_ALL, scope_values
 from graphmem.adapters.ledger.sql.steps import EventLog, Fetch, ResultRows, WriteContext
 from graphmem.model import Scope, TypeRule
 from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
-
-_LAST_OF_ALL = "\U0010ffff"  # no tenant comes after it
 
 
 class TypesLedger:
@@ -87,12 +85,12 @@ def _subjects(
 ) -> Fetch:
     place = after or (tenant or "", "", "")
     values = dict(zip(("after_tenant", "after_subject", "after_type"), place, strict=True))
-    last = {"last_tenant": tenant or _LAST_OF_ALL}
+    last = {"last_tenant": tenant or LAST_OF_ALL}
     return Fetch("typed_subjects", {"types": sorted(types), **values, **last, "limit": limit})
 
 
 def _count(types: Collection[str], tenant: str | None) -> Fetch:
-    within = {"first_tenant": tenant or "", "last_tenant": tenant or _LAST_OF_ALL}
+    within = {"first_tenant": tenant or "", "last_tenant": tenant or LAST_OF_ALL}
     return Fetch("count_typed_subjects", {"types": sorted(types), **within})
 
 
