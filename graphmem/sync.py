@@ -53,9 +53,10 @@ async def _connected(
         raise UsageError(
             f"{error.name} is missing: pip install 'graphmem[client]' brings what a client needs"
         ) from error
-    usual = (settings or Settings.load()).api_key
-    key = api_key or (usual.get_secret_value() if usual is not None else None)
-    return AsyncRemoteMemory(url, api_key=key, **ids)
+    if api_key is None:
+        usual = (settings or Settings.load()).api_key
+        api_key = usual.get_secret_value() if usual is not None else None
+    return AsyncRemoteMemory(url, api_key=api_key, **ids)
 
 
 class _Reads(Mirror):

@@ -141,7 +141,10 @@ def as_engine_takes(values: CallBody, call: Call) -> CallBody:
     if "extraction" in values:
         values["extraction"] = _extraction(values["extraction"])
     if isinstance(values.get("keep"), float | int):
-        values["keep"] = timedelta(seconds=values["keep"])
+        try:
+            values["keep"] = timedelta(seconds=values["keep"])
+        except (OverflowError, ValueError):
+            raise UsageError(f"keep is a length of time, got {shown(values['keep'])}") from None
     if call.name == "diff":
         for name in ("a", "b"):
             values[name] = _moment(values[name], name)

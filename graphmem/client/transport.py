@@ -65,6 +65,8 @@ class Transport:
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S)),
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
             follow_redirects=False,  # a key goes to the server that it was given for
+            # To read the certificates of all authorities takes longer than any request.
+            verify=self.url.startswith("https:"),
         )
 
     async def close(self) -> None:
