@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from graphmem.access.values import (
     Principal,
     Role,
 )
+from graphmem.access.webhooks import Webhook, add_webhook, remove_webhook, webhooks
 from graphmem.clock import Clock
 from graphmem.errors import Forbidden, NotFound, UsageError
 from graphmem.limits import NAME_BYTES, shown
@@ -236,6 +237,29 @@ class Administration:
         gone = replace(key, revoked_at=at, user_id=None, calls=0, last_used_at=None)
         await self._book.put_grants(gone.grant())
         return gone
+
+    # Webhooks
+
+    async def add_webhook(
+        self,
+        organisation: str,
+        url: str,
+        news: Sequence[str] = (),
+        *,
+        head: int,
+        hosts: Collection[str] = (),
+    ) -> Webhook:
+        """See :func:`~graphmem.access.webhooks.add_webhook`."""
+        await self.organisation(organisation)
+        return await add_webhook(
+            self._book, self._clock, organisation, url, news, head=head, hosts=hosts
+        )
+
+    async def webhooks(self, organisation: str) -> list[Webhook]:
+        return await webhooks(self._book, organisation)
+
+    async def remove_webhook(self, organisation: str, id: str) -> Webhook:
+        return await remove_webhook(self._book, organisation, id)
 
     # What was done
 

@@ -50,10 +50,11 @@ _BY_RULE: tuple[tuple[MethodRule, str], ...] = (
     (_OWNER_READ, "export"),
     (_OWNER, "forget set_retention import_"),
     (MethodRule("reader", changes=False, reach="organisation"), "projects whoami"),
-    (_OURS_READ, "members keys usage audit"),
+    (_OURS_READ, "members keys usage audit webhooks"),
     (
         _OURS,
-        "add_project add_member set_role remove_member add_key revoke_key",
+        "add_project add_member set_role remove_member add_key revoke_key add_webhook "
+        "remove_webhook",
     ),
     # What types of relations there are, graph, vectors and the ledger belong to everybody.
     (_STORE_READ, "health backup organisations"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-GrantKind = Literal["organisation", "project", "member", "key"]
+GrantKind = Literal["organisation", "project", "member", "key", "webhook", "notice"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ class ServerSettings(BaseModel):
     server_cors: NameList = Field(
         (), description="origins whose pages may ask from a browser, with commas between them"
     )
+    webhook_hosts: NameList = Field(
+        (), description="the only hosts that webhooks go to, inside addresses too, with commas "
+        "between them; without it any public address"
+    )  # fmt: skip
     server_docs: bool = Field(
         True,
         description="show the OpenAPI document at /openapi.json, and a page to read it at /docs",

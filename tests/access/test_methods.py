@@ -30,8 +30,8 @@ add add_document add_many archive consolidate delete delete_all flush merge prom
 relate_many remove_document restore resume sweep undo unmerge unrelate update update_run
 """
 OWNERS = """
-add_key add_member add_project audit export forget import_ keys members remove_member revoke_key
-set_retention set_role usage
+add_key add_member add_project add_webhook audit export forget import_ keys members remove_member
+remove_webhook revoke_key set_retention set_role usage webhooks
 """
 ADMINISTRATORS = """
 add_organisation apply_retention backup close close_organisation declare_type health learn_types

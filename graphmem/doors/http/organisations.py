@@ -21,6 +21,7 @@ from graphmem.doors.http.answering import rate_headers
 from graphmem.doors.http.calling import Caller, identified
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
+from graphmem.migration.store import ledger_of
 from graphmem.model import to_json
 from graphmem.ports.access import AuditQuery, KeyUse
 from graphmem.wiring.access import administration_of
@@ -35,15 +36,15 @@ _KEY_FIELDS: Final = {
 Work = Callable[[Administration, str | None, "Asked"], Awaitable[Any]]
 
 
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What a request brings: its path, its query and its body, each by name."""
 
-    def __init__(self, principal: Principal, path: Mapping[str, str], query: Mapping[str, str],
-                 body: Mapping[str, Any]) -> None:  # fmt: skip
-        self.principal = principal
-        self.path = path
-        self.query = query
-        self.body = body
+    served: Served
+    principal: Principal
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
 
     def only(self, *names: str) -> dict[str, Any]:
         """The body, which may have these and nothing else."""
@@ -132,7 +133,8 @@ async def _answered(
     try:
         access.authorize(principal, method)
         allowance = await access.admit(principal, method)
-        asked = Asked(principal, request.path_params, request.query_params, await _body(request))
+        body = await _body(request)
+        asked = Asked(served, principal, request.path_params, request.query_params, body)
         ours = principal.organisation or request.query_params.get("organisation")
         found = await work(administration_of(served.memory), ours, asked)
     except BaseException as error:
@@ -256,6 +258,33 @@ async def _add_project(over: Administration, ours: str | None, asked: Asked) -> 
     return {"name": made.name, "created_at": made.created_at}
 
 
+async def _webhooks(over: Administration, ours: str | None, _: Asked) -> Any:
+    """The webhooks of the organisation, without their secrets."""
+    return [hook.shown() for hook in await over.webhooks(_named(ours))]
+
+
+async def _add_webhook(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """Tell an address of what is added, changed and forgotten; the secret is in this answer."""
+    given = asked.only("url", "news")
+    news = given.get("news", [])
+    if not isinstance(news, list) or not all(isinstance(one, str) for one in news):
+        raise UsageError("news is a list of texts")
+    served = asked.served
+    made = await over.add_webhook(
+        _named(ours),
+        _text(given, "url"),
+        news,
+        head=await ledger_of(served.memory).head(),
+        hosts=served.settings.webhook_hosts,
+    )
+    return {**made.shown(), "secret": made.secret}
+
+
+async def _remove_webhook(over: Administration, ours: str | None, asked: Asked) -> Any:
+    """Tell it nothing any more."""
+    return (await over.remove_webhook(_named(ours), asked.path["webhook"])).shown()
+
+
 async def _usage(over: Administration, ours: str | None, asked: Asked) -> Any:
     """What keys were used for, by day and method (`format=csv`)."""
     period = {name: asked.time(name) for name in ("since", "until")}
@@ -317,6 +346,16 @@ _ROUTES: tuple[_Route, ...] = (
         body={"name": "string"},
         needed=("name",),
     ),
+    _Route("webhooks", "GET", "webhooks", _webhooks),
+    _Route(
+        "add_webhook",
+        "POST",
+        "webhooks",
+        _add_webhook,
+        body={"url": "string", "news": "array"},
+        needed=("url",),
+    ),
+    _Route("remove_webhook", "DELETE", "webhooks/{webhook}", _remove_webhook),
     _Route("usage", "GET", "usage", _usage, query=("since", "until", "key", "format")),
     _Route(
         "audit",

@@ -10,8 +10,10 @@ from typing import Any
 
 from graphmem.access import Access
 from graphmem.clock import parse_when_or_none
+from graphmem.doors.http.deliveries import Deliverer
 from graphmem.engine import AsyncMemory
 from graphmem.errors import Unavailable
+from graphmem.migration.store import ledger_of
 from graphmem.ports.view import ViewAPI
 from graphmem.settings import Settings
 from graphmem.wiring.access import access_of
@@ -27,6 +29,7 @@ class Served:
     settings: Settings
     opened: tuple[AsyncMemory, Access] | None = None
     draining: bool = False
+    deliverer: Deliverer | None = None
     views: OrderedDict[tuple[datetime | None, datetime | None], ViewAPI] = field(
         default_factory=OrderedDict
     )
@@ -51,10 +54,14 @@ class Served:
     def begin(self, memory: AsyncMemory) -> None:
         """The memory is open."""
         self.opened = memory, access_of(memory)
+        self.deliverer = Deliverer(ledger_of(memory), self.settings.webhook_hosts)
+        self.deliverer.start()
 
     async def end(self) -> None:
         """Write what was noted, and close the memory."""
         self.draining = True
+        if self.deliverer is not None:
+            await self.deliverer.stop()
         if self.opened is not None:
             (memory, access), self.opened = self.opened, None
             try:

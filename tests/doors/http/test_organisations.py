@@ -14,7 +14,10 @@ from graphmem.access import METHODS, Administration
 from graphmem.doors.http.organisations import _ROUTES
 from tests.doors.http.running import RunningServer, serving
 
-PATHS = [(r.method, r.verb, r.path.format(key="abc", name="Grace"), r.body) for r in _ROUTES]
+PATHS = [
+    (r.method, r.verb, r.path.format(key="abc", name="Grace", webhook="w-1"), r.body)
+    for r in _ROUTES
+]
 
 
 async def _prepare(administration: Administration) -> dict[str, str]:

@@ -106,11 +106,12 @@ class AccessLedger:
         return int(row["value"]) + (0 if row["counted"] else amount)
 
 
-def forget_grants(name: str, project_id: str, at: datetime) -> Steps[None]:
+def forget_grants(name: str, project_id: str, erasure_id: str, at: datetime) -> Steps[None]:
     """Somebody was forgotten in a project: where no project of its organisation knows them any
     more, nothing that the organisation has names them, and their keys are revoked."""
     for project in (yield from fetch("grants_about", kind="project", about=project_id)):
         ours = project["organisation"]
+        yield from _notice(ours, project["id"], erasure_id, at)
         found = yield from fetch("grants_of", kind="project", organisation=ours, about=None)
         users = yield from fetch("users", name=name, project_id=None)
         if {row["about"] for row in found} & {row["project_id"] for row in users}:
@@ -124,6 +125,15 @@ def forget_grants(name: str, project_id: str, at: datetime) -> Steps[None]:
                 revoked_at = key.body.get("revoked_at") or stamp(at)
                 body = {**key.body, "name": "", "revoked_at": revoked_at}
                 yield from execute("put_grant", _row(replace(key, about=None, body=body)))
+
+
+def _notice(organisation: str, project: str, erasure_id: str, at: datetime) -> Steps[None]:
+    """What is to be told to those who want to know: not who it was, which nobody can say now."""
+    hooks = yield from fetch("grants_of", kind="webhook", organisation=organisation, about=None)
+    body = {"project_id": project, "erasure_id": erasure_id, "at": stamp(at)}
+    for hook in hooks:
+        id = f"{hook['id']} {erasure_id} {project}"
+        yield from execute("put_grant", _row(Grant("notice", organisation, id, hook["id"], body)))
 
 
 def _asked(kind: GrantKind, organisation: str | None, id: str | None, about: str | None) -> Fetch:

@@ -61,20 +61,20 @@ def apply_forgetting(
         yield from execute("clear_events", {"tenant": tenant, "forgotten": forgotten})
         log.rename_tenant(tenant, forgotten)
     yield from _forget_rules(log, used, by)
-    yield from _forget_users(forgetting, receipt.at)
+    yield from _forget_users(forgetting, receipt.id, receipt.at)
     receipt = replace(receipt, rows=rows, hashes=hashes_of(gone))
     yield from put_erasure(receipt, "")
     return receipt
 
 
-def _forget_users(forgetting: Forgetting, at: datetime) -> Steps[None]:
+def _forget_users(forgetting: Forgetting, erasure_id: str, at: datetime) -> Steps[None]:
     """What they are called: in what everything is stored under, and in what keys are limited to."""
     projects = {one.user_id: one.project_id for one in forgetting.scopes if one.user_id}
     ids = sorted(projects)
     named = yield from fetch("names_of_users", ids=ids)
     yield from execute("forget_users", {"ids": ids})
     for row in named:
-        yield from forget_grants(row["name"], projects[row["pseudonym"]], at)
+        yield from forget_grants(row["name"], projects[row["pseudonym"]], erasure_id, at)
 
 
 def _sweep(log: EventLog, tenant: str, by: WriteContext, gone: dict[str, set[str]]) -> Steps[None]:

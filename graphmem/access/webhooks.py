@@ -1,0 +1,170 @@
+"""Webhooks: whom an organisation wants to know of what was added, changed and forgotten in it, and
+what they are sent. Who sends it is :mod:`graphmem.doors.http.deliveries`."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal, Self, get_args
+from urllib.parse import urlsplit
+
+from graphmem.access.secrets import new_id
+from graphmem.clock import Clock, stamp, unstamp
+from graphmem.errors import NotFound, UsageError
+from graphmem.limits import shown
+from graphmem.model import tenant_scope
+from graphmem.ports.access import AccessBook, Grant
+from graphmem.ports.ledger import Event
+
+News = Literal["added", "changed", "forgotten"]
+SIGNATURE: Final = "x-graphmem-signature"
+_NEWS: Mapping[tuple[str, str], News] = {
+    ("episode", "ADD"): "added",
+    ("episode", "DELETE"): "forgotten",
+    ("episode", "ERASE"): "forgotten",
+    ("fact", "ADD"): "added",
+    ("fact", "UPDATE"): "changed",
+    ("fact", "DELETE"): "forgotten",
+    ("fact", "ERASE"): "forgotten",
+}
+_MOST_HOOKS = 20
+_URL_CHARACTERS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address, what it wants to know, and the secret that deliveries are signed with: who
+    receives them needs it, and the ledger keeps it to sign. ``seq`` is the event after which it
+    begins."""
+
+    id: str
+    organisation: str
+    url: str
+    news: tuple[News, ...]
+    created_at: datetime
+    seq: int
+    secret: str = field(repr=False)
+
+    @classmethod
+    def of(cls, grant: Grant) -> Self:
+        body = dict(grant.body)
+        body |= {"news": tuple(body["news"]), "created_at": unstamp(body["created_at"])}
+        return cls(grant.id, grant.organisation, **body)
+
+    def grant(self) -> Grant:
+        body = {name: getattr(self, name) for name in ("url", "seq", "secret")}
+        body |= {"news": list(self.news), "created_at": stamp(self.created_at)}
+        return Grant("webhook", self.organisation, self.id, None, body)
+
+    def shown(self) -> dict[str, Any]:
+        """What may be told of it: all but the secret."""
+        names = ("id", "organisation", "url", "news", "created_at")
+        return {name: getattr(self, name) for name in names}
+
+
+async def add_webhook(
+    book: AccessBook,
+    clock: Clock,
+    organisation: str,
+    url: str,
+    news: Sequence[str] = (),
+    *,
+    head: int,
+    hosts: Collection[str] = (),
+) -> Webhook:
+    """Tell ``url`` of what happens after the event ``head``. ``hosts`` are the only ones that are
+    let be, if there are any."""
+    wanted = tuple(one for one in get_args(News) if not news or one in news)
+    if unknown := sorted(set(news) - set(get_args(News))):
+        raise UsageError(f"{shown(unknown)}: there is news of {', '.join(get_args(News))}")
+    if len(await webhooks(book, organisation)) >= _MOST_HOOKS:
+        raise UsageError(f"an organisation has at most {_MOST_HOOKS} webhooks: remove one first")
+    webhook_host(url, hosts)
+    made = Webhook(
+        f"w-{new_id()}", organisation, url, wanted, clock.now(), head, f"whsec_{new_id(43)}"
+    )
+    await book.put_grants(made.grant(), new=True)
+    return made
+
+
+async def webhooks(book: AccessBook, organisation: str) -> list[Webhook]:
+    return [Webhook.of(one) for one in await book.grants("webhook", organisation=organisation)]
+
+
+async def remove_webhook(book: AccessBook, organisation: str, id: str) -> Webhook:
+    """It is told nothing any more, from the next delivery on."""
+    found = await book.grants("webhook", organisation=organisation, id=id)
+    if not found:
+        raise NotFound(f"there is no webhook {id!r}")
+    await book.drop_grant(found[0])
+    for notice in await book.grants("notice", organisation=organisation, about=id):
+        await book.drop_grant(notice)
+    return Webhook.of(found[0])
+
+
+def webhook_host(url: str, hosts: Collection[str] = ()) -> str:
+    """The host of an address that may be told; :class:`~graphmem.errors.UsageError` for any other.
+    What a name leads to is looked at on each delivery."""
+    try:
+        parts = urlsplit(url)
+        host, _ = (parts.hostname or "").lower(), parts.port
+    except (ValueError, AttributeError) as error:
+        raise UsageError(f"{shown(url)} is no address: {error}") from error
+    odd = len(url) > _URL_CHARACTERS or any(ord(sign) < 33 or ord(sign) > 126 for sign in url)
+    if odd or not host or parts.username is not None or parts.fragment:
+        raise UsageError(f"{shown(url)} is no address of the form https://HOST/PATH")
+    if hosts and host not in hosts:
+        raise UsageError(
+            f"{host} is none of the hosts that webhooks go to (GRAPHMEM_WEBHOOK_HOSTS)"
+        )
+    if parts.scheme != "https" and not (hosts and parts.scheme == "http"):
+        raise UsageError(f"{shown(url)}: a webhook goes to https, or to a host that is allowed")
+    if not hosts and _is_inside(host):
+        raise UsageError(f"{host} is an address inside: webhooks go to public ones")
+    return host
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is anybody's to be called from here."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    return found.is_global and not found.is_multicast and (mapped is None or mapped.is_global)
+
+
+def _is_inside(host: str) -> bool:
+    try:
+        return not is_public(host)
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+
+
+def news_of(event: Event, projects: Mapping[str, str]) -> dict[str, Any] | None:
+    """What is told of an event in one of these projects (their names, by where they are stored):
+    what it is about, never what was said. The user is still a pseudonym."""
+    what = _NEWS.get((event.kind, event.action))
+    if what is None:
+        return None
+    scope = tenant_scope(event.tenant)
+    if scope.project_id not in projects:
+        return None
+    return {
+        "id": str(event.seq),
+        "event": what,
+        "at": stamp(event.at),
+        "kind": event.kind,
+        "memory_id": event.id,
+        "project_id": projects[scope.project_id],
+        "user_id": scope.user_id,
+        "agent_id": scope.agent_id,
+    }
+
+
+def signature(secret: str, at: int, body: bytes) -> str:
+    """``t=SECONDS,v1=HEX``: HMAC-SHA256 of the seconds since 1970, a dot and the body, so that an
+    old delivery cannot be sent again as a new one."""
+    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"

@@ -1,0 +1,199 @@
+"""Webhooks: signed, at least once, through restarts, and to no address inside."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphmem import Memory, Settings, open_memory
+from graphmem.access import Administration
+from graphmem.access.webhooks import SIGNATURE, Webhook, is_public, webhook_host
+from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
+from graphmem.clock import SystemClock
+from graphmem.doors.http.deliveries import Deliverer
+from graphmem.errors import UsageError
+from graphmem.migration.store import ledger_of
+from graphmem.wiring.access import administration_of
+from tests.doors.http.running import serving
+
+LOCAL = ("127.0.0.1",)
+
+
+class Receiver(ThreadingHTTPServer):
+    """Takes deliveries, and answers them with the next of ``answers``, else 200."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.answers: list[int] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook?x=1"
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [event for _, body in self.got for event in json.loads(body)["events"]]
+
+    def wait_for(self, number: int) -> list[dict[str, Any]]:
+        until = time.monotonic() + 30
+        while len(self.events) < number:
+            assert time.monotonic() < until, self.events
+            time.sleep(0.05)
+        return self.events
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        status = self.server.answers.pop(0) if self.server.answers else 200
+        self.server.got.append((dict(self.headers.items()), body))
+        self.send_response(status)
+        self.send_header("location", self.server.url)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nobody reads it."""
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        thread = threading.Thread(target=receiver.serve_forever, daemon=True)
+        thread.start()
+        yield receiver
+        receiver.shutdown()
+        thread.join()
+
+
+async def _prepare(administration: Administration) -> dict[str, str]:
+    keys = {}
+    for name in ("acme", "globex"):
+        await administration.add_organisation(name)
+        keys[name] = (await administration.add_key(name, "o", role="owner")).secret
+    return keys
+
+
+def test_news_is_signed_and_about_the_own_organisation() -> None:
+    settings = Settings.load({}, webhook_hosts=LOCAL)
+    with (
+        receiving() as receiver,
+        serving(settings=settings, prepare=_prepare) as server,
+        server.http(server.prepared["acme"]) as http,
+    ):
+        made = http.post("/v1/access/webhooks", json={"url": receiver.url}).json()
+        assert made["secret"] not in http.get("/v1/access/webhooks").text
+        ours = Memory(server.url, api_key=server.prepared["acme"], user_id="ada")
+        theirs = Memory(server.url, api_key=server.prepared["globex"], user_id="eve")
+        with ours, theirs:
+            theirs.add("I live in Oslo.")
+            episode = ours.add("I live in Rome.").episode_id
+            added = receiver.wait_for(2)
+            assert {one["event"] for one in added} == {"added"}
+            assert episode in {one["memory_id"] for one in added}
+            assert {(one["user_id"], one["project_id"]) for one in added} == {("ada", "default")}
+            (fact,) = [one["memory_id"] for one in added if one["kind"] == "fact"]
+            ours.update(fact, tags=["home"])
+            assert receiver.wait_for(3)[2]["event"] == "changed"
+            ours.delete(fact)
+            assert receiver.wait_for(4)[3]["event"] == "forgotten"
+            receipt = ours.forget(project_id="default")
+            gone = [e for e in receiver.wait_for(5) if e["kind"] == "user"]
+            assert [one["erasure_id"] for one in gone] == [receipt.id]
+        for headers, body in receiver.got:
+            at, _, digest = headers[SIGNATURE].partition(",")
+            signed = f"{at.removeprefix('t=')}.".encode() + body
+            own = hmac.new(made["secret"].encode(), signed, hashlib.sha256).hexdigest()
+            assert digest == f"v1={own}"
+            assert b"Rome" not in body
+            assert b'"eve"' not in body
+        assert http.delete(f"/v1/access/webhooks/{made['id']}").is_success
+        assert http.delete(f"/v1/access/webhooks/{made['id']}").status_code == 404
+        for bad in ("http://example.com/", "ftp://127.0.0.1/", "x", "", "http://127.0.0.2/"):
+            assert http.post("/v1/access/webhooks", json={"url": bad}).status_code == 400
+        with server.http(server.prepared["globex"]) as other:
+            assert other.get("/v1/access/webhooks").json() == []
+
+
+def test_at_least_once_whatever_is_answered_and_restarted(tmp_path: Path) -> None:
+    """Errors and redirects are told again; a restart goes on; what was told is not told again."""
+
+    async def tell(receiver: Receiver, rounds: int, text: str | None = None) -> None:
+        async with open_memory(tmp_path / "store") as memory:
+            administration, ledger = administration_of(memory), ledger_of(memory)
+            if not await administration.organisations():
+                await administration.add_organisation("acme")
+                await administration.add_webhook("acme", receiver.url, head=0, hosts=LOCAL)
+            if text is not None:
+                await memory.add(text, user_id="ada", project_id="acme/default", infer=False)
+            deliverer = Deliverer(ledger, LOCAL)
+            for _ in range(rounds):
+                deliverer._pauses = dict.fromkeys(deliverer._pauses, (0.0, 0.0))
+                await deliverer.deliver()
+
+    with receiving() as receiver:
+        receiver.answers = [500, 302, 404, 200]
+        asyncio.run(tell(receiver, 1, "one"))
+        assert len(receiver.got) == 1
+        asyncio.run(tell(receiver, 2))
+        assert len(receiver.got) == 3, "a redirect was followed by nobody"
+        asyncio.run(tell(receiver, 3, "two"))
+        told = [json.loads(body)["events"] for _, body in receiver.got]
+        assert [len(events) for events in told] == [2, 2, 2, 4]
+        asyncio.run(tell(receiver, 3))
+        assert len(receiver.got) == 4
+        asyncio.run(tell(receiver, 1, "three"))
+        assert {one["event"] for one in json.loads(receiver.got[-1][1])["events"]} == {"added"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "0.0.0.0", "::1", "fe80::1",
+        "fc00::1", "::ffff:127.0.0.1", "224.0.0.1", "100.64.0.1", "2002:7f00:1::",
+    ],
+)  # fmt: skip
+async def test_a_name_that_leads_inside_is_not_called(tmp_path: Path, address: str) -> None:
+    assert not is_public(address)
+    assert is_public("93.184.216.34")
+    asked: list[str] = []
+
+    async def resolve(host: str, _: int) -> Collection[str]:
+        asked.append(host)
+        return ["93.184.216.34", address]
+
+    deliverer = Deliverer(SqliteLedger(None), resolve=resolve)
+    hook = Webhook.of(
+        Webhook(
+            "w", "acme", "https://innocent.example/", ("added",), SystemClock().now(), 0, "s"
+        ).grant()
+    )
+    assert not await deliverer._sent(hook, [{"event": "added"}])
+    assert asked == ["innocent.example"]
+    shown = f"[{address}]" if ":" in address else address
+    with pytest.raises(UsageError):
+        webhook_host(f"https://{shown}/")
+
+
+def test_odd_addresses_are_refused() -> None:
+    for url in (
+        "https://localhost/", "https://a.internal/", "https://user:pw@example.com/",
+        "https://example.com/#x", "http://example.com/", "file:///etc/passwd", "https://",
+        "https://example.com:99999/", "https://exa mple.com/", "https://example.com/\n",
+        "https://" + "x" * 3000, "https://[::1", "//x",
+    ):  # fmt: skip
+        with pytest.raises(UsageError):
+            webhook_host(url)
+    assert webhook_host("https://Example.com:8443/a?b=c") == "example.com"
+    with pytest.raises(UsageError, match="none of the hosts"):
+        webhook_host("https://example.com/", ["hooks.example.com"])
