@@ -71,6 +71,37 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "graph_password": (SECRET, SecretStr(SECRET)),
     "ledger_password": (SECRET, SecretStr(SECRET)),
     "vectors_api_key": (SECRET, SecretStr(SECRET)),
+    "embedder_dimensions": ("256", 256),
+    "llm_deadline_s": ("7.5", 7.5),
+    "llm_fallback": ("ollama:llama", "ollama:llama"),
+    **{
+        f"max_{what}_per_{whose}": ("7", 7)
+        for what in ("calls", "money", "tokens")
+        for whose in ("actor", "owner")
+    },
+    "url": ("https://memory.example", "https://memory.example"),
+    "api_key": (SECRET, SecretStr(SECRET)),
+    "server_host": ("0.0.0.0", "0.0.0.0"),
+    "server_log_level": ("error", "error"),
+    "server_docs": ("0", False),
+    "server_cors": (
+        "https://a.example,https://b.example",
+        ("https://a.example", "https://b.example"),
+    ),
+    "webhook_hosts": ("hooks.example", ("hooks.example",)),
+    **{
+        f"server_{name}": ("2000", 2000)
+        for name in (
+            "body_timeout_s",
+            "drain_s",
+            "max_body_bytes",
+            "max_connections",
+            "max_upload_bytes",
+            "port",
+            "timeout_s",
+        )
+    },
+    "server_workers": ("3", 3),
 }
 
 
