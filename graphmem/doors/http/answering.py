@@ -20,6 +20,7 @@ from graphmem.doors.http import gate
 from graphmem.doors.http.calling import Caller, identified, perform
 from graphmem.doors.http.served import Served
 from graphmem.errors import Conflict, GraphmemError, Unavailable, UsageError
+from graphmem.model import DEFAULT_PROJECT, tenant_prefix
 from graphmem.off_loop import off_loop
 from graphmem.text import digest
 
@@ -53,16 +54,32 @@ _Work = Callable[[Callable[..., None] | None], Awaitable[bytes]]
 
 
 def _work(served: Served, call: Call, caller: Caller, raw: bytes, headers: dict[str, str]) -> _Work:
-    def allowed(allowance: Allowance) -> None:
+    stored: list[str] = []
+
+    def allowed(allowance: Allowance, given: dict[str, Any]) -> None:
         headers.update(rate_headers(allowance))
+        if not caller.principal.administrator and isinstance(given.get("project_id"), str):
+            stored.append(given["project_id"])
 
     async def work(progress: Callable[..., None] | None) -> bytes:
         values = read_request(call, raw)
-        return await encoded(
-            await perform(served, caller, call, values, progress=progress, allowed=allowed)
-        )
+        name = values.get("project_id") or caller.principal.project or DEFAULT_PROJECT
+        found = await perform(served, caller, call, values, progress=progress, allowed=allowed)
+        body = await encoded(found)
+        return _named(body, stored[0], str(name)) if stored else body
 
     return work
+
+
+def _named(body: bytes, stored: str, name: str) -> bytes:
+    """A result with the project by the name that its organisation has for it. In JSON, a quotation
+    mark within a text is escaped: what is replaced here is never part of one."""
+    places = {"project_id": (stored, name), "tenant": (tenant_prefix(stored), tenant_prefix(name))}
+    for key, (before, after) in places.items():
+        end = "" if key == "tenant" else '"'
+        was, now = (f'"{key}": {to_bytes(one).decode()[:-1]}{end}' for one in (before, after))
+        body = body.replace(was.encode(), now.encode())
+    return body
 
 
 def rate_headers(allowance: Allowance) -> dict[str, str]:

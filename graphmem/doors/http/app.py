@@ -14,7 +14,15 @@ from starlette.responses import Response
 from graphmem import __version__
 from graphmem.client.calls import CALLS, FILES, Call
 from graphmem.client.problems import title_of
-from graphmem.doors.http import batch, carrying, health, mem0, openapi, organisations
+from graphmem.doors.http import (
+    batch,
+    carrying,
+    health,
+    mem0,
+    openapi,
+    organisations,
+    plain_face,
+)
 from graphmem.doors.http.answering import answer
 from graphmem.doors.http.gate import Gate, problem_response
 from graphmem.doors.http.served import Served
@@ -51,6 +59,7 @@ def make_app(open_: OpenMemory, settings: Settings) -> FastAPI:
     for call in CALLS.values():
         _add_route(app, served, call)
     health.add_health_routes(app, served)
+    plain_face.add_plain_routes(app, served)
     mem0.add_mem0_routes(app, served)
     organisations.add_access_routes(app, served)
     batch.add_batch_route(app, served)

@@ -124,17 +124,17 @@ async def perform(
     given: dict[str, Any],
     *,
     progress: Callable[..., None] | None = None,
-    allowed: Callable[[Allowance], None] | None = None,
+    allowed: Callable[[Allowance, dict[str, Any]], None] | None = None,
 ) -> Any:
     """Make a call as the caller may, and note it, whatever becomes of it. ``allowed`` is told what
-    is left to the caller."""
+    is left to the caller, and the arguments that the call is made with."""
     outcome, found, scope = "done", None, given
     target = next((str(given[name]) for name in _TARGETS if given.get(name) is not None), None)
     try:
         values, allowance = await admitted(served, caller, call, given)
         scope = values
         if allowed is not None:
-            allowed(allowance)
+            allowed(allowance, values)
         asked = served.of_moment(values) if call.read else served.memory
         if progress is not None and call.reports:
             values["progress"] = progress

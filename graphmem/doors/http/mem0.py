@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from graphmem.access import Principal
 from graphmem.client.calls import CALLS
 from graphmem.clock import stamp
 from graphmem.doors.http.calling import Caller, identified, perform
@@ -33,6 +34,11 @@ class Face:
     def __init__(self, served: Served, caller: Caller) -> None:
         self._served = served
         self._caller = caller
+
+    @property
+    def principal(self) -> Principal:
+        """Whom the key stands for."""
+        return self._caller.principal
 
     async def ask(self, method: str, **values: Any) -> Any:
         """Make a call as whoever asks may; None is what was not given."""

@@ -106,7 +106,7 @@ def add_access_routes(app: FastAPI, served: Served) -> None:
 def _add_route(app: FastAPI, served: Served, route: _Route) -> None:
     async def endpoint(request: Request) -> Response:
         caller = await identified(served, request)
-        return await _answered(served, caller, route.method, route.work, request)
+        return await answer_access(served, caller, route.method, route.work, request)
 
     answers: dict[str, Any] = {"application/json": {"schema": {}}}
     if route.method == "usage":
@@ -126,7 +126,7 @@ def _add_route(app: FastAPI, served: Served, route: _Route) -> None:
     )
 
 
-async def _answered(
+async def answer_access(
     served: Served, caller: Caller, method: str, work: Work, request: Request
 ) -> Response:
     access, principal, outcome, found = served.access, caller.principal, "done", None
@@ -199,7 +199,7 @@ async def _keys(over: Administration, ours: str | None, _: Asked) -> Any:
     return [key.shown() for key in await over.keys(ours)]
 
 
-async def _add_key(over: Administration, ours: str | None, asked: Asked) -> Any:
+async def make_key(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Make a key; it is in this answer, and nowhere else."""
     given = asked.only(*_KEY_FIELDS)
     given["expires_at"] = asked.time("expires_at")
@@ -317,7 +317,7 @@ async def _audit(over: Administration, ours: str | None, asked: Asked) -> Any:
 _ROUTES: tuple[_Route, ...] = (
     _Route("whoami", "GET", "whoami", _whoami),
     _Route("keys", "GET", "keys", _keys),
-    _Route("add_key", "POST", "keys", _add_key, body=_KEY_FIELDS),
+    _Route("add_key", "POST", "keys", make_key, body=_KEY_FIELDS),
     _Route("revoke_key", "DELETE", "keys/{key}", _revoke_key),
     _Route("members", "GET", "members", _members),
     _Route(

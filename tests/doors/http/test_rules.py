@@ -212,6 +212,9 @@ def test_organisations_have_nothing_in_common() -> None:
             assert theirs.stats().episodes == 0
             assert theirs.projects().total == 0
             assert [one.id for one in ours.projects()] == ["default"]
+            assert ours.get(fact).scope.project_id == "default"
+            assert ours.entity("Acme").tenant == "default/user:ada"
+            assert ours.search("Bob", project_id=ours.get(fact).scope.project_id)
             for call in (theirs.get, theirs.history, theirs.explain, theirs.delete):
                 with pytest.raises(NotFound):
                     call(fact)

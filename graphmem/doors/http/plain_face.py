@@ -1,0 +1,155 @@
+"""The plain addresses: memories as a resource, searches by time, tag and people, users, keys. Each
+is a method of the API with a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from graphmem.access import Administration
+from graphmem.doors.http.calling import identified
+from graphmem.doors.http.mem0 import Face, memory_of, read_body
+from graphmem.doors.http.organisations import Asked, answer_access, make_key
+from graphmem.doors.http.served import Served
+from graphmem.errors import UsageError
+from graphmem.limits import shown
+from graphmem.model import to_json
+
+_IDS = ("user_id", "agent_id", "run_id", "project_id")
+_SEARCH = (*_IDS, "query", "limit", "threshold", "min_score", "current", "valid_at", "known_at")
+_ADD = (
+    *(*_IDS, "metadata", "tags", "memory_type", "importance", "occurred_at", "expires_at"),
+    *("infer", "idempotency_key"),
+)
+_TIMES = {"start": "gte", "start_date": "gte", "since": "gte"} | {
+    "end": "lte",
+    "end_date": "lte",
+    "until": "lte",
+}
+
+
+def add_plain_routes(app: FastAPI, served: Served) -> None:
+    """Add them. A stroke at the end of an address is left out before it comes here."""
+
+    def route(method: str, path: str, answer: Callable[[Face, Mapping[str, Any]], Any]) -> None:
+        async def endpoint(request: Request) -> Response:
+            face = Face(served, await identified(served, request))
+            body = await read_body(request) if method == "POST" else dict(request.query_params)
+            return JSONResponse(await answer(face, {**body, **request.path_params}))
+
+        name = f"{method.lower()} {path}"
+        app.add_api_route(path, endpoint, methods=[method], name=name, include_in_schema=False)
+
+    route("POST", "/v1/memories", _add)
+    route("GET", "/v1/memories", _list)
+    route("POST", "/v1/memories/search", _search)
+    route("POST", "/v1/memories/temporal-search", _temporal)
+    route("POST", "/v1/memories/tag-search", _by_tags)
+    route("POST", "/v1/memories/people-search", _by_people)
+    route("GET", "/v1/users/current", _current)
+    route("GET", "/v1/users/{user_id}/stats", _stats)
+    _add_key_routes(app, served)
+
+
+def _add_key_routes(app: FastAPI, served: Served) -> None:
+    async def generate(request: Request) -> Response:
+        caller = await identified(served, request)
+        return await answer_access(served, caller, "add_key", make_key, request)
+
+    async def revoke(request: Request) -> Response:
+        caller = await identified(served, request)
+        return await answer_access(served, caller, "revoke_key", _revoked, request)
+
+    for path, endpoint in (("generate-key", generate), ("revoke-key", revoke)):
+        app.add_api_route(
+            f"/v1/auth/{path}", endpoint, methods=["POST"], name=path, include_in_schema=False
+        )
+
+
+async def _revoked(over: Administration, ours: str | None, asked: Asked) -> Any:
+    id = asked.body.get("key_id")
+    if not isinstance(id, str):
+        raise UsageError("key_id is missing: the id of the key, not the key itself")
+    return (await over.revoke_key(ours, id)).shown()
+
+
+def _of(body: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: body[name] for name in names if body.get(name) is not None}
+
+
+async def _add(face: Face, body: Mapping[str, Any]) -> Any:
+    names = ("content", "messages", "text", "memory")
+    content = next((body[name] for name in names if body.get(name) is not None), None)
+    if not isinstance(content, str | dict | list):
+        raise UsageError(f"content is missing: a text or messages, got {shown(content)}")
+    return to_json(await face.ask("add", content=content, **_of(body, _ADD)))
+
+
+async def _list(face: Face, query: Mapping[str, Any]) -> Any:
+    numbers = {name: _whole(query[name], name) for name in ("limit", "offset") if name in query}
+    found = await face.ask("get_all", count=True, **numbers, **_of(query, (*_IDS, "after")))
+    memories = [memory_of(fact) for fact in found.items]
+    return {"memories": memories, "total": found.total, "next": found.next}
+
+
+async def _search(face: Face, body: Mapping[str, Any]) -> Any:
+    return await _found(face, body, body.get("where", body.get("filters")))
+
+
+async def _temporal(face: Face, body: Mapping[str, Any]) -> Any:
+    span = {sign: body[name] for name, sign in _TIMES.items() if body.get(name) is not None}
+    if not span:
+        raise UsageError("give start_date, end_date or both")
+    return await _found(face, body, {"occurred_at": span})
+
+
+async def _by_tags(face: Face, body: Mapping[str, Any]) -> Any:
+    return await _found(face, body, _any_or_all("tag", body, "tags"))
+
+
+async def _by_people(face: Face, body: Mapping[str, Any]) -> Any:
+    return await _found(face, body, _any_or_all("about", body, "people"))
+
+
+def _any_or_all(field: str, body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    words = body.get(name)
+    if not isinstance(words, list) or not words or not all(isinstance(w, str) for w in words):
+        raise UsageError(f"{name} are a list of words, got {shown(words)}")
+    return {"and" if body.get("match_all") else "or": [{field: word} for word in words]}
+
+
+async def _found(face: Face, body: Mapping[str, Any], where: Any) -> Any:
+    """A search where there is a question, else the newest page of what passes."""
+    if body.get("query") is None:
+        listed = await face.ask("get_all", where=where, **_of(body, (*_IDS, "limit", "offset")))
+        return {"results": [memory_of(fact) for fact in listed.items]}
+    hits = await face.ask("search", where=where, kinds=["fact"], **_of(body, _SEARCH))
+    return {"results": [{**memory_of(hit.fact), "score": hit.score} for hit in hits if hit.fact]}
+
+
+async def _stats(face: Face, given: Mapping[str, Any]) -> Any:
+    return to_json(await face.ask("stats", **_of(given, ("user_id", "project_id"))))
+
+
+async def _current(face: Face, _: Mapping[str, Any]) -> Any:
+    principal = face.principal
+    return {
+        "key_id": principal.key_id,
+        "name": principal.member or principal.key_name,
+        "organisation": principal.organisation or None,
+        "role": principal.role,
+        "read_only": principal.read_only,
+        "project": principal.project,
+        "user_id": principal.user_id,
+    }
+
+
+def _whole(given: Any, name: str) -> int:
+    try:
+        return int(str(given))
+    except ValueError:
+        raise UsageError(f"{name} is a whole number, got {shown(given)}") from None
