@@ -12,15 +12,16 @@ from graphmem.model.printing import printed_date
 from graphmem.retrieve.signals.inputs import Columns, SignalInputs
 
 _MENTIONED = 0.4  # of what being its subject is worth
-_AT_LEAST = {"about": 0.0, "graph": 0.25}
+_AT_LEAST = {"about": 0.0, "graph": 0.25, "importance": 0.0}
 """What is left of these signals for a fact that means nothing of the rest of the question: the
 graph also brings what shares no word with it."""
 
 
 def measure_facts(inputs: SignalInputs, measured: Columns) -> Columns:
-    """``graph``, ``about``, ``present``, ``relation`` and ``outdated``. That a fact is
-    about whom the question names counts as far as its ``meaning`` is near the rest of the question,
-    and that sharply: much else is about them too."""
+    """``graph``, ``about``, ``present``, ``relation``, ``importance`` (from -1 to 1, 0 where it was
+    given none) and ``outdated``. That a fact matters, or is about whom the question names, counts
+    as far as its ``meaning`` is near the rest of the question, and that sharply: much else is, too.
+    """
     relations, outdated = inputs.relations, _outdated(inputs.ended)
     before = inputs.question.asks_about == "before"
     by_signal = {
@@ -28,6 +29,7 @@ def measure_facts(inputs: SignalInputs, measured: Columns) -> Columns:
         "about": _about(inputs),
         "present": {} if before else _present(inputs),
         "relation": relations.scores(inputs.facts.values()) if relations else {},
+        "importance": {id: 2 * fact.importance - 1 for id, fact in inputs.facts.items()},
         "outdated": {id: -score if before else score for id, score in outdated.items()},
     }
     columns = {

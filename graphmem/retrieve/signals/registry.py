@@ -145,6 +145,14 @@ _ALL = (
         fitted=False,
     ),
     Signal(
+        "importance",
+        measure_facts,
+        (),
+        "This fact matters more than most (less, where it is below zero), and means what is asked.",
+        needs=("meaning",),
+        fitted=False,
+    ),
+    Signal(
         "replaces",
         None,
         (),
