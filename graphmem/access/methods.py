@@ -45,7 +45,7 @@ _BY_RULE: tuple[tuple[MethodRule, str], ...] = (
     (
         _WRITE,
         "unrelate update delete delete_all remove_document undo merge unmerge resume flush "
-        "archive restore promote sweep consolidate update_run",
+        "archive restore promote sweep consolidate update_run declare_type learn_types",
     ),
     (_OWNER_READ, "export"),
     (_OWNER, "forget set_retention import_"),
@@ -56,12 +56,11 @@ _BY_RULE: tuple[tuple[MethodRule, str], ...] = (
         "add_project add_member set_role remove_member add_key revoke_key add_webhook "
         "remove_webhook",
     ),
-    # What types of relations there are, graph, vectors and the ledger belong to everybody.
+    # Graph, vectors and the ledger belong to everybody.
     (_STORE_READ, "health backup organisations"),
     (
         _STORE,
-        "verify rebuild declare_type learn_types apply_retention close add_organisation "
-        "close_organisation set_limits",
+        "verify rebuild apply_retention close add_organisation close_organisation set_limits",
     ),
 )
 

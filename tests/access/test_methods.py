@@ -26,16 +26,17 @@ get get_all history known_keys neighbours paths projects relation_types relation
 search stats summary timeline to_networkx users whoami why_not
 """
 WRITERS = """
-add add_document add_many archive consolidate delete delete_all flush merge promote relate
-relate_many remove_document restore resume sweep undo unmerge unrelate update update_run
+add add_document add_many archive consolidate declare_type delete delete_all flush learn_types
+merge promote relate relate_many remove_document restore resume sweep undo unmerge unrelate
+update update_run
 """
 OWNERS = """
 add_key add_member add_project add_webhook audit export forget import_ keys members remove_member
 remove_webhook revoke_key set_retention set_role usage webhooks
 """
 ADMINISTRATORS = """
-add_organisation apply_retention backup close close_organisation declare_type health learn_types
-organisations rebuild set_limits verify
+add_organisation apply_retention backup close close_organisation health organisations rebuild
+set_limits verify
 """
 MAY = {
     "reader": {*READERS.split()},

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,11 @@ def test_organisations_have_nothing_in_common() -> None:
                 reader.add("No.")
             with pytest.raises(Forbidden):
                 theirs.cypher("MATCH (n) RETURN n", all_scopes=True, user_id=None)
-            for wide in (theirs.verify, theirs.rebuild, theirs.learn_types):
+            for wide in (
+                theirs.verify,
+                theirs.rebuild,
+                partial(theirs.learn_types, all_scopes=True),
+            ):
                 with pytest.raises(Forbidden):
                     wide()
         with server.memory(api_key=keys["ada"]) as only:
