@@ -175,6 +175,7 @@ class Core(ViewReads):
         if all_scopes:
             if any(value is not None for value in given.values()):
                 raise UsageError("all_scopes is everybody's: give no scope with it")
+            self._present.note_wide("everybody's")
             return None
         where = await self._scope(given)
         if where.narrow_agent_id or where.run_id:

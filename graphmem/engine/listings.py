@@ -116,6 +116,8 @@ class Listings(Core):
     async def _listed(self, given: Mapping[str, Any]) -> tuple[str, Scope | None]:
         """A project, and whom in it a list is narrowed to."""
         if self._present.of_project(given):
-            return self._present.project(given), None
+            project = self._present.project(given)
+            self._present.note_wide(f"everybody's in the project {project}")
+            return project, None
         where = await self._scope(given)
         return where.project_id, where

@@ -62,6 +62,8 @@ class Care(Core):
         self._check_open()
         given = any(v is not None for v in (*self._defaults.values(), *scope.values()))
         everybodys = self._present.of_project(scope)
+        if everybodys:
+            self._present.note_wide("everybody's counts")
         where = None if everybodys else await self._scope(scope)
         project = self._present.project(scope) if given and everybodys else None
         found = await self._parts.ledger.stats(where, project)

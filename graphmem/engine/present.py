@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any
 from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
+from graphmem.engine.actors import current_actor
 from graphmem.engine.pseudonyms import Pseudonyms
 from graphmem.errors import BudgetExceeded, Damaged, NotFound, UsageError
 from graphmem.ingest.redact import Redaction
@@ -43,6 +45,7 @@ from graphmem.text import plain
 _LAST = datetime.max.replace(tzinfo=UTC)
 SCOPE_NAMES = ("user_id", "agent_id", "run_id", "project_id")
 _SCOPE_NAMES = frozenset(SCOPE_NAMES)
+_wide_reads = logging.getLogger("graphmem.wide_reads")
 _OWNERS = ("user_id", "agent_id")
 
 
@@ -176,6 +179,13 @@ class Present:
         run = given.get("run_id") or self.defaults.get("run_id")
         return not self.has_owner(given) and run is None
 
+    def note_wide(self, what: str) -> None:
+        """That a call reads of more than one owner: told to the log ``graphmem.wide_reads``, for
+        who wants to know what administrators look at."""
+        if _wide_reads.isEnabledFor(logging.INFO):
+            who = current_actor(self.parts.actor) or "whoever opened the store"
+            _wide_reads.info("%s, by %s", what, who)
+
     async def scope_of(self, id: str, given: Mapping[str, Any]) -> Scope:
         """The scope of a call about one thing: for who gives no owner, that of whoever has it in
         the project. :class:`~graphmem.errors.NotFound` when nobody has."""
@@ -183,6 +193,7 @@ class Present:
             return await self.scope(given)
         run = given.get("run_id") or self.defaults.get("run_id")
         project = self.project(given)
+        self.note_wide(f"{id} of whoever has it in the project {project}")
         found = await self.parts.ledger.owners(id, project)
         if len(found) != 1:
             raise NotFound(f"nothing with the id {id!r} in the project {project!r}")

@@ -113,6 +113,7 @@ class Views(Core):
             )
         if scope:
             raise UsageError("all_scopes reads every scope: give no user, agent, run or project")
+        self._present.note_wide("everybody's graph")
         text, values = checked_query(
             query, parameters, timeout_s, self._parts.settings.max_text_bytes
         )
