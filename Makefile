@@ -46,7 +46,8 @@ FUZZ ?= 50
 fuzz: setup
 	GRAPHMEM_FUZZ=$(FUZZ) $(PYTEST) -s tests/engine/test_tenants.py tests/faults/test_call_fuzz.py \
 	  tests/adapters/graph/test_guard_fuzz.py \
-	  tests/adapters/graph/test_console_fuzz.py tests/scale tests/engine/test_crowd.py
+	  tests/adapters/graph/test_console_fuzz.py tests/scale tests/engine/test_crowd.py \
+	  tests/doors/http/test_openapi.py
 
 # Fourteen times the kills of make test (72), and as much of what else kills and breaks at random:
 # 1,008 kills over every operation that writes, 168 power cuts of the ledger, 24 threads and 200 tasks

@@ -57,6 +57,8 @@ def server_at(folder: Path) -> ServerAt | None:
     where this user may not read that."""
     try:
         note = json.loads((folder / SERVER_NOTE).read_text())
+        if str(note["pid"]) != (folder / "owner").read_text().strip():
+            return None  # of a server that was killed
         return ServerAt(str(note["url"]), note["key"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -21,6 +21,7 @@ from graphmem.errors import (
     RequestTooLarge,
     Unauthenticated,
     Unavailable,
+    UsageError,
 )
 from graphmem.settings import Settings
 from graphmem.text import printable
@@ -84,7 +85,11 @@ class Gate:
         upload = scope["path"] in UPLOADS
         settings = self._settings
         most = settings.server_max_upload_bytes if upload else settings.server_max_body_bytes
-        length = dict(scope["headers"]).get(b"content-length", b"")
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"")
+        if length and b"transfer-encoding" in headers:
+            # Read in two ways, by a proxy and by us, it could hide a request in another.
+            raise UsageError("a request has a Content-Length or a Transfer-Encoding, not both")
         if length.isdigit() and int(length) > most:
             raise _too_large(most)
         ends = time.monotonic() + settings.server_body_timeout_s

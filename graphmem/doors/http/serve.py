@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from graphmem.access import Administration
 from graphmem.doors.http.app import make_app
+from graphmem.doors.http.punctual import PunctualProtocol
 from graphmem.engine import AsyncMemory
 from graphmem.errors import UsageError
 from graphmem.settings import PREFIX, Settings
@@ -169,7 +170,7 @@ def _config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
 
 
 def _serve_one(app: FastAPI, settings: Settings, listening: socket.socket) -> None:
-    server = uvicorn.Server(_config(app, settings, http="h11"))
+    server = uvicorn.Server(_config(app, settings, http=PunctualProtocol))
     before = signal.signal(signal.SIGTERM, lambda *_: None)  # it is raised again at the end
     try:
         asyncio.run(server.serve(sockets=[listening]))
@@ -192,7 +193,7 @@ def _serve_many(settings: Settings, listening: socket.socket) -> None:
         settings,
         factory=True,
         workers=settings.server_workers,
-        http="h11",
+        http=PunctualProtocol,
     )
     Multiprocess(config, sockets=[listening]).run()
 

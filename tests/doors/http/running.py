@@ -17,6 +17,7 @@ from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.access import Administration
 from graphmem.client import AsyncRemoteMemory
 from graphmem.doors.http.app import make_app
+from graphmem.doors.http.punctual import PunctualProtocol
 from graphmem.wiring.access import administration_of
 
 
@@ -27,11 +28,11 @@ class RunningServer:
     prepared: Any = None
     """What ``prepare`` gave."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, http: Any = PunctualProtocol) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")
+        config = uvicorn.Config(app, log_config=None, access_log=False, http=http, ws="none")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -70,6 +71,7 @@ def serving(
     *,
     settings: Settings | None = None,
     prepare: Callable[[Administration], Awaitable[Any]] | None = None,
+    http: type[PunctualProtocol] = PunctualProtocol,
     **options: Any,
 ) -> Iterator[RunningServer]:
     """A server over a memory that is opened so; ``prepare`` sets up who may come."""
@@ -85,7 +87,7 @@ def serving(
         prepared = await prepare(administration) if prepare else None
         return memory
 
-    server = RunningServer(make_app(opened, settings))
+    server = RunningServer(make_app(opened, settings), http)
     try:
         server.wait()
         server.key, server.prepared = key, prepared

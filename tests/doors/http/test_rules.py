@@ -17,6 +17,7 @@ import pytest
 from graphmem import Memory, Settings
 from graphmem.access import Administration, Limits
 from graphmem.client.calls import CALLS
+from graphmem.doors.http.punctual import PunctualProtocol
 from graphmem.errors import (
     Forbidden,
     LimitExceeded,
@@ -146,6 +147,71 @@ def test_bodies_that_are_too_large_or_too_slow() -> None:
         assert time.monotonic() - began < 5
         with server.memory(user_id="ada") as memory:
             assert memory.stats().episodes == 0
+
+
+class _Hasty(PunctualProtocol):
+    HEAD_S = 0.3
+
+
+def _sent(server: RunningServer, *parts: bytes, pause_s: float = 0.0) -> bytes:
+    """What comes back on a connection until it ends."""
+    host, port = server.url.removeprefix("http://").split(":")
+    answer = b""
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+                time.sleep(pause_s)
+            while piece := connection.recv(65536):
+                answer += piece
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    return answer
+
+
+def test_heads_that_do_not_arrive_end_the_connection() -> None:
+    with serving(http=_Hasty) as server:
+        for parts in ((), (b"POST /v1/search HT",), (b"G", b"E", b"T", b" ") * 5):
+            began = time.monotonic()
+            assert b"200" not in _sent(server, *parts, pause_s=0.05)
+            assert time.monotonic() - began < 3
+        head = b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n"
+        slow = _sent(server, head, b"Connection: close\r\n\r\n", pause_s=0.1)
+        assert slow.startswith(b"HTTP/1.1 200")
+        with server.http(None) as http:  # one that is kept and idle is not late
+            assert http.get("/v1/health/live").status_code == 200
+            time.sleep(0.6)
+            assert http.get("/v1/health/live").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"X-Big: " + b"x" * 100_000,
+        b"Content-Length: 2\r\nContent-Length: 3",
+        b"Content-Length: 2\r\nTransfer-Encoding: chunked",
+        b"Content-Length: -1",
+        b"Content-Length: 99999999999999999999",
+        b"Transfer-Encoding: gzip",
+        b"X-Bad\x00: x",
+        b"X-Folded: a\r\n b",
+    ],
+    ids=lambda head: head[:20].decode(),
+)
+def test_heads_that_are_tricks(server: RunningServer, head: bytes) -> None:
+    own = f"POST /v1/stats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.key}\r\n".encode()
+    answer = _sent(server, own + head + b"\r\nConnection: close\r\n\r\n{}")
+    assert answer[9:12] in {b"400", b"413", b"431", b"501", b"200", b""}, answer
+    assert not (b"200" in answer[:15] and b"Length" in head), "read in one of two ways"
+    with server.http() as http:
+        assert http.get("/v1/health/live").status_code == 200
+
+
+def test_an_id_of_a_request_is_not_written_as_it_comes(server: RunningServer) -> None:
+    with server.http(**{"x-request-id": "a b\tc;d"}) as http:
+        given = http.get("/v1/ping").headers["x-request-id"]
+    assert len(given) == 32
+    assert given.isalnum()
 
 
 def test_the_same_under_one_idempotency_key_is_done_once(server: RunningServer) -> None:

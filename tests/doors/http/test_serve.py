@@ -73,6 +73,8 @@ def test_a_folder_that_is_served_is_reached_through_the_server(tmp_path: Path) -
     with Memory(folder, user_id="ada") as memory:
         assert memory.stats().facts == 1
         assert memory.verify().ok
+    (folder / "server.json").write_text(json.dumps({**server._asdict(), "pid": 1}))
+    assert server_at(folder) is None, "it is of a server that is no more"
     with _program(folder) as (_, again):
         assert again.key != server.key
         with Memory(again.url, api_key=server.key) as memory, pytest.raises(Unauthenticated):
