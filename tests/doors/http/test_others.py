@@ -1,0 +1,131 @@
+"""Every method of the API with another organisation's, project's and user's ids: as if there were
+nothing, and nothing of theirs is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from graphmem.access import METHODS, Administration
+from graphmem.client.calls import CALLS
+from tests.doors.http.running import RunningServer, serving
+
+SECRET = "Zanzibar"
+ROLES = ("reader", "writer", "owner")
+
+
+@dataclass
+class Theirs:
+    """What another organisation has, and all of it as its owner sees it."""
+
+    server: RunningServer
+    ids: dict[str, Any]
+
+    def everything(self) -> list[Any]:
+        with self.server.http(self.server.prepared["globex owner"]) as http:
+            read = {"user_id": "eve"}
+            return [
+                http.post(f"/v1/{name}", json=read).json()
+                for name in ("get_all", "entities", "stats", "runs", "retention", "documents")
+            ]
+
+
+async def _prepare(administration: Administration) -> dict[str, str]:
+    keys = {}
+    for name in ("acme", "globex"):
+        await administration.add_organisation(name)
+        await administration.add_project(name, "lab")
+        for role in ROLES:
+            made = await administration.add_key(name, role, role=role)
+            keys[f"{name} {role}"] = made.secret
+    limited = await administration.add_key("acme", "own", role="owner", user_id="ada")
+    keys["acme ada"] = limited.secret
+    return keys
+
+
+@pytest.fixture(scope="module")
+def theirs() -> Iterator[Theirs]:
+    with serving(prepare=_prepare) as server:
+        with server.memory(api_key=server.prepared["globex owner"], user_id="eve") as memory:
+            added = memory.add(f"I work at {SECRET}.", run_id="talk")
+            fact = memory.get_all().items[0]
+            entity = memory.entities()[0]
+            memory.add_document("secret.md", "We meet in Zanzibar on Monday.")
+            gone = memory.add("I live in Rome.").episode_id
+            erasure = memory.delete(gone).erasure_id
+        yield Theirs(
+            server,
+            {
+                "fact_id": fact.id,
+                "episode_id": added.episode_id,
+                "id": fact.id,
+                "cited": fact.id,
+                "entity": entity.id,
+                "entity_id": entity.id,
+                "name_or_id": entity.id,
+                "other": entity.id,
+                "source": entity.id,
+                "target": entity.id,
+                "run": "talk",
+                "document": "secret.md",
+                "erasure_id": erasure,
+                "missing": fact.id,
+            },
+        )
+
+
+def _arguments(name: str, ids: dict[str, Any]) -> dict[str, Any]:
+    """What a method needs, out of what is theirs."""
+    usual: dict[str, Any] = {
+        "query": "MATCH (n) RETURN n" if name == "cypher" else "Where do I work?",
+        "content": "x",
+        "contents": ["x"],
+        "rows": [["a", "knows", "b"]],
+        "keys": ["k"],
+        "subject": "a",
+        "type": "knows",
+        "object": "b",
+        "keep": "900d",
+        "a": "2020-01-01",
+        "b": "2030-01-01",
+        "title": "Mine now",
+        "text": "Mine now",
+        "dry_run": name == "forget",  # which would revoke the key of a user who is forgotten
+    }
+    hints = CALLS[name].hints
+    return {one: value for one, value in {**usual, **ids}.items() if one in hints}
+
+
+@pytest.mark.parametrize("who", ["acme reader", "acme writer", "acme owner", "acme ada"])
+def test_every_method_with_what_is_anothers(theirs: Theirs, who: str) -> None:
+    server, before = theirs.server, theirs.everything()
+    user = "ada" if who == "acme ada" else "eve"
+    places = [{}, {"project_id": "lab"}, {"project_id": "globex/default"}, {"user_id": "eve"}]
+    with server.http(server.prepared[who]) as http:
+        for name in sorted(CALLS.keys() - {"import_"}):
+            scoped = "user_id" in CALLS[name].hints
+            for place in places if scoped else [{}]:
+                body = {**_arguments(name, theirs.ids), **({"user_id": user} if scoped else {})}
+                body |= place
+                _check(http.post(f"/v1/{name}", json=body), name, who, body)
+    assert theirs.everything() == before
+
+
+def _check(answer: httpx.Response, name: str, who: str, body: dict[str, Any]) -> None:
+    assert answer.status_code < 500, answer.text
+    assert SECRET not in answer.text
+    needs = ["reader", "writer", "owner", "administrator"].index(METHODS[name].role)
+    has = 2 if who == "acme ada" else ROLES.index(who.removeprefix("acme "))
+    if has < needs:
+        assert answer.status_code == 403
+    elif "globex" in str(body.get("project_id")) or (
+        who == "acme ada" and body.get("user_id") == "eve"
+    ):
+        assert answer.status_code in {404, 403}, answer.text
+        assert answer.json()["error"] in {"NotFound", "Forbidden"}
+    elif answer.status_code == 404:
+        assert answer.json()["error"] == "NotFound"
