@@ -18,6 +18,7 @@ from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Hit
 from graphmem.testing.memory_machine import replay_differences
 from tests.engine.helpers import NOTHING, STORY, add_story, facts_of
+from tests.sparse_copy import copy_store
 
 QUESTIONS = ("Where does Ada Lovelace live?", "Who works at Acme?", "Lisbon", "married")
 
@@ -139,7 +140,7 @@ class TestRebuild:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         for path in [*other.glob("graph*"), other / "vectors"]:
             place = mine / path.name
-            shutil.copytree(path, place) if path.is_dir() else shutil.copy(path, place)
+            copy_store(path, place) if path.is_dir() else shutil.copy(path, place)
         with Memory(mine, user_id="ada") as memory:
             assert memory.verify().ok
             assert same(answers(memory), before)
@@ -150,14 +151,14 @@ class TestRebuild:
         folder, copy = tmp_path / "store", tmp_path / "copy"
         with Memory(folder, user_id="ada") as memory:
             add_story(memory)
-        shutil.copytree(folder, copy)
+        copy_store(folder, copy)
         with Memory(folder, user_id="ada") as memory:
             memory.add("Eve Moss lives in Rome.")
             memory.delete_all(run_id="nothing")
             memory.delete(memory.add("Tea.", infer=False).fact_ids[0])
             before = answers(memory)
         shutil.rmtree(folder / "vectors")
-        shutil.copytree(copy / "vectors", folder / "vectors")
+        copy_store(copy / "vectors", folder / "vectors")
         with Memory(folder, user_id="ada") as memory:
             assert memory.verify().ok
             assert same(answers(memory), before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -16,6 +15,7 @@ from graphmem import Memory
 from graphmem.errors import NotFound, UsageError
 from tests.engine.helpers import child, child_environment
 from tests.engine.remainders import remainders
+from tests.sparse_copy import copy_store
 
 USER = "Quuxadalina"
 WORDS = (USER, "Zyxquorple", "Ümlautgnarf", "frobnicates_with")
@@ -81,7 +81,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _copied(planted: Path, to: Path) -> Path:
-    shutil.copytree(planted, to / "store")
+    copy_store(planted, to / "store")
     return to / "store"
 
 
@@ -273,7 +273,7 @@ _counted: dict[str, int] = {}
 def _points(points: str, planted: Path, tmp_path: Path) -> int:
     """How many of them there are."""
     if points not in _counted:
-        folder = shutil.copytree(planted, tmp_path / "counted")
+        folder = copy_store(planted, tmp_path / "counted")
         ended = subprocess.run(
             child(_KILLED, str(folder), points, "1000000"),
             env=child_environment(),

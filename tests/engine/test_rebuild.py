@@ -34,6 +34,7 @@ from graphmem.testing.memory_machine import replay_differences
 from graphmem.wiring import filling
 from tests.engine.helpers import child, child_environment
 from tests.engine.remainders import remainders
+from tests.sparse_copy import copy_store
 
 _NOTES = 510
 _SIZE = float(os.environ.get("GRAPHMEM_FUZZ", "1"))
@@ -53,7 +54,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(store: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(store, tmp_path / "store"))
+    return copy_store(store, tmp_path / "store")
 
 
 def fillers() -> list[psutil.Process]:
@@ -237,7 +238,7 @@ def test_killed_at_any_step_there_is_a_right_store(folder: Path, tmp_path: Path)
         assert memory.verify().ok
 
     def killed(at: int) -> tuple[Path, subprocess.CompletedProcess[str]]:
-        copy = Path(shutil.copytree(small, tmp_path / f"killed{at}"))
+        copy = copy_store(small, tmp_path / f"killed{at}")
         done = subprocess.run(
             child(_KILLED, str(copy), str(at)),
             env=child_environment(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -11,22 +10,31 @@ import pytest
 
 from graphmem import Memory, Settings
 from graphmem.portability import copy
-from tests.migration.helpers import (
-    fill,
-)
+from tests.migration.helpers import fill
+from tests.sparse_copy import copy_store
+
+
+@pytest.fixture(autouse=True)
+def nothing_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores are compared with what they were: what looks at them counts no reads, and what is
+    pending stays so."""
+    monkeypatch.setenv("GRAPHMEM_COUNT_READS", "false")
+    monkeypatch.setenv("GRAPHMEM_RESUME_EVERY_S", "0")
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("filled") / "source"
-    with Memory(folder, settings=Settings.load({})) as memory:
+    # Its reads are counted, and the counts move with it.
+    with Memory(folder, settings=Settings.load({}, resume_every_s=0)) as memory:
         fill(memory)
+        assert memory.search("Where does Ada live?", user_id="ada").hits
     return folder
 
 
 @pytest.fixture
 def source(filled: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(filled, tmp_path / "source")
+    return copy_store(filled, tmp_path / "source")
 
 
 @pytest.fixture

@@ -71,27 +71,23 @@ def answers(memory: Memory) -> Any:
         found += [facts, memory.entities(**scope), memory.relations(current=False, **scope)]
         found += [memory.timeline(**scope), memory.stats(**scope)]
         found += [memory.history(fact.id, **scope) for fact in facts]
-    # To see it is to read it, which is counted.
-    return _without({"access_count", "last_accessed_at"}, to_json(found))
+    return _without_scores(to_json(found))
 
 
-def without_scores(value: Any) -> Any:
-    """Two engines of one kind agree on an order, and on scores to three digits or so."""
-    return _without({"score", "share", "total", "answerable", "similarity"}, value)
-
-
-def _without(names: set[str], value: Any) -> Any:
+def _without_scores(value: Any) -> Any:
+    """Two stores of one kind agree on the order, and on scores to some digits: they add up in the
+    order in which vectors lie in their files."""
     if isinstance(value, dict):
-        return {name: _without(names, value[name]) for name in value.keys() - names}
-    return [_without(names, part) for part in value] if isinstance(value, list) else value
+        kept = value.keys() - {"score", "share", "total", "answerable", "similarity"}
+        return {name: _without_scores(value[name]) for name in kept}
+    return [_without_scores(part) for part in value] if isinstance(value, list) else value
 
 
 async def rows_of(ledger: Ledger) -> dict[str, list[str]]:
-    """Every row but the facts about the store itself, and how often facts were read: whoever
-    compares two stores reads them."""
+    """Every row but the facts about the store itself."""
     found: dict[str, list[str]] = {}
     for table in ledger.tables:
-        if table not in {"settings", "fact_uses"}:
+        if table != "settings":
             rows, after = await ledger.rows(table, None, 10_000)
             assert after is None
             found[table] = sorted(json.dumps(dict(row), default=bytes.hex) for row in rows)

@@ -17,7 +17,7 @@ import pytest
 from graphmem import Memory, Settings
 from graphmem.errors import UsageError
 from tests.engine.helpers import child_environment
-from tests.migration.helpers import answers, contents, fill, without_scores
+from tests.migration.helpers import answers, contents, fill
 
 CHANGES = 60 * int(os.environ.get("GRAPHMEM_FUZZ", "1"))
 
@@ -70,7 +70,7 @@ class TestThereAndBack:
             assert (found.tenants, found.already) == (5, False)
             assert {stage for stage, _, _ in steps} == {"check", "import"}
             assert steps[-1][1] == steps[-1][2] == found.rows
-            assert without_scores(answers(memory)[1:]) == without_scores(told[1:])
+            assert answers(memory)[1:] == told[1:]
             ledger, *projections = contents(memory)
             for table, rows in stored[0].items():
                 if table not in {"embeddings", "erasures", "spend"}:

@@ -26,6 +26,7 @@ from graphmem.adapters.vectors.qdrant_edge.store import EdgeVectors
 from graphmem.errors import BackendError, Damaged, Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorChanges, VectorQuery
 from graphmem.testing.vector_points import SIZE, TENANT, drop, point, put, uid, unit
+from tests.sparse_copy import copy_store
 
 
 @pytest.fixture
@@ -201,7 +202,7 @@ async def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
     await closed_store(tmp_path)
     (tmp_path / "seal.json").unlink()
     left = tmp_path / "facts-7"
-    shutil.copytree(shard_folder(tmp_path), left)
+    copy_store(shard_folder(tmp_path), left)
     (tmp_path / "checkpoint.json.new").write_text("{half")
     store = EdgeVectors(tmp_path)
     assert (await store.open("store", "model", SIZE)).applied_seq == 3
@@ -223,7 +224,7 @@ async def test_after_a_power_cut_only_what_was_flushed_is_believed(
     assert checkpoint_of(tmp_path)["applied_seq"] == 4
     assert checkpoint_of(tmp_path)["durable_seq"] == 0
     copy = tmp_path.with_name("copy")
-    shutil.copytree(tmp_path, copy)
+    copy_store(tmp_path, copy)
     await store.close()
     assert checkpoint_of(tmp_path)["durable_seq"] == 4
     if checkpoint.boot_id():
@@ -231,7 +232,7 @@ async def test_after_a_power_cut_only_what_was_flushed_is_believed(
     shutil.rmtree(copy)
     await store.open("store", "model", SIZE)
     await store.apply(put(point(50)), 9)
-    shutil.copytree(tmp_path, copy)
+    copy_store(tmp_path, copy)
     await store.close()
     monkeypatch.setattr(checkpoint, "boot_id", lambda: "after the cut")
     assert (await EdgeVectorsOpened(copy).seq()) == 4
