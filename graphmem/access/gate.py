@@ -4,7 +4,7 @@ afterwards."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from graphmem.access.methods import METHODS, OF_A_PROJECT, WHOLE_STORE, MethodRule
 from graphmem.access.rates import Rates
@@ -25,7 +25,9 @@ from graphmem.clock import Clock
 from graphmem.errors import Forbidden, NotFound, Unauthenticated
 from graphmem.model import DEFAULT_PROJECT
 from graphmem.ports.access import AccessBook, Grant, GrantKind
-from graphmem.ports.arguments import ScopeArgs
+
+if TYPE_CHECKING:  # commands about keys start without what it brings
+    from graphmem.ports.arguments import ScopeArgs
 
 _SCOPE: tuple[Literal["user_id", "agent_id", "run_id", "project_id"], ...] = (
     "user_id",
@@ -104,7 +106,7 @@ class Access:
         :class:`~graphmem.errors.NotFound` for a project or a user that is not this key's, in the
         same words whether somebody else has one of that name or nobody.
         """
-        scope = ScopeArgs()
+        scope: ScopeArgs = {}
         for name in _SCOPE:
             if (value := requested.get(name)) is not None:
                 scope[name] = value

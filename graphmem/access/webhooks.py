@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from graphmem.access.secrets import new_id
@@ -18,7 +18,9 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.limits import shown
 from graphmem.model import tenant_scope
 from graphmem.ports.access import AccessBook, Grant
-from graphmem.ports.ledger import Event
+
+if TYPE_CHECKING:  # commands about keys start without what it brings
+    from graphmem.ports.ledger import Event
 
 News = Literal["added", "changed", "forgotten"]
 SIGNATURE: Final = "x-graphmem-signature"

@@ -325,7 +325,10 @@ def usage_command(
     *,
     as_csv: bool,
 ) -> None:
-    """Show what keys were used for, by day and method; without an organisation everybody's."""
+    """Show what keys were used for, by day and method.
+
+    Without an organisation everybody's.
+    """
     found = _ask(
         lambda over: over.usage(organisation, **_period(since, until), key_id=key_id), reads=True
     )
@@ -355,7 +358,10 @@ def usage_command(
 def audit_command(
     organisation: str | None, since: str | None, until: str | None, *, changes: bool, **more: Any
 ) -> None:
-    """Show who did what, the newest first; without an organisation everybody."""
+    """Show who did what, the newest first.
+
+    Without an organisation everybody's.
+    """
     query = AuditQuery(organisation, **_period(since, until), changed=changes or None, **more)
     found = _ask(partial(_audit, query=query), reads=True)
     if not show_json(found):

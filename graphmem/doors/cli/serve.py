@@ -22,7 +22,9 @@ from graphmem.errors import UsageError
 @click.option("--cors", metavar="ORIGINS", help="Pages that may ask (GRAPHMEM_SERVER_CORS).")
 @click.option("--docs/--no-docs", default=None, help="Show /docs and /openapi.json.")
 def serve_command(**given: Any) -> None:
-    """Answer over HTTP until told to end: every method of the API under /v1.
+    """Answer over HTTP, until told to end.
+
+    Every method of the API has an address under /v1.
 
     Whoever asks needs a key. One that is good for as long as the server runs is in server.json in
     the folder of the store, for its owner to read.
