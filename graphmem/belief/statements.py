@@ -121,8 +121,8 @@ class _Candidate:
             tags=episode.tags,
         )
         yield made
-        if made.type == "works_at" and made.kind == "end" and made.object_id is not None:
-            yield self._of_posts(made, clock)
+        if made.kind == "end" and made.object_id is not None:
+            yield from self._going_with(made, clock)
         if made.kind != "assert" or made.modality != "stated" or self._type is None:
             return
         for type in self._types.ends(self._type):
@@ -137,6 +137,13 @@ class _Candidate:
             yield over
             if type == "works_at" and over.object_id is not None:
                 yield self._of_posts(over, clock)
+
+    def _going_with(self, made: Statement, clock: Clock) -> Iterator[Statement]:
+        """What else is over between the same two when this is."""
+        for type in self._types.go_with(made.type or ""):
+            yield replace(made, id=clock.new_id(), type=type)
+        if made.type == "works_at":
+            yield self._of_posts(made, clock)
 
     @staticmethod
     def _of_posts(left: Statement, clock: Clock) -> Statement:

@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from graphmem.belief.ambiguities.ask import without_verdicts
 from graphmem.errors import BadModelOutput, GraphmemError, ModelError, UsageError
+from graphmem.extract.llm.as_meant import as_meant
+from graphmem.extract.llm.grounding import Implied, grounded
 from graphmem.extract.llm.procedures import as_procedures
 from graphmem.extract.llm.recalled_text import hide_recalled
 from graphmem.extract.llm.repair import read_off_loop
 from graphmem.ingest.given import given
-from graphmem.model import Episode
+from graphmem.model import Entity, Episode
 from graphmem.off_loop import off_loop
 from graphmem.ports.extraction_options import ExtractionOptions
-from graphmem.ports.ledger import EntityQuery, Ledger
+from graphmem.ports.ledger import EntityQuery, FactQuery, Ledger
 from graphmem.ports.llm import Extraction, Extractor
-from graphmem.text import name_keys_in
+from graphmem.text import name_keys, name_keys_in
 
 _log = logging.getLogger(__name__)
 _KNOWN_NAMES = 200
+_KNOWN_FACTS = 200
 _LONG = 5000  # characters, from which a text is taken apart off the loop
 _QUESTIONS_AT_ONCE = 32
 
@@ -82,21 +86,76 @@ class Extracting:
             raw, _ = without_verdicts(kept.raw)
             found = await read_off_loop(lambda raw: self._extractor.read(raw, episode), raw)
             if found.complete:
-                return replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
+                found = replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
+                return await self._borne_out(found, episode, await self._known(episode))
             begun = kept.raw
-        text = " ".join(f"{turn.speaker or ''} {turn.text}" for turn in episode.turns)
-        short = len(text) <= _LONG
-        keys = name_keys_in(text) if short else await off_loop(partial(name_keys_in, text))
-        query = EntityQuery(episode.scope.tenant, keys=tuple(keys), limit=_KNOWN_NAMES)
-        known = await self._ledger.entities(query)
+        known = await self._known(episode)
         keep = partial(self._ledger.keep_extraction, episode.id)
         async with self.shares.of(episode.scope.tenant):
             found = await self._extractor.extract(
                 episode, known, options=self.options_of(episode), begun=begun, keep=keep
             )
+        found = await self._borne_out(found, episode, known)
         if episode.memory_type == "procedural" and found.raw is None:
             return as_procedures(episode, found)
         return found
+
+    async def _known(self, episode: Episode) -> list[Entity]:
+        """Entities of this tenant that are named in the text."""
+        text = " ".join(f"{turn.speaker or ''} {turn.text}" for turn in episode.turns)
+        short = len(text) <= _LONG
+        keys = name_keys_in(text) if short else await off_loop(partial(name_keys_in, text))
+        query = EntityQuery(episode.scope.tenant, keys=tuple(keys), limit=_KNOWN_NAMES)
+        return await self._ledger.entities(query)
+
+    async def _borne_out(
+        self, found: Extraction, episode: Episode, known: Sequence[Entity]
+    ) -> Extraction:
+        """Of what a model gave, what the text says, as it is meant there."""
+        if not found.by_model:
+            return found
+        checked = await self._checked(found, episode, known, None)
+        if checked.ungrounded:
+            implied = await self._implied(found, checked, episode)
+            checked = await self._checked(found, episode, known, implied)
+        if checked.ungrounded:
+            _log.info("%d facts of a model are not in %s", checked.ungrounded, episode.id)
+        return checked
+
+    async def _checked(
+        self,
+        found: Extraction,
+        episode: Episode,
+        known: Sequence[Entity],
+        implied: Implied | None,
+    ) -> Extraction:
+        reworded = bool(self.options_of(episode).instructions)
+
+        def check() -> Extraction:
+            borne_out = grounded(found, episode, known, implied=implied, reworded=reworded)
+            return as_meant(borne_out, episode, known)
+
+        return check() if len(episode.content) <= _LONG else await off_loop(check)
+
+    async def _implied(
+        self, found: Extraction, checked: Extraction, episode: Episode
+    ) -> Implied | None:
+        """What is known of the names that the text does not give in full."""
+        kept = {fact.text for fact in checked.facts}
+        names = [n for f in found.facts if f.text not in kept for n in (f.subject, f.object) if n]
+        keys = tuple(sorted({key for name in names for key in name_keys(name)}))[:_KNOWN_NAMES]
+        tenant = episode.scope.tenant
+        entities = await self._ledger.entities(EntityQuery(tenant, keys=keys, limit=_KNOWN_NAMES))
+        if not entities:
+            return None
+        ids = tuple(entity.id for entity in entities)
+        facts = await self._ledger.facts(
+            FactQuery(
+                tenant, entity_ids=ids, at=episode.occurred_at, stated_only=True,
+                relations_only=True, newest_first=True, limit=_KNOWN_FACTS,
+            )
+        )  # fmt: skip
+        return Implied(entities, facts)
 
     def options_of(self, episode: Episode) -> ExtractionOptions:
         """Those of the call that added the episode, over the store's."""

@@ -391,4 +391,5 @@ def _receipt(
         tokens_in=extraction.tokens_in,
         tokens_out=extraction.tokens_out,
         reason=reason or extraction.reason,
+        ungrounded=extraction.ungrounded,
     )

@@ -28,9 +28,12 @@ class Receipt:
     reason: str | None = None
     redacted: Mapping[str, int] = field(default_factory=dict)
     """How many things of which kind were taken out before anything was stored."""
+    ungrounded: int = 0
+    """How many facts a model gave that the text does not say: none of them is believed."""
 
     def __str__(self) -> str:
-        first = dotted(self.status, self.episode_id, self.reason or "")
+        left_out = f"{self.ungrounded} not in the text" if self.ungrounded else ""
+        first = dotted(self.status, self.episode_id, self.reason or "", left_out)
         return lines([first, *self.decisions], none=first)
 
     @property

@@ -142,6 +142,10 @@ class Extraction:
     """False for what is read from the first answers about a long episode, the rest not asked."""
     reason: str | None = None
     """Why it was not read as it should have been: what the receipt tells."""
+    by_model: bool = False
+    """Whether a language model gave it: what it says is held against the text."""
+    ungrounded: int = 0
+    """Facts that a model gave and the text does not bear out: left out of ``facts``."""
 
 
 Keep: TypeAlias = Callable[[Extraction], Awaitable[None]]

@@ -143,6 +143,12 @@ class Settings(CeilingSettings, ServerSettings):
         description="the longest answer of a model; without it the server's own limit, or "
         f"{LONGEST_ANSWER:,} when there is a ceiling on tokens or money",
     )
+    llm_context_tokens: int | None = Field(
+        None,
+        ge=500,
+        description="tokens that a model takes at once, its answer too; up to 8192 the prompt is "
+        "a short one",
+    )
     instructions: str = Field(
         "", description="what a model is instructed to extract, and how to word it"
     )

@@ -193,14 +193,16 @@ def _rules(_name: str, _: Settings) -> Extractor:
 def _openai_model(name: str, settings: Settings) -> Extractor:
     from graphmem.extract.llm.extractor import ModelExtractor
 
+    context_tokens = settings.llm_context_tokens
     models = [_openai_chat(name, settings)]
     if settings.llm_fallback is not None:
         models.append(make("chat", settings.llm_fallback, settings))
     if len(models) == 1 and settings.llm_deadline_s is None:
-        return ModelExtractor(models[0])
+        return ModelExtractor(models[0], context_tokens=context_tokens)
     from graphmem.adapters.models.chain import ChainedLLM
 
-    return ModelExtractor(ChainedLLM(models, deadline_s=settings.llm_deadline_s))
+    chained = ChainedLLM(models, deadline_s=settings.llm_deadline_s)
+    return ModelExtractor(chained, context_tokens=context_tokens)
 
 
 def _openai_chat(name: str, settings: Settings) -> LLM:

@@ -105,7 +105,7 @@ def test_a_models_date_is_as_exact_as_it_is_written(
         Memory("memory://", user_id="ada", settings=settings(server)) as opened,
     ):
         server.script(facts(answer))
-        opened.add("Bob lives in Oslo, since when?", occurred_at="2025-06-01")
+        opened.add(f"Bob lives in Oslo, since {answer}, it seems.", occurred_at="2025-06-01")
         assert str(relation(opened)) == f"Bob -lives_in→ Oslo (since {shown})"
         server.script(facts(FINE))
         opened.add("Bob came to Oslo on Valentine's Day.", occurred_at="2025-06-02")

@@ -87,7 +87,8 @@ def test_a_pending_episode_is_read_as_its_call_wanted(
     call = ExtractionOptions(instructions="Word it for a waiter.", entity_types=[Ingredient])
     server.script(Status(500))
     with Memory(tmp_path / "s", user_id="ada", settings=settings(server)) as memory:
-        assert memory.add(TEXT, extraction=call).status == "pending"
+        asked = memory.add(TEXT, extraction=call, occurred_at="2024-06-01")
+        assert asked.status == "pending"
     server.script(ANSWER)
     with Memory(tmp_path / "s", user_id="ada", settings=settings(server)) as memory:
         (receipt,) = memory.resume()
@@ -117,7 +118,8 @@ def test_prompts_that_have_gone_leave_it_pending(server: LocalModelServer, tmp_p
     call = ExtractionOptions(prompts=folder)
     server.script(Status(500))
     with Memory(tmp_path / "s", user_id="ada", settings=settings(server)) as memory:
-        assert memory.add(TEXT, extraction=call).status == "pending"
+        asked = memory.add(TEXT, extraction=call, occurred_at="2024-06-01")
+        assert asked.status == "pending"
     shutil.rmtree(folder)
     with Memory(tmp_path / "s", user_id="ada", settings=settings(server)) as memory:
         (receipt,) = memory.resume()

@@ -32,6 +32,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "llm_timeout_s": ("2.5", 2.5),
     "llm_attempts": ("7", 7),
     "llm_answer_tokens": ("500", 500),
+    "llm_context_tokens": ("4096", 4096),
     "ask_ambiguities": ("0", False),
     **{f"max_calls_per_{per}": ("3", 3) for per in ("call", "day", "store")},
     **{f"max_tokens_per_{per}": ("3000", 3000) for per in ("call", "day", "store")},

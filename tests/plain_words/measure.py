@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -60,14 +61,19 @@ class _Clock(ManualClock):
         self._moment = max(self._moment, moment)
 
 
-def measure(text: Text, **options: Any) -> Measure:
-    """Add every episode of a text in turn, and look at its changes after each."""
+def measure(
+    text: Text, *, before: Callable[[Text, Passage], None] | None = None, **options: Any
+) -> Measure:
+    """Add every episode of a text in turn, and look at its changes after each. ``before`` is told
+    of each passage before it is added."""
     found = Measure()
     clock = _Clock(text.passages[0].at)
     named: dict[str, Any] = {} if text.user_name is None else {"user_name": text.user_name}
     with Memory("memory://", user_id=text.user, clock=clock, **named, **options) as memory:
         for passage in text.passages:
             clock.reach(passage.at)
+            if before is not None:
+                before(text, passage)
             _add(memory, text, passage)
             now = _beliefs(memory)
             for wanted in passage.expected:
@@ -175,6 +181,8 @@ def _found(wanted: Expected, beliefs: list[Belief]) -> bool:
 
 def _check(found: Measure, wanted: Expected, beliefs: list[Belief], now: datetime) -> None:
     same = [b for b in beliefs if _is(wanted, b)]
+    # "sam" is not Sam Adeyemi where there are both.
+    same = [b for b in same if name_key(wanted.subject) in b.subject | b.object] or same
     holds = any(b.holds(now) for b in same)
     if wanted.mark == "=":
         day = wanted.note.partition(" ")[2]

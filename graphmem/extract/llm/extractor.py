@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 _BUDGET = 48_000
 _SMALLEST_BUDGET = 200
 _MOST_CUT = 3  # a cut answer is paid for: asked for in smaller chunks this often
+_SMALL_CONTEXT = 8192  # tokens, up to which the prompt is the short one
 _CHARACTERS_PER_TOKEN = 3  # fewer than usual, to be safe
 _ANSWERS_SHARE = 2  # half of what is left of a context is for the answer
 _MOST_CHARACTERS_PER_TOKEN = 10  # no tokenizer makes less of a text than this
@@ -93,7 +94,8 @@ class ModelExtractor(AsksModel):
     ``prompt_version`` names the prompt in the ledger; by default it is derived from the prompts'
     text and the ``options``. ``budget`` is how many characters of turns one call may carry;
     ``context_tokens``, what the model takes in and gives out together, makes it smaller where need
-    be. What a server refuses as too long makes it smaller, too, for as long as this lives.
+    be, and the prompt a short one. What a server refuses as too long makes it smaller, too, for as
+    long as this lives.
     """
 
     def __init__(
@@ -109,7 +111,8 @@ class ModelExtractor(AsksModel):
             raise UsageError(f"the budget must be at least {_SMALLEST_BUDGET} characters")
         self._llm = llm
         self._options = options or ExtractionOptions()
-        self._asking = PromptBuilder(self._options)
+        self._short = context_tokens is not None and context_tokens <= _SMALL_CONTEXT
+        self._asking = PromptBuilder(self._options, short=self._short)
         self._others: dict[ExtractionOptions, PromptBuilder] = {}
         self._version = prompt_version
         self._budget = min(budget, self._budget_within(context_tokens, budget))
@@ -141,7 +144,7 @@ class ModelExtractor(AsksModel):
         if wanted == self._options:
             return self._asking
         if wanted not in self._others:
-            self._others = {wanted: PromptBuilder(wanted)}
+            self._others = {wanted: PromptBuilder(wanted, short=self._short)}
         return self._others[wanted]
 
     @property
@@ -329,6 +332,7 @@ class ModelExtractor(AsksModel):
             version=self.version,
             raw=raw,
             mentions=find_mentions(turns_or_content(episode), merged.entities, merged.facts),
+            by_model=True,
         )
 
     async def close(self) -> None:

@@ -42,25 +42,27 @@ _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 
 
 class PromptBuilder:
-    """How one store or call asks. Raises :class:`~graphmem.errors.UsageError` for prompts that
-    cannot be used."""
+    """How one store or call asks; in ``short`` where a model takes little at once. Raises
+    :class:`~graphmem.errors.UsageError` for prompts that cannot be used."""
 
-    def __init__(self, options: ExtractionOptions) -> None:
+    def __init__(self, options: ExtractionOptions, *, short: bool = False) -> None:
         folder = None if options.prompts is None else str(options.prompts)
         self._prompts = load_prompts(folder)
         self._kinds = _listed(options.kinds, ENTITY_KINDS)
         self._types = _listed(options.types, RELATION_TYPES)
         self._configuration = _configuration(options)
-        self.version: str = self._prompts.version(self._kinds, self._types, self._configuration)
+        self._extract = "extract_short" if short else "extract"
+        asked = (self._kinds, self._types, self._configuration)
+        self.version: str = self._prompts.version(*asked, *([self._extract] if short else ()))
         self._schemas = {False: schema(), True: schema(ProceduresAnswer)}
-        self.size = len(self._configuration) + self._prompts.size
+        self.size = len(self._configuration) + self._prompts.size(short=short)
 
     def prompt(self, episode: Episode, chunk: Chunk, hints: Sequence[tuple[str, str]]) -> Prompt:
         """The question about one chunk. ``hints`` are names and kinds of known entities."""
         procedural = episode.memory_type == "procedural"
         shown = list(_data(episode, chunk, hints))
         name = PROCEDURE_SCHEMA_NAME if procedural else SCHEMA_NAME
-        text = "procedure" if procedural else "extract"
+        text = "procedure" if procedural else self._extract
         return self.framed(text, shown, name, self._schemas[procedural])
 
     def framed(

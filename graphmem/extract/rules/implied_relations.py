@@ -13,7 +13,6 @@ from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import MONTHS
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
-from graphmem.relation_types.types import RelationTypes
 
 MUTUAL = frozenset(
     {"married_to", "engaged_to", "dating", "partner_of", "friend_of", "lives_with", "colleague_of"}
@@ -58,13 +57,6 @@ def consequences(fact: CandidateFact) -> Iterator[CandidateFact]:
     if fact.subject is None or fact.object is None:
         return
     one, two = fact.subject, fact.object
-    if fact.retracts:
-        for type in RelationTypes.go_with(fact.type or ""):
-            text = f"{one} and {two}: no longer {type.replace('_', ' ')}"
-            yield replace(fact, text=text, type=type)
-            if type in MUTUAL:
-                text = f"{two} and {one}: no longer {type.replace('_', ' ')}"
-                yield replace(fact, text=text, type=type, subject=two, object=one)
     if fact.type not in MUTUAL:
         return
     if fact.retracts:

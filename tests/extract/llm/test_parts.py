@@ -19,7 +19,17 @@ from graphmem.extract.llm.extractor import ModelExtractor
 from graphmem.model import Turn
 from graphmem.ports.llm import Extraction
 from graphmem.testing.llm_server import LocalModelServer, Request, ScriptedAnswer, Status, Usage
-from tests.extract.llm.helpers import echo, episode, extract, extractor, fact, lines, no_wait, turns
+from tests.extract.llm.helpers import (
+    NOTHING,
+    echo,
+    episode,
+    extract,
+    extractor,
+    fact,
+    lines,
+    no_wait,
+    turns,
+)
 
 NINE = [f"Town {n} " + "word " * 60 for n in range(9)]
 ONE_EACH = 350  # a budget that fits one of them
@@ -249,7 +259,7 @@ async def test_a_given_context_is_kept_to_from_the_start() -> None:
 def test_a_context_that_does_not_even_fit_the_prompt_is_refused() -> None:
     llm = OpenAIChat("m", base_url="http://127.0.0.1:9")
     with pytest.raises(UsageError, match="too small for the prompt"):
-        ModelExtractor(llm, context_tokens=1000)
+        ModelExtractor(llm, context_tokens=600)
 
 
 async def test_a_server_that_silently_drops_the_prompt_is_found_out() -> None:
@@ -288,3 +298,17 @@ async def test_a_long_procedure_goes_on_under_its_title() -> None:
     steps = [f"{n + 1}. Do step {n}." for n in range(9)]
     assert whole.text.split("\n") == ["Bake bread:", *steps]
     assert whole.turns == tuple(range(9))
+
+
+async def test_a_small_context_gets_a_short_prompt() -> None:
+    """The instructions are less than half of what they are otherwise."""
+    asked: dict[int, int] = {}
+    for tokens in (4096, 32_000):
+        with LocalModelServer([NOTHING]) as server:
+            llm = OpenAIChat("m", base_url=server.base_url, sleep=no_wait)
+            made = ModelExtractor(llm, context_tokens=tokens)
+            await made.extract(episode("I like tea."), ())
+            await made.close()
+            asked[tokens] = len(server.chats[0].text("system"))
+    assert asked[4096] < 3000 < asked[32_000]
+    assert asked[4096] * 2 < asked[32_000]

@@ -13,6 +13,7 @@ from graphmem.text import digest
 
 PLACEHOLDERS = {
     "extract": frozenset({"boundary", "kinds", "types", "configuration"}),
+    "extract_short": frozenset({"boundary", "kinds", "types", "configuration"}),
     "procedure": frozenset({"boundary", "kinds", "configuration"}),
     "extract_again": frozenset({"problem"}),
     "ambiguities": frozenset({"boundary"}),
@@ -33,10 +34,11 @@ class Prompts:
         wanted = PLACEHOLDERS[name]
         return self.templates[name].substitute({key: values[key] for key in wanted})
 
-    @property
-    def size(self) -> int:
-        """Characters of the longest, without what is filled in."""
-        return max(len(template.template) for template in self.templates.values())
+    def size(self, *, short: bool = False) -> int:
+        """Characters of the longest that is used, without what is filled in."""
+        left_out = "extract" if short else "extract_short"
+        used = (one.template for name, one in self.templates.items() if name != left_out)
+        return max(map(len, used))
 
     def version(self, *more: str) -> str:
         """A short version of them all and what else they are filled with, for example
@@ -95,6 +97,8 @@ def _own(folder: Path) -> dict[str, Template]:
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"the prompt {path} cannot be read: {error}") from error
         found[name] = _checked(Template(text.strip()), name, path)
+    if "extract" in found:
+        found.setdefault("extract_short", found["extract"])
     if not found:
         names = ", ".join(f"{name}.md" for name in PLACEHOLDERS)
         raise UsageError(f"{folder} has no prompt; a folder of prompts has one of {names}")
