@@ -1,4 +1,5 @@
-"""How well a store finds its own facts again, and weights that find them better.
+"""How well a store finds its own facts again, how much of its text became facts, and weights that
+find them better. The probes are made of what was read: they say nothing of what was not.
 
 Tuning is cautious: each signal's share of the score is multiplied by a factor near 1, found on the
 probes of one half of the sources (a softmax over each question's hits gives most to its gold, as
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from graphmem import Memory
 
 _SHOWN = 10
+_PAGE = 1000
 _DEEP = 50
 _KS = (1, 5, 10)
 _STEPS = 300
@@ -82,11 +84,32 @@ def measure_own(
     result: dict[str, Any] = {
         "probes": {kind: {"questions": len(r), **mean(r)} for kind, r in rows.items()},
         "search_ms": {"p50": percentile(ms, 0.5), "p95": percentile(ms, 0.95)},
+        "reading": _reading(memory),
         "examples": [probe.text for probe in asked[:3]],
     }
     if tune is not None:
         result["tuned"] = _tuned(found, tune)
     return result
+
+
+def _reading(memory: Memory) -> dict[str, int]:
+    """Of how many turns something was understood, and of how many names."""
+    turns, about = set[str](), set[str]()
+    page = memory.get_all(limit=_PAGE, current=False)
+    while True:
+        for fact in page.items:
+            turns |= {source.turn_id for source in fact.sources if source.turn_id}
+            about |= set(fact.entity_ids)
+        if page.next is None:
+            break
+        page = memory.get_all(limit=_PAGE, current=False, after=page.next)
+    stats = memory.stats()
+    return {
+        "turns": stats.turns,
+        "turns_with_facts": len(turns),
+        "names": stats.entities,
+        "names_with_facts": len(about),
+    }
 
 
 def _noted(probe: Probe, hits: SearchResult) -> _Asked:

@@ -358,7 +358,7 @@ def sweep_table(result: Mapping[str, Any]) -> str:
 
 
 def own_table(result: Mapping[str, Any]) -> str:
-    """How well a store finds its own facts again."""
+    """How well a store finds its own facts again, and how much of its text became facts."""
     head = ["probes", "questions", "recall@1", "recall@5", "recall@10"]
     rows = [
         [kind, f"{row['questions']:,}", *(_share(row[f"recall@{k}"]) for k in (1, 5, 10))]
@@ -367,6 +367,12 @@ def own_table(result: Mapping[str, Any]) -> str:
     ms = result["search_ms"]
     lines = [markdown_table(head, rows), f"search p50 / p95: {ms['p50']:.1f} / {ms['p95']:.1f} ms"]
     lines += [f"for example: {text}" for text in result["examples"]]
+    read = result["reading"]
+    lines.append(
+        "This measures finding what was read, not reading. Of reading: "
+        f"{read['turns_with_facts']:,} of {read['turns']:,} turns brought a fact, and of "
+        f"{read['names_with_facts']:,} of {read['names']:,} names something was understood."
+    )
     if tuned := result.get("tuned"):
         change = _difference(tuned["held_out_recall@5"])
         verdict = "" if tuned["written"] else ": no better, so nothing was written"

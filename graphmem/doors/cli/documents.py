@@ -15,6 +15,7 @@ from graphmem.doors.cli.base import command, next_command, options
 from graphmem.doors.cli.hints import memory_to_ask
 from graphmem.doors.cli.ingest import FileIngest
 from graphmem.doors.cli.output import RIGHT, counted, note, print_table, show, show_json, table_text
+from graphmem.doors.cli.understood import stats_of, understood_since
 from graphmem.doors.cli.watching import changes_of, remove_missing
 from graphmem.errors import UsageError
 
@@ -88,11 +89,14 @@ def ingest_command(
     work.check(shared)
     changes = changes_of(folders) if follow else ()
     with shared.memory(create=True, owned=False) as memory:
+        before = stats_of(memory)
         summary = work.run(memory, infer=not no_infer, **more)
         if sync or follow:
             summary["undone"] += remove_missing(memory, folders)
         if not show_json(summary):
             show(table_text(work.report(summary, shared.user)))
+            if not no_infer and (line := understood_since(memory, before)):
+                note(line)
         if follow:
             note(f"watching {', '.join(map(str, folders))}; Ctrl-C ends")
         for files in changes:

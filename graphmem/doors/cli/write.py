@@ -12,6 +12,7 @@ from graphmem.clock import parse_duration
 from graphmem.doors.cli.base import command, options, pairs, piped, time_option
 from graphmem.doors.cli.hints import memory_to_ask
 from graphmem.doors.cli.output import counted, emit, note, show, show_json, table_text
+from graphmem.doors.cli.understood import understood
 from graphmem.errors import UsageError
 from graphmem.model import ErasureReceipt, MemoryType, Receipt, Removal
 
@@ -66,8 +67,11 @@ def add_command(
         receipt = memory.add(
             content, infer=not no_infer, **{k: v for k, v in given.items() if v is not None}
         )
-    if not show_json(receipt):
+        if show_json(receipt):
+            return
         show_receipt(receipt)
+        if receipt.status == "done" and not no_infer:
+            note(understood(memory, receipt))
 
 
 def show_receipt(receipt: Receipt) -> None:
@@ -86,6 +90,9 @@ def show_receipt(receipt: Receipt) -> None:
         line.append_text(table_text(f"  ({decision.reason})", "dim"))
         line.append_text(table_text(f"  {decision.fact_id}", "dim"))
         show(line)
+    if receipt.ungrounded:
+        left_out = counted(receipt.ungrounded, "fact")
+        note(f"not believed, for the text does not say it: {left_out} that the model gave")
     if receipt.status == "done" and receipt.reason:
         note(receipt.reason)
     if receipt.status == "done" and not receipt.decisions:
