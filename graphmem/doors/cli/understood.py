@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from graphmem.doors.cli.base import options
 from graphmem.doors.cli.output import counted
-from graphmem.errors import UsageError
 from graphmem.text import name_key
 
 if TYPE_CHECKING:
@@ -32,10 +31,8 @@ def understood(memory: Memory, receipt: Receipt) -> str:
 
 def stats_of(memory: Memory) -> Stats | None:
     """The counts of the scope; None where each item names its own."""
-    try:
-        return memory.stats()
-    except UsageError:
-        return None
+    scoped = options().user or options().agent
+    return memory.stats() if scoped else None
 
 
 def understood_since(memory: Memory, before: Stats | None) -> str:
