@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
@@ -38,15 +39,17 @@ async def download(served: Served, call: Call, request: Request) -> Response:
         file = place if isinstance(found, Exported) else await asyncio.to_thread(_packed, place)
         result = replace(found, **{FILES[call.name]: ""})
         length = await asyncio.to_thread(os.path.getsize, file)
-    except BaseException:
+        source = await asyncio.to_thread(file.open, "rb")
+    finally:
+        # Before anything is sent: whoever goes away meanwhile leaves nothing behind. What is open
+        # can be read to its end.
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        raise
     headers = {
         RESULT_HEADER: json.dumps(write_result(result)),
         "content-length": str(length),
     }
     kind = "application/x-ndjson" if call.name == "export" else "application/x-tar"
-    return StreamingResponse(_pieces(file, folder), headers=headers, media_type=kind)
+    return StreamingResponse(_pieces(source), headers=headers, media_type=kind)
 
 
 def _packed(folder: Path) -> Path:
@@ -57,13 +60,10 @@ def _packed(folder: Path) -> Path:
     return file
 
 
-async def _pieces(file: Path, folder: str) -> AsyncIterator[bytes]:
-    try:
-        with await asyncio.to_thread(file.open, "rb") as source:
-            while piece := await asyncio.to_thread(source.read, _PIECE):
-                yield piece
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+async def _pieces(source: BinaryIO) -> AsyncIterator[bytes]:
+    with source:
+        while piece := await asyncio.to_thread(source.read, _PIECE):
+            yield piece
 
 
 async def import_(served: Served, call: Call, request: Request) -> Response:

@@ -413,3 +413,19 @@ def test_a_limit_of_the_client_is_an_error_with_numbers() -> None:
     back = error_of(429, problem_of(error, request_id="r", path="/"), "")
     assert isinstance(back, LimitExceeded)
     assert (back.what, back.limit, back.retry_after_s, back.reset_s) == ("calls", 5, 90, 120)
+
+
+def test_a_backup_that_nobody_waits_for_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with serving() as server:
+        head = f"POST /v1/backup HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.key}\r\n"
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
+            assert connection.recv(15).startswith(b"HTTP/1.1 200")
+        assert not list(tmp_path.glob("graphmem-*"))
+        with server.memory() as memory:
+            assert memory.backup(tmp_path / "whole").rows
+        assert not list(tmp_path.glob("graphmem-*"))
