@@ -30,6 +30,10 @@ _TASK = re.compile(r"\s*[-*+]\s+\[(?P<done>[ xX])\]\s+(?P<text>.+)$")
 _ASSIGNEE = re.compile(
     r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]|\s+to)\s+(?P<what>.+)$"
 )
+_GOES_ON = re.compile(r"[,)]\s*(?:is|was|are|were)\s", re.IGNORECASE)
+"""After a bracket or a comma: a sentence with something put in, no line of notes."""
+_AND = re.compile(r"^(?:and|or|&)\s+", re.IGNORECASE)
+_NO_ROLE = frozenset({"is", "was", "are", "were", "as", "in", "at", "on", "by", "from", "with"})
 _AT_NAME = re.compile(r"@(?P<who>[^\W\d_a-z][\w'-]+)\s+(?P<what>.+)$")
 _BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 _KEY_LINE = re.compile(
@@ -238,7 +242,10 @@ class NoteReader:
 
     def _roles(self, who: str, role: str, org: str | None) -> Iterator[CandidateFact]:
         """What somebody works as, and where."""
+        role = _AND.sub("", role)
         words = re.split(r" (?:of|for) ", role)[0].split()
+        if words and words[0].lower() in _NO_ROLE:
+            return
         head = words[-1] if words else ""
         if not (is_occupation(head.lower()) or _POSTS.match(head)) or head.lower() in KIN:
             return
@@ -265,6 +272,7 @@ class NoteReader:
             or low in NOT_NAMES
             or low in LANGUAGES
             or match["sep"] == ":"
+            or _GOES_ON.search(match["rest"])
         ):
             return None
         if GENERIC_TITLES.intersection(low.split()) or self.names.kind(who) not in {
@@ -297,6 +305,8 @@ class NoteReader:
             self.names.kind(firm) in {"thing", "organization"}
             and len(who.split()) > 1
             and not firm.isupper()
+            # By itself it is as likely a title: "Flute Sonata (Prokofiev)".
+            and (facts or sentences or _BULLET.match(match.string))
         ):
             facts += self._at(name, firm)
         if not facts and not sentences:

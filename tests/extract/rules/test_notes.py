@@ -95,6 +95,20 @@ def test_lists_of_people() -> None:
     } <= found
 
 
+def test_a_sentence_or_a_title_with_brackets_is_no_line_about_a_person() -> None:
+    """Whoever is put into brackets or between commas there is not what somebody works as."""
+    for text in (
+        "# Ada Reed\n\nAda Mary Reed (born 30 July 1970) is a Welsh singer, actress, and producer.",
+        "# Ada Reed\n\nAda Reed, (born 28 May 1963) was a Scottish satirist, writer, and baker.",
+        "# Al\n\nAl Reed (born 1965 in Leeds), better known as Al Spice, is a Welsh singer.",
+        "# Music\n\nFlute Sonata (Prokofiev)",
+    ):
+        found = _said(text)
+        assert not [one for one in found if " works_" in one and "Welsh singer" not in one], found
+        assert not [one for one in found if "works_as is" in one or "works_as and" in one], found
+    assert "Mia Roth works_as welder" in _said("# Team\n\n- Mia Roth, cook, and welder")
+
+
 def test_a_task_is_a_plan_for_its_day() -> None:
     (fact,) = _facts(
         "# Weekly\n\n- [ ] Raj: send the schema to Lien (by 31 May)\n- [x] Bo: book it"
