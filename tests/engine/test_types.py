@@ -459,3 +459,23 @@ def test_another_process_decides_by_it(tmp_path: Path, postgres_url: str) -> Non
             hand_over(other, 25)
             one.learn_types()
             assert believed(other, "Ada")[:1] == ONE_OPEN[:1]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "type"),
+    [
+        ("Me and Jo are engaged.", "Me and Jo are no longer together.", "engaged_to"),
+        ("I am dating Jo Reed.", "Me and Jo are no longer together.", "dating"),
+        ("Bob and I got engaged in May.", "Bob and I broke up last week.", "engaged_to"),
+        ("I am a member of Acme Labs.", "I left Acme Labs last month.", "member_of"),
+    ],
+)
+def test_what_goes_with_an_end_ends_too(first: str, then: str, type: str) -> None:
+    with Memory("memory://", user_id="ada") as memory:
+        memory.add(first, occurred_at="2026-01-05")
+        (held,) = memory.relations(type=type)
+        assert held.invalid_at is None
+        memory.add(then, occurred_at="2026-06-20")
+        assert memory.relations(type=type) == []
+        (over,) = memory.relations(type=type, current=False)
+        assert over.invalid_at is not None

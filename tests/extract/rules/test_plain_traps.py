@@ -63,7 +63,7 @@ def test_nothing_is_believed(text: str) -> None:
     [
         ("Sold the Fiesta.", "-Ada owns Fiesta"),
         ("Me and Elio broke up.", "-Elio dating Ada"),
-        ("Me and Jo are no longer together.", "-Jo dating Ada"),
+        ("Me and Jo are no longer together.", "-Jo broke_up_with Ada"),
         ("We switched from Slack to Zulip.", "Ada uses Zulip"),
         ("We switched from Slack to Zulip.", "-Ada uses Slack"),
         ("My boss Anna left the company.", "-Anna manages Ada"),

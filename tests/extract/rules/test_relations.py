@@ -36,8 +36,6 @@ WORK = [
     ("I opened a café called Second Cup Theory.", "Ada founded Second Cup Theory"),
     ("I volunteer at the Harbour Museum.", "Ada volunteers_at Harbour Museum"),
     ("I switched jobs from Airbus to Thales.", "Ada works_at Thales"),
-    ("I left Acme Labs last month.", "-Ada member_of Acme Labs"),
-    ("I don't work at Acme anymore.", "-Ada member_of Acme"),
 ]
 TEAMS = [
     ("I report to Priya Shah.", "Ada reports_to Priya Shah"),
@@ -137,8 +135,6 @@ PEOPLE = [
     ("My husband Tom snores.", "Tom married_to Ada"),
     ("My ex-husband Tom snores.", "Tom divorced_from Ada"),
     ("My doctor is Dr. Petit.", "Petit doctor_of Ada"),
-    ("Bob and I broke up last week.", "-Bob engaged_to Ada"),
-    ("Bob and I broke up last week.", "-Ada engaged_to Bob"),
     ("My boss Harriet is strict.", "Harriet manages Ada"),
     ("Sam and Lee are friends.", "Sam friend_of Lee"),
     ("I met my friend Sam in Paris.", "Ada met Sam"),
