@@ -103,7 +103,15 @@ class _Posts:
         self._of: dict[str, list[Target]] = {}
         for target, own in by_target.items():
             last = max(own, key=lambda one: (one.anchor, statement_order(one.statement)))
-            self._about[target] = frozenset(last.statement.entity_ids)
+            # One sentence may say it twice: as a profession, and as the post there.
+            self._about[target] = frozenset[str]().union(
+                *(
+                    one.statement.entity_ids
+                    for one in own
+                    if one.statement.episode_id == last.statement.episode_id
+                    and one.statement.turn == last.statement.turn
+                )
+            )
             for id in self._about[target]:
                 self._of.setdefault(id, []).append(target)
 

@@ -468,6 +468,9 @@ def test_another_process_decides_by_it(tmp_path: Path, postgres_url: str) -> Non
         ("I am dating Jo Reed.", "Me and Jo are no longer together.", "dating"),
         ("Bob and I got engaged in May.", "Bob and I broke up last week.", "engaged_to"),
         ("I am a member of Acme Labs.", "I left Acme Labs last month.", "member_of"),
+        ("I work at Norlys as a tester.", "I left Norlys.", "works_as"),
+        ("I'm a nurse at Norlys.", "I quit my job at Norlys.", "works_as"),
+        ("Maya is a graphic designer at Papercrane.", "Maya left Papercrane.", "works_as"),
     ],
 )
 def test_what_goes_with_an_end_ends_too(first: str, then: str, type: str) -> None:
@@ -479,3 +482,11 @@ def test_what_goes_with_an_end_ends_too(first: str, then: str, type: str) -> Non
         assert memory.relations(type=type) == []
         (over,) = memory.relations(type=type, current=False)
         assert over.invalid_at is not None
+
+
+def test_a_profession_outlives_the_job() -> None:
+    with Memory("memory://", user_id="ada") as memory:
+        memory.add("I am a nurse. I work at Norlys.", occurred_at="2026-01-05")
+        memory.add("I left Norlys.", occurred_at="2026-06-20")
+        assert [r.object for r in memory.relations(type="works_as")] == ["nurse"]
+        assert memory.relations(type="works_at") == []

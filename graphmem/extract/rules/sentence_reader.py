@@ -255,7 +255,8 @@ class SentenceReader:
         if made:
             if not subject.speaker:
                 names.register(subject.name, self._proven(rule, subject))
-            made += self._extra(rule, parse, subject, things[-1], start)
+            if extra := self._extra(rule, parse, subject, things[-1], start):
+                return with_employers([*made, *extra])
         return made
 
     def _proven(self, rule: RelationRule, subject: Subject) -> str | None:
