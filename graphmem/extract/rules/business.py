@@ -20,7 +20,7 @@ _BASED = re.compile(r",\s+(?:which\s+is\s+)?(?:based|headquartered)\s+in(?=\s)")
 _HIRED_AS = re.compile(
     r"\b(?:hired|recruited|appointed)\s+(?P<who>"
     + _THING
-    + r")\s+(?:as|for)\s+(?:an?|the|our)\s+(?P<role>[a-z]+(?:\s+[a-z]+){0,2}?)"
+    + r")\s+(?:as|for)\s+(?:an?|the|our)\s+(?P<role>(?:[A-Z]{2,4}|[a-z]+)(?:\s+[a-z]+){0,2}?)"
     r"(?=\s*(?:$|[.,;:!)]|and\b|who\b))"
 )
 _ROLE = r"(?P<role>(?:[a-z]+[\s-]){0,2}?[a-z]+)"

@@ -11,6 +11,8 @@ from graphmem.extract.rules.word_lists import word_set
 _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
 _AFTER_GERUND_SUBJECT = word_set("after_gerund_subject")
 _WITHOUT_NAME, _WITHOUT_IS = word_set("without_name"), word_set("without_is")
+_PARENTS = word_set("parents_by_name")
+_TELLS = re.compile(r"\w+(?:'s)?\s+(?!and\b|or\b|&)[a-z]")
 _NOW_ING = re.compile(
     r",\s+((?:now|currently)\s+(?:living|working|based|studying)\s)", re.IGNORECASE
 )
@@ -19,10 +21,10 @@ _NOW_ING = re.compile(
 def completed(sentence: Sentence, context: TurnContext) -> Sentence:
     """A fragment with the subject that it lacks: "Sold the Corsa", "Speaks Dutch"."""
     first = sentence.tokens[0].low
+    second = sentence.tokens[1].low if len(sentence.tokens) > 1 else ""
     if context.topic is not None and first in _WITHOUT_NAME:
-        return after(
-            f"{context.topic} is " if first in _WITHOUT_IS else f"{context.topic} ", sentence
-        )
+        verb = ("was " if second == "by" else "is ") if first in _WITHOUT_IS else ""
+        return after(f"{context.topic} {verb}", sentence)
     if now := _NOW_ING.search(sentence.text):
         head = sentence.tokens[0]
         who = "I'm" if head.low in {"i", "i've", "i'm", "we"} or first in _WITHOUT_I else None
@@ -31,8 +33,10 @@ def completed(sentence: Sentence, context: TurnContext) -> Sentence:
             sentence = Sentence(text, sentence.question, sentence.whole, sentence.quotes)
     if context.speaker is None or len(sentence.tokens) < 2 or sentence.tokens[0].owns:
         return sentence
-    if first in _WITHOUT_I:
+    if first in _WITHOUT_I or (first == "work" and second in {"at", "for"}):
         return after("I ", sentence)
+    if first in _PARENTS and _TELLS.match(sentence.text):
+        return after("My ", sentence)
     if first in _WITHOUT_I_AM and not sentence.lows & _AFTER_GERUND_SUBJECT:
         return after("I'm ", sentence)
     return sentence

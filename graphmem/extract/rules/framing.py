@@ -27,6 +27,7 @@ _INSIDE = re.compile(
 """A sentence with one of these tells nothing of the world."""
 _SHOWN = re.compile(
     r"\b(?:[Ww]atched|[Ww]atching|[Rr]ewatched|[Bb]inged|[Bb]inging)\s+(?:the\s+)?[^\W\d_a-z]\w*(?!'s|\w|\s+and\s+I\b)|"
+    r"(?:^(?:[Rr]e-?)?[Rr]eading|\b(?:re-?)?reading|\b[Rr]e-?read)\s+(?:the\s+)?[^\W\d_a-z]\w*(?!'s|\w)|"
     r"\b(?:[Ww]atched|[Ww]atching|[Ff]inished|[Rr]eading|[Rr]e-?read|[Rr]ead|[Ss]aw|[Bb]inged)\s+"
     rf'(?:"[^"]+"|(?:a|the|this|that|my|another)\s+(?:[\w-]+\s+){{0,3}}?(?:{_WORK}|one)\b)'
 )

@@ -37,6 +37,10 @@ _NOT_SOLD = frozenset({"person", "place"})
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
 _PARTICIPLES = frozenset({"living", "working", "based", "studying"})
 _DOUBLE = word_set("doubling_verbs")
+_HEAD_OF = re.compile(
+    r"\s*(?P<post>(?:deputy\s+)?(?:head|director|captain)\s+of\s+(?!state\b|the\b)[a-z]+(?:\s+and\s+[a-z]+)?)"
+    r"(?=\s*(?:$|[.,;:!?)]))"
+)
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
 
 
@@ -105,6 +109,8 @@ class Slots(NamedSlots):
         return [Filler(phrase.text, phrase.name if phrase.proper else None, kind, phrase.end)]
 
     def _role(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        if post := _HEAD_OF.match(parse.sentence.text, at):
+            return [Filler(post["post"], post["post"], "thing", post.end())]
         found = noun_phrases(parse, at, listed=False)
         if not found:
             return []

@@ -12,6 +12,11 @@ from tests.extract.rules.helpers import ask
     "text",
     [
         "Should we switch from Slack to Teams?",
+        "Mum, can you come?",
+        "Mum and I went out.",
+        "Work at home is hard.",
+        "Ada Reed is the new head of state.",
+        "Reading Dune again. Paul Reed lives in Oslo with his mother Jessica.",
         "If we switched from Slack to Teams we would save.",
         "Bob wants to switch from Slack to Teams.",
         "I never switched from Slack to Teams.",
