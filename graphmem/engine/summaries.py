@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Unpack
 
-from graphmem.engine.checks import checked_flag, checked_limit, checked_text_or_none
+from graphmem.engine.checks import checked_flag, checked_limit, checked_text, checked_text_or_none
 from graphmem.engine.lifecycle import Aging
 from graphmem.engine.writes import Writes
 from graphmem.errors import ModelError, UsageError
@@ -92,6 +92,7 @@ class Summarising(Aging, Writes):
         self, entity: str, *, min_facts: int = 5, **scope: Unpack[WriteArgs]
     ) -> Receipt:
         self._check_writable()
+        checked_text(entity, "entity")
         least = checked_limit(min_facts)
         given: dict[str, Any] = dict(scope)
         where = await self._scope(scope)

@@ -93,7 +93,7 @@ class TestOneCall:
     def test_one_call_for_each_of_many(self, memory: Memory, server: LocalModelServer) -> None:
         server.script(*[ANSWER] * 100)
         texts = [f"{TEXT} ({number})" for number in range(100)]
-        assert memory.add_many(texts) == 100
+        assert memory.add_many(texts, occurred_at="2024-06-01") == 100
         assert len(server.chats) == memory.stats().model_calls == 100
         as_scripted(memory)
         (home,) = memory.relations()
@@ -183,7 +183,8 @@ class TestFaults:
 
     def test_it_may_fail_again_and_again(self, memory: Memory, server: LocalModelServer) -> None:
         server.script(*[Status(503)] * 6)
-        assert memory.add_many([f"{TEXT} {n}" for n in range(3)]) == 3
+        texts = [f"{TEXT} {n}" for n in range(3)]
+        assert memory.add_many(texts, occurred_at="2024-06-01") == 3
         assert [receipt.status for receipt in memory.resume()] == ["pending"] * 3
         assert memory.stats().pending == 3
         server.script(ANSWER, ANSWER, ANSWER)
@@ -209,7 +210,7 @@ class TestFaults:
             Memory("memory://", user_id="ada", settings=settings(choosy)) as memory,
         ):
             texts = [f"{TEXT} {'poison' if n == 3 else n}" for n in range(8)]
-            assert memory.add_many(texts) == 8
+            assert memory.add_many(texts, occurred_at="2024-06-01") == 8
             assert memory.stats().pending == 1
             (home,) = memory.relations()
             assert len(memory.get(home.fact_id).sources) == 7

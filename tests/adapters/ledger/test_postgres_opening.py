@@ -75,7 +75,7 @@ async def test_both_schemas_have_the_same_tables_and_columns(schema_url: str) ->
     assert postgres == sqlite
     assert collations == [("C",)]
     assert {name: list(table.columns) for name, table in TABLES.items()} == {
-        name: columns for name, columns in sqlite.items() if name != "loads"
+        name: columns for name, columns in sqlite.items() if name not in {"loads", "counters"}
     }
 
 
