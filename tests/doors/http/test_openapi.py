@@ -17,6 +17,7 @@ from tests.doors.http.running import RunningServer, serving
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it imports is its own
     import schemathesis
+
     # All of it now: beside a server's thread Python before 3.11.5 cannot parse what is loaded.
     import schemathesis.specs.openapi.schemas
     from schemathesis.checks import not_a_server_error
