@@ -12,7 +12,7 @@ _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
 _AFTER_GERUND_SUBJECT = word_set("after_gerund_subject")
 _WITHOUT_NAME, _WITHOUT_IS = word_set("without_name"), word_set("without_is")
 _PARENTS = word_set("parents_by_name")
-_TELLS = re.compile(r"\w+(?:'s)?\s+(?!and\b|or\b|&)[a-z]")
+_BEFORE_A_VERB = re.compile(r"\w+(?:'s)?\s+(?!and\b|or\b|&)[a-z]")
 _NOW_ING = re.compile(
     r",\s+((?:now|currently)\s+(?:living|working|based|studying)\s)", re.IGNORECASE
 )
@@ -35,7 +35,7 @@ def completed(sentence: Sentence, context: TurnContext) -> Sentence:
         return sentence
     if first in _WITHOUT_I or (first == "work" and second in {"at", "for"}):
         return after("I ", sentence)
-    if first in _PARENTS and _TELLS.match(sentence.text):
+    if first in _PARENTS and _BEFORE_A_VERB.match(sentence.text):
         return after("My ", sentence)
     if first in _WITHOUT_I_AM and not sentence.lows & _AFTER_GERUND_SUBJECT:
         return after("I'm ", sentence)

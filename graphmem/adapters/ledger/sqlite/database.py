@@ -242,14 +242,14 @@ class SqliteDatabase:
     async def close(self) -> None:
         if self._closed:
             return
-        if self._log is not None and self._connections:
-            with contextlib.suppress(BackendError):
-                await self._submit(self._writer, self._put_log_away)
         self._closed = True
         # In one thread, to its end: also where the caller gives up waiting for it.
         await asyncio.to_thread(self._let_go)
 
     def _let_go(self) -> None:
+        if self._log is not None and self._connections:
+            with contextlib.suppress(BackendError):
+                self._writer.submit(self._put_log_away).result()
         for pool in {self._reader, self._writer}:
             pool.shutdown()
         for connection in self._connections:
