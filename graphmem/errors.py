@@ -4,7 +4,8 @@
 
     GraphmemError
     ├── UsageError (ValueError)        the call is wrong; nothing was stored
-    │   └── RequestTooLarge            more than a server takes at once
+    │   ├── RequestTooLarge            more than a server takes at once
+    │   └── WrongMethod                an address of a server that is asked in another way
     ├── NotFound (LookupError)         an id or a name that this scope does not hold
     ├── AccessRefused                  who asks may not, or not now; nothing was done
     │   ├── Unauthenticated            no key, or none that is good
@@ -12,6 +13,7 @@
     │   └── LimitExceeded              too much, too soon: says when to try again
     ├── BackendError                   a store said no
     │   ├── Unavailable                try again later: the store is down, busy or in use
+    │   │   ├── SlowRequest            a request did not reach the server in time
     │   │   └── Conflict               another writer was first: read again, decide again
     │   │       └── UserRenamed        a user was forgotten, or met by another process, meanwhile
     │   └── Rejected                   trying again will not help
@@ -43,6 +45,10 @@ class UsageError(GraphmemError, ValueError):
 
 class RequestTooLarge(UsageError):
     """More than a server takes in one request."""
+
+
+class WrongMethod(UsageError):
+    """An address of a server takes another HTTP method."""
 
 
 class NotFound(GraphmemError, LookupError):
@@ -87,6 +93,10 @@ class Unavailable(BackendError):
     """The store cannot be reached, or another process holds it. Retryable."""
 
     retryable = True
+
+
+class SlowRequest(Unavailable):
+    """A request took too long to reach the server."""
 
 
 class Conflict(Unavailable):
@@ -159,11 +169,13 @@ class BudgetExceeded(ModelError):
 HTTP_STATUS: Final[Mapping[type[GraphmemError], int]] = {
     UsageError: 400,
     RequestTooLarge: 413,
+    WrongMethod: 405,
     NotFound: 404,
     Unauthenticated: 401,
     Forbidden: 403,
     LimitExceeded: 429,
     Unavailable: 503,
+    SlowRequest: 408,
     Conflict: 409,
     ModelError: 502,
     BudgetExceeded: 429,

@@ -349,7 +349,7 @@ class TestErrors:
             for kind in vars(errors).values()
             if isinstance(kind, type) and issubclass(kind, Exception)
         ]
-        assert len(kinds) == 18
+        assert len(kinds) == 20
         assert all(issubclass(kind, GraphmemError) for kind in kinds)
         assert all(kind.__name__ in (errors.__doc__ or "") for kind in kinds)
         assert issubclass(errors.UsageError, ValueError)

@@ -129,7 +129,10 @@ def read_request(call: Call, raw: bytes) -> CallBody:
         data = msgspec.json.decode(raw or b"{}")
         found = msgspec.convert(data, call.request)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"{call.path}: {error}") from None
+        takes = ""
+        if "unknown field" in str(error):
+            takes = f"; its arguments are {', '.join(call.request.__struct_fields__)}"
+        raise UsageError(f"{call.path}: {error}{takes}") from None
     except RecursionError:
         raise UsageError(f"{call.path}: the JSON is nested too deep: flatten it") from None
     values = {name: getattr(found, name) for name in found.__struct_fields__}

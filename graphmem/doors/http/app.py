@@ -27,7 +27,14 @@ from graphmem.doors.http.answering import answer
 from graphmem.doors.http.gate import Gate, problem_response
 from graphmem.doors.http.served import Served
 from graphmem.engine import AsyncMemory
-from graphmem.errors import Forbidden, GraphmemError, NotFound, Unauthenticated, UsageError
+from graphmem.errors import (
+    Forbidden,
+    GraphmemError,
+    NotFound,
+    Unauthenticated,
+    UsageError,
+    WrongMethod,
+)
 from graphmem.settings import Settings
 
 OpenMemory = Callable[[], Awaitable[AsyncMemory]]
@@ -102,9 +109,11 @@ def _add_route(app: FastAPI, served: Served, call: Call) -> None:
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException):
-        error = _known(error, request)
-    return problem_response(error, request.url.path)
+    if not isinstance(error, HTTPException):
+        return problem_response(error, request.url.path)
+    answer = problem_response(_known(error, request), request.url.path)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def _known(error: HTTPException, request: Request) -> GraphmemError:
@@ -112,11 +121,8 @@ def _known(error: HTTPException, request: Request) -> GraphmemError:
     if error.status_code == 404:
         return NotFound("there is nothing at this address; /openapi.json says what there is")
     if error.status_code == 405:
-        return WrongMethod(f"{request.method} is not possible here")
+        takes = (error.headers or {}).get("Allow", "another method")
+        return WrongMethod(f"{request.method} is not possible here: this address takes {takes}")
     kinds = {401: Unauthenticated, 403: Forbidden}
     kind = kinds.get(error.status_code, UsageError)
     return kind(str(error.detail) or title_of(error.status_code))
-
-
-class WrongMethod(UsageError):
-    """An address that is asked in another way."""

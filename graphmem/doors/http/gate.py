@@ -19,8 +19,8 @@ from graphmem.errors import (
     GraphmemError,
     LimitExceeded,
     RequestTooLarge,
+    SlowRequest,
     Unauthenticated,
-    Unavailable,
     UsageError,
 )
 from graphmem.settings import Settings
@@ -114,10 +114,6 @@ class Gate:
         return limited
 
 
-class SlowRequest(Unavailable):
-    """A request that took too long to arrive."""
-
-
 def _too_large(most: int) -> RequestTooLarge:
     return RequestTooLarge(
         f"the request is larger than this server takes ({most:,} bytes): send it in parts, or "
@@ -137,12 +133,9 @@ def problem_response(error: Exception, path: str) -> Response:
         error = GraphmemError(f"something went wrong here; the server's log has {request_id.get()}")
     body: dict[str, Any] = problem_of(error, request_id=request_id.get(), path=path)
     headers = {}
-    if isinstance(error, SlowRequest):
-        body |= {"status": 408, "title": "Request Timeout", "error": "Unavailable"}
-        headers["connection"] = "close"
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
-    if isinstance(error, RequestTooLarge):
+    if isinstance(error, RequestTooLarge | SlowRequest):
         headers["connection"] = "close"
     if isinstance(error, LimitExceeded):
         headers["retry-after"] = str(body["retry_after_s"])

@@ -2,79 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
-from graphmem.access import Principal
-from graphmem.client.calls import CALLS
 from graphmem.clock import stamp
-from graphmem.doors.http.calling import Caller, identified, perform
+from graphmem.doors.http.faces import FACE_IDS, Face, add_face_route, memory_of, read_body
 from graphmem.doors.http.mem0_filters import read_filters
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
 from graphmem.limits import shown
-from graphmem.model import Change, Fact, Receipt, to_json
+from graphmem.model import Change, Receipt, to_json
 from graphmem.ports.extraction_options import ExtractionOptions
 
 _LARGEST_PAGE = 1000
-_IDS = ("user_id", "agent_id", "run_id")
-
-
-class Face:
-    """One request in another form: who asks, and the methods of the API that answer."""
-
-    def __init__(self, served: Served, caller: Caller) -> None:
-        self._served = served
-        self._caller = caller
-
-    @property
-    def principal(self) -> Principal:
-        """Whom the key stands for."""
-        return self._caller.principal
-
-    async def ask(self, method: str, **values: Any) -> Any:
-        """Make a call as whoever asks may; None is what was not given."""
-        given = {name: value for name, value in values.items() if value is not None}
-        return await self.make(method, given)
-
-    async def make(self, method: str, given: dict[str, Any]) -> Any:
-        """The same, where None means something."""
-        return await perform(self._served, self._caller, CALLS[method], given)
-
-
-async def read_body(request: Request) -> dict[str, Any]:
-    """The body, which is an object."""
-    raw = await request.body()
-    try:
-        found = msgspec.json.decode(raw or b"{}")
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"the body is no JSON: {error}") from None
-    except RecursionError:
-        raise UsageError("the body is nested too deep") from None
-    if not isinstance(found, dict):
-        raise UsageError("the body is an object")
-    return found
 
 
 def add_mem0_routes(app: FastAPI, served: Served) -> None:
-    """Add them. A stroke at the end of an address is left out before it comes here."""
-
-    def route(method: str, path: str, answer: Callable[[Face, Request], Any]) -> None:
-        async def endpoint(request: Request) -> Response:
-            face = Face(served, await identified(served, request))
-            return JSONResponse(await answer(face, request))
-
-        name = f"{method.lower()} {path}"
-        app.add_api_route(path, endpoint, methods=[method], name=name, include_in_schema=False)
-
+    """Add them."""
+    route = partial(add_face_route, app, served)
     route("POST", "/v3/memories/add", _add)
     route("POST", "/v3/memories/search", _search)
     route("POST", "/v3/memories", _get_all)
@@ -271,25 +222,6 @@ def _batch(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     return items
 
 
-def memory_of(fact: Fact) -> dict[str, Any]:
-    """A fact in the form of a memory."""
-    changed_at = max(filter(None, (fact.recorded_at, fact.archived_at)))
-    created_at = fact.stated_at or fact.recorded_at
-    return {
-        "id": fact.id,
-        "memory": fact.text,
-        **{name: getattr(fact.scope, name) for name in _IDS},
-        "app_id": None,
-        "hash": hashlib.md5(fact.text.encode(), usedforsecurity=False).hexdigest(),
-        "metadata": to_json(fact.metadata) or None,
-        "categories": list(fact.tags),
-        "created_at": stamp(created_at),
-        "updated_at": stamp(changed_at),
-        "expiration_date": fact.expires_at and fact.expires_at.date().isoformat(),
-        "structured_attributes": {"type": fact.type, "importance": fact.importance},
-    }
-
-
 def _change(change: Change) -> dict[str, Any]:
     fact = change.after or change.before
     return {
@@ -310,7 +242,7 @@ def _change(change: Change) -> dict[str, Any]:
 def _with_ids(body: Mapping[str, Any]) -> object:
     """The filters of a body, and the ids that stand beside them."""
     filters = body.get("filters")
-    ids = {name: body[name] for name in (*_IDS, "app_id") if body.get(name) is not None}
+    ids = {name: body[name] for name in (*FACE_IDS, "app_id") if body.get(name) is not None}
     if not ids:
         return filters
     return {"AND": [ids, *([read] if (read := _as_object(filters)) else [])]}

@@ -121,7 +121,7 @@ def _describe_problems(operation: dict[str, Any]) -> None:
     shape = {PROBLEM_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}}
     responses = operation["responses"]
     responses.pop("422", None)
-    for status in sorted({*HTTP_STATUS.values(), 405, 408}):
+    for status in sorted(set(HTTP_STATUS.values())):
         responses.setdefault(str(status), {"description": title_of(status), "content": shape})
     if operation.get("operationId") in _NO_KEY:
         operation["security"] = []

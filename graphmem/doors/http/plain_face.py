@@ -8,11 +8,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from graphmem.access import Administration
 from graphmem.doors.http.calling import identified
-from graphmem.doors.http.mem0 import Face, memory_of, read_body
+from graphmem.doors.http.faces import Face, add_face_route, memory_of, read_body
 from graphmem.doors.http.organisations import Asked, answer_access, make_key
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
@@ -33,16 +33,14 @@ _TIMES = {"start": "gte", "start_date": "gte", "since": "gte"} | {
 
 
 def add_plain_routes(app: FastAPI, served: Served) -> None:
-    """Add them. A stroke at the end of an address is left out before it comes here."""
+    """Add them."""
 
     def route(method: str, path: str, answer: Callable[[Face, Mapping[str, Any]], Any]) -> None:
-        async def endpoint(request: Request) -> Response:
-            face = Face(served, await identified(served, request))
+        async def answered(face: Face, request: Request) -> Any:
             body = await read_body(request) if method == "POST" else dict(request.query_params)
-            return JSONResponse(await answer(face, {**body, **request.path_params}))
+            return await answer(face, {**body, **request.path_params})
 
-        name = f"{method.lower()} {path}"
-        app.add_api_route(path, endpoint, methods=[method], name=name, include_in_schema=False)
+        add_face_route(app, served, method, path, answered)
 
     route("POST", "/v1/memories", _add)
     route("GET", "/v1/memories", _list)

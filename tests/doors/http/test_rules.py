@@ -103,6 +103,21 @@ def test_paths_that_are_not_there(server: RunningServer, path: str) -> None:
     assert "Traceback" not in answer
 
 
+def test_another_method_than_an_address_takes(server: RunningServer) -> None:
+    with server.http() as http:
+        answer = http.get("/v1/search")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["error"] == "WrongMethod"
+    assert "takes POST" in answer.json()["detail"]
+
+
+def test_a_name_that_is_none_is_told_with_those_that_are(server: RunningServer) -> None:
+    with server.http() as http:
+        answer = http.post("/v1/get", json={"id": "x", "user_id": "ada"})
+    assert answer.status_code == 400
+    assert "its arguments are fact_id" in answer.json()["detail"]
+
+
 BODIES: dict[str, bytes] = {
     "no JSON": b"{",
     "a list": b"[]",

@@ -1,0 +1,94 @@
+"""Requests in another form than the API's own: who asks, the body, a fact as a memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from graphmem.access import Principal
+from graphmem.client.calls import CALLS
+from graphmem.clock import stamp
+from graphmem.doors.http.calling import Caller, identified, perform
+from graphmem.doors.http.served import Served
+from graphmem.errors import UsageError
+from graphmem.model import Fact, to_json
+
+FACE_IDS = ("user_id", "agent_id", "run_id")
+
+
+class Face:
+    """One request in another form: who asks, and the methods of the API that answer."""
+
+    def __init__(self, served: Served, caller: Caller) -> None:
+        self._served = served
+        self._caller = caller
+
+    @property
+    def principal(self) -> Principal:
+        """Whom the key stands for."""
+        return self._caller.principal
+
+    async def ask(self, method: str, **values: Any) -> Any:
+        """Make a call as whoever asks may; None is what was not given."""
+        given = {name: value for name, value in values.items() if value is not None}
+        return await self.make(method, given)
+
+    async def make(self, method: str, given: dict[str, Any]) -> Any:
+        """The same, where None means something."""
+        return await perform(self._served, self._caller, CALLS[method], given)
+
+
+async def read_body(request: Request) -> dict[str, Any]:
+    """The body, which is an object."""
+    raw = await request.body()
+    try:
+        found = msgspec.json.decode(raw or b"{}")
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UsageError(f"the body is no JSON: {error}") from None
+    except RecursionError:
+        raise UsageError("the body is nested too deep") from None
+    if not isinstance(found, dict):
+        raise UsageError("the body is an object")
+    return found
+
+
+def add_face_route(
+    app: FastAPI,
+    served: Served,
+    method: str,
+    path: str,
+    answer: Callable[[Face, Request], Awaitable[Any]],
+) -> None:
+    """Add one. A stroke at the end of an address is left out before it comes here."""
+
+    async def endpoint(request: Request) -> Response:
+        face = Face(served, await identified(served, request))
+        return JSONResponse(await answer(face, request))
+
+    name = f"{method.lower()} {path}"
+    app.add_api_route(path, endpoint, methods=[method], name=name, include_in_schema=False)
+
+
+def memory_of(fact: Fact) -> dict[str, Any]:
+    """A fact in the form of a memory."""
+    changed_at = max(filter(None, (fact.recorded_at, fact.archived_at)))
+    created_at = fact.stated_at or fact.recorded_at
+    return {
+        "id": fact.id,
+        "memory": fact.text,
+        **{name: getattr(fact.scope, name) for name in FACE_IDS},
+        "app_id": None,
+        "hash": hashlib.md5(fact.text.encode(), usedforsecurity=False).hexdigest(),
+        "metadata": to_json(fact.metadata) or None,
+        "categories": list(fact.tags),
+        "created_at": stamp(created_at),
+        "updated_at": stamp(changed_at),
+        "expiration_date": fact.expires_at and fact.expires_at.date().isoformat(),
+        "structured_attributes": {"type": fact.type, "importance": fact.importance},
+    }
