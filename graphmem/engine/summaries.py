@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Unpack
+from typing import Unpack
 
 from graphmem.engine.checks import checked_flag, checked_limit, checked_text, checked_text_or_none
 from graphmem.engine.lifecycle import Aging
@@ -16,14 +16,7 @@ from graphmem.retrieve.summaries import CONSOLIDATES, facts_that_matter, is_summ
 from graphmem.text import digest
 
 _MOST_FACTS = 1_000  # the newest, of which a summary is made
-_MOST_KEPT = 1_000  # summaries by a model that are kept at hand
-_ENOUGH_CHANGED = 0.2
 _FOLDED = 12  # sentences of a summary that is kept as a fact
-
-
-class _Kept(NamedTuple):
-    summary: Summary
-    made_of: frozenset[tuple[str, int]]
 
 
 class Summarising(Aging, Writes):
@@ -42,36 +35,28 @@ class Summarising(Aging, Writes):
         checked_flag(ask_model, "ask_model")
         checked_text_or_none(about, "about")
         where = await self._scope(scope)
-        name, facts = await self._summed_up(about, where)
+        name, facts = await self._facts_about(about, where)
+        return await self._sum_up(where, name, facts, most, ask_model=ask_model)
+
+    async def _sum_up(
+        self, where: Scope, name: str, facts: Sequence[Fact], most: int, *, ask_model: bool = True
+    ) -> Summary:
         now, model = self._parts.clock.now(), self._parts.summary_model
-        chosen = facts_that_matter(facts, most)
-        plain = Summary(name, own_sentences(chosen), "facts", now)
+        plain = own_sentences(facts_that_matter(facts, most))
         if model is None or not ask_model or not facts:
-            return plain
+            return Summary(name, plain, "facts", now)
         key = (where.tenant, where.narrow_agent_id, where.run_id, name, most)
-        made_of = frozenset((fact.id, fact.version) for fact in facts)
-        kept = self._summaries.get(key)
-        if kept is not None and _still_good(kept, made_of):
-            return kept.summary
+        if kept := model.kept(key, facts):
+            return kept
         try:
             title, sentences = await model.sum_up(name, facts, most, tenant=where.tenant)
         except ModelError as error:
-            return Summary(name, plain.sentences, "facts", now, reason=str(error))
+            return Summary(name, plain, "facts", now, reason=str(error))
         made = Summary(name, sentences, model.name, now, title)
-        while len(self._summaries) >= _MOST_KEPT:
-            del self._summaries[next(iter(self._summaries))]
-        self._summaries[key] = _Kept(made, made_of)
+        model.keep(key, facts, made)
         return made
 
-    @property
-    def _summaries(self) -> dict[Any, _Kept]:
-        """By a model: not asked again until enough has changed. In this process alone, so that
-        nothing of it outlives what is erased."""
-        if not hasattr(self, "_by_model"):
-            self._by_model: dict[Any, _Kept] = {}
-        return self._by_model
-
-    async def _summed_up(self, about: str | None, where: Scope) -> tuple[str, list[Fact]]:
+    async def _facts_about(self, about: str | None, where: Scope) -> tuple[str, list[Fact]]:
         """What it is called, and the facts that hold now."""
         entity = None if about is None else await self._stores.relate.entity(where, about)
         if entity is None and where.run_id is None:
@@ -94,13 +79,12 @@ class Summarising(Aging, Writes):
         self._check_writable()
         checked_text(entity, "entity")
         least = checked_limit(min_facts)
-        given: dict[str, Any] = dict(scope)
         where = await self._scope(scope)
-        name, facts = await self._summed_up(entity, where)
+        name, facts = await self._facts_about(entity, where)
         if len(facts) < least:
             raise UsageError(f"{name} has {len(facts):,} facts that hold now: too few to fold")
-        made = await self.summary(entity, max_sentences=_FOLDED, **given)
-        ids = _cited(made.sentences)
+        made = await self._sum_up(where, name, facts, _FOLDED)
+        ids = list(made.fact_ids)
         text = " ".join(one.text for one in made.sentences)
         key = digest("\n".join([text, *ids]))
         return await self.add(
@@ -108,18 +92,5 @@ class Summarising(Aging, Writes):
             infer=False,
             metadata={CONSOLIDATES: ids},
             idempotency_key=f"{CONSOLIDATES}:{key}",
-            **given,
+            **scope,
         )
-
-
-def _cited(sentences: Sequence[Any]) -> list[str]:
-    return list(dict.fromkeys(id for one in sentences for id in one.fact_ids))
-
-
-def _still_good(kept: _Kept, made_of: frozenset[tuple[str, int]]) -> bool:
-    """Whether all that it cites is believed as it was, and little else has changed."""
-    ids = {id for id, _ in made_of & kept.made_of}
-    changed = len(made_of ^ kept.made_of)
-    return ids >= set(_cited(kept.summary.sentences)) and changed <= max(
-        2, _ENOUGH_CHANGED * len(kept.made_of)
-    )

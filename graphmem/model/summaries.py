@@ -33,6 +33,11 @@ class Summary:
     """What a model would call it."""
     reason: str | None = None
 
+    @property
+    def fact_ids(self) -> tuple[str, ...]:
+        """What it cites, each once."""
+        return tuple(dict.fromkeys(id for one in self.sentences for id in one.fact_ids))
+
     def __str__(self) -> str:
         return "\n".join(
             " ".join(filter(None, (f"[{n}]", day(one.at), one.text)))

@@ -99,14 +99,12 @@ async def compare_stores(
     return comparison.in_graph, comparison.in_vectors
 
 
-async def changed_since(ledger: Ledger, seq: int, until: int | None = None) -> set[str]:
+async def changed_since(ledger: Ledger, seq: int) -> set[str]:
     """The ids of what the events after this one are about."""
     changed: set[str] = set()
     while events := await ledger.events(seq, _EVENTS):
-        changed.update(event.id for event in events if until is None or event.seq <= until)
+        changed.update(event.id for event in events)
         seq = events[-1].seq
-        if until is not None and seq >= until:
-            break
     return changed
 
 

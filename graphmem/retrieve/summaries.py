@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import NamedTuple
 
 from graphmem.errors import BadModelOutput
-from graphmem.model import Fact, SummarySentence
+from graphmem.model import Fact, Summary, SummarySentence
 from graphmem.ports.llm import LLM, Completion, Prompt
 from graphmem.text import words
 
@@ -19,6 +20,8 @@ CONSOLIDATES = "consolidates"
 _SHOWN = 60  # facts that a model is shown
 _LONGEST = 400  # characters of one
 _LONGEST_TITLE = 60
+_MOST_KEPT = 1_000  # summaries that are kept at hand
+_ENOUGH_CHANGED = 0.2
 _SYSTEM = (
     "You sum up what a memory holds. You are given numbered facts about one thing, or of one "
     "conversation. Write at most {most} plain sentences that say what matters, the oldest first. "
@@ -70,17 +73,42 @@ def own_sentences(facts: Sequence[Fact]) -> tuple[SummarySentence, ...]:
     return tuple(SummarySentence(fact.text, (fact.id,), _since(fact)) for fact in facts)
 
 
+class _Kept(NamedTuple):
+    summary: Summary
+    made_of: frozenset[tuple[str, int]]
+
+
 class SummaryModel:
-    """Asks a chat model for a summary, in one call. ``account`` is entered with the tenant that
-    asks: what the call costs is put down to it."""
+    """Asks a chat model for a summary, in one call, and not again until enough has changed: its
+    summaries are kept in this process alone, so that nothing of them outlives what is erased.
+    ``account`` is entered with the tenant that asks: what the call costs is put down to it."""
 
     def __init__(self, llm: LLM, account: Callable[[str], AbstractContextManager[None]]) -> None:
         self._llm = llm
         self._account = account
+        self._kept: dict[Hashable, _Kept] = {}
 
     @property
     def name(self) -> str:
         return self._llm.name
+
+    def kept(self, key: Hashable, facts: Sequence[Fact]) -> Summary | None:
+        """What was made under a key, if all that it cites is believed as it was, and little else
+        has changed."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        made_of = _versions(facts)
+        same = {id for id, _ in made_of & kept.made_of}
+        enough = max(2, _ENOUGH_CHANGED * len(kept.made_of))
+        good = same >= set(kept.summary.fact_ids) and len(made_of ^ kept.made_of) <= enough
+        return kept.summary if good else None
+
+    def keep(self, key: Hashable, facts: Sequence[Fact], summary: Summary) -> None:
+        """Keep what was made of these facts under a key."""
+        while len(self._kept) >= _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = _Kept(summary, _versions(facts))
 
     async def sum_up(
         self, about: str, facts: Sequence[Fact], most: int, *, tenant: str
@@ -128,6 +156,10 @@ def _sentence(given: Mapping[str, object], shown: Sequence[Fact]) -> SummarySent
         return None
     at = min(map(_since, cited))
     return SummarySentence(text, tuple(dict.fromkeys(fact.id for fact in cited)), at)
+
+
+def _versions(facts: Sequence[Fact]) -> frozenset[tuple[str, int]]:
+    return frozenset((fact.id, fact.version) for fact in facts)
 
 
 def _since(fact: Fact) -> datetime:
