@@ -182,7 +182,7 @@ class _Check:
 
     def _token(self, token: str) -> bool:
         for word in words(token):
-            if word.isdigit():
+            if word.isdecimal():  # of digits like "❶" Python makes no number
                 if not any(float(word) in turn.numbers for turn in self.shown.turns):
                     return word in self.shown.words
             elif not self.shown.has(word):

@@ -248,3 +248,19 @@ def test_days_are_borne_out_by_what_leads_to_them() -> None:
     for day, text in far.items():
         assert _refused(episode(f"Ada: {text}"), [{**moved, "valid_at": day}]), (day, text)
     assert datetime(2024, 5, 17, tzinfo=UTC).weekday() == 4
+
+
+def test_whatever_a_model_writes_can_be_held_against_a_text() -> None:
+    """Digits that are no numbers, numbers without an end, dates that there are none of."""
+    odd = ("Gate ❶", "፩ km", "9" * 400, "1e999", "31 February 2024", "2024-13-45", "0000", "١٢")
+    odd += ("½ mile", "year 99999", "in 5 years", "'" * 20, "日本", "m²", "∞", "24/7", "", "\u202e")
+    rng = random.Random(1)
+
+    def text() -> str:
+        return " ".join(rng.choice(odd) for _ in range(rng.randint(1, 4)))
+
+    for _ in range(300):
+        shown = episode(f"Ada: {text()}")
+        facts = [fact(text(), subject=text(), type="likes", object=text(), entities=[text()])]
+        _refused(shown, facts)
+    assert _refused(episode("Ada: I wait at Gate ❶."), [fact("Ada waits at Gate ❶.")]) == []
