@@ -13,13 +13,14 @@ _GROUPS = {
     "Write": "add add_many known_keys relate relate_many unrelate update delete delete_all forget "
     "erasures retention set_retention apply_retention undo merge unmerge resume flush",
     "Documents": "add_document documents remove_document",
-    "Read": "search context explain why_not get get_all episode history",
+    "Read": "search temporal_search search_by_tags search_by_people context explain why_not get "
+    "get_all episode history",
     "Relationships": "entities entity relations neighbours paths timeline as_of diff cypher "
     "to_networkx",
     "Life": "archive restore promote sweep summary consolidate",
     "Who and what": "projects users agents runs update_run communities",
-    "Care": "relation_types declare_type learn_types stats health verify rebuild backup export "
-    "import_ close",
+    "Care": "relation_types declare_type learn_types stats get_user_stats health verify rebuild "
+    "backup export import_ close",
 }
 _ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
 

@@ -63,6 +63,9 @@ class _Reads(Mirror):
     """The reads, of a memory and of its views."""
 
     search = mirror(ReadAPI.search)
+    temporal_search = mirror(ReadAPI.temporal_search)
+    search_by_tags = mirror(ReadAPI.search_by_tags)
+    search_by_people = mirror(ReadAPI.search_by_people)
     context = mirror(ReadAPI.context)
     explain = mirror(ReadAPI.explain)
     get = mirror(ReadAPI.get)
@@ -219,6 +222,7 @@ class Memory(_Reads):
     communities = mirror(MemoryAPI.communities)
     update_run = mirror(MemoryAPI.update_run)
     stats = mirror(MemoryAPI.stats)
+    get_user_stats = mirror(MemoryAPI.get_user_stats)
     health = mirror(MemoryAPI.health)
     verify = mirror(MemoryAPI.verify)
     rebuild = mirror(MemoryAPI.rebuild)

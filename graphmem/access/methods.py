@@ -37,9 +37,10 @@ _STORE = MethodRule("administrator", changes=True, reach="store")
 _BY_RULE: tuple[tuple[MethodRule, str], ...] = (
     (
         _READ,
-        "search context explain why_not get get_all episode history relations entities entity "
-        "neighbours paths timeline diff as_of cypher to_networkx relation_types stats documents "
-        "known_keys users agents runs communities summary erasures retention",
+        "search temporal_search search_by_tags search_by_people context explain why_not get "
+        "get_all episode history relations entities entity neighbours paths timeline diff as_of "
+        "cypher to_networkx relation_types stats get_user_stats documents known_keys users agents "
+        "runs communities summary erasures retention",
     ),
     (_ADD, "add add_many add_document relate relate_many"),
     (

@@ -43,7 +43,7 @@ REPEATABLE: Final = frozenset(
     | {"known_keys", "erasures", "retention", "set_retention", "apply_retention", "diff"}
     | {"relation_types", "declare_type", "learn_types", "why_not", "documents", "resume", "flush"}
     | {"projects", "users", "agents", "runs", "communities", "stats", "health", "verify", "export"}
-    | {"rebuild", "summary", "consolidate"}
+    | {"rebuild", "summary", "consolidate", "get_user_stats"}
 )
 """Calls beside the reads that may be made again when it is not known whether they were answered:
 the second time changes nothing."""

@@ -84,6 +84,9 @@ class _RemoteReads(_Remote):
     """The reads, of a memory and of its views."""
 
     search = remote(ReadAPI.search)
+    temporal_search = remote(ReadAPI.temporal_search)
+    search_by_tags = remote(ReadAPI.search_by_tags)
+    search_by_people = remote(ReadAPI.search_by_people)
     context = remote(ReadAPI.context)
     explain = remote(ReadAPI.explain)
     get = remote(ReadAPI.get)
@@ -205,6 +208,7 @@ class AsyncRemoteMemory(_RemoteReads, MemoryAPI):
     communities = remote(MemoryAPI.communities)
     update_run = remote(MemoryAPI.update_run)
     stats = remote(MemoryAPI.stats)
+    get_user_stats = remote(MemoryAPI.get_user_stats)
     health = remote(MemoryAPI.health)
     verify = remote(MemoryAPI.verify)
     rebuild = remote(MemoryAPI.rebuild)

@@ -11,8 +11,8 @@ from typing import Any, Unpack
 
 from graphmem.engine.actors import current_actor
 from graphmem.engine.known_at import Past
+from graphmem.engine.narrowed_searches import NarrowedSearches
 from graphmem.engine.present import SCOPE_NAMES, Parts, Present
-from graphmem.engine.reads import ViewReads
 from graphmem.engine.renewing import Renewal
 from graphmem.engine.uses import UseCounter
 from graphmem.errors import GraphmemError, NotFound, UsageError
@@ -31,7 +31,7 @@ _log = logging.getLogger("graphmem")
 _INDEX_EVERY = 5_000  # events: fewer are searched as fast one by one
 
 
-class Core(ViewReads):
+class Core(NarrowedSearches):
     """The view "now", whose reads are those of the memory; and what writing rests on: the ingest
     pipeline, and projections that follow in the background."""
 

@@ -11,7 +11,7 @@ from graphmem.budget.governor import spend_of, tenant_digest
 from graphmem.clock import stamp
 from graphmem.engine.checks import checked_callback, checked_flag, checked_parts
 from graphmem.engine.core import Core
-from graphmem.errors import Damaged, GraphmemError, LedgerLost, Rejected
+from graphmem.errors import Damaged, GraphmemError, LedgerLost, Rejected, UsageError
 from graphmem.model import (
     Episode,
     Health,
@@ -76,6 +76,11 @@ class Care(Core):
         # What was booked for a call that never came to be is given back, and leaves an empty line.
         spent = [c for c in charges if c.calls or c.tokens_in or c.tokens_out or c.micros]
         return replace(found, spend=tuple(map(spend_of, spent)))
+
+    async def get_user_stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
+        if scope.get("user_id") is None and self._defaults.get("user_id") is None:
+            raise UsageError("get_user_stats needs a user_id, here or on opening")
+        return await self.stats(**scope)
 
     async def health(self, *, deep: bool = False) -> Health:
         self._check_writable()

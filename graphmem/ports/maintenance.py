@@ -19,6 +19,11 @@ class MaintenanceAPI(Protocol):
         (where only that is given), else of the whole store."""
         ...
 
+    async def get_user_stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
+        """:meth:`stats` of one user, given here or on opening, and never of more:
+        :class:`~graphmem.errors.UsageError` without one."""
+        ...
+
     async def health(self, *, deep: bool = False) -> Health:
         """Whether each part answers, how far the projections lag, why work waits for a model that
         was asked, and what graph and vectors could not take and was set aside.

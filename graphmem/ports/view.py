@@ -68,6 +68,57 @@ class ReadAPI(Protocol):
         """
         ...
 
+    async def temporal_search(
+        self,
+        query: str | None = None,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        limit: int = 10,
+        current: bool = True,
+        min_score: float = 0.0,
+        threshold: float = 0.0,
+        **scope: Unpack[ScopeArgs],
+    ) -> SearchResult:
+        """:meth:`search` among the facts that were said, or happened, in a stretch of time; without
+        a question the newest of them, by when they were recorded, with a ``score`` of 0.
+
+        ``since`` and ``until`` are the filter's times (docs/filters.md): both ends count, a vague
+        one as a whole (``until="2024-05"`` is to the end of May), and words will do (``"last
+        week"``). At least one must be given."""
+        ...
+
+    async def search_by_tags(
+        self,
+        tags: Sequence[str],
+        query: str | None = None,
+        *,
+        match_all: bool = False,
+        limit: int = 10,
+        current: bool = True,
+        min_score: float = 0.0,
+        threshold: float = 0.0,
+        **scope: Unpack[ScopeArgs],
+    ) -> SearchResult:
+        """The same among the facts that have one of these tags, or (``match_all``) all of them."""
+        ...
+
+    async def search_by_people(
+        self,
+        people: Sequence[str],
+        query: str | None = None,
+        *,
+        match_all: bool = False,
+        limit: int = 10,
+        current: bool = True,
+        min_score: float = 0.0,
+        threshold: float = 0.0,
+        **scope: Unpack[ScopeArgs],
+    ) -> SearchResult:
+        """The same among the facts that speak of one of these people (or any other entities: by
+        id, name or alias), or of all of them. A name that nobody here has is refused."""
+        ...
+
     async def context(
         self,
         query: str,

@@ -22,8 +22,9 @@ ROLES: tuple[Role, ...] = get_args(Role)
 # By what a role may do, and not by the table: whoever changes that, changes this.
 READERS = """
 agents as_of communities context cypher diff documents entities entity episode erasures explain
-get get_all history known_keys neighbours paths projects relation_types relations retention runs
-search stats summary timeline to_networkx users whoami why_not
+get get_all get_user_stats history known_keys neighbours paths projects relation_types relations
+retention runs search search_by_people search_by_tags stats summary temporal_search timeline
+to_networkx users whoami why_not
 """
 WRITERS = """
 add add_document add_many archive consolidate declare_type delete delete_all flush learn_types

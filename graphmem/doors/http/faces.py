@@ -41,7 +41,10 @@ class Face:
 
     async def make(self, method: str, given: dict[str, Any]) -> Any:
         """The same, where None means something."""
-        return await perform(self._served, self._caller, CALLS[method], given)
+        call = CALLS[method]
+        if missing := sorted(call.required - given.keys()):
+            raise UsageError(f"{' and '.join(missing)} missing")
+        return await perform(self._served, self._caller, call, given)
 
 
 async def read_body(request: Request) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from graphmem.doors.http.organisations import Asked, answer_access, make_key
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
 from graphmem.limits import shown
-from graphmem.model import to_json
+from graphmem.model import SearchResult, to_json
 
 _IDS = ("user_id", "agent_id", "run_id", "project_id")
 _SEARCH = (*_IDS, "query", "limit", "threshold", "min_score", "current", "valid_at", "known_at")
@@ -25,11 +25,7 @@ _ADD = (
     *(*_IDS, "metadata", "tags", "memory_type", "importance", "occurred_at", "expires_at"),
     *("infer", "idempotency_key"),
 )
-_TIMES = {"start": "gte", "start_date": "gte", "since": "gte"} | {
-    "end": "lte",
-    "end_date": "lte",
-    "until": "lte",
-}
+_TIMES = {"since": ("start_date", "start", "since"), "until": ("end_date", "end", "until")}
 
 
 def add_plain_routes(app: FastAPI, served: Served) -> None:
@@ -95,42 +91,50 @@ async def _list(face: Face, query: Mapping[str, Any]) -> Any:
 
 
 async def _search(face: Face, body: Mapping[str, Any]) -> Any:
-    return await _found(face, body, body.get("where", body.get("filters")))
+    where, given = body.get("where", body.get("filters")), _of(body, _SEARCH)
+    if "query" in given:
+        return _found(await face.ask("search", where=where, kinds=["fact"], **given), given)
+    listed = await face.ask("get_all", where=where, **_of(body, (*_IDS, "limit", "offset")))
+    return {"results": [memory_of(fact) for fact in listed.items]}
 
 
 async def _temporal(face: Face, body: Mapping[str, Any]) -> Any:
-    span = {sign: body[name] for name, sign in _TIMES.items() if body.get(name) is not None}
-    if not span:
-        raise UsageError("give start_date, end_date or both")
-    return await _found(face, body, {"occurred_at": span})
+    ends = {
+        end: next((body[name] for name in names if body.get(name) is not None), None)
+        for end, names in _TIMES.items()
+    }
+    return await _narrowed(face, "temporal_search", {**body, **ends}, *ends)
 
 
 async def _by_tags(face: Face, body: Mapping[str, Any]) -> Any:
-    return await _found(face, body, _any_or_all("tag", body, "tags"))
+    return await _narrowed(face, "search_by_tags", body, "tags", "match_all")
 
 
 async def _by_people(face: Face, body: Mapping[str, Any]) -> Any:
-    return await _found(face, body, _any_or_all("about", body, "people"))
+    return await _narrowed(face, "search_by_people", body, "people", "match_all")
 
 
-def _any_or_all(field: str, body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    words = body.get(name)
-    if not isinstance(words, list) or not words or not all(isinstance(w, str) for w in words):
-        raise UsageError(f"{name} are a list of words, got {shown(words)}")
-    return {"and" if body.get("match_all") else "or": [{field: word} for word in words]}
+async def _narrowed(face: Face, method: str, body: Mapping[str, Any], *names: str) -> Any:
+    if body.get("offset"):
+        raise UsageError("offset pages /v1/memories/search with a where; here raise limit instead")
+    given = _of(body, (*_SEARCH, *names))
+    return _found(await face.ask(method, **given), given)
 
 
-async def _found(face: Face, body: Mapping[str, Any], where: Any) -> Any:
-    """A search where there is a question, else the newest page of what passes."""
-    if body.get("query") is None:
-        listed = await face.ask("get_all", where=where, **_of(body, (*_IDS, "limit", "offset")))
-        return {"results": [memory_of(fact) for fact in listed.items]}
-    hits = await face.ask("search", where=where, kinds=["fact"], **_of(body, _SEARCH))
-    return {"results": [{**memory_of(hit.fact), "score": hit.score} for hit in hits if hit.fact]}
+def _found(hits: SearchResult, given: Mapping[str, Any]) -> Any:
+    """Hits as memories, with a score where a question was asked."""
+    scored = "query" in given
+    return {
+        "results": [
+            {**memory_of(hit.fact), **({"score": hit.score} if scored else {})}
+            for hit in hits
+            if hit.fact
+        ]
+    }
 
 
 async def _stats(face: Face, given: Mapping[str, Any]) -> Any:
-    return to_json(await face.ask("stats", **_of(given, ("user_id", "project_id"))))
+    return to_json(await face.ask("get_user_stats", **_of(given, ("user_id", "project_id"))))
 
 
 async def _current(face: Face, _: Mapping[str, Any]) -> Any:

@@ -69,6 +69,15 @@ def _fact_hit(hit: Callable[..., Hit], fact: Fact, turns: Mapping[str, Turn], sc
     )
 
 
+def unranked_hits(facts: Sequence[Fact], scope: Scope) -> tuple[Hit, ...]:
+    """Facts that no question was asked about, as hits in the order given, without a score."""
+    ranked = (partial(Hit, id=fact.id, score=0.0, rank=rank) for rank, fact in enumerate(facts, 1))
+    return tuple(
+        _fact_hit(partial(hit, signals=()), fact, {}, scope)
+        for hit, fact in zip(ranked, facts, strict=True)
+    )
+
+
 def _turn_hit(hit: Callable[..., Hit], turn: Turn, outdated: str | None) -> Hit:
     return hit(
         kind="turn",

@@ -33,6 +33,10 @@ def test_every_method_of_the_api_has_a_command() -> None:
         "add_many": "ingest",
         "add_document": "ingest",
         "relate_many": "ingest",
+        "temporal_search": "search",  # each is an option of it, --where
+        "search_by_tags": "search",
+        "search_by_people": "search",
+        "get_user_stats": "stats",
         "get_all": "facts",
         "relation_types": "types",
         "to_networkx": "graph",

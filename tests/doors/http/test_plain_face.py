@@ -43,6 +43,17 @@ def test_the_plain_addresses(server: RunningServer) -> None:
         assert texts("/v1/memories/tag-search/", tags=["work"]) == {"Bob", "Carol"}
         assert texts("/v1/memories/tag-search/", tags=["work", "home"], match_all=True) == {"Carol"}
         assert texts("/v1/memories/people-search/", people=["Bob Stone"]) == {"Bob"}
+        newest = post("/v1/memories/tag-search/", tags=["work"], limit=1)["results"]
+        assert [one["memory"].split()[0] for one in newest] == ["Carol"]
+        assert "score" not in newest[0]
+        asked = post("/v1/memories/tag-search/", tags=["work"], query="Who lives in Oslo?")
+        assert asked["results"][0]["score"] > 0
+        for address in ("search", "tag-search", "people-search"):
+            post(f"/v1/memories/{address}", 400, query=7)
+            post(f"/v1/memories/{address}", 400, tags=7, people={"a": 1}, limit="many")
+        post("/v1/memories/tag-search", 400, tags=["work"], offset=1)
+        post("/v1/memories/tag-search", 400, tags=["work"], match_all="yes")
+        post("/v1/memories/people-search", 400, query="Who?")
         assert http.get("/v1/users/pia/stats").json()["facts"] == 2
         assert http.get("/v1/users/current").json()["role"] == "administrator"
         post("/v1/memories/", 400)
