@@ -38,15 +38,29 @@ from graphmem.text import (
     name_key,
     name_keys,
     name_keys_in,
-    paragraphs,
     sentences,
     text_key,
     value_key,
     words,
 )
+from graphmem.text.outline import lines_above, paragraphs
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 TEXTS = st.text(max_size=200)
+_LINES = (
+    "# A",
+    "## B b",
+    "- x",
+    "  - y",
+    "    - z",
+    "text",
+    "  more",
+    "Lead:",
+    "",
+    "",
+    "1. n",
+    "* s",
+)
 
 
 class TestTimes:
@@ -254,6 +268,37 @@ class TestText:
         pieces = paragraphs(text, longest=longest)
         assert all(0 < len(piece) <= longest for piece in pieces)
         assert "".join("".join(pieces).split()) == "".join(text.split())
+
+    def test_an_item_is_a_turn_below_what_it_stands_under(self) -> None:
+        note = (
+            "# Orchard\n\n- Suppliers\n  - Studio Nordlicht, in Graz\n    since May\n  - Wren\n"
+            "- Owner: Felix\n\n## Risks\nThe bank may say no.\nTo do:\n1. call\n\n"
+            "```\n# no heading\n- no item\n```\n\n## Empty"
+        )
+        assert paragraphs(note) == [
+            "# Orchard\n- Suppliers\n  - Studio Nordlicht, in Graz\n    since May",
+            "# Orchard\n- Suppliers\n  - Wren",
+            "# Orchard\n- Owner: Felix",
+            "## Risks\nThe bank may say no.",
+            "# Orchard\n## Risks\nTo do:\n1. call",
+            "```\n# no heading\n- no item\n```",
+            "## Empty",
+        ]
+        assert lines_above(["# Orchard", "- Suppliers", "  - Wren"]) == 2
+
+    @given(st.lists(st.sampled_from(_LINES), min_size=1, max_size=14).map("\n".join))
+    def test_of_lists_nothing_is_lost_and_cutting_again_changes_nothing(self, text: str) -> None:
+        turns = paragraphs(text)
+        joined = "\n\n".join(turns)
+        assert {line.strip() for line in text.split("\n")} - {""} == {
+            line.strip() for line in joined.split("\n")
+        } - {""}
+        if "Lead:" not in text and "text" not in text:
+            assert paragraphs(joined) == turns
+
+    def test_what_stands_above_does_not_make_a_text_many_times_as_long(self) -> None:
+        text = f"# {'long title ' * 18}\n" + "- a\n" * 20_000
+        assert sum(map(len, paragraphs(text))) < 6 * len(text)
 
     @given(TEXTS, st.integers(1, 50))
     def test_pieces_of_anything_are_short_enough(self, text: str, longest: int) -> None:

@@ -19,7 +19,8 @@ from typing import Any, TypeAlias
 from graphmem.clock import Date, parse_date, stamp
 from graphmem.errors import UsageError
 from graphmem.limits import shown
-from graphmem.text import digest, paragraphs
+from graphmem.text import digest
+from graphmem.text.outline import paragraphs
 
 Item: TypeAlias = dict[str, Any]
 

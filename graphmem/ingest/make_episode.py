@@ -19,7 +19,8 @@ from graphmem.limits import checked_metadata, shown
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.ports.arguments import AddArgs, Content, Message
 from graphmem.ports.extraction_options import ExtractionOptions
-from graphmem.text import blank, digest, name_key, paragraphs, plain, unix_lines
+from graphmem.text import blank, digest, name_key, plain, unix_lines
+from graphmem.text.outline import paragraphs
 
 _ROLES_OF_THE_MACHINE = frozenset({"assistant", "system", "tool", "developer"})
 _OF_A_MESSAGE = frozenset({"role", "name", "content", "occurred_at", "id"})

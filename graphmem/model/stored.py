@@ -170,7 +170,8 @@ MACHINE_ROLES = frozenset({"assistant", "system", "tool", "function", "developer
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message or paragraph of an episode: verbatim, and searched as it stands."""
+    """One message, paragraph or item of a list (``graphmem/text/outline.py``) of an episode:
+    verbatim, and searched as it stands."""
 
     id: str
     episode_id: str

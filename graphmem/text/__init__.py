@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from graphmem.text.nicknames import formal_names
@@ -14,7 +13,6 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?[+#]*", re.UNICODE)
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-_PARAGRAPH = re.compile(r"\n[ \t]*\n+")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+|(?<=[。！？])")
 _SIGNED = re.compile(r"\s*([-−–+])\s?\d")
 _MEASURE = re.compile(r"(?<=\d)\s?[%°‰$€£¥]|[$€£¥](?=\s?\d)")
@@ -289,55 +287,6 @@ def heading(text: str) -> str | None:
 def unix_lines(text: str) -> str:
     """Text whose lines end in ``\\n`` alone, whatever they ended in."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def paragraphs(text: str, *, longest: int = 2000) -> list[str]:
-    """Paragraphs (blank-line separated) of at most ``longest`` characters.
-
-    A longer one is cut between sentences, a sentence longer than that between words.
-    """
-    text = unix_lines(text)
-    if "\n" not in text and 0 < len(text) <= longest:
-        return [] if blank(text) else [text.strip()]
-    return [
-        piece
-        for paragraph in _PARAGRAPH.split(text)
-        if not blank(paragraph)
-        for piece in _pieces(paragraph.strip(), longest)
-    ]
-
-
-def _pieces(paragraph: str, longest: int) -> Iterator[str]:
-    if len(paragraph) <= longest:
-        yield paragraph
-        return
-    parts: Iterable[str] = sentences(paragraph)
-    yield from _pack(_short_enough(parts, longest), longest)
-
-
-def _short_enough(parts: Iterable[str], longest: int) -> Iterator[str]:
-    for part in parts:
-        if len(part) <= longest:
-            yield part
-        else:
-            tokens = (
-                word[at : at + longest]
-                for word in part.split()
-                for at in range(0, len(word), longest)
-            )
-            yield from _pack(tokens, longest)
-
-
-def _pack(parts: Iterable[str], longest: int) -> Iterator[str]:
-    line = ""
-    for part in parts:
-        if line and len(line) + 1 + len(part) > longest:
-            yield line
-            line = part
-        else:
-            line = f"{line} {part}" if line else part
-    if line:
-        yield line
 
 
 def redacted(url: str) -> str:

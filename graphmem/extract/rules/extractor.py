@@ -119,6 +119,7 @@ class _Episode:
         """Who "she" or "he" would be in the next turn."""
         self.it: str | None = None
         self.notes: NoteReader | None = None
+        self.structured = any(is_structured(turn.text) for turn in episode.turns)
         self.keys: dict[str, str] = {}
         self.longest: dict[str, int] = {}
         """First word of a name -> words in the longest name that begins with it."""
@@ -286,11 +287,12 @@ class _Episode:
     ) -> Iterator[Sentence]:
         """The sentences of a turn; of a note, line by line, with what the lines are about."""
         notes = self.notes
-        if notes is None or not (notes.topic or notes.fenced or is_structured(turn.text)):
+        line = self.structured and "\n" not in turn.text
+        if notes is None or not (line or notes.topic or notes.fenced or is_structured(turn.text)):
             plain = without_quotes(turn.text)
             yield from parts if plain == turn.text else split_sentences(plain)
             return
-        for line in without_quotes(turn.text).split("\n"):
+        for line in notes.turn(without_quotes(turn.text)):
             facts, texts = notes.line(line, stated_at)
             context.topic = notes.topic
             for fact in facts:

@@ -19,10 +19,13 @@ from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
 from graphmem.extract.rules.word_lists import KIN, LANGUAGES, NOT_NAMES, is_occupation
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
+from graphmem.text.outline import lines_above
 
 _WEIGHT = 0.7
 _LONGEST_TOPIC = 4
 _LONGEST_LINE = 500
+_OF_ITEMS = 10
+"""From here on topics are those of items, which have others below them."""
 
 _HEADING = re.compile(r"(?P<level>#{1,6})\s+(?P<title>.+?)\s*#*$")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
@@ -64,6 +67,7 @@ _EX = re.compile(
     r"(?i:ex|formerly|previously|before that|used to be at)[- ](?:(?:at|of|with)\s+)?"
     rf"(?P<org>{_NAME})$"
 )
+_NO_VALUE = frozenset({"", "tbd", "tbc", "n/a", "none", "unknown", "?"})
 _OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
 _SAMPLE = re.compile(
     r"\b(?:example|sample|template|e\.g\.|for instance|placeholder)\b[^:]{0,40}:\s*$", re.I
@@ -90,18 +94,40 @@ class NoteReader:
     header: list[str] = field(default_factory=list)
     fenced: bool = False
     sample: bool = False
+    above: set[tuple[str, ...]] = field(default_factory=set)
+    """What stood above items that were read: it is read once."""
 
     @property
     def topic(self) -> str | None:
         """Who or what the lines are about now: what the nearest heading names."""
         for level in sorted(self.topics, reverse=True):
-            if self.topics[level] is not None:
+            if self.topics[level] is not None or level >= _OF_ITEMS:
                 return self.topics[level]
         return None
 
     def title(self, title: str) -> None:
         """What stands above the whole document."""
         self._head(1, title)
+
+    def turn(self, text: str) -> list[str]:
+        """The lines of a turn that are to be read: those above an item only for the first time,
+        and then for whom or what the item is about."""
+        self.header, self.sample = [], False
+        self.topics = {at: topic for at, topic in self.topics.items() if at < _OF_ITEMS}
+        lines = text.split("\n")
+        count = 0 if self.fenced else lines_above(lines)
+        unread: list[str] = []
+        for at, line in enumerate(lines[:count]):
+            if match := _HEADING.match(line):
+                self._head(len(match["level"]), match["title"])
+                continue
+            if match := _BULLET.match(line):
+                self._item(_OF_ITEMS + at, line[match.end() :].strip(" *_"))
+            above = tuple(lines[: at + 1])
+            if _SAMPLE.search(line) or above not in self.above:
+                self.above.add(above)
+                unread.append(line)
+        return [*unread, *lines[count:]]
 
     def line(  # noqa: PLR0911 - one return for each kind of line
         self, line: str, stated_at: datetime
@@ -145,6 +171,18 @@ class NoteReader:
         self.topics[level] = self._topic_of(title)
         self.header = []
 
+    def _item(self, level: int, text: str) -> None:
+        """An item with others below it: they are about what it names, or whom it opens with, and
+        not about what the heading names, unless it is no more than a label."""
+        label = text.rstrip(" *_:")
+        named = label == text or " " in label or self.names.is_sure(label)
+        topic = self._topic_of(label) if named else None
+        opening = _PLAIN_NAME.match(text)
+        if topic is None and opening and self.names.is_person(opening.group()):
+            topic = self.names.canonical_of(opening.group())
+        if topic is not None or label == text:
+            self.topics[level] = topic
+
     def _topic_of(self, title: str) -> str | None:
         title = _BRACKETS.sub("", title.strip(" *_#[]")).strip()
         title = title.partition("|")[2] or title if "|" in title else title
@@ -168,15 +206,7 @@ class NoteReader:
         rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
             return None
-        if topic is None or value.strip(" -–—?").lower() in {
-            "",
-            "tbd",
-            "tbc",
-            "n/a",
-            "none",
-            "unknown",
-            "?",
-        }:
+        if topic is None or value.strip(" -–—?").lower() in _NO_VALUE:
             return []
         kind = self.names.kind(topic)
         fitting = [
@@ -359,19 +389,8 @@ class NoteReader:
 
 _BARE = frozenset({"based", "married", "living", "working"})
 _VERBS = _BARE | frozenset(
-    {
-        "lives",
-        "works",
-        "reports",
-        "speaks",
-        "plays",
-        "leads",
-        "manages",
-        "owns",
-        "joined",
-        "studies",
-    }
-    | {"moved", "left", "teaches", "runs", "likes", "has"}
+    {"lives", "works", "reports", "speaks", "plays", "leads", "manages", "owns", "joined"}
+    | {"studies", "moved", "left", "teaches", "runs", "likes", "has"}
 )
 
 

@@ -45,7 +45,7 @@ _AMOUNT = re.compile(
 )
 _NAME = re.compile(r"(?<=\s)(?!I\b)[^\W\d_a-z]\w")
 _MOST_NAMES = 3
-_ONLY_HEADING = re.compile(r"#{1,6}[ \t][^\n]+")
+_ONLY_HEADING = re.compile(r"(?:#{1,6}[ \t][^\n]+\n?)+")
 _PERSON = re.compile(r"\b(?:i|me|my|mine|myself|you|your|yours|we|us|our|ours)\b", re.IGNORECASE)
 _TO_ME = (
     "brother|sister|mother|mum|mom|father|dad|parents|son|daughter|wife|husband|partner|girlfriend|"
@@ -76,7 +76,7 @@ class AnalysedText:
 
     @cached_property
     def only_heading(self) -> bool:
-        """It is a heading of what stands below it, and says nothing by itself."""
+        """It is a heading, or several, of what stands below, and says nothing by itself."""
         return self.text.startswith("#") and _ONLY_HEADING.fullmatch(self.head.strip()) is not None
 
     @cached_property

@@ -15,6 +15,7 @@ from tests.doors.cli.conftest import Run
 
 _FIRST = ("Ada", "Bea", "Cleo", "Dora", "Edda", "Fay", "Gwen", "Hedda", "Ines", "Jana")
 _LAST = ("Abel", "Berg", "Cole", "Dahl", "Eide", "Falk", "Gill", "Holm", "Ivers", "Juhl")
+_FOOD = ("bread", "cheese", "apples", "soup")
 _PLACES = ("Paris", "Rome", "Oslo", "Bergen", "Turin", "Ghent", "Leeds", "Vienna", "Porto", "Kyiv")
 
 
@@ -27,7 +28,8 @@ def note(number: int, place: int) -> str:
     return (
         f"---\ndate: 2024-{1 + number % 12:02}-11\ntags: [people]\n---\n"
         f"# About {person(number)}\n\n{person(number)} lives in {_PLACES[place % 10]}.\n\n"
-        f"{person(number)} works with {boss}.\n"
+        f"{person(number)} works with {boss}.\n\n## Likes\n\n- food\n"
+        f"  - {person(number)} likes {_FOOD[place % 4]}\n- nothing else\n"
     )
 
 

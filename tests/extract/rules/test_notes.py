@@ -8,7 +8,7 @@ import pytest
 
 from graphmem.extract.rules.extractor import extract
 from graphmem.ports.llm import CandidateFact
-from graphmem.text import paragraphs
+from graphmem.text.outline import paragraphs
 from tests.extract.rules.helpers import episode
 
 
@@ -141,3 +141,21 @@ def test_a_deadline_that_moves() -> None:
 )
 def test_says_nothing(text: str) -> None:
     assert _said(text) == set()
+
+
+def test_items_are_about_the_item_that_they_stand_below() -> None:
+    found = _said(
+        "# Orchard\n\n- Studio Nordlicht\n  - based in Graz\n- Team:\n"
+        "  - Sunniva Dahl works at Kesselwerk\n    - lives in Innsbruck\n"
+        "- Details:\n  - Owner: Felix Rauten\n\nFor example:\n- Sam works at Globex\n"
+    )
+    assert found == {
+        "Studio Nordlicht based_in Graz",
+        "Sunniva Dahl works_at Kesselwerk",
+        "Orchard has_owner Felix Rauten",
+    }
+
+
+def test_what_stands_above_items_is_read_once() -> None:
+    (fact,) = _facts("- Ada Berg works at Acme\n  - one\n  - two\n  - three")
+    assert fact.turns == (0,)
