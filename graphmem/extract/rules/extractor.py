@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import TypeAlias
 
 from graphmem.extract.rules.attributes import attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
@@ -49,6 +50,7 @@ _OFFERED = re.compile(r"\bgot (?:a |the )?(?:new )?job\b|\baccepted\b|\blanded\b
 _MY_NAME = re.compile(r"\bmy name(?: is|'s)\b", re.IGNORECASE)
 _MOVES = frozenset({"lives_in"})
 """Of which there is one at a time, and whose beginning is a change."""
+_Open: TypeAlias = dict[tuple[str, bool], None]
 _FIRST_PERSON = word_set("first_person")
 
 
@@ -108,7 +110,7 @@ class _Episode:
         self.turns = [(turn, list(split_sentences(turn.text))) for turn in episode.turns]
         self.speakers: dict[int, str | None] = {}
         self.facts: dict[tuple[str, bool], CandidateFact] = {}
-        self.open_facts: dict[tuple[str | None, str | None], dict[tuple[str, bool], None]] = {}
+        self.open_facts: dict[tuple[str | None, str | None], _Open] = {}
         """Keys of what holds without an end, by subject and type."""
         self.mentions: dict[tuple[int, str], None] = {}
         self.singles: dict[str, None] = {}
@@ -336,13 +338,7 @@ class _Episode:
                 since = None if stored.valid_at == at.at else stored.valid_date
                 self._end(key, replace(stored, **valid_from(since)), own, at)
 
-    def _end(
-        self,
-        key: tuple[str, bool],
-        fact: CandidateFact,
-        own: dict[tuple[str, bool], None],
-        at: Date,
-    ) -> None:
+    def _end(self, key: tuple[str, bool], fact: CandidateFact, own: _Open, at: Date) -> None:
         """End a fact, which is open no more."""
         self.facts[key] = replace(fact, **valid_until(at))
         del own[key]
