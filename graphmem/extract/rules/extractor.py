@@ -289,8 +289,8 @@ class _Episode:
     ) -> Iterator[Sentence]:
         """The sentences of a turn; of a note, line by line, with what the lines are about."""
         notes = self.notes
-        line = self.structured and "\n" not in turn.text
-        if notes is None or not (line or notes.topic or notes.fenced or is_structured(turn.text)):
+        one = self.structured and "\n" not in turn.text
+        if notes is None or not (one or notes.topic or notes.fenced or is_structured(turn.text)):
             plain = without_quotes(turn.text)
             yield from parts if plain == turn.text else split_sentences(plain)
             return
