@@ -93,6 +93,8 @@ class Unavailable(BackendError):
     """The store cannot be reached, or another process holds it. Retryable."""
 
     retryable = True
+    lost = False
+    """Whether a request went out and its answer never came: what it was to do may be done."""
 
 
 class SlowRequest(Unavailable):

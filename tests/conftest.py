@@ -55,6 +55,7 @@ _SLOW = (
     "doors/cli/test_newcomer",
     "doors/cli/test_relate",
     "doors/http/",
+    "doors/mcp/",
     "doors/http/test_others",
     "doors/http/test_webhooks",
     "doors/http/test_batch",

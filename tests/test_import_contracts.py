@@ -18,7 +18,7 @@ MODULES = {
 }
 TESTING = {"hypothesis", "pytest", "pytest_asyncio"}  # of graphmem.testing, which ships tests
 OPTIONAL = (
-    *("bench", "client", "fastembed", "ladybug", "neo4j", "postgres", "qdrant", "redaction"),
+    *("bench", "client", "fastembed", "ladybug", "mcp", "neo4j", "postgres", "qdrant", "redaction"),
     *("server", "viz"),
 )
 

@@ -4,6 +4,7 @@ added there can be called here, too."""
 from __future__ import annotations
 
 import inspect
+import re
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.view import ViewAPI
 
 _Hint: TypeAlias = Any
+_ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
 _MOMENT: dict[str, _Hint] = {"valid_at": str, "known_at": str}
 
 LOCAL: Final[Mapping[str, str]] = {"close": "it closes the client, not the server's memory"}
@@ -63,6 +65,11 @@ class PromptText(msgspec.Struct):
     text: str
     tokens: int
     citations: list[Citation]
+
+
+def plain_doc(doc: str) -> str:
+    """A docstring as Markdown."""
+    return _ROLE.sub(r"`\1`", doc).replace("``", "`")
 
 
 @dataclass(frozen=True)

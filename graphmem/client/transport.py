@@ -149,7 +149,7 @@ class Transport:
             except _NEVER_SENT as error:
                 failed: GraphmemError = self._unreachable(error)
             except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-                failed = self._unreachable(error)
+                failed = self._unreachable(error, lost=True)
                 if not repeatable:
                     raise failed from error
             except LimitExceeded as error:
@@ -163,9 +163,11 @@ class Transport:
             await asyncio.sleep(wait_s)
         raise AssertionError("there is at least one attempt")
 
-    def _unreachable(self, error: Exception) -> Unavailable:
+    def _unreachable(self, error: Exception, *, lost: bool = False) -> Unavailable:
         why = str(error) or type(error).__name__
-        return Unavailable(f"the server {self.url} cannot be reached: {why}")
+        failed = Unavailable(f"the server {self.url} cannot be reached: {why}")
+        failed.lost = lost
+        return failed
 
 
 def _raise_for(answer: httpx.Response) -> None:
@@ -200,7 +202,9 @@ async def _followed(answer: httpx.Response, progress: Progress | None) -> Any:
             raise error_of(int(body.get("status", 500)), body, value)
         elif name == "data" and event == "progress" and progress is not None:
             progress(*json.loads(value))
-    raise Unavailable("the server ended the connection before the work was done")
+    cut = Unavailable("the server ended the connection before the work was done")
+    cut.lost = True
+    raise cut
 
 
 async def _lines(answer: httpx.Response) -> AsyncIterator[bytes]:

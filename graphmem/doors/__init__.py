@@ -1,4 +1,4 @@
-"""How the outside reaches a memory: the command line, the picture of a graph.
+"""How the outside reaches a memory: command line, HTTP, MCP, the picture of a graph.
 
 Here arguments are read and results are shown. What a memory does, and any rule about what it
 stores, lives in the engine or below it; only the outside imports this folder.

@@ -17,6 +17,8 @@ from graphmem.settings import Settings, default_urls
 MEMORY = "memory://"
 SERVER_NOTE = "server.json"
 """Beside the lock: where the server answers that holds the folder, with its key."""
+HELD_ELSEWHERE = "is open in another process"
+"""In the error of a folder that cannot be had."""
 _EMBEDDED = frozenset({"sqlite", "kuzu", "ladybug", "qdrant-edge"})
 
 
@@ -171,15 +173,16 @@ def hold(folder: Path) -> Callable[[], None]:
         lock.acquire(timeout=0)
     except Timeout:
         pid = owner.read_text(errors="replace").strip() if owner.exists() else "unknown"
-        who = "this process itself" if pid == str(os.getpid()) else f"another process (pid {pid})"
+        own = pid == str(os.getpid())
+        who = "is open in this process itself" if own else f"{HELD_ELSEWHERE} (pid {pid})"
         if (server := server_at(folder)) is not None:
             raise Unavailable(
-                f"{folder} is open in {who}, which serves it: go through it, with "
+                f"{folder} {who}, which serves it: go through it, with "
                 f"GRAPHMEM_URL={server.url} and a key as GRAPHMEM_API_KEY (one is in "
                 f"{folder / SERVER_NOTE}), or as Memory({server.url!r}, api_key=…)"
             ) from None
         raise Unavailable(
-            f"{folder} is open in {who}: close that memory first, or use another folder; "
+            f"{folder} {who}: close that memory first, or use another folder; "
             "one process at a time can hold an embedded store. Others may read it meanwhile: open "
             "it with read_only=True"
         ) from None

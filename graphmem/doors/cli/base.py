@@ -39,7 +39,6 @@ BROKEN_PIPE = 141
 _SCOPE_HINT = "; on the command line: --user ID, or once and for all: export GRAPHMEM_USER=ID"
 _KEY = "graphmem.options"
 _GUARD = "\0"  # no argument of a process can hold one
-_HELD = "is open in another process"
 _READS = frozenset(
     {"search", "context", "explain", "facts", "get", "episode", "history", "relations", "entities"}
     | {"entity", "neighbours", "paths", "timeline", "graph", "diff", "types", "stats", "erasures"}
@@ -149,7 +148,7 @@ class Options:
         """Held by a server on this machine, it is asked through that; held by another process, it
         is read from its ledger, by what only reads."""
         from graphmem import Memory
-        from graphmem.wiring.places import server_at
+        from graphmem.wiring.places import HELD_ELSEWHERE, server_at
 
         asking = partial(
             Memory,
@@ -165,13 +164,13 @@ class Options:
         try:
             return opened()
         except Unavailable as error:
-            server = server_at(self.folder) if _HELD in str(error) else None
+            server = server_at(self.folder) if HELD_ELSEWHERE in str(error) else None
             if server is not None:
                 note = f"note: {self.folder} is served at {server.url}: asked through it"
                 click.echo(note, err=True)
                 return asking(server.url, api_key=server.key)
             reads = click.get_current_context().command.name in _READS
-            if not reads or _HELD not in str(error):
+            if not reads or HELD_ELSEWHERE not in str(error):
                 raise
             held, _, _ = str(error).partition(": close")
             click.echo(f"note: {held}: read from its ledger alone", err=True)

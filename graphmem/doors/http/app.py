@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from graphmem import __version__
-from graphmem.client.calls import CALLS, FILES, Call
+from graphmem.client.calls import CALLS, FILES, Call, plain_doc
 from graphmem.client.problems import title_of
 from graphmem.doors.http import (
     batch,
@@ -101,7 +101,7 @@ def _add_route(app: FastAPI, served: Served, call: Call) -> None:
         name=call.name,
         operation_id=call.name,
         summary=doc.partition("\n")[0],
-        description=openapi.plain_doc(doc),
+        description=plain_doc(doc),
         tags=["read" if call.read else "memory"],
         response_class=Response,
         response_model=None,

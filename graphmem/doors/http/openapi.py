@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +12,6 @@ from graphmem.client.problems import PROBLEM_TYPE, title_of
 from graphmem.client.transport import EVENTS
 from graphmem.errors import HTTP_STATUS
 
-_ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
 _REF: Final = "#/components/schemas/{name}"
 _NO_KEY = frozenset({"live", "ready"})
 PROBLEM: Final[dict[str, Any]] = {
@@ -46,11 +44,6 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "diff": {"a": "2025-01", "b": "2026-01", "user_id": "ada"},
     "cypher": {"query": "MATCH (e:Entity) RETURN e.name LIMIT 10", "user_id": "ada"},
 }
-
-
-def plain_doc(doc: str) -> str:
-    """A docstring as Markdown."""
-    return _ROLE.sub(r"`\1`", doc).replace("``", "`")
 
 
 def describe(app: FastAPI) -> None:

@@ -8,7 +8,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,64 @@ def serve(folder: str | Path | None, settings: Settings, report: Callable[[str],
         opening.forget_note()
     if opening.failed is not None:
         raise opening.failed
+
+
+class ServedHere:
+    """A store that a program opens for itself, and serves on loopback as long as it has it: others
+    on this machine go through it, with the key in its note."""
+
+    def __init__(
+        self, folder: str | Path, settings: Settings, report: Callable[[str], None]
+    ) -> None:
+        self._folder = folder
+        self._settings = settings.model_copy(
+            update={"server_host": "127.0.0.1", "server_port": 0, "server_log_level": "warning"}
+        )
+        self._report = report
+        self._opening: _Opening | None = None
+        self._server: uvicorn.Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> AsyncMemory:
+        """Open it. :class:`~graphmem.errors.Unavailable` where another process has it."""
+        _, place = urls_of(self._folder, self._settings)
+        listening = _listen(self._settings)
+        try:
+            listening.listen()
+            url = _url(self._settings, listening.getsockname()[1])
+            opening = _Opening(self._folder, self._settings, url, self._report, place)
+            memory = await opening()
+        except BaseException:
+            listening.close()
+            raise
+        self._opening = opening
+
+        async def opened() -> AsyncMemory:
+            return memory
+
+        config = _config(make_app(opened, self._settings), self._settings, http=PunctualProtocol)
+        self._server = _Beside(config)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
+        while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.005)
+        return memory
+
+    async def stop(self, *, drain_s: float) -> None:
+        """Finish what is under way, for up to ``drain_s``, and close the memory."""
+        if self._opening is not None:
+            self._opening.forget_note()  # whoever comes now waits for the folder
+        if self._server is not None and self._serving is not None:
+            self._server.config.timeout_graceful_shutdown = max(1, int(drain_s))
+            self._server.should_exit = True
+            await self._serving
+
+
+class _Beside(uvicorn.Server):
+    """A server that leaves signals to the program that it is a part of."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
 
 
 class _Opening:

@@ -1,0 +1,195 @@
+"""One folder for several programs at a time: the first has it and serves it on loopback, the others
+go through the first, and one of them takes over when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import random
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from graphmem.client import AsyncRemoteMemory
+from graphmem.client.calls import CALLS
+from graphmem.clock import parse_when_or_none
+from graphmem.errors import Unavailable
+from graphmem.ports.api import MemoryAPI
+from graphmem.settings import Settings
+
+if TYPE_CHECKING:  # what they bring takes a second to load: that is done beside the event loop
+    from graphmem.doors.http.serve import ServedHere
+
+WAIT_S: Final = 20.0
+"""How long a folder may be between two holders, or held by a program that does not serve it."""
+_READ_AFTER_S = 2.0
+_DRAIN_S = 1.0
+_ATTEMPTS = 4
+
+
+class SharedMemory:
+    """The memory behind a door that any number of processes may open on the same folder.
+
+    ``place`` is a folder, the URL of a server, or None where the settings name databases; ``ids``
+    go with every call. ``report`` is told what a person may want to know.
+    """
+
+    def __init__(
+        self,
+        place: str | Path | None,
+        settings: Settings,
+        ids: Mapping[str, str],
+        report: Callable[[str], None],
+    ) -> None:
+        self._place = place
+        self._settings = settings
+        self._ids = dict(ids)
+        self._report = report
+        self._memory: MemoryAPI | None = None
+        self._here: ServedHere | None = None
+        self._remote = False
+        self._reader: MemoryAPI | None = None
+        self._connecting = asyncio.Lock()
+        self._closed = False
+
+    async def call(
+        self,
+        method: str,
+        given: Mapping[str, Any],
+        *,
+        actor: str | None = None,
+        progress: Callable[..., None] | None = None,
+    ) -> Any:
+        """Call a method of the API in the scope of the ids, with arguments as they come in JSON. A
+        holder that ends meanwhile is replaced, and the call made again where that is safe."""
+        call = CALLS[method]
+        arguments = {**given, **self._ids} if "user_id" in call.hints else dict(given)
+        if actor is not None and "actor" in call.hints:
+            arguments["actor"] = actor
+        if progress is not None and call.reports:
+            arguments["progress"] = progress
+        at = {name: arguments.pop(name, None) for name in ("valid_at", "known_at") if call.read}
+        for attempt in range(1, _ATTEMPTS + 1):
+            memory = await self._connected(reads=call.read)
+            try:
+                return await getattr(_at_moment(memory, at), method)(**arguments)
+            except Unavailable as error:
+                if not self._remote or memory is not self._memory or attempt == _ATTEMPTS:
+                    raise
+                await self._let_go(memory)
+                if error.lost and not call.repeatable:
+                    raise _unknown(method) from error
+        raise AssertionError("there is at least one attempt")
+
+    async def open(self) -> None:
+        """Open it now, rather than with the first call."""
+        await self._connected(reads=False)
+
+    async def close(self) -> None:
+        """Let the folder go, after what is under way for others."""
+        self._closed = True
+        async with self._connecting:
+            memory, self._memory = self._memory, None
+            if self._reader is not None:
+                await self._reader.close()
+            if self._here is not None:
+                await self._here.stop(drain_s=_DRAIN_S)
+            elif memory is not None:
+                await memory.close()
+
+    async def _connected(self, *, reads: bool) -> MemoryAPI:
+        async with self._connecting:
+            if self._closed:
+                raise Unavailable("this server is about to end: start it again")
+            if self._memory is None:
+                found = await self._found(reads=reads)
+                if found is self._reader:
+                    return found
+                self._memory = found
+            return self._memory
+
+    async def _found(self, *, reads: bool) -> MemoryAPI:
+        """The folder itself, or whoever has it."""
+        if isinstance(self._place, str) and self._place.startswith(("http://", "https://")):
+            key = self._settings.api_key
+            self._remote = True
+            secret = key.get_secret_value() if key is not None else None
+            return AsyncRemoteMemory(self._place, api_key=secret)
+        await asyncio.to_thread(importlib.import_module, "graphmem.doors.http.serve")
+        from graphmem.wiring import open_memory
+        from graphmem.wiring.places import urls_of
+
+        folder = None if self._place is None else urls_of(self._place, self._settings)[1]
+        if folder is None:
+            self._remote = False
+            return await open_memory(self._place, settings=self._settings)
+        return await self._held_or_served(folder, reads=reads)
+
+    async def _held_or_served(self, folder: Path, *, reads: bool) -> MemoryAPI:
+        """A folder that one process holds at a time."""
+        from graphmem.doors.http.serve import ServedHere
+        from graphmem.wiring.places import HELD_ELSEWHERE, server_at
+
+        began = time.monotonic()
+        while True:
+            here = ServedHere(folder, self._settings, self._report)
+            try:
+                memory: MemoryAPI = await here.start()
+            except Unavailable as error:
+                if HELD_ELSEWHERE not in str(error):
+                    raise
+                waited_s = time.monotonic() - began
+                if (server := server_at(folder)) is not None:
+                    return self._through(server.url, server.key)
+                if reads and waited_s > _READ_AFTER_S:
+                    return await self._read_only(folder)
+                if waited_s > WAIT_S:
+                    raise
+                await asyncio.sleep(random.uniform(0.05, 0.2))  # noqa: S311 - no secret
+                continue
+            self._here, self._remote = here, False
+            await self._end_reader()
+            return memory
+
+    def _through(self, url: str, key: str | None) -> MemoryAPI:
+        self._report(f"the folder is open in another program: going through it, at {url}")
+        self._remote = True
+        return AsyncRemoteMemory(url, api_key=key, attempts=2)
+
+    async def _read_only(self, folder: Path) -> MemoryAPI:
+        """What another program holds that serves nobody can be read all the same."""
+        from graphmem.wiring import open_memory
+
+        if self._reader is None:
+            self._report("the folder is open in a program that does not serve it: only read here")
+            self._reader = await open_memory(folder, settings=self._settings, read_only=True)
+        return self._reader
+
+    async def _end_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+
+    async def _let_go(self, memory: MemoryAPI) -> None:
+        """Forget a holder that does not answer, unless somebody else did already."""
+        async with self._connecting:
+            if self._memory is memory:
+                self._memory = None
+                with contextlib.suppress(Unavailable):
+                    await memory.close()
+
+
+def _at_moment(memory: MemoryAPI, at: Mapping[str, Any]) -> Any:
+    moments = {name: parse_when_or_none(value, name=name) for name, value in at.items()}
+    if any(moments.values()):
+        return memory.as_of(**moments)
+    return memory
+
+
+def _unknown(method: str) -> Unavailable:
+    return Unavailable(
+        f"the program that had the memory ended before it answered: whether {method} was done is "
+        "not known. Look first (search, explain), then do it again if need be"
+    )
