@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import mcp_types as types
 import msgspec
@@ -31,7 +31,7 @@ INSTRUCTIONS: Final = (
     "was fixed when it was started."
 )
 
-McpRequest = ServerRequestContext[Any, Any]
+McpRequest: TypeAlias = ServerRequestContext[Any, Any]
 
 
 def make_server(memory: SharedMemory) -> Server[Any]:
