@@ -54,6 +54,7 @@ _SLOW = (
     "doors/cli/test_migrate",
     "doors/cli/test_newcomer",
     "doors/cli/test_relate",
+    "doors/explorer/",
     "doors/http/",
     "doors/mcp/",
     "doors/http/test_others",

@@ -46,6 +46,9 @@ class ServerSettings(BaseModel):
         True,
         description="show the OpenAPI document at /openapi.json, and a page to read it at /docs",
     )
+    server_explorer: bool = Field(
+        True, description="show the explorer at the server's root, for whoever has a key"
+    )
     server_max_body_bytes: int = Field(
         32 * 1024 * 1024, ge=1024, description="the largest body of a request"
     )

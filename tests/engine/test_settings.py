@@ -85,6 +85,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "server_host": ("0.0.0.0", "0.0.0.0"),
     "server_log_level": ("error", "error"),
     "server_docs": ("0", False),
+    "server_explorer": ("0", False),
     "server_cors": (
         "https://a.example,https://b.example",
         ("https://a.example", "https://b.example"),

@@ -17,6 +17,7 @@ from graphmem.client.problems import title_of
 from graphmem.doors.http import (
     batch,
     carrying,
+    explorer,
     health,
     mem0,
     openapi,
@@ -70,6 +71,8 @@ def make_app(open_: OpenMemory, settings: Settings) -> FastAPI:
     mem0.add_mem0_routes(app, served)
     organisations.add_access_routes(app, served)
     batch.add_batch_route(app, served)
+    if settings.server_explorer:
+        explorer.add_explorer_routes(app, served)
     openapi.describe(app)
     for kind in (GraphmemError, HTTPException):
         app.add_exception_handler(kind, _problem)

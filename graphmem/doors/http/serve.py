@@ -31,10 +31,16 @@ _OWN_KEY = "the server itself"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def serve(folder: str | Path | None, settings: Settings, report: Callable[[str], None]) -> None:
+def serve(
+    folder: str | Path | None,
+    settings: Settings,
+    report: Callable[[str], None],
+    welcome: Callable[[str], None] | None = None,
+) -> None:
     """Answer until the process is told to end (SIGTERM, Ctrl-C); what is under way is finished.
 
-    ``report`` is told where it answers. UsageError for several workers on a store that one process
+    ``report`` is told where it answers; ``welcome``, once it does, the address of its explorer with
+    a code that lets one browser in. UsageError for several workers on a store that one process
     holds.
     """
     urls, place = urls_of(folder, settings)
@@ -59,7 +65,13 @@ def serve(folder: str | Path | None, settings: Settings, report: Callable[[str],
         return
     opening = _Opening(folder, settings, url, report, place)
     try:
-        _serve_one(make_app(opening, settings), settings, listening)
+        app = make_app(opening, settings)
+
+        def ready() -> None:
+            if welcome is not None and opening.key is not None:
+                welcome(sign_in_address(url, app.state.served.codes.add(opening.key)))
+
+        _serve_one(app, settings, listening, ready)
     finally:
         opening.forget_note()
     if opening.failed is not None:
@@ -144,6 +156,8 @@ class _Opening:
         self._place = place
         self._written: Path | None = None
         self.failed: Exception | None = None
+        self.key: str | None = None
+        """That which is good for as long as the server answers."""
 
     async def __call__(self) -> AsyncMemory:
         try:
@@ -165,7 +179,7 @@ class _Opening:
         for key in await administration.keys(None):
             if key.name == _OWN_KEY and key.revoked_at is None:  # of a server that was killed
                 await administration.revoke_key(None, key.id)
-        own = (await administration.add_key(None, _OWN_KEY)).secret
+        self.key = own = (await administration.add_key(None, _OWN_KEY)).secret
         if self._place is not None:
             self._write_note(self._place / SERVER_NOTE, own)
             self._report(f"on this machine its key is in {self._place / SERVER_NOTE}")
@@ -228,8 +242,28 @@ def _config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
     )
 
 
-def _serve_one(app: FastAPI, settings: Settings, listening: socket.socket) -> None:
-    server = uvicorn.Server(_config(app, settings, http=PunctualProtocol))
+def sign_in_address(url: str, code: str) -> str:
+    """Where the explorer is, for whoever has this code: behind the ``#`` it is sent to nobody."""
+    return f"{url}/#code={code}"
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def _serve_one(
+    app: FastAPI, settings: Settings, listening: socket.socket, ready: Callable[[], None]
+) -> None:
+    server = _Server(_config(app, settings, http=PunctualProtocol), ready)
     before = signal.signal(signal.SIGTERM, lambda *_: None)  # it is raised again at the end
     try:
         asyncio.run(server.serve(sockets=[listening]))

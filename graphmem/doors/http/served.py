@@ -11,6 +11,7 @@ from typing import Any
 from graphmem.access import Access
 from graphmem.clock import parse_when_or_none
 from graphmem.doors.http.deliveries import Deliverer
+from graphmem.doors.http.sign_in_codes import SignInCodes
 from graphmem.engine import AsyncMemory
 from graphmem.errors import Unavailable
 from graphmem.migration.store import ledger_of
@@ -30,6 +31,7 @@ class Served:
     opened: tuple[AsyncMemory, Access] | None = None
     draining: bool = False
     deliverer: Deliverer | None = None
+    codes: SignInCodes = field(default_factory=SignInCodes)
     views: OrderedDict[tuple[datetime | None, datetime | None], ViewAPI] = field(
         default_factory=OrderedDict
     )

@@ -1,0 +1,98 @@
+// The card of an entity: what it is called, what is known of it, and since when.
+
+import { call } from "./api.js";
+import { button, count, date, disclosure, fill, guarded, h, interval } from "./dom.js";
+
+const MANY = 100;
+
+export class EntityCard {
+  constructor(explorer) {
+    this.explorer = explorer;
+    this.element = h("aside", { class: "card", hidden: true, tabindex: "-1", "aria-label": "Entity" });
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+        this.close();
+        this.explorer.view.canvas.focus();
+      }
+    });
+  }
+
+  close() {
+    this.element.hidden = true;
+    this.id = null;
+  }
+
+  /** Show an entity as it is on the chosen day. */
+  async show(id) {
+    this.id = id;
+    const { moment } = this.explorer;
+    const [entity, facts] = await Promise.all([
+      call("entity", { name_or_id: id }),
+      call("get_all", { where: { about: id }, limit: MANY, count: true, ...moment }),
+    ]);
+    if (this.id !== id) return; // another one was chosen meanwhile
+    this.entity = entity;
+    this.element.hidden = false;
+    this.element.setAttribute("aria-label", entity.name);
+    const summary = h("div", { class: "summary quiet" });
+    fill(this.element,
+      h("div", { class: "card-head" }, h("h2", {}, entity.name),
+        button("×", () => { this.close(); this.explorer.view.canvas.focus(); }, { class: "plain", "aria-label": "Close the card" })),
+      h("p", { class: "meta" }, entity.kind, ` · known since ${date(entity.recorded_at)}`),
+      entity.aliases.length > 0 && h("p", { class: "aliases" }, "Also ", entity.aliases.map((alias) => h("span", { class: "chip" }, alias))),
+      summary,
+      this.facts(facts),
+      disclosure("Timeline", () => this.timeline(id)),
+      disclosure("No longer so", () => this.ended(id, facts.items)));
+    guarded(() => this.summary(id, summary));
+  }
+
+  async summary(id, element) {
+    const found = await call("summary", { about: id, max_sentences: 3, ask_model: false });
+    if (this.id === id && found.sentences.length > 2) fill(element, found.sentences.map((one) => one.text).join(". "), ".");
+  }
+
+  facts(page) {
+    const more = page.total > page.items.length;
+    return h("section", { "aria-label": "Facts" },
+      h("h3", {}, count(page.total, "fact"), more && h("span", { class: "quiet" }, `, the first ${page.items.length}`)),
+      h("ul", { class: "facts" }, page.items.map((fact) => this.fact(fact))));
+  }
+
+  fact(fact) {
+    return h("li", { class: "fact" }, h("p", { class: "fact-text" }, fact.text),
+      h("p", { class: "meta" }, [
+        interval(fact), fact.modality !== "stated" && fact.modality, `said ${date(fact.stated_at)}`,
+        ...fact.tags.map((tag) => `#${tag}`),
+      ].filter(Boolean).join(" · ")),
+      disclosure("Where from", () => sources(fact)),
+      disclosure("History", () => history(fact)));
+  }
+
+  async timeline(id) {
+    const moments = await call("timeline", { entity: id, limit: MANY });
+    return h("ol", { class: "timeline" }, moments.map((moment) => h("li", {},
+      h("time", { datetime: moment.at }, date(moment.at, moment.precision)), h("span", { class: "chip" }, moment.what),
+      h("span", {}, moment.fact.text))));
+  }
+
+  async ended(id, holding) {
+    const all = await call("get_all", { where: { about: id }, limit: 500, current: false });
+    const known = new Set(holding.map((fact) => fact.id));
+    const rest = all.items.filter((fact) => !known.has(fact.id));
+    return rest.length ? h("ul", { class: "facts" }, rest.map((fact) => this.fact(fact))) : h("p", { class: "quiet" }, "Nothing.");
+  }
+}
+
+async function sources(fact) {
+  const found = await call("explain", { cited: fact.id });
+  return h("ul", { class: "quotes" }, found.quotes.map((quote) => h("li", {}, h("blockquote", {}, quote.text),
+    h("p", { class: "meta" }, [quote.speaker, date(quote.occurred_at), quote.source_id].filter(Boolean).join(" · ")))));
+}
+
+async function history(fact) {
+  const changes = await call("history", { fact_id: fact.id });
+  return h("ol", { class: "history" }, changes.map((change) => h("li", {},
+    h("p", {}, h("span", { class: "chip" }, change.action), " ", (change.after || change.before)?.text || ""),
+    h("p", { class: "meta" }, `${date(change.at)} · ${change.reason} · ${change.actor}`))));
+}

@@ -1,0 +1,156 @@
+// What stands around the graph: the search, the card of what is chosen, the other pages.
+
+import { call } from "./api.js";
+import { announce, button, count, fill, guarded, h, toast } from "./dom.js";
+import { colour } from "./colours.js";
+import { EntityCard } from "./card.js";
+import { Graph } from "./graph.js";
+import { SearchPanel } from "./search.js";
+import { View } from "./view.js";
+
+const WHOLE = 20_000; // up to so many entities are shown at the beginning
+const AROUND = 60;
+
+export class Explorer {
+  constructor() {
+    this.graph = new Graph();
+    this.view = new View(this.graph, {
+      open: (id) => guarded(() => this.open(id)),
+      grow: (id) => guarded(() => this.grow(id)),
+    });
+    this.search = new SearchPanel(this);
+    this.card = new EntityCard(this);
+    this.legend = h("ul", { class: "legend", "aria-label": "Kinds" });
+    this.counted = h("p", { class: "counted quiet" });
+    this.empty = h("div", { class: "empty", hidden: true });
+    this.tabs = h("nav", { "aria-label": "Pages" });
+    this.page = h("section", { class: "page", hidden: true, tabindex: "-1" });
+    this.stage = h("section", { class: "stage", "aria-label": "Graph" },
+      this.view.canvas, this.empty, this.legend, this.tools(), this.counted);
+    this.explore = h("div", { class: "explore" }, this.search.element, this.stage, this.card.element);
+    this.element = h("main", {}, this.explore, this.page);
+    this.pages = [];
+    this.showTabs();
+  }
+
+  tools() {
+    return h("div", { class: "tools", role: "group", "aria-label": "View" },
+      button("+", () => this.view.zoom(1.3), { "aria-label": "Nearer" }),
+      button("−", () => this.view.zoom(1 / 1.3), { "aria-label": "Further" }),
+      button("⤢", () => this.view.fit(), { "aria-label": "Show all", title: "Show all" }),
+      button("Everything", () => this.showAll(), { class: "wide", title: "Show the whole graph" }),
+      button("Clear", () => this.clear(), { class: "wide", title: "Take everything off the picture" }));
+  }
+
+  showTabs() {
+    const all = [{ name: "Explore" }, ...this.pages];
+    fill(this.tabs, all.map(({ name, make }) => button(name, () => this.turnTo(name, make), {
+      class: "tab", "aria-current": name === (this.current || "Explore") ? "page" : null,
+    })));
+  }
+
+  /** Show one of the pages in place of the graph, or the graph again. */
+  async turnTo(name, make) {
+    this.current = name;
+    this.showTabs();
+    this.page.hidden = !make;
+    this.explore.hidden = Boolean(make);
+    if (!make) { this.view.resize(); return; }
+    fill(this.page, h("p", { class: "quiet" }, "…"));
+    fill(this.page, await make(this));
+    this.tabs.querySelector("[aria-current]")?.focus();
+  }
+
+  /** Show the memory that was chosen from its beginning. */
+  async begin() {
+    this.card.close();
+    this.search.reset();
+    this.graph.clear();
+    this.view.choose(null);
+    this.stats = await call("stats");
+    if (this.stats.entities <= WHOLE) await this.showAll();
+    else this.changed(0);
+  }
+
+  async showAll() {
+    const { nodes, edges } = await call("to_networkx", { current: false });
+    const entities = nodes.map(([id, data]) => ({ id, ...data }));
+    const relations = edges.map(([subject_id, object_id, fact_id, data]) => ({ subject_id, object_id, fact_id, ...data }));
+    this.graph.add(entities, relations);
+    this.view.followed = true;
+    this.changed(1);
+    this.view.fit();
+    announce(`${count(entities.length, "entity", "entities")}, ${count(relations.length, "relation")}`);
+  }
+
+  clear() {
+    this.graph.clear();
+    this.view.choose(null);
+    this.changed(0);
+  }
+
+  /** Show what is around an entity, beside what is shown already. */
+  async grow(id) {
+    const node = this.graph.nodes.get(id);
+    if (node?.grown) return;
+    const found = await call("neighbours", { entity: id, current: false, limit: AROUND });
+    const first = this.graph.nodes.size === 0;
+    const fresh = this.graph.add(found.entities, found.relations, id);
+    this.graph.nodes.get(id).grown = true;
+    this.graph.addMentions(id, found.entities);
+    if (first) this.view.followed = true;
+    this.changed(fresh > 0 ? 0.5 : 0);
+    announce(fresh ? `${count(fresh, "entity", "entities")} more` : "nothing more around it");
+  }
+
+  /** Show the card of an entity, and where it is in the graph. */
+  async open(id) {
+    if (!this.graph.nodes.has(id)) {
+      await this.grow(id);
+      this.view.reveal(id);
+    }
+    this.view.choose(id);
+    this.view.reveal(id);
+    await this.card.show(id);
+  }
+
+  /** The graph has changed: draw it, count it, explain its colours. */
+  changed(alpha = 0) {
+    const { graph } = this;
+    if (alpha > 0) this.view.arrange(alpha);
+    else this.view.refresh();
+    const dark = this.view.painter.dark;
+    fill(this.legend, graph.kinds().slice(0, 9).map(([kind, many]) => {
+      const dot = h("span", { class: "swatch", "aria-hidden": "true" });
+      dot.style.background = colour(kind, dark);
+      return h("li", {}, dot, kind, h("span", { class: "quiet" }, ` ${many.toLocaleString("en")}`));
+    }));
+    fill(this.counted, graph.shown.length
+      ? `${count(graph.shown.length, "entity", "entities")} · ${count(graph.joined.length, "relation")}` : "");
+    this.empty.hidden = graph.nodes.size > 0;
+    fill(this.empty, this.stats?.entities
+      ? ["Nothing is shown. Search for somebody or something, or ", button("show everything", () => this.showAll(), { class: "link" }), "."]
+      : "Nothing is remembered here yet.");
+  }
+
+  /** Something was written: what is shown may be so no more. */
+  async renew(opened = null) {
+    const shown = [...this.graph.nodes.values()].filter((node) => node.grown).map((node) => node.id);
+    this.stats = await call("stats");
+    const whole = this.stats.entities <= 2000;
+    const places = new Map([...this.graph.nodes].map(([id, { x, y }]) => [id, { x, y }]));
+    this.graph.clear();
+    if (whole) await this.showAll();
+    else for (const id of shown.slice(-12)) await this.grow(id).catch(() => toast("An entity is there no more."));
+    for (const [id, place] of places) Object.assign(this.graph.nodes.get(id) || {}, place);
+    this.changed(0.3);
+    if (opened && this.graph.nodes.has(opened)) await this.open(opened);
+    else if (opened) this.card.close();
+  }
+
+  /** The arguments with which reads are of the chosen day. */
+  get moment() {
+    return this.graph.day ? { valid_at: this.graph.day } : {};
+  }
+}
+
