@@ -25,6 +25,7 @@ from graphmem.engine.why_not import Diagnosing
 from graphmem.errors import Damaged, ModelError
 from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.api import MemoryAPI
+from graphmem.ports.ledger_values import kept_numbers
 from graphmem.ports.view import ReadAPI
 
 _log = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ class AsyncMemory(
         self._renewal.opened = opened
         self._graph.begin(opened.graph, opened.reread_graph)
         self._vectors.begin(opened.vectors, opened.reread_vectors)
-        self._indexed_seq = int(await self._parts.ledger.setting(INDEXED_SEQ) or 0)
+        indexed = kept_numbers(await self._parts.ledger.setting(INDEXED_SEQ))
+        self._indexed_seq = indexed[0] if indexed else 0
         try:
             await self._follow(progress)
             self._keep_indexed()

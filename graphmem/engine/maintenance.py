@@ -23,6 +23,7 @@ from graphmem.model import (
 )
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import LedgerCheck
+from graphmem.ports.ledger_values import kept_numbers
 from graphmem.ports.part import Part
 from graphmem.ports.vectors import Only, VectorQuery
 from graphmem.projection.catch_up import Projection
@@ -174,11 +175,12 @@ class Care(Core):
 
     async def _next_part(self, of: int) -> Part | None:
         """The part that is to be looked at next, with all that changed since the last; None, that
-        is everything, where none has been looked at yet."""
+        is everything, where none has been looked at yet or the ledger does not say which."""
         kept = await self._parts.ledger.setting(_VERIFIED)
-        if kept is None:
+        numbers = kept_numbers(kept, 3)
+        if numbers is None or not numbers[1] < numbers[2]:
             return None
-        seq, number, last_of = map(int, kept.split())
+        seq, number, last_of = numbers
         changed = await changed_since(self._parts.ledger, seq)
         return Part(number if of == last_of else 0, of, changed)
 

@@ -11,6 +11,7 @@ from typing import Any
 from graphmem.engine.present import Opened, Present
 from graphmem.errors import LedgerLost, UsageError
 from graphmem.ports.graph import Checkpoint, GraphStore
+from graphmem.ports.ledger_values import kept_numbers
 from graphmem.ports.successor import Successor
 from graphmem.ports.vectors import VectorStore
 from graphmem.projection.catch_up import Projection
@@ -89,7 +90,7 @@ class Renewal:
                 kind="graph" if projection is self._present.graph else "vectors",
                 url=url,
                 store_id=await parts.ledger.setting("store_id") or "",
-                size=int(await parts.ledger.setting("embedder_size") or 0),
+                size=sum(kept_numbers(await parts.ledger.setting("embedder_size")) or ()),
                 compare=compare,
             )
             async with AsyncExitStack() as stack:

@@ -4,6 +4,7 @@ each day from then on, or when that is asked for."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -186,8 +187,8 @@ class Retaining(Erasing):
             try:
                 applied_at = await self._parts.ledger.setting(_APPLIED_AT)
                 due_s = 0.0
-                if applied_at is not None:
-                    gone = self._parts.clock.now() - unstamp(applied_at)
+                with contextlib.suppress(TypeError, ValueError):  # never applied, or nobody knows
+                    gone = self._parts.clock.now() - unstamp(applied_at or "")
                     due_s = every - gone.total_seconds()
                 if due_s <= 0:
                     found = await self.apply_retention()

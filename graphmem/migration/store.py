@@ -26,6 +26,7 @@ from graphmem.portability.copy import (
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger, LedgerRows
+from graphmem.ports.ledger_values import kept_numbers
 from graphmem.ports.vectors import VectorStore
 from graphmem.settings import Settings, default_urls
 from graphmem.sync import Memory
@@ -212,7 +213,7 @@ async def fill_target(
         # Before hours of copying: are they there, and free?
         await graph.open(arrival.store_id)
         if not settings.reembed:
-            size = int(known) if known else await embedder.size()
+            (size,) = kept_numbers(known) or (await embedder.size(),)
             await vectors.open(arrival.store_id, embedder.name, size)
         return arrival, await copy_ledger(source, target, arrival, progress)
 

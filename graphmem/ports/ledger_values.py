@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,8 +24,18 @@ from graphmem.model import (
 )
 from graphmem.ports.llm import Extraction
 
+_WHOLE_NUMBERS = re.compile(r"[0-9]{1,18}(?: [0-9]{1,18})*")
 RESUBMITTED = "added again after it was undone"
 """The reason of an episode that is pending because it was added again after it was undone."""
+
+
+def kept_numbers(setting: str | None, count: int = 1) -> tuple[int, ...] | None:
+    """So many whole numbers as a setting of a ledger keeps them, with a space between; None where
+    there are none, or something else: a damaged setting says nothing."""
+    if setting is None or not _WHOLE_NUMBERS.fullmatch(setting):
+        return None
+    found = tuple(map(int, setting.split(" ")))
+    return found if len(found) == count else None
 
 
 @dataclass(frozen=True, slots=True)

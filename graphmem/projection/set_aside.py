@@ -9,6 +9,7 @@ event alone fails a second time. The list is kept in the ledger; a rebuild begin
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from graphmem.model import Entity, Episode, Fact, Scope, SetAside, Source, Turn
 from graphmem.ports.ledger import Event
 from graphmem.projection.batch import ProjectionBatch
 
+_log = logging.getLogger("graphmem")
 EMPTY_BATCH = ProjectionBatch((), (), (), (), (), (), (), ())
 """A batch that moves the checkpoint and nothing else."""
 
@@ -50,7 +52,13 @@ class SetAsideList:
     async def read(self) -> tuple[SetAside, ...]:
         """All of it, in order of the events, from the ledger: another process may have added."""
         text = await self._notes.setting(self._name)
-        rows = json.loads(text) if text else []
+        try:
+            found = json.loads(text or "[]")
+            rows = [(int(seq), str(kind), str(id), str(why)) for seq, kind, id, why in found]
+        except (RecursionError, TypeError, ValueError):
+            # Nothing is hidden by it: verify finds what is missing, and repair tries it again.
+            _log.warning("the list of what %s set aside is damaged", self._projection)
+            rows = []
         self._known = {(row[1], row[2]): SetAside(self._projection, *row) for row in rows}
         return tuple(self._known.values())
 

@@ -19,6 +19,7 @@ from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger import Ledger
+from graphmem.ports.ledger_values import kept_numbers
 from graphmem.ports.llm import Extractor
 from graphmem.ports.redactor import Redactor
 from graphmem.ports.vectors import VectorStore
@@ -203,7 +204,7 @@ async def _open_stores(parts: Parts, urls: Mapping[str, str]) -> Opened:
         )
     known = await ledger.setting("embedder_size") if made_with == name else None
     # A store can be opened, and told things, while its embedder cannot be reached.
-    size = int(known) if known else await parts.embedder.size()
+    (size,) = kept_numbers(known) or (await parts.embedder.size(),)
 
     async def open_graph() -> Checkpoint:
         return await parts.graph.open(store_id)

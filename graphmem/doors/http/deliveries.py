@@ -29,6 +29,7 @@ from graphmem.access.webhooks import (
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.ports.access import Grant
 from graphmem.ports.ledger import Event, Ledger
+from graphmem.ports.ledger_values import kept_numbers
 
 _log = logging.getLogger("graphmem")
 _PAUSE_S: Final = 1.0
@@ -93,7 +94,7 @@ class Deliverer:
         place = f"webhook {hook.id}"
         whole = True
         while whole:
-            after = int(await self._ledger.setting(place) or hook.seq)
+            (after,) = kept_numbers(await self._ledger.setting(place)) or (hook.seq,)
             events = await self._ledger.events(after, _EVENTS_AT_ONCE)
             whole = len(events) == _EVENTS_AT_ONCE
             news = [one for one in await self._news(hook, events) if one["event"] in hook.news]
