@@ -146,14 +146,18 @@ class Care(Core):
         parts = checked_parts(part_of)
         head = await self._parts.ledger.head()
         part = None if parts is None else await self._next_part(parts)
-        ledger = await self._parts.ledger.check(part)
-        found = first = await self._compared(ledger, part)
+        checking = asyncio.create_task(self._parts.ledger.check(part))
+        try:
+            found = first = await self._compared(checking, part)
+            ledger = await checking
+        finally:
+            checking.cancel()
         # What is not whole itself is no measure of anything else.
         for recreate in (False, False, True) if repair and not ledger.differences else ():
             if found.ok:
                 break
             await self._mend(found, recreate=recreate)
-            found = await self._compared(ledger, part)
+            found = await self._compared(checking, part)
         again = await self._erased_found(ledger)
         differences = (*ledger.differences, *found.described(), *again)
         repaired = (
@@ -199,8 +203,9 @@ class Care(Core):
     async def _set_aside(self) -> tuple[SetAside, ...]:
         return (*await self._graph.set_aside(), *await self._vectors.set_aside())
 
-    async def _compared(self, ledger: LedgerCheck, part: Part | None) -> Compared:
-        """Graph and vectors beside the ledger; one that cannot be read is told by why."""
+    async def _compared(self, checking: asyncio.Task[LedgerCheck], part: Part | None) -> Compared:
+        """Graph and vectors beside the ledger, while that is checked itself; one that cannot be
+        read is told by why."""
         found = Compared()
         stores = [self._graph, self._vectors]
         for projection in tuple(stores):
@@ -212,7 +217,7 @@ class Care(Core):
         try:
             await self._compare(found, stores, part)
         except Rejected as error:
-            if ledger.differences:
+            if (await checking).differences:
                 found.unreadable["graph and vectors"] = f"not compared: {error}"
                 return found
             for projection in stores:

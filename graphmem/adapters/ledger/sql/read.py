@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -219,15 +218,15 @@ def mentions_of(fetches: Sequence[Fetch], answers: Sequence[ResultRows]) -> Ment
     found = {fetch.name: answer for fetch, answer in zip(fetches, answers, strict=True)}
     turns: dict[str, list[str]] = {}
     for row in found.get("turns_of_entities", ()):
-        turns.setdefault(row["entity_id"], []).extend(json.loads(row["ids"]))
+        turns.setdefault(row["entity_id"], []).extend(rows.decoded(row["ids"]))
     return Mentions(
         entities={
-            row["turn_id"]: tuple(sorted({*json.loads(row["ids"])}))
+            row["turn_id"]: tuple(sorted({*rows.decoded(row["ids"])}))
             for row in found.get("entities_of_turns", ())
         },
         turns={entity: tuple(dict.fromkeys(ids)) for entity, ids in turns.items()},
         facts={
-            row["entity_id"]: tuple(json.loads(row["ids"]))
+            row["entity_id"]: tuple(rows.decoded(row["ids"]))
             for row in found.get("facts_of_entities", ())
         },
     )
