@@ -223,6 +223,10 @@ class AsyncRemoteMemory(_RemoteReads, MemoryAPI):
 
     as_of.__doc__ = inspect.getdoc(MemoryAPI.as_of)
 
+    async def ping(self) -> None:
+        """Whether the server answers, and the key is good: else the error that says why not."""
+        await self._transport.ping()
+
     async def close(self) -> None:
         """End the connections. The server's memory stays open."""
         await self._transport.close()

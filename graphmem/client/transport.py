@@ -87,6 +87,14 @@ class Transport:
 
         return await self._repeated(once, repeatable=repeatable)
 
+    async def ping(self) -> None:
+        """Ask whether the server answers, and takes the key."""
+
+        async def once() -> None:
+            _raise_for(await self._http.get("/v1/ping"))
+
+        await self._repeated(once, repeatable=True)
+
     async def follow(
         self, path: str, content: bytes, progress: Progress | None, *, repeatable: bool
     ) -> Any:

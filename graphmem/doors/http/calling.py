@@ -37,15 +37,9 @@ async def identified(served: Served, request: Request) -> Caller:
     :class:`~graphmem.errors.Unauthenticated` when no key is given, or none that is good.
     """
     address = request.client.host if request.client else ""
-    principal = await served.access.authenticate(given_key(request), address=address)
+    principal = await served.access.authenticate(gate.given_key(request), address=address)
     gate.caller.get().append(principal.key_id)
     return Caller(principal, address)
-
-
-def given_key(request: Request) -> str | None:
-    """The key of a request, in either of the ways that clients write it."""
-    kind, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() or None if kind.lower() in {"bearer", "token"} else None
 
 
 async def admitted(

@@ -10,6 +10,7 @@ import time
 import uuid
 from typing import Any, Final
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -124,6 +125,12 @@ def _too_large(most: int) -> RequestTooLarge:
 def _path(path: str) -> str:
     """Without the one stroke at the end that some clients write."""
     return path[:-1] if len(path) > 1 and path.endswith("/") and path[-2] != "/" else path
+
+
+def given_key(request: Request) -> str | None:
+    """The key of a request, in either of the ways that clients write it."""
+    kind, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() or None if kind.lower() in {"bearer", "token"} else None
 
 
 def problem_response(error: Exception, path: str) -> Response:

@@ -28,7 +28,7 @@ from graphmem.wiring.access import administration_of
 from graphmem.wiring.places import SERVER_NOTE, embedded_parts, urls_of
 
 _OWN_KEY = "the server itself"
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def serve(
@@ -57,8 +57,8 @@ def serve(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         force=True,
     )
-    listening = _listen(settings)
-    url = _url(settings, listening.getsockname()[1])
+    listening = listen_at(settings)
+    url = url_at(settings, listening.getsockname()[1])
     if settings.server_workers > 1:
         report(f"graphmem answers at {url}")
         _serve_many(settings, listening)
@@ -90,6 +90,8 @@ class ServedHere:
             update={"server_host": "127.0.0.1", "server_port": 0, "server_log_level": "warning"}
         )
         self._report = report
+        self.url = ""
+        """Where it answers, once it is open."""
         self._opening: _Opening | None = None
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -97,11 +99,11 @@ class ServedHere:
     async def start(self) -> AsyncMemory:
         """Open it. :class:`~graphmem.errors.Unavailable` where another process has it."""
         _, place = urls_of(self._folder, self._settings)
-        listening = _listen(self._settings)
+        listening = listen_at(self._settings)
         try:
             listening.listen()
-            url = _url(self._settings, listening.getsockname()[1])
-            opening = _Opening(self._folder, self._settings, url, self._report, place)
+            self.url = url_at(self._settings, listening.getsockname()[1])
+            opening = _Opening(self._folder, self._settings, self.url, self._report, place)
             memory = await opening()
         except BaseException:
             listening.close()
@@ -111,8 +113,7 @@ class ServedHere:
         async def opened() -> AsyncMemory:
             return memory
 
-        config = _config(make_app(opened, self._settings), self._settings, http=PunctualProtocol)
-        self._server = _Beside(config)
+        self._server = PartServer(make_app(opened, self._settings), self._settings)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
         while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.005)
@@ -128,8 +129,11 @@ class ServedHere:
             await self._serving
 
 
-class _Beside(uvicorn.Server):
+class PartServer(uvicorn.Server):
     """A server that leaves signals to the program that it is a part of."""
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        super().__init__(_config(app, settings, http=PunctualProtocol))
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -200,13 +204,14 @@ class _Opening:
 
 
 def _check_transport(settings: Settings) -> None:
-    if settings.server_host not in _LOOPBACK:
+    if settings.server_host not in LOOPBACK:
         logging.getLogger("graphmem.server").warning(
             "%s can be reached from other machines: let a proxy speak TLS", settings.server_host
         )
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen_at(settings: Settings) -> socket.socket:
+    """A socket on the address of the settings. UsageError where nothing can listen."""
     family = socket.AF_INET6 if ":" in settings.server_host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -220,7 +225,8 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def _url(settings: Settings, port: int) -> str:
+def url_at(settings: Settings, port: int) -> str:
+    """Where what listens there answers."""
     host = f"[{settings.server_host}]" if ":" in settings.server_host else settings.server_host
     return f"http://{host}:{port}"
 

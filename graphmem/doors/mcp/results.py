@@ -216,6 +216,13 @@ def remembered(receipt: Receipt, _: Arguments) -> Remembered:
     )
 
 
+def remembered_many(new: int, given: Arguments) -> RememberedMany:
+    """Of many that were added."""
+    known = len(given["contents"]) - new
+    summary = f"Remembered {_number(new, 'thing')}; {known:,} were known already."
+    return RememberedMany(summary=summary, new=new, known=known)
+
+
 def found_hits(result: SearchResult, _: Arguments) -> FoundHits:
     """Of a search."""
     hits, left_out = fitting(result.hits, brief_hit)

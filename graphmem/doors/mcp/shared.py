@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import random
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,7 @@ WAIT_S: Final = 20.0
 _READ_AFTER_S = 2.0
 _DRAIN_S = 1.0
 _ATTEMPTS = 4
+_KEYS = 64
 
 
 class SharedMemory:
@@ -50,6 +52,8 @@ class SharedMemory:
         self._memory: MemoryAPI | None = None
         self._here: ServedHere | None = None
         self._remote = False
+        self._url = ""
+        self._by_keys: OrderedDict[str, AsyncRemoteMemory] = OrderedDict()
         self._reader: MemoryAPI | None = None
         self._connecting = asyncio.Lock()
         self._closed = False
@@ -60,21 +64,21 @@ class SharedMemory:
         given: Mapping[str, Any],
         *,
         actor: str | None = None,
-        progress: Callable[..., None] | None = None,
+        key: str | None = None,
     ) -> Any:
         """Call a method of the API in the scope of the ids, with arguments as they come in JSON. A
-        holder that ends meanwhile is replaced, and the call made again where that is safe."""
+        holder that ends meanwhile is replaced, and the call made again where that is safe. With a
+        ``key`` it is made by whom that stands for, as far as they may."""
         call = CALLS[method]
         arguments = {**given, **self._ids} if "user_id" in call.hints else dict(given)
         if actor is not None and "actor" in call.hints:
             arguments["actor"] = actor
-        if progress is not None and call.reports:
-            arguments["progress"] = progress
         at = {name: arguments.pop(name, None) for name in ("valid_at", "known_at") if call.read}
         for attempt in range(1, _ATTEMPTS + 1):
             memory = await self._connected(reads=call.read)
+            asked = memory if key is None else self._by_key(key)
             try:
-                return await getattr(_at_moment(memory, at), method)(**arguments)
+                return await getattr(_at_moment(asked, at), method)(**arguments)
             except Unavailable as error:
                 if not self._remote or memory is not self._memory or attempt == _ATTEMPTS:
                     raise
@@ -82,6 +86,26 @@ class SharedMemory:
                 if error.lost and not call.repeatable:
                     raise _unknown(method) from error
         raise AssertionError("there is at least one attempt")
+
+    def _by_key(self, key: str) -> AsyncRemoteMemory:
+        """The memory as whoever has this key may use it: through the server, which decides."""
+        if key not in self._by_keys:
+            self._by_keys[key] = AsyncRemoteMemory(self._url, api_key=key)
+        self._by_keys.move_to_end(key)
+        return self._by_keys[key]
+
+    async def check_key(self, key: str) -> None:
+        """:class:`~graphmem.errors.Unauthenticated` for a key that is not good at this moment."""
+        await self._connected(reads=True)
+        while len(self._by_keys) >= _KEYS:
+            _, oldest = self._by_keys.popitem(last=False)
+            await oldest.close()
+        await self._by_key(key).ping()
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether it can be asked by whoever has a key: it is in a folder, or behind a server."""
+        return bool(self._url)
 
     async def open(self) -> None:
         """Open it now, rather than with the first call."""
@@ -92,6 +116,8 @@ class SharedMemory:
         self._closed = True
         async with self._connecting:
             memory, self._memory = self._memory, None
+            for client in self._by_keys.values():
+                await client.close()
             if self._reader is not None:
                 await self._reader.close()
             if self._here is not None:
@@ -116,6 +142,7 @@ class SharedMemory:
             key = self._settings.api_key
             self._remote = True
             secret = key.get_secret_value() if key is not None else None
+            self._url = self._place
             return AsyncRemoteMemory(self._place, api_key=secret)
         await asyncio.to_thread(importlib.import_module, "graphmem.doors.http.serve")
         from graphmem.wiring import open_memory
@@ -149,13 +176,13 @@ class SharedMemory:
                     raise
                 await asyncio.sleep(random.uniform(0.05, 0.2))  # noqa: S311 - no secret
                 continue
-            self._here, self._remote = here, False
+            self._here, self._remote, self._url = here, False, here.url
             await self._end_reader()
             return memory
 
     def _through(self, url: str, key: str | None) -> MemoryAPI:
         self._report(f"the folder is open in another program: going through it, at {url}")
-        self._remote = True
+        self._remote, self._url = True, url
         return AsyncRemoteMemory(url, api_key=key, attempts=2)
 
     async def _read_only(self, folder: Path) -> MemoryAPI:
@@ -177,6 +204,7 @@ class SharedMemory:
         async with self._connecting:
             if self._memory is memory:
                 self._memory = None
+                self._by_keys.clear()
                 with contextlib.suppress(Unavailable):
                     await memory.close()
 

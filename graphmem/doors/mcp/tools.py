@@ -194,6 +194,16 @@ _WRITES: Final[tuple[MemoryTool, ...]] = (
         read_only=False,
     ),
     MemoryTool(
+        name="remember_many",
+        method="add_many",
+        title="Remember many things",
+        use="Use it for a list of notes; what was remembered already is passed over.",
+        arguments=("contents", "tags", "importance"),
+        answer=results.remembered_many,
+        defaults={},
+        read_only=False,
+    ),
+    MemoryTool(
         name="correct",
         method="update",
         title="Correct a fact",

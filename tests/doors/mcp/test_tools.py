@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import mcp_types
 import pytest
 from mcp import Client, MCPError
 
@@ -47,6 +49,27 @@ def text_of(found: Any) -> str:
     return str(one.text)
 
 
+async def read(client: Client, uri: str) -> str:
+    (one,) = (await client.read_resource(uri)).contents
+    assert isinstance(one, mcp_types.TextResourceContents)
+    assert one.mime_type == "text/markdown"
+    return one.text
+
+
+def noting(progressed: list[float]) -> Any:
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        assert total in {None, 40.0}
+        assert message
+        progressed.append(progress)
+
+    return note
+
+
+@pytest.fixture
+def progressed() -> list[float]:
+    return []
+
+
 async def refused(client: Client, tool: str, **arguments: Any) -> str:
     found = await client.call_tool(tool, arguments)
     assert found.is_error
@@ -78,7 +101,7 @@ async def test_annotations_say_what_changes_something() -> None:
         listed = {tool.name: tool.annotations for tool in (await client.list_tools()).tools}
         assert all(its is not None and its.open_world_hint is False for its in listed.values())
         changing = {name for name, its in listed.items() if its and not its.read_only_hint}
-        assert changing == {"remember", "correct", "forget", "undo"}
+        assert changing == {"remember", "remember_many", "correct", "forget", "undo"}
         destructive = {name for name, its in listed.items() if its and its.destructive_hint}
         assert destructive == {"correct", "forget", "undo"}
 
@@ -134,6 +157,108 @@ async def test_what_is_changed_can_be_taken_back() -> None:
         assert erased["episodes"] == 1
         assert "undo_id" not in erased
         assert not (await call(client, "entities"))["entities"]
+
+
+async def test_many_things_are_remembered_once(progressed: list[float]) -> None:
+    async with connected() as client:
+        contents = [f"Guest {n} sits at table {n}." for n in range(40)]
+        found = await client.call_tool(
+            "remember_many", {"contents": contents}, progress_callback=noting(progressed)
+        )
+        assert found.structured_content is not None
+        assert (found.structured_content["new"], found.structured_content["known"]) == (40, 0)
+        again = await call(client, "remember_many", contents=contents)
+        assert (again["new"], again["known"]) == (0, 40)
+    assert progressed == sorted(progressed)
+    assert progressed[-1] == 40
+    assert len(progressed) >= 3
+
+
+async def test_who_ends_a_long_call_ends_its_work() -> None:
+    memory = SharedMemory("memory://", Settings.load({}), {"user_id": "ada"}, lambda _: None)
+    async with Client(make_server(memory)) as client:
+        contents = [f"Guest {n} sits at table {n}." for n in range(1000)]
+        begun = asyncio.Event()
+
+        async def begin(progress: float, total: float | None, message: str | None) -> None:
+            begun.set()
+
+        calling = asyncio.create_task(
+            client.call_tool("remember_many", {"contents": contents}, progress_callback=begin)
+        )
+        await begun.wait()
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        await call(client, "remember", content="The party is over.")
+        stored = (await memory.call("stats", {})).episodes
+        assert 16 < stored < 500
+        await call(client, "remember", content="The party is really over.")
+        assert (await memory.call("stats", {})).episodes == stored + 1
+    await memory.close()
+
+
+async def test_resources_are_listed_and_read() -> None:
+    async with connected() as client:
+        new = await call(client, "remember", content=TOLD)
+        for n in range(60):
+            await call(
+                client,
+                "remember",
+                content=f"Mar{chr(97 + n // 26)}l{chr(97 + n % 26)} lives in Rome.",
+            )
+        first = await client.list_resources()
+        uris = [str(one.uri) for one in first.resources]
+        assert first.next_cursor is not None
+        rest = await client.list_resources(cursor=first.next_cursor)
+        assert not {str(one.uri) for one in rest.resources} & set(uris)
+        for uri in uris[:3]:
+            assert (await read(client, uri)).startswith("# ")
+        assert "lives_in→ Paris" in await read(client, "graphmem://entity/Bob")
+        assert TOLD in await read(client, f"graphmem://episode/{new['episode_id']}")
+        kinds = {one.name for one in (await client.list_resource_templates()).resource_templates}
+        assert kinds == {"entity", "episode", "conversation"}
+        for uri in ("graphmem://entity/Nobody%20At%20All", "graphmem://x/1", "file:///etc/passwd"):
+            with pytest.raises(MCPError, match="NotFound"):
+                await client.read_resource(uri)
+        with pytest.raises(MCPError, match="begin again"):
+            await client.list_resources(cursor="x")
+        ref = mcp_types.ResourceTemplateReference(
+            type="ref/resource", uri="graphmem://entity/{name}"
+        )
+        values = (await client.complete(ref, {"name": "name", "value": "bo"})).completion.values
+        assert values == ["Bob"]
+
+
+async def test_a_conversation_is_a_resource() -> None:
+    ids = {"user_id": "ada", "run_id": "trip"}
+    memory = SharedMemory("memory://", Settings.load({}), ids, lambda _: None)
+    async with Client(make_server(memory)) as client:
+        await call(client, "remember", content=TOLD)
+        (one, *_) = (await client.list_resources()).resources
+        assert str(one.uri) == "graphmem://conversation/trip"
+        assert "Paris" in await read(client, str(one.uri))
+        with pytest.raises(MCPError, match="NotFound"):
+            await client.read_resource("graphmem://conversation/other")
+    await memory.close()
+
+
+async def test_prompts_come_with_what_is_remembered() -> None:
+    async with connected() as client:
+        await call(client, "remember", content=TOLD)
+        names = {one.name: one for one in (await client.list_prompts()).prompts}
+        given = {"question": "Where does Bob live?", "name": "Bob", "since": "2019"}
+        for name, prompt in names.items():
+            assert prompt.arguments is not None
+            (argument,) = prompt.arguments
+            value = given.get(argument.name, "everything")
+            made = await client.get_prompt(name, {argument.name: value})
+            text = str(getattr(made.messages[0].content, "text", ""))
+            assert value in text
+            assert name == "keep" or "Paris" in text
+        with pytest.raises(MCPError, match="needs 'name'"):
+            await client.get_prompt("brief_me", {})
+        with pytest.raises(MCPError, match="there are: recall"):
+            await client.get_prompt("other", {})
 
 
 async def test_errors_are_the_tools_and_name_the_remedy() -> None:
