@@ -8,8 +8,9 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
 from graphmem.doors.explorer import PageFile, page_files
-from graphmem.doors.http.calling import given_key, identified
+from graphmem.doors.http.calling import identified
 from graphmem.doors.http.faces import read_body
+from graphmem.doors.http.gate import given_key
 from graphmem.doors.http.served import Served
 from graphmem.errors import NotFound, Unauthenticated, UsageError
 
