@@ -1,6 +1,7 @@
 // The card of an entity: what it is called, what is known of it, and since when.
 
-import { call } from "./api.js";
+import { edit, forget, merge, separate, undoChange } from "./actions.js";
+import { call, may } from "./api.js";
 import { button, count, date, disclosure, fill, guarded, h, interval } from "./dom.js";
 
 const MANY = 100;
@@ -40,11 +41,19 @@ export class EntityCard {
         button("×", () => { this.close(); this.explorer.view.canvas.focus(); }, { class: "plain", "aria-label": "Close the card" })),
       h("p", { class: "meta" }, entity.kind, ` · known since ${date(entity.recorded_at)}`),
       entity.aliases.length > 0 && h("p", { class: "aliases" }, "Also ", entity.aliases.map((alias) => h("span", { class: "chip" }, alias))),
+      may("writer") && this.actions(entity),
       summary,
       this.facts(facts),
       disclosure("Timeline", () => this.timeline(id)),
       disclosure("No longer so", () => this.ended(id, facts.items)));
-    guarded(() => this.summary(id, summary));
+    if (!this.explorer.graph.day) guarded(() => this.summary(id, summary)); // it is of now
+  }
+
+  actions(entity) {
+    const renew = () => this.explorer.renew(entity.id);
+    return h("div", { class: "row-actions" },
+      button("Merge…", () => merge(entity, renew)),
+      button("Unmerge", () => separate(entity, renew), { title: "Separate what was merged into it last" }));
   }
 
   async summary(id, element) {
@@ -66,7 +75,22 @@ export class EntityCard {
         ...fact.tags.map((tag) => `#${tag}`),
       ].filter(Boolean).join(" · ")),
       disclosure("Where from", () => sources(fact)),
-      disclosure("History", () => history(fact)));
+      disclosure("History", () => this.history(fact)),
+      may("writer") && !fact.retired_at && h("span", { class: "fact-actions" },
+        button("Edit", () => edit(fact, () => this.renew()), { class: "link", "aria-label": `Edit: ${fact.text}` }),
+        button("Forget", () => forget(fact, () => this.renew()), { class: "link", "aria-label": `Forget: ${fact.text}` })));
+  }
+
+  renew() {
+    return this.explorer.renew(this.id);
+  }
+
+  async history(fact) {
+    const changes = await call("history", { fact_id: fact.id });
+    return h("ol", { class: "history" }, changes.map((change) => h("li", {},
+      h("p", {}, h("span", { class: "chip" }, change.action), " ", (change.after || change.before)?.text || ""),
+      h("p", { class: "meta" }, `${date(change.at)} · ${change.reason} · ${change.actor} `,
+        may("writer") && button("Undo", () => undoChange(change, () => this.renew()), { class: "link", "aria-label": `Undo: ${change.reason}` })))));
   }
 
   async timeline(id) {
@@ -88,11 +112,4 @@ async function sources(fact) {
   const found = await call("explain", { cited: fact.id });
   return h("ul", { class: "quotes" }, found.quotes.map((quote) => h("li", {}, h("blockquote", {}, quote.text),
     h("p", { class: "meta" }, [quote.speaker, date(quote.occurred_at), quote.source_id].filter(Boolean).join(" · ")))));
-}
-
-async function history(fact) {
-  const changes = await call("history", { fact_id: fact.id });
-  return h("ol", { class: "history" }, changes.map((change) => h("li", {},
-    h("p", {}, h("span", { class: "chip" }, change.action), " ", (change.after || change.before)?.text || ""),
-    h("p", { class: "meta" }, `${date(change.at)} · ${change.reason} · ${change.actor}`))));
 }

@@ -1,11 +1,14 @@
 // What stands around the graph: the search, the card of what is chosen, the other pages.
 
-import { call } from "./api.js";
+import { call, may } from "./api.js";
+import { addPage } from "./add.js";
 import { announce, button, count, fill, guarded, h, toast } from "./dom.js";
 import { colour } from "./colours.js";
 import { EntityCard } from "./card.js";
+import { conversationsPage } from "./conversations.js";
 import { Graph } from "./graph.js";
 import { SearchPanel } from "./search.js";
+import { TimeSlider } from "./slider.js";
 import { View } from "./view.js";
 
 const WHOLE = 20_000; // up to so many entities are shown at the beginning
@@ -20,16 +23,20 @@ export class Explorer {
     });
     this.search = new SearchPanel(this);
     this.card = new EntityCard(this);
+    this.slider = new TimeSlider(this.graph, () => this.changed(), () => this.settled());
     this.legend = h("ul", { class: "legend", "aria-label": "Kinds" });
     this.counted = h("p", { class: "counted quiet" });
     this.empty = h("div", { class: "empty", hidden: true });
     this.tabs = h("nav", { "aria-label": "Pages" });
     this.page = h("section", { class: "page", hidden: true, tabindex: "-1" });
     this.stage = h("section", { class: "stage", "aria-label": "Graph" },
-      this.view.canvas, this.empty, this.legend, this.tools(), this.counted);
+      this.view.canvas, this.empty, this.legend, this.tools(), this.slider.element, this.counted);
     this.explore = h("div", { class: "explore" }, this.search.element, this.stage, this.card.element);
     this.element = h("main", {}, this.explore, this.page);
-    this.pages = [];
+    this.pages = [
+      ...(may("writer") ? [{ name: "Add", make: addPage }] : []),
+      { name: "Conversations", make: conversationsPage },
+    ];
     this.showTabs();
   }
 
@@ -63,10 +70,15 @@ export class Explorer {
 
   /** Show the memory that was chosen from its beginning. */
   async begin() {
-    this.card.close();
-    this.search.reset();
+    if (this.begun) { // of another memory: whoever was quick at the first may go on
+      this.card.close();
+      this.search.reset();
+    }
+    this.begun = true;
     this.graph.clear();
+    this.graph.day = null;
     this.view.choose(null);
+    if (this.current && this.current !== "Explore") await this.turnTo("Explore");
     this.stats = await call("stats");
     if (this.stats.entities <= WHOLE) await this.showAll();
     else this.changed(0);
@@ -119,6 +131,10 @@ export class Explorer {
     const { graph } = this;
     if (alpha > 0) this.view.arrange(alpha);
     else this.view.refresh();
+    if (this.graph.links.size !== this.dated) {
+      this.dated = this.graph.links.size;
+      this.slider.renew();
+    }
     const dark = this.view.painter.dark;
     fill(this.legend, graph.kinds().slice(0, 9).map(([kind, many]) => {
       const dot = h("span", { class: "swatch", "aria-hidden": "true" });
@@ -140,12 +156,20 @@ export class Explorer {
     const whole = this.stats.entities <= 2000;
     const places = new Map([...this.graph.nodes].map(([id, { x, y }]) => [id, { x, y }]));
     this.graph.clear();
+    this.dated = -1;
     if (whole) await this.showAll();
     else for (const id of shown.slice(-12)) await this.grow(id).catch(() => toast("An entity is there no more."));
     for (const [id, place] of places) Object.assign(this.graph.nodes.get(id) || {}, place);
     this.changed(0.3);
-    if (opened && this.graph.nodes.has(opened)) await this.open(opened);
-    else if (opened) this.card.close();
+    const there = opened && (this.graph.nodes.has(opened) || !whole);
+    if (there) await this.open(opened);
+    else this.card.close();
+  }
+
+  /** The slider rests: what stands beside the graph is of that day, too. */
+  async settled() {
+    announce(`${this.slider.label.textContent}: ${this.counted.textContent}`);
+    if (this.card.id) await this.card.show(this.card.id);
   }
 
   /** The arguments with which reads are of the chosen day. */

@@ -13,6 +13,7 @@ export class SearchPanel {
       form({ role: "search", class: "search" }, () => this.run(), row,
         h("button", { class: "primary", "aria-label": "Search now" }, "Search")),
       this.found);
+    this.reset();
     document.addEventListener("keydown", (event) => {
       if (event.key === "/" && !event.target.closest("input, textarea, select")) {
         event.preventDefault();
