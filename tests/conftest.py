@@ -18,7 +18,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 _SERVERS = frozenset({"neo4j_uri", "postgres_url", "postgres_server"})
 """Fixtures that start a real server: whatever rests on one of them is marked ``server``."""
-_FIRST = ("graph/test_guard_fuzz", "graph/test_neo4j", "engine/test_servers", "graph/test_ladybug")
+_FIRST = (
+    "test_frameworks",
+    "graph/test_guard_fuzz",
+    "graph/test_neo4j",
+    "engine/test_servers",
+    "graph/test_ladybug",
+)
 """Files that take minutes, most of them waiting: begun last, they would keep one processor busy
 while the others have nothing left to do."""
 
@@ -74,6 +80,7 @@ _SLOW = (
     "engine/test_types_laws",
     "extract/rules/test_extractor",
     "faults/",
+    "frameworks/",
     "ingest/test_redact.py::test_on_every_way_in",
     "migration/",
     "scale/",

@@ -12,6 +12,7 @@ from graphmem.belief.beliefs import Belief
 from graphmem.belief.compare import FactBelief, FactChange
 from graphmem.belief.snapshot import Snapshot
 from graphmem.clock import Clock
+from graphmem.limits import TAG_COUNT
 from graphmem.model import (
     Action,
     Decision,
@@ -123,11 +124,12 @@ def _lives_longer(before: Fact, after: Fact) -> bool:
 def _fact(
     what: FactBelief, snapshot: Snapshot, edits: Mapping[str, Sequence[Edit]], clock: Clock
 ) -> Fact:
-    """The fact that a belief is. Whose it is, and what it carries along, it has from the statement
-    that arrived first; it lives as long as its longest source; what was set by hand goes before."""
+    """The fact that a belief is. Whose it is, its type and its metadata it has from the statement
+    that arrived first, its tags from all; it lives as long as its longest source; what was set by
+    hand goes before."""
     belief = what.belief
-    own = [snapshot.resolved[id] for id in belief.statement_ids]
-    first = min(own, key=lambda statement: statement.id)
+    own = sorted((snapshot.resolved[id] for id in belief.statement_ids), key=lambda s: s.id)
+    first = own[0]
     if first.scope is None:
         raise ValueError(f"the statement {first.id} has no scope: it was not made by an episode")
     ends = [statement.expires_at for statement in own]
@@ -151,7 +153,7 @@ def _fact(
         memory_type=first.memory_type,
         importance=belief.importance,
         metadata=first.metadata,
-        tags=first.tags,
+        tags=tuple(dict.fromkeys(tag for s in own for tag in s.tags))[:TAG_COUNT],
         modality=belief.modality,
         planned_for=belief.planned_for,
         planned_precision=belief.planned_precision,

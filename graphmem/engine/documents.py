@@ -84,11 +84,16 @@ class Documents(Resuming):
         return parts
 
     async def documents(
-        self, *, under: str | None = None, **scope: Unpack[ScopeArgs]
+        self,
+        *,
+        document: str | None = None,
+        under: str | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> list[Document]:
         where = await self._scope(scope)
         prefix = checked_text_or_none(under, "under")
-        found = await self._parts.ledger.document_parts(where)
+        id = None if document is None else _checked_id(document)
+        found = await self._parts.ledger.document_parts(where, id)
         parts = itertools.groupby(
             (part for part in found if prefix is None or part.document.startswith(prefix)),
             lambda part: part.document,

@@ -35,10 +35,15 @@ class DocumentsAPI(Protocol):
         ...
 
     async def documents(
-        self, *, under: str | None = None, **scope: Unpack[ScopeArgs]
+        self,
+        *,
+        document: str | None = None,
+        under: str | None = None,
+        **scope: Unpack[ScopeArgs],
     ) -> list[Document]:
-        """The documents of this scope in order of their ids; with ``under`` those whose ids begin
-        with it. The scope is meant exactly, agent and run included."""
+        """The documents of this scope in order of their ids; the one with the id ``document``, if
+        it is there, or with ``under`` those whose ids begin with it. The scope is meant exactly,
+        agent and run included."""
         ...
 
     async def remove_document(self, document: str, **scope: Unpack[WriteArgs]) -> Removal:

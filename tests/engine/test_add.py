@@ -114,6 +114,24 @@ def test_what_differs_in_a_sign_is_another_text(memory: Memory, texts: Sequence[
     assert [d.reason for (d,) in again] == ["said again"] * len(texts)
 
 
+@pytest.mark.parametrize("infer", [True, False])
+def test_a_fact_has_the_tags_of_all_that_state_it(memory: Memory, infer: bool) -> None:
+    text = "Carol Reed lives in Lisbon."
+    memory.add(text, tags=["home", "old"], occurred_at="2024-02-03", infer=infer)
+    again = memory.add(text, tags=["letter", "home"], occurred_at="2024-02-04", infer=infer)
+    (fact,) = memory.get_all().items
+    assert fact.tags == ("home", "old", "letter")
+    for tag in fact.tags:
+        assert [hit.id for hit in memory.search("Carol", kinds=["fact"], where={"tag": tag})]
+    memory.undo(again.episode_id)
+    (fact,) = memory.get_all().items
+    assert fact.tags == ("home", "old")
+    assert not memory.search("Carol", kinds=["fact"], where={"tag": "letter"})
+    assert memory.verify().ok
+    memory.rebuild()
+    assert memory.get(fact.id) == fact
+
+
 def test_every_option_reaches_the_fact(memory: Memory) -> None:
     receipt = memory.add(
         "Carol Reed lives in Lisbon.",

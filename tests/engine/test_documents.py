@@ -82,6 +82,8 @@ def test_documents_are_listed_by_where_they_are(memory: Memory) -> None:
         memory.add_document(name, f"This is about {name}.")
     assert [one.id for one in memory.documents(under="/notes/")] == ["/notes/a.md", "/notes/b.md"]
     assert len(memory.documents()) == 3
+    assert memory.documents(document="/notes/b.md") == memory.documents(under="/notes/b.md")
+    assert memory.documents(document="/notes/") == []
     assert memory.documents(run_id="another") == []
 
 

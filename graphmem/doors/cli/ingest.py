@@ -163,7 +163,7 @@ class FileIngest:
         if reader.path in self.left_out:
             return 0
         if not parts:
-            self.undone += remove_documents(memory, memory.documents(under=id), {id})
+            self.undone += remove_documents(memory, memory.documents(document=id), {id})
             return 0
         done = memory.add_document(id, parts, progress=progress, **given)
         self._added += len(parts)
