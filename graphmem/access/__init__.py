@@ -9,7 +9,7 @@ reads or writes a memory, and nothing here knows HTTP: the ledger keeps it all
 from graphmem.access.administration import Administration
 from graphmem.access.gate import Access
 from graphmem.access.methods import METHODS, MethodRule
-from graphmem.access.secrets import KEY_PREFIX
+from graphmem.access.secrets import KEY_PREFIX, user_signature
 from graphmem.access.values import (
     AccessKey,
     Allowance,
@@ -37,4 +37,5 @@ __all__ = [
     "OrganisationProject",
     "Principal",
     "Role",
+    "user_signature",
 ]

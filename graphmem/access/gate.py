@@ -4,12 +4,13 @@ afterwards."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from graphmem.access.methods import METHODS, OF_A_PROJECT, WHOLE_STORE, MethodRule
 from graphmem.access.rates import Rates
 from graphmem.access.records import Recorder
-from graphmem.access.secrets import id_of_key, is_key
+from graphmem.access.secrets import id_of_key, is_key, is_user_signature
 from graphmem.access.values import (
     EVERYWHERE,
     ROLES,
@@ -36,6 +37,10 @@ _SCOPE: tuple[Literal["user_id", "agent_id", "run_id", "project_id"], ...] = (
     "project_id",
 )
 _NO_KEY = "no such key, or it is good no more: give one that is as `Authorization: Bearer gm_…`"
+
+_NO_SIGNATURE = (
+    "X-Signature is not that of the user in X-User-Context, or the key is limited to another user"
+)
 
 
 class Access:
@@ -68,6 +73,25 @@ class Access:
             raise Unauthenticated(_NO_KEY)
         return principal
 
+    def vouched(
+        self,
+        principal: Principal,
+        secret: str,
+        user_id: str | None,
+        signature: str | None,
+        *,
+        address: str = "",
+    ) -> Principal:
+        """Whom a key stands for in a request that is signed for one user: it reaches that user, and
+        no other. The signature is the same for every request, so that it is worth nothing without a
+        key. :class:`~graphmem.errors.Unauthenticated` for half of one, a wrong one, or one of a
+        user that the key does not reach."""
+        good = is_user_signature(secret, user_id or "", signature or "")
+        if not good or not user_id or principal.user_id not in (None, user_id):
+            self._recorder.refused(address)
+            raise Unauthenticated(_NO_SIGNATURE)
+        return replace(principal, user_id=user_id)
+
     def authorize(
         self, principal: Principal, method: str, arguments: Collection[str] = ()
     ) -> MethodRule:
@@ -92,7 +116,8 @@ class Access:
         if principal.read_only and rule.changes:
             raise Forbidden(f"{method} changes what is stored, and this key is read-only")
         limited = principal.project is not None or principal.user_id is not None
-        if limited and rule.reach == "organisation" and rule.role == "owner":
+        of_more = rule.reach == "store" or (rule.reach == "organisation" and rule.role == "owner")
+        if limited and (of_more or wide):
             raise Forbidden(f"{method} needs a key that is limited to no project and no user")
         return rule
 

@@ -42,3 +42,16 @@ def is_key(key: str, digest: str | None) -> bool:
     """Whether a key is the one of a digest; as long in finding out when there is none."""
     same = hmac.compare_digest(key_digest(key), digest or _NOBODYS)
     return same and digest is not None
+
+
+def user_signature(secret: str, user_id: str) -> str:
+    """What whoever knows the secret signs a request for a user with: HMAC-SHA256 of ``user:ID``,
+    in hexadecimal."""
+    message = f"user:{user_id}".encode("utf-8", "replace")
+    return hmac.new(secret.encode("utf-8", "replace"), message, hashlib.sha256).hexdigest()
+
+
+def is_user_signature(secret: str, user_id: str, signature: str) -> bool:
+    """Whether a signature is that of a user; as long in finding out whatever it is."""
+    given = signature.encode("utf-8", "replace")
+    return hmac.compare_digest(user_signature(secret, user_id).encode(), given)

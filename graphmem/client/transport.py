@@ -47,9 +47,17 @@ def checked_url(url: object) -> str:
 
 class Transport:
     """What speaks to one server. ``attempts`` is how often a request is tried that may be made
-    again; ``timeout_s`` how long the server may be silent."""
+    again; ``timeout_s`` how long the server may be silent; ``scheme`` how a key is called."""
 
-    def __init__(self, url: str, api_key: str | None, *, timeout_s: float, attempts: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None,
+        *,
+        timeout_s: float,
+        attempts: int,
+        scheme: str = "Bearer",
+    ) -> None:
         self.url = checked_url(url)
         if attempts < 1 or not timeout_s > 0:
             raise UsageError("attempts are at least 1, and timeout_s is more than 0")
@@ -58,7 +66,7 @@ class Transport:
         if api_key:
             if not api_key.isascii() or not api_key.isprintable():
                 raise UsageError("an API key is made of printable ASCII characters")
-            headers["authorization"] = f"Bearer {api_key}"
+            headers["authorization"] = f"{scheme} {api_key}"
         self._http = httpx.AsyncClient(
             base_url=self.url,
             headers=headers,
@@ -87,13 +95,31 @@ class Transport:
 
         return await self._repeated(once, repeatable=repeatable)
 
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None,
+        headers: Mapping[bytes, bytes],
+        repeatable: bool,
+    ) -> Any:
+        """A request in a form that is not graphmem's own, and the JSON that answers it."""
+        sent = (
+            dict(headers) if content is None else {**headers, b"content-type": b"application/json"}
+        )
+
+        async def once() -> Any:
+            answer = await self._http.request(method, path, content=content, headers=sent)
+            if not answer.is_success:
+                _raise_for(answer)
+            return _json(answer) if answer.content else {}
+
+        return await self._repeated(once, repeatable=repeatable)
+
     async def ping(self) -> None:
         """Ask whether the server answers, and takes the key."""
-
-        async def once() -> None:
-            _raise_for(await self._http.get("/v1/ping"))
-
-        await self._repeated(once, repeatable=True)
+        await self.ask("GET", "/v1/ping", content=None, headers={}, repeatable=True)
 
     async def follow(
         self, path: str, content: bytes, progress: Progress | None, *, repeatable: bool
@@ -183,7 +209,7 @@ def _raise_for(answer: httpx.Response) -> None:
         return
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     raise error_of(answer.status_code, body, answer.text)
 
@@ -191,7 +217,7 @@ def _raise_for(answer: httpx.Response) -> None:
 def _json(answer: httpx.Response) -> Any:
     try:
         return answer.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unavailable(f"the server did not answer with JSON: {answer.text[:200]}") from error
 
 

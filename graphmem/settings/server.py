@@ -42,6 +42,10 @@ class ServerSettings(BaseModel):
         (), description="the only hosts that webhooks go to, inside addresses too, with commas "
         "between them; without it any public address"
     )  # fmt: skip
+    server_signature_secret: SecretStr | None = Field(
+        None, min_length=16, description="the secret, of 16 characters and more, with which "
+        "requests may be signed for one user (X-User-Context, X-Signature), beside their key"
+    )  # fmt: skip
     server_docs: bool = Field(
         True,
         description="show the OpenAPI document at /openapi.json, and a page to read it at /docs",

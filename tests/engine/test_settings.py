@@ -86,6 +86,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "server_log_level": ("error", "error"),
     "server_docs": ("0", False),
     "server_explorer": ("0", False),
+    "server_signature_secret": (SECRET * 2, SecretStr(SECRET * 2)),
     "server_cors": (
         "https://a.example,https://b.example",
         ("https://a.example", "https://b.example"),

@@ -34,12 +34,25 @@ class Caller:
 async def identified(served: Served, request: Request) -> Caller:
     """Who calls: named in the log by the id of the key.
 
-    :class:`~graphmem.errors.Unauthenticated` when no key is given, or none that is good.
+    :class:`~graphmem.errors.Unauthenticated` when no key is given, or none that is good, or one
+    with a signature that is not.
     """
     address = request.client.host if request.client else ""
     principal = await served.access.authenticate(gate.given_key(request), address=address)
+    secret = served.settings.server_signature_secret
+    user_id, signature = (_as_sent(request, name) for name in ("x-user-context", "x-signature"))
+    if secret is not None and (user_id is not None or signature is not None):
+        principal = served.access.vouched(
+            principal, secret.get_secret_value(), user_id, signature, address=address
+        )
     gate.caller.get().append(principal.key_id)
     return Caller(principal, address)
+
+
+def _as_sent(request: Request, name: str) -> str | None:
+    """A header as text: it comes as bytes, of which each is taken for a character."""
+    found = request.headers.get(name)
+    return None if found is None else found.encode("latin-1").decode("utf-8", "replace")
 
 
 async def admitted(
