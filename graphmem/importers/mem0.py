@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ class Mem0Reader:
     Of a memory that its history shows to have said something else before, what it said is an item
     too, which expired when it was replaced. What was deleted in mem0 is left out. The ids in
     ``scope`` count where a memory has none of its own. ``bad`` names the rows that were passed over
-    in the last reading (the first thousand), ``bad_count`` counts them.
+    in the last reading (the first thousand), ``bad_count`` counts them; ``remarks`` say what the
+    files do not have, or what else was not taken.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Mem0Reader:
 
     def _begin(self) -> None:
         self.bad: list[str] = []
+        self.remarks: list[str] = []
         self.bad_count = self.deleted = self.replaced = self.entities = self.memories = 0
         self.users: Counter[str] = Counter()
 
@@ -63,9 +66,9 @@ class Mem0Reader:
                     yield from self._of_history(f"{path.name}, memory {id}", id, changes)
                 elif len(changes) > 1:
                     self._histories[id] = changes
-        readers = [(read_export, path) for path in self._files.exports]
-        readers += [(read_collection, path) for path in self._files.collections]
-        for row in itertools.chain.from_iterable(read(path) for read, path in readers):
+        rows = [read_export(path, self.remarks.append) for path in self._files.exports]
+        rows += [read_collection(path) for path in self._files.collections]
+        for row in itertools.chain.from_iterable(rows):
             yield from self._of_row(row)
 
     def _of_row(self, row: Mem0Row) -> Iterator[Item]:
@@ -73,10 +76,11 @@ class Mem0Reader:
         if record is MEM0_ENTITY:
             self.entities += 1
             return
+        if isinstance(record, UsageError):
+            self._pass_over(where, str(record))
+            return
         if not isinstance(record, Mapping):
-            self._pass_over(
-                where, record if isinstance(record, str) else f"no memory: {shown(record)}"
-            )
+            self._pass_over(where, f"no memory: {shown(record)}")
             return
         changes = self._histories.get(str(record.get("id")), [])
         yield from self._versions(where, record, changes)
@@ -162,11 +166,7 @@ def _metadata(record: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {"source": where.partition(",")[0], "format": "mem0", **noted, **(given or {})}
 
 
-def _end(date: object) -> Any:
+def _end(date: Any) -> datetime | None:
     """When what is good to the end of a day has expired."""
-    if date is None:
-        return None
-    if not isinstance(date, str):
-        raise UsageError(f"expiration_date is no date: {shown(date)}")
     found = parse_date_or_none(date, name="expiration_date")
     return found and found.end

@@ -7,7 +7,7 @@ import io
 import itertools
 import pickle
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from graphmem.importers.streams import JsonStream, Unreadable, decoded
 from graphmem.limits import METADATA_BYTES, check_parameters
 
 Mem0Row: TypeAlias = tuple[str, object]
-"""Where a record stands, and the record; as text, why it cannot be read."""
+"""Where a record stands, and the record; an error in its place says why it cannot be read."""
 MEM0_ENTITY: Final = object()
 """Stands for a record that is no memory, but a name that mem0 found in some."""
 _SQLITE = b"SQLite format 3\0"
@@ -84,14 +84,24 @@ def find_mem0_files(paths: tuple[Path, ...]) -> Mem0Files:
     return Mem0Files(tuple(exports), tuple(collections), tuple(histories))
 
 
-def read_export(path: Path) -> Iterator[Mem0Row]:
+def read_export(path: Path, remark: Callable[[str], None]) -> Iterator[Mem0Row]:
     """The memories of ``get_all``: a list, a page of results, pages one after another or in a list,
-    or a memory a line."""
+    or a memory a line. ``remark`` is told what is not in it, or not taken."""
+    number = relations = 0
+    goes_on = False
     with path.open("rb") as stream:
-        values = JsonStream(decoded(stream, path.name), path.name)
-        records = itertools.chain.from_iterable(_unwrapped(value) for value in values)
-        for number, record in enumerate(records, 1):
-            yield f"{path.name}, memory {number}", record
+        for value in _pages(JsonStream(decoded(stream, path.name), path.name)):
+            records: list[object] = [value]
+            if isinstance(value, Mapping) and (results := _results(value)) is not None:
+                records, goes_on = results, bool(value.get("next"))
+                found = value.get("relations")
+                relations += len(found) if isinstance(found, list) else 0
+            for number, record in enumerate(records, number + 1):  # noqa: B020 - counts on
+                yield f"{path.name}, memory {number}", record
+    if goes_on:
+        remark(f"{path.name}: its last page has a next one, which is not in the file")
+    if relations:
+        remark(f"{path.name}: {relations:,} relations of mem0's graph left out")
 
 
 def read_collection(path: Path) -> Iterator[Mem0Row]:
@@ -126,38 +136,41 @@ def _change(row: tuple[Any, ...]) -> Mem0Change:
     return Mem0Change(text, deleted, updated_at or created_at, actor, role)
 
 
-def _unwrapped(value: object, depth: int = 0) -> Iterator[object]:
-    if isinstance(value, Mapping) and not any(name in value for name in TEXT_KEYS):
-        pages = [value[name] for name in _PAGES if isinstance(value.get(name), list)]
-        if pages:
-            yield from _unwrapped(pages[0], depth)
-            return
-    if isinstance(value, list) and depth < 2:
-        for item in value:
-            yield from _unwrapped(item, depth + 1)
-        return
-    yield value
+def _pages(values: Iterable[object]) -> Iterator[object]:
+    """Values, with what stands in lists among them."""
+    for value in values:
+        if isinstance(value, list):
+            yield from value
+        else:
+            yield value
+
+
+def _results(value: Mapping[str, Any]) -> list[object] | None:
+    """The memories of a page; None for what is none."""
+    if any(name in value for name in TEXT_KEYS):
+        return None
+    return next((value[name] for name in _PAGES if isinstance(value.get(name), list)), None)
 
 
 def _of_point(stored: object) -> object:
     if not isinstance(stored, bytes):
-        return "no point of Qdrant's client"
+        return UsageError("no point of Qdrant's client")
     try:
         point = _Inert(io.BytesIO(stored)).load()
     except _BROKEN as error:
-        return f"a damaged point ({type(error).__name__})"
+        return UsageError(f"a damaged point ({type(error).__name__})")
     values = getattr(point, "state", None)
     values = values.get("__dict__") if isinstance(values, dict) else None
     payload = values.get("payload") if isinstance(values, dict) else None
     if not isinstance(payload, dict):
-        return "a point without a payload"
+        return UsageError("a point without a payload")
     if "linked_memory_ids" in payload and "hash" not in payload:
         return MEM0_ENTITY
     try:
         # What stands in one place of a pickle may be used in a million others.
         check_parameters(payload, METADATA_BYTES * 100)
     except UsageError:
-        return "a payload that is nested too deep, or too large"
+        return UsageError("a payload that is nested too deep, or too large")
     known = {name: payload[name] for name in _OF_A_PAYLOAD & payload.keys()}
     rest = {name: value for name, value in payload.items() if name not in _OF_A_PAYLOAD}
     return {**known, "id": values.get("id") if values else None, "metadata": rest}

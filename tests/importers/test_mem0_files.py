@@ -68,6 +68,17 @@ def test_every_shape_of_get_all(tmp_path: Path, export: object) -> None:
     assert items[0]["expires_at"].isoformat() == "2999-01-02T00:00:00+00:00"
 
 
+def test_what_is_not_in_the_file_is_said(tmp_path: Path) -> None:
+    page = {"count": 300, "next": "https://mem0/?page=2", "results": [_ONE], "relations": [{}, {}]}
+    _, reader = _read(_json(tmp_path, page))
+    assert reader.remarks == [
+        "memories.json: its last page has a next one, which is not in the file",
+        "memories.json: 2 relations of mem0's graph left out",
+    ]
+    _, whole = _read(_json(tmp_path, [page, {**page, "next": None, "relations": []}]))
+    assert whole.remarks == ["memories.json: 2 relations of mem0's graph left out"]
+
+
 BAD: list[tuple[object, str]] = [
     ({**_ONE, "memory": None}, "text is None"),
     ({**_ONE, "memory": 7}, "text is 7"),
@@ -96,8 +107,8 @@ BAD: list[tuple[object, str]] = [
     ({"results": "none"}, "text is None"),
     (None, "no memory: None"),
     (7, "no memory: 7"),
-    ("text", "text"),
-    ([[[[]]]], "no memory"),
+    ("text", "no memory: 'text'"),
+    ([[]], "no memory: []"),
 ]
 
 

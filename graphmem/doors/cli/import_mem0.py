@@ -41,6 +41,7 @@ def import_from_mem0(paths: Sequence[Path], *, infer: bool, dry_run: bool) -> No
         "new": new,
         "already_known": 0 if dry_run else total - new,
         "dry_run": dry_run,
+        "remarks": reader.remarks,
         "bad": reader.bad_count,
         "bad_rows": reader.bad,
     }
@@ -55,6 +56,8 @@ def _report(summary: dict[str, Any]) -> None:
         note(f"passed over: {row}")
     if summary["bad"] > _NAMED:
         note(f"and {counted(summary['bad'] - _NAMED, 'row')} more; --json names them")
+    for remark in summary["remarks"]:
+        note(remark)
     what = f"{counted(summary['memories'], 'memory', 'memories')} of "
     what += counted(len(summary["owners"]), "owner")
     if summary["earlier_versions"]:

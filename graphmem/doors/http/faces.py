@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,12 +14,13 @@ from starlette.responses import JSONResponse, Response
 
 from graphmem.access import Principal
 from graphmem.client.calls import CALLS
-from graphmem.clock import stamp
+from graphmem.clock import parse_date_or_none, stamp
 from graphmem.doors.http.calling import Caller, identified, perform
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
 from graphmem.model import Fact, to_json
 
+_FIRST = datetime.min.replace(tzinfo=UTC)
 FACE_IDS = ("user_id", "agent_id", "run_id")
 
 
@@ -92,6 +94,19 @@ def memory_of(fact: Fact) -> dict[str, Any]:
         "categories": list(fact.tags),
         "created_at": stamp(created_at),
         "updated_at": stamp(changed_at),
-        "expiration_date": fact.expires_at and fact.expires_at.date().isoformat(),
+        "expiration_date": _last_day(fact.expires_at),
         "structured_attributes": {"type": fact.type, "importance": fact.importance},
     }
+
+
+def end_of_last_day(given: Any) -> Any:
+    """When a memory expires whose last good day is given. None is none."""
+    found = parse_date_or_none(given, name="expiration_date")
+    return None if found is None else stamp(found.end)
+
+
+def _last_day(expires_at: datetime | None) -> str | None:
+    if expires_at is None:
+        return None
+    before = min(timedelta(microseconds=1), expires_at - _FIRST)
+    return (expires_at - before).date().isoformat()

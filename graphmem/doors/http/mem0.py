@@ -12,7 +12,14 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from graphmem.clock import stamp
-from graphmem.doors.http.faces import FACE_IDS, Face, add_face_route, memory_of, read_body
+from graphmem.doors.http.faces import (
+    FACE_IDS,
+    Face,
+    add_face_route,
+    end_of_last_day,
+    memory_of,
+    read_body,
+)
 from graphmem.doors.http.mem0_filters import read_filters
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
@@ -55,7 +62,7 @@ async def _add(face: Face, request: Request) -> Any:
         metadata=body.get("metadata"),
         infer=body.get("infer"),
         occurred_at=None if at is None else _moment(at),
-        expires_at=body.get("expiration_date"),
+        expires_at=end_of_last_day(body.get("expiration_date")),
         tags=_words(body.get("categories")),
         extraction=ExtractionOptions(instructions=instructions) if instructions else None,
         **scope,
@@ -130,7 +137,7 @@ async def update_from(face: Face, id: str, body: Mapping[str, Any]) -> dict[str,
         given["valid_at"] = _moment(body["timestamp"])
     given = {name: value for name, value in given.items() if value is not None}
     if "expiration_date" in body:
-        given["expires_at"] = body["expiration_date"]
+        given["expires_at"] = end_of_last_day(body["expiration_date"])
     return memory_of(await face.make("update", given))
 
 
@@ -265,7 +272,7 @@ def _both(where: dict[str, Any] | None, body: Mapping[str, Any]) -> dict[str, An
         tests.append({"tag": words})
     for name, sign in (("start_date", "gte"), ("end_date", "lte")):
         if body.get(name) is not None:
-            tests.append({"recorded_at": {sign: body[name]}})
+            tests.append({"occurred_at": {sign: body[name]}})
     return tests[0] if len(tests) == 1 else ({"and": tests} if tests else None)
 
 

@@ -18,7 +18,7 @@ _IDS: Final = {
 }
 _JOINS: Final = {"AND": "and", "OR": "or", "NOT": "not"}
 _FIELDS: Final = {
-    "created_at": "recorded_at",
+    "created_at": "occurred_at",  # as a memory here shows it: when it was said
     "updated_at": "recorded_at",
     "timestamp": "occurred_at",
     "categories": "tag",
@@ -28,6 +28,7 @@ _FIELDS: Final = {
 }
 _SIGNS: Final = frozenset({"eq", "ne", "lt", "lte", "gt", "gte", "in", "nin", "contains"})
 _DEEPEST = 20
+_LONGEST = 100_000
 
 
 def read_filters(given: object) -> tuple[dict[str, str], dict[str, Any] | None]:
@@ -44,9 +45,11 @@ def read_filters(given: object) -> tuple[dict[str, str], dict[str, Any] | None]:
 
 def _from_text(text: str) -> object:
     """Filters in a query: JSON, or as Python writes a mapping."""
+    if len(text) > _LONGEST:
+        raise UsageError(f"filters have up to {_LONGEST:,} characters, these {len(text):,}")
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             return ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from graphmem.clock import ManualClock
 from graphmem.doors.http.mem0_filters import read_filters
 from graphmem.errors import UsageError
 from tests.doors.http.running import RunningServer, serving
@@ -99,6 +100,14 @@ def test_its_addresses_with_what_is_wrong() -> None:
             ("POST", "/v3/memories/search/", {"query": "x", "filters": ["user_id"]}),
             ("POST", "/v3/memories/", {"filters": {"user_id": "ada"}, "page": 0}),
             ("POST", "/v3/memories/", {"filters": {"user_id": "ada", "nonsense": 1}}),
+            ("POST", "/v3/memories/search/", {"filters": {"user_id": "ada"}}),
+            ("POST", "/v3/memories/", {"filters": "[" * 50_000}),
+            ("POST", "/v3/memories/", {"filters": "1," * 100_000}),
+            (
+                "POST",
+                "/v3/memories/add/",
+                {"messages": "Tea.", "user_id": "ada", "expiration_date": "never"},
+            ),
             ("DELETE", "/v1/memories/", None),
             ("DELETE", "/v2/entities/cat/tom/", None),
             ("PUT", "/v1/batch/", {"memories": [{}]}),
@@ -112,6 +121,36 @@ def test_its_addresses_with_what_is_wrong() -> None:
             assert answer.status_code == 404
 
 
+def test_a_memory_is_good_to_the_end_of_its_last_day_and_found_by_when_it_was_made() -> None:
+    with serving(clock=ManualClock("2026-11-01T10:00:00Z")) as server, server.http() as http:
+
+        def listed(**body: Any) -> list[str]:
+            given = {"filters": {"user_id": "ada"}, **body}
+            answer = http.post("/v3/memories/", json=given)
+            assert answer.status_code == 200, answer.text
+            return [one["memory"] for one in answer.json()["results"]]
+
+        for text, made, last in (
+            ("Good today", 1_700_000_000, "2026-11-01"),
+            ("Gone", 0, "2026-10-31"),
+        ):
+            body = {"messages": text, "infer": False, "timestamp": made, "expiration_date": last}
+            added = http.post("/v3/memories/add/", json={**body, "user_id": "ada"}).json()
+            shown = http.get(f"/v1/memories/{added['results'][0]['id']}/").json()
+            assert shown["expiration_date"] == last
+        assert listed() == ["Good today"]
+        assert shown["created_at"].startswith("1970-01-01")
+        assert listed(start_date="2023-11-14", end_date="2023-11-14") == ["Good today"]
+        assert listed(start_date="2024") == []
+        created = {"AND": [{"user_id": "ada"}, {"created_at": {"lt": "2024"}}]}
+        assert listed(filters=created) == ["Good today"]
+        id = http.post("/v3/memories/", json={"filters": created}).json()["results"][0]["id"]
+        changed = http.put(f"/v1/memories/{id}/", json={"expiration_date": "2026-12-24"}).json()
+        assert changed["expiration_date"] == "2026-12-24"
+        changed = http.put(f"/v1/memories/{id}/", json={"expiration_date": None}).json()
+        assert changed["expiration_date"] is None
+
+
 def test_filters_are_read_as_a_scope_and_a_filter() -> None:
     assert read_filters({"user_id": "ada"}) == ({"user_id": "ada"}, None)
     assert read_filters("{'user_id': 'ada'}") == ({"user_id": "ada"}, None)
@@ -120,7 +159,7 @@ def test_filters_are_read_as_a_scope_and_a_filter() -> None:
     )
     assert scope == {"user_id": "ada"}
     assert where == {"or": [{"tag": "a"}, {'metadata."k"': 1}]}
-    assert read_filters({"created_at": {"gte": "2024"}})[1] == {"recorded_at": {"gte": "2024"}}
+    assert read_filters({"created_at": {"gte": "2024"}})[1] == {"occurred_at": {"gte": "2024"}}
     assert read_filters({"user_id": "*", "agent_id": {"in": ["bot"]}})[0] == {"agent_id": "bot"}
     for bad in (
         {"OR": [{"user_id": "a"}, {"user_id": "b"}]},
