@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import pickle
 import sqlite3
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from graphmem import Memory
 from graphmem.errors import UsageError
 from graphmem.importers.mem0 import Mem0Reader
 from tests.doors.cli.conftest import Run, environment, graphmem  # noqa: F401
-from tests.doors.http.test_mem0 import client_python  # noqa: F401
 
 _ONE = {
     "id": "m1",
@@ -278,48 +275,3 @@ def test_the_command_imports_once_and_says_what_was_bad(graphmem: Run, tmp_path:
     assert graphmem("import", "--dry-run", str(path)).code == 2
     assert graphmem("import", "--all", "--from", "mem0", str(path)).code == 2
     assert graphmem("import", str(path), str(path)).code == 2
-
-
-@pytest.fixture(scope="module")
-def stores(client_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
-    """A Qdrant folder and a history that mem0's own classes wrote."""
-    folder = tmp_path_factory.mktemp("mem0-stores")
-    script = Path(__file__).with_name("mem0_stores.py")
-    environ = {"HOME": str(folder), "MEM0_DIR": str(folder / "home"), "MEM0_TELEMETRY": "False"}
-    done = subprocess.run(
-        [client_python, script, folder],
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return folder
-
-
-def test_what_mem0_itself_stored(stores: Path, tmp_path: Path) -> None:
-    reader = Mem0Reader([stores / "qdrant", stores / "history.db"], {}, max_bytes=1 << 20)
-    with Memory(tmp_path / "store") as memory:
-        assert memory.add_many(reader, infer=False) == 3
-        assert memory.add_many(reader, infer=False) == 0
-        assert (reader.memories, reader.replaced, reader.entities) == (2, 1, 1)
-        assert reader.bad == []
-        (now,) = memory.get_all(user_id="ada").items
-        assert now.text == "Likes hiking in the Alps"
-        assert now.metadata["mood"] == "good"
-        assert now.scope.run_id == "r1"
-        (then,) = memory.as_of("2024-02-01").get_all(user_id="ada").items
-        assert then.text == "Likes swimming"
-        (spoken,) = memory.get_all(agent_id="bot").items
-        assert spoken.stated_at is not None
-        assert spoken.stated_at.isoformat() == "2024-02-05T17:00:00+00:00"
-        assert (spoken.metadata["actor_id"], spoken.metadata["role"]) == ("ada", "user")
-        assert memory.search("Who likes the mountains?", user_id="ada")[0].id == now.id
-    alone = Mem0Reader([stores / "history.db"], {"user_id": "ada"}, max_bytes=1 << 20)
-    assert [item["content"] for item in alone] == [
-        "Likes swimming",
-        "Likes hiking in the Alps",
-        "Speaks Portuguese",
-    ]
-    assert alone.deleted == 1

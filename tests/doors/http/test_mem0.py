@@ -1,4 +1,5 @@
-"""mem0's released client, in an environment of its own, against a real server."""
+"""mem0's released client, in an environment of its own, against a real server; and what mem0
+itself stored, imported."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from graphmem import Memory
 from graphmem.clock import ManualClock
 from graphmem.doors.http.mem0_filters import read_filters
 from graphmem.errors import UsageError
+from graphmem.importers.mem0 import Mem0Reader
 from tests.doors.http.running import RunningServer, serving
 
 CLIENT = "mem0ai==2.2.1"
@@ -171,3 +174,48 @@ def test_filters_are_read_as_a_scope_and_a_filter() -> None:
     ):
         with pytest.raises(UsageError):
             read_filters(bad)
+
+
+@pytest.fixture(scope="module")
+def stores(client_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Qdrant folder and a history that mem0's own classes wrote."""
+    folder = tmp_path_factory.mktemp("mem0-stores")
+    script = Path(__file__).with_name("mem0_stores.py")
+    environ = {"HOME": str(folder), "MEM0_DIR": str(folder / "home"), "MEM0_TELEMETRY": "False"}
+    done = subprocess.run(
+        [client_python, script, folder],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder
+
+
+def test_what_mem0_itself_stored(stores: Path, tmp_path: Path) -> None:
+    reader = Mem0Reader([stores / "qdrant", stores / "history.db"], {}, max_bytes=1 << 20)
+    with Memory(tmp_path / "store") as memory:
+        assert memory.add_many(reader, infer=False) == 3
+        assert memory.add_many(reader, infer=False) == 0
+        assert (reader.memories, reader.replaced, reader.entities) == (2, 1, 1)
+        assert reader.bad == []
+        (now,) = memory.get_all(user_id="ada").items
+        assert now.text == "Likes hiking in the Alps"
+        assert now.metadata["mood"] == "good"
+        assert now.scope.run_id == "r1"
+        (then,) = memory.as_of("2024-02-01").get_all(user_id="ada").items
+        assert then.text == "Likes swimming"
+        (spoken,) = memory.get_all(agent_id="bot").items
+        assert spoken.stated_at is not None
+        assert spoken.stated_at.isoformat() == "2024-02-05T17:00:00+00:00"
+        assert (spoken.metadata["actor_id"], spoken.metadata["role"]) == ("ada", "user")
+        assert memory.search("Who likes the mountains?", user_id="ada")[0].id == now.id
+    alone = Mem0Reader([stores / "history.db"], {"user_id": "ada"}, max_bytes=1 << 20)
+    assert [item["content"] for item in alone] == [
+        "Likes swimming",
+        "Likes hiking in the Alps",
+        "Speaks Portuguese",
+    ]
+    assert alone.deleted == 1
