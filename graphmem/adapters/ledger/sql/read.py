@@ -218,15 +218,15 @@ def mentions_of(fetches: Sequence[Fetch], answers: Sequence[ResultRows]) -> Ment
     found = {fetch.name: answer for fetch, answer in zip(fetches, answers, strict=True)}
     turns: dict[str, list[str]] = {}
     for row in found.get("turns_of_entities", ()):
-        turns.setdefault(row["entity_id"], []).extend(rows.decoded(row["ids"]))
+        turns.setdefault(row["entity_id"], []).extend(rows.from_json(row["ids"]))
     return Mentions(
         entities={
-            row["turn_id"]: tuple(sorted({*rows.decoded(row["ids"])}))
+            row["turn_id"]: tuple(sorted({*rows.from_json(row["ids"])}))
             for row in found.get("entities_of_turns", ())
         },
         turns={entity: tuple(dict.fromkeys(ids)) for entity, ids in turns.items()},
         facts={
-            row["entity_id"]: tuple(rows.decoded(row["ids"]))
+            row["entity_id"]: tuple(rows.from_json(row["ids"]))
             for row in found.get("facts_of_entities", ())
         },
     )

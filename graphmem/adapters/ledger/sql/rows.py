@@ -31,7 +31,7 @@ from graphmem.ports.ledger import Event, Row
 from graphmem.text import alias_keys, name_key, text_key, value_key
 
 _encoder = msgspec.json.Encoder()
-decoded = msgspec.json.Decoder().decode
+from_json = msgspec.json.Decoder().decode
 """A value as the ledger keeps it; what is none is a ValueError."""
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -212,11 +212,11 @@ def edit_row(edit: Edit, tenant: str) -> dict[str, Any]:
 
 
 def to_statement(row: Row) -> Statement:
-    return Statement.from_json(decoded(row["body"]))
+    return Statement.from_json(from_json(row["body"]))
 
 
 def to_edit(body: str) -> Edit:
-    return Edit.from_json(decoded(body))
+    return Edit.from_json(from_json(body))
 
 
 def to_merge(row: Row) -> Merge:
@@ -256,10 +256,10 @@ def to_episode(row: Row, turns: Sequence[Turn]) -> Episode:
         expires_at=unstamp_or_none(row["expires_at"]),
         memory_type=row["memory_type"],
         importance=row["importance"],
-        metadata=decoded(row["metadata"]),
-        tags=tuple(decoded(row["tags"])),
+        metadata=from_json(row["metadata"]),
+        tags=tuple(from_json(row["tags"])),
         infer=bool(row["infer"]),
-        extraction=None if row["extraction"] is None else decoded(row["extraction"]),
+        extraction=None if row["extraction"] is None else from_json(row["extraction"]),
         time_given=bool(row["time_given"]),
         status=row["status"],
         reason=row["reason"],
@@ -279,7 +279,7 @@ def _known_scope(
 
 def retired(body: str, retired_at: str) -> str:
     """A fact's body with the end of belief in it."""
-    return as_json({**decoded(body), "retired_at": retired_at})
+    return as_json({**from_json(body), "retired_at": retired_at})
 
 
 def turn_texts(row: Row) -> set[str]:
@@ -289,17 +289,17 @@ def turn_texts(row: Row) -> set[str]:
 
 def body_texts(body: str) -> set[str]:
     """A fact's text, alone and with its relation: as it may have been embedded."""
-    data = decoded(body)
+    data = from_json(body)
     relation = (data.get("type") or "").replace("_", " ")
     return {data["text"], f"{data['text']} ({relation})"}
 
 
 def to_fact(body: str) -> Fact:
-    return Fact.from_json(decoded(body))
+    return Fact.from_json(from_json(body))
 
 
 def to_entity(body: str) -> Entity:
-    return Entity.from_json(decoded(body))
+    return Entity.from_json(from_json(body))
 
 
 def to_event(row: Row) -> Event:
@@ -307,7 +307,7 @@ def to_event(row: Row) -> Event:
     damaged = False
     try:
         if row["after"]:
-            after = decoded(row["after"])
+            after = from_json(row["after"])
             damaged = not isinstance(after, dict)
     except (ValueError, RecursionError):  # one such event must not stop the reading of the others
         damaged = True
@@ -341,7 +341,7 @@ def present_event(
 def present_events(kind: Literal["entity", "fact", "mention"], found: ResultRows) -> list[Event]:
     if kind != "mention":
         return [
-            present_event(kind, row["id"], row["tenant"], after=decoded(row["body"]))
+            present_event(kind, row["id"], row["tenant"], after=from_json(row["body"]))
             for row in found
         ]
     mentioned: dict[tuple[str, str], list[str]] = {}
