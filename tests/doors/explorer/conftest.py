@@ -104,7 +104,9 @@ def visitor(
         yield one
     finally:
         context.close()
-    elsewhere = [url for url in one.asked if urlsplit(url).netloc != urlsplit(server.url).netloc]
+    elsewhere = [
+        url for url in one.asked if urlsplit(url).netloc != urlsplit(one.server.url).netloc
+    ]
     assert not elsewhere
     assert one.asked
     assert not one.errors

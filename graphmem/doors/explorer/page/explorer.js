@@ -6,7 +6,9 @@ import { announce, button, count, fill, guarded, h, toast } from "./dom.js";
 import { colour } from "./colours.js";
 import { EntityCard } from "./card.js";
 import { conversationsPage } from "./conversations.js";
+import { consolePage } from "./console.js";
 import { Graph } from "./graph.js";
+import { ownerPage } from "./owner.js";
 import { SearchPanel } from "./search.js";
 import { TimeSlider } from "./slider.js";
 import { View } from "./view.js";
@@ -36,6 +38,8 @@ export class Explorer {
     this.pages = [
       ...(may("writer") ? [{ name: "Add", make: addPage }] : []),
       { name: "Conversations", make: conversationsPage },
+      { name: "Cypher", make: consolePage },
+      ...(may("owner") ? [{ name: "Admin", make: ownerPage }] : []),
     ];
     this.showTabs();
   }
@@ -124,6 +128,7 @@ export class Explorer {
     this.view.choose(id);
     this.view.reveal(id);
     await this.card.show(id);
+    announce(`${this.card.entity.name} is shown beside the graph`);
   }
 
   /** The graph has changed: draw it, count it, explain its colours. */

@@ -260,13 +260,17 @@ export class Painter {
     if (focus && near && near.size <= 40 && view.k > 0.35) this.linkLabels(context, graph.nodes.get(focus), near, taken);
   }
 
+  /** Write a name beside its entity: below, else above, else at a side, wherever there is room. */
   label(context, node, strong, taken) {
     const { k, x, y } = this.view;
     const text = node.name.length > 34 ? `${node.name.slice(0, 33)}…` : node.name;
     context.font = `${strong ? 600 : 500} 12.5px ${this.font}`;
     node.wide ??= context.measureText(text).width;
-    const at = [node.x * k + x, node.y * k + y + Math.max(3, radius(node) * k) + 14];
-    return this.write(context, text, at, node.wide * (strong ? 1.06 : 1), taken, this.ink, strong);
+    const wide = node.wide * (strong ? 1.06 : 1);
+    const size = Math.max(3, radius(node) * k) + (strong ? 5 : 0);
+    const [px, py] = [node.x * k + x, node.y * k + y];
+    const places = [[px, py + size + 13], [px, py - size - 6], [px + size + wide / 2 + 5, py + 4], [px - size - wide / 2 - 5, py + 4]];
+    return (strong ? places : places.slice(0, 2)).some((at) => this.write(context, text, at, wide, taken, this.ink));
   }
 
   linkLabels(context, node, near, taken) {
@@ -277,14 +281,14 @@ export class Painter {
       if (!link.type) continue;
       const text = link.type.replaceAll("_", " ");
       const at = [((node.x + other.x) / 2) * k + x, ((node.y + other.y) / 2) * k + y + 4];
-      this.write(context, text, at, context.measureText(text).width, taken, this.accent, false);
+      this.write(context, text, at, context.measureText(text).width, taken, this.accent);
     }
   }
 
-  write(context, text, [x, y], wide, taken, style, strong) {
+  write(context, text, [x, y], wide, taken, style) {
     const box = [x - wide / 2 - 4, y - 12, x + wide / 2 + 4, y + 5];
     const over = (other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1];
-    if (taken.some(over) && !(strong && taken.length === 0)) return false;
+    if (taken.some(over)) return false;
     taken.push(box);
     context.lineWidth = 4;
     context.strokeStyle = this.paper;
