@@ -88,7 +88,7 @@ def _tab_to(page: Page, wanted: Any) -> None:
 async def _acme(administration: Administration) -> dict[str, str]:
     await administration.add_organisation("acme")
     return {
-        role: (await administration.add_key("acme", role, role=role)).secret  # type: ignore[arg-type]
+        role: (await administration.add_key("acme", role, role=role)).secret
         for role in ("owner", "reader")
     }
 

@@ -14,6 +14,7 @@ import { TimeSlider } from "./slider.js";
 import { View } from "./view.js";
 
 const WHOLE = 20_000; // up to so many entities are shown at the beginning
+const AT_ONCE = 2000;
 const AROUND = 60;
 
 export class Explorer {
@@ -88,12 +89,21 @@ export class Explorer {
     else this.changed(0);
   }
 
+  /** Show the whole graph; of a large one some at once, and the rest as it comes. */
   async showAll() {
+    this.view.followed = true;
+    if (this.stats.entities > AT_ONCE && this.graph.nodes.size < AT_ONCE) {
+      const [some, relations] = await Promise.all([
+        call("entities", { limit: 1000 }), call("relations", { limit: 1000, current: false }),
+      ]);
+      this.graph.add([...relations.flatMap(ends), ...some], relations);
+      this.changed(1);
+      this.view.fit();
+    }
     const { nodes, edges } = await call("to_networkx", { current: false });
     const entities = nodes.map(([id, data]) => ({ id, ...data }));
     const relations = edges.map(([subject_id, object_id, fact_id, data]) => ({ subject_id, object_id, fact_id, ...data }));
     this.graph.add(entities, relations);
-    this.view.followed = true;
     this.changed(1);
     this.view.fit();
     announce(`${count(entities.length, "entity", "entities")}, ${count(relations.length, "relation")}`);
@@ -158,7 +168,7 @@ export class Explorer {
   async renew(opened = null) {
     const shown = [...this.graph.nodes.values()].filter((node) => node.grown).map((node) => node.id);
     this.stats = await call("stats");
-    const whole = this.stats.entities <= 2000;
+    const whole = this.stats.entities <= AT_ONCE;
     const places = new Map([...this.graph.nodes].map(([id, { x, y }]) => [id, { x, y }]));
     this.graph.clear();
     this.dated = -1;
@@ -183,3 +193,7 @@ export class Explorer {
   }
 }
 
+/** The entities that a relation joins, as far as it tells of them. */
+function ends(relation) {
+  return [{ id: relation.subject_id, name: relation.subject }, { id: relation.object_id, name: relation.object }];
+}
