@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from graphmem.errors import NotFound
 from graphmem.model import Change, Difference, Fact, Scope
+from graphmem.model.results import HOLDS, OVER
 from graphmem.ports.ledger import LedgerView
 from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
-from graphmem.retrieve.relationships.queries import Relate
+from graphmem.retrieve.relationships.queries import Relate, happened
 
 _PAGE = 1000
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -64,13 +66,8 @@ async def _known(state: State, where: Scope, facts: Sequence[Fact]) -> dict[str,
 
 def _came(fact: Fact, *, known: bool) -> Difference:
     if known:
-        return Difference(
-            "began",
-            fact.begins_at,
-            fact,
-            "it holds from then on",
-            precision=fact.known_date.precision,
-        )
+        what: Literal["began", "happened"] = "happened" if happened(fact) else "began"
+        return Difference(what, fact.begins_at, fact, HOLDS, precision=fact.known_date.precision)
     return Difference("learned", fact.recorded_at, fact, "it was not known before")
 
 
@@ -80,7 +77,7 @@ def _went(fact: Fact, later: Fact | None) -> Difference:
     ends = [end for end in (later.invalid_at, later.expires_at, later.archived_at) if end]
     at = min(ends, default=None)
     precision = (later.invalid_precision if at == later.invalid_at else None) or "instant"
-    return Difference("ended", at, later, "it does not hold any more", precision=precision)
+    return Difference("ended", at, later, OVER, precision=precision)
 
 
 async def _explained(one: Difference, b: State, where: Scope) -> Difference:
@@ -103,7 +100,7 @@ async def _explained(one: Difference, b: State, where: Scope) -> Difference:
 def _gives_reason(one: Difference, change: Change) -> bool:
     """Whether the change was made for this: a fact that came with its dates says nothing of why
     they are so."""
-    if one.what == "began":
+    if one.what in {"began", "happened"}:
         return False
     return bool(change.reason) and (one.what != "ended" or change.before is not None)
 
@@ -112,6 +109,7 @@ def _cause(one: Difference, changes: Sequence[Change]) -> Change | None:
     """The change that made the difference, the last that did."""
     causes: Mapping[str, Sequence[Change]] = {
         "learned": [c for c in changes if c.before is None and c.after is not None],
+        "happened": [c for c in changes if _start(c.after) != _start(c.before) and c.after],
         "began": [c for c in changes if _start(c.after) != _start(c.before) and c.after],
         "withdrawn": [c for c in changes if c.action == "DELETE"],
         "ended": [

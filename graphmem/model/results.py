@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, overload
 
 from graphmem.clock import Precision
 from graphmem.errors import UsageError
+from graphmem.model.endings import no_longer
 from graphmem.model.printing import day, dotted, lines, noted, printed_date, with_speaker
 from graphmem.model.stored import Decision, Entity, Fact, HitKind, Relation
 
@@ -280,31 +281,43 @@ class Subgraph:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One line of a timeline: a fact began, ended, or (undated) was stated.
+    """One line of a timeline: a fact began, ended, happened once, or (undated) was stated.
 
     What is not plainly stated begins and ends nothing: it stands there once, with how it was meant;
     a plan at the date that it is for.
     """
 
     at: datetime
-    what: Literal["began", "ended", "stated", "planned", "hearsay", "hypothetical", "negated"]
+    what: Literal[
+        "began", "ended", "happened", "stated", "planned", "hearsay", "hypothetical", "negated"
+    ]
     fact: Fact
     precision: Precision = "instant"
 
+    @property
+    def sentence(self) -> str:
+        """In plain words: "Ada no longer lives in Rome"."""
+        return no_longer(self.fact.text) if self.what == "ended" else self.fact.text
+
     def __str__(self) -> str:
-        return dotted(printed_date(self.at, self.precision), self.what, self.fact.text)
+        meant = None if self.fact.modality == "stated" else self.what
+        return dotted(printed_date(self.at, self.precision), meant or "", self.sentence)
+
+
+HOLDS, OVER = "it holds from then on", "it does not hold any more"
+"""Reasons of what began and what ended, where nothing more is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One fact that is in one of two states and not in the other.
 
-    ``began`` and ``ended``: the world moved on, and both states know of it. ``learned`` and
-    ``withdrawn``: what is known changed. ``at`` is when, in the world's time or, for the latter
-    two, when it was recorded; None when that is not known.
+    ``began``, ``happened`` and ``ended``: the world moved on, and both states know of it.
+    ``learned`` and ``withdrawn``: what is known changed. ``at`` is when, in the world's time or,
+    for the latter two, when it was recorded; None when that is not known.
     """
 
-    what: Literal["began", "ended", "learned", "withdrawn"]
+    what: Literal["began", "ended", "happened", "learned", "withdrawn"]
     at: datetime | None
     fact: Fact
     reason: str
@@ -313,9 +326,20 @@ class Difference:
     precision: Precision = "instant"
     """Of ``at``."""
 
+    @property
+    def sentence(self) -> str:
+        """In plain words: "Ada no longer lives in Rome"."""
+        return no_longer(self.fact.text) if self.what == "ended" else self.fact.text
+
+    @property
+    def why(self) -> str:
+        """The reason, where it says more than the sentence; without ids."""
+        plain = self.reason in {HOLDS, OVER, "said to have ended"}
+        return "" if plain else self.reason.partition("; superseded by ")[0]
+
     def __str__(self) -> str:
-        date = printed_date(self.at, self.precision)
-        return dotted(date, self.what, self.fact.text, self.reason)
+        known = self.what if self.what in {"learned", "withdrawn"} else ""
+        return dotted(printed_date(self.at, self.precision), known, self.sentence, self.why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,13 @@ def diff_command(
         note(f"the first {limit:,}; --limit shows more")
 
 
-_STYLES = {"began": "green", "ended": "red", "learned": "cyan", "withdrawn": "yellow"}
+_STYLES = {
+    "began": "green",
+    "happened": "green",
+    "ended": "red",
+    "learned": "cyan",
+    "withdrawn": "yellow",
+}
 
 
 def show_differences(found: list[Difference]) -> None:
@@ -106,15 +113,24 @@ def show_differences(found: list[Difference]) -> None:
     if not found:
         note("no difference")
         return
-    print_table(
-        [("when", FIXED), ("what", FIXED), "fact", "why"],
+    texts = {one.fact.id: one.sentence for one in found}
+    rows = [
         [
-            [
-                when(one.at, one.precision),
-                table_text(one.what, _STYLES[one.what]),
-                one.fact.text,
-                one.reason,
-            ]
-            for one in found
-        ],
-    )
+            when(one.at, one.precision),
+            table_text(one.what, _STYLES[one.what]),
+            one.sentence,
+            _why(one, texts),
+        ]
+        for one in found
+    ]
+    print_table([("when", FIXED), ("what", FIXED), "fact", "why"], rows, spare="why")
+
+
+_BY = re.compile(r"; superseded by (?P<id>\S+)$")
+
+
+def _why(one: Difference, texts: Mapping[str, str]) -> str:
+    """A reason with what came instead in its words."""
+    match = _BY.search(one.reason)
+    instead = texts.get(match["id"]) if match else None
+    return f"instead: {instead}" if instead else one.why

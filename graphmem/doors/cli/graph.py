@@ -94,7 +94,7 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
         ]
         for r in found
     ]
-    print_table(columns, rows, ids=[relation.fact_id for relation in found] if ids else ())
+    print_table(columns, rows, ids=[r.fact_id for r in found] if ids else (), spare="fact")
 
 
 @command("entities")
@@ -238,7 +238,7 @@ def timeline_command(
         note(f"the first {limit:,}; --limit shows more")
 
 
-_MOMENTS = {"began": "green", "ended": "red", "stated": "dim"}
+_MOMENTS = {"began": "green", "happened": "green", "ended": "red", "stated": "dim"}
 _MEANT = "yellow"
 
 
@@ -266,7 +266,7 @@ def _moment_dates(moment: Moment) -> list[object]:
     began = moment.what != "ended"
     fact = moment.fact
     until = printed_date(fact.invalid_at, fact.invalid_precision) if began else ""
-    return [until, marked(fact)]
+    return [until, marked(fact) if began else moment.sentence]
 
 
 @command("graph")

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -24,8 +24,10 @@ from graphmem.text import printable, printable_json
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress
+    from rich.table import Table
     from rich.text import Text
 
+_Column: TypeAlias = tuple[str, dict[str, Any]]
 _PLAIN_WIDTH = 120
 _WIDE_ENOUGH = 120
 """Columns from which on a table has room for ids."""
@@ -67,7 +69,7 @@ def console(*, error: bool = False) -> Console:
 
 
 def table_text(value: object, style: str = "") -> Text:
-    """A cell: text as it is, never read as markup."""
+    """A value: text as it is, never read as markup."""
     from rich.text import Text
 
     return Text(printable("" if value is None else str(value)), style=style)
@@ -86,51 +88,80 @@ def print_table(
     *,
     title: str | None = None,
     ids: Sequence[str] = (),
+    spare: str | None = None,
 ) -> None:
-    """Print rows under their columns; long text wraps, nothing is cut off.
+    """Print rows under their columns; long text wraps, nothing is cut off. A column in which
+    nothing stands is left out, and ``spare``, which says nothing new, where rows would wrap.
 
     No column is narrower than its longest word, if that is not very long. With ``ids``, one a row,
-    these are a last column where there is room for it, else numbered lines below the table.
+    these are a last column where there is room for it, else each a line of its own below its row.
     """
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    terminal = sys.stdout.isatty()
-    rows = [list(row) for row in rows]
-    columns = list(columns)
-    below = bool(ids) and console().width < _WIDE_ENOUGH
+    lines = [
+        [value if isinstance(value, Text) else table_text(value) for value in row] for row in rows
+    ]
+    named: list[_Column] = [
+        (column, {}) if isinstance(column, str) else column for column in columns
+    ]
+    filled = [at for at in range(len(named)) if not lines or any(row[at].plain for row in lines)]
+    named, lines = [named[at] for at in filled], [[row[at] for at in filled] for row in lines]
+    width = console().width
+    if spare is not None and sum(_widest(named, lines)) + _GAP * (len(named) - 1) > width:
+        at = [name for name, _ in named].index(spare)
+        named, lines = named[:at] + named[at + 1 :], [row[:at] + row[at + 1 :] for row in lines]
+    below = bool(ids) and width < _WIDE_ENOUGH
     if ids and not below:
-        columns.append(("id", FIXED))
-        rows = [[*row, id] for row, id in zip(rows, ids, strict=True)]
-    elif below and columns[0] != NUMBER:
-        columns.insert(0, NUMBER)
-        rows = [[number, *row] for number, row in enumerate(rows, start=1)]
+        named.append(("id", FIXED))
+        lines = [[*row, table_text(id)] for row, id in zip(lines, ids, strict=True)]
+    texts = [[name, *(row[at].plain for row in lines)] for at, (name, _) in enumerate(named)]
+    fixed = [bool(settings.get("no_wrap")) for _, settings in named]
+    widths = _widths(texts, fixed, width)
+    if below and widths[0] is None:
+        widths = [(wide, True) for wide in _widest(named, lines)]
+    grid = _grid(named, widths, title=title)
+    for row in lines if not below else ():
+        grid.add_row(*row)
+    show(grid)
+    for row, id in zip(lines, ids, strict=True) if below else ():
+        grid = _grid(named, widths, header=False)
+        grid.add_row(*row)
+        show(grid)
+        # One line each, however narrow the terminal: an id that is cut in two cannot be copied.
+        click.echo(f"    {printable(id)}")
+
+
+def _widest(named: Sequence[_Column], rows: Sequence[Sequence[Text]]) -> list[int]:
+    """How wide each column is when nothing wraps."""
+    texts = ([name, *(row[at].plain for row in rows)] for at, (name, _) in enumerate(named))
+    return [_longest(line for text in column for line in text.splitlines()) for column in texts]
+
+
+def _grid(
+    named: Sequence[_Column],
+    widths: Sequence[tuple[int, bool] | None],
+    *,
+    title: str | None = None,
+    header: bool = True,
+) -> Table:
+    """A table without rows."""
+    from rich import box
+    from rich.table import Table
+
     grid = Table(
-        box=box.SIMPLE_HEAD if terminal else box.SIMPLE,
+        box=box.SIMPLE_HEAD if sys.stdout.isatty() else box.SIMPLE,
         title=None if title is None else table_text(title, "bold"),
         title_justify="left",
         header_style="bold",
         pad_edge=False,
         show_edge=False,
+        show_header=header,
     )
-    row_texts = [
-        [text if isinstance(text, Text) else table_text(text) for text in row] for row in rows
-    ]
-    named = [(column, {}) if isinstance(column, str) else column for column in columns]
-    texts = [[name, *(row[at].plain for row in row_texts)] for at, (name, _) in enumerate(named)]
-    fixed = [bool(settings.get("no_wrap")) for _, settings in named]
-    for (name, settings), width in zip(named, _widths(texts, fixed, console().width), strict=True):
-        # A fixed column that has to be narrower than its cells would be cut off: it wraps then.
+    for (name, settings), width in zip(named, widths, strict=True):
+        # A fixed column that has to be narrower than its lines would be cut off: it wraps then.
         wrap = {} if width is None else {"width": width[0], "no_wrap": width[1]}
         grid.add_column(name, **{"overflow": "fold", **settings, **wrap})
-    for row in row_texts:
-        grid.add_row(*row)
-    show(grid)
-    if below:
-        # One line each, however narrow the terminal: an id that is cut in two cannot be copied.
-        for number, id in enumerate(ids, start=1):
-            click.echo(f"{number:>4}  {printable(id)}")
+    return grid
 
 
 def _widths(
@@ -163,7 +194,7 @@ def _widths(
 
 
 def _longest(texts: Iterable[str]) -> int:
-    from rich.cells import cell_len
+    from rich.lines import cell_len
 
     return max((cell_len(text.expandtabs()) for text in texts), default=1) or 1
 

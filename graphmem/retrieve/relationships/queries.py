@@ -7,6 +7,7 @@ by walking comes from the graph, hop by hop, so that every backend walks alike (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import product
@@ -16,6 +17,7 @@ from graphmem.clock import stamp_or_none
 from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Subgraph
 from graphmem.ports.graph import GraphStore, Link
 from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.relation_types.types import RelationTypes
 from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope
 from graphmem.retrieve.question.names import entities_named, entities_partly_named
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     import networkx as nx
 
 _PAGE = 1000
+_STATE = re.compile(r" (?:is|are|has|have|was|were) ")
+"""Of a sentence without a relation: that it is no occasion."""
 
 
 class Relate:
@@ -262,6 +266,13 @@ def _by_begin(fact: Fact) -> tuple[datetime, str]:
     return fact.begins_at or min(end for end in ends if end is not None), fact.id
 
 
+def happened(fact: Fact) -> bool:
+    """Whether it is of what happens, and then is over: a visit, a death."""
+    if fact.type is None:
+        return fact.valid_at is not None and not _STATE.search(fact.text)
+    return RelationTypes().behaviour(fact.type).event
+
+
 def _moments(fact: Fact) -> list[Moment]:
     """When it began (or, undated, was stated), and when it ended; of what is not stated, when it is
     meant for, else when it was said."""
@@ -269,8 +280,12 @@ def _moments(fact: Fact) -> list[Moment]:
         at, precision = fact.planned_date or fact.known_date
         return [Moment(at, fact.modality, fact, precision)]
     at, precision = fact.known_date
+    if fact.valid_at is not None and happened(fact):
+        return [Moment(at, "happened", fact, precision)]
     moments = [Moment(at, "began" if fact.valid_at else "stated", fact, precision)]
     if fact.invalid_date:
         at, precision = fact.invalid_date
+        if fact.begins_at is None:
+            moments = []  # it was over when it was first stated
         moments.append(Moment(at, "ended", fact, precision))
     return moments
