@@ -69,7 +69,7 @@ def console(*, error: bool = False) -> Console:
 
 
 def table_text(value: object, style: str = "") -> Text:
-    """A value: text as it is, never read as markup."""
+    """A cell: text as it is, never read as markup."""
     from rich.text import Text
 
     return Text(printable("" if value is None else str(value)), style=style)
@@ -158,7 +158,7 @@ def _grid(
         show_header=header,
     )
     for (name, settings), width in zip(named, widths, strict=True):
-        # A fixed column that has to be narrower than its lines would be cut off: it wraps then.
+        # A fixed column that has to be narrower than its cells would be cut off: it wraps then.
         wrap = {} if width is None else {"width": width[0], "no_wrap": width[1]}
         grid.add_column(name, **{"overflow": "fold", **settings, **wrap})
     return grid
@@ -194,7 +194,7 @@ def _widths(
 
 
 def _longest(texts: Iterable[str]) -> int:
-    from rich.lines import cell_len
+    from rich.cells import cell_len
 
     return max((cell_len(text.expandtabs()) for text in texts), default=1) or 1
 
