@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: setup demo quick test fuzz nightly check bench peers clean help
+.PHONY: setup site demo quick test fuzz nightly check bench peers clean help
 
 help:
 	@echo "make demo   remember a conversation, ask it questions, draw its graph"
@@ -13,6 +13,7 @@ help:
 	@echo "make nightly  a thousand kills, every fault of every call, every damage to every file"
 	@echo "make check  lint, formatting, types, import layers"
 	@echo "make bench  speed as a store grows; quality on the data sets in DATA (../shared/data)"
+	@echo "make site   the documentation as pages, in build/site"
 	@echo "make peers  the same things told to other engines, each in an environment of its own"
 
 setup: $(READY)
@@ -59,6 +60,10 @@ nightly: setup
 	  tests/migration/test_salvage.py
 	mkdir -p $(RUNS)
 	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m tests.faults --results $(RUNS)/faults.jsonl
+
+site: setup
+	$(BIN)/sphinx-build -q -W -E -b html -c docs/site docs build/site
+	@echo "build/site/index.html"
 
 check: setup
 	$(BIN)/ruff check .

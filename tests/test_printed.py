@@ -29,6 +29,10 @@ def test_every_answer_reads_as_it_is_printed() -> None:
             "Omar -lives_in→ Oslo (since 2025-01-01)",
             "Omar -lives_in→ Rotterdam (since 2024-09-02 until 2025-01-01)",
         ]
+        memory.add("Hello.", run_id="talk", occurred_at="2025-02-01")
+        assert str(memory.runs()) == "2025-02-01 · talk · Hello."
+        memory.update_run("talk", title="A talk", closed=True)
+        assert str(memory.runs()) == "2025-02-01 · talk · A talk · closed"
         found = memory.search("Where do I live?")
         assert str(found[0]) == f"1. fact {found[0].score:.3f} · 2025-01-01 · {new}"
         assert str(found).splitlines() == [str(hit) for hit in found]

@@ -47,7 +47,7 @@ def noted(text: str, *notes: str | None) -> str:
 
 def dotted(*parts: object) -> str:
     """What there is of these, on one line."""
-    return " · ".join(filter(None, map(str, parts)))
+    return " · ".join(filter(None, (str(part) for part in parts if part is not None)))
 
 
 def with_speaker(text: str, speaker: str | None) -> str:
