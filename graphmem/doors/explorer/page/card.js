@@ -26,12 +26,13 @@ export class EntityCard {
   /** Show an entity as it is on the chosen day. */
   async show(id) {
     this.id = id;
+    const mine = (this.shows = (this.shows || 0) + 1);
     const { moment } = this.explorer;
     const [entity, facts] = await Promise.all([
       call("entity", { name_or_id: id }),
       call("get_all", { where: { about: id }, limit: MANY, count: true, ...moment }),
     ]);
-    if (this.id !== id) return; // another one was chosen meanwhile
+    if (mine !== this.shows || this.id !== id) return; // another one was chosen meanwhile
     this.entity = entity;
     this.element.hidden = false;
     this.element.setAttribute("aria-label", entity.name);

@@ -16,6 +16,6 @@ const REST = [["#95405a", "#e899ae"], ["#4a7a2b", "#a3d07f"], ["#3f57b5", "#9aab
 
 /** The colour of a kind. */
 export function colour(kind, dark) {
-  const pair = KNOWN[kind] || REST[[...kind].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % REST.length];
+  const pair = Object.hasOwn(KNOWN, kind) ? KNOWN[kind] : REST[[...kind].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % REST.length];
   return pair[dark ? 1 : 0];
 }

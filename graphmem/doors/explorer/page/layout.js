@@ -24,8 +24,8 @@ function begin({ nodes, links, alpha, round }) {
   const joined = links.map(([source, target]) => ({ source, target }));
   const many = made.length > 1500;
   simulation = d3.forceSimulation(made)
-    .force("charge", d3.forceManyBody().strength(many ? -60 : -420).distanceMax(many ? 700 : 1200)
-      .theta(many ? 1.3 : 0.9))
+    .force("charge", d3.forceManyBody().strength(many ? -60 : -420).distanceMax(many ? 4000 : 1200)
+      .theta(many ? 1.2 : 0.9))
     .force("link", d3.forceLink(joined).distance(many ? 46 : 110))
     .force("x", d3.forceX().strength(many ? 0.04 : 0.05))
     .force("y", d3.forceY().strength(many ? 0.04 : 0.05))

@@ -32,10 +32,12 @@ export class SearchPanel {
     const query = this.input.value.trim();
     if (!query) { this.reset(); this.explorer.view.show([]); return; }
     const { explorer } = this;
+    const mine = (this.runs = (this.runs || 0) + 1);
     const [named, result] = await Promise.all([
       call("entities", { name: query, limit: 6, ...explorer.moment }),
       call("search", { query, limit: 10, ...explorer.moment }),
     ]);
+    if (mine !== this.runs) return; // something else was asked meanwhile
     this.query = query;
     const seeds = result.seeds.filter((seed) => !named.some((one) => one.id === seed.id));
     const entities = [...named, ...seeds];

@@ -20,7 +20,7 @@ export class TimeSlider {
     this.label = h("output", { class: "slider-day" });
     this.bars = h("div", { class: "slider-bars", "aria-hidden": "true" });
     this.player = button("▶", () => (this.timer ? this.stop() : this.play()), { class: "plain", "aria-label": "Play" });
-    this.present = button("Now", () => { this.stop(); this.input.value = this.input.max; this.turn(); }, { class: "plain" });
+    this.present = button("Now", () => { this.stop(); this.input.value = this.today; this.turn(); }, { class: "plain" });
     this.element = h("div", { class: "slider", role: "group", "aria-label": "Time", hidden: true },
       this.player, h("div", { class: "slider-track" }, this.bars, this.input), this.label, this.present);
   }
@@ -31,10 +31,10 @@ export class TimeSlider {
     this.element.hidden = !span;
     if (!span) return;
     this.first = Math.floor(span[0] / DAY_MS) - BEFORE;
-    const last = Math.floor(span[1] / DAY_MS);
+    this.today = String(Math.floor(Date.now() / DAY_MS) - this.first);
     const before = this.graph.day;
-    this.input.max = String(last - this.first + 1); // the last step is the present
-    this.input.value = before ? String(Math.floor(Date.parse(before) / DAY_MS) - this.first) : this.input.max;
+    this.input.max = String(Math.floor(span[1] / DAY_MS) - this.first); // what is to come, too
+    this.input.value = before ? String(Math.floor(Date.parse(before) / DAY_MS) - this.first) : this.today;
     this.drawBars();
     this.show();
   }
@@ -58,7 +58,7 @@ export class TimeSlider {
   }
 
   get now() {
-    return this.input.value === this.input.max;
+    return this.input.value === this.today;
   }
 
   show() {
@@ -88,12 +88,14 @@ export class TimeSlider {
   }
 
   play() {
-    if (this.now) this.input.value = "0";
+    if (this.now || this.input.value === this.input.max) this.input.value = "0";
     this.player.setAttribute("aria-label", "Pause");
     fill(this.player, "⏸");
     const step = Math.max(1, Math.round(Number(this.input.max) / 160));
     this.timer = setInterval(() => {
-      this.input.value = String(Number(this.input.value) + step);
+      const [at, next] = [Number(this.input.value), Number(this.input.value) + step];
+      const passed = at < Number(this.today) && next >= Number(this.today);
+      this.input.value = passed ? this.today : String(next);
       this.turn();
       if (this.now) this.stop();
     }, STEP_MS);
