@@ -130,8 +130,10 @@ export class View {
       bottom = Math.max(bottom, y);
     }
     const most = nodes.length < 4 ? 1.1 : 1.5;
-    const k = Math.max(NEAREST, Math.min(most, (width - 120) / (right - left + 40), (height - 110) / (bottom - top + 40)));
-    const goal = { k, x: width / 2 - (k * (left + right)) / 2, y: height / 2 - (k * (top + bottom)) / 2 };
+    const free = height - (height > 400 ? 170 : 90); // the tools above, the slider below
+    const k = Math.max(NEAREST, Math.min(most, (width - 120) / (right - left + 40), free / (bottom - top + 40)));
+    const middle = height / 2 - (height > 400 ? 15 : 0);
+    const goal = { k, x: width / 2 - (k * (left + right)) / 2, y: middle - (k * (top + bottom)) / 2 };
     const { view } = this.painter;
     const part = softly && !this.painter.large && view.k !== 1 ? 0.2 : 1;
     for (const name of ["k", "x", "y"]) view[name] += (goal[name] - view[name]) * part;
