@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -88,8 +88,8 @@ def parse_date(value: datetime | date | str, *, name: str = "time") -> Date:
             moment = datetime.fromisoformat(f"{text}-01-01"[:10] if coarse else text)
         except ValueError as error:
             raise UsageError(
-                f"{name}: {value!r} is not a date; write ISO 8601, as in 2026-11, 2026-11-21 or "
-                "2026-11-21T10:50:00+01:00 (UTC when no zone is given)"
+                f"{name}: {shown(value)} is not a date; write ISO 8601, as in 2026-11, 2026-11-21 "
+                "or 2026-11-21T10:50:00+01:00 (UTC when no zone is given)"
             ) from error
     else:
         raise UsageError(
@@ -100,7 +100,7 @@ def parse_date(value: datetime | date | str, *, name: str = "time") -> Date:
     try:
         return Date(moment.astimezone(UTC), precision)
     except OverflowError as error:
-        raise UsageError(f"{name}: {value!r} is outside the years 1 to 9999 in UTC") from error
+        raise UsageError(f"{name}: {shown(value)} is outside the years 1 to 9999 in UTC") from error
 
 
 def parse_date_or_none(value: datetime | date | str | None, *, name: str = "time") -> Date | None:
@@ -132,7 +132,7 @@ def parse_duration(value: timedelta | str, *, name: str) -> timedelta:
     if found is None or not timedelta() <= found < timedelta(days=365_000):
         raise UsageError(
             f"{name} is a number of minutes, hours, days, weeks or years (90d, 12 hours) or a "
-            f"timedelta, not negative and shorter than 1,000 years, got {value!r}"
+            f"timedelta, not negative and shorter than 1,000 years, got {shown(value)}"
         )
     return found
 

@@ -29,8 +29,20 @@ as ``__cause__``. What a server answers to each is in :data:`HTTP_STATUS`.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Final
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 80
+
+
+def shown(value: object) -> str:
+    """A value in an error, short: some are too large to be written out, some cannot be."""
+    try:
+        return _short.repr(value)
+    except ValueError:  # an int of 5,000 digits has none
+        return f"a value of type {type(value).__name__}"
 
 
 class GraphmemError(Exception):

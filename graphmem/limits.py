@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import math
 import re
-import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 
 TEXT_BYTES: Final = 16 * 1024 * 1024
 """What ``GRAPHMEM_MAX_TEXT_BYTES`` can be raised to: the graph in a file takes no longer text."""
@@ -49,16 +48,6 @@ IMPORTED_TEXT_BYTES: Final = 64 * 1024 * 1024
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_shown = reprlib.Repr()
-_shown.maxstring = _shown.maxother = 80
-
-
-def shown(value: object) -> str:
-    """A value in an error, short: some are too large to be written out, some cannot be."""
-    try:
-        return _shown.repr(value)
-    except ValueError:  # an int of 5,000 digits has none
-        return f"a value of type {type(value).__name__}"
 
 
 def check_name(text: str, name: str) -> str:

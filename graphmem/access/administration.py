@@ -23,8 +23,8 @@ from graphmem.access.values import (
 )
 from graphmem.access.webhooks import Webhook, add_webhook, remove_webhook, webhooks
 from graphmem.clock import Clock
-from graphmem.errors import Forbidden, NotFound, UsageError
-from graphmem.limits import NAME_BYTES, shown
+from graphmem.errors import Forbidden, NotFound, UsageError, shown
+from graphmem.limits import NAME_BYTES
 from graphmem.model import DEFAULT_PROJECT, Scope
 from graphmem.ports.access import AccessBook, AuditEntry, AuditQuery, KeyUse
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Literal, Self, get_args
 
 from graphmem.clock import stamp_or_none, unstamp, unstamp_or_none
-from graphmem.errors import UsageError
-from graphmem.limits import WHOLE_NUMBER, shown
+from graphmem.errors import UsageError, shown
+from graphmem.limits import WHOLE_NUMBER
 from graphmem.ports.access import Grant
 
 Role = Literal["reader", "writer", "owner", "administrator"]

@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 
 from graphmem.access.secrets import new_id
 from graphmem.clock import Clock, stamp, unstamp
-from graphmem.errors import NotFound, UsageError
-from graphmem.limits import shown
+from graphmem.errors import NotFound, UsageError, shown
 from graphmem.model import tenant_scope
 from graphmem.ports.access import AccessBook, Grant
 

@@ -14,8 +14,7 @@ import msgspec
 
 from graphmem.client.calls import FILES, Call, Nodes, PromptText
 from graphmem.clock import parse_when_or_none, stamp
-from graphmem.errors import GraphmemError, UsageError
-from graphmem.limits import shown
+from graphmem.errors import GraphmemError, UsageError, shown
 from graphmem.model import Citation, Context, Explanation, Hit, to_json
 from graphmem.ports.extraction_options import ExtractionOptions
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from graphmem import limits
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.filters import Where
 from graphmem.filters.tree import FALSE
 from graphmem.ingest import make_episode
-from graphmem.limits import shown
 from graphmem.model import HitKind
 from graphmem.retrieve.fact_view import of_kind
 
@@ -52,9 +51,13 @@ def checked_place(value: object, name: str) -> Path:
         raise UsageError(f"a {name} is text or a path, got {type(value).__name__}")
     text = os.fspath(value)
     if not isinstance(text, str) or not text.strip() or "\0" in text:
-        raise UsageError(f"{value!r} names no {name}")
+        raise UsageError(f"{shown(value)} names no {name}")
     if "://" in text:
-        raise UsageError(f"{text!r} is a URL: give a {name} of this machine")
+        raise UsageError(f"{shown(text)} is a URL: give a {name} of this machine")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise UsageError(f"{shown(text)} names no {name}: it holds a lone surrogate") from None
     return Path(text).expanduser().absolute()
 
 
@@ -78,7 +81,9 @@ def checked_parts(value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_PARTS:
-        raise UsageError(f"part_of must be a whole number from 1 to {_MOST_PARTS}, got {value!r}")
+        raise UsageError(
+            f"part_of must be a whole number from 1 to {_MOST_PARTS}, got {shown(value)}"
+        )
     return value
 
 

@@ -7,8 +7,7 @@ from typing import Any, Unpack
 
 from graphmem.engine.checks import checked_flag, checked_limit, checked_min_score, checked_threshold
 from graphmem.engine.reads import ViewReads
-from graphmem.errors import UsageError
-from graphmem.limits import shown
+from graphmem.errors import UsageError, shown
 from graphmem.model import SearchResult
 from graphmem.ports.arguments import ScopeArgs, When
 from graphmem.retrieve.narrow import facts_in_scope

@@ -11,11 +11,11 @@ from graphmem.clock import stamp
 from graphmem.engine.checks import checked_callback
 from graphmem.engine.core import Core
 from graphmem.engine.present import SCOPE_NAMES
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.ingest import given as statements
 from graphmem.ingest.given import GivenRelation
 from graphmem.ingest.table_rows import is_empty, rows_of
-from graphmem.limits import check_whole_number, shown
+from graphmem.limits import check_whole_number
 from graphmem.model import Episode, Metadata, Modality, Receipt
 from graphmem.ports.arguments import RelateArgs, When, WriteArgs
 from graphmem.relation_types.types import normal
@@ -205,7 +205,9 @@ def _read_value(name: str, value: Any) -> Any:
         try:
             return float(value)
         except ValueError as error:
-            raise UsageError(f"importance must be a number from 0 to 1, got {value!r}") from error
+            raise UsageError(
+                f"importance must be a number from 0 to 1, got {shown(value)}"
+            ) from error
     if name == "tags" and isinstance(value, str):
         return [tag.strip() for tag in value.split(",") if tag.strip()]
     return value

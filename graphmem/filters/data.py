@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.filters.fields import Field, ReadKind, field_named, near
 from graphmem.filters.reading import checked_path
 from graphmem.filters.tree import (
@@ -31,7 +31,7 @@ from graphmem.filters.tree import (
     none_of,
 )
 from graphmem.filters.values import RawValue, Sign, compared, exists
-from graphmem.limits import FILTER_DEPTH, shown
+from graphmem.limits import FILTER_DEPTH
 
 _SIGNS: dict[str, Sign] = {
     "eq": "=", "=": "=", "==": "=", "ne": "!=", "!=": "!=", "lt": "<", "<": "<", "lte": "<=",

@@ -24,11 +24,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.filters.fields import Field, ReadKind, field_named
 from graphmem.filters.tree import Where, all_of, any_of, none_of
 from graphmem.filters.values import RawValue, Sign, compared, exists
-from graphmem.limits import FILTER_DEPTH, shown
+from graphmem.limits import FILTER_DEPTH
 
 _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"[^\W\d]\w*")

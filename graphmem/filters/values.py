@@ -11,7 +11,7 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from graphmem.clock import parse_when, stamp, unstamp
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.filters.fields import FIELDS, Field, near
 from graphmem.filters.tree import (
     FALSE,
@@ -25,7 +25,7 @@ from graphmem.filters.tree import (
     any_of,
     none_of,
 )
-from graphmem.limits import FILTER_VALUE_CHARACTERS, FILTER_VALUES, WHOLE_NUMBER, shown
+from graphmem.limits import FILTER_VALUE_CHARACTERS, FILTER_VALUES, WHOLE_NUMBER
 from graphmem.text import name_key, words
 
 Sign = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "all", "contains"]

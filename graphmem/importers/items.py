@@ -17,8 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from graphmem.clock import Date, parse_date, stamp
-from graphmem.errors import UsageError
-from graphmem.limits import shown
+from graphmem.errors import UsageError, shown
 from graphmem.text import digest
 from graphmem.text.outline import paragraphs
 

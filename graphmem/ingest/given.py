@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 
 from graphmem import limits
 from graphmem.clock import Clock, Date, parse_date_or_none, parse_when_or_none
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.ingest import make_episode
 from graphmem.model import Episode, Modality, Scope, Turn, valid_from, valid_until
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
@@ -253,7 +253,7 @@ def _type(value: object) -> str:
     name = snake(text)
     if not name or len(name) > limits.RELATION_TYPE_CHARACTERS:
         raise UsageError(
-            f"type {limits.shown(text)} is no relation; write a verb phrase of up to "
+            f"type {shown(text)} is no relation; write a verb phrase of up to "
             f"{limits.RELATION_TYPE_CHARACTERS} characters, for example works_at"
         )
     return name
@@ -262,7 +262,7 @@ def _type(value: object) -> str:
 def _modality(value: object) -> Modality:
     if not isinstance(value, str) or value not in get_args(Modality):
         known = ", ".join(get_args(Modality))
-        raise UsageError(f"modality {limits.shown(value)} is unknown; known are: {known}")
+        raise UsageError(f"modality {shown(value)} is unknown; known are: {known}")
     return cast(Modality, value)
 
 

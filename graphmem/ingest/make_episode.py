@@ -12,10 +12,10 @@ from typing import Any, cast
 
 from graphmem import limits
 from graphmem.clock import Clock, parse_when, parse_when_or_none
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.extract.llm import prompts
 from graphmem.lifecycle.policies import DEFAULT_POLICIES, MEMORY_TYPES, Policies
-from graphmem.limits import checked_metadata, shown
+from graphmem.limits import checked_metadata
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.ports.arguments import AddArgs, Content, Message
 from graphmem.ports.extraction_options import ExtractionOptions

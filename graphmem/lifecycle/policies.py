@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast, get_args
 
-from graphmem.errors import UsageError
-from graphmem.limits import shown
+from graphmem.errors import UsageError, shown
 from graphmem.model import MemoryType
 
 MEMORY_TYPES: tuple[MemoryType, ...] = get_args(MemoryType)

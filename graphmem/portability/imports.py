@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from graphmem.errors import Rejected, UsageError
+from graphmem.errors import Rejected, UsageError, shown
 from graphmem.model import Imported, Scope, TypeRule, forgotten_tenant
 from graphmem.portability.copy import CopyProgress
 from graphmem.portability.export import DIGESTS, export_lines, numbered
@@ -151,7 +151,7 @@ def _tenant_of(table: str, line: Mapping[str, Any], reading: _Reading) -> Tenant
             raise UsageError("only rules of relation types and of retention belong to no tenant")
         return None
     if type(number) is not int or number not in reading.tenants:
-        raise UsageError(f"its tenant {number!r} is none that the file names")
+        raise UsageError(f"its tenant {shown(number)} is none that the file names")
     return reading.tenants[number]
 
 
@@ -182,7 +182,7 @@ def _lines(file: Path, reading: _Reading) -> Iterator[tuple[int, str, dict[str, 
                     ended = True
                     continue
                 if kind not in COLUMNS:
-                    raise UsageError(f"a line is no {kind!r}; known are {', '.join(COLUMNS)}")
+                    raise UsageError(f"a line is no {shown(kind)}; known are {', '.join(COLUMNS)}")
                 if order.index(kind) < last:
                     raise UsageError(f"{kind} come before {order[last]}")
                 last = order.index(kind)

@@ -11,8 +11,7 @@ from typing import Any, Self, TypeAlias
 
 from pydantic import BaseModel
 
-from graphmem.errors import UsageError
-from graphmem.limits import shown
+from graphmem.errors import UsageError, shown
 from graphmem.text import words
 
 _LONGEST_INSTRUCTIONS = 8000

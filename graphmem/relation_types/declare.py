@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from graphmem.errors import UsageError
-from graphmem.limits import RELATION_TYPE_CHARACTERS, shown
+from graphmem.errors import UsageError, shown
+from graphmem.limits import RELATION_TYPE_CHARACTERS
 from graphmem.model import TypeRule
 from graphmem.relation_types.types import Normal, RelationTypes, normal, snake
 

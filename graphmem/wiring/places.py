@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError
+from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError, shown
 from graphmem.settings import Settings, default_urls
 
 MEMORY = "memory://"
@@ -105,7 +105,7 @@ def _check_folder(folder: object) -> None:
         raise UsageError(f"':memory:' is how SQLite calls it; write {MEMORY}")
     if "://" in folder and folder != MEMORY:
         raise UsageError(
-            f"{folder!r} is no folder: give one, or {MEMORY}; the URLs of ledger, graph and "
+            f"{shown(folder)} is no folder: give one, or {MEMORY}; the URLs of ledger, graph and "
             "vectors are settings (GRAPHMEM_LEDGER, GRAPHMEM_GRAPH, GRAPHMEM_VECTORS)"
         )
 

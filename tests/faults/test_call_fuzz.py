@@ -124,6 +124,32 @@ async def test_calls_of_the_api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         assert await replay_differences(memory) == []
 
 
+_AWFUL = (_deep(random.Random(1), 2000), 10**5000, -(10**5000), "\ud800" * 2, 2 + 3j)
+"""What cannot be written out, or is no value of anything."""
+
+
+async def test_each_argument_of_each_call_may_be_awful(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with await open_memory("memory://", user_id="ada") as memory:
+        await memory.add("I live in Oslo.")
+        for name in _METHODS:
+            parameters = list(inspect.signature(getattr(MemoryAPI, name)).parameters.values())[1:]
+            needed = [p.name for p in parameters if p.default is p.empty and p.kind < p.VAR_KEYWORD]
+            given = [p.name for p in parameters if p.kind < p.VAR_KEYWORD]
+            for bad_one in {*given, *_OPTIONS} - {"all_scopes"}:
+                for value in _AWFUL:
+                    named = dict.fromkeys(needed, "Ada") | {bad_one: value}
+                    try:
+                        await getattr(memory, name)(**named)
+                    except (GraphmemError, TypeError) as error:
+                        assert len(str(error)) < 2000, name
+                        unknown = "unexpected keyword argument"
+                        assert isinstance(error, GraphmemError) or unknown in str(error), name
+        assert (await memory.verify()).ok
+
+
 def _shown(given: object) -> str:
     try:
         return repr(given)[:2000]

@@ -14,8 +14,7 @@ from graphmem.client.codec import read_request, to_bytes, write_result
 from graphmem.client.problems import problem_of
 from graphmem.doors.http.calling import Caller, identified, perform
 from graphmem.doors.http.served import Served
-from graphmem.errors import GraphmemError, UsageError
-from graphmem.limits import shown
+from graphmem.errors import GraphmemError, UsageError, shown
 
 MOST_CALLS: Final = 1000
 _AT_ONCE = 16

@@ -22,8 +22,7 @@ from graphmem.doors.http.faces import (
 )
 from graphmem.doors.http.mem0_filters import read_filters
 from graphmem.doors.http.served import Served
-from graphmem.errors import UsageError
-from graphmem.limits import shown
+from graphmem.errors import UsageError, shown
 from graphmem.model import Change, Receipt, to_json
 from graphmem.ports.extraction_options import ExtractionOptions
 

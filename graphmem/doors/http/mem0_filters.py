@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from graphmem.errors import UsageError
-from graphmem.limits import shown
+from graphmem.errors import UsageError, shown
 
 _IDS: Final = {
     "user_id": "user_id",
@@ -100,14 +99,14 @@ def _take_id(name: str, value: object, scope: dict[str, str], *, outermost: bool
         )
     ours = _IDS[name]
     if scope.setdefault(ours, value) != value:
-        raise UsageError(f"{name} is given twice, as {scope[ours]!r} and {value!r}")
+        raise UsageError(f"{name} is given twice, as {shown(scope[ours])} and {shown(value)}")
 
 
 def _test(name: str, value: object) -> dict[str, Any]:
     ours = name if name.startswith("metadata.") else _FIELDS.get(name)
     if ours is None:
         known = ", ".join([*_IDS, *_FIELDS, *_JOINS])
-        raise UsageError(f"there is no filter {name!r}; known are {known}")
+        raise UsageError(f"there is no filter {shown(name)}; known are {known}")
     if ours == "metadata":
         if not isinstance(value, Mapping):
             raise UsageError("metadata in a filter is an object")

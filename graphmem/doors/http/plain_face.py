@@ -15,8 +15,7 @@ from graphmem.doors.http.calling import identified
 from graphmem.doors.http.faces import Face, add_face_route, memory_of, read_body
 from graphmem.doors.http.organisations import Asked, answer_access, make_key
 from graphmem.doors.http.served import Served
-from graphmem.errors import UsageError
-from graphmem.limits import shown
+from graphmem.errors import UsageError, shown
 from graphmem.model import SearchResult, to_json
 
 _IDS = ("user_id", "agent_id", "run_id", "project_id")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from graphmem.clock import stamp
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.filters import FIELDS, Test, Where, tests
 from graphmem.filters.tree import at_time, changed
 from graphmem.filters.values import in_dates, time_words
-from graphmem.limits import shown
 from graphmem.model import Scope
 from graphmem.ports.ledger import LedgerView
 from graphmem.retrieve.question.names import entities_named, entities_partly_named

@@ -50,7 +50,7 @@ from graphmem.adapters.graph.cypher_guard.patterns import (
 from graphmem.adapters.graph.cypher_guard.reader import read_syntax
 from graphmem.adapters.graph.cypher_guard.syntax import Brackets, keyword_set
 from graphmem.clock import stamp
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 
 _LONGEST_QUERY = 20_000
 _LARGEST_PARAMETERS = 1 << 20
@@ -156,9 +156,9 @@ def _check_limits(query: str, max_rows: int, timeout_s: float) -> None:
             "give long values as parameters"
         )
     if not isinstance(max_rows, int) or max_rows < 1:
-        raise UsageError(f"max_rows must be a whole number from 1, got {max_rows!r}")
+        raise UsageError(f"max_rows must be a whole number from 1, got {shown(max_rows)}")
     if not timeout_s > 0:
-        raise UsageError(f"timeout_s must be above 0, got {timeout_s!r}")
+        raise UsageError(f"timeout_s must be above 0, got {shown(timeout_s)}")
 
 
 def _statement(query: str) -> tuple[str, list[CypherToken]]:

@@ -13,7 +13,7 @@ from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.steps import EventLog, Steps, execute, fetch
 from graphmem.adapters.ledger.sql.tables import TABLES, table_named
 from graphmem.clock import stamp, unstamp
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.limits import checked_metadata
 from graphmem.model import Edit, Entity, Episode, Fact, RetentionRule, Scope, Statement, TypeRule
 from graphmem.ports.ledger import Row
@@ -69,7 +69,7 @@ def adopt(log: EventLog, tenants: Sequence[str], batches: Batches) -> Steps[None
 
 def _check_time(name: str, value: object) -> None:
     if value is not None and (not isinstance(value, str) or stamp(unstamp(value)) != value):
-        raise UsageError(f"{name} is no time as it is kept: {value!r}")
+        raise UsageError(f"{name} is no time as it is kept: {shown(value)}")
 
 
 def _converted(document: object, kind: type[_T]) -> _T:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphmem.adapters.ledger.sql.steps import EventLog, ResultRows, Steps, execute
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.ports.ledger import Row
 
 _TRUTHS = frozenset({"time_given", "infer", "undone", "changed"})
@@ -126,7 +126,7 @@ def key_after(table: TableSpec, after: str) -> dict[str, Any]:
         values = json.loads(after)
         return {f"after_{column}": value for column, value in zip(table.key, values, strict=True)}
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{after!r} is no position in the table {table.name}") from error
+        raise UsageError(f"{shown(after)} is no position in the table {table.name}") from error
 
 
 def load_rows(
