@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graphmem.clock import SystemClock, parse_date_or_none
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.importers.items import Item, message_time
 from graphmem.importers.mem0_files import (
     MEM0_ENTITY,
@@ -23,7 +23,6 @@ from graphmem.importers.mem0_files import (
     read_export,
     read_history,
 )
-from graphmem.limits import shown
 from graphmem.model import DEFAULT_PROJECT, Scope
 from graphmem.text import digest
 

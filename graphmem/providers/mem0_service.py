@@ -11,8 +11,7 @@ from urllib.parse import quote
 from graphmem.access import user_signature
 from graphmem.client.transport import Transport
 from graphmem.clock import parse_when
-from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError
-from graphmem.limits import shown
+from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError, shown
 from graphmem.providers.protocol import ClosedAtEnd, MemoryRecord, ProviderHealth
 
 _LARGEST_PAGE = 1000
