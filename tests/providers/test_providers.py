@@ -270,6 +270,46 @@ async def test_a_server_holds_a_signed_request_to_its_user() -> None:
             assert http.post("/v1/cypher", json=wide, headers=signed).status_code == 403
 
 
+async def test_what_is_done_once_for_one_user_is_done_for_the_next() -> None:
+    with serving(settings=_SIGNED, prepare=_organisation) as server:
+        with server.http(server.prepared["app"]) as http:
+            replayed = []
+            for user in ("ada", "bob", "ada"):
+                signed = {"x-user-context": user, "x-signature": user_signature(SECRET, user)}
+                once = {**signed, "idempotency-key": "k"}
+                added = http.post("/v1/add", json={"content": "I drink tea."}, headers=once)
+                replayed.append(added.headers.get("idempotency-replayed"))
+                stats = http.post("/v1/stats", json={}, headers=signed).json()
+                assert stats["episodes"] == 1, user
+        assert replayed == [None, None, "true"]
+
+
+async def test_a_key_with_a_signature_reaches_nothing_of_the_organisation() -> None:
+    async def owners(administration: Administration) -> str:
+        await administration.add_organisation("acme")
+        return (await administration.add_key("acme", "first", role="owner")).secret
+
+    with serving(settings=_SIGNED, prepare=owners) as server:
+        signed = {"x-user-context": "ada", "x-signature": user_signature(SECRET, "ada")}
+        for key in (server.prepared, server.key):
+            with server.http(key, **signed) as http:
+                for method, path, body in (
+                    ("GET", "/v1/access/keys", None),
+                    ("GET", "/v1/access/usage", None),
+                    ("GET", "/v1/access/audit", None),
+                    ("GET", "/v1/access/organisations", None),
+                    ("POST", "/v1/access/keys", {"name": "mine", "role": "owner"}),
+                    ("POST", "/v1/auth/generate-key/", {"name": "mine"}),
+                    ("POST", "/v1/backup", {}),
+                    ("GET", "/v1/health", None),
+                    ("POST", "/v1/export", {"user_id": "bob"}),
+                    ("POST", "/v1/forget", {"user_id": "bob"}),
+                ):
+                    answer = http.request(method, path, json=body)
+                    assert answer.status_code in {403, 404, 405}, (path, answer.text)
+                assert http.post("/v1/users", json={}).json()["total"] == 0
+
+
 async def test_a_server_that_was_not_told_knows_no_signatures() -> None:
     with serving(prepare=_organisation) as server:
         headers = {"x-user-context": "ada", "x-signature": user_signature(SECRET, "ada")}

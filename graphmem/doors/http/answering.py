@@ -44,7 +44,9 @@ async def answer(served: Served, call: Call, request: Request) -> Response:
     if key is None or call.read:
         body = await _in_time(served, call, work(None))
         return Response(body, headers=headers, media_type=JSON_TYPE)
-    body, again = await _once(served, (caller.principal.key_id, key), call, raw, work)
+    # A request that is signed for a user is none for another, be the rest of it the same.
+    who = f"{caller.principal.key_id} {caller.principal.user_id or ''}"
+    body, again = await _once(served, (who, key), call, raw, work)
     if again:
         headers["idempotency-replayed"] = "true"
     return Response(body, headers=headers, media_type=JSON_TYPE)
