@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphmem.errors import GraphmemError, NotFound
+from graphmem.errors import Forbidden, GraphmemError, NotFound
 from graphmem.model import Fact, to_json
 from graphmem.ports.api import MemoryAPI
 from graphmem.providers.protocol import ClosedAtEnd, MemoryRecord, ProviderHealth
@@ -50,11 +50,13 @@ class EngineProvider(ClosedAtEnd):
 
     async def health_check(self) -> ProviderHealth:
         try:
-            # Whoever has a key of an organisation may not ask how the whole store is.
-            await self._memory.projects(limit=1)
+            found = await self._memory.health()
+        except Forbidden:  # a key of an organisation: the server answers, and knows it
+            return ProviderHealth(self.name, healthy=True)
         except GraphmemError as error:
             return ProviderHealth(self.name, healthy=False, reason=str(error))
-        return ProviderHealth(self.name, healthy=True)
+        wrong = [f"{part}: {state}" for part, state in found.parts.items() if state != "ok"]
+        return ProviderHealth(self.name, healthy=found.ok, reason="; ".join(wrong) or None)
 
     async def close(self) -> None:
         await self._memory.close()

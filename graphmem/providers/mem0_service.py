@@ -59,11 +59,14 @@ class Mem0Provider(ClosedAtEnd):
         return id
 
     async def recall(self, user_id: str, query: str, limit: int = 10) -> list[MemoryRecord]:
+        _check_part(limit, 0)
         body = {"query": query, "filters": {"user_id": user_id}, "top_k": limit}
         answer = await self._ask("POST", "/v3/memories/search/", user_id, body)
-        return self._records(answer, user_id)
+        return self._records(answer, user_id)[:limit]
 
     async def delete(self, user_id: str, memory_id: str) -> bool:
+        if not isinstance(memory_id, str) or not memory_id.strip():
+            raise UsageError(f"memory_id must be text, got {shown(memory_id)}")
         path = f"/v1/memories/{quote(memory_id, safe='')}/"
         try:
             # To a key that reaches many users an id alone would delete another's.
@@ -77,8 +80,7 @@ class Mem0Provider(ClosedAtEnd):
     async def list_memories(
         self, user_id: str, limit: int = 100, offset: int = 0
     ) -> list[MemoryRecord]:
-        if limit < 1 or offset < 0:
-            raise UsageError("a limit is at least 1, and an offset at least 0")
+        _check_part(limit, offset)
         size = min(limit, _LARGEST_PAGE)
         page, skipped = offset // size + 1, offset % size
         found: list[MemoryRecord] = []
@@ -154,6 +156,11 @@ class Mem0Provider(ClosedAtEnd):
             updated_at=_time(given.get("updated_at")),
             score=float(score) if isinstance(score, int | float) else None,
         )
+
+
+def _check_part(limit: int, offset: int) -> None:
+    if limit < 1 or offset < 0:
+        raise UsageError("a limit is at least 1, and an offset at least 0")
 
 
 def _time(given: object) -> datetime | None:

@@ -87,6 +87,19 @@ async def test_what_is_remembered_is_listed_recalled_and_deleted(provider: Memor
     assert len(await provider.list_memories("ada")) == 4
     assert [one.id for one in await provider.list_memories("bob")] == [other]
     assert await provider.list_memories("nobody") == []
+    for limit in (0, -1):
+        with pytest.raises(UsageError):
+            await provider.recall("ada", "tea", limit)
+        with pytest.raises(UsageError):
+            await provider.list_memories("ada", limit)
+    with pytest.raises(UsageError):
+        await provider.list_memories("ada", offset=-1)
+    for wrong in ("", " ", 7):
+        with pytest.raises(UsageError):
+            await provider.delete("ada", wrong)  # type: ignore[arg-type]
+    for path in ("..", "../../v1/memories", "?user_id=bob", "%2e%2e"):
+        assert not await provider.delete("ada", path)
+    assert len(await provider.list_memories("ada")) == 4
     for wrong in ("", 7):
         with pytest.raises(UsageError):
             await provider.remember(wrong, "Tea")  # type: ignore[arg-type]
