@@ -18,8 +18,8 @@ MODULES = {
 }
 TESTING = {"hypothesis", "pytest", "pytest_asyncio"}  # of graphmem.testing, which ships tests
 OPTIONAL = (
-    *("bench", "client", "fastembed", "ladybug", "mcp", "neo4j", "postgres", "qdrant", "redaction"),
-    *("server", "viz"),
+    *("bench", "client", "fastembed", "ladybug", "mcp", "neo4j", "pandas", "postgres", "pyarrow"),
+    *("qdrant", "redaction", "server", "viz"),
 )
 
 

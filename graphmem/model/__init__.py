@@ -39,7 +39,6 @@ from graphmem.model.results import (
     Spend,
     Step,
     Subgraph,
-    Table,
 )
 from graphmem.model.retention import RetentionRule, StoredEpisode, overdue
 from graphmem.model.scope import (
@@ -71,6 +70,7 @@ from graphmem.model.stored import (
     valid_until,
 )
 from graphmem.model.summaries import Summary, SummarySentence
+from graphmem.model.tables import Table
 from graphmem.model.uses import FactUse, Swept
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Self, overload
+from typing import Literal, Self, overload
 
 from graphmem.clock import Precision
 from graphmem.errors import UsageError
@@ -353,19 +353,6 @@ class Page:
 
     def __str__(self) -> str:
         return lines(self.items, none="nothing")
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What a Cypher query returned. ``truncated`` says that the row limit cut it."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    truncated: bool = False
-
-    def __str__(self) -> str:
-        """Columns and rows, with tabs in between."""
-        return lines(("\t".join(map(str, row)) for row in (self.columns, *self.rows)), none="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from graphmem.doors.cli import (
     backup,
     bench,
     carry,
+    completion,
     cypher,
     demo,
     documents,
@@ -117,6 +118,7 @@ _COMMANDS = (
     access.usage_command,
     access.audit_command,
     bench.bench_command,
+    completion.completion_command,
 )
 for _command in _COMMANDS:
     cli.add_command(_command)

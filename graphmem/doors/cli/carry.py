@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,28 +15,101 @@ from graphmem.doors.cli.base import command, options
 from graphmem.doors.cli.migrate import stage_bars
 from graphmem.doors.cli.output import counted, note, show_json
 from graphmem.errors import UsageError
+from graphmem.model import Fact, to_json
+
+if TYPE_CHECKING:
+    from graphmem import Memory
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _all = click.option("--all", "everybody", is_flag=True, help="Everybody's, not one user's.")
 
 
+_COLUMNS = (
+    *("id", "text", "type", "subject", "object", "valid_at", "valid_precision", "invalid_at"),
+    *("invalid_precision", "stated_at", "recorded_at", "expires_at", "archived_at", "modality"),
+    *("memory_type", "importance", "tags", "metadata", "episode_ids", "subject_id", "object_id"),
+)
+_PAGE = 1000
+
+
 @command("export")
 @click.argument("file", type=_FILE)
 @_all
-def export_command(file: Path, *, everybody: bool) -> None:
-    """Write all of one user, or of everybody, to FILE as JSONL.
+@click.option(
+    "--format",
+    type=click.Choice(["jsonl", "graphml", "csv"]),
+    help="As the name of FILE ends, else jsonl.",
+)
+def export_command(file: Path, *, everybody: bool, format: str | None) -> None:
+    """Write all of one user, or of everybody, to FILE.
 
     \b
-    graphmem --user ada export ada.jsonl
-    graphmem export --all everything.jsonl
+    graphmem --user ada export ada.jsonl      all there is, for import
+    graphmem --user ada export ada.graphml    entities and relations, for Gephi and others
+    graphmem --user ada export ada.csv        the facts, for a spreadsheet
 
-    Import reads it back, with each id, time and version. FILE must be new. The schema is in
-    docs/backup.md. Its text is as readable as the store's.
+    Import reads JSONL back, with each id, time and version; its schema is in docs/backup.md. FILE
+    must be new. Its text is as readable as the store's.
     """
+    format = format or {".graphml": "graphml", ".csv": "csv"}.get(file.suffix.lower(), "jsonl")
+    if format != "jsonl":
+        _export_readable(file, format, everybody=everybody)
+        return
     with options().memory(owned=not everybody) as memory, stage_bars("export") as progress:
         made = memory.export(file, all_scopes=everybody, progress=progress)
     if not show_json(made):
         note(f"exported: {counted(made.rows, 'row')} of {counted(made.tenants, 'user')}: {file}")
+
+
+def _export_readable(file: Path, format: str, *, everybody: bool) -> None:
+    """What one user has in a form that other programs read, what has ended too."""
+    if everybody:
+        raise UsageError(f"--all goes with jsonl: {format} is of one user (--user)")
+    if file.exists():
+        raise UsageError(f"{file} is there already: name a new file")
+    with options().memory() as memory:
+        graph = memory.to_networkx(current=False)
+        if format == "graphml":
+            from graphmem.doors.drawing.graphml import graphml_of
+
+            data, rows = graphml_of(graph), len(graph) + graph.number_of_edges()
+        else:
+            data, rows = _csv_of(memory, dict(graph.nodes(data="name")))
+    part = file.with_name(f"{file.name}.part")
+    try:
+        part.write_bytes(data)
+        part.rename(file)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+    if not show_json({"file": str(file), "format": format, "rows": rows}):
+        words = f"{rows:,} nodes and edges" if format == "graphml" else counted(rows, "fact")
+        note(f"exported: {words}: {file}")
+
+
+def _csv_of(memory: Memory, names: Mapping[str, str]) -> tuple[bytes, int]:
+    """Every fact as a row, with names for reading; lists and metadata as JSON."""
+    stream = io.StringIO(newline="")
+    table = csv.DictWriter(stream, _COLUMNS)
+    table.writeheader()
+    rows, after = 0, None
+    while True:
+        page = memory.get_all(limit=_PAGE, after=after, current=False)
+        table.writerows(_csv_row(fact, names) for fact in page.items)
+        rows, after = rows + len(page.items), page.next
+        if after is None:
+            return stream.getvalue().encode("utf-8", "backslashreplace"), rows
+
+
+def _csv_row(fact: Fact, names: Mapping[str, str]) -> dict[str, Any]:
+    found = to_json(fact)
+    row = {name: found.get(name) for name in _COLUMNS}
+    row["subject"], row["object"] = (names.get(found[f"{end}_id"]) for end in ("subject", "object"))
+    sources = dict.fromkeys(source.episode_id for source in fact.sources)
+    row |= {"tags": list(fact.tags), "episode_ids": list(sources)}
+    for name in ("tags", "metadata", "episode_ids"):
+        row[name] = json.dumps(to_json(row[name]), ensure_ascii=False) if row[name] else None
+    return row
 
 
 @command("import")
