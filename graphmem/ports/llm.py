@@ -14,12 +14,14 @@ from graphmem.ports.extraction_options import ExtractionOptions
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One question to a model, with the JSON schema that its answer must fit."""
+    """One question to a model, with the JSON schema that its answer must fit; without one the
+    answer is plain text. ``before`` is what was said until then, each with role and content."""
 
     system: str
     user: str
-    schema_name: str
-    schema: Mapping[str, Any]
+    schema_name: str = ""
+    schema: Mapping[str, Any] | None = None
+    before: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,9 @@ class OpenAIChat:
 def _request(model: str, prompt: Prompt, way: _Way) -> dict[str, Any]:
     form = _FORMS[way.form]
     system = prompt.system
-    if form != "json_schema":
+    if prompt.schema is None:
+        form = "text"
+    elif form != "json_schema":
         schema = json.dumps(prompt.schema, ensure_ascii=False)
         system += (
             f"\n\nAnswer with one JSON object that fits this JSON schema, only that:\n{schema}"
@@ -244,6 +246,7 @@ def _request(model: str, prompt: Prompt, way: _Way) -> dict[str, Any]:
         "model": model,
         "messages": [
             {"role": "system", "content": system},
+            *prompt.before,
             {"role": "user", "content": prompt.user},
         ],
     }
@@ -365,4 +368,5 @@ def _tokens(usage: Any, prompt: Prompt, text: str) -> tuple[int, int]:
         return math.ceil(characters / _CHARACTERS_PER_TOKEN)
 
     asked = len(prompt.system) + len(prompt.user)
+    asked += sum(len(message["content"]) for message in prompt.before)
     return count("prompt_tokens", asked), count("completion_tokens", len(text))
