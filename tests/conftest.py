@@ -109,6 +109,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("GRAPHMEM_", "OPENAI_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("GRAPHMEM_CONFIG", os.devnull)
 
 
 @pytest.fixture(scope="session")

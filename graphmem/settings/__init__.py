@@ -52,7 +52,9 @@ DEFAULT_EXTRACTION_MODEL = "openai:gpt-5-mini"
 OPENAI_URL = "https://api.openai.com/v1"
 NO_MODEL = "none"
 # Read by the command line, not by the engine.
-_OTHER_VARIABLES = frozenset({"STORE", "USER", "AGENT", "RUN", "PROJECT", "ACTOR", "DEBUG"})
+_OTHER_VARIABLES = frozenset(
+    {"STORE", "USER", "AGENT", "RUN", "PROJECT", "ACTOR", "DEBUG", "PROFILE", "CONFIG"}
+)
 
 
 class Settings(CeilingSettings, ServerSettings):

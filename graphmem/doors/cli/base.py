@@ -17,6 +17,7 @@ import click
 from click.core import ParameterSource
 
 from graphmem import __version__
+from graphmem.doors.cli.profiles import use_profile
 from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError
 from graphmem.text import printable, printable_json
 
@@ -93,7 +94,10 @@ class Options:
     run: str | None = None
     project: str | None = None
     actor: str | None = None
+    profile: str | None = None
     json: bool = False
+    sources: dict[str, ParameterSource | None] = field(default_factory=dict)
+    """Where those that were given come from."""
     typed: dict[str, str] = field(default_factory=dict)
     """Of these, what stood on the line itself, by flag: a command to try next needs it again."""
 
@@ -189,6 +193,9 @@ def options() -> Options:
     """The options of the command that is running."""
     found = click.get_current_context().meta.setdefault(_KEY, Options())
     assert isinstance(found, Options)  # noqa: S101 - for the type checker; only this module sets it
+    if "profiles" not in found.sources:
+        found.sources["profiles"] = None
+        use_profile(found.profile, found.sources, partial(setattr, found))
     return found
 
 
@@ -203,8 +210,9 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
     """Remember a shared option; what stands nearer to the command wins."""
     kept = context.meta.setdefault(_KEY, Options())
     if value is not None and value is not False and parameter.name is not None:
-        setattr(kept, parameter.name.removeprefix("shared_"), value)
-        source = context.get_parameter_source(parameter.name)
+        name = parameter.name.removeprefix("shared_")
+        setattr(kept, name, value)
+        source = kept.sources[name] = context.get_parameter_source(parameter.name)
         if isinstance(value, str) and source is ParameterSource.COMMANDLINE:
             kept.typed[parameter.opts[0]] = value
 
@@ -238,6 +246,7 @@ def _shared(*, top: bool) -> list[click.Option]:
         option("--run", "GRAPHMEM_RUN", "One run, or session, of it.", metavar="ID"),
         option("--project", "GRAPHMEM_PROJECT", "The project it belongs to.", metavar="ID"),
         option("--actor", "GRAPHMEM_ACTOR", "In whose name it writes.", metavar="NAME"),
+        option("--profile", "GRAPHMEM_PROFILE", "Options and settings by name.", metavar="NAME"),
         option("--json", None, "Print JSON, and nothing else, on standard output.", is_flag=True),
     ]
 
