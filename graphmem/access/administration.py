@@ -30,7 +30,7 @@ from graphmem.ports.access import AccessBook, AuditEntry, AuditQuery, KeyUse
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_MOST_ENTRIES = 1000
+MOST_ENTRIES = 1000
 
 
 class Administration:
@@ -104,6 +104,7 @@ class Administration:
         self, organisation: str, *, principal: Principal | None = None
     ) -> list[OrganisationProject]:
         """Those of an organisation that whoever asks may work in."""
+        await self.organisation(organisation)
         found = await self._book.grants("project", organisation=organisation)
         only = None if principal is None else principal.project
         return [OrganisationProject.of(one) for one in found if only in (None, one.id)]
@@ -125,6 +126,7 @@ class Administration:
         return made
 
     async def members(self, organisation: str) -> list[Member]:
+        await self.organisation(organisation)
         found = await self._book.grants("member", organisation=organisation)
         return sorted((Member.of(one) for one in found), key=lambda one: one.name)
 
@@ -211,7 +213,7 @@ class Administration:
 
     async def keys(self, organisation: str | None) -> list[AccessKey]:
         """Those of an organisation, or (None) of administrators, with how often they were used."""
-        owner = organisation or EVERYWHERE
+        owner = await self._whose(organisation)
         found = [AccessKey.of(one) for one in await self._book.grants("key", organisation=owner)]
         used: dict[str, tuple[int, datetime]] = {}
         for use in await self._book.key_uses(owner, "", "9999"):
@@ -238,6 +240,12 @@ class Administration:
         await self._book.put_grants(gone.grant())
         return gone
 
+    async def _whose(self, organisation: str | None) -> str:
+        """By what name things of an organisation, or of administrators, are stored."""
+        if not organisation:
+            return EVERYWHERE
+        return (await self.organisation(organisation)).name
+
     # Webhooks
 
     async def add_webhook(
@@ -246,16 +254,14 @@ class Administration:
         url: str,
         news: Sequence[str] = (),
         *,
-        head: int,
         hosts: Collection[str] = (),
     ) -> Webhook:
         """See :func:`~graphmem.access.webhooks.add_webhook`."""
         await self.organisation(organisation)
-        return await add_webhook(
-            self._book, self._clock, organisation, url, news, head=head, hosts=hosts
-        )
+        return await add_webhook(self._book, self._clock, organisation, url, news, hosts=hosts)
 
     async def webhooks(self, organisation: str) -> list[Webhook]:
+        await self.organisation(organisation)
         return await webhooks(self._book, organisation)
 
     async def remove_webhook(self, organisation: str, id: str) -> Webhook:
@@ -275,14 +281,23 @@ class Administration:
         everybody's."""
         last = until or self._clock.now()
         first = since or last - timedelta(days=30)
+        await self._check_asked(organisation, first, last)
         days = first.date().isoformat(), last.date().isoformat()
         return await self._book.key_uses(organisation, *days, key_id)
 
     async def audit(self, query: AuditQuery) -> list[AuditEntry]:
         """Who did what, the newest first."""
+        await self._check_asked(query.organisation, query.since, query.until)
         return await self._book.audit_entries(
-            replace(query, limit=max(1, min(query.limit, _MOST_ENTRIES)))
+            replace(query, limit=max(1, min(query.limit, MOST_ENTRIES)))
         )
+
+    async def _check_asked(
+        self, organisation: str | None, since: datetime | None, until: datetime | None
+    ) -> None:
+        await self._whose(organisation)
+        if since is not None and until is not None and since > until:
+            raise UsageError(f"since ({since.isoformat()}) is after until ({until.isoformat()})")
 
 
 def _within(
@@ -325,5 +340,8 @@ def _name(name: object, what: str) -> str:
 def _label(name: object, what: str) -> str:
     fit = isinstance(name, str) and bool(name.strip()) and not _UNFIT.search(name)
     if not isinstance(name, str) or not fit or len(name.encode()) > NAME_BYTES:
-        raise UsageError(f"{what} is a text of up to {NAME_BYTES} bytes, got {shown(name)}")
+        raise UsageError(
+            f"{what} is a text of 1 to {NAME_BYTES} bytes, without line breaks and the like; got "
+            f"{shown(name)}"
+        )
     return name

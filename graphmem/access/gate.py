@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from graphmem.access.methods import METHODS, OF_A_PROJECT, WHOLE_STORE, MethodRule
 from graphmem.access.rates import Rates
@@ -36,11 +36,19 @@ _SCOPE: tuple[Literal["user_id", "agent_id", "run_id", "project_id"], ...] = (
     "run_id",
     "project_id",
 )
+_MOST_KEPT = 10_000
 _NO_KEY = "no such key, or it is good no more: give one that is as `Authorization: Bearer gm_…`"
 
 _NO_SIGNATURE = (
     "X-Signature is not that of the user in X-User-Context, or the key is limited to another user"
 )
+
+
+class _Known(NamedTuple):
+    """A key that was good when it was read, and whom it stands for."""
+
+    key: AccessKey
+    principal: Principal
 
 
 class Access:
@@ -51,6 +59,9 @@ class Access:
         self._clock = clock
         self._rates = rates
         self._recorder = recorder
+        self._keys: dict[str, _Known] = {}
+        self._places: dict[tuple[str, str], str] = {}
+        self._version: int | None = None
 
     async def authenticate(self, key: str | None, *, address: str = "") -> Principal:
         """Who a key stands for, as it is at this moment.
@@ -60,7 +71,11 @@ class Access:
         closed or of a member who is gone.
         """
         given = key or ""
-        found = {one.kind: one for one in await self._book.grants_of_key(id_of_key(given))}
+        id = id_of_key(given)
+        version, known = self._refresh(), self._keys.get(id)
+        if known and is_key(given, known.key.digest) and known.key.good(self._clock.now()):
+            return known.principal
+        found = {one.kind: one for one in await self._book.grants_of_key(id)}
         stored = found.get("key")
         # Compared before anything of it is read: the same work whether there is such a key or not.
         if not is_key(given, stored.body.get("digest") if stored else None) or stored is None:
@@ -71,6 +86,8 @@ class Access:
         if principal is None:
             self._recorder.refused(address, own)
             raise Unauthenticated(_NO_KEY)
+        if version is not None and version == self._refresh():
+            self._keys[id] = _Known(own, principal)
         return principal
 
     def vouched(
@@ -92,6 +109,17 @@ class Access:
             raise Unauthenticated(_NO_SIGNATURE)
         return replace(principal, user_id=user_id)
 
+    def _refresh(self) -> int | None:
+        """The version of the grants; nothing that was read of another is kept. Where others may
+        change them everything is read each time (None). Only what is good is kept: what is not
+        takes the same work, whatever the reason."""
+        version = self._book.grants_version
+        if version != self._version or len(self._keys) + len(self._places) > _MOST_KEPT:
+            self._keys.clear()
+            self._places.clear()
+            self._version = version
+        return version
+
     def authorize(
         self, principal: Principal, method: str, arguments: Collection[str] = ()
     ) -> MethodRule:
@@ -111,7 +139,8 @@ class Access:
         if ROLES.index(principal.role) < ROLES.index(needed):
             what = f"{method} with {', '.join(sorted(wide))}" if wide else method
             raise Forbidden(
-                f"{what} needs a key of the role {needed}, this is a {principal.role}'s"
+                f"{what} needs a key of the role {needed}, and this one has the role "
+                f"{principal.role}"
             )
         if principal.read_only and rule.changes:
             raise Forbidden(f"{method} changes what is stored, and this key is read-only")
@@ -143,12 +172,24 @@ class Access:
         if principal.administrator:
             return scope
         wanted = scope.get("project_id") or principal.project or DEFAULT_PROJECT
+        scope["project_id"] = await self._place_of(principal, wanted)
+        return scope
+
+    async def _place_of(self, principal: Principal, wanted: str) -> str:
+        """Where the project of that name is stored."""
+        place = (principal.organisation, wanted)
+        own = principal.project in (None, wanted)
+        version = self._refresh()
+        if own and place in self._places:
+            return self._places[place]
         # Looked up in any case: the same work for a project that is not this key's.
         found = await self._book.grants("project", organisation=principal.organisation, id=wanted)
-        if not found or principal.project not in (None, wanted):
+        if not found or not own:
             raise NotFound(f"there is no project {wanted!r}")
-        scope["project_id"] = found[0].about
-        return scope
+        stored = found[0].about or ""
+        if version is not None and version == self._refresh():
+            self._places[place] = stored
+        return stored
 
     async def admit(self, principal: Principal, method: str, *, memories: int = 1) -> Allowance:
         """Count a call against the limits of its key and its organisation, and say what is left;

@@ -26,6 +26,7 @@ _DID_NOTHING = frozenset(one.__name__ for one in (Forbidden, LimitExceeded, NotF
 """Outcomes after which nothing has changed, so that nobody waits for their entry."""
 _PRUNED_AT_ONCE = 1000
 _PRUNE_EVERY = timedelta(hours=1)
+_REPLIES_KEPT = timedelta(days=1)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ADDRESS_CHARACTERS = 64
 
@@ -35,12 +36,20 @@ class Recorder:
     all that others noted meanwhile; reads within a second."""
 
     def __init__(
-        self, book: AccessBook, clock: Clock, *, keep_days: float, reads: bool = True
+        self,
+        book: AccessBook,
+        clock: Clock,
+        *,
+        keep_days: float,
+        usage_days: float = 730,
+        reads: bool = True,
     ) -> None:
-        """The log keeps entries for ``keep_days``; without ``reads`` those of changes alone."""
+        """The log keeps entries for ``keep_days``, usage is kept for ``usage_days``; without
+        ``reads`` the log has changes alone."""
         self._book = book
         self._clock = clock
         self._keep = timedelta(days=keep_days)
+        self._keep_uses = timedelta(days=usage_days)
         self._reads = reads
         self._uses: dict[tuple[str, str, str], KeyUse] = {}
         self._entries: list[AuditEntry] = []
@@ -138,7 +147,12 @@ class Recorder:
         if now - self._pruned_at < _PRUNE_EVERY:
             return
         self._pruned_at = now
-        gone = await self._book.prune_audit(now - self._keep, _PRUNED_AT_ONCE)
+        gone = await self._book.prune_access(
+            audit=now - self._keep,
+            uses=now - self._keep_uses,
+            replies=now - _REPLIES_KEPT,
+            limit=_PRUNED_AT_ONCE,
+        )
         if gone == _PRUNED_AT_ONCE:
             self._pruned_at -= _PRUNE_EVERY  # there may be more
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, Self, get_args
 
@@ -33,7 +33,8 @@ class Limits:
     memories: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
+        for name in _LIMITS:
+            value = getattr(self, name)
             least = 1 if name in {"calls_per_minute", "burst"} else 0
             whole = type(value) is int and least <= value <= WHOLE_NUMBER
             if value is not None and not whole:
@@ -41,13 +42,16 @@ class Limits:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        known = [one.name for one in fields(cls)]
-        if unknown := sorted(set(data) - set(known)):
-            raise UsageError(f"unknown limits: {', '.join(unknown)}; known are {', '.join(known)}")
+        if unknown := sorted(set(data) - set(_LIMITS)):
+            known = ", ".join(_LIMITS)
+            raise UsageError(f"unknown limits: {', '.join(unknown)}; known are {known}")
         return cls(**data)
 
     def to_json(self) -> dict[str, int]:
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {n: value for n in _LIMITS if (value := getattr(self, n)) is not None}
+
+
+_LIMITS = tuple(one.name for one in fields(Limits))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@ what they are sent. Who sends it is :mod:`graphmem.doors.http.deliveries`."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import ipaddress
+import socket
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,17 +76,17 @@ async def add_webhook(
     url: str,
     news: Sequence[str] = (),
     *,
-    head: int,
     hosts: Collection[str] = (),
 ) -> Webhook:
-    """Tell ``url`` of what happens after the event ``head``. ``hosts`` are the only ones that are
-    let be, if there are any."""
+    """Tell ``url`` of what happens from now on. ``hosts`` are the only ones that are let be, if
+    there are any."""
     wanted = tuple(one for one in get_args(News) if not news or one in news)
     if unknown := sorted(set(news) - set(get_args(News))):
         raise UsageError(f"{shown(unknown)}: there is news of {', '.join(get_args(News))}")
     if len(await webhooks(book, organisation)) >= _MOST_HOOKS:
         raise UsageError(f"an organisation has at most {_MOST_HOOKS} webhooks: remove one first")
     webhook_host(url, hosts)
+    head = await book.head()
     made = Webhook(
         f"w-{new_id()}", organisation, url, wanted, clock.now(), head, f"whsec_{new_id(43)}"
     )
@@ -137,10 +139,14 @@ def is_public(address: str) -> bool:
 
 
 def _is_inside(host: str) -> bool:
+    host = host.rstrip(".")
     try:
         return not is_public(host)
     except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+        pass
+    with contextlib.suppress(OSError):  # 127.1, 2130706433 and 0x7f000001 are numbers, too
+        return not is_public(socket.inet_ntoa(socket.inet_aton(host)))
+    return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
 def news_of(event: Event, projects: Mapping[str, str]) -> dict[str, Any] | None:

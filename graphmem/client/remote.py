@@ -75,9 +75,7 @@ class _Remote:
         path, content = f"/v1/{call.path}", to_bytes(body)
         if call.long:
             return await self._transport.follow(path, content, progress, repeatable=call.repeatable)
-        return await self._transport.call(
-            path, content, repeatable=call.repeatable, writes=not call.read
-        )
+        return await self._transport.call(path, content, repeatable=call.repeatable)
 
 
 class _RemoteReads(_Remote):

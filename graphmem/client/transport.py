@@ -81,11 +81,11 @@ class Transport:
         """End its connections."""
         await self._http.aclose()
 
-    async def call(self, path: str, content: bytes, *, repeatable: bool, writes: bool) -> Any:
-        """A request, and the JSON that answers it."""
+    async def call(self, path: str, content: bytes, *, repeatable: bool) -> Any:
+        """A request, and the JSON that answers it. What is not ``repeatable`` by itself goes under
+        a key, so that it is done once however often it is sent."""
         headers = {"content-type": "application/json"}
-        if writes:
-            # A request that is made again under its key is answered as the first was.
+        if not repeatable:
             headers["idempotency-key"] = uuid.uuid4().hex
 
         async def once() -> Any:
@@ -93,7 +93,7 @@ class Transport:
             _raise_for(answer)
             return _json(answer)
 
-        return await self._repeated(once, repeatable=repeatable)
+        return await self._repeated(once, repeatable=True)
 
     async def ask(
         self,

@@ -76,9 +76,49 @@ class AuditQuery:
     limit: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A request under an idempotency key: whoever begins it does it, nobody else. ``name`` and
+    ``request`` are digests, of the idempotency key and of what was asked; ``holder`` is who does
+    it. ``answer`` is None while that goes on, and empty where it was done and what was answered is
+    kept no more."""
+
+    key_id: str
+    name: str
+    request: str
+    holder: str
+    at: datetime
+    answer: str | None = None
+
+
+class RequestBook(Protocol):
+    """Part of :class:`~graphmem.ports.ledger.Ledger`: what was answered to requests that may come
+    again. An erasure takes the answers with it that are of whose memories it is about."""
+
+    async def begin_request(self, keyed: KeyedRequest) -> KeyedRequest:
+        """Store it, if there is none of its ``key_id`` and ``name``; returns the one that is."""
+        ...
+
+    async def finish_request(
+        self, keyed: KeyedRequest, answer: str | None, scope: Mapping[str, str | None]
+    ) -> None:
+        """Keep what was answered, and in what scope; None: nothing was done, another may."""
+        ...
+
+
 class AccessBook(Protocol):
     """Part of :class:`~graphmem.ports.ledger.Ledger`. None of it is an event: nothing is decided or
     projected by it."""
+
+    async def head(self) -> int:
+        """See :class:`~graphmem.ports.ledger.LedgerLog`."""
+        ...
+
+    @property
+    def grants_version(self) -> int | None:
+        """Another number whenever a grant may have changed; None where other processes may change
+        them too."""
+        ...
 
     async def grants(
         self,
@@ -121,9 +161,12 @@ class AccessBook(Protocol):
 
     async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]: ...
 
-    async def prune_audit(self, before: datetime, limit: int) -> int:
-        """Take the oldest entries out, of up to ``limit`` those from before a moment: how many. The
-        only way by which an entry goes."""
+    async def prune_access(
+        self, *, audit: datetime, uses: datetime, replies: datetime, limit: int
+    ) -> int:
+        """Take out what is from before these moments: of the log up to ``limit`` of the oldest
+        entries, returning how many; days that were counted; what was answered. The only way by
+        which an entry goes."""
         ...
 
     async def take_rate(self, name: str, interval_s: float, tolerance_s: float) -> float:

@@ -22,7 +22,7 @@ from graphmem.model import (
     Stats,
     Turn,
 )
-from graphmem.ports.access import AccessBook
+from graphmem.ports.access import AccessBook, RequestBook
 from graphmem.ports.ledger_copy import LedgerCopy, LedgerRows
 from graphmem.ports.ledger_erasures import ErasureBook, UserBook
 from graphmem.ports.ledger_relation_types import LedgerTypes
@@ -338,6 +338,7 @@ class Ledger(
     LedgerLists,
     UseBook,
     AccessBook,
+    RequestBook,
     Protocol,
 ):
     """All of it, and the store's own facts (``store_id``, ``embedder``)."""

@@ -261,7 +261,15 @@ class Settings(CeilingSettings, ServerSettings):
     archive_reads: Count = Field(
         2, description="a sweep archives what was read less often than this"
     )
+    telemetry: bool = Field(
+        False,
+        description="tell OpenTelemetry how long calls, stages and stores take and what models "
+        "cost, by the providers that the process has set up",
+    )
     audit_days: float = Field(90.0, ge=1, le=36_600, description="days to keep the audit log")
+    usage_days: float = Field(
+        730.0, ge=2, le=36_600, description="days to keep what keys were used for"
+    )
     audit_reads: bool = Field(True, description="note in the audit log who read what, too")
     max_queued: int = Field(
         1000,

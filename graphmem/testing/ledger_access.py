@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from graphmem.ports.access import AuditEntry, AuditQuery, Grant, KeyUse
-from graphmem.ports.ledger import Forgetting, Ledger
+from graphmem.ports.access import AuditEntry, AuditQuery, Grant, KeyedRequest, KeyUse
+from graphmem.ports.ledger import Erasure, Forgetting, Ledger
 from graphmem.testing.ledger_draft import ADA, Draft
 
 _ACME = Grant("organisation", "acme", "acme", None, {"limits": {"memories": 3}})
@@ -125,12 +125,69 @@ class AccessContract:
         ):  # fmt: skip
             assert [one.key_id for one in await ledger.audit_entries(query)] == keys
         until = begun + timedelta(days=5)
-        assert await ledger.prune_audit(until, 3) == 3
-        assert await ledger.prune_audit(until, 3) == 2
-        assert await ledger.prune_audit(until, 3) == 0
+        for gone in (3, 2, 0):
+            found = await ledger.prune_access(audit=until, uses=begun, replies=begun, limit=3)
+            assert found == gone
         assert [one.n for one in await ledger.audit_entries(AuditQuery())] == [10, 9, 8, 7, 6]
         await ledger.add_access_records([], entries[:1])
         assert (await ledger.audit_entries(AuditQuery()))[0].n == 11
+
+    async def test_usage_goes_by_its_days(self, ledger: Ledger, draft: Draft) -> None:
+        now = draft.clock.now()
+        uses = [
+            KeyUse((now + timedelta(days=n)).date().isoformat(), "k", "get", "o", 1, 0, 0, 0, now)
+            for n in range(4)
+        ]
+        await ledger.add_access_records(uses, [])
+        until = now + timedelta(days=2)
+        await ledger.prune_access(audit=now, uses=until, replies=now, limit=9)
+        assert await ledger.key_uses(None, "", "9") == uses[2:]
+
+    async def test_a_request_is_begun_once(
+        self, ledger: Ledger, second: Ledger, draft: Draft
+    ) -> None:
+        now = draft.clock.now()
+        begun = [KeyedRequest("k", "n", "r", f"h{n}", now) for n in range(2)]
+        found = await asyncio.gather(ledger.begin_request(begun[0]), second.begin_request(begun[1]))
+        assert found[0] == found[1]
+        assert found[0] in begun
+        (loser,) = set(begun) - {found[0]}
+        await second.finish_request(loser, "not theirs", {})
+        await second.finish_request(loser, None, {})
+        assert await ledger.begin_request(loser) == found[0]
+        await ledger.finish_request(found[0], "done", {})
+        assert await second.begin_request(loser) == replace(found[0], answer="done")
+        failed = replace(loser, name="m")
+        assert await ledger.begin_request(failed) == failed
+        await ledger.finish_request(failed, None, {})
+        assert (await ledger.begin_request(replace(failed, holder="other"))).holder == "other"
+        await ledger.prune_access(audit=now, uses=now, replies=now + timedelta(1), limit=9)
+        assert await second.begin_request(loser) == loser
+
+    async def test_what_is_erased_is_in_no_reply(self, ledger: Ledger, draft: Draft) -> None:
+        scope = ADA.under("a" * 32)
+        episode = draft.episode("I live in Rome.", scope)
+        await ledger.journal([episode], 0)
+        now, owner = draft.clock.now(), "ada"
+        scopes = {
+            "hers": {"project_id": ADA.project_id, "user_id": owner},
+            "whose": {"project_id": ADA.project_id},
+            "anybody's": {},
+            "elsewhere": {"project_id": "elsewhere", "user_id": owner},
+            "an agent's": {"project_id": ADA.project_id, "agent_id": "guide"},
+        }
+        begun = {name: KeyedRequest("k", name, "r", "h", now) for name in (*scopes, "under way")}
+        for name, keyed in begun.items():
+            await ledger.begin_request(keyed)
+            if name in scopes:
+                await ledger.finish_request(keyed, "Rome", scopes[name])
+        await ledger.erase(Erasure(scope, episode_ids=(episode.id,), at=now))
+        await ledger.finish_request(begun["under way"], "Rome", scopes["hers"])
+        kept = {n: (await ledger.begin_request(one)).answer for n, one in begun.items()}
+        assert kept == {
+            **dict.fromkeys(("hers", "whose", "anybody's", "under way"), ""),
+            **dict.fromkeys(("elsewhere", "an agent's"), "Rome"),
+        }
 
     async def test_calls_are_counted_for_all(self, ledger: Ledger, second: Ledger) -> None:
         hour = 3600.0

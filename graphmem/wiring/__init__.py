@@ -54,6 +54,7 @@ from graphmem.wiring.places import (
     left_of_store,
     urls_of,
 )
+from graphmem.wiring.telemetry import telemetry_of, watch, watched, watched_parts
 
 __all__ = ["open_memory", "store_part_of"]
 
@@ -111,6 +112,8 @@ async def open_memory(
         if read_only
         else make("ledger", urls["ledger"], settings)
     )
+    telemetry = telemetry_of(settings)
+    ledger = watched(ledger, "ledger", telemetry)
     graph: GraphStore = make("graph", urls["graph"], settings)
     vectors: VectorStore = make("vectors", urls["vectors"], settings)
     clock = clock or SystemClock()
@@ -147,6 +150,7 @@ async def open_memory(
             actor=check_actor(actor),
             read_only=read_only,
         )
+        parts = watched_parts(parts, telemetry)
         defaults = {
             "user_id": user_id,
             "agent_id": agent_id,
@@ -156,7 +160,7 @@ async def open_memory(
         memory = AsyncMemory(parts, defaults)
         try:
             opened = await (_open_ledger(parts) if read_only else _open_stores(parts, urls))
-            return await memory.start(opened, progress)
+            return watch(await memory.start(opened, progress), telemetry)
         except BaseException:
             with contextlib.suppress(GraphmemError):
                 await memory.close()

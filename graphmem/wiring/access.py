@@ -70,5 +70,11 @@ def _gate(ledger: Ledger, clock: Clock, settings: Settings) -> Access:
         return await ledger.stats(None, project_id)
 
     counts = ledger if ledger.shared else OwnRates()
-    recorder = Recorder(ledger, clock, keep_days=settings.audit_days, reads=settings.audit_reads)
+    recorder = Recorder(
+        ledger,
+        clock,
+        keep_days=settings.audit_days,
+        usage_days=settings.usage_days,
+        reads=settings.audit_reads,
+    )
     return Access(ledger, clock, Rates(counts, ledger, stats, clock), recorder)

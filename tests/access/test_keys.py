@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from graphmem.access import AccessKey
+from graphmem.access import AccessKey, Limits
 from graphmem.access.secrets import is_key, key_digest, new_key
 from graphmem.errors import Forbidden, NotFound, Unauthenticated, UsageError
+from graphmem.model import Scope
 from graphmem.ports.access import AuditQuery
+from graphmem.ports.ledger import Forgetting
+from graphmem.testing.ledger_draft import Draft
 from tests.access.conftest import OURS, THEIRS, Gate
 
 
@@ -80,6 +83,43 @@ async def test_a_members_key_can_do_what_the_member_can_now(gate: Gate) -> None:
     await refusal(gate, made.secret)
     with pytest.raises(NotFound):
         await gate.administration.member(OURS, "Grace")
+
+
+async def test_what_changes_holds_from_the_next_call_on(gate: Gate) -> None:
+    """Whatever was read of a key or a project before."""
+    administration, access = gate.administration, gate.access
+    await administration.add_member(OURS, "Grace", "owner")
+    made = await administration.add_key(OURS, "one", member="Grace")
+    before = await access.authenticate(made.secret)
+    for _ in range(2):
+        assert (await access.scope_of(before, {}))["project_id"] == f"{OURS}/default"
+        assert await access.authenticate(made.secret) is before, "it is read once"
+    await administration.set_limits(OURS, Limits(memories=3))
+    assert (await access.authenticate(made.secret)).organisation_limits.memories == 3
+    await administration.set_role(OURS, "Grace", "reader")
+    assert (await access.authenticate(made.secret)).role == "reader"
+    with pytest.raises(NotFound):
+        await access.scope_of(before, {"project_id": "late"})
+    await administration.add_project(OURS, "late")
+    assert (await access.scope_of(before, {"project_id": "late"}))["project_id"] == f"{OURS}/late"
+    soon = await administration.add_key(
+        OURS, "soon", expires_at=gate.clock.now() + timedelta(hours=1)
+    )
+    await access.authenticate(soon.secret)
+    gate.clock.advance(hours=1)
+    await refusal(gate, soon.secret)
+    await administration.revoke_key(OURS, made.key.id)
+    await refusal(gate, made.secret)
+    user = await administration.add_key(OURS, "ada's", user_id="ada")
+    await access.authenticate(user.secret)
+    scope = Scope(f"{OURS}/default", user_id="ada").under("a" * 32)
+    await gate.ledger.journal([Draft().episode("I moved.", scope)], 0)
+    await gate.ledger.forget(Forgetting((scope,), "user", gate.clock.now(), {}))
+    await refusal(gate, user.secret)
+    last = await administration.add_key(OURS, "last")
+    await access.authenticate(last.secret)
+    await administration.close_organisation(OURS)
+    await refusal(gate, last.secret)
 
 
 async def test_nobody_makes_a_key_that_reaches_further_than_their_own(gate: Gate) -> None:

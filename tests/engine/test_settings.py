@@ -26,6 +26,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "embedder": ("openai:small", "openai:small"),
     "reembed": ("1", True),
     "audit_days": ("7.5", 7.5),
+    "telemetry": ("1", True),
+    "usage_days": ("30", 30.0),
     "audit_reads": ("0", False),
     "accept_ledger": ("1", True),
     "openai_base_url": ("http://localhost:1/v1", "http://localhost:1/v1"),

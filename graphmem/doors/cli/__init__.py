@@ -37,6 +37,7 @@ from graphmem.doors.cli import (
     search,
     serve,
     types,
+    webhooks,
     why_not,
     write,
 )
@@ -117,6 +118,7 @@ _COMMANDS = (
     access.orgs_command,
     access.members_command,
     access.keys_command,
+    webhooks.webhooks_command,
     access.usage_command,
     access.audit_command,
     bench.bench_command,

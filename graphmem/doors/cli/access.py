@@ -27,6 +27,7 @@ from graphmem.doors.cli.output import (
     when,
 )
 from graphmem.errors import UsageError
+from graphmem.limits import WHOLE_NUMBER
 from graphmem.model import to_json
 from graphmem.ports.access import AuditEntry, AuditQuery, KeyUse
 
@@ -37,7 +38,7 @@ _ANY_ORGANISATION = click.argument("organisation", required=False)
 _KEY = click.option("--key", "key_id", metavar="ID", help="Only what this key did.")
 
 
-def _ask(
+def administer(
     work: Callable[[Administration], Awaitable[_T]], *, reads: bool = False, create: bool = False
 ) -> _T:
     """Over the ledger alone: neither a model nor an index is loaded. What only ``reads`` does so
@@ -90,7 +91,7 @@ def orgs_command() -> None:
 def add_organisation_command(name: str, **given: Any) -> None:
     """Make an organisation, with a project `default`."""
     limits = _limits(given)
-    found = _ask(lambda over: over.add_organisation(name, limits=limits), create=True)
+    found = administer(lambda over: over.add_organisation(name, limits=limits), create=True)
     if not show_json(found):
         show(
             table_text(f"organisation {found.name}; its first key: graphmem keys add {found.name}")
@@ -100,7 +101,7 @@ def add_organisation_command(name: str, **given: Any) -> None:
 @orgs_command.command("list")
 def list_organisations_command() -> None:
     """List all organisations."""
-    found = _ask(lambda over: over.organisations(), reads=True)
+    found = administer(lambda over: over.organisations(), reads=True)
     if not show_json(found):
         columns = ("organisation", "since", "closed", "limits")
         print_table(columns, map(_organisation_row, found))
@@ -110,7 +111,7 @@ def list_organisations_command() -> None:
 @click.argument("name")
 def close_organisation_command(name: str) -> None:
     """Let none of its keys be good any more. What it stored stays."""
-    found = _ask(lambda over: over.close_organisation(name))
+    found = administer(lambda over: over.close_organisation(name))
     if not show_json(found):
         show(table_text(f"{found.name} is closed since {when(found.closed_at)}"))
 
@@ -121,7 +122,7 @@ def close_organisation_command(name: str) -> None:
 def limit_organisation_command(name: str, **given: Any) -> None:
     """Set its limits, in the place of those before; what is not given is without limit."""
     limits = _limits(given)
-    found = _ask(lambda over: over.set_limits(name, limits))
+    found = administer(lambda over: over.set_limits(name, limits))
     if not show_json(found):
         print_table(("organisation", "since", "closed", "limits"), [_organisation_row(found)])
 
@@ -130,7 +131,7 @@ def limit_organisation_command(name: str, **given: Any) -> None:
 @_ORGANISATION
 def organisation_projects_command(organisation: str) -> None:
     """List its projects, and where they are stored (`--project` of other commands)."""
-    found = _ask(lambda over: over.projects(organisation), reads=True)
+    found = administer(lambda over: over.projects(organisation), reads=True)
     if not show_json(found):
         print_table(
             ("project", "stored as", "since"),
@@ -144,7 +145,7 @@ def organisation_projects_command(organisation: str) -> None:
 @click.option("--stored-as", metavar="ID", help="A project of this store that is there already.")
 def add_project_command(organisation: str, name: str, stored_as: str | None) -> None:
     """Give it one more project."""
-    found = _ask(lambda over: over.add_project(organisation, name, project_id=stored_as))
+    found = administer(lambda over: over.add_project(organisation, name, project_id=stored_as))
     if not show_json(found):
         show(table_text(f"project {found.name} of {organisation}, stored as {found.project_id}"))
 
@@ -172,14 +173,16 @@ def members_command() -> None:
 @_ROLE
 def add_member_command(organisation: str, name: str, role: str) -> None:
     """Take somebody in. They have no key yet: graphmem keys add --member NAME."""
-    _show_member(_ask(lambda over: over.add_member(organisation, name, _as_role(role or "writer"))))
+    _show_member(
+        administer(lambda over: over.add_member(organisation, name, _as_role(role or "writer")))
+    )
 
 
 @members_command.command("list")
 @_ORGANISATION
 def list_members_command(organisation: str) -> None:
     """List them."""
-    found = _ask(lambda over: over.members(organisation), reads=True)
+    found = administer(lambda over: over.members(organisation), reads=True)
     if not show_json(found):
         rows = ((one.name, one.role, when(one.created_at)) for one in found)
         print_table(("member", "role", "since"), rows, ids=[one.id for one in found])
@@ -191,7 +194,7 @@ def list_members_command(organisation: str) -> None:
 @click.argument("role", type=click.Choice(MEMBER_ROLES))
 def set_role_command(organisation: str, name: str, role: str) -> None:
     """Say what somebody may do from now on, with each of their keys."""
-    _show_member(_ask(lambda over: over.set_role(organisation, name, _as_role(role))))
+    _show_member(administer(lambda over: over.set_role(organisation, name, _as_role(role))))
 
 
 @members_command.command("remove")
@@ -199,14 +202,14 @@ def set_role_command(organisation: str, name: str, role: str) -> None:
 @click.argument("name")
 def remove_member_command(organisation: str, name: str) -> None:
     """Let somebody go: their keys are revoked, their name is kept nowhere."""
-    gone = _ask(lambda over: over.remove_member(organisation, name))
+    gone = administer(lambda over: over.remove_member(organisation, name))
     if not show_json(gone):
         show(table_text(f"{gone.name} belongs to {organisation} no more"))
 
 
 def _show_member(found: Member) -> None:
     if not show_json(found):
-        show(table_text(f"{found.name} is a {found.role} of {found.organisation}"))
+        show(table_text(f"{found.name} belongs to {found.organisation}, as {found.role}"))
 
 
 def _as_role(role: str) -> Any:
@@ -247,7 +250,7 @@ def add_key_command(
     limits = _limits(given)
     lasts = None if expires is None else parse_duration(expires, name="--expires")
     until = None if lasts is None else SystemClock().now() + lasts
-    made = _ask(
+    made = administer(
         lambda over: over.add_key(
             organisation,
             given["name"],
@@ -276,7 +279,7 @@ def _show_new_key(made: NewKey) -> None:
 def list_keys_command(organisation: str | None) -> None:
     """List the keys of an organisation, or (none given) of administrators; never the keys
     themselves."""
-    found = _ask(lambda over: over.keys(organisation), reads=True)
+    found = administer(lambda over: over.keys(organisation), reads=True)
     if show_json([key.shown() for key in found]):
         return
     columns: list[Any] = ["key", "role", "limited to", "state", ("calls", RIGHT), "last used"]
@@ -303,7 +306,7 @@ def _key_row(key: AccessKey) -> Sequence[object]:
 def revoke_key_command(key_id: str, organisation: str | None) -> None:
     """Let a key be good no more, from the next call on. KEY is its id; without an organisation
     one of administrators."""
-    gone = _ask(lambda over: over.revoke_key(organisation, key_id))
+    gone = administer(lambda over: over.revoke_key(organisation, key_id))
     if not show_json(gone.shown()):
         show(table_text(f"key {gone.id} is revoked since {when(gone.revoked_at)}"))
 
@@ -329,7 +332,7 @@ def usage_command(
 
     Without an organisation everybody's.
     """
-    found = _ask(
+    found = administer(
         lambda over: over.usage(organisation, **_period(since, until), key_id=key_id), reads=True
     )
     names = [one.name for one in fields(KeyUse)]
@@ -353,7 +356,12 @@ def usage_command(
 @_KEY
 @click.option("--method", help="Only this one.")
 @click.option("--changes", is_flag=True, help="Only what changed something.")
-@click.option("--before", type=int, metavar="NUMBER", help="Older than the entry of this number.")
+@click.option(
+    "--before",
+    type=click.IntRange(1, WHOLE_NUMBER),
+    metavar="NUMBER",
+    help="Older than the entry of this number.",
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 def audit_command(
     organisation: str | None, since: str | None, until: str | None, *, changes: bool, **more: Any
@@ -363,7 +371,7 @@ def audit_command(
     Without an organisation everybody's.
     """
     query = AuditQuery(organisation, **_period(since, until), changed=changes or None, **more)
-    found = _ask(partial(_audit, query=query), reads=True)
+    found = administer(partial(_audit, query=query), reads=True)
     if not show_json(found):
         columns = (("no", RIGHT), ("when", FIXED), "key", "from", "method", "outcome", "of", "what")
         print_table(columns, map(_audit_row, found))

@@ -6,7 +6,8 @@ import asyncio
 import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -16,19 +17,16 @@ from graphmem.client.calls import Call
 from graphmem.client.codec import read_request, to_bytes, write_result
 from graphmem.client.problems import problem_of
 from graphmem.client.transport import EVENTS
-from graphmem.doors.http import gate
-from graphmem.doors.http.calling import Caller, identified, perform
+from graphmem.doors.http import gate, replies
+from graphmem.doors.http.calling import Caller, identified, perform, scope_asked
 from graphmem.doors.http.served import Served
-from graphmem.errors import Conflict, GraphmemError, Unavailable, UsageError
+from graphmem.errors import GraphmemError, Unavailable
 from graphmem.model import DEFAULT_PROJECT, tenant_prefix
 from graphmem.off_loop import off_loop
-from graphmem.text import digest
 
 _MANY = 200  # items of a result, from which it is written beside the event loop
 _BEAT_S = 10.0
-_KEPT_REPLIES = 2_000
-_LARGEST_REPLY = 16 * 1024
-_LONGEST_KEY = 256
+_T = TypeVar("_T")
 JSON_TYPE: Final = "application/json"
 
 
@@ -36,17 +34,29 @@ async def answer(served: Served, call: Call, request: Request) -> Response:
     """The answer to a request for one method of the API."""
     caller = await identified(served, request)
     raw = await request.body()
-    headers: dict[str, str] = {}
-    work = _work(served, call, caller, raw, headers)
+    made = _Made()
+    work = _work(served, call, caller, raw, made)
+    headers = made.headers
     if EVENTS in request.headers.get("accept", ""):
         return StreamingResponse(_reported(work, request.url.path), media_type=EVENTS)
     key = request.headers.get("idempotency-key")
     if key is None or call.read:
         body = await _in_time(served, call, work(None))
         return Response(body, headers=headers, media_type=JSON_TYPE)
+<<<<<<< HEAD
     # A request that is signed for a user is none for another, be the rest of it the same.
     who = f"{caller.principal.key_id} {caller.principal.user_id or ''}"
     body, again = await _once(served, (who, key), call, raw, work)
+=======
+    done = replies.once(
+        served,
+        (caller.principal.key_id, key),
+        (f"{call.name} {caller.principal.user_id or ''}", raw),
+        lambda: work(None),
+        lambda: made.scope,
+    )
+    body, again = await _in_time(served, call, done)
+>>>>>>> b521f07 (Idempotency keys hold across processes and restarts; OpenTelemetry; webhooks by command; less work for each call)
     if again:
         headers["idempotency-replayed"] = "true"
     return Response(body, headers=headers, media_type=JSON_TYPE)
@@ -55,11 +65,20 @@ async def answer(served: Served, call: Call, request: Request) -> Response:
 _Work = Callable[[Callable[..., None] | None], Awaitable[bytes]]
 
 
-def _work(served: Served, call: Call, caller: Caller, raw: bytes, headers: dict[str, str]) -> _Work:
+@dataclass(slots=True)
+class _Made:
+    """What is known of a call once it was let in: headers of its answer, whom it is about."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    scope: dict[str, str | None] = field(default_factory=dict)
+
+
+def _work(served: Served, call: Call, caller: Caller, raw: bytes, made: _Made) -> _Work:
     stored: list[str] = []
 
     def allowed(allowance: Allowance, given: dict[str, Any]) -> None:
-        headers.update(rate_headers(allowance))
+        made.headers.update(rate_headers(allowance))
+        made.scope.update(scope_asked(given))
         if not caller.principal.administrator and isinstance(given.get("project_id"), str):
             stored.append(given["project_id"])
 
@@ -105,7 +124,7 @@ async def encoded(found: Any) -> bytes:
     return to_bytes(write_result(found))
 
 
-async def _in_time(served: Served, call: Call, work: Awaitable[bytes]) -> bytes:
+async def _in_time(served: Served, call: Call, work: Awaitable[_T]) -> _T:
     limit_s = served.settings.server_timeout_s
     try:
         async with asyncio.timeout(limit_s):
@@ -115,32 +134,6 @@ async def _in_time(served: Served, call: Call, work: Awaitable[bytes]) -> bytes:
             f"{call.path} took longer than {limit_s:g} seconds and was ended; with "
             f"Accept: {EVENTS} there is no such limit"
         ) from None
-
-
-async def _once(
-    served: Served, key: tuple[str, str], call: Call, raw: bytes, work: _Work
-) -> tuple[bytes, bool]:
-    """The answer to a request under a key, made once: the same again is answered as the first."""
-    if not 1 <= len(key[1]) <= _LONGEST_KEY:
-        raise UsageError(f"an Idempotency-Key has 1 to {_LONGEST_KEY} characters")
-    of = digest(call.name, raw.decode(errors="replace"))
-    found = served.replies.get(key)
-    if found is not None:
-        if found[0] != of:
-            raise Conflict("this Idempotency-Key was used for another request: take a new one")
-        return await asyncio.shield(found[1]), True
-    future = asyncio.ensure_future(_in_time(served, call, work(None)))
-    served.replies[key] = of, future
-    while len(served.replies) > _KEPT_REPLIES:
-        served.replies.popitem(last=False)
-    try:
-        body = await asyncio.shield(future)
-    except Exception:
-        served.replies.pop(key, None)  # nothing was done: the same may be tried again
-        raise
-    if len(body) > _LARGEST_REPLY:
-        served.replies.pop(key, None)
-    return body, False
 
 
 async def _reported(work: _Work, path: str) -> AsyncIterator[bytes]:

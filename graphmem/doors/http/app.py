@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphmem import __version__
 from graphmem.client.calls import CALLS, FILES, Call, plain_doc
@@ -27,6 +29,7 @@ from graphmem.doors.http import (
 from graphmem.doors.http.answering import answer
 from graphmem.doors.http.gate import Gate, problem_response
 from graphmem.doors.http.served import Served
+from graphmem.doors.http.tracing import Tracing
 from graphmem.engine import AsyncMemory
 from graphmem.errors import (
     Forbidden,
@@ -62,6 +65,8 @@ def make_app(open_: OpenMemory, settings: Settings) -> FastAPI:
         openapi_url="/openapi.json" if settings.server_docs else None,
         docs_url="/docs" if settings.server_docs else None,
         redoc_url=None,
+        # What FastAPI would tell has addresses as they were written: there may be names in them.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.served = served
     for call in CALLS.values():
@@ -76,6 +81,8 @@ def make_app(open_: OpenMemory, settings: Settings) -> FastAPI:
     openapi.describe(app)
     for kind in (GraphmemError, HTTPException):
         app.add_exception_handler(kind, _problem)
+    named = [one for one in app.routes if isinstance(one, APIRoute) and one.name in CALLS]
+    app.add_middleware(_Methods, routes={one.path: one for one in named})
     if settings.server_cors:
         app.add_middleware(
             CORSMiddleware,
@@ -85,7 +92,31 @@ def make_app(open_: OpenMemory, settings: Settings) -> FastAPI:
             expose_headers=["x-request-id", "retry-after"],
         )
     app.add_middleware(Gate, settings=settings)
+    if settings.telemetry:
+        app.add_middleware(Tracing)
     return app
+
+
+class _Methods:
+    """An ASGI application that knows the addresses of the API's methods by name: the router around
+    which it stands tries one route after the other."""
+
+    def __init__(self, app: ASGIApp, routes: Mapping[str, APIRoute]) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._routes.get(scope["path"]) if scope.get("method") == "POST" else None
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = route
+        request = Request(scope, receive)
+        try:
+            answered = await route.endpoint(request)
+        except GraphmemError as error:
+            answered = await _problem(request, error)
+        await answered(scope, receive, send)
 
 
 def _add_route(app: FastAPI, served: Served, call: Call) -> None:

@@ -7,12 +7,14 @@ import json
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from graphmem.client.calls import CALLS, FILES
 from graphmem.client.codec import read_request, to_bytes, write_result
 from graphmem.client.problems import problem_of
+from graphmem.doors.http.answering import JSON_TYPE
 from graphmem.doors.http.calling import Caller, identified, perform
+from graphmem.doors.http.replies import once
 from graphmem.doors.http.served import Served
 from graphmem.errors import GraphmemError, UsageError, shown
 
@@ -38,8 +40,17 @@ def add_batch_route(app: FastAPI, served: Served) -> None:
         caller = await identified(served, request)
         calls = _calls(await request.body())
         request_id = request.headers.get("x-request-id", "")
-        results = await _all(served, caller, calls, request_id)
-        return JSONResponse({"results": results})
+
+        async def work() -> bytes:
+            return to_bytes({"results": await _all(served, caller, calls, request_id)})
+
+        key = request.headers.get("idempotency-key")
+        if key is None:
+            return Response(await work(), media_type=JSON_TYPE)
+        whole = (f"batch {caller.principal.user_id or ''}", await request.body())
+        body, again = await once(served, (caller.principal.key_id, key), whole, work, dict)
+        headers = {"idempotency-replayed": "true"} if again else {}
+        return Response(body, headers=headers, media_type=JSON_TYPE)
 
     content = {"application/json": {"schema": _SHAPE}}
     app.add_api_route(

@@ -18,7 +18,7 @@ from graphmem.limits import RESULTS
 from graphmem.model import DocumentReceipt, Listing, Receipt, ScopeCount
 from graphmem.wiring.access import administration_of
 
-_SCOPE = ("user_id", "agent_id", "run_id", "project_id")
+_SCOPE: Final[tuple[str, ...]] = ("user_id", "agent_id", "run_id", "project_id")
 _ITEMS: Final = ("contents", "rows")
 _TARGETS = ("fact_id", "episode_id", "entity_id", "id", "document", "run", "erasure_id")
 
@@ -92,6 +92,13 @@ async def _narrow(
     if "project_id" not in own:  # that of the call holds, which was looked up already
         scope.pop("project_id", None)
     item.update(scope)
+
+
+def scope_asked(values: Mapping[str, Any]) -> dict[str, str | None]:
+    """Whose memories a call is about; empty where its items say that themselves."""
+    if any(name in item for item in _own_options(values) for name in _SCOPE):
+        return {}
+    return {name: values.get(name) for name in _SCOPE}
 
 
 def _own_options(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

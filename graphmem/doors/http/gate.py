@@ -10,15 +10,17 @@ import time
 import uuid
 from typing import Any, Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphmem.access.secrets import KEY_PREFIX
 from graphmem.client.codec import to_bytes
 from graphmem.client.problems import PROBLEM_TYPE, problem_of
 from graphmem.errors import (
     GraphmemError,
     LimitExceeded,
+    NotFound,
     RequestTooLarge,
     SlowRequest,
     Unauthenticated,
@@ -28,6 +30,9 @@ from graphmem.settings import Settings
 from graphmem.text import printable
 
 _log = logging.getLogger("graphmem.server")
+_KEY = re.compile(rf"{KEY_PREFIX}\w+")
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"})
+_ONCE = frozenset({b"authorization", b"idempotency-key"})
 _FIT = re.compile(rb"[A-Za-z0-9._-]{1,100}")
 UPLOADS: Final = frozenset({"/v1/import"})
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("graphmem_request_id", default="")
@@ -65,8 +70,8 @@ class Gate:
         finally:
             _log.info(
                 "%s %s %s %.1f ms %s %s",
-                scope["method"],
-                printable(scope["path"][:200]),
+                method_of(scope),
+                address_of(scope),
                 status[0] if status else "-",
                 (time.perf_counter() - began) * 1000,
                 id_,
@@ -75,8 +80,11 @@ class Gate:
 
     async def _passed(self, scope: Scope, receive: Receive, send: Send, status: list[int]) -> None:
         try:
+            _check_address(scope)
             limited = self._limited(scope, receive)
             await self._app(scope, limited, send)
+        except ClientDisconnect:
+            return  # nobody is there who could be answered
         except Exception as error:  # the outermost: nothing is above it
             if status:
                 raise  # half of an answer is out: the connection ends
@@ -113,6 +121,29 @@ class Gate:
             return message
 
         return limited
+
+
+def method_of(scope: Scope) -> str:
+    """The method of a request, where it is one: anything may stand there."""
+    return scope["method"] if scope["method"] in _METHODS else "_OTHER"
+
+
+def address_of(scope: Scope) -> str:
+    """The address of a request as its route has it, without the names and ids in it; of one that is
+    no address of ours as it was written, without what may be a key."""
+    route: str | None = getattr(scope.get("route"), "path_format", None)
+    return route or _KEY.sub(f"{KEY_PREFIX}…", printable(scope["path"][:200]))
+
+
+def _check_address(scope: Scope) -> None:
+    """What a proxy and we might read in two ways, or a database not at all."""
+    if b"%2f" in scope.get("raw_path", b"").lower():
+        raise NotFound("there is nothing at this address: no part of one has a stroke in it")
+    if b"%00" in scope["query_string"]:
+        raise UsageError("a NUL has no place in a query: leave %00 out")
+    names = [name for name, _ in scope["headers"] if name in _ONCE]
+    if len(names) != len(set(names)):
+        raise UsageError("a request has one Authorization, and one Idempotency-Key")
 
 
 def _too_large(most: int) -> RequestTooLarge:

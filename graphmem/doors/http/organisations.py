@@ -16,12 +16,13 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
 from graphmem.access import Administration, Limits, Principal
+from graphmem.access.administration import MOST_ENTRIES
 from graphmem.clock import parse_when_or_none
 from graphmem.doors.http.answering import rate_headers
 from graphmem.doors.http.calling import Caller, identified
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
-from graphmem.migration.store import ledger_of
+from graphmem.limits import WHOLE_NUMBER, shown
 from graphmem.model import to_json
 from graphmem.ports.access import AuditQuery, KeyUse
 from graphmem.wiring.access import administration_of
@@ -55,11 +56,15 @@ class Asked:
     def time(self, name: str) -> datetime | None:
         return parse_when_or_none(self.query.get(name) or self.body.get(name), name=name)
 
-    def number(self, name: str, usual: int | None) -> int | None:
+    def number(self, name: str, most: int) -> int | None:
+        """A number from 1 to ``most``, or None where none is given."""
         text = self.query.get(name)
-        if text is not None and not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise UsageError(f"{name} is a whole number")
-        return usual if text is None else int(text)
+        if text is None:
+            return None
+        plain = text.isascii() and text.isdigit() and len(text) < 20
+        if not plain or not 1 <= int(text) <= most:
+            raise UsageError(f"{name} is a whole number from 1 to {most:,}, got {shown(text)}")
+        return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,8 @@ async def _body(request: Request) -> Mapping[str, Any]:
     raw = await request.body()
     if not raw:
         return {}
+    if b"\\u0000" in raw:
+        raise UsageError("a NUL has no place in a name: leave \\u0000 out")
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -269,14 +276,8 @@ async def _add_webhook(over: Administration, ours: str | None, asked: Asked) -> 
     news = given.get("news", [])
     if not isinstance(news, list) or not all(isinstance(one, str) for one in news):
         raise UsageError("news is a list of texts")
-    served = asked.served
-    made = await over.add_webhook(
-        _named(ours),
-        _text(given, "url"),
-        news,
-        head=await ledger_of(served.memory).head(),
-        hosts=served.settings.webhook_hosts,
-    )
+    hosts = asked.served.settings.webhook_hosts
+    made = await over.add_webhook(_named(ours), _text(given, "url"), news, hosts=hosts)
     return {**made.shown(), "secret": made.secret}
 
 
@@ -289,7 +290,10 @@ async def _usage(over: Administration, ours: str | None, asked: Asked) -> Any:
     """What keys were used for, by day and method (`format=csv`)."""
     period = {name: asked.time(name) for name in ("since", "until")}
     found = await over.usage(ours, **period, key_id=asked.query.get("key"))
-    if asked.query.get("format", "json") == "json":
+    form = asked.query.get("format", "json")
+    if form not in {"json", "csv"}:
+        raise UsageError(f"usage is told as json or csv, not as {shown(form)}")
+    if form == "json":
         return found
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -308,8 +312,8 @@ async def _audit(over: Administration, ours: str | None, asked: Asked) -> Any:
         asked.query.get("key"),
         asked.query.get("method"),
         changes or None,
-        asked.number("before", None),
-        asked.number("limit", 100) or 1,
+        asked.number("before", WHOLE_NUMBER),
+        asked.number("limit", MOST_ENTRIES) or 100,
     )
     return await over.audit(query)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+import itertools
+import uuid
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -35,9 +37,12 @@ class Served:
     views: OrderedDict[tuple[datetime | None, datetime | None], ViewAPI] = field(
         default_factory=OrderedDict
     )
-    replies: OrderedDict[tuple[str, str], tuple[str, asyncio.Future[bytes]]] = field(
-        default_factory=OrderedDict
-    )
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    _holders: Iterator[int] = field(default_factory=itertools.count)
+
+    def next_holder(self) -> str:
+        """A name for who does one request, that of the process before a colon."""
+        return f"{self.id}:{next(self._holders)}"
 
     @property
     def memory(self) -> AsyncMemory:

@@ -74,9 +74,9 @@ async def test_both_schemas_have_the_same_tables_and_columns(schema_url: str) ->
     assert postgres.pop("graphmem_ledger") == ["one", "version"]
     assert postgres == sqlite
     assert collations == [("C",)]
-    assert {name: list(table.columns) for name, table in TABLES.items()} == {
-        name: columns for name, columns in sqlite.items() if name not in {"loads", "counters"}
-    }
+    for not_copied in ("loads", "counters", "replies"):
+        del sqlite[not_copied]
+    assert {name: list(table.columns) for name, table in TABLES.items()} == sqlite
 
 
 @pytest.mark.parametrize(

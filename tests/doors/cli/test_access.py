@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_usage_and_audit_are_read_back(graphmem: Run, acme: str) -> None:
 
 def test_members_have_keys_that_go_with_them(graphmem: Run, acme: str) -> None:
     assert (
-        "Grace is a reader of acme"
+        "Grace belongs to acme, as reader"
         in graphmem("members", "add", "acme", "Grace", "--role", "reader").out
     )
     made = graphmem("keys", "add", "acme", "--member", "Grace", "--json").json
@@ -176,3 +177,45 @@ def test_lists_are_read_beside_whoever_holds_the_store(graphmem: Run, acme: str)
         assert "acme" in graphmem("orgs", "list").out
         assert graphmem("audit").code == graphmem("usage").code == 0
         assert graphmem("keys", "add", "acme").code == 75
+
+
+def test_webhooks_are_added_listed_and_removed(graphmem: Run, acme: str) -> None:
+    made = graphmem("webhooks", "add", "acme", "https://example.org/hook", "--news", "added")
+    assert made.code == 0
+    assert made.out.startswith("whsec_")
+    listed = graphmem("webhooks", "list", "acme")
+    assert "https://example.org/hook" in listed.out
+    assert made.out.strip() not in listed.out
+    (hook,) = json.loads(graphmem("--json", "webhooks", "list", "acme").out)
+    assert (hook["news"], "secret" in hook) == (["added"], False)
+    for bad, why in (
+        (("add", "acme", "http://example.org"), "goes to https"),
+        (("add", "acme", "https://127.0.0.1/x"), "an address inside"),
+        (("add", "acme", "nonsense"), "no address"),
+        (("add", "acme", "https://example.org", "--news", "all"), "is not one of"),
+        (("add", "bolt", "https://example.org"), "no organisation 'bolt'"),
+        (("remove", "acme", "w-none"), "no webhook 'w-none'"),
+    ):
+        ran = graphmem("webhooks", *bad)
+        assert ran.code in {2, 4}
+        assert why in ran.err
+    assert graphmem("webhooks", "remove", "acme", hook["id"]).code == 0
+    assert json.loads(graphmem("--json", "webhooks", "list", "acme").out) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["usage nope", "audit nope", "keys list nope", "members list nope", "orgs projects nope"],
+)
+def test_of_an_organisation_that_is_not_there_nothing_is_listed(
+    graphmem: Run, acme: str, asked: str
+) -> None:
+    ran = graphmem(*asked.split())
+    assert (ran.code, "no organisation 'nope'" in ran.err) == (4, True)
+
+
+def test_times_the_wrong_way_round_are_a_mistake(graphmem: Run, acme: str) -> None:
+    for name in ("usage", "audit"):
+        ran = graphmem(name, "acme", "--since", "2026-01-02", "--until", "2026-01-01")
+        assert (ran.code, "is after until" in ran.err) == (2, True)
+    assert graphmem("audit", "acme", "--before", "9" * 20).code == 2

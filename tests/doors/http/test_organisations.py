@@ -138,9 +138,16 @@ def test_what_is_wrong_is_said(server: RunningServer) -> None:
         ("POST", "projects", {"name": "\u0000"}, {}),
         ("GET", "audit", None, {"before": "x"}),
         ("GET", "audit", None, {"since": "yesterday-ish"}),
+        ("GET", "audit", None, {"limit": "0"}),
+        ("GET", "audit", None, {"limit": "1001"}),
+        ("GET", "audit", None, {"before": "9" * 19}),
+        ("GET", "audit", None, {"since": "2026-02-01", "until": "2026-01-01"}),
+        ("GET", "usage", None, {"format": "xml"}),
+        ("PUT", "members/Grace", {"role": "a\u0000b"}, {}),
     ):
         answer = ask(server, "acme owner", verb, path, body, **query)
         assert answer.status_code == 400, (path, body, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
     assert ask(server, "", "GET", "members").status_code == 400, "an administrator names it"
+    assert ask(server, "", "GET", "members", organisation="nobody").status_code == 404
     assert ask(server, "", "GET", "members", organisation="acme").is_success

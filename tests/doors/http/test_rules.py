@@ -222,6 +222,45 @@ def test_heads_that_are_tricks(server: RunningServer, head: bytes) -> None:
         assert http.get("/v1/health/live").status_code == 200
 
 
+def _half_closed(server: RunningServer, request: bytes) -> bytes:
+    """What comes back to who sends this and nothing more, and listens on."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_who_goes_away_fails_nothing(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = f"POST /v1/stats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.key}\r\n".encode()
+    with caplog.at_level(logging.INFO):
+        for body in (b"{", b"{}" + b" " * 98):
+            _half_closed(server, head + b"Content-Length: 100\r\n\r\n" + body)
+        with server.http() as http:
+            assert http.get("/v1/health/live").status_code == 200
+    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "status"),
+    [
+        ("/v1%2Fstats", b"", b"404"),
+        ("/v1/access%2fkeys", b"", b"404"),
+        ("/v1/stats?user_id=%00", b"", b"400"),
+        ("/v1/stats", b"Authorization: Bearer gm_x\r\n", b"400"),
+        ("/v1/stats", b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n", b"400"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_not_read(
+    server: RunningServer, path: str, more: bytes, status: bytes
+) -> None:
+    own = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.key}\r\n".encode()
+    answer = _sent(server, own + more + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
+    assert answer[9:12] == status, answer
+
+
 def test_an_id_of_a_request_is_not_written_as_it_comes(server: RunningServer) -> None:
     with server.http(**{"x-request-id": "a b\tc;d"}) as http:
         given = http.get("/v1/ping").headers["x-request-id"]
@@ -240,6 +279,8 @@ def test_the_same_under_one_idempotency_key_is_done_once(server: RunningServer) 
         assert again.headers["idempotency-replayed"] == "true"
         other = http.post("/v1/relate", json={**body, "object": "Cid"})
         assert other.status_code == 409
+        other = http.post("/v1/relate", json={**body, "object": "Ben", "user_id": "elsewhere"})
+        assert other.status_code == 409, "of somebody else"
         failed = {**body, "subject": ""}
         http.headers["idempotency-key"] = "k-2"
         assert [http.post("/v1/relate", json=failed).status_code for _ in range(2)] == [400, 400]
@@ -398,7 +439,10 @@ class _Flaky:
         self._socket.close()
 
 
-@pytest.mark.parametrize(("name", "args", "times"), [("search", ("Tea",), 3), ("merge", "ab", 1)])
+@pytest.mark.parametrize(
+    ("name", "args", "times"),
+    [("search", ("Tea",), 3), ("merge", "ab", 3), ("verify", (), 3), ("forget", (), 1)],
+)
 def test_only_what_may_be_repeated_is(name: str, args: Any, times: int) -> None:
     server = _Flaky(lost=2)
     try:

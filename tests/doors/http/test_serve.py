@@ -113,16 +113,16 @@ def test_what_was_acknowledged_before_a_kill_is_there(tmp_path: Path) -> None:
 
         def add(name: int) -> None:
             with Memory(server.url, api_key=server.key, user_id=f"user-{name}") as memory:
-                for n in range(200):
+                for n in range(100):
                     try:
                         kept.add(memory.add(f"Note {name} {n}.", infer=False).episode_id)
                     except GraphmemError:
                         return
 
-        threads = [threading.Thread(target=add, args=(name,)) for name in range(8)]
+        threads = [threading.Thread(target=add, args=(name,)) for name in range(4)]
         for thread in threads:
             thread.start()
-        time.sleep(1.0)
+        time.sleep(0.5)
         process.kill()
         for thread in threads:
             thread.join()

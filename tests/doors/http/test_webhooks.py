@@ -84,7 +84,8 @@ async def _prepare(administration: Administration) -> dict[str, str]:
     return keys
 
 
-def test_news_is_signed_and_about_the_own_organisation() -> None:
+def test_news_is_signed_and_about_the_own_organisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphmem.doors.http.deliveries._PAUSE_S", 0.05)
     settings = Settings.load({}, webhook_hosts=LOCAL)
     with (
         receiving() as receiver,
@@ -119,6 +120,9 @@ def test_news_is_signed_and_about_the_own_organisation() -> None:
             assert b'"eve"' not in body
         assert http.delete(f"/v1/access/webhooks/{made['id']}").is_success
         assert http.delete(f"/v1/access/webhooks/{made['id']}").status_code == 404
+        for bad in ("https://2130706433/", "https://0x7f.1/", "https://localhost./"):
+            with pytest.raises(UsageError, match="inside"):
+                webhook_host(bad)
         for bad in ("http://example.com/", "ftp://127.0.0.1/", "x", "", "http://127.0.0.2/"):
             assert http.post("/v1/access/webhooks", json={"url": bad}).status_code == 400
         with server.http(server.prepared["globex"]) as other:
@@ -128,12 +132,16 @@ def test_news_is_signed_and_about_the_own_organisation() -> None:
 def test_at_least_once_whatever_is_answered_and_restarted(tmp_path: Path) -> None:
     """Errors and redirects are told again; a restart goes on; what was told is not told again."""
 
+    settings = Settings.load(
+        {}, ledger=f"sqlite:///{tmp_path / 'l.sqlite'}", graph="memory://", vectors="memory://"
+    )
+
     async def tell(receiver: Receiver, rounds: int, text: str | None = None) -> None:
-        async with open_memory(tmp_path / "store") as memory:
+        async with open_memory(settings=settings) as memory:
             administration, ledger = administration_of(memory), ledger_of(memory)
             if not await administration.organisations():
                 await administration.add_organisation("acme")
-                await administration.add_webhook("acme", receiver.url, head=0, hosts=LOCAL)
+                await administration.add_webhook("acme", receiver.url, hosts=LOCAL)
             if text is not None:
                 await memory.add(text, user_id="ada", project_id="acme/default", infer=False)
             deliverer = Deliverer(ledger, LOCAL)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,17 +12,25 @@ from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch
 from graphmem.clock import stamp, stamp_or_none, unstamp
-from graphmem.ports.access import AuditEntry, AuditQuery, Grant, GrantKind, KeyUse
+from graphmem.model import Scope
+from graphmem.ports.access import AuditEntry, AuditQuery, Grant, GrantKind, KeyedRequest, KeyUse
 from graphmem.ports.ledger import Row
 
 _NO_LIMIT = float(2**53)
 _AGENT = "agent:"
+_USED = tuple(one.name for one in fields(KeyUse))
+_NOTED = tuple(one.name for one in fields(AuditEntry) if one.name not in {"agent_id", "n"})
 
 
 class AccessLedger:
     """Part of a :class:`~graphmem.adapters.ledger.sql.ledger.SqlLedger`."""
 
     _db: Database
+    _grants_changed = 0
+
+    @property
+    def grants_version(self) -> int | None:
+        return None if self._db.shared else self._grants_changed
 
     async def grants(
         self,
@@ -46,15 +54,24 @@ class AccessLedger:
             yield from execute("put_grant", *map(_row, grants))
             return True
 
-        return (await self._db.write(work))[0]
+        try:
+            return (await self._db.write(work))[0]
+        finally:
+            self._grants_changed += 1
 
     async def drop_grant(self, grant: Grant) -> None:
-        await self._db.write(lambda _: execute("drop_grant", _row(grant)))
+        try:
+            await self._db.write(lambda _: execute("drop_grant", _row(grant)))
+        finally:
+            self._grants_changed += 1
 
     async def add_access_records(
         self, uses: Sequence[KeyUse], entries: Sequence[AuditEntry]
     ) -> None:
-        used = [{**asdict(use), "last_at": stamp(use.last_at)} for use in uses]
+        used = [
+            {**{name: getattr(use, name) for name in _USED}, "last_at": stamp(use.last_at)}
+            for use in uses
+        ]
         noted = [_entry_row(entry) for entry in entries]
 
         def work(_: object) -> Steps[None]:
@@ -72,6 +89,33 @@ class AccessLedger:
         (found,) = await self._db.fetch(Fetch(name, {**values, **whose}))
         return [KeyUse(**{**dict(row), "last_at": unstamp(row["last_at"])}) for row in found]
 
+    async def begin_request(self, keyed: KeyedRequest) -> KeyedRequest:
+        row = _request_row(keyed)
+
+        def work(_: object) -> Steps[KeyedRequest]:
+            yield from execute("begin_request", row)
+            (found,) = yield from fetch("reply", key_id=keyed.key_id, name=keyed.name)
+            return KeyedRequest(**{**dict(found), "at": unstamp(found["at"])})
+
+        return (await self._db.write(work))[0]
+
+    async def finish_request(
+        self, keyed: KeyedRequest, answer: str | None, scope: Mapping[str, str | None]
+    ) -> None:
+        row = _request_row(keyed)
+        if answer is None:
+            await self._db.write(lambda _: execute("drop_reply", row))
+            return
+        agent, user_id = scope.get("agent_id"), scope.get("user_id")
+        whose = {
+            "project_id": scope.get("project_id"),
+            "user_id": user_id,
+            "agent": None if agent is None else _AGENT + agent,
+        }
+        await self._db.write(
+            lambda _: execute("finish_request", {**row, **whose, "answer": answer})
+        )
+
     async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
         values = asdict(query)
         values |= {"since": stamp_or_none(query.since), "until": stamp_or_none(query.until)}
@@ -84,11 +128,15 @@ class AccessLedger:
         (found,) = await self._db.fetch(Fetch(name, values))
         return [_entry(row) for row in found]
 
-    async def prune_audit(self, before: datetime, limit: int) -> int:
+    async def prune_access(
+        self, *, audit: datetime, uses: datetime, replies: datetime, limit: int
+    ) -> int:
         def work(_: object) -> Steps[int]:
-            due = yield from fetch("audit_due", before=stamp(before), limit=limit)
+            due = yield from fetch("audit_due", before=stamp(audit), limit=limit)
             yield from execute("prune_audit", *({"n": row["n"]} for row in due))
-            yield from execute("drop_old_counters", {"today": f"quota:{stamp(before)[:10]}"})
+            yield from execute("prune_key_uses", {"day": uses.date().isoformat()})
+            yield from execute("prune_replies", {"before": stamp(replies)})
+            yield from execute("drop_old_counters", {"today": f"quota:{stamp(replies)[:10]}"})
             return len(due)
 
         return (await self._db.write(work))[0]
@@ -104,6 +152,14 @@ class AccessLedger:
         values = {"name": name, "amount": amount, "most": limit, "begun": begun}
         (row,) = await self._db.update(Fetch("take_quota", values))
         return int(row["value"]) + (0 if row["counted"] else amount)
+
+
+def forget_replies(scope: Scope) -> Steps[None]:
+    """What was answered about an owner: it may say what is erased. That it was stays known, so that
+    nothing is done twice."""
+    owner = scope.user_id or f"{_AGENT}{scope.agent_id}"
+    yield from execute("forget_replies", {"project_id": scope.project_id, "owner": owner})
+    yield from execute("forget_replies_of_nobody", {})
 
 
 def forget_grants(name: str, project_id: str, erasure_id: str, at: datetime) -> Steps[None]:
@@ -134,6 +190,11 @@ def _notice(organisation: str, project: str, erasure_id: str, at: datetime) -> S
     for hook in hooks:
         id = f"{hook['id']} {erasure_id} {project}"
         yield from execute("put_grant", _row(Grant("notice", organisation, id, hook["id"], body)))
+
+
+def _request_row(keyed: KeyedRequest) -> dict[str, Any]:
+    names = ("key_id", "name", "request", "holder")
+    return {**{name: getattr(keyed, name) for name in names}, "at": stamp(keyed.at)}
 
 
 def _asked(kind: GrantKind, organisation: str | None, id: str | None, about: str | None) -> Fetch:
@@ -170,12 +231,13 @@ def _grants(found: ResultRows) -> list[Grant]:
 
 
 def _row(grant: Grant) -> dict[str, Any]:
-    return {**asdict(grant), "body": rows.as_json(grant.body)}
+    names = ("kind", "organisation", "id", "about")
+    return {**{name: getattr(grant, name) for name in names}, "body": rows.as_json(grant.body)}
 
 
 def _entry_row(entry: AuditEntry) -> dict[str, Any]:
-    row = {**asdict(entry), "at": stamp(entry.at)}
-    agent, _ = row.pop("agent_id"), row.pop("n")
+    row = {name: getattr(entry, name) for name in _NOTED} | {"at": stamp(entry.at)}
+    agent = entry.agent_id
     texts = {name: rows.storable(value) for name, value in row.items() if isinstance(value, str)}
     return {**row, **texts, "agent": None if agent is None else rows.storable(_AGENT + agent)}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.access import forget_replies
 from graphmem.adapters.ledger.sql.aliases import forget_names
 from graphmem.adapters.ledger.sql.commit import change_facts, check_since
 from graphmem.adapters.ledger.sql.erasure_receipts import hashes_of, put_erasure, rows_by_table
@@ -60,6 +61,7 @@ def take_out(
     tenant = erasure.scope.tenant
     if erasure.since is not None:
         yield from check_since({tenant: erasure.since})
+    yield from forget_replies(erasure.scope)
     target = yield from _target(erasure)
     episodes, facts = target.episodes, target.facts
     if not episodes and not facts:

@@ -25,6 +25,7 @@ class ErasingLedger:
 
     _db: Database
     _clock: Clock
+    _grants_changed: int
 
     async def erase(self, erasure: Erasure) -> Removal:
         at = erasure.at or self._clock.now()
@@ -60,9 +61,12 @@ class ErasingLedger:
         if dry_run:
             rows = await self._db.read(lambda: forget_tenants.count_tenants(forgetting))
             return replace(receipt, id="", rows=rows, pending={}, finished_at=None)
-        receipt, _ = await self._db.write(
-            lambda log: forget_tenants.apply_forgetting(log, forgetting, receipt)
-        )
+        try:
+            receipt, _ = await self._db.write(
+                lambda log: forget_tenants.apply_forgetting(log, forgetting, receipt)
+            )
+        finally:
+            self._grants_changed += 1
         await self.clean()
         (receipt,) = await self.erasures(id=receipt.id)
         return receipt

@@ -1418,6 +1418,36 @@ SELECT n FROM (SELECT n, at FROM audit ORDER BY n LIMIT :limit) AS oldest WHERE 
 -- name: prune_audit
 DELETE FROM audit WHERE n = :n;
 
+-- name: prune_key_uses
+DELETE FROM key_uses WHERE day < :day;
+
+-- name: begin_request
+INSERT INTO replies (key_id, name, request, holder, at)
+VALUES (:key_id, :name, :request, :holder, :at) ON CONFLICT (key_id, name) DO NOTHING;
+
+-- name: reply
+SELECT key_id, name, request, holder, at, answer FROM replies WHERE key_id = :key_id AND name = :name;
+
+-- name: finish_request
+-- What was erased meanwhile stays so. Of a user whom the store does not know, it is everybody's.
+UPDATE replies SET answer = :answer, project_id = :project_id,
+  owner = CASE WHEN :user_id IS NULL THEN :agent ELSE
+    (SELECT pseudonym FROM users WHERE name = :user_id AND project_id = :project_id) END
+WHERE key_id = :key_id AND name = :name AND holder = :holder AND answer IS NULL;
+
+-- name: drop_reply
+DELETE FROM replies WHERE key_id = :key_id AND name = :name AND holder = :holder;
+
+-- name: forget_replies
+-- Those of an owner, and those of which it is not known whose they are.
+UPDATE replies SET answer = '' WHERE project_id = :project_id AND (owner IS NULL OR owner = :owner);
+
+-- name: forget_replies_of_nobody
+UPDATE replies SET answer = '' WHERE project_id IS NULL;
+
+-- name: prune_replies
+DELETE FROM replies WHERE at < :before;
+
 -- name: take_rate
 INSERT INTO counters (name, value, counted) VALUES (:name, {now_s} + :interval_s, true)
 ON CONFLICT (name) DO UPDATE SET

@@ -103,6 +103,23 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_of_organisation ON audit (organisation, n);
 
+-- name: replies
+-- Requests under an Idempotency-Key, and what was answered, which goes when anything of its owner is
+-- erased. `name` and `request` are digests. Not copied, and kept for a day.
+CREATE TABLE replies (
+  key_id {text} NOT NULL,
+  name {text} NOT NULL,
+  request {text} NOT NULL,
+  holder {text} NOT NULL,
+  at {text} NOT NULL,
+  project_id {text},
+  owner {text},
+  answer {text},
+  PRIMARY KEY (key_id, name)
+){keyed};
+CREATE INDEX replies_of_project ON replies (project_id);
+CREATE INDEX replies_by_time ON replies (at);
+
 -- name: counters
 -- Calls counted for all processes that share the ledger: up to when a rate is used up (seconds since
 -- 1970), or how many there were. Not copied, and lost with a crash: days begin with key_uses then.
