@@ -21,8 +21,8 @@ from graphmem.clock import parse_when_or_none
 from graphmem.doors.http.answering import rate_headers
 from graphmem.doors.http.calling import Caller, identified
 from graphmem.doors.http.served import Served
-from graphmem.errors import UsageError
-from graphmem.limits import WHOLE_NUMBER, shown
+from graphmem.errors import UsageError, shown
+from graphmem.limits import WHOLE_NUMBER
 from graphmem.model import to_json
 from graphmem.ports.access import AuditQuery, KeyUse
 from graphmem.wiring.access import administration_of
