@@ -43,20 +43,12 @@ async def answer(served: Served, call: Call, request: Request) -> Response:
     if key is None or call.read:
         body = await _in_time(served, call, work(None))
         return Response(body, headers=headers, media_type=JSON_TYPE)
-<<<<<<< HEAD
     # A request that is signed for a user is none for another, be the rest of it the same.
     who = f"{caller.principal.key_id} {caller.principal.user_id or ''}"
-    body, again = await _once(served, (who, key), call, raw, work)
-=======
     done = replies.once(
-        served,
-        (caller.principal.key_id, key),
-        (f"{call.name} {caller.principal.user_id or ''}", raw),
-        lambda: work(None),
-        lambda: made.scope,
+        served, (who, key), (call.name, raw), lambda: work(None), lambda: made.scope
     )
     body, again = await _in_time(served, call, done)
->>>>>>> b521f07 (Idempotency keys hold across processes and restarts; OpenTelemetry; webhooks by command; less work for each call)
     if again:
         headers["idempotency-replayed"] = "true"
     return Response(body, headers=headers, media_type=JSON_TYPE)

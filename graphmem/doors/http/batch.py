@@ -47,8 +47,9 @@ def add_batch_route(app: FastAPI, served: Served) -> None:
         key = request.headers.get("idempotency-key")
         if key is None:
             return Response(await work(), media_type=JSON_TYPE)
-        whole = (f"batch {caller.principal.user_id or ''}", await request.body())
-        body, again = await once(served, (caller.principal.key_id, key), whole, work, dict)
+        who = f"{caller.principal.key_id} {caller.principal.user_id or ''}"
+        whole = ("batch", await request.body())
+        body, again = await once(served, (who, key), whole, work, dict)
         headers = {"idempotency-replayed": "true"} if again else {}
         return Response(body, headers=headers, media_type=JSON_TYPE)
 

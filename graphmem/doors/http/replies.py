@@ -49,7 +49,9 @@ async def once(
         raise UsageError(f"an Idempotency-Key has 1 to {_LONGEST_KEY} characters")
     name, raw = request
     of = digest(name, raw.decode(errors="replace"))
-    wanted = KeyedRequest(caller, digest(given), of, served.next_holder(), SystemClock().now())
+    wanted = KeyedRequest(
+        digest(caller), digest(given), of, served.next_holder(), SystemClock().now()
+    )
     ledger = ledger_of(served.memory)
     ends = time.monotonic() + _LONGEST_WAIT_S
     while (found := await ledger.begin_request(wanted)).holder != wanted.holder:
