@@ -78,10 +78,12 @@ class AuditQuery:
 
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """A request under an idempotency key: whoever begins it does it, nobody else. ``key_id``,
-    ``name`` and ``request`` are digests, of who asks, of the idempotency key and of what was asked; ``holder`` is who does
-    it. ``answer`` is None while that goes on, and empty where it was done and what was answered is
-    kept no more."""
+    """A request under an idempotency key: whoever begins it does it, nobody else.
+
+    ``key_id``, ``name`` and ``request`` are digests: of who asks, of the idempotency key and of
+    what was asked; ``holder`` is who does it. ``answer`` is None while that goes on, and empty
+    where it was done and what was answered is kept no more.
+    """
 
     key_id: str
     name: str
