@@ -87,10 +87,12 @@ def _tab_to(page: Page, wanted: Any) -> None:
 
 async def _acme(administration: Administration) -> dict[str, str]:
     await administration.add_organisation("acme")
-    return {
+    made = {
         role: (await administration.add_key("acme", role, role=role)).secret
         for role in ("owner", "reader")
     }
+    looks = await administration.add_key("acme", "looks", role="owner", read_only=True)
+    return {**made, "looks": looks.secret}
 
 
 @pytest.fixture
@@ -131,6 +133,22 @@ def test_an_owner_makes_and_revokes_keys_and_a_reader_may_not(at_acme: Visitor) 
     expect(page.locator(".counted")).to_contain_text("2 entities")
     expect(page.get_by_role("button", name="Admin")).to_have_count(0)
     expect(page.get_by_role("button", name="Add", exact=True)).to_have_count(0)
+
+
+def test_an_owner_who_only_reads_sees_it_all_and_a_revoked_key_signs_out(at_acme: Visitor) -> None:
+    page = at_acme.sign_in(at_acme.server.prepared["looks"])
+    page.get_by_role("button", name="Admin").click()
+    expect(page.get_by_role("region", name="Audit log").first).to_be_visible()
+    expect(page.get_by_text("Make a key")).to_have_count(0)
+    expect(page.get_by_role("button", name="Revoke")).to_have_count(0)
+    with at_acme.server.http(at_acme.server.prepared["looks"]) as http:
+        key = http.get("/v1/access/whoami").json()["key"]["id"]
+    with at_acme.server.http() as http:
+        assert http.delete(f"/v1/access/keys/{key}").is_success
+    page.get_by_role("button", name="Cypher").click()
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your key is good no more")
+    at_acme.errors[:] = [error for error in at_acme.errors if "401" not in error]
 
 
 @pytest.mark.parametrize(

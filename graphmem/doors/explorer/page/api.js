@@ -81,12 +81,15 @@ export async function health() {
   return asked("GET", "/v1/health", undefined, true, { also: 503 });
 }
 
-/** Whether who signed in may do what a role may. */
+/** Whether who signed in may read what a role may. */
 export function may(role) {
   const order = ["reader", "writer", "owner", "administrator"];
-  const who = session.who;
-  if (!who || (role !== "reader" && who.read_only)) return false;
-  return order.indexOf(who.role) >= order.indexOf(role);
+  return Boolean(session.who) && order.indexOf(session.who.role) >= order.indexOf(role);
+}
+
+/** Whether they may change it, too. */
+export function mayChange(role = "writer") {
+  return may(role) && !session.who.read_only;
 }
 
 async function asked(verb, path, given, withKey = true, options = {}) {

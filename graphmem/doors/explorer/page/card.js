@@ -1,7 +1,7 @@
 // The card of an entity: what it is called, what is known of it, and since when.
 
 import { edit, forget, merge, separate, undoChange } from "./actions.js";
-import { call, may } from "./api.js";
+import { call, mayChange } from "./api.js";
 import { button, count, date, disclosure, fill, guarded, h, interval } from "./dom.js";
 
 const MANY = 100;
@@ -42,7 +42,7 @@ export class EntityCard {
         button("×", () => { this.close(); this.explorer.view.canvas.focus(); }, { class: "plain", "aria-label": "Close the card" })),
       h("p", { class: "meta" }, entity.kind, ` · known since ${date(entity.recorded_at)}`),
       entity.aliases.length > 0 && h("p", { class: "aliases" }, "Also ", entity.aliases.map((alias) => h("span", { class: "chip" }, alias))),
-      may("writer") && this.actions(entity),
+      mayChange() && this.actions(entity),
       summary,
       this.facts(facts),
       disclosure("Timeline", () => this.timeline(id)),
@@ -77,7 +77,7 @@ export class EntityCard {
       ].filter(Boolean).join(" · ")),
       disclosure("Where from", () => sources(fact)),
       disclosure("History", () => this.history(fact)),
-      may("writer") && !fact.retired_at && h("span", { class: "fact-actions" },
+      mayChange() && !fact.retired_at && h("span", { class: "fact-actions" },
         button("Edit", () => edit(fact, () => this.renew()), { class: "link", "aria-label": `Edit: ${fact.text}` }),
         button("Forget", () => forget(fact, () => this.renew()), { class: "link", "aria-label": `Forget: ${fact.text}` })));
   }
@@ -91,7 +91,7 @@ export class EntityCard {
     return h("ol", { class: "history" }, changes.map((change) => h("li", {},
       h("p", {}, h("span", { class: "chip" }, change.action), " ", (change.after || change.before)?.text || ""),
       h("p", { class: "meta" }, `${date(change.at)} · ${change.reason} · ${change.actor} `,
-        may("writer") && button("Undo", () => undoChange(change, () => this.renew()), { class: "link", "aria-label": `Undo: ${change.reason}` })))));
+        mayChange() && button("Undo", () => undoChange(change, () => this.renew()), { class: "link", "aria-label": `Undo: ${change.reason}` })))));
   }
 
   async timeline(id) {

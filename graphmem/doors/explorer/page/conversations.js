@@ -1,6 +1,6 @@
 // What was told in which conversation.
 
-import { call, may } from "./api.js";
+import { call, mayChange } from "./api.js";
 import { button, confirm, count, date, fill, guarded, h, toast } from "./dom.js";
 
 const MANY = 100;
@@ -37,7 +37,7 @@ async function conversation(run, explorer, renew) {
     call("summary", { run_id: run.id, max_sentences: 4, ask_model: false }),
   ]);
   return [
-    h("h3", { class: "title" }, run.title), may("writer") && actions(run, explorer, renew),
+    h("h3", { class: "title" }, run.title), mayChange() && actions(run, explorer, renew),
     summary.sentences.length > 0 && h("p", { class: "quiet" }, summary.sentences.map((each) => each.text).join(". "), "."),
     episodes.map((episode) => h("article", {}, h("p", { class: "meta" }, date(episode.occurred_at)),
       h("ul", { class: "turns" }, episode.turns.map((turn) => h("li", { class: "turn" },

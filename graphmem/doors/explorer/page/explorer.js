@@ -1,6 +1,6 @@
 // What stands around the graph: the search, the card of what is chosen, the other pages.
 
-import { call, may } from "./api.js";
+import { call, may, mayChange } from "./api.js";
 import { addPage } from "./add.js";
 import { announce, button, count, fill, guarded, h, toast } from "./dom.js";
 import { colour } from "./colours.js";
@@ -37,7 +37,7 @@ export class Explorer {
     this.explore = h("div", { class: "explore" }, this.search.element, this.stage, this.card.element);
     this.element = h("main", {}, this.explore, this.page);
     this.pages = [
-      ...(may("writer") ? [{ name: "Add", make: addPage }] : []),
+      ...(mayChange() ? [{ name: "Add", make: addPage }] : []),
       { name: "Conversations", make: conversationsPage },
       { name: "Cypher", make: consolePage },
       ...(may("owner") ? [{ name: "Admin", make: ownerPage }] : []),
@@ -67,7 +67,7 @@ export class Explorer {
     this.showTabs();
     this.page.hidden = !make;
     this.explore.hidden = Boolean(make);
-    if (!make) { this.view.resize(); return; }
+    if (!make) { this.view.shownAgain(); return; }
     fill(this.page, h("p", { class: "quiet" }, "…"));
     fill(this.page, await make(this));
     this.tabs.querySelector("[aria-current]")?.focus();
@@ -158,8 +158,8 @@ export class Explorer {
     }));
     fill(this.counted, graph.shown.length
       ? `${count(graph.shown.length, "entity", "entities")} · ${count(graph.joined.length, "relation")}` : "");
-    this.empty.hidden = graph.nodes.size > 0;
-    fill(this.empty, this.stats?.entities
+    this.empty.hidden = graph.shown.length > 0;
+    fill(this.empty, graph.nodes.size ? "Nothing of this holds on this day." : this.stats?.entities
       ? ["Nothing is shown. Search for somebody or something, or ", button("show everything", () => this.showAll(), { class: "link" }), "."]
       : "Nothing is remembered here yet.");
   }

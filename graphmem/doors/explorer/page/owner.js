@@ -1,6 +1,6 @@
 // What owners look after: keys, members, usage, the audit log; and how the store is.
 
-import { access, health, may, plain, session } from "./api.js";
+import { access, health, may, mayChange, plain, session } from "./api.js";
 import { button, confirm, count, date, field, fill, form, guarded, h, toast } from "./dom.js";
 
 const PAGE = 50;
@@ -74,7 +74,7 @@ async function keysBlock(ours, again) {
   const rows = keys.map((key) => [
     key.name, key.member || key.role, key.read_only ? "reads" : "", date(key.created_at), key.last_used_at ? date(key.last_used_at) : "never",
     key.revoked_at ? h("span", { class: "quiet" }, "revoked") : key.id === session.who.key.id ? h("span", { class: "quiet" }, "yours")
-      : button("Revoke", async () => {
+      : mayChange("owner") && button("Revoke", async () => {
         if (!await confirm(`Revoke ${key.name}?`, "Whoever has it is let in no more, from the next call on.", "Revoke")) return;
         await access("DELETE", `keys/${encodeURIComponent(key.id)}${ours}`);
         toast("Revoked.");
@@ -82,7 +82,7 @@ async function keysBlock(ours, again) {
       }, { class: "link", "aria-label": `Revoke ${key.name}` }),
   ]);
   return block("Keys", table(["name", "may", "", "made", "last used", ""], rows, "Keys"),
-    h("details", {}, h("summary", {}, "Make a key"), form({ class: "inline" }, async () => {
+    mayChange("owner") && h("details", {}, h("summary", {}, "Make a key"), form({ class: "inline" }, async () => {
       const given = { name: name.input.value.trim(), role: role.input.value };
       const found = await access("POST", `keys${ours}`, given);
       fill(made, h("p", {}, "The key, which is shown this once: "), h("code", { class: "secret" }, found.key),
@@ -102,14 +102,15 @@ async function membersBlock(ours, again) {
       await access("PUT", `members/${encodeURIComponent(member.name)}${ours}`, { role: choice.value });
       toast(`${member.name} is ${choice.value} now.`);
     }));
-    return [member.name, choice, button("Remove", async () => {
+    choice.disabled = !mayChange("owner");
+    return [member.name, choice, mayChange("owner") && button("Remove", async () => {
       if (!await confirm(`Remove ${member.name}?`, "Their keys are revoked.", "Remove")) return;
       await access("DELETE", `members/${encodeURIComponent(member.name)}${ours}`);
       await again();
     }, { class: "link", "aria-label": `Remove ${member.name}` })];
   });
   return block("Members", table(["name", "role", ""], rows, "Members"),
-    h("details", {}, h("summary", {}, "Take somebody in"), form({ class: "inline" }, async () => {
+    mayChange("owner") && h("details", {}, h("summary", {}, "Take somebody in"), form({ class: "inline" }, async () => {
       await access("POST", `members${ours}`, { name: name.input.value.trim(), role: role.input.value });
       await again();
     }, name.row, role.row, h("button", {}, "Add"))));

@@ -52,6 +52,13 @@ export class View {
     this.paint();
   }
 
+  /** The page shows the graph again: it may have changed meanwhile. */
+  shownAgain() {
+    this.resize();
+    if (this.followed) this.fit();
+    this.refresh();
+  }
+
   /** Draw in the next frame. */
   paint() {
     if (this.due) return;
