@@ -132,8 +132,9 @@ class Mem0Reader:
             item["expires_at"] = end
         from graphmem.ingest.make_episode import build_episode  # not for `--help`
 
+        project = scope["project_id"]
         owner = Scope(
-            scope["project_id"] or DEFAULT_PROJECT,
+            DEFAULT_PROJECT if project is None else project,
             *(scope[name] for name in ("user_id", "agent_id", "run_id")),
         )
         build_episode(text, item, owner, self._clock, max_bytes=self._max_bytes)

@@ -90,6 +90,8 @@ BAD: list[tuple[object, str]] = [
     ({**_ONE, "user_id": ["ada"]}, "user_id"),
     ({**_ONE, "user_id": "a\nb"}, "user_id"),
     ({**_ONE, "run_id": {"a": 1}}, "run_id"),
+    ({**_ONE, "app_id": 0}, "project_id"),
+    ({**_ONE, "app_id": ""}, "project_id"),
     ({**_ONE, "metadata": [1]}, "metadata"),
     ({**_ONE, "metadata": {"a": "x" * 100_000}}, "metadata"),
     ({**_ONE, "categories": "hobbies"}, "tags"),
