@@ -187,7 +187,13 @@ def detect(path: Path) -> str:
     if zipfile.is_zipfile(path):
         _parts(path)  # refuses a zip file that is no export
         return "chatgpt"
-    found = _format_of(_first_record(path, lines_of_json=suffix in _LINES))
+    record = _first_record(path, lines_of_json=suffix in _LINES)
+    found = _format_of(record)
+    if found is None and isinstance(record, Mapping) and {"results", "memory"} & record.keys():
+        raise Unreadable(
+            f"{path}: if it is mem0's: graphmem import --from mem0 {path}; else say its format "
+            f"with --format: {', '.join(IMPORT_FORMATS)}"
+        )
     if found is None and suffix in _LINES:
         found = "jsonl"  # its name says so; reading names the line that is none
     if found is None:

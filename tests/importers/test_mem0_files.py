@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from graphmem.errors import UsageError
+from graphmem.importers import detect
 from graphmem.importers.mem0 import Mem0Reader
 from tests.doors.cli.conftest import Run, environment, graphmem  # noqa: F401
 
@@ -74,6 +75,12 @@ def test_what_is_not_in_the_file_is_said(tmp_path: Path) -> None:
     ]
     _, whole = _read(_json(tmp_path, [page, {**page, "next": None, "relations": []}]))
     assert whole.remarks == ["memories.json: 2 relations of mem0's graph left out"]
+
+
+@pytest.mark.parametrize("data", [[_ONE], {"results": [_ONE]}])
+def test_who_ingests_it_is_told_what_to_do(tmp_path: Path, data: object) -> None:
+    with pytest.raises(UsageError, match="graphmem import --from mem0"):
+        detect(_json(tmp_path, data))
 
 
 BAD: list[tuple[object, str]] = [
