@@ -121,7 +121,7 @@ class FoundContext(Answer, kw_only=True):
     @property
     def text(self) -> str:
         ids = ", ".join(f"[{it.number}] is {it.kind} {it.id}" for it in self.citations)
-        return f"{self.context}\n\n{self.summary}{f' {ids}.' if ids else ''}"
+        return f"{self.context}\n\n{self.summary}{f' {ids}.' if ids else ''}".strip()
 
 
 class FoundEntities(Listed, kw_only=True):
@@ -240,8 +240,9 @@ def found_hits(result: SearchResult, _: Arguments) -> FoundHits:
 
 def found_context(context: Context, _: Arguments) -> FoundContext:
     """Of a context."""
+    nothing = "Nothing is remembered about that, or nothing that fits into so few tokens."
     return FoundContext(
-        summary=f"{_number(context.tokens, 'token')}.",
+        summary=f"{_number(context.tokens, 'token')}." if context.citations else nothing,
         context=str(context),
         tokens=context.tokens,
         citations=[

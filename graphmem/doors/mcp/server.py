@@ -14,7 +14,6 @@ from mcp.server import Server, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from graphmem import __version__
-from graphmem.client.codec import as_engine_takes
 from graphmem.doors.http.gate import given_key
 from graphmem.doors.mcp import prompts, resources
 from graphmem.doors.mcp.results import Answer, Changed
@@ -143,13 +142,12 @@ class _Answering:
         self, tool: MemoryTool, arguments: Mapping[str, Any] | None, context: McpRequest
     ) -> Answer:
         given = tool.checked(arguments)
-        asked = as_engine_takes(dict(given), tool.call)
         progress = _Progress(context, tool, len(given.get("contents", ())))
         key, actor = self._key(context), _actor(context)
         async with progress.kept_in_touch():
             if tool.method == "add_many":
-                return await self._remember_many(tool, given, asked, context, progress)
-            found = await self._memory.call(tool.method, asked, actor=actor, key=key)
+                return await self._remember_many(tool, given, context, progress)
+            found = await self._memory.call(tool.method, given, actor=actor, key=key)
             answer = tool.answer(found, given)
             if isinstance(answer, Changed) and tool.method in _EDITS and not given.get("erase"):
                 await self._say_how_to_undo(answer, given, self._asking(context))
@@ -159,18 +157,17 @@ class _Answering:
         self,
         tool: MemoryTool,
         given: Mapping[str, Any],
-        asked: Mapping[str, Any],
         context: McpRequest,
         progress: _Progress,
     ) -> Answer:
         """In parts, each of which is stored whatever becomes of the next: whoever waits hears how
         far it is, and may end it there."""
-        contents: list[Any] = list(asked["contents"])
+        contents: list[Any] = given["contents"]
         ask = self._asking(context)
         new = 0
         for first in range(0, len(contents), _PART):
             part = contents[first : first + _PART]
-            new += await ask("add_many", **{**asked, "contents": part})
+            new += await ask("add_many", **{**given, "contents": part})
             await progress.reached(first + len(part))
         return tool.answer(new, given)
 

@@ -109,7 +109,7 @@ class SharedMemory:
 
     async def open(self) -> None:
         """Open it now, rather than with the first call."""
-        await self._connected(reads=False)
+        await self._connected(reads=True)
 
     async def close(self) -> None:
         """Let the folder go, after what is under way for others."""
@@ -126,59 +126,65 @@ class SharedMemory:
                 await memory.close()
 
     async def _connected(self, *, reads: bool) -> MemoryAPI:
-        async with self._connecting:
-            if self._closed:
-                raise Unavailable("this server is about to end: start it again")
-            if self._memory is None:
-                found = await self._found(reads=reads)
-                if found is self._reader:
-                    return found
-                self._memory = found
-            return self._memory
+        """The memory, waited for where it is between two holders; meanwhile others are answered."""
+        began = time.monotonic()
+        while True:
+            async with self._connecting:
+                found = await self._found(reads=reads, waited_s=time.monotonic() - began)
+            if found is not None:
+                return found
+            await asyncio.sleep(random.uniform(0.05, 0.2))  # noqa: S311 - no secret
 
-    async def _found(self, *, reads: bool) -> MemoryAPI:
-        """The folder itself, or whoever has it."""
+    async def _found(self, *, reads: bool, waited_s: float) -> MemoryAPI | None:
+        """The folder itself, or whoever has it; None where nobody can be asked yet."""
+        if self._closed:
+            raise Unavailable("this server is about to end: start it again")
+        if self._memory is not None:
+            return self._memory
         if isinstance(self._place, str) and self._place.startswith(("http://", "https://")):
             key = self._settings.api_key
-            self._remote = True
             secret = key.get_secret_value() if key is not None else None
-            self._url = self._place
-            return AsyncRemoteMemory(self._place, api_key=secret)
+            self._remote, self._url = True, self._place
+            self._memory = AsyncRemoteMemory(self._place, api_key=secret)
+            return self._memory
         await asyncio.to_thread(importlib.import_module, "graphmem.doors.http.serve")
         from graphmem.wiring import open_memory
         from graphmem.wiring.places import urls_of
 
         folder = None if self._place is None else urls_of(self._place, self._settings)[1]
         if folder is None:
-            self._remote = False
-            return await open_memory(self._place, settings=self._settings)
-        return await self._held_or_served(folder, reads=reads)
+            self._memory = await open_memory(self._place, settings=self._settings)
+            return self._memory
+        return await self._held_or_served(folder, reads=reads, waited_s=waited_s)
 
-    async def _held_or_served(self, folder: Path, *, reads: bool) -> MemoryAPI:
+    async def _held_or_served(
+        self, folder: Path, *, reads: bool, waited_s: float
+    ) -> MemoryAPI | None:
         """A folder that one process holds at a time."""
         from graphmem.doors.http.serve import ServedHere
         from graphmem.wiring.places import HELD_ELSEWHERE, server_at
 
-        began = time.monotonic()
-        while True:
-            here = ServedHere(folder, self._settings, self._report)
-            try:
-                memory: MemoryAPI = await here.start()
-            except Unavailable as error:
-                if HELD_ELSEWHERE not in str(error):
-                    raise
-                waited_s = time.monotonic() - began
-                if (server := server_at(folder)) is not None:
-                    return self._through(server.url, server.key)
-                if reads and waited_s > _READ_AFTER_S:
-                    return await self._read_only(folder)
-                if waited_s > WAIT_S:
-                    raise
-                await asyncio.sleep(random.uniform(0.05, 0.2))  # noqa: S311 - no secret
-                continue
-            self._here, self._remote, self._url = here, False, here.url
-            await self._end_reader()
-            return memory
+        here = ServedHere(folder, self._settings, self._report)
+        try:
+            self._memory = await here.start()
+        except Unavailable as error:
+            held, found, _ = str(error).partition(HELD_ELSEWHERE)
+            if not found:
+                raise
+            if (server := server_at(folder)) is not None:
+                self._memory = self._through(server.url, server.key)
+                return self._memory
+            if reads and waited_s > _READ_AFTER_S:
+                return await self._read_only(folder)
+            if waited_s > WAIT_S:
+                raise Unavailable(
+                    f"{held}{found}, which serves it to nobody: end that program, or let it use "
+                    "what is served here. Until then it can only be read"
+                ) from error
+            return None
+        self._here, self._remote, self._url = here, False, here.url
+        await self._end_reader()
+        return self._memory
 
     def _through(self, url: str, key: str | None) -> MemoryAPI:
         self._report(f"the folder is open in another program: going through it, at {url}")

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from graphmem.client.calls import CALLS, Call, plain_doc
+from graphmem.client.codec import read_request, to_bytes
 from graphmem.doors.mcp import results
 from graphmem.errors import UsageError
 
@@ -164,11 +165,20 @@ class MemoryTool:
         missing = [name for name in self.input_schema["required"] if name not in values]
         if missing:
             raise UsageError(f"{self.name} needs {missing[0]!r}: {_meaning(self, missing[0])}")
-        for name in ("limit", "hops", "max_hops", "budget_tokens"):
-            most, value = ARGUMENTS[name].get("maximum"), values.get(name)
-            if isinstance(value, int) and most is not None and value > most:
-                raise UsageError(f"{name} is at most {most} here, got {value}; ask in parts")
-        return {**self.defaults, **values}
+        for name, value in values.items():
+            _check_range(name, value)
+        # As the server over HTTP reads them: of the right types, or an error that says where.
+        return read_request(self.call, to_bytes({**self.defaults, **values}))
+
+
+def _check_range(name: str, value: Any) -> None:
+    least, most = (ARGUMENTS[name].get(end) for end in ("minimum", "maximum"))
+    if isinstance(value, int | float) and least is not None and value < least:
+        raise UsageError(f"{name} is at least {least}, got {value}")
+    if isinstance(value, int | float) and most is not None and value > most:
+        raise UsageError(f"{name} is at most {most} here, got {value}; ask in parts")
+    if isinstance(value, list) and len(value) > ARGUMENTS[name].get("maxItems", len(value)):
+        raise UsageError(f"{name}: {len(value):,} of them, at most 1,000 at a time")
 
 
 def _meaning(tool: MemoryTool, name: str) -> str:

@@ -11,9 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
-from graphmem import Memory
+from graphmem import Memory, Settings
+from graphmem.doors.mcp import shared
+from graphmem.doors.mcp.server import make_server
+from graphmem.doors.mcp.shared import SharedMemory
 from graphmem.wiring.places import SERVER_NOTE
 
 CALLS = int(os.environ.get("GRAPHMEM_TEST_MCP_CALLS", "20"))
@@ -69,3 +73,38 @@ async def test_another_takes_over_when_the_first_is_killed(tmp_path: Path) -> No
             found = await second.call_tool("search", {"query": "Who has a dog?"})
             assert not found.is_error, found.content
             assert "Anna" in str(found.structured_content)
+
+
+async def test_a_program_that_serves_nobody_is_waited_for_and_read_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = "import sys; from graphmem import Memory; m = Memory(sys.argv[1], user_id='ada'); "
+    held += "m.add('Anna has a dog.'); print('ready', flush=True); sys.stdin.read(); m.close()"
+    holder = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", held, str(tmp_path)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    await holder.stdout.readline()
+    monkeypatch.setattr(shared, "_READ_AFTER_S", 0.1)
+    monkeypatch.setattr(shared, "WAIT_S", 0.5)
+    memory = SharedMemory(tmp_path, Settings.load({}), {"user_id": "ada"}, lambda _: None)
+    async with Client(make_server(memory)) as client:
+        found = await client.call_tool("search", {"query": "Who has a dog?"})
+        assert "Anna" in str(found.structured_content)
+        refused = await client.call_tool("remember", {"content": "Bert has a cat."})
+        assert refused.is_error
+        assert "serves it to nobody: end that program" in str(refused.content)
+        monkeypatch.setattr(shared, "WAIT_S", 60)
+        waiting = asyncio.create_task(remembered(client, "Bert has a cat."))
+        found = await client.call_tool("search", {"query": "Who has a dog?"})
+        assert "Anna" in str(found.structured_content)
+        assert not waiting.done()
+        holder.stdin.close()
+        assert await holder.wait() == 0
+        await waiting
+        found = await client.call_tool("search", {"query": "Who has a cat?"})
+        assert "Bert" in str(found.structured_content)
+    await memory.close()
