@@ -227,10 +227,14 @@ def _near(inputs: SignalInputs, best: Sequence[int]) -> _Numbers:
     beside = set(inputs.beside_people)
     named = [word for at, word in enumerate(inputs.words) if at not in beside]
     people = inputs.vocabulary.rows(named)
+    texts = [inputs.texts[place].words for place in best]
+    # Of all texts at once: thirty times it took longer than all that comes after it.
+    others = ~np.isin(np.concatenate(texts), people)
+    parts = np.split(others, np.cumsum([len(rows) for rows in texts])[:-1])
     totals = np.stack(
         [
-            inputs.vocabulary.vectors(rows[~np.isin(rows, people)]).sum(axis=0)
-            for rows in (inputs.texts[place].words for place in best)
+            inputs.vocabulary.vectors(rows[part]).sum(axis=0)
+            for rows, part in zip(texts, parts, strict=True)
         ]
     )
     vectors = totals / np.maximum(np.linalg.norm(totals, axis=1, keepdims=True), 1e-9)
