@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from graphmem.clock import SystemClock, parse_date_or_none
+from graphmem.clock import SystemClock, parse_date_or_none, stamp
 from graphmem.errors import UsageError, shown
 from graphmem.importers.items import Item, message_time
 from graphmem.importers.mem0_files import (
@@ -104,7 +104,7 @@ class Mem0Reader:
                 as_then = {**record, "memory": change.text, "created_at": change.at}
                 item = self._item({**as_then, "expiration_date": None}, where)
                 if item["content"] != items[-1]["content"]:
-                    items.append({**item, "expires_at": items[-1].get("occurred_at")})
+                    items.append(_replaced(item, items[-1].get("occurred_at")))
         except UsageError as error:
             self._pass_over(where, str(error).removeprefix(f"{where}: "))
             return
@@ -154,6 +154,13 @@ class Mem0Reader:
         self.bad_count += 1
         if len(self.bad) < _MOST_NAMED:
             self.bad.append(f"{where}: {why}")
+
+
+def _replaced(item: Item, at: datetime | None) -> Item:
+    """What was said until something else was: again later, it is another episode."""
+    until = stamp(at) if at else ""
+    key = f"mem0:{digest(item['idempotency_key'], until)[:40]}"
+    return {**item, "expires_at": at, "idempotency_key": key}
 
 
 def _metadata(record: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from graphmem import Memory
 from graphmem.errors import UsageError
 from graphmem.importers import detect
 from graphmem.importers.mem0 import Mem0Reader
@@ -231,6 +232,26 @@ def test_a_history_alone_gives_what_was_last_said_and_what_was_before(tmp_path: 
     assert (reader.deleted, reader.replaced, reader.bad_count) == (1, 1, 2)
     _, nobodys = _read(path)
     assert nobodys.bad_count == 3
+
+
+def test_what_is_said_again_after_something_else_holds(tmp_path: Path) -> None:
+    day = "2024-0{}-05T10:00:00+00:00".format
+    said = ["Likes tea", "Likes coffee", "Likes tea"]
+    rows = [
+        (str(n), "a", None, text, "ADD" if n == 1 else "UPDATE", day(1), day(n), 0, None, None)
+        for n, text in enumerate(said, 1)
+    ]
+    reader = Mem0Reader(
+        [_history(tmp_path / "history.db", rows)], {"user_id": "ada"}, max_bytes=1 << 20
+    )
+    assert [item["content"] for item in reader] == said
+    with Memory("memory://", user_id="ada") as memory:
+        assert memory.add_many(reader, infer=False) == 3
+        assert memory.add_many(reader, infer=False) == 0
+        assert [fact.text for fact in memory.get_all().items] == ["Likes tea"]
+        then = memory.as_of("2024-02-20")
+        # The same sentence is one fact, which held from the first time that it was said.
+        assert {fact.text for fact in then.get_all().items} == set(said)
 
 
 def test_damaged_stores_are_refused_by_name(tmp_path: Path) -> None:
