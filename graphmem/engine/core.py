@@ -14,6 +14,7 @@ from graphmem.engine.known_at import Past
 from graphmem.engine.narrowed_searches import NarrowedSearches
 from graphmem.engine.present import SCOPE_NAMES, Parts, Present
 from graphmem.engine.renewing import Renewal
+from graphmem.engine.titles import Titles
 from graphmem.engine.uses import UseCounter
 from graphmem.errors import GraphmemError, NotFound, UsageError
 from graphmem.ingest import make_episode
@@ -64,6 +65,11 @@ class Core(NarrowedSearches):
         self._queue = BackgroundQueue(self._finish_queued, parts.settings.max_queued)
         counting = parts.settings.count_reads and not parts.read_only
         self._uses = UseCounter(parts.ledger, parts.clock, counting=counting)
+        self._titles = Titles(
+            parts.ledger,
+            None if parts.read_only else parts.summary_model,
+            parts.settings.title_after_s,
+        )
         self._renewal = Renewal(present)
         self._background: asyncio.Task[None] | None = None
         self._following = True

@@ -303,6 +303,7 @@ class Care(Core):
             if not loop_ended:
                 await self._uses.close()
                 await self._queue.close()
+                await self._titles.close()
             ends = (self._indexing, self._cleaning, self._retaining, self._resuming)
             for passing in ends:
                 if passing:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Unpack
 
 from graphmem.engine.checks import checked_flag, checked_limit, checked_text, checked_text_or_none
 from graphmem.engine.lifecycle import Aging
 from graphmem.engine.writes import Writes
 from graphmem.errors import ModelError, UsageError
-from graphmem.model import Fact, Receipt, Scope, Summary
+from graphmem.model import Entity, Fact, KeptSummary, Receipt, Scope, Summary
 from graphmem.ports.arguments import ScopeArgs, WriteArgs
 from graphmem.ports.ledger import FactQuery
-from graphmem.retrieve.summaries import CONSOLIDATES, facts_that_matter, is_summary, own_sentences
+from graphmem.retrieve.summaries import (
+    CONSOLIDATES,
+    facts_that_matter,
+    is_good,
+    is_summary,
+    own_sentences,
+    versions_of,
+)
 from graphmem.text import digest
 
 _MOST_FACTS = 1_000  # the newest, of which a summary is made
 _FOLDED = 12  # sentences of a summary that is kept as a fact
+_USUAL = 8  # sentences of one, unless told otherwise
 
 
 class Summarising(Aging, Writes):
@@ -26,7 +35,7 @@ class Summarising(Aging, Writes):
         self,
         about: str | None = None,
         *,
-        max_sentences: int = 8,
+        max_sentences: int = _USUAL,
         ask_model: bool = True,
         **scope: Unpack[ScopeArgs],
     ) -> Summary:
@@ -35,29 +44,61 @@ class Summarising(Aging, Writes):
         checked_flag(ask_model, "ask_model")
         checked_text_or_none(about, "about")
         where = await self._scope(scope)
-        name, facts = await self._facts_about(about, where)
-        return await self._sum_up(where, name, facts, most, ask_model=ask_model)
+        entity, facts = await self._facts_about(about, where)
+        return await self._sum_up(where, entity, facts, most, ask_model=ask_model)
+
+    async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
+        found = await super().entity(name_or_id, **scope)
+        where = await self._scope(scope)
+        _, facts = await self._facts_about(found.id, where)
+        kept = await self._kept(where, found, facts, _USUAL)
+        summed_up = kept or self._plain(found, facts, _USUAL)
+        return replace(found, summary=str(summed_up) or None)
+
+    def _plain(self, entity: Entity | None, facts: Sequence[Fact], most: int) -> Summary:
+        """In the words of the facts."""
+        name, now = entity.name if entity else "", self._parts.clock.now()
+        return Summary(name, own_sentences(facts_that_matter(facts, most)), "facts", now)
+
+    async def _kept(
+        self, where: Scope, entity: Entity | None, facts: Sequence[Fact], most: int
+    ) -> Summary | None:
+        """What a model has worded of it before, if that is still good."""
+        id = _id(where, entity, most)
+        kept = (await self._parts.ledger.summaries(where.tenant, [id])).get(id)
+        return kept.summary if kept is not None and is_good(kept, facts) else None
 
     async def _sum_up(
-        self, where: Scope, name: str, facts: Sequence[Fact], most: int, *, ask_model: bool = True
+        self,
+        where: Scope,
+        entity: Entity | None,
+        facts: Sequence[Fact],
+        most: int,
+        *,
+        ask_model: bool = True,
     ) -> Summary:
-        now, model = self._parts.clock.now(), self._parts.summary_model
-        plain = own_sentences(facts_that_matter(facts, most))
+        model = self._parts.summary_model
+        name = entity.name if entity else where.run_id or ""
+        plain = replace(self._plain(entity, facts, most), about=name)
         if model is None or not ask_model or not facts:
-            return Summary(name, plain, "facts", now)
-        key = (where.tenant, where.narrow_agent_id, where.run_id, name, most)
-        if kept := model.kept(key, facts):
+            return plain
+        if kept := await self._kept(where, entity, facts, most):
             return kept
         try:
             title, sentences = await model.sum_up(name, facts, most, tenant=where.tenant)
         except ModelError as error:
-            return Summary(name, plain, "facts", now, reason=str(error))
-        made = Summary(name, sentences, model.name, now, title)
-        model.keep(key, facts, made)
+            return replace(plain, reason=str(error))
+        made = Summary(name, sentences, model.name, plain.made_at, title)
+        if not self._parts.read_only:
+            id = _id(where, entity, most)
+            kept_now = KeptSummary(id, versions_of(facts), model.name, made)
+            await self._parts.ledger.keep_summary(where.tenant, kept_now)
         return made
 
-    async def _facts_about(self, about: str | None, where: Scope) -> tuple[str, list[Fact]]:
-        """What it is called, and the facts that hold now."""
+    async def _facts_about(
+        self, about: str | None, where: Scope
+    ) -> tuple[Entity | None, list[Fact]]:
+        """The entity, or None for a conversation, and the facts that hold now."""
         entity = None if about is None else await self._stores.relate.entity(where, about)
         if entity is None and where.run_id is None:
             raise UsageError("summary of what? give an entity, or the run_id of a conversation")
@@ -70,8 +111,8 @@ class Summarising(Aging, Writes):
             newest_first=True,
             limit=_MOST_FACTS,
         )
-        found = [fact for fact in await self._parts.ledger.facts(query) if not is_summary(fact)]
-        return (entity.name if entity else where.run_id or ""), found
+        found = await self._parts.ledger.facts(query)
+        return entity, [fact for fact in found if not is_summary(fact)]
 
     async def consolidate(
         self, entity: str, *, min_facts: int = 5, **scope: Unpack[WriteArgs]
@@ -80,10 +121,11 @@ class Summarising(Aging, Writes):
         checked_text(entity, "entity")
         least = checked_limit(min_facts)
         where = await self._scope(scope)
-        name, facts = await self._facts_about(entity, where)
+        about, facts = await self._facts_about(entity, where)
+        name = about.name if about else entity
         if len(facts) < least:
             raise UsageError(f"{name} has {len(facts):,} facts that hold now: too few to fold")
-        made = await self._sum_up(where, name, facts, _FOLDED)
+        made = await self._sum_up(where, about, facts, _FOLDED)
         ids = list(made.fact_ids)
         text = " ".join(one.text for one in made.sentences)
         key = digest("\n".join([text, *ids]))
@@ -94,3 +136,9 @@ class Summarising(Aging, Writes):
             idempotency_key=f"{CONSOLIDATES}:{key}",
             **scope,
         )
+
+
+def _id(where: Scope, entity: Entity | None, most: int) -> str:
+    """Of a summary of an entity, or of the conversation, by whom it was asked for."""
+    agent, run = where.narrow_agent_id or "", where.run_id or ""
+    return digest("summary", agent, run, entity.id if entity else "", str(most))

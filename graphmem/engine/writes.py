@@ -37,9 +37,12 @@ class Writes(Retaining):
     async def _journalled(self, episodes: Sequence[Episode], *, wait: bool) -> list[Receipt]:
         """Take them in, to the end or (not ``wait``) up to the queue, once it has room."""
         if wait:
-            return await self._ingest.add(episodes)
-        async with self._queue.room(Counter(episode.scope.tenant for episode in episodes)):
-            return await self._ingest.add(episodes, self._queue)
+            receipts = await self._ingest.add(episodes)
+        else:
+            async with self._queue.room(Counter(episode.scope.tenant for episode in episodes)):
+                receipts = await self._ingest.add(episodes, self._queue)
+        self._titles.note(episodes)
+        return receipts
 
     async def add_many(
         self,

@@ -69,7 +69,7 @@ from graphmem.model.stored import (
     valid_from,
     valid_until,
 )
-from graphmem.model.summaries import Summary, SummarySentence
+from graphmem.model.summaries import KeptSummary, Summary, SummarySentence
 from graphmem.model.tables import Table
 from graphmem.model.uses import FactUse, Swept
 
@@ -102,6 +102,7 @@ __all__ = [
     "Hit",
     "HitKind",
     "Imported",
+    "KeptSummary",
     "Listing",
     "MemoryType",
     "Merge",

@@ -31,8 +31,8 @@ class ScopeCount:
 class ConversationState:
     """One run: what was said in it, from when to when, and what it is called.
 
-    ``title`` is what it was given, else made of its first words. ``owner`` is its user, else its
-    agent.
+    ``title`` is what it was given, else what a model calls it, else its first words. ``owner`` is
+    its user, else its agent.
     """
 
     id: str
@@ -47,6 +47,8 @@ class ConversationState:
     last_at: datetime
     closed_at: datetime | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    title_by: str | None = None
+    """The model that the title is of."""
 
     def __str__(self) -> str:
         closed = "closed" if self.closed_at else None

@@ -76,6 +76,7 @@ COLUMNS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
         object="body",
     ),
     "fact_uses": _columns("fact_id last_at", whole="count"),
+    "summaries": _columns("id made_by", "run_id title", object="made_of", maybe_object="body"),
     "fact_entities": _columns("entity_id fact_id"),
     "sources": _columns("fact_id episode_id turn_id", "agent_id run_id"),
     "past_entities": _columns("entity_id fact_id"),
@@ -92,10 +93,10 @@ COLUMNS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
 """For each table the columns of its lines, and what they may be. Columns that follow from the
 tenant, and numbers that count within one ledger, are not in them."""
 
-_DOCUMENTS = frozenset({"metadata", "tags", "extraction", "body", "after"})
+_DOCUMENTS = frozenset({"metadata", "tags", "extraction", "made_of", "body", "after"})
 TENANTED = frozenset(
     {"episodes", "turns", "entities", "aliases", "facts", "statements", "edits", "silences"}
-    | {"conversations", "fact_uses"}
+    | {"conversations", "fact_uses", "summaries"}
     | {"merges", "events"}
 )
 """Tables whose rows name their tenant; those of the others belong to what they refer to."""

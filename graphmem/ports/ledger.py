@@ -50,7 +50,7 @@ from graphmem.ports.ledger_values import (
     TenantState,
     Undone,
 )
-from graphmem.ports.lifecycle import UseBook
+from graphmem.ports.lifecycle import SummaryBook, UseBook
 from graphmem.ports.listing import LedgerLists
 from graphmem.ports.llm import Extraction
 from graphmem.ports.part import Part
@@ -336,6 +336,7 @@ class Ledger(
     ErasureBook,
     UserBook,
     LedgerLists,
+    SummaryBook,
     UseBook,
     AccessBook,
     RequestBook,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, Unpack
 
-from graphmem.model import Fact, FactUse, Receipt, Summary, Swept
+from graphmem.model import Fact, FactUse, KeptSummary, Receipt, Summary, Swept
 from graphmem.ports.arguments import ScopeArgs, WriteArgs
 
 
@@ -67,6 +67,19 @@ class LifecycleAPI(Protocol):
         episode. No summary is made of it. The same facts folded again change nothing. With fewer
         than ``min_facts`` it is a :class:`~graphmem.errors.UsageError`.
         """
+        ...
+
+
+class SummaryBook(Protocol):
+    """What a model worded, so that it is not asked again: beside the events, never a source."""
+
+    async def keep_summary(self, tenant: str, kept: KeptSummary) -> None:
+        """In the place of the one with its id; not at all where something that it was made of is
+        not there any more as it was."""
+        ...
+
+    async def summaries(self, tenant: str, ids: Sequence[str]) -> Mapping[str, KeptSummary]:
+        """Those of these that are kept, by id."""
         ...
 
 

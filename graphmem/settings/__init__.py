@@ -239,6 +239,13 @@ class Settings(CeilingSettings, ServerSettings):
         description="how often what is pending is gone on with by itself, first 5 seconds after "
         "opening; 0: only when that is asked for",
     )
+    title_after_s: float = Field(
+        30.0,
+        ge=0,
+        le=366 * 86_400,
+        description="a conversation in which nothing was told for so long, and that has no title, "
+        "is given one by the model, in one call; 0: never",
+    )
     pending_alarm_s: float = Field(
         3600.0, ge=0, le=1e12, description="health is not ok when work is pending for longer"
     )

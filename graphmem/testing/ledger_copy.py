@@ -12,7 +12,7 @@ from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.clock import stamp
 from graphmem.embedding import fact_text, turn_text
 from graphmem.errors import UsageError
-from graphmem.model import Decision, Edit, FactUse, Merge, Scope, Statement
+from graphmem.model import Decision, Edit, FactUse, KeptSummary, Merge, Scope, Statement, Summary
 from graphmem.ports.access import AuditEntry, AuditQuery, Grant, KeyUse
 from graphmem.ports.ledger import (
     Charge,
@@ -274,6 +274,12 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
     titled = replace(run, title="Of the run", titled=True, metadata={"x": 1})
     await ledger.put_conversation(one.scope, titled)
     read = (await ledger.facts(FactQuery(one.scope.tenant)))[0]
+    worded = Summary("A", (), "m", draft.clock.now(), "Of A")
+    await ledger.keep_summary(
+        one.scope.tenant, KeptSummary("s1", {read.id: read.version}, "m", worded)
+    )
+    named = KeptSummary("s2", {one.id: 0}, "m", run_id=one.scope.run_id, title="By a model")
+    await ledger.keep_summary(one.scope.tenant, named)
     await ledger.add_uses([FactUse(read.id, 3, draft.clock.now())])
     await _fill_access(ledger, draft)
     (four,) = await ledger.journal([draft.episode("five", BOB)], 0)
@@ -324,6 +330,7 @@ async def _answers(ledger: Ledger) -> list[object]:
         await ledger.charges(),
         await ledger.conversations("default", replace(ADA, run_id="r"), 10, 0),
         await ledger.uses([fact.id for fact in facts]),
+        await ledger.summaries(ADA.tenant, ["s1", "s2"]),
         await ledger.grants_of_key("k1"),
         await ledger.grants("key"),
         await ledger.key_uses(None, "", "9"),

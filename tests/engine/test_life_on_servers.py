@@ -13,6 +13,7 @@ from tests.engine import (
     test_actors,
     test_communities,
     test_ids_alone,
+    test_kept_summaries,
     test_listings,
     test_silence,
     test_types_of_tenants,
@@ -74,6 +75,19 @@ def test_on_a_clock(
     clock = ManualClock(test_sweep.START)
     with Memory(tmp_path / "m", user_id="ada", settings=settings, clock=clock) as opened:
         shown(opened, clock)
+
+
+_AT_A_PLACE: tuple[Callable[..., None], ...] = (
+    test_kept_summaries.kept_and_shown,
+    test_kept_summaries.gone_with_what_it_was_made_of,
+    test_kept_summaries.title_by_itself,
+)
+
+
+@pytest.mark.parametrize("shown", _AT_A_PLACE, ids=lambda shown: shown.__name__)
+def test_at_a_place(shown: Callable[..., None], ledger_url: str, tmp_path: Path) -> None:  # noqa: F811
+    """Summaries and titles that are kept."""
+    shown(tmp_path / "m", ledger=ledger_url, graph="memory://", vectors="memory://")
 
 
 def test_relation_types_of_two_users(ledger_url: str, tmp_path: Path) -> None:  # noqa: F811

@@ -293,6 +293,13 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "conversations": (
         "INSERT INTO conversations SELECT tenant, 'r9', 'Title', NULL, '{}' FROM episodes LIMIT 1",
     ),
+    "summaries": (
+        "INSERT INTO summaries SELECT tenant, 's1', NULL, NULL, 'openai:x', "
+        """json_object(id, version), '{"about": "Anna", "sentences": [], "by": "x", "made_at": """
+        """"2026-01-01T00:00:00.000000Z"}' FROM facts WHERE retired_at IS NULL LIMIT 1""",
+        "INSERT INTO summaries SELECT tenant, 's2', 'r9', 'Tea', 'openai:x', json_object(id, 0), "
+        "NULL FROM episodes LIMIT 1",
+    ),
     "silences": (
         "INSERT INTO silences SELECT id, 'edit', tenant, '2026-01-01T00:00:00.000000Z', NULL "
         "FROM turns LIMIT 2",

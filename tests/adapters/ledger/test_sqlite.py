@@ -277,6 +277,7 @@ WALKS = {
     "clear_edits",
     "clear_silences",
     "clear_conversations",
+    *("clear_summaries", "made_of_in"),  # few: what a model was asked for
     "clear_events",
     "erase_rules",
     "grants_of_kind",  # what an administrator lists, and few there are

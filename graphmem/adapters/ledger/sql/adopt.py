@@ -15,13 +15,23 @@ from graphmem.adapters.ledger.sql.tables import TABLES, table_named
 from graphmem.clock import stamp, unstamp
 from graphmem.errors import UsageError, shown
 from graphmem.limits import checked_metadata
-from graphmem.model import Edit, Entity, Episode, Fact, RetentionRule, Scope, Statement, TypeRule
+from graphmem.model import (
+    Edit,
+    Entity,
+    Episode,
+    Fact,
+    RetentionRule,
+    Scope,
+    Statement,
+    Summary,
+    TypeRule,
+)
 from graphmem.ports.ledger import Row
 
 _T = TypeVar("_T")
 
 Batches = Callable[[], Iterable[tuple[str, Sequence[Row]]]]
-_DOCUMENTS = frozenset({"metadata", "tags", "extraction", "body", "after"})
+_DOCUMENTS = frozenset({"metadata", "tags", "extraction", "made_of", "body", "after"})
 _EVER = "9999-12-31T23:59:59.999999Z"
 _STATUSES = frozenset({"pending", "done", "failed", "undone"})
 _ACTIONS = frozenset({"ADD", "UPDATE", "DELETE", "NONE", "REPLACE", "ERASE"})
@@ -156,6 +166,13 @@ def _check_event(values: Mapping[str, Any]) -> None:
         raise UsageError("id is not the type that follows")
 
 
+def _check_summary(values: Mapping[str, Any]) -> None:
+    if values["body"] is not None:
+        _converted(values["body"], Summary)
+    if any(type(version) is not int for version in values["made_of"].values()):
+        raise UsageError("made_of has the versions of facts")
+
+
 def _check_texts(values: object) -> None:
     if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
         raise UsageError("ids are a list of text")
@@ -177,4 +194,5 @@ _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "edits": _check_edit,
     "merges": _check_merge,
     "events": _check_event,
+    "summaries": _check_summary,
 }

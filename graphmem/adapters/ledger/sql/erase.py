@@ -32,6 +32,7 @@ from graphmem.adapters.ledger.sql.steps import (
     fetch,
     fetch_all,
 )
+from graphmem.adapters.ledger.sql.summaries import erase_summaries
 from graphmem.model import Decision, ErasureReceipt, Fact, Removal, Statement
 from graphmem.ports.ledger import Erasure
 from graphmem.text import digest
@@ -80,8 +81,13 @@ def take_out(
     runs = [row["run_id"] for row in (yield from fetch("runs_of", ids=lists["episodes"]))]
     yield from _remove(lists, target)
     yield from execute("erase_conversations", {"tenant": tenant, "runs": runs})
-    yield from change_facts(log, _changes(erasure, target), at, erasure.actor)
-    yield from _scrub_versions(target)
+    changes = _changes(erasure, target)
+    yield from change_facts(log, changes, at, erasure.actor)
+    scrubbed = yield from _scrub_versions(target)
+    changed = {decision.fact_id for decision in changes if decision.fact_id is not None}
+    rewritten = {episode.id for episode in erasure.rewritten}
+    sources = episodes | facts | changed | scrubbed | rewritten
+    yield from erase_summaries(tenant, sources)
     by = WriteContext(at, None, erasure.actor)
     old_texts = yield from rewrite_episodes(log, erasure, by)
     entities = set((yield from unreferenced(touched)))
@@ -184,8 +190,8 @@ def _scrub_keys(target: _Target, tenant: str) -> Steps[None]:
             yield from execute("replace_statement", *kept)
 
 
-def _scrub_versions(target: _Target) -> Steps[None]:
-    """Of facts that stay, no version may tell what an erased statement said."""
+def _scrub_versions(target: _Target) -> Steps[set[str]]:
+    """Of facts that stay, no version may tell what an erased statement said. Gives their ids."""
     touched = _ids((yield from fetch("facts_resting_on", ids=sorted(target.statements))))
     touched -= target.facts
     now: dict[str, str] = {}
@@ -202,6 +208,7 @@ def _scrub_versions(target: _Target) -> Steps[None]:
     yield from execute(
         "erase_supports", {"ids": sorted(target.statements), "facts": sorted(target.facts)}
     )
+    return touched
 
 
 def _ids(found: ResultRows) -> set[str]:

@@ -91,7 +91,13 @@ def _sweep(log: EventLog, tenant: str, by: WriteContext, gone: dict[str, set[str
         "erase_facts",
     ):
         yield from execute(name, {"ids": sorted(left["fact"])})
-    for name in ("clear_statements", "clear_silences", "clear_edits", "clear_conversations"):
+    for name in (
+        "clear_statements",
+        "clear_silences",
+        "clear_edits",
+        "clear_conversations",
+        "clear_summaries",
+    ):
         yield from execute(name, {"tenant": tenant})
     for kind, ids in left.items():
         log_erased(log, kind, dict.fromkeys(ids), tenant, by)

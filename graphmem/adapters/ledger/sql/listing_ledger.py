@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from textwrap import shorten
 from typing import Any
@@ -12,8 +12,17 @@ from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.read import LAST_OF_ALL, scope_values
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, execute
+from graphmem.adapters.ledger.sql.summaries import put_summary, to_summary
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
-from graphmem.model import ConversationState, FactUse, Listing, Scope, ScopeCount, tenant_prefix
+from graphmem.model import (
+    ConversationState,
+    FactUse,
+    KeptSummary,
+    Listing,
+    Scope,
+    ScopeCount,
+    tenant_prefix,
+)
 from graphmem.ports.ledger import Row
 
 _TITLE = 60
@@ -36,7 +45,18 @@ class ListingLedger:
     ) -> Listing[ConversationState]:
         values = {**scope_values(scope), **_within(project_id, scope)}
         found, total = await self._part("count_runs", values, limit, offset)
-        return Listing(tuple(map(_conversation, found)), total, offset)
+        made_of = {
+            (row["tenant"], row["id"]): json.loads(row["made_of"])
+            for row in found
+            if row["made_of"]
+        }
+        left: set[tuple[str, int]] = set()
+        if made_of:
+            ids = sorted({id for one in made_of.values() for id in one})
+            (sources,) = await self._db.fetch(Fetch("sources_left", {"ids": ids}))
+            left = {(row["id"], row["version"]) for row in sources}
+        worded = {run for run, one in made_of.items() if one.items() <= left}
+        return Listing(tuple(_conversation(row, worded) for row in found), total, offset)
 
     async def put_conversation(self, scope: Scope, conversation: ConversationState) -> None:
         row = {
@@ -47,6 +67,14 @@ class ListingLedger:
             "metadata": rows.as_json(conversation.metadata),
         }
         await self._db.write(lambda _: execute("put_conversation", row))
+
+    async def keep_summary(self, tenant: str, kept: KeptSummary) -> None:
+        await self._db.write(lambda _: put_summary(tenant, kept))
+
+    async def summaries(self, tenant: str, ids: Sequence[str]) -> dict[str, KeptSummary]:
+        (found,) = await self._db.fetch(Fetch("summaries", {"tenant": tenant, "ids": list(ids)}))
+        read = ((row["id"], to_summary(row)) for row in found)
+        return {id: kept for id, kept in read if kept is not None}
 
     async def add_uses(self, uses: Sequence[FactUse]) -> None:
         put = [
@@ -107,13 +135,18 @@ def _count(row: Row) -> ScopeCount:
     )
 
 
-def _conversation(row: Row) -> ConversationState:
+def _conversation(row: Row, worded: Collection[tuple[str, str]]) -> ConversationState:
+    """``worded``: the tenants and runs whose title, as a model gave it, still has its sources."""
     beginning = shorten(row["beginning"] or "", _TITLE, placeholder=" …")
+    made = (
+        row["made_title"] if row["title"] is None and (row["tenant"], row["id"]) in worded else None
+    )
     return ConversationState(
         id=row["id"],
         owner=row["name"] or row["tenant"].rpartition(":")[2],
-        title=row["title"] or beginning or row["id"],
+        title=row["title"] or made or beginning or row["id"],
         titled=row["title"] is not None,
+        title_by=row["made_by"] if made else None,
         episodes=row["episodes"],
         turns=row["turns"],
         facts=row["facts"],

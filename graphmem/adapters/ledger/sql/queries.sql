@@ -317,6 +317,33 @@ SELECT fact_id, count, last_at FROM fact_uses WHERE fact_id = ANY(:ids);
 -- name: erase_uses
 DELETE FROM fact_uses WHERE fact_id = ANY(:ids);
 
+-- name: put_summary
+INSERT INTO summaries (tenant, id, run_id, title, made_by, made_of, body)
+VALUES (:tenant, :id, :run_id, :title, :made_by, :made_of, :body)
+ON CONFLICT (tenant, id) DO UPDATE SET run_id = excluded.run_id, title = excluded.title,
+  made_by = excluded.made_by, made_of = excluded.made_of, body = excluded.body;
+
+-- name: summaries
+SELECT id, run_id, title, made_by, made_of, body FROM summaries
+WHERE tenant = :tenant AND id = ANY(:ids);
+
+-- name: made_of_in
+-- What the summaries of a tenant were made of.
+SELECT id, made_of FROM summaries WHERE tenant = :tenant;
+
+-- name: erase_summaries
+DELETE FROM summaries WHERE tenant = :tenant AND id = ANY(:ids);
+
+-- name: clear_summaries
+DELETE FROM summaries WHERE tenant = :tenant;
+
+-- name: sources_left
+-- Of these, the facts that are believed, each with its version, and the episodes that count.
+SELECT id, version FROM facts WHERE id = ANY(:ids) AND retired_at IS NULL
+UNION ALL SELECT id, 0 FROM episodes WHERE id = ANY(:ids) AND status <> 'undone' AND NOT EXISTS (
+  SELECT 1 FROM turns AS t JOIN silences AS q ON q.turn_id = t.id
+  WHERE t.episode_id = episodes.id AND q.until IS NULL);
+
 -- name: facts_superseding
 -- Facts that follow one of these, by way of what both are about.
 SELECT DISTINCT f.id, f.body FROM fact_entities AS a
@@ -1054,13 +1081,15 @@ ORDER BY g.last_at DESC, g.id;
 -- name: count_runs
 -- Conversations, with what they were called and where they begin.
 SELECT g.*, (SELECT u.name FROM users AS u WHERE u.pseudonym = g.user_id) AS name,
-  c.title, c.closed_at, c.metadata, (
+  c.title, c.closed_at, c.metadata, m.title AS made_title, m.made_by, m.made_of, (
     SELECT count(*) FROM turns AS t JOIN episodes AS x ON x.id = t.episode_id
-    WHERE x.tenant = g.tenant AND x.run_id = g.id AND x.status <> 'undone') AS turns, (
+    WHERE x.tenant = g.tenant AND x.run_id = g.id AND x.status <> 'undone'
+      AND (:agent_id IS NULL OR x.agent_id = :agent_id)) AS turns, (
     SELECT substr(t.text, 1, 200) FROM episodes AS x JOIN turns AS t ON t.episode_id = x.id
-    WHERE x.tenant = g.tenant AND x.run_id = g.id AND x.status <> 'undone' AND NOT EXISTS (
+    WHERE x.tenant = g.tenant AND x.run_id = g.id AND x.status <> 'undone'
+      AND (:agent_id IS NULL OR x.agent_id = :agent_id) AND NOT EXISTS (
       SELECT 1 FROM silences AS q WHERE q.turn_id = t.id AND q.until IS NULL)
-    ORDER BY x.n, t.ordinal LIMIT 1) AS beginning
+    ORDER BY CASE WHEN length(t.text) < 12 THEN 1 ELSE 0 END, x.n, t.ordinal LIMIT 1) AS beginning
 FROM (
   SELECT e.run_id AS id, e.tenant, e.user_id, count(DISTINCT e.id) AS episodes,
     count(DISTINCT s.fact_id) AS facts,
@@ -1072,6 +1101,7 @@ FROM (
   GROUP BY e.run_id, e.tenant, e.user_id
   ORDER BY last_at DESC, e.run_id LIMIT :limit OFFSET :offset) AS g
 LEFT JOIN conversations AS c ON c.tenant = g.tenant AND c.run_id = g.id
+LEFT JOIN summaries AS m ON m.tenant = g.tenant AND m.run_id = g.id AND :agent_id IS NULL
 ORDER BY g.last_at DESC, g.id;
 
 -- name: put_conversation
@@ -1267,6 +1297,7 @@ UNION ALL SELECT 'entities', count(*) FROM entities WHERE tenant = :tenant
 UNION ALL SELECT 'statements', count(*) FROM statements WHERE tenant = :tenant
 UNION ALL SELECT 'edits', count(*) FROM edits WHERE tenant = :tenant
 UNION ALL SELECT 'merges', count(*) FROM merges WHERE tenant = :tenant
+UNION ALL SELECT 'summaries', count(*) FROM summaries WHERE tenant = :tenant
 UNION ALL SELECT 'events', count(*) FROM events WHERE tenant = :tenant AND after IS NOT NULL;
 
 -- name: left_in_tenant

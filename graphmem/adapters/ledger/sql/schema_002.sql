@@ -55,6 +55,21 @@ CREATE TABLE fact_uses (
   last_at {text} NOT NULL
 ){keyed};
 
+-- name: summaries
+-- What a model worded of facts, or as the title of the run `run_id`: never a source. `made_of` has
+-- the facts with their versions, or the episodes: it goes with the first that is erased.
+CREATE TABLE summaries (
+  tenant {text} NOT NULL,
+  id {text} NOT NULL,
+  run_id {text},
+  title {text},
+  made_by {text} NOT NULL,
+  made_of {text} NOT NULL,
+  body {text},
+  PRIMARY KEY (tenant, id)
+){keyed};
+CREATE INDEX summaries_of_runs ON summaries (tenant, run_id) WHERE run_id IS NOT NULL;
+
 -- name: access
 -- Organisations, their projects, members and keys: see Grant in graphmem/ports/access.py. Of a key
 -- the body has a digest, never the key.

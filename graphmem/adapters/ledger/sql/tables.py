@@ -60,6 +60,7 @@ TABLES: Mapping[str, TableSpec] = {
             "ends_at modality body archived_at",
         ),
         _table("fact_uses", "fact_id", "fact_id tenant count last_at"),
+        _table("summaries", "tenant id", "tenant id run_id title made_by made_of body"),
         _table("fact_entities", "entity_id fact_id", "entity_id fact_id"),
         _table(
             "sources",

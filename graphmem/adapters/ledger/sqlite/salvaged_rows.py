@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, get_args
 
 from graphmem.adapters.ledger.sql.adopt import row_of
+from graphmem.adapters.ledger.sql.summaries import is_summary_row
 from graphmem.adapters.ledger.sql.tables import TABLES
 from graphmem.adapters.ledger.sqlite.damaged_file import FileRecord
 from graphmem.clock import stamp, unstamp, unstamp_or_none
@@ -237,4 +238,5 @@ _FITTING: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "key_uses": _is_key_use,
     "silences": _is_silence,
     "spend": _is_spend,
+    "summaries": is_summary_row,
 }
